@@ -1,0 +1,1 @@
+//! Wiring: start order, signals, reload, the subcommands.

@@ -1,0 +1,73 @@
+//! Every bound of the program, in one place (promise 8).
+//!
+//! What the operator may set is in the config; what is here bounds what the config may ask
+//! for, and what a stranger's packet may cost.
+use super::Span;
+
+/// Cohorts into which client networks are divided: one permille each.
+pub const COHORTS: u16 = 1000;
+/// IPv4 clients are told apart no finer than this when cohorts matter (RFC 7871, section 11.1).
+pub const COHORT_PREFIX_V4: u8 = 24;
+/// IPv6 clients are told apart no finer than this when cohorts matter.
+pub const COHORT_PREFIX_V6: u8 = 48;
+
+/// Longest name on the wire (RFC 1035, section 3.1).
+pub const NAME_BYTES: usize = 255;
+/// Most aliases (CNAME, DNAME) followed for one answer.
+pub const ALIAS_HOPS: usize = 8;
+/// Largest UDP reply when the client offers EDNS (DNS flag day 2020).
+pub const UDP_REPLY_BYTES: usize = 1232;
+/// Largest UDP reply without EDNS (RFC 1035, section 4.2.1).
+pub const UDP_REPLY_BYTES_PLAIN: usize = 512;
+/// Largest message at all.
+pub const MESSAGE_BYTES: usize = 65_535;
+
+/// Queries taken from, and replies given to, the kernel at once.
+pub const UDP_BATCH: usize = 32;
+/// TCP connections at once, over all clients.
+pub const TCP_CONNECTIONS: usize = 512;
+/// TCP connections at once from one client address (or IPv6 /64).
+pub const TCP_CONNECTIONS_PER_CLIENT: usize = 64;
+/// How long a TCP connection may be silent (RFC 7766, section 6.2.3).
+pub const TCP_IDLE: Span = Span::from_secs(10);
+/// How long a TCP peer may take to read one reply or to finish one query.
+pub const TCP_TRANSFER: Span = Span::from_secs(5);
+/// Queries answered on one TCP connection before it is closed.
+pub const TCP_QUERIES_PER_CONNECTION: usize = 10_000;
+
+/// Connections of the control listener at once.
+pub const CONTROL_CONNECTIONS: usize = 64;
+/// How long a control request may take to arrive.
+pub const CONTROL_REQUEST: Span = Span::from_secs(5);
+
+/// Probes in flight at once.
+pub const PROBES_IN_FLIGHT: usize = 2048;
+/// Bytes of a response body that a probe reads.
+pub const PROBE_BODY_BYTES: usize = 64 * 1024;
+/// Shortest probe interval that a config may ask for.
+pub const PROBE_INTERVAL_LEAST: Span = Span(100);
+/// How long a changed table may wait for further changes before it is published.
+pub const COALESCE: Span = Span(100);
+
+/// Regions of a plan.
+pub const REGIONS: usize = 256;
+/// Endpoints of a plan.
+pub const ENDPOINTS: usize = 100_000;
+/// Services of a plan.
+pub const SERVICES: usize = 10_000;
+/// Zones of a plan.
+pub const ZONES: usize = 10_000;
+/// Monitors of a plan.
+pub const MONITORS: usize = 10_000;
+/// Jurisdictions of a plan (bits of a set, one of them taken by "none").
+pub const JURISDICTIONS: usize = 62;
+/// Endpoints of one tier of one pool.
+pub const TIER_MEMBERS: usize = 64;
+/// Endpoints in one answer.
+pub const ANSWERS: usize = 16;
+/// Bytes of records in one steered answer; leaves room for a header, a question and OPT.
+pub const STEERED_RRSET_BYTES: usize = 900;
+/// Network classes of one map.
+pub const CLASSES: usize = 60_000;
+/// How deep `$INCLUDE` may nest.
+pub const INCLUDE_DEPTH: usize = 8;

@@ -1,0 +1,21 @@
+//! The words of every floor: moments, spans, shares, ids, standings, reasons, a keyed
+//! hash, a seeded generator, and every limit of the program.
+//!
+//! Nothing here decides anything. A word stands here when two floors that may not see each
+//! other both need it: `health` says *why* an endpoint has its [`Standing`], `steer` only
+//! reads the share; a probe and a policy meet at a [`SlotId`] and nowhere else.
+pub mod hash;
+mod ids;
+pub mod limits;
+mod reason;
+mod standing;
+mod time;
+
+pub use hash::{Draws, HashKey};
+pub use ids::{
+    ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
+    RegionId, ServiceId, SlotId, TargetId, ZoneId,
+};
+pub use reason::Reason;
+pub use standing::{Cause, Permille, Standing, Why};
+pub use time::{Moment, Span};

@@ -1,0 +1,179 @@
+//! What steering may know of a target, and why it is so.
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Moment, Span};
+
+/// Parts in a thousand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+pub struct Permille(pub u16);
+
+impl Permille {
+    /// All of it.
+    pub const FULL: Self = Self(1000);
+    /// None of it.
+    pub const NONE: Self = Self(0);
+}
+
+/// As percent: `37%`, `0.5%`.
+impl fmt::Display for Permille {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 % 10 {
+            0 => write!(out, "{}%", self.0 / 10),
+            tenth => write!(out, "{}.{tenth}%", self.0 / 10),
+        }
+    }
+}
+
+/// What steering may know of one target at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Part of the clients that would choose it which it may serve.
+    pub share: Permille,
+    /// Why the share is what it is.
+    pub why: Why,
+    /// When the share changes by itself, if nothing else happens (the next ramp step).
+    pub until: Option<Moment>,
+    /// How long, from any moment of this standing, the share lasts at the least if probes
+    /// begin to disagree at once: the failures (or successes) still missing, times the interval.
+    pub hold: Span,
+}
+
+impl Standing {
+    /// Nothing known yet: served.
+    pub const UNPROVEN: Self = Self {
+        share: Permille::FULL,
+        why: Why::Unproven,
+        until: None,
+        hold: Span::ZERO,
+    };
+}
+
+/// Why a target has its share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "detail")]
+pub enum Why {
+    /// No probe has finished yet; served.
+    Unproven,
+    /// Every monitor passes; full share.
+    Healthy,
+    /// Back, and waiting for its gate before the ramp starts (or goes on).
+    Gated,
+    /// Back, and on the ramp at this step (counted from 1).
+    Ramping {
+        /// The step it is on, from 1.
+        step: u16,
+        /// How many steps there are.
+        of: u16,
+    },
+    /// Down, by the last failure that counted.
+    Down(Cause),
+    /// Probes say down, but the node doubts its own network and keeps it.
+    Doubted(Cause),
+    /// Probes say down, but too much capacity has left already; kept.
+    Capped(Cause),
+    /// Supposed down by `explain --down`.
+    Supposed,
+}
+
+impl Why {
+    /// The state as one word, the same in config, metrics, API and logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::Healthy => "healthy",
+            Self::Gated => "gated",
+            Self::Ramping { .. } => "ramping",
+            Self::Down(_) => "down",
+            Self::Doubted(_) => "doubted",
+            Self::Capped(_) => "capped",
+            Self::Supposed => "supposed",
+        }
+    }
+
+    /// What the probes saw, if they saw a failure.
+    #[must_use]
+    pub fn cause(self) -> Option<Cause> {
+        match self {
+            Self::Down(cause) | Self::Doubted(cause) | Self::Capped(cause) => Some(cause),
+            Self::Unproven
+            | Self::Healthy
+            | Self::Gated
+            | Self::Ramping { .. }
+            | Self::Supposed => None,
+        }
+    }
+}
+
+/// Why a probe failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case", tag = "cause", content = "value")]
+pub enum Cause {
+    /// The peer refused the connection.
+    Refused,
+    /// No route to the network or the host.
+    Unreachable,
+    /// The time ran out before the connection stood.
+    ConnectTimeout,
+    /// The time ran out in the TLS handshake.
+    TlsTimeout,
+    /// The time ran out while waiting for or reading the response.
+    ResponseTimeout,
+    /// The peer closed or reset the connection too early.
+    Reset,
+    /// The TLS handshake failed for another reason than the certificate.
+    Tls,
+    /// The certificate is not valid for this host now.
+    Certificate,
+    /// The response has a status that the monitor does not expect.
+    Status(u16),
+    /// The body does not hold what the monitor expects.
+    Body,
+    /// The peer does not speak the protocol.
+    Protocol,
+    /// The node could not start the probe: no socket, no memory.
+    Local,
+}
+
+impl Cause {
+    /// The cause as one word, for metric labels.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::TlsTimeout => "tls_timeout",
+            Self::ResponseTimeout => "response_timeout",
+            Self::Reset => "reset",
+            Self::Tls => "tls",
+            Self::Certificate => "certificate",
+            Self::Status(_) => "status",
+            Self::Body => "body",
+            Self::Protocol => "protocol",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// For a person: `connection refused`, `status 503`.
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Refused => "connection refused",
+            Self::Unreachable => "unreachable",
+            Self::ConnectTimeout => "timeout while connecting",
+            Self::TlsTimeout => "timeout in the TLS handshake",
+            Self::ResponseTimeout => "timeout while waiting for the response",
+            Self::Reset => "connection reset",
+            Self::Tls => "TLS handshake failed",
+            Self::Certificate => "certificate not valid",
+            Self::Status(status) => return write!(out, "status {status}"),
+            Self::Body => "body does not match",
+            Self::Protocol => "not the monitor's protocol",
+            Self::Local => "this node could not start the probe",
+        })
+    }
+}

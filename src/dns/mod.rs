@@ -1,0 +1,23 @@
+//! Names, messages, zone data: everything that is DNS and knows nothing of steering.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`name`] | owned domain names |
+//! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
+//! | [`query`] | a query read in place, EDNS and its options included |
+//! | [`reply`] | the reply writer: compression, truncation, EDNS |
+//! | [`zone`] | zone data: built once, looked up in time independent of its size |
+//! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
+//! | [`text`] | records and types as text, for people |
+//!
+//! This is the only folder that names a DNS library: `domain` reads master files,
+//! `hickory-proto` puts records into words. The query path uses neither.
+pub mod master;
+pub mod name;
+pub mod query;
+pub mod reply;
+pub mod rr;
+pub mod text;
+pub mod zone;
+
+pub use name::{Name, NameError};

@@ -1,0 +1,93 @@
+//! Numbers of the protocol, and an RRset by reference.
+
+/// Record types (IANA "DNS Parameters"), as numbers; any other number is as good.
+pub mod rtype {
+    /// IPv4 address.
+    pub const A: u16 = 1;
+    /// Name server.
+    pub const NS: u16 = 2;
+    /// Alias.
+    pub const CNAME: u16 = 5;
+    /// Start of authority.
+    pub const SOA: u16 = 6;
+    /// Pointer.
+    pub const PTR: u16 = 12;
+    /// Host information; what ANY gets (RFC 8482).
+    pub const HINFO: u16 = 13;
+    /// Mail exchanger.
+    pub const MX: u16 = 15;
+    /// Text.
+    pub const TXT: u16 = 16;
+    /// IPv6 address.
+    pub const AAAA: u16 = 28;
+    /// Service location.
+    pub const SRV: u16 = 33;
+    /// Alias of a subtree (RFC 6672).
+    pub const DNAME: u16 = 39;
+    /// EDNS (RFC 6891).
+    pub const OPT: u16 = 41;
+    /// Delegation signer.
+    pub const DS: u16 = 43;
+    /// Incremental transfer.
+    pub const IXFR: u16 = 251;
+    /// Full transfer.
+    pub const AXFR: u16 = 252;
+    /// Any type.
+    pub const ANY: u16 = 255;
+}
+
+/// Classes.
+pub mod class {
+    /// The Internet.
+    pub const IN: u16 = 1;
+    /// Chaos; `version.bind` and `id.server`.
+    pub const CH: u16 = 3;
+    /// Any class.
+    pub const ANY: u16 = 255;
+}
+
+/// Response codes, extended ones included (RFC 6895, section 2.3).
+pub mod rcode {
+    /// No error.
+    pub const NOERROR: u16 = 0;
+    /// Malformed query.
+    pub const FORMERR: u16 = 1;
+    /// Server failure.
+    pub const SERVFAIL: u16 = 2;
+    /// The name does not exist.
+    pub const NXDOMAIN: u16 = 3;
+    /// Not implemented.
+    pub const NOTIMP: u16 = 4;
+    /// Not for you, or not ours.
+    pub const REFUSED: u16 = 5;
+    /// A DNAME substitution is too long (RFC 6672, section 2.2).
+    pub const YXDOMAIN: u16 = 6;
+    /// EDNS version not supported.
+    pub const BADVERS: u16 = 16;
+}
+
+/// All records of one type at one name, by reference into the zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RrSet<'z> {
+    /// Type.
+    pub rtype: u16,
+    /// Time to live, seconds; one for the whole set (RFC 2181, section 5.2).
+    pub ttl: u32,
+    /// How many records.
+    pub count: u16,
+    /// The records' RDATA, each behind its length as two octets, names in it uncompressed.
+    pub rdata: &'z [u8],
+}
+
+impl<'z> RrSet<'z> {
+    /// The RDATA of each record, in the order of the zone.
+    pub fn records(self) -> impl Iterator<Item = &'z [u8]> {
+        let mut rest = self.rdata;
+        std::iter::from_fn(move || {
+            let (length, tail) = rest.split_first_chunk::<2>()?;
+            let (rdata, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            rest = tail;
+            Some(rdata)
+        })
+    }
+}

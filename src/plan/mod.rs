@@ -1,0 +1,401 @@
+//! What was decided before start: the config with every name resolved to a dense id.
+//!
+//! A [`Plan`] never changes. `config::compile` makes it, `engine` and `table` read it, a reload
+//! replaces it. Lists are indexed by the ids of [`crate::base`]; across plans, things are
+//! recognised by their keys ([`Slot::key`], [`Target::key`]).
+//!
+//! ```text
+//! service --monitors--> monitor        endpoint --addresses of one family--.
+//!    |  \--recovery--> recovery            |                               |
+//!    |                                     v                               v
+//!    '--map--> class of a client        target (what steering picks) --> slots (what is probed)
+//! ```
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::base::{
+    ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
+    Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
+};
+use crate::dns::Name;
+use crate::dns::zone::Zones;
+use crate::geo::{Atlas, Country, Location, Networks};
+
+pub mod ring;
+
+pub use ring::Ring;
+
+/// Everything that was decided before start.
+#[derive(Debug)]
+pub struct Plan {
+    /// Hash over config, zones and geo file; tells plans apart in status and logs.
+    pub digest: u64,
+    /// Key of the cohort hash.
+    pub key: HashKey,
+    /// Listeners and the server's own words.
+    pub server: Server,
+    /// The control listener.
+    pub control: Control,
+    /// Guards against the prober's own faults.
+    pub guard: Guard,
+    /// Jurisdictions by [`JurisdictionId`].
+    pub jurisdictions: Vec<Jurisdiction>,
+    /// Regions by [`RegionId`], in the order of the config.
+    pub regions: Vec<Region>,
+    /// Endpoints by [`EndpointId`].
+    pub endpoints: Vec<Endpoint>,
+    /// Monitors by [`MonitorId`].
+    pub monitors: Vec<Monitor>,
+    /// Recoveries by [`RecoveryId`].
+    pub recoveries: Vec<Recovery>,
+    /// Slots by [`SlotId`].
+    pub slots: Vec<Slot>,
+    /// Targets by [`TargetId`].
+    pub targets: Vec<Target>,
+    /// Services by [`ServiceId`]; the id is also the mount number in [`Zones`].
+    pub services: Vec<Service>,
+    /// Maps by [`MapId`].
+    pub maps: Vec<Map>,
+    /// Zone data with the services mounted.
+    pub zones: Zones,
+    /// Name and number of names of each zone, for status.
+    pub zone_list: Vec<(Name, usize)>,
+    /// Where addresses are; for `explain`.
+    pub atlas: Arc<Atlas>,
+    /// What the geo database is.
+    pub geo: GeoFile,
+}
+
+/// Listeners and the server's own words.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// Answer of `id.server` and NSID; nothing if absent.
+    pub identity: Option<String>,
+    /// Answer of `version.bind`; nothing if absent.
+    pub version: Option<String>,
+    /// Largest UDP reply to a client with EDNS, octets.
+    pub udp_reply_bytes: u16,
+    /// Answering threads; absent = one per core.
+    pub threads: Option<usize>,
+}
+
+/// The control listener.
+#[derive(Clone, Debug)]
+pub struct Control {
+    /// API and metrics; absent = none.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Guards against the prober's own faults and against a careless reload.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    /// Part of the targets that were healthy and whose last probe failed at which the node
+    /// doubts itself, if no region is left wholly sound.
+    pub doubt: Permille,
+    /// Most part of all targets that may be out automatically at one time; past it nothing
+    /// more leaves.
+    pub max_ejected: Permille,
+    /// Most part of names, endpoints or networks that a reload may drop without force.
+    pub max_shrink: Permille,
+}
+
+/// The geo database, as status shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct GeoFile {
+    /// `embedded`, or the path.
+    pub source: String,
+    /// When it was built, in seconds since 1970.
+    pub built_at: u64,
+    /// How many networks it tells apart.
+    pub networks: usize,
+}
+
+/// A legal space.
+#[derive(Clone, Debug)]
+pub struct Jurisdiction {
+    /// Name.
+    pub name: String,
+    /// Its countries.
+    pub countries: Vec<Country>,
+}
+
+/// A place with a location and a jurisdiction.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Name.
+    pub name: String,
+    /// Where it is.
+    pub location: Location,
+    /// Whose law holds there.
+    pub jurisdiction: Option<JurisdictionId>,
+}
+
+/// One target of a region at a provider.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Name, unique in the plan.
+    pub name: String,
+    /// Its region.
+    pub region: RegionId,
+    /// Who runs the machine.
+    pub provider: String,
+    /// 1 = primary, 2 = backup, ….
+    pub tier: u16,
+    /// Weight within its tier.
+    pub weight: u16,
+    /// Addresses of both families.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// How an endpoint is checked.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    /// Name.
+    pub name: String,
+    /// Protocol and what is expected.
+    pub check: Check,
+    /// Port.
+    pub port: u16,
+    /// Time between probes of one slot.
+    pub interval: Span,
+    /// Time between probes of a slot that is near a flip.
+    pub near_interval: Span,
+    /// How long one probe may take in all.
+    pub timeout: Span,
+    /// Failures (accumulating) that take a slot down.
+    pub fall: u16,
+    /// Successes in a row that bring a slot up, and that wipe its failures.
+    pub rise: u16,
+}
+
+/// What a probe does and expects.
+#[derive(Clone, Debug)]
+pub enum Check {
+    /// A TCP connection that stands.
+    Tcp,
+    /// A request over HTTP/1.1.
+    Http(HttpCheck),
+}
+
+/// What an HTTP probe sends and expects.
+#[derive(Clone, Debug)]
+pub struct HttpCheck {
+    /// TLS settings for `https`; absent for `http`.
+    pub tls: Option<TlsCheck>,
+    /// Host header and SNI; absent = the service's first hostname.
+    pub host: Option<String>,
+    /// Method.
+    pub method: String,
+    /// Path with query.
+    pub path: String,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    /// Statuses that pass, as inclusive ranges.
+    pub expect_status: Vec<(u16, u16)>,
+    /// Text that the body must hold.
+    pub expect_body: Option<String>,
+}
+
+/// How the server's certificate is judged.
+#[derive(Clone, Debug)]
+pub struct TlsCheck {
+    /// Whether it must be valid for the host, signed by a trusted root.
+    pub verify: Verify,
+    /// Roots in PEM instead of the system's: the path as shown, and the text.
+    pub roots: Option<(String, Arc<[u8]>)>,
+}
+
+/// Whether a certificate must be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// It must.
+    Required,
+    /// Any will do.
+    Off,
+}
+
+/// Steps, pace and gate of a return.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// Name; the built-in one is `default`.
+    pub name: String,
+    /// Shares of the steps, rising to 1000.
+    pub steps: Vec<Permille>,
+    /// How long each step lasts.
+    pub every: Span,
+    /// A monitor that must pass before and during the ramp.
+    pub gate: Option<MonitorId>,
+}
+
+/// One address watched in one way.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// The endpoint whose address it is (the first of them, if several share it).
+    pub endpoint: EndpointId,
+    /// What is connected to.
+    pub address: SocketAddr,
+    /// How it is checked.
+    pub monitor: MonitorId,
+    /// Host header and SNI; empty where the monitor needs none.
+    pub host: String,
+    /// Name across reloads: `endpoint/monitor/address/host`.
+    pub key: String,
+}
+
+/// The addresses of one family of one endpoint under one set of monitors and one recovery.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its endpoint.
+    pub endpoint: EndpointId,
+    /// Its family.
+    pub family: Family,
+    /// All of these must pass.
+    pub slots: Vec<SlotId>,
+    /// How it comes back.
+    pub recovery: RecoveryId,
+    /// The gate's slots, if the recovery has a gate; all must pass.
+    pub gate: Vec<SlotId>,
+    /// Name across reloads: `endpoint/family/monitors/recovery`.
+    pub key: String,
+}
+
+/// What is steered.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Name.
+    pub name: String,
+    /// Its hostnames; mounted over the zones.
+    pub hostnames: Vec<Name>,
+    /// Which clients are alike for it, and what they prefer.
+    pub map: MapId,
+    /// How strictly answers stay in the client's jurisdiction.
+    pub residency: Residency,
+    /// What to answer when nothing is healthy.
+    pub all_down: AllDown,
+    /// Endpoints per answer.
+    pub answers: u8,
+    /// Bounds of the TTL.
+    pub ttl: TtlBounds,
+    /// Names of its monitors, for explain and status.
+    pub monitors: Vec<MonitorId>,
+    /// How its targets come back.
+    pub recovery: RecoveryId,
+    /// Its pools by family and region; empty where it has no endpoint.
+    pub pools: [Vec<Pool>; 2],
+}
+
+/// How strictly answers stay in the client's jurisdiction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Residency {
+    /// Preference order as it is.
+    Any,
+    /// The client's jurisdiction first, then the rest.
+    Prefer,
+    /// Never outside.
+    Strict,
+}
+
+/// What to answer when nothing is healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AllDown {
+    /// The configured endpoints, nearest first.
+    FailOpen,
+    /// SERVFAIL.
+    Servfail,
+    /// An empty answer.
+    Nodata,
+}
+
+/// Bounds of a service's TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TtlBounds {
+    /// At the least.
+    pub min: Span,
+    /// At the most.
+    pub max: Span,
+}
+
+/// A service's endpoints of one family in one region.
+#[derive(Clone, Debug, Default)]
+pub struct Pool {
+    /// Best first; none is empty.
+    pub tiers: Vec<Tier>,
+}
+
+/// The endpoints of one pool that serve together.
+#[derive(Clone, Debug)]
+pub struct Tier {
+    /// The tier's number in the config, 1 = primary.
+    pub number: u16,
+    /// Its endpoints, in the order of the config.
+    pub members: Vec<Member>,
+    /// For each cohort, the members in the order in which it would choose them; shared by
+    /// all tiers of the same endpoints and weights.
+    pub ring: Arc<Ring>,
+}
+
+/// One endpoint of a tier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// What its health is known as.
+    pub target: TargetId,
+    /// Configured weight.
+    pub weight: u16,
+}
+
+/// Which clients are alike for some services, and what they prefer.
+#[derive(Debug)]
+pub struct Map {
+    /// Classes by [`ClassId`].
+    pub classes: Vec<Class>,
+    /// Addresses to classes.
+    pub networks: Networks,
+}
+
+/// Client networks that the plan treats alike for the services of one map.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Class {
+    /// Regions, best first; only regions of the map's services, inside the fence.
+    pub preference: Vec<RegionId>,
+    /// Where answers to this class may lie.
+    pub fence: JurisdictionSet,
+}
+
+impl Plan {
+    /// The class of a client for a service, and how wide around it that holds.
+    #[must_use]
+    pub fn classify(&self, service: ServiceId, client: IpAddr) -> crate::geo::ClassHit {
+        let map = self.services[service.index()].map;
+        self.maps[map.index()].networks.find(client)
+    }
+
+    /// A class of a service's map.
+    #[must_use]
+    pub fn class(&self, service: ServiceId, class: ClassId) -> &Class {
+        let map = self.services[service.index()].map;
+        &self.maps[map.index()].classes[class.index()]
+    }
+
+    /// The cohort of a client: the same for its whole network (/24 or /48), between 0 and
+    /// [`crate::base::limits::COHORTS`].
+    #[must_use]
+    pub fn cohort(&self, client: IpAddr) -> u16 {
+        let network = match client {
+            IpAddr::V4(address) => u64::from(u32::from(address) >> 8),
+            IpAddr::V6(address) => match address.to_ipv4_mapped() {
+                Some(address) => u64::from(u32::from(address) >> 8),
+                None => (1 << 63) | (u64::try_from(u128::from(address) >> 80).unwrap_or(0)),
+            },
+        };
+        let cohorts = u64::from(crate::base::limits::COHORTS);
+        u16::try_from(self.key.hash_u64(network) % cohorts).unwrap_or(0)
+    }
+}

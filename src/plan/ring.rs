@@ -1,0 +1,199 @@
+//! For each cohort, the order in which it would choose the members of a tier.
+//!
+//! The first choices follow the weights to within one cohort; so do the second choices of
+//! those whose first is taken away, and so on: after any failure the rest still share by
+//! weight. Each choice has a *rank*: a member whose share is `s` permille serves the cohorts
+//! whose rank for it is below `s`. As a share rises, cohorts move to that member only, and each
+//! once; that is why a client moves at most once per ramp (promise 4).
+//!
+//! It knows weights and a key, not health. Cohorts are dealt out by whole-number quotas
+//! (largest remainder) after a keyed shuffle, so equal inputs give equal rings everywhere.
+use crate::base::hash::Draws;
+use crate::base::limits::COHORTS;
+
+/// The choices of every cohort.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ring {
+    members: usize,
+    choices: Vec<Choice>,
+}
+
+/// One choice of one cohort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Choice {
+    /// Index of the member within its tier.
+    pub member: u8,
+    /// 0 to 999: the member serves the cohort if its share is above this.
+    pub rank: u16,
+}
+
+impl Ring {
+    /// Deals the cohorts out by `weights` (one per member, none zero, at most
+    /// [`crate::base::limits::TIER_MEMBERS`]); `seed` makes rings of different tiers independent.
+    #[must_use]
+    pub fn deal(weights: &[u16], seed: u64) -> Self {
+        let members = weights.len();
+        let mut ring = Self {
+            members,
+            choices: vec![Choice::default(); members * usize::from(COHORTS)],
+        };
+        let mut draws = Draws::from_seed(seed);
+        let cohorts: Vec<u16> = (0..COHORTS).collect();
+        let left: Vec<u8> = (0..).take(members).collect();
+        ring.deal_rest(cohorts, &left, weights, &mut draws);
+        ring
+    }
+
+    /// The choices of one cohort, first choice first.
+    #[must_use]
+    pub fn choices(&self, cohort: u16) -> &[Choice] {
+        let start = usize::from(cohort) * self.members;
+        &self.choices[start..start + self.members]
+    }
+
+    /// Deals `cohorts` out among the members `left`, then each hand's next choices.
+    fn deal_rest(
+        &mut self,
+        mut cohorts: Vec<u16>,
+        left: &[u8],
+        weights: &[u16],
+        draws: &mut Draws,
+    ) {
+        if cohorts.is_empty() || left.is_empty() {
+            return;
+        }
+        shuffle(&mut cohorts, draws);
+        let depth = self.members - left.len();
+        let own: Vec<u64> = left
+            .iter()
+            .map(|&member| u64::from(weights[usize::from(member)]))
+            .collect();
+        let mut rest = cohorts.as_slice();
+        for (&member, quota) in left.iter().zip(quotas(&own, cohorts.len(), draws)) {
+            let (hand, others) = rest.split_at(quota);
+            rest = others;
+            for (place, &cohort) in hand.iter().enumerate() {
+                let rank = place * usize::from(COHORTS) / hand.len();
+                self.choices[usize::from(cohort) * self.members + depth] = Choice {
+                    member,
+                    rank: u16::try_from(rank).unwrap_or(COHORTS - 1),
+                };
+            }
+            let others: Vec<u8> = left
+                .iter()
+                .copied()
+                .filter(|&other| other != member)
+                .collect();
+            self.deal_rest(hand.to_vec(), &others, weights, draws);
+        }
+    }
+}
+
+/// Splits `total` by `weights`, whole, by largest remainder; equal remainders draw lots.
+fn quotas(weights: &[u64], total: usize, draws: &mut Draws) -> Vec<usize> {
+    let sum: u64 = weights.iter().sum::<u64>().max(1);
+    let parts: Vec<u64> = weights.iter().map(|weight| weight * total as u64).collect();
+    let mut quotas: Vec<usize> = parts
+        .iter()
+        .map(|part| usize::try_from(part / sum).unwrap_or(0))
+        .collect();
+    let mut order: Vec<(u64, u64, usize)> = parts
+        .iter()
+        .enumerate()
+        .map(|(index, part)| (part % sum, draws.next_u64(), index))
+        .collect();
+    order.sort_unstable_by(|one, other| other.cmp(one));
+    let missing = total - quotas.iter().sum::<usize>();
+    for (_, _, index) in order.into_iter().cycle().take(missing) {
+        quotas[index] += 1;
+    }
+    quotas
+}
+
+/// Fisher-Yates.
+fn shuffle(cohorts: &mut [u16], draws: &mut Draws) {
+    for end in (1..cohorts.len()).rev() {
+        let pick = usize::try_from(draws.below(end as u64 + 1)).unwrap_or(0);
+        cohorts.swap(end, pick);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many cohorts each member gets if it accepts ranks below its share.
+    fn served(ring: &Ring, shares: &[u16]) -> Vec<u32> {
+        let mut counts = vec![0; shares.len()];
+        for cohort in 0..COHORTS {
+            let taker = ring
+                .choices(cohort)
+                .iter()
+                .find(|choice| choice.rank < shares[usize::from(choice.member)]);
+            if let Some(choice) = taker {
+                counts[usize::from(choice.member)] += 1;
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn first_choices_follow_weights_exactly() {
+        let ring = Ring::deal(&[100, 50, 50], 7);
+        assert_eq!(served(&ring, &[1000, 1000, 1000]), [500, 250, 250]);
+        let ring = Ring::deal(&[1, 1, 1], 7);
+        let counts = served(&ring, &[1000, 1000, 1000]);
+        assert!(
+            counts.iter().all(|count| (333..=334).contains(count)),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn survivors_share_by_weight() {
+        let ring = Ring::deal(&[100, 50, 50, 200], 3);
+        let counts = served(&ring, &[0, 1000, 1000, 1000]);
+        for (count, ideal) in counts.iter().zip([0_u32, 167, 167, 667]) {
+            assert!(count.abs_diff(ideal) <= 3, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_rising_share_only_gains_and_each_cohort_moves_once() {
+        let ring = Ring::deal(&[3, 2, 5, 1, 4], 11);
+        let taker = |cohort, share: u16| {
+            let shares = [1000, 1000, share, 1000, 1000];
+            let found = ring
+                .choices(cohort)
+                .iter()
+                .find(|choice| choice.rank < shares[usize::from(choice.member)]);
+            found.map(|choice| choice.member)
+        };
+        for cohort in 0..COHORTS {
+            let moves =
+                (1..=1000).filter(|&share| taker(cohort, share - 1) != taker(cohort, share));
+            let moves: Vec<u16> = moves.collect();
+            assert!(moves.len() <= 1, "cohort {cohort} moves at {moves:?}");
+            for share in moves {
+                assert_eq!(taker(cohort, share), Some(2));
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_is_that_part_of_the_hand() {
+        let ring = Ring::deal(&[1, 1], 5);
+        for share in [0, 50, 200, 500, 1000] {
+            let counts = served(&ring, &[share, 1000]);
+            assert_eq!(counts[0], u32::from(share).div_ceil(2), "share {share}");
+        }
+        let alone = Ring::deal(&[9], 5);
+        assert_eq!(served(&alone, &[370]), [370]);
+    }
+
+    #[test]
+    fn equal_inputs_give_equal_rings() {
+        assert_eq!(Ring::deal(&[1, 2, 3], 1), Ring::deal(&[1, 2, 3], 1));
+        assert_ne!(Ring::deal(&[1, 2, 3], 1), Ring::deal(&[1, 2, 3], 2));
+    }
+}
