@@ -218,25 +218,26 @@ impl<'t> Check<'t> {
 
     /// Checks what the cohorts of a class get; where they are alike, three stand for all.
     fn check_route(&self, subject: Subject<'_>, class: ClassId) -> Result<Gives, CheckError> {
-        let select = |cohort| {
-            let selection = self.table.select(subject.id, subject.family, class, cohort);
-            selection.map(|selection| (cohort, selection))
-        };
-        let Some((_, first)) = select(0) else {
+        let select = |cohort| self.table.select(subject.id, subject.family, class, cohort);
+        let Some(first) = select(0) else {
             return Ok(Gives::new());
         };
         let step = if first.by_cohort { 1 } else { 499 };
-        let mut gives = Gives::new();
-        for (cohort, selection) in (0..COHORTS).step_by(step).filter_map(select) {
+        let mut seen: Vec<Selection<'_>> = Vec::new();
+        for cohort in (0..COHORTS).step_by(step) {
             let place = || format!("class {}, cohort {cohort}", class.0);
-            self.check_selection(subject, selection)
-                .map_err(|breach| subject.error(place(), breach))?;
-            if !first.by_cohort && selection != first {
-                return Err(subject.error(place(), Breach::Scope));
+            let failed = |breach| subject.error(place(), breach);
+            let selection = select(cohort).ok_or_else(|| failed(Breach::Empty))?;
+            if seen.contains(&selection) {
+                continue;
             }
-            gives.insert((selection.region, selection.reason));
+            self.check_selection(subject, selection).map_err(failed)?;
+            if !first.by_cohort && selection != first {
+                return Err(failed(Breach::Scope));
+            }
+            seen.push(selection);
         }
-        Ok(gives)
+        Ok(seen.iter().map(|one| (one.region, one.reason)).collect())
     }
 
     /// Checks that endpoints and addresses are what the config says, and alive.

@@ -55,30 +55,49 @@ impl<'t> Check<'t> {
     }
 
     fn check_pool(&self, own: Subject<'_>, pool: &Pool, given: &Given) -> Result<(), Breach> {
-        let members = || pool.tiers.iter().flat_map(|tier| &tier.members);
-        let mut served: Vec<(EndpointId, u16)> =
-            members().map(|member| (member.endpoint, 0)).collect();
+        let mut takers = vec![0_u16; given.picks.len()];
+        let mut left = false;
         for cohort in 0..COHORTS {
-            let pick = given.pick(cohort);
-            if let Some(pick) = pick {
-                self.check_pick(own, pool, given, pick)?;
-                let endpoints = given.endpoints(pick);
-                for (_, count) in served.iter_mut().filter(|own| endpoints.contains(&own.0)) {
-                    *count += 1;
-                }
+            match given.spread.pick(cohort) {
+                Some(pick) => *takers.get_mut(pick).ok_or(Breach::Empty)? += 1,
+                None => left = true,
             }
-            self.check_passed(pool, pick)?;
+        }
+        if left {
+            self.check_passed(pool, None)?;
+        }
+        for (pick, _) in given
+            .picks
+            .iter()
+            .zip(&takers)
+            .filter(|(_, count)| **count > 0)
+        {
+            self.check_pick(own, pool, given, pick)?;
+            self.check_passed(pool, Some(pick))?;
         }
         for tier in &pool.tiers {
             for member in &tier.members {
-                let count = served.iter().find(|own| own.0 == member.endpoint);
-                let count = count.map_or(0, |own| own.1);
-                let share = self.share(member);
-                if u32::from(count) > u32::from(share.0) + rounding(tier.members.len()) {
-                    let name = self.endpoint_name(member.endpoint);
-                    return Err(Breach::Ahead(name, count, share));
-                }
+                self.check_share(tier, member, given, &takers)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Checks that a member serves no more cohorts than its share.
+    fn check_share(
+        &self,
+        tier: &Tier,
+        member: &Member,
+        given: &Given,
+        takers: &[u16],
+    ) -> Result<(), Breach> {
+        let picks = given.picks.iter().zip(takers);
+        let own = picks.filter(|(pick, _)| given.endpoints(pick).contains(&member.endpoint));
+        let count: u16 = own.map(|(_, count)| count).sum();
+        let share = self.share(member);
+        if u32::from(count) > u32::from(share.0) + rounding(tier.members.len()) {
+            let name = self.endpoint_name(member.endpoint);
+            return Err(Breach::Ahead(name, count, share));
         }
         Ok(())
     }

@@ -117,6 +117,10 @@ fn an_empty_answer_and_a_missing_one_are_found() {
     let mut table = self::table(&[0, 0, 0, 0]);
     pool(&mut table, 0).spare = None;
     assert_eq!(breach(&table), Breach::Empty);
+
+    let mut table = self::table(&[300, 0, 0, 0]);
+    pool(&mut table, 0).spare = None;
+    assert_eq!(breach(&table), Breach::Empty, "of some cohorts only");
 }
 
 #[test]
