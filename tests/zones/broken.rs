@@ -1,6 +1,7 @@
 //! Broken master files, each with everything it must be told: line, column, message, help.
 use std::sync::Arc;
 
+use waypost::base::Draws;
 use waypost::dns::Name;
 use waypost::dns::master::{self, Loaded, MasterError};
 
@@ -344,4 +345,33 @@ fn errors_are_bounded() {
     let found = read(text.as_bytes(), &[]).zone.unwrap_err();
     assert_eq!(found.len(), 1001);
     assert_eq!(found[1000].line, 0);
+}
+
+/// No text makes the reader panic; the scanner of a library is among what reads it.
+#[test]
+fn mutated_files_are_read_or_refused() {
+    const TEXT: &str = "www A 192.0.2.1\n\
+        a TXT \"b;c\" d\\\"e \"\"\nm MX 10 m\ns SRV 1 2 3 h\nc CAA 0 issue \"ca\"\n\
+        h HTTPS 1 . alpn=h2 port=\"443\"\nn NAPTR 1 2 u sip !.*!x! .\nt TLSA 3 1 1 00ff\n\
+        g TYPE65400 \\# 3 aBcDeF\nd DS 1 8 2 00\nk DNSKEY 256 3 8 AAEC\nx HINFO PC \"a b\"\n\
+        e NSEC f A RRSIG\ni SSHFP 4 2 00 ff\n";
+    const BYTES: &[u8] = b"\"\\();.@$#\n\r\t =,a0\x00\x7f\xc3";
+    let good = format!("{HEAD}{TEXT}");
+    assert_eq!(errors(good.as_bytes(), &[]), "");
+    let (mut draws, mut refused) = (Draws::from_seed(1), 0);
+    let mut below = |bound: usize| usize::try_from(draws.below(bound as u64)).unwrap();
+    for _ in 0..3000 {
+        let mut text = good.clone().into_bytes();
+        for _ in 0..=below(4) {
+            let (at, byte) = (below(text.len()), BYTES[below(BYTES.len())]);
+            match below(3) {
+                0 => text[at] = byte,
+                1 => text.insert(at, byte),
+                _ => drop(text.remove(at)),
+            }
+        }
+        refused += usize::from(read(&text, &[]).zone.is_err());
+        let _ = master::includes(&text);
+    }
+    assert!((500..3000).contains(&refused), "{refused} refused");
 }

@@ -2,6 +2,10 @@
 //!
 //! The model is a list of names, each a list of labels from the right, and RFC 1034, section
 //! 4.3.2, written down as it reads. Every RRset has a TTL of its own, by which it is known.
+//!
+//! Planted once, and caught here: DS answered by a referral, wildcards sought at the apex only,
+//! ANY not mounted, data below a DNAME let pass, labels hashed with their case. A name below a
+//! DNAME below a cut taken for an error was caught by `scripts` alone.
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
