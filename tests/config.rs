@@ -41,6 +41,12 @@ fn cases(ending: &str) -> BTreeSet<PathBuf> {
         .collect()
 }
 
+/// The part of a report that the config itself is to blame for.
+fn of_config(found: &Diagnostics) -> impl Iterator<Item = config::Finding> {
+    let all = found.list().into_iter();
+    all.filter(|finding| finding.file.ends_with(".toml"))
+}
+
 #[test]
 fn every_broken_config_gets_its_diagnostics() {
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
@@ -80,9 +86,19 @@ fn the_corpus_is_whole() {
             .to_str()
             .unwrap()
             .starts_with("warn-");
-        match compile(&case.with_extension("toml"), &text) {
-            Ok((_, found)) => assert!(is_warned && !found.list().is_empty(), "{}", case.display()),
-            Err(found) => assert!(!is_warned && found.has_errors(), "{}", case.display()),
+        let found = match compile(&case.with_extension("toml"), &text) {
+            Ok((_, found)) => {
+                assert!(is_warned, "{} gives a plan", case.display());
+                found
+            }
+            Err(found) => {
+                assert!(!is_warned && found.has_errors(), "{}", case.display());
+                found
+            }
+        };
+        assert!(!found.list().is_empty(), "{}", case.display());
+        for finding in of_config(&found) {
+            assert!(finding.help.is_some(), "no help for {finding:?}");
         }
     }
 }

@@ -199,7 +199,7 @@ impl Diagnostics {
         let mut list = std::mem::take(&mut self.list);
         list.retain(|one| match one.basis {
             Basis::Syntax => true,
-            Basis::Written => one.file != CONFIG || !torn.contains(&self.position(one).0),
+            Basis::Written => one.file != CONFIG || !self.follows(one, &torn),
             Basis::Inferred => torn.is_empty(),
         });
         list.sort_by(|one, other| {
@@ -212,6 +212,13 @@ impl Diagnostics {
             ))
         });
         self.list = list;
+    }
+
+    /// Whether an error of the config most likely follows from torn lines: it is on one of
+    /// them, or about a value that the parser put in for one.
+    fn follows(&self, diagnostic: &Diagnostic, torn: &[usize]) -> bool {
+        let is_put_in = diagnostic.at.is_empty() && !torn.is_empty();
+        is_put_in || torn.contains(&self.position(diagnostic).0)
     }
 
     fn add(

@@ -123,14 +123,15 @@ impl<'r, 't> Fields<'r, 't> {
             .and_then(|(_, value)| self.reader.parse(value, &parse))
     }
 
-    /// A value that must be there.
+    /// A value that must be there; the help line shows the example.
     pub(crate) fn required<T>(
         &mut self,
         key: &'static str,
+        example: &str,
         parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
     ) -> Option<At<T>> {
         if self.find(key).is_none() {
-            self.missing(key);
+            self.missing(key, &format!("write `{key} = {example}`"));
         }
         self.optional(key, parse)
     }
@@ -157,14 +158,16 @@ impl<'r, 't> Fields<'r, 't> {
         })
     }
 
-    /// A list with at least one value.
+    /// A list with at least one value; the help line shows the example.
     pub(crate) fn required_list<T>(
         &mut self,
         key: &'static str,
+        example: &str,
         parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
     ) -> Vec<At<T>> {
+        let help = format!("write `{key} = {example}`");
         match self.find(key) {
-            None => self.missing(key),
+            None => self.missing(key, &help),
             Some((_, value)) => {
                 if value
                     .get_ref()
@@ -172,7 +175,9 @@ impl<'r, 't> Fields<'r, 't> {
                     .is_some_and(|list| list.is_empty())
                 {
                     let message = format!("`{key}` of {} is empty", self.what);
-                    self.reader.error(&value.span(), message, |_| ());
+                    self.reader.error(&value.span(), message, |found| {
+                        found.help(help);
+                    });
                 }
             }
         }
@@ -192,9 +197,11 @@ impl<'r, 't> Fields<'r, 't> {
             return Vec::new();
         };
         let Some(items) = value.get_ref().as_array() else {
-            let trouble = value::mismatch("a list of tables", value.get_ref())
-                .with_help(format!("write `[[{key}]]` over each of them"));
-            self.reader.trouble(&at, trouble);
+            let trouble = value::mismatch("a list of tables", value.get_ref());
+            self.reader.error(&at, trouble.message, |found| {
+                found.help(format!("write `[[{key}]]` over each of them"));
+                found.inferred();
+            });
             return Vec::new();
         };
         items
@@ -257,7 +264,7 @@ impl<'r, 't> Fields<'r, 't> {
             let message = format!("unknown key `{}` in {}", name.get_ref(), self.what);
             let help = match similar(name.get_ref(), self.known.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known keys: {}", self.known.join(", ")),
+                None => format!("known keys: {}", self.known_keys()),
             };
             self.reader.error(&name.span(), message, |found| {
                 found.help(help);
@@ -266,11 +273,17 @@ impl<'r, 't> Fields<'r, 't> {
     }
 
     /// Reports a key that must be there.
-    pub(crate) fn missing(&self, key: &str) {
+    pub(crate) fn missing(&self, key: &str, help: &str) {
         let message = format!("missing key `{key}` in {}", self.what);
         self.reader.error(&self.at, message, |found| {
-            found.inferred();
+            found.help(help).inferred();
         });
+    }
+
+    fn known_keys(&self) -> String {
+        let mut keys = self.known.clone();
+        keys.sort_unstable();
+        keys.join(", ")
     }
 
     fn find(&mut self, key: &'static str) -> Option<(Range<usize>, &'t Spanned<DeValue<'t>>)> {
@@ -292,7 +305,10 @@ impl<'r, 't> Fields<'r, 't> {
             Some(table) => Some(self.reader.fields(table, at, what)),
             None => {
                 let trouble = value::mismatch("a table", value.get_ref());
-                self.reader.trouble(&value.span(), trouble);
+                self.reader.error(&value.span(), trouble.message, |found| {
+                    found.help("write a header such as `[name]`, or `{ key = value }`");
+                    found.inferred();
+                });
                 None
             }
         }

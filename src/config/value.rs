@@ -57,7 +57,7 @@ pub(crate) fn mismatch(expected: &str, value: &DeValue<'_>) -> Trouble {
 /// A string.
 pub(crate) fn text(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = value.as_str().map(str::to_owned);
-    text.ok_or_else(|| mismatch("a string", value))
+    text.ok_or_else(|| mismatch("a string", value).with_help("write it in quotes"))
 }
 
 /// A string of 1 to 255 octets, as a DNS character-string holds it.
@@ -65,14 +65,17 @@ pub(crate) fn short_text(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = text(value)?;
     match text.len() {
         1..=255 => Ok(text),
-        _ => Err(Trouble::new("must be 1 to 255 octets long")),
+        length => Err(Trouble::new(format!("{length} octets do not fit here"))
+            .with_help("it can be 1 to 255 octets long; leave the key away to say nothing")),
     }
 }
 
 /// `true` or `false`.
 pub(crate) fn boolean(value: &DeValue<'_>) -> Result<bool, Trouble> {
     let truth = value.as_bool();
-    truth.ok_or_else(|| mismatch("true or false", value))
+    truth.ok_or_else(|| {
+        mismatch("true or false", value).with_help("write `true` or `false`, without quotes")
+    })
 }
 
 /// A whole number within bounds.
@@ -82,7 +85,8 @@ where
 {
     move |value| {
         let DeValue::Integer(integer) = value else {
-            return Err(mismatch("a whole number", value));
+            let help = format!("write a number such as {}, without quotes", bounds.start());
+            return Err(mismatch("a whole number", value).with_help(help));
         };
         i64::from_str_radix(integer.as_str(), integer.radix())
             .ok()
@@ -134,7 +138,10 @@ pub(crate) fn span(value: &DeValue<'_>) -> Result<Span, Trouble> {
     };
     match unit.times(count) {
         span if span <= SPAN_MOST => Ok(span),
-        _ => Err(Trouble::new(format!("`{text}` is longer than 30 days"))),
+        _ => {
+            Err(Trouble::new(format!("`{text}` is too long"))
+                .with_help("30 days (720h) is the most"))
+        }
     }
 }
 
@@ -226,7 +233,8 @@ pub(crate) fn address(value: &DeValue<'_>) -> Result<IpAddr, Trouble> {
             .with_help("write \"192.0.2.10\" or \"2001:db8::10\""));
     };
     if address.is_unspecified() || address.is_multicast() {
-        return Err(Trouble::new(format!("nobody can connect to `{text}`")));
+        return Err(Trouble::new(format!("nobody can connect to `{text}`"))
+            .with_help("write the address that clients should connect to"));
     }
     Ok(address)
 }
@@ -234,7 +242,10 @@ pub(crate) fn address(value: &DeValue<'_>) -> Result<IpAddr, Trouble> {
 /// A domain name.
 pub(crate) fn domain(value: &DeValue<'_>) -> Result<Name, Trouble> {
     let text = text(value)?;
-    Name::parse(&text).map_err(|error| Trouble::new(format!("`{text}` is not a name: {error}")))
+    Name::parse(&text).map_err(|error| {
+        Trouble::new(format!("`{text}` is not a name: {error}"))
+            .with_help("write a name such as \"api.example.org\"")
+    })
 }
 
 /// A name of the config's own things: 1 to 63 letters, digits, `-`, `_` and `.`.

@@ -81,10 +81,11 @@ fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnost
             }
             Some(Err(reason)) => {
                 let message = format!("cannot read `{}`: {reason}", path.value);
-                found.error(&path.at, message);
+                found.error(&path.at, message).help(HELP);
             }
             None => {
-                found.error(&path.at, format!("`{}` was not read", path.value));
+                let message = format!("`{}` was not read", path.value);
+                found.error(&path.at, message).help(HELP);
             }
         }
     }
@@ -99,6 +100,8 @@ fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnost
         rise: spec.rise,
     }
 }
+
+const HELP: &str = "paths are relative to the folder of the config";
 
 fn has_certificate(text: &[u8]) -> bool {
     let mark = b"-----BEGIN CERTIFICATE-----";

@@ -97,7 +97,9 @@ fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
         let is_chosen = listen.value.port() != 0;
         if is_chosen && !taken.insert(listen.value) {
             let message = format!("`{}` is listened on already", listen.value);
-            found.error(&listen.at, message);
+            found
+                .error(&listen.at, message)
+                .help("give it a port of its own");
         }
     }
 }
@@ -138,7 +140,9 @@ fn within<'s>(
 ) -> bool {
     let past = places.nth(most);
     if let Some(at) = past {
-        found.error(at, format!("more than {most} {noun}"));
+        found
+            .error(at, format!("more than {most} {noun}"))
+            .help("spread them over several configs");
     }
     past.is_none()
 }

@@ -48,7 +48,7 @@ impl<'s> Names<'s> {
             match list.contains(&place) {
                 true => {
                     let message = format!("{} `{}` is listed twice", self.noun, name.value);
-                    found.error(&name.at, message);
+                    found.error(&name.at, message).help("remove one of them");
                 }
                 false => list.push(place),
             }

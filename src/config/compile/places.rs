@@ -115,7 +115,8 @@ impl<'s> Places<'s> {
         self.endpoints.extend(endpoints);
         if spec.endpoints.is_empty() {
             let message = format!("region `{}` has no endpoints", spec.name.value);
-            found.warn(&spec.name.at, message).inferred();
+            let help = format!("write `[[regions.{}.endpoints]]`", spec.name.value);
+            found.warn(&spec.name.at, message).help(help).inferred();
         }
     }
 
@@ -175,7 +176,7 @@ fn check_overrides(spec: &Spec, found: &mut Diagnostics) {
     for (network, _) in &spec.geo.overrides {
         if seen.insert(network.value, ()).is_some() {
             let message = "this network is overridden twice";
-            found.error(&network.at, message);
+            found.error(&network.at, message).help("remove one of them");
         }
     }
 }
@@ -191,7 +192,8 @@ fn check_claimed_networks(spec: &Spec, found: &mut Diagnostics) {
             if let Some(other) = owners.insert(network, &region.name.value) {
                 found
                     .error(&claim.at, "this network is claimed twice")
-                    .label(format!("region `{other}` claims it as well"));
+                    .label(format!("region `{other}` claims it as well"))
+                    .help("a network belongs to one region; a longer prefix may go to another");
             }
         }
     }

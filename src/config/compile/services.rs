@@ -296,13 +296,19 @@ fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found:
     for (place, monitor) in spec.monitors.iter().enumerate() {
         if !used(place) {
             let message = format!("monitor `{}` is not used", monitor.name.value);
-            found.warn(&monitor.name.at, message).inferred();
+            found
+                .warn(&monitor.name.at, message)
+                .help("name it in the `monitors` of a service, or in the `gate` of a recovery")
+                .inferred();
         }
     }
     for (place, recovery) in spec.recoveries.iter().enumerate() {
         if place != checks.default && drafts.iter().all(|one| one.recovery.index() != place) {
             let message = format!("recovery `{}` is not used", recovery.name.value);
-            found.warn(&recovery.name.at, message).inferred();
+            found
+                .warn(&recovery.name.at, message)
+                .help("name it as the `recovery` of a service")
+                .inferred();
         }
     }
 }

@@ -33,7 +33,9 @@ fn check_apexes(spec: &Spec, found: &mut Diagnostics) {
     let mut seen = BTreeSet::new();
     for name in spec.zones.iter().filter_map(|zone| zone.name.as_ref()) {
         if !seen.insert(&name.value) {
-            found.error(&name.at, format!("a second zone `{}`", name.value));
+            found
+                .error(&name.at, format!("a second zone `{}`", name.value))
+                .help("join the files with `$INCLUDE`");
         }
     }
 }
@@ -51,7 +53,8 @@ fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
                         &hostname.at,
                         format!("`{}` is steered twice", hostname.value),
                     )
-                    .label(format!("service `{other}` has it as well"));
+                    .label(format!("service `{other}` has it as well"))
+                    .help("a hostname belongs to one service, and is listed once");
                 continue;
             }
             match zone_of(spec, &hostname.value) {
@@ -104,11 +107,12 @@ fn load_one(
         Some(Ok(text)) => text,
         Some(Err(reason)) => {
             let message = format!("cannot read the zone file `{}`: {reason}", path.display());
-            found.error(&file.at, message);
+            found.error(&file.at, message).help(HELP);
             return None;
         }
         None => {
-            found.error(&file.at, format!("`{}` was not read", path.display()));
+            let message = format!("`{}` was not read", path.display());
+            found.error(&file.at, message).help(HELP);
             return None;
         }
     };
@@ -129,6 +133,8 @@ fn load_one(
         }
     }
 }
+
+const HELP: &str = "paths are relative to the folder of the config";
 
 fn report(
     severity: Severity,

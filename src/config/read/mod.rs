@@ -29,7 +29,9 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in errors {
         let at = error.span().unwrap_or(text.len()..text.len());
-        found.syntax(&within(at, text), error.message());
+        found
+            .syntax(&within(at, text), error.message())
+            .help("the text must be TOML; errors on other lines may follow from this one");
     }
     let reader = Reader::new(found);
     let mut fields = reader.document(document.get_ref());
@@ -62,12 +64,19 @@ fn within(at: Range<usize>, text: &str) -> Range<usize> {
 fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
     let Some(mut fields) = document.table("server") else {
         if document.key("server").is_none() {
-            document.missing("server");
+            document.missing(
+                "server",
+                "begin with `[server]` and `listen = [\"127.0.0.1:5300\"]`",
+            );
         }
         return ServerSpec::default();
     };
     let spec = ServerSpec {
-        listen: fields.required_list("listen", value::socket),
+        listen: fields.required_list(
+            "listen",
+            r#"["127.0.0.1:5300", "[::1]:5300"]"#,
+            value::socket,
+        ),
         identity: plain(fields.optional("identity", value::short_text)),
         version: plain(fields.optional("version", value::short_text)),
         udp_reply_bytes: plain(fields.optional("udp_reply_bytes", value::number(512..=4096)))
@@ -81,7 +90,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
 
 fn control(document: &mut Fields<'_, '_>) -> Option<At<std::net::SocketAddr>> {
     let mut fields = document.table("control")?;
-    let listen = fields.required("listen", value::socket);
+    let listen = fields.required("listen", r#""127.0.0.1:8053""#, value::socket);
     fields.finish();
     listen
 }
@@ -140,13 +149,13 @@ fn guard(document: &mut Fields<'_, '_>) -> Guard {
 
 fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
     if document.key("zones").is_none() {
-        document.missing("zones");
+        document.missing("zones", "write `[[zones]]` with `name` and `file`");
     }
     let mut zones = Vec::new();
     for mut fields in document.tables("zones") {
         zones.push(ZoneSpec {
-            name: fields.required("name", value::domain),
-            file: fields.required("file", path),
+            name: fields.required("name", r#""example.org""#, value::domain),
+            file: fields.required("file", r#""zones/example.org.zone""#, path),
         });
         fields.finish();
     }
@@ -157,7 +166,8 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
 fn path(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = value::text(value)?;
     match text.is_empty() {
-        true => Err(Trouble::new("a path cannot be empty")),
+        true => Err(Trouble::new("a path cannot be empty")
+            .with_help("paths are relative to the folder of the config")),
         false => Ok(text),
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn monitors(document: &mut Fields<'_, '_>) -> Vec<MonitorSpec> {
 }
 
 fn monitor(name: At<String>, fields: &mut Fields<'_, '_>) -> MonitorSpec {
-    let kind = fields.required("type", kind);
+    let kind = fields.required("type", r#""http""#, kind);
     let pace = pace(fields);
     let port = port(fields, plain(kind.clone()));
     let roots = fields.optional("roots", path);
@@ -93,7 +93,7 @@ fn kind(value: &DeValue<'_>) -> Result<Kind, Trouble> {
 fn port(fields: &mut Fields<'_, '_>, kind: Option<Kind>) -> u16 {
     let bounds = value::number(1..=65_535);
     match kind {
-        Some(Kind::Tcp) => plain(fields.required("port", bounds)).unwrap_or(1),
+        Some(Kind::Tcp) => plain(fields.required("port", "443", bounds)).unwrap_or(1),
         Some(Kind::Https) => plain(fields.optional("port", bounds)).unwrap_or(443),
         Some(Kind::Http) | None => plain(fields.optional("port", bounds)).unwrap_or(80),
     }
@@ -120,7 +120,9 @@ fn pace(fields: &mut Fields<'_, '_>) -> Pace {
         });
     }
     if let Some(zero) = timeout.as_ref().filter(|given| given.value == Span::ZERO) {
-        reader.error(&zero.at, "no probe passes in no time", |_| ());
+        reader.error(&zero.at, "no probe passes in no time", |found| {
+            found.help("the default is \"2s\"");
+        });
     }
     let half = Span(interval.0 / 2).max(Span(500)).min(interval);
     Pace {
@@ -133,9 +135,8 @@ fn pace(fields: &mut Fields<'_, '_>) -> Pace {
 fn probe_interval(value: &DeValue<'_>) -> Result<Span, Trouble> {
     let span = value::span(value)?;
     match span < PROBE_INTERVAL_LEAST {
-        true => Err(Trouble::new(format!(
-            "{span} is shorter than {PROBE_INTERVAL_LEAST}, the shortest interval there is"
-        ))),
+        true => Err(Trouble::new(format!("{span} is too short an interval"))
+            .with_help(format!("it can be {PROBE_INTERVAL_LEAST} at the least"))),
         false => Ok(span),
     }
 }
@@ -221,13 +222,17 @@ fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
         let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
         if name.value.is_empty() || !name.value.bytes().all(token) {
             let message = format!("`{}` is not the name of a header", name.value);
-            reader.error(&name.at, message, |_| ());
+            reader.error(&name.at, message, |found| {
+                found.help("a name is letters, digits and `-`, such as `X-Probe`");
+            });
         } else if name.value.eq_ignore_ascii_case("host") {
             reader.error(&name.at, "the Host header has a key of its own", |found| {
                 found.help("write `host = …` in the monitor");
             });
         } else if !value.value.bytes().all(printable) {
-            reader.error(&value.at, "a header holds printable ASCII only", |_| ());
+            reader.error(&value.at, "a header holds printable ASCII only", |found| {
+                found.help("leave the other characters out, or encode them");
+            });
         }
         list.push((name.value, value.value));
     }
@@ -258,7 +263,9 @@ fn refuse_foreign_keys(fields: &mut Fields<'_, '_>, kind: Kind) {
     for &key in foreign.iter().copied().flatten() {
         if let Some(at) = fields.key(key) {
             let message = format!("`{key}` means nothing to a monitor of type {name}");
-            fields.reader().error(&at, message, |_| ());
+            fields.reader().error(&at, message, |found| {
+                found.help("remove the key, or choose another type");
+            });
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{items, plain};
 pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSpec> {
     let mut list = Vec::new();
     for (name, mut fields) in document.named("jurisdictions", "jurisdiction") {
-        let countries = fields.required_list("countries", value::countries);
+        let countries = fields.required_list("countries", r#"["DE", "@EEA"]"#, value::countries);
         fields.finish();
         list.push(JurisdictionSpec { name, countries });
     }
@@ -29,10 +29,11 @@ pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
     for (name, mut fields) in document.named("regions", "region") {
         list.push(RegionSpec {
             name,
-            location: plain(fields.required("location", value::location)).unwrap_or(Location {
-                latitude: 0,
-                longitude: 0,
-            }),
+            location: plain(fields.required("location", "[50.11, 8.68]", value::location))
+                .unwrap_or(Location {
+                    latitude: 0,
+                    longitude: 0,
+                }),
             jurisdiction: fields.optional("jurisdiction", value::text),
             serves: items(fields.list("serves", serves)),
             fallback: items(fields.list("fallback", value::text)),
@@ -46,10 +47,11 @@ pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
 fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
     let mut list = Vec::new();
     for mut fields in region.tables("endpoints") {
-        let name = fields.required("name", value::label);
+        let name = fields.required("name", r#""fra-hetzner""#, value::label);
         let at = fields.at();
         list.push(EndpointSpec {
-            provider: plain(fields.required("provider", value::label)).unwrap_or_default(),
+            provider: plain(fields.required("provider", r#""hetzner""#, value::label))
+                .unwrap_or_default(),
             tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
             weight: plain(fields.optional("weight", value::number(1..=65_535))).unwrap_or(100),
             addresses: addresses(&mut fields),
@@ -64,7 +66,7 @@ fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
 }
 
 fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<std::net::IpAddr>> {
-    let list = endpoint.required_list("addresses", value::address);
+    let list = endpoint.required_list("addresses", r#"["192.0.2.10"]"#, value::address);
     let reader = endpoint.reader();
     for (index, address) in list.iter().enumerate() {
         if list[..index]
@@ -72,12 +74,16 @@ fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<std::net::IpAddr>> {
             .any(|other| other.value == address.value)
         {
             let message = format!("`{}` is listed twice", address.value);
-            reader.error(&address.at, message, |_| ());
+            reader.error(&address.at, message, |found| {
+                found.help("remove one of them");
+            });
         }
     }
     if let Some(one) = list.get(TIER_MEMBERS) {
         let message = format!("more than {TIER_MEMBERS} addresses of one endpoint");
-        reader.error(&one.at, message, |_| ());
+        reader.error(&one.at, message, |found| {
+            found.help("make several endpoints of them");
+        });
     }
     list
 }
@@ -88,7 +94,10 @@ fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
     let number = text.strip_prefix("AS").filter(|number| !number.is_empty());
     if let Some(number) = number.filter(|number| number.bytes().all(|b| b.is_ascii_digit())) {
         let asn = number.parse().map(Serves::Asn);
-        return asn.map_err(|_| Trouble::new(format!("`{text}` is past the last AS number")));
+        return asn.map_err(|_| {
+            Trouble::new(format!("`{text}` is past the last AS number"))
+                .with_help("AS numbers go up to AS4294967295")
+        });
     }
     if text.starts_with('@') {
         return value::country_list(&text).map(Serves::Countries);

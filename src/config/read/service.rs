@@ -45,7 +45,7 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
     let answers = fields.optional("answers", value::number(1..=most));
     let or_here = name.at.clone();
     ServiceSpec {
-        hostnames: fields.required_list("hostnames", hostname),
+        hostnames: fields.required_list("hostnames", r#"["api.example.org"]"#, hostname),
         monitors: items(fields.list("monitors", value::text)),
         recovery: fields.optional("recovery", value::text),
         regions: fields.list("regions", value::text),
@@ -98,7 +98,9 @@ fn ttl(service: &mut Fields<'_, '_>) -> (Span, Span) {
     };
     if shortest > longest {
         let message = format!("the least TTL, {shortest}, is above the most, {longest}");
-        reader.error(&place, message, |_| ());
+        reader.error(&place, message, |found| {
+            found.help("the default is { min = \"10s\", max = \"60s\" }");
+        });
     }
     (shortest, longest)
 }
