@@ -102,3 +102,37 @@ fn the_corpus_is_whole() {
         }
     }
 }
+
+/// Whatever is cut off or broken, reading ends with diagnostics, never with a panic.
+#[test]
+fn torn_configs_never_panic() {
+    let text = fs::read_to_string("config.toml").unwrap();
+    let breaks = [
+        "\"", "[", "]]", "=", "\0", "\u{fc}", "\"\"\"", "{", "5", "\n[",
+    ];
+    let ends = (0..text.len()).filter(|end| text.is_char_boundary(*end));
+    for (number, end) in ends.step_by(53).enumerate() {
+        let wrong = breaks[number % breaks.len()];
+        let broken = format!("{}{wrong}{}", &text[..end], &text[end..]);
+        for torn in [&text[..end], &*broken] {
+            let (spec, found) = config::read(Path::new("config.toml"), torn);
+            let found = config::compile(&spec, found, &Files::new()).unwrap_err();
+            assert!(found.has_errors());
+            assert!(!found.render(false).is_empty());
+        }
+    }
+}
+
+#[test]
+fn limits_are_checked() {
+    let mut text = String::new();
+    for number in 0..=256 {
+        text += &format!("[regions.r{number}]\nlocation = [0, 0]\n");
+    }
+    let found = compile(Path::new("config.toml"), &text).unwrap_err();
+    let list = found.list();
+    let past = list
+        .iter()
+        .find(|one| one.message == "more than 256 regions");
+    assert_eq!(past.map(|one| one.line), Some(513));
+}

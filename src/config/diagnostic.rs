@@ -9,7 +9,6 @@
 //!
 //! It does not know what is checked, only how findings are kept and shown.
 use std::ops::Range;
-use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
@@ -17,8 +16,17 @@ use serde::Serialize;
 /// Everything that is wrong (or doubtful) with a config and its files.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
-    files: Vec<(String, Arc<str>)>,
+    files: Vec<Source>,
     list: Vec<Diagnostic>,
+}
+
+/// A file that diagnostics point into.
+#[derive(Debug)]
+struct Source {
+    path: String,
+    text: String,
+    /// Where each line starts: a zone file can have millions of them, and thousands of errors.
+    lines: Vec<usize>,
 }
 
 /// How bad it is.
@@ -135,18 +143,18 @@ impl Diagnostics {
     /// Diagnostics about a config of this path and text.
     pub(crate) fn of_config(path: String, text: &str) -> Self {
         Self {
-            files: vec![(path, text.into())],
+            files: vec![Source::new(path, text.to_owned())],
             list: Vec::new(),
         }
     }
 
     /// Adds a file that diagnostics may point into; the same path is the same file.
     pub(crate) fn add_file(&mut self, path: String, bytes: &[u8]) -> FileId {
-        if let Some(index) = self.files.iter().position(|(known, _)| *known == path) {
+        if let Some(index) = self.files.iter().position(|known| known.path == path) {
             return FileId(index);
         }
         let text = String::from_utf8_lossy(bytes).into_owned();
-        self.files.push((path, text.into()));
+        self.files.push(Source::new(path, text));
         FileId(self.files.len() - 1)
     }
 
@@ -184,7 +192,7 @@ impl Diagnostics {
         (line, column): (u32, u32),
         message: String,
     ) -> &mut Diagnostic {
-        let at = span_of(&self.files[file.0].1, line, column);
+        let at = self.files[file.0].span_of(line, column);
         self.add(file, at, severity, message)
     }
 
@@ -203,7 +211,7 @@ impl Diagnostics {
             Basis::Inferred => torn.is_empty(),
         });
         list.sort_by(|one, other| {
-            let file = |diagnostic: &Diagnostic| &self.files[diagnostic.file.0].0;
+            let file = |diagnostic: &Diagnostic| &self.files[diagnostic.file.0].path;
             (file(one), one.at.start, one.severity, &one.message).cmp(&(
                 file(other),
                 other.at.start,
@@ -241,16 +249,18 @@ impl Diagnostics {
     }
 
     fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
-        let (path, text) = &self.files[diagnostic.file.0];
+        let source = &self.files[diagnostic.file.0];
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
+        let (first, start, text) = source.excerpt(&diagnostic.at);
         let mark = AnnotationKind::Primary
-            .span(diagnostic.at.clone())
+            .span(diagnostic.at.start - start..diagnostic.at.end - start)
             .label(diagnostic.label.as_deref());
+        let snippet = Snippet::source(text).path(&*source.path).line_start(first);
         let title = level.primary_title(&*diagnostic.message);
-        let mut group = title.element(Snippet::source(&**text).path(&**path).annotation(mark));
+        let mut group = title.element(snippet.annotation(mark));
         if let Some(help) = &diagnostic.help {
             group = group.element(Level::HELP.message(&**help));
         }
@@ -260,7 +270,7 @@ impl Diagnostics {
     fn finding(&self, diagnostic: &Diagnostic) -> Finding {
         let (line, column) = self.position(diagnostic);
         Finding {
-            file: self.files[diagnostic.file.0].0.clone(),
+            file: self.files[diagnostic.file.0].path.clone(),
             line,
             column,
             severity: diagnostic.severity,
@@ -271,35 +281,56 @@ impl Diagnostics {
 
     /// Line and column in characters, both from 1.
     fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
-        let text = &self.files[diagnostic.file.0].1;
-        let before = text.get(..diagnostic.at.start).unwrap_or(text);
-        let line = before.rsplit('\n').next().unwrap_or(before);
-        (before.split('\n').count(), line.chars().count() + 1)
+        let source = &self.files[diagnostic.file.0];
+        let line = source.line(diagnostic.at.start);
+        let before = &source.text[source.lines[line]..diagnostic.at.start];
+        (line + 1, before.chars().count() + 1)
     }
 }
 
-/// The bytes that a line and column (from 1) stand for: the word at the column (in
-/// octets), or the line without its indent when there is no column.
-fn span_of(text: &str, line: u32, column: u32) -> Range<usize> {
-    let skipped = line.saturating_sub(1);
-    let start: usize = text
-        .split_inclusive('\n')
-        .zip(0..skipped)
-        .map(|(line, _)| line.len())
-        .sum();
-    let content = text[start..].lines().next().unwrap_or_default();
-    match column {
-        0 => {
+impl Source {
+    fn new(path: String, text: String) -> Self {
+        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
+        Self {
+            path,
+            lines: std::iter::once(0).chain(ends).collect(),
+            text,
+        }
+    }
+
+    /// The line that a byte lies in, from 0.
+    fn line(&self, byte: usize) -> usize {
+        self.lines.partition_point(|start| *start <= byte) - 1
+    }
+
+    /// The lines that a span touches: the number of the first, from 1, where it starts, and
+    /// their text.
+    fn excerpt(&self, at: &Range<usize>) -> (usize, usize, &str) {
+        let (first, last) = (self.line(at.start), self.line(at.end));
+        let end = self.lines.get(last + 1).copied();
+        let start = self.lines[first];
+        (
+            first + 1,
+            start,
+            &self.text[start..end.unwrap_or(self.text.len())],
+        )
+    }
+
+    /// The bytes that a line and column (from 1) stand for: the word at the column (in
+    /// octets), or the line without its indent when there is no column.
+    fn span_of(&self, line: u32, column: u32) -> Range<usize> {
+        let line = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        let start = self.lines.get(line).copied().unwrap_or(self.text.len());
+        let content = self.text[start..].lines().next().unwrap_or_default();
+        if column == 0 {
             let indent = content.len() - content.trim_start().len();
-            start + indent..start + content.trim_end().len().max(indent)
+            return start + indent..start + content.trim_end().len().max(indent);
         }
-        _ => {
-            let before = usize::try_from(column - 1).unwrap_or(usize::MAX);
-            let word = content.floor_char_boundary(before);
-            let rest = &content[word..];
-            let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            start + word..start + word + length
-        }
+        let before = usize::try_from(column - 1).unwrap_or(usize::MAX);
+        let word = content.floor_char_boundary(before);
+        let rest = &content[word..];
+        let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        start + word..start + word + length
     }
 }
 
@@ -310,6 +341,7 @@ mod tests {
     #[test]
     fn lines_and_columns_become_bytes() {
         let text = "one\n  two three  \nvier fünf sechs";
+        let source = Source::new("z".into(), text.into());
         let cases = [
             ((0, 0), "one"),
             ((1, 1), "one"),
@@ -321,8 +353,16 @@ mod tests {
             ((9, 1), ""),
         ];
         for ((line, column), word) in cases {
-            assert_eq!(&text[span_of(text, line, column)], word, "{line}:{column}");
+            assert_eq!(&text[source.span_of(line, column)], word, "{line}:{column}");
         }
+    }
+
+    #[test]
+    fn excerpts_are_whole_lines() {
+        let source = Source::new("z".into(), "one\ntwo\nthree\n".into());
+        assert_eq!(source.excerpt(&(5..6)), (2, 4, "two\n"));
+        assert_eq!(source.excerpt(&(5..9)), (2, 4, "two\nthree\n"));
+        assert_eq!(source.excerpt(&(14..14)), (4, 14, ""));
     }
 
     #[test]

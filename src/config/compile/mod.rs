@@ -75,6 +75,9 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let checks = Checks::resolve(spec, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
+    if found.has_errors() && spec.geo.database.is_none() {
+        return None; // Nothing can be wrong with the embedded database.
+    }
     let (atlas, geo) = geo::atlas(spec, &places, files, found)?;
     if found.has_errors() {
         return None;

@@ -1,4 +1,7 @@
 //! Names of the config's own things, and what to say of one that is not known.
+//!
+//! An unknown name is only inferred to be wrong: when a part of the config could not be
+//! read, what it means may stand there. It does not know what the things are.
 use std::collections::BTreeMap;
 
 use crate::config::diagnostic::Diagnostics;

@@ -4,6 +4,7 @@
 //! fence of its clients a matter of order.
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::ops::Range;
 
 use super::names::Names;
 use crate::base::{JurisdictionId, RegionId};
@@ -20,6 +21,8 @@ pub(super) struct Places<'s> {
     pub(super) jurisdictions: Vec<Jurisdiction>,
     pub(super) regions: Vec<Region>,
     pub(super) endpoints: Vec<Endpoint>,
+    /// By region: its endpoints, which stand together.
+    endpoints_of: Vec<Range<usize>>,
     /// Whose law holds in a country.
     pub(super) law: BTreeMap<Country, JurisdictionId>,
     /// By region: where its clients go next.
@@ -42,6 +45,7 @@ impl<'s> Places<'s> {
             jurisdictions: Vec::new(),
             regions: Vec::new(),
             endpoints: Vec::new(),
+            endpoints_of: Vec::new(),
             law: BTreeMap::new(),
             fallback: Vec::new(),
             claims: Vec::new(),
@@ -112,12 +116,19 @@ impl<'s> Places<'s> {
         let networks = spec.serves.iter().filter_map(|claim| network(&claim.value));
         self.marks.extend(networks.map(|network| (network, id.0)));
         let endpoints = spec.endpoints.iter().map(|one| endpoint(one, id));
+        let first = self.endpoints.len();
         self.endpoints.extend(endpoints);
+        self.endpoints_of.push(first..self.endpoints.len());
         if spec.endpoints.is_empty() {
             let message = format!("region `{}` has no endpoints", spec.name.value);
             let help = format!("write `[[regions.{}.endpoints]]`", spec.name.value);
             found.warn(&spec.name.at, message).help(help).inferred();
         }
+    }
+
+    /// The endpoints of a region.
+    pub(super) fn endpoints_in(&self, region: RegionId) -> &[Endpoint] {
+        &self.endpoints[self.endpoints_of[region.index()].clone()]
     }
 
     /// Regions by name, unknown ones reported.

@@ -3,6 +3,7 @@
 //! A fence is judged here, not when clients are sorted into classes: whether a strict service
 //! can answer everybody follows from its regions alone, and the message can name the law that
 //! is left without an endpoint.
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::checks::Checks;
@@ -28,19 +29,6 @@ pub(super) struct Draft<'s> {
     pub(super) outside: JurisdictionSet,
     /// Fence of clients whose place is unknown.
     pub(super) unknown: JurisdictionSet,
-}
-
-impl Draft<'_> {
-    /// Its endpoints in one region.
-    pub(super) fn endpoints<'p>(
-        region: RegionId,
-        places: &'p Places<'_>,
-    ) -> impl Iterator<Item = &'p Endpoint> {
-        places
-            .endpoints
-            .iter()
-            .filter(move |one| one.region == region)
-    }
 }
 
 pub(super) fn resolve<'s>(
@@ -99,7 +87,7 @@ fn regions(spec: &ServiceSpec, places: &Places<'_>, found: &mut Diagnostics) -> 
             .collect(),
     };
     regions.sort();
-    regions.retain(|region| Draft::endpoints(*region, places).next().is_some());
+    regions.retain(|region| !places.endpoints_in(*region).is_empty());
     if regions.is_empty() {
         let at = spec.regions.as_ref().map_or(&spec.name.at, |list| &list.at);
         let message = format!("service `{}` has no endpoint", spec.name.value);
@@ -230,9 +218,8 @@ pub(super) fn tiers<'p>(
     family: Family,
     places: &'p Places<'_>,
 ) -> Vec<Vec<&'p Endpoint>> {
-    let mut members: Vec<&Endpoint> = Draft::endpoints(region, places)
-        .filter(|endpoint| count(endpoint, family) > 0)
-        .collect();
+    let all = places.endpoints_in(region).iter();
+    let mut members: Vec<&Endpoint> = all.filter(|endpoint| count(endpoint, family) > 0).collect();
     members.sort_by_key(|endpoint| endpoint.tier);
     members
         .chunk_by(|one, other| one.tier == other.tier)
@@ -259,7 +246,7 @@ fn count(endpoint: &Endpoint, family: Family) -> usize {
 
 /// Clients that ask for one family only do not fail over to endpoints without it.
 fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
-    let of_region = |region: &RegionId| Draft::endpoints(*region, places);
+    let of_region = |region: &RegionId| places.endpoints_in(*region);
     let all: Vec<&Endpoint> = draft.regions.iter().flat_map(of_region).collect();
     for (family, name) in [(Family::V4, "IPv4"), (Family::V6, "IPv6")] {
         let without: Vec<&str> = all
@@ -284,17 +271,12 @@ fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostic
 
 /// What nothing refers to is most likely a slip.
 fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found: &mut Diagnostics) {
-    let used = |id: usize| {
-        let gates = checks.recoveries.iter().filter_map(|one| one.gate);
-        let mut ids = drafts
-            .iter()
-            .flat_map(|one| &one.monitors)
-            .copied()
-            .chain(gates);
-        ids.any(|used| used.index() == id)
-    };
+    let gates = checks.recoveries.iter().filter_map(|one| one.gate);
+    let watched = drafts.iter().flat_map(|one| &one.monitors).copied();
+    let monitors: BTreeSet<usize> = watched.chain(gates).map(MonitorId::index).collect();
+    let recoveries: BTreeSet<usize> = drafts.iter().map(|one| one.recovery.index()).collect();
     for (place, monitor) in spec.monitors.iter().enumerate() {
-        if !used(place) {
+        if !monitors.contains(&place) {
             let message = format!("monitor `{}` is not used", monitor.name.value);
             found
                 .warn(&monitor.name.at, message)
@@ -303,7 +285,7 @@ fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found:
         }
     }
     for (place, recovery) in spec.recoveries.iter().enumerate() {
-        if place != checks.default && drafts.iter().all(|one| one.recovery.index() != place) {
+        if place != checks.default && !recoveries.contains(&place) {
             let message = format!("recovery `{}` is not used", recovery.name.value);
             found
                 .warn(&recovery.name.at, message)

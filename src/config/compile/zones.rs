@@ -1,5 +1,5 @@
 //! Zone files into zones, with the services' hostnames mounted over them.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use crate::config::Files;
@@ -43,6 +43,9 @@ fn check_apexes(spec: &Spec, found: &mut Diagnostics) {
 /// By zone, the hostnames that lie in it and in no smaller one.
 fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
     let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Vec::new()).collect();
+    let apexes = spec.zones.iter().zip(0..);
+    let apexes = apexes.filter_map(|(zone, place)| Some((&zone.name.as_ref()?.value, place)));
+    let apexes: HashMap<&Name, usize> = apexes.collect();
     let mut owners: BTreeMap<&Name, &str> = BTreeMap::new();
     for (service, number) in spec.services.iter().zip(0..) {
         for hostname in &service.hostnames {
@@ -57,7 +60,7 @@ fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
                     .help("a hostname belongs to one service, and is listed once");
                 continue;
             }
-            match zone_of(spec, &hostname.value) {
+            match zone_of(&apexes, &hostname.value) {
                 Some(zone) => mounts[zone].push((hostname.value.clone(), number)),
                 None => report_outside(spec, service, hostname, found),
             }
@@ -66,13 +69,16 @@ fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
     mounts
 }
 
-fn zone_of(spec: &Spec, hostname: &Name) -> Option<usize> {
-    let apexes = spec.zones.iter().enumerate();
-    apexes
-        .filter_map(|(place, zone)| Some((place, &zone.name.as_ref()?.value)))
-        .filter(|(_, apex)| hostname.is_within(apex))
-        .max_by_key(|(_, apex)| apex.as_wire().len())
-        .map(|(place, _)| place)
+/// The zone with the longest apex that a hostname lies in.
+fn zone_of(apexes: &HashMap<&Name, usize>, hostname: &Name) -> Option<usize> {
+    let mut rest = hostname.as_wire();
+    loop {
+        let ancestor = Name::from_wire(rest)?;
+        if let Some(zone) = apexes.get(&ancestor) {
+            return Some(*zone);
+        }
+        rest = rest.get(1 + usize::from(rest[0])..)?;
+    }
 }
 
 fn report_outside(

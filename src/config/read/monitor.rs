@@ -110,13 +110,21 @@ fn pace(fields: &mut Fields<'_, '_>) -> Pace {
     let interval = plain(fields.optional("interval", probe_interval)).unwrap_or(Span(5000));
     let near = fields.optional("near_interval", probe_interval);
     let timeout = fields.optional("timeout", value::span);
-    for (key, given) in [("near_interval", &near), ("timeout", &timeout)] {
+    let paces = [
+        ("near_interval", &near, "it is the faster pace near a flip"),
+        (
+            "timeout",
+            &timeout,
+            "a probe has to end before the next one starts",
+        ),
+    ];
+    for (key, given, help) in paces {
         let Some(given) = given.as_ref().filter(|given| given.value > interval) else {
             continue;
         };
         let message = format!("`{key}` is longer than the interval of {interval}");
         reader.error(&given.at, message, |found| {
-            found.help("a probe has to end before the next one starts");
+            found.help(help);
         });
     }
     if let Some(zero) = timeout.as_ref().filter(|given| given.value == Span::ZERO) {
