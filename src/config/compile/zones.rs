@@ -1,0 +1,163 @@
+//! Zone files into zones, with the services' hostnames mounted over them.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use crate::config::Files;
+use crate::config::diagnostic::{Diagnostics, Severity};
+use crate::config::reader::At;
+use crate::config::spec::{ServiceSpec, Spec, ZoneSpec, beside};
+use crate::dns::Name;
+use crate::dns::master::{self, MasterError};
+use crate::dns::zone::{Mount, Zone};
+
+/// A zone by its apex.
+pub(super) type Loaded = (Name, Zone);
+
+/// The hostnames that belong into one zone.
+type Mounts = Vec<(Name, Mount)>;
+
+pub(super) fn load(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<Loaded> {
+    check_apexes(spec, found);
+    let mounts = mounts(spec, found);
+    let mut zones = Vec::new();
+    for (zone, mounts) in spec.zones.iter().zip(mounts) {
+        if let Some(loaded) = load_one(zone, spec, files, &mounts, found) {
+            zones.push(loaded);
+        }
+    }
+    zones
+}
+
+/// Each zone is served from one file.
+fn check_apexes(spec: &Spec, found: &mut Diagnostics) {
+    let mut seen = BTreeSet::new();
+    for name in spec.zones.iter().filter_map(|zone| zone.name.as_ref()) {
+        if !seen.insert(&name.value) {
+            found
+                .error(&name.at, format!("a second zone `{}`", name.value))
+                .help("join the files with `$INCLUDE`");
+        }
+    }
+}
+
+/// By zone, the hostnames that lie in it and in no smaller one.
+fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
+    let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Vec::new()).collect();
+    let apexes = spec.zones.iter().zip(0..);
+    let apexes = apexes.filter_map(|(zone, place)| Some((&zone.name.as_ref()?.value, place)));
+    let apexes: HashMap<&Name, usize> = apexes.collect();
+    let mut owners: BTreeMap<&Name, &str> = BTreeMap::new();
+    for (service, number) in spec.services.iter().zip(0..) {
+        for hostname in &service.hostnames {
+            let owner = &service.name.value;
+            if let Some(other) = owners.insert(&hostname.value, owner) {
+                found
+                    .error(
+                        &hostname.at,
+                        format!("`{}` is steered twice", hostname.value),
+                    )
+                    .label(format!("service `{other}` has it as well"))
+                    .help("a hostname belongs to one service, and is listed once");
+                continue;
+            }
+            match zone_of(&apexes, &hostname.value) {
+                Some(zone) => mounts[zone].push((hostname.value.clone(), number)),
+                None => report_outside(spec, service, hostname, found),
+            }
+        }
+    }
+    mounts
+}
+
+/// The zone with the longest apex that a hostname lies in.
+fn zone_of(apexes: &HashMap<&Name, usize>, hostname: &Name) -> Option<usize> {
+    let mut rest = hostname.as_wire();
+    loop {
+        let ancestor = Name::from_wire(rest)?;
+        if let Some(zone) = apexes.get(&ancestor) {
+            return Some(*zone);
+        }
+        rest = rest.get(1 + usize::from(rest[0])..)?;
+    }
+}
+
+fn report_outside(
+    spec: &Spec,
+    service: &ServiceSpec,
+    hostname: &At<Name>,
+    found: &mut Diagnostics,
+) {
+    if spec.zones.iter().any(|zone| zone.name.is_none()) {
+        return; // It may lie in the zone whose name could not be read.
+    }
+    let message = format!("`{}` lies in none of the zones", hostname.value);
+    let names = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
+    let names: Vec<String> = names.map(|name| name.value.to_string()).collect();
+    found
+        .error(&hostname.at, message)
+        .label(format!("a hostname of service `{}`", service.name.value))
+        .help(format!("the zones are: {}", names.join(", ")))
+        .inferred();
+}
+
+fn load_one(
+    zone: &ZoneSpec,
+    spec: &Spec,
+    files: &Files,
+    mounts: &Mounts,
+    found: &mut Diagnostics,
+) -> Option<Loaded> {
+    let file = zone.file.as_ref()?;
+    let path = spec.resolve(file);
+    let text = match files.get(&path) {
+        Some(Ok(text)) => text,
+        Some(Err(reason)) => {
+            let message = format!("cannot read the zone file `{}`: {reason}", path.display());
+            found.error(&file.at, message).help(HELP);
+            return None;
+        }
+        None => {
+            let message = format!("`{}` was not read", path.display());
+            found.error(&file.at, message).help(HELP);
+            return None;
+        }
+    };
+    let apex = &zone.name.as_ref()?.value;
+    let include = |name: &str| files.get(&beside(&path, name))?.as_ref().ok().cloned();
+    let loaded = master::read(apex, text, &include, mounts);
+    let mut report_all = |severity, errors: Vec<MasterError>| {
+        for error in errors {
+            report(severity, error, &path, files, found);
+        }
+    };
+    report_all(Severity::Warning, loaded.warnings);
+    match loaded.zone {
+        Ok(zone) => Some((apex.clone(), zone)),
+        Err(errors) => {
+            report_all(Severity::Error, errors);
+            None
+        }
+    }
+}
+
+const HELP: &str = "paths are relative to the folder of the config";
+
+fn report(
+    severity: Severity,
+    error: MasterError,
+    zone: &Path,
+    files: &Files,
+    found: &mut Diagnostics,
+) {
+    let path = error
+        .file
+        .map_or_else(|| zone.to_owned(), |name| beside(zone, &name));
+    let text = files.get(&path).and_then(|text| text.as_ref().ok());
+    let text = text.map_or(&[][..], |text| text);
+    let file = found.add_file(path.display().to_string(), text);
+    let place = (error.line, error.column);
+    let reported = found.add_at_line(file, severity, place, error.message);
+    if let Some(help) = error.help {
+        reported.help(help);
+    }
+}
