@@ -246,7 +246,14 @@ fn steering_follows_the_client_and_its_health() {
             Reason::Failover,
         ),
         (
-            &["eu-one", "eu-backup", "na-one", "na-two", "ap-four"],
+            &[
+                "eu-one",
+                "eu-backup",
+                "na-one",
+                "na-two",
+                "ap-four",
+                "af-four",
+            ],
             GERMAN,
             "192.0.2.10",
             Reason::FailOpen,
@@ -265,7 +272,14 @@ fn steering_follows_the_client_and_its_health() {
 
 #[test]
 fn a_service_may_ask_for_errors_instead() {
-    let all = ["eu-one", "eu-backup", "na-one", "na-two", "ap-four"];
+    let all = [
+        "eu-one",
+        "eu-backup",
+        "na-one",
+        "na-two",
+        "ap-four",
+        "af-four",
+    ];
     let dead = table(&all);
     for (question, expected) in [
         ("hard.example.org A", &["SERVFAIL"][..]),
@@ -298,10 +312,13 @@ fn scope(reply: &[u8], octets: usize) -> u8 {
 #[test]
 fn the_subnet_decides_and_gets_its_scope() {
     let world = table(&[]);
-    // `four` has one endpoint: no cohort differs. `api` has two of one weight in Canada.
+    // `four` has one endpoint, so no client differs; `old-two` has one in each of two regions, both
+    // without IPv6. `api` has two of one weight in Canada.
     for (question, network, prefix, least, most) in [
         ("four.example.org A", "198.51.100.0", 24, 0, 0),
         ("four.example.org AAAA", "198.51.100.0", 24, 0, 0),
+        ("old-two.example.org A", "203.0.113.0", 24, 1, 24),
+        ("old-two.example.org AAAA", "203.0.113.0", 24, 0, 0),
         ("api.example.org A", "198.51.100.0", 24, 24, 24),
         ("api.example.org A", "198.51.0.0", 16, 17, 32),
         ("api.example.org A", "192.0.2.0", 24, 1, 24),

@@ -1,6 +1,6 @@
 //! What is answered before any zone is looked at. Zones and steering: `tests/answer.rs`.
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::*;
 use crate::base::{HashKey, Permille};
@@ -11,9 +11,15 @@ use crate::plan::{Control, GeoFile, Guard, Plan};
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
 
+/// An atlas, read once for all tests.
+fn atlas() -> Arc<Atlas> {
+    static ATLAS: OnceLock<Arc<Atlas>> = OnceLock::new();
+    let read = || Atlas::new(&Database::read(EMBEDDED).unwrap(), &[], &[]);
+    Arc::clone(ATLAS.get_or_init(|| Arc::new(read())))
+}
+
 /// A server with a name and a version, and not a single zone.
 fn bare_table(identity: Option<&str>) -> Table {
-    let database = Database::read(EMBEDDED).unwrap();
     let plan = Plan {
         digest: 0,
         key: HashKey(0),
@@ -41,7 +47,7 @@ fn bare_table(identity: Option<&str>) -> Table {
         maps: Vec::new(),
         zones: Zones::default(),
         zone_list: Vec::new(),
-        atlas: Arc::new(Atlas::new(&database, &[], &[])),
+        atlas: atlas(),
         geo: GeoFile {
             source: "embedded".to_owned(),
             built_at: 0,
@@ -161,6 +167,19 @@ fn a_text_longer_than_a_packet_is_truncated_over_udp_only() {
     let (answered, reply) = ask(&table, &packet, Transport::Stream);
     assert!(!answered.truncated);
     assert_eq!(reply[6..12], [0, 1, 0, 0, 0, 1]);
+}
+
+#[test]
+fn no_record_takes_the_room_of_opt() {
+    for length in 1100..1250 {
+        let table = bare_table(Some(&"x".repeat(length)));
+        let packet = query(ID, rtype::TXT, CH, &opt(4096, 0, &[]));
+        let (answered, reply) = ask(&table, &packet, Transport::Udp);
+        // Header, question, record with a length octet for each 255, OPT.
+        let whole = 12 + 15 + 12 + length + length.div_ceil(255) + 11;
+        assert_eq!(answered.truncated, whole > 1232, "{length}");
+        assert_eq!(reply[11], 1, "OPT at {length}");
+    }
 }
 
 #[test]
