@@ -95,15 +95,23 @@ fn bring(spec: &Spec, watch: &mut Watch) -> Files {
             .into_iter()
             .filter(|path| !files.contains_key(path))
             .collect();
-        if missing.is_empty() || files.len() >= limits::FILES {
+        if missing.is_empty() {
             return files;
         }
         for path in missing {
-            let (stamp, bytes) = read(&path, limits::FILE_BYTES);
-            watch.add(path.clone(), stamp);
-            files.insert(path, bytes.map(Arc::from));
+            let bytes = match files.len() < limits::FILES {
+                true => bring_one(&path, watch),
+                false => Err(format!("is one of more than {} files", limits::FILES)),
+            };
+            files.insert(path, bytes);
         }
     }
+}
+
+fn bring_one(path: &Path, watch: &mut Watch) -> Result<Arc<[u8]>, String> {
+    let (stamp, bytes) = read(path, limits::FILE_BYTES);
+    watch.add(path.to_owned(), stamp);
+    bytes.map(Arc::from)
 }
 
 /// Reads a file of at most `most` bytes. The stamp is taken before the first byte, so that

@@ -31,7 +31,7 @@ use self::duty::Duty;
 use self::job::{Job, Jobs};
 pub use self::tls::TlsError;
 use self::tls::Trust;
-use crate::base::{Span, limits};
+use crate::base::{Moment, Span, limits};
 use crate::engine::ProbeId;
 use crate::health::Report;
 use crate::io::clock::Clock;
@@ -153,6 +153,7 @@ impl Prober {
         };
         let queue = Queue {
             clock: self.clock,
+            asked: self.clock.now(),
             running: Arc::clone(&self.running),
             _admitted: admitted,
         };
@@ -169,6 +170,7 @@ impl Prober {
 /// A probe's place among those that wait or run.
 struct Queue {
     clock: Clock,
+    asked: Moment,
     running: Arc<Semaphore>,
     _admitted: OwnedSemaphorePermit,
 }
@@ -176,10 +178,9 @@ struct Queue {
 impl Queue {
     /// Waits for a place, runs the job, reports, and closes the connection politely.
     async fn run(self, job: Job, mut duty: Duty) {
-        let asked = self.clock.now();
         let patience = Duration::from_millis(job.timeout.0);
         let place = tokio::time::timeout(patience, Arc::clone(&self.running).acquire_owned()).await;
-        duty.waited(self.clock.now().since(asked));
+        duty.waited(self.clock.now().since(self.asked));
         let Ok(Ok(_place)) = place else {
             return;
         };
