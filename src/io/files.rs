@@ -1,14 +1,16 @@
 //! Brings the files that a config asks for, and notices when they change.
 //!
-//! [`load`] knows no format: the config says which files it wants, and says so again when it has seen those
-//! (`$INCLUDE` nests), until nothing is missing. A file that cannot be read is not an error here: the
-//! reason is handed to the compiler, which shows it beside the line that named the file. Only the config itself must be there.
+//! [`load`] knows no format: the config says which files it wants, and says so again when it has
+//! seen those (`$INCLUDE` nests), until nothing is missing. A file that cannot be read is not an
+//! error here: the reason is handed to the compiler, which shows it beside the line that named the
+//! file. Only the config itself must be there.
 //!
 //! [`Watch`] compares what the file system says of each path, through symbolic links, because
-//! Kubernetes swaps the link of a mounted folder and not the file. It asks instead of being told: notifications are lost on
-//! network file systems, on swapped links and on folders that come later, and one `stat` a second costs nothing.
-//! A change is told only when nothing has moved between two polls, so that a file half written,
-//! or a folder half copied, is not read; something that never rests is told after [`PATIENCE`] polls.
+//! Kubernetes swaps the link of a mounted folder and not the file. It asks instead of being told:
+//! notifications are lost on network file systems, on swapped links and on folders that come later,
+//! and one `stat` a second costs nothing. A change is told only when nothing has moved between two
+//! polls, so that a file half written, or a folder half copied, is not read; something that never
+//! rests is told after [`PATIENCE`] polls.
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -99,9 +101,10 @@ fn bring(spec: &Spec, watch: &mut Watch) -> Files {
             return files;
         }
         for path in missing {
-            let bytes = match files.len() < limits::FILES {
-                true => bring_one(&path, watch),
-                false => Err(format!("is one of more than {} files", limits::FILES)),
+            let bytes = if files.len() < limits::FILES {
+                bring_one(&path, watch)
+            } else {
+                Err(format!("is one of more than {} files", limits::FILES))
             };
             files.insert(path, bytes);
         }

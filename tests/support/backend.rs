@@ -1,7 +1,7 @@
 //! A small backend on loopback that behaves as a test tells it, over TCP or TLS.
 //!
-//! It reads one request head per connection, remembers it, acts in the [`Manner`] of the moment, and
-//! closes. It knows nothing of probes. Everything it started ends when it is dropped.
+//! It reads one request head per connection, remembers it, acts in the [`Manner`] of the moment,
+//! and closes. It knows nothing of probes. Everything it started ends when it is dropped.
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

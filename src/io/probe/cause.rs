@@ -1,8 +1,9 @@
 //! What an error of the socket, of TLS or of HTTP says about the endpoint: one [`Cause`].
 //!
-//! The line that matters is between the endpoint and this node: no descriptors left, no address to send from
-//! or a local firewall is [`Cause::Local`], and must never be held against the endpoint. An error that is
-//! not known counts as local before the connection stands, and as the peer's doing after.
+//! The line that matters is between the endpoint and this node: no descriptors left, no address to
+//! send from or a local firewall is [`Cause::Local`], and must never be held against the endpoint.
+//! An error that is not known counts as local before the connection stands, and as the peer's doing
+//! after.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "the enums of errors are open; the last arm says what the rest means"

@@ -1,8 +1,8 @@
 //! The duty to report: one report for each probe that was started, whatever becomes of it.
 //!
 //! A probe that is dropped before it reported (a panic, no place, an unknown slot) reports
-//! [`Cause::Local`] on its way out, so the engine never waits for a probe that will not come
-//! back. It does not know why the probe was dropped; a panic has been printed by then.
+//! [`Cause::Local`] on its way out, so the engine never waits for a probe that will not come back.
+//! It does not know why the probe was dropped; a panic has been printed by then.
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Finished;

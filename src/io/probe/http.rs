@@ -1,9 +1,10 @@
-//! One request over a connection that stands, and the judgement of its response (RFC 9110, RFC 9112).
+//! One request over a connection that stands, and the judgement of its response (RFC 9110, RFC
+//! 9112).
 //!
 //! A status that is not expected fails at once. Otherwise the body is read, to its end or to
-//! [`limits::PROBE_BODY_BYTES`], whichever comes first: an endless body costs no more than that, and what stands past
-//! it is not searched. Redirects are not followed; a monitor that expects one lists its status. It knows no time: whoever awaits it
-//! sets the deadline.
+//! [`limits::PROBE_BODY_BYTES`], whichever comes first: an endless body costs no more than that,
+//! and what stands past it is not searched. Redirects are not followed; a monitor that expects one
+//! lists its status. It knows no time: whoever awaits it sets the deadline.
 use std::future::pending;
 use std::net::Ipv6Addr;
 

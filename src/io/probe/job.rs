@@ -1,8 +1,9 @@
 //! What is prepared when a plan comes, so that a probe only has to run.
 //!
-//! Roots, methods, paths and headers are read once for each monitor. A monitor that cannot be
-//! run (roots that do not parse, a header that is none) is told to the caller and its probes end as local failures;
-//! the other monitors of the plan go on. The compiler of the config refuses most of these first.
+//! Roots, methods, paths and headers are read once for each monitor. A monitor that cannot be run
+//! (roots that do not parse, a header that is none) is told to the caller and its probes end as
+//! local failures; the other monitors of the plan go on. The compiler of the config refuses most of
+//! these first.
 use std::net::SocketAddr;
 use std::sync::Arc;
 

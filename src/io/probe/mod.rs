@@ -1,15 +1,15 @@
 //! Runs the probes that the engine asks for, each in a task of its own, and reports each once.
 //!
-//! What it decides: nothing about health. It turns one slot of a plan into one
-//! [`Report`]: what was seen, how long each phase took, when the certificate expires. When to
-//! probe, and what a failure means, is the engine's.
+//! What it decides: nothing about health. It turns one slot of a plan into one [`Report`]: what was
+//! seen, how long each phase took, when the certificate expires. When to probe, and what a failure
+//! means, is the engine's.
 //!
-//! What it promises: every [`Prober::start`] gives exactly one [`Finished`], also when the
-//! probe's code panics, the plan is not the one the probe was meant for, or the node is too busy
-//! (then the cause is [`crate::base::Cause::Local`], which says nothing about the endpoint). A probe never
-//! waits behind a slow one: each has its own task, and up to [`limits::PROBES_IN_FLIGHT`] run at once. Past
-//! that bound a probe waits, at most as long as it may take; its time counts from when it runs, so that a
-//! busy node does not make an endpoint look slow.
+//! What it promises: every [`Prober::start`] gives exactly one [`Finished`], also when the probe's
+//! code panics, the plan is not the one the probe was meant for, or the node is too busy (then the
+//! cause is [`crate::base::Cause::Local`], which says nothing about the endpoint). Each probe has
+//! its own task, so up to [`limits::PROBES_IN_FLIGHT`] none waits for another, however slow that
+//! is. Past that bound a probe waits, at most as long as it may take; its time counts from when it
+//! runs, so that a busy node does not make an endpoint look slow.
 //!
 //! ```text
 //! start -> waiting --a place is free--> running --report--> Finished
@@ -17,9 +17,9 @@
 //!    '-- too many wait, or another plan: Local
 //! ```
 //!
-//! Why not `reqwest`, which the control client uses: it cannot aim at an exact address under another
-//! host's name without a client per address, it does not time the phases, and it does not hand out the
-//! certificate of a handshake that failed. `hyper` over a connection of our own does.
+//! Why not `reqwest`, which the control client uses: it cannot aim at an exact address under
+//! another host's name without a client per address, it does not time the phases, and it does not
+//! hand out the certificate of a handshake that failed. `hyper` over a connection of our own does.
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! One probe from its first packet to its report: connect, TLS, request; each against one deadline.
 //!
-//! A failure names the phase that it happened in. What was learnt before (times, the certificate's expiry) is
-//! reported with the failure.
+//! A failure names the phase that it happened in. What was learnt before (times, the certificate's
+//! expiry) is reported with the failure.
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Times the phases of one probe, and holds every phase to the probe's deadline.
 //!
 //! It reads the runtime's own clock, because that is the clock the deadline runs out by; moments of
-//! the engine ([`crate::base::Moment`]) are whole milliseconds, too coarse for a connection in the same rack.
+//! the engine ([`crate::base::Moment`]) are whole milliseconds, too coarse for a connection in the
+//! same rack.
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};

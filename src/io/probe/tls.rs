@@ -1,11 +1,13 @@
 //! Whom a probe trusts, and what it remembers of the certificate it was shown.
 //!
-//! Each probe makes a whole handshake: nothing is resumed, for a resumed session proves neither the key nor the
-//! certificate of today. Around the verifier of a monitor stands a [`Witness`], one for each probe: it notes when
-//! the leaf expires before the verifier judges it, so that the date is known also when the judgement is no.
+//! Each probe makes a whole handshake: nothing is resumed, for a resumed session proves neither the
+//! key nor the certificate of today. Around the verifier of a monitor stands a [`Witness`], one for
+//! each probe: it notes when the leaf expires before the verifier judges it, so that the date is
+//! known also when the judgement is no.
 //!
-//! It does not know the endpoint; the name to verify comes with each probe. One provider, `aws-lc-rs`, is named
-//! here, so that nothing depends on a default that some other part of the process installed.
+//! It does not know the endpoint; the name to verify comes with each probe. One provider,
+//! `aws-lc-rs`, is named here, so that nothing depends on a default that some other part of the
+//! process installed.
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
