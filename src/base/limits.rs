@@ -42,12 +42,25 @@ pub const CONTROL_REQUEST: Span = Span::from_secs(5);
 
 /// Probes in flight at once.
 pub const PROBES_IN_FLIGHT: usize = 2048;
+/// Probes that may wait for one of those in flight to end; more are given up as local failures.
+pub const PROBES_WAITING: usize = 16_384;
+/// How long a TCP probe that has passed may wait for the peer to close as well.
+pub const PROBE_LINGER: Span = Span(200);
+/// Bytes of the head of a response that a probe takes.
+pub const PROBE_HEAD_BYTES: usize = 16 * 1024;
 /// Bytes of a response body that a probe reads.
 pub const PROBE_BODY_BYTES: usize = 64 * 1024;
 /// Shortest probe interval that a config may ask for.
 pub const PROBE_INTERVAL_LEAST: Span = Span(100);
 /// How long a changed table may wait for further changes before it is published.
 pub const COALESCE: Span = Span(100);
+
+/// Bytes of the config file itself.
+pub const CONFIG_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of one file that the config names.
+pub const FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Files that one config may name, with all that they include.
+pub const FILES: usize = 100_000;
 
 /// Regions of a plan.
 pub const REGIONS: usize = 256;

@@ -1,0 +1,143 @@
+//! What an error of the socket, of TLS or of HTTP says about the endpoint: one [`Cause`].
+//!
+//! The line that matters is between the endpoint and this node: no descriptors left, no address to
+//! send from or a local firewall is [`Cause::Local`], and must never be held against the endpoint.
+//! An error that is not known counts as local before the connection stands, and as the peer's doing
+//! after.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enums of errors are open; the last arm says what the rest means"
+)]
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use tokio_rustls::rustls;
+
+use crate::base::Cause;
+
+/// Of an attempt to connect.
+pub(super) fn of_connect(error: &io::Error) -> Cause {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Cause::Refused,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Cause::Unreachable,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Cause::Reset,
+        ErrorKind::TimedOut => Cause::ConnectTimeout,
+        _ => Cause::Local,
+    }
+}
+
+/// Of a TLS handshake.
+pub(super) fn of_handshake(error: &io::Error) -> Cause {
+    of_stream(error, Cause::TlsTimeout)
+}
+
+/// Of a request and its response.
+pub(super) fn of_exchange(error: &hyper::Error) -> Cause {
+    if let Some(inner) = find::<io::Error>(error) {
+        return of_stream(inner, Cause::ResponseTimeout);
+    }
+    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        return Cause::Reset;
+    }
+    if error.is_user() {
+        return Cause::Local;
+    }
+    Cause::Protocol
+}
+
+/// Of a connection that stood; `late` when the kernel itself gave up waiting for the peer.
+fn of_stream(error: &io::Error, late: Cause) -> Cause {
+    if let Some(inner) = rustls_error(error) {
+        return of_tls(inner);
+    }
+    match error.kind() {
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Cause::Unreachable,
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => Cause::Protocol,
+        ErrorKind::TimedOut => late,
+        ErrorKind::OutOfMemory => Cause::Local,
+        _ => Cause::Reset,
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Cause {
+    match error {
+        rustls::Error::InvalidCertificate(_) => Cause::Certificate,
+        rustls::Error::InvalidMessage(_) => Cause::Protocol,
+        rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => {
+            Cause::Local
+        }
+        _ => Cause::Tls,
+    }
+}
+
+fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// The first error of a type among the sources of another.
+fn find<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
+    let mut source = error.source();
+    while let Some(current) = source {
+        if let Some(found) = current.downcast_ref() {
+            return Some(found);
+        }
+        source = current.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+    #[test]
+    fn a_failed_connect_tells_the_peer_from_this_node() {
+        let cases = [
+            (nix::libc::ECONNREFUSED, Cause::Refused),
+            (nix::libc::EHOSTUNREACH, Cause::Unreachable),
+            (nix::libc::ENETUNREACH, Cause::Unreachable),
+            (nix::libc::ETIMEDOUT, Cause::ConnectTimeout),
+            (nix::libc::ECONNRESET, Cause::Reset),
+            (nix::libc::EMFILE, Cause::Local),
+            (nix::libc::ENOBUFS, Cause::Local),
+            (nix::libc::EADDRNOTAVAIL, Cause::Local),
+            (nix::libc::EPERM, Cause::Local),
+        ];
+        for (number, cause) in cases {
+            let error = io::Error::from_raw_os_error(number);
+            assert_eq!(of_connect(&error), cause, "{error}");
+        }
+    }
+
+    #[test]
+    fn tls_errors_fall_into_certificate_protocol_and_the_rest() {
+        let cases = [
+            (
+                rustls::Error::InvalidCertificate(CertificateError::Expired),
+                Cause::Certificate,
+            ),
+            (
+                rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
+                Cause::Protocol,
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+                Cause::Tls,
+            ),
+            (rustls::Error::FailedToGetCurrentTime, Cause::Local),
+        ];
+        for (error, cause) in cases {
+            let wrapped = io::Error::new(ErrorKind::InvalidData, error);
+            assert_eq!(of_handshake(&wrapped), cause, "{wrapped}");
+        }
+    }
+
+    #[test]
+    fn a_connection_that_ends_in_the_handshake_is_a_reset() {
+        for kind in [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset] {
+            assert_eq!(of_handshake(&kind.into()), Cause::Reset);
+        }
+        assert_eq!(of_handshake(&ErrorKind::TimedOut.into()), Cause::TlsTimeout);
+    }
+}
