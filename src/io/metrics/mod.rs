@@ -21,7 +21,7 @@ use self::queries::Ledger;
 use self::registry::Registry;
 use self::text::{Exposition, Kind};
 use crate::answer::Transport;
-use crate::base::Moment;
+use crate::base::{Family, Moment, SlotId};
 use crate::engine::{Notice, Status};
 use crate::health::{Outcome, Report, Timing};
 use crate::io::clock::Clock;
@@ -320,6 +320,23 @@ impl Probed {
 }
 
 impl<'a> ProbeLabels<'a> {
+    /// The labels of a slot of a plan.
+    #[must_use]
+    pub fn of(plan: &'a Plan, slot: SlotId) -> Self {
+        let slot = &plan.slots[slot.index()];
+        let endpoint = &plan.endpoints[slot.endpoint.index()];
+        Self {
+            region: &plan.regions[endpoint.region.index()].name,
+            provider: &endpoint.provider,
+            endpoint: &endpoint.name,
+            monitor: &plan.monitors[slot.monitor.index()].name,
+            family: match Family::of(slot.address.ip()) {
+                Family::V4 => "v4",
+                Family::V6 => "v6",
+            },
+        }
+    }
+
     fn pairs(self) -> [(&'static str, &'a str); 5] {
         [
             ("region", self.region),
