@@ -175,16 +175,17 @@ impl Diagnostics {
         found
     }
 
-    /// Adds an error of another file, by line and column from 1; column 0 is the whole line,
-    /// line 0 the file as such.
-    pub(crate) fn error_at_line(
+    /// Adds a diagnostic of another file, by line and column from 1; column 0 is the whole
+    /// line, line 0 the file as such.
+    pub(crate) fn add_at_line(
         &mut self,
         file: FileId,
+        severity: Severity,
         (line, column): (u32, u32),
         message: String,
     ) -> &mut Diagnostic {
         let at = span_of(&self.files[file.0].1, line, column);
-        self.add(file, at, Severity::Error, message)
+        self.add(file, at, severity, message)
     }
 
     /// Brings the diagnostics in order and drops what only follows from others.
@@ -270,8 +271,8 @@ impl Diagnostics {
     }
 }
 
-/// The bytes that a line and column (from 1) stand for: the word at the column, or the
-/// line without its indent when there is no column.
+/// The bytes that a line and column (from 1) stand for: the word at the column (in
+/// octets), or the line without its indent when there is no column.
 fn span_of(text: &str, line: u32, column: u32) -> Range<usize> {
     let skipped = line.saturating_sub(1);
     let start: usize = text
@@ -286,10 +287,8 @@ fn span_of(text: &str, line: u32, column: u32) -> Range<usize> {
             start + indent..start + content.trim_end().len().max(indent)
         }
         _ => {
-            let word = content
-                .char_indices()
-                .nth(usize::try_from(column - 1).unwrap_or(usize::MAX))
-                .map_or(content.len(), |(byte, _)| byte);
+            let before = usize::try_from(column - 1).unwrap_or(usize::MAX);
+            let word = content.floor_char_boundary(before);
             let rest = &content[word..];
             let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
             start + word..start + word + length
@@ -310,7 +309,7 @@ mod tests {
             ((2, 0), "two three"),
             ((2, 7), "three"),
             ((3, 6), "fünf"),
-            ((3, 11), "sechs"),
+            ((3, 12), "sechs"),
             ((3, 99), ""),
             ((9, 1), ""),
         ];

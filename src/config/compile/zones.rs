@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::config::Files;
-use crate::config::diagnostic::Diagnostics;
+use crate::config::diagnostic::{Diagnostics, Severity};
 use crate::config::reader::At;
 use crate::config::spec::{ServiceSpec, Spec, ZoneSpec, beside};
 use crate::dns::Name;
@@ -114,18 +114,29 @@ fn load_one(
     };
     let apex = &zone.name.as_ref()?.value;
     let include = |name: &str| files.get(&beside(&path, name))?.as_ref().ok().cloned();
-    match master::load(apex, text, &include, mounts) {
+    let loaded = master::read(apex, text, &include, mounts);
+    let mut report_all = |severity, errors: Vec<MasterError>| {
+        for error in errors {
+            report(severity, error, &path, files, found);
+        }
+    };
+    report_all(Severity::Warning, loaded.warnings);
+    match loaded.zone {
         Ok(zone) => Some((apex.clone(), zone)),
         Err(errors) => {
-            for error in errors {
-                report(error, &path, files, found);
-            }
+            report_all(Severity::Error, errors);
             None
         }
     }
 }
 
-fn report(error: MasterError, zone: &Path, files: &Files, found: &mut Diagnostics) {
+fn report(
+    severity: Severity,
+    error: MasterError,
+    zone: &Path,
+    files: &Files,
+    found: &mut Diagnostics,
+) {
     let path = error
         .file
         .map_or_else(|| zone.to_owned(), |name| beside(zone, &name));
@@ -133,7 +144,7 @@ fn report(error: MasterError, zone: &Path, files: &Files, found: &mut Diagnostic
     let text = text.map_or(&[][..], |text| text);
     let file = found.add_file(path.display().to_string(), text);
     let place = (error.line, error.column);
-    let reported = found.error_at_line(file, place, error.message);
+    let reported = found.add_at_line(file, severity, place, error.message);
     if let Some(help) = error.help {
         reported.help(help);
     }
