@@ -1,1 +1,25 @@
-//! Stub.
+//! Standings -> who serves whom.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`pool`] | which endpoints of one pool take which cohorts |
+//! | [`route`] | in which order a class consults its pools, and what is left when they end |
+//!
+//! ```text
+//! cohort --> first region --> next region --> ... --> overflow   (some share is above none)
+//!              | takes it      | takes it        '--> fail-open  (every share is none)
+//!              v               v                 '--> all down   (the service asks for that)
+//!            answer          answer
+//! ```
+//!
+//! It knows no time and no DNS: a share is a share, whether a ramp or a drain made it so. All is
+//! whole numbers, so the same standings steer the same way on every machine.
+//!
+//! A cohort moves at most once while one share rises and nothing else changes (promise 4):
+//! every choice of the chain is accepted from one share on, and the overflow goes to the
+//! largest share, which a rising share overtakes once.
+pub mod pool;
+pub mod route;
+
+pub use pool::{Outcome, Pick, Rule, Spread, decide};
+pub use route::{Ending, Extent, PoolState, Route, Step, route};

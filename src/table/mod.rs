@@ -1,10 +1,29 @@
 //! The routing table: what every steered answer is read from.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`layout`] | numbers what is distinct in a plan; made once per plan |
+//! | [`pool`] | what one pool gives to whom, as bytes of addresses |
+//! | [`part`] | which pools the classes of a service consult |
+//! | [`build`] | a generation out of plan and standings, sharing what did not change |
+//! | [`select`] | what a cohort gets: a few array reads |
+//!
+//! A table never changes. It knows nothing of queries and of probes: cohorts go in, slices of
+//! address bytes come out, and what is behind a [`Standing`] is not its matter.
 use std::sync::Arc;
 
-use crate::base::{
-    ClassId, EndpointId, Family, Moment, Reason, RegionId, ServiceId, Span, Standing,
-};
+use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing};
 use crate::plan::{Plan, TtlBounds};
+
+mod build;
+#[cfg(test)]
+mod fixture;
+mod layout;
+mod part;
+mod pool;
+mod select;
+#[cfg(test)]
+mod tests;
 
 /// One immutable generation.
 #[derive(Debug)]
@@ -17,6 +36,20 @@ pub struct Table {
     pub standings: Arc<[Standing]>,
     /// When it was built.
     pub built_at: Moment,
+    layout: Arc<layout::Layout>,
+    pools: Vec<Arc<pool::PoolTable>>,
+    parts: Vec<Arc<part::Part>>,
+}
+
+/// What one pool gives when it is asked first; for status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolView {
+    /// Part of the cohorts that it serves.
+    pub share_permille: u16,
+    /// The lowest tier number that serves someone; absent when none does.
+    pub tier: Option<u16>,
+    /// Endpoints that serve someone, in order of their ids.
+    pub serving: Vec<EndpointId>,
 }
 
 /// What one cohort of one class gets.
@@ -46,37 +79,5 @@ impl Selection<'_> {
             .until
             .map_or(self.hold, |until| until.since(now).min(self.hold));
         left.clamp(bounds.min, bounds.max).as_secs()
-    }
-}
-
-impl Table {
-    /// Builds a generation; what `previous` (of the same plan) has and did not change is shared.
-    #[must_use]
-    pub fn build(
-        generation: u64,
-        plan: Arc<Plan>,
-        standings: Arc<[Standing]>,
-        now: Moment,
-        _previous: Option<&Self>,
-    ) -> Self {
-        Self {
-            generation,
-            plan,
-            standings,
-            built_at: now,
-        }
-    }
-
-    /// What a cohort of a class gets; `None` if the service has no endpoint of this family
-    /// inside the class's fence (a fact of the config, never of health).
-    #[must_use]
-    pub fn select(
-        &self,
-        _service: ServiceId,
-        _family: Family,
-        _class: ClassId,
-        _cohort: u16,
-    ) -> Option<Selection<'_>> {
-        None
     }
 }

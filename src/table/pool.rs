@@ -1,0 +1,197 @@
+//! What the pools of a table give to whom: the outcome of [`crate::steer`] as addresses.
+//!
+//! The addresses and endpoints of each distinct pick are kept once, one after the other, so
+//! that an answer is a slice of bytes that are there already.
+use crate::base::limits::COHORTS;
+use crate::base::{EndpointId, Family, Moment, Permille, Span, Standing};
+use crate::plan::{Member, Plan, Pool};
+use crate::steer::{self, Extent, PoolState, Rule, Spread};
+
+use super::layout::PoolPlace;
+
+/// How long something lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// At the least, from any moment, if probes begin to disagree at once.
+    pub(super) hold: Span,
+    /// Until it changes by itself.
+    pub(super) until: Option<Moment>,
+}
+
+/// What one pool gives.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PoolTable {
+    /// What its standings make of it.
+    pub(super) state: PoolState,
+    /// How long all of its standings last.
+    pub(super) wait: Wait,
+    /// What it gives by share.
+    pub(super) by_share: Given,
+    /// What it gives when no pool of a preference takes a cohort: the largest share, or, if
+    /// there is no share at all, every member. Absent where it takes every cohort by share.
+    pub(super) spare: Option<Given>,
+}
+
+/// What one pool gives under one rule.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Given {
+    /// Who gets which pick.
+    pub(super) spread: Spread,
+    /// The distinct picks.
+    pub(super) picks: Box<[Pick]>,
+    addresses: Box<[u8]>,
+    endpoints: Box<[EndpointId]>,
+}
+
+/// One pick: slices of the addresses and endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pick {
+    /// Index of its tier within the pool.
+    pub(super) tier: u8,
+    /// How long the standings last that this pick depends on.
+    pub(super) wait: Wait,
+    addresses: Slice,
+    endpoints: Slice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slice {
+    start: u32,
+    end: u32,
+}
+
+impl Wait {
+    /// The wait of nothing that could change.
+    pub(super) const FOREVER: Self = Self {
+        hold: Span(u64::MAX),
+        until: None,
+    };
+
+    fn of(standing: &Standing) -> Self {
+        Self {
+            hold: standing.hold,
+            until: standing.until,
+        }
+    }
+
+    /// Until either changes.
+    pub(super) fn or(self, other: Self) -> Self {
+        let until = match (self.until, other.until) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            hold: self.hold.min(other.hold),
+            until,
+        }
+    }
+}
+
+impl Slice {
+    fn of<T>(self, all: &[T]) -> &[T] {
+        all.get(self.start as usize..self.end as usize)
+            .unwrap_or(&[])
+    }
+}
+
+impl PoolTable {
+    pub(super) fn new(plan: &Plan, place: PoolPlace, standings: &[Standing]) -> Self {
+        let pool = place.pool(plan);
+        let by_share = Given::new(plan, place, Rule::ByShare, standings);
+        let state = state(pool, &by_share.spread, standings);
+        let spare = match (state.extent, state.largest) {
+            (Extent::Everyone, _) => None,
+            (_, Permille::NONE) => Some(Rule::Open),
+            _ => Some(Rule::Largest),
+        };
+        Self {
+            state,
+            wait: wait(pool.tiers.iter().flat_map(|tier| &tier.members), standings),
+            by_share,
+            spare: spare.map(|rule| Given::new(plan, place, rule, standings)),
+        }
+    }
+}
+
+fn state(pool: &Pool, spread: &Spread, standings: &[Standing]) -> PoolState {
+    let extent = match spread {
+        Spread::Nobody => Extent::Nobody,
+        Spread::Everyone => Extent::Everyone,
+        Spread::ByCohort(_) if spread.taken() == COHORTS => Extent::Everyone,
+        Spread::ByCohort(_) => Extent::Some,
+    };
+    let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+    let shares = members.map(|member| standings[member.target.index()].share);
+    PoolState {
+        extent,
+        largest: shares.max().unwrap_or(Permille::NONE),
+    }
+}
+
+fn wait<'p>(members: impl Iterator<Item = &'p Member>, standings: &[Standing]) -> Wait {
+    let waits = members.map(|member| Wait::of(&standings[member.target.index()]));
+    waits.fold(Wait::FOREVER, Wait::or)
+}
+
+impl Given {
+    fn new(plan: &Plan, place: PoolPlace, rule: Rule, standings: &[Standing]) -> Self {
+        let pool = place.pool(plan);
+        let outcome = steer::decide(pool, rule, place.answers(plan), standings);
+        let (mut addresses, mut endpoints) = (Vec::new(), Vec::new());
+        let picks = outcome.picks.iter().map(|pick| {
+            let tier = usize::from(pick.tier);
+            let (start, first) = (addresses.len(), endpoints.len());
+            for &member in pick.members() {
+                let endpoint = pool.tiers[tier].members[usize::from(member)].endpoint;
+                endpoints.push(endpoint);
+                put_addresses(plan, endpoint, place.family, &mut addresses);
+            }
+            let asked = pool.tiers[..=tier].iter().flat_map(|tier| &tier.members);
+            Pick {
+                tier: pick.tier,
+                wait: wait(asked, standings),
+                addresses: slice(start, addresses.len()),
+                endpoints: slice(first, endpoints.len()),
+            }
+        });
+        Self {
+            picks: picks.collect(),
+            spread: outcome.spread,
+            addresses: addresses.into(),
+            endpoints: endpoints.into(),
+        }
+    }
+
+    /// What a cohort gets, if anything.
+    pub(super) fn pick(&self, cohort: u16) -> Option<&Pick> {
+        self.picks.get(self.spread.pick(cohort)?)
+    }
+
+    /// The addresses of one of its picks.
+    pub(super) fn addresses(&self, pick: &Pick) -> &[u8] {
+        pick.addresses.of(&self.addresses)
+    }
+
+    /// The endpoints of one of its picks.
+    pub(super) fn endpoints(&self, pick: &Pick) -> &[EndpointId] {
+        pick.endpoints.of(&self.endpoints)
+    }
+}
+
+fn put_addresses(plan: &Plan, endpoint: EndpointId, family: Family, bytes: &mut Vec<u8>) {
+    let all = &plan.endpoints[endpoint.index()].addresses;
+    for address in all.iter().filter(|address| Family::of(**address) == family) {
+        match address {
+            std::net::IpAddr::V4(address) => bytes.extend(address.octets()),
+            std::net::IpAddr::V6(address) => bytes.extend(address.octets()),
+        }
+    }
+}
+
+fn slice(start: usize, end: usize) -> Slice {
+    let bound = |at| u32::try_from(at).expect("limits.rs bounds the picks of a pool");
+    Slice {
+        start: bound(start),
+        end: bound(end),
+    }
+}

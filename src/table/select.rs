@@ -1,0 +1,133 @@
+//! What a cohort of a class gets: a few array reads, nothing kept, nothing allocated.
+use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
+
+use super::part::{Part, Preference, Rest, Route, Step};
+use super::pool::{Given, Pick, Wait};
+use super::{PoolView, Selection, Table};
+
+/// What is found of a selection besides the pick itself.
+struct Found {
+    region: RegionId,
+    reason: Reason,
+    by_cohort: bool,
+    wait: Wait,
+}
+
+impl Table {
+    /// What a cohort of a class gets; `None` if the service has no endpoint of this family
+    /// inside the class's fence (a fact of the config, never of health).
+    #[must_use]
+    pub fn select(
+        &self,
+        service: ServiceId,
+        family: Family,
+        class: ClassId,
+        cohort: u16,
+    ) -> Option<Selection<'_>> {
+        let lists = self.layout.lists_of(&self.plan, service);
+        let route = self.part(service, family)?.route(lists.of(class)?)?;
+        let steps = route.steps.iter();
+        let mut taken = steps.filter_map(|step| self.take(route, *step, cohort));
+        taken.next().or_else(|| self.leave(route, cohort))
+    }
+
+    /// Whether some class of a service is answered with endpoints though nothing is healthy, or
+    /// gets nothing because of it.
+    #[must_use]
+    pub fn fails_open(&self, service: ServiceId, family: Family) -> bool {
+        self.part(service, family)
+            .is_some_and(|part| part.fails_open)
+    }
+
+    /// What the pool of a service in a region gives when it is asked first; `None` if there is
+    /// no such pool.
+    #[must_use]
+    pub fn pool_view(
+        &self,
+        service: ServiceId,
+        family: Family,
+        region: RegionId,
+    ) -> Option<PoolView> {
+        let number = self.layout.pool_of(service, family, region)?;
+        let pool = self.layout.pools[number].pool(&self.plan);
+        let given = &self.pools[number].by_share;
+        let picks = given.picks.iter();
+        let tier = picks.clone().map(|pick| pick.tier).min();
+        let mut serving: Vec<_> = picks
+            .flat_map(|pick| given.endpoints(pick))
+            .copied()
+            .collect();
+        serving.sort_unstable();
+        serving.dedup();
+        Some(PoolView {
+            share_permille: given.spread.taken(),
+            tier: tier.map(|tier| pool.tiers[usize::from(tier)].number),
+            serving,
+        })
+    }
+
+    pub(super) fn part(&self, service: ServiceId, family: Family) -> Option<&Part> {
+        let number = self.layout.part_of.get(service.index())?[family.index()];
+        self.parts.get(number as usize).map(|part| &**part)
+    }
+
+    fn take(&self, route: &Route, step: Step, cohort: u16) -> Option<Selection<'_>> {
+        let given = &self.pools.get(step.pool as usize)?.by_share;
+        let pick = given.pick(cohort)?;
+        let found = Found {
+            region: step.region,
+            reason: match (step.place, pick.tier) {
+                (Preference::First, 0) => Reason::Preferred,
+                (Preference::First, _) => Reason::Backup,
+                (Preference::Later, _) => Reason::Failover,
+            },
+            by_cohort: route.by_cohort,
+            wait: step.before.or(pick.wait),
+        };
+        Some(found.with(given, pick))
+    }
+
+    /// What is left for a cohort that no step takes.
+    fn leave(&self, route: &Route, cohort: u16) -> Option<Selection<'_>> {
+        let (pool, region, reason) = match route.rest {
+            Rest::Overflow(pool, region) => (pool, region, Reason::Overflow),
+            Rest::FailOpen(pool, region) => (pool, region, Reason::FailOpen),
+            Rest::AllDown => return Some(nothing(route)),
+            Rest::Nobody => return None,
+        };
+        let given = self.pools.get(pool as usize)?.spare.as_ref()?;
+        let found = Found {
+            region,
+            reason,
+            by_cohort: route.by_cohort,
+            wait: route.wait,
+        };
+        Some(found.with(given, given.pick(cohort)?))
+    }
+}
+
+impl Found {
+    fn with<'t>(&self, given: &'t Given, pick: &Pick) -> Selection<'t> {
+        Selection {
+            addresses: given.addresses(pick),
+            endpoints: given.endpoints(pick),
+            region: Some(self.region),
+            reason: self.reason,
+            by_cohort: self.by_cohort,
+            hold: self.wait.hold,
+            until: self.wait.until,
+        }
+    }
+}
+
+fn nothing(route: &Route) -> Selection<'static> {
+    Selection {
+        addresses: &[],
+        endpoints: &[],
+        region: None,
+        reason: Reason::AllDown,
+        by_cohort: route.by_cohort,
+        hold: route.wait.hold,
+        until: route.wait.until,
+    }
+}
