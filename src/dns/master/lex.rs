@@ -10,7 +10,7 @@
 //! returns count as blanks, a last line may lack its newline.
 
 /// Longest entry, octets of text: 65,535 octets of RDATA in hex, comments and blanks with them.
-const ENTRY_BYTES: usize = 1 << 20;
+const ENTRY_BYTES: usize = 1 << 18;
 
 /// A line and column, from 1; columns count octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

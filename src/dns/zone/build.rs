@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 use super::check;
 use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
 use super::{HEADER, Mount, Zone, ZoneError};
+use domain::base::Rtype;
+
 use crate::dns::name::Name;
 use crate::dns::rr::rtype;
 
@@ -307,8 +309,9 @@ impl Builder {
         let bytes: usize = records.iter().map(|id| 2 + self.rdata_of(*id).len()).sum();
         if bytes + records.len() * (RECORD_BYTES - 2) > RRSET_BYTES {
             let message = format!(
-                "the {} records of type {kind} at `{}` do not fit into one message",
+                "the {} {} records at `{}` do not fit into one message",
                 records.len(),
+                Rtype::from_int(kind),
                 self.name(id)
             );
             self.errors.push(place.error(message, None));
@@ -316,7 +319,8 @@ impl Builder {
         }
         if ttls().any(|other| other != ttl) {
             let message = format!(
-                "the records of type {kind} at `{}` differ in TTL; {ttl} is used for all",
+                "the {} records at `{}` differ in TTL; {ttl} is used for all",
+                Rtype::from_int(kind),
                 self.name(id)
             );
             let help = Some("give the records of one name and type one TTL (RFC 2181, 5.2)");

@@ -5,6 +5,8 @@
 use super::build::{Place, Raw, is_soa};
 use super::tree::{APEX, CUT, DNAME, Tree, UNDER_CUT, UNDER_DNAME};
 use super::{Zone, ZoneError};
+use domain::base::Rtype;
+
 use crate::dns::name::Name;
 use crate::dns::rr::rtype;
 
@@ -143,8 +145,9 @@ fn mount_data(view: &View<'_>) -> Option<ZoneError> {
     let taken = [rtype::A, rtype::AAAA, rtype::CNAME];
     let raw = view.raws_here().find(|raw| taken.contains(&raw.rtype))?;
     let message = format!(
-        "`{}` is steered and has static addresses as well",
-        view.name()
+        "`{}` is steered and has a static {} as well",
+        view.name(),
+        Rtype::from_int(raw.rtype)
     );
     let help = Some("remove the record here, or the name from the service's `hostnames`");
     Some(raw.place().error(message, help))

@@ -1,0 +1,347 @@
+//! Broken master files, each with everything it must be told: line, column, message, help.
+use std::sync::Arc;
+
+use waypost::dns::Name;
+use waypost::dns::master::{self, Loaded, MasterError};
+
+/// In front of each text: six lines.
+const HEAD: &str = "$TTL 300
+@ IN SOA ns mail (
+    2026010101 ; serial
+    1h 2h 3w 60
+)
+  NS ns
+";
+
+fn shown(errors: &[MasterError]) -> String {
+    let mut lines = Vec::new();
+    for error in errors {
+        let file = error.file.as_deref().map(|file| format!("{file}:"));
+        let help = error.help.as_deref().map(|help| format!(" -- {help}"));
+        lines.push(format!(
+            "{}{}:{} {}{}",
+            file.unwrap_or_default(),
+            error.line,
+            error.column,
+            error.message,
+            help.unwrap_or_default()
+        ));
+    }
+    lines.join("\n")
+}
+
+fn included(file: &str) -> Option<Arc<[u8]>> {
+    let text: &[u8] = match file {
+        "self" => b"a A 192.0.2.1\n$INCLUDE self\n",
+        "bad" => b"ok A 192.0.2.1\nbad A 192.0.2\n",
+        "cname" => b"www CNAME a\n",
+        deep => {
+            let depth: u32 = deep.strip_prefix("deep")?.parse().ok()?;
+            return Some(format!("$INCLUDE deep{}\n", depth + 1).into_bytes().into());
+        }
+    };
+    Some(text.into())
+}
+
+fn read(text: &[u8], steered: &[&str]) -> Loaded {
+    let mounts: Vec<_> = steered
+        .iter()
+        .map(|name| (Name::parse(name).unwrap(), 1))
+        .collect();
+    master::read(
+        &Name::parse("example.org").unwrap(),
+        text,
+        &included,
+        &mounts,
+    )
+}
+
+fn errors(text: &[u8], steered: &[&str]) -> String {
+    shown(&read(text, steered).zone.err().unwrap_or_default())
+}
+
+fn check(cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        let found = errors(format!("{HEAD}{text}").as_bytes(), &[]);
+        assert_eq!(found, *expected, "{text}");
+    }
+}
+
+/// Slips in one line, or in a few.
+const SLIPS: &[(&str, &str)] = &[
+    (
+        "www A 2001:db8::1\n",
+        "7:7 `2001:db8::1` is not an IPv4 address -- this is an IPv6 address; its type is AAAA",
+    ),
+    (
+        "www 60 IN A 300.1.1.1\n",
+        "7:13 `300.1.1.1` is not an IPv4 address -- an IPv4 address has four numbers from 0 to 255, without zeros in front",
+    ),
+    (
+        "www A web\n",
+        "7:7 `web` is not an IPv4 address -- to point at a name, use CNAME",
+    ),
+    (
+        "www A 192.0.2.1 192.0.2.2\n",
+        "7:17 A has a field too many: `192.0.2.2` -- A is one IPv4 address: `A 192.0.2.1`",
+    ),
+    (
+        "www A\n",
+        "7:6 A lacks a field -- A is one IPv4 address: `A 192.0.2.1`",
+    ),
+    (
+        "www AAAA 192.0.2.1\n",
+        "7:10 `192.0.2.1` is not an IPv6 address -- this is an IPv4 address; its type is A",
+    ),
+    (
+        "www AAA 2001:db8::1\n",
+        "7:5 `AAA` is not a record type -- did you mean `AAAA`?",
+    ),
+    (
+        "www CNMAE web\n",
+        "7:5 `CNMAE` is not a record type -- did you mean `CNAME`?",
+    ),
+    (
+        "www 192.0.2.1\n",
+        "7:5 `192.0.2.1` is not a record type -- a record is: name, TTL, class IN, type, data; unknown types are written `TYPE65400 \\# ...`",
+    ),
+    (
+        "A 192.0.2.1\n",
+        "7:3 `192.0.2.1` is not a record type -- a line without an owner name begins with a blank; then the name before is meant",
+    ),
+    (
+        "www\n",
+        "7:4 the record has no type -- a record is: name, TTL, class IN, type, data",
+    ),
+    (
+        "www MX mail\n",
+        "7:8 `mail` is not a number that fits here -- MX is a preference and a name: `MX 10 mail.example.org.`",
+    ),
+    (
+        "www MX ten mail\n",
+        "7:8 `ten` is not a number that fits here -- MX is a preference and a name: `MX 10 mail.example.org.`",
+    ),
+    (
+        "www MX 10\n",
+        "7:10 MX lacks a field -- MX is a preference and a name: `MX 10 mail.example.org.`",
+    ),
+    (
+        "www MX 70000 mail\n",
+        "7:8 `70000` is not a number that fits here -- MX is a preference and a name: `MX 10 mail.example.org.`",
+    ),
+    (
+        "www SRV 0 0 443 a..b\n",
+        "7:17 `a..b` is not a domain name: empty label",
+    ),
+    (
+        "a..b A 192.0.2.1\n",
+        "7:1 `a..b` is not a domain name: empty label",
+    ),
+    (
+        "b\u{fc}cher A 192.0.2.1\n",
+        "7:1 `bücher` is not a domain name: not ASCII (write the xn-- form of an internationalised name)",
+    ),
+    (
+        "www TXT \"open\nweb A 192.0.2.1\n",
+        "7:9 the quoted string does not end on its line -- close it with `\"`",
+    ),
+    (
+        "www TXT (\n \"a\"\n \"b\"\nweb A 192.0.2\n",
+        "7:9 `(` is never closed -- close it with `)` behind the last field\n10:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`",
+    ),
+    (
+        "www TXT a)\nweb A 192.0.2\n",
+        "7:10 `)` without `(` -- a text with a parenthesis or semicolon in it belongs in quotes\n8:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`",
+    ),
+    (
+        "www CH TXT a\n",
+        "7:5 class `CH` -- only class IN is served",
+    ),
+    ("www IN IN A 192.0.2.1\n", "7:8 the class stands twice"),
+    ("www 60 60 A 192.0.2.1\n", "7:8 the TTL stands twice"),
+    (
+        "www 99999999999 A 192.0.2.1\n",
+        "7:5 the TTL `99999999999` is too large -- the largest is 2147483647 seconds (RFC 2181, section 8)",
+    ),
+    ("www OPT a\n", "7:5 `OPT` is never stored in a zone"),
+    (
+        "www LOC 52 N 0 E 0m\n",
+        "7:9 LOC is known in its generic form only -- write `LOC \\# length hex` (RFC 3597, section 5)",
+    ),
+    (
+        "www A \\# 3 C00002\n",
+        "7:7 the data is not well formed for A -- write `\\#`, the length in octets, and as many pairs of hex digits",
+    ),
+    (
+        "www TYPE65400 \\# 3 C0\n",
+        "7:18 the data is not 3 octets long -- write `\\#`, the length in octets, and as many pairs of hex digits",
+    ),
+    (
+        "www TYPE65400 \\# 1 X0\n",
+        "7:20 `X0` is not hexadecimal -- write `\\#`, the length in octets, and as many pairs of hex digits",
+    ),
+    (
+        "www TYPE65400 a\n",
+        "7:15 TYPE65400 is known in its generic form only -- write `TYPE65400 \\# length hex` (RFC 3597, section 5)",
+    ),
+    (
+        "$GENERATE 1-2 a A 192.0.2.1\n",
+        "7:1 `$GENERATE` is not a directive that is known -- these are: $ORIGIN, $TTL and $INCLUDE",
+    ),
+    (
+        "$TTL soon\n$ORIGIN\n$ORIGIN a..b\n",
+        "7:6 `soon` is not a TTL -- write seconds, or units: `3600`, `1h30m`\n8:1 `$ORIGIN` wants one name\n9:9 `a..b` is not a domain name: empty label",
+    ),
+    (
+        "example.net. A 192.0.2.1\nwww.example.org A 192.0.2\n",
+        "7:1 `example.net` is outside the zone `example.org` -- is `$ORIGIN` right, and the zone's name in the config?\n8:19 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`",
+    ),
+    (
+        "$INCLUDE missing\n$INCLUDE self\n$INCLUDE bad\n$INCLUDE\n",
+        "7:10 cannot read the file `missing`\nself:2:10 `self` includes itself\nbad:2:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`\n10:1 `$INCLUDE` wants a file, and an origin if any",
+    ),
+    (
+        "$INCLUDE deep1\n",
+        "deep8:1:10 files include each other more than 8 deep",
+    ),
+];
+
+#[test]
+fn slips_in_a_line_say_where_and_what_to_do() {
+    check(SLIPS);
+}
+
+#[test]
+fn long_words_are_refused() {
+    check(&[
+        (
+            &format!("www TXT {}\n", "a".repeat(256)),
+            "7:9 a string has more than 255 octets -- TXT is one or more strings of at most 255 octets, in quotes if they hold blanks",
+        ),
+        (
+            &format!("{} A 192.0.2.1\n", "a".repeat(64)),
+            "7:1 `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...` is not a domain name: label longer than 63 octets",
+        ),
+    ]);
+}
+
+#[test]
+fn faults_of_the_zone_are_all_told() {
+    check(&[
+        (
+            "@ SOA ns mail 2 3 4 5 6\n",
+            "7:0 a second SOA at `example.org` -- a zone has one SOA",
+        ),
+        (
+            "www SOA ns mail 2 3 4 5 6\n",
+            "7:0 SOA at `www.example.org`, which is not the apex `example.org` -- a zone has one SOA, at its apex; is a dot missing at the end of the name?",
+        ),
+        (
+            "www CNAME a\nwww CNAME b\n",
+            "8:0 a second CNAME at `www.example.org` -- a name has at most one CNAME",
+        ),
+        (
+            "www CNAME a\nweb A 192.0.2.1\nwww A 192.0.2.1\n",
+            "9:0 CNAME and other data at `www.example.org` -- a name with a CNAME holds nothing else (RFC 1034, 3.6.2)",
+        ),
+        (
+            "www A 192.0.2.1\n$INCLUDE cname\n",
+            "cname:1:0 CNAME and other data at `www.example.org` -- a name with a CNAME holds nothing else (RFC 1034, 3.6.2)",
+        ),
+        (
+            "sub DNAME a.\nsub DNAME b.\n",
+            "8:0 a second DNAME at `sub.example.org` -- a name has at most one DNAME (RFC 6672, 2.4)",
+        ),
+        (
+            "x.y.sub A 192.0.2.1\nsub DNAME a.\n",
+            "7:0 `x.y.sub.example.org` lies below a DNAME -- a DNAME takes the whole subtree below it (RFC 6672, 2.4)",
+        ),
+        (
+            "sub DNAME a.\nsub NS a.\n",
+            "7:0 DNAME at the delegation `sub.example.org` -- a subtree is either delegated or aliased (RFC 6672, 2.3)",
+        ),
+        (
+            "* NS a.\n*.sub DNAME a.\n",
+            "7:0 NS or DNAME at the wildcard `*.example.org` -- they have no defined meaning there (RFC 4592, 4.2 and 4.4)\n8:0 NS or DNAME at the wildcard `*.sub.example.org` -- they have no defined meaning there (RFC 4592, 4.2 and 4.4)",
+        ),
+    ]);
+}
+
+#[test]
+fn steered_names_must_be_the_zones_own() {
+    let text = format!("{HEAD}www A 192.0.2.1\nsub NS ns\nalias DNAME a.\nweb CNAME www\n");
+    let steered = [
+        "www.example.org",
+        "web.example.org",
+        "sub.example.org",
+        "a.sub.example.org",
+        "a.alias.example.org",
+        "www.example.net",
+        "ok.example.org",
+        "OK.example.org",
+    ];
+    let found = errors(text.as_bytes(), &steered);
+    let expected = [
+        "0:0 steered name `www.example.net` is outside the zone `example.org`",
+        "0:0 `OK.example.org` is steered twice -- a hostname belongs to one service",
+        "0:0 steered name `a.sub.example.org` lies at or below a delegation -- the name is not this zone's to answer",
+        "0:0 steered name `a.alias.example.org` lies below a DNAME -- the name is not this zone's to answer",
+        "7:0 `www.example.org` is steered and has a static A as well -- remove the record here, or the name from the service's `hostnames`",
+        "8:0 steered name `sub.example.org` lies at or below a delegation -- the name is not this zone's to answer",
+        "10:0 `web.example.org` is steered and has a static CNAME as well -- remove the record here, or the name from the service's `hostnames`",
+    ];
+    assert_eq!(found, expected.join("\n"));
+}
+
+#[test]
+fn files_without_a_zone_say_so() {
+    for (text, expected) in [
+        (
+            "",
+            "0:0 no SOA for `example.org` -- begin with `@ SOA primary mailbox serial refresh retry expire minimum`\n0:0 no NS at the apex `example.org` -- name the zone's servers: `@ NS ns1.example.org.`",
+        ),
+        (
+            "www A 192.0.2.1\n",
+            "1:5 the record has no TTL, and there is none before it -- write `$TTL 3600` at the top of the file",
+        ),
+        (
+            "  A 192.0.2.1\n",
+            "1:1 there is no owner name to continue -- a line that begins with a blank means the name before it",
+        ),
+        (
+            "@ NS a.\n",
+            "1:3 the record has no TTL, and there is none before it -- write `$TTL 3600` at the top of the file",
+        ),
+        (
+            "@ 60 SOA a. b. 1 2 3 4\n",
+            "1:23 SOA lacks a field -- SOA is primary, mailbox, serial, refresh, retry, expire and minimum; in parentheses if on several lines",
+        ),
+    ] {
+        let found = errors(text.as_bytes(), &[]);
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn doubts_are_warnings() {
+    let text = format!(
+        "{HEAD}www.example.org A 192.0.2.1\nweb CNAME www.Example.org\na A 192.0.2.1\na 60 A 192.0.2.2\n"
+    );
+    let loaded = read(text.as_bytes(), &[]);
+    assert!(loaded.zone.is_ok());
+    let found = shown(&loaded.warnings);
+    let expected = [
+        "7:1 `www.example.org` has no dot at its end -- it means `www.example.org.example.org.`; write `www.example.org.` if that is not meant",
+        "8:11 `www.Example.org` has no dot at its end -- it means `www.Example.org.example.org.`; write `www.Example.org.` if that is not meant",
+        "9:0 the A records at `a.example.org` differ in TTL; 60 is used for all -- give the records of one name and type one TTL (RFC 2181, 5.2)",
+    ];
+    assert_eq!(found, expected.join("\n"));
+}
+
+#[test]
+fn errors_are_bounded() {
+    let text = "x A (\n".repeat(5_000);
+    let found = read(text.as_bytes(), &[]).zone.unwrap_err();
+    assert_eq!(found.len(), 1001);
+    assert_eq!(found[1000].line, 0);
+}

@@ -1,0 +1,6 @@
+//! Zone data and master files, through what the rest of the program sees of them.
+#![expect(clippy::unwrap_used, reason = "tests")]
+mod broken;
+mod forms;
+mod oracle;
+mod scripts;
