@@ -29,7 +29,8 @@ pub enum GeoError {
     /// Not a MaxMind-format file, or a broken one.
     #[error("not a MaxMind-format database: {0}")]
     Format(String),
-    /// The file has no country, continent or location in it.
+    /// The file has no country, continent, location or autonomous system in it; the type is
+    /// the one that it states.
     #[error("a {0} database, which holds neither countries nor locations")]
     NoPlaces(String),
 }
@@ -195,6 +196,13 @@ fn options(reader: &Reader<&[u8]>) -> Result<WithinOptions, MaxMindDbError> {
 }
 
 fn broken(error: &MaxMindDbError) -> GeoError {
+    if let MaxMindDbError::InvalidDatabase {
+        message,
+        offset: None,
+    } = error
+    {
+        return GeoError::Format(message.clone());
+    }
     GeoError::Format(error.to_string())
 }
 
@@ -280,6 +288,11 @@ mod tests {
             let found = Database::read(&EMBEDDED[..cut]);
             assert!(matches!(found, Err(GeoError::Format(_))), "{cut}");
         }
+        let nothing = Database::read(b"").unwrap_err().to_string();
+        assert_eq!(
+            nothing,
+            "not a MaxMind-format database: could not find MaxMind DB metadata in file"
+        );
         // The metadata are at the end: without the beginning the tree does not fit.
         assert!(Database::read(&EMBEDDED[EMBEDDED.len() / 2..]).is_err());
     }

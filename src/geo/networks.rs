@@ -5,9 +5,9 @@
 //! class are merged over the whole address space, that block is a function of the range alone,
 //! and every address inside it gets the same one: scopes cannot overlap.
 //!
-//! A look-up is one step through an index over the leading bits and a binary search among the
-//! few ranges that are left. The index grows with the table, so that the many small tables of a
-//! plan stay small.
+//! A look-up is one or two steps through an index over the leading bits and a search among the few
+//! ranges that are left. The index grows with the table, so that the many small tables of a plan
+//! stay small.
 //!
 //! It does not know what a class is, nor how much of an address may be looked at. The IPv6 table
 //! holds what is said of IPv6; the IPv4-mapped block in it is never asked.
@@ -60,86 +60,157 @@ impl Networks {
     /// How many ranges there are, of both families.
     #[must_use]
     pub fn ranges(&self) -> usize {
-        self.v4.starts.len() + self.v6.starts.len()
+        self.v4.ranges.len() + self.v6.ranges.len()
     }
 }
 
-/// The ranges of one family.
+/// The ranges of one family, under an index of two levels.
+///
+/// ```text
+///  leading bits --> slot --------------------> few ranges: search them
+///                    '--> the bits after --> cell --> few ranges: search them
+/// ```
+///
+/// Ranges crowd in a few blocks, most of all in IPv6; a crowded slot is divided again, the more
+/// finely the more ranges start in it. So the index is about as large as the table.
 #[derive(Debug)]
 struct Table<K> {
-    starts: Vec<K>,
-    classes: Vec<ClassId>,
-    /// For each bucket, how many starts lie in the buckets before it; one more at the end.
-    index: Vec<u32>,
-    /// How many leading bits make the bucket.
-    index_bits: u8,
+    ranges: Vec<(K, ClassId)>,
+    /// How many leading bits make the slot.
+    slot_bits: u8,
+    /// One more at the end.
+    slots: Vec<Slot>,
+    /// For each cell, how many starts lie before it; one more at the end of each slot's.
+    cells: Vec<u32>,
 }
 
-/// Most leading bits that the index tells apart.
-const INDEX_BITS_MAX: u32 = 16;
-
-/// How an address finds its bucket; the buckets of growing addresses never fall.
-trait Bucket: Key {
-    fn bucket(self, bits: u8) -> usize;
+/// The addresses that share their leading bits.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// How many starts lie before it.
+    before: u32,
+    /// Where its cells are, if it has any.
+    cells: u32,
+    /// How many of the bits after make the cell; 0 for none.
+    cell_bits: u8,
 }
 
-impl Bucket for u32 {
-    fn bucket(self, bits: u8) -> usize {
-        // In two steps, since no bits at all would be a shift by 32.
-        ((self >> (31 - bits)) >> 1) as usize
+/// Most bits that one level of the index tells apart.
+const LEVEL_BITS_MAX: u32 = 16;
+/// Most starts that are searched without cells.
+const SEARCHED: usize = 8;
+
+/// An address whose first bits say where to look.
+trait Indexed: Key {
+    /// Its first 32 bits.
+    fn lead(self) -> u32;
+}
+
+impl Indexed for u32 {
+    fn lead(self) -> u32 {
+        self
     }
 }
 
-impl Bucket for u128 {
-    /// Counted within 2000::/3, where all of the public space is; what lies before and after
-    /// shares the first and the last bucket.
-    fn bucket(self, bits: u8) -> usize {
-        let high = (self >> 64) as u64;
-        let inside = high.saturating_sub(0x2000 << 48).min((1 << 61) - 1);
-        (inside >> (61 - bits)) as usize
+impl Indexed for u128 {
+    fn lead(self) -> u32 {
+        (self >> 96) as u32
     }
 }
 
-impl<K: Bucket> Table<K> {
+impl<K: Indexed> Table<K> {
     fn new(steps: Steps<K, ClassId>) -> Self {
         let (starts, classes) = steps.into_parts();
-        let index_bits = index_bits(starts.len());
+        let slot_bits = level_bits(starts.len());
+        let befores = count_before(&starts, 0, 0, slot_bits);
+        let (mut slots, mut cells) = (Vec::with_capacity(befores.len()), Vec::new());
+        for edges in befores.windows(2) {
+            let crowd = &starts[edges[0] as usize..edges[1] as usize];
+            let slot = Slot {
+                before: edges[0],
+                cells: count(cells.len()),
+                cell_bits: cell_bits(crowd.len()),
+            };
+            if slot.cell_bits > 0 {
+                cells.extend(count_before(crowd, slot.before, slot_bits, slot.cell_bits));
+            }
+            slots.push(slot);
+        }
+        slots.push(Slot {
+            before: count(starts.len()),
+            cells: count(cells.len()),
+            cell_bits: 0,
+        });
         Self {
-            index: index(&starts, index_bits),
-            starts,
-            classes,
-            index_bits,
+            ranges: starts.into_iter().zip(classes).collect(),
+            slot_bits,
+            slots,
+            cells,
         }
     }
 
     fn find(&self, address: K) -> ClassHit {
-        let bucket = address.bucket(self.index_bits);
-        let (from, to) = (self.index[bucket] as usize, self.index[bucket + 1] as usize);
-        let inside = self.starts[from..to].partition_point(|&start| start <= address);
+        let (from, to) = self.candidates(address.lead());
+        let inside = self.ranges[from..to].partition_point(|&(start, _)| start <= address);
         let found = from + inside - 1;
+        let (start, class) = self.ranges[found];
+        let next = self.ranges.get(found + 1).map(|(next, _)| next);
         ClassHit {
-            class: self.classes[found],
-            prefix: widest(address, self.starts[found], self.starts.get(found + 1)),
+            class,
+            prefix: widest(address, start, next),
         }
     }
+
+    /// The starts among which the next one after an address is: all before them are below it.
+    fn candidates(&self, lead: u32) -> (usize, usize) {
+        let number = bits(lead, 0, self.slot_bits);
+        let slot = self.slots[number];
+        let (from, to) = match slot.cell_bits {
+            0 => (slot.before, self.slots[number + 1].before),
+            cell_bits => {
+                let cell = slot.cells as usize + bits(lead, self.slot_bits, cell_bits);
+                (self.cells[cell], self.cells[cell + 1])
+            }
+        };
+        (from as usize, to as usize)
+    }
 }
 
-/// About as many buckets as ranges.
-fn index_bits(ranges: usize) -> u8 {
-    ranges.ilog2().min(INDEX_BITS_MAX) as u8
+/// `count` bits of an address after the first `skip`, both at most [`LEVEL_BITS_MAX`].
+fn bits(lead: u32, skip: u8, count: u8) -> usize {
+    // In two steps, since no bits at all would be a shift by 32.
+    (((lead << skip) >> (31 - count)) >> 1) as usize
 }
 
-fn index<K: Bucket>(starts: &[K], bits: u8) -> Vec<u32> {
-    let mut index = vec![0_u32; (1 << bits) + 1];
+/// About as many parts as ranges.
+fn level_bits(ranges: usize) -> u8 {
+    ranges.ilog2().min(LEVEL_BITS_MAX) as u8
+}
+
+fn cell_bits(ranges: usize) -> u8 {
+    match ranges {
+        0..=SEARCHED => 0,
+        crowd => level_bits(crowd),
+    }
+}
+
+/// For each part of a level, how many starts lie before it, and all of them at the end.
+fn count_before<K: Indexed>(starts: &[K], first: u32, skip: u8, level_bits: u8) -> Vec<u32> {
+    let mut counts = vec![0; (1 << level_bits) + 1];
+    counts[0] = first;
     for start in starts {
-        index[start.bucket(bits) + 1] += 1;
+        counts[bits(start.lead(), skip, level_bits) + 1] += 1;
     }
     let mut before = 0;
-    for count in &mut index {
+    for count in &mut counts {
         before += *count;
         *count = before;
     }
-    index
+    counts
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a table has fewer ranges than IPv4 has addresses")
 }
 
 /// Length of the widest prefix around an address within its range: one bit more than the address
@@ -215,31 +286,42 @@ mod tests {
         }
     }
 
+    /// Over the whole space, and crowded into 10.0.0.0/8, where the index needs its cells.
     #[test]
     fn each_address_of_a_scope_has_that_scope() {
         let mut draws = Draws::from_seed(5);
-        for _ in 0..40 {
+        for round in 0..40 {
+            let block = 8 * (round % 2);
+            let any = |draws: &mut Draws| match block {
+                0 => any_u32(draws),
+                _ => (10 << 24) | (any_u32(draws) >> block),
+            };
             let prefixes: Vec<_> = (0..400)
                 .map(|_| {
-                    let prefix = u8::try_from(1 + draws.below(32)).unwrap();
-                    let start = any_u32(&mut draws).first_of(prefix);
-                    (start, prefix, class(draws.below(3)))
+                    let shortest = 1 + u8::try_from(block).unwrap();
+                    let prefix = shortest + u8::try_from(draws.below(24)).unwrap();
+                    (
+                        any(&mut draws).first_of(prefix),
+                        prefix,
+                        class(draws.below(3)),
+                    )
                 })
                 .collect();
             let networks = networks(&prefixes);
             for _ in 0..500 {
-                let address = any_u32(&mut draws);
+                let address = any(&mut draws);
                 let hit = networks.find(v4(address));
                 let inside = any_u32(&mut draws) & !u32::mask(hit.prefix);
                 let neighbour = address.first_of(hit.prefix) | inside;
                 assert_eq!(networks.find(v4(neighbour)), hit);
                 assert_eq!(hit.class, longest(&prefixes, address));
+                assert_eq!(networks.find(v6(address)).class, hit.class);
             }
         }
     }
 
     #[test]
-    fn ipv6_buckets_never_fall() {
+    fn ipv6_is_found_outside_the_public_space_too() {
         let starts: Vec<_> = [
             "::",
             "1::",
