@@ -186,6 +186,31 @@ fn readiness_waits_for_the_first_table() {
 }
 
 #[test]
+fn explanations_come_from_the_published_table() {
+    let rig = Rig::start(Engine::Answers);
+    let published = Published::new(serving::table(3));
+    rig.published.set(Arc::new(published)).unwrap();
+    let ask = "/api/v1/explain?name=api.example.org&client=192.0.2.1";
+    let response = rig.get(ask);
+    assert_eq!(response.status, 200, "{}", response.body);
+    let found: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(found["generation"], 3);
+    assert_eq!(found["chain"]["kind"], "steered");
+    let text = rig.get(&format!("{ask}&format=text&down=eu"));
+    assert!(text.head.contains("content-type: text/plain"));
+    assert!(text.body.contains("supposed down: eu"), "{}", text.body);
+    for (more, words) in [
+        ("&down=mars", "no region, endpoint or provider"),
+        ("&name=a.example", "none of our zones"),
+    ] {
+        let response = rig.get(&format!("{ask}{more}"));
+        assert_eq!(response.status, 404);
+        assert!(error_of(&response).contains(words), "{}", response.body);
+    }
+    assert_eq!(rig.get(&format!("{ask}&type=BOGUS")).status, 400);
+}
+
+#[test]
 fn reload_is_a_post_with_its_outcome() {
     let rig = Rig::start(Engine::Answers);
     let post = |query: &str, header: &str| {

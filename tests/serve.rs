@@ -32,6 +32,31 @@ fn udp_and_tcp_answer_on_one_port_of_each_family() {
 }
 
 #[test]
+fn real_answers_come_over_both_transports() {
+    let rig = Rig::start_with(&["127.0.0.1:0"], waypost::answer::answer);
+    let client = udp("127.0.0.1");
+    for (name, address) in [
+        ("\u{3}api\u{7}example\u{3}org", [192, 0, 2, 10]),
+        ("\u{3}www\u{7}example\u{3}org", [192, 0, 2, 80]),
+    ] {
+        let mut query = query(77, name);
+        query[5] = 1;
+        query.extend([0, 0, 1, 0, 1]);
+        let (udp, _) = ask(&client, rig.addresses[0], &query);
+        assert_eq!(udp[..4], [0, 77, 0x84, 0], "authoritative, without error");
+        assert_eq!(udp[udp.len() - 4..], address, "{name:?}");
+        assert_eq!(ask_tcp(HERE, rig.addresses[0], &query), udp);
+    }
+    let text = rig.metrics.render(None);
+    for line in [
+        r#"waypost_queries_total{service="api",region="eu",reason="preferred",rcode="NOERROR",transport="udp"} 1"#,
+        r#"waypost_queries_total{service="",region="",reason="static",rcode="NOERROR",transport="tcp"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
 fn a_second_server_on_the_port_is_refused() {
     let rig = Rig::start(&["127.0.0.1:0"]);
     let again = waypost::io::serve::Listeners::bind(&rig.addresses, 1);

@@ -2,20 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
 use waypost::answer::{Answered, Asker, Transport};
-use waypost::base::{HashKey, Moment, Permille, Reason};
-use waypost::dns::zone::Zones;
-use waypost::geo::{Atlas, Database, EMBEDDED};
+use waypost::base::{Moment, Reason, Standing};
+use waypost::config::{self, Files};
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
-use waypost::io::serve::{Listeners, Service, Serving};
-use waypost::plan::{Control, GeoFile, Guard, Plan, Server};
+use waypost::io::serve::{Listeners, Responder, Service, Serving};
+use waypost::plan::Plan;
 use waypost::table::Table;
 
 /// How long a test waits for something that must come.
@@ -31,7 +31,13 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
+    /// A server with the stand-in.
     pub(crate) fn start(listen: &[&str]) -> Self {
+        Self::start_with(listen, respond)
+    }
+
+    /// A server with another responder.
+    pub(crate) fn start_with(listen: &[&str], responder: Responder) -> Self {
         let listen: Vec<SocketAddr> = listen.iter().map(|text| text.parse().unwrap()).collect();
         let listeners = Listeners::bind(&listen, 2).unwrap();
         let addresses = listeners.addresses();
@@ -43,7 +49,7 @@ impl Rig {
             published: Arc::clone(&published),
             clock,
             metrics: Arc::clone(&metrics),
-            responder: respond,
+            responder,
         };
         let serving = listeners.serve_with(service, runtime.handle()).unwrap();
         Self {
@@ -160,46 +166,46 @@ pub(crate) fn ask_tcp(from: Ipv4Addr, server: SocketAddr, query: &[u8]) -> Vec<u
     read_frame(&mut stream).unwrap()
 }
 
-/// A table of an empty plan.
+/// A table of a small plan with a zone and a service, every endpoint unproven.
 pub(crate) fn table(generation: u64) -> Arc<Table> {
     let plan = Arc::new(plan());
-    let none = Arc::from(Vec::new());
-    Arc::new(Table::build(generation, plan, none, Moment(0), None))
+    let standings = vec![Standing::UNPROVEN; plan.targets.len()].into();
+    Arc::new(Table::build(generation, plan, standings, Moment(0), None))
 }
 
 fn plan() -> Plan {
-    Plan {
-        digest: 7,
-        key: HashKey(1),
-        server: Server {
-            listen: Vec::new(),
-            identity: None,
-            version: None,
-            udp_reply_bytes: 1232,
-            threads: None,
-        },
-        control: Control { listen: None },
-        guard: Guard {
-            doubt: Permille(500),
-            max_ejected: Permille(500),
-            max_shrink: Permille(500),
-        },
-        jurisdictions: Vec::new(),
-        regions: Vec::new(),
-        endpoints: Vec::new(),
-        monitors: Vec::new(),
-        recoveries: Vec::new(),
-        slots: Vec::new(),
-        targets: Vec::new(),
-        services: Vec::new(),
-        maps: Vec::new(),
-        zones: Zones::default(),
-        zone_list: Vec::new(),
-        atlas: Arc::new(Atlas::new(&Database::read(EMBEDDED).unwrap(), &[], &[])),
-        geo: GeoFile {
-            source: "embedded".into(),
-            built_at: 0,
-            networks: 0,
-        },
+    let (spec, found) = config::read(Path::new("config.toml"), CONFIG);
+    let mut files = Files::new();
+    for path in spec.files(&files) {
+        files.insert(path, Ok(ZONE.as_bytes().into()));
     }
+    let compiled = config::compile(&spec, found, &files);
+    compiled.map_err(|found| found.render(false)).unwrap().0
 }
+
+const ZONE: &str = "\
+$TTL 300
+@ SOA ns1 hostmaster 1 3600 600 86400 60
+@ NS ns1
+ns1 A 192.0.2.53
+www A 192.0.2.80
+";
+
+const CONFIG: &str = r#"
+[server]
+listen = ["127.0.0.1:0"]
+[[zones]]
+name = "example.org"
+file = "example.org.zone"
+[regions.eu]
+location = [50.1, 8.7]
+[[regions.eu.endpoints]]
+name = "fra"
+provider = "hetzner"
+addresses = ["192.0.2.10"]
+[monitors.web]
+type = "http"
+[services.api]
+hostnames = ["api.example.org"]
+monitors = ["web"]
+"#;

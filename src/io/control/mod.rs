@@ -93,6 +93,7 @@ pub struct ControlServer {
 
 /// A control listener at work; ends when this is dropped.
 #[derive(Debug)]
+#[must_use = "the listener ends when this is dropped"]
 pub struct Controlling(AbortHandle);
 
 impl ControlServer {

@@ -1,6 +1,7 @@
 //! What is said to each request.
 //!
 //! Errors are JSON as well: `{"error": "…"}`, in words that tell a person what to do.
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -15,7 +16,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::explain;
+use super::explain::{self, Format, Query};
 use super::routes::{Refusal, Route};
 use super::{Command, Force, State};
 use crate::engine::Status;
@@ -28,6 +29,7 @@ const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       connect-src 'self'; img-src data:; frame-ancestors 'none'";
 
+const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -41,13 +43,7 @@ pub(super) async fn reply(route: Route, state: &State) -> Reply {
         Route::Health => health(state).await,
         Route::Readiness => readiness(state),
         Route::Status => status(state).await,
-        Route::Explain(query) => match state.published.get() {
-            Some(published) => match explain::answer(&query, &published.load(), state) {
-                Ok(explanation) => json(StatusCode::OK, &explanation),
-                Err(refusal) => refuse(&refusal),
-            },
-            None => not_ready(),
-        },
+        Route::Explain(query) => explain(query, state).await,
         Route::Reload(force) => reload(force, state).await,
     }
 }
@@ -95,6 +91,20 @@ async fn status(state: &State) -> Reply {
     match engine_status(state).await {
         Some(status) => json(StatusCode::OK, &status),
         None => engine_is_silent(),
+    }
+}
+
+async fn explain(query: Query, state: &State) -> Reply {
+    let Some(published) = state.published.get() else {
+        return not_ready();
+    };
+    let (format, table) = (query.format, Arc::clone(&published.load()));
+    match explain::answer(query, table, state.clock.now()).await {
+        Ok(explanation) => match format {
+            Format::Json => json(StatusCode::OK, &explanation),
+            Format::Text => respond(StatusCode::OK, TEXT, explanation.to_string()),
+        },
+        Err(refusal) => refuse(&refusal),
     }
 }
 

@@ -15,19 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use super::text::{Exposition, Kind};
 use crate::answer::{Answered, Transport};
 use crate::base::Reason;
+use crate::dns::text::rcode_name;
 use crate::plan::Plan;
 
 /// Response codes that have a cell of their own; the last cell is for all others.
-const RCODES: [(u16, &str); 8] = [
-    (0, "NOERROR"),
-    (1, "FORMERR"),
-    (2, "SERVFAIL"),
-    (3, "NXDOMAIN"),
-    (4, "NOTIMP"),
-    (5, "REFUSED"),
-    (6, "YXDOMAIN"),
-    (16, "BADVERS"),
-];
+const RCODES: [u16; 8] = [0, 1, 2, 3, 4, 5, 6, 16];
 const RCODE_CELLS: usize = RCODES.len() + 1;
 const ROW_CELLS: usize = Reason::ALL.len() * RCODE_CELLS;
 
@@ -138,9 +130,7 @@ impl Slab {
                     service: name(&self.services, service),
                     region: name(&self.regions, region),
                     reason: Reason::ALL[cell / RCODE_CELLS],
-                    rcode: RCODES
-                        .get(cell % RCODE_CELLS)
-                        .map_or("OTHER", |(_, word)| word),
+                    rcode: rcode_word(cell % RCODE_CELLS),
                     transport: self.transport,
                 };
                 *totals.queries.entry(labels).or_default() += count;
@@ -240,6 +230,10 @@ fn rcode_cell(rcode: u16) -> usize {
         16 => 7,
         _ => RCODES.len(),
     }
+}
+
+fn rcode_word(cell: usize) -> &'static str {
+    RCODES.get(cell).map_or("OTHER", |&code| rcode_name(code))
 }
 
 fn transport_word(transport: Transport) -> &'static str {
