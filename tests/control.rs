@@ -7,14 +7,18 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use waypost::engine::Status;
+use waypost::answer::{Answered, Transport};
+use waypost::base::{Cause, Reason, RegionId, ServiceId, SlotId};
 use waypost::engine::status::{
     EndpointStatus, RegionStatus, ServiceStatus, SlotStatus, TargetStatus, ZoneStatus,
 };
+use waypost::engine::{Notice, Status};
+use waypost::health::{Outcome, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{Command, ControlServer, Controlling, Force, State};
-use waypost::io::metrics::Metrics;
+use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
+use waypost::table::Table;
 
 /// Whether somebody answers for the engine.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -308,6 +312,101 @@ fn metrics_show_the_state_once_for_each_series() {
         assert_eq!(count, 1, "{line} in\n{text}");
     }
     check_exposition(&text);
+}
+
+#[test]
+fn everything_that_is_counted_is_exposed() {
+    let clock = Clock::start();
+    let metrics = Metrics::new(clock);
+    let table = serving::table(1);
+    observe_everything(&metrics, &table);
+    let text = metrics.render(Some(&status()));
+    let probe = r#"region="eu",provider="hetzner",endpoint="fra",monitor="web",family="v4""#;
+    for line in [
+        format!(r#"waypost_probe_duration_seconds_bucket{{{probe},phase="connect",le="0.0025"}} 1"#),
+        format!(r#"waypost_probe_duration_seconds_bucket{{{probe},phase="connect",le="0.001"}} 0"#),
+        format!(r#"waypost_probe_duration_seconds_count{{{probe},phase="total"}} 5000"#),
+        format!(r#"waypost_probe_failures_total{{{probe},cause="status"}} 4999"#),
+        r#"waypost_notices_total{event="doubt"} 1"#.to_owned(),
+        r#"waypost_reloads_total{result="refused"} 1"#.to_owned(),
+        r#"waypost_reloads_total{result="applied"} 0"#.to_owned(),
+        "waypost_table_build_seconds_count 1".to_owned(),
+        "waypost_tcp_connections 3".to_owned(),
+        r#"waypost_queries_total{service="api",region="eu",reason="fail_open",rcode="NOERROR",transport="udp"} 3"#.to_owned(),
+        r#"waypost_queries_total{service="",region="",reason="badvers",rcode="BADVERS",transport="tcp"} 1"#.to_owned(),
+        r#"waypost_fail_open_answers_total{service="api"} 3"#.to_owned(),
+        r#"waypost_responses_truncated_total{transport="udp"} 3"#.to_owned(),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+    check_exposition(&text);
+    check_with_promtool(&text);
+}
+
+/// Some of everything; the first of the probes passes, the others fail.
+fn observe_everything(metrics: &Metrics, table: &Table) {
+    let mut report = Report {
+        outcome: Outcome::Pass,
+        timing: Timing {
+            connect_us: 2000,
+            total_us: 9000,
+            ..Timing::default()
+        },
+        certificate_expires: None,
+    };
+    for _ in 0..5000 {
+        metrics.observe_probe(ProbeLabels::of(&table.plan, SlotId(0)), &report);
+        report.outcome = Outcome::Fail(Cause::Status(503));
+        report.timing.connect_us = 0;
+    }
+    metrics.notice(&Notice::Doubt {
+        active: true,
+        failing_permille: 900,
+    });
+    metrics.reload(ReloadResult::Refused);
+    metrics.published(table, Duration::from_micros(300));
+    metrics.tcp_connections(3);
+    let mut answered = Answered {
+        length: 60,
+        rcode: 0,
+        service: Some(ServiceId(0)),
+        region: Some(RegionId(0)),
+        reason: Reason::FailOpen,
+        truncated: true,
+    };
+    // Counters of threads that are gone go on to count.
+    for _ in 0..3 {
+        let mut counters = metrics.query_counters(&table.plan, Transport::Udp);
+        counters.count(&answered);
+        drop(counters);
+        assert!(metrics.render(None).contains("waypost_queries_total{"));
+    }
+    answered = Answered {
+        rcode: 16,
+        service: None,
+        region: None,
+        reason: Reason::Badvers,
+        truncated: false,
+        ..answered
+    };
+    let mut counters = metrics.query_counters(&table.plan, Transport::Stream);
+    counters.count(&answered);
+}
+
+/// Asks Prometheus's own checker, where it is installed.
+fn check_with_promtool(text: &str) {
+    let spawned = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn();
+    let Ok(mut promtool) = spawned else { return };
+    let mut stdin = promtool.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let done = promtool.wait_with_output().unwrap();
+    let complaints = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{complaints}\n{text}");
 }
 
 #[test]
