@@ -1,9 +1,13 @@
 //! The transports over real sockets on loopback.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests over real sockets and real time"
+)]
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serving::{PATIENCE, Rig, ask, ask_tcp, connect, framed, query, read_frame, reply, table, udp};
 
@@ -211,8 +215,27 @@ fn a_query_that_does_not_end_is_cut_off() {
     stream.set_read_timeout(Some(2 * PATIENCE)).unwrap();
     stream.write_all(&framed(&query(1, "half"))[..5]).unwrap();
     assert!(is_closed(&mut stream));
-    let text = rig.metrics.render(None);
-    assert!(text.contains("waypost_dropped_total{cause=\"slow\"} 1"));
+    assert_eq!(count_dropped(&rig, "slow"), 1);
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_cut_off() {
+    let rig = Rig::start(&["127.0.0.1:0"]);
+    let mut stream = connect(HERE, rig.addresses[0]);
+    // More than the kernel holds for both ends.
+    for id in 0..400 {
+        stream.write_all(&framed(&query(id, "big"))).unwrap();
+    }
+    let slow = || count_dropped(&rig, "slow");
+    let started = Instant::now();
+    while slow() == 0 && started.elapsed() < 3 * PATIENCE {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(slow(), 1);
+    assert_eq!(
+        ask_tcp(HERE, rig.addresses[0], &query(2, "x")),
+        reply(2, "x", 1)
+    );
 }
 
 #[test]
@@ -276,12 +299,15 @@ fn expect_new_clients_to_be_served(rig: &Rig) {
             assert_eq!(answer, reply(id, "new", 1));
         }
     }
-    let text = rig.metrics.render(None);
-    let crowded = text
-        .lines()
-        .find_map(|line| line.strip_prefix("waypost_dropped_total{cause=\"crowded\"} "));
-    let crowded: u32 = crowded.unwrap().parse().unwrap();
+    let crowded = count_dropped(rig, "crowded");
     assert!(crowded >= 88, "{crowded} connections made room");
+}
+
+fn count_dropped(rig: &Rig, cause: &str) -> u32 {
+    let text = rig.metrics.render(None);
+    let prefix = format!("waypost_dropped_total{{cause=\"{cause}\"}} ");
+    let count = text.lines().find_map(|line| line.strip_prefix(&prefix));
+    count.unwrap().parse().unwrap()
 }
 
 fn is_closed(stream: &mut TcpStream) -> bool {

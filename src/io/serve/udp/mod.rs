@@ -13,6 +13,7 @@
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use nix::errno::Errno;
@@ -50,9 +51,10 @@ struct Desk<'w> {
 }
 
 /// What woke a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Woken {
-    /// Sockets with something to read, by index; none after [`IDLE_MS`].
-    Ready(Vec<usize>),
+    /// Sockets that may have something to read; maybe none.
+    Ready,
     /// The server stops.
     Stopped,
 }
@@ -66,43 +68,35 @@ impl Worker {
         }
     }
 
-    /// Answers until the server stops.
+    /// Answers until the server stops. What panics outside of an answer is a defect as well:
+    /// it is counted, costs a batch, and the thread goes on.
     pub(super) fn run(&self) {
+        while catch_unwind(AssertUnwindSafe(|| self.answer_all())).is_err() {
+            self.service.metrics.dropped(Dropped::Panicked);
+        }
+    }
+
+    fn answer_all(&self) {
         let mut desk = Desk::open(&self.service);
-        let family = |socket: &UdpSocket| match socket.local_addr() {
-            Ok(address) => Family::of(address.ip()),
-            Err(_) => Family::V6,
-        };
-        let mut batches: Vec<Batch> = self
-            .sockets
-            .iter()
-            .map(|socket| Batch::new(family(socket)))
-            .collect();
-        while let Woken::Ready(ready) = self.wait() {
+        let batches = self.sockets.iter().map(|socket| Batch::new(family(socket)));
+        let mut batches: Vec<Batch> = batches.collect();
+        let mut watched = self.watched();
+        while wait(&mut watched) == Woken::Ready {
             drop(desk.table());
-            for index in ready {
-                desk.answer_batch(&self.sockets[index], &mut batches[index]);
+            for (index, batch) in batches.iter_mut().enumerate() {
+                if has_events(&watched[index + 1]) {
+                    desk.answer_batch(&self.sockets[index], batch);
+                }
             }
         }
         self.drain(&mut desk, &mut batches);
     }
 
-    fn wait(&self) -> Woken {
-        let watch = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let mut watched: Vec<PollFd<'_>> = vec![watch(self.stopped.as_fd())];
-        watched.extend(self.sockets.iter().map(|socket| watch(socket.as_fd())));
-        // An error is an interruption; the next round looks again.
-        if poll(&mut watched, IDLE_MS).is_err() {
-            return Woken::Ready(Vec::new());
-        }
-        let mut ready = watched
-            .iter()
-            .map(|one| one.revents().is_some_and(|events| !events.is_empty()));
-        if ready.next() == Some(true) {
-            return Woken::Stopped;
-        }
-        let ready = ready.enumerate().filter(|(_, ready)| *ready);
-        Woken::Ready(ready.map(|(index, _)| index).collect())
+    /// The end first, then every socket.
+    fn watched(&self) -> Vec<PollFd<'_>> {
+        let sockets = self.sockets.iter().map(AsFd::as_fd);
+        let all = std::iter::once(self.stopped.as_fd()).chain(sockets);
+        all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect()
     }
 
     /// Answers what has come already, as long as there is something and time.
@@ -168,6 +162,25 @@ impl<'w> Desk<'w> {
             batch.reply(index, answered.length);
         }
     }
+}
+
+/// Waits until there is something to do, [`IDLE_MS`] at most. After an interruption sockets may
+/// seem ready that are not; they give nothing.
+fn wait(watched: &mut [PollFd<'_>]) -> Woken {
+    match poll(watched, IDLE_MS) {
+        Ok(_) if has_events(&watched[0]) => Woken::Stopped,
+        Ok(_) | Err(_) => Woken::Ready,
+    }
+}
+
+fn has_events(watched: &PollFd<'_>) -> bool {
+    watched.revents().is_some_and(|events| !events.is_empty())
+}
+
+/// Either will do for a socket that cannot say: the larger one.
+fn family(socket: &UdpSocket) -> Family {
+    let address = socket.local_addr();
+    address.map_or(Family::V6, |address| Family::of(address.ip()))
 }
 
 /// Takes what has come. An interruption, or an ICMP error that an earlier reply brought back,
