@@ -2,17 +2,40 @@
 //!
 //! `io` (or `sim`) calls [`Engine::handle`] with what happened, does what [`Engine::poll`]
 //! says until it says nothing, and calls again at [`Engine::wake_at`] at the latest.
+//!
+//! | part | what it decides |
+//! |---|---|
+//! | `schedule` | when each slot is probed next |
+//! | `beliefs` | what a report changes: slots, targets, the guard, standings |
+//! | `index` | who is concerned by what |
+//! | `survey` | what an operator may see |
+//! | `herald` | what an operator is told |
+//! | here | when a new table is published |
+//!
+//! A table is published when the standings differ from those of the published one: at once if a pool
+//! lost the last endpoint that could serve, otherwise [`limits::COALESCE`] after the first change.
+//! Generations only rise, over reloads as well. It knows no clock, no socket and no query.
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::base::limits;
 use crate::base::{Moment, SlotId};
 use crate::health::Report;
 use crate::plan::Plan;
 use crate::table::Table;
 
+mod beliefs;
+mod herald;
+mod index;
 pub mod notice;
+mod schedule;
 pub mod status;
+mod survey;
 
+use beliefs::{Beliefs, Change, Kinship};
+use herald::Herald;
 pub use notice::Notice;
+use schedule::Schedule;
 pub use status::Status;
 
 /// What happened.
@@ -48,32 +71,166 @@ pub struct ProbeId {
 
 /// Owns all changing state.
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    plan: Arc<Plan>,
+    started: Moment,
+    epoch: u32,
+    beliefs: Beliefs,
+    schedule: Schedule,
+    herald: Herald,
+    table: Arc<Table>,
+    publish_at: Option<Moment>,
+    outputs: VecDeque<Output>,
+}
 
 impl Engine {
     /// Starts with every target unproven; `seed` spreads the probes.
+    ///
+    /// The first table is there at once, and the first probes are due within a second.
     #[must_use]
-    pub fn new(_plan: Arc<Plan>, _now: Moment, _seed: u64) -> Self {
-        Self {}
+    pub fn new(plan: Arc<Plan>, now: Moment, seed: u64) -> Self {
+        let beliefs = Beliefs::new(plan.clone(), now);
+        let standings = beliefs.standings().into();
+        let table = Arc::new(Table::build(1, plan.clone(), standings, now, None));
+        Self {
+            schedule: Schedule::new(&plan, now, seed),
+            plan,
+            started: now,
+            epoch: 0,
+            beliefs,
+            herald: Herald::default(),
+            outputs: VecDeque::from([Output::Publish(table.clone())]),
+            table,
+            publish_at: None,
+        }
     }
 
     /// Takes in one thing that happened.
-    pub fn handle(&mut self, _now: Moment, _input: Input) {}
+    ///
+    /// # Panics
+    /// When work that is due now has been left undone: a defect, found here and not as a busy loop.
+    pub fn handle(&mut self, now: Moment, input: Input) {
+        let steps = self.beliefs.advance(now);
+        self.take_changes(now, &steps);
+        match input {
+            Input::Tick => {}
+            Input::Probed(id, report) => self.take_report(now, id, report),
+            Input::Reload(plan) => self.reload(now, plan),
+        }
+        self.start_due_probes(now);
+        if self.publish_at.is_some_and(|due| due <= now) {
+            self.publish(now);
+        }
+        self.herald.weigh(&self.beliefs, &mut self.outputs);
+        // Progress: whatever is due has been done, so the next wake-up lies ahead.
+        assert!(self.wake_at().is_none_or(|wake| wake > now));
+    }
 
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// When to call [`Engine::handle`] with [`Input::Tick`] if nothing else happens.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
-        None
+        let probes = self.schedule.wake_at().into_iter();
+        probes
+            .chain(self.beliefs.wake_at())
+            .chain(self.publish_at)
+            .min()
     }
 
     /// Everything an operator may want to see.
     #[must_use]
-    pub fn status(&self, _now: Moment) -> Status {
-        Status::default()
+    pub fn status(&self, now: Moment) -> Status {
+        survey::status(self, now)
+    }
+
+    /// The published table.
+    #[must_use]
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// Whether the published table is what a rebuild at `now` would give, or a publication that
+    /// will make it so is planned within [`limits::COALESCE`].
+    #[must_use]
+    pub fn is_current(&self, now: Moment) -> bool {
+        let soon = now.after(limits::COALESCE);
+        let planned = self.publish_at.is_some_and(|due| due > now && due <= soon);
+        planned
+            || Arc::ptr_eq(&self.table.plan, &self.plan)
+                && self.table.standings[..] == self.beliefs.recompute(now)[..]
+    }
+
+    /// How many probes never reported.
+    #[must_use]
+    pub fn lost_probes(&self) -> u64 {
+        self.schedule.lost()
+    }
+
+    fn take_report(&mut self, now: Moment, id: ProbeId, report: Report) {
+        if id.epoch != self.epoch {
+            return;
+        }
+        let Some(started) = self.schedule.finish(id.slot) else {
+            return;
+        };
+        let changes = self.beliefs.probed(now, id.slot, report);
+        let interval = self.beliefs.next_interval(id.slot);
+        self.schedule.plan_next(id.slot, started, interval);
+        self.take_changes(now, &changes);
+    }
+
+    fn reload(&mut self, now: Moment, plan: Arc<Plan>) {
+        let kin = Kinship::between(&self.plan, &plan);
+        let before = self.plan.targets.len();
+        self.beliefs = self.beliefs.carry(plan.clone(), now, &kin);
+        self.schedule = self.schedule.carry(&plan, now, &kin.slots);
+        self.plan = plan;
+        self.epoch += 1;
+        let notice = herald::reloaded(&self.plan, before, &kin);
+        self.outputs.push_back(Output::Notice(notice));
+        self.publish(now);
+    }
+
+    fn start_due_probes(&mut self, now: Moment) {
+        while let Some(slot) = self.schedule.start_due(&self.plan, now) {
+            let epoch = self.epoch;
+            self.outputs
+                .push_back(Output::Probe(ProbeId { epoch, slot }));
+        }
+    }
+
+    fn take_changes(&mut self, now: Moment, changes: &[Change]) {
+        for change in changes {
+            let notice = herald::standing(&self.plan, change);
+            self.outputs.extend(notice.map(Output::Notice));
+            let soon = now.after(limits::COALESCE);
+            let fell = change.from.share.0 > 0 && change.to.share.0 == 0;
+            let urgent = fell && self.beliefs.leaves_a_pool_empty(change.target);
+            let due = if urgent { now } else { soon };
+            self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
+        }
+    }
+
+    /// Publishes a table if it would differ from the one that is out.
+    fn publish(&mut self, now: Moment) {
+        self.publish_at = None;
+        let same_plan = Arc::ptr_eq(&self.table.plan, &self.plan);
+        if same_plan && self.table.standings[..] == *self.beliefs.standings() {
+            return;
+        }
+        let table = Table::build(
+            self.table.generation + 1,
+            self.plan.clone(),
+            self.beliefs.standings().into(),
+            now,
+            same_plan.then_some(&*self.table),
+        );
+        self.table = Arc::new(table);
+        self.outputs.push_back(Output::Publish(self.table.clone()));
+        self.herald.published(&self.table, &mut self.outputs);
     }
 }

@@ -5,7 +5,9 @@
 //! | [`report`] | what one probe saw |
 //! | [`slot`] | rise and fall: whether one address is up |
 //! | [`target`] | slots, gate and ramp together: the standing of a target |
+//! | [`damping`] | how much slower the next ramp is after a relapse |
 //! | [`guard`] | self-doubt and the bound on what may leave automatically |
+pub mod damping;
 pub mod guard;
 pub mod report;
 pub mod slot;

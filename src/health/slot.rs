@@ -1,1 +1,268 @@
-//! Stub.
+//! Rise and fall: whether one address, watched in one way, is up.
+//!
+//! ```text
+//!              first pass                 `fall` failures, accumulated
+//!  unproven ---------------> up(failures) ---------------------------> down(successes)
+//!      |                      ^                                            |  ^
+//!      |                      '--------- `rise` successes in a row --------'  |
+//!      '------------------------------- first failure ------------------------'
+//! ```
+//!
+//! # Trip conditions
+//! While up, failures add up; `fall` of them take the slot down. Only `rise` successes in a row
+//! wipe the count: what fails every third probe is not well, and goes down in the end.
+//!
+//! # Protection on first start
+//! Before any result a slot is *unproven*, which is not down. The first result decides at once:
+//! after a restart nobody waits for `rise` probes to learn what is plain to see.
+//!
+//! # Recovery conditions
+//! While down, `rise` successes in a row bring the slot up; any failure between starts the count
+//! again. How much a recovered target may carry is for [`super::target`] to say.
+//!
+//! It does not know whose slot it is, nor when it is probed next; it only says how long the
+//! next interval should be.
+use crate::base::{Cause, Moment, Span};
+use crate::plan::Monitor;
+
+use super::{Outcome, Report};
+
+/// What is known of one slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlotHealth {
+    state: State,
+    last: Option<(Moment, Report)>,
+}
+
+/// Whether a slot is up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// No probe has finished yet.
+    #[default]
+    Unproven,
+    /// Serving.
+    Up {
+        /// Failures counted since the count was last wiped.
+        failures: u16,
+        /// Successes in a row, up to `rise`.
+        successes: u16,
+    },
+    /// Not serving.
+    Down {
+        /// Successes in a row.
+        successes: u16,
+        /// Of the failure that took it down.
+        cause: Cause,
+    },
+}
+
+impl SlotHealth {
+    /// Folds one report in.
+    pub fn observe(&mut self, monitor: &Monitor, now: Moment, report: Report) {
+        self.state = match report.outcome {
+            Outcome::Pass => self.state.passed(monitor),
+            Outcome::Fail(cause) => self.state.failed(monitor, cause),
+        };
+        self.last = Some((now, report));
+    }
+
+    /// Whether it is up.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The last report and when it came.
+    #[must_use]
+    pub fn last(&self) -> Option<(Moment, Report)> {
+        self.last
+    }
+
+    /// What the last probe saw, if it failed.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Cause> {
+        match self.last?.1.outcome {
+            Outcome::Pass => None,
+            Outcome::Fail(cause) => Some(cause),
+        }
+    }
+
+    /// Time to the next probe: short when one more result or two would flip the state.
+    #[must_use]
+    pub fn next_interval(&self, monitor: &Monitor) -> Span {
+        match self.state {
+            State::Up { failures: 1.., .. } | State::Down { successes: 1.., .. } => {
+                monitor.near_interval
+            }
+            State::Unproven | State::Up { .. } | State::Down { .. } => monitor.interval,
+        }
+    }
+
+    /// The time until it could flip at the earliest: the results still missing, times the
+    /// interval in force. Nothing while unproven, for then the next result decides.
+    #[must_use]
+    pub fn hold(&self, monitor: &Monitor) -> Span {
+        let missing = match self.state {
+            State::Unproven => return Span::ZERO,
+            State::Up { failures, .. } => monitor.fall.saturating_sub(failures),
+            State::Down { successes, .. } => monitor.rise.saturating_sub(successes),
+        };
+        self.next_interval(monitor).times(u64::from(missing.max(1)))
+    }
+}
+
+impl State {
+    fn passed(self, monitor: &Monitor) -> Self {
+        match self {
+            Self::Unproven => Self::UP,
+            Self::Up {
+                failures,
+                successes,
+            } => {
+                let successes = successes.saturating_add(1).min(monitor.rise);
+                let wiped = successes >= monitor.rise;
+                Self::Up {
+                    failures: if wiped { 0 } else { failures },
+                    successes,
+                }
+            }
+            Self::Down { successes, .. } if successes.saturating_add(1) >= monitor.rise => Self::UP,
+            Self::Down { successes, cause } => Self::Down {
+                successes: successes + 1,
+                cause,
+            },
+        }
+    }
+
+    fn failed(self, monitor: &Monitor, cause: Cause) -> Self {
+        match self {
+            Self::Up { failures, .. } if failures.saturating_add(1) < monitor.fall => Self::Up {
+                failures: failures + 1,
+                successes: 0,
+            },
+            Self::Unproven | Self::Up { .. } => Self::Down {
+                successes: 0,
+                cause,
+            },
+            Self::Down { cause, .. } => Self::Down {
+                successes: 0,
+                cause,
+            },
+        }
+    }
+
+    const UP: Self = Self::Up {
+        failures: 0,
+        successes: 0,
+    };
+
+    /// The state as one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unproven => "unproven",
+            Self::Up { .. } => "up",
+            Self::Down { .. } => "down",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::Check;
+
+    use super::*;
+
+    fn monitor(rise: u16, fall: u16) -> Monitor {
+        Monitor {
+            name: "web".into(),
+            check: Check::Tcp,
+            port: 443,
+            interval: Span(5000),
+            near_interval: Span(1000),
+            timeout: Span(2000),
+            fall,
+            rise,
+        }
+    }
+
+    /// The states after each of a row of results: `+` passed, `-` failed.
+    fn states(monitor: &Monitor, results: &str) -> String {
+        let mut slot = SlotHealth::default();
+        let letters = results.chars().map(|result| {
+            let outcome = match result {
+                '+' => Outcome::Pass,
+                _ => Outcome::Fail(Cause::Refused),
+            };
+            let report = Report {
+                outcome,
+                timing: crate::health::Timing::default(),
+                certificate_expires: None,
+            };
+            slot.observe(monitor, Moment(7), report);
+            slot.state().word().chars().next().unwrap()
+        });
+        letters.collect()
+    }
+
+    #[test]
+    fn rise_and_fall() {
+        for (rise, fall, results, expected) in [
+            (3, 3, "+", "u"),
+            (3, 3, "-", "d"),
+            (3, 3, "+---", "uuud"),
+            (3, 3, "+--+-", "uuuud"),
+            (3, 3, "+--+++--", "uuuuuuuu"),
+            (3, 3, "+--++-", "uuuuud"),
+            // One failure in three is too many.
+            (3, 3, "+-++-++-", "uuuuuuud"),
+            (3, 3, "-+++", "dddu"),
+            (3, 3, "-++-++-+++", "dddddddddu"),
+            (1, 1, "+-+-", "udud"),
+            (1, 2, "+-+-+--", "uuuuuud"),
+            // Failures from before an outage do not count after it.
+            (2, 2, "+--++-", "uudduu"),
+        ] {
+            assert_eq!(states(&monitor(rise, fall), results), expected, "{results}");
+        }
+    }
+
+    #[test]
+    fn interval_and_hold_shrink_near_a_flip() {
+        let monitor = monitor(3, 3);
+        let mut slot = SlotHealth::default();
+        let mut seen = vec![(slot.next_interval(&monitor), slot.hold(&monitor))];
+        for outcome in [
+            Outcome::Pass,
+            Outcome::Fail(Cause::Reset),
+            Outcome::Fail(Cause::Reset),
+            Outcome::Fail(Cause::Status(503)),
+            Outcome::Pass,
+            Outcome::Fail(Cause::Body),
+        ] {
+            let report = Report {
+                outcome,
+                timing: crate::health::Timing::default(),
+                certificate_expires: None,
+            };
+            slot.observe(&monitor, Moment(9), report);
+            seen.push((slot.next_interval(&monitor), slot.hold(&monitor)));
+        }
+        let expected = [
+            (5000, 0),
+            (5000, 15_000),
+            (1000, 2000),
+            (1000, 1000),
+            (5000, 15_000),
+            (1000, 2000),
+            (5000, 15_000),
+        ];
+        assert_eq!(seen, expected.map(|(next, hold)| (Span(next), Span(hold))));
+        assert_eq!(slot.last_failure(), Some(Cause::Body));
+        let down = State::Down {
+            successes: 0,
+            cause: Cause::Status(503),
+        };
+        assert_eq!(slot.state(), down, "the cause is that of the fall");
+    }
+}

@@ -3,6 +3,9 @@
 //! `clock`, `publish`, `files` and `metrics` serve the siblings above them: `serve`, `probe`
 //! and `control`, which do not see each other. `app` wires them to the engine.
 pub mod clock;
+pub mod control;
 pub mod files;
+pub mod metrics;
 pub mod probe;
 pub mod publish;
+pub mod serve;

@@ -1,1 +1,226 @@
-//! Stub.
+//! A seeded world in virtual time around the real engine and the real table.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`scenery`] | a plan in short: regions, machines, services; drawn from a seed, or changed |
+//! | [`truth`] | how the machines really are, whatever the probes have seen so far |
+//! | [`swarm`] | which kinds of faults a seed lets loose, and how they strike and heal |
+//! | here | the world: what happens when, and the record of it |
+//!
+//! The world does what `io` does (it carries out what the engine asks for and reports back) with
+//! the waiting taken out: an hour passes in milliseconds, and one seed decides everything. It holds no opinion
+//! on what is right: [`World::log`] is what the engine was told, [`World::published`] what it made
+//! of it, and the checks in `tests/sim.rs` compare the two.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::{Draws, Moment, Span};
+use crate::engine::{Engine, Input, Notice, Output, ProbeId};
+use crate::health::{Report, Timing};
+use crate::plan::Plan;
+use crate::table::Table;
+
+pub mod scenery;
+pub mod swarm;
+pub mod truth;
+
+pub use scenery::Scenery;
+pub use swarm::Swarm;
+pub use truth::Truth;
+
+/// One run.
+#[derive(Debug)]
+pub struct World {
+    /// How the machines really are.
+    pub truth: Truth,
+    now: Moment,
+    plan: Arc<Plan>,
+    engine: Engine,
+    table: Option<Arc<Table>>,
+    arrivals: BTreeMap<(Moment, u64), (ProbeId, Report)>,
+    sequence: u64,
+    draws: Draws,
+    log: Vec<(Moment, Event)>,
+    published: Vec<(Moment, Arc<Table>)>,
+    transcript: Vec<String>,
+}
+
+/// What happened between the world and the engine.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The engine asked for a probe.
+    Asked(ProbeId),
+    /// A report came in.
+    Reported(ProbeId, Report),
+    /// A plan was put in force; the first one is the one it started with.
+    Planned(Arc<Plan>),
+    /// The engine was woken because time passed.
+    Woken,
+}
+
+impl World {
+    /// Starts a world in which everything is well.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, seed: u64) -> Self {
+        let now = Moment(0);
+        let mut draws = Draws::from_seed(seed);
+        let mut world = Self {
+            truth: Truth::default(),
+            now,
+            engine: Engine::new(plan.clone(), now, draws.next_u64()),
+            log: vec![(now, Event::Planned(plan.clone()))],
+            plan,
+            table: None,
+            arrivals: BTreeMap::new(),
+            sequence: 0,
+            draws,
+            published: Vec::new(),
+            transcript: Vec::new(),
+        };
+        world.drain();
+        world
+    }
+
+    /// Lets the next thing happen, if it happens by `end`; gives whether it did.
+    ///
+    /// # Panics
+    /// When the engine wants to be woken at a moment that has passed: it would spin.
+    pub fn step(&mut self, end: Moment) -> bool {
+        let arrival = self.arrivals.keys().next().copied();
+        let wake = self.engine.wake_at();
+        assert!(
+            wake.is_none_or(|wake| wake > self.now || self.now == Moment(0)),
+            "wake-up at {wake:?} is not ahead of {:?}",
+            self.now
+        );
+        let next = arrival.map(|(at, _)| at).into_iter().chain(wake).min();
+        let Some(next) = next.filter(|next| *next <= end) else {
+            self.now = self.now.max(end);
+            return false;
+        };
+        self.now = self.now.max(next);
+        let (event, input) = match arrival.filter(|(at, _)| *at <= self.now) {
+            Some(key) => {
+                let (id, report) = self.arrivals.remove(&key).expect("its key was just read");
+                (Event::Reported(id, report), Input::Probed(id, report))
+            }
+            None => (Event::Woken, Input::Tick),
+        };
+        self.log.push((self.now, event));
+        self.engine.handle(self.now, input);
+        self.drain();
+        true
+    }
+
+    /// Runs to `end`.
+    pub fn run_until(&mut self, end: Moment) {
+        while self.step(end) {}
+    }
+
+    /// Puts another plan in force.
+    pub fn reload(&mut self, plan: Arc<Plan>) {
+        self.plan = plan.clone();
+        self.log.push((self.now, Event::Planned(plan.clone())));
+        self.engine.handle(self.now, Input::Reload(plan));
+        self.drain();
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// The plan in force.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The table that answers are read from.
+    ///
+    /// # Panics
+    /// Never: an engine publishes when it starts.
+    #[must_use]
+    pub fn table(&self) -> &Arc<Table> {
+        self.table
+            .as_ref()
+            .expect("an engine publishes when it starts")
+    }
+
+    /// Everything that passed between the world and the engine, oldest first.
+    #[must_use]
+    pub fn log(&self) -> &[(Moment, Event)] {
+        &self.log
+    }
+
+    /// Every table that was published, oldest first.
+    #[must_use]
+    pub fn published(&self) -> &[(Moment, Arc<Table>)] {
+        &self.published
+    }
+
+    /// What an onlooker would have seen, line by line.
+    #[must_use]
+    pub fn transcript(&self) -> &[String] {
+        &self.transcript
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll() {
+            match output {
+                Output::Probe(id) => self.start_probe(id),
+                Output::Publish(table) => self.publish(table),
+                Output::Notice(notice) => self.write_notice(&notice),
+            }
+        }
+    }
+
+    fn start_probe(&mut self, id: ProbeId) {
+        self.log.push((self.now, Event::Asked(id)));
+        let probed = self
+            .truth
+            .probe(&self.plan, id.slot, self.now, &mut self.draws);
+        for (delay, outcome) in probed {
+            let report = Report {
+                outcome,
+                timing: Timing {
+                    total_us: u32::try_from(delay.0 * 1000).unwrap_or(u32::MAX),
+                    ..Timing::default()
+                },
+                certificate_expires: None,
+            };
+            self.sequence += 1;
+            let key = (self.now.after(delay.max(Span(1))), self.sequence);
+            self.arrivals.insert(key, (id, report));
+        }
+    }
+
+    fn publish(&mut self, table: Arc<Table>) {
+        let shares: Vec<String> = table
+            .standings
+            .iter()
+            .map(|standing| format!("{}:{}", standing.why.word(), standing.share.0))
+            .collect();
+        self.transcript.push(format!(
+            "{:>8} generation {} of {:x}: {}",
+            self.now.0,
+            table.generation,
+            table.plan.digest,
+            shares.join(" ")
+        ));
+        self.published.push((self.now, table.clone()));
+        self.table = Some(table);
+    }
+
+    fn write_notice(&mut self, notice: &Notice) {
+        self.transcript
+            .push(format!("{:>8} {notice:?}", self.now.0));
+    }
+}

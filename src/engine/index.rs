@@ -1,0 +1,86 @@
+//! Who is concerned by what: from slots to targets, from targets to pools.
+//!
+//! Made once per plan, so that a report touches what hangs on its slot and nothing else.
+use crate::base::{Family, SlotId, TargetId};
+use crate::plan::Plan;
+
+/// The plan's references, turned around.
+#[derive(Debug)]
+pub(super) struct Index {
+    slots: Vec<Concerned>,
+    /// Pools by number, each with its targets.
+    pools: Vec<Vec<TargetId>>,
+    pools_of: Vec<Vec<usize>>,
+}
+
+/// Which targets a slot concerns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Concerned {
+    /// It must be up for these.
+    pub(super) watched: Vec<TargetId>,
+    /// It is part of the gate of these.
+    pub(super) gated: Vec<TargetId>,
+}
+
+impl Index {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let mut slots = vec![Concerned::default(); plan.slots.len()];
+        for (id, target) in (0..).map(TargetId).zip(&plan.targets) {
+            for slot in &target.slots {
+                slots[slot.index()].watched.push(id);
+            }
+            for slot in &target.gate {
+                slots[slot.index()].gated.push(id);
+            }
+        }
+        let pools = pools(plan);
+        let mut pools_of = vec![Vec::new(); plan.targets.len()];
+        for (number, pool) in pools.iter().enumerate() {
+            for target in pool {
+                pools_of[target.index()].push(number);
+            }
+        }
+        Self {
+            slots,
+            pools,
+            pools_of,
+        }
+    }
+
+    /// Which targets a slot concerns.
+    pub(super) fn concerned(&self, slot: SlotId) -> &Concerned {
+        &self.slots[slot.index()]
+    }
+
+    /// The targets of each pool that a target serves in.
+    pub(super) fn pools_of(&self, target: TargetId) -> impl Iterator<Item = &[TargetId]> {
+        let numbers = self.pools_of[target.index()].iter();
+        numbers.map(|number| self.pools[*number].as_slice())
+    }
+}
+
+impl Concerned {
+    /// Both kinds; a target that is of both comes once.
+    pub(super) fn all(&self) -> Vec<TargetId> {
+        let mut all = [self.watched.as_slice(), &self.gated].concat();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+fn pools(plan: &Plan) -> Vec<Vec<TargetId>> {
+    let mut pools = Vec::new();
+    for steered in &plan.services {
+        for family in Family::ALL {
+            for pool in &steered.pools[family.index()] {
+                let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+                let targets: Vec<TargetId> = members.map(|member| member.target).collect();
+                if !targets.is_empty() {
+                    pools.push(targets);
+                }
+            }
+        }
+    }
+    pools
+}

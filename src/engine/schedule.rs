@@ -1,0 +1,151 @@
+//! When each slot is probed next.
+//!
+//! Every slot has its own schedule and its own seeded jitter: no rounds, so a slow probe never delays
+//! another, and a thousand endpoints are not probed in the same millisecond. A slot whose probe is
+//! out is not probed again until the report is in, or is so late that it must have been lost.
+//!
+//! It does not know what a probe is or says; [`super::beliefs`] says how long the next interval is.
+use std::collections::BTreeSet;
+
+use crate::base::limits;
+use crate::base::{Draws, HashKey, Moment, SlotId, Span};
+use crate::plan::{Monitor, Plan};
+
+/// The schedules of all slots.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    seed: u64,
+    queue: BTreeSet<(Moment, SlotId)>,
+    slots: Vec<Entry>,
+    in_flight: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    due: Moment,
+    started: Option<Moment>,
+    lost: u64,
+    draws: Draws,
+}
+
+impl Schedule {
+    /// First probes soon, spread over the first interval or second.
+    pub(super) fn new(plan: &Plan, now: Moment, seed: u64) -> Self {
+        let mut schedule = Self {
+            seed,
+            queue: BTreeSet::new(),
+            slots: Vec::with_capacity(plan.slots.len()),
+            in_flight: 0,
+        };
+        for slot in &plan.slots {
+            let monitor = &plan.monitors[slot.monitor.index()];
+            let entry = Entry::new(seed, &slot.key, monitor, now);
+            schedule.push(entry);
+        }
+        schedule
+    }
+
+    /// The schedule of a new plan: `kept[i]` is the old number of its `i`-th slot. A probe of a kept
+    /// slot that is out will report to the old plan; the slot is probed when it would be next.
+    pub(super) fn carry(&self, plan: &Plan, now: Moment, kept: &[Option<SlotId>]) -> Self {
+        let mut fresh = Self::new(plan, now, self.seed);
+        for (id, old) in (0..).map(SlotId).zip(kept) {
+            let Some(old) = old else { continue };
+            let mut entry = self.slots[old.index()].clone();
+            if let Some(started) = entry.started.take() {
+                let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
+                entry.due = started.after(monitor.near_interval);
+            }
+            entry.due = entry.due.max(now.after(Span(1)));
+            fresh.replace(id, entry);
+        }
+        fresh
+    }
+
+    /// The next moment at which [`Schedule::start_due`] has something to do.
+    pub(super) fn wake_at(&self) -> Option<Moment> {
+        self.queue.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the next slot that must be probed now, if there is one. With too many probes in
+    /// flight it puts the rest off a little.
+    pub(super) fn start_due(&mut self, plan: &Plan, now: Moment) -> Option<SlotId> {
+        while let Some((due, id)) = self.queue.first().copied()
+            && due <= now
+        {
+            self.give_up(id);
+            if self.in_flight < limits::PROBES_IN_FLIGHT {
+                let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
+                let patience = monitor.timeout.0.saturating_add(monitor.interval.0 * 2);
+                self.slots[id.index()].started = Some(now);
+                self.in_flight += 1;
+                self.set_due(id, now.after(Span(patience.max(1))));
+                return Some(id);
+            }
+            self.set_due(id, now.after(limits::COALESCE));
+        }
+        None
+    }
+
+    /// Counts a probe as lost if one is out for this slot.
+    fn give_up(&mut self, id: SlotId) {
+        let entry = &mut self.slots[id.index()];
+        if entry.started.take().is_some() {
+            entry.lost += 1;
+            self.in_flight -= 1;
+        }
+    }
+
+    /// Takes a report in, and says when its probe started; `None` if none was waited for.
+    pub(super) fn finish(&mut self, slot: SlotId) -> Option<Moment> {
+        let entry = self.slots.get_mut(slot.index())?;
+        let started = entry.started.take()?;
+        self.in_flight -= 1;
+        Some(started)
+    }
+
+    /// Plans the probe after one that started at `started`, an interval later with jitter.
+    pub(super) fn plan_next(&mut self, slot: SlotId, started: Moment, interval: Span) {
+        let entry = &mut self.slots[slot.index()];
+        let jittered = interval.0 * (900 + entry.draws.below(201)) / 1000;
+        self.set_due(slot, started.after(Span(jittered.max(1))));
+    }
+
+    /// How many probes of a slot never reported.
+    pub(super) fn lost(&self) -> u64 {
+        self.slots.iter().map(|entry| entry.lost).sum()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        let id = SlotId::from_index(self.slots.len());
+        self.queue.insert((entry.due, id));
+        self.slots.push(entry);
+    }
+
+    fn replace(&mut self, id: SlotId, entry: Entry) {
+        let due = entry.due;
+        self.queue.remove(&(self.slots[id.index()].due, id));
+        self.slots[id.index()] = entry;
+        self.queue.insert((due, id));
+    }
+
+    fn set_due(&mut self, id: SlotId, due: Moment) {
+        let entry = &mut self.slots[id.index()];
+        self.queue.remove(&(entry.due, id));
+        entry.due = due;
+        self.queue.insert((due, id));
+    }
+}
+
+impl Entry {
+    fn new(seed: u64, key: &str, monitor: &Monitor, now: Moment) -> Self {
+        let mut draws = Draws::from_seed(HashKey(seed).hash(key.as_bytes()));
+        let first = monitor.interval.min(Span::from_secs(1));
+        Self {
+            due: now.after(Span(1 + draws.below(first.0))),
+            started: None,
+            lost: 0,
+            draws,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What an operator may see: the engine's state as [`super::status`] words it.
+//!
+//! Only reads. What serves whom it asks the published table, not the standings: status says what
+//! is answered, also while a newer table is still to come.
+use crate::base::{
+    EndpointId, Family, Moment, RegionId, ServiceId, SlotId, Standing, TargetId, Why,
+};
+use crate::health::slot::State;
+use crate::plan::{Endpoint, Residency, Service};
+use crate::table::PoolView;
+
+use super::Engine;
+use super::beliefs::monitor;
+use super::herald::family_word;
+use super::status::{
+    EndpointStatus, GeoStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status,
+    TargetStatus, ZoneStatus,
+};
+
+/// The whole of it.
+pub(super) fn status(engine: &Engine, now: Moment) -> Status {
+    let plan = &engine.plan;
+    let survey = Survey {
+        engine,
+        now,
+        users: users(engine),
+    };
+    let zones = plan.zone_list.iter().map(|(name, names)| ZoneStatus {
+        name: name.to_string(),
+        names: *names,
+    });
+    // Those of the table, for it is the table that is asked about them.
+    let services = (0..).map(ServiceId).zip(&engine.table.plan.services);
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        plan: format!("{:016x}", plan.digest),
+        generation: engine.table.generation,
+        table_age_ms: now.since(engine.table.built_at).0,
+        uptime_ms: now.since(engine.started).0,
+        doubting: engine.beliefs.is_doubting(),
+        capped: engine.beliefs.is_capped(),
+        geo: GeoStatus {
+            source: plan.geo.source.clone(),
+            built_at: plan.geo.built_at,
+            networks: plan.geo.networks,
+        },
+        zones: zones.collect(),
+        regions: survey.regions(),
+        services: services
+            .map(|(id, service)| survey.service(id, service))
+            .collect(),
+    }
+}
+
+struct Survey<'e> {
+    engine: &'e Engine,
+    now: Moment,
+    /// Names of the services that use each target.
+    users: Vec<Vec<String>>,
+}
+
+impl Survey<'_> {
+    fn regions(&self) -> Vec<RegionStatus> {
+        let plan = &self.engine.plan;
+        let mut targets: Vec<Vec<TargetId>> = vec![Vec::new(); plan.endpoints.len()];
+        for (id, target) in (0..).map(TargetId).zip(&plan.targets) {
+            targets[target.endpoint.index()].push(id);
+        }
+        let regions = plan.regions.iter().map(|region| RegionStatus {
+            name: region.name.clone(),
+            jurisdiction: region
+                .jurisdiction
+                .map(|id| plan.jurisdictions[id.index()].name.clone()),
+            endpoints: Vec::new(),
+        });
+        let mut regions: Vec<RegionStatus> = regions.collect();
+        for (endpoint, targets) in plan.endpoints.iter().zip(&targets) {
+            let status = self.endpoint(endpoint, targets);
+            regions[endpoint.region.index()].endpoints.push(status);
+        }
+        regions
+    }
+
+    fn endpoint(&self, endpoint: &Endpoint, targets: &[TargetId]) -> EndpointStatus {
+        EndpointStatus {
+            name: endpoint.name.clone(),
+            provider: endpoint.provider.clone(),
+            tier: endpoint.tier,
+            weight: endpoint.weight,
+            addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),
+            targets: targets.iter().map(|id| self.target(*id)).collect(),
+        }
+    }
+
+    fn target(&self, id: TargetId) -> TargetStatus {
+        let target = &self.engine.plan.targets[id.index()];
+        let standing = &self.engine.beliefs.standings()[id.index()];
+        let since = self.engine.beliefs.target(id).since();
+        let slots = target.slots.iter().chain(&target.gate);
+        TargetStatus {
+            family: family_word(target.family).to_owned(),
+            services: self.users[id.index()].clone(),
+            state: standing.why.word().to_owned(),
+            detail: detail(standing),
+            share_permille: standing.share.0,
+            next_step_ms: standing.until.map(|until| until.since(self.now).0),
+            since_ms: self.now.since(since).0,
+            slots: slots.map(|slot| self.slot(*slot)).collect(),
+        }
+    }
+
+    fn slot(&self, id: SlotId) -> SlotStatus {
+        let plan = &self.engine.plan;
+        let slot = self.engine.beliefs.slot(id);
+        let (failures, successes) = match slot.state() {
+            State::Unproven => (0, 0),
+            State::Up {
+                failures,
+                successes,
+            } => (failures, successes),
+            State::Down { successes, .. } => (0, successes),
+        };
+        let last = slot.last();
+        SlotStatus {
+            monitor: monitor(plan, id).name.clone(),
+            address: plan.slots[id.index()].address.to_string(),
+            state: slot.state().word().to_owned(),
+            failures,
+            successes,
+            cause: slot.last_failure().map(|cause| cause.word().to_owned()),
+            age_ms: last.map(|(at, _)| self.now.since(at).0),
+            took_us: last.map_or(0, |(_, report)| report.timing.total_us),
+            certificate_expires: last.and_then(|(_, report)| report.certificate_expires),
+        }
+    }
+
+    fn service(&self, id: ServiceId, service: &Service) -> ServiceStatus {
+        let table = &self.engine.table;
+        let fail_open = Family::ALL
+            .into_iter()
+            .any(|family| table.fails_open(id, family));
+        ServiceStatus {
+            name: service.name.clone(),
+            hostnames: service.hostnames.iter().map(ToString::to_string).collect(),
+            residency: match service.residency {
+                Residency::Any => "any",
+                Residency::Prefer => "prefer",
+                Residency::Strict => "strict",
+            }
+            .to_owned(),
+            fail_open,
+            pools: self.pools(id),
+        }
+    }
+
+    fn pools(&self, service: ServiceId) -> Vec<PoolStatus> {
+        let regions = (0..).map(RegionId).zip(&self.engine.table.plan.regions);
+        let pairs = regions.flat_map(|region| Family::ALL.map(|family| (region, family)));
+        let pools = pairs.filter_map(|((id, region), family)| {
+            let view = self.engine.table.pool_view(service, family, id)?;
+            Some(self.pool(&region.name, family, view))
+        });
+        pools.collect()
+    }
+
+    fn pool(&self, region: &str, family: Family, view: PoolView) -> PoolStatus {
+        let name = |id: &EndpointId| self.engine.table.plan.endpoints[id.index()].name.clone();
+        PoolStatus {
+            region: region.to_owned(),
+            family: family_word(family).to_owned(),
+            share_permille: view.share_permille,
+            tier: view.tier,
+            serving: view.serving.iter().map(name).collect(),
+        }
+    }
+}
+
+fn users(engine: &Engine) -> Vec<Vec<String>> {
+    let mut users: Vec<Vec<String>> = vec![Vec::new(); engine.plan.targets.len()];
+    for service in &engine.plan.services {
+        let tiers = service.pools.iter().flatten().flat_map(|pool| &pool.tiers);
+        for member in tiers.flat_map(|tier| &tier.members) {
+            let names = &mut users[member.target.index()];
+            if names.last() != Some(&service.name) {
+                names.push(service.name.clone());
+            }
+        }
+    }
+    users
+}
+
+/// The cause, or the step of the ramp, in words.
+fn detail(standing: &Standing) -> String {
+    match standing.why {
+        Why::Unproven => "no probe has finished yet".to_owned(),
+        Why::Healthy => String::new(),
+        Why::Gated if standing.share.0 == 0 => "waits for its gate".to_owned(),
+        Why::Gated => format!("held by its gate at {}", standing.share),
+        Why::Ramping { step, of } => format!("step {step} of {of}"),
+        Why::Down(cause) => cause.to_string(),
+        Why::Doubted(cause) => format!("{cause}; kept, for this node doubts itself"),
+        Why::Capped(cause) => format!("{cause}; kept, for too much has left already"),
+        Why::Supposed => "supposed down".to_owned(),
+    }
+}

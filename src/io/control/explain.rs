@@ -1,0 +1,117 @@
+//! A question about one client's answer, read from a request and put to the present table.
+//!
+//! `table::explain` answers it; here its parameters are read. Supposing something down builds a
+//! table, so it is done beside the runtime's own threads.
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use tokio::task::spawn_blocking;
+
+use super::routes::{Parameters, Refusal};
+use crate::base::Moment;
+use crate::dns::Name;
+use crate::dns::text::type_number;
+use crate::table::Table;
+use crate::table::explain::{Explanation, Question, explain};
+
+/// Names that one question may suppose down.
+const SUPPOSED: usize = 64;
+
+/// What is asked: `name`, `client`, `type` (A if absent), any number of `down`, and `format`
+/// (`json` if absent, or `text`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Query {
+    name: Name,
+    client: IpAddr,
+    qtype: u16,
+    down: Vec<String>,
+    /// For whom the explanation is.
+    pub(super) format: Format,
+}
+
+/// For whom an explanation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// A program.
+    Json,
+    /// A person.
+    Text,
+}
+
+impl Query {
+    /// Reads the parameters of a request; what is wrong is told by its name.
+    pub(super) fn read(parameters: &Parameters) -> Result<Self, Refusal> {
+        let (mut name, mut client, mut down) = (None, None, Vec::new());
+        let (mut qtype, mut format) = ("A", Format::Json);
+        for (parameter, value) in parameters {
+            match parameter.as_str() {
+                "name" => name = Some(read_name(value)?),
+                "client" => client = Some(read_client(value)?),
+                "type" => qtype = value,
+                "format" => format = read_format(value)?,
+                "down" if down.len() < SUPPOSED => down.push(value.clone()),
+                "down" => return Err(bad("too many names are supposed down")),
+                _ => return Err(bad(format!("{parameter} is not known here"))),
+            }
+        }
+        Ok(Self {
+            name: name.ok_or_else(|| bad("name is missing: name=api.example.org"))?,
+            client: client.ok_or_else(|| bad("client is missing: client=192.0.2.1"))?,
+            qtype: read_type(qtype)?,
+            down,
+            format,
+        })
+    }
+}
+
+/// Explains what the client gets from this table.
+pub(super) async fn answer(
+    query: Query,
+    table: Arc<Table>,
+    now: Moment,
+) -> Result<Explanation, Refusal> {
+    let question = Question {
+        name: query.name,
+        qtype: query.qtype,
+        client: query.client,
+        now,
+        suppose: query.down,
+    };
+    let explained = spawn_blocking(move || explain(&table, &question)).await;
+    match explained {
+        Ok(Ok(explanation)) => Ok(explanation),
+        Ok(Err(error)) => Err(Refusal::new(StatusCode::NOT_FOUND, error.to_string())),
+        Err(_) => {
+            let message = "the explanation failed: a defect of the program";
+            Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message))
+        }
+    }
+}
+
+fn read_name(text: &str) -> Result<Name, Refusal> {
+    Name::parse(text).map_err(|error| bad(format!("name={text}: {error}")))
+}
+
+fn read_client(text: &str) -> Result<IpAddr, Refusal> {
+    text.parse()
+        .map_err(|_| bad(format!("client={text} is not an IP address")))
+}
+
+fn read_type(text: &str) -> Result<u16, Refusal> {
+    type_number(text).ok_or_else(|| bad(format!("type={text} is not a type; A and AAAA are")))
+}
+
+fn read_format(text: &str) -> Result<Format, Refusal> {
+    match text {
+        "json" => Ok(Format::Json),
+        "text" => Ok(Format::Text),
+        _ => Err(bad(format!(
+            "format={text} is not known; json and text are"
+        ))),
+    }
+}
+
+fn bad(message: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, message)
+}

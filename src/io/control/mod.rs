@@ -1,0 +1,178 @@
+//! The control listener: API, metrics, health of the process, and a page for people.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | `routes` | which request means what, and which mean nothing |
+//! | `replies` | what is said to each |
+//! | `explain` | how a question about one client is read from a request |
+//! | `page` | what a person sees |
+//!
+//! What the engine knows is asked for over a queue and waited for a second at most, so a
+//! stuck engine shows as an unhealthy process and not as a hanging one. `explain` reads the
+//! published table and needs no engine. Every connection carries one request and is bounded in
+//! size and time (promise 8); how many there are at once is bounded too, and more wait in the
+//! kernel's queue. There is no login here: the listener belongs on loopback or behind a proxy.
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::base::limits::{CONTROL_CONNECTIONS, CONTROL_REQUEST};
+use crate::engine::Status;
+use crate::io::clock::Clock;
+use crate::io::metrics::Metrics;
+use crate::io::publish::Published;
+
+mod explain;
+mod page;
+mod replies;
+mod routes;
+
+/// Octets of a request's head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// How long a request may take in all; a reload of a large config takes a while.
+const WHOLE_REQUEST: Duration = Duration::from_secs(90);
+/// How long to wait after the system has refused a new socket.
+const SHORTAGE: Duration = Duration::from_millis(50);
+
+/// What is asked of whoever owns the engine.
+#[derive(Debug)]
+pub enum Command {
+    /// Everything an operator may want to see.
+    Status(oneshot::Sender<Status>),
+    /// Read the config again and put it in force.
+    Reload {
+        /// Whether a large shrinkage is meant.
+        force: Force,
+        /// What was done, or why nothing was; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
+}
+
+/// Whether a change that drops much of what there was is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// It is not: refuse it.
+    No,
+    /// It is.
+    Yes,
+}
+
+/// What requests are answered from.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Set once there is a first table; until then the server is not ready.
+    pub published: Arc<OnceLock<Arc<Published>>>,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The way to whoever owns the engine.
+    pub commands: mpsc::Sender<Command>,
+}
+
+/// A listener that is open but not yet read.
+#[derive(Debug)]
+pub struct ControlServer {
+    listener: std::net::TcpListener,
+    address: SocketAddr,
+}
+
+/// A control listener at work; ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "the listener ends when this is dropped"]
+pub struct Controlling(AbortHandle);
+
+impl ControlServer {
+    /// Opens the listener; port 0 lets the kernel choose.
+    ///
+    /// # Errors
+    /// When it cannot be opened; the message names the address.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let explain = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+        };
+        let listener = std::net::TcpListener::bind(address).map_err(explain)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts to answer.
+    ///
+    /// # Errors
+    /// When the runtime does not take the listener.
+    pub fn serve(self, state: State, runtime: &Handle) -> io::Result<Controlling> {
+        let _entered = runtime.enter();
+        let listener = TcpListener::from_std(self.listener)?;
+        let task = runtime.spawn(accept(listener, state));
+        Ok(Controlling(task.abort_handle()))
+    }
+}
+
+impl Drop for Controlling {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, state: State) {
+    let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let state = state.clone();
+                tokio::spawn(async move {
+                    converse(stream, state).await;
+                    drop(place);
+                });
+            }
+            Err(_) => sleep(SHORTAGE).await,
+        }
+    }
+}
+
+/// One connection, which carries one request.
+async fn converse(stream: TcpStream, state: State) {
+    let service = service_fn(|request| serve(request, &state));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(CONTROL_REQUEST.0))
+        .max_buf_size(HEAD_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // Whatever went wrong, the peer has seen; there is nothing to do about it here.
+    let _ = timeout(WHOLE_REQUEST, connection).await;
+}
+
+async fn serve(
+    request: Request<Incoming>,
+    state: &State,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(match routes::find(&request) {
+        Ok(route) => replies::reply(route, state).await,
+        Err(refusal) => replies::refuse(&refusal),
+    })
+}

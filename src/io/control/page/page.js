@@ -1,0 +1,112 @@
+"use strict";
+
+const REFRESH_MS = 2000;
+const GOOD = new Set(["healthy", "up"]);
+const BAD = new Set(["down"]);
+
+const percent = (permille) => `${permille / 10} %`;
+const tone = (state) => (GOOD.has(state) ? "good" : BAD.has(state) ? "bad" : "middling");
+
+/** A span of time as a person says it. */
+function span(milliseconds) {
+  const seconds = Math.floor(milliseconds / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
+}
+
+/** An element with a class and children; strings become text, never markup. */
+function element(tag, look, ...children) {
+  const made = document.createElement(tag);
+  if (look) made.className = look;
+  made.append(...children);
+  return made;
+}
+
+function bar(permille, look) {
+  const filled = element("i");
+  filled.style.width = `${permille / 10}%`;
+  return element("div", `bar ${look}`, filled);
+}
+
+function target(found) {
+  const look = tone(found.state);
+  const next = found.next_step_ms === null ? "" : ` · next step in ${span(found.next_step_ms)}`;
+  const probes = found.slots.map((slot) => {
+    const took = slot.age_ms === null ? "not probed yet" : `${(slot.took_us / 1000).toFixed(1)} ms, ${span(slot.age_ms)} ago`;
+    return element("div", "small quiet", `${slot.monitor} ${slot.address}: ${slot.cause ?? slot.state} (${took})`);
+  });
+  return element("div", "",
+    element("div", "row", element("span", look, `${found.family} ${found.state}`), element("span", "", percent(found.share_permille))),
+    bar(found.share_permille, look),
+    element("div", "small quiet", `${found.detail || found.services.join(", ")} · for ${span(found.since_ms)}${next}`),
+    ...probes);
+}
+
+function endpoint(found) {
+  return element("div", "endpoint",
+    element("div", "row", element("strong", "", found.name), element("span", "quiet", `${found.provider} · tier ${found.tier} · weight ${found.weight}`)),
+    element("div", "small quiet", found.addresses.join(", ")),
+    ...found.targets.map(target));
+}
+
+function region(found) {
+  return element("article", "card",
+    element("div", "head", element("h3", "", found.name), element("span", "quiet", found.jurisdiction ?? "no jurisdiction")),
+    ...found.endpoints.map(endpoint));
+}
+
+function serviceRows(service) {
+  const name = element("td", service.fail_open ? "bad" : "", service.fail_open ? `${service.name} (fail-open)` : service.name);
+  return service.pools.map((pool, index) => {
+    const own = index === 0
+      ? [name, element("td", "small", service.hostnames.join(", ")), element("td", "", service.residency)]
+      : [element("td"), element("td"), element("td")];
+    return element("tr", "", ...own,
+      element("td", "", pool.region), element("td", "", pool.family), element("td", "", percent(pool.share_permille)),
+      element("td", "", pool.tier === null ? "–" : String(pool.tier)), element("td", "small", pool.serving.join(", ") || "–"));
+  });
+}
+
+function alarms(status) {
+  const found = [];
+  if (status.doubting) found.push("This node doubts its own probes: nothing more is taken out.");
+  if (status.capped) found.push("So much is out already that nothing more is taken out automatically.");
+  const open = status.services.filter((service) => service.fail_open).map((service) => service.name);
+  if (open.length > 0) found.push(`Answered with unproven endpoints: ${open.join(", ")}.`);
+  return found.join(" ");
+}
+
+function alarm(text) {
+  const box = document.getElementById("alarm");
+  box.hidden = text === "";
+  box.textContent = text;
+}
+
+function show(status) {
+  const fill = (id, nodes) => document.getElementById(id).replaceChildren(...nodes);
+  document.getElementById("summary").textContent =
+    `${status.version} · generation ${status.generation} · table ${span(status.table_age_ms)} old · up ${span(status.uptime_ms)} · plan ${status.plan}`;
+  alarm(alarms(status));
+  fill("regions", status.regions.map(region));
+  fill("services", status.services.flatMap(serviceRows));
+  const zones = status.zones.map((zone) => `${zone.name} (${zone.names} names)`).join(", ");
+  const built = new Date(status.geo.built_at * 1000).toISOString().slice(0, 10);
+  document.getElementById("sources").textContent =
+    `Zones: ${zones || "none"}. Geo: ${status.geo.source}, built ${built}, ${status.geo.networks} networks.`;
+}
+
+async function refresh() {
+  try {
+    const response = await fetch("/api/v1/status");
+    const body = await response.json();
+    if (!response.ok) throw new Error(body.error);
+    show(body);
+  } catch (error) {
+    alarm(`No status: ${error.message}`);
+  }
+  setTimeout(refresh, REFRESH_MS);
+}
+
+refresh();

@@ -1,0 +1,196 @@
+//! Which request means what.
+//!
+//! A change may be asked for only by `POST`, and not by a page of another origin: a browser on
+//! the operator's machine reaches loopback too, and whatever site is open in it could ask for a
+//! reload. It says where a request comes from in `Origin`, and programs send none.
+use hyper::header::{HOST, ORIGIN};
+use hyper::http::HeaderValue;
+use hyper::{Method, Request, StatusCode};
+
+use super::Force;
+use super::explain::Query;
+use super::page::Asset;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// A file of the page.
+    Page(Asset),
+    /// `/metrics`.
+    Metrics,
+    /// `/healthz`.
+    Health,
+    /// `/readyz`.
+    Readiness,
+    /// `/api/v1/status`.
+    Status,
+    /// `/api/v1/explain`.
+    Explain(Query),
+    /// `/api/v1/reload`.
+    Reload(Force),
+}
+
+/// Why a request is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// Status of the response.
+    pub(super) status: StatusCode,
+    /// For a person.
+    pub(super) message: String,
+    /// What the path does allow, where the method is the trouble.
+    pub(super) allow: Option<&'static str>,
+}
+
+/// The parameters of a request, decoded.
+pub(super) type Parameters = Vec<(String, String)>;
+
+impl Refusal {
+    /// A refusal with this status.
+    pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            allow: None,
+        }
+    }
+}
+
+/// Reads a request.
+pub(super) fn find<B>(request: &Request<B>) -> Result<Route, Refusal> {
+    let parameters = parameters(request.uri().query().unwrap_or_default());
+    let path = request.uri().path();
+    if path == "/api/v1/reload" {
+        allow(request, &[Method::POST], "POST")?;
+        own_origin(request)?;
+        return Ok(Route::Reload(force(&parameters)?));
+    }
+    let route = match path {
+        "/" => Route::Page(Asset::Page),
+        "/page.css" => Route::Page(Asset::Style),
+        "/page.js" => Route::Page(Asset::Script),
+        "/metrics" => Route::Metrics,
+        "/healthz" => Route::Health,
+        "/readyz" => Route::Readiness,
+        "/api/v1/status" => Route::Status,
+        "/api/v1/explain" => Route::Explain(Query::read(&parameters)?),
+        _ => {
+            let message = format!("there is nothing at {path}");
+            return Err(Refusal::new(StatusCode::NOT_FOUND, message));
+        }
+    };
+    allow(request, &[Method::GET, Method::HEAD], "GET, HEAD")?;
+    Ok(route)
+}
+
+fn allow<B>(request: &Request<B>, methods: &[Method], names: &'static str) -> Result<(), Refusal> {
+    if methods.contains(request.method()) {
+        return Ok(());
+    }
+    let message = format!("{} takes {names}", request.uri().path());
+    Err(Refusal {
+        allow: Some(names),
+        ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message)
+    })
+}
+
+fn own_origin<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let header = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+    let own = match (header(ORIGIN), header(HOST)) {
+        (None, _) => true,
+        (Some(origin), Some(host)) => origin.strip_prefix(b"http://") == Some(host),
+        (Some(_), None) => false,
+    };
+    if own {
+        return Ok(());
+    }
+    let message = "a page of another origin may not ask for this";
+    Err(Refusal::new(StatusCode::FORBIDDEN, message))
+}
+
+fn force(parameters: &Parameters) -> Result<Force, Refusal> {
+    let mut force = Force::No;
+    for (name, value) in parameters {
+        force = match (name.as_str(), value.as_str()) {
+            ("force", "true") => Force::Yes,
+            ("force", "false") => Force::No,
+            _ => {
+                let message = format!("{name}={value} is not known here; force=true is");
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+            }
+        };
+    }
+    Ok(force)
+}
+
+/// Decodes `a=1&b=x%20y`.
+fn parameters(query: &str) -> Parameters {
+    let url = reqwest::Url::parse(&format!("http://localhost/?{query}"));
+    url.map(|url| url.query_pairs().into_owned().collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap()
+    }
+
+    #[test]
+    fn paths_and_methods_are_told_apart() {
+        for (method, uri, expected) in [
+            ("GET", "/", Ok(Route::Page(Asset::Page))),
+            ("HEAD", "/metrics", Ok(Route::Metrics)),
+            ("GET", "/api/v1/status?x=1", Ok(Route::Status)),
+            ("POST", "/api/v1/reload", Ok(Route::Reload(Force::No))),
+            (
+                "POST",
+                "/api/v1/reload?force=true",
+                Ok(Route::Reload(Force::Yes)),
+            ),
+            ("POST", "/api/v1/reload?force=1", Err(400)),
+            ("POST", "/api/v1/reload?farce=true", Err(400)),
+            ("GET", "/api/v1/reload?force=true", Err(405)),
+            ("POST", "/metrics", Err(405)),
+            ("DELETE", "/", Err(405)),
+            ("GET", "/metrics/", Err(404)),
+            ("GET", "/api/v2/status", Err(404)),
+        ] {
+            let found = find(&request(method, uri, &[]));
+            let found = found.map_err(|refusal| refusal.status.as_u16());
+            assert_eq!(found, expected, "{method} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_origin_may_not_reload() {
+        let host = ("host", "127.0.0.1:8053");
+        for (origin, expected) in [
+            ("http://127.0.0.1:8053", Ok(Route::Reload(Force::No))),
+            ("http://evil.example", Err(403)),
+            ("null", Err(403)),
+        ] {
+            let request = request("POST", "/api/v1/reload", &[host, ("origin", origin)]);
+            let found = find(&request).map_err(|refusal| refusal.status.as_u16());
+            assert_eq!(found, expected, "{origin}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        let found = parameters("name=a.example&down=x%2Cy+z&empty=&&bare");
+        let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (&**a, &**b)).collect();
+        let expected = [
+            ("name", "a.example"),
+            ("down", "x,y z"),
+            ("empty", ""),
+            ("bare", ""),
+        ];
+        assert_eq!(found, expected);
+    }
+}

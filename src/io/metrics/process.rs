@@ -1,0 +1,78 @@
+//! What the kernel says of this process, as Prometheus clients name it.
+//!
+//! Read from `/proc` at each scrape. Where there is no `/proc`, or a line of it reads otherwise
+//! than expected, the figure is left out rather than guessed.
+use std::fs;
+
+use super::text::{Exposition, Kind};
+
+/// Clock ticks a second in `/proc/self/stat`: a constant of Linux's interface (USER_HZ).
+const TICKS: u32 = 100;
+
+/// Writes the `process_*` families.
+pub(super) fn write(text: &mut Exposition, started_at: u64) {
+    text.family(
+        "process_start_time_seconds",
+        Kind::Gauge,
+        "When the process started, in seconds since 1970.",
+    )
+    .sample(&[], started_at);
+    if let Some(seconds) = cpu_seconds() {
+        text.family(
+            "process_cpu_seconds_total",
+            Kind::Counter,
+            "Processor time spent, user and system.",
+        )
+        .sample(&[], seconds);
+    }
+    if let Some(bytes) = resident_bytes() {
+        text.family(
+            "process_resident_memory_bytes",
+            Kind::Gauge,
+            "Resident memory.",
+        )
+        .sample(&[], bytes);
+    }
+    if let Ok(files) = fs::read_dir("/proc/self/fd") {
+        text.family("process_open_fds", Kind::Gauge, "Open file descriptors.")
+            .sample(&[], files.count());
+    }
+}
+
+fn cpu_seconds() -> Option<f64> {
+    parse_cpu_seconds(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+/// Fields 14 and 15 of proc(5)'s `stat`; the second may hold blanks, and ends with `)`.
+fn parse_cpu_seconds(stat: &str) -> Option<f64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let user: u32 = fields.next()?.parse().ok()?;
+    let system: u32 = fields.next()?.parse().ok()?;
+    Some((f64::from(user) + f64::from(system)) / f64::from(TICKS))
+}
+
+fn resident_bytes() -> Option<u64> {
+    parse_resident_bytes(&fs::read_to_string("/proc/self/status").ok()?)
+}
+
+fn parse_resident_bytes(status: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proc_files_are_read() {
+        let stat = "12 (a b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 9";
+        assert_eq!(parse_cpu_seconds(stat), Some(2.0));
+        assert_eq!(parse_cpu_seconds("12 nothing"), None);
+        let status = "Name:\twaypost\nVmRSS:\t    2048 kB\n";
+        assert_eq!(parse_resident_bytes(status), Some(2 * 1024 * 1024));
+        assert_eq!(parse_resident_bytes("Name:\twaypost\n"), None);
+    }
+}

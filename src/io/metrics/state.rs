@@ -1,0 +1,182 @@
+//! The engine's status as gauges.
+//!
+//! Status has more detail than a series needs: an endpoint of two services has two targets of
+//! one family, and one address may be probed for several hosts. Such things meet in one series by
+//! the rule that the operator would want: the least share, the oldest probe, the first
+//! certificate to expire. Prometheus takes a series only once in a scrape, so they must meet.
+use std::collections::BTreeMap;
+
+use super::text::{Exposition, Kind, render_labels};
+use crate::engine::Status;
+use crate::engine::status::{EndpointStatus, RegionStatus, SlotStatus, TargetStatus};
+
+/// Samples by rendered labels.
+type Series = BTreeMap<String, f64>;
+
+/// Everything per endpoint, gathered in one walk.
+#[derive(Default)]
+struct Endpoints {
+    states: Series,
+    shares: Series,
+    up: Series,
+    ages: Series,
+    expiries: Series,
+}
+
+/// Writes the gauges of a status.
+pub(super) fn write(text: &mut Exposition, status: &Status) {
+    write_node(text, status);
+    write_endpoints(text, status);
+    write_services(text, status);
+    text.family(
+        "waypost_geo_built_timestamp_seconds",
+        Kind::Gauge,
+        "When the geo database was built, in seconds since 1970.",
+    )
+    .sample(&[], status.geo.built_at);
+    text.family(
+        "waypost_zone_names",
+        Kind::Gauge,
+        "Names that hold data, by zone.",
+    );
+    for zone in &status.zones {
+        text.sample(&[("zone", &zone.name)], zone.names);
+    }
+}
+
+fn write_node(text: &mut Exposition, status: &Status) {
+    text.family(
+        "waypost_table_generation",
+        Kind::Gauge,
+        "Generation of the published table.",
+    )
+    .sample(&[], status.generation);
+    text.family(
+        "waypost_table_age_seconds",
+        Kind::Gauge,
+        "Age of the published table.",
+    )
+    .sample(&[], seconds(status.table_age_ms));
+    text.family(
+        "waypost_doubting",
+        Kind::Gauge,
+        "Whether the node doubts its own probes (1) or not (0).",
+    )
+    .sample(&[], u8::from(status.doubting));
+    text.family(
+        "waypost_capped",
+        Kind::Gauge,
+        "Whether the bound on automatic ejections holds something back (1) or not (0).",
+    )
+    .sample(&[], u8::from(status.capped));
+}
+
+fn write_endpoints(text: &mut Exposition, status: &Status) {
+    let mut endpoints = Endpoints::default();
+    for region in &status.regions {
+        for endpoint in &region.endpoints {
+            for target in &endpoint.targets {
+                endpoints.take(region, endpoint, target);
+            }
+        }
+    }
+    let families = [
+        (
+            "waypost_endpoint_state",
+            "1 for the present state of an endpoint.",
+            endpoints.states,
+        ),
+        (
+            "waypost_endpoint_share_ratio",
+            "Part of its clients that an endpoint may serve now.",
+            endpoints.shares,
+        ),
+        (
+            "waypost_endpoint_up",
+            "Whether an endpoint may serve any client now.",
+            endpoints.up,
+        ),
+        (
+            "waypost_probe_age_seconds",
+            "Age of the last probe of an address.",
+            endpoints.ages,
+        ),
+        (
+            "waypost_certificate_expiry_timestamp_seconds",
+            "When the certificate of an address expires, in seconds since 1970.",
+            endpoints.expiries,
+        ),
+    ];
+    for (name, help, series) in families {
+        text.family(name, Kind::Gauge, help);
+        for (labels, value) in &series {
+            text.rendered(labels, value);
+        }
+    }
+}
+
+impl Endpoints {
+    fn take(&mut self, region: &RegionStatus, endpoint: &EndpointStatus, target: &TargetStatus) {
+        let own = [
+            ("region", region.name.as_str()),
+            ("provider", endpoint.provider.as_str()),
+            ("endpoint", endpoint.name.as_str()),
+            ("family", target.family.as_str()),
+        ];
+        let state = with(&own, &[("state", &target.state)]);
+        self.states.insert(state, 1.0);
+        let labels = render_labels(&own);
+        let share = f64::from(target.share_permille) / 1000.0;
+        keep_least(&mut self.up, labels.clone(), f64::from(share > 0.0));
+        keep_least(&mut self.shares, labels, share);
+        for slot in &target.slots {
+            self.take_slot(&own, slot);
+        }
+    }
+
+    fn take_slot(&mut self, own: &[(&str, &str)], slot: &SlotStatus) {
+        let more = [
+            ("monitor", slot.monitor.as_str()),
+            ("address", slot.address.as_str()),
+        ];
+        let labels = with(own, &more);
+        if let Some(expires) = slot.certificate_expires {
+            keep_least(&mut self.expiries, labels.clone(), whole(expires));
+        }
+        if let Some(age) = slot.age_ms {
+            let oldest = self.ages.entry(labels).or_default();
+            *oldest = oldest.max(seconds(age));
+        }
+    }
+}
+
+fn write_services(text: &mut Exposition, status: &Status) {
+    text.family(
+        "waypost_fail_open",
+        Kind::Gauge,
+        "Whether some clients of a service get unproven endpoints because nothing is healthy.",
+    );
+    for service in &status.services {
+        text.sample(&[("service", &service.name)], u8::from(service.fail_open));
+    }
+}
+
+fn with(own: &[(&str, &str)], more: &[(&str, &str)]) -> String {
+    render_labels(&[own, more].concat())
+}
+
+fn keep_least(series: &mut Series, labels: String, value: f64) {
+    let least = series.entry(labels).or_insert(value);
+    *least = least.min(value);
+}
+
+/// Milliseconds as seconds.
+pub(super) fn seconds(millis: u64) -> f64 {
+    whole(millis) / 1000.0
+}
+
+/// Exact below 2^53, which is far past any time that is shown.
+#[expect(clippy::cast_precision_loss, reason = "a figure for a graph")]
+fn whole(number: u64) -> f64 {
+    number as f64
+}

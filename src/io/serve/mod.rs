@@ -1,0 +1,200 @@
+//! Takes queries from the network and sends the answers back.
+//!
+//! ```text
+//! UDP: a thread per core, a socket each --recvmmsg--> respond x 32 --sendmmsg-->
+//! TCP: acceptors --> doorkeeper (who may stay) --> a task per connection: frame, respond, write
+//! ```
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | `access` | whether a sender is read at all; the same for every transport |
+//! | `bind` | which sockets there are |
+//! | `udp` | batches, and the address that a reply comes from |
+//! | `tcp` | framing, limits, and who must go when it is full |
+//!
+//! It does not know what a query means: that is [`answer`]'s part, called here in one place,
+//! where a panic is caught and counted, so that one packet can never stop the others
+//! (promise 11). It waits for nobody above: the table is whatever was published last.
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::runtime::Handle;
+
+use self::access::Access;
+use self::bind::Bound;
+use crate::answer::{Answered, Asker, answer};
+use crate::io::clock::Clock;
+use crate::io::metrics::{Dropped, Metrics};
+use crate::io::publish::Published;
+use crate::table::Table;
+
+mod access;
+mod bind;
+mod tcp;
+mod udp;
+
+/// What turns a query into a reply: [`answer`], or a stand-in of a test or a bench.
+pub type Responder = fn(&Table, &Asker, &[u8], &mut [u8]) -> Option<Answered>;
+
+/// Sockets that are open but not yet read.
+#[derive(Debug)]
+pub struct Listeners(Vec<Bound>);
+
+/// What every transport needs to answer.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Where the tables are.
+    pub published: Arc<Published>,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// What answers.
+    pub responder: Responder,
+}
+
+/// A server at work; goes on until [`Serving::stop`].
+#[derive(Debug)]
+pub struct Serving {
+    threads: Vec<JoinHandle<()>>,
+    acceptors: tcp::Doorkeeper,
+    /// Threads stop when this is closed.
+    stop: UnixStream,
+}
+
+impl Listeners {
+    /// Opens UDP and TCP on every address, with `threads` UDP sockets for each. Port 0 lets the
+    /// kernel choose one for both.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened; the message names the address.
+    pub fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<Self> {
+        let bound = addresses
+            .iter()
+            .map(|&address| bind::bind(address, threads));
+        Ok(Self(bound.collect::<io::Result<_>>()?))
+    }
+
+    /// Where they listen, in the order in which they were asked for.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.0.iter().map(|bound| bound.address).collect()
+    }
+
+    /// Starts to answer; streams are served on `runtime`.
+    ///
+    /// # Errors
+    /// When threads cannot be started.
+    pub fn serve(
+        self,
+        published: Arc<Published>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        runtime: &Handle,
+    ) -> io::Result<Serving> {
+        let service = Service {
+            published,
+            clock,
+            metrics,
+            responder: answer,
+        };
+        self.serve_with(service, runtime)
+    }
+
+    /// Starts to answer by another [`Responder`].
+    ///
+    /// # Errors
+    /// When threads cannot be started.
+    pub fn serve_with(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
+        let (stop, stopped) = UnixStream::pair()?;
+        let stopped = Arc::new(stopped);
+        let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
+        for bound in self.0 {
+            sockets.push(bound.udp);
+            listeners.push(bound.tcp);
+        }
+        let mut threads = Vec::new();
+        for (index, own) in by_thread(sockets).into_iter().enumerate() {
+            let worker = udp::Worker::new(own, Arc::clone(&stopped), service.clone());
+            let thread = std::thread::Builder::new().name(format!("udp-{index}"));
+            threads.push(thread.spawn(move || worker.run())?);
+        }
+        Ok(Serving {
+            threads,
+            acceptors: tcp::Doorkeeper::start(listeners, service, tcp::Limits::STANDARD, runtime)?,
+            stop,
+        })
+    }
+}
+
+impl Serving {
+    /// Stops gracefully: what is in the sockets' queues is answered, replies under way are
+    /// finished; at most a few seconds later everything is closed.
+    pub async fn stop(self) {
+        let Self {
+            threads,
+            acceptors,
+            stop,
+        } = self;
+        drop(stop);
+        acceptors.stop().await;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                // A panic was counted where it happened; there is nothing left to do about it.
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+    }
+}
+
+impl Service {
+    /// The one way to an answer. A panic drops this query alone.
+    fn respond(
+        &self,
+        table: &Table,
+        asker: &Asker,
+        query: &[u8],
+        reply: &mut [u8],
+    ) -> Option<Answered> {
+        let answered = catch_unwind(AssertUnwindSafe(|| {
+            (self.responder)(table, asker, query, reply)
+        }));
+        match answered {
+            Ok(Some(answered)) => return Some(answered),
+            Ok(None) => self.metrics.dropped(Dropped::Unanswerable),
+            Err(_) => self.metrics.dropped(Dropped::Panicked),
+        }
+        None
+    }
+
+    /// Whether the sender is read at all; counts it if not.
+    fn admits(&self, source: SocketAddr) -> bool {
+        let access = access::decide(source);
+        if access == Access::Refused {
+            self.metrics.dropped(Dropped::Access);
+        }
+        access == Access::Granted
+    }
+}
+
+/// Turns lists by address into lists by thread.
+fn by_thread<T>(by_address: Vec<Vec<T>>) -> Vec<Vec<T>> {
+    let mut by_thread: Vec<Vec<T>> = Vec::new();
+    for sockets in by_address {
+        by_thread.resize_with(sockets.len().max(by_thread.len()), Vec::new);
+        for (own, socket) in by_thread.iter_mut().zip(sockets) {
+            own.push(socket);
+        }
+    }
+    by_thread
+}
+
+/// The address as it was before IPv6 was wrapped around it.
+fn canonical(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}

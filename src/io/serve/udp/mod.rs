@@ -1,0 +1,197 @@
+//! One thread that answers datagrams.
+//!
+//! Each round is one `poll`, and for every socket that has something one `recvmmsg`, one look
+//! at the table, one look at the clock and one `sendmmsg`, for up to
+//! [`UDP_BATCH`](crate::base::limits::UDP_BATCH) queries. Threads share nothing that is written.
+//!
+//! ```text
+//! serving --stop--> draining --queues empty, or DRAIN over--> gone
+//! ```
+//!
+//! hickory-server is not used here: its loop takes two to three times the processor time for a
+//! query, with a system call and a task for each.
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+
+use self::batch::Batch;
+use super::{Service, canonical};
+use crate::answer::{Asker, Transport};
+use crate::base::{Family, Moment, Span};
+use crate::io::metrics::{Dropped, QueryCounters};
+use crate::io::publish::Reader;
+use crate::table::Table;
+
+mod batch;
+
+/// How long an idle thread keeps the last table that it has seen, milliseconds.
+const IDLE_MS: u16 = 1000;
+/// How long a thread that stops goes on to answer what has come.
+const DRAIN: Span = Span::from_secs(2);
+/// How often a receive that brought an error instead of datagrams is tried again at once.
+const RECEIVE_TRIES: usize = 8;
+
+/// One thread's sockets and what it needs.
+pub(super) struct Worker {
+    sockets: Vec<UdpSocket>,
+    stopped: Arc<UnixStream>,
+    service: Service,
+}
+
+/// What a thread keeps between rounds.
+struct Desk<'w> {
+    service: &'w Service,
+    reader: Reader,
+    counters: QueryCounters,
+}
+
+/// What woke a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Woken {
+    /// Sockets that may have something to read; maybe none.
+    Ready,
+    /// The server stops.
+    Stopped,
+}
+
+impl Worker {
+    pub(super) fn new(sockets: Vec<UdpSocket>, stopped: Arc<UnixStream>, service: Service) -> Self {
+        Self {
+            sockets,
+            stopped,
+            service,
+        }
+    }
+
+    /// Answers until the server stops. What panics outside of an answer is a defect as well:
+    /// it is counted, costs a batch, and the thread goes on.
+    pub(super) fn run(&self) {
+        while catch_unwind(AssertUnwindSafe(|| self.answer_all())).is_err() {
+            self.service.metrics.dropped(Dropped::Panicked);
+        }
+    }
+
+    fn answer_all(&self) {
+        let mut desk = Desk::open(&self.service);
+        let batches = self.sockets.iter().map(|socket| Batch::new(family(socket)));
+        let mut batches: Vec<Batch> = batches.collect();
+        let mut watched = self.watched();
+        while wait(&mut watched) == Woken::Ready {
+            drop(desk.table());
+            for (index, batch) in batches.iter_mut().enumerate() {
+                if has_events(&watched[index + 1]) {
+                    desk.answer_batch(&self.sockets[index], batch);
+                }
+            }
+        }
+        self.drain(&mut desk, &mut batches);
+    }
+
+    /// The end first, then every socket.
+    fn watched(&self) -> Vec<PollFd<'_>> {
+        let sockets = self.sockets.iter().map(AsFd::as_fd);
+        let all = std::iter::once(self.stopped.as_fd()).chain(sockets);
+        all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect()
+    }
+
+    /// Answers what has come already, as long as there is something and time.
+    fn drain(&self, desk: &mut Desk<'_>, batches: &mut [Batch]) {
+        let end = self.service.clock.now().after(DRAIN);
+        for (socket, batch) in self.sockets.iter().zip(batches) {
+            while desk.answer_batch(socket, batch) > 0 && self.service.clock.now() < end {}
+        }
+    }
+}
+
+impl<'w> Desk<'w> {
+    fn open(service: &'w Service) -> Self {
+        let mut reader = service.published.reader();
+        let plan = &reader.load().plan;
+        let counters = service.metrics.query_counters(plan, Transport::Udp);
+        Self {
+            service,
+            reader,
+            counters,
+        }
+    }
+
+    /// The present table, for a whole batch; takes new counters when its plan is another.
+    fn table(&mut self) -> Arc<Table> {
+        let table = Arc::clone(self.reader.load());
+        if !self.counters.belong_to(&table.plan) {
+            let metrics = &self.service.metrics;
+            self.counters = metrics.query_counters(&table.plan, Transport::Udp);
+        }
+        table
+    }
+
+    /// Answers one batch; gives how many datagrams it held.
+    fn answer_batch(&mut self, socket: &UdpSocket, batch: &mut Batch) -> usize {
+        let received = receive(socket, batch);
+        let table = self.table();
+        let now = self.service.clock.now();
+        for index in 0..received {
+            self.answer_one(&table, batch, index, now);
+        }
+        for _ in 0..batch.send(socket) {
+            self.service.metrics.dropped(Dropped::Unsent);
+        }
+        received
+    }
+
+    fn answer_one(&mut self, table: &Table, batch: &mut Batch, index: usize, now: Moment) {
+        let (arrival, query, reply) = batch.exchange(index);
+        if arrival.oversize {
+            return self.service.metrics.dropped(Dropped::Oversize);
+        }
+        if !self.service.admits(arrival.source) {
+            return;
+        }
+        let asker = Asker {
+            source: canonical(arrival.source),
+            transport: Transport::Udp,
+            now,
+        };
+        if let Some(answered) = self.service.respond(table, &asker, query, reply) {
+            self.counters.count(&answered);
+            batch.reply(index, answered.length);
+        }
+    }
+}
+
+/// Waits until there is something to do, [`IDLE_MS`] at most. After an interruption sockets may
+/// seem ready that are not; they give nothing.
+fn wait(watched: &mut [PollFd<'_>]) -> Woken {
+    match poll(watched, IDLE_MS) {
+        Ok(_) if has_events(&watched[0]) => Woken::Stopped,
+        Ok(_) | Err(_) => Woken::Ready,
+    }
+}
+
+fn has_events(watched: &PollFd<'_>) -> bool {
+    watched.revents().is_some_and(|events| !events.is_empty())
+}
+
+/// Either will do for a socket that cannot say: the larger one.
+fn family(socket: &UdpSocket) -> Family {
+    let address = socket.local_addr();
+    address.map_or(Family::V6, |address| Family::of(address.ip()))
+}
+
+/// Takes what has come. An interruption, or an ICMP error that an earlier reply brought back,
+/// may hide datagrams behind it, so it is asked again a few times.
+fn receive(socket: &UdpSocket, batch: &mut Batch) -> usize {
+    for _ in 0..RECEIVE_TRIES {
+        match batch.receive(socket) {
+            Ok(received) => return received,
+            Err(Errno::EINTR | Errno::ECONNREFUSED) => {}
+            Err(_) => return 0,
+        }
+    }
+    0
+}

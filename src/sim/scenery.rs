@@ -1,0 +1,501 @@
+//! A plan in short: what a seeded world is set in.
+//!
+//! Small, but with everything that steering tells apart: regions that share a jurisdiction and regions
+//! that do not, primary and backup providers, weights, both families, a strict and an open service,
+//! a recovery with and one without a gate, several answers. Each region has one network of clients
+//! that prefer it; the others follow in the order of the regions.
+//!
+//! It makes a [`Plan`] without the config's text, so that ten thousand worlds cost little.
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, LazyLock};
+
+use crate::base::{
+    ClassId, Draws, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
+    Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
+};
+use crate::dns::Name;
+use crate::dns::zone::Zones;
+use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
+use crate::plan::{
+    AllDown, Check, Class, Control, Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Monitor,
+    Plan, Pool, Recovery, Region, Residency, Ring, Server, Service, Slot, Target, Tier, TtlBounds,
+};
+
+/// A plan in short.
+#[derive(Clone, Debug)]
+pub struct Scenery {
+    /// How many regions; two neighbours share a jurisdiction.
+    pub regions: u16,
+    /// The machines, in the order of the config.
+    pub machines: Vec<Machine>,
+    /// The services; each has every machine.
+    pub services: Vec<Sketch>,
+    /// How machines are probed.
+    pub probing: Probing,
+    /// Shares of the steps of a ramp.
+    pub steps: Vec<Permille>,
+    /// How long each lasts.
+    pub every: Span,
+    /// The guard.
+    pub guard: Guard,
+    /// Counts the changes; the plan's digest.
+    pub edition: u64,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Number, its name across editions.
+    pub number: u16,
+    /// Its region.
+    pub region: u16,
+    /// Its tier, and the number of its provider.
+    pub tier: u16,
+    /// Its weight.
+    pub weight: u16,
+    /// Its families.
+    pub families: Vec<Family>,
+}
+
+/// One service.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    /// How strictly it stays.
+    pub residency: Residency,
+    /// What it answers when nothing is healthy.
+    pub all_down: AllDown,
+    /// Endpoints per answer.
+    pub answers: u8,
+    /// Whether its ramps wait for the gate.
+    pub gating: Gating,
+}
+
+/// Whether a service's ramps wait for a gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gating {
+    /// They do.
+    Gated,
+    /// They do not.
+    Free,
+}
+
+/// How machines are probed.
+#[derive(Clone, Copy, Debug)]
+pub struct Probing {
+    /// Between probes.
+    pub interval: Span,
+    /// Between probes near a flip.
+    pub near_interval: Span,
+    /// For one probe.
+    pub timeout: Span,
+    /// Failures that take a slot down.
+    pub fall: u16,
+    /// Successes that bring it up.
+    pub rise: u16,
+}
+
+/// Where no world looks anything up; read once per process.
+static ATLAS: LazyLock<Arc<Atlas>> = LazyLock::new(|| {
+    let database = Database::read(EMBEDDED).expect("the embedded database is well formed");
+    Arc::new(Atlas::new(&database, &[], &[]))
+});
+
+const WEB: MonitorId = MonitorId(0);
+const GATE: MonitorId = MonitorId(1);
+
+impl Scenery {
+    /// Draws one.
+    #[must_use]
+    pub fn draw(draws: &mut Draws) -> Self {
+        let regions = 2 + small(draws, 3);
+        let mut machines: Vec<Machine> = Vec::new();
+        for region in 0..regions {
+            for _ in 0..=small(draws, 3) {
+                machines.push(Machine::draw(machines.len(), region, draws));
+            }
+        }
+        let interval = Span(1000 + draws.below(2500));
+        Self {
+            regions,
+            machines,
+            services: (0..=small(draws, 2)).map(|_| Sketch::draw(draws)).collect(),
+            probing: Probing {
+                interval,
+                near_interval: Span(interval.0 / (1 + draws.below(4))),
+                timeout: Span(200 + draws.below(interval.0)),
+                fall: 1 + small(draws, 4),
+                rise: 1 + small(draws, 4),
+            },
+            steps: steps(draws),
+            every: Span(1000 + draws.below(4000)),
+            guard: Guard {
+                doubt: Permille(500 + small(draws, 400)),
+                max_ejected: Permille([1000, 1000, 700, 400][usize::from(small(draws, 4))]),
+                max_shrink: Permille(500),
+            },
+            edition: 1,
+        }
+    }
+
+    /// Changes one thing: a machine comes, goes, or gets another weight.
+    pub fn change(&mut self, draws: &mut Draws) {
+        self.edition += 1;
+        let place = usize::from(small(draws, self.machines.len()));
+        match draws.below(3) {
+            0 if self.machines.len() > 2 => drop(self.machines.remove(place)),
+            1 => self.machines[place].weight = 1 + small(draws, 9),
+            _ => {
+                let number = self.machines.iter().map(|machine| machine.number).max();
+                let number = usize::from(number.unwrap_or(0)) + 1;
+                let region = small(draws, usize::from(self.regions));
+                let machine = Machine::draw(number, region, draws);
+                self.machines.insert(place, machine);
+            }
+        }
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        let (slots, targets) = self.watch();
+        let targets_of = |service: usize| self.targets_of(service, &targets);
+        let services =
+            (0..self.services.len()).map(|index| self.service(index, &targets_of(index)));
+        Arc::new(Plan {
+            digest: self.edition,
+            key: HashKey::from_secret(b"simulation"),
+            server: server(),
+            control: Control { listen: None },
+            guard: self.guard.clone(),
+            jurisdictions: self.jurisdictions(),
+            regions: (0..self.regions).map(region).collect(),
+            endpoints: self.machines.iter().map(Machine::endpoint).collect(),
+            monitors: vec![self.monitor("web"), self.monitor("gate")],
+            recoveries: vec![self.recovery(Gating::Free), self.recovery(Gating::Gated)],
+            services: services.collect(),
+            slots,
+            targets,
+            maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
+            zones: Zones::default(),
+            zone_list: Vec::new(),
+            atlas: Arc::clone(&ATLAS),
+            geo: GeoFile {
+                source: "none".into(),
+                built_at: 0,
+                networks: 0,
+            },
+        })
+    }
+
+    /// The jurisdiction of a region.
+    #[must_use]
+    pub fn jurisdiction_of(region: u16) -> JurisdictionId {
+        JurisdictionId(u8::try_from(region / 2).unwrap_or(u8::MAX))
+    }
+
+    fn jurisdictions(&self) -> Vec<Jurisdiction> {
+        let numbers = 0..self.regions.div_ceil(2);
+        let jurisdictions = numbers.map(|number| Jurisdiction {
+            name: format!("law{number}"),
+            countries: Vec::new(),
+        });
+        jurisdictions.collect()
+    }
+
+    fn monitor(&self, name: &str) -> Monitor {
+        Monitor {
+            name: name.into(),
+            check: Check::Tcp,
+            port: 443,
+            interval: self.probing.interval,
+            near_interval: self.probing.near_interval,
+            timeout: self.probing.timeout,
+            fall: self.probing.fall,
+            rise: self.probing.rise,
+        }
+    }
+
+    fn recovery(&self, gating: Gating) -> Recovery {
+        Recovery {
+            name: format!("{gating:?}"),
+            steps: self.steps.clone(),
+            every: self.every,
+            gate: (gating == Gating::Gated).then_some(GATE),
+        }
+    }
+
+    /// All slots and targets: for each machine and family one target per kind of recovery in use.
+    fn watch(&self) -> (Vec<Slot>, Vec<Target>) {
+        let (mut slots, mut targets) = (Vec::new(), Vec::new());
+        let gatings = [Gating::Free, Gating::Gated];
+        let used = gatings.map(|gating| self.services.iter().any(|own| own.gating == gating));
+        for (index, machine) in self.machines.iter().enumerate() {
+            let endpoint = EndpointId::from_index(index);
+            for family in &machine.families {
+                let mut slot = |monitor: MonitorId, word: &str| {
+                    slots.push(machine.slot(endpoint, *family, monitor, word));
+                    SlotId::from_index(slots.len() - 1)
+                };
+                let web = slot(WEB, "web");
+                if used[0] {
+                    targets.push(machine.target(endpoint, *family, &[web], &[]));
+                }
+                if used[1] {
+                    let gate = slot(GATE, "gate");
+                    targets.push(machine.target(endpoint, *family, &[web], &[gate]));
+                }
+            }
+        }
+        (slots, targets)
+    }
+
+    /// The targets of a service, with their numbers.
+    fn targets_of<'t>(&self, service: usize, all: &'t [Target]) -> Vec<(TargetId, &'t Target)> {
+        let recovery = self.services[service].gating.recovery();
+        let numbered = (0..).map(TargetId).zip(all);
+        numbered
+            .filter(|(_, target)| target.recovery == recovery)
+            .collect()
+    }
+
+    fn service(&self, index: usize, targets: &[(TargetId, &Target)]) -> Service {
+        let sketch = &self.services[index];
+        let name = format!("s{index}");
+        let pools = |family| (0..self.regions).map(move |region| (family, region));
+        Service {
+            hostnames: vec![hostname(index)],
+            name,
+            map: match sketch.residency {
+                Residency::Strict => MapId(1),
+                Residency::Any | Residency::Prefer => MapId(0),
+            },
+            residency: sketch.residency,
+            all_down: sketch.all_down,
+            answers: sketch.answers,
+            ttl: TtlBounds {
+                min: Span::from_secs(1),
+                max: Span::from_secs(30),
+            },
+            monitors: vec![WEB],
+            recovery: sketch.gating.recovery(),
+            pools: Family::ALL.map(|family| {
+                pools(family)
+                    .map(|(family, region)| self.pool(family, region, targets))
+                    .collect()
+            }),
+        }
+    }
+
+    fn pool(&self, family: Family, region: u16, targets: &[(TargetId, &Target)]) -> Pool {
+        let own = targets.iter().filter(|(_, target)| {
+            target.family == family && self.machine_of(target).region == region
+        });
+        let own: Vec<_> = own.collect();
+        let mut numbers: Vec<u16> = own
+            .iter()
+            .map(|(_, target)| self.machine_of(target).tier)
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let tier = |number| {
+            let members = own.iter().filter_map(|(id, target)| {
+                let machine = self.machine_of(target);
+                (machine.tier == number).then_some(Member {
+                    endpoint: target.endpoint,
+                    target: *id,
+                    weight: machine.weight,
+                })
+            });
+            tier(number, region, members.collect())
+        };
+        Pool {
+            tiers: numbers.into_iter().map(tier).collect(),
+        }
+    }
+
+    fn machine_of(&self, target: &Target) -> &Machine {
+        &self.machines[target.endpoint.index()]
+    }
+
+    /// Class `r` is that of the clients of region `r`.
+    fn map(&self, residency: Residency) -> Map {
+        let classes = (0..self.regions).map(|home| {
+            let law = Self::jurisdiction_of(home);
+            let order = (home..self.regions).chain(0..home);
+            let inside = |region: &u16| {
+                residency != Residency::Strict || Self::jurisdiction_of(*region) == law
+            };
+            Class {
+                preference: order.filter(inside).map(RegionId).collect(),
+                fence: match residency {
+                    Residency::Strict => JurisdictionSet::EMPTY.with(Some(law)),
+                    Residency::Any | Residency::Prefer => JurisdictionSet::EVERYWHERE,
+                },
+            }
+        });
+        Map {
+            classes: classes.collect(),
+            networks: Networks::all(ClassId(0)),
+        }
+    }
+}
+
+impl Machine {
+    fn draw(number: usize, region: u16, draws: &mut Draws) -> Self {
+        Self {
+            number: u16::try_from(number).unwrap_or(u16::MAX),
+            region,
+            tier: 1 + small(draws, 2),
+            weight: 1 + small(draws, 9),
+            families: match draws.below(3) {
+                0 => Family::ALL.to_vec(),
+                _ => vec![Family::V4],
+            },
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("m{}", self.number)
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Endpoint {
+            name: self.name(),
+            region: RegionId(self.region),
+            provider: format!("p{}", self.tier),
+            tier: self.tier,
+            weight: self.weight,
+            addresses: self.families.iter().map(|own| self.address(*own)).collect(),
+        }
+    }
+
+    fn address(&self, family: Family) -> IpAddr {
+        let [high, low] = self.number.to_be_bytes();
+        match family {
+            Family::V4 => Ipv4Addr::new(192, 0, high, low).into(),
+            Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, self.number).into(),
+        }
+    }
+
+    fn slot(&self, endpoint: EndpointId, family: Family, monitor: MonitorId, word: &str) -> Slot {
+        let address = SocketAddr::new(self.address(family), 443);
+        Slot {
+            endpoint,
+            address,
+            monitor,
+            host: String::new(),
+            key: format!("{}/{word}/{address}/", self.name()),
+        }
+    }
+
+    fn target(
+        &self,
+        endpoint: EndpointId,
+        family: Family,
+        slots: &[SlotId],
+        gate: &[SlotId],
+    ) -> Target {
+        let gating = match gate {
+            [] => Gating::Free,
+            _ => Gating::Gated,
+        };
+        Target {
+            endpoint,
+            family,
+            slots: slots.to_vec(),
+            recovery: gating.recovery(),
+            gate: gate.to_vec(),
+            key: format!("{}/{family:?}/web/{gating:?}", self.name()),
+        }
+    }
+}
+
+impl Sketch {
+    fn draw(draws: &mut Draws) -> Self {
+        Self {
+            residency: match draws.below(3) {
+                0 => Residency::Any,
+                1 => Residency::Prefer,
+                _ => Residency::Strict,
+            },
+            all_down: match draws.below(8) {
+                0 => AllDown::Servfail,
+                1 => AllDown::Nodata,
+                _ => AllDown::FailOpen,
+            },
+            answers: match draws.below(4) {
+                0 => 2,
+                _ => 1,
+            },
+            gating: match draws.below(2) {
+                0 => Gating::Gated,
+                _ => Gating::Free,
+            },
+        }
+    }
+}
+
+impl Gating {
+    fn recovery(self) -> RecoveryId {
+        match self {
+            Self::Free => RecoveryId(0),
+            Self::Gated => RecoveryId(1),
+        }
+    }
+}
+
+/// The hostname of a service.
+///
+/// # Panics
+/// Never: the name is well formed.
+#[must_use]
+pub fn hostname(service: usize) -> Name {
+    Name::parse(&format!("s{service}.example.org")).expect("a short name of letters and digits")
+}
+
+fn tier(number: u16, region: u16, members: Vec<Member>) -> Tier {
+    let weights: Vec<u16> = members.iter().map(|member| member.weight).collect();
+    let seed = u64::from(region) << 16 | u64::from(number);
+    Tier {
+        number,
+        members,
+        ring: Arc::new(Ring::deal(&weights, seed)),
+    }
+}
+
+fn steps(draws: &mut Draws) -> Vec<Permille> {
+    let curves: [&[u16]; 4] = [
+        &[50, 200, 500, 1000],
+        &[10, 100, 1000],
+        &[500, 1000],
+        &[1000],
+    ];
+    let curve = curves[usize::from(small(draws, 4))];
+    curve.iter().copied().map(Permille).collect()
+}
+
+fn region(number: u16) -> Region {
+    Region {
+        name: format!("r{number}"),
+        location: Location {
+            latitude: 0,
+            longitude: i32::from(number) * 10_000,
+        },
+        jurisdiction: Some(Scenery::jurisdiction_of(number)),
+    }
+}
+
+fn server() -> Server {
+    Server {
+        listen: Vec::new(),
+        identity: None,
+        version: None,
+        udp_reply_bytes: 1232,
+        threads: None,
+    }
+}
+
+/// A number below a small bound.
+fn small(draws: &mut Draws, bound: usize) -> u16 {
+    u16::try_from(draws.below(bound as u64)).unwrap_or(0)
+}

@@ -1,0 +1,145 @@
+//! Swarm faults: each seed switches a random subset of the kinds on.
+//!
+//! A run in which everything goes wrong at once explores little: the world is simply down. So each
+//! seed has its own few kinds of trouble, and strikes with those only.
+use crate::base::{Draws, Span};
+use crate::plan::Plan;
+
+use super::truth::{Condition, Truth, Vantage};
+
+/// A kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A machine dies.
+    Dead,
+    /// A machine is slower than the monitor's timeout.
+    Slow,
+    /// A machine comes and goes.
+    Flapping,
+    /// A machine loses some probes.
+    Lossy,
+    /// A region is cut off.
+    Region,
+    /// A provider is cut off everywhere.
+    Provider,
+    /// This node sees little.
+    Dim,
+    /// This node sees nothing.
+    Blind,
+    /// The data of a machine is behind.
+    Behind,
+    /// Reports get lost, or come twice.
+    Mislaid,
+    /// Another plan is put in force.
+    Reload,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Dead,
+        Self::Slow,
+        Self::Flapping,
+        Self::Lossy,
+        Self::Region,
+        Self::Provider,
+        Self::Dim,
+        Self::Blind,
+        Self::Behind,
+        Self::Mislaid,
+        Self::Reload,
+    ];
+}
+
+/// The kinds of trouble of one seed.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    kinds: Vec<Fault>,
+}
+
+impl Swarm {
+    /// Draws a subset; never an empty one.
+    #[must_use]
+    pub fn draw(draws: &mut Draws) -> Self {
+        let mut kinds = Fault::ALL.to_vec();
+        kinds.retain(|_| draws.chance(350));
+        if kinds.is_empty() {
+            kinds.push(pick(&Fault::ALL, draws));
+        }
+        Self { kinds }
+    }
+
+    /// The kinds.
+    #[must_use]
+    pub fn kinds(&self) -> &[Fault] {
+        &self.kinds
+    }
+
+    /// Lets one thing go wrong, or come right. Gives which kind it was; for a reload there is
+    /// nothing to do to the truth, the caller puts the plan in force.
+    pub fn strike(&self, truth: &mut Truth, plan: &Plan, draws: &mut Draws) -> Fault {
+        let kind = pick(&self.kinds, draws);
+        match kind {
+            Fault::Dead => afflict(truth, plan, Condition::Dead, draws),
+            Fault::Slow => afflict(truth, plan, Condition::Slow, draws),
+            Fault::Flapping => {
+                let period = Span(500 + draws.below(15_000));
+                afflict(truth, plan, Condition::Flapping(period), draws);
+            }
+            Fault::Lossy => {
+                let part = 50 + draws.below(600);
+                afflict(truth, plan, Condition::Lossy(part), draws);
+            }
+            Fault::Region => {
+                let region = pick_of(&plan.regions, draws).name.clone();
+                toggle(&mut truth.dark_regions, region);
+            }
+            Fault::Provider => {
+                let provider = pick_of(&plan.endpoints, draws).provider.clone();
+                toggle(&mut truth.dark_providers, provider);
+            }
+            Fault::Dim => {
+                let part = 200 + draws.below(750);
+                turn(&mut truth.vantage, Vantage::Dim(part));
+            }
+            Fault::Blind => turn(&mut truth.vantage, Vantage::Blind),
+            Fault::Behind => {
+                let name = pick_of(&plan.endpoints, draws).name.clone();
+                toggle(&mut truth.behind, name);
+            }
+            Fault::Mislaid => truth.mislaid = draws.below(300),
+            Fault::Reload => {}
+        }
+        kind
+    }
+}
+
+/// Makes a machine ill, or well again if it was ill.
+fn afflict(truth: &mut Truth, plan: &Plan, condition: Condition, draws: &mut Draws) {
+    let name = pick_of(&plan.endpoints, draws).name.clone();
+    if truth.machines.remove(&name).is_none() {
+        truth.machines.insert(name, condition);
+    }
+}
+
+fn toggle(names: &mut std::collections::BTreeSet<String>, name: String) {
+    if !names.remove(&name) {
+        names.insert(name);
+    }
+}
+
+fn turn(vantage: &mut Vantage, trouble: Vantage) {
+    *vantage = match vantage {
+        Vantage::Clear => trouble,
+        Vantage::Dim(_) | Vantage::Blind => Vantage::Clear,
+    };
+}
+
+fn pick(kinds: &[Fault], draws: &mut Draws) -> Fault {
+    *pick_of(kinds, draws)
+}
+
+fn pick_of<'t, T>(things: &'t [T], draws: &mut Draws) -> &'t T {
+    let place = usize::try_from(draws.below(things.len() as u64)).unwrap_or(0);
+    &things[place]
+}
