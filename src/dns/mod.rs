@@ -5,13 +5,15 @@
 //! | [`name`] | owned domain names |
 //! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
 //! | [`query`] | a query read in place, EDNS and its options included |
+//! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
 //! | [`text`] | records and types as text, for people |
 //!
-//! This is the only folder that names a DNS library: `domain` reads master files,
-//! `hickory-proto` puts records into words. The query path uses neither.
+//! This is the only folder that names a DNS library: `domain` reads master files and
+//! puts records into words. The query path does not use it.
+pub mod edns;
 pub mod master;
 pub mod name;
 pub mod query;

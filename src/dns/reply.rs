@@ -1,1 +1,408 @@
-//! Stub.
+//! The reply writer: a message grows front to back in a buffer that is not its own.
+//!
+//! - **Whole RRsets.** What does not fit leaves no trace: the writer goes back to where the
+//!   RRset began and says [`Full`]. Whether that means TC is for the caller to know.
+//! - **OPT always fits**: its room is reserved before the first record is written.
+//! - **Compression** (RFC 1035, section 4.1.4) is against the question and against names
+//!   written before at a known [`Place`]; there is no table of names. Owners are always
+//!   pointers into the question or into the RDATA of an alias, so they have the case of the query;
+//!   names in RDATA are cut only where the question has the very same octets, so they keep
+//!   the case of the zone file. Only types of RFC 1035 are compressed (RFC 3597, section 4).
+//! - **Rotation**: the records of an RRset start at the query's id modulo their number, so
+//!   that the same query gives the same reply.
+use super::edns::Opt;
+use super::query::{HEADER_BYTES, Header, Question, take_name};
+use super::rr::{RrSet, class, rtype};
+use crate::base::Family;
+use crate::base::limits::UDP_REPLY_BYTES_PLAIN;
+
+/// Flag: the data is the zone's own (AA).
+pub const AUTHORITATIVE: u16 = 0x0400;
+/// Flag: something is missing for want of room (TC).
+pub const TRUNCATED: u16 = 0x0200;
+
+const POINTER: u16 = 0xC000;
+/// A pointer has 14 bits: it reaches no further than this.
+const POINTER_REACH: u16 = 0x4000;
+const POINTER_BYTES: usize = 2;
+/// Type, class, TTL and RDLENGTH: what stands between owner and RDATA.
+const RECORD_HEAD_BYTES: usize = 10;
+
+/// There is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// A section of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// Answer.
+    Answer,
+    /// Authority.
+    Authority,
+    /// Additional.
+    Additional,
+}
+
+/// Where a name stands in the message: so many octets as they are, the rest elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    at: usize,
+    literal: usize,
+    tail: usize,
+}
+
+/// The owner of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner<'n> {
+    /// A pointer to where the name stands in the message.
+    At(u16),
+    /// The name itself, uncompressed.
+    Name(&'n [u8]),
+}
+
+/// What stands in front of RDATA.
+#[derive(Clone, Copy, Debug)]
+struct Head<'n> {
+    owner: Owner<'n>,
+    rtype: u16,
+    class: u16,
+    ttl: u32,
+}
+
+/// A reply that is being written.
+#[derive(Debug)]
+pub struct Reply<'b, 'q> {
+    buffer: &'b mut [u8],
+    header: Header,
+    question: &'q [u8],
+    /// Where the records start.
+    body: usize,
+    /// Where the next octet goes.
+    at: usize,
+    /// Where records must end; behind it is OPT's room.
+    end: usize,
+    counts: [u16; 3],
+}
+
+impl Place {
+    /// The question's name.
+    pub const QUESTION: Self = Self {
+        at: HEADER_BYTES,
+        literal: usize::MAX,
+        tail: 0,
+    };
+
+    /// The owner that is this name without its first `skip` octets (whole labels of it).
+    #[must_use]
+    pub fn suffix(self, skip: usize) -> Owner<'static> {
+        let at = match skip < self.literal {
+            true => self.at + skip,
+            false => self.tail + (skip - self.literal),
+        };
+        Owner::At(u16::try_from(at).unwrap_or(u16::MAX))
+    }
+}
+
+impl<'n> Owner<'n> {
+    /// A pointer to `at`, where `name` stands; the name itself if that is too far away.
+    #[must_use]
+    pub fn at(at: usize, name: &'n [u8]) -> Self {
+        match u16::try_from(at) {
+            Ok(at) if at < POINTER_REACH => Self::At(at),
+            _ => Self::Name(name),
+        }
+    }
+}
+
+impl<'b, 'q> Reply<'b, 'q> {
+    /// Starts a reply that may fill `buffer`; `None` if that has less than 512 octets.
+    #[must_use]
+    pub fn begin(
+        buffer: &'b mut [u8],
+        header: Header,
+        question: Option<Question<'q>>,
+    ) -> Option<Self> {
+        if buffer.len() < UDP_REPLY_BYTES_PLAIN {
+            return None;
+        }
+        let mut reply = Self {
+            end: buffer.len(),
+            buffer,
+            header,
+            question: question.map_or(&[], |question| question.name),
+            body: HEADER_BYTES,
+            at: HEADER_BYTES,
+            counts: [0; 3],
+        };
+        if let Some(question) = question {
+            reply.put(question.name).ok()?;
+            reply.put_u16(question.qtype).ok()?;
+            reply.put_u16(question.qclass).ok()?;
+            reply.body = reply.at;
+        }
+        Some(reply)
+    }
+
+    /// Octets left for records.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.end.saturating_sub(self.at)
+    }
+
+    /// Keeps octets back for OPT.
+    pub fn reserve(&mut self, octets: usize) {
+        self.end = self.end.saturating_sub(octets).max(self.at);
+    }
+
+    /// Takes every record out again.
+    pub fn clear(&mut self) {
+        self.at = self.body;
+        self.counts = [0; 3];
+    }
+
+    /// Writes an RRset and gives the place of its first record.
+    ///
+    /// # Errors
+    /// [`Full`], with nothing of it written.
+    pub fn rrset(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rrset: RrSet<'_>,
+    ) -> Result<usize, Full> {
+        let head = Head {
+            owner,
+            rtype: rrset.rtype,
+            class: class::IN,
+            ttl: rrset.ttl,
+        };
+        let first = self.at;
+        self.whole(|reply| {
+            for rdata in reply.rotated(rrset) {
+                reply.record(section, head, |reply| reply.put_rdata(rrset.rtype, rdata))?;
+            }
+            Ok(first)
+        })
+    }
+
+    /// Writes a CNAME into the answer and gives the place of its target.
+    ///
+    /// # Errors
+    /// [`Full`], with nothing of it written.
+    pub fn cname(&mut self, owner: Owner<'_>, ttl: u32, target: &[u8]) -> Result<Place, Full> {
+        let head = Head {
+            owner,
+            rtype: rtype::CNAME,
+            class: class::IN,
+            ttl,
+        };
+        self.whole(|reply| reply.record(Section::Answer, head, |reply| reply.put_name(target)))
+    }
+
+    /// Writes addresses of one family into the answer, in their order; `octets` holds 4 or
+    /// 16 for each.
+    ///
+    /// # Errors
+    /// [`Full`], with nothing of it written.
+    pub fn addresses(
+        &mut self,
+        owner: Owner<'_>,
+        ttl: u32,
+        family: Family,
+        octets: &[u8],
+    ) -> Result<(), Full> {
+        let (rtype, each) = match family {
+            Family::V4 => (rtype::A, 4),
+            Family::V6 => (rtype::AAAA, 16),
+        };
+        let head = Head {
+            owner,
+            rtype,
+            class: class::IN,
+            ttl,
+        };
+        self.whole(|reply| {
+            for address in octets.chunks_exact(each) {
+                reply.record(Section::Answer, head, |reply| reply.put(address))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Answers a question of class CH with a text, TTL 0.
+    ///
+    /// # Errors
+    /// [`Full`], with nothing of it written.
+    pub fn chaos_text(&mut self, text: &[u8]) -> Result<(), Full> {
+        let head = Head {
+            owner: Place::QUESTION.suffix(0),
+            rtype: rtype::TXT,
+            class: class::CH,
+            ttl: 0,
+        };
+        self.whole(|reply| {
+            reply.record(Section::Answer, head, |reply| {
+                for part in text.chunks(usize::from(u8::MAX)) {
+                    reply.put(&[u8::try_from(part.len()).map_err(|_| Full)?])?;
+                    reply.put(part)?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    /// The records of an RRset in the order in which this reply gives them.
+    pub fn rotated<'z>(&self, rrset: RrSet<'z>) -> impl Iterator<Item = &'z [u8]> + use<'z> {
+        let first = usize::from(self.header.id % rrset.count.max(1));
+        let rotated = rrset.records().skip(first);
+        rotated.chain(rrset.records().take(first))
+    }
+
+    /// Where the RDATA of a record is that starts at `record` with a pointer; its end is where
+    /// the next record starts.
+    #[must_use]
+    pub fn rdata(&self, record: usize) -> std::ops::Range<usize> {
+        let start = record + POINTER_BYTES + RECORD_HEAD_BYTES;
+        let length = self.buffer.get(start - 2..start).map_or(0, |octets| {
+            usize::from(u16::from_be_bytes([octets[0], octets[1]]))
+        });
+        start..start + length
+    }
+
+    /// Writes OPT and the header, and gives the length of the reply. `flags` are
+    /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for.
+    #[must_use]
+    pub fn finish(self, flags: u16, rcode: u16, opt: Option<&Opt<'_>>) -> usize {
+        let [answers, authorities, mut additional] = self.counts;
+        let mut length = self.at;
+        if let Some(opt) = opt {
+            let end = length + opt.bytes();
+            if let Some(room) = self.buffer.get_mut(length..end) {
+                opt.write(rcode, room);
+                length = end;
+                additional = additional.saturating_add(1);
+            }
+        }
+        let words = [
+            self.header.id,
+            self.header.reply_flags() | flags | (rcode & 0x000F),
+            u16::from(self.body > HEADER_BYTES),
+            answers,
+            authorities,
+            additional,
+        ];
+        for (octets, word) in self.buffer.chunks_exact_mut(2).zip(words) {
+            octets.copy_from_slice(&word.to_be_bytes());
+        }
+        length
+    }
+
+    /// Writes all of something or nothing of it.
+    fn whole<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T, Full>) -> Result<T, Full> {
+        let (at, counts) = (self.at, self.counts);
+        write(self).inspect_err(|Full| {
+            self.at = at;
+            self.counts = counts;
+        })
+    }
+
+    fn record<T>(
+        &mut self,
+        section: Section,
+        head: Head<'_>,
+        rdata: impl FnOnce(&mut Self) -> Result<T, Full>,
+    ) -> Result<T, Full> {
+        match head.owner {
+            Owner::At(at) => self.put_pointer(usize::from(at))?,
+            Owner::Name(name) => self.put(name)?,
+        }
+        self.put_u16(head.rtype)?;
+        self.put_u16(head.class)?;
+        self.put(&head.ttl.to_be_bytes())?;
+        self.put_u16(0)?;
+        let start = self.at;
+        let value = rdata(self)?;
+        let length = u16::try_from(self.at - start).map_err(|_| Full)?;
+        self.buffer[start - 2..start].copy_from_slice(&length.to_be_bytes());
+        let count = &mut self.counts[section as usize];
+        *count = count.checked_add(1).ok_or(Full)?;
+        Ok(value)
+    }
+
+    fn put_rdata(&mut self, rtype: u16, rdata: &[u8]) -> Result<(), Full> {
+        let (fixed, names) = match rtype {
+            rtype::NS | rtype::CNAME | rtype::PTR => (0, 1),
+            rtype::MX => (2, 1),
+            rtype::SOA => (0, 2),
+            _ => return self.put(rdata),
+        };
+        let (fixed, mut rest) = rdata.split_at_checked(fixed).unwrap_or((rdata, &[]));
+        self.put(fixed)?;
+        for _ in 0..names {
+            if let Ok(name) = take_name(&mut rest) {
+                self.put_name(name)?;
+            }
+        }
+        self.put(rest)
+    }
+
+    /// Writes a name, cut where the rest of it stands in the question octet for octet.
+    fn put_name(&mut self, name: &[u8]) -> Result<Place, Full> {
+        let at = self.at;
+        let Some((literal, inside)) = shared_suffix(name, self.question) else {
+            self.put(name)?;
+            return Ok(Place {
+                at,
+                ..Place::QUESTION
+            });
+        };
+        let tail = HEADER_BYTES + inside;
+        self.put(&name[..literal])?;
+        self.put_pointer(tail)?;
+        Ok(Place { at, literal, tail })
+    }
+
+    fn put_pointer(&mut self, at: usize) -> Result<(), Full> {
+        match u16::try_from(at) {
+            Ok(at) if at < POINTER_REACH => self.put_u16(POINTER | at),
+            _ => Err(Full),
+        }
+    }
+
+    fn put_u16(&mut self, number: u16) -> Result<(), Full> {
+        self.put(&number.to_be_bytes())
+    }
+
+    fn put(&mut self, octets: &[u8]) -> Result<(), Full> {
+        if octets.len() > self.room() {
+            return Err(Full);
+        }
+        self.buffer[self.at..self.at + octets.len()].copy_from_slice(octets);
+        self.at += octets.len();
+        Ok(())
+    }
+}
+
+/// Where the longest suffix of whole labels starts that two names share octet for octet: in
+/// the one and in the other. The root alone is none. Both are well-formed names, or empty.
+fn shared_suffix(name: &[u8], other: &[u8]) -> Option<(usize, usize)> {
+    let (mut here, mut there) = (name, other);
+    loop {
+        let (left, right) = (here.len(), there.len());
+        if left <= 1 || right <= 1 {
+            return None;
+        }
+        if here == there {
+            return Some((name.len() - left, other.len() - right));
+        }
+        if left >= right {
+            here = here.get(1 + usize::from(here[0])..)?;
+        }
+        if right >= left {
+            there = there.get(1 + usize::from(there[0])..)?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

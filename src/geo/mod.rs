@@ -6,14 +6,28 @@
 //! | [`place`] | what is known of where a client is |
 //! | [`network`] | an address with a prefix length |
 //! | [`database`] | a MaxMind-format file, read once into flat ranges of places |
+//! | `record` | one record of such a file, whatever its makers called things |
+//! | [`atlas`] | the operator's own networks, laid over a database |
 //! | [`networks`] | a flat table from addresses to classes, with the widest prefix of one class |
+//! | `steps` | a step function over all addresses: the shape of the last four |
+//!
+//! ```text
+//!  bytes --Database::read--> places --Atlas::new--> places and marks --classify--> Networks
+//! ```
+//!
+//! Everything before `Networks` happens when a plan is compiled; only [`Networks::find`] is on
+//! the way of a query.
+pub mod atlas;
 pub mod country;
 pub mod database;
 pub mod network;
 pub mod networks;
 pub mod place;
+mod record;
+mod steps;
 
-pub use database::{Atlas, Database, GeoError};
+pub use atlas::Atlas;
+pub use database::{Database, GeoError};
 pub use network::Network;
 pub use networks::{ClassHit, Networks};
 pub use place::{Continent, Country, Location, Place};

@@ -1,4 +1,11 @@
 //! What is known of where a client is.
+//!
+//! Countries, continents and points are kept small and whole (two letters, thousandths of a
+//! degree), so that places can be compared, hashed and counted: a database of millions of
+//! networks has far fewer places. Distances come out in whole kilometres, so that no floating
+//! point reaches the decisions above.
+//!
+//! It does not know which country codes exist; that is [`super::country`]'s.
 use std::fmt;
 
 use serde::{Serialize, Serializer};
@@ -80,11 +87,45 @@ impl Continent {
 }
 
 impl Location {
-    /// Great-circle distance in whole kilometres.
+    /// A point from degrees; `None` for what is not on the globe.
     #[must_use]
-    pub fn distance_km(self, _other: Self) -> u32 {
-        0
+    pub fn from_degrees(latitude: f64, longitude: f64) -> Option<Self> {
+        let on_globe = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+        on_globe.then(|| Self {
+            latitude: thousandths(latitude),
+            longitude: thousandths(longitude),
+        })
     }
+
+    /// Great-circle distance in whole kilometres, by the haversine formula on a sphere: within
+    /// half a percent of the true one.
+    #[must_use]
+    pub fn distance_km(self, other: Self) -> u32 {
+        let (here, there) = (radians(self.latitude), radians(other.latitude));
+        let north = (there - here) / 2.0;
+        let east = (radians(other.longitude) - radians(self.longitude)) / 2.0;
+        let haversine = north.sin().powi(2) + here.cos() * there.cos() * east.sin().powi(2);
+        let kilometres = 2.0 * EARTH_RADIUS_KM * haversine.clamp(0.0, 1.0).sqrt().asin();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and half the circumference"
+        )]
+        let whole = kilometres.round() as u32;
+        whole
+    }
+}
+
+/// Mean radius of the earth (IUGG).
+const EARTH_RADIUS_KM: f64 = 6371.0;
+
+fn radians(thousandths: i32) -> f64 {
+    (f64::from(thousandths) / 1000.0).to_radians()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "degrees are at most 180")]
+fn thousandths(degrees: f64) -> i32 {
+    (degrees * 1000.0).round() as i32
 }
 
 impl fmt::Display for Country {
@@ -102,5 +143,63 @@ impl fmt::Debug for Country {
 impl Serialize for Country {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Country, Location};
+
+    const FRANKFURT: Location = Location {
+        latitude: 50_110,
+        longitude: 8_680,
+    };
+
+    #[test]
+    fn distances_are_the_known_ones() {
+        let cases = [
+            ((43.65, -79.38), 6_340),
+            ((1.35, 103.82), 10_260),
+            ((64.15, -21.94), 2_390),
+            ((-33.87, 151.21), 16_480),
+            ((50.11, 8.68), 0),
+        ];
+        for ((latitude, longitude), expected) in cases {
+            let place = Location::from_degrees(latitude, longitude).unwrap();
+            let distance = FRANKFURT.distance_km(place);
+            assert!(
+                distance.abs_diff(expected) <= expected / 100,
+                "{latitude} {longitude}: {distance}, not {expected}"
+            );
+            assert_eq!(distance, place.distance_km(FRANKFURT));
+        }
+    }
+
+    #[test]
+    fn distances_cross_the_date_line_and_reach_the_antipode() {
+        let at = |latitude, longitude| Location::from_degrees(latitude, longitude).unwrap();
+        assert_eq!(at(0.0, 179.5).distance_km(at(0.0, -179.5)), 111);
+        assert_eq!(at(0.0, 0.0).distance_km(at(0.0, 180.0)), 20_015);
+        assert_eq!(at(90.0, 0.0).distance_km(at(-90.0, 77.0)), 20_015);
+    }
+
+    #[test]
+    fn only_the_globe_has_locations() {
+        for (latitude, longitude) in [
+            (90.1, 0.0),
+            (0.0, -180.1),
+            (f64::NAN, 0.0),
+            (0.0, f64::INFINITY),
+        ] {
+            assert_eq!(Location::from_degrees(latitude, longitude), None);
+        }
+    }
+
+    #[test]
+    fn countries_are_two_letters() {
+        assert_eq!(Country::parse("de"), Some(Country(*b"DE")));
+        for text in ["", "D", "DEU", "D1", "ß"] {
+            assert_eq!(Country::parse(text), None, "{text}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! | [`pool`] | what one pool gives to whom, as bytes of addresses |
 //! | [`part`] | which pools the classes of a service consult |
 //! | [`build`] | a generation out of plan and standings, sharing what did not change |
+//! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`select`] | what a cohort gets: a few array reads |
 //!
 //! A table never changes. It knows nothing of queries and of probes: cohorts go in, slices of
@@ -16,6 +17,7 @@ use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing};
 use crate::plan::{Plan, TtlBounds};
 
 mod build;
+mod check;
 #[cfg(test)]
 mod fixture;
 mod layout;
@@ -24,6 +26,8 @@ mod pool;
 mod select;
 #[cfg(test)]
 mod tests;
+
+pub use check::{Breach, CheckError, check, check_changed};
 
 /// One immutable generation.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ pub(super) struct Route {
     pub(super) steps: Box<[Step]>,
     /// What becomes of cohorts that no step takes.
     pub(super) rest: Rest,
-    /// How long the standings of all pools of the preference last, as far as consulted.
+    /// How long the standings of all pools last, for what no step takes.
     pub(super) wait: Wait,
     /// Whether cohorts differ.
     pub(super) by_cohort: bool,
@@ -98,6 +98,14 @@ impl Part {
     /// The route of a preference list.
     pub(super) fn route(&self, list: usize) -> Option<&Route> {
         self.routes.get(usize::from(*self.of_list.get(list)?))
+    }
+
+    /// The number of the route of a preference list.
+    pub(super) fn number(&self, list: usize) -> Option<u16> {
+        self.of_list
+            .get(list)
+            .copied()
+            .filter(|&number| number != Self::NONE)
     }
 }
 
@@ -174,7 +182,11 @@ impl Routes<'_> {
             by_cohort: self.differ(&steps, rest),
             steps: steps.into(),
             rest,
-            wait,
+            wait: if rest == Rest::Nobody {
+                Wait::FOREVER
+            } else {
+                wait
+            },
         }
     }
 

@@ -1,4 +1,6 @@
 //! What a cohort of a class gets: a few array reads, nothing kept, nothing allocated.
+use std::sync::Arc;
+
 use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
 
 use super::part::{Part, Preference, Rest, Route, Step};
@@ -64,6 +66,34 @@ impl Table {
             tier: tier.map(|tier| pool.tiers[usize::from(tier)].number),
             serving,
         })
+    }
+
+    /// Whether every client gets the same from both, for as long: tables of the same plan whose
+    /// standings differ only in what no class consults.
+    #[must_use]
+    pub fn same_choices(&self, other: &Self) -> bool {
+        let related = Arc::ptr_eq(&self.layout, &other.layout);
+        let mut parts = self.parts.iter().zip(&other.parts);
+        related
+            && parts.all(|(one, two)| {
+                one == two && one.routes.iter().all(|route| self.same_given(route, other))
+            })
+    }
+
+    /// Whether the pools that a route consults give the same in both.
+    fn same_given(&self, route: &Route, other: &Self) -> bool {
+        let mut steps = route.steps.iter().map(|step| step.pool as usize);
+        let same = steps.all(|pool| {
+            let (one, two) = (&self.pools[pool], &other.pools[pool]);
+            Arc::ptr_eq(one, two) || one.by_share == two.by_share
+        });
+        same && match route.rest {
+            Rest::Overflow(pool, _) | Rest::FailOpen(pool, _) => {
+                let (one, two) = (&self.pools[pool as usize], &other.pools[pool as usize]);
+                Arc::ptr_eq(one, two) || one.spare == two.spare
+            }
+            Rest::Nobody | Rest::AllDown => true,
+        }
     }
 
     pub(super) fn part(&self, service: ServiceId, family: Family) -> Option<&Part> {

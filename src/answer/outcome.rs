@@ -1,0 +1,78 @@
+//! What a reply has come to so far: the part of it that is not records.
+//!
+//! The modules that look things up fill it in; only [`super::answer`] turns it into a header.
+use super::Answered;
+use crate::base::{Reason, RegionId, ServiceId};
+use crate::dns::reply::{AUTHORITATIVE, TRUNCATED};
+use crate::dns::rr::rcode;
+
+/// What a reply has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Response code.
+    pub(super) rcode: u16,
+    /// Why it is what it is.
+    pub(super) reason: Reason,
+    /// Whether AA is set.
+    pub(super) authoritative: bool,
+    /// Whether TC is set.
+    pub(super) truncated: bool,
+    /// The service, if the answer is steered.
+    pub(super) service: Option<ServiceId>,
+    /// The region it goes to.
+    pub(super) region: Option<RegionId>,
+    /// Bits of the client's address that the answer depends on (RFC 7871, section 7.2.1).
+    pub(super) scope: u8,
+}
+
+impl Outcome {
+    /// Our own data, nothing special yet.
+    pub(super) fn authoritative(reason: Reason) -> Self {
+        Self {
+            authoritative: true,
+            ..Self::bare(rcode::NOERROR, reason)
+        }
+    }
+
+    /// No data at all, only a response code.
+    pub(super) fn reject(rcode: u16) -> Self {
+        let reason = match rcode {
+            rcode::NOTIMP => Reason::Notimp,
+            rcode::BADVERS => Reason::Badvers,
+            rcode::REFUSED => Reason::Refused,
+            _ => Reason::Formerr,
+        };
+        Self::bare(rcode, reason)
+    }
+
+    fn bare(rcode: u16, reason: Reason) -> Self {
+        Self {
+            rcode,
+            reason,
+            authoritative: false,
+            truncated: false,
+            service: None,
+            region: None,
+            scope: 0,
+        }
+    }
+
+    /// AA and TC.
+    pub(super) fn flags(&self) -> u16 {
+        let authoritative = if self.authoritative { AUTHORITATIVE } else { 0 };
+        let truncated = if self.truncated { TRUNCATED } else { 0 };
+        authoritative | truncated
+    }
+
+    /// As the caller of [`super::answer`] sees it.
+    pub(super) fn answered(&self, length: usize) -> Answered {
+        Answered {
+            length,
+            rcode: self.rcode,
+            service: self.service,
+            region: self.region,
+            reason: self.reason,
+            truncated: self.truncated,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Steered names: whose network counts, which addresses it gets, and for whom that holds.
+//!
+//! **Whose network.** The client subnet of the query, where there is one with a prefix; a
+//! prefix of 0 says that the client's address is not to count (RFC 7871, section 7.1.2), so the
+//! source address of the packet counts then, as it does without ECS.
+//!
+//! **For whom it holds** (the scope). The widest prefix around the subnet that lies in one class;
+//! where cohorts of the class are told apart, no wider than the network that a cohort is drawn for.
+//! It may be longer than the prefix that was sent (RFC 7871, section 7.2.1). An IPv4-mapped IPv6
+//! subnet is steered as the IPv4 address in it, and its scope counts the 96 bits in front.
+//! Denials that follow from the class (no endpoint inside its fence) carry the scope of the
+//! class, not 0: another class may get an answer, and a scope of 0 would deny it to all.
+//!
+//! **Denial** of a type follows from the config alone. When nothing is healthy and the service
+//! asks for NODATA, the SOA is given no longer than the answer would have been: the lack is not
+//! to outlast the outage in caches.
+//!
+//! Which endpoints are healthy and how a cohort chooses among them is the table's matter.
+use std::net::IpAddr;
+
+use super::lookup::Walk;
+use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
+use crate::base::{Family, Reason, ServiceId};
+use crate::dns::edns::Subnet;
+use crate::dns::reply::Full;
+use crate::dns::rr::{rcode, rtype};
+use crate::plan::{AllDown, Service};
+use crate::table::Selection;
+
+/// Bits in front of the IPv4 address in an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2).
+const MAPPED_PREFIX: u8 = 96;
+
+/// Answers for a steered name, or denies the type.
+///
+/// # Errors
+/// [`Full`], with no address written.
+pub(super) fn steer(walk: &mut Walk<'_, '_, '_, '_>, id: ServiceId) -> Result<(), Full> {
+    let plan = &walk.request.table.plan;
+    let Some(service) = plan.services.get(id.index()) else {
+        walk.outcome.rcode = rcode::SERVFAIL;
+        walk.outcome.authoritative = false;
+        return Ok(());
+    };
+    let Some(family) = family(walk.request.query.question.qtype) else {
+        deny(walk);
+        return Ok(());
+    };
+    let subnet = walk.request.query.edns.and_then(|edns| edns.subnet);
+    let named = subnet.as_ref().and_then(Subnet::client);
+    let client = named.unwrap_or(walk.request.asker.source);
+    let hit = plan.classify(id, client);
+    let cohort = plan.cohort(client);
+    let table = walk.request.table;
+    walk.outcome.service = Some(id);
+    let selection = table.select(id, family, hit.class, cohort);
+    if named.is_some() && has_endpoints(service, family) {
+        let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
+        walk.outcome.scope = match by_cohort {
+            true => cohort_scope(client, hit.prefix),
+            false => scope(client, hit.prefix),
+        };
+    }
+    match selection {
+        Some(selection) if selection.addresses.is_empty() => all_down(walk, service, &selection),
+        Some(selection) => return give(walk, service, family, &selection),
+        None => deny(walk),
+    }
+    Ok(())
+}
+
+fn give(
+    walk: &mut Walk<'_, '_, '_, '_>,
+    service: &Service,
+    family: Family,
+    selection: &Selection<'_>,
+) -> Result<(), Full> {
+    walk.outcome.region = selection.region;
+    walk.outcome.reason = selection.reason;
+    let ttl = selection.ttl(walk.request.asker.now, service.ttl);
+    let owner = walk.owner();
+    walk.reply
+        .addresses(owner, ttl, family, selection.addresses)
+}
+
+/// Nothing is healthy, and the service does not want that answered.
+fn all_down(walk: &mut Walk<'_, '_, '_, '_>, service: &Service, selection: &Selection<'_>) {
+    walk.outcome.reason = Reason::AllDown;
+    match service.all_down {
+        AllDown::Nodata => walk.add_soa(selection.ttl(walk.request.asker.now, service.ttl)),
+        AllDown::Servfail | AllDown::FailOpen => {
+            walk.reply.clear();
+            walk.outcome.rcode = rcode::SERVFAIL;
+            walk.outcome.authoritative = false;
+        }
+    }
+}
+
+fn deny(walk: &mut Walk<'_, '_, '_, '_>) {
+    walk.outcome.reason = Reason::Nodata;
+    walk.add_soa(u32::MAX);
+}
+
+fn family(qtype: u16) -> Option<Family> {
+    match qtype {
+        rtype::A => Some(Family::V4),
+        rtype::AAAA => Some(Family::V6),
+        _ => None,
+    }
+}
+
+/// Whether any client can get an address of this family; if none can, no answer depends on
+/// the client.
+fn has_endpoints(service: &Service, family: Family) -> bool {
+    let pools = &service.pools[family.index()];
+    pools.iter().any(|pool| !pool.tiers.is_empty())
+}
+
+/// The scope of an answer that is the same for a whole class.
+fn scope(client: IpAddr, prefix: u8) -> u8 {
+    match is_mapped(client) {
+        true => MAPPED_PREFIX.saturating_add(prefix),
+        false => prefix,
+    }
+}
+
+/// The scope of an answer that is the same for a cohort of a class.
+fn cohort_scope(client: IpAddr, prefix: u8) -> u8 {
+    let cohort = match client {
+        IpAddr::V6(_) if !is_mapped(client) => COHORT_PREFIX_V6,
+        IpAddr::V4(_) | IpAddr::V6(_) => COHORT_PREFIX_V4,
+    };
+    scope(client, prefix.max(cohort))
+}
+
+fn is_mapped(client: IpAddr) -> bool {
+    match client {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.to_ipv4_mapped().is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_as_wide_as_the_answer_holds() {
+        for (client, prefix, of_class, of_cohort) in [
+            ("192.0.2.0", 0, 0, 24),
+            ("192.0.2.0", 12, 12, 24),
+            ("192.0.2.1", 32, 32, 32),
+            ("2001:db8::", 0, 0, 48),
+            ("2001:db8::", 32, 32, 48),
+            ("2001:db8::", 64, 64, 64),
+            ("::ffff:192.0.2.0", 0, 96, 120),
+            ("::ffff:192.0.2.0", 16, 112, 120),
+            ("::ffff:192.0.2.1", 32, 128, 128),
+        ] {
+            let client = client.parse().unwrap();
+            assert_eq!(scope(client, prefix), of_class, "{client}/{prefix}");
+            assert_eq!(cohort_scope(client, prefix), of_cohort, "{client}/{prefix}");
+        }
+    }
+
+    #[test]
+    fn only_address_types_are_steered() {
+        assert_eq!(family(rtype::A), Some(Family::V4));
+        assert_eq!(family(rtype::AAAA), Some(Family::V6));
+        assert_eq!(family(rtype::TXT), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! Sorts clients into classes: whom each region serves, in which order, inside which fence.
+//!
+//! The order of regions is a property of the client alone, the same for all services: first
+//! the regions that claim it, the most specific claim first (network, AS, country, continent;
+//! the nearest among equals), then where the first of them falls back to, then the rest by
+//! distance. Who is claimed by none goes to the nearest region. A service skips the regions
+//! where it has no endpoint; residency then moves regions forward (`prefer`) or takes them out
+//! (`strict`). Classes are what is left different: two clients with the same list and fence
+//! are alike.
+//!
+//! Distance is measured from the client, or from its first region if its location is
+//! unknown.
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::places::Places;
+use super::services::Draft;
+use crate::base::limits::CLASSES;
+use crate::base::{ClassId, JurisdictionId, JurisdictionSet, MapId, RegionId};
+use crate::config::diagnostic::Diagnostics;
+use crate::config::spec::Serves;
+use crate::geo::{Atlas, Location, Place};
+use crate::plan::{Class, Map, Residency};
+
+/// What makes two services sort clients differently.
+type MapKey = (Vec<RegionId>, Residency, JurisdictionSet, JurisdictionSet);
+
+/// The maps of a plan, and each service's own.
+pub(super) fn build(
+    drafts: &[Draft<'_>],
+    places: &Places<'_>,
+    atlas: &Atlas,
+    found: &mut Diagnostics,
+) -> (Vec<Map>, Vec<MapId>) {
+    let mut known: BTreeMap<MapKey, MapId> = BTreeMap::new();
+    let (mut maps, mut ids) = (Vec::new(), Vec::new());
+    for draft in drafts {
+        let residency = draft.spec.residency.value;
+        let key = (
+            draft.regions.clone(),
+            residency,
+            draft.outside,
+            draft.unknown,
+        );
+        let id = *known.entry(key).or_insert_with(|| {
+            maps.push(map(draft, places, atlas, found));
+            MapId::from_index(maps.len() - 1)
+        });
+        ids.push(id);
+    }
+    (maps, ids)
+}
+
+fn map(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas, found: &mut Diagnostics) -> Map {
+    let mut known: BTreeMap<(Vec<RegionId>, JurisdictionSet), ClassId> = BTreeMap::new();
+    let mut classes = Vec::new();
+    let networks = atlas.classify(&mut |place, mark| {
+        let class = class(draft, places, place, mark);
+        let key = (class.preference.clone(), class.fence);
+        match known.get(&key) {
+            Some(id) => *id,
+            None if classes.len() >= CLASSES => ClassId(0),
+            None => {
+                let id = ClassId::from_index(classes.len());
+                known.insert(key, id);
+                classes.push(class);
+                id
+            }
+        }
+    });
+    if classes.len() >= CLASSES {
+        let name = &draft.spec.name;
+        let message = format!("service `{}` tells too many clients apart", name.value);
+        found.error(&name.at, message).help(format!(
+            "{CLASSES} classes is the most: let it have fewer regions"
+        ));
+    }
+    Map { classes, networks }
+}
+
+/// The class of a client for a service.
+fn class(draft: &Draft<'_>, places: &Places<'_>, place: &Place, mark: Option<u16>) -> Class {
+    let law = place.country.and_then(|country| places.law.get(&country));
+    let law = law.copied();
+    let fence = match draft.spec.residency.value {
+        Residency::Any | Residency::Prefer => JurisdictionSet::EVERYWHERE,
+        Residency::Strict => fence(draft, place, law),
+    };
+    let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
+    let mut preference = order(places, place, mark);
+    preference.retain(|region| draft.regions.contains(region) && fence.contains(law_of(region)));
+    if draft.spec.residency.value == Residency::Prefer && law.is_some() {
+        preference.sort_by_key(|region| law_of(region) != law);
+    }
+    Class { preference, fence }
+}
+
+fn fence(draft: &Draft<'_>, place: &Place, law: Option<JurisdictionId>) -> JurisdictionSet {
+    match (place.country, law) {
+        (None, _) => draft.unknown,
+        (Some(_), None) => draft.outside,
+        (Some(_), law) => JurisdictionSet::EMPTY.with(law),
+    }
+}
+
+/// All regions in the order in which a client should be served by them.
+fn order(places: &Places<'_>, place: &Place, mark: Option<u16>) -> Vec<RegionId> {
+    let all = (0..places.regions.len()).map(RegionId::from_index);
+    let distance = |from: Option<Location>, region: RegionId| {
+        from.map_or(0, |from| {
+            from.distance_km(places.regions[region.index()].location)
+        })
+    };
+    let claim = |region: RegionId| specificity(places, region, place, mark);
+    let mut list: Vec<RegionId> = all.clone().filter(|one| claim(*one) > 0).collect();
+    list.sort_by_key(|one| (Reverse(claim(*one)), distance(place.location, *one), *one));
+    if list.is_empty() && place.location.is_none() {
+        list.clone_from(&places.default);
+        append(&mut list, all);
+        return list;
+    }
+    if list.is_empty() {
+        list.extend(
+            all.clone()
+                .min_by_key(|one| (distance(place.location, *one), *one)),
+        );
+    }
+    let Some(first) = list.first().copied() else {
+        return list;
+    };
+    append(&mut list, places.fallback[first.index()].iter().copied());
+    let from = place
+        .location
+        .unwrap_or(places.regions[first.index()].location);
+    let mut rest: Vec<RegionId> = all.collect();
+    rest.sort_by_key(|one| (distance(Some(from), *one), *one));
+    append(&mut list, rest);
+    list
+}
+
+/// Appends what is not in the list yet.
+fn append(list: &mut Vec<RegionId>, more: impl IntoIterator<Item = RegionId>) {
+    for region in more {
+        if !list.contains(&region) {
+            list.push(region);
+        }
+    }
+}
+
+/// How specifically a region claims a client: 4 by network, 3 by AS, 2 by country, 1 by
+/// continent, 0 not at all.
+fn specificity(places: &Places<'_>, region: RegionId, place: &Place, mark: Option<u16>) -> u8 {
+    if mark == Some(region.0) {
+        return 4;
+    }
+    let claims = places.claims[region.index()].iter();
+    let levels = claims.map(|claim| match claim {
+        Serves::Asn(asn) if place.asn == Some(*asn) => 3,
+        Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
+        Serves::Continent(continent) if place.continent == Some(*continent) => 1,
+        Serves::Network(_) | Serves::Asn(_) | Serves::Countries(_) | Serves::Continent(_) => 0,
+    });
+    levels.max().unwrap_or(0)
+}

@@ -1,0 +1,234 @@
+//! Resolves names, checks what goes together, and builds the plan.
+//!
+//! All checks run before anything is built, and each goes on where another failed: what could
+//! not be resolved is left out, and whoever would miss it says nothing. Ids are given in the
+//! order of the config. The plan is built only when no check found an error, so building
+//! need not ask again.
+//!
+//! | module | what it resolves |
+//! |---|---|
+//! | `names` | a name, or what was most likely meant |
+//! | `places` | jurisdictions, regions, endpoints |
+//! | `checks` | monitors, recoveries |
+//! | `services` | services, their fences and sizes |
+//! | `zones` | zone files, with hostnames mounted |
+//! | `geo` | the geo database |
+//! | `maps` | clients into classes |
+//! | `targets` | slots, targets, pools and rings |
+mod checks;
+mod geo;
+mod maps;
+mod names;
+mod places;
+mod services;
+mod targets;
+mod zones;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Files;
+use super::diagnostic::Diagnostics;
+use super::spec::Spec;
+use crate::base::{HashKey, MapId, limits};
+use crate::dns::zone::Zones;
+use crate::geo::Atlas;
+use crate::plan::{Control, GeoFile, Plan, Server, Service, TtlBounds};
+
+use checks::Checks;
+use places::Places;
+use services::Draft;
+use targets::Wiring;
+use zones::Loaded;
+
+/// All parts of a plan that were checked.
+struct Parts<'p> {
+    places: &'p Places<'p>,
+    checks: &'p Checks<'p>,
+    drafts: &'p [Draft<'p>],
+    zones: Vec<Loaded>,
+    atlas: Arc<Atlas>,
+    geo: GeoFile,
+}
+
+/// Resolves a spec into a plan.
+pub(crate) fn compile(
+    spec: &Spec,
+    mut found: Diagnostics,
+    files: &Files,
+) -> Result<(Plan, Diagnostics), Diagnostics> {
+    let plan = try_compile(spec, &mut found, files);
+    found.settle();
+    match plan {
+        Some(plan) if !found.has_errors() => Ok((plan, found)),
+        _ => Err(found),
+    }
+}
+
+fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Plan> {
+    check_listeners(spec, found);
+    if !check_limits(spec, found) {
+        return None;
+    }
+    let places = Places::resolve(spec, found);
+    let checks = Checks::resolve(spec, files, found);
+    let drafts = services::resolve(spec, &places, &checks, found);
+    let zones = zones::load(spec, files, found);
+    let (atlas, geo) = geo::atlas(spec, &places, files, found)?;
+    if found.has_errors() {
+        return None;
+    }
+    let parts = Parts {
+        places: &places,
+        checks: &checks,
+        drafts: &drafts,
+        zones,
+        atlas,
+        geo,
+    };
+    Some(build(spec, files, parts, found))
+}
+
+/// Each address can be listened on once.
+fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
+    let mut taken = BTreeSet::new();
+    for listen in spec.server.listen.iter().chain(&spec.control) {
+        let is_chosen = listen.value.port() != 0;
+        if is_chosen && !taken.insert(listen.value) {
+            let message = format!("`{}` is listened on already", listen.value);
+            found.error(&listen.at, message);
+        }
+    }
+}
+
+/// Ids must not run out; false if they would.
+fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
+    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, ZONES};
+    let jurisdictions = spec.jurisdictions.iter().map(|one| &one.name.at);
+    let regions = spec.regions.iter().map(|one| &one.name.at);
+    let endpoints = spec.regions.iter().flat_map(|one| &one.endpoints);
+    let monitors = spec.monitors.iter().map(|one| &one.name.at);
+    let recoveries = spec.recoveries.iter().map(|one| &one.name.at);
+    let services = spec.services.iter().map(|one| &one.name.at);
+    let zones = spec.zones.iter().filter_map(|one| one.name.as_ref());
+    let fits = [
+        within("jurisdictions", JURISDICTIONS, jurisdictions, found),
+        within("regions", REGIONS, regions, found),
+        within(
+            "endpoints",
+            ENDPOINTS,
+            endpoints.map(|one| &one.name.at),
+            found,
+        ),
+        within("monitors", MONITORS, monitors, found),
+        within("recoveries", MONITORS, recoveries, found),
+        within("services", SERVICES, services, found),
+        within("zones", ZONES, zones.map(|name| &name.at), found),
+    ];
+    fits == [true; 7]
+}
+
+/// Whether there are no more than `most`; reported at the first that is too many.
+fn within<'s>(
+    noun: &str,
+    most: usize,
+    mut places: impl Iterator<Item = &'s Range<usize>>,
+    found: &mut Diagnostics,
+) -> bool {
+    let past = places.nth(most);
+    if let Some(at) = past {
+        found.error(at, format!("more than {most} {noun}"));
+    }
+    past.is_none()
+}
+
+fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) -> Plan {
+    let (maps, map_ids) = maps::build(parts.drafts, parts.places, &parts.atlas, found);
+    let mut wiring = Wiring::new(parts.places, parts.checks);
+    let drafts = parts.drafts.iter().zip(map_ids);
+    let services = drafts.map(|(draft, map)| service(draft, map, &mut wiring));
+    let services = services.collect();
+    let zones = parts.zones.into_iter();
+    let (list, zones): (Vec<_>, Vec<_>) = zones
+        .map(|(apex, zone)| ((apex, zone.names()), Arc::new(zone)))
+        .unzip();
+    Plan {
+        digest: digest(spec, files),
+        key: cohort_key(spec),
+        server: server(spec),
+        control: Control {
+            listen: spec.control.as_ref().map(|listen| listen.value),
+        },
+        guard: spec.guard.clone(),
+        jurisdictions: parts.places.jurisdictions.clone(),
+        regions: parts.places.regions.clone(),
+        endpoints: parts.places.endpoints.clone(),
+        monitors: parts.checks.monitors.clone(),
+        recoveries: parts.checks.recoveries.clone(),
+        slots: wiring.slots,
+        targets: wiring.targets,
+        services,
+        maps,
+        zones: Zones::new(zones),
+        zone_list: list,
+        atlas: parts.atlas,
+        geo: parts.geo,
+    }
+}
+
+fn server(spec: &Spec) -> Server {
+    let server = &spec.server;
+    Server {
+        listen: server.listen.iter().map(|listen| listen.value).collect(),
+        identity: server.identity.clone(),
+        version: server.version.clone(),
+        udp_reply_bytes: server.udp_reply_bytes,
+        threads: server.threads,
+    }
+}
+
+fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
+    let spec = draft.spec;
+    let hostnames = spec.hostnames.iter().map(|name| name.value.clone());
+    Service {
+        name: spec.name.value.clone(),
+        hostnames: hostnames.collect(),
+        map,
+        residency: spec.residency.value,
+        all_down: spec.all_down,
+        answers: spec.answers.value,
+        ttl: TtlBounds {
+            min: spec.ttl_min,
+            max: spec.ttl_max,
+        },
+        monitors: draft.monitors.clone(),
+        recovery: draft.recovery,
+        pools: wiring.pools(draft),
+    }
+}
+
+/// The key of the cohort hash: the operator's, otherwise the same on all nodes that serve
+/// the same zones.
+fn cohort_key(spec: &Spec) -> HashKey {
+    if let Some(secret) = &spec.server.cohort_key {
+        return HashKey::from_secret(secret.as_bytes());
+    }
+    let zones = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
+    let mut names: Vec<String> = zones
+        .map(|name| name.value.to_string().to_ascii_lowercase())
+        .collect();
+    names.sort();
+    HashKey::from_secret(names.join(" ").as_bytes())
+}
+
+/// One number for all that the plan was made of.
+fn digest(spec: &Spec, files: &Files) -> u64 {
+    let key = HashKey::from_secret(b"digest");
+    let texts = files.values().filter_map(|file| file.as_ref().ok());
+    let texts = std::iter::once(spec.text.as_bytes()).chain(texts.map(|text| &**text));
+    let hashes: Vec<u8> = texts
+        .flat_map(|text| key.hash(text).to_le_bytes())
+        .collect();
+    key.hash(&hashes)
+}

@@ -1,0 +1,205 @@
+//! Jurisdictions, regions and endpoints with their names resolved.
+//!
+//! A country has one law at the most: two jurisdictions that share a country would make the
+//! fence of its clients a matter of order.
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::names::Names;
+use crate::base::{JurisdictionId, RegionId};
+use crate::config::diagnostic::Diagnostics;
+use crate::config::reader::At;
+use crate::config::spec::{EndpointSpec, RegionSpec, Serves, Spec};
+use crate::geo::{Country, Network};
+use crate::plan::{Endpoint, Jurisdiction, Region};
+
+/// Where things are, and under which law.
+pub(super) struct Places<'s> {
+    pub(super) jurisdiction_names: Names<'s>,
+    pub(super) region_names: Names<'s>,
+    pub(super) jurisdictions: Vec<Jurisdiction>,
+    pub(super) regions: Vec<Region>,
+    pub(super) endpoints: Vec<Endpoint>,
+    /// Whose law holds in a country.
+    pub(super) law: BTreeMap<Country, JurisdictionId>,
+    /// By region: where its clients go next.
+    pub(super) fallback: Vec<Vec<RegionId>>,
+    /// By region: which clients it claims.
+    pub(super) claims: Vec<Vec<Serves>>,
+    /// Networks that regions claim.
+    pub(super) marks: Vec<(Network, u16)>,
+    /// Order for clients whose place is unknown.
+    pub(super) default: Vec<RegionId>,
+}
+
+impl<'s> Places<'s> {
+    pub(super) fn resolve(spec: &'s Spec, found: &mut Diagnostics) -> Self {
+        let jurisdictions = spec.jurisdictions.iter().map(|one| &*one.name.value);
+        let regions = spec.regions.iter().map(|one| &*one.name.value);
+        let mut places = Self {
+            jurisdiction_names: Names::new("jurisdiction", jurisdictions),
+            region_names: Names::new("region", regions),
+            jurisdictions: Vec::new(),
+            regions: Vec::new(),
+            endpoints: Vec::new(),
+            law: BTreeMap::new(),
+            fallback: Vec::new(),
+            claims: Vec::new(),
+            marks: Vec::new(),
+            default: Vec::new(),
+        };
+        places.add_jurisdictions(spec, found);
+        for region in &spec.regions {
+            places.add_region(region, found);
+        }
+        places.default = places.region_ids(&spec.geo.default, found);
+        check_endpoints(spec, found);
+        check_overrides(spec, found);
+        check_claimed_networks(spec, found);
+        places
+    }
+
+    fn add_jurisdictions(&mut self, spec: &Spec, found: &mut Diagnostics) {
+        for (place, jurisdiction) in spec.jurisdictions.iter().enumerate() {
+            let Ok(id) = u8::try_from(place).map(JurisdictionId) else {
+                return;
+            };
+            for entry in &jurisdiction.countries {
+                self.claim_countries(id, entry, spec, found);
+            }
+            let countries = self.law.iter().filter(|(_, owner)| **owner == id);
+            self.jurisdictions.push(Jurisdiction {
+                name: jurisdiction.name.value.clone(),
+                countries: countries.map(|(country, _)| *country).collect(),
+            });
+        }
+    }
+
+    fn claim_countries(
+        &mut self,
+        id: JurisdictionId,
+        entry: &At<Vec<Country>>,
+        spec: &Spec,
+        found: &mut Diagnostics,
+    ) {
+        for country in &entry.value {
+            let owner = *self.law.entry(*country).or_insert(id);
+            if owner != id {
+                let other = &spec.jurisdictions[usize::from(owner.0)].name.value;
+                found
+                    .error(&entry.at, format!("{country} is in two jurisdictions"))
+                    .label(format!("it is in `{other}` as well"))
+                    .help("a country is in one jurisdiction at the most");
+            }
+        }
+    }
+
+    fn add_region(&mut self, spec: &RegionSpec, found: &mut Diagnostics) {
+        let id = RegionId::from_index(self.regions.len());
+        let jurisdiction = spec.jurisdiction.as_ref().and_then(|name| {
+            let place = self.jurisdiction_names.find(name, found)?;
+            u8::try_from(place).ok().map(JurisdictionId)
+        });
+        self.regions.push(Region {
+            name: spec.name.value.clone(),
+            location: spec.location,
+            jurisdiction,
+        });
+        let fallback = self.region_ids(&spec.fallback, found);
+        self.fallback.push(fallback);
+        let claims = spec.serves.iter().map(|claim| claim.value.clone());
+        self.claims.push(claims.collect());
+        let networks = spec.serves.iter().filter_map(|claim| network(&claim.value));
+        self.marks.extend(networks.map(|network| (network, id.0)));
+        let endpoints = spec.endpoints.iter().map(|one| endpoint(one, id));
+        self.endpoints.extend(endpoints);
+        if spec.endpoints.is_empty() {
+            let message = format!("region `{}` has no endpoints", spec.name.value);
+            found.warn(&spec.name.at, message).inferred();
+        }
+    }
+
+    /// Regions by name, unknown ones reported.
+    pub(super) fn region_ids(
+        &self,
+        names: &[At<String>],
+        found: &mut Diagnostics,
+    ) -> Vec<RegionId> {
+        let places = self.region_names.find_all(names, found);
+        places.into_iter().map(RegionId::from_index).collect()
+    }
+}
+
+fn endpoint(spec: &EndpointSpec, region: RegionId) -> Endpoint {
+    Endpoint {
+        name: spec.name.value.clone(),
+        region,
+        provider: spec.provider.clone(),
+        tier: spec.tier,
+        weight: spec.weight,
+        addresses: spec.addresses.iter().map(|address| address.value).collect(),
+    }
+}
+
+/// Names must be unique over all regions; addresses should be.
+fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut owners: BTreeMap<IpAddr, &str> = BTreeMap::new();
+    for region in &spec.regions {
+        for endpoint in &region.endpoints {
+            let name = &endpoint.name;
+            if let Some(other) = names.insert(&name.value, &region.name.value)
+                && !name.value.is_empty()
+            {
+                found
+                    .error(&name.at, format!("a second endpoint `{}`", name.value))
+                    .label(format!("the first is in region `{other}`"))
+                    .help("health, orders and metrics know an endpoint by its name alone");
+            }
+            for address in &endpoint.addresses {
+                let owner = *owners.entry(address.value).or_insert(&name.value);
+                if owner != name.value {
+                    let message = format!("`{}` is an address of `{owner}` too", address.value);
+                    found
+                        .warn(&address.at, message)
+                        .help("two endpoints at one address fail together");
+                }
+            }
+        }
+    }
+}
+
+/// Each network can be overridden once.
+fn check_overrides(spec: &Spec, found: &mut Diagnostics) {
+    let mut seen = BTreeMap::new();
+    for (network, _) in &spec.geo.overrides {
+        if seen.insert(network.value, ()).is_some() {
+            let message = "this network is overridden twice";
+            found.error(&network.at, message);
+        }
+    }
+}
+
+/// Each network can be claimed by one region.
+fn check_claimed_networks(spec: &Spec, found: &mut Diagnostics) {
+    let mut owners: BTreeMap<Network, &str> = BTreeMap::new();
+    for region in &spec.regions {
+        for claim in &region.serves {
+            let Some(network) = network(&claim.value) else {
+                continue;
+            };
+            if let Some(other) = owners.insert(network, &region.name.value) {
+                found
+                    .error(&claim.at, "this network is claimed twice")
+                    .label(format!("region `{other}` claims it as well"));
+            }
+        }
+    }
+}
+
+fn network(claim: &Serves) -> Option<Network> {
+    match claim {
+        Serves::Network(network) => Some(*network),
+        Serves::Continent(_) | Serves::Countries(_) | Serves::Asn(_) => None,
+    }
+}

@@ -1,0 +1,308 @@
+//! Services with their names resolved, and what does not go together in them.
+//!
+//! A fence is judged here, not when clients are sorted into classes: whether a strict service
+//! can answer everybody follows from its regions alone, and the message can name the law that
+//! is left without an endpoint.
+use std::fmt::Write as _;
+
+use super::checks::Checks;
+use super::places::Places;
+use crate::base::limits::{STEERED_RRSET_BYTES, TIER_MEMBERS};
+use crate::base::{Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId, RegionId};
+use crate::config::diagnostic::Diagnostics;
+use crate::config::reader::At;
+use crate::config::spec::{Lands, ServiceSpec, Spec};
+use crate::plan::{Endpoint, Residency};
+
+/// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
+const RECORD_BYTES: usize = 12;
+
+/// A service, resolved but not yet wired to slots and classes.
+pub(super) struct Draft<'s> {
+    pub(super) spec: &'s ServiceSpec,
+    /// Regions where it has endpoints, in the order of the config.
+    pub(super) regions: Vec<RegionId>,
+    pub(super) monitors: Vec<MonitorId>,
+    pub(super) recovery: RecoveryId,
+    /// Fence of clients outside every jurisdiction.
+    pub(super) outside: JurisdictionSet,
+    /// Fence of clients whose place is unknown.
+    pub(super) unknown: JurisdictionSet,
+}
+
+impl Draft<'_> {
+    /// Its endpoints in one region.
+    pub(super) fn endpoints<'p>(
+        region: RegionId,
+        places: &'p Places<'_>,
+    ) -> impl Iterator<Item = &'p Endpoint> {
+        places
+            .endpoints
+            .iter()
+            .filter(move |one| one.region == region)
+    }
+}
+
+pub(super) fn resolve<'s>(
+    spec: &'s Spec,
+    places: &Places<'_>,
+    checks: &Checks<'_>,
+    found: &mut Diagnostics,
+) -> Vec<Draft<'s>> {
+    let drafts = spec.services.iter().map(|one| {
+        let draft = draft(one, places, checks, found);
+        check_fences(&draft, places, found);
+        check_size(&draft, places, found);
+        check_families(&draft, places, found);
+        draft
+    });
+    let drafts: Vec<Draft<'_>> = drafts.collect();
+    warn_of_unused(spec, &drafts, checks, found);
+    drafts
+}
+
+fn draft<'s>(
+    spec: &'s ServiceSpec,
+    places: &Places<'_>,
+    checks: &Checks<'_>,
+    found: &mut Diagnostics,
+) -> Draft<'s> {
+    let monitors = checks.monitor_names.find_all(&spec.monitors, found);
+    if spec.monitors.is_empty() {
+        let message = format!("service `{}` has no monitor", spec.name.value);
+        found
+            .warn(&spec.name.at, message)
+            .help("its endpoints are never proven and always served: write `monitors = [ … ]`")
+            .inferred();
+    }
+    let recovery = spec.recovery.as_ref();
+    let recovery = recovery.and_then(|name| match name.value.as_str() {
+        "default" => Some(checks.default),
+        _ => checks.recovery_names.find(name, found),
+    });
+    Draft {
+        spec,
+        regions: regions(spec, places, found),
+        monitors: monitors.into_iter().map(MonitorId::from_index).collect(),
+        recovery: RecoveryId::from_index(recovery.unwrap_or(checks.default)),
+        outside: lands(spec.outside.as_ref(), places, found),
+        unknown: lands(spec.unknown.as_ref(), places, found),
+    }
+}
+
+/// The regions of a service that have endpoints.
+fn regions(spec: &ServiceSpec, places: &Places<'_>, found: &mut Diagnostics) -> Vec<RegionId> {
+    let mut regions = match &spec.regions {
+        Some(names) => places.region_ids(&names.value, found),
+        None => (0..places.regions.len())
+            .map(RegionId::from_index)
+            .collect(),
+    };
+    regions.sort();
+    regions.retain(|region| Draft::endpoints(*region, places).next().is_some());
+    if regions.is_empty() {
+        let at = spec.regions.as_ref().map_or(&spec.name.at, |list| &list.at);
+        let message = format!("service `{}` has no endpoint", spec.name.value);
+        found
+            .error(at, message)
+            .help("at least one of its regions needs `[[regions.NAME.endpoints]]`")
+            .inferred();
+    }
+    regions
+}
+
+fn lands(
+    lands: Option<&At<Lands>>,
+    places: &Places<'_>,
+    found: &mut Diagnostics,
+) -> JurisdictionSet {
+    match lands.map(|lands| &lands.value) {
+        None | Some(Lands::Any) => JurisdictionSet::EVERYWHERE,
+        Some(Lands::Only(names)) => {
+            let places = places.jurisdiction_names.find_all(names, found);
+            let ids = places
+                .into_iter()
+                .filter_map(|place| u8::try_from(place).ok());
+            ids.fold(JurisdictionSet::EMPTY, |set, id| {
+                set.with(Some(JurisdictionId(id)))
+            })
+        }
+    }
+}
+
+/// Every client of a strict service must have an endpoint inside its fence (promise 1).
+fn check_fences(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
+    let spec = draft.spec;
+    let given = [("outside", &spec.outside), ("unknown", &spec.unknown)];
+    if spec.residency.value != Residency::Strict {
+        for (key, lands) in given {
+            if let Some(lands) = lands {
+                found
+                    .warn(&lands.at, format!("`{key}` has no effect here"))
+                    .help("only a service with residency = \"strict\" has fences");
+            }
+        }
+        return;
+    }
+    if draft.regions.is_empty() {
+        return;
+    }
+    for (id, jurisdiction) in (0..).zip(&places.jurisdictions) {
+        let fence = JurisdictionSet::EMPTY.with(Some(JurisdictionId(id)));
+        if !reaches(draft, fence, places) {
+            let (service, law) = (&spec.name.value, &jurisdiction.name);
+            let message = format!("service `{service}` has no endpoint inside `{law}`");
+            found
+                .error(&spec.residency.at, message)
+                .label(format!(
+                    "clients in {} could never be answered",
+                    examples(&jurisdiction.countries)
+                ))
+                .help(format!(
+                    "give it an endpoint in a region of `{law}`, or choose residency = \"prefer\""
+                ))
+                .inferred();
+        }
+    }
+    for ((key, lands), fence) in given.into_iter().zip([draft.outside, draft.unknown]) {
+        let Some(lands) = lands else { continue };
+        if fence != JurisdictionSet::EMPTY && !reaches(draft, fence, places) {
+            let message = format!("service `{}` has no endpoint inside these", spec.name.value);
+            found
+                .error(&lands.at, message)
+                .help(format!(
+                    "`{key}` needs a jurisdiction where the service has endpoints"
+                ))
+                .inferred();
+        }
+    }
+}
+
+fn reaches(draft: &Draft<'_>, fence: JurisdictionSet, places: &Places<'_>) -> bool {
+    draft
+        .regions
+        .iter()
+        .any(|region| fence.contains(places.regions[region.index()].jurisdiction))
+}
+
+/// Some countries, for a message.
+fn examples(countries: &[crate::geo::Country]) -> String {
+    let mut text = String::new();
+    for country in countries.iter().take(3) {
+        let comma = if text.is_empty() { "" } else { ", " };
+        write!(text, "{comma}{country}").expect("a string takes all that is written to it");
+    }
+    match countries.len().saturating_sub(3) {
+        0 => text,
+        more => format!("{text} and {more} more countries"),
+    }
+}
+
+/// An answer must fit into any UDP reply, and a tier into a ring.
+fn check_size(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
+    let spec = draft.spec;
+    for region in &draft.regions {
+        let name = &places.regions[region.index()].name;
+        for family in Family::ALL {
+            for tier in tiers(*region, family, places) {
+                if tier.len() > TIER_MEMBERS {
+                    let message = format!("a tier of `{name}` has {} endpoints", tier.len());
+                    found
+                        .error(&spec.name.at, message)
+                        .help(format!("a tier holds {TIER_MEMBERS} at the most"));
+                }
+                let bytes = answer_bytes(&tier, family, usize::from(spec.answers.value));
+                if bytes > STEERED_RRSET_BYTES {
+                    let message = format!("an answer from `{name}` can take {bytes} octets");
+                    found.error(&spec.answers.at, message).help(format!(
+                        "{STEERED_RRSET_BYTES} is the most: lower `answers`, or list fewer \
+                             addresses for each endpoint"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// The endpoints of a region with addresses of a family, by tier, best tier first.
+pub(super) fn tiers<'p>(
+    region: RegionId,
+    family: Family,
+    places: &'p Places<'_>,
+) -> Vec<Vec<&'p Endpoint>> {
+    let mut members: Vec<&Endpoint> = Draft::endpoints(region, places)
+        .filter(|endpoint| count(endpoint, family) > 0)
+        .collect();
+    members.sort_by_key(|endpoint| endpoint.tier);
+    members
+        .chunk_by(|one, other| one.tier == other.tier)
+        .map(<[_]>::to_vec)
+        .collect()
+}
+
+/// The most that an answer of so many endpoints of a tier can take.
+fn answer_bytes(tier: &[&Endpoint], family: Family, answers: usize) -> usize {
+    let record = RECORD_BYTES
+        + match family {
+            Family::V4 => 4,
+            Family::V6 => 16,
+        };
+    let mut counts: Vec<usize> = tier.iter().map(|one| count(one, family)).collect();
+    counts.sort_unstable_by(|one, other| other.cmp(one));
+    counts.iter().take(answers).sum::<usize>() * record
+}
+
+fn count(endpoint: &Endpoint, family: Family) -> usize {
+    let addresses = endpoint.addresses.iter();
+    addresses.filter(|one| Family::of(**one) == family).count()
+}
+
+/// Clients that ask for one family only do not fail over to endpoints without it.
+fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
+    let of_region = |region: &RegionId| Draft::endpoints(*region, places);
+    let all: Vec<&Endpoint> = draft.regions.iter().flat_map(of_region).collect();
+    for (family, name) in [(Family::V4, "IPv4"), (Family::V6, "IPv6")] {
+        let without: Vec<&str> = all
+            .iter()
+            .filter(|endpoint| count(endpoint, family) == 0)
+            .map(|endpoint| &*endpoint.name)
+            .collect();
+        if without.is_empty() || without.len() == all.len() {
+            continue;
+        }
+        let spec = draft.spec;
+        let message = format!("only some endpoints of `{}` have {name}", spec.name.value);
+        found
+            .warn(&spec.name.at, message)
+            .label(format!("without it: {}", without.join(", ")))
+            .help(format!(
+                "clients with nothing but {name} cannot fail over to those"
+            ))
+            .inferred();
+    }
+}
+
+/// What nothing refers to is most likely a slip.
+fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found: &mut Diagnostics) {
+    let used = |id: usize| {
+        let gates = checks.recoveries.iter().filter_map(|one| one.gate);
+        let mut ids = drafts
+            .iter()
+            .flat_map(|one| &one.monitors)
+            .copied()
+            .chain(gates);
+        ids.any(|used| used.index() == id)
+    };
+    for (place, monitor) in spec.monitors.iter().enumerate() {
+        if !used(place) {
+            let message = format!("monitor `{}` is not used", monitor.name.value);
+            found.warn(&monitor.name.at, message).inferred();
+        }
+    }
+    for (place, recovery) in spec.recoveries.iter().enumerate() {
+        if place != checks.default && drafts.iter().all(|one| one.recovery.index() != place) {
+            let message = format!("recovery `{}` is not used", recovery.name.value);
+            found.warn(&recovery.name.at, message).inferred();
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Wires services to what is probed: slots, targets, and pools of targets.
+//!
+//! Two services that watch the same endpoint in the same way share its slots; if they also
+//! let it come back in the same way, they share the target. The Host header is part of "the
+//! same way" only where the monitor takes it from the service. Keys are made of names, never
+//! of ids, so that health finds its own again after a reload.
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::checks::Checks;
+use super::places::Places;
+use super::services::{Draft, tiers};
+use crate::base::{EndpointId, Family, HashKey, MonitorId, RecoveryId, RegionId, SlotId, TargetId};
+use crate::plan::{Check, Endpoint, Member, Pool, Ring, Slot, Target, Tier};
+
+/// What is probed and what is steered, as far as services were wired.
+pub(super) struct Wiring<'p> {
+    places: &'p Places<'p>,
+    checks: &'p Checks<'p>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) targets: Vec<Target>,
+    endpoint_ids: BTreeMap<&'p str, EndpointId>,
+    slot_ids: BTreeMap<String, SlotId>,
+    target_ids: BTreeMap<String, TargetId>,
+    rings: BTreeMap<String, Arc<Ring>>,
+}
+
+/// What one service asks of its endpoints.
+struct Watch {
+    /// Monitors, each with the host it asks for.
+    monitors: Vec<(MonitorId, String)>,
+    recovery: RecoveryId,
+    gate: Option<(MonitorId, String)>,
+    /// The part of a target's key that names all of these.
+    key: String,
+}
+
+impl<'p> Wiring<'p> {
+    pub(super) fn new(places: &'p Places<'p>, checks: &'p Checks<'p>) -> Self {
+        let names = places.endpoints.iter().enumerate();
+        let ids = names.map(|(place, one)| (&*one.name, EndpointId::from_index(place)));
+        Self {
+            places,
+            checks,
+            slots: Vec::new(),
+            targets: Vec::new(),
+            endpoint_ids: ids.collect(),
+            slot_ids: BTreeMap::new(),
+            target_ids: BTreeMap::new(),
+            rings: BTreeMap::new(),
+        }
+    }
+
+    /// The pools of a service, by family and region.
+    pub(super) fn pools(&mut self, draft: &Draft<'_>) -> [Vec<Pool>; 2] {
+        let watch = self.watch(draft);
+        Family::ALL.map(|family| {
+            let regions = (0..self.places.regions.len()).map(RegionId::from_index);
+            let pools = regions.map(|region| match draft.regions.contains(&region) {
+                true => self.pool(region, family, &watch),
+                false => Pool::default(),
+            });
+            pools.collect()
+        })
+    }
+
+    fn watch(&self, draft: &Draft<'_>) -> Watch {
+        let hostname = draft.spec.hostnames.first();
+        let hostname = hostname.map_or_else(String::new, |name| name.value.to_string());
+        let with_host = |id: MonitorId| (id, self.host(id, &hostname));
+        let mut monitors: Vec<_> = draft.monitors.iter().copied().map(with_host).collect();
+        monitors.sort();
+        let recovery = &self.checks.recoveries[draft.recovery.index()];
+        let gate = recovery.gate.map(with_host);
+        let mut names: Vec<String> = monitors.iter().map(|one| self.watched(one)).collect();
+        names.sort();
+        let gate_name = gate.as_ref().map(|one| format!("+{}", self.watched(one)));
+        let gate_name = gate_name.unwrap_or_default();
+        Watch {
+            monitors,
+            recovery: draft.recovery,
+            gate,
+            key: format!("{}/{}{gate_name}", names.join("+"), recovery.name),
+        }
+    }
+
+    /// The host that a monitor asks for; empty where it asks for none.
+    fn host(&self, monitor: MonitorId, hostname: &str) -> String {
+        match &self.checks.monitors[monitor.index()].check {
+            Check::Tcp => String::new(),
+            Check::Http(http) => http.host.clone().unwrap_or_else(|| hostname.to_owned()),
+        }
+    }
+
+    /// A monitor's name, with the host if the service brought it.
+    fn watched(&self, (id, host): &(MonitorId, String)) -> String {
+        let monitor = &self.checks.monitors[id.index()];
+        match &monitor.check {
+            Check::Http(http) if http.host.is_none() => format!("{}@{host}", monitor.name),
+            Check::Http(_) | Check::Tcp => monitor.name.clone(),
+        }
+    }
+
+    fn pool(&mut self, region: RegionId, family: Family, watch: &Watch) -> Pool {
+        let places = self.places;
+        let tiers = tiers(region, family, places).into_iter();
+        let tiers = tiers.map(|endpoints| {
+            let members = endpoints.iter().map(|one| self.member(one, family, watch));
+            Tier {
+                number: endpoints[0].tier,
+                members: members.collect(),
+                ring: self.ring(region, &endpoints),
+            }
+        });
+        Pool {
+            tiers: tiers.collect(),
+        }
+    }
+
+    fn member(&mut self, endpoint: &Endpoint, family: Family, watch: &Watch) -> Member {
+        let id = self.endpoint_ids[&*endpoint.name];
+        Member {
+            endpoint: id,
+            target: self.target(id, family, watch),
+            weight: endpoint.weight,
+        }
+    }
+
+    fn target(&mut self, endpoint: EndpointId, family: Family, watch: &Watch) -> TargetId {
+        let family_name = match family {
+            Family::V4 => "v4",
+            Family::V6 => "v6",
+        };
+        let name = &self.places.endpoints[endpoint.index()].name;
+        let key = format!("{name}/{family_name}/{}", watch.key);
+        if let Some(id) = self.target_ids.get(&key) {
+            return *id;
+        }
+        let id = TargetId::from_index(self.targets.len());
+        self.target_ids.insert(key.clone(), id);
+        let target = Target {
+            endpoint,
+            family,
+            slots: self.slots_of(endpoint, family, &watch.monitors),
+            recovery: watch.recovery,
+            gate: self.slots_of(endpoint, family, watch.gate.as_slice()),
+            key,
+        };
+        self.targets.push(target);
+        id
+    }
+
+    /// A slot for each address and monitor.
+    fn slots_of(
+        &mut self,
+        endpoint: EndpointId,
+        family: Family,
+        monitors: &[(MonitorId, String)],
+    ) -> Vec<SlotId> {
+        let places = self.places;
+        let addresses = places.endpoints[endpoint.index()].addresses.iter().copied();
+        let mut slots = Vec::new();
+        for address in addresses.filter(|address| Family::of(*address) == family) {
+            for (monitor, host) in monitors {
+                slots.push(self.slot(endpoint, address, *monitor, host));
+            }
+        }
+        slots
+    }
+
+    fn slot(
+        &mut self,
+        endpoint: EndpointId,
+        address: IpAddr,
+        monitor: MonitorId,
+        host: &str,
+    ) -> SlotId {
+        let name = &self.places.endpoints[endpoint.index()].name;
+        let watched = &self.checks.monitors[monitor.index()];
+        let address = SocketAddr::new(address, watched.port);
+        let key = format!("{name}/{}/{address}/{host}", watched.name);
+        let next = SlotId::from_index(self.slots.len());
+        let id = *self.slot_ids.entry(key.clone()).or_insert(next);
+        if id == next {
+            self.slots.push(Slot {
+                endpoint,
+                address,
+                monitor,
+                host: host.to_owned(),
+                key,
+            });
+        }
+        id
+    }
+
+    /// The ring of a tier. Its seed is made of names, so a reload deals the same hands; its
+    /// key has the weights too, so tiers with the same members share one.
+    fn ring(&mut self, region: RegionId, endpoints: &[&Endpoint]) -> Arc<Ring> {
+        let region = &self.places.regions[region.index()].name;
+        let names: Vec<&str> = endpoints.iter().map(|one| &*one.name).collect();
+        let weights: Vec<u16> = endpoints.iter().map(|one| one.weight).collect();
+        let seed = format!("{region}/{}/{}", endpoints[0].tier, names.join("/"));
+        let key = format!("{seed}/{weights:?}");
+        let ring = self.rings.entry(key).or_insert_with(|| {
+            let seed = HashKey::from_secret(b"ring").hash(seed.as_bytes());
+            Arc::new(Ring::deal(&weights, seed))
+        });
+        ring.clone()
+    }
+}

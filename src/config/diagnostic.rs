@@ -1,0 +1,345 @@
+//! What is wrong (or doubtful) with a config and its files, and how a person is told.
+//!
+//! A diagnostic points at bytes of one file: the config, a zone file, an included file. All of
+//! them are kept until the end and shown together, in the order of files and positions, because
+//! an operator who mends one error at a time reloads ten times.
+//!
+//! When the config is torn (its TOML does not parse), what seems to be missing may stand in
+//! the torn part. So such findings are marked as inferred and left out then; all others stay.
+//!
+//! It does not know what is checked, only how findings are kept and shown.
+use std::ops::Range;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::Serialize;
+
+/// Everything that is wrong (or doubtful) with a config and its files.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    files: Vec<(String, Arc<str>)>,
+    list: Vec<Diagnostic>,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// No plan comes of it.
+    Error,
+    /// A plan comes of it, but perhaps not the one that was meant.
+    Warning,
+}
+
+/// One diagnostic, for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file, as it was opened.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// Which file a diagnostic points into; the config is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FileId(usize);
+
+/// The config itself.
+const CONFIG: FileId = FileId(0);
+
+/// One thing that is wrong.
+#[derive(Debug)]
+pub(crate) struct Diagnostic {
+    file: FileId,
+    at: Range<usize>,
+    severity: Severity,
+    message: String,
+    label: Option<String>,
+    help: Option<String>,
+    basis: Basis,
+}
+
+/// What a diagnostic rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// Text that is wrong in itself.
+    Written,
+    /// Text that is not there, as far as one can see.
+    Inferred,
+    /// Text that is no TOML.
+    Syntax,
+}
+
+impl Diagnostic {
+    /// Sets the words beside the underlined text.
+    pub(crate) fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Sets the help line.
+    pub(crate) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says that the diagnostic rests on something that was not found, so that it counts only
+    /// if all of the config could be read.
+    pub(crate) fn inferred(&mut self) -> &mut Self {
+        self.basis = Basis::Inferred;
+        self
+    }
+}
+
+impl Diagnostics {
+    /// For a person: each with file, line, column, the text underlined, and a help line.
+    #[must_use]
+    pub fn render(&self, color: bool) -> String {
+        let renderer = match color {
+            true => Renderer::styled(),
+            false => Renderer::plain(),
+        };
+        let shown: Vec<String> = self
+            .list
+            .iter()
+            .map(|diagnostic| self.show(diagnostic, &renderer))
+            .collect();
+        shown.join("\n\n")
+    }
+
+    /// For a program, in the same order.
+    #[must_use]
+    pub fn list(&self) -> Vec<Finding> {
+        self.list
+            .iter()
+            .map(|diagnostic| self.finding(diagnostic))
+            .collect()
+    }
+
+    /// Whether any is an error (and not only a warning).
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.list
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Diagnostics about a config of this path and text.
+    pub(crate) fn of_config(path: String, text: &str) -> Self {
+        Self {
+            files: vec![(path, text.into())],
+            list: Vec::new(),
+        }
+    }
+
+    /// Adds a file that diagnostics may point into; the same path is the same file.
+    pub(crate) fn add_file(&mut self, path: String, bytes: &[u8]) -> FileId {
+        if let Some(index) = self.files.iter().position(|(known, _)| *known == path) {
+            return FileId(index);
+        }
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        self.files.push((path, text.into()));
+        FileId(self.files.len() - 1)
+    }
+
+    /// Adds an error of the config.
+    pub(crate) fn error(
+        &mut self,
+        at: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(CONFIG, at.clone(), Severity::Error, message.into())
+    }
+
+    /// Adds a warning about the config.
+    pub(crate) fn warn(
+        &mut self,
+        at: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(CONFIG, at.clone(), Severity::Warning, message.into())
+    }
+
+    /// Adds an error of syntax in the config.
+    pub(crate) fn syntax(&mut self, at: &Range<usize>, message: &str) -> &mut Diagnostic {
+        let found = self.error(at, message);
+        found.basis = Basis::Syntax;
+        found
+    }
+
+    /// Adds an error of another file, by line and column from 1; column 0 is the whole line,
+    /// line 0 the file as such.
+    pub(crate) fn error_at_line(
+        &mut self,
+        file: FileId,
+        (line, column): (u32, u32),
+        message: String,
+    ) -> &mut Diagnostic {
+        let at = span_of(&self.files[file.0].1, line, column);
+        self.add(file, at, Severity::Error, message)
+    }
+
+    /// Brings the diagnostics in order and drops what only follows from others.
+    pub(crate) fn settle(&mut self) {
+        let torn: Vec<usize> = self
+            .list
+            .iter()
+            .filter(|one| one.basis == Basis::Syntax)
+            .map(|one| self.position(one).0)
+            .collect();
+        let mut list = std::mem::take(&mut self.list);
+        list.retain(|one| match one.basis {
+            Basis::Syntax => true,
+            Basis::Written => one.file != CONFIG || !torn.contains(&self.position(one).0),
+            Basis::Inferred => torn.is_empty(),
+        });
+        list.sort_by(|one, other| {
+            let file = |diagnostic: &Diagnostic| &self.files[diagnostic.file.0].0;
+            (file(one), one.at.start, one.severity, &one.message).cmp(&(
+                file(other),
+                other.at.start,
+                other.severity,
+                &other.message,
+            ))
+        });
+        self.list = list;
+    }
+
+    fn add(
+        &mut self,
+        file: FileId,
+        at: Range<usize>,
+        severity: Severity,
+        message: String,
+    ) -> &mut Diagnostic {
+        self.list.push(Diagnostic {
+            file,
+            at,
+            severity,
+            message,
+            label: None,
+            help: None,
+            basis: Basis::Written,
+        });
+        self.list.last_mut().expect("one was just pushed")
+    }
+
+    fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+        let (path, text) = &self.files[diagnostic.file.0];
+        let level = match diagnostic.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mark = AnnotationKind::Primary
+            .span(diagnostic.at.clone())
+            .label(diagnostic.label.as_deref());
+        let title = level.primary_title(&*diagnostic.message);
+        let mut group = title.element(Snippet::source(&**text).path(&**path).annotation(mark));
+        if let Some(help) = &diagnostic.help {
+            group = group.element(Level::HELP.message(&**help));
+        }
+        renderer.render(&[group])
+    }
+
+    fn finding(&self, diagnostic: &Diagnostic) -> Finding {
+        let (line, column) = self.position(diagnostic);
+        Finding {
+            file: self.files[diagnostic.file.0].0.clone(),
+            line,
+            column,
+            severity: diagnostic.severity,
+            message: diagnostic.message.clone(),
+            help: diagnostic.help.clone(),
+        }
+    }
+
+    /// Line and column in characters, both from 1.
+    fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
+        let text = &self.files[diagnostic.file.0].1;
+        let before = text.get(..diagnostic.at.start).unwrap_or(text);
+        let line = before.rsplit('\n').next().unwrap_or(before);
+        (before.split('\n').count(), line.chars().count() + 1)
+    }
+}
+
+/// The bytes that a line and column (from 1) stand for: the word at the column, or the
+/// line without its indent when there is no column.
+fn span_of(text: &str, line: u32, column: u32) -> Range<usize> {
+    let skipped = line.saturating_sub(1);
+    let start: usize = text
+        .split_inclusive('\n')
+        .zip(0..skipped)
+        .map(|(line, _)| line.len())
+        .sum();
+    let content = text[start..].lines().next().unwrap_or_default();
+    match column {
+        0 => {
+            let indent = content.len() - content.trim_start().len();
+            start + indent..start + content.trim_end().len().max(indent)
+        }
+        _ => {
+            let word = content
+                .char_indices()
+                .nth(usize::try_from(column - 1).unwrap_or(usize::MAX))
+                .map_or(content.len(), |(byte, _)| byte);
+            let rest = &content[word..];
+            let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            start + word..start + word + length
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_become_bytes() {
+        let text = "one\n  two three  \nvier fünf sechs";
+        let cases = [
+            ((0, 0), "one"),
+            ((1, 1), "one"),
+            ((2, 0), "two three"),
+            ((2, 7), "three"),
+            ((3, 6), "fünf"),
+            ((3, 11), "sechs"),
+            ((3, 99), ""),
+            ((9, 1), ""),
+        ];
+        for ((line, column), word) in cases {
+            assert_eq!(&text[span_of(text, line, column)], word, "{line}:{column}");
+        }
+    }
+
+    #[test]
+    fn settling_sorts_and_drops_consequences_of_torn_text() {
+        let mut found = Diagnostics::of_config("c".into(), "a\nb\nc");
+        found.warn(&(4..5), "third");
+        found.error(&(0..1), "on the torn line");
+        found.error(&(2..3), "second");
+        found.error(&(2..2), "missing").inferred();
+        found.syntax(&(0..1), "torn");
+        found.settle();
+        let messages: Vec<String> = found.list().into_iter().map(|one| one.message).collect();
+        assert_eq!(messages, ["torn", "second", "third"]);
+        assert_eq!((found.list()[2].line, found.list()[2].column), (3, 1));
+        assert!(found.has_errors());
+    }
+
+    #[test]
+    fn nothing_is_dropped_from_whole_text() {
+        let mut found = Diagnostics::of_config("c".into(), "a");
+        found.warn(&(0..0), "missing").inferred();
+        found.settle();
+        assert_eq!(found.list().len(), 1);
+        assert!(!found.has_errors());
+    }
+}

@@ -1,0 +1,173 @@
+//! Tables of the config into [`Spec`]: which keys there are, what they default to, and what can
+//! be said of one table without looking at another.
+//!
+//! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
+//! reported already, and what refers to it by name should not be reported as well.
+mod monitor;
+mod place;
+mod service;
+
+pub(crate) use monitor::default_steps;
+
+use std::ops::Range;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::Diagnostics;
+use super::reader::{At, Fields, Reader};
+use super::spec::{GeoSpec, ServerSpec, Spec, ZoneSpec};
+use super::value::{self, Trouble};
+use crate::base::Permille;
+use crate::base::limits::UDP_REPLY_BYTES;
+use crate::geo::{Country, Network};
+use crate::plan::Guard;
+
+/// Reads the text of a config file.
+pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
+    let mut found = Diagnostics::of_config(path.display().to_string(), text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let at = error.span().unwrap_or(text.len()..text.len());
+        found.syntax(&within(at, text), error.message());
+    }
+    let reader = Reader::new(found);
+    let mut fields = reader.document(document.get_ref());
+    let spec = Spec {
+        path: path.to_owned(),
+        text: text.into(),
+        server: server(&mut fields),
+        control: control(&mut fields),
+        geo: geo(&mut fields),
+        zones: zones(&mut fields),
+        jurisdictions: place::jurisdictions(&mut fields),
+        regions: place::regions(&mut fields),
+        monitors: monitor::monitors(&mut fields),
+        recoveries: monitor::recoveries(&mut fields),
+        services: service::services(&mut fields),
+        guard: guard(&mut fields),
+    };
+    fields.finish();
+    let mut found = reader.into_diagnostics();
+    found.settle();
+    (spec, found)
+}
+
+/// A span that lies in the text, whatever the parser says of its end.
+fn within(at: Range<usize>, text: &str) -> Range<usize> {
+    let end = at.end.min(text.len());
+    at.start.min(end)..end
+}
+
+fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
+    let Some(mut fields) = document.table("server") else {
+        if document.key("server").is_none() {
+            document.missing("server");
+        }
+        return ServerSpec::default();
+    };
+    let spec = ServerSpec {
+        listen: fields.required_list("listen", value::socket),
+        identity: plain(fields.optional("identity", value::short_text)),
+        version: plain(fields.optional("version", value::short_text)),
+        udp_reply_bytes: plain(fields.optional("udp_reply_bytes", value::number(512..=4096)))
+            .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
+        threads: plain(fields.optional("threads", value::number(1..=1024))),
+        cohort_key: plain(fields.optional("cohort_key", value::text)),
+    };
+    fields.finish();
+    spec
+}
+
+fn control(document: &mut Fields<'_, '_>) -> Option<At<std::net::SocketAddr>> {
+    let mut fields = document.table("control")?;
+    let listen = fields.required("listen", value::socket);
+    fields.finish();
+    listen
+}
+
+fn geo(document: &mut Fields<'_, '_>) -> GeoSpec {
+    let Some(mut fields) = document.table("geo") else {
+        return GeoSpec::default();
+    };
+    let database = fields.optional("database", value::text);
+    let spec = GeoSpec {
+        database: database.filter(|path| path.value != "embedded"),
+        overrides: overrides(&mut fields),
+        default: items(fields.list("default", value::text)),
+    };
+    fields.finish();
+    spec
+}
+
+fn overrides(fields: &mut Fields<'_, '_>) -> Vec<(At<Network>, Country)> {
+    let reader = fields.reader();
+    let mut networks = Vec::new();
+    for (text, country) in fields.pairs("overrides", value::one_country) {
+        match value::known_network(&text.value) {
+            Ok(network) => networks.push((
+                At {
+                    value: network,
+                    at: text.at,
+                },
+                country.value,
+            )),
+            Err(trouble) => reader.trouble(&text.at, trouble),
+        }
+    }
+    networks
+}
+
+fn guard(document: &mut Fields<'_, '_>) -> Guard {
+    let mut guard = Guard {
+        doubt: Permille(800),
+        max_ejected: Permille::FULL,
+        max_shrink: Permille(500),
+    };
+    let Some(mut fields) = document.table("guard") else {
+        return guard;
+    };
+    for (key, part) in [
+        ("doubt", &mut guard.doubt),
+        ("max_ejected", &mut guard.max_ejected),
+        ("max_shrink", &mut guard.max_shrink),
+    ] {
+        *part = plain(fields.optional(key, value::percent)).unwrap_or(*part);
+    }
+    fields.finish();
+    guard
+}
+
+fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
+    if document.key("zones").is_none() {
+        document.missing("zones");
+    }
+    let mut zones = Vec::new();
+    for mut fields in document.tables("zones") {
+        zones.push(ZoneSpec {
+            name: fields.required("name", value::domain),
+            file: fields.required("file", path),
+        });
+        fields.finish();
+    }
+    zones
+}
+
+/// The path of a file.
+fn path(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value::text(value)?;
+    match text.is_empty() {
+        true => Err(Trouble::new("a path cannot be empty")),
+        false => Ok(text),
+    }
+}
+
+/// The value without its position.
+fn plain<T>(value: Option<At<T>>) -> Option<T> {
+    value.map(|value| value.value)
+}
+
+/// The items of a list without the list's position.
+fn items<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map_or_else(Vec::new, |list| list.value)
+}

@@ -1,0 +1,312 @@
+//! `[monitors]` and `[recoveries]`: how endpoints are checked, and how they come back.
+//!
+//! Defaults: every 5 s (2.5 s near a flip), 2 s to answer, 3 failures take down, 3 successes
+//! bring back. A status of 200 to 299 passes: a redirect is not the page that was asked for,
+//! and probes do not follow it. Recovery is in steps of 5, 20, 50 and 100 %, a minute each:
+//! long enough to see caches warm up and to have three more probes before the next step.
+use toml::de::DeValue;
+
+use crate::base::limits::PROBE_INTERVAL_LEAST;
+use crate::base::{Permille, Span};
+use crate::config::reader::{At, Fields};
+use crate::config::spec::{MonitorSpec, RecoverySpec};
+use crate::config::value::{self, Trouble};
+use crate::plan::{Check, HttpCheck, TlsCheck, Verify};
+
+use super::{items, path, plain};
+
+/// Types that a monitor can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Http,
+    Https,
+    Tcp,
+}
+
+/// Types that later versions know.
+const LATER: &[&str] = &["tls", "dns", "grpc", "icmp", "exec", "push", "postgres"];
+
+/// The steps of a recovery that names none.
+const STEPS: [Permille; 4] = [Permille(50), Permille(200), Permille(500), Permille(1000)];
+
+/// How long each of them lasts.
+const EVERY: Span = Span::from_secs(60);
+
+/// The recovery of services that name none.
+pub(crate) fn default_steps() -> (Vec<Permille>, Span) {
+    (STEPS.to_vec(), EVERY)
+}
+
+pub(super) fn monitors(document: &mut Fields<'_, '_>) -> Vec<MonitorSpec> {
+    let mut list = Vec::new();
+    for (name, mut fields) in document.named("monitors", "monitor") {
+        list.push(monitor(name, &mut fields));
+        fields.finish();
+    }
+    list
+}
+
+fn monitor(name: At<String>, fields: &mut Fields<'_, '_>) -> MonitorSpec {
+    let kind = fields.required("type", kind);
+    let pace = pace(fields);
+    let port = port(fields, plain(kind.clone()));
+    let roots = fields.optional("roots", path);
+    let verify = verify(fields);
+    let http = http(fields);
+    let kind = kind.map_or(Kind::Http, |kind| {
+        refuse_foreign_keys(fields, kind.value);
+        kind.value
+    });
+    let tls = (kind == Kind::Https).then_some(TlsCheck {
+        verify,
+        roots: None,
+    });
+    MonitorSpec {
+        name,
+        check: match kind {
+            Kind::Tcp => Check::Tcp,
+            Kind::Http | Kind::Https => Check::Http(HttpCheck { tls, ..http }),
+        },
+        roots,
+        port,
+        interval: pace.interval,
+        near_interval: pace.near_interval,
+        timeout: pace.timeout,
+        fall: plain(fields.optional("fall", value::number(1..=1000))).unwrap_or(3),
+        rise: plain(fields.optional("rise", value::number(1..=1000))).unwrap_or(3),
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> Result<Kind, Trouble> {
+    let text = value::text(value)?;
+    if LATER.contains(&text.as_str()) {
+        let message = format!("monitor type `{text}` is not supported by this version");
+        return Err(Trouble::new(message).with_help("it can be \"http\", \"https\" or \"tcp\""));
+    }
+    value::word(&[
+        ("http", Kind::Http),
+        ("https", Kind::Https),
+        ("tcp", Kind::Tcp),
+    ])(value)
+}
+
+fn port(fields: &mut Fields<'_, '_>, kind: Option<Kind>) -> u16 {
+    let bounds = value::number(1..=65_535);
+    match kind {
+        Some(Kind::Tcp) => plain(fields.required("port", bounds)).unwrap_or(1),
+        Some(Kind::Https) => plain(fields.optional("port", bounds)).unwrap_or(443),
+        Some(Kind::Http) | None => plain(fields.optional("port", bounds)).unwrap_or(80),
+    }
+}
+
+struct Pace {
+    interval: Span,
+    near_interval: Span,
+    timeout: Span,
+}
+
+fn pace(fields: &mut Fields<'_, '_>) -> Pace {
+    let reader = fields.reader();
+    let interval = plain(fields.optional("interval", probe_interval)).unwrap_or(Span(5000));
+    let near = fields.optional("near_interval", probe_interval);
+    let timeout = fields.optional("timeout", value::span);
+    for (key, given) in [("near_interval", &near), ("timeout", &timeout)] {
+        let Some(given) = given.as_ref().filter(|given| given.value > interval) else {
+            continue;
+        };
+        let message = format!("`{key}` is longer than the interval of {interval}");
+        reader.error(&given.at, message, |found| {
+            found.help("a probe has to end before the next one starts");
+        });
+    }
+    if let Some(zero) = timeout.as_ref().filter(|given| given.value == Span::ZERO) {
+        reader.error(&zero.at, "no probe passes in no time", |_| ());
+    }
+    let half = Span(interval.0 / 2).max(Span(500)).min(interval);
+    Pace {
+        interval,
+        near_interval: plain(near).unwrap_or(half),
+        timeout: plain(timeout).unwrap_or(Span(2000).min(interval)),
+    }
+}
+
+fn probe_interval(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let span = value::span(value)?;
+    match span < PROBE_INTERVAL_LEAST {
+        true => Err(Trouble::new(format!(
+            "{span} is shorter than {PROBE_INTERVAL_LEAST}, the shortest interval there is"
+        ))),
+        false => Ok(span),
+    }
+}
+
+fn verify(fields: &mut Fields<'_, '_>) -> Verify {
+    match plain(fields.optional("verify", value::boolean)) {
+        Some(false) => Verify::Off,
+        Some(true) | None => Verify::Required,
+    }
+}
+
+fn http(fields: &mut Fields<'_, '_>) -> HttpCheck {
+    const METHODS: &[(&str, &str)] = &[("GET", "GET"), ("HEAD", "HEAD")];
+    let statuses = items(fields.list("expect_status", statuses));
+    let mut expect_status: Vec<(u16, u16)> = statuses.into_iter().map(|one| one.value).collect();
+    if expect_status.is_empty() {
+        expect_status.push((200, 299));
+    }
+    let method = fields.optional("method", value::word(METHODS));
+    let expect_body = fields.optional("expect_body", value::text);
+    let is_head = method.as_ref().is_some_and(|method| method.value == "HEAD");
+    if let (true, Some(body)) = (is_head, &expect_body) {
+        let message = "a HEAD request gets no body";
+        fields.reader().error(&body.at, message, |found| {
+            found.help("leave `method` away, or `expect_body`");
+        });
+    }
+    HttpCheck {
+        tls: None,
+        host: plain(fields.optional("host", host)),
+        method: plain(method).unwrap_or("GET").to_owned(),
+        path: plain(fields.optional("path", request_path)).unwrap_or_else(|| "/".to_owned()),
+        headers: headers(fields),
+        expect_status,
+        expect_body: plain(expect_body),
+    }
+}
+
+/// `200`, or `"200-299"`.
+fn statuses(value: &DeValue<'_>) -> Result<(u16, u16), Trouble> {
+    if let DeValue::Integer(_) = value {
+        return value::number(100..=599)(value).map(|status| (status, status));
+    }
+    let text = value::text(value)?;
+    let bounds = text.split_once('-').and_then(|(first, last)| {
+        let bounds: (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+        Some(bounds)
+    });
+    bounds
+        .filter(|(first, last)| 100 <= *first && first <= last && *last <= 599)
+        .ok_or_else(|| {
+            Trouble::new(format!("`{text}` is not a range of statuses"))
+                .with_help("write 200 or \"200-299\"")
+        })
+}
+
+fn host(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value::text(value)?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(&byte);
+    match (1..=255).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(text),
+        false => Err(Trouble::new(format!("`{text}` is not a host"))
+            .with_help("write a name such as \"api.example.org\"; the path has a key of its own")),
+    }
+}
+
+fn request_path(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value::text(value)?;
+    match text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text),
+        false => Err(
+            Trouble::new(format!("`{text}` is not the path of a request"))
+                .with_help("it begins with `/`; write other characters as %XX"),
+        ),
+    }
+}
+
+fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
+    let reader = fields.reader();
+    let mut list = Vec::new();
+    for (name, value) in fields.pairs("headers", value::text) {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        if name.value.is_empty() || !name.value.bytes().all(token) {
+            let message = format!("`{}` is not the name of a header", name.value);
+            reader.error(&name.at, message, |_| ());
+        } else if name.value.eq_ignore_ascii_case("host") {
+            reader.error(&name.at, "the Host header has a key of its own", |found| {
+                found.help("write `host = …` in the monitor");
+            });
+        } else if !value.value.bytes().all(printable) {
+            reader.error(&value.at, "a header holds printable ASCII only", |_| ());
+        }
+        list.push((name.value, value.value));
+    }
+    list
+}
+
+/// Refuses keys that a monitor of this type would ignore.
+fn refuse_foreign_keys(fields: &mut Fields<'_, '_>, kind: Kind) {
+    const HTTP: &[&str] = &[
+        "host",
+        "path",
+        "method",
+        "headers",
+        "expect_status",
+        "expect_body",
+    ];
+    const TLS: &[&str] = &["verify", "roots"];
+    let foreign: &[&[&'static str]] = match kind {
+        Kind::Https => &[],
+        Kind::Http => &[TLS],
+        Kind::Tcp => &[HTTP, TLS],
+    };
+    let name = match kind {
+        Kind::Https => "https",
+        Kind::Http => "http",
+        Kind::Tcp => "tcp",
+    };
+    for &key in foreign.iter().copied().flatten() {
+        if let Some(at) = fields.key(key) {
+            let message = format!("`{key}` means nothing to a monitor of type {name}");
+            fields.reader().error(&at, message, |_| ());
+        }
+    }
+}
+
+pub(super) fn recoveries(document: &mut Fields<'_, '_>) -> Vec<RecoverySpec> {
+    let mut list = Vec::new();
+    for (name, mut fields) in document.named("recoveries", "recovery") {
+        let every = fields.optional("every", value::span);
+        if let Some(zero) = every.as_ref().filter(|every| every.value == Span::ZERO) {
+            let message = "steps that last no time are no steps";
+            fields.reader().error(&zero.at, message, |found| {
+                found.help("for a return at once write `steps = [100]`");
+            });
+        }
+        list.push(RecoverySpec {
+            name,
+            steps: steps(&mut fields),
+            every: plain(every).unwrap_or(EVERY),
+            gate: fields.optional("gate", value::text),
+        });
+        fields.finish();
+    }
+    list
+}
+
+/// Percentages that rise, the last of them 100.
+fn steps(fields: &mut Fields<'_, '_>) -> Vec<Permille> {
+    let Some(list) = fields.list("steps", value::percent) else {
+        return STEPS.to_vec();
+    };
+    let reader = fields.reader();
+    let mut before = Permille::NONE;
+    for step in &list.value {
+        if step.value <= before {
+            let message = match before {
+                Permille::NONE => "a step of 0% is no step".to_owned(),
+                before => format!("{} does not rise above {before}", step.value),
+            };
+            reader.error(&step.at, message, |found| {
+                found.help("steps only rise, such as [5, 20, 50, 100]");
+            });
+        }
+        before = before.max(step.value);
+    }
+    if before != Permille::FULL {
+        reader.error(&list.at, "the last step is not 100", |found| {
+            found.help("an endpoint would never carry its whole share again: append 100");
+        });
+    }
+    list.value.into_iter().map(|step| step.value).collect()
+}

@@ -1,0 +1,116 @@
+//! `[jurisdictions]` and `[regions]`: where things are, and which clients they claim.
+//!
+//! Two letters in `serves` are a continent if there is such a continent, otherwise a country.
+//! Three of the continents' letters are countries as well: `AS` (American Samoa), `NA` (Namibia)
+//! and `SA` (Saudi Arabia), besides `AF` (Afghanistan) and `AN`. `country:NA` always means
+//! the country.
+use toml::de::DeValue;
+
+use crate::base::limits::TIER_MEMBERS;
+use crate::config::reader::{At, Fields};
+use crate::config::spec::{EndpointSpec, JurisdictionSpec, RegionSpec, Serves};
+use crate::config::value::{self, Trouble};
+use crate::geo::{Continent, Location};
+
+use super::{items, plain};
+
+pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSpec> {
+    let mut list = Vec::new();
+    for (name, mut fields) in document.named("jurisdictions", "jurisdiction") {
+        let countries = fields.required_list("countries", value::countries);
+        fields.finish();
+        list.push(JurisdictionSpec { name, countries });
+    }
+    list
+}
+
+pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
+    let mut list = Vec::new();
+    for (name, mut fields) in document.named("regions", "region") {
+        list.push(RegionSpec {
+            name,
+            location: plain(fields.required("location", value::location)).unwrap_or(Location {
+                latitude: 0,
+                longitude: 0,
+            }),
+            jurisdiction: fields.optional("jurisdiction", value::text),
+            serves: items(fields.list("serves", serves)),
+            fallback: items(fields.list("fallback", value::text)),
+            endpoints: endpoints(&mut fields),
+        });
+        fields.finish();
+    }
+    list
+}
+
+fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
+    let mut list = Vec::new();
+    for mut fields in region.tables("endpoints") {
+        let name = fields.required("name", value::label);
+        let at = fields.at();
+        list.push(EndpointSpec {
+            provider: plain(fields.required("provider", value::label)).unwrap_or_default(),
+            tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
+            weight: plain(fields.optional("weight", value::number(1..=65_535))).unwrap_or(100),
+            addresses: addresses(&mut fields),
+            name: name.unwrap_or(At {
+                value: String::new(),
+                at,
+            }),
+        });
+        fields.finish();
+    }
+    list
+}
+
+fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<std::net::IpAddr>> {
+    let list = endpoint.required_list("addresses", value::address);
+    let reader = endpoint.reader();
+    for (index, address) in list.iter().enumerate() {
+        if list[..index]
+            .iter()
+            .any(|other| other.value == address.value)
+        {
+            let message = format!("`{}` is listed twice", address.value);
+            reader.error(&address.at, message, |_| ());
+        }
+    }
+    if let Some(one) = list.get(TIER_MEMBERS) {
+        let message = format!("more than {TIER_MEMBERS} addresses of one endpoint");
+        reader.error(&one.at, message, |_| ());
+    }
+    list
+}
+
+/// A continent, a country, a list of countries, an autonomous system or a network.
+fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
+    let text = value::text(value)?;
+    let number = text.strip_prefix("AS").filter(|number| !number.is_empty());
+    if let Some(number) = number.filter(|number| number.bytes().all(|b| b.is_ascii_digit())) {
+        let asn = number.parse().map(Serves::Asn);
+        return asn.map_err(|_| Trouble::new(format!("`{text}` is past the last AS number")));
+    }
+    if text.starts_with('@') {
+        return value::country_list(&text).map(Serves::Countries);
+    }
+    if let Some(letters) = text.strip_prefix("country:") {
+        return value::known_country(letters).map(|country| Serves::Countries(vec![country]));
+    }
+    if text.contains(['/', '.', ':']) {
+        return value::known_network(&text).map(Serves::Network);
+    }
+    match Continent::parse(&text) {
+        Some(continent) => Ok(Serves::Continent(continent)),
+        None => country(&text),
+    }
+}
+
+fn country(text: &str) -> Result<Serves, Trouble> {
+    let country = value::known_country(text).map_err(|_| {
+        Trouble::new(format!("`{text}` is not a place or network")).with_help(
+            "write a continent (\"EU\"), a country (\"DE\", or \"country:NA\" where a continent \
+             has the same letters), a list (\"@EEA\"), \"AS13335\" or \"198.51.100.0/24\"",
+        )
+    })?;
+    Ok(Serves::Countries(vec![country]))
+}

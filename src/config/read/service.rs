@@ -1,0 +1,142 @@
+//! `[services]`: what is steered, and within which bounds.
+//!
+//! Defaults: residency `any`, one endpoint per answer, a TTL of 10 s to 60 s, fail-open. For
+//! a strict service, clients outside every jurisdiction and clients whose place is unknown
+//! may be answered from anywhere unless `outside` and `unknown` say otherwise: no fence is
+//! drawn around people whose law the config does not name.
+use toml::de::DeValue;
+
+use crate::base::Span;
+use crate::base::limits::ANSWERS;
+use crate::config::reader::{At, Fields};
+use crate::config::spec::{Lands, ServiceSpec};
+use crate::config::value::{self, Trouble, mismatch};
+use crate::plan::{AllDown, Residency};
+
+use super::{items, plain};
+
+const RESIDENCIES: &[(&str, Residency)] = &[
+    ("any", Residency::Any),
+    ("prefer", Residency::Prefer),
+    ("strict", Residency::Strict),
+];
+
+const ALL_DOWN: &[(&str, AllDown)] = &[
+    ("fail-open", AllDown::FailOpen),
+    ("servfail", AllDown::Servfail),
+    ("nodata", AllDown::Nodata),
+];
+
+const LANDS_HELP: &str = "write \"any\" or a list of jurisdictions";
+
+pub(super) fn services(document: &mut Fields<'_, '_>) -> Vec<ServiceSpec> {
+    let mut list = Vec::new();
+    for (name, mut fields) in document.named("services", "service") {
+        list.push(service(name, &mut fields));
+        fields.finish();
+    }
+    list
+}
+
+fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
+    let (ttl_min, ttl_max) = ttl(fields);
+    let most = u8::try_from(ANSWERS).unwrap_or(u8::MAX);
+    let residency = fields.optional("residency", value::word(RESIDENCIES));
+    let answers = fields.optional("answers", value::number(1..=most));
+    let or_here = name.at.clone();
+    ServiceSpec {
+        hostnames: fields.required_list("hostnames", hostname),
+        monitors: items(fields.list("monitors", value::text)),
+        recovery: fields.optional("recovery", value::text),
+        regions: fields.list("regions", value::text),
+        residency: residency.unwrap_or(At {
+            value: Residency::Any,
+            at: or_here.clone(),
+        }),
+        outside: lands(fields, "outside"),
+        unknown: lands(fields, "unknown"),
+        answers: answers.unwrap_or(At {
+            value: 1,
+            at: or_here,
+        }),
+        ttl_min,
+        ttl_max,
+        all_down: plain(fields.optional("all_down", value::word(ALL_DOWN)))
+            .unwrap_or(AllDown::FailOpen),
+        name,
+    }
+}
+
+fn hostname(value: &DeValue<'_>) -> Result<crate::dns::Name, Trouble> {
+    let name = value::domain(value)?;
+    match name.is_wildcard() {
+        true => Err(Trouble::new("a steered name cannot be a wildcard")
+            .with_help("list the names; an alias in the zone can be a wildcard: `* CNAME api`")),
+        false => Ok(name),
+    }
+}
+
+/// Shortest and longest TTL.
+fn ttl(service: &mut Fields<'_, '_>) -> (Span, Span) {
+    let (least, most) = (Span::from_secs(10), Span::from_secs(60));
+    let Some(mut fields) = service.table("ttl") else {
+        return (least, most);
+    };
+    let min = fields.optional("min", whole_seconds);
+    let max = fields.optional("max", whole_seconds);
+    let at = fields.at();
+    let reader = fields.reader();
+    fields.finish();
+    let place = min
+        .as_ref()
+        .or(max.as_ref())
+        .map_or(at, |one| one.at.clone());
+    let (shortest, longest) = match (plain(min), plain(max)) {
+        (Some(min), None) => (min, most.max(min)),
+        (None, Some(max)) => (least.min(max), max),
+        (min, max) => (min.unwrap_or(least), max.unwrap_or(most)),
+    };
+    if shortest > longest {
+        let message = format!("the least TTL, {shortest}, is above the most, {longest}");
+        reader.error(&place, message, |_| ());
+    }
+    (shortest, longest)
+}
+
+fn whole_seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let span = value::span(value)?;
+    match span.0 >= 1000 && span.0.is_multiple_of(1000) {
+        true => Ok(span),
+        false => Err(Trouble::new(format!("{span} is not a TTL"))
+            .with_help("a TTL is in whole seconds, 1s at the least")),
+    }
+}
+
+/// `"any"`, or a list of jurisdictions.
+fn lands(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<At<Lands>> {
+    let lands = fields.optional(key, either)?;
+    if matches!(&lands.value, Lands::Only(list) if list.is_empty()) {
+        let reader = fields.reader();
+        reader.error(&lands.at, format!("`{key}` is empty"), |found| {
+            found.help(LANDS_HELP);
+        });
+    }
+    Some(lands)
+}
+
+fn either(value: &DeValue<'_>) -> Result<Lands, Trouble> {
+    if value.as_str() == Some("any") {
+        return Ok(Lands::Any);
+    }
+    let items = value
+        .as_array()
+        .ok_or_else(|| mismatch("\"any\" or a list", value).with_help(LANDS_HELP))?;
+    let names = items.iter().map(|item| {
+        let name = value::text(item.get_ref())?;
+        Ok(At {
+            value: name,
+            at: item.span(),
+        })
+    });
+    names.collect::<Result<_, _>>().map(Lands::Only)
+}

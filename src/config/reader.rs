@@ -1,0 +1,318 @@
+//! Takes a TOML document apart, key by key, and never stops at the first error.
+//!
+//! `serde` is not used here because it does: its deserializers return on the first value that
+//! does not fit, and `check` must show them all. So the document is read by hand, from the
+//! tree that the `toml` crate gives with a position on every key and value. Whoever reads a
+//! table asks for each key once; what nobody asked for is unknown, so the list of known keys
+//! is never a second list that could fall behind.
+//!
+//! It does not know which keys there are, nor what values mean: see `read` and `value`.
+use std::cell::RefCell;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::value::{self, Trouble, similar};
+
+/// A value and where it was written.
+#[derive(Clone, Debug)]
+pub(crate) struct At<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// Its bytes in the config.
+    pub(crate) at: Range<usize>,
+}
+
+/// Gathers what is wrong while tables are read.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    found: RefCell<Diagnostics>,
+}
+
+/// The keys of one table.
+pub(crate) struct Fields<'r, 't> {
+    reader: &'r Reader,
+    table: &'t DeTable<'t>,
+    at: Range<usize>,
+    what: String,
+    known: Vec<&'static str>,
+}
+
+impl Reader {
+    pub(crate) fn new(found: Diagnostics) -> Self {
+        Self {
+            found: RefCell::new(found),
+        }
+    }
+
+    pub(crate) fn into_diagnostics(self) -> Diagnostics {
+        self.found.into_inner()
+    }
+
+    /// The whole document.
+    pub(crate) fn document<'t>(&self, table: &'t DeTable<'t>) -> Fields<'_, 't> {
+        self.fields(table, 0..0, "the config".to_owned())
+    }
+
+    /// Adds an error; `amend` may give it a label, a help line or a basis.
+    pub(crate) fn error(
+        &self,
+        at: &Range<usize>,
+        message: impl Into<String>,
+        amend: impl FnOnce(&mut Diagnostic),
+    ) {
+        amend(self.found.borrow_mut().error(at, message));
+    }
+
+    /// Adds an error that the parser of a value found.
+    pub(crate) fn trouble(&self, at: &Range<usize>, trouble: Trouble) {
+        self.error(at, trouble.message, |found| {
+            if let Some(help) = trouble.help {
+                found.help(help);
+            }
+        });
+    }
+
+    fn fields<'t>(&self, table: &'t DeTable<'t>, at: Range<usize>, what: String) -> Fields<'_, 't> {
+        Fields {
+            reader: self,
+            table,
+            at,
+            what,
+            known: Vec::new(),
+        }
+    }
+
+    fn parse<T>(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        parse: &impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
+    ) -> Option<At<T>> {
+        match parse(value.get_ref()) {
+            Ok(parsed) => Some(At {
+                value: parsed,
+                at: value.span(),
+            }),
+            Err(trouble) => {
+                self.trouble(&value.span(), trouble);
+                None
+            }
+        }
+    }
+}
+
+impl<'r, 't> Fields<'r, 't> {
+    /// Where the table is written: its name.
+    pub(crate) fn at(&self) -> Range<usize> {
+        self.at.clone()
+    }
+
+    pub(crate) fn reader(&self) -> &'r Reader {
+        self.reader
+    }
+
+    /// A value that may be absent; also absent when it does not fit, which is reported.
+    pub(crate) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
+    ) -> Option<At<T>> {
+        self.find(key)
+            .and_then(|(_, value)| self.reader.parse(value, &parse))
+    }
+
+    /// A value that must be there.
+    pub(crate) fn required<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
+    ) -> Option<At<T>> {
+        if self.find(key).is_none() {
+            self.missing(key);
+        }
+        self.optional(key, parse)
+    }
+
+    /// A list of values; those that do not fit are reported and left out.
+    pub(crate) fn list<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
+    ) -> Option<At<Vec<At<T>>>> {
+        let (_, value) = self.find(key)?;
+        let Some(items) = value.get_ref().as_array() else {
+            let trouble = value::mismatch("a list", value.get_ref())
+                .with_help(format!("write `{key} = [ … ]`"));
+            self.reader.trouble(&value.span(), trouble);
+            return None;
+        };
+        let parsed = items
+            .iter()
+            .filter_map(|item| self.reader.parse(item, &parse));
+        Some(At {
+            value: parsed.collect(),
+            at: value.span(),
+        })
+    }
+
+    /// A list with at least one value.
+    pub(crate) fn required_list<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
+    ) -> Vec<At<T>> {
+        match self.find(key) {
+            None => self.missing(key),
+            Some((_, value)) => {
+                if value
+                    .get_ref()
+                    .as_array()
+                    .is_some_and(|list| list.is_empty())
+                {
+                    let message = format!("`{key}` of {} is empty", self.what);
+                    self.reader.error(&value.span(), message, |_| ());
+                }
+            }
+        }
+        self.list(key, parse)
+            .map_or_else(Vec::new, |list| list.value)
+    }
+
+    /// A table under a key.
+    pub(crate) fn table(&mut self, key: &'static str) -> Option<Fields<'r, 't>> {
+        let (at, value) = self.find(key)?;
+        self.as_fields(at, value, format!("`{key}`"))
+    }
+
+    /// Tables written as `[[key]]`.
+    pub(crate) fn tables(&mut self, key: &'static str) -> Vec<Fields<'r, 't>> {
+        let Some((at, value)) = self.find(key) else {
+            return Vec::new();
+        };
+        let Some(items) = value.get_ref().as_array() else {
+            let trouble = value::mismatch("a list of tables", value.get_ref())
+                .with_help(format!("write `[[{key}]]` over each of them"));
+            self.reader.trouble(&at, trouble);
+            return Vec::new();
+        };
+        items
+            .iter()
+            .filter_map(|item| self.as_fields(item.span(), item, format!("this `{key}` entry")))
+            .collect()
+    }
+
+    /// Tables written as `[key.name]`, in the order of the text.
+    pub(crate) fn named(
+        &mut self,
+        key: &'static str,
+        noun: &str,
+    ) -> Vec<(At<String>, Fields<'r, 't>)> {
+        let Some(all) = self.table(key) else {
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for (name, value) in all.in_order() {
+            if let Err(trouble) = value::check_label(name.get_ref()) {
+                self.reader.trouble(&name.span(), trouble);
+            }
+            let what = format!("{noun} `{}`", name.get_ref());
+            if let Some(fields) = self.as_fields(name.span(), value, what) {
+                entries.push((spanned_text(name), fields));
+            }
+        }
+        entries
+    }
+
+    /// Keys that the user makes up, each with a value of one type, in the order of the text.
+    pub(crate) fn pairs<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
+    ) -> Vec<(At<String>, At<T>)> {
+        let Some(all) = self.table(key) else {
+            return Vec::new();
+        };
+        all.in_order()
+            .into_iter()
+            .filter_map(|(name, value)| {
+                let parsed = self.reader.parse(value, &parse)?;
+                Some((spanned_text(name), parsed))
+            })
+            .collect()
+    }
+
+    /// Where a key's name is written, if it is there.
+    pub(crate) fn key(&mut self, key: &'static str) -> Option<Range<usize>> {
+        self.find(key).map(|(at, _)| at)
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(crate) fn finish(self) {
+        for (name, _) in self.in_order() {
+            if self.known.contains(&name.get_ref().as_ref()) {
+                continue;
+            }
+            let message = format!("unknown key `{}` in {}", name.get_ref(), self.what);
+            let help = match similar(name.get_ref(), self.known.iter().copied()) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("known keys: {}", self.known.join(", ")),
+            };
+            self.reader.error(&name.span(), message, |found| {
+                found.help(help);
+            });
+        }
+    }
+
+    /// Reports a key that must be there.
+    pub(crate) fn missing(&self, key: &str) {
+        let message = format!("missing key `{key}` in {}", self.what);
+        self.reader.error(&self.at, message, |found| {
+            found.inferred();
+        });
+    }
+
+    fn find(&mut self, key: &'static str) -> Option<(Range<usize>, &'t Spanned<DeValue<'t>>)> {
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
+        let mut entries = self.table.iter();
+        let (name, value) = entries.find(|(name, _)| name.get_ref().as_ref() == key)?;
+        Some((name.span(), value))
+    }
+
+    fn as_fields(
+        &self,
+        at: Range<usize>,
+        value: &'t Spanned<DeValue<'t>>,
+        what: String,
+    ) -> Option<Fields<'r, 't>> {
+        match value.get_ref().as_table() {
+            Some(table) => Some(self.reader.fields(table, at, what)),
+            None => {
+                let trouble = value::mismatch("a table", value.get_ref());
+                self.reader.trouble(&value.span(), trouble);
+                None
+            }
+        }
+    }
+
+    fn in_order(
+        &self,
+    ) -> Vec<(
+        &'t Spanned<std::borrow::Cow<'t, str>>,
+        &'t Spanned<DeValue<'t>>,
+    )> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        entries
+    }
+}
+
+fn spanned_text(name: &Spanned<std::borrow::Cow<'_, str>>) -> At<String> {
+    At {
+        value: name.get_ref().clone().into_owned(),
+        at: name.span(),
+    }
+}

@@ -1,0 +1,446 @@
+//! Single values of the config: what each kind looks like, and what to say when it does not.
+//!
+//! Every function here takes a value and gives its meaning or a [`Trouble`]; none knows where
+//! the value stands. Durations carry their unit, because a bare number has been read as
+//! seconds by one person and as milliseconds by the next.
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+
+use toml::de::DeValue;
+
+use crate::base::{Permille, Span};
+use crate::dns::Name;
+use crate::geo::{Country, Location, Network, country};
+
+/// Why a value does not fit.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) help: Option<String>,
+}
+
+/// Longest time that a config may ask for.
+const SPAN_MOST: Span = Span::from_secs(30 * 24 * 3600);
+
+impl Trouble {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+}
+
+/// Says that another type of value was expected.
+pub(crate) fn mismatch(expected: &str, value: &DeValue<'_>) -> Trouble {
+    let found = match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Trouble::new(format!("expected {expected}, found {found}"))
+}
+
+/// A string.
+pub(crate) fn text(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value.as_str().map(str::to_owned);
+    text.ok_or_else(|| mismatch("a string", value))
+}
+
+/// A string of 1 to 255 octets, as a DNS character-string holds it.
+pub(crate) fn short_text(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = text(value)?;
+    match text.len() {
+        1..=255 => Ok(text),
+        _ => Err(Trouble::new("must be 1 to 255 octets long")),
+    }
+}
+
+/// `true` or `false`.
+pub(crate) fn boolean(value: &DeValue<'_>) -> Result<bool, Trouble> {
+    let truth = value.as_bool();
+    truth.ok_or_else(|| mismatch("true or false", value))
+}
+
+/// A whole number within bounds.
+pub(crate) fn number<T>(bounds: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> Result<T, Trouble>
+where
+    T: TryFrom<i64> + PartialOrd + std::fmt::Display,
+{
+    move |value| {
+        let DeValue::Integer(integer) = value else {
+            return Err(mismatch("a whole number", value));
+        };
+        i64::from_str_radix(integer.as_str(), integer.radix())
+            .ok()
+            .and_then(|number| T::try_from(number).ok())
+            .filter(|number| bounds.contains(number))
+            .ok_or_else(|| {
+                let (least, most) = (bounds.start(), bounds.end());
+                Trouble::new(format!("{integer} is out of range"))
+                    .with_help(format!("it can be {least} to {most}"))
+            })
+    }
+}
+
+/// One of a few words.
+pub(crate) fn word<T: Copy + 'static>(
+    words: &'static [(&'static str, T)],
+) -> impl Fn(&DeValue<'_>) -> Result<T, Trouble> {
+    move |value| {
+        let text = text(value)?;
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*meaning);
+        }
+        let names = words.iter().map(|(word, _)| *word);
+        let help = match similar(&text, names.clone()) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => format!("one of: {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        Err(Trouble::new(format!("`{text}` is not known here")).with_help(help))
+    }
+}
+
+/// `500ms`, `5s`, `2m`, `1h`.
+pub(crate) fn span(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let help = "write a duration with its unit: \"500ms\", \"5s\", \"2m\" or \"1h\"";
+    let DeValue::String(text) = value else {
+        return Err(mismatch("a duration", value).with_help(help));
+    };
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (count, unit) = text.split_at(digits);
+    let unit = match unit {
+        "ms" => Span(1),
+        "s" => Span::from_secs(1),
+        "m" => Span::from_secs(60),
+        "h" => Span::from_secs(3600),
+        _ => return Err(Trouble::new(format!("`{text}` is not a duration")).with_help(help)),
+    };
+    let Ok(count) = count.parse() else {
+        return Err(Trouble::new(format!("`{text}` is not a duration")).with_help(help));
+    };
+    match unit.times(count) {
+        span if span <= SPAN_MOST => Ok(span),
+        _ => Err(Trouble::new(format!("`{text}` is longer than 30 days"))),
+    }
+}
+
+/// `"80%"`, `80` or `0.5`: percent, 0 to 100, in tenths at the finest.
+pub(crate) fn percent(value: &DeValue<'_>) -> Result<Permille, Trouble> {
+    let text = match value.as_str() {
+        Some(text) => text.strip_suffix('%').map(str::to_owned),
+        None => decimal(value),
+    };
+    let tenths = text
+        .and_then(|text| thousandths(&text))
+        .filter(|thousandths| thousandths % 100 == 0)
+        .and_then(|thousandths| u16::try_from(thousandths / 100).ok())
+        .filter(|tenths| *tenths <= Permille::FULL.0);
+    tenths.map(Permille).ok_or_else(|| {
+        Trouble::new("not a percentage")
+            .with_help("write \"0%\" to \"100%\", with one digit after the point at the most")
+    })
+}
+
+/// `[latitude, longitude]` in degrees, north and east positive.
+pub(crate) fn location(value: &DeValue<'_>) -> Result<Location, Trouble> {
+    let help = "write [latitude, longitude] in degrees, such as [50.11, 8.68]";
+    let DeValue::Array(items) = value else {
+        return Err(mismatch("a location", value).with_help(help));
+    };
+    let degrees: Vec<Option<i64>> = items
+        .iter()
+        .map(|item| thousandths(&decimal(item.get_ref())?))
+        .collect();
+    let [Some(latitude), Some(longitude)] = degrees[..] else {
+        return Err(Trouble::new("a location is two numbers").with_help(help));
+    };
+    if !(-90_000..=90_000).contains(&latitude) {
+        return Err(Trouble::new("latitude is out of range").with_help("it can be -90 to 90"));
+    }
+    if !(-180_000..=180_000).contains(&longitude) {
+        return Err(Trouble::new("longitude is out of range").with_help("it can be -180 to 180"));
+    }
+    let narrow = |degrees| i32::try_from(degrees).expect("bounded by 180000");
+    Ok(Location {
+        latitude: narrow(latitude),
+        longitude: narrow(longitude),
+    })
+}
+
+/// The digits of a number; nothing for any other value.
+fn decimal(value: &DeValue<'_>) -> Option<String> {
+    if let DeValue::Float(float) = value {
+        return Some(float.as_str().to_owned());
+    }
+    let integer = value.as_integer().filter(|integer| integer.radix() == 10)?;
+    Some(integer.as_str().to_owned())
+}
+
+/// A decimal number in thousandths; further digits are dropped.
+fn thousandths(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();
+    let (whole, fraction): (i64, i64) = (whole.parse().ok()?, fraction.parse().ok()?);
+    whole
+        .checked_mul(1000)?
+        .checked_add(fraction)
+        .map(|thousandths| sign * thousandths)
+}
+
+/// An address with a port.
+pub(crate) fn socket(value: &DeValue<'_>) -> Result<SocketAddr, Trouble> {
+    let text = text(value)?;
+    text.parse().map_err(|_| {
+        Trouble::new(format!("`{text}` is not an address with a port"))
+            .with_help("write \"192.0.2.1:53\" or \"[2001:db8::1]:53\"")
+    })
+}
+
+/// An address that can be an answer.
+pub(crate) fn address(value: &DeValue<'_>) -> Result<IpAddr, Trouble> {
+    let text = text(value)?;
+    let Ok(address) = text.parse::<IpAddr>() else {
+        return Err(Trouble::new(format!("`{text}` is not an IP address"))
+            .with_help("write \"192.0.2.10\" or \"2001:db8::10\""));
+    };
+    if address.is_unspecified() || address.is_multicast() {
+        return Err(Trouble::new(format!("nobody can connect to `{text}`")));
+    }
+    Ok(address)
+}
+
+/// A domain name.
+pub(crate) fn domain(value: &DeValue<'_>) -> Result<Name, Trouble> {
+    let text = text(value)?;
+    Name::parse(&text).map_err(|error| Trouble::new(format!("`{text}` is not a name: {error}")))
+}
+
+/// A name of the config's own things: 1 to 63 letters, digits, `-`, `_` and `.`.
+pub(crate) fn label(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = text(value)?;
+    check_label(&text).map(|()| text)
+}
+
+/// Whether a text may name a thing of the config: it becomes a metric label and a part of keys.
+pub(crate) fn check_label(text: &str) -> Result<(), Trouble> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match text.len() {
+        1..=63 if text.bytes().all(fits) => Ok(()),
+        _ => Err(Trouble::new(format!("`{text}` cannot be a name here"))
+            .with_help("a name is 1 to 63 letters, digits, `-`, `_` and `.`")),
+    }
+}
+
+/// A country by its two letters.
+pub(crate) fn one_country(value: &DeValue<'_>) -> Result<Country, Trouble> {
+    let text = text(value)?;
+    known_country(&text)
+}
+
+/// A country, or a built-in list of them.
+pub(crate) fn countries(value: &DeValue<'_>) -> Result<Vec<Country>, Trouble> {
+    let text = text(value)?;
+    match text.starts_with('@') {
+        true => country_list(&text),
+        false => known_country(&text).map(|country| vec![country]),
+    }
+}
+
+/// The countries of a built-in list.
+pub(crate) fn country_list(text: &str) -> Result<Vec<Country>, Trouble> {
+    country::list(text).ok_or_else(|| {
+        let help = match similar(text, country::LISTS.iter().copied()) {
+            Some(list) => format!("did you mean `{list}`?"),
+            None => format!("built-in lists: {}", country::LISTS.join(", ")),
+        };
+        Trouble::new(format!("unknown list of countries `{text}`")).with_help(help)
+    })
+}
+
+/// A country that is assigned.
+pub(crate) fn known_country(text: &str) -> Result<Country, Trouble> {
+    Country::parse(text)
+        .filter(|country| country::find(*country).is_some())
+        .ok_or_else(|| {
+            let help = match text {
+                "UK" => "the United Kingdom is `GB`",
+                "EL" => "Greece is `GR`",
+                _ => "write the two letters of ISO 3166-1, such as \"DE\", or a list such as \"@EEA\"",
+            };
+            Trouble::new(format!("`{text}` is not a country")).with_help(help)
+        })
+}
+
+/// A network in CIDR notation.
+pub(crate) fn known_network(text: &str) -> Result<Network, Trouble> {
+    Network::parse(text).ok_or_else(|| {
+        Trouble::new(format!("`{text}` is not a network")).with_help(
+            "write \"198.51.100.0/24\" or \"2001:db8::/32\", without bits behind the prefix",
+        )
+    })
+}
+
+/// The candidate that a mistyped word most likely stands for, if one is close enough: within
+/// one edit for each three letters.
+pub(crate) fn similar<'c>(
+    text: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (edits(text, candidate), candidate))
+        .filter(|(edits, candidate)| *edits <= (candidate.chars().count() / 3).max(1))
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn one text into the
+/// other (optimal string alignment); letters differ without regard to case.
+fn edits(one: &str, other: &str) -> usize {
+    let letters = |text: &str| -> Vec<char> { text.to_lowercase().chars().collect() };
+    let (one, other) = (letters(one), letters(other));
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    for row in 0..one.len() {
+        let mut next = vec![row + 1];
+        for column in 0..other.len() {
+            let replaced = last[column] + usize::from(one[row] != other[column]);
+            let mut best = replaced.min(last[column + 1] + 1).min(next[column] + 1);
+            let swapped = row > 0
+                && column > 0
+                && one[row] == other[column - 1]
+                && one[row - 1] == other[column];
+            if swapped {
+                best = best.min(before[column - 1] + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut last, next);
+    }
+    last[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parses the right-hand side of a key.
+    fn given<T>(text: &str, parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>) -> Option<T> {
+        let value = DeValue::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        parse(value.get_ref()).ok()
+    }
+
+    #[test]
+    fn spans_need_a_unit() {
+        let cases = [
+            (r#""500ms""#, Some(500)),
+            (r#""5s""#, Some(5000)),
+            (r#""2m""#, Some(120_000)),
+            (r#""1h""#, Some(3_600_000)),
+            (r#""721h""#, None),
+            (r#""5""#, None),
+            (r#""s""#, None),
+            (r#""1.5s""#, None),
+            (r#""-5s""#, None),
+            (r#""99999999999999999999h""#, None),
+            ("5", None),
+        ];
+        for (text, millis) in cases {
+            assert_eq!(given(text, span), millis.map(Span), "{text}");
+        }
+    }
+
+    #[test]
+    fn percentages_are_tenths_at_the_finest() {
+        let cases = [
+            (r#""80%""#, Some(800)),
+            (r#""0.5%""#, Some(5)),
+            ("5", Some(50)),
+            ("0.1", Some(1)),
+            ("100", Some(1000)),
+            ("100.1", None),
+            ("0.05", None),
+            ("-1", None),
+            (r#""80""#, None),
+            ("true", None),
+        ];
+        for (text, permille) in cases {
+            assert_eq!(given(text, percent), permille.map(Permille), "{text}");
+        }
+    }
+
+    #[test]
+    fn locations_are_thousandths_of_a_degree() {
+        let cases = [
+            ("[50.11, 8.68]", Some((50_110, 8680))),
+            ("[-0.5, -180]", Some((-500, -180_000))),
+            ("[1, 2, 3]", None),
+            ("[90.001, 0]", None),
+            ("[0, 181.0]", None),
+            ("[1e1, 0]", None),
+            (r#"["50", 8]"#, None),
+        ];
+        for (text, degrees) in cases {
+            let location = degrees.map(|(latitude, longitude)| Location {
+                latitude,
+                longitude,
+            });
+            assert_eq!(given(text, super::location), location, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_to_their_bounds() {
+        assert_eq!(given("512", number(512_u16..=4096)), Some(512));
+        assert_eq!(given("511", number(512_u16..=4096)), None);
+        assert_eq!(given("-1", number(0_u16..=9)), None);
+        assert_eq!(given("0x10", number(1_u16..=99)), Some(16));
+        assert_eq!(given("1.0", number(1_u16..=9)), None);
+    }
+
+    #[test]
+    fn typing_errors_find_their_word() {
+        let words = ["listen", "identity", "version", "interval", "timeout"];
+        let cases = [
+            ("lisen", Some("listen")),
+            ("intervall", Some("interval")),
+            ("tiemout", Some("timeout")),
+            ("Version", Some("version")),
+            ("port", None),
+            ("xyz", None),
+        ];
+        for (text, word) in cases {
+            assert_eq!(similar(text, words), word, "{text}");
+        }
+    }
+
+    #[test]
+    fn edits_count_swaps_once() {
+        let cases = [("", "abc", 3), ("ab", "ba", 1), ("kitten", "sitting", 3)];
+        for (one, other, count) in cases {
+            assert_eq!(edits(one, other), count, "{one} {other}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The writer alone, and its messages read back by another implementation.
+use hickory_proto::op::Message;
+
+use super::*;
+use crate::dns::query;
+
+const QNAME: &[u8] = b"\x03www\x07Example\x03org\x00";
+
+fn query_of(name: &[u8], id: u16) -> Vec<u8> {
+    let mut packet = id.to_be_bytes().to_vec();
+    packet.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    packet.extend(name);
+    packet.extend([0, 1, 0, 1]);
+    packet
+}
+
+/// Runs `write` on a fresh reply of at most `limit` octets and gives the message.
+fn written(limit: usize, id: u16, write: impl FnOnce(&mut Reply<'_, '_>)) -> Vec<u8> {
+    let packet = query_of(QNAME, id);
+    let query = query::read(&packet).unwrap().unwrap();
+    let mut buffer = vec![0; limit];
+    let mut reply = Reply::begin(&mut buffer, query.header, Some(query.question)).unwrap();
+    write(&mut reply);
+    let length = reply.finish(AUTHORITATIVE, 0, None);
+    buffer.truncate(length);
+    buffer
+}
+
+fn lines(message: &[u8]) -> Vec<String> {
+    let message = Message::from_vec(message).unwrap();
+    let sections = [&message.answers, &message.authorities, &message.additionals];
+    let records = sections.into_iter().flatten();
+    records.map(ToString::to_string).collect()
+}
+
+fn rdata(records: &[&[u8]]) -> Vec<u8> {
+    let mut octets = Vec::new();
+    for record in records {
+        octets.extend(u16::try_from(record.len()).unwrap().to_be_bytes());
+        octets.extend(*record);
+    }
+    octets
+}
+
+fn rrset(rtype: u16, count: u16, rdata: &[u8]) -> RrSet<'_> {
+    RrSet {
+        rtype,
+        ttl: 300,
+        count,
+        rdata,
+    }
+}
+
+#[test]
+fn owners_point_into_the_question() {
+    let rdata = rdata(&[&[192, 0, 2, 1]]);
+    let message = written(512, 0, |reply| {
+        for (skip, section) in [
+            (0, Section::Answer),
+            (4, Section::Authority),
+            (16, Section::Additional),
+        ] {
+            let owner = Place::QUESTION.suffix(skip);
+            reply.rrset(section, owner, rrset(1, 1, &rdata)).unwrap();
+        }
+    });
+    assert_eq!(message.len(), 12 + QNAME.len() + 4 + 3 * 16);
+    assert_eq!(
+        lines(&message),
+        [
+            "www.Example.org. 300 IN A 192.0.2.1",
+            "Example.org. 300 IN A 192.0.2.1",
+            ". 300 IN A 192.0.2.1",
+        ]
+    );
+}
+
+#[test]
+fn names_in_rdata_are_cut_only_where_case_and_type_allow() {
+    let same = b"\x02ns\x07Example\x03org\x00";
+    let other_case = b"\x02ns\x07example\x03ORG\x00";
+    let mx = [&[0, 10][..], same].concat();
+    let soa = [&same[..], same, &[0; 20]].concat();
+    for (rtype, given, cut) in [
+        (rtype::NS, &same[..], 12 - 2 + 1),
+        (rtype::PTR, same, 11),
+        (rtype::CNAME, same, 11),
+        (rtype::MX, &mx, 11),
+        (rtype::SOA, &soa, 22),
+        (rtype::NS, other_case, 3),
+        (rtype::DNAME, same, 0),
+        (rtype::SRV, same, 0),
+        (99, same, 0),
+    ] {
+        let rdata = rdata(&[given]);
+        let message = written(512, 0, |reply| {
+            let owner = Place::QUESTION.suffix(0);
+            let set = rrset(rtype, 1, &rdata);
+            reply.rrset(Section::Answer, owner, set).unwrap();
+        });
+        let whole = 12 + QNAME.len() + 4 + 12 + given.len();
+        // `ORG` differs in case, so nothing of that name is shared.
+        let cut = if given == other_case { 0 } else { cut };
+        assert_eq!(message.len(), whole - cut, "type {rtype}");
+    }
+}
+
+#[test]
+fn a_chain_of_aliases_points_back_at_its_targets() {
+    let message = written(512, 0, |reply| {
+        let first = Place::QUESTION.suffix(0);
+        let near = b"\x01a\x01b\x07Example\x03org\x00";
+        let place = reply.cname(first, 60, near).unwrap();
+        let far = b"\x01c\x05other\x00";
+        let next = reply.cname(place.suffix(0), 60, far).unwrap();
+        let rdata = rdata(&[&[192, 0, 2, 1]]);
+        let set = rrset(1, 1, &rdata);
+        reply.rrset(Section::Answer, next.suffix(0), set).unwrap();
+        for owner in [
+            place.suffix(2),
+            place.suffix(4),
+            place.suffix(12),
+            next.suffix(2),
+        ] {
+            reply.rrset(Section::Authority, owner, set).unwrap();
+        }
+    });
+    assert_eq!(
+        lines(&message),
+        [
+            "www.Example.org. 60 IN CNAME a.b.Example.org.",
+            "a.b.Example.org. 60 IN CNAME c.other.",
+            "c.other. 300 IN A 192.0.2.1",
+            "b.Example.org. 300 IN A 192.0.2.1",
+            "Example.org. 300 IN A 192.0.2.1",
+            "org. 300 IN A 192.0.2.1",
+            "other. 300 IN A 192.0.2.1",
+        ]
+    );
+}
+
+#[test]
+fn an_rrset_fits_whole_or_not_at_all() {
+    let address: &[u8] = &[192, 0, 2, 1];
+    let (small, large) = (rdata(&[address]), rdata(&[address; 40]));
+    let message = written(512, 0, |reply| {
+        let owner = Place::QUESTION.suffix(0);
+        let before = reply.room();
+        let written = reply.rrset(Section::Answer, owner, rrset(1, 40, &large));
+        assert_eq!((written, reply.room()), (Err(Full), before));
+        reply
+            .rrset(Section::Answer, owner, rrset(1, 1, &small))
+            .unwrap();
+        let written = reply.addresses(owner, 1, Family::V4, &address.repeat(40));
+        assert_eq!((written, reply.room()), (Err(Full), before - 16));
+    });
+    assert_eq!(lines(&message), ["www.Example.org. 300 IN A 192.0.2.1"]);
+}
+
+#[test]
+fn the_last_octet_counts() {
+    let room = 512 - 12 - QNAME.len() - 4 - 12;
+    for (length, fits) in [(room, true), (room + 1, false)] {
+        let rdata = rdata(&[&vec![7; length]]);
+        let message = written(512, 0, |reply| {
+            let owner = Place::QUESTION.suffix(0);
+            let set = rrset(999, 1, &rdata);
+            assert_eq!(reply.rrset(Section::Answer, owner, set).is_ok(), fits);
+        });
+        assert_eq!(message.len() == 512, fits);
+    }
+}
+
+#[test]
+fn records_rotate_by_the_id() {
+    let rdata = rdata(&[&[1, 1, 1, 1], &[2, 2, 2, 2], &[3, 3, 3, 3]]);
+    for (id, first) in [
+        (0, "1.1.1.1"),
+        (1, "2.2.2.2"),
+        (5, "3.3.3.3"),
+        (65535, "1.1.1.1"),
+    ] {
+        let message = written(512, id, |reply| {
+            let owner = Place::QUESTION.suffix(0);
+            let set = rrset(1, 3, &rdata);
+            reply.rrset(Section::Answer, owner, set).unwrap();
+        });
+        let shown = lines(&message);
+        assert_eq!(shown.len(), 3);
+        assert!(shown[0].ends_with(first), "{id}: {shown:?}");
+    }
+}
+
+#[test]
+fn steered_addresses_keep_their_order() {
+    let message = written(512, 2, |reply| {
+        let owner = Place::QUESTION.suffix(0);
+        let octets = [[9, 9, 9, 9], [1, 1, 1, 1]].concat();
+        reply.addresses(owner, 5, Family::V4, &octets).unwrap();
+        let octets = std::net::Ipv6Addr::LOCALHOST.octets();
+        reply.addresses(owner, 5, Family::V6, &octets).unwrap();
+    });
+    assert_eq!(
+        lines(&message),
+        [
+            "www.Example.org. 5 IN A 9.9.9.9",
+            "www.Example.org. 5 IN A 1.1.1.1",
+            "www.Example.org. 5 IN AAAA ::1",
+        ]
+    );
+}
+
+#[test]
+fn glue_may_stand_further_than_a_pointer_reaches() {
+    let names: Vec<Vec<u8>> = (0..1000_u16)
+        .map(|number| {
+            [
+                &b"\x14server"[..],
+                format!("{number:014}").as_bytes(),
+                b"\x00",
+            ]
+            .concat()
+        })
+        .collect();
+    let borrowed: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+    let ns = rdata(&borrowed);
+    let glue = rdata(&[&[192, 0, 2, 1]]);
+    let message = written(65_535, 1, |reply| {
+        let set = rrset(rtype::NS, 1000, &ns);
+        let cut = Place::QUESTION.suffix(4);
+        let mut record = reply.rrset(Section::Authority, cut, set).unwrap();
+        for target in reply.rotated(set) {
+            let rdata = reply.rdata(record);
+            record = rdata.end;
+            let owner = Owner::at(rdata.start, target);
+            let set = rrset(1, 1, &glue);
+            reply.rrset(Section::Additional, owner, set).unwrap();
+        }
+    });
+    let read = Message::from_vec(&message).unwrap();
+    assert_eq!(read.additionals.len(), 1000);
+    for (ns, glue) in read.authorities.iter().zip(&read.additionals) {
+        assert_eq!(ns.data.to_string(), glue.name.to_string());
+    }
+}
+
+#[test]
+fn shared_suffixes_are_whole_labels_in_the_same_case() {
+    for (name, other, shared) in [
+        (&b"\x01a\x01b\x00"[..], &b"\x01b\x00"[..], Some((2, 0))),
+        (b"\x01b\x00", b"\x01a\x01b\x00", Some((0, 2))),
+        (b"\x01a\x01b\x00", b"\x01c\x01b\x00", Some((2, 2))),
+        (b"\x01a\x01b\x00", b"\x01a\x01B\x00", None),
+        (b"\x03a\x01b\x00", b"\x01b\x00", None),
+        (b"\x00", b"\x00", None),
+        (b"\x01a\x00", b"", None),
+    ] {
+        assert_eq!(shared_suffix(name, other), shared, "{name:?} {other:?}");
+    }
+}
+
+#[test]
+fn the_reserve_is_kept_from_records() {
+    written(512, 0, |reply| {
+        let before = reply.room();
+        reply.reserve(100);
+        assert_eq!(reply.room(), before - 100);
+        reply.reserve(1000);
+        assert_eq!(reply.room(), 0);
+        assert_eq!(reply.chaos_text(b"x"), Err(Full));
+    });
+}

@@ -1,0 +1,380 @@
+//! Records, in any order, into a zone.
+//!
+//! Records are taken one at a time and kept in two flat lists, each chained to the one
+//! before it at its name; nothing is allocated per record. When all are there, every name's
+//! chain is sorted by type and copied out as RRsets, and the lists are dropped. Names are
+//! settled parents first, so what lies below a zone cut or a DNAME is known from the parent.
+//!
+//! What is wrong is judged by [`check`], name by name; nothing here stops at the first error.
+use std::collections::BTreeSet;
+
+use super::check;
+use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
+use super::{HEADER, Mount, Zone, ZoneError};
+use crate::dns::name::Name;
+use crate::dns::rr::rtype;
+
+/// Most records of a zone; with [`ARENA_BYTES`] it keeps every offset within 32 bits.
+const RECORDS: usize = 1 << 27;
+/// Most bytes of labels, and of RDATA, of a zone.
+const ARENA_BYTES: usize = 1 << 30;
+/// Octets that an RRset may take in a message, beside header, question and OPT.
+const RRSET_BYTES: usize = 65_535 - 12 - 259 - 64;
+/// Octets of a compressed owner, type, class, TTL and length.
+const RECORD_BYTES: usize = 12;
+/// Least octets of an SOA: two root names and five numbers.
+const SOA_BYTES: usize = 22;
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which of the zone's files, in the order they were read.
+    pub(crate) file: u16,
+    /// Line, from 1; 0 when there is none.
+    pub(crate) line: u32,
+}
+
+impl Place {
+    /// No place: what the config asks for, not the file.
+    pub(super) const NOWHERE: Self = Self { file: 0, line: 0 };
+
+    /// An error here.
+    pub(super) fn error(self, message: String, help: Option<&'static str>) -> ZoneError {
+        ZoneError {
+            file: self.file,
+            line: self.line,
+            message,
+            help,
+        }
+    }
+}
+
+/// A record, by reference.
+#[derive(Debug)]
+pub(crate) struct Given<'g> {
+    /// Owner, in wire format.
+    pub(crate) owner: &'g [u8],
+    /// Type.
+    pub(crate) rtype: u16,
+    /// Time to live, seconds.
+    pub(crate) ttl: u32,
+    /// RDATA, names in it uncompressed; at most 65,535 octets.
+    pub(crate) rdata: &'g [u8],
+    /// Where it stands.
+    pub(crate) place: Place,
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// Its owner is not within the apex.
+    Outside,
+    /// Past the bounds of one zone, or of one record.
+    TooLarge,
+}
+
+impl Refused {
+    /// In plain words.
+    pub(crate) fn message(self, owner: &Name, apex: &Name) -> String {
+        match self {
+            Self::Outside => format!("`{owner}` is outside the zone `{apex}`"),
+            Self::TooLarge => format!("`{owner}` is more than one zone can hold"),
+        }
+    }
+}
+
+/// A zone, or why not; and what is doubtful either way.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The zone, or every error.
+    pub(crate) zone: Result<Zone, Vec<ZoneError>>,
+    /// What is well formed and yet hardly meant.
+    pub(crate) warnings: Vec<ZoneError>,
+}
+
+/// A record while building.
+#[derive(Debug)]
+pub(super) struct Raw {
+    /// The record before it at the same name.
+    before: u32,
+    /// Where its RDATA stands, behind its length.
+    rdata: u32,
+    ttl: u32,
+    line: u32,
+    file: u16,
+    pub(super) rtype: u16,
+}
+
+impl Raw {
+    pub(super) fn place(&self) -> Place {
+        Place {
+            file: self.file,
+            line: self.line,
+        }
+    }
+}
+
+/// Takes records and makes a zone of them.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    apex: Name,
+    tree: Tree,
+    raws: Vec<Raw>,
+    rdata: Vec<u8>,
+    /// RRsets as [`Zone`] keeps them.
+    data: Vec<u8>,
+    names: usize,
+    errors: Vec<ZoneError>,
+    warnings: Vec<ZoneError>,
+}
+
+impl Builder {
+    /// Nothing yet.
+    pub(crate) fn new(apex: &Name) -> Self {
+        Self {
+            apex: apex.clone(),
+            tree: Tree::new(),
+            raws: Vec::new(),
+            rdata: Vec::new(),
+            data: Vec::new(),
+            names: 0,
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Takes a record.
+    ///
+    /// # Errors
+    /// When it is outside the zone, or there are too many.
+    pub(crate) fn add(&mut self, given: &Given<'_>) -> Result<(), Refused> {
+        let full = [self.rdata.len(), self.tree.label_bytes()];
+        if self.raws.len() >= RECORDS || full.iter().any(|&bytes| bytes >= ARENA_BYTES) {
+            return Err(Refused::TooLarge);
+        }
+        let length = u16::try_from(given.rdata.len()).map_err(|_| Refused::TooLarge)?;
+        let node = self.node(given.owner).ok_or(Refused::Outside)?;
+        let id = offset(self.raws.len());
+        let before = std::mem::replace(&mut self.tree.nodes[node as usize].sets, id);
+        self.raws.push(Raw {
+            before,
+            rdata: offset(self.rdata.len()),
+            ttl: given.ttl,
+            line: given.place.line,
+            file: given.place.file,
+            rtype: given.rtype,
+        });
+        self.rdata.extend_from_slice(&length.to_be_bytes());
+        self.rdata.extend_from_slice(given.rdata);
+        Ok(())
+    }
+
+    /// Mounts steered names and makes the zone.
+    pub(crate) fn finish(mut self, mounts: &[(Name, Mount)]) -> Built {
+        for (name, mount) in mounts {
+            self.mount(name, *mount);
+        }
+        let mut records = Vec::new();
+        for id in APEX..offset(self.tree.nodes.len()) {
+            self.settle(id, &mut records);
+        }
+        let warnings = std::mem::take(&mut self.warnings);
+        Built {
+            zone: self.into_zone(),
+            warnings,
+        }
+    }
+
+    fn into_zone(mut self) -> Result<Zone, Vec<ZoneError>> {
+        self.data.shrink_to_fit();
+        self.tree.shrink();
+        let mut zone = Zone {
+            apex: self.apex,
+            tree: self.tree,
+            data: self.data,
+            names: self.names,
+            denial_ttl: 0,
+        };
+        let denial_ttl = zone.set(APEX, rtype::SOA).and_then(|soa| {
+            let minimum = soa.records().next()?.last_chunk::<4>()?;
+            Some(soa.ttl.min(u32::from_be_bytes(*minimum)))
+        });
+        check::apex(&zone, &mut self.errors);
+        zone.denial_ttl = denial_ttl.unwrap_or_default();
+        if self.errors.is_empty() {
+            return Ok(zone);
+        }
+        self.errors.sort_by_key(|error| (error.file, error.line));
+        Err(self.errors)
+    }
+
+    fn node(&mut self, owner: &[u8]) -> Option<u32> {
+        let own = self.apex.as_wire();
+        let start = owner.len().checked_sub(own.len())?;
+        if !owner[start..].eq_ignore_ascii_case(own) {
+            return None;
+        }
+        self.tree.reach_or_insert(owner, start)
+    }
+
+    fn mount(&mut self, name: &Name, mount: Mount) {
+        let Some(node) = self.node(name.as_wire()) else {
+            let message = format!("steered name `{name}` is outside the zone `{}`", self.apex);
+            self.errors.push(Place::NOWHERE.error(message, None));
+            return;
+        };
+        let mounted = &mut self.tree.nodes[node as usize].mount;
+        if mounted.replace(mount).is_some() {
+            let message = format!("`{name}` is steered twice");
+            let help = Some("a hostname belongs to one service");
+            self.errors.push(Place::NOWHERE.error(message, help));
+        }
+    }
+
+    /// Judges a name and writes its records as RRsets.
+    fn settle(&mut self, id: u32, records: &mut Vec<u32>) {
+        self.gather(id, records);
+        let flags = self.flags(id, records);
+        self.tree.nodes[id as usize].flags |= flags;
+        check::node(
+            &check::View {
+                id,
+                records,
+                raws: &self.raws,
+                tree: &self.tree,
+                apex: &self.apex,
+            },
+            &mut self.errors,
+        );
+        self.tree.nodes[id as usize].sets = offset(self.data.len());
+        let mut rest: &[u32] = records;
+        while let Some(&first) = rest.first() {
+            let kind = self.kind(first);
+            let count = rest.partition_point(|record| self.kind(*record) == kind);
+            let (set, others) = rest.split_at(count);
+            self.write(id, set);
+            rest = others;
+        }
+        let node = &self.tree.nodes[id as usize];
+        self.names += usize::from(node.count > 0 || node.mount.is_some());
+    }
+
+    /// The records of a name by type, those of one type in the order of the file, none twice.
+    fn gather(&self, id: u32, records: &mut Vec<u32>) {
+        records.clear();
+        let mut next = self.tree.node(id).sets;
+        while next != NONE {
+            records.push(next);
+            next = self.raws[next as usize].before;
+        }
+        if records.len() < 2 {
+            return;
+        }
+        records.reverse();
+        records.sort_by_key(|id| self.kind(*id));
+        let mut seen = BTreeSet::new();
+        records.retain(|id| seen.insert(canonical(self.kind(*id), self.rdata_of(*id))));
+    }
+
+    fn flags(&self, id: u32, records: &[u32]) -> u8 {
+        let above = match self.tree.node(id).parent {
+            NONE => 0,
+            parent => self.tree.node(parent).flags,
+        };
+        let mut flags = above & (UNDER_CUT | UNDER_DNAME);
+        if above & CUT != 0 {
+            flags |= UNDER_CUT;
+        }
+        if above & DNAME != 0 {
+            flags |= UNDER_DNAME;
+        }
+        for &record in records {
+            match self.kind(record) {
+                rtype::NS if id != APEX => flags |= CUT,
+                rtype::DNAME => flags |= DNAME,
+                _ => {}
+            }
+        }
+        flags
+    }
+
+    /// Writes one RRset.
+    fn write(&mut self, id: u32, records: &[u32]) {
+        let first = &self.raws[records[0] as usize];
+        let (kind, place) = (first.rtype, first.place());
+        let ttls = || records.iter().map(|id| self.raws[*id as usize].ttl);
+        let ttl = ttls().min().unwrap_or_default();
+        let bytes: usize = records.iter().map(|id| 2 + self.rdata_of(*id).len()).sum();
+        if bytes + records.len() * (RECORD_BYTES - 2) > RRSET_BYTES {
+            let message = format!(
+                "the {} records of type {kind} at `{}` do not fit into one message",
+                records.len(),
+                self.name(id)
+            );
+            self.errors.push(place.error(message, None));
+            return;
+        }
+        if ttls().any(|other| other != ttl) {
+            let message = format!(
+                "the records of type {kind} at `{}` differ in TTL; {ttl} is used for all",
+                self.name(id)
+            );
+            let help = Some("give the records of one name and type one TTL (RFC 2181, 5.2)");
+            self.warnings.push(place.error(message, help));
+        }
+        let count = u16::try_from(records.len()).expect("RRSET_BYTES bounds the records");
+        self.data.reserve(HEADER + bytes);
+        self.data.extend_from_slice(&kind.to_be_bytes());
+        self.data.extend_from_slice(&count.to_be_bytes());
+        self.data.extend_from_slice(&ttl.to_be_bytes());
+        self.data.extend_from_slice(&offset(bytes).to_be_bytes());
+        for record in records {
+            let start = self.raws[*record as usize].rdata as usize;
+            let end = start + 2 + self.rdata_of(*record).len();
+            self.data.extend_from_slice(&self.rdata[start..end]);
+        }
+        self.tree.nodes[id as usize].count += 1;
+    }
+
+    fn kind(&self, record: u32) -> u16 {
+        self.raws[record as usize].rtype
+    }
+
+    fn rdata_of(&self, record: u32) -> &[u8] {
+        let start = self.raws[record as usize].rdata as usize;
+        let length = usize::from(u16::from_be_bytes([
+            self.rdata[start],
+            self.rdata[start + 1],
+        ]));
+        &self.rdata[start + 2..start + 2 + length]
+    }
+
+    fn name(&self, id: u32) -> Name {
+        let wire = self.tree.wire(id, self.apex.as_wire());
+        Name::from_wire(&wire).expect("nodes come from names")
+    }
+}
+
+/// Whether a record may stand for an SOA: long enough to hold its five numbers.
+pub(super) fn is_soa(rdata: &[u8]) -> bool {
+    rdata.len() >= SOA_BYTES
+}
+
+/// Type and RDATA with the names of common types in lower case: equal for records that are one.
+fn canonical(kind: u16, rdata: &[u8]) -> (u16, Vec<u8>) {
+    let names = match kind {
+        rtype::NS | rtype::CNAME | rtype::PTR | rtype::DNAME => 0,
+        rtype::MX => 2,
+        rtype::SRV => 6,
+        _ => rdata.len(),
+    };
+    let mut rdata = rdata.to_vec();
+    if let Some(names) = rdata.get_mut(names..) {
+        names.make_ascii_lowercase();
+    }
+    (kind, rdata)
+}
+
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).expect("RECORDS and ARENA_BYTES bound every list")
+}

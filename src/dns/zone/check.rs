@@ -1,0 +1,195 @@
+//! What may not stand together in a zone.
+//!
+//! Each rule looks at one name and what its ancestors are; what lies in other zones, such as
+//! whether an NS target has an address, is not asked.
+use super::build::{Place, Raw, is_soa};
+use super::tree::{APEX, CUT, DNAME, Tree, UNDER_CUT, UNDER_DNAME};
+use super::{Zone, ZoneError};
+use crate::dns::name::Name;
+use crate::dns::rr::rtype;
+
+/// Types that may stand beside a CNAME (RFC 2181, section 10.1; RFC 4034, section 3).
+const BESIDE_CNAME: [u16; 3] = [rtype::CNAME, 46, 47];
+
+/// One name, before its records are written out.
+pub(super) struct View<'v> {
+    /// Its node, flags already set.
+    pub(super) id: u32,
+    /// Its records by type.
+    pub(super) records: &'v [u32],
+    /// All records.
+    pub(super) raws: &'v [Raw],
+    /// All names.
+    pub(super) tree: &'v Tree,
+    /// The apex.
+    pub(super) apex: &'v Name,
+}
+
+/// Judges one name.
+pub(super) fn node(view: &View<'_>, errors: &mut Vec<ZoneError>) {
+    let rules = [
+        soa,
+        cname,
+        dname,
+        wildcard,
+        below_dname,
+        mount_data,
+        mount_place,
+    ];
+    errors.extend(rules.iter().filter_map(|rule| rule(view)));
+}
+
+/// Judges the zone as a whole.
+pub(super) fn apex(zone: &Zone, errors: &mut Vec<ZoneError>) {
+    let apex = zone.apex();
+    match zone
+        .set(APEX, rtype::SOA)
+        .map(|soa| soa.records().all(is_soa))
+    {
+        Some(true) => {}
+        Some(false) => errors.push(Place::NOWHERE.error("the SOA is malformed".to_owned(), None)),
+        None => errors.push(Place::NOWHERE.error(
+            format!("no SOA for `{apex}`"),
+            Some("begin with `@ SOA primary mailbox serial refresh retry expire minimum`"),
+        )),
+    }
+    if zone.set(APEX, rtype::NS).is_none() {
+        errors.push(Place::NOWHERE.error(
+            format!("no NS at the apex `{apex}`"),
+            Some("name the zone's servers: `@ NS ns1.example.org.`"),
+        ));
+    }
+}
+
+fn soa(view: &View<'_>) -> Option<ZoneError> {
+    if view.id != APEX {
+        let place = view.of(rtype::SOA).next()?;
+        let message = format!(
+            "SOA at `{}`, which is not the apex `{}`",
+            view.name(),
+            view.apex
+        );
+        let help =
+            Some("a zone has one SOA, at its apex; is a dot missing at the end of the name?");
+        return Some(place.error(message, help));
+    }
+    let second = view.of(rtype::SOA).nth(1)?;
+    let message = format!("a second SOA at `{}`", view.name());
+    Some(second.error(message, Some("a zone has one SOA")))
+}
+
+fn cname(view: &View<'_>) -> Option<ZoneError> {
+    let first = view.of(rtype::CNAME).next()?;
+    if let Some(second) = view.of(rtype::CNAME).nth(1) {
+        let message = format!("a second CNAME at `{}`", view.name());
+        return Some(second.error(message, Some("a name has at most one CNAME")));
+    }
+    let other = view
+        .raws_here()
+        .find(|raw| !BESIDE_CNAME.contains(&raw.rtype))?;
+    let message = format!("CNAME and other data at `{}`", view.name());
+    let help = Some("a name with a CNAME holds nothing else (RFC 1034, 3.6.2)");
+    let later = [first, other.place()]
+        .into_iter()
+        .max_by_key(|place| (place.file, place.line))?;
+    Some(later.error(message, help))
+}
+
+fn dname(view: &View<'_>) -> Option<ZoneError> {
+    let first = view.of(rtype::DNAME).next()?;
+    if let Some(second) = view.of(rtype::DNAME).nth(1) {
+        let message = format!("a second DNAME at `{}`", view.name());
+        return Some(second.error(
+            message,
+            Some("a name has at most one DNAME (RFC 6672, 2.4)"),
+        ));
+    }
+    if !view.is(CUT) {
+        return None;
+    }
+    let message = format!("DNAME at the delegation `{}`", view.name());
+    Some(first.error(
+        message,
+        Some("a subtree is either delegated or aliased (RFC 6672, 2.3)"),
+    ))
+}
+
+fn wildcard(view: &View<'_>) -> Option<ZoneError> {
+    if view.id == APEX || view.tree.label(view.id) != b"*" || !view.is(CUT | DNAME) {
+        return None;
+    }
+    let place = view.of(rtype::NS).chain(view.of(rtype::DNAME)).next()?;
+    let message = format!("NS or DNAME at the wildcard `{}`", view.name());
+    Some(place.error(
+        message,
+        Some("they have no defined meaning there (RFC 4592, 4.2 and 4.4)"),
+    ))
+}
+
+fn below_dname(view: &View<'_>) -> Option<ZoneError> {
+    if !view.is(UNDER_DNAME) || view.is(UNDER_CUT) {
+        return None;
+    }
+    let place = view.raws_here().map(Raw::place).next()?;
+    let message = format!("`{}` lies below a DNAME", view.name());
+    Some(place.error(
+        message,
+        Some("a DNAME takes the whole subtree below it (RFC 6672, 2.4)"),
+    ))
+}
+
+fn mount_data(view: &View<'_>) -> Option<ZoneError> {
+    view.tree.node(view.id).mount?;
+    let taken = [rtype::A, rtype::AAAA, rtype::CNAME];
+    let raw = view.raws_here().find(|raw| taken.contains(&raw.rtype))?;
+    let message = format!(
+        "`{}` is steered and has static addresses as well",
+        view.name()
+    );
+    let help = Some("remove the record here, or the name from the service's `hostnames`");
+    Some(raw.place().error(message, help))
+}
+
+fn mount_place(view: &View<'_>) -> Option<ZoneError> {
+    view.tree.node(view.id).mount?;
+    let (what, flag) = if view.is(CUT | UNDER_CUT) {
+        ("at or below a delegation", CUT | UNDER_CUT)
+    } else {
+        ("below a DNAME", UNDER_DNAME)
+    };
+    if !view.is(flag) {
+        return None;
+    }
+    let message = format!("steered name `{}` lies {what}", view.name());
+    let help = Some("the name is not this zone's to answer");
+    Some(view.place().error(message, help))
+}
+
+impl View<'_> {
+    fn raws_here(&self) -> impl Iterator<Item = &Raw> {
+        self.records.iter().map(|id| &self.raws[*id as usize])
+    }
+
+    /// The places of the records of one type.
+    fn of(&self, kind: u16) -> impl Iterator<Item = Place> {
+        self.raws_here()
+            .filter(move |raw| raw.rtype == kind)
+            .map(Raw::place)
+    }
+
+    fn place(&self) -> Place {
+        self.raws_here()
+            .map(Raw::place)
+            .next()
+            .unwrap_or(Place::NOWHERE)
+    }
+
+    fn is(&self, flag: u8) -> bool {
+        self.tree.node(self.id).is(flag)
+    }
+
+    fn name(&self) -> Name {
+        let wire = self.tree.wire(self.id, self.apex.as_wire());
+        Name::from_wire(&wire).expect("nodes come from names")
+    }
+}

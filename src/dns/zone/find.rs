@@ -1,0 +1,132 @@
+//! What a name and type find in a zone: the walk of RFC 1034, section 4.3.2, from the apex down.
+//!
+//! ```text
+//! node = apex
+//! for each label of the name, from the apex leftward:
+//!     node is a zone cut            -> Referral
+//!     node holds a DNAME            -> Dname
+//!     node has no such child        -> node is the closest encloser:
+//!                                      data of its child `*`, or Nxdomain
+//! node is the name itself:
+//!     a zone cut, asked not for DS  -> Referral
+//!     otherwise                     -> its data
+//!
+//! data:  the type asked for -> Answer      mounted -> Mounted
+//!        a CNAME -> Cname                  else -> Nodata
+//! ```
+//!
+//! A mounted name with records of the asked type in the file answers with these (an MX beside
+//! a steered address), and with what is mounted for every other type, ANY included. An alias
+//! is reported for ANY too: whether ANY chases is the reply's affair (RFC 8482).
+use super::tree::{APEX, CUT, DNAME, Labels, WILD, label_at};
+use super::{Mount, Zone};
+use crate::dns::rr::{RrSet, rtype};
+
+/// What a zone has to say to a name and type.
+///
+/// `owner` counts octets of the query name in front of the owner of what was found, so that
+/// a reply can point into its own question.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'z> {
+    /// The RRset itself (from a wildcard as well: the owner is the query name).
+    Answer(RrSet<'z>),
+    /// An alias at the name.
+    Cname(RrSet<'z>),
+    /// An alias of a subtree above the name.
+    Dname {
+        /// Where the owner starts in the query name.
+        owner: usize,
+        /// The DNAME.
+        rrset: RrSet<'z>,
+    },
+    /// A steered name; the zone may hold other types at it.
+    Mounted(Mount),
+    /// The name lies in a delegated zone, or is its apex.
+    Referral {
+        /// Where the owner starts in the query name.
+        owner: usize,
+        /// Its name servers.
+        ns: RrSet<'z>,
+    },
+    /// The name exists, with other types.
+    Nodata,
+    /// The name does not exist.
+    Nxdomain,
+}
+
+impl Zone {
+    /// Looks a name up. `qname` is in wire format, uncompressed, any case, within the apex;
+    /// anything else is not found.
+    #[must_use]
+    pub fn find(&self, qname: &[u8], qtype: u16) -> Found<'_> {
+        let Some(apex) = self.apex_in(qname) else {
+            return Found::Nxdomain;
+        };
+        let Some(labels) = Labels::of(qname, apex) else {
+            return Found::Nxdomain;
+        };
+        let (mut node, mut owner) = (APEX, apex);
+        for start in labels.starts().rev() {
+            if let Some(found) = self.stop_above(node, owner) {
+                return found;
+            }
+            match self.tree.child(node, label_at(qname, start)) {
+                Some(child) => (node, owner) = (child, start),
+                None => return self.synthesize(node, qtype),
+            }
+        }
+        self.stop_at(node, owner, qtype)
+            .unwrap_or_else(|| self.data(node, qtype))
+    }
+
+    /// What ends the walk at a node that lies above the name.
+    fn stop_above(&self, node: u32, owner: usize) -> Option<Found<'_>> {
+        if !self.tree.node(node).is(CUT | DNAME) {
+            return None;
+        }
+        self.referral(node, owner).or_else(|| {
+            let rrset = self.set(node, rtype::DNAME)?;
+            Some(Found::Dname { owner, rrset })
+        })
+    }
+
+    /// What ends the walk at the name itself; its DS belongs to this side of the cut.
+    fn stop_at(&self, node: u32, owner: usize, qtype: u16) -> Option<Found<'_>> {
+        if qtype == rtype::DS {
+            return None;
+        }
+        self.referral(node, owner)
+    }
+
+    fn referral(&self, node: u32, owner: usize) -> Option<Found<'_>> {
+        if !self.tree.node(node).is(CUT) {
+            return None;
+        }
+        let ns = self.set(node, rtype::NS)?;
+        Some(Found::Referral { owner, ns })
+    }
+
+    /// The data of the wildcard at the closest encloser, if there is one.
+    fn synthesize(&self, encloser: u32, qtype: u16) -> Found<'_> {
+        if !self.tree.node(encloser).is(WILD) {
+            return Found::Nxdomain;
+        }
+        match self.tree.child(encloser, b"*") {
+            Some(wildcard) => self.data(wildcard, qtype),
+            None => Found::Nxdomain,
+        }
+    }
+
+    fn data(&self, node: u32, qtype: u16) -> Found<'_> {
+        if let Some(set) = self.set(node, qtype) {
+            return Found::Answer(set);
+        }
+        if let Some(mount) = self.tree.node(node).mount {
+            return Found::Mounted(mount);
+        }
+        match self.set(node, rtype::CNAME) {
+            Some(alias) => Found::Cname(alias),
+            None => Found::Nodata,
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Zone data: built once, then only read.
+//!
+//! A [`Zone`] says what a name and type find in it (RFC 1034, section 4.3.2; wildcards by RFC
+//! 4592, DNAME by RFC 6672). It decides nothing about replies: what is chased, added or denied
+//! with which records is for whoever writes them. Of steering it knows one thing: which names
+//! are *mounted*, and the number that the plan gave each.
+//!
+//! ```text
+//! names   nodes by (parent, label) hash -------.      labels in one arena
+//!                                              v
+//! data    [type count ttl bytes | len rdata len rdata ...] [type ...] ...   one arena
+//! ```
+//!
+//! Nothing is boxed, so a zone of a million names is a handful of allocations, and a look-up
+//! touches two or three cache lines per label. Look-ups never allocate and never fail.
+//!
+//! Choices where the RFCs leave one: an RRset whose records differ in TTL gets the lowest and a
+//! warning (RFC 2181, section 5.2; Knot warns too, and takes the last); NS and DNAME at a
+//! wildcard are errors (RFC 4592, sections 4.2 and 4.4, give them no meaning); an NS or MX
+//! target without an address is nobody's error here.
+use thiserror::Error;
+
+use super::name::Name;
+use super::rr::{RrSet, rtype};
+
+mod build;
+mod check;
+mod find;
+mod index;
+mod tree;
+mod zones;
+
+pub(super) use build::{Builder, Given, Place, Refused};
+pub use find::Found;
+pub use zones::Zones;
+
+use tree::{APEX, Tree};
+
+/// One record as a master file gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Owner.
+    pub owner: Name,
+    /// Type.
+    pub rtype: u16,
+    /// Time to live, seconds.
+    pub ttl: u32,
+    /// RDATA, names in it uncompressed.
+    pub rdata: Vec<u8>,
+    /// Line of the master file, from 1.
+    pub line: u32,
+}
+
+/// What is wrong with a zone as a whole; `line` points at the record to blame.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}: {message}")]
+pub struct ZoneError {
+    /// Which of the zone's files, in the order they were read; 0 is its own.
+    pub file: u16,
+    /// Line of the master file, from 1; 0 when no line is to blame.
+    pub line: u32,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<&'static str>,
+}
+
+/// What is mounted over a name: the number that the plan gave it.
+pub type Mount = u16;
+
+/// The data of one zone.
+#[derive(Debug)]
+pub struct Zone {
+    apex: Name,
+    tree: Tree,
+    /// RRsets, those of one name together: a header each, then what [`RrSet::rdata`] holds.
+    data: Vec<u8>,
+    names: usize,
+    denial_ttl: u32,
+}
+
+/// Octets of type, count, TTL and length in front of an RRset's data.
+const HEADER: usize = 12;
+
+impl Zone {
+    /// Builds a zone from its records and mounts steered names over it.
+    ///
+    /// # Errors
+    /// All that is wrong: no SOA or several, records outside, CNAME beside other data, ….
+    pub fn build(
+        apex: &Name,
+        records: Vec<Record>,
+        mounts: &[(Name, Mount)],
+    ) -> Result<Self, Vec<ZoneError>> {
+        let mut builder = Builder::new(apex);
+        let mut errors = Vec::new();
+        for record in &records {
+            let place = Place {
+                file: 0,
+                line: record.line,
+            };
+            let given = Given {
+                owner: record.owner.as_wire(),
+                rtype: record.rtype,
+                ttl: record.ttl,
+                rdata: &record.rdata,
+                place,
+            };
+            if let Err(refused) = builder.add(&given) {
+                let message = refused.message(&record.owner, apex);
+                errors.push(place.error(message, None));
+            }
+        }
+        match builder.finish(mounts).zone {
+            Ok(zone) if errors.is_empty() => Ok(zone),
+            Ok(_) => Err(errors),
+            Err(more) => Err(errors.into_iter().chain(more).collect()),
+        }
+    }
+
+    /// The apex.
+    #[must_use]
+    pub fn apex(&self) -> &Name {
+        &self.apex
+    }
+
+    /// The SOA, its TTL already lowered to MINIMUM (RFC 2308, section 3), for denials.
+    #[must_use]
+    pub fn denial_soa(&self) -> RrSet<'_> {
+        let soa = self
+            .set(APEX, rtype::SOA)
+            .expect("no zone is built without its SOA");
+        RrSet {
+            ttl: self.denial_ttl,
+            ..soa
+        }
+    }
+
+    /// The addresses of a name, for glue and additional data: A and AAAA RRsets at `name`,
+    /// wherever in the zone it lies. Wildcards give none.
+    #[must_use]
+    pub fn addresses(&self, name: &[u8]) -> [Option<RrSet<'_>>; 2] {
+        let node = self
+            .apex_in(name)
+            .and_then(|apex| self.tree.reach(name, apex));
+        let of = |kind| node.and_then(|node| self.set(node, kind));
+        [of(rtype::A), of(rtype::AAAA)]
+    }
+
+    /// How many names hold data, mounted ones included.
+    #[must_use]
+    pub fn names(&self) -> usize {
+        self.names
+    }
+
+    /// Every name that holds records, with its RRsets in the order of their types; names in
+    /// the order in which the master file first mentions them.
+    pub fn owners(&self) -> impl Iterator<Item = (Name, impl Iterator<Item = RrSet<'_>>)> {
+        (APEX..)
+            .zip(&self.tree.nodes)
+            .filter(|(_, node)| node.count > 0)
+            .map(|(id, _)| (self.name(id), self.sets(id)))
+    }
+
+    /// Where the apex starts in a name; `None` if the name is outside.
+    fn apex_in(&self, name: &[u8]) -> Option<usize> {
+        let own = self.apex.as_wire();
+        let start = name.len().checked_sub(own.len())?;
+        name[start..].eq_ignore_ascii_case(own).then_some(start)
+    }
+
+    fn name(&self, id: u32) -> Name {
+        let wire = self.tree.wire(id, self.apex.as_wire());
+        Name::from_wire(&wire).expect("nodes come from names")
+    }
+
+    fn set(&self, id: u32, kind: u16) -> Option<RrSet<'_>> {
+        self.sets(id).find(|set| set.rtype == kind)
+    }
+
+    /// The RRsets of a node.
+    fn sets(&self, id: u32) -> impl Iterator<Item = RrSet<'_>> {
+        let node = self.tree.node(id);
+        let begin = if node.count == 0 {
+            0
+        } else {
+            node.sets as usize
+        };
+        let mut rest = self.data.get(begin..).unwrap_or_default();
+        (0..node.count).map_while(move |_| {
+            let (header, tail) = rest.split_first_chunk::<HEADER>()?;
+            let [r0, r1, c0, c1, t0, t1, t2, t3, l0, l1, l2, l3] = *header;
+            let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+            let (rdata, tail) = tail.split_at_checked(length)?;
+            rest = tail;
+            Some(RrSet {
+                rtype: u16::from_be_bytes([r0, r1]),
+                ttl: u32::from_be_bytes([t0, t1, t2, t3]),
+                count: u16::from_be_bytes([c0, c1]),
+                rdata,
+            })
+        })
+    }
+}

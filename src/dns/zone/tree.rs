@@ -1,0 +1,208 @@
+//! The names of a zone, each found from its parent by one hash of one label.
+//!
+//! Every name between the apex and a name that holds data is a node, so the ancestors of a
+//! name are a chain without gaps, and the first step that fails has found the closest
+//! encloser (RFC 4592, section 3.3.1). A step costs one probe of an open-addressing table,
+//! whatever the size of the zone; a look-up takes as many steps as the name has labels in the
+//! zone, 127 at most.
+//!
+//! Labels stand once, in one arena, in the case they were first written in. What data a node
+//! has is the builder's and the reader's business; here it is two numbers.
+use crate::base::HashKey;
+
+use super::Mount;
+use super::index::Index;
+
+/// No node, no record.
+pub(super) const NONE: u32 = u32::MAX;
+/// The node of the apex.
+pub(super) const APEX: u32 = 0;
+/// Most labels of a name (RFC 1035, section 3.1: 255 octets, 2 for each label).
+const LABELS: usize = 128;
+
+/// The node is a zone cut: it holds NS and is not the apex.
+pub(super) const CUT: u8 = 1;
+/// The node holds a DNAME.
+pub(super) const DNAME: u8 = 2;
+/// The node has a child `*`.
+pub(super) const WILD: u8 = 4;
+/// The node lies below a zone cut.
+pub(super) const UNDER_CUT: u8 = 8;
+/// The node lies below a DNAME.
+pub(super) const UNDER_DNAME: u8 = 16;
+
+/// One name.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// The name without its first label.
+    pub(super) parent: u32,
+    /// Where the first label stands, behind its length.
+    label: u32,
+    /// Where its RRsets begin; while building, its latest record.
+    pub(super) sets: u32,
+    /// How many RRsets it has.
+    pub(super) count: u16,
+    /// What is mounted here.
+    pub(super) mount: Option<Mount>,
+    /// What the walk must know of it.
+    pub(super) flags: u8,
+}
+
+impl Node {
+    /// Whether a flag is set.
+    pub(super) fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// Where the labels of a name start.
+pub(super) struct Labels {
+    starts: [u8; LABELS],
+    count: usize,
+}
+
+impl Labels {
+    /// Of a name in wire format up to octet `end`; `None` if no label ends there.
+    pub(super) fn of(name: &[u8], end: usize) -> Option<Self> {
+        let mut labels = Self {
+            starts: [0; LABELS],
+            count: 0,
+        };
+        let mut at = 0;
+        while at < end {
+            *labels.starts.get_mut(labels.count)? = u8::try_from(at).ok()?;
+            labels.count += 1;
+            at += 1 + usize::from(*name.get(at)?);
+        }
+        (at == end && at < name.len()).then_some(labels)
+    }
+
+    /// The offsets, leftmost label first.
+    pub(super) fn starts(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        self.starts[..self.count].iter().copied().map(usize::from)
+    }
+}
+
+/// The label that starts at `start`.
+pub(super) fn label_at(name: &[u8], start: usize) -> &[u8] {
+    let length = usize::from(name[start]);
+    &name[start + 1..=start + length]
+}
+
+/// All names of a zone.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) nodes: Vec<Node>,
+    labels: Vec<u8>,
+    index: Index,
+}
+
+impl Tree {
+    /// A zone with nothing but its apex.
+    pub(super) fn new() -> Self {
+        let mut tree = Self {
+            nodes: Vec::new(),
+            labels: Vec::new(),
+            index: Index::default(),
+        };
+        tree.push(NONE, &[]);
+        tree
+    }
+
+    /// A node.
+    pub(super) fn node(&self, id: u32) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    /// The first label of a node's name; empty for the apex.
+    pub(super) fn label(&self, id: u32) -> &[u8] {
+        label_at(&self.labels, self.node(id).label as usize)
+    }
+
+    /// The child of a node by its label.
+    pub(super) fn child(&self, parent: u32, label: &[u8]) -> Option<u32> {
+        self.index.find(edge_hash(parent, label), |id| {
+            self.node(id).parent == parent && self.label(id).eq_ignore_ascii_case(label)
+        })
+    }
+
+    /// The node of a name whose apex starts at octet `apex`, if there is one.
+    pub(super) fn reach(&self, name: &[u8], apex: usize) -> Option<u32> {
+        let labels = Labels::of(name, apex)?;
+        let mut starts = labels.starts().rev();
+        starts.try_fold(APEX, |node, start| self.child(node, label_at(name, start)))
+    }
+
+    /// The node of a name, made with all nodes above it if it is not there yet.
+    pub(super) fn reach_or_insert(&mut self, name: &[u8], apex: usize) -> Option<u32> {
+        let labels = Labels::of(name, apex)?;
+        let mut node = APEX;
+        for start in labels.starts().rev() {
+            let label = label_at(name, start);
+            node = match self.child(node, label) {
+                Some(child) => child,
+                None => self.insert(node, label),
+            };
+        }
+        Some(node)
+    }
+
+    /// The wire format of a node's name.
+    pub(super) fn wire(&self, id: u32, apex: &[u8]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        let mut at = id;
+        while at != APEX {
+            let label = self.node(at).label as usize;
+            wire.extend_from_slice(&self.labels[label..=label + usize::from(self.labels[label])]);
+            at = self.node(at).parent;
+        }
+        wire.extend_from_slice(apex);
+        wire
+    }
+
+    /// Bytes of labels, a bound on which keeps every offset within 32 bits.
+    pub(super) fn label_bytes(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Gives back what growing has left over.
+    pub(super) fn shrink(&mut self) {
+        self.nodes.shrink_to_fit();
+        self.labels.shrink_to_fit();
+    }
+
+    fn insert(&mut self, parent: u32, label: &[u8]) -> u32 {
+        let id = self.push(parent, label);
+        self.index.insert(edge_hash(parent, label), id);
+        if label == b"*" {
+            self.nodes[parent as usize].flags |= WILD;
+        }
+        id
+    }
+
+    fn push(&mut self, parent: u32, label: &[u8]) -> u32 {
+        const BOUND: &str = "the builder bounds names, labels and records";
+        let id = u32::try_from(self.nodes.len()).expect(BOUND);
+        self.nodes.push(Node {
+            parent,
+            label: u32::try_from(self.labels.len()).expect(BOUND),
+            sets: NONE,
+            count: 0,
+            mount: None,
+            flags: 0,
+        });
+        self.labels
+            .push(u8::try_from(label.len()).expect("a label has at most 63 octets"));
+        self.labels.extend_from_slice(label);
+        id
+    }
+}
+
+/// Hashes a label without its case, keyed by the node it hangs from.
+fn edge_hash(parent: u32, label: &[u8]) -> u64 {
+    let mut lower = [0; 63];
+    let lower = &mut lower[..label.len().min(63)];
+    lower.copy_from_slice(&label[..lower.len()]);
+    lower.make_ascii_lowercase();
+    HashKey(u64::from(parent)).hash(lower)
+}

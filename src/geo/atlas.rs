@@ -1,0 +1,144 @@
+//! A database with the operator's own networks laid over it.
+//!
+//! Decides who is right: the operator is. A network with a country of its own takes that
+//! country's continent and middle, whatever the file says of the location. The number of the
+//! autonomous system stays, for the operator has said where a network is, not whose it is.
+//! Marks are apart from places: they are what regions claim by network.
+//!
+//! The atlas knows each distinct pair of place and mark as a *spot*; that makes sorting millions
+//! of networks into classes a matter of asking once for each spot.
+//!
+//! It does not know what a class or a mark stands for.
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use super::country;
+use super::database::{Database, Places};
+use super::network::Network;
+use super::networks::Networks;
+use super::place::{Country, Place};
+use super::steps::{Key, Steps};
+use crate::base::ClassId;
+
+/// A database with the operator's own networks laid over it.
+#[derive(Debug)]
+pub struct Atlas {
+    spots: Vec<Spot>,
+    /// Indexes of `spots`.
+    v4: Steps<u32, u32>,
+    /// Indexes of `spots`.
+    v6: Steps<u128, u32>,
+}
+
+/// A place, and the mark over it.
+type Spot = (Place, Option<u16>);
+
+impl Atlas {
+    /// Lays networks over a database: `countries` replace the place (but for the number of the
+    /// autonomous system), `marks` are what regions claim by network (`serves`); the longest
+    /// prefix wins in each, and of two equal networks the later.
+    #[must_use]
+    pub fn new(
+        database: &Database,
+        countries: &[(Network, Country)],
+        marks: &[(Network, u16)],
+    ) -> Self {
+        let mut layers = Layers::new(&database.places);
+        let (countries_v4, countries_v6) = by_family(countries);
+        let (marks_v4, marks_v6) = by_family(marks);
+        let v4 = layers.lay(&database.v4, countries_v4, marks_v4);
+        let v6 = layers.lay(&database.v6, countries_v6, marks_v6);
+        let places = layers.places.list;
+        let spot = |(place, mark): (u32, _)| (places[place as usize], mark);
+        Self {
+            spots: layers.spots.into_iter().map(spot).collect(),
+            v4,
+            v6,
+        }
+    }
+
+    /// What is known of an address: its place and the mark over it. IPv4-mapped IPv6 addresses
+    /// count as IPv4.
+    #[must_use]
+    pub fn find(&self, address: IpAddr) -> (Place, Option<u16>) {
+        let spot = match address.to_canonical() {
+            IpAddr::V4(v4) => self.v4.find(v4.to_bits()),
+            IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
+        };
+        self.spots[spot as usize]
+    }
+
+    /// Sorts all addresses into classes; `class_of` is asked once for each distinct
+    /// (place, mark).
+    pub fn classify(&self, class_of: &mut dyn FnMut(&Place, Option<u16>) -> ClassId) -> Networks {
+        let class_of_spot = |(place, mark): &Spot| class_of(place, *mark);
+        let classes: Vec<_> = self.spots.iter().map(class_of_spot).collect();
+        Networks::new(
+            self.v4.map(|spot| classes[spot as usize]),
+            self.v6.map(|spot| classes[spot as usize]),
+        )
+    }
+}
+
+/// Spots, numbered as they come up while the layers are laid.
+struct Layers {
+    places: Places,
+    spots: Vec<(u32, Option<u16>)>,
+    numbers: HashMap<(u32, Option<u16>), u32>,
+}
+
+impl Layers {
+    fn new(places: &[Place]) -> Self {
+        Self {
+            places: Places::from_list(places.to_vec()),
+            spots: Vec::new(),
+            numbers: HashMap::new(),
+        }
+    }
+
+    fn lay<K: Key>(
+        &mut self,
+        places: &Steps<K, u32>,
+        countries: Vec<(K, u8, Option<Country>)>,
+        marks: Vec<(K, u8, Option<u16>)>,
+    ) -> Steps<K, u32> {
+        let countries = Steps::from_prefixes(None, countries);
+        let marks = Steps::from_prefixes(None, marks);
+        places
+            .zip(&countries, |place, country| self.replace(place, country))
+            .zip(&marks, |place, mark| self.spot(place, mark))
+    }
+
+    fn replace(&mut self, place: u32, country: Option<Country>) -> u32 {
+        let Some(country) = country else {
+            return place;
+        };
+        let facts = country::find(country);
+        self.places.number(Place {
+            country: Some(country),
+            continent: facts.map(|facts| facts.continent),
+            location: facts.map(|facts| facts.location),
+            asn: self.places.list[place as usize].asn,
+        })
+    }
+
+    fn spot(&mut self, place: u32, mark: Option<u16>) -> u32 {
+        *self.numbers.entry((place, mark)).or_insert_with(|| {
+            self.spots.push((place, mark));
+            u32::try_from(self.spots.len() - 1).expect("spots are no more than networks")
+        })
+    }
+}
+
+type Prefixes<K, V> = Vec<(K, u8, Option<V>)>;
+
+fn by_family<V: Copy>(networks: &[(Network, V)]) -> (Prefixes<u32, V>, Prefixes<u128, V>) {
+    let (mut v4, mut v6) = (Vec::new(), Vec::new());
+    for &(Network { address, prefix }, value) in networks {
+        match address {
+            IpAddr::V4(address) => v4.push((address.to_bits(), prefix, Some(value))),
+            IpAddr::V6(address) => v6.push((address.to_bits(), prefix, Some(value))),
+        }
+    }
+    (v4, v6)
+}

@@ -1,0 +1,163 @@
+//! Sound tables pass; each planted breach is found.
+use std::sync::Arc;
+
+use crate::base::{Family, JurisdictionSet, Moment, Permille, Reason, RegionId};
+use crate::plan::Plan;
+use crate::steer::Spread;
+use crate::table::fixture::{SERVICE, World, standings};
+use crate::table::part::{Part, Rest};
+use crate::table::pool::PoolTable;
+
+use super::{Breach, Table, check, check_changed};
+
+fn plan() -> Arc<Plan> {
+    World::new(
+        &[(0, 1, 100), (0, 1, 100), (0, 2, 100), (1, 1, 100)],
+        &[&[0, 1], &[1, 0], &[0]],
+    )
+    .plan()
+}
+
+fn table(shares: &[u16]) -> Table {
+    let plan = plan();
+    let standings = standings(&plan, shares);
+    Table::build(1, plan, standings, Moment(0), None)
+}
+
+fn pool(table: &mut Table, index: usize) -> &mut PoolTable {
+    Arc::get_mut(&mut table.pools[index]).unwrap()
+}
+
+fn part(table: &mut Table) -> &mut Part {
+    Arc::get_mut(&mut table.parts[0]).unwrap()
+}
+
+fn breach(table: &Table) -> Breach {
+    check(table).expect_err("a breach was planted").breach
+}
+
+#[test]
+fn sound_tables_pass() {
+    for shares in [
+        &[1000, 1000, 1000, 1000][..],
+        &[300, 1000, 1000, 1000],
+        &[300, 200, 0, 0],
+        &[0, 0, 0, 1],
+        &[0, 0, 0, 0],
+        &[1, 999, 500, 2],
+    ] {
+        assert_eq!(check(&table(shares)), Ok(()), "{shares:?}");
+    }
+}
+
+#[test]
+fn a_dead_endpoint_that_serves_is_found() {
+    let mut table = table(&[]);
+    let plan = Arc::clone(&table.plan);
+    table.standings = standings(&plan, &[0]);
+    assert_eq!(breach(&table), Breach::Dead("e0".into()));
+}
+
+#[test]
+fn a_ramp_ahead_of_its_curve_is_found() {
+    let mut table = table(&[600, 0, 0, 0]);
+    let plan = Arc::clone(&table.plan);
+    table.standings = standings(&plan, &[500, 0, 0, 0]);
+    assert!(matches!(breach(&table), Breach::Ahead(name, 600, Permille(500)) if name == "e0"));
+}
+
+#[test]
+fn a_better_tier_and_a_better_region_passed_over_are_found() {
+    let mut table = table(&[0, 0, 1000, 1000]);
+    let plan = Arc::clone(&table.plan);
+    table.standings = standings(&plan, &[1000, 0, 1000, 1000]);
+    assert_eq!(breach(&table), Breach::Passed("e0".into()));
+
+    let mut table = self::table(&[]);
+    for route in &mut part(&mut table).routes {
+        for step in &mut route.steps {
+            (step.pool, step.region) = (1, RegionId(1));
+        }
+    }
+    assert_eq!(breach(&table), Breach::Passed("r0".into()));
+}
+
+#[test]
+fn an_answer_outside_the_fence_or_the_preference_is_found() {
+    let strayed = |fence: Option<JurisdictionSet>| {
+        let world = World::new(&[(0, 1, 100), (1, 1, 100)], &[&[0]]);
+        let mut plan = Arc::into_inner(world.plan()).unwrap();
+        let class = &mut plan.maps[0].classes[0];
+        class.fence = fence.unwrap_or(class.fence);
+        let standings = standings(&plan, &[0, 0]);
+        let mut table = Table::build(1, Arc::new(plan), standings, Moment(0), None);
+        part(&mut table).routes[0].rest = Rest::FailOpen(1, RegionId(1));
+        breach(&table)
+    };
+    assert_eq!(strayed(None), Breach::Fence("r1".into()));
+    let everywhere = strayed(Some(JurisdictionSet::EVERYWHERE));
+    assert_eq!(everywhere, Breach::Preference("r1".into()));
+}
+
+#[test]
+fn failing_open_anywhere_but_nearest_is_found() {
+    let mut table = table(&[0, 0, 0, 0]);
+    for route in &mut part(&mut table).routes {
+        route.rest = Rest::FailOpen(1, RegionId(1));
+    }
+    assert_eq!(breach(&table), Breach::Reason(Reason::FailOpen));
+}
+
+#[test]
+fn an_empty_answer_and_a_missing_one_are_found() {
+    let mut table = table(&[]);
+    pool(&mut table, 0).by_share.spread = Spread::Nobody;
+    assert_eq!(breach(&table), Breach::Passed("e0".into()));
+
+    let mut table = self::table(&[0, 0, 0, 0]);
+    pool(&mut table, 0).spare = None;
+    assert_eq!(breach(&table), Breach::Empty);
+}
+
+#[test]
+fn another_ones_addresses_are_found() {
+    let mut table = table(&[]);
+    table.pools.swap(0, 1);
+    assert_eq!(breach(&table), Breach::Foreign("e3".into()));
+
+    let mut table = self::table(&[]);
+    let mut plan = Arc::into_inner(plan()).unwrap();
+    plan.endpoints[1].addresses = plan.endpoints[0].addresses.clone();
+    table.plan = Arc::new(plan);
+    assert_eq!(breach(&table), Breach::Addresses);
+}
+
+#[test]
+fn cohorts_said_to_be_alike_that_differ_are_found() {
+    let mut table = table(&[]);
+    for route in &mut part(&mut table).routes {
+        route.by_cohort = false;
+    }
+    assert_eq!(breach(&table), Breach::Scope);
+}
+
+#[test]
+fn only_what_changed_is_checked_again() {
+    let before = table(&[]);
+    let plan = Arc::clone(&before.plan);
+    let dead = standings(&plan, &[0]);
+    let mut next = Table::build(2, plan, Arc::clone(&dead), Moment(1), Some(&before));
+    assert_eq!(check_changed(&next, &before), Ok(()));
+    next.pools[0] = Arc::clone(&before.pools[0]);
+    next.parts[0] = Arc::clone(&before.parts[0]);
+    assert_eq!(
+        check_changed(&next, &before),
+        Ok(()),
+        "shared parts are left out"
+    );
+    assert_eq!(breach(&next), Breach::Dead("e0".into()));
+    assert!(
+        next.select(SERVICE, Family::V4, crate::base::ClassId(0), 0)
+            .is_some()
+    );
+}
