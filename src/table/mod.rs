@@ -7,6 +7,7 @@
 //! | [`part`] | which pools the classes of a service consult |
 //! | [`build`] | a generation out of plan and standings, sharing what did not change |
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
+//! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
 //! | [`select`] | what a cohort gets: a few array reads |
 //!
 //! A table never changes. It knows nothing of queries and of probes: cohorts go in, slices of
@@ -18,6 +19,7 @@ use crate::plan::{Plan, TtlBounds};
 
 mod build;
 mod check;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 mod layout;
@@ -28,6 +30,8 @@ mod select;
 mod tests;
 
 pub use check::{Breach, CheckError, check, check_changed};
+
+pub use explain::{ExplainError, Explanation, Question, explain, suppose};
 
 /// One immutable generation.
 #[derive(Debug)]

@@ -1,0 +1,477 @@
+//! The links of the chain for a steered name, each as plain data.
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
+use crate::base::{
+    ClassId, Family, JurisdictionId, JurisdictionSet, Moment, Permille, Reason, RegionId,
+    ServiceId, Span, Standing, Why,
+};
+use crate::geo::{ClassHit, Continent, Country, Location};
+use crate::plan::{Member, Pool, Residency, Service, TtlBounds};
+
+use crate::table::pool::PoolTable;
+use crate::table::{Selection, Table};
+
+use super::Question;
+
+/// Everything that decides one client's answer for a steered name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Steered {
+    /// The service.
+    pub service: String,
+    /// The family.
+    pub family: Family,
+    /// The widest network around the client that lies in its class whole.
+    pub network: String,
+    /// Where the client is.
+    pub place: PlaceFacts,
+    /// Its class, a number of this plan.
+    pub class: ClassId,
+    /// The regions of the class, best first.
+    pub preference: Vec<String>,
+    /// How strictly answers stay in the client's jurisdiction.
+    pub residency: Residency,
+    /// The jurisdictions in which the answer may lie; absent means anywhere.
+    pub fence: Option<Vec<String>>,
+    /// The client's cohort, 0 to 999.
+    pub cohort: u16,
+    /// The pools that were asked, in order.
+    pub consulted: Vec<Consulted>,
+    /// Why the answer is what it is.
+    pub reason: Reason,
+    /// Region of the answer, if there is one.
+    pub region: Option<String>,
+    /// Tier of the answer, if there is one.
+    pub tier: Option<u16>,
+    /// Endpoints of the answer.
+    pub endpoints: Vec<String>,
+    /// Addresses of the answer.
+    pub addresses: Vec<IpAddr>,
+    /// The TTL; absent where there is no endpoint at all.
+    pub ttl: Option<Ttl>,
+    /// How widely the answer holds.
+    pub scope: Scope,
+}
+
+/// Where a client is, as far as known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlaceFacts {
+    /// Country.
+    pub country: Option<Country>,
+    /// Continent.
+    pub continent: Option<Continent>,
+    /// Location.
+    pub location: Option<Location>,
+    /// Number of the autonomous system.
+    pub asn: Option<u32>,
+    /// The region that claims the client's network by `serves`.
+    pub claimed_by: Option<String>,
+}
+
+/// One pool that was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Consulted {
+    /// Its region.
+    pub region: String,
+    /// How many of 1000 cohorts it takes.
+    pub takes_permille: u16,
+    /// What it does for this client's cohort.
+    pub role: Role,
+    /// Its endpoints.
+    pub endpoints: Vec<Stand>,
+}
+
+/// What a pool does for a cohort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It serves it.
+    Serves,
+    /// It takes other cohorts, and not this one.
+    Passes,
+    /// It takes nobody.
+    Out,
+    /// It has no endpoint of this family.
+    Absent,
+}
+
+/// How one endpoint stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stand {
+    /// The endpoint.
+    pub endpoint: String,
+    /// Who runs it.
+    pub provider: String,
+    /// Tier.
+    pub tier: u16,
+    /// Weight within the tier.
+    pub weight: u16,
+    /// Share of the clients that would choose it.
+    pub share: Permille,
+    /// Why it has this share.
+    pub why: Why,
+    /// How long this lasts at the least.
+    pub hold: Span,
+    /// Time until the share changes by itself.
+    pub until_ms: Option<u64>,
+}
+
+/// How the TTL comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Ttl {
+    /// Seconds, as the answer says.
+    pub seconds: u32,
+    /// How long the answer lasts at the least, if probes begin to disagree at once.
+    pub hold: Span,
+    /// Time until it changes by itself, if it does.
+    pub until_ms: Option<u64>,
+    /// Bounds of the service.
+    pub bounds: TtlBounds,
+}
+
+/// How widely the answer holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Scope {
+    /// Prefix length that the ECS option of an answer gets (RFC 7871, section 7.2.1).
+    pub prefix: u8,
+    /// Whether cohorts differ, so that it is no wider than a cohort's network.
+    pub by_cohort: bool,
+}
+
+/// What the links are found from.
+struct Link<'t> {
+    table: &'t Table,
+    id: ServiceId,
+    service: &'t Service,
+    family: Family,
+    cohort: u16,
+    now: Moment,
+}
+
+/// Finds the chain of a client for a service.
+pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Question) -> Steered {
+    let plan = &table.plan;
+    let client = question.client.to_canonical();
+    let link = Link {
+        table,
+        id,
+        service: &plan.services[id.index()],
+        family,
+        cohort: plan.cohort(client),
+        now: question.now,
+    };
+    let hit = plan.classify(id, client);
+    let class = plan.class(id, hit.class);
+    let selection = table.select(id, family, hit.class, link.cohort);
+    let region = selection.and_then(|selection| selection.region);
+    let endpoints = selection.map_or(&[][..], |selection| selection.endpoints);
+    let names = endpoints
+        .iter()
+        .map(|id| plan.endpoints[id.index()].name.clone());
+    Steered {
+        service: link.service.name.clone(),
+        family,
+        network: network(client, hit.prefix),
+        place: link.place(client),
+        class: hit.class,
+        preference: class
+            .preference
+            .iter()
+            .map(|region| link.region(*region))
+            .collect(),
+        residency: link.service.residency,
+        fence: link.fence(class.fence),
+        cohort: link.cohort,
+        consulted: link.consulted(&class.preference, selection),
+        reason: selection.map_or(Reason::Nodata, |selection| selection.reason),
+        region: region.map(|region| link.region(region)),
+        tier: endpoints.first().map(|id| plan.endpoints[id.index()].tier),
+        endpoints: names.collect(),
+        addresses: selection.map_or(Vec::new(), |found| addresses(family, found.addresses)),
+        ttl: selection.map(|selection| link.ttl(&selection)),
+        scope: scope(client, hit, selection),
+    }
+}
+
+impl Link<'_> {
+    fn region(&self, region: RegionId) -> String {
+        self.table.plan.regions[region.index()].name.clone()
+    }
+
+    fn place(&self, client: IpAddr) -> PlaceFacts {
+        let (place, mark) = self.table.plan.atlas.find(client);
+        let claimed = mark.and_then(|mark| self.table.plan.regions.get(usize::from(mark)));
+        PlaceFacts {
+            country: place.country,
+            continent: place.continent,
+            location: place.location,
+            asn: place.asn,
+            claimed_by: claimed.map(|region| region.name.clone()),
+        }
+    }
+
+    /// The names of a fence; nothing if it is everywhere.
+    fn fence(&self, fence: JurisdictionSet) -> Option<Vec<String>> {
+        if fence == JurisdictionSet::EVERYWHERE {
+            return None;
+        }
+        let all = self.table.plan.jurisdictions.iter().enumerate();
+        let inside =
+            all.filter(|(index, _)| fence.contains(Some(JurisdictionId::from_index(*index))));
+        let mut names: Vec<String> = inside.map(|(_, one)| one.name.clone()).collect();
+        if fence.contains(None) {
+            names.push("regions without a jurisdiction".to_owned());
+        }
+        Some(names)
+    }
+
+    /// The pools up to the one that serves; all of them where the rest was shared out.
+    fn consulted(&self, preference: &[RegionId], found: Option<Selection<'_>>) -> Vec<Consulted> {
+        let by_share = |reason| {
+            matches!(
+                reason,
+                Reason::Preferred | Reason::Backup | Reason::Failover
+            )
+        };
+        let serving = found.filter(|found| by_share(found.reason));
+        let serving = serving.and_then(|found| found.region);
+        let last = preference
+            .iter()
+            .position(|region| Some(*region) == serving);
+        let count = last.map_or(preference.len(), |last| last + 1);
+        let region = found.and_then(|found| found.region);
+        let asked = preference[..count].iter();
+        asked
+            .map(|&own| self.consult(own, Some(own) == region))
+            .collect()
+    }
+
+    fn consult(&self, region: RegionId, serves: bool) -> Consulted {
+        let pool = &self.service.pools[self.family.index()][region.index()];
+        let number = self.table.layout.pool_of(self.id, self.family, region);
+        let given = number.map(|number| &*self.table.pools[number]);
+        let takes = given.map_or(0, |pool: &PoolTable| pool.by_share.spread.taken());
+        Consulted {
+            region: self.region(region),
+            takes_permille: takes,
+            role: match (serves, given, takes) {
+                (true, ..) => Role::Serves,
+                (false, None, _) => Role::Absent,
+                (false, Some(_), 0) => Role::Out,
+                (false, Some(_), _) => Role::Passes,
+            },
+            endpoints: self.stands(pool),
+        }
+    }
+
+    fn stands(&self, pool: &Pool) -> Vec<Stand> {
+        let members = pool.tiers.iter().flat_map(|tier| {
+            let members = tier.members.iter();
+            members.map(move |member| (tier.number, member))
+        });
+        members
+            .map(|(tier, member)| self.stand(tier, member))
+            .collect()
+    }
+
+    fn stand(&self, tier: u16, member: &Member) -> Stand {
+        let endpoint = &self.table.plan.endpoints[member.endpoint.index()];
+        let standing: Standing = self.table.standings[member.target.index()];
+        Stand {
+            endpoint: endpoint.name.clone(),
+            provider: endpoint.provider.clone(),
+            tier,
+            weight: member.weight,
+            share: standing.share,
+            why: standing.why,
+            hold: standing.hold,
+            until_ms: standing.until.map(|until| until.since(self.now).0),
+        }
+    }
+
+    fn ttl(&self, selection: &Selection<'_>) -> Ttl {
+        Ttl {
+            seconds: selection.ttl(self.now, self.service.ttl),
+            hold: selection.hold,
+            until_ms: selection.until.map(|until| until.since(self.now).0),
+            bounds: self.service.ttl,
+        }
+    }
+}
+
+fn addresses(family: Family, octets: &[u8]) -> Vec<IpAddr> {
+    match family {
+        Family::V4 => octets
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|&four| four.into())
+            .collect(),
+        Family::V6 => octets
+            .as_chunks::<16>()
+            .0
+            .iter()
+            .map(|&all| all.into())
+            .collect(),
+    }
+}
+
+/// A network in CIDR notation, host bits cleared.
+fn network(client: IpAddr, prefix: u8) -> String {
+    match client {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX
+                .checked_shl(32 - u32::from(prefix.min(32)))
+                .unwrap_or(0);
+            format!(
+                "{}/{prefix}",
+                std::net::Ipv4Addr::from(u32::from(address) & mask)
+            )
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX
+                .checked_shl(128 - u32::from(prefix.min(128)))
+                .unwrap_or(0);
+            format!(
+                "{}/{prefix}",
+                std::net::Ipv6Addr::from(u128::from(address) & mask)
+            )
+        }
+    }
+}
+
+fn scope(client: IpAddr, hit: ClassHit, selection: Option<Selection<'_>>) -> Scope {
+    let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
+    let narrowest = match (by_cohort, client) {
+        (false, _) => 0,
+        (true, IpAddr::V4(_)) => COHORT_PREFIX_V4,
+        (true, IpAddr::V6(_)) => COHORT_PREFIX_V6,
+    };
+    Scope {
+        prefix: hit.prefix.max(narrowest),
+        by_cohort,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dns::Name;
+    use crate::table::explain::{Chain, Explanation};
+    use crate::table::fixture::{SERVICE, World, standing};
+
+    const NOW: Moment = Moment(50_000);
+
+    fn question() -> Question {
+        Question {
+            name: Name::parse("s0.example.org").unwrap(),
+            qtype: 1,
+            client: "198.51.100.7".parse().unwrap(),
+            now: NOW,
+            suppose: Vec::new(),
+        }
+    }
+
+    fn explained(shares: [u16; 3]) -> Steered {
+        let machines = [(0, 1, 100), (0, 2, 50), (1, 1, 100)];
+        let plan = World::new(&machines, &[&[0, 1]]).plan();
+        let mut standings = shares.map(standing);
+        standings[0].until = Some(NOW.after(Span::from_secs(12)));
+        let table = Table::build(7, plan, Arc::new(standings), Moment(0), None);
+        steer(&table, SERVICE, Family::V4, &question())
+    }
+
+    #[test]
+    fn the_chain_ends_where_the_client_is_served() {
+        let preferred = explained([1000, 0, 1000]);
+        assert_eq!(preferred.consulted.len(), 1);
+        assert_eq!(preferred.consulted[0].role, Role::Serves);
+        assert_eq!(preferred.endpoints, ["e0"]);
+        let failover = explained([0, 0, 1000]);
+        let roles: Vec<Role> = failover.consulted.iter().map(|one| one.role).collect();
+        assert_eq!(roles, [Role::Out, Role::Serves]);
+        assert_eq!(
+            (failover.reason, failover.tier),
+            (Reason::Failover, Some(1))
+        );
+        assert_eq!(failover.addresses, ["192.0.0.2".parse::<IpAddr>().unwrap()]);
+        let dead = explained([0, 0, 0]);
+        assert_eq!((dead.reason, dead.consulted.len()), (Reason::FailOpen, 2));
+        assert_eq!(dead.consulted[0].role, Role::Serves);
+    }
+
+    #[test]
+    fn networks_and_scopes_follow_the_class_and_the_cohort() {
+        let whole = explained([1000, 1000, 1000]);
+        assert_eq!(
+            (whole.network.as_str(), whole.scope.prefix),
+            ("0.0.0.0/0", 0)
+        );
+        let parted = explained([400, 1000, 1000]);
+        assert_eq!((parted.scope.prefix, parted.scope.by_cohort), (24, true));
+        let client = "2001:db8:1:2::3".parse().unwrap();
+        assert_eq!(network(client, 48), "2001:db8:1::/48");
+        assert_eq!(network(client, 128), "2001:db8:1:2::3/128");
+        assert_eq!(
+            network("203.0.113.77".parse().unwrap(), 25),
+            "203.0.113.0/25"
+        );
+    }
+
+    #[test]
+    fn it_reads_like_a_report() {
+        let mut steered = explained([0, 1000, 1000]);
+        // What the geo database says of a documentation address is not the matter here.
+        steered.place = PlaceFacts {
+            country: Country::parse("DE"),
+            continent: Some(Continent::Eu),
+            location: Some(Location {
+                latitude: 50_110,
+                longitude: -8_005,
+            }),
+            asn: Some(64_500),
+            claimed_by: None,
+        };
+        let cohort = steered.cohort;
+        let explanation = Explanation {
+            name: question().name,
+            qtype: 1,
+            client: question().client,
+            supposed: vec!["e0".into()],
+            generation: 7,
+            chain: Chain::Steered(Box::new(steered)),
+        };
+        let expected = format!(
+            "\
+s0.example.org A for 198.51.100.7, generation 7
+supposed down: e0
+
+service     s0
+network     0.0.0.0/0, all of one class
+place       country DE, continent EU, near 50.110 N 8.005 W, AS64500
+class       0
+preference  r0 > r1
+fence       j0, j1 (residency strict)
+cohort      {cohort} of 0 to 999
+
+r0: takes 1000 of 1000 cohorts, this one too
+  endpoint  provider  tier  weight  share  lasts  steps in  state
+  e0        p1        1     100     0%     15s    12s       down: connection refused
+  e1        p2        2     50      100%   15s    -         healthy
+
+answer      e1 in r0, tier 2: backup
+RRset       s0.example.org 12 IN A 192.0.0.1
+TTL         12 s: a share steps in 12s at the earliest; within 10s to 1m
+ECS scope   /0: the whole class gets this answer now
+"
+        );
+        assert_eq!(explanation.to_string(), expected);
+        let json = serde_json::to_value(&explanation).unwrap();
+        assert_eq!(json["chain"]["kind"], "steered");
+        assert_eq!(json["chain"]["ttl"]["hold"], "15s");
+    }
+}

@@ -1,0 +1,146 @@
+//! Why a client gets what it gets: the whole chain from its address to the RRset.
+//!
+//! An [`Explanation`] is found with the same table and the same [`Table::select`] that answers
+//! queries, so it cannot tell another story than the answers do. It serializes for scripts and
+//! prints for people. Asking changes nothing; what is supposed down is so in a table made for
+//! the question only.
+use std::net::IpAddr;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::base::{Family, Moment, ServiceId};
+use crate::dns::Name;
+use crate::dns::rr::rtype;
+use crate::dns::zone::Found;
+
+use super::Table;
+
+mod chain;
+mod suppose;
+mod text;
+
+pub use chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use suppose::suppose;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The name.
+    pub name: Name,
+    /// The type, as a number; steered names have A and AAAA.
+    pub qtype: u16,
+    /// Whose answer: the address of a client, or of its ECS network.
+    pub client: IpAddr,
+    /// When.
+    pub now: Moment,
+    /// Regions, endpoints and providers that are supposed down, by name.
+    pub suppose: Vec<String>,
+}
+
+/// Why there is no explanation.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ExplainError {
+    /// No zone of the plan holds the name.
+    #[error("{0} lies in none of our zones; queries for it are refused")]
+    NotOurs(Name),
+    /// Nothing has the name that is supposed down.
+    #[error("no region, endpoint or provider is called {name:?}{}", did_you_mean(.nearest.as_ref()))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The most similar name there is, if one is similar.
+        nearest: Option<String>,
+    },
+}
+
+/// Why a client gets what it gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The name.
+    pub name: Name,
+    /// The type, as a number.
+    pub qtype: u16,
+    /// The client.
+    pub client: IpAddr,
+    /// What was supposed down.
+    pub supposed: Vec<String>,
+    /// Generation of the table that was asked, or that the supposed one was made from.
+    pub generation: u64,
+    /// The chain.
+    pub chain: Chain,
+}
+
+/// What a name leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Chain {
+    /// Steered: the answer follows from health and from where the client is.
+    Steered(Box<Steered>),
+    /// Data of a zone file: the same for every client, whatever the health.
+    Static {
+        /// What the zone holds.
+        finding: &'static str,
+        /// Where an alias leads; to be explained in its turn.
+        target: Option<Name>,
+    },
+}
+
+/// Explains what a client gets for a name.
+///
+/// # Errors
+/// When the name is not ours, or something unknown is supposed down.
+pub fn explain(table: &Table, question: &Question) -> Result<Explanation, ExplainError> {
+    let supposed;
+    let table = match question.suppose.as_slice() {
+        [] => table,
+        downs => {
+            supposed = suppose(table, downs)?;
+            &supposed
+        }
+    };
+    Ok(Explanation {
+        name: question.name.clone(),
+        qtype: question.qtype,
+        client: question.client,
+        supposed: question.suppose.clone(),
+        generation: table.generation,
+        chain: find_chain(table, question)?,
+    })
+}
+
+fn find_chain(table: &Table, question: &Question) -> Result<Chain, ExplainError> {
+    let wire = question.name.as_wire();
+    let Some((zone, _)) = table.plan.zones.find(wire, question.qtype) else {
+        return Err(ExplainError::NotOurs(question.name.clone()));
+    };
+    let (finding, target) = match (zone.find(wire, question.qtype), family(question.qtype)) {
+        (Found::Mounted(mount), Some(family)) => {
+            let steered = chain::steer(table, ServiceId(mount), family, question);
+            return Ok(Chain::Steered(Box::new(steered)));
+        }
+        (Found::Mounted(_), None) => ("a steered name; it has addresses, and not this type", None),
+        (Found::Answer(_), _) => ("records of the zone file", None),
+        (Found::Cname(rrset), _) => (
+            "an alias (CNAME)",
+            rrset.records().next().and_then(Name::from_wire),
+        ),
+        (Found::Dname { .. }, _) => ("an alias of a whole subtree (DNAME)", None),
+        (Found::Referral { .. }, _) => ("delegated to other name servers", None),
+        (Found::Nodata, _) => ("the name exists, and not with this type", None),
+        (Found::Nxdomain, _) => ("the name does not exist", None),
+    };
+    Ok(Chain::Static { finding, target })
+}
+
+fn family(qtype: u16) -> Option<Family> {
+    match qtype {
+        rtype::A => Some(Family::V4),
+        rtype::AAAA => Some(Family::V6),
+        _ => None,
+    }
+}
+
+fn did_you_mean(nearest: Option<&String>) -> String {
+    nearest.map_or(String::new(), |name| format!("; did you mean {name:?}?"))
+}

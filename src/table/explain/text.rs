@@ -1,0 +1,242 @@
+//! An explanation for a person at a terminal: links one under the other, columns aligned.
+use std::fmt;
+
+use crate::base::{Family, Reason, Span, Why};
+use crate::dns::rr::rtype;
+
+use super::chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+use super::{Chain, Explanation};
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let qtype = match self.qtype {
+            rtype::A => "A".to_owned(),
+            rtype::AAAA => "AAAA".to_owned(),
+            number => format!("TYPE{number}"),
+        };
+        let (name, client, generation) = (&self.name, self.client, self.generation);
+        writeln!(out, "{name} {qtype} for {client}, generation {generation}")?;
+        if !self.supposed.is_empty() {
+            writeln!(out, "supposed down: {}", self.supposed.join(", "))?;
+        }
+        writeln!(out)?;
+        match &self.chain {
+            Chain::Steered(steered) => write_steered(out, self, steered, &qtype),
+            Chain::Static { finding, target } => {
+                writeln!(out, "static data: {finding}")?;
+                writeln!(out, "the same for every client, whatever the health")?;
+                match target {
+                    Some(target) => writeln!(out, "it leads to {target}: explain that as well"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+fn write_steered(
+    out: &mut fmt::Formatter<'_>,
+    explanation: &Explanation,
+    steered: &Steered,
+    qtype: &str,
+) -> fmt::Result {
+    line(out, "service", &steered.service)?;
+    line(
+        out,
+        "network",
+        &format!("{}, all of one class", steered.network),
+    )?;
+    line(out, "place", &place(&steered.place))?;
+    line(out, "class", &steered.class.0.to_string())?;
+    line(out, "preference", &list(&steered.preference, " > "))?;
+    line(out, "fence", &fence(steered))?;
+    line(out, "cohort", &format!("{} of 0 to 999", steered.cohort))?;
+    for consulted in &steered.consulted {
+        writeln!(out, "\n{}: {}", consulted.region, role(consulted, steered))?;
+        write_stands(out, &consulted.endpoints)?;
+    }
+    writeln!(out)?;
+    line(out, "answer", &answer(steered))?;
+    for address in &steered.addresses {
+        let ttl = steered.ttl.map_or(0, |ttl| ttl.seconds);
+        line(
+            out,
+            "RRset",
+            &format!("{} {ttl} IN {qtype} {address}", explanation.name),
+        )?;
+    }
+    if let Some(ttl) = &steered.ttl {
+        line(out, "TTL", &ttl.to_string())?;
+    }
+    line(out, "ECS scope", &steered.scope.to_string())
+}
+
+fn line(out: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Result {
+    writeln!(out, "{head:<12}{text}")
+}
+
+fn list(names: &[String], joint: &str) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(joint),
+    }
+}
+
+fn place(place: &PlaceFacts) -> String {
+    let mut facts = Vec::new();
+    facts.extend(place.country.map(|country| format!("country {country}")));
+    facts.extend(
+        place
+            .continent
+            .map(|continent| format!("continent {}", format!("{continent:?}").to_uppercase())),
+    );
+    facts.extend(place.location.map(|at| {
+        format!(
+            "near {} {}",
+            degrees(at.latitude, 'N', 'S'),
+            degrees(at.longitude, 'E', 'W')
+        )
+    }));
+    facts.extend(place.asn.map(|number| format!("AS{number}")));
+    facts.extend(
+        place
+            .claimed_by
+            .as_ref()
+            .map(|region| format!("network claimed by {region}")),
+    );
+    match facts.is_empty() {
+        true => "not known".to_owned(),
+        false => facts.join(", "),
+    }
+}
+
+/// Thousandths of a degree as `50.110 N`.
+fn degrees(thousandths: i32, positive: char, negative: char) -> String {
+    let side = if thousandths < 0 { negative } else { positive };
+    let size = thousandths.unsigned_abs();
+    format!("{}.{:03} {side}", size / 1000, size % 1000)
+}
+
+fn fence(steered: &Steered) -> String {
+    let residency = format!("{:?}", steered.residency).to_lowercase();
+    match &steered.fence {
+        None => format!("everywhere (residency {residency})"),
+        Some(names) => format!("{} (residency {residency})", list(names, ", ")),
+    }
+}
+
+fn role(consulted: &Consulted, steered: &Steered) -> String {
+    let takes = consulted.takes_permille;
+    match (consulted.role, steered.reason) {
+        (Role::Serves, Reason::Overflow) => "holds the largest share there is".to_owned(),
+        (Role::Serves, Reason::FailOpen) => "nothing is healthy; nearest, so it serves".to_owned(),
+        (Role::Serves, _) => format!("takes {takes} of 1000 cohorts, this one too"),
+        (Role::Passes, _) => format!("takes {takes} of 1000 cohorts, not this one"),
+        (Role::Out, _) => "takes nobody".to_owned(),
+        (Role::Absent, _) => "has no endpoint of this family".to_owned(),
+    }
+}
+
+const HEADS: [&str; 8] = [
+    "endpoint", "provider", "tier", "weight", "share", "lasts", "steps in", "state",
+];
+
+/// A table of endpoints, each column as wide as its widest cell.
+fn write_stands(out: &mut fmt::Formatter<'_>, stands: &[Stand]) -> fmt::Result {
+    let mut rows = vec![HEADS.map(str::to_owned)];
+    rows.extend(stands.iter().map(cells));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..HEADS.len())
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    for row in &rows {
+        let padded = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:<width$}"));
+        let text = padded.collect::<Vec<_>>().join("  ");
+        writeln!(out, "  {}", text.trim_end())?;
+    }
+    Ok(())
+}
+
+fn cells(stand: &Stand) -> [String; HEADS.len()] {
+    [
+        stand.endpoint.clone(),
+        stand.provider.clone(),
+        stand.tier.to_string(),
+        stand.weight.to_string(),
+        stand.share.to_string(),
+        stand.hold.to_string(),
+        stand
+            .until_ms
+            .map_or("-".to_owned(), |left| rounded(left).to_string()),
+        state(stand.why),
+    ]
+}
+
+/// Whole seconds where there are any: nobody reads the milliseconds of a minute.
+fn rounded(millis: u64) -> Span {
+    match millis {
+        0..1000 => Span(millis),
+        _ => Span::from_secs(millis / 1000),
+    }
+}
+
+fn state(why: Why) -> String {
+    let word = why.word();
+    match (why, why.cause()) {
+        (Why::Ramping { step, of }, _) => format!("{word}, step {step} of {of}"),
+        (_, Some(cause)) => format!("{word}: {cause}"),
+        (_, None) => word.to_owned(),
+    }
+}
+
+fn answer(steered: &Steered) -> String {
+    let family = match steered.family {
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    };
+    match (&steered.region, steered.tier) {
+        (Some(region), Some(tier)) => {
+            let endpoints = list(&steered.endpoints, ", ");
+            format!(
+                "{endpoints} in {region}, tier {tier}: {}",
+                steered.reason.word()
+            )
+        }
+        _ if steered.reason == Reason::AllDown => {
+            "nothing is healthy, and the service says so: all_down".to_owned()
+        }
+        _ => format!("no {family} endpoint inside the fence: nodata"),
+    }
+}
+
+/// The arithmetic as a sentence.
+impl fmt::Display for Ttl {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bounds = self.bounds;
+        write!(out, "{} s: ", self.seconds)?;
+        match self.until_ms {
+            Some(left) if Span(left) < self.hold => {
+                write!(out, "a share steps in {}", rounded(left))?;
+            }
+            _ => write!(out, "probes could change it in {}", self.hold)?,
+        }
+        write!(
+            out,
+            " at the earliest; within {} to {}",
+            bounds.min, bounds.max
+        )
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = match self.by_cohort {
+            true => "cohorts of the class get different answers now",
+            false => "the whole class gets this answer now",
+        };
+        write!(out, "/{}: {why}", self.prefix)
+    }
+}
