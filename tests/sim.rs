@@ -4,7 +4,7 @@
 //! how long every probe takes. `SIM_SEEDS` says how many seeds run (1,000 if it is not set); a seed that fails
 //! is appended to `tests/sim/failing-seeds.txt`, and the seeds in there run first.
 #![expect(clippy::unwrap_used, reason = "tests")]
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,25 +22,70 @@ use checks::Checks;
 const SEEDS: u64 = 1000;
 const STRIKES: u64 = 14;
 
-/// Plays one seed; gives what an onlooker would have seen.
-fn play(seed: u64) -> Vec<String> {
+/// What the worlds must show among them; a check of what never happens proves nothing.
+const EVERYTHING: [&str; 13] = [
+    "unproven",
+    "healthy",
+    "gated",
+    "ramping",
+    "down",
+    "doubted",
+    "capped",
+    "preferred",
+    "backup",
+    "failover",
+    "overflow",
+    "fail_open",
+    "all_down",
+];
+
+/// What one run leaves behind.
+#[derive(PartialEq)]
+struct Played {
+    transcript: Vec<String>,
+    seen: BTreeSet<&'static str>,
+}
+
+/// Plays one seed with all checks.
+fn play(seed: u64) -> Played {
     let mut draws = Draws::from_seed(seed);
     let mut scenery = Scenery::draw(&mut draws);
     let swarm = Swarm::draw(&mut draws);
     let mut world = World::new(scenery.plan(), draws.next_u64());
     let mut checks = Checks::new(&world, &mut draws);
     for _ in 0..STRIKES {
-        let plan = world.plan().clone();
-        if swarm.strike(&mut world.truth, &plan, &mut draws) == Fault::Reload {
-            scenery.change(&mut draws);
-            world.reload(scenery.plan());
-            checks.observe(&world);
-        }
+        strike(&mut world, &swarm, &mut scenery, &mut draws);
+        checks.observe(&world);
         let end = world.now().after(Span(200 + draws.below(9000)));
         run(&mut world, &mut checks, end);
     }
     converge(&mut world, &mut checks, &scenery);
+    Played {
+        transcript: world.transcript().to_vec(),
+        seen: checks.seen,
+    }
+}
+
+/// Plays the faults of a seed again without looking; gives what an onlooker would have seen.
+fn replay(seed: u64) -> Vec<String> {
+    let mut draws = Draws::from_seed(seed);
+    let mut scenery = Scenery::draw(&mut draws);
+    let swarm = Swarm::draw(&mut draws);
+    let mut world = World::new(scenery.plan(), draws.next_u64());
+    Checks::new(&world, &mut draws);
+    for _ in 0..STRIKES {
+        strike(&mut world, &swarm, &mut scenery, &mut draws);
+        world.run_until(world.now().after(Span(200 + draws.below(9000))));
+    }
     world.transcript().to_vec()
+}
+
+fn strike(world: &mut World, swarm: &Swarm, scenery: &mut Scenery, draws: &mut Draws) {
+    let plan = world.plan().clone();
+    if swarm.strike(&mut world.truth, &plan, draws) == Fault::Reload {
+        scenery.change(draws);
+        world.reload(scenery.plan());
+    }
 }
 
 fn run(world: &mut World, checks: &mut Checks, end: Moment) {
@@ -62,10 +107,10 @@ fn converge(world: &mut World, checks: &mut Checks, scenery: &Scenery) {
     let rises = period * (2 * u64::from(probing.rise) + 6) + 4 * probing.timeout.0;
     let ramp = 8 * scenery.every.0 * scenery.steps.len() as u64;
     let end = world.now().after(Span(rises + ramp + 1000));
-    while world.now() < end && !checks.is_well(world) {
-        let next = world.now().after(Span(1000));
-        run(world, checks, next);
+    while world.now() < end && !Checks::is_well(world) {
+        run(world, checks, world.now().after(Span(1000)));
     }
+    run(world, checks, world.now().after(Span(200)));
     checks.assert_well(world);
 }
 
@@ -75,28 +120,31 @@ fn worlds_hold_and_replay() {
     let count = count.map_or(SEEDS, |count| count.parse().unwrap());
     let seeds: Vec<u64> = saved().into_iter().chain(0..count).collect();
     let hands = 4;
-    let failures: Vec<String> = std::thread::scope(|scope| {
+    let played: Vec<_> = std::thread::scope(|scope| {
         let hands = (0..hands).map(|hand| {
             let own = seeds.iter().skip(hand).step_by(hands);
-            scope.spawn(move || own.filter_map(|seed| failure(*seed)).collect::<Vec<_>>())
+            scope.spawn(move || own.map(|seed| play_twice(*seed)).collect::<Vec<_>>())
         });
         let hands: Vec<_> = hands.collect();
-        hands
-            .into_iter()
-            .flat_map(|hand| hand.join().unwrap())
-            .collect()
+        let played = hands.into_iter().flat_map(|hand| hand.join().unwrap());
+        played.collect()
     });
-    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    let failures: Vec<&String> = played.iter().filter_map(|one| one.as_ref().err()).collect();
+    assert!(failures.is_empty(), "\n{failures:#?}");
+    let seen: BTreeSet<&str> = played.into_iter().flatten().flatten().collect();
+    for word in EVERYTHING {
+        assert!(seen.contains(word), "no world has shown `{word}`");
+    }
 }
 
-/// Runs a seed twice; says what is wrong with it.
-fn failure(seed: u64) -> Option<String> {
-    let twice = catch_unwind(AssertUnwindSafe(|| (play(seed), play(seed))));
-    let told = match twice {
-        Ok((one, two)) if one == two => return None,
-        Ok((one, two)) => {
-            let place = one.iter().zip(&two).position(|(one, two)| one != two);
-            format!("replay: the transcripts differ from line {place:?} on")
+/// Plays a seed twice: what was seen, or what is wrong with it.
+fn play_twice(seed: u64) -> Result<BTreeSet<&'static str>, String> {
+    let told = match catch_unwind(AssertUnwindSafe(|| (play(seed), replay(seed)))) {
+        Ok((played, again)) if played.transcript.starts_with(&again) => return Ok(played.seen),
+        Ok((played, again)) => {
+            let pairs = played.transcript.iter().zip(&again);
+            let same = pairs.take_while(|(one, two)| one == two).count();
+            format!("replay: the transcripts differ from line {same} on")
         }
         Err(panic) => match panic.downcast_ref::<&str>() {
             Some(text) => (*text).to_owned(),
@@ -104,7 +152,7 @@ fn failure(seed: u64) -> Option<String> {
         },
     };
     save(seed);
-    Some(format!("seed {seed}: {told}"))
+    Err(format!("seed {seed}: {told}"))
 }
 
 const SAVED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sim/failing-seeds.txt");
@@ -117,12 +165,10 @@ fn saved() -> Vec<u64> {
 
 fn save(seed: u64) {
     if !saved().contains(&seed) {
-        let mut line = String::new();
-        writeln!(line, "{seed}").unwrap();
         let mut file = std::fs::OpenOptions::new()
             .append(true)
             .open(SAVED)
             .unwrap();
-        file.write_all(line.as_bytes()).unwrap();
+        writeln!(file, "{seed}").unwrap();
     }
 }

@@ -1,12 +1,13 @@
 //! What must hold in every world, after every step.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use waypost::base::{
     ClassId, Draws, EndpointId, Family, Moment, Reason, RegionId, ServiceId, TargetId, limits,
 };
 use waypost::plan::{AllDown, Plan, Residency};
-use waypost::sim::{Event, Scenery, World};
+use waypost::sim::{Event, Scenery, World, ground, resolver};
 use waypost::table::Table;
 
 use super::oracle::{Client, Expected, Oracle, serve};
@@ -22,6 +23,8 @@ pub(crate) struct Checks {
     /// Since when the oracle and the table have differed.
     stale_since: Option<Moment>,
     clients: Vec<(u16, u16, Family, u16)>,
+    /// What was seen at all: words of standings and reasons of answers.
+    pub(crate) seen: BTreeSet<&'static str>,
     ride: Option<Ride>,
     dead_since: BTreeMap<String, Moment>,
     draws: Draws,
@@ -39,7 +42,7 @@ impl Checks {
     pub(crate) fn new(world: &World, draws: &mut Draws) -> Self {
         let clients = (0..CLIENTS).map(|_| {
             let family = Family::ALL[usize::try_from(draws.below(2)).unwrap()];
-            let mut small = || u16::try_from(draws.below(1000)).unwrap();
+            let mut small = || u16::try_from(draws.below(60_000)).unwrap();
             (small(), small(), family, small())
         });
         let clients = clients.collect();
@@ -50,6 +53,7 @@ impl Checks {
             generation: 0,
             stale_since: None,
             clients,
+            seen: BTreeSet::new(),
             ride: None,
             dead_since: BTreeMap::new(),
             draws: Draws::from_seed(draws.next_u64()),
@@ -110,20 +114,20 @@ impl Checks {
         self.check_ceiling(world);
     }
 
-    pub(crate) fn is_well(&self, world: &World) -> bool {
+    pub(crate) fn is_well(world: &World) -> bool {
         let status = world.engine().status(world.now());
         let mut targets = status
             .regions
             .iter()
             .flat_map(|region| &region.endpoints)
             .flat_map(|own| &own.targets);
-        targets.all(|target| target.state == "healthy") && self.stale_since.is_none()
+        targets.all(|target| target.state == "healthy")
     }
 
     pub(crate) fn assert_well(&self, world: &World) {
         let now = world.now();
         assert!(
-            self.is_well(world),
+            Self::is_well(world),
             "convergence: at {now:?} {:?}",
             told(world.table())
         );
@@ -133,6 +137,7 @@ impl Checks {
             status.services.iter().all(|service| !service.fail_open),
             "convergence: {now:?}"
         );
+        assert_eq!(self.stale_since, None, "convergence: {now:?}");
         for client in self.clients(world.plan()) {
             let selection =
                 world
@@ -194,10 +199,14 @@ impl Checks {
             .map(|standing| standing.share.0)
             .collect();
         let clients = self.clients(&table.plan);
-        let answers = clients
-            .iter()
-            .map(|client| check_client(world, table, &shares, *client));
-        let answers: Vec<Vec<EndpointId>> = answers.collect();
+        let mut answers = Vec::new();
+        for client in clients {
+            let (endpoints, reason) = check_client(world, table, &shares, client);
+            self.seen.insert(reason.word());
+            answers.push(endpoints);
+        }
+        let words = table.standings.iter().map(|standing| standing.why.word());
+        self.seen.extend(words);
         self.check_moves(world, table, shares, answers);
     }
 
@@ -295,15 +304,17 @@ impl Checks {
     }
 
     fn clients(&self, plan: &Plan) -> Vec<Client> {
-        let clients = self
-            .clients
-            .iter()
-            .map(|&(service, class, family, cohort)| Client {
+        let regions = u16::try_from(plan.regions.len()).unwrap();
+        let clients = self.clients.iter().map(|&(service, region, family, host)| {
+            let address = ground::client(region % regions, host);
+            Client {
                 service: ServiceId::from_index(usize::from(service) % plan.services.len()),
-                class: ClassId::from_index(usize::from(class) % plan.regions.len()),
+                class: ClassId(region % regions),
                 family,
-                cohort,
-            });
+                cohort: plan.cohort(address.into()),
+                address,
+            }
+        });
         clients.collect()
     }
 }
@@ -340,36 +351,64 @@ fn told(table: &Table) -> Vec<Expected> {
         .collect()
 }
 
-fn check_client(world: &World, table: &Table, shares: &[u16], client: Client) -> Vec<EndpointId> {
+/// Asks a real question and holds the reply against the oracle and the promises.
+fn check_client(
+    world: &World,
+    table: &Table,
+    shares: &[u16],
+    client: Client,
+) -> (Vec<EndpointId>, Reason) {
     let plan = &table.plan;
-    let selection = table.select(client.service, client.family, client.class, client.cohort);
-    let expected = serve(plan, shares, client);
-    let seen = selection.map(|found| (found.endpoints.to_vec(), found.reason));
-    assert_eq!(seen, expected, "oracle: {client:?} at {:?}", world.now());
-    let Some((endpoints, _)) = seen else {
-        assert_eq!(first_pool(plan, client), None, "never empty: {client:?}");
-        return Vec::new();
+    let now = world.now();
+    let name = ground::hostname(client.service.index());
+    let asked = resolver::ask(table, now, client.address.into(), &name, client.family);
+    let learned = asked.unwrap_or_else(|| panic!("never empty: no reply for {client:?}"));
+    let Some((endpoints, reason)) = serve(plan, shares, client) else {
+        assert_eq!(first_pool(plan, client), None, "oracle: {client:?}");
+        assert!(learned.addresses.is_empty(), "oracle: {client:?}");
+        return (Vec::new(), Reason::Nodata);
     };
-    let service = &plan.services[client.service.index()];
-    let empty_allowed = service.all_down != AllDown::FailOpen;
-    assert!(
-        empty_allowed || !endpoints.is_empty(),
-        "never empty: {client:?} at {:?}",
-        world.now()
+    let addresses = endpoints
+        .iter()
+        .flat_map(|endpoint| &plan.endpoints[endpoint.index()].addresses);
+    let addresses: BTreeSet<IpAddr> = addresses
+        .copied()
+        .filter(|address| Family::of(*address) == client.family)
+        .collect();
+    let seen: BTreeSet<IpAddr> = learned.addresses.iter().copied().collect();
+    assert_eq!(seen, addresses, "oracle: {client:?} at {now:?}");
+    assert_eq!(
+        learned.answered.reason, reason,
+        "oracle: {client:?} at {now:?}"
     );
-    if service.residency == Residency::Strict {
-        let law = Scenery::jurisdiction_of(client.class.0);
-        for endpoint in &endpoints {
-            let region = plan.endpoints[endpoint.index()].region;
-            assert_eq!(
-                Scenery::jurisdiction_of(region.0),
-                law,
-                "fence: {client:?} at {:?}",
-                world.now()
-            );
+    let service = &plan.services[client.service.index()];
+    match service.all_down {
+        AllDown::Servfail if reason == Reason::AllDown => assert_eq!(learned.rcode, 2),
+        AllDown::Nodata if reason == Reason::AllDown => assert_eq!(learned.rcode, 0),
+        AllDown::FailOpen | AllDown::Servfail | AllDown::Nodata => {
+            assert!(!seen.is_empty(), "never empty: {client:?} at {now:?}");
+            let ttl = u64::from(learned.ttl.unwrap()) * 1000;
+            let bounds = service.ttl.min.0..=service.ttl.max.0;
+            assert!(bounds.contains(&ttl), "TTL {ttl} at {now:?}");
         }
     }
-    endpoints
+    if service.residency == Residency::Strict {
+        check_fence(plan, client, &seen);
+    }
+    (endpoints, reason)
+}
+
+/// No address of an endpoint under another law than the client's.
+fn check_fence(plan: &Plan, client: Client, seen: &BTreeSet<IpAddr>) {
+    let law = Scenery::jurisdiction_of(client.class.0);
+    let inside = plan
+        .endpoints
+        .iter()
+        .filter(|endpoint| Scenery::jurisdiction_of(endpoint.region.0) == law);
+    let inside: BTreeSet<IpAddr> = inside
+        .flat_map(|endpoint| endpoint.addresses.clone())
+        .collect();
+    assert!(seen.is_subset(&inside), "fence: {client:?} got {seen:?}");
 }
 
 /// Whether a target may serve a client's service and family.

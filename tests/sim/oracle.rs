@@ -3,6 +3,7 @@
 //! Shares no code with health, engine, steer or table: it keeps whole histories and looks at all
 //! of them again and again. What it reads of the plan is data: thresholds, steps, members, rings.
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use waypost::base::{ClassId, EndpointId, Family, Moment, Reason, ServiceId};
@@ -362,6 +363,7 @@ pub(crate) struct Client {
     pub(crate) family: Family,
     pub(crate) class: ClassId,
     pub(crate) cohort: u16,
+    pub(crate) address: Ipv4Addr,
 }
 
 /// What a client must get while the targets have these shares; `None` if nothing is configured.
