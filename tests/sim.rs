@@ -20,7 +20,7 @@ mod oracle;
 use checks::Checks;
 
 const SEEDS: u64 = 1000;
-const STRIKES: u64 = 14;
+const STRIKES: u64 = 10;
 
 /// What the worlds must show among them; a check of what never happens proves nothing.
 const EVERYTHING: [&str; 13] = [
