@@ -269,11 +269,11 @@ fn the_operator_is_told_of_each_transition_once() {
     desk.notices.clear();
     desk.run(20_000, |_| FAIL);
     desk.run(60_000, |_| Outcome::Pass);
-    let words = desk.notices.iter().filter_map(|notice| match notice {
-        Notice::Standing {
-            endpoint, from, to, ..
-        } if endpoint == "m0" => Some((from.word(), to.word())),
-        _ => None,
+    let words = desk.notices.iter().filter_map(|notice| {
+        let Notice::Standing { from, to, .. } = notice else {
+            return None;
+        };
+        endpoint_is(notice, "m0").then_some((from.word(), to.word()))
     });
     let words: Vec<_> = words.collect();
     let expected = [
@@ -282,15 +282,20 @@ fn the_operator_is_told_of_each_transition_once() {
         ("ramping", "healthy"),
     ];
     assert_eq!(words, expected);
-    let open = desk.notices.iter().filter_map(|notice| match notice {
-        Notice::FailOpen {
-            service,
-            family: "v4",
-            active,
-        } => Some((service.as_str(), *active)),
-        _ => None,
+    let open = desk.notices.iter().filter_map(|notice| {
+        let Notice::FailOpen {
+            service, active, ..
+        } = notice
+        else {
+            return None;
+        };
+        Some((service.as_str(), *active))
     });
     assert_eq!(open.collect::<Vec<_>>(), [("s0", true), ("s0", false)]);
+}
+
+fn endpoint_is(notice: &Notice, name: &str) -> bool {
+    matches!(notice, Notice::Standing { endpoint, .. } if endpoint == name)
 }
 
 #[test]

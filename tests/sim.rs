@@ -106,7 +106,8 @@ fn converge(world: &mut World, checks: &mut Checks, scenery: &Scenery) {
     let period = (probing.interval.0 * 11 / 10).max(probing.timeout.0);
     let rises = period * (2 * u64::from(probing.rise) + 6) + 4 * probing.timeout.0;
     let ramp = 8 * scenery.every.0 * scenery.steps.len() as u64;
-    let end = world.now().after(Span(rises + ramp + 1000));
+    run(world, checks, world.now().after(Span(rises)));
+    let end = world.now().after(Span(ramp + 1000));
     while world.now() < end && !Checks::is_well(world) {
         run(world, checks, world.now().after(Span(1000)));
     }
