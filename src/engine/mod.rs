@@ -22,7 +22,7 @@ use crate::base::limits;
 use crate::base::{Moment, SlotId};
 use crate::health::Report;
 use crate::plan::Plan;
-use crate::table::Table;
+use crate::table::{self, Table};
 
 mod beliefs;
 mod herald;
@@ -215,7 +215,8 @@ impl Engine {
         }
     }
 
-    /// Publishes a table if it would differ from the one that is out.
+    /// Publishes a table if it would differ from the one that is out, and if its independent check
+    /// finds no breach; otherwise the old one stays.
     fn publish(&mut self, now: Moment) {
         self.publish_at = None;
         let same_plan = Arc::ptr_eq(&self.table.plan, &self.plan);
@@ -229,6 +230,12 @@ impl Engine {
             now,
             same_plan.then_some(&*self.table),
         );
+        if let Err(breach) = table::check_changed(&table, &self.table) {
+            let reason = breach.to_string();
+            self.outputs
+                .push_back(Output::Notice(Notice::Rejected { reason }));
+            return;
+        }
         self.table = Arc::new(table);
         self.outputs.push_back(Output::Publish(self.table.clone()));
         self.herald.published(&self.table, &mut self.outputs);

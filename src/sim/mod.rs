@@ -5,6 +5,8 @@
 //! | [`scenery`] | a plan in short: regions, machines, services; drawn from a seed, or changed |
 //! | [`truth`] | how the machines really are, whatever the probes have seen so far |
 //! | [`swarm`] | which kinds of faults a seed lets loose, and how they strike and heal |
+//! | [`ground`] | the zone and the geography under every scenery |
+//! | [`resolver`] | a client's resolver: real packets, real replies |
 //! | here | the world: what happens when, and the record of it |
 //!
 //! The world does what `io` does (it carries out what the engine asks for and reports back) with
@@ -20,6 +22,8 @@ use crate::health::{Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
 
+pub mod ground;
+pub mod resolver;
 pub mod scenery;
 pub mod swarm;
 pub mod truth;

@@ -7,15 +7,13 @@
 //!
 //! It makes a [`Plan`] without the config's text, so that ten thousand worlds cost little.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crate::base::{
-    ClassId, Draws, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
+    Draws, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
 };
-use crate::dns::Name;
-use crate::dns::zone::Zones;
-use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
+use crate::geo::Location;
 use crate::plan::{
     AllDown, Check, Class, Control, Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Monitor,
     Plan, Pool, Recovery, Region, Residency, Ring, Server, Service, Slot, Target, Tier, TtlBounds,
@@ -94,11 +92,7 @@ pub struct Probing {
     pub rise: u16,
 }
 
-/// Where no world looks anything up; read once per process.
-static ATLAS: LazyLock<Arc<Atlas>> = LazyLock::new(|| {
-    let database = Database::read(EMBEDDED).expect("the embedded database is well formed");
-    Arc::new(Atlas::new(&database, &[], &[]))
-});
+use super::ground;
 
 const WEB: MonitorId = MonitorId(0);
 const GATE: MonitorId = MonitorId(1);
@@ -176,9 +170,9 @@ impl Scenery {
             slots,
             targets,
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
-            zones: Zones::default(),
+            zones: ground::zones(u16::try_from(self.services.len()).unwrap_or(0)),
             zone_list: Vec::new(),
-            atlas: Arc::clone(&ATLAS),
+            atlas: ground::atlas(),
             geo: GeoFile {
                 source: "none".into(),
                 built_at: 0,
@@ -263,7 +257,7 @@ impl Scenery {
         let name = format!("s{index}");
         let pools = |family| (0..self.regions).map(move |region| (family, region));
         Service {
-            hostnames: vec![hostname(index)],
+            hostnames: vec![ground::hostname(index)],
             name,
             map: match sketch.residency {
                 Residency::Strict => MapId(1),
@@ -335,7 +329,7 @@ impl Scenery {
         });
         Map {
             classes: classes.collect(),
-            networks: Networks::all(ClassId(0)),
+            networks: ground::networks(),
         }
     }
 }
@@ -442,15 +436,6 @@ impl Gating {
             Self::Gated => RecoveryId(1),
         }
     }
-}
-
-/// The hostname of a service.
-///
-/// # Panics
-/// Never: the name is well formed.
-#[must_use]
-pub fn hostname(service: usize) -> Name {
-    Name::parse(&format!("s{service}.example.org")).expect("a short name of letters and digits")
 }
 
 fn tier(number: u16, region: u16, members: Vec<Member>) -> Tier {

@@ -1,0 +1,364 @@
+//! The engine by itself: schedules, publications, reloads, notices, status.
+#![expect(clippy::unwrap_used, reason = "tests")]
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span, limits};
+use waypost::engine::{Engine, Input, Notice, Output, ProbeId};
+use waypost::health::{Outcome, Report, Timing};
+use waypost::plan::{AllDown, Guard, Residency};
+use waypost::sim::Scenery;
+use waypost::sim::scenery::{Gating, Machine, Probing, Sketch};
+use waypost::table::Table;
+
+/// `machines` per region in two regions, one open service, a ramp of 10 % and 100 %.
+fn scenery(machines: u16) -> Scenery {
+    let machine = |number: u16| Machine {
+        number,
+        region: number / machines,
+        tier: 1,
+        weight: 1,
+        families: vec![Family::V4],
+    };
+    Scenery {
+        regions: 2,
+        machines: (0..2 * machines).map(machine).collect(),
+        services: vec![Sketch {
+            residency: Residency::Any,
+            all_down: AllDown::FailOpen,
+            answers: 1,
+            gating: Gating::Free,
+        }],
+        probing: Probing {
+            interval: Span(5000),
+            near_interval: Span(1000),
+            timeout: Span(2000),
+            fall: 2,
+            rise: 2,
+        },
+        steps: vec![Permille(100), Permille(1000)],
+        every: Span(10_000),
+        guard: Guard {
+            doubt: Permille(600),
+            max_ejected: Permille::FULL,
+            max_shrink: Permille(500),
+        },
+        edition: 1,
+    }
+}
+
+/// An engine, and everything that it has said.
+struct Desk {
+    engine: Engine,
+    now: Moment,
+    probes: Vec<(Moment, ProbeId)>,
+    tables: Vec<(Moment, Arc<Table>)>,
+    notices: Vec<Notice>,
+}
+
+impl Desk {
+    fn new(scenery: &Scenery) -> Self {
+        let now = Moment(0);
+        let mut desk = Self {
+            engine: Engine::new(scenery.plan(), now, 42),
+            now,
+            probes: Vec::new(),
+            tables: Vec::new(),
+            notices: Vec::new(),
+        };
+        desk.drain();
+        desk
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll() {
+            match output {
+                Output::Probe(id) => self.probes.push((self.now, id)),
+                Output::Publish(table) => self.tables.push((self.now, table)),
+                Output::Notice(notice) => self.notices.push(notice),
+            }
+        }
+    }
+
+    fn handle(&mut self, at: u64, input: Input) {
+        self.now = Moment(at);
+        self.engine.handle(self.now, input);
+        self.drain();
+    }
+
+    fn report(&mut self, at: u64, id: ProbeId, outcome: Outcome) {
+        self.handle(at, Input::Probed(id, report(outcome)));
+    }
+
+    /// Wakes the engine until `end`; every probe reports 5 ms after it started.
+    fn run(&mut self, end: u64, outcome: impl Fn(SlotId) -> Outcome) {
+        let mut open: Vec<(u64, ProbeId)> = Vec::new();
+        let mut heard = self.probes.len();
+        loop {
+            let started = self.probes[heard..].iter();
+            open.extend(started.map(|(at, id)| (at.0 + 5, *id)));
+            heard = self.probes.len();
+            let wake = self.engine.wake_at().unwrap().0;
+            let first = open.first().copied().filter(|(at, _)| *at <= wake);
+            match first {
+                Some((at, id)) if at <= end => {
+                    open.remove(0);
+                    self.report(at, id, outcome(id.slot));
+                }
+                None if wake <= end => self.handle(wake, Input::Tick),
+                _ => return,
+            }
+        }
+    }
+
+    /// Wakes the engine until `end`; no probe reports.
+    fn idle(&mut self, end: u64) {
+        while let Some(wake) = self.engine.wake_at().filter(|wake| wake.0 <= end) {
+            self.handle(wake.0, Input::Tick);
+        }
+    }
+
+    fn shares(&self) -> Vec<u16> {
+        let table = &self.tables.last().unwrap().1;
+        let standings = table.standings.iter();
+        standings.map(|standing| standing.share.0).collect()
+    }
+}
+
+fn report(outcome: Outcome) -> Report {
+    Report {
+        outcome,
+        timing: Timing {
+            total_us: 1234,
+            ..Timing::default()
+        },
+        certificate_expires: None,
+    }
+}
+
+const FAIL: Outcome = Outcome::Fail(Cause::Refused);
+
+#[test]
+fn probes_start_soon_and_keep_their_own_time() {
+    let mut desk = Desk::new(&scenery(20));
+    desk.run(60_000, |_| Outcome::Pass);
+    let mut times: BTreeMap<SlotId, Vec<u64>> = BTreeMap::new();
+    for (at, id) in &desk.probes {
+        times.entry(id.slot).or_default().push(at.0);
+    }
+    assert_eq!(times.len(), 40);
+    let firsts: Vec<u64> = times.values().map(|own| own[0]).collect();
+    assert!(firsts.iter().all(|first| (1..=1000).contains(first)));
+    let spread = firsts.iter().max().unwrap() - firsts.iter().min().unwrap();
+    assert!(spread > 500, "first probes are spread: {firsts:?}");
+    let gaps = times
+        .values()
+        .flat_map(|own| own.windows(2).map(|pair| pair[1] - pair[0]));
+    let gaps: Vec<u64> = gaps.collect();
+    assert!(gaps.iter().all(|gap| (4500..=5500).contains(gap)));
+    let distinct: std::collections::BTreeSet<_> = gaps.iter().collect();
+    assert!(distinct.len() > 100, "jitter: {} gaps", distinct.len());
+}
+
+#[test]
+fn a_probe_that_is_out_is_not_started_again_until_it_must_be_lost() {
+    let mut desk = Desk::new(&scenery(1));
+    desk.idle(30_000);
+    let own = desk.probes.iter().filter(|(_, id)| id.slot == SlotId(0));
+    let own: Vec<u64> = own.map(|(at, _)| at.0).collect();
+    let gaps: Vec<u64> = own.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(gaps, [12_000, 12_000], "timeout and twice the interval");
+    assert_eq!(desk.engine.lost_probes(), 4);
+    assert_eq!(desk.shares(), [1000, 1000], "what is lost changes nothing");
+}
+
+#[test]
+fn only_reports_that_are_waited_for_count() {
+    let mut desk = Desk::new(&scenery(1));
+    let stranger = ProbeId {
+        epoch: 0,
+        slot: SlotId(0),
+    };
+    desk.report(0, stranger, FAIL);
+    assert_eq!(desk.engine.wake_at().map(|at| at > Moment(0)), Some(true));
+    desk.run(5000, |_| Outcome::Pass);
+    let generation = desk.tables.last().unwrap().1.generation;
+    for (epoch, slot) in [(0, 0), (0, 9), (1, 0)] {
+        let id = ProbeId {
+            epoch,
+            slot: SlotId(slot),
+        };
+        desk.report(5001, id, FAIL);
+        desk.report(5002, id, FAIL);
+    }
+    desk.handle(5400, Input::Tick);
+    assert_eq!(desk.tables.last().unwrap().1.generation, generation);
+    assert_eq!(desk.shares(), [1000, 1000]);
+}
+
+#[test]
+fn changes_wait_for_each_other_but_the_last_of_a_pool_goes_at_once() {
+    let mut desk = Desk::new(&scenery(2));
+    while desk.probes.len() < 4 {
+        let wake = desk.engine.wake_at().unwrap();
+        desk.handle(wake.0, Input::Tick);
+    }
+    let start = desk.now.0 + 1000;
+    let ids: Vec<ProbeId> = {
+        let mut ids: Vec<_> = desk.probes.iter().map(|(_, id)| *id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let tables = desk.tables.len();
+    desk.report(start, ids[0], FAIL);
+    desk.report(start + 60, ids[2], Outcome::Pass);
+    assert_eq!(desk.tables.len(), tables, "waits");
+    desk.handle(start + 100, Input::Tick);
+    assert_eq!(desk.tables.len(), tables + 1, "both in one");
+    assert_eq!(desk.shares(), [0, 1000, 1000, 1000]);
+    desk.report(start + 150, ids[1], FAIL);
+    assert_eq!(desk.tables.len(), tables + 2, "the pool is empty now");
+    assert_eq!(desk.shares(), [0, 0, 1000, 1000]);
+    let generations: Vec<u64> = desk
+        .tables
+        .iter()
+        .map(|(_, table)| table.generation)
+        .collect();
+    assert_eq!(
+        generations,
+        (1..=generations.len() as u64).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn health_is_kept_by_name_over_a_reload() {
+    let mut scenery = scenery(2);
+    let mut desk = Desk::new(&scenery);
+    desk.run(
+        20_000,
+        |slot| if slot.0 == 1 { FAIL } else { Outcome::Pass },
+    );
+    assert_eq!(desk.shares(), [1000, 0, 1000, 1000]);
+    let generation = desk.tables.last().unwrap().1.generation;
+    let gone = scenery.machines.remove(0);
+    scenery.machines.push(Machine { number: 9, ..gone });
+    scenery.edition = 0xAB;
+    desk.notices.clear();
+    desk.handle(20_001, Input::Reload(scenery.plan()));
+    let (at, table) = desk.tables.last().unwrap();
+    assert_eq!((*at, table.generation), (Moment(20_001), generation + 1));
+    let words: Vec<&str> = table.standings.iter().map(|one| one.why.word()).collect();
+    assert_eq!(words, ["down", "healthy", "healthy", "unproven"]);
+    let reloaded = Notice::Reloaded {
+        digest: "00000000000000ab".into(),
+        kept: 3,
+        new: 1,
+        gone: 1,
+    };
+    assert!(desk.notices.contains(&reloaded), "{:?}", desk.notices);
+    let before = desk.probes.len();
+    desk.run(30_000, |_| Outcome::Pass);
+    assert!(desk.probes[before..].iter().all(|(_, id)| id.epoch == 1));
+    assert_eq!(desk.shares(), [100, 1000, 1000, 1000], "the ramp of m1");
+}
+
+#[test]
+fn the_operator_is_told_of_each_transition_once() {
+    let mut desk = Desk::new(&scenery(1));
+    desk.run(4000, |_| Outcome::Pass);
+    desk.notices.clear();
+    desk.run(20_000, |_| FAIL);
+    desk.run(60_000, |_| Outcome::Pass);
+    let words = desk.notices.iter().filter_map(|notice| {
+        let Notice::Standing { from, to, .. } = notice else {
+            return None;
+        };
+        endpoint_is(notice, "m0").then_some((from.word(), to.word()))
+    });
+    let words: Vec<_> = words.collect();
+    let expected = [
+        ("healthy", "down"),
+        ("down", "ramping"),
+        ("ramping", "healthy"),
+    ];
+    assert_eq!(words, expected);
+    let open = desk.notices.iter().filter_map(|notice| {
+        let Notice::FailOpen {
+            service, active, ..
+        } = notice
+        else {
+            return None;
+        };
+        Some((service.as_str(), *active))
+    });
+    assert_eq!(open.collect::<Vec<_>>(), [("s0", true), ("s0", false)]);
+}
+
+fn endpoint_is(notice: &Notice, name: &str) -> bool {
+    matches!(notice, Notice::Standing { endpoint, .. } if endpoint == name)
+}
+
+#[test]
+fn status_says_what_is() {
+    let mut desk = Desk::new(&scenery(1));
+    desk.run(
+        20_000,
+        |slot| if slot.0 == 1 { FAIL } else { Outcome::Pass },
+    );
+    let status = desk.engine.status(Moment(21_000));
+    assert_eq!((status.uptime_ms, status.doubting), (21_000, false));
+    assert_eq!(status.plan, "0000000000000001");
+    let [one, other] = &status.regions[..] else {
+        panic!("{status:?}")
+    };
+    assert_eq!(one.jurisdiction.as_deref(), Some("law0"));
+    let (well, ill) = (&one.endpoints[0].targets[0], &other.endpoints[0].targets[0]);
+    assert_eq!(
+        (well.state.as_str(), well.share_permille),
+        ("healthy", 1000)
+    );
+    assert_eq!((ill.state.as_str(), ill.share_permille), ("down", 0));
+    assert_eq!(ill.detail, "connection refused");
+    assert_eq!(ill.services, ["s0"]);
+    let slot = &ill.slots[0];
+    assert_eq!((slot.state.as_str(), slot.took_us), ("down", 1234));
+    assert_eq!(slot.cause.as_deref(), Some("refused"));
+    assert!(slot.age_ms.is_some_and(|age| age < 7000));
+    let service = &status.services[0];
+    assert!(!service.fail_open);
+    let shares: Vec<u16> = service
+        .pools
+        .iter()
+        .map(|pool| pool.share_permille)
+        .collect();
+    assert_eq!(shares, [1000, 0]);
+    assert_eq!(service.pools[0].serving, ["m0"]);
+    assert_eq!(
+        (service.pools[0].tier, service.pools[1].tier),
+        (Some(1), None)
+    );
+}
+
+#[test]
+fn no_more_probes_are_out_than_the_limit() {
+    let mut desk = Desk::new(&scenery_wide(60));
+    desk.idle(5000);
+    assert_eq!(desk.probes.len(), limits::PROBES_IN_FLIGHT);
+}
+
+/// So many regions of 40 machines each, every one a tier of its own.
+fn scenery_wide(regions: u16) -> Scenery {
+    let mut wide = scenery(40);
+    let pattern = wide.machines[0].clone();
+    let numbers = 0..40 * regions;
+    wide.regions = regions;
+    wide.machines = numbers
+        .map(|number| Machine {
+            number,
+            region: number / 40,
+            tier: 1 + number % 40,
+            ..pattern.clone()
+        })
+        .collect();
+    wide
+}

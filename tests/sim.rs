@@ -1,0 +1,175 @@
+//! Seeded worlds, checked while faults fly and again once they stop.
+//!
+//! One seed decides a whole run: the scenery, which kinds of faults are let loose, when they strike,
+//! how long every probe takes. `SIM_SEEDS` says how many seeds run (1,000 if it is not set); a seed that fails
+//! is appended to `tests/sim/failing-seeds.txt`, and the seeds in there run first.
+#![expect(clippy::unwrap_used, reason = "tests")]
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use waypost::base::{Draws, Moment, Span};
+use waypost::sim::swarm::Fault;
+use waypost::sim::{Scenery, Swarm, Truth, World};
+
+#[path = "sim/checks.rs"]
+mod checks;
+#[path = "sim/oracle.rs"]
+mod oracle;
+
+use checks::Checks;
+
+const SEEDS: u64 = 1000;
+const STRIKES: u64 = 10;
+
+/// What the worlds must show among them; a check of what never happens proves nothing.
+const EVERYTHING: [&str; 13] = [
+    "unproven",
+    "healthy",
+    "gated",
+    "ramping",
+    "down",
+    "doubted",
+    "capped",
+    "preferred",
+    "backup",
+    "failover",
+    "overflow",
+    "fail_open",
+    "all_down",
+];
+
+/// What one run leaves behind.
+#[derive(PartialEq)]
+struct Played {
+    transcript: Vec<String>,
+    seen: BTreeSet<&'static str>,
+}
+
+/// Plays one seed with all checks.
+fn play(seed: u64) -> Played {
+    let mut draws = Draws::from_seed(seed);
+    let mut scenery = Scenery::draw(&mut draws);
+    let swarm = Swarm::draw(&mut draws);
+    let mut world = World::new(scenery.plan(), draws.next_u64());
+    let mut checks = Checks::new(&world, &mut draws);
+    for _ in 0..STRIKES {
+        strike(&mut world, &swarm, &mut scenery, &mut draws);
+        checks.observe(&world);
+        let end = world.now().after(Span(200 + draws.below(9000)));
+        run(&mut world, &mut checks, end);
+    }
+    converge(&mut world, &mut checks, &scenery);
+    Played {
+        transcript: world.transcript().to_vec(),
+        seen: checks.seen,
+    }
+}
+
+/// Plays the faults of a seed again without looking; gives what an onlooker would have seen.
+fn replay(seed: u64) -> Vec<String> {
+    let mut draws = Draws::from_seed(seed);
+    let mut scenery = Scenery::draw(&mut draws);
+    let swarm = Swarm::draw(&mut draws);
+    let mut world = World::new(scenery.plan(), draws.next_u64());
+    Checks::new(&world, &mut draws);
+    for _ in 0..STRIKES {
+        strike(&mut world, &swarm, &mut scenery, &mut draws);
+        world.run_until(world.now().after(Span(200 + draws.below(9000))));
+    }
+    world.transcript().to_vec()
+}
+
+fn strike(world: &mut World, swarm: &Swarm, scenery: &mut Scenery, draws: &mut Draws) {
+    let plan = world.plan().clone();
+    if swarm.strike(&mut world.truth, &plan, draws) == Fault::Reload {
+        scenery.change(draws);
+        world.reload(scenery.plan());
+    }
+}
+
+fn run(world: &mut World, checks: &mut Checks, end: Moment) {
+    loop {
+        let more = world.step(end);
+        checks.observe(world);
+        if !more {
+            break;
+        }
+    }
+    checks.at_rest(world);
+}
+
+/// All is well again: in bounded time everything must be served in full.
+fn converge(world: &mut World, checks: &mut Checks, scenery: &Scenery) {
+    world.truth = Truth::default();
+    let probing = &scenery.probing;
+    let period = (probing.interval.0 * 11 / 10).max(probing.timeout.0);
+    let rises = period * (2 * u64::from(probing.rise) + 6) + 4 * probing.timeout.0;
+    let ramp = 8 * scenery.every.0 * scenery.steps.len() as u64;
+    run(world, checks, world.now().after(Span(rises)));
+    let end = world.now().after(Span(ramp + 1000));
+    while world.now() < end && !Checks::is_well(world) {
+        run(world, checks, world.now().after(Span(1000)));
+    }
+    run(world, checks, world.now().after(Span(200)));
+    checks.assert_well(world);
+}
+
+#[test]
+fn worlds_hold_and_replay() {
+    let count = std::env::var("SIM_SEEDS").ok();
+    let count = count.map_or(SEEDS, |count| count.parse().unwrap());
+    let seeds: Vec<u64> = saved().into_iter().chain(0..count).collect();
+    let hands = 4;
+    let played: Vec<_> = std::thread::scope(|scope| {
+        let hands = (0..hands).map(|hand| {
+            let own = seeds.iter().skip(hand).step_by(hands);
+            scope.spawn(move || own.map(|seed| play_twice(*seed)).collect::<Vec<_>>())
+        });
+        let hands: Vec<_> = hands.collect();
+        let played = hands.into_iter().flat_map(|hand| hand.join().unwrap());
+        played.collect()
+    });
+    let failures: Vec<&String> = played.iter().filter_map(|one| one.as_ref().err()).collect();
+    assert!(failures.is_empty(), "\n{failures:#?}");
+    let seen: BTreeSet<&str> = played.into_iter().flatten().flatten().collect();
+    for word in EVERYTHING {
+        assert!(seen.contains(word), "no world has shown `{word}`");
+    }
+}
+
+/// Plays a seed twice: what was seen, or what is wrong with it.
+fn play_twice(seed: u64) -> Result<BTreeSet<&'static str>, String> {
+    let told = match catch_unwind(AssertUnwindSafe(|| (play(seed), replay(seed)))) {
+        Ok((played, again)) if played.transcript.starts_with(&again) => return Ok(played.seen),
+        Ok((played, again)) => {
+            let pairs = played.transcript.iter().zip(&again);
+            let same = pairs.take_while(|(one, two)| one == two).count();
+            format!("replay: the transcripts differ from line {same} on")
+        }
+        Err(panic) => match panic.downcast_ref::<&str>() {
+            Some(text) => (*text).to_owned(),
+            None => panic.downcast_ref::<String>().cloned().unwrap(),
+        },
+    };
+    save(seed);
+    Err(format!("seed {seed}: {told}"))
+}
+
+const SAVED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sim/failing-seeds.txt");
+
+fn saved() -> Vec<u64> {
+    let text = std::fs::read_to_string(SAVED).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.parse().unwrap()).collect()
+}
+
+fn save(seed: u64) {
+    if !saved().contains(&seed) {
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(SAVED)
+            .unwrap();
+        writeln!(file, "{seed}").unwrap();
+    }
+}

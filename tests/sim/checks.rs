@@ -1,0 +1,475 @@
+//! What must hold in every world, after every step.
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use waypost::base::{
+    ClassId, Draws, EndpointId, Family, Moment, Reason, RegionId, ServiceId, TargetId, limits,
+};
+use waypost::plan::{AllDown, Plan, Residency};
+use waypost::sim::{Event, Scenery, World, ground, resolver};
+use waypost::table::Table;
+
+use super::oracle::{Client, Expected, Oracle, serve};
+
+const CLIENTS: usize = 24;
+
+/// The checks of one run.
+pub(crate) struct Checks {
+    oracle: Oracle,
+    fed: usize,
+    tables: usize,
+    generation: u64,
+    /// Since when the oracle and the table have differed.
+    stale_since: Option<Moment>,
+    clients: Vec<(u16, u16, Family, u16)>,
+    /// What was seen at all: words of standings and reasons of answers.
+    pub(crate) seen: BTreeSet<&'static str>,
+    ride: Option<Ride>,
+    dead_since: BTreeMap<String, Moment>,
+    draws: Draws,
+}
+
+/// A time in which one share rises and nothing else changes.
+struct Ride {
+    target: String,
+    shares: Vec<u16>,
+    moves: Vec<u32>,
+    answers: Vec<Vec<EndpointId>>,
+}
+
+impl Checks {
+    pub(crate) fn new(world: &World, draws: &mut Draws) -> Self {
+        let clients = (0..CLIENTS).map(|_| {
+            let family = Family::ALL[usize::try_from(draws.below(2)).unwrap()];
+            let mut small = || u16::try_from(draws.below(60_000)).unwrap();
+            (small(), small(), family, small())
+        });
+        let clients = clients.collect();
+        let mut checks = Self {
+            oracle: Oracle::new(world.plan().clone()),
+            fed: 0,
+            tables: 0,
+            generation: 0,
+            stale_since: None,
+            clients,
+            seen: BTreeSet::new(),
+            ride: None,
+            dead_since: BTreeMap::new(),
+            draws: Draws::from_seed(draws.next_u64()),
+        };
+        checks.observe(world);
+        checks
+    }
+
+    /// After every step.
+    pub(crate) fn observe(&mut self, world: &World) {
+        let before = self.fed.checked_sub(1).map(|_| self.oracle.expected());
+        let mut reloaded = false;
+        while let Some((at, event)) = world.log().get(self.fed) {
+            self.oracle.feed(*at, event);
+            reloaded |= matches!(event, Event::Planned(_));
+            self.fed += 1;
+        }
+        let expected = self.oracle.expected();
+        self.check_progress(world);
+        let tables = world.published()[self.tables..].to_vec();
+        self.tables = world.published().len();
+        for (_, table) in &tables {
+            self.check_generation(table);
+            assert_eq!(
+                told(table),
+                expected,
+                "oracle: generation {} at {:?}",
+                table.generation,
+                world.now()
+            );
+            self.check_clients(world, table);
+        }
+        if reloaded {
+            self.ride = None;
+            self.dead_since.clear();
+        }
+        self.check_timeliness(world, &expected);
+        if !reloaded && let Some(before) = before {
+            check_last_out(world, &before, &expected);
+        }
+        self.check_dead(world);
+    }
+
+    /// At the end of a stretch of time.
+    pub(crate) fn at_rest(&mut self, world: &World) {
+        assert!(
+            world.engine().is_current(world.now()),
+            "timeliness: not current at {:?}",
+            world.now()
+        );
+        let status = world.engine().status(world.now());
+        assert_eq!(
+            status.doubting,
+            self.oracle.doubts(),
+            "oracle: doubt at {:?}",
+            world.now()
+        );
+        self.check_ceiling(world);
+    }
+
+    pub(crate) fn is_well(world: &World) -> bool {
+        let status = world.engine().status(world.now());
+        let mut targets = status
+            .regions
+            .iter()
+            .flat_map(|region| &region.endpoints)
+            .flat_map(|own| &own.targets);
+        targets.all(|target| target.state == "healthy")
+    }
+
+    pub(crate) fn assert_well(&self, world: &World) {
+        let now = world.now();
+        assert!(
+            Self::is_well(world),
+            "convergence: at {now:?} {:?}",
+            told(world.table())
+        );
+        let status = world.engine().status(now);
+        assert!(!status.doubting && !status.capped, "convergence: {now:?}");
+        assert!(
+            status.services.iter().all(|service| !service.fail_open),
+            "convergence: {now:?}"
+        );
+        assert_eq!(self.stale_since, None, "convergence: {now:?}");
+        for client in self.clients(world.plan()) {
+            let selection =
+                world
+                    .table()
+                    .select(client.service, client.family, client.class, client.cohort);
+            let reason = selection.map(|selection| selection.reason);
+            let first = first_pool(world.plan(), client);
+            assert_eq!(
+                reason,
+                first.map(|_| Reason::Preferred),
+                "convergence: {client:?}"
+            );
+        }
+    }
+
+    /// Progress: whatever is due has been done.
+    fn check_progress(&self, world: &World) {
+        let wake = world.engine().wake_at();
+        assert!(
+            wake.is_some_and(|wake| wake > world.now()),
+            "progress: {wake:?} at {:?}",
+            world.now()
+        );
+    }
+
+    /// One world: generations only rise, and every answer is read from the last one.
+    fn check_generation(&mut self, table: &Arc<Table>) {
+        assert!(
+            table.generation > self.generation,
+            "one world: {} after {}",
+            table.generation,
+            self.generation
+        );
+        self.generation = table.generation;
+    }
+
+    /// Timeliness: what the oracle says is served within the time of coalescing.
+    fn check_timeliness(&mut self, world: &World, expected: &[Expected]) {
+        let now = world.now();
+        let same_plan = Arc::ptr_eq(&world.table().plan, world.plan());
+        assert!(same_plan, "timeliness: a reload publishes at once");
+        if told(world.table()) == expected {
+            self.stale_since = None;
+        } else {
+            let since = *self.stale_since.get_or_insert(now);
+            let late = now.since(since);
+            assert!(
+                late <= limits::COALESCE,
+                "timeliness: {late} late at {now:?}"
+            );
+        }
+    }
+
+    /// Every client that is watched: the oracle's answer, never empty, inside the fence.
+    fn check_clients(&mut self, world: &World, table: &Arc<Table>) {
+        let shares: Vec<u16> = table
+            .standings
+            .iter()
+            .map(|standing| standing.share.0)
+            .collect();
+        let clients = self.clients(&table.plan);
+        let mut answers = Vec::new();
+        for client in clients {
+            let (endpoints, reason) = check_client(world, table, &shares, client);
+            self.seen.insert(reason.word());
+            answers.push(endpoints);
+        }
+        let words = table.standings.iter().map(|standing| standing.why.word());
+        self.seen.extend(words);
+        self.check_moves(world, table, shares, answers);
+    }
+
+    /// A client moves at most once while one share rises and nothing else changes.
+    fn check_moves(
+        &mut self,
+        world: &World,
+        table: &Table,
+        shares: Vec<u16>,
+        answers: Vec<Vec<EndpointId>>,
+    ) {
+        let name = |index: usize| table.plan.targets[index].key.clone();
+        let ride = self
+            .ride
+            .take()
+            .filter(|ride| ride.shares.len() == shares.len());
+        let Some(mut ride) = ride else {
+            self.ride = Some(Ride::start(String::new(), shares, answers));
+            return;
+        };
+        let changed: Vec<usize> = (0..shares.len())
+            .filter(|&index| shares[index] != ride.shares[index])
+            .collect();
+        match changed[..] {
+            [] => {}
+            [one] if shares[one] > ride.shares[one] => {
+                if ride.target != name(one) {
+                    ride = Ride::start(name(one), ride.shares, ride.answers);
+                }
+                ride.move_to(shares, answers, world);
+            }
+            _ => ride = Ride::start(String::new(), shares, answers),
+        }
+        self.ride = Some(ride);
+    }
+
+    /// A ramp never carries more than its curve: of the clients that would have it at full share,
+    /// at most that part, up to one cohort per hand that the ring was dealt in.
+    fn check_ceiling(&mut self, world: &World) {
+        let plan = world.plan();
+        let table = world.table();
+        let shares: Vec<u16> = table
+            .standings
+            .iter()
+            .map(|standing| standing.share.0)
+            .collect();
+        let ramping: Vec<usize> = (0..shares.len())
+            .filter(|&index| (1..1000).contains(&shares[index]))
+            .collect();
+        let [target] = ramping[..] else { return };
+        let mut full = shares.clone();
+        full[target] = 1000;
+        let any = self.clients(plan)[usize::try_from(self.draws.below(CLIENTS as u64)).unwrap()];
+        let (id, target) = (TargetId::from_index(target), &plan.targets[target]);
+        if !is_for(plan, any, id) {
+            return;
+        }
+        let (endpoint, share) = (target.endpoint, usize::from(shares[id.index()]));
+        let (mut seen, mut most) = (0, 0);
+        for cohort in 0..limits::COHORTS {
+            let client = Client { cohort, ..any };
+            let Some((with_full, _)) = serve(plan, &full, client) else {
+                return;
+            };
+            most += usize::from(with_full.contains(&endpoint));
+            let selection = table.select(any.service, any.family, any.class, cohort);
+            let selection = selection.filter(|found| found.reason != Reason::Overflow);
+            seen += usize::from(selection.is_some_and(|found| found.endpoints.contains(&endpoint)));
+        }
+        let hands = 16;
+        let ceiling = most * share / 1000 + hands;
+        assert!(
+            seen <= ceiling,
+            "ramp ceiling: {seen} of {most} at {share} permille"
+        );
+    }
+
+    /// A dead endpoint is out within `fall` probes, unless a guard keeps it.
+    fn check_dead(&mut self, world: &World) {
+        let plan = world.plan();
+        for (index, endpoint) in plan.endpoints.iter().enumerate() {
+            let id = EndpointId::from_index(index);
+            if !world.truth.is_dead(plan, id) || world.truth.mislaid > 0 {
+                self.dead_since.remove(&endpoint.name);
+                continue;
+            }
+            let since = *self
+                .dead_since
+                .entry(endpoint.name.clone())
+                .or_insert(world.now());
+            if world.now().since(since).0 > time_to_notice(plan) {
+                check_out(world, id);
+            }
+        }
+    }
+
+    fn clients(&self, plan: &Plan) -> Vec<Client> {
+        let regions = u16::try_from(plan.regions.len()).unwrap();
+        let clients = self.clients.iter().map(|&(service, region, family, host)| {
+            let address = ground::client(region % regions, host);
+            Client {
+                service: ServiceId::from_index(usize::from(service) % plan.services.len()),
+                class: ClassId(region % regions),
+                family,
+                cohort: plan.cohort(address.into()),
+                address,
+            }
+        });
+        clients.collect()
+    }
+}
+
+impl Ride {
+    fn start(target: String, shares: Vec<u16>, answers: Vec<Vec<EndpointId>>) -> Self {
+        Self {
+            target,
+            shares,
+            moves: vec![0; answers.len()],
+            answers,
+        }
+    }
+
+    fn move_to(&mut self, shares: Vec<u16>, answers: Vec<Vec<EndpointId>>, world: &World) {
+        for (index, (old, new)) in self.answers.iter().zip(&answers).enumerate() {
+            self.moves[index] += u32::from(old != new);
+            assert!(
+                self.moves[index] <= 1,
+                "moves: a client twice in the ramp of {} at {:?}",
+                self.target,
+                world.now()
+            );
+        }
+        (self.shares, self.answers) = (shares, answers);
+    }
+}
+
+/// What a table says of every target.
+fn told(table: &Table) -> Vec<Expected> {
+    let standings = table.standings.iter();
+    standings
+        .map(|standing| (standing.share.0, standing.why.word()))
+        .collect()
+}
+
+/// Asks a real question and holds the reply against the oracle and the promises.
+fn check_client(
+    world: &World,
+    table: &Table,
+    shares: &[u16],
+    client: Client,
+) -> (Vec<EndpointId>, Reason) {
+    let plan = &table.plan;
+    let now = world.now();
+    let name = ground::hostname(client.service.index());
+    let asked = resolver::ask(table, now, client.address.into(), &name, client.family);
+    let learned = asked.unwrap_or_else(|| panic!("never empty: no reply for {client:?}"));
+    let Some((endpoints, reason)) = serve(plan, shares, client) else {
+        assert_eq!(first_pool(plan, client), None, "oracle: {client:?}");
+        assert!(learned.addresses.is_empty(), "oracle: {client:?}");
+        return (Vec::new(), Reason::Nodata);
+    };
+    let addresses = endpoints
+        .iter()
+        .flat_map(|endpoint| &plan.endpoints[endpoint.index()].addresses);
+    let addresses: BTreeSet<IpAddr> = addresses
+        .copied()
+        .filter(|address| Family::of(*address) == client.family)
+        .collect();
+    let seen: BTreeSet<IpAddr> = learned.addresses.iter().copied().collect();
+    assert_eq!(seen, addresses, "oracle: {client:?} at {now:?}");
+    assert_eq!(
+        learned.answered.reason, reason,
+        "oracle: {client:?} at {now:?}"
+    );
+    let service = &plan.services[client.service.index()];
+    match service.all_down {
+        AllDown::Servfail if reason == Reason::AllDown => assert_eq!(learned.rcode, 2),
+        AllDown::Nodata if reason == Reason::AllDown => assert_eq!(learned.rcode, 0),
+        AllDown::FailOpen | AllDown::Servfail | AllDown::Nodata => {
+            assert!(!seen.is_empty(), "never empty: {client:?} at {now:?}");
+            let ttl = u64::from(learned.ttl.unwrap()) * 1000;
+            let bounds = service.ttl.min.0..=service.ttl.max.0;
+            assert!(bounds.contains(&ttl), "TTL {ttl} at {now:?}");
+        }
+    }
+    if service.residency == Residency::Strict {
+        check_fence(plan, client, &seen);
+    }
+    (endpoints, reason)
+}
+
+/// No address of an endpoint under another law than the client's.
+fn check_fence(plan: &Plan, client: Client, seen: &BTreeSet<IpAddr>) {
+    let law = Scenery::jurisdiction_of(client.class.0);
+    let inside = plan
+        .endpoints
+        .iter()
+        .filter(|endpoint| Scenery::jurisdiction_of(endpoint.region.0) == law);
+    let inside: BTreeSet<IpAddr> = inside
+        .flat_map(|endpoint| endpoint.addresses.clone())
+        .collect();
+    assert!(seen.is_subset(&inside), "fence: {client:?} got {seen:?}");
+}
+
+/// Whether a target may serve a client's service and family.
+fn is_for(plan: &Plan, client: Client, target: TargetId) -> bool {
+    let pools = &plan.services[client.service.index()].pools[client.family.index()];
+    let mut tiers = pools.iter().flat_map(|pool| &pool.tiers);
+    tiers.any(|tier| tier.members.iter().any(|member| member.target == target))
+}
+
+/// The most preferred region in which something is configured for a client.
+fn first_pool(plan: &Plan, client: Client) -> Option<RegionId> {
+    let pools = &plan.services[client.service.index()].pools[client.family.index()];
+    let preference = &plan.class(client.service, client.class).preference;
+    preference
+        .iter()
+        .copied()
+        .find(|region| !pools[region.index()].tiers.is_empty())
+}
+
+/// The last endpoint of a pool that could serve goes: that is published in the same step.
+fn check_last_out(world: &World, before: &[Expected], expected: &[Expected]) {
+    let plan = world.plan();
+    let pools = plan
+        .services
+        .iter()
+        .flat_map(|service| service.pools.iter().flatten());
+    for pool in pools.filter(|pool| !pool.tiers.is_empty()) {
+        let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+        let empty = |told: &[Expected]| {
+            members
+                .clone()
+                .all(|member| told[member.target.index()].0 == 0)
+        };
+        if !empty(before) && empty(expected) {
+            assert_eq!(
+                told(world.table()),
+                expected,
+                "at once: a pool went empty at {:?}",
+                world.now()
+            );
+        }
+    }
+}
+
+/// From death to the table: the probe in flight, `fall` failures, coalescing.
+fn time_to_notice(plan: &Plan) -> u64 {
+    let monitor = &plan.monitors[0];
+    let period = (monitor.interval.0 * 11 / 10).max(monitor.timeout.0);
+    (u64::from(monitor.fall) + 1) * period + monitor.timeout.0 + limits::COALESCE.0 + 1
+}
+
+fn check_out(world: &World, endpoint: EndpointId) {
+    let (plan, table) = (world.plan(), world.table());
+    for (target, standing) in plan.targets.iter().zip(table.standings.iter()) {
+        let kept = ["doubted", "capped"].contains(&standing.why.word());
+        assert!(
+            target.endpoint != endpoint || standing.share.0 == 0 || kept,
+            "dead endpoint: {} still has {} at {:?}",
+            target.key,
+            standing.share,
+            world.now()
+        );
+    }
+}
