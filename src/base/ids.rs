@@ -100,6 +100,15 @@ impl Family {
         }
     }
 
+    /// `v4` or `v6`: the same in metrics, API and logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::V4 => "v4",
+            Self::V6 => "v6",
+        }
+    }
+
     /// The family of an address.
     #[must_use]
     pub fn of(address: std::net::IpAddr) -> Self {

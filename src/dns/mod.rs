@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`name`] | owned domain names |
+//! | [`ask`] | the client side: a question and a reply, for tools |
 //! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
@@ -11,8 +12,9 @@
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
 //! | [`text`] | records and types as text, for people |
 //!
-//! This is the only folder that names a DNS library: `domain` reads master files and
-//! puts records into words. The query path does not use it.
+//! This is the only folder that names a DNS library: `domain` reads master files and puts
+//! records into words, `hickory-proto` is the client side. The query path uses neither.
+pub mod ask;
 pub mod edns;
 pub mod master;
 pub mod name;

@@ -24,8 +24,10 @@ use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
 pub mod ring;
+mod shrink;
 
 pub use ring::Ring;
+pub use shrink::Shrink;
 
 /// Everything that was decided before start.
 #[derive(Debug)]
