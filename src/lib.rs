@@ -1,4 +1,70 @@
-//! Waypost. (Architecture comment to come.)
+//! Waypost: a health-aware authoritative DNS server and global traffic manager.
+//!
+//! *Text becomes a plan; probes become health; plan and health become a table; a table and a
+//! query become an answer.* Each "becomes" is a pure function in a folder of its own. What
+//! waits, listens, or reads a clock lives in [`io`].
+//!
+//! ```text
+//!  config.toml   zones/   geo.mmdb                           operator (HTTP API, CLI)
+//!         \        |        /                                      |
+//!           config::compile --------------------------.            | reload
+//!                  |                                  |            v
+//!                Plan (Arc, immutable) ------> engine::Engine <--------- Input::Probed ---- io::probe
+//!                                               | owns all changing state                     ^
+//!                                               | health -> Standings -> steer -> table       |
+//!                                               |-- Output::Probe ----------------------------'
+//!                                               |-- Output::Notice --> log, metrics
+//!                                               '-- Output::Publish(Arc<Table>)
+//!                                                         v
+//!                                              io::publish (the one ArcSwap)
+//!                                                         | one load per batch of queries
+//!     client --bytes--> io::serve --> answer::answer(table, client, query, reply) --bytes--> client
+//! ```
+//!
+//! # Floors
+//!
+//! A module names only modules on lower floors; `tests/tidy.rs` holds the list of allowed
+//! edges and fails when an import breaks it, when a word of effect appears below `io`, or when
+//! a file outgrows its room.
+//!
+//! | floor | folder | what it is |
+//! |---|---|---|
+//! | 0 | [`base`] | moments, shares, ids, standings, reasons, the keyed hash, every limit |
+//! | 1 | [`dns`] | names, in-place query parsing, reply writing, EDNS, zone data; the only folder that names a DNS library |
+//! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
+//! | 2 | [`plan`] | what was decided before start: dense, resolved, immutable |
+//! | 3 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
+//! | 3 | [`health`] | probe outcomes -> `Standing`; rise, fall, gate, ramp and guards. Knows time, as an argument |
+//! | 3 | [`steer`] | standings -> who serves which cohort; knows no time and no DNS |
+//! | 4 | [`table`] | the routing table: build, independent check, explain |
+//! | 5 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
+//! | 5 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of changing state |
+//! | 6 | [`sim`] | a seeded world that drives engine and answer in virtual time |
+//! | 7 | [`io`] | clock, publish, files, metrics; above them serve, probe and control, blind to each other |
+//! | 8 | [`app`] | wiring: start order, signals, reload, the subcommands |
+//!
+//! # How a client finds its endpoint
+//!
+//! The address (the ECS prefix if one is given, else the source) falls into a **class** of the
+//! service's **map** ([`plan::Map`]): all networks that prefer the same regions inside the same
+//! fence. The same address, cut to its /24 or /48 and hashed with a key, falls into one of a
+//! thousand **cohorts** ([`plan::Plan::cohort`]). The class says in which order regions are
+//! consulted, the cohort says whose clients move first when an endpoint's share is partial.
+//!
+//! Per tier a **ring** ([`plan::Ring`]) gives each cohort its order of endpoints, dealt out by
+//! weight, and for each a rank; an endpoint with a share of `s` permille serves the cohorts
+//! whose rank is below `s`. So weights hold exactly, survivors share by weight, and as a share
+//! rises each client moves at most once. Because all ranges of a map are maximal, the widest
+//! prefix around an address that lies in one class is computed from the range itself, and is
+//! the ECS scope.
+//!
+//! # What health may do
+//!
+//! A **slot** is one address under one monitor; a **target** is one endpoint's addresses of
+//! one family under a service's monitors and recovery. Families are apart because they fail
+//! apart: an endpoint whose IPv6 is dead keeps its IPv4 clients. `health` turns a target into a
+//! [`base::Standing`], `steer` turns standings into choices; they meet in nothing else. Which
+//! names and types exist is decided by the config alone.
 pub mod answer;
 pub mod app;
 pub mod base;

@@ -1,1 +1,63 @@
 //! Wiring: start order, signals, reload, the subcommands.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `cli` | the command line |
+//! | `check`, `explain`, `status`, `reload` | subcommands that look or ask, and end |
+//! | `server` | the running server: engine, prober, listeners and control joined |
+//! | `run` | `waypost run`: the server with signals and logs |
+//! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
+//! | `log` | log lines |
+//! | `remote` | the client of the control API |
+mod check;
+mod cli;
+mod demo;
+mod explain;
+mod log;
+mod reload;
+mod remote;
+mod run;
+mod server;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+
+/// What went wrong, in words for the person at the terminal; the exit code is 1.
+type Failure = String;
+
+/// Runs the command line and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
+        Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Demo(arguments) => demo::demo(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| {
+        say_failure(&failure);
+        ExitCode::FAILURE
+    })
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where a command says why it failed"
+)]
+fn say_failure(failure: &str) {
+    eprintln!("waypost: {failure}");
+}
+
+/// Prints to standard output; a reader that went away (`| head`) ends the command quietly.
+fn say(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}

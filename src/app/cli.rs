@@ -1,0 +1,144 @@
+//! The command line: one definition for `--help`, errors and parsing.
+//!
+//! Exit codes: 0 well, 1 found a problem, 2 used wrongly (clap's own).
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Health-aware authoritative DNS server and global traffic manager.
+#[derive(Debug, Parser)]
+#[command(name = "waypost", version, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve: probe every endpoint, answer every query
+    Run(Run),
+    /// Report every error of config, zones and geo file
+    Check(Check),
+    /// Say what one client is answered, and why
+    Explain(Explain),
+    /// Show regions, pools, endpoints and ramps of a running server
+    Status(Status),
+    /// Make a running server read its config again
+    Reload(Reload),
+    /// Start the server with endpoints of its own, and play an outage
+    Demo(Demo),
+}
+
+/// Where the config is.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    /// The config file
+    #[arg(long, value_name = "FILE", default_value = "config.toml")]
+    pub(super) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The name that the client asks for
+    pub(super) name: String,
+    /// The client's address
+    #[arg(long, value_name = "IP")]
+    pub(super) client: IpAddr,
+    /// The type that it asks for
+    #[arg(long = "type", value_name = "TYPE", default_value = "A")]
+    pub(super) qtype: String,
+    /// Suppose that this region, provider or endpoint is down; may be given again
+    #[arg(long, value_name = "REGION|PROVIDER|ENDPOINT")]
+    pub(super) down: Vec<String>,
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Ask a running server, with its present health, instead of reading the config
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(super) control: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Where the running server is.
+#[derive(Debug, Args)]
+pub(super) struct Control {
+    /// Control address of the running server; otherwise taken from the config
+    #[arg(long, value_name = "URL")]
+    pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) config: Config,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Accept a config that drops more names, endpoints or networks than `guard.max_shrink` allows
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Play this script: lines of `TIME kill|heal REGION|PROVIDER|ENDPOINT`, then `TIME end`
+    #[arg(long, value_name = "FILE")]
+    pub(super) script: Option<PathBuf>,
+    /// Play nothing and stay: kill and heal endpoints by key (needs a terminal)
+    #[arg(long, conflicts_with = "script")]
+    pub(super) keep: bool,
+    /// Print lines even on a terminal
+    #[arg(long, conflicts_with = "keep")]
+    pub(super) plain: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,15 @@
+//! `waypost reload`: makes a running server read its config again.
+use std::process::ExitCode;
+
+use super::cli::Reload;
+use super::remote::Remote;
+use super::{Failure, say};
+
+/// Asks the server to reload and prints what it says.
+pub(super) fn reload(arguments: &Reload) -> Result<ExitCode, Failure> {
+    let remote = Remote::find(&arguments.control)?;
+    let force = if arguments.force { "true" } else { "false" };
+    let body = remote.post("/api/v1/reload", &[("force", force)])?;
+    say(body.trim_end());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,102 @@
+//! `waypost run`: the server with signals and logs.
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info};
+
+use super::cli::Run;
+use super::server::{Server, Start};
+use super::{Failure, log};
+use crate::config;
+use crate::io::control::{Command, Force};
+use crate::io::files;
+
+/// Serves until SIGTERM or SIGINT; reads the config again on SIGHUP.
+pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
+    let path = arguments.config.config.clone();
+    let loaded = files::load(&path).map_err(|error| error.to_string())?;
+    let watch = loaded.watch();
+    let (plan, diagnostics) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
+        .map_err(|diagnostics| {
+            format!(
+                "the config has errors; nothing was started\n{}",
+                diagnostics.render(false)
+            )
+        })?;
+    log::start(arguments.log);
+    let warnings = diagnostics.render(false);
+    if !warnings.is_empty() {
+        info!(event = "config_warnings", "{warnings}");
+    }
+    let start = Start {
+        plan: Arc::new(plan),
+        config: Some(path),
+        watch,
+        onlooker: None,
+    };
+    runtime()?.block_on(serve(start))
+}
+
+/// The runtime of everything that is not a UDP query.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))
+}
+
+async fn serve(start: Start) -> Result<ExitCode, Failure> {
+    let mut signals =
+        Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let server = Server::start(start)?;
+    info!(event = "ready", listen = ?server.addresses(), control = ?server.control(), "answering");
+    loop {
+        tokio::select! {
+            _ = signals.hangup.recv() => ask_reload(&server.commands()),
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+        }
+    }
+    info!(
+        event = "stopping",
+        "answering what was accepted, then ending"
+    );
+    server.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// Asks for a reload; the outcome is logged where it happens.
+fn ask_reload(commands: &mpsc::Sender<Command>) {
+    let (reply, _outcome) = oneshot::channel();
+    if commands
+        .try_send(Command::Reload {
+            force: Force::No,
+            reply,
+        })
+        .is_err()
+    {
+        error!(
+            event = "reload_refused",
+            "too much is waiting: SIGHUP was not taken up, send it again"
+        );
+    }
+}

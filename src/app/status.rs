@@ -1,0 +1,268 @@
+//! `waypost status`: what a running server knows, as a page for a terminal or as JSON.
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use super::cli;
+use super::remote::Remote;
+use super::{Failure, say};
+use crate::engine::Status;
+use crate::engine::status::{EndpointStatus, ServiceStatus, TargetStatus};
+
+/// Asks the server and prints its state.
+pub(super) fn status(arguments: &cli::Status) -> Result<ExitCode, Failure> {
+    let body = Remote::find(&arguments.control)?.get("/api/v1/status", &[])?;
+    if arguments.json {
+        say(body.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let status: Status = serde_json::from_str(&body)
+        .map_err(|error| format!("the server's answer is not a status: {error}"))?;
+    let paint = if std::io::stdout().is_terminal() {
+        Paint::Ansi
+    } else {
+        Paint::Plain
+    };
+    say(page(&status, paint).trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the page has colours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Paint {
+    Ansi,
+    Plain,
+}
+
+impl Paint {
+    /// `text` in the colour of a state.
+    fn state(self, state: &str, text: &str) -> String {
+        let code = match state {
+            "healthy" => "32",
+            "unproven" | "supposed" => "36",
+            "ramping" | "gated" => "33",
+            "doubted" | "capped" => "35",
+            _ => "1;31",
+        };
+        self.code(code, text)
+    }
+
+    fn code(self, code: &str, text: &str) -> String {
+        match self {
+            Self::Ansi => format!("\x1b[{code}m{text}\x1b[0m"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+}
+
+/// The whole page.
+fn page(status: &Status, paint: Paint) -> String {
+    let mut out = String::new();
+    head(&mut out, status, paint);
+    for region in &status.regions {
+        let law = region
+            .jurisdiction
+            .as_deref()
+            .map(|name| format!("  [{name}]"))
+            .unwrap_or_default();
+        line(
+            &mut out,
+            &format!("\n{}{law}", paint.code("1", &region.name)),
+        );
+        for endpoint in &region.endpoints {
+            endpoint_lines(&mut out, endpoint, paint);
+        }
+    }
+    for service in &status.services {
+        service_lines(&mut out, service, paint);
+    }
+    out
+}
+
+fn head(out: &mut String, status: &Status, paint: Paint) {
+    line(
+        out,
+        &format!(
+            "waypost {}  generation {}  table {}  up {}  plan {}",
+            status.version,
+            status.generation,
+            ago(status.table_age_ms),
+            ago(status.uptime_ms),
+            status.plan,
+        ),
+    );
+    if status.doubting {
+        line(
+            out,
+            &paint.code(
+                "1;35",
+                "This node doubts its own network: nothing more is taken out.",
+            ),
+        );
+    }
+    if status.capped {
+        line(
+            out,
+            &paint.code(
+                "1;35",
+                "guard.max_ejected is reached: nothing more is taken out.",
+            ),
+        );
+    }
+}
+
+fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint: Paint) {
+    for target in &endpoint.targets {
+        let state = paint.state(&target.state, &format!("{:<9}", target.state));
+        line(
+            out,
+            &format!(
+                "  {:<18} {:<14} tier {} weight {:<5} {} {state} {} {:>5}  for {:<6} {}",
+                endpoint.name,
+                endpoint.provider,
+                endpoint.tier,
+                endpoint.weight,
+                target.family,
+                bar(target.share_permille),
+                percent(target.share_permille),
+                ago(target.since_ms),
+                remarks(target),
+            ),
+        );
+    }
+}
+
+/// What is worth saying about a target beyond its state.
+fn remarks(target: &TargetStatus) -> String {
+    let mut words = Vec::new();
+    if !target.detail.is_empty() {
+        words.push(target.detail.clone());
+    }
+    if let Some(next) = target.next_step_ms {
+        words.push(format!("next step in {}", ago(next)));
+    }
+    let oldest = target.slots.iter().filter_map(|slot| slot.age_ms).max();
+    if let Some(age) = oldest.filter(|age| *age > 60_000) {
+        words.push(format!("last probe {} ago", ago(age)));
+    }
+    words.join(", ")
+}
+
+fn service_lines(out: &mut String, service: &ServiceStatus, paint: Paint) {
+    let mark = if service.fail_open {
+        paint.code("1;31", "  FAIL-OPEN: nothing is healthy")
+    } else {
+        String::new()
+    };
+    line(
+        out,
+        &format!(
+            "\n{} ({}, residency {}){mark}",
+            paint.code("1", &service.name),
+            service.hostnames.join(" "),
+            service.residency,
+        ),
+    );
+    for pool in &service.pools {
+        let tier = pool.tier.map_or("-".to_owned(), |tier| tier.to_string());
+        line(
+            out,
+            &format!(
+                "  {:<18} {} {} {:>5}  tier {tier}  {}",
+                pool.region,
+                pool.family,
+                bar(pool.share_permille),
+                percent(pool.share_permille),
+                pool.serving.join(" "),
+            ),
+        );
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "{}", text.trim_end());
+}
+
+/// A share as a bar of ten.
+pub(super) fn bar(permille: u16) -> String {
+    let full = usize::from(permille.min(1000)).div_ceil(100);
+    format!("{}{}", "█".repeat(full), "░".repeat(10 - full))
+}
+
+/// A share as percent.
+pub(super) fn percent(permille: u16) -> String {
+    format!("{}%", f64::from(permille) / 10.0)
+}
+
+/// A time as its largest unit that says something.
+fn ago(millis: u64) -> String {
+    match millis / 1000 {
+        0 => format!("{millis}ms"),
+        seconds @ 1..=119 => format!("{seconds}s"),
+        seconds @ 120..=7199 => format!("{}m", seconds / 60),
+        seconds @ 7200..=172_799 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::status::{PoolStatus, RegionStatus};
+
+    #[test]
+    fn page_shows_a_ramp_and_a_fail_open() {
+        let target = TargetStatus {
+            family: "v4".into(),
+            state: "ramping".into(),
+            detail: "step 2 of 4".into(),
+            share_permille: 200,
+            next_step_ms: Some(90_000),
+            since_ms: 30_000,
+            ..TargetStatus::default()
+        };
+        let endpoint = EndpointStatus {
+            name: "fra-hetzner".into(),
+            tier: 1,
+            targets: vec![target],
+            ..EndpointStatus::default()
+        };
+        let region = RegionStatus {
+            name: "eu-frankfurt".into(),
+            jurisdiction: Some("EEA".into()),
+            endpoints: vec![endpoint],
+        };
+        let pool = PoolStatus {
+            region: "eu-frankfurt".into(),
+            family: "v4".into(),
+            share_permille: 200,
+            ..PoolStatus::default()
+        };
+        let service = ServiceStatus {
+            name: "api".into(),
+            fail_open: true,
+            pools: vec![pool],
+            ..ServiceStatus::default()
+        };
+        let status = Status {
+            generation: 7,
+            regions: vec![region],
+            services: vec![service],
+            ..Status::default()
+        };
+        let text = page(&status, Paint::Plain);
+        for part in [
+            "generation 7",
+            "[EEA]",
+            "ramping",
+            "██░░░░░░░░",
+            "step 2 of 4, next step in 90s",
+            "FAIL-OPEN",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        }
+        assert!(!text.contains('\x1b'));
+        assert!(page(&status, Paint::Ansi).contains("\x1b[33m"));
+    }
+}
