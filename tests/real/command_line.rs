@@ -1,0 +1,134 @@
+//! The subcommands as a person uses them.
+use std::process::Command;
+
+use crate::world::{World, repository, run};
+
+const WAYPOST: &str = env!("CARGO_BIN_EXE_waypost");
+
+#[test]
+fn the_shipped_config_checks_well() {
+    let config = repository("config.toml");
+    let (text, well) = run(WAYPOST, &["check", "--config", config.to_str().unwrap()]);
+    assert!(well && text.contains("well:"), "{text}");
+}
+
+#[test]
+fn check_names_every_error_with_its_place() {
+    let world = World::new();
+    let broken = crate::world::CONFIG
+        .replace("residency = \"strict\"", "residancy = \"strict\"")
+        .replace("port = 8080", "port = 808080");
+    let config = world.write("config.toml", &broken);
+    world.write(
+        "zones/example.org.zone",
+        &crate::world::ZONE.replace("192.0.2.25", "192.0.2.256"),
+    );
+    let (text, well) = run(WAYPOST, &["check", "--config", config.to_str().unwrap()]);
+    assert!(!well);
+    for part in [
+        "residancy",
+        "residency",
+        "808080",
+        "192.0.2.256",
+        "example.org.zone:9",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn explain_supposes_a_region_down() {
+    let config = repository("config.toml");
+    let config = config.to_str().unwrap();
+    let (text, well) = run(
+        WAYPOST,
+        &[
+            "explain",
+            "api.example.org",
+            "--client",
+            "193.99.144.80",
+            "--config",
+            config,
+        ],
+    );
+    assert!(
+        well && text.contains("DE") && text.contains("eu-frankfurt"),
+        "{text}"
+    );
+    let (text, well) = run(
+        WAYPOST,
+        &[
+            "explain",
+            "api.example.org",
+            "--client",
+            "193.99.144.80",
+            "--down",
+            "eu-frankfurt",
+            "--config",
+            config,
+            "--json",
+        ],
+    );
+    assert!(well, "{text}");
+    let explained: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(explained["chain"]["reason"], "failover", "{text}");
+    let (text, well) = run(
+        WAYPOST,
+        &[
+            "explain",
+            "api.example.org",
+            "--client",
+            "193.99.144.80",
+            "--down",
+            "eu-frankfort",
+            "--config",
+            config,
+        ],
+    );
+    assert!(
+        !well && text.contains("eu-frankfurt"),
+        "did you mean: {text}"
+    );
+}
+
+#[test]
+fn status_and_reload_talk_to_a_running_server() {
+    let world = World::new();
+    world.write_config();
+    let _waypost = world.waypost();
+    let (text, well) = run(WAYPOST, &["status", "--control", "http://127.0.0.1:8053"]);
+    assert!(
+        well && text.contains("eu-frankfurt") && text.contains("fra-one"),
+        "{text}"
+    );
+    let (text, well) = run(WAYPOST, &["reload", "--control", "http://127.0.0.1:8053"]);
+    assert!(well, "{text}");
+    let (text, well) = run(WAYPOST, &["status", "--control", "http://127.0.0.1:1"]);
+    assert!(!well && text.contains("waypost run"), "{text}");
+}
+
+#[test]
+fn the_demo_ends_by_itself_without_a_wrong_answer() {
+    let world = World::new();
+    let script = world.write(
+        "script",
+        "1s kill fra-hetzner\n4s heal fra-hetzner\n20s end\n",
+    );
+    let output = Command::new(WAYPOST)
+        .current_dir(repository("."))
+        .args(["demo", "--script"])
+        .arg(script)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{text}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(text.contains("wrong answers 0"), "{text}");
+    assert!(
+        text.contains("noticed after") && !text.contains("never"),
+        "{text}"
+    );
+}

@@ -1,0 +1,15 @@
+//! Waypost among programs that others wrote: resolvers, name servers, a scraper, an HTTP server.
+//!
+//! Each test moves its thread into a network namespace of its own, so that port 53 and every
+//! loopback address are free and nothing leaves the machine. That needs root, as `tests/run`
+//! says. Programs are started by [`world::Process`] and killed when it is dropped.
+#![expect(clippy::unwrap_used, reason = "tests")]
+mod command_line;
+mod delegation;
+mod digs;
+mod docker;
+mod load;
+#[path = "../support/mmdb.rs"]
+mod mmdb;
+mod scrape;
+mod world;
