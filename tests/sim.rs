@@ -3,6 +3,29 @@
 //! One seed decides a whole run: the scenery, which kinds of faults are let loose, when they strike,
 //! how long every probe takes. `SIM_SEEDS` says how many seeds run (1,000 if it is not set); a seed that fails
 //! is appended to `tests/sim/failing-seeds.txt`, and the seeds in there run first.
+//!
+//! Each of these faults was planted once, alone, and taken out again. What caught it within 60 seeds:
+//!
+//! | planted | caught by |
+//! |---|---|
+//! | `health::slot`: one failure more than `fall` needed | oracle, timeliness, at once |
+//! | `health::slot`: a single success wipes the failures | oracle, at once |
+//! | `health::target`: the ramp skips a step | oracle |
+//! | `health::target`: a failed gate does not hold the ramp | timeliness |
+//! | `health::damping`: relapses are forgotten | oracle |
+//! | `health::guard`: a wholly sound region does not end the doubt | oracle |
+//! | `engine::beliefs`: what was doubted is let go by a success | oracle |
+//! | `engine::beliefs`: the bound on ejections is one too wide | oracle |
+//! | `engine::beliefs`: a reload mixes up who is who | oracle, at once |
+//! | `engine`: a step of a ramp is not published | timeliness |
+//! | `engine`: the last endpoint of a pool waits like any other | at once |
+//! | `engine`: coalescing starts anew with each change | timeliness, at once |
+//! | `engine`: generations start anew with a reload | one world |
+//! | `engine::schedule`: a report makes the next probe due now | PACE |
+//! | `engine::schedule`: a lost probe is not repeated | convergence |
+//! | `steer::pool`: one cohort more than the share | STEER1 |
+//! | `steer::route`: the overflow goes to the smallest share | STEER2 |
+//! | `table::part`: a preference list takes its neighbour's route too soon | TABLE |
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::collections::BTreeSet;
 use std::io::Write as _;
