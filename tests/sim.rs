@@ -3,6 +3,34 @@
 //! One seed decides a whole run: the scenery, which kinds of faults are let loose, when they strike,
 //! how long every probe takes. `SIM_SEEDS` says how many seeds run (1,000 if it is not set); a seed that fails
 //! is appended to `tests/sim/failing-seeds.txt`, and the seeds in there run first.
+//!
+//! Each of these faults was planted once, alone, and taken out again. What caught it within 60 seeds:
+//!
+//! | planted | caught by |
+//! |---|---|
+//! | `health::slot`: one failure more than `fall` needed | oracle, timeliness, at once |
+//! | `health::slot`: a single success wipes the failures | oracle, at once |
+//! | `health::target`: the ramp skips a step | oracle |
+//! | `health::target`: a failed gate does not hold the ramp | timeliness |
+//! | `health::damping`: relapses are forgotten | oracle |
+//! | `health::guard`: a wholly sound region does not end the doubt | oracle |
+//! | `engine::beliefs`: what was doubted is let go by a success | oracle |
+//! | `engine::beliefs`: the bound on ejections is one too wide | oracle |
+//! | `engine::beliefs`: a reload mixes up who is who | oracle, at once |
+//! | `engine`: a step of a ramp is not published | timeliness |
+//! | `engine`: the last endpoint of a pool waits like any other | at once |
+//! | `engine`: coalescing starts anew with each change | timeliness, at once |
+//! | `engine`: generations start anew with a reload | one world |
+//! | `engine::schedule`: a report makes the next probe due now | pace |
+//! | `engine::schedule`: a lost probe is not repeated | convergence |
+//! | `steer::pool`: one cohort more than the share | timeliness: the table's own check rejects it |
+//! | `steer::route`: the overflow goes to the smallest share | timeliness, at once: rejected |
+//! | `table::build`: a standing that changed is overlooked in one pool | oracle, timeliness |
+//! | `table::pool`: an answer has the addresses of both families | oracle |
+//! | `table::select`: a cohort gets its neighbour's pick | oracle |
+//!
+//! Not caught: a `table::part` that takes the route of a neighbouring preference list too soon. No two classes
+//! of these worlds begin with the same region; that is for the tests of `table`.
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::collections::BTreeSet;
 use std::io::Write as _;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use waypost::base::{
     ClassId, Draws, EndpointId, Family, Moment, Reason, RegionId, ServiceId, TargetId, limits,
 };
+use waypost::engine::ProbeId;
 use waypost::plan::{AllDown, Plan, Residency};
 use waypost::sim::{Event, Scenery, World, ground, resolver};
 use waypost::table::Table;
@@ -27,6 +28,7 @@ pub(crate) struct Checks {
     pub(crate) seen: BTreeSet<&'static str>,
     ride: Option<Ride>,
     dead_since: BTreeMap<String, Moment>,
+    asked: BTreeMap<ProbeId, Moment>,
     draws: Draws,
 }
 
@@ -56,6 +58,7 @@ impl Checks {
             seen: BTreeSet::new(),
             ride: None,
             dead_since: BTreeMap::new(),
+            asked: BTreeMap::new(),
             draws: Draws::from_seed(draws.next_u64()),
         };
         checks.observe(world);
@@ -68,6 +71,7 @@ impl Checks {
         let mut reloaded = false;
         while let Some((at, event)) = world.log().get(self.fed) {
             self.oracle.feed(*at, event);
+            self.check_pace(world, *at, event);
             reloaded |= matches!(event, Event::Planned(_));
             self.fed += 1;
         }
@@ -161,6 +165,20 @@ impl Checks {
             "progress: {wake:?} at {:?}",
             world.now()
         );
+    }
+
+    /// Pace: no slot is probed more often than its shortest interval allows, with jitter.
+    fn check_pace(&mut self, world: &World, at: Moment, event: &Event) {
+        if let Event::Asked(id) = event
+            && let Some(last) = self.asked.insert(*id, at)
+        {
+            let gap = at.since(last).0;
+            let least = world.plan().monitors[0].near_interval.0 * 9 / 10;
+            assert!(
+                gap >= least,
+                "pace: {gap} ms after the last probe at {at:?}"
+            );
+        }
     }
 
     /// One world: generations only rise, and every answer is read from the last one.
