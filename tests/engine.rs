@@ -362,3 +362,23 @@ fn scenery_wide(regions: u16) -> Scenery {
         .collect();
     wide
 }
+
+#[test]
+fn a_probe_that_could_not_be_started_says_nothing_of_the_endpoint() {
+    let mut desk = Desk::new(&scenery(2));
+    desk.run(10_000, |_| Outcome::Pass);
+    let before = desk.engine.table().standings.clone();
+    desk.run(60_000, |_| Outcome::Fail(Cause::Local));
+    assert_eq!(
+        desk.engine.table().standings,
+        before,
+        "what was known stays"
+    );
+    assert!(
+        desk.probes.iter().any(|(at, _)| at.0 > 50_000),
+        "probing goes on"
+    );
+    let status = desk.engine.status(desk.now);
+    let slot = &status.regions[0].endpoints[0].targets[0].slots[0];
+    assert!(slot.age_ms > Some(45_000), "and its age is told: {slot:?}");
+}

@@ -19,8 +19,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::limits;
-use crate::base::{Moment, SlotId};
-use crate::health::Report;
+use crate::base::{Cause, Moment, SlotId};
+use crate::health::{Outcome, Report};
 use crate::plan::Plan;
 use crate::table::{self, Table};
 
@@ -177,7 +177,13 @@ impl Engine {
         let Some(started) = self.schedule.finish(id.slot) else {
             return;
         };
-        let changes = self.beliefs.probed(now, id.slot, report);
+        // A probe that this node could not even start says nothing of the endpoint: what was
+        // known of it stays, and grows older.
+        let changes = if report.outcome == Outcome::Fail(Cause::Local) {
+            Vec::new()
+        } else {
+            self.beliefs.probed(now, id.slot, report)
+        };
         let interval = self.beliefs.next_interval(id.slot);
         self.schedule.plan_next(id.slot, started, interval);
         self.take_changes(now, &changes);
