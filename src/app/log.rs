@@ -25,57 +25,7 @@ pub(super) fn start(format: LogFormat) {
 pub(super) fn notice(notice: &Notice) {
     match notice {
         Notice::Standing { .. } => standing(notice),
-        Notice::FailOpen {
-            service,
-            family,
-            active: true,
-        } => error!(
-            event = "fail_open",
-            service, family, "nothing is healthy: answering with unproven endpoints"
-        ),
-        Notice::FailOpen {
-            service,
-            family,
-            active: false,
-        } => {
-            info!(
-                event = "fail_open_over",
-                service, family, "healthy endpoints answer again"
-            );
-        }
-        Notice::Doubt {
-            active: true,
-            failing_permille,
-        } => error!(
-            event = "doubt",
-            failing_permille,
-            "most targets fail at once and no region is sound: doubting this node's own network, nothing more is taken out"
-        ),
-        Notice::Doubt {
-            active: false,
-            failing_permille,
-        } => {
-            info!(
-                event = "doubt_over",
-                failing_permille, "probes make sense again"
-            );
-        }
-        Notice::Capped {
-            active: true,
-            ejected_permille,
-        } => error!(
-            event = "capped",
-            ejected_permille, "guard.max_ejected is reached: nothing more is taken out"
-        ),
-        Notice::Capped {
-            active: false,
-            ejected_permille,
-        } => {
-            info!(
-                event = "capped_over",
-                ejected_permille, "below guard.max_ejected again"
-            );
-        }
+        Notice::FailOpen { .. } | Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
         Notice::Reloaded {
             digest,
             kept,
@@ -91,10 +41,77 @@ pub(super) fn notice(notice: &Notice) {
                 "a new plan is in force"
             );
         }
-        Notice::Rejected { reason } => error!(
-            event = "rejected",
-            reason, "a table failed its check and was not published; this is a defect of waypost"
-        ),
+        Notice::Rejected { reason } => {
+            error!(
+                event = "rejected",
+                reason,
+                "a table failed its check and was not published; this is a defect of waypost"
+            );
+        }
+    }
+}
+
+/// What begins and ends, and is an error while it lasts.
+fn alarm(notice: &Notice) {
+    match notice {
+        Notice::FailOpen {
+            service,
+            family,
+            active: true,
+        } => {
+            error!(
+                event = "fail_open",
+                service, family, "nothing is healthy: answering with unproven endpoints"
+            );
+        }
+        Notice::FailOpen {
+            service,
+            family,
+            active: false,
+        } => {
+            info!(
+                event = "fail_open_over",
+                service, family, "healthy endpoints answer again"
+            );
+        }
+        Notice::Doubt {
+            active: true,
+            failing_permille,
+        } => {
+            error!(
+                event = "doubt",
+                failing_permille,
+                "most targets fail at once and no region is sound: doubting this node's own network, nothing more is taken out"
+            );
+        }
+        Notice::Doubt {
+            active: false,
+            failing_permille,
+        } => {
+            info!(
+                event = "doubt_over",
+                failing_permille, "probes make sense again"
+            );
+        }
+        Notice::Capped {
+            active: true,
+            ejected_permille,
+        } => {
+            error!(
+                event = "capped",
+                ejected_permille, "guard.max_ejected is reached: nothing more is taken out"
+            );
+        }
+        Notice::Capped {
+            active: false,
+            ejected_permille,
+        } => {
+            info!(
+                event = "capped_over",
+                ejected_permille, "below guard.max_ejected again"
+            );
+        }
+        Notice::Standing { .. } | Notice::Reloaded { .. } | Notice::Rejected { .. } => {}
     }
 }
 

@@ -155,6 +155,10 @@ fn control(
     Ok(Some((address, controlling)))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the rest needs no help line"
+)]
 fn cannot_listen(section: &str, error: &io::Error) -> Failure {
     let help = match error.kind() {
         ErrorKind::AddrInUse => "; another program has the port: stop it, or choose another",

@@ -3,7 +3,12 @@
 //! Each test moves its thread into a network namespace of its own, so that port 53 and every
 //! loopback address are free and nothing leaves the machine. That needs root, as `tests/run`
 //! says. Programs are started by [`world::Process`] and killed when it is dropped.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests wait for real programs, and show what those said when something fails"
+)]
 mod command_line;
 mod delegation;
 mod digs;

@@ -316,7 +316,12 @@ fn in_words(notice: &Notice) -> Option<String> {
                 "  {endpoint} ramps: step {step} of {of}, {}%",
                 share_permille / 10
             ),
-            other => format!(
+            other @ (Why::Unproven
+            | Why::Healthy
+            | Why::Gated
+            | Why::Doubted(_)
+            | Why::Capped(_)
+            | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",
                 other.word(),
                 share_permille / 10

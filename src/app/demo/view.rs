@@ -68,6 +68,10 @@ enum Whom {
 }
 
 /// Waits for a key as long as a frame lasts.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "all other keys mean nothing"
+)]
 fn key() -> Result<Option<Key>, Failure> {
     let told = |error: std::io::Error| format!("cannot read keys: {error}");
     if !event::poll(FRAME).map_err(told)? {
