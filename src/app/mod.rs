@@ -5,6 +5,8 @@
 //! | `cli` | the command line |
 //! | `check`, `explain`, `status`, `reload` | subcommands that look or ask, and end |
 //! | `server` | the running server: engine, prober, listeners and control joined |
+//! | `keeper` | the task that owns the engine |
+//! | `reader` | the thread that reads the config again |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `log` | log lines |
@@ -13,7 +15,9 @@ mod check;
 mod cli;
 mod demo;
 mod explain;
+mod keeper;
 mod log;
+mod reader;
 mod reload;
 mod remote;
 mod run;
