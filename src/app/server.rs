@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Failure;
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
+use crate::base::limits::COMMANDS_WAITING;
 use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
 use crate::io::files::Watch;
@@ -21,9 +22,6 @@ use crate::io::metrics::Metrics;
 use crate::io::probe::Prober;
 use crate::io::serve::{Listeners, Serving};
 use crate::plan::Plan;
-
-/// Commands that may wait for the engine.
-const QUEUE: usize = 4096;
 
 /// What to start with.
 pub(super) struct Start {
@@ -60,7 +58,7 @@ impl Server {
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
         let listeners = bind(&plan)?;
-        let (commands, command_queue) = mpsc::channel(QUEUE);
+        let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
         let state = State {
             published: ready.clone(),

@@ -24,6 +24,18 @@ pub const MESSAGE_BYTES: usize = 65_535;
 
 /// Queries taken from, and replies given to, the kernel at once.
 pub const UDP_BATCH: usize = 32;
+/// Longest query that is read over UDP; queries are a question and an OPT record.
+pub const UDP_QUERY_BYTES: usize = 2048;
+/// Largest UDP reply that a config may ask for (`server.udp_reply_bytes`).
+pub const UDP_REPLY_BYTES_MOST: usize = 4096;
+/// Room for bursts in a UDP socket; the kernel gives what it allows.
+pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// How long a thread that stops goes on to answer what has come over UDP.
+pub const UDP_DRAIN: Span = Span::from_secs(2);
+/// Connections that the kernel holds until they are accepted.
+pub const TCP_BACKLOG: i32 = 1024;
+/// How long TCP connections may take to finish once the server stops.
+pub const TCP_DRAIN: Span = Span::from_secs(3);
 /// TCP connections at once, over all clients.
 pub const TCP_CONNECTIONS: usize = 512;
 /// TCP connections at once from one client address (or IPv6 /64).
@@ -37,6 +49,14 @@ pub const TCP_QUERIES_PER_CONNECTION: usize = 10_000;
 
 /// Connections of the control listener at once.
 pub const CONTROL_CONNECTIONS: usize = 64;
+/// Octets of a control request's head.
+pub const CONTROL_HEAD_BYTES: usize = 16 * 1024;
+/// How long a control request may take in all; a reload of a large config takes a while.
+pub const CONTROL_WHOLE_REQUEST: Span = Span::from_secs(90);
+/// Names that one question to `explain` may suppose down.
+pub const EXPLAIN_SUPPOSED: usize = 64;
+/// Commands that may wait for the engine.
+pub const COMMANDS_WAITING: usize = 1024;
 /// How long a control request may take to arrive.
 pub const CONTROL_REQUEST: Span = Span::from_secs(5);
 

@@ -10,13 +10,11 @@ use tokio::task::spawn_blocking;
 
 use super::routes::{Parameters, Refusal};
 use crate::base::Moment;
+use crate::base::limits::EXPLAIN_SUPPOSED;
 use crate::dns::Name;
 use crate::dns::text::type_number;
 use crate::table::Table;
 use crate::table::explain::{Explanation, Question, explain};
-
-/// Names that one question may suppose down.
-const SUPPOSED: usize = 64;
 
 /// What is asked: `name`, `client`, `type` (A if absent), any number of `down`, and `format`
 /// (`json` if absent, or `text`).
@@ -50,7 +48,7 @@ impl Query {
                 "client" => client = Some(read_client(value)?),
                 "type" => qtype = value,
                 "format" => format = read_format(value)?,
-                "down" if down.len() < SUPPOSED => down.push(value.clone()),
+                "down" if down.len() < EXPLAIN_SUPPOSED => down.push(value.clone()),
                 "down" => return Err(bad("too many names are supposed down")),
                 _ => return Err(bad(format!("{parameter} is not known here"))),
             }

@@ -30,7 +30,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::base::limits::{CONTROL_CONNECTIONS, CONTROL_REQUEST};
+use crate::base::limits::{
+    CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
+};
 use crate::engine::Status;
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
@@ -41,10 +43,6 @@ mod page;
 mod replies;
 mod routes;
 
-/// Octets of a request's head.
-const HEAD_BYTES: usize = 16 * 1024;
-/// How long a request may take in all; a reload of a large config takes a while.
-const WHOLE_REQUEST: Duration = Duration::from_secs(90);
 /// How long to wait after the system has refused a new socket.
 const SHORTAGE: Duration = Duration::from_millis(50);
 
@@ -160,11 +158,11 @@ async fn converse(stream: TcpStream, state: State) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(CONTROL_REQUEST.0))
-        .max_buf_size(HEAD_BYTES)
+        .max_buf_size(CONTROL_HEAD_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     // Whatever went wrong, the peer has seen; there is nothing to do about it here.
-    let _ = timeout(WHOLE_REQUEST, connection).await;
+    let _ = timeout(Duration::from_millis(CONTROL_WHOLE_REQUEST.0), connection).await;
 }
 
 async fn serve(

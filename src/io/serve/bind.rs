@@ -11,10 +11,8 @@ use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{Ipv4PacketInfo, Ipv6RecvPacketInfo};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Room for bursts; the kernel gives what it allows.
-const RECEIVE_BYTES: usize = 4 * 1024 * 1024;
-/// Connections that the kernel holds until they are accepted.
-const BACKLOG: i32 = 1024;
+use crate::base::limits;
+
 /// Ports to try when the kernel chooses one for UDP that TCP has given away already.
 const PORT_TRIES: usize = 16;
 
@@ -56,7 +54,7 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = open(address, Type::DGRAM, Protocol::UDP)?;
     socket.set_reuse_port(true)?;
     // Best effort: a small buffer loses bursts, it does not answer wrongly.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BYTES);
+    let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE_BUFFER_BYTES);
     if address.ip().is_unspecified() {
         ask_for_destination(&socket, address)?;
     }
@@ -77,7 +75,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = open(address, Type::STREAM, Protocol::TCP)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(limits::TCP_BACKLOG)?;
     Ok(socket.into())
 }
 

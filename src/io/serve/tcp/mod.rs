@@ -31,8 +31,6 @@ mod gate;
 
 /// Connections between the acceptors and the doorkeeper.
 const ARRIVALS: usize = 16;
-/// How long connections may take to finish once the server stops.
-const DRAIN: Duration = Duration::from_secs(3);
 /// How long to wait after the system has refused a new socket.
 const SHORTAGE: Duration = Duration::from_millis(50);
 
@@ -144,7 +142,7 @@ impl Room {
         }
         let finished = async { while self.tasks.join_next().await.is_some() {} };
         // What has not finished by then is cut off when the set is dropped.
-        let _ = timeout(DRAIN, finished).await;
+        let _ = timeout(duration(limits::TCP_DRAIN), finished).await;
     }
 
     fn admit(&mut self, stream: TcpStream, source: SocketAddr, stopping: watch::Receiver<()>) {

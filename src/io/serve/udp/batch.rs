@@ -19,12 +19,8 @@ use nix::sys::socket::{
 };
 
 use crate::base::Family;
-use crate::base::limits::UDP_BATCH;
+use crate::base::limits::{UDP_BATCH, UDP_QUERY_BYTES, UDP_REPLY_BYTES_MOST};
 
-/// Longest query that is read; queries are a question and an OPT record.
-const QUERY_ROOM: usize = 2048;
-/// Longest reply.
-const REPLY_ROOM: usize = 4096;
 /// How long a full send queue is waited for before a reply is given up, milliseconds.
 const SEND_WAIT_MS: u8 = 100;
 /// Stands for a sender that the kernel does not name; refused by the access decision.
@@ -64,8 +60,8 @@ struct Departure {
 /// The buffers of one socket.
 pub(super) struct Batch {
     headers: MultiHeaders<SockaddrStorage>,
-    queries: Vec<[u8; QUERY_ROOM]>,
-    replies: Vec<[u8; REPLY_ROOM]>,
+    queries: Vec<[u8; UDP_QUERY_BYTES]>,
+    replies: Vec<[u8; UDP_REPLY_BYTES_MOST]>,
     arrivals: Vec<Arrival>,
     departures: Vec<Departure>,
     plain: MultiHeaders<SockaddrStorage>,
@@ -81,8 +77,8 @@ impl Batch {
         };
         Self {
             headers: MultiHeaders::preallocate(UDP_BATCH, Some(control.clone())),
-            queries: vec![[0; QUERY_ROOM]; UDP_BATCH],
-            replies: vec![[0; REPLY_ROOM]; UDP_BATCH],
+            queries: vec![[0; UDP_QUERY_BYTES]; UDP_BATCH],
+            replies: vec![[0; UDP_REPLY_BYTES_MOST]; UDP_BATCH],
             arrivals: Vec::with_capacity(UDP_BATCH),
             departures: Vec::with_capacity(UDP_BATCH),
             plain: MultiHeaders::preallocate(UDP_BATCH, None),
@@ -152,7 +148,7 @@ impl Arrival {
         Self {
             source: socket_address(&peer),
             oversize: message.flags.contains(MsgFlags::MSG_TRUNC),
-            length: message.bytes.min(QUERY_ROOM),
+            length: message.bytes.min(UDP_QUERY_BYTES),
             peer,
             local: Local::of(message),
         }
@@ -178,7 +174,7 @@ impl Local {
 fn send_group(
     socket: &UdpSocket,
     headers: &mut MultiHeaders<SockaddrStorage>,
-    replies: &[[u8; REPLY_ROOM]],
+    replies: &[[u8; UDP_REPLY_BYTES_MOST]],
     group: &[Departure],
 ) -> usize {
     let (mut rest, mut unsent) = (group, 0);
@@ -199,7 +195,7 @@ fn send_group(
 fn send_some(
     socket: RawFd,
     headers: &mut MultiHeaders<SockaddrStorage>,
-    replies: &[[u8; REPLY_ROOM]],
+    replies: &[[u8; UDP_REPLY_BYTES_MOST]],
     group: &[Departure],
 ) -> nix::Result<usize> {
     let slices: [[IoSlice<'_>; 1]; UDP_BATCH] = std::array::from_fn(|index| {

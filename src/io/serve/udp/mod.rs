@@ -5,7 +5,7 @@
 //! [`UDP_BATCH`](crate::base::limits::UDP_BATCH) queries. Threads share nothing that is written.
 //!
 //! ```text
-//! serving --stop--> draining --queues empty, or DRAIN over--> gone
+//! serving --stop--> draining --queues empty, or UDP_DRAIN over--> gone
 //! ```
 //!
 //! hickory-server is not used here: its loop takes two to three times the processor time for a
@@ -22,7 +22,8 @@ use nix::poll::{PollFd, PollFlags, poll};
 use self::batch::Batch;
 use super::{Service, canonical};
 use crate::answer::{Asker, Transport};
-use crate::base::{Family, Moment, Span};
+use crate::base::limits::UDP_DRAIN;
+use crate::base::{Family, Moment};
 use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
 use crate::table::Table;
@@ -31,8 +32,6 @@ mod batch;
 
 /// How long an idle thread keeps the last table that it has seen, milliseconds.
 const IDLE_MS: u16 = 1000;
-/// How long a thread that stops goes on to answer what has come.
-const DRAIN: Span = Span::from_secs(2);
 /// How often a receive that brought an error instead of datagrams is tried again at once.
 const RECEIVE_TRIES: usize = 8;
 
@@ -101,7 +100,7 @@ impl Worker {
 
     /// Answers what has come already, as long as there is something and time.
     fn drain(&self, desk: &mut Desk<'_>, batches: &mut [Batch]) {
-        let end = self.service.clock.now().after(DRAIN);
+        let end = self.service.clock.now().after(UDP_DRAIN);
         for (socket, batch) in self.sockets.iter().zip(batches) {
             while desk.answer_batch(socket, batch) > 0 && self.service.clock.now() < end {}
         }
