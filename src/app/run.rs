@@ -22,11 +22,11 @@ pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
         .map_err(|diagnostics| {
             format!(
                 "the config has errors; nothing was started\n{}",
-                diagnostics.render(false)
+                diagnostics.render(std::io::stderr().is_terminal())
             )
         })?;
     log::start(arguments.log);
-    let warnings = diagnostics.render(false);
+    let warnings = diagnostics.render(std::io::stderr().is_terminal());
     if !warnings.is_empty() {
         info!(event = "config_warnings", "{warnings}");
     }
