@@ -1,4 +1,5 @@
 //! `waypost run`: the server with signals and logs.
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
