@@ -4,21 +4,27 @@ use std::io::IsTerminal;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
+use super::Failure;
 use super::cli::LogFormat;
+use super::sink::Sink;
 use crate::base::Why;
 use crate::engine::Notice;
 
-/// Starts logging to standard error. `RUST_LOG` chooses levels; `info` otherwise.
-pub(super) fn start(format: LogFormat) {
+/// Starts logging to standard error, never waiting for it. `RUST_LOG` chooses levels; `info`
+/// otherwise.
+pub(super) fn start(format: LogFormat) -> Result<Sink, Failure> {
+    let sink = Sink::start(std::io::stderr())
+        .map_err(|error| format!("cannot start the thread that logs: {error}"))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(sink.clone())
         .with_target(false);
     match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
+    Ok(sink)
 }
 
 /// Writes a notice of the engine as a line.

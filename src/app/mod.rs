@@ -9,7 +9,7 @@
 //! | `reader` | the thread that reads the config again |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
-//! | `log` | log lines |
+//! | `log`, `sink` | log lines; the queue through which they go |
 //! | `remote` | the client of the control API |
 mod check;
 mod cli;
@@ -22,6 +22,7 @@ mod reload;
 mod remote;
 mod run;
 mod server;
+mod sink;
 mod status;
 
 use std::process::ExitCode;
@@ -49,12 +50,10 @@ pub fn main() -> ExitCode {
     })
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one place where a command says why it failed"
-)]
 fn say_failure(failure: &str) {
-    eprintln!("waypost: {failure}");
+    use std::io::Write;
+    // A closed standard error is no reason to end otherwise.
+    let _ = writeln!(std::io::stderr(), "waypost: {failure}");
 }
 
 /// Prints to standard output; a reader that went away (`| head`) ends the command quietly.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::cli::Run;
 use super::server::{Server, Start};
@@ -26,10 +26,13 @@ pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
                 diagnostics.render(std::io::stderr().is_terminal())
             )
         })?;
-    log::start(arguments.log);
-    let warnings = diagnostics.render(std::io::stderr().is_terminal());
-    if !warnings.is_empty() {
-        info!(event = "config_warnings", "{warnings}");
+    let sink = log::start(arguments.log)?;
+    for finding in diagnostics.list() {
+        let (file, line, column) = (&finding.file, finding.line, finding.column);
+        warn!(
+            event = "config_warning",
+            file, line, column, "{}", finding.message
+        );
     }
     let start = Start {
         plan: Arc::new(plan),
@@ -37,7 +40,9 @@ pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
         watch,
         onlooker: None,
     };
-    runtime()?.block_on(serve(start))
+    let outcome = runtime()?.block_on(serve(start));
+    sink.flush();
+    outcome
 }
 
 /// The runtime of everything that is not a UDP query.
@@ -53,12 +58,16 @@ async fn serve(start: Start) -> Result<ExitCode, Failure> {
     let mut signals =
         Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let server = Server::start(start)?;
-    info!(event = "ready", listen = ?server.addresses(), control = ?server.control(), "answering");
+    let control = server.control().map(tracing::field::display);
+    info!(event = "ready", listen = ?server.addresses(), control, "answering");
     loop {
         tokio::select! {
             _ = signals.hangup.recv() => ask_reload(&server.commands()),
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
+            // Without a handler they would kill the process.
+            _ = signals.user_one.recv() => info!(event = "signal", "SIGUSR1 means nothing here"),
+            _ = signals.user_two.recv() => info!(event = "signal", "SIGUSR2 means nothing here"),
         }
     }
     info!(
@@ -73,6 +82,8 @@ struct Signals {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
+    user_one: Signal,
+    user_two: Signal,
 }
 
 impl Signals {
@@ -81,6 +92,8 @@ impl Signals {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            user_one: signal(SignalKind::user_defined1())?,
+            user_two: signal(SignalKind::user_defined2())?,
         })
     }
 }

@@ -1,4 +1,5 @@
 //! Nothing is lost under load: not when backends are killed, not on SIGHUP, not on a graceful stop.
+use std::io::Write as _;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -229,4 +230,35 @@ fn a_changed_geo_file_is_taken_up_by_itself_without_a_missed_query() {
         text.contains("waypost_reloads_total{result=\"refused\"} 1")
     });
     assert_eq!(asked(), ["127.2.0.1"], "the last good file stays");
+}
+
+#[test]
+fn a_log_reader_that_is_stuck_or_gone_stops_neither_failover_nor_the_end() {
+    let world = World::new();
+    world.write_config();
+    for gone in [false, true] {
+        let frankfurt = world.backend("127.1.0.1");
+        let _others = ["127.1.0.2", "127.2.0.1"].map(|address| world.backend(address));
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        // Whole: the next line that is logged finds no room, or no reader.
+        writer.write_all(&[b' '; 65_536]).unwrap();
+        let reader = (!gone).then_some(reader);
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_waypost"))
+            .args(["run", "--config"])
+            .arg(world.path("config.toml"))
+            .stderr(writer)
+            .spawn()
+            .unwrap();
+        wait_for("every endpoint to be healthy", || {
+            request("GET", "/readyz").is_some() && all_healthy()
+        });
+        frankfurt.kill();
+        wait_for("the failure to be noticed", || {
+            state_of("fra-one") == "down"
+        });
+        let id = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+        kill(id, Signal::SIGTERM).unwrap();
+        assert!(child.wait().unwrap().success());
+        drop(reader);
+    }
 }
