@@ -75,7 +75,7 @@ fn under_load(act: impl FnOnce()) -> u32 {
         );
         asked += heard.asked;
     }
-    assert!(asked > 1000, "only {asked} queries: no load");
+    assert!(asked > 200, "only {asked} queries: no load");
     asked
 }
 
