@@ -223,6 +223,7 @@ fn any_gets_one_record() {
         check(&format!("{name} ANY"), &["NOERROR aa", &line]);
     }
     check("nowhere.example.org ANY", &["NXDOMAIN aa", SOA]);
+    check("empty.example.org ANY", &["NOERROR aa", SOA]);
     let www = "an www.example.org. 3600 IN CNAME round.example.org.";
     check("www.example.org ANY", &["NOERROR aa", www]);
 }

@@ -120,9 +120,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
     fn step(&mut self, hop: usize) -> Result<Step, Full> {
         let qtype = self.request.query.question.qtype;
         match self.zone.find(self.name.wire(), qtype) {
-            Found::Answer(_) | Found::Mounted(_) | Found::Nodata if qtype == rtype::ANY => {
-                self.data(ANY_ANSWER)
-            }
+            Found::Answer(_) | Found::Mounted(_) if qtype == rtype::ANY => self.data(ANY_ANSWER),
             Found::Answer(rrset) => self.data(rrset),
             Found::Cname(rrset) => self.follow(hop, 0, rrset),
             Found::Dname { owner, rrset } => self.subtree_alias(hop, owner, rrset),
