@@ -13,7 +13,7 @@
 //!   NSD and Knot do; no rule forbids them, and some middleboxes pad.
 //! - Several OPT records, an OPT whose owner is not the root, a malformed option: FORMERR
 //!   (RFC 6891, section 6.1.1). Another EDNS version than 0: BADVERS, its options unread.
-//! - TC, AA, RA, Z and AD in a query mean nothing here and are ignored.
+//! - TC, AA, RA, Z, AD and CD in a query mean nothing here and are ignored.
 //!
 //! Which names and types there are is not known here.
 use super::edns::Edns;
@@ -22,7 +22,6 @@ use crate::base::limits::NAME_BYTES;
 
 const FLAG_RESPONSE: u16 = 0x8000;
 const FLAG_RECURSION_DESIRED: u16 = 0x0100;
-const FLAG_CHECKING_DISABLED: u16 = 0x0010;
 const OPCODE_BITS: u16 = 0x7800;
 
 /// Octets of a message's header.
@@ -77,11 +76,10 @@ pub(super) struct Malformed;
 
 impl Header {
     /// The flags of the reply before it is known: QR set; opcode and RD copied (RFC 1035,
-    /// section 4.1.1), CD copied (RFC 4035, section 3.2.2); AA, TC, RA, Z and AD clear.
+    /// section 4.1.1); AA, TC, RA, Z, AD and CD clear (CD: RFC 4035, section 3.1.6).
     #[must_use]
     pub fn reply_flags(self) -> u16 {
-        let copied = OPCODE_BITS | FLAG_RECURSION_DESIRED | FLAG_CHECKING_DISABLED;
-        FLAG_RESPONSE | self.flags & copied
+        FLAG_RESPONSE | self.flags & (OPCODE_BITS | FLAG_RECURSION_DESIRED)
     }
 
     fn is_response(self) -> bool {
@@ -293,7 +291,7 @@ mod tests {
         let packet = packet(0x0110, [1, 0, 0, 0], &[QUESTION]);
         let query = read(&packet).unwrap().unwrap();
         assert_eq!(query.header.id, 0x1234);
-        assert_eq!(query.header.reply_flags(), 0x8110);
+        assert_eq!(query.header.reply_flags(), 0x8100);
         assert_eq!(query.question.name, &QUESTION[..17]);
         assert_eq!((query.question.qtype, query.question.qclass), (1, 1));
         assert_eq!(query.edns, None);
