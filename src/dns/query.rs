@@ -103,37 +103,42 @@ pub fn read(packet: &[u8]) -> Option<Result<Query<'_>, Rejected<'_>>> {
     if header.is_response() {
         return None;
     }
-    let question = match word(2) {
-        1 => read_question(&mut rest).ok(),
-        _ => None,
-    };
+    let asked = read_questions(word(2), &mut rest);
     let mut rejected = Rejected {
         header,
-        question,
+        question: asked.ok().flatten(),
         edns: None,
         rcode: rcode::NOTIMP,
     };
     if !header.is_query() {
         return Some(Err(rejected));
     }
-    let Some(question) = question else {
-        rejected.rcode = rcode::FORMERR;
-        return Some(Err(rejected));
-    };
     let counts = [word(3), word(4), word(5)];
-    Some(
-        match read_records(question, counts, rest, &mut rejected.edns) {
-            Ok(()) => Ok(Query {
-                header,
-                question,
-                edns: rejected.edns,
-            }),
-            Err(rcode) => {
-                rejected.rcode = rcode;
-                Err(rejected)
-            }
-        },
-    )
+    let checked = asked.map_err(|Malformed| rcode::FORMERR);
+    let checked = checked.and_then(|question| {
+        read_records(question, counts, rest, &mut rejected.edns)?;
+        question.ok_or(rcode::FORMERR)
+    });
+    Some(match checked {
+        Ok(question) => Ok(Query {
+            header,
+            question,
+            edns: rejected.edns,
+        }),
+        Err(rcode) => {
+            rejected.rcode = rcode;
+            Err(rejected)
+        }
+    })
+}
+
+/// Takes all questions; the one, if there is exactly one.
+fn read_questions<'q>(count: u16, rest: &mut &'q [u8]) -> Result<Option<Question<'q>>, Malformed> {
+    let mut last = None;
+    for _ in 0..count {
+        last = Some(read_question(rest)?);
+    }
+    Ok(last.filter(|_| count == 1))
 }
 
 fn read_question<'q>(rest: &mut &'q [u8]) -> Result<Question<'q>, Malformed> {
@@ -146,7 +151,7 @@ fn read_question<'q>(rest: &mut &'q [u8]) -> Result<Question<'q>, Malformed> {
 
 /// Walks the records behind the question and keeps what OPT says; an error is an RCODE.
 fn read_records(
-    question: Question<'_>,
+    question: Option<Question<'_>>,
     counts: [u16; 3],
     mut rest: &[u8],
     edns: &mut Option<Edns>,
@@ -161,7 +166,8 @@ fn read_records(
             read_opt(&record, edns).map_err(|Malformed| rcode::FORMERR)?;
         }
     }
-    if answers != 0 || (authorities != 0 && question.qtype != rtype::IXFR) {
+    let transfer = question.is_some_and(|question| question.qtype == rtype::IXFR);
+    if answers != 0 || (authorities != 0 && !transfer) {
         return Err(rcode::FORMERR);
     }
     match edns {
@@ -315,6 +321,16 @@ mod tests {
             let packet = packet(0, [count, 0, 0, 0], sections);
             let rejected = read(&packet).unwrap().unwrap_err();
             assert_eq!((rejected.rcode, rejected.question), (rcode::FORMERR, None));
+        }
+    }
+
+    #[test]
+    fn edns_is_heard_whatever_the_number_of_questions() {
+        for (count, sections) in [(0, &[OPT][..]), (2, &[QUESTION, QUESTION, OPT])] {
+            let packet = packet(0, [count, 0, 0, 1], sections);
+            let rejected = read(&packet).unwrap().unwrap_err();
+            assert_eq!((rejected.rcode, rejected.question), (rcode::FORMERR, None));
+            assert!(rejected.edns.is_some(), "{count} questions");
         }
     }
 
