@@ -11,8 +11,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::world::{Process, World, repository, wait_for};
-use wire::{Edns, NS, Record, Reply, SOA};
+use wire::{DS, Edns, NS, Record, Reply, SOA};
 
+mod odd;
 mod wire;
 
 const WAYPOST: &str = "127.0.0.20";
@@ -22,6 +23,7 @@ const NSD: &str = "127.0.0.22";
 const WAYPOST_CONF: &str = r#"
 [server]
 listen = ["127.0.0.20:53"]
+identity = "peer"
 [control]
 listen = "127.0.0.1:8053"
 [[zones]]
@@ -203,7 +205,7 @@ struct Meaning {
     authoritative: bool,
     truncated: bool,
     answer: BTreeSet<Record>,
-    /// SOA of denials and NS of delegations.
+    /// SOA of denials, NS and DS of delegations.
     authority: BTreeSet<Record>,
     /// Addresses that a referral brings.
     glue: BTreeSet<Record>,
@@ -297,7 +299,9 @@ fn exchange(mut stream: TcpStream, packet: &[u8]) -> Option<(TcpStream, Vec<u8>)
 
 fn meaning(reply: Reply) -> Meaning {
     let apexes = ZONES.map(|(_, apex)| wire::name(apex, &[]));
-    let told = |record: &Record| record.1 == SOA || record.1 == NS && !apexes.contains(&record.0);
+    let told = |record: &Record| {
+        [SOA, DS].contains(&record.1) || record.1 == NS && !apexes.contains(&record.0)
+    };
     let mut authority = reply.authority;
     authority.retain(told);
     let referral = authority.iter().any(|record| record.1 == NS);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 pub(crate) const NS: u16 = 2;
 pub(crate) const SOA: u16 = 6;
+pub(crate) const DS: u16 = 43;
 pub(crate) const OPT: u16 = 41;
 const POINTER: usize = 0xC0;
 
@@ -16,7 +17,11 @@ pub(crate) type Record = (Vec<u8>, u16, u16, u32, Vec<u8>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) id: u16,
+    /// QR, opcode, RD, RA, Z, AD and CD.
+    pub(crate) flags: u16,
     pub(crate) question: Vec<u8>,
+    /// TTL of OPT, extended RCODE taken out: EDNS version and flags.
+    pub(crate) opt: Option<u32>,
     pub(crate) rcode: u16,
     pub(crate) authoritative: bool,
     pub(crate) truncated: bool,
@@ -65,12 +70,15 @@ pub(crate) fn read(packet: &[u8]) -> Option<Reply> {
     let answer = reader.section(answers)?;
     let authority = reader.section(authorities)?;
     let mut additional = reader.section(additionals)?;
-    let extended = additional.iter().find(|record| record.1 == OPT);
-    let extended = extended.map_or(0, |record| u16::from(record.3.to_be_bytes()[0]) << 4);
+    let opt = additional.iter().find(|record| record.1 == OPT);
+    let opt = opt.map(|record| record.3);
+    let extended = opt.map_or(0, |ttl| u16::from(ttl.to_be_bytes()[0]) << 4);
     additional.retain(|record| record.1 != OPT);
     (reader.at == packet.len() && packet.len() >= 12).then_some(Reply {
         id,
+        flags: flags & !0x060F,
         question,
+        opt: opt.map(|ttl| ttl & 0x00FF_FFFF),
         rcode: extended | flags & 0x0F,
         authoritative: flags & 0x0400 != 0,
         truncated: flags & 0x0200 != 0,
