@@ -87,11 +87,11 @@ const ZONES: [(&str, &str); 3] = [
     ("other.zone", "example.com."),
 ];
 
-/// A, NS, CNAME, SOA, PTR, HINFO, MX, TXT, RP, AFSDB, KEY, AAAA, LOC, SRV, NAPTR, DNAME, DS,
+/// A, NS, CNAME, SOA, CERT, EUI48, EUI64, URI, PTR, HINFO, MX, TXT, RP, AFSDB, KEY, AAAA, LOC, SRV, NAPTR, DNAME, DS,
 /// SSHFP, RRSIG, NSEC, DNSKEY, TLSA, SVCB, HTTPS, ANY, CAA, two without a name.
-const TYPES: [u16; 28] = [
-    1, 2, 5, 6, 12, 13, 15, 16, 17, 18, 25, 28, 29, 33, 35, 39, 43, 44, 46, 47, 48, 52, 64, 65,
-    255, 257, 65_280, 65_534,
+const TYPES: [u16; 32] = [
+    1, 2, 5, 6, 37, 108, 109, 256, 12, 13, 15, 16, 17, 18, 25, 28, 29, 33, 35, 39, 43, 44, 46, 47,
+    48, 52, 64, 65, 255, 257, 65_280, 65_534,
 ];
 /// Nothing that a zone can hold: reserved, OPT, NXNAME, TKEY, TSIG, MAILB, MAILA.
 const ODD_TYPES: [u16; 7] = [0, 41, 128, 249, 250, 253, 254];
