@@ -158,6 +158,7 @@ fn a_region_that_dies_moves_its_clients_inside_their_fence_and_all_down_fails_op
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn options_are_heard_or_passed_over() {
     let world = World::new();
     world.write_config();

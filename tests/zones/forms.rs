@@ -126,6 +126,7 @@ fn foreign_line_ends_and_marks() {
 
 /// Types of their own form, borrowed form and generic form.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn fields_become_rdata() {
     let name = "\\x01h\\x07example\\x03org\\x00";
     for (fields, expected) in [
