@@ -134,8 +134,24 @@ fn circles_and_long_chains_end_quietly() {
     let whole = told("c2.example.org A");
     let address = "an c10.example.org. 3600 IN A 192.0.2.40";
     assert_eq!(whole[1 + 8], address);
-    let ring = told("a.ring.example.org A");
-    assert_eq!((ring[0].as_str(), ring.len()), ("NOERROR aa", 1 + 2 * 9));
+    let spun = "an x.spin.example.org. 3600 IN CNAME again.spin.example.org.";
+    let again = "an again.spin.example.org. 3600 IN CNAME again.spin.example.org.";
+    check("x.spin.example.org A", &["NOERROR aa", spun, again]);
+}
+
+#[test]
+fn a_dname_that_is_met_again_stands_in_the_answer_once() {
+    let ring = [
+        "NOERROR aa",
+        "an ring.example.org. 3600 IN DNAME …",
+        "an a.ring.example.org. 3600 IN CNAME a.gnir.example.org.",
+        "an gnir.example.org. 3600 IN DNAME …",
+        "an a.gnir.example.org. 3600 IN CNAME a.ring.example.org.",
+    ];
+    check("a.ring.example.org A", &ring);
+    let grown = told("a.grow.example.org A");
+    let dnames = grown.iter().filter(|line| line.contains("DNAME"));
+    assert_eq!((dnames.count(), grown.len()), (1, 1 + 1 + 9), "{grown:?}");
 }
 
 #[test]
@@ -207,6 +223,7 @@ fn any_gets_one_record() {
         check(&format!("{name} ANY"), &["NOERROR aa", &line]);
     }
     check("nowhere.example.org ANY", &["NXDOMAIN aa", SOA]);
+    check("empty.example.org ANY", &["NOERROR aa", SOA]);
     let www = "an www.example.org. 3600 IN CNAME round.example.org.";
     check("www.example.org ANY", &["NOERROR aa", www]);
 }

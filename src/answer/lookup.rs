@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The response code is that of the last step (RFC 6604). A chain ends quietly where it leaves the zone,
-//! where it comes back to a CNAME it has been at, and after [`ALIAS_HOPS`] aliases: the client
+//! where it comes back to a name it has been at, and after [`ALIAS_HOPS`] aliases: the client
 //! gets what was gathered and goes on by itself. ANY gets HINFO (RFC 8482) in place of data; an alias
 //! or a denial is given as it is, and an alias is not followed.
 //!
@@ -49,7 +49,7 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
         zone,
         name,
         place: Place::QUESTION,
-        followed: [None; ALIAS_HOPS],
+        passed: [const { None }; ALIAS_HOPS],
         outcome: Outcome::authoritative(Reason::Static),
         reply,
     };
@@ -78,6 +78,14 @@ enum Need {
     Optional,
 }
 
+/// An alias that was followed.
+struct Passed<'r> {
+    /// The name that it led away from.
+    name: Spelling,
+    /// Its RDATA, where the zone has it.
+    rdata: &'r [u8],
+}
+
 /// One query on its way through a zone.
 pub(super) struct Walk<'r, 'w, 'b, 'q> {
     pub(super) request: Request<'r>,
@@ -87,8 +95,8 @@ pub(super) struct Walk<'r, 'w, 'b, 'q> {
     name: Spelling,
     /// Where that name stands in the reply.
     place: Place,
-    /// The CNAMEs passed, to know one that comes again.
-    followed: [Option<&'r [u8]>; ALIAS_HOPS],
+    /// The aliases followed, to know what comes again.
+    passed: [Option<Passed<'r>>; ALIAS_HOPS],
     pub(super) outcome: Outcome,
 }
 
@@ -96,22 +104,26 @@ impl<'r> Walk<'r, '_, '_, '_> {
     /// [`Full`] if the answer section does not fit.
     fn run(&mut self) -> Result<(), Full> {
         for hop in 0..=ALIAS_HOPS {
-            if self.step(hop)? == Step::Done {
+            if self.step(hop)? == Step::Done || self.comes_again() {
                 break;
             }
         }
         Ok(())
     }
 
+    /// Whether the alias just followed leads back: its target has been looked up before.
+    fn comes_again(&self) -> bool {
+        let mut passed = self.passed.iter().flatten();
+        passed.any(|alias| alias.name.wire().eq_ignore_ascii_case(self.name.wire()))
+    }
+
     fn step(&mut self, hop: usize) -> Result<Step, Full> {
         let qtype = self.request.query.question.qtype;
         match self.zone.find(self.name.wire(), qtype) {
-            Found::Answer(_) | Found::Mounted(_) | Found::Nodata if qtype == rtype::ANY => {
-                self.data(ANY_ANSWER)
-            }
+            Found::Answer(_) | Found::Mounted(_) if qtype == rtype::ANY => self.data(ANY_ANSWER),
             Found::Answer(rrset) => self.data(rrset),
-            Found::Cname(rrset) => self.alias(hop, rrset),
-            Found::Dname { owner, rrset } => self.subtree_alias(owner, rrset),
+            Found::Cname(rrset) => self.follow(hop, 0, rrset),
+            Found::Dname { owner, rrset } => self.subtree_alias(hop, owner, rrset),
             Found::Mounted(mount) => {
                 steered::steer(self, ServiceId(mount))?;
                 Ok(Step::Done)
@@ -133,38 +145,32 @@ impl<'r> Walk<'r, '_, '_, '_> {
         Ok(Step::Done)
     }
 
-    fn alias(&mut self, hop: usize, rrset: RrSet<'r>) -> Result<Step, Full> {
-        let again = self.followed.iter().flatten();
-        if again.copied().any(|seen| std::ptr::eq(seen, rrset.rdata)) {
-            return Ok(Step::Done);
+    /// A DNAME stands in the answer once, however often it is followed.
+    fn subtree_alias(&mut self, hop: usize, owner: usize, rrset: RrSet<'r>) -> Result<Step, Full> {
+        let mut passed = self.passed.iter().flatten();
+        if !passed.any(|alias| std::ptr::eq(alias.rdata, rrset.rdata)) {
+            let above = self.place.suffix(owner);
+            self.reply.rrset(Section::Answer, above, rrset)?;
         }
-        if let Some(next) = self.followed.get_mut(hop) {
-            *next = Some(rrset.rdata);
-        }
-        match rrset.records().next() {
-            Some(target) => self.follow(0, target, rrset.ttl),
-            None => Ok(Step::Done),
-        }
-    }
-
-    fn subtree_alias(&mut self, owner: usize, rrset: RrSet<'_>) -> Result<Step, Full> {
-        let above = self.place.suffix(owner);
-        self.reply.rrset(Section::Answer, above, rrset)?;
-        match rrset.records().next() {
-            Some(target) => self.follow(owner, target, rrset.ttl),
-            None => Ok(Step::Done),
-        }
+        self.follow(hop, owner, rrset)
     }
 
     /// Changes the name, all but its first `keep` octets, and writes the CNAME that says so.
-    fn follow(&mut self, keep: usize, target: &[u8], ttl: u32) -> Result<Step, Full> {
-        let owner = self.owner();
+    fn follow(&mut self, hop: usize, keep: usize, alias: RrSet<'r>) -> Result<Step, Full> {
+        let Some(target) = alias.records().next() else {
+            return Ok(Step::Done);
+        };
+        let (owner, name) = (self.owner(), self.name.clone());
         if self.name.substitute(keep, target).is_err() {
             self.outcome.rcode = rcode::YXDOMAIN;
             self.outcome.reason = Reason::Yxdomain;
             return Ok(Step::Done);
         }
-        self.place = self.reply.cname(owner, ttl, self.name.wire())?;
+        if let Some(passed) = self.passed.get_mut(hop) {
+            let rdata = alias.rdata;
+            *passed = Some(Passed { name, rdata });
+        }
+        self.place = self.reply.cname(owner, alias.ttl, self.name.wire())?;
         let wanted = matches!(self.request.query.question.qtype, rtype::CNAME | rtype::ANY);
         let inside = is_within(self.name.wire(), self.zone.apex().as_wire());
         Ok(match inside && !wanted {

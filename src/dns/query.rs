@@ -13,7 +13,7 @@
 //!   NSD and Knot do; no rule forbids them, and some middleboxes pad.
 //! - Several OPT records, an OPT whose owner is not the root, a malformed option: FORMERR
 //!   (RFC 6891, section 6.1.1). Another EDNS version than 0: BADVERS, its options unread.
-//! - TC, AA, RA, Z and AD in a query mean nothing here and are ignored.
+//! - TC, AA, RA, Z, AD and CD in a query mean nothing here and are ignored.
 //!
 //! Which names and types there are is not known here.
 use super::edns::Edns;
@@ -22,7 +22,6 @@ use crate::base::limits::NAME_BYTES;
 
 const FLAG_RESPONSE: u16 = 0x8000;
 const FLAG_RECURSION_DESIRED: u16 = 0x0100;
-const FLAG_CHECKING_DISABLED: u16 = 0x0010;
 const OPCODE_BITS: u16 = 0x7800;
 
 /// Octets of a message's header.
@@ -77,11 +76,10 @@ pub(super) struct Malformed;
 
 impl Header {
     /// The flags of the reply before it is known: QR set; opcode and RD copied (RFC 1035,
-    /// section 4.1.1), CD copied (RFC 4035, section 3.2.2); AA, TC, RA, Z and AD clear.
+    /// section 4.1.1); AA, TC, RA, Z, AD and CD clear (CD: RFC 4035, section 3.1.6).
     #[must_use]
     pub fn reply_flags(self) -> u16 {
-        let copied = OPCODE_BITS | FLAG_RECURSION_DESIRED | FLAG_CHECKING_DISABLED;
-        FLAG_RESPONSE | self.flags & copied
+        FLAG_RESPONSE | self.flags & (OPCODE_BITS | FLAG_RECURSION_DESIRED)
     }
 
     fn is_response(self) -> bool {
@@ -105,37 +103,42 @@ pub fn read(packet: &[u8]) -> Option<Result<Query<'_>, Rejected<'_>>> {
     if header.is_response() {
         return None;
     }
-    let question = match word(2) {
-        1 => read_question(&mut rest).ok(),
-        _ => None,
-    };
+    let asked = read_questions(word(2), &mut rest);
     let mut rejected = Rejected {
         header,
-        question,
+        question: asked.ok().flatten(),
         edns: None,
         rcode: rcode::NOTIMP,
     };
     if !header.is_query() {
         return Some(Err(rejected));
     }
-    let Some(question) = question else {
-        rejected.rcode = rcode::FORMERR;
-        return Some(Err(rejected));
-    };
     let counts = [word(3), word(4), word(5)];
-    Some(
-        match read_records(question, counts, rest, &mut rejected.edns) {
-            Ok(()) => Ok(Query {
-                header,
-                question,
-                edns: rejected.edns,
-            }),
-            Err(rcode) => {
-                rejected.rcode = rcode;
-                Err(rejected)
-            }
-        },
-    )
+    let checked = asked.map_err(|Malformed| rcode::FORMERR);
+    let checked = checked.and_then(|question| {
+        read_records(question, counts, rest, &mut rejected.edns)?;
+        question.ok_or(rcode::FORMERR)
+    });
+    Some(match checked {
+        Ok(question) => Ok(Query {
+            header,
+            question,
+            edns: rejected.edns,
+        }),
+        Err(rcode) => {
+            rejected.rcode = rcode;
+            Err(rejected)
+        }
+    })
+}
+
+/// Takes all questions; the one, if there is exactly one.
+fn read_questions<'q>(count: u16, rest: &mut &'q [u8]) -> Result<Option<Question<'q>>, Malformed> {
+    let mut last = None;
+    for _ in 0..count {
+        last = Some(read_question(rest)?);
+    }
+    Ok(last.filter(|_| count == 1))
 }
 
 fn read_question<'q>(rest: &mut &'q [u8]) -> Result<Question<'q>, Malformed> {
@@ -148,7 +151,7 @@ fn read_question<'q>(rest: &mut &'q [u8]) -> Result<Question<'q>, Malformed> {
 
 /// Walks the records behind the question and keeps what OPT says; an error is an RCODE.
 fn read_records(
-    question: Question<'_>,
+    question: Option<Question<'_>>,
     counts: [u16; 3],
     mut rest: &[u8],
     edns: &mut Option<Edns>,
@@ -163,7 +166,8 @@ fn read_records(
             read_opt(&record, edns).map_err(|Malformed| rcode::FORMERR)?;
         }
     }
-    if answers != 0 || (authorities != 0 && question.qtype != rtype::IXFR) {
+    let transfer = question.is_some_and(|question| question.qtype == rtype::IXFR);
+    if answers != 0 || (authorities != 0 && !transfer) {
         return Err(rcode::FORMERR);
     }
     match edns {
@@ -293,7 +297,7 @@ mod tests {
         let packet = packet(0x0110, [1, 0, 0, 0], &[QUESTION]);
         let query = read(&packet).unwrap().unwrap();
         assert_eq!(query.header.id, 0x1234);
-        assert_eq!(query.header.reply_flags(), 0x8110);
+        assert_eq!(query.header.reply_flags(), 0x8100);
         assert_eq!(query.question.name, &QUESTION[..17]);
         assert_eq!((query.question.qtype, query.question.qclass), (1, 1));
         assert_eq!(query.edns, None);
@@ -317,6 +321,16 @@ mod tests {
             let packet = packet(0, [count, 0, 0, 0], sections);
             let rejected = read(&packet).unwrap().unwrap_err();
             assert_eq!((rejected.rcode, rejected.question), (rcode::FORMERR, None));
+        }
+    }
+
+    #[test]
+    fn edns_is_heard_whatever_the_number_of_questions() {
+        for (count, sections) in [(0, &[OPT][..]), (2, &[QUESTION, QUESTION, OPT])] {
+            let packet = packet(0, [count, 0, 0, 1], sections);
+            let rejected = read(&packet).unwrap().unwrap_err();
+            assert_eq!((rejected.rcode, rejected.question), (rcode::FORMERR, None));
+            assert!(rejected.edns.is_some(), "{count} questions");
         }
     }
 

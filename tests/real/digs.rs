@@ -156,3 +156,82 @@ fn a_region_that_dies_moves_its_clients_inside_their_fence_and_all_down_fails_op
     let (_, status) = crate::world::get("/api/v1/status").unwrap();
     assert!(status.contains("\"fail_open\":true"), "{status}");
 }
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn options_are_heard_or_passed_over() {
+    let world = World::new();
+    world.write_config();
+    let _waypost = world.waypost();
+    // What is asked, what the reply says.
+    for (question, parts) in [
+        (
+            &["+nsid", "mail.example.org"][..],
+            &["NOERROR", "NSID", "test-node"][..],
+        ),
+        (&["+cookie", "mail.example.org"], &["NOERROR", "192.0.2.25"]),
+        (
+            &["+ednsopt=65001:0102", "mail.example.org"],
+            &["NOERROR", "192.0.2.25"],
+        ),
+        (
+            &["+dnssec", "mail.example.org"],
+            &["NOERROR", "flags: do", "ANSWER: 1,"],
+        ),
+        (
+            &["+dnssec", "sub.example.org"],
+            &["NOERROR", "ANSWER: 0, AUTHORITY: 1, ADDITIONAL: 2"],
+        ),
+        (
+            &["+subnet=192.0.2.0/24", "mail.example.org"],
+            &["NOERROR", "192.0.2.0/24/0"],
+        ),
+        (
+            &["+subnet=2001:db8::/48", "absent.example.org"],
+            &["NXDOMAIN", "2001:db8::/48/0"],
+        ),
+        (
+            &["+subnet=192.0.2.0/24", "example.net"],
+            &["REFUSED", "192.0.2.0/24/0"],
+        ),
+        (
+            &["+subnet=0", "mail.example.org"],
+            &["NOERROR", "CLIENT-SUBNET: 0.0.0.0/0/0"],
+        ),
+        // A prefix of 33 bits, a scope in a query, bits beyond the prefix, too few octets.
+        (
+            &["+ednsopt=8:00012100C0000200", "mail.example.org"],
+            &["FORMERR", "ANSWER: 0"],
+        ),
+        (
+            &["+ednsopt=8:00011818C00002", "mail.example.org"],
+            &["FORMERR", "ANSWER: 0"],
+        ),
+        (
+            &["+ednsopt=8:00011400C0001F", "mail.example.org"],
+            &["FORMERR", "ANSWER: 0"],
+        ),
+        (
+            &["+ednsopt=8:00011800C000", "mail.example.org"],
+            &["FORMERR", "ANSWER: 0"],
+        ),
+        (
+            &["+edns=1", "+noednsneg", "mail.example.org"],
+            &["BADVERS", "version: 0", "ANSWER: 0"],
+        ),
+        (
+            &["+header-only", "+edns=0"],
+            &["FORMERR", "QUERY: 0", "version: 0"],
+        ),
+        (
+            &["CH", "TXT", "hostname.bind"],
+            &["NOERROR", "0\tCH\tTXT\t\"test-node\""],
+        ),
+        (&["CH", "TXT", "version.server"], &["REFUSED"]),
+        (&["CH", "A", "example.org"], &["REFUSED"]),
+    ] {
+        for transport in ["+notcp", "+tcp"] {
+            assert_parts(&dig(&[&[SERVER, transport], question].concat()), parts);
+        }
+    }
+}

@@ -16,5 +16,6 @@ mod docker;
 mod load;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
+mod peers;
 mod scrape;
 mod world;

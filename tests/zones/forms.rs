@@ -126,6 +126,7 @@ fn foreign_line_ends_and_marks() {
 
 /// Types of their own form, borrowed form and generic form.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn fields_become_rdata() {
     let name = "\\x01h\\x07example\\x03org\\x00";
     for (fields, expected) in [
@@ -168,6 +169,27 @@ fn fields_become_rdata() {
             "65 \\x00\\x01\\x00\\x00\\x01\\x00\\x03\\x02h2\\x00\\x03\\x00\\x02\\x01\\xbb",
         ),
         ("LOC \\# 1 00", "29 \\x00"),
+        (
+            "LOC 0 N 0 E 0",
+            "29 \\x00\\x12\\x16\\x13\\x80\\x00\\x00\\x00\\x80\\x00\\x00\\x00\\x00\\x98\\x96\\x80",
+        ),
+        (
+            "LOC 0 0 0.001 s 0 1 w -1.5m 0 25m 90000000M",
+            "29 \\x00\\x00#\\x99\\x7f\\xff\\xff\\xff\\x7f\\xff\\x15\\xa0\\x00\\x98\\x95\\xea",
+        ),
+        (
+            "CERT pkix 258 3 A QID",
+            "37 \\x00\\x01\\x01\\x02\\x03\\x01\\x02\\x03",
+        ),
+        (
+            "EUI48 00-01-02-aa-Bb-ff",
+            "108 \\x00\\x01\\x02\\xaa\\xbb\\xff",
+        ),
+        (
+            "EUI64 00-01-02-03-04-05-06-07",
+            "109 \\x00\\x01\\x02\\x03\\x04\\x05\\x06\\x07",
+        ),
+        ("URI 1 2 \"a:\\\"b\"", "256 \\x00\\x01\\x00\\x02a:\\\"b"),
         ("TYPE65400 \\# 3 aB cD eF", "65400 \\xab\\xcd\\xef"),
         ("TYPE65400 \\# 0", "65400 "),
         ("CLASS1 TYPE16 \\# 2 0161", "16 \\x01a"),

@@ -134,8 +134,12 @@ impl Model {
         if let Some(mount) = self.mounts.get(path) {
             return Says::Mounted(*mount);
         }
-        match self.has(path, rtype::CNAME) {
-            Some(ttl) => Says::Cname(ttl),
+        if let Some(ttl) = self.has(path, rtype::CNAME) {
+            return Says::Cname(ttl);
+        }
+        let mut sets = self.sets.get(path).into_iter().flatten();
+        match sets.next().filter(|_| kind == rtype::ANY) {
+            Some((kind, ttl)) => Says::Answer(*kind, *ttl),
             None => Says::Nodata,
         }
     }

@@ -40,7 +40,7 @@ const TYPES: [&str; 27] = [
 ];
 
 /// How the fields of common types read.
-const FORMS: [(u16, &str); 13] = [
+const FORMS: [(u16, &str); 18] = [
     (rtype::A, "A is one IPv4 address: `A 192.0.2.1`"),
     (rtype::AAAA, "AAAA is one IPv6 address: `AAAA 2001:db8::1`"),
     (rtype::NS, "NS is one name: `NS ns1.example.org.`"),
@@ -66,6 +66,23 @@ const FORMS: [(u16, &str); 13] = [
     (
         rtype::DS,
         "DS is key tag, algorithm, digest type and the digest in hex",
+    ),
+    (
+        29,
+        "LOC is latitude, longitude, altitude, and maybe sizes: `LOC 52 22 23.000 N 4 53 32.000 E -2.00m`",
+    ),
+    (
+        37,
+        "CERT is type, key tag, algorithm as a number, and base64: `CERT PKIX 0 0 MII=`",
+    ),
+    (108, "EUI48 is six octets: `EUI48 00-00-5e-00-53-2a`"),
+    (
+        109,
+        "EUI64 is eight octets: `EUI64 00-00-5e-ef-10-00-00-2a`",
+    ),
+    (
+        256,
+        "URI is priority, weight and a target in quotes: `URI 10 1 \"https://www.example.org/\"`",
     ),
     (
         64,
@@ -185,6 +202,14 @@ pub(super) fn bad_field(kind: u16, field: &Token<'_>, last: &Token<'_>, message:
         at,
         message: text,
         help,
+    }
+}
+
+/// A field that is not what the type wants, or none where one is wanted.
+pub(super) fn bad_form(kind: u16, field: Option<&Token<'_>>, last: &Token<'_>) -> Problem {
+    match field {
+        Some(field) => bad_field(kind, field, last, "it does not belong here"),
+        None => bad_field(kind, last, last, "unexpected end of entry"),
     }
 }
 

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use super::name::Name;
 use super::zone::{Mount, Zone};
 
+mod forms;
 mod help;
 mod lex;
 mod rdata;

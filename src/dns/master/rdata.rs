@@ -17,6 +17,7 @@ use domain::rdata::ZoneRecordData;
 use domain::zonefile::inplace::{Entry, Zonefile};
 
 use super::Problem;
+use super::forms;
 use super::help;
 use super::lex::Token;
 use super::words;
@@ -47,6 +48,12 @@ impl Fields {
         rdata.clear();
         if fields.first().is_some_and(|field| field.text == b"\\#") {
             return generic(kind, fields, rdata);
+        }
+        if let Some(reader) = forms::reader(kind) {
+            let read = forms::read(reader, fields, rdata);
+            return read.map_err(|unread| {
+                help::bad_form(kind, fields.get(unread.0), fields.last().unwrap_or(last))
+            });
         }
         for &index in name_fields(kind) {
             if let Some(field) = fields.get(index) {

@@ -12,7 +12,8 @@
 //!     otherwise                     -> its data
 //!
 //! data:  the type asked for -> Answer      mounted -> Mounted
-//!        a CNAME -> Cname                  else -> Nodata
+//!        a CNAME -> Cname                  asked for ANY, and there is any -> Answer
+//!        else -> Nodata
 //! ```
 //!
 //! A mounted name with records of the asked type in the file answers with these (an MX beside
@@ -28,7 +29,8 @@ use crate::dns::rr::{RrSet, rtype};
 /// a reply can point into its own question.
 #[derive(Clone, Copy, Debug)]
 pub enum Found<'z> {
-    /// The RRset itself (from a wildcard as well: the owner is the query name).
+    /// The RRset itself (from a wildcard as well: the owner is the query name); for ANY the
+    /// first that is there.
     Answer(RrSet<'z>),
     /// An alias at the name.
     Cname(RrSet<'z>),
@@ -126,6 +128,9 @@ impl Zone {
         }
         match self.set(node, rtype::CNAME) {
             Some(alias) => Found::Cname(alias),
+            None if qtype == rtype::ANY => {
+                self.sets(node).next().map_or(Found::Nodata, Found::Answer)
+            }
             None => Found::Nodata,
         }
     }
