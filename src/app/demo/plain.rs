@@ -17,7 +17,6 @@ pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> 
     let mut answers = String::new();
     loop {
         let turn = runtime.block_on(stage.turn())?;
-        printed = printed.min(stage.events.len());
         for (at, text) in &stage.events[printed..] {
             say(&format!(
                 "{:>4}.{:01}s  {text}",
