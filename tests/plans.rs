@@ -347,3 +347,48 @@ fn colours_are_for_terminals_only() {
     assert!(!found.render(false).contains('\u{1b}'));
     assert!(found.render(false).contains("config.toml:1:2"));
 }
+
+/// The services of a plan are not in its zones' files, so nothing else counts them.
+#[test]
+fn lost_services_and_hostnames_are_named() {
+    let old = plan();
+    let (kept, _) = BASE.split_once("[services.home]").unwrap();
+    let swapped = format!(
+        "{}[services.new]\nhostnames = [\"new.example.org\"]\nmonitors = [\"web\", \"port\"]\n",
+        BASE.split_once("[services.api]").unwrap().0
+    );
+    let lines = |text: &str| -> Vec<String> {
+        let (next, _) = compile(text);
+        old.shrinks_to(&next)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    assert_eq!(lines(BASE), [""; 0]);
+    assert_eq!(
+        lines(kept),
+        [
+            "the new config drops 3 of 4 services (data, few, home); guard.max_shrink allows 50%",
+            "the new config drops 3 of 5 hostnames (data.example.org, few.example.org, home.example.org); guard.max_shrink allows 50%",
+        ]
+    );
+    assert_eq!(
+        lines(&swapped)[0],
+        "the new config drops 4 of 4 services (api, data, few, home); guard.max_shrink allows 50%"
+    );
+}
+
+#[test]
+fn a_message_names_a_few_of_many_lost_things() {
+    let shrink = waypost::plan::Shrink {
+        what: "endpoints",
+        before: 9,
+        gone: 8,
+        lost: ["a", "b"].map(str::to_owned).to_vec(),
+        allowed: Permille(500),
+    };
+    assert_eq!(
+        shrink.to_string(),
+        "the new config drops 8 of 9 endpoints (a, b and 6 more); guard.max_shrink allows 50%"
+    );
+}

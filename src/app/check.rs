@@ -5,20 +5,27 @@ use std::process::ExitCode;
 use super::cli::Check;
 use super::{Failure, say};
 use crate::config;
-use crate::config::Diagnostics;
-use crate::io::files;
+use crate::config::{Finding, Severity};
+use crate::io::files::{self, Unreadable};
 use crate::plan::Plan;
 
 /// Prints all findings; exits 1 when one is an error.
 pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
-    let loaded = files::load(&arguments.config.config).map_err(|error| error.to_string())?;
+    let loaded = match files::load(&arguments.config.config) {
+        Ok(loaded) => loaded,
+        Err(unreadable) if arguments.json => {
+            say(&as_json(&[finding(unreadable)])?);
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(unreadable) => return Err(unreadable.to_string()),
+    };
     let (plan, diagnostics) = match config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
     {
         Ok((plan, diagnostics)) => (Some(plan), diagnostics),
         Err(diagnostics) => (None, diagnostics),
     };
     if arguments.json {
-        say(&as_json(&diagnostics)?);
+        say(&as_json(&diagnostics.list())?);
     } else {
         let findings = diagnostics.render(std::io::stdout().is_terminal());
         if !findings.is_empty() {
@@ -35,21 +42,76 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
     })
 }
 
-fn as_json(diagnostics: &Diagnostics) -> Result<String, Failure> {
-    serde_json::to_string_pretty(&diagnostics.list()).map_err(|error| error.to_string())
+fn as_json(findings: &[Finding]) -> Result<String, Failure> {
+    serde_json::to_string_pretty(findings).map_err(|error| error.to_string())
+}
+
+/// A config that cannot be read, as the one thing that is wrong with it.
+fn finding(unreadable: Unreadable) -> Finding {
+    let (line, column) = unreadable.at.unwrap_or((1, 1));
+    Finding {
+        file: unreadable.path.display().to_string(),
+        line,
+        column,
+        severity: Severity::Error,
+        message: unreadable.reason,
+        help: None,
+    }
 }
 
 /// What a config without errors amounts to.
 fn summary(plan: &Plan) -> String {
     let names: usize = plan.zone_list.iter().map(|(_, names)| names).sum();
+    let things = [
+        count(plan.services.len(), "service"),
+        count(plan.regions.len(), "region"),
+        count(plan.endpoints.len(), "endpoint"),
+        count(plan.slots.len(), "probe"),
+    ];
     format!(
-        "well: {} zones with {names} names, {} services, {} regions, {} endpoints, {} probes; geo database {} with {} networks",
-        plan.zone_list.len(),
-        plan.services.len(),
-        plan.regions.len(),
-        plan.endpoints.len(),
-        plan.slots.len(),
+        "well: {} with {}, {}; geo database {} with {}",
+        count(plan.zone_list.len(), "zone"),
+        count(names, "name"),
+        things.join(", "),
         plan.geo.source,
-        plan.geo.networks,
+        count(plan.geo.networks, "network"),
     )
+}
+
+/// `1 zone`, `2 zones`.
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn one_thing_is_not_many() {
+        assert_eq!(count(1, "zone"), "1 zone");
+        assert_eq!(count(0, "name"), "0 names");
+        assert_eq!(count(2, "probe"), "2 probes");
+    }
+
+    #[test]
+    fn a_config_that_cannot_be_read_is_a_finding() {
+        let found = finding(Unreadable {
+            path: PathBuf::from("config.toml"),
+            at: Some((2, 6)),
+            reason: "byte 11 (0xff) is not UTF-8 text".to_owned(),
+        });
+        let json = as_json(&[found]).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value[0]["severity"], "error");
+        assert_eq!(
+            (&value[0]["line"], &value[0]["column"]),
+            (&2.into(), &6.into())
+        );
+    }
 }

@@ -15,7 +15,10 @@ use crate::dns::{Name, text};
 use crate::io::files;
 use crate::plan::{Plan, Target};
 use crate::table::Table;
-use crate::table::explain::{Chain, Explanation, Question, explain as explain_one};
+use crate::table::explain::{Chain, Explanation, Health, Question, explain as explain_one};
+
+/// What the health of an explanation without a server rests on.
+const SUPPOSED: &str = "health supposed: every endpoint healthy (no server asked; add --control URL for the present health)";
 
 /// Prints the whole chain from the client to the RRset.
 pub(super) fn explain(arguments: &Explain) -> Result<ExitCode, Failure> {
@@ -25,6 +28,9 @@ pub(super) fn explain(arguments: &Explain) -> Result<ExitCode, Failure> {
     }
     let table = healthy_table(read(arguments)?);
     let chain = follow(&table, question(arguments)?)?;
+    if !arguments.json {
+        say(SUPPOSED);
+    }
     for explanation in &chain {
         let text = if arguments.json {
             serde_json::to_string_pretty(explanation).map_err(|error| error.to_string())?
@@ -40,7 +46,8 @@ pub(super) fn explain(arguments: &Explain) -> Result<ExitCode, Failure> {
 fn follow(table: &Table, mut question: Question) -> Result<Vec<Explanation>, Failure> {
     let mut chain = Vec::new();
     while chain.len() < ALIAS_HOPS {
-        let explained = explain_one(table, &question).map_err(|error| error.to_string())?;
+        let mut explained = explain_one(table, &question).map_err(|error| error.to_string())?;
+        explained.health = Health::Supposed;
         let target = match &explained.chain {
             Chain::Static { target, .. } => target.clone(),
             Chain::Steered(_) => None,
@@ -122,4 +129,49 @@ fn ask(url: &str, arguments: &Explain) -> Result<String, Failure> {
     ];
     query.extend(arguments.down.iter().map(|name| ("down", name.as_str())));
     Remote::at(url)?.get("/api/v1/explain", &query)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::app::cli::{Cli, Command};
+
+    /// What is printed for a question to the shipped config.
+    fn explained(more: &[&str]) -> Result<String, Failure> {
+        let given = ["waypost", "explain", "api.example.org", "--client"];
+        let line = given.iter().chain(&["193.99.144.80"]).chain(more);
+        let Command::Explain(arguments) = Cli::parse_from(line).command else {
+            panic!("not the subcommand that was written");
+        };
+        let table = healthy_table(read(&arguments)?);
+        let chain = follow(&table, question(&arguments)?)?;
+        Ok(chain.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_no_server_said_is_called_supposed() {
+        let text = explained(&["--down", "eu-frankfurt"]).unwrap();
+        assert!(!text.contains("generation"), "{text}");
+        assert!(text.contains("supposed down\n"), "{text}");
+    }
+
+    #[test]
+    fn types_beside_the_addresses_have_their_names() {
+        for (qtype, head, finding) in [
+            ("ANY", "api.example.org ANY for", "HINFO"),
+            ("MX", "api.example.org MX for", "and not this type"),
+        ] {
+            let text = explained(&["--type", qtype]).unwrap();
+            assert!(text.starts_with(head) && text.contains(finding), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_regions() {
+        let error = explained(&["--down", "nowhere-at-all"]).unwrap_err();
+        assert!(error.contains("the regions are: "), "{error}");
+        assert!(error.contains("eu-frankfurt"), "{error}");
+    }
 }

@@ -26,6 +26,7 @@ mod sink;
 mod status;
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -56,11 +57,23 @@ fn say_failure(failure: &str) {
     let _ = writeln!(std::io::stderr(), "waypost: {failure}");
 }
 
-/// Prints to standard output; a reader that went away (`| head`) ends the command quietly.
+/// Whether nobody reads the standard output any more.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
+
+/// Prints to standard output. Once its reader went away (`| head`) nothing more is printed,
+/// and the command ends as it would have: its exit code must not depend on who reads along.
 fn say(text: &str) {
     use std::io::Write;
+    if !is_heard() {
+        return;
+    }
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
+        UNHEARD.store(true, Ordering::Relaxed);
     }
+}
+
+/// Whether anybody may still read what is said.
+fn is_heard() -> bool {
+    !UNHEARD.load(Ordering::Relaxed)
 }

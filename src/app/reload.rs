@@ -2,7 +2,7 @@
 use std::process::ExitCode;
 
 use super::cli::Reload;
-use super::remote::Remote;
+use super::remote::{Remote, text_of};
 use super::{Failure, say};
 
 /// Asks the server to reload and prints what it says.
@@ -10,6 +10,6 @@ pub(super) fn reload(arguments: &Reload) -> Result<ExitCode, Failure> {
     let remote = Remote::find(&arguments.control)?;
     let force = if arguments.force { "true" } else { "false" };
     let body = remote.post("/api/v1/reload", &[("force", force)])?;
-    say(body.trim_end());
+    say(text_of(&body, "result").unwrap_or(body).trim_end());
     Ok(ExitCode::SUCCESS)
 }

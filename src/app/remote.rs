@@ -1,9 +1,10 @@
 //! The client of the control API, for the subcommands that ask a running server.
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use super::Failure;
 use super::cli::Control;
-use crate::config;
 use crate::io::files;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,7 +77,7 @@ impl Remote {
         if status.is_success() {
             Ok(body)
         } else {
-            Err(message_of(&body).unwrap_or(format!("{}: {status}", self.base)))
+            Err(text_of(&body, "error").unwrap_or(format!("{}: {status}", self.base)))
         }
     }
 }
@@ -90,29 +91,66 @@ fn root(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
-/// The text of a JSON error `{"error": "…"}`.
-fn message_of(body: &str) -> Option<String> {
+/// The text under a key of a JSON object, as `{"error": "…"}`.
+pub(super) fn text_of(body: &str, key: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(body).ok()?;
-    Some(value.get("error")?.as_str()?.to_owned())
+    Some(value.get(key)?.as_str()?.to_owned())
 }
 
-/// The control address that a config names.
-fn address_in(path: &std::path::Path) -> Result<String, Failure> {
+/// The control address that a config names, whatever else may be wrong with it.
+fn address_in(path: &Path) -> Result<String, Failure> {
     let loaded = files::load(path).map_err(|error| error.to_string())?;
-    let (plan, _) =
-        config::compile(&loaded.spec, loaded.diagnostics, &loaded.files).map_err(|_| {
-            format!(
-                "{} has errors: see `waypost check`, or name the server by --control URL",
-                path.display()
-            )
-        })?;
-    plan.control
-        .listen
-        .map(|address| format!("http://{address}"))
-        .ok_or_else(|| {
-            format!(
-                "{} has no [control] listen: name the server by --control URL",
-                path.display()
-            )
-        })
+    let listen = loaded.spec.control_listen().ok_or_else(|| {
+        let why = match loaded.diagnostics.has_errors() {
+            true => "has errors, and no [control] listen that can be read",
+            false => "has no [control] listen",
+        };
+        format!("{} {why}: name the server by --control URL", path.display())
+    })?;
+    Ok(format!("http://{}", reachable(listen)))
+}
+
+/// Where to connect to a listener: one on every address is on loopback too.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let loopback = match listen {
+        SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    let is_everywhere = listen.ip().is_unspecified();
+    let ip: IpAddr = if is_everywhere { loopback } else { listen.ip() };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_with_errors_still_names_its_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let address_of = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            address_in(&path)
+        };
+        let named = address_of("[control]\nlisten = \"127.0.0.2:8053\"\n[servre]\n");
+        assert_eq!(named.unwrap(), "http://127.0.0.2:8053");
+        let named = address_of("[control]\nlisten = \"[::]:8053\"\n[zones\n");
+        assert_eq!(named.unwrap(), "http://[::1]:8053");
+        let unnamed = address_of("[control]\nlisten = 8053\n").unwrap_err();
+        assert!(unnamed.contains("has errors"), "{unnamed}");
+        let unnamed = address_of("[control").unwrap_err();
+        assert!(unnamed.contains("--control URL"), "{unnamed}");
+    }
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_on_loopback() {
+        for (listen, reached) in [
+            ("0.0.0.0:8053", "127.0.0.1:8053"),
+            ("[::]:8053", "[::1]:8053"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), reached);
+        }
+    }
 }

@@ -219,6 +219,11 @@ impl Diagnostics {
                 &other.message,
             ))
         });
+        // A file that serves two zones is read twice, and its errors are found twice.
+        list.dedup_by(|one, other| {
+            (one.file, &one.at, one.severity, &one.message)
+                == (other.file, &other.at, other.severity, &other.message)
+        });
         self.list = list;
     }
 
@@ -378,6 +383,17 @@ mod tests {
         assert_eq!(messages, ["torn", "second", "third"]);
         assert_eq!((found.list()[2].line, found.list()[2].column), (3, 1));
         assert!(found.has_errors());
+    }
+
+    #[test]
+    fn what_is_found_twice_is_told_once() {
+        let mut found = Diagnostics::of_config("c".into(), "a b");
+        for at in [0..1, 2..3, 0..1] {
+            found.error(&at, "bad");
+        }
+        found.settle();
+        let columns: Vec<usize> = found.list().iter().map(|one| one.column).collect();
+        assert_eq!(columns, [1, 3]);
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl Reader {
         amend(self.found.borrow_mut().error(at, message));
     }
 
+    /// Adds a warning with its help line.
+    pub(crate) fn warn(&self, at: &Range<usize>, message: &str, help: &str) {
+        self.found.borrow_mut().warn(at, message).help(help);
+    }
+
     /// Adds an error that the parser of a value found.
     pub(crate) fn trouble(&self, at: &Range<usize>, trouble: Trouble) {
         self.error(at, trouble.message, |found| {

@@ -60,9 +60,24 @@ pub(crate) fn text(value: &DeValue<'_>) -> Result<String, Trouble> {
     text.ok_or_else(|| mismatch("a string", value).with_help("write it in quotes"))
 }
 
-/// A string of 1 to 255 octets, as a DNS character-string holds it.
+/// A string that says something.
+pub(crate) fn secret(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = text(value)?;
+    match text.is_empty() {
+        true => Err(Trouble::new("an empty key keeps nothing secret")
+            .with_help("write some random text, the same on every server; or leave the key away")),
+        false => Ok(text),
+    }
+}
+
+/// A string of 1 to 255 octets, as a DNS character-string holds it (RFC 1035, section 3.3),
+/// that any terminal shows as it is.
 pub(crate) fn short_text(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = text(value)?;
+    if let Some(control) = text.chars().find(|letter| letter.is_control()) {
+        let message = format!("a control character, {control:?}, cannot stand here");
+        return Err(Trouble::new(message).with_help("write plain text on one line"));
+    }
     match text.len() {
         1..=255 => Ok(text),
         length => Err(Trouble::new(format!("{length} octets do not fit here"))
@@ -145,8 +160,18 @@ pub(crate) fn span(value: &DeValue<'_>) -> Result<Span, Trouble> {
     }
 }
 
-/// `"80%"`, `80` or `0.5`: percent, 0 to 100, in tenths at the finest.
+/// `"80%"`, `"0.5%"` or `80`: percent, 0 to 100, in tenths at the finest. A bare number below 1
+/// is refused, because half of the people who write 0.5 mean a half.
 pub(crate) fn percent(value: &DeValue<'_>) -> Result<Permille, Trouble> {
+    if let Some(fraction) = fraction(value) {
+        let part = Permille(fraction);
+        return Err(
+            Trouble::new("a bare number below 1 may mean percent, or a part of the whole")
+                .with_help(format!(
+                    "write \"{part}\" if that is meant, in quotes and with its sign"
+                )),
+        );
+    }
     let text = match value.as_str() {
         Some(text) => text.strip_suffix('%').map(str::to_owned),
         None => decimal(value),
@@ -160,6 +185,13 @@ pub(crate) fn percent(value: &DeValue<'_>) -> Result<Permille, Trouble> {
         Trouble::new("not a percentage")
             .with_help("write \"0%\" to \"100%\", with one digit after the point at the most")
     })
+}
+
+/// A bare number between 0 and 1, in thousandths.
+fn fraction(value: &DeValue<'_>) -> Option<u16> {
+    let thousandths = thousandths(&decimal(value)?)?;
+    let between = u16::try_from(thousandths).ok();
+    between.filter(|thousandths| (1..1000).contains(thousandths))
 }
 
 /// `[latitude, longitude]` in degrees, north and east positive.
@@ -218,10 +250,16 @@ fn thousandths(text: &str) -> Option<i64> {
 
 /// An address with a port.
 pub(crate) fn socket(value: &DeValue<'_>) -> Result<SocketAddr, Trouble> {
+    let help = |written: &str| match written.trim_start_matches(':').parse::<u16>() {
+        Ok(port) => format!("write \"127.0.0.1:{port}\", or the address that others reach it by"),
+        Err(_) => "write \"192.0.2.1:53\" or \"[2001:db8::1]:53\"".to_owned(),
+    };
+    if let DeValue::Integer(port) = value {
+        return Err(mismatch("an address with a port", value).with_help(help(port.as_str())));
+    }
     let text = text(value)?;
     text.parse().map_err(|_| {
-        Trouble::new(format!("`{text}` is not an address with a port"))
-            .with_help("write \"192.0.2.1:53\" or \"[2001:db8::1]:53\"")
+        Trouble::new(format!("`{text}` is not an address with a port")).with_help(help(&text))
     })
 }
 
@@ -236,7 +274,13 @@ pub(crate) fn address(value: &DeValue<'_>) -> Result<IpAddr, Trouble> {
         return Err(Trouble::new(format!("nobody can connect to `{text}`"))
             .with_help("write the address that clients should connect to"));
     }
-    Ok(address)
+    match address.to_canonical() {
+        own if own == address => Ok(address),
+        own => Err(
+            Trouble::new(format!("`{text}` is an IPv4 address in IPv6's clothes"))
+                .with_help(format!("write the IPv4 address: \"{own}\"")),
+        ),
+    }
 }
 
 /// A domain name.
@@ -389,7 +433,10 @@ mod tests {
             (r#""80%""#, Some(800)),
             (r#""0.5%""#, Some(5)),
             ("5", Some(50)),
-            ("0.1", Some(1)),
+            ("1.5", Some(15)),
+            ("0", Some(0)),
+            ("0.5", None),
+            ("0.001", None),
             ("100", Some(1000)),
             ("100.1", None),
             ("0.05", None),

@@ -28,10 +28,12 @@ pub const PATIENCE: u32 = 30;
 
 /// The config cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{}: {reason}", path.display())]
+#[error("{}{}: {reason}", path.display(), at.map_or(String::new(), |(line, column)| format!(":{line}:{column}")))]
 pub struct Unreadable {
     /// Which file.
     pub path: PathBuf,
+    /// Line and column, both from 1, if it is one place of the file that cannot be read.
+    pub at: Option<(usize, usize)>,
     /// Why, for a person.
     pub reason: String,
 }
@@ -70,11 +72,15 @@ impl Loaded {
 pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
     let refuse = |reason| Unreadable {
         path: config_path.to_owned(),
+        at: None,
         reason,
     };
     let (stamp, bytes) = read(config_path, limits::CONFIG_BYTES);
     let bytes = bytes.map_err(refuse)?;
-    let text = text(&bytes).map_err(refuse)?;
+    let text = text(&bytes).map_err(|(at, reason)| Unreadable {
+        at: Some(at),
+        ..refuse(reason)
+    })?;
     let (spec, diagnostics) = config::read(config_path, text);
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
@@ -146,11 +152,18 @@ fn read_regular(path: &Path, metadata: &Metadata, most: u64) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-fn text(bytes: &[u8]) -> Result<&str, String> {
+/// The bytes as text; else line and column of the first that is none, and what it is.
+fn text(bytes: &[u8]) -> Result<&str, ((usize, usize), String)> {
     std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        format!("line {line} is not UTF-8 text")
+        let offset = error.valid_up_to();
+        let before = String::from_utf8_lossy(&bytes[..offset]);
+        let line = 1 + before.matches('\n').count();
+        let column = 1 + before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |last| last.chars().count());
+        let reason = format!("byte {offset} (0x{:02x}) is not UTF-8 text", bytes[offset]);
+        ((line, column), reason)
     })
 }
 
@@ -389,21 +402,21 @@ mod tests {
         symlink("nowhere", at("link")).unwrap();
         nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         for (path, reason) in [
-            (at("absent"), "no such file"),
-            (folder.path().to_owned(), "is a directory, not a file"),
-            (at("binary"), "line 2 is not UTF-8 text"),
+            (at("absent"), ": no such file"),
+            (folder.path().to_owned(), ": is a directory, not a file"),
+            (at("binary"), ":2:6: byte 11 (0xff) is not UTF-8 text"),
             (
                 at("link"),
-                "is a symbolic link to something that does not exist",
+                ": is a symbolic link to something that does not exist",
             ),
-            (at("pipe"), "is not a regular file"),
+            (at("pipe"), ": is not a regular file"),
             (
                 paths[0].join("below"),
-                "a part of the path is not a directory",
+                ": a part of the path is not a directory",
             ),
         ] {
             let error = load(&path).unwrap_err();
-            assert_eq!(error.to_string(), format!("{}: {reason}", path.display()));
+            assert_eq!(error.to_string(), format!("{}{reason}", path.display()));
         }
     }
 

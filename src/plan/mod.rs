@@ -101,7 +101,8 @@ pub struct Guard {
     /// Most part of all targets that may be out automatically at one time; past it nothing
     /// more leaves.
     pub max_ejected: Permille,
-    /// Most part of names, endpoints or networks that a reload may drop without force.
+    /// Most part of services, hostnames, regions, endpoints, zones, names or networks that a
+    /// reload may drop without force.
     pub max_shrink: Permille,
 }
 

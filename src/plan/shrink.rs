@@ -1,12 +1,16 @@
 //! How much a new plan drops of what the old one had.
 //!
 //! A truncated zone file or an empty list of endpoints is valid text; that it drops half of
-//! what was served is what gives it away (promise 7). Only losses count: growth never does.
+//! what was served is what gives it away (promise 7). Only losses count: growth never does. Things
+//! with names count by name, so that a service put in for another does not hide that one is gone.
 use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Plan;
 use crate::base::Permille;
+
+/// Most lost things that a message names.
+const NAMED: usize = 5;
 
 /// A list that lost more than it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,22 +21,61 @@ pub struct Shrink {
     pub before: usize,
     /// How many of them are gone.
     pub gone: usize,
+    /// The first few that are gone, where they have names.
+    pub lost: Vec<String>,
     /// Part that may go, permille.
     pub allowed: Permille,
 }
 
 impl fmt::Display for Shrink {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
+        let (gone, before, what) = (self.gone, self.before, self.what);
+        write!(out, "the new config drops {gone} of {before} {what}")?;
+        if !self.lost.is_empty() {
+            let more = match gone - self.lost.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            write!(out, " ({}{more})", self.lost.join(", "))?;
+        }
+        write!(out, "; guard.max_shrink allows {}", self.allowed)
+    }
+}
+
+/// What became of one list.
+struct Loss {
+    what: &'static str,
+    before: usize,
+    gone: usize,
+    lost: Vec<String>,
+}
+
+impl Loss {
+    /// Of things that have names, before and after.
+    fn named<T: Ord + ToString>(what: &'static str, plans: [impl Iterator<Item = T>; 2]) -> Self {
+        let [before, after] = plans.map(BTreeSet::from_iter);
+        let lost = before.difference(&after);
+        Self {
+            what,
+            before: before.len(),
+            gone: lost.clone().count(),
+            lost: lost.take(NAMED).map(ToString::to_string).collect(),
+        }
+    }
+
+    /// Of things that are only counted, before and after.
+    fn counted(what: &'static str, [before, after]: [usize; 2]) -> Self {
+        Self {
             what,
             before,
-            gone,
-            allowed,
-        } = self;
-        write!(
-            out,
-            "the new config drops {gone} of {before} {what}; guard.max_shrink allows {allowed}"
-        )
+            gone: before.saturating_sub(after),
+            lost: Vec::new(),
+        }
+    }
+
+    /// Whether it is more than may go.
+    fn exceeds(&self, allowed: Permille) -> bool {
+        self.gone * usize::from(Permille::FULL.0) > self.before * usize::from(allowed.0)
     }
 }
 
@@ -41,50 +84,50 @@ impl Plan {
     #[must_use]
     pub fn shrinks_to(&self, next: &Self) -> Vec<Shrink> {
         let allowed = self.guard.max_shrink;
-        let gone_endpoints = gone(
-            self.endpoints.iter().map(|endpoint| endpoint.name.as_str()),
-            next.endpoints.iter().map(|endpoint| endpoint.name.as_str()),
-        );
+        let beyond = self.losses(next).into_iter();
+        beyond
+            .filter(|loss| loss.exceeds(allowed))
+            .map(|loss| Shrink {
+                what: loss.what,
+                before: loss.before,
+                gone: loss.gone,
+                lost: loss.lost,
+                allowed,
+            })
+            .collect()
+    }
+
+    /// What becomes of every list that a config fills.
+    fn losses(&self, next: &Self) -> [Loss; 7] {
+        let plans = [self, next];
         [
-            (
-                "names",
-                self.names(),
-                self.names().saturating_sub(next.names()),
+            Loss::named(
+                "services",
+                plans.map(|plan| plan.services.iter().map(|one| &one.name)),
             ),
-            ("zones", self.zone_list.len(), self.gone_zones(next)),
-            ("endpoints", self.endpoints.len(), gone_endpoints),
-            (
-                "geo networks",
-                self.geo.networks,
-                self.geo.networks.saturating_sub(next.geo.networks),
+            Loss::named(
+                "hostnames",
+                plans.map(|plan| plan.services.iter().flat_map(|one| &one.hostnames)),
             ),
+            Loss::named(
+                "regions",
+                plans.map(|plan| plan.regions.iter().map(|one| &one.name)),
+            ),
+            Loss::named(
+                "endpoints",
+                plans.map(|plan| plan.endpoints.iter().map(|one| &one.name)),
+            ),
+            Loss::named(
+                "zones",
+                plans.map(|plan| plan.zone_list.iter().map(|(apex, _)| apex)),
+            ),
+            Loss::counted("names", plans.map(Self::names)),
+            Loss::counted("geo networks", plans.map(|plan| plan.geo.networks)),
         ]
-        .into_iter()
-        .filter(|&(_, before, gone)| gone * 1000 > before * usize::from(allowed.0))
-        .map(|(what, before, gone)| Shrink {
-            what,
-            before,
-            gone,
-            allowed,
-        })
-        .collect()
     }
 
     /// Names of all zones together.
     fn names(&self) -> usize {
         self.zone_list.iter().map(|(_, names)| names).sum()
     }
-
-    fn gone_zones(&self, next: &Self) -> usize {
-        gone(
-            self.zone_list.iter().map(|(apex, _)| apex),
-            next.zone_list.iter().map(|(apex, _)| apex),
-        )
-    }
-}
-
-/// How many of `before` are not in `after`.
-fn gone<T: Ord>(before: impl Iterator<Item = T>, after: impl Iterator<Item = T>) -> usize {
-    let after: BTreeSet<T> = after.collect();
-    before.filter(|item| !after.contains(item)).count()
 }

@@ -36,6 +36,21 @@ fn check_names_every_error_with_its_place() {
     }
 }
 
+/// `waypost check | head -0` must not pass for a config with errors.
+#[test]
+fn check_fails_whoever_reads_along() {
+    let world = World::new();
+    let config = world.write("config.toml", "[server]\n");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(WAYPOST)
+        .args(["check", "--config", config.to_str().unwrap()])
+        .stdout(writer)
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
 #[test]
 fn explain_supposes_a_region_down() {
     let config = repository("config.toml");
@@ -102,7 +117,7 @@ fn status_and_reload_talk_to_a_running_server() {
         "{text}"
     );
     let (text, well) = run(WAYPOST, &["reload", "--control", "http://127.0.0.1:8053"]);
-    assert!(well, "{text}");
+    assert!(well && !text.contains('{'), "{text}");
     let (text, well) = run(WAYPOST, &["status", "--control", "http://127.0.0.1:1"]);
     assert!(!well && text.contains("waypost run"), "{text}");
 }

@@ -31,17 +31,20 @@ fn shown(errors: &[MasterError]) -> String {
     lines.join("\n")
 }
 
-fn included(file: &str) -> Option<Arc<[u8]>> {
+fn included(file: &str) -> Result<Arc<[u8]>, String> {
     let text: &[u8] = match file {
         "self" => b"a A 192.0.2.1\n$INCLUDE self\n",
         "bad" => b"ok A 192.0.2.1\nbad A 192.0.2\n",
         "cname" => b"www CNAME a\n",
         deep => {
-            let depth: u32 = deep.strip_prefix("deep")?.parse().ok()?;
-            return Some(format!("$INCLUDE deep{}\n", depth + 1).into_bytes().into());
+            let depth = deep
+                .strip_prefix("deep")
+                .and_then(|depth| depth.parse::<u32>().ok());
+            let next = depth.ok_or("no such file")? + 1;
+            return Ok(format!("$INCLUDE deep{next}\n").into_bytes().into());
         }
     };
-    Some(text.into())
+    Ok(text.into())
 }
 
 fn read(text: &[u8], steered: &[&str]) -> Loaded {
@@ -199,7 +202,7 @@ const SLIPS: &[(&str, &str)] = &[
     ),
     (
         "$INCLUDE missing\n$INCLUDE self\n$INCLUDE bad\n$INCLUDE\n",
-        "7:10 cannot read the file `missing`\nself:2:10 `self` includes itself\nbad:2:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`\n10:1 `$INCLUDE` wants a file, and an origin if any",
+        "7:10 cannot read the file `missing`: no such file -- an included file is looked for in the folder of the zone's own file\nself:2:10 `self` includes itself\nbad:2:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`\n10:1 `$INCLUDE` wants a file, and an origin if any",
     ),
     (
         "$INCLUDE deep1\n",
@@ -283,12 +286,12 @@ fn steered_names_must_be_the_zones_own() {
     ];
     let found = errors(text.as_bytes(), &steered);
     let expected = [
-        "0:0 steered name `www.example.net` is outside the zone `example.org`",
+        "0:0 steered name `www.example.net` is outside the zone `example.org` -- it belongs to another zone",
         "0:0 `OK.example.org` is steered twice -- a hostname belongs to one service",
-        "0:0 steered name `a.sub.example.org` lies at or below a delegation -- the name is not this zone's to answer",
-        "0:0 steered name `a.alias.example.org` lies below a DNAME -- the name is not this zone's to answer",
+        "0:0 steered name `a.sub.example.org` lies at or below a delegation -- other servers answer there: take the name away, or the delegation or DNAME above",
+        "0:0 steered name `a.alias.example.org` lies below a DNAME -- other servers answer there: take the name away, or the delegation or DNAME above",
         "7:0 `www.example.org` is steered and has a static A as well -- remove the record here, or the name from the service's `hostnames`",
-        "8:0 steered name `sub.example.org` lies at or below a delegation -- the name is not this zone's to answer",
+        "8:0 steered name `sub.example.org` lies at or below a delegation -- other servers answer there: take the name away, or the delegation or DNAME above",
         "10:0 `web.example.org` is steered and has a static CNAME as well -- remove the record here, or the name from the service's `hostnames`",
     ];
     assert_eq!(found, expected.join("\n"));

@@ -10,13 +10,13 @@ use waypost::dns::zone::{Record, Zone};
 const APEX: &str = "example.org";
 const HEAD: &str = "@ 300 IN SOA ns mail 1 2 3 4 5\n@ 300 NS ns\n";
 
-fn included(file: &str) -> Option<Arc<[u8]>> {
+fn included(file: &str) -> Result<Arc<[u8]>, String> {
     let text: &[u8] = match file {
         "zones/a b" => b"in A 192.0.2.1\n$ORIGIN lost\n$TTL 9\n$INCLUDE deeper low\n",
         "deeper" => b"  TXT owner\nin TXT t\n",
-        _ => return None,
+        _ => return Err("no such file".to_owned()),
     };
-    Some(text.into())
+    Ok(text.into())
 }
 
 fn load(text: &[u8]) -> Zone {

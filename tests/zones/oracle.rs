@@ -235,7 +235,7 @@ fn zones_say_what_the_model_says() {
             .iter()
             .map(|(path, mount)| (Name::parse(&name(path, &mut draws)).unwrap(), *mount))
             .collect();
-        let zone = master::load(&apex, text.as_bytes(), &|_| None, &mounts);
+        let zone = master::load(&apex, text.as_bytes(), &|_| Err(String::new()), &mounts);
         assert_eq!(
             zone.is_ok(),
             model.is_sound(),

@@ -30,7 +30,13 @@ fn mounts(list: &[(&str, Mount)]) -> Vec<(Name, Mount)> {
 
 fn load(apex: &str, text: &str, steered: &[(&str, Mount)]) -> Zone {
     let apex = Name::parse(apex).unwrap();
-    master::load(&apex, text.as_bytes(), &|_| None, &mounts(steered)).unwrap()
+    master::load(
+        &apex,
+        text.as_bytes(),
+        &|_| Err(String::new()),
+        &mounts(steered),
+    )
+    .unwrap()
 }
 
 /// What a zone says, as `answer TXT "..."`-like words: kind, owner, first record.

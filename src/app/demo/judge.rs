@@ -34,6 +34,8 @@ pub(super) struct Loss {
     pub(super) at: Moment,
     /// When the server had noticed all of it.
     pub(super) noticed: Option<Moment>,
+    /// How many clients were sent there and could go elsewhere.
+    pub(super) sent: usize,
     /// When the last client that was sent there had another answer.
     pub(super) answered: Option<Moment>,
     /// When all of it carried its full share again, after it was healed.
@@ -101,6 +103,7 @@ impl Judge {
             what: what.to_owned(),
             at: now,
             noticed: None,
+            sent: waiting.len(),
             answered: waiting.is_empty().then_some(now),
             recovered: None,
             healed: None,

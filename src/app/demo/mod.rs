@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use super::cli::Demo;
 use super::run::runtime;
 use super::{Failure, say};
+use script::Script;
 use stage::{Opening, Stage};
 
 /// Plays the script (or stays, with `--keep`) and prints a summary; exits 1 if an answer was wrong.
@@ -31,15 +32,15 @@ pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
     if arguments.keep && !terminal {
         return Err("--keep needs a terminal".to_owned());
     }
-    let steps = if arguments.keep {
+    let script = if arguments.keep {
         None
     } else {
-        Some(steps(arguments)?)
+        Some(script(arguments)?)
     };
     let runtime = runtime()?;
     let mut stage = runtime.block_on(Stage::open(Opening {
         config: arguments.config.config.clone(),
-        steps,
+        script,
     }))?;
     let shown = if terminal && !arguments.plain {
         view::show(&runtime, &mut stage)
@@ -58,11 +59,16 @@ pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
     })
 }
 
-fn steps(arguments: &Demo) -> Result<Vec<script::Step>, Failure> {
+fn script(arguments: &Demo) -> Result<Script, Failure> {
     let Some(path) = &arguments.script else {
-        return script::parse(script::OUTAGE);
+        return Ok(Script {
+            source: "the shipped script does not fit this config".to_owned(),
+            text: script::OUTAGE.to_owned(),
+        });
     };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("--script {}: {error}", path.display()))?;
-    script::parse(&text).map_err(|errors| format!("--script {}:\n{errors}", path.display()))
+    let source = format!("--script {}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Script { source, text }),
+        Err(error) => Err(format!("{source}: {error}")),
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::stage::{Stage, Turn};
-use crate::app::{Failure, say};
+use crate::app::{Failure, is_heard, say};
 use crate::base::ServiceId;
 
 /// Time between two looks.
@@ -17,7 +17,6 @@ pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> 
     let mut answers = String::new();
     loop {
         let turn = runtime.block_on(stage.turn())?;
-        printed = printed.min(stage.events.len());
         for (at, text) in &stage.events[printed..] {
             say(&format!(
                 "{:>4}.{:01}s  {text}",
@@ -37,7 +36,7 @@ pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> 
             ));
             answers = now;
         }
-        if turn == Turn::Over {
+        if turn == Turn::Over || !is_heard() {
             return Ok(());
         }
         runtime.block_on(async { tokio::time::sleep(TURN).await });

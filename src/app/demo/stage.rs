@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::clients::{self, CLIENTS, Heard};
 use super::judge::{Judge, Loss};
 use super::machines::Machines;
-use super::script::{Act, Step};
+use super::script::{Act, Script, Step};
 use crate::app::Failure;
 use crate::app::keeper::Shown;
 use crate::app::server::{Server, Start};
@@ -27,7 +27,7 @@ pub(super) struct Opening {
     /// The config.
     pub(super) config: PathBuf,
     /// The script; absent = none, the play goes on until someone ends it.
-    pub(super) steps: Option<Vec<Step>>,
+    pub(super) script: Option<Script>,
 }
 
 /// Whether the play goes on.
@@ -68,8 +68,10 @@ impl Stage {
     /// Starts machines, server and clients.
     pub(super) async fn open(opening: Opening) -> Result<Self, Failure> {
         let mut plan = read(&opening.config)?;
+        let steps = opening.script.as_ref();
+        let steps = steps.map(|script| script.steps(|name| is_known(&plan, name)));
+        let steps = steps.transpose()?;
         let machines = start_machines(&mut plan).await?;
-        check_names(&machines, opening.steps.as_deref().unwrap_or_default())?;
         let plan = Arc::new(plan);
         let (onlooker, happened) = mpsc::unbounded_channel();
         let server = Server::start(Start {
@@ -96,7 +98,7 @@ impl Stage {
             address,
             control: server.control(),
             server,
-            steps: opening.steps,
+            steps,
             raised: None,
             happened,
             heard,
@@ -114,8 +116,11 @@ impl Stage {
         }
         if self.raised.is_none() && self.all_healthy() {
             self.raised = Some(self.now());
-            self.events.clear();
-            self.note("every endpoint is healthy: the play begins".to_owned());
+            let next = match self.steps {
+                Some(_) => "the play begins",
+                None => "your move",
+            };
+            self.note(format!("every endpoint is healthy: {next}"));
         }
         while let Some(step) = self.due() {
             match step.act {
@@ -166,7 +171,7 @@ impl Stage {
     /// The next step of the script, and how long until then.
     pub(super) fn next_step(&self) -> Option<(Span, String)> {
         let step = self.steps.as_ref()?.first()?;
-        let at = Span(u64::try_from(step.at.as_millis()).unwrap_or(u64::MAX));
+        let at = step.since_start();
         let what = match &step.act {
             Act::Kill(whom) => format!("{whom} dies"),
             Act::Heal(whom) => format!("{whom} comes back"),
@@ -348,23 +353,25 @@ fn in_words(notice: &Notice) -> Option<String> {
 
 fn loss_line(loss: &Loss) -> String {
     let after = |moment: Option<Moment>, from: Moment| {
-        moment.map_or("never".to_owned(), |moment| {
-            format!("{} ms", moment.since(from).0)
-        })
+        moment.map(|moment| format!("{} ms", moment.since(from).0))
     };
-    let back = match loss.healed {
-        Some(healed) => format!(
-            ", full share {} after it came back",
-            after(loss.recovered, healed)
-        ),
-        None => String::new(),
+    let noticed = match after(loss.noticed, loss.at) {
+        Some(time) => format!("noticed after {time}"),
+        None => "not noticed".to_owned(),
     };
-    format!(
-        "  {}: noticed after {}, every client answered differently after {}{back}",
-        loss.what,
-        after(loss.noticed, loss.at),
-        after(loss.answered, loss.at),
-    )
+    let answered = match after(loss.answered, loss.at) {
+        _ if loss.sent == 0 => "nobody was sent there".to_owned(),
+        Some(time) => format!("every client answered differently after {time}"),
+        None => "not every client answered differently".to_owned(),
+    };
+    let back = loss
+        .healed
+        .map(|healed| match after(loss.recovered, healed) {
+            Some(time) => format!(", full share {time} after it came back"),
+            None => ", not at its full share again".to_owned(),
+        });
+    let back = back.unwrap_or_default();
+    format!("  {}: {noticed}, {answered}{back}", loss.what)
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {
@@ -402,15 +409,10 @@ async fn start_machines(plan: &mut Plan) -> Result<Machines, Failure> {
     Ok(machines)
 }
 
-fn check_names(machines: &Machines, steps: &[Step]) -> Result<(), Failure> {
-    for step in steps {
-        if let Act::Kill(whom) | Act::Heal(whom) = &step.act
-            && machines.named(whom).is_empty()
-        {
-            return Err(format!(
-                "the script names `{whom}`, which is no region, provider or endpoint of the config"
-            ));
-        }
-    }
-    Ok(())
+/// Whether any machine is meant by a name.
+fn is_known(plan: &Plan, name: &str) -> bool {
+    plan.endpoints.iter().any(|endpoint| {
+        let region = &plan.regions[endpoint.region.index()];
+        [&endpoint.name, &endpoint.provider, &region.name].contains(&&name.to_owned())
+    })
 }

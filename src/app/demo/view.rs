@@ -1,4 +1,8 @@
 //! The live view of a terminal, and its keys.
+//!
+//! Everything that is known of an endpoint fits into 80 columns and 24 lines for the shipped
+//! config; what only explains it (who runs it, why it is as it is) is shown where there is room.
+//! When lines are few the events give way first, then the table scrolls to the chosen endpoint.
 use std::io::Stdout;
 use std::time::Duration;
 
@@ -9,7 +13,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span as Words};
-use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
+use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState};
 use tokio::runtime::Runtime;
 
 use super::stage::{Stage, Turn};
@@ -20,6 +24,41 @@ use crate::engine::status::{EndpointStatus, TargetStatus};
 
 /// Time between two frames.
 const FRAME: Duration = Duration::from_millis(80);
+
+/// Columns of a terminal on which answers are shown with their hostnames and TTLs.
+const WIDE: u16 = 126;
+
+/// One column of the table of endpoints.
+struct Column {
+    head: &'static str,
+    width: Constraint,
+    /// Columns that the terminal must have for it to be shown.
+    from: u16,
+}
+
+const COLUMNS: [Column; 8] = [
+    Column::new("endpoint", Constraint::Length(20), 0),
+    Column::new("provider", Constraint::Length(14), 72),
+    Column::new("tier", Constraint::Length(4), 0),
+    Column::new("host", Constraint::Length(4), 0),
+    Column::new("state", Constraint::Length(9), 0),
+    Column::new("share", Constraint::Length(10), 0),
+    Column::new("", Constraint::Length(4), 0),
+    Column::new("", Constraint::Fill(1), 100),
+];
+
+impl Column {
+    const fn new(head: &'static str, width: Constraint, from: u16) -> Self {
+        Self { head, width, from }
+    }
+}
+
+/// What belongs to the columns that a terminal of this width shows.
+fn shown<T>(all: [T; COLUMNS.len()], width: u16) -> impl Iterator<Item = T> {
+    let pairs = all.into_iter().zip(&COLUMNS);
+    let shown = pairs.filter(move |(_, column)| column.from <= width);
+    shown.map(|(one, _)| one)
+}
 
 /// Shows the play until it is over or someone presses `q`.
 pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> {
@@ -114,22 +153,30 @@ async fn toggle(stage: &mut Stage, chosen: usize, whom: Whom) -> Result<(), Fail
 }
 
 fn draw(frame: &mut Frame<'_>, stage: &Stage, chosen: usize) {
-    let rows =
-        u16::try_from(stage.machines.iter().count() + stage.status.regions.len() + 2).unwrap_or(20);
-    let services = u16::try_from(stage.plan.services.len() + 3).unwrap_or(6);
-    let [head, regions, clients, events, foot] = Layout::vertical([
-        Constraint::Length(2),
-        Constraint::Length(rows),
-        Constraint::Length(services),
-        Constraint::Min(3),
-        Constraint::Length(1),
-    ])
-    .areas(frame.area());
+    let rows = stage.machines.iter().count() + stage.status.regions.len();
+    let [head, regions, clients, events, foot] =
+        parts(frame.area(), rows, stage.plan.services.len());
     frame.render_widget(head_lines(stage), head);
     draw_regions(frame, regions, stage, chosen);
     draw_clients(frame, clients, stage);
     draw_events(frame, events, stage);
     frame.render_widget(foot_line(stage), foot);
+}
+
+/// Head, endpoints, clients, events and foot, for so many rows of endpoints and services.
+/// Events get what is left; with nothing left, the table of endpoints is cut, and scrolls.
+fn parts(area: Rect, rows: usize, services: usize) -> [Rect; 5] {
+    let lines = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+    let [head, regions, rest, foot] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Max(lines(rows + 1)),
+        Constraint::Min(lines(services + 2).min(area.height / 3)),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let [clients, events] =
+        Layout::vertical([Constraint::Length(lines(services + 2)), Constraint::Min(0)]).areas(rest);
+    [head, regions, clients, events, foot]
 }
 
 fn head_lines(stage: &Stage) -> Paragraph<'_> {
@@ -166,6 +213,7 @@ fn head_lines(stage: &Stage) -> Paragraph<'_> {
 fn draw_regions(frame: &mut Frame<'_>, area: Rect, stage: &Stage, chosen: usize) {
     let mut rows = Vec::new();
     let mut index = 0;
+    let mut marked = None;
     for region in &stage.status.regions {
         let law = region.jurisdiction.as_deref().unwrap_or("-");
         rows.push(
@@ -173,22 +221,27 @@ fn draw_regions(frame: &mut Frame<'_>, area: Rect, stage: &Stage, chosen: usize)
                 .style(Style::new().add_modifier(Modifier::BOLD)),
         );
         for endpoint in &region.endpoints {
-            rows.push(endpoint_row(stage, endpoint, index == chosen));
+            if index == chosen {
+                marked = Some(rows.len());
+            }
+            let cells = endpoint_cells(stage, endpoint, index == chosen);
+            rows.push(Row::new(shown(cells, area.width)));
             index += 1;
         }
     }
-    let widths = [20, 15, 6, 6, 10, 12, 6, 40].map(Constraint::Length);
-    let head = Row::new([
-        "endpoint", "provider", "tier", "host", "state", "share", "", "",
-    ])
-    .style(Style::new().fg(Color::DarkGray));
-    frame.render_widget(
-        Table::new(rows, widths).header(head).block(Block::new()),
-        area,
-    );
+    let widths = shown(COLUMNS.map(|column| column.width), area.width);
+    let head = Row::new(shown(COLUMNS.map(|column| column.head), area.width))
+        .style(Style::new().fg(Color::DarkGray));
+    // The mark is drawn by the row; selecting it makes the table scroll there.
+    let mut state = TableState::new().with_selected(marked);
+    frame.render_stateful_widget(Table::new(rows, widths).header(head), area, &mut state);
 }
 
-fn endpoint_row<'a>(stage: &Stage, endpoint: &'a EndpointStatus, chosen: bool) -> Row<'a> {
+fn endpoint_cells<'a>(
+    stage: &Stage,
+    endpoint: &'a EndpointStatus,
+    chosen: bool,
+) -> [Cell<'a>; COLUMNS.len()] {
     let up = stage
         .machines
         .iter()
@@ -220,7 +273,7 @@ fn endpoint_row<'a>(stage: &Stage, endpoint: &'a EndpointStatus, chosen: bool) -
     } else {
         " "
     };
-    Row::new([
+    [
         Cell::from(format!("{mark} {}", endpoint.name)),
         Cell::from(endpoint.provider.as_str()),
         Cell::from(endpoint.tier.to_string()),
@@ -229,31 +282,38 @@ fn endpoint_row<'a>(stage: &Stage, endpoint: &'a EndpointStatus, chosen: bool) -
         Cell::from(bar(share)).style(Style::new().fg(colour)),
         Cell::from(format!("{:>3}%", share / 10)),
         Cell::from(detail),
-    ])
+    ]
 }
 
 fn draw_clients(frame: &mut Frame<'_>, area: Rect, stage: &Stage) {
-    let head: Vec<String> = std::iter::once("a client in … gets".to_owned())
-        .chain(Stage::countries().map(|(_, country)| country.to_owned()))
-        .collect();
-    let rows = stage
-        .plan
-        .services
-        .iter()
-        .enumerate()
-        .map(|(index, service)| {
-            let answers = Stage::countries().map(|(client, _)| {
-                match stage.answer_of(client, ServiceId::from_index(index)) {
-                    Some((name, ttl)) => format!("{name} {ttl}s"),
-                    None => "-".to_owned(),
-                }
-            });
-            Row::new(
-                std::iter::once(format!("{} ({})", service.hostnames[0], service.name))
-                    .chain(answers),
-            )
+    let is_wide = area.width >= WIDE;
+    let title = if is_wide { "a client in … gets" } else { "" };
+    let countries = Stage::countries().map(|(_, country)| country);
+    let head: Vec<&str> = std::iter::once(title).chain(countries).collect();
+    let services = stage.plan.services.iter().enumerate();
+    let rows = services.map(|(index, service)| {
+        let answers = Stage::countries().map(|(client, _)| {
+            match stage.answer_of(client, ServiceId::from_index(index)) {
+                Some((name, ttl)) if is_wide => format!("{name} {ttl}s"),
+                Some((name, _)) => name.to_owned(),
+                None => "-".to_owned(),
+            }
         });
-    let widths = [34, 22, 22, 22, 22].map(Constraint::Length);
+        let first = match is_wide {
+            true => format!("{} ({})", service.hostnames[0], service.name),
+            false => service.name.clone(),
+        };
+        Row::new(std::iter::once(first).chain(answers))
+    });
+    let names = stage.plan.services.iter().map(|one| one.name.len());
+    let first = match is_wide {
+        true => 34,
+        false => u16::try_from(names.max().unwrap_or(0))
+            .unwrap_or(u16::MAX)
+            .min(area.width / 5),
+    };
+    let answers = std::iter::repeat_n(Constraint::Fill(1), head.len() - 1);
+    let widths = std::iter::once(Constraint::Length(first)).chain(answers);
     let head = Row::new(head).style(Style::new().fg(Color::DarkGray));
     let block = Block::new().padding(ratatui::widgets::Padding::top(1));
     frame.render_widget(Table::new(rows, widths).header(head).block(block), area);
@@ -296,4 +356,42 @@ fn foot_line(stage: &Stage) -> Paragraph<'_> {
         stage.address.ip()
     );
     Paragraph::new(text).style(Style::new().fg(Color::DarkGray))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_endpoint_of_the_shipped_config_fits_a_small_terminal() {
+        // Eight endpoints in four regions, three services.
+        let [head, regions, clients, events, foot] = parts(Rect::new(0, 0, 80, 24), 12, 3);
+        assert_eq!((head.height, foot.height), (2, 1));
+        assert_eq!((regions.height, clients.height), (13, 5));
+        assert_eq!(events.height, 3);
+        // On fewer lines the events go first, then the table scrolls.
+        let [_, regions, clients, events, _] = parts(Rect::new(0, 0, 80, 18), 12, 3);
+        assert_eq!((regions.height, clients.height, events.height), (10, 5, 0));
+        let [_, regions, _, events, foot] = parts(Rect::new(0, 0, 80, 60), 12, 3);
+        assert_eq!((regions.height, events.height, foot.y), (13, 39, 59));
+    }
+
+    #[test]
+    fn the_columns_that_are_shown_fit() {
+        for width in [57, 72, 80, 100, 200] {
+            let widths: Vec<u16> = shown(COLUMNS.map(|column| column.width), width)
+                .map(|width| {
+                    let Constraint::Length(length) = width else {
+                        return 0;
+                    };
+                    length
+                })
+                .collect();
+            let gaps = u16::try_from(widths.len() - 1).unwrap();
+            let taken = widths.iter().sum::<u16>() + gaps;
+            assert!(taken <= width, "{taken} columns on {width}");
+        }
+        let heads = |width| shown(COLUMNS.map(|column| column.head), width).count();
+        assert_eq!((heads(60), heads(80), heads(120)), (6, 7, 8));
+    }
 }

@@ -24,7 +24,7 @@ mod services;
 mod targets;
 mod zones;
 
-use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -93,17 +93,38 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     Some(build(spec, files, parts, found))
 }
 
-/// Each address can be listened on once.
+/// Each address can be listened on once, and one that stands for all of its family takes the
+/// port on each of them.
 fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
-    let mut taken = BTreeSet::new();
+    let mut taken: Vec<SocketAddr> = Vec::new();
     for listen in spec.server.listen.iter().chain(&spec.control) {
-        let is_chosen = listen.value.port() != 0;
-        if is_chosen && !taken.insert(listen.value) {
-            let message = format!("`{}` is listened on already", listen.value);
-            found
-                .error(&listen.at, message)
-                .help("give it a port of its own");
+        let own = listen.value;
+        if own.port() == 0 {
+            continue;
         }
+        let covers = |other: &&SocketAddr| {
+            let is_wide = own.ip().is_unspecified() || other.ip().is_unspecified();
+            let is_kin = own.is_ipv4() == other.is_ipv4() && own.port() == other.port();
+            **other == own || is_kin && is_wide
+        };
+        match taken.iter().find(covers) {
+            None => {}
+            Some(other) if *other == own => {
+                found
+                    .error(&listen.at, format!("`{own}` is listened on already"))
+                    .help("give it a port of its own");
+            }
+            Some(other) => {
+                found
+                    .error(
+                        &listen.at,
+                        format!("`{own}` and `{other}` cannot both be had"),
+                    )
+                    .label("one of them means every address, so the other's as well")
+                    .help("keep one of them, or give it a port of its own");
+            }
+        }
+        taken.push(own);
     }
 }
 

@@ -147,7 +147,8 @@ fn check_fences(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics)
                     examples(&jurisdiction.countries)
                 ))
                 .help(format!(
-                    "give it an endpoint in a region of `{law}`, or choose residency = \"prefer\""
+                    "give it an endpoint in a region of `{law}`; residency = \"prefer\" would let \
+                     the data leave `{law}`"
                 ))
                 .inferred();
         }

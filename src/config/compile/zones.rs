@@ -123,11 +123,17 @@ fn load_one(
         }
     };
     let apex = &zone.name.as_ref()?.value;
-    let include = |name: &str| files.get(&beside(&path, name))?.as_ref().ok().cloned();
+    let include = |name: &str| match files.get(&beside(&path, name)) {
+        Some(brought) => brought.clone(),
+        None => Err("it was not read".to_owned()),
+    };
     let loaded = master::read(apex, text, &include, mounts);
     let mut report_all = |severity, errors: Vec<MasterError>| {
         for error in errors {
-            report(severity, error, &path, files, found);
+            match error.mount.as_ref().and_then(|name| written(name, spec)) {
+                Some(hostname) => report_mount(hostname, error, found),
+                None => report(severity, error, &path, files, found),
+            }
         }
     };
     report_all(Severity::Warning, loaded.warnings);
@@ -141,6 +147,19 @@ fn load_one(
 }
 
 const HELP: &str = "paths are relative to the folder of the config";
+
+/// Where a steered name is written.
+fn written<'s>(name: &Name, spec: &'s Spec) -> Option<&'s At<Name>> {
+    let mut hostnames = spec.services.iter().flat_map(|one| &one.hostnames);
+    hostnames.find(|hostname| hostname.value == *name)
+}
+
+fn report_mount(hostname: &At<Name>, error: MasterError, found: &mut Diagnostics) {
+    let reported = found.error(&hostname.at, error.message);
+    if let Some(help) = error.help {
+        reported.help(help);
+    }
+}
 
 fn report(
     severity: Severity,

@@ -82,7 +82,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         udp_reply_bytes: plain(fields.optional("udp_reply_bytes", value::number(512..=4096)))
             .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
         threads: plain(fields.optional("threads", value::number(1..=1024))),
-        cohort_key: plain(fields.optional("cohort_key", value::text)),
+        cohort_key: plain(fields.optional("cohort_key", value::secret)),
     };
     fields.finish();
     spec
@@ -136,16 +136,34 @@ fn guard(document: &mut Fields<'_, '_>) -> Guard {
     let Some(mut fields) = document.table("guard") else {
         return guard;
     };
-    for (key, part) in [
-        ("doubt", &mut guard.doubt),
-        ("max_ejected", &mut guard.max_ejected),
-        ("max_shrink", &mut guard.max_shrink),
+    for (key, part, at_nothing) in [
+        ("doubt", &mut guard.doubt, None),
+        ("max_ejected", &mut guard.max_ejected, Some(NONE_EJECTED)),
+        ("max_shrink", &mut guard.max_shrink, Some(NO_SHRINK)),
     ] {
-        *part = plain(fields.optional(key, value::percent)).unwrap_or(*part);
+        let Some(given) = fields.optional(key, value::percent) else {
+            continue;
+        };
+        *part = given.value;
+        if let Some((message, help)) = at_nothing.filter(|_| given.value == Permille::NONE) {
+            fields.reader().warn(&given.at, message, help);
+        }
     }
     fields.finish();
     guard
 }
+
+/// What `max_ejected = "0%"` comes to, and the way out.
+const NONE_EJECTED: (&str, &str) = (
+    "endpoints that fail are never taken out of the answers",
+    "\"0%\" lets none leave; leave the key away (\"100%\") to let all leave that fail",
+);
+
+/// What `max_shrink = "0%"` comes to, and the way out.
+const NO_SHRINK: (&str, &str) = (
+    "a reload that drops a single name, endpoint or network is refused",
+    "only `waypost reload --force` takes it then; the default is \"50%\"",
+);
 
 fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
     if document.key("zones").is_none() {

@@ -40,10 +40,12 @@ pub struct MasterError {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+    /// The steered name to blame, if it is one: whoever mounted it knows where that was written.
+    pub mount: Option<Name>,
 }
 
-/// Gives the text of a file named by `$INCLUDE`, if it could be read.
-pub type Include<'a> = &'a dyn Fn(&str) -> Option<Arc<[u8]>>;
+/// Gives the text of a file named by `$INCLUDE`, or why it could not be read.
+pub type Include<'a> = &'a dyn Fn(&str) -> Result<Arc<[u8]>, String>;
 
 /// What became of a master file.
 #[derive(Debug)]

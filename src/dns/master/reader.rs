@@ -200,13 +200,11 @@ impl Reader<'_> {
             let message = format!("files include each other more than {INCLUDE_DEPTH} deep");
             return Err(problem(field, &message, None));
         }
-        let Some(text) = (self.include)(&file) else {
-            return Err(problem(
-                field,
-                &format!("cannot read the file `{file}`"),
-                None,
-            ));
-        };
+        let text = (self.include)(&file).map_err(|reason| {
+            let help = "an included file is looked for in the folder of the zone's own file";
+            let message = format!("cannot read the file `{file}`: {reason}");
+            problem(field, &message, Some(help))
+        })?;
         inner.file = u16::try_from(self.files.len())
             .map_err(|_| problem(field, "too many files in one zone", None))?;
         self.files.push(Some(file.clone()));
@@ -328,6 +326,7 @@ impl Reader<'_> {
             column: problem.at.column,
             message: problem.message,
             help: problem.help,
+            mount: None,
         }
     }
 
@@ -354,6 +353,7 @@ impl Reader<'_> {
             column: 0,
             message: error.message,
             help: error.help.map(str::to_owned),
+            mount: error.mount,
         };
         let built = builder.finish(mounts);
         warnings.extend(built.warnings.into_iter().take(TOLD).map(whole));
@@ -461,5 +461,6 @@ fn untold() -> MasterError {
         column: 0,
         message: format!("more than {TOLD} errors; the rest is not shown"),
         help: None,
+        mount: None,
     }
 }

@@ -47,6 +47,15 @@ impl Place {
             line: self.line,
             message,
             help,
+            mount: None,
+        }
+    }
+
+    /// An error of a steered name.
+    pub(super) fn mount_error(self, name: Name, message: String, help: &'static str) -> ZoneError {
+        ZoneError {
+            mount: Some(name),
+            ..self.error(message, Some(help))
         }
     }
 }
@@ -222,14 +231,17 @@ impl Builder {
     fn mount(&mut self, name: &Name, mount: Mount) {
         let Some(node) = self.node(name.as_wire()) else {
             let message = format!("steered name `{name}` is outside the zone `{}`", self.apex);
-            self.errors.push(Place::NOWHERE.error(message, None));
+            let help = "it belongs to another zone";
+            let error = Place::NOWHERE.mount_error(name.clone(), message, help);
+            self.errors.push(error);
             return;
         };
         let mounted = &mut self.tree.nodes[node as usize].mount;
         if mounted.replace(mount).is_some() {
             let message = format!("`{name}` is steered twice");
-            let help = Some("a hostname belongs to one service");
-            self.errors.push(Place::NOWHERE.error(message, help));
+            let help = "a hostname belongs to one service";
+            let error = Place::NOWHERE.mount_error(name.clone(), message, help);
+            self.errors.push(error);
         }
     }
 

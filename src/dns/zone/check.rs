@@ -164,8 +164,8 @@ fn mount_place(view: &View<'_>) -> Option<ZoneError> {
         return None;
     }
     let message = format!("steered name `{}` lies {what}", view.name());
-    let help = Some("the name is not this zone's to answer");
-    Some(view.place().error(message, help))
+    let help = "other servers answer there: take the name away, or the delegation or DNAME above";
+    Some(view.place().mount_error(view.name(), message, help))
 }
 
 impl View<'_> {

@@ -63,6 +63,8 @@ pub struct ZoneError {
     pub message: String,
     /// What to do about it.
     pub help: Option<&'static str>,
+    /// The steered name to blame, if it is one.
+    pub mount: Option<Name>,
 }
 
 /// What is mounted over a name: the number that the plan gave it.

@@ -361,7 +361,7 @@ mod tests {
 
     use super::*;
     use crate::dns::Name;
-    use crate::table::explain::{Chain, Explanation};
+    use crate::table::explain::{Chain, Explanation, Health};
     use crate::table::fixture::{SERVICE, World, standing};
 
     const NOW: Moment = Moment(50_000);
@@ -437,10 +437,11 @@ mod tests {
             claimed_by: None,
         };
         let cohort = steered.cohort;
-        let explanation = Explanation {
+        let mut explanation = Explanation {
             name: question().name,
             qtype: 1,
             client: question().client,
+            health: Health::Present,
             supposed: vec!["e0".into()],
             generation: 7,
             chain: Chain::Steered(Box::new(steered)),
@@ -473,5 +474,12 @@ ECS scope   /0: the whole class gets this answer now
         let json = serde_json::to_value(&explanation).unwrap();
         assert_eq!(json["chain"]["kind"], "steered");
         assert_eq!(json["chain"]["ttl"]["hold"], "15s");
+        assert_eq!(json["health"], "present");
+        explanation.health = Health::Supposed;
+        let text = explanation.to_string();
+        assert_eq!(
+            text.lines().next(),
+            Some("s0.example.org A for 198.51.100.7")
+        );
     }
 }

@@ -45,13 +45,25 @@ pub enum ExplainError {
     #[error("{0} lies in none of our zones; queries for it are refused")]
     NotOurs(Name),
     /// Nothing has the name that is supposed down.
-    #[error("no region, endpoint or provider is called {name:?}{}", did_you_mean(.nearest.as_ref()))]
+    #[error("no region, endpoint or provider is called {name:?}; {}", way_out(.nearest.as_ref(), .regions))]
     Unknown {
         /// The name.
         name: String,
         /// The most similar name there is, if one is similar.
         nearest: Option<String>,
+        /// The regions there are.
+        regions: Vec<String>,
     },
+}
+
+/// What an explanation takes the endpoints' health from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// The probes of a running server.
+    Present,
+    /// Nothing: no server was asked, and every endpoint is taken for healthy.
+    Supposed,
 }
 
 /// Why a client gets what it gets.
@@ -63,6 +75,9 @@ pub struct Explanation {
     pub qtype: u16,
     /// The client.
     pub client: IpAddr,
+    /// What the endpoints' health is taken from; [`explain`] says [`Health::Present`], and
+    /// whoever made up the table's health amends it.
+    pub health: Health,
     /// What was supposed down.
     pub supposed: Vec<String>,
     /// Generation of the table that was asked, or that the supposed one was made from.
@@ -103,6 +118,7 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
         name: question.name.clone(),
         qtype: question.qtype,
         client: question.client,
+        health: Health::Present,
         supposed: question.suppose.clone(),
         generation: table.generation,
         chain: find_chain(table, question)?,
@@ -115,6 +131,14 @@ fn find_chain(table: &Table, question: &Question) -> Result<Chain, ExplainError>
         return Err(ExplainError::NotOurs(question.name.clone()));
     };
     let (finding, target) = match (zone.find(wire, question.qtype), family(question.qtype)) {
+        (Found::Answer(_) | Found::Mounted(_) | Found::Nodata, _)
+            if question.qtype == rtype::ANY =>
+        {
+            (
+                "ANY gets one HINFO record in place of data (RFC 8482)",
+                None,
+            )
+        }
         (Found::Mounted(mount), Some(family)) => {
             let steered = chain::steer(table, ServiceId(mount), family, question);
             return Ok(Chain::Steered(Box::new(steered)));
@@ -141,6 +165,16 @@ fn family(qtype: u16) -> Option<Family> {
     }
 }
 
-fn did_you_mean(nearest: Option<&String>) -> String {
-    nearest.map_or(String::new(), |name| format!("; did you mean {name:?}?"))
+/// What the person may have meant, or what there is.
+fn way_out(nearest: Option<&String>, regions: &[String]) -> String {
+    const SHOWN: usize = 20;
+    if let Some(name) = nearest {
+        return format!("did you mean {name:?}?");
+    }
+    let shown = &regions[..regions.len().min(SHOWN)];
+    let more = match regions.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("the regions are: {}{more}", shown.join(", "))
 }

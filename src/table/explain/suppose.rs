@@ -21,6 +21,7 @@ pub fn suppose(table: &Table, downs: &[String]) -> Result<Table, ExplainError> {
             return Err(ExplainError::Unknown {
                 name: down.clone(),
                 nearest: nearest(down, known(plan)),
+                regions: plan.regions.iter().map(|one| one.name.clone()).collect(),
             });
         }
         for (target, standing) in plan.targets.iter().zip(&mut standings) {
@@ -126,7 +127,7 @@ mod tests {
         );
         assert_eq!(
             unknown("frankfurt"),
-            "no region, endpoint or provider is called \"frankfurt\""
+            "no region, endpoint or provider is called \"frankfurt\"; the regions are: r0, r1"
         );
         assert_eq!(edits("kitten", "sitting"), 3);
     }

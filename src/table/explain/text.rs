@@ -2,20 +2,19 @@
 use std::fmt;
 
 use crate::base::{Family, Reason, Span, Why};
-use crate::dns::rr::rtype;
+use crate::dns::text::type_name;
 
 use super::chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
-use super::{Chain, Explanation};
+use super::{Chain, Explanation, Health};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let qtype = match self.qtype {
-            rtype::A => "A".to_owned(),
-            rtype::AAAA => "AAAA".to_owned(),
-            number => format!("TYPE{number}"),
-        };
-        let (name, client, generation) = (&self.name, self.client, self.generation);
-        writeln!(out, "{name} {qtype} for {client}, generation {generation}")?;
+        let qtype = type_name(self.qtype);
+        write!(out, "{} {qtype} for {}", self.name, self.client)?;
+        match self.health {
+            Health::Present => writeln!(out, ", generation {}", self.generation)?,
+            Health::Supposed => writeln!(out)?,
+        }
         if !self.supposed.is_empty() {
             writeln!(out, "supposed down: {}", self.supposed.join(", "))?;
         }
@@ -186,6 +185,7 @@ fn rounded(millis: u64) -> Span {
 fn state(why: Why) -> String {
     let word = why.word();
     match (why, why.cause()) {
+        (Why::Supposed, _) => "supposed down".to_owned(),
         (Why::Ramping { step, of }, _) => format!("{word}, step {step} of {of}"),
         (_, Some(cause)) => format!("{word}: {cause}"),
         (_, None) => word.to_owned(),
