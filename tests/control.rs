@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 use waypost::answer::{Answered, Transport};
 use waypost::base::{Cause, Reason, RegionId, ServiceId, SlotId};
 use waypost::engine::status::{
-    EndpointStatus, RegionStatus, ServiceStatus, SlotStatus, TargetStatus, ZoneStatus,
+    EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
+    ZoneStatus,
 };
 use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
@@ -307,11 +308,29 @@ fn metrics_show_the_state_once_for_each_series() {
         r#"waypost_zone_names{zone="example.org"} 7"#.to_owned(),
         "waypost_table_generation 42".to_owned(),
         "waypost_table_age_seconds 1.5".to_owned(),
+        "waypost_config_refused 0".to_owned(),
     ] {
         let count = text.lines().filter(|found| **found == line).count();
         assert_eq!(count, 1, "{line} in\n{text}");
     }
     check_exposition(&text);
+}
+
+#[test]
+fn a_refused_config_shows_as_a_gauge() {
+    let metrics = Metrics::new(Clock::start());
+    let mut status = status();
+    assert!(
+        metrics
+            .render(Some(&status))
+            .contains("\nwaypost_config_refused 0\n")
+    );
+    status.refused = Some(RefusedConfig::default());
+    assert!(
+        metrics
+            .render(Some(&status))
+            .contains("\nwaypost_config_refused 1\n")
+    );
 }
 
 #[test]
