@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -429,13 +429,21 @@ fn check_with_promtool(text: &str) {
 }
 
 #[test]
-fn connections_that_say_nothing_are_closed() {
+fn half_sent_requests_keep_nobody_out() {
     let rig = Rig::start(Engine::Answers);
-    let silent: Vec<TcpStream> = (0..80)
-        .map(|_| TcpStream::connect(rig.address).unwrap())
+    let half_sent: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(rig.address).unwrap();
+            // Some are closed by the server before they have said anything.
+            let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc");
+            stream
+        })
         .collect();
+    // Below the time after which the server gives up waiting for a request.
+    let began = Instant::now();
     assert_eq!(rig.get("/healthz").status, 200);
-    drop(silent);
+    assert!(began.elapsed() < Duration::from_secs(3));
+    drop(half_sent);
     drop(rig.runtime);
 }
 
