@@ -26,6 +26,7 @@ use waypost::table::Table;
 enum Engine {
     Answers,
     IsSilent,
+    HasEnded,
 }
 
 struct Rig {
@@ -87,10 +88,13 @@ impl Rig {
 
 /// Stands in for the owner of the engine.
 async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
+    if engine == Engine::HasEnded {
+        return;
+    }
     let mut kept = Vec::new();
     while let Some(command) = queue.recv().await {
         match (engine, command) {
-            (Engine::IsSilent, command) => kept.push(command),
+            (Engine::IsSilent | Engine::HasEnded, command) => kept.push(command),
             (Engine::Answers, Command::Status(reply)) => {
                 reply.send(status()).unwrap();
             }
@@ -188,6 +192,38 @@ fn readiness_waits_for_the_first_table() {
     let response = rig.get("/readyz");
     assert_eq!(response.status, 200);
     assert!(response.body.contains("\"generation\":3"));
+}
+
+#[test]
+fn readiness_ends_with_the_engine_and_not_with_its_haste() {
+    for (engine, status) in [
+        (Engine::Answers, 200),
+        (Engine::IsSilent, 200),
+        (Engine::HasEnded, 503),
+    ] {
+        let rig = Rig::start(engine);
+        let published = Arc::new(Published::new(serving::table(3)));
+        rig.published.set(published).unwrap();
+        // A healthy reply, or none within a second, comes after the engine had its turn.
+        rig.get("/healthz");
+        let response = rig.get("/readyz");
+        assert_eq!(response.status, status, "{}", response.body);
+        if status == 503 {
+            assert!(error_of(&response).contains("the engine has ended"));
+        }
+    }
+}
+
+#[test]
+fn a_browser_led_here_by_another_name_reads_nothing() {
+    let rig = Rig::start(Engine::Answers);
+    let by = |host: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        rig.request(&request).status
+    };
+    assert_eq!(by("evil.example", "/api/v1/status"), 421);
+    assert_eq!(by("waypost.example:8053", "/metrics"), 200);
+    assert_eq!(by(&rig.address.to_string(), "/api/v1/status"), 200);
 }
 
 #[test]
