@@ -3,14 +3,15 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use waypost::answer::{Answered, Transport};
 use waypost::base::{Cause, Reason, RegionId, ServiceId, SlotId};
 use waypost::engine::status::{
-    EndpointStatus, RegionStatus, ServiceStatus, SlotStatus, TargetStatus, ZoneStatus,
+    EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
+    ZoneStatus,
 };
 use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
@@ -25,6 +26,7 @@ use waypost::table::Table;
 enum Engine {
     Answers,
     IsSilent,
+    HasEnded,
 }
 
 struct Rig {
@@ -86,10 +88,13 @@ impl Rig {
 
 /// Stands in for the owner of the engine.
 async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
+    if engine == Engine::HasEnded {
+        return;
+    }
     let mut kept = Vec::new();
     while let Some(command) = queue.recv().await {
         match (engine, command) {
-            (Engine::IsSilent, command) => kept.push(command),
+            (Engine::IsSilent | Engine::HasEnded, command) => kept.push(command),
             (Engine::Answers, Command::Status(reply)) => {
                 reply.send(status()).unwrap();
             }
@@ -187,6 +192,38 @@ fn readiness_waits_for_the_first_table() {
     let response = rig.get("/readyz");
     assert_eq!(response.status, 200);
     assert!(response.body.contains("\"generation\":3"));
+}
+
+#[test]
+fn readiness_ends_with_the_engine_and_not_with_its_haste() {
+    for (engine, status) in [
+        (Engine::Answers, 200),
+        (Engine::IsSilent, 200),
+        (Engine::HasEnded, 503),
+    ] {
+        let rig = Rig::start(engine);
+        let published = Arc::new(Published::new(serving::table(3)));
+        rig.published.set(published).unwrap();
+        // A healthy reply, or none within a second, comes after the engine had its turn.
+        rig.get("/healthz");
+        let response = rig.get("/readyz");
+        assert_eq!(response.status, status, "{}", response.body);
+        if status == 503 {
+            assert!(error_of(&response).contains("the engine has ended"));
+        }
+    }
+}
+
+#[test]
+fn a_browser_led_here_by_another_name_reads_nothing() {
+    let rig = Rig::start(Engine::Answers);
+    let by = |host: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        rig.request(&request).status
+    };
+    assert_eq!(by("evil.example", "/api/v1/status"), 421);
+    assert_eq!(by("waypost.example:8053", "/metrics"), 200);
+    assert_eq!(by(&rig.address.to_string(), "/api/v1/status"), 200);
 }
 
 #[test]
@@ -307,11 +344,29 @@ fn metrics_show_the_state_once_for_each_series() {
         r#"waypost_zone_names{zone="example.org"} 7"#.to_owned(),
         "waypost_table_generation 42".to_owned(),
         "waypost_table_age_seconds 1.5".to_owned(),
+        "waypost_config_refused 0".to_owned(),
     ] {
         let count = text.lines().filter(|found| **found == line).count();
         assert_eq!(count, 1, "{line} in\n{text}");
     }
     check_exposition(&text);
+}
+
+#[test]
+fn a_refused_config_shows_as_a_gauge() {
+    let metrics = Metrics::new(Clock::start());
+    let mut status = status();
+    assert!(
+        metrics
+            .render(Some(&status))
+            .contains("\nwaypost_config_refused 0\n")
+    );
+    status.refused = Some(RefusedConfig::default());
+    assert!(
+        metrics
+            .render(Some(&status))
+            .contains("\nwaypost_config_refused 1\n")
+    );
 }
 
 #[test]
@@ -410,13 +465,21 @@ fn check_with_promtool(text: &str) {
 }
 
 #[test]
-fn connections_that_say_nothing_are_closed() {
+fn half_sent_requests_keep_nobody_out() {
     let rig = Rig::start(Engine::Answers);
-    let silent: Vec<TcpStream> = (0..80)
-        .map(|_| TcpStream::connect(rig.address).unwrap())
+    let half_sent: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(rig.address).unwrap();
+            // Some are closed by the server before they have said anything.
+            let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc");
+            stream
+        })
         .collect();
+    // Below the time after which the server gives up waiting for a request.
+    let began = Instant::now();
     assert_eq!(rig.get("/healthz").status, 200);
-    drop(silent);
+    assert!(began.elapsed() < Duration::from_secs(3));
+    drop(half_sent);
     drop(rig.runtime);
 }
 

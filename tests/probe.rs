@@ -4,7 +4,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, TcpStream as StdS
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    date_time_ymd,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -233,6 +236,16 @@ impl Authority {
         self.server_of(name, last_year, &TLS13)
     }
 
+    /// A server whose certificate holds from the first day of a year to the last of another.
+    fn server_between(&self, first_year: i32, last_year: i32) -> Arc<ServerConfig> {
+        let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(first_year, 1, 1);
+        params.not_after = date_time_ymd(last_year, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        server_with(&certificate, &key, &TLS13)
+    }
+
     fn server_of(
         &self,
         name: &str,
@@ -244,19 +257,38 @@ impl Authority {
         params.not_after = date_time_ymd(last_year, 12, 31);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key);
-        Arc::new(config.unwrap())
+        server_with(&certificate, &key, version)
     }
 
     fn pem(&self) -> String {
         self.0.pem()
     }
+}
+
+/// A server whose certificate signs itself, as one of an authority (as `openssl req -x509` makes
+/// it) or not.
+fn self_signed(is_ca: IsCa, last_year: i32) -> Arc<ServerConfig> {
+    let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+    params.not_after = date_time_ymd(last_year, 12, 31);
+    params.is_ca = is_ca;
+    params.distinguished_name.push(DnType::CommonName, HOST);
+    let key = KeyPair::generate().unwrap();
+    server_with(&params.self_signed(&key).unwrap(), &key, &TLS13)
+}
+
+fn server_with(
+    certificate: &Certificate,
+    key: &KeyPair,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key);
+    Arc::new(config.unwrap())
 }
 
 /// The moment that [`Authority::server`] writes into its certificates.
@@ -426,20 +458,39 @@ async fn https_proves_the_handshake_and_tells_the_expiry() {
 async fn https_judges_the_certificate_unless_told_not_to() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let cases = [
-        ("expired", authority.server(HOST, 2020), 2020),
         (
-            "another host",
+            Cause::CertificateExpired,
+            authority.server(HOST, 2020),
+            2020,
+        ),
+        (
+            Cause::CertificateEarly,
+            authority.server_between(2080, 2090),
+            2090,
+        ),
+        (
+            Cause::CertificateName,
             authority.server("www.example.org", 2091),
             2091,
         ),
-        ("unknown authority", stranger.server(HOST, 2092), 2092),
+        (Cause::CertificateIssuer, stranger.server(HOST, 2092), 2092),
+        (
+            Cause::CertificateIssuer,
+            self_signed(IsCa::NoCa, 2093),
+            2093,
+        ),
+        (
+            Cause::CertificateAuthority,
+            self_signed(IsCa::Ca(BasicConstraints::Unconstrained), 2094),
+            2094,
+        ),
     ];
     for (case, server, year) in cases {
         let manner = Manner::respond("200 OK", "fine");
         let backend = Backend::start("127.0.0.1", Some(server), manner).await;
         let watched = Watched::https(backend.address, &authority.pem());
         let report = probe(watched.clone()).await;
-        assert_eq!(report.outcome, fail(Cause::Certificate), "{case}");
+        assert_eq!(report.outcome, fail(case), "{case}");
         assert_eq!(report.certificate_expires, end_of(year), "{case}");
         assert!(report.timing.tls_us > 0 && report.timing.response_us == 0);
         let report = probe(watched.without_verification()).await;
@@ -463,7 +514,7 @@ async fn an_address_as_host_is_verified_without_sni() {
         assert!(seen.head.contains("\r\nhost: 127.0.0.1\r\n"), "{seen:?}");
     }
     let watched = Watched::https(backend.address, &authority.pem()).hosted("127.0.0.2");
-    assert_eq!(probe(watched).await.outcome, fail(Cause::Certificate));
+    assert_eq!(probe(watched).await.outcome, fail(Cause::CertificateName));
 }
 
 #[tokio::test(flavor = "multi_thread")]

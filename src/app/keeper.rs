@@ -4,6 +4,7 @@
 //! signal, a config that was read again, or the engine's own wake-up. It decides nothing but
 //! whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ use tracing::{error, info, warn};
 use super::log;
 use super::reader::{Reading, Request};
 use crate::base::Moment;
-use crate::engine::{Engine, Input, Notice, Output};
+use crate::engine::status::RefusedConfig;
+use crate::engine::{Engine, Input, Notice, Output, Status};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Force};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
@@ -25,6 +27,12 @@ use crate::table::Table;
 
 /// Longest wait when the engine has nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
+/// Lines of a refusal that a status shows: what is wrong, and where.
+const REFUSAL_LINES: usize = 2;
+/// Characters of a refusal that a status shows.
+const REFUSAL_CHARACTERS: usize = 400;
+/// Endpoints that are gone with a reload and named for it.
+const GONE_NAMED: usize = 10;
 
 /// What an onlooker (the demo) is shown: each notice, and when it came.
 pub(super) type Shown = (Moment, Notice);
@@ -61,6 +69,10 @@ pub(super) struct Keeper {
     engine: Engine,
     epoch: u32,
     plan: Arc<Plan>,
+    /// What the listeners were opened by; it stays until a restart.
+    opened: Opened,
+    /// The config that was refused last, until one is taken.
+    refused: Option<(Moment, String)>,
     published: Arc<Published>,
 }
 
@@ -73,6 +85,8 @@ impl Keeper {
             published: Arc::new(Published::new(engine.table().clone())),
             engine,
             epoch: 0,
+            opened: opened_by(&plan),
+            refused: None,
             plan: plan.clone(),
             tools,
         };
@@ -125,8 +139,21 @@ impl Keeper {
     fn command(&self, command: Command) {
         match command {
             // Whoever asked may have gone.
-            Command::Status(reply) => drop(reply.send(self.engine.status(self.tools.clock.now()))),
+            Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
+        }
+    }
+
+    /// What the engine says of itself, and what became of the last config.
+    fn status(&self) -> Status {
+        let now = self.tools.clock.now();
+        let refused = self.refused.as_ref().map(|(at, reason)| RefusedConfig {
+            age_ms: now.since(*at).0,
+            reason: reason.clone(),
+        });
+        Status {
+            refused,
+            ..self.engine.status(now)
         }
     }
 
@@ -151,13 +178,14 @@ impl Keeper {
             replies,
         } = reading;
         let outcome = outcome.and_then(|plan| self.accept(plan, force));
-        match &outcome {
-            Ok(text) => info!(event = "reload", "{text}"),
+        self.refused = match &outcome {
+            Ok(_) => None,
             Err(text) => {
                 self.tools.metrics.reload(ReloadResult::Refused);
                 error!(event = "reload_refused", "nothing was changed:\n{text}");
+                Some((self.tools.clock.now(), opening(text)))
             }
-        }
+        };
         for reply in replies {
             // Whoever asked may have gone.
             drop(reply.send(outcome.clone()));
@@ -173,10 +201,15 @@ impl Keeper {
         }
         if plan.digest == self.plan.digest {
             self.tools.metrics.reload(ReloadResult::Unchanged);
+            info!(event = "reload", "nothing has changed");
             return Ok("nothing has changed".to_owned());
         }
         self.warn_of_restart(&plan);
-        let text = format!("plan {:016x} is in force", plan.digest);
+        let mut text = format!("plan {:016x} is in force", plan.digest);
+        if let Some(gone) = gone(&self.plan, &plan) {
+            info!(event = "endpoints_gone", "no longer configured: {gone}");
+            text = format!("{text}; no longer configured: {gone}");
+        }
         self.epoch += 1;
         self.plan = plan.clone();
         self.probe_by(plan.clone());
@@ -187,18 +220,13 @@ impl Keeper {
 
     /// Says what of the new plan waits for a restart.
     fn warn_of_restart(&self, next: &Plan) {
-        let listeners = |plan: &Plan| {
-            (
-                plan.server.listen.clone(),
-                plan.server.threads,
-                plan.control.listen,
-            )
-        };
-        if listeners(next) != listeners(&self.plan) {
-            warn!(
-                event = "restart_needed",
-                "listeners changed: restart to apply that"
-            );
+        for ((key, opened), (_, wanted)) in self.opened.iter().zip(opened_by(next)) {
+            if *opened != wanted {
+                warn!(
+                    event = "restart_needed",
+                    "{key} is {opened} until a restart; the new config says {wanted}"
+                );
+            }
         }
     }
 
@@ -236,5 +264,55 @@ impl Keeper {
             // An onlooker that went away misses nothing it wants.
             let _ = onlooker.send((self.tools.clock.now(), notice));
         }
+    }
+}
+
+/// Keys that are read at the start only, each with its value for a person.
+type Opened = [(&'static str, String); 3];
+
+fn opened_by(plan: &Plan) -> Opened {
+    let control = plan.control.listen;
+    let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
+    let threads = plan.server.threads;
+    let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
+    [
+        ("[server] listen", format!("{:?}", plan.server.listen)),
+        ("[server] threads", threads),
+        ("[control] listen", control),
+    ]
+}
+
+/// The endpoints that are in one plan and not in the next, by name; no more than a line holds.
+fn gone(before: &Plan, after: &Plan) -> Option<String> {
+    let kept: BTreeSet<&str> = names(after).collect();
+    let gone: Vec<&str> = names(before).filter(|name| !kept.contains(name)).collect();
+    let more = match gone.len().saturating_sub(GONE_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = gone.len().min(GONE_NAMED);
+    (named > 0).then(|| format!("{}{more}", gone[..named].join(", ")))
+}
+
+fn names(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.endpoints.iter().map(|endpoint| endpoint.name.as_str())
+}
+
+/// The first lines of a refusal, as far as a status shows it.
+fn opening(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let lines: Vec<&str> = lines.take(REFUSAL_LINES).collect();
+    lines.join("\n").chars().take(REFUSAL_CHARACTERS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_shown_by_its_first_lines() {
+        let text = "error: one\n\n  --> config.toml:3:1\n3 | x\nerror: two\n";
+        assert_eq!(opening(text), "error: one\n  --> config.toml:3:1");
+        assert_eq!(opening(&"x".repeat(1000)).len(), REFUSAL_CHARACTERS);
     }
 }

@@ -7,7 +7,7 @@ use super::cli;
 use super::remote::Remote;
 use super::{Failure, say};
 use crate::engine::Status;
-use crate::engine::status::{EndpointStatus, ServiceStatus, TargetStatus};
+use crate::engine::status::{EndpointStatus, RefusedConfig, ServiceStatus, TargetStatus};
 
 /// Asks the server and prints its state.
 pub(super) fn status(arguments: &cli::Status) -> Result<ExitCode, Failure> {
@@ -91,6 +91,9 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
             status.plan,
         ),
     );
+    if let Some(refused) = &status.refused {
+        refusal_lines(out, refused, paint);
+    }
     if status.doubting {
         line(
             out,
@@ -108,6 +111,17 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
                 "guard.max_ejected is reached: nothing more is taken out.",
             ),
         );
+    }
+}
+
+fn refusal_lines(out: &mut String, refused: &RefusedConfig, paint: Paint) {
+    let text = format!(
+        "CONFIG REFUSED {} ago: the one before it is in force.",
+        ago(refused.age_ms)
+    );
+    line(out, &paint.code("1;31", &text));
+    for reason in refused.reason.lines() {
+        line(out, &format!("  {reason}"));
     }
 }
 
@@ -210,6 +224,24 @@ fn ago(millis: u64) -> String {
 mod tests {
     use super::*;
     use crate::engine::status::{PoolStatus, RegionStatus};
+
+    #[test]
+    fn page_begins_with_a_refused_config() {
+        let mut status = Status::default();
+        assert!(!page(&status, Paint::Plain).contains("REFUSED"));
+        status.refused = Some(RefusedConfig {
+            age_ms: 3000,
+            reason: "error: no such key\n  --> config.toml:3:1".to_owned(),
+        });
+        let text = page(&status, Paint::Plain);
+        let lines: Vec<&str> = text.lines().skip(1).take(3).collect();
+        let expected = [
+            "CONFIG REFUSED 3s ago: the one before it is in force.",
+            "  error: no such key",
+            "    --> config.toml:3:1",
+        ];
+        assert_eq!(lines, expected, "{text}");
+    }
 
     #[test]
     fn page_shows_a_ramp_and_a_fail_open() {

@@ -125,7 +125,17 @@ pub enum Cause {
     Reset,
     /// The TLS handshake failed for another reason than the certificate.
     Tls,
-    /// The certificate is not valid for this host now.
+    /// The certificate has expired.
+    CertificateExpired,
+    /// The certificate is not valid yet.
+    CertificateEarly,
+    /// The certificate names other hosts than this one.
+    CertificateName,
+    /// No trusted authority has signed the certificate: an unknown one has, or the peer itself.
+    CertificateIssuer,
+    /// The certificate is an authority's own, and may not stand for a server.
+    CertificateAuthority,
+    /// The certificate is not valid for another reason.
     Certificate,
     /// The response has a status that the monitor does not expect.
     Status(u16),
@@ -149,6 +159,11 @@ impl Cause {
             Self::ResponseTimeout => "response_timeout",
             Self::Reset => "reset",
             Self::Tls => "tls",
+            Self::CertificateExpired => "certificate_expired",
+            Self::CertificateEarly => "certificate_early",
+            Self::CertificateName => "certificate_name",
+            Self::CertificateIssuer => "certificate_issuer",
+            Self::CertificateAuthority => "certificate_authority",
             Self::Certificate => "certificate",
             Self::Status(_) => "status",
             Self::Body => "body",
@@ -169,6 +184,11 @@ impl fmt::Display for Cause {
             Self::ResponseTimeout => "timeout while waiting for the response",
             Self::Reset => "connection reset",
             Self::Tls => "TLS handshake failed",
+            Self::CertificateExpired => "certificate expired",
+            Self::CertificateEarly => "certificate is not valid yet",
+            Self::CertificateName => "certificate is not for this host",
+            Self::CertificateIssuer => "certificate signed by an unknown authority",
+            Self::CertificateAuthority => "certificate is an authority's own, not a server's",
             Self::Certificate => "certificate not valid",
             Self::Status(status) => return write!(out, "status {status}"),
             Self::Body => "body does not match",

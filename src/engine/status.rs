@@ -20,6 +20,8 @@ pub struct Status {
     pub doubting: bool,
     /// Whether the bound on automatic ejections holds something back.
     pub capped: bool,
+    /// The config that was refused last; absent when the last one was taken.
+    pub refused: Option<RefusedConfig>,
     /// Geo database.
     pub geo: GeoStatus,
     /// Zones.
@@ -28,6 +30,15 @@ pub struct Status {
     pub regions: Vec<RegionStatus>,
     /// Services, in the order of the config.
     pub services: Vec<ServiceStatus>,
+}
+
+/// A config that was read again and refused: the one before it is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedConfig {
+    /// How long ago.
+    pub age_ms: u64,
+    /// Why, for a person: the first lines of what the log says.
+    pub reason: String,
 }
 
 /// The geo database.

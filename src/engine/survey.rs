@@ -39,6 +39,8 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         uptime_ms: now.since(engine.started).0,
         doubting: engine.beliefs.is_doubting(),
         capped: engine.beliefs.is_capped(),
+        // Configs are read and refused elsewhere.
+        refused: None,
         geo: GeoStatus {
             source: plan.geo.source.clone(),
             built_at: plan.geo.built_at,

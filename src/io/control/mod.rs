@@ -2,6 +2,7 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | `gate` | who may stay when there are too many connections |
 //! | `routes` | which request means what, and which mean nothing |
 //! | `replies` | what is said to each |
 //! | `explain` | how a question about one client is read from a request |
@@ -10,8 +11,8 @@
 //! What the engine knows is asked for over a queue and waited for a second at most, so a
 //! stuck engine shows as an unhealthy process and not as a hanging one. `explain` reads the
 //! published table and needs no engine. Every connection carries one request and is bounded in
-//! size and time (promise 8); how many there are at once is bounded too, and more wait in the
-//! kernel's queue. There is no login here: the listener belongs on loopback or behind a proxy.
+//! size and time (promise 8); how many there are at once is bounded too: a newer one takes the
+//! place of one whose request does not come. There is no login here: the listener belongs on loopback or behind a proxy.
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -26,10 +27,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use self::gate::{Gate, Progress, Stage};
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
 };
@@ -39,6 +41,7 @@ use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 
 mod explain;
+mod gate;
 mod page;
 mod replies;
 mod routes;
@@ -134,18 +137,17 @@ impl Drop for Controlling {
 }
 
 async fn accept(listener: TcpListener, state: State) {
-    let places = Arc::new(Semaphore::new(CONTROL_CONNECTIONS));
+    let mut gate = Gate::new(CONTROL_CONNECTIONS);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let state = state.clone();
-                tokio::spawn(async move {
-                    converse(stream, state).await;
-                    drop(place);
-                });
+                let progress = Progress::start();
+                let conversation = converse(stream, state.clone(), progress.clone());
+                let task = tokio::spawn(conversation).abort_handle();
+                gate.leave(AbortHandle::is_finished);
+                if let Some(crowded) = gate.admit(progress, task) {
+                    crowded.abort();
+                }
             }
             Err(_) => sleep(SHORTAGE).await,
         }
@@ -153,8 +155,8 @@ async fn accept(listener: TcpListener, state: State) {
 }
 
 /// One connection, which carries one request.
-async fn converse(stream: TcpStream, state: State) {
-    let service = service_fn(|request| serve(request, &state));
+async fn converse(stream: TcpStream, state: State, progress: Progress) {
+    let service = service_fn(|request| serve(request, &state, &progress));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(CONTROL_REQUEST.0))
@@ -168,9 +170,13 @@ async fn converse(stream: TcpStream, state: State) {
 async fn serve(
     request: Request<Incoming>,
     state: &State,
+    progress: &Progress,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    Ok(match routes::find(&request) {
+    progress.reach(Stage::Working);
+    let reply = match routes::find(&request) {
         Ok(route) => replies::reply(route, state).await,
         Err(refusal) => replies::refuse(&refusal),
-    })
+    };
+    progress.reach(Stage::Replied);
+    Ok(reply)
 }

@@ -74,7 +74,13 @@ async fn health(state: &State) -> Reply {
     }
 }
 
+/// Ready, also while the engine is slow; not when it has ended, for then nothing that happens to
+/// an endpoint changes an answer any more.
 fn readiness(state: &State) -> Reply {
+    if state.commands.is_closed() {
+        let message = "the engine has ended; DNS goes on from the last table";
+        return refuse(&Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message));
+    }
     match state.published.get() {
         Some(published) => {
             let generation = published.load().generation;

@@ -3,13 +3,25 @@
 //! A change may be asked for only by `POST`, and not by a page of another origin: a browser on
 //! the operator's machine reaches loopback too, and whatever site is open in it could ask for a
 //! reload. It says where a request comes from in `Origin`, and programs send none.
+//!
+//! Such a site may also point its own name at this server (DNS rebinding); then its page is of
+//! one origin with the API, and would read it. So the API and the page are served by address or
+//! by a name without a dot (`localhost`, `waypost-one`), which no site of the internet has. The
+//! health of the process and the metrics, which others ask for by whatever name they know, are
+//! served by any.
+use std::net::IpAddr;
+
 use hyper::header::{HOST, ORIGIN};
 use hyper::http::HeaderValue;
+use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode};
 
 use super::Force;
 use super::explain::Query;
 use super::page::Asset;
+
+/// Paths that are served whatever name the server is asked by.
+const OPEN_BY_ANY_NAME: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +69,9 @@ impl Refusal {
 
 /// Reads a request.
 pub(super) fn find<B>(request: &Request<B>) -> Result<Route, Refusal> {
+    if !OPEN_BY_ANY_NAME.contains(&request.uri().path()) {
+        own_name(request)?;
+    }
     let parameters = parameters(request.uri().query().unwrap_or_default());
     let path = request.uri().path();
     if path == "/api/v1/reload" {
@@ -91,6 +106,28 @@ fn allow<B>(request: &Request<B>, methods: &[Method], names: &'static str) -> Re
         allow: Some(names),
         ..Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message)
     })
+}
+
+/// Whether the server is asked by a name that only its own network has (RFC 9110, section 7.4).
+fn own_name<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let own = match (request.uri().host(), request.headers().get(HOST)) {
+        (Some(host), _) => is_own(host),
+        (None, Some(host)) => {
+            Authority::try_from(host.as_bytes()).is_ok_and(|found| is_own(found.host()))
+        }
+        // No browser leaves it out.
+        (None, None) => true,
+    };
+    if own {
+        return Ok(());
+    }
+    let message =
+        "ask by address, by localhost or by a name without a dot; a proxy in front sets Host so";
+    Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, message))
+}
+
+fn is_own(host: &str) -> bool {
+    host.starts_with('[') || host.parse::<IpAddr>().is_ok() || !host.contains('.')
 }
 
 fn own_origin<B>(request: &Request<B>) -> Result<(), Refusal> {
@@ -165,6 +202,43 @@ mod tests {
             let found = found.map_err(|refusal| refusal.status.as_u16());
             assert_eq!(found, expected, "{method} {uri}");
         }
+    }
+
+    #[test]
+    fn a_name_that_a_site_may_have_opens_neither_api_nor_page() {
+        let well = |path: &str, host: &str| {
+            let found = find(&request("GET", path, &[("host", host)]));
+            found.map(drop).map_err(|refusal| refusal.status.as_u16())
+        };
+        for host in [
+            "127.0.0.1:8053",
+            "192.0.2.1",
+            "[::1]:8053",
+            "localhost",
+            "localhost:8053",
+            "waypost-one:8053",
+        ] {
+            assert_eq!(well("/api/v1/status", host), Ok(()), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8053",
+            "evil.",
+            "127.0.0.1.evil.example",
+            "127.0.0.1@evil.example",
+            "",
+            "a b",
+        ] {
+            for path in ["/", "/page.js", "/api/v1/status", "/api/v1/reload"] {
+                assert_eq!(well(path, host), Err(421), "{host} {path}");
+            }
+            for path in OPEN_BY_ANY_NAME {
+                assert_eq!(well(path, host), Ok(()), "{host} {path}");
+            }
+        }
+        let absolute = request("GET", "http://evil.example/", &[("host", "localhost")]);
+        assert_eq!(find(&absolute).unwrap_err().status.as_u16(), 421);
+        assert!(find(&request("GET", "/", &[])).is_ok());
     }
 
     #[test]

@@ -69,6 +69,12 @@ fn write_node(text: &mut Exposition, status: &Status) {
         "Whether the bound on automatic ejections holds something back (1) or not (0).",
     )
     .sample(&[], u8::from(status.capped));
+    text.family(
+        "waypost_config_refused",
+        Kind::Gauge,
+        "Whether the config that was read last was refused (1) or is in force (0).",
+    )
+    .sample(&[], u8::from(status.refused.is_some()));
 }
 
 fn write_endpoints(text: &mut Exposition, status: &Status) {

@@ -11,9 +11,14 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use rustls::CertificateError;
 use tokio_rustls::rustls;
 
 use crate::base::Cause;
+
+/// How webpki names a certificate that may only sign others; rustls passes its error on unnamed.
+/// A self-signed certificate as `openssl req -x509` makes it is of this kind.
+const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";
 
 /// Of an attempt to connect.
 pub(super) fn of_connect(error: &io::Error) -> Cause {
@@ -61,12 +66,34 @@ fn of_stream(error: &io::Error, late: Cause) -> Cause {
 
 fn of_tls(error: &rustls::Error) -> Cause {
     match error {
-        rustls::Error::InvalidCertificate(_) => Cause::Certificate,
+        rustls::Error::InvalidCertificate(error) => of_certificate(error),
         rustls::Error::InvalidMessage(_) => Cause::Protocol,
         rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => {
             Cause::Local
         }
         _ => Cause::Tls,
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> Cause {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            Cause::CertificateExpired
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Cause::CertificateEarly
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Cause::CertificateName
+        }
+        // An authority of a trusted one's name that is not the trusted one signs badly.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            Cause::CertificateIssuer
+        }
+        CertificateError::Other(other) if other.to_string() == AUTHORITY_AS_SERVER => {
+            Cause::CertificateAuthority
+        }
+        _ => Cause::Certificate,
     }
 }
 
@@ -89,7 +116,9 @@ fn find<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustls::{AlertDescription, CertificateError, InvalidMessage};
+    use rustls::pki_types::{ServerName, UnixTime};
+    use rustls::{AlertDescription, InvalidMessage};
+    use std::time::Duration;
 
     #[test]
     fn a_failed_connect_tells_the_peer_from_this_node() {
@@ -114,7 +143,7 @@ mod tests {
     fn tls_errors_fall_into_certificate_protocol_and_the_rest() {
         let cases = [
             (
-                rustls::Error::InvalidCertificate(CertificateError::Expired),
+                rustls::Error::InvalidCertificate(CertificateError::Revoked),
                 Cause::Certificate,
             ),
             (
@@ -130,6 +159,43 @@ mod tests {
         for (error, cause) in cases {
             let wrapped = io::Error::new(ErrorKind::InvalidData, error);
             assert_eq!(of_handshake(&wrapped), cause, "{wrapped}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_told_apart() {
+        let context = UnixTime::since_unix_epoch(Duration::from_secs(1));
+        let cases = [
+            (CertificateError::Expired, Cause::CertificateExpired),
+            (
+                CertificateError::ExpiredContext {
+                    time: context,
+                    not_after: context,
+                },
+                Cause::CertificateExpired,
+            ),
+            (CertificateError::NotValidYet, Cause::CertificateEarly),
+            (
+                CertificateError::NotValidYetContext {
+                    time: context,
+                    not_before: context,
+                },
+                Cause::CertificateEarly,
+            ),
+            (CertificateError::NotValidForName, Cause::CertificateName),
+            (
+                CertificateError::NotValidForNameContext {
+                    expected: ServerName::try_from("api.example.org").unwrap(),
+                    presented: Vec::new(),
+                },
+                Cause::CertificateName,
+            ),
+            (CertificateError::UnknownIssuer, Cause::CertificateIssuer),
+            (CertificateError::BadSignature, Cause::CertificateIssuer),
+            (CertificateError::BadEncoding, Cause::Certificate),
+        ];
+        for (error, cause) in cases {
+            assert_eq!(of_certificate(&error), cause, "{error:?}");
         }
     }
 

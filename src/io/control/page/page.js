@@ -71,6 +71,8 @@ function serviceRows(service) {
 
 function alarms(status) {
   const found = [];
+  const refused = status.refused;
+  if (refused) found.push(`Config refused ${span(refused.age_ms)} ago, the one before it is in force: ${refused.reason}.`);
   if (status.doubting) found.push("This node doubts its own probes: nothing more is taken out.");
   if (status.capped) found.push("So much is out already that nothing more is taken out automatically.");
   const open = status.services.filter((service) => service.fail_open).map((service) => service.name);
