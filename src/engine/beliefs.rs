@@ -170,6 +170,11 @@ impl Beliefs {
         self.doubting
     }
 
+    /// Whether nothing passes any more.
+    pub(super) fn is_dark(&self) -> bool {
+        self.dark
+    }
+
     /// Whether the bound on automatic ejections holds something back.
     pub(super) fn is_capped(&self) -> bool {
         !self.capped.is_empty()

@@ -146,6 +146,11 @@ impl Sight {
         mut gate: impl Iterator<Item = &'s SlotHealth>,
     ) -> Self {
         let (mut verdict, mut hold) = (Verdict::Up, Span(u64::MAX));
+        let mut slots = slots.peekable();
+        if slots.peek().is_none() {
+            // Nothing watches it, so nothing is ever known of it.
+            verdict = Verdict::Unknown;
+        }
         for (slot, monitor) in slots {
             hold = hold.min(slot.hold(monitor));
             verdict = match (verdict, slot.state()) {

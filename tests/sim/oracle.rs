@@ -228,16 +228,7 @@ impl Oracle {
                     _ => Fell::Whenever,
                 };
                 (record.down, record.fell_at, record.share_before) = (true, now, before);
-                // What was never proven has nothing to come back to.
-                record.resume = match record {
-                    Record { proven: false, .. } => RAMP_ANEW,
-                    Record { waiting: true, .. } => record.resume,
-                    Record {
-                        ramp: Some((step, _)),
-                        ..
-                    } => *step,
-                    _ => FULL,
-                };
+                record.resume = record.past();
                 record.proven = true;
                 record.blackout = self.dark;
                 record.ramp = record.ramp.map(|(step, _)| (step, None));
@@ -273,10 +264,7 @@ impl Oracle {
         }
         if record.waiting && gate_open {
             record.waiting = false;
-            match record.resume {
-                FULL => record.healthy_since = now,
-                step => record.climb(step, now, &recovery),
-            }
+            record.go_on(now, &recovery);
         } else if let Some((step, due)) = record.ramp {
             match (due, gate_open) {
                 (None, true) => record.climb(step, now, &recovery),
@@ -401,6 +389,26 @@ impl Oracle {
 }
 
 impl Record {
+    /// What it goes on with after a blackout; what was never proven has nothing to go on with.
+    fn past(&self) -> usize {
+        match self {
+            Self { proven: false, .. } => RAMP_ANEW,
+            Self { waiting: true, .. } => self.resume,
+            Self {
+                ramp: Some((step, _)),
+                ..
+            } => *step,
+            _ => FULL,
+        }
+    }
+
+    fn go_on(&mut self, now: u64, recovery: &Recovery) {
+        match self.resume {
+            FULL => self.healthy_since = now,
+            step => self.climb(step, now, recovery),
+        }
+    }
+
     fn climb(&mut self, step: usize, at: u64, recovery: &Recovery) {
         if recovery.steps[step].0 == 1000 {
             (self.ramp, self.healthy_since) = (None, at);
