@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use waypost::answer::{Answered, Transport};
 use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId};
+use waypost::engine::notice::Sense;
 use waypost::engine::status::{
     EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
     ZoneStatus,
@@ -118,8 +119,10 @@ fn status() -> Status {
         certificate_expires: Some(1_800_000_000),
         ..SlotStatus::default()
     };
-    let target = |state: &str, share_permille| TargetStatus {
+    let target = |watch: &str, state: &str, share_permille| TargetStatus {
         family: "v4".into(),
+        monitors: Vec::from_iter((!watch.is_empty()).then(|| watch.into())),
+        watch: watch.into(),
         state: state.into(),
         share_permille,
         slots: vec![slot("192.0.2.10:443", 1500), slot("192.0.2.10:443", 2500)],
@@ -128,7 +131,11 @@ fn status() -> Status {
     let endpoint = EndpointStatus {
         name: "fra-\"1\"".into(),
         provider: "hetzner".into(),
-        targets: vec![target("healthy", 1000), target("ramping", 200)],
+        targets: vec![
+            target("web", "healthy", 1000),
+            target("web+db", "ramping", 200),
+            target("", "unmonitored", 1000),
+        ],
         ..EndpointStatus::default()
     };
     Status {
@@ -334,13 +341,17 @@ fn metrics_show_the_state_once_for_each_series() {
     let own = r#"region="eu",provider="hetzner",endpoint="fra-\"1\"",family="v4""#;
     let slot = format!(r#"{own},monitor="web",address="192.0.2.10:443""#);
     for line in [
-        format!(r#"waypost_endpoint_state{{{own},state="healthy"}} 1"#),
-        format!(r#"waypost_endpoint_state{{{own},state="ramping"}} 1"#),
-        format!("waypost_endpoint_share_ratio{{{own}}} 0.2"),
-        format!("waypost_endpoint_up{{{own}}} 1"),
+        format!(r#"waypost_endpoint_state{{{own},monitors="web",state="healthy"}} 1"#),
+        format!(r#"waypost_endpoint_state{{{own},monitors="web+db",state="ramping"}} 1"#),
+        format!(r#"waypost_endpoint_state{{{own},monitors="",state="unmonitored"}} 1"#),
+        format!(r#"waypost_endpoint_share_ratio{{{own},monitors="web"}} 1"#),
+        format!(r#"waypost_endpoint_share_ratio{{{own},monitors="web+db"}} 0.2"#),
+        format!(r#"waypost_endpoint_up{{{own},monitors="web"}} 1"#),
+        format!(r#"waypost_endpoint_up{{{own},monitors="web+db"}} 1"#),
         format!("waypost_probe_age_seconds{{{slot}}} 2.5"),
         format!("waypost_certificate_expiry_timestamp_seconds{{{slot}}} 1800000000"),
         r#"waypost_fail_open{service="api"} 1"#.to_owned(),
+        r#"waypost_all_down{service="api"} 0"#.to_owned(),
         r#"waypost_zone_names{zone="example.org"} 7"#.to_owned(),
         "waypost_table_generation 42".to_owned(),
         "waypost_table_age_seconds 1.5".to_owned(),
@@ -349,6 +360,8 @@ fn metrics_show_the_state_once_for_each_series() {
         let count = text.lines().filter(|found| **found == line).count();
         assert_eq!(count, 1, "{line} in\n{text}");
     }
+    let unwatched = format!(r#"waypost_endpoint_up{{{own},monitors=""}}"#);
+    assert!(!text.contains(&unwatched), "{text}");
     check_exposition(&text);
 }
 
@@ -416,6 +429,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
     }
     metrics.notice(&Notice::Doubt {
         active: true,
+        because: Sense::MostFail,
         failing_permille: 900,
     });
     metrics.reload(ReloadResult::Refused);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span, limits};
+use waypost::engine::notice::Sense;
 use waypost::engine::{Engine, Input, Notice, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
@@ -381,4 +382,143 @@ fn a_probe_that_could_not_be_started_says_nothing_of_the_endpoint() {
     let status = desk.engine.status(desk.now);
     let slot = &status.regions[0].endpoints[0].targets[0].slots[0];
     assert!(slot.age_ms > Some(45_000), "and its age is told: {slot:?}");
+}
+
+#[test]
+fn after_a_blackout_nobody_ramps_but_who_fell_long_before() {
+    let mut wary = scenery(2);
+    wary.guard.doubt = Permille(300);
+    let mut desk = Desk::new(&wary);
+    desk.run(60_000, |_| Outcome::Pass);
+    desk.run(
+        120_000,
+        |slot| if slot.0 == 3 { FAIL } else { Outcome::Pass },
+    );
+    assert_eq!(desk.shares(), [1000, 1000, 1000, 0]);
+    desk.notices.clear();
+    desk.run(135_000, |_| FAIL);
+    assert_eq!(desk.shares(), [0, 0, 0, 0]);
+    desk.run(145_000, |_| Outcome::Pass);
+    assert_eq!(desk.shares(), [1000, 1000, 1000, 100]);
+    let doubts = desk.notices.iter().filter_map(|notice| {
+        let Notice::Doubt {
+            active, because, ..
+        } = notice
+        else {
+            return None;
+        };
+        Some((*active, *because))
+    });
+    let doubts: Vec<(bool, Sense)> = doubts.collect();
+    let expected = [(true, Sense::MostFail), (false, Sense::NothingPasses)];
+    assert_eq!(doubts, expected);
+}
+
+#[test]
+fn it_is_told_again_when_more_clients_are_stranded() {
+    for (all_down, answer) in [
+        (AllDown::FailOpen, "fail-open"),
+        (AllDown::Servfail, "servfail"),
+        (AllDown::Nodata, "nodata"),
+    ] {
+        let mut four = scenery(1);
+        let pattern = four.machines[0].clone();
+        let machines = (0..4).map(|number| Machine {
+            number,
+            region: number,
+            ..pattern.clone()
+        });
+        (four.regions, four.machines) = (4, machines.collect());
+        four.services[0].residency = Residency::Strict;
+        four.services[0].all_down = all_down;
+        let mut desk = Desk::new(&four);
+        desk.run(20_000, |_| Outcome::Pass);
+        desk.run(60_000, |slot| if slot.0 < 2 { FAIL } else { Outcome::Pass });
+        let told = told_stranded(&desk);
+        assert_eq!(told.last().unwrap(), &(true, answer, "r0 r1".to_owned(), 2));
+        desk.run(90_000, |_| FAIL);
+        let told = told_stranded(&desk);
+        let all = (true, answer, "r0 r1 r2 r3".to_owned(), 4);
+        assert_eq!(told.last().unwrap(), &all);
+        let service = &desk.engine.status(desk.now).services[0];
+        let open = all_down == AllDown::FailOpen;
+        assert_eq!((service.fail_open, service.all_down), (open, !open));
+        let regions = [&service.fail_open_regions, &service.all_down_regions];
+        assert_eq!(regions.map(Vec::len), if open { [4, 0] } else { [0, 4] });
+        assert_eq!(service.when_all_down, answer);
+        desk.run(200_000, |_| Outcome::Pass);
+        let told = told_stranded(&desk);
+        assert!(!told.last().unwrap().0, "{told:?}");
+    }
+}
+
+/// The notices of stranded clients: whether it is so, what they get, who they are, how many classes.
+fn told_stranded(desk: &Desk) -> Vec<(bool, &'static str, String, usize)> {
+    let told = desk.notices.iter().filter_map(|notice| {
+        let (active, answer, clients) = if let Notice::FailOpen {
+            active, clients, ..
+        } = notice
+        {
+            (*active, "fail-open", clients)
+        } else if let Notice::AllDown {
+            active,
+            answer,
+            clients,
+            ..
+        } = notice
+        {
+            (*active, *answer, clients)
+        } else {
+            return None;
+        };
+        Some((active, answer, clients.prefer.join(" "), clients.classes))
+    });
+    told.collect()
+}
+
+#[test]
+fn targets_of_one_endpoint_are_told_apart() {
+    let mut both = scenery(1);
+    both.services.push(Sketch {
+        gating: Gating::Gated,
+        ..both.services[0].clone()
+    });
+    let mut desk = Desk::new(&both);
+    desk.run(20_000, |_| Outcome::Pass);
+    let status = desk.engine.status(desk.now);
+    let targets = &status.regions[0].endpoints[0].targets;
+    assert_eq!(targets.len(), 2);
+    assert!(targets.iter().all(|target| target.monitors == ["web"]));
+    assert_ne!(targets[0].watch, targets[1].watch);
+    let gates = desk.notices.iter().filter_map(|notice| {
+        let Notice::Standing { gate, .. } = notice else {
+            return None;
+        };
+        Some(gate.as_deref())
+    });
+    let gates: Vec<Option<&str>> = gates.collect();
+    assert!(
+        gates.contains(&None) && gates.iter().any(Option::is_some),
+        "{gates:?}"
+    );
+}
+
+#[test]
+fn what_nothing_watches_is_unmonitored_and_stays_so() {
+    let scenery = scenery(1);
+    let plan = || {
+        let mut plan = Arc::try_unwrap(scenery.plan()).unwrap();
+        plan.targets[0].slots.clear();
+        Arc::new(plan)
+    };
+    let mut engine = Engine::new(plan(), Moment(0), 42);
+    engine.handle(Moment(10), Input::Reload(plan()));
+    let status = engine.status(Moment(20));
+    let target = &status.regions[0].endpoints[0].targets[0];
+    assert_eq!(target.state, "unmonitored");
+    assert_eq!(
+        (target.detail.as_str(), target.share_permille),
+        ("no monitor", 1000)
+    );
+    assert!(target.monitors.is_empty());
 }

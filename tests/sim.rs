@@ -12,6 +12,7 @@
 //! | `health::slot`: a single success wipes the failures | oracle, at once |
 //! | `health::target`: the ramp skips a step | oracle |
 //! | `health::target`: a failed gate does not hold the ramp | timeliness |
+//! | `health::target`: what fell in a blackout ramps | oracle |
 //! | `health::damping`: relapses are forgotten | oracle |
 //! | `health::guard`: a wholly sound region does not end the doubt | oracle |
 //! | `engine::beliefs`: what was doubted is let go by a success | oracle |

@@ -7,8 +7,9 @@ use tracing_subscriber::EnvFilter;
 use super::Failure;
 use super::cli::LogFormat;
 use super::sink::Sink;
-use crate::base::Why;
+use crate::base::{Permille, Why};
 use crate::engine::Notice;
+use crate::engine::notice::{Clients, Sense};
 
 /// Starts logging to standard error, never waiting for it. `RUST_LOG` chooses levels; `info`
 /// otherwise.
@@ -31,7 +32,8 @@ pub(super) fn start(format: LogFormat) -> Result<Sink, Failure> {
 pub(super) fn notice(notice: &Notice) {
     match notice {
         Notice::Standing { .. } => standing(notice),
-        Notice::FailOpen { .. } | Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
+        Notice::FailOpen { .. } | Notice::AllDown { .. } => stranded(notice),
+        Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
         Notice::Reloaded {
             digest,
             kept,
@@ -60,29 +62,10 @@ pub(super) fn notice(notice: &Notice) {
 /// What begins and ends, and is an error while it lasts.
 fn alarm(notice: &Notice) {
     match notice {
-        Notice::FailOpen {
-            service,
-            family,
-            active: true,
-        } => {
-            error!(
-                event = "fail_open",
-                service, family, "nothing is healthy: answering with unproven endpoints"
-            );
-        }
-        Notice::FailOpen {
-            service,
-            family,
-            active: false,
-        } => {
-            info!(
-                event = "fail_open_over",
-                service, family, "healthy endpoints answer again"
-            );
-        }
         Notice::Doubt {
             active: true,
             failing_permille,
+            ..
         } => {
             error!(
                 event = "doubt",
@@ -92,13 +75,18 @@ fn alarm(notice: &Notice) {
         }
         Notice::Doubt {
             active: false,
+            because,
             failing_permille,
-        } => {
-            info!(
+        } => match because {
+            Sense::NothingPasses => error!(
+                event = "doubt_over",
+                failing_permille, "nothing passes any more: failing open"
+            ),
+            Sense::ProbesPass | Sense::MostFail => info!(
                 event = "doubt_over",
                 failing_permille, "probes make sense again"
-            );
-        }
+            ),
+        },
         Notice::Capped {
             active: true,
             ejected_permille,
@@ -117,10 +105,71 @@ fn alarm(notice: &Notice) {
                 ejected_permille, "below guard.max_ejected again"
             );
         }
-        Notice::Standing { .. } | Notice::Reloaded { .. } | Notice::Rejected { .. } => {}
+        Notice::Standing { .. }
+        | Notice::FailOpen { .. }
+        | Notice::AllDown { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => {}
     }
 }
 
+/// Clients for whom nothing is healthy, or something is again.
+fn stranded(notice: &Notice) {
+    let (event, service, family, active, clients) = match notice {
+        Notice::FailOpen {
+            service,
+            family,
+            active,
+            clients,
+        } => ("fail_open", service, family, *active, clients),
+        Notice::AllDown {
+            service,
+            family,
+            active,
+            clients,
+            ..
+        } => ("all_down", service, family, *active, clients),
+        Notice::Standing { .. }
+        | Notice::Doubt { .. }
+        | Notice::Capped { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => return,
+    };
+    let prefer = clients.prefer.join(" ");
+    let Clients { classes, of, .. } = *clients;
+    let text = fate(notice, &prefer);
+    if active {
+        error!(event, service, family, prefer, classes, of, "{text}");
+    } else {
+        let event = format!("{event}_over");
+        info!(event, service, family, prefer, "{text}");
+    }
+}
+
+/// What becomes of clients who prefer these regions.
+fn fate(notice: &Notice, prefer: &str) -> String {
+    match notice {
+        Notice::FailOpen { active: true, .. } => {
+            format!(
+                "nothing healthy for clients of {prefer}: answering with endpoints that are down"
+            )
+        }
+        Notice::AllDown {
+            active: true,
+            answer,
+            ..
+        } => format!("nothing healthy for clients of {prefer}: answering {answer}"),
+        Notice::FailOpen { .. }
+        | Notice::AllDown { .. }
+        | Notice::Standing { .. }
+        | Notice::Doubt { .. }
+        | Notice::Capped { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => format!("healthy endpoints answer clients of {prefer} again"),
+    }
+}
+
+/// A transition of a target. Fields that are empty are left out.
 fn standing(notice: &Notice) {
     let Notice::Standing {
         endpoint,
@@ -128,6 +177,7 @@ fn standing(notice: &Notice) {
         provider,
         family,
         monitors,
+        gate,
         from,
         to,
         share_permille,
@@ -136,12 +186,12 @@ fn standing(notice: &Notice) {
         return;
     };
     let (was, now) = (from.word(), to.word());
-    let cause = to
-        .cause()
-        .map(|cause| cause.to_string())
-        .unwrap_or_default();
+    let cause = to.cause().map(|cause| cause.to_string());
+    let monitors = Some(monitors.as_str()).filter(|names| !names.is_empty());
+    let gate = gate.as_deref();
+    let text = course(*from, *to, *share_permille, gate);
     macro_rules! line {
-        ($level:ident, $text:literal) => {
+        ($level:ident) => {
             $level!(
                 event = "standing",
                 endpoint,
@@ -149,19 +199,176 @@ fn standing(notice: &Notice) {
                 provider,
                 family,
                 monitors,
+                gate = gate.filter(|_| now == "gated"),
                 from = was,
                 to = now,
                 share_permille,
                 cause,
-                $text
+                "{text}"
             )
         };
     }
     match to {
-        Why::Down(_) => line!(error, "endpoint is down"),
-        Why::Doubted(_) | Why::Capped(_) => line!(warn, "endpoint fails but is kept"),
-        Why::Gated => line!(warn, "endpoint is back and waits for its gate"),
-        Why::Ramping { .. } => line!(info, "endpoint takes a step of its ramp"),
-        Why::Healthy | Why::Unproven | Why::Supposed => line!(info, "endpoint serves in full"),
+        Why::Down(_) => line!(error),
+        Why::Doubted(_) | Why::Capped(_) | Why::Gated => line!(warn),
+        Why::Ramping { .. } | Why::Healthy | Why::Unproven | Why::Supposed => line!(info),
+    }
+}
+
+/// What an endpoint does now, for a person.
+fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String {
+    let gate = gate.map_or("its gate".to_owned(), |gate| format!("its gate `{gate}`"));
+    let share = Permille(share_permille);
+    match (from, to) {
+        (_, Why::Down(_)) => "endpoint is down".to_owned(),
+        (_, Why::Doubted(_) | Why::Capped(_)) => "endpoint fails but is kept".to_owned(),
+        (_, Why::Gated) if share == Permille::NONE => {
+            format!("endpoint is back and waits for {gate}")
+        }
+        (_, Why::Gated) => format!("endpoint is held at {share} by {gate}"),
+        (Why::Ramping { .. }, Why::Ramping { .. }) => {
+            "endpoint takes a step of its ramp".to_owned()
+        }
+        (_, Why::Ramping { step: 1, .. }) => "endpoint is back and starts its ramp".to_owned(),
+        (_, Why::Ramping { .. }) => "endpoint goes on with its ramp".to_owned(),
+        (_, Why::Healthy | Why::Unproven | Why::Supposed) => "endpoint serves in full".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::base::Cause;
+
+    /// What was written, for all who hold it.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The line of a notice, from its level on.
+    fn line(told: &Notice) -> String {
+        let paper = Paper::default();
+        let pen = paper.clone();
+        let lines = tracing_subscriber::fmt()
+            .with_writer(move || pen.clone())
+            .with_ansi(false)
+            .with_target(false)
+            .without_time();
+        tracing::subscriber::with_default(lines.finish(), || notice(told));
+        let bytes = paper.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().trim().to_owned()
+    }
+
+    fn standing(from: Why, to: Why, share_permille: u16) -> Notice {
+        Notice::Standing {
+            endpoint: "fra".into(),
+            region: "eu".into(),
+            provider: "hetzner".into(),
+            family: "v4",
+            monitors: "web".into(),
+            gate: Some("replicated".into()),
+            from,
+            to,
+            share_permille,
+        }
+    }
+
+    #[test]
+    fn transitions_read_as_what_they_are() {
+        let down = Why::Down(Cause::Refused);
+        let step = |step| Why::Ramping { step, of: 4 };
+        for (from, to, share, text) in [
+            (Why::Healthy, down, 0, "endpoint is down"),
+            (
+                down,
+                Why::Gated,
+                0,
+                "endpoint is back and waits for its gate `replicated`",
+            ),
+            (
+                step(3),
+                Why::Gated,
+                500,
+                "endpoint is held at 50% by its gate `replicated`",
+            ),
+            (
+                Why::Gated,
+                step(1),
+                50,
+                "endpoint is back and starts its ramp",
+            ),
+            (down, step(1), 50, "endpoint is back and starts its ramp"),
+            (step(1), step(2), 200, "endpoint takes a step of its ramp"),
+            (Why::Gated, step(3), 500, "endpoint goes on with its ramp"),
+            (step(4), Why::Healthy, 1000, "endpoint serves in full"),
+        ] {
+            assert!(line(&standing(from, to, share)).contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn empty_fields_are_left_out() {
+        let well = line(&standing(Why::Unproven, Why::Healthy, 1000));
+        assert!(!well.contains("cause") && !well.contains("gate"), "{well}");
+        let ill = line(&standing(Why::Healthy, Why::Down(Cause::Refused), 0));
+        assert!(ill.contains("cause=\"connection refused\""), "{ill}");
+        assert!(ill.contains("monitors=\"web\""), "{ill}");
+    }
+
+    #[test]
+    fn clients_without_anything_healthy_are_named() {
+        let clients = Clients {
+            prefer: vec!["na-toronto".into()],
+            classes: 2,
+            of: 9,
+        };
+        let open = |active| Notice::FailOpen {
+            service: "api".into(),
+            family: "v4",
+            active,
+            clients: clients.clone(),
+        };
+        let begun = line(&open(true));
+        let text =
+            "nothing healthy for clients of na-toronto: answering with endpoints that are down";
+        assert!(
+            begun.starts_with("ERROR") && begun.contains(text),
+            "{begun}"
+        );
+        assert!(begun.contains("classes=2 of=9"), "{begun}");
+        assert!(line(&open(false)).contains("fail_open_over"));
+        let silent = line(&Notice::AllDown {
+            service: "api".into(),
+            family: "v4",
+            active: true,
+            answer: "servfail",
+            clients,
+        });
+        assert!(silent.contains("answering servfail"), "{silent}");
+    }
+
+    #[test]
+    fn a_doubt_says_why_it_ended() {
+        let end = |because| {
+            line(&Notice::Doubt {
+                active: false,
+                because,
+                failing_permille: 0,
+            })
+        };
+        assert!(end(Sense::NothingPasses).contains("nothing passes any more: failing open"));
+        assert!(end(Sense::ProbesPass).contains("probes make sense again"));
     }
 }

@@ -39,7 +39,7 @@ impl Paint {
     fn state(self, state: &str, text: &str) -> String {
         let code = match state {
             "healthy" => "32",
-            "unproven" | "supposed" => "36",
+            "unproven" | "unmonitored" | "supposed" => "36",
             "ramping" | "gated" => "33",
             "doubted" | "capped" => "35",
             _ => "1;31",
@@ -127,7 +127,10 @@ fn refusal_lines(out: &mut String, refused: &RefusedConfig, paint: Paint) {
 
 fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint: Paint) {
     for target in &endpoint.targets {
-        let state = paint.state(&target.state, &format!("{:<9}", target.state));
+        let remarks = [remarks(target), told_apart(endpoint, target)];
+        let remarks = remarks.iter().filter(|text| !text.is_empty());
+        let remarks: Vec<&str> = remarks.map(String::as_str).collect();
+        let state = paint.state(&target.state, &format!("{:<11}", target.state));
         line(
             out,
             &format!(
@@ -140,10 +143,24 @@ fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint: Paint) {
                 bar(target.share_permille),
                 percent(target.share_permille),
                 ago(target.since_ms),
-                remarks(target),
+                remarks.join("  "),
             ),
         );
     }
+}
+
+/// Which target it is, where the endpoint has several of a family.
+fn told_apart(endpoint: &EndpointStatus, target: &TargetStatus) -> String {
+    let mut family = endpoint.targets.iter();
+    let several = family.any(|other| other.family == target.family && other != target);
+    if !several {
+        return String::new();
+    }
+    let watch = match target.watch.as_str() {
+        "" => "no monitor",
+        watch => watch,
+    };
+    format!("[{watch}: {}]", target.services.join(" "))
 }
 
 /// What is worth saying about a target beyond its state.
@@ -163,10 +180,9 @@ fn remarks(target: &TargetStatus) -> String {
 }
 
 fn service_lines(out: &mut String, service: &ServiceStatus, paint: Paint) {
-    let mark = if service.fail_open {
-        paint.code("1;31", "  FAIL-OPEN: nothing is healthy")
-    } else {
-        String::new()
+    let mark = match mark(service) {
+        Some(text) => paint.code("1;31", &format!("  {text}")),
+        None => String::new(),
     };
     line(
         out,
@@ -191,6 +207,23 @@ fn service_lines(out: &mut String, service: &ServiceStatus, paint: Paint) {
             ),
         );
     }
+}
+
+/// What must be said of a service that has nothing healthy for some clients.
+fn mark(service: &ServiceStatus) -> Option<String> {
+    if service.fail_open {
+        let regions = service.fail_open_regions.join(" ");
+        return Some(format!(
+            "FAIL-OPEN: nothing is healthy for clients of {regions}"
+        ));
+    }
+    let regions = service.all_down_regions.join(" ");
+    service.all_down.then(|| {
+        format!(
+            "ALL DOWN: clients of {regions} get {}",
+            service.when_all_down
+        )
+    })
 }
 
 fn line(out: &mut String, text: &str) {
@@ -274,6 +307,7 @@ mod tests {
         let service = ServiceStatus {
             name: "api".into(),
             fail_open: true,
+            fail_open_regions: vec!["eu-frankfurt".into()],
             pools: vec![pool],
             ..ServiceStatus::default()
         };
@@ -290,11 +324,43 @@ mod tests {
             "ramping",
             "██░░░░░░░░",
             "step 2 of 4, next step in 90s",
-            "FAIL-OPEN",
+            "FAIL-OPEN: nothing is healthy for clients of eu-frankfurt",
         ] {
             assert!(text.contains(part), "{part:?} is missing in\n{text}");
         }
         assert!(!text.contains('\x1b'));
         assert!(page(&status, Paint::Ansi).contains("\x1b[33m"));
+    }
+
+    #[test]
+    fn all_down_is_not_called_fail_open() {
+        let service = ServiceStatus {
+            all_down: true,
+            all_down_regions: vec!["na-toronto".into()],
+            when_all_down: "servfail".into(),
+            ..ServiceStatus::default()
+        };
+        let text = mark(&service).unwrap();
+        assert_eq!(text, "ALL DOWN: clients of na-toronto get servfail");
+        assert_eq!(mark(&ServiceStatus::default()), None);
+    }
+
+    #[test]
+    fn targets_of_one_family_are_told_apart() {
+        let target = |watch: &str, service: &str| TargetStatus {
+            family: "v4".into(),
+            watch: watch.into(),
+            services: vec![service.into()],
+            ..TargetStatus::default()
+        };
+        let mut endpoint = EndpointStatus {
+            targets: vec![target("web", "api"), target("", "node")],
+            ..EndpointStatus::default()
+        };
+        let words = endpoint.targets.iter();
+        let words: Vec<String> = words.map(|one| told_apart(&endpoint, one)).collect();
+        assert_eq!(words, ["[web: api]", "[no monitor: node]"]);
+        endpoint.targets.pop();
+        assert_eq!(told_apart(&endpoint, &endpoint.targets[0]), "");
     }
 }

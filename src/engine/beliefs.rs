@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Only what hangs on the slot is looked at again. The order is part of the contract: the doubt is
-//! weighed once per report, after the slot and before the targets.
+//! weighed once per report, and with it whether all is dark, after the slot and before the targets.
 //!
 //! It knows no table, no schedule and no words for the operator; it gives back which standings
 //! changed.
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::{Moment, SlotId, Span, Standing, TargetId};
-use crate::health::guard::{Last, Served, Tally};
+use crate::health::guard::{self, Last, Served, Tally};
 use crate::health::slot::SlotHealth;
 use crate::health::target::{Kept, Sight, TargetHealth};
 use crate::health::{Outcome, Report};
@@ -33,6 +33,7 @@ pub(super) struct Beliefs {
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
     doubting: bool,
+    dark: bool,
     out: usize,
     capped: BTreeSet<(Moment, TargetId)>,
 }
@@ -70,6 +71,7 @@ impl Beliefs {
         let (slots, targets) = (slots.collect(), targets.collect());
         let mut fresh = Self::of(plan, slots, targets);
         fresh.doubting = fresh.tally.doubts(&fresh.plan.guard);
+        fresh.weigh_blackout(now);
         for id in (0..fresh.targets.len()).map(TargetId::from_index) {
             fresh.look(now, id);
         }
@@ -85,6 +87,7 @@ impl Beliefs {
             served: vec![Served::No; targets.len()],
             steps: BTreeSet::new(),
             doubting: false,
+            dark: false,
             out: targets.iter().filter(|target| target.is_out()).count(),
             capped: BTreeSet::new(),
             plan,
@@ -126,6 +129,7 @@ impl Beliefs {
             self.count_target(*target);
         }
         self.doubting = self.tally.doubts(&self.plan.guard);
+        self.weigh_blackout(now);
         let failed = matches!(report.outcome, Outcome::Fail(_));
         if failed && !self.doubting {
             self.release_doubted(id);
@@ -164,6 +168,11 @@ impl Beliefs {
     /// Whether the node doubts itself.
     pub(super) fn is_doubting(&self) -> bool {
         self.doubting
+    }
+
+    /// Whether nothing passes any more.
+    pub(super) fn is_dark(&self) -> bool {
+        self.dark
     }
 
     /// Whether the bound on automatic ejections holds something back.
@@ -219,9 +228,31 @@ impl Beliefs {
             self.capped.remove(&(since, id));
         }
         if !was_out && target.is_out() {
+            self.excuse_in_blackout(id);
             self.eject_or_keep(id);
         }
         self.note(id)
+    }
+
+    /// When a blackout begins, what fell shortly before it fell with it.
+    fn weigh_blackout(&mut self, now: Moment) {
+        let was_dark = std::mem::replace(&mut self.dark, self.tally.is_dark());
+        if was_dark || !self.dark {
+            return;
+        }
+        let window = guard::window(&self.plan.monitors);
+        for target in &mut self.targets {
+            if now.since(target.since()) <= window {
+                target.excuse();
+            }
+        }
+    }
+
+    /// What falls, or is let go, in a blackout goes with it.
+    fn excuse_in_blackout(&mut self, id: TargetId) {
+        if self.dark {
+            self.targets[id.index()].excuse();
+        }
     }
 
     /// A target is newly out: it leaves, or is kept.
@@ -248,6 +279,7 @@ impl Beliefs {
             let target = &mut self.targets[id.index()];
             if target.kept() == Some(Kept::Doubted) {
                 target.release();
+                self.excuse_in_blackout(id);
                 self.eject_or_keep(id);
             }
         }
@@ -260,6 +292,7 @@ impl Beliefs {
             && let Some((_, id)) = self.capped.pop_first()
         {
             self.targets[id.index()].release();
+            self.excuse_in_blackout(id);
             self.out += 1;
             changes.extend(self.note(id));
         }

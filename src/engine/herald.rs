@@ -2,13 +2,15 @@
 //!
 //! A change of the hold alone (a probe passed, a TTL is longer) is no transition. It decides
 //! nothing else, and keeps only what it has last said.
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{Family, ServiceId, SlotId, Why};
-use crate::plan::Plan;
-use crate::table::Table;
+use crate::base::{Family, ServiceId, Why};
+use crate::plan::{AllDown, Plan, Target};
+use crate::table::{Stranded, Table};
 
-use super::beliefs::{self, Beliefs, Change, Kinship};
+use super::beliefs::{Beliefs, Change, Kinship};
+use super::notice::{Clients, Sense};
+use super::watches::Watches;
 use super::{Notice, Output};
 
 /// What was said last.
@@ -16,7 +18,15 @@ use super::{Notice, Output};
 pub(super) struct Herald {
     doubting: bool,
     capped: bool,
-    open: BTreeSet<(String, Family)>,
+    stranded: BTreeMap<Case, Clients>,
+}
+
+/// Where nothing is healthy for someone. Services by name, for their numbers change with a reload.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Case {
+    service: String,
+    family: Family,
+    answer: &'static str,
 }
 
 impl Herald {
@@ -26,6 +36,7 @@ impl Herald {
         if std::mem::replace(&mut self.doubting, doubting) != doubting {
             outputs.push_back(Output::Notice(Notice::Doubt {
                 active: doubting,
+                because: sense(beliefs),
                 failing_permille: beliefs.tally().failing().0,
             }));
         }
@@ -38,34 +49,106 @@ impl Herald {
         }
     }
 
-    /// Tells which services began or ceased to fall open; call it when a table is published.
+    /// Tells for which clients nothing is healthy any more, or something is again; call it when a
+    /// table is published.
     pub(super) fn published(&mut self, table: &Table, outputs: &mut VecDeque<Output>) {
-        let open = falling_open(table);
-        let ended = self.open.difference(&open).map(|pool| (pool, false));
-        let begun = open.difference(&self.open).map(|pool| (pool, true));
-        for ((service, family), active) in ended.chain(begun) {
-            outputs.push_back(Output::Notice(Notice::FailOpen {
-                service: service.clone(),
-                family: family_word(*family),
-                active,
-            }));
-        }
-        self.open = open;
+        let stranded = stranded(table);
+        let told = std::mem::replace(&mut self.stranded, stranded);
+        let ended = told
+            .iter()
+            .filter(|(case, _)| !self.stranded.contains_key(case));
+        let ended = ended.map(|(case, clients)| case.notice(clients, false));
+        let grown = self.stranded.iter().filter(|(case, clients)| {
+            let before = told.get(case);
+            before.is_none_or(|before| clients.are_more_than(before))
+        });
+        let grown = grown.map(|(case, clients)| case.notice(clients, true));
+        outputs.extend(ended.chain(grown).map(Output::Notice));
     }
 }
 
-/// Services by name, for their numbers change with a reload.
-fn falling_open(table: &Table) -> BTreeSet<(String, Family)> {
+impl Case {
+    fn notice(&self, clients: &Clients, active: bool) -> Notice {
+        let (service, clients) = (self.service.clone(), clients.clone());
+        let family = family_word(self.family);
+        match self.answer {
+            FAIL_OPEN => Notice::FailOpen {
+                service,
+                family,
+                active,
+                clients,
+            },
+            answer => Notice::AllDown {
+                service,
+                family,
+                active,
+                answer,
+                clients,
+            },
+        }
+    }
+}
+
+impl Clients {
+    fn of(plan: &Plan, stranded: &Stranded) -> Self {
+        Self {
+            prefer: region_names(plan, stranded),
+            classes: stranded.classes,
+            of: stranded.of,
+        }
+    }
+
+    fn are_more_than(&self, before: &Self) -> bool {
+        let known = |name: &String| before.prefer.contains(name);
+        self.classes > before.classes || !self.prefer.iter().all(known)
+    }
+}
+
+const FAIL_OPEN: &str = "fail-open";
+
+/// What a service answers when nothing is healthy.
+pub(super) fn answer_word(all_down: AllDown) -> &'static str {
+    match all_down {
+        AllDown::FailOpen => FAIL_OPEN,
+        AllDown::Servfail => "servfail",
+        AllDown::Nodata => "nodata",
+    }
+}
+
+fn sense(beliefs: &Beliefs) -> Sense {
+    match (beliefs.is_doubting(), beliefs.is_dark()) {
+        (true, _) => Sense::MostFail,
+        (false, true) => Sense::NothingPasses,
+        (false, false) => Sense::ProbesPass,
+    }
+}
+
+fn stranded(table: &Table) -> BTreeMap<Case, Clients> {
     let services = (0..).map(ServiceId).zip(&table.plan.services);
     let pairs = services.flat_map(|service| Family::ALL.map(|family| (service, family)));
-    pairs
-        .filter(|((id, _), family)| table.fails_open(*id, *family))
-        .map(|((_, service), family)| (service.name.clone(), family))
-        .collect()
+    let cases = pairs.filter_map(|((id, service), family)| {
+        let clients = Clients::of(&table.plan, &table.stranded(id, family)?);
+        let case = Case {
+            service: service.name.clone(),
+            family,
+            answer: answer_word(service.all_down),
+        };
+        Some((case, clients))
+    });
+    cases.collect()
+}
+
+/// The names of the regions that stranded clients prefer first, sorted.
+pub(super) fn region_names(plan: &Plan, stranded: &Stranded) -> Vec<String> {
+    let regions = stranded.regions.iter();
+    let names = regions.map(|id| plan.regions[id.index()].name.clone());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
 }
 
 /// The notice of a change that is more than a change of the hold.
-pub(super) fn standing(plan: &Plan, change: &Change) -> Option<Notice> {
+pub(super) fn standing(plan: &Plan, watches: &Watches, change: &Change) -> Option<Notice> {
     if !is_transition(change.from.why, change.to.why) {
         return None;
     }
@@ -76,7 +159,8 @@ pub(super) fn standing(plan: &Plan, change: &Change) -> Option<Notice> {
         region: plan.regions[endpoint.region.index()].name.clone(),
         provider: endpoint.provider.clone(),
         family: family_word(target.family),
-        monitors: monitors(plan, &target.slots),
+        monitors: watches.word(change.target).to_owned(),
+        gate: gate(plan, target),
         from: change.from.why,
         to: change.to.why,
         share_permille: change.to.share.0,
@@ -109,14 +193,8 @@ fn is_transition(from: Why, to: Why) -> bool {
     }
 }
 
-/// The monitors of some slots, each once, joined by `+`.
-fn monitors(plan: &Plan, slots: &[SlotId]) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for slot in slots {
-        let name = beliefs::monitor(plan, *slot).name.as_str();
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names.join("+")
+/// The name of the monitor that is a target's gate.
+fn gate(plan: &Plan, target: &Target) -> Option<String> {
+    let gate = plan.recoveries[target.recovery.index()].gate?;
+    Some(plan.monitors[gate.index()].name.clone())
 }

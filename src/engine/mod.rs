@@ -10,6 +10,7 @@
 //! | `index` | who is concerned by what |
 //! | `survey` | what an operator may see |
 //! | `herald` | what an operator is told |
+//! | `watches` | by what the targets of one endpoint are told apart |
 //! | here | when a new table is published |
 //!
 //! A table is published when the standings differ from those of the published one: at once if a pool
@@ -31,12 +32,14 @@ pub mod notice;
 mod schedule;
 pub mod status;
 mod survey;
+mod watches;
 
 use beliefs::{Beliefs, Change, Kinship};
 use herald::Herald;
 pub use notice::Notice;
 use schedule::Schedule;
 pub use status::Status;
+use watches::Watches;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -77,6 +80,7 @@ pub struct Engine {
     epoch: u32,
     beliefs: Beliefs,
     schedule: Schedule,
+    watches: Watches,
     herald: Herald,
     table: Arc<Table>,
     publish_at: Option<Moment>,
@@ -94,6 +98,7 @@ impl Engine {
         let table = Arc::new(Table::build(1, plan.clone(), standings, now, None));
         Self {
             schedule: Schedule::new(&plan, now, seed),
+            watches: Watches::new(&plan),
             plan,
             started: now,
             epoch: 0,
@@ -194,6 +199,7 @@ impl Engine {
         let before = self.plan.targets.len();
         self.beliefs = self.beliefs.carry(plan.clone(), now, &kin);
         self.schedule = self.schedule.carry(&plan, now, &kin.slots);
+        self.watches = Watches::new(&plan);
         self.plan = plan;
         self.epoch += 1;
         let notice = herald::reloaded(&self.plan, before, &kin);
@@ -211,7 +217,7 @@ impl Engine {
 
     fn take_changes(&mut self, now: Moment, changes: &[Change]) {
         for change in changes {
-            let notice = herald::standing(&self.plan, change);
+            let notice = herald::standing(&self.plan, &self.watches, change);
             self.outputs.extend(notice.map(Output::Notice));
             let soon = now.after(limits::COALESCE);
             let fell = change.from.share.0 > 0 && change.to.share.0 == 0;

@@ -3,6 +3,29 @@ use serde::Serialize;
 
 use crate::base::Why;
 
+/// Clients of a service, by what they prefer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Clients {
+    /// The regions that their classes prefer first, sorted by name.
+    pub prefer: Vec<String>,
+    /// How many classes they are.
+    pub classes: usize,
+    /// Of how many classes that the service has an endpoint for.
+    pub of: usize,
+}
+
+/// What a node makes of its own probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sense {
+    /// Most fail at once, and no region is sound.
+    MostFail,
+    /// Nothing passes at all: services fail open.
+    NothingPasses,
+    /// Enough pass, or a region is sound.
+    ProbesPass,
+}
+
 /// One transition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
@@ -17,8 +40,11 @@ pub enum Notice {
         provider: String,
         /// `v4` or `v6`.
         family: &'static str,
-        /// The monitors that judged it, joined by `+`.
+        /// The monitors that judged it, joined by `+`; with hosts and recovery where the endpoint
+        /// has another target of the same monitors.
         monitors: String,
+        /// The monitor that is its gate, if its recovery has one.
+        gate: Option<String>,
         /// Before.
         from: Why,
         /// Now.
@@ -26,7 +52,8 @@ pub enum Notice {
         /// Share now, permille.
         share_permille: u16,
     },
-    /// Some classes of a service began or ceased to be answered with unproven endpoints.
+    /// Nothing is healthy for some clients of a service, and they are answered with endpoints
+    /// that are down. Told again when more clients are concerned.
     FailOpen {
         /// The service.
         service: String,
@@ -34,11 +61,29 @@ pub enum Notice {
         family: &'static str,
         /// Whether it is so now.
         active: bool,
+        /// Who is concerned; at the end, who was.
+        clients: Clients,
+    },
+    /// Nothing is healthy for some clients of a service, and they get no address because the
+    /// service says so. Told again when more clients are concerned.
+    AllDown {
+        /// The service.
+        service: String,
+        /// `v4` or `v6`.
+        family: &'static str,
+        /// Whether it is so now.
+        active: bool,
+        /// What they get: `servfail` or `nodata`.
+        answer: &'static str,
+        /// Who is concerned; at the end, who was.
+        clients: Clients,
     },
     /// The node began or ceased to doubt itself.
     Doubt {
         /// Whether it does now.
         active: bool,
+        /// Why it began or ended.
+        because: Sense,
         /// Part of the targets that fail, permille.
         failing_permille: u16,
     },

@@ -94,9 +94,14 @@ pub struct EndpointStatus {
 pub struct TargetStatus {
     /// `v4` or `v6`.
     pub family: String,
+    /// Monitors that judge it; none if nothing watches it.
+    pub monitors: Vec<String>,
+    /// The monitors joined by `+`; with hosts and recovery where the endpoint has another target
+    /// of the same monitors. Tells the targets of one endpoint and family apart.
+    pub watch: String,
     /// Services that use it.
     pub services: Vec<String>,
-    /// `unproven`, `healthy`, `gated`, `ramping`, `down`, `doubted`, `capped`.
+    /// `unmonitored`, `unproven`, `healthy`, `gated`, `ramping`, `down`, `doubted`, `capped`.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,
@@ -142,8 +147,17 @@ pub struct ServiceStatus {
     pub hostnames: Vec<String>,
     /// `any`, `prefer`, `strict`.
     pub residency: String,
-    /// Whether some class is answered with unproven endpoints because nothing is healthy.
+    /// Whether nothing is healthy for some class, and it gets endpoints that are down.
     pub fail_open: bool,
+    /// The regions that those classes prefer first, sorted.
+    pub fail_open_regions: Vec<String>,
+    /// Whether nothing is healthy for some class, and it gets no address because the service
+    /// says so.
+    pub all_down: bool,
+    /// The regions that those classes prefer first, sorted.
+    pub all_down_regions: Vec<String>,
+    /// What the service answers when nothing is healthy: `fail-open`, `servfail`, `nodata`.
+    pub when_all_down: String,
     /// Its pools.
     pub pools: Vec<PoolStatus>,
 }

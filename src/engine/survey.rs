@@ -2,20 +2,23 @@
 //!
 //! Only reads. What serves whom it asks the published table, not the standings: status says what
 //! is answered, also while a newer table is still to come.
+use std::collections::BTreeSet;
+
 use crate::base::{
     EndpointId, Family, Moment, RegionId, ServiceId, SlotId, Standing, TargetId, Why,
 };
 use crate::health::slot::State;
-use crate::plan::{Endpoint, Residency, Service};
+use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
 use crate::table::PoolView;
 
 use super::Engine;
 use super::beliefs::monitor;
-use super::herald::family_word;
+use super::herald::{answer_word, family_word, region_names};
 use super::status::{
     EndpointStatus, GeoStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status,
     TargetStatus, ZoneStatus,
 };
+use super::watches::monitors;
 
 /// The whole of it.
 pub(super) fn status(engine: &Engine, now: Moment) -> Status {
@@ -101,9 +104,11 @@ impl Survey<'_> {
         let slots = target.slots.iter().chain(&target.gate);
         TargetStatus {
             family: family_word(target.family).to_owned(),
+            monitors: monitors(&self.engine.plan, target),
+            watch: self.engine.watches.word(id).to_owned(),
             services: self.users[id.index()].clone(),
-            state: standing.why.word().to_owned(),
-            detail: detail(standing),
+            state: state(target, standing).to_owned(),
+            detail: detail(target, standing),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
@@ -138,9 +143,14 @@ impl Survey<'_> {
 
     fn service(&self, id: ServiceId, service: &Service) -> ServiceStatus {
         let table = &self.engine.table;
-        let fail_open = Family::ALL
-            .into_iter()
-            .any(|family| table.fails_open(id, family));
+        let stranded = Family::ALL.map(|family| table.stranded(id, family));
+        let regions = stranded.iter().flatten();
+        let regions = regions.flat_map(|own| region_names(&table.plan, own));
+        let regions: BTreeSet<String> = regions.collect();
+        let (fail_open_regions, all_down_regions) = match service.all_down {
+            AllDown::FailOpen => (regions, BTreeSet::new()),
+            AllDown::Servfail | AllDown::Nodata => (BTreeSet::new(), regions),
+        };
         ServiceStatus {
             name: service.name.clone(),
             hostnames: service.hostnames.iter().map(ToString::to_string).collect(),
@@ -150,7 +160,11 @@ impl Survey<'_> {
                 Residency::Strict => "strict",
             }
             .to_owned(),
-            fail_open,
+            fail_open: !fail_open_regions.is_empty(),
+            fail_open_regions: fail_open_regions.into_iter().collect(),
+            all_down: !all_down_regions.is_empty(),
+            all_down_regions: all_down_regions.into_iter().collect(),
+            when_all_down: answer_word(service.all_down).to_owned(),
             pools: self.pools(id),
         }
     }
@@ -191,9 +205,18 @@ fn users(engine: &Engine) -> Vec<Vec<String>> {
     users
 }
 
+/// The state as one word: what nothing watches stays unproven for ever, and is called so.
+fn state(target: &Target, standing: &Standing) -> &'static str {
+    if target.slots.is_empty() && standing.why == Why::Unproven {
+        return "unmonitored";
+    }
+    standing.why.word()
+}
+
 /// The cause, or the step of the ramp, in words.
-fn detail(standing: &Standing) -> String {
+fn detail(target: &Target, standing: &Standing) -> String {
     match standing.why {
+        Why::Unproven if target.slots.is_empty() => "no monitor".to_owned(),
         Why::Unproven => "no probe has finished yet".to_owned(),
         Why::Healthy => String::new(),
         Why::Gated if standing.share.0 == 0 => "waits for its gate".to_owned(),

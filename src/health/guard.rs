@@ -8,6 +8,13 @@
 //! *nothing* passes any more there is no doubt either: then falling open serves everyone, and is
 //! reported as what it is. What falls during a doubt is kept at the share it had.
 //!
+//! # Blackouts
+//! A moment when nothing that is watched passes, in a plan large enough to doubt, is a
+//! *blackout*: most likely the node lost its uplink. What goes down in one, or within [`window`]
+//! before one, went down with the node's sight, not by itself, and fails open meanwhile; it comes
+//! back without a ramp ([`super::target`]). The window is `fall` times the interval of the slowest
+//! monitor: in that time a lost uplink has shown everywhere, and what fell earlier fell alone.
+//!
 //! # Protection on first start
 //! Only what was up counts. A node that starts with a sick network has nothing proven to lose,
 //! and falls open.
@@ -22,8 +29,8 @@
 //!
 //! All of it is a function of counts that the engine keeps up to date, so that a report costs the
 //! same in a plan of 10 endpoints and of 10,000.
-use crate::base::{Permille, RegionId};
-use crate::plan::Guard;
+use crate::base::{Permille, RegionId, Span};
+use crate::plan::{Guard, Monitor};
 
 const TARGETS_LEAST: usize = 4;
 const REGIONS_LEAST: usize = 2;
@@ -105,12 +112,18 @@ impl Tally {
     /// Whether the node has reason to doubt itself.
     #[must_use]
     pub fn doubts(&self, guard: &Guard) -> bool {
-        self.targets >= TARGETS_LEAST
-            && self.regions.len() >= REGIONS_LEAST
+        self.is_large()
             && self.passing > 0
             && self.served_failing > 0
             && self.served_failing * 1000 >= self.served * usize::from(guard.doubt.0)
             && !self.regions.iter().any(Count::is_sound)
+    }
+
+    /// Whether nothing passes any more.
+    #[must_use]
+    pub fn is_dark(&self) -> bool {
+        let failing = self.regions.iter().any(|region| region.failing > 0);
+        self.is_large() && self.passing == 0 && failing
     }
 
     /// Part of the targets served as proven that fail.
@@ -130,12 +143,25 @@ impl Tally {
     pub fn room(&self, guard: &Guard) -> usize {
         self.targets * usize::from(guard.max_ejected.0) / 1000
     }
+
+    fn is_large(&self) -> bool {
+        self.targets >= TARGETS_LEAST && self.regions.len() >= REGIONS_LEAST
+    }
 }
 
 impl Count {
     fn is_sound(&self) -> bool {
         self.proven > 0 && self.failing == 0
     }
+}
+
+/// How long before a blackout a target may have gone down and still have gone down with it.
+#[must_use]
+pub fn window(monitors: &[Monitor]) -> Span {
+    let spans = monitors
+        .iter()
+        .map(|monitor| monitor.interval.times(u64::from(monitor.fall)));
+    spans.max().unwrap_or(Span::ZERO)
 }
 
 fn part(count: usize, total: usize) -> Permille {
@@ -195,6 +221,22 @@ mod tests {
             ("++ ++", false),
         ] {
             assert_eq!(tally(world).doubts(&guard(600, 1000)), doubts, "{world}");
+        }
+    }
+
+    #[test]
+    fn it_is_dark_when_nothing_passes_in_a_large_plan() {
+        for (world, dark) in [
+            ("-- --", true),
+            ("xx xx", true),
+            ("-? ??", true),
+            ("?? ??", false),
+            ("-- -+", false),
+            ("---- ", true),
+            ("----", false),
+            ("-- -", false),
+        ] {
+            assert_eq!(tally(world).is_dark(), dark, "{world}");
         }
     }
 

@@ -31,6 +31,12 @@
 //! share that it had. If it rises before it is let go it is again what it was before, without a ramp:
 //! then it never left. Only a fall that took effect counts for damping.
 //!
+//! # Blackouts
+//! What fell in a blackout ([`super::guard`]) does leave, for falling open serves better than a
+//! guess; but it fell with the node's sight. When it rises it waits for its gate, if it has
+//! one, and is what it was before, without a ramp and without damping; a ramp goes on at its step.
+//! What had never been proven has no such past, and ramps.
+//!
 //! It knows neither probes nor weights, and looks at no other target.
 use crate::base::{Cause, Moment, Permille, Span, Standing, Why};
 use crate::plan::{Monitor, Recovery};
@@ -90,7 +96,10 @@ pub enum Kept {
 enum Phase {
     Unproven,
     Healthy,
-    Gated,
+    /// Up again; `then` follows when the gate is open.
+    Gated {
+        then: Resume,
+    },
     /// `next` is absent while the gate holds the step.
     Ramping {
         step: u16,
@@ -100,7 +109,24 @@ enum Phase {
         cause: Cause,
         before: Before,
         kept: Option<Kept>,
+        blackout: Blackout,
     },
+}
+
+/// Whether a target fell because nothing passed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blackout {
+    Apart,
+    Within,
+}
+
+/// What follows when the gate of a target that is up again is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resume {
+    /// This step of the ramp.
+    Step(u16),
+    /// All of it: it was healthy when a blackout took it.
+    Full,
 }
 
 /// What a target was before it fell.
@@ -109,7 +135,7 @@ enum Before {
     Unproven,
     Healthy,
     HealthyForLong,
-    Gated,
+    Gated { then: Resume },
     Ramping { step: u16 },
 }
 
@@ -120,6 +146,11 @@ impl Sight {
         mut gate: impl Iterator<Item = &'s SlotHealth>,
     ) -> Self {
         let (mut verdict, mut hold) = (Verdict::Up, Span(u64::MAX));
+        let mut slots = slots.peekable();
+        if slots.peek().is_none() {
+            // Nothing watches it, so nothing is ever known of it.
+            verdict = Verdict::Unknown;
+        }
         for (slot, monitor) in slots {
             hold = hold.min(slot.hold(monitor));
             verdict = match (verdict, slot.state()) {
@@ -163,12 +194,15 @@ impl TargetHealth {
     /// takes the first step that gives it no less than it had.
     pub fn adopt(&mut self, old: &Recovery, new: &Recovery) {
         let place = match &mut self.phase {
-            Phase::Ramping { step, .. } => step,
-            Phase::Down {
-                before: Before::Ramping { step },
-                ..
+            Phase::Ramping { step, .. }
+            | Phase::Gated {
+                then: Resume::Step(step),
             } => step,
-            Phase::Unproven | Phase::Healthy | Phase::Gated | Phase::Down { .. } => return,
+            Phase::Down { before, .. } => match before.step_mut() {
+                Some(step) => step,
+                None => return,
+            },
+            Phase::Unproven | Phase::Healthy | Phase::Gated { .. } => return,
         };
         let had = share_of(old, *place);
         let found = new.steps.iter().position(|share| *share >= had);
@@ -183,7 +217,7 @@ impl TargetHealth {
         let (share, why) = match self.phase {
             Phase::Unproven => (Permille::FULL, Why::Unproven),
             Phase::Healthy => (Permille::FULL, Why::Healthy),
-            Phase::Gated => (Permille::NONE, Why::Gated),
+            Phase::Gated { .. } => (Permille::NONE, Why::Gated),
             Phase::Ramping { step, next: None } => (share_of(recovery, step), Why::Gated),
             Phase::Ramping { step, next } => {
                 until = next;
@@ -195,6 +229,7 @@ impl TargetHealth {
                 cause,
                 before,
                 kept,
+                ..
             } => match kept {
                 None => (Permille::NONE, Why::Down(cause)),
                 Some(Kept::Doubted) => (before.share(recovery), Why::Doubted(cause)),
@@ -214,7 +249,7 @@ impl TargetHealth {
     pub fn next_step(&self) -> Option<Moment> {
         match self.phase {
             Phase::Ramping { next, .. } => next,
-            Phase::Unproven | Phase::Healthy | Phase::Gated | Phase::Down { .. } => None,
+            Phase::Unproven | Phase::Healthy | Phase::Gated { .. } | Phase::Down { .. } => None,
         }
     }
 
@@ -229,7 +264,7 @@ impl TargetHealth {
     pub fn is_served_as_proven(&self) -> bool {
         match self.phase {
             Phase::Healthy | Phase::Ramping { .. } => true,
-            Phase::Unproven | Phase::Gated => false,
+            Phase::Unproven | Phase::Gated { .. } => false,
             Phase::Down { kept, .. } => kept.is_some(),
         }
     }
@@ -245,14 +280,14 @@ impl TargetHealth {
     pub fn kept(&self) -> Option<Kept> {
         match self.phase {
             Phase::Down { kept, .. } => kept,
-            Phase::Unproven | Phase::Healthy | Phase::Gated | Phase::Ramping { .. } => None,
+            Phase::Unproven | Phase::Healthy | Phase::Gated { .. } | Phase::Ramping { .. } => None,
         }
     }
 
     /// Keeps a target that is down at the share that it had; one that had none is not kept.
     pub fn keep(&mut self, why: Kept) {
         if let Phase::Down { before, kept, .. } = &mut self.phase
-            && *before != Before::Gated
+            && !matches!(before, Before::Gated { .. })
         {
             *kept = Some(why);
         }
@@ -262,6 +297,13 @@ impl TargetHealth {
     pub fn release(&mut self) {
         if let Phase::Down { kept, .. } = &mut self.phase {
             *kept = None;
+        }
+    }
+
+    /// Puts its fall down to a blackout, if it is down.
+    pub fn excuse(&mut self) {
+        if let Phase::Down { blackout, .. } = &mut self.phase {
+            *blackout = Blackout::Within;
         }
     }
 
@@ -294,7 +336,7 @@ impl TargetHealth {
                 Before::HealthyForLong
             }
             Phase::Healthy => Before::Healthy,
-            Phase::Gated => Before::Gated,
+            Phase::Gated { then } => Before::Gated { then },
             Phase::Ramping { step, .. } => Before::Ramping { step },
         };
         self.since = now;
@@ -302,6 +344,7 @@ impl TargetHealth {
             cause,
             before,
             kept: None,
+            blackout: Blackout::Apart,
         };
     }
 
@@ -314,26 +357,35 @@ impl TargetHealth {
                 kept: Some(_),
                 ..
             } => before.restored(),
+            Phase::Down {
+                before,
+                blackout: Blackout::Within,
+                ..
+            } if let Some(then) = before.resume() => Phase::Gated { then },
             Phase::Down { before, .. } => {
                 self.damping = self.damping.after(before.as_fall());
-                Phase::Gated
+                let then = Resume::Step(0);
+                Phase::Gated { then }
             }
-            Phase::Healthy | Phase::Gated | Phase::Ramping { .. } => return,
+            Phase::Healthy | Phase::Gated { .. } | Phase::Ramping { .. } => return,
         };
         self.since = now;
     }
 
     fn heed_gate(&mut self, now: Moment, recovery: &Recovery, gate: Gate) {
         match (self.phase, gate) {
-            (Phase::Gated, Gate::Open) => {
+            (Phase::Gated { then }, Gate::Open) => {
                 self.since = now;
-                self.enter(0, now, recovery);
+                match then {
+                    Resume::Step(step) => self.enter(step, now, recovery),
+                    Resume::Full => self.phase = Phase::Healthy,
+                }
             }
             (Phase::Ramping { step, next: None }, Gate::Open) => self.enter(step, now, recovery),
             (Phase::Ramping { step, .. }, Gate::Shut) => {
                 self.phase = Phase::Ramping { step, next: None };
             }
-            (Phase::Gated, Gate::Shut)
+            (Phase::Gated { .. }, Gate::Shut)
             | (Phase::Ramping { .. }, Gate::Open)
             | (Phase::Unproven | Phase::Healthy | Phase::Down { .. }, _) => {}
         }
@@ -349,7 +401,7 @@ impl Before {
     fn share(self, recovery: &Recovery) -> Permille {
         match self {
             Self::Unproven | Self::Healthy | Self::HealthyForLong => Permille::FULL,
-            Self::Gated => Permille::NONE,
+            Self::Gated { .. } => Permille::NONE,
             Self::Ramping { step } => share_of(recovery, step),
         }
     }
@@ -357,8 +409,29 @@ impl Before {
     fn restored(self) -> Phase {
         match self {
             Self::Unproven | Self::Healthy | Self::HealthyForLong => Phase::Healthy,
-            Self::Gated => Phase::Gated,
+            Self::Gated { then } => Phase::Gated { then },
             Self::Ramping { step } => Phase::Ramping { step, next: None },
+        }
+    }
+
+    /// What it goes on with after a blackout; nothing if it was never proven.
+    fn resume(self) -> Option<Resume> {
+        match self {
+            Self::Unproven => None,
+            Self::Healthy | Self::HealthyForLong => Some(Resume::Full),
+            Self::Gated { then } => Some(then),
+            Self::Ramping { step } => Some(Resume::Step(step)),
+        }
+    }
+
+    /// The step that it was on, or was to go on with.
+    fn step_mut(&mut self) -> Option<&mut u16> {
+        match self {
+            Self::Ramping { step }
+            | Self::Gated {
+                then: Resume::Step(step),
+            } => Some(step),
+            Self::Unproven | Self::Healthy | Self::HealthyForLong | Self::Gated { .. } => None,
         }
     }
 
@@ -366,7 +439,7 @@ impl Before {
         match self {
             Self::HealthyForLong => Fall::Rested,
             Self::Ramping { .. } => Fall::Relapse,
-            Self::Unproven | Self::Healthy | Self::Gated => Fall::Early,
+            Self::Unproven | Self::Healthy | Self::Gated { .. } => Fall::Early,
         }
     }
 }
@@ -378,183 +451,4 @@ fn share_of(recovery: &Recovery, step: u16) -> Permille {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DOWN: Verdict = Verdict::Down(Cause::Refused);
-
-    fn recovery() -> Recovery {
-        Recovery {
-            name: "gradual".into(),
-            steps: vec![Permille(50), Permille(200), Permille(500), Permille(1000)],
-            every: Span(100),
-            gate: None,
-        }
-    }
-
-    fn sight(verdict: Verdict, gate: Gate) -> Sight {
-        Sight {
-            verdict,
-            gate,
-            hold: Span(9),
-        }
-    }
-
-    /// Plays a row of (moment, verdict, gate) and gives the words and shares.
-    fn play(events: &[(u64, Verdict, Gate)]) -> Vec<(&'static str, u16)> {
-        let mut target = TargetHealth::new(Moment(0));
-        let play = events.iter().map(|&(at, verdict, gate)| {
-            target.observe(Moment(at), &recovery(), sight(verdict, gate));
-            let standing = target.standing(&recovery(), Span(9));
-            (standing.why.word(), standing.share.0)
-        });
-        play.collect()
-    }
-
-    #[test]
-    fn first_results_decide_and_a_late_first_rise_ramps() {
-        use Gate::{Open, Shut};
-        use Verdict::{Unknown, Up};
-        let seen = play(&[(0, Unknown, Shut), (1, Up, Shut), (2, DOWN, Open)]);
-        assert_eq!(seen, [("unproven", 1000), ("healthy", 1000), ("down", 0)]);
-        let seen = play(&[(0, DOWN, Open), (1, Up, Open)]);
-        assert_eq!(seen, [("down", 0), ("ramping", 50)]);
-    }
-
-    #[test]
-    fn a_ramp_takes_each_step_in_its_time() {
-        use Gate::Open;
-        use Verdict::Up;
-        let seen = play(&[
-            (0, DOWN, Open),
-            (1000, Up, Open),
-            (1099, Up, Open),
-            (1100, Up, Open),
-            (1199, Up, Open),
-            (1200, Up, Open),
-            (1299, Up, Open),
-            (1300, Up, Open),
-        ]);
-        let shares: Vec<u16> = seen.iter().map(|(_, share)| *share).collect();
-        assert_eq!(shares, [0, 50, 50, 200, 200, 500, 500, 1000]);
-        assert_eq!(seen[7].0, "healthy");
-        let late = play(&[(0, DOWN, Open), (1000, Up, Open), (1250, Up, Open)]);
-        assert_eq!(late[2], ("ramping", 500), "steps missed are caught up");
-    }
-
-    #[test]
-    fn a_gate_comes_before_the_ramp_and_holds_it() {
-        use Gate::{Open, Shut};
-        use Verdict::Up;
-        let seen = play(&[
-            (0, DOWN, Shut),
-            (10, Up, Shut),
-            (500, Up, Shut),
-            (510, Up, Open),
-            (610, Up, Open),
-            (650, Up, Shut),
-            (900, Up, Shut),
-            (910, Up, Open),
-            (1009, Up, Open),
-            (1010, Up, Open),
-        ]);
-        let expected = [
-            ("down", 0),
-            ("gated", 0),
-            ("gated", 0),
-            ("ramping", 50),
-            ("ramping", 200),
-            ("gated", 200),
-            ("gated", 200),
-            ("ramping", 200),
-            ("ramping", 200),
-            ("ramping", 500),
-        ];
-        assert_eq!(seen, expected);
-    }
-
-    #[test]
-    fn a_relapse_starts_anew_and_slower() {
-        use Gate::Open;
-        use Verdict::Up;
-        let seen = play(&[
-            (0, DOWN, Open),
-            (10, Up, Open),
-            (110, Up, Open),
-            (120, DOWN, Open),
-            (200, Up, Open),
-            (399, Up, Open),
-            (400, Up, Open),
-        ]);
-        let shares: Vec<u16> = seen.iter().map(|(_, share)| *share).collect();
-        assert_eq!(shares, [0, 50, 200, 0, 50, 50, 200]);
-    }
-
-    #[test]
-    fn rest_forgives_relapses_only_when_long_enough() {
-        use Gate::Open;
-        use Verdict::Up;
-        for (healthy_for, pace) in [(599, 200), (600, 100)] {
-            let mut target = TargetHealth::new(Moment(0));
-            let mut at = |moment, verdict| {
-                target.observe(Moment(moment), &recovery(), sight(verdict, Open));
-                target.next_step()
-            };
-            at(0, DOWN);
-            at(10, Up);
-            at(20, DOWN);
-            assert_eq!(at(30, Up), Some(Moment(230)));
-            assert_eq!(at(630, Up), None);
-            at(630 + healthy_for, DOWN);
-            assert_eq!(at(2000, Up), Some(Moment(2000 + pace)));
-        }
-    }
-
-    #[test]
-    fn who_was_kept_never_left() {
-        let recovery = recovery();
-        let up = sight(Verdict::Up, Gate::Open);
-        let down = sight(DOWN, Gate::Open);
-        let mut target = TargetHealth::new(Moment(0));
-        target.observe(Moment(0), &recovery, up);
-        target.observe(Moment(10), &recovery, down);
-        assert!(target.is_out() && !target.is_served_as_proven());
-        target.keep(Kept::Doubted);
-        let standing = target.standing(&recovery, Span(9));
-        assert_eq!(standing.why, Why::Doubted(Cause::Refused));
-        assert_eq!(standing.share, Permille::FULL);
-        assert!(target.is_served_as_proven());
-        target.observe(Moment(20), &recovery, up);
-        assert_eq!(target.standing(&recovery, Span(9)).why, Why::Healthy);
-        target.observe(Moment(30), &recovery, down);
-        target.keep(Kept::Capped);
-        target.release();
-        target.observe(Moment(40), &recovery, up);
-        assert_eq!(target.standing(&recovery, Span(9)).share, Permille(50));
-    }
-
-    #[test]
-    fn nothing_is_kept_of_what_waits_for_its_gate() {
-        let recovery = recovery();
-        let mut target = TargetHealth::new(Moment(0));
-        target.observe(Moment(0), &recovery, sight(DOWN, Gate::Shut));
-        target.observe(Moment(1), &recovery, sight(Verdict::Up, Gate::Shut));
-        target.observe(Moment(2), &recovery, sight(DOWN, Gate::Shut));
-        target.keep(Kept::Doubted);
-        assert!(target.is_out());
-    }
-
-    #[test]
-    fn another_curve_never_lowers_a_share() {
-        let (old, mut new) = (recovery(), recovery());
-        new.steps = vec![Permille(100), Permille(300), Permille(1000)];
-        let mut target = TargetHealth::new(Moment(0));
-        target.observe(Moment(0), &old, sight(DOWN, Gate::Open));
-        target.observe(Moment(1), &old, sight(Verdict::Up, Gate::Open));
-        target.observe(Moment(101), &old, sight(Verdict::Up, Gate::Open));
-        target.adopt(&old, &new);
-        assert_eq!(target.standing(&new, Span(9)).share, Permille(300));
-        target.observe(Moment(201), &new, sight(Verdict::Up, Gate::Open));
-        assert_eq!(target.standing(&new, Span(9)).share, Permille::FULL);
-    }
-}
+mod tests;

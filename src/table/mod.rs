@@ -60,6 +60,17 @@ pub struct PoolView {
     pub serving: Vec<EndpointId>,
 }
 
+/// Classes of a service for which nothing is healthy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stranded {
+    /// How many they are.
+    pub classes: usize,
+    /// How many classes the service has an endpoint for.
+    pub of: usize,
+    /// The regions that they prefer first, of those with an endpoint, in order of their ids.
+    pub regions: Vec<RegionId>,
+}
+
 /// What one cohort of one class gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection<'t> {

@@ -18,7 +18,7 @@ pub(super) struct Part {
     /// Index into `routes` by preference list; [`Part::NONE`] where there is no endpoint.
     of_list: Box<[u16]>,
     /// Whether some class is answered though nothing is healthy, or gets nothing because of it.
-    pub(super) fails_open: bool,
+    pub(super) strands: bool,
 }
 
 /// What one class consults.
@@ -89,7 +89,7 @@ impl Part {
         };
         let of_list = routes.of_lists(lists);
         Self {
-            fails_open: routes.done.iter().any(Route::fails_open),
+            strands: routes.done.iter().any(Route::strands),
             routes: routes.done,
             of_list,
         }
@@ -216,7 +216,8 @@ impl Routes<'_> {
 }
 
 impl Route {
-    fn fails_open(&self) -> bool {
+    /// Whether nothing is healthy for the classes that have it.
+    pub(super) fn strands(&self) -> bool {
         matches!(self.rest, Rest::FailOpen(..) | Rest::AllDown)
     }
 }

@@ -5,7 +5,7 @@ use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
 
 use super::part::{Part, Preference, Rest, Route, Step};
 use super::pool::{Given, Pick, Wait};
-use super::{PoolView, Selection, Table};
+use super::{PoolView, Selection, Stranded, Table};
 
 /// What is found of a selection besides the pick itself.
 struct Found {
@@ -33,12 +33,31 @@ impl Table {
         taken.next().or_else(|| self.leave(route, cohort))
     }
 
-    /// Whether some class of a service is answered with endpoints though nothing is healthy, or
-    /// gets nothing because of it.
+    /// For which classes of a service nothing is healthy: they get endpoints that are down, or
+    /// no address, as the service says ([`crate::plan::AllDown`]). `None` if there are none.
     #[must_use]
-    pub fn fails_open(&self, service: ServiceId, family: Family) -> bool {
-        self.part(service, family)
-            .is_some_and(|part| part.fails_open)
+    pub fn stranded(&self, service: ServiceId, family: Family) -> Option<Stranded> {
+        let part = self.part(service, family).filter(|part| part.strands)?;
+        let lists = self.layout.lists_of(&self.plan, service);
+        let mut found = Stranded::default();
+        for &list in &lists.of_class {
+            let list = usize::from(list);
+            let Some(route) = part.route(list) else {
+                continue;
+            };
+            found.of += 1;
+            if route.strands() {
+                found.classes += 1;
+                let pools = |&region: &RegionId| self.layout.pool_of(service, family, region);
+                let mut regions = lists.lists[list].iter().copied();
+                found
+                    .regions
+                    .extend(regions.find(|region| pools(region).is_some()));
+            }
+        }
+        found.regions.sort_unstable();
+        found.regions.dedup();
+        Some(found)
     }
 
     /// What the pool of a service in a region gives when it is asked first; `None` if there is

@@ -6,7 +6,7 @@ use crate::base::{ClassId, EndpointId, Family, Moment, Reason, RegionId, Span, S
 use crate::plan::{AllDown, Plan, TtlBounds};
 
 use super::fixture::{SERVICE, World, standing, standings};
-use super::{Selection, Table};
+use super::{Selection, Stranded, Table};
 
 const NOW: Moment = Moment(1_000_000);
 
@@ -115,14 +115,22 @@ fn all_down_is_said_where_the_service_asks_for_it() {
         (Reason::AllDown, None)
     );
     assert!(selection.addresses.is_empty() && selection.endpoints.is_empty());
-    assert!(dead.fails_open(SERVICE, Family::V4));
+    let stranded = |table: &Table| table.stranded(SERVICE, Family::V4);
+    let all = Stranded {
+        classes: 3,
+        of: 3,
+        regions: vec![RegionId(0), RegionId(1)],
+    };
+    assert_eq!(stranded(&dead), Some(all));
     let alive = table(&plan, &[0, 0, 0, 1]);
     assert_eq!(select(&alive, 0, 17).reason, Reason::Overflow);
-    assert!(
-        alive.fails_open(SERVICE, Family::V4),
-        "class 2 sees region 0 only"
-    );
-    assert!(!table(&plan, &[1, 0, 0, 0]).fails_open(SERVICE, Family::V4));
+    let last = Stranded {
+        classes: 1,
+        of: 3,
+        regions: vec![RegionId(0)],
+    };
+    assert_eq!(stranded(&alive), Some(last), "class 2 sees region 0 only");
+    assert_eq!(stranded(&table(&plan, &[1, 0, 0, 0])), None);
 }
 
 #[test]

@@ -24,7 +24,14 @@ pub(crate) struct Oracle {
     results: BTreeMap<String, Vec<bool>>,
     records: BTreeMap<String, Record>,
     doubt: bool,
+    /// Whether nothing passes at all.
+    dark: bool,
 }
+
+/// Marks what goes on where it was: in full.
+const FULL: usize = usize::MAX;
+/// Marks what has no past to go on with.
+const RAMP_ANEW: usize = usize::MAX - 1;
 
 /// One target's story so far.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +47,10 @@ struct Record {
     kept: Option<&'static str>,
     slower: u64,
     fell: Fell,
+    /// Whether it went with a blackout.
+    blackout: bool,
+    /// The step that it goes on with once its gate is open, or [`FULL`] or [`RAMP_ANEW`].
+    resume: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -59,6 +70,7 @@ impl Oracle {
             results: BTreeMap::new(),
             records: BTreeMap::new(),
             doubt: false,
+            dark: false,
         }
     }
 
@@ -136,6 +148,10 @@ impl Oracle {
             self.records.insert(target.key.clone(), record);
         }
         self.doubt = self.reason_to_doubt();
+        self.dark = self.nothing_passes();
+        if self.dark {
+            self.excuse_recent(now);
+        }
         for target in plan.targets.clone() {
             self.look(now, &target);
         }
@@ -148,12 +164,18 @@ impl Oracle {
             .or_default()
             .push(passed);
         self.doubt = self.reason_to_doubt();
+        let was_dark = self.dark;
+        self.dark = self.nothing_passes();
+        if self.dark && !was_dark {
+            self.excuse_recent(now);
+        }
         let plan = self.plan.clone();
         let of = |target: &&Target| plan.targets_slots(target).any(|key| key == slot);
         for target in plan.targets.iter().filter(of) {
             let record = self.records.get_mut(&target.key).unwrap();
             if !passed && !self.doubt && record.kept == Some("doubted") {
                 record.kept = None;
+                record.blackout |= self.dark;
                 self.keep_if_full(&target.key, 1);
             }
         }
@@ -206,7 +228,9 @@ impl Oracle {
                     _ => Fell::Whenever,
                 };
                 (record.down, record.fell_at, record.share_before) = (true, now, before);
+                record.resume = record.past();
                 record.proven = true;
+                record.blackout = self.dark;
                 record.ramp = record.ramp.map(|(step, _)| (step, None));
                 if self.doubt && before > 0 {
                     record.kept = Some("doubted");
@@ -221,7 +245,10 @@ impl Oracle {
                 record.down = false;
                 record.healthy_since = now;
                 record.ramp = record.ramp.map(|(step, _)| (step, None));
+            } else if record.down && record.blackout && record.resume != RAMP_ANEW {
+                (record.down, record.waiting, record.ramp) = (false, true, None);
             } else if record.down {
+                record.resume = 0;
                 record.slower = match record.fell {
                     Fell::InRamp => (record.slower * 2).min(8),
                     Fell::Rested => 1,
@@ -237,7 +264,7 @@ impl Oracle {
         }
         if record.waiting && gate_open {
             record.waiting = false;
-            record.climb(0, now, &recovery);
+            record.go_on(now, &recovery);
         } else if let Some((step, due)) = record.ramp {
             match (due, gate_open) {
                 (None, true) => record.climb(step, now, &recovery),
@@ -264,8 +291,36 @@ impl Oracle {
             let Some(key) = oldest.map(|(_, target)| target.key.clone()) else {
                 return;
             };
-            self.records.get_mut(&key).unwrap().kept = None;
+            let record = self.records.get_mut(&key).unwrap();
+            record.kept = None;
+            record.blackout |= self.dark;
         }
+    }
+
+    /// A blackout begins: whatever went down within `fall` intervals before it went with it.
+    fn excuse_recent(&mut self, now: u64) {
+        let monitors = self.plan.monitors.iter();
+        let longest = monitors.map(|monitor| monitor.interval.0 * u64::from(monitor.fall));
+        let longest = longest.max().unwrap_or(0);
+        for record in self.records.values_mut() {
+            record.blackout |= record.down && record.fell_at + longest >= now;
+        }
+    }
+
+    /// A blackout, read literally: of all the last results not one is a pass.
+    fn nothing_passes(&self) -> bool {
+        let plan = &self.plan;
+        let watched = plan.targets.iter().flat_map(|target| &target.slots);
+        let results: Vec<bool> = watched
+            .filter_map(|id| {
+                self.results
+                    .get(&plan.slots[id.index()].key)?
+                    .last()
+                    .copied()
+            })
+            .collect();
+        let large = plan.targets.len() >= 4 && plan.regions.len() >= 2;
+        large && !results.is_empty() && !results.contains(&true)
     }
 
     fn out(&self) -> usize {
@@ -334,6 +389,26 @@ impl Oracle {
 }
 
 impl Record {
+    /// What it goes on with after a blackout; what was never proven has nothing to go on with.
+    fn past(&self) -> usize {
+        match self {
+            Self { proven: false, .. } => RAMP_ANEW,
+            Self { waiting: true, .. } => self.resume,
+            Self {
+                ramp: Some((step, _)),
+                ..
+            } => *step,
+            _ => FULL,
+        }
+    }
+
+    fn go_on(&mut self, now: u64, recovery: &Recovery) {
+        match self.resume {
+            FULL => self.healthy_since = now,
+            step => self.climb(step, now, recovery),
+        }
+    }
+
     fn climb(&mut self, step: usize, at: u64, recovery: &Recovery) {
         if recovery.steps[step].0 == 1000 {
             (self.ramp, self.healthy_since) = (None, at);

@@ -16,6 +16,7 @@ use crate::app::keeper::Shown;
 use crate::app::server::{Server, Start};
 use crate::base::{EndpointId, Moment, ServiceId, Span, Why};
 use crate::config;
+use crate::engine::notice::Sense;
 use crate::engine::{Notice, Status};
 use crate::io::control::Command;
 use crate::io::files;
@@ -344,9 +345,20 @@ fn in_words(notice: &Notice) -> Option<String> {
             ..
         } => Some(format!("  {service}: healthy endpoints answer again")),
         Notice::Doubt { active: true, .. } => Some("  the node doubts its own network".to_owned()),
-        Notice::Doubt { active: false, .. } => {
-            Some("  the node trusts its network again".to_owned())
-        }
+        Notice::Doubt {
+            because: Sense::NothingPasses,
+            ..
+        } => Some("  nothing passes any more: failing open".to_owned()),
+        Notice::Doubt { .. } => Some("  the node trusts its network again".to_owned()),
+        Notice::AllDown {
+            service,
+            answer,
+            active,
+            ..
+        } => Some(match active {
+            true => format!("  {service}: nothing is healthy, answering {answer}"),
+            false => format!("  {service}: healthy endpoints answer again"),
+        }),
         Notice::Capped { .. } | Notice::Reloaded { .. } | Notice::Rejected { .. } => None,
     }
 }

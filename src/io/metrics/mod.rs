@@ -181,6 +181,7 @@ impl Metrics {
         let event = match notice {
             Notice::Standing { .. } => return self.count_transition(notice),
             Notice::FailOpen { .. } => "fail_open",
+            Notice::AllDown { .. } => "all_down",
             Notice::Doubt { .. } => "doubt",
             Notice::Capped { .. } => "capped",
             Notice::Reloaded { .. } => "reloaded",

@@ -1,7 +1,7 @@
 //! The engine's status as gauges.
 //!
-//! Status has more detail than a series needs: an endpoint of two services has two targets of
-//! one family, and one address may be probed for several hosts. Such things meet in one series by
+//! An endpoint of two services may have two targets of one family; the label `monitors` tells them
+//! apart. But one address may be probed for several hosts; such things meet in one series by
 //! the rule that the operator would want: the least share, the oldest probe, the first
 //! certificate to expire. Prometheus takes a series only once in a scrape, so they must meet.
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ fn write_endpoints(text: &mut Exposition, status: &Status) {
         ),
         (
             "waypost_endpoint_up",
-            "Whether an endpoint may serve any client now.",
+            "Whether an endpoint that is monitored may serve any client now.",
             endpoints.up,
         ),
         (
@@ -129,11 +129,14 @@ impl Endpoints {
             ("endpoint", endpoint.name.as_str()),
             ("family", target.family.as_str()),
         ];
-        let state = with(&own, &[("state", &target.state)]);
+        let monitors = ("monitors", target.watch.as_str());
+        let state = with(&own, &[monitors, ("state", &target.state)]);
         self.states.insert(state, 1.0);
-        let labels = render_labels(&own);
+        let labels = with(&own, &[monitors]);
         let share = f64::from(target.share_permille) / 1000.0;
-        keep_least(&mut self.up, labels.clone(), f64::from(share > 0.0));
+        if !target.monitors.is_empty() {
+            keep_least(&mut self.up, labels.clone(), f64::from(share > 0.0));
+        }
         keep_least(&mut self.shares, labels, share);
         for slot in &target.slots {
             self.take_slot(&own, slot);
@@ -160,10 +163,18 @@ fn write_services(text: &mut Exposition, status: &Status) {
     text.family(
         "waypost_fail_open",
         Kind::Gauge,
-        "Whether some clients of a service get unproven endpoints because nothing is healthy.",
+        "Whether some clients of a service get endpoints that are down because nothing is healthy.",
     );
     for service in &status.services {
         text.sample(&[("service", &service.name)], u8::from(service.fail_open));
+    }
+    text.family(
+        "waypost_all_down",
+        Kind::Gauge,
+        "Whether some clients of a service get no address because nothing is healthy.",
+    );
+    for service in &status.services {
+        text.sample(&[("service", &service.name)], u8::from(service.all_down));
     }
 }
 

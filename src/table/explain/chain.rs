@@ -9,7 +9,7 @@ use crate::base::{
     ServiceId, Span, Standing, Why,
 };
 use crate::geo::{ClassHit, Continent, Country, Location};
-use crate::plan::{Member, Pool, Residency, Service, TtlBounds};
+use crate::plan::{AllDown, Member, Pool, Residency, Service, TtlBounds};
 
 use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
@@ -41,6 +41,8 @@ pub struct Steered {
     pub consulted: Vec<Consulted>,
     /// Why the answer is what it is.
     pub reason: Reason,
+    /// What the service answers when nothing is healthy.
+    pub all_down: AllDown,
     /// Region of the answer, if there is one.
     pub region: Option<String>,
     /// Tier of the answer, if there is one.
@@ -186,6 +188,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         cohort: link.cohort,
         consulted: link.consulted(&class.preference, selection),
         reason: selection.map_or(Reason::Nodata, |selection| selection.reason),
+        all_down: link.service.all_down,
         region: region.map(|region| link.region(region)),
         tier: endpoints.first().map(|id| plan.endpoints[id.index()].tier),
         endpoints: names.collect(),

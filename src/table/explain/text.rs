@@ -3,6 +3,7 @@ use std::fmt;
 
 use crate::base::{Family, Reason, Span, Why};
 use crate::dns::text::type_name;
+use crate::plan::AllDown;
 
 use super::chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
 use super::{Chain, Explanation, Health};
@@ -206,9 +207,17 @@ fn answer(steered: &Steered) -> String {
             )
         }
         _ if steered.reason == Reason::AllDown => {
-            "nothing is healthy, and the service says so: all_down".to_owned()
+            format!("{}: all_down", given_when_all_down(steered.all_down))
         }
         _ => format!("no {family} endpoint inside the fence: nodata"),
+    }
+}
+
+fn given_when_all_down(all_down: AllDown) -> &'static str {
+    match all_down {
+        AllDown::Servfail => "SERVFAIL, for nothing is healthy and the service asks for that",
+        AllDown::Nodata => "an empty answer, for nothing is healthy and the service asks for that",
+        AllDown::FailOpen => "endpoints that are down, for nothing is healthy",
     }
 }
 

@@ -30,17 +30,20 @@ function bar(permille, look) {
   return element("div", `bar ${look}`, filled);
 }
 
-function target(found) {
+function target(found, siblings) {
   const look = tone(found.state);
   const next = found.next_step_ms === null ? "" : ` · next step in ${span(found.next_step_ms)}`;
+  const several = siblings.filter((other) => other.family === found.family).length > 1;
+  const watch = several ? ` (${found.watch || "no monitor"})` : "";
+  const words = [found.detail, several || !found.detail ? found.services.join(", ") : ""].filter(Boolean).join(" · ");
   const probes = found.slots.map((slot) => {
     const took = slot.age_ms === null ? "not probed yet" : `${(slot.took_us / 1000).toFixed(1)} ms, ${span(slot.age_ms)} ago`;
     return element("div", "small quiet", `${slot.monitor} ${slot.address}: ${slot.cause ?? slot.state} (${took})`);
   });
   return element("div", "",
-    element("div", "row", element("span", look, `${found.family} ${found.state}`), element("span", "", percent(found.share_permille))),
+    element("div", "row", element("span", look, `${found.family}${watch} ${found.state}`), element("span", "", percent(found.share_permille))),
     bar(found.share_permille, look),
-    element("div", "small quiet", `${found.detail || found.services.join(", ")} · for ${span(found.since_ms)}${next}`),
+    element("div", "small quiet", `${words} · for ${span(found.since_ms)}${next}`),
     ...probes);
 }
 
@@ -48,7 +51,7 @@ function endpoint(found) {
   return element("div", "endpoint",
     element("div", "row", element("strong", "", found.name), element("span", "quiet", `${found.provider} · tier ${found.tier} · weight ${found.weight}`)),
     element("div", "small quiet", found.addresses.join(", ")),
-    ...found.targets.map(target));
+    ...found.targets.map((own) => target(own, found.targets)));
 }
 
 function region(found) {
@@ -58,7 +61,8 @@ function region(found) {
 }
 
 function serviceRows(service) {
-  const name = element("td", service.fail_open ? "bad" : "", service.fail_open ? `${service.name} (fail-open)` : service.name);
+  const word = service.fail_open ? " (fail-open)" : service.all_down ? ` (all down: ${service.when_all_down})` : "";
+  const name = element("td", word ? "bad" : "", service.name + word);
   return service.pools.map((pool, index) => {
     const own = index === 0
       ? [name, element("td", "small", service.hostnames.join(", ")), element("td", "", service.residency)]
@@ -75,8 +79,10 @@ function alarms(status) {
   if (refused) found.push(`Config refused ${span(refused.age_ms)} ago, the one before it is in force: ${refused.reason}.`);
   if (status.doubting) found.push("This node doubts its own probes: nothing more is taken out.");
   if (status.capped) found.push("So much is out already that nothing more is taken out automatically.");
-  const open = status.services.filter((service) => service.fail_open).map((service) => service.name);
-  if (open.length > 0) found.push(`Answered with unproven endpoints: ${open.join(", ")}.`);
+  for (const service of status.services) {
+    if (service.fail_open) found.push(`${service.name}: nothing healthy for clients of ${service.fail_open_regions.join(", ")}; answered with endpoints that are down.`);
+    if (service.all_down) found.push(`${service.name}: nothing healthy for clients of ${service.all_down_regions.join(", ")}; they get ${service.when_all_down}.`);
+  }
   return found.join(" ");
 }
 
