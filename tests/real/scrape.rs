@@ -60,7 +60,7 @@ fn prometheus_scrapes_endpoint_states_and_query_counts() {
         ]);
     }
     wait_for("three endpoints up", || {
-        query("waypost_endpoint_up == 1").len() == 3
+        query("min by (endpoint) (waypost_endpoint_up) == 1").len() == 3
     });
     wait_for("the queries of Toronto's clients", || {
         let counted = query(
@@ -70,7 +70,7 @@ fn prometheus_scrapes_endpoint_states_and_query_counts() {
     });
     two.kill();
     wait_for("one endpoint down", || {
-        let down = query("waypost_endpoint_up == 0");
+        let down = query("min by (endpoint) (waypost_endpoint_up) == 0");
         down.len() == 1 && down[0]["metric"]["endpoint"] == "fra-two"
     });
     assert!(!query("waypost_probe_failures_total{endpoint=\"fra-two\"} > 0").is_empty());
