@@ -82,6 +82,11 @@ fn metrics_are_well_formed() {
     world.write_config();
     let _waypost = world.waypost();
     dig(&["@127.0.0.20", "api.example.org", "A"]);
+    wait_for("the first probes to fail, as nothing listens", || {
+        ["fra-one", "fra-two", "tor-one"]
+            .iter()
+            .all(|name| state_of(name) == "down")
+    });
     let (status, text) = get("/metrics").unwrap();
     assert_eq!(status, 200);
     let path = world.write("metrics.txt", &text);
