@@ -31,7 +31,7 @@
 //! | `table::select`: a cohort gets its neighbour's pick | oracle |
 //!
 //! Not caught: a `table::part` that takes the route of a neighbouring preference list too soon. No two classes
-//! of these worlds begin with the same region; that is for the tests of `table`.
+//! of these worlds begin with the same region. The oracle of `tests/table.rs` catches it, planted the same way.
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::collections::BTreeSet;
 use std::io::Write as _;
