@@ -61,7 +61,7 @@ pub(super) fn steer(walk: &mut Walk<'_, '_, '_, '_>, id: ServiceId) -> Result<()
         };
     }
     match selection {
-        Some(selection) if selection.addresses.is_empty() => all_down(walk, service, &selection),
+        Some(selection) if selection.records.is_empty() => all_down(walk, service, &selection),
         Some(selection) => return give(walk, service, family, &selection),
         None => deny(walk),
     }
@@ -78,8 +78,7 @@ fn give(
     walk.outcome.reason = selection.reason;
     let ttl = selection.ttl(walk.request.asker.now, service.ttl);
     let owner = walk.owner();
-    walk.reply
-        .addresses(owner, ttl, family, selection.addresses)
+    walk.reply.addresses(owner, ttl, family, selection.records)
 }
 
 /// Nothing is healthy, and the service does not want that answered.

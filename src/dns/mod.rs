@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`name`] | owned domain names |
+//! | [`addresses`] | address records made once, for replies to copy |
 //! | [`ask`] | the client side: a question and a reply, for tools |
 //! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
 //! | [`query`] | a query read in place, EDNS and its options included |
@@ -14,6 +15,7 @@
 //!
 //! This is the only folder that names a DNS library: `domain` reads master files and puts
 //! records into words, `hickory-proto` is the client side. The query path uses neither.
+pub mod addresses;
 pub mod ask;
 pub mod edns;
 pub mod master;

@@ -10,6 +10,7 @@
 //!   the case of the zone file. Only types of RFC 1035 are compressed (RFC 3597, section 4).
 //! - **Rotation**: the records of an RRset start at the query's id modulo their number, so
 //!   that the same query gives the same reply.
+use super::addresses;
 use super::edns::Opt;
 use super::query::{HEADER_BYTES, Header, Question, take_name};
 use super::rr::{RrSet, class, rtype};
@@ -199,8 +200,8 @@ impl<'b, 'q> Reply<'b, 'q> {
         self.whole(|reply| reply.record(Section::Answer, head, |reply| reply.put_name(target)))
     }
 
-    /// Writes addresses of one family into the answer, in their order; `octets` holds 4 or
-    /// 16 for each.
+    /// Writes address records of one family into the answer, in their order; `records` are as
+    /// [`addresses::put`] makes them.
     ///
     /// # Errors
     /// [`Full`], with nothing of it written.
@@ -209,24 +210,21 @@ impl<'b, 'q> Reply<'b, 'q> {
         owner: Owner<'_>,
         ttl: u32,
         family: Family,
-        octets: &[u8],
+        records: &[u8],
     ) -> Result<(), Full> {
-        let (rtype, each) = match family {
-            Family::V4 => (rtype::A, 4),
-            Family::V6 => (rtype::AAAA, 16),
+        let each = addresses::record_bytes(family);
+        let Owner::At(owner) = owner else {
+            return Err(Full);
         };
-        let head = Head {
-            owner,
-            rtype,
-            class: class::IN,
-            ttl,
-        };
-        self.whole(|reply| {
-            for address in octets.chunks_exact(each) {
-                reply.record(Section::Answer, head, |reply| reply.put(address))?;
-            }
-            Ok(())
-        })
+        let start = self.at;
+        self.put(records)?;
+        for record in self.buffer[start..self.at].chunks_exact_mut(each) {
+            record[..POINTER_BYTES].copy_from_slice(&(POINTER | owner).to_be_bytes());
+            record[addresses::TTL_AT..][..4].copy_from_slice(&ttl.to_be_bytes());
+        }
+        let count = u16::try_from(records.len() / each).map_err(|_| Full)?;
+        self.counts[Section::Answer as usize] += count;
+        Ok(())
     }
 
     /// Answers a question of class CH with a text, TTL 0.

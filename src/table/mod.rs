@@ -11,7 +11,7 @@
 //! | [`select`] | what a cohort gets: a few array reads |
 //!
 //! A table never changes. It knows nothing of queries and of probes: cohorts go in, slices of
-//! address bytes come out, and what is behind a [`Standing`] is not its matter.
+//! address records come out, and what is behind a [`Standing`] is not its matter.
 use std::sync::Arc;
 
 use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing};
@@ -74,8 +74,9 @@ pub struct Stranded {
 /// What one cohort of one class gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection<'t> {
-    /// The addresses, 4 or 16 octets each; empty where the service answers nothing.
-    pub addresses: &'t [u8],
+    /// The address records, as [`crate::dns::addresses`] makes them; empty where the service
+    /// answers nothing.
+    pub records: &'t [u8],
     /// The endpoints they belong to.
     pub endpoints: &'t [EndpointId],
     /// Their region, if there is an answer.

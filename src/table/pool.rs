@@ -1,9 +1,10 @@
-//! What the pools of a table give to whom: the outcome of [`crate::steer`] as addresses.
+//! What the pools of a table give to whom: the outcome of [`crate::steer`] as address records.
 //!
-//! The addresses and endpoints of each distinct pick are kept once, one after the other, so
+//! The records and endpoints of each distinct pick are kept once, one after the other, so
 //! that an answer is a slice of bytes that are there already.
 use crate::base::limits::COHORTS;
 use crate::base::{EndpointId, Family, Moment, Permille, Span, Standing};
+use crate::dns::addresses;
 use crate::plan::{Member, Plan, Pool};
 use crate::steer::{self, Extent, PoolState, Rule, Spread};
 
@@ -39,18 +40,19 @@ pub(super) struct Given {
     pub(super) spread: Spread,
     /// The distinct picks.
     pub(super) picks: Box<[Pick]>,
-    addresses: Box<[u8]>,
+    /// Address records of every pick, as [`addresses::put`] makes them.
+    records: Box<[u8]>,
     endpoints: Box<[EndpointId]>,
 }
 
-/// One pick: slices of the addresses and endpoints.
+/// One pick: slices of the records and endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pick {
     /// Index of its tier within the pool.
     pub(super) tier: u8,
     /// How long the standings last that this pick depends on.
     pub(super) wait: Wait,
-    addresses: Slice,
+    records: Slice,
     endpoints: Slice,
 }
 
@@ -137,27 +139,29 @@ impl Given {
     fn new(plan: &Plan, place: PoolPlace, rule: Rule, standings: &[Standing]) -> Self {
         let pool = place.pool(plan);
         let outcome = steer::decide(pool, rule, place.answers(plan), standings);
-        let (mut addresses, mut endpoints) = (Vec::new(), Vec::new());
+        let (mut records, mut endpoints) = (Vec::new(), Vec::new());
         let picks = outcome.picks.iter().map(|pick| {
             let tier = usize::from(pick.tier);
-            let (start, first) = (addresses.len(), endpoints.len());
+            let (start, first) = (records.len(), endpoints.len());
             for &member in pick.members() {
                 let endpoint = pool.tiers[tier].members[usize::from(member)].endpoint;
                 endpoints.push(endpoint);
-                put_addresses(plan, endpoint, place.family, &mut addresses);
+                let all = &plan.endpoints[endpoint.index()].addresses;
+                let own = all.iter().filter(|one| Family::of(**one) == place.family);
+                own.for_each(|&one| addresses::put(one, &mut records));
             }
             let asked = pool.tiers[..=tier].iter().flat_map(|tier| &tier.members);
             Pick {
                 tier: pick.tier,
                 wait: wait(asked, standings),
-                addresses: slice(start, addresses.len()),
+                records: slice(start, records.len()),
                 endpoints: slice(first, endpoints.len()),
             }
         });
         Self {
             picks: picks.collect(),
             spread: outcome.spread,
-            addresses: addresses.into(),
+            records: records.into(),
             endpoints: endpoints.into(),
         }
     }
@@ -167,24 +171,14 @@ impl Given {
         self.picks.get(self.spread.pick(cohort)?)
     }
 
-    /// The addresses of one of its picks.
-    pub(super) fn addresses(&self, pick: &Pick) -> &[u8] {
-        pick.addresses.of(&self.addresses)
+    /// The address records of one of its picks.
+    pub(super) fn records(&self, pick: &Pick) -> &[u8] {
+        pick.records.of(&self.records)
     }
 
     /// The endpoints of one of its picks.
     pub(super) fn endpoints(&self, pick: &Pick) -> &[EndpointId] {
         pick.endpoints.of(&self.endpoints)
-    }
-}
-
-fn put_addresses(plan: &Plan, endpoint: EndpointId, family: Family, bytes: &mut Vec<u8>) {
-    let all = &plan.endpoints[endpoint.index()].addresses;
-    for address in all.iter().filter(|address| Family::of(**address) == family) {
-        match address {
-            std::net::IpAddr::V4(address) => bytes.extend(address.octets()),
-            std::net::IpAddr::V6(address) => bytes.extend(address.octets()),
-        }
     }
 }
 

@@ -158,7 +158,7 @@ impl Table {
 impl Found {
     fn with<'t>(&self, given: &'t Given, pick: &Pick) -> Selection<'t> {
         Selection {
-            addresses: given.addresses(pick),
+            records: given.records(pick),
             endpoints: given.endpoints(pick),
             region: Some(self.region),
             reason: self.reason,
@@ -171,7 +171,7 @@ impl Found {
 
 fn nothing(route: &Route) -> Selection<'static> {
     Selection {
-        addresses: &[],
+        records: &[],
         endpoints: &[],
         region: None,
         reason: Reason::AllDown,

@@ -139,6 +139,14 @@ fn a_chain_of_aliases_points_back_at_its_targets() {
     );
 }
 
+fn records(texts: &[&str]) -> Vec<u8> {
+    let mut records = Vec::new();
+    for text in texts {
+        addresses::put(text.parse().unwrap(), &mut records);
+    }
+    records
+}
+
 #[test]
 fn an_rrset_fits_whole_or_not_at_all() {
     let address: &[u8] = &[192, 0, 2, 1];
@@ -151,7 +159,7 @@ fn an_rrset_fits_whole_or_not_at_all() {
         reply
             .rrset(Section::Answer, owner, rrset(1, 1, &small))
             .unwrap();
-        let written = reply.addresses(owner, 1, Family::V4, &address.repeat(40));
+        let written = reply.addresses(owner, 1, Family::V4, &records(&["192.0.2.1"; 40]));
         assert_eq!((written, reply.room()), (Err(Full), before - 16));
     });
     assert_eq!(lines(&message), ["www.Example.org. 300 IN A 192.0.2.1"]);
@@ -195,10 +203,10 @@ fn records_rotate_by_the_id() {
 fn steered_addresses_keep_their_order() {
     let message = written(512, 2, |reply| {
         let owner = Place::QUESTION.suffix(0);
-        let octets = [[9, 9, 9, 9], [1, 1, 1, 1]].concat();
-        reply.addresses(owner, 5, Family::V4, &octets).unwrap();
-        let octets = std::net::Ipv6Addr::LOCALHOST.octets();
-        reply.addresses(owner, 5, Family::V6, &octets).unwrap();
+        let two = records(&["9.9.9.9", "1.1.1.1"]);
+        reply.addresses(owner, 5, Family::V4, &two).unwrap();
+        let one = records(&["::1"]);
+        reply.addresses(owner, 5, Family::V6, &one).unwrap();
     });
     assert_eq!(
         lines(&message),

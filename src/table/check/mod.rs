@@ -243,14 +243,14 @@ impl<'t> Check<'t> {
     /// Checks that endpoints and addresses are what the config says, and alive.
     fn check_selection(&self, subject: Subject<'_>, found: Selection<'_>) -> Result<(), Breach> {
         if found.reason == Reason::AllDown {
-            let empty = found.addresses.is_empty() && found.endpoints.is_empty();
+            let empty = found.records.is_empty() && found.endpoints.is_empty();
             return if empty {
                 Ok(())
             } else {
                 Err(Breach::Addresses)
             };
         }
-        if found.endpoints.is_empty() || found.addresses.is_empty() {
+        if found.endpoints.is_empty() || found.records.is_empty() {
             return Err(Breach::Empty);
         }
         let pool = found.region.and_then(|region| subject.pool(region));
@@ -265,7 +265,7 @@ impl<'t> Check<'t> {
                 return Err(Breach::Dead(self.endpoint_name(endpoint)));
             }
         }
-        self.check_addresses(subject.family, found.endpoints, found.addresses)
+        self.check_addresses(subject.family, found.endpoints, found.records)
     }
 
     /// Checks what a class gets against its preference and its fence.

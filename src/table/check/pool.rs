@@ -1,9 +1,9 @@
 //! The check of one pool: every cohort, what it gets by share, and how much each endpoint serves.
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::base::limits::COHORTS;
 use crate::base::{EndpointId, Family, Permille, RegionId};
+use crate::dns::addresses;
 use crate::plan::{Member, Pool, Tier};
 
 use crate::table::pool::{Given, Pick};
@@ -125,7 +125,7 @@ impl<'t> Check<'t> {
                 Some(_) => {}
             }
         }
-        self.check_addresses(subject.family, endpoints, given.addresses(pick))
+        self.check_addresses(subject.family, endpoints, given.records(pick))
     }
 
     /// Checks that no member with a full share stands in a better tier than the one that serves.
@@ -143,20 +143,13 @@ impl<'t> Check<'t> {
         &self,
         family: Family,
         endpoints: &[EndpointId],
-        octets: &[u8],
+        records: &[u8],
     ) -> Result<(), Breach> {
-        let mut rest = octets;
         let ends = endpoints.iter();
         let all = ends.flat_map(|id| &self.table.plan.endpoints[id.index()].addresses);
-        for address in all {
-            let tail = match (family, address) {
-                (Family::V4, IpAddr::V4(address)) => rest.strip_prefix(&address.octets()),
-                (Family::V6, IpAddr::V6(address)) => rest.strip_prefix(&address.octets()),
-                _ => Some(rest),
-            };
-            rest = tail.ok_or(Breach::Addresses)?;
-        }
-        if rest.is_empty() {
+        let own = all.copied().filter(|one| Family::of(*one) == family);
+        let whole = records.len() == own.clone().count() * addresses::record_bytes(family);
+        if whole && addresses::read(family, records).eq(own) {
             Ok(())
         } else {
             Err(Breach::Addresses)

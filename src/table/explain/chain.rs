@@ -8,6 +8,7 @@ use crate::base::{
     ClassId, Family, JurisdictionId, JurisdictionSet, Moment, Permille, Reason, RegionId,
     ServiceId, Span, Standing, Why,
 };
+use crate::dns::addresses;
 use crate::geo::{ClassHit, Continent, Country, Location};
 use crate::plan::{AllDown, Member, Pool, Residency, Service, TtlBounds};
 
@@ -192,7 +193,9 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         region: region.map(|region| link.region(region)),
         tier: endpoints.first().map(|id| plan.endpoints[id.index()].tier),
         endpoints: names.collect(),
-        addresses: selection.map_or(Vec::new(), |found| addresses(family, found.addresses)),
+        addresses: selection.map_or(Vec::new(), |found| {
+            addresses::read(family, found.records).collect()
+        }),
         ttl: selection.map(|selection| link.ttl(&selection)),
         scope: scope(client, hit, selection),
     }
@@ -301,23 +304,6 @@ impl Link<'_> {
             until_ms: selection.until.map(|until| until.since(self.now).0),
             bounds: self.service.ttl,
         }
-    }
-}
-
-fn addresses(family: Family, octets: &[u8]) -> Vec<IpAddr> {
-    match family {
-        Family::V4 => octets
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|&four| four.into())
-            .collect(),
-        Family::V6 => octets
-            .as_chunks::<16>()
-            .0
-            .iter()
-            .map(|&all| all.into())
-            .collect(),
     }
 }
 
