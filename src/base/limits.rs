@@ -23,7 +23,7 @@ pub const UDP_REPLY_BYTES_PLAIN: usize = 512;
 pub const MESSAGE_BYTES: usize = 65_535;
 
 /// Queries taken from, and replies given to, the kernel at once.
-pub const UDP_BATCH: usize = 32;
+pub const UDP_BATCH: usize = 64;
 /// Longest query that is read over UDP; queries are a question and an OPT record.
 pub const UDP_QUERY_BYTES: usize = 2048;
 /// Largest UDP reply that a config may ask for (`server.udp_reply_bytes`).

@@ -14,17 +14,31 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage,
-    recvmmsg, sendmmsg,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrIn, SockaddrIn6,
+    SockaddrLike, recvmmsg, sendmmsg,
 };
 
-use crate::base::Family;
 use crate::base::limits::{UDP_BATCH, UDP_QUERY_BYTES, UDP_REPLY_BYTES_MOST};
 
 /// How long a full send queue is waited for before a reply is given up, milliseconds.
 const SEND_WAIT_MS: u8 = 100;
 /// Stands for a sender that the kernel does not name; refused by the access decision.
 const UNKNOWN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
+/// What keeps the starts of neighbouring buffers out of one set of a processor's cache, which
+/// they would share if they lay a power of two apart.
+const STAGGER_BYTES: usize = 192;
+
+type QueryRoom = [u8; UDP_QUERY_BYTES + STAGGER_BYTES];
+type ReplyRoom = [u8; UDP_REPLY_BYTES_MOST + STAGGER_BYTES];
+
+/// An address of one family, as the kernel has it.
+pub(super) trait Peer: SockaddrLike + Copy {
+    /// Room for the control message that names one of our addresses.
+    fn control_room() -> Vec<u8>;
+
+    /// The same as the standard library has it.
+    fn address(self) -> SocketAddr;
+}
 
 /// Which of our addresses a datagram came to, and by which interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,48 +51,58 @@ enum Local {
 
 /// One datagram that came.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
+struct Arrival<P> {
+    peer: Option<P>,
+    local: Local,
+    length: usize,
+    size: Size,
+}
+
+/// Whether a datagram is longer than any query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Size {
+    Fits,
+    Oversize,
+}
+
+/// A datagram to be answered.
+pub(super) struct Exchange<'b> {
     /// Who sent it.
     pub(super) source: SocketAddr,
-    /// Whether it is longer than any query.
-    pub(super) oversize: bool,
-    length: usize,
-    peer: SockaddrStorage,
-    local: Local,
+    /// What came; absent if it is longer than any query.
+    pub(super) query: Option<&'b [u8]>,
+    /// Room for the reply.
+    pub(super) reply: &'b mut [u8],
 }
 
 /// One reply that waits to be sent.
 #[derive(Clone, Copy, Debug)]
 struct Departure {
-    /// Which reply buffer.
+    /// Which arrival it answers; its buffer is the reply's.
     index: usize,
     length: usize,
-    peer: SockaddrStorage,
     local: Local,
 }
 
 /// The buffers of one socket.
-pub(super) struct Batch {
-    headers: MultiHeaders<SockaddrStorage>,
-    queries: Vec<[u8; UDP_QUERY_BYTES]>,
-    replies: Vec<[u8; UDP_REPLY_BYTES_MOST]>,
-    arrivals: Vec<Arrival>,
+pub(super) struct Batch<P> {
+    headers: MultiHeaders<P>,
+    queries: Vec<QueryRoom>,
+    replies: Vec<ReplyRoom>,
+    arrivals: Vec<Arrival<P>>,
     departures: Vec<Departure>,
-    plain: MultiHeaders<SockaddrStorage>,
-    sourced: MultiHeaders<SockaddrStorage>,
+    plain: MultiHeaders<P>,
+    sourced: MultiHeaders<P>,
 }
 
-impl Batch {
+impl<P: Peer> Batch<P> {
     /// Buffers for one socket.
-    pub(super) fn new(family: Family) -> Self {
-        let control = match family {
-            Family::V4 => nix::cmsg_space!(libc::in_pktinfo),
-            Family::V6 => nix::cmsg_space!(libc::in6_pktinfo),
-        };
+    pub(super) fn new() -> Self {
+        let control = P::control_room();
         Self {
             headers: MultiHeaders::preallocate(UDP_BATCH, Some(control.clone())),
-            queries: vec![[0; UDP_QUERY_BYTES]; UDP_BATCH],
-            replies: vec![[0; UDP_REPLY_BYTES_MOST]; UDP_BATCH],
+            queries: vec![[0; _]; UDP_BATCH],
+            replies: vec![[0; _]; UDP_BATCH],
             arrivals: Vec::with_capacity(UDP_BATCH),
             departures: Vec::with_capacity(UDP_BATCH),
             plain: MultiHeaders::preallocate(UDP_BATCH, None),
@@ -93,7 +117,7 @@ impl Batch {
         let mut rooms = self.queries.iter_mut();
         let mut slices: [[IoSliceMut<'_>; 1]; UDP_BATCH] = std::array::from_fn(|_| {
             let room = rooms.next().expect("there are as many buffers as slices");
-            [IoSliceMut::new(room)]
+            [IoSliceMut::new(&mut room[..UDP_QUERY_BYTES])]
         });
         let messages = recvmmsg(
             socket.as_raw_fd(),
@@ -106,57 +130,108 @@ impl Batch {
         Ok(self.arrivals.len())
     }
 
-    /// The `index`-th datagram that came: what is known of it, its bytes, and room for a reply.
-    pub(super) fn exchange(&mut self, index: usize) -> (Arrival, &[u8], &mut [u8]) {
-        let arrival = self.arrivals[index];
+    /// The `index`-th datagram that came.
+    pub(super) fn exchange(&mut self, index: usize) -> Exchange<'_> {
+        let arrival = &self.arrivals[index];
         let query = &self.queries[index][..arrival.length];
-        (arrival, query, &mut self.replies[index])
+        Exchange {
+            source: arrival.peer.map_or(UNKNOWN, Peer::address),
+            query: (arrival.size == Size::Fits).then_some(query),
+            reply: &mut self.replies[index][..UDP_REPLY_BYTES_MOST],
+        }
     }
 
     /// Marks the first `length` octets of the reply to the `index`-th datagram for sending.
     pub(super) fn reply(&mut self, index: usize, length: usize) {
-        let Arrival { peer, local, .. } = self.arrivals[index];
+        let local = self.arrivals[index].local;
         self.departures.push(Departure {
             index,
             length,
-            peer,
             local,
         });
     }
 
     /// Sends what is marked; gives how many replies the kernel would not take.
     pub(super) fn send(&mut self, socket: &UdpSocket) -> usize {
-        self.departures.sort_by_key(|departure| departure.local);
-        let mut unsent = 0;
-        for group in self
+        if !self
             .departures
-            .chunk_by(|one, next| one.local == next.local)
+            .is_sorted_by_key(|departure| departure.local)
         {
-            let headers = match group[0].local {
-                Local::Bound => &mut self.plain,
-                Local::V4(..) | Local::V6(..) => &mut self.sourced,
-            };
-            unsent += send_group(socket, headers, &self.replies, group);
+            self.departures.sort_by_key(|departure| departure.local);
+        }
+        let mut unsent = 0;
+        let mut start = 0;
+        while let Some(first) = self.departures.get(start) {
+            let alike = self.departures[start..].iter();
+            let end = start + alike.take_while(|one| one.local == first.local).count();
+            unsent += self.send_group(socket, start..end);
+            start = end;
         }
         unsent
     }
+
+    /// Sends replies that leave by one address; gives how many did not.
+    fn send_group(&mut self, socket: &UdpSocket, group: std::ops::Range<usize>) -> usize {
+        let (mut start, mut unsent) = (group.start, 0);
+        while start < group.end {
+            match self.send_some(socket.as_raw_fd(), start..group.end) {
+                Ok(sent) => start += sent.max(1),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if wait_for_room(socket) => {}
+                Err(Errno::EAGAIN) => return unsent + (group.end - start),
+                // The first of the rest is what the kernel refuses; the others may do.
+                Err(_) => (start, unsent) = (start + 1, unsent + 1),
+            }
+        }
+        unsent
+    }
+
+    /// One call of the kernel; gives how many it took.
+    fn send_some(&mut self, socket: RawFd, group: std::ops::Range<usize>) -> nix::Result<usize> {
+        let group = &self.departures[group];
+        let slices: [[IoSlice<'_>; 1]; UDP_BATCH] = std::array::from_fn(|index| {
+            let bytes = group.get(index).map_or(&[][..], |departure| {
+                &self.replies[departure.index][..departure.length]
+            });
+            [IoSlice::new(bytes)]
+        });
+        let peers: [Option<P>; UDP_BATCH] = std::array::from_fn(|index| {
+            let departure = group.get(index)?;
+            self.arrivals[departure.index].peer
+        });
+        let (slices, peers) = (&slices[..group.len()], &peers[..group.len()]);
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let sent = match group[0].local {
+            Local::Bound => sendmmsg(socket, &mut self.plain, slices, peers, [], flags)?.count(),
+            Local::V4(address) => {
+                let info = v4_source(address);
+                let control = [ControlMessage::Ipv4PacketInfo(&info)];
+                sendmmsg(socket, &mut self.sourced, slices, peers, control, flags)?.count()
+            }
+            Local::V6(address, interface) => {
+                let info = v6_source(address, interface);
+                let control = [ControlMessage::Ipv6PacketInfo(&info)];
+                sendmmsg(socket, &mut self.sourced, slices, peers, control, flags)?.count()
+            }
+        };
+        Ok(sent)
+    }
 }
 
-impl Arrival {
-    fn of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Self {
-        let peer = message.address.unwrap_or(UNKNOWN.into());
+impl<P: Peer> Arrival<P> {
+    fn of(message: &RecvMsg<'_, '_, P>) -> Self {
+        let cut = message.flags.contains(MsgFlags::MSG_TRUNC);
         Self {
-            source: socket_address(&peer),
-            oversize: message.flags.contains(MsgFlags::MSG_TRUNC),
-            length: message.bytes.min(UDP_QUERY_BYTES),
-            peer,
+            peer: message.address,
             local: Local::of(message),
+            length: message.bytes.min(UDP_QUERY_BYTES),
+            size: if cut { Size::Oversize } else { Size::Fits },
         }
     }
 }
 
 impl Local {
-    fn of(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Self {
+    fn of<P>(message: &RecvMsg<'_, '_, P>) -> Self {
         let found = message.cmsgs().ok().and_then(|mut all| all.next());
         match found {
             Some(ControlMessageOwned::Ipv4PacketInfo(info)) => {
@@ -170,58 +245,24 @@ impl Local {
     }
 }
 
-/// Sends replies that leave by one address; gives how many did not.
-fn send_group(
-    socket: &UdpSocket,
-    headers: &mut MultiHeaders<SockaddrStorage>,
-    replies: &[[u8; UDP_REPLY_BYTES_MOST]],
-    group: &[Departure],
-) -> usize {
-    let (mut rest, mut unsent) = (group, 0);
-    while !rest.is_empty() {
-        match send_some(socket.as_raw_fd(), headers, replies, rest) {
-            Ok(sent) => rest = &rest[sent.clamp(1, rest.len())..],
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) if wait_for_room(socket) => {}
-            Err(Errno::EAGAIN) => return unsent + rest.len(),
-            // The first of the rest is what the kernel refuses; the others may do.
-            Err(_) => (rest, unsent) = (&rest[1..], unsent + 1),
-        }
+impl Peer for SockaddrIn {
+    fn control_room() -> Vec<u8> {
+        nix::cmsg_space!(libc::in_pktinfo)
     }
-    unsent
+
+    fn address(self) -> SocketAddr {
+        SocketAddrV4::from(self).into()
+    }
 }
 
-/// One call of the kernel; gives how many it took.
-fn send_some(
-    socket: RawFd,
-    headers: &mut MultiHeaders<SockaddrStorage>,
-    replies: &[[u8; UDP_REPLY_BYTES_MOST]],
-    group: &[Departure],
-) -> nix::Result<usize> {
-    let slices: [[IoSlice<'_>; 1]; UDP_BATCH] = std::array::from_fn(|index| {
-        let bytes = group.get(index).map_or(&[][..], |departure| {
-            &replies[departure.index][..departure.length]
-        });
-        [IoSlice::new(bytes)]
-    });
-    let peers: [Option<SockaddrStorage>; UDP_BATCH] =
-        std::array::from_fn(|index| group.get(index).map(|departure| departure.peer));
-    let (slices, peers) = (&slices[..group.len()], &peers[..group.len()]);
-    let flags = MsgFlags::MSG_DONTWAIT;
-    let sent = match group[0].local {
-        Local::Bound => sendmmsg(socket, headers, slices, peers, [], flags)?.count(),
-        Local::V4(address) => {
-            let info = v4_source(address);
-            let control = [ControlMessage::Ipv4PacketInfo(&info)];
-            sendmmsg(socket, headers, slices, peers, control, flags)?.count()
-        }
-        Local::V6(address, interface) => {
-            let info = v6_source(address, interface);
-            let control = [ControlMessage::Ipv6PacketInfo(&info)];
-            sendmmsg(socket, headers, slices, peers, control, flags)?.count()
-        }
-    };
-    Ok(sent)
+impl Peer for SockaddrIn6 {
+    fn control_room() -> Vec<u8> {
+        nix::cmsg_space!(libc::in6_pktinfo)
+    }
+
+    fn address(self) -> SocketAddr {
+        SocketAddrV6::from(self).into()
+    }
 }
 
 fn v4_source(address: Ipv4Addr) -> libc::in_pktinfo {
@@ -251,15 +292,4 @@ fn v6_source(address: Ipv6Addr, interface: u32) -> libc::in6_pktinfo {
 fn wait_for_room(socket: &UdpSocket) -> bool {
     let mut wanted = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
     poll(&mut wanted, SEND_WAIT_MS).is_ok_and(|ready| ready > 0)
-}
-
-fn socket_address(peer: &SockaddrStorage) -> SocketAddr {
-    let v4 = peer
-        .as_sockaddr_in()
-        .map(|v4| SocketAddrV4::from(*v4).into());
-    let v6 = || {
-        peer.as_sockaddr_in6()
-            .map(|v6| SocketAddrV6::from(*v6).into())
-    };
-    v4.or_else(v6).unwrap_or(UNKNOWN)
 }

@@ -1,8 +1,9 @@
 //! One thread that answers datagrams.
 //!
 //! Each round is one `poll`, and for every socket that has something one `recvmmsg`, one look
-//! at the table, one look at the clock and one `sendmmsg`, for up to
-//! [`UDP_BATCH`](crate::base::limits::UDP_BATCH) queries. Threads share nothing that is written.
+//! at the table, one look at the clock and one `sendmmsg`, for up to [`UDP_BATCH`] queries. A
+//! socket that fills a batch is read again at once, [`BATCHES_IN_A_ROW`] times at most, so that
+//! none waits for another's flood. Threads share nothing that is written.
 //!
 //! ```text
 //! serving --stop--> draining --queues empty, or UDP_DRAIN over--> gone
@@ -10,7 +11,7 @@
 //!
 //! hickory-server is not used here: its loop takes two to three times the processor time for a
 //! query, with a system call and a task for each.
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,12 +19,13 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 
-use self::batch::Batch;
+use self::batch::{Batch, Exchange, Peer};
 use super::{Service, canonical};
 use crate::answer::{Asker, Transport};
-use crate::base::limits::UDP_DRAIN;
-use crate::base::{Family, Moment};
+use crate::base::Moment;
+use crate::base::limits::{UDP_BATCH, UDP_DRAIN};
 use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
 use crate::table::Table;
@@ -32,6 +34,8 @@ mod batch;
 
 /// How long an idle thread keeps the last table that it has seen, milliseconds.
 const IDLE_MS: u16 = 1000;
+/// How often a socket that fills its batch is read before others have their turn.
+const BATCHES_IN_A_ROW: usize = 4;
 /// How often a receive that brought an error instead of datagrams is tried again at once.
 const RECEIVE_TRIES: usize = 8;
 
@@ -40,6 +44,18 @@ pub(super) struct Worker {
     sockets: Vec<UdpSocket>,
     stopped: Arc<UnixStream>,
     service: Service,
+}
+
+/// A socket with its buffers.
+struct Lane<'w> {
+    socket: &'w UdpSocket,
+    batch: AnyBatch,
+}
+
+/// Buffers for the addresses of one family.
+enum AnyBatch {
+    V4(Batch<SockaddrIn>),
+    V6(Batch<SockaddrIn6>),
 }
 
 /// What a thread keeps between rounds.
@@ -77,18 +93,17 @@ impl Worker {
 
     fn answer_all(&self) {
         let mut desk = Desk::open(&self.service);
-        let batches = self.sockets.iter().map(|socket| Batch::new(family(socket)));
-        let mut batches: Vec<Batch> = batches.collect();
+        let mut lanes: Vec<Lane<'_>> = self.sockets.iter().map(Lane::new).collect();
         let mut watched = self.watched();
         while wait(&mut watched) == Woken::Ready {
             drop(desk.table());
-            for (index, batch) in batches.iter_mut().enumerate() {
-                if has_events(&watched[index + 1]) {
-                    desk.answer_batch(&self.sockets[index], batch);
+            for (lane, watched) in lanes.iter_mut().zip(&watched[1..]) {
+                if has_events(watched) {
+                    lane.answer_waiting(&mut desk);
                 }
             }
         }
-        self.drain(&mut desk, &mut batches);
+        self.drain(&mut desk, &mut lanes);
     }
 
     /// The end first, then every socket.
@@ -99,10 +114,35 @@ impl Worker {
     }
 
     /// Answers what has come already, as long as there is something and time.
-    fn drain(&self, desk: &mut Desk<'_>, batches: &mut [Batch]) {
+    fn drain(&self, desk: &mut Desk<'_>, lanes: &mut [Lane<'_>]) {
         let end = self.service.clock.now().after(UDP_DRAIN);
-        for (socket, batch) in self.sockets.iter().zip(batches) {
-            while desk.answer_batch(socket, batch) > 0 && self.service.clock.now() < end {}
+        for lane in lanes {
+            while lane.answer(desk) > 0 && self.service.clock.now() < end {}
+        }
+    }
+}
+
+impl<'w> Lane<'w> {
+    /// Either family will do for a socket that cannot say.
+    fn new(socket: &'w UdpSocket) -> Self {
+        let batch = match socket.local_addr() {
+            Ok(SocketAddr::V4(_)) => AnyBatch::V4(Batch::new()),
+            Ok(SocketAddr::V6(_)) | Err(_) => AnyBatch::V6(Batch::new()),
+        };
+        Self { socket, batch }
+    }
+
+    /// Answers until a batch is not full, or others should have their turn.
+    fn answer_waiting(&mut self, desk: &mut Desk<'_>) {
+        let mut turns = 0..BATCHES_IN_A_ROW;
+        while turns.next().is_some() && self.answer(desk) == UDP_BATCH {}
+    }
+
+    /// Answers one batch; gives how many datagrams it held.
+    fn answer(&mut self, desk: &mut Desk<'_>) -> usize {
+        match &mut self.batch {
+            AnyBatch::V4(batch) => desk.answer_batch(self.socket, batch),
+            AnyBatch::V6(batch) => desk.answer_batch(self.socket, batch),
         }
     }
 }
@@ -130,7 +170,7 @@ impl<'w> Desk<'w> {
     }
 
     /// Answers one batch; gives how many datagrams it held.
-    fn answer_batch(&mut self, socket: &UdpSocket, batch: &mut Batch) -> usize {
+    fn answer_batch<P: Peer>(&mut self, socket: &UdpSocket, batch: &mut Batch<P>) -> usize {
         let received = receive(socket, batch);
         let table = self.table();
         let now = self.service.clock.now();
@@ -143,16 +183,26 @@ impl<'w> Desk<'w> {
         received
     }
 
-    fn answer_one(&mut self, table: &Table, batch: &mut Batch, index: usize, now: Moment) {
-        let (arrival, query, reply) = batch.exchange(index);
-        if arrival.oversize {
+    fn answer_one<P: Peer>(
+        &mut self,
+        table: &Table,
+        batch: &mut Batch<P>,
+        index: usize,
+        now: Moment,
+    ) {
+        let Exchange {
+            source,
+            query,
+            reply,
+        } = batch.exchange(index);
+        let Some(query) = query else {
             return self.service.metrics.dropped(Dropped::Oversize);
-        }
-        if !self.service.admits(arrival.source) {
+        };
+        if !self.service.admits(source) {
             return;
         }
         let asker = Asker {
-            source: canonical(arrival.source),
+            source: canonical(source),
             transport: Transport::Udp,
             now,
         };
@@ -176,15 +226,9 @@ fn has_events(watched: &PollFd<'_>) -> bool {
     watched.revents().is_some_and(|events| !events.is_empty())
 }
 
-/// Either will do for a socket that cannot say: the larger one.
-fn family(socket: &UdpSocket) -> Family {
-    let address = socket.local_addr();
-    address.map_or(Family::V6, |address| Family::of(address.ip()))
-}
-
 /// Takes what has come. An interruption, or an ICMP error that an earlier reply brought back,
 /// may hide datagrams behind it, so it is asked again a few times.
-fn receive(socket: &UdpSocket, batch: &mut Batch) -> usize {
+fn receive<P: Peer>(socket: &UdpSocket, batch: &mut Batch<P>) -> usize {
     for _ in 0..RECEIVE_TRIES {
         match batch.receive(socket) {
             Ok(received) => return received,
