@@ -109,7 +109,7 @@ impl Keeper {
                 Some(finished) = ears.reports.recv() => self.finished(&finished),
                 Some(command) = ears.commands.recv() => self.command(command),
                 Some(reading) = ears.readings.recv() => self.take(reading),
-                () = tokio::time::sleep_until(wake) => self.handle(Input::Tick),
+                () = tokio::time::sleep_until(wake) => self.tick(),
             }
         }
     }
@@ -119,6 +119,11 @@ impl Keeper {
         let now = self.tools.clock.now();
         let wait = self.engine.wake_at().map(|wake| wake.since(now).0);
         Instant::now() + wait.map_or(IDLE, Duration::from_millis)
+    }
+
+    fn tick(&mut self) {
+        self.published.release();
+        self.handle(Input::Tick);
     }
 
     /// Lets the engine take something in, and carries out what it says.

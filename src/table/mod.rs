@@ -21,7 +21,7 @@ mod build;
 mod check;
 pub mod explain;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod layout;
 mod part;
 mod pool;
