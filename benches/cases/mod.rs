@@ -7,9 +7,9 @@
 
 /// One operation to be measured.
 #[derive(Clone, Copy)]
-pub struct Case {
+pub(crate) struct Case {
     /// What it is called: the subject, a stroke, and the operation (`geo/find IPv6`).
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Makes all that the operation needs, which is not measured, and gives the operation.
-    pub prepare: fn() -> Box<dyn FnMut()>,
+    pub(crate) prepare: fn() -> Box<dyn FnMut()>,
 }
