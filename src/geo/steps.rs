@@ -60,9 +60,9 @@ macro_rules! key {
                 (self ^ other).leading_zeros() as u8
             }
 
-            #[expect(clippy::cast_possible_truncation, reason = "at most 16 bits")]
             fn part(self, skip: u8, count: u8) -> usize {
-                ((self << skip) >> ($width - count)) as usize
+                let part = (self << skip) >> ($width - count);
+                usize::try_from(part).expect("no more than 16 bits are asked for")
             }
         }
     };
