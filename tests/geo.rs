@@ -295,6 +295,92 @@ fn each_spot_is_asked_for_once_and_classes_agree_with_places() {
     assert_eq!((hit.class, hit.prefix), (ClassId(9), 24));
 }
 
+/// Networks of every length, crowded around a few places so that they nest and meet, many of them
+/// inside one /64: class and scope against a list, bit by bit from the widest prefix.
+#[test]
+fn scopes_of_long_networks_are_exact() {
+    let database = Database::read(&mmdb::write(
+        &[("192.0.2.0/24", json!({"country": "SG"}))],
+        &Options::default(),
+    ))
+    .unwrap();
+    let mut draws = Draws::from_seed(17);
+    for round in 0..60_u32 {
+        let center = [
+            0x2001_0db8 << 96,
+            0x2a00 << 112 | 0xFFFF << 64,
+            1,
+            u128::MAX,
+        ];
+        let center = center[round as usize % center.len()];
+        let near = |draws: &mut Draws| {
+            let differing = draws.next_u64() & draws.next_u64() & draws.next_u64();
+            center ^ (u128::from(differing) << draws.below(50))
+        };
+        let marks: Vec<(Network, u16)> = (0..30)
+            .map(|number| {
+                let address = IpAddr::V6(near(&mut draws).into());
+                let prefix = u8::try_from(1 + draws.below(128)).unwrap();
+                (Network::around(address, prefix), number % 3)
+            })
+            .collect();
+        let mut class_of = |_: &Place, mark: Option<u16>| ClassId(mark.unwrap_or(9));
+        let networks = Atlas::new(&database, &[], &marks).classify(&mut class_of);
+        for _ in 0..200 {
+            let address = near(&mut draws);
+            let address = IpAddr::V6(address.into());
+            if address.to_canonical().is_ipv6() {
+                let hit = networks.find(address);
+                assert_eq!(
+                    (hit.class.0, hit.prefix),
+                    scope(&marks, address),
+                    "{address}"
+                );
+            }
+        }
+    }
+}
+
+/// The class of an address, and the first prefix around it in which no other class occurs. A class
+/// can begin only where a network begins or has ended.
+fn scope(marks: &[(Network, u16)], address: IpAddr) -> (u16, u8) {
+    let class = longest(marks, address);
+    let borders: Vec<IpAddr> = marks
+        .iter()
+        .flat_map(|(network, _)| ends(*network))
+        .collect();
+    let alike = |prefix: &u8| {
+        let block = Network::around(address, *prefix);
+        let inside = borders.iter().filter(|border| block.contains(**border));
+        inside
+            .chain([&block.address])
+            .all(|other| longest(marks, *other) == class)
+    };
+    (class, (0..=128).find(alike).unwrap())
+}
+
+/// The first address of a network, and the first one behind it if there is any.
+fn ends(network: Network) -> impl Iterator<Item = IpAddr> {
+    let IpAddr::V6(first) = network.address else {
+        unreachable!("only IPv6 is laid")
+    };
+    let size = 1_u128.checked_shl(128 - u32::from(network.prefix));
+    let behind = size.and_then(|size| first.to_bits().checked_add(size));
+    [Some(first.to_bits()), behind]
+        .into_iter()
+        .flatten()
+        .map(|bits| IpAddr::V6(bits.into()))
+}
+
+fn longest(marks: &[(Network, u16)], address: IpAddr) -> u16 {
+    let around = marks
+        .iter()
+        .filter(|(network, _)| network.contains(address));
+    around
+        .max_by_key(|(network, _)| network.prefix)
+        .map_or(9, |(_, class)| *class)
+}
+
 #[test]
 fn broken_files_never_panic() {
     let entries = [

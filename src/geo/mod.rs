@@ -9,6 +9,7 @@
 //! | `record` | one record of such a file, whatever its makers called things |
 //! | [`atlas`] | the operator's own networks, laid over a database |
 //! | [`networks`] | a flat table from addresses to classes, with the widest prefix of one class |
+//! | `ranges` | the same as an index over leading bits finds it |
 //! | `steps` | a step function over all addresses: the shape of the last four |
 //!
 //! ```text
@@ -23,6 +24,7 @@ pub mod database;
 pub mod network;
 pub mod networks;
 pub mod place;
+mod ranges;
 mod record;
 mod steps;
 

@@ -5,15 +5,19 @@
 //! class are merged over the whole address space, that block is a function of the range alone,
 //! and every address inside it gets the same one: scopes cannot overlap.
 //!
-//! A look-up is one or two steps through an index over the leading bits and a search among the few
-//! ranges that are left. The index grows with the table, so that the many small tables of a plan
-//! stay small.
+//! IPv6 stands in two tables. Nearly all that is known of it is said of whole /64s, so the first
+//! table holds the first half of each address only, at half the memory and half the work; a /64
+//! that two classes share is *divided*, and what holds inside it stands in the second table.
+//! Scopes stay exact: no block around an address outside of a divided /64 can hold one class and
+//! reach into that /64, so for such an address it does not matter where in it the border runs.
 //!
-//! It does not know what a class is, nor how much of an address may be looked at. The IPv6 table
-//! holds what is said of IPv6; the IPv4-mapped block in it is never asked.
+//! It does not know what a class is, nor how much of an address may be looked at, nor how ranges
+//! are found. The IPv6 table holds what is said of IPv6; the IPv4-mapped block in it is never
+//! asked.
 use std::net::IpAddr;
 
-use super::steps::{Key, Steps};
+use super::ranges::Ranges;
+use super::steps::Steps;
 use crate::base::ClassId;
 
 /// Which class an address belongs to, and how wide around it that holds.
@@ -29,8 +33,9 @@ pub struct ClassHit {
 /// Client networks by class: sorted ranges, neighbours of one class merged.
 #[derive(Debug)]
 pub struct Networks {
-    v4: Table<u32>,
-    v6: Table<u128>,
+    v4: Ranges<u32, ClassId>,
+    v6: Halves,
+    ranges: usize,
 }
 
 impl Networks {
@@ -42,183 +47,86 @@ impl Networks {
 
     /// Prepares look-ups in two step functions.
     pub(super) fn new(v4: Steps<u32, ClassId>, v6: Steps<u128, ClassId>) -> Self {
+        let ranges = v4.len() + v6.len();
         Self {
-            v4: Table::new(v4),
-            v6: Table::new(v6),
+            v4: Ranges::new(v4.into_pairs()),
+            v6: Halves::new(v6),
+            ranges,
         }
     }
 
     /// Looks an address up; IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn find(&self, address: IpAddr) -> ClassHit {
-        match address.to_canonical() {
+        let (class, prefix) = match address.to_canonical() {
             IpAddr::V4(v4) => self.v4.find(v4.to_bits()),
             IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
-        }
+        };
+        ClassHit { class, prefix }
     }
 
     /// How many ranges there are, of both families.
     #[must_use]
     pub fn ranges(&self) -> usize {
-        self.v4.ranges.len() + self.v6.ranges.len()
+        self.ranges
     }
 }
 
-/// The ranges of one family, under an index of two levels.
-///
-/// ```text
-///  leading bits --> slot --------------------> few ranges: search them
-///                    '--> the bits after --> cell --> few ranges: search them
-/// ```
-///
-/// Ranges crowd in a few blocks, most of all in IPv6; a crowded slot is divided again, the more
-/// finely the more ranges start in it. So the index is about as large as the table.
+/// The ranges of IPv6, by the first half of an address and, where that is not enough, by all of
+/// it.
 #[derive(Debug)]
-struct Table<K> {
-    ranges: Vec<(K, ClassId)>,
-    /// How many leading bits make the slot.
-    slot_bits: u8,
-    /// One more at the end.
-    slots: Vec<Slot>,
-    /// For each cell, how many starts lie before it; one more at the end of each slot's.
-    cells: Vec<u32>,
+struct Halves {
+    /// By the first half; nothing for a /64 that is divided.
+    first: Ranges<u64, Option<ClassId>>,
+    /// What holds in the /64s that are divided; between them, nothing of meaning.
+    divided: Ranges<u128, ClassId>,
 }
 
-/// The addresses that share their leading bits.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// How many starts lie before it.
-    before: u32,
-    /// Where its cells are, if it has any.
-    cells: u32,
-    /// How many of the bits after make the cell; 0 for none.
-    cell_bits: u8,
-}
-
-/// Most bits that one level of the index tells apart.
-const LEVEL_BITS_MAX: u32 = 16;
-/// Most starts that are searched without cells.
-const SEARCHED: usize = 8;
-
-/// An address whose first bits say where to look.
-trait Indexed: Key {
-    /// Its first 32 bits.
-    fn lead(self) -> u32;
-}
-
-impl Indexed for u32 {
-    fn lead(self) -> u32 {
-        self
-    }
-}
-
-impl Indexed for u128 {
-    fn lead(self) -> u32 {
-        (self >> 96) as u32
-    }
-}
-
-impl<K: Indexed> Table<K> {
-    fn new(steps: Steps<K, ClassId>) -> Self {
-        let (starts, classes) = steps.into_parts();
-        let slot_bits = level_bits(starts.len());
-        let befores = count_before(&starts, 0, 0, slot_bits);
-        let (mut slots, mut cells) = (Vec::with_capacity(befores.len()), Vec::new());
-        for edges in befores.windows(2) {
-            let crowd = &starts[edges[0] as usize..edges[1] as usize];
-            let slot = Slot {
-                before: edges[0],
-                cells: count(cells.len()),
-                cell_bits: cell_bits(crowd.len()),
-            };
-            if slot.cell_bits > 0 {
-                cells.extend(count_before(crowd, slot.before, slot_bits, slot.cell_bits));
+impl Halves {
+    fn new(steps: Steps<u128, ClassId>) -> Self {
+        let steps = steps.into_pairs();
+        let mut before = steps[0].1;
+        let (mut first, mut divided) = (Steps::all(Some(before)), Steps::all(before));
+        for block in steps.chunk_by(|one, two| half(one.0) == half(two.0)) {
+            let number = half(block[0].0);
+            let (_, after) = block[block.len() - 1];
+            if *block == [(start_of(number), after)] {
+                first.set_from(number, Some(after));
+            } else {
+                first.set_from(number, None);
+                divided.set_from(start_of(number), before);
+                for &(start, class) in block {
+                    divided.set_from(start, class);
+                }
+                // The next /64 is whole again, unless its own block says otherwise.
+                number
+                    .checked_add(1)
+                    .inspect(|next| first.set_from(*next, Some(after)));
             }
-            slots.push(slot);
+            before = after;
         }
-        slots.push(Slot {
-            before: count(starts.len()),
-            cells: count(cells.len()),
-            cell_bits: 0,
-        });
         Self {
-            ranges: starts.into_iter().zip(classes).collect(),
-            slot_bits,
-            slots,
-            cells,
+            first: Ranges::new(first.into_pairs()),
+            divided: Ranges::new(divided.into_pairs()),
         }
     }
 
-    fn find(&self, address: K) -> ClassHit {
-        let (from, to) = self.candidates(address.lead());
-        let inside = self.ranges[from..to].partition_point(|&(start, _)| start <= address);
-        let found = from + inside - 1;
-        let (start, class) = self.ranges[found];
-        let next = self.ranges.get(found + 1).map(|(next, _)| next);
-        ClassHit {
-            class,
-            prefix: widest(address, start, next),
+    fn find(&self, address: u128) -> (ClassId, u8) {
+        match self.first.find(half(address)) {
+            (Some(class), prefix) => (class, prefix),
+            (None, _) => self.divided.find(address),
         }
     }
-
-    /// The starts among which the next one after an address is: all before them are below it.
-    fn candidates(&self, lead: u32) -> (usize, usize) {
-        let number = bits(lead, 0, self.slot_bits);
-        let slot = self.slots[number];
-        let (from, to) = match slot.cell_bits {
-            0 => (slot.before, self.slots[number + 1].before),
-            cell_bits => {
-                let cell = slot.cells as usize + bits(lead, self.slot_bits, cell_bits);
-                (self.cells[cell], self.cells[cell + 1])
-            }
-        };
-        (from as usize, to as usize)
-    }
 }
 
-/// `count` bits of an address after the first `skip`, both at most [`LEVEL_BITS_MAX`].
-fn bits(lead: u32, skip: u8, count: u8) -> usize {
-    // In two steps, since no bits at all would be a shift by 32.
-    (((lead << skip) >> (31 - count)) >> 1) as usize
+/// The first half of an address: the number of its /64.
+fn half(address: u128) -> u64 {
+    (address >> 64) as u64
 }
 
-/// About as many parts as ranges.
-fn level_bits(ranges: usize) -> u8 {
-    ranges.ilog2().min(LEVEL_BITS_MAX) as u8
-}
-
-fn cell_bits(ranges: usize) -> u8 {
-    match ranges {
-        0..=SEARCHED => 0,
-        crowd => level_bits(crowd),
-    }
-}
-
-/// For each part of a level, how many starts lie before it, and all of them at the end.
-fn count_before<K: Indexed>(starts: &[K], first: u32, skip: u8, level_bits: u8) -> Vec<u32> {
-    let mut counts = vec![0; (1 << level_bits) + 1];
-    counts[0] = first;
-    for start in starts {
-        counts[bits(start.lead(), skip, level_bits) + 1] += 1;
-    }
-    let mut before = 0;
-    for count in &mut counts {
-        before += *count;
-        *count = before;
-    }
-    counts
-}
-
-fn count(number: usize) -> u32 {
-    u32::try_from(number).expect("a table has fewer ranges than IPv4 has addresses")
-}
-
-/// Length of the widest prefix around an address within its range: one bit more than the address
-/// shares with either neighbour of the range.
-fn widest<K: Key>(address: K, start: K, end: Option<&K>) -> u8 {
-    let below = (start != K::ZERO).then(|| address.shared_bits(start.previous()) + 1);
-    let above = end.map(|&end| address.shared_bits(end) + 1);
-    below.max(above).unwrap_or(0)
+/// The first address of a /64.
+fn start_of(number: u64) -> u128 {
+    u128::from(number) << 64
 }
 
 #[cfg(test)]
@@ -227,6 +135,7 @@ mod tests {
 
     use super::{ClassHit, Networks};
     use crate::base::{ClassId, Draws};
+    use crate::geo::Network;
     use crate::geo::steps::{Key, Steps};
 
     #[test]
@@ -267,26 +176,28 @@ mod tests {
     }
 
     /// Every address of a space of 10 bits, set at the top, in the middle and at the end of an
-    /// address: class and scope agree with a search of the list, and with each other.
+    /// address: class and scope agree with a search of the list, and with each other. In IPv6
+    /// that is above, across and below the end of the first half.
     #[test]
     fn scopes_are_widest_and_never_overlap() {
         let mut draws = Draws::from_seed(9);
         for round in 0..120 {
             let depth = [0, 11, 22][round % 3];
             let prefixes = random_prefixes(&mut draws, depth);
-            let networks = networks(&prefixes);
+            let lift = LIFTS[round / 3 % LIFTS.len()];
+            let networks = networks(&prefixes, lift);
             for low in 0..1024_u32 {
                 let address = spread(low, depth);
                 let expected = oracle(&prefixes, address, depth);
                 assert_eq!(networks.find(v4(address)), expected, "{:?}", v4(address));
-                let v6_hit = networks.find(v6(address));
-                assert_eq!(v6_hit.class, expected.class);
-                assert_eq!(v6_hit.prefix, expected.prefix + 16);
+                let v6_hit = networks.find(lift.v6(address));
+                assert_eq!(v6_hit.class, expected.class, "{:?}", lift.v6(address));
+                assert_eq!(v6_hit.prefix, expected.prefix + lift.length());
             }
         }
     }
 
-    /// Over the whole space, and crowded into 10.0.0.0/8, where the index needs its cells.
+    /// Over the whole space, and crowded into 10.0.0.0/8.
     #[test]
     fn each_address_of_a_scope_has_that_scope() {
         let mut draws = Draws::from_seed(5);
@@ -307,7 +218,8 @@ mod tests {
                     )
                 })
                 .collect();
-            let networks = networks(&prefixes);
+            let lift = LIFTS[round / 2 % LIFTS.len()];
+            let networks = networks(&prefixes, lift);
             for _ in 0..500 {
                 let address = any(&mut draws);
                 let hit = networks.find(v4(address));
@@ -315,7 +227,7 @@ mod tests {
                 let neighbour = address.first_of(hit.prefix) | inside;
                 assert_eq!(networks.find(v4(neighbour)), hit);
                 assert_eq!(hit.class, longest(&prefixes, address));
-                assert_eq!(networks.find(v6(address)).class, hit.class);
+                assert_eq!(networks.find(lift.v6(address)).class, hit.class);
             }
         }
     }
@@ -350,34 +262,122 @@ mod tests {
         }
     }
 
+    /// Networks longer than /64: where a /64 has borders inside, the ones beside it must not
+    /// count them as its own, nor look through them.
+    #[test]
+    fn borders_inside_a_64_are_exact() {
+        let laid = [
+            ("2001:db8::/32", 1),
+            ("2001:db8:0:1::/65", 2),
+            ("2001:db8:1::1/128", 3),
+            ("2001:db8:2:0:8000::/65", 4),
+            ("2001:db8:2:1::/64", 4),
+            ("2001:db8:3::/65", 5),
+            ("2001:db8:3:1::/65", 6),
+            ("::/65", 7),
+            ("ffff:ffff:ffff:ffff:8000::/65", 8),
+        ];
+        let prefixes = laid.map(|(text, class)| {
+            let Network { address, prefix } = Network::parse(text).unwrap();
+            let IpAddr::V6(v6) = address else {
+                unreachable!("all are IPv6")
+            };
+            (v6.to_bits(), prefix, ClassId(class))
+        });
+        let steps = Steps::from_prefixes(ClassId(0), prefixes.to_vec());
+        let networks = Networks::new(Steps::all(ClassId(0)), steps);
+        for (address, class, prefix) in [
+            ("2001:db8:0:1::5", 2, 65),
+            ("2001:db8:0:1:8000::", 1, 65),
+            ("2001:db8::", 1, 64),
+            ("2001:db8:0:2::", 1, 63),
+            ("2001:db8:0:4::", 1, 62),
+            ("2001:db8:1::1", 3, 128),
+            ("2001:db8:1::", 1, 128),
+            ("2001:db8:1::3", 1, 127),
+            ("2001:db8:1:0:8000::", 1, 65),
+            ("2001:db8:1:1::", 1, 64),
+            ("2001:db8:2::", 1, 65),
+            ("2001:db8:2:0:8000::1", 4, 65),
+            ("2001:db8:2:1::1", 4, 64),
+            ("2001:db8:2:2::1", 1, 63),
+            ("2001:db8:3::1", 5, 65),
+            ("2001:db8:3:0:ffff::", 1, 65),
+            ("2001:db8:3:1::1", 6, 65),
+            ("2001:db8:3:1:8000::", 1, 65),
+            ("2001:db9::", 0, 32),
+            ("::", 7, 65),
+            ("::8000:0:0:0", 0, 65),
+            ("0:0:0:1::", 0, 64),
+            ("ffff:ffff:ffff:fffe::", 0, 64),
+            ("ffff:ffff:ffff:ffff::", 0, 65),
+            ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 8, 65),
+        ] {
+            let hit = networks.find(address.parse().unwrap());
+            let expected = ClassHit {
+                class: ClassId(class),
+                prefix,
+            };
+            assert_eq!(hit, expected, "{address}");
+        }
+    }
+
     type Prefixes = Vec<(u32, u8, ClassId)>;
 
-    /// Both families say the same: the IPv4 space is laid out again at 2001::/16.
-    fn networks(prefixes: &Prefixes) -> Networks {
-        let lifted = prefixes.iter().map(|&(start, prefix, class)| {
-            let IpAddr::V6(address) = v6(start) else {
-                unreachable!("v6 makes IPv6 addresses")
-            };
-            (address.to_bits(), prefix + 16, class)
-        });
-        let mut lifted: Vec<_> = lifted.collect();
-        // What is around 2001::/16 is of a class of its own, so that scopes end there.
-        lifted.push((0x2001 << 112, 16, ClassId(0)));
-        lifted.rotate_right(1);
+    /// Where the IPv4 space is laid out again in IPv6.
+    #[derive(Clone, Copy)]
+    struct Lift {
+        base: u128,
+        shift: u8,
+    }
+
+    /// In the public space: in the first half, across its end, and behind it. Then at both ends
+    /// of everything.
+    const LIFTS: [Lift; 7] = [
+        Lift::new(0x2001 << 112, 80),
+        Lift::new(0x2001 << 112, 59),
+        Lift::new(0x2001 << 112, 48),
+        Lift::new(0x2001 << 112, 37),
+        Lift::new(0x2001 << 112, 0),
+        Lift::new(0, 48),
+        Lift::new(!0, 48),
+    ];
+
+    impl Lift {
+        const fn new(pattern: u128, shift: u8) -> Self {
+            let base = pattern >> (32 + shift) << (32 + shift);
+            Self { base, shift }
+        }
+
+        fn bits(self, address: u32) -> u128 {
+            self.base | (u128::from(address) << self.shift)
+        }
+
+        fn v6(self, address: u32) -> IpAddr {
+            IpAddr::V6(Ipv6Addr::from(self.bits(address)))
+        }
+
+        /// Bits in front of the lifted ones.
+        fn length(self) -> u8 {
+            96 - self.shift
+        }
+    }
+
+    /// Both families say the same. What is around the lifted space is of a class of its own, so
+    /// that scopes end there.
+    fn networks(prefixes: &Prefixes, lift: Lift) -> Networks {
+        let around = [(lift.base, lift.length(), ClassId(0))];
+        let lifted = prefixes
+            .iter()
+            .map(|&(start, prefix, class)| (lift.bits(start), prefix + lift.length(), class));
         Networks::new(
             Steps::from_prefixes(ClassId(0), prefixes.clone()),
-            Steps::from_prefixes(ClassId(99), lifted),
+            Steps::from_prefixes(ClassId(99), around.into_iter().chain(lifted).collect()),
         )
     }
 
     fn v4(address: u32) -> IpAddr {
         IpAddr::V4(Ipv4Addr::from(address))
-    }
-
-    fn v6(address: u32) -> IpAddr {
-        IpAddr::V6(Ipv6Addr::from(
-            (0x2001 << 112) | (u128::from(address) << 80),
-        ))
     }
 
     fn class(number: u64) -> ClassId {

@@ -26,6 +26,9 @@ pub(super) trait Key: Copy + Ord + Debug {
     fn previous(self) -> Self;
     /// How many leading bits two addresses share.
     fn shared_bits(self, other: Self) -> u8;
+    /// The number that `count` bits after the first `skip` make; at least one bit, at most 16,
+    /// and no more than there are.
+    fn part(self, skip: u8, count: u8) -> usize;
 }
 
 macro_rules! key {
@@ -56,10 +59,16 @@ macro_rules! key {
             fn shared_bits(self, other: Self) -> u8 {
                 (self ^ other).leading_zeros() as u8
             }
+
+            fn part(self, skip: u8, count: u8) -> usize {
+                let part = (self << skip) >> ($width - count);
+                usize::try_from(part).expect("no more than 16 bits are asked for")
+            }
         }
     };
 }
 key!(u32, 32);
+key!(u64, 64);
 key!(u128, 128);
 
 /// Values over all addresses.
@@ -106,7 +115,7 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
     }
 
     /// Lets a value hold from here on; `start` is no less than any start so far.
-    fn set_from(&mut self, start: K, value: V) {
+    pub(super) fn set_from(&mut self, start: K, value: V) {
         if self.starts.last() == Some(&start) {
             self.starts.pop();
             self.values.pop();
@@ -154,9 +163,14 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
         self.values[after - 1]
     }
 
-    /// The starts, the first of them zero, and the value from each.
-    pub(super) fn into_parts(self) -> (Vec<K>, Vec<V>) {
-        (self.starts, self.values)
+    /// How many starts there are.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The starts, the first of them zero, each with the value from there.
+    pub(super) fn into_pairs(self) -> Vec<(K, V)> {
+        self.starts.into_iter().zip(self.values).collect()
     }
 }
 
@@ -193,7 +207,7 @@ mod tests {
         assert_eq!(steps.find(0x0A01_0300), 2);
         assert_eq!(steps.find(0x0B00_0000), 0);
         // Nothing, the first, the second, the third, and each of the outer ones once more.
-        assert_eq!(steps.into_parts().0.len(), 7);
+        assert_eq!(steps.len(), 7);
     }
 
     #[test]
@@ -216,8 +230,8 @@ mod tests {
                 assert_eq!(steps.find(address), expected.0);
                 assert_eq!(both.find(address), expected.0 * 10 + expected.1);
             }
-            let (_, values) = both.into_parts();
-            assert!(values.windows(2).all(|pair| pair[0] != pair[1]));
+            let pairs = both.into_pairs();
+            assert!(pairs.windows(2).all(|pair| pair[0].1 != pair[1].1));
         }
     }
 

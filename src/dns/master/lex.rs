@@ -156,6 +156,8 @@ impl<'t> Lexer<'t> {
 
     fn token(&mut self) -> Result<Token<'t>, (At, Fault)> {
         let (start, at) = (self.at, self.here());
+        let rest = &self.text[start..];
+        self.at += rest.iter().position(is_special).unwrap_or(rest.len());
         let mut quoted = false;
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
@@ -228,4 +230,13 @@ impl<'t> Lexer<'t> {
             column: u32::try_from(column).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// Whether an octet may end a word or change how the next ones are read. Most words have none of
+/// these, so a word is first read up to here.
+fn is_special(byte: &u8) -> bool {
+    matches!(
+        byte,
+        b'\n' | b' ' | b'\t' | b'\r' | b';' | b'(' | b')' | b'"' | b'\\'
+    )
 }

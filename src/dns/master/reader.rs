@@ -20,12 +20,15 @@ const TOLD: usize = 1000;
 
 /// The files that a master file names by `$INCLUDE`.
 pub(super) fn includes(text: &[u8]) -> Vec<String> {
-    const WORD: &[u8] = b"$INCLUDE";
-    let names_one = |line: &[u8]| {
-        line.get(..WORD.len())
+    const WORD: &[u8] = b"INCLUDE";
+    let names_one = |behind: &[u8]| {
+        behind
+            .get(..WORD.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(WORD))
     };
-    if !text.split(|&byte| byte == b'\n').any(names_one) {
+    // Most files include nothing, and are not worth being cut into entries to find that out.
+    let mut behind_dollars = text.split(|&byte| byte == b'$').skip(1);
+    if !behind_dollars.any(names_one) {
         return Vec::new();
     }
     let (mut lexer, mut entry, mut files) = (Lexer::new(text), Entry::default(), Vec::new());
@@ -237,7 +240,8 @@ impl Reader<'_> {
         let fields = &tokens[head.length..];
         self.fields
             .read(head.kind, (last, fields), &scope.origin, &mut self.rdata)?;
-        for field in names(head.kind, fields) {
+        let relative = |field: &&Token<'_>| words::is_relative(field.text);
+        for field in names(head.kind, fields).filter(relative) {
             let mut name = Vec::new();
             if words::name(field.text, &scope.origin, &mut name).is_ok() {
                 self.doubt_dot(field, &name, scope);

@@ -28,18 +28,22 @@ pub(super) fn name(text: &[u8], origin: &[u8], wire: &mut Vec<u8>) -> Result<(),
     }
     let mut label = 0;
     wire.push(0);
-    let mut bytes = text.iter().copied();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'.' => {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain = rest.iter().position(is_special).unwrap_or(rest.len());
+        wire.extend_from_slice(&rest[..plain]);
+        let mut bytes = rest[plain..].iter();
+        match bytes.next() {
+            None => {}
+            Some(b'.') => {
                 close(wire, label)?;
                 label = wire.len();
                 wire.push(0);
             }
-            b'\\' => wire.push(unescape(&mut bytes)?),
-            0x21..=0x7E => wire.push(byte),
-            _ => return Err(NameError::NotAscii),
+            Some(b'\\') => wire.push(unescape(&mut bytes.by_ref().copied())?),
+            Some(_) => return Err(NameError::NotAscii),
         }
+        rest = bytes.as_slice();
     }
     if wire.len() == label + 1 {
         if label == 0 {
@@ -53,6 +57,11 @@ pub(super) fn name(text: &[u8], origin: &[u8], wire: &mut Vec<u8>) -> Result<(),
         return Err(NameError::LongName);
     }
     Ok(())
+}
+
+/// Whether an octet of a name is not simply part of a label.
+fn is_special(byte: &u8) -> bool {
+    !matches!(byte, 0x21..=0x7E) || matches!(byte, b'.' | b'\\')
 }
 
 fn close(wire: &mut [u8], label: usize) -> Result<(), NameError> {

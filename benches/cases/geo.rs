@@ -1,0 +1,111 @@
+//! What geo costs: reading a file and compiling networks (once for each plan), and looking an
+//! address up (once for each query).
+//!
+//! 500,000 networks are laid over the embedded file: half of them IPv4, of /16 to /28, half IPv6,
+//! of /29 to /56 in the public space, where a table of IPv6 is as crowded as it gets. Look-ups go
+//! through 65,536 addresses in turn, which touch more memory than the first two levels of cache
+//! hold, because clients come from everywhere.
+use std::hint::black_box;
+use std::net::IpAddr;
+
+use waypost::base::{ClassId, Draws};
+use waypost::geo::{Atlas, Database, EMBEDDED, Network, Networks, Place};
+
+use crate::cases::Case;
+
+const PREFIXES: usize = 500_000;
+const ADDRESSES: usize = 65_536;
+const CLASSES: u64 = 64;
+
+/// The cases of this subject.
+pub(crate) fn cases() -> Vec<Case> {
+    let case = |name, prepare| Case { name, prepare };
+    vec![
+        case("geo/read the embedded file", read),
+        case("geo/compile 500,000 prefixes", compile),
+        case("geo/find IPv4", || find(crowded(), any_ipv4)),
+        case("geo/find IPv6", || find(crowded(), any_ipv6)),
+        case("geo/find IPv6, borders beyond /64", || {
+            find(networks(&database(), &marks(any_long)), any_long_address)
+        }),
+    ]
+}
+
+fn read() -> Box<dyn FnMut()> {
+    Box::new(|| drop(black_box(Database::read(black_box(EMBEDDED)))))
+}
+
+fn compile() -> Box<dyn FnMut()> {
+    let (database, marks) = (database(), marks(any_short));
+    Box::new(move || drop(black_box(networks(&database, black_box(&marks)))))
+}
+
+fn find(networks: Networks, any: fn(&mut Draws) -> IpAddr) -> Box<dyn FnMut()> {
+    let mut draws = Draws::from_seed(2);
+    let addresses: Vec<IpAddr> = (0..ADDRESSES).map(|_| any(&mut draws)).collect();
+    let mut next = 0;
+    Box::new(move || {
+        black_box(networks.find(black_box(addresses[next])));
+        next = (next + 1) % ADDRESSES;
+    })
+}
+
+fn database() -> Database {
+    Database::read(EMBEDDED).expect("the embedded file is sound")
+}
+
+fn crowded() -> Networks {
+    networks(&database(), &marks(any_short))
+}
+
+fn networks(database: &Database, marks: &[(Network, u16)]) -> Networks {
+    let mut class_of = |place: &Place, mark: Option<u16>| {
+        let continent = place.continent.map_or(0, |continent| continent as u16);
+        ClassId(mark.unwrap_or(continent))
+    };
+    Atlas::new(database, &[], marks).classify(&mut class_of)
+}
+
+fn marks(any: fn(&mut Draws, usize) -> Network) -> Vec<(Network, u16)> {
+    let mut draws = Draws::from_seed(1);
+    let mark = |number| {
+        let network = any(&mut draws, number);
+        (network, u16::from(small(draws.below(CLASSES))))
+    };
+    (0..PREFIXES).map(mark).collect()
+}
+
+/// IPv4 and IPv6 in turn, as long as they are met with in practice.
+fn any_short(draws: &mut Draws, number: usize) -> Network {
+    let (address, shortest, lengths) = match number % 2 {
+        0 => (any_ipv4(draws), 16, 13),
+        _ => (any_ipv6(draws), 29, 28),
+    };
+    Network::around(address, shortest + small(draws.below(lengths)))
+}
+
+/// IPv6 of /65 to /128, in few enough /64s that each is looked into.
+fn any_long(draws: &mut Draws, _: usize) -> Network {
+    Network::around(any_long_address(draws), 65 + small(draws.below(64)))
+}
+
+fn any_ipv4(draws: &mut Draws) -> IpAddr {
+    let low = u32::try_from(draws.below(1 << 32)).expect("below 2^32");
+    IpAddr::V4(low.into())
+}
+
+/// Within 2a00::/12, where most of the European networks are.
+fn any_ipv6(draws: &mut Draws) -> IpAddr {
+    let below = u128::from(draws.next_u64() >> 12) << 64;
+    IpAddr::V6(((0x2A00 << 112) | below).into())
+}
+
+/// Within 65,536 /64s that lie apart.
+fn any_long_address(draws: &mut Draws) -> IpAddr {
+    let block = u128::from(draws.below(1 << 16)) << 80;
+    IpAddr::V6(((0x2A00 << 112) | block | u128::from(draws.next_u64())).into())
+}
+
+fn small(number: u64) -> u8 {
+    u8::try_from(number).expect("small numbers are drawn")
+}
