@@ -21,9 +21,10 @@ const ROUNDS: usize = 3;
 const SETTLE: Duration = Duration::from_millis(300);
 /// Queries per second during the second load.
 const RATE: f64 = 20_000.0;
-/// How long those go on before the second load is asked for, and how long in all.
+/// How long those go on before the second load is asked for.
 const QUIET: Duration = Duration::from_secs(2);
-const WATCHED: Duration = Duration::from_secs(12);
+/// How long they go on in all.
+pub(crate) const WATCHED: Duration = Duration::from_secs(12);
 
 /// One start of one server.
 #[derive(Clone, Copy, Debug)]

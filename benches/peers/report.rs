@@ -5,9 +5,25 @@
 use std::fmt::Write;
 
 use crate::latency::{self, Paces};
-use crate::loading::{Loads, Reload};
+use crate::loading::{Loads, Reload, WATCHED};
 use crate::scenario::{Line, Scenario};
 use crate::servers::{Content, Kind};
+
+/// What a reader must know of the tables.
+const NOTES: &str = "
+Servers have one core and one answering thread, the generator another core; all servers of a table
+run at once and are asked in turn, round by round. *CPU per query* is what the scheduler charged to
+all threads and children of the server (user and system) over a counted number of queries in a
+closed loop of 192; every reply is checked, and one of 509 read in full. Figures are medians of the
+rounds, ratios are ratios of medians. The rate is the machine's as much as the server's; a server
+whose core was not busy waited for the generator or for the machine.
+
+Two A records: Waypost answers with two endpoints of a region (`answers = 2`, each watched over TCP),
+gdnsd with a multifo set of two addresses per datacenter (each watched by tcp_connect), Knot with
+two addresses per country, PowerDNS with two records per country; all read the same MaxMind-format
+file. NSD steers nothing. All queries carry EDNS; all replies are minimal. *echo* is one blocking
+recvmmsg and one sendmmsg of 64 and looks at nothing.
+";
 
 /// A report in the making.
 #[derive(Default)]
@@ -173,7 +189,7 @@ impl Report {
         let peak = megabytes(memory.peak);
         self.line("\n## The same zone read again under load, one core for all of it\n");
         self.line(&format!(
-            "{asked} queries, {lost} lost; the new version was served {taken:.2} s after it was asked for; \
+            "{asked} queries in {WATCHED:?}, {lost} lost; the new version was served {taken:.2} s after it was asked for; \
              p99 {p99_before:.0} µs before and {p99_during:.0} µs meanwhile; peak memory {peak:.0} MB."
         ));
         let lost = u32::try_from(*lost).map_or(f64::NAN, f64::from);
@@ -201,7 +217,7 @@ impl Report {
             writeln!(text, "| {what} | {measured:.2} | {most:.2} | {verdict} |")
                 .expect("a string takes all");
         }
-        text + &self.text
+        text + NOTES + &self.text
     }
 
     fn cost_bar(

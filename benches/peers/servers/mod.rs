@@ -28,6 +28,8 @@ const START: Duration = Duration::from_secs(120);
 const TRY: Duration = Duration::from_millis(20);
 /// How long an answer is waited for once it has started.
 const ANSWER: Duration = Duration::from_secs(2);
+/// After the first answer: what was asked in vain before may still fill the server's queue.
+const SETTLE: Duration = Duration::from_millis(300);
 /// Queries that are asked one by one and read in full before anything is measured.
 const EXAMINED: usize = 200;
 
@@ -184,6 +186,7 @@ impl Server {
 
     /// Asks queries one by one and reads the answers in full.
     pub(crate) fn examine(&self, packets: &Packets) -> Result<(), Failure> {
+        std::thread::sleep(SETTLE);
         let socket = self.socket(ANSWER)?;
         let all = packets.queries.len();
         for index in (0..all).step_by(all.div_ceil(EXAMINED)) {
