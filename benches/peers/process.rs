@@ -132,38 +132,20 @@ impl Process {
 
     /// CPU time of all its threads and those of its children so far.
     pub(crate) fn cpu(&self) -> Duration {
-        let threads = self.family().into_iter().flat_map(threads);
+        let threads = family(self.pid()).into_iter().flat_map(threads);
         Duration::from_nanos(threads.map(|thread| run_time(&thread)).sum())
     }
 
     /// Threads that it and its children have.
     pub(crate) fn thread_count(&self) -> usize {
-        self.family().into_iter().flat_map(threads).count()
+        family(self.pid()).into_iter().flat_map(threads).count()
     }
 
     /// Memory of its largest process.
     pub(crate) fn memory(&self) -> Memory {
-        let all = self.family().into_iter().map(memory);
+        let all = family(self.pid()).into_iter().map(memory);
         all.max_by_key(|memory| memory.now)
             .unwrap_or(Memory { now: 0, peak: 0 })
-    }
-
-    /// It and all that descend from it.
-    fn family(&self) -> Vec<Pid> {
-        let parents = parents();
-        let mut family = vec![self.pid()];
-        let mut known = 0;
-        while known < family.len() {
-            let parent = family[known];
-            family.extend(
-                parents
-                    .iter()
-                    .filter(|(_, of)| *of == parent)
-                    .map(|(child, _)| *child),
-            );
-            known += 1;
-        }
-        family
     }
 }
 
@@ -174,7 +156,7 @@ impl Drop for Process {
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5));
         }
-        for member in self.family() {
+        for member in family(self.pid()) {
             let _ = kill(member, Signal::SIGKILL);
         }
         let _ = self.child.wait();
@@ -192,8 +174,8 @@ pub(crate) fn clean_up_on_signals() -> Result<(), Failure> {
     std::thread::spawn(move || {
         let _ = signals.wait();
         let leftovers = leftovers();
-        for process in &leftovers.processes {
-            let _ = kill(*process, Signal::SIGKILL);
+        for process in leftovers.processes.iter().flat_map(|main| family(*main)) {
+            let _ = kill(process, Signal::SIGKILL);
         }
         if let Some(folder) = &leftovers.folder {
             let _ = fs::remove_dir_all(folder);
@@ -226,6 +208,22 @@ fn only(core: usize) -> Result<CpuSet, Failure> {
     let mut set = CpuSet::new();
     set.set(core).map_err(explain("pinning"))?;
     Ok(set)
+}
+
+/// A process and all that descend from it.
+fn family(main: Pid) -> Vec<Pid> {
+    let parents = parents();
+    let mut family = vec![main];
+    let mut known = 0;
+    while known < family.len() {
+        let children = parents
+            .iter()
+            .filter(|(_, parent)| *parent == family[known]);
+        let children: Vec<Pid> = children.map(|(child, _)| *child).collect();
+        family.extend(children);
+        known += 1;
+    }
+    family
 }
 
 /// Every process of the machine with its parent.

@@ -39,11 +39,15 @@ struct Bar {
     most: f64,
 }
 
-/// The middle of some numbers; of an even count, the upper of the two in the middle.
+/// The middle of some numbers, or of the two in the middle.
 pub(crate) fn median(numbers: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = numbers.collect();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+    let middle = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
+    f64::midpoint(
+        middle(sorted.len() / 2),
+        middle(sorted.len().saturating_sub(1) / 2),
+    )
 }
 
 impl Report {
