@@ -1,0 +1,186 @@
+//! The answer path beside its peers: CPU time per query, latency, and the loading of a zone.
+//!
+//! `benches/peers/run` builds and runs all of it. While tuning, one scenario by hand (release
+//! build of waypost first, then `cargo bench --no-run --bench peers` names this program's path):
+//!
+//! ```text
+//! target/release/deps/peers-HASH geo --only echo,waypost --waypost target/release/waypost --rounds 3
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `world` | the data: networks, regions, zones, the geo database |
+//! | `servers` | how each server is told of it, one file for each |
+//! | `packets` | queries encoded beforehand, and what their replies must be |
+//! | `wire` | the socket of the generator |
+//! | `closed` | the closed loop: as fast as the server can |
+//! | `paced` | the open loop: a given rate, and how long answers take |
+//! | `scenario` | who takes part in the closed loop, and the rounds |
+//! | `latency`, `loading` | the other two parts of a run |
+//! | `report` | medians, ratios, bars, as Markdown |
+//! | `process` | start on a core, account, stop |
+//!
+//! Servers run on one core and the generator on another. Only the scheduler's account of the
+//! server's processes counts; the clock on the wall is shown, and says little on a shared machine.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that measures: it reads clocks, waits and prints"
+)]
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use process::Split;
+use report::Report;
+use scenario::{Scenario, Stage};
+use servers::Kind;
+use world::World;
+
+mod closed;
+mod latency;
+mod loading;
+#[path = "../../tests/support/mmdb.rs"]
+#[expect(clippy::unwrap_used, reason = "shared with tests")]
+mod mmdb;
+mod paced;
+mod packets;
+mod process;
+mod report;
+mod scenario;
+mod servers;
+mod wire;
+mod world;
+
+/// What went wrong, in words.
+type Failure = String;
+
+/// Measures Waypost beside other servers.
+#[derive(Parser)]
+#[command(name = "peers")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true, global = true)]
+    bench: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything below, one after the other.
+    All(Common),
+    /// 20,000 ECS networks ask for one steered name.
+    Geo(Common),
+    /// One static name.
+    Static(Common),
+    /// Random names in a zone of 100 names and in one of 1,000,000.
+    Nxdomain(Common),
+    /// The queries of `geo` at half of our own maximum rate: p50 and p99.
+    Latency(Common),
+    /// A zone of 1,000,000 names: time, memory, and a second load under queries.
+    Load(Common),
+    /// The floor itself, in the foreground.
+    Echo {
+        /// UDP port on 127.0.0.1.
+        #[arg(long)]
+        port: u16,
+    },
+}
+
+/// Options of every scenario.
+#[derive(Args)]
+struct Common {
+    /// Servers to run; all that can if absent.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Kind>,
+    /// Interleaved rounds.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Time of one server in one round, milliseconds.
+    #[arg(long, default_value_t = 1000)]
+    millis: u64,
+    /// Queries per second of `latency`, instead of half of our maximum.
+    #[arg(long)]
+    rate: Option<f64>,
+    /// The waypost program.
+    #[arg(long, default_value = "target/release/waypost")]
+    waypost: PathBuf,
+}
+
+/// One part of a run.
+#[derive(Clone, Copy)]
+enum Part {
+    Closed(Scenario),
+    Latency,
+    Load,
+}
+
+/// All parts, in the order of the report.
+const PARTS: [Part; 5] = [
+    Part::Closed(Scenario::Geo),
+    Part::Closed(Scenario::Static),
+    Part::Closed(Scenario::Absent),
+    Part::Latency,
+    Part::Load,
+];
+
+impl Common {
+    fn time(&self) -> Duration {
+        Duration::from_millis(self.millis)
+    }
+}
+
+fn main() -> ExitCode {
+    let Some(command) = Cli::parse().command else {
+        println!("peers: run benches/peers/run, or this program with --help");
+        return ExitCode::SUCCESS;
+    };
+    let outcome = match command {
+        Command::All(common) => run(&common, &PARTS),
+        Command::Geo(common) => run(&common, &[Part::Closed(Scenario::Geo)]),
+        Command::Static(common) => run(&common, &[Part::Closed(Scenario::Static)]),
+        Command::Nxdomain(common) => run(&common, &[Part::Closed(Scenario::Absent)]),
+        Command::Latency(common) => run(&common, &[Part::Latency]),
+        Command::Load(common) => run(&common, &[Part::Load]),
+        Command::Echo { port } => servers::echo::run(port),
+    };
+    let Err(failure) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("peers: {failure}");
+    ExitCode::FAILURE
+}
+
+/// Runs these parts and prints the report.
+fn run(common: &Common, parts: &[Part]) -> Result<(), Failure> {
+    process::clean_up_on_signals()?;
+    let stage = Stage {
+        split: Split::make()?,
+        world: World::build()?,
+        common,
+    };
+    let mut report = Report::default();
+    for part in parts {
+        match part {
+            Part::Closed(scenario) => report.scenario(*scenario, &scenario.run(&stage)?),
+            Part::Latency => report.latency(&latency::run(&stage)?),
+            Part::Load => {
+                report.loads(&loading::run(&stage)?);
+                report.reload(&loading::reload(&stage)?);
+            }
+        }
+    }
+    print!("{}", report.finish());
+    Ok(())
+}
+
+/// Puts what was tried before an error.
+fn explain<E: Display>(what: &str) -> impl FnOnce(E) -> Failure {
+    let what = what.to_owned();
+    move |error| format!("{what}: {error}")
+}

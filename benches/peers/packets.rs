@@ -1,0 +1,154 @@
+//! Queries that were encoded before the clock runs, and what their replies must be.
+//!
+//! Every query carries EDNS. Ids follow the index, so a reply is told by its id alone as long as
+//! fewer than 65,536 are under way. A light check is made of every reply; now and then one is
+//! kept and read in full, with another decoder than the server's.
+use std::net::IpAddr;
+
+use waypost::dns::{Name, ask};
+
+use crate::world::{self, Random, World};
+
+/// Copies of a query that is always the same; each has an id of its own.
+const COPIES: usize = 1024;
+/// Random names: more than any server asked so fast could still have in a cache of answers.
+const ABSENT: usize = 1 << 18;
+/// Octets of a random label.
+const LABEL: usize = 12;
+/// Response code of a name that does not exist (RFC 1035, section 4.1.1).
+const NXDOMAIN: u8 = 3;
+const TYPE_A: u16 = 1;
+
+/// Queries of one kind.
+pub(crate) struct Packets {
+    /// The wire form of each.
+    pub(crate) queries: Vec<Vec<u8>>,
+    expected: Expected,
+}
+
+/// What the replies to queries of one kind must be.
+enum Expected {
+    /// The query itself.
+    Echo,
+    /// The two addresses of a region; the region by the index of the query.
+    Region(Vec<usize>),
+    /// These addresses.
+    Addresses(Vec<IpAddr>),
+    /// The name does not exist, and the zone's SOA says for how long.
+    Absent,
+}
+
+/// What is wrong with a reply.
+pub(crate) type Wrong = String;
+
+impl Packets {
+    /// One query for the steered name from every client network.
+    pub(crate) fn steered(world: &World) -> Self {
+        let question = |(index, (network, _)): (usize, &(std::net::Ipv4Addr, usize))| {
+            encode(index, world::STEERED, Some((*network).into()))
+        };
+        let queries = world.networks.iter().enumerate().map(question).collect();
+        let regions = world.networks.iter().map(|(_, region)| *region).collect();
+        Self {
+            queries,
+            expected: Expected::Region(regions),
+        }
+    }
+
+    /// The static name, again and again.
+    pub(crate) fn fixed() -> Self {
+        Self::repeated(world::STATIC, world::static_address(1).into())
+    }
+
+    /// The last name of the large zone, again and again.
+    pub(crate) fn last() -> Self {
+        let (name, address) = world::last_name(world::MANY);
+        Self::repeated(&name, address.into())
+    }
+
+    fn repeated(label: &str, address: IpAddr) -> Self {
+        let queries = (0..COPIES).map(|index| encode(index, label, None));
+        Self {
+            queries: queries.collect(),
+            expected: Expected::Addresses(vec![address]),
+        }
+    }
+
+    /// Names that no zone has.
+    pub(crate) fn absent() -> Self {
+        let mut random = Random::new();
+        let mut label = || -> String { (0..LABEL).map(|_| letter(&mut random)).collect() };
+        let queries = (0..ABSENT).map(|index| encode(index, &label(), None));
+        Self {
+            queries: queries.collect(),
+            expected: Expected::Absent,
+        }
+    }
+
+    /// The same queries for a server that sends them back.
+    pub(crate) fn echoed(&self) -> Self {
+        Self {
+            queries: self.queries.clone(),
+            expected: Expected::Echo,
+        }
+    }
+
+    /// Checks header and length of the reply to the `index`-th query.
+    pub(crate) fn glance(&self, index: usize, reply: &[u8]) -> Result<(), Wrong> {
+        let (rcode, answers) = match &self.expected {
+            Expected::Echo if reply == self.queries[index] => return Ok(()),
+            Expected::Echo => return Err(format!("{reply:?} is no echo")),
+            Expected::Region(_) => (0, 2),
+            Expected::Addresses(all) => (0, all.len()),
+            Expected::Absent => (NXDOMAIN, 0),
+        };
+        let [_, _, flags, code, _, 1, 0, count, ..] = reply else {
+            return Err(format!("{reply:?} is no reply"));
+        };
+        let (response, authoritative, truncated) = (0x80, 0x04, 0x02);
+        let flags_are_right =
+            flags & (response | authoritative | truncated) == response | authoritative;
+        if flags_are_right && code & 0x0F == rcode && usize::from(*count) == answers {
+            return Ok(());
+        }
+        Err(format!(
+            "flags {flags:#x} {code:#x}, {count} answers in {reply:?}"
+        ))
+    }
+
+    /// Reads the reply to the `index`-th query in full.
+    pub(crate) fn examine(&self, index: usize, reply: &[u8]) -> Result<(), Wrong> {
+        self.glance(index, reply)?;
+        let mut wanted = match &self.expected {
+            Expected::Echo => return Ok(()),
+            Expected::Region(regions) => world::addresses(regions[index]).to_vec(),
+            Expected::Addresses(addresses) => addresses.clone(),
+            Expected::Absent => Vec::new(),
+        };
+        let Some(mut read) = ask::decode(reply) else {
+            return Err(format!("{reply:?} cannot be decoded"));
+        };
+        wanted.sort();
+        read.addresses.sort();
+        if read.addresses != wanted {
+            return Err(format!("{:?} instead of {wanted:?}", read.addresses));
+        }
+        Ok(())
+    }
+}
+
+fn encode(index: usize, label: &str, network: Option<IpAddr>) -> Vec<u8> {
+    let id = u16::try_from(index % 0x1_0000).expect("the rest fits");
+    let name = Name::parse(&format!("{label}.{}", world::ZONE)).expect("the name is short");
+    let question = ask::Question {
+        name,
+        rtype: TYPE_A,
+        subnet: network.map(|network| (network, 24)),
+    };
+    ask::encode(id, &question).expect("the name is short")
+}
+
+fn letter(random: &mut Random) -> char {
+    let index = u8::try_from(random.below(26)).expect("there are 26");
+    char::from(b'a' + index)
+}

@@ -1,0 +1,191 @@
+//! The scenarios of the closed loop: who takes part, with which zone and which queries.
+//!
+//! All servers of a scenario run at the same time, and one of them has work: round by round each
+//! is asked for a second, so that what disturbs the machine disturbs all alike. Whoever answers
+//! wrongly, or not at all, ends the run.
+use std::time::Duration;
+
+use crate::closed::Closed;
+use crate::packets::Packets;
+use crate::process::{Cores, Split};
+use crate::servers::{Content, Kind, Server, Setup};
+use crate::world::World;
+use crate::{Common, Failure, explain};
+
+/// Load before anything is counted.
+const WARM_UP: Duration = Duration::from_millis(150);
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scenario {
+    /// The steered name, by 20,000 client networks.
+    Geo,
+    /// One static name.
+    Static,
+    /// Random names, in a small zone and in a large one.
+    Absent,
+}
+
+/// The world and the cores, for every part of a run.
+pub(crate) struct Stage<'c> {
+    pub(crate) world: World,
+    pub(crate) split: Split,
+    pub(crate) common: &'c Common,
+}
+
+/// What one server did in one round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// CPU time per query, microseconds.
+    pub(crate) cost: f64,
+    /// Queries per second.
+    pub(crate) rate: f64,
+    /// Part of the time in which the server ran.
+    pub(crate) busy: f64,
+}
+
+/// What one server did in all rounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) kind: Kind,
+    pub(crate) content: Content,
+    pub(crate) samples: Vec<Sample>,
+}
+
+impl Scenario {
+    /// The servers that can do it.
+    fn kinds(self) -> &'static [Kind] {
+        match self {
+            Self::Geo => &[
+                Kind::Echo,
+                Kind::Waypost,
+                Kind::Gdnsd,
+                Kind::Knot,
+                Kind::Pdns,
+            ],
+            Self::Static | Self::Absent => &[
+                Kind::Echo,
+                Kind::Waypost,
+                Kind::Gdnsd,
+                Kind::Knot,
+                Kind::Nsd,
+                Kind::Pdns,
+            ],
+        }
+    }
+
+    fn contents(self) -> &'static [Content] {
+        match self {
+            Self::Geo => &[Content::Steered],
+            Self::Static => &[Content::Few],
+            Self::Absent => &[Content::Few, Content::Many],
+        }
+    }
+
+    fn packets(self, world: &World) -> Packets {
+        match self {
+            Self::Geo => Packets::steered(world),
+            Self::Static => Packets::fixed(),
+            Self::Absent => Packets::absent(),
+        }
+    }
+
+    /// Runs all rounds.
+    pub(crate) fn run(self, stage: &Stage<'_>) -> Result<Vec<Line>, Failure> {
+        let packets = self.packets(&stage.world);
+        let echoed = packets.echoed();
+        let asked = |kind| {
+            if kind == Kind::Echo {
+                &echoed
+            } else {
+                &packets
+            }
+        };
+        let mut servers = Vec::new();
+        // What is compared stands side by side: each server with itself, too.
+        for kind in stage.chosen(self.kinds()) {
+            for content in self.contents() {
+                servers.push((*content, stage.open(kind, *content, asked(kind))?));
+            }
+        }
+        let line = |(content, server): &(Content, Server)| Line {
+            kind: server.kind,
+            content: *content,
+            samples: Vec::new(),
+        };
+        let mut lines: Vec<Line> = servers.iter().map(line).collect();
+        for round in 1..=stage.common.rounds {
+            for ((_, server), line) in servers.iter().zip(&mut lines) {
+                let sample = measure(server, asked(server.kind), stage.common.time())?;
+                eprintln!(
+                    "{self:?} {round}/{} {} ({:?}): {:.2} us a query, {:.0} a second, {:.0} % busy",
+                    stage.common.rounds,
+                    server.kind.name(),
+                    line.content,
+                    sample.cost,
+                    sample.rate,
+                    100.0 * sample.busy
+                );
+                line.samples.push(sample);
+            }
+        }
+        Ok(lines)
+    }
+}
+
+impl Stage<'_> {
+    /// Those of these servers that were asked for.
+    pub(crate) fn chosen(&self, kinds: &[Kind]) -> Vec<Kind> {
+        let only = &self.common.only;
+        let chosen = kinds
+            .iter()
+            .filter(|kind| only.is_empty() || only.contains(kind));
+        chosen.copied().collect()
+    }
+
+    /// Starts a server on its core, waits for its first answer, and reads some in full.
+    pub(crate) fn open(
+        &self,
+        kind: Kind,
+        content: Content,
+        packets: &Packets,
+    ) -> Result<Server, Failure> {
+        let setup = self.setup(kind, content)?;
+        let mut server = kind.start(&setup, &self.split, Cores::Server)?;
+        server.await_answer(packets)?;
+        server.examine(packets)?;
+        let (name, threads) = (kind.name(), server.process.thread_count());
+        eprintln!("{name} ({content:?}) answers rightly, {threads} threads");
+        Ok(server)
+    }
+
+    /// What a server is started with.
+    pub(crate) fn setup(&self, kind: Kind, content: Content) -> Result<Setup<'_>, Failure> {
+        if content == Content::Many {
+            self.world.need_large_zone()?;
+        }
+        let waypost = self.common.waypost.canonicalize();
+        let waypost = waypost.map_err(explain("--waypost"))?;
+        Setup::new(&self.world, kind, content, &waypost)
+    }
+}
+
+/// One round of one server.
+pub(crate) fn measure(
+    server: &Server,
+    packets: &Packets,
+    time: Duration,
+) -> Result<Sample, Failure> {
+    let named = |failure| format!("{}: {failure}", server.kind.name());
+    let mut generator = Closed::connect(server.port, packets)?;
+    generator.run(WARM_UP).map_err(named)?;
+    let before = server.process.cpu();
+    let (queries, taken) = generator.run(time).map_err(named)?;
+    let cpu = (server.process.cpu() - before).as_secs_f64();
+    let queries = f64::from(u32::try_from(queries).expect("a few million"));
+    Ok(Sample {
+        cost: cpu * 1e6 / queries,
+        rate: queries / taken.as_secs_f64(),
+        busy: cpu / taken.as_secs_f64(),
+    })
+}

@@ -1,0 +1,62 @@
+//! Waypost: one service over all regions, two endpoints in each, `answers = 2`, so that each
+//! answer holds two addresses; every endpoint is watched over TCP on loopback. The service stays
+//! where static names are asked as well.
+use std::fmt::Write;
+use std::process::Command;
+
+use super::Setup;
+use crate::world::{REGIONS, STEERED, ZONE, addresses};
+
+pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
+    let path = setup.write("config.toml", &config(setup))?;
+    let mut command = Command::new(&setup.waypost);
+    command.arg("run").arg("--config").arg(path);
+    Ok(command)
+}
+
+fn config(setup: &Setup<'_>) -> String {
+    let (port, watched) = (setup.port, setup.world.monitored_port);
+    let (zone, database) = (setup.zone.display(), setup.world.database());
+    let database = database.display();
+    let mut text = format!(
+        r#"[server]
+listen = ["127.0.0.1:{port}"]
+threads = 1
+
+[geo]
+database = "{database}"
+
+[[zones]]
+name = "{ZONE}"
+file = "{zone}"
+
+[monitors.tcp]
+type = "tcp"
+port = {watched}
+interval = "60s"
+timeout = "2s"
+
+[services.api]
+hostnames = ["{STEERED}.{ZONE}"]
+monitors = ["tcp"]
+residency = "any"
+answers = 2
+"#
+    );
+    for (index, region) in REGIONS.iter().enumerate() {
+        let (name, location, [one, two]) = (region.name, region.location, region.countries);
+        write!(
+            text,
+            "\n[regions.{name}]\nlocation = {location:?}\nserves = [\"{one}\", \"{two}\"]\n"
+        )
+        .expect("a string takes all");
+        for (number, address) in addresses(index).iter().enumerate() {
+            write!(
+                text,
+                "\n[[regions.{name}.endpoints]]\nname = \"{name}-{number}\"\nprovider = \"bench\"\naddresses = [\"{address}\"]\n"
+            )
+            .expect("a string takes all");
+        }
+    }
+    text
+}
