@@ -1,79 +1,60 @@
-//! How long a table takes to build and to ask: 1,000 services, 250 classes, 8 regions with 2
-//! endpoints each. No two services share a ring, so nothing is decided once for several.
-use std::hint::black_box;
-use std::sync::Arc;
+//! How long a table takes to build, to check and to ask (`cases/table.rs` says of what), and how
+//! much memory it holds.
+//!
+//! Memory is what the process has more of after a table than before; the rings are the plan's, so
+//! they are counted by themselves.
+#![expect(clippy::print_stdout, reason = "a bench reports")]
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use waypost::base;
-use waypost::base::{ClassId, Draws, Family, Moment};
 use waypost::dns;
 use waypost::geo;
 use waypost::plan;
-use waypost::plan::Plan;
-use waypost::table::{Table, check, check_changed};
 
-#[path = "../src/table/fixture.rs"]
-mod fixture;
+#[path = "cases/table.rs"]
+mod cases;
 
-use fixture::{SERVICE, World, standing, standings};
+const SIZES: [usize; 3] = [10, 100, 1000];
 
-const NOW: Moment = Moment(0);
+fn memory(_: &mut Criterion) {
+    for services in SIZES {
+        let before = resident_kilobytes();
+        let plan = cases::plan(services);
+        let planned = resident_kilobytes();
+        let table = cases::build(&plan, &[], None);
+        let built = resident_kilobytes();
+        println!(
+            "table/{services} services: the table holds {} kB; the plan with its rings {} kB",
+            built - planned,
+            planned - before
+        );
+        // Kept, so that the next size is not given what this one has let go.
+        std::mem::forget((plan, table));
+    }
+}
 
-fn plan() -> Arc<Plan> {
-    let machines: Vec<_> = (0..16).map(|index| (index / 2, 1, 100)).collect();
-    let mut world = World::new(&machines, &[]);
-    let mut draws = Draws::from_seed(1);
-    let mut shuffled = || {
-        let mut regions: Vec<(u64, u16)> =
-            (0..8).map(|region| (draws.next_u64(), region)).collect();
-        regions.sort_unstable();
-        regions.into_iter().map(|(_, region)| region).collect()
-    };
-    world.classes = (0..250).map(|_| shuffled()).collect();
-    world.services = 1000;
-    world.plan()
+/// What of this process is in memory (`VmRSS`, proc(5)).
+fn resident_kilobytes() -> u64 {
+    let status =
+        std::fs::read_to_string("/proc/self/status").expect("Linux tells a process of itself");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("VmRSS is a number of kB")
 }
 
 fn tables(criterion: &mut Criterion) {
-    let plan = plan();
-    let build = |shares: &[u16], previous: Option<&Table>| {
-        Table::build(
-            1,
-            Arc::clone(&plan),
-            standings(&plan, shares),
-            NOW,
-            previous,
-        )
-    };
-    let whole = build(&[], None);
     let mut group = criterion.benchmark_group("table");
-    group.sample_size(10);
-    group.bench_function("build from scratch", |bench| {
-        bench.iter(|| build(&[], None))
-    });
-    let shares = [0, standing(250).share.0];
-    for (name, share) in [("down", shares[0]), ("ramping", shares[1])] {
-        let next = build(&[share], Some(&whole));
-        group.bench_function(format!("rebuild, one endpoint {name}"), |bench| {
-            bench.iter(|| build(&[share], Some(&whole)));
-        });
-        group.bench_function(
-            format!("check what changed, one endpoint {name}"),
-            |bench| {
-                bench.iter(|| check_changed(&next, &whole));
-            },
-        );
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(3));
+    for (name, mut run) in cases::cases() {
+        group.bench_function(name, |bench| bench.iter(&mut run));
     }
-    group.bench_function("check all", |bench| bench.iter(|| check(&whole)));
-    group.bench_function("select", |bench| {
-        let mut cohort = 0;
-        bench.iter(|| {
-            cohort = (cohort + 7) % 1000;
-            black_box(whole.select(SERVICE, Family::V4, ClassId(cohort / 4), cohort))
-        });
-    });
     group.finish();
 }
 
-criterion_group!(benches, tables);
+criterion_group!(benches, memory, tables);
 criterion_main!(benches);

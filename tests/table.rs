@@ -110,7 +110,7 @@ impl Oracle<'_> {
     fn ordered<'t>(&self, tier: &'t Tier, cohort: u16) -> Vec<(&'t Member, u16)> {
         let choices = tier.ring.choices(cohort).iter();
         choices
-            .map(|choice| (&tier.members[usize::from(choice.member)], choice.rank))
+            .map(|choice| (&tier.members[usize::from(choice.member())], choice.rank()))
             .collect()
     }
 

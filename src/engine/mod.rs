@@ -242,7 +242,12 @@ impl Engine {
             now,
             same_plan.then_some(&*self.table),
         );
-        if let Err(breach) = table::check_changed(&table, &self.table) {
+        // Nothing has checked the first table, for there was none to stay with.
+        let checked = match self.table.generation {
+            1 => table::check(&table),
+            _ => table::check_changed(&table, &self.table),
+        };
+        if let Err(breach) = checked {
             let reason = breach.to_string();
             self.outputs
                 .push_back(Output::Notice(Notice::Rejected { reason }));

@@ -8,8 +8,11 @@
 //!
 //! It knows weights and a key, not health. Cohorts are dealt out by whole-number quotas
 //! (largest remainder) after a keyed shuffle, so equal inputs give equal rings everywhere.
+//!
+//! Rings are most of what a large plan holds in memory, and what a table is built from reads all of
+//! them; so a choice is two octets: 10 bits of rank and 6 of member.
 use crate::base::hash::Draws;
-use crate::base::limits::COHORTS;
+use crate::base::limits::{COHORTS, TIER_MEMBERS};
 
 /// The choices of every cohort.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,13 +21,31 @@ pub struct Ring {
     choices: Vec<Choice>,
 }
 
-/// One choice of one cohort.
+/// One choice of one cohort: the rank in the upper bits, the member in the lower ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Choice {
+pub struct Choice(u16);
+
+/// Bits that hold the index of a member.
+const MEMBER_BITS: u32 = TIER_MEMBERS.ilog2();
+const _: () = assert!(TIER_MEMBERS.is_power_of_two() && COHORTS <= 1 << (16 - MEMBER_BITS));
+
+impl Choice {
     /// Index of the member within its tier.
-    pub member: u8,
+    #[must_use]
+    pub fn member(self) -> u8 {
+        self.0.to_le_bytes()[0] & ((1 << MEMBER_BITS) - 1)
+    }
+
     /// 0 to 999: the member serves the cohort if its share is above this.
-    pub rank: u16,
+    #[must_use]
+    pub fn rank(self) -> u16 {
+        self.0 >> MEMBER_BITS
+    }
+
+    fn new(member: u8, rank: usize) -> Self {
+        let rank = u16::try_from(rank).unwrap_or(COHORTS - 1);
+        Self((rank << MEMBER_BITS) | u16::from(member))
+    }
 }
 
 impl Ring {
@@ -74,10 +95,8 @@ impl Ring {
             rest = others;
             for (place, &cohort) in hand.iter().enumerate() {
                 let rank = place * usize::from(COHORTS) / hand.len();
-                self.choices[usize::from(cohort) * self.members + depth] = Choice {
-                    member,
-                    rank: u16::try_from(rank).unwrap_or(COHORTS - 1),
-                };
+                self.choices[usize::from(cohort) * self.members + depth] =
+                    Choice::new(member, rank);
             }
             let others: Vec<u8> = left
                 .iter()
@@ -129,9 +148,9 @@ mod tests {
             let taker = ring
                 .choices(cohort)
                 .iter()
-                .find(|choice| choice.rank < shares[usize::from(choice.member)]);
+                .find(|choice| choice.rank() < shares[usize::from(choice.member())]);
             if let Some(choice) = taker {
-                counts[usize::from(choice.member)] += 1;
+                counts[usize::from(choice.member())] += 1;
             }
         }
         counts
@@ -166,8 +185,8 @@ mod tests {
             let found = ring
                 .choices(cohort)
                 .iter()
-                .find(|choice| choice.rank < shares[usize::from(choice.member)]);
-            found.map(|choice| choice.member)
+                .find(|choice| choice.rank() < shares[usize::from(choice.member())]);
+            found.map(|choice| choice.member())
         };
         for cohort in 0..COHORTS {
             let moves =

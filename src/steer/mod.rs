@@ -21,5 +21,5 @@
 pub mod pool;
 pub mod route;
 
-pub use pool::{Outcome, Pick, Rule, Spread, decide};
+pub use pool::{Outcome, Pick, Picks, Rule, Spread, decide};
 pub use route::{Ending, Extent, PoolState, Route, Step, route};

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::base::Standing;
-use crate::base::limits::{ANSWERS, COHORTS};
+use crate::base::limits::{ANSWERS, COHORTS, TIER_MEMBERS};
 use crate::plan::ring::Choice;
 use crate::plan::{Pool, Tier};
 
@@ -39,9 +39,17 @@ pub enum Spread {
     Nobody,
     /// All get the first pick.
     Everyone,
-    /// Index of the pick by cohort, [`Spread::NONE`] for cohorts that nobody takes; at least
-    /// two cohorts differ.
-    ByCohort(Box<[u16]>),
+    /// At least two cohorts differ.
+    ByCohort(Picks),
+}
+
+/// Index of the pick by cohort, in as few octets as the number of picks allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Picks {
+    /// At most 255 picks; [`Picks::FEW_NONE`] for cohorts that nobody takes.
+    Few(Box<[u8]>),
+    /// More; [`Picks::MANY_NONE`] for cohorts that nobody takes.
+    Many(Box<[u16]>),
 }
 
 /// What one pool does with all cohorts.
@@ -59,44 +67,68 @@ impl Pick {
     pub fn members(&self) -> &[u8] {
         &self.members[..usize::from(self.count)]
     }
+}
 
-    fn new(tier: usize) -> Self {
-        Self {
-            tier: u8::try_from(tier).unwrap_or(u8::MAX),
-            count: 0,
-            members: [0; ANSWERS],
+impl Picks {
+    /// Marks a cohort that nobody takes, among few picks.
+    pub const FEW_NONE: u8 = u8::MAX;
+    /// Marks a cohort that nobody takes, among many picks.
+    pub const MANY_NONE: u16 = u16::MAX;
+
+    /// Of `count` picks.
+    fn new(by_cohort: &[u16], count: usize) -> Self {
+        if count > usize::from(Self::FEW_NONE) {
+            return Self::Many(by_cohort.into());
+        }
+        let few = by_cohort.iter();
+        let few = few.map(|&pick| u8::try_from(pick).unwrap_or(Self::FEW_NONE));
+        Self::Few(few.collect())
+    }
+
+    fn get(&self, cohort: u16) -> Option<usize> {
+        let cohort = usize::from(cohort);
+        match self {
+            Self::Few(picks) => match *picks.get(cohort)? {
+                Self::FEW_NONE => None,
+                pick => Some(usize::from(pick)),
+            },
+            Self::Many(picks) => match *picks.get(cohort)? {
+                Self::MANY_NONE => None,
+                pick => Some(usize::from(pick)),
+            },
         }
     }
 
-    fn push(&mut self, member: u8) {
-        self.members[usize::from(self.count)] = member;
-        self.count += 1;
+    fn taken(&self) -> usize {
+        match self {
+            Self::Few(picks) => picks.iter().filter(|pick| **pick != Self::FEW_NONE).count(),
+            Self::Many(picks) => picks
+                .iter()
+                .filter(|pick| **pick != Self::MANY_NONE)
+                .count(),
+        }
     }
 }
 
 impl Spread {
-    /// Marks a cohort that nobody takes.
-    pub const NONE: u16 = u16::MAX;
-
     /// The pick of a cohort below [`COHORTS`].
     #[must_use]
     pub fn pick(&self, cohort: u16) -> Option<usize> {
         match self {
             Self::Nobody => None,
             Self::Everyone => Some(0),
-            Self::ByCohort(picks) => {
-                let pick = picks.get(usize::from(cohort)).copied();
-                pick.filter(|&pick| pick != Self::NONE).map(usize::from)
-            }
+            Self::ByCohort(picks) => picks.get(cohort),
         }
     }
 
     /// How many cohorts are taken; of 1000, so it reads as permille.
     #[must_use]
     pub fn taken(&self) -> u16 {
-        (0..COHORTS).fold(0, |taken, cohort| {
-            taken + u16::from(self.pick(cohort).is_some())
-        })
+        match self {
+            Self::Nobody => 0,
+            Self::Everyone => COHORTS,
+            Self::ByCohort(picks) => u16::try_from(picks.taken()).unwrap_or(COHORTS),
+        }
     }
 }
 
@@ -104,7 +136,8 @@ impl Spread {
 struct Candidate<'p> {
     index: usize,
     tier: &'p Tier,
-    shares: Vec<u16>,
+    /// By member.
+    shares: [u16; TIER_MEMBERS],
 }
 
 /// Decides for every cohort who of the pool takes it, at most `answers` members each.
@@ -119,31 +152,29 @@ pub fn decide(pool: &Pool, rule: Rule, answers: u8, standings: &[Standing]) -> O
             spread: Spread::Nobody,
         };
     };
-    if first.takes_all_alone(rule) {
-        let mut pick = Pick::new(first.index);
-        pick.push(0);
+    if let Some(member) = first.takes_all_alone(rule) {
         return Outcome {
-            picks: vec![pick],
+            picks: vec![Hand::of_tier(first.index).with(member).pick()],
             spread: Spread::Everyone,
         };
     }
-    gather(|cohort| {
-        let mut picks = tiers.iter().map(|tier| tier.pick(cohort, rule, answers));
-        picks.find(|pick| pick.count > 0)
-    })
+    match rule {
+        Rule::ByShare => gather(|cohort| {
+            let mut hands = tiers.iter().map(|tier| tier.by_share(cohort, answers));
+            hands.find(|hand| !hand.is_empty())
+        }),
+        Rule::Largest => {
+            let levels = first.levels();
+            gather(|cohort| Some(first.by_level(cohort, answers, &levels)))
+        }
+        Rule::Open => gather(|cohort| Some(first.hand(cohort, answers, |_| true))),
+    }
 }
 
-/// The tiers of which a member may serve, best first.
+/// The tiers of which a member may serve, best first; but for shares it is one at the most.
 fn open_tiers<'p>(pool: &'p Pool, rule: Rule, standings: &[Standing]) -> Vec<Candidate<'p>> {
-    let tiers = pool
-        .tiers
-        .iter()
-        .enumerate()
-        .map(|(index, tier)| Candidate {
-            index,
-            tier,
-            shares: shares(tier, standings),
-        });
+    let tiers = pool.tiers.iter().enumerate();
+    let tiers = tiers.map(|(index, tier)| Candidate::new(index, tier, standings));
     match rule {
         Rule::ByShare => tiers.filter(|tier| tier.largest() > 0).collect(),
         Rule::Largest => {
@@ -155,73 +186,213 @@ fn open_tiers<'p>(pool: &'p Pool, rule: Rule, standings: &[Standing]) -> Vec<Can
     }
 }
 
-fn shares(tier: &Tier, standings: &[Standing]) -> Vec<u16> {
-    let members = tier.members.iter();
-    members
-        .map(|member| standings[member.target.index()].share.0)
-        .collect()
+impl<'p> Candidate<'p> {
+    fn new(index: usize, tier: &'p Tier, standings: &[Standing]) -> Self {
+        let mut shares = [0; TIER_MEMBERS];
+        for (share, member) in shares.iter_mut().zip(&tier.members) {
+            *share = standings[member.target.index()].share.0;
+        }
+        Self {
+            index,
+            tier,
+            shares,
+        }
+    }
+
+    fn largest(&self) -> u16 {
+        self.members().map(|(_, share)| share).max().unwrap_or(0)
+    }
+
+    /// Its members with their shares.
+    fn members(&self) -> impl Iterator<Item = (u8, u16)> {
+        let shares = self.shares.iter().copied();
+        (0..).zip(shares).take(self.tier.members.len())
+    }
+
+    /// The one member that takes every cohort, if there is one: then nothing is to be counted out.
+    fn takes_all_alone(&self, rule: Rule) -> Option<u8> {
+        let mut serving = self
+            .members()
+            .filter(|(_, share)| *share > 0 || rule == Rule::Open);
+        let (member, share) = serving.next()?;
+        let whole = share >= COHORTS || rule != Rule::ByShare;
+        (whole && serving.next().is_none()).then_some(member)
+    }
+
+    fn share(&self, choice: Choice) -> u16 {
+        self.shares[usize::from(choice.member())]
+    }
+
+    /// The distinct shares that there are, largest first.
+    fn levels(&self) -> Vec<u16> {
+        let shares = self.members().map(|(_, share)| share);
+        let mut levels: Vec<u16> = shares.filter(|share| *share > 0).collect();
+        levels.sort_unstable_by_key(|share| Reverse(*share));
+        levels.dedup();
+        levels
+    }
+
+    /// Those who take a cohort by their share.
+    fn by_share(&self, cohort: u16, answers: usize) -> Hand {
+        self.hand(cohort, answers, |choice| choice.rank() < self.share(choice))
+    }
+
+    /// Those with the largest shares, whatever these are.
+    fn by_level(&self, cohort: u16, answers: usize, levels: &[u16]) -> Hand {
+        let choices = self.tier.ring.choices(cohort).iter();
+        let ordered = levels.iter().flat_map(|level| {
+            let choices = choices.clone();
+            choices.filter(|choice| self.share(**choice) == *level)
+        });
+        let hand = Hand::of_tier(self.index);
+        ordered
+            .take(answers)
+            .fold(hand, |hand, choice| hand.with(choice.member()))
+    }
+
+    /// The first choices of a cohort that are accepted.
+    fn hand(&self, cohort: u16, answers: usize, accept: impl Fn(Choice) -> bool) -> Hand {
+        let choices = self.tier.ring.choices(cohort).iter();
+        let accepted = choices.filter(|choice| accept(**choice)).take(answers);
+        let hand = Hand::of_tier(self.index);
+        accepted.fold(hand, |hand, choice| hand.with(choice.member()))
+    }
 }
 
-impl Candidate<'_> {
-    fn largest(&self) -> u16 {
-        self.shares.iter().copied().max().unwrap_or(0)
-    }
+/// A pick that is quick to make and to compare: a member is 7 bits, counted from 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Hand {
+    tier: u8,
+    members: u128,
+}
 
-    /// Whether it is one member that takes every cohort: then there is nothing to count out.
-    fn takes_all_alone(&self, rule: Rule) -> bool {
-        self.shares.len() == 1 && (rule != Rule::ByShare || self.shares[0] >= COHORTS)
-    }
+const HAND_BITS: usize = 7;
+const _: () = assert!(TIER_MEMBERS < 1 << HAND_BITS && ANSWERS * HAND_BITS <= 128);
 
-    fn pick(&self, cohort: u16, rule: Rule, answers: usize) -> Pick {
-        let choices = self.tier.ring.choices(cohort);
-        match rule {
-            Rule::ByShare => {
-                let takes = |choice: &&Choice| choice.rank < self.share(choice);
-                self.gather(choices.iter().filter(takes), answers)
-            }
-            Rule::Largest => {
-                let mut alive: Vec<&Choice> = choices.iter().collect();
-                alive.retain(|choice| self.share(choice) > 0);
-                alive.sort_by_key(|choice| Reverse(self.share(choice)));
-                self.gather(alive.into_iter(), answers)
-            }
-            Rule::Open => self.gather(choices.iter(), answers),
+impl Hand {
+    fn of_tier(tier: usize) -> Self {
+        Self {
+            tier: u8::try_from(tier).unwrap_or(u8::MAX),
+            members: 0,
         }
     }
 
-    fn share(&self, choice: &Choice) -> u16 {
-        self.shares[usize::from(choice.member)]
+    fn is_empty(self) -> bool {
+        self.members == 0
     }
 
-    fn gather<'c>(&self, choices: impl Iterator<Item = &'c Choice>, answers: usize) -> Pick {
-        let mut pick = Pick::new(self.index);
-        for choice in choices.take(answers) {
-            pick.push(choice.member);
+    fn with(self, member: u8) -> Self {
+        Self {
+            members: (self.members << HAND_BITS) | (u128::from(member) + 1),
+            ..self
         }
+    }
+
+    /// The last member, counted from 1.
+    fn last(self) -> u8 {
+        self.members.to_le_bytes()[0] & ((1 << HAND_BITS) - 1)
+    }
+
+    fn pick(self) -> Pick {
+        let mut pick = Pick {
+            tier: self.tier,
+            count: 0,
+            members: [0; ANSWERS],
+        };
+        let mut rest = self;
+        while !rest.is_empty() {
+            pick.members[usize::from(pick.count)] = rest.last() - 1;
+            pick.count += 1;
+            rest.members >>= HAND_BITS;
+        }
+        pick.members[..usize::from(pick.count)].reverse();
         pick
     }
 }
 
-/// Asks for the pick of every cohort and keeps each distinct one once.
-fn gather(pick_of: impl Fn(u16) -> Option<Pick>) -> Outcome {
-    let mut known: BTreeMap<Pick, u16> = BTreeMap::new();
-    let mut picks = Vec::new();
-    let by_cohort: Box<[u16]> = (0..COHORTS)
-        .map(|cohort| {
-            let Some(pick) = pick_of(cohort) else {
-                return Spread::NONE;
-            };
-            *known.entry(pick).or_insert_with(|| {
-                picks.push(pick);
-                u16::try_from(picks.len() - 1).expect("there are no more picks than cohorts")
-            })
-        })
-        .collect();
-    let alike = by_cohort.iter().all(|pick| *pick == by_cohort[0]);
+/// The distinct hands, in the order in which they were first seen.
+struct Hands {
+    hands: Vec<Hand>,
+    numbers: BTreeMap<Hand, u16>,
+    /// The number last given for a last member: the right one, nearly always, where an answer is of
+    /// one or two.
+    latest: [u16; 1 << HAND_BITS],
+}
+
+impl Hands {
+    fn new() -> Self {
+        Self {
+            hands: Vec::new(),
+            numbers: BTreeMap::new(),
+            latest: [0; 1 << HAND_BITS],
+        }
+    }
+
+    fn number(&mut self, hand: Hand) -> u16 {
+        let last = usize::from(hand.last());
+        let latest = self.latest[last];
+        if self.hands.get(usize::from(latest)) == Some(&hand) {
+            return latest;
+        }
+        let number = *self.numbers.entry(hand).or_insert_with(|| {
+            self.hands.push(hand);
+            u16::try_from(self.hands.len() - 1).expect("there are no more hands than cohorts")
+        });
+        self.latest[last] = number;
+        number
+    }
+}
+
+/// Asks for the hand of every cohort and keeps each distinct one once.
+fn gather(hand_of: impl Fn(u16) -> Option<Hand>) -> Outcome {
+    let mut hands = Hands::new();
+    let mut by_cohort = [Picks::MANY_NONE; COHORTS as usize];
+    for (cohort, number) in (0..COHORTS).zip(&mut by_cohort) {
+        if let Some(hand) = hand_of(cohort) {
+            *number = hands.number(hand);
+        }
+    }
+    let alike = by_cohort.iter().all(|number| *number == by_cohort[0]);
     let spread = match (alike, by_cohort[0]) {
-        (true, Spread::NONE) => Spread::Nobody,
+        (true, Picks::MANY_NONE) => Spread::Nobody,
         (true, _) => Spread::Everyone,
-        (false, _) => Spread::ByCohort(by_cohort),
+        (false, _) => Spread::ByCohort(Picks::new(&by_cohort, hands.hands.len())),
     };
-    Outcome { picks, spread }
+    Outcome {
+        picks: hands.hands.into_iter().map(Hand::pick).collect(),
+        spread,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hand_is_the_pick_that_it_was_made_of() {
+        let most: Vec<u8> = (0..).map(|place| 63 - place).take(ANSWERS).collect();
+        for (tier, members) in [(0, &[0][..]), (3, &[63, 0, 7]), (255, &most)] {
+            let hand = Hand::of_tier(tier);
+            assert!(hand.is_empty());
+            let hand = members.iter().fold(hand, |hand, member| hand.with(*member));
+            let pick = hand.pick();
+            assert_eq!((usize::from(pick.tier), pick.members()), (tier, members));
+        }
+    }
+
+    #[test]
+    fn picks_are_read_as_they_were_written_few_or_many() {
+        for count in [2, 255, 256, 999] {
+            let written = |cohort: u16| (cohort > 0).then_some(cohort % count);
+            let by_cohort = (0..COHORTS).map(|cohort| written(cohort).unwrap_or(Picks::MANY_NONE));
+            let by_cohort: Vec<u16> = by_cohort.collect();
+            let picks = Picks::new(&by_cohort, usize::from(count));
+            assert_eq!(matches!(picks, Picks::Few(_)), count <= 255);
+            let spread = Spread::ByCohort(picks);
+            for cohort in 0..COHORTS {
+                assert_eq!(spread.pick(cohort), written(cohort).map(usize::from));
+            }
+            assert_eq!((spread.taken(), spread.pick(COHORTS)), (COHORTS - 1, None));
+        }
+    }
 }

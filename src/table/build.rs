@@ -7,15 +7,16 @@
 //! ```
 //!
 //! A pool is made anew only when a standing of its members changed, a part only when one of its
-//! pools did; all else is the previous generation's, by reference. What comes out is the same
-//! with and without a previous generation.
+//! pools did; all else is the previous generation's, by reference. What depends on a change is looked
+//! up in the layout, so a change of one target costs what hangs on it. What comes out is the same with
+//! and without a previous generation.
 use std::sync::Arc;
 
 use crate::base::{Moment, Standing};
-use crate::plan::{Plan, Pool};
+use crate::plan::Plan;
 
 use super::Table;
-use super::layout::{ABSENT, Layout, PartPlace, PoolPlace};
+use super::layout::Layout;
 use super::part::Part;
 use super::pool::PoolTable;
 
@@ -31,61 +32,66 @@ impl Table {
         previous: Option<&Self>,
     ) -> Self {
         let previous = previous.filter(|previous| Arc::ptr_eq(&previous.plan, &plan));
-        let layout = match previous {
-            Some(previous) => Arc::clone(&previous.layout),
-            None => Arc::new(Layout::new(&plan)),
-        };
         let mut table = Self {
             generation,
-            plan,
             standings,
             built_at: now,
-            layout,
-            pools: Vec::new(),
-            parts: Vec::new(),
+            layout: match previous {
+                Some(previous) => Arc::clone(&previous.layout),
+                None => Arc::new(Layout::new(&plan)),
+            },
+            plan,
+            pools: previous.map_or_else(Vec::new, |previous| previous.pools.clone()),
+            parts: previous.map_or_else(Vec::new, |previous| previous.parts.clone()),
         };
-        table.pools = table.build_pools(previous);
-        table.parts = table.build_parts(previous);
+        match previous {
+            Some(previous) => table.build_changed(&previous.standings),
+            None => table.build_all(),
+        }
         table
     }
 
-    fn build_pools(&self, previous: Option<&Self>) -> Vec<Arc<PoolTable>> {
-        let places = self.layout.pools.iter().enumerate();
-        let pools = places.map(|(index, &place)| match previous {
-            Some(previous) if self.stands_alike(place, previous) => {
-                Arc::clone(&previous.pools[index])
-            }
-            _ => Arc::new(PoolTable::new(&self.plan, place, &self.standings)),
-        });
-        pools.collect()
+    fn build_all(&mut self) {
+        let pools = (0..self.layout.pools.len()).map(|number| self.new_pool(number));
+        self.pools = pools.collect();
+        let parts = (0..self.layout.parts.len()).map(|number| self.new_part(number));
+        self.parts = parts.collect();
     }
 
-    fn build_parts(&self, previous: Option<&Self>) -> Vec<Arc<Part>> {
-        let places = self.layout.parts.iter().enumerate();
-        let parts = places.map(|(index, place)| match previous {
-            Some(previous) if self.shares_pools(place, previous) => {
-                Arc::clone(&previous.parts[index])
-            }
-            _ => Arc::new(Part::new(&self.plan, &self.layout, place, &self.pools)),
-        });
-        parts.collect()
+    /// Builds what depends on a standing that is not what it was.
+    fn build_changed(&mut self, before: &[Standing]) {
+        let layout = Arc::clone(&self.layout);
+        let pairs = self.standings.iter().zip(before).enumerate();
+        let changed = pairs.filter(|(_, (now, before))| !steers_alike(now, before));
+        let pools = changed.flat_map(|(target, _)| layout.pools_of.of(target));
+        let pools = distinct(pools);
+        for &number in &pools {
+            self.pools[number] = self.new_pool(number);
+        }
+        for number in distinct(pools.iter().flat_map(|&pool| layout.parts_of.of(pool))) {
+            self.parts[number] = self.new_part(number);
+        }
     }
 
-    /// Whether every member of a pool stands as it did in `previous`.
-    fn stands_alike(&self, place: PoolPlace, previous: &Self) -> bool {
-        let pool: &Pool = place.pool(&self.plan);
-        let mut members = pool.tiers.iter().flat_map(|tier| &tier.members);
-        members.all(|member| {
-            let target = member.target.index();
-            self.standings[target] == previous.standings[target]
-        })
+    fn new_pool(&self, number: usize) -> Arc<PoolTable> {
+        let place = self.layout.pools[number];
+        Arc::new(PoolTable::new(&self.plan, place, &self.standings))
     }
 
-    fn shares_pools(&self, place: &PartPlace, previous: &Self) -> bool {
-        let mut numbers = place.pools.iter().filter(|&&number| number != ABSENT);
-        numbers.all(|&number| {
-            let index = number as usize;
-            Arc::ptr_eq(&self.pools[index], &previous.pools[index])
-        })
+    fn new_part(&self, number: usize) -> Arc<Part> {
+        let place = &self.layout.parts[number];
+        Arc::new(Part::new(&self.plan, &self.layout, place, &self.pools))
     }
+}
+
+/// Whether nothing that steering looks at is different: why a share is what it is does not count.
+fn steers_alike(one: &Standing, other: &Standing) -> bool {
+    (one.share, one.until, one.hold) == (other.share, other.until, other.hold)
+}
+
+fn distinct<'n>(numbers: impl Iterator<Item = &'n u32>) -> Vec<usize> {
+    let mut numbers: Vec<usize> = numbers.map(|number| *number as usize).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }

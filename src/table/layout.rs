@@ -2,8 +2,9 @@
 //!
 //! Things that are equal are given one number here, so that they are decided once and kept
 //! once: services with the same map, pools and wishes are one *part*, pools with the same
-//! members, rings and number of answers are one *pool*, classes with the same preference are one
-//! *list*. Lists are sorted, so that those with equal routes are neighbours.
+//! members, rings and number of answers are one *pool*. Classes are put in the order of their
+//! preferences, so that those with equal routes are neighbours. And references are turned around, so
+//! that a change of one target leads to what depends on it and to nothing else.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,8 +23,12 @@ pub(super) struct Layout {
     pub(super) parts: Vec<PartPlace>,
     /// Part by service and family.
     pub(super) part_of: Vec<[u32; 2]>,
-    /// Preference lists by map.
-    pub(super) lists: Vec<Lists>,
+    /// The pools that each target is a member of.
+    pub(super) pools_of: Groups,
+    /// The parts that each pool belongs to.
+    pub(super) parts_of: Groups,
+    /// The order of the classes, by map.
+    orders: Vec<Order>,
 }
 
 /// Where a distinct pool stands in the plan.
@@ -42,17 +47,32 @@ pub(super) struct PoolPlace {
 pub(super) struct PartPlace {
     /// One of the services.
     pub(super) service: ServiceId,
+    /// Its family.
+    pub(super) family: Family,
     /// Pool by region, [`ABSENT`] where there is none.
     pub(super) pools: Box<[u32]>,
 }
 
-/// The distinct preferences of one map.
+/// The classes of one map in the order of their preferences.
 #[derive(Debug)]
-pub(super) struct Lists {
-    /// In order.
-    pub(super) lists: Vec<Box<[RegionId]>>,
-    /// Index into `lists` by class.
-    pub(super) of_class: Box<[u16]>,
+pub(super) struct Order(Box<[Neighbour]>);
+
+/// One class, after another one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Neighbour {
+    /// The class.
+    pub(super) class: ClassId,
+    /// How many regions its preference begins with that the one before begins with too;
+    /// [`Neighbour::EQUAL`] where they are the same.
+    pub(super) common: u16,
+}
+
+/// Numbers in groups, one group after the other.
+#[derive(Debug)]
+pub(super) struct Groups {
+    /// Where each group ends.
+    ends: Box<[u32]>,
+    numbers: Box<[u32]>,
 }
 
 /// What makes pools equal.
@@ -71,24 +91,49 @@ impl PoolPlace {
     }
 }
 
+impl PartPlace {
+    /// The numbers of its pools.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
+        let numbers = self.pools.iter().filter(|number| **number != ABSENT);
+        numbers.map(|number| *number as usize)
+    }
+}
+
 impl Layout {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut layout = Self {
             pools: Vec::new(),
             parts: Vec::new(),
             part_of: Vec::with_capacity(plan.services.len()),
-            lists: plan.maps.iter().map(Lists::new).collect(),
+            pools_of: Groups::new(0, std::iter::empty),
+            parts_of: Groups::new(0, std::iter::empty),
+            orders: plan.maps.iter().map(Order::new).collect(),
         };
         let (mut pools, mut parts) = (BTreeMap::new(), BTreeMap::new());
         for index in 0..plan.services.len() {
             let place = |family| (ServiceId::from_index(index), family);
             let of_service = Family::ALL.map(|family| {
                 let numbers = layout.number_pools(plan, place(family), &mut pools);
-                layout.number_part(plan, place(family).0, numbers, &mut parts)
+                layout.number_part(plan, place(family), numbers, &mut parts)
             });
             layout.part_of.push(of_service);
         }
+        layout.turn_around(plan);
         layout
+    }
+
+    fn turn_around(&mut self, plan: &Plan) {
+        let pools = || (0..).zip(&self.pools);
+        self.pools_of = Groups::new(plan.targets.len(), || {
+            pools().flat_map(|(number, place)| {
+                let members = place.pool(plan).tiers.iter().flat_map(|tier| &tier.members);
+                members.map(move |member| (member.target.index(), number))
+            })
+        });
+        let parts = || (0..).zip(&self.parts);
+        self.parts_of = Groups::new(self.pools.len(), || {
+            parts().flat_map(|(number, place)| place.numbers().map(move |pool| (pool, number)))
+        });
     }
 
     /// The number of each region's pool of a service and family.
@@ -121,13 +166,17 @@ impl Layout {
     fn number_part(
         &mut self,
         plan: &Plan,
-        service: ServiceId,
+        (service, family): (ServiceId, Family),
         pools: Box<[u32]>,
         known: &mut BTreeMap<PartKey, u32>,
     ) -> u32 {
         let key = part_key(&plan.services[service.index()], pools.clone());
         *known.entry(key).or_insert_with(|| {
-            self.parts.push(PartPlace { service, pools });
+            self.parts.push(PartPlace {
+                service,
+                family,
+                pools,
+            });
             number(self.parts.len())
         })
     }
@@ -144,36 +193,78 @@ impl Layout {
         (number != ABSENT).then_some(number as usize)
     }
 
-    /// The lists of the map of a service.
-    pub(super) fn lists_of(&self, plan: &Plan, service: ServiceId) -> &Lists {
-        &self.lists[plan.services[service.index()].map.index()]
+    /// The order of the classes of a service.
+    pub(super) fn order_of(&self, plan: &Plan, service: ServiceId) -> &Order {
+        &self.orders[plan.services[service.index()].map.index()]
     }
 }
 
-impl Lists {
+impl Order {
     fn new(map: &Map) -> Self {
-        let mut lists: Vec<Box<[RegionId]>> = map
-            .classes
-            .iter()
-            .map(|class| class.preference.as_slice().into())
-            .collect();
-        lists.sort_unstable();
-        lists.dedup();
-        let of_class = map.classes.iter().map(|class| {
-            let found = lists.binary_search_by(|list| (**list).cmp(&class.preference));
-            u16::try_from(found.unwrap_or(0)).expect("limits.rs bounds the classes of a map")
+        let preference = |class: ClassId| map.classes[class.index()].preference.as_slice();
+        let mut classes: Vec<ClassId> = (0..map.classes.len()).map(ClassId::from_index).collect();
+        classes.sort_by_key(|class| preference(*class));
+        let mut before: &[RegionId] = &[];
+        let neighbours = classes.into_iter().map(|class| {
+            let own = preference(class);
+            let common = Neighbour::common(std::mem::replace(&mut before, own), own);
+            Neighbour { class, common }
         });
+        Self(neighbours.collect())
+    }
+
+    /// The classes, in order.
+    pub(super) fn neighbours(&self) -> &[Neighbour] {
+        &self.0
+    }
+}
+
+impl Neighbour {
+    /// Marks a preference that is the same as the one before.
+    pub(super) const EQUAL: u16 = u16::MAX;
+
+    fn common(one: &[RegionId], other: &[RegionId]) -> u16 {
+        if one == other {
+            return Self::EQUAL;
+        }
+        let pairs = one.iter().zip(other);
+        let common = pairs.take_while(|(one, other)| one == other).count();
+        u16::try_from(common).expect("limits.rs bounds regions")
+    }
+}
+
+impl Groups {
+    /// So many groups of `(group, number)`; within a group the order stays.
+    fn new<I>(groups: usize, pairs: impl Fn() -> I) -> Self
+    where
+        I: Iterator<Item = (usize, u32)>,
+    {
+        let mut counts = vec![0; groups];
+        for (group, _) in pairs() {
+            counts[group] += 1;
+        }
+        // Ends are starts until the numbers are in.
+        let mut ends: Vec<u32> = Vec::with_capacity(groups);
+        let mut total: u32 = 0;
+        for count in counts {
+            ends.push(total);
+            total += count;
+        }
+        let mut numbers = vec![0; total as usize];
+        for (group, number) in pairs() {
+            numbers[ends[group] as usize] = number;
+            ends[group] += 1;
+        }
         Self {
-            of_class: of_class.collect(),
-            lists,
+            ends: ends.into(),
+            numbers: numbers.into(),
         }
     }
 
-    /// The list of a class.
-    pub(super) fn of(&self, class: ClassId) -> Option<usize> {
-        self.of_class
-            .get(class.index())
-            .map(|&list| usize::from(list))
+    /// The numbers of a group.
+    pub(super) fn of(&self, group: usize) -> &[u32] {
+        let start = group.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.numbers[start as usize..self.ends[group] as usize]
     }
 }
 

@@ -1,13 +1,16 @@
 //! Which pools the classes of a service consult: routes, each kept once.
 //!
-//! A part holds numbers of pools and never what is in them, so a pool whose picks change while
-//! its extent stays leaves most of the part as it was. Pools that take nobody are passed over
-//! when the part is built, not when a query comes.
-use crate::base::RegionId;
-use crate::plan::{AllDown, Plan};
-use crate::steer::{self, Ending, Extent};
+//! Where all cohorts of a class get the same, its route has that ready, records and all; only where
+//! cohorts differ are pools asked when a query comes. Pools that take nobody are passed over when
+//! the part is built. How a pool comes to what it gives is not known here.
+use std::sync::Arc;
 
-use super::layout::{ABSENT, Layout, Lists, PartPlace};
+use crate::base::{ClassId, EndpointId, Reason, RegionId};
+use crate::plan::{AllDown, Plan};
+use crate::steer::{self, Ending, Extent, Spread};
+
+use super::Selection;
+use super::layout::{ABSENT, Layout, Neighbour, PartPlace};
 use super::pool::{PoolTable, Wait};
 
 /// How one family of some services is steered.
@@ -15,8 +18,8 @@ use super::pool::{PoolTable, Wait};
 pub(super) struct Part {
     /// The distinct routes.
     pub(super) routes: Vec<Route>,
-    /// Index into `routes` by preference list; [`Part::NONE`] where there is no endpoint.
-    of_list: Box<[u16]>,
+    /// Index into `routes` by class; [`Part::NONE`] where there is no endpoint.
+    of_class: Box<[u16]>,
     /// Whether some class is answered though nothing is healthy, or gets nothing because of it.
     pub(super) strands: bool,
 }
@@ -24,14 +27,26 @@ pub(super) struct Part {
 /// What one class consults.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Route {
-    /// The pools that take some cohorts, in order.
-    pub(super) steps: Box<[Step]>,
+    /// What every cohort gets; absent where cohorts differ.
+    pub(super) whole: Option<Whole>,
+    /// The first pool that takes some cohorts.
+    pub(super) first: Option<Step>,
+    /// The others, in order.
+    pub(super) later: Box<[Step]>,
     /// What becomes of cohorts that no step takes.
     pub(super) rest: Rest,
     /// How long the standings of all pools last, for what no step takes.
     pub(super) wait: Wait,
-    /// Whether cohorts differ.
-    pub(super) by_cohort: bool,
+}
+
+/// What every cohort gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Whole {
+    pub(super) records: Box<[u8]>,
+    pub(super) endpoints: Box<[EndpointId]>,
+    pub(super) region: Option<RegionId>,
+    pub(super) reason: Reason,
+    pub(super) wait: Wait,
 }
 
 /// One pool that takes some cohorts.
@@ -77,79 +92,87 @@ impl Part {
         plan: &Plan,
         layout: &Layout,
         place: &PartPlace,
-        pools: &[std::sync::Arc<PoolTable>],
+        pools: &[Arc<PoolTable>],
     ) -> Self {
-        let lists = layout.lists_of(plan, place.service);
-        let all_down = plan.services[place.service.index()].all_down;
+        let service = &plan.services[place.service.index()];
+        let order = layout.order_of(plan, place.service).neighbours();
         let mut routes = Routes {
             place,
             pools,
-            all_down,
+            all_down: service.all_down,
             done: Vec::new(),
         };
-        let of_list = routes.of_lists(lists);
+        let preference = |class: ClassId| {
+            let map = &plan.maps[service.map.index()];
+            map.classes[class.index()].preference.as_slice()
+        };
+        let of_class = routes.of_classes(order, preference);
         Self {
             strands: routes.done.iter().any(Route::strands),
             routes: routes.done,
-            of_list,
+            of_class,
         }
     }
 
-    /// The route of a preference list.
-    pub(super) fn route(&self, list: usize) -> Option<&Route> {
-        self.routes.get(usize::from(*self.of_list.get(list)?))
+    /// The route of a class.
+    pub(super) fn route(&self, class: ClassId) -> Option<&Route> {
+        self.routes
+            .get(usize::from(*self.of_class.get(class.index())?))
     }
 
-    /// The number of the route of a preference list.
-    pub(super) fn number(&self, list: usize) -> Option<u16> {
-        self.of_list
-            .get(list)
-            .copied()
+    /// The number of the route of a class.
+    pub(super) fn number(&self, class: ClassId) -> Option<usize> {
+        let number = self.of_class.get(class.index()).copied();
+        number
             .filter(|&number| number != Self::NONE)
+            .map(usize::from)
     }
 }
 
 /// The routes of a part while they are found.
 struct Routes<'p> {
     place: &'p PartPlace,
-    pools: &'p [std::sync::Arc<PoolTable>],
+    pools: &'p [Arc<PoolTable>],
     all_down: AllDown,
     done: Vec<Route>,
 }
 
 impl Routes<'_> {
-    /// The route of each list. Lists are sorted, so one that begins with all that the route of
-    /// its neighbour depends on has that route as well.
-    fn of_lists(&mut self, lists: &Lists) -> Box<[u16]> {
-        let mut last: Option<(&[RegionId], u16)> = None;
-        let mut numbers = Vec::with_capacity(lists.lists.len());
-        for list in &lists.lists {
-            let number = match last {
-                Some((start, number)) if list.starts_with(start) => number,
-                _ => {
-                    let (depth, number) = self.find(list);
-                    last = depth.map(|depth| (&list[..depth], number));
-                    number
-                }
-            };
-            numbers.push(number);
+    /// The route of each class. A preference that begins with all that the route of its neighbour
+    /// depends on has that route as well.
+    fn of_classes<'p>(
+        &mut self,
+        order: &[Neighbour],
+        preference: impl Fn(ClassId) -> &'p [RegionId],
+    ) -> Box<[u16]> {
+        let mut numbers = vec![Part::NONE; order.len()];
+        let (mut depth, mut number) = (0, Part::NONE);
+        for (place, neighbour) in order.iter().enumerate() {
+            if place == 0 || neighbour.common < depth {
+                (depth, number) = self.find(preference(neighbour.class));
+            }
+            numbers[neighbour.class.index()] = number;
         }
         numbers.into()
     }
 
-    /// Finds the route of a list: how many of its regions it depends on (none if on where the
-    /// list ends as well), and its number.
-    fn find(&mut self, list: &[RegionId]) -> (Option<usize>, u16) {
+    /// Finds the route of a preference: how many of its regions it depends on
+    /// ([`Neighbour::EQUAL`] if on where it ends as well), and its number.
+    fn find(&mut self, preference: &[RegionId]) -> (u16, u16) {
         let state = |region| self.pool(region).map(|(_, pool)| pool.state);
-        let Some(route) = steer::route(list, self.all_down, state) else {
-            return (None, Part::NONE);
+        let Some(route) = steer::route(preference, self.all_down, state) else {
+            return (Neighbour::EQUAL, Part::NONE);
         };
         let dense = self.dense(&route);
         self.done.push(dense);
         let number = u16::try_from(self.done.len() - 1);
         let number = number.expect("limits.rs bounds the classes of a map");
-        let whole = route.ending == Ending::Whole;
-        (whole.then_some(route.depth), number)
+        match route.ending {
+            Ending::Whole => (u16::try_from(route.depth).unwrap_or(u16::MAX), number),
+            Ending::Overflow(_) | Ending::FailOpen(_) | Ending::AllDown => {
+                (Neighbour::EQUAL, number)
+            }
+        }
     }
 
     fn pool(&self, region: RegionId) -> Option<(u32, &PoolTable)> {
@@ -159,35 +182,40 @@ impl Routes<'_> {
 
     /// The same route in numbers of pools, without those that take nobody.
     fn dense(&self, route: &steer::Route) -> Route {
-        let (mut steps, mut wait) = (Vec::new(), Wait::FOREVER);
+        let (mut first, mut later, mut wait) = (None, Vec::new(), Wait::FOREVER);
         for (index, step) in route.steps.iter().enumerate() {
             let Some((number, pool)) = self.pool(step.region) else {
                 continue;
             };
-            if step.extent != Extent::Nobody {
-                steps.push(Step {
-                    pool: number,
-                    region: step.region,
-                    place: match index {
-                        0 => Preference::First,
-                        _ => Preference::Later,
-                    },
-                    before: wait,
-                });
+            let dense = Step {
+                pool: number,
+                region: step.region,
+                place: match index {
+                    0 => Preference::First,
+                    _ => Preference::Later,
+                },
+                before: wait,
+            };
+            match (step.extent, first) {
+                (Extent::Nobody, _) => {}
+                (_, None) => first = Some(dense),
+                (_, Some(_)) => later.push(dense),
             }
             wait = wait.or(pool.wait);
         }
         let rest = self.rest(route.ending);
-        Route {
-            by_cohort: self.differ(&steps, rest),
-            steps: steps.into(),
+        let mut dense = Route {
+            whole: None,
+            first,
+            later: later.into(),
             rest,
-            wait: if rest == Rest::Nobody {
-                Wait::FOREVER
-            } else {
-                wait
+            wait: match rest {
+                Rest::Nobody => Wait::FOREVER,
+                Rest::Overflow(..) | Rest::FailOpen(..) | Rest::AllDown => wait,
             },
-        }
+        };
+        dense.whole = self.whole(&dense);
+        dense
     }
 
     fn rest(&self, ending: Ending) -> Rest {
@@ -200,10 +228,10 @@ impl Routes<'_> {
         }
     }
 
-    /// Whether cohorts get different picks: the first pool asked decides, for it takes some
-    /// cohorts, and if it takes all of them alike there is no second.
-    fn differ(&self, steps: &[Step], rest: Rest) -> bool {
-        let spread = match (steps.first(), rest) {
+    /// What every cohort gets, if that is the same: the first pool asked decides, for it takes
+    /// some cohorts, and if it takes all of them alike there is no second.
+    fn whole(&self, route: &Route) -> Option<Whole> {
+        let spread = match (route.first, route.rest) {
             (Some(step), _) => Some(&self.pools[step.pool as usize].by_share.spread),
             (None, Rest::Overflow(pool, _) | Rest::FailOpen(pool, _)) => {
                 let spare = self.pools[pool as usize].spare.as_ref();
@@ -211,11 +239,31 @@ impl Routes<'_> {
             }
             (None, Rest::Nobody | Rest::AllDown) => None,
         };
-        matches!(spread, Some(steer::Spread::ByCohort(_)))
+        match spread {
+            Some(Spread::ByCohort(_)) => None,
+            _ => route.ask(self.pools, 0).as_ref().map(Whole::of),
+        }
+    }
+}
+
+impl Whole {
+    fn of(selection: &Selection<'_>) -> Self {
+        Self {
+            records: selection.records.into(),
+            endpoints: selection.endpoints.into(),
+            region: selection.region,
+            reason: selection.reason,
+            wait: Wait::new(selection.hold, selection.until),
+        }
     }
 }
 
 impl Route {
+    /// The pools that take some cohorts, in order.
+    pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.first.iter().chain(&self.later)
+    }
+
     /// Whether nothing is healthy for the classes that have it.
     pub(super) fn strands(&self) -> bool {
         matches!(self.rest, Rest::FailOpen(..) | Rest::AllDown)

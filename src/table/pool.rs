@@ -14,9 +14,9 @@ use super::layout::PoolPlace;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wait {
     /// At the least, from any moment, if probes begin to disagree at once.
-    pub(super) hold: Span,
-    /// Until it changes by itself.
-    pub(super) until: Option<Moment>,
+    hold: Span,
+    /// Until it changes by itself; the last moment there is, if it does not.
+    until: Moment,
 }
 
 /// What one pool gives.
@@ -63,29 +63,36 @@ struct Slice {
 }
 
 impl Wait {
+    const NEVER: Moment = Moment(u64::MAX);
     /// The wait of nothing that could change.
     pub(super) const FOREVER: Self = Self {
         hold: Span(u64::MAX),
-        until: None,
+        until: Self::NEVER,
     };
 
-    fn of(standing: &Standing) -> Self {
+    pub(super) fn new(hold: Span, until: Option<Moment>) -> Self {
         Self {
-            hold: standing.hold,
-            until: standing.until,
+            hold,
+            until: until.unwrap_or(Self::NEVER),
         }
     }
 
     /// Until either changes.
     pub(super) fn or(self, other: Self) -> Self {
-        let until = match (self.until, other.until) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
         Self {
             hold: self.hold.min(other.hold),
-            until,
+            until: self.until.min(other.until),
         }
+    }
+
+    /// At the least, from any moment, if probes begin to disagree at once.
+    pub(super) fn hold(self) -> Span {
+        self.hold
+    }
+
+    /// Until it changes by itself, if it does.
+    pub(super) fn until(self) -> Option<Moment> {
+        (self.until != Self::NEVER).then_some(self.until)
     }
 }
 
@@ -131,7 +138,8 @@ fn state(pool: &Pool, spread: &Spread, standings: &[Standing]) -> PoolState {
 }
 
 fn wait<'p>(members: impl Iterator<Item = &'p Member>, standings: &[Standing]) -> Wait {
-    let waits = members.map(|member| Wait::of(&standings[member.target.index()]));
+    let standings = members.map(|member| &standings[member.target.index()]);
+    let waits = standings.map(|standing| Wait::new(standing.hold, standing.until));
     waits.fold(Wait::FOREVER, Wait::or)
 }
 
@@ -139,6 +147,7 @@ impl Given {
     fn new(plan: &Plan, place: PoolPlace, rule: Rule, standings: &[Standing]) -> Self {
         let pool = place.pool(plan);
         let outcome = steer::decide(pool, rule, place.answers(plan), standings);
+        let waits = waits(pool, standings);
         let (mut records, mut endpoints) = (Vec::new(), Vec::new());
         let picks = outcome.picks.iter().map(|pick| {
             let tier = usize::from(pick.tier);
@@ -150,10 +159,9 @@ impl Given {
                 let own = all.iter().filter(|one| Family::of(**one) == place.family);
                 own.for_each(|&one| addresses::put(one, &mut records));
             }
-            let asked = pool.tiers[..=tier].iter().flat_map(|tier| &tier.members);
             Pick {
                 tier: pick.tier,
-                wait: wait(asked, standings),
+                wait: waits[tier],
                 records: slice(start, records.len()),
                 endpoints: slice(first, endpoints.len()),
             }
@@ -180,6 +188,16 @@ impl Given {
     pub(super) fn endpoints(&self, pick: &Pick) -> &[EndpointId] {
         pick.endpoints.of(&self.endpoints)
     }
+}
+
+/// By tier: how long the standings last of its members and of those in the tiers before.
+fn waits(pool: &Pool, standings: &[Standing]) -> Vec<Wait> {
+    let mut all = Wait::FOREVER;
+    let tiers = pool.tiers.iter().map(|tier| {
+        all = all.or(wait(tier.members.iter(), standings));
+        all
+    });
+    tiers.collect()
 }
 
 fn slice(start: usize, end: usize) -> Slice {

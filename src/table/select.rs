@@ -3,17 +3,9 @@ use std::sync::Arc;
 
 use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
 
-use super::part::{Part, Preference, Rest, Route, Step};
-use super::pool::{Given, Pick, Wait};
+use super::part::{Part, Preference, Rest, Route, Step, Whole};
+use super::pool::{Given, Pick, PoolTable, Wait};
 use super::{PoolView, Selection, Stranded, Table};
-
-/// What is found of a selection besides the pick itself.
-struct Found {
-    region: RegionId,
-    reason: Reason,
-    by_cohort: bool,
-    wait: Wait,
-}
 
 impl Table {
     /// What a cohort of a class gets; `None` if the service has no endpoint of this family
@@ -26,11 +18,11 @@ impl Table {
         class: ClassId,
         cohort: u16,
     ) -> Option<Selection<'_>> {
-        let lists = self.layout.lists_of(&self.plan, service);
-        let route = self.part(service, family)?.route(lists.of(class)?)?;
-        let steps = route.steps.iter();
-        let mut taken = steps.filter_map(|step| self.take(route, *step, cohort));
-        taken.next().or_else(|| self.leave(route, cohort))
+        let route = self.part(service, family)?.route(class)?;
+        match &route.whole {
+            Some(whole) => Some(whole.selection()),
+            None => route.ask(&self.pools, cohort),
+        }
     }
 
     /// For which classes of a service nothing is healthy: they get endpoints that are down, or
@@ -38,18 +30,18 @@ impl Table {
     #[must_use]
     pub fn stranded(&self, service: ServiceId, family: Family) -> Option<Stranded> {
         let part = self.part(service, family).filter(|part| part.strands)?;
-        let lists = self.layout.lists_of(&self.plan, service);
+        let map = self.plan.services[service.index()].map;
+        let classes = &self.plan.maps[map.index()].classes;
         let mut found = Stranded::default();
-        for &list in &lists.of_class {
-            let list = usize::from(list);
-            let Some(route) = part.route(list) else {
+        for (index, class) in classes.iter().enumerate() {
+            let Some(route) = part.route(ClassId::from_index(index)) else {
                 continue;
             };
             found.of += 1;
             if route.strands() {
                 found.classes += 1;
                 let pools = |&region: &RegionId| self.layout.pool_of(service, family, region);
-                let mut regions = lists.lists[list].iter().copied();
+                let mut regions = class.preference.iter().copied();
                 found
                     .regions
                     .extend(regions.find(|region| pools(region).is_some()));
@@ -101,7 +93,7 @@ impl Table {
 
     /// Whether the pools that a route consults give the same in both.
     fn same_given(&self, route: &Route, other: &Self) -> bool {
-        let mut steps = route.steps.iter().map(|step| step.pool as usize);
+        let mut steps = route.steps().map(|step| step.pool as usize);
         let same = steps.all(|pool| {
             let (one, two) = (&self.pools[pool], &other.pools[pool]);
             Arc::ptr_eq(one, two) || one.by_share == two.by_share
@@ -119,64 +111,89 @@ impl Table {
         let number = self.layout.part_of.get(service.index())?[family.index()];
         self.parts.get(number as usize).map(|part| &**part)
     }
-
-    fn take(&self, route: &Route, step: Step, cohort: u16) -> Option<Selection<'_>> {
-        let given = &self.pools.get(step.pool as usize)?.by_share;
-        let pick = given.pick(cohort)?;
-        let found = Found {
-            region: step.region,
-            reason: match (step.place, pick.tier) {
-                (Preference::First, 0) => Reason::Preferred,
-                (Preference::First, _) => Reason::Backup,
-                (Preference::Later, _) => Reason::Failover,
-            },
-            by_cohort: route.by_cohort,
-            wait: step.before.or(pick.wait),
-        };
-        Some(found.with(given, pick))
-    }
-
-    /// What is left for a cohort that no step takes.
-    fn leave(&self, route: &Route, cohort: u16) -> Option<Selection<'_>> {
-        let (pool, region, reason) = match route.rest {
-            Rest::Overflow(pool, region) => (pool, region, Reason::Overflow),
-            Rest::FailOpen(pool, region) => (pool, region, Reason::FailOpen),
-            Rest::AllDown => return Some(nothing(route)),
-            Rest::Nobody => return None,
-        };
-        let given = self.pools.get(pool as usize)?.spare.as_ref()?;
-        let found = Found {
-            region,
-            reason,
-            by_cohort: route.by_cohort,
-            wait: route.wait,
-        };
-        Some(found.with(given, given.pick(cohort)?))
-    }
 }
 
-impl Found {
-    fn with<'t>(&self, given: &'t Given, pick: &Pick) -> Selection<'t> {
+impl Whole {
+    fn selection(&self) -> Selection<'_> {
         Selection {
-            records: given.records(pick),
-            endpoints: given.endpoints(pick),
-            region: Some(self.region),
+            records: &self.records,
+            endpoints: &self.endpoints,
+            region: self.region,
             reason: self.reason,
-            by_cohort: self.by_cohort,
-            hold: self.wait.hold,
-            until: self.wait.until,
+            by_cohort: false,
+            hold: self.wait.hold(),
+            until: self.wait.until(),
         }
     }
 }
 
-fn nothing(route: &Route) -> Selection<'static> {
+impl Route {
+    /// What the pools of a table give to a cohort.
+    pub(super) fn ask<'t>(
+        &self,
+        pools: &'t [Arc<PoolTable>],
+        cohort: u16,
+    ) -> Option<Selection<'t>> {
+        let mut taken = self.steps().filter_map(|step| step.take(pools, cohort));
+        taken.next().or_else(|| self.leave(pools, cohort))
+    }
+
+    /// What is left for a cohort that no step takes.
+    fn leave<'t>(&self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
+        let (pool, region, reason) = match self.rest {
+            Rest::Overflow(pool, region) => (pool, region, Reason::Overflow),
+            Rest::FailOpen(pool, region) => (pool, region, Reason::FailOpen),
+            Rest::AllDown => return Some(nothing(self.wait)),
+            Rest::Nobody => return None,
+        };
+        let given = pools.get(pool as usize)?.spare.as_ref()?;
+        let pick = given.pick(cohort)?;
+        Some(given.selection(pick, region, reason, self.wait))
+    }
+}
+
+impl Step {
+    fn take<'t>(&self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
+        let given = &pools.get(self.pool as usize)?.by_share;
+        let pick = given.pick(cohort)?;
+        let reason = match (self.place, pick.tier) {
+            (Preference::First, 0) => Reason::Preferred,
+            (Preference::First, _) => Reason::Backup,
+            (Preference::Later, _) => Reason::Failover,
+        };
+        let wait = self.before.or(pick.wait);
+        Some(given.selection(pick, self.region, reason, wait))
+    }
+}
+
+impl Given {
+    fn selection(
+        &self,
+        pick: &Pick,
+        region: RegionId,
+        reason: Reason,
+        wait: Wait,
+    ) -> Selection<'_> {
+        Selection {
+            records: self.records(pick),
+            endpoints: self.endpoints(pick),
+            region: Some(region),
+            reason,
+            by_cohort: true,
+            hold: wait.hold(),
+            until: wait.until(),
+        }
+    }
+}
+
+fn nothing(wait: Wait) -> Selection<'static> {
     Selection {
         records: &[],
         endpoints: &[],
         region: None,
         reason: Reason::AllDown,
-        by_cohort: route.by_cohort,
-        hold: route.wait.hold,
-        until: route.wait.until,
+        by_cohort: true,
+        hold: wait.hold(),
+        until: wait.until(),
     }
 }

@@ -460,10 +460,10 @@ pub(crate) fn serve(
     for (place, tiers) in pools.iter().enumerate() {
         for (depth, tier) in tiers.iter().enumerate() {
             let choices = tier.ring.choices(client.cohort).iter();
-            let takers = choices.filter(|choice| choice.rank < share(tier, choice.member));
+            let takers = choices.filter(|choice| choice.rank() < share(tier, choice.member()));
             let takers: Vec<EndpointId> = takers
                 .take(count)
-                .map(|choice| name(tier, choice.member))
+                .map(|choice| name(tier, choice.member()))
                 .collect();
             if !takers.is_empty() {
                 let reason = match (place, depth) {
@@ -491,7 +491,7 @@ pub(crate) fn serve(
         let choices = first[0].ring.choices(client.cohort).iter().take(count);
         return Some((
             choices
-                .map(|choice| name(&first[0], choice.member))
+                .map(|choice| name(&first[0], choice.member()))
                 .collect(),
             Reason::FailOpen,
         ));
@@ -501,7 +501,7 @@ pub(crate) fn serve(
         .ring
         .choices(client.cohort)
         .iter()
-        .map(|choice| choice.member)
+        .map(|choice| choice.member())
         .collect();
     order.retain(|member| share(tier, *member) > 0);
     order.sort_by_key(|member| 1000 - share(tier, *member));

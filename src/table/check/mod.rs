@@ -1,8 +1,8 @@
 //! The independent check of a table, made before it is published.
 //!
 //! It reads the plan, the standings and what [`Table::select`] gives, and holds them against the
-//! promises. It shares no code with the builder: the builder walks from pools to answers, the
-//! check from answers back to the config.
+//! promises. It shares no code with the builder: the builder walks from standings to picks, the
+//! check from what is given back to the config.
 //!
 //! | breach | what it would break |
 //! |---|---|
@@ -15,21 +15,25 @@
 //! | [`Breach::Reason`] | the reason given is the true one |
 //! | [`Breach::Scope`] | answers said to be alike for all cohorts are (promise 9) |
 //!
-//! Pools are checked for every cohort, routes for every cohort where cohorts differ and for
-//! three where they do not, classes each by the regions of their route. What [`check_changed`]
-//! finds shared with a table that was checked before, it leaves out.
-use std::collections::{BTreeMap, BTreeSet};
+//! Every cohort is looked at once, in the check of its pool: after that, all picks of a pool are known
+//! to be sound, and how many cohorts it leaves over. So a route is sound if each of its pools is the
+//! service's own, and no cohort is left at its end; one cohort for each pool that it leads to is asked
+//! of the table and held against the config in full. Classes are then judged each by the regions
+//! that their route gives.
+//!
+//! What [`check_changed`] finds shared with a table that was checked before, it leaves out.
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::base::limits::COHORTS;
 use crate::base::{ClassId, Family, Permille, Reason, RegionId, ServiceId};
 use crate::plan::{AllDown, Class, Pool, Service};
 
-use super::{Selection, Table};
+use super::Table;
 
+mod numbers;
 mod pool;
+mod route;
 #[cfg(test)]
 mod tests;
 
@@ -87,7 +91,10 @@ pub enum Breach {
 /// # Errors
 /// The first breach that is found.
 pub fn check(table: &Table) -> Result<(), CheckError> {
-    Check::new(table, None).run()
+    let check = Check { table };
+    check.check_numbers()?;
+    (0..table.pools.len()).try_for_each(|number| check.check_pool(number))?;
+    (0..table.parts.len()).try_for_each(|number| check.check_part(number))
 }
 
 /// Checks what `table` does not share with `previous`, which was checked before.
@@ -95,17 +102,23 @@ pub fn check(table: &Table) -> Result<(), CheckError> {
 /// # Errors
 /// The first breach that is found.
 pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> {
-    let related = Arc::ptr_eq(&table.layout, &previous.layout);
-    Check::new(table, related.then_some(previous)).run()
+    if !Arc::ptr_eq(&table.layout, &previous.layout) {
+        return check(table);
+    }
+    let check = Check { table };
+    let same_pool = |number: usize| Arc::ptr_eq(&table.pools[number], &previous.pools[number]);
+    let mut pools = (0..table.pools.len()).filter(|number| !same_pool(*number));
+    pools.try_for_each(|number| check.check_pool(number))?;
+    let same_part = |number: usize| {
+        let mut pools = table.layout.parts[number].numbers();
+        Arc::ptr_eq(&table.parts[number], &previous.parts[number]) && pools.all(same_pool)
+    };
+    let mut parts = (0..table.parts.len()).filter(|number| !same_part(*number));
+    parts.try_for_each(|number| check.check_part(number))
 }
 
 struct Check<'t> {
     table: &'t Table,
-    previous: Option<&'t Table>,
-    /// The service that each pool was checked for.
-    pools: Vec<Option<ServiceId>>,
-    /// The service that each part was checked for.
-    parts: Vec<Option<ServiceId>>,
 }
 
 /// One service and family.
@@ -116,11 +129,18 @@ struct Subject<'t> {
     family: Family,
 }
 
-/// What a route gives to its cohorts.
-type Gives = BTreeSet<(Option<RegionId>, Reason)>;
+/// What a route gives to some of its cohorts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Given {
+    region: Option<RegionId>,
+    reason: Reason,
+}
 
-impl Subject<'_> {
-    fn pool(&self, region: RegionId) -> Option<&Pool> {
+/// The largest share in each region; absent where the subject has no endpoint.
+type Largest = Vec<Option<Permille>>;
+
+impl<'t> Subject<'t> {
+    fn pool(&self, region: RegionId) -> Option<&'t Pool> {
         let pool = self.service.pools[self.family.index()].get(region.index());
         pool.filter(|pool| !pool.tiers.is_empty())
     }
@@ -136,195 +156,102 @@ impl Subject<'_> {
 }
 
 impl<'t> Check<'t> {
-    fn new(table: &'t Table, previous: Option<&'t Table>) -> Self {
-        Self {
-            table,
-            previous,
-            pools: vec![None; table.pools.len()],
-            parts: vec![None; table.parts.len()],
+    fn subject(&self, id: ServiceId, family: Family) -> Subject<'t> {
+        let service = &self.table.plan.services[id.index()];
+        Subject {
+            id,
+            service,
+            family,
         }
     }
 
-    fn run(mut self) -> Result<(), CheckError> {
-        for (index, service) in self.table.plan.services.iter().enumerate() {
-            for family in Family::ALL {
-                let subject = Subject {
-                    id: ServiceId::from_index(index),
-                    service,
-                    family,
-                };
-                self.check_pools(subject)?;
-                self.check_part(subject)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks the classes of a service, unless they were checked with another one's.
-    fn check_part(&mut self, subject: Subject<'t>) -> Result<(), CheckError> {
-        let number = self.table.layout.part_of[subject.id.index()][subject.family.index()];
-        let number = number as usize;
-        match self.parts[number] {
-            Some(twin) if self.alike(twin, subject.service) => return Ok(()),
-            _ => self.parts[number] = Some(subject.id),
-        }
-        if self.is_shared(number) {
-            return Ok(());
-        }
+    /// Checks what the classes of a part are given.
+    fn check_part(&self, number: usize) -> Result<(), CheckError> {
+        let place = &self.table.layout.parts[number];
+        let own = self.subject(place.service, place.family);
         let part = &self.table.parts[number];
-        let lists = self.table.layout.lists_of(&self.table.plan, subject.id);
-        let map = &self.table.plan.maps[subject.service.map.index()];
-        let mut gives: BTreeMap<Option<u16>, Gives> = BTreeMap::new();
+        let largest = self.largest(own);
+        let mut routes: Vec<Option<Vec<Given>>> = vec![None; part.routes.len()];
+        let map = &self.table.plan.maps[own.service.map.index()];
         for (index, class) in map.classes.iter().enumerate() {
             let id = ClassId::from_index(index);
-            let route = lists.of(id).and_then(|list| part.number(list));
-            let found = match gives.get(&route) {
-                Some(found) => found,
-                None => {
-                    let found = self.check_route(subject, id)?;
-                    gives.entry(route).or_insert(found)
-                }
+            let failed = |breach| own.error(format!("class {index}"), breach);
+            let Some(number) = part.number(id) else {
+                self.check_none(own, class).map_err(failed)?;
+                continue;
             };
-            let failed = |breach| subject.error(format!("class {index}"), breach);
-            self.check_class(subject, class, found).map_err(failed)?;
+            let known = routes
+                .get_mut(number)
+                .ok_or_else(|| failed(Breach::Empty))?;
+            let gives = match known {
+                Some(gives) => gives,
+                None => known.insert(self.check_route(own, id, &part.routes[number])?),
+            };
+            let mut gives = gives.iter();
+            gives
+                .try_for_each(|given| self.check_class(own, &largest, class, *given))
+                .map_err(failed)?;
         }
         Ok(())
-    }
-
-    /// Whether two services of one part may really be steered alike; their pools are compared
-    /// when the pools are checked.
-    fn alike(&self, twin: ServiceId, service: &Service) -> bool {
-        let twin = &self.table.plan.services[twin.index()];
-        let opens = |service: &Service| service.all_down == AllDown::FailOpen;
-        twin.map == service.map && opens(twin) == opens(service)
-    }
-
-    /// Whether a part and all of its pools are those of the previous table.
-    fn is_shared(&self, part: usize) -> bool {
-        let Some(previous) = self.previous else {
-            return false;
-        };
-        let mut pools = self.table.layout.parts[part].pools.iter();
-        Arc::ptr_eq(&self.table.parts[part], &previous.parts[part])
-            && pools.all(|&pool| {
-                let own = self.table.pools.get(pool as usize);
-                let before = previous.pools.get(pool as usize);
-                match (own, before) {
-                    (Some(own), Some(before)) => Arc::ptr_eq(own, before),
-                    (own, before) => own.is_none() && before.is_none(),
-                }
-            })
-    }
-
-    /// Checks what the cohorts of a class get; where they are alike, three stand for all.
-    fn check_route(&self, subject: Subject<'_>, class: ClassId) -> Result<Gives, CheckError> {
-        let select = |cohort| self.table.select(subject.id, subject.family, class, cohort);
-        let Some(first) = select(0) else {
-            return Ok(Gives::new());
-        };
-        let step = if first.by_cohort { 1 } else { 499 };
-        let mut seen: Vec<Selection<'_>> = Vec::new();
-        for cohort in (0..COHORTS).step_by(step) {
-            let place = || format!("class {}, cohort {cohort}", class.0);
-            let failed = |breach| subject.error(place(), breach);
-            let selection = select(cohort).ok_or_else(|| failed(Breach::Empty))?;
-            if seen.contains(&selection) {
-                continue;
-            }
-            self.check_selection(subject, selection).map_err(failed)?;
-            if !first.by_cohort && selection != first {
-                return Err(failed(Breach::Scope));
-            }
-            seen.push(selection);
-        }
-        Ok(seen.iter().map(|one| (one.region, one.reason)).collect())
-    }
-
-    /// Checks that endpoints and addresses are what the config says, and alive.
-    fn check_selection(&self, subject: Subject<'_>, found: Selection<'_>) -> Result<(), Breach> {
-        if found.reason == Reason::AllDown {
-            let empty = found.records.is_empty() && found.endpoints.is_empty();
-            return if empty {
-                Ok(())
-            } else {
-                Err(Breach::Addresses)
-            };
-        }
-        if found.endpoints.is_empty() || found.records.is_empty() {
-            return Err(Breach::Empty);
-        }
-        let pool = found.region.and_then(|region| subject.pool(region));
-        let members: Vec<_> = pool.iter().flat_map(|pool| &pool.tiers).collect();
-        for &endpoint in found.endpoints {
-            let mut members = members.iter().flat_map(|tier| &tier.members);
-            let Some(member) = members.find(|member| member.endpoint == endpoint) else {
-                return Err(Breach::Foreign(self.endpoint_name(endpoint)));
-            };
-            let share = self.table.standings[member.target.index()].share;
-            if share == Permille::NONE && found.reason != Reason::FailOpen {
-                return Err(Breach::Dead(self.endpoint_name(endpoint)));
-            }
-        }
-        self.check_addresses(subject.family, found.endpoints, found.records)
     }
 
     /// Checks what a class gets against its preference and its fence.
-    fn check_class(&self, own: Subject<'_>, class: &Class, gives: &Gives) -> Result<(), Breach> {
-        if gives.is_empty() {
-            return self.check_none(own, class);
+    fn check_class(
+        &self,
+        own: Subject<'_>,
+        largest: &Largest,
+        class: &Class,
+        given: Given,
+    ) -> Result<(), Breach> {
+        if let Some(region) = given.region {
+            self.check_fence(class, region)?;
         }
         let regions = class.preference.iter();
-        let regions: Vec<_> = regions
-            .filter(|region| own.pool(**region).is_some())
-            .collect();
+        let mut regions = regions.filter_map(|region| Some((*region, largest[region.index()]?)));
+        let place = given.region.and_then(|given| {
+            let mut regions = regions.clone();
+            regions.position(|(region, _)| region == given)
+        });
         let whole = regions
-            .iter()
-            .position(|region| self.largest(own, **region) == Permille::FULL);
-        let dead = regions
-            .iter()
-            .all(|region| self.largest(own, **region) == Permille::NONE);
-        for &(region, reason) in gives {
-            let place = match region {
-                Some(region) => {
-                    self.check_fence(class, region)?;
-                    regions.iter().position(|own| **own == region)
-                }
-                None => None,
-            };
-            if let (Some(whole), true) = (whole, place.is_none_or(|place| Some(place) > whole)) {
-                return Err(Breach::Passed(self.region_name(*regions[whole])));
-            }
-            let right = match reason {
-                Reason::Preferred | Reason::Backup => place == Some(0) && !dead,
-                Reason::Failover => place.is_some_and(|place| place > 0) && !dead,
-                Reason::Overflow => whole.is_none() && !dead,
-                Reason::FailOpen => {
-                    place == Some(0) && dead && own.service.all_down == AllDown::FailOpen
-                }
-                Reason::AllDown => dead && own.service.all_down != AllDown::FailOpen,
-                Reason::Static
-                | Reason::Referral
-                | Reason::Nodata
-                | Reason::Nxdomain
-                | Reason::Refused
-                | Reason::Formerr
-                | Reason::Notimp
-                | Reason::Badvers
-                | Reason::Yxdomain
-                | Reason::Chaos => false,
-            };
-            if !right {
-                return Err(Breach::Reason(reason));
-            }
+            .clone()
+            .position(|(_, share)| share == Permille::FULL);
+        if let (Some(whole), true) = (whole, place.is_none_or(|place| Some(place) > whole)) {
+            let passed = regions.nth(whole).map(|(region, _)| region);
+            return Err(Breach::Passed(
+                passed.map_or_else(String::new, |region| self.region_name(region)),
+            ));
         }
-        Ok(())
+        let dead = regions.all(|(_, share)| share == Permille::NONE);
+        let opens = own.service.all_down == AllDown::FailOpen;
+        let right = match given.reason {
+            Reason::Preferred | Reason::Backup => place == Some(0) && !dead,
+            Reason::Failover => place.is_some_and(|place| place > 0) && !dead,
+            Reason::Overflow => whole.is_none() && !dead,
+            Reason::FailOpen => place == Some(0) && dead && opens,
+            Reason::AllDown => dead && !opens,
+            Reason::Static
+            | Reason::Referral
+            | Reason::Nodata
+            | Reason::Nxdomain
+            | Reason::Refused
+            | Reason::Formerr
+            | Reason::Notimp
+            | Reason::Badvers
+            | Reason::Yxdomain
+            | Reason::Chaos => false,
+        };
+        if right {
+            Ok(())
+        } else {
+            Err(Breach::Reason(given.reason))
+        }
     }
 
     /// Checks that there is no endpoint inside the fence where there is no answer.
-    fn check_none(&self, subject: Subject<'_>, class: &Class) -> Result<(), Breach> {
+    fn check_none(&self, own: Subject<'_>, class: &Class) -> Result<(), Breach> {
         let regions = self.table.plan.regions.iter().enumerate();
         let mut inside = regions.filter(|(_, region)| class.fence.contains(region.jurisdiction));
-        let missed = inside.any(|(index, _)| subject.pool(RegionId::from_index(index)).is_some());
+        let missed = inside.any(|(index, _)| own.pool(RegionId::from_index(index)).is_some());
         if missed { Err(Breach::Empty) } else { Ok(()) }
     }
 
@@ -339,13 +266,16 @@ impl<'t> Check<'t> {
         Ok(())
     }
 
-    fn largest(&self, subject: Subject<'_>, region: RegionId) -> Permille {
-        let tiers = subject
-            .pool(region)
-            .into_iter()
-            .flat_map(|pool| &pool.tiers);
-        let members = tiers.flat_map(|tier| &tier.members);
-        let shares = members.map(|member| self.table.standings[member.target.index()].share);
-        shares.max().unwrap_or(Permille::NONE)
+    fn largest(&self, own: Subject<'_>) -> Largest {
+        let regions = (0..self.table.plan.regions.len()).map(RegionId::from_index);
+        let largest = regions.map(|region| {
+            let members = own
+                .pool(region)?
+                .tiers
+                .iter()
+                .flat_map(|tier| &tier.members);
+            members.map(|member| self.share(member)).max()
+        });
+        largest.collect()
     }
 }

@@ -1,137 +1,152 @@
 //! The check of one pool: every cohort, what it gets by share, and how much each endpoint serves.
-use std::sync::Arc;
-
 use crate::base::limits::COHORTS;
 use crate::base::{EndpointId, Family, Permille, RegionId};
 use crate::dns::addresses;
 use crate::plan::{Member, Pool, Tier};
-
+use crate::steer::{Extent, Picks, Spread};
 use crate::table::pool::{Given, Pick};
 
 use super::{Breach, Check, CheckError, Subject};
 
-impl<'t> Check<'t> {
-    /// Checks the pools of a service that were not checked yet.
-    pub(super) fn check_pools(&mut self, subject: Subject<'t>) -> Result<(), CheckError> {
-        for index in 0..self.table.plan.regions.len() {
-            let region = RegionId::from_index(index);
-            let failed = |breach| subject.error(self.region_name(region), breach);
-            let number = self
-                .table
-                .layout
-                .pool_of(subject.id, subject.family, region);
-            let (number, pool) = match (number, subject.pool(region)) {
-                (Some(number), Some(pool)) => (number, pool),
-                (None, None) => continue,
-                (Some(_), None) => return Err(failed(Breach::Foreign(self.region_name(region)))),
-                (None, Some(_)) => return Err(failed(Breach::Empty)),
-            };
-            if self.is_known(number, subject, pool) {
-                continue;
-            }
-            self.check_pool(subject, pool, &self.table.pools[number].by_share)
-                .map_err(failed)?;
-            self.pools[number] = Some(subject.id);
-        }
-        Ok(())
-    }
+/// How many cohorts get what of one pool.
+struct Count {
+    /// By pick.
+    takers: Vec<u16>,
+    /// How many get nothing.
+    left: u16,
+}
 
-    /// Whether an equal pool of this number was checked, now or for the previous table.
-    fn is_known(&self, number: usize, subject: Subject<'_>, pool: &Pool) -> bool {
+impl Check<'_> {
+    /// Checks the pool of a number.
+    pub(super) fn check_pool(&self, number: usize) -> Result<(), CheckError> {
         let place = self.table.layout.pools[number];
-        let checked = match (self.pools[number], self.previous) {
-            (Some(twin), _) => Some(twin),
-            (None, Some(previous)) => {
-                Arc::ptr_eq(&self.table.pools[number], &previous.pools[number])
-                    .then_some(place.service)
-            }
-            (None, None) => None,
-        };
-        checked.is_some_and(|twin| {
-            let twin = &self.table.plan.services[twin.index()];
-            let other = &twin.pools[subject.family.index()][place.region.index()];
-            twin.answers == subject.service.answers && same_members(other, pool)
-        })
+        let own = self.subject(place.service, place.family);
+        let failed = |breach| own.error(self.region_name(place.region), breach);
+        let missing = || failed(Breach::Foreign(self.region_name(place.region)));
+        let pool = own.pool(place.region).ok_or_else(missing)?;
+        let table = &self.table.pools[number];
+        self.check_by_share(own, pool, &table.by_share, table.state.extent)
+            .map_err(failed)?;
+        let spare = table.spare.iter();
+        let mut checked = spare.map(|spare| self.check_spare(own, pool, spare));
+        checked.try_for_each(|checked| checked.map_err(failed))
     }
 
-    fn check_pool(&self, own: Subject<'_>, pool: &Pool, given: &Given) -> Result<(), Breach> {
-        let mut takers = vec![0_u16; given.picks.len()];
-        let mut left = false;
-        for cohort in 0..COHORTS {
-            match given.spread.pick(cohort) {
-                Some(pick) => *takers.get_mut(pick).ok_or(Breach::Empty)? += 1,
-                None => left = true,
-            }
-        }
-        if left {
-            self.check_passed(pool, None)?;
-        }
-        for (pick, _) in given
-            .picks
-            .iter()
-            .zip(&takers)
-            .filter(|(_, count)| **count > 0)
-        {
-            self.check_pick(own, pool, given, pick)?;
-            self.check_passed(pool, Some(pick))?;
-        }
-        for tier in &pool.tiers {
-            for member in &tier.members {
-                self.check_share(tier, member, given, &takers)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks that a member serves no more cohorts than its share.
-    fn check_share(
+    /// Checks what a pool gives by share.
+    fn check_by_share(
         &self,
-        tier: &Tier,
-        member: &Member,
+        own: Subject<'_>,
+        pool: &Pool,
         given: &Given,
-        takers: &[u16],
+        extent: Extent,
     ) -> Result<(), Breach> {
-        let picks = given.picks.iter().zip(takers);
-        let own = picks.filter(|(pick, _)| given.endpoints(pick).contains(&member.endpoint));
-        let count: u16 = own.map(|(_, count)| count).sum();
-        let share = self.share(member);
-        if u32::from(count) > u32::from(share.0) + rounding(tier.members.len()) {
-            let name = self.endpoint_name(member.endpoint);
-            return Err(Breach::Ahead(name, count, share));
+        let count = Count::of(given)?;
+        if count.left > 0 {
+            self.check_passed(pool, pool.tiers.len())?;
+        }
+        let mut served = Served::none(pool);
+        for (pick, &takers) in given.picks.iter().zip(&count.takers) {
+            if takers > 0 {
+                let tier = self.check_pick(own, pool, given, pick)?;
+                self.check_passed(pool, tier)?;
+                served.add(&pool.tiers[tier], tier, given.endpoints(pick), takers);
+            }
+        }
+        for (tier, served) in pool.tiers.iter().zip(&served.0) {
+            for (member, &served) in tier.members.iter().zip(served) {
+                self.check_share(tier, member, served)?;
+            }
+        }
+        count.check_extent(extent)
+    }
+
+    /// Checks what a pool gives where no share takes a cohort: something to every cohort, from
+    /// endpoints that have a share as long as any has.
+    fn check_spare(&self, own: Subject<'_>, pool: &Pool, given: &Given) -> Result<(), Breach> {
+        let count = Count::of(given)?;
+        if count.left > 0 {
+            return Err(Breach::Empty);
+        }
+        let mut all = pool.tiers.iter().flat_map(|tier| &tier.members);
+        let alive = all.any(|member| self.share(member) > Permille::NONE);
+        let picks = given.picks.iter().zip(&count.takers);
+        for (pick, _) in picks.filter(|(_, takers)| **takers > 0) {
+            if alive {
+                self.check_pick(own, pool, given, pick)?;
+            } else {
+                self.check_together(own, pool, given.endpoints(pick), given.records(pick))?;
+            }
         }
         Ok(())
     }
 
-    /// Checks that a pick holds no more than it may, of its own tier only, and all alive.
+    /// Checks that all of a pick are alive, and that its tier is the one that it names.
     fn check_pick(
         &self,
-        subject: Subject<'_>,
+        own: Subject<'_>,
         pool: &Pool,
         given: &Given,
         pick: &Pick,
-    ) -> Result<(), Breach> {
+    ) -> Result<usize, Breach> {
         let endpoints = given.endpoints(pick);
-        if endpoints.is_empty() || endpoints.len() > usize::from(subject.service.answers.max(1)) {
+        let tier = self.check_together(own, pool, endpoints, given.records(pick))?;
+        self.check_alive(&pool.tiers[tier], endpoints)?;
+        if tier == usize::from(pick.tier) {
+            Ok(tier)
+        } else {
+            Err(self.foreign(endpoints))
+        }
+    }
+
+    /// Checks that endpoints that are given together are no more than may be, all of one tier of
+    /// the pool, and that octets are their addresses. It says which tier that is.
+    pub(super) fn check_together(
+        &self,
+        own: Subject<'_>,
+        pool: &Pool,
+        endpoints: &[EndpointId],
+        records: &[u8],
+    ) -> Result<usize, Breach> {
+        if endpoints.is_empty() || endpoints.len() > usize::from(own.service.answers.max(1)) {
             return Err(Breach::Empty);
         }
-        let tier: Option<&Tier> = pool.tiers.get(usize::from(pick.tier));
-        for &endpoint in endpoints {
-            let mut members = tier.into_iter().flat_map(|tier| &tier.members);
-            match members.find(|member| member.endpoint == endpoint) {
-                None => return Err(Breach::Foreign(self.endpoint_name(endpoint))),
-                Some(member) if self.share(member) == Permille::NONE => {
-                    return Err(Breach::Dead(self.endpoint_name(endpoint)));
-                }
-                Some(_) => {}
-            }
+        let holds = |tier: &Tier, endpoint| position(tier, endpoint).is_some();
+        let mut tiers = pool.tiers.iter();
+        let tier = tiers.position(|tier| holds(tier, endpoints[0]));
+        let tier = tier.ok_or_else(|| self.foreign(endpoints))?;
+        let mut endpoints_left = endpoints.iter();
+        if let Some(stray) = endpoints_left.find(|one| !holds(&pool.tiers[tier], **one)) {
+            return Err(self.foreign(&[*stray]));
         }
-        self.check_addresses(subject.family, endpoints, given.records(pick))
+        self.check_addresses(own.family, endpoints, records)?;
+        Ok(tier)
+    }
+
+    /// Checks that all of some endpoints of a tier have a share.
+    pub(super) fn check_alive(&self, tier: &Tier, endpoints: &[EndpointId]) -> Result<(), Breach> {
+        let members = tier.members.iter();
+        let mut given = members.filter(|member| endpoints.contains(&member.endpoint));
+        match given.find(|member| self.share(member) == Permille::NONE) {
+            Some(dead) => Err(Breach::Dead(self.endpoint_name(dead.endpoint))),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that a member serves no more cohorts than its share.
+    fn check_share(&self, tier: &Tier, member: &Member, served: u16) -> Result<(), Breach> {
+        let share = self.share(member);
+        if served <= share.0
+            || u32::from(served) <= u32::from(share.0) + rounding(tier.members.len())
+        {
+            return Ok(());
+        }
+        let name = self.endpoint_name(member.endpoint);
+        Err(Breach::Ahead(name, served, share))
     }
 
     /// Checks that no member with a full share stands in a better tier than the one that serves.
-    fn check_passed(&self, pool: &Pool, pick: Option<&Pick>) -> Result<(), Breach> {
-        let better = pick.map_or(pool.tiers.len(), |pick| usize::from(pick.tier));
-        let mut better = pool.tiers[..better].iter().flat_map(|tier| &tier.members);
+    pub(super) fn check_passed(&self, pool: &Pool, tier: usize) -> Result<(), Breach> {
+        let mut better = pool.tiers[..tier].iter().flat_map(|tier| &tier.members);
         match better.find(|member| self.share(member) == Permille::FULL) {
             Some(member) => Err(Breach::Passed(self.endpoint_name(member.endpoint))),
             None => Ok(()),
@@ -139,7 +154,7 @@ impl<'t> Check<'t> {
     }
 
     /// Checks that octets are the addresses of endpoints, in order.
-    pub(super) fn check_addresses(
+    fn check_addresses(
         &self,
         family: Family,
         endpoints: &[EndpointId],
@@ -147,17 +162,27 @@ impl<'t> Check<'t> {
     ) -> Result<(), Breach> {
         let ends = endpoints.iter();
         let all = ends.flat_map(|id| &self.table.plan.endpoints[id.index()].addresses);
-        let own = all.copied().filter(|one| Family::of(*one) == family);
-        let whole = records.len() == own.clone().count() * addresses::record_bytes(family);
-        if whole && addresses::read(family, records).eq(own) {
+        let mut own = all.copied().filter(|one| Family::of(*one) == family);
+        let mut read = addresses::read(family, records);
+        let whole = records
+            .len()
+            .is_multiple_of(addresses::record_bytes(family));
+        if whole && !records.is_empty() && read.by_ref().eq(own.by_ref()) {
             Ok(())
         } else {
             Err(Breach::Addresses)
         }
     }
 
-    fn share(&self, member: &Member) -> Permille {
+    pub(super) fn share(&self, member: &Member) -> Permille {
         self.table.standings[member.target.index()].share
+    }
+
+    pub(super) fn foreign(&self, endpoints: &[EndpointId]) -> Breach {
+        match endpoints.first() {
+            Some(endpoint) => Breach::Foreign(self.endpoint_name(*endpoint)),
+            None => Breach::Empty,
+        }
     }
 
     pub(super) fn endpoint_name(&self, endpoint: EndpointId) -> String {
@@ -169,12 +194,74 @@ impl<'t> Check<'t> {
     }
 }
 
-fn same_members(one: &Pool, other: &Pool) -> bool {
-    let tiers = one.tiers.iter().zip(&other.tiers);
-    one.tiers.len() == other.tiers.len()
-        && tiers
-            .into_iter()
-            .all(|(one, other)| one.members == other.members && Arc::ptr_eq(&one.ring, &other.ring))
+impl Count {
+    fn of(given: &Given) -> Result<Self, Breach> {
+        let mut count = Self {
+            takers: vec![0; given.picks.len()],
+            left: 0,
+        };
+        match &given.spread {
+            Spread::Nobody => count.left = COHORTS,
+            Spread::Everyone => *count.takers.first_mut().ok_or(Breach::Empty)? = COHORTS,
+            Spread::ByCohort(Picks::Few(picks)) => {
+                let picks = picks.iter().map(|pick| u16::from(*pick));
+                count.add(picks, Picks::FEW_NONE.into())?;
+            }
+            Spread::ByCohort(Picks::Many(picks)) => {
+                count.add(picks.iter().copied(), Picks::MANY_NONE)?;
+            }
+        }
+        Ok(count)
+    }
+
+    fn add(&mut self, picks: impl ExactSizeIterator<Item = u16>, none: u16) -> Result<(), Breach> {
+        if picks.len() != usize::from(COHORTS) {
+            return Err(Breach::Empty);
+        }
+        for pick in picks {
+            match self.takers.get_mut(usize::from(pick)) {
+                Some(takers) => *takers += 1,
+                None if pick == none => self.left += 1,
+                None => return Err(Breach::Empty),
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that what routes are made by is what was counted.
+    fn check_extent(&self, extent: Extent) -> Result<(), Breach> {
+        let counted = match self.left {
+            0 => Extent::Everyone,
+            COHORTS => Extent::Nobody,
+            _ => Extent::Some,
+        };
+        if counted == extent {
+            Ok(())
+        } else {
+            Err(Breach::Scope)
+        }
+    }
+}
+
+/// How many cohorts each member of each tier serves.
+struct Served(Vec<Vec<u16>>);
+
+impl Served {
+    fn none(pool: &Pool) -> Self {
+        let tiers = pool.tiers.iter();
+        Self(tiers.map(|tier| vec![0; tier.members.len()]).collect())
+    }
+
+    fn add(&mut self, tier: &Tier, number: usize, endpoints: &[EndpointId], takers: u16) {
+        for member in endpoints.iter().filter_map(|one| position(tier, *one)) {
+            self.0[number][member] += takers;
+        }
+    }
+}
+
+fn position(tier: &Tier, endpoint: EndpointId) -> Option<usize> {
+    let mut members = tier.members.iter();
+    members.position(|member| member.endpoint == endpoint)
 }
 
 /// How many cohorts a share of hands may be rounded up by: one per hand that a ring of so many

@@ -1,12 +1,13 @@
 //! Sound tables pass; each planted breach is found.
 use std::sync::Arc;
 
-use crate::base::{Family, JurisdictionSet, Moment, Permille, Reason, RegionId};
+use crate::base::{EndpointId, Family, JurisdictionSet, Moment, Permille, Reason, RegionId};
+use crate::dns::addresses::put;
 use crate::plan::Plan;
-use crate::steer::Spread;
+use crate::steer::{Extent, Spread};
 use crate::table::fixture::{SERVICE, World, standings};
-use crate::table::part::{Part, Rest};
-use crate::table::pool::PoolTable;
+use crate::table::part::{Part, Rest, Route, Step, Whole};
+use crate::table::pool::{PoolTable, Wait};
 
 use super::{Breach, Table, check, check_changed};
 
@@ -75,11 +76,15 @@ fn a_better_tier_and_a_better_region_passed_over_are_found() {
 
     let mut table = self::table(&[]);
     for route in &mut part(&mut table).routes {
-        for step in &mut route.steps {
+        for step in steps(route) {
             (step.pool, step.region) = (1, RegionId(1));
         }
     }
     assert_eq!(breach(&table), Breach::Passed("r0".into()));
+}
+
+fn steps(route: &mut Route) -> impl Iterator<Item = &mut Step> {
+    route.first.iter_mut().chain(&mut route.later)
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn an_answer_outside_the_fence_or_the_preference_is_found() {
         class.fence = fence.unwrap_or(class.fence);
         let standings = standings(&plan, &[0, 0]);
         let mut table = Table::build(1, Arc::new(plan), standings, Moment(0), None);
-        part(&mut table).routes[0].rest = Rest::FailOpen(1, RegionId(1));
+        lead_rest_to(&mut part(&mut table).routes[0], 1);
         breach(&table)
     };
     assert_eq!(strayed(None), Breach::Fence("r1".into()));
@@ -103,9 +108,57 @@ fn an_answer_outside_the_fence_or_the_preference_is_found() {
 fn failing_open_anywhere_but_nearest_is_found() {
     let mut table = table(&[0, 0, 0, 0]);
     for route in &mut part(&mut table).routes {
-        route.rest = Rest::FailOpen(1, RegionId(1));
+        lead_rest_to(route, 1);
     }
     assert_eq!(breach(&table), Breach::Reason(Reason::FailOpen));
+}
+
+/// Fails open in this region, and has nothing ready.
+fn lead_rest_to(route: &mut Route, region: u16) {
+    route.whole = None;
+    route.rest = Rest::FailOpen(region.into(), RegionId(region));
+}
+
+#[test]
+fn a_pool_of_another_region_than_said_is_found() {
+    let mut table = table(&[300, 300, 300, 300]);
+    let routes = &mut part(&mut table).routes;
+    for step in routes.iter_mut().flat_map(steps) {
+        step.pool = 1 - step.pool;
+    }
+    assert_eq!(breach(&table), Breach::Foreign("r0".into()));
+
+    let mut table = self::table(&[300, 300, 300, 300]);
+    for route in &mut part(&mut table).routes {
+        route.rest = Rest::Overflow(1, RegionId(0));
+    }
+    assert_eq!(breach(&table), Breach::Foreign("r0".into()));
+}
+
+#[test]
+fn an_extent_that_is_not_the_true_one_is_found() {
+    for (shares, extent) in [
+        (&[300, 0, 0, 0][..], Extent::Everyone),
+        (&[300, 0, 0, 0], Extent::Nobody),
+        (&[], Extent::Some),
+    ] {
+        let mut table = table(shares);
+        pool(&mut table, 0).state.extent = extent;
+        assert_eq!(breach(&table), Breach::Scope, "{extent:?}");
+    }
+}
+
+#[test]
+fn a_spare_that_leaves_cohorts_or_is_dead_is_found() {
+    let mut table = table(&[300, 200, 0, 0]);
+    pool(&mut table, 0).spare.as_mut().unwrap().spread = Spread::Nobody;
+    assert_eq!(breach(&table), Breach::Empty);
+
+    let mut table = self::table(&[300, 200, 0, 0]);
+    let dead = standings(&table.plan, &[0, 200, 0, 0]);
+    pool(&mut table, 0).by_share = PoolTable::new(&plan(), table.layout.pools[0], &dead).by_share;
+    table.standings = dead;
+    assert_eq!(breach(&table), Breach::Dead("e0".into()));
 }
 
 #[test]
@@ -136,13 +189,45 @@ fn another_ones_addresses_are_found() {
     assert_eq!(breach(&table), Breach::Addresses);
 }
 
+/// What this endpoint gives, ready for every cohort of the first region's clients.
+fn ready(table: &Table, endpoint: u32, reason: Reason) -> Whole {
+    let mut records = Vec::new();
+    let addresses = &table.plan.endpoints[endpoint as usize].addresses;
+    addresses.iter().for_each(|one| put(*one, &mut records));
+    Whole {
+        records: records.into(),
+        endpoints: [EndpointId(endpoint)].into(),
+        region: Some(RegionId(0)),
+        reason,
+        wait: Wait::FOREVER,
+    }
+}
+
 #[test]
 fn cohorts_said_to_be_alike_that_differ_are_found() {
     let mut table = table(&[]);
-    for route in &mut part(&mut table).routes {
-        route.by_cohort = false;
-    }
+    let whole = ready(&table, 0, Reason::Preferred);
+    part(&mut table).routes[0].whole = Some(whole);
     assert_eq!(breach(&table), Breach::Scope);
+}
+
+#[test]
+fn what_is_ready_and_not_what_the_pool_gives_is_found() {
+    let planted = |shares: &[u16], endpoint, reason| {
+        let mut table = table(shares);
+        let whole = ready(&table, endpoint, reason);
+        part(&mut table).routes[0].whole = Some(whole);
+        breach(&table)
+    };
+    let other = planted(&[0, 1000, 1000, 1000], 2, Reason::Backup);
+    assert_eq!(other, Breach::Foreign("e1".into()));
+    let wrong = planted(&[0, 1000, 1000, 1000], 1, Reason::Failover);
+    assert_eq!(wrong, Breach::Reason(Reason::Failover));
+    let mut table = table(&[0, 1000, 1000, 1000]);
+    let mut whole = ready(&table, 1, Reason::Preferred);
+    whole.records[15] ^= 1;
+    part(&mut table).routes[0].whole = Some(whole);
+    assert_eq!(breach(&table), Breach::Addresses);
 }
 
 #[test]
