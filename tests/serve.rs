@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 use serving::{PATIENCE, Rig, ask, ask_tcp, connect, framed, query, read_frame, reply, table, udp};
 
 mod serving;
+#[path = "serving/transports.rs"]
+mod transports;
+#[path = "support/world.rs"]
+#[expect(dead_code, reason = "what is asked without sockets is not asked here")]
+mod world;
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 

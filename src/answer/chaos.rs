@@ -12,7 +12,7 @@ use crate::plan::Server;
 
 /// Answers a question of class CH.
 pub(super) fn speak(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
-    let question = request.query.question;
+    let question = request.question;
     let asked = matches!(question.qtype, rtype::TXT | rtype::ANY);
     let words = words(&request.table.plan.server, question.name);
     let Some(words) = words.filter(|_| asked) else {

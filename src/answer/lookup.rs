@@ -20,40 +20,40 @@
 //! (RFC 9471); that of servers elsewhere in our zone goes in where there is room. No other
 //! additional data is given.
 use super::Request;
+use super::chain::Chain;
 use super::outcome::Outcome;
-use super::spelling::{Spelling, is_within};
 use super::steered;
-use crate::base::limits::ALIAS_HOPS;
 use crate::base::{Reason, ServiceId};
 use crate::dns::reply::{Full, Owner, Place, Reply, Section};
 use crate::dns::rr::{RrSet, rcode, rtype};
 use crate::dns::zone::{Found, Zone};
 
 /// What ANY gets (RFC 8482, section 4.2).
-const ANY_ANSWER: RrSet<'static> = RrSet {
-    rtype: rtype::HINFO,
-    ttl: 3600,
-    count: 1,
-    rdata: b"\x00\x09\x07RFC8482\x00",
-};
+const ANY_ANSWER: RrSet<'static> = RrSet::of_one(
+    rtype::HINFO,
+    3600,
+    b"\xC0\x0C\x00\x0D\x00\x01\x00\x00\x0E\x10\x00\x09\x07RFC8482\x00",
+);
 
 /// Answers a question of class IN.
 pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
-    let question = request.query.question;
+    let question = request.question;
     let found = request.table.plan.zones.find(question.name, question.qtype);
-    let (Some((zone, _)), Ok(name)) = (found, Spelling::new(question.name)) else {
+    let Some((zone, apex)) = found else {
         return Outcome::reject(rcode::REFUSED);
     };
     let mut walk = Walk {
         request,
         zone,
-        name,
-        place: Place::QUESTION,
-        passed: [const { None }; ALIAS_HOPS],
-        outcome: Outcome::authoritative(Reason::Static),
         reply,
+        outcome: Outcome::authoritative(Reason::Static),
     };
-    if walk.run() == Err(Full) {
+    let here = Here {
+        name: question.name,
+        apex,
+        place: Place::QUESTION,
+    };
+    if walk.run(here) == Err(Full) {
         walk.reply.clear();
         walk.outcome.truncated = true;
     }
@@ -61,12 +61,39 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
 }
 
 /// Whether the walk goes on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// The name has changed.
-    Follow,
+#[derive(Clone, Copy)]
+pub(super) enum Step<'r> {
     /// The answer is as good as it gets.
     Done,
+    /// The name leads elsewhere.
+    Alias(Alias<'r>),
+}
+
+/// A CNAME, or a DNAME as it applies to one name.
+#[derive(Clone, Copy)]
+pub(super) enum Alias<'r> {
+    /// Of the name.
+    Name(RrSet<'r>),
+    /// Of all names below the owner, which starts at this octet of the name.
+    Subtree(usize, RrSet<'r>),
+}
+
+/// The name being looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Here<'n> {
+    /// In wire format; it lies within the zone.
+    pub(super) name: &'n [u8],
+    /// Where the apex starts in it.
+    pub(super) apex: usize,
+    /// Where it stands in the reply.
+    pub(super) place: Place,
+}
+
+impl Here<'_> {
+    /// The owner of what is at the name itself.
+    pub(super) fn owner(self) -> Owner<'static> {
+        self.place.suffix(0)
+    }
 }
 
 /// Whether a reply may go without an address.
@@ -78,156 +105,92 @@ enum Need {
     Optional,
 }
 
-/// An alias that was followed.
-struct Passed<'r> {
-    /// The name that it led away from.
-    name: Spelling,
-    /// Its RDATA, where the zone has it.
-    rdata: &'r [u8],
-}
-
 /// One query on its way through a zone.
 pub(super) struct Walk<'r, 'w, 'b, 'q> {
     pub(super) request: Request<'r>,
     pub(super) zone: &'r Zone,
     pub(super) reply: &'w mut Reply<'b, 'q>,
-    /// The name being looked up.
-    name: Spelling,
-    /// Where that name stands in the reply.
-    place: Place,
-    /// The aliases followed, to know what comes again.
-    passed: [Option<Passed<'r>>; ALIAS_HOPS],
     pub(super) outcome: Outcome,
 }
 
 impl<'r> Walk<'r, '_, '_, '_> {
     /// [`Full`] if the answer section does not fit.
-    fn run(&mut self) -> Result<(), Full> {
-        for hop in 0..=ALIAS_HOPS {
-            if self.step(hop)? == Step::Done || self.comes_again() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the alias just followed leads back: its target has been looked up before.
-    fn comes_again(&self) -> bool {
-        let mut passed = self.passed.iter().flatten();
-        passed.any(|alias| alias.name.wire().eq_ignore_ascii_case(self.name.wire()))
-    }
-
-    fn step(&mut self, hop: usize) -> Result<Step, Full> {
-        let qtype = self.request.query.question.qtype;
-        match self.zone.find(self.name.wire(), qtype) {
-            Found::Answer(_) | Found::Mounted(_) if qtype == rtype::ANY => self.data(ANY_ANSWER),
-            Found::Answer(rrset) => self.data(rrset),
-            Found::Cname(rrset) => self.follow(hop, 0, rrset),
-            Found::Dname { owner, rrset } => self.subtree_alias(hop, owner, rrset),
-            Found::Mounted(mount) => {
-                steered::steer(self, ServiceId(mount))?;
-                Ok(Step::Done)
-            }
-            Found::Referral { owner, ns } => Ok(self.refer(hop, owner, ns)),
-            Found::Nodata => Ok(self.deny(rcode::NOERROR, Reason::Nodata)),
-            Found::Nxdomain => Ok(self.deny(rcode::NXDOMAIN, Reason::Nxdomain)),
+    fn run(&mut self, question: Here<'_>) -> Result<(), Full> {
+        match self.step(question)? {
+            Step::Done => Ok(()),
+            Step::Alias(alias) => Chain::follow(self, question, alias),
         }
     }
 
-    /// The owner of what is at the name itself.
-    pub(super) fn owner(&self) -> Owner<'static> {
-        self.place.suffix(0)
-    }
-
-    fn data(&mut self, rrset: RrSet<'_>) -> Result<Step, Full> {
-        let owner = self.owner();
-        self.reply.rrset(Section::Answer, owner, rrset)?;
+    /// Looks one name up.
+    pub(super) fn step(&mut self, here: Here<'_>) -> Result<Step<'r>, Full> {
+        let qtype = self.request.question.qtype;
+        match self.zone.find_below(here.name, here.apex, qtype) {
+            Found::Answer(_) | Found::Mounted(_) if qtype == rtype::ANY => {
+                self.data(here, ANY_ANSWER)?;
+            }
+            Found::Answer(rrset) => self.data(here, rrset)?,
+            Found::Cname(rrset) => return Ok(Step::Alias(Alias::Name(rrset))),
+            Found::Dname { owner, rrset } => {
+                return Ok(Step::Alias(Alias::Subtree(owner, rrset)));
+            }
+            Found::Mounted(mount) => steered::steer(self, here, ServiceId(mount))?,
+            Found::Referral { owner, ns } => self.refer(here, owner, ns),
+            Found::Nodata => self.deny(here, rcode::NOERROR, Reason::Nodata),
+            Found::Nxdomain => self.deny(here, rcode::NXDOMAIN, Reason::Nxdomain),
+        }
         Ok(Step::Done)
     }
 
-    /// A DNAME stands in the answer once, however often it is followed.
-    fn subtree_alias(&mut self, hop: usize, owner: usize, rrset: RrSet<'r>) -> Result<Step, Full> {
-        let mut passed = self.passed.iter().flatten();
-        if !passed.any(|alias| std::ptr::eq(alias.rdata, rrset.rdata)) {
-            let above = self.place.suffix(owner);
-            self.reply.rrset(Section::Answer, above, rrset)?;
-        }
-        self.follow(hop, owner, rrset)
+    fn data(&mut self, here: Here<'_>, rrset: RrSet<'_>) -> Result<(), Full> {
+        let written = self.reply.rrset(Section::Answer, here.owner(), rrset);
+        written.map(|_| ())
     }
 
-    /// Changes the name, all but its first `keep` octets, and writes the CNAME that says so.
-    fn follow(&mut self, hop: usize, keep: usize, alias: RrSet<'r>) -> Result<Step, Full> {
-        let Some(target) = alias.records().next() else {
-            return Ok(Step::Done);
-        };
-        let (owner, name) = (self.owner(), self.name.clone());
-        if self.name.substitute(keep, target).is_err() {
-            self.outcome.rcode = rcode::YXDOMAIN;
-            self.outcome.reason = Reason::Yxdomain;
-            return Ok(Step::Done);
-        }
-        if let Some(passed) = self.passed.get_mut(hop) {
-            let rdata = alias.rdata;
-            *passed = Some(Passed { name, rdata });
-        }
-        self.place = self.reply.cname(owner, alias.ttl, self.name.wire())?;
-        let wanted = matches!(self.request.query.question.qtype, rtype::CNAME | rtype::ANY);
-        let inside = is_within(self.name.wire(), self.zone.apex().as_wire());
-        Ok(match inside && !wanted {
-            true => Step::Follow,
-            false => Step::Done,
-        })
-    }
-
-    fn deny(&mut self, rcode: u16, reason: Reason) -> Step {
+    fn deny(&mut self, here: Here<'_>, rcode: u16, reason: Reason) {
         self.outcome.rcode = rcode;
         self.outcome.reason = reason;
-        self.add_soa(u32::MAX);
-        Step::Done
+        self.add_soa(here, u32::MAX);
     }
 
     /// Adds the SOA of a denial that may be kept for so many seconds at most.
-    pub(super) fn add_soa(&mut self, longest: u32) {
+    pub(super) fn add_soa(&mut self, here: Here<'_>, longest: u32) {
         let mut soa = self.zone.denial_soa();
         soa.ttl = soa.ttl.min(longest);
-        let apex = self.zone.apex().as_wire().len();
-        let owner = self.place.suffix(self.name.wire().len() - apex);
-        self.outcome.truncated |= self.reply.rrset(Section::Authority, owner, soa).is_err();
+        let apex = here.place.suffix(here.apex);
+        self.outcome.truncated |= self.reply.rrset(Section::Authority, apex, soa).is_err();
     }
 
-    fn refer(&mut self, hop: usize, owner: usize, ns: RrSet<'_>) -> Step {
+    fn refer(&mut self, here: Here<'_>, owner: usize, ns: RrSet<'_>) {
         self.outcome.reason = Reason::Referral;
-        self.outcome.authoritative = hop > 0;
-        let cut = self.place.suffix(owner);
+        self.outcome.authoritative = here.place != Place::QUESTION;
+        let cut = here.place.suffix(owner);
         match self.reply.rrset(Section::Authority, cut, ns) {
             Ok(first) => {
-                self.add_glue(owner, ns, first, Need::Required);
-                self.add_glue(owner, ns, first, Need::Optional);
+                self.add_glue(ns, first, Need::Required);
+                self.add_glue(ns, first, Need::Optional);
             }
             Err(Full) => self.outcome.truncated = true,
         }
-        Step::Done
     }
 
     /// Adds addresses of the name servers that stand in the reply from `record` on.
-    fn add_glue(&mut self, cut: usize, ns: RrSet<'_>, mut record: usize, need: Need) {
-        for target in self.reply.rotated(ns) {
+    fn add_glue(&mut self, ns: RrSet<'_>, mut record: usize, need: Need) {
+        for server in self.reply.rotated(ns.count, ns.servers()) {
             let rdata = self.reply.rdata(record);
             record = rdata.end;
-            let needed = match is_within(target, &self.name.wire()[cut..]) {
+            let needed = match server.needed {
                 true => Need::Required,
                 false => Need::Optional,
             };
-            if needed == need && is_within(target, self.zone.apex().as_wire()) {
-                self.add_addresses(Owner::at(rdata.start, target), target, need);
+            if needed != need {
+                continue;
             }
-        }
-    }
-
-    fn add_addresses(&mut self, owner: Owner<'_>, name: &[u8], need: Need) {
-        for rrset in self.zone.addresses(name).into_iter().flatten() {
-            let added = self.reply.rrset(Section::Additional, owner, rrset);
-            self.outcome.truncated |= added.is_err() && need == Need::Required;
+            let owner = Owner::at(rdata.start, server.name);
+            for rrset in self.zone.glue(&server).into_iter().flatten() {
+                let added = self.reply.rrset(Section::Additional, owner, rrset);
+                self.outcome.truncated |= added.is_err() && need == Need::Required;
+            }
         }
     }
 }

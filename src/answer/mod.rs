@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this | which queries are answered at all, how long a reply may be, what OPT says |
 //! | [`lookup`] | data of zones: answers, aliases, referrals, denials |
+//! | [`chain`] | aliases: the names an answer passes through |
 //! | [`steered`] | steered names: whose network counts, which addresses, which ECS scope |
 //! | [`chaos`] | the server's own words in class CH |
 //! | [`spelling`] | names on the wire: the one being looked up, and how aliases change it |
@@ -20,12 +21,13 @@ use std::net::IpAddr;
 use crate::base::limits::{MESSAGE_BYTES, UDP_REPLY_BYTES_PLAIN};
 use crate::base::{Moment, Reason, RegionId, ServiceId};
 use crate::dns::edns::{Edns, Opt};
-use crate::dns::query::{self, Query};
+use crate::dns::query::{self, Question};
 use crate::dns::reply::Reply;
 use crate::dns::rr::{class, rcode, rtype};
 use crate::plan::Server;
 use crate::table::Table;
 
+mod chain;
 mod chaos;
 mod lookup;
 mod outcome;
@@ -76,7 +78,8 @@ pub struct Answered {
 struct Request<'r> {
     table: &'r Table,
     asker: &'r Asker,
-    query: &'r Query<'r>,
+    question: &'r Question<'r>,
+    edns: Option<&'r Edns>,
 }
 
 /// Answers one query into `reply` (at least 65,535 octets for streams, 1232 for UDP; nothing is
@@ -84,28 +87,26 @@ struct Request<'r> {
 /// itself a reply.
 #[must_use]
 pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> Option<Answered> {
+    let query = query::read(query)?;
+    let (question, edns) = (query.question.as_ref(), query.edns.as_ref());
     let server = &table.plan.server;
-    let read = query::read(query)?;
-    let (header, question, edns) = match &read {
-        Ok(query) => (query.header, Some(query.question), query.edns),
-        Err(rejected) => (rejected.header, rejected.question, rejected.edns),
-    };
-    let limit = reply_limit(server, asker.transport, edns.as_ref()).min(reply.len());
-    let mut writer = Reply::begin(&mut reply[..limit], header, question)?;
-    let mut opt = edns.map(|edns| reserve_opt(server, &edns, &mut writer));
-    let outcome = match read {
-        Ok(query) => {
+    let limit = reply_limit(server, asker.transport, edns).min(reply.len());
+    let mut writer = Reply::begin(&mut reply[..limit], query.header, question)?;
+    let mut opt = edns.map(|edns| reserve_opt(server, edns, &mut writer));
+    let outcome = match (query.fault, question) {
+        (None, Some(question)) => {
             let request = Request {
                 table,
                 asker,
-                query: &query,
+                question,
+                edns,
             };
             respond(request, &mut writer)
         }
-        Err(rejected) => Outcome::reject(rejected.rcode),
+        (fault, _) => Outcome::reject(fault.unwrap_or(rcode::FORMERR)),
     };
-    if let Some((_, scope)) = opt.as_mut().and_then(|opt| opt.subnet.as_mut()) {
-        *scope = outcome.scope;
+    if let Some(opt) = &mut opt {
+        opt.scope = outcome.scope;
     }
     let length = writer.finish(outcome.flags(), outcome.rcode, opt.as_ref());
     Some(outcome.answered(length))
@@ -123,13 +124,17 @@ fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> us
 }
 
 /// The reply's OPT, its room kept back; an identity that does not fit is left out.
-fn reserve_opt<'s>(server: &'s Server, edns: &Edns, reply: &mut Reply<'_, '_>) -> Opt<'s> {
-    let identity = server.identity.as_deref().map(str::as_bytes);
+fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>) -> Opt<'s> {
+    let identity = match edns.nsid {
+        true => server.identity.as_deref().map(str::as_bytes),
+        false => None,
+    };
     let mut opt = Opt {
         payload: server.udp_reply_bytes,
         dnssec_ok: edns.dnssec_ok,
-        nsid: identity.filter(|_| edns.nsid),
-        subnet: edns.subnet.map(|subnet| (subnet, 0)),
+        nsid: identity,
+        subnet: edns.subnet.as_ref(),
+        scope: 0,
     };
     if opt.bytes() > reply.room() {
         opt.nsid = None;
@@ -139,7 +144,7 @@ fn reserve_opt<'s>(server: &'s Server, edns: &Edns, reply: &mut Reply<'_, '_>) -
 }
 
 fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
-    let question = request.query.question;
+    let question = request.question;
     match (question.qtype, question.qclass) {
         (rtype::AXFR | rtype::IXFR, _) => Outcome::reject(rcode::REFUSED),
         (0 | rtype::OPT | 128..=254, _) => Outcome::reject(rcode::FORMERR),

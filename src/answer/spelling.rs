@@ -41,18 +41,6 @@ impl Spelling {
     }
 }
 
-/// Whether `name` is `ancestor` or lies below it, in any case; both in wire format.
-pub(super) fn is_within(name: &[u8], ancestor: &[u8]) -> bool {
-    let mut rest = name;
-    while rest.len() > ancestor.len() {
-        match rest.get(1 + usize::from(rest[0])..) {
-            Some(parent) => rest = parent,
-            None => return false,
-        }
-    }
-    rest.eq_ignore_ascii_case(ancestor)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,17 +56,5 @@ mod tests {
         assert_eq!(name.wire(), b"\x01a\x00");
         assert!(Spelling::new(&[1; 255]).is_ok());
         assert!(Spelling::new(&[1; 256]).is_err());
-    }
-
-    #[test]
-    fn descent_goes_by_whole_labels_in_any_case() {
-        let apex = b"\x07example\x03org\x00";
-        assert!(is_within(b"\x03www\x07eXample\x03ORG\x00", apex));
-        assert!(is_within(apex, apex));
-        assert!(is_within(apex, b"\x00"));
-        assert!(!is_within(b"\x03org\x00", apex));
-        assert!(!is_within(b"\x0Awwwexample\x03org\x00", apex));
-        assert!(!is_within(b"\x03www\x07exampl\x65\x03com\x00", apex));
-        assert!(!is_within(b"\x3F", b""));
     }
 }

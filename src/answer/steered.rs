@@ -18,7 +18,7 @@
 //! Which endpoints are healthy and how a cohort chooses among them is the table's matter.
 use std::net::IpAddr;
 
-use super::lookup::Walk;
+use super::lookup::{Here, Walk};
 use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
 use crate::base::{Family, Reason, ServiceId};
 use crate::dns::edns::Subnet;
@@ -34,19 +34,23 @@ const MAPPED_PREFIX: u8 = 96;
 ///
 /// # Errors
 /// [`Full`], with no address written.
-pub(super) fn steer(walk: &mut Walk<'_, '_, '_, '_>, id: ServiceId) -> Result<(), Full> {
+pub(super) fn steer(
+    walk: &mut Walk<'_, '_, '_, '_>,
+    here: Here<'_>,
+    id: ServiceId,
+) -> Result<(), Full> {
     let plan = &walk.request.table.plan;
     let Some(service) = plan.services.get(id.index()) else {
         walk.outcome.rcode = rcode::SERVFAIL;
         walk.outcome.authoritative = false;
         return Ok(());
     };
-    let Some(family) = family(walk.request.query.question.qtype) else {
-        deny(walk);
+    let Some(family) = family(walk.request.question.qtype) else {
+        deny(walk, here);
         return Ok(());
     };
-    let subnet = walk.request.query.edns.and_then(|edns| edns.subnet);
-    let named = subnet.as_ref().and_then(Subnet::client);
+    let subnet = walk.request.edns.and_then(|edns| edns.subnet.as_ref());
+    let named = subnet.and_then(Subnet::client);
     let client = named.unwrap_or(walk.request.asker.source);
     let hit = plan.classify(id, client);
     let cohort = plan.cohort(client);
@@ -61,31 +65,38 @@ pub(super) fn steer(walk: &mut Walk<'_, '_, '_, '_>, id: ServiceId) -> Result<()
         };
     }
     match selection {
-        Some(selection) if selection.records.is_empty() => all_down(walk, service, &selection),
-        Some(selection) => return give(walk, service, family, &selection),
-        None => deny(walk),
+        Some(selection) if selection.records.is_empty() => {
+            all_down(walk, here, service, &selection)
+        }
+        Some(selection) => return give(walk, here, (service, family), &selection),
+        None => deny(walk, here),
     }
     Ok(())
 }
 
 fn give(
     walk: &mut Walk<'_, '_, '_, '_>,
-    service: &Service,
-    family: Family,
+    here: Here<'_>,
+    (service, family): (&Service, Family),
     selection: &Selection<'_>,
 ) -> Result<(), Full> {
     walk.outcome.region = selection.region;
     walk.outcome.reason = selection.reason;
     let ttl = selection.ttl(walk.request.asker.now, service.ttl);
-    let owner = walk.owner();
-    walk.reply.addresses(owner, ttl, family, selection.records)
+    walk.reply
+        .addresses(here.owner(), ttl, family, selection.records)
 }
 
 /// Nothing is healthy, and the service does not want that answered.
-fn all_down(walk: &mut Walk<'_, '_, '_, '_>, service: &Service, selection: &Selection<'_>) {
+fn all_down(
+    walk: &mut Walk<'_, '_, '_, '_>,
+    here: Here<'_>,
+    service: &Service,
+    selection: &Selection<'_>,
+) {
     walk.outcome.reason = Reason::AllDown;
     match service.all_down {
-        AllDown::Nodata => walk.add_soa(selection.ttl(walk.request.asker.now, service.ttl)),
+        AllDown::Nodata => walk.add_soa(here, selection.ttl(walk.request.asker.now, service.ttl)),
         AllDown::Servfail | AllDown::FailOpen => {
             walk.reply.clear();
             walk.outcome.rcode = rcode::SERVFAIL;
@@ -94,9 +105,9 @@ fn all_down(walk: &mut Walk<'_, '_, '_, '_>, service: &Service, selection: &Sele
     }
 }
 
-fn deny(walk: &mut Walk<'_, '_, '_, '_>) {
+fn deny(walk: &mut Walk<'_, '_, '_, '_>, here: Here<'_>) {
     walk.outcome.reason = Reason::Nodata;
-    walk.add_soa(u32::MAX);
+    walk.add_soa(here, u32::MAX);
 }
 
 fn family(qtype: u16) -> Option<Family> {

@@ -5,17 +5,9 @@
 //! depends on it: the TTL, and the owner where that is not the question.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::query::HEADER_BYTES;
 use super::rr::{class, rtype};
+use super::rrset::{HEAD_BYTES, TO_QUESTION};
 use crate::base::Family;
-
-/// Owner, type, class, TTL and RDLENGTH: what stands in front of the address.
-const HEAD_BYTES: usize = 12;
-/// Where the TTL stands in a record.
-pub(super) const TTL_AT: usize = 6;
-/// A compression pointer to the question's name (RFC 1035, section 4.1.4).
-#[expect(clippy::cast_possible_truncation, reason = "12 is small")]
-const TO_QUESTION: [u8; 2] = [0xC0, HEADER_BYTES as u8];
 
 /// Appends the record of one address.
 pub fn put(address: IpAddr, records: &mut Vec<u8>) {

@@ -52,8 +52,10 @@ pub struct Opt<'a> {
     pub dnssec_ok: bool,
     /// The server's identity, if it was asked for and there is one.
     pub nsid: Option<&'a [u8]>,
-    /// The subnet of the query, and how many bits of it the answer depends on.
-    pub subnet: Option<(Subnet, u8)>,
+    /// The subnet of the query.
+    pub subnet: Option<&'a Subnet>,
+    /// How many bits of it the answer depends on.
+    pub scope: u8,
 }
 
 impl Edns {
@@ -106,17 +108,21 @@ impl Subnet {
         if scope_prefix != 0 || source_prefix > longest || !exact {
             return Err(Malformed);
         }
+        // Only the last octet can have bits behind the prefix.
+        let beyond = match source_prefix % 8 {
+            0 => 0,
+            used => rest.last().map_or(0, |last| last << used),
+        };
+        if beyond != 0 {
+            return Err(Malformed);
+        }
         let mut address = [0; 16];
         address[..rest.len()].copy_from_slice(rest);
-        let bits = u128::from_be_bytes(address);
-        let beyond = bits.checked_shl(u32::from(source_prefix)).unwrap_or(0);
-        (beyond == 0)
-            .then_some(Self {
-                family,
-                source_prefix,
-                address,
-            })
-            .ok_or(Malformed)
+        Ok(Self {
+            family,
+            source_prefix,
+            address,
+        })
     }
 
     /// The address that the client wants the answer for, zero beyond the prefix; `None` if it
@@ -147,59 +153,49 @@ impl Opt<'_> {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let nsid = self.nsid.map_or(0, |id| OPTION_HEAD_BYTES + id.len());
-        let subnet = self.subnet.map_or(0, |(subnet, _)| subnet.option_bytes());
+        let subnet = self.subnet.map_or(0, Subnet::option_bytes);
         OPT_BYTES + nsid + subnet
     }
 
     /// Writes the record with the upper eight bits of `rcode` in its TTL; `out` has exactly
     /// [`Opt::bytes`] octets.
     pub(super) fn write(&self, rcode: u16, out: &mut [u8]) {
-        let mut out = Octets { out, at: 0 };
-        let flags = if self.dnssec_ok { FLAG_DNSSEC_OK } else { 0 };
+        let length = small(out.len() - OPT_BYTES);
+        let mut rest = out;
+        let [t0, t1] = super::rr::rtype::OPT.to_be_bytes();
+        let [p0, p1] = self.payload.to_be_bytes();
         let [extended, _] = (rcode << 4).to_be_bytes();
-        out.put(&[0]);
-        out.put_u16(super::rr::rtype::OPT);
-        out.put_u16(self.payload);
-        out.put(&[extended, 0]);
-        out.put_u16(flags);
-        out.put_length(self.bytes() - OPT_BYTES);
+        let dnssec_ok = if self.dnssec_ok { FLAG_DNSSEC_OK } else { 0 };
+        let [f0, f1] = dnssec_ok.to_be_bytes();
+        let [l0, l1] = length;
+        put(&mut rest, &[0, t0, t1, p0, p1, extended, 0, f0, f1, l0, l1]);
         if let Some(identity) = self.nsid {
-            out.put_u16(OPTION_NSID);
-            out.put_length(identity.len());
-            out.put(identity);
+            put(&mut rest, &OPTION_NSID.to_be_bytes());
+            put(&mut rest, &small(identity.len()));
+            put(&mut rest, identity);
         }
-        if let Some((subnet, scope)) = self.subnet {
-            out.put_u16(OPTION_SUBNET);
-            out.put_length(subnet.option_bytes() - OPTION_HEAD_BYTES);
-            out.put_u16(subnet.family);
-            out.put(&[subnet.source_prefix, scope]);
-            out.put(subnet.address_octets());
+        if let Some(subnet) = self.subnet {
+            let [c0, c1] = OPTION_SUBNET.to_be_bytes();
+            let [l0, l1] = small(subnet.option_bytes() - OPTION_HEAD_BYTES);
+            let [f0, f1] = subnet.family.to_be_bytes();
+            put(
+                &mut rest,
+                &[c0, c1, l0, l1, f0, f1, subnet.source_prefix, self.scope],
+            );
+            put(&mut rest, subnet.address_octets());
         }
     }
 }
 
-/// A place that is known to be large enough.
-struct Octets<'o> {
-    out: &'o mut [u8],
-    at: usize,
+/// Writes to the front of a place that is known to be large enough.
+fn put(rest: &mut &mut [u8], octets: &[u8]) {
+    if let Some(room) = rest.split_off_mut(..octets.len()) {
+        room.copy_from_slice(octets);
+    }
 }
 
-impl Octets<'_> {
-    fn put(&mut self, octets: &[u8]) {
-        let end = self.at + octets.len();
-        if let Some(room) = self.out.get_mut(self.at..end) {
-            room.copy_from_slice(octets);
-        }
-        self.at = end;
-    }
-
-    fn put_u16(&mut self, number: u16) {
-        self.put(&number.to_be_bytes());
-    }
-
-    fn put_length(&mut self, length: usize) {
-        self.put_u16(u16::try_from(length).unwrap_or(u16::MAX));
-    }
+fn small(length: usize) -> [u8; 2] {
+    u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -288,7 +284,8 @@ mod tests {
             payload: 1232,
             dnssec_ok: true,
             nsid: Some(b"fra1"),
-            subnet: Some((subnet(&[0, 1, 20, 0, 192, 0, 0x10]).unwrap(), 16)),
+            subnet: Some(&subnet(&[0, 1, 20, 0, 192, 0, 0x10]).unwrap()),
+            scope: 16,
         };
         let mut out = vec![0xAA; opt.bytes()];
         opt.write(16, &mut out);

@@ -6,6 +6,8 @@
 //! | [`addresses`] | address records made once, for replies to copy |
 //! | [`ask`] | the client side: a question and a reply, for tools |
 //! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
+//! | `rrset` | RRsets encoded as a reply copies them |
+//! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
@@ -20,9 +22,11 @@ pub mod ask;
 pub mod edns;
 pub mod master;
 pub mod name;
+pub mod octets;
 pub mod query;
 pub mod reply;
 pub mod rr;
+mod rrset;
 pub mod text;
 pub mod zone;
 

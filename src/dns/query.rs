@@ -44,30 +44,22 @@ pub struct Question<'q> {
     pub qtype: u16,
     /// Class.
     pub qclass: u16,
+    /// All three, as they stand in the query.
+    pub(super) octets: &'q [u8],
 }
 
-/// A query that can be answered.
+/// A query, as much of it as could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Query<'q> {
     /// Id and flags.
     pub header: Header,
-    /// The one question.
-    pub question: Question<'q>,
-    /// What the OPT record says, if there is one.
-    pub edns: Option<Edns>,
-}
-
-/// A query that cannot be answered, with as much of it as could be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rejected<'q> {
-    /// Id and flags.
-    pub header: Header,
     /// The question, if there is exactly one.
     pub question: Option<Question<'q>>,
-    /// What the OPT record says, if it was reached.
+    /// What the OPT record says, if there is one and it was reached.
     pub edns: Option<Edns>,
-    /// FORMERR, NOTIMP or BADVERS.
-    pub rcode: u16,
+    /// Why it cannot be answered: FORMERR, NOTIMP or BADVERS. A query without fault has a
+    /// question.
+    pub fault: Option<u16>,
 }
 
 /// The octets are not what they should be.
@@ -93,8 +85,8 @@ impl Header {
 
 /// Reads a packet; `None` if it deserves no reply.
 #[must_use]
-pub fn read(packet: &[u8]) -> Option<Result<Query<'_>, Rejected<'_>>> {
-    let (head, mut rest) = packet.split_first_chunk::<HEADER_BYTES>()?;
+pub fn read(packet: &[u8]) -> Option<Query<'_>> {
+    let (head, rest) = packet.split_first_chunk::<HEADER_BYTES>()?;
     let word = |index: usize| u16::from_be_bytes([head[2 * index], head[2 * index + 1]]);
     let header = Header {
         id: word(0),
@@ -103,33 +95,66 @@ pub fn read(packet: &[u8]) -> Option<Result<Query<'_>, Rejected<'_>>> {
     if header.is_response() {
         return None;
     }
-    let asked = read_questions(word(2), &mut rest);
-    let mut rejected = Rejected {
+    let mut query = Query {
         header,
-        question: asked.ok().flatten(),
+        question: None,
         edns: None,
-        rcode: rcode::NOTIMP,
+        fault: None,
     };
-    if !header.is_query() {
-        return Some(Err(rejected));
-    }
-    let counts = [word(3), word(4), word(5)];
-    let checked = asked.map_err(|Malformed| rcode::FORMERR);
-    let checked = checked.and_then(|question| {
-        read_records(question, counts, rest, &mut rejected.edns)?;
-        question.ok_or(rcode::FORMERR)
-    });
-    Some(match checked {
-        Ok(question) => Ok(Query {
-            header,
-            question,
-            edns: rejected.edns,
-        }),
-        Err(rcode) => {
-            rejected.rcode = rcode;
-            Err(rejected)
+    let counts = [word(2), word(3), word(4), word(5)];
+    query.fault = query.read_sections(counts, rest).err();
+    Some(query)
+}
+
+impl<'q> Query<'q> {
+    /// Reads what stands behind the header; an error is an RCODE.
+    fn read_sections(&mut self, counts: [u16; 4], mut rest: &'q [u8]) -> Result<(), u16> {
+        let [questions, answers, authorities, additional] = counts;
+        let asked = read_questions(questions, &mut rest);
+        self.question = asked.ok().flatten();
+        if !self.header.is_query() {
+            return Err(rcode::NOTIMP);
         }
-    })
+        asked.map_err(|Malformed| rcode::FORMERR)?;
+        self.read_records([answers, authorities, additional], rest)
+            .map_err(|Malformed| rcode::FORMERR)?;
+        let transfer = self
+            .question
+            .is_some_and(|asked| asked.qtype == rtype::IXFR);
+        if answers != 0 || (authorities != 0 && !transfer) {
+            return Err(rcode::FORMERR);
+        }
+        if self.edns.as_ref().is_some_and(|edns| edns.version > 0) {
+            return Err(rcode::BADVERS);
+        }
+        self.question.map(|_| ()).ok_or(rcode::FORMERR)
+    }
+
+    /// Walks the records behind the question and keeps what OPT says.
+    fn read_records(&mut self, counts: [u16; 3], mut rest: &[u8]) -> Result<(), Malformed> {
+        let [answers, authorities, additional] = counts;
+        for _ in 0..u32::from(answers) + u32::from(authorities) {
+            take_record(&mut rest)?;
+        }
+        for _ in 0..additional {
+            let record = take_record(&mut rest)?;
+            if record.rtype == rtype::OPT {
+                self.read_opt(&record)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_opt(&mut self, record: &Record<'_>) -> Result<(), Malformed> {
+        if self.edns.is_some() || record.owner != [0] {
+            return Err(Malformed);
+        }
+        let read = self.edns.insert(Edns::from_head(record.class, record.ttl));
+        match read.version {
+            0 => read.read_options(record.rdata),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Takes all questions; the one, if there is exactly one.
@@ -142,49 +167,14 @@ fn read_questions<'q>(count: u16, rest: &mut &'q [u8]) -> Result<Option<Question
 }
 
 fn read_question<'q>(rest: &mut &'q [u8]) -> Result<Question<'q>, Malformed> {
+    let whole = *rest;
+    let name = take_name(rest)?;
     Ok(Question {
-        name: take_name(rest)?,
+        name,
         qtype: take_u16(rest)?,
         qclass: take_u16(rest)?,
+        octets: &whole[..name.len() + 4],
     })
-}
-
-/// Walks the records behind the question and keeps what OPT says; an error is an RCODE.
-fn read_records(
-    question: Option<Question<'_>>,
-    counts: [u16; 3],
-    mut rest: &[u8],
-    edns: &mut Option<Edns>,
-) -> Result<(), u16> {
-    let [answers, authorities, additional] = counts;
-    for _ in 0..u32::from(answers) + u32::from(authorities) {
-        take_record(&mut rest).map_err(|Malformed| rcode::FORMERR)?;
-    }
-    for _ in 0..additional {
-        let record = take_record(&mut rest).map_err(|Malformed| rcode::FORMERR)?;
-        if record.rtype == rtype::OPT {
-            read_opt(&record, edns).map_err(|Malformed| rcode::FORMERR)?;
-        }
-    }
-    let transfer = question.is_some_and(|question| question.qtype == rtype::IXFR);
-    if answers != 0 || (authorities != 0 && !transfer) {
-        return Err(rcode::FORMERR);
-    }
-    match edns {
-        Some(edns) if edns.version > 0 => Err(rcode::BADVERS),
-        _ => Ok(()),
-    }
-}
-
-fn read_opt(record: &Record<'_>, edns: &mut Option<Edns>) -> Result<(), Malformed> {
-    if edns.is_some() || record.owner != [0] {
-        return Err(Malformed);
-    }
-    let read = edns.insert(Edns::from_head(record.class, record.ttl));
-    match read.version {
-        0 => read.read_options(record.rdata),
-        _ => Ok(()),
-    }
 }
 
 /// A record as it stands in the packet; the owner may be compressed.
@@ -279,10 +269,9 @@ mod tests {
     }
 
     fn rcode_of(packet: &[u8]) -> u16 {
-        match read(packet).unwrap() {
-            Ok(_) => rcode::NOERROR,
-            Err(rejected) => rejected.rcode,
-        }
+        let query = read(packet).unwrap();
+        assert!(query.fault.is_some() || query.question.is_some());
+        query.fault.unwrap_or(rcode::NOERROR)
     }
 
     fn opt(rdata: &[u8]) -> Vec<u8> {
@@ -295,12 +284,13 @@ mod tests {
     #[test]
     fn a_plain_query_is_read_in_its_own_case() {
         let packet = packet(0x0110, [1, 0, 0, 0], &[QUESTION]);
-        let query = read(&packet).unwrap().unwrap();
+        let query = read(&packet).unwrap();
         assert_eq!(query.header.id, 0x1234);
         assert_eq!(query.header.reply_flags(), 0x8100);
-        assert_eq!(query.question.name, &QUESTION[..17]);
-        assert_eq!((query.question.qtype, query.question.qclass), (1, 1));
-        assert_eq!(query.edns, None);
+        let question = query.question.unwrap();
+        assert_eq!(question.name, &QUESTION[..17]);
+        assert_eq!((question.qtype, question.qclass), (1, 1));
+        assert_eq!((query.edns, query.fault), (None, None));
     }
 
     #[test]
@@ -319,8 +309,11 @@ mod tests {
     fn only_one_question_is_a_question() {
         for (count, sections) in [(0, &[][..]), (2, &[QUESTION, QUESTION][..])] {
             let packet = packet(0, [count, 0, 0, 0], sections);
-            let rejected = read(&packet).unwrap().unwrap_err();
-            assert_eq!((rejected.rcode, rejected.question), (rcode::FORMERR, None));
+            let rejected = read(&packet).unwrap();
+            assert_eq!(
+                (rejected.fault, rejected.question),
+                (Some(rcode::FORMERR), None)
+            );
         }
     }
 
@@ -328,8 +321,11 @@ mod tests {
     fn edns_is_heard_whatever_the_number_of_questions() {
         for (count, sections) in [(0, &[OPT][..]), (2, &[QUESTION, QUESTION, OPT])] {
             let packet = packet(0, [count, 0, 0, 1], sections);
-            let rejected = read(&packet).unwrap().unwrap_err();
-            assert_eq!((rejected.rcode, rejected.question), (rcode::FORMERR, None));
+            let rejected = read(&packet).unwrap();
+            assert_eq!(
+                (rejected.fault, rejected.question),
+                (Some(rcode::FORMERR), None)
+            );
             assert!(rejected.edns.is_some(), "{count} questions");
         }
     }
@@ -338,13 +334,13 @@ mod tests {
     fn other_opcodes_are_not_implemented() {
         for opcode in 1..16_u16 {
             let packet = packet(opcode << 11, [1, 0, 0, 0], &[QUESTION]);
-            let rejected = read(&packet).unwrap().unwrap_err();
-            assert_eq!(rejected.rcode, rcode::NOTIMP);
+            let rejected = read(&packet).unwrap();
+            assert_eq!(rejected.fault, Some(rcode::NOTIMP));
             assert_eq!(rejected.header.reply_flags(), 0x8000 | (opcode << 11));
             assert!(rejected.question.is_some());
         }
         let empty = packet(0x2800, [0, 0, 0, 0], &[]);
-        assert_eq!(read(&empty).unwrap().unwrap_err().question, None);
+        assert_eq!(read(&empty).unwrap().question, None);
     }
 
     #[test]
@@ -368,7 +364,8 @@ mod tests {
         let other = b"\xC0\x0C\x00\x10\x00\x01\x00\x00\x00\x00\x00\x02\x01a";
         let sections = [QUESTION, other, OPT];
         let packet = packet(0, [1, 0, 0, 2], &sections);
-        assert_eq!(read(&packet).unwrap().unwrap().edns.unwrap().payload, 1232);
+        let query = read(&packet).unwrap();
+        assert_eq!((query.fault, query.edns.unwrap().payload), (None, 1232));
     }
 
     #[test]
@@ -404,7 +401,8 @@ mod tests {
     fn a_malformed_option_still_shows_that_edns_was_spoken() {
         let bad = opt(&[0, 3, 0, 0, 0, 8, 0, 4, 0, 9, 0, 0]);
         let packet = packet(0, [1, 0, 0, 1], &[QUESTION, &bad]);
-        let edns = read(&packet).unwrap().unwrap_err().edns.unwrap();
+        assert_eq!(rcode_of(&packet), rcode::FORMERR);
+        let edns = read(&packet).unwrap().edns.unwrap();
         assert_eq!((edns.payload, edns.nsid, edns.subnet), (1232, false, None));
     }
 
@@ -413,8 +411,8 @@ mod tests {
         let mut newer = opt(&[0xFF]);
         newer[6] = 1;
         let packet = packet(0, [1, 0, 0, 1], &[QUESTION, &newer]);
-        let rejected = read(&packet).unwrap().unwrap_err();
-        assert_eq!(rejected.rcode, rcode::BADVERS);
+        let rejected = read(&packet).unwrap();
+        assert_eq!(rejected.fault, Some(rcode::BADVERS));
         assert!(rejected.edns.is_some());
     }
 }

@@ -3,6 +3,10 @@
 //! - **Whole RRsets.** What does not fit leaves no trace: the writer goes back to where the
 //!   RRset began and says [`Full`]. Whether that means TC is for the caller to know.
 //! - **OPT always fits**: its room is reserved before the first record is written.
+//! - **Copies.** RRsets come encoded ([`super::rrset`]): one is copied in a stroke or two and
+//!   its pointers, owners and TTL are set where they differ. Where that cannot be (names in
+//!   RDATA and question differ in case, an owner beyond the reach of pointers, a copy that is too
+//!   long) it is spelled record by record, to the same effect.
 //! - **Compression** (RFC 1035, section 4.1.4) is against the question and against names
 //!   written before at a known [`Place`]; there is no table of names. Owners are always
 //!   pointers into the question or into the RDATA of an alias, so they have the case of the query;
@@ -12,8 +16,9 @@
 //!   that the same query gives the same reply.
 use super::addresses;
 use super::edns::Opt;
-use super::query::{HEADER_BYTES, Header, Question, take_name};
+use super::query::{HEADER_BYTES, Header, Question};
 use super::rr::{RrSet, class, rtype};
+use super::rrset::{Form, HEAD_BYTES, TTL_AT, names_in, record_bytes, shared_suffix, ttl_of};
 use crate::base::Family;
 use crate::base::limits::UDP_REPLY_BYTES_PLAIN;
 
@@ -23,11 +28,12 @@ pub const AUTHORITATIVE: u16 = 0x0400;
 pub const TRUNCATED: u16 = 0x0200;
 
 const POINTER: u16 = 0xC000;
+/// Where the question's name stands.
+#[expect(clippy::cast_possible_truncation, reason = "12 is small")]
+const TO_QUESTION: u16 = HEADER_BYTES as u16;
 /// A pointer has 14 bits: it reaches no further than this.
 const POINTER_REACH: u16 = 0x4000;
 const POINTER_BYTES: usize = 2;
-/// Type, class, TTL and RDLENGTH: what stands between owner and RDATA.
-const RECORD_HEAD_BYTES: usize = 10;
 
 /// There is no room for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,11 +123,12 @@ impl<'n> Owner<'n> {
 
 impl<'b, 'q> Reply<'b, 'q> {
     /// Starts a reply that may fill `buffer`; `None` if that has less than 512 octets.
+    #[inline]
     #[must_use]
     pub fn begin(
         buffer: &'b mut [u8],
         header: Header,
-        question: Option<Question<'q>>,
+        question: Option<&Question<'q>>,
     ) -> Option<Self> {
         if buffer.len() < UDP_REPLY_BYTES_PLAIN {
             return None;
@@ -136,21 +143,21 @@ impl<'b, 'q> Reply<'b, 'q> {
             counts: [0; 3],
         };
         if let Some(question) = question {
-            reply.put(question.name).ok()?;
-            reply.put_u16(question.qtype).ok()?;
-            reply.put_u16(question.qclass).ok()?;
+            reply.put(question.octets).ok()?;
             reply.body = reply.at;
         }
         Some(reply)
     }
 
     /// Octets left for records.
+    #[inline]
     #[must_use]
     pub fn room(&self) -> usize {
         self.end.saturating_sub(self.at)
     }
 
     /// Keeps octets back for OPT.
+    #[inline]
     pub fn reserve(&mut self, octets: usize) {
         self.end = self.end.saturating_sub(octets).max(self.at);
     }
@@ -171,6 +178,72 @@ impl<'b, 'q> Reply<'b, 'q> {
         owner: Owner<'_>,
         rrset: RrSet<'_>,
     ) -> Result<usize, Full> {
+        let form = rrset.form();
+        let fits = form.encoded.len() <= self.room();
+        match owner {
+            Owner::At(at) if fits && self.ends_with(form.suffix) => {
+                Ok(self.copy(section, at, &rrset, form))
+            }
+            Owner::At(_) | Owner::Name(_) => self.spell(section, owner, rrset),
+        }
+    }
+
+    /// Whether the question ends with these octets.
+    fn ends_with(&self, suffix: &[u8]) -> bool {
+        suffix.is_empty() || self.question.ends_with(suffix)
+    }
+
+    /// Copies an RRset for which there is room, the record whose turn it is first.
+    fn copy(&mut self, section: Section, owner: u16, rrset: &RrSet<'_>, form: Form<'_>) -> usize {
+        let start = self.at;
+        let split = nth_record(form.encoded, self.turn(rrset.count));
+        let (last, first) = form.encoded.split_at(split);
+        self.copy_octets(first);
+        if split > 0 {
+            self.copy_octets(last);
+        }
+        for pointer in form.pointers {
+            let at = usize::from(u16::from_be_bytes(*pointer));
+            let turned = at.checked_sub(split).unwrap_or(at + first.len());
+            self.point(start + turned);
+        }
+        if owner != TO_QUESTION || rrset.ttl != ttl_of(form.encoded) {
+            self.set_heads(start, owner, rrset.ttl);
+        }
+        self.counts[section as usize] += rrset.count;
+        start
+    }
+
+    /// Makes a pointer of how many octets it leaves to the question's end.
+    fn point(&mut self, at: usize) {
+        let end = HEADER_BYTES + self.question.len();
+        if let Some(place) = self.buffer.get_mut(at..at + POINTER_BYTES) {
+            let left = usize::from(u16::from_be_bytes([place[0], place[1]]));
+            let to = u16::try_from(end - left).unwrap_or(0);
+            place.copy_from_slice(&(POINTER | to).to_be_bytes());
+        }
+    }
+
+    /// Gives all records from `start` on an owner and a TTL.
+    fn set_heads(&mut self, start: usize, owner: u16, ttl: u32) {
+        let mut rest = &mut self.buffer[start..self.at];
+        while let Some(length) = record_bytes(rest) {
+            let (record, tail) = rest.split_at_mut(length);
+            record[..POINTER_BYTES].copy_from_slice(&(POINTER | owner).to_be_bytes());
+            record[TTL_AT..][..4].copy_from_slice(&ttl.to_be_bytes());
+            rest = tail;
+        }
+    }
+
+    /// Writes an RRset name by name: what [`Self::copy`] cannot do. It is seldom needed, and
+    /// kept out of the way of what is needed often.
+    #[inline(never)]
+    fn spell(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        rrset: RrSet<'_>,
+    ) -> Result<usize, Full> {
         let head = Head {
             owner,
             rtype: rrset.rtype,
@@ -179,7 +252,7 @@ impl<'b, 'q> Reply<'b, 'q> {
         };
         let first = self.at;
         self.whole(|reply| {
-            for rdata in reply.rotated(rrset) {
+            for rdata in reply.rotated(rrset.count, rrset.records()) {
                 reply.record(section, head, |reply| reply.put_rdata(rrset.rtype, rdata))?;
             }
             Ok(first)
@@ -218,10 +291,7 @@ impl<'b, 'q> Reply<'b, 'q> {
         };
         let start = self.at;
         self.put(records)?;
-        for record in self.buffer[start..self.at].chunks_exact_mut(each) {
-            record[..POINTER_BYTES].copy_from_slice(&(POINTER | owner).to_be_bytes());
-            record[addresses::TTL_AT..][..4].copy_from_slice(&ttl.to_be_bytes());
-        }
+        self.set_heads(start, owner, ttl);
         let count = u16::try_from(records.len() / each).map_err(|_| Full)?;
         self.counts[Section::Answer as usize] += count;
         Ok(())
@@ -249,18 +319,29 @@ impl<'b, 'q> Reply<'b, 'q> {
         })
     }
 
-    /// The records of an RRset in the order in which this reply gives them.
-    pub fn rotated<'z>(&self, rrset: RrSet<'z>) -> impl Iterator<Item = &'z [u8]> + use<'z> {
-        let first = usize::from(self.header.id % rrset.count.max(1));
-        let rotated = rrset.records().skip(first);
-        rotated.chain(rrset.records().take(first))
+    /// What belongs to the records of an RRset, in the order in which this reply gives them.
+    pub fn rotated<I>(&self, count: u16, records: I) -> impl Iterator<Item = I::Item> + use<I>
+    where
+        I: Iterator + Clone,
+    {
+        let first = self.turn(count);
+        let rotated = records.clone().skip(first);
+        rotated.chain(records.take(first))
+    }
+
+    /// Which record of so many comes first.
+    fn turn(&self, count: u16) -> usize {
+        match count {
+            0 | 1 => 0,
+            _ => usize::from(self.header.id % count),
+        }
     }
 
     /// Where the RDATA of a record is that starts at `record` with a pointer; its end is where
     /// the next record starts.
     #[must_use]
     pub fn rdata(&self, record: usize) -> std::ops::Range<usize> {
-        let start = record + POINTER_BYTES + RECORD_HEAD_BYTES;
+        let start = record + HEAD_BYTES;
         let length = self.buffer.get(start - 2..start).map_or(0, |octets| {
             usize::from(u16::from_be_bytes([octets[0], octets[1]]))
         });
@@ -269,6 +350,7 @@ impl<'b, 'q> Reply<'b, 'q> {
 
     /// Writes OPT and the header, and gives the length of the reply. `flags` are
     /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for.
+    #[inline]
     #[must_use]
     pub fn finish(self, flags: u16, rcode: u16, opt: Option<&Opt<'_>>) -> usize {
         let [answers, authorities, mut additional] = self.counts;
@@ -289,8 +371,9 @@ impl<'b, 'q> Reply<'b, 'q> {
             authorities,
             additional,
         ];
-        for (octets, word) in self.buffer.chunks_exact_mut(2).zip(words) {
-            octets.copy_from_slice(&word.to_be_bytes());
+        let (octets, _) = self.buffer.as_chunks_mut::<2>();
+        for (octets, word) in octets.iter_mut().zip(words) {
+            *octets = word.to_be_bytes();
         }
         length
     }
@@ -328,20 +411,13 @@ impl<'b, 'q> Reply<'b, 'q> {
     }
 
     fn put_rdata(&mut self, rtype: u16, rdata: &[u8]) -> Result<(), Full> {
-        let (fixed, names) = match rtype {
-            rtype::NS | rtype::CNAME | rtype::PTR => (0, 1),
-            rtype::MX => (2, 1),
-            rtype::SOA => (0, 2),
-            _ => return self.put(rdata),
-        };
-        let (fixed, mut rest) = rdata.split_at_checked(fixed).unwrap_or((rdata, &[]));
-        self.put(fixed)?;
-        for _ in 0..names {
-            if let Ok(name) = take_name(&mut rest) {
-                self.put_name(name)?;
-            }
+        let mut written = 0;
+        for name in names_in(rtype, rdata) {
+            self.put(&rdata[written..name.start])?;
+            written = name.end;
+            self.put_name(&rdata[name])?;
         }
-        self.put(rest)
+        self.put(&rdata[written..])
     }
 
     /// Writes a name, cut where the rest of it stands in the question octet for octet.
@@ -375,31 +451,25 @@ impl<'b, 'q> Reply<'b, 'q> {
         if octets.len() > self.room() {
             return Err(Full);
         }
-        self.buffer[self.at..self.at + octets.len()].copy_from_slice(octets);
-        self.at += octets.len();
+        self.copy_octets(octets);
         Ok(())
+    }
+
+    /// Writes octets for which there is room.
+    fn copy_octets(&mut self, octets: &[u8]) {
+        let end = self.at + octets.len();
+        self.buffer[self.at..end].copy_from_slice(octets);
+        self.at = end;
     }
 }
 
-/// Where the longest suffix of whole labels starts that two names share octet for octet: in
-/// the one and in the other. The root alone is none. Both are well-formed names, or empty.
-fn shared_suffix(name: &[u8], other: &[u8]) -> Option<(usize, usize)> {
-    let (mut here, mut there) = (name, other);
-    loop {
-        let (left, right) = (here.len(), there.len());
-        if left <= 1 || right <= 1 {
-            return None;
-        }
-        if here == there {
-            return Some((name.len() - left, other.len() - right));
-        }
-        if left >= right {
-            here = here.get(1 + usize::from(here[0])..)?;
-        }
-        if right >= left {
-            there = there.get(1 + usize::from(there[0])..)?;
-        }
+/// Where a record starts, counted from 0; the end if there are not so many.
+fn nth_record(records: &[u8], number: usize) -> usize {
+    let mut at = 0;
+    for _ in 0..number {
+        at += record_bytes(&records[at..]).unwrap_or(0);
     }
+    at
 }
 
 #[cfg(test)]

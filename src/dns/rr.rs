@@ -1,4 +1,5 @@
 //! Numbers of the protocol, and an RRset by reference.
+pub use super::rrset::{RrSet, Server};
 
 /// Record types (IANA "DNS Parameters"), as numbers; any other number is as good.
 pub mod rtype {
@@ -64,30 +65,4 @@ pub mod rcode {
     pub const YXDOMAIN: u16 = 6;
     /// EDNS version not supported.
     pub const BADVERS: u16 = 16;
-}
-
-/// All records of one type at one name, by reference into the zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RrSet<'z> {
-    /// Type.
-    pub rtype: u16,
-    /// Time to live, seconds; one for the whole set (RFC 2181, section 5.2).
-    pub ttl: u32,
-    /// How many records.
-    pub count: u16,
-    /// The records' RDATA, each behind its length as two octets, names in it uncompressed.
-    pub rdata: &'z [u8],
-}
-
-impl<'z> RrSet<'z> {
-    /// The RDATA of each record, in the order of the zone.
-    pub fn records(self) -> impl Iterator<Item = &'z [u8]> {
-        let mut rest = self.rdata;
-        std::iter::from_fn(move || {
-            let (length, tail) = rest.split_first_chunk::<2>()?;
-            let (rdata, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-            rest = tail;
-            Some(rdata)
-        })
-    }
 }

@@ -161,9 +161,13 @@ pub(crate) fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
 
 /// One query over a connection of its own.
 pub(crate) fn ask_tcp(from: Ipv4Addr, server: SocketAddr, query: &[u8]) -> Vec<u8> {
-    let mut stream = connect(from, server);
+    exchange(&mut connect(from, server), query)
+}
+
+/// One query and its reply on a connection that stays.
+pub(crate) fn exchange(stream: &mut TcpStream, query: &[u8]) -> Vec<u8> {
     stream.write_all(&framed(query)).unwrap();
-    read_frame(&mut stream).unwrap()
+    read_frame(stream).unwrap()
 }
 
 /// A table of a small plan with a zone and a service, every endpoint unproven.

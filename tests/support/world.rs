@@ -17,29 +17,36 @@ pub(crate) const GERMAN: &str = "192.0.2.99";
 /// The plan of `world.toml`, compiled once.
 pub(crate) fn plan() -> &'static Arc<Plan> {
     static PLAN: OnceLock<Arc<Plan>> = OnceLock::new();
-    PLAN.get_or_init(|| {
-        let (spec, diagnostics) = config::read(Path::new("world.toml"), include_str!("world.toml"));
-        let mut files = Files::new();
-        loop {
-            let wanted = spec.files(&files);
-            if wanted.is_empty() {
-                break;
-            }
-            for path in wanted {
-                let zone: Arc<[u8]> = Arc::from(include_bytes!("world.zone").as_slice());
-                files.insert(path, Ok(zone));
-            }
+    PLAN.get_or_init(|| Arc::new(compile()))
+}
+
+/// The plan of `world.toml`.
+pub(crate) fn compile() -> Plan {
+    let (spec, diagnostics) = config::read(Path::new("world.toml"), include_str!("world.toml"));
+    let mut files = Files::new();
+    loop {
+        let wanted = spec.files(&files);
+        if wanted.is_empty() {
+            break;
         }
-        match config::compile(&spec, diagnostics, &files) {
-            Ok((plan, _)) => Arc::new(plan),
-            Err(diagnostics) => panic!("{}", diagnostics.render(false)),
+        for path in wanted {
+            let zone: Arc<[u8]> = Arc::from(include_bytes!("world.zone").as_slice());
+            files.insert(path, Ok(zone));
         }
-    })
+    }
+    match config::compile(&spec, diagnostics, &files) {
+        Ok((plan, _)) => plan,
+        Err(diagnostics) => panic!("{}", diagnostics.render(false)),
+    }
 }
 
 /// A table in which the targets of these endpoints are down.
 pub(crate) fn table(down: &[&str]) -> Table {
-    let plan = plan();
+    table_of(plan(), down)
+}
+
+/// A table of a plan in which the targets of these endpoints are down.
+pub(crate) fn table_of(plan: &Arc<Plan>, down: &[&str]) -> Table {
     let standing = |endpoint: &str| match down.contains(&endpoint) {
         true => Standing {
             share: Permille::NONE,

@@ -2,7 +2,9 @@
 use hickory_proto::op::Message;
 
 use super::*;
+use crate::base::Draws;
 use crate::dns::query;
+use crate::dns::rrset::Source;
 
 const QNAME: &[u8] = b"\x03www\x07Example\x03org\x00";
 
@@ -16,10 +18,13 @@ fn query_of(name: &[u8], id: u16) -> Vec<u8> {
 
 /// Runs `write` on a fresh reply of at most `limit` octets and gives the message.
 fn written(limit: usize, id: u16, write: impl FnOnce(&mut Reply<'_, '_>)) -> Vec<u8> {
-    let packet = query_of(QNAME, id);
-    let query = query::read(&packet).unwrap().unwrap();
+    written_to(&query_of(QNAME, id), limit, write)
+}
+
+fn written_to(packet: &[u8], limit: usize, write: impl FnOnce(&mut Reply<'_, '_>)) -> Vec<u8> {
+    let query = query::read(packet).unwrap();
     let mut buffer = vec![0; limit];
-    let mut reply = Reply::begin(&mut buffer, query.header, Some(query.question)).unwrap();
+    let mut reply = Reply::begin(&mut buffer, query.header, query.question.as_ref()).unwrap();
     write(&mut reply);
     let length = reply.finish(AUTHORITATIVE, 0, None);
     buffer.truncate(length);
@@ -33,27 +38,38 @@ fn lines(message: &[u8]) -> Vec<String> {
     records.map(ToString::to_string).collect()
 }
 
-fn rdata(records: &[&[u8]]) -> Vec<u8> {
-    let mut octets = Vec::new();
-    for record in records {
-        octets.extend(u16::try_from(record.len()).unwrap().to_be_bytes());
-        octets.extend(*record);
-    }
-    octets
-}
+/// An RRset as a zone has it, its owner the name of the question.
+struct Encoded(Vec<u8>);
 
-fn rrset(rtype: u16, count: u16, rdata: &[u8]) -> RrSet<'_> {
-    RrSet {
-        rtype,
-        ttl: 300,
-        count,
-        rdata,
+impl Encoded {
+    fn new(rtype: u16, records: &[&[u8]]) -> Self {
+        Self::at(QNAME, rtype, records)
+    }
+
+    fn at(owner: &[u8], rtype: u16, records: &[&[u8]]) -> Self {
+        let mut data = Vec::new();
+        let source = Source {
+            rtype,
+            ttl: 300,
+            owner,
+            records: records.iter().copied(),
+            glue: &[],
+        };
+        source.put(&mut data);
+        Self(data)
+    }
+
+    fn set(&self) -> RrSet<'_> {
+        let mut rest = &self.0[..];
+        let set = RrSet::take(&mut rest).unwrap();
+        assert!(rest.is_empty());
+        set
     }
 }
 
 #[test]
 fn owners_point_into_the_question() {
-    let rdata = rdata(&[&[192, 0, 2, 1]]);
+    let one = Encoded::new(1, &[&[192, 0, 2, 1]]);
     let message = written(512, 0, |reply| {
         for (skip, section) in [
             (0, Section::Answer),
@@ -61,7 +77,7 @@ fn owners_point_into_the_question() {
             (16, Section::Additional),
         ] {
             let owner = Place::QUESTION.suffix(skip);
-            reply.rrset(section, owner, rrset(1, 1, &rdata)).unwrap();
+            reply.rrset(section, owner, one.set()).unwrap();
         }
     });
     assert_eq!(message.len(), 12 + QNAME.len() + 4 + 3 * 16);
@@ -92,11 +108,12 @@ fn names_in_rdata_are_cut_only_where_case_and_type_allow() {
         (rtype::SRV, same, 0),
         (99, same, 0),
     ] {
-        let rdata = rdata(&[given]);
+        let given_set = Encoded::new(rtype, &[given]);
         let message = written(512, 0, |reply| {
             let owner = Place::QUESTION.suffix(0);
-            let set = rrset(rtype, 1, &rdata);
-            reply.rrset(Section::Answer, owner, set).unwrap();
+            reply
+                .rrset(Section::Answer, owner, given_set.set())
+                .unwrap();
         });
         let whole = 12 + QNAME.len() + 4 + 12 + given.len();
         // `ORG` differs in case, so nothing of that name is shared.
@@ -113,8 +130,8 @@ fn a_chain_of_aliases_points_back_at_its_targets() {
         let place = reply.cname(first, 60, near).unwrap();
         let far = b"\x01c\x05other\x00";
         let next = reply.cname(place.suffix(0), 60, far).unwrap();
-        let rdata = rdata(&[&[192, 0, 2, 1]]);
-        let set = rrset(1, 1, &rdata);
+        let one = Encoded::new(1, &[&[192, 0, 2, 1]]);
+        let set = one.set();
         reply.rrset(Section::Answer, next.suffix(0), set).unwrap();
         for owner in [
             place.suffix(2),
@@ -150,15 +167,13 @@ fn records(texts: &[&str]) -> Vec<u8> {
 #[test]
 fn an_rrset_fits_whole_or_not_at_all() {
     let address: &[u8] = &[192, 0, 2, 1];
-    let (small, large) = (rdata(&[address]), rdata(&[address; 40]));
+    let (small, large) = (Encoded::new(1, &[address]), Encoded::new(1, &[address; 40]));
     let message = written(512, 0, |reply| {
         let owner = Place::QUESTION.suffix(0);
         let before = reply.room();
-        let written = reply.rrset(Section::Answer, owner, rrset(1, 40, &large));
+        let written = reply.rrset(Section::Answer, owner, large.set());
         assert_eq!((written, reply.room()), (Err(Full), before));
-        reply
-            .rrset(Section::Answer, owner, rrset(1, 1, &small))
-            .unwrap();
+        reply.rrset(Section::Answer, owner, small.set()).unwrap();
         let written = reply.addresses(owner, 1, Family::V4, &records(&["192.0.2.1"; 40]));
         assert_eq!((written, reply.room()), (Err(Full), before - 16));
     });
@@ -169,11 +184,11 @@ fn an_rrset_fits_whole_or_not_at_all() {
 fn the_last_octet_counts() {
     let room = 512 - 12 - QNAME.len() - 4 - 12;
     for (length, fits) in [(room, true), (room + 1, false)] {
-        let rdata = rdata(&[&vec![7; length]]);
+        let long = Encoded::new(999, &[&vec![7; length]]);
         let message = written(512, 0, |reply| {
             let owner = Place::QUESTION.suffix(0);
-            let set = rrset(999, 1, &rdata);
-            assert_eq!(reply.rrset(Section::Answer, owner, set).is_ok(), fits);
+            let written = reply.rrset(Section::Answer, owner, long.set());
+            assert_eq!(written.is_ok(), fits);
         });
         assert_eq!(message.len() == 512, fits);
     }
@@ -181,7 +196,7 @@ fn the_last_octet_counts() {
 
 #[test]
 fn records_rotate_by_the_id() {
-    let rdata = rdata(&[&[1, 1, 1, 1], &[2, 2, 2, 2], &[3, 3, 3, 3]]);
+    let three = Encoded::new(1, &[&[1, 1, 1, 1], &[2, 2, 2, 2], &[3, 3, 3, 3]]);
     for (id, first) in [
         (0, "1.1.1.1"),
         (1, "2.2.2.2"),
@@ -190,8 +205,7 @@ fn records_rotate_by_the_id() {
     ] {
         let message = written(512, id, |reply| {
             let owner = Place::QUESTION.suffix(0);
-            let set = rrset(1, 3, &rdata);
-            reply.rrset(Section::Answer, owner, set).unwrap();
+            reply.rrset(Section::Answer, owner, three.set()).unwrap();
         });
         let shown = lines(&message);
         assert_eq!(shown.len(), 3);
@@ -231,18 +245,17 @@ fn glue_may_stand_further_than_a_pointer_reaches() {
         })
         .collect();
     let borrowed: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-    let ns = rdata(&borrowed);
-    let glue = rdata(&[&[192, 0, 2, 1]]);
+    let ns = Encoded::new(rtype::NS, &borrowed);
+    let glue = Encoded::new(1, &[&[192, 0, 2, 1]]);
     let message = written(65_535, 1, |reply| {
-        let set = rrset(rtype::NS, 1000, &ns);
+        let set = ns.set();
         let cut = Place::QUESTION.suffix(4);
         let mut record = reply.rrset(Section::Authority, cut, set).unwrap();
-        for target in reply.rotated(set) {
+        for target in reply.rotated(set.count, set.records()) {
             let rdata = reply.rdata(record);
             record = rdata.end;
             let owner = Owner::at(rdata.start, target);
-            let set = rrset(1, 1, &glue);
-            reply.rrset(Section::Additional, owner, set).unwrap();
+            reply.rrset(Section::Additional, owner, glue.set()).unwrap();
         }
     });
     let read = Message::from_vec(&message).unwrap();
@@ -250,6 +263,98 @@ fn glue_may_stand_further_than_a_pointer_reaches() {
     for (ns, glue) in read.authorities.iter().zip(&read.additionals) {
         assert_eq!(ns.data.to_string(), glue.name.to_string());
     }
+}
+
+/// A name of a few labels in any case, in wire format.
+fn random_name(draws: &mut Draws) -> Vec<u8> {
+    let mut name = Vec::new();
+    for _ in 0..draws.below(5) {
+        let labels: [&[u8]; 5] = [b"\x01a", b"\x01b", b"\x02NS", b"\x02ns", b"\x07example"];
+        name.extend(labels[usize::try_from(draws.below(5)).unwrap()]);
+    }
+    name.push(0);
+    name
+}
+
+/// RDATA of a type, its names random.
+fn random_rdata(rtype: u16, draws: &mut Draws) -> Vec<u8> {
+    let name = random_name(draws);
+    let number = draws.next_u64().to_be_bytes();
+    match rtype {
+        rtype::MX => [&number[..2], &name].concat(),
+        rtype::SRV => [&number[..6], &name].concat(),
+        rtype::SOA => [&name[..], &random_name(draws), &[7; 20]].concat(),
+        rtype::A => number[..4].to_vec(),
+        rtype::TXT => [&[5], &number[..5]].concat(),
+        _ => name,
+    }
+}
+
+/// A question for an owner: the same octets, another case, or a name below it.
+fn random_question(owner: &[u8], draws: &mut Draws) -> Vec<u8> {
+    match draws.below(3) {
+        0 => owner.to_vec(),
+        1 => owner.to_ascii_uppercase(),
+        _ => [b"\x03www", owner].concat(),
+    }
+}
+
+#[test]
+fn what_is_copied_is_what_is_spelled() {
+    let mut draws = Draws::from_seed(1035);
+    let (mut copies, mut cut) = (0, 0);
+    for round in 0..20_000 {
+        let types = [
+            rtype::NS,
+            rtype::CNAME,
+            rtype::PTR,
+            rtype::MX,
+            rtype::SOA,
+            rtype::A,
+            rtype::TXT,
+            rtype::SRV,
+            rtype::DNAME,
+        ];
+        let rtype = types[usize::try_from(draws.below(9)).unwrap()];
+        let owner = random_name(&mut draws);
+        let records: Vec<Vec<u8>> = (0..=draws.below(4))
+            .map(|_| random_rdata(rtype, &mut draws))
+            .collect();
+        let borrowed: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
+        let encoded = Encoded::at(&owner, rtype, &borrowed);
+        let question = random_question(&owner, &mut draws);
+        let packet = query_of(&question, u16::try_from(draws.below(1 << 16)).unwrap());
+        let at = Place::QUESTION.suffix(question.len() - owner.len());
+        let mut set = encoded.set();
+        set.ttl -= u32::try_from(draws.below(2)).unwrap();
+        let copied = written_to(&packet, 512, |reply| {
+            reply.rrset(Section::Answer, at, set).unwrap();
+        });
+        let spelled = written_to(&packet, 512, |reply| {
+            reply.spell(Section::Answer, at, set).unwrap();
+        });
+        assert_eq!(lines(&copied), lines(&spelled), "round {round}");
+        if question == owner {
+            assert_eq!(copied, spelled, "round {round}: {}", copied.escape_ascii());
+            copies += 1;
+            cut += usize::from(!set.form().pointers.is_empty());
+        }
+    }
+    assert!(copies > 5_000 && cut > 1_000, "{copies} copied, {cut} cut");
+}
+
+#[test]
+fn a_copy_that_is_too_long_is_spelled() {
+    // Cut for its owner an RRset may be longer than cut for a name below it.
+    let owner = b"\x01b\x00";
+    let server: &[u8] =
+        b"\x3Faaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x01b\x00";
+    let encoded = Encoded::at(owner, rtype::NS, &[server; 8]);
+    let message = written_to(&query_of(server, 0), 512, |reply| {
+        let at = Place::QUESTION.suffix(server.len() - owner.len());
+        reply.rrset(Section::Authority, at, encoded.set()).unwrap();
+    });
+    assert_eq!(lines(&message).len(), 8);
 }
 
 #[test]

@@ -10,16 +10,18 @@ use std::collections::BTreeSet;
 
 use super::check;
 use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
-use super::{HEADER, Mount, Zone, ZoneError};
+use super::{Mount, Zone, ZoneError};
 use domain::base::Rtype;
 
 use crate::dns::name::Name;
+use crate::dns::octets::{self, is_within};
 use crate::dns::rr::rtype;
+use crate::dns::rrset::{Glue, Source, may_be_cut};
 
 /// Most records of a zone; with [`ARENA_BYTES`] it keeps every offset within 32 bits.
-const RECORDS: usize = 1 << 27;
+const RECORDS: usize = 1 << 25;
 /// Most bytes of labels, and of RDATA, of a zone.
-const ARENA_BYTES: usize = 1 << 30;
+const ARENA_BYTES: usize = 1 << 29;
 /// Octets that an RRset may take in a message, beside header, question and OPT.
 const RRSET_BYTES: usize = 65_535 - 12 - 259 - 64;
 /// Octets of a compressed owner, type, class, TTL and length.
@@ -197,22 +199,19 @@ impl Builder {
     }
 
     fn into_zone(mut self) -> Result<Zone, Vec<ZoneError>> {
-        self.data.shrink_to_fit();
         self.tree.shrink();
         let mut zone = Zone {
             apex: self.apex,
             tree: self.tree,
             data: self.data,
+            denial: 0,
             names: self.names,
-            denial_ttl: 0,
         };
-        let denial_ttl = zone.set(APEX, rtype::SOA).and_then(|soa| {
-            let minimum = soa.records().next()?.last_chunk::<4>()?;
-            Some(soa.ttl.min(u32::from_be_bytes(*minimum)))
-        });
         check::apex(&zone, &mut self.errors);
-        zone.denial_ttl = denial_ttl.unwrap_or_default();
         if self.errors.is_empty() {
+            zone.denial = zone.data.len();
+            zone.data.extend(zone.encode_denial());
+            zone.data.shrink_to_fit();
             return Ok(zone);
         }
         self.errors.sort_by_key(|error| (error.file, error.line));
@@ -220,11 +219,7 @@ impl Builder {
     }
 
     fn node(&mut self, owner: &[u8]) -> Option<u32> {
-        let own = self.apex.as_wire();
-        let start = owner.len().checked_sub(own.len())?;
-        if !owner[start..].eq_ignore_ascii_case(own) {
-            return None;
-        }
+        let start = octets::ending(owner, self.apex.as_wire())?;
         self.tree.reach_or_insert(owner, start)
     }
 
@@ -338,18 +333,38 @@ impl Builder {
             let help = Some("give the records of one name and type one TTL (RFC 2181, 5.2)");
             self.warnings.push(place.error(message, help));
         }
-        let count = u16::try_from(records.len()).expect("RRSET_BYTES bounds the records");
-        self.data.reserve(HEADER + bytes);
-        self.data.extend_from_slice(&kind.to_be_bytes());
-        self.data.extend_from_slice(&count.to_be_bytes());
-        self.data.extend_from_slice(&ttl.to_be_bytes());
-        self.data.extend_from_slice(&offset(bytes).to_be_bytes());
-        for record in records {
-            let start = self.raws[*record as usize].rdata as usize;
-            let end = start + 2 + self.rdata_of(*record).len();
-            self.data.extend_from_slice(&self.rdata[start..end]);
-        }
+        self.encode(id, kind, ttl, records);
         self.tree.nodes[id as usize].count += 1;
+    }
+
+    fn encode(&mut self, id: u32, kind: u16, ttl: u32, records: &[u32]) {
+        let mut data = std::mem::take(&mut self.data);
+        let owner = match may_be_cut(kind) {
+            true => self.tree.wire(id, self.apex.as_wire()),
+            false => Vec::new(),
+        };
+        let rdatas = records.iter().map(|id| self.rdata_of(*id));
+        let glue: Vec<Glue> = match kind == rtype::NS && self.tree.node(id).is(CUT) {
+            true => rdatas.clone().map(|name| self.glue(name, &owner)).collect(),
+            false => Vec::new(),
+        };
+        let source = Source {
+            rtype: kind,
+            ttl,
+            owner: owner.strip_prefix(b"\x01*").unwrap_or(&owner),
+            records: rdatas,
+            glue: &glue,
+        };
+        source.put(&mut data);
+        self.data = data;
+    }
+
+    fn glue(&self, server: &[u8], cut: &[u8]) -> Glue {
+        let apex = octets::ending(server, self.apex.as_wire());
+        Glue {
+            needed: is_within(server, cut),
+            node: apex.and_then(|apex| self.tree.reach(server, apex)),
+        }
     }
 
     fn kind(&self, record: u32) -> u16 {
@@ -368,6 +383,26 @@ impl Builder {
     fn name(&self, id: u32) -> Name {
         let wire = self.tree.wire(id, self.apex.as_wire());
         Name::from_wire(&wire).expect("nodes come from names")
+    }
+}
+
+impl Zone {
+    /// The SOA once more, with the TTL that denials have (RFC 2308, section 3).
+    fn encode_denial(&self) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        if let Some(soa) = self.set(APEX, rtype::SOA) {
+            let rdata = soa.records().next().unwrap_or_default();
+            let minimum = rdata.last_chunk().copied().map_or(0, u32::from_be_bytes);
+            let denial = Source {
+                rtype: rtype::SOA,
+                ttl: soa.ttl.min(minimum),
+                owner: self.apex.as_wire(),
+                records: soa.records(),
+                glue: &[],
+            };
+            denial.put(&mut encoded);
+        }
+        encoded
     }
 }
 

@@ -61,14 +61,21 @@ impl Zone {
     /// anything else is not found.
     #[must_use]
     pub fn find(&self, qname: &[u8], qtype: u16) -> Found<'_> {
-        let Some(apex) = self.apex_in(qname) else {
-            return Found::Nxdomain;
-        };
+        match self.apex_in(qname) {
+            Some(apex) => self.find_below(qname, apex, qtype),
+            None => Found::Nxdomain,
+        }
+    }
+
+    /// Looks a name up in which the apex is known to start at octet `apex`, as
+    /// [`super::Zones::find`] has said.
+    #[must_use]
+    pub fn find_below(&self, qname: &[u8], apex: usize, qtype: u16) -> Found<'_> {
         let Some(labels) = Labels::of(qname, apex) else {
             return Found::Nxdomain;
         };
         let (mut node, mut owner) = (APEX, apex);
-        for start in labels.starts().rev() {
+        for start in labels.from_the_right() {
             if let Some(found) = self.stop_above(node, owner) {
                 return found;
             }

@@ -8,7 +8,7 @@
 //! ```text
 //! names   nodes by (parent, label) hash -------.      labels in one arena
 //!                                              v
-//! data    [type count ttl bytes | len rdata len rdata ...] [type ...] ...   one arena
+//! data    [head | records as a reply gives them] [head | records] ...         one arena
 //! ```
 //!
 //! Nothing is boxed, so a zone of a million names is a handful of allocations, and a look-up
@@ -21,7 +21,8 @@
 use thiserror::Error;
 
 use super::name::Name;
-use super::rr::{RrSet, rtype};
+use super::octets;
+use super::rr::{RrSet, Server, rtype};
 
 mod build;
 mod check;
@@ -75,14 +76,12 @@ pub type Mount = u16;
 pub struct Zone {
     apex: Name,
     tree: Tree,
-    /// RRsets, those of one name together: a header each, then what [`RrSet::rdata`] holds.
+    /// RRsets as [`super::rrset`] encodes them, those of one name together.
     data: Vec<u8>,
+    /// Where among them the SOA of denials stands.
+    denial: usize,
     names: usize,
-    denial_ttl: u32,
 }
-
-/// Octets of type, count, TTL and length in front of an RRset's data.
-const HEADER: usize = 12;
 
 impl Zone {
     /// Builds a zone from its records and mounts steered names over it.
@@ -129,13 +128,8 @@ impl Zone {
     /// The SOA, its TTL already lowered to MINIMUM (RFC 2308, section 3), for denials.
     #[must_use]
     pub fn denial_soa(&self) -> RrSet<'_> {
-        let soa = self
-            .set(APEX, rtype::SOA)
-            .expect("no zone is built without its SOA");
-        RrSet {
-            ttl: self.denial_ttl,
-            ..soa
-        }
+        let mut rest = self.data.get(self.denial..).unwrap_or_default();
+        RrSet::take(&mut rest).expect("no zone is built without its SOA")
     }
 
     /// The addresses of a name, for glue and additional data: A and AAAA RRsets at `name`,
@@ -145,8 +139,14 @@ impl Zone {
         let node = self
             .apex_in(name)
             .and_then(|apex| self.tree.reach(name, apex));
-        let of = |kind| node.and_then(|node| self.set(node, kind));
-        [of(rtype::A), of(rtype::AAAA)]
+        node.map_or([None, None], |node| self.addresses_of(node))
+    }
+
+    /// The addresses of a delegation's name server: its A and AAAA RRsets.
+    #[must_use]
+    pub fn glue(&self, server: &Server<'_>) -> [Option<RrSet<'_>>; 2] {
+        let known = server.node.filter(|&node| self.tree.has(node));
+        known.map_or([None, None], |node| self.addresses_of(node))
     }
 
     /// How many names hold data, mounted ones included.
@@ -164,11 +164,13 @@ impl Zone {
             .map(|(id, _)| (self.name(id), self.sets(id)))
     }
 
+    fn addresses_of(&self, node: u32) -> [Option<RrSet<'_>>; 2] {
+        [rtype::A, rtype::AAAA].map(|kind| self.set(node, kind))
+    }
+
     /// Where the apex starts in a name; `None` if the name is outside.
     fn apex_in(&self, name: &[u8]) -> Option<usize> {
-        let own = self.apex.as_wire();
-        let start = name.len().checked_sub(own.len())?;
-        name[start..].eq_ignore_ascii_case(own).then_some(start)
+        octets::ending(name, self.apex.as_wire())
     }
 
     fn name(&self, id: u32) -> Name {
@@ -183,24 +185,10 @@ impl Zone {
     /// The RRsets of a node.
     fn sets(&self, id: u32) -> impl Iterator<Item = RrSet<'_>> {
         let node = self.tree.node(id);
-        let begin = if node.count == 0 {
-            0
-        } else {
-            node.sets as usize
+        let mut rest = match node.count {
+            0 => &[],
+            _ => self.data.get(node.sets as usize..).unwrap_or_default(),
         };
-        let mut rest = self.data.get(begin..).unwrap_or_default();
-        (0..node.count).map_while(move |_| {
-            let (header, tail) = rest.split_first_chunk::<HEADER>()?;
-            let [r0, r1, c0, c1, t0, t1, t2, t3, l0, l1, l2, l3] = *header;
-            let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-            let (rdata, tail) = tail.split_at_checked(length)?;
-            rest = tail;
-            Some(RrSet {
-                rtype: u16::from_be_bytes([r0, r1]),
-                ttl: u32::from_be_bytes([t0, t1, t2, t3]),
-                count: u16::from_be_bytes([c0, c1]),
-                rdata,
-            })
-        })
+        (0..node.count).map_while(move |_| RrSet::take(&mut rest))
     }
 }

@@ -8,10 +8,9 @@
 //!
 //! Labels stand once, in one arena, in the case they were first written in. What data a node
 //! has is the builder's and the reader's business; here it is two numbers.
-use crate::base::HashKey;
-
 use super::Mount;
 use super::index::Index;
+use crate::dns::octets;
 
 /// No node, no record.
 pub(super) const NONE: u32 = u32::MAX;
@@ -77,9 +76,9 @@ impl Labels {
         (at == end && at < name.len()).then_some(labels)
     }
 
-    /// The offsets, leftmost label first.
-    pub(super) fn starts(&self) -> impl DoubleEndedIterator<Item = usize> + '_ {
-        self.starts[..self.count].iter().copied().map(usize::from)
+    /// The offsets, rightmost label first.
+    pub(super) fn from_the_right(&self) -> impl Iterator<Item = usize> + '_ {
+        self.starts[..self.count].iter().rev().map(|&at| at.into())
     }
 }
 
@@ -114,6 +113,11 @@ impl Tree {
         &self.nodes[id as usize]
     }
 
+    /// Whether there is such a node.
+    pub(super) fn has(&self, id: u32) -> bool {
+        (id as usize) < self.nodes.len()
+    }
+
     /// The first label of a node's name; empty for the apex.
     pub(super) fn label(&self, id: u32) -> &[u8] {
         label_at(&self.labels, self.node(id).label as usize)
@@ -122,14 +126,14 @@ impl Tree {
     /// The child of a node by its label.
     pub(super) fn child(&self, parent: u32, label: &[u8]) -> Option<u32> {
         self.index.find(edge_hash(parent, label), |id| {
-            self.node(id).parent == parent && self.label(id).eq_ignore_ascii_case(label)
+            self.node(id).parent == parent && octets::same(self.label(id), label)
         })
     }
 
     /// The node of a name whose apex starts at octet `apex`, if there is one.
     pub(super) fn reach(&self, name: &[u8], apex: usize) -> Option<u32> {
         let labels = Labels::of(name, apex)?;
-        let mut starts = labels.starts().rev();
+        let mut starts = labels.from_the_right();
         starts.try_fold(APEX, |node, start| self.child(node, label_at(name, start)))
     }
 
@@ -137,7 +141,7 @@ impl Tree {
     pub(super) fn reach_or_insert(&mut self, name: &[u8], apex: usize) -> Option<u32> {
         let labels = Labels::of(name, apex)?;
         let mut node = APEX;
-        for start in labels.starts().rev() {
+        for start in labels.from_the_right() {
             let label = label_at(name, start);
             node = match self.child(node, label) {
                 Some(child) => child,
@@ -200,9 +204,5 @@ impl Tree {
 
 /// Hashes a label without its case, keyed by the node it hangs from.
 fn edge_hash(parent: u32, label: &[u8]) -> u64 {
-    let mut lower = [0; 63];
-    let lower = &mut lower[..label.len().min(63)];
-    lower.copy_from_slice(&label[..lower.len()]);
-    lower.make_ascii_lowercase();
-    HashKey(u64::from(parent)).hash(lower)
+    octets::hash(u64::from(parent) << 32, label)
 }

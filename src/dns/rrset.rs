@@ -1,0 +1,351 @@
+//! An RRset as a zone keeps it: encoded once, so that a reply copies it.
+//!
+//! ```text
+//! type, count, octets of records, octets of what follows them       12 octets
+//! records   C0 0C | type | class | TTL | RDLENGTH | RDATA           names in RDATA uncompressed
+//!
+//! octets of suffix, name servers with glue, number of pointers      6 octets, if either is there
+//! suffix | one node for each name server | where the pointers stand | records in short form
+//! ```
+//!
+//! The **short form** is there where names in RDATA end as the owner does and the type allows
+//! compression (RFC 3597, section 4: types of RFC 1035 only). In it such a name is cut, and
+//! in place of a pointer stands how many octets of the owner it ends with. A question that ends
+//! with the *suffix*, octet for octet, stands for the owner: each pointer is then one
+//! subtraction away. In another case it does not, because names in RDATA keep the case of
+//! the zone.
+//!
+//! Where a record goes, in which order and with which owner is the reply's affair; what glue
+//! is a delegation needs was settled when the zone was built.
+use std::ops::Range;
+
+use super::query::{HEADER_BYTES, take_name};
+use super::rr::{class, rtype};
+
+/// Owner, type, class, TTL and RDLENGTH: what stands in front of RDATA.
+pub(super) const HEAD_BYTES: usize = 12;
+/// Where the TTL stands in a record.
+pub(super) const TTL_AT: usize = 6;
+/// A compression pointer to the question's name (RFC 1035, section 4.1.4).
+#[expect(clippy::cast_possible_truncation, reason = "12 is small")]
+pub(super) const TO_QUESTION: [u8; 2] = [0xC0, HEADER_BYTES as u8];
+/// Octets in front of an RRset.
+const SET_HEAD_BYTES: usize = 12;
+/// Octets in front of what follows the records.
+const EXTRA_HEAD_BYTES: usize = 6;
+/// Octets of one name server's glue.
+const GLUE_BYTES: usize = 4;
+/// The name server lies inside the delegated zone.
+const GLUE_NEEDED: u32 = 1 << 31;
+/// The name server lies outside this zone, or is not known to it.
+const GLUE_NONE: u32 = GLUE_NEEDED - 1;
+
+/// All records of one type at one name, by reference into the zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RrSet<'z> {
+    /// Type.
+    pub rtype: u16,
+    /// Time to live, seconds; one for the whole set (RFC 2181, section 5.2).
+    pub ttl: u32,
+    /// How many records.
+    pub count: u16,
+    /// The records, owners pointing to the question, names in RDATA uncompressed.
+    pub(super) encoded: &'z [u8],
+    /// Glue and short form.
+    extra: &'z [u8],
+}
+
+/// What stands behind the records.
+struct Extra<'z> {
+    glue: &'z [[u8; GLUE_BYTES]],
+    short: Form<'z>,
+}
+
+/// The records of an RRset as a reply copies them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form<'z> {
+    /// What a question must end with; nothing where no name is cut.
+    pub(super) suffix: &'z [u8],
+    /// Where in the records a pointer stands, as how many octets it leaves to the owner's end.
+    pub(super) pointers: &'z [[u8; 2]],
+    /// The records.
+    pub(super) encoded: &'z [u8],
+}
+
+/// A name server of a delegation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server<'z> {
+    /// Its name, as the zone has it.
+    pub name: &'z [u8],
+    /// Whether it lies inside the delegated zone, and is out of reach without an address.
+    pub needed: bool,
+    /// Its node in the zone that delegates.
+    pub(super) node: Option<u32>,
+}
+
+/// What becomes an RRset.
+pub(super) struct Source<'s, R> {
+    /// Type.
+    pub(super) rtype: u16,
+    /// Time to live, seconds.
+    pub(super) ttl: u32,
+    /// The name that questions end with: the owner, without its asterisk label.
+    pub(super) owner: &'s [u8],
+    /// RDATA of each record.
+    pub(super) records: R,
+    /// A delegation's name servers, in the order of the records; empty elsewhere.
+    pub(super) glue: &'s [Glue],
+}
+
+/// What a zone knows of a delegation's name server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Glue {
+    /// Whether it lies inside the delegated zone.
+    pub(super) needed: bool,
+    /// Its node, if it has one.
+    pub(super) node: Option<u32>,
+}
+
+impl<'z> RrSet<'z> {
+    /// An RRset of one record that no zone has; `encoded` points to the question.
+    pub(crate) const fn of_one(rtype: u16, ttl: u32, encoded: &'static [u8]) -> RrSet<'static> {
+        RrSet {
+            rtype,
+            ttl,
+            count: 1,
+            encoded,
+            extra: &[],
+        }
+    }
+
+    /// Takes an RRset from the front of a zone's data.
+    #[inline]
+    pub(super) fn take(rest: &mut &'z [u8]) -> Option<Self> {
+        let (head, tail) = rest.split_first_chunk::<SET_HEAD_BYTES>()?;
+        let [t0, t1, c0, c1, r0, r1, r2, r3, e0, e1, e2, e3] = *head;
+        let records = u32::from_be_bytes([r0, r1, r2, r3]) as usize;
+        let extra = u32::from_be_bytes([e0, e1, e2, e3]) as usize;
+        let (encoded, tail) = tail.split_at_checked(records)?;
+        let (extra, tail) = tail.split_at_checked(extra)?;
+        *rest = tail;
+        Some(Self {
+            rtype: u16::from_be_bytes([t0, t1]),
+            ttl: ttl_of(encoded),
+            count: u16::from_be_bytes([c0, c1]),
+            encoded,
+            extra,
+        })
+    }
+
+    /// The RDATA of each record, in the order of the zone, names in it uncompressed.
+    pub fn records(self) -> impl Iterator<Item = &'z [u8]> + Clone {
+        let mut rest = self.encoded;
+        std::iter::from_fn(move || {
+            let length = record_bytes(rest)?;
+            let (record, tail) = rest.split_at_checked(length)?;
+            rest = tail;
+            record.get(HEAD_BYTES..)
+        })
+    }
+
+    /// The name servers of a delegation, in the order of the zone.
+    pub fn servers(self) -> impl Iterator<Item = Server<'z>> + Clone {
+        let glue = self.extra().map_or(&[][..], |extra| extra.glue);
+        self.records().zip(glue).map(|(name, node)| {
+            let word = u32::from_be_bytes(*node);
+            let node = word & !GLUE_NEEDED;
+            Server {
+                name,
+                needed: word & GLUE_NEEDED != 0,
+                node: (node != GLUE_NONE).then_some(node),
+            }
+        })
+    }
+
+    /// The short form, or the records as they are where there is none.
+    #[inline]
+    pub(super) fn form(&self) -> Form<'z> {
+        let short = self.extra().map(|extra| extra.short);
+        let short = short.filter(|short| !short.suffix.is_empty());
+        short.unwrap_or(Form {
+            suffix: &[],
+            pointers: &[],
+            encoded: self.encoded,
+        })
+    }
+
+    #[inline]
+    fn extra(&self) -> Option<Extra<'z>> {
+        let (head, rest) = self.extra.split_first_chunk::<EXTRA_HEAD_BYTES>()?;
+        let [suffix, _, g0, g1, p0, p1] = *head;
+        let glue = GLUE_BYTES * usize::from(u16::from_be_bytes([g0, g1]));
+        let pointers = 2 * usize::from(u16::from_be_bytes([p0, p1]));
+        let (suffix, rest) = rest.split_at_checked(usize::from(suffix))?;
+        let (glue, rest) = rest.split_at_checked(glue)?;
+        let (pointers, encoded) = rest.split_at_checked(pointers)?;
+        Some(Extra {
+            glue: glue.as_chunks().0,
+            short: Form {
+                suffix,
+                pointers: pointers.as_chunks().0,
+                encoded,
+            },
+        })
+    }
+}
+
+/// Octets of the record that stands first; `None` if there is none.
+#[inline]
+pub(super) fn record_bytes(records: &[u8]) -> Option<usize> {
+    let head = records.first_chunk::<HEAD_BYTES>()?;
+    Some(HEAD_BYTES + usize::from(u16::from_be_bytes([head[10], head[11]])))
+}
+
+/// The TTL of the record that stands first.
+#[inline]
+pub(super) fn ttl_of(records: &[u8]) -> u32 {
+    let head = records.first_chunk::<HEAD_BYTES>();
+    head.map_or(0, |head| {
+        u32::from_be_bytes([head[6], head[7], head[8], head[9]])
+    })
+}
+
+/// Whether names in RDATA of this type may be compressed (RFC 3597, section 4).
+pub(super) fn may_be_cut(rtype: u16) -> bool {
+    name_fields(rtype) != (0, 0)
+}
+
+/// How many octets stand in front of the first name in RDATA, and how many names follow.
+fn name_fields(rtype: u16) -> (usize, usize) {
+    match rtype {
+        rtype::NS | rtype::CNAME | rtype::PTR => (0, 1),
+        rtype::MX => (2, 1),
+        rtype::SOA => (0, 2),
+        _ => (0, 0),
+    }
+}
+
+/// Where the names stand in RDATA that may be compressed; a malformed one ends the list.
+pub(super) fn names_in(rtype: u16, rdata: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let (mut at, names) = name_fields(rtype);
+    (0..names).map_while(move |_| {
+        let mut rest = rdata.get(at..)?;
+        let name = take_name(&mut rest).ok()?;
+        let start = at;
+        at += name.len();
+        Some(start..at)
+    })
+}
+
+/// Where the longest suffix of whole labels starts that two names share octet for octet: in
+/// the one and in the other. The root alone is none. Both are well-formed names, or empty.
+pub(super) fn shared_suffix(name: &[u8], other: &[u8]) -> Option<(usize, usize)> {
+    let (mut here, mut there) = (name, other);
+    loop {
+        let (left, right) = (here.len(), there.len());
+        if left <= 1 || right <= 1 {
+            return None;
+        }
+        if here == there {
+            return Some((name.len() - left, other.len() - right));
+        }
+        if left >= right {
+            here = here.get(1 + usize::from(here[0])..)?;
+        }
+        if right >= left {
+            there = there.get(1 + usize::from(there[0])..)?;
+        }
+    }
+}
+
+impl<'s, R: Iterator<Item = &'s [u8]> + Clone> Source<'s, R> {
+    /// Appends the RRset to a zone's data.
+    pub(super) fn put(&self, data: &mut Vec<u8>) {
+        let start = data.len();
+        data.extend_from_slice(&[0; SET_HEAD_BYTES]);
+        for rdata in self.records.clone() {
+            self.put_record(data, |data| data.extend_from_slice(rdata));
+        }
+        let records = data.len() - start - SET_HEAD_BYTES;
+        self.put_extra(data);
+        let extra = data.len() - start - SET_HEAD_BYTES - records;
+        let head = &mut data[start..start + SET_HEAD_BYTES];
+        head[..2].copy_from_slice(&self.rtype.to_be_bytes());
+        head[2..4].copy_from_slice(&small(self.records.clone().count()));
+        head[4..8].copy_from_slice(&large(records));
+        head[8..].copy_from_slice(&large(extra));
+    }
+
+    /// Octets of the longest suffix that a name in RDATA shares with the owner.
+    fn suffix(&self) -> usize {
+        let shared = self.records.clone().flat_map(|rdata| {
+            let names = names_in(self.rtype, rdata);
+            names.filter_map(|name| shared_suffix(&rdata[name], self.owner))
+        });
+        let longest = shared.map(|(_, at)| self.owner.len() - at).max();
+        longest.unwrap_or(0)
+    }
+
+    fn put_extra(&self, data: &mut Vec<u8>) {
+        let suffix = self.suffix();
+        if suffix == 0 && self.glue.is_empty() {
+            return;
+        }
+        let (mut short, mut pointers) = (Vec::new(), Vec::new());
+        for rdata in self.records.clone().filter(|_| suffix > 0) {
+            self.put_record(&mut short, |out| self.put_cut(rdata, out, &mut pointers));
+        }
+        data.push(u8::try_from(suffix).expect("names have at most 255 octets"));
+        data.push(0);
+        data.extend_from_slice(&small(self.glue.len()));
+        data.extend_from_slice(&small(pointers.len()));
+        data.extend_from_slice(&self.owner[self.owner.len() - suffix..]);
+        for glue in self.glue {
+            let needed = if glue.needed { GLUE_NEEDED } else { 0 };
+            let word = needed | glue.node.unwrap_or(GLUE_NONE);
+            data.extend_from_slice(&word.to_be_bytes());
+        }
+        for at in pointers {
+            data.extend_from_slice(&small(at));
+        }
+        data.extend_from_slice(&short);
+    }
+
+    /// Writes RDATA with its names cut, and notes where.
+    fn put_cut(&self, rdata: &[u8], out: &mut Vec<u8>, pointers: &mut Vec<usize>) {
+        let mut written = 0;
+        for name in names_in(self.rtype, rdata) {
+            let Some((literal, at)) = shared_suffix(&rdata[name.clone()], self.owner) else {
+                continue;
+            };
+            out.extend_from_slice(&rdata[written..name.start + literal]);
+            pointers.push(out.len());
+            out.extend_from_slice(&small(self.owner.len() - at));
+            written = name.end;
+        }
+        out.extend_from_slice(&rdata[written..]);
+    }
+
+    fn put_record(&self, out: &mut Vec<u8>, rdata: impl FnOnce(&mut Vec<u8>)) {
+        out.extend_from_slice(&TO_QUESTION);
+        out.extend_from_slice(&self.rtype.to_be_bytes());
+        out.extend_from_slice(&class::IN.to_be_bytes());
+        out.extend_from_slice(&self.ttl.to_be_bytes());
+        out.extend_from_slice(&[0, 0]);
+        let start = out.len();
+        rdata(out);
+        let length = small(out.len() - start);
+        out[start - 2..start].copy_from_slice(&length);
+    }
+}
+
+/// A number that is less than the octets of a message.
+fn small(number: usize) -> [u8; 2] {
+    let number = u16::try_from(number).expect("the builder keeps an RRset within a message");
+    number.to_be_bytes()
+}
+
+fn large(length: usize) -> [u8; 4] {
+    let length = u32::try_from(length).expect("an RRset is a few messages long");
+    length.to_be_bytes()
+}
