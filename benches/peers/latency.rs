@@ -1,4 +1,5 @@
 //! Latency at half of our own maximum, the same rate for every server, round by round.
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::Failure;
@@ -107,7 +108,10 @@ fn maximum(stage: &Stage<'_>, ours: &Server, packets: &Packets) -> Result<f64, F
 
 fn measure(server: &Server, packets: &Packets, pace: Pace) -> Result<Round, Failure> {
     let mut all = Vec::new();
-    let tally = paced::run(server.port, packets, pace, |heard| all.push(heard.latency));
+    let tally = paced::run(server.port, packets, pace, |heard| {
+        all.push(heard.latency);
+        ControlFlow::Continue(())
+    });
     let tally = tally.map_err(|failure| format!("{}: {failure}", server.kind.name()))?;
     // What was lost took longer than anything.
     all.extend(std::iter::repeat_n(Duration::MAX, tally.lost));

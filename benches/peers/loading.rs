@@ -2,6 +2,7 @@
 //!
 //! Loading may use every core, and is asked for the zone's last name. The second load runs in a
 //! server that has one core for both, under a steady stream of queries of which none may be lost.
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -23,8 +24,10 @@ const SETTLE: Duration = Duration::from_millis(300);
 const RATE: f64 = 20_000.0;
 /// How long those go on before the second load is asked for.
 const QUIET: Duration = Duration::from_secs(2);
-/// How long they go on in all.
-pub(crate) const WATCHED: Duration = Duration::from_secs(12);
+/// How long they go on once the new version is served.
+const AFTER: Duration = Duration::from_secs(1);
+/// How long they go on at most.
+const WATCHED: Duration = Duration::from_secs(60);
 
 /// One start of one server.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +119,10 @@ pub(crate) fn reload(stage: &Stage<'_>) -> Result<Reload, Failure> {
         all.push((heard.asked, heard.latency));
         if renewed.is_none() && world::is_renewed(heard.reply) {
             renewed = Some(heard.asked);
+        }
+        match renewed {
+            Some(at) if heard.asked > at + AFTER => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
         }
     })?;
     trigger

@@ -129,6 +129,20 @@ const PARTS: [Part; 5] = [
     Part::Load,
 ];
 
+impl Part {
+    fn run(self, stage: &Stage<'_>, report: &mut Report) -> Result<(), Failure> {
+        match self {
+            Self::Closed(scenario) => report.scenario(scenario, &scenario.run(stage)?),
+            Self::Latency => report.latency(&latency::run(stage)?),
+            Self::Load => {
+                report.loads(&loading::run(stage)?);
+                report.reload(&loading::reload(stage)?);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Common {
     fn time(&self) -> Duration {
         Duration::from_millis(self.millis)
@@ -165,18 +179,19 @@ fn run(common: &Common, parts: &[Part]) -> Result<(), Failure> {
         common,
     };
     let mut report = Report::default();
+    let mut failures = Vec::new();
     for part in parts {
-        match part {
-            Part::Closed(scenario) => report.scenario(*scenario, &scenario.run(&stage)?),
-            Part::Latency => report.latency(&latency::run(&stage)?),
-            Part::Load => {
-                report.loads(&loading::run(&stage)?);
-                report.reload(&loading::reload(&stage)?);
-            }
+        // What was measured before is worth its minutes.
+        if let Err(failure) = part.run(&stage, &mut report) {
+            eprintln!("peers: {failure}");
+            failures.push(failure);
         }
     }
     print!("{}", report.finish());
-    Ok(())
+    if failures.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the report is not whole: {}", failures.join("; ")))
 }
 
 /// Puts what was tried before an error.

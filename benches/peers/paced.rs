@@ -4,6 +4,7 @@
 //! server). A latency runs from the moment before the call that sends the query to the moment at
 //! which the kernel had the reply. If the generator itself was kept from its core, what it missed
 //! is not made up for in a burst, so its own troubles are not blamed on the server.
+use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::Failure;
@@ -50,12 +51,12 @@ struct Paced<'p> {
     tally: Tally,
 }
 
-/// Asks at this pace and tells of every answer.
+/// Asks at this pace and tells of every answer; for as long as it may, or until it is told to stop.
 pub(crate) fn run(
     port: u16,
     packets: &Packets,
     pace: Pace,
-    mut heard: impl FnMut(Heard<'_>),
+    mut heard: impl FnMut(Heard<'_>) -> ControlFlow<()>,
 ) -> Result<Tally, Failure> {
     let mut paced = Paced {
         packets,
@@ -67,7 +68,8 @@ pub(crate) fn run(
     };
     let (mut random, mut due) = (Random::new(), paced.start);
     let mut last = paced.start;
-    while last < paced.start + pace.time {
+    let mut flow = ControlFlow::Continue(());
+    while flow.is_continue() && last < paced.start + pace.time {
         last = now();
         if last > due + LATE {
             due = last;
@@ -80,10 +82,10 @@ pub(crate) fn run(
         if count > 0 {
             paced.ask(count, last)?;
         }
-        paced.listen(&mut heard)?;
+        flow = paced.listen(&mut heard)?;
     }
     while now() < last + PATIENCE && paced.open.iter().any(Option::is_some) {
-        paced.listen(&mut heard)?;
+        let _ = paced.listen(&mut heard)?;
     }
     paced.tally.lost += paced.open.iter().flatten().count();
     Ok(paced.tally)
@@ -105,28 +107,33 @@ impl Paced<'_> {
         Ok(())
     }
 
-    fn listen(&mut self, heard: &mut impl FnMut(Heard<'_>)) -> Result<(), Failure> {
+    fn listen(
+        &mut self,
+        heard: &mut impl FnMut(Heard<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Failure> {
+        let mut flow = ControlFlow::Continue(());
         for place in 0..self.wire.receive()? {
             let reply = self.wire.datagram(place);
             let [high, low, ..] = reply else {
                 return Err("an empty reply".to_owned());
             };
             let open = &mut self.open[usize::from(u16::from_be_bytes([*high, *low]))];
+            // An answer that came after its query was given up: lost all the same.
             let Some((index, sent)) = open.take() else {
-                return Err("a reply to nothing that was asked".to_owned());
+                continue;
             };
             self.packets.glance(index, reply)?;
             let arrival = self
                 .wire
                 .arrival(place)
                 .ok_or("the kernel gave no time stamp")?;
-            heard(Heard {
+            flow = heard(Heard {
                 reply,
                 latency: arrival.saturating_sub(sent),
                 asked: sent.saturating_sub(self.start),
             });
         }
-        Ok(())
+        Ok(flow)
     }
 }
 

@@ -3,14 +3,17 @@
 //! Every query carries EDNS. Ids follow the index, so a reply is told by its id alone as long as
 //! fewer than 65,536 are under way. A light check is made of every reply; now and then one is
 //! kept and read in full, with another decoder than the server's.
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use waypost::dns::{Name, ask};
 
 use crate::world::{self, Random, World};
 
-/// Copies of a query that is always the same; each has an id of its own.
-const COPIES: usize = 1024;
+/// Copies of a query that is always the same; each has an id of its own, and even an answer that
+/// is a second late is told from the next one's.
+const COPIES: usize = 60_000;
+/// Copies of each network's query, for the same reason.
+const COPIES_PER_NETWORK: usize = 3;
 /// Random names: more than any server asked so fast could still have in a cache of answers.
 const ABSENT: usize = 1 << 18;
 /// Octets of a random label.
@@ -44,14 +47,14 @@ pub(crate) type Wrong = String;
 impl Packets {
     /// One query for the steered name from every client network.
     pub(crate) fn steered(world: &World) -> Self {
-        let question = |(index, (network, _)): (usize, &(std::net::Ipv4Addr, usize))| {
+        let count = world.networks.len() * COPIES_PER_NETWORK;
+        let all = || world.networks.iter().cycle().take(count);
+        let question = |(index, (network, _)): (usize, &(Ipv4Addr, usize))| {
             encode(index, world::STEERED, Some((*network).into()))
         };
-        let queries = world.networks.iter().enumerate().map(question).collect();
-        let regions = world.networks.iter().map(|(_, region)| *region).collect();
         Self {
-            queries,
-            expected: Expected::Region(regions),
+            queries: all().enumerate().map(question).collect(),
+            expected: Expected::Region(all().map(|(_, region)| *region).collect()),
         }
     }
 

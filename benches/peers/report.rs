@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use crate::latency::{self, Paces};
-use crate::loading::{Loads, Reload, WATCHED};
+use crate::loading::{Loads, Reload};
 use crate::scenario::{Line, Scenario};
 use crate::servers::{Content, Kind};
 
@@ -128,7 +128,7 @@ impl Report {
         };
         let rate = outcome.rate;
         self.line(&format!(
-            "\n## Latency: the queries of ECS-geo, {rate:.0} a second (half of our maximum)\n"
+            "\n## Latency: the queries of ECS-geo, {rate:.0} a second (half of our maximum, if no rate was given)\n"
         ));
         self.line("| server | p50 µs | p99 µs | least to most p99 | lost | waypost's p99 ÷ it |");
         self.line("|---|---:|---:|---:|---:|---:|");
@@ -193,7 +193,7 @@ impl Report {
         let peak = megabytes(memory.peak);
         self.line("\n## The same zone read again under load, one core for all of it\n");
         self.line(&format!(
-            "{asked} queries in {WATCHED:?}, {lost} lost; the new version was served {taken:.2} s after it was asked for; \
+            "{asked} queries, {lost} lost; the new version was served {taken:.2} s after it was asked for; \
              p99 {p99_before:.0} µs before and {p99_during:.0} µs meanwhile; peak memory {peak:.0} MB."
         ));
         let lost = u32::try_from(*lost).map_or(f64::NAN, f64::from);
