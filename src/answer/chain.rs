@@ -23,9 +23,11 @@ pub(super) struct Chain<'r> {
 }
 
 /// An alias that was followed.
+#[derive(Clone, Copy)]
 struct Passed<'r> {
-    /// The name that it led away from.
-    name: Spelling,
+    /// Hash of the name that it led away from. Should two names ever share one, the chain ends
+    /// there, and the client goes on by itself.
+    name: u64,
     /// Its target, where the zone has it.
     target: &'r [u8],
 }
@@ -46,7 +48,7 @@ impl<'r> Chain<'r> {
         let mut chain = Self {
             name,
             place: question.place,
-            passed: [const { None }; ALIAS_HOPS],
+            passed: [None; ALIAS_HOPS],
         };
         let mut alias = alias;
         for _ in 0..ALIAS_HOPS {
@@ -96,7 +98,7 @@ impl<'r> Chain<'r> {
 
     /// Changes the name, all but its first `keep` octets, and remembers what it was.
     fn substitute(&mut self, keep: usize, target: &'r [u8]) -> Result<(), TooLong> {
-        let name = self.name.clone();
+        let name = octets::hash(0, self.name.wire());
         self.name.substitute(keep, target)?;
         if let Some(free) = self.passed.iter_mut().find(|passed| passed.is_none()) {
             *free = Some(Passed { name, target });
@@ -108,11 +110,14 @@ impl<'r> Chain<'r> {
     /// in this zone, and it has not been looked up before.
     fn leads_on(&self, walk: &Walk<'r, '_, '_, '_>) -> bool {
         let name = self.name.wire();
-        let qtype = walk.request.question.qtype;
-        let mut passed = self.passed.iter().flatten();
-        !matches!(qtype, rtype::CNAME | rtype::ANY)
+        !matches!(walk.request.question.qtype, rtype::CNAME | rtype::ANY)
             && is_within(name, walk.zone.apex().as_wire())
-            && !passed.any(|alias| octets::same(alias.name.wire(), name))
+            && !self.has_been_at(octets::hash(0, name))
+    }
+
+    fn has_been_at(&self, name: u64) -> bool {
+        let mut passed = self.passed.iter().flatten();
+        passed.any(|alias| alias.name == name)
     }
 
     fn here(&self, zone: &Zone) -> Here<'_> {

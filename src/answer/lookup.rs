@@ -187,7 +187,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
                 continue;
             }
             let owner = Owner::at(rdata.start, server.name);
-            for rrset in self.zone.glue(&server).into_iter().flatten() {
+            for rrset in self.zone.glue(&server) {
                 let added = self.reply.rrset(Section::Additional, owner, rrset);
                 self.outcome.truncated |= added.is_err() && need == Need::Required;
             }

@@ -5,7 +5,7 @@
 use crate::base::limits::NAME_BYTES;
 
 /// The name being looked up, in wire format.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Spelling {
     octets: [u8; NAME_BYTES],
     length: usize,

@@ -11,7 +11,8 @@ const HIGH_BITS: u64 = EACH << 7;
 
 /// Hashes octets without their case, apart from others by `key`.
 #[inline]
-pub(super) fn hash(key: u64, octets: &[u8]) -> u64 {
+#[must_use]
+pub fn hash(key: u64, octets: &[u8]) -> u64 {
     let mut state = key ^ octets.len() as u64;
     let mut rest = octets;
     while let Some((head, tail)) = rest
@@ -26,8 +27,7 @@ pub(super) fn hash(key: u64, octets: &[u8]) -> u64 {
 
 /// Whether two lists of octets differ at most in case.
 #[inline]
-#[must_use]
-pub fn same(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }

@@ -181,7 +181,7 @@ impl<'b, 'q> Reply<'b, 'q> {
         let form = rrset.form();
         let fits = form.encoded.len() <= self.room();
         match owner {
-            Owner::At(at) if fits && self.ends_with(form.suffix) => {
+            Owner::At(at) if fits && at < POINTER_REACH && self.ends_with(form.suffix) => {
                 Ok(self.copy(section, at, &rrset, form))
             }
             Owner::At(_) | Owner::Name(_) => self.spell(section, owner, rrset),
@@ -286,7 +286,7 @@ impl<'b, 'q> Reply<'b, 'q> {
         records: &[u8],
     ) -> Result<(), Full> {
         let each = addresses::record_bytes(family);
-        let Owner::At(owner) = owner else {
+        let Owner::At(owner @ 0..POINTER_REACH) = owner else {
             return Err(Full);
         };
         let start = self.at;

@@ -75,7 +75,7 @@ impl Zone {
             return Found::Nxdomain;
         };
         let (mut node, mut owner) = (APEX, apex);
-        for start in labels.from_the_right() {
+        for start in labels.right_to_left() {
             if let Some(found) = self.stop_above(node, owner) {
                 return found;
             }

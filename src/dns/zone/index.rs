@@ -20,6 +20,7 @@ pub(super) struct Index {
 
 impl Index {
     /// The id with this hash that `is_it` confirms.
+    #[inline]
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let mut at = position(hash);
         for _ in 0..self.slots.len() {

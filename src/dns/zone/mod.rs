@@ -139,14 +139,14 @@ impl Zone {
         let node = self
             .apex_in(name)
             .and_then(|apex| self.tree.reach(name, apex));
-        node.map_or([None, None], |node| self.addresses_of(node))
+        [rtype::A, rtype::AAAA].map(|kind| self.set(node?, kind))
     }
 
     /// The addresses of a delegation's name server: its A and AAAA RRsets.
-    #[must_use]
-    pub fn glue(&self, server: &Server<'_>) -> [Option<RrSet<'_>>; 2] {
+    pub fn glue(&self, server: &Server<'_>) -> impl Iterator<Item = RrSet<'_>> {
         let known = server.node.filter(|&node| self.tree.has(node));
-        known.map_or([None, None], |node| self.addresses_of(node))
+        let sets = known.into_iter().flat_map(|node| self.sets(node));
+        sets.filter(|set| matches!(set.rtype, rtype::A | rtype::AAAA))
     }
 
     /// How many names hold data, mounted ones included.
@@ -162,10 +162,6 @@ impl Zone {
             .zip(&self.tree.nodes)
             .filter(|(_, node)| node.count > 0)
             .map(|(id, _)| (self.name(id), self.sets(id)))
-    }
-
-    fn addresses_of(&self, node: u32) -> [Option<RrSet<'_>>; 2] {
-        [rtype::A, rtype::AAAA].map(|kind| self.set(node, kind))
     }
 
     /// Where the apex starts in a name; `None` if the name is outside.

@@ -77,7 +77,7 @@ impl Labels {
     }
 
     /// The offsets, rightmost label first.
-    pub(super) fn from_the_right(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn right_to_left(&self) -> impl Iterator<Item = usize> + '_ {
         self.starts[..self.count].iter().rev().map(|&at| at.into())
     }
 }
@@ -124,6 +124,7 @@ impl Tree {
     }
 
     /// The child of a node by its label.
+    #[inline]
     pub(super) fn child(&self, parent: u32, label: &[u8]) -> Option<u32> {
         self.index.find(edge_hash(parent, label), |id| {
             self.node(id).parent == parent && octets::same(self.label(id), label)
@@ -133,7 +134,7 @@ impl Tree {
     /// The node of a name whose apex starts at octet `apex`, if there is one.
     pub(super) fn reach(&self, name: &[u8], apex: usize) -> Option<u32> {
         let labels = Labels::of(name, apex)?;
-        let mut starts = labels.from_the_right();
+        let mut starts = labels.right_to_left();
         starts.try_fold(APEX, |node, start| self.child(node, label_at(name, start)))
     }
 
@@ -141,7 +142,7 @@ impl Tree {
     pub(super) fn reach_or_insert(&mut self, name: &[u8], apex: usize) -> Option<u32> {
         let labels = Labels::of(name, apex)?;
         let mut node = APEX;
-        for start in labels.from_the_right() {
+        for start in labels.right_to_left() {
             let label = label_at(name, start);
             node = match self.child(node, label) {
                 Some(child) => child,
@@ -203,6 +204,7 @@ impl Tree {
 }
 
 /// Hashes a label without its case, keyed by the node it hangs from.
+#[inline]
 fn edge_hash(parent: u32, label: &[u8]) -> u64 {
     octets::hash(u64::from(parent) << 32, label)
 }

@@ -71,6 +71,7 @@ impl Zones {
     }
 
     /// The zone of this apex.
+    #[inline]
     fn at(&self, apex: &[u8]) -> Option<&Zone> {
         let is_it = |id: u32| octets::same(self.zones[id as usize].apex().as_wire(), apex);
         let id = self.index.find(octets::hash(KEY, apex), is_it)?;
