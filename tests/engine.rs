@@ -74,7 +74,7 @@ impl Desk {
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll() {
             match output {
-                Output::Probe(id) => self.probes.push((self.now, id)),
+                Output::Probe(id, _) => self.probes.push((self.now, id)),
                 Output::Publish(table) => self.tables.push((self.now, table)),
                 Output::Notice(notice) => self.notices.push(notice),
             }

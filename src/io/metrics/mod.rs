@@ -21,7 +21,7 @@ use self::queries::Ledger;
 use self::registry::Registry;
 use self::text::{Exposition, Kind};
 use crate::answer::Transport;
-use crate::base::{Family, Moment, SlotId};
+use crate::base::{Family, Moment, SlotId, Span};
 use crate::engine::{Notice, Status};
 use crate::health::{Outcome, Report, Timing};
 use crate::io::clock::Clock;
@@ -51,6 +51,7 @@ pub struct Metrics {
     loaded_at: AtomicU64,
     dropped: [Counter; Dropped::ALL.len()],
     tcp_connections: Gauge,
+    lateness: Histogram,
     table_build: Histogram,
     tables: Counter,
 }
@@ -130,6 +131,7 @@ impl Metrics {
             loaded_at: AtomicU64::new(clock.now().0),
             dropped: drops,
             tcp_connections: registry.gauge("waypost_tcp_connections"),
+            lateness: registry.histogram("waypost_probe_lateness_seconds", &[]),
             table_build: registry.histogram("waypost_table_build_seconds", &[]),
             tables: registry.counter("waypost_tables_published_total", &[]),
             registry,
@@ -174,6 +176,11 @@ impl Metrics {
         if observed % SETTLE_EVERY == SETTLE_EVERY - 1 {
             self.registry.settle();
         }
+    }
+
+    /// Takes in how long after its time one probe began.
+    pub fn probe_late(&self, late: Span) {
+        self.lateness.record(Duration::from_millis(late.0));
     }
 
     /// Takes in one transition.

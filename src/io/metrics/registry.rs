@@ -33,10 +33,14 @@ const COUNTERS: [(&str, &str); 6] = [
     ),
 ];
 
-const HISTOGRAMS: [(&str, &str); 2] = [
+const HISTOGRAMS: [(&str, &str); 3] = [
     (
         "waypost_probe_duration_seconds",
         "How long probes took, by phase; phases that were not reached are left out.",
+    ),
+    (
+        "waypost_probe_lateness_seconds",
+        "How long after its time a probe began: what this node was late by itself.",
     ),
     (
         "waypost_table_build_seconds",
