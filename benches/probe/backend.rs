@@ -1,7 +1,8 @@
 //! What is probed: one cheap HTTP responder that all of 127.0.0.0/8 reaches, in a process of its own.
 //!
 //! A few threads each take a connection, read once, write once and close. Nothing is parsed but the
-//! first letters of the path: `/tally` is answered with how many probes came, all else is a probe.
+//! first letters of the path: `/tally` is answered with how many probes came, `/flap` and `/calm`
+//! say whether addresses flip from now on (not at first), all else is a probe.
 //! A probe of an address that is *down* at that moment is answered with 500. Which addresses are
 //! down follows from the address and the time alone: with a period of `p` every address is up
 //! for `p` and down for `p`, and the flips of all addresses are spread evenly over the time.
@@ -11,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, Socket, Type};
@@ -35,9 +36,9 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// Starts one; every address flips once in each `period`, or never.
-    pub(crate) fn start(core: usize, port: u16, period: Option<Duration>) -> Self {
-        let period = period.map_or(0, |period| period.as_millis());
+    /// Starts one, calm; once told to flap, every address flips once in each `period`.
+    pub(crate) fn start(core: usize, port: u16, period: Duration) -> Self {
+        let period = period.as_millis();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args([ROLE, &port.to_string(), &period.to_string()]);
         command.stdin(Stdio::piped());
@@ -52,6 +53,11 @@ impl Backend {
         backend
     }
 
+    /// Tells it to `flap` or to be `calm`.
+    pub(crate) fn tell(&self, manner: &str) {
+        self.ask(manner).unwrap();
+    }
+
     /// How many probes it has answered.
     pub(crate) fn tally(&self) -> u64 {
         self.ask("tally").unwrap()
@@ -59,7 +65,9 @@ impl Backend {
 
     fn ask(&self, path: &str) -> Option<u64> {
         let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok()?;
-        write!(stream, "GET /{path} HTTP/1.1\r\n\r\n").ok()?;
+        // In one piece: the backend reads once, and unread bytes would make its close a reset.
+        let request = format!("GET /{path} HTTP/1.1\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         text.rsplit_once("\r\n\r\n")?.1.parse().ok()
@@ -71,6 +79,7 @@ struct Desk {
     listener: TcpListener,
     probes: AtomicU64,
     period_ms: u64,
+    flaps: AtomicBool,
 }
 
 /// Is a backend until standard input ends; `arguments` are a port and a period in milliseconds.
@@ -85,6 +94,7 @@ pub(crate) fn run(arguments: &[String]) {
         listener: socket.into(),
         probes: AtomicU64::new(0),
         period_ms,
+        flaps: AtomicBool::new(false),
     });
     for _ in 0..THREADS {
         let desk = Arc::clone(&desk);
@@ -107,12 +117,20 @@ impl Desk {
     fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
         let mut request = [0; 1024];
         let length = stream.read(&mut request)?;
-        if request[..length].starts_with(b"GET /tally") {
-            let tally = self.probes.load(Ordering::Relaxed);
-            return write!(stream, "HTTP/1.1 200 OK\r\n\r\n{tally}");
+        match &request[..length.min(9)] {
+            b"GET /flap" => self.flaps.store(true, Ordering::Relaxed),
+            b"GET /calm" => self.flaps.store(false, Ordering::Relaxed),
+            b"GET /tall" => {}
+            _ => return self.answer_probe(&mut stream),
         }
+        let tally = self.probes.load(Ordering::Relaxed);
+        write!(stream, "HTTP/1.1 200 OK\r\n\r\n{tally}")
+    }
+
+    fn answer_probe(&self, stream: &mut TcpStream) -> std::io::Result<()> {
         self.probes.fetch_add(1, Ordering::Relaxed);
-        let is_well = self.period_ms == 0 || is_up(stream.local_addr()?.ip(), self.period_ms);
+        let flaps = self.flaps.load(Ordering::Relaxed);
+        let is_well = !flaps || is_up(stream.local_addr()?.ip(), self.period_ms);
         stream.write_all(if is_well { WELL } else { ILL })
     }
 }
@@ -125,5 +143,5 @@ fn is_up(address: IpAddr, period_ms: u64) -> bool {
     let now = u64::try_from(now.as_millis()).unwrap();
     // An odd factor scatters neighbours over the whole period.
     let phase = u64::from(address.to_bits()) * 2_654_435_761 % (2 * period_ms);
-    (now + phase) / period_ms % 2 == 0
+    ((now + phase) / period_ms).is_multiple_of(2)
 }

@@ -16,13 +16,10 @@ pub(crate) struct Pinned(pub(crate) Child);
 impl Pinned {
     /// Starts a program on one core.
     pub(crate) fn start(command: &mut Command, core: usize) -> Self {
-        let this_thread = Pid::from_raw(0);
-        let own = sched_getaffinity(this_thread).unwrap();
-        let mut wanted = CpuSet::new();
-        wanted.set(core).unwrap();
-        sched_setaffinity(this_thread, &wanted).unwrap();
+        let own = sched_getaffinity(this_thread()).unwrap();
+        pin_this_thread(core);
         let child = command.spawn();
-        sched_setaffinity(this_thread, &own).unwrap();
+        sched_setaffinity(this_thread(), &own).unwrap();
         Self(child.unwrap())
     }
 
@@ -40,9 +37,21 @@ impl Drop for Pinned {
     }
 }
 
+/// Keeps the calling thread on one core from now on.
+pub(crate) fn pin_this_thread(core: usize) {
+    let mut wanted = CpuSet::new();
+    wanted.set(core).unwrap();
+    sched_setaffinity(this_thread(), &wanted).unwrap();
+}
+
+/// The calling thread, as the kernel's calls name it.
+fn this_thread() -> Pid {
+    Pid::from_raw(0)
+}
+
 /// The two cores that a bench uses: the first for what is measured, the second for the rest.
 pub(crate) fn cores() -> [usize; 2] {
-    let own = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let own = sched_getaffinity(this_thread()).unwrap();
     let mut cores = (0..CpuSet::count()).filter(|core| own.is_set(*core).unwrap_or(false));
     let first = cores.next().unwrap();
     [first, cores.next().unwrap_or(first)]

@@ -20,9 +20,10 @@
 #![expect(clippy::cast_precision_loss, reason = "figures for a person")]
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
     reason = "small numbers"
 )]
+#![expect(dead_code, reason = "the other bench uses the rest")]
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -64,7 +65,7 @@ fn main() {
     let endpoints = numbers.next().unwrap_or(10_000) as usize;
     let [core, other] = child::cores();
     let port = child::free_port();
-    let backend = Backend::start(other, port, None);
+    let backend = Backend::start(other, port, Duration::from_secs(10));
     eprintln!(
         "starting a server with {endpoints} endpoints on core {core}, all else on core {other}"
     );

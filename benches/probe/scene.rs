@@ -1,6 +1,6 @@
 //! The world of a bench: a config of many HTTP endpoints, and a server that runs it on one core.
 //!
-//! 100 regions with two tiers each; every endpoint has an address of its own in 127.0.0.0/8, all on
+//! 250 regions with eight tiers of five each; every endpoint has an address of its own in 127.0.0.0/8, all on
 //! one port. Ten services share all endpoints and one monitor, so there are as many slots and
 //! targets as endpoints. The server is the release build of this package.
 use std::fmt::Write as _;
@@ -14,9 +14,9 @@ use tempfile::TempDir;
 
 use crate::child::{Pinned, free_port};
 
-const REGIONS: usize = 100;
+const REGIONS: usize = 250;
 const SERVICES: usize = 10;
-const TIERS: usize = 2;
+const TIERS: usize = 8;
 
 /// What the config says besides endpoints.
 #[derive(Clone, Copy, Debug)]
@@ -122,8 +122,7 @@ const ZONE: &str = "$TTL 300\n\
     ns IN A 127.0.0.1\n";
 
 fn write_region(text: &mut String, region: usize, endpoints: usize) {
-    let (latitude, longitude) = (region / 10 * 12 - 54, region % 10 * 36);
-    let (latitude, longitude) = (latitude as i64, longitude as i64 - 162);
+    let (latitude, longitude) = (region as i64 / 25 * 12 - 54, region as i64 % 25 * 14 - 168);
     writeln!(
         text,
         "[regions.r{region}]\nlocation = [{latitude}.0, {longitude}.0]"

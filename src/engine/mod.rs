@@ -190,7 +190,8 @@ impl Engine {
             self.beliefs.probed(now, id.slot, report)
         };
         let interval = self.beliefs.next_interval(id.slot);
-        self.schedule.plan_next(id.slot, started, interval);
+        let monitor = beliefs::monitor(&self.plan, id.slot);
+        self.schedule.plan_next(id.slot, monitor, started, interval);
         self.take_changes(now, &changes);
     }
 

@@ -28,7 +28,18 @@ struct Entry {
     wanted: Moment,
     started: Option<Moment>,
     lost: u64,
+    /// Whether its probes have a place of their own in the interval.
+    spread: Spread,
     draws: Draws,
+}
+
+/// Where in the interval the probes of a slot lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spread {
+    /// All of a new plan's first probes lie within the same second.
+    Crowded,
+    /// Anywhere.
+    Even,
 }
 
 impl Schedule {
@@ -110,11 +121,22 @@ impl Schedule {
         Some(started)
     }
 
-    /// Plans the probe after one that started at `started`, an interval later with jitter.
-    pub(super) fn plan_next(&mut self, slot: SlotId, started: Moment, interval: Span) {
+    /// Plans the probe after one that started at `started`: an interval later with jitter. The
+    /// second one comes anywhere in an interval's width, no sooner than the shortest interval:
+    /// jitter alone would take minutes to draw the crowd of the first second apart.
+    pub(super) fn plan_next(
+        &mut self,
+        slot: SlotId,
+        monitor: &Monitor,
+        started: Moment,
+        interval: Span,
+    ) {
         let entry = &mut self.slots[slot.index()];
-        let jittered = interval.0 * (900 + entry.draws.below(201)) / 1000;
-        self.set_due(slot, started.after(Span(jittered.max(1))));
+        let wait = match std::mem::replace(&mut entry.spread, Spread::Even) {
+            Spread::Crowded => monitor.near_interval.0 + entry.draws.below(interval.0.max(1)),
+            Spread::Even => interval.0 * (900 + entry.draws.below(201)) / 1000,
+        };
+        self.set_due(slot, started.after(Span(wait.max(1))));
     }
 
     /// How many probes of a slot never reported.
@@ -159,6 +181,7 @@ impl Entry {
             wanted: due,
             started: None,
             lost: 0,
+            spread: Spread::Crowded,
             draws,
         }
     }
