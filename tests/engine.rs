@@ -1,6 +1,6 @@
 //! The engine by itself: schedules, publications, reloads, notices, status.
 #![expect(clippy::unwrap_used, reason = "tests")]
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span, limits};
@@ -74,7 +74,7 @@ impl Desk {
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll() {
             match output {
-                Output::Probe(id) => self.probes.push((self.now, id)),
+                Output::Probe(id, _) => self.probes.push((self.now, id)),
                 Output::Publish(table) => self.tables.push((self.now, table)),
                 Output::Notice(notice) => self.notices.push(notice),
             }
@@ -152,12 +152,16 @@ fn probes_start_soon_and_keep_their_own_time() {
     assert!(firsts.iter().all(|first| (1..=1000).contains(first)));
     let spread = firsts.iter().max().unwrap() - firsts.iter().min().unwrap();
     assert!(spread > 500, "first probes are spread: {firsts:?}");
+    let seconds = times.values().map(|own| (own[1] - own[0]) / 1000);
+    let seconds: BTreeSet<u64> = seconds.collect();
+    let anywhere = BTreeSet::from([1, 2, 3, 4, 5]);
+    assert_eq!(seconds, anywhere, "the crowd of the first second parts");
     let gaps = times
         .values()
-        .flat_map(|own| own.windows(2).map(|pair| pair[1] - pair[0]));
+        .flat_map(|own| own[1..].windows(2).map(|pair| pair[1] - pair[0]));
     let gaps: Vec<u64> = gaps.collect();
     assert!(gaps.iter().all(|gap| (4500..=5500).contains(gap)));
-    let distinct: std::collections::BTreeSet<_> = gaps.iter().collect();
+    let distinct: BTreeSet<_> = gaps.iter().collect();
     assert!(distinct.len() > 100, "jitter: {} gaps", distinct.len());
 }
 

@@ -137,6 +137,7 @@ impl Keeper {
         if finished.id.epoch == self.epoch {
             let labels = ProbeLabels::of(&self.plan, finished.id.slot);
             self.tools.metrics.observe_probe(labels, &finished.report);
+            self.tools.metrics.probe_late(finished.late);
         }
         self.handle(Input::Probed(finished.id, finished.report));
     }
@@ -250,7 +251,7 @@ impl Keeper {
     fn carry_out(&mut self, took: Duration) {
         while let Some(output) = self.engine.poll() {
             match output {
-                Output::Probe(id) => self.tools.prober.start(id),
+                Output::Probe(id, due) => self.tools.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
                 Output::Notice(notice) => self.tell(notice),
             }

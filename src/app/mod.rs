@@ -7,6 +7,7 @@
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
 //! | `reader` | the thread that reads the config again |
+//! | `runtimes` | what runs where, and what steps back for what |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `log`, `sink` | log lines; the queue through which they go |
@@ -21,6 +22,7 @@ mod reader;
 mod reload;
 mod remote;
 mod run;
+mod runtimes;
 mod server;
 mod sink;
 mod status;

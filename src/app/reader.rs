@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use super::runtimes::step_back;
 use crate::config;
 use crate::io::control::Force;
 use crate::io::files;
@@ -57,7 +58,10 @@ pub(super) fn start(
     };
     std::thread::Builder::new()
         .name("config".to_owned())
-        .spawn(move || reader.run(&queue))?;
+        .spawn(move || {
+            step_back();
+            reader.run(&queue);
+        })?;
     Ok(requests)
 }
 

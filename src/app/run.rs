@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::cli::Run;
 use super::server::{Server, Start};
-use super::{Failure, log};
+use super::{Failure, log, runtimes};
 use crate::config;
 use crate::io::control::{Command, Force};
 use crate::io::files;
@@ -45,13 +45,9 @@ pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     outcome
 }
 
-/// The runtime of everything that is not a UDP query.
+/// The runtime that a server is started in.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))
+    runtimes::background().map_err(|error| format!("cannot start the runtime: {error}"))
 }
 
 async fn serve(start: Start) -> Result<ExitCode, Failure> {

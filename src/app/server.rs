@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Failure;
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
+use super::runtimes::Streams;
 use crate::base::limits::COMMANDS_WAITING;
 use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
@@ -44,6 +45,8 @@ pub(super) struct Server {
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
     serving: Serving,
+    /// Where TCP is answered; ends with the server.
+    _streams: Streams,
 }
 
 impl Server {
@@ -83,10 +86,12 @@ impl Server {
             onlooker,
         };
         let keeper = Keeper::new(plan, tools);
+        let streams =
+            Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
         let serving = listeners
-            .serve(published, clock, metrics, &runtime)
+            .serve(published, clock, metrics, streams.handle())
             .map_err(|error| format!("cannot start answering: {error}"))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {
@@ -104,6 +109,7 @@ impl Server {
             stop,
             task,
             serving,
+            _streams: streams,
         })
     }
 

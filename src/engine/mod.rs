@@ -55,8 +55,8 @@ pub enum Input {
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Start a probe of this slot of the current plan.
-    Probe(ProbeId),
+    /// Start a probe of this slot of the current plan; it is due since this moment.
+    Probe(ProbeId, Moment),
     /// Serve from this table.
     Publish(Arc<Table>),
     /// Tell the operator.
@@ -190,7 +190,8 @@ impl Engine {
             self.beliefs.probed(now, id.slot, report)
         };
         let interval = self.beliefs.next_interval(id.slot);
-        self.schedule.plan_next(id.slot, started, interval);
+        let monitor = beliefs::monitor(&self.plan, id.slot);
+        self.schedule.plan_next(id.slot, monitor, started, interval);
         self.take_changes(now, &changes);
     }
 
@@ -208,10 +209,10 @@ impl Engine {
     }
 
     fn start_due_probes(&mut self, now: Moment) {
-        while let Some(slot) = self.schedule.start_due(&self.plan, now) {
+        while let Some((slot, due)) = self.schedule.start_due(&self.plan, now) {
             let epoch = self.epoch;
             self.outputs
-                .push_back(Output::Probe(ProbeId { epoch, slot }));
+                .push_back(Output::Probe(ProbeId { epoch, slot }, due));
         }
     }
 

@@ -22,10 +22,24 @@ pub(super) struct Schedule {
 
 #[derive(Clone, Debug)]
 struct Entry {
+    /// When it is looked at again.
     due: Moment,
+    /// When it should be probed: earlier than `due` for a probe that was put off.
+    wanted: Moment,
     started: Option<Moment>,
     lost: u64,
+    /// Whether its probes have a place of their own in the interval.
+    spread: Spread,
     draws: Draws,
+}
+
+/// Where in the interval the probes of a slot lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spread {
+    /// All of a new plan's first probes lie within the same second.
+    Crowded,
+    /// Anywhere.
+    Even,
 }
 
 impl Schedule {
@@ -55,6 +69,7 @@ impl Schedule {
             if let Some(started) = entry.started.take() {
                 let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
                 entry.due = started.after(monitor.near_interval);
+                entry.wanted = entry.due;
             }
             entry.due = entry.due.max(now.after(Span(1)));
             fresh.replace(id, entry);
@@ -67,9 +82,9 @@ impl Schedule {
         self.queue.first().map(|(due, _)| *due)
     }
 
-    /// Takes the next slot that must be probed now, if there is one. With too many probes in
-    /// flight it puts the rest off a little.
-    pub(super) fn start_due(&mut self, plan: &Plan, now: Moment) -> Option<SlotId> {
+    /// Takes the next slot that must be probed now, if there is one, and says since when. With too
+    /// many probes in flight it puts the rest off a little.
+    pub(super) fn start_due(&mut self, plan: &Plan, now: Moment) -> Option<(SlotId, Moment)> {
         while let Some((due, id)) = self.queue.first().copied()
             && due <= now
         {
@@ -77,12 +92,14 @@ impl Schedule {
             if self.in_flight < limits::PROBES_IN_FLIGHT {
                 let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
                 let patience = monitor.timeout.0.saturating_add(monitor.interval.0 * 2);
-                self.slots[id.index()].started = Some(now);
+                let entry = &mut self.slots[id.index()];
+                let wanted = entry.wanted;
+                entry.started = Some(now);
                 self.in_flight += 1;
                 self.set_due(id, now.after(Span(patience.max(1))));
-                return Some(id);
+                return Some((id, wanted));
             }
-            self.set_due(id, now.after(limits::COALESCE));
+            self.put_off(id, now.after(limits::COALESCE));
         }
         None
     }
@@ -104,11 +121,22 @@ impl Schedule {
         Some(started)
     }
 
-    /// Plans the probe after one that started at `started`, an interval later with jitter.
-    pub(super) fn plan_next(&mut self, slot: SlotId, started: Moment, interval: Span) {
+    /// Plans the probe after one that started at `started`: an interval later with jitter. The
+    /// second one comes anywhere in an interval's width, no sooner than the shortest interval:
+    /// jitter alone would take minutes to draw the crowd of the first second apart.
+    pub(super) fn plan_next(
+        &mut self,
+        slot: SlotId,
+        monitor: &Monitor,
+        started: Moment,
+        interval: Span,
+    ) {
         let entry = &mut self.slots[slot.index()];
-        let jittered = interval.0 * (900 + entry.draws.below(201)) / 1000;
-        self.set_due(slot, started.after(Span(jittered.max(1))));
+        let wait = match std::mem::replace(&mut entry.spread, Spread::Even) {
+            Spread::Crowded => monitor.near_interval.0 + entry.draws.below(interval.0.max(1)),
+            Spread::Even => interval.0 * (900 + entry.draws.below(201)) / 1000,
+        };
+        self.set_due(slot, started.after(Span(wait.max(1))));
     }
 
     /// How many probes of a slot never reported.
@@ -130,6 +158,12 @@ impl Schedule {
     }
 
     fn set_due(&mut self, id: SlotId, due: Moment) {
+        self.slots[id.index()].wanted = due;
+        self.put_off(id, due);
+    }
+
+    /// Looks at a slot again at `due`; when it should be probed stays as it was.
+    fn put_off(&mut self, id: SlotId, due: Moment) {
         let entry = &mut self.slots[id.index()];
         self.queue.remove(&(entry.due, id));
         entry.due = due;
@@ -141,10 +175,13 @@ impl Entry {
     fn new(seed: u64, key: &str, monitor: &Monitor, now: Moment) -> Self {
         let mut draws = Draws::from_seed(HashKey(seed).hash(key.as_bytes()));
         let first = monitor.interval.min(Span::from_secs(1));
+        let due = now.after(Span(1 + draws.below(first.0)));
         Self {
-            due: now.after(Span(1 + draws.below(first.0))),
+            due,
+            wanted: due,
             started: None,
             lost: 0,
+            spread: Spread::Crowded,
             draws,
         }
     }

@@ -179,7 +179,7 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.engine.poll() {
             match output {
-                Output::Probe(id) => self.start_probe(id),
+                Output::Probe(id, _) => self.start_probe(id),
                 Output::Publish(table) => self.publish(table),
                 Output::Notice(notice) => self.write_notice(&notice),
             }

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
+//! | `durations` | how long probes took, by what was probed |
 //! | `registry` | counters and histograms of things that happen, by the `metrics` recorder |
 //! | `state` | the engine's status as gauges, written afresh at each scrape |
 //! | `process` | what the kernel says of this process |
@@ -10,24 +11,24 @@
 //!
 //! No label holds an address of a client, or anything else that a stranger's packet says: the
 //! number of series follows from the config alone (promises 8 and 10).
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
 
+use self::durations::Durations;
 use self::queries::Ledger;
 use self::registry::Registry;
 use self::text::{Exposition, Kind};
 use crate::answer::Transport;
-use crate::base::{Family, Moment, SlotId};
+use crate::base::{Family, Moment, SlotId, Span};
 use crate::engine::{Notice, Status};
-use crate::health::{Outcome, Report, Timing};
+use crate::health::{Outcome, Report};
 use crate::io::clock::Clock;
 use crate::plan::Plan;
 use crate::table::Table;
 
+mod durations;
 mod process;
 pub mod queries;
 mod registry;
@@ -46,11 +47,12 @@ pub struct Metrics {
     started_at: u64,
     registry: Registry,
     ledger: Ledger,
-    probes: Mutex<HashMap<String, Probed>>,
+    durations: Durations,
     observed: AtomicU64,
     loaded_at: AtomicU64,
     dropped: [Counter; Dropped::ALL.len()],
     tcp_connections: Gauge,
+    lateness: Histogram,
     table_build: Histogram,
     tables: Counter,
 }
@@ -100,15 +102,6 @@ pub enum ReloadResult {
     Refused,
 }
 
-/// The handles of one probed thing, registered once.
-#[derive(Clone, Debug)]
-struct Probed {
-    connect: Histogram,
-    tls: Histogram,
-    response: Histogram,
-    total: Histogram,
-}
-
 impl Metrics {
     /// Starts from nothing; the age of the config counts from now.
     #[must_use]
@@ -125,11 +118,12 @@ impl Metrics {
             clock,
             started_at: clock.wall_seconds(),
             ledger: Ledger::default(),
-            probes: Mutex::default(),
+            durations: Durations::default(),
             observed: AtomicU64::new(0),
             loaded_at: AtomicU64::new(clock.now().0),
             dropped: drops,
             tcp_connections: registry.gauge("waypost_tcp_connections"),
+            lateness: registry.histogram("waypost_probe_lateness_seconds", &[]),
             table_build: registry.histogram("waypost_table_build_seconds", &[]),
             tables: registry.counter("waypost_tables_published_total", &[]),
             registry,
@@ -155,7 +149,7 @@ impl Metrics {
 
     /// Takes in what one probe saw.
     pub fn observe_probe(&self, labels: ProbeLabels<'_>, report: &Report) {
-        self.probed(labels).observe(report.timing);
+        self.durations.observe(labels, report.timing);
         if let Outcome::Fail(cause) = report.outcome {
             let [region, provider, endpoint, monitor, family] = labels.pairs();
             let labels = [
@@ -174,6 +168,11 @@ impl Metrics {
         if observed % SETTLE_EVERY == SETTLE_EVERY - 1 {
             self.registry.settle();
         }
+    }
+
+    /// Takes in how long after its time one probe began.
+    pub fn probe_late(&self, late: Span) {
+        self.lateness.record(Duration::from_millis(late.0));
     }
 
     /// Takes in one transition.
@@ -214,6 +213,7 @@ impl Metrics {
     pub fn render(&self, status: Option<&Status>) -> String {
         let mut text = Exposition::after(self.registry.render());
         self.ledger.write(&mut text);
+        self.durations.write(&mut text);
         self.write_self(&mut text, status);
         if let Some(status) = status {
             state::write(&mut text, status);
@@ -266,57 +266,6 @@ impl Metrics {
                 .counter("waypost_endpoint_transitions_total", &labels)
                 .increment(1);
         }
-    }
-
-    fn probed(&self, labels: ProbeLabels<'_>) -> Probed {
-        let key = labels.pairs().map(|(_, value)| value).join("\n");
-        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = probes
-            .entry(key)
-            .or_insert_with(|| Probed::register(&self.registry, labels));
-        found.clone()
-    }
-}
-
-impl Probed {
-    fn register(registry: &Registry, labels: ProbeLabels<'_>) -> Self {
-        let [region, provider, endpoint, monitor, family] = labels.pairs();
-        let phase = |phase| {
-            let labels = [
-                region,
-                provider,
-                endpoint,
-                monitor,
-                family,
-                ("phase", phase),
-            ];
-            registry.histogram("waypost_probe_duration_seconds", &labels)
-        };
-        Self {
-            connect: phase("connect"),
-            tls: phase("tls"),
-            response: phase("response"),
-            total: phase("total"),
-        }
-    }
-
-    fn observe(&self, timing: Timing) {
-        let Timing {
-            connect_us,
-            tls_us,
-            response_us,
-            total_us,
-        } = timing;
-        for (phase, micros) in [
-            (&self.connect, connect_us),
-            (&self.tls, tls_us),
-            (&self.response, response_us),
-        ] {
-            if micros > 0 {
-                phase.record(Duration::from_micros(micros.into()));
-            }
-        }
-        self.total.record(Duration::from_micros(total_us.into()));
     }
 }
 

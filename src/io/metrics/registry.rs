@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 static METADATA: Metadata<'_> = Metadata::new("waypost", Level::INFO, None);
 
-/// Probe durations: from a neighbour's half millisecond to the longest timeout in use.
+/// Lateness and build times: from half a millisecond to what is long for a timeout.
 const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
@@ -35,8 +35,8 @@ const COUNTERS: [(&str, &str); 6] = [
 
 const HISTOGRAMS: [(&str, &str); 2] = [
     (
-        "waypost_probe_duration_seconds",
-        "How long probes took, by phase; phases that were not reached are left out.",
+        "waypost_probe_lateness_seconds",
+        "How long after its time a probe began: what this node was late by itself.",
     ),
     (
         "waypost_table_build_seconds",

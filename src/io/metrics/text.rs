@@ -2,7 +2,7 @@
 //!
 //! Gauges of the present state are written afresh at each scrape, so a series ends with the
 //! thing it tells of; a registry would keep the endpoints of yesterday's config for ever.
-use std::fmt::{Display, Write};
+use std::fmt::{Arguments, Display, Write};
 
 /// What kind of figure a family holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Counter,
     /// Rises and falls.
     Gauge,
+    /// Counts samples by size.
+    Histogram,
 }
 
 /// A text in the making.
@@ -31,6 +33,7 @@ impl Exposition {
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         };
         self.line(format_args!("# HELP {name} {help}"));
         self.line(format_args!("# TYPE {name} {kind}"));
@@ -53,12 +56,18 @@ impl Exposition {
         self
     }
 
+    /// One sample of a histogram: a suffix of the family's name, and labels without the braces.
+    pub(super) fn part(&mut self, suffix: &str, labels: Arguments<'_>, value: impl Display) {
+        let family = self.family;
+        self.line(format_args!("{family}{suffix}{{{labels}}} {value}"));
+    }
+
     /// The text.
     pub(super) fn finish(self) -> String {
         self.text
     }
 
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+    fn line(&mut self, line: Arguments<'_>) {
         self.text
             .write_fmt(line)
             .expect("writing to a String cannot fail");
@@ -71,11 +80,16 @@ pub(super) fn render_labels(labels: &[(&str, &str)]) -> String {
     if labels.is_empty() {
         return String::new();
     }
+    format!("{{{}}}", render_pairs(labels))
+}
+
+/// `name="value",…`, without the braces.
+pub(super) fn render_pairs(labels: &[(&str, &str)]) -> String {
     let labels: Vec<String> = labels
         .iter()
         .map(|(name, value)| format!("{name}=\"{}\"", escape(value)))
         .collect();
-    format!("{{{}}}", labels.join(","))
+    labels.join(",")
 }
 
 fn escape(value: &str) -> String {

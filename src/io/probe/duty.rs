@@ -26,14 +26,14 @@ impl Duty {
         let finished = Finished {
             id,
             report,
-            waited: Span::ZERO,
+            late: Span::ZERO,
         };
         Self { reports, finished }
     }
 
-    /// Notes how long the probe waited for a place.
-    pub(super) fn waited(&mut self, waited: Span) {
-        self.finished.waited = waited;
+    /// Notes how long after its time the probe began.
+    pub(super) fn late(&mut self, late: Span) {
+        self.finished.late = late;
     }
 
     /// Reports.
@@ -78,7 +78,7 @@ mod tests {
     fn a_fulfilled_duty_reports_what_it_was_told_once() {
         let (sender, mut reports) = unbounded_channel();
         let mut duty = Duty::new(ID, sender);
-        duty.waited(Span(12));
+        duty.late(Span(12));
         let report = Report {
             outcome: Outcome::Pass,
             timing: Timing::default(),
@@ -86,7 +86,7 @@ mod tests {
         };
         duty.fulfil(report);
         let finished = reports.try_recv().unwrap();
-        assert_eq!((finished.report, finished.waited), (report, Span(12)));
+        assert_eq!((finished.report, finished.late), (report, Span(12)));
         assert!(reports.try_recv().is_err());
     }
 }

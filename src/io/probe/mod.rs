@@ -52,8 +52,8 @@ pub struct Finished {
     pub id: ProbeId,
     /// What it saw.
     pub report: Report,
-    /// How long it waited for a place before it ran: the node's own lateness.
-    pub waited: Span,
+    /// How long after its time it began: the node's own lateness, waiting for a place included.
+    pub late: Span,
 }
 
 /// A monitor that cannot be run here; each of its probes ends as a local failure.
@@ -142,8 +142,8 @@ impl Prober {
         unready
     }
 
-    /// Starts one probe; returns at once.
-    pub fn start(&self, id: ProbeId) {
+    /// Starts one probe that is due since `due`; returns at once.
+    pub fn start(&self, id: ProbeId, due: Moment) {
         let duty = Duty::new(id, self.reports.clone());
         let Some(job) = self.jobs.find(id) else {
             return;
@@ -153,7 +153,7 @@ impl Prober {
         };
         let queue = Queue {
             clock: self.clock,
-            asked: self.clock.now(),
+            due,
             running: Arc::clone(&self.running),
             _admitted: admitted,
         };
@@ -170,7 +170,7 @@ impl Prober {
 /// A probe's place among those that wait or run.
 struct Queue {
     clock: Clock,
-    asked: Moment,
+    due: Moment,
     running: Arc<Semaphore>,
     _admitted: OwnedSemaphorePermit,
 }
@@ -180,7 +180,7 @@ impl Queue {
     async fn run(self, job: Job, mut duty: Duty) {
         let patience = Duration::from_millis(job.timeout.0);
         let place = tokio::time::timeout(patience, Arc::clone(&self.running).acquire_owned()).await;
-        duty.waited(self.clock.now().since(self.asked));
+        duty.late(self.clock.now().since(self.due));
         let Ok(Ok(_place)) = place else {
             return;
         };
