@@ -1,4 +1,4 @@
-//! What a step of the engine is measured by: 10,000 endpoints in 200 regions, ten services.
+//! What a step of the engine is measured by: 10,000 endpoints in 200 regions, four services.
 //!
 //! Every endpoint is probed once an hour, and its first probe after that fails: it is out, probed
 //! again a second later, passes, and is back. So single endpoints flap all the time, some of them
@@ -111,13 +111,13 @@ fn scenery() -> Scenery {
     let sketch = |number: u8| Sketch {
         residency: [Residency::Any, Residency::Strict][usize::from(number % 2)],
         all_down: AllDown::FailOpen,
-        answers: 1 + number % 5,
+        answers: 1 + number / 2,
         gating: Gating::Free,
     };
     Scenery {
         regions: ENDPOINTS / PER_REGION,
         machines: (0..ENDPOINTS).map(machine).collect(),
-        services: (0..10).map(sketch).collect(),
+        services: (0..4).map(sketch).collect(),
         probing: Probing {
             interval: HOUR,
             near_interval: Span::from_secs(1),

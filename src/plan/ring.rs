@@ -80,10 +80,12 @@ impl Ring {
         weights: &[u16],
         draws: &mut Draws,
     ) {
-        if cohorts.is_empty() || left.is_empty() {
-            return;
+        match cohorts[..] {
+            [] => return,
+            [cohort] => return self.deal_one(cohort, left.to_vec(), weights, draws),
+            _ if left.is_empty() => return,
+            _ => shuffle(&mut cohorts, draws),
         }
-        shuffle(&mut cohorts, draws);
         let depth = self.members - left.len();
         let own: Vec<u64> = left
             .iter()
@@ -104,6 +106,20 @@ impl Ring {
                 .filter(|&other| other != member)
                 .collect();
             self.deal_rest(hand.to_vec(), &others, weights, draws);
+        }
+    }
+
+    /// Deals one cohort all that is left. In a large tier most hands are of one, and their quotas
+    /// are quickly found: the largest weight takes it, and equal weights draw lots.
+    fn deal_one(&mut self, cohort: u16, mut left: Vec<u8>, weights: &[u16], draws: &mut Draws) {
+        while !left.is_empty() {
+            let depth = self.members - left.len();
+            let lots = left.iter().enumerate();
+            let lots = lots
+                .map(|(index, member)| (weights[usize::from(*member)], draws.next_u64(), index));
+            let (_, _, taker) = lots.max().expect("someone is left");
+            self.choices[usize::from(cohort) * self.members + depth] =
+                Choice::new(left.remove(taker), 0);
         }
     }
 }
@@ -208,6 +224,26 @@ mod tests {
         }
         let alone = Ring::deal(&[9], 5);
         assert_eq!(served(&alone, &[370]), [370]);
+    }
+
+    #[test]
+    fn a_hand_of_one_is_dealt_as_its_quotas_say() {
+        for seed in 0..50 {
+            let weights = [3, 1, 3, 7, 1, 7];
+            let mut ring = Ring::deal(&weights, seed);
+            let mut draws = Draws::from_seed(seed);
+            ring.deal_one(9, (0..6).collect(), &weights, &mut draws);
+            let (mut left, mut draws) = ((0..6).collect::<Vec<u8>>(), Draws::from_seed(seed));
+            for choice in ring.choices(9) {
+                let own: Vec<u64> = left
+                    .iter()
+                    .map(|&member| u64::from(weights[usize::from(member)]))
+                    .collect();
+                let quotas = quotas(&own, 1, &mut draws);
+                let taker = quotas.iter().position(|quota| *quota == 1).unwrap();
+                assert_eq!((choice.member(), choice.rank()), (left.remove(taker), 0));
+            }
+        }
     }
 
     #[test]

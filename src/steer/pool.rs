@@ -159,6 +159,7 @@ pub fn decide(pool: &Pool, rule: Rule, answers: u8, standings: &[Standing]) -> O
         };
     }
     match rule {
+        Rule::ByShare if answers == 1 => gather_single(&tiers),
         Rule::ByShare => gather(|cohort| {
             let mut hands = tiers.iter().map(|tier| tier.by_share(cohort, answers));
             hands.find(|hand| !hand.is_empty())
@@ -230,6 +231,13 @@ impl<'p> Candidate<'p> {
         levels.sort_unstable_by_key(|share| Reverse(*share));
         levels.dedup();
         levels
+    }
+
+    /// The first who takes a cohort by its share.
+    fn taker(&self, cohort: u16) -> Option<u8> {
+        let mut choices = self.tier.ring.choices(cohort).iter();
+        let taker = choices.find(|choice| choice.rank() < self.share(**choice));
+        taker.map(|choice| choice.member())
     }
 
     /// Those who take a cohort by their share.
@@ -343,6 +351,30 @@ impl Hands {
     }
 }
 
+/// What [`gather`] gives where shares decide and one member answers: most pools are of this kind,
+/// and a member's number is all that must be told apart.
+fn gather_single(tiers: &[Candidate<'_>]) -> Outcome {
+    let mut numbers = vec![[Picks::MANY_NONE; TIER_MEMBERS]; tiers.len()];
+    let mut by_cohort = [Picks::MANY_NONE; COHORTS as usize];
+    let mut hands = Vec::new();
+    for (cohort, number) in (0..COHORTS).zip(&mut by_cohort) {
+        let takers = tiers.iter().zip(&mut numbers);
+        let mut takers = takers.filter_map(|(tier, numbers)| {
+            let member = tier.taker(cohort)?;
+            Some((tier.index, member, &mut numbers[usize::from(member)]))
+        });
+        let Some((tier, member, known)) = takers.next() else {
+            continue;
+        };
+        if *known == Picks::MANY_NONE {
+            *known = u16::try_from(hands.len()).expect("there are no more hands than cohorts");
+            hands.push(Hand::of_tier(tier).with(member));
+        }
+        *number = *known;
+    }
+    outcome(hands, &by_cohort)
+}
+
 /// Asks for the hand of every cohort and keeps each distinct one once.
 fn gather(hand_of: impl Fn(u16) -> Option<Hand>) -> Outcome {
     let mut hands = Hands::new();
@@ -352,14 +384,18 @@ fn gather(hand_of: impl Fn(u16) -> Option<Hand>) -> Outcome {
             *number = hands.number(hand);
         }
     }
+    outcome(hands.hands, &by_cohort)
+}
+
+fn outcome(hands: Vec<Hand>, by_cohort: &[u16]) -> Outcome {
     let alike = by_cohort.iter().all(|number| *number == by_cohort[0]);
     let spread = match (alike, by_cohort[0]) {
         (true, Picks::MANY_NONE) => Spread::Nobody,
         (true, _) => Spread::Everyone,
-        (false, _) => Spread::ByCohort(Picks::new(&by_cohort, hands.hands.len())),
+        (false, _) => Spread::ByCohort(Picks::new(by_cohort, hands.len())),
     };
     Outcome {
-        picks: hands.hands.into_iter().map(Hand::pick).collect(),
+        picks: hands.into_iter().map(Hand::pick).collect(),
         spread,
     }
 }

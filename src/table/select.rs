@@ -134,8 +134,11 @@ impl Route {
         pools: &'t [Arc<PoolTable>],
         cohort: u16,
     ) -> Option<Selection<'t>> {
-        let mut taken = self.steps().filter_map(|step| step.take(pools, cohort));
-        taken.next().or_else(|| self.leave(pools, cohort))
+        let first = self.first.as_ref();
+        let first = first.and_then(|step| step.take(pools, cohort));
+        first
+            .or_else(|| self.later.iter().find_map(|step| step.take(pools, cohort)))
+            .or_else(|| self.leave(pools, cohort))
     }
 
     /// What is left for a cohort that no step takes.
@@ -153,6 +156,7 @@ impl Route {
 }
 
 impl Step {
+    #[inline]
     fn take<'t>(&self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
         let given = &pools.get(self.pool as usize)?.by_share;
         let pick = given.pick(cohort)?;

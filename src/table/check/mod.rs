@@ -31,6 +31,8 @@ use crate::plan::{AllDown, Class, Pool, Service};
 
 use super::Table;
 
+use route::known_to_give;
+
 mod numbers;
 mod pool;
 mod route;
@@ -91,7 +93,10 @@ pub enum Breach {
 /// # Errors
 /// The first breach that is found.
 pub fn check(table: &Table) -> Result<(), CheckError> {
-    let check = Check { table };
+    let check = Check {
+        table,
+        previous: None,
+    };
     check.check_numbers()?;
     (0..table.pools.len()).try_for_each(|number| check.check_pool(number))?;
     (0..table.parts.len()).try_for_each(|number| check.check_part(number))
@@ -105,13 +110,16 @@ pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> 
     if !Arc::ptr_eq(&table.layout, &previous.layout) {
         return check(table);
     }
-    let check = Check { table };
-    let same_pool = |number: usize| Arc::ptr_eq(&table.pools[number], &previous.pools[number]);
-    let mut pools = (0..table.pools.len()).filter(|number| !same_pool(*number));
+    let check = Check {
+        table,
+        previous: Some(previous),
+    };
+    let mut pools = (0..table.pools.len()).filter(|number| !check.is_shared(*number));
     pools.try_for_each(|number| check.check_pool(number))?;
     let same_part = |number: usize| {
         let mut pools = table.layout.parts[number].numbers();
-        Arc::ptr_eq(&table.parts[number], &previous.parts[number]) && pools.all(same_pool)
+        let same = Arc::ptr_eq(&table.parts[number], &previous.parts[number]);
+        same && pools.all(|pool| check.is_shared(pool))
     };
     let mut parts = (0..table.parts.len()).filter(|number| !same_part(*number));
     parts.try_for_each(|number| check.check_part(number))
@@ -119,6 +127,8 @@ pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> 
 
 struct Check<'t> {
     table: &'t Table,
+    /// A table of the same layout that was checked before.
+    previous: Option<&'t Table>,
 }
 
 /// One service and family.
@@ -156,6 +166,12 @@ impl<'t> Subject<'t> {
 }
 
 impl<'t> Check<'t> {
+    /// Whether the pool of a number is that of the previous table.
+    fn is_shared(&self, number: usize) -> bool {
+        self.previous
+            .is_some_and(|previous| Arc::ptr_eq(&self.table.pools[number], &previous.pools[number]))
+    }
+
     fn subject(&self, id: ServiceId, family: Family) -> Subject<'t> {
         let service = &self.table.plan.services[id.index()];
         Subject {
@@ -170,6 +186,7 @@ impl<'t> Check<'t> {
         let place = &self.table.layout.parts[number];
         let own = self.subject(place.service, place.family);
         let part = &self.table.parts[number];
+        let before = self.previous.map(|previous| &previous.parts[number]);
         let largest = self.largest(own);
         let mut routes: Vec<Option<Vec<Given>>> = vec![None; part.routes.len()];
         let map = &self.table.plan.maps[own.service.map.index()];
@@ -185,7 +202,14 @@ impl<'t> Check<'t> {
                 .ok_or_else(|| failed(Breach::Empty))?;
             let gives = match known {
                 Some(gives) => gives,
-                None => known.insert(self.check_route(own, id, &part.routes[number])?),
+                None => {
+                    let route = &part.routes[number];
+                    let before = before.and_then(|before| before.route(id));
+                    known.insert(match before {
+                        Some(before) if self.leads_alike(before, route) => known_to_give(route),
+                        _ => self.check_route(own, id, route)?,
+                    })
+                }
             };
             let mut gives = gives.iter();
             gives
@@ -205,6 +229,12 @@ impl<'t> Check<'t> {
     ) -> Result<(), Breach> {
         if let Some(region) = given.region {
             self.check_fence(class, region)?;
+            let nearest = class.preference.first() == Some(&region);
+            let proper = matches!(given.reason, Reason::Preferred | Reason::Backup);
+            if nearest && proper && largest[region.index()] == Some(Permille::FULL) {
+                // The best there is: nobody can have been passed over, and it is alive.
+                return Ok(());
+            }
         }
         let regions = class.preference.iter();
         let mut regions = regions.filter_map(|region| Some((*region, largest[region.index()]?)));

@@ -204,28 +204,45 @@ impl Count {
             Spread::Nobody => count.left = COHORTS,
             Spread::Everyone => *count.takers.first_mut().ok_or(Breach::Empty)? = COHORTS,
             Spread::ByCohort(Picks::Few(picks)) => {
-                let picks = picks.iter().map(|pick| u16::from(*pick));
-                count.add(picks, Picks::FEW_NONE.into())?;
+                let mut by_pick = [0; 1 << u8::BITS];
+                for pick in picks {
+                    by_pick[usize::from(*pick)] += 1;
+                }
+                count.left = by_pick[usize::from(Picks::FEW_NONE)];
+                count.take(&by_pick[..usize::from(Picks::FEW_NONE)])?;
             }
             Spread::ByCohort(Picks::Many(picks)) => {
-                count.add(picks.iter().copied(), Picks::MANY_NONE)?;
+                let mut by_pick = vec![0; picks.len()];
+                for pick in picks {
+                    match by_pick.get_mut(usize::from(*pick)) {
+                        Some(takers) => *takers += 1,
+                        None if *pick == Picks::MANY_NONE => count.left += 1,
+                        None => return Err(Breach::Empty),
+                    }
+                }
+                count.take(&by_pick)?;
             }
         }
-        Ok(count)
+        let taken = count
+            .takers
+            .iter()
+            .fold(count.left, |sum, takers| sum + takers);
+        // Every cohort has its place, and none more.
+        if taken == COHORTS {
+            Ok(count)
+        } else {
+            Err(Breach::Empty)
+        }
     }
 
-    fn add(&mut self, picks: impl ExactSizeIterator<Item = u16>, none: u16) -> Result<(), Breach> {
-        if picks.len() != usize::from(COHORTS) {
-            return Err(Breach::Empty);
+    /// Takes in how many have each pick; there may be none of picks that there are not.
+    fn take(&mut self, by_pick: &[u16]) -> Result<(), Breach> {
+        let known = by_pick.len().min(self.takers.len());
+        self.takers[..known].copy_from_slice(&by_pick[..known]);
+        match by_pick[known..].iter().all(|takers| *takers == 0) {
+            true => Ok(()),
+            false => Err(Breach::Empty),
         }
-        for pick in picks {
-            match self.takers.get_mut(usize::from(pick)) {
-                Some(takers) => *takers += 1,
-                None if pick == none => self.left += 1,
-                None => return Err(Breach::Empty),
-            }
-        }
-        Ok(())
     }
 
     /// Checks that what routes are made by is what was counted.

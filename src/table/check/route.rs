@@ -3,7 +3,7 @@ use crate::base::limits::COHORTS;
 use crate::base::{ClassId, Reason, RegionId};
 use crate::steer::{Extent, Spread};
 use crate::table::Selection;
-use crate::table::part::{Rest, Route, Whole};
+use crate::table::part::{Preference, Rest, Route, Whole};
 use crate::table::pool::PoolTable;
 
 use super::{Breach, Check, CheckError, Given, Subject};
@@ -15,6 +15,16 @@ struct Cohorts([u64; WORDS]);
 const WORDS: usize = COHORTS.div_ceil(64) as usize;
 
 impl Check<'_> {
+    /// Whether a route is the same as one that was checked, and so are its pools.
+    pub(super) fn leads_alike(&self, before: &Route, route: &Route) -> bool {
+        let steps = route.steps().map(|step| step.pool);
+        let rest = match route.rest {
+            Rest::Overflow(pool, _) | Rest::FailOpen(pool, _) => Some(pool),
+            Rest::Nobody | Rest::AllDown => None,
+        };
+        before == route && steps.chain(rest).all(|pool| self.is_shared(pool as usize))
+    }
+
     /// Checks what a route gives, through one of the classes that have it.
     pub(super) fn check_route(
         &self,
@@ -124,6 +134,31 @@ impl Check<'_> {
         }
         self.check_alive(&pool.tiers[tier], found.endpoints)
     }
+}
+
+/// What a route that was checked says that it gives.
+pub(super) fn known_to_give(route: &Route) -> Vec<Given> {
+    if let Some(whole) = &route.whole {
+        return vec![Given {
+            region: whole.region,
+            reason: whole.reason,
+        }];
+    }
+    let steps = route.steps().map(|step| Given {
+        region: Some(step.region),
+        reason: match step.place {
+            Preference::First => Reason::Preferred,
+            Preference::Later => Reason::Failover,
+        },
+    });
+    let rest = match route.rest {
+        Rest::Nobody => None,
+        Rest::Overflow(_, region) => Some((Some(region), Reason::Overflow)),
+        Rest::FailOpen(_, region) => Some((Some(region), Reason::FailOpen)),
+        Rest::AllDown => Some((None, Reason::AllDown)),
+    };
+    let rest = rest.map(|(region, reason)| Given { region, reason });
+    steps.chain(rest).collect()
 }
 
 /// Whether a reason is that no share takes the client.
