@@ -76,7 +76,7 @@ impl Flapping {
         let mut step = Step::Unpublished;
         while let Some(output) = self.engine.poll() {
             match output {
-                Output::Probe(probe) => self.out.push(probe),
+                Output::Probe(probe, _) => self.out.push(probe),
                 Output::Publish(_) => step = Step::Published,
                 Output::Notice(_) => {}
             }
