@@ -58,9 +58,12 @@ impl Networks {
     /// Looks an address up; IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn find(&self, address: IpAddr) -> ClassHit {
-        let (class, prefix) = match address.to_canonical() {
+        let (class, prefix) = match address {
             IpAddr::V4(v4) => self.v4.find(v4.to_bits()),
-            IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
+            IpAddr::V6(v6) => match mapped(v6.to_bits()) {
+                Some(v4) => self.v4.find(v4),
+                None => self.v6.find(v6.to_bits()),
+            },
         };
         ClassHit { class, prefix }
     }
@@ -117,6 +120,11 @@ impl Halves {
             (None, _) => self.divided.find(address),
         }
     }
+}
+
+/// The IPv4 address in `::ffff:0:0/96` (RFC 4291, section 2.5.5.2).
+fn mapped(address: u128) -> Option<u32> {
+    u32::try_from(address.checked_sub(0xFFFF << 32)?).ok()
 }
 
 /// The first half of an address: the number of its /64.

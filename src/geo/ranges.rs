@@ -15,6 +15,9 @@
 //! Start and value of a range stand side by side, because what a look-up costs is the memory that
 //! it waits for, not what it computes.
 //!
+//! The widest prefix within a range is one bit longer than what the address shares with either
+//! neighbour of the range.
+//!
 //! It does not know what an address or a value means, nor that neighbours differ: a prefix ends
 //! where the range does.
 use super::steps::Key;
@@ -50,8 +53,10 @@ struct Crowd<K> {
 const DIVIDED: u32 = 1 << 31;
 /// Most bits that tell cells apart.
 const CELL_BITS_MAX: u32 = 16;
-/// Most starts of a cell that are searched one by one.
+/// Most starts of a cell that is not divided.
 const SEARCHED: usize = 8;
+/// How many starts are compared at once.
+const WINDOW: usize = 4;
 
 impl<K: Key, V: Copy> Ranges<K, V> {
     /// Ranges by their starts, at least one and in order, each up to the next.
@@ -69,17 +74,32 @@ impl<K: Key, V: Copy> Ranges<K, V> {
     /// The value at an address, which is not below the first start, and the length of the widest
     /// prefix around it that lies in its range.
     pub(super) fn find(&self, address: K) -> (V, u8) {
-        let mut next = self.before(address) as usize;
-        while self
-            .ranges
-            .get(next)
-            .is_some_and(|&(start, _)| start <= address)
-        {
-            next += 1;
+        let behind = self.behind(address);
+        let (start, value) = self.ranges[behind - 1];
+        // The first range has no neighbour below it and the last none above. The other end of the
+        // space stands in for it: a real border on the way there shares at least as many bits.
+        let end = self.ranges.get(behind).map_or(K::ZERO, |&(end, _)| end);
+        let prefix = match self.ranges.len() {
+            1 => 0,
+            _ => 1 + address.shared_with_either(start.previous(), end),
+        };
+        (value, prefix)
+    }
+
+    /// How many starts are not above an address.
+    fn behind(&self, address: K) -> usize {
+        let mut at = self.before(address) as usize;
+        // Comparing all of a window costs less than guessing wrong where to stop in it.
+        while let Some(window) = self.ranges[at..].first_chunk::<WINDOW>() {
+            let below = |&(start, _): &(K, V)| usize::from(start <= address);
+            let inside: usize = window.iter().map(below).sum();
+            at += inside;
+            if inside < WINDOW {
+                return at;
+            }
         }
-        let (start, value) = self.ranges[next - 1];
-        let end = self.ranges.get(next).map(|&(end, _)| end);
-        (value, widest(address, start, end))
+        let rest = self.ranges[at..].iter();
+        at + rest.take_while(|(start, _)| *start <= address).count()
     }
 
     /// A number of starts that are not above an address, few less than there are.
@@ -141,14 +161,6 @@ fn count(number: usize) -> u32 {
     number
         .filter(|number| *number < DIVIDED)
         .expect("a table has fewer ranges and cells than half of IPv4 has addresses")
-}
-
-/// Length of the widest prefix around an address within its range: one bit more than the address
-/// shares with either neighbour of the range.
-fn widest<K: Key>(address: K, start: K, end: Option<K>) -> u8 {
-    let below = (start != K::ZERO).then(|| address.shared_bits(start.previous()) + 1);
-    let above = end.map(|end| address.shared_bits(end) + 1);
-    below.max(above).unwrap_or(0)
 }
 
 #[cfg(test)]

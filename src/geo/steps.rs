@@ -22,10 +22,12 @@ pub(super) trait Key: Copy + Ord + Debug {
     /// The first address after the network of this prefix that starts here, unless that is
     /// the last network of all.
     fn after(self, prefix: u8) -> Option<Self>;
-    /// The address before; the address is not [`Self::ZERO`].
+    /// The address before; before the first stands the last.
     fn previous(self) -> Self;
     /// How many leading bits two addresses share.
     fn shared_bits(self, other: Self) -> u8;
+    /// How many leading bits it shares with that of two addresses with which it shares more.
+    fn shared_with_either(self, one: Self, two: Self) -> u8;
     /// The number that `count` bits after the first `skip` make; at least one bit, at most 16,
     /// and no more than there are.
     fn part(self, skip: u8, count: u8) -> usize;
@@ -52,12 +54,17 @@ macro_rules! key {
             }
 
             fn previous(self) -> Self {
-                self - 1
+                self.wrapping_sub(1)
             }
 
             #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
             fn shared_bits(self, other: Self) -> u8 {
                 (self ^ other).leading_zeros() as u8
+            }
+
+            #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
+            fn shared_with_either(self, one: Self, two: Self) -> u8 {
+                (self ^ one).min(self ^ two).leading_zeros() as u8
             }
 
             fn part(self, skip: u8, count: u8) -> usize {
@@ -189,6 +196,9 @@ mod tests {
         assert_eq!(0_u32.after(0), None);
         assert_eq!(0_u32.shared_bits(0), 32);
         assert_eq!(0x8000_0000_u32.shared_bits(0), 0);
+        assert_eq!(5_u64.shared_with_either(4, u64::MAX), 63);
+        assert_eq!(5_u64.shared_with_either(0, 5), 64);
+        assert_eq!(0_u64.previous(), u64::MAX);
     }
 
     #[test]
