@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{Ipv4PacketInfo, Ipv6RecvPacketInfo};
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::base::limits;
@@ -59,7 +60,35 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
         ask_for_destination(&socket, address)?;
     }
     socket.bind(&address.into())?;
-    Ok(socket.into())
+    let socket = socket.into();
+    // Best effort: without it a reply may be fragmented on its way.
+    let _ = forbid_fragments(&socket);
+    Ok(socket)
+}
+
+/// Has replies travel whole or not at all: fragments are lost often and forged easily (RFC 9715,
+/// section 3.1). It also spares the kernel a number for each packet.
+fn forbid_fragments(socket: &UdpSocket) -> io::Result<()> {
+    match socket.local_addr()? {
+        SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?,
+        SocketAddr::V6(_) => sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?,
+    }
+    Ok(())
+}
+
+/// Lets replies be fragmented, because one is larger than the link takes: only a config that asks
+/// for such large ones (`server.udp_reply_bytes`) makes them. Gives whether they were forbidden.
+pub(super) fn allow_fragments(socket: &UdpSocket) -> bool {
+    let allowed = match socket.local_addr() {
+        Ok(SocketAddr::V4(_)) => sockopt::ip_mtu_discover(socket)
+            .is_ok_and(|now| now == Ipv4PathMtuDiscovery::PROBE)
+            .then(|| sockopt::set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::DONT)),
+        Ok(SocketAddr::V6(_)) => sockopt::ipv6_mtu_discover(socket)
+            .is_ok_and(|now| now == Ipv6PathMtuDiscovery::PROBE)
+            .then(|| sockopt::set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::DONT)),
+        Err(_) => None,
+    };
+    allowed.is_some_and(|set| set.is_ok())
 }
 
 /// Has the kernel tell which address a datagram was sent to, so that the reply comes from there.
@@ -90,4 +119,23 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
 
 fn explain(address: SocketAddr, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fragments_are_forbidden_until_a_reply_needs_them() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let socket = bind_udp(address.parse().unwrap()).unwrap();
+            assert!(
+                allow_fragments(&socket),
+                "{address}: they were not forbidden"
+            );
+            assert!(!allow_fragments(&socket), "{address}: allowed twice");
+            forbid_fragments(&socket).unwrap();
+            assert!(allow_fragments(&socket), "{address}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ use nix::sys::socket::{
 };
 
 use crate::base::limits::{UDP_BATCH, UDP_QUERY_BYTES, UDP_REPLY_BYTES_MOST};
+use crate::io::serve::bind::allow_fragments;
 
 /// How long a full send queue is waited for before a reply is given up, milliseconds.
 const SEND_WAIT_MS: u8 = 100;
@@ -179,6 +180,7 @@ impl<P: Peer> Batch<P> {
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) if wait_for_room(socket) => {}
                 Err(Errno::EAGAIN) => return unsent + (group.end - start),
+                Err(Errno::EMSGSIZE) if allow_fragments(socket) => {}
                 // The first of the rest is what the kernel refuses; the others may do.
                 Err(_) => (start, unsent) = (start + 1, unsent + 1),
             }
