@@ -1,4 +1,4 @@
-//! What one answer costs, beside what handing it through hickory's record types would add.
+//! The time that an answer takes (`benches/cases/answer.rs` says which), beside what handing it through hickory's record types would add.
 //!
 //! `cargo bench --bench answer`. The last two lines are the measured reason why TCP does not go
 //! through `hickory-server`: its handlers give records, so each reply would be decoded into
@@ -11,15 +11,13 @@ use hickory_proto::op::Message;
 use waypost::answer::{Asker, Transport, answer};
 use waypost::base::Moment;
 
-#[path = "cases/answer.rs"]
 mod cases;
+#[path = "cases/answer.rs"]
+mod subject;
+mod timing;
 
 fn answers(criterion: &mut Criterion) {
-    for (title, mut run) in cases::cases() {
-        criterion.bench_function(&format!("answer/{title}"), |bencher| {
-            bencher.iter(&mut run);
-        });
-    }
+    timing::time(criterion, subject::cases());
 }
 
 fn hickory(criterion: &mut Criterion) {
@@ -29,8 +27,8 @@ fn hickory(criterion: &mut Criterion) {
         now: Moment::default(),
     };
     let mut reply = vec![0; 65_535];
-    let query = cases::query("api.example.org", 1);
-    let answered = answer(&cases::table(), &asker, &query, &mut reply).unwrap();
+    let query = subject::query("api.example.org", 1);
+    let answered = answer(&subject::table(), &asker, &query, &mut reply).unwrap();
     let bytes = &reply[..answered.length];
     criterion.bench_function("hickory/decode", |bencher| {
         bencher.iter(|| Message::from_vec(black_box(bytes)).unwrap());

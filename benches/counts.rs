@@ -18,12 +18,22 @@ use std::env;
 use std::io::ErrorKind;
 use std::process::{Command, ExitCode, Output};
 
-mod cases;
+use waypost::base;
+use waypost::dns;
+use waypost::geo;
+use waypost::plan;
 
+mod cases;
+#[path = "cases/answer.rs"]
+mod of_answer;
+#[path = "cases/engine.rs"]
+mod of_engine;
 #[path = "cases/geo.rs"]
-mod geo;
+mod of_geo;
+#[path = "cases/table.rs"]
+mod of_table;
 #[path = "cases/zone.rs"]
-mod zone;
+mod of_zone;
 
 use cases::Case;
 
@@ -37,7 +47,14 @@ const MANY: u64 = 4096;
 const LONG: u64 = 1_000_000;
 
 fn main() -> ExitCode {
-    let cases = [geo::cases(), zone::cases()].concat();
+    let cases = [
+        of_answer::cases(),
+        of_table::cases(),
+        of_engine::cases(),
+        of_geo::cases(),
+        of_zone::cases(),
+    ]
+    .concat();
     if let Ok(name) = env::var(CASE) {
         run(&cases, &name);
         return ExitCode::SUCCESS;

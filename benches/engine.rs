@@ -1,14 +1,16 @@
 //! How long the engine thinks about one thing that happened, among 10,000 endpoints
-//! (`cases/engine.rs` says what happens).
+//! (`benches/cases/engine.rs` says what happens).
 #![expect(clippy::print_stdout, reason = "a bench reports")]
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-#[path = "cases/engine.rs"]
 mod cases;
+#[path = "cases/engine.rs"]
+mod subject;
+mod timing;
 
-use cases::{Flapping, Step};
+use subject::{Flapping, Step};
 
 const STEPS: usize = 20_000;
 
@@ -51,15 +53,14 @@ fn report(name: &str, mut took: Vec<Duration>) {
 }
 
 fn steps(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("engine");
-    group
-        .sample_size(10)
-        .measurement_time(Duration::from_secs(3));
-    for (name, mut run) in cases::cases() {
-        group.bench_function(name, |bench| bench.iter(&mut run));
-    }
-    group.finish();
+    timing::time(criterion, subject::cases());
 }
 
-criterion_group!(benches, single_steps, steps);
+criterion_group!(
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(3));
+    targets = single_steps, steps
+);
 criterion_main!(benches);

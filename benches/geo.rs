@@ -7,14 +7,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 mod cases;
 #[path = "cases/geo.rs"]
 mod subject;
+mod timing;
 
 fn time(criterion: &mut Criterion) {
-    for case in subject::cases() {
-        let mut operation = None;
-        criterion.bench_function(case.name, |bencher| {
-            bencher.iter(operation.get_or_insert_with(case.prepare));
-        });
-    }
+    timing::time(criterion, subject::cases());
 }
 
 criterion_group!(benches, time);

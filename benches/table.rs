@@ -1,4 +1,4 @@
-//! How long a table takes to build, to check and to ask (`cases/table.rs` says of what), and how
+//! How long a table takes to build, to check and to ask (`benches/cases/table.rs` says of what), and how
 //! much memory it holds.
 //!
 //! Memory is what the process has more of after a table than before; the rings are the plan's, so
@@ -12,17 +12,19 @@ use waypost::dns;
 use waypost::geo;
 use waypost::plan;
 
-#[path = "cases/table.rs"]
 mod cases;
+#[path = "cases/table.rs"]
+mod subject;
+mod timing;
 
 const SIZES: [usize; 3] = [10, 100, 1000];
 
 fn memory(_: &mut Criterion) {
     for services in SIZES {
         let before = resident_kilobytes();
-        let plan = cases::plan(services);
+        let plan = subject::plan(services);
         let planned = resident_kilobytes();
-        let table = cases::build(&plan, &[], None);
+        let table = subject::build(&plan, &[], None);
         let built = resident_kilobytes();
         println!(
             "table/{services} services: the table holds {} kB; the plan with its rings {} kB",
@@ -46,15 +48,14 @@ fn resident_kilobytes() -> u64 {
 }
 
 fn tables(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("table");
-    group
-        .sample_size(10)
-        .measurement_time(Duration::from_secs(3));
-    for (name, mut run) in cases::cases() {
-        group.bench_function(name, |bench| bench.iter(&mut run));
-    }
-    group.finish();
+    timing::time(criterion, subject::cases());
 }
 
-criterion_group!(benches, memory, tables);
+criterion_group!(
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(3));
+    targets = memory, tables
+);
 criterion_main!(benches);

@@ -14,6 +14,7 @@ use criterion::{Criterion, criterion_group};
 mod cases;
 #[path = "cases/zone.rs"]
 mod subject;
+mod timing;
 
 /// Tells this program to load one zone of so many names, and to say what that took.
 const ALONE: &str = "WAYPOST_BENCH_NAMES";
@@ -31,12 +32,7 @@ fn main() {
 }
 
 fn time(criterion: &mut Criterion) {
-    for case in subject::cases() {
-        let mut operation = None;
-        criterion.bench_function(case.name, |bencher| {
-            bencher.iter(operation.get_or_insert_with(case.prepare));
-        });
-    }
+    timing::time(criterion, subject::cases());
 }
 
 criterion_group!(

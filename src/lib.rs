@@ -17,7 +17,7 @@
 //!                                               '-- Output::Publish(Arc<Table>)
 //!                                                         v
 //!                                              io::publish (the one ArcSwap)
-//!                                                         | one load per batch of queries
+//!                                                         | one look per batch of queries
 //!     client --bytes--> io::serve --> answer::answer(table, client, query, reply) --bytes--> client
 //! ```
 //!
@@ -42,6 +42,15 @@
 //! | 6 | [`sim`] | a seeded world that drives engine and answer in virtual time |
 //! | 7 | [`io`] | clock, publish, files, metrics; above them serve, probe and control, blind to each other |
 //! | 8 | [`app`] | wiring: start order, signals, reload, the subcommands |
+//!
+//! # Who works for whom
+//!
+//! One thread per core answers UDP, on a socket of its own. TCP is answered in a runtime of its own,
+//! at the same priority. Engine, probes, control and logs share another runtime and threads that step
+//! back ([`io`] gives the parts, [`app`] starts them), so that probes and rebuilds give way to queries. What
+//! can be done before a query comes is done then: a zone holds each RRset, and a table each pool's
+//! addresses, as the octets that a reply copies. The writer's side frees the tables that it has
+//! replaced, because with the last one of a config goes a whole zone.
 //!
 //! # How a client finds its endpoint
 //!

@@ -12,8 +12,7 @@ use waypost::plan::{AllDown, Guard, Residency};
 use waypost::sim::Scenery;
 use waypost::sim::scenery::{Gating, Machine, Probing, Sketch};
 
-/// A name, and what is measured; one call is one operation.
-pub(crate) type Case = (&'static str, Box<dyn FnMut()>);
+use crate::cases::Case;
 
 const ENDPOINTS: u16 = 10_000;
 const PER_REGION: u16 = 50;
@@ -21,12 +20,15 @@ const HOUR: Span = Span::from_secs(3600);
 
 /// Everything that is measured.
 pub(crate) fn cases() -> Vec<Case> {
+    vec![Case {
+        name: "engine/10,000 endpoints: steps until a change is published",
+        prepare: until_published,
+    }]
+}
+
+fn until_published() -> Box<dyn FnMut()> {
     let mut flapping = Flapping::new();
-    let until_published = move || while black_box(flapping.step()) == Step::Unpublished {};
-    vec![(
-        "10,000 endpoints: steps until a change is published",
-        Box::new(until_published),
-    )]
+    Box::new(move || while black_box(flapping.step()) == Step::Unpublished {})
 }
 
 /// What a step did.

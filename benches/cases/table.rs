@@ -6,20 +6,17 @@
 //! clock: whoever takes it in (a timing harness, an instruction counter) says how it measures. The
 //! crate that takes it in must name `base`, `dns`, `geo` and `plan` of `waypost` at its root.
 use std::hint::black_box;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::base::{ClassId, Draws, Family, Moment, ServiceId};
-use crate::plan::Plan;
+use crate::cases::Case;
+use crate::plan::{Plan, Ring};
 use waypost::table::{Table, check, check_changed};
 
 #[path = "../../src/table/fixture.rs"]
 mod fixture;
 
 use fixture::{SERVICE, World, standings};
-
-/// A name, and what is measured; one call is one operation.
-pub(crate) type Case = (&'static str, Box<dyn FnMut()>);
 
 const CLASSES: u16 = 250;
 const REGIONS: u16 = 8;
@@ -31,38 +28,74 @@ const SINGLE: [u16; 16] = [
     1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0,
 ];
 
-/// Everything that is measured, by size.
+/// The cases of this subject, by size.
 pub(crate) fn cases() -> Vec<Case> {
-    let small = Bench::new(10).cases([
-        "10 services: build from scratch",
-        "10 services: rebuild, one endpoint down",
-        "10 services: rebuild, one endpoint ramping",
-        "10 services: check what changed, one endpoint down",
-        "10 services: check what changed, one endpoint ramping",
-        "10 services: check all",
+    let small = sized::<10>([
+        "table/10 services: build from scratch",
+        "table/10 services: rebuild, one endpoint down",
+        "table/10 services: rebuild, one endpoint ramping",
+        "table/10 services: check what changed, one endpoint down",
+        "table/10 services: check what changed, one endpoint ramping",
+        "table/10 services: check all",
     ]);
-    let medium = Bench::new(100).cases([
-        "100 services: build from scratch",
-        "100 services: rebuild, one endpoint down",
-        "100 services: rebuild, one endpoint ramping",
-        "100 services: check what changed, one endpoint down",
-        "100 services: check what changed, one endpoint ramping",
-        "100 services: check all",
+    let medium = sized::<100>([
+        "table/100 services: build from scratch",
+        "table/100 services: rebuild, one endpoint down",
+        "table/100 services: rebuild, one endpoint ramping",
+        "table/100 services: check what changed, one endpoint down",
+        "table/100 services: check what changed, one endpoint ramping",
+        "table/100 services: check all",
     ]);
-    let large = Bench::new(1000);
-    let selections = large.selections();
-    let large = large.cases([
-        "1000 services: build from scratch",
-        "1000 services: rebuild, one endpoint down",
-        "1000 services: rebuild, one endpoint ramping",
-        "1000 services: check what changed, one endpoint down",
-        "1000 services: check what changed, one endpoint ramping",
-        "1000 services: check all",
+    let large = sized::<1000>([
+        "table/1,000 services: build from scratch",
+        "table/1,000 services: rebuild, one endpoint down",
+        "table/1,000 services: rebuild, one endpoint ramping",
+        "table/1,000 services: check what changed, one endpoint down",
+        "table/1,000 services: check what changed, one endpoint ramping",
+        "table/1,000 services: check all",
     ]);
-    [small, medium, large, selections]
-        .into_iter()
-        .flatten()
-        .collect()
+    [&small[..], &medium, &large, &selections(), &rings()].concat()
+}
+
+/// What is done to a table of so many services.
+fn sized<const SERVICES: usize>(names: [&'static str; 6]) -> [Case; 6] {
+    let [scratch, down, ramping, check_down, check_ramping, all] = names;
+    let case = |name, prepare| Case { name, prepare };
+    [
+        case(scratch, || Bench::new(SERVICES).scratch()),
+        case(down, || Bench::new(SERVICES).rebuild(&DOWN)),
+        case(ramping, || Bench::new(SERVICES).rebuild(&RAMPING)),
+        case(check_down, || Bench::new(SERVICES).check(&DOWN)),
+        case(check_ramping, || Bench::new(SERVICES).check(&RAMPING)),
+        case(all, || Bench::new(SERVICES).check_all()),
+    ]
+}
+
+/// Single questions: of one service, and of all services in turn.
+fn selections() -> [Case; 4] {
+    let case = |name, prepare| Case { name, prepare };
+    [
+        case("table/select, cohorts alike", || {
+            asked(&SINGLE, |_| SERVICE)
+        }),
+        case("table/select, by cohort", || asked(&[], |_| SERVICE)),
+        case(
+            "table/select, cohorts alike, 1,000 services in turn",
+            || asked(&SINGLE, in_turn),
+        ),
+        case("table/select, by cohort, 1,000 services in turn", || {
+            asked(&[], in_turn)
+        }),
+    ]
+}
+
+/// What a plan has dealt once for each tier of each region, before there is a table.
+fn rings() -> [Case; 2] {
+    let case = |name, prepare| Case { name, prepare };
+    [
+        case("table/deal a ring of 8 members", || deal(8)),
+        case("table/deal a ring of 64 members", || deal(64)),
+    ]
 }
 
 /// The plan of so many services.
@@ -92,80 +125,56 @@ fn shuffled(draws: &mut Draws) -> Vec<u16> {
 /// A plan, and its table with everything healthy.
 struct Bench {
     plan: Arc<Plan>,
-    whole: Rc<Table>,
+    whole: Table,
 }
 
 impl Bench {
     fn new(services: usize) -> Self {
         let plan = plan(services);
-        let whole = Rc::new(build(&plan, &[], None));
+        let whole = build(&plan, &[], None);
         Self { plan, whole }
     }
 
-    fn cases(self, names: [&'static str; 6]) -> Vec<Case> {
-        let [scratch, down, ramping, check_down, check_ramping, check_all] = names;
-        let plan = Arc::clone(&self.plan);
-        let whole = Rc::clone(&self.whole);
-        vec![
-            (
-                scratch,
-                Box::new(move || drop(black_box(build(&plan, &[], None)))),
-            ),
-            (down, self.rebuild(&DOWN)),
-            (ramping, self.rebuild(&RAMPING)),
-            (check_down, self.check(&DOWN)),
-            (check_ramping, self.check(&RAMPING)),
-            (
-                check_all,
-                Box::new(move || assert_eq!(check(black_box(&whole)), Ok(()))),
-            ),
-        ]
+    fn scratch(self) -> Box<dyn FnMut()> {
+        Box::new(move || drop(black_box(build(&self.plan, &[], None))))
     }
 
-    fn rebuild(&self, shares: &'static [u16]) -> Box<dyn FnMut()> {
-        let (plan, whole) = (Arc::clone(&self.plan), Rc::clone(&self.whole));
-        Box::new(move || drop(black_box(build(&plan, shares, Some(&whole)))))
+    fn rebuild(self, shares: &'static [u16]) -> Box<dyn FnMut()> {
+        Box::new(move || drop(black_box(build(&self.plan, shares, Some(&self.whole)))))
     }
 
-    fn check(&self, shares: &[u16]) -> Box<dyn FnMut()> {
-        let whole = Rc::clone(&self.whole);
-        let next = build(&self.plan, shares, Some(&whole));
-        Box::new(move || assert_eq!(check_changed(black_box(&next), &whole), Ok(())))
+    fn check(self, shares: &[u16]) -> Box<dyn FnMut()> {
+        let next = build(&self.plan, shares, Some(&self.whole));
+        Box::new(move || assert_eq!(check_changed(black_box(&next), &self.whole), Ok(())))
     }
 
-    /// Single questions: of one service, and of all services in turn.
-    fn selections(&self) -> Vec<Case> {
-        let single = Rc::new(build(&self.plan, &SINGLE, None));
-        let (whole, other) = (Rc::clone(&self.whole), Rc::clone(&self.whole));
-        let last = Rc::clone(&single);
-        vec![
-            (
-                "select, cohorts alike",
-                Box::new(asked(move |_| SERVICE, single)),
-            ),
-            (
-                "select, by cohort",
-                Box::new(asked(move |_| SERVICE, whole)),
-            ),
-            (
-                "select, cohorts alike, 1000 services in turn",
-                Box::new(asked(|count| ServiceId(count % 1000), last)),
-            ),
-            (
-                "select, by cohort, 1000 services in turn",
-                Box::new(asked(|count| ServiceId(count % 1000), other)),
-            ),
-        ]
+    fn check_all(self) -> Box<dyn FnMut()> {
+        Box::new(move || assert_eq!(check(black_box(&self.whole)), Ok(())))
     }
 }
 
-/// Asks a table for one selection after the other.
-fn asked(service: impl Fn(u16) -> ServiceId, table: Rc<Table>) -> impl FnMut() {
+/// Asks a table of 1,000 services for one selection after the other.
+fn asked(shares: &[u16], service: fn(u16) -> ServiceId) -> Box<dyn FnMut()> {
+    let table = build(&plan(1000), shares, None);
     let mut count: u16 = 0;
-    move || {
+    Box::new(move || {
         count = (count + 7) % 1000;
         let class = ClassId(count / 4);
         let found = table.select(service(count), Family::V4, class, count);
         black_box(found).expect("every class of this plan has an endpoint");
-    }
+    })
+}
+
+fn in_turn(count: u16) -> ServiceId {
+    ServiceId(count % 1000)
+}
+
+/// Weights as they are in practice: a few sizes of machine.
+fn deal(members: usize) -> Box<dyn FnMut()> {
+    let weights: Vec<u16> = [100, 100, 200, 50]
+        .into_iter()
+        .cycle()
+        .take(members)
+        .collect();
+    Box::new(move || drop(black_box(Ring::deal(black_box(&weights), 1))))
 }

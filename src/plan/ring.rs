@@ -112,16 +112,33 @@ impl Ring {
     /// Deals one cohort all that is left. In a large tier most hands are of one, and their quotas
     /// are quickly found: the largest weight takes it, and equal weights draw lots.
     fn deal_one(&mut self, cohort: u16, mut left: Vec<u8>, weights: &[u16], draws: &mut Draws) {
-        while !left.is_empty() {
-            let depth = self.members - left.len();
-            let lots = left.iter().enumerate();
-            let lots = lots
-                .map(|(index, member)| (weights[usize::from(*member)], draws.next_u64(), index));
-            let (_, _, taker) = lots.max().expect("someone is left");
-            self.choices[usize::from(cohort) * self.members + depth] =
-                Choice::new(left.remove(taker), 0);
+        let own = left.iter().map(|&member| weights[usize::from(member)]);
+        let mut own: Vec<u16> = own.collect();
+        let end = (usize::from(cohort) + 1) * self.members;
+        for choice in &mut self.choices[end - left.len()..end] {
+            let taker = heaviest(&own, draws);
+            own.remove(taker);
+            *choice = Choice::new(left.remove(taker), 0);
         }
     }
+}
+
+/// Index of the largest weight; of equal ones, that with the largest lot. Every weight has a lot,
+/// in order; those of the others are passed over.
+fn heaviest(weights: &[u16], draws: &mut Draws) -> usize {
+    let most = weights.iter().copied().max().unwrap_or(0);
+    let (mut taker, mut largest) = (0, 0);
+    for (index, &weight) in weights.iter().enumerate() {
+        if weight < most {
+            draws.pass_over();
+            continue;
+        }
+        let lot = draws.next_u64();
+        if lot >= largest {
+            (taker, largest) = (index, lot);
+        }
+    }
+    taker
 }
 
 /// Splits `total` by `weights`, whole, by largest remainder; equal remainders draw lots.

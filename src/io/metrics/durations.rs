@@ -4,8 +4,12 @@
 //! weigh kilobytes each: with 10,000 endpoints that was 250 MB, and each drain held the probes up
 //! for seconds. Here a histogram is a row of counters, and a sample is an addition.
 //!
+//! A scrape copies rows a few at a time and writes them without the lock, so that the end of a probe
+//! waits for a copy of some rows, never for a text of megabytes.
+//!
 //! It does not know the plan: a series begins with its first sample and stays, as a counter must.
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, PoisonError};
 
 use super::ProbeLabels;
@@ -30,6 +34,8 @@ const BUCKETS: [(u32, &str); 14] = [
     (5_000_000, "5"),
     (10_000_000, "10"),
 ];
+/// Rows that are copied at once.
+const CHUNK: usize = 256;
 const PHASES: [&str; 4] = ["connect", "tls", "response", "total"];
 
 /// All series, by the values of their labels.
@@ -37,7 +43,7 @@ const PHASES: [&str; 4] = ["connect", "tls", "response", "total"];
 pub(super) struct Durations(Mutex<BTreeMap<String, Series>>);
 
 /// What one labelled thing has: its labels as text, and a histogram for each phase.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Series {
     labels: String,
     phases: [Histogram; PHASES.len()],
@@ -66,10 +72,23 @@ impl Durations {
             Kind::Histogram,
             "How long probes took, by phase; phases that were not reached are left out.",
         );
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for series in all.values() {
-            series.write(text);
+        // No key is empty: there is a line break between any two values.
+        let mut rows = self.rows_after("");
+        while let Some((last, _)) = rows.last() {
+            for (_, series) in &rows {
+                series.write(text);
+            }
+            rows = self.rows_after(last);
         }
+    }
+
+    /// Copies of the rows that follow a key, at most [`CHUNK`] of them.
+    fn rows_after(&self, key: &str) -> Vec<(String, Series)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rows = all.range::<str, _>((Bound::Excluded(key), Bound::Unbounded));
+        rows.take(CHUNK)
+            .map(|(key, series)| (key.clone(), series.clone()))
+            .collect()
     }
 }
 
@@ -196,5 +215,24 @@ mod tests {
         let counts = text.lines().filter(|line| line.contains("_count{"));
         let counts: Vec<&str> = counts.map(|line| &line[line.len() - 2..]).collect();
         assert_eq!(counts, [" 2", " 1"]);
+    }
+
+    #[test]
+    fn more_series_than_are_copied_at_once_are_each_written_once() {
+        let durations = Durations::default();
+        let names: Vec<String> = (0..3 * CHUNK)
+            .map(|number| format!("e{number:04}"))
+            .collect();
+        for endpoint in &names {
+            let labels = ProbeLabels { endpoint, ..LABELS };
+            durations.observe(labels, Timing::default());
+        }
+        let text = text(&durations);
+        let counts = text.lines().filter(|line| line.contains("_count{"));
+        let written: Vec<&str> = counts
+            .filter_map(|line| line.split("endpoint=\"").nth(1)?.split('"').next())
+            .collect();
+        assert_eq!(written, names);
+        assert_eq!(durations.rows_after("").len(), CHUNK);
     }
 }
