@@ -95,6 +95,9 @@ impl Ring {
         for (&member, quota) in left.iter().zip(quotas(&own, cohorts.len(), draws)) {
             let (hand, others) = rest.split_at(quota);
             rest = others;
+            if hand.is_empty() {
+                continue;
+            }
             for (place, &cohort) in hand.iter().enumerate() {
                 let rank = place * usize::from(COHORTS) / hand.len();
                 self.choices[usize::from(cohort) * self.members + depth] =

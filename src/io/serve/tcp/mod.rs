@@ -203,9 +203,8 @@ async fn accept(
 ) {
     loop {
         let accepted = tokio::select! {
-            biased;
             accepted = listener.accept() => accepted,
-            _ = stopping.changed() => return,
+            _ = stopping.changed() => return accept_waiting(listener, arrivals).await,
         };
         match accepted {
             Ok(arrival) => {
@@ -214,6 +213,26 @@ async fn accept(
                 }
             }
             Err(_) => sleep(SHORTAGE).await,
+        }
+    }
+}
+
+/// Hands on what the kernel holds, a backlog at most. The runtime is not asked: it knows only of arrivals that it has
+/// been told of, and the kernel resets those that are left when a listener closes.
+async fn accept_waiting(listener: TcpListener, arrivals: mpsc::Sender<(TcpStream, SocketAddr)>) {
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    for _ in 0..limits::TCP_BACKLOG {
+        let Ok((stream, source)) = listener.accept() else {
+            return;
+        };
+        let ready = stream.set_nonblocking(true);
+        let Ok(stream) = ready.and_then(|()| TcpStream::from_std(stream)) else {
+            continue;
+        };
+        if arrivals.send((stream, source)).await.is_err() {
+            return;
         }
     }
 }
