@@ -45,9 +45,8 @@
 //!
 //! # Who works for whom
 //!
-//! One thread per core answers UDP, on a socket of its own. TCP is answered in a runtime of its own,
-//! at the same priority. Engine, probes, control and logs share another runtime and threads that step
-//! back ([`io`] gives the parts, [`app`] starts them), so that probes and rebuilds give way to queries. What
+//! One thread per core answers UDP, on a socket of its own. TCP is answered in a runtime of its own;
+//! engine, probes and control share another ([`io`] gives the parts, [`app`] starts them). What
 //! can be done before a query comes is done then: a zone holds each RRset, and a table each pool's
 //! addresses, as the octets that a reply copies. The writer's side frees the tables that it has
 //! replaced, because with the last one of a config goes a whole zone.

@@ -7,7 +7,7 @@
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
 //! | `reader` | the thread that reads the config again |
-//! | `runtimes` | what runs where, and what steps back for what |
+//! | `runtimes` | what runs where |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `log`, `sink` | log lines; the queue through which they go |

@@ -13,7 +13,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
-use super::runtimes::step_back;
 use crate::config;
 use crate::io::control::Force;
 use crate::io::files;
@@ -58,10 +57,7 @@ pub(super) fn start(
     };
     std::thread::Builder::new()
         .name("config".to_owned())
-        .spawn(move || {
-            step_back();
-            reader.run(&queue);
-        })?;
+        .spawn(move || reader.run(&queue))?;
     Ok(requests)
 }
 

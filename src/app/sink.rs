@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::runtimes::step_back;
 use crate::base::limits::LOG_LINES_WAITING;
 
 /// How long the end of the program waits for the last lines.
@@ -47,10 +46,7 @@ impl Sink {
             lost: lost.clone(),
         };
         let thread = std::thread::Builder::new().name("log".to_owned());
-        thread.spawn(move || {
-            step_back();
-            write_all(&messages, out, &lost);
-        })?;
+        thread.spawn(move || write_all(&messages, out, &lost))?;
         Ok(sink)
     }
 
