@@ -37,6 +37,7 @@
 //! | 3 | [`health`] | probe outcomes -> `Standing`; rise, fall, gate, ramp and guards. Knows time, as an argument |
 //! | 3 | [`steer`] | standings -> who serves which cohort; knows no time and no DNS |
 //! | 4 | [`table`] | the routing table: build, independent check, explain |
+//! | 5 | [`audit`] | what a plan may ever do: the fence proved, two plans compared |
 //! | 5 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
 //! | 5 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of changing state |
 //! | 6 | [`sim`] | a seeded world that drives engine and answer in virtual time |
@@ -75,6 +76,7 @@
 //! names and types exist is decided by the config alone.
 pub mod answer;
 pub mod app;
+pub mod audit;
 pub mod base;
 pub mod config;
 pub mod dns;

@@ -43,6 +43,7 @@ fn scenery(machines: u16) -> Scenery {
             doubt: Permille(600),
             max_ejected: Permille::FULL,
             max_shrink: Permille(500),
+            ..Guard::DEFAULT
         },
         edition: 1,
     }

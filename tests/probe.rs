@@ -127,6 +127,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             doubt: Permille::FULL,
             max_ejected: Permille::FULL,
             max_shrink: Permille::FULL,
+            ..Guard::DEFAULT
         },
         jurisdictions: Vec::new(),
         regions: Vec::new(),
@@ -135,6 +136,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         recoveries: Vec::new(),
         slots: watched.iter().enumerate().map(slot).collect(),
         targets: Vec::new(),
+        canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
         zones: Zones::default(),
@@ -163,7 +165,7 @@ fn monitor(watched: &Watched) -> Monitor {
 
 fn slot((index, watched): (usize, &Watched)) -> Slot {
     Slot {
-        endpoint: EndpointId(0),
+        endpoint: Some(EndpointId(0)),
         address: watched.address,
         monitor: MonitorId::from_index(index),
         host: watched.host.to_owned(),

@@ -15,6 +15,7 @@ const EDGES: &[(&str, &str)] = &[
     ("health", "base plan"),
     ("steer", "base plan"),
     ("table", "base dns geo plan steer"),
+    ("audit", "base dns geo plan steer table"),
     ("answer", "base dns geo plan table"),
     ("engine", "base plan health table"),
     ("sim", "base dns geo plan config health table answer engine"),
@@ -24,7 +25,7 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "app",
-        "base dns geo plan config health steer table answer engine sim io",
+        "base dns geo plan config health steer table audit answer engine sim io",
     ),
 ];
 /// Parts of `io` that do not see each other.

@@ -133,6 +133,7 @@ fn scenery() -> Scenery {
             doubt: Permille(800),
             max_ejected: Permille::FULL,
             max_shrink: Permille(500),
+            ..Guard::DEFAULT
         },
         edition: 1,
     }

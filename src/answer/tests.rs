@@ -35,6 +35,7 @@ fn bare_table(identity: Option<&str>) -> Table {
             doubt: Permille(500),
             max_ejected: Permille(500),
             max_shrink: Permille(500),
+            ..Guard::DEFAULT
         },
         jurisdictions: Vec::new(),
         regions: Vec::new(),
@@ -43,6 +44,7 @@ fn bare_table(identity: Option<&str>) -> Table {
         recoveries: Vec::new(),
         slots: Vec::new(),
         targets: Vec::new(),
+        canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
         zones: Zones::default(),

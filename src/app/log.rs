@@ -210,8 +210,13 @@ fn standing(notice: &Notice) {
     }
     match to {
         Why::Down(_) => line!(error),
-        Why::Doubted(_) | Why::Capped(_) | Why::Gated => line!(warn),
-        Why::Ramping { .. } | Why::Healthy | Why::Unproven | Why::Supposed => line!(info),
+        Why::Doubted(_) | Why::Capped(_) | Why::Gated | Why::Unapproved => line!(warn),
+        Why::Ramping { .. }
+        | Why::Healthy
+        | Why::Unproven
+        | Why::Held
+        | Why::Drained
+        | Why::Supposed => line!(info),
     }
 }
 
@@ -222,6 +227,9 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
     match (from, to) {
         (_, Why::Down(_)) => "endpoint is down".to_owned(),
         (_, Why::Doubted(_) | Why::Capped(_)) => "endpoint fails but is kept".to_owned(),
+        (_, Why::Held) => "endpoint is back and held down for a while".to_owned(),
+        (_, Why::Unapproved) => "endpoint is back and waits for `waypost approve`".to_owned(),
+        (_, Why::Drained) => format!("endpoint is drained by order, share {share}"),
         (_, Why::Gated) if share == Permille::NONE => {
             format!("endpoint is back and waits for {gate}")
         }

@@ -8,6 +8,7 @@ pub mod hash;
 mod ids;
 pub mod limits;
 mod reason;
+mod similar;
 mod standing;
 mod time;
 
@@ -17,5 +18,6 @@ pub use ids::{
     RegionId, ServiceId, SlotId, TargetId, ZoneId,
 };
 pub use reason::Reason;
+pub use similar::similar;
 pub use standing::{Cause, Permille, Standing, Why};
 pub use time::{Moment, Span};

@@ -14,6 +14,10 @@ pub enum Reason {
     /// Steered: only partial shares are left, and this client falls in none of them; the
     /// largest partial share serves it.
     Overflow,
+    /// Steered: what the client prefers more is full; this place has room.
+    Full,
+    /// Steered: there is no room anywhere; the service's `overload` says who serves all the same.
+    Overloaded,
     /// Steered: nothing is healthy; configured endpoints serve all the same.
     FailOpen,
     /// Steered: nothing is healthy, and the service asks for SERVFAIL or NODATA then.
@@ -42,11 +46,13 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
         Self::Overflow,
+        Self::Full,
+        Self::Overloaded,
         Self::FailOpen,
         Self::AllDown,
         Self::Static,
@@ -75,6 +81,8 @@ impl Reason {
             Self::Backup => "backup",
             Self::Failover => "failover",
             Self::Overflow => "overflow",
+            Self::Full => "full",
+            Self::Overloaded => "overloaded",
             Self::FailOpen => "fail_open",
             Self::AllDown => "all_down",
             Self::Static => "static",

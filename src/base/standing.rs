@@ -58,8 +58,12 @@ pub enum Why {
     Unproven,
     /// Every monitor passes; full share.
     Healthy,
+    /// Back, and held out for a while before the ramp starts: a failback delay, or flap damping.
+    Held,
     /// Back, and waiting for its gate before the ramp starts (or goes on).
     Gated,
+    /// Back, and waiting for an operator's word before the ramp starts.
+    Unapproved,
     /// Back, and on the ramp at this step (counted from 1).
     Ramping {
         /// The step it is on, from 1.
@@ -73,6 +77,8 @@ pub enum Why {
     Doubted(Cause),
     /// Probes say down, but too much capacity has left already; kept.
     Capped(Cause),
+    /// Taken out by an operator's order, or on its way there.
+    Drained,
     /// Supposed down by `explain --down`.
     Supposed,
 }
@@ -84,11 +90,14 @@ impl Why {
         match self {
             Self::Unproven => "unproven",
             Self::Healthy => "healthy",
+            Self::Held => "held",
             Self::Gated => "gated",
+            Self::Unapproved => "unapproved",
             Self::Ramping { .. } => "ramping",
             Self::Down(_) => "down",
             Self::Doubted(_) => "doubted",
             Self::Capped(_) => "capped",
+            Self::Drained => "drained",
             Self::Supposed => "supposed",
         }
     }
@@ -100,8 +109,11 @@ impl Why {
             Self::Down(cause) | Self::Doubted(cause) | Self::Capped(cause) => Some(cause),
             Self::Unproven
             | Self::Healthy
+            | Self::Held
             | Self::Gated
+            | Self::Unapproved
             | Self::Ramping { .. }
+            | Self::Drained
             | Self::Supposed => None,
         }
     }
@@ -143,6 +155,10 @@ pub enum Cause {
     Body,
     /// The peer does not speak the protocol.
     Protocol,
+    /// The endpoint's data is further behind than the monitor allows.
+    Behind,
+    /// The endpoint refuses the monitor's credentials.
+    Login,
     /// The node could not start the probe: no socket, no memory.
     Local,
 }
@@ -168,6 +184,8 @@ impl Cause {
             Self::Status(_) => "status",
             Self::Body => "body",
             Self::Protocol => "protocol",
+            Self::Behind => "behind",
+            Self::Login => "login",
             Self::Local => "local",
         }
     }
@@ -193,6 +211,8 @@ impl fmt::Display for Cause {
             Self::Status(status) => return write!(out, "status {status}"),
             Self::Body => "body does not match",
             Self::Protocol => "not the monitor's protocol",
+            Self::Behind => "its data is behind",
+            Self::Login => "login refused",
             Self::Local => "this node could not start the probe",
         })
     }

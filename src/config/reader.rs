@@ -14,7 +14,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::value::{self, Trouble, similar};
+use super::value::{self, Trouble};
+use crate::base::similar;
 
 /// A value and where it was written.
 #[derive(Clone, Debug)]

@@ -328,6 +328,7 @@ impl Beliefs {
     fn count_slot(&mut self, id: SlotId, from: Last) {
         if !self.index.concerned(id).watched.is_empty() {
             let endpoint = self.plan.slots[id.index()].endpoint;
+            let endpoint = endpoint.expect("what is watched for a target is an endpoint's");
             let region = self.plan.endpoints[endpoint.index()].region;
             self.tally.move_slot(region, from, self.last(id));
         }

@@ -193,8 +193,11 @@ fn is_transition(from: Why, to: Why) -> bool {
     }
 }
 
-/// The name of the monitor that is a target's gate.
+/// The names of the monitors that are a target's gate.
 fn gate(plan: &Plan, target: &Target) -> Option<String> {
-    let gate = plan.recoveries[target.recovery.index()].gate?;
-    Some(plan.monitors[gate.index()].name.clone())
+    let gates = plan.recoveries[target.recovery.index()].gates.iter();
+    let names: Vec<&str> = gates
+        .map(|gate| plan.monitors[gate.index()].name.as_str())
+        .collect();
+    (!names.is_empty()).then(|| names.join("+"))
 }

@@ -29,6 +29,7 @@ mod beliefs;
 mod herald;
 mod index;
 pub mod notice;
+pub mod order;
 mod schedule;
 pub mod status;
 mod survey;
@@ -37,6 +38,7 @@ mod watches;
 use beliefs::{Beliefs, Change, Kinship};
 use herald::Herald;
 pub use notice::Notice;
+pub use order::Order;
 use schedule::Schedule;
 pub use status::Status;
 use watches::Watches;
@@ -50,6 +52,8 @@ pub enum Input {
     Probed(ProbeId, Report),
     /// A new plan; health is kept by name.
     Reload(Arc<Plan>),
+    /// An operator's order; one that names nothing of the plan does nothing.
+    Order(Order),
 }
 
 /// What to do.
@@ -121,6 +125,7 @@ impl Engine {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
             Input::Reload(plan) => self.reload(now, plan),
+            Input::Order(_) => {}
         }
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {

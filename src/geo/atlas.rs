@@ -30,6 +30,32 @@ pub struct Atlas {
     v6: Steps<u128, u32>,
 }
 
+/// Neighbouring addresses of one place and one mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    /// The first of them.
+    pub first: IpAddr,
+    /// The last of them.
+    pub last: IpAddr,
+    /// Where they are.
+    pub place: &'a Place,
+    /// The mark over them.
+    pub mark: Option<u16>,
+}
+
+impl Stretch<'_> {
+    /// How many IPv4 addresses it has, in /24s rounded up; nothing for IPv6.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => {
+                u64::from(last.to_bits() >> 8) - u64::from(first.to_bits() >> 8) + 1
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// A place, and the mark over it.
 type Spot = (Place, Option<u16>);
 
@@ -66,6 +92,28 @@ impl Atlas {
             IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
         };
         self.spots[spot as usize]
+    }
+
+    /// Everything from the first address to the last: IPv4, then IPv6.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch<'_>> {
+        let stretch = |first, last, spot: u32| {
+            let (place, mark) = &self.spots[spot as usize];
+            Stretch {
+                first,
+                last,
+                place,
+                mark: *mark,
+            }
+        };
+        let address_v4 = |bits: u32| IpAddr::V4(bits.into());
+        let address_v6 = |bits: u128| IpAddr::V6(bits.into());
+        let v4 = self.v4.stretches();
+        let v4 =
+            v4.map(move |(first, last, spot)| stretch(address_v4(first), address_v4(last), spot));
+        let v6 = self.v6.stretches();
+        v4.chain(
+            v6.map(move |(first, last, spot)| stretch(address_v6(first), address_v6(last), spot)),
+        )
     }
 
     /// Sorts all addresses into classes; `class_of` is asked once for each distinct

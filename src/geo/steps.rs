@@ -94,6 +94,16 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
         }
     }
 
+    /// Each value with the first and the last address that it holds for, in order.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = (K, K, V)> {
+        let ends = self.starts.iter().skip(1).map(|end| end.previous());
+        let ends = ends.chain(std::iter::once(K::ZERO.previous()));
+        let firsts = self.starts.iter().zip(&self.values);
+        firsts
+            .zip(ends)
+            .map(|((first, value), last)| (*first, last, *value))
+    }
+
     /// Lays prefixes over a value that holds everywhere else. The longest prefix wins; of two
     /// equal ones, the later in the list.
     pub(super) fn from_prefixes(elsewhere: V, mut prefixes: Vec<(K, u8, V)>) -> Self {

@@ -178,6 +178,7 @@ mod tests {
             doubt: Permille(doubt),
             max_ejected: Permille(max_ejected),
             max_shrink: Permille(500),
+            ..Guard::DEFAULT
         }
     }
 

@@ -24,9 +24,11 @@ use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
 pub mod ring;
+mod scope;
 mod shrink;
 
 pub use ring::Ring;
+pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
 
 /// Everything that was decided before start.
@@ -56,6 +58,8 @@ pub struct Plan {
     pub slots: Vec<Slot>,
     /// Targets by [`TargetId`].
     pub targets: Vec<Target>,
+    /// Slots of canaries: addresses outside the plan whose probes tell whether this node can see.
+    pub canaries: Vec<SlotId>,
     /// Services by [`ServiceId`]; the id is also the mount number in [`Zones`].
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
@@ -98,12 +102,44 @@ pub struct Guard {
     /// Part of the targets that were healthy and whose last probe failed at which the node
     /// doubts itself, if no region is left wholly sound.
     pub doubt: Permille,
-    /// Most part of all targets that may be out automatically at one time; past it nothing
+    /// Most part of all capacity that may be out automatically at one time; past it nothing
     /// more leaves.
     pub max_ejected: Permille,
+    /// Most part of all capacity that may leave automatically within [`Guard::ejection_interval`].
+    pub max_ejected_at_once: Permille,
+    /// The time over which [`Guard::max_ejected_at_once`] is counted.
+    pub ejection_interval: Span,
     /// Most part of services, hostnames, regions, endpoints, zones, names or networks that a
     /// reload may drop without force.
     pub max_shrink: Permille,
+    /// Most part of demand that a new config may move while everything is healthy
+    /// (`waypost plan`).
+    pub max_moved: Permille,
+    /// What `waypost plan` makes of a config that loses capacity or redundancy.
+    pub losses: Losses,
+}
+
+impl Guard {
+    /// What a config has that says nothing of it.
+    pub const DEFAULT: Self = Self {
+        doubt: Permille(800),
+        max_ejected: Permille::FULL,
+        max_ejected_at_once: Permille::FULL,
+        ejection_interval: Span::from_secs(60),
+        max_shrink: Permille(500),
+        max_moved: Permille::FULL,
+        losses: Losses::Refuse,
+    };
+}
+
+/// What `waypost plan` makes of a config that loses capacity or redundancy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Losses {
+    /// It says so.
+    Report,
+    /// It says so, and exits 1.
+    Refuse,
 }
 
 /// The geo database, as status shows it.
@@ -124,6 +160,8 @@ pub struct Jurisdiction {
     pub name: String,
     /// Its countries.
     pub countries: Vec<Country>,
+    /// Other jurisdictions in which the data of its clients may lie as well, by agreement.
+    pub may_use: Vec<JurisdictionId>,
 }
 
 /// A place with a location and a jurisdiction.
@@ -135,6 +173,8 @@ pub struct Region {
     pub location: Location,
     /// Whose law holds there.
     pub jurisdiction: Option<JurisdictionId>,
+    /// What its endpoints can carry together, in the operator's unit; unlimited if absent.
+    pub capacity: Option<u32>,
 }
 
 /// One target of a region at a provider.
@@ -150,6 +190,8 @@ pub struct Endpoint {
     pub tier: u16,
     /// Weight within its tier.
     pub weight: u16,
+    /// What it can carry, in the operator's unit; unlimited if absent.
+    pub capacity: Option<u32>,
     /// Addresses of both families.
     pub addresses: Vec<IpAddr>,
 }
@@ -182,6 +224,8 @@ pub enum Check {
     Tcp,
     /// A request over HTTP/1.1.
     Http(HttpCheck),
+    /// A PostgreSQL server whose data is no further behind its primary's than allowed.
+    Postgres(PostgresCheck),
 }
 
 /// What an HTTP probe sends and expects.
@@ -201,6 +245,33 @@ pub struct HttpCheck {
     pub expect_status: Vec<(u16, u16)>,
     /// Text that the body must hold.
     pub expect_body: Option<String>,
+}
+
+/// Whom a PostgreSQL probe logs in as, and how far behind its primary the server may be.
+#[derive(Clone, Debug)]
+pub struct PostgresCheck {
+    /// Role.
+    pub user: String,
+    /// Password; absent where none is asked for. Never shown.
+    pub password: Option<Secret>,
+    /// Database.
+    pub database: String,
+    /// Where the primary is: host and port. Absent = only the time of replay is judged.
+    pub primary: Option<(String, u16)>,
+    /// Most time that replay may be behind.
+    pub max_lag: Option<Span>,
+    /// Most bytes of the write-ahead log that replay may be behind.
+    pub max_lag_bytes: Option<u64>,
+}
+
+/// Text that no message, log or debug output shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("(secret)")
+    }
 }
 
 /// How the server's certificate is judged.
@@ -230,15 +301,49 @@ pub struct Recovery {
     pub steps: Vec<Permille>,
     /// How long each step lasts.
     pub every: Span,
-    /// A monitor that must pass before and during the ramp.
-    pub gate: Option<MonitorId>,
+    /// Monitors that must pass before and during the ramp.
+    pub gates: Vec<MonitorId>,
+    /// Whether an operator must say so before the ramp starts (gate `approve`, manual failback).
+    pub approval: Approval,
+    /// How long it must have been up before the ramp starts (failback delay).
+    pub delay: Span,
+    /// How relapses slow the next return down.
+    pub damping: DampingPolicy,
+}
+
+/// Whether a return waits for an operator's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approval {
+    /// It does not.
+    Automatic,
+    /// It does.
+    Needed,
+}
+
+/// How relapses slow the next return down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DampingPolicy {
+    /// Time in which the penalty of a fall halves.
+    pub half_life: Span,
+    /// The most times over that hold-down and steps can last.
+    pub most: u16,
+}
+
+impl DampingPolicy {
+    /// What a recovery has that says nothing of it.
+    pub const DEFAULT: Self = Self {
+        half_life: Span::from_secs(600),
+        most: 8,
+    };
 }
 
 /// One address watched in one way.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// The endpoint whose address it is (the first of them, if several share it).
-    pub endpoint: EndpointId,
+    /// The endpoint whose address it is (the first of them, if several share it); none for a
+    /// canary.
+    pub endpoint: Option<EndpointId>,
     /// What is connected to.
     pub address: SocketAddr,
     /// How it is checked.
@@ -277,8 +382,16 @@ pub struct Service {
     pub map: MapId,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
+    /// Where answers to clients outside every jurisdiction may lie, if it is strict.
+    pub outside: JurisdictionSet,
+    /// Where answers to clients of unknown place may lie, if it is strict.
+    pub unknown: JurisdictionSet,
     /// What to answer when nothing is healthy.
     pub all_down: AllDown,
+    /// How much its clients ask for.
+    pub demand: Demand,
+    /// Who serves what fits nowhere.
+    pub overload: Overload,
     /// Endpoints per answer.
     pub answers: u8,
     /// Bounds of the TTL.
@@ -301,6 +414,31 @@ pub enum Residency {
     Prefer,
     /// Never outside.
     Strict,
+}
+
+/// How much the clients of a service ask for, in the operator's unit (that of capacities).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Nobody said: the service takes no part in the planning of capacity.
+    Unstated,
+    /// So much in all, shared out among classes by the size of their networks.
+    Whole(u32),
+    /// So much from the clients whose first region it is, shared out likewise.
+    ByRegion(Vec<(RegionId, u32)>),
+    /// What is observed: answers by class.
+    Observed,
+}
+
+/// Who serves what fits nowhere, always inside the fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overload {
+    /// Everyone in the preference, in proportion to capacity.
+    Spread,
+    /// The last healthy region of the preference.
+    ShedLast,
+    /// The first healthy region of the preference.
+    Stay,
 }
 
 /// What to answer when nothing is healthy.
@@ -361,6 +499,8 @@ pub struct Map {
     pub classes: Vec<Class>,
     /// Addresses to classes.
     pub networks: Networks,
+    /// IPv4 addresses of each class whose place is known, in /24s rounded up; at least 1.
+    pub sizes: Vec<u64>,
 }
 
 /// Client networks that the plan treats alike for the services of one map.

@@ -15,8 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Check, Class, Control, Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Monitor,
-    Plan, Pool, Recovery, Region, Residency, Ring, Server, Service, Slot, Target, Tier, TtlBounds,
+    AllDown, Approval, Check, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
+    Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
+    Server, Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -126,6 +127,7 @@ impl Scenery {
                 doubt: Permille(500 + small(draws, 400)),
                 max_ejected: Permille([1000, 1000, 700, 400][usize::from(small(draws, 4))]),
                 max_shrink: Permille(500),
+                ..Guard::DEFAULT
             },
             edition: 1,
         }
@@ -169,6 +171,7 @@ impl Scenery {
             services: services.collect(),
             slots,
             targets,
+            canaries: Vec::new(),
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
             zones: ground::zones(u16::try_from(self.services.len()).unwrap_or(0)),
             zone_list: Vec::new(),
@@ -192,6 +195,7 @@ impl Scenery {
         let jurisdictions = numbers.map(|number| Jurisdiction {
             name: format!("law{number}"),
             countries: Vec::new(),
+            may_use: Vec::new(),
         });
         jurisdictions.collect()
     }
@@ -214,7 +218,13 @@ impl Scenery {
             name: format!("{gating:?}"),
             steps: self.steps.clone(),
             every: self.every,
-            gate: (gating == Gating::Gated).then_some(GATE),
+            gates: (gating == Gating::Gated)
+                .then_some(GATE)
+                .into_iter()
+                .collect(),
+            approval: Approval::Automatic,
+            delay: Span::ZERO,
+            damping: DampingPolicy::DEFAULT,
         }
     }
 
@@ -264,7 +274,11 @@ impl Scenery {
                 Residency::Any | Residency::Prefer => MapId(0),
             },
             residency: sketch.residency,
+            outside: JurisdictionSet::EVERYWHERE,
+            unknown: JurisdictionSet::EVERYWHERE,
             all_down: sketch.all_down,
+            demand: Demand::Unstated,
+            overload: Overload::Spread,
             answers: sketch.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),
@@ -330,6 +344,7 @@ impl Scenery {
         Map {
             classes: classes.collect(),
             networks: ground::networks(),
+            sizes: vec![256; usize::from(self.regions)],
         }
     }
 }
@@ -359,6 +374,7 @@ impl Machine {
             provider: format!("p{}", self.tier),
             tier: self.tier,
             weight: self.weight,
+            capacity: None,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
         }
     }
@@ -374,7 +390,7 @@ impl Machine {
     fn slot(&self, endpoint: EndpointId, family: Family, monitor: MonitorId, word: &str) -> Slot {
         let address = SocketAddr::new(self.address(family), 443);
         Slot {
-            endpoint,
+            endpoint: Some(endpoint),
             address,
             monitor,
             host: String::new(),
@@ -467,6 +483,7 @@ fn region(number: u16) -> Region {
             longitude: i32::from(number) * 10_000,
         },
         jurisdiction: Some(Scenery::jurisdiction_of(number)),
+        capacity: None,
     }
 }
 

@@ -61,14 +61,15 @@ impl Truth {
         draws: &mut Draws,
     ) -> Vec<(Span, Outcome)> {
         let slot = &plan.slots[slot.index()];
-        let endpoint = &plan.endpoints[slot.endpoint.index()];
+        let endpoint = slot.endpoint.map(|id| &plan.endpoints[id.index()]);
         let monitor = &plan.monitors[slot.monitor.index()];
         let is_gate = plan
             .recoveries
             .iter()
-            .any(|recovery| recovery.gate == Some(slot.monitor));
+            .any(|recovery| recovery.gates.contains(&slot.monitor));
+        let behind = endpoint.is_some_and(|endpoint| self.behind.contains(&endpoint.name));
         let outcome = match self.failure(plan, endpoint, now, draws) {
-            None if is_gate && self.behind.contains(&endpoint.name) => Some(Cause::Body),
+            None if is_gate && behind => Some(Cause::Body),
             failure => failure,
         };
         let seen = (delay(outcome, monitor, draws), as_outcome(outcome));
@@ -95,7 +96,7 @@ impl Truth {
     fn failure(
         &self,
         plan: &Plan,
-        endpoint: &Endpoint,
+        endpoint: Option<&Endpoint>,
         now: Moment,
         draws: &mut Draws,
     ) -> Option<Cause> {
@@ -105,10 +106,11 @@ impl Truth {
             Vantage::Dim(part) => luck < part,
             Vantage::Blind => true,
         };
-        if blind || self.is_cut_off(plan, endpoint) {
+        let cut_off = endpoint.is_some_and(|endpoint| self.is_cut_off(plan, endpoint));
+        if blind || cut_off {
             return Some(Cause::ConnectTimeout);
         }
-        match *self.machines.get(&endpoint.name)? {
+        match *self.machines.get(&endpoint?.name)? {
             Condition::Dead => Some(Cause::Refused),
             Condition::Slow => Some(Cause::ResponseTimeout),
             Condition::Flapping(period) => {

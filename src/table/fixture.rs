@@ -13,8 +13,9 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    AllDown, Class, Control, Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Plan, Pool,
-    Recovery, Region, Residency, Ring, Server, Service, Target, Tier, TtlBounds,
+    AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
+    Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
+    Service, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -60,10 +61,12 @@ impl World {
                 doubt: Permille(800),
                 max_ejected: Permille(700),
                 max_shrink: Permille(500),
+                ..Guard::DEFAULT
             },
             jurisdictions: self.each_region(|region| Jurisdiction {
                 name: format!("j{region}"),
                 countries: Vec::new(),
+                may_use: Vec::new(),
             }),
             regions: self.each_region(|region| Region {
                 name: format!("r{region}"),
@@ -72,12 +75,14 @@ impl World {
                     longitude: i32::from(region) * 1000,
                 },
                 jurisdiction: Some(jurisdiction(region)),
+                capacity: None,
             }),
             endpoints: self.endpoints(),
             monitors: Vec::new(),
             recoveries: vec![recovery()],
             slots: Vec::new(),
             targets: self.targets(),
+            canaries: Vec::new(),
             services: (0..self.services)
                 .map(|index| self.service(index))
                 .collect(),
@@ -111,6 +116,7 @@ impl World {
             provider: format!("p{tier}"),
             tier,
             weight,
+            capacity: None,
             addresses: self
                 .families
                 .iter()
@@ -143,7 +149,11 @@ impl World {
             name,
             map: MapId(0),
             residency: Residency::Strict,
+            outside: JurisdictionSet::EVERYWHERE,
+            unknown: JurisdictionSet::EVERYWHERE,
             all_down: self.all_down,
+            demand: Demand::Unstated,
+            overload: Overload::Spread,
             answers: self.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(10),
@@ -200,6 +210,7 @@ impl World {
         Map {
             classes: classes.collect(),
             networks: Networks::all(ClassId(0)),
+            sizes: vec![1; self.classes.len()],
         }
     }
 }
@@ -259,6 +270,9 @@ fn recovery() -> Recovery {
         name: "default".into(),
         steps: vec![Permille(500), Permille(1000)],
         every: Span::from_secs(60),
-        gate: None,
+        gates: Vec::new(),
+        approval: Approval::Automatic,
+        delay: Span::ZERO,
+        damping: DampingPolicy::DEFAULT,
     }
 }

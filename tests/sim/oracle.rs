@@ -352,7 +352,8 @@ impl Oracle {
             .flat_map(|target| &target.slots)
             .map(|id| id.index())
             .collect();
-        let region = |slot: usize| plan.endpoints[plan.slots[slot].endpoint.index()].region;
+        let region =
+            |slot: usize| plan.endpoints[plan.slots[slot].endpoint.unwrap().index()].region;
         let sound = (0..plan.regions.len()).any(|index| {
             let own = watched
                 .iter()

@@ -285,6 +285,9 @@ impl Stage {
             | Why::Ramping { .. }
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Held
+            | Why::Unapproved
+            | Why::Drained
             | Why::Supposed => {}
         }
     }
@@ -328,6 +331,9 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Gated
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Held
+            | Why::Unapproved
+            | Why::Drained
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",
                 other.word(),

@@ -1,11 +1,11 @@
 //! Monitors and recoveries with their names and files resolved.
 use super::names::Names;
-use crate::base::MonitorId;
+use crate::base::{MonitorId, Span};
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::read::default_steps;
 use crate::config::spec::{MonitorSpec, Spec};
-use crate::plan::{Check, Monitor, Recovery};
+use crate::plan::{Approval, Check, DampingPolicy, Monitor, Recovery};
 
 /// The recovery of services that name none.
 const DEFAULT: &str = "default";
@@ -50,7 +50,10 @@ impl<'s> Checks<'s> {
                 name: recovery.name.value.clone(),
                 steps: recovery.steps.clone(),
                 every: recovery.every,
-                gate: gate.map(MonitorId::from_index),
+                gates: gate.into_iter().map(MonitorId::from_index).collect(),
+                approval: Approval::Automatic,
+                delay: Span::ZERO,
+                damping: DampingPolicy::DEFAULT,
             });
         }
         if self.default == self.recoveries.len() {
@@ -59,7 +62,10 @@ impl<'s> Checks<'s> {
                 name: DEFAULT.to_owned(),
                 steps,
                 every,
-                gate: None,
+                gates: Vec::new(),
+                approval: Approval::Automatic,
+                delay: Span::ZERO,
+                damping: DampingPolicy::DEFAULT,
             });
         }
     }

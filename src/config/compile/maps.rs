@@ -19,7 +19,7 @@ use crate::base::limits::CLASSES;
 use crate::base::{ClassId, JurisdictionId, JurisdictionSet, MapId, RegionId};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::spec::Serves;
-use crate::geo::{Atlas, Location, Place};
+use crate::geo::{Atlas, Location, Networks, Place};
 use crate::plan::{Class, Map, Residency};
 
 /// What makes two services sort clients differently.
@@ -75,7 +75,23 @@ fn map(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas, found: &mut Diagno
             "{CLASSES} classes is the most: let it have fewer regions"
         ));
     }
-    Map { classes, networks }
+    let sizes = sizes(&networks, classes.len(), atlas);
+    Map {
+        classes,
+        networks,
+        sizes,
+    }
+}
+
+/// How large each class is ([`Map::sizes`]).
+fn sizes(networks: &Networks, classes: usize, atlas: &Atlas) -> Vec<u64> {
+    let mut sizes = vec![1; classes];
+    for stretch in atlas.stretches() {
+        if stretch.place.country.is_some() && stretch.first.is_ipv4() {
+            sizes[networks.find(stretch.first).class.index()] += stretch.size();
+        }
+    }
+    sizes
 }
 
 /// The class of a client for a service.

@@ -34,7 +34,7 @@ use super::spec::Spec;
 use crate::base::{HashKey, MapId, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
-use crate::plan::{Control, GeoFile, Plan, Server, Service, TtlBounds};
+use crate::plan::{Control, Demand, GeoFile, Overload, Plan, Server, Service, TtlBounds};
 
 use checks::Checks;
 use places::Places;
@@ -196,6 +196,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         recoveries: parts.checks.recoveries.clone(),
         slots: wiring.slots,
         targets: wiring.targets,
+        canaries: Vec::new(),
         services,
         maps,
         zones: Zones::new(zones),
@@ -225,6 +226,10 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
         map,
         residency: spec.residency.value,
         all_down: spec.all_down,
+        outside: draft.outside,
+        unknown: draft.unknown,
+        demand: Demand::Unstated,
+        overload: Overload::Spread,
         answers: spec.answers.value,
         ttl: TtlBounds {
             min: spec.ttl_min,

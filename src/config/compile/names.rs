@@ -4,9 +4,9 @@
 //! read, what it means may stand there. It does not know what the things are.
 use std::collections::BTreeMap;
 
+use crate::base::similar;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
-use crate::config::value::similar;
 
 /// The things of one kind by name; the number is their place in the config.
 #[derive(Debug)]

@@ -75,6 +75,7 @@ impl<'s> Places<'s> {
             self.jurisdictions.push(Jurisdiction {
                 name: jurisdiction.name.value.clone(),
                 countries: countries.map(|(country, _)| *country).collect(),
+                may_use: Vec::new(),
             });
         }
     }
@@ -108,6 +109,7 @@ impl<'s> Places<'s> {
             name: spec.name.value.clone(),
             location: spec.location,
             jurisdiction,
+            capacity: None,
         });
         let fallback = self.region_ids(&spec.fallback, found);
         self.fallback.push(fallback);
@@ -149,6 +151,7 @@ fn endpoint(spec: &EndpointSpec, region: RegionId) -> Endpoint {
         provider: spec.provider.clone(),
         tier: spec.tier,
         weight: spec.weight,
+        capacity: None,
         addresses: spec.addresses.iter().map(|address| address.value).collect(),
     }
 }

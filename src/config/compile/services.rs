@@ -272,7 +272,10 @@ fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostic
 
 /// What nothing refers to is most likely a slip.
 fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found: &mut Diagnostics) {
-    let gates = checks.recoveries.iter().filter_map(|one| one.gate);
+    let gates = checks
+        .recoveries
+        .iter()
+        .flat_map(|one| one.gates.iter().copied());
     let watched = drafts.iter().flat_map(|one| &one.monitors).copied();
     let monitors: BTreeSet<usize> = watched.chain(gates).map(MonitorId::index).collect();
     let recoveries: BTreeSet<usize> = drafts.iter().map(|one| one.recovery.index()).collect();

@@ -31,7 +31,7 @@ struct Watch {
     /// Monitors, each with the host it asks for.
     monitors: Vec<(MonitorId, String)>,
     recovery: RecoveryId,
-    gate: Option<(MonitorId, String)>,
+    gates: Vec<(MonitorId, String)>,
     /// The part of a target's key that names all of these.
     key: String,
 }
@@ -72,23 +72,23 @@ impl<'p> Wiring<'p> {
         let mut monitors: Vec<_> = draft.monitors.iter().copied().map(with_host).collect();
         monitors.sort();
         let recovery = &self.checks.recoveries[draft.recovery.index()];
-        let gate = recovery.gate.map(with_host);
+        let gates: Vec<_> = recovery.gates.iter().copied().map(with_host).collect();
         let mut names: Vec<String> = monitors.iter().map(|one| self.watched(one)).collect();
         names.sort();
-        let gate_name = gate.as_ref().map(|one| format!("+{}", self.watched(one)));
-        let gate_name = gate_name.unwrap_or_default();
+        let gate_names = gates.iter().map(|one| format!("+{}", self.watched(one)));
+        let gate_names: String = gate_names.collect();
         Watch {
             monitors,
             recovery: draft.recovery,
-            gate,
-            key: format!("{}/{}{gate_name}", names.join("+"), recovery.name),
+            gates,
+            key: format!("{}/{}{gate_names}", names.join("+"), recovery.name),
         }
     }
 
     /// The host that a monitor asks for; empty where it asks for none.
     fn host(&self, monitor: MonitorId, hostname: &str) -> String {
         match &self.checks.monitors[monitor.index()].check {
-            Check::Tcp => String::new(),
+            Check::Tcp | Check::Postgres(_) => String::new(),
             Check::Http(http) => http.host.clone().unwrap_or_else(|| hostname.to_owned()),
         }
     }
@@ -98,7 +98,7 @@ impl<'p> Wiring<'p> {
         let monitor = &self.checks.monitors[id.index()];
         match &monitor.check {
             Check::Http(http) if http.host.is_none() => format!("{}@{host}", monitor.name),
-            Check::Http(_) | Check::Tcp => monitor.name.clone(),
+            Check::Http(_) | Check::Tcp | Check::Postgres(_) => monitor.name.clone(),
         }
     }
 
@@ -144,7 +144,7 @@ impl<'p> Wiring<'p> {
             family,
             slots: self.slots_of(endpoint, family, &watch.monitors),
             recovery: watch.recovery,
-            gate: self.slots_of(endpoint, family, watch.gate.as_slice()),
+            gate: self.slots_of(endpoint, family, &watch.gates),
             key,
         };
         self.targets.push(target);
@@ -184,7 +184,7 @@ impl<'p> Wiring<'p> {
         let id = *self.slot_ids.entry(key.clone()).or_insert(next);
         if id == next {
             self.slots.push(Slot {
-                endpoint,
+                endpoint: Some(endpoint),
                 address,
                 monitor,
                 host: host.to_owned(),

@@ -128,11 +128,7 @@ fn overrides(fields: &mut Fields<'_, '_>) -> Vec<(At<Network>, Country)> {
 }
 
 fn guard(document: &mut Fields<'_, '_>) -> Guard {
-    let mut guard = Guard {
-        doubt: Permille(800),
-        max_ejected: Permille::FULL,
-        max_shrink: Permille(500),
-    };
+    let mut guard = Guard::DEFAULT;
     let Some(mut fields) = document.table("guard") else {
         return guard;
     };

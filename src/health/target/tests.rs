@@ -1,5 +1,6 @@
 //! A target's story: sights in, standings out.
 use super::*;
+use crate::plan::{Approval, DampingPolicy};
 
 const DOWN: Verdict = Verdict::Down(Cause::Refused);
 
@@ -8,7 +9,10 @@ fn recovery() -> Recovery {
         name: "gradual".into(),
         steps: vec![Permille(50), Permille(200), Permille(500), Permille(1000)],
         every: Span(100),
-        gate: None,
+        gates: Vec::new(),
+        approval: Approval::Automatic,
+        delay: Span::ZERO,
+        damping: DampingPolicy::DEFAULT,
     }
 }
 

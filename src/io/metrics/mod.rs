@@ -274,11 +274,12 @@ impl<'a> ProbeLabels<'a> {
     #[must_use]
     pub fn of(plan: &'a Plan, slot: SlotId) -> Self {
         let slot = &plan.slots[slot.index()];
-        let endpoint = &plan.endpoints[slot.endpoint.index()];
+        let endpoint = slot.endpoint.map(|id| &plan.endpoints[id.index()]);
+        let region = endpoint.map(|endpoint| &plan.regions[endpoint.region.index()]);
         Self {
-            region: &plan.regions[endpoint.region.index()].name,
-            provider: &endpoint.provider,
-            endpoint: &endpoint.name,
+            region: region.map_or("", |region| &region.name),
+            provider: endpoint.map_or("", |endpoint| &endpoint.provider),
+            endpoint: endpoint.map_or("canary", |endpoint| &endpoint.name),
             monitor: &plan.monitors[slot.monitor.index()].name,
             family: match Family::of(slot.address.ip()) {
                 Family::V4 => "v4",

@@ -112,6 +112,7 @@ fn host(named: &str, address: SocketAddr) -> String {
 fn prepare(monitor: &Monitor, trust: &mut Trust) -> Result<Prepared, String> {
     match &monitor.check {
         Check::Tcp => Ok(Prepared::Tcp),
+        Check::Postgres(_) => Err("no prober".to_owned()),
         Check::Http(check) => prepare_http(check, trust).map(|http| Prepared::Http(Arc::new(http))),
     }
 }

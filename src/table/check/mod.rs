@@ -259,6 +259,8 @@ impl<'t> Check<'t> {
             Reason::Overflow => whole.is_none() && !dead,
             Reason::FailOpen => place == Some(0) && dead && opens,
             Reason::AllDown => dead && !opens,
+            // No table gives them yet.
+            Reason::Full | Reason::Overloaded => false,
             Reason::Static
             | Reason::Referral
             | Reason::Nodata

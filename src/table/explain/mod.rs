@@ -14,6 +14,8 @@ use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::Found;
 
+use crate::plan::UnknownScope;
+
 use super::Table;
 
 mod chain;
@@ -45,15 +47,8 @@ pub enum ExplainError {
     #[error("{0} lies in none of our zones; queries for it are refused")]
     NotOurs(Name),
     /// Nothing has the name that is supposed down.
-    #[error("no region, endpoint or provider is called {name:?}; {}", way_out(.nearest.as_ref(), .regions))]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The most similar name there is, if one is similar.
-        nearest: Option<String>,
-        /// The regions there are.
-        regions: Vec<String>,
-    },
+    #[error(transparent)]
+    Unknown(#[from] UnknownScope),
 }
 
 /// What an explanation takes the endpoints' health from.
@@ -163,18 +158,4 @@ fn family(qtype: u16) -> Option<Family> {
         rtype::AAAA => Some(Family::V6),
         _ => None,
     }
-}
-
-/// What the person may have meant, or what there is.
-fn way_out(nearest: Option<&String>, regions: &[String]) -> String {
-    const SHOWN: usize = 20;
-    if let Some(name) = nearest {
-        return format!("did you mean {name:?}?");
-    }
-    let shown = &regions[..regions.len().min(SHOWN)];
-    let more = match regions.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("the regions are: {}{more}", shown.join(", "))
 }

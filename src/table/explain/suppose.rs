@@ -1,8 +1,5 @@
 //! What would be if regions, endpoints or providers were down.
-use std::collections::BTreeSet;
-
 use crate::base::{Permille, Standing, Why};
-use crate::plan::{Endpoint, Plan};
 
 use crate::table::Table;
 
@@ -17,15 +14,9 @@ pub fn suppose(table: &Table, downs: &[String]) -> Result<Table, ExplainError> {
     let plan = &table.plan;
     let mut standings = table.standings.to_vec();
     for down in downs {
-        if !known(plan).contains(down.as_str()) {
-            return Err(ExplainError::Unknown {
-                name: down.clone(),
-                nearest: nearest(down, known(plan)),
-                regions: plan.regions.iter().map(|one| one.name.clone()).collect(),
-            });
-        }
+        let scope = plan.scope(down)?;
         for (target, standing) in plan.targets.iter().zip(&mut standings) {
-            if is_of(plan, &plan.endpoints[target.endpoint.index()], down) {
+            if scope.endpoints.contains(&target.endpoint) {
                 *standing = Standing {
                     share: Permille::NONE,
                     why: Why::Supposed,
@@ -42,42 +33,6 @@ pub fn suppose(table: &Table, downs: &[String]) -> Result<Table, ExplainError> {
         table.built_at,
         Some(table),
     ))
-}
-
-fn is_of(plan: &Plan, endpoint: &Endpoint, name: &str) -> bool {
-    let region = &plan.regions[endpoint.region.index()];
-    [&endpoint.name, &endpoint.provider, &region.name]
-        .iter()
-        .any(|own| own.as_str() == name)
-}
-
-fn known(plan: &Plan) -> BTreeSet<&str> {
-    let regions = plan.regions.iter().map(|region| region.name.as_str());
-    let endpoints = plan.endpoints.iter();
-    let own = endpoints.flat_map(|endpoint| [endpoint.name.as_str(), endpoint.provider.as_str()]);
-    regions.chain(own).collect()
-}
-
-/// The name that takes the fewest edits to reach, if those are at most a third of it.
-fn nearest(name: &str, known: BTreeSet<&str>) -> Option<String> {
-    let scored = known.into_iter().map(|other| (edits(name, other), other));
-    let (edits, other) = scored.min()?;
-    (edits * 3 <= name.chars().count().max(3)).then(|| other.to_owned())
-}
-
-/// How many characters must be put in, left out or replaced (Levenshtein).
-fn edits(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, letter) in one.chars().enumerate() {
-        let mut corner = std::mem::replace(&mut row[0], above + 1);
-        for (index, own) in other.iter().enumerate() {
-            let replaced = corner + usize::from(*own != letter);
-            corner = row[index + 1];
-            row[index + 1] = replaced.min(corner + 1).min(row[index] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]
@@ -129,6 +84,5 @@ mod tests {
             unknown("frankfurt"),
             "no region, endpoint or provider is called \"frankfurt\"; the regions are: r0, r1"
         );
-        assert_eq!(edits("kitten", "sitting"), 3);
     }
 }
