@@ -8,6 +8,7 @@ use super::Failure;
 use super::cli::LogFormat;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
+use crate::config::{Diagnostics, Severity};
 use crate::engine::Notice;
 use crate::engine::notice::{Clients, Sense};
 
@@ -26,6 +27,23 @@ pub(super) fn start(format: LogFormat) -> Result<Sink, Failure> {
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
     Ok(sink)
+}
+
+/// Writes what is doubtful in a config that is taken all the same.
+pub(super) fn findings(diagnostics: &Diagnostics) {
+    for finding in diagnostics.list() {
+        let (file, line, column) = (&finding.file, finding.line, finding.column);
+        match finding.severity {
+            Severity::Warning => warn!(
+                event = "config_warning",
+                file, line, column, "{}", finding.message
+            ),
+            Severity::Unsettled | Severity::Error => error!(
+                event = "config_unsettled",
+                file, line, column, "{}; `waypost check` says what to write", finding.message
+            ),
+        }
+    }
 }
 
 /// Writes a notice of the engine as a line.

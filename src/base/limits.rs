@@ -92,6 +92,8 @@ pub const ENDPOINTS: usize = 100_000;
 pub const SERVICES: usize = 10_000;
 /// Zones of a plan.
 pub const ZONES: usize = 10_000;
+/// Canaries of a plan.
+pub const CANARIES: usize = 16;
 /// Monitors of a plan.
 pub const MONITORS: usize = 10_000;
 /// Jurisdictions of a plan (bits of a set, one of them taken by "none").
