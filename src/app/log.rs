@@ -6,11 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use super::cli::LogFormat;
+use super::ordered;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
 use crate::config::{Diagnostics, Severity};
-use crate::engine::Notice;
 use crate::engine::notice::{Clients, Sense};
+use crate::engine::{Notice, Order};
+use crate::io::control::{OrderRefusal, Ordered};
 
 /// Starts logging to standard error, never waiting for it. `RUST_LOG` chooses levels; `info`
 /// otherwise.
@@ -43,6 +45,22 @@ pub(super) fn findings(diagnostics: &Diagnostics) {
                 file, line, column, "{}; `waypost check` says what to write", finding.message
             ),
         }
+    }
+}
+
+/// Writes an operator's order as a line, taken or not: who gave it and why must be found later.
+pub(super) fn order(order: &Order, considered: &Result<Ordered, OrderRefusal>) {
+    let (action, scope) = (ordered::word(order.action), &order.scope);
+    let (author, reason) = (&order.author, &order.reason);
+    match considered {
+        Ok(ordered) => info!(
+            event = "order",
+            action, scope, author, reason, "{}", ordered.result
+        ),
+        Err(OrderRefusal::Unknown(why) | OrderRefusal::Needless(why)) => warn!(
+            event = "order_refused",
+            action, scope, author, reason, "{why}"
+        ),
     }
 }
 
