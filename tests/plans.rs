@@ -516,7 +516,7 @@ fn postgres_monitors_read_their_password_and_bounds() {
         })?;
         match &plan.monitors[1].check {
             Check::Postgres(check) => Ok((plan.monitors[1].port, check.clone())),
-            other => panic!("{other:?}"),
+            other @ (Check::Tcp | Check::Http(_)) => panic!("{other:?}"),
         }
     };
     let (port, least) = monitor("max_lag = \"10s\"", b"").unwrap();
