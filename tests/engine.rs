@@ -9,7 +9,7 @@ use waypost::engine::{Engine, Input, Notice, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
 use waypost::sim::Scenery;
-use waypost::sim::scenery::{Gating, Machine, Probing, Sketch};
+use waypost::sim::scenery::{Gating, Machine, Patience, Probing, Sketch};
 use waypost::table::Table;
 
 /// `machines` per region in two regions, one open service, a ramp of 10 % and 100 %.
@@ -19,6 +19,7 @@ fn scenery(machines: u16) -> Scenery {
         region: number / machines,
         tier: 1,
         weight: 1,
+        capacity: None,
         families: vec![Family::V4],
     };
     Scenery {
@@ -39,6 +40,8 @@ fn scenery(machines: u16) -> Scenery {
         },
         steps: vec![Permille(100), Permille(1000)],
         every: Span(10_000),
+        patience: Patience::NONE,
+        canaries: 0,
         guard: Guard {
             doubt: Permille(600),
             max_ejected: Permille::FULL,

@@ -38,13 +38,16 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use waypost::base::{Draws, Moment, Span};
-use waypost::sim::swarm::Fault;
+use waypost::engine::order::{Action, Order};
+use waypost::sim::swarm::{self, Fault};
 use waypost::sim::{Scenery, Swarm, Truth, World};
 
 #[path = "sim/checks.rs"]
 mod checks;
 #[path = "sim/oracle.rs"]
 mod oracle;
+#[path = "sim/record.rs"]
+mod record;
 
 use checks::Checks;
 
@@ -52,10 +55,13 @@ const SEEDS: u64 = 1000;
 const STRIKES: u64 = 10;
 
 /// What the worlds must show among them; a check of what never happens proves nothing.
-const EVERYTHING: [&str; 13] = [
+const EVERYTHING: [&str; 16] = [
     "unproven",
     "healthy",
+    "held",
     "gated",
+    "unapproved",
+    "drained",
     "ramping",
     "down",
     "doubted",
@@ -111,9 +117,23 @@ fn replay(seed: u64) -> Vec<String> {
 
 fn strike(world: &mut World, swarm: &Swarm, scenery: &mut Scenery, draws: &mut Draws) {
     let plan = world.plan().clone();
-    if swarm.strike(&mut world.truth, &plan, draws) == Fault::Reload {
-        scenery.change(draws);
-        world.reload(scenery.plan());
+    match swarm.strike(&mut world.truth, &plan, draws) {
+        Fault::Reload => {
+            scenery.change(draws);
+            world.reload(scenery.plan());
+        }
+        kind @ (Fault::Drain | Fault::Approve) => world.order(swarm::order(kind, &plan, draws)),
+        Fault::Dead
+        | Fault::Slow
+        | Fault::Flapping
+        | Fault::Lossy
+        | Fault::Region
+        | Fault::Provider
+        | Fault::Dim
+        | Fault::Blind
+        | Fault::Behind
+        | Fault::Mislaid
+        | Fault::Canary => {}
     }
 }
 
@@ -128,20 +148,45 @@ fn run(world: &mut World, checks: &mut Checks, end: Moment) {
     checks.at_rest(world);
 }
 
-/// All is well again: in bounded time everything must be served in full.
+/// All is well again, and the operators have undone what they did: in bounded time everything must
+/// be served in full. Time passes until everything is up, until nothing is held or gated, and for
+/// the ramps after the last approvals.
 fn converge(world: &mut World, checks: &mut Checks, scenery: &Scenery) {
     world.truth = Truth::default();
+    for action in [Action::Undrain, Action::Approve] {
+        order_everywhere(world, checks, action);
+    }
     let probing = &scenery.probing;
     let period = (probing.interval.0 * 11 / 10).max(probing.timeout.0);
     let rises = period * (2 * u64::from(probing.rise) + 6) + 4 * probing.timeout.0;
-    let ramp = 8 * scenery.every.0 * scenery.steps.len() as u64;
-    run(world, checks, world.now().after(Span(rises)));
+    let slowest = u64::from(scenery.patience.damping.most.max(1));
+    let held = scenery.patience.delay.0 + scenery.every.0 * (slowest - 1);
+    run(world, checks, world.now().after(Span(rises + held)));
+    order_everywhere(world, checks, Action::Approve);
+    let ramp = slowest * scenery.every.0 * scenery.steps.len() as u64;
     let end = world.now().after(Span(ramp + 1000));
     while world.now() < end && !Checks::is_well(world) {
         run(world, checks, world.now().after(Span(1000)));
     }
     run(world, checks, world.now().after(Span(200)));
     checks.assert_well(world);
+}
+
+fn order_everywhere(world: &mut World, checks: &mut Checks, action: Action) {
+    let names = world
+        .plan()
+        .regions
+        .iter()
+        .map(|region| region.name.clone());
+    for scope in names.collect::<Vec<_>>() {
+        world.order(Order {
+            action,
+            scope,
+            author: String::new(),
+            reason: String::new(),
+        });
+        checks.observe(world);
+    }
 }
 
 #[test]
