@@ -13,8 +13,27 @@
 //! | `health::target`: the ramp skips a step | oracle |
 //! | `health::target`: a failed gate does not hold the ramp | timeliness |
 //! | `health::target`: what fell in a blackout ramps | oracle |
-//! | `health::damping`: relapses are forgotten | oracle |
+//! | `health::target`: a return needs no word | oracle |
+//! | `health::target`: the failback delay is not waited for | oracle |
+//! | `health::target`: a word outlives a fall while it waits | oracle |
+//! | `health::slot`: a gate that merely never fell has a streak | oracle |
+//! | `health::damping`: the last fall slows its own return | oracle, timeliness |
+//! | `health::damping`: penalties never fade | oracle |
 //! | `health::guard`: a wholly sound region does not end the doubt | oracle |
+//! | `health::guard`: most canaries pass, and the node doubts itself all the same | oracle, timeliness |
+//! | `health::guard`: most canaries pass, and a blackout excuses who fell | oracle |
+//! | `health::ejections`: heads are counted where capacity is stated | oracle, at once |
+//! | `health::ejections`: the bound within an interval is not asked | oracle |
+//! | `health::ejections`: what came back has not left | oracle, progress |
+//! | `health::drain`: the second step of a drain is the last | oracle |
+//! | `engine::beliefs`: a node whose canaries fail has a vote | oracle |
+//! | `engine::beliefs`: what is held back is let go newest first | oracle, at once |
+//! | `engine::beliefs`: what is held back is let go during a doubt | oracle |
+//! | `engine::beliefs`: nobody wakes when there is room again | progress |
+//! | `engine::beliefs`: what is drained and dead counts as ejected | timeliness, at once |
+//! | `engine::beliefs`: a drain asks for room | oracle |
+//! | `engine::drains`: a reload forgets a drain | oracle |
+//! | `engine`: the last endpoint of a pool is drained, and waits like any other | at once |
 //! | `engine::beliefs`: what was doubted is let go by a success | oracle |
 //! | `engine::beliefs`: the bound on ejections is one too wide | oracle |
 //! | `engine::beliefs`: a reload mixes up who is who | oracle, at once |

@@ -158,9 +158,14 @@ impl Checks {
         }
     }
 
-    /// Progress: whatever is due has been done.
+    /// Progress: whatever is due has been done, and what is due next is not slept through.
     fn check_progress(&self, world: &World) {
         let wake = world.engine().wake_at();
+        let due = self.oracle.due();
+        assert!(
+            due.is_none_or(|due| wake <= Some(due)),
+            "progress: wakes at {wake:?}, but {due:?} something is due"
+        );
         assert!(
             wake.is_some_and(|wake| wake > world.now()),
             "progress: {wake:?} at {:?}",

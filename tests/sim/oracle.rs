@@ -76,6 +76,17 @@ impl Oracle {
         targets.map(|target| self.expect(target)).collect()
     }
 
+    /// When something next changes by itself.
+    pub(crate) fn due(&self) -> Option<Moment> {
+        let records = self.records.values();
+        let own = records.clone().filter_map(|record| record.due(self.now));
+        let interval = self.plan.guard.ejection_interval.0;
+        let left = records.clone().filter_map(|record| record.left_at);
+        let room = left.map(|at| at + interval).filter(|at| *at > self.now);
+        let capped = records.clone().any(|record| record.kept == Some("capped"));
+        own.chain(room.filter(|_| capped)).min().map(Moment)
+    }
+
     pub(crate) fn doubts(&self) -> bool {
         self.doubt
     }

@@ -88,6 +88,15 @@ impl Record {
         due.map(|(_, share)| *share).next_back().unwrap_or(1000)
     }
 
+    /// When it next changes by itself.
+    pub(crate) fn due(&self, now: u64) -> Option<u64> {
+        let step = self.ramp.and_then(|(_, due)| due);
+        let held = self.waiting.map(|waiting| waiting.until);
+        let own = step.into_iter().chain(held).filter(|_| !self.down);
+        let ceiling = self.ceiling.iter().map(|(from, _)| *from);
+        own.chain(ceiling).filter(|due| *due > now).min()
+    }
+
     /// An order takes away what it has, step by step.
     pub(crate) fn drain(&mut self, now: u64, share: u16, recovery: &Recovery) {
         let steps = recovery.steps.iter().rev().map(|step| step.0);
