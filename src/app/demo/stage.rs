@@ -365,7 +365,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             true => format!("  {service}: nothing is healthy, answering {answer}"),
             false => format!("  {service}: healthy endpoints answer again"),
         }),
-        Notice::Capped { .. } | Notice::Reloaded { .. } | Notice::Rejected { .. } => None,
+        Notice::Capped { .. }
+        | Notice::Ordered { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => None,
     }
 }
 

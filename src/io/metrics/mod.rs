@@ -183,6 +183,7 @@ impl Metrics {
             Notice::AllDown { .. } => "all_down",
             Notice::Doubt { .. } => "doubt",
             Notice::Capped { .. } => "capped",
+            Notice::Ordered { .. } => "ordered",
             Notice::Reloaded { .. } => "reloaded",
             Notice::Rejected { .. } => "rejected",
         };
