@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `cli` | the command line |
 //! | `check`, `explain`, `status`, `reload` | subcommands that look or ask, and end |
+//! | `verify`, `plan` | subcommands that judge a config, and end |
+//! | `judged` | a config that is read to be judged, with its hashes |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
 //! | `reader` | the thread that reads the config again |
@@ -16,8 +18,10 @@ mod check;
 mod cli;
 mod demo;
 mod explain;
+mod judged;
 mod keeper;
 mod log;
+mod plan;
 mod reader;
 mod reload;
 mod remote;
@@ -26,6 +30,7 @@ mod runtimes;
 mod server;
 mod sink;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +48,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
