@@ -3,9 +3,10 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | the command line |
-//! | `check`, `explain`, `status`, `reload` | subcommands that look or ask, and end |
 //! | `verify`, `plan` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
+//! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
+//! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
 //! | `reader` | the thread that reads the config again |
@@ -21,6 +22,8 @@ mod explain;
 mod judged;
 mod keeper;
 mod log;
+mod order;
+mod ordered;
 mod plan;
 mod reader;
 mod reload;
@@ -38,6 +41,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 use cli::{Cli, Command};
 
+use crate::engine::order::Action;
+
 /// What went wrong, in words for the person at the terminal; the exit code is 1.
 type Failure = String;
 
@@ -52,6 +57,9 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Approve(arguments) => order::order(Action::Approve, &arguments),
+        Command::Drain(arguments) => order::order(Action::Drain, &arguments),
+        Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
