@@ -24,6 +24,12 @@ pub(super) enum Command {
     Explain(Explain),
     /// Prove that no combination of failures leads a client out of its fence or to no answer
     Verify(Verify),
+    /// Say what another config would change in behaviour: who moves where, and what is lost
+    ///
+    /// Compares answers, not text: with everything healthy, and with each region, provider and
+    /// endpoint down. Exits 1 when a rule in the new config's [guard] is broken (`max_moved`,
+    /// `losses`), or when a client can be sent where its fence kept it out before.
+    Plan(Plan),
     /// Show regions, pools, endpoints and ramps of a running server
     Status(Status),
     /// Make a running server read its config again
@@ -109,6 +115,19 @@ pub(super) struct Verify {
     #[command(flatten)]
     pub(super) config: Config,
     /// Print the whole proof as JSON, with the hashes of config and files
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The config to go to
+    #[arg(value_name = "NEW.toml")]
+    pub(super) new: PathBuf,
+    /// The config that is in use
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print the whole comparison as JSON, with the hashes of both configs and their files
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | the command line |
-//! | `verify` | a subcommand that judges a config, and ends |
+//! | `verify`, `plan` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `ordered` | what an operator's order comes to |
@@ -24,6 +24,7 @@ mod keeper;
 mod log;
 mod order;
 mod ordered;
+mod plan;
 mod reader;
 mod reload;
 mod remote;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
