@@ -1,7 +1,7 @@
 //! What the cohorts of a class are given by one plan and by another.
 //!
-//! An answer is the addresses that a client gets, of both types together, so that a change of
-//! either counts and no client counts twice. Names tell where they are.
+//! An answer is what a client gets for both types of query, so that a change of either counts and
+//! no client counts twice. The addresses make it another answer; names only tell where they are.
 //!
 //! Here every target is either up or down, so a class is served by one pool whole, and
 //! classes that are led to the same pool are given the same: that is worked out once for each
@@ -10,6 +10,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use crate::base::limits::COHORTS;
 use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
@@ -20,12 +22,19 @@ use crate::table::{Selection, Table};
 /// What one client is given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Answer {
-    /// Addresses, in order.
-    pub(super) addresses: Vec<IpAddr>,
-    /// Where they are: `region: endpoint`.
-    pub(super) place: String,
+    /// By family; nothing where there is no answer.
+    pub(super) places: [Place; 2],
     /// Whether it is alive.
     pub(super) life: Life,
+}
+
+/// Where a client is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// Region and endpoints, or `nothing`.
+    pub name: String,
+    /// In order.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// Whether an answer is alive.
@@ -55,9 +64,6 @@ pub(super) struct Shift {
     pub(super) millionths: u64,
 }
 
-/// What an answer without an address is called.
-const NOTHING: &str = "nothing";
-
 /// Which pools serve a class, and whether in spite of being down.
 type Led = [Option<(RegionId, Life)>; 2];
 
@@ -71,10 +77,40 @@ impl Answer {
     /// What a client is given whose name is not steered.
     pub(super) fn nothing() -> Self {
         Self {
-            addresses: Vec::new(),
-            place: NOTHING.to_owned(),
+            places: Family::ALL.map(|_| Place::nothing()),
             life: Life::Alive,
         }
+    }
+
+    /// From where to where a client goes who is given one answer instead of another, told by the
+    /// families that change; `None` if it stays.
+    pub(super) fn change(answers: &[Arc<Self>; 2]) -> Option<[Place; 2]> {
+        let [before, after] = answers;
+        let families = before.places.iter().zip(&after.places);
+        let mut changed = families.filter(|(before, after)| before.addresses != after.addresses);
+        let (before, after) = changed.next()?;
+        let mut ends = [before.clone(), after.clone()];
+        for (before, after) in changed {
+            ends[0].join(before);
+            ends[1].join(after);
+        }
+        Some(ends)
+    }
+}
+
+impl Place {
+    fn nothing() -> Self {
+        Self {
+            name: "nothing".to_owned(),
+            addresses: Vec::new(),
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        if self.name != other.name {
+            self.name = format!("{} and {}", self.name, other.name);
+        }
+        self.addresses.extend(&other.addresses);
     }
 }
 
@@ -141,35 +177,18 @@ fn deal(table: &Table, service: ServiceId, class: ClassId) -> Dealt {
 }
 
 fn answer(table: &Table, found: [Option<Selection<'_>>; 2]) -> Answer {
-    let mut all = Vec::new();
-    let mut places: Vec<String> = Vec::new();
-    let mut life_of_all = Life::Alive;
-    for (family, found) in Family::ALL.into_iter().zip(found) {
-        let Some(found) = found else {
-            continue;
-        };
-        all.extend(addresses::read(family, found.records));
-        life_of_all = life_of_all.max(life(found));
-        let place = place(table, found);
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    all.sort_unstable();
-    all.dedup();
+    let lives = found.iter().flatten().copied().map(life);
+    let [v4, v6] = found;
     Answer {
-        addresses: all,
-        place: match places.is_empty() {
-            true => NOTHING.to_owned(),
-            false => places.join(" and "),
-        },
-        life: life_of_all,
+        life: lives.max().unwrap_or(Life::Alive),
+        places: [place(table, Family::V4, v4), place(table, Family::V6, v6)],
     }
 }
 
-fn place(table: &Table, found: Selection<'_>) -> String {
-    let Some(region) = found.region else {
-        return NOTHING.to_owned();
+fn place(table: &Table, family: Family, found: Option<Selection<'_>>) -> Place {
+    let region = found.and_then(|found| Some((found, found.region?)));
+    let Some((found, region)) = region else {
+        return Place::nothing();
     };
     let endpoints = found.endpoints.iter();
     let mut names: Vec<&str> = endpoints
@@ -177,7 +196,12 @@ fn place(table: &Table, found: Selection<'_>) -> String {
         .collect();
     names.sort_unstable();
     let region = &table.plan.regions[region.index()].name;
-    format!("{region}: {}", names.join("+"))
+    let mut addresses: Vec<IpAddr> = addresses::read(family, found.records).collect();
+    addresses.sort_unstable();
+    Place {
+        name: format!("{region}: {}", names.join("+")),
+        addresses,
+    }
 }
 
 /// Who goes from where to where, with all who stay. Clients are in the same cohort in both plans if
@@ -250,9 +274,12 @@ mod tests {
     use super::*;
 
     fn answer(name: &str) -> Arc<Answer> {
+        let place = Place {
+            name: name.to_owned(),
+            addresses: vec![std::net::Ipv4Addr::from(u32::from(name.as_bytes()[0])).into()],
+        };
         Arc::new(Answer {
-            addresses: Vec::new(),
-            place: name.to_owned(),
+            places: [place, Place::nothing()],
             life: Life::Alive,
         })
     }
@@ -293,5 +320,38 @@ mod tests {
             "{mixed:?}"
         );
         assert_eq!(mixed.len(), 4);
+    }
+
+    #[test]
+    fn a_change_is_told_by_the_families_that_change() {
+        let place = |name: &str, addresses: &[&str]| Place {
+            name: name.to_owned(),
+            addresses: addresses.iter().map(|one| one.parse().unwrap()).collect(),
+        };
+        let both = |v4: &Place, v6: &Place| {
+            Arc::new(Answer {
+                places: [v4.clone(), v6.clone()],
+                life: Life::Alive,
+            })
+        };
+        let (a4, a6) = (place("a", &["192.0.2.1"]), place("a", &["2001:db8::1"]));
+        let (b4, b6) = (place("b", &["192.0.2.2"]), place("b", &["2001:db8::2"]));
+        let (none, renamed) = (Place::nothing(), place("c", &["192.0.2.1"]));
+        let change = |one, other| Answer::change(&[one, other]);
+        assert_eq!(change(both(&a4, &a6), both(&renamed, &a6)), None);
+        assert_eq!(
+            change(both(&a4, &a6), both(&b4, &a6)),
+            Some([a4.clone(), b4.clone()])
+        );
+        assert_eq!(
+            change(both(&a4, &none), both(&a4, &b6)),
+            Some([none.clone(), b6.clone()])
+        );
+        let whole = place("a", &["192.0.2.1", "2001:db8::1"]);
+        let mixed = place("b and nothing", &["192.0.2.2"]);
+        assert_eq!(
+            change(both(&a4, &a6), both(&b4, &none)),
+            Some([whole, mixed])
+        );
     }
 }

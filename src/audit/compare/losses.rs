@@ -65,8 +65,10 @@ impl LossKind {
 /// Clients who lose something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LosingClients {
-    /// Their countries; those whose place is unknown have none.
+    /// Their countries.
     pub countries: Vec<Country>,
+    /// How many networks of unknown place are among them.
+    pub unplaced: u64,
     /// How many networks they are: pieces of address space that both configs treat alike.
     pub networks: u64,
     /// Their IPv4 addresses of known place, in /24s rounded up.
@@ -86,9 +88,11 @@ impl LosingClients {
         countries.sort_unstable();
         countries.dedup();
         // A country's network tells more than one of unknown place.
+        let unplaced = cells.iter().filter(|cell| cell.countries.is_empty());
         let mut known = cells.iter().filter(|cell| !cell.countries.is_empty());
         Some(Self {
             countries,
+            unplaced: unplaced.map(|cell| cell.networks).sum(),
             networks: cells.iter().map(|cell| cell.networks).sum(),
             size: cells.iter().map(|cell| cell.size).sum(),
             example: known.next().unwrap_or(first).example.to_string(),

@@ -41,12 +41,13 @@ use crate::geo::Country;
 use crate::plan::Plan;
 use crate::table::Table;
 
-use answers::{Answer, Answers, Cohorts};
+use answers::{Answers, Cohorts};
 use cells::Cell;
 use moves::{Clients, Moves};
 use subjects::Subject;
 use weight::Sum;
 
+pub use answers::Place;
 pub use failures::{Failing, FailingKind};
 pub use losses::{LosingClients, Loss, LossKind};
 pub use rules::{Broken, Rule, Verdict};
@@ -113,9 +114,9 @@ pub enum Change {
 /// Clients who are given one answer instead of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Move {
-    /// What they were given.
+    /// Where they were sent, for the types of query of which that changes.
     pub from: Place,
-    /// What they are given.
+    /// Where they are sent for these.
     pub to: Place,
     /// Their countries; those whose place is unknown have none.
     pub countries: Vec<Country>,
@@ -123,15 +124,6 @@ pub struct Move {
     pub clients: Amount,
     /// The part of all clients of the service that they are.
     pub millionths: Part,
-}
-
-/// What a client is given: addresses for both types of query.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
-    /// Region and endpoints, or `nothing`.
-    pub name: String,
-    /// In order.
-    pub addresses: Vec<std::net::IpAddr>,
 }
 
 /// What becomes of clients while one thing is down.
@@ -413,8 +405,8 @@ impl World<'_> {
 /// Moves as they are told: most first.
 fn told(moves: &Moves, scale: Scale) -> Vec<Move> {
     let rows = moves.rows.iter().map(|([from, to], row)| Move {
-        from: place(from),
-        to: place(to),
+        from: from.clone(),
+        to: to.clone(),
         countries: countries(&row.countries),
         clients: row.sum.amount(scale),
         millionths: row.sum.part_of(moves.all, scale),
@@ -426,11 +418,4 @@ fn told(moves: &Moves, scale: Scale) -> Vec<Move> {
 
 fn countries(set: &BTreeSet<Country>) -> Vec<Country> {
     set.iter().copied().collect()
-}
-
-fn place(answer: &Answer) -> Place {
-    Place {
-        name: answer.place.clone(),
-        addresses: answer.addresses.clone(),
-    }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::answers::{Answer, Answers, Cohorts, Dealt, Life, Shift, shifts};
+use super::answers::{Answer, Answers, Cohorts, Dealt, Life, Place, Shift, shifts};
 use super::cells::Cell;
 use super::subjects::Subject;
 use super::weight::Sum;
@@ -22,8 +22,8 @@ pub(super) struct Clients<'c> {
 /// Who moves from where to where.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Moves {
-    /// Those who move, by their answers before and after.
-    pub(super) rows: BTreeMap<[Arc<Answer>; 2], Row>,
+    /// Those who move, by where they were and are sent.
+    pub(super) rows: BTreeMap<[Place; 2], Row>,
     /// All of them.
     pub(super) moved: Sum,
     /// All clients.
@@ -46,7 +46,7 @@ pub(super) fn moves(
     cohorts: Cohorts,
 ) -> Moves {
     let nothing = Arc::new(Dealt::Alike(Arc::new(Answer::nothing())));
-    let mut known: BTreeMap<[*const Dealt; 2], Vec<Shift>> = BTreeMap::new();
+    let mut known: BTreeMap<[*const Dealt; 2], Change> = BTreeMap::new();
     let mut moves = Moves::default();
     for (index, cell) in clients.cells.iter().enumerate() {
         let [before, after] = [0, 1].map(|side: usize| match clients.subject.services[side] {
@@ -54,44 +54,57 @@ pub(super) fn moves(
             None => Arc::clone(&nothing),
         });
         let key = [Arc::as_ptr(&before), Arc::as_ptr(&after)];
-        let shifts = known
+        let change = known
             .entry(key)
-            .or_insert_with(|| shifts(&before, &after, cohorts));
+            .or_insert_with(|| Change::of(&shifts(&before, &after, cohorts)));
         let demand = clients.demands.as_ref().map_or(0, |demands| demands[index]);
-        moves.add(cell, demand, shifts);
+        moves.add(cell, demand, change);
     }
     moves
 }
 
+/// What becomes of the clients of one class in each plan, in millionths of them.
+#[derive(Debug, Default)]
+struct Change {
+    moves: BTreeMap<[Place; 2], u64>,
+    dead: [u64; 2],
+}
+
+impl Change {
+    fn of(shifts: &[Shift]) -> Self {
+        let mut own = Self::default();
+        for shift in shifts {
+            for (dead, answer) in own.dead.iter_mut().zip(&shift.answers) {
+                if answer.life == Life::Dead {
+                    *dead += shift.millionths;
+                }
+            }
+            if let Some(ends) = Answer::change(&shift.answers) {
+                *own.moves.entry(ends).or_default() += shift.millionths;
+            }
+        }
+        own
+    }
+}
+
 impl Moves {
-    fn add(&mut self, cell: &Cell, demand: u128, shifts: &[Shift]) {
+    fn add(&mut self, cell: &Cell, demand: u128, change: &Change) {
         let sum = |millionths: u64| Sum {
             networks: if millionths > 0 { cell.networks } else { 0 },
             size: u128::from(cell.size) * u128::from(millionths),
             demand: demand * u128::from(millionths),
         };
-        let (mut moved, mut dead) = (0, [0; 2]);
-        for shift in shifts {
-            for (dead, answer) in dead.iter_mut().zip(&shift.answers) {
-                if answer.life == Life::Dead {
-                    *dead += shift.millionths;
-                }
-            }
-            let [before, after] = &shift.answers;
-            if before.addresses == after.addresses {
-                continue;
-            }
-            moved += shift.millionths;
-            let row = match self.rows.get_mut(&shift.answers) {
+        for (ends, millionths) in &change.moves {
+            let row = match self.rows.get_mut(ends) {
                 Some(row) => row,
-                None => self.rows.entry(shift.answers.clone()).or_default(),
+                None => self.rows.entry(ends.clone()).or_default(),
             };
-            row.sum += sum(shift.millionths);
+            row.sum += sum(*millionths);
             row.countries.extend(&cell.countries);
         }
         self.all += sum(1_000_000);
-        self.moved += sum(moved);
-        for (total, dead) in self.dead.iter_mut().zip(dead) {
+        self.moved += sum(change.moves.values().sum());
+        for (total, dead) in self.dead.iter_mut().zip(change.dead) {
             *total += sum(dead);
         }
     }

@@ -285,7 +285,12 @@ fn loss(loss: &Loss) -> Vec<String> {
 }
 
 fn clients(own: &LosingClients) -> String {
-    format!("{} (such as {})", countries(&own.countries), own.example)
+    let placed = countries(&own.countries);
+    let who = match (own.unplaced, own.countries.is_empty()) {
+        (0, _) | (_, true) => placed,
+        (_, false) => format!("{placed} and unknown"),
+    };
+    format!("{who} (such as {})", own.example)
 }
 
 fn countries(list: &[Country]) -> String {
