@@ -200,7 +200,7 @@ fn a_region_that_is_gone_moves_its_clients_and_leaves_less() {
     assert!(lost.iter().any(|one| one == few), "{lost:#?}");
     // With Frankfurt down as well nobody is left for the EEA.
     let dead =
-        "data, region frankfurt: 0% without anything healthy -> 33.3% without anything healthy";
+        "data A, region frankfurt: 0% without anything healthy -> 33.3% without anything healthy";
     assert!(lost.iter().any(|one| one == dead), "{lost:#?}");
     assert_eq!(rules(&found), [Rule::Losses]);
     // The other way round nothing is lost.
@@ -218,7 +218,8 @@ fn a_backup_that_is_gone_is_a_loss_though_nobody_moves() {
     let eea =
         "data A, DE IS: 3 tiers, 3 endpoints, 2 providers -> 2 tiers, 2 endpoints, 1 provider";
     assert!(lost.iter().any(|one| one == eea), "{lost:#?}");
-    let dead = "data, provider acme: 0% without anything healthy -> 33.3% without anything healthy";
+    let dead =
+        "data A, provider acme: 0% without anything healthy -> 33.3% without anything healthy";
     assert!(lost.iter().any(|one| one == dead), "{lost:#?}");
     // Under that failure those whom it kept move.
     let acme = (FailingKind::Provider, "acme");
@@ -309,10 +310,16 @@ fn a_network_that_is_put_elsewhere_moves_alone() {
     let expected = [
         "api: frankfurt: fra-a -> toronto: tor-a, 48, CA",
         "api: frankfurt: fra-a -> toronto: tor-b, 16, CA",
-        "data: frankfurt: fra-a -> toronto: tor-a, 48, CA",
-        "data: frankfurt: fra-a -> toronto: tor-b, 16, CA",
+        "data: frankfurt: fra-a -> toronto: tor-a and nothing, 48, CA",
+        "data: frankfurt: fra-a -> toronto: tor-b and nothing, 16, CA",
     ];
     assert_eq!(moves(&found)[..4], expected);
+    // Toronto has no IPv6, which clients fenced in there then lack.
+    assert!(
+        losses(&found, LossKind::Redundancy)
+            .iter()
+            .any(|one| one.starts_with("data AAAA, CA: "))
+    );
     // What was kept inside of the EEA can be sent to Canada.
     assert_eq!(
         losses(&found, LossKind::Fence),

@@ -24,8 +24,8 @@ use crate::table::{Selection, Table};
 pub(super) struct Answer {
     /// By family; nothing where there is no answer.
     pub(super) places: [Place; 2],
-    /// Whether it is alive.
-    pub(super) life: Life,
+    /// By family, whether that is alive.
+    pub(super) lives: [Life; 2],
 }
 
 /// Where a client is sent.
@@ -37,12 +37,12 @@ pub struct Place {
     pub addresses: Vec<IpAddr>,
 }
 
-/// Whether an answer is alive.
+/// Whether an answer is alive, for one type of query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Life {
-    /// It is.
+    /// It is, or there is none whatever the health.
     Alive,
-    /// Nothing is healthy, for one type of query at least.
+    /// Nothing is healthy.
     Dead,
 }
 
@@ -78,7 +78,7 @@ impl Answer {
     pub(super) fn nothing() -> Self {
         Self {
             places: Family::ALL.map(|_| Place::nothing()),
-            life: Life::Alive,
+            lives: [Life::Alive; 2],
         }
     }
 
@@ -177,10 +177,9 @@ fn deal(table: &Table, service: ServiceId, class: ClassId) -> Dealt {
 }
 
 fn answer(table: &Table, found: [Option<Selection<'_>>; 2]) -> Answer {
-    let lives = found.iter().flatten().copied().map(life);
     let [v4, v6] = found;
     Answer {
-        life: lives.max().unwrap_or(Life::Alive),
+        lives: found.map(|found| found.map_or(Life::Alive, life)),
         places: [place(table, Family::V4, v4), place(table, Family::V6, v6)],
     }
 }
@@ -280,7 +279,7 @@ mod tests {
         };
         Arc::new(Answer {
             places: [place, Place::nothing()],
-            life: Life::Alive,
+            lives: [Life::Alive; 2],
         })
     }
 
@@ -331,7 +330,7 @@ mod tests {
         let both = |v4: &Place, v6: &Place| {
             Arc::new(Answer {
                 places: [v4.clone(), v6.clone()],
-                life: Life::Alive,
+                lives: [Life::Alive; 2],
             })
         };
         let (a4, a6) = (place("a", &["192.0.2.1"]), place("a", &["2001:db8::1"]));

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::audit::law::Law;
-use crate::base::MapId;
+use crate::base::{Family, MapId};
 use crate::geo::Country;
 use crate::plan::Plan;
 use crate::table::Table;
@@ -146,15 +146,37 @@ pub struct ServiceUnderFailure {
     /// The part of its clients that are given other addresses than the current plan would give them
     /// under the same failure.
     pub moved_millionths: Part,
-    /// The part that the current plan leaves without anything healthy.
-    pub stranded_before_millionths: Part,
-    /// The part that the new plan leaves so.
-    pub stranded_after_millionths: Part,
+    /// The parts that are left without anything healthy, for each type of query of which there are
+    /// any.
+    pub stranded: Vec<Stranded>,
     /// Whether the same clients move as while everything is healthy, from and to the same
     /// places.
     pub as_when_healthy: bool,
     /// From where to where, most first; empty where that is as when everything is healthy.
     pub moves: Vec<Move>,
+}
+
+/// Clients who are left without anything healthy for one type of query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Stranded {
+    /// IPv4 for A, IPv6 for AAAA.
+    pub family: Family,
+    /// The part that the current plan leaves so.
+    pub before_millionths: Part,
+    /// The part that the new plan leaves so.
+    pub after_millionths: Part,
+}
+
+impl Stranded {
+    fn is_any(self) -> bool {
+        self.before_millionths.max(self.after_millionths) > Part(0)
+    }
+
+    /// The part that only the new plan leaves so.
+    fn more(self) -> u64 {
+        let [before, after] = [self.before_millionths, self.after_millionths];
+        after.0.saturating_sub(before.0)
+    }
 }
 
 /// Compares what a new plan does with what the current one does.
@@ -231,24 +253,19 @@ fn lost(laws: fences::Laws<'_>, clients: &Clients<'_>, now: &Moves) -> Vec<Loss>
 fn stranded(failures: &[FailureChange]) -> Vec<Loss> {
     // What only one plan has takes nothing from the other, which would look like a loss.
     let common = failures.iter().filter(|one| one.change == Change::Kept);
-    let losses = common.flat_map(|failure| {
+    let all = common.flat_map(|failure| {
         let services = failure.services.iter();
-        let worse =
-            services.filter(|one| one.stranded_after_millionths > one.stranded_before_millionths);
-        worse.map(|one| {
-            let parts = [
-                one.stranded_before_millionths,
-                one.stranded_after_millionths,
-            ];
-            Loss {
-                failing: Some(failure.failing.clone()),
-                ..Loss::new(
-                    LossKind::Redundancy,
-                    &*one.service,
-                    parts.map(|part| format!("{part} without anything healthy")),
-                )
-            }
-        })
+        services.flat_map(move |own| own.stranded.iter().map(move |one| (failure, own, one)))
+    });
+    let worse = all.filter(|(_, _, one)| one.more() > 0);
+    let losses = worse.map(|(failure, own, one)| {
+        let parts = [one.before_millionths, one.after_millionths];
+        let change = parts.map(|part| format!("{part} without anything healthy"));
+        Loss {
+            family: Some(one.family),
+            failing: Some(failure.failing.clone()),
+            ..Loss::new(LossKind::Redundancy, &*own.service, change)
+        }
     });
     losses.collect()
 }
@@ -314,11 +331,15 @@ impl World<'_> {
             let scale = scale(clients);
             let as_when_healthy = under.rows == now.rows;
             let part = |sum: Sum| sum.part_of(under.all, scale);
+            let stranded = Family::ALL.into_iter().map(|family| Stranded {
+                family,
+                before_millionths: part(under.dead[family.index()][0]),
+                after_millionths: part(under.dead[family.index()][1]),
+            });
             ServiceUnderFailure {
                 service: clients.subject.name(self.refs()),
                 moved_millionths: part(under.moved),
-                stranded_before_millionths: part(under.dead[0]),
-                stranded_after_millionths: part(under.dead[1]),
+                stranded: stranded.filter(|one| one.is_any()).collect(),
                 as_when_healthy,
                 moves: match as_when_healthy {
                     true => Vec::new(),

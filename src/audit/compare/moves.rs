@@ -9,6 +9,7 @@ use super::answers::{Answer, Answers, Cohorts, Dealt, Life, Place, Shift, shifts
 use super::cells::Cell;
 use super::subjects::Subject;
 use super::weight::Sum;
+use crate::base::Family;
 use crate::geo::Country;
 
 /// The cells of a subject with what their clients ask for.
@@ -28,8 +29,8 @@ pub(super) struct Moves {
     pub(super) moved: Sum,
     /// All clients.
     pub(super) all: Sum,
-    /// Those who are given nothing healthy, before and after.
-    pub(super) dead: [Sum; 2],
+    /// Those who are given nothing healthy: by family, before and after.
+    pub(super) dead: [[Sum; 2]; 2],
 }
 
 /// Those who move from one answer to another.
@@ -49,10 +50,14 @@ pub(super) fn moves(
     let mut known: BTreeMap<[*const Dealt; 2], Change> = BTreeMap::new();
     let mut moves = Moves::default();
     for (index, cell) in clients.cells.iter().enumerate() {
-        let [before, after] = [0, 1].map(|side: usize| match clients.subject.services[side] {
+        let [mut before, after] = [0, 1].map(|side: usize| match clients.subject.services[side] {
             Some(service) => tables[side].of(service, cell.classes[side]),
             None => Arc::clone(&nothing),
         });
+        if clients.subject.services[0].is_none() {
+            // Nobody has asked for it yet, so nobody moves.
+            before = Arc::clone(&after);
+        }
         let key = [Arc::as_ptr(&before), Arc::as_ptr(&after)];
         let change = known
             .entry(key)
@@ -67,16 +72,19 @@ pub(super) fn moves(
 #[derive(Debug, Default)]
 struct Change {
     moves: BTreeMap<[Place; 2], u64>,
-    dead: [u64; 2],
+    /// By family, before and after.
+    dead: [[u64; 2]; 2],
 }
 
 impl Change {
     fn of(shifts: &[Shift]) -> Self {
         let mut own = Self::default();
         for shift in shifts {
-            for (dead, answer) in own.dead.iter_mut().zip(&shift.answers) {
-                if answer.life == Life::Dead {
-                    *dead += shift.millionths;
+            for family in Family::ALL.map(Family::index) {
+                for (side, answer) in shift.answers.iter().enumerate() {
+                    if answer.lives[family] == Life::Dead {
+                        own.dead[family][side] += shift.millionths;
+                    }
                 }
             }
             if let Some(ends) = Answer::change(&shift.answers) {
@@ -104,7 +112,8 @@ impl Moves {
         }
         self.all += sum(1_000_000);
         self.moved += sum(change.moves.values().sum());
-        for (total, dead) in self.dead.iter_mut().zip(change.dead) {
+        let totals = self.dead.iter_mut().flatten();
+        for (total, dead) in totals.zip(change.dead.into_iter().flatten()) {
             *total += sum(dead);
         }
     }

@@ -91,8 +91,7 @@ impl Comparison {
         let mut worse: Vec<(&FailureChange, &ServiceUnderFailure)> = Vec::new();
         for failure in &self.failures {
             let own = failure.services.iter().filter(|one| {
-                one.moved_millionths > healthy(&one.service)
-                    || one.stranded_after_millionths > one.stranded_before_millionths
+                one.moved_millionths > healthy(&one.service) || more_stranded(one) > 0
             });
             worse.extend(own.map(|one| (failure, one)));
         }
@@ -103,13 +102,7 @@ impl Comparison {
                 _ => writeln!(out, "\nno more move under any of {compared}"),
             };
         }
-        worse.sort_by_key(|(_, one)| {
-            let lost = one
-                .stranded_after_millionths
-                .0
-                .saturating_sub(one.stranded_before_millionths.0);
-            std::cmp::Reverse((lost, one.moved_millionths))
-        });
+        worse.sort_by_key(|(_, one)| std::cmp::Reverse((more_stranded(one), one.moved_millionths)));
         writeln!(out, "\nmore is changed under these failures, of {compared}")?;
         let head = [
             "while down",
@@ -243,14 +236,14 @@ fn under(failure: &FailureChange, one: &ServiceUnderFailure) -> Vec<String> {
         Change::New => " (new)",
         Change::Gone => " (gone)",
     };
-    let [before, after] = [
-        one.stranded_before_millionths,
-        one.stranded_after_millionths,
-    ];
-    let stranded = match before == after {
-        true => before.to_string(),
-        false => format!("{before} -> {after}"),
-    };
+    let stranded = one.stranded.iter().map(|one| {
+        let [before, after] = [one.before_millionths, one.after_millionths];
+        match before == after {
+            true => format!("{} {after}", word(one.family)),
+            false => format!("{} {before} -> {after}", word(one.family)),
+        }
+    });
+    let stranded: Vec<String> = stranded.collect();
     let most = one.moves.first().map_or(String::new(), |most| {
         let [from, to] = ends(most);
         format!("{from} -> {to} ({})", most.millionths)
@@ -259,16 +252,28 @@ fn under(failure: &FailureChange, one: &ServiceUnderFailure) -> Vec<String> {
         format!("{} {}{note}", failing.kind.word(), failing.name),
         one.service.clone(),
         one.moved_millionths.to_string(),
-        stranded,
+        stranded.join(", "),
         most,
     ]
+}
+
+/// The largest part that only the new plan leaves without anything healthy.
+fn more_stranded(one: &ServiceUnderFailure) -> u64 {
+    let parts = one.stranded.iter().map(|one| one.more());
+    parts.max().unwrap_or(0)
+}
+
+fn word(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "A",
+        Family::V6 => "AAAA",
+    }
 }
 
 fn loss(loss: &Loss) -> Vec<String> {
     let of = match loss.family {
         None => loss.of.clone(),
-        Some(Family::V4) => format!("{} A", loss.of),
-        Some(Family::V6) => format!("{} AAAA", loss.of),
+        Some(family) => format!("{} {}", loss.of, word(family)),
     };
     let failing = loss.failing.as_ref();
     let failing = failing.map_or(String::new(), |one| {
