@@ -110,3 +110,10 @@ pub const STEERED_RRSET_BYTES: usize = 900;
 pub const CLASSES: usize = 60_000;
 /// How deep `$INCLUDE` may nest.
 pub const INCLUDE_DEPTH: usize = 8;
+
+/// Choices of a ring that the planning of capacity follows in their order; past them, members with
+/// room are taken in the order of the config.
+pub const CAPACITY_CHOICES: usize = 4;
+/// Steps that one planning of capacity may take to make room by moving others; what has found no
+/// room by then is treated as if there were none.
+pub const CAPACITY_STEPS: u64 = 2_000_000;

@@ -23,10 +23,13 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
+mod demand;
 pub mod ring;
 mod scope;
 mod shrink;
 
+pub use demand::Demands;
+pub(crate) use demand::shared_out;
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
