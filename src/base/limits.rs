@@ -59,6 +59,8 @@ pub const EXPLAIN_SUPPOSED: usize = 64;
 pub const ORDER_TEXT_BYTES: usize = 512;
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
+/// How often the engine is told how much clients ask for.
+pub const OBSERVE_EVERY: Span = Span::from_secs(10);
 /// Commands that may wait for the engine.
 pub const COMMANDS_WAITING: usize = 1024;
 /// How long a control request may take to arrive.

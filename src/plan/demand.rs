@@ -9,6 +9,8 @@
 //! same number is a cohort's demand in millionths, and nothing is ever rounded.
 //!
 //! It knows no health and no capacity.
+use std::fmt;
+
 use crate::base::{ClassId, Family, RegionId, ServiceId};
 
 use super::{Class, Demand, Map, Plan, Service};
@@ -36,12 +38,21 @@ impl Demands {
         }
     }
 
-    /// The same with another demand for one service: in thousandths of the unit, by class.
+    /// The same with another demand for one service: in thousandths of the unit, by family and
+    /// class.
     #[must_use]
-    pub fn with(mut self, plan: &Plan, service: ServiceId, by_class: &[u64]) -> Self {
-        let own = &plan.services[service.index()];
-        self.rows[service.index()] = by_family(own, &plan.maps[own.map.index()], by_class);
+    pub fn with(mut self, service: ServiceId, by_family: [&[u64]; 2]) -> Self {
+        if let Some(rows) = self.rows.get_mut(service.index()) {
+            *rows = by_family.map(kept);
+        }
         self
+    }
+
+    /// What a service is asked for in all, in thousandths of the unit.
+    #[must_use]
+    pub fn total(&self, service: ServiceId) -> u64 {
+        let rows = Family::ALL.map(|family| self.row(service, family));
+        rows.into_iter().flatten().sum()
     }
 
     /// What a class asks for in a family, in thousandths of the unit.
@@ -57,6 +68,39 @@ impl Demands {
     pub fn row(&self, service: ServiceId, family: Family) -> &[u64] {
         let rows = self.rows.get(service.index());
         rows.map_or(&[], |rows| &rows[family.index()])
+    }
+}
+
+/// Thousandths of the operator's unit; for a person a decimal fraction without what is not needed:
+/// `12.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Units(pub u64);
+
+impl fmt::Display for Units {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!("{}.{:03}", self.0 / 1000, self.0 % 1000);
+        out.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl Plan {
+    /// What each region can carry, in the operator's unit: its own bound or what all its endpoints can
+    /// carry together, whichever is less; `None` where there is no bound. By [`RegionId`].
+    #[must_use]
+    pub fn region_capacities(&self) -> Vec<Option<u64>> {
+        let mut sums: Vec<Option<Option<u64>>> = vec![None; self.regions.len()];
+        for endpoint in &self.endpoints {
+            let own = endpoint.capacity.map(u64::from);
+            let sum = &mut sums[endpoint.region.index()];
+            let before = sum.unwrap_or(Some(0));
+            *sum = Some(before.zip(own).map(|(sum, own)| sum + own));
+        }
+        let regions = self.regions.iter().zip(sums);
+        let bounds = regions.map(|(region, sum)| {
+            let own = region.capacity.map(u64::from);
+            sum.flatten().into_iter().chain(own).min()
+        });
+        bounds.collect()
     }
 }
 
@@ -120,10 +164,15 @@ fn by_family(service: &Service, map: &Map, demands: &[u64]) -> [Box<[u64]>; 2] {
             row[index] = part;
         }
     }
-    rows.map(|row| match row.iter().all(|demand| *demand == 0) {
+    rows.map(|row| kept(&row))
+}
+
+/// A row as it is kept: empty where nothing is asked for.
+fn kept(row: &[u64]) -> Box<[u64]> {
+    match row.iter().all(|demand| *demand == 0) {
         true => Box::default(),
         false => row.into(),
-    })
+    }
 }
 
 /// Splits `total` by sizes, whole, by largest remainder; of equal remainders the first is rounded
@@ -154,6 +203,18 @@ pub(crate) fn shared_out(total: u64, sizes: &[u64]) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_are_read_as_fractions() {
+        for (thousandths, text) in [
+            (0, "0"),
+            (1, "0.001"),
+            (12_500, "12.5"),
+            (1_000_000, "1000"),
+        ] {
+            assert_eq!(Units(thousandths).to_string(), text);
+        }
+    }
 
     #[test]
     fn parts_add_up_and_follow_sizes() {

@@ -28,8 +28,8 @@ pub mod ring;
 mod scope;
 mod shrink;
 
-pub use demand::Demands;
 pub(crate) use demand::shared_out;
+pub use demand::{Demands, Units};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
@@ -442,6 +442,18 @@ pub enum Overload {
     ShedLast,
     /// The first healthy region of the preference.
     Stay,
+}
+
+impl Overload {
+    /// The word of the config.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Spread => "spread",
+            Self::ShedLast => "shed-last",
+            Self::Stay => "stay",
+        }
+    }
 }
 
 /// What to answer when nothing is healthy.

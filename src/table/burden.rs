@@ -112,10 +112,10 @@ impl Profile {
             });
             left = left.without(stock.takes());
         }
-        if let Rest::Overflow(pool, region) | Rest::FailOpen(pool, region) = route.rest {
-            if let Some(spare) = &pools[pool as usize].spare {
-                profile.leave(spare, region, &left);
-            }
+        if let Rest::Overflow(pool, region) | Rest::FailOpen(pool, region) = route.rest
+            && let Some(spare) = &pools[pool as usize].spare
+        {
+            profile.leave(spare, region, &left);
         }
         profile
     }

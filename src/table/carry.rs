@@ -205,6 +205,12 @@ impl Carried {
 }
 
 impl Table {
+    /// Whether capacity is planned: some place states one, and some service a demand.
+    #[must_use]
+    pub fn plans_capacity(&self) -> bool {
+        self.carried.is_some()
+    }
+
     /// What an endpoint carries by the demand that is known, in millionths of the operator's unit;
     /// `None` where no capacity is planned.
     #[must_use]

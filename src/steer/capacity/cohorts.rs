@@ -102,7 +102,15 @@ impl Cohorts {
 
     /// Each of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = u16> {
-        (0..COHORTS).filter(|cohort| self.contains(*cohort))
+        let words = (0..).step_by(64).zip(self.0);
+        words.flat_map(|(first, word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let bit = u16::try_from(left.trailing_zeros()).ok()?;
+                left &= left.checked_sub(1)?;
+                Some(first + bit)
+            })
+        })
     }
 
     fn combined(&self, others: &Self, each: impl Fn(u64, u64) -> u64) -> Self {

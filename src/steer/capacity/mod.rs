@@ -29,8 +29,6 @@
 //! that is too small for one. [`crate::base::limits::CAPACITY_STEPS`] bounds its work.
 //!
 //! It knows no time, no DNS and no table: the same inputs give the same plan.
-use std::rc::Rc;
-
 use crate::base::limits::{CAPACITY_STEPS, COHORTS};
 use crate::base::{EndpointId, HashKey};
 use crate::plan::{Overload, Plan};
@@ -157,8 +155,6 @@ pub fn place(ground: Ground<'_>) -> Placement {
 struct Planner<'p> {
     stocks: &'p [&'p Stock],
     claims: &'p [Claim],
-    /// Turns of each stock, made when one is first needed.
-    turns: Vec<Option<Rc<[Turn]>>>,
     rooms: Rooms,
     /// Where each claim lies.
     lies: Vec<Lie>,
@@ -241,7 +237,6 @@ impl<'p> Planner<'p> {
         Self {
             stocks,
             claims,
-            turns: vec![None; stocks.len()],
             rooms: Rooms::new(plan, fixed),
             lies: vec![Lie::Nowhere; claims.len()],
             order,
@@ -255,14 +250,23 @@ impl<'p> Planner<'p> {
 
     /// Gives room to everyone, first choices before second ones.
     fn fill(&mut self) {
-        let depths = self.claims.iter().map(|claim| claim.pools.len());
-        for pool in 0..depths.max().unwrap_or(0) {
-            for place in 0..self.order.len() {
-                let claim = self.order[place];
-                if pool < self.claims[claim].pools.len() {
-                    self.offer(claim, pool);
-                }
-            }
+        let mut waiting = self.order.clone();
+        let mut pool = 0;
+        while !waiting.is_empty() {
+            waiting.retain(|&claim| {
+                self.offer(claim, pool);
+                pool + 1 < self.claims[claim].pools.len() && !self.is_seated(claim)
+            });
+            pool += 1;
+        }
+    }
+
+    /// Whether none of a claim is nowhere.
+    fn is_seated(&self, claim: usize) -> bool {
+        match &self.lies[claim] {
+            Lie::Nowhere => false,
+            Lie::Whole(_) => true,
+            Lie::Parted(parted) => parted.left.is_none(),
         }
     }
 
@@ -304,7 +308,7 @@ impl<'p> Planner<'p> {
         if self.rooms.region_room(stock.region) < self.claims[claim].demand {
             return;
         }
-        for turn in &*self.turns(claim, pool) {
+        for turn in self.turns(claim, pool) {
             let wanted = self.left(claim).and(&turn.cohorts);
             self.seat_first(claim, pool, (Seat::Single(turn.single), wanted));
         }
@@ -422,15 +426,13 @@ impl<'p> Planner<'p> {
         seats.filter(|own| !own.cohorts.is_empty()).collect()
     }
 
-    fn turns(&mut self, claim: usize, pool: usize) -> Rc<[Turn]> {
-        let number = self.claims[claim].pools[pool] as usize;
-        let turns = self.turns[number].get_or_insert_with(|| self.stocks[number].turns().into());
-        Rc::clone(turns)
+    fn turns(&self, claim: usize, pool: usize) -> &'p [Turn] {
+        self.stock(claim, pool).turns()
     }
 }
 
 /// The endpoints of a seat.
-fn together<'s>(stock: &'s Stock, seat: Seat) -> &'s [EndpointId] {
+fn together(stock: &Stock, seat: Seat) -> &[EndpointId] {
     match seat {
         Seat::Hand(number) => &stock.hands[usize::from(number)].endpoints,
         Seat::Single(number) => &stock.singles[usize::from(number)].endpoint,

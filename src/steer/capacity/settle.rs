@@ -40,7 +40,7 @@ impl Planner<'_> {
         // Room only shrinks from here on, so that after this nobody finds any.
         for &claim in &order {
             for pool in 0..self.claims[claim].pools.len() {
-                if !self.left(claim).is_empty() {
+                if !self.is_seated(claim) {
                     self.offer(claim, pool);
                 }
             }

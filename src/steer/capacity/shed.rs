@@ -53,8 +53,8 @@ impl Planner<'_> {
             return 0;
         }
         let members = stock.singles.iter();
-        let capacities = members.map(|own| self.rooms.capacity(own.endpoint[0]));
-        let members = capacities.fold(Some(0_u64), |sum, own| Some(sum?.saturating_add(own?)));
+        let mut capacities = members.map(|own| self.rooms.capacity(own.endpoint[0]));
+        let members = capacities.try_fold(0_u64, |sum, own| Some(sum.saturating_add(own?)));
         let region = self.rooms.region_capacity(stock.region);
         let size = members.into_iter().chain(region).min();
         // Where nothing is stated there was room, unless the search for it was cut short.

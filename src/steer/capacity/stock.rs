@@ -3,7 +3,7 @@
 //! A pool is first asked for what it gives by share (its *hands*). Where a hand is full, one member
 //! with room may take a cohort alone (a *single*), as long as its share lets it: so a ramp bounds
 //! what the planning may give just as it bounds everything else.
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::base::limits::{CAPACITY_CHOICES, COHORTS};
 use crate::base::{EndpointId, RegionId, Standing};
@@ -28,7 +28,21 @@ pub struct Stock {
     pub(super) burden: Vec<(EndpointId, usize, u64)>,
     /// By tier.
     rings: Vec<Arc<Ring>>,
+    /// Made when a plan first asks for it, and kept for the next one.
+    turns: Kept,
 }
+
+/// Turns once they are found; they follow from the rest, so all are equal.
+#[derive(Debug, Default)]
+struct Kept(OnceLock<Box<[Turn]>>);
+
+impl PartialEq for Kept {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Kept {}
 
 /// Members that answer some cohorts together.
 #[derive(Debug, PartialEq, Eq)]
@@ -81,6 +95,7 @@ impl Stock {
                 .iter()
                 .map(|tier| Arc::clone(&tier.ring))
                 .collect(),
+            turns: Kept::default(),
         };
         stock.deal(spread);
         stock
@@ -129,7 +144,11 @@ impl Stock {
 
     /// In which order cohorts turn to single members: tier by tier, and in each by the choices
     /// of its ring; after [`CAPACITY_CHOICES`] of these, in the order of the config.
-    pub(super) fn turns(&self) -> Vec<Turn> {
+    pub(super) fn turns(&self) -> &[Turn] {
+        self.turns.0.get_or_init(|| self.find_turns())
+    }
+
+    fn find_turns(&self) -> Box<[Turn]> {
         let mut turns = Vec::new();
         for (index, ring) in self.rings.iter().enumerate() {
             let own = (0..).zip(&self.singles);
@@ -144,7 +163,7 @@ impl Stock {
                 }));
             }
         }
-        turns
+        turns.into()
     }
 }
 

@@ -202,8 +202,10 @@ impl Check<'_> {
             return Cohorts::NONE;
         };
         let share = self.share(member).0;
-        if share >= COHORTS {
-            return Cohorts::ALL;
+        match share {
+            0 => return Cohorts::NONE,
+            COHORTS.. => return Cohorts::ALL,
+            _ => {}
         }
         let mut accepts = Cohorts::NONE;
         for cohort in 0..COHORTS {

@@ -39,6 +39,8 @@ use route::known_to_give;
 mod loads;
 mod lots;
 mod numbers;
+#[cfg(test)]
+mod planted;
 mod pool;
 mod route;
 #[cfg(test)]
