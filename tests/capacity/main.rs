@@ -1,6 +1,18 @@
 //! The planning of capacity over seeded random worlds, against an oracle of its own.
 //!
-//! A seed that fails stands in the message of the assertion.
+//! A seed that fails stands in the message of the assertion; `CAPACITY_SEEDS` says how many run (2,000 if
+//! it is not set).
+//!
+//! Each of these faults was planted once, alone, and taken out again. What caught it within 11 seeds:
+//!
+//! | planted in `steer::capacity` | caught by |
+//! |---|---|
+//! | nobody is moved to make room | less is placed than the oracle's flow could |
+//! | one cohort more than fits | the table's own check, and the loads added up here |
+//! | claim by claim, not residents before refugees | residents are moved for refugees with room elsewhere |
+//! | members take cohorts past their share | the table's own check |
+//!
+//! One that only seed 1414 shows: those who were moved do not turn back to a member with room.
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::sync::Arc;
 
@@ -18,6 +30,7 @@ use waypost::table::{Table, check, check_changed};
 #[path = "../../src/table/fixture.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod fixture;
+mod live;
 mod oracle;
 
 use fixture::{World, standing};
@@ -152,43 +165,51 @@ fn build(plan: &Arc<Plan>, standings: Arc<[Standing]>, previous: Option<&Table>)
 
 #[test]
 fn nobody_is_pushed_above_a_capacity_while_there_is_room() {
-    let mut told = Told::default();
-    for seed in 0..SEEDS {
-        let mut draws = Draws::from_seed(seed);
-        let plan = Arc::new(random_plan(&mut draws));
-        let healthy = plan.targets.iter().map(|_| standing(1000)).collect();
-        let before = build(&plan, healthy, None);
-        let standings = random_standings(&plan, &mut draws);
-        let table = build(&plan, Arc::clone(&standings), Some(&before));
-        assert_eq!(check(&before), Ok(()), "seed {seed}");
-        assert_eq!(check_changed(&table, &before), Ok(()), "seed {seed}");
-        assert_eq!(check(&table), Ok(()), "seed {seed}");
-        let again = build(&plan, standings, None);
-        for table in [&before, &table] {
-            let view = View::of(table);
-            Judge { view: &view, seed }.judge();
-            compare_loads(table, &view, seed);
-            told.add(&view);
-        }
-        let (one, two) = (View::of(&table), View::of(&again));
-        let same = one.seats.iter().zip(&two.seats);
-        for (one, two) in same {
-            assert_eq!(
-                (&one.given, one.reason),
-                (&two.given, two.reason),
-                "seed {seed}"
-            );
-        }
-    }
+    let (seeds, hands) = (seeds(), 4_usize);
+    let told = std::thread::scope(|scope| {
+        let hands = (0..hands as u64).map(|hand| {
+            let own = (hand..seeds).step_by(hands);
+            scope.spawn(move || own.fold(Told::default(), judge_seed))
+        });
+        let hands: Vec<_> = hands.collect();
+        let told = hands.into_iter().map(|hand| hand.join().unwrap());
+        told.reduce(Told::and).unwrap()
+    });
     // The worlds are worth the name only if all of it happens in them.
-    assert!(
-        told.full > SEEDS / 10 && told.overloaded > SEEDS / 10,
-        "{told:?}"
-    );
-    assert!(
-        told.calm > SEEDS / 10 && told.fits_only_moved > SEEDS / 10,
-        "{told:?}"
-    );
+    let often = |count| count > seeds / 10;
+    assert!(often(told.full) && often(told.overloaded), "{told:?}");
+    assert!(often(told.calm) && often(told.fits_only_moved), "{told:?}");
+}
+
+/// Judges the world of a seed, healthy and in trouble.
+fn judge_seed(mut told: Told, seed: u64) -> Told {
+    let mut draws = Draws::from_seed(seed);
+    let plan = Arc::new(random_plan(&mut draws));
+    let healthy = plan.targets.iter().map(|_| standing(1000)).collect();
+    let before = build(&plan, healthy, None);
+    let standings = random_standings(&plan, &mut draws);
+    let table = build(&plan, Arc::clone(&standings), Some(&before));
+    assert_eq!(check(&before), Ok(()), "seed {seed}");
+    assert_eq!(check_changed(&table, &before), Ok(()), "seed {seed}");
+    assert_eq!(check(&table), Ok(()), "seed {seed}");
+    let again = build(&plan, standings, None);
+    for table in [&before, &table] {
+        let view = View::of(table);
+        Judge { view: &view, seed }.judge();
+        compare_loads(table, &view, seed);
+        told.add(&view);
+    }
+    let (one, two) = (View::of(&table), View::of(&again));
+    for (one, two) in one.seats.iter().zip(&two.seats) {
+        let given = [one, two].map(|seat| (&seat.given, seat.reason));
+        assert_eq!(given[0], given[1], "seed {seed}");
+    }
+    told
+}
+
+fn seeds() -> u64 {
+    let asked = std::env::var("CAPACITY_SEEDS").ok();
+    asked.map_or(SEEDS, |text| text.parse().unwrap())
 }
 
 /// What the worlds were like.
@@ -201,6 +222,15 @@ struct Told {
 }
 
 impl Told {
+    fn and(self, other: Self) -> Self {
+        Self {
+            calm: self.calm + other.calm,
+            full: self.full + other.full,
+            overloaded: self.overloaded + other.overloaded,
+            fits_only_moved: self.fits_only_moved + other.fits_only_moved,
+        }
+    }
+
     fn add(&mut self, view: &View<'_>) {
         let any = |reason| view.seats.iter().any(|seat| seat.reason == reason);
         let (full, over) = (any(Reason::Full), any(Reason::Overloaded));
@@ -302,12 +332,15 @@ impl Judge<'_> {
 
     fn reason_is_true(&self, seat: &Seat) {
         let natural = seat.given == seat.natural;
-        let right = match seat.reason {
-            Reason::Preferred | Reason::Backup | Reason::Failover => natural,
-            Reason::Full => !natural && !seat.choices.is_empty(),
-            Reason::Overloaded => self.overload_is_as_asked(seat),
-            Reason::Overflow | Reason::FailOpen => seat.choices.is_empty(),
-            _ => false,
+        let one_of = |reasons: &[Reason]| reasons.contains(&seat.reason);
+        let right = if one_of(&[Reason::Preferred, Reason::Backup, Reason::Failover]) {
+            natural
+        } else if one_of(&[Reason::Overflow, Reason::FailOpen]) {
+            seat.choices.is_empty()
+        } else if one_of(&[Reason::Full]) {
+            !natural && !seat.choices.is_empty()
+        } else {
+            one_of(&[Reason::Overloaded]) && self.overload_is_as_asked(seat)
         };
         assert!(right, "{}", self.place(seat));
     }
@@ -324,13 +357,13 @@ impl Judge<'_> {
 
     /// Nobody is led past a place with room, and nobody is overloaded while there is any.
     fn preferred_while_there_is_room(&self, seat: &Seat) {
-        let before = match seat.reason {
-            Reason::Full => {
-                let given = seat.choices.iter();
-                given.take_while(|own| !seat.given.contains(own)).count()
-            }
-            Reason::Overloaded => seat.choices.len(),
-            _ => return,
+        let before = if seat.reason == Reason::Full {
+            let given = seat.choices.iter();
+            given.take_while(|own| !seat.given.contains(own)).count()
+        } else if seat.reason == Reason::Overloaded {
+            seat.choices.len()
+        } else {
+            return;
         };
         for &choice in &seat.choices[..before] {
             let room = self.view.room(choice);
