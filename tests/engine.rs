@@ -3,142 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span, limits};
+use waypost::base::{Cause, Moment, Permille, SlotId, limits};
 use waypost::engine::notice::Sense;
-use waypost::engine::{Engine, Input, Notice, Output, ProbeId};
-use waypost::health::{Outcome, Report, Timing};
-use waypost::plan::{AllDown, Guard, Residency};
+use waypost::engine::{Engine, Input, Notice, ProbeId};
+use waypost::health::Outcome;
+use waypost::plan::{AllDown, Residency};
 use waypost::sim::Scenery;
-use waypost::sim::scenery::{Gating, Machine, Probing, Sketch};
-use waypost::table::Table;
+use waypost::sim::scenery::{Gating, Machine, Sketch};
 
-/// `machines` per region in two regions, one open service, a ramp of 10 % and 100 %.
-fn scenery(machines: u16) -> Scenery {
-    let machine = |number: u16| Machine {
-        number,
-        region: number / machines,
-        tier: 1,
-        weight: 1,
-        families: vec![Family::V4],
-    };
-    Scenery {
-        regions: 2,
-        machines: (0..2 * machines).map(machine).collect(),
-        services: vec![Sketch {
-            residency: Residency::Any,
-            all_down: AllDown::FailOpen,
-            answers: 1,
-            gating: Gating::Free,
-        }],
-        probing: Probing {
-            interval: Span(5000),
-            near_interval: Span(1000),
-            timeout: Span(2000),
-            fall: 2,
-            rise: 2,
-        },
-        steps: vec![Permille(100), Permille(1000)],
-        every: Span(10_000),
-        guard: Guard {
-            doubt: Permille(600),
-            max_ejected: Permille::FULL,
-            max_shrink: Permille(500),
-            ..Guard::DEFAULT
-        },
-        edition: 1,
-    }
-}
+#[path = "engine/desk.rs"]
+mod desk;
+#[path = "engine/guard.rs"]
+mod guard;
+#[path = "engine/orders.rs"]
+mod orders;
 
-/// An engine, and everything that it has said.
-struct Desk {
-    engine: Engine,
-    now: Moment,
-    probes: Vec<(Moment, ProbeId)>,
-    tables: Vec<(Moment, Arc<Table>)>,
-    notices: Vec<Notice>,
-}
-
-impl Desk {
-    fn new(scenery: &Scenery) -> Self {
-        let now = Moment(0);
-        let mut desk = Self {
-            engine: Engine::new(scenery.plan(), now, 42),
-            now,
-            probes: Vec::new(),
-            tables: Vec::new(),
-            notices: Vec::new(),
-        };
-        desk.drain();
-        desk
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.engine.poll() {
-            match output {
-                Output::Probe(id, _) => self.probes.push((self.now, id)),
-                Output::Publish(table) => self.tables.push((self.now, table)),
-                Output::Notice(notice) => self.notices.push(notice),
-            }
-        }
-    }
-
-    fn handle(&mut self, at: u64, input: Input) {
-        self.now = Moment(at);
-        self.engine.handle(self.now, input);
-        self.drain();
-    }
-
-    fn report(&mut self, at: u64, id: ProbeId, outcome: Outcome) {
-        self.handle(at, Input::Probed(id, report(outcome)));
-    }
-
-    /// Wakes the engine until `end`; every probe reports 5 ms after it started.
-    fn run(&mut self, end: u64, outcome: impl Fn(SlotId) -> Outcome) {
-        let mut open: Vec<(u64, ProbeId)> = Vec::new();
-        let mut heard = self.probes.len();
-        loop {
-            let started = self.probes[heard..].iter();
-            open.extend(started.map(|(at, id)| (at.0 + 5, *id)));
-            heard = self.probes.len();
-            let wake = self.engine.wake_at().unwrap().0;
-            let first = open.first().copied().filter(|(at, _)| *at <= wake);
-            match first {
-                Some((at, id)) if at <= end => {
-                    open.remove(0);
-                    self.report(at, id, outcome(id.slot));
-                }
-                None if wake <= end => self.handle(wake, Input::Tick),
-                _ => return,
-            }
-        }
-    }
-
-    /// Wakes the engine until `end`; no probe reports.
-    fn idle(&mut self, end: u64) {
-        while let Some(wake) = self.engine.wake_at().filter(|wake| wake.0 <= end) {
-            self.handle(wake.0, Input::Tick);
-        }
-    }
-
-    fn shares(&self) -> Vec<u16> {
-        let table = &self.tables.last().unwrap().1;
-        let standings = table.standings.iter();
-        standings.map(|standing| standing.share.0).collect()
-    }
-}
-
-fn report(outcome: Outcome) -> Report {
-    Report {
-        outcome,
-        timing: Timing {
-            total_us: 1234,
-            ..Timing::default()
-        },
-        certificate_expires: None,
-    }
-}
-
-const FAIL: Outcome = Outcome::Fail(Cause::Refused);
+use desk::{Desk, FAIL, scenery};
 
 #[test]
 fn probes_start_soon_and_keep_their_own_time() {

@@ -13,8 +13,27 @@
 //! | `health::target`: the ramp skips a step | oracle |
 //! | `health::target`: a failed gate does not hold the ramp | timeliness |
 //! | `health::target`: what fell in a blackout ramps | oracle |
-//! | `health::damping`: relapses are forgotten | oracle |
+//! | `health::target`: a return needs no word | oracle |
+//! | `health::target`: the failback delay is not waited for | oracle |
+//! | `health::target`: a word outlives a fall while it waits | oracle |
+//! | `health::slot`: a gate that merely never fell has a streak | oracle |
+//! | `health::damping`: the last fall slows its own return | oracle, timeliness |
+//! | `health::damping`: penalties never fade | oracle |
 //! | `health::guard`: a wholly sound region does not end the doubt | oracle |
+//! | `health::guard`: most canaries pass, and the node doubts itself all the same | oracle, timeliness |
+//! | `health::guard`: most canaries pass, and a blackout excuses who fell | oracle |
+//! | `health::ejections`: heads are counted where capacity is stated | oracle, at once |
+//! | `health::ejections`: the bound within an interval is not asked | oracle |
+//! | `health::ejections`: what came back has not left | oracle, progress |
+//! | `health::drain`: the second step of a drain is the last | oracle |
+//! | `engine::beliefs`: a node whose canaries fail has a vote | oracle |
+//! | `engine::beliefs`: what is held back is let go newest first | oracle, at once |
+//! | `engine::beliefs`: what is held back is let go during a doubt | oracle |
+//! | `engine::beliefs`: nobody wakes when there is room again | progress |
+//! | `engine::beliefs`: what is drained and dead counts as ejected | timeliness, at once |
+//! | `engine::beliefs`: a drain asks for room | oracle |
+//! | `engine::drains`: a reload forgets a drain | oracle |
+//! | `engine`: the last endpoint of a pool is drained, and waits like any other | at once |
 //! | `engine::beliefs`: what was doubted is let go by a success | oracle |
 //! | `engine::beliefs`: the bound on ejections is one too wide | oracle |
 //! | `engine::beliefs`: a reload mixes up who is who | oracle, at once |
@@ -38,13 +57,16 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use waypost::base::{Draws, Moment, Span};
-use waypost::sim::swarm::Fault;
+use waypost::engine::order::{Action, Order};
+use waypost::sim::swarm::{self, Fault};
 use waypost::sim::{Scenery, Swarm, Truth, World};
 
 #[path = "sim/checks.rs"]
 mod checks;
 #[path = "sim/oracle.rs"]
 mod oracle;
+#[path = "sim/record.rs"]
+mod record;
 
 use checks::Checks;
 
@@ -52,10 +74,13 @@ const SEEDS: u64 = 1000;
 const STRIKES: u64 = 10;
 
 /// What the worlds must show among them; a check of what never happens proves nothing.
-const EVERYTHING: [&str; 13] = [
+const EVERYTHING: [&str; 16] = [
     "unproven",
     "healthy",
+    "held",
     "gated",
+    "unapproved",
+    "drained",
     "ramping",
     "down",
     "doubted",
@@ -111,9 +136,23 @@ fn replay(seed: u64) -> Vec<String> {
 
 fn strike(world: &mut World, swarm: &Swarm, scenery: &mut Scenery, draws: &mut Draws) {
     let plan = world.plan().clone();
-    if swarm.strike(&mut world.truth, &plan, draws) == Fault::Reload {
-        scenery.change(draws);
-        world.reload(scenery.plan());
+    match swarm.strike(&mut world.truth, &plan, draws) {
+        Fault::Reload => {
+            scenery.change(draws);
+            world.reload(scenery.plan());
+        }
+        kind @ (Fault::Drain | Fault::Approve) => world.order(swarm::order(kind, &plan, draws)),
+        Fault::Dead
+        | Fault::Slow
+        | Fault::Flapping
+        | Fault::Lossy
+        | Fault::Region
+        | Fault::Provider
+        | Fault::Dim
+        | Fault::Blind
+        | Fault::Behind
+        | Fault::Mislaid
+        | Fault::Canary => {}
     }
 }
 
@@ -128,20 +167,45 @@ fn run(world: &mut World, checks: &mut Checks, end: Moment) {
     checks.at_rest(world);
 }
 
-/// All is well again: in bounded time everything must be served in full.
+/// All is well again, and the operators have undone what they did: in bounded time everything must
+/// be served in full. Time passes until everything is up, until nothing is held or gated, and for
+/// the ramps after the last approvals.
 fn converge(world: &mut World, checks: &mut Checks, scenery: &Scenery) {
     world.truth = Truth::default();
+    for action in [Action::Undrain, Action::Approve] {
+        order_everywhere(world, checks, action);
+    }
     let probing = &scenery.probing;
     let period = (probing.interval.0 * 11 / 10).max(probing.timeout.0);
     let rises = period * (2 * u64::from(probing.rise) + 6) + 4 * probing.timeout.0;
-    let ramp = 8 * scenery.every.0 * scenery.steps.len() as u64;
-    run(world, checks, world.now().after(Span(rises)));
+    let slowest = u64::from(scenery.patience.damping.most.max(1));
+    let held = scenery.patience.delay.0 + scenery.every.0 * (slowest - 1);
+    run(world, checks, world.now().after(Span(rises + held)));
+    order_everywhere(world, checks, Action::Approve);
+    let ramp = slowest * scenery.every.0 * scenery.steps.len() as u64;
     let end = world.now().after(Span(ramp + 1000));
     while world.now() < end && !Checks::is_well(world) {
         run(world, checks, world.now().after(Span(1000)));
     }
     run(world, checks, world.now().after(Span(200)));
     checks.assert_well(world);
+}
+
+fn order_everywhere(world: &mut World, checks: &mut Checks, action: Action) {
+    let names = world
+        .plan()
+        .regions
+        .iter()
+        .map(|region| region.name.clone());
+    for scope in names.collect::<Vec<_>>() {
+        world.order(Order {
+            action,
+            scope,
+            author: String::new(),
+            reason: String::new(),
+        });
+        checks.observe(world);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use waypost::engine::{Engine, Input, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
 use waypost::sim::Scenery;
-use waypost::sim::scenery::{Gating, Machine, Probing, Sketch};
+use waypost::sim::scenery::{Gating, Machine, Patience, Probing, Sketch};
 
 use crate::cases::Case;
 
@@ -108,6 +108,7 @@ fn scenery() -> Scenery {
         region: number / PER_REGION,
         tier: 1 + number % 2,
         weight: 1 + number % 7,
+        capacity: None,
         families: vec![Family::V4],
     };
     let sketch = |number: u8| Sketch {
@@ -129,6 +130,8 @@ fn scenery() -> Scenery {
         },
         steps: vec![Permille::FULL],
         every: Span::from_secs(1),
+        patience: Patience::NONE,
+        canaries: 0,
         guard: Guard {
             doubt: Permille(800),
             max_ejected: Permille::FULL,

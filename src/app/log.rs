@@ -72,6 +72,8 @@ pub(super) fn notice(notice: &Notice) {
         Notice::FailOpen { .. } | Notice::AllDown { .. } => stranded(notice),
         Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
         Notice::Overload { .. } => overload(notice),
+        // Written when the order was taken, with what it came to.
+        Notice::Ordered { .. } => {}
         Notice::Reloaded {
             digest,
             kept,
@@ -102,13 +104,19 @@ fn alarm(notice: &Notice) {
     match notice {
         Notice::Doubt {
             active: true,
+            because,
             failing_permille,
-            ..
         } => {
+            let evidence = match because {
+                Sense::CanariesFail => "most canaries fail",
+                Sense::MostFail | Sense::NothingPasses | Sense::ProbesPass => {
+                    "most targets fail at once and no region is sound"
+                }
+            };
             error!(
                 event = "doubt",
                 failing_permille,
-                "most targets fail at once and no region is sound: doubting this node's own network, nothing more is taken out"
+                "{evidence}: doubting this node's own network, nothing more is taken out"
             );
         }
         Notice::Doubt {
@@ -120,7 +128,7 @@ fn alarm(notice: &Notice) {
                 event = "doubt_over",
                 failing_permille, "nothing passes any more: failing open"
             ),
-            Sense::ProbesPass | Sense::MostFail => info!(
+            Sense::ProbesPass | Sense::MostFail | Sense::CanariesFail => info!(
                 event = "doubt_over",
                 failing_permille, "probes make sense again"
             ),
@@ -131,7 +139,8 @@ fn alarm(notice: &Notice) {
         } => {
             error!(
                 event = "capped",
-                ejected_permille, "guard.max_ejected is reached: nothing more is taken out"
+                ejected_permille,
+                "guard.max_ejected or guard.max_ejected_at_once is reached: what fails beyond it is kept"
             );
         }
         Notice::Capped {
@@ -140,13 +149,15 @@ fn alarm(notice: &Notice) {
         } => {
             info!(
                 event = "capped_over",
-                ejected_permille, "below guard.max_ejected again"
+                ejected_permille,
+                "nothing is kept by guard.max_ejected or guard.max_ejected_at_once any more"
             );
         }
         Notice::Standing { .. }
         | Notice::FailOpen { .. }
         | Notice::AllDown { .. }
         | Notice::Overload { .. }
+        | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => {}
     }
@@ -172,6 +183,7 @@ fn stranded(notice: &Notice) {
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
         | Notice::Overload { .. }
+        | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return,
     };
@@ -234,6 +246,7 @@ fn fate(notice: &Notice, prefer: &str) -> String {
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
         | Notice::Overload { .. }
+        | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => format!("healthy endpoints answer clients of {prefer} again"),
     }
@@ -297,9 +310,12 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
     match (from, to) {
         (_, Why::Down(_)) => "endpoint is down".to_owned(),
         (_, Why::Doubted(_) | Why::Capped(_)) => "endpoint fails but is kept".to_owned(),
-        (_, Why::Held) => "endpoint is back and held down for a while".to_owned(),
+        (_, Why::Held) => "endpoint is back and held out for a while".to_owned(),
         (_, Why::Unapproved) => "endpoint is back and waits for `waypost approve`".to_owned(),
-        (_, Why::Drained) => format!("endpoint is drained by order, share {share}"),
+        (_, Why::Drained) if share == Permille::NONE => {
+            "endpoint is drained: no new answer has it".to_owned()
+        }
+        (_, Why::Drained) => format!("endpoint is limited to {share} by order"),
         (_, Why::Gated) if share == Permille::NONE => {
             format!("endpoint is back and waits for {gate}")
         }
@@ -391,6 +407,30 @@ mod tests {
             (step(1), step(2), 200, "endpoint takes a step of its ramp"),
             (Why::Gated, step(3), 500, "endpoint goes on with its ramp"),
             (step(4), Why::Healthy, 1000, "endpoint serves in full"),
+            (
+                down,
+                Why::Held,
+                0,
+                "endpoint is back and held out for a while",
+            ),
+            (
+                Why::Held,
+                Why::Unapproved,
+                0,
+                "endpoint is back and waits for `waypost approve`",
+            ),
+            (
+                Why::Healthy,
+                Why::Drained,
+                500,
+                "endpoint is limited to 50% by order",
+            ),
+            (
+                Why::Drained,
+                Why::Drained,
+                0,
+                "endpoint is drained: no new answer has it",
+            ),
         ] {
             assert!(line(&standing(from, to, share)).contains(text), "{text}");
         }
@@ -435,6 +475,19 @@ mod tests {
             clients,
         });
         assert!(silent.contains("answering servfail"), "{silent}");
+    }
+
+    #[test]
+    fn a_doubt_says_why_it_began() {
+        let begin = |because| {
+            line(&Notice::Doubt {
+                active: true,
+                because,
+                failing_permille: 0,
+            })
+        };
+        assert!(begin(Sense::CanariesFail).contains("most canaries fail: doubting"));
+        assert!(begin(Sense::MostFail).contains("no region is sound: doubting"));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! out when the machines of `eu-frankfurt` are switched off. So is an approval that nothing
 //! waits for: whoever gives it believes something about the state of the world that is not so.
 //! A drain of what is down, and an undrain of what is not drained, are taken: both say how things
-//! should be from now on. How an order is carried out is the engine's.
+//! should be from now on, and the reply says for what that changes nothing. How an order is carried
+//! out is the engine's; what it would do is read from its status.
 use std::collections::BTreeSet;
 
 use super::Failure;
@@ -13,13 +14,10 @@ use crate::engine::Status;
 use crate::engine::order::{Action, Order};
 use crate::engine::status::EndpointStatus;
 use crate::io::control::{OrderRefusal, Ordered};
-use crate::plan::{Approval, Plan};
+use crate::plan::Plan;
 
 /// Endpoints that a sentence names.
 const NAMED: usize = 10;
-
-/// States in which an endpoint is back and may wait for a word.
-const WAITING: [&str; 3] = ["held", "gated", "unapproved"];
 
 /// For whom an order is; nothing is done yet.
 pub(super) fn consider(
@@ -38,7 +36,7 @@ pub(super) fn consider(
         return Err(OrderRefusal::Needless(why));
     }
     Ok(Ordered {
-        result: sentence(order, &endpoints),
+        result: sentence(order, &endpoints, status),
         endpoints,
         order: order.clone(),
     })
@@ -64,23 +62,13 @@ fn names(endpoints: &[EndpointId], plan: &Plan) -> Vec<String> {
         .collect()
 }
 
-/// Those that come back by a recovery that needs a word, and are at a point where it may wait.
+/// Those that an approval would let go on, by the engine's own account.
 fn waiting(endpoints: &[EndpointId], plan: &Plan, status: &Status) -> Vec<String> {
-    let needs = plan
-        .targets
-        .iter()
-        .filter(|target| plan.recoveries[target.recovery.index()].approval == Approval::Needed);
-    let needs: BTreeSet<EndpointId> = needs.map(|target| target.endpoint).collect();
-    let own = endpoints.iter().filter(|id| needs.contains(id));
-    let own = names(&own.copied().collect::<Vec<_>>(), plan);
     let waits = |name: &String| {
         let found = find(status, name);
-        found.is_some_and(|one| {
-            let mut states = one.targets.iter().map(|target| &*target.state);
-            states.any(|state| WAITING.contains(&state))
-        })
+        found.is_some_and(|one| one.targets.iter().any(|target| target.wants_approval))
     };
-    own.into_iter().filter(waits).collect()
+    names(endpoints, plan).into_iter().filter(waits).collect()
 }
 
 fn find<'s>(status: &'s Status, name: &str) -> Option<&'s EndpointStatus> {
@@ -111,25 +99,49 @@ fn needless(order: &Order, endpoints: &[EndpointId], plan: &Plan, status: &Statu
     format!("nothing in {scope} waits for approval: {}", few(&states))
 }
 
-fn sentence(order: &Order, endpoints: &[String]) -> String {
-    let (scope, endpoints) = (&order.scope, few(endpoints));
+fn sentence(order: &Order, endpoints: &[String], status: &Status) -> String {
+    let drained = |name: &&String| find(status, name).is_some_and(|one| one.drain.is_some());
+    let (drained, open): (Vec<&String>, Vec<&String>) = endpoints.iter().partition(drained);
+    let scope = &order.scope;
     match order.action {
-        Action::Approve => format!("approved: {endpoints} may come back"),
-        Action::Drain => format!(
-            "draining {endpoints}; it holds until `waypost undrain {scope}` or a restart of the server"
-        ),
-        Action::Undrain => format!("no longer drained: {endpoints}"),
+        Action::Approve => format!("approved: {} may come back", few(endpoints)),
+        Action::Drain => {
+            let begun = named(&open, |names| {
+                format!(
+                    "draining {names}; it holds until `waypost undrain {scope}` or a restart of the server"
+                )
+            });
+            joined([
+                begun,
+                named(&drained, |names| format!("drained already: {names}")),
+            ])
+        }
+        Action::Undrain => {
+            let ended = named(&drained, |names| format!("no longer drained: {names}"));
+            joined([ended, named(&open, |names| format!("not drained: {names}"))])
+        }
     }
 }
 
+/// A clause about these, if there are any.
+fn named(endpoints: &[&String], clause: impl Fn(String) -> String) -> Option<String> {
+    (!endpoints.is_empty()).then(|| clause(few(endpoints)))
+}
+
+fn joined(clauses: [Option<String>; 2]) -> String {
+    let clauses: Vec<String> = clauses.into_iter().flatten().collect();
+    clauses.join("; ")
+}
+
 /// As many as a line holds.
-fn few(all: &[String]) -> String {
-    let named = &all[..all.len().min(NAMED)];
-    let more = match all.len() - named.len() {
+fn few(all: &[impl AsRef<str>]) -> String {
+    let shown = all.iter().take(NAMED).map(AsRef::as_ref);
+    let shown: Vec<&str> = shown.collect();
+    let more = match all.len() - shown.len() {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("{}{more}", named.join(", "))
+    format!("{}{more}", shown.join(", "))
 }
 
 #[cfg(test)]
@@ -139,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::config::{self, Files};
-    use crate::engine::status::{RegionStatus, TargetStatus};
+    use crate::engine::status::{DrainStatus, RegionStatus, TargetStatus};
 
     const ZONE: &str = "@ SOA ns1 host 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n";
 
@@ -192,13 +204,16 @@ regions = ["na"]
             .0
     }
 
+    /// Endpoints and their states, with a `!` where a word is waited for.
     fn status(states: &[(&str, &str)]) -> Status {
         let endpoints = states.iter().map(|(name, state)| EndpointStatus {
             name: (*name).to_owned(),
             targets: vec![TargetStatus {
-                state: (*state).to_owned(),
+                state: state.trim_end_matches('!').to_owned(),
+                wants_approval: state.ends_with('!'),
                 ..TargetStatus::default()
             }],
+            drain: (*state == "drained").then(DrainStatus::default),
             ..EndpointStatus::default()
         });
         Status {
@@ -210,14 +225,18 @@ regions = ["na"]
         }
     }
 
-    fn given(action: Action, scope: &str, states: &[(&str, &str)]) -> Result<Vec<String>, String> {
+    fn take(action: Action, scope: &str, states: &[(&str, &str)]) -> Result<Ordered, OrderRefusal> {
         let order = Order {
             action,
             scope: scope.to_owned(),
             author: String::new(),
             reason: String::new(),
         };
-        match consider(&order, &plan(), &status(states)) {
+        consider(&order, &plan(), &status(states))
+    }
+
+    fn given(action: Action, scope: &str, states: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        match take(action, scope, states) {
             Ok(ordered) => Ok(ordered.endpoints),
             Err(OrderRefusal::Unknown(why)) => Err(format!("unknown: {why}")),
             Err(OrderRefusal::Needless(why)) => Err(why),
@@ -241,7 +260,7 @@ regions = ["na"]
 
     #[test]
     fn an_approval_is_for_what_waits() {
-        let states = [("eu-a", "unapproved"), ("eu-b", "down"), ("na-a", "held")];
+        let states = [("eu-a", "unapproved!"), ("eu-b", "down"), ("na-a", "held")];
         let approve = |scope: &str| given(Action::Approve, scope, &states);
         assert_eq!(approve("eu").unwrap(), ["eu-a"]);
         assert_eq!(approve("acme").unwrap(), ["eu-a"]);
@@ -254,6 +273,29 @@ regions = ["na"]
             approve("na").unwrap_err(),
             "nothing in na waits for approval: na-a is held"
         );
+    }
+
+    #[test]
+    fn the_reply_says_for_what_an_order_changes_nothing() {
+        let states = [("eu-a", "drained"), ("eu-b", "healthy")];
+        let said = |action, scope| take(action, scope, &states).unwrap().result;
+        let holds = "it holds until `waypost undrain eu` or a restart of the server";
+        for (action, scope, expected) in [
+            (
+                Action::Drain,
+                "eu",
+                &*format!("draining eu-b; {holds}; drained already: eu-a"),
+            ),
+            (Action::Drain, "eu-a", "drained already: eu-a"),
+            (
+                Action::Undrain,
+                "eu",
+                "no longer drained: eu-a; not drained: eu-b",
+            ),
+            (Action::Undrain, "eu-b", "not drained: eu-b"),
+        ] {
+            assert_eq!(said(action, scope), expected);
+        }
     }
 
     #[test]

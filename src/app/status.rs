@@ -7,7 +7,9 @@ use super::cli;
 use super::remote::Remote;
 use super::{Failure, say};
 use crate::engine::Status;
-use crate::engine::status::{EndpointStatus, RefusedConfig, ServiceStatus, TargetStatus};
+use crate::engine::status::{
+    DrainStatus, EndpointStatus, RefusedConfig, ServiceStatus, TargetStatus,
+};
 use crate::plan::Units;
 
 /// Asks the server and prints its state.
@@ -41,7 +43,8 @@ impl Paint {
         let code = match state {
             "healthy" => "32",
             "unproven" | "unmonitored" | "supposed" => "36",
-            "ramping" | "gated" => "33",
+            "ramping" | "gated" | "held" | "unapproved" => "33",
+            "drained" => "34",
             "doubted" | "capped" => "35",
             _ => "1;31",
         };
@@ -95,23 +98,37 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
         refusal_lines(out, refused, paint);
     }
     if status.doubting {
-        line(
-            out,
-            &paint.code(
-                "1;35",
-                "This node doubts its own network: nothing more is taken out.",
-            ),
-        );
+        let evidence = match status.doubt.as_str() {
+            "canaries_fail" => "most canaries fail",
+            _ => "most targets fail and no region is sound",
+        };
+        let text =
+            format!("This node doubts its own network ({evidence}): nothing more is taken out.");
+        line(out, &paint.code("1;35", &text));
     }
     if status.capped {
         line(
             out,
             &paint.code(
                 "1;35",
-                "guard.max_ejected is reached: nothing more is taken out.",
+                "guard.max_ejected or guard.max_ejected_at_once is reached: what fails beyond it is kept.",
             ),
         );
     }
+}
+
+/// What a drain says of itself, under its endpoint.
+fn drain_line(out: &mut String, drain: &DrainStatus) {
+    let author = match drain.author.as_str() {
+        "" => String::new(),
+        author => format!(" by {author}"),
+    };
+    let reason = match drain.reason.as_str() {
+        "" => String::new(),
+        reason => format!(": {reason}"),
+    };
+    let age = ago(drain.since_ms);
+    line(out, &format!("    drain ordered {age} ago{author}{reason}"));
 }
 
 fn refusal_lines(out: &mut String, refused: &RefusedConfig, paint: Paint) {
@@ -148,6 +165,9 @@ fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint: Paint) {
                 remarks.join("  "),
             ),
         );
+    }
+    if let Some(drain) = &endpoint.drain {
+        drain_line(out, drain);
     }
 }
 
@@ -356,6 +376,39 @@ mod tests {
         }
         assert!(!text.contains('\x1b'));
         assert!(page(&status, Paint::Ansi).contains("\x1b[33m"));
+    }
+
+    #[test]
+    fn page_shows_a_drain_with_its_author_and_why_a_node_doubts() {
+        let mut endpoint = EndpointStatus {
+            drain: Some(DrainStatus {
+                since_ms: 90_000,
+                author: "ada".into(),
+                reason: "new kernel".into(),
+            }),
+            ..EndpointStatus::default()
+        };
+        let page_with = |endpoint: &EndpointStatus| {
+            let region = RegionStatus {
+                endpoints: vec![endpoint.clone()],
+                ..RegionStatus::default()
+            };
+            let status = Status {
+                doubting: true,
+                doubt: "canaries_fail".into(),
+                regions: vec![region],
+                ..Status::default()
+            };
+            page(&status, Paint::Plain)
+        };
+        let text = page_with(&endpoint);
+        assert!(
+            text.contains("    drain ordered 90s ago by ada: new kernel"),
+            "{text}"
+        );
+        assert!(text.contains("network (most canaries fail)"), "{text}");
+        endpoint.drain = None;
+        assert!(!page_with(&endpoint).contains("drain ordered"));
     }
 
     #[test]

@@ -1,25 +1,38 @@
 //! What the node believes of every slot and target, and the guard over it.
 //!
 //! ```text
-//! report -> slot -> tally -> doubt? -> targets that hang on the slot -> kept or out -> standings
+//! report -> slot -> tally -> doubt? -> targets that hang on the slot -> kept or out --.
+//!                                                                                     v
+//! order -> ceilings of the targets in its scope, or their word -----------------> standings
 //! ```
 //!
 //! Only what hangs on the slot is looked at again. The order is part of the contract: the doubt is
 //! weighed once per report, and with it whether all is dark, after the slot and before the targets.
+//!
+//! A target that falls is kept if the vantages do not rule it down together (there is one today, and
+//! who doubts itself has no vote), and otherwise if the bound on ejections has no room; a drain
+//! needs none. While the node doubts itself nothing leaves, also not what that bound holds back.
+//! When there is room again, the one that fell first goes first; one that does not fit does not
+//! stand in the way of a lighter one.
 //!
 //! It knows no table, no schedule and no words for the operator; it gives back which standings
 //! changed.
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::{Moment, SlotId, Span, Standing, TargetId};
-use crate::health::guard::{self, Last, Served, Tally};
+use crate::base::{EndpointId, Moment, SlotId, Span, Standing, TargetId};
+use crate::health::ejections::Ejections;
+use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::SlotHealth;
-use crate::health::target::{Kept, Sight, TargetHealth};
+use crate::health::target::{Heard, Kept, Sight, TargetHealth};
+use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{Outcome, Report};
 use crate::plan::{Monitor, Plan, Recovery};
 
-use super::index::Index;
+use super::drains::Drains;
+use super::index::{Index, Role};
+use super::kinship::Kinship;
+use super::order::{Action, Order};
 
 /// All that is believed.
 #[derive(Debug)]
@@ -32,9 +45,10 @@ pub(super) struct Beliefs {
     served: Vec<Served>,
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
-    doubting: bool,
+    doubt: Doubt,
     dark: bool,
-    out: usize,
+    ejections: Ejections,
+    drains: Drains,
     capped: BTreeSet<(Moment, TargetId)>,
 }
 
@@ -47,11 +61,12 @@ pub(super) struct Change {
 }
 
 impl Beliefs {
-    /// Everything unproven.
+    /// Everything unproven, nothing ordered.
     pub(super) fn new(plan: Arc<Plan>, now: Moment) -> Self {
         let slots = vec![SlotHealth::default(); plan.slots.len()];
         let targets = vec![TargetHealth::new(now); plan.targets.len()];
-        Self::of(plan, slots, targets)
+        let drains = Drains::new(&plan);
+        Self::of(plan, slots, targets, drains)
     }
 
     /// The beliefs of a new plan: what has the same key as in the old one keeps its health.
@@ -69,26 +84,39 @@ impl Beliefs {
             target
         });
         let (slots, targets) = (slots.collect(), targets.collect());
-        let mut fresh = Self::of(plan, slots, targets);
-        fresh.doubting = fresh.tally.doubts(&fresh.plan.guard);
+        let drains = self.drains.carry((&self.plan, &plan), kept);
+        let mut fresh = Self::of(plan, slots, targets, drains);
+        for (id, old) in (0..).map(TargetId).zip(&kept.targets) {
+            if let Some(left_at) = old.and_then(|old| self.ejections.left_at(old)) {
+                fresh.ejections.remember(left_at, id);
+            }
+        }
+        fresh.ejections.advance(now);
+        fresh.doubt = fresh.tally.doubt(&fresh.plan.guard);
         fresh.weigh_blackout(now);
         for id in (0..fresh.targets.len()).map(TargetId::from_index) {
             fresh.look(now, id);
         }
-        fresh.fill_room();
+        fresh.fill_room(now);
         fresh
     }
 
-    fn of(plan: Arc<Plan>, slots: Vec<SlotHealth>, targets: Vec<TargetHealth>) -> Self {
+    fn of(
+        plan: Arc<Plan>,
+        slots: Vec<SlotHealth>,
+        targets: Vec<TargetHealth>,
+        drains: Drains,
+    ) -> Self {
         let mut beliefs = Self {
             index: Index::new(&plan),
             tally: Tally::new(targets.len(), plan.regions.len()),
             standings: vec![Standing::UNPROVEN; targets.len()],
             served: vec![Served::No; targets.len()],
             steps: BTreeSet::new(),
-            doubting: false,
+            doubt: Doubt::None,
             dark: false,
-            out: targets.iter().filter(|target| target.is_out()).count(),
+            ejections: Ejections::new(&plan),
+            drains,
             capped: BTreeSet::new(),
             plan,
             slots,
@@ -107,13 +135,64 @@ impl Beliefs {
         beliefs
     }
 
-    /// Takes the ramp steps that are due.
+    /// Takes the steps that are due, and lets go what the bound on ejections has room for again.
     pub(super) fn advance(&mut self, now: Moment) -> Vec<Change> {
         let mut changes = Vec::new();
         while let Some((due, id)) = self.steps.first().copied()
             && due <= now
         {
             changes.extend(self.look(now, id));
+        }
+        self.ejections.advance(now);
+        changes.extend(self.fill_room(now));
+        changes
+    }
+
+    /// Carries an order out. Gives what changed, and the endpoints that it made a difference to.
+    pub(super) fn order(&mut self, now: Moment, order: &Order) -> (Vec<Change>, Vec<EndpointId>) {
+        let scope = self.plan.scope(&order.scope);
+        let named = scope.map_or(Vec::new(), |scope| scope.endpoints);
+        let (mut changes, mut obeyed) = (Vec::new(), Vec::new());
+        for endpoint in named {
+            let targets = self.index.targets_of(endpoint).to_vec();
+            if self.obey(now, order, endpoint, &targets) {
+                obeyed.push(endpoint);
+                let looked = targets.iter().filter_map(|id| self.look(now, *id));
+                changes.extend(looked);
+            }
+        }
+        changes.extend(self.fill_room(now));
+        (changes, obeyed)
+    }
+
+    /// Whether the order made a difference to an endpoint.
+    fn obey(
+        &mut self,
+        now: Moment,
+        order: &Order,
+        endpoint: EndpointId,
+        targets: &[TargetId],
+    ) -> bool {
+        let name = &self.plan.endpoints[endpoint.index()].name;
+        let changes = match order.action {
+            Action::Approve => {
+                let heard = targets.iter().map(|id| {
+                    let target = &mut self.targets[id.index()];
+                    target.approve(recovery(&self.plan, *id))
+                });
+                return heard.filter(|heard| *heard == Heard::Taken).count() > 0;
+            }
+            Action::Drain => self.drains.begin(now, name, order),
+            Action::Undrain => self.drains.end(name),
+        };
+        if changes {
+            for id in targets {
+                self.steps_forget(*id);
+                let share = self.standings[id.index()].share;
+                let recovery = recovery(&self.plan, *id);
+                self.drains.turn(now, order.action, (*id, recovery), share);
+            }
+            self.ejections.reconsider();
         }
         changes
     }
@@ -128,17 +207,17 @@ impl Beliefs {
         for target in &concerned {
             self.count_target(*target);
         }
-        self.doubting = self.tally.doubts(&self.plan.guard);
+        self.doubt = self.tally.doubt(&self.plan.guard);
         self.weigh_blackout(now);
         let failed = matches!(report.outcome, Outcome::Fail(_));
-        if failed && !self.doubting {
-            self.release_doubted(id);
+        if failed && self.doubt == Doubt::None {
+            self.release_doubted(now, id);
         }
         let looked = concerned
             .iter()
             .filter_map(|target| self.look(now, *target));
         let mut changes: Vec<Change> = looked.collect();
-        changes.extend(self.fill_room());
+        changes.extend(self.fill_room(now));
         changes
     }
 
@@ -147,9 +226,11 @@ impl Beliefs {
         &self.standings
     }
 
-    /// When the next step of a ramp is due.
+    /// When the next step of a ramp or drain is due, or what is held back may leave.
     pub(super) fn wake_at(&self) -> Option<Moment> {
-        self.steps.first().map(|(due, _)| *due)
+        let step = self.steps.first().map(|(due, _)| *due);
+        let room = self.ejections.next_change().filter(|_| self.is_capped());
+        step.into_iter().chain(room).min()
     }
 
     /// The time to the next probe of a slot, before jitter.
@@ -165,9 +246,19 @@ impl Beliefs {
         &self.targets[id.index()]
     }
 
-    /// Whether the node doubts itself.
-    pub(super) fn is_doubting(&self) -> bool {
-        self.doubting
+    /// Whether an operator's approval would let a target go on.
+    pub(super) fn wants_word(&self, id: TargetId) -> bool {
+        self.targets[id.index()].wants_word(recovery(&self.plan, id))
+    }
+
+    /// Whether the node doubts itself, and why.
+    pub(super) fn doubt(&self) -> Doubt {
+        self.doubt
+    }
+
+    /// The drains in force.
+    pub(super) fn drains(&self) -> &Drains {
+        &self.drains
     }
 
     /// Whether nothing passes any more.
@@ -185,9 +276,9 @@ impl Beliefs {
         &self.tally
     }
 
-    /// How many targets are out.
-    pub(super) fn out(&self) -> usize {
-        self.out
+    /// What is out.
+    pub(super) fn ejections(&self) -> &Ejections {
+        &self.ejections
     }
 
     /// Whether some pool of this target has nobody left who may serve.
@@ -205,7 +296,9 @@ impl Beliefs {
             let (sight, recovery) = (self.sight(id), recovery(&self.plan, id));
             let mut target = self.targets[id.index()].clone();
             target.observe(now, recovery, sight);
-            target.standing(recovery, sight.hold)
+            let mut ceiling = self.drains.ceiling(id);
+            ceiling.advance(now, recovery);
+            ceiling.over(target.standing(recovery, sight.hold), recovery)
         });
         standings.collect()
     }
@@ -213,15 +306,12 @@ impl Beliefs {
     /// Looks at the slots of a target again, and keeps it if it just fell and must be kept.
     fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
         let sight = self.sight(id);
+        self.steps_forget(id);
+        let recovery = recovery(&self.plan, id);
+        self.drains.advance(now, id, recovery);
         let target = &mut self.targets[id.index()];
         let (was_out, was_kept) = (target.is_out(), (target.since(), target.kept()));
-        if let Some(due) = target.next_step() {
-            self.steps.remove(&(due, id));
-        }
-        target.observe(now, recovery(&self.plan, id), sight);
-        if was_out && !target.is_out() {
-            self.out -= 1;
-        }
+        target.observe(now, recovery, sight);
         if let (since, Some(Kept::Capped)) = was_kept
             && target.kept().is_none()
         {
@@ -229,7 +319,7 @@ impl Beliefs {
         }
         if !was_out && target.is_out() {
             self.excuse_in_blackout(id);
-            self.eject_or_keep(id);
+            self.eject_or_keep(now, id);
         }
         self.note(id)
     }
@@ -256,16 +346,16 @@ impl Beliefs {
     }
 
     /// A target is newly out: it leaves, or is kept.
-    fn eject_or_keep(&mut self, id: TargetId) {
-        let room = self.tally.room(&self.plan.guard);
+    fn eject_or_keep(&mut self, now: Moment, id: TargetId) {
+        let (ruling, may_leave) = (self.ruling(now, id), self.may_leave(id));
         let target = &mut self.targets[id.index()];
-        if self.doubting {
-            target.keep(Kept::Doubted);
-        } else if self.out >= room {
-            target.keep(Kept::Capped);
+        match ruling {
+            Ruling::Down(_) if may_leave => {}
+            Ruling::Down(_) => target.keep(Kept::Capped),
+            Ruling::Up | Ruling::Undecided => target.keep(Kept::Doubted),
         }
         match target.kept() {
-            None => self.out += 1,
+            None => self.eject(now, id),
             Some(Kept::Doubted) => {}
             Some(Kept::Capped) => {
                 self.capped.insert((target.since(), id));
@@ -273,28 +363,68 @@ impl Beliefs {
         }
     }
 
+    /// What the vantages make of a target together. There is one, and its vote is that of the target;
+    /// while it doubts itself it has none.
+    fn ruling(&self, now: Moment, id: TargetId) -> Ruling {
+        let own = Vote {
+            vantage: VantageId(0),
+            verdict: self.targets[id.index()].verdict(),
+            at: now,
+            trust: match self.doubt {
+                Doubt::None => Trust::Sure,
+                Doubt::MostFail | Doubt::CanariesFail => Trust::Doubting,
+            },
+        };
+        Electorate::ALONE.rule(now, &[own])
+    }
+
+    /// Whether the bound on ejections lets a target go. It does not bind an operator.
+    fn may_leave(&self, id: TargetId) -> bool {
+        self.drains.takes_out(id) || self.ejections.fits(id)
+    }
+
+    fn eject(&mut self, now: Moment, id: TargetId) {
+        self.count_ejection(id);
+        if !self.drains.takes_out(id) && self.targets[id.index()].fell_from_service() {
+            self.ejections.remember(now, id);
+        }
+    }
+
+    /// Counts a target as out, or not, as it is now.
+    fn count_ejection(&mut self, id: TargetId) {
+        match self.targets[id.index()].is_out() && !self.drains.takes_out(id) {
+            true => self.ejections.add(id),
+            false => self.ejections.remove(id),
+        }
+    }
+
     /// A failure after the doubt has ended: what was kept because of it falls.
-    fn release_doubted(&mut self, slot: SlotId) {
+    fn release_doubted(&mut self, now: Moment, slot: SlotId) {
         for id in self.index.concerned(slot).watched.clone() {
             let target = &mut self.targets[id.index()];
             if target.kept() == Some(Kept::Doubted) {
                 target.release();
                 self.excuse_in_blackout(id);
-                self.eject_or_keep(id);
+                self.eject_or_keep(now, id);
             }
         }
     }
 
-    /// Lets the oldest of those kept by the bound go, as far as there is room.
-    fn fill_room(&mut self) -> Vec<Change> {
+    /// Lets those go that the bound holds back, oldest first, as far as there is room again.
+    fn fill_room(&mut self, now: Moment) -> Vec<Change> {
         let mut changes = Vec::new();
-        while self.out < self.tally.room(&self.plan.guard)
-            && let Some((_, id)) = self.capped.pop_first()
-        {
-            self.targets[id.index()].release();
-            self.excuse_in_blackout(id);
-            self.out += 1;
-            changes.extend(self.note(id));
+        if self.capped.is_empty() || self.doubt != Doubt::None || !self.ejections.take_freed() {
+            return changes;
+        }
+        for (since, id) in self.capped.clone() {
+            if self.may_leave(id) {
+                self.capped.remove(&(since, id));
+                self.targets[id.index()].release();
+                self.excuse_in_blackout(id);
+                self.eject(now, id);
+                self.steps_forget(id);
+                changes.extend(self.note(id));
+            }
         }
         changes
     }
@@ -302,13 +432,15 @@ impl Beliefs {
     /// Writes down the standing, the next step and the count of a target.
     fn note(&mut self, id: TargetId) -> Option<Change> {
         let hold = self.sight(id).hold;
-        let target = &self.targets[id.index()];
-        if let Some(due) = target.next_step() {
+        if let Some(due) = self.next_step(id) {
             self.steps.insert((due, id));
         }
-        let to = target.standing(recovery(&self.plan, id), hold);
+        let recovery = recovery(&self.plan, id);
+        let health = self.targets[id.index()].standing(recovery, hold);
+        let to = self.drains.ceiling(id).over(health, recovery);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
+        self.count_ejection(id);
         (from != to).then_some(Change {
             target: id,
             from,
@@ -316,21 +448,36 @@ impl Beliefs {
         })
     }
 
+    fn steps_forget(&mut self, id: TargetId) {
+        if let Some(due) = self.next_step(id) {
+            self.steps.remove(&(due, id));
+        }
+    }
+
+    /// When a target's next step is due, of its ramp or of its drain.
+    fn next_step(&self, id: TargetId) -> Option<Moment> {
+        let own = self.targets[id.index()].next_step().into_iter();
+        own.chain(self.drains.ceiling(id).next_step()).min()
+    }
+
     fn sight(&self, id: TargetId) -> Sight {
         let target = &self.plan.targets[id.index()];
         let slots = target.slots.iter();
         Sight::of(
             slots.map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
-            target.gate.iter().map(|slot| &self.slots[slot.index()]),
+            target
+                .gate
+                .iter()
+                .map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
         )
     }
 
     fn count_slot(&mut self, id: SlotId, from: Last) {
-        if !self.index.concerned(id).watched.is_empty() {
-            let endpoint = self.plan.slots[id.index()].endpoint;
-            let endpoint = endpoint.expect("what is watched for a target is an endpoint's");
-            let region = self.plan.endpoints[endpoint.index()].region;
-            self.tally.move_slot(region, from, self.last(id));
+        let to = self.last(id);
+        match self.index.role(id) {
+            Role::Canary => self.tally.move_canary(from, to),
+            Role::Watch(region) => self.tally.move_slot(region, from, to),
+            Role::Gate => {}
         }
     }
 
@@ -354,41 +501,6 @@ impl Beliefs {
             (Some(_), Some(_)) => Last::Failed,
         }
     }
-}
-
-/// Which slots and targets of a new plan were in the old one, by key.
-#[derive(Debug)]
-pub(super) struct Kinship {
-    /// The old number of each new slot.
-    pub(super) slots: Vec<Option<SlotId>>,
-    /// The old number of each new target.
-    pub(super) targets: Vec<Option<TargetId>>,
-}
-
-impl Kinship {
-    pub(super) fn between(old: &Plan, new: &Plan) -> Self {
-        let slots = match_keys(
-            old.slots.iter().map(|slot| slot.key.as_str()),
-            new.slots.iter().map(|slot| slot.key.as_str()),
-        );
-        let targets = match_keys(
-            old.targets.iter().map(|target| target.key.as_str()),
-            new.targets.iter().map(|target| target.key.as_str()),
-        );
-        Self {
-            slots: slots.map(|old| old.map(SlotId::from_index)).collect(),
-            targets: targets.map(|old| old.map(TargetId::from_index)).collect(),
-        }
-    }
-}
-
-fn match_keys<'k>(
-    old: impl Iterator<Item = &'k str>,
-    new: impl Iterator<Item = &'k str>,
-) -> impl Iterator<Item = Option<usize>> {
-    let places: std::collections::BTreeMap<&str, usize> =
-        old.enumerate().map(|(place, key)| (key, place)).collect();
-    new.map(move |key| places.get(key).copied())
 }
 
 pub(super) fn monitor(plan: &Plan, slot: SlotId) -> &Monitor {

@@ -4,12 +4,15 @@
 //! nothing else, and keeps only what it has last said.
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{Family, ServiceId, Why};
+use crate::base::{EndpointId, Family, Permille, ServiceId, Standing, Why};
+use crate::health::guard::Doubt;
 use crate::plan::{AllDown, Plan, Target};
 use crate::table::{Stranded, Table};
 
-use super::beliefs::{Beliefs, Change, Kinship};
+use super::beliefs::{Beliefs, Change};
+use super::kinship::Kinship;
 use super::notice::{Clients, Sense};
+use super::order::Order;
 use super::watches::Watches;
 use super::{Notice, Output};
 
@@ -32,7 +35,7 @@ struct Case {
 impl Herald {
     /// Tells of the guard, if something changed.
     pub(super) fn weigh(&mut self, beliefs: &Beliefs, outputs: &mut VecDeque<Output>) {
-        let doubting = beliefs.is_doubting();
+        let doubting = beliefs.doubt() != Doubt::None;
         if std::mem::replace(&mut self.doubting, doubting) != doubting {
             outputs.push_back(Output::Notice(Notice::Doubt {
                 active: doubting,
@@ -44,7 +47,7 @@ impl Herald {
         if std::mem::replace(&mut self.capped, capped) != capped {
             outputs.push_back(Output::Notice(Notice::Capped {
                 active: capped,
-                ejected_permille: beliefs.tally().part_of_all(beliefs.out()).0,
+                ejected_permille: beliefs.ejections().out().0,
             }));
         }
     }
@@ -116,10 +119,11 @@ pub(super) fn answer_word(all_down: AllDown) -> &'static str {
 }
 
 fn sense(beliefs: &Beliefs) -> Sense {
-    match (beliefs.is_doubting(), beliefs.is_dark()) {
-        (true, _) => Sense::MostFail,
-        (false, true) => Sense::NothingPasses,
-        (false, false) => Sense::ProbesPass,
+    match (beliefs.doubt(), beliefs.is_dark()) {
+        (Doubt::CanariesFail, _) => Sense::CanariesFail,
+        (Doubt::MostFail, _) => Sense::MostFail,
+        (Doubt::None, true) => Sense::NothingPasses,
+        (Doubt::None, false) => Sense::ProbesPass,
     }
 }
 
@@ -149,7 +153,7 @@ pub(super) fn region_names(plan: &Plan, stranded: &Stranded) -> Vec<String> {
 
 /// The notice of a change that is more than a change of the hold.
 pub(super) fn standing(plan: &Plan, watches: &Watches, change: &Change) -> Option<Notice> {
-    if !is_transition(change.from.why, change.to.why) {
+    if !is_transition(&change.from, &change.to) {
         return None;
     }
     let target = &plan.targets[change.target.index()];
@@ -186,11 +190,26 @@ pub(super) fn family_word(family: Family) -> &'static str {
     }
 }
 
-fn is_transition(from: Why, to: Why) -> bool {
-    match (from, to) {
+/// Whether it is worth a line: a change in kind, a step of a ramp, the end of a drain.
+fn is_transition(from: &Standing, to: &Standing) -> bool {
+    match (from.why, to.why) {
         (Why::Ramping { step: from, .. }, Why::Ramping { step: to, .. }) => from != to,
+        (Why::Drained, Why::Drained) => to.share == Permille::NONE && from.share != to.share,
         (from, to) => from.word() != to.word(),
     }
+}
+
+/// The notice of an order that made a difference to these endpoints; none if to nobody.
+pub(super) fn ordered(plan: &Plan, order: &Order, obeyed: &[EndpointId]) -> Option<Notice> {
+    let names = obeyed.iter();
+    let names = names.map(|id| plan.endpoints[id.index()].name.clone());
+    (!obeyed.is_empty()).then(|| Notice::Ordered {
+        action: order.action,
+        scope: order.scope.clone(),
+        endpoints: names.collect(),
+        author: order.author.clone(),
+        reason: order.reason.clone(),
+    })
 }
 
 /// The names of the monitors that are a target's gate.

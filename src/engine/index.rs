@@ -1,13 +1,15 @@
 //! Who is concerned by what: from slots to targets, from targets to pools.
 //!
 //! Made once per plan, so that a report touches what hangs on its slot and nothing else.
-use crate::base::{Family, SlotId, TargetId};
+use crate::base::{EndpointId, Family, RegionId, SlotId, TargetId};
 use crate::plan::Plan;
 
 /// The plan's references, turned around.
 #[derive(Debug)]
 pub(super) struct Index {
     slots: Vec<Concerned>,
+    roles: Vec<Role>,
+    targets_of: Vec<Vec<TargetId>>,
     /// Pools by number, each with its targets.
     pools: Vec<Vec<TargetId>>,
     pools_of: Vec<Vec<usize>>,
@@ -22,6 +24,17 @@ pub(super) struct Concerned {
     pub(super) gated: Vec<TargetId>,
 }
 
+/// What a slot's probes say something about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// This node's own network.
+    Canary,
+    /// A target of this region.
+    Watch(RegionId),
+    /// Whether a target may come back, and nothing else.
+    Gate,
+}
+
 impl Index {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut slots = vec![Concerned::default(); plan.slots.len()];
@@ -33,6 +46,10 @@ impl Index {
                 slots[slot.index()].gated.push(id);
             }
         }
+        let mut targets_of = vec![Vec::new(); plan.endpoints.len()];
+        for (id, target) in (0..).map(TargetId).zip(&plan.targets) {
+            targets_of[target.endpoint.index()].push(id);
+        }
         let pools = pools(plan);
         let mut pools_of = vec![Vec::new(); plan.targets.len()];
         for (number, pool) in pools.iter().enumerate() {
@@ -41,7 +58,9 @@ impl Index {
             }
         }
         Self {
+            roles: roles(plan, &slots),
             slots,
+            targets_of,
             pools,
             pools_of,
         }
@@ -50,6 +69,16 @@ impl Index {
     /// Which targets a slot concerns.
     pub(super) fn concerned(&self, slot: SlotId) -> &Concerned {
         &self.slots[slot.index()]
+    }
+
+    /// What a slot's probes say something about.
+    pub(super) fn role(&self, slot: SlotId) -> Role {
+        self.roles[slot.index()]
+    }
+
+    /// The targets of an endpoint.
+    pub(super) fn targets_of(&self, endpoint: EndpointId) -> &[TargetId] {
+        &self.targets_of[endpoint.index()]
     }
 
     /// The targets of each pool that a target serves in.
@@ -67,6 +96,20 @@ impl Concerned {
         all.dedup();
         all
     }
+}
+
+fn roles(plan: &Plan, slots: &[Concerned]) -> Vec<Role> {
+    let mut roles = vec![Role::Gate; slots.len()];
+    for (role, concerned) in roles.iter_mut().zip(slots) {
+        if let Some(first) = concerned.watched.first() {
+            let endpoint = plan.targets[first.index()].endpoint;
+            *role = Role::Watch(plan.endpoints[endpoint.index()].region);
+        }
+    }
+    for slot in &plan.canaries {
+        roles[slot.index()] = Role::Canary;
+    }
+    roles
 }
 
 fn pools(plan: &Plan) -> Vec<Vec<TargetId>> {

@@ -6,8 +6,10 @@
 //! | part | what it decides |
 //! |---|---|
 //! | `schedule` | when each slot is probed next |
-//! | `beliefs` | what a report changes: slots, targets, the guard, standings |
+//! | `beliefs` | what a report or an order changes: slots, targets, the guard, standings |
+//! | `drains` | which endpoints are drained, and by whose order |
 //! | `index` | who is concerned by what |
+//! | `kinship` | who is who across a reload |
 //! | `survey` | what an operator may see |
 //! | `herald` | what an operator is told |
 //! | `demand` | how much clients are believed to ask for |
@@ -29,8 +31,10 @@ use crate::table::{self, Basis, Table};
 
 mod beliefs;
 mod demand;
+mod drains;
 mod herald;
 mod index;
+mod kinship;
 pub mod notice;
 pub mod order;
 mod overload;
@@ -39,10 +43,11 @@ pub mod status;
 mod survey;
 mod watches;
 
-use beliefs::{Beliefs, Change, Kinship};
+use beliefs::{Beliefs, Change};
 use demand::Asked;
 pub use demand::Observed;
 use herald::Herald;
+use kinship::Kinship;
 pub use notice::Notice;
 pub use order::Order;
 use overload::Overloads;
@@ -138,8 +143,8 @@ impl Engine {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
             Input::Reload(plan) => self.reload(now, plan),
-            Input::Order(_) => {}
             Input::Observed(observed) => self.observe(now, &observed),
+            Input::Order(order) => self.take_order(now, &order),
         }
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
@@ -211,6 +216,13 @@ impl Engine {
         let interval = self.beliefs.next_interval(id.slot);
         let monitor = beliefs::monitor(&self.plan, id.slot);
         self.schedule.plan_next(id.slot, monitor, started, interval);
+        self.take_changes(now, &changes);
+    }
+
+    fn take_order(&mut self, now: Moment, order: &Order) {
+        let (changes, obeyed) = self.beliefs.order(now, order);
+        let notice = herald::ordered(&self.plan, order, &obeyed);
+        self.outputs.extend(notice.map(Output::Notice));
         self.take_changes(now, &changes);
     }
 

@@ -1,6 +1,7 @@
 //! What the operator is told: one notice per transition, with its reason.
 use serde::Serialize;
 
+use super::order::Action;
 use crate::base::Why;
 
 /// Clients of a service, by what they prefer.
@@ -20,9 +21,11 @@ pub struct Clients {
 pub enum Sense {
     /// Most fail at once, and no region is sound.
     MostFail,
+    /// Most canaries fail, so what targets seem to do says nothing.
+    CanariesFail,
     /// Nothing passes at all: services fail open.
     NothingPasses,
-    /// Enough pass, or a region is sound.
+    /// Enough pass, or a region is sound, or most canaries pass.
     ProbesPass,
 }
 
@@ -91,7 +94,7 @@ pub enum Notice {
     Capped {
         /// Whether it holds something back now.
         active: bool,
-        /// Part of the targets that are out, permille.
+        /// Part of all capacity that is out, permille.
         ejected_permille: u16,
     },
     /// Some of a service's demand fits nowhere within the stated capacities. Told again when it
@@ -107,6 +110,19 @@ pub enum Notice {
         demand_thousandths: u64,
         /// What of it fits nowhere.
         overloaded_thousandths: u64,
+    },
+    /// An operator's order is carried out.
+    Ordered {
+        /// What.
+        action: Action,
+        /// The region, provider or endpoint that was named.
+        scope: String,
+        /// The endpoints that it makes a difference to.
+        endpoints: Vec<String>,
+        /// Who ordered it; empty if nobody said.
+        author: String,
+        /// Why; empty if nobody said.
+        reason: String,
     },
     /// A new plan is in force.
     Reloaded {

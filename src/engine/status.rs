@@ -18,12 +18,18 @@ pub struct Status {
     pub uptime_ms: u64,
     /// Whether the node doubts itself.
     pub doubting: bool,
+    /// Why it does: `most_fail`, `canaries_fail`; empty if it does not.
+    #[serde(default)]
+    pub doubt: String,
     /// Whether the bound on automatic ejections holds something back.
     pub capped: bool,
     /// The config that was refused last; absent when the last one was taken.
     pub refused: Option<RefusedConfig>,
     /// Geo database.
     pub geo: GeoStatus,
+    /// Canaries: whether this node can see.
+    #[serde(default)]
+    pub canaries: Vec<SlotStatus>,
     /// Zones.
     pub zones: Vec<ZoneStatus>,
     /// Regions with their endpoints, in the order of the config.
@@ -99,8 +105,22 @@ pub struct EndpointStatus {
     pub load_thousandths: Option<u64>,
     /// Addresses.
     pub addresses: Vec<String>,
+    /// The order by which it is drained, if it is.
+    #[serde(default)]
+    pub drain: Option<DrainStatus>,
     /// What health knows of it: one entry per family, monitors and recovery.
     pub targets: Vec<TargetStatus>,
+}
+
+/// A drain in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainStatus {
+    /// How long ago it was ordered.
+    pub since_ms: u64,
+    /// By whom; empty if nobody said.
+    pub author: String,
+    /// Why; empty if nobody said.
+    pub reason: String,
 }
 
 /// One target.
@@ -115,7 +135,8 @@ pub struct TargetStatus {
     pub watch: String,
     /// Services that use it.
     pub services: Vec<String>,
-    /// `unmonitored`, `unproven`, `healthy`, `gated`, `ramping`, `down`, `doubted`, `capped`.
+    /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
+    /// `doubted`, `capped`, `drained`.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,
@@ -125,6 +146,9 @@ pub struct TargetStatus {
     pub next_step_ms: Option<u64>,
     /// How long it has been in this state.
     pub since_ms: u64,
+    /// Whether it is back, and an operator's approval would let it go on.
+    #[serde(default)]
+    pub wants_approval: bool,
     /// Its probes.
     pub slots: Vec<SlotStatus>,
 }

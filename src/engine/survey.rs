@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::base::{
     EndpointId, Family, Moment, RegionId, ServiceId, SlotId, Standing, TargetId, Why,
 };
+use crate::health::guard::Doubt;
 use crate::health::slot::State;
 use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
 use crate::table::{PoolView, Table};
@@ -17,8 +18,8 @@ use super::beliefs::monitor;
 use super::herald::{answer_word, family_word, region_names};
 use super::overload::unplaced;
 use super::status::{
-    EndpointStatus, GeoStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status,
-    TargetStatus, ZoneStatus,
+    DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus,
+    Status, TargetStatus, ZoneStatus,
 };
 use super::watches::monitors;
 
@@ -42,7 +43,8 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         generation: engine.table.generation,
         table_age_ms: now.since(engine.table.built_at).0,
         uptime_ms: now.since(engine.started).0,
-        doubting: engine.beliefs.is_doubting(),
+        doubting: engine.beliefs.doubt() != Doubt::None,
+        doubt: doubt_word(engine.beliefs.doubt()).to_owned(),
         capped: engine.beliefs.is_capped(),
         // Configs are read and refused elsewhere.
         refused: None,
@@ -51,6 +53,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
             built_at: plan.geo.built_at,
             networks: plan.geo.networks,
         },
+        canaries: plan.canaries.iter().map(|id| survey.slot(*id)).collect(),
         zones: zones.collect(),
         regions: survey.regions(),
         services: services
@@ -115,8 +118,18 @@ impl Survey<'_> {
             capacity: endpoint.capacity,
             load_thousandths: None,
             addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),
+            drain: self.drain(&endpoint.name),
             targets: targets.iter().map(|id| self.target(*id)).collect(),
         }
+    }
+
+    fn drain(&self, endpoint: &str) -> Option<DrainStatus> {
+        let given = self.engine.beliefs.drains().of(endpoint)?;
+        Some(DrainStatus {
+            since_ms: self.now.since(given.at).0,
+            author: given.author.clone(),
+            reason: given.reason.clone(),
+        })
     }
 
     fn target(&self, id: TargetId) -> TargetStatus {
@@ -134,6 +147,7 @@ impl Survey<'_> {
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
+            wants_approval: self.engine.beliefs.wants_word(id),
             slots: slots.map(|slot| self.slot(*slot)).collect(),
         }
     }
@@ -238,13 +252,21 @@ fn state(target: &Target, standing: &Standing) -> &'static str {
     standing.why.word()
 }
 
+fn doubt_word(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::None => "",
+        Doubt::MostFail => "most_fail",
+        Doubt::CanariesFail => "canaries_fail",
+    }
+}
+
 /// The cause, or the step of the ramp, in words.
 fn detail(target: &Target, standing: &Standing) -> String {
     match standing.why {
         Why::Unproven if target.slots.is_empty() => "no monitor".to_owned(),
         Why::Unproven => "no probe has finished yet".to_owned(),
         Why::Healthy => String::new(),
-        Why::Held => "held down for a while".to_owned(),
+        Why::Held => "back, and held out for a while".to_owned(),
         Why::Unapproved => "waits for `waypost approve`".to_owned(),
         Why::Drained => format!("drained by order, at {}", standing.share),
         Why::Gated if standing.share.0 == 0 => "waits for its gate".to_owned(),

@@ -1,34 +1,52 @@
-//! Self-doubt, and the bound on what may leave automatically (promise 5).
+//! Self-doubt: whether this node can trust what its probes say (promise 5).
+//!
+//! # Canaries
+//! Canaries are addresses outside the plan that are known to be well. If the last probe of *more
+//! than half* of those that have a result failed, the node's own network is sick: it doubts
+//! itself, whatever the targets do. If more than half passed, its network is sound: there is no doubt
+//! and no blackout, whatever the targets do, so a real loss of every region is believed at once. An
+//! even split says nothing, and the rules below hold as they do without canaries:
+//!
+//! | canaries | targets | doubt | blackout |
+//! |---|---|---|---|
+//! | most fail | any | yes | if nothing passes |
+//! | most pass | any | no | no |
+//! | none, or even | most fail, some pass, no region sound | yes | no |
+//! | none, or even | nothing passes | no | yes |
+//! | none, or even | otherwise | no | no |
 //!
 //! # Trip conditions
-//! The node doubts itself when at least `guard.doubt` of the targets that are served as proven
-//! have a failing last probe, no region is wholly sound, and yet something passes somewhere: a fault
-//! that strikes every region at once is more likely on this node's side than on every side. One
-//! wholly sound region shows that the node can see; then what fails elsewhere fails there. When
-//! *nothing* passes any more there is no doubt either: then falling open serves everyone, and is
-//! reported as what it is. What falls during a doubt is kept at the share it had.
+//! Without their word the node doubts itself when at least `guard.doubt` of the targets that are
+//! served as proven have a failing last probe, no region is wholly sound, and yet something passes
+//! somewhere: a fault that strikes every region at once is more likely on this node's side than on
+//! every side. One wholly sound region shows that the node can see; then what fails elsewhere
+//! fails there. When *nothing* passes any more there is no doubt either: then falling open serves
+//! everyone, and is reported as what it is. What falls during a doubt is kept at the share it had.
 //!
 //! # Blackouts
 //! A moment when nothing that is watched passes, in a plan large enough to doubt, is a
 //! *blackout*: most likely the node lost its uplink. What goes down in one, or within [`window`]
-//! before one, went down with the node's sight, not by itself, and fails open meanwhile; it comes
-//! back without a ramp ([`super::target`]). The window is `fall` times the interval of the slowest
-//! monitor: in that time a lost uplink has shown everywhere, and what fell earlier fell alone.
+//! before one, went down with the node's sight, not by itself, and fails open meanwhile (or is kept,
+//! if the canaries fail as well); it comes back without a ramp ([`super::target`]). The window is
+//! `fall` times the interval of the slowest monitor: in that time a lost uplink has shown
+//! everywhere, and what fell earlier fell alone.
 //!
 //! # Protection on first start
 //! Only what was up counts. A node that starts with a sick network has nothing proven to lose,
-//! and falls open.
+//! and falls open; with canaries that fail, it keeps what is unproven.
 //!
 //! # Recovery conditions
 //! When the doubt has ended, a kept target is let go at its next failure, not before: otherwise
 //! the first region to be sound again would throw out the others, which are only
 //! some probes behind.
 //!
-//! Small plans (fewer than 4 targets or 2 regions) never doubt: there, "most of them" is no
-//! evidence of anything.
+//! Small plans (fewer than 4 targets or 2 regions) never doubt without canaries: there, "most of
+//! them" is no evidence of anything.
 //!
 //! All of it is a function of counts that the engine keeps up to date, so that a report costs the
-//! same in a plan of 10 endpoints and of 10,000.
+//! same in a plan of 10 endpoints and of 10,000. How much may leave is for [`super::ejections`].
+use std::cmp::Ordering;
+
 use crate::base::{Permille, RegionId, Span};
 use crate::plan::{Guard, Monitor};
 
@@ -43,6 +61,26 @@ pub struct Tally {
     served_failing: usize,
     regions: Vec<Count>,
     passing: usize,
+    canaries: Count,
+}
+
+/// Whether the node doubts itself, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It does not.
+    None,
+    /// Most targets fail at once, and no region is sound.
+    MostFail,
+    /// Most canaries fail.
+    CanariesFail,
+}
+
+/// What the canaries say of the node's own network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Sick,
+    Sound,
+    Nothing,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,22 +121,20 @@ impl Tally {
             served_failing: 0,
             regions: vec![Count::default(); regions],
             passing: 0,
+            canaries: Count::default(),
         }
+    }
+
+    /// A canary counted as `from` and now counts as `to`.
+    pub fn move_canary(&mut self, from: Last, to: Last) {
+        self.canaries.shift(from, to);
     }
 
     /// A slot of a region counted as `from` and now counts as `to`.
     pub fn move_slot(&mut self, region: RegionId, from: Last, to: Last) {
-        let count = &mut self.regions[region.index()];
-        match from {
-            Last::Nothing => {}
-            Last::Passed => (count.proven, self.passing) = (count.proven - 1, self.passing - 1),
-            Last::Failed => (count.proven, count.failing) = (count.proven - 1, count.failing - 1),
-        }
-        match to {
-            Last::Nothing => {}
-            Last::Passed => (count.proven, self.passing) = (count.proven + 1, self.passing + 1),
-            Last::Failed => (count.proven, count.failing) = (count.proven + 1, count.failing + 1),
-        }
+        self.regions[region.index()].shift(from, to);
+        self.passing += usize::from(to == Last::Passed);
+        self.passing -= usize::from(from == Last::Passed);
     }
 
     /// A target counted as `from` and now counts as `to`.
@@ -111,19 +147,24 @@ impl Tally {
 
     /// Whether the node has reason to doubt itself.
     #[must_use]
-    pub fn doubts(&self, guard: &Guard) -> bool {
-        self.is_large()
-            && self.passing > 0
-            && self.served_failing > 0
-            && self.served_failing * 1000 >= self.served * usize::from(guard.doubt.0)
-            && !self.regions.iter().any(Count::is_sound)
+    pub fn doubt(&self, guard: &Guard) -> Doubt {
+        match self.canaries.word() {
+            Word::Sick => Doubt::CanariesFail,
+            Word::Nothing if self.most_fail(guard) => Doubt::MostFail,
+            Word::Sound | Word::Nothing => Doubt::None,
+        }
     }
 
-    /// Whether nothing passes any more.
+    /// Whether nothing passes any more, and that may be this node's fault.
     #[must_use]
     pub fn is_dark(&self) -> bool {
         let failing = self.regions.iter().any(|region| region.failing > 0);
-        self.is_large() && self.passing == 0 && failing
+        let may_be_ours = match self.canaries.word() {
+            Word::Sick => true,
+            Word::Sound => false,
+            Word::Nothing => self.is_large(),
+        };
+        may_be_ours && self.passing == 0 && failing
     }
 
     /// Part of the targets served as proven that fail.
@@ -132,16 +173,12 @@ impl Tally {
         part(self.served_failing, self.served)
     }
 
-    /// Part of all targets that `count` is.
-    #[must_use]
-    pub fn part_of_all(&self, count: usize) -> Permille {
-        part(count, self.targets)
-    }
-
-    /// How many targets may be out automatically at one time.
-    #[must_use]
-    pub fn room(&self, guard: &Guard) -> usize {
-        self.targets * usize::from(guard.max_ejected.0) / 1000
+    fn most_fail(&self, guard: &Guard) -> bool {
+        self.is_large()
+            && self.passing > 0
+            && self.served_failing > 0
+            && self.served_failing * 1000 >= self.served * usize::from(guard.doubt.0)
+            && !self.regions.iter().any(Count::is_sound)
     }
 
     fn is_large(&self) -> bool {
@@ -152,6 +189,21 @@ impl Tally {
 impl Count {
     fn is_sound(&self) -> bool {
         self.proven > 0 && self.failing == 0
+    }
+
+    fn word(&self) -> Word {
+        match (2 * self.failing).cmp(&self.proven) {
+            Ordering::Greater => Word::Sick,
+            Ordering::Less => Word::Sound,
+            Ordering::Equal => Word::Nothing,
+        }
+    }
+
+    fn shift(&mut self, from: Last, to: Last) {
+        self.proven += usize::from(to != Last::Nothing);
+        self.proven -= usize::from(from != Last::Nothing);
+        self.failing += usize::from(to == Last::Failed);
+        self.failing -= usize::from(from == Last::Failed);
     }
 }
 
@@ -173,14 +225,10 @@ fn part(count: usize, total: usize) -> Permille {
 mod tests {
     use super::*;
 
-    fn guard(doubt: u16, max_ejected: u16) -> Guard {
-        Guard {
-            doubt: Permille(doubt),
-            max_ejected: Permille(max_ejected),
-            max_shrink: Permille(500),
-            ..Guard::DEFAULT
-        }
-    }
+    const GUARD: Guard = Guard {
+        doubt: Permille(600),
+        ..Guard::DEFAULT
+    };
 
     /// One target and slot per letter, regions parted by spaces: `+` passed, `-` failed,
     /// `?` no probe yet, `x` failed and out already.
@@ -221,7 +269,8 @@ mod tests {
             ("+x xx xx", false),
             ("++ ++", false),
         ] {
-            assert_eq!(tally(world).doubts(&guard(600, 1000)), doubts, "{world}");
+            let expected = if doubts { Doubt::MostFail } else { Doubt::None };
+            assert_eq!(tally(world).doubt(&GUARD), expected, "{world}");
         }
     }
 
@@ -257,9 +306,31 @@ mod tests {
     }
 
     #[test]
-    fn room_is_rounded_down() {
-        for (permille, room) in [(1000, 7), (999, 6), (500, 3), (142, 0), (143, 1), (0, 0)] {
-            assert_eq!(tally("++++ +++").room(&guard(600, permille)), room);
+    fn canaries_overrule_what_the_targets_say() {
+        use Doubt::{CanariesFail, MostFail, None};
+        for (canaries, world, doubt, dark) in [
+            ("--+", "++ ++", CanariesFail, false),
+            ("--+", "-- --", CanariesFail, true),
+            ("-", "-", CanariesFail, true),
+            ("++-", "+- -- --", None, false),
+            ("++-", "-- -- --", None, false),
+            ("+", "-- -- --", None, false),
+            ("+-", "+- -- --", MostFail, false),
+            ("+-", "-- -- --", None, true),
+            ("??", "+- -- --", MostFail, false),
+            ("??-", "+- -- --", CanariesFail, false),
+        ] {
+            let mut tally = tally(world);
+            for letter in canaries.chars() {
+                let last = match letter {
+                    '+' => Last::Passed,
+                    '-' => Last::Failed,
+                    _ => Last::Nothing,
+                };
+                tally.move_canary(Last::Nothing, last);
+            }
+            let seen = (tally.doubt(&GUARD), tally.is_dark());
+            assert_eq!(seen, (doubt, dark), "{canaries} {world}");
         }
     }
 }

@@ -4,11 +4,15 @@
 //! |---|---|
 //! | [`report`] | what one probe saw |
 //! | [`slot`] | rise and fall: whether one address is up |
-//! | [`target`] | slots, gate and ramp together: the standing of a target |
-//! | [`damping`] | how much slower the next ramp is after a relapse |
-//! | [`guard`] | self-doubt and the bound on what may leave automatically |
+//! | [`target`] | slots, gates and ramp together: the standing of a target |
+//! | [`damping`] | how much slower a return is after relapses |
+//! | [`drain`] | what an operator's order leaves of it |
+//! | [`guard`] | self-doubt |
+//! | [`ejections`] | how much may leave automatically |
 //! | [`votes`] | what several vantages see, combined into one ruling |
 pub mod damping;
+pub mod drain;
+pub mod ejections;
 pub mod guard;
 pub mod report;
 pub mod slot;

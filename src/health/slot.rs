@@ -20,6 +20,11 @@
 //! While down, `rise` successes in a row bring the slot up; any failure between starts the count
 //! again. How much a recovered target may carry is for [`super::target`] to say.
 //!
+//! # Streaks
+//! Successes in a row are counted in every state, the first one and those of a rise as well. A slot
+//! that is up because it never quite fell has no streak after its last failure: that is not down,
+//! but no proof either, and what asks for proof (a gate) asks for [`SlotHealth::has_streak`].
+//!
 //! It does not know whose slot it is, nor when it is probed next; it only says how long the
 //! next interval should be.
 use crate::base::{Cause, Moment, Span};
@@ -72,6 +77,15 @@ impl SlotHealth {
         self.state
     }
 
+    /// Whether it is up, and its last `rise` probes passed.
+    #[must_use]
+    pub fn has_streak(&self, monitor: &Monitor) -> bool {
+        match self.state {
+            State::Up { successes, .. } => successes >= monitor.rise,
+            State::Unproven | State::Down { .. } => false,
+        }
+    }
+
     /// The last report and when it came.
     #[must_use]
     pub fn last(&self) -> Option<(Moment, Report)> {
@@ -114,7 +128,7 @@ impl SlotHealth {
 impl State {
     fn passed(self, monitor: &Monitor) -> Self {
         match self {
-            Self::Unproven => Self::UP,
+            Self::Unproven => Self::up(1),
             Self::Up {
                 failures,
                 successes,
@@ -126,7 +140,9 @@ impl State {
                     successes,
                 }
             }
-            Self::Down { successes, .. } if successes.saturating_add(1) >= monitor.rise => Self::UP,
+            Self::Down { successes, .. } if successes.saturating_add(1) >= monitor.rise => {
+                Self::up(monitor.rise)
+            }
             Self::Down { successes, cause } => Self::Down {
                 successes: successes + 1,
                 cause,
@@ -151,10 +167,12 @@ impl State {
         }
     }
 
-    const UP: Self = Self::Up {
-        failures: 0,
-        successes: 0,
-    };
+    const fn up(successes: u16) -> Self {
+        Self::Up {
+            failures: 0,
+            successes,
+        }
+    }
 
     /// The state as one word.
     #[must_use]
@@ -186,20 +204,23 @@ mod tests {
         }
     }
 
+    fn report(result: char) -> Report {
+        let outcome = match result {
+            '+' => Outcome::Pass,
+            _ => Outcome::Fail(Cause::Refused),
+        };
+        Report {
+            outcome,
+            timing: crate::health::Timing::default(),
+            certificate_expires: None,
+        }
+    }
+
     /// The states after each of a row of results: `+` passed, `-` failed.
     fn states(monitor: &Monitor, results: &str) -> String {
         let mut slot = SlotHealth::default();
         let letters = results.chars().map(|result| {
-            let outcome = match result {
-                '+' => Outcome::Pass,
-                _ => Outcome::Fail(Cause::Refused),
-            };
-            let report = Report {
-                outcome,
-                timing: crate::health::Timing::default(),
-                certificate_expires: None,
-            };
-            slot.observe(monitor, Moment(7), report);
+            slot.observe(monitor, Moment(7), report(result));
             slot.state().word().chars().next().unwrap()
         });
         letters.collect()
@@ -224,6 +245,29 @@ mod tests {
             (2, 2, "+--++-", "uudduu"),
         ] {
             assert_eq!(states(&monitor(rise, fall), results), expected, "{results}");
+        }
+    }
+
+    /// Whether the slot has a streak after each of a row of results.
+    fn streaks(monitor: &Monitor, results: &str) -> String {
+        let mut slot = SlotHealth::default();
+        let letters = results.chars().map(|result| {
+            slot.observe(monitor, Moment(7), report(result));
+            if slot.has_streak(monitor) { 'y' } else { 'n' }
+        });
+        letters.collect()
+    }
+
+    #[test]
+    fn a_streak_is_rise_successes_in_a_row() {
+        for (rise, results, expected) in [
+            (3, "+++", "nny"),
+            (3, "+++-+++", "nnynnny"),
+            (3, "----+++", "nnnnnny"),
+            (3, "-+++-++", "nnnynnn"),
+            (1, "+-+", "yny"),
+        ] {
+            assert_eq!(streaks(&monitor(rise, 3), results), expected, "{results}");
         }
     }
 

@@ -1,18 +1,19 @@
-//! Slots, gate and ramp together: the standing of a target.
+//! Slots, gates and ramp together: the standing of a target.
 //!
 //! ```text
 //!            all up                      a slot down
-//!  unproven --------> healthy ------------------------------> down
-//!                        ^                                     |
-//!                        | step of 1000              all up    v
-//!                        '--- ramping <---------------------- gated
-//!                             |  ^ '- every: next step   gate up
+//!  unproven --------> healthy -----------------------------------> down
+//!                        ^                                          |
+//!                        | step of 1000                     all up  v
+//!                        '--- ramping <-- unapproved <-- gated <-- held
+//!                             |  ^ '- every: next step
 //!                             '--' gate down: step is held
 //! ```
 //!
 //! # Trip conditions
-//! A target is down as soon as one of its slots is; from any state, also in the midst of a ramp,
-//! which is then lost: the next one starts anew, and [`super::damping`] makes it slower.
+//! A target is down as soon as one of its slots is; from any state, also in the midst of a ramp or
+//! while it waits for one, which is then lost: the next return starts anew. If clients had to
+//! leave, [`super::damping`] makes it slower.
 //!
 //! # Protection on first start
 //! A target none of whose slots is down is served in full while some are still unproven, and is
@@ -22,9 +23,20 @@
 //! yet changes nothing.
 //!
 //! # Recovery conditions
-//! All slots up: the target waits for its gate (if it has one) with nothing, then takes the first
-//! step at once and each further one after `every`. A gate that fails during the ramp holds it
-//! at its step; when it passes again, that step begins anew. The share never falls but by a fall.
+//! All slots up: the target waits with nothing, for what its recovery asks, in this order:
+//!
+//! 1. *held*: it must have been up for the recovery's `delay` and the hold-down of damping;
+//! 2. *gated*: each slot of its gates must be up, and have passed `rise` times in a row;
+//! 3. *unapproved*: an operator must approve this return, if the recovery says so.
+//!
+//! A gate that closes while the word is waited for makes it gated again: what holds when the ramp
+//! starts is what counts. A word given early, while it is held or gated, counts; one given while it
+//! is down does not, for nobody can vouch for what has not come back. Each return needs a word
+//! of its own: it is spent when the ramp starts, and void when the target falls.
+//!
+//! Then it takes the first step at once and each further one after `every`. A gate that goes down
+//! during the ramp holds it at its step; when it is up again, that step begins anew. The share
+//! never falls but by a fall.
 //!
 //! # Kept ones
 //! [`super::guard`] may *keep* a target that is down: it stays down in here, but stands with the
@@ -33,16 +45,22 @@
 //!
 //! # Blackouts
 //! What fell in a blackout ([`super::guard`]) does leave, for falling open serves better than a
-//! guess; but it fell with the node's sight. When it rises it waits for its gate, if it has
-//! one, and is what it was before, without a ramp and without damping; a ramp goes on at its step.
-//! What had never been proven has no such past, and ramps.
+//! guess; but it fell with the node's sight. When it rises it waits for its gates, if it has any,
+//! and is what it was before, without hold-down, word, ramp or damping; a ramp goes on at its step.
+//! What had never been proven, or was on its way back with nothing, has no such past, and begins anew.
 //!
-//! It knows neither probes nor weights, and looks at no other target.
+//! It knows neither probes nor weights nor orders but for the word, and looks at no other target.
 use crate::base::{Cause, Moment, Permille, Span, Standing, Why};
-use crate::plan::{Monitor, Recovery};
+use crate::plan::{Approval, Recovery};
 
 use super::damping::{Damping, Fall};
-use super::slot::{SlotHealth, State};
+
+mod phase;
+mod sight;
+
+pub use phase::Kept;
+use phase::{Before, Blackout, Phase, Then, Wait, Word, share_of};
+pub use sight::{Gate, Sight, Verdict};
 
 /// What is known of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,120 +70,13 @@ pub struct TargetHealth {
     damping: Damping,
 }
 
-/// What all slots of a target say together.
+/// What a word of approval did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
-    /// The slots.
-    pub verdict: Verdict,
-    /// The gate.
-    pub gate: Gate,
-    /// The time until one slot could flip at the earliest.
-    pub hold: Span,
-}
-
-/// What all slots of a target say together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// None is down, but some have no result yet.
-    Unknown,
-    /// All are up.
-    Up,
-    /// At least one is down; the cause is that of the first.
-    Down(Cause),
-}
-
-/// Whether the gate lets a ramp go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
-    /// All its slots are up, or there is none.
-    Open,
-    /// At least one of its slots is not up.
-    Shut,
-}
-
-/// Why a target is kept although it is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// The node doubts itself.
-    Doubted,
-    /// Too much has left already.
-    Capped,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Unproven,
-    Healthy,
-    /// Up again; `then` follows when the gate is open.
-    Gated {
-        then: Resume,
-    },
-    /// `next` is absent while the gate holds the step.
-    Ramping {
-        step: u16,
-        next: Option<Moment>,
-    },
-    Down {
-        cause: Cause,
-        before: Before,
-        kept: Option<Kept>,
-        blackout: Blackout,
-    },
-}
-
-/// Whether a target fell because nothing passed any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Blackout {
-    Apart,
-    Within,
-}
-
-/// What follows when the gate of a target that is up again is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Resume {
-    /// This step of the ramp.
-    Step(u16),
-    /// All of it: it was healthy when a blackout took it.
-    Full,
-}
-
-/// What a target was before it fell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Before {
-    Unproven,
-    Healthy,
-    HealthyForLong,
-    Gated { then: Resume },
-    Ramping { step: u16 },
-}
-
-impl Sight {
-    /// Looks at the slots of a target and at those of its gate.
-    pub fn of<'s>(
-        slots: impl Iterator<Item = (&'s SlotHealth, &'s Monitor)>,
-        mut gate: impl Iterator<Item = &'s SlotHealth>,
-    ) -> Self {
-        let (mut verdict, mut hold) = (Verdict::Up, Span(u64::MAX));
-        let mut slots = slots.peekable();
-        if slots.peek().is_none() {
-            // Nothing watches it, so nothing is ever known of it.
-            verdict = Verdict::Unknown;
-        }
-        for (slot, monitor) in slots {
-            hold = hold.min(slot.hold(monitor));
-            verdict = match (verdict, slot.state()) {
-                (Verdict::Down(cause), _) | (_, State::Down { cause, .. }) => Verdict::Down(cause),
-                (_, State::Unproven) => Verdict::Unknown,
-                (verdict, State::Up { .. }) => verdict,
-            };
-        }
-        let shut = gate.any(|slot| !matches!(slot.state(), State::Up { .. }));
-        Self {
-            verdict,
-            gate: if shut { Gate::Shut } else { Gate::Open },
-            hold,
-        }
-    }
+pub enum Heard {
+    /// The target was on its way back, and now has its word.
+    Taken,
+    /// It waits for no word.
+    Idle,
 }
 
 impl TargetHealth {
@@ -175,7 +86,7 @@ impl TargetHealth {
         Self {
             phase: Phase::Unproven,
             since: now,
-            damping: Damping::default(),
+            damping: Damping::NONE,
         }
     }
 
@@ -184,25 +95,41 @@ impl TargetHealth {
         self.advance(now, recovery);
         match sight.verdict {
             Verdict::Unknown => {}
-            Verdict::Up => self.rise(now),
-            Verdict::Down(cause) => self.fall(now, recovery, cause),
+            Verdict::Up => self.rise(now, recovery),
+            Verdict::Down(cause) => self.fall(now, cause),
         }
-        self.heed_gate(now, recovery, sight.gate);
+        self.go_on(now, recovery, sight.gate);
+    }
+
+    /// An operator approves its return; what follows is seen at the next look.
+    pub fn approve(&mut self, recovery: &Recovery) -> Heard {
+        match &mut self.phase {
+            Phase::Waiting {
+                then: Then::Anew(word @ Word::Missing),
+                ..
+            } if recovery.approval == Approval::Needed => {
+                *word = Word::Given;
+                Heard::Taken
+            }
+            Phase::Unproven
+            | Phase::Healthy
+            | Phase::Waiting { .. }
+            | Phase::Ramping { .. }
+            | Phase::Down { .. } => Heard::Idle,
+        }
+    }
+
+    /// Whether a word of approval would be [`Heard::Taken`].
+    #[must_use]
+    pub fn wants_word(&self, recovery: &Recovery) -> bool {
+        self.clone().approve(recovery) == Heard::Taken
     }
 
     /// Goes on under another recovery policy (of the same name, after a reload): a ramp
     /// takes the first step that gives it no less than it had.
     pub fn adopt(&mut self, old: &Recovery, new: &Recovery) {
-        let place = match &mut self.phase {
-            Phase::Ramping { step, .. }
-            | Phase::Gated {
-                then: Resume::Step(step),
-            } => step,
-            Phase::Down { before, .. } => match before.step_mut() {
-                Some(step) => step,
-                None => return,
-            },
-            Phase::Unproven | Phase::Healthy | Phase::Gated { .. } => return,
+        let Some(place) = self.phase.step_mut() else {
+            return;
         };
         let had = share_of(old, *place);
         let found = new.steps.iter().position(|share| *share >= had);
@@ -213,14 +140,12 @@ impl TargetHealth {
     /// What steering may know. `hold` is that of the last [`Sight`].
     #[must_use]
     pub fn standing(&self, recovery: &Recovery, hold: Span) -> Standing {
-        let mut until = None;
         let (share, why) = match self.phase {
             Phase::Unproven => (Permille::FULL, Why::Unproven),
             Phase::Healthy => (Permille::FULL, Why::Healthy),
-            Phase::Gated { .. } => (Permille::NONE, Why::Gated),
+            Phase::Waiting { on, .. } => (Permille::NONE, on.why()),
             Phase::Ramping { step, next: None } => (share_of(recovery, step), Why::Gated),
-            Phase::Ramping { step, next } => {
-                until = next;
+            Phase::Ramping { step, .. } => {
                 let of = u16::try_from(recovery.steps.len()).unwrap_or(u16::MAX);
                 let why = Why::Ramping { step: step + 1, of };
                 (share_of(recovery, step), why)
@@ -239,21 +164,25 @@ impl TargetHealth {
         Standing {
             share,
             why,
-            until,
+            until: self.next_step(),
             hold,
         }
     }
 
-    /// When the next step of its ramp is due.
+    /// When the next step of its ramp is due, or its hold-down ends.
     #[must_use]
     pub fn next_step(&self) -> Option<Moment> {
         match self.phase {
             Phase::Ramping { next, .. } => next,
-            Phase::Unproven | Phase::Healthy | Phase::Gated { .. } | Phase::Down { .. } => None,
+            Phase::Waiting {
+                on: Wait::Time { until },
+                ..
+            } => Some(until),
+            Phase::Unproven | Phase::Healthy | Phase::Waiting { .. } | Phase::Down { .. } => None,
         }
     }
 
-    /// Since when it is unproven, healthy, gated, ramping or down.
+    /// Since when it is unproven, healthy, waiting for the same, ramping or down.
     #[must_use]
     pub fn since(&self) -> Moment {
         self.since
@@ -264,7 +193,7 @@ impl TargetHealth {
     pub fn is_served_as_proven(&self) -> bool {
         match self.phase {
             Phase::Healthy | Phase::Ramping { .. } => true,
-            Phase::Unproven | Phase::Gated { .. } => false,
+            Phase::Unproven | Phase::Waiting { .. } => false,
             Phase::Down { kept, .. } => kept.is_some(),
         }
     }
@@ -275,19 +204,42 @@ impl TargetHealth {
         matches!(self.phase, Phase::Down { kept: None, .. })
     }
 
+    /// Whether it had a share when it fell, if it is down.
+    #[must_use]
+    pub fn fell_from_service(&self) -> bool {
+        match self.phase {
+            Phase::Down { before, .. } => !matches!(before, Before::Waiting { .. }),
+            Phase::Unproven | Phase::Healthy | Phase::Waiting { .. } | Phase::Ramping { .. } => {
+                false
+            }
+        }
+    }
+
+    /// What the probes say, as it counts here.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self.phase {
+            Phase::Unproven => Verdict::Unknown,
+            Phase::Healthy | Phase::Waiting { .. } | Phase::Ramping { .. } => Verdict::Up,
+            Phase::Down { cause, .. } => Verdict::Down(cause),
+        }
+    }
+
     /// Why it is kept, if it is.
     #[must_use]
     pub fn kept(&self) -> Option<Kept> {
         match self.phase {
             Phase::Down { kept, .. } => kept,
-            Phase::Unproven | Phase::Healthy | Phase::Gated { .. } | Phase::Ramping { .. } => None,
+            Phase::Unproven | Phase::Healthy | Phase::Waiting { .. } | Phase::Ramping { .. } => {
+                None
+            }
         }
     }
 
     /// Keeps a target that is down at the share that it had; one that had none is not kept.
     pub fn keep(&mut self, why: Kept) {
         if let Phase::Down { before, kept, .. } = &mut self.phase
-            && !matches!(before, Before::Gated { .. })
+            && !matches!(before, Before::Waiting { .. })
         {
             *kept = Some(why);
         }
@@ -328,16 +280,9 @@ impl TargetHealth {
         }
     }
 
-    fn fall(&mut self, now: Moment, recovery: &Recovery, cause: Cause) {
-        let before = match self.phase {
-            Phase::Down { .. } => return,
-            Phase::Unproven => Before::Unproven,
-            Phase::Healthy if now.since(self.since) >= self.ramp_length(recovery) => {
-                Before::HealthyForLong
-            }
-            Phase::Healthy => Before::Healthy,
-            Phase::Gated { then } => Before::Gated { then },
-            Phase::Ramping { step, .. } => Before::Ramping { step },
+    fn fall(&mut self, now: Moment, cause: Cause) {
+        let Some(before) = self.phase.before_fall() else {
+            return;
         };
         self.since = now;
         self.phase = Phase::Down {
@@ -348,8 +293,8 @@ impl TargetHealth {
         };
     }
 
-    /// All slots are up: what was down waits for its gate, what was kept is what it was.
-    fn rise(&mut self, now: Moment) {
+    /// All slots are up: what was kept is what it was, what was down waits to come back.
+    fn rise(&mut self, now: Moment, recovery: &Recovery) {
         self.phase = match self.phase {
             Phase::Unproven => Phase::Healthy,
             Phase::Down {
@@ -361,93 +306,92 @@ impl TargetHealth {
                 before,
                 blackout: Blackout::Within,
                 ..
-            } if let Some(then) = before.resume() => Phase::Gated { then },
-            Phase::Down { before, .. } => {
-                self.damping = self.damping.after(before.as_fall());
-                let then = Resume::Step(0);
-                Phase::Gated { then }
-            }
-            Phase::Healthy | Phase::Gated { .. } | Phase::Ramping { .. } => return,
+            } if let Some(then) = before.resume() => Phase::Waiting {
+                on: Wait::Gate,
+                then,
+            },
+            Phase::Down {
+                before, blackout, ..
+            } => self.come_back(now, recovery, (before, blackout)),
+            Phase::Healthy | Phase::Waiting { .. } | Phase::Ramping { .. } => return,
         };
         self.since = now;
     }
 
-    fn heed_gate(&mut self, now: Moment, recovery: &Recovery, gate: Gate) {
+    /// The return starts anew: for how long it is held down depends on how it fell.
+    fn come_back(
+        &mut self,
+        now: Moment,
+        recovery: &Recovery,
+        (before, blackout): (Before, Blackout),
+    ) -> Phase {
+        let fall = match (before, blackout) {
+            (Before::Healthy | Before::Ramping { .. }, Blackout::Apart) => Fall::Counts(self.since),
+            (Before::Unproven | Before::Waiting { .. }, _) | (_, Blackout::Within) => Fall::Slight,
+        };
+        self.damping.returns(&recovery.damping, fall, now);
+        let hold_down = self.damping.hold_down(recovery.every);
+        Phase::Waiting {
+            on: Wait::Time {
+                until: now.after(hold_down).after(recovery.delay),
+            },
+            then: Then::Anew(Word::Missing),
+        }
+    }
+
+    /// Waits no longer than it must; holds the ramp while a gate is down.
+    fn go_on(&mut self, now: Moment, recovery: &Recovery, gate: Gate) {
         match (self.phase, gate) {
-            (Phase::Gated { then }, Gate::Open) => {
-                self.since = now;
-                match then {
-                    Resume::Step(step) => self.enter(step, now, recovery),
-                    Resume::Full => self.phase = Phase::Healthy,
-                }
+            (Phase::Waiting { on, then }, _) => match next_wait(now, recovery, gate, (on, then)) {
+                Some(next) if next == on => {}
+                Some(on) => (self.phase, self.since) = (Phase::Waiting { on, then }, now),
+                None => self.start(now, recovery, then),
+            },
+            (Phase::Ramping { step, next: None }, Gate::Open | Gate::Ajar) => {
+                self.enter(step, now, recovery);
             }
-            (Phase::Ramping { step, next: None }, Gate::Open) => self.enter(step, now, recovery),
             (Phase::Ramping { step, .. }, Gate::Shut) => {
                 self.phase = Phase::Ramping { step, next: None };
             }
-            (Phase::Gated { .. }, Gate::Shut)
-            | (Phase::Ramping { .. }, Gate::Open)
+            (Phase::Ramping { .. }, Gate::Open | Gate::Ajar)
             | (Phase::Unproven | Phase::Healthy | Phase::Down { .. }, _) => {}
         }
     }
 
-    fn ramp_length(&self, recovery: &Recovery) -> Span {
-        let waits = recovery.steps.len().saturating_sub(1) as u64;
-        self.damping.pace(recovery.every).times(waits)
-    }
-}
-
-impl Before {
-    fn share(self, recovery: &Recovery) -> Permille {
-        match self {
-            Self::Unproven | Self::Healthy | Self::HealthyForLong => Permille::FULL,
-            Self::Gated { .. } => Permille::NONE,
-            Self::Ramping { step } => share_of(recovery, step),
-        }
-    }
-
-    fn restored(self) -> Phase {
-        match self {
-            Self::Unproven | Self::Healthy | Self::HealthyForLong => Phase::Healthy,
-            Self::Gated { then } => Phase::Gated { then },
-            Self::Ramping { step } => Phase::Ramping { step, next: None },
-        }
-    }
-
-    /// What it goes on with after a blackout; nothing if it was never proven.
-    fn resume(self) -> Option<Resume> {
-        match self {
-            Self::Unproven => None,
-            Self::Healthy | Self::HealthyForLong => Some(Resume::Full),
-            Self::Gated { then } => Some(then),
-            Self::Ramping { step } => Some(Resume::Step(step)),
-        }
-    }
-
-    /// The step that it was on, or was to go on with.
-    fn step_mut(&mut self) -> Option<&mut u16> {
-        match self {
-            Self::Ramping { step }
-            | Self::Gated {
-                then: Resume::Step(step),
-            } => Some(step),
-            Self::Unproven | Self::Healthy | Self::HealthyForLong | Self::Gated { .. } => None,
-        }
-    }
-
-    fn as_fall(self) -> Fall {
-        match self {
-            Self::HealthyForLong => Fall::Rested,
-            Self::Ramping { .. } => Fall::Relapse,
-            Self::Unproven | Self::Healthy | Self::Gated { .. } => Fall::Early,
+    /// Nothing is waited for any more.
+    fn start(&mut self, now: Moment, recovery: &Recovery, then: Then) {
+        self.since = now;
+        match then {
+            Then::Anew(_) => self.enter(0, now, recovery),
+            Then::Step(step) => self.enter(step, now, recovery),
+            Then::Full => self.phase = Phase::Healthy,
         }
     }
 }
 
-/// The share of a step; past the last one it is full.
-fn share_of(recovery: &Recovery, step: u16) -> Permille {
-    let share = recovery.steps.get(usize::from(step));
-    share.copied().unwrap_or(Permille::FULL)
+impl Wait {
+    fn why(self) -> Why {
+        match self {
+            Self::Time { .. } => Why::Held,
+            Self::Gate => Why::Gated,
+            Self::Word => Why::Unapproved,
+        }
+    }
+}
+
+/// What a target that is up again has to wait for now, if for anything.
+fn next_wait(
+    now: Moment,
+    recovery: &Recovery,
+    gate: Gate,
+    (on, then): (Wait, Then),
+) -> Option<Wait> {
+    let needs_word = recovery.approval == Approval::Needed && then == Then::Anew(Word::Missing);
+    match (on, gate) {
+        (Wait::Time { until }, _) if until > now => Some(on),
+        (_, Gate::Shut | Gate::Ajar) => Some(Wait::Gate),
+        (_, Gate::Open) => needs_word.then_some(Wait::Word),
+    }
 }
 
 #[cfg(test)]

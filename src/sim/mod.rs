@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{Draws, Moment, Span};
-use crate::engine::{Engine, Input, Notice, Output, ProbeId};
+use crate::engine::{Engine, Input, Notice, Order, Output, ProbeId};
 use crate::health::{Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
@@ -58,6 +58,8 @@ pub enum Event {
     Reported(ProbeId, Report),
     /// A plan was put in force; the first one is the one it started with.
     Planned(Arc<Plan>),
+    /// An operator gave an order.
+    Ordered(Order),
     /// The engine was woken because time passed.
     Woken,
 }
@@ -126,6 +128,13 @@ impl World {
         self.plan = plan.clone();
         self.log.push((self.now, Event::Planned(plan.clone())));
         self.engine.handle(self.now, Input::Reload(plan));
+        self.drain();
+    }
+
+    /// Hands an operator's order to the engine.
+    pub fn order(&mut self, order: Order) {
+        self.log.push((self.now, Event::Ordered(order.clone())));
+        self.engine.handle(self.now, Input::Order(order));
         self.drain();
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Small, but with everything that steering tells apart: regions that share a jurisdiction and regions
 //! that do not, primary and backup providers, weights, both families, a strict and an open service,
-//! a recovery with and one without a gate, several answers. Each region has one network of clients
+//! a recovery with and one without a gate, several answers, canaries, capacities. Each region has one network of clients
 //! that prefer it; the others follow in the order of the regions.
 //!
 //! It makes a [`Plan`] without the config's text, so that ten thousand worlds cost little.
@@ -35,6 +35,10 @@ pub struct Scenery {
     pub steps: Vec<Permille>,
     /// How long each lasts.
     pub every: Span,
+    /// What a return waits for before its ramp.
+    pub patience: Patience,
+    /// How many canaries.
+    pub canaries: u16,
     /// The guard.
     pub guard: Guard,
     /// Counts the changes; the plan's digest.
@@ -52,6 +56,8 @@ pub struct Machine {
     pub tier: u16,
     /// Its weight.
     pub weight: u16,
+    /// What it can carry.
+    pub capacity: Option<u32>,
     /// Its families.
     pub families: Vec<Family>,
 }
@@ -76,6 +82,43 @@ pub enum Gating {
     Gated,
     /// They do not.
     Free,
+}
+
+/// What a return waits for before its ramp, beside the gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// How long it must have been up.
+    pub delay: Span,
+    /// How relapses slow it down.
+    pub damping: DampingPolicy,
+    /// Whether the ramps that wait for the gate wait for an operator's word as well.
+    pub approval: Approval,
+}
+
+impl Patience {
+    /// None but for damping as it is by default.
+    pub const NONE: Self = Self {
+        delay: Span::ZERO,
+        damping: DampingPolicy::DEFAULT,
+        approval: Approval::Automatic,
+    };
+
+    fn draw(draws: &mut Draws) -> Self {
+        Self {
+            delay: match draws.below(3) {
+                0 => Span(draws.below(6000)),
+                _ => Span::ZERO,
+            },
+            damping: DampingPolicy {
+                half_life: Span(2000 + draws.below(60_000)),
+                most: 1 + small(draws, 8),
+            },
+            approval: match draws.below(4) {
+                0 => Approval::Needed,
+                _ => Approval::Automatic,
+            },
+        }
+    }
 }
 
 /// How machines are probed.
@@ -109,6 +152,7 @@ impl Scenery {
                 machines.push(Machine::draw(machines.len(), region, draws));
             }
         }
+        draw_capacities(&mut machines, draws);
         let interval = Span(1000 + draws.below(2500));
         Self {
             regions,
@@ -123,9 +167,13 @@ impl Scenery {
             },
             steps: steps(draws),
             every: Span(1000 + draws.below(4000)),
+            patience: Patience::draw(draws),
+            canaries: [0, 0, 1, 3][usize::from(small(draws, 4))],
             guard: Guard {
                 doubt: Permille(500 + small(draws, 400)),
                 max_ejected: Permille([1000, 1000, 700, 400][usize::from(small(draws, 4))]),
+                max_ejected_at_once: Permille([1000, 1000, 500, 300][usize::from(small(draws, 4))]),
+                ejection_interval: Span(1000 + draws.below(20_000)),
                 max_shrink: Permille(500),
                 ..Guard::DEFAULT
             },
@@ -153,7 +201,9 @@ impl Scenery {
     /// The plan.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {
-        let (slots, targets) = self.watch();
+        let (mut slots, targets) = self.watch();
+        let watched = slots.len();
+        slots.extend((0..self.canaries).map(canary));
         let targets_of = |service: usize| self.targets_of(service, &targets);
         let services =
             (0..self.services.len()).map(|index| self.service(index, &targets_of(index)));
@@ -169,9 +219,9 @@ impl Scenery {
             monitors: vec![self.monitor("web"), self.monitor("gate")],
             recoveries: vec![self.recovery(Gating::Free), self.recovery(Gating::Gated)],
             services: services.collect(),
+            canaries: (watched..slots.len()).map(SlotId::from_index).collect(),
             slots,
             targets,
-            canaries: Vec::new(),
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
             zones: ground::zones(u16::try_from(self.services.len()).unwrap_or(0)),
             zone_list: Vec::new(),
@@ -222,9 +272,12 @@ impl Scenery {
                 .then_some(GATE)
                 .into_iter()
                 .collect(),
-            approval: Approval::Automatic,
-            delay: Span::ZERO,
-            damping: DampingPolicy::DEFAULT,
+            approval: match gating {
+                Gating::Gated => self.patience.approval,
+                Gating::Free => Approval::Automatic,
+            },
+            delay: self.patience.delay,
+            damping: self.patience.damping,
         }
     }
 
@@ -356,6 +409,7 @@ impl Machine {
             region,
             tier: 1 + small(draws, 2),
             weight: 1 + small(draws, 9),
+            capacity: None,
             families: match draws.below(3) {
                 0 => Family::ALL.to_vec(),
                 _ => vec![Family::V4],
@@ -374,7 +428,7 @@ impl Machine {
             provider: format!("p{}", self.tier),
             tier: self.tier,
             weight: self.weight,
-            capacity: None,
+            capacity: self.capacity,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
         }
     }
@@ -461,6 +515,28 @@ fn tier(number: u16, region: u16, members: Vec<Member>) -> Tier {
         number,
         members,
         ring: Arc::new(Ring::deal(&weights, seed)),
+    }
+}
+
+/// All machines state a capacity, or some do, or none does.
+fn draw_capacities(machines: &mut [Machine], draws: &mut Draws) {
+    let stated = [0, 0, 700, 1000][usize::from(small(draws, 4))];
+    for machine in machines {
+        let capacity = 1 + u32::from(small(draws, 5));
+        machine.capacity = draws.chance(stated).then_some(capacity);
+    }
+}
+
+/// An address outside the plan that is known to be well.
+fn canary(number: u16) -> Slot {
+    let address = Ipv4Addr::new(203, 0, 113, u8::try_from(number).unwrap_or(u8::MAX));
+    let address = SocketAddr::new(address.into(), 443);
+    Slot {
+        endpoint: None,
+        address,
+        monitor: WEB,
+        host: String::new(),
+        key: format!("canary/web/{address}/"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! A run in which everything goes wrong at once explores little: the world is simply down. So each
 //! seed has its own few kinds of trouble, and strikes with those only.
 use crate::base::{Draws, Span};
+use crate::engine::order::{Action, Order};
 use crate::plan::Plan;
 
 use super::truth::{Condition, Truth, Vantage};
@@ -30,13 +31,19 @@ pub enum Fault {
     Behind,
     /// Reports get lost, or come twice.
     Mislaid,
+    /// A canary dies.
+    Canary,
+    /// An operator drains something, or takes that back.
+    Drain,
+    /// An operator approves what waits.
+    Approve,
     /// Another plan is put in force.
     Reload,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Dead,
         Self::Slow,
         Self::Flapping,
@@ -47,6 +54,9 @@ impl Fault {
         Self::Blind,
         Self::Behind,
         Self::Mislaid,
+        Self::Canary,
+        Self::Drain,
+        Self::Approve,
         Self::Reload,
     ];
 }
@@ -75,8 +85,8 @@ impl Swarm {
         &self.kinds
     }
 
-    /// Lets one thing go wrong, or come right. Gives which kind it was; for a reload there is
-    /// nothing to do to the truth, the caller puts the plan in force.
+    /// Lets one thing go wrong, or come right. Gives which kind it was; a reload and an order do
+    /// nothing to the truth, the caller puts the plan in force or gives the [`order`].
     pub fn strike(&self, truth: &mut Truth, plan: &Plan, draws: &mut Draws) -> Fault {
         let kind = pick(&self.kinds, draws);
         match kind {
@@ -108,9 +118,39 @@ impl Swarm {
                 toggle(&mut truth.behind, name);
             }
             Fault::Mislaid => truth.mislaid = draws.below(300),
-            Fault::Reload => {}
+            Fault::Canary => {
+                if !plan.canaries.is_empty() {
+                    let slot = pick_of(&plan.canaries, draws);
+                    toggle(&mut truth.canaries, plan.slots[slot.index()].key.clone());
+                }
+            }
+            Fault::Drain | Fault::Approve | Fault::Reload => {}
         }
         kind
+    }
+}
+
+/// What an operator orders: something about an endpoint, a region or a provider, now and then about
+/// nothing that there is.
+#[must_use]
+pub fn order(kind: Fault, plan: &Plan, draws: &mut Draws) -> Order {
+    let endpoint = pick_of(&plan.endpoints, draws);
+    let scope = match draws.below(8) {
+        0 => &plan.regions[endpoint.region.index()].name,
+        1 => &endpoint.provider,
+        2 => "nowhere",
+        _ => &endpoint.name,
+    };
+    let action = match (kind, draws.below(2)) {
+        (Fault::Approve, _) => Action::Approve,
+        (_, 0) => Action::Undrain,
+        _ => Action::Drain,
+    };
+    Order {
+        action,
+        scope: scope.to_owned(),
+        author: "ada".into(),
+        reason: String::new(),
     }
 }
 

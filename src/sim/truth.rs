@@ -20,6 +20,8 @@ pub struct Truth {
     pub dark_providers: BTreeSet<String>,
     /// Endpoints whose gate does not let a ramp go on: their data is behind.
     pub behind: BTreeSet<String>,
+    /// Canaries that are dead, by the slot's key.
+    pub canaries: BTreeSet<String>,
     /// How well this node can see.
     pub vantage: Vantage,
     /// How many of 1000 reports never come, and how many come twice.
@@ -70,6 +72,7 @@ impl Truth {
         let behind = endpoint.is_some_and(|endpoint| self.behind.contains(&endpoint.name));
         let outcome = match self.failure(plan, endpoint, now, draws) {
             None if is_gate && behind => Some(Cause::Body),
+            None if self.canaries.contains(&slot.key) => Some(Cause::Refused),
             failure => failure,
         };
         let seen = (delay(outcome, monitor, draws), as_outcome(outcome));

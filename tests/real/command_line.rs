@@ -90,6 +90,12 @@ fn orders_are_taken_and_logged_with_author_and_reason() {
     let (text, code) = order(&["drain", "eu-frankfurt", "--reason", "new disks"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.starts_with("draining fra-one, fra-two;"), "{text}");
+    let (text, code) = order(&["drain", "fra-one"]);
+    let expected = "drained already: fra-one\n";
+    assert_eq!((&*text, code), (expected, Some(0)));
+    let (text, _) = order(&["status"]);
+    let drains = text.matches("ago by ada: new disks").count();
+    assert_eq!(drains, 2, "{text}");
     let (text, code) = order(&["undrain", "ovh", "--json"]);
     let found: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &found["endpoints"][0]), (Some(0), &"fra-two".into()));

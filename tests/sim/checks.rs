@@ -97,6 +97,7 @@ impl Checks {
         self.check_timeliness(world, &expected);
         if !reloaded && let Some(before) = before {
             check_last_out(world, &before, &expected);
+            check_falls(&before, &expected);
         }
         self.check_dead(world);
     }
@@ -157,9 +158,14 @@ impl Checks {
         }
     }
 
-    /// Progress: whatever is due has been done.
+    /// Progress: whatever is due has been done, and what is due next is not slept through.
     fn check_progress(&self, world: &World) {
         let wake = world.engine().wake_at();
+        let due = self.oracle.due();
+        assert!(
+            due.is_none_or(|due| wake <= Some(due)),
+            "progress: wakes at {wake:?}, but {due:?} something is due"
+        );
         assert!(
             wake.is_some_and(|wake| wake > world.now()),
             "progress: {wake:?} at {:?}",
@@ -471,6 +477,14 @@ fn check_last_out(world: &World, before: &[Expected], expected: &[Expected]) {
     }
 }
 
+/// A share falls by a failure or by an order, and by nothing else.
+fn check_falls(before: &[Expected], expected: &[Expected]) {
+    for (from, to) in before.iter().zip(expected) {
+        let may_fall = ["down", "drained"].contains(&to.1);
+        assert!(to.0 >= from.0 || may_fall, "falls: {from:?} to {to:?}");
+    }
+}
+
 /// From death to the table: the probe in flight, `fall` failures, coalescing.
 fn time_to_notice(plan: &Plan) -> u64 {
     let monitor = &plan.monitors[0];
@@ -481,7 +495,7 @@ fn time_to_notice(plan: &Plan) -> u64 {
 fn check_out(world: &World, endpoint: EndpointId) {
     let (plan, table) = (world.plan(), world.table());
     for (target, standing) in plan.targets.iter().zip(table.standings.iter()) {
-        let kept = ["doubted", "capped"].contains(&standing.why.word());
+        let kept = ["doubted", "capped", "drained"].contains(&standing.why.word());
         assert!(
             target.endpoint != endpoint || standing.share.0 == 0 || kept,
             "dead endpoint: {} still has {} at {:?}",

@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use waypost::base::{ClassId, EndpointId, Family, Moment, Reason, ServiceId};
 use waypost::engine::ProbeId;
+use waypost::engine::order::{Action, Order};
 use waypost::health::Outcome;
 use waypost::plan::{AllDown, Plan, Recovery, Target, Tier};
 use waypost::sim::Event;
+
+use super::record::{Gates, Record};
 
 /// The share of a target and the word for it.
 pub(crate) type Expected = (u16, &'static str);
@@ -23,42 +26,12 @@ pub(crate) struct Oracle {
     /// All results that counted, by slot: true = passed.
     results: BTreeMap<String, Vec<bool>>,
     records: BTreeMap<String, Record>,
+    /// Names of the endpoints that are drained.
+    drained: BTreeSet<String>,
+    now: u64,
     doubt: bool,
     /// Whether nothing passes at all.
     dark: bool,
-}
-
-/// Marks what goes on where it was: in full.
-const FULL: usize = usize::MAX;
-/// Marks what has no past to go on with.
-const RAMP_ANEW: usize = usize::MAX - 1;
-
-/// One target's story so far.
-#[derive(Clone, Debug, Default)]
-struct Record {
-    proven: bool,
-    down: bool,
-    waiting: bool,
-    /// Step and, unless the gate holds it, when the next is due.
-    ramp: Option<(usize, Option<u64>)>,
-    healthy_since: u64,
-    fell_at: u64,
-    share_before: u16,
-    kept: Option<&'static str>,
-    slower: u64,
-    fell: Fell,
-    /// Whether it went with a blackout.
-    blackout: bool,
-    /// The step that it goes on with once its gate is open, or [`FULL`] or [`RAMP_ANEW`].
-    resume: usize,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Fell {
-    #[default]
-    Whenever,
-    InRamp,
-    Rested,
 }
 
 impl Oracle {
@@ -69,6 +42,8 @@ impl Oracle {
             open: BTreeSet::new(),
             results: BTreeMap::new(),
             records: BTreeMap::new(),
+            drained: BTreeSet::new(),
+            now: 0,
             doubt: false,
             dark: false,
         }
@@ -91,6 +66,7 @@ impl Oracle {
                 }
             }
             Event::Planned(plan) => self.planned(now, plan),
+            Event::Ordered(order) => self.ordered(now, order),
         }
     }
 
@@ -100,32 +76,37 @@ impl Oracle {
         targets.map(|target| self.expect(target)).collect()
     }
 
+    /// When something next changes by itself.
+    pub(crate) fn due(&self) -> Option<Moment> {
+        let records = self.records.values();
+        let own = records.clone().filter_map(|record| record.due(self.now));
+        let interval = self.plan.guard.ejection_interval.0;
+        let left = records.clone().filter_map(|record| record.left_at);
+        let room = left.map(|at| at + interval).filter(|at| *at > self.now);
+        let capped = records.clone().any(|record| record.kept == Some("capped"));
+        own.chain(room.filter(|_| capped)).min().map(Moment)
+    }
+
     pub(crate) fn doubts(&self) -> bool {
         self.doubt
     }
 
     fn expect(&self, target: &Target) -> Expected {
         let record = &self.records[&target.key];
-        let recovery = &self.plan.recoveries[target.recovery.index()];
-        match record {
-            Record {
-                down: true,
-                kept: Some(word),
-                ..
-            } => (record.share_before, word),
-            Record { down: true, .. } => (0, "down"),
-            Record { proven: false, .. } => (1000, "unproven"),
-            Record { waiting: true, .. } => (0, "gated"),
-            Record {
-                ramp: Some((step, None)),
-                ..
-            } => (recovery.steps[*step].0, "gated"),
-            Record {
-                ramp: Some((step, _)),
-                ..
-            } => (recovery.steps[*step].0, "ramping"),
-            Record { .. } => (1000, "healthy"),
+        let health = record.health(self.recovery(target));
+        match record.most(self.now) {
+            most if most < health.0 => (most, "drained"),
+            _ => health,
         }
+    }
+
+    fn recovery(&self, target: &Target) -> &Recovery {
+        &self.plan.recoveries[target.recovery.index()]
+    }
+
+    fn is_drained(&self, target: &Target) -> bool {
+        let name = &self.plan.endpoints[target.endpoint.index()].name;
+        self.drained.contains(name)
     }
 
     fn key(&self, id: ProbeId) -> Option<String> {
@@ -138,12 +119,11 @@ impl Oracle {
         self.open.clear();
         let slots: BTreeSet<&str> = plan.slots.iter().map(|slot| slot.key.as_str()).collect();
         self.results.retain(|key, _| slots.contains(key.as_str()));
+        let names: BTreeSet<&String> = plan.endpoints.iter().map(|one| &one.name).collect();
+        self.drained.retain(|name| names.contains(name));
         let old = std::mem::take(&mut self.records);
         for target in &plan.targets {
-            let fresh = Record {
-                slower: 1,
-                ..Record::default()
-            };
+            let fresh = Record::new(self.is_drained(target));
             let record = old.get(&target.key).cloned().unwrap_or(fresh);
             self.records.insert(target.key.clone(), record);
         }
@@ -155,7 +135,37 @@ impl Oracle {
         for target in plan.targets.clone() {
             self.look(now, &target);
         }
-        self.fill();
+        self.fill(now);
+    }
+
+    /// What is named by an order obeys it, if that makes a difference.
+    fn ordered(&mut self, now: u64, order: &Order) {
+        let plan = self.plan.clone();
+        for endpoint in &plan.endpoints {
+            let region = &plan.regions[endpoint.region.index()].name;
+            if ![&endpoint.name, &endpoint.provider, region].contains(&&order.scope) {
+                continue;
+            }
+            let changes = match order.action {
+                Action::Drain => self.drained.insert(endpoint.name.clone()),
+                Action::Undrain => self.drained.remove(&endpoint.name),
+                Action::Approve => true,
+            };
+            let own = plan.targets.iter();
+            let own = own.filter(|one| plan.endpoints[one.endpoint.index()].name == endpoint.name);
+            for target in own.filter(|_| changes) {
+                let share = self.expect(target).0;
+                let recovery = &plan.recoveries[target.recovery.index()];
+                let record = self.records.get_mut(&target.key).unwrap();
+                match order.action {
+                    Action::Drain => record.drain(now, share, recovery),
+                    Action::Undrain => record.undrain(now, recovery),
+                    Action::Approve => drop(record.approve(recovery)),
+                }
+                self.look(now, target);
+            }
+        }
+        self.fill(now);
     }
 
     fn result(&mut self, now: u64, slot: &str, passed: bool) {
@@ -176,7 +186,7 @@ impl Oracle {
             if !passed && !self.doubt && record.kept == Some("doubted") {
                 record.kept = None;
                 record.blackout |= self.dark;
-                self.keep_if_full(&target.key, 1);
+                self.leave_or_stay(now, target);
             }
         }
         for target in &plan.targets {
@@ -188,113 +198,126 @@ impl Oracle {
                 self.look(now, target);
             }
         }
-        self.fill();
+        self.fill(now);
     }
 
     fn pass_time(&mut self, now: u64) {
-        for target in &self.plan.clone().targets {
-            let recovery = self.plan.recoveries[target.recovery.index()].clone();
+        self.now = now;
+        let plan = self.plan.clone();
+        for target in &plan.targets {
+            let recovery = &plan.recoveries[target.recovery.index()];
             let Some(record) = self.records.get_mut(&target.key) else {
                 continue;
             };
-            while let Some((step, Some(due))) = record.ramp
-                && due <= now
+            record.climb_to(now, recovery);
+            if record
+                .waiting
+                .is_some_and(|own| own.word == "held" && own.until <= now)
             {
-                record.climb(step + 1, due, &recovery);
+                self.look(now, target);
             }
         }
+        self.fill(now);
     }
 
     fn look(&mut self, now: u64, target: &Target) {
-        let recovery = self.plan.recoveries[target.recovery.index()].clone();
-        let slots: Vec<Option<bool>> = target
-            .slots
-            .iter()
-            .map(|id| self.is_up(id.index()))
-            .collect();
-        let gate_open = target
-            .gate
-            .iter()
-            .all(|id| self.is_up(id.index()) == Some(true));
-        let before = self.expect(target).0;
+        let recovery = self.recovery(target).clone();
+        let slots = target.slots.iter().map(|id| self.is_up(id.index()));
+        let slots: Vec<Option<bool>> = slots.collect();
+        let gates = target.gate.iter().map(|id| id.index());
+        let gates = Gates {
+            up: gates.clone().all(|slot| self.is_up(slot) == Some(true)),
+            proven: gates.clone().all(|slot| self.has_proof(slot)),
+        };
+        let (dark, doubt) = (self.dark, self.doubt);
         let record = self.records.get_mut(&target.key).unwrap();
+        record.climb_to(now, &recovery);
         if slots.contains(&Some(false)) {
             if !record.down {
-                let length = recovery.every.0 * record.slower * (recovery.steps.len() as u64 - 1);
-                record.fell = match record {
-                    Record { ramp: Some(_), .. } => Fell::InRamp,
-                    Record { proven: false, .. } | Record { waiting: true, .. } => Fell::Whenever,
-                    _ if now - record.healthy_since >= length => Fell::Rested,
-                    _ => Fell::Whenever,
-                };
-                (record.down, record.fell_at, record.share_before) = (true, now, before);
-                record.resume = record.past();
-                record.proven = true;
-                record.blackout = self.dark;
-                record.ramp = record.ramp.map(|(step, _)| (step, None));
-                if self.doubt && before > 0 {
-                    record.kept = Some("doubted");
-                } else if before > 0 {
-                    self.keep_if_full(&target.key, 1);
+                record.fall(now, dark, &recovery);
+                let serves = record.share_before > 0;
+                record.kept = (doubt && serves).then_some("doubted");
+                if record.kept.is_none() {
+                    self.leave_or_stay(now, target);
                 }
             }
+        } else if slots.iter().all(|up| *up == Some(true)) {
+            record.rise(now, &recovery);
+        }
+        let record = self.records.get_mut(&target.key).unwrap();
+        record.go_on(now, gates, &recovery);
+    }
+
+    /// A target that is out, by its own fault: it stays all the same if too much has left.
+    fn leave_or_stay(&mut self, now: u64, target: &Target) {
+        let serves = self.records[&target.key].share_before > 0;
+        if serves && !self.may_leave(now, target) {
+            self.records.get_mut(&target.key).unwrap().kept = Some("capped");
+        } else {
+            self.leave(now, target);
+        }
+    }
+
+    fn leave(&mut self, now: u64, target: &Target) {
+        let drained = self.is_drained(target);
+        let record = self.records.get_mut(&target.key).unwrap();
+        if record.share_before > 0 && !drained {
+            record.left_at = Some(now);
+        }
+    }
+
+    /// What stays for want of room leaves when there is room, in the order in which it fell.
+    fn fill(&mut self, now: u64) {
+        if self.doubt {
             return;
         }
-        if slots.iter().all(|up| *up == Some(true)) {
-            if record.down && record.kept.take().is_some() {
-                record.down = false;
-                record.healthy_since = now;
-                record.ramp = record.ramp.map(|(step, _)| (step, None));
-            } else if record.down && record.blackout && record.resume != RAMP_ANEW {
-                (record.down, record.waiting, record.ramp) = (false, true, None);
-            } else if record.down {
-                record.resume = 0;
-                record.slower = match record.fell {
-                    Fell::InRamp => (record.slower * 2).min(8),
-                    Fell::Rested => 1,
-                    Fell::Whenever => record.slower,
-                };
-                (record.down, record.waiting, record.ramp) = (false, true, None);
-            } else if !record.proven {
-                (record.proven, record.healthy_since) = (true, now);
-            }
-        }
-        if record.down {
-            return;
-        }
-        if record.waiting && gate_open {
-            record.waiting = false;
-            record.go_on(now, &recovery);
-        } else if let Some((step, due)) = record.ramp {
-            match (due, gate_open) {
-                (None, true) => record.climb(step, now, &recovery),
-                (_, false) => record.ramp = Some((step, None)),
-                (Some(_), true) => {}
+        let plan = self.plan.clone();
+        let capped = plan.targets.iter().enumerate();
+        let capped = capped.filter_map(|(index, target)| {
+            let record = self.records.get(&target.key)?;
+            (record.kept == Some("capped")).then_some((record.fell_at, index))
+        });
+        let mut capped: Vec<(u64, usize)> = capped.collect();
+        capped.sort_unstable();
+        for (_, index) in capped {
+            let target = &plan.targets[index];
+            if self.may_leave(now, target) {
+                let dark = self.dark;
+                let record = self.records.get_mut(&target.key).unwrap();
+                record.kept = None;
+                record.blackout |= dark;
+                self.leave(now, target);
             }
         }
     }
 
-    /// Keeps a target that is newly out if `extra` more than may be out are.
-    fn keep_if_full(&mut self, key: &str, extra: usize) {
-        if self.out() > self.room() + extra - 1 {
-            self.records.get_mut(key).unwrap().kept = Some("capped");
+    /// Both bounds, read literally; a drain is not bound by them.
+    fn may_leave(&self, now: u64, target: &Target) -> bool {
+        let plan = &self.plan;
+        let (mut whole, mut out, mut recent) = (0, 0, 0);
+        for other in &plan.targets {
+            let (weight, record) = (self.weight(other), &self.records[&other.key]);
+            let is_it = other.key == target.key;
+            whole += weight;
+            if is_it || record.down && record.kept.is_none() && !self.is_drained(other) {
+                out += weight;
+            }
+            let left = record.left_at;
+            if is_it || left.is_some_and(|at| at + plan.guard.ejection_interval.0 > now) {
+                recent += weight;
+            }
         }
+        let within = |part: u64, most: u16| part * 1000 <= whole * u64::from(most);
+        self.is_drained(target)
+            || within(out, plan.guard.max_ejected.0)
+                && within(recent, plan.guard.max_ejected_at_once.0)
     }
 
-    fn fill(&mut self) {
-        while self.out() < self.room() {
-            let targets = self.plan.targets.iter().enumerate();
-            let capped =
-                targets.filter(|(_, target)| self.records[&target.key].kept == Some("capped"));
-            let oldest =
-                capped.min_by_key(|(index, target)| (self.records[&target.key].fell_at, *index));
-            let Some(key) = oldest.map(|(_, target)| target.key.clone()) else {
-                return;
-            };
-            let record = self.records.get_mut(&key).unwrap();
-            record.kept = None;
-            record.blackout |= self.dark;
-        }
+    /// Capacity where all state one; heads otherwise.
+    fn weight(&self, target: &Target) -> u64 {
+        let all = self.plan.endpoints.iter().map(|one| one.capacity);
+        let all: Option<Vec<u32>> = all.collect();
+        all.map_or(1, |all| u64::from(all[target.endpoint.index()]))
     }
 
     /// A blackout begins: whatever went down within `fall` intervals before it went with it.
@@ -311,34 +334,41 @@ impl Oracle {
     fn nothing_passes(&self) -> bool {
         let plan = &self.plan;
         let watched = plan.targets.iter().flat_map(|target| &target.slots);
-        let results: Vec<bool> = watched
-            .filter_map(|id| {
-                self.results
-                    .get(&plan.slots[id.index()].key)?
-                    .last()
-                    .copied()
-            })
-            .collect();
-        let large = plan.targets.len() >= 4 && plan.regions.len() >= 2;
-        large && !results.is_empty() && !results.contains(&true)
+        let results = watched.filter_map(|id| self.last(id.index()));
+        let results: Vec<bool> = results.collect();
+        let ours = match self.canaries() {
+            Some(sick) => sick,
+            None => plan.targets.len() >= 4 && plan.regions.len() >= 2,
+        };
+        ours && !results.is_empty() && !results.contains(&true)
     }
 
-    fn out(&self) -> usize {
-        let out = |record: &&Record| record.down && record.kept.is_none();
-        self.records.values().filter(out).count()
+    fn last(&self, slot: usize) -> Option<bool> {
+        self.results
+            .get(&self.plan.slots[slot].key)?
+            .last()
+            .copied()
     }
 
-    fn room(&self) -> usize {
-        self.plan.targets.len() * usize::from(self.plan.guard.max_ejected.0) / 1000
+    /// Whether most canaries say that this node is sick, or that it is not; nothing otherwise.
+    fn canaries(&self) -> Option<bool> {
+        let results = self.plan.canaries.iter();
+        let results: Vec<bool> = results.filter_map(|id| self.last(id.index())).collect();
+        let failing = results.iter().filter(|passed| !**passed).count();
+        let passing = results.len() - failing;
+        (failing != passing).then_some(failing > passing)
     }
 
     /// Promise 5, read literally.
     fn reason_to_doubt(&self) -> bool {
+        if let Some(sick) = self.canaries() {
+            return sick;
+        }
         let plan = &self.plan;
-        let last = |slot: usize| self.results.get(&plan.slots[slot].key)?.last().copied();
+        let last = |slot: usize| self.last(slot);
         let served = plan.targets.iter().filter(|target| {
             let record = &self.records[&target.key];
-            record.kept.is_some() || record.proven && !record.down && !record.waiting
+            record.kept.is_some() || record.proven && !record.down && record.waiting.is_none()
         });
         let served: Vec<&Target> = served.collect();
         let failing = served.iter().filter(|target| {
@@ -369,6 +399,14 @@ impl Oracle {
             && watched.iter().any(|slot| last(*slot) == Some(true))
     }
 
+    /// Whether a gate's slot is up, and passed the last `rise` times without a break.
+    fn has_proof(&self, slot: usize) -> bool {
+        let rise = self.plan.monitors[self.plan.slots[slot].monitor.index()].rise;
+        let results = self.results.get(&self.plan.slots[slot].key);
+        let streak = results.map_or(0, |all| all.iter().rev().take_while(|one| **one).count());
+        self.is_up(slot) == Some(true) && streak >= usize::from(rise)
+    }
+
     /// Up, down, or not known, from the whole history.
     fn is_up(&self, slot: usize) -> Option<bool> {
         let slot = &self.plan.slots[slot];
@@ -386,36 +424,6 @@ impl Oracle {
             }
         }
         up
-    }
-}
-
-impl Record {
-    /// What it goes on with after a blackout; what was never proven has nothing to go on with.
-    fn past(&self) -> usize {
-        match self {
-            Self { proven: false, .. } => RAMP_ANEW,
-            Self { waiting: true, .. } => self.resume,
-            Self {
-                ramp: Some((step, _)),
-                ..
-            } => *step,
-            _ => FULL,
-        }
-    }
-
-    fn go_on(&mut self, now: u64, recovery: &Recovery) {
-        match self.resume {
-            FULL => self.healthy_since = now,
-            step => self.climb(step, now, recovery),
-        }
-    }
-
-    fn climb(&mut self, step: usize, at: u64, recovery: &Recovery) {
-        if recovery.steps[step].0 == 1000 {
-            (self.ramp, self.healthy_since) = (None, at);
-        } else {
-            self.ramp = Some((step, Some(at + recovery.every.0 * self.slower)));
-        }
     }
 }
 

@@ -371,7 +371,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             true => format!("  {service}: some of its demand fits nowhere"),
             false => format!("  {service}: its demand fits again"),
         }),
-        Notice::Capped { .. } | Notice::Reloaded { .. } | Notice::Rejected { .. } => None,
+        Notice::Capped { .. }
+        | Notice::Ordered { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => None,
     }
 }
 

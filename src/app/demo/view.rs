@@ -259,7 +259,7 @@ fn endpoint_cells<'a>(
     });
     let colour = match state {
         "healthy" => Color::Green,
-        "ramping" | "gated" => Color::Yellow,
+        "ramping" | "gated" | "held" | "unapproved" | "drained" => Color::Yellow,
         "unproven" => Color::Cyan,
         _ => Color::Red,
     };

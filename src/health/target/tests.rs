@@ -98,40 +98,186 @@ fn a_gate_comes_before_the_ramp_and_holds_it() {
 }
 
 #[test]
-fn a_relapse_starts_anew_and_slower() {
-    use Gate::Open;
+fn a_gate_that_is_up_without_a_streak_lets_a_ramp_go_on_but_begin_none() {
+    use Gate::{Ajar, Open, Shut};
     use Verdict::Up;
     let seen = play(&[
-        (0, DOWN, Open),
-        (10, Up, Open),
-        (110, Up, Open),
-        (120, DOWN, Open),
-        (200, Up, Open),
-        (399, Up, Open),
-        (400, Up, Open),
+        (0, DOWN, Ajar),
+        (10, Up, Ajar),
+        (20, Up, Open),
+        (30, Up, Ajar),
+        (120, Up, Ajar),
+        (130, Up, Shut),
+        (140, Up, Ajar),
+        (240, Up, Ajar),
     ]);
-    let shares: Vec<u16> = seen.iter().map(|(_, share)| *share).collect();
-    assert_eq!(shares, [0, 50, 200, 0, 50, 50, 200]);
+    let expected = [
+        ("down", 0),
+        ("gated", 0),
+        ("ramping", 50),
+        ("ramping", 50),
+        ("ramping", 200),
+        ("gated", 200),
+        ("ramping", 200),
+        ("ramping", 500),
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]
-fn rest_forgives_relapses_only_when_long_enough() {
+fn a_relapse_starts_anew_held_down_and_slower() {
     use Gate::Open;
     use Verdict::Up;
-    for (healthy_for, pace) in [(599, 200), (600, 100)] {
+    let seen = play(&[
+        (0, Up, Open),
+        (10, DOWN, Open),
+        (20, Up, Open),
+        (120, Up, Open),
+        (130, DOWN, Open),
+        (200, Up, Open),
+        (299, Up, Open),
+        (300, Up, Open),
+        (499, Up, Open),
+        (500, Up, Open),
+    ]);
+    let expected = [
+        ("healthy", 1000),
+        ("down", 0),
+        ("ramping", 50),
+        ("ramping", 200),
+        ("down", 0),
+        ("held", 0),
+        ("held", 0),
+        ("ramping", 50),
+        ("ramping", 50),
+        ("ramping", 200),
+    ];
+    assert_eq!(seen, expected);
+}
+
+/// A target that is healthy, and how it answers under a recovery.
+struct Patient {
+    target: TargetHealth,
+    recovery: Recovery,
+}
+
+impl Patient {
+    fn new(recovery: Recovery) -> Self {
         let mut target = TargetHealth::new(Moment(0));
-        let mut at = |moment, verdict| {
-            target.observe(Moment(moment), &recovery(), sight(verdict, Open));
-            target.next_step()
-        };
-        at(0, DOWN);
-        at(10, Up);
-        at(20, DOWN);
-        assert_eq!(at(30, Up), Some(Moment(230)));
-        assert_eq!(at(630, Up), None);
-        at(630 + healthy_for, DOWN);
-        assert_eq!(at(2000, Up), Some(Moment(2000 + pace)));
+        target.observe(Moment(0), &recovery, sight(Verdict::Up, Gate::Open));
+        Self { target, recovery }
     }
+
+    fn see(&mut self, at: u64, verdict: Verdict, gate: Gate) -> &'static str {
+        let sight = sight(verdict, gate);
+        self.target.observe(Moment(at), &self.recovery, sight);
+        self.standing().why.word()
+    }
+
+    fn standing(&self) -> Standing {
+        self.target.standing(&self.recovery, Span(9))
+    }
+}
+
+#[test]
+fn a_failback_delay_holds_and_any_failure_starts_it_anew() {
+    use Gate::{Open, Shut};
+    use Verdict::Up;
+    let mut patient = Patient::new(Recovery {
+        delay: Span(1000),
+        ..recovery()
+    });
+    patient.see(10, DOWN, Open);
+    assert_eq!(patient.see(100, Up, Open), "held");
+    let held = patient.standing();
+    assert_eq!(
+        (held.share, held.until),
+        (Permille::NONE, Some(Moment(1100)))
+    );
+    assert_eq!(patient.target.next_step(), Some(Moment(1100)));
+    assert_eq!(patient.see(500, DOWN, Open), "down");
+    assert_eq!(patient.see(600, Up, Open), "held");
+    assert_eq!(patient.see(1599, Up, Shut), "held");
+    assert_eq!(patient.see(1600, Up, Shut), "gated", "the gate comes after");
+    assert_eq!(patient.target.since(), Moment(1600));
+    assert_eq!(patient.see(1700, Up, Open), "ramping");
+    assert_eq!(patient.target.next_step(), Some(Moment(1800)), "no slower");
+}
+
+#[test]
+fn a_return_waits_for_one_word_of_its_own() {
+    use Gate::{Ajar, Open};
+    use Verdict::Up;
+    let mut patient = Patient::new(Recovery {
+        approval: Approval::Needed,
+        delay: Span(50),
+        ..recovery()
+    });
+    assert_eq!(patient.target.approve(&patient.recovery), Heard::Idle);
+    patient.see(10, DOWN, Open);
+    let early = patient.target.approve(&patient.recovery);
+    assert_eq!(early, Heard::Idle, "nobody vouches for what is down");
+    assert_eq!(patient.see(20, Up, Open), "held");
+    assert_eq!(patient.see(70, Up, Open), "unapproved");
+    assert_eq!(patient.see(9000, Up, Open), "unapproved");
+    assert_eq!(patient.see(9010, Up, Ajar), "gated");
+    assert_eq!(patient.see(9020, Up, Open), "unapproved");
+    assert_eq!(patient.target.approve(&patient.recovery), Heard::Taken);
+    assert_eq!(patient.target.approve(&patient.recovery), Heard::Idle);
+    assert_eq!(patient.see(9030, Up, Open), "ramping");
+    patient.see(9040, DOWN, Open);
+    patient.see(20_000_000, Up, Open);
+    assert_eq!(patient.see(20_000_050, Up, Ajar), "gated");
+    assert_eq!(patient.target.approve(&patient.recovery), Heard::Taken);
+    assert_eq!(patient.see(20_000_060, DOWN, Open), "down", "void again");
+    patient.see(20_000_070, Up, Open);
+    assert_eq!(patient.see(20_000_120, Up, Open), "unapproved");
+}
+
+#[test]
+fn a_word_is_taken_only_where_one_is_needed() {
+    let mut patient = Patient::new(recovery());
+    patient.see(10, DOWN, Gate::Shut);
+    assert_eq!(patient.see(20, Verdict::Up, Gate::Shut), "gated");
+    assert_eq!(patient.target.approve(&patient.recovery), Heard::Idle);
+}
+
+#[test]
+fn rest_forgives_relapses_when_it_was_long_enough() {
+    use Gate::Open;
+    use Verdict::Up;
+    let half_life = DampingPolicy::DEFAULT.half_life.0;
+    for (fell, pace) in [(half_life, 200), (3 * half_life, 100)] {
+        let mut patient = Patient::new(recovery());
+        patient.see(10, DOWN, Open);
+        patient.see(20, Up, Open);
+        patient.see(400, DOWN, Open);
+        patient.see(500, Up, Open);
+        assert_eq!(patient.see(600, Up, Open), "ramping");
+        assert_eq!(patient.target.next_step(), Some(Moment(800)));
+        patient.see(5000, Up, Open);
+        patient.see(fell, DOWN, Open);
+        patient.see(fell + 10, Up, Open);
+        let at = fell + 10 + pace - 100;
+        assert_eq!(patient.see(at, Up, Open), "ramping", "{fell}");
+        assert_eq!(patient.target.next_step(), Some(Moment(at + pace)));
+    }
+}
+
+#[test]
+fn a_fall_while_it_waits_is_no_relapse() {
+    use Gate::{Open, Shut};
+    use Verdict::Up;
+    let mut patient = Patient::new(recovery());
+    patient.see(10, DOWN, Shut);
+    patient.see(20, Up, Shut);
+    for at in [30, 50, 70] {
+        patient.see(at, DOWN, Shut);
+        assert!(patient.target.is_out() && !patient.target.fell_from_service());
+        assert_eq!(patient.see(at + 10, Up, Shut), "gated");
+    }
+    assert_eq!(patient.see(100, Up, Open), "ramping");
+    assert_eq!(patient.target.next_step(), Some(Moment(200)));
 }
 
 #[test]
@@ -185,25 +331,22 @@ fn after_a_blackout_a_target_is_what_it_was() {
 }
 
 #[test]
-fn a_blackout_neither_damps_nor_forgives_a_later_fall() {
-    let mut target = TargetHealth::new(Moment(0));
-    let mut see = |at, verdict| {
-        target.observe(Moment(at), &recovery(), sight(verdict, Gate::Open));
-        if at == 20 {
-            target.excuse();
-        }
-        (
-            target.next_step(),
-            target.standing(&recovery(), Span(9)).share.0,
-        )
-    };
-    see(0, DOWN);
-    see(10, Verdict::Up);
-    see(20, DOWN);
-    assert_eq!(see(30, Verdict::Up), (Some(Moment(130)), 50), "no slower");
-    see(130, Verdict::Up);
-    see(140, DOWN);
-    assert_eq!(see(150, Verdict::Up), (Some(Moment(350)), 50), "a relapse");
+fn a_blackout_neither_holds_nor_asks_for_a_word_nor_damps_a_later_fall() {
+    use Gate::Open;
+    let mut patient = Patient::new(Recovery {
+        approval: Approval::Needed,
+        delay: Span(50),
+        ..recovery()
+    });
+    patient.see(10, DOWN, Open);
+    patient.target.excuse();
+    assert_eq!(patient.see(20, Verdict::Up, Open), "healthy");
+    patient.see(30, DOWN, Open);
+    assert_eq!(patient.see(40, Verdict::Up, Open), "held");
+    assert_eq!(patient.target.next_step(), Some(Moment(90)), "a first fall");
+    patient.see(50, DOWN, Open);
+    patient.target.excuse();
+    assert_eq!(patient.see(60, Verdict::Up, Open), "held", "it had nothing");
 }
 
 #[test]

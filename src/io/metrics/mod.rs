@@ -194,6 +194,7 @@ impl Metrics {
             Notice::Doubt { .. } => "doubt",
             Notice::Capped { .. } => "capped",
             Notice::Overload { .. } => "overload",
+            Notice::Ordered { .. } => "ordered",
             Notice::Reloaded { .. } => "reloaded",
             Notice::Rejected { .. } => "rejected",
         };

@@ -26,6 +26,7 @@ struct Endpoints {
 /// Writes the gauges of a status.
 pub(super) fn write(text: &mut Exposition, status: &Status) {
     write_node(text, status);
+    write_canaries(text, status);
     write_endpoints(text, status);
     write_services(text, status);
     write_capacity(text, status);
@@ -76,6 +77,27 @@ fn write_node(text: &mut Exposition, status: &Status) {
         "Whether the config that was read last was refused (1) or is in force (0).",
     )
     .sample(&[], u8::from(status.refused.is_some()));
+}
+
+/// One series by address: several canaries of one address meet in the least.
+fn write_canaries(text: &mut Exposition, status: &Status) {
+    let mut series = Series::new();
+    for canary in &status.canaries {
+        let labels = [
+            ("monitor", canary.monitor.as_str()),
+            ("address", canary.address.as_str()),
+        ];
+        let passed = canary.age_ms.is_some() && canary.cause.is_none();
+        keep_least(&mut series, render_labels(&labels), f64::from(passed));
+    }
+    text.family(
+        "waypost_canary_up",
+        Kind::Gauge,
+        "Whether the last probe of a canary passed (1) or not (0).",
+    );
+    for (labels, value) in &series {
+        text.rendered(labels, value);
+    }
 }
 
 fn write_endpoints(text: &mut Exposition, status: &Status) {

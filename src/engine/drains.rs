@@ -1,0 +1,122 @@
+//! Which endpoints are drained, by whose order, and what that leaves of each target.
+//!
+//! Orders go by the names of endpoints, so that they outlive a reload: a target that is new to an
+//! endpoint which is drained has nothing from the start. An endpoint that is gone takes its order
+//! with it. How a share goes down and up is for [`crate::health::drain`].
+use std::collections::BTreeMap;
+
+use crate::base::{Moment, Permille, TargetId};
+use crate::health::drain::Ceiling;
+use crate::plan::{Plan, Recovery};
+
+use super::kinship::Kinship;
+use super::order::{Action, Order};
+
+/// The drains in force.
+#[derive(Debug)]
+pub(super) struct Drains {
+    /// By endpoint.
+    given: BTreeMap<String, Given>,
+    /// By target.
+    ceilings: Vec<Ceiling>,
+}
+
+/// A drain in force.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) at: Moment,
+    pub(super) author: String,
+    pub(super) reason: String,
+}
+
+impl Drains {
+    /// None.
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            given: BTreeMap::new(),
+            ceilings: vec![Ceiling::Open; plan.targets.len()],
+        }
+    }
+
+    /// Those of a new plan.
+    pub(super) fn carry(&self, (old, new): (&Plan, &Plan), kin: &Kinship) -> Self {
+        let names = new.endpoints.iter().map(|endpoint| &endpoint.name);
+        let given = names.filter_map(|name| Some((name.clone(), self.given.get(name)?.clone())));
+        let given: BTreeMap<String, Given> = given.collect();
+        let ceilings = new
+            .targets
+            .iter()
+            .zip(&kin.targets)
+            .map(|(target, before)| {
+                let Some(before) = before else {
+                    let endpoint = &new.endpoints[target.endpoint.index()].name;
+                    return match given.contains_key(endpoint) {
+                        true => Ceiling::Drained,
+                        false => Ceiling::Open,
+                    };
+                };
+                let adopted = &old.recoveries[old.targets[before.index()].recovery.index()];
+                let recovery = &new.recoveries[target.recovery.index()];
+                self.ceilings[before.index()].adopted(adopted, recovery)
+            });
+        Self {
+            ceilings: ceilings.collect(),
+            given,
+        }
+    }
+
+    /// Whether an endpoint is drained from now on, and was not before.
+    pub(super) fn begin(&mut self, now: Moment, endpoint: &str, order: &Order) -> bool {
+        if self.given.contains_key(endpoint) {
+            return false;
+        }
+        let given = Given {
+            at: now,
+            author: order.author.clone(),
+            reason: order.reason.clone(),
+        };
+        self.given.insert(endpoint.to_owned(), given);
+        true
+    }
+
+    /// Whether an endpoint was drained until now.
+    pub(super) fn end(&mut self, endpoint: &str) -> bool {
+        self.given.remove(endpoint).is_some()
+    }
+
+    /// Turns a target that has this share now onto its way down or up.
+    pub(super) fn turn(
+        &mut self,
+        now: Moment,
+        action: Action,
+        (id, recovery): (TargetId, &Recovery),
+        share: Permille,
+    ) {
+        let ceiling = &mut self.ceilings[id.index()];
+        match action {
+            Action::Drain => ceiling.drain(now, recovery, share),
+            Action::Undrain => ceiling.undrain(now, recovery),
+            Action::Approve => {}
+        }
+    }
+
+    /// Takes the steps of a target that are due.
+    pub(super) fn advance(&mut self, now: Moment, id: TargetId, recovery: &Recovery) {
+        self.ceilings[id.index()].advance(now, recovery);
+    }
+
+    /// What the orders leave of a target's share.
+    pub(super) fn ceiling(&self, id: TargetId) -> Ceiling {
+        self.ceilings[id.index()]
+    }
+
+    /// Whether an order is taking a target out, or has.
+    pub(super) fn takes_out(&self, id: TargetId) -> bool {
+        self.ceilings[id.index()].takes_out()
+    }
+
+    /// By whose order an endpoint is drained, if it is.
+    pub(super) fn of(&self, endpoint: &str) -> Option<&Given> {
+        self.given.get(endpoint)
+    }
+}

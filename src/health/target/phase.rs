@@ -1,0 +1,153 @@
+//! Where a target is in its story, as data. What leads from one phase to the next is decided one
+//! floor up, in [`super`].
+use crate::base::{Cause, Moment, Permille};
+use crate::plan::Recovery;
+
+/// Why a target is kept although it is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// The node doubts itself.
+    Doubted,
+    /// Too much has left already.
+    Capped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Unproven,
+    Healthy,
+    /// Up again, with nothing yet; `then` follows when nothing is waited for any more.
+    Waiting {
+        on: Wait,
+        then: Then,
+    },
+    /// `next` is absent while the gate holds the step.
+    Ramping {
+        step: u16,
+        next: Option<Moment>,
+    },
+    Down {
+        cause: Cause,
+        before: Before,
+        kept: Option<Kept>,
+        blackout: Blackout,
+    },
+}
+
+/// What a target that is up again waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    Time { until: Moment },
+    Gate,
+    Word,
+}
+
+/// What follows the waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// The first step of the ramp.
+    Anew(Word),
+    /// This step of the ramp: it was there when a blackout took it.
+    Step(u16),
+    /// All of it: it was healthy when a blackout took it.
+    Full,
+}
+
+/// Whether an operator has approved this return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Missing,
+    Given,
+}
+
+/// Whether a target fell because nothing passed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blackout {
+    Apart,
+    Within,
+}
+
+/// What a target was before it fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Unproven,
+    Healthy,
+    Waiting { then: Then },
+    Ramping { step: u16 },
+}
+
+impl Phase {
+    /// What it was, if it falls now; nothing if it has fallen already.
+    pub(super) fn before_fall(self) -> Option<Before> {
+        match self {
+            Self::Unproven => Some(Before::Unproven),
+            Self::Healthy => Some(Before::Healthy),
+            Self::Waiting { then, .. } => Some(Before::Waiting { then }),
+            Self::Ramping { step, .. } => Some(Before::Ramping { step }),
+            Self::Down { .. } => None,
+        }
+    }
+
+    /// The step of the ramp that it is on, was on, or is to go on with.
+    pub(super) fn step_mut(&mut self) -> Option<&mut u16> {
+        match self {
+            Self::Ramping { step, .. }
+            | Self::Waiting {
+                then: Then::Step(step),
+                ..
+            }
+            | Self::Down {
+                before:
+                    Before::Ramping { step }
+                    | Before::Waiting {
+                        then: Then::Step(step),
+                    },
+                ..
+            } => Some(step),
+            Self::Unproven | Self::Healthy | Self::Waiting { .. } | Self::Down { .. } => None,
+        }
+    }
+}
+
+impl Before {
+    pub(super) fn share(self, recovery: &Recovery) -> Permille {
+        match self {
+            Self::Unproven | Self::Healthy => Permille::FULL,
+            Self::Waiting { .. } => Permille::NONE,
+            Self::Ramping { step } => share_of(recovery, step),
+        }
+    }
+
+    /// What it is again if it never left.
+    pub(super) fn restored(self) -> Phase {
+        match self {
+            Self::Unproven | Self::Healthy => Phase::Healthy,
+            Self::Waiting { then } => Phase::Waiting {
+                on: Wait::Gate,
+                then,
+            },
+            Self::Ramping { step } => Phase::Ramping { step, next: None },
+        }
+    }
+
+    /// What it goes on with after a blackout; nothing if it has to begin anew.
+    pub(super) fn resume(self) -> Option<Then> {
+        match self {
+            Self::Healthy => Some(Then::Full),
+            Self::Ramping { step } => Some(Then::Step(step)),
+            Self::Waiting {
+                then: then @ (Then::Step(_) | Then::Full),
+            } => Some(then),
+            Self::Unproven
+            | Self::Waiting {
+                then: Then::Anew(_),
+            } => None,
+        }
+    }
+}
+
+/// The share of a step; past the last one it is full.
+pub(super) fn share_of(recovery: &Recovery, step: u16) -> Permille {
+    let share = recovery.steps.get(usize::from(step));
+    share.copied().unwrap_or(Permille::FULL)
+}
