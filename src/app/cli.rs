@@ -22,6 +22,8 @@ pub(super) enum Command {
     Check(Check),
     /// Say what one client is answered, and why
     Explain(Explain),
+    /// Prove that no combination of failures leads a client out of its fence or to no answer
+    Verify(Verify),
     /// Show regions, pools, endpoints and ramps of a running server
     Status(Status),
     /// Make a running server read its config again
@@ -98,6 +100,15 @@ pub(super) struct Explain {
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(super) control: Option<String>,
     /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print the whole proof as JSON, with the hashes of config and files
     #[arg(long)]
     pub(super) json: bool,
 }

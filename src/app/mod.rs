@@ -3,6 +3,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | the command line |
+//! | `verify` | a subcommand that judges a config, and ends |
+//! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
@@ -18,6 +20,7 @@ mod check;
 mod cli;
 mod demo;
 mod explain;
+mod judged;
 mod keeper;
 mod log;
 mod observer;
@@ -31,6 +34,7 @@ mod runtimes;
 mod server;
 mod sink;
 mod status;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),

@@ -1,0 +1,110 @@
+//! A config that is read to be judged, with what tells later which text that was.
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
+
+use super::Failure;
+use crate::config;
+use crate::io::clock::Clock;
+use crate::io::files;
+use crate::plan::Plan;
+
+/// A plan, and the files that it was compiled from.
+pub(super) struct Judged {
+    pub(super) plan: Arc<Plan>,
+    pub(super) source: Source,
+}
+
+/// What a plan was compiled from, by what, and when it was judged.
+#[derive(Debug, Serialize)]
+pub(super) struct Source {
+    /// Version of this program.
+    version: &'static str,
+    /// When it was judged, in seconds since 1970.
+    at: u64,
+    /// The plan's own digest, as status shows it.
+    digest: String,
+    /// What the geo database is: `embedded`, or a path.
+    geo_database: String,
+    /// When that was built, in seconds since 1970.
+    geo_built_at: u64,
+    /// The config, then every file that it names.
+    files: Vec<Fingerprint>,
+}
+
+/// One file that was read.
+#[derive(Debug, Serialize)]
+struct Fingerprint {
+    path: String,
+    /// In hexadecimal digits, as `sha256sum` prints it.
+    sha256: String,
+}
+
+impl Source {
+    /// The config's hash.
+    pub(super) fn sha256(&self) -> &str {
+        self.files.first().map_or("", |config| &config.sha256)
+    }
+}
+
+/// Reads and compiles a config.
+pub(super) fn read(path: &Path) -> Result<Judged, Failure> {
+    let loaded = files::load(path).map_err(|error| error.to_string())?;
+    let config = fingerprint(path, loaded.spec.text.as_bytes());
+    let named = loaded.files.iter().filter_map(|(path, bytes)| {
+        let bytes = bytes.as_ref().ok()?;
+        Some(fingerprint(path, bytes))
+    });
+    let files = std::iter::once(config).chain(named).collect();
+    let (plan, _) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
+        .map_err(|found| format!("{} has errors\n{}", path.display(), found.render(false)))?;
+    let source = Source {
+        version: env!("CARGO_PKG_VERSION"),
+        at: Clock::start().wall_seconds(),
+        digest: format!("{:016x}", plan.digest),
+        geo_database: plan.geo.source.clone(),
+        geo_built_at: plan.geo.built_at,
+        files,
+    };
+    Ok(Judged {
+        plan: Arc::new(plan),
+        source,
+    })
+}
+
+fn fingerprint(path: &Path, bytes: &[u8]) -> Fingerprint {
+    Fingerprint {
+        path: path.display().to_string(),
+        sha256: sha256(bytes),
+    }
+}
+
+/// SHA-256 (FIPS 180-4), by the library that TLS is done with.
+fn sha256(bytes: &[u8]) -> String {
+    let suite = TLS13_AES_128_GCM_SHA256.tls13();
+    let hash = suite
+        .expect("the suite is one of TLS 1.3")
+        .common
+        .hash_provider;
+    let digits = hash.hash(bytes);
+    digits
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_that_of_the_standard() {
+        assert_eq!(
+            sha256(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}
