@@ -161,7 +161,7 @@ impl Carried {
         self.burdens
             .iter()
             .for_each(|own| own.add_fixed_to(&mut fixed));
-        let stocks = table.pools.iter().map(|pool| pool.stock.as_ref());
+        let stocks = table.pools.iter().map(|pool| pool.stock.as_deref());
         let stocks: Option<Vec<&Stock>> = stocks.collect();
         place(Ground {
             plan: &table.plan,

@@ -34,8 +34,9 @@ pub(super) struct PoolTable {
     /// What it gives when no pool of a preference takes a cohort: the largest share, or, if
     /// there is no share at all, every member. Absent where it takes every cohort by share.
     pub(super) spare: Option<Given>,
-    /// What it offers where capacity is planned; absent where it is not.
-    pub(super) stock: Option<Stock>,
+    /// What it offers where capacity is planned; absent where it is not. Apart, so that pools
+    /// stay small where it is absent.
+    pub(super) stock: Option<Box<Stock>>,
 }
 
 /// What one pool gives under one rule.
@@ -128,7 +129,8 @@ impl PoolTable {
             Planning::Active => {
                 let hands = by_share.picks.iter().map(|pick| by_share.endpoints(pick));
                 let of = (place.region, pool);
-                Some(Stock::new(of, &by_share.spread, hands, standings))
+                let stock = Stock::new(of, &by_share.spread, hands, standings);
+                Some(Box::new(stock))
             }
         };
         Self {

@@ -25,13 +25,17 @@ pub(super) struct Takes {
     pub(super) all: Cohorts,
 }
 
-/// What each pool takes, found when it is first asked for.
+/// What each pool takes, found when it is first asked for; nothing where no capacity is planned.
 #[derive(Debug)]
 pub(super) struct AllTakes(Vec<OnceCell<Takes>>);
 
 impl AllTakes {
     pub(super) fn new(table: &Table) -> Self {
-        Self(table.pools.iter().map(|_| OnceCell::new()).collect())
+        let count = match &table.carried {
+            Some(_) => table.pools.len(),
+            None => 0,
+        };
+        Self(std::iter::repeat_with(OnceCell::new).take(count).collect())
     }
 
     pub(super) fn of(&self, table: &Table, pool: usize) -> &Takes {
@@ -68,6 +72,9 @@ impl Check<'_> {
         route: &Route,
         largest: &Largest,
     ) -> Result<(), Breach> {
+        if self.table.carried.is_none() {
+            return Err(Breach::Reason(Reason::Full));
+        }
         let mut seen = Cohorts::NONE;
         for lot in &route.lots {
             self.check_lot(own, class, lot)?;

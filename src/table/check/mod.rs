@@ -219,11 +219,6 @@ impl<'t> Check<'t> {
                 self.check_none(own, class).map_err(failed)?;
                 continue;
             };
-            if let Some(route) = part.routes.get(number).filter(|own| !own.lots.is_empty()) {
-                self.check_lots(own, (id, class), route, &largest)
-                    .map_err(failed)?;
-                continue;
-            }
             let known = routes
                 .get_mut(number)
                 .ok_or_else(|| failed(Breach::Empty))?;
@@ -231,6 +226,11 @@ impl<'t> Check<'t> {
                 Some(gives) => gives,
                 None => {
                     let route = &part.routes[number];
+                    if !route.lots.is_empty() {
+                        self.check_lots(own, (id, class), route, &largest)
+                            .map_err(failed)?;
+                        continue;
+                    }
                     let before = before.and_then(|before| before.route(id));
                     known.insert(match before {
                         Some(before) if self.leads_alike(before, route) => known_to_give(route),
