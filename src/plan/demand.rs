@@ -30,6 +30,9 @@ impl Demands {
     #[must_use]
     pub fn stated(plan: &Plan) -> Self {
         let rows = plan.services.iter().map(|service| {
+            if matches!(service.demand, Demand::Unstated | Demand::Observed) {
+                return Default::default();
+            }
             let map = &plan.maps[service.map.index()];
             by_family(service, map, &by_class(service, map))
         });

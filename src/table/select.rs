@@ -137,17 +137,24 @@ impl Route {
         cohort: u16,
     ) -> Option<Selection<'t>> {
         if !self.lots.is_empty() {
-            let mut lots = self.lots.iter();
-            return match lots.find(|lot| lot.cohorts.contains(cohort)) {
-                Some(lot) => lot.take(pools, cohort, self.wait),
-                None => self.leave(pools, cohort),
-            };
+            return self.ask_lots(pools, cohort);
         }
         let first = self.first.as_ref();
         let first = first.and_then(|step| step.take(pools, cohort));
         first
             .or_else(|| self.later.iter().find_map(|step| step.take(pools, cohort)))
             .or_else(|| self.leave(pools, cohort))
+    }
+
+    /// The same where a plan of capacity leads; apart, so that others do not pay for it.
+    #[cold]
+    #[inline(never)]
+    fn ask_lots<'t>(&'t self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
+        let mut lots = self.lots.iter();
+        match lots.find(|lot| lot.cohorts.contains(cohort)) {
+            Some(lot) => lot.take(pools, cohort, self.wait),
+            None => self.leave(pools, cohort),
+        }
     }
 
     /// What is left for a cohort that no step takes.

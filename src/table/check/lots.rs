@@ -64,7 +64,8 @@ impl Takes {
 }
 
 impl Check<'_> {
-    /// Checks a class that is led by lots.
+    /// Checks a class that is led by lots; apart from the loop over all classes, which is hot.
+    #[inline(never)]
     pub(super) fn check_lots(
         &self,
         own: Subject<'_>,
