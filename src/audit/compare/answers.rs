@@ -292,7 +292,7 @@ mod tests {
         let lines = shifts.iter().map(|shift| {
             let [before, after] = &shift.answers;
             (
-                format!("{} {}", before.place, after.place),
+                [before, after].map(|one| &*one.places[0].name).join(" "),
                 shift.millionths,
             )
         });
