@@ -17,7 +17,9 @@ use waypost::engine::status::{
 use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::clock::Clock;
-use waypost::io::control::{Command, ControlServer, Controlling, Force, State};
+use waypost::io::control::{
+    Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
+};
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
 use waypost::table::Table;
@@ -103,6 +105,18 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 let result = match force {
                     Force::Yes => Ok("done".to_owned()),
                     Force::No => Err("config.toml:3:1: it shrinks".to_owned()),
+                };
+                reply.send(result).unwrap();
+            }
+            (Engine::Answers, Command::Order { order, reply }) => {
+                let result = match &*order.scope {
+                    "eu west" => Ok(Ordered {
+                        result: "draining fra".to_owned(),
+                        endpoints: vec!["fra".to_owned()],
+                        order,
+                    }),
+                    "na" => Err(OrderRefusal::Needless("nothing waits".to_owned())),
+                    _ => Err(OrderRefusal::Unknown("no such region".to_owned())),
                 };
                 reply.send(result).unwrap();
             }
@@ -279,6 +293,48 @@ fn reload_is_a_post_with_its_outcome() {
     let response = rig.get("/api/v1/reload");
     assert_eq!(response.status, 405);
     assert!(response.head.contains("allow: post"));
+}
+
+#[test]
+fn an_order_is_a_post_and_reaches_the_engine_whole() {
+    let order = |engine: Engine, query: &str, header: &str| {
+        Rig::start(engine).request(&format!(
+            "POST /api/v1/orders?{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
+        ))
+    };
+    let whole = "action=drain&scope=eu+west&author=ops&reason=disks%2C+again";
+    let done = order(Engine::Answers, whole, "");
+    assert_eq!(done.status, 200, "{}", done.body);
+    let found: serde_json::Value = serde_json::from_str(&done.body).unwrap();
+    let expected = serde_json::json!({
+        "result": "draining fra",
+        "endpoints": ["fra"],
+        "order": {
+            "action": "drain",
+            "scope": "eu west",
+            "author": "ops",
+            "reason": "disks, again",
+        },
+    });
+    assert_eq!(found, expected);
+    for (query, status, words) in [
+        ("action=approve&scope=na", 409, "nothing waits"),
+        ("action=undrain&scope=mars", 404, "no such region"),
+        ("action=force&scope=eu", 400, "approve, drain and undrain"),
+        ("scope=eu", 400, "action is missing"),
+        ("action=drain&scope=eu&reason=a%0Ab", 400, "one line"),
+    ] {
+        let response = order(Engine::Answers, query, "");
+        assert_eq!(response.status, status, "{query}");
+        let error = error_of(&response);
+        assert!(error.contains(words), "{query}: {error}");
+    }
+    let foreign = "Origin: http://evil.example\r\n";
+    assert_eq!(order(Engine::Answers, whole, foreign).status, 403);
+    assert_eq!(order(Engine::IsSilent, whole, "").status, 503);
+    assert_eq!(order(Engine::HasEnded, whole, "").status, 503);
+    let asked = Rig::start(Engine::Answers).get(&format!("/api/v1/orders?{whole}"));
+    assert_eq!(asked.status, 405);
 }
 
 #[test]

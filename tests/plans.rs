@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use waypost::base::{Family, JurisdictionSet, Permille, ServiceId, Span};
+use waypost::base::{Family, JurisdictionSet, Permille, RegionId, ServiceId, Span};
 use waypost::config::{self, Diagnostics, Files};
-use waypost::plan::Plan;
+use waypost::plan::{
+    Approval, Check, DampingPolicy, Demand, Losses, Overload, Plan, PostgresCheck, Secret,
+};
 
 const ZONE: &str =
     "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n";
@@ -101,6 +103,7 @@ hostnames = ["data.example.org"]
 monitors = ["port"]
 residency = "strict"
 outside = ["EEA"]
+unknown = "any"
 [services.few]
 hostnames = ["few.example.org"]
 monitors = ["port"]
@@ -108,13 +111,19 @@ regions = ["singapore", "iceland"]
 "#;
 
 fn compile(text: &str) -> (Plan, Diagnostics) {
+    compile_with(text, &[])
+}
+
+/// Compiles with files beside the zone.
+fn compile_with(text: &str, more: &[(&str, &[u8])]) -> (Plan, Diagnostics) {
     let (spec, found) = config::read(Path::new("/etc/config.toml"), text);
-    let zone: Arc<[u8]> = ZONE.as_bytes().into();
-    let files = Files::from([(PathBuf::from("/etc/example.org.zone"), Ok(zone))]);
-    assert_eq!(
-        spec.files(&Files::new()),
-        [PathBuf::from("/etc/example.org.zone")]
-    );
+    let zone = [("/etc/example.org.zone", ZONE.as_bytes())];
+    let all = zone.iter().chain(more);
+    let files: Files = all
+        .map(|(path, bytes)| (PathBuf::from(path), Ok(Arc::from(*bytes))))
+        .collect();
+    let wanted = spec.files(&Files::new());
+    assert!(files.keys().eq(&wanted), "{wanted:?}");
     assert!(spec.files(&files).is_empty());
     config::compile(&spec, found, &files).unwrap_or_else(|found| panic!("{}", found.render(false)))
 }
@@ -202,6 +211,70 @@ fn fences_hold_in_every_class() {
     let open = &plan.maps[plan.services[service(&plan, "home").index()].map.index()];
     let everywhere = |class: &waypost::plan::Class| class.fence == JurisdictionSet::EVERYWHERE;
     assert!(open.classes.iter().all(everywhere));
+}
+
+/// Singapore may use Canada, and Canada the EEA: that is no agreement of Singapore with the EEA.
+#[test]
+fn agreements_widen_the_fence_and_are_not_passed_on() {
+    let text = BASE
+        .replace("[\"CA\"] }", "[\"CA\"], may_use = [\"EEA\"] }")
+        .replace("[\"SG\"] }", "[\"SG\"], may_use = [\"CA\"] }");
+    let (plan, found) = compile(&text);
+    assert!(found.list().is_empty(), "{}", found.render(false));
+    let cases = [
+        ("198.51.100.1", "fist", "fi"),
+        // From Toronto Iceland is nearer than Frankfurt; Singapore comes last by any measure.
+        ("198.51.100.33", "tifs", "tif"),
+        // Without the agreement Singapore's list is `sfit`.
+        ("198.51.100.65", "stfi", "st"),
+    ];
+    for (client, prefer, strict) in cases {
+        assert_eq!(preference(&plan, "home", client), prefer, "prefer {client}");
+        assert_eq!(preference(&plan, "data", client), strict, "strict {client}");
+    }
+}
+
+/// A jurisdiction without an endpoint of its own can be served by agreement alone.
+#[test]
+fn a_jurisdiction_may_live_on_its_agreements() {
+    let law = "BR = { countries = [\"BR\"], may_use = [\"CA\"] }\n[regions.frankfurt]";
+    let (plan, found) = compile(&BASE.replace("[regions.frankfurt]", law));
+    assert!(found.list().is_empty(), "{}", found.render(false));
+    assert_eq!(preference(&plan, "data", "198.51.100.97"), "t");
+}
+
+#[test]
+fn built_in_lists_are_countries_of_a_jurisdiction() {
+    let cases = [
+        ("@EEA", "NO", "CH", 30),
+        ("@EU", "DE", "NO", 27),
+        ("@EU-CONTINENT", "CH", "US", 40),
+        ("@AF", "NA", "DE", 40),
+        ("@AN", "AQ", "AR", 3),
+        ("@AS", "SG", "AU", 40),
+        ("@NA", "US", "BR", 30),
+        ("@OC", "AU", "SG", 20),
+        ("@SA", "BR", "US", 10),
+    ];
+    for (list, member, stranger, least) in cases {
+        let countries = countries_of(list);
+        assert!(countries.contains(&member.to_owned()), "{list}");
+        assert!(!countries.contains(&stranger.to_owned()), "{list}");
+        assert!(countries.len() >= least, "{list}: {}", countries.len());
+    }
+}
+
+/// The countries of a jurisdiction that is one built-in list, in a config with nothing else of law.
+fn countries_of(list: &str) -> Vec<String> {
+    let (before, rest) = BASE.split_once("[jurisdictions]").unwrap();
+    let (_, after) = rest.split_once("[regions.frankfurt]").unwrap();
+    let law = format!("[jurisdictions]\nonly = {{ countries = [\"{list}\"] }}\n");
+    let text = format!("{before}{law}[regions.frankfurt]{after}");
+    let text = text.replace("\"EEA\"", "\"only\"");
+    let text = text.replace("jurisdiction = \"CA\"\n", "");
+    let (plan, _) = compile(&text.replace("jurisdiction = \"SG\"\n", ""));
+    let countries = plan.jurisdictions[0].countries.iter();
+    countries.map(ToString::to_string).collect()
 }
 
 #[test]
@@ -318,6 +391,165 @@ fn gates_and_hosts_are_part_of_a_target() {
     let gate = &plan.slots[target.gate[0].index()];
     assert_eq!(gate.key, "kef-a/web/192.0.2.40:80/home.example.org");
     assert_eq!(plan.recoveries[0].steps, [Permille(5), Permille(1000)]);
+}
+
+#[test]
+fn capacities_and_demands_are_planned_with() {
+    let text = BASE
+        .replace("serves = [\"EU\"", "capacity = 5000\nserves = [\"EU\"")
+        .replace("name = \"tor-a\"", "name = \"tor-a\"\ncapacity = 3000")
+        .replace(
+            "[services.home]",
+            "demand = { toronto = 300, frankfurt = 800 }\noverload = \"shed-last\"\n[services.home]\ndemand = 1200",
+        )
+        .replace("[services.few]", "demand = \"observed\"\noverload = \"stay\"\n[services.few]");
+    let (plan, found) = compile(&text);
+    assert!(found.list().is_empty(), "{}", found.render(false));
+    let regions: Vec<_> = plan.regions.iter().map(|one| one.capacity).collect();
+    assert_eq!(regions, [Some(5000), None, None, None]);
+    let endpoints: Vec<_> = plan.endpoints.iter().map(|one| one.capacity).collect();
+    assert_eq!(endpoints, [None, None, None, Some(3000), None, None]);
+    let of = |name: &str| {
+        let service = &plan.services[service(&plan, name).index()];
+        (service.demand.clone(), service.overload)
+    };
+    let by_region = vec![(RegionId(0), 800), (RegionId(1), 300)];
+    assert_eq!(of("api"), (Demand::ByRegion(by_region), Overload::ShedLast));
+    assert_eq!(of("home"), (Demand::Whole(1200), Overload::Spread));
+    assert_eq!(of("data"), (Demand::Observed, Overload::Stay));
+    assert_eq!(of("few"), (Demand::Unstated, Overload::Spread));
+}
+
+#[test]
+fn recoveries_say_who_and_what_a_return_waits_for() {
+    let text = BASE.replace(
+        "[services.home]",
+        "[recoveries.one]\ngate = [\"web\", \"approve\", \"port\"]\nfailback_delay = \"10m\"\n\
+         damping = { half_life = \"20m\", most = 4 }\n\
+         [recoveries.two]\nfailback = \"manual\"\ndamping = { most = 1 }\n\
+         [recoveries.three]\ngate = \"approve\"\nfailback = \"manual\"\n\
+         [recoveries.four]\nfailback = \"automatic\"\n[services.home]",
+    );
+    let (plan, _) = compile(&text);
+    let names = |index: usize| -> Vec<&str> {
+        let gates = plan.recoveries[index].gates.iter();
+        gates.map(|one| &*plan.monitors[one.index()].name).collect()
+    };
+    assert_eq!(names(0), ["web", "port"]);
+    assert_eq!((names(1), names(2)), (vec![], vec![]));
+    let approval: Vec<Approval> = plan.recoveries.iter().map(|one| one.approval).collect();
+    let (needed, none) = (Approval::Needed, Approval::Automatic);
+    assert_eq!(approval, [needed, needed, needed, none, none]);
+    let delays: Vec<Span> = plan.recoveries.iter().map(|one| one.delay).collect();
+    let mut expected = [Span::ZERO; 5];
+    expected[0] = Span::from_secs(600);
+    assert_eq!(delays, expected);
+    let damping = |half_life, most| DampingPolicy {
+        half_life: Span::from_secs(half_life),
+        most,
+    };
+    let found: Vec<_> = plan.recoveries.iter().map(|one| one.damping).collect();
+    let usual = damping(600, 8);
+    assert_eq!(
+        found,
+        [damping(1200, 4), damping(600, 1), usual, usual, usual]
+    );
+}
+
+#[test]
+fn canaries_have_slots_and_a_monitor_of_their_own() {
+    let text = BASE.replace(
+        "[[zones]]",
+        "[guard]\ncanaries = [\"203.0.113.9:443\", \"[2001:db8:9::1]:53\"]\n\
+         max_ejected_at_once = \"30%\"\nejection_interval = \"5m\"\n\
+         max_moved = \"10%\"\nlosses = \"report\"\n[[zones]]",
+    );
+    let (plan, found) = compile(&text);
+    assert!(found.list().is_empty(), "{}", found.render(false));
+    let slots = plan.canaries.iter().map(|id| &plan.slots[id.index()]);
+    let slots: Vec<_> = slots.map(|one| (&*one.key, one.endpoint)).collect();
+    assert_eq!(
+        slots,
+        [
+            ("canary/203.0.113.9:443", None),
+            ("canary/[2001:db8:9::1]:53", None)
+        ]
+    );
+    let slot = &plan.slots[plan.canaries[1].index()];
+    assert_eq!(slot.address, "[2001:db8:9::1]:53".parse().unwrap());
+    let monitor = &plan.monitors[slot.monitor.index()];
+    assert_eq!(monitor.name, "canary");
+    assert!(matches!(monitor.check, Check::Tcp));
+    let pace = (monitor.interval, monitor.near_interval, monitor.timeout);
+    assert_eq!(pace, (Span(5000), Span(1000), Span(2000)));
+    assert_eq!((monitor.fall, monitor.rise), (2, 2));
+    assert!(plan.targets.iter().all(|one| {
+        let slots = one.slots.iter().chain(&one.gate);
+        slots.clone().all(|slot| !plan.canaries.contains(slot))
+    }));
+    let guard = &plan.guard;
+    assert_eq!(guard.max_ejected_at_once, Permille(300));
+    assert_eq!(guard.ejection_interval, Span::from_secs(300));
+    assert_eq!(
+        (guard.max_moved, guard.losses),
+        (Permille(100), Losses::Report)
+    );
+    let without = self::plan();
+    assert_eq!((without.monitors.len(), without.canaries.len()), (2, 0));
+}
+
+#[test]
+fn postgres_monitors_read_their_password_and_bounds() {
+    let monitor = |keys: &str, password: &[u8]| -> Result<(u16, PostgresCheck), String> {
+        let text = format!("[monitors.port]\ntype = \"postgres\"\nuser = \"probe\"\n{keys}\n");
+        let text = BASE.replace("[monitors.port]\ntype = \"tcp\"\nport = 5432\n", &text);
+        let (spec, found) = config::read(Path::new("/etc/config.toml"), &text);
+        let files: Files = [
+            ("/etc/example.org.zone", ZONE.as_bytes()),
+            ("/etc/pg.password", password),
+        ]
+        .map(|(path, bytes)| (PathBuf::from(path), Ok(Arc::from(bytes))))
+        .into();
+        let (plan, _) = config::compile(&spec, found, &files).map_err(|found| {
+            let list = found.list();
+            list.into_iter().map(|one| one.message).collect::<String>()
+        })?;
+        match &plan.monitors[1].check {
+            Check::Postgres(check) => Ok((plan.monitors[1].port, check.clone())),
+            other @ (Check::Tcp | Check::Http(_)) => panic!("{other:?}"),
+        }
+    };
+    let (port, least) = monitor("max_lag = \"10s\"", b"").unwrap();
+    assert_eq!((port, &*least.database), (5432, "probe"));
+    assert_eq!((least.password, least.primary), (None, None));
+    assert_eq!(least.max_lag, Some(Span(10_000)));
+    assert_eq!(least.max_lag_bytes, None);
+    let keys = "port = 5433\npassword_file = \"pg.password\"\ndatabase = \"app\"\n\
+                primary = \"[2001:db8::1]:5434\"\nmax_lag = { bytes = \"16MB\" }";
+    let (port, most) = monitor(keys, b"se cret\r\n").unwrap();
+    assert_eq!((port, &*most.user, &*most.database), (5433, "probe", "app"));
+    assert_eq!(most.password, Some(Secret("se cret".to_owned())));
+    assert!(!format!("{most:?}").contains("cret\""), "{most:?}");
+    assert_eq!(most.primary, Some(("2001:db8::1".to_owned(), 5434)));
+    assert_eq!(most.max_lag, None);
+    assert_eq!(most.max_lag_bytes, Some(16_000_000));
+    for (password, message) in [
+        (&b"\n"[..], "`pg.password` holds no password"),
+        (b"\xff", "`pg.password` is not UTF-8 text"),
+    ] {
+        assert_eq!(monitor(keys, password).unwrap_err(), message);
+    }
+}
+
+/// A restart must not fail for a decision that nobody took so far.
+#[test]
+fn an_unsettled_fence_gives_the_plan_that_it_gave_before() {
+    let (settled, _) = compile(BASE);
+    let (plan, found) = compile(&BASE.replace("unknown = \"any\"\n", ""));
+    assert!(found.has_unsettled() && !found.has_errors());
+    assert_eq!(preference(&plan, "data", "203.0.113.200"), "tfsi");
+    let unknown = |plan: &Plan| plan.services[service(plan, "data").index()].unknown;
+    assert_eq!(unknown(&plan), unknown(&settled));
 }
 
 #[test]

@@ -31,16 +31,22 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
         if !findings.is_empty() {
             say(findings.trim_end());
         }
-        if let Some(plan) = &plan {
-            say(&summary(plan));
+        match &plan {
+            Some(_) if diagnostics.has_unsettled() => say(UNSETTLED),
+            Some(plan) => say(&summary(plan)),
+            None => {}
         }
     }
-    Ok(if plan.is_some() {
+    Ok(if plan.is_some() && !diagnostics.has_unsettled() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
+
+/// What a config amounts to that owes a decision.
+const UNSETTLED: &str = "a server takes this config as it is, but it should not be rolled out \
+                         before it says what is meant";
 
 fn as_json(findings: &[Finding]) -> Result<String, Failure> {
     serde_json::to_string_pretty(findings).map_err(|error| error.to_string())

@@ -26,6 +26,20 @@ pub(super) enum Command {
     Status(Status),
     /// Make a running server read its config again
     Reload(Reload),
+    /// Let what waits for an operator's word come back
+    ///
+    /// Endpoints whose recovery has `gate = "approve"` or `failback = "manual"` stay out after an
+    /// outage until they are approved. The word is for this return: the next outage asks again.
+    Approve(Order),
+    /// Take a region, provider or endpoint out gradually
+    ///
+    /// Its clients leave by the steps of the recovery. It stays out until `waypost undrain`, over
+    /// reloads too; but not over a restart of the server, which forgets all orders.
+    Drain(Order),
+    /// Bring back what was drained
+    ///
+    /// Its clients come back by the steps of the recovery, as after an outage.
+    Undrain(Order),
     /// Start the server with endpoints of its own, and play an outage
     Demo(Demo),
 }
@@ -114,6 +128,27 @@ pub(super) struct Reload {
     /// Accept a config that drops more services, names, endpoints or networks than `guard.max_shrink` allows
     #[arg(long)]
     pub(super) force: bool,
+}
+
+/// An order to a running server.
+#[derive(Debug, Args)]
+pub(super) struct Order {
+    /// What it is for: everything that has this name
+    #[arg(value_name = "REGION|PROVIDER|ENDPOINT")]
+    pub(super) name: String,
+    /// Why, for whoever is on duty next; logged with $USER
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

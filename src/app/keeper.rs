@@ -12,13 +12,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::log;
 use super::reader::{Reading, Request};
+use super::{log, ordered};
 use crate::base::Moment;
 use crate::engine::status::RefusedConfig;
-use crate::engine::{Engine, Input, Notice, Output, Status};
+use crate::engine::{Engine, Input, Notice, Order, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, Force};
+use crate::io::control::{Command, Force, OrderRefusal, Ordered};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
@@ -142,12 +142,23 @@ impl Keeper {
         self.handle(Input::Probed(finished.id, finished.report));
     }
 
-    fn command(&self, command: Command) {
+    fn command(&mut self, command: Command) {
         match command {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
+            Command::Order { order, reply } => drop(reply.send(self.order(order))),
         }
+    }
+
+    /// Hands an order to the engine, if it is for anything.
+    fn order(&mut self, order: Order) -> Result<Ordered, OrderRefusal> {
+        let considered = ordered::consider(&order, &self.plan, &self.status());
+        log::order(&order, &considered);
+        if considered.is_ok() {
+            self.handle(Input::Order(order));
+        }
+        considered
     }
 
     /// What the engine says of itself, and what became of the last config.

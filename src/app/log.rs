@@ -6,10 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use super::cli::LogFormat;
+use super::ordered;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
-use crate::engine::Notice;
+use crate::config::{Diagnostics, Severity};
 use crate::engine::notice::{Clients, Sense};
+use crate::engine::{Notice, Order};
+use crate::io::control::{OrderRefusal, Ordered};
 
 /// Starts logging to standard error, never waiting for it. `RUST_LOG` chooses levels; `info`
 /// otherwise.
@@ -26,6 +29,39 @@ pub(super) fn start(format: LogFormat) -> Result<Sink, Failure> {
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
     Ok(sink)
+}
+
+/// Writes what is doubtful in a config that is taken all the same.
+pub(super) fn findings(diagnostics: &Diagnostics) {
+    for finding in diagnostics.list() {
+        let (file, line, column) = (&finding.file, finding.line, finding.column);
+        match finding.severity {
+            Severity::Warning => warn!(
+                event = "config_warning",
+                file, line, column, "{}", finding.message
+            ),
+            Severity::Unsettled | Severity::Error => error!(
+                event = "config_unsettled",
+                file, line, column, "{}; `waypost check` says what to write", finding.message
+            ),
+        }
+    }
+}
+
+/// Writes an operator's order as a line, taken or not: who gave it and why must be found later.
+pub(super) fn order(order: &Order, considered: &Result<Ordered, OrderRefusal>) {
+    let (action, scope) = (ordered::word(order.action), &order.scope);
+    let (author, reason) = (&order.author, &order.reason);
+    match considered {
+        Ok(ordered) => info!(
+            event = "order",
+            action, scope, author, reason, "{}", ordered.result
+        ),
+        Err(OrderRefusal::Unknown(why) | OrderRefusal::Needless(why)) => warn!(
+            event = "order_refused",
+            action, scope, author, reason, "{why}"
+        ),
+    }
 }
 
 /// Writes a notice of the engine as a line.

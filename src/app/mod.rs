@@ -3,7 +3,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | the command line |
-//! | `check`, `explain`, `status`, `reload` | subcommands that look or ask, and end |
+//! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
+//! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
 //! | `reader` | the thread that reads the config again |
@@ -18,6 +19,8 @@ mod demo;
 mod explain;
 mod keeper;
 mod log;
+mod order;
+mod ordered;
 mod reader;
 mod reload;
 mod remote;
@@ -33,6 +36,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 use cli::{Cli, Command};
 
+use crate::engine::order::Action;
+
 /// What went wrong, in words for the person at the terminal; the exit code is 1.
 type Failure = String;
 
@@ -45,6 +50,9 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Approve(arguments) => order::order(Action::Approve, &arguments),
+        Command::Drain(arguments) => order::order(Action::Drain, &arguments),
+        Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use super::log;
 use crate::config;
 use crate::io::control::Force;
 use crate::io::files;
@@ -113,7 +114,10 @@ fn compile(path: &Path) -> (Result<Arc<Plan>, String>, Option<Watch>) {
         Ok(loaded) => {
             let watch = loaded.watch();
             let outcome = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
-            let outcome = outcome.map(|(plan, _)| Arc::new(plan));
+            let outcome = outcome.map(|(plan, doubts)| {
+                log::findings(&doubts);
+                Arc::new(plan)
+            });
             let outcome = outcome.map_err(|diagnostics| diagnostics.render(false));
             (outcome, Some(watch))
         }

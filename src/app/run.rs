@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::cli::Run;
 use super::server::{Server, Start};
@@ -27,13 +27,7 @@ pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
             )
         })?;
     let sink = log::start(arguments.log)?;
-    for finding in diagnostics.list() {
-        let (file, line, column) = (&finding.file, finding.line, finding.column);
-        warn!(
-            event = "config_warning",
-            file, line, column, "{}", finding.message
-        );
-    }
+    log::findings(&diagnostics);
     let start = Start {
         plan: Arc::new(plan),
         config: Some(path),

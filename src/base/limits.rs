@@ -55,6 +55,8 @@ pub const CONTROL_HEAD_BYTES: usize = 16 * 1024;
 pub const CONTROL_WHOLE_REQUEST: Span = Span::from_secs(90);
 /// Names that one question to `explain` may suppose down.
 pub const EXPLAIN_SUPPOSED: usize = 64;
+/// Octets of each text of an operator's order: its scope, its author, its reason.
+pub const ORDER_TEXT_BYTES: usize = 512;
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
 /// Commands that may wait for the engine.
@@ -92,6 +94,8 @@ pub const ENDPOINTS: usize = 100_000;
 pub const SERVICES: usize = 10_000;
 /// Zones of a plan.
 pub const ZONES: usize = 10_000;
+/// Canaries of a plan.
+pub const CANARIES: usize = 16;
 /// Monitors of a plan.
 pub const MONITORS: usize = 10_000;
 /// Jurisdictions of a plan (bits of a set, one of them taken by "none").

@@ -7,6 +7,11 @@
 //! When the config is torn (its TOML does not parse), what seems to be missing may stand in
 //! the torn part. So such findings are marked as inferred and left out then; all others stay.
 //!
+//! Between an error and a warning stands what is *unsettled*: a decision that the config owes and
+//! that nobody can guess, though there is a way to go on without it. `check` counts it as an
+//! error, so that no such config is rolled out; a server takes it all the same and says so loudly,
+//! because the config of yesterday must still start when a machine restarts at three in the morning.
+//!
 //! It does not know what is checked, only how findings are kept and shown.
 use std::ops::Range;
 
@@ -35,6 +40,10 @@ struct Source {
 pub enum Severity {
     /// No plan comes of it.
     Error,
+    /// The config owes a decision. A plan comes of it, as if the one written in the message had
+    /// been taken; for a reader of findings it is an error.
+    #[serde(rename = "error")]
+    Unsettled,
     /// A plan comes of it, but perhaps not the one that was meant.
     Warning,
 }
@@ -132,12 +141,22 @@ impl Diagnostics {
             .collect()
     }
 
-    /// Whether any is an error (and not only a warning).
+    /// Whether any is an error, so that no plan comes of it.
     #[must_use]
     pub fn has_errors(&self) -> bool {
+        self.has(Severity::Error)
+    }
+
+    /// Whether the config owes a decision: no reason not to start, but one not to be content.
+    #[must_use]
+    pub fn has_unsettled(&self) -> bool {
+        self.has(Severity::Unsettled)
+    }
+
+    fn has(&self, severity: Severity) -> bool {
         self.list
             .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
+            .any(|diagnostic| diagnostic.severity == severity)
     }
 
     /// Diagnostics about a config of this path and text.
@@ -165,6 +184,15 @@ impl Diagnostics {
         message: impl Into<String>,
     ) -> &mut Diagnostic {
         self.add(CONFIG, at.clone(), Severity::Error, message.into())
+    }
+
+    /// Adds a decision that the config owes; the message says what holds without it.
+    pub(crate) fn unsettled(
+        &mut self,
+        at: &Range<usize>,
+        message: impl Into<String>,
+    ) -> &mut Diagnostic {
+        self.add(CONFIG, at.clone(), Severity::Unsettled, message.into())
     }
 
     /// Adds a warning about the config.
@@ -256,7 +284,7 @@ impl Diagnostics {
     fn show(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
         let source = &self.files[diagnostic.file.0];
         let level = match diagnostic.severity {
-            Severity::Error => Level::ERROR,
+            Severity::Error | Severity::Unsettled => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let (first, start, text) = source.excerpt(&diagnostic.at);
@@ -394,6 +422,17 @@ mod tests {
         found.settle();
         let columns: Vec<usize> = found.list().iter().map(|one| one.column).collect();
         assert_eq!(columns, [1, 3]);
+    }
+
+    #[test]
+    fn what_is_unsettled_reads_as_an_error_and_is_none() {
+        let mut found = Diagnostics::of_config("c".into(), "a");
+        found.unsettled(&(0..1), "say which");
+        found.settle();
+        assert!(found.has_unsettled() && !found.has_errors());
+        assert!(found.render(false).starts_with("error: say which"));
+        let severity = serde_json::to_value(found.list()[0].severity).unwrap();
+        assert_eq!(severity, "error");
     }
 
     #[test]

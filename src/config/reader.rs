@@ -26,6 +26,17 @@ pub(crate) struct At<T> {
     pub(crate) at: Range<usize>,
 }
 
+/// How a value is written, where several ways are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `[ … ]`.
+    List,
+    /// `{ … }`, or a header of its own.
+    Table,
+    /// Anything else.
+    Single,
+}
+
 /// Gathers what is wrong while tables are read.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -282,6 +293,18 @@ impl<'r, 't> Fields<'r, 't> {
     /// Where a key's name is written, if it is there.
     pub(crate) fn key(&mut self, key: &'static str) -> Option<Range<usize>> {
         self.find(key).map(|(at, _)| at)
+    }
+
+    /// How a key's value is written, if it is there.
+    pub(crate) fn shape(&mut self, key: &'static str) -> Option<Shape> {
+        let (_, value) = self.find(key)?;
+        let value = value.get_ref();
+        let shape = match (value.as_array(), value.as_table()) {
+            (Some(_), _) => Shape::List,
+            (_, Some(_)) => Shape::Table,
+            (None, None) => Shape::Single,
+        };
+        Some(shape)
     }
 
     /// Reports the keys that nobody asked for.

@@ -13,7 +13,7 @@ use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
-use crate::plan::{AllDown, Check, Guard, Residency};
+use crate::plan::{AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency};
 
 /// The config as written, before names are resolved.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Spec {
     pub(crate) control: Option<At<SocketAddr>>,
     pub(crate) geo: GeoSpec,
     pub(crate) guard: Guard,
+    /// `[guard] canaries`.
+    pub(crate) canaries: Vec<At<SocketAddr>>,
     pub(crate) zones: Vec<ZoneSpec>,
     pub(crate) jurisdictions: Vec<JurisdictionSpec>,
     pub(crate) regions: Vec<RegionSpec>,
@@ -66,6 +68,7 @@ pub(crate) struct ZoneSpec {
 pub(crate) struct JurisdictionSpec {
     pub(crate) name: At<String>,
     pub(crate) countries: Vec<At<Vec<Country>>>,
+    pub(crate) may_use: Vec<At<String>>,
 }
 
 /// One of `[regions]`.
@@ -76,6 +79,7 @@ pub(crate) struct RegionSpec {
     pub(crate) jurisdiction: Option<At<String>>,
     pub(crate) serves: Vec<At<Serves>>,
     pub(crate) fallback: Vec<At<String>>,
+    pub(crate) capacity: Option<At<u32>>,
     pub(crate) endpoints: Vec<EndpointSpec>,
 }
 
@@ -96,6 +100,7 @@ pub(crate) struct EndpointSpec {
     pub(crate) provider: String,
     pub(crate) tier: u16,
     pub(crate) weight: u16,
+    pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
 }
 
@@ -103,9 +108,10 @@ pub(crate) struct EndpointSpec {
 #[derive(Debug)]
 pub(crate) struct MonitorSpec {
     pub(crate) name: At<String>,
-    /// Without the roots, which stand in a file.
+    /// Without the roots and the password, which stand in files.
     pub(crate) check: Check,
     pub(crate) roots: Option<At<String>>,
+    pub(crate) password_file: Option<At<String>>,
     pub(crate) port: u16,
     pub(crate) interval: Span,
     pub(crate) near_interval: Span,
@@ -120,7 +126,12 @@ pub(crate) struct RecoverySpec {
     pub(crate) name: At<String>,
     pub(crate) steps: Vec<Permille>,
     pub(crate) every: Span,
-    pub(crate) gate: Option<At<String>>,
+    /// Monitors, and the word `approve`.
+    pub(crate) gates: Vec<At<String>>,
+    /// What the config says of it; the gate may say it as well.
+    pub(crate) failback: Option<At<Approval>>,
+    pub(crate) delay: Span,
+    pub(crate) damping: DampingPolicy,
 }
 
 /// One of `[services]`.
@@ -139,6 +150,17 @@ pub(crate) struct ServiceSpec {
     pub(crate) ttl_min: Span,
     pub(crate) ttl_max: Span,
     pub(crate) all_down: AllDown,
+    pub(crate) demand: Option<At<DemandSpec>>,
+    pub(crate) overload: Option<At<Overload>>,
+}
+
+/// How much the clients of a service ask for.
+#[derive(Clone, Debug)]
+pub(crate) enum DemandSpec {
+    Whole(u32),
+    Observed,
+    /// By the region that clients prefer first.
+    ByRegion(Vec<(At<String>, At<u32>)>),
 }
 
 /// Where answers to clients without a jurisdiction may lie.
@@ -163,6 +185,9 @@ impl Spec {
         wanted.extend(self.geo.database.as_ref().map(|path| self.resolve(path)));
         let roots = self.monitors.iter().filter_map(|one| one.roots.as_ref());
         wanted.extend(roots.map(|path| self.resolve(path)));
+        let passwords = self.monitors.iter();
+        let passwords = passwords.filter_map(|one| one.password_file.as_ref());
+        wanted.extend(passwords.map(|path| self.resolve(path)));
         for file in self.zones.iter().filter_map(|zone| zone.file.as_ref()) {
             let file = self.resolve(file);
             wanted.extend(included(&file, brought));

@@ -22,6 +22,9 @@ pub(crate) struct Trouble {
     pub(crate) help: Option<String>,
 }
 
+/// Largest size that a config may ask for: a pebibyte.
+const OCTETS_MOST: u64 = 1 << 50;
+
 /// Longest time that a config may ask for.
 const SPAN_MOST: Span = Span::from_secs(30 * 24 * 3600);
 
@@ -113,6 +116,42 @@ where
                 Trouble::new(format!("{integer} is out of range"))
                     .with_help(format!("it can be {least} to {most}"))
             })
+    }
+}
+
+/// A capacity or a demand, in the unit that the operator chose.
+pub(crate) fn amount(value: &DeValue<'_>) -> Result<u32, Trouble> {
+    number(1..=u32::MAX)(value)
+}
+
+/// `16MB`, `512KiB`: octets, 1 at the least; powers of 1000 or, with an `i`, of 1024.
+pub(crate) fn octets(value: &DeValue<'_>) -> Result<u64, Trouble> {
+    let help = "write a size with its unit: \"16MB\", \"512kB\", \"1GiB\" or \"65536B\"";
+    let DeValue::String(text) = value else {
+        return Err(mismatch("a size", value).with_help(help));
+    };
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (count, unit) = text.split_at(digits);
+    let unit: Option<u64> = match unit {
+        "B" => Some(1),
+        "kB" | "KB" => Some(1000),
+        "MB" => Some(1000 * 1000),
+        "GB" => Some(1000 * 1000 * 1000),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let count: Option<u64> = count.parse().ok();
+    match (count, unit) {
+        (Some(count), Some(unit)) => count
+            .checked_mul(unit)
+            .filter(|octets| (1..=OCTETS_MOST).contains(octets))
+            .ok_or_else(|| {
+                Trouble::new(format!("`{text}` is out of range"))
+                    .with_help("it can be 1B to 1048576GiB")
+            }),
+        _ => Err(Trouble::new(format!("`{text}` is not a size")).with_help(help)),
     }
 }
 
@@ -385,6 +424,31 @@ mod tests {
         ];
         for (text, millis) in cases {
             assert_eq!(given(text, span), millis.map(Span), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_need_a_unit() {
+        let cases = [
+            (r#""65536B""#, Some(65_536)),
+            (r#""512kB""#, Some(512_000)),
+            (r#""512KB""#, Some(512_000)),
+            (r#""16MB""#, Some(16_000_000)),
+            (r#""16MiB""#, Some(16 << 20)),
+            (r#""1GiB""#, Some(1 << 30)),
+            (r#""2GB""#, Some(2_000_000_000)),
+            (r#""1048576GiB""#, Some(1 << 50)),
+            (r#""1048577GiB""#, None),
+            (r#""99999999999GB""#, None),
+            (r#""0B""#, None),
+            (r#""16""#, None),
+            (r#""MB""#, None),
+            (r#""16mb""#, None),
+            (r#""1.5MB""#, None),
+            ("16", None),
+        ];
+        for (text, octets) in cases {
+            assert_eq!(given(text, super::octets), octets, "{text}");
         }
     }
 

@@ -7,10 +7,12 @@
 //! | [`target`] | slots, gate and ramp together: the standing of a target |
 //! | [`damping`] | how much slower the next ramp is after a relapse |
 //! | [`guard`] | self-doubt and the bound on what may leave automatically |
+//! | [`votes`] | what several vantages see, combined into one ruling |
 pub mod damping;
 pub mod guard;
 pub mod report;
 pub mod slot;
 pub mod target;
+pub mod votes;
 
 pub use report::{Outcome, Report, Timing};

@@ -64,7 +64,7 @@ pub struct Sight {
 }
 
 /// What all slots of a target say together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// None is down, but some have no result yet.
     Unknown,

@@ -36,6 +36,80 @@ fn check_names_every_error_with_its_place() {
     }
 }
 
+/// A config that owes a decision is not to be rolled out, and still starts at three in the morning.
+#[test]
+fn check_insists_on_what_a_server_takes() {
+    let world = World::new();
+    let owing = crate::world::CONFIG.replace("unknown = \"any\"\n", "");
+    let config = world.write("config.toml", &owing);
+    world.write("zones/example.org.zone", crate::world::ZONE);
+    let config = config.to_str().unwrap();
+    let says = "strict service `userdata` must say where clients of unknown place";
+    let (text, well) = run(WAYPOST, &["check", "--config", config]);
+    assert!(!well && text.contains(says), "{text}");
+    assert!(!text.contains("well:"), "{text}");
+    let (text, well) = run(WAYPOST, &["check", "--json", "--config", config]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(!well, "{text}");
+    assert_eq!(found[0]["severity"], "error", "{text}");
+    let client = ["--client", "192.0.2.1", "--config", config];
+    let asked = [&["explain", "data.example.org"], &client[..]].concat();
+    let (text, well) = run(WAYPOST, &asked);
+    assert!(well, "{text}");
+    let _waypost = world.waypost();
+    let reloaded = run(WAYPOST, &["reload", "--config", config]);
+    assert!(reloaded.1, "{}", reloaded.0);
+    let log = std::fs::read_to_string(world.path("waypost.log")).unwrap();
+    let lines = log.lines().filter(|line| line.contains("config_unsettled"));
+    let lines: Vec<&str> = lines.collect();
+    assert_eq!(lines.len(), 2, "at the start and at the reload:\n{log}");
+    assert!(
+        lines[0].contains("\"ERROR\"") && lines[0].contains(says),
+        "{log}"
+    );
+}
+
+/// Over the real API: who gave an order, and why, is found in the log.
+#[test]
+fn orders_are_taken_and_logged_with_author_and_reason() {
+    let world = World::new();
+    world.write_config();
+    let _waypost = world.waypost();
+    let config = world.path("config.toml");
+    let order = |arguments: &[&str]| {
+        let output = Command::new(WAYPOST)
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .env("USER", "ada")
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (String::from_utf8(text).unwrap(), output.status.code())
+    };
+    let (text, code) = order(&["drain", "eu-frankfurt", "--reason", "new disks"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("draining fra-one, fra-two;"), "{text}");
+    let (text, code) = order(&["undrain", "ovh", "--json"]);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &found["endpoints"][0]), (Some(0), &"fra-two".into()));
+    let (text, code) = order(&["drain", "eu-frankfort"]);
+    assert!(code == Some(1) && text.contains("eu-frankfurt"), "{text}");
+    let (text, code) = order(&["approve", "eu-frankfurt"]);
+    assert!(
+        code == Some(1) && text.contains("waits for approval"),
+        "{text}"
+    );
+    let log = std::fs::read_to_string(world.path("waypost.log")).unwrap();
+    let line = log
+        .lines()
+        .find(|line| line.contains("\"event\":\"order\""));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    let said = ["action", "scope", "author", "reason"].map(|key| line[key].as_str().unwrap());
+    assert_eq!(said, ["drain", "eu-frankfurt", "ada", "new disks"]);
+    assert!(log.contains("order_refused"), "{log}");
+}
+
 /// `waypost check | head -0` must not pass for a config with errors.
 #[test]
 fn check_fails_whoever_reads_along() {

@@ -280,6 +280,7 @@ hostnames = ["data.example.org"]
 monitors = ["web"]
 recovery = "quick"
 residency = "strict"
+unknown = "any"
 ttl = { min = "1s", max = "2s" }
 "#;
 

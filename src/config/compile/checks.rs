@@ -1,20 +1,33 @@
 //! Monitors and recoveries with their names and files resolved.
+//!
+//! One gate is no monitor: `approve` is an operator's word. Canaries are watched by a monitor of
+//! their own, which no config can shape: what tells a sick network from sick endpoints must not be
+//! as slow or as patient as somebody's monitor happens to be.
+use std::sync::Arc;
+
 use super::names::Names;
 use crate::base::{MonitorId, Span};
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::read::default_steps;
-use crate::config::spec::{MonitorSpec, Spec};
-use crate::plan::{Approval, Check, DampingPolicy, Monitor, Recovery};
+use crate::config::reader::At;
+use crate::config::spec::{MonitorSpec, RecoverySpec, Spec};
+use crate::plan::{Approval, Check, DampingPolicy, Monitor, Recovery, Secret};
 
 /// The recovery of services that name none.
 const DEFAULT: &str = "default";
+/// The gate that is no monitor.
+const APPROVE: &str = "approve";
+/// The monitor of canaries.
+const CANARY: &str = "canary";
 
 /// How things are checked, and how they come back.
 pub(super) struct Checks<'s> {
     pub(super) monitor_names: Names<'s>,
     pub(super) recovery_names: Names<'s>,
     pub(super) monitors: Vec<Monitor>,
+    /// The one that watches canaries, if there are any.
+    pub(super) canary: Option<MonitorId>,
     /// The last one is the built-in default, unless the config has one of that name.
     pub(super) recoveries: Vec<Recovery>,
     /// The place of the default.
@@ -31,6 +44,7 @@ impl<'s> Checks<'s> {
         let monitors = monitors.map(|one| monitor(one, spec, files, found));
         let mut checks = Self {
             monitors: monitors.collect(),
+            canary: None,
             recoveries: Vec::new(),
             default: recovery_names
                 .place(DEFAULT)
@@ -38,22 +52,39 @@ impl<'s> Checks<'s> {
             monitor_names,
             recovery_names,
         };
+        checks.add_canary(spec, found);
         checks.add_recoveries(spec, found);
         checks
     }
 
+    fn add_canary(&mut self, spec: &Spec, found: &mut Diagnostics) {
+        if spec.canaries.is_empty() {
+            return;
+        }
+        if let Some(place) = self.monitor_names.place(CANARY) {
+            let at = &spec.monitors[place].name.at;
+            found
+                .error(
+                    at,
+                    format!("monitor `{CANARY}` has the name of a built-in one"),
+                )
+                .help("`[guard] canaries` are watched by it: give this one another name");
+        }
+        self.canary = Some(MonitorId::from_index(self.monitors.len()));
+        self.monitors.push(canary_monitor());
+    }
+
     fn add_recoveries(&mut self, spec: &Spec, found: &mut Diagnostics) {
         for recovery in &spec.recoveries {
-            let gate = recovery.gate.as_ref();
-            let gate = gate.and_then(|name| self.monitor_names.find(name, found));
+            let (gates, approval) = self.gates(recovery, found);
             self.recoveries.push(Recovery {
                 name: recovery.name.value.clone(),
                 steps: recovery.steps.clone(),
                 every: recovery.every,
-                gates: gate.into_iter().map(MonitorId::from_index).collect(),
-                approval: Approval::Automatic,
-                delay: Span::ZERO,
-                damping: DampingPolicy::DEFAULT,
+                gates,
+                approval,
+                delay: recovery.delay,
+                damping: recovery.damping,
             });
         }
         if self.default == self.recoveries.len() {
@@ -69,29 +100,82 @@ impl<'s> Checks<'s> {
             });
         }
     }
+
+    /// The monitors that are gates, and whether an operator must say so as well.
+    fn gates(&self, spec: &RecoverySpec, found: &mut Diagnostics) -> (Vec<MonitorId>, Approval) {
+        let words = spec.gates.iter().cloned();
+        let (words, names): (Vec<At<String>>, Vec<At<String>>) =
+            words.partition(|gate| gate.value == APPROVE);
+        let gates = self.monitor_names.find_all(&names, found);
+        if let Some(second) = words.get(1) {
+            found
+                .error(&second.at, format!("gate `{APPROVE}` is listed twice"))
+                .help("remove one of them");
+        }
+        let failback = spec.failback.as_ref();
+        if let Some(word) = words.first() {
+            self.check_approve(word, found);
+            if let Some(automatic) = failback.filter(|one| one.value == Approval::Automatic) {
+                found
+                    .error(&automatic.at, format!("gate `{APPROVE}` says the opposite"))
+                    .help("remove this key, or the gate");
+            }
+        }
+        let approval = match (words.is_empty(), failback) {
+            (false, _) => Approval::Needed,
+            (true, Some(given)) => given.value,
+            (true, None) => Approval::Automatic,
+        };
+        (
+            gates.into_iter().map(MonitorId::from_index).collect(),
+            approval,
+        )
+    }
+
+    /// The word must not be a monitor's name as well.
+    fn check_approve(&self, word: &At<String>, found: &mut Diagnostics) {
+        if self.monitor_names.place(APPROVE).is_some() {
+            found
+                .error(
+                    &word.at,
+                    format!("`{APPROVE}` is a monitor here, and an operator's word"),
+                )
+                .label("which of the two is meant?")
+                .help("give the monitor another name");
+        }
+    }
+}
+
+/// Quick to see that the network is gone, and slower to doubt it: two failures a second apart.
+fn canary_monitor() -> Monitor {
+    Monitor {
+        name: CANARY.to_owned(),
+        check: Check::Tcp,
+        port: 0, // Each canary has its own.
+        interval: Span::from_secs(5),
+        near_interval: Span::from_secs(1),
+        timeout: Span::from_secs(2),
+        fall: 2,
+        rise: 2,
+    }
 }
 
 fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnostics) -> Monitor {
     let mut check = spec.check.clone();
-    if let (Check::Http(http), Some(path)) = (&mut check, &spec.roots)
-        && let Some(tls) = &mut http.tls
-    {
-        match files.get(&whole.resolve(path)) {
-            Some(Ok(text)) if has_certificate(text) => {
-                tls.roots = Some((path.value.clone(), text.clone()));
+    match &mut check {
+        Check::Tcp => {}
+        Check::Http(http) => {
+            if let (Some(tls), Some(path)) = (&mut http.tls, &spec.roots)
+                && let Some(text) = bring(path, whole, files, found)
+            {
+                tls.roots = roots(path, text, found);
             }
-            Some(Ok(_)) => {
-                found
-                    .error(&path.at, format!("`{}` holds no certificate", path.value))
-                    .help("roots are in PEM: `-----BEGIN CERTIFICATE-----`");
-            }
-            Some(Err(reason)) => {
-                let message = format!("cannot read `{}`: {reason}", path.value);
-                found.error(&path.at, message).help(HELP);
-            }
-            None => {
-                let message = format!("`{}` was not read", path.value);
-                found.error(&path.at, message).help(HELP);
+        }
+        Check::Postgres(postgres) => {
+            if let Some(path) = &spec.password_file
+                && let Some(text) = bring(path, whole, files, found)
+            {
+                postgres.password = password(path, text, found);
             }
         }
     }
@@ -105,6 +189,51 @@ fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnost
         fall: spec.fall,
         rise: spec.rise,
     }
+}
+
+/// The content of a file that a monitor names; reported if it was not brought.
+fn bring<'f>(
+    path: &At<String>,
+    whole: &Spec,
+    files: &'f Files,
+    found: &mut Diagnostics,
+) -> Option<&'f Arc<[u8]>> {
+    let message = match files.get(&whole.resolve(path)) {
+        Some(Ok(text)) => return Some(text),
+        Some(Err(reason)) => format!("cannot read `{}`: {reason}", path.value),
+        None => format!("`{}` was not read", path.value),
+    };
+    found.error(&path.at, message).help(HELP);
+    None
+}
+
+fn roots(
+    path: &At<String>,
+    text: &Arc<[u8]>,
+    found: &mut Diagnostics,
+) -> Option<(String, Arc<[u8]>)> {
+    if has_certificate(text) {
+        return Some((path.value.clone(), text.clone()));
+    }
+    found
+        .error(&path.at, format!("`{}` holds no certificate", path.value))
+        .help("roots are in PEM: `-----BEGIN CERTIFICATE-----`");
+    None
+}
+
+/// The password: all of the file but the end of its last line, which editors add.
+fn password(path: &At<String>, text: &[u8], found: &mut Diagnostics) -> Option<Secret> {
+    let line = text.strip_suffix(b"\n").unwrap_or(text);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let message = match std::str::from_utf8(line) {
+        Ok("") => format!("`{}` holds no password", path.value),
+        Ok(password) => return Some(Secret(password.to_owned())),
+        Err(_) => format!("`{}` is not UTF-8 text", path.value),
+    };
+    found
+        .error(&path.at, message)
+        .help("the file holds the password and nothing else");
+    None
 }
 
 const HELP: &str = "paths are relative to the folder of the config";

@@ -4,8 +4,8 @@
 //! the regions that claim it, the most specific claim first (network, AS, country, continent;
 //! the nearest among equals), then where the first of them falls back to, then the rest by
 //! distance. Who is claimed by none goes to the nearest region. A service skips the regions
-//! where it has no endpoint; residency then moves regions forward (`prefer`) or takes them out
-//! (`strict`). Classes are what is left different: two clients with the same list and fence
+//! where it has no endpoint; residency then moves regions forward (`prefer`: first those of the
+//! client's jurisdiction, then those that it may use) or takes them out (`strict`). Classes are what is left different: two clients with the same list and fence
 //! are alike.
 //!
 //! Distance is measured from the client, or from its first region if its location is
@@ -100,22 +100,32 @@ fn class(draft: &Draft<'_>, places: &Places<'_>, place: &Place, mark: Option<u16
     let law = law.copied();
     let fence = match draft.spec.residency.value {
         Residency::Any | Residency::Prefer => JurisdictionSet::EVERYWHERE,
-        Residency::Strict => fence(draft, place, law),
+        Residency::Strict => fence(draft, places, place, law),
     };
     let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
     let mut preference = order(places, place, mark);
     preference.retain(|region| draft.regions.contains(region) && fence.contains(law_of(region)));
-    if draft.spec.residency.value == Residency::Prefer && law.is_some() {
-        preference.sort_by_key(|region| law_of(region) != law);
+    if let (Residency::Prefer, Some(law)) = (draft.spec.residency.value, law) {
+        let near = places.fence_of(law);
+        preference.sort_by_key(|region| match law_of(region) {
+            own if own == Some(law) => 0,
+            other if near.contains(other) => 1,
+            _ => 2,
+        });
     }
     Class { preference, fence }
 }
 
-fn fence(draft: &Draft<'_>, place: &Place, law: Option<JurisdictionId>) -> JurisdictionSet {
+fn fence(
+    draft: &Draft<'_>,
+    places: &Places<'_>,
+    place: &Place,
+    law: Option<JurisdictionId>,
+) -> JurisdictionSet {
     match (place.country, law) {
         (None, _) => draft.unknown,
         (Some(_), None) => draft.outside,
-        (Some(_), law) => JurisdictionSet::EMPTY.with(law),
+        (Some(_), Some(law)) => places.fence_of(law),
     }
 }
 

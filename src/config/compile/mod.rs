@@ -10,12 +10,16 @@
 //! | `names` | a name, or what was most likely meant |
 //! | `places` | jurisdictions, regions, endpoints |
 //! | `checks` | monitors, recoveries |
-//! | `services` | services, their fences and sizes |
+//! | `services` | services and their sizes |
+//! | `fences` | whether a strict service can answer everybody |
+//! | `capacity` | demands, and whether they go with the capacities |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
 //! | `targets` | slots, targets, pools and rings |
+mod capacity;
 mod checks;
+mod fences;
 mod geo;
 mod maps;
 mod names;
@@ -34,7 +38,7 @@ use super::spec::Spec;
 use crate::base::{HashKey, MapId, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
-use crate::plan::{Control, Demand, GeoFile, Overload, Plan, Server, Service, TtlBounds};
+use crate::plan::{Control, GeoFile, Overload, Plan, Server, Service, TtlBounds};
 
 use checks::Checks;
 use places::Places;
@@ -68,6 +72,7 @@ pub(crate) fn compile(
 
 fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Plan> {
     check_listeners(spec, found);
+    check_canaries(spec, found);
     if !check_limits(spec, found) {
         return None;
     }
@@ -128,6 +133,21 @@ fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
     }
 }
 
+/// A canary tells whether this node's own network works; one of the endpoints could not.
+fn check_canaries(spec: &Spec, found: &mut Diagnostics) {
+    let endpoints = || spec.regions.iter().flat_map(|region| &region.endpoints);
+    for canary in &spec.canaries {
+        let ip = canary.value.ip();
+        let owner = endpoints().find(|one| one.addresses.iter().any(|own| own.value == ip));
+        if let Some(owner) = owner {
+            let message = format!("`{ip}` is an address of endpoint `{}`", owner.name.value);
+            found.warn(&canary.at, message).help(
+                "a canary must not fail with what it is to judge: choose one outside this config",
+            );
+        }
+    }
+}
+
 /// Ids must not run out; false if they would.
 fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
     use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, ZONES};
@@ -177,6 +197,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     let drafts = parts.drafts.iter().zip(map_ids);
     let services = drafts.map(|(draft, map)| service(draft, map, &mut wiring));
     let services = services.collect();
+    let canaries = wiring.canaries(&spec.canaries);
     let zones = parts.zones.into_iter();
     let (list, zones): (Vec<_>, Vec<_>) = zones
         .map(|(apex, zone)| ((apex, zone.names()), Arc::new(zone)))
@@ -196,7 +217,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         recoveries: parts.checks.recoveries.clone(),
         slots: wiring.slots,
         targets: wiring.targets,
-        canaries: Vec::new(),
+        canaries,
         services,
         maps,
         zones: Zones::new(zones),
@@ -228,8 +249,11 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
         all_down: spec.all_down,
         outside: draft.outside,
         unknown: draft.unknown,
-        demand: Demand::Unstated,
-        overload: Overload::Spread,
+        demand: draft.demand.clone(),
+        overload: spec
+            .overload
+            .as_ref()
+            .map_or(Overload::Spread, |given| given.value),
         answers: spec.answers.value,
         ttl: TtlBounds {
             min: spec.ttl_min,

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::names::Names;
-use crate::base::{JurisdictionId, RegionId};
+use crate::base::{JurisdictionId, JurisdictionSet, RegionId};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{EndpointSpec, RegionSpec, Serves, Spec};
@@ -53,6 +53,7 @@ impl<'s> Places<'s> {
             default: Vec::new(),
         };
         places.add_jurisdictions(spec, found);
+        places.add_agreements(spec, found);
         for region in &spec.regions {
             places.add_region(region, found);
         }
@@ -78,6 +79,35 @@ impl<'s> Places<'s> {
                 may_use: Vec::new(),
             });
         }
+    }
+
+    /// What jurisdictions may use besides themselves. Agreements are not passed on: that A may
+    /// use B and B may use C says nothing of A and C.
+    fn add_agreements(&mut self, spec: &Spec, found: &mut Diagnostics) {
+        for (place, written) in spec.jurisdictions.iter().enumerate() {
+            let mut others = self.jurisdiction_names.find_all(&written.may_use, found);
+            others.retain(|other| *other != place);
+            let ids = others.into_iter().filter_map(|one| u8::try_from(one).ok());
+            if let Some(own) = self.jurisdictions.get_mut(place) {
+                own.may_use.extend(ids.map(JurisdictionId));
+            }
+            let own = &written.name.value;
+            if let Some(itself) = written.may_use.iter().find(|other| other.value == *own) {
+                found
+                    .warn(&itself.at, format!("`{own}` may use itself anyway"))
+                    .help("name other jurisdictions, where its clients' data may lie as well");
+            }
+        }
+    }
+
+    /// Where the data of a jurisdiction's clients may lie.
+    pub(super) fn fence_of(&self, law: JurisdictionId) -> JurisdictionSet {
+        let own = JurisdictionSet::EMPTY.with(Some(law));
+        let Some(jurisdiction) = self.jurisdictions.get(law.index()) else {
+            return own;
+        };
+        let others = jurisdiction.may_use.iter();
+        others.fold(own, |fence, other| fence.with(Some(*other)))
     }
 
     fn claim_countries(
@@ -109,7 +139,7 @@ impl<'s> Places<'s> {
             name: spec.name.value.clone(),
             location: spec.location,
             jurisdiction,
-            capacity: None,
+            capacity: spec.capacity.as_ref().map(|given| given.value),
         });
         let fallback = self.region_ids(&spec.fallback, found);
         self.fallback.push(fallback);
@@ -151,7 +181,7 @@ fn endpoint(spec: &EndpointSpec, region: RegionId) -> Endpoint {
         provider: spec.provider.clone(),
         tier: spec.tier,
         weight: spec.weight,
-        capacity: None,
+        capacity: spec.capacity.as_ref().map(|given| given.value),
         addresses: spec.addresses.iter().map(|address| address.value).collect(),
     }
 }

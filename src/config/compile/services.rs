@@ -1,19 +1,15 @@
 //! Services with their names resolved, and what does not go together in them.
-//!
-//! A fence is judged here, not when clients are sorted into classes: whether a strict service
-//! can answer everybody follows from its regions alone, and the message can name the law that
-//! is left without an endpoint.
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use super::checks::Checks;
 use super::places::Places;
+use super::{capacity, fences};
 use crate::base::limits::{STEERED_RRSET_BYTES, TIER_MEMBERS};
 use crate::base::{Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId, RegionId};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
-use crate::plan::{Endpoint, Residency};
+use crate::plan::{Demand, Endpoint};
 
 /// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
 const RECORD_BYTES: usize = 12;
@@ -29,6 +25,7 @@ pub(super) struct Draft<'s> {
     pub(super) outside: JurisdictionSet,
     /// Fence of clients whose place is unknown.
     pub(super) unknown: JurisdictionSet,
+    pub(super) demand: Demand,
 }
 
 pub(super) fn resolve<'s>(
@@ -39,12 +36,13 @@ pub(super) fn resolve<'s>(
 ) -> Vec<Draft<'s>> {
     let drafts = spec.services.iter().map(|one| {
         let draft = draft(one, places, checks, found);
-        check_fences(&draft, places, found);
+        fences::check(&draft, places, found);
         check_size(&draft, places, found);
         check_families(&draft, places, found);
         draft
     });
     let drafts: Vec<Draft<'_>> = drafts.collect();
+    capacity::check(spec, &drafts, places, found);
     warn_of_unused(spec, &drafts, checks, found);
     drafts
 }
@@ -68,9 +66,11 @@ fn draft<'s>(
         "default" => Some(checks.default),
         _ => checks.recovery_names.find(name, found),
     });
+    let regions = regions(spec, places, found);
     Draft {
         spec,
-        regions: regions(spec, places, found),
+        demand: capacity::demand(spec, &regions, places, found),
+        regions,
         monitors: monitors.into_iter().map(MonitorId::from_index).collect(),
         recovery: RecoveryId::from_index(recovery.unwrap_or(checks.default)),
         outside: lands(spec.outside.as_ref(), places, found),
@@ -115,75 +115,6 @@ fn lands(
                 set.with(Some(JurisdictionId(id)))
             })
         }
-    }
-}
-
-/// Every client of a strict service must have an endpoint inside its fence (promise 1).
-fn check_fences(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
-    let spec = draft.spec;
-    let given = [("outside", &spec.outside), ("unknown", &spec.unknown)];
-    if spec.residency.value != Residency::Strict {
-        for (key, lands) in given {
-            if let Some(lands) = lands {
-                found
-                    .warn(&lands.at, format!("`{key}` has no effect here"))
-                    .help("only a service with residency = \"strict\" has fences");
-            }
-        }
-        return;
-    }
-    if draft.regions.is_empty() {
-        return;
-    }
-    for (id, jurisdiction) in (0..).zip(&places.jurisdictions) {
-        let fence = JurisdictionSet::EMPTY.with(Some(JurisdictionId(id)));
-        if !reaches(draft, fence, places) {
-            let (service, law) = (&spec.name.value, &jurisdiction.name);
-            let message = format!("service `{service}` has no endpoint inside `{law}`");
-            found
-                .error(&spec.residency.at, message)
-                .label(format!(
-                    "clients in {} could never be answered",
-                    examples(&jurisdiction.countries)
-                ))
-                .help(format!(
-                    "give it an endpoint in a region of `{law}`; residency = \"prefer\" would let \
-                     the data leave `{law}`"
-                ))
-                .inferred();
-        }
-    }
-    for ((key, lands), fence) in given.into_iter().zip([draft.outside, draft.unknown]) {
-        let Some(lands) = lands else { continue };
-        if fence != JurisdictionSet::EMPTY && !reaches(draft, fence, places) {
-            let message = format!("service `{}` has no endpoint inside these", spec.name.value);
-            found
-                .error(&lands.at, message)
-                .help(format!(
-                    "`{key}` needs a jurisdiction where the service has endpoints"
-                ))
-                .inferred();
-        }
-    }
-}
-
-fn reaches(draft: &Draft<'_>, fence: JurisdictionSet, places: &Places<'_>) -> bool {
-    draft
-        .regions
-        .iter()
-        .any(|region| fence.contains(places.regions[region.index()].jurisdiction))
-}
-
-/// Some countries, for a message.
-fn examples(countries: &[crate::geo::Country]) -> String {
-    let mut text = String::new();
-    for country in countries.iter().take(3) {
-        let comma = if text.is_empty() { "" } else { ", " };
-        write!(text, "{comma}{country}").expect("a string takes all that is written to it");
-    }
-    match countries.len().saturating_sub(3) {
-        0 => text,
-        more => format!("{text} and {more} more countries"),
     }
 }
 

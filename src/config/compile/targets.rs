@@ -12,6 +12,7 @@ use super::checks::Checks;
 use super::places::Places;
 use super::services::{Draft, tiers};
 use crate::base::{EndpointId, Family, HashKey, MonitorId, RecoveryId, RegionId, SlotId, TargetId};
+use crate::config::reader::At;
 use crate::plan::{Check, Endpoint, Member, Pool, Ring, Slot, Target, Tier};
 
 /// What is probed and what is steered, as far as services were wired.
@@ -149,6 +150,25 @@ impl<'p> Wiring<'p> {
         };
         self.targets.push(target);
         id
+    }
+
+    /// A slot for each canary; none if nothing watches them.
+    pub(super) fn canaries(&mut self, canaries: &[At<SocketAddr>]) -> Vec<SlotId> {
+        let Some(monitor) = self.checks.canary else {
+            return Vec::new();
+        };
+        let mut ids = Vec::new();
+        for canary in canaries {
+            ids.push(SlotId::from_index(self.slots.len()));
+            self.slots.push(Slot {
+                endpoint: None,
+                address: canary.value,
+                monitor,
+                host: String::new(),
+                key: format!("canary/{}", canary.value),
+            });
+        }
+        ids
     }
 
     /// A slot for each address and monitor.

@@ -3,11 +3,14 @@
 //!
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
+mod guard;
 mod monitor;
 mod place;
+mod postgres;
+mod recovery;
 mod service;
 
-pub(crate) use monitor::default_steps;
+pub(crate) use recovery::default_steps;
 
 use std::path::Path;
 
@@ -17,10 +20,8 @@ use super::diagnostic::Diagnostics;
 use super::reader::{self, At, Fields, Reader};
 use super::spec::{GeoSpec, ServerSpec, Spec, ZoneSpec};
 use super::value::{self, Trouble};
-use crate::base::Permille;
 use crate::base::limits::UDP_REPLY_BYTES;
 use crate::geo::{Country, Network};
-use crate::plan::Guard;
 
 /// Reads the text of a config file.
 pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
@@ -28,6 +29,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
     let document = reader::parse(&mut found, text);
     let reader = Reader::new(found);
     let mut fields = reader.document(document.get_ref());
+    let (guard, canaries) = guard::guard(&mut fields);
     let spec = Spec {
         path: path.to_owned(),
         text: text.into(),
@@ -38,9 +40,10 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         jurisdictions: place::jurisdictions(&mut fields),
         regions: place::regions(&mut fields),
         monitors: monitor::monitors(&mut fields),
-        recoveries: monitor::recoveries(&mut fields),
+        recoveries: recovery::recoveries(&mut fields),
         services: service::services(&mut fields),
-        guard: guard(&mut fields),
+        guard,
+        canaries,
     };
     fields.finish();
     let mut found = reader.into_diagnostics();
@@ -113,40 +116,6 @@ fn overrides(fields: &mut Fields<'_, '_>) -> Vec<(At<Network>, Country)> {
     }
     networks
 }
-
-fn guard(document: &mut Fields<'_, '_>) -> Guard {
-    let mut guard = Guard::DEFAULT;
-    let Some(mut fields) = document.table("guard") else {
-        return guard;
-    };
-    for (key, part, at_nothing) in [
-        ("doubt", &mut guard.doubt, None),
-        ("max_ejected", &mut guard.max_ejected, Some(NONE_EJECTED)),
-        ("max_shrink", &mut guard.max_shrink, Some(NO_SHRINK)),
-    ] {
-        let Some(given) = fields.optional(key, value::percent) else {
-            continue;
-        };
-        *part = given.value;
-        if let Some((message, help)) = at_nothing.filter(|_| given.value == Permille::NONE) {
-            fields.reader().warn(&given.at, message, help);
-        }
-    }
-    fields.finish();
-    guard
-}
-
-/// What `max_ejected = "0%"` comes to, and the way out.
-const NONE_EJECTED: (&str, &str) = (
-    "endpoints that fail are never taken out of the answers",
-    "\"0%\" lets none leave; leave the key away (\"100%\") to let all leave that fail",
-);
-
-/// What `max_shrink = "0%"` comes to, and the way out.
-const NO_SHRINK: (&str, &str) = (
-    "a reload that drops a single name, endpoint or network is refused",
-    "only `waypost reload --force` takes it then; the default is \"50%\"",
-);
 
 fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
     if document.key("zones").is_none() {

@@ -1,19 +1,18 @@
-//! `[monitors]` and `[recoveries]`: how endpoints are checked, and how they come back.
+//! `[monitors]`: how endpoints are checked.
 //!
 //! Defaults: every 5 s (2.5 s near a flip), 2 s to answer, 3 failures take down, 3 successes
 //! bring back. A status of 200 to 299 passes: a redirect is not the page that was asked for,
-//! and probes do not follow it. Recovery is in steps of 5, 20, 50 and 100 %, a minute each:
-//! long enough to see caches warm up and to have three more probes before the next step.
+//! and probes do not follow it.
 use toml::de::DeValue;
 
+use crate::base::Span;
 use crate::base::limits::PROBE_INTERVAL_LEAST;
-use crate::base::{Permille, Span};
 use crate::config::reader::{At, Fields};
-use crate::config::spec::{MonitorSpec, RecoverySpec};
+use crate::config::spec::MonitorSpec;
 use crate::config::value::{self, Trouble};
 use crate::plan::{Check, HttpCheck, TlsCheck, Verify};
 
-use super::{items, path, plain};
+use super::{items, path, plain, postgres};
 
 /// Types that a monitor can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +20,11 @@ enum Kind {
     Http,
     Https,
     Tcp,
+    Postgres,
 }
 
 /// Types that later versions know.
-const LATER: &[&str] = &["tls", "dns", "grpc", "icmp", "exec", "push", "postgres"];
-
-/// The steps of a recovery that names none.
-const STEPS: [Permille; 4] = [Permille(50), Permille(200), Permille(500), Permille(1000)];
-
-/// How long each of them lasts.
-const EVERY: Span = Span::from_secs(60);
-
-/// The recovery of services that name none.
-pub(crate) fn default_steps() -> (Vec<Permille>, Span) {
-    (STEPS.to_vec(), EVERY)
-}
+const LATER: &[&str] = &["tls", "dns", "grpc", "icmp", "exec", "push"];
 
 pub(super) fn monitors(document: &mut Fields<'_, '_>) -> Vec<MonitorSpec> {
     let mut list = Vec::new();
@@ -63,9 +52,11 @@ fn monitor(name: At<String>, fields: &mut Fields<'_, '_>) -> MonitorSpec {
     });
     MonitorSpec {
         name,
+        password_file: fields.optional("password_file", path),
         check: match kind {
             Kind::Tcp => Check::Tcp,
             Kind::Http | Kind::Https => Check::Http(HttpCheck { tls, ..http }),
+            Kind::Postgres => Check::Postgres(postgres::check(fields)),
         },
         roots,
         port,
@@ -81,12 +72,14 @@ fn kind(value: &DeValue<'_>) -> Result<Kind, Trouble> {
     let text = value::text(value)?;
     if LATER.contains(&text.as_str()) {
         let message = format!("monitor type `{text}` is not supported by this version");
-        return Err(Trouble::new(message).with_help("it can be \"http\", \"https\" or \"tcp\""));
+        return Err(Trouble::new(message)
+            .with_help("it can be \"http\", \"https\", \"tcp\" or \"postgres\""));
     }
     value::word(&[
         ("http", Kind::Http),
         ("https", Kind::Https),
         ("tcp", Kind::Tcp),
+        ("postgres", Kind::Postgres),
     ])(value)
 }
 
@@ -95,6 +88,7 @@ fn port(fields: &mut Fields<'_, '_>, kind: Option<Kind>) -> u16 {
     match kind {
         Some(Kind::Tcp) => plain(fields.required("port", "443", bounds)).unwrap_or(1),
         Some(Kind::Https) => plain(fields.optional("port", bounds)).unwrap_or(443),
+        Some(Kind::Postgres) => plain(fields.optional("port", bounds)).unwrap_or(postgres::PORT),
         Some(Kind::Http) | None => plain(fields.optional("port", bounds)).unwrap_or(80),
     }
 }
@@ -259,14 +253,16 @@ fn refuse_foreign_keys(fields: &mut Fields<'_, '_>, kind: Kind) {
     ];
     const TLS: &[&str] = &["verify", "roots"];
     let foreign: &[&[&'static str]] = match kind {
-        Kind::Https => &[],
-        Kind::Http => &[TLS],
-        Kind::Tcp => &[HTTP, TLS],
+        Kind::Https => &[postgres::KEYS],
+        Kind::Http => &[TLS, postgres::KEYS],
+        Kind::Tcp => &[HTTP, TLS, postgres::KEYS],
+        Kind::Postgres => &[HTTP, TLS],
     };
     let name = match kind {
         Kind::Https => "https",
         Kind::Http => "http",
         Kind::Tcp => "tcp",
+        Kind::Postgres => "postgres",
     };
     for &key in foreign.iter().copied().flatten() {
         if let Some(at) = fields.key(key) {
@@ -276,52 +272,4 @@ fn refuse_foreign_keys(fields: &mut Fields<'_, '_>, kind: Kind) {
             });
         }
     }
-}
-
-pub(super) fn recoveries(document: &mut Fields<'_, '_>) -> Vec<RecoverySpec> {
-    let mut list = Vec::new();
-    for (name, mut fields) in document.named("recoveries", "recovery") {
-        let every = fields.optional("every", value::span);
-        if let Some(zero) = every.as_ref().filter(|every| every.value == Span::ZERO) {
-            let message = "steps that last no time are no steps";
-            fields.reader().error(&zero.at, message, |found| {
-                found.help("for a return at once write `steps = [100]`");
-            });
-        }
-        list.push(RecoverySpec {
-            name,
-            steps: steps(&mut fields),
-            every: plain(every).unwrap_or(EVERY),
-            gate: fields.optional("gate", value::text),
-        });
-        fields.finish();
-    }
-    list
-}
-
-/// Percentages that rise, the last of them 100.
-fn steps(fields: &mut Fields<'_, '_>) -> Vec<Permille> {
-    let Some(list) = fields.list("steps", value::percent) else {
-        return STEPS.to_vec();
-    };
-    let reader = fields.reader();
-    let mut before = Permille::NONE;
-    for step in &list.value {
-        if step.value <= before {
-            let message = match before {
-                Permille::NONE => "a step of 0% is no step".to_owned(),
-                before => format!("{} does not rise above {before}", step.value),
-            };
-            reader.error(&step.at, message, |found| {
-                found.help("steps only rise, such as [5, 20, 50, 100]");
-            });
-        }
-        before = before.max(step.value);
-    }
-    if before != Permille::FULL {
-        reader.error(&list.at, "the last step is not 100", |found| {
-            found.help("an endpoint would never carry its whole share again: append 100");
-        });
-    }
-    list.value.into_iter().map(|step| step.value).collect()
 }

@@ -18,8 +18,13 @@ pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSp
     let mut list = Vec::new();
     for (name, mut fields) in document.named("jurisdictions", "jurisdiction") {
         let countries = fields.required_list("countries", r#"["DE", "@EEA"]"#, value::countries);
+        let may_use = items(fields.list("may_use", value::text));
         fields.finish();
-        list.push(JurisdictionSpec { name, countries });
+        list.push(JurisdictionSpec {
+            name,
+            countries,
+            may_use,
+        });
     }
     list
 }
@@ -37,6 +42,7 @@ pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
             jurisdiction: fields.optional("jurisdiction", value::text),
             serves: items(fields.list("serves", serves)),
             fallback: items(fields.list("fallback", value::text)),
+            capacity: fields.optional("capacity", value::amount),
             endpoints: endpoints(&mut fields),
         });
         fields.finish();
@@ -54,6 +60,7 @@ fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
                 .unwrap_or_default(),
             tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
             weight: plain(fields.optional("weight", value::number(1..=65_535))).unwrap_or(100),
+            capacity: fields.optional("capacity", value::amount),
             addresses: addresses(&mut fields),
             name: name.unwrap_or(At {
                 value: String::new(),

@@ -3,15 +3,17 @@
 //! Defaults: residency `any`, one endpoint per answer, a TTL of 10 s to 60 s, fail-open. For
 //! a strict service, clients outside every jurisdiction and clients whose place is unknown
 //! may be answered from anywhere unless `outside` and `unknown` say otherwise: no fence is
-//! drawn around people whose law the config does not name.
+//! drawn around people whose law the config does not name. That `unknown` is absent is told all
+//! the same (`compile`): who is inside a fence but not found there is not what an operator
+//! should leave to a default.
 use toml::de::DeValue;
 
 use crate::base::Span;
 use crate::base::limits::ANSWERS;
-use crate::config::reader::{At, Fields};
-use crate::config::spec::{Lands, ServiceSpec};
+use crate::config::reader::{At, Fields, Shape};
+use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
 use crate::config::value::{self, Trouble, mismatch};
-use crate::plan::{AllDown, Residency};
+use crate::plan::{AllDown, Overload, Residency};
 
 use super::{items, plain};
 
@@ -25,6 +27,12 @@ const ALL_DOWN: &[(&str, AllDown)] = &[
     ("fail-open", AllDown::FailOpen),
     ("servfail", AllDown::Servfail),
     ("nodata", AllDown::Nodata),
+];
+
+const OVERLOADS: &[(&str, Overload)] = &[
+    ("spread", Overload::Spread),
+    ("shed-last", Overload::ShedLast),
+    ("stay", Overload::Stay),
 ];
 
 const LANDS_HELP: &str = "write \"any\" or a list of jurisdictions";
@@ -63,6 +71,8 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
         ttl_max,
         all_down: plain(fields.optional("all_down", value::word(ALL_DOWN)))
             .unwrap_or(AllDown::FailOpen),
+        demand: demand(fields),
+        overload: fields.optional("overload", value::word(OVERLOADS)),
         name,
     }
 }
@@ -111,6 +121,37 @@ fn whole_seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
         true => Ok(span),
         false => Err(Trouble::new(format!("{span} is not a TTL"))
             .with_help("a TTL is in whole seconds, 1s at the least")),
+    }
+}
+
+/// `1200`, `"observed"`, or `{ eu-frankfurt = 800, na-toronto = 300 }`.
+fn demand(fields: &mut Fields<'_, '_>) -> Option<At<DemandSpec>> {
+    const KEY: &str = "demand";
+    match fields.shape(KEY)? {
+        Shape::Table => {
+            let at = fields.key(KEY)?;
+            Some(At {
+                value: DemandSpec::ByRegion(fields.pairs(KEY, value::amount)),
+                at,
+            })
+        }
+        Shape::Single | Shape::List => fields.optional(KEY, whole_demand),
+    }
+}
+
+fn whole_demand(value: &DeValue<'_>) -> Result<DemandSpec, Trouble> {
+    let help = "write a number such as 1200, \"observed\", or { eu-frankfurt = 800 }";
+    match value {
+        DeValue::Integer(_) => value::amount(value).map(DemandSpec::Whole),
+        DeValue::String(text) if *text == "observed" => Ok(DemandSpec::Observed),
+        DeValue::String(text) => {
+            Err(Trouble::new(format!("`{text}` is not a demand")).with_help(help))
+        }
+        DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => Err(mismatch("a demand", value).with_help(help)),
     }
 }
 

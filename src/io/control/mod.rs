@@ -5,6 +5,7 @@
 //! | `gate` | who may stay when there are too many connections |
 //! | `routes` | which request means what, and which mean nothing |
 //! | `replies` | what is said to each |
+//! | `order` | how an operator's order is read from a request |
 //! | `explain` | how a question about one client is read from a request |
 //! | `page` | what a person sees |
 //!
@@ -25,6 +26,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -36,12 +38,14 @@ use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
 };
 use crate::engine::Status;
+use crate::engine::order::Order;
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 
 mod explain;
 mod gate;
+mod order;
 mod page;
 mod replies;
 mod routes;
@@ -61,6 +65,33 @@ pub enum Command {
         /// What was done, or why nothing was; for a person.
         reply: oneshot::Sender<Result<String, String>>,
     },
+    /// Carry out an operator's order.
+    Order {
+        /// What is ordered, for what, by whom and why.
+        order: Order,
+        /// What was ordered for which endpoints, or why nothing was.
+        reply: oneshot::Sender<Result<Ordered, OrderRefusal>>,
+    },
+}
+
+/// An order that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ordered {
+    /// What was ordered; for a person.
+    pub result: String,
+    /// The endpoints that it is for.
+    pub endpoints: Vec<String>,
+    /// The order.
+    pub order: Order,
+}
+
+/// Why an order was not taken; for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderRefusal {
+    /// Nothing has the name.
+    Unknown(String),
+    /// The name is known, and there is nothing to do for it.
+    Needless(String),
 }
 
 /// Whether a change that drops much of what there was is meant.

@@ -18,8 +18,9 @@ use tokio::time::timeout;
 
 use super::explain::{self, Format, Query};
 use super::routes::{Refusal, Route};
-use super::{Command, Force, State};
+use super::{Command, Force, OrderRefusal, State};
 use crate::engine::Status;
+use crate::engine::order::Order;
 
 /// How long the engine may take to say how it is.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
@@ -45,6 +46,7 @@ pub(super) async fn reply(route: Route, state: &State) -> Reply {
         Route::Status => status(state).await,
         Route::Explain(query) => explain(query, state).await,
         Route::Reload(force) => reload(force, state).await,
+        Route::Order(order) => give(order, state).await,
     }
 }
 
@@ -123,6 +125,25 @@ async fn reload(force: Force, state: &State) -> Reply {
     match timeout(RELOAD_PATIENCE, done).await {
         Ok(Ok(Ok(result))) => json(StatusCode::OK, &json!({ "result": result })),
         Ok(Ok(Err(error))) => refuse(&Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error)),
+        Ok(Err(_)) | Err(_) => engine_is_silent(),
+    }
+}
+
+/// Gives an order to whoever owns the engine.
+async fn give(order: Order, state: &State) -> Reply {
+    let (reply, done) = oneshot::channel();
+    let command = Command::Order { order, reply };
+    if state.commands.try_send(command).is_err() {
+        return engine_is_silent();
+    }
+    match timeout(ENGINE_PATIENCE, done).await {
+        Ok(Ok(Ok(ordered))) => json(StatusCode::OK, &ordered),
+        Ok(Ok(Err(OrderRefusal::Unknown(why)))) => {
+            refuse(&Refusal::new(StatusCode::NOT_FOUND, why))
+        }
+        Ok(Ok(Err(OrderRefusal::Needless(why)))) => {
+            refuse(&Refusal::new(StatusCode::CONFLICT, why))
+        }
         Ok(Err(_)) | Err(_) => engine_is_silent(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A change may be asked for only by `POST`, and not by a page of another origin: a browser on
 //! the operator's machine reaches loopback too, and whatever site is open in it could ask for a
-//! reload. It says where a request comes from in `Origin`, and programs send none.
+//! reload or drain a region. It says where a request comes from in `Origin`, and programs send none.
 //!
 //! Such a site may also point its own name at this server (DNS rebinding); then its page is of
 //! one origin with the API, and would read it. So the API and the page are served by address or
@@ -16,12 +16,16 @@ use hyper::http::HeaderValue;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, StatusCode};
 
-use super::Force;
 use super::explain::Query;
 use super::page::Asset;
+use super::{Force, order};
+use crate::engine::order::Order;
 
 /// Paths that are served whatever name the server is asked by.
 const OPEN_BY_ANY_NAME: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+
+/// Paths that change something.
+const CHANGES: [&str; 2] = ["/api/v1/reload", "/api/v1/orders"];
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub(super) enum Route {
     Explain(Query),
     /// `/api/v1/reload`.
     Reload(Force),
+    /// `/api/v1/orders`.
+    Order(Order),
 }
 
 /// Why a request is not served.
@@ -74,10 +80,9 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Route, Refusal> {
     }
     let parameters = parameters(request.uri().query().unwrap_or_default());
     let path = request.uri().path();
-    if path == "/api/v1/reload" {
+    if CHANGES.contains(&path) {
         allow(request, &[Method::POST], "POST")?;
         own_origin(request)?;
-        return Ok(Route::Reload(force(&parameters)?));
     }
     let route = match path {
         "/" => Route::Page(Asset::Page),
@@ -88,6 +93,8 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Route, Refusal> {
         "/readyz" => Route::Readiness,
         "/api/v1/status" => Route::Status,
         "/api/v1/explain" => Route::Explain(Query::read(&parameters)?),
+        "/api/v1/reload" => return Ok(Route::Reload(force(&parameters)?)),
+        "/api/v1/orders" => return order::read(&parameters).map(Route::Order),
         _ => {
             let message = format!("there is nothing at {path}");
             return Err(Refusal::new(StatusCode::NOT_FOUND, message));
@@ -193,6 +200,8 @@ mod tests {
             ("POST", "/api/v1/reload?force=1", Err(400)),
             ("POST", "/api/v1/reload?farce=true", Err(400)),
             ("GET", "/api/v1/reload?force=true", Err(405)),
+            ("GET", "/api/v1/orders?action=drain&scope=eu", Err(405)),
+            ("POST", "/api/v1/orders?action=drain", Err(400)),
             ("POST", "/metrics", Err(405)),
             ("DELETE", "/", Err(405)),
             ("GET", "/metrics/", Err(404)),
@@ -229,7 +238,13 @@ mod tests {
             "",
             "a b",
         ] {
-            for path in ["/", "/page.js", "/api/v1/status", "/api/v1/reload"] {
+            for path in [
+                "/",
+                "/page.js",
+                "/api/v1/status",
+                "/api/v1/reload",
+                "/api/v1/orders",
+            ] {
                 assert_eq!(well(path, host), Err(421), "{host} {path}");
             }
             for path in OPEN_BY_ANY_NAME {
@@ -242,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_origin_may_not_reload() {
+    fn a_page_of_another_origin_may_not_change_anything() {
         let host = ("host", "127.0.0.1:8053");
         for (origin, expected) in [
             ("http://127.0.0.1:8053", Ok(Route::Reload(Force::No))),
@@ -253,6 +268,9 @@ mod tests {
             let found = find(&request).map_err(|refusal| refusal.status.as_u16());
             assert_eq!(found, expected, "{origin}");
         }
+        let drain = "/api/v1/orders?action=drain&scope=eu";
+        let request = request("POST", drain, &[host, ("origin", "http://evil.example")]);
+        assert_eq!(find(&request).unwrap_err().status.as_u16(), 403);
     }
 
     #[test]

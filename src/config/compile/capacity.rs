@@ -1,0 +1,254 @@
+//! Demands with their regions resolved, and what capacities and demands say together.
+//!
+//! All of them are in one unit, which the operator chooses and nothing here knows. What states no
+//! capacity is unlimited. What can be told from the text is told: figures that have no effect,
+//! that contradict each other, or that cannot be met even while everything is healthy. Nothing of
+//! it is an error, because whoever plans for growth or for an emergency may well mean it.
+use super::places::Places;
+use super::services::Draft;
+use crate::base::RegionId;
+use crate::config::diagnostic::Diagnostics;
+use crate::config::spec::{DemandSpec, EndpointSpec, RegionSpec, ServiceSpec, Spec};
+use crate::plan::Demand;
+
+/// How many times its part by capacity an endpoint's part by weight may be.
+const CONTRADICTION: u64 = 2;
+
+/// What the clients of a service ask for. A region where it has no endpoint is nobody's first,
+/// so a demand that is stated there would be lost.
+pub(super) fn demand(
+    spec: &ServiceSpec,
+    regions: &[RegionId],
+    places: &Places<'_>,
+    found: &mut Diagnostics,
+) -> Demand {
+    let Some(demand) = &spec.demand else {
+        return Demand::Unstated;
+    };
+    let stated = match &demand.value {
+        DemandSpec::Whole(amount) => return Demand::Whole(*amount),
+        DemandSpec::Observed => return Demand::Observed,
+        DemandSpec::ByRegion(stated) => stated,
+    };
+    if stated.is_empty() {
+        found
+            .error(&demand.at, "`demand` names no region")
+            .help("write `demand = { eu-frankfurt = 800 }`, a number, or \"observed\"")
+            .inferred();
+    }
+    let mut list = Vec::new();
+    for (name, amount) in stated {
+        let Some(place) = places.region_names.find(name, found) else {
+            continue;
+        };
+        let region = RegionId::from_index(place);
+        if !regions.contains(&region) && !regions.is_empty() {
+            let service = &spec.name.value;
+            let message = format!("service `{service}` has no endpoint in `{}`", name.value);
+            found
+                .error(&name.at, message)
+                .help("demand is stated by the region that clients prefer first; nobody prefers this one")
+                .inferred();
+        }
+        list.push((region, amount.value));
+    }
+    list.sort();
+    Demand::ByRegion(list)
+}
+
+/// Warns of figures that have no effect or contradict each other.
+pub(super) fn check(
+    spec: &Spec,
+    drafts: &[Draft<'_>],
+    places: &Places<'_>,
+    found: &mut Diagnostics,
+) {
+    for region in &spec.regions {
+        check_region(region, found);
+        for tier in tiers(region) {
+            check_tier(&tier, &region.name.value, found);
+        }
+    }
+    for draft in drafts {
+        check_service(draft, spec, places, found);
+    }
+    let is_demanded = drafts.iter().any(|draft| draft.spec.demand.is_some());
+    if let (false, Some(first)) = (is_demanded, first_capacity(spec)) {
+        found
+            .warn(&first, "capacities have no effect without a demand")
+            .help("write `demand = 1200` or `demand = \"observed\"` in a service")
+            .inferred();
+    }
+}
+
+/// A region can carry no more than its endpoints can.
+fn check_region(region: &RegionSpec, found: &mut Diagnostics) {
+    let (Some(own), Some(sum)) = (&region.capacity, sum(region)) else {
+        return;
+    };
+    if u64::from(own.value) > sum {
+        let name = &region.name.value;
+        let message = format!(
+            "`{name}` cannot carry {}: its endpoints carry {sum}",
+            own.value
+        );
+        found.warn(&own.at, message).help(
+            "state the region's capacity only where it is less than that of all its endpoints",
+        );
+    }
+}
+
+/// What all endpoints of a region carry, if all of them say.
+fn sum(region: &RegionSpec) -> Option<u64> {
+    let stated = region.endpoints.iter();
+    let stated = stated.map(|one| one.capacity.as_ref().map(|given| u64::from(given.value)));
+    let sum: u64 = stated.sum::<Option<u64>>()?;
+    (!region.endpoints.is_empty()).then_some(sum)
+}
+
+/// The endpoints of a region by tier.
+fn tiers(region: &RegionSpec) -> Vec<Vec<&EndpointSpec>> {
+    let mut endpoints: Vec<&EndpointSpec> = region.endpoints.iter().collect();
+    endpoints.sort_by_key(|one| one.tier);
+    endpoints
+        .chunk_by(|one, other| one.tier == other.tier)
+        .map(<[_]>::to_vec)
+        .collect()
+}
+
+fn check_tier(tier: &[&EndpointSpec], region: &str, found: &mut Diagnostics) {
+    let (stated, unstated): (Vec<&EndpointSpec>, Vec<&EndpointSpec>) =
+        tier.iter().partition(|one| one.capacity.is_some());
+    match (stated.is_empty(), unstated.first()) {
+        (true, _) => {}
+        (false, Some(first)) => {
+            let number = first.tier;
+            let message =
+                format!("only some endpoints of tier {number} of `{region}` state a capacity");
+            let names: Vec<&str> = unstated.iter().map(|one| &*one.name.value).collect();
+            found
+                .warn(&first.name.at, message)
+                .label(format!("without it: {}", names.join(", ")))
+                .help("what states no capacity is unlimited, so this tier is never full")
+                .inferred();
+        }
+        (false, None) => check_weights(tier, found),
+    }
+}
+
+/// By weight an endpoint gets its part of the tier's clients, whatever it can carry.
+fn check_weights(tier: &[&EndpointSpec], found: &mut Diagnostics) {
+    let capacity = |one: &EndpointSpec| one.capacity.as_ref().map_or(0, |own| u64::from(own.value));
+    let weights: u64 = tier.iter().map(|one| u64::from(one.weight)).sum();
+    let capacities: u64 = tier.iter().map(|one| capacity(one)).sum();
+    for one in tier {
+        let Some(own) = &one.capacity else { continue };
+        let by_weight = u64::from(one.weight) * capacities;
+        let by_capacity = u64::from(own.value) * weights;
+        if by_weight <= by_capacity.saturating_mul(CONTRADICTION) {
+            continue;
+        }
+        let percent = |part: u64, whole: u64| part * 100 / whole.max(1);
+        let message = format!(
+            "`{}` gets {}% of its tier's clients by weight, and has {}% of its capacity",
+            one.name.value,
+            percent(u64::from(one.weight), weights),
+            percent(u64::from(own.value), capacities),
+        );
+        found
+            .warn(&own.at, message)
+            .help("it is full long before the others: let weights follow capacities")
+            .inferred();
+    }
+}
+
+fn check_service(draft: &Draft<'_>, spec: &Spec, places: &Places<'_>, found: &mut Diagnostics) {
+    let written = draft.spec;
+    let name = &written.name.value;
+    if let (Some(overload), None) = (&written.overload, &written.demand) {
+        found
+            .warn(&overload.at, "`overload` has no effect without `demand`")
+            .help(format!(
+                "write how much the clients of `{name}` ask for: `demand = 1200` or `demand = \"observed\"`"
+            ))
+            .inferred();
+    }
+    let Some(demand) = &written.demand else {
+        return;
+    };
+    let regions = draft
+        .regions
+        .iter()
+        .map(|region| &spec.regions[region.index()]);
+    let regions: Vec<&RegionSpec> = regions.collect();
+    if regions.is_empty() {
+        return;
+    }
+    if !regions.iter().any(|region| states_capacity(region)) {
+        let message = format!("nothing that `{name}` can use states a capacity");
+        found
+            .warn(&demand.at, message)
+            .label("so this has no effect")
+            .help("write `capacity = 5000` in regions or endpoints, in the unit of the demand")
+            .inferred();
+    }
+    warn_of_excess(draft, &regions, places, found);
+}
+
+/// More is asked for than all regions together carry.
+fn warn_of_excess(
+    draft: &Draft<'_>,
+    regions: &[&RegionSpec],
+    places: &Places<'_>,
+    found: &mut Diagnostics,
+) {
+    let Some(at) = draft.spec.demand.as_ref().map(|demand| &demand.at) else {
+        return;
+    };
+    let asked = match &draft.demand {
+        Demand::Unstated | Demand::Observed => return,
+        Demand::Whole(amount) => u64::from(*amount),
+        Demand::ByRegion(list) => list.iter().map(|(_, amount)| u64::from(*amount)).sum(),
+    };
+    let carried = regions.iter().map(|region| carries(region));
+    let Some(carried) = carried.sum::<Option<u64>>() else {
+        return;
+    };
+    if asked > carried {
+        let name = &draft.spec.name.value;
+        let all = places.regions.len() == regions.len();
+        let whose = if all {
+            "all regions"
+        } else {
+            "all its regions"
+        };
+        let message = format!("`{name}` is asked for {asked}, and {whose} carry {carried}");
+        found.warn(at, message).help(
+            "`overload` says who serves what fits nowhere; state more capacity or less demand",
+        );
+    }
+}
+
+/// What a region carries, if it is limited.
+fn carries(region: &RegionSpec) -> Option<u64> {
+    let own = region.capacity.as_ref().map(|given| u64::from(given.value));
+    match (own, sum(region)) {
+        (Some(own), Some(sum)) => Some(own.min(sum)),
+        (own, sum) => own.or(sum),
+    }
+}
+
+fn states_capacity(region: &RegionSpec) -> bool {
+    region.capacity.is_some() || region.endpoints.iter().any(|one| one.capacity.is_some())
+}
+
+/// Where the first capacity stands.
+fn first_capacity(spec: &Spec) -> Option<std::ops::Range<usize>> {
+    let all = spec.regions.iter().flat_map(|region| {
+        let of_endpoints = region.endpoints.iter().map(|one| &one.capacity);
+        std::iter::once(&region.capacity).chain(of_endpoints)
+    });
+    all.flatten()
+        .map(|given| given.at.clone())
+        .min_by_key(|at| at.start)
+}
