@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | the command line |
-//! | `verify` | a subcommand that judges a config, and ends |
+//! | `verify`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `ordered` | what an operator's order comes to |
@@ -30,6 +30,7 @@ mod remote;
 mod run;
 mod runtimes;
 mod server;
+mod simulate;
 mod sink;
 mod status;
 mod verify;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
