@@ -9,6 +9,7 @@
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
+//! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
 //! | `runtimes` | what runs where |
 //! | `run` | `waypost run`: the server with signals and logs |
@@ -22,6 +23,7 @@ mod explain;
 mod judged;
 mod keeper;
 mod log;
+mod observer;
 mod order;
 mod ordered;
 mod reader;
