@@ -24,6 +24,7 @@ pub(super) struct Bins {
     pub(super) list: Vec<Bin>,
     regions: Vec<[u128; 2]>,
     rows: Vec<[u128; 2]>,
+    closed: Moment,
 }
 
 impl Bins {
@@ -34,10 +35,16 @@ impl Bins {
             list: Vec::new(),
             regions: Vec::new(),
             rows: Vec::new(),
+            closed: Moment(0),
         }
     }
 
-    /// Ends a stretch.
+    /// The first stretch begins.
+    pub(super) fn begin(&mut self, now: Moment) {
+        self.closed = now;
+    }
+
+    /// Ends a stretch, if it has begun.
     pub(super) fn close(&mut self, now: Moment, ledger: &Ledger, serving: &Serving) {
         let loads = |loads: &[super::ledger::Load]| -> Vec<[u128; 2]> {
             let sums = loads
@@ -45,7 +52,11 @@ impl Bins {
                 .map(|load| [load.all.sum(now), load.counted.sum(now)]);
             sums.collect()
         };
-        let width = u128::from(self.width.0);
+        let width = u128::from(now.since(self.closed).0);
+        if width == 0 {
+            return;
+        }
+        self.closed = now;
         let mean = |pair: [u128; 2]| (narrow(pair[0] / width), narrow(pair[1] / width));
         let regions = advance(&mut self.regions, loads(&ledger.regions));
         let rows = advance(&mut self.rows, by_row(now, &ledger.groups, serving));

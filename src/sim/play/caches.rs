@@ -19,7 +19,7 @@ use super::crowd;
 use super::lanes::Lanes;
 use super::ledger::{Ledger, Shift};
 use super::scenario::Resolvers;
-use crate::base::{ClassId, JurisdictionSet, Moment, ServiceId, Span, TargetId};
+use crate::base::{ClassId, JurisdictionSet, Moment, Reason, ServiceId, Span, TargetId};
 use crate::plan::Plan;
 use crate::sim::resolver;
 use crate::table::Table;
@@ -94,6 +94,24 @@ struct Answer {
     endpoints: Vec<usize>,
     /// The part of connections that is lost, permille.
     felt: u64,
+}
+
+/// Why a client came to where it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coming {
+    /// The share of an endpoint took it: what a ramp may do once.
+    ByShare,
+    /// Nothing else was left, or there was no room elsewhere: that is no ramp's doing.
+    Otherwise,
+}
+
+impl Coming {
+    fn by(reason: Option<Reason>) -> Self {
+        match reason {
+            Some(Reason::Preferred | Reason::Backup | Reason::Failover) => Self::ByShare,
+            Some(_) | None => Self::Otherwise,
+        }
+    }
 }
 
 /// An answer outside the law of its client's place.
@@ -278,6 +296,7 @@ impl Caches {
             .as_ref()
             .zip(later.as_ref())
             .is_some_and(|(one, two)| (&one.addresses, one.ttl) == (&two.addresses, two.ttl));
+        let reason = learned.as_ref().map(|one| one.answered.reason);
         let (mut addresses, ttl) =
             learned.map_or((Vec::new(), None), |one| (one.addresses, one.ttl));
         let life = match ttl {
@@ -296,7 +315,8 @@ impl Caches {
         self.check_law(index, &addresses, scene.now);
         addresses.sort_unstable();
         if self.answers[self.caches[index].answer].addresses != addresses {
-            self.take(index, addresses, asked, scene);
+            let by = Coming::by(reason);
+            self.take(index, (addresses, by), asked, scene);
         }
     }
 
@@ -319,7 +339,13 @@ impl Caches {
     }
 
     /// Puts another answer in place of the one that a resolver held since `asked`.
-    fn take(&mut self, index: usize, addresses: Vec<IpAddr>, asked: Moment, scene: &mut Scene<'_>) {
+    fn take(
+        &mut self,
+        index: usize,
+        (addresses, by): (Vec<IpAddr>, Coming),
+        asked: Moment,
+        scene: &mut Scene<'_>,
+    ) {
         let number = self.number(addresses, scene.ledger);
         let group = self.caches[index].group;
         let old = std::mem::replace(&mut self.caches[index].answer, number);
@@ -355,7 +381,8 @@ impl Caches {
             .filter(|one| !from.endpoints.contains(one))
         {
             let target = service.targets.get(place);
-            if let Some(ramp) = target.and_then(|target| scene.lanes.ramp(*target)) {
+            let ramp = target.and_then(|target| scene.lanes.ramp(*target));
+            if let (Some(ramp), Coming::ByShare) = (ramp, by) {
                 cache.arrive(ramp);
             }
         }

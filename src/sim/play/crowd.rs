@@ -15,6 +15,7 @@
 use std::net::IpAddr;
 
 use super::scenario::{Curve, Scenario};
+use crate::base::limits::COHORTS;
 use crate::base::{ClassId, Draws, Family, JurisdictionSet, MapId, RegionId, ServiceId};
 use crate::plan::{Demand, Plan, Residency, Service};
 
@@ -22,8 +23,9 @@ use crate::plan::{Demand, Plan, Residency, Service};
 const UNSTATED: u64 = 1000;
 /// Thousandths in a unit.
 const UNIT: u64 = 1000;
-/// How often a client of a wanted cohort is looked for.
-const TRIES: usize = 200;
+/// How many clients are drawn for each that is wanted: with ten, one range of cohorts in ten thousand
+/// finds none.
+const TRIES: usize = 10;
 const MINUTES_OF_DAY: u64 = 24 * 60;
 
 /// The clients that stand for one class of a map.
@@ -101,18 +103,16 @@ fn draw_clients(plan: &Plan, ranges: &[Range], cohorts: u16, draws: &mut Draws) 
         sum += range.size;
         ends.push(sum);
     }
-    let clients = (0..u64::from(cohorts)).map(|number| {
-        let wanted = number * 1000 / u64::from(cohorts)..(number + 1) * 1000 / u64::from(cohorts);
-        let mut client = draw_one(ranges, &ends, sum, draws);
-        for _ in 0..TRIES {
-            if wanted.contains(&u64::from(plan.cohort(client))) {
-                break;
-            }
-            client = draw_one(ranges, &ends, sum, draws);
-        }
-        client
-    });
-    clients.collect()
+    let mut seats = vec![None; usize::from(cohorts)];
+    for _ in 0..TRIES * seats.len() {
+        let client = draw_one(ranges, &ends, sum, draws);
+        let seat = usize::from(plan.cohort(client)) * seats.len() / usize::from(COHORTS);
+        seats[seat].get_or_insert(client);
+    }
+    let clients = seats.into_iter();
+    clients
+        .map(|client| client.unwrap_or_else(|| draw_one(ranges, &ends, sum, draws)))
+        .collect()
 }
 
 fn draw_one(ranges: &[Range], ends: &[u64], sum: u64, draws: &mut Draws) -> IpAddr {

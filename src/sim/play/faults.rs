@@ -89,9 +89,18 @@ fn add(truth: &mut Truth, plan: &Plan, fault: &Fault) {
             let names = machines(plan, whom).map(|name| name.to_owned());
             truth.behind.extend(names);
         }
-        Fault::VantageLoss(Permille::FULL) => truth.vantage = Vantage::Blind,
-        Fault::VantageLoss(part) => truth.vantage = Vantage::Dim(u64::from(part.0)),
+        Fault::VantageLoss(part) => truth.vantage = worse(truth.vantage, *part),
         Fault::CanaryLoss(_) | Fault::ProbeLoss(_) => {}
+    }
+}
+
+/// The worse of two losses holds.
+fn worse(vantage: Vantage, part: Permille) -> Vantage {
+    match vantage {
+        Vantage::Blind => Vantage::Blind,
+        _ if part == Permille::FULL => Vantage::Blind,
+        Vantage::Dim(other) => Vantage::Dim(other.max(u64::from(part.0))),
+        Vantage::Clear => Vantage::Dim(u64::from(part.0)),
     }
 }
 

@@ -178,6 +178,7 @@ impl Play {
     #[must_use]
     pub fn finish(mut self) -> Summary {
         self.run_until(self.script.scenario.duration);
+        self.bins.close(self.now, &self.ledger, &self.serving);
         self.caches.end(self.now);
         self.ledger.settle(self.now);
         summary::summarize(&self)
@@ -188,8 +189,11 @@ impl Play {
         let task = self.agenda.first().map(|(at, _)| *at);
         let due = task.into_iter().chain(self.caches.wake_at()).min();
         let next = due.map_or(until, |due| due.clamp(self.now, until));
-        while self.world.step(next) {
+        if self.world.step(next) {
+            // A table may have come of it, and somebody may ask sooner than was known.
+            self.now = self.now.max(self.world.now());
             self.observe_world();
+            return;
         }
         self.now = next;
         while let Some((at, task)) = self.agenda.first().copied()
@@ -300,6 +304,7 @@ impl Play {
             generation: self.generation,
         };
         self.ledger.restart(self.now);
+        self.bins.begin(self.now);
         self.lanes.restart();
         self.caches.restart(self.now);
         self.timeline.restart(self.now);

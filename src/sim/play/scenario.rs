@@ -2,7 +2,8 @@
 //!
 //! A scenario names things as the operator does ([`crate::plan::Plan::scope`]). What it names is
 //! checked against the plan that will be in force by then, so that a scenario can reload a
-//! config that has other machines. It knows nothing of how things turn out.
+//! config that has other machines. Clients ask for the services that the first config has; one
+//! that only a later config has is not asked for. It knows nothing of how things turn out.
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;

@@ -5,8 +5,9 @@
 //! has no end of lines; past a bound the rest is only counted.
 use serde::Serialize;
 
-use crate::base::{Moment, Span, Why};
+use crate::base::{Moment, Permille, Span, Why};
 use crate::engine::Notice;
+use crate::engine::notice::Sense;
 
 /// Most lines that are kept.
 const LINES_MOST: usize = 600;
@@ -87,40 +88,118 @@ impl Timeline {
 
 /// A notice in words.
 pub(super) fn words(notice: &Notice) -> String {
-    if let Notice::Standing {
-        endpoint,
-        family,
-        from,
-        to,
-        share_permille,
-        ..
-    } = notice
-    {
-        let share = crate::base::Permille(*share_permille);
-        return format!(
-            "{endpoint} {family}: {} -> {}, share {share}",
-            from.word(),
-            state(*to)
-        );
-    }
-    if let Notice::FailOpen {
-        service,
-        family,
-        active,
-        clients,
-    } = notice
-    {
-        return format!(
-            "{service} {family} {} for clients of {}",
-            if *active {
+    match notice {
+        Notice::Standing {
+            endpoint,
+            family,
+            from,
+            to,
+            share_permille,
+            ..
+        } => {
+            let (from, to) = (from.word(), state(*to));
+            format!(
+                "{endpoint} {family}: {from} -> {to}, share {}",
+                Permille(*share_permille)
+            )
+        }
+        Notice::FailOpen {
+            service,
+            family,
+            active,
+            clients,
+        } => {
+            let what = if *active {
                 "fails open"
             } else {
                 "no longer fails open"
-            },
-            clients.prefer.join(", ")
-        );
+            };
+            let whose = clients.prefer.join(", ");
+            format!("{service} {family} {what} for clients of {whose}")
+        }
+        Notice::AllDown {
+            service,
+            family,
+            active,
+            clients,
+            ..
+        } => {
+            let what = if *active {
+                "has no answer"
+            } else {
+                "has an answer again"
+            };
+            let whose = clients.prefer.join(", ");
+            format!("{service} {family} {what} for clients of {whose}")
+        }
+        Notice::Doubt { .. }
+        | Notice::Capped { .. }
+        | Notice::Overload { .. }
+        | Notice::Ordered { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => of_node(notice),
     }
-    as_pairs(notice)
+}
+
+/// A notice that is about no endpoint and no clients.
+fn of_node(notice: &Notice) -> String {
+    match notice {
+        Notice::Doubt {
+            active,
+            because,
+            failing_permille,
+        } => {
+            let because = match because {
+                Sense::MostFail => "most fail at once",
+                Sense::CanariesFail => "most canaries fail",
+                Sense::NothingPasses => "nothing passes at all",
+                Sense::ProbesPass => "probes make sense",
+            };
+            let failing = Permille(*failing_permille);
+            match active {
+                true => {
+                    format!("the node doubts itself: {because} ({failing} of the targets fail)")
+                }
+                false => format!(
+                    "the node trusts itself again: {because} ({failing} of the targets fail)"
+                ),
+            }
+        }
+        Notice::Capped {
+            active,
+            ejected_permille,
+        } => {
+            let out = Permille(*ejected_permille);
+            match active {
+                true => format!("the bound on ejections holds something back; {out} is out"),
+                false => format!("the bound on ejections holds nothing back; {out} is out"),
+            }
+        }
+        Notice::Overload {
+            service,
+            active,
+            overload,
+            demand_thousandths,
+            overloaded_thousandths,
+        } => match active {
+            true => format!(
+                "{service} is overloaded: {} of {} fit nowhere, and follow `{overload}`",
+                overloaded_thousandths.div_ceil(1000),
+                demand_thousandths.div_ceil(1000)
+            ),
+            false => format!("{service} fits again"),
+        },
+        Notice::Ordered {
+            endpoints, action, ..
+        } => format!("{}: {}", action.word(), endpoints.join(", ")),
+        Notice::Reloaded {
+            kept, new, gone, ..
+        } => format!("another plan is in force: {kept} targets kept, {new} new, {gone} gone"),
+        Notice::Rejected { reason } => format!("a table was refused by its check: {reason}"),
+        Notice::Standing { .. } | Notice::FailOpen { .. } | Notice::AllDown { .. } => {
+            unreachable!("told by `words`")
+        }
+    }
 }
 
 fn state(why: Why) -> String {
@@ -129,21 +208,6 @@ fn state(why: Why) -> String {
         (Why::Ramping { step, of }, None) => format!("ramping (step {step} of {of})"),
         (_, None) => why.word().to_owned(),
     }
-}
-
-/// Any other notice, as its name and fields: `doubt: active true, because most_fail`.
-fn as_pairs(notice: &Notice) -> String {
-    let value = serde_json::to_value(notice).unwrap_or_default();
-    let fields = value.as_object().into_iter().flatten();
-    let name = value["event"].as_str().unwrap_or("notice");
-    let pairs = fields.filter(|(key, _)| *key != "event" && *key != "digest");
-    let pairs: Vec<String> = pairs
-        .map(|(key, value)| match value.as_str() {
-            Some(text) => format!("{key} {text}"),
-            None => format!("{key} {value}"),
-        })
-        .collect();
-    format!("{name}: {}", pairs.join(", "))
 }
 
 /// A time of the play: `01:02:03.4`.
@@ -182,11 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn other_notices_are_told_by_their_fields() {
+    fn notices_are_told_in_words() {
         let notice = Notice::Capped {
             active: true,
             ejected_permille: 400,
         };
-        assert_eq!(words(&notice), "capped: active true, ejected_permille 400");
+        assert_eq!(
+            words(&notice),
+            "the bound on ejections holds something back; 40% is out"
+        );
     }
 }
