@@ -6,7 +6,6 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use super::cli::LogFormat;
-use super::ordered;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
 use crate::config::{Diagnostics, Severity};
@@ -51,7 +50,7 @@ pub(super) fn findings(diagnostics: &Diagnostics) {
 
 /// Writes an operator's order as a line, taken or not: who gave it and why must be found later.
 pub(super) fn order(order: &Order, considered: &Result<Ordered, OrderRefusal>) {
-    let (action, scope) = (ordered::word(order.action), &order.scope);
+    let (action, scope) = (order.action.word(), &order.scope);
     let (author, reason) = (&order.author, &order.reason);
     match considered {
         Ok(ordered) => info!(

@@ -3,7 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | the command line |
-//! | `verify`, `plan` | subcommands that judge a config, and end |
+//! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `ordered` | what an operator's order comes to |
@@ -33,6 +33,7 @@ mod remote;
 mod run;
 mod runtimes;
 mod server;
+mod simulate;
 mod sink;
 mod status;
 mod verify;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
