@@ -7,7 +7,7 @@
 //! ```text
 //!  config.toml   zones/   geo.mmdb                           operator (HTTP API, CLI)
 //!         \        |        /                                      |
-//!           config::compile --------------------------.            | reload
+//!           config::compile --------------------------.            | reload, orders
 //!                  |                                  |            v
 //!                Plan (Arc, immutable) ------> engine::Engine <--------- Input::Probed ---- io::probe
 //!                                               | owns all changing state                     ^
@@ -34,13 +34,13 @@
 //! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
 //! | 2 | [`plan`] | what was decided before start: dense, resolved, immutable |
 //! | 3 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
-//! | 3 | [`health`] | probe outcomes -> `Standing`; rise, fall, gate, ramp and guards. Knows time, as an argument |
-//! | 3 | [`steer`] | standings -> who serves which cohort; knows no time and no DNS |
+//! | 3 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
+//! | 3 | [`steer`] | standings -> who serves which cohort, and who when places are full; knows no time and no DNS |
 //! | 4 | [`table`] | the routing table: build, independent check, explain |
 //! | 5 | [`audit`] | what a plan may ever do: the fence proved, two plans compared |
 //! | 5 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
 //! | 5 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of changing state |
-//! | 6 | [`sim`] | a seeded world that drives engine and answer in virtual time |
+//! | 6 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
 //! | 7 | [`io`] | clock, publish, files, metrics; above them serve, probe and control, blind to each other |
 //! | 8 | [`app`] | wiring: start order, signals, reload, the subcommands |
 //!
@@ -66,6 +66,10 @@
 //! rises each client moves at most once. Because all ranges of a map are maximal, the widest
 //! prefix around an address that lies in one class is computed from the range itself, and is
 //! the ECS scope.
+//!
+//! Where capacities are stated and a demand does not fit by preference alone, a class is *led*:
+//! lots of its cohorts are sent past what is full, along its own preference and never out of its
+//! fence ([`steer::capacity`]). Everything else is as if no capacity were stated.
 //!
 //! # What health may do
 //!

@@ -32,6 +32,7 @@ use waypost::table::{Table, check, check_changed};
 mod fixture;
 mod live;
 mod oracle;
+mod swarm;
 
 use fixture::{World, standing};
 use oracle::{Seat, UNIT, View};
@@ -165,20 +166,26 @@ fn build(plan: &Arc<Plan>, standings: Arc<[Standing]>, previous: Option<&Table>)
 
 #[test]
 fn nobody_is_pushed_above_a_capacity_while_there_is_room() {
-    let (seeds, hands) = (seeds(), 4_usize);
-    let told = std::thread::scope(|scope| {
-        let hands = (0..hands as u64).map(|hand| {
-            let own = (hand..seeds).step_by(hands);
-            scope.spawn(move || own.fold(Told::default(), judge_seed))
-        });
-        let hands: Vec<_> = hands.collect();
-        let told = hands.into_iter().map(|hand| hand.join().unwrap());
-        told.reduce(Told::and).unwrap()
-    });
+    let seeds = seeds();
+    let told = judge_all(seeds, judge_seed);
     // The worlds are worth the name only if all of it happens in them.
     let often = |count| count > seeds / 10;
     assert!(often(told.full) && often(told.overloaded), "{told:?}");
     assert!(often(told.calm) && often(told.fits_only_moved), "{told:?}");
+}
+
+/// Judges so many seeds, some at a time.
+fn judge_all(seeds: u64, judge: fn(Told, u64) -> Told) -> Told {
+    const HANDS: usize = 4;
+    std::thread::scope(|scope| {
+        let hands = (0..HANDS as u64).map(|hand| {
+            let own = (hand..seeds).step_by(HANDS);
+            scope.spawn(move || own.fold(Told::default(), judge))
+        });
+        let hands: Vec<_> = hands.collect();
+        let told = hands.into_iter().map(|hand| hand.join().unwrap());
+        told.reduce(Told::and).unwrap()
+    })
 }
 
 /// Judges the world of a seed, healthy and in trouble.
@@ -335,7 +342,7 @@ impl Judge<'_> {
         let one_of = |reasons: &[Reason]| reasons.contains(&seat.reason);
         let right = if one_of(&[Reason::Preferred, Reason::Backup, Reason::Failover]) {
             natural
-        } else if one_of(&[Reason::Overflow, Reason::FailOpen]) {
+        } else if one_of(&[Reason::Overflow, Reason::FailOpen, Reason::AllDown]) {
             seat.choices.is_empty()
         } else if one_of(&[Reason::Full]) {
             !natural && !seat.choices.is_empty()
