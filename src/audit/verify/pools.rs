@@ -1,14 +1,19 @@
 //! What the pool of a service in a region can give, whatever the health of its endpoints.
 //!
 //! [`crate::steer::decide`] gives members of the pool, by their shares. To see all that it can
-//! give, each member is tried alone, at full share and at the least, and all together, at full
-//! share, half of it and none, under each rule; a member that it gives in no such case is given in
-//! none, for a share of another can only take cohorts away. What is *never* given is not of interest here:
-//! all members count as what a client may get, and what is given beside them is a breach.
+//! give, each member is tried alone, at full share and at the least, then as the only one that is
+//! down, and all together, at full share, half of it and none, under each rule; a member that it
+//! gives in no such case is given in none, for a share of another can only take cohorts away. What
+//! is *never* given is not of interest here: all members count as what a client may get, and what
+//! is given beside them is a breach.
+//!
+//! That someone is given whoever else is down rests on the ring: each cohort must have every
+//! member of the tier among its choices, for then it has one that is up.
 use std::collections::BTreeSet;
 
+use crate::base::limits::COHORTS;
 use crate::base::{EndpointId, Family, Permille, RegionId, ServiceId, Standing};
-use crate::plan::{Member, Plan, Pool};
+use crate::plan::{Member, Plan, Pool, Tier};
 use crate::steer::{Rule, decide};
 
 /// What one pool can give.
@@ -69,6 +74,20 @@ pub(super) fn yields(plan: &Plan, pool: &Pool, answers: u8, standings: &mut [Sta
         seen.ask(Rule::ByShare, standings);
         seen.ask(Rule::Largest, standings);
     }
+    set_all(pool, Permille::FULL, standings);
+    for member in members(pool) {
+        standings[member.target.index()].share = Permille::NONE;
+        let someone = members(pool).nth(1).is_some();
+        if someone && !seen.ask(Rule::ByShare, standings) {
+            let name = &plan.endpoints[member.endpoint.index()].name;
+            seen.empty.push(format!("only {name} is down"));
+        }
+        standings[member.target.index()].share = Permille::FULL;
+    }
+    for tier in pool.tiers.iter().filter(|tier| !deals_to_all(tier)) {
+        let number = tier.number;
+        seen.empty.push(format!("some of tier {number} are up"));
+    }
     set_all(pool, Permille::NONE, standings);
     if !seen.ask(Rule::Open, standings) {
         seen.empty.push("all are down".to_owned());
@@ -94,6 +113,16 @@ fn set_all(pool: &Pool, share: Permille, standings: &mut [Standing]) {
     }
 }
 
+/// Whether every cohort has all members of a tier among its choices.
+fn deals_to_all(tier: &Tier) -> bool {
+    (0..COHORTS).all(|cohort| {
+        let choices = tier.ring.choices(cohort).iter();
+        let mut chosen: Vec<u8> = choices.map(|choice| choice.member()).collect();
+        chosen.sort_unstable();
+        chosen.len() == tier.members.len() && (0..).zip(&chosen).all(|(own, one)| own == *one)
+    })
+}
+
 /// What a pool has been seen to give.
 struct Seen<'p> {
     pool: &'p Pool,
@@ -114,7 +143,8 @@ impl Seen<'_> {
             self.given
                 .extend(members.map(|member| tier.members[usize::from(*member)].endpoint));
         }
-        usize::from(outcome.spread.taken()) == usize::from(crate::base::limits::COHORTS)
+        let whole = outcome.picks.iter().all(|pick| !pick.members().is_empty());
+        whole && outcome.spread.taken() == COHORTS
     }
 }
 
@@ -141,15 +171,30 @@ mod tests {
 
     #[test]
     fn a_pool_that_leaves_a_cohort_to_nobody_is_seen() {
-        let world = World::new(&[(0, 1, 1), (0, 1, 1)], &[&[0]]);
+        let world = World::new(&[(0, 1, 1), (0, 1, 1), (0, 1, 1)], &[&[0]]);
         let plan = world.plan();
         let mut standings = vec![standing(0); plan.targets.len()];
         let mut pool = pool(&plan, SERVICE, Family::V4, RegionId(0))
             .unwrap()
             .clone();
-        // The ring deals to the first member only, as if the second had no choices.
+        // The ring deals to the first member only, as if the others had no choices.
         pool.tiers[0].ring = std::sync::Arc::new(crate::plan::Ring::deal(&[1], 1));
         let found = yields(&plan, &pool, 1, &mut standings);
-        assert_eq!(found.empty, ["only e1 is up"]);
+        assert_eq!(found.empty, ["only e0 is down", "some of tier 1 are up"]);
+    }
+
+    #[test]
+    fn a_first_tier_without_a_member_is_seen() {
+        let world = World::new(&[(0, 1, 1), (0, 2, 1)], &[&[0]]);
+        let plan = world.plan();
+        let mut standings = vec![standing(0); plan.targets.len()];
+        let mut pool = pool(&plan, SERVICE, Family::V4, RegionId(0))
+            .unwrap()
+            .clone();
+        // When all are down the first tier answers, and there is nobody in it.
+        pool.tiers[0].members.clear();
+        pool.tiers[0].ring = std::sync::Arc::new(crate::plan::Ring::deal(&[], 1));
+        let found = yields(&plan, &pool, 1, &mut standings);
+        assert_eq!(found.empty, ["all are down"]);
     }
 }
