@@ -496,6 +496,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
         rcode: 0,
         service: Some(ServiceId(0)),
         region: Some(RegionId(0)),
+        asked: None,
         reason: Reason::FailOpen,
         truncated: true,
     };

@@ -108,6 +108,23 @@ fn what_is_proved_to_be_reached_is_what_brute_force_reaches() {
     assert_eq!(own, brute);
 }
 
+/// Capacity moves cohorts along the preference; it can lead nowhere else.
+#[test]
+fn where_places_are_full_brute_force_reaches_the_same() {
+    let full = CONFIG
+        .replace("serves = [\"NA\"]", "serves = [\"NA\"]\ncapacity = 300")
+        .replace("serves = [\"EU\"]", "serves = [\"EU\"]\ncapacity = 200")
+        .replace("[services.api]", "[services.api]\ndemand = 1000")
+        .replace(
+            "[services.data]",
+            "[services.data]\ndemand = { toronto = 900 }\noverload = \"shed-last\"",
+        );
+    let plan = Arc::new(compile(&full));
+    let proof = verify(&plan);
+    assert_eq!(proof.counterexamples, []);
+    assert_eq!(proved(&proof), brute_force(&plan));
+}
+
 #[test]
 fn the_worst_case_of_each_class_is_told() {
     let proof = verify(&Arc::new(compile(CONFIG)));

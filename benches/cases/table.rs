@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::base::{ClassId, Draws, Family, Moment, ServiceId};
 use crate::cases::Case;
-use crate::plan::{Plan, Ring};
+use crate::plan::{Demand, Plan, Ring};
 use waypost::table::{Table, check, check_changed};
 
 #[path = "../../src/table/fixture.rs"]
@@ -23,6 +23,8 @@ const REGIONS: u16 = 8;
 /// Shares of the endpoints when the first of them is down, and when it is on a ramp.
 const DOWN: [u16; 1] = [0];
 const RAMPING: [u16; 1] = [250];
+/// Shares when the first region is down.
+const REGION_DOWN: [u16; 2] = [0, 0];
 /// Shares when the second endpoint of each region is down: all cohorts get the same.
 const SINGLE: [u16; 16] = [
     1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0, 1000, 0,
@@ -54,7 +56,17 @@ pub(crate) fn cases() -> Vec<Case> {
         "table/1,000 services: check what changed, one endpoint ramping",
         "table/1,000 services: check all",
     ]);
-    [&small[..], &medium, &large, &selections(), &rings()].concat()
+    let (roomy, crowded) = (roomy(), crowded());
+    [
+        &small[..],
+        &medium,
+        &large,
+        &roomy,
+        &crowded,
+        &selections(),
+        &rings(),
+    ]
+    .concat()
 }
 
 /// What is done to a table of so many services.
@@ -68,6 +80,44 @@ fn sized<const SERVICES: usize>(names: [&'static str; 6]) -> [Case; 6] {
         case(check_down, || Bench::new(SERVICES).check(&DOWN)),
         case(check_ramping, || Bench::new(SERVICES).check(&RAMPING)),
         case(all, || Bench::new(SERVICES).check_all()),
+    ]
+}
+
+/// A region fails, of 12, and nobody is above a capacity.
+fn roomy() -> [Case; 2] {
+    let case = |name, prepare| Case { name, prepare };
+    [
+        case(
+            "table/50 services, capacities with room: rebuild, one region down",
+            || Bench::planned(60).rebuild(&REGION_DOWN),
+        ),
+        case(
+            "table/50 services, capacities with room: check what changed, one region down",
+            || Bench::planned(60).check(&REGION_DOWN),
+        ),
+    ]
+}
+
+/// A region fails, of 12, and the others are full, or more than full.
+fn crowded() -> [Case; 4] {
+    let case = |name, prepare| Case { name, prepare };
+    [
+        case(
+            "table/50 services, capacities just enough: rebuild, one region down",
+            || Bench::planned(47).rebuild(&REGION_DOWN),
+        ),
+        case(
+            "table/50 services, capacities just enough: check what changed, one region down",
+            || Bench::planned(47).check(&REGION_DOWN),
+        ),
+        case(
+            "table/50 services, capacities too small: rebuild, one region down",
+            || Bench::planned(44).rebuild(&REGION_DOWN),
+        ),
+        case(
+            "table/50 services, capacities too small: check what changed, one region down",
+            || Bench::planned(44).check(&REGION_DOWN),
+        ),
     ]
 }
 
@@ -103,9 +153,29 @@ pub(crate) fn plan(services: usize) -> Arc<Plan> {
     let machines: Vec<_> = (0..2 * REGIONS).map(|index| (index / 2, 1, 100)).collect();
     let mut world = World::new(&machines, &[]);
     let mut draws = Draws::from_seed(1);
-    world.classes = (0..CLASSES).map(|_| shuffled(&mut draws)).collect();
+    world.classes = (0..CLASSES)
+        .map(|_| shuffled(REGIONS, &mut draws))
+        .collect();
     world.services = services;
     world.plan()
+}
+
+/// The plan of 50 services over 12 regions that ask for 1,000 units in all, where each of the 24
+/// endpoints can carry so many: all healthy, each carries 41.7; with a region down, 45.5.
+fn planned(capacity: u32) -> Arc<Plan> {
+    let machines: Vec<_> = (0..24).map(|index| (index / 2, 1, 100)).collect();
+    let mut world = World::new(&machines, &[]);
+    let mut draws = Draws::from_seed(1);
+    world.classes = (0..CLASSES).map(|_| shuffled(12, &mut draws)).collect();
+    world.services = 50;
+    let mut plan = Arc::into_inner(world.plan()).expect("nobody else has it");
+    for service in &mut plan.services {
+        service.demand = Demand::Whole(20);
+    }
+    for endpoint in &mut plan.endpoints {
+        endpoint.capacity = Some(capacity);
+    }
+    Arc::new(plan)
 }
 
 /// The table of a plan, with everything healthy but the shares of the first endpoints.
@@ -114,8 +184,8 @@ pub(crate) fn build(plan: &Arc<Plan>, shares: &[u16], previous: Option<&Table>) 
     Table::build(1, Arc::clone(plan), standings, Moment(0), previous)
 }
 
-fn shuffled(draws: &mut Draws) -> Vec<u16> {
-    let mut regions: Vec<(u64, u16)> = (0..REGIONS)
+fn shuffled(regions: u16, draws: &mut Draws) -> Vec<u16> {
+    let mut regions: Vec<(u64, u16)> = (0..regions)
         .map(|region| (draws.next_u64(), region))
         .collect();
     regions.sort_unstable();
@@ -131,6 +201,12 @@ struct Bench {
 impl Bench {
     fn new(services: usize) -> Self {
         let plan = plan(services);
+        let whole = build(&plan, &[], None);
+        Self { plan, whole }
+    }
+
+    fn planned(capacity: u32) -> Self {
+        let plan = planned(capacity);
         let whole = build(&plan, &[], None);
         Self { plan, whole }
     }

@@ -19,7 +19,7 @@
 use std::net::IpAddr;
 
 use crate::base::limits::{MESSAGE_BYTES, UDP_REPLY_BYTES_PLAIN};
-use crate::base::{Moment, Reason, RegionId, ServiceId};
+use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId};
 use crate::dns::edns::{Edns, Opt};
 use crate::dns::query::{self, Question};
 use crate::dns::reply::Reply;
@@ -67,6 +67,9 @@ pub struct Answered {
     pub service: Option<ServiceId>,
     /// The region it went to.
     pub region: Option<RegionId>,
+    /// The family and the class that it was steered for, if the service has an endpoint for
+    /// them.
+    pub asked: Option<(Family, ClassId)>,
     /// Why it is what it is.
     pub reason: Reason,
     /// Whether the reply was truncated.

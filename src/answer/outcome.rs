@@ -2,7 +2,7 @@
 //!
 //! The modules that look things up fill it in; only [`super::answer`] turns it into a header.
 use super::Answered;
-use crate::base::{Reason, RegionId, ServiceId};
+use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
 use crate::dns::reply::{AUTHORITATIVE, TRUNCATED};
 use crate::dns::rr::rcode;
 
@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) service: Option<ServiceId>,
     /// The region it goes to.
     pub(super) region: Option<RegionId>,
+    /// The family and the class that it was steered for.
+    pub(super) asked: Option<(Family, ClassId)>,
     /// Bits of the client's address that the answer depends on (RFC 7871, section 7.2.1).
     pub(super) scope: u8,
 }
@@ -53,6 +55,7 @@ impl Outcome {
             truncated: false,
             service: None,
             region: None,
+            asked: None,
             scope: 0,
         }
     }
@@ -71,6 +74,7 @@ impl Outcome {
             rcode: self.rcode,
             service: self.service,
             region: self.region,
+            asked: self.asked,
             reason: self.reason,
             truncated: self.truncated,
         }

@@ -57,6 +57,7 @@ pub(super) fn steer(
     let table = walk.request.table;
     walk.outcome.service = Some(id);
     let selection = table.select(id, family, hit.class, cohort);
+    walk.outcome.asked = selection.map(|_| (family, hit.class));
     if named.is_some() && has_endpoints(service, family) {
         let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
         walk.outcome.scope = match by_cohort {

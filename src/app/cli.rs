@@ -24,6 +24,17 @@ pub(super) enum Command {
     Explain(Explain),
     /// Prove that no combination of failures leads a client out of its fence or to no answer
     Verify(Verify),
+    /// Say what another config would change in behaviour: who moves where, and what is lost
+    ///
+    /// Compares answers, not text: with everything healthy, and with each region, provider and
+    /// endpoint down. Exits 1 when a rule in the new config's [guard] is broken (`max_moved`,
+    /// `losses`), or when a client can be sent where its fence kept it out before.
+    Plan(Plan),
+    /// Play a scenario of outages, orders and load against a config, in virtual time
+    ///
+    /// The real engine and the real answers, with clients whose resolvers cache them: what they
+    /// would have felt, in seconds instead of days. `scenarios/` has some to begin with.
+    Simulate(Simulate),
     /// Show regions, pools, endpoints and ramps of a running server
     Status(Status),
     /// Make a running server read its config again
@@ -109,6 +120,38 @@ pub(super) struct Verify {
     #[command(flatten)]
     pub(super) config: Config,
     /// Print the whole proof as JSON, with the hashes of config and files
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The config to go to
+    #[arg(value_name = "NEW.toml")]
+    pub(super) new: PathBuf,
+    /// The config that is in use
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print the whole comparison as JSON, with the hashes of both configs and their files
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// What happens
+    #[arg(value_name = "SCENARIO.toml")]
+    pub(super) scenario: PathBuf,
+    /// The config that it happens to; default: the one that the scenario names, or config.toml
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Write a page with charts, which opens offline
+    #[arg(long, value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+    /// What chance starts from, instead of the scenario's own
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) seed: Option<u64>,
+    /// Print the summary as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

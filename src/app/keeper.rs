@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::observer::Observer;
 use super::reader::{Reading, Request};
 use super::{log, ordered};
 use crate::base::Moment;
@@ -74,6 +75,7 @@ pub(super) struct Keeper {
     /// The config that was refused last, until one is taken.
     refused: Option<(Moment, String)>,
     published: Arc<Published>,
+    observer: Observer,
 }
 
 impl Keeper {
@@ -85,6 +87,7 @@ impl Keeper {
             published: Arc::new(Published::new(engine.table().clone())),
             engine,
             epoch: 0,
+            observer: Observer::new(&plan, tools.clock.now()),
             opened: opened_by(&plan),
             refused: None,
             plan: plan.clone(),
@@ -111,6 +114,7 @@ impl Keeper {
                 Some(reading) = ears.readings.recv() => self.take(reading),
                 () = tokio::time::sleep_until(wake) => self.tick(),
             }
+            self.observe();
         }
     }
 
@@ -124,6 +128,14 @@ impl Keeper {
     fn tick(&mut self) {
         self.published.release();
         self.handle(Input::Tick);
+    }
+
+    /// Tells the engine how much clients ask for, when it is time.
+    fn observe(&mut self) {
+        let (metrics, now) = (&self.tools.metrics, self.tools.clock.now());
+        if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
+            self.handle(Input::Observed(observed));
+        }
     }
 
     /// Lets the engine take something in, and carries out what it says.

@@ -6,13 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::Failure;
 use super::cli::LogFormat;
-use super::ordered;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
 use crate::config::{Diagnostics, Severity};
 use crate::engine::notice::{Clients, Sense};
 use crate::engine::{Notice, Order};
 use crate::io::control::{OrderRefusal, Ordered};
+use crate::plan::Units;
 
 /// Starts logging to standard error, never waiting for it. `RUST_LOG` chooses levels; `info`
 /// otherwise.
@@ -50,7 +50,7 @@ pub(super) fn findings(diagnostics: &Diagnostics) {
 
 /// Writes an operator's order as a line, taken or not: who gave it and why must be found later.
 pub(super) fn order(order: &Order, considered: &Result<Ordered, OrderRefusal>) {
-    let (action, scope) = (ordered::word(order.action), &order.scope);
+    let (action, scope) = (order.action.word(), &order.scope);
     let (author, reason) = (&order.author, &order.reason);
     match considered {
         Ok(ordered) => info!(
@@ -70,6 +70,7 @@ pub(super) fn notice(notice: &Notice) {
         Notice::Standing { .. } => standing(notice),
         Notice::FailOpen { .. } | Notice::AllDown { .. } => stranded(notice),
         Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
+        Notice::Overload { .. } => overload(notice),
         // Written when the order was taken, with what it came to.
         Notice::Ordered { .. } => {}
         Notice::Reloaded {
@@ -154,6 +155,7 @@ fn alarm(notice: &Notice) {
         Notice::Standing { .. }
         | Notice::FailOpen { .. }
         | Notice::AllDown { .. }
+        | Notice::Overload { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => {}
@@ -179,6 +181,7 @@ fn stranded(notice: &Notice) {
         Notice::Standing { .. }
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
+        | Notice::Overload { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return,
@@ -191,6 +194,35 @@ fn stranded(notice: &Notice) {
     } else {
         let event = format!("{event}_over");
         info!(event, service, family, prefer, "{text}");
+    }
+}
+
+/// Demand that fits nowhere, or does again.
+fn overload(notice: &Notice) {
+    let Notice::Overload {
+        service,
+        active,
+        overload,
+        demand_thousandths,
+        overloaded_thousandths,
+    } = notice
+    else {
+        return;
+    };
+    let (demand, unplaced) = (Units(*demand_thousandths), Units(*overloaded_thousandths));
+    if *active {
+        error!(
+            event = "overload",
+            service,
+            %demand,
+            overloaded = %unplaced,
+            "{unplaced} of {demand} asked for fits nowhere within the stated capacities: overload = \"{overload}\" says who serves it"
+        );
+    } else {
+        info!(
+            event = "overload_over",
+            service, %demand, "all of {demand} asked for fits again"
+        );
     }
 }
 
@@ -212,6 +244,7 @@ fn fate(notice: &Notice, prefer: &str) -> String {
         | Notice::Standing { .. }
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
+        | Notice::Overload { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => format!("healthy endpoints answer clients of {prefer} again"),

@@ -3,12 +3,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | `cli` | the command line |
-//! | `verify` | a subcommand that judges a config, and ends |
+//! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
+//! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
 //! | `runtimes` | what runs where |
 //! | `run` | `waypost run`: the server with signals and logs |
@@ -22,14 +23,17 @@ mod explain;
 mod judged;
 mod keeper;
 mod log;
+mod observer;
 mod order;
 mod ordered;
+mod plan;
 mod reader;
 mod reload;
 mod remote;
 mod run;
 mod runtimes;
 mod server;
+mod simulate;
 mod sink;
 mod status;
 mod verify;
@@ -53,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),

@@ -2,7 +2,7 @@
 use std::process::ExitCode;
 
 use super::cli::Order;
-use super::ordered::{result_of, word};
+use super::ordered::result_of;
 use super::remote::Remote;
 use super::{Failure, say};
 use crate::engine::order::Action;
@@ -13,7 +13,7 @@ pub(super) fn order(action: Action, arguments: &Order) -> Result<ExitCode, Failu
     let remote = Remote::find(&arguments.control)?;
     let author = std::env::var("USER").unwrap_or_default();
     let parameters = [
-        ("action", word(action)),
+        ("action", action.word()),
         ("scope", &arguments.name),
         ("author", &author),
         ("reason", &arguments.reason),

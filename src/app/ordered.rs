@@ -42,15 +42,6 @@ pub(super) fn consider(
     })
 }
 
-/// The command and the label of an action.
-pub(super) fn word(action: Action) -> &'static str {
-    match action {
-        Action::Approve => "approve",
-        Action::Drain => "drain",
-        Action::Undrain => "undrain",
-    }
-}
-
 /// Reads a reply of the control API.
 pub(super) fn result_of(body: &str) -> Result<String, Failure> {
     super::remote::text_of(body, "result").ok_or_else(|| format!("unexpected reply: {body}"))
@@ -82,7 +73,7 @@ fn needless(order: &Order, endpoints: &[EndpointId], plan: &Plan, status: &Statu
     if endpoints.is_empty() {
         return format!(
             "{scope} has no endpoints: nothing to {}",
-            word(order.action)
+            order.action.word()
         );
     }
     let states = names(endpoints, plan).into_iter().map(|name| {

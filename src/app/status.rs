@@ -10,6 +10,7 @@ use crate::engine::Status;
 use crate::engine::status::{
     DrainStatus, EndpointStatus, RefusedConfig, ServiceStatus, TargetStatus,
 };
+use crate::plan::Units;
 
 /// Asks the server and prints its state.
 pub(super) fn status(arguments: &cli::Status) -> Result<ExitCode, Failure> {
@@ -68,10 +69,9 @@ fn page(status: &Status, paint: Paint) -> String {
             .as_deref()
             .map(|name| format!("  [{name}]"))
             .unwrap_or_default();
-        line(
-            &mut out,
-            &format!("\n{}{law}", paint.code("1", &region.name)),
-        );
+        let name = paint.code("1", &region.name);
+        let load = load(region.load_thousandths, region.capacity);
+        line(&mut out, &format!("\n{name}{law}{load}"));
         for endpoint in &region.endpoints {
             endpoint_lines(&mut out, endpoint, paint);
         }
@@ -144,7 +144,9 @@ fn refusal_lines(out: &mut String, refused: &RefusedConfig, paint: Paint) {
 
 fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint: Paint) {
     for target in &endpoint.targets {
-        let remarks = [remarks(target), told_apart(endpoint, target)];
+        let carried = load(endpoint.load_thousandths, endpoint.capacity.map(u64::from));
+        let carried = carried.trim_start().to_owned();
+        let remarks = [remarks(target), carried, told_apart(endpoint, target)];
         let remarks = remarks.iter().filter(|text| !text.is_empty());
         let remarks: Vec<&str> = remarks.map(String::as_str).collect();
         let state = paint.state(&target.state, &format!("{:<11}", target.state));
@@ -166,6 +168,15 @@ fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint: Paint) {
     }
     if let Some(drain) = &endpoint.drain {
         drain_line(out, drain);
+    }
+}
+
+/// What a place carries of what it can, where that is planned.
+fn load(load_thousandths: Option<u64>, capacity: Option<u64>) -> String {
+    match (load_thousandths, capacity) {
+        (Some(load), Some(capacity)) => format!("  carries {} of {capacity}", Units(load)),
+        (Some(load), None) => format!("  carries {}", Units(load)),
+        (None, _) => String::new(),
     }
 }
 
@@ -213,6 +224,15 @@ fn service_lines(out: &mut String, service: &ServiceStatus, paint: Paint) {
             service.residency,
         ),
     );
+    if service.overloaded_thousandths > 0 {
+        let over = Units(service.overloaded_thousandths);
+        let asked = Units(service.demand_thousandths);
+        let text = format!(
+            "OVERLOADED: {over} of {asked} asked for fits nowhere (overload = \"{}\")",
+            service.overload
+        );
+        line(out, &format!("  {}", paint.code("1;31", &text)));
+    }
     for pool in &service.pools {
         let tier = pool.tier.map_or("-".to_owned(), |tier| tier.to_string());
         line(
@@ -316,6 +336,8 @@ mod tests {
         let region = RegionStatus {
             name: "eu-frankfurt".into(),
             jurisdiction: Some("EEA".into()),
+            capacity: Some(100),
+            load_thousandths: Some(80_250),
             endpoints: vec![endpoint],
         };
         let pool = PoolStatus {
@@ -328,6 +350,9 @@ mod tests {
             name: "api".into(),
             fail_open: true,
             fail_open_regions: vec!["eu-frankfurt".into()],
+            demand_thousandths: 120_000,
+            overloaded_thousandths: 12_500,
+            overload: "spread".into(),
             pools: vec![pool],
             ..ServiceStatus::default()
         };
@@ -340,7 +365,8 @@ mod tests {
         let text = page(&status, Paint::Plain);
         for part in [
             "generation 7",
-            "[EEA]",
+            "[EEA]  carries 80.25 of 100",
+            "OVERLOADED: 12.5 of 120 asked for fits nowhere (overload = \"spread\")",
             "ramping",
             "██░░░░░░░░",
             "step 2 of 4, next step in 90s",

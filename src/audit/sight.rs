@@ -149,7 +149,7 @@ pub(super) fn successor(address: IpAddr) -> Option<IpAddr> {
 }
 
 /// The widest network that begins at an address and ends at another at the latest.
-fn widest(first: IpAddr, last: IpAddr) -> Network {
+pub(super) fn widest(first: IpAddr, last: IpAddr) -> Network {
     let mut networks = (0..=128).map(|prefix| Network::around(first, prefix));
     let fits = |network: &Network| network.address == first && last_of(*network) <= last;
     networks

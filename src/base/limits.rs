@@ -59,6 +59,8 @@ pub const EXPLAIN_SUPPOSED: usize = 64;
 pub const ORDER_TEXT_BYTES: usize = 512;
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
+/// How often the engine is told how much clients ask for.
+pub const OBSERVE_EVERY: Span = Span::from_secs(10);
 /// Commands that may wait for the engine.
 pub const COMMANDS_WAITING: usize = 1024;
 /// How long a control request may take to arrive.
@@ -112,3 +114,10 @@ pub const STEERED_RRSET_BYTES: usize = 900;
 pub const CLASSES: usize = 60_000;
 /// How deep `$INCLUDE` may nest.
 pub const INCLUDE_DEPTH: usize = 8;
+
+/// Choices of a ring that the planning of capacity follows in their order; past them, members with
+/// room are taken in the order of the config.
+pub const CAPACITY_CHOICES: usize = 4;
+/// Steps that one planning of capacity may take to make room by moving others; what has found no
+/// room by then is treated as if there were none.
+pub const CAPACITY_STEPS: u64 = 2_000_000;

@@ -18,11 +18,11 @@ use std::sync::Arc;
 use crate::plan::Plan;
 
 mod compile;
-mod diagnostic;
+pub(crate) mod diagnostic;
 mod read;
-mod reader;
+pub(crate) mod reader;
 mod spec;
-mod value;
+pub(crate) mod value;
 
 pub use diagnostic::{Diagnostics, Finding, Severity};
 pub use spec::Spec;

@@ -52,6 +52,24 @@ pub(crate) struct Fields<'r, 't> {
     known: Vec<&'static str>,
 }
 
+/// Parses a text as far as it is TOML; what is not is added to `found`.
+pub(crate) fn parse<'t>(found: &mut Diagnostics, text: &'t str) -> Spanned<DeTable<'t>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let at = error.span().unwrap_or(text.len()..text.len());
+        found
+            .syntax(&within(at, text), error.message())
+            .help("the text must be TOML; errors on other lines may follow from this one");
+    }
+    document
+}
+
+/// A span that lies in the text, whatever the parser says of its end.
+fn within(at: Range<usize>, text: &str) -> Range<usize> {
+    let end = at.end.min(text.len());
+    at.start.min(end)..end
+}
+
 impl Reader {
     pub(crate) fn new(found: Diagnostics) -> Self {
         Self {
@@ -65,7 +83,12 @@ impl Reader {
 
     /// The whole document.
     pub(crate) fn document<'t>(&self, table: &'t DeTable<'t>) -> Fields<'_, 't> {
-        self.fields(table, 0..0, "the config".to_owned())
+        self.whole(table, "the config")
+    }
+
+    /// A whole document, called so in messages.
+    pub(crate) fn whole<'t>(&self, table: &'t DeTable<'t>, what: &str) -> Fields<'_, 't> {
+        self.fields(table, 0..0, what.to_owned())
     }
 
     /// Adds an error; `amend` may give it a label, a help line or a basis.

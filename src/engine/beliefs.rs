@@ -23,7 +23,7 @@ use std::sync::Arc;
 use crate::base::{EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::health::ejections::Ejections;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
-use crate::health::slot::SlotHealth;
+use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{Heard, Kept, Sight, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{Outcome, Report};
@@ -493,10 +493,15 @@ impl Beliefs {
         self.tally.move_target(from, served);
     }
 
+    /// What a slot's last probe saw. One that passed does not make a sick canary well: that takes
+    /// `rise` of them in a row.
     fn last(&self, id: SlotId) -> Last {
         let slot = &self.slots[id.index()];
+        let is_sick =
+            self.index.role(id) == Role::Canary && matches!(slot.state(), State::Down { .. });
         match (slot.last(), slot.last_failure()) {
             (None, _) => Last::Nothing,
+            (Some(_), None) if is_sick => Last::Failed,
             (Some(_), None) => Last::Passed,
             (Some(_), Some(_)) => Last::Failed,
         }

@@ -12,6 +12,8 @@
 //! | `kinship` | who is who across a reload |
 //! | `survey` | what an operator may see |
 //! | `herald` | what an operator is told |
+//! | `demand` | how much clients are believed to ask for |
+//! | `overload` | what an operator is told of demand that fits nowhere |
 //! | `watches` | by what the targets of one endpoint are told apart |
 //! | here | when a new table is published |
 //!
@@ -25,25 +27,30 @@ use crate::base::limits;
 use crate::base::{Cause, Moment, SlotId};
 use crate::health::{Outcome, Report};
 use crate::plan::Plan;
-use crate::table::{self, Table};
+use crate::table::{self, Basis, Table};
 
 mod beliefs;
+mod demand;
 mod drains;
 mod herald;
 mod index;
 mod kinship;
 pub mod notice;
 pub mod order;
+mod overload;
 mod schedule;
 pub mod status;
 mod survey;
 mod watches;
 
 use beliefs::{Beliefs, Change};
+use demand::Asked;
+pub use demand::Observed;
 use herald::Herald;
 use kinship::Kinship;
 pub use notice::Notice;
 pub use order::Order;
+use overload::Overloads;
 use schedule::Schedule;
 pub use status::Status;
 use watches::Watches;
@@ -59,6 +66,8 @@ pub enum Input {
     Reload(Arc<Plan>),
     /// An operator's order; one that names nothing of the plan does nothing.
     Order(Order),
+    /// Answers were counted.
+    Observed(Observed),
 }
 
 /// What to do.
@@ -91,6 +100,8 @@ pub struct Engine {
     schedule: Schedule,
     watches: Watches,
     herald: Herald,
+    asked: Asked,
+    overloads: Overloads,
     table: Arc<Table>,
     publish_at: Option<Moment>,
     outputs: VecDeque<Output>,
@@ -113,6 +124,8 @@ impl Engine {
             epoch: 0,
             beliefs,
             herald: Herald::default(),
+            asked: Asked::new(table.demands.clone()),
+            overloads: Overloads::default(),
             outputs: VecDeque::from([Output::Publish(table.clone())]),
             table,
             publish_at: None,
@@ -130,6 +143,7 @@ impl Engine {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
             Input::Reload(plan) => self.reload(now, plan),
+            Input::Observed(observed) => self.observe(now, &observed),
             Input::Order(order) => self.take_order(now, &order),
         }
         self.start_due_probes(now);
@@ -218,11 +232,20 @@ impl Engine {
         self.beliefs = self.beliefs.carry(plan.clone(), now, &kin);
         self.schedule = self.schedule.carry(&plan, now, &kin.slots);
         self.watches = Watches::new(&plan);
+        self.asked.carry(&self.plan, &plan);
         self.plan = plan;
         self.epoch += 1;
         let notice = herald::reloaded(&self.plan, before, &kin);
         self.outputs.push_back(Output::Notice(notice));
         self.publish(now);
+    }
+
+    /// Takes in what was counted; a table follows if it is worth one.
+    fn observe(&mut self, now: Moment, observed: &Observed) {
+        if self.asked.observe(&self.plan, observed) && self.table.plans_capacity() {
+            let due = now.after(limits::COALESCE);
+            self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
+        }
     }
 
     fn start_due_probes(&mut self, now: Moment) {
@@ -250,16 +273,18 @@ impl Engine {
     fn publish(&mut self, now: Moment) {
         self.publish_at = None;
         let same_plan = Arc::ptr_eq(&self.table.plan, &self.plan);
-        if same_plan && self.table.standings[..] == *self.beliefs.standings() {
+        let same_demand =
+            Arc::ptr_eq(&self.table.demands, self.asked.planned()) || !self.table.plans_capacity();
+        if same_plan && same_demand && self.table.standings[..] == *self.beliefs.standings() {
             return;
         }
-        let table = Table::build(
-            self.table.generation + 1,
-            self.plan.clone(),
-            self.beliefs.standings().into(),
-            now,
-            same_plan.then_some(&*self.table),
-        );
+        let basis = Basis {
+            plan: self.plan.clone(),
+            standings: self.beliefs.standings().into(),
+            demands: self.asked.planned().clone(),
+        };
+        let previous = same_plan.then_some(&*self.table);
+        let table = Table::build_on(self.table.generation + 1, basis, now, previous);
         // Nothing has checked the first table, for there was none to stay with.
         let checked = match self.table.generation {
             1 => table::check(&table),
@@ -274,5 +299,6 @@ impl Engine {
         self.table = Arc::new(table);
         self.outputs.push_back(Output::Publish(self.table.clone()));
         self.herald.published(&self.table, &mut self.outputs);
+        self.overloads.published(&self.table, &mut self.outputs);
     }
 }

@@ -97,6 +97,20 @@ pub enum Notice {
         /// Part of all capacity that is out, permille.
         ejected_permille: u16,
     },
+    /// Some of a service's demand fits nowhere within the stated capacities. Told again when it
+    /// has grown to twice what was told.
+    Overload {
+        /// The service.
+        service: String,
+        /// Whether it is so now.
+        active: bool,
+        /// Who serves it all the same: `spread`, `shed-last`, `stay`.
+        overload: &'static str,
+        /// What the service is asked for, in thousandths of the operator's unit.
+        demand_thousandths: u64,
+        /// What of it fits nowhere.
+        overloaded_thousandths: u64,
+    },
     /// An operator's order is carried out.
     Ordered {
         /// What.

@@ -74,6 +74,14 @@ pub struct RegionStatus {
     pub name: String,
     /// Jurisdiction, if it has one.
     pub jurisdiction: Option<String>,
+    /// What it can carry, in the operator's unit: its own bound, or what all its endpoints can carry
+    /// together; absent where there is no bound.
+    #[serde(default)]
+    pub capacity: Option<u64>,
+    /// What they carry by the demand that is planned with, in thousandths of the unit; absent where
+    /// no capacity is planned.
+    #[serde(default)]
+    pub load_thousandths: Option<u64>,
     /// Its endpoints.
     pub endpoints: Vec<EndpointStatus>,
 }
@@ -89,6 +97,12 @@ pub struct EndpointStatus {
     pub tier: u16,
     /// Weight within its tier.
     pub weight: u16,
+    /// What it can carry, in the operator's unit; absent where no bound is stated.
+    #[serde(default)]
+    pub capacity: Option<u32>,
+    /// What it carries, as for regions.
+    #[serde(default)]
+    pub load_thousandths: Option<u64>,
     /// Addresses.
     pub addresses: Vec<String>,
     /// The order by which it is drained, if it is.
@@ -182,6 +196,15 @@ pub struct ServiceStatus {
     pub all_down_regions: Vec<String>,
     /// What the service answers when nothing is healthy: `fail-open`, `servfail`, `nodata`.
     pub when_all_down: String,
+    /// What it is asked for, in thousandths of the operator's unit; 0 if nobody said.
+    #[serde(default)]
+    pub demand_thousandths: u64,
+    /// What of that fits nowhere within the stated capacities.
+    #[serde(default)]
+    pub overloaded_thousandths: u64,
+    /// Who serves what fits nowhere: `spread`, `shed-last`, `stay`.
+    #[serde(default)]
+    pub overload: String,
     /// Its pools.
     pub pools: Vec<PoolStatus>,
 }

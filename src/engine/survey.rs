@@ -3,6 +3,7 @@
 //! Only reads. What serves whom it asks the published table, not the standings: status says what
 //! is answered, also while a newer table is still to come.
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::base::{
     EndpointId, Family, Moment, RegionId, ServiceId, SlotId, Standing, TargetId, Why,
@@ -10,11 +11,12 @@ use crate::base::{
 use crate::health::guard::Doubt;
 use crate::health::slot::State;
 use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
-use crate::table::PoolView;
+use crate::table::{PoolView, Table};
 
 use super::Engine;
 use super::beliefs::monitor;
 use super::herald::{answer_word, family_word, region_names};
+use super::overload::unplaced;
 use super::status::{
     DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus,
     Status, TargetStatus, ZoneStatus,
@@ -74,19 +76,37 @@ impl Survey<'_> {
         for (id, target) in (0..).map(TargetId).zip(&plan.targets) {
             targets[target.endpoint.index()].push(id);
         }
-        let regions = plan.regions.iter().map(|region| RegionStatus {
+        let regions = (0..).map(RegionId).zip(&plan.regions);
+        let regions = regions.zip(plan.region_capacities());
+        let regions = regions.map(|((id, region), capacity)| RegionStatus {
             name: region.name.clone(),
+            capacity,
+            load_thousandths: self.load(|table| table.region_load(id)),
             jurisdiction: region
                 .jurisdiction
                 .map(|id| plan.jurisdictions[id.index()].name.clone()),
             endpoints: Vec::new(),
         });
         let mut regions: Vec<RegionStatus> = regions.collect();
-        for (endpoint, targets) in plan.endpoints.iter().zip(&targets) {
-            let status = self.endpoint(endpoint, targets);
+        let ids = (0..).map(EndpointId);
+        for (id, (endpoint, targets)) in ids.zip(plan.endpoints.iter().zip(&targets)) {
+            let load_thousandths = self.load(|table| table.endpoint_load(id));
+            let status = EndpointStatus {
+                load_thousandths,
+                ..self.endpoint(endpoint, targets)
+            };
             regions[endpoint.region.index()].endpoints.push(status);
         }
         regions
+    }
+
+    /// What a table of the present plan says that a place carries, in thousandths, rounded up.
+    fn load(&self, of: impl Fn(&Table) -> Option<u64>) -> Option<u64> {
+        let table = &*self.engine.table;
+        let same_plan = Arc::ptr_eq(&table.plan, &self.engine.plan);
+        of(table)
+            .filter(|_| same_plan)
+            .map(|load| load.div_ceil(1000))
     }
 
     fn endpoint(&self, endpoint: &Endpoint, targets: &[TargetId]) -> EndpointStatus {
@@ -95,6 +115,8 @@ impl Survey<'_> {
             provider: endpoint.provider.clone(),
             tier: endpoint.tier,
             weight: endpoint.weight,
+            capacity: endpoint.capacity,
+            load_thousandths: None,
             addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),
             drain: self.drain(&endpoint.name),
             targets: targets.iter().map(|id| self.target(*id)).collect(),
@@ -179,6 +201,9 @@ impl Survey<'_> {
             all_down: !all_down_regions.is_empty(),
             all_down_regions: all_down_regions.into_iter().collect(),
             when_all_down: answer_word(service.all_down).to_owned(),
+            demand_thousandths: table.demands.total(id),
+            overloaded_thousandths: unplaced(table, id),
+            overload: service.overload.word().to_owned(),
             pools: self.pools(id),
         }
     }

@@ -1,11 +1,13 @@
 //! Self-doubt: whether this node can trust what its probes say (promise 5).
 //!
 //! # Canaries
-//! Canaries are addresses outside the plan that are known to be well. If the last probe of *more
-//! than half* of those that have a result failed, the node's own network is sick: it doubts
-//! itself, whatever the targets do. If more than half passed, its network is sound: there is no doubt
-//! and no blackout, whatever the targets do, so a real loss of every region is believed at once. An
-//! even split says nothing, and the rules below hold as they do without canaries:
+//! Canaries are addresses outside the plan that are known to be well. One fails with a single failed
+//! probe, because the doubt must come before the targets fall; once it is down it passes again after
+//! `rise` passes in a row, because on a line that loses most of what it carries some probes pass by
+//! luck. If *more than half* of those that have a result fail, the node's own network is sick: it
+//! doubts itself, whatever the targets do. If more than half pass, its network is sound: there is no
+//! doubt and no blackout, whatever the targets do, so a real loss of every region is believed at once.
+//! An even split says nothing, and the rules below hold as they do without canaries:
 //!
 //! | canaries | targets | doubt | blackout |
 //! |---|---|---|---|

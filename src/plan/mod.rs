@@ -23,10 +23,13 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
+mod demand;
 pub mod ring;
 mod scope;
 mod shrink;
 
+pub(crate) use demand::shared_out;
+pub use demand::{Demands, Units};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
@@ -439,6 +442,18 @@ pub enum Overload {
     ShedLast,
     /// The first healthy region of the preference.
     Stay,
+}
+
+impl Overload {
+    /// The word of the config.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Spread => "spread",
+            Self::ShedLast => "shed-last",
+            Self::Stay => "stay",
+        }
+    }
 }
 
 /// What to answer when nothing is healthy.

@@ -7,6 +7,7 @@
 //! | [`swarm`] | which kinds of faults a seed lets loose, and how they strike and heal |
 //! | [`ground`] | the zone and the geography under every scenery |
 //! | [`resolver`] | a client's resolver: real packets, real replies |
+//! | [`play`] | `waypost simulate`: a scenario played against a config, and what its clients felt |
 //! | here | the world: what happens when, and the record of it |
 //!
 //! The world does what `io` does (it carries out what the engine asks for and reports back) with
@@ -16,13 +17,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{Draws, Moment, Span};
+use crate::base::{Cause, Draws, Moment, Permille, Span};
 use crate::engine::{Engine, Input, Notice, Order, Output, ProbeId};
-use crate::health::{Report, Timing};
+use crate::health::{Outcome, Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
 
 pub mod ground;
+pub mod play;
 pub mod resolver;
 pub mod scenery;
 pub mod swarm;
@@ -37,6 +39,11 @@ pub use truth::Truth;
 pub struct World {
     /// How the machines really are.
     pub truth: Truth,
+    /// How many of 1000 probes of canaries fail, whatever else is so.
+    pub canary_loss: Permille,
+    /// The same of all other probes.
+    pub probe_loss: Permille,
+    record: Record,
     now: Moment,
     plan: Arc<Plan>,
     engine: Engine,
@@ -47,6 +54,18 @@ pub struct World {
     log: Vec<(Moment, Event)>,
     published: Vec<(Moment, Arc<Table>)>,
     transcript: Vec<String>,
+    notices: Vec<(Moment, Notice)>,
+    probes: u64,
+}
+
+/// How much of a run is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Every input, every table and a transcript: what checks need.
+    Everything,
+    /// The table in force, and the notices until they are taken: a day of probes is millions
+    /// of inputs.
+    Latest,
 }
 
 /// What happened between the world and the engine.
@@ -65,24 +84,36 @@ pub enum Event {
 }
 
 impl World {
-    /// Starts a world in which everything is well.
+    /// Starts a world in which everything is well, and keeps everything that happens in it.
     #[must_use]
     pub fn new(plan: Arc<Plan>, seed: u64) -> Self {
+        Self::recording(plan, seed, Record::Everything)
+    }
+
+    /// Starts a world in which everything is well.
+    #[must_use]
+    pub fn recording(plan: Arc<Plan>, seed: u64, record: Record) -> Self {
         let now = Moment(0);
         let mut draws = Draws::from_seed(seed);
         let mut world = Self {
             truth: Truth::default(),
+            canary_loss: Permille::NONE,
+            probe_loss: Permille::NONE,
+            record,
             now,
             engine: Engine::new(plan.clone(), now, draws.next_u64()),
-            log: vec![(now, Event::Planned(plan.clone()))],
-            plan,
+            log: Vec::new(),
+            plan: plan.clone(),
             table: None,
             arrivals: BTreeMap::new(),
             sequence: 0,
             draws,
             published: Vec::new(),
             transcript: Vec::new(),
+            notices: Vec::new(),
+            probes: 0,
         };
+        world.note(Event::Planned(plan));
         world.drain();
         world
     }
@@ -112,7 +143,7 @@ impl World {
             }
             None => (Event::Woken, Input::Tick),
         };
-        self.log.push((self.now, event));
+        self.note(event);
         self.engine.handle(self.now, input);
         self.drain();
         true
@@ -126,16 +157,28 @@ impl World {
     /// Puts another plan in force.
     pub fn reload(&mut self, plan: Arc<Plan>) {
         self.plan = plan.clone();
-        self.log.push((self.now, Event::Planned(plan.clone())));
+        self.note(Event::Planned(plan.clone()));
         self.engine.handle(self.now, Input::Reload(plan));
         self.drain();
     }
 
     /// Hands an operator's order to the engine.
     pub fn order(&mut self, order: Order) {
-        self.log.push((self.now, Event::Ordered(order.clone())));
+        self.note(Event::Ordered(order.clone()));
         self.engine.handle(self.now, Input::Order(order));
         self.drain();
+    }
+
+    /// The notices since they were taken last; none while everything is recorded, for then they
+    /// are in the transcript.
+    pub fn take_notices(&mut self) -> Vec<(Moment, Notice)> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// How many probes were started.
+    #[must_use]
+    pub fn probes(&self) -> u64 {
+        self.probes
     }
 
     /// Now.
@@ -190,16 +233,18 @@ impl World {
             match output {
                 Output::Probe(id, _) => self.start_probe(id),
                 Output::Publish(table) => self.publish(table),
-                Output::Notice(notice) => self.write_notice(&notice),
+                Output::Notice(notice) => self.write_notice(notice),
             }
         }
     }
 
     fn start_probe(&mut self, id: ProbeId) {
-        self.log.push((self.now, Event::Asked(id)));
-        let probed = self
+        self.probes += 1;
+        self.note(Event::Asked(id));
+        let mut probed = self
             .truth
             .probe(&self.plan, id.slot, self.now, &mut self.draws);
+        self.lose(id, &mut probed);
         for (delay, outcome) in probed {
             let report = Report {
                 outcome,
@@ -215,7 +260,36 @@ impl World {
         }
     }
 
+    /// Lets a probe fail by [`World::canary_loss`] or [`World::probe_loss`].
+    fn lose(&mut self, id: ProbeId, probed: &mut [(Span, Outcome)]) {
+        let loss = match self.plan.slots[id.slot.index()].endpoint {
+            None => self.canary_loss,
+            Some(_) => self.probe_loss,
+        };
+        // Nothing is drawn where nothing is lost: seeded worlds stay what they are.
+        if loss > Permille::NONE && self.draws.chance(u64::from(loss.0)) {
+            for (_, outcome) in probed {
+                *outcome = Outcome::Fail(Cause::ConnectTimeout);
+            }
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        match self.record {
+            Record::Everything => self.log.push((self.now, event)),
+            Record::Latest => {}
+        }
+    }
+
     fn publish(&mut self, table: Arc<Table>) {
+        if self.record == Record::Everything {
+            self.transcribe(&table);
+            self.published.push((self.now, table.clone()));
+        }
+        self.table = Some(table);
+    }
+
+    fn transcribe(&mut self, table: &Table) {
         let shares: Vec<String> = table
             .standings
             .iter()
@@ -228,12 +302,15 @@ impl World {
             table.plan.digest,
             shares.join(" ")
         ));
-        self.published.push((self.now, table.clone()));
-        self.table = Some(table);
     }
 
-    fn write_notice(&mut self, notice: &Notice) {
-        self.transcript
-            .push(format!("{:>8} {notice:?}", self.now.0));
+    fn write_notice(&mut self, notice: Notice) {
+        match self.record {
+            Record::Everything => {
+                let line = format!("{:>8} {notice:?}", self.now.0);
+                self.transcript.push(line);
+            }
+            Record::Latest => self.notices.push((self.now, notice)),
+        }
     }
 }

@@ -32,19 +32,26 @@ pub fn ask(
     name: &Name,
     family: Family,
 ) -> Option<Learned> {
+    ask_query(table, now, source, &query(name, family))
+}
+
+/// Asks with a query from [`query`]; `None` if there is no reply, or none that can be read.
+#[must_use]
+pub fn ask_query(table: &Table, now: Moment, source: IpAddr, query: &[u8]) -> Option<Learned> {
     let asker = Asker {
         source,
         transport: Transport::Udp,
         now,
     };
-    let query = query(name, family);
     let mut reply = [0; 1232];
-    let answered = answer::answer(table, &asker, &query, &mut reply)?;
+    let answered = answer::answer(table, &asker, query, &mut reply)?;
     let reply = reply.get(..answered.length)?;
     read(reply, query.len(), answered)
 }
 
-fn query(name: &Name, family: Family) -> Vec<u8> {
+/// A query for the addresses of one family of a name.
+#[must_use]
+pub fn query(name: &Name, family: Family) -> Vec<u8> {
     let number = match family {
         Family::V4 => rtype::A,
         Family::V6 => rtype::AAAA,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`pool`] | which endpoints of one pool take which cohorts |
 //! | [`route`] | in which order a class consults its pools, and what is left when they end |
+//! | [`capacity`] | who serves whom when that is more than places can carry |
 //!
 //! ```text
 //! cohort --> first region --> next region --> ... --> overflow   (some share is above none)
@@ -18,6 +19,7 @@
 //! A cohort moves at most once while one share rises and nothing else changes (promise 4):
 //! every choice of the chain is accepted from one share on, and the overflow goes to the
 //! largest share, which a rising share overtakes once.
+pub mod capacity;
 pub mod pool;
 pub mod route;
 

@@ -13,16 +13,29 @@
 use std::sync::Arc;
 
 use crate::base::{Moment, Standing};
-use crate::plan::Plan;
+use crate::plan::{Demands, Plan};
 
 use super::Table;
+use super::carry::Carried;
 use super::layout::Layout;
 use super::part::Part;
 use super::pool::PoolTable;
 
+/// What a table is built from.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// What was decided before start.
+    pub plan: Arc<Plan>,
+    /// By [`crate::base::TargetId`], one for every target of the plan.
+    pub standings: Arc<[Standing]>,
+    /// How much clients ask for.
+    pub demands: Arc<Demands>,
+}
+
 impl Table {
     /// Builds a generation; what `previous` (of the same plan) has and did not change is shared.
-    /// `standings` are by [`crate::base::TargetId`], one for every target of the plan.
+    /// `standings` are by [`crate::base::TargetId`], one for every target of the plan. Clients ask for
+    /// what they asked for when `previous` was built, or for what the plan states.
     #[must_use]
     pub fn build(
         generation: u64,
@@ -32,23 +45,58 @@ impl Table {
         previous: Option<&Self>,
     ) -> Self {
         let previous = previous.filter(|previous| Arc::ptr_eq(&previous.plan, &plan));
+        let demands = match previous {
+            Some(previous) => Arc::clone(&previous.demands),
+            None => Arc::new(Demands::stated(&plan)),
+        };
+        let basis = Basis {
+            plan,
+            standings,
+            demands,
+        };
+        Self::build_on(generation, basis, now, previous)
+    }
+
+    /// Builds a generation for a demand that is not what the plan states.
+    #[must_use]
+    pub fn build_on(generation: u64, basis: Basis, now: Moment, previous: Option<&Self>) -> Self {
+        let previous = previous.filter(|previous| Arc::ptr_eq(&previous.plan, &basis.plan));
         let mut table = Self {
             generation,
-            standings,
+            standings: basis.standings,
+            demands: basis.demands,
             built_at: now,
             layout: match previous {
                 Some(previous) => Arc::clone(&previous.layout),
-                None => Arc::new(Layout::new(&plan)),
+                None => Arc::new(Layout::new(&basis.plan)),
             },
-            plan,
+            plan: basis.plan,
             pools: previous.map_or_else(Vec::new, |previous| previous.pools.clone()),
-            parts: previous.map_or_else(Vec::new, |previous| previous.parts.clone()),
+            parts: previous.map_or_else(Vec::new, |previous| previous.naturals().to_vec()),
+            carried: None,
         };
         match previous {
             Some(previous) => table.build_changed(&previous.standings),
             None => table.build_all(),
         }
+        table.carry(previous);
         table
+    }
+
+    /// The parts as they are without a plan of capacity.
+    fn naturals(&self) -> &[Arc<Part>] {
+        match &self.carried {
+            Some(carried) => carried.naturals(),
+            None => &self.parts,
+        }
+    }
+
+    /// Leads those elsewhere for whom there is no room.
+    fn carry(&mut self, previous: Option<&Self>) {
+        self.carried = Carried::new(self, previous);
+        if let Some(carried) = &self.carried {
+            self.parts = carried.parts(self, previous);
+        }
     }
 
     fn build_all(&mut self) {
@@ -75,7 +123,8 @@ impl Table {
 
     fn new_pool(&self, number: usize) -> Arc<PoolTable> {
         let place = self.layout.pools[number];
-        Arc::new(PoolTable::new(&self.plan, place, &self.standings))
+        let planning = self.layout.planning;
+        Arc::new(PoolTable::new(&self.plan, place, &self.standings, planning))
     }
 
     fn new_part(&self, number: usize) -> Arc<Part> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{ClassId, EndpointId, Family, RegionId, ServiceId, TargetId};
-use crate::plan::{AllDown, Map, Plan, Pool, Service};
+use crate::plan::{AllDown, Demand, Map, Overload, Plan, Pool, Service};
 
 /// Marks what is absent in dense lists of numbers.
 pub(super) const ABSENT: u32 = u32::MAX;
@@ -27,8 +27,21 @@ pub(super) struct Layout {
     pub(super) pools_of: Groups,
     /// The parts that each pool belongs to.
     pub(super) parts_of: Groups,
+    /// Whether capacity is planned.
+    pub(super) planning: Planning,
+    /// The services of each part.
+    services_of: Groups,
     /// The order of the classes, by map.
     orders: Vec<Order>,
+}
+
+/// Whether capacity is planned: it is where some service states a demand and some place a capacity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Planning {
+    /// There is nothing to plan.
+    Idle,
+    /// It is.
+    Active,
 }
 
 /// Where a distinct pool stands in the plan.
@@ -78,7 +91,7 @@ pub(super) struct Groups {
 /// What makes pools equal.
 type PoolKey = (RegionId, u8, Vec<(u16, usize, Vec<(EndpointId, TargetId)>)>);
 /// What makes parts equal.
-type PartKey = (usize, Box<[u32]>, u8);
+type PartKey = (usize, Box<[u32]>, u8, Option<Overload>);
 
 impl PoolPlace {
     pub(super) fn pool(self, plan: &Plan) -> &Pool {
@@ -92,6 +105,16 @@ impl PoolPlace {
 }
 
 impl PartPlace {
+    /// The numbers of the pools that a class consults, in order.
+    pub(super) fn consulted(&self, plan: &Plan, class: ClassId) -> Vec<u32> {
+        let regions = plan.class(self.service, class).preference.iter();
+        let numbers = regions.filter_map(|region| self.pools.get(region.index()));
+        numbers
+            .copied()
+            .filter(|number| *number != ABSENT)
+            .collect()
+    }
+
     /// The numbers of its pools.
     pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
         let numbers = self.pools.iter().filter(|number| **number != ABSENT);
@@ -107,6 +130,8 @@ impl Layout {
             part_of: Vec::with_capacity(plan.services.len()),
             pools_of: Groups::new(0, std::iter::empty),
             parts_of: Groups::new(0, std::iter::empty),
+            planning: planning(plan),
+            services_of: Groups::new(0, std::iter::empty),
             orders: plan.maps.iter().map(Order::new).collect(),
         };
         let (mut pools, mut parts) = (BTreeMap::new(), BTreeMap::new());
@@ -134,6 +159,16 @@ impl Layout {
         self.parts_of = Groups::new(self.pools.len(), || {
             parts().flat_map(|(number, place)| place.numbers().map(move |pool| (pool, number)))
         });
+        let services = || (0..).zip(&self.part_of);
+        self.services_of = Groups::new(self.parts.len(), || {
+            services().flat_map(|(service, parts)| parts.map(|part| (part as usize, service)))
+        });
+    }
+
+    /// The services of a part, by their numbers.
+    pub(super) fn services_of(&self, part: usize) -> impl Iterator<Item = ServiceId> {
+        let services = self.services_of.of(part).iter();
+        services.map(|&number| ServiceId::from_index(number as usize))
     }
 
     /// The number of each region's pool of a service and family.
@@ -292,5 +327,23 @@ fn part_key(service: &Service, pools: Box<[u32]>) -> PartKey {
         AllDown::FailOpen => 0,
         AllDown::Servfail | AllDown::Nodata => 1,
     };
-    (service.map.index(), pools, all_down)
+    // Services that are planned are planned as one, which shares what fits nowhere.
+    let overload = match service.demand {
+        Demand::Unstated => None,
+        Demand::Whole(_) | Demand::ByRegion(_) | Demand::Observed => Some(service.overload),
+    };
+    (service.map.index(), pools, all_down, overload)
+}
+
+fn planning(plan: &Plan) -> Planning {
+    let asked = plan
+        .services
+        .iter()
+        .any(|service| service.demand != Demand::Unstated);
+    let regions = plan.regions.iter().map(|region| region.capacity);
+    let endpoints = plan.endpoints.iter().map(|endpoint| endpoint.capacity);
+    match asked && regions.chain(endpoints).flatten().next().is_some() {
+        true => Planning::Active,
+        false => Planning::Idle,
+    }
 }

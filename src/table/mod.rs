@@ -5,6 +5,8 @@
 //! | [`layout`] | numbers what is distinct in a plan; made once per plan |
 //! | [`pool`] | what one pool gives to whom, as bytes of addresses |
 //! | [`part`] | which pools the classes of a service consult |
+//! | [`burden`] | what the clients of a part put on endpoints and regions |
+//! | [`carry`] | what places carry, and whom capacity leads elsewhere |
 //! | [`build`] | a generation out of plan and standings, sharing what did not change |
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
@@ -15,9 +17,11 @@
 use std::sync::Arc;
 
 use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing};
-use crate::plan::{Plan, TtlBounds};
+use crate::plan::{Demands, Plan, TtlBounds};
 
 mod build;
+mod burden;
+mod carry;
 mod check;
 pub mod explain;
 #[cfg(test)]
@@ -29,6 +33,7 @@ mod select;
 #[cfg(test)]
 mod tests;
 
+pub use build::Basis;
 pub use check::{Breach, CheckError, check, check_changed};
 
 pub use explain::{ExplainError, Explanation, Question, explain, suppose};
@@ -42,11 +47,15 @@ pub struct Table {
     pub plan: Arc<Plan>,
     /// What it was built from, by [`crate::base::TargetId`].
     pub standings: Arc<[Standing]>,
+    /// How much its clients ask for.
+    pub demands: Arc<Demands>,
     /// When it was built.
     pub built_at: Moment,
     layout: Arc<layout::Layout>,
     pools: Vec<Arc<pool::PoolTable>>,
     parts: Vec<Arc<part::Part>>,
+    /// What places carry; absent where no capacity is planned.
+    carried: Option<carry::Carried>,
 }
 
 /// What one pool gives when it is asked first; for status.

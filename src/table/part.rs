@@ -5,11 +5,15 @@
 //! the part is built. How a pool comes to what it gives is not known here.
 use std::sync::Arc;
 
-use crate::base::{ClassId, EndpointId, Reason, RegionId};
+use crate::base::{ClassId, EndpointId, Family, Reason, RegionId};
+use crate::dns::addresses;
 use crate::plan::{AllDown, Plan};
+use crate::steer::capacity::cohorts::Cohorts;
+use crate::steer::capacity::{By, Fate};
 use crate::steer::{self, Ending, Extent, Spread};
 
 use super::Selection;
+use super::carry::Placed;
 use super::layout::{ABSENT, Layout, Neighbour, PartPlace};
 use super::pool::{PoolTable, Wait};
 
@@ -25,7 +29,7 @@ pub(super) struct Part {
 }
 
 /// What one class consults.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
     /// What every cohort gets; absent where cohorts differ.
     pub(super) whole: Option<Whole>,
@@ -33,14 +37,42 @@ pub(super) struct Route {
     pub(super) first: Option<Step>,
     /// The others, in order.
     pub(super) later: Box<[Step]>,
-    /// What becomes of cohorts that no step takes.
+    /// Where capacity has decided otherwise: every cohort that some pool takes, in place of steps.
+    pub(super) lots: Box<[Lot]>,
+    /// What becomes of cohorts that no step takes, and that are in no lot.
     pub(super) rest: Rest,
     /// How long the standings of all pools last, for what no step takes.
     pub(super) wait: Wait,
 }
 
+/// Cohorts that go to one place because there is room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lot {
+    /// Number of the pool.
+    pub(super) pool: u32,
+    /// Its region.
+    pub(super) region: RegionId,
+    /// Which preference it is.
+    pub(super) place: Preference,
+    /// Who of the pool.
+    pub(super) by: Taker,
+    /// How they came there.
+    pub(super) fate: Fate,
+    /// Who they are.
+    pub(super) cohorts: Cohorts,
+}
+
+/// Who of a pool takes the cohorts of a lot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Taker {
+    /// Whom the shares say.
+    Share,
+    /// One endpoint, with its address records.
+    Alone(EndpointId, Box<[u8]>),
+}
+
 /// What every cohort gets.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Whole {
     pub(super) records: Box<[u8]>,
     pub(super) endpoints: Box<[EndpointId]>,
@@ -111,6 +143,30 @@ impl Part {
             strands: routes.done.iter().any(Route::strands),
             routes: routes.done,
             of_class,
+        }
+    }
+
+    /// The same part where some classes are led by a plan of capacity.
+    pub(super) fn led_by(
+        &self,
+        (plan, place): (&Plan, &PartPlace),
+        pools: &[Arc<PoolTable>],
+        placed: &[Placed],
+    ) -> Self {
+        let (mut routes, mut of_class) = (self.routes.clone(), self.of_class.clone());
+        for own in placed {
+            let Some(natural) = self.route(own.class) else {
+                continue;
+            };
+            let route = planned((plan, place), pools, own, natural);
+            let number = u16::try_from(routes.len());
+            of_class[own.class.index()] = number.expect("limits.rs bounds the classes of a map");
+            routes.push(route);
+        }
+        Self {
+            routes,
+            of_class,
+            strands: self.strands,
         }
     }
 
@@ -208,6 +264,7 @@ impl Routes<'_> {
             whole: None,
             first,
             later: later.into(),
+            lots: Box::default(),
             rest,
             wait: match rest {
                 Rest::Nobody => Wait::FOREVER,
@@ -258,7 +315,70 @@ impl Whole {
     }
 }
 
+/// The route of a class that a plan of capacity leads.
+fn planned(
+    (plan, place): (&Plan, &PartPlace),
+    pools: &[Arc<PoolTable>],
+    own: &Placed,
+    natural: &Route,
+) -> Route {
+    let family = place.family;
+    let consulted = place.consulted(plan, own.class);
+    let waits = consulted.iter().map(|number| pools[*number as usize].wait);
+    let lots = own.lots.iter().map(|lot| {
+        let number = consulted[lot.pool];
+        let region = pools[number as usize].region;
+        let pool = &plan.services[place.service.index()].pools[family.index()][region.index()];
+        Lot {
+            pool: number,
+            region,
+            place: match lot.pool {
+                0 => Preference::First,
+                _ => Preference::Later,
+            },
+            by: match lot.by {
+                By::Share => Taker::Share,
+                By::Member { tier, member } => {
+                    let members = &pool.tiers[usize::from(tier)].members;
+                    let endpoint = members[usize::from(member)].endpoint;
+                    let all = &plan.endpoints[endpoint.index()].addresses;
+                    let own = all.iter().filter(|one| Family::of(**one) == family);
+                    let mut records = Vec::new();
+                    own.for_each(|&one| addresses::put(one, &mut records));
+                    Taker::Alone(endpoint, records.into())
+                }
+            },
+            fate: lot.fate,
+            cohorts: lot.cohorts,
+        }
+    });
+    let mut route = Route {
+        whole: None,
+        first: None,
+        later: Box::default(),
+        lots: lots.collect(),
+        rest: natural.rest,
+        wait: waits.fold(Wait::FOREVER, Wait::or),
+    };
+    route.whole = route.whole_lot(pools);
+    route
+}
+
 impl Route {
+    /// What every cohort gets, if they are all in one lot and it makes no difference.
+    fn whole_lot(&self, pools: &[Arc<PoolTable>]) -> Option<Whole> {
+        let [lot] = &*self.lots else {
+            return None;
+        };
+        let spread = &pools[lot.pool as usize].by_share.spread;
+        let alike = match lot.by {
+            Taker::Alone(..) => true,
+            Taker::Share => *spread == Spread::Everyone,
+        };
+        let whole = alike && lot.cohorts == Cohorts::ALL;
+        whole.then(|| self.ask(pools, 0).as_ref().map(Whole::of))?
+    }
+
     /// The pools that take some cohorts, in order.
     pub(super) fn steps(&self) -> impl Iterator<Item = &Step> {
         self.first.iter().chain(&self.later)

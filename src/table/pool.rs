@@ -3,12 +3,13 @@
 //! The records and endpoints of each distinct pick are kept once, one after the other, so
 //! that an answer is a slice of bytes that are there already.
 use crate::base::limits::COHORTS;
-use crate::base::{EndpointId, Family, Moment, Permille, Span, Standing};
+use crate::base::{EndpointId, Family, Moment, Permille, RegionId, Span, Standing};
 use crate::dns::addresses;
 use crate::plan::{Member, Plan, Pool};
+use crate::steer::capacity::stock::Stock;
 use crate::steer::{self, Extent, PoolState, Rule, Spread};
 
-use super::layout::PoolPlace;
+use super::layout::{Planning, PoolPlace};
 
 /// How long something lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(super) struct Wait {
 /// What one pool gives.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PoolTable {
+    /// Its region.
+    pub(super) region: RegionId,
     /// What its standings make of it.
     pub(super) state: PoolState,
     /// How long all of its standings last.
@@ -31,6 +34,9 @@ pub(super) struct PoolTable {
     /// What it gives when no pool of a preference takes a cohort: the largest share, or, if
     /// there is no share at all, every member. Absent where it takes every cohort by share.
     pub(super) spare: Option<Given>,
+    /// What it offers where capacity is planned; absent where it is not. Apart, so that pools
+    /// stay small where it is absent.
+    pub(super) stock: Option<Box<Stock>>,
 }
 
 /// What one pool gives under one rule.
@@ -104,7 +110,12 @@ impl Slice {
 }
 
 impl PoolTable {
-    pub(super) fn new(plan: &Plan, place: PoolPlace, standings: &[Standing]) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        place: PoolPlace,
+        standings: &[Standing],
+        planning: Planning,
+    ) -> Self {
         let pool = place.pool(plan);
         let by_share = Given::new(plan, place, Rule::ByShare, standings);
         let state = state(pool, &by_share.spread, standings);
@@ -113,7 +124,18 @@ impl PoolTable {
             (_, Permille::NONE) => Some(Rule::Open),
             _ => Some(Rule::Largest),
         };
+        let stock = match planning {
+            Planning::Idle => None,
+            Planning::Active => {
+                let hands = by_share.picks.iter().map(|pick| by_share.endpoints(pick));
+                let of = (place.region, pool);
+                let stock = Stock::new(of, &by_share.spread, hands, standings);
+                Some(Box::new(stock))
+            }
+        };
         Self {
+            region: place.region,
+            stock,
             state,
             wait: wait(pool.tiers.iter().flat_map(|tier| &tier.members), standings),
             by_share,

@@ -2,8 +2,9 @@
 use std::sync::Arc;
 
 use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
+use crate::steer::capacity::Fate;
 
-use super::part::{Part, Preference, Rest, Route, Step, Whole};
+use super::part::{Lot, Part, Preference, Rest, Route, Step, Taker, Whole};
 use super::pool::{Given, Pick, PoolTable, Wait};
 use super::{PoolView, Selection, Stranded, Table};
 
@@ -93,8 +94,9 @@ impl Table {
 
     /// Whether the pools that a route consults give the same in both.
     fn same_given(&self, route: &Route, other: &Self) -> bool {
-        let mut steps = route.steps().map(|step| step.pool as usize);
-        let same = steps.all(|pool| {
+        let lots = route.lots.iter().map(|lot| lot.pool as usize);
+        let mut pools = route.steps().map(|step| step.pool as usize).chain(lots);
+        let same = pools.all(|pool| {
             let (one, two) = (&self.pools[pool], &other.pools[pool]);
             Arc::ptr_eq(one, two) || one.by_share == two.by_share
         });
@@ -130,10 +132,13 @@ impl Whole {
 impl Route {
     /// What the pools of a table give to a cohort.
     pub(super) fn ask<'t>(
-        &self,
+        &'t self,
         pools: &'t [Arc<PoolTable>],
         cohort: u16,
     ) -> Option<Selection<'t>> {
+        if !self.lots.is_empty() {
+            return self.ask_lots(pools, cohort);
+        }
         let first = self.first.as_ref();
         let first = first.and_then(|step| step.take(pools, cohort));
         first
@@ -141,8 +146,19 @@ impl Route {
             .or_else(|| self.leave(pools, cohort))
     }
 
+    /// The same where a plan of capacity leads; apart, so that others do not pay for it.
+    #[cold]
+    #[inline(never)]
+    fn ask_lots<'t>(&'t self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
+        let mut lots = self.lots.iter();
+        match lots.find(|lot| lot.cohorts.contains(cohort)) {
+            Some(lot) => lot.take(pools, cohort, self.wait),
+            None => self.leave(pools, cohort),
+        }
+    }
+
     /// What is left for a cohort that no step takes.
-    fn leave<'t>(&self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
+    fn leave<'t>(&'t self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
         let (pool, region, reason) = match self.rest {
             Rest::Overflow(pool, region) => (pool, region, Reason::Overflow),
             Rest::FailOpen(pool, region) => (pool, region, Reason::FailOpen),
@@ -160,13 +176,55 @@ impl Step {
     fn take<'t>(&self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
         let given = &pools.get(self.pool as usize)?.by_share;
         let pick = given.pick(cohort)?;
-        let reason = match (self.place, pick.tier) {
-            (Preference::First, 0) => Reason::Preferred,
-            (Preference::First, _) => Reason::Backup,
-            (Preference::Later, _) => Reason::Failover,
-        };
+        let reason = self.place.reason(pick);
         let wait = self.before.or(pick.wait);
         Some(given.selection(pick, self.region, reason, wait))
+    }
+}
+
+impl Preference {
+    /// Why clients get a pick by share.
+    fn reason(self, pick: &Pick) -> Reason {
+        match (self, pick.tier) {
+            (Self::First, 0) => Reason::Preferred,
+            (Self::First, _) => Reason::Backup,
+            (Self::Later, _) => Reason::Failover,
+        }
+    }
+}
+
+impl Lot {
+    /// What it gives to one of its cohorts; that lasts as long as all pools do which the class
+    /// might use, for each of them may gain or lose room.
+    fn take<'t>(
+        &'t self,
+        pools: &'t [Arc<PoolTable>],
+        cohort: u16,
+        wait: Wait,
+    ) -> Option<Selection<'t>> {
+        let reason = |natural| match self.fate {
+            Fate::Natural => natural,
+            Fate::Moved => Reason::Full,
+            Fate::Overloaded => Reason::Overloaded,
+        };
+        match &self.by {
+            Taker::Share => {
+                let given = &pools.get(self.pool as usize)?.by_share;
+                let pick = given.pick(cohort)?;
+                let reason = reason(self.place.reason(pick));
+                Some(given.selection(pick, self.region, reason, wait))
+            }
+            Taker::Alone(endpoint, records) => Some(Selection {
+                records,
+                endpoints: std::slice::from_ref(endpoint),
+                region: Some(self.region),
+                // One who is alone is nobody's natural choice; the check would find it.
+                reason: reason(Reason::Full),
+                by_cohort: true,
+                hold: wait.hold(),
+                until: wait.until(),
+            }),
+        }
     }
 }
 

@@ -18,4 +18,5 @@ mod load;
 mod mmdb;
 mod peers;
 mod scrape;
+mod spill;
 mod world;

@@ -100,6 +100,7 @@ pub(crate) fn respond(
         rcode: 0,
         service: None,
         region: None,
+        asked: None,
         reason: Reason::Static,
         truncated: false,
     })

@@ -352,8 +352,11 @@ impl Oracle {
 
     /// Whether most canaries say that this node is sick, or that it is not; nothing otherwise.
     fn canaries(&self) -> Option<bool> {
-        let results = self.plan.canaries.iter();
-        let results: Vec<bool> = results.filter_map(|id| self.last(id.index())).collect();
+        let results = self.plan.canaries.iter().filter_map(|id| {
+            let passed = self.last(id.index())?;
+            Some(passed && self.is_up(id.index()) != Some(false))
+        });
+        let results: Vec<bool> = results.collect();
         let failing = results.iter().filter(|passed| !**passed).count();
         let passing = results.len() - failing;
         (failing != passing).then_some(failing > passing)

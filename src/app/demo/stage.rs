@@ -365,6 +365,12 @@ fn in_words(notice: &Notice) -> Option<String> {
             true => format!("  {service}: nothing is healthy, answering {answer}"),
             false => format!("  {service}: healthy endpoints answer again"),
         }),
+        Notice::Overload {
+            service, active, ..
+        } => Some(match active {
+            true => format!("  {service}: some of its demand fits nowhere"),
+            false => format!("  {service}: its demand fits again"),
+        }),
         Notice::Capped { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }

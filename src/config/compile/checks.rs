@@ -146,7 +146,8 @@ impl<'s> Checks<'s> {
     }
 }
 
-/// Quick to see that the network is gone, and slower to doubt it: two failures a second apart.
+/// Quick to see that the network is gone, and slow to believe that it is back: five passes in a row,
+/// a second apart.
 fn canary_monitor() -> Monitor {
     Monitor {
         name: CANARY.to_owned(),
@@ -156,7 +157,7 @@ fn canary_monitor() -> Monitor {
         near_interval: Span::from_secs(1),
         timeout: Span::from_secs(2),
         fall: 2,
-        rise: 2,
+        rise: 5,
     }
 }
 

@@ -12,13 +12,12 @@ mod service;
 
 pub(crate) use recovery::default_steps;
 
-use std::ops::Range;
 use std::path::Path;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::diagnostic::Diagnostics;
-use super::reader::{At, Fields, Reader};
+use super::reader::{self, At, Fields, Reader};
 use super::spec::{GeoSpec, ServerSpec, Spec, ZoneSpec};
 use super::value::{self, Trouble};
 use crate::base::limits::UDP_REPLY_BYTES;
@@ -27,13 +26,7 @@ use crate::geo::{Country, Network};
 /// Reads the text of a config file.
 pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
     let mut found = Diagnostics::of_config(path.display().to_string(), text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let at = error.span().unwrap_or(text.len()..text.len());
-        found
-            .syntax(&within(at, text), error.message())
-            .help("the text must be TOML; errors on other lines may follow from this one");
-    }
+    let document = reader::parse(&mut found, text);
     let reader = Reader::new(found);
     let mut fields = reader.document(document.get_ref());
     let (guard, canaries) = guard::guard(&mut fields);
@@ -56,12 +49,6 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
     let mut found = reader.into_diagnostics();
     found.settle();
     (spec, found)
-}
-
-/// A span that lies in the text, whatever the parser says of its end.
-fn within(at: Range<usize>, text: &str) -> Range<usize> {
-    let end = at.end.min(text.len());
-    at.start.min(end)..end
 }
 
 fn server(document: &mut Fields<'_, '_>) -> ServerSpec {

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
+//! | [`asked`] | per-thread counts of who asks, where demand is observed |
 //! | `durations` | how long probes took, by what was probed |
 //! | `registry` | counters and histograms of things that happen, by the `metrics` recorder |
 //! | `state` | the engine's status as gauges, written afresh at each scrape |
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram};
 
+use self::asked::Asked;
 use self::durations::Durations;
 use self::queries::Ledger;
 use self::registry::Registry;
@@ -28,6 +30,7 @@ use crate::io::clock::Clock;
 use crate::plan::Plan;
 use crate::table::Table;
 
+pub mod asked;
 mod durations;
 mod process;
 pub mod queries;
@@ -136,6 +139,13 @@ impl Metrics {
         self.ledger.open(plan, transport)
     }
 
+    /// How often the clients of each class have asked since this plan is in force, for services
+    /// whose demand is observed.
+    #[must_use]
+    pub fn asked(&self, plan: &Plan) -> Asked {
+        self.ledger.asked(plan)
+    }
+
     /// Counts something that got no reply.
     pub fn dropped(&self, cause: Dropped) {
         self.dropped[cause as usize].increment(1);
@@ -183,6 +193,7 @@ impl Metrics {
             Notice::AllDown { .. } => "all_down",
             Notice::Doubt { .. } => "doubt",
             Notice::Capped { .. } => "capped",
+            Notice::Overload { .. } => "overload",
             Notice::Ordered { .. } => "ordered",
             Notice::Reloaded { .. } => "reloaded",
             Notice::Rejected { .. } => "rejected",

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::asked::{Asked, AskedCells};
 use super::text::{Exposition, Kind};
 use crate::answer::{Answered, Transport};
 use crate::base::Reason;
@@ -42,6 +43,7 @@ struct Slab {
     /// By service (0 = none), then by region (0 = none).
     rows: Box<[OnceLock<Rows>]>,
     truncated: AtomicU64,
+    asked: AskedCells,
 }
 
 /// All slabs, and what those that are gone have counted.
@@ -52,6 +54,8 @@ pub(super) struct Ledger(Mutex<Book>);
 struct Book {
     slabs: Vec<Arc<Slab>>,
     retired: Totals,
+    /// What threads that have ended have counted by the plan of this digest.
+    asked: (u64, Asked),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -82,6 +86,7 @@ impl QueryCounters {
         if answered.truncated {
             raise(&self.slab.truncated);
         }
+        self.slab.asked.count(answered);
     }
 
     /// Whether these are counters for this plan.
@@ -100,6 +105,7 @@ impl Slab {
             regions: plan.regions.iter().map(|one| one.name.clone()).collect(),
             rows: empty(plan.services.len() + 1),
             truncated: AtomicU64::new(0),
+            asked: AskedCells::new(plan),
         }
     }
 
@@ -174,6 +180,20 @@ impl Ledger {
         write_fail_open(&totals, text);
     }
 
+    /// How often the clients of each class have asked since this plan is in force.
+    pub(super) fn asked(&self, plan: &Plan) -> Asked {
+        let mut book = self.book();
+        if book.asked.0 != plan.digest {
+            book.asked = (plan.digest, Asked::new());
+        }
+        book.retire();
+        let mut asked = book.asked.1.clone();
+        for slab in book.slabs.iter().filter(|slab| slab.digest == plan.digest) {
+            slab.asked.add_to(&mut asked);
+        }
+        asked
+    }
+
     fn totals(&self) -> Totals {
         let mut book = self.book();
         book.retire();
@@ -194,7 +214,12 @@ impl Book {
     fn retire(&mut self) {
         for slab in std::mem::take(&mut self.slabs) {
             match Arc::try_unwrap(slab) {
-                Ok(slab) => slab.add_to(&mut self.retired),
+                Ok(slab) => {
+                    slab.add_to(&mut self.retired);
+                    if slab.digest == self.asked.0 {
+                        slab.asked.add_to(&mut self.asked.1);
+                    }
+                }
                 Err(slab) => self.slabs.push(slab),
             }
         }
@@ -219,7 +244,7 @@ fn write_fail_open(totals: &Totals, text: &mut Exposition) {
 }
 
 /// One more; the caller is the only writer of the cell.
-fn raise(cell: &AtomicU64) {
+pub(super) fn raise(cell: &AtomicU64) {
     let count = cell.load(Ordering::Relaxed);
     cell.store(count.wrapping_add(1), Ordering::Relaxed);
 }

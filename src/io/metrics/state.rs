@@ -29,6 +29,7 @@ pub(super) fn write(text: &mut Exposition, status: &Status) {
     write_canaries(text, status);
     write_endpoints(text, status);
     write_services(text, status);
+    write_capacity(text, status);
     text.family(
         "waypost_geo_built_timestamp_seconds",
         Kind::Gauge,
@@ -198,6 +199,56 @@ fn write_services(text: &mut Exposition, status: &Status) {
     for service in &status.services {
         text.sample(&[("service", &service.name)], u8::from(service.all_down));
     }
+}
+
+/// What places carry and can carry, in the operator's unit; nothing where no capacity is planned.
+fn write_capacity(text: &mut Exposition, status: &Status) {
+    text.family(
+        "waypost_region_load",
+        Kind::Gauge,
+        "What a region carries by the demand that is planned with, in the operator's unit.",
+    );
+    for region in &status.regions {
+        if let Some(load) = region.load_thousandths {
+            text.sample(&[("region", &region.name)], thousandths(load));
+        }
+    }
+    text.family(
+        "waypost_region_capacity",
+        Kind::Gauge,
+        "What a region can carry, in the operator's unit: its own bound, or what its endpoints can carry together.",
+    );
+    for region in &status.regions {
+        if let Some(capacity) = region.capacity {
+            text.sample(&[("region", &region.name)], capacity);
+        }
+    }
+    text.family(
+        "waypost_demand",
+        Kind::Gauge,
+        "What a service is asked for, as it is planned with, in the operator's unit.",
+    );
+    let asked = status
+        .services
+        .iter()
+        .filter(|own| own.demand_thousandths > 0);
+    for service in asked.clone() {
+        let demand = thousandths(service.demand_thousandths);
+        text.sample(&[("service", &service.name)], demand);
+    }
+    text.family(
+        "waypost_overloaded_demand",
+        Kind::Gauge,
+        "What of a service's demand fits nowhere within the stated capacities, in the operator's unit.",
+    );
+    for service in asked {
+        let overloaded = thousandths(service.overloaded_thousandths);
+        text.sample(&[("service", &service.name)], overloaded);
+    }
+}
+
+fn thousandths(number: u64) -> f64 {
+    whole(number) / 1000.0
 }
 
 fn with(own: &[(&str, &str)], more: &[(&str, &str)]) -> String {

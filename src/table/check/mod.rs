@@ -13,6 +13,8 @@
 //! | [`Breach::Dead`] | no endpoint without a share while there is any share |
 //! | [`Breach::Ahead`] | no ramp ahead of its curve (promise 4) |
 //! | [`Breach::Reason`] | the reason given is the true one |
+//! | [`Breach::Above`], [`Breach::Room`] | no place above its capacity while there is room elsewhere |
+//! | [`Breach::Beyond`] | no ramp ahead of its curve because another place is full |
 //! | [`Breach::Scope`] | answers said to be alike for all cohorts are (promise 9) |
 //!
 //! Every cohort is looked at once, in the check of its pool: after that, all picks of a pool are known
@@ -31,9 +33,14 @@ use crate::plan::{AllDown, Class, Pool, Service};
 
 use super::Table;
 
+use lots::AllTakes;
 use route::known_to_give;
 
+mod loads;
+mod lots;
 mod numbers;
+#[cfg(test)]
+mod planted;
 mod pool;
 mod route;
 #[cfg(test)]
@@ -80,6 +87,15 @@ pub enum Breach {
     /// An endpoint serves more than its share.
     #[error("endpoint {0} serves {1} cohorts of 1000, its share is {2}")]
     Ahead(String, u16, Permille),
+    /// An endpoint takes clients because others are full, and its share does not let it.
+    #[error("endpoint {0} is given cohorts that its share does not let it take")]
+    Beyond(String),
+    /// A place carries more than it can, and not for want of room.
+    #[error("{0} would carry {1}, its capacity is {2}")]
+    Above(String, u64, u32),
+    /// Clients are said to fit nowhere.
+    #[error("endpoint {0} has room, and clients that may use it are said to fit nowhere")]
+    Room(String),
     /// The reason is not the true one.
     #[error("the reason is not {0:?}")]
     Reason(Reason),
@@ -96,10 +112,12 @@ pub fn check(table: &Table) -> Result<(), CheckError> {
     let check = Check {
         table,
         previous: None,
+        takes: AllTakes::new(table),
     };
     check.check_numbers()?;
     (0..table.pools.len()).try_for_each(|number| check.check_pool(number))?;
-    (0..table.parts.len()).try_for_each(|number| check.check_part(number))
+    (0..table.parts.len()).try_for_each(|number| check.check_part(number))?;
+    check.check_loads()
 }
 
 /// Checks what `table` does not share with `previous`, which was checked before.
@@ -113,6 +131,7 @@ pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> 
     let check = Check {
         table,
         previous: Some(previous),
+        takes: AllTakes::new(table),
     };
     let mut pools = (0..table.pools.len()).filter(|number| !check.is_shared(*number));
     pools.try_for_each(|number| check.check_pool(number))?;
@@ -122,13 +141,16 @@ pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> 
         same && pools.all(|pool| check.is_shared(pool))
     };
     let mut parts = (0..table.parts.len()).filter(|number| !same_part(*number));
-    parts.try_for_each(|number| check.check_part(number))
+    parts.try_for_each(|number| check.check_part(number))?;
+    check.check_loads()
 }
 
 struct Check<'t> {
     table: &'t Table,
     /// A table of the same layout that was checked before.
     previous: Option<&'t Table>,
+    /// Whom the pools take, where capacity is planned.
+    takes: AllTakes,
 }
 
 /// One service and family.
@@ -204,6 +226,11 @@ impl<'t> Check<'t> {
                 Some(gives) => gives,
                 None => {
                     let route = &part.routes[number];
+                    if !route.lots.is_empty() {
+                        self.check_lots(own, (id, class), route, &largest)
+                            .map_err(failed)?;
+                        continue;
+                    }
                     let before = before.and_then(|before| before.route(id));
                     known.insert(match before {
                         Some(before) if self.leads_alike(before, route) => known_to_give(route),
@@ -259,7 +286,7 @@ impl<'t> Check<'t> {
             Reason::Overflow => whole.is_none() && !dead,
             Reason::FailOpen => place == Some(0) && dead && opens,
             Reason::AllDown => dead && !opens,
-            // No table gives them yet.
+            // Who gets them is led by lots.
             Reason::Full | Reason::Overloaded => false,
             Reason::Static
             | Reason::Referral

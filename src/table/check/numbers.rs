@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::{Family, RegionId, ServiceId};
-use crate::plan::{AllDown, Pool};
+use crate::plan::{AllDown, Demand, Overload, Pool, Service};
 
 use super::{Breach, Check, CheckError, Subject};
 
@@ -31,7 +31,10 @@ impl<'t> Check<'t> {
         let twin = self.subject(place.service, place.family);
         let opens = |own: Subject<'_>| own.service.all_down == AllDown::FailOpen;
         let stands_for_it = layout.part_of[twin.id.index()][twin.family.index()] == number;
-        if stands_for_it && twin.service.map == own.service.map && opens(twin) == opens(own) {
+        let alike = twin.service.map == own.service.map
+            && opens(twin) == opens(own)
+            && planned(twin.service) == planned(own.service);
+        if stands_for_it && alike {
             Ok(())
         } else {
             Err(Breach::Foreign(twin.service.name.clone()))
@@ -60,6 +63,11 @@ impl<'t> Check<'t> {
             Err(Breach::Foreign(self.region_name(region)))
         }
     }
+}
+
+/// How a service's demand is planned, if it is.
+fn planned(service: &Service) -> Option<Overload> {
+    (service.demand != Demand::Unstated).then_some(service.overload)
 }
 
 fn same_members(one: &Pool, other: &Pool) -> bool {

@@ -100,7 +100,7 @@ impl Check<'_> {
     }
 
     /// The pool of a number, if it is that of the subject in a region.
-    fn own_pool(
+    pub(super) fn own_pool(
         &self,
         own: Subject<'_>,
         region: RegionId,
@@ -114,7 +114,11 @@ impl Check<'_> {
     }
 
     /// Checks that endpoints and addresses are what the config says, alive, and of the best tier.
-    fn check_selection(&self, own: Subject<'_>, found: Selection<'_>) -> Result<(), Breach> {
+    pub(super) fn check_selection(
+        &self,
+        own: Subject<'_>,
+        found: Selection<'_>,
+    ) -> Result<(), Breach> {
         if found.reason == Reason::AllDown {
             let empty = found.records.is_empty() && found.endpoints.is_empty();
             return if empty {
@@ -126,7 +130,8 @@ impl Check<'_> {
         let pool = found.region.and_then(|region| own.pool(region));
         let pool = pool.ok_or_else(|| self.foreign(found.endpoints))?;
         let tier = self.check_together(own, pool, found.endpoints, found.records)?;
-        if !takes_the_rest(found.reason) {
+        let by_room = matches!(found.reason, Reason::Full | Reason::Overloaded);
+        if !takes_the_rest(found.reason) && !by_room {
             self.check_passed(pool, tier)?;
         }
         if found.reason == Reason::FailOpen {

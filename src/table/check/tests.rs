@@ -6,6 +6,7 @@ use crate::dns::addresses::put;
 use crate::plan::Plan;
 use crate::steer::{Extent, Spread};
 use crate::table::fixture::{SERVICE, World, standings};
+use crate::table::layout::Planning;
 use crate::table::part::{Part, Rest, Route, Step, Whole};
 use crate::table::pool::{PoolTable, Wait};
 
@@ -156,7 +157,8 @@ fn a_spare_that_leaves_cohorts_or_is_dead_is_found() {
 
     let mut table = self::table(&[300, 200, 0, 0]);
     let dead = standings(&table.plan, &[0, 200, 0, 0]);
-    pool(&mut table, 0).by_share = PoolTable::new(&plan(), table.layout.pools[0], &dead).by_share;
+    pool(&mut table, 0).by_share =
+        PoolTable::new(&plan(), table.layout.pools[0], &dead, Planning::Idle).by_share;
     table.standings = dead;
     assert_eq!(breach(&table), Breach::Dead("e0".into()));
 }

@@ -10,7 +10,7 @@ use crate::base::{
 };
 use crate::dns::addresses;
 use crate::geo::{ClassHit, Continent, Country, Location};
-use crate::plan::{AllDown, Member, Pool, Residency, Service, TtlBounds};
+use crate::plan::{AllDown, Member, Overload, Pool, Residency, Service, TtlBounds};
 
 use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
@@ -44,6 +44,8 @@ pub struct Steered {
     pub reason: Reason,
     /// What the service answers when nothing is healthy.
     pub all_down: AllDown,
+    /// Who serves what fits nowhere.
+    pub overload: Overload,
     /// Region of the answer, if there is one.
     pub region: Option<String>,
     /// Tier of the answer, if there is one.
@@ -82,8 +84,19 @@ pub struct Consulted {
     pub takes_permille: u16,
     /// What it does for this client's cohort.
     pub role: Role,
+    /// What its region carries and can carry; absent where no capacity is planned.
+    pub load: Option<Load>,
     /// Its endpoints.
     pub endpoints: Vec<Stand>,
+}
+
+/// What a place carries, of all services and both families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Load {
+    /// By the demand that is planned with, in thousandths of the operator's unit.
+    pub carries_thousandths: u64,
+    /// What it can carry, in the operator's unit; absent where there is no bound.
+    pub capacity: Option<u64>,
 }
 
 /// What a pool does for a cohort.
@@ -94,6 +107,8 @@ pub enum Role {
     Serves,
     /// It takes other cohorts, and not this one.
     Passes,
+    /// It would take this cohort, and is full.
+    Full,
     /// It takes nobody.
     Out,
     /// It has no endpoint of this family.
@@ -111,6 +126,8 @@ pub struct Stand {
     pub tier: u16,
     /// Weight within the tier.
     pub weight: u16,
+    /// What it carries and can carry; absent where no capacity is planned.
+    pub load: Option<Load>,
     /// Share of the clients that would choose it.
     pub share: Permille,
     /// Why it has this share.
@@ -190,6 +207,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         consulted: link.consulted(&class.preference, selection),
         reason: selection.map_or(Reason::Nodata, |selection| selection.reason),
         all_down: link.service.all_down,
+        overload: link.service.overload,
         region: region.map(|region| link.region(region)),
         tier: endpoints.first().map(|id| plan.endpoints[id.index()].tier),
         endpoints: names.collect(),
@@ -238,7 +256,7 @@ impl Link<'_> {
         let by_share = |reason| {
             matches!(
                 reason,
-                Reason::Preferred | Reason::Backup | Reason::Failover
+                Reason::Preferred | Reason::Backup | Reason::Failover | Reason::Full
             )
         };
         let serving = found.filter(|found| by_share(found.reason));
@@ -247,18 +265,28 @@ impl Link<'_> {
             .iter()
             .position(|region| Some(*region) == serving);
         let count = last.map_or(preference.len(), |last| last + 1);
-        let region = found.and_then(|found| found.region);
+        let capacities = self.table.plan.region_capacities();
         let asked = preference[..count].iter();
         asked
-            .map(|&own| self.consult(own, Some(own) == region))
+            .map(|&own| self.consult(own, found, capacities[own.index()]))
             .collect()
     }
 
-    fn consult(&self, region: RegionId, serves: bool) -> Consulted {
+    fn consult(
+        &self,
+        region: RegionId,
+        found: Option<Selection<'_>>,
+        capacity: Option<u64>,
+    ) -> Consulted {
+        let serves = found.and_then(|found| found.region) == Some(region);
+        let by_room =
+            |found: Selection<'_>| matches!(found.reason, Reason::Full | Reason::Overloaded);
         let pool = &self.service.pools[self.family.index()][region.index()];
         let number = self.table.layout.pool_of(self.id, self.family, region);
         let given = number.map(|number| &*self.table.pools[number]);
         let takes = given.map_or(0, |pool: &PoolTable| pool.by_share.spread.taken());
+        let mine = given.is_some_and(|pool| pool.by_share.pick(self.cohort).is_some());
+        let load = self.table.region_load(region);
         Consulted {
             region: self.region(region),
             takes_permille: takes,
@@ -266,8 +294,10 @@ impl Link<'_> {
                 (true, ..) => Role::Serves,
                 (false, None, _) => Role::Absent,
                 (false, Some(_), 0) => Role::Out,
+                (false, Some(_), _) if mine && found.is_some_and(by_room) => Role::Full,
                 (false, Some(_), _) => Role::Passes,
             },
+            load: load.map(|load| Load::new(load, capacity)),
             endpoints: self.stands(pool),
         }
     }
@@ -285,11 +315,13 @@ impl Link<'_> {
     fn stand(&self, tier: u16, member: &Member) -> Stand {
         let endpoint = &self.table.plan.endpoints[member.endpoint.index()];
         let standing: Standing = self.table.standings[member.target.index()];
+        let load = self.table.endpoint_load(member.endpoint);
         Stand {
             endpoint: endpoint.name.clone(),
             provider: endpoint.provider.clone(),
             tier,
             weight: member.weight,
+            load: load.map(|load| Load::new(load, endpoint.capacity.map(u64::from))),
             share: standing.share,
             why: standing.why,
             hold: standing.hold,
@@ -303,6 +335,16 @@ impl Link<'_> {
             hold: selection.hold,
             until_ms: selection.until.map(|until| until.since(self.now).0),
             bounds: self.service.ttl,
+        }
+    }
+}
+
+impl Load {
+    /// Of millionths of the unit.
+    fn new(load: u64, capacity: Option<u64>) -> Self {
+        Self {
+            carries_thousandths: load.div_ceil(1000),
+            capacity,
         }
     }
 }
@@ -350,6 +392,7 @@ mod tests {
 
     use super::*;
     use crate::dns::Name;
+    use crate::plan::Demand;
     use crate::table::explain::{Chain, Explanation, Health};
     use crate::table::fixture::{SERVICE, World, standing};
 
@@ -394,6 +437,60 @@ mod tests {
     }
 
     #[test]
+    fn full_places_are_said_to_be_full() {
+        let machines = [(0, 1, 100), (1, 1, 100), (2, 1, 100)];
+        let explained = |capacities: [u32; 3]| {
+            let plan = World::new(&machines, &[&[0, 1, 2]]).plan();
+            let mut plan = Arc::into_inner(plan).unwrap();
+            for (endpoint, capacity) in plan.endpoints.iter_mut().zip(capacities) {
+                endpoint.capacity = Some(capacity);
+            }
+            plan.services[0].demand = Demand::Whole(100);
+            plan.services[0].overload = Overload::ShedLast;
+            let standings = [1000, 0, 1000].map(standing);
+            let plan = Arc::new(plan);
+            let table = Table::build(7, plan, Arc::new(standings), Moment(0), None);
+            steer(&table, SERVICE, Family::V4, &question())
+        };
+        let roles = |steered: &Steered| -> Vec<Role> {
+            steered.consulted.iter().map(|one| one.role).collect()
+        };
+        // Nobody fits the first region, everybody the last.
+        let full = explained([0, 100, 100]);
+        assert_eq!(full.reason, Reason::Full);
+        assert_eq!(roles(&full), [Role::Full, Role::Out, Role::Serves]);
+        let text = explanation(full).to_string();
+        for part in [
+            "r0: would take this cohort and is full; carries 0 of 0\n",
+            "r2: has room for this cohort; carries 100 of 100\n",
+            "  endpoint  provider  tier  weight  load        share",
+            "  e2        p1        1     100     100 of 100  100%",
+            "answer      e2 in r2, tier 1: full\n",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        }
+        let over = explained([0, 100, 0]);
+        assert_eq!(over.reason, Reason::Overloaded);
+        assert_eq!(roles(&over), [Role::Full, Role::Out, Role::Serves]);
+        let text = explanation(over).to_string();
+        let part =
+            "r2: is full as well, and serves it by overload = \"shed-last\"; carries 100 of 0\n";
+        assert!(text.contains(part), "{text}");
+    }
+
+    fn explanation(steered: Steered) -> Explanation {
+        Explanation {
+            name: question().name,
+            qtype: 1,
+            client: question().client,
+            health: Health::Present,
+            supposed: Vec::new(),
+            generation: 7,
+            chain: Chain::Steered(Box::new(steered)),
+        }
+    }
+
+    #[test]
     fn networks_and_scopes_follow_the_class_and_the_cohort() {
         let whole = explained([1000, 1000, 1000]);
         assert_eq!(
@@ -427,13 +524,8 @@ mod tests {
         };
         let cohort = steered.cohort;
         let mut explanation = Explanation {
-            name: question().name,
-            qtype: 1,
-            client: question().client,
-            health: Health::Present,
             supposed: vec!["e0".into()],
-            generation: 7,
-            chain: Chain::Steered(Box::new(steered)),
+            ..explanation(steered)
         };
         let expected = format!(
             "\

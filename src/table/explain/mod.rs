@@ -22,7 +22,7 @@ mod chain;
 mod suppose;
 mod text;
 
-pub use chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
 pub use suppose::suppose;
 
 /// What is asked.

@@ -3,9 +3,9 @@ use std::fmt;
 
 use crate::base::{Family, Reason, Span, Why};
 use crate::dns::text::type_name;
-use crate::plan::AllDown;
+use crate::plan::{AllDown, Units};
 
-use super::chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+use super::chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
 use super::{Chain, Explanation, Health};
 
 impl fmt::Display for Explanation {
@@ -52,7 +52,11 @@ fn write_steered(
     line(out, "fence", &fence(steered))?;
     line(out, "cohort", &format!("{} of 0 to 999", steered.cohort))?;
     for consulted in &steered.consulted {
-        writeln!(out, "\n{}: {}", consulted.region, role(consulted, steered))?;
+        write!(out, "\n{}: {}", consulted.region, role(consulted, steered))?;
+        match consulted.load {
+            Some(load) => writeln!(out, "; carries {load}")?,
+            None => writeln!(out)?,
+        }
         write_stands(out, &consulted.endpoints)?;
     }
     writeln!(out)?;
@@ -130,6 +134,12 @@ fn role(consulted: &Consulted, steered: &Steered) -> String {
     match (consulted.role, steered.reason) {
         (Role::Serves, Reason::Overflow) => "holds the largest share there is".to_owned(),
         (Role::Serves, Reason::FailOpen) => "nothing is healthy; nearest, so it serves".to_owned(),
+        (Role::Serves, Reason::Full) => "has room for this cohort".to_owned(),
+        (Role::Serves, Reason::Overloaded) => format!(
+            "is full as well, and serves it by overload = \"{}\"",
+            steered.overload.word()
+        ),
+        (Role::Full, _) => "would take this cohort and is full".to_owned(),
         (Role::Serves, _) => format!("takes {takes} of 1000 cohorts, this one too"),
         (Role::Passes, _) => format!("takes {takes} of 1000 cohorts, not this one"),
         (Role::Out, _) => "takes nobody".to_owned(),
@@ -137,16 +147,23 @@ fn role(consulted: &Consulted, steered: &Steered) -> String {
     }
 }
 
-const HEADS: [&str; 8] = [
-    "endpoint", "provider", "tier", "weight", "share", "lasts", "steps in", "state",
+const HEADS: [&str; 9] = [
+    "endpoint", "provider", "tier", "weight", LOAD, "share", "lasts", "steps in", "state",
 ];
+/// The column that is left out where no capacity is planned.
+const LOAD: &str = "load";
 
 /// A table of endpoints, each column as wide as its widest cell.
 fn write_stands(out: &mut fmt::Formatter<'_>, stands: &[Stand]) -> fmt::Result {
-    let mut rows = vec![HEADS.map(str::to_owned)];
-    rows.extend(stands.iter().map(cells));
+    let planned = stands.iter().any(|stand| stand.load.is_some());
+    let shown = |column: &usize| planned || HEADS[*column] != LOAD;
+    let columns: Vec<usize> = (0..HEADS.len()).filter(shown).collect();
+    let heads = HEADS.map(str::to_owned);
+    let rows = std::iter::once(heads).chain(stands.iter().map(cells));
+    let rows = rows.map(|row| columns.iter().map(|&column| row[column].clone()).collect());
+    let rows: Vec<Vec<String>> = rows.collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..HEADS.len())
+    let widths: Vec<usize> = (0..columns.len())
         .map(|column| width(column).unwrap_or(0))
         .collect();
     for row in &rows {
@@ -166,6 +183,7 @@ fn cells(stand: &Stand) -> [String; HEADS.len()] {
         stand.provider.clone(),
         stand.tier.to_string(),
         stand.weight.to_string(),
+        stand.load.map_or_else(String::new, |load| load.to_string()),
         stand.share.to_string(),
         stand.hold.to_string(),
         stand
@@ -218,6 +236,17 @@ fn given_when_all_down(all_down: AllDown) -> &'static str {
         AllDown::Servfail => "SERVFAIL, for nothing is healthy and the service asks for that",
         AllDown::Nodata => "an empty answer, for nothing is healthy and the service asks for that",
         AllDown::FailOpen => "endpoints that are down, for nothing is healthy",
+    }
+}
+
+/// `80 of 100`.
+impl fmt::Display for Load {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", Units(self.carries_thousandths))?;
+        match self.capacity {
+            Some(capacity) => write!(out, " of {capacity}"),
+            None => Ok(()),
+        }
     }
 }
 
