@@ -482,7 +482,7 @@ fn canaries_have_slots_and_a_monitor_of_their_own() {
     assert!(matches!(monitor.check, Check::Tcp));
     let pace = (monitor.interval, monitor.near_interval, monitor.timeout);
     assert_eq!(pace, (Span(5000), Span(1000), Span(2000)));
-    assert_eq!((monitor.fall, monitor.rise), (2, 2));
+    assert_eq!((monitor.fall, monitor.rise), (2, 5));
     assert!(plan.targets.iter().all(|one| {
         let slots = one.slots.iter().chain(&one.gate);
         slots.clone().all(|slot| !plan.canaries.contains(slot))

@@ -83,17 +83,18 @@ impl Comparison {
     }
 
     fn write_failures(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let healthy = |name: &str| {
-            let mut services = self.services.iter();
-            let found = services.find(|one| one.service == name);
-            found.map_or(Part(0), |one| one.moved_millionths)
+        // Failures tell of the services that stay, in the same order.
+        let kept = || {
+            self.services
+                .iter()
+                .filter(|one| one.change == Change::Kept)
         };
         let mut worse: Vec<(&FailureChange, &ServiceUnderFailure)> = Vec::new();
         for failure in &self.failures {
-            let own = failure.services.iter().filter(|one| {
-                one.moved_millionths > healthy(&one.service) || more_stranded(one) > 0
+            let own = failure.services.iter().zip(kept()).filter(|(one, now)| {
+                one.moved_millionths > now.moved_millionths || more_stranded(one) > 0
             });
-            worse.extend(own.map(|one| (failure, one)));
+            worse.extend(own.map(|(one, _)| (failure, one)));
         }
         let compared = count(self.failures.len() as u64, "single failure");
         if worse.is_empty() {
