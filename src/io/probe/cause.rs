@@ -36,6 +36,11 @@ pub(super) fn of_handshake(error: &io::Error) -> Cause {
     of_stream(error, Cause::TlsTimeout)
 }
 
+/// Of a dialogue over a connection that stood.
+pub(super) fn of_answer(error: &io::Error) -> Cause {
+    of_stream(error, Cause::ResponseTimeout)
+}
+
 /// Of a request and its response.
 pub(super) fn of_exchange(error: &hyper::Error) -> Cause {
     if let Some(inner) = find::<io::Error>(error) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::Unready;
 use super::http::Request;
+use super::postgres::Postgres;
 use super::tls::{TlsSettings, Trust};
 use crate::base::Span;
 use crate::engine::ProbeId;
@@ -29,6 +30,8 @@ pub(super) enum Work {
     Tcp,
     /// A request, over TLS or not. The host is what the server is asked for.
     Http { host: String, http: Arc<Http> },
+    /// A login, and a look at how far behind the server is.
+    Postgres(Arc<Postgres>),
 }
 
 /// What all HTTP probes of one monitor share.
@@ -52,6 +55,7 @@ pub(super) struct Jobs {
 enum Prepared {
     Tcp,
     Http(Arc<Http>),
+    Postgres(Arc<Postgres>),
     Unready,
 }
 
@@ -91,6 +95,7 @@ impl Jobs {
                 host: host(&slot.host, slot.address),
                 http: Arc::clone(http),
             },
+            Prepared::Postgres(postgres) => Work::Postgres(Arc::clone(postgres)),
             Prepared::Unready => return None,
         };
         (*epoch == id.epoch).then_some(Job {
@@ -112,8 +117,10 @@ fn host(named: &str, address: SocketAddr) -> String {
 fn prepare(monitor: &Monitor, trust: &mut Trust) -> Result<Prepared, String> {
     match &monitor.check {
         Check::Tcp => Ok(Prepared::Tcp),
-        Check::Postgres(_) => Err("no prober".to_owned()),
         Check::Http(check) => prepare_http(check, trust).map(|http| Prepared::Http(Arc::new(http))),
+        Check::Postgres(check) => {
+            Postgres::prepare(check).map(|postgres| Prepared::Postgres(Arc::new(postgres)))
+        }
     }
 }
 

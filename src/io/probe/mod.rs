@@ -41,6 +41,7 @@ mod cause;
 mod duty;
 mod http;
 mod job;
+mod postgres;
 mod run;
 mod stopwatch;
 mod tls;

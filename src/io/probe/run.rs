@@ -1,4 +1,5 @@
-//! One probe from its first packet to its report: connect, TLS, request; each against one deadline.
+//! One probe from its first packet to its report: connect, TLS, request (or a login and questions); each
+//! against one deadline.
 //!
 //! A failure names the phase that it happened in. What was learnt before (times, the certificate's
 //! expiry) is reported with the failure.
@@ -14,6 +15,7 @@ use tokio_rustls::{TlsConnector, rustls};
 use super::cause;
 use super::http::exchange;
 use super::job::{Http, Job, Work};
+use super::postgres::{self, Postgres};
 use super::stopwatch::Stopwatch;
 use super::tls::TlsSettings;
 use crate::base::{Cause, limits};
@@ -74,6 +76,7 @@ impl Attempt {
                     self.ask(stream, http, host).await?;
                 }
             },
+            Work::Postgres(postgres) => self.inspect(stream, postgres).await?,
         }
         Ok(None)
     }
@@ -111,6 +114,13 @@ impl Attempt {
         let exchange = exchange(stream, http, host);
         let (took, result) = self.watch.phase(Cause::ResponseTimeout, exchange).await;
         self.timing.response_us = took;
+        result
+    }
+
+    async fn inspect(&mut self, stream: TcpStream, postgres: &Postgres) -> Result<(), Cause> {
+        let result = postgres::inspect(&mut self.watch, stream, postgres).await;
+        let took = self.watch.total().saturating_sub(self.timing.connect_us);
+        self.timing.response_us = took.max(1);
         result
     }
 }
