@@ -17,6 +17,10 @@ use waypost::config::{self, Files};
 use waypost::plan::Plan;
 
 const SERVICES: usize = 50;
+/// Classes that a service has at the least, if it is not strict.
+const CLASSES: usize = 250;
+/// One in so many /8s has a /16 for each region, to make more classes of the same countries.
+const APART: usize = 8;
 /// The longest that a proof may take.
 const BAR: Duration = Duration::from_secs(10);
 const ZONE: &str =
@@ -47,13 +51,16 @@ fn text(weight: u16) -> String {
         "[server]\nlisten = [\"127.0.0.1:0\"]\n[[zones]]\nname = \"example.org\"\nfile = \"example.org.zone\"\n[monitors.web]\ntype = \"tcp\"\nport = 80\n[jurisdictions]\n",
     );
     for (_, _, _, law) in REGIONS {
-        let _ = writeln!(text, "{law} = {{ countries = [\"country:{law}\"] }}");
+        let _ = writeln!(text, "{law} = {{ countries = [\"{law}\"] }}");
     }
     for (index, (name, latitude, longitude, law)) in REGIONS.into_iter().enumerate() {
         let shared = SHARED[index];
+        let networks = (1..224).step_by(APART);
+        let networks = networks.map(|first| format!(", \"{first}.{index}.0.0/16\""));
+        let networks: String = networks.collect();
         let _ = writeln!(
             text,
-            "[regions.{name}]\nlocation = [{latitude:.2}, {longitude:.2}]\njurisdiction = \"{law}\"\nserves = [\"{shared}\", \"20.{index}.0.0/16\", \"40.{index}.0.0/16\"]"
+            "[regions.{name}]\nlocation = [{latitude:.2}, {longitude:.2}]\njurisdiction = \"{law}\"\nserves = [\"{shared}\"{networks}]"
         );
         for (machine, tier) in [(0, 1), (1, 1), (2, 2), (3, 2)] {
             let weight = if machine == 0 { weight } else { 100 };
@@ -111,6 +118,7 @@ fn main() {
         current.endpoints.len(),
         current.services.len()
     );
+    assert!(classes.keys().any(|number| *number >= CLASSES));
     let (proof, took) = timed("prove", || verify(&current));
     assert_eq!(proof.result, Verdict::Proved);
     println!("verify: {:?}", proof.cases);
