@@ -26,8 +26,8 @@ pub(super) enum Command {
     Verify(Verify),
     /// Say what another config would change in behaviour: who moves where, and what is lost
     ///
-    /// Compares answers, not text: with everything healthy, and with each region, provider and
-    /// endpoint down. Exits 1 when a rule in the new config's [guard] is broken (`max_moved`,
+    /// Compares the config in use (`--config`) with another by answers, not by text: with
+    /// everything healthy, and with each region, provider and endpoint down. Exits 1 when a rule in the new config's [guard] is broken (`max_moved`,
     /// `losses`), or when a client can be sent where its fence kept it out before.
     Plan(Plan),
     /// Play a scenario of outages, orders and load against a config, in virtual time
