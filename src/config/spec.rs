@@ -26,6 +26,8 @@ pub struct Spec {
     pub(crate) control: Option<At<SocketAddr>>,
     pub(crate) geo: GeoSpec,
     pub(crate) guard: Guard,
+    /// `[guard] max_ejected` and `max_ejected_at_once` as they are written, if they let anything leave.
+    pub(crate) ejection_bounds: Vec<At<Permille>>,
     /// `[guard] canaries`.
     pub(crate) canaries: Vec<At<SocketAddr>>,
     pub(crate) zones: Vec<ZoneSpec>,

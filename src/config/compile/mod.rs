@@ -35,7 +35,7 @@ use std::sync::Arc;
 use super::Files;
 use super::diagnostic::Diagnostics;
 use super::spec::Spec;
-use crate::base::{HashKey, MapId, limits};
+use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{Control, GeoFile, Overload, Plan, Server, Service, TtlBounds};
@@ -95,7 +95,34 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         atlas,
         geo,
     };
-    Some(build(spec, files, parts, found))
+    let plan = build(spec, files, parts, found);
+    check_bounds(spec, &plan, found);
+    Some(plan)
+}
+
+/// A bound on ejections that is less than the lightest target lets nothing leave, ever. A target
+/// weighs what its endpoint can carry if all of them say, otherwise each is one.
+fn check_bounds(spec: &Spec, plan: &Plan, found: &mut Diagnostics) {
+    let all_say = plan.endpoints.iter().all(|own| own.capacity.is_some());
+    let weights = plan.targets.iter().map(|target| {
+        let capacity = plan.endpoints[target.endpoint.index()].capacity;
+        u64::from(capacity.filter(|_| all_say).unwrap_or(1).max(1))
+    });
+    let (whole, lightest) = (weights.clone().sum::<u64>(), weights.min().unwrap_or(0));
+    for bound in &spec.ejection_bounds {
+        if whole * u64::from(bound.value.0) / 1000 >= lightest {
+            continue;
+        }
+        let least = (lightest * 1000).div_ceil(whole);
+        let least = Permille(u16::try_from(least).unwrap_or(1000));
+        found
+            .warn(&bound.at, "so little is less than any endpoint is")
+            .label("endpoints that fail are never taken out of the answers")
+            .help(format!(
+                "write at least \"{least}\", or leave the key away (\"100%\")"
+            ))
+            .inferred();
+    }
 }
 
 /// Each address can be listened on once, and one that stands for all of its family takes the

@@ -32,11 +32,13 @@ const NO_SHRINK: AtNothing = Some((
     "only `waypost reload --force` takes it then; the default is \"50%\"",
 ));
 
-/// The guards and the canaries.
-pub(super) fn guard(document: &mut Fields<'_, '_>) -> (Guard, Vec<At<SocketAddr>>) {
-    let mut guard = Guard::DEFAULT;
+/// The guards, the bounds on ejections as they are written, and the canaries.
+pub(super) fn guard(
+    document: &mut Fields<'_, '_>,
+) -> (Guard, Vec<At<Permille>>, Vec<At<SocketAddr>>) {
+    let (mut guard, mut bounds) = (Guard::DEFAULT, Vec::new());
     let Some(mut fields) = document.table("guard") else {
-        return (guard, Vec::new());
+        return (guard, bounds, Vec::new());
     };
     for (key, part, at_nothing) in [
         ("doubt", &mut guard.doubt, None),
@@ -55,6 +57,8 @@ pub(super) fn guard(document: &mut Fields<'_, '_>) -> (Guard, Vec<At<SocketAddr>
         *part = given.value;
         if let Some((message, help)) = at_nothing.filter(|_| given.value == Permille::NONE) {
             fields.reader().warn(&given.at, message, help);
+        } else if key.starts_with("max_ejected") {
+            bounds.push(given);
         }
     }
     if let Some(interval) = ejection_interval(&mut fields) {
@@ -65,7 +69,7 @@ pub(super) fn guard(document: &mut Fields<'_, '_>) -> (Guard, Vec<At<SocketAddr>
     }
     let canaries = canaries(&mut fields);
     fields.finish();
-    (guard, canaries)
+    (guard, bounds, canaries)
 }
 
 /// The time over which `max_ejected_at_once` is counted.

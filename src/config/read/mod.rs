@@ -29,7 +29,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
     let document = reader::parse(&mut found, text);
     let reader = Reader::new(found);
     let mut fields = reader.document(document.get_ref());
-    let (guard, canaries) = guard::guard(&mut fields);
+    let (guard, ejection_bounds, canaries) = guard::guard(&mut fields);
     let spec = Spec {
         path: path.to_owned(),
         text: text.into(),
@@ -43,6 +43,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         recoveries: recovery::recoveries(&mut fields),
         services: service::services(&mut fields),
         guard,
+        ejection_bounds,
         canaries,
     };
     fields.finish();
