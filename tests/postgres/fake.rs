@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use waypost::base::{Cause, Span};
 use waypost::health::Outcome;
 
+use crate::cluster::PATIENCE;
 use crate::probing::{check, fail, probe, probe_within};
 
 /// A message: tag, length, body.
@@ -54,7 +55,9 @@ async fn hear(stream: &mut TcpStream) -> Vec<u8> {
 async fn judge(replies: Vec<Vec<u8>>) -> (Outcome, Vec<u8>) {
     let (address, heard) = server(replies).await;
     let outcome = probe(address, check()).await;
-    (outcome, heard.await.unwrap())
+    let heard = tokio::time::timeout(PATIENCE, heard).await;
+    let heard = heard.expect("the probe leaves");
+    (outcome, heard.unwrap())
 }
 
 /// A row of text values.

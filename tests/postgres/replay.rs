@@ -102,7 +102,9 @@ async fn a_standby_is_judged_by_what_it_has_replayed() {
     let source = cluster.standby.sql("SHOW primary_conninfo");
     cluster.standby.set("primary_conninfo", "");
     let receivers = "SELECT count(*) FROM pg_stat_wal_receiver";
+    let begun = tokio::time::Instant::now();
     while cluster.standby.sql(receivers) != "0" {
+        assert!(begun.elapsed() < PATIENCE, "the stream stands");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -166,7 +168,8 @@ async fn logins_are_proved_refused_and_ended() {
     assert!(report.timing.response_us > 0);
     let (mut stream, _) = silent.accept().await.unwrap();
     let mut said = Vec::new();
-    stream.read_to_end(&mut said).await.unwrap();
+    let leaves = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+    leaves.expect("the probe leaves").unwrap();
     assert!(!said.is_empty(), "the probe asked, and has left");
 
     let begun = tokio::time::Instant::now();
