@@ -143,13 +143,31 @@ impl Survey<'_> {
             watch: self.engine.watches.word(id).to_owned(),
             services: self.users[id.index()].clone(),
             state: state(target, standing).to_owned(),
-            detail: detail(target, standing),
+            detail: detail(target, standing, &self.shut_gates(target)),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
             wants_approval: self.engine.beliefs.wants_word(id),
             slots: slots.map(|slot| self.slot(*slot)).collect(),
         }
+    }
+
+    /// Which gates of a target are not open, and why.
+    fn shut_gates(&self, target: &Target) -> String {
+        let shut = target.gate.iter().filter_map(|id| {
+            let slot = self.engine.beliefs.slot(*id);
+            let monitor = monitor(&self.engine.plan, *id);
+            let why = match (slot.state(), slot.last_failure()) {
+                _ if slot.has_streak(monitor) => return None,
+                (_, Some(cause)) => cause.to_string(),
+                (State::Unproven, None) => "no probe has finished yet".to_owned(),
+                (State::Up { successes, .. } | State::Down { successes, .. }, None) => {
+                    format!("{successes} of {} passes", monitor.rise)
+                }
+            };
+            Some(format!("{}: {why}", monitor.name))
+        });
+        shut.collect::<Vec<_>>().join(", ")
     }
 
     fn slot(&self, id: SlotId) -> SlotStatus {
@@ -260,8 +278,8 @@ fn doubt_word(doubt: Doubt) -> &'static str {
     }
 }
 
-/// The cause, or the step of the ramp, in words.
-fn detail(target: &Target, standing: &Standing) -> String {
+/// The cause, or the step of the ramp, in words; `gates` says which of them are shut and why.
+fn detail(target: &Target, standing: &Standing, gates: &str) -> String {
     match standing.why {
         Why::Unproven if target.slots.is_empty() => "no monitor".to_owned(),
         Why::Unproven => "no probe has finished yet".to_owned(),
@@ -269,8 +287,8 @@ fn detail(target: &Target, standing: &Standing) -> String {
         Why::Held => "back, and held out for a while".to_owned(),
         Why::Unapproved => "waits for `waypost approve`".to_owned(),
         Why::Drained => format!("drained by order, at {}", standing.share),
-        Why::Gated if standing.share.0 == 0 => "waits for its gate".to_owned(),
-        Why::Gated => format!("held by its gate at {}", standing.share),
+        Why::Gated if standing.share.0 == 0 => format!("waits for its gate ({gates})"),
+        Why::Gated => format!("held by its gate at {} ({gates})", standing.share),
         Why::Ramping { step, of } => format!("step {step} of {of}"),
         Why::Down(cause) => cause.to_string(),
         Why::Doubted(cause) => format!("{cause}; kept, for this node doubts itself"),

@@ -7,6 +7,15 @@ const BAD = new Set(["down"]);
 const percent = (permille) => `${permille / 10} %`;
 const tone = (state) => (GOOD.has(state) ? "good" : BAD.has(state) ? "bad" : "middling");
 
+/** Thousandths of the operator's unit as units. */
+const units = (thousandths) => (thousandths / 1000).toLocaleString("en", { maximumFractionDigits: 0 });
+
+/** What is carried beside what can be, if anything is asked for. */
+function load(found) {
+  if (found.load_thousandths === null) return "";
+  return ` · carries ${units(found.load_thousandths)}${found.capacity === null ? "" : ` of ${units(found.capacity * 1000)}`}`;
+}
+
 /** A span of time as a person says it. */
 function span(milliseconds) {
   const seconds = Math.floor(milliseconds / 1000);
@@ -48,15 +57,18 @@ function target(found, siblings) {
 }
 
 function endpoint(found) {
+  const drain = found.drain;
+  const order = drain === null ? [] : [element("div", "small middling", `drain ordered ${span(drain.since_ms)} ago by ${drain.author || "nobody named"}${drain.reason ? `: ${drain.reason}` : ""}`)];
   return element("div", "endpoint",
     element("div", "row", element("strong", "", found.name), element("span", "quiet", `${found.provider} · tier ${found.tier} · weight ${found.weight}`)),
-    element("div", "small quiet", found.addresses.join(", ")),
+    element("div", "small quiet", found.addresses.join(", ") + load(found)),
+    ...order,
     ...found.targets.map((own) => target(own, found.targets)));
 }
 
 function region(found) {
   return element("article", "card",
-    element("div", "head", element("h3", "", found.name), element("span", "quiet", found.jurisdiction ?? "no jurisdiction")),
+    element("div", "head", element("h3", "", found.name), element("span", "quiet", (found.jurisdiction ?? "no jurisdiction") + load(found))),
     ...found.endpoints.map(endpoint));
 }
 
@@ -77,9 +89,12 @@ function alarms(status) {
   const found = [];
   const refused = status.refused;
   if (refused) found.push(`Config refused ${span(refused.age_ms)} ago, the one before it is in force: ${refused.reason}.`);
-  if (status.doubting) found.push("This node doubts its own probes: nothing more is taken out.");
+  const sick = status.canaries.filter((canary) => canary.cause !== null).map((canary) => `${canary.address} (${canary.cause})`);
+  const canaries = sick.length === 0 ? "" : ` Canaries that fail: ${sick.join(", ")}.`;
+  if (status.doubting) found.push(`This node doubts its own probes: nothing more is taken out.${canaries}`);
   if (status.capped) found.push("So much is out already that nothing more is taken out automatically.");
   for (const service of status.services) {
+    if (service.overloaded_thousandths > 0) found.push(`${service.name}: ${units(service.overloaded_thousandths)} of ${units(service.demand_thousandths)} fit nowhere within the stated capacities (${service.overload}).`);
     if (service.fail_open) found.push(`${service.name}: nothing healthy for clients of ${service.fail_open_regions.join(", ")}; answered with endpoints that are down.`);
     if (service.all_down) found.push(`${service.name}: nothing healthy for clients of ${service.all_down_regions.join(", ")}; they get ${service.when_all_down}.`);
   }
