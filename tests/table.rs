@@ -259,6 +259,50 @@ fn tables_of_random_plans_say_what_the_oracle_says() {
     }
 }
 
+/// A table in which nothing changed but how long everything lasts is made of the one before; it must
+/// be the one that is made of nothing.
+#[test]
+fn what_only_lasts_otherwise_is_chosen_as_before() {
+    for seed in 0..300 {
+        let mut draws = Draws::from_seed(seed);
+        let plan = random_world(&mut draws).plan();
+        let first: Vec<Standing> = plan
+            .targets
+            .iter()
+            .map(|_| random_standing(&mut draws))
+            .collect();
+        let then = first.iter().map(|standing| {
+            let other = random_standing(&mut draws);
+            let (hold, until) = (other.hold, other.until);
+            match draws.chance(700) {
+                true => Standing {
+                    hold,
+                    until,
+                    ..*standing
+                },
+                false => *standing,
+            }
+        });
+        let then: Arc<[Standing]> = then.collect();
+        let before = Table::build(1, Arc::clone(&plan), first.into(), NOW, None);
+        let table = Table::build(2, Arc::clone(&plan), Arc::clone(&then), NOW, Some(&before));
+        let fresh = Table::build(2, Arc::clone(&plan), then, NOW, None);
+        assert_eq!(check_changed(&table, &before), Ok(()), "seed {seed}");
+        let classes = plan.maps[plan.services[0].map.index()].classes.len();
+        for class in (0..classes).map(ClassId::from_index) {
+            for cohort in (0..COHORTS).step_by(37) {
+                let of = |table: &Table| {
+                    let got = table.select(SERVICE, Family::V4, class, cohort)?;
+                    let lasts = (got.hold, got.until, got.by_cohort);
+                    let given = (got.records.to_vec(), got.endpoints.to_vec());
+                    Some((given, got.region, got.reason, lasts))
+                };
+                assert_eq!(of(&table), of(&fresh), "seed {seed}, {class:?}, {cohort}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_client_moves_at_most_once_while_one_share_rises() {
     for seed in 0..6 {

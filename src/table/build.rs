@@ -7,9 +7,10 @@
 //! ```
 //!
 //! A pool is made anew only when a standing of its members changed, a part only when one of its
-//! pools did; all else is the previous generation's, by reference. What depends on a change is looked
-//! up in the layout, so a change of one target costs what hangs on it. What comes out is the same with
-//! and without a previous generation.
+//! pools did; all else is the previous generation's, by reference. Who takes which cohort is decided
+//! anew only where a share changed: the first results after a start change how long everything lasts,
+//! and nothing else. What depends on a change is looked up in the layout, so a change of one target
+//! costs what hangs on it. What comes out is the same with and without a previous generation.
 use std::sync::Arc;
 
 use crate::base::{Moment, Standing};
@@ -17,7 +18,7 @@ use crate::plan::{Demands, Plan};
 
 use super::Table;
 use super::carry::Carried;
-use super::layout::Layout;
+use super::layout::{Layout, Planning};
 use super::part::Part;
 use super::pool::PoolTable;
 
@@ -109,12 +110,18 @@ impl Table {
     /// Builds what depends on a standing that is not what it was.
     fn build_changed(&mut self, before: &[Standing]) {
         let layout = Arc::clone(&self.layout);
-        let pairs = self.standings.iter().zip(before).enumerate();
-        let changed = pairs.filter(|(_, (now, before))| !steers_alike(now, before));
-        let pools = changed.flat_map(|(target, _)| layout.pools_of.of(target));
-        let pools = distinct(pools);
+        let pools_where = |differ: fn(&Standing, &Standing) -> bool| {
+            let pairs = self.standings.iter().zip(before).enumerate();
+            let changed = pairs.filter(|(_, (now, before))| differ(now, before));
+            distinct(changed.flat_map(|(target, _)| layout.pools_of.of(target)))
+        };
+        let decided = pools_where(|now, before| now.share != before.share);
+        let pools = pools_where(|now, before| !steers_alike(now, before));
         for &number in &pools {
-            self.pools[number] = self.new_pool(number);
+            self.pools[number] = match decided.binary_search(&number) {
+                Err(_) if layout.planning == Planning::Idle => self.lasting_pool(number),
+                Ok(_) | Err(_) => self.new_pool(number),
+            };
         }
         for number in distinct(pools.iter().flat_map(|&pool| layout.parts_of.of(pool))) {
             self.parts[number] = self.new_part(number);
@@ -125,6 +132,11 @@ impl Table {
         let place = self.layout.pools[number];
         let planning = self.layout.planning;
         Arc::new(PoolTable::new(&self.plan, place, &self.standings, planning))
+    }
+
+    fn lasting_pool(&self, number: usize) -> Arc<PoolTable> {
+        let place = self.layout.pools[number];
+        Arc::new(self.pools[number].lasting(&self.plan, place, &self.standings))
     }
 
     fn new_part(&self, number: usize) -> Arc<Part> {

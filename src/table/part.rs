@@ -81,6 +81,13 @@ pub(super) struct Whole {
     pub(super) wait: Wait,
 }
 
+impl Whole {
+    fn gives_as(&self, other: &Self) -> bool {
+        (self.region, self.reason) == (other.region, other.reason)
+            && (&self.records, &self.endpoints) == (&other.records, &other.endpoints)
+    }
+}
+
 /// One pool that takes some cohorts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Step {
@@ -365,6 +372,19 @@ fn planned(
 }
 
 impl Route {
+    /// Whether it leads everyone where another leads them, for however long.
+    pub(super) fn leads_as(&self, other: &Self) -> bool {
+        let without = |step: &Step| (step.pool, step.region, step.place);
+        let wholes = match (&self.whole, &other.whole) {
+            (Some(one), Some(two)) => one.gives_as(two),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        wholes
+            && self.steps().map(without).eq(other.steps().map(without))
+            && (&self.lots, self.rest) == (&other.lots, other.rest)
+    }
+
     /// What every cohort gets, if they are all in one lot and it makes no difference.
     fn whole_lot(&self, pools: &[Arc<PoolTable>]) -> Option<Whole> {
         let [lot] = &*self.lots else {

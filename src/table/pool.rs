@@ -144,6 +144,34 @@ impl PoolTable {
     }
 }
 
+impl PoolTable {
+    /// The same choices, where standings changed in nothing but how long they last. For pools that
+    /// plan no capacity.
+    pub(super) fn lasting(&self, plan: &Plan, place: PoolPlace, standings: &[Standing]) -> Self {
+        let pool = place.pool(plan);
+        let waits = waits(pool, standings);
+        Self {
+            region: self.region,
+            state: self.state,
+            wait: waits.last().copied().unwrap_or(Wait::FOREVER),
+            by_share: self.by_share.lasting(&waits),
+            spare: self.spare.as_ref().map(|spare| spare.lasting(&waits)),
+            stock: None,
+        }
+    }
+
+    /// Whether it gives the same to everyone as another, for however long.
+    pub(super) fn chooses_as(&self, other: &Self) -> bool {
+        let spares = match (&self.spare, &other.spare) {
+            (Some(one), Some(two)) => one.chooses_as(two),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        let alike = (self.region, self.state) == (other.region, other.state);
+        alike && spares && self.stock == other.stock && self.by_share.chooses_as(&other.by_share)
+    }
+}
+
 fn state(pool: &Pool, spread: &Spread, standings: &[Standing]) -> PoolState {
     let extent = match spread {
         Spread::Nobody => Extent::Nobody,
@@ -194,6 +222,34 @@ impl Given {
             records: records.into(),
             endpoints: endpoints.into(),
         }
+    }
+
+    /// The same for other waits, by tier.
+    fn lasting(&self, waits: &[Wait]) -> Self {
+        let picks = self.picks.iter().map(|pick| Pick {
+            wait: waits[usize::from(pick.tier)],
+            ..*pick
+        });
+        Self {
+            picks: picks.collect(),
+            spread: self.spread.clone(),
+            records: self.records.clone(),
+            endpoints: self.endpoints.clone(),
+        }
+    }
+
+    fn chooses_as(&self, other: &Self) -> bool {
+        let pairs = self.picks.iter().zip(&other.picks);
+        let mut same = pairs.map(|(one, two)| {
+            Pick {
+                wait: two.wait,
+                ..*one
+            } == *two
+        });
+        let counts = (self.picks.len(), &self.records, &self.endpoints);
+        counts == (other.picks.len(), &other.records, &other.endpoints)
+            && self.spread == other.spread
+            && same.all(|same| same)
     }
 
     /// What a cohort gets, if anything.

@@ -112,6 +112,7 @@ pub fn check(table: &Table) -> Result<(), CheckError> {
     let check = Check {
         table,
         previous: None,
+        shared: vec![false; table.pools.len()],
         takes: AllTakes::new(table),
     };
     check.check_numbers()?;
@@ -128,27 +129,45 @@ pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> 
     if !Arc::ptr_eq(&table.layout, &previous.layout) {
         return check(table);
     }
+    let shared = (0..table.pools.len()).map(|number| is_shared(table, previous, number));
     let check = Check {
         table,
         previous: Some(previous),
+        shared: shared.collect(),
         takes: AllTakes::new(table),
     };
-    let mut pools = (0..table.pools.len()).filter(|number| !check.is_shared(*number));
+    let mut pools = (0..table.pools.len()).filter(|number| !check.shared[*number]);
     pools.try_for_each(|number| check.check_pool(number))?;
     let same_part = |number: usize| {
         let mut pools = table.layout.parts[number].numbers();
         let same = Arc::ptr_eq(&table.parts[number], &previous.parts[number]);
-        same && pools.all(|pool| check.is_shared(pool))
+        same && pools.all(|pool| check.shared[pool])
     };
     let mut parts = (0..table.parts.len()).filter(|number| !same_part(*number));
     parts.try_for_each(|number| check.check_part(number))?;
     check.check_loads()
 }
 
+/// Whether the pool of a number is that of the previous table, or makes the same choices out of the
+/// same shares.
+fn is_shared(table: &Table, previous: &Table, number: usize) -> bool {
+    let (pool, old) = (&table.pools[number], &previous.pools[number]);
+    Arc::ptr_eq(pool, old) || pool.chooses_as(old) && has_same_shares(table, previous, number)
+}
+
+fn has_same_shares(table: &Table, previous: &Table, number: usize) -> bool {
+    let pool = table.layout.pools[number].pool(&table.plan);
+    let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+    let mut targets = members.map(|member| member.target.index());
+    targets.all(|one| table.standings[one].share == previous.standings[one].share)
+}
+
 struct Check<'t> {
     table: &'t Table,
     /// A table of the same layout that was checked before.
     previous: Option<&'t Table>,
+    /// By pool: whether that table has it, too.
+    shared: Vec<bool>,
     /// Whom the pools take, where capacity is planned.
     takes: AllTakes,
 }
@@ -188,12 +207,6 @@ impl<'t> Subject<'t> {
 }
 
 impl<'t> Check<'t> {
-    /// Whether the pool of a number is that of the previous table.
-    fn is_shared(&self, number: usize) -> bool {
-        self.previous
-            .is_some_and(|previous| Arc::ptr_eq(&self.table.pools[number], &previous.pools[number]))
-    }
-
     fn subject(&self, id: ServiceId, family: Family) -> Subject<'t> {
         let service = &self.table.plan.services[id.index()];
         Subject {

@@ -15,14 +15,15 @@ struct Cohorts([u64; WORDS]);
 const WORDS: usize = COHORTS.div_ceil(64) as usize;
 
 impl Check<'_> {
-    /// Whether a route is the same as one that was checked, and so are its pools.
+    /// Whether a route leads as one that was checked, and so do its pools. How long that lasts is
+    /// nothing that is checked.
     pub(super) fn leads_alike(&self, before: &Route, route: &Route) -> bool {
         let steps = route.steps().map(|step| step.pool);
         let rest = match route.rest {
             Rest::Overflow(pool, _) | Rest::FailOpen(pool, _) => Some(pool),
             Rest::Nobody | Rest::AllDown => None,
         };
-        before == route && steps.chain(rest).all(|pool| self.is_shared(pool as usize))
+        before.leads_as(route) && steps.chain(rest).all(|pool| self.shared[pool as usize])
     }
 
     /// Checks what a route gives, through one of the classes that have it.
