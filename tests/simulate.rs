@@ -165,8 +165,19 @@ fn a_report_that_cannot_be_written_and_a_scenario_that_is_not_there_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = folder.path().join("none/report.html");
     let scenario = Path::new("scenarios/provider-outage.toml");
-    let (_, told, code) = simulate(scenario, &["--report", nowhere.to_str().unwrap()]);
+    let (text, told, code) = simulate(scenario, &["--report", nowhere.to_str().unwrap()]);
     assert!(told.contains("none/report.html"), "{told}");
+    assert!(
+        text.contains("A provider is lost"),
+        "the summary is there: {text}"
+    );
+    assert_eq!(code, Some(1));
+    let torn = Path::new("tests/simulate/torn.toml");
+    let (_, told, code) = simulate(torn, &["--config", "none.toml"]);
+    assert!(
+        told.contains("torn.toml:1:28"),
+        "its own error comes first: {told}"
+    );
     assert_eq!(code, Some(1));
     let (_, told, code) = simulate(Path::new("none.toml"), &[]);
     assert!(told.contains("none.toml"), "{told}");

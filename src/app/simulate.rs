@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::cli::Simulate;
 use super::{Failure, judged, say};
 use crate::base::Span;
+use crate::config::Diagnostics;
 use crate::plan::Plan;
 use crate::sim::play::{self, Play, Script, Summary, report};
 
@@ -18,13 +19,14 @@ const PARTS: u64 = 50;
 pub(super) fn simulate(arguments: &Simulate) -> Result<ExitCode, Failure> {
     let script = read(arguments)?;
     let summary = run(Play::new(script));
-    if let Some(path) = &arguments.report {
-        let page = report::html(&summary);
-        std::fs::write(path, page).map_err(|why| format!("{}: {why}", path.display()))?;
-    }
     match arguments.json {
         true => say(&serde_json::to_string_pretty(&summary).map_err(|why| why.to_string())?),
         false => say(summary.to_string().trim_end()),
+    }
+    // What was played must not be lost because a page cannot be written.
+    if let Some(path) = &arguments.report {
+        let page = report::html(&summary);
+        std::fs::write(path, page).map_err(|why| format!("{}: {why}", path.display()))?;
     }
     Ok(match summary.breaks_a_promise() {
         true => ExitCode::FAILURE,
@@ -36,7 +38,7 @@ pub(super) fn simulate(arguments: &Simulate) -> Result<ExitCode, Failure> {
 fn read(arguments: &Simulate) -> Result<Script, Failure> {
     let path = &arguments.scenario;
     let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
-    let (mut scenario, found) = play::read(path, &text);
+    let (mut scenario, mut found) = play::read(path, &text);
     if let Some(seed) = arguments.seed {
         scenario.seed = seed;
     }
@@ -44,16 +46,26 @@ fn read(arguments: &Simulate) -> Result<Script, Failure> {
     let own = scenario.config.as_deref().map(beside);
     let config = arguments.config.clone().or(own);
     let config = config.unwrap_or_else(|| PathBuf::from("config.toml"));
-    let start = plan(&config)?;
+    // A scenario that is torn may name no config; then its own errors are what is wrong.
+    let start = match plan(&config) {
+        Err(_) if found.has_errors() => {
+            found.settle();
+            return Err(errors_of(path, &found));
+        }
+        start => start?,
+    };
     let reloads = scenario.reloads();
     let reloads = reloads
         .into_iter()
         .map(|name| Ok((name.to_owned(), plan(&beside(name))?)));
     let reloads: BTreeMap<String, Arc<Plan>> = reloads.collect::<Result<_, Failure>>()?;
-    scenario.with_plans(start, reloads, found).map_err(|found| {
-        let text = found.render(std::io::stderr().is_terminal());
-        format!("{} has errors\n{}", path.display(), text.trim_end())
-    })
+    let script = scenario.with_plans(start, reloads, found);
+    script.map_err(|found| errors_of(path, &found))
+}
+
+fn errors_of(path: &Path, found: &Diagnostics) -> Failure {
+    let text = found.render(std::io::stderr().is_terminal());
+    format!("{} has errors\n{}", path.display(), text.trim_end())
 }
 
 /// Plays to the end; a person who waits sees how far it is.
