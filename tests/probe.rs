@@ -15,7 +15,6 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 use waypost::base::{Cause, EndpointId, HashKey, Moment, MonitorId, Permille, SlotId, Span};
-use waypost::dns::zone::Zones;
 use waypost::engine::ProbeId;
 use waypost::geo::{Atlas, Database, EMBEDDED};
 use waypost::health::{Outcome, Report};
@@ -139,7 +138,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
-        zones: Zones::default(),
+        zones: Arc::default(),
         zone_list: Vec::new(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {

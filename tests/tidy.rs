@@ -17,7 +17,7 @@ const EDGES: &[(&str, &str)] = &[
     ("table", "base dns geo plan steer"),
     ("audit", "base dns geo plan steer table"),
     ("answer", "base dns geo plan table"),
-    ("engine", "base plan health table"),
+    ("engine", "base dns plan health table"),
     ("sim", "base dns geo plan config health table answer engine"),
     (
         "io",

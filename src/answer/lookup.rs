@@ -38,7 +38,7 @@ const ANY_ANSWER: RrSet<'static> = RrSet::of_one(
 /// Answers a question of class IN.
 pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
     let question = request.question;
-    let found = request.table.plan.zones.find(question.name, question.qtype);
+    let found = request.table.zones.find(question.name, question.qtype);
     let Some((zone, apex)) = found else {
         return Outcome::reject(rcode::REFUSED);
     };

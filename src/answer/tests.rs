@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use super::*;
 use crate::base::{HashKey, Permille};
-use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Database, EMBEDDED};
 use crate::plan::{Control, GeoFile, Guard, Plan};
 
@@ -47,7 +46,7 @@ fn bare_table(identity: Option<&str>) -> Table {
         canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
-        zones: Zones::default(),
+        zones: Arc::default(),
         zone_list: Vec::new(),
         atlas: atlas(),
         geo: GeoFile {

@@ -67,8 +67,8 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
     pub maps: Vec<Map>,
-    /// Zone data with the services mounted.
-    pub zones: Zones,
+    /// Zone data with the services mounted, as served from the first table on.
+    pub zones: Arc<Zones>,
     /// Name and number of names of each zone, for status.
     pub zone_list: Vec<(Name, usize)>,
     /// Where addresses are; for `explain`.

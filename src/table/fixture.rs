@@ -10,7 +10,6 @@ use crate::base::{
     Permille, RecoveryId, RegionId, ServiceId, Span, Standing, TargetId, Why,
 };
 use crate::dns::Name;
-use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
     AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
@@ -87,7 +86,7 @@ impl World {
                 .map(|index| self.service(index))
                 .collect(),
             maps: vec![self.map()],
-            zones: Zones::default(),
+            zones: Arc::default(),
             zone_list: Vec::new(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {

@@ -17,6 +17,7 @@
 use std::sync::Arc;
 
 use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing};
+use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan, TtlBounds};
 
 mod build;
@@ -45,6 +46,8 @@ pub struct Table {
     pub generation: u64,
     /// What it was built from.
     pub plan: Arc<Plan>,
+    /// The zones that it answers from: the plan's, or what they have become since.
+    pub zones: Arc<Zones>,
     /// What it was built from, by [`crate::base::TargetId`].
     pub standings: Arc<[Standing]>,
     /// How much its clients ask for.

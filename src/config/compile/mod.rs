@@ -247,7 +247,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         canaries,
         services,
         maps,
-        zones: Zones::new(zones),
+        zones: Arc::new(Zones::new(zones)),
         zone_list: list,
         atlas: parts.atlas,
         geo: parts.geo,
