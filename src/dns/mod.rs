@@ -9,6 +9,7 @@
 //! | `rrset` | RRsets encoded as a reply copies them |
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
+//! | [`dnssec`] | keys, what they sign, and what parents see of them |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
@@ -19,6 +20,7 @@
 //! records into words, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
 pub mod ask;
+pub mod dnssec;
 pub mod edns;
 pub mod master;
 pub mod name;
