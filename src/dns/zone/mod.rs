@@ -24,6 +24,7 @@ use super::name::Name;
 use super::octets;
 use super::rr::{RrSet, Server, rtype};
 
+mod amend;
 mod build;
 mod check;
 mod find;
@@ -32,7 +33,8 @@ mod tree;
 mod zones;
 
 pub(super) use build::{Builder, Given, Place, Refused};
-pub use find::Found;
+pub use amend::Edit;
+pub use find::{Found, Match, Trail};
 pub use zones::Zones;
 
 use tree::{APEX, Tree};
