@@ -42,11 +42,13 @@ pub enum Reason {
     Yxdomain,
     /// The server's own words in class CH.
     Chaos,
+    /// The signatures of the zone are about to expire, or have.
+    Expired,
 }
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
@@ -65,6 +67,7 @@ impl Reason {
         Self::Badvers,
         Self::Yxdomain,
         Self::Chaos,
+        Self::Expired,
     ];
 
     /// The position in [`Reason::ALL`].
@@ -95,6 +98,7 @@ impl Reason {
             Self::Badvers => "badvers",
             Self::Yxdomain => "yxdomain",
             Self::Chaos => "chaos",
+            Self::Expired => "expired",
         }
     }
 }

@@ -153,7 +153,8 @@ fn life(found: Selection<'_>) -> Life {
         | Reason::Notimp
         | Reason::Badvers
         | Reason::Yxdomain
-        | Reason::Chaos => Life::Alive,
+        | Reason::Chaos
+        | Reason::Expired => Life::Alive,
     }
 }
 

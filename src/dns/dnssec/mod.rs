@@ -17,6 +17,15 @@ pub mod ds;
 pub mod key;
 pub mod material;
 
+/// SHA-1, for the hashed names of NSEC3 alone (RFC 5155, section 5).
+#[must_use]
+pub fn sha1(octets: &[u8]) -> [u8; 20] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, octets);
+    let mut hash = [0; 20];
+    hash.copy_from_slice(digest.as_ref());
+    hash
+}
+
 pub use algorithm::Algorithm;
 pub use ds::Digest;
 pub use key::{KeyError, PrivateKey, PublicKey};

@@ -151,7 +151,11 @@ mod tests {
 
     #[test]
     fn what_makes_no_zone_is_refused() {
-        assert!(zone().amended(&[edit("other.test", &[b"\0"])], &[]).is_err());
+        assert!(
+            zone()
+                .amended(&[edit("other.test", &[b"\0"])], &[])
+                .is_err()
+        );
         assert!(zone().amended(&[], &[rtype::SOA]).is_err());
     }
 }

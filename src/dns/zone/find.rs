@@ -61,7 +61,7 @@ pub enum Found<'z> {
 pub struct Trail {
     /// The node of what was found: the name's own, a wildcard's, a zone cut's or a DNAME's; of
     /// a name that does not exist, that of its closest encloser.
-    pub(in crate::dns) node: u32,
+    pub node: u32,
     /// How the name and that node belong together.
     pub how: Match,
     /// Octets of the query name in front of the closest encloser.

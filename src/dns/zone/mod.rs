@@ -29,13 +29,14 @@ mod build;
 mod check;
 mod find;
 mod index;
+pub mod signed;
 mod tree;
 mod zones;
 
-pub(super) use build::{Builder, Given, Place, Refused};
 pub use amend::Edit;
+pub(super) use build::{Builder, Given, Place, Refused};
 pub use find::{Found, Match, Trail};
-pub use zones::Zones;
+pub use zones::{Served, Zones};
 
 use tree::{APEX, Tree};
 
@@ -164,6 +165,22 @@ impl Zone {
             .zip(&self.tree.nodes)
             .filter(|(_, node)| node.count > 0)
             .map(|(id, _)| (self.name(id), self.sets(id)))
+    }
+
+    /// The number of the apex's node.
+    pub const APEX: u32 = APEX;
+
+    /// An RRset of a node.
+    #[must_use]
+    pub fn set_at(&self, node: u32, kind: u16) -> Option<RrSet<'_>> {
+        self.set(node, kind)
+    }
+
+    /// The node above a node, if there is one.
+    #[must_use]
+    pub fn above(&self, node: u32) -> Option<u32> {
+        let above = self.tree.node(node).parent;
+        (node != APEX).then_some(above)
     }
 
     /// Where the apex starts in a name; `None` if the name is outside.

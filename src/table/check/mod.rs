@@ -310,7 +310,8 @@ impl<'t> Check<'t> {
             | Reason::Notimp
             | Reason::Badvers
             | Reason::Yxdomain
-            | Reason::Chaos => false,
+            | Reason::Chaos
+            | Reason::Expired => false,
         };
         if right {
             Ok(())
