@@ -140,6 +140,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         maps: Vec::new(),
         zones: Arc::default(),
         zone_list: Vec::new(),
+        signing: Vec::new(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),

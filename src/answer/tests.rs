@@ -48,6 +48,7 @@ fn bare_table(identity: Option<&str>) -> Table {
         maps: Vec::new(),
         zones: Arc::default(),
         zone_list: Vec::new(),
+        signing: Vec::new(),
         atlas: atlas(),
         geo: GeoFile {
             source: "embedded".to_owned(),

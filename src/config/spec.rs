@@ -13,7 +13,9 @@ use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
-use crate::plan::{AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency};
+use crate::plan::{
+    AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, ZoneDnssec,
+};
 
 /// The config as written, before names are resolved.
 #[derive(Debug)]
@@ -63,6 +65,15 @@ pub(crate) struct GeoSpec {
 pub(crate) struct ZoneSpec {
     pub(crate) name: Option<At<Name>>,
     pub(crate) file: Option<At<String>>,
+    pub(crate) dnssec: Option<DnssecSpec>,
+}
+
+/// `dnssec` of one of `[[zones]]`.
+#[derive(Debug)]
+pub(crate) struct DnssecSpec {
+    pub(crate) keys: At<String>,
+    /// All that it says, but for the folder of the keys, which is not resolved yet.
+    pub(crate) policy: ZoneDnssec,
 }
 
 /// One of `[jurisdictions]`.

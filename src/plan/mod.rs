@@ -24,12 +24,14 @@ use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
 mod demand;
+mod dnssec;
 pub mod ring;
 mod scope;
 mod shrink;
 
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
+pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
@@ -71,6 +73,8 @@ pub struct Plan {
     pub zones: Arc<Zones>,
     /// Name and number of names of each zone, for status.
     pub zone_list: Vec<(Name, usize)>,
+    /// The zones that are signed, and how.
+    pub signing: Vec<(Name, ZoneDnssec)>,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.

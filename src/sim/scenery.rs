@@ -225,6 +225,7 @@ impl Scenery {
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
             zones: ground::zones(u16::try_from(self.services.len()).unwrap_or(0)),
             zone_list: Vec::new(),
+            signing: Vec::new(),
             atlas: ground::atlas(),
             geo: GeoFile {
                 source: "none".into(),

@@ -88,6 +88,7 @@ impl World {
             maps: vec![self.map()],
             zones: Arc::default(),
             zone_list: Vec::new(),
+            signing: Vec::new(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
                 source: "embedded".into(),

@@ -249,6 +249,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         maps,
         zones: Arc::new(Zones::new(zones)),
         zone_list: list,
+        signing: zones::signing(spec),
         atlas: parts.atlas,
         geo: parts.geo,
     }

@@ -9,6 +9,7 @@ use crate::config::spec::{ServiceSpec, Spec, ZoneSpec, beside};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
 use crate::dns::zone::{Mount, Zone};
+use crate::plan::ZoneDnssec;
 
 /// A zone by its apex.
 pub(super) type Loaded = (Name, Zone);
@@ -26,6 +27,20 @@ pub(super) fn load(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<L
         }
     }
     zones
+}
+
+/// The zones that are signed, and how.
+pub(super) fn signing(spec: &Spec) -> Vec<(Name, ZoneDnssec)> {
+    let zones = spec.zones.iter();
+    let signed = zones.filter_map(|zone| {
+        let (name, dnssec) = zone.name.as_ref().zip(zone.dnssec.as_ref())?;
+        let policy = ZoneDnssec {
+            keys: spec.resolve(&dnssec.keys),
+            ..dnssec.policy.clone()
+        };
+        Some((name.value.clone(), policy))
+    });
+    signed.collect()
 }
 
 /// Each zone is served from one file.

@@ -3,6 +3,7 @@
 //!
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
+mod dnssec;
 mod guard;
 mod monitor;
 mod place;
@@ -127,6 +128,7 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
         zones.push(ZoneSpec {
             name: fields.required("name", r#""example.org""#, value::domain),
             file: fields.required("file", r#""zones/example.org.zone""#, path),
+            dnssec: dnssec::dnssec(&mut fields),
         });
         fields.finish();
     }
