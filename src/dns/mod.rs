@@ -9,6 +9,7 @@
 //! | `rrset` | RRsets encoded as a reply copies them |
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
+//! | [`cookie`] | server cookies: what proves that a client's address is its own |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
@@ -19,6 +20,7 @@
 //! records into words, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
 pub mod ask;
+pub mod cookie;
 pub mod edns;
 pub mod master;
 pub mod name;
