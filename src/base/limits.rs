@@ -22,6 +22,9 @@ pub const UDP_REPLY_BYTES_PLAIN: usize = 512;
 /// Largest message at all.
 pub const MESSAGE_BYTES: usize = 65_535;
 
+/// Secrets that cookies are checked with: the one in use, and others that come or go.
+pub const COOKIE_SECRETS: usize = 4;
+
 /// Queries taken from, and replies given to, the kernel at once.
 pub const UDP_BATCH: usize = 64;
 /// Longest query that is read over UDP; queries are a question and an OPT record.

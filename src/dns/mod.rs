@@ -11,6 +11,8 @@
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`dnssec`] | keys, what they sign, and what parents see of them |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
+//! | [`cookie`] | server cookies: what proves that a client's address is its own |
+//! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
@@ -21,6 +23,7 @@
 pub mod addresses;
 pub mod ask;
 pub mod dnssec;
+pub mod cookie;
 pub mod edns;
 pub mod master;
 pub mod name;
