@@ -165,7 +165,8 @@ fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> us
     usize::from(payload).max(UDP_REPLY_BYTES_PLAIN)
 }
 
-/// The reply's OPT, its room kept back; an identity that does not fit is left out.
+/// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
+/// extended error has no room kept: it is not worth truncating an answer for.
 fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>) -> Opt<'s> {
     let identity = match edns.nsid {
         true => server.identity.as_deref().map(str::as_bytes),
@@ -177,10 +178,12 @@ fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>
         nsid: identity,
         subnet: edns.subnet.as_ref(),
         scope: 0,
+        cookie: None,
+        keepalive: None,
+        extended_error: None,
+        padding: None,
     };
-    if opt.bytes() > reply.room() {
-        opt.nsid = None;
-    }
+    opt.fit(reply.room());
     reply.reserve(opt.bytes());
     opt
 }

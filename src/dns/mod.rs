@@ -9,7 +9,7 @@
 //! | `rrset` | RRsets encoded as a reply copies them |
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
-//! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
+//! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |

@@ -349,14 +349,17 @@ impl<'b, 'q> Reply<'b, 'q> {
     }
 
     /// Writes OPT and the header, and gives the length of the reply. `flags` are
-    /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for.
+    /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for, or more: what
+    /// the records have left no room for is left out ([`Opt::fit`]).
     #[inline]
     #[must_use]
     pub fn finish(self, flags: u16, rcode: u16, opt: Option<&Opt<'_>>) -> usize {
         let [answers, authorities, mut additional] = self.counts;
         let mut length = self.at;
         if let Some(opt) = opt {
-            let end = length + opt.bytes();
+            let mut opt = *opt;
+            opt.fit(self.buffer.len() - length);
+            let end = length + opt.padded_bytes(length, self.buffer.len());
             if let Some(room) = self.buffer.get_mut(length..end) {
                 opt.write(rcode, room);
                 length = end;
