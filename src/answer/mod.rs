@@ -54,8 +54,49 @@ pub struct Asker {
 pub enum Transport {
     /// Over UDP: the reply is bounded, and may be truncated.
     Udp,
-    /// Over a stream: up to 65,535 octets.
-    Stream,
+    /// Over TCP (RFC 7766).
+    Tcp,
+    /// Over TLS (RFC 7858).
+    Tls,
+    /// Over HTTPS (RFC 8484).
+    Https,
+    /// Over QUIC (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Https, Self::Quic];
+
+    /// Whether a reply may have up to 65,535 octets and its client has proved its address.
+    #[must_use]
+    pub fn is_stream(self) -> bool {
+        match self {
+            Self::Udp => false,
+            Self::Tcp | Self::Tls | Self::Https | Self::Quic => true,
+        }
+    }
+
+    /// Whether nobody on the way can read what is sent, only how long it is.
+    #[must_use]
+    pub fn is_encrypted(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp => false,
+            Self::Tls | Self::Https | Self::Quic => true,
+        }
+    }
+
+    /// As metrics call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Https => "https",
+            Self::Quic => "quic",
+        }
+    }
 }
 
 /// What was answered.
@@ -119,13 +160,11 @@ pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> O
 
 /// Octets that the reply may have at most.
 fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> usize {
-    match (transport, edns) {
-        (Transport::Stream, _) => MESSAGE_BYTES,
-        (Transport::Udp, None) => UDP_REPLY_BYTES_PLAIN,
-        (Transport::Udp, Some(edns)) => {
-            usize::from(edns.payload.min(server.udp_reply_bytes)).max(UDP_REPLY_BYTES_PLAIN)
-        }
+    if transport.is_stream() {
+        return MESSAGE_BYTES;
     }
+    let payload = edns.map_or(0, |edns| edns.payload.min(server.udp_reply_bytes));
+    usize::from(payload).max(UDP_REPLY_BYTES_PLAIN)
 }
 
 /// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! UDP: a thread per core, a socket each --recvmmsg--> respond x 32 --sendmmsg-->
-//! TCP: acceptors --> doorkeeper (who may stay) --> a task per connection: frame, respond, write
+//! streams: acceptors --> doorkeeper (who may stay) --> a task per connection: frame, respond, write
 //! ```
 //!
 //! | module | what it decides |
@@ -10,7 +10,7 @@
 //! | `access` | whether a sender is read at all; the same for every transport |
 //! | `bind` | which sockets there are |
 //! | `udp` | batches, and the address that a reply comes from |
-//! | `tcp` | framing, limits, and who must go when it is full |
+//! | `streams` | framing, limits, and who must go when it is full |
 //!
 //! It does not know what a query means: that is [`answer`]'s part, called here in one place,
 //! where a panic is caught and counted, so that one packet can never stop the others
@@ -34,7 +34,7 @@ use crate::table::Table;
 
 mod access;
 mod bind;
-mod tcp;
+mod streams;
 mod udp;
 
 /// What turns a query into a reply: [`answer`], or a stand-in of a test or a bench.
@@ -61,7 +61,7 @@ pub struct Service {
 #[derive(Debug)]
 pub struct Serving {
     threads: Vec<JoinHandle<()>>,
-    acceptors: tcp::Doorkeeper,
+    acceptors: streams::Doorkeeper,
     /// Threads stop when this is closed.
     stop: UnixStream,
 }
@@ -125,7 +125,12 @@ impl Listeners {
         }
         Ok(Serving {
             threads,
-            acceptors: tcp::Doorkeeper::start(listeners, service, tcp::Limits::STANDARD, runtime)?,
+            acceptors: streams::Doorkeeper::start(
+                listeners,
+                service,
+                streams::Limits::STANDARD,
+                runtime,
+            )?,
             stop,
         })
     }
