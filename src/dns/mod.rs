@@ -10,6 +10,8 @@
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`dnssec`] | keys, what they sign, and what parents see of them |
+//! | [`message`] | a message of any kind taken apart, names made whole |
+//! | [`tsig`] | requests and replies signed with a shared key (RFC 8945) |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
@@ -23,6 +25,7 @@ pub mod ask;
 pub mod dnssec;
 pub mod edns;
 pub mod master;
+pub mod message;
 pub mod name;
 pub mod octets;
 pub mod query;
@@ -30,6 +33,7 @@ pub mod reply;
 pub mod rr;
 mod rrset;
 pub mod text;
+pub mod tsig;
 pub mod zone;
 
 pub use name::{Name, NameError};

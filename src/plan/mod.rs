@@ -27,12 +27,16 @@ mod demand;
 pub mod ring;
 mod scope;
 mod shrink;
+mod transfer;
+mod tsig;
 
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
+pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
+pub use tsig::TsigKey;
 
 /// Everything that was decided before start.
 #[derive(Debug)]
@@ -71,6 +75,10 @@ pub struct Plan {
     pub zones: Arc<Zones>,
     /// Name and number of names of each zone, for status.
     pub zone_list: Vec<(Name, usize)>,
+    /// Keys shared with other servers, in the order of the config.
+    pub tsig: Vec<TsigKey>,
+    /// Who gets zones, and where zones come from.
+    pub transfers: Transfers,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.
