@@ -101,6 +101,8 @@ pub const ENDPOINTS: usize = 100_000;
 pub const SERVICES: usize = 10_000;
 /// Zones of a plan.
 pub const ZONES: usize = 10_000;
+/// Keys of a plan that are shared with other servers.
+pub const TSIG_KEYS: usize = 10_000;
 /// Canaries of a plan.
 pub const CANARIES: usize = 16;
 /// Monitors of a plan.

@@ -11,11 +11,13 @@ use super::Files;
 use super::reader::At;
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
+use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::plan::{
     AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, ZoneDnssec,
 };
+use crate::plan::{AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, Secret};
 
 /// The config as written, before names are resolved.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub struct Spec {
     pub(crate) monitors: Vec<MonitorSpec>,
     pub(crate) recoveries: Vec<RecoverySpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) tsig: Vec<TsigSpec>,
 }
 
 /// `[server]`.
@@ -74,6 +77,25 @@ pub(crate) struct DnssecSpec {
     pub(crate) keys: At<String>,
     /// All that it says, but for the folder of the keys, which is not resolved yet.
     pub(crate) policy: ZoneDnssec,
+}
+
+/// One of `[tsig]`.
+#[derive(Debug)]
+pub(crate) struct TsigSpec {
+    pub(crate) name: At<String>,
+    /// What the other side calls it, where that is not `name`.
+    pub(crate) key_name: Option<At<Name>>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) secret: Option<At<TsigSecret>>,
+}
+
+/// Where the secret of a key is.
+#[derive(Clone, Debug)]
+pub(crate) enum TsigSecret {
+    /// In the config, in base64.
+    Here(Secret),
+    /// In a file.
+    File(String),
 }
 
 /// One of `[jurisdictions]`.
@@ -201,6 +223,12 @@ impl Spec {
         let passwords = self.monitors.iter();
         let passwords = passwords.filter_map(|one| one.password_file.as_ref());
         wanted.extend(passwords.map(|path| self.resolve(path)));
+        for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
+            match &secret.value {
+                TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
+                TsigSecret::Here(_) => {}
+            }
+        }
         for file in self.zones.iter().filter_map(|zone| zone.file.as_ref()) {
             let file = self.resolve(file);
             wanted.extend(included(&file, brought));

@@ -10,6 +10,8 @@
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`dnssec`] | keys, what they sign, and what parents see of them |
+//! | [`message`] | a message of any kind taken apart, names made whole |
+//! | [`tsig`] | requests and replies signed with a shared key (RFC 8945) |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
 //! | [`cookie`] | server cookies: what proves that a client's address is its own |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
@@ -26,6 +28,7 @@ pub mod dnssec;
 pub mod cookie;
 pub mod edns;
 pub mod master;
+pub mod message;
 pub mod name;
 pub mod octets;
 pub mod query;
@@ -33,6 +36,7 @@ pub mod reply;
 pub mod rr;
 mod rrset;
 pub mod text;
+pub mod tsig;
 pub mod zone;
 
 pub use name::{Name, NameError};

@@ -75,6 +75,8 @@ pub mod rcode {
     pub const NOTIMP: u16 = 4;
     /// Not for you, or not ours.
     pub const REFUSED: u16 = 5;
+    /// Not authoritative for it, or not authorised by its signature (RFC 8945, section 5.2).
+    pub const NOTAUTH: u16 = 9;
     /// A DNAME substitution is too long (RFC 6672, section 2.2).
     pub const YXDOMAIN: u16 = 6;
     /// EDNS version not supported.

@@ -28,6 +28,8 @@ mod dnssec;
 pub mod ring;
 mod scope;
 mod shrink;
+mod transfer;
+mod tsig;
 
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
@@ -35,6 +37,8 @@ pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
+pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
+pub use tsig::TsigKey;
 
 /// Everything that was decided before start.
 #[derive(Debug)]
@@ -75,6 +79,10 @@ pub struct Plan {
     pub zone_list: Vec<(Name, usize)>,
     /// The zones that are signed, and how.
     pub signing: Vec<(Name, ZoneDnssec)>,
+    /// Keys shared with other servers, in the order of the config.
+    pub tsig: Vec<TsigKey>,
+    /// Who gets zones, and where zones come from.
+    pub transfers: Transfers,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.

@@ -14,7 +14,7 @@ use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
     AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
     Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
-    Service, Target, Tier, TtlBounds,
+    Service, Target, Tier, Transfers, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -89,6 +89,8 @@ impl World {
             zones: Arc::default(),
             zone_list: Vec::new(),
             signing: Vec::new(),
+            tsig: Vec::new(),
+            transfers: Transfers::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
                 source: "embedded".into(),

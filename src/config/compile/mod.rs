@@ -16,6 +16,7 @@
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
+//! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
 mod capacity;
 mod checks;
@@ -26,6 +27,7 @@ mod names;
 mod places;
 mod services;
 mod targets;
+mod tsig;
 mod zones;
 
 use std::net::SocketAddr;
@@ -38,7 +40,9 @@ use super::spec::Spec;
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
-use crate::plan::{Control, GeoFile, Overload, Plan, Server, Service, TtlBounds};
+use crate::plan::{
+    Control, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
+};
 
 use checks::Checks;
 use places::Places;
@@ -52,6 +56,7 @@ struct Parts<'p> {
     checks: &'p Checks<'p>,
     drafts: &'p [Draft<'p>],
     zones: Vec<Loaded>,
+    tsig: Vec<TsigKey>,
     atlas: Arc<Atlas>,
     geo: GeoFile,
 }
@@ -80,6 +85,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let checks = Checks::resolve(spec, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
+    let tsig = tsig::keys(spec, files, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -92,6 +98,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         checks: &checks,
         drafts: &drafts,
         zones,
+        tsig,
         atlas,
         geo,
     };
@@ -177,7 +184,7 @@ fn check_canaries(spec: &Spec, found: &mut Diagnostics) {
 
 /// Ids must not run out; false if they would.
 fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
-    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, ZONES};
+    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, TSIG_KEYS, ZONES};
     let jurisdictions = spec.jurisdictions.iter().map(|one| &one.name.at);
     let regions = spec.regions.iter().map(|one| &one.name.at);
     let endpoints = spec.regions.iter().flat_map(|one| &one.endpoints);
@@ -185,6 +192,7 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
     let recoveries = spec.recoveries.iter().map(|one| &one.name.at);
     let services = spec.services.iter().map(|one| &one.name.at);
     let zones = spec.zones.iter().filter_map(|one| one.name.as_ref());
+    let tsig = spec.tsig.iter().map(|one| &one.name.at);
     let fits = [
         within("jurisdictions", JURISDICTIONS, jurisdictions, found),
         within("regions", REGIONS, regions, found),
@@ -198,8 +206,9 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
         within("recoveries", MONITORS, recoveries, found),
         within("services", SERVICES, services, found),
         within("zones", ZONES, zones.map(|name| &name.at), found),
+        within("keys", TSIG_KEYS, tsig, found),
     ];
-    fits == [true; 7]
+    fits == [true; 8]
 }
 
 /// Whether there are no more than `most`; reported at the first that is too many.
@@ -250,6 +259,8 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         zones: Arc::new(Zones::new(zones)),
         zone_list: list,
         signing: zones::signing(spec),
+        tsig: parts.tsig,
+        transfers: Transfers::default(),
         atlas: parts.atlas,
         geo: parts.geo,
     }

@@ -10,6 +10,7 @@ mod place;
 mod postgres;
 mod recovery;
 mod service;
+mod tsig;
 
 pub(crate) use recovery::default_steps;
 
@@ -43,6 +44,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         monitors: monitor::monitors(&mut fields),
         recoveries: recovery::recoveries(&mut fields),
         services: service::services(&mut fields),
+        tsig: tsig::keys(&mut fields),
         guard,
         ejection_bounds,
         canaries,
