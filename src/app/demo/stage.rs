@@ -302,8 +302,8 @@ impl Stage {
     /// Where a client was last sent for a service.
     pub(super) fn answer_of(&self, client: usize, service: ServiceId) -> Option<(&str, u32)> {
         let reply = self.latest.get(&(client, service))?.reply.as_ref()?;
-        let machine = self.machines.with_address(*reply.addresses.first()?)?;
-        Some((&machine.name, reply.ttl?))
+        let machine = self.machines.with_address(reply.addresses().next()?)?;
+        Some((&machine.name, reply.ttl()?))
     }
 
     /// The countries of the clients.
