@@ -15,9 +15,8 @@ use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::plan::{
-    AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, ZoneDnssec,
+    AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, Secret, ZoneDnssec,
 };
-use crate::plan::{AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, Secret};
 
 /// The config as written, before names are resolved.
 #[derive(Debug)]

@@ -12,7 +12,6 @@
 //! | [`dnssec`] | keys, what they sign, and what parents see of them |
 //! | [`message`] | a message of any kind taken apart, names made whole |
 //! | [`tsig`] | requests and replies signed with a shared key (RFC 8945) |
-//! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
 //! | [`cookie`] | server cookies: what proves that a client's address is its own |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
@@ -24,8 +23,8 @@
 //! records into words, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
 pub mod ask;
-pub mod dnssec;
 pub mod cookie;
+pub mod dnssec;
 pub mod edns;
 pub mod master;
 pub mod message;
