@@ -37,6 +37,7 @@ mod simulate;
 mod sink;
 mod status;
 mod verify;
+mod zones;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};

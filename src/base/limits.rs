@@ -115,6 +115,10 @@ pub const TIER_MEMBERS: usize = 64;
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.
 pub const STEERED_RRSET_BYTES: usize = 900;
+/// Answers that one tier of a service may give, where they are signed beforehand.
+pub const TIER_SUBSETS: usize = 4096;
+/// Answers of one family that a service may give, where they are signed beforehand.
+pub const STEERED_ANSWERS: usize = 65_536;
 /// Network classes of one map.
 pub const CLASSES: usize = 60_000;
 /// How deep `$INCLUDE` may nest.

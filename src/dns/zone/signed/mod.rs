@@ -29,6 +29,7 @@ use crate::base::{Family, HashKey};
 use crate::dns::addresses;
 use crate::dns::dnssec::PrivateKey;
 use crate::dns::rr::{RrSet, rtype};
+use crate::dns::rrset;
 
 mod canonical;
 mod chain;
@@ -303,13 +304,13 @@ impl Signed {
         self.of_entry(*self.base.first.get(node as usize)? as usize + place)
     }
 
-    /// The RRSIG RRset of a steered answer.
+    /// The RRSIG RRset of a steered answer, whatever the order of its records.
     #[must_use]
     pub fn of_variant(&self, node: u32, records: &[u8]) -> Option<RrSet<'_>> {
         let variants = &self.base.variants;
         let is_it = |number: u32| {
             let variant = &variants[number as usize];
-            variant.node == node && *variant.records == *records
+            variant.node == node && variant.holds(records)
         };
         let hash = variant_hash(node, records);
         let number = self.base.variant_index.find(hash, is_it)?;
@@ -522,8 +523,31 @@ fn address_bytes(family: Family) -> usize {
     }
 }
 
+impl Variant {
+    /// Whether it is these records, in any order; there are few.
+    fn holds(&self, records: &[u8]) -> bool {
+        let size = addresses::record_bytes(self.family);
+        records.len() == self.records.len()
+            && (*records == *self.records
+                || records
+                    .chunks(size)
+                    .all(|record| self.records.chunks(size).any(|own| own == record)))
+    }
+}
+
+/// The same for records in any order. They are of one size, which their lengths say.
 fn variant_hash(node: u32, records: &[u8]) -> u64 {
-    HashKey(u64::from(node)).hash(records)
+    let key = HashKey(u64::from(node));
+    let mut rest = records;
+    let mut sum = 0_u64;
+    while let Some(size) = rrset::record_bytes(rest) {
+        let Some((record, tail)) = rest.split_at_checked(size) else {
+            break;
+        };
+        sum = sum.wrapping_add(key.hash(record));
+        rest = tail;
+    }
+    sum
 }
 
 fn digest(content: &Content) -> [u64; 2] {
