@@ -103,6 +103,10 @@ pub const SERVICES: usize = 10_000;
 pub const ZONES: usize = 10_000;
 /// Keys of a plan that are shared with other servers.
 pub const TSIG_KEYS: usize = 10_000;
+/// Keys of a zone that its state remembers, those that were removed included.
+pub const KEYS_REMEMBERED: usize = 32;
+/// Octets of one file in the folder of the keys.
+pub const KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Canaries of a plan.
 pub const CANARIES: usize = 16;
 /// Monitors of a plan.

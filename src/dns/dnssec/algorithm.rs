@@ -4,8 +4,11 @@
 //! validator knows. Whoever has keys of another algorithm rolls to one of these first.
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A DNSSEC algorithm; its number is that of the DNSKEY, RRSIG and DS records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     /// RSA with PKCS #1 v1.5 padding over SHA-256 (RFC 5702).
     RsaSha256 = 8,

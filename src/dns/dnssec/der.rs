@@ -5,10 +5,18 @@
 
 /// INTEGER.
 pub(super) const INTEGER: u8 = 0x02;
+/// BIT STRING.
+pub(super) const BIT_STRING: u8 = 0x03;
 /// OCTET STRING.
 pub(super) const OCTET_STRING: u8 = 0x04;
+/// NULL.
+pub(super) const NULL: u8 = 0x05;
+/// OBJECT IDENTIFIER.
+pub(super) const OBJECT: u8 = 0x06;
 /// SEQUENCE, constructed.
 pub(super) const SEQUENCE: u8 = 0x30;
+/// The explicit tag `[1]`, constructed.
+pub(super) const CONTEXT_1: u8 = 0xA1;
 
 /// Elements that stand one behind another, taken from the front.
 pub(super) struct Elements<'a>(pub(super) &'a [u8]);

@@ -48,10 +48,9 @@ impl RsaNumbers {
         version.is_empty().then_some(read)
     }
 
-    /// Writes what `from_pkcs1` reads.
-    pub(super) fn to_pkcs1(&self) -> Vec<u8> {
-        let numbers = [
-            &Vec::new(),
+    /// All of them, in the order of key files.
+    pub(super) fn all(&self) -> [&[u8]; 8] {
+        [
             &self.modulus,
             &self.public_exponent,
             &self.private_exponent,
@@ -60,8 +59,12 @@ impl RsaNumbers {
             &self.exponents[0],
             &self.exponents[1],
             &self.coefficient,
-        ];
-        let numbers: Vec<_> = numbers.iter().map(|octets| der::number(octets)).collect();
-        der::element(der::SEQUENCE, &[&numbers.concat()])
+        ]
+    }
+
+    /// Writes what `from_pkcs1` reads.
+    pub(super) fn to_pkcs1(&self) -> Vec<u8> {
+        let numbers = self.all().map(der::number).concat();
+        der::element(der::SEQUENCE, &[&der::number(&[]), &numbers])
     }
 }
