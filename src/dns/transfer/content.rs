@@ -154,6 +154,12 @@ impl Content {
         &self.records
     }
 
+    /// All records but the SOA, taken out.
+    #[must_use]
+    pub fn into_records(self) -> Vec<Entry> {
+        self.records
+    }
+
     /// Which version it is.
     #[must_use]
     pub fn serial(&self) -> u32 {
