@@ -41,8 +41,8 @@ mod variants;
 pub use build::Basis;
 pub use check::{Breach, CheckError, check, check_changed};
 
-pub use variants::{TooMany, variants};
 pub use render::{render, steered};
+pub use variants::{TooMany, variants};
 
 pub use explain::{ExplainError, Explanation, Question, explain, suppose};
 

@@ -51,8 +51,7 @@ fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
                 service: service.name.clone(),
                 most,
             };
-            let subsets =
-                subsets(&tier.members, most).ok_or_else(|| too_many(TIER_SUBSETS))?;
+            let subsets = subsets(&tier.members, most).ok_or_else(|| too_many(TIER_SUBSETS))?;
             for subset in subsets {
                 answers.insert(records(plan, family, &subset));
             }

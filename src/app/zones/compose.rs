@@ -25,7 +25,12 @@ impl Composed {
         let apex = base.apex();
         let shown = keys.map(Keys::shown).filter(|shown| shown.is_signed());
         let mut edits: Vec<Edit> = overlay.dynamic.get(apex).cloned().unwrap_or_default();
-        edits.extend(overlay.serials.get(apex).and_then(|&serial| soa(base, serial)));
+        edits.extend(
+            overlay
+                .serials
+                .get(apex)
+                .and_then(|&serial| soa(base, serial)),
+        );
         if let Some(shown) = shown {
             edits.extend(shown.signing.edits(base, shown.records.clone()));
         }

@@ -127,8 +127,13 @@ impl Composer {
         let mut zones = Vec::new();
         for served in plan.zones.all() {
             let base = Arc::clone(&served.zone);
-            let before = self.zones.iter().find(|kept| kept.base.apex() == base.apex());
-            let keys = signing.get(base.apex()).map(|how| Keys::open(&base, how, now));
+            let before = self
+                .zones
+                .iter()
+                .find(|kept| kept.base.apex() == base.apex());
+            let keys = signing
+                .get(base.apex())
+                .map(|how| Keys::open(&base, how, now));
             let keys = keys.transpose()?;
             let composed = Composed::new(
                 &base,
@@ -176,7 +181,9 @@ impl Composer {
         loop {
             let product = match queue.recv_timeout(LOOK_EVERY) {
                 Ok(work) => Some(self.do_work(work)),
-                Err(RecvTimeoutError::Timeout) => self.look().map(|zones| Product::Zones(zones, Vec::new())),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look().map(|zones| Product::Zones(zones, Vec::new()))
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if let Some(product) = product

@@ -20,7 +20,8 @@ pub(super) fn sign(signed: &Signed, chunks: &[usize], now: u64, cache: &Cache<'_
         let own = chunks.chunks(share);
         let threads: Vec<_> = own.map(|own| scope.spawn(move || make(own))).collect();
         let made = threads.into_iter().map(|thread| thread.join());
-        made.map(|made| made.expect("signing does not panic")).collect::<Vec<_>>()
+        made.map(|made| made.expect("signing does not panic"))
+            .collect::<Vec<_>>()
     });
     signed.renewed(made.into_iter().flatten().collect())
 }
