@@ -28,7 +28,7 @@ use crate::base::{Reason, ServiceId};
 use crate::dns::reply::{Full, Owner, Place, Reply, Section};
 use crate::dns::rr::{RrSet, rcode, rtype};
 use crate::dns::zone::signed::Signed;
-use crate::dns::zone::{Found, Match, Trail, Zone};
+use crate::dns::zone::{Found, Match, Presence, Trail, Zone};
 
 /// What ANY gets (RFC 8482, section 4.2).
 const ANY_ANSWER: RrSet<'static> = RrSet::of_one(
@@ -44,6 +44,10 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
     let Some((served, apex)) = zones.find_served(question.name, question.qtype) else {
         return Outcome::reject(rcode::REFUSED);
     };
+    match served.zone.presence() {
+        Presence::Loaded => {}
+        Presence::Awaited => return Outcome::fail(Reason::NotLoaded),
+    }
     let mut walk = Walk {
         request,
         zone: &served.zone,

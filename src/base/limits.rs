@@ -50,6 +50,35 @@ pub const TCP_TRANSFER: Span = Span::from_secs(5);
 /// Queries answered on one TCP connection before it is closed.
 pub const TCP_QUERIES_PER_CONNECTION: usize = 10_000;
 
+/// Octets to which the messages of a zone transfer are filled: compression pointers reach so far.
+pub const TRANSFER_MESSAGE_BYTES: usize = 16 * 1024;
+/// Zone transfers given at once, over all clients; each holds a version of a zone.
+pub const TRANSFERS_OUT: usize = 32;
+/// Versions of a zone behind the present one from which a secondary gets the changes alone.
+pub const JOURNAL_VERSIONS: usize = 16;
+/// Records of one transferred zone.
+pub const TRANSFER_RECORDS: usize = 20_000_000;
+/// Octets of one transferred zone, as they come.
+pub const TRANSFER_BYTES: u64 = 1024 * 1024 * 1024;
+/// How long a primary may take to connect, and for each message.
+pub const TRANSFER_SILENCE: Span = Span::from_secs(10);
+/// How long one zone transfer may take in all.
+pub const TRANSFER_WHOLE: Span = Span::from_secs(600);
+/// How long a start waits for zones that it has no copy of.
+pub const TRANSFER_AT_START: Span = Span::from_secs(10);
+/// Shortest and longest time between two looks at a primary, whatever the SOA says.
+pub const REFRESH_BOUNDS: (Span, Span) = (Span::from_secs(2), Span::from_secs(24 * 3600));
+/// Shortest and longest time after which a zone that cannot be refreshed is given up.
+pub const EXPIRE_BOUNDS: (Span, Span) = (Span::from_secs(10), Span::from_secs(90 * 24 * 3600));
+/// How long a secondary has to acknowledge a notification the first time; each further try waits twice as long.
+pub const NOTIFY_WAIT: Span = Span::from_secs(1);
+/// How often one secondary is told of one version.
+pub const NOTIFY_TRIES: u32 = 6;
+/// Primaries of one zone.
+pub const PRIMARIES: usize = 16;
+/// Secondaries told of one zone's changes, and rules of who may have it.
+pub const SECONDARIES: usize = 256;
+
 /// Connections of the control listener at once.
 pub const CONTROL_CONNECTIONS: usize = 64;
 /// Octets of a control request's head.

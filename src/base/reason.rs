@@ -44,11 +44,13 @@ pub enum Reason {
     Chaos,
     /// The signatures of the zone are about to expire, or have.
     Expired,
+    /// The zone has not come from its primary yet, or came too long ago.
+    NotLoaded,
 }
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
@@ -68,6 +70,7 @@ impl Reason {
         Self::Yxdomain,
         Self::Chaos,
         Self::Expired,
+        Self::NotLoaded,
     ];
 
     /// The position in [`Reason::ALL`].
@@ -99,6 +102,7 @@ impl Reason {
             Self::Yxdomain => "yxdomain",
             Self::Chaos => "chaos",
             Self::Expired => "expired",
+            Self::NotLoaded => "not_loaded",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! things (a region's fallback, a service's regions). Names that point at other things stay
 //! [`At`] their positions, so that `compile` can say where a wrong one is.
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ pub(crate) struct ServerSpec {
     pub(crate) udp_reply_bytes: u16,
     pub(crate) threads: Option<usize>,
     pub(crate) cohort_key: Option<String>,
+    /// The folder of what must survive a restart.
+    pub(crate) state: Option<String>,
 }
 
 /// `[geo]`.
@@ -68,6 +71,41 @@ pub(crate) struct ZoneSpec {
     pub(crate) name: Option<At<Name>>,
     pub(crate) file: Option<At<String>>,
     pub(crate) dnssec: Option<DnssecSpec>,
+    pub(crate) transfer: Option<TransferSpec>,
+    pub(crate) incoming: Option<IncomingSpec>,
+}
+
+/// `transfer` of one of `[[zones]]`.
+#[derive(Debug)]
+pub(crate) struct TransferSpec {
+    pub(crate) at: Range<usize>,
+    pub(crate) to: Vec<At<AllowedSpec>>,
+    pub(crate) notify: Vec<At<SocketAddr>>,
+    pub(crate) key: Option<At<String>>,
+    pub(crate) render_for: Option<At<RenderSpec>>,
+    pub(crate) min_interval: Span,
+}
+
+/// One who may have a zone.
+#[derive(Clone, Debug)]
+pub(crate) struct AllowedSpec {
+    pub(crate) network: Option<Network>,
+    /// A key's name.
+    pub(crate) key: Option<String>,
+}
+
+/// Whose answers steered names are rendered as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RenderSpec {
+    Country(Country),
+    Address(IpAddr),
+}
+
+/// `primaries` and `key` of one of `[[zones]]`.
+#[derive(Debug)]
+pub(crate) struct IncomingSpec {
+    pub(crate) primaries: At<Vec<At<SocketAddr>>>,
+    pub(crate) key: Option<At<String>>,
 }
 
 /// `dnssec` of one of `[[zones]]`.

@@ -11,6 +11,7 @@
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`dnssec`] | keys, what they sign, and what parents see of them |
 //! | [`message`] | a message of any kind taken apart, names made whole |
+//! | [`transfer`] | zones on their way from one server to another |
 //! | [`tsig`] | requests and replies signed with a shared key (RFC 8945) |
 //! | [`cookie`] | server cookies: what proves that a client's address is its own |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
@@ -35,6 +36,7 @@ pub mod reply;
 pub mod rr;
 mod rrset;
 pub mod text;
+pub mod transfer;
 pub mod tsig;
 pub mod zone;
 

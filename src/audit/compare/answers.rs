@@ -154,7 +154,8 @@ fn life(found: Selection<'_>) -> Life {
         | Reason::Badvers
         | Reason::Yxdomain
         | Reason::Chaos
-        | Reason::Expired => Life::Alive,
+        | Reason::Expired
+        | Reason::NotLoaded => Life::Alive,
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
+//! | `transfer` | who gets zones, and where they come from |
 //! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
 mod capacity;
@@ -27,6 +28,7 @@ mod names;
 mod places;
 mod services;
 mod targets;
+mod transfer;
 mod tsig;
 mod zones;
 
@@ -57,6 +59,7 @@ struct Parts<'p> {
     drafts: &'p [Draft<'p>],
     zones: Vec<Loaded>,
     tsig: Vec<TsigKey>,
+    transfers: Transfers,
     atlas: Arc<Atlas>,
     geo: GeoFile,
 }
@@ -86,10 +89,12 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
+    let transfers = transfer::resolve(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
     let (atlas, geo) = geo::atlas(spec, &places, files, found)?;
+    let transfers = transfers.locate(&atlas, found);
     if found.has_errors() {
         return None;
     }
@@ -99,6 +104,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         drafts: &drafts,
         zones,
         tsig,
+        transfers,
         atlas,
         geo,
     };
@@ -260,7 +266,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         zone_list: list,
         signing: zones::signing(spec),
         tsig: parts.tsig,
-        transfers: Transfers::default(),
+        transfers: parts.transfers,
         atlas: parts.atlas,
         geo: parts.geo,
     }

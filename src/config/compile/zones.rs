@@ -126,6 +126,10 @@ fn load_one(
     let path = spec.resolve(file);
     let text = match files.get(&path) {
         Some(Ok(text)) => text,
+        Some(Err(_)) if zone.incoming.is_some() => {
+            let apex = &zone.name.as_ref()?.value;
+            return Some((apex.clone(), Zone::awaited(apex, mounts)));
+        }
         Some(Err(reason)) => {
             let message = format!("cannot read the zone file `{}`: {reason}", path.display());
             found.error(&file.at, message).help(HELP);

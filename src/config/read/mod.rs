@@ -10,6 +10,7 @@ mod place;
 mod postgres;
 mod recovery;
 mod service;
+mod transfer;
 mod tsig;
 
 pub(crate) use recovery::default_steps;
@@ -77,6 +78,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
             .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
         threads: plain(fields.optional("threads", value::number(1..=1024))),
         cohort_key: plain(fields.optional("cohort_key", value::secret)),
+        state: plain(fields.optional("state", path)),
     };
     fields.finish();
     spec
@@ -131,6 +133,8 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
             name: fields.required("name", r#""example.org""#, value::domain),
             file: fields.required("file", r#""zones/example.org.zone""#, path),
             dnssec: dnssec::dnssec(&mut fields),
+            transfer: transfer::transfer(&mut fields),
+            incoming: transfer::incoming(&mut fields),
         });
         fields.finish();
     }

@@ -71,7 +71,10 @@ impl Zone {
             records.for_each(|rdata| add(owner, edit.rtype, edit.ttl, rdata));
         }
         match builder.finish(&self.mounts()).zone {
-            Ok(zone) if errors.is_empty() => Ok(zone),
+            Ok(zone) if errors.is_empty() => Ok(Self {
+                presence: self.presence,
+                ..zone
+            }),
             Ok(_) => Err(errors),
             Err(more) => Err(errors.into_iter().chain(more).collect()),
         }

@@ -84,6 +84,16 @@ pub struct Zone {
     /// Where among them the SOA of denials stands.
     denial: usize,
     names: usize,
+    presence: Presence,
+}
+
+/// Whether a zone's data is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Loaded,
+    /// It is to come from a primary, or has come and is too old: nothing can be said of any name.
+    Awaited,
 }
 
 impl Zone {
@@ -120,6 +130,33 @@ impl Zone {
             Ok(_) => Err(errors),
             Err(more) => Err(errors.into_iter().chain(more).collect()),
         }
+    }
+
+    /// A zone whose data is not there: only its apex and its steered names are known.
+    #[must_use]
+    pub fn awaited(apex: &Name, mounts: &[(Name, Mount)]) -> Self {
+        let record = |rtype, rdata: &[u8]| Record {
+            owner: apex.clone(),
+            rtype,
+            ttl: 0,
+            rdata: rdata.to_vec(),
+            line: 0,
+        };
+        let soa = record(rtype::SOA, &[0; build::SOA_BYTES]);
+        let records = vec![soa, record(rtype::NS, &[0])];
+        // Steered names that cannot be are reported once there is data to mount them over.
+        let zone =
+            Self::build(apex, records.clone(), mounts).or_else(|_| Self::build(apex, records, &[]));
+        Self {
+            presence: Presence::Awaited,
+            ..zone.expect("an SOA and a name server are a zone")
+        }
+    }
+
+    /// Whether its data is there.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        self.presence
     }
 
     /// The apex.

@@ -311,7 +311,8 @@ impl<'t> Check<'t> {
             | Reason::Badvers
             | Reason::Yxdomain
             | Reason::Chaos
-            | Reason::Expired => false,
+            | Reason::Expired
+            | Reason::NotLoaded => false,
         };
         if right {
             Ok(())
