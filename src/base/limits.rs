@@ -35,6 +35,8 @@ pub const UDP_REPLY_BYTES_MOST: usize = 4096;
 pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
+/// Messages that may wait for whoever answers what must be waited for: updates, notifications.
+pub const SLOW_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.
 pub const TCP_BACKLOG: i32 = 1024;
 /// How long TCP connections may take to finish once the server stops.
