@@ -12,6 +12,8 @@
 //! | [`dnssec`] | keys, what they sign, and what parents see of them |
 //! | [`message`] | a message of any kind taken apart, names made whole |
 //! | [`tsig`] | requests and replies signed with a shared key (RFC 8945) |
+//! | [`update`] | changes that clients ask for (RFC 2136), as far as they are taken |
+//! | [`challenges`] | TXT records of `_acme-challenge` names, which come and go |
 //! | [`cookie`] | server cookies: what proves that a client's address is its own |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
@@ -23,6 +25,7 @@
 //! records into words, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
 pub mod ask;
+pub mod challenges;
 pub mod cookie;
 pub mod dnssec;
 pub mod edns;
@@ -36,6 +39,7 @@ pub mod rr;
 mod rrset;
 pub mod text;
 pub mod tsig;
+pub mod update;
 pub mod zone;
 
 pub use name::{Name, NameError};
