@@ -6,6 +6,7 @@
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
+//! | `query` | `waypost query`: a small dig that also shows why |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keeper` | the task that owns the engine |
@@ -27,6 +28,7 @@ mod observer;
 mod order;
 mod ordered;
 mod plan;
+mod query;
 mod reader;
 mod reload;
 mod remote;
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Query(arguments) => query::query(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),

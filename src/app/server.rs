@@ -100,7 +100,7 @@ impl Server {
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
         let serving = listeners
-            .serve(published, clock, metrics, streams.handle())
+            .serve(published, clock, metrics, None, streams.handle())
             .map_err(|error| format!("cannot start answering: {error}"))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {

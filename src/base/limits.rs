@@ -35,6 +35,16 @@ pub const UDP_REPLY_BYTES_MOST: usize = 4096;
 pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
+/// Records of one update (RFC 2136), prerequisites and changes together.
+pub const UPDATE_RECORDS: usize = 100;
+/// TXT records of `_acme-challenge` names that are kept at once.
+pub const CHALLENGES: usize = 4096;
+/// The same, of one name.
+pub const CHALLENGES_PER_NAME: usize = 32;
+/// Octets of RDATA of one.
+pub const CHALLENGE_BYTES: usize = 512;
+/// Messages that may wait for whoever answers what must be waited for: updates, notifications.
+pub const SLOW_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.
 pub const TCP_BACKLOG: i32 = 1024;
 /// How long TCP connections may take to finish once the server stops.

@@ -205,20 +205,10 @@ fn duration<'v>(value: &'v DeValue<'_>, help: &str) -> Result<(&'v str, Span), T
     let DeValue::String(text) = value else {
         return Err(mismatch("a duration", value).with_help(help));
     };
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (count, unit) = text.split_at(digits);
-    let unit = match unit {
-        "ms" => Span(1),
-        "s" => Span::from_secs(1),
-        "m" => Span::from_secs(60),
-        "h" => Span::from_secs(3600),
-        "d" => Span::from_secs(24 * 3600),
-        _ => return Err(Trouble::new(format!("`{text}` is not a duration")).with_help(help)),
-    };
-    let Ok(count) = count.parse() else {
+    let Some(span) = Span::parse(text) else {
         return Err(Trouble::new(format!("`{text}` is not a duration")).with_help(help));
     };
-    Ok((text, unit.times(count)))
+    Ok((text, span))
 }
 
 /// `"80%"`, `"0.5%"` or `80`: percent, 0 to 100, in tenths at the finest. A bare number below 1

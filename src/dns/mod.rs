@@ -13,6 +13,8 @@
 //! | [`message`] | a message of any kind taken apart, names made whole |
 //! | [`transfer`] | zones on their way from one server to another |
 //! | [`tsig`] | requests and replies signed with a shared key (RFC 8945) |
+//! | [`update`] | changes that clients ask for (RFC 2136), as far as they are taken |
+//! | [`challenges`] | TXT records of `_acme-challenge` names, which come and go |
 //! | [`cookie`] | server cookies: what proves that a client's address is its own |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
@@ -24,6 +26,7 @@
 //! records into words, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
 pub mod ask;
+pub mod challenges;
 pub mod cookie;
 pub mod dnssec;
 pub mod edns;
@@ -38,6 +41,7 @@ mod rrset;
 pub mod text;
 pub mod transfer;
 pub mod tsig;
+pub mod update;
 pub mod zone;
 
 pub use name::{Name, NameError};

@@ -77,8 +77,14 @@ pub mod rcode {
     pub const REFUSED: u16 = 5;
     /// Not authoritative for it, or not authorised by its signature (RFC 8945, section 5.2).
     pub const NOTAUTH: u16 = 9;
-    /// A DNAME substitution is too long (RFC 6672, section 2.2).
+    /// A DNAME substitution is too long (RFC 6672, section 2.2); a name is in use (RFC 2136).
     pub const YXDOMAIN: u16 = 6;
+    /// An RRset exists that should not (RFC 2136).
+    pub const YXRRSET: u16 = 7;
+    /// An RRset does not exist that should (RFC 2136).
+    pub const NXRRSET: u16 = 8;
+    /// A name outside of the zone (RFC 2136).
+    pub const NOTZONE: u16 = 10;
     /// EDNS version not supported.
     pub const BADVERS: u16 = 16;
 }

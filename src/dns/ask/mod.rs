@@ -13,7 +13,7 @@ use super::rr::{class, rtype};
 mod options;
 mod reply;
 
-pub use options::Told;
+pub use options::{Told, hexadecimal};
 pub use reply::{Edns, Record, Reply, decode};
 
 /// Largest reply over UDP that is asked for (DNS flag day 2020).

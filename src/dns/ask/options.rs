@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use domain::base::iana::ExtendedErrorCode;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub(super) const NSID: u16 = 3;
 pub(super) const SUBNET: u16 = 8;
@@ -35,12 +35,14 @@ pub enum Told {
         /// How many bits of it the answer holds for.
         scope: u8,
     },
-    /// Cookies (RFC 7873), in hexadecimal digits.
+    /// Cookies (RFC 7873).
     Cookie {
         /// The client's.
-        client: String,
+        #[serde(serialize_with = "as_hexadecimal")]
+        client: Vec<u8>,
         /// The server's; empty if it gave none.
-        server: String,
+        #[serde(serialize_with = "as_hexadecimal")]
+        server: Vec<u8>,
     },
     /// How long an idle connection stays open (RFC 7828).
     Keepalive {
@@ -119,8 +121,8 @@ fn subnet(data: &[u8]) -> Option<Told> {
 fn cookie(data: &[u8]) -> Option<Told> {
     let (client, server) = data.split_at_checked(CLIENT_COOKIE_BYTES)?;
     Some(Told::Cookie {
-        client: hexadecimal(client),
-        server: hexadecimal(server),
+        client: client.to_vec(),
+        server: server.to_vec(),
     })
 }
 
@@ -157,7 +159,13 @@ fn line(text: &str) -> String {
     text.trim_end_matches('\0').chars().map(shown).collect()
 }
 
-fn hexadecimal(data: &[u8]) -> String {
+fn as_hexadecimal<S: Serializer>(data: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hexadecimal(data))
+}
+
+/// Octets as a person compares them.
+#[must_use]
+pub fn hexadecimal(data: &[u8]) -> String {
     data.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
@@ -182,9 +190,9 @@ mod tests {
             name: name.map(str::to_owned),
             text: text.to_owned(),
         };
-        let cookie = |client: &str, server: &str| Told::Cookie {
-            client: client.to_owned(),
-            server: server.to_owned(),
+        let cookie = |client: &[u8], server: &[u8]| Told::Cookie {
+            client: client.to_vec(),
+            server: server.to_vec(),
         };
         let identity = |name: &str| Told::Identity {
             name: name.to_owned(),
@@ -214,8 +222,8 @@ mod tests {
                 other(8, "000128000102030405"),
             ),
             (8, b"\0\x03\0\0", other(8, "00030000")),
-            (10, b"12345678", cookie("3132333435363738", "")),
-            (10, b"12345678\0\x01", cookie("3132333435363738", "0001")),
+            (10, b"12345678", cookie(b"12345678", b"")),
+            (10, b"12345678\0\x01", cookie(b"12345678", b"\0\x01")),
             (10, b"1234567", other(10, "31323334353637")),
             (11, b"", Told::Keepalive { tenths: None }),
             (11, b"\0\x64", Told::Keepalive { tenths: Some(100) }),

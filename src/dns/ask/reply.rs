@@ -5,7 +5,7 @@
 //! hide the rest.
 use std::net::IpAddr;
 
-use domain::base::iana::OptRcode;
+use domain::base::iana::{OptRcode, Rcode};
 use domain::base::name::{ParsedName, ToName};
 use domain::base::rdata::UnknownRecordData;
 use domain::base::record::ParsedRecord;
@@ -158,8 +158,13 @@ impl Reply {
     /// The response code by its mnemonic, or its number.
     #[must_use]
     pub fn rcode_name(&self) -> String {
-        let known = OptRcode::checked_from_int(self.rcode);
-        known.map_or_else(|| self.rcode.to_string(), |known| known.to_string())
+        match u8::try_from(self.rcode)
+            .ok()
+            .and_then(Rcode::checked_from_int)
+        {
+            Some(basic) => basic.to_string(),
+            None => OptRcode::masked_from_int(self.rcode).to_string(),
+        }
     }
 
     /// Addresses of the answer section, in order.
@@ -269,6 +274,19 @@ mod tests {
             lines.collect::<Vec<_>>()
         };
         assert_eq!((reply.id, &*reply.rcode_name()), (0x1234, "19"));
+        for (rcode, name) in [
+            (3, "NXDOMAIN"),
+            (5, "REFUSED"),
+            (9, "NOTAUTH"),
+            (16, "BADVERS"),
+            (23, "BADCOOKIE"),
+        ] {
+            let other = Reply {
+                rcode,
+                ..reply.clone()
+            };
+            assert_eq!(other.rcode_name(), name);
+        }
         let flags: Vec<&str> = reply.flag_names().collect();
         assert_eq!(flags, ["qr", "aa", "tc"]);
         assert!(reply.is_truncated());

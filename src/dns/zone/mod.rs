@@ -182,6 +182,25 @@ impl Zone {
         [rtype::A, rtype::AAAA].map(|kind| self.set(node?, kind))
     }
 
+    /// The RRsets that stand at a name itself: no wildcard, no alias, no zone cut is looked at.
+    pub fn rrsets(&self, name: &[u8]) -> impl Iterator<Item = RrSet<'_>> {
+        self.node_of(name)
+            .into_iter()
+            .flat_map(|node| self.sets(node))
+    }
+
+    /// Whether the name itself is steered.
+    #[must_use]
+    pub fn is_mounted(&self, name: &[u8]) -> bool {
+        let node = self.node_of(name);
+        node.is_some_and(|node| self.tree.node(node).mount.is_some())
+    }
+
+    fn node_of(&self, name: &[u8]) -> Option<u32> {
+        let apex = self.apex_in(name)?;
+        self.tree.reach(name, apex)
+    }
+
     /// The addresses of a delegation's name server: its A and AAAA RRsets.
     pub fn glue(&self, server: &Server<'_>) -> impl Iterator<Item = RrSet<'_>> {
         let known = server.node.filter(|&node| self.tree.has(node));
