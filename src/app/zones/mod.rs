@@ -26,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
+use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
 use crate::dns::zone::{Edit, Served, Zone, Zones};
@@ -131,9 +132,10 @@ impl Composer {
                 .zones
                 .iter()
                 .find(|kept| kept.base.apex() == base.apex());
+            let ttl = Span::from_secs(u64::from(longest_ttl(&base, &steered)));
             let keys = signing
                 .get(base.apex())
-                .map(|how| Keys::open(&base, how, now));
+                .map(|how| Keys::open(&base, how, (ttl, now)));
             let keys = keys.transpose()?;
             let composed = Composed::new(
                 &base,
@@ -246,7 +248,8 @@ impl Composer {
         let mut chunks = CHUNKS_A_LOOK;
         for place in 0..self.zones.len() {
             let kept = &mut self.zones[place];
-            if kept.keys.as_mut().is_some_and(|keys| keys.look(now)) {
+            let base = &kept.base;
+            if kept.keys.as_mut().is_some_and(|keys| keys.look(base, now)) {
                 match self.compose_again(place) {
                     Ok(()) => changed = true,
                     Err(error) => error!(event = "signing_failed", "{error}"),
@@ -258,4 +261,12 @@ impl Composer {
         }
         changed.then(|| self.serve())
     }
+}
+
+/// The largest TTL that anything of a zone may be answered with, seconds.
+fn longest_ttl(zone: &Zone, steered: &[Steered]) -> u32 {
+    let mounted = zone.mounts().into_iter();
+    let mounted = mounted.filter_map(|(_, mount)| Some(steered.get(usize::from(mount))?.ttl));
+    let sets = zone.owners().flat_map(|(_, sets)| sets.map(|set| set.ttl));
+    mounted.chain(sets).max().unwrap_or(0)
 }
