@@ -63,7 +63,7 @@ impl Server {
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
         let mut composer = Composer::new(clock);
-        let plan = composer.compose(plan)?;
+        let (plan, signings) = composer.compose(plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
@@ -94,7 +94,7 @@ impl Server {
             reader,
             onlooker,
         };
-        let keeper = Keeper::new(plan.clone(), tools);
+        let keeper = Keeper::new((plan.clone(), signings), tools);
         let streams =
             Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();

@@ -29,7 +29,8 @@ use tracing::error;
 use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
-use crate::dns::zone::{Edit, Served, Zone, Zones};
+use crate::dns::zone::{Edit, Zone, Zones};
+use crate::engine::status::SigningStatus;
 use crate::io::clock::Clock;
 use crate::plan::{Plan, ZoneDnssec};
 use crate::table;
@@ -76,10 +77,16 @@ pub(super) enum Work {
 /// What comes out.
 pub(super) enum Product {
     /// A plan with its zones, or why there is none.
-    Plan(Result<Arc<Plan>, String>, Vec<super::reader::Reply>),
+    Plan(
+        Result<(Arc<Plan>, Signings), String>,
+        Vec<super::reader::Reply>,
+    ),
     /// The zones of the plan that came out last, changed.
-    Zones(Arc<Zones>, Vec<(Done, Result<(), String>)>),
+    Zones((Arc<Zones>, Signings), Vec<(Done, Result<(), String>)>),
 }
+
+/// How each zone that is signed is so, by its apex.
+pub(super) type Signings = BTreeMap<String, SigningStatus>;
 
 /// What is laid over the zones.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +124,7 @@ impl Composer {
 
     /// Lays over a plan's zones what belongs there, and signs them. After an error everything is
     /// as it was.
-    pub(super) fn compose(&mut self, mut plan: Plan) -> Result<Arc<Plan>, String> {
+    pub(super) fn compose(&mut self, mut plan: Plan) -> Result<(Arc<Plan>, Signings), String> {
         let now = self.clock.wall_seconds();
         let steered = match plan.signing.is_empty() {
             true => Vec::new(),
@@ -150,18 +157,21 @@ impl Composer {
             });
         }
         (self.zones, self.steered) = (zones, steered);
-        plan.zones = self.serve();
-        Ok(Arc::new(plan))
+        let (zones, signings) = self.serve();
+        plan.zones = zones;
+        Ok((Arc::new(plan), signings))
     }
 
     /// The zones as they are to be served.
-    fn serve(&self) -> Arc<Zones> {
-        let zones: Vec<Served> = self
-            .zones
-            .iter()
-            .map(|kept| kept.composed.served(kept.keys.as_ref().map(Keys::how)))
-            .collect();
-        Arc::new(Zones::served(zones, self.epoch_ms()))
+    fn serve(&self) -> (Arc<Zones>, Signings) {
+        let zones = self.zones.iter();
+        let zones = zones.map(|kept| kept.composed.served(kept.keys.as_ref().map(Keys::how)));
+        let signings = self.zones.iter().filter_map(|kept| {
+            let status = kept.composed.signing(kept.keys.as_ref()?)?;
+            Some((kept.base.apex().to_string(), status))
+        });
+        let served = Zones::served(zones.collect(), self.epoch_ms());
+        (Arc::new(served), signings.collect())
     }
 
     /// What the wall clock said when the server's own began.
@@ -242,7 +252,7 @@ impl Composer {
     }
 
     /// Takes steps of rollovers, and makes signatures anew that are due.
-    fn look(&mut self) -> Option<Arc<Zones>> {
+    fn look(&mut self) -> Option<(Arc<Zones>, Signings)> {
         let now = self.clock.wall_seconds();
         let mut changed = false;
         let mut chunks = CHUNKS_A_LOOK;

@@ -12,7 +12,7 @@ use crate::dns::rr::rtype;
 use crate::dns::zone::signed::{self, Signing};
 use crate::dns::zone::{Edit, Zone};
 use crate::io::keys::{Store, policy};
-use crate::keys::{Policy, Ring, Time, View};
+use crate::keys::{Policy, Report, Ring, Time, View};
 use crate::plan::{Denial, ZoneDnssec};
 
 /// What a zone shows of its keys.
@@ -81,9 +81,9 @@ impl Keys {
         &self.how
     }
 
-    /// What is remembered of them.
-    pub(super) fn ring(&self) -> &Ring {
-        &self.ring
+    /// What is known of them, and what happens next.
+    pub(super) fn report(&self) -> Report {
+        self.ring.report(&self.policy)
     }
 
     /// Takes steps that are due, and reads what others have changed; whether the zone shows something

@@ -59,7 +59,7 @@ impl Signed {
 }
 
 fn put(owner: &Name, set: Option<RrSet<'_>>, entries: &mut Vec<Entry>) {
-    for set in set {
+    if let Some(set) = set {
         entries.extend(set.records().map(|rdata| Entry {
             owner: owner.clone(),
             rtype: set.rtype,
