@@ -5,6 +5,7 @@
 //! whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::io::control::{Command, Force, OrderRefusal, Ordered};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
-use crate::plan::Plan;
+use crate::plan::{Plan, Tls};
 use crate::table::Table;
 
 /// Longest wait when the engine has nothing to do.
@@ -297,14 +298,26 @@ impl Keeper {
 }
 
 /// Keys that are read at the start only, each with its value for a person.
-type Opened = [(&'static str, String); 3];
+type Opened = [(&'static str, String); 6];
 
 fn opened_by(plan: &Plan) -> Opened {
     let control = plan.control.listen;
     let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
     let threads = plan.server.threads;
     let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
+    let tls = plan.server.tls.as_ref();
+    let encrypted =
+        |of: fn(&Tls) -> &Vec<SocketAddr>| format!("{:?}", tls.map_or(&[][..], |tls| of(tls)));
     [
+        ("[server.tls] listen", encrypted(|tls| &tls.listen)),
+        (
+            "[server.tls] listen_https",
+            encrypted(|tls| &tls.listen_https),
+        ),
+        (
+            "[server.tls] listen_quic",
+            encrypted(|tls| &tls.listen_quic),
+        ),
         ("[server] listen", format!("{:?}", plan.server.listen)),
         ("[server] threads", threads),
         ("[control] listen", control),

@@ -47,6 +47,18 @@ pub(crate) struct ServerSpec {
     pub(crate) udp_reply_bytes: u16,
     pub(crate) threads: Option<usize>,
     pub(crate) cohort_key: Option<String>,
+    pub(crate) connections: Option<usize>,
+    pub(crate) tls: Option<TlsSpec>,
+}
+
+/// `[server.tls]`.
+#[derive(Debug)]
+pub(crate) struct TlsSpec {
+    pub(crate) listen: Vec<At<SocketAddr>>,
+    pub(crate) listen_https: Vec<At<SocketAddr>>,
+    pub(crate) listen_quic: Vec<At<SocketAddr>>,
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) key: Option<At<String>>,
 }
 
 /// `[geo]`.
@@ -190,6 +202,9 @@ impl Spec {
         let passwords = self.monitors.iter();
         let passwords = passwords.filter_map(|one| one.password_file.as_ref());
         wanted.extend(passwords.map(|path| self.resolve(path)));
+        let own = self.server.tls.iter();
+        let pair = own.flat_map(|tls| tls.certificate.iter().chain(&tls.key));
+        wanted.extend(pair.map(|path| self.resolve(path)));
         for file in self.zones.iter().filter_map(|zone| zone.file.as_ref()) {
             let file = self.resolve(file);
             wanted.extend(included(&file, brought));
@@ -199,6 +214,13 @@ impl Spec {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    /// Those of [`Spec::files`] that nobody but the server is to read.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<PathBuf> {
+        let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
+        keys.map(|path| self.resolve(path)).collect()
     }
 
     /// A path of the config, relative to the config's folder.

@@ -10,6 +10,7 @@
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
+//! | [`freshness`] | how long a reply may be kept by an HTTP cache |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
@@ -20,6 +21,7 @@
 pub mod addresses;
 pub mod ask;
 pub mod edns;
+pub mod freshness;
 pub mod master;
 pub mod name;
 pub mod octets;

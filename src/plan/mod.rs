@@ -27,12 +27,14 @@ mod demand;
 pub mod ring;
 mod scope;
 mod shrink;
+mod transport;
 
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
+pub use transport::{Pair, Tls};
 
 /// Everything that was decided before start.
 #[derive(Debug)]
@@ -90,6 +92,10 @@ pub struct Server {
     pub udp_reply_bytes: u16,
     /// Answering threads; absent = one per core.
     pub threads: Option<usize>,
+    /// Connections at once, over all clients and all stream transports.
+    pub connections: usize,
+    /// Encrypted transports; absent = none.
+    pub tls: Option<Tls>,
 }
 
 /// The control listener.

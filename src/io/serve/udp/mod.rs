@@ -24,8 +24,8 @@ use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 use self::batch::{Batch, Exchange, Peer};
 use super::{Service, canonical};
 use crate::answer::{Asker, Transport};
-use crate::base::Moment;
 use crate::base::limits::{UDP_BATCH, UDP_DRAIN};
+use crate::base::{Moment, Span};
 use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
 use crate::table::Table;
@@ -205,6 +205,7 @@ impl<'w> Desk<'w> {
             source: canonical(source),
             transport: Transport::Udp,
             now,
+            idle: Span::ZERO,
         };
         if let Some(answered) = self.service.respond(table, &asker, query, reply) {
             self.counters.count(&answered);
