@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::expiry::Expiry;
 use super::observer::Observer;
 use super::reader::{Reading, Request};
 use super::{log, ordered};
@@ -77,6 +78,7 @@ pub(super) struct Keeper {
     refused: Option<(Moment, String)>,
     published: Arc<Published>,
     observer: Observer,
+    expiry: Expiry,
 }
 
 impl Keeper {
@@ -89,6 +91,7 @@ impl Keeper {
             engine,
             epoch: 0,
             observer: Observer::new(&plan, tools.clock.now()),
+            expiry: Expiry::default(),
             opened: opened_by(&plan),
             refused: None,
             plan: plan.clone(),
@@ -131,8 +134,9 @@ impl Keeper {
         self.handle(Input::Tick);
     }
 
-    /// Tells the engine how much clients ask for, when it is time.
+    /// Looks at the certificate, and tells the engine how much clients ask for, when it is time.
     fn observe(&mut self) {
+        self.expiry.look(&self.plan, self.tools.clock);
         let (metrics, now) = (&self.tools.metrics, self.tools.clock.now());
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));

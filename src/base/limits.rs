@@ -69,6 +69,10 @@ pub const QUIC_WINDOW_BYTES: u32 = 256 * 1024;
 pub const QUIC_INCOMING: usize = 256;
 /// Octets that wait with each of them.
 pub const QUIC_INCOMING_BYTES: u64 = 16 * 1024;
+/// How long before its expiry the server's own certificate is cause for alarm.
+pub const CERTIFICATE_SOON: Span = Span::from_secs(7 * 24 * 3600);
+/// How often that is said.
+pub const CERTIFICATE_ALARM_EVERY: Span = Span::from_secs(6 * 3600);
 /// Padded replies are a multiple of so many octets (RFC 8467, section 4.1).
 pub const PADDING_BLOCK: u16 = 468;
 

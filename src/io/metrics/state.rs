@@ -26,6 +26,7 @@ struct Endpoints {
 /// Writes the gauges of a status.
 pub(super) fn write(text: &mut Exposition, status: &Status) {
     write_node(text, status);
+    write_certificate(text, status);
     write_canaries(text, status);
     write_endpoints(text, status);
     write_services(text, status);
@@ -43,6 +44,18 @@ pub(super) fn write(text: &mut Exposition, status: &Status) {
     );
     for zone in &status.zones {
         text.sample(&[("zone", &zone.name)], zone.names);
+    }
+}
+
+/// Nothing where nothing is encrypted.
+fn write_certificate(text: &mut Exposition, status: &Status) {
+    text.family(
+        "waypost_server_certificate_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When the server's own certificate expires, in seconds since 1970.",
+    );
+    if let Some(certificate) = &status.certificate {
+        text.sample(&[], certificate.expires);
     }
 }
 

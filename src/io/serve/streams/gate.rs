@@ -16,8 +16,9 @@
 //! ```
 //!
 //! A connection's task marks its own [`Activity`], and no list is touched then: the lists are put
-//! in order where they are looked at, by what has changed since. That costs no more than what was
-//! marked, so neither admission nor leaving walks through all that are open.
+//! in order at their fronts, where they are looked at, by what has changed since. That costs no more
+//! than what was marked, so neither admission nor leaving walks through all that are open. (One that
+//! was answered behind a newcomer that was not is found when its turn comes.)
 //!
 //! The gate knows numbers, clients and moments; it closes nothing itself.
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,11 +196,15 @@ impl<H> Gate<H> {
     fn most_silent(&mut self, places: usize) -> Option<Ticket> {
         // Each turn files one anew; so many turns are enough unless tasks mark faster than this.
         for _ in 0..2 * self.guests.len() {
-            let first = match self.newcomers.len() >= places / 2 {
-                true => self.newcomers.first(),
-                false => self.regulars.first().or_else(|| self.newcomers.first()),
-            };
-            let &(_, ticket) = first?;
+            let oldest = self.newcomers.first().map(|&(_, ticket)| ticket);
+            if oldest.is_some_and(|ticket| self.file_anew(ticket)) {
+                continue;
+            }
+            if oldest.is_some() && self.newcomers.len() >= places / 2 {
+                return oldest;
+            }
+            let quietest = self.regulars.first().map(|&(_, ticket)| ticket);
+            let ticket = quietest.or(oldest)?;
             if !self.file_anew(ticket) {
                 return Some(ticket);
             }
