@@ -15,12 +15,11 @@ fn kdig(stage: &Stage, transport: Transport, arguments: &[&str]) -> String {
     let at = stage.at(transport);
     let mut command = Command::new("kdig");
     command.args([&format!("@{}", at.ip()), "-p", &at.port().to_string()]);
-    command.args([
-        "+time=5",
-        "+retry=0",
-        &format!("+tls-ca={}", roots.display()),
-    ]);
-    command.arg(format!("+tls-hostname={NAME}"));
+    command.args(["+time=5", "+retry=0"]);
+    if transport.is_encrypted() {
+        command.arg(format!("+tls-ca={}", roots.display()));
+        command.arg(format!("+tls-hostname={NAME}"));
+    }
     let output = command.args(arguments).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -33,7 +32,7 @@ fn kdig(stage: &Stage, transport: Transport, arguments: &[&str]) -> String {
 fn kdig_gets_its_answer_over_every_transport() {
     let stage = Stage::open();
     for (transport, options) in [
-        (Transport::Tcp, &["+tcp", "+notls"][..]),
+        (Transport::Tcp, &["+tcp"][..]),
         (Transport::Tls, &["+tls"]),
         (Transport::Https, &["+https"]),
         (Transport::Https, &["+https-get"]),
@@ -52,6 +51,7 @@ fn kdig_gets_its_answer_over_every_transport() {
     }
 }
 
+/// Not over QUIC: kdig 3.2 fails to open a second stream there (`same` asks thousands on one).
 #[test]
 fn kdig_asks_many_questions_on_one_connection() {
     let stage = Stage::open();
@@ -59,7 +59,6 @@ fn kdig_asks_many_questions_on_one_connection() {
         (Transport::Tcp, "+tcp"),
         (Transport::Tls, "+tls"),
         (Transport::Https, "+https"),
-        (Transport::Quic, "+quic"),
     ] {
         let names = ["mail.example.org", "api.example.org", "nowhere.example.org"];
         let mut arguments = vec![option, "+keepopen"];

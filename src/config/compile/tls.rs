@@ -86,7 +86,7 @@ fn part<T>(
 fn chain(text: &[u8]) -> Result<(Vec<CertificateDer<'static>>, u64, Vec<String>), Fault> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
-        .map_err(|error| (format!("is broken: {error}"), CHAIN))?;
+        .map_err(|_| ("is broken: not all of it is PEM".to_owned(), CHAIN))?;
     let first = chain
         .first()
         .ok_or(("holds no certificate".to_owned(), CHAIN))?;
@@ -136,10 +136,8 @@ fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
 }
 
 fn unfit(error: &Error, key: &str, certificate: &str) -> Fault {
-    match error {
-        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            (format!("`{key}` is not the key of `{certificate}`"), BELONG)
-        }
-        error => (format!("`{key}` cannot be used: {error}"), KINDS),
+    if *error == Error::InconsistentKeys(InconsistentKeys::KeyMismatch) {
+        return (format!("`{key}` is not the key of `{certificate}`"), BELONG);
     }
+    (format!("`{key}` is of a kind that cannot be used"), KINDS)
 }
