@@ -21,7 +21,8 @@ use waypost::health::{Outcome, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::plan::{
-    Check, Control, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck, Verify,
+    Check, Control, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck, Transfers,
+    Verify,
 };
 
 #[path = "support/backend.rs"]
@@ -142,6 +143,9 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         maps: Vec::new(),
         zones: Arc::default(),
         zone_list: Vec::new(),
+        signing: Vec::new(),
+        tsig: Vec::new(),
+        transfers: Transfers::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),

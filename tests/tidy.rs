@@ -10,6 +10,7 @@ const EDGES: &[(&str, &str)] = &[
     ("base", ""),
     ("dns", "base"),
     ("geo", "base"),
+    ("keys", "base dns"),
     ("plan", "base dns geo"),
     ("config", "base dns geo plan"),
     ("health", "base plan"),
@@ -21,11 +22,11 @@ const EDGES: &[(&str, &str)] = &[
     ("sim", "base dns geo plan config health table answer engine"),
     (
         "io",
-        "base dns geo plan config health steer table answer engine",
+        "base dns geo keys plan config health steer table answer engine",
     ),
     (
         "app",
-        "base dns geo plan config health steer table audit answer engine sim io",
+        "base dns geo keys plan config health steer table audit answer engine sim io",
     ),
 ];
 /// Parts of `io` that do not see each other.

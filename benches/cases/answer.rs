@@ -123,7 +123,7 @@ fn subnet_query(name: &str, rtype: u16, network: IpAddr) -> Vec<u8> {
     let question = ask::Question {
         name: Name::parse(name).unwrap(),
         rtype,
-        subnet: Some((network, 24)),
+        wants: vec![ask::Want::Subnet(network, 24)],
     };
-    ask::encode(7, &question).unwrap()
+    ask::encode(7, &question)
 }

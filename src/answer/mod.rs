@@ -6,6 +6,7 @@
 //! | [`lookup`] | data of zones: answers, aliases, referrals, denials |
 //! | [`chain`] | aliases: the names an answer passes through |
 //! | [`steered`] | steered names: whose network counts, which addresses, which ECS scope |
+//! | [`proof`] | what DNSSEC adds: signatures, and proofs of what does not exist |
 //! | [`chaos`] | the server's own words in class CH |
 //! | [`spelling`] | names on the wire: the one being looked up, and how aliases change it |
 //!
@@ -31,6 +32,7 @@ mod chain;
 mod chaos;
 mod lookup;
 mod outcome;
+mod proof;
 mod spelling;
 mod steered;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::*;
 use crate::base::{HashKey, Permille, Span};
 use crate::geo::{Atlas, Database, EMBEDDED};
-use crate::plan::{Control, GeoFile, Guard, Plan};
+use crate::plan::{Control, GeoFile, Guard, Plan, Transfers};
 
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
@@ -50,6 +50,9 @@ fn bare_table(identity: Option<&str>) -> Table {
         maps: Vec::new(),
         zones: Arc::default(),
         zone_list: Vec::new(),
+        signing: Vec::new(),
+        tsig: Vec::new(),
+        transfers: Transfers::default(),
         atlas: atlas(),
         geo: GeoFile {
             source: "embedded".to_owned(),

@@ -15,7 +15,8 @@ use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
 use super::observer::Observer;
-use super::reader::{Reading, Request};
+use super::reader::{Reading, Reply, Request};
+use super::zones::{Product, Work};
 use super::{log, ordered};
 use crate::base::Moment;
 use crate::engine::status::RefusedConfig;
@@ -50,6 +51,8 @@ pub(super) struct Tools {
     pub(super) prober: Prober,
     /// What reads the config again; absent = no reload.
     pub(super) reader: Option<std::sync::mpsc::Sender<Request>>,
+    /// What makes the zones that are served.
+    pub(super) composer: std::sync::mpsc::Sender<Work>,
     /// Who else wants to know.
     pub(super) onlooker: Option<mpsc::UnboundedSender<Shown>>,
 }
@@ -62,6 +65,8 @@ pub(super) struct Ears {
     pub(super) reports: mpsc::UnboundedReceiver<Finished>,
     /// Configs that were read again.
     pub(super) readings: mpsc::Receiver<Reading>,
+    /// Plans and zones as they are to be served.
+    pub(super) products: mpsc::Receiver<Product>,
     /// The end.
     pub(super) stop: oneshot::Receiver<()>,
 }
@@ -116,6 +121,7 @@ impl Keeper {
                 Some(finished) = ears.reports.recv() => self.finished(&finished),
                 Some(command) = ears.commands.recv() => self.command(command),
                 Some(reading) = ears.readings.recv() => self.take(reading),
+                Some(product) = ears.products.recv() => self.receive(product),
                 () = tokio::time::sleep_until(wake) => self.tick(),
             }
             self.observe();
@@ -204,14 +210,50 @@ impl Keeper {
         }
     }
 
-    /// Takes a plan that was read again into force, or says why not; never anything between.
+    /// Hands on a plan that was read again to whoever makes its zones, or says why not.
     fn take(&mut self, reading: Reading) {
         let Reading {
             outcome,
             force,
             replies,
         } = reading;
-        let outcome = outcome.and_then(|plan| self.accept(plan, force));
+        match outcome.and_then(|plan| self.weigh(plan, force)) {
+            Ok(Weighed::New(plan)) => {
+                if let Err(unsent) = self.tools.composer.send(Work::Plan(plan, replies))
+                    && let Work::Plan(_, replies) = unsent.0
+                {
+                    let why = "the thread that makes zones has ended: restart the server";
+                    self.conclude(Err(why.to_owned()), replies);
+                }
+            }
+            Ok(Weighed::Unchanged) => {
+                self.tools.metrics.reload(ReloadResult::Unchanged);
+                info!(event = "reload", "nothing has changed");
+                self.conclude(Ok("nothing has changed".to_owned()), replies);
+            }
+            Err(refusal) => self.conclude(Err(refusal), replies),
+        }
+    }
+
+    /// Takes a plan with its zones into force, or zones that have changed.
+    fn receive(&mut self, product: Product) {
+        match product {
+            Product::Plan(plan, replies) => {
+                let outcome = plan.map(|plan| self.apply(plan));
+                self.conclude(outcome, replies);
+            }
+            Product::Zones(zones, waiting) => {
+                self.handle(Input::Zones(zones));
+                for (done, outcome) in waiting {
+                    // Whoever asked may have gone.
+                    drop(done.send(outcome));
+                }
+            }
+        }
+    }
+
+    /// Says what became of a reload; after a refusal everything is as it was.
+    fn conclude(&mut self, outcome: Result<String, String>, replies: Vec<Reply>) {
         self.refused = match &outcome {
             Ok(_) => None,
             Err(text) => {
@@ -226,18 +268,20 @@ impl Keeper {
         }
     }
 
-    fn accept(&mut self, plan: Arc<Plan>, force: Force) -> Result<String, String> {
+    fn weigh(&self, plan: Box<Plan>, force: Force) -> Result<Weighed, String> {
         let shrinks = self.plan.shrinks_to(&plan);
         if force == Force::No && !shrinks.is_empty() {
             let lines: Vec<String> = shrinks.iter().map(ToString::to_string).collect();
             let help = "say `waypost reload --force` if that is meant";
             return Err(format!("{}; {help}", lines.join("\n")));
         }
-        if plan.digest == self.plan.digest {
-            self.tools.metrics.reload(ReloadResult::Unchanged);
-            info!(event = "reload", "nothing has changed");
-            return Ok("nothing has changed".to_owned());
-        }
+        Ok(match plan.digest == self.plan.digest {
+            true => Weighed::Unchanged,
+            false => Weighed::New(plan),
+        })
+    }
+
+    fn apply(&mut self, plan: Arc<Plan>) -> String {
         self.warn_of_restart(&plan);
         let mut text = format!("plan {:016x} is in force", plan.digest);
         if let Some(gone) = gone(&self.plan, &plan) {
@@ -249,7 +293,7 @@ impl Keeper {
         self.probe_by(plan.clone());
         self.tools.metrics.reload(ReloadResult::Applied);
         self.handle(Input::Reload(plan));
-        Ok(text)
+        text
     }
 
     /// Says what of the new plan waits for a restart.
@@ -299,6 +343,14 @@ impl Keeper {
             let _ = onlooker.send((self.tools.clock.now(), notice));
         }
     }
+}
+
+/// What is to be done with a plan that was read again.
+enum Weighed {
+    /// It says what the one in force says.
+    Unchanged,
+    /// It is to be taken into force.
+    New(Box<Plan>),
 }
 
 /// Keys that are read at the start only, each with its value for a person.

@@ -42,11 +42,15 @@ pub enum Reason {
     Yxdomain,
     /// The server's own words in class CH.
     Chaos,
+    /// The signatures of the zone are about to expire, or have.
+    Expired,
+    /// The zone has not come from its primary yet, or came too long ago.
+    NotLoaded,
 }
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
@@ -65,6 +69,8 @@ impl Reason {
         Self::Badvers,
         Self::Yxdomain,
         Self::Chaos,
+        Self::Expired,
+        Self::NotLoaded,
     ];
 
     /// The position in [`Reason::ALL`].
@@ -95,6 +101,8 @@ impl Reason {
             Self::Badvers => "badvers",
             Self::Yxdomain => "yxdomain",
             Self::Chaos => "chaos",
+            Self::Expired => "expired",
+            Self::NotLoaded => "not_loaded",
         }
     }
 }

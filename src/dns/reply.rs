@@ -65,6 +65,8 @@ pub enum Owner<'n> {
     At(u16),
     /// The name itself, uncompressed.
     Name(&'n [u8]),
+    /// Labels, and a pointer to where the rest of the name stands.
+    Under(&'n [u8], u16),
 }
 
 /// What stands in front of RDATA.
@@ -184,7 +186,7 @@ impl<'b, 'q> Reply<'b, 'q> {
             Owner::At(at) if fits && at < POINTER_REACH && self.ends_with(form.suffix) => {
                 Ok(self.copy(section, at, &rrset, form))
             }
-            Owner::At(_) | Owner::Name(_) => self.spell(section, owner, rrset),
+            Owner::At(_) | Owner::Name(_) | Owner::Under(..) => self.spell(section, owner, rrset),
         }
     }
 
@@ -399,6 +401,10 @@ impl<'b, 'q> Reply<'b, 'q> {
         match head.owner {
             Owner::At(at) => self.put_pointer(usize::from(at))?,
             Owner::Name(name) => self.put(name)?,
+            Owner::Under(labels, rest) => {
+                self.put(labels)?;
+                self.put_pointer(usize::from(rest))?;
+            }
         }
         self.put_u16(head.rtype)?;
         self.put_u16(head.class)?;

@@ -24,17 +24,29 @@ use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
 mod demand;
+mod dnssec;
 pub mod ring;
 mod scope;
 mod shrink;
+<<<<<<< HEAD
 mod transport;
+=======
+mod transfer;
+mod tsig;
+>>>>>>> main
 
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
+pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
+<<<<<<< HEAD
 pub use transport::{Pair, Tls};
+=======
+pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
+pub use tsig::TsigKey;
+>>>>>>> main
 
 /// Everything that was decided before start.
 #[derive(Debug)]
@@ -73,6 +85,12 @@ pub struct Plan {
     pub zones: Arc<Zones>,
     /// Name and number of names of each zone, for status.
     pub zone_list: Vec<(Name, usize)>,
+    /// The zones that are signed, and how.
+    pub signing: Vec<(Name, ZoneDnssec)>,
+    /// Keys shared with other servers, in the order of the config.
+    pub tsig: Vec<TsigKey>,
+    /// Who gets zones, and where zones come from.
+    pub transfers: Transfers,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.

@@ -14,7 +14,7 @@ use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
     AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
     Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
-    Service, Target, Tier, TtlBounds,
+    Service, Target, Tier, Transfers, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -88,6 +88,9 @@ impl World {
             maps: vec![self.map()],
             zones: Arc::default(),
             zone_list: Vec::new(),
+            signing: Vec::new(),
+            tsig: Vec::new(),
+            transfers: Transfers::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
                 source: "embedded".into(),

@@ -18,6 +18,7 @@ mod load;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 mod peers;
+mod query;
 mod scrape;
 mod spill;
 mod world;

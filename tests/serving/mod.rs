@@ -60,6 +60,7 @@ impl Rig {
             clock,
             metrics: Arc::clone(&metrics),
             responder,
+            slow: None,
         };
         let serving = listeners.serve_with(service, runtime.handle()).unwrap();
         Self {

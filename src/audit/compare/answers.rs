@@ -153,7 +153,9 @@ fn life(found: Selection<'_>) -> Life {
         | Reason::Notimp
         | Reason::Badvers
         | Reason::Yxdomain
-        | Reason::Chaos => Life::Alive,
+        | Reason::Chaos
+        | Reason::Expired
+        | Reason::NotLoaded => Life::Alive,
     }
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `access` | whether a sender is read at all; the same for every transport |
 //! | `bind` | which sockets there are |
+//! | [`slow`] | what is handed on, because its answer must be waited for |
 //! | `udp` | batches, and the address that a reply comes from |
 //! | `streams` | framing, limits, and who must go when it is full |
 //!
@@ -26,8 +27,13 @@ use tokio::runtime::Handle;
 
 use self::access::Access;
 use self::bind::Bound;
+<<<<<<< HEAD
 use self::streams::{Doorkeeper, Doors};
 use crate::answer::{Answered, Asker, Transport, answer};
+=======
+use self::slow::Slow;
+use crate::answer::{Answered, Asker, answer};
+>>>>>>> main
 use crate::io::clock::Clock;
 use crate::io::metrics::{Dropped, Metrics};
 use crate::io::publish::Published;
@@ -36,6 +42,7 @@ use crate::table::Table;
 
 mod access;
 mod bind;
+pub mod slow;
 mod streams;
 mod udp;
 
@@ -61,6 +68,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// What answers.
     pub responder: Responder,
+    /// Where messages go whose answer must be waited for; without it they are NOTIMP.
+    pub slow: Option<Slow>,
 }
 
 /// A server at work; goes on until [`Serving::stop`].
@@ -138,6 +147,7 @@ impl Listeners {
         published: Arc<Published>,
         clock: Clock,
         metrics: Arc<Metrics>,
+        slow: Option<Slow>,
         runtime: &Handle,
     ) -> io::Result<Serving> {
         let service = Service {
@@ -145,6 +155,7 @@ impl Listeners {
             clock,
             metrics,
             responder: answer,
+            slow,
         };
         self.serve_with(service, runtime)
     }

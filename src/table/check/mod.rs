@@ -310,7 +310,9 @@ impl<'t> Check<'t> {
             | Reason::Notimp
             | Reason::Badvers
             | Reason::Yxdomain
-            | Reason::Chaos => false,
+            | Reason::Chaos
+            | Reason::Expired
+            | Reason::NotLoaded => false,
         };
         if right {
             Ok(())

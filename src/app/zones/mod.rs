@@ -1,0 +1,272 @@
+//! Composes the zones that are served: the config's, what is laid over them, and signatures.
+//!
+//! ```text
+//! plan's zones --.
+//! keys ----------+--> amend --> sign --> Zones --> engine --> table
+//! dynamic TXT ---|                ^
+//! serials -------'                '-- a few chunks anew, whenever some are due
+//! ```
+//!
+//! One thread does it, so that neither a large zone nor a slow disk holds up the engine, and what
+//! is composed for one plan never reaches another: plans pass through here on their way to the
+//! keeper. When it fails, what is served stays. It decides nothing about answers, and nothing about
+//! when keys are rolled ([`crate::keys`]).
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `compose` | one zone: amended, signed, compared with what it was |
+//! | `work` | spreads the making of signatures over threads |
+//! | `ring` | keys of a zone, from their folder; takes steps of rollovers when they are due |
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::error;
+
+use crate::base::Span;
+use crate::dns::Name;
+use crate::dns::zone::signed::Steered;
+use crate::dns::zone::{Edit, Served, Zone, Zones};
+use crate::io::clock::Clock;
+use crate::plan::{Plan, ZoneDnssec};
+use crate::table;
+
+mod compose;
+mod ring;
+mod work;
+
+use compose::Composed;
+use ring::Keys;
+
+/// How often signatures and keys are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Chunks of signatures that are made anew in one look, of all zones together; more wait a second.
+const CHUNKS_A_LOOK: usize = 64;
+
+/// Told when a change is served, or why it is not.
+pub(super) type Done = oneshot::Sender<Result<(), String>>;
+
+/// What is to be done.
+pub(super) enum Work {
+    /// A plan that was accepted; it goes to the keeper with its zones as they are to be served.
+    Plan(Box<Plan>, Vec<super::reader::Reply>),
+    /// Records that come and go by themselves: all of a zone's, in place of those before.
+    Dynamic {
+        /// The zone.
+        apex: Name,
+        /// Its records.
+        records: Vec<Edit>,
+        /// Who waits for them.
+        done: Done,
+    },
+    /// The serial that a zone's SOA has at the least.
+    Serial {
+        /// The zone.
+        apex: Name,
+        /// The serial.
+        serial: u32,
+        /// Who waits for it.
+        done: Done,
+    },
+}
+
+/// What comes out.
+pub(super) enum Product {
+    /// A plan with its zones, or why there is none.
+    Plan(Result<Arc<Plan>, String>, Vec<super::reader::Reply>),
+    /// The zones of the plan that came out last, changed.
+    Zones(Arc<Zones>, Vec<(Done, Result<(), String>)>),
+}
+
+/// What is laid over the zones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Overlay {
+    /// By apex: records that come and go by themselves.
+    pub(super) dynamic: BTreeMap<Name, Vec<Edit>>,
+    /// By apex: the serial at the least.
+    pub(super) serials: BTreeMap<Name, u32>,
+}
+
+/// One zone, and what is made of it.
+struct Kept {
+    base: Arc<Zone>,
+    keys: Option<Keys>,
+    composed: Composed,
+}
+
+/// Composes zones.
+pub(super) struct Composer {
+    clock: Clock,
+    overlay: Overlay,
+    steered: Vec<Steered>,
+    zones: Vec<Kept>,
+}
+
+impl Composer {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            overlay: Overlay::default(),
+            steered: Vec::new(),
+            zones: Vec::new(),
+        }
+    }
+
+    /// Lays over a plan's zones what belongs there, and signs them. After an error everything is
+    /// as it was.
+    pub(super) fn compose(&mut self, mut plan: Plan) -> Result<Arc<Plan>, String> {
+        let now = self.clock.wall_seconds();
+        let steered = match plan.signing.is_empty() {
+            true => Vec::new(),
+            false => table::variants(&plan).map_err(|error| error.to_string())?,
+        };
+        let signing: BTreeMap<&Name, &ZoneDnssec> =
+            plan.signing.iter().map(|(name, how)| (name, how)).collect();
+        let mut zones = Vec::new();
+        for served in plan.zones.all() {
+            let base = Arc::clone(&served.zone);
+            let before = self
+                .zones
+                .iter()
+                .find(|kept| kept.base.apex() == base.apex());
+            let ttl = Span::from_secs(u64::from(longest_ttl(&base, &steered)));
+            let keys = signing
+                .get(base.apex())
+                .map(|how| Keys::open(&base, how, (ttl, now)));
+            let keys = keys.transpose()?;
+            let composed = Composed::new(
+                &base,
+                (&self.overlay, keys.as_ref()),
+                &steered,
+                (before.map(|kept| &kept.composed), now),
+            )?;
+            zones.push(Kept {
+                base,
+                keys,
+                composed,
+            });
+        }
+        (self.zones, self.steered) = (zones, steered);
+        plan.zones = self.serve();
+        Ok(Arc::new(plan))
+    }
+
+    /// The zones as they are to be served.
+    fn serve(&self) -> Arc<Zones> {
+        let zones: Vec<Served> = self
+            .zones
+            .iter()
+            .map(|kept| kept.composed.served(kept.keys.as_ref().map(Keys::how)))
+            .collect();
+        Arc::new(Zones::served(zones, self.epoch_ms()))
+    }
+
+    /// What the wall clock said when the server's own began.
+    fn epoch_ms(&self) -> u64 {
+        let wall = self.clock.wall_seconds().saturating_mul(1000);
+        wall.saturating_sub(self.clock.now().0)
+    }
+
+    /// Starts the thread; it ends when nobody holds the returned sender any more.
+    pub(super) fn start(self, products: mpsc::Sender<Product>) -> io::Result<Sender<Work>> {
+        let (works, queue) = channel();
+        std::thread::Builder::new()
+            .name("zones".to_owned())
+            .spawn(move || self.run(&queue, &products))?;
+        Ok(works)
+    }
+
+    fn run(mut self, queue: &Receiver<Work>, products: &mpsc::Sender<Product>) {
+        loop {
+            let product = match queue.recv_timeout(LOOK_EVERY) {
+                Ok(work) => Some(self.do_work(work)),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look().map(|zones| Product::Zones(zones, Vec::new()))
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Some(product) = product
+                && products.blocking_send(product).is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    fn do_work(&mut self, work: Work) -> Product {
+        match work {
+            Work::Plan(plan, replies) => Product::Plan(self.compose(*plan), replies),
+            Work::Dynamic {
+                apex,
+                records,
+                done,
+            } => {
+                let mut overlay = self.overlay.clone();
+                overlay.dynamic.insert(apex.clone(), records);
+                self.lay_over(overlay, &apex, done)
+            }
+            Work::Serial { apex, serial, done } => {
+                let mut overlay = self.overlay.clone();
+                overlay.serials.insert(apex.clone(), serial);
+                self.lay_over(overlay, &apex, done)
+            }
+        }
+    }
+
+    /// Changes what is laid over one zone, if a zone comes out of it.
+    fn lay_over(&mut self, overlay: Overlay, apex: &Name, done: Done) -> Product {
+        let before = std::mem::replace(&mut self.overlay, overlay);
+        let changed = match self.zones.iter().position(|kept| kept.base.apex() == apex) {
+            Some(place) => self.compose_again(place),
+            None => Err(format!("there is no zone `{apex}`")),
+        };
+        if changed.is_err() {
+            self.overlay = before;
+        }
+        Product::Zones(self.serve(), vec![(done, changed)])
+    }
+
+    fn compose_again(&mut self, place: usize) -> Result<(), String> {
+        let kept = &self.zones[place];
+        let composed = Composed::new(
+            &kept.base,
+            (&self.overlay, kept.keys.as_ref()),
+            &self.steered,
+            (Some(&kept.composed), self.clock.wall_seconds()),
+        )?;
+        self.zones[place].composed = composed;
+        Ok(())
+    }
+
+    /// Takes steps of rollovers, and makes signatures anew that are due.
+    fn look(&mut self) -> Option<Arc<Zones>> {
+        let now = self.clock.wall_seconds();
+        let mut changed = false;
+        let mut chunks = CHUNKS_A_LOOK;
+        for place in 0..self.zones.len() {
+            let kept = &mut self.zones[place];
+            let base = &kept.base;
+            if kept.keys.as_mut().is_some_and(|keys| keys.look(base, now)) {
+                match self.compose_again(place) {
+                    Ok(()) => changed = true,
+                    Err(error) => error!(event = "signing_failed", "{error}"),
+                }
+            }
+            let made = self.zones[place].composed.renew(now, chunks);
+            chunks -= made;
+            changed |= made > 0;
+        }
+        changed.then(|| self.serve())
+    }
+}
+
+/// The largest TTL that anything of a zone may be answered with, seconds.
+fn longest_ttl(zone: &Zone, steered: &[Steered]) -> u32 {
+    let mounted = zone.mounts().into_iter();
+    let mounted = mounted.filter_map(|(_, mount)| Some(steered.get(usize::from(mount))?.ttl));
+    let sets = zone.owners().flat_map(|(_, sets)| sets.map(|set| set.ttl));
+    mounted.chain(sets).max().unwrap_or(0)
+}
