@@ -25,6 +25,7 @@ fn hickory(criterion: &mut Criterion) {
         source: "127.0.0.1".parse().unwrap(),
         transport: Transport::Udp,
         now: Moment::default(),
+        cookies: None,
     };
     let mut reply = vec![0; 65_535];
     let query = subject::query("api.example.org", 1);

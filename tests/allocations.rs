@@ -43,6 +43,7 @@ fn allocations(table: &Table, packet: &[u8], transport: Transport) -> u64 {
         source: GERMAN.parse().unwrap(),
         transport,
         now: Moment(0),
+        cookies: None,
     };
     let mut reply = vec![0; 65_535];
     let counted = measure(|| {

@@ -126,6 +126,7 @@ fn a_million_bent_packets_are_survived() {
             source: [192, 0, 2, octet(&mut draws)].into(),
             transport,
             now: Moment(number),
+            cookies: None,
         };
         let Some(answered) = answer(&world, &asker, &query, &mut buffer) else {
             let deserved = query.len() < 12 || query[2] & 0x80 != 0;

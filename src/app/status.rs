@@ -8,7 +8,7 @@ use super::remote::Remote;
 use super::{Failure, say};
 use crate::engine::Status;
 use crate::engine::status::{
-    DrainStatus, EndpointStatus, RefusedConfig, ServiceStatus, TargetStatus,
+    DrainStatus, EndpointStatus, LimitedStatus, RefusedConfig, ServiceStatus, TargetStatus,
 };
 use crate::plan::Units;
 
@@ -114,6 +114,16 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
                 "guard.max_ejected or guard.max_ejected_at_once is reached: what fails beyond it is kept.",
             ),
         );
+    }
+    for limited in &status.limited {
+        let LimitedStatus {
+            network,
+            class,
+            age_ms,
+        } = limited;
+        let age = ago(*age_ms);
+        let text = format!("{network} has had enough replies of class {class}, for {age}.");
+        line(out, &paint.code("35", &text));
     }
 }
 

@@ -23,6 +23,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
+mod defence;
 mod demand;
 mod dnssec;
 pub mod ring;
@@ -31,6 +32,7 @@ mod shrink;
 mod transfer;
 mod tsig;
 
+pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
@@ -102,6 +104,8 @@ pub struct Server {
     pub udp_reply_bytes: u16,
     /// Answering threads; absent = one per core.
     pub threads: Option<usize>,
+    /// How it keeps itself from being used against others.
+    pub defence: Defence,
 }
 
 /// The control listener.

@@ -42,6 +42,7 @@ pub fn ask_query(table: &Table, now: Moment, source: IpAddr, query: &[u8]) -> Op
         source,
         transport: Transport::Udp,
         now,
+        cookies: None,
     };
     let mut reply = [0; 1232];
     let answered = answer::answer(table, &asker, query, &mut reply)?;

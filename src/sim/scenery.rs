@@ -15,9 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Approval, Check, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
-    Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
-    Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
+    AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
+    Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency,
+    Ring, Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
 };
 
 /// A plan in short.
@@ -573,6 +573,7 @@ fn server() -> Server {
         version: None,
         udp_reply_bytes: 1232,
         threads: None,
+        defence: Defence::DEFAULT,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::base::{
 use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
+    AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile, Guard,
     Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
     Service, Target, Tier, Transfers, TtlBounds,
 };
@@ -264,6 +264,7 @@ fn server() -> Server {
         version: None,
         udp_reply_bytes: 1232,
         threads: None,
+        defence: Defence::DEFAULT,
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
-use waypost::answer::{Answered, Asker, Transport};
+use waypost::answer::{Answered, Asker, Counted, Transport};
 use waypost::base::{Moment, Reason, Standing};
 use waypost::config::{self, Files};
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
-use waypost::io::serve::{Listeners, Responder, Service, Serving};
+use waypost::io::serve::{Listeners, Responder, Secrets, Service, Serving};
 use waypost::plan::Plan;
 use waypost::table::Table;
 
@@ -51,6 +51,7 @@ impl Rig {
             metrics: Arc::clone(&metrics),
             responder,
             slow: None,
+            secrets: Secrets::draw().unwrap(),
         };
         let serving = listeners.serve_with(service, runtime.handle()).unwrap();
         Self {
@@ -104,6 +105,7 @@ pub(crate) fn respond(
         asked: None,
         reason: Reason::Static,
         truncated: false,
+        counted: Counted::NOTHING,
     })
 }
 

@@ -138,6 +138,7 @@ pub(crate) fn reply_to(
         source: client.parse().unwrap(),
         transport,
         now: Moment(0),
+        cookies: None,
     };
     let mut buffer = vec![0xAA; 65_535];
     let answered = answer(table, &asker, packet, &mut buffer)?;

@@ -10,6 +10,7 @@
 //! | `names` | a name, or what was most likely meant |
 //! | `places` | jurisdictions, regions, endpoints |
 //! | `checks` | monitors, recoveries |
+//! | `defence` | what keeps the server from being used against others |
 //! | `services` | services and their sizes |
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
@@ -21,6 +22,7 @@
 //! | `targets` | slots, targets, pools and rings |
 mod capacity;
 mod checks;
+mod defence;
 mod fences;
 mod geo;
 mod maps;
@@ -43,7 +45,7 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{
-    Control, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
+    Control, Defence, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
 };
 
 use checks::Checks;
@@ -60,6 +62,7 @@ struct Parts<'p> {
     zones: Vec<Loaded>,
     tsig: Vec<TsigKey>,
     transfers: Transfers,
+    defence: Defence,
     atlas: Arc<Atlas>,
     geo: GeoFile,
 }
@@ -90,6 +93,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let zones = zones::load(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
+    let defence = defence::resolve(spec, files, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -105,6 +109,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         zones,
         tsig,
         transfers,
+        defence,
         atlas,
         geo,
     };
@@ -247,7 +252,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     Plan {
         digest: digest(spec, files),
         key: cohort_key(spec),
-        server: server(spec),
+        server: server(spec, parts.defence),
         control: Control {
             listen: spec.control.as_ref().map(|listen| listen.value),
         },
@@ -272,7 +277,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     }
 }
 
-fn server(spec: &Spec) -> Server {
+fn server(spec: &Spec, defence: Defence) -> Server {
     let server = &spec.server;
     Server {
         listen: server.listen.iter().map(|listen| listen.value).collect(),
@@ -280,6 +285,7 @@ fn server(spec: &Spec) -> Server {
         version: server.version.clone(),
         udp_reply_bytes: server.udp_reply_bytes,
         threads: server.threads,
+        defence,
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
+mod defence;
 mod dnssec;
 mod guard;
 mod monitor;
@@ -13,6 +14,7 @@ mod service;
 mod transfer;
 mod tsig;
 
+pub(crate) use defence::parse_secret;
 pub(crate) use recovery::default_steps;
 
 use std::path::Path;
@@ -79,6 +81,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         threads: plain(fields.optional("threads", value::number(1..=1024))),
         cohort_key: plain(fields.optional("cohort_key", value::secret)),
         state: plain(fields.optional("state", path)),
+        defence: defence::defence(&mut fields),
     };
     fields.finish();
     spec

@@ -12,7 +12,11 @@ const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-const COUNTERS: [(&str, &str); 6] = [
+const COUNTERS: [(&str, &str); 7] = [
+    (
+        "waypost_rate_limit_exempt_total",
+        "Replies that rate limits did not apply to: to holders of a cookie, and to exempt networks.",
+    ),
     (
         "waypost_dropped_total",
         "Datagrams and connections that got no reply, by cause.",

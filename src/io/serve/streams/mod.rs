@@ -183,6 +183,7 @@ impl Streams {
             source,
             transport: Transport::Tcp,
             now: self.service.clock.now(),
+            cookies: self.service.cookies(&table),
         };
         let answered = self.service.respond(&table, &asker, query, reply)?;
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
