@@ -15,6 +15,7 @@ use super::Failure;
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
 use super::runtimes::Streams;
+use super::transfers::Exchange;
 use super::zones::Composer;
 use crate::base::limits::COMMANDS_WAITING;
 use crate::io::clock::Clock;
@@ -22,7 +23,7 @@ use crate::io::control::{Command, ControlServer, Controlling, State};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::Prober;
-use crate::io::serve::{Listeners, Serving};
+use crate::io::serve::{Listeners, Serving, slow};
 use crate::plan::Plan;
 
 /// What to start with.
@@ -62,7 +63,8 @@ impl Server {
         } = start;
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
-        let mut composer = Composer::new(clock);
+        let exchange = Exchange::open(&plan, clock)?;
+        let mut composer = Composer::new(clock, exchange.overlay(&plan));
         let plan = composer.compose(plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
@@ -87,7 +89,7 @@ impl Server {
             .start(products)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         let tools = Tools {
-            composer,
+            composer: composer.clone(),
             clock,
             metrics: metrics.clone(),
             prober,
@@ -99,8 +101,10 @@ impl Server {
             Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
+        let (slow, handed_on) = slow::queue();
+        exchange.start(&published, composer, handed_on);
         let serving = listeners
-            .serve(published, clock, metrics, None, streams.handle())
+            .serve(published, clock, metrics, Some(slow), streams.handle())
             .map_err(|error| format!("cannot start answering: {error}"))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {
