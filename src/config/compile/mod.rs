@@ -17,8 +17,10 @@
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
 //! | `transfer` | who gets zones, and where they come from |
+//! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
+mod acme;
 mod capacity;
 mod checks;
 mod fences;
@@ -43,7 +45,7 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{
-    Control, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
+    Acme, Control, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
 };
 
 use checks::Checks;
@@ -60,6 +62,7 @@ struct Parts<'p> {
     zones: Vec<Loaded>,
     tsig: Vec<TsigKey>,
     transfers: Transfers,
+    acme: Acme,
     atlas: Arc<Atlas>,
     geo: GeoFile,
 }
@@ -90,6 +93,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let zones = zones::load(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
+    let acme = acme::acme(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -105,6 +109,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         zones,
         tsig,
         transfers,
+        acme,
         atlas,
         geo,
     };
@@ -267,6 +272,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         signing: zones::signing(spec),
         tsig: parts.tsig,
         transfers: parts.transfers,
+        acme: parts.acme,
         atlas: parts.atlas,
         geo: parts.geo,
     }
