@@ -9,20 +9,21 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Failure;
+use super::challenges::{Desk, Opened, Ways};
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
 use super::runtimes::Streams;
 use super::zones::Composer;
-use crate::base::limits::COMMANDS_WAITING;
+use crate::base::limits::{CHALLENGES_WAITING, COMMANDS_WAITING};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::Prober;
-use crate::io::serve::{Listeners, Serving};
+use crate::io::serve::{Listeners, Serving, slow};
 use crate::plan::Plan;
 
 /// What to start with.
@@ -63,6 +64,8 @@ impl Server {
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
         let mut composer = Composer::new(clock);
+        let opened = Opened::read(clock, &plan);
+        composer.begin_with(opened.laid.clone());
         let plan = composer.compose(plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
@@ -86,7 +89,20 @@ impl Server {
         let composer = composer
             .start(products)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
+        let (challenges, inputs) = mpsc::channel(CHALLENGES_WAITING);
+        let (plans, told) = watch::channel(plan.clone());
+        let desk = Desk::new(clock, opened, plan.clone());
+        let ways = Ways {
+            inputs,
+            plans: told,
+            composer: composer.clone(),
+        };
+        tokio::spawn(desk.run(ways));
+        let (slow, handed_on) = slow::queue();
+        tokio::spawn(super::slow::dispatch(handed_on, challenges.clone()));
         let tools = Tools {
+            challenges,
+            plans,
             composer,
             clock,
             metrics: metrics.clone(),
@@ -100,7 +116,7 @@ impl Server {
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
         let serving = listeners
-            .serve(published, clock, metrics, None, streams.handle())
+            .serve(published, clock, metrics, Some(slow), streams.handle())
             .map_err(|error| format!("cannot start answering: {error}"))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {

@@ -114,6 +114,11 @@ impl Composer {
         }
     }
 
+    /// Lays these records over the zones from the first composition on.
+    pub(super) fn begin_with(&mut self, dynamic: BTreeMap<Name, Vec<Edit>>) {
+        self.overlay.dynamic = dynamic;
+    }
+
     /// Lays over a plan's zones what belongs there, and signs them. After an error everything is
     /// as it was.
     pub(super) fn compose(&mut self, mut plan: Plan) -> Result<Arc<Plan>, String> {
