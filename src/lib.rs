@@ -32,7 +32,6 @@
 //! | 0 | [`base`] | moments, shares, ids, standings, reasons, the keyed hash, every limit |
 //! | 1 | [`dns`] | names, in-place query parsing, reply writing, EDNS, zone data; the only folder that names a DNS library |
 //! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
-//! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
 //! | 2 | [`plan`] | what was decided before start: dense, resolved, immutable |
 //! | 3 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
 //! | 3 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
@@ -89,8 +88,6 @@ pub mod engine;
 pub mod geo;
 pub mod health;
 pub mod io;
-pub mod keys;
-
 pub mod plan;
 pub mod sim;
 pub mod steer;

@@ -79,7 +79,7 @@ fn packets() -> Vec<(Vec<u8>, Option<u16>)> {
 fn no_query_allocates() {
     let world = table(&[]);
     for (packet, rcode) in packets() {
-        for transport in Transport::ALL {
+        for transport in [Transport::Udp, Transport::Stream] {
             let answered = reply_to(&world, &packet, GERMAN, transport);
             let answered = answered.map(|(answered, _)| answered.rcode);
             assert_eq!(answered, rcode, "{}", packet.escape_ascii());

@@ -515,7 +515,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
         truncated: false,
         ..answered
     };
-    let mut counters = metrics.query_counters(&table.plan, Transport::Tcp);
+    let mut counters = metrics.query_counters(&table.plan, Transport::Stream);
     counters.count(&answered);
 }
 

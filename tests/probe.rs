@@ -15,14 +15,14 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 use waypost::base::{Cause, EndpointId, HashKey, Moment, MonitorId, Permille, SlotId, Span};
+use waypost::dns::zone::Zones;
 use waypost::engine::ProbeId;
 use waypost::geo::{Atlas, Database, EMBEDDED};
 use waypost::health::{Outcome, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::plan::{
-    Check, Control, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck, Transfers,
-    Verify,
+    Check, Control, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck, Verify,
 };
 
 #[path = "support/backend.rs"]
@@ -139,11 +139,8 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
-        zones: Arc::default(),
+        zones: Zones::default(),
         zone_list: Vec::new(),
-        signing: Vec::new(),
-        tsig: Vec::new(),
-        transfers: Transfers::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),

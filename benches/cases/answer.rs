@@ -122,7 +122,7 @@ fn subnet_query(name: &str, rtype: u16, network: IpAddr) -> Vec<u8> {
     let question = ask::Question {
         name: Name::parse(name).unwrap(),
         rtype,
-        wants: vec![ask::Want::Subnet(network, 24)],
+        subnet: Some((network, 24)),
     };
-    ask::encode(7, &question)
+    ask::encode(7, &question).unwrap()
 }

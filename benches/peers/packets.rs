@@ -128,14 +128,13 @@ impl Packets {
             Expected::Addresses(addresses) => addresses.clone(),
             Expected::Absent => Vec::new(),
         };
-        let Some(read) = ask::decode(reply) else {
+        let Some(mut read) = ask::decode(reply) else {
             return Err(format!("{reply:?} cannot be decoded"));
         };
         wanted.sort();
-        let mut given: Vec<IpAddr> = read.addresses().collect();
-        given.sort();
-        if given != wanted {
-            return Err(format!("{given:?} instead of {wanted:?}"));
+        read.addresses.sort();
+        if read.addresses != wanted {
+            return Err(format!("{:?} instead of {wanted:?}", read.addresses));
         }
         Ok(())
     }
@@ -147,12 +146,9 @@ fn encode(index: usize, label: &str, network: Option<IpAddr>) -> Vec<u8> {
     let question = ask::Question {
         name,
         rtype: TYPE_A,
-        wants: network
-            .map(|network| ask::Want::Subnet(network, 24))
-            .into_iter()
-            .collect(),
+        subnet: network.map(|network| (network, 24)),
     };
-    ask::encode(id, &question)
+    ask::encode(id, &question).expect("the name is short")
 }
 
 fn letter(random: &mut Random) -> char {

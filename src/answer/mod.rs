@@ -6,7 +6,6 @@
 //! | [`lookup`] | data of zones: answers, aliases, referrals, denials |
 //! | [`chain`] | aliases: the names an answer passes through |
 //! | [`steered`] | steered names: whose network counts, which addresses, which ECS scope |
-//! | [`proof`] | what DNSSEC adds: signatures, and proofs of what does not exist |
 //! | [`chaos`] | the server's own words in class CH |
 //! | [`spelling`] | names on the wire: the one being looked up, and how aliases change it |
 //!
@@ -32,7 +31,6 @@ mod chain;
 mod chaos;
 mod lookup;
 mod outcome;
-mod proof;
 mod spelling;
 mod steered;
 
@@ -54,49 +52,8 @@ pub struct Asker {
 pub enum Transport {
     /// Over UDP: the reply is bounded, and may be truncated.
     Udp,
-    /// Over TCP (RFC 7766).
-    Tcp,
-    /// Over TLS (RFC 7858).
-    Tls,
-    /// Over HTTPS (RFC 8484).
-    Https,
-    /// Over QUIC (RFC 9250).
-    Quic,
-}
-
-impl Transport {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Https, Self::Quic];
-
-    /// Whether a reply may have up to 65,535 octets and its client has proved its address.
-    #[must_use]
-    pub fn is_stream(self) -> bool {
-        match self {
-            Self::Udp => false,
-            Self::Tcp | Self::Tls | Self::Https | Self::Quic => true,
-        }
-    }
-
-    /// Whether nobody on the way can read what is sent, only how long it is.
-    #[must_use]
-    pub fn is_encrypted(self) -> bool {
-        match self {
-            Self::Udp | Self::Tcp => false,
-            Self::Tls | Self::Https | Self::Quic => true,
-        }
-    }
-
-    /// As metrics call it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Udp => "udp",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Https => "https",
-            Self::Quic => "quic",
-        }
-    }
+    /// Over a stream: up to 65,535 octets.
+    Stream,
 }
 
 /// What was answered.
@@ -160,15 +117,16 @@ pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> O
 
 /// Octets that the reply may have at most.
 fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> usize {
-    if transport.is_stream() {
-        return MESSAGE_BYTES;
+    match (transport, edns) {
+        (Transport::Stream, _) => MESSAGE_BYTES,
+        (Transport::Udp, None) => UDP_REPLY_BYTES_PLAIN,
+        (Transport::Udp, Some(edns)) => {
+            usize::from(edns.payload.min(server.udp_reply_bytes)).max(UDP_REPLY_BYTES_PLAIN)
+        }
     }
-    let payload = edns.map_or(0, |edns| edns.payload.min(server.udp_reply_bytes));
-    usize::from(payload).max(UDP_REPLY_BYTES_PLAIN)
 }
 
-/// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
-/// extended error has no room kept: it is not worth truncating an answer for.
+/// The reply's OPT, its room kept back; an identity that does not fit is left out.
 fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>) -> Opt<'s> {
     let identity = match edns.nsid {
         true => server.identity.as_deref().map(str::as_bytes),
@@ -180,12 +138,10 @@ fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>
         nsid: identity,
         subnet: edns.subnet.as_ref(),
         scope: 0,
-        cookie: None,
-        keepalive: None,
-        extended_error: None,
-        padding: None,
     };
-    opt.fit(reply.room());
+    if opt.bytes() > reply.room() {
+        opt.nsid = None;
+    }
     reply.reserve(opt.bytes());
     opt
 }

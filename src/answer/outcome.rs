@@ -47,11 +47,6 @@ impl Outcome {
         Self::bare(rcode, reason)
     }
 
-    /// Our own fault.
-    pub(super) fn fail(reason: Reason) -> Self {
-        Self::bare(rcode::SERVFAIL, reason)
-    }
-
     fn bare(rcode: u16, reason: Reason) -> Self {
         Self {
             rcode,

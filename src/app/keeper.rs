@@ -13,10 +13,9 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::observer::Observer;
-use super::reader::{Reading, Reply, Request};
-use super::zones::{Product, Signings, Work};
+use super::reader::{Reading, Request};
 use super::{log, ordered};
-use crate::base::{Moment, Span};
+use crate::base::Moment;
 use crate::engine::status::RefusedConfig;
 use crate::engine::{Engine, Input, Notice, Order, Output, Status};
 use crate::io::clock::Clock;
@@ -29,8 +28,6 @@ use crate::table::Table;
 
 /// Longest wait when the engine has nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often it is said that signatures are not made anew.
-const WARN_EVERY: Span = Span::from_secs(600);
 /// Lines of a refusal that a status shows: what is wrong, and where.
 const REFUSAL_LINES: usize = 2;
 /// Characters of a refusal that a status shows.
@@ -51,8 +48,6 @@ pub(super) struct Tools {
     pub(super) prober: Prober,
     /// What reads the config again; absent = no reload.
     pub(super) reader: Option<std::sync::mpsc::Sender<Request>>,
-    /// What makes the zones that are served.
-    pub(super) composer: std::sync::mpsc::Sender<Work>,
     /// Who else wants to know.
     pub(super) onlooker: Option<mpsc::UnboundedSender<Shown>>,
 }
@@ -65,8 +60,6 @@ pub(super) struct Ears {
     pub(super) reports: mpsc::UnboundedReceiver<Finished>,
     /// Configs that were read again.
     pub(super) readings: mpsc::Receiver<Reading>,
-    /// Plans and zones as they are to be served.
-    pub(super) products: mpsc::Receiver<Product>,
     /// The end.
     pub(super) stop: oneshot::Receiver<()>,
 }
@@ -81,17 +74,13 @@ pub(super) struct Keeper {
     opened: Opened,
     /// The config that was refused last, until one is taken.
     refused: Option<(Moment, String)>,
-    /// How zones are signed.
-    signings: Signings,
-    /// When it was said last that signatures are not made anew.
-    warned: Option<Moment>,
     published: Arc<Published>,
     observer: Observer,
 }
 
 impl Keeper {
     /// Starts the engine; the first table is published when this returns.
-    pub(super) fn new((plan, signings): (Arc<Plan>, Signings), tools: Tools) -> Self {
+    pub(super) fn new(plan: Arc<Plan>, tools: Tools) -> Self {
         let seed = tools.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
         let engine = Engine::new(plan.clone(), tools.clock.now(), seed);
         let mut keeper = Self {
@@ -101,8 +90,6 @@ impl Keeper {
             observer: Observer::new(&plan, tools.clock.now()),
             opened: opened_by(&plan),
             refused: None,
-            signings,
-            warned: None,
             plan: plan.clone(),
             tools,
         };
@@ -125,7 +112,6 @@ impl Keeper {
                 Some(finished) = ears.reports.recv() => self.finished(&finished),
                 Some(command) = ears.commands.recv() => self.command(command),
                 Some(reading) = ears.readings.recv() => self.take(reading),
-                Some(product) = ears.products.recv() => self.receive(product),
                 () = tokio::time::sleep_until(wake) => self.tick(),
             }
             self.observe();
@@ -142,24 +128,6 @@ impl Keeper {
     fn tick(&mut self) {
         self.published.release();
         self.handle(Input::Tick);
-        self.look_at_signatures();
-    }
-
-    /// Raises an alarm, again and again, while signatures are not made anew.
-    fn look_at_signatures(&mut self) {
-        let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall_seconds());
-        let again = self.warned.is_none_or(|last| now.since(last) >= WARN_EVERY);
-        for (zone, signing) in &self.signings {
-            if wall >= signing.overdue_at && again {
-                self.warned = Some(now);
-                let left = signing.expires_at.saturating_sub(wall);
-                error!(
-                    event = "signatures_overdue",
-                    zone,
-                    "no signatures are made anew; the first expires in {left} s: restart the server"
-                );
-            }
-        }
     }
 
     /// Tells the engine how much clients ask for, when it is time.
@@ -212,14 +180,10 @@ impl Keeper {
             age_ms: now.since(*at).0,
             reason: reason.clone(),
         });
-        let mut status = Status {
+        Status {
             refused,
             ..self.engine.status(now)
-        };
-        for zone in &mut status.zones {
-            zone.signing = self.signings.get(&zone.name).cloned();
         }
-        status
     }
 
     fn ask_reader(&self, request: Request) {
@@ -235,54 +199,14 @@ impl Keeper {
         }
     }
 
-    /// Hands on a plan that was read again to whoever makes its zones, or says why not.
+    /// Takes a plan that was read again into force, or says why not; never anything between.
     fn take(&mut self, reading: Reading) {
         let Reading {
             outcome,
             force,
             replies,
         } = reading;
-        match outcome.and_then(|plan| self.weigh(plan, force)) {
-            Ok(Weighed::New(plan)) => {
-                if let Err(unsent) = self.tools.composer.send(Work::Plan(plan, replies))
-                    && let Work::Plan(_, replies) = unsent.0
-                {
-                    let why = "the thread that makes zones has ended: restart the server";
-                    self.conclude(Err(why.to_owned()), replies);
-                }
-            }
-            Ok(Weighed::Unchanged) => {
-                self.tools.metrics.reload(ReloadResult::Unchanged);
-                info!(event = "reload", "nothing has changed");
-                self.conclude(Ok("nothing has changed".to_owned()), replies);
-            }
-            Err(refusal) => self.conclude(Err(refusal), replies),
-        }
-    }
-
-    /// Takes a plan with its zones into force, or zones that have changed.
-    fn receive(&mut self, product: Product) {
-        match product {
-            Product::Plan(plan, replies) => {
-                let outcome = plan.map(|(plan, signings)| {
-                    self.signings = signings;
-                    self.apply(plan)
-                });
-                self.conclude(outcome, replies);
-            }
-            Product::Zones((zones, signings), waiting) => {
-                self.signings = signings;
-                self.handle(Input::Zones(zones));
-                for (done, outcome) in waiting {
-                    // Whoever asked may have gone.
-                    drop(done.send(outcome));
-                }
-            }
-        }
-    }
-
-    /// Says what became of a reload; after a refusal everything is as it was.
-    fn conclude(&mut self, outcome: Result<String, String>, replies: Vec<Reply>) {
+        let outcome = outcome.and_then(|plan| self.accept(plan, force));
         self.refused = match &outcome {
             Ok(_) => None,
             Err(text) => {
@@ -297,20 +221,18 @@ impl Keeper {
         }
     }
 
-    fn weigh(&self, plan: Box<Plan>, force: Force) -> Result<Weighed, String> {
+    fn accept(&mut self, plan: Arc<Plan>, force: Force) -> Result<String, String> {
         let shrinks = self.plan.shrinks_to(&plan);
         if force == Force::No && !shrinks.is_empty() {
             let lines: Vec<String> = shrinks.iter().map(ToString::to_string).collect();
             let help = "say `waypost reload --force` if that is meant";
             return Err(format!("{}; {help}", lines.join("\n")));
         }
-        Ok(match plan.digest == self.plan.digest {
-            true => Weighed::Unchanged,
-            false => Weighed::New(plan),
-        })
-    }
-
-    fn apply(&mut self, plan: Arc<Plan>) -> String {
+        if plan.digest == self.plan.digest {
+            self.tools.metrics.reload(ReloadResult::Unchanged);
+            info!(event = "reload", "nothing has changed");
+            return Ok("nothing has changed".to_owned());
+        }
         self.warn_of_restart(&plan);
         let mut text = format!("plan {:016x} is in force", plan.digest);
         if let Some(gone) = gone(&self.plan, &plan) {
@@ -322,7 +244,7 @@ impl Keeper {
         self.probe_by(plan.clone());
         self.tools.metrics.reload(ReloadResult::Applied);
         self.handle(Input::Reload(plan));
-        text
+        Ok(text)
     }
 
     /// Says what of the new plan waits for a restart.
@@ -372,14 +294,6 @@ impl Keeper {
             let _ = onlooker.send((self.tools.clock.now(), notice));
         }
     }
-}
-
-/// What is to be done with a plan that was read again.
-enum Weighed {
-    /// It says what the one in force says.
-    Unchanged,
-    /// It is to be taken into force.
-    New(Box<Plan>),
 }
 
 /// Keys that are read at the start only, each with its value for a person.

@@ -6,10 +6,8 @@
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
-//! | `query` | `waypost query`: a small dig that also shows why |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
-//! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `keeper` | the task that owns the engine |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
@@ -24,13 +22,11 @@ mod demo;
 mod explain;
 mod judged;
 mod keeper;
-mod keys;
 mod log;
 mod observer;
 mod order;
 mod ordered;
 mod plan;
-mod query;
 mod reader;
 mod reload;
 mod remote;
@@ -41,7 +37,6 @@ mod simulate;
 mod sink;
 mod status;
 mod verify;
-mod zones;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,7 +56,6 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
-        Command::Query(arguments) => query::query(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
@@ -70,7 +64,6 @@ pub fn main() -> ExitCode {
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
         Command::Drain(arguments) => order::order(Action::Drain, &arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
-        Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -98,7 +98,7 @@ pub(super) fn text_of(body: &str, key: &str) -> Option<String> {
 }
 
 /// The control address that a config names, whatever else may be wrong with it.
-pub(super) fn address_in(path: &Path) -> Result<String, Failure> {
+fn address_in(path: &Path) -> Result<String, Failure> {
     let loaded = files::load(path).map_err(|error| error.to_string())?;
     let listen = loaded.spec.control_listen().ok_or_else(|| {
         let why = match loaded.diagnostics.has_errors() {
@@ -111,7 +111,7 @@ pub(super) fn address_in(path: &Path) -> Result<String, Failure> {
 }
 
 /// Where to connect to a listener: one on every address is on loopback too.
-pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
+fn reachable(listen: SocketAddr) -> SocketAddr {
     let loopback = match listen {
         SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),

@@ -1,6 +1,7 @@
 //! `waypost run`: the server with signals and logs.
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -28,7 +29,7 @@ pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     let sink = log::start(arguments.log)?;
     log::findings(&diagnostics);
     let start = Start {
-        plan,
+        plan: Arc::new(plan),
         config: Some(path),
         watch,
         onlooker: None,

@@ -15,7 +15,6 @@ use super::Failure;
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
 use super::runtimes::Streams;
-use super::zones::Composer;
 use crate::base::limits::COMMANDS_WAITING;
 use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
@@ -28,7 +27,7 @@ use crate::plan::Plan;
 /// What to start with.
 pub(super) struct Start {
     /// The compiled plan.
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     /// The config to watch and to reload; absent = no reload.
     pub(super) config: Option<PathBuf>,
     /// The files behind the plan.
@@ -40,7 +39,6 @@ pub(super) struct Start {
 /// A server that is up.
 pub(super) struct Server {
     clock: Clock,
-    plan: Arc<Plan>,
     addresses: Vec<SocketAddr>,
     control: Option<(SocketAddr, Controlling)>,
     commands: mpsc::Sender<Command>,
@@ -62,8 +60,6 @@ impl Server {
         } = start;
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
-        let mut composer = Composer::new(clock);
-        let (plan, signings) = composer.compose(plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
@@ -82,38 +78,31 @@ impl Server {
             .map(|config| reader::start(config, watch, readings))
             .transpose();
         let reader = reader.map_err(|error| format!("cannot start a thread: {error}"))?;
-        let (products, product_queue) = mpsc::channel(1);
-        let composer = composer
-            .start(products)
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
         let tools = Tools {
-            composer,
             clock,
             metrics: metrics.clone(),
             prober,
             reader,
             onlooker,
         };
-        let keeper = Keeper::new((plan.clone(), signings), tools);
+        let keeper = Keeper::new(plan, tools);
         let streams =
             Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
         let serving = listeners
-            .serve(published, clock, metrics, None, streams.handle())
+            .serve(published, clock, metrics, streams.handle())
             .map_err(|error| format!("cannot start answering: {error}"))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {
             commands: command_queue,
             reports: report_queue,
             readings: reading_queue,
-            products: product_queue,
             stop: stopped,
         };
         let task = tokio::spawn(keeper.run(ears));
         Ok(Self {
             clock,
-            plan,
             addresses,
             control,
             commands,
@@ -122,11 +111,6 @@ impl Server {
             serving,
             _streams: streams,
         })
-    }
-
-    /// The plan that it was started with.
-    pub(super) fn plan(&self) -> &Arc<Plan> {
-        &self.plan
     }
 
     /// Where it answers.

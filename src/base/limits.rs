@@ -22,9 +22,6 @@ pub const UDP_REPLY_BYTES_PLAIN: usize = 512;
 /// Largest message at all.
 pub const MESSAGE_BYTES: usize = 65_535;
 
-/// Secrets that cookies are checked with: the one in use, and others that come or go.
-pub const COOKIE_SECRETS: usize = 4;
-
 /// Queries taken from, and replies given to, the kernel at once.
 pub const UDP_BATCH: usize = 64;
 /// Longest query that is read over UDP; queries are a question and an OPT record.
@@ -35,16 +32,6 @@ pub const UDP_REPLY_BYTES_MOST: usize = 4096;
 pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
-/// Records of one update (RFC 2136), prerequisites and changes together.
-pub const UPDATE_RECORDS: usize = 100;
-/// TXT records of `_acme-challenge` names that are kept at once.
-pub const CHALLENGES: usize = 4096;
-/// The same, of one name.
-pub const CHALLENGES_PER_NAME: usize = 32;
-/// Octets of RDATA of one.
-pub const CHALLENGE_BYTES: usize = 512;
-/// Messages that may wait for whoever answers what must be waited for: updates, notifications.
-pub const SLOW_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.
 pub const TCP_BACKLOG: i32 = 1024;
 /// How long TCP connections may take to finish once the server stops.
@@ -59,35 +46,6 @@ pub const TCP_IDLE: Span = Span::from_secs(10);
 pub const TCP_TRANSFER: Span = Span::from_secs(5);
 /// Queries answered on one TCP connection before it is closed.
 pub const TCP_QUERIES_PER_CONNECTION: usize = 10_000;
-
-/// Octets to which the messages of a zone transfer are filled: compression pointers reach so far.
-pub const TRANSFER_MESSAGE_BYTES: usize = 16 * 1024;
-/// Zone transfers given at once, over all clients; each holds a version of a zone.
-pub const TRANSFERS_OUT: usize = 32;
-/// Versions of a zone behind the present one from which a secondary gets the changes alone.
-pub const JOURNAL_VERSIONS: usize = 16;
-/// Records of one transferred zone.
-pub const TRANSFER_RECORDS: usize = 20_000_000;
-/// Octets of one transferred zone, as they come.
-pub const TRANSFER_BYTES: u64 = 1024 * 1024 * 1024;
-/// How long a primary may take to connect, and for each message.
-pub const TRANSFER_SILENCE: Span = Span::from_secs(10);
-/// How long one zone transfer may take in all.
-pub const TRANSFER_WHOLE: Span = Span::from_secs(600);
-/// How long a start waits for zones that it has no copy of.
-pub const TRANSFER_AT_START: Span = Span::from_secs(10);
-/// Shortest and longest time between two looks at a primary, whatever the SOA says.
-pub const REFRESH_BOUNDS: (Span, Span) = (Span::from_secs(2), Span::from_secs(24 * 3600));
-/// Shortest and longest time after which a zone that cannot be refreshed is given up.
-pub const EXPIRE_BOUNDS: (Span, Span) = (Span::from_secs(10), Span::from_secs(90 * 24 * 3600));
-/// How long a secondary has to acknowledge a notification the first time; each further try waits twice as long.
-pub const NOTIFY_WAIT: Span = Span::from_secs(1);
-/// How often one secondary is told of one version.
-pub const NOTIFY_TRIES: u32 = 6;
-/// Primaries of one zone.
-pub const PRIMARIES: usize = 16;
-/// Secondaries told of one zone's changes, and rules of who may have it.
-pub const SECONDARIES: usize = 256;
 
 /// Connections of the control listener at once.
 pub const CONTROL_CONNECTIONS: usize = 64;
@@ -140,16 +98,6 @@ pub const ENDPOINTS: usize = 100_000;
 pub const SERVICES: usize = 10_000;
 /// Zones of a plan.
 pub const ZONES: usize = 10_000;
-/// Keys of a plan that are shared with other servers.
-pub const TSIG_KEYS: usize = 10_000;
-/// Keys of a zone that its state remembers, those that were removed included.
-pub const KEYS_REMEMBERED: usize = 32;
-/// How often a new key is made when the tags of those before were taken.
-pub const KEY_TRIES: usize = 64;
-/// Steps that a zone's keys take at one look; more wait for the next.
-pub const KEY_STEPS: usize = 64;
-/// Octets of one file in the folder of the keys.
-pub const KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Canaries of a plan.
 pub const CANARIES: usize = 16;
 /// Monitors of a plan.
@@ -162,10 +110,6 @@ pub const TIER_MEMBERS: usize = 64;
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.
 pub const STEERED_RRSET_BYTES: usize = 900;
-/// Answers that one tier of a service may give, where they are signed beforehand.
-pub const TIER_SUBSETS: usize = 4096;
-/// Answers of one family that a service may give, where they are signed beforehand.
-pub const STEERED_ANSWERS: usize = 65_536;
 /// Network classes of one map.
 pub const CLASSES: usize = 60_000;
 /// How deep `$INCLUDE` may nest.

@@ -42,15 +42,11 @@ pub enum Reason {
     Yxdomain,
     /// The server's own words in class CH.
     Chaos,
-    /// The signatures of the zone are about to expire, or have.
-    Expired,
-    /// The zone has not come from its primary yet, or came too long ago.
-    NotLoaded,
 }
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 18] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
@@ -69,8 +65,6 @@ impl Reason {
         Self::Badvers,
         Self::Yxdomain,
         Self::Chaos,
-        Self::Expired,
-        Self::NotLoaded,
     ];
 
     /// The position in [`Reason::ALL`].
@@ -101,8 +95,6 @@ impl Reason {
             Self::Badvers => "badvers",
             Self::Yxdomain => "yxdomain",
             Self::Chaos => "chaos",
-            Self::Expired => "expired",
-            Self::NotLoaded => "not_loaded",
         }
     }
 }

@@ -65,8 +65,6 @@ pub enum Owner<'n> {
     At(u16),
     /// The name itself, uncompressed.
     Name(&'n [u8]),
-    /// Labels, and a pointer to where the rest of the name stands.
-    Under(&'n [u8], u16),
 }
 
 /// What stands in front of RDATA.
@@ -186,7 +184,7 @@ impl<'b, 'q> Reply<'b, 'q> {
             Owner::At(at) if fits && at < POINTER_REACH && self.ends_with(form.suffix) => {
                 Ok(self.copy(section, at, &rrset, form))
             }
-            Owner::At(_) | Owner::Name(_) | Owner::Under(..) => self.spell(section, owner, rrset),
+            Owner::At(_) | Owner::Name(_) => self.spell(section, owner, rrset),
         }
     }
 
@@ -351,17 +349,14 @@ impl<'b, 'q> Reply<'b, 'q> {
     }
 
     /// Writes OPT and the header, and gives the length of the reply. `flags` are
-    /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for, or more: what
-    /// the records have left no room for is left out ([`Opt::fit`]).
+    /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for.
     #[inline]
     #[must_use]
     pub fn finish(self, flags: u16, rcode: u16, opt: Option<&Opt<'_>>) -> usize {
         let [answers, authorities, mut additional] = self.counts;
         let mut length = self.at;
         if let Some(opt) = opt {
-            let mut opt = *opt;
-            opt.fit(self.buffer.len() - length);
-            let end = length + opt.padded_bytes(length, self.buffer.len());
+            let end = length + opt.bytes();
             if let Some(room) = self.buffer.get_mut(length..end) {
                 opt.write(rcode, room);
                 length = end;
@@ -401,10 +396,6 @@ impl<'b, 'q> Reply<'b, 'q> {
         match head.owner {
             Owner::At(at) => self.put_pointer(usize::from(at))?,
             Owner::Name(name) => self.put(name)?,
-            Owner::Under(labels, rest) => {
-                self.put(labels)?;
-                self.put_pointer(usize::from(rest))?;
-            }
         }
         self.put_u16(head.rtype)?;
         self.put_u16(head.class)?;

@@ -79,7 +79,7 @@ fn show_known(rtype: u16, rdata: &[u8]) -> Option<String> {
 }
 
 /// `\# 4 C0000201` (RFC 3597, section 5).
-pub(super) fn show_generic(rdata: &[u8]) -> String {
+fn show_generic(rdata: &[u8]) -> String {
     let octets: String = rdata.iter().map(|octet| format!("{octet:02X}")).collect();
     match rdata.len() {
         0 => "\\# 0".to_owned(),

@@ -24,21 +24,15 @@ use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
 mod demand;
-mod dnssec;
 pub mod ring;
 mod scope;
 mod shrink;
-mod transfer;
-mod tsig;
 
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
-pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
-pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
-pub use tsig::TsigKey;
 
 /// Everything that was decided before start.
 #[derive(Debug)]
@@ -73,16 +67,10 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
     pub maps: Vec<Map>,
-    /// Zone data with the services mounted, as served from the first table on.
-    pub zones: Arc<Zones>,
+    /// Zone data with the services mounted.
+    pub zones: Zones,
     /// Name and number of names of each zone, for status.
     pub zone_list: Vec<(Name, usize)>,
-    /// The zones that are signed, and how.
-    pub signing: Vec<(Name, ZoneDnssec)>,
-    /// Keys shared with other servers, in the order of the config.
-    pub tsig: Vec<TsigKey>,
-    /// Who gets zones, and where zones come from.
-    pub transfers: Transfers,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.

@@ -17,7 +17,7 @@ use crate::geo::Location;
 use crate::plan::{
     AllDown, Approval, Check, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
     Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
-    Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
+    Server, Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -225,9 +225,6 @@ impl Scenery {
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
             zones: ground::zones(u16::try_from(self.services.len()).unwrap_or(0)),
             zone_list: Vec::new(),
-            signing: Vec::new(),
-            tsig: Vec::new(),
-            transfers: Transfers::default(),
             atlas: ground::atlas(),
             geo: GeoFile {
                 source: "none".into(),

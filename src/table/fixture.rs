@@ -10,11 +10,12 @@ use crate::base::{
     Permille, RecoveryId, RegionId, ServiceId, Span, Standing, TargetId, Why,
 };
 use crate::dns::Name;
+use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
     AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
     Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
-    Service, Target, Tier, Transfers, TtlBounds,
+    Service, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -86,11 +87,8 @@ impl World {
                 .map(|index| self.service(index))
                 .collect(),
             maps: vec![self.map()],
-            zones: Arc::default(),
+            zones: Zones::default(),
             zone_list: Vec::new(),
-            signing: Vec::new(),
-            tsig: Vec::new(),
-            transfers: Transfers::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
                 source: "embedded".into(),

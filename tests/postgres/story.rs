@@ -97,14 +97,13 @@ impl Waypost {
             let question = ask::Question {
                 name: Name::parse("data.example.org").unwrap(),
                 rtype: 1,
-                wants: vec![ask::Want::Subnet(IpAddr::from([10, 1, number, 0]), 24)],
+                subnet: Some((IpAddr::from([10, 1, number, 0]), 24)),
             };
-            let query = ask::encode(u16::from(number), &question);
+            let query = ask::encode(u16::from(number), &question).unwrap();
             socket.send(&query).unwrap();
             let mut reply = [0; 1500];
             let length = socket.recv(&mut reply).unwrap();
-            let reply = ask::decode(&reply[..length]).unwrap();
-            match reply.addresses().collect::<Vec<_>>()[..] {
+            match ask::decode(&reply[..length]).unwrap().addresses[..] {
                 [address] if address == cluster.standby.address.ip() => true,
                 [address] if address == cluster.primary.address.ip() => false,
                 ref other => panic!("{other:?}"),

@@ -18,7 +18,6 @@ mod load;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 mod peers;
-mod query;
 mod scrape;
 mod spill;
 mod world;

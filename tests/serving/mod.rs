@@ -50,7 +50,6 @@ impl Rig {
             clock,
             metrics: Arc::clone(&metrics),
             responder,
-            slow: None,
         };
         let serving = listeners.serve_with(service, runtime.handle()).unwrap();
         Self {
@@ -95,7 +94,7 @@ pub(crate) fn respond(
     reply[2] |= 0x80;
     let generation = u8::try_from(table.generation).unwrap();
     reply[query.len()] = generation;
-    let big = asker.transport == Transport::Tcp && query[12..].starts_with(b"big");
+    let big = asker.transport == Transport::Stream && query[12..].starts_with(b"big");
     Some(Answered {
         length: query.len() + 1 + if big { 60_000 } else { 0 },
         rcode: 0,

@@ -112,9 +112,12 @@ async fn ask_once(
     let question = ask::Question {
         name: name.clone(),
         rtype: rtype::A,
-        wants: vec![ask::Want::Subnet(client.address, 24)],
+        subnet: Some((client.address, 24)),
     };
-    socket.send(&ask::encode(id, &question)).await?;
+    let Some(bytes) = ask::encode(id, &question) else {
+        return Ok(None);
+    };
+    socket.send(&bytes).await?;
     let mut buffer = [0; 1500];
     let wait = async {
         loop {

@@ -153,9 +153,7 @@ fn life(found: Selection<'_>) -> Life {
         | Reason::Notimp
         | Reason::Badvers
         | Reason::Yxdomain
-        | Reason::Chaos
-        | Reason::Expired
-        | Reason::NotLoaded => Life::Alive,
+        | Reason::Chaos => Life::Alive,
     }
 }
 

@@ -16,8 +16,6 @@
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
-//! | `transfer` | who gets zones, and where they come from |
-//! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
 mod capacity;
 mod checks;
@@ -28,8 +26,6 @@ mod names;
 mod places;
 mod services;
 mod targets;
-mod transfer;
-mod tsig;
 mod zones;
 
 use std::net::SocketAddr;
@@ -42,9 +38,7 @@ use super::spec::Spec;
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
-use crate::plan::{
-    Control, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
-};
+use crate::plan::{Control, GeoFile, Overload, Plan, Server, Service, TtlBounds};
 
 use checks::Checks;
 use places::Places;
@@ -58,8 +52,6 @@ struct Parts<'p> {
     checks: &'p Checks<'p>,
     drafts: &'p [Draft<'p>],
     zones: Vec<Loaded>,
-    tsig: Vec<TsigKey>,
-    transfers: Transfers,
     atlas: Arc<Atlas>,
     geo: GeoFile,
 }
@@ -88,13 +80,10 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let checks = Checks::resolve(spec, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
-    let tsig = tsig::keys(spec, files, found);
-    let transfers = transfer::resolve(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
     let (atlas, geo) = geo::atlas(spec, &places, files, found)?;
-    let transfers = transfers.locate(&atlas, found);
     if found.has_errors() {
         return None;
     }
@@ -103,8 +92,6 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         checks: &checks,
         drafts: &drafts,
         zones,
-        tsig,
-        transfers,
         atlas,
         geo,
     };
@@ -190,7 +177,7 @@ fn check_canaries(spec: &Spec, found: &mut Diagnostics) {
 
 /// Ids must not run out; false if they would.
 fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
-    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, TSIG_KEYS, ZONES};
+    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, ZONES};
     let jurisdictions = spec.jurisdictions.iter().map(|one| &one.name.at);
     let regions = spec.regions.iter().map(|one| &one.name.at);
     let endpoints = spec.regions.iter().flat_map(|one| &one.endpoints);
@@ -198,7 +185,6 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
     let recoveries = spec.recoveries.iter().map(|one| &one.name.at);
     let services = spec.services.iter().map(|one| &one.name.at);
     let zones = spec.zones.iter().filter_map(|one| one.name.as_ref());
-    let tsig = spec.tsig.iter().map(|one| &one.name.at);
     let fits = [
         within("jurisdictions", JURISDICTIONS, jurisdictions, found),
         within("regions", REGIONS, regions, found),
@@ -212,9 +198,8 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
         within("recoveries", MONITORS, recoveries, found),
         within("services", SERVICES, services, found),
         within("zones", ZONES, zones.map(|name| &name.at), found),
-        within("keys", TSIG_KEYS, tsig, found),
     ];
-    fits == [true; 8]
+    fits == [true; 7]
 }
 
 /// Whether there are no more than `most`; reported at the first that is too many.
@@ -262,11 +247,8 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         canaries,
         services,
         maps,
-        zones: Arc::new(Zones::new(zones)),
+        zones: Zones::new(zones),
         zone_list: list,
-        signing: zones::signing(spec),
-        tsig: parts.tsig,
-        transfers: parts.transfers,
         atlas: parts.atlas,
         geo: parts.geo,
     }

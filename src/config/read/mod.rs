@@ -3,15 +3,12 @@
 //!
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
-mod dnssec;
 mod guard;
 mod monitor;
 mod place;
 mod postgres;
 mod recovery;
 mod service;
-mod transfer;
-mod tsig;
 
 pub(crate) use recovery::default_steps;
 
@@ -45,7 +42,6 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         monitors: monitor::monitors(&mut fields),
         recoveries: recovery::recoveries(&mut fields),
         services: service::services(&mut fields),
-        tsig: tsig::keys(&mut fields),
         guard,
         ejection_bounds,
         canaries,
@@ -78,7 +74,6 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
             .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
         threads: plain(fields.optional("threads", value::number(1..=1024))),
         cohort_key: plain(fields.optional("cohort_key", value::secret)),
-        state: plain(fields.optional("state", path)),
     };
     fields.finish();
     spec
@@ -132,9 +127,6 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
         zones.push(ZoneSpec {
             name: fields.required("name", r#""example.org""#, value::domain),
             file: fields.required("file", r#""zones/example.org.zone""#, path),
-            dnssec: dnssec::dnssec(&mut fields),
-            transfer: transfer::transfer(&mut fields),
-            incoming: transfer::incoming(&mut fields),
         });
         fields.finish();
     }

@@ -127,7 +127,7 @@ mod tests {
         let (ledger, plan) = (Ledger::default(), plan(1));
         assert!(ledger.asked(&plan).is_empty());
         let mut one = ledger.open(&plan, Transport::Udp);
-        let mut other = ledger.open(&plan, Transport::Tcp);
+        let mut other = ledger.open(&plan, Transport::Stream);
         for _ in 0..3 {
             one.count(&answered(1, 1));
             other.count(&answered(1, 0));

@@ -100,7 +100,7 @@ impl Slab {
     fn new(plan: &Plan, transport: Transport) -> Self {
         Self {
             digest: plan.digest,
-            transport: transport.word(),
+            transport: transport_word(transport),
             services: plan.services.iter().map(|one| one.name.clone()).collect(),
             regions: plan.regions.iter().map(|one| one.name.clone()).collect(),
             rows: empty(plan.services.len() + 1),
@@ -259,6 +259,13 @@ fn rcode_cell(rcode: u16) -> usize {
 
 fn rcode_word(cell: usize) -> &'static str {
     RCODES.get(cell).map_or("OTHER", |&code| rcode_name(code))
+}
+
+fn transport_word(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Stream => "tcp",
+    }
 }
 
 fn name(names: &[String], cell: usize) -> String {

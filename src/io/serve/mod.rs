@@ -2,16 +2,15 @@
 //!
 //! ```text
 //! UDP: a thread per core, a socket each --recvmmsg--> respond x 32 --sendmmsg-->
-//! streams: acceptors --> doorkeeper (who may stay) --> a task per connection: frame, respond, write
+//! TCP: acceptors --> doorkeeper (who may stay) --> a task per connection: frame, respond, write
 //! ```
 //!
 //! | module | what it decides |
 //! |---|---|
 //! | `access` | whether a sender is read at all; the same for every transport |
 //! | `bind` | which sockets there are |
-//! | [`slow`] | what is handed on, because its answer must be waited for |
 //! | `udp` | batches, and the address that a reply comes from |
-//! | `streams` | framing, limits, and who must go when it is full |
+//! | `tcp` | framing, limits, and who must go when it is full |
 //!
 //! It does not know what a query means: that is [`answer`]'s part, called here in one place,
 //! where a panic is caught and counted, so that one packet can never stop the others
@@ -27,7 +26,6 @@ use tokio::runtime::Handle;
 
 use self::access::Access;
 use self::bind::Bound;
-use self::slow::Slow;
 use crate::answer::{Answered, Asker, answer};
 use crate::io::clock::Clock;
 use crate::io::metrics::{Dropped, Metrics};
@@ -36,8 +34,7 @@ use crate::table::Table;
 
 mod access;
 mod bind;
-pub mod slow;
-mod streams;
+mod tcp;
 mod udp;
 
 /// What turns a query into a reply: [`answer`], or a stand-in of a test or a bench.
@@ -58,15 +55,13 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// What answers.
     pub responder: Responder,
-    /// Where messages go whose answer must be waited for; without it they are NOTIMP.
-    pub slow: Option<Slow>,
 }
 
 /// A server at work; goes on until [`Serving::stop`].
 #[derive(Debug)]
 pub struct Serving {
     threads: Vec<JoinHandle<()>>,
-    acceptors: streams::Doorkeeper,
+    acceptors: tcp::Doorkeeper,
     /// Threads stop when this is closed.
     stop: UnixStream,
 }
@@ -99,7 +94,6 @@ impl Listeners {
         published: Arc<Published>,
         clock: Clock,
         metrics: Arc<Metrics>,
-        slow: Option<Slow>,
         runtime: &Handle,
     ) -> io::Result<Serving> {
         let service = Service {
@@ -107,7 +101,6 @@ impl Listeners {
             clock,
             metrics,
             responder: answer,
-            slow,
         };
         self.serve_with(service, runtime)
     }
@@ -132,12 +125,7 @@ impl Listeners {
         }
         Ok(Serving {
             threads,
-            acceptors: streams::Doorkeeper::start(
-                listeners,
-                service,
-                streams::Limits::STANDARD,
-                runtime,
-            )?,
+            acceptors: tcp::Doorkeeper::start(listeners, service, tcp::Limits::STANDARD, runtime)?,
             stop,
         })
     }

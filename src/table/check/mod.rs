@@ -310,9 +310,7 @@ impl<'t> Check<'t> {
             | Reason::Notimp
             | Reason::Badvers
             | Reason::Yxdomain
-            | Reason::Chaos
-            | Reason::Expired
-            | Reason::NotLoaded => false,
+            | Reason::Chaos => false,
         };
         if right {
             Ok(())

@@ -22,7 +22,6 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 
 use self::batch::{Batch, Exchange, Peer};
-use super::slow::{self, Replies};
 use super::{Service, canonical};
 use crate::answer::{Asker, Transport};
 use crate::base::Moment;
@@ -31,10 +30,7 @@ use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
 use crate::table::Table;
 
-mod back;
 mod batch;
-
-pub(super) use back::WayBack;
 
 /// How long an idle thread keeps the last table that it has seen, milliseconds.
 const IDLE_MS: u16 = 1000;
@@ -179,41 +175,12 @@ impl<'w> Desk<'w> {
         let table = self.table();
         let now = self.service.clock.now();
         for index in 0..received {
-            if !self.hand_on(socket, batch, index) {
-                self.answer_one(&table, batch, index, now);
-            }
+            self.answer_one(&table, batch, index, now);
         }
         for _ in 0..batch.send(socket) {
             self.service.metrics.dropped(Dropped::Unsent);
         }
         received
-    }
-
-    /// Hands a datagram on, if it is one of those; whether nothing is left to do for it.
-    fn hand_on<P: Peer>(&self, socket: &UdpSocket, batch: &mut Batch<P>, index: usize) -> bool {
-        let Exchange { source, query, .. } = batch.exchange(index);
-        let (Some(slow), Some(query)) = (&self.service.slow, query) else {
-            return false;
-        };
-        if !slow::is_slow(query) {
-            return false;
-        }
-        if !self.service.admits(source) {
-            return true;
-        }
-        let message = query.to_vec();
-        let taken = batch.way_back(index, socket).is_ok_and(|back| {
-            let back = Replies::Datagram(back);
-            let source = canonical(source);
-            slow.offer(message.clone(), source, Transport::Udp, back)
-                .is_ok()
-        });
-        if let (false, Some(reply)) = (taken, slow::busy(&message)) {
-            let room = &mut batch.exchange(index).reply[..reply.len()];
-            room.copy_from_slice(&reply);
-            batch.reply(index, reply.len());
-        }
-        true
     }
 
     fn answer_one<P: Peer>(

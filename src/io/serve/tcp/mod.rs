@@ -109,7 +109,7 @@ impl Doorkeeper {
 impl Room {
     fn new(service: Service, limits: Limits) -> Self {
         let plan = Arc::clone(&service.published.load().plan);
-        let counters = service.metrics.query_counters(&plan, Transport::Tcp);
+        let counters = service.metrics.query_counters(&plan, Transport::Stream);
         let streams = Streams {
             service,
             counters: Mutex::new(counters),
@@ -181,14 +181,14 @@ impl Streams {
         let table = self.service.published.load();
         let asker = Asker {
             source,
-            transport: Transport::Tcp,
+            transport: Transport::Stream,
             now: self.service.clock.now(),
         };
         let answered = self.service.respond(&table, &asker, query, reply)?;
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         if !counters.belong_to(&table.plan) {
             let metrics = &self.service.metrics;
-            *counters = metrics.query_counters(&table.plan, Transport::Tcp);
+            *counters = metrics.query_counters(&table.plan, Transport::Stream);
         }
         counters.count(&answered);
         u16::try_from(answered.length).ok()
