@@ -65,7 +65,6 @@ pub(super) enum LinkOwner {
 
 impl Chain {
     pub(super) fn new(zone: &Zone, denial: Denial, steered: &[Steered]) -> Self {
-        let ttl = zone.denial_soa().ttl;
         let mut chain = Self {
             order: Order::Hashes(Vec::new()),
             of_node: vec![NONE; zone.tree.nodes.len()],
@@ -82,7 +81,7 @@ impl Chain {
         }
         for (place, &node) in nodes.iter().enumerate() {
             let next = (place + 1) % nodes.len();
-            chain.put(zone, ttl, (node, nodes[next], next), steered, &[]);
+            chain.put((zone, steered), (node, nodes[next], next), &[]);
         }
         for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
             let Some(steered) = entry
@@ -105,7 +104,7 @@ impl Chain {
                 BOTH => &[rtype::A, rtype::AAAA][..],
                 _ => &[without],
             };
-            chain.put(zone, ttl, (node, nodes[next], next), steered, without);
+            chain.put((zone, steered), (node, nodes[next], next), without);
         }
         chain
     }
@@ -219,12 +218,12 @@ impl Chain {
     /// Appends the RRset of a link, without some types.
     fn put(
         &mut self,
-        zone: &Zone,
-        ttl: u32,
+        (zone, steered): (&Zone, &[Steered]),
         (node, next, next_link): (u32, u32, usize),
-        steered: &[Steered],
         without: &[u16],
     ) {
+        // Not longer than a denial may be kept (RFC 9077, section 3).
+        let ttl = zone.denial_soa().ttl;
         let mut types = types_at(zone, node, steered);
         types.retain(|rtype| !without.contains(rtype));
         let (rtype, mut rdata) = match &self.order {
