@@ -139,14 +139,16 @@ impl Ring {
         };
         let shorter = |old: u64, new: u64| if new < old { old } else { 0 };
         let caches = shorter(old.dnskey_ttl, new.dnskey_ttl).max(shorter(old.ds_ttl, new.ds_ttl));
-        let signatures = match (new.signing < old.signing, new.zone_ttl < old.zone_ttl) {
-            (false, false) => 0,
-            (true, _) | (_, true) => old.signing.saturating_add(old.zone_ttl),
-        };
-        let most = Span::from_secs(caches.max(signatures));
-        if most > Span::ZERO {
-            let until = now.after(sum([most, policy.propagation]));
-            self.settled = self.settled.max(Some(until));
+        if caches > 0 {
+            self.settle_at(now.after(sum([Span::from_secs(caches), policy.propagation])));
+        }
+        if (old.signing, old.zone_ttl) != (new.signing, new.zone_ttl) {
+            // Old signatures are served for the old time, and cached for whichever TTL they had.
+            let served = now
+                .after(Span::from_secs(old.signing))
+                .max(self.settled.unwrap_or(now));
+            let cached = Span::from_secs(old.zone_ttl.max(new.zone_ttl));
+            self.settle_at(served.after(sum([cached, policy.propagation])));
         }
         new != old
     }
@@ -168,6 +170,10 @@ impl Ring {
             Due::Word => None,
         });
         times.min()
+    }
+
+    fn settle_at(&mut self, until: Time) {
+        self.settled = self.settled.max(Some(until));
     }
 
     /// What lies ahead of a zone that goes insecure. Its keys stay as they are: every state of a
