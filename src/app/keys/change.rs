@@ -237,7 +237,7 @@ fn id(brought: &Brought) -> KeyId {
     }
 }
 
-fn now() -> Time {
+pub(super) fn now() -> Time {
     Time(Clock::start().wall_seconds())
 }
 

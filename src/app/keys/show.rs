@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::arguments::{Ds, Export, List};
+use super::change::now;
 use super::{Signed, judged, signed};
 use crate::app::{Failure, say};
 use crate::dns::Name;
@@ -119,6 +120,7 @@ fn ahead(zone: &Name, next: &crate::keys::NextReport) -> String {
         None => next.step.to_owned(),
     };
     match (next.at, next.tag) {
+        (Some(time), _) if time <= now() => format!("{what}, by the server that serves the zone"),
         (Some(time), _) => format!("{what} from {} on", shown(time)),
         (None, Some(tag)) => format!(
             "when every server of the parent has the DS of {tag}: `waypost keys ds {zone} --seen {tag}`"

@@ -65,11 +65,15 @@ impl Store {
     /// # Errors
     /// When a file cannot be read or written, or no key can be made.
     pub fn advance(&self, policy: &Policy, now: Time) -> Result<Vec<Step>, KeysError> {
-        if self.ring()?.due(policy, now).is_none() {
+        let mut ring = self.ring()?;
+        if ring.keys.is_empty() || !ring.heed(policy, now) && ring.due(policy, now).is_none() {
             return Ok(Vec::new());
         }
         let locked = self.lock()?;
         let mut ring = locked.ring()?;
+        if ring.heed(policy, now) {
+            locked.save(&ring)?;
+        }
         let mut done = Vec::new();
         while let Some(step) = ring.due(policy, now).filter(|_| done.len() < KEY_STEPS) {
             locked.step(&mut ring, step, now)?;

@@ -1,3 +1,4 @@
+//! The folder of keys: permissions, errors by file, and rollovers over real files.
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
