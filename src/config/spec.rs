@@ -52,9 +52,10 @@ pub(crate) struct ServerSpec {
     pub(crate) udp_reply_bytes: u16,
     pub(crate) threads: Option<usize>,
     pub(crate) cohort_key: Option<String>,
-<<<<<<< HEAD
     pub(crate) connections: Option<usize>,
     pub(crate) tls: Option<TlsSpec>,
+    /// The folder of what must survive a restart.
+    pub(crate) state: Option<String>,
 }
 
 /// `[server.tls]`.
@@ -65,10 +66,6 @@ pub(crate) struct TlsSpec {
     pub(crate) listen_quic: Vec<At<SocketAddr>>,
     pub(crate) certificate: Option<At<String>>,
     pub(crate) key: Option<At<String>>,
-=======
-    /// The folder of what must survive a restart.
-    pub(crate) state: Option<String>,
->>>>>>> main
 }
 
 /// `[geo]`.
@@ -281,18 +278,15 @@ impl Spec {
         let passwords = self.monitors.iter();
         let passwords = passwords.filter_map(|one| one.password_file.as_ref());
         wanted.extend(passwords.map(|path| self.resolve(path)));
-<<<<<<< HEAD
         let own = self.server.tls.iter();
         let pair = own.flat_map(|tls| tls.certificate.iter().chain(&tls.key));
         wanted.extend(pair.map(|path| self.resolve(path)));
-=======
         for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
             match &secret.value {
                 TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
                 TsigSecret::Here(_) => {}
             }
         }
->>>>>>> main
         for file in self.zones.iter().filter_map(|zone| zone.file.as_ref()) {
             let file = self.resolve(file);
             wanted.extend(included(&file, brought));

@@ -28,12 +28,9 @@ mod dnssec;
 pub mod ring;
 mod scope;
 mod shrink;
-<<<<<<< HEAD
-mod transport;
-=======
 mod transfer;
+mod transport;
 mod tsig;
->>>>>>> main
 
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
@@ -41,12 +38,9 @@ pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
-<<<<<<< HEAD
-pub use transport::{Pair, Tls};
-=======
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
+pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
->>>>>>> main
 
 /// Everything that was decided before start.
 #[derive(Debug)]

@@ -16,12 +16,9 @@
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
-<<<<<<< HEAD
 //! | `tls` | the server's own certificate and key |
-=======
 //! | `transfer` | who gets zones, and where they come from |
 //! | `tsig` | keys shared with other servers |
->>>>>>> main
 //! | `targets` | slots, targets, pools and rings |
 mod capacity;
 mod checks;
@@ -32,12 +29,9 @@ mod names;
 mod places;
 mod services;
 mod targets;
-<<<<<<< HEAD
 mod tls;
-=======
 mod transfer;
 mod tsig;
->>>>>>> main
 mod zones;
 
 use std::net::SocketAddr;
@@ -51,13 +45,9 @@ use super::spec::Spec;
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
-<<<<<<< HEAD
-use crate::plan::{Control, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds};
-=======
 use crate::plan::{
-    Control, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
+    Control, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey, TtlBounds,
 };
->>>>>>> main
 
 use checks::Checks;
 use places::Places;
@@ -102,12 +92,9 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let checks = Checks::resolve(spec, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
-<<<<<<< HEAD
     let tls = tls::resolve(spec, files, found);
-=======
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
->>>>>>> main
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }

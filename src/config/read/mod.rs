@@ -10,12 +10,9 @@ mod place;
 mod postgres;
 mod recovery;
 mod service;
-<<<<<<< HEAD
 mod tls;
-=======
 mod transfer;
 mod tsig;
->>>>>>> main
 
 pub(crate) use recovery::default_steps;
 
@@ -86,12 +83,9 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
             .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
         threads: plain(fields.optional("threads", value::number(1..=1024))),
         cohort_key: plain(fields.optional("cohort_key", value::secret)),
-<<<<<<< HEAD
         connections: plain(fields.optional("connections", value::number(CONNECTIONS))),
         tls: tls::tls(&mut fields),
-=======
         state: plain(fields.optional("state", path)),
->>>>>>> main
     };
     fields.finish();
     spec

@@ -27,13 +27,9 @@ use tokio::runtime::Handle;
 
 use self::access::Access;
 use self::bind::Bound;
-<<<<<<< HEAD
+use self::slow::Slow;
 use self::streams::{Doorkeeper, Doors};
 use crate::answer::{Answered, Asker, Transport, answer};
-=======
-use self::slow::Slow;
-use crate::answer::{Answered, Asker, answer};
->>>>>>> main
 use crate::io::clock::Clock;
 use crate::io::metrics::{Dropped, Metrics};
 use crate::io::publish::Published;
