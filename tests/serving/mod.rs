@@ -25,6 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Rig {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
     pub(crate) published: Arc<Published>,
     pub(crate) runtime: Runtime,
     serving: Option<Serving>,
@@ -56,6 +57,7 @@ impl Rig {
         let serving = listeners.serve_with(service, runtime.handle()).unwrap();
         Self {
             addresses,
+            clock,
             metrics,
             published,
             runtime,
