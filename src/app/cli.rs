@@ -66,6 +66,8 @@ pub(super) enum Command {
     /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
     /// and stay over reloads and restarts until then.
     Acme(Acme),
+    /// Make, show and roll the keys of signed zones
+    Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
     Demo(Demo),
 }

@@ -12,6 +12,7 @@
 //! | `slow` | to whom goes what the answering threads hand on |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
+//! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `keeper` | the task that owns the engine |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
@@ -28,6 +29,7 @@ mod demo;
 mod explain;
 mod judged;
 mod keeper;
+mod keys;
 mod log;
 mod observer;
 mod order;
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Drain(arguments) => order::order(Action::Drain, &arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
         Command::Acme(arguments) => acme::acme(&arguments),
+        Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -66,7 +66,7 @@ impl Server {
         let mut composer = Composer::new(clock);
         let opened = Opened::read(clock, &plan);
         composer.begin_with(opened.laid.clone());
-        let plan = composer.compose(plan)?;
+        let (plan, signings) = composer.compose(plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
@@ -91,29 +91,29 @@ impl Server {
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         let (challenges, inputs) = mpsc::channel(CHALLENGES_WAITING);
         let (plans, told) = watch::channel(plan.clone());
-        let desk = Desk::new(clock, opened, plan.clone());
-        let ways = Ways {
-            inputs,
-            plans: told,
-            composer: composer.clone(),
-        };
-        tokio::spawn(desk.run(ways));
         let (slow, handed_on) = slow::queue();
         tokio::spawn(super::slow::dispatch(handed_on, challenges.clone()));
         let tools = Tools {
             challenges,
             plans,
-            composer,
+            composer: composer.clone(),
             clock,
             metrics: metrics.clone(),
             prober,
             reader,
             onlooker,
         };
-        let keeper = Keeper::new(plan.clone(), tools);
+        let keeper = Keeper::new((plan.clone(), signings), tools);
         let streams =
             Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
+        let ways = Ways {
+            inputs,
+            plans: told,
+            published: published.clone(),
+            composer,
+        };
+        tokio::spawn(Desk::new(clock, opened, plan.clone()).run(ways));
         let addresses = listeners.addresses();
         let serving = listeners
             .serve(published, clock, metrics, Some(slow), streams.handle())

@@ -37,10 +37,12 @@
 //! No files, no clock, no key material: keys are tags here. It makes no key; it says that one is
 //! wanted. It does not ask the parent.
 mod policy;
+mod report;
 mod ring;
 mod words;
 
 pub use policy::{Due, Policy, Prospect, Step};
+pub use report::{KeyReport, NextReport, Report};
 pub use ring::{Goal, Key, KeyId, Ring, Role, Sync, Time, View};
 pub use words::{Refusal, When};
 

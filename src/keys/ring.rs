@@ -143,6 +143,20 @@ impl Key {
         self.active.is_some() && self.retired.is_none() && self.is_live()
     }
 
+    /// When it took its last step.
+    #[must_use]
+    pub fn latest(&self) -> Time {
+        let steps = [
+            self.published,
+            self.active,
+            self.retired,
+            self.submitted,
+            self.seen,
+            self.removed,
+        ];
+        steps.into_iter().flatten().max().unwrap_or(self.created)
+    }
+
     /// How far it has come, in one word.
     #[must_use]
     pub const fn phase(&self) -> &'static str {

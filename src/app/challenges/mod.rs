@@ -26,7 +26,7 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::zones::Work;
-use crate::base::{Span, limits};
+use crate::base::Span;
 use crate::dns::challenges::{Challenge, Challenges, Full, Misplaced, place};
 use crate::dns::rr::rtype;
 use crate::dns::zone::Edit;
@@ -34,6 +34,7 @@ use crate::dns::{Name, text, tsig};
 use crate::io::clock::Clock;
 use crate::io::control::{ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
 use crate::io::keep;
+use crate::io::publish::Published;
 use crate::io::serve::slow;
 use crate::plan::Plan;
 
@@ -73,6 +74,8 @@ pub(super) struct Ways {
     pub(super) inputs: mpsc::Receiver<Input>,
     /// The plan in force.
     pub(super) plans: watch::Receiver<Arc<Plan>>,
+    /// What is served.
+    pub(super) published: Arc<Published>,
     /// What makes the zones that are served.
     pub(super) composer: std::sync::mpsc::Sender<Work>,
 }
@@ -163,9 +166,10 @@ impl Desk {
                 count = gone,
                 "gone by themselves"
             );
-            self.settle_or_say(ways).await;
             self.keep().await;
         }
+        // Also what could not be served before.
+        self.settle_or_say(ways).await;
     }
 
     async fn carry_out(

@@ -7,10 +7,10 @@
 use tracing::{info, warn};
 
 use super::{Challenge, Desk, Full, Ways};
-use crate::dns::message;
 use crate::dns::rr::rcode;
 use crate::dns::tsig::{self, Checked, Signer};
 use crate::dns::update::{self, Change};
+use crate::dns::{Name, message, text};
 use crate::io::serve::slow::Request;
 
 impl Desk {
@@ -47,50 +47,67 @@ impl Desk {
     async fn update_as(&mut self, signer: &Signer, request: &Request, ways: &Ways) -> u16 {
         let author = signer.key().name().to_string();
         let before = self.kept.clone();
-        let changed = self.change(&author, signer, &request.message);
-        match changed {
-            Ok(()) if self.kept == before => rcode::NOERROR,
-            Ok(()) => {
-                let settled = self.settle(ways, before).await;
-                settled.map_or(rcode::SERVFAIL, |()| rcode::NOERROR)
-            }
+        let outcome = match self.change(&author, signer, (&request.message, ways)) {
+            Ok(names) if self.kept == before => Ok(names),
+            Ok(names) => match self.settle(ways, before).await {
+                Ok(()) => Ok(names),
+                Err(_) => Err(rcode::SERVFAIL),
+            },
             Err(rcode) => {
                 self.kept = before;
-                let word = crate::dns::text::rcode_name(rcode);
+                Err(rcode)
+            }
+        };
+        match outcome {
+            Ok(names) => {
+                for name in names {
+                    info!(event = "challenge", action = "update", name = %name, author);
+                }
+                rcode::NOERROR
+            }
+            Err(rcode) => {
+                let word = text::rcode_name(rcode);
                 warn!(event = "update_refused", author, "{word}");
                 rcode
             }
         }
     }
 
-    fn change(&mut self, author: &str, signer: &Signer, message: &[u8]) -> Result<(), u16> {
+    /// Makes the changes, and gives the names that they are about; prerequisites are asked of what
+    /// is served now.
+    fn change(
+        &mut self,
+        author: &str,
+        signer: &Signer,
+        (message, ways): (&[u8], &Ways),
+    ) -> Result<Vec<Name>, u16> {
         let granted = self.plan.acme.keys.iter();
         let mut granted = granted.filter_map(|&index| self.keys.get(index));
         if !granted.any(|key| key.name() == signer.key().name()) {
             return Err(rcode::REFUSED);
         }
         let update = update::read(message)?;
-        let zones = self.plan.zones.all().iter();
+        let table = ways.published.load();
+        let zones = table.zones.all().iter();
         let mut zones = zones.map(|served| &served.zone);
         let zone = zones.find(|zone| *zone.apex() == update.zone);
         let zone = zone.ok_or(rcode::NOTAUTH)?;
         if let Some(rcode) = update.unmet(zone) {
             return Err(rcode);
         }
-        for change in update.changes {
-            self.make(author, &update.zone, change)?;
-        }
-        Ok(())
+        let changes = update.changes.into_iter();
+        changes
+            .map(|change| self.make(author, &update.zone, change))
+            .collect()
     }
 
-    fn make(&mut self, author: &str, apex: &crate::dns::Name, change: Change) -> Result<(), u16> {
+    fn make(&mut self, author: &str, apex: &Name, change: Change) -> Result<Name, u16> {
         let name = match &change {
             Change::Add { name, .. } | Change::Remove { name, .. } | Change::Clear { name } => name,
         };
         if self.placed(name).as_ref() != Ok(apex) {
             return Err(rcode::REFUSED);
         }
-        info!(event = "challenge", action = "update", name = %name, author, "by an update");
         match change {
             Change::Add { name, ttl, rdata } => {
                 let stay = self.plan.acme.expire.as_secs();
@@ -101,15 +118,16 @@ impl Desk {
                     author: author.to_owned(),
                 };
                 let added = self.kept.add(&name, challenge);
-                added.map_err(|_: Full| rcode::REFUSED)
+                added.map_err(|_: Full| rcode::REFUSED)?;
+                Ok(name)
             }
             Change::Remove { name, rdata } => {
                 self.kept.remove(&name, Some(&rdata));
-                Ok(())
+                Ok(name)
             }
             Change::Clear { name } => {
                 self.kept.remove(&name, None);
-                Ok(())
+                Ok(name)
             }
         }
     }
