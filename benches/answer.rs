@@ -26,6 +26,7 @@ fn hickory(criterion: &mut Criterion) {
         transport: Transport::Udp,
         now: Moment::default(),
         idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = vec![0; 65_535];
     let query = subject::query("api.example.org", 1);

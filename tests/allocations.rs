@@ -44,6 +44,7 @@ fn allocations(table: &Table, packet: &[u8], transport: Transport) -> u64 {
         transport,
         now: Moment(0),
         idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = vec![0; 65_535];
     let counted = measure(|| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use waypost::answer::{Answered, Transport};
+use waypost::answer::{Answered, Counted, Transport};
 use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId};
 use waypost::engine::notice::Sense;
 use waypost::engine::status::{
@@ -158,6 +158,7 @@ fn status() -> Status {
         zones: vec![ZoneStatus {
             name: "example.org".into(),
             names: 7,
+            signing: None,
         }],
         regions: vec![RegionStatus {
             name: "eu".into(),
@@ -499,6 +500,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
         asked: None,
         reason: Reason::FailOpen,
         truncated: true,
+        counted: Counted::NOTHING,
     };
     // Counters of threads that are gone go on to count.
     for _ in 0..3 {

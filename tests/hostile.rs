@@ -127,6 +127,7 @@ fn a_million_bent_packets_are_survived() {
             transport,
             now: Moment(number),
             idle: Span::ZERO,
+            cookies: None,
         };
         let Some(answered) = answer(&world, &asker, &query, &mut buffer) else {
             let deserved = query.len() < 12 || query[2] & 0x80 != 0;

@@ -21,8 +21,8 @@ use waypost::health::{Outcome, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::plan::{
-    Check, Control, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck, Transfers,
-    Verify,
+    Check, Control, Defence, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck,
+    Transfers, Verify,
 };
 
 #[path = "support/backend.rs"]
@@ -123,6 +123,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             threads: None,
             connections: 64,
             tls: None,
+            defence: Defence::DEFAULT,
         },
         control: Control { listen: None },
         guard: Guard {

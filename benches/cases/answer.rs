@@ -69,6 +69,7 @@ fn run(table: Arc<Table>, queries: Vec<Vec<u8>>) -> Box<dyn FnMut()> {
         transport: Transport::Udp,
         now: START.after(WARM),
         idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = vec![0; 1232];
     let mut next = 0;

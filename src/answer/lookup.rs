@@ -55,7 +55,10 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
         longest: u32::MAX,
         needed: Needed::default(),
         reply,
-        outcome: Outcome::authoritative(Reason::Static),
+        outcome: Outcome {
+            apex,
+            ..Outcome::authoritative(Reason::Static)
+        },
     };
     let wanted = request.edns.is_some_and(|edns| edns.dnssec_ok);
     if let Some(signed) = served.signed.as_deref().filter(|_| wanted) {
@@ -153,6 +156,9 @@ impl<'r> Walk<'r, '_, '_, '_> {
     pub(super) fn step(&mut self, here: Here<'_>) -> Result<Step<'r>, Full> {
         let qtype = self.request.question.qtype;
         let (found, trail) = self.zone.trace(here.name, here.apex, qtype);
+        if here.place == Place::QUESTION {
+            self.outcome.owner = trail.encloser;
+        }
         if matches!(qtype, rtype::NSEC | rtype::RRSIG) && self.show_link(here, trail)? {
             return Ok(Step::Done);
         }

@@ -7,6 +7,7 @@
 //! | [`chain`] | aliases: the names an answer passes through |
 //! | [`steered`] | steered names: whose network counts, which addresses, which ECS scope |
 //! | [`proof`] | what DNSSEC adds: signatures, and proofs of what does not exist |
+//! | [`defend`] | what a forged query may bring about: proof by cookie, bounds, withheld answers |
 //! | [`chaos`] | the server's own words in class CH |
 //! | [`spelling`] | names on the wire: the one being looked up, and how aliases change it |
 //!
@@ -21,7 +22,8 @@ use std::net::IpAddr;
 
 use crate::base::limits::{MESSAGE_BYTES, PADDING_BLOCK, UDP_REPLY_BYTES_PLAIN};
 use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId, Span};
-use crate::dns::edns::{Edns, Opt};
+use crate::dns::cookie::{Jar, Proof};
+use crate::dns::edns::{COOKIE_BYTES, Edns, ExtendedError, Opt};
 use crate::dns::query::{self, Question};
 use crate::dns::reply::Reply;
 use crate::dns::rr::{class, rcode, rtype};
@@ -30,11 +32,14 @@ use crate::table::Table;
 
 mod chain;
 mod chaos;
+mod defend;
 mod lookup;
 mod outcome;
 mod proof;
 mod spelling;
 mod steered;
+
+pub use defend::Counted;
 
 use outcome::Outcome;
 
@@ -49,6 +54,8 @@ pub struct Asker {
     pub now: Moment,
     /// How long its connection may be silent; means nothing where there is none.
     pub idle: Span,
+    /// What makes and checks cookies; absent = they are passed over.
+    pub cookies: Option<Jar>,
 }
 
 /// How a query came.
@@ -119,6 +126,8 @@ pub struct Answered {
     pub reason: Reason,
     /// Whether the reply was truncated.
     pub truncated: bool,
+    /// What limits on rates go by.
+    pub counted: Counted,
 }
 
 /// All that one reply is made from.
@@ -128,19 +137,45 @@ struct Request<'r> {
     asker: &'r Asker,
     question: &'r Question<'r>,
     edns: Option<&'r Edns>,
+    proof: Proof,
 }
+
+/// What makes an outcome of a query without fault.
+type Respond = fn(Request<'_>, &mut Reply<'_, '_>) -> Outcome;
 
 /// Answers one query into `reply` (at least 65,535 octets for streams, 1232 for UDP; nothing is
 /// answered into less than 512); `None` if it deserves no reply: too short for a header, or
 /// itself a reply.
 #[must_use]
 pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> Option<Answered> {
-    let query = query::read(query)?;
+    answer_by(respond, table, (asker, query), reply)
+}
+
+/// Replies to a query whose sender has had enough answers: without data, but so that a sender who is no
+/// forgery knows how to get one (by a cookie, or over TCP). Otherwise as [`answer`].
+#[must_use]
+pub fn withhold(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> Option<Answered> {
+    answer_by(defend::withhold, table, (asker, query), reply)
+}
+
+fn answer_by(
+    respond: Respond,
+    table: &Table,
+    (asker, packet): (&Asker, &[u8]),
+    reply: &mut [u8],
+) -> Option<Answered> {
+    let query = query::read(packet)?;
     let (question, edns) = (query.question.as_ref(), query.edns.as_ref());
     let server = &table.plan.server;
-    let limit = reply_limit(server, asker.transport, edns).min(reply.len());
+    let (proof, cookie) = defend::judge(asker, edns);
+    let room = reply.len();
+    let limit = reply_limit(server, asker.transport, edns).min(room);
+    let limit = limit.min(defend::bound(server, asker, proof, packet.len()));
+    if room < UDP_REPLY_BYTES_PLAIN {
+        return None;
+    }
     let mut writer = Reply::begin(&mut reply[..limit], query.header, question)?;
-    let mut opt = edns.map(|edns| reserve_opt(server, asker, edns, &mut writer));
+    let mut opt = edns.map(|edns| reserve_opt((server, asker), (edns, cookie), &mut writer));
     let outcome = match (query.fault, question) {
         (None, Some(question)) => {
             let request = Request {
@@ -148,16 +183,20 @@ pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> O
                 asker,
                 question,
                 edns,
+                proof,
             };
             respond(request, &mut writer)
         }
-        (fault, _) => Outcome::reject(fault.unwrap_or(rcode::FORMERR)),
+        (None, None) => defend::cookie_only(asker),
+        (Some(fault), _) => Outcome::reject(fault),
     };
     if let Some(opt) = &mut opt {
         opt.scope = outcome.scope;
+        opt.extended_error = outcome.extended_error();
     }
     let length = writer.finish(outcome.flags(), outcome.rcode, opt.as_ref());
-    Some(outcome.answered(length))
+    let name = question.map_or(&[][..], |question| question.name);
+    Some(outcome.answered(length, Counted::of(&outcome, proof, name)))
 }
 
 /// Octets that the reply may have at most.
@@ -172,9 +211,8 @@ fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> us
 /// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
 /// extended error has no room kept: it is not worth truncating an answer for.
 fn reserve_opt<'s>(
-    server: &'s Server,
-    asker: &Asker,
-    edns: &'s Edns,
+    (server, asker): (&'s Server, &Asker),
+    (edns, cookie): (&'s Edns, Option<[u8; COOKIE_BYTES]>),
     reply: &mut Reply<'_, '_>,
 ) -> Opt<'s> {
     let identity = match edns.nsid {
@@ -187,7 +225,7 @@ fn reserve_opt<'s>(
         nsid: identity,
         subnet: edns.subnet.as_ref(),
         scope: 0,
-        cookie: None,
+        cookie,
         keepalive: keepalive(asker, edns),
         extended_error: None,
         padding: (edns.padding && asker.transport.is_encrypted()).then_some(PADDING_BLOCK),
@@ -211,11 +249,13 @@ fn keepalive(asker: &Asker, edns: &Edns) -> Option<u16> {
 fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
     let question = request.question;
     match (question.qtype, question.qclass) {
-        (rtype::AXFR | rtype::IXFR, _) => Outcome::reject(rcode::REFUSED),
+        (rtype::AXFR | rtype::IXFR, _) => {
+            Outcome::reject(rcode::REFUSED).because(ExtendedError::PROHIBITED)
+        }
         (0 | rtype::OPT | 128..=254, _) => Outcome::reject(rcode::FORMERR),
         (_, class::IN) => lookup::look_up(request, reply),
         (_, class::CH) => chaos::speak(request, reply),
-        _ => Outcome::reject(rcode::REFUSED),
+        _ => Outcome::reject(rcode::REFUSED).because(ExtendedError::NOT_SUPPORTED),
     }
 }
 

@@ -9,8 +9,8 @@ use super::{Failure, say};
 use crate::base::limits::CERTIFICATE_SOON;
 use crate::engine::Status;
 use crate::engine::status::{
-    CertificateStatus, DrainStatus, EndpointStatus, RefusedConfig, ServiceStatus, SigningStatus,
-    TargetStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, LimitedStatus, RefusedConfig, ServiceStatus,
+    SigningStatus, TargetStatus,
 };
 use crate::io::clock::Clock;
 use crate::plan::Units;
@@ -126,6 +126,16 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
                 "guard.max_ejected or guard.max_ejected_at_once is reached: what fails beyond it is kept.",
             ),
         );
+    }
+    for limited in &status.limited {
+        let LimitedStatus {
+            network,
+            class,
+            age_ms,
+        } = limited;
+        let age = ago(*age_ms);
+        let text = format!("{network} has had enough replies of class {class}, for {age}.");
+        line(out, &paint.code("35", &text));
     }
 }
 

@@ -24,6 +24,22 @@ pub const MESSAGE_BYTES: usize = 65_535;
 
 /// Secrets that cookies are checked with: the one in use, and others that come or go.
 pub const COOKIE_SECRETS: usize = 4;
+/// Least bound on the octets of a UDP reply, as a multiple of its query's, that a config may ask for:
+/// a question, an OPT record and a cookie always fit.
+pub const AMPLIFICATION_LEAST: u16 = 3;
+/// Largest such bound; no reply is so many times as long as its query.
+pub const AMPLIFICATION_MOST: u16 = 1000;
+/// Most replies per second that a rate limit may be set to.
+pub const RATE_LIMIT_MOST: u32 = 1_000_000;
+/// Longest window that a rate limit may have.
+pub const RATE_LIMIT_WINDOW_MOST: Span = Span::from_secs(3600);
+/// Networks that may be exempt from it.
+pub const RATE_LIMIT_EXEMPT: usize = 1000;
+/// Networks and classes whose replies are counted at a time, all together 4 MiB; of more, those that
+/// owe least are forgotten.
+pub const RATE_BUCKETS: usize = 1 << 19;
+/// Networks that are named while they are limited; more are limited without being named.
+pub const RATE_WATCHED: usize = 64;
 
 /// Queries taken from, and replies given to, the kernel at once.
 pub const UDP_BATCH: usize = 64;

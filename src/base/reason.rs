@@ -46,11 +46,15 @@ pub enum Reason {
     Expired,
     /// The zone has not come from its primary yet, or came too long ago.
     NotLoaded,
+    /// Nothing was asked for but a cookie.
+    Cookie,
+    /// No answer: the client's network has had enough of them.
+    Limited,
 }
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
@@ -71,6 +75,8 @@ impl Reason {
         Self::Chaos,
         Self::Expired,
         Self::NotLoaded,
+        Self::Cookie,
+        Self::Limited,
     ];
 
     /// The position in [`Reason::ALL`].
@@ -103,6 +109,8 @@ impl Reason {
             Self::Chaos => "chaos",
             Self::Expired => "expired",
             Self::NotLoaded => "not_loaded",
+            Self::Cookie => "cookie",
+            Self::Limited => "limited",
         }
     }
 }

@@ -12,11 +12,13 @@ use super::Files;
 use super::reader::At;
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
+use crate::dns::cookie;
 use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::plan::{
-    AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, Secret, ZoneDnssec,
+    AllDown, Approval, Check, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
+    ZoneDnssec,
 };
 
 /// The config as written, before names are resolved.
@@ -56,6 +58,23 @@ pub(crate) struct ServerSpec {
     pub(crate) tls: Option<TlsSpec>,
     /// The folder of what must survive a restart.
     pub(crate) state: Option<String>,
+    pub(crate) defence: DefenceSpec,
+}
+
+/// What `[server]` says of defences.
+#[derive(Debug, Default)]
+pub(crate) struct DefenceSpec {
+    pub(crate) amplification: u16,
+    pub(crate) cookies: CookieSpec,
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+/// `[server.cookies]`.
+#[derive(Debug, Default)]
+pub(crate) struct CookieSpec {
+    pub(crate) off: bool,
+    pub(crate) secrets: Vec<At<cookie::Secret>>,
+    pub(crate) file: Option<At<String>>,
 }
 
 /// `[server.tls]`.
@@ -287,6 +306,8 @@ impl Spec {
                 TsigSecret::Here(_) => {}
             }
         }
+        let secrets = self.server.defence.cookies.file.as_ref();
+        wanted.extend(secrets.map(|path| self.resolve(path)));
         for file in self.zones.iter().filter_map(|zone| zone.file.as_ref()) {
             let file = self.resolve(file);
             wanted.extend(included(&file, brought));

@@ -20,7 +20,6 @@ use super::query::{HEADER_BYTES, Header, Question};
 use super::rr::{RrSet, class, rtype};
 use super::rrset::{Form, HEAD_BYTES, TTL_AT, names_in, record_bytes, shared_suffix, ttl_of};
 use crate::base::Family;
-use crate::base::limits::UDP_REPLY_BYTES_PLAIN;
 
 /// Flag: the data is the zone's own (AA).
 pub const AUTHORITATIVE: u16 = 0x0400;
@@ -124,7 +123,8 @@ impl<'n> Owner<'n> {
 }
 
 impl<'b, 'q> Reply<'b, 'q> {
-    /// Starts a reply that may fill `buffer`; `None` if that has less than 512 octets.
+    /// Starts a reply that may fill `buffer`; `None` if that has no room
+    /// for a header and the question.
     #[inline]
     #[must_use]
     pub fn begin(
@@ -132,7 +132,7 @@ impl<'b, 'q> Reply<'b, 'q> {
         header: Header,
         question: Option<&Question<'q>>,
     ) -> Option<Self> {
-        if buffer.len() < UDP_REPLY_BYTES_PLAIN {
+        if buffer.len() < HEADER_BYTES {
             return None;
         }
         let mut reply = Self {

@@ -87,4 +87,6 @@ pub mod rcode {
     pub const NOTZONE: u16 = 10;
     /// EDNS version not supported.
     pub const BADVERS: u16 = 16;
+    /// The client has to show a cookie of this server (RFC 7873, section 8).
+    pub const BADCOOKIE: u16 = 23;
 }

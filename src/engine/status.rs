@@ -25,6 +25,9 @@ pub struct Status {
     pub capped: bool,
     /// The config that was refused last; absent when the last one was taken.
     pub refused: Option<RefusedConfig>,
+    /// Networks that get no more replies for now; known to the transports, not to the engine.
+    #[serde(default)]
+    pub limited: Vec<LimitedStatus>,
     /// Geo database.
     pub geo: GeoStatus,
     /// What the server proves itself by on encrypted transports, if there are any.
@@ -48,6 +51,17 @@ pub struct RefusedConfig {
     pub age_ms: u64,
     /// Why, for a person: the first lines of what the log says.
     pub reason: String,
+}
+
+/// A network that gets no more replies of a class for now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitedStatus {
+    /// Its prefix, as limits tell networks apart.
+    pub network: String,
+    /// Which replies: `answer`, `denial`, `referral` or `error`.
+    pub class: String,
+    /// For how long.
+    pub age_ms: u64,
 }
 
 /// The geo database.

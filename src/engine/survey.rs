@@ -50,6 +50,8 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         capped: engine.beliefs.is_capped(),
         // Configs are read and refused elsewhere.
         refused: None,
+        // Replies are counted elsewhere as well.
+        limited: Vec::new(),
         geo: GeoStatus {
             source: plan.geo.source.clone(),
             built_at: plan.geo.built_at,

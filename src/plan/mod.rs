@@ -23,6 +23,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
+mod defence;
 mod demand;
 mod dnssec;
 pub mod ring;
@@ -32,6 +33,7 @@ mod transfer;
 mod transport;
 mod tsig;
 
+pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
@@ -108,6 +110,8 @@ pub struct Server {
     pub connections: usize,
     /// Encrypted transports; absent = none.
     pub tls: Option<Tls>,
+    /// How it keeps itself from being used against others.
+    pub defence: Defence,
 }
 
 /// The control listener.

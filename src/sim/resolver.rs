@@ -43,6 +43,7 @@ pub fn ask_query(table: &Table, now: Moment, source: IpAddr, query: &[u8]) -> Op
         transport: Transport::Udp,
         now,
         idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = [0; 1232];
     let answered = answer::answer(table, &asker, query, &mut reply)?;

@@ -15,9 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Approval, Check, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
-    Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
-    Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
+    AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
+    Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency,
+    Ring, Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
 };
 
 /// A plan in short.
@@ -575,6 +575,7 @@ fn server() -> Server {
         threads: None,
         connections: 64,
         tls: None,
+        defence: Defence::DEFAULT,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::base::{
 use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
+    AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile, Guard,
     Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
     Service, Target, Tier, Transfers, TtlBounds,
 };
@@ -266,6 +266,7 @@ fn server() -> Server {
         threads: None,
         connections: 64,
         tls: None,
+        defence: Defence::DEFAULT,
     }
 }
 

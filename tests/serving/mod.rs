@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
-use waypost::answer::{Answered, Asker, Transport};
+use waypost::answer::{Answered, Asker, Counted, Transport};
 use waypost::base::{Moment, Reason, Standing};
 use waypost::config::{self, Files};
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
-use waypost::io::serve::{Listeners, Responder, Service, Serving};
+use waypost::io::serve::{Listeners, Responder, Secrets, Service, Serving};
 use waypost::plan::Plan;
 use waypost::table::Table;
 
@@ -26,6 +26,7 @@ pub(crate) struct Rig {
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) encrypted: Vec<(Transport, SocketAddr)>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
     pub(crate) published: Arc<Published>,
     pub(crate) runtime: Runtime,
     serving: Option<Serving>,
@@ -61,11 +62,13 @@ impl Rig {
             metrics: Arc::clone(&metrics),
             responder,
             slow: None,
+            secrets: Secrets::draw().unwrap(),
         };
         let serving = listeners.serve_with(service, runtime.handle()).unwrap();
         Self {
             addresses,
             encrypted,
+            clock,
             metrics,
             published,
             runtime,
@@ -115,6 +118,7 @@ pub(crate) fn respond(
         asked: None,
         reason: Reason::Static,
         truncated: false,
+        counted: Counted::NOTHING,
     })
 }
 

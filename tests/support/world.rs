@@ -139,6 +139,7 @@ pub(crate) fn reply_to(
         transport,
         now: Moment(0),
         idle: Span::ZERO,
+        cookies: None,
     };
     let mut buffer = vec![0xAA; 65_535];
     let answered = answer(table, &asker, packet, &mut buffer)?;

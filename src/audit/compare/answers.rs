@@ -155,7 +155,9 @@ fn life(found: Selection<'_>) -> Life {
         | Reason::Yxdomain
         | Reason::Chaos
         | Reason::Expired
-        | Reason::NotLoaded => Life::Alive,
+        | Reason::NotLoaded
+        | Reason::Cookie
+        | Reason::Limited => Life::Alive,
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `names` | a name, or what was most likely meant |
 //! | `places` | jurisdictions, regions, endpoints |
 //! | `checks` | monitors, recoveries |
+//! | `defence` | what keeps the server from being used against others |
 //! | `services` | services and their sizes |
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
@@ -22,6 +23,7 @@
 //! | `targets` | slots, targets, pools and rings |
 mod capacity;
 mod checks;
+mod defence;
 mod fences;
 mod geo;
 mod maps;
@@ -46,7 +48,7 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{
-    Control, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey, TtlBounds,
+    Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey, TtlBounds,
 };
 
 use checks::Checks;
@@ -63,6 +65,7 @@ struct Parts<'p> {
     zones: Vec<Loaded>,
     tsig: Vec<TsigKey>,
     transfers: Transfers,
+    defence: Defence,
     atlas: Arc<Atlas>,
     geo: GeoFile,
     tls: Option<Tls>,
@@ -95,6 +98,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let tls = tls::resolve(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
+    let defence = defence::resolve(spec, files, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -110,6 +114,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         zones,
         tsig,
         transfers,
+        defence,
         atlas,
         geo,
         tls,
@@ -279,7 +284,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     Plan {
         digest: digest(spec, files),
         key: cohort_key(spec),
-        server: server(spec, parts.tls),
+        server: server(spec, parts.tls, parts.defence),
         control: Control {
             listen: spec.control.as_ref().map(|listen| listen.value),
         },
@@ -304,7 +309,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     }
 }
 
-fn server(spec: &Spec, tls: Option<Tls>) -> Server {
+fn server(spec: &Spec, tls: Option<Tls>, defence: Defence) -> Server {
     let server = &spec.server;
     Server {
         listen: server.listen.iter().map(|listen| listen.value).collect(),
@@ -314,6 +319,7 @@ fn server(spec: &Spec, tls: Option<Tls>) -> Server {
         threads: server.threads,
         connections: server.connections.unwrap_or(limits::STREAM_CONNECTIONS),
         tls,
+        defence,
     }
 }
 

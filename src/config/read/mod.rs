@@ -3,6 +3,7 @@
 //!
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
+mod defence;
 mod dnssec;
 mod guard;
 mod monitor;
@@ -14,6 +15,7 @@ mod tls;
 mod transfer;
 mod tsig;
 
+pub(crate) use defence::parse_secret;
 pub(crate) use recovery::default_steps;
 
 use std::ops::RangeInclusive;
@@ -86,6 +88,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         connections: plain(fields.optional("connections", value::number(CONNECTIONS))),
         tls: tls::tls(&mut fields),
         state: plain(fields.optional("state", path)),
+        defence: defence::defence(&mut fields),
     };
     fields.finish();
     spec

@@ -22,8 +22,10 @@
 use super::query::{Malformed, take, take_u16};
 use crate::base::limits::UDP_REPLY_BYTES_PLAIN;
 
+mod extended;
 mod subnet;
 
+pub use extended::ExtendedError;
 pub use subnet::Subnet;
 
 const OPTION_NSID: u16 = 3;
@@ -73,15 +75,6 @@ pub struct QueryCookie {
     /// What the client took for a cookie of this server. One of another length than this server
     /// makes counts as none: it is wrong whatever it says.
     pub server: Option<[u8; SERVER_COOKIE_BYTES]>,
-}
-
-/// An Extended DNS Error (RFC 8914, section 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExtendedError {
-    /// INFO-CODE.
-    pub code: u16,
-    /// EXTRA-TEXT, for people; may be empty, and is left out first.
-    pub text: &'static str,
 }
 
 /// What the OPT record of a reply says.
@@ -244,12 +237,6 @@ impl Opt<'_> {
             put(&mut rest, &small(length));
             rest.fill(0);
         }
-    }
-}
-
-impl ExtendedError {
-    fn without_text(self) -> Self {
-        Self { text: "", ..self }
     }
 }
 

@@ -97,7 +97,10 @@ fn readiness(state: &State) -> Reply {
 
 async fn status(state: &State) -> Reply {
     match engine_status(state).await {
-        Some(status) => json(StatusCode::OK, &status),
+        Some(mut status) => {
+            status.limited = state.metrics.limited_status(state.clock.now());
+            json(StatusCode::OK, &status)
+        }
         None => engine_is_silent(),
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::answer::Transport;
+    use crate::answer::{Counted, Transport};
     use crate::base::{ClassId, Reason};
     use crate::io::metrics::queries::Ledger;
     use crate::table::fixture::World;
@@ -119,6 +119,7 @@ mod tests {
             asked: Some((Family::V4, ClassId(class))),
             reason: Reason::Preferred,
             truncated: false,
+            counted: Counted::NOTHING,
         }
     }
 

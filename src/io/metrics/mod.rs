@@ -5,6 +5,7 @@
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
 //! | [`asked`] | per-thread counts of who asks, where demand is observed |
 //! | `durations` | how long probes took, by what was probed |
+//! | `limits` | who is limited at the moment |
 //! | `registry` | counters and histograms of things that happen, by the `metrics` recorder |
 //! | `state` | the engine's status as gauges, written afresh at each scrape |
 //! | `process` | what the kernel says of this process |
@@ -19,11 +20,13 @@ use metrics::{Counter, Histogram};
 
 use self::asked::Asked;
 use self::durations::Durations;
+use self::limits::Limits;
 use self::queries::Ledger;
 use self::registry::Registry;
 use self::text::{Exposition, Kind};
 use crate::answer::Transport;
 use crate::base::{Family, Moment, SlotId, Span};
+use crate::engine::status::LimitedStatus;
 use crate::engine::{Notice, Status};
 use crate::health::{Outcome, Report};
 use crate::io::clock::Clock;
@@ -32,12 +35,14 @@ use crate::table::Table;
 
 pub mod asked;
 mod durations;
+mod limits;
 mod process;
 pub mod queries;
 mod registry;
 mod state;
 mod text;
 
+pub use limits::LimitedNetwork;
 pub use queries::QueryCounters;
 
 /// Probes after which samples are moved into buckets even if nobody scrapes.
@@ -51,6 +56,7 @@ pub struct Metrics {
     registry: Registry,
     ledger: Ledger,
     durations: Durations,
+    limits: Limits,
     observed: AtomicU64,
     loaded_at: AtomicU64,
     dropped: [Counter; Dropped::ALL.len()],
@@ -87,6 +93,8 @@ pub enum Dropped {
     Unsent,
     /// The answer panicked: a defect of the program.
     Panicked,
+    /// Its network has had enough replies.
+    RateLimited,
     /// A connection was closed to make room for a newer one.
     Crowded,
     /// A connection was closed because its peer was too slow.
@@ -123,6 +131,7 @@ impl Metrics {
             started_at: clock.wall_seconds(),
             ledger: Ledger::default(),
             durations: Durations::default(),
+            limits: Limits::new(&registry),
             observed: AtomicU64::new(0),
             loaded_at: AtomicU64::new(clock.now().0),
             dropped: drops,
@@ -149,6 +158,22 @@ impl Metrics {
     /// Counts something that got no reply.
     pub fn dropped(&self, cause: Dropped) {
         self.dropped[cause as usize].increment(1);
+    }
+
+    /// Says which networks are limited.
+    pub fn limited(&self, networks: Vec<LimitedNetwork>) {
+        self.limits.set(networks);
+    }
+
+    /// The networks that are limited, for status.
+    #[must_use]
+    pub fn limited_status(&self, now: Moment) -> Vec<LimitedStatus> {
+        self.limits.status(now)
+    }
+
+    /// Counts replies that no limit applied to.
+    pub fn exempt(&self, replies: u64) {
+        self.limits.spare(replies);
     }
 
     /// Says how many connections of a stream transport are open.
@@ -227,6 +252,7 @@ impl Metrics {
         let mut text = Exposition::after(self.registry.render());
         self.ledger.write(&mut text);
         self.durations.write(&mut text);
+        self.limits.write(&mut text);
         self.write_self(&mut text, status);
         if let Some(status) = status {
             state::write(&mut text, status);
@@ -313,12 +339,13 @@ impl<'a> ProbeLabels<'a> {
 }
 
 impl Dropped {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Access,
         Self::Oversize,
         Self::Unanswerable,
         Self::Unsent,
         Self::Panicked,
+        Self::RateLimited,
         Self::Crowded,
         Self::Slow,
         Self::Handshake,
@@ -331,6 +358,7 @@ impl Dropped {
             Self::Unanswerable => "unanswerable",
             Self::Unsent => "unsent",
             Self::Panicked => "panicked",
+            Self::RateLimited => "rate_limited",
             Self::Crowded => "crowded",
             Self::Slow => "slow",
             Self::Handshake => "handshake",

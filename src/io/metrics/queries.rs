@@ -20,7 +20,7 @@ use crate::dns::text::rcode_name;
 use crate::plan::Plan;
 
 /// Response codes that have a cell of their own; the last cell is for all others.
-const RCODES: [u16; 8] = [0, 1, 2, 3, 4, 5, 6, 16];
+const RCODES: [u16; 9] = [0, 1, 2, 3, 4, 5, 6, 16, 23];
 const RCODE_CELLS: usize = RCODES.len() + 1;
 const ROW_CELLS: usize = Reason::ALL.len() * RCODE_CELLS;
 
@@ -253,6 +253,7 @@ fn rcode_cell(rcode: u16) -> usize {
     match rcode {
         0..=6 => usize::from(rcode),
         16 => 7,
+        23 => 8,
         _ => RCODES.len(),
     }
 }

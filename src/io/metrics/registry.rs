@@ -13,7 +13,11 @@ const BUCKETS: [f64; 14] = [
 ];
 
 const CONNECTIONS: &str = "waypost_connections";
-const COUNTERS: [(&str, &str); 6] = [
+const COUNTERS: [(&str, &str); 7] = [
+    (
+        "waypost_rate_limit_exempt_total",
+        "Replies that rate limits did not apply to: to holders of a cookie, and to exempt networks.",
+    ),
     (
         "waypost_dropped_total",
         "Datagrams and connections that got no reply, by cause.",

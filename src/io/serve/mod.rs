@@ -16,6 +16,7 @@
 //! It does not know what a query means: that is [`answer`]'s part, called here in one place,
 //! where a panic is caught and counted, so that one packet can never stop the others
 //! (promise 11). It waits for nobody above: the table is whatever was published last.
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
@@ -30,10 +31,11 @@ use self::bind::Bound;
 use self::slow::Slow;
 use self::streams::{Doorkeeper, Doors};
 use crate::answer::{Answered, Asker, Transport, answer};
+use crate::dns::cookie::{self, Jar};
 use crate::io::clock::Clock;
 use crate::io::metrics::{Dropped, Metrics};
 use crate::io::publish::Published;
-use crate::plan::Tls;
+use crate::plan::{Cookies, Tls};
 use crate::table::Table;
 
 mod access;
@@ -66,6 +68,17 @@ pub struct Service {
     pub responder: Responder,
     /// Where messages go whose answer must be waited for; without it they are NOTIMP.
     pub slow: Option<Slow>,
+    /// What strangers must not know.
+    pub secrets: Secrets,
+}
+
+/// Random numbers that are drawn once, when the server starts.
+#[derive(Clone, Copy)]
+pub struct Secrets {
+    /// What cookies are made with unless the config says.
+    cookies: cookie::Secret,
+    /// The key by which what is counted by client finds its place.
+    counts: [u8; 16],
 }
 
 /// A server at work; goes on until [`Serving::stop`].
@@ -152,6 +165,7 @@ impl Listeners {
             metrics,
             responder: answer,
             slow,
+            secrets: Secrets::draw()?,
         };
         self.serve_with(service, runtime)
     }
@@ -168,9 +182,15 @@ impl Listeners {
             sockets.push(bound.udp);
             doors.tcp.push(bound.tcp);
         }
+        let limiter = Arc::new(udp::Limiter::new(service.secrets.counts));
         let mut threads = Vec::new();
         for (index, own) in by_thread(sockets).into_iter().enumerate() {
-            let worker = udp::Worker::new(own, Arc::clone(&stopped), service.clone());
+            let worker = udp::Worker::new(
+                own,
+                Arc::clone(&stopped),
+                service.clone(),
+                Arc::clone(&limiter),
+            );
             let thread = std::thread::Builder::new().name(format!("udp-{index}"));
             threads.push(thread.spawn(move || worker.run())?);
         }
@@ -203,7 +223,42 @@ impl Serving {
     }
 }
 
+impl Secrets {
+    /// Draws new ones.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn draw() -> io::Result<Self> {
+        let (mut cookies, mut counts) = ([0; 16], [0; 16]);
+        for secret in [&mut cookies, &mut counts] {
+            aws_lc_rs::rand::fill(secret)
+                .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        }
+        Ok(Self {
+            cookies: cookie::Secret(cookies),
+            counts,
+        })
+    }
+}
+
+/// Never shown.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("(secrets)")
+    }
+}
+
 impl Service {
+    /// What makes and checks cookies now; absent if they are switched off.
+    fn cookies(&self, table: &Table) -> Option<Jar> {
+        let seconds = self.clock.wall_seconds();
+        match &table.plan.server.defence.cookies {
+            Cookies::Off => None,
+            Cookies::OwnSecret => Some(Jar::new(&[self.secrets.cookies], seconds)),
+            Cookies::Secrets(secrets) => Some(Jar::new(secrets, seconds)),
+        }
+    }
+
     /// The one way to an answer. A panic drops this query alone.
     fn respond(
         &self,

@@ -312,7 +312,9 @@ impl<'t> Check<'t> {
             | Reason::Yxdomain
             | Reason::Chaos
             | Reason::Expired
-            | Reason::NotLoaded => false,
+            | Reason::NotLoaded
+            | Reason::Cookie
+            | Reason::Limited => false,
         };
         if right {
             Ok(())

@@ -109,6 +109,7 @@ impl Streams {
             transport,
             now: self.service.clock.now(),
             idle: self.idle(),
+            cookies: self.service.cookies(&table),
         };
         let answered = self.service.respond(&table, &asker, query, reply)?;
         let mut counters = self.counters(transport);
