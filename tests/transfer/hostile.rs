@@ -22,6 +22,8 @@ enum Manner {
     Noise,
     /// Records of somebody else's zone.
     Foreign(u32),
+    /// The SOA of an older version, and no more.
+    Behind(u32),
     /// The right zone, to another question.
     OtherId(u32),
     /// Nothing, and the connection stays open.
@@ -67,6 +69,7 @@ fn records(manner: Manner) -> Vec<Vec<u8>> {
             all[5] = record(b"\x03www\x07example\x03org\x00", 16, b"\x01x");
             all
         }
+        Manner::Behind(serial) => vec![soa(serial)],
         Manner::Noise | Manner::Silence => Vec::new(),
     }
 }
@@ -122,7 +125,7 @@ fn what_cannot_be_used_changes_nothing() {
         (Manner::Noise, "transfer_failed"),
         (Manner::Foreign(6), "transfer_failed"),
         (Manner::OtherId(6), "transfer_failed"),
-        (Manner::Whole(4), "primary_behind"),
+        (Manner::Behind(4), "primary_behind"),
     ];
     for (other, event) in wrong {
         let before = waypost.log().matches(event).count();

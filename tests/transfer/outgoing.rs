@@ -37,7 +37,7 @@ fn stock_secondaries_stand_in_and_follow() {
     wait_for("the first machine to be well", || {
         state_of("fra-one") == "healthy"
     });
-    let _peers = [
+    let peers = [
         knot(&world, "example.org", Side::Secondary),
         nsd(&world, "example.org", Side::Secondary),
         bind(&world, "example.org", Side::Secondary),
@@ -70,6 +70,9 @@ fn stock_secondaries_stand_in_and_follow() {
         let after = serial(secondary, "example.org").unwrap();
         assert!(after > before, "{secondary} {after} {before}");
     }
+    let log = peers[0].log();
+    let changes = |line: &str| line.contains("IXFR, incoming") && line.contains("finished");
+    assert!(log.lines().any(changes), "knot gets changes: {log}");
     let log = waypost.log();
     assert_eq!(
         log.matches("\"event\":\"notify_refused\"").count(),

@@ -1,7 +1,7 @@
 //! knot, nsd and bind as secondaries of Waypost, or as its primaries.
 use std::process::Command;
 
-use crate::world::{Process, World, dig, wait_for};
+use crate::world::{Process, World, dig, run, wait_for};
 
 /// The key that all share, for config files and for `dig -y`.
 pub(crate) const SECRET: &str = "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI=";
@@ -116,6 +116,11 @@ zone:
 }
 
 pub(crate) fn bind(world: &World, zone: &str, side: Side) -> Process {
+    // It listens on nothing but addresses that an interface has; one that is there already is well.
+    run(
+        "ip",
+        &["address", "add", &format!("{BIND}/32"), "dev", "lo"],
+    );
     let own = match side {
         Side::Secondary => {
             format!("type secondary; primaries {{ {WAYPOST} key xfr; }}; allow-notify {{ any; }};")

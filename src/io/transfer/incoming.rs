@@ -293,7 +293,7 @@ impl Secondary {
                     self.compare(serial);
                     return Ok(());
                 }
-                (Ok(_), Some(content)) => match self.take(content).await {
+                (Ok(received), Some(content)) => match self.take(content, form(&received)).await {
                     Ok(()) => return Ok(()),
                     Err(why) => {
                         error!(event = "transfer_refused", zone = %self.zone, %primary, "the zone stays as it was: {why}");
@@ -317,7 +317,7 @@ impl Secondary {
         }
     }
 
-    async fn take(&mut self, content: Content) -> Result<(), String> {
+    async fn take(&mut self, content: Content, form: &'static str) -> Result<(), String> {
         let table: Arc<Table> = Arc::clone(&self.published.load());
         let candidate = Candidate {
             content,
@@ -331,7 +331,7 @@ impl Secondary {
         };
         drop(table);
         let content = candidate.write(&self.zone).await?;
-        info!(event = "transferred", zone = %self.zone, serial = content.serial(), "the zone has come from a primary");
+        info!(event = "transferred", zone = %self.zone, serial = content.serial(), form, "the zone has come from a primary");
         self.content = Some(content);
         Ok(())
     }
@@ -395,6 +395,15 @@ impl Secondary {
         if sent && matches!(served.await, Ok(Ok(()))) {
             self.given_up = given_up;
         }
+    }
+}
+
+/// In which form a zone came, for the log.
+fn form(received: &Received) -> &'static str {
+    match received {
+        Received::Nothing(_) => "nothing",
+        Received::Whole(_) => "whole",
+        Received::Changes(_) => "changes",
     }
 }
 
