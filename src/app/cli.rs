@@ -61,6 +61,8 @@ pub(super) enum Command {
     ///
     /// Its clients come back by the steps of the recovery, as after an outage.
     Undrain(Order),
+    /// Make, show and roll the keys of signed zones
+    Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
     Demo(Demo),
 }

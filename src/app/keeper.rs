@@ -14,9 +14,9 @@ use tracing::{error, info, warn};
 
 use super::observer::Observer;
 use super::reader::{Reading, Reply, Request};
-use super::zones::{Product, Work};
+use super::zones::{Product, Signings, Work};
 use super::{log, ordered};
-use crate::base::Moment;
+use crate::base::{Moment, Span};
 use crate::engine::status::RefusedConfig;
 use crate::engine::{Engine, Input, Notice, Order, Output, Status};
 use crate::io::clock::Clock;
@@ -29,6 +29,8 @@ use crate::table::Table;
 
 /// Longest wait when the engine has nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
+/// How often it is said that signatures are not made anew.
+const WARN_EVERY: Span = Span::from_secs(600);
 /// Lines of a refusal that a status shows: what is wrong, and where.
 const REFUSAL_LINES: usize = 2;
 /// Characters of a refusal that a status shows.
@@ -79,13 +81,17 @@ pub(super) struct Keeper {
     opened: Opened,
     /// The config that was refused last, until one is taken.
     refused: Option<(Moment, String)>,
+    /// How zones are signed.
+    signings: Signings,
+    /// When it was said last that signatures are not made anew.
+    warned: Option<Moment>,
     published: Arc<Published>,
     observer: Observer,
 }
 
 impl Keeper {
     /// Starts the engine; the first table is published when this returns.
-    pub(super) fn new(plan: Arc<Plan>, tools: Tools) -> Self {
+    pub(super) fn new((plan, signings): (Arc<Plan>, Signings), tools: Tools) -> Self {
         let seed = tools.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
         let engine = Engine::new(plan.clone(), tools.clock.now(), seed);
         let mut keeper = Self {
@@ -95,6 +101,8 @@ impl Keeper {
             observer: Observer::new(&plan, tools.clock.now()),
             opened: opened_by(&plan),
             refused: None,
+            signings,
+            warned: None,
             plan: plan.clone(),
             tools,
         };
@@ -134,6 +142,24 @@ impl Keeper {
     fn tick(&mut self) {
         self.published.release();
         self.handle(Input::Tick);
+        self.look_at_signatures();
+    }
+
+    /// Raises an alarm, again and again, while signatures are not made anew.
+    fn look_at_signatures(&mut self) {
+        let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall_seconds());
+        let again = self.warned.is_none_or(|last| now.since(last) >= WARN_EVERY);
+        for (zone, signing) in &self.signings {
+            if wall >= signing.overdue_at && again {
+                self.warned = Some(now);
+                let left = signing.expires_at.saturating_sub(wall);
+                error!(
+                    event = "signatures_overdue",
+                    zone,
+                    "no signatures are made anew; the first expires in {left} s: restart the server"
+                );
+            }
+        }
     }
 
     /// Tells the engine how much clients ask for, when it is time.
@@ -186,10 +212,14 @@ impl Keeper {
             age_ms: now.since(*at).0,
             reason: reason.clone(),
         });
-        Status {
+        let mut status = Status {
             refused,
             ..self.engine.status(now)
+        };
+        for zone in &mut status.zones {
+            zone.signing = self.signings.get(&zone.name).cloned();
         }
+        status
     }
 
     fn ask_reader(&self, request: Request) {
@@ -234,10 +264,14 @@ impl Keeper {
     fn receive(&mut self, product: Product) {
         match product {
             Product::Plan(plan, replies) => {
-                let outcome = plan.map(|plan| self.apply(plan));
+                let outcome = plan.map(|(plan, signings)| {
+                    self.signings = signings;
+                    self.apply(plan)
+                });
                 self.conclude(outcome, replies);
             }
-            Product::Zones(zones, waiting) => {
+            Product::Zones((zones, signings), waiting) => {
+                self.signings = signings;
                 self.handle(Input::Zones(zones));
                 for (done, outcome) in waiting {
                     // Whoever asked may have gone.

@@ -9,6 +9,7 @@
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
+//! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `keeper` | the task that owns the engine |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
@@ -24,6 +25,7 @@ mod demo;
 mod explain;
 mod judged;
 mod keeper;
+mod keys;
 mod log;
 mod observer;
 mod order;
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
         Command::Drain(arguments) => order::order(Action::Drain, &arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
+        Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -65,7 +65,7 @@ impl Server {
         let metrics = Arc::new(Metrics::new(clock));
         let exchange = Exchange::open(&plan, clock)?;
         let mut composer = Composer::new(clock, exchange.overlay(&plan));
-        let plan = composer.compose(plan)?;
+        let (plan, signings) = composer.compose(plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
@@ -96,7 +96,7 @@ impl Server {
             reader,
             onlooker,
         };
-        let keeper = Keeper::new(plan.clone(), tools);
+        let keeper = Keeper::new((plan.clone(), signings), tools);
         let streams =
             Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();

@@ -8,7 +8,7 @@ use super::remote::Remote;
 use super::{Failure, say};
 use crate::engine::Status;
 use crate::engine::status::{
-    DrainStatus, EndpointStatus, RefusedConfig, ServiceStatus, TargetStatus,
+    DrainStatus, EndpointStatus, RefusedConfig, ServiceStatus, SigningStatus, TargetStatus,
 };
 use crate::plan::Units;
 
@@ -97,6 +97,11 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
     if let Some(refused) = &status.refused {
         refusal_lines(out, refused, paint);
     }
+    for zone in &status.zones {
+        if let Some(signing) = &zone.signing {
+            signing_lines(out, &zone.name, signing);
+        }
+    }
     if status.doubting {
         let evidence = match status.doubt.as_str() {
             "canaries_fail" => "most canaries fail",
@@ -114,6 +119,27 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
                 "guard.max_ejected or guard.max_ejected_at_once is reached: what fails beyond it is kept.",
             ),
         );
+    }
+}
+
+/// How a zone is signed, by which keys, and what happens next to them.
+fn signing_lines(out: &mut String, zone: &str, signing: &SigningStatus) {
+    let keys = signing.keys.iter().map(|key| {
+        let (tag, role) = (key.tag, &key.role);
+        format!("{role} {tag} {}", key.phase)
+    });
+    let keys: Vec<String> = keys.collect();
+    line(
+        out,
+        &format!(
+            "zone {zone} is signed ({}, {} RRsets)  keys: {}",
+            signing.denial,
+            signing.rrsets,
+            keys.join(", ")
+        ),
+    );
+    if let Some(next) = signing.next.first() {
+        line(out, &format!("    next: {next}"));
     }
 }
 

@@ -144,6 +144,10 @@ pub const ZONES: usize = 10_000;
 pub const TSIG_KEYS: usize = 10_000;
 /// Keys of a zone that its state remembers, those that were removed included.
 pub const KEYS_REMEMBERED: usize = 32;
+/// How often a new key is made when the tags of those before were taken.
+pub const KEY_TRIES: usize = 64;
+/// Steps that a zone's keys take at one look; more wait for the next.
+pub const KEY_STEPS: usize = 64;
 /// Octets of one file in the folder of the keys.
 pub const KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Canaries of a plan.

@@ -65,6 +65,42 @@ pub struct ZoneStatus {
     pub name: String,
     /// Names that hold data.
     pub names: usize,
+    /// How it is signed; absent when it is not.
+    #[serde(default)]
+    pub signing: Option<SigningStatus>,
+}
+
+/// How a zone is signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningStatus {
+    /// How names are denied: `nsec` or `nsec3`.
+    pub denial: String,
+    /// RRsets that are signed, or could be.
+    pub rrsets: usize,
+    /// When the next signature is made anew, in seconds since 1970.
+    pub due_at: u64,
+    /// When the first signature expires, in seconds since 1970.
+    pub expires_at: u64,
+    /// When it should have been made anew at the latest, in seconds since 1970: past it, something is
+    /// wrong.
+    pub overdue_at: u64,
+    /// Its keys, oldest first; those that are gone are left out.
+    pub keys: Vec<KeyStatus>,
+    /// What happens next to its keys, soonest first.
+    pub next: Vec<String>,
+}
+
+/// A key of a zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    /// Key tag.
+    pub tag: u16,
+    /// Algorithm, as BIND spells it.
+    pub algorithm: String,
+    /// `ksk`, `zsk` or `csk`.
+    pub role: String,
+    /// How far it has come: `made`, `published`, `active`, `submitted`, `seen`, `retired`.
+    pub phase: String,
 }
 
 /// One region.

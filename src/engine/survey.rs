@@ -34,6 +34,8 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
     let zones = plan.zone_list.iter().map(|(name, names)| ZoneStatus {
         name: name.to_string(),
         names: *names,
+        // Keys and signatures are looked after elsewhere.
+        signing: None,
     });
     // Those of the table, for it is the table that is asked about them.
     let services = (0..).map(ServiceId).zip(&engine.table.plan.services);

@@ -29,6 +29,9 @@
 //!
 //! Every step is one change of the ring, and every ring in between is a state that may be served
 //! for ever. So a step that was remembered but not served yet, or made twice, harms nobody.
+//! When a TTL is made smaller, caches go by the old one for a while: the ring remembers until when
+//! ([`Ring::heed`]), and nothing that waits for caches happens before.
+//!
 //! [`Policy::propagation`] covers how long a step takes to reach every server of the zone,
 //! other nodes included, and by how much their clocks differ.
 //!
@@ -37,11 +40,13 @@
 //! No files, no clock, no key material: keys are tags here. It makes no key; it says that one is
 //! wanted. It does not ask the parent.
 mod policy;
+mod report;
 mod ring;
 mod words;
 
 pub use policy::{Due, Policy, Prospect, Step};
-pub use ring::{Goal, Key, KeyId, Ring, Role, Sync, Time, View};
+pub use report::{KeyReport, NextReport, Report};
+pub use ring::{Goal, Heeded, Key, KeyId, Ring, Role, Sync, Time, View};
 pub use words::{Refusal, When};
 
 #[cfg(test)]

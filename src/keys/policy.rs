@@ -3,7 +3,7 @@
 //! The times are those of RFC 7583 (its names in brackets). Each is a sum of what a cache may
 //! still hold, so a TTL that is stated too small is the one way to make a zone bogus here; too
 //! large only makes rollovers slower.
-use super::ring::{Goal, Key, KeyId, Ring, Role, Time};
+use super::ring::{Goal, Heeded, Key, KeyId, Ring, Role, Time};
 use crate::base::Span;
 use crate::base::limits::KEYS_REMEMBERED;
 
@@ -82,6 +82,17 @@ impl Policy {
         sum([self.signing, self.zone_ttl, self.propagation])
     }
 
+    /// Those of its times that a ring remembers.
+    fn heeded(&self) -> Heeded {
+        let seconds = |span: Span| span.0.div_ceil(1000);
+        Heeded {
+            dnskey_ttl: seconds(self.dnskey_ttl),
+            zone_ttl: seconds(self.zone_ttl),
+            ds_ttl: seconds(self.ds_ttl),
+            signing: seconds(self.signing),
+        }
+    }
+
     /// How long after the parent's change a cache may have the DS RRset of before (Iret of a KSK).
     fn parent(&self) -> Span {
         sum([self.ds_ttl, self.propagation])
@@ -96,13 +107,50 @@ impl Ring {
     /// All steps that lie ahead, as far as can be said now.
     #[must_use]
     pub fn prospects(&self, policy: &Policy) -> Vec<Prospect> {
-        match self.goal {
+        let ahead: Vec<Prospect> = match self.goal {
             Goal::Insecure => self.farewell(policy).into_iter().collect(),
             Goal::Secure => {
                 let keys = self.live();
                 keys.flat_map(|key| self.steps(key, policy)).collect()
             }
+        };
+        ahead.into_iter().map(|one| self.settle(one)).collect()
+    }
+
+    /// Steps that wait for caches wait for what these have from before a TTL became shorter.
+    fn settle(&self, ahead: Prospect) -> Prospect {
+        let waits = match ahead.step {
+            Step::Activate(_) => self.signed.is_some(),
+            Step::Submit(_) | Step::Remove(_) | Step::Unsign => true,
+            Step::Make(_) | Step::Publish(_) | Step::See(_) | Step::SeeNone => false,
+        };
+        match (ahead.due, self.settled.filter(|_| waits)) {
+            (Due::At(time), Some(settled)) => at(ahead.step, time.max(settled)),
+            (Due::At(_) | Due::Word, _) => ahead,
         }
+    }
+
+    /// Compares the times that caches go by with those of the last look. Where one became shorter,
+    /// caches have something of before for a while. Whether there is something new to remember.
+    pub fn heed(&mut self, policy: &Policy, now: Time) -> bool {
+        let new = policy.heeded();
+        let Some(old) = self.heeded.replace(new) else {
+            return true;
+        };
+        let shorter = |old: u64, new: u64| if new < old { old } else { 0 };
+        let caches = shorter(old.dnskey_ttl, new.dnskey_ttl).max(shorter(old.ds_ttl, new.ds_ttl));
+        if caches > 0 {
+            self.settle_at(now.after(sum([Span::from_secs(caches), policy.propagation])));
+        }
+        if (old.signing, old.zone_ttl) != (new.signing, new.zone_ttl) {
+            // Old signatures are served for the old time, and cached for whichever TTL they had.
+            let served = now
+                .after(Span::from_secs(old.signing))
+                .max(self.settled.unwrap_or(now));
+            let cached = Span::from_secs(old.zone_ttl.max(new.zone_ttl));
+            self.settle_at(served.after(sum([cached, policy.propagation])));
+        }
+        new != old
     }
 
     /// The first step that is due.
@@ -122,6 +170,10 @@ impl Ring {
             Due::Word => None,
         });
         times.min()
+    }
+
+    fn settle_at(&mut self, until: Time) {
+        self.settled = self.settled.max(Some(until));
     }
 
     /// What lies ahead of a zone that goes insecure. Its keys stay as they are: every state of a

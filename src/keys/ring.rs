@@ -143,6 +143,20 @@ impl Key {
         self.active.is_some() && self.retired.is_none() && self.is_live()
     }
 
+    /// When it took its last step.
+    #[must_use]
+    pub fn latest(&self) -> Time {
+        let steps = [
+            self.published,
+            self.active,
+            self.retired,
+            self.submitted,
+            self.seen,
+            self.removed,
+        ];
+        steps.into_iter().flatten().max().unwrap_or(self.created)
+    }
+
     /// How far it has come, in one word.
     #[must_use]
     pub const fn phase(&self) -> &'static str {
@@ -195,8 +209,28 @@ pub struct Ring {
     /// Since when it is not signed any more, if it has gone insecure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsigned: Option<Time>,
+    /// The times that caches went by when the ring was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heeded: Option<Heeded>,
+    /// Until when a cache may have something from before those times became shorter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Time>,
     /// The keys, oldest first.
     pub keys: Vec<Key>,
+}
+
+/// Times that caches go by, in seconds: those of a policy that could become shorter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heeded {
+    /// The TTL of the DNSKEY RRset.
+    pub dnskey_ttl: u64,
+    /// The largest TTL of the zone.
+    pub zone_ttl: u64,
+    /// The TTL of the parent's DS RRset.
+    pub ds_ttl: u64,
+    /// How long signatures of a retired key are served.
+    pub signing: u64,
 }
 
 /// What CDS and CDNSKEY say (RFC 7344, RFC 8078).

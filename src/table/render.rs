@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use crate::base::{Family, ServiceId};
 use crate::dns::transfer::{Content, Entry};
-use crate::dns::zone::Zone;
+use crate::dns::zone::{Served, Zone};
 use crate::dns::{Name, addresses};
 
 use super::Table;
@@ -26,6 +26,20 @@ pub fn render(table: &Table, zone: &Zone, client: IpAddr) -> Option<Content> {
     let mut records = plain.into_records();
     records.extend(steered(table, zone, client));
     Some(Content::of(soa, records))
+}
+
+/// The same with all that signing adds to it, if the zone is signed.
+#[must_use]
+pub fn render_served(table: &Table, served: &Served, client: IpAddr) -> Option<Content> {
+    let plain = render(table, &served.zone, client)?;
+    let Some(signed) = &served.signed else {
+        return Some(plain);
+    };
+    let chosen = |mount, family| records(table, ServiceId(mount), family, client);
+    let soa = plain.soa.clone();
+    let mut all = plain.into_records();
+    all.extend(signed.additions(chosen));
+    Some(Content::of(soa, all))
 }
 
 /// The addresses of each steered name, one RRset after the other.
@@ -48,11 +62,8 @@ fn set(
     let Some(own) = plan.services.get(service.index()) else {
         return Vec::new();
     };
-    let class = plan.classify(service, client).class;
-    let selection = table.select(service, family, class, plan.cohort(client));
-    let records = selection.map_or(&[][..], |selection| selection.records);
     let ttl = own.ttl.max.as_secs();
-    addresses::read(family, records)
+    addresses::read(family, records(table, service, family, client))
         .map(|address| Entry {
             owner: owner.clone(),
             rtype: match family {
@@ -66,6 +77,17 @@ fn set(
             },
         })
         .collect()
+}
+
+/// The address records that a client gets.
+fn records(table: &Table, service: ServiceId, family: Family, client: IpAddr) -> &[u8] {
+    let plan = &table.plan;
+    if plan.services.get(service.index()).is_none() {
+        return &[];
+    }
+    let class = plan.classify(service, client).class;
+    let selection = table.select(service, family, class, plan.cohort(client));
+    selection.map_or(&[][..], |selection| selection.records)
 }
 
 #[cfg(test)]

@@ -11,3 +11,4 @@ mod world;
 mod ground;
 mod property;
 mod validators;
+mod whole;

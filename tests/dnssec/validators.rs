@@ -79,7 +79,13 @@ impl Server {
         let listeners = Listeners::bind(&[listen], 1).unwrap();
         let metrics = Arc::new(Metrics::new(clock));
         let serving = listeners
-            .serve(Arc::clone(&published), clock, metrics, runtime.handle())
+            .serve(
+                Arc::clone(&published),
+                clock,
+                metrics,
+                None,
+                runtime.handle(),
+            )
             .unwrap();
         Self {
             serving: Some(serving),

@@ -5,7 +5,7 @@
 //! (within half of what `propagation` allows), and each may crash between any two writes and come
 //! back later. The parent follows CDS at random times, its second server later than its first.
 //! The operator says what the parent has at random times, rolls keys, lets the zone go insecure
-//! and come back. Signatures of a retired key go on being served for a random time.
+//! and come back. TTLs are stated anew. Signatures of a retired key go on being served for a random time.
 //!
 //! The validator is not told any of that: it knows what each server showed and when. A DS RRset,
 //! a DNSKEY RRset and a signature may each be as old as their TTL, in any combination.
@@ -52,7 +52,7 @@ impl Random {
     }
 }
 
-/// What was shown at some time, and the last second at which it was.
+/// What was shown at some time, and until when a cache may have it.
 struct Seen<T> {
     what: T,
     until: u64,
@@ -62,10 +62,10 @@ struct Seen<T> {
 struct History<T>(Vec<Seen<T>>);
 
 impl<T: PartialEq> History<T> {
-    fn show(&mut self, what: T, now: u64) {
+    fn show(&mut self, what: T, until: u64) {
         match self.0.iter_mut().find(|seen| seen.what == what) {
-            Some(seen) => seen.until = now,
-            None => self.0.push(Seen { what, until: now }),
+            Some(seen) => seen.until = seen.until.max(until),
+            None => self.0.push(Seen { what, until }),
         }
     }
 
@@ -96,6 +96,10 @@ pub(crate) struct Model {
     pub(crate) ring: Ring,
     /// Whether things go wrong.
     pub(crate) rough: bool,
+    /// Whether TTLs are stated anew at times.
+    pub(crate) changes: bool,
+    /// Whether that is heeded, as it should be.
+    pub(crate) heeds: bool,
     nodes: [Node; 2],
     parent: BTreeSet<KeyId>,
     /// What the parent's second server still has, and until when.
@@ -139,6 +143,8 @@ impl Model {
             now: 100_000,
             ring: Ring::default(),
             rough: true,
+            changes: true,
+            heeds: true,
             nodes,
             parent: BTreeSet::new(),
             parent_late: None,
@@ -158,6 +164,35 @@ impl Model {
             model.ring.add(key);
         }
         model
+    }
+
+    /// The config and the parent state other TTLs from now on.
+    fn restate(&mut self) {
+        let mut up_to = |most| 1 + self.random.below(most);
+        let (dnskey, zone, ds) = (up_to(80), up_to(80), up_to(150));
+        let signing = up_to(150);
+        let told = truth(&World {
+            dnskey_ttl: dnskey,
+            zone_ttl: zone,
+            ds_ttl: ds,
+            signing,
+            ..self.world
+        });
+        (
+            self.world.dnskey_ttl,
+            self.world.zone_ttl,
+            self.world.ds_ttl,
+        ) = (dnskey, zone, ds);
+        self.world.signing = signing;
+        self.policy = Policy {
+            zsk_lifetime: self.policy.zsk_lifetime,
+            ksk_lifetime: self.policy.ksk_lifetime,
+            ..told
+        };
+        // A reload is looked at by at least one node before anything else is.
+        if self.heeds {
+            self.ring.heed(&self.policy, Time(self.now));
+        }
     }
 
     fn make(&mut self, role: Role, now: Time) -> Key {
@@ -207,6 +242,9 @@ impl Model {
     /// What `io::keys` does when a node looks at the files; `None` is a crash.
     fn advance(&mut self, number: usize) -> Option<()> {
         let clock = Time(self.now + self.nodes[number].skew - self.world.skew);
+        if self.heeds {
+            self.ring.heed(&self.policy, clock);
+        }
         while let Some(step) = self.ring.due(&self.policy, clock) {
             if self.rough && self.random.once_in(15) {
                 return None;
@@ -293,6 +331,9 @@ impl Model {
         if !self.rough {
             return;
         }
+        if self.changes && self.random.once_in(15) {
+            self.restate();
+        }
         match self.random.below(60) {
             0 => _ = self.ring.withdraw(),
             1..=4 => _ = self.ring.publish(),
@@ -321,29 +362,31 @@ impl Model {
 
     /// Notes what is shown now, and forgets what no cache can have any more.
     fn remember(&mut self) {
-        let now = self.now;
-        self.ds.show(self.parent.clone(), now);
+        let (now, world) = (self.now, &self.world);
+        let [ds, dnskey, zone] =
+            [world.ds_ttl, world.dnskey_ttl, world.zone_ttl].map(|ttl| now + ttl);
+        self.ds.show(self.parent.clone(), ds);
         if let Some((late, _)) = &self.parent_late {
-            self.ds.show(late.clone(), now);
+            self.ds.show(late.clone(), ds);
         }
         for node in &self.nodes {
             let Some(view) = &node.view else { continue };
             let keys = view.published.iter().copied().collect();
             let entry = view.entry_signers.iter().copied().collect();
-            self.keys.show((keys, entry), now);
+            self.keys.show((keys, entry), dnskey);
             for signer in &view.zone_signers {
-                self.signers.show(Some(*signer), now);
+                self.signers.show(Some(*signer), zone);
             }
             for (signer, _) in &node.lingering {
-                self.signers.show(Some(*signer), now);
+                self.signers.show(Some(*signer), zone);
             }
             if view.zone_signers.is_empty() {
-                self.signers.show(None, now);
+                self.signers.show(None, zone);
             }
         }
-        self.ds.forget(now.saturating_sub(self.world.ds_ttl));
-        self.keys.forget(now.saturating_sub(self.world.dnskey_ttl));
-        self.signers.forget(now.saturating_sub(self.world.zone_ttl));
+        self.ds.forget(now);
+        self.keys.forget(now);
+        self.signers.forget(now);
     }
 
     fn validate(&self) -> Result<(), String> {

@@ -39,7 +39,10 @@ fn policy(world: &World, seed: u64) -> Policy {
 
 /// Goes through one world; what was removed and crashed, or what was bogus.
 fn run(world: World, policy: Policy, seed: u64) -> Result<(usize, usize), String> {
-    let mut model = Model::new(world, policy, seed);
+    go(Model::new(world, policy, seed))
+}
+
+fn go(mut model: Model) -> Result<(usize, usize), String> {
     for _ in 0..ROUGH {
         model.tick()?;
     }
@@ -101,8 +104,22 @@ fn a_policy_that_waits_too_little_is_found_out() {
             let world = world(seed);
             let mut policy = policy(&world, seed);
             spoil(&mut policy);
-            run(world, policy, seed).is_err_and(|bogus| !bogus.starts_with("never"))
+            let mut model = Model::new(world, policy, seed);
+            model.changes = false;
+            go(model).is_err_and(|bogus| !bogus.starts_with("never"))
         });
         assert!(found, "{what} of {none} is not found out");
     }
+}
+
+#[test]
+fn a_ring_that_forgets_longer_ttls_is_found_out() {
+    let found = (0..300).any(|seed| {
+        let world = world(seed);
+        let policy = policy(&world, seed);
+        let mut model = Model::new(world, policy, seed);
+        model.heeds = false;
+        go(model).is_err_and(|bogus| !bogus.starts_with("never"))
+    });
+    assert!(found);
 }

@@ -6,7 +6,9 @@ use super::{Overlay, work};
 use crate::dns::transfer::serial;
 use crate::dns::zone::signed::{Cache, MADE_HERE, Signed, Steered};
 use crate::dns::zone::{Edit, Served, Zone};
-use crate::plan::{Expired, ZoneDnssec};
+use crate::engine::status::{KeyStatus, SigningStatus};
+use crate::keys::{NextReport, Time};
+use crate::plan::{Denial, Expired, ZoneDnssec};
 
 /// A zone as it is to be served.
 pub(super) struct Composed {
@@ -89,6 +91,48 @@ impl Composed {
                 Expired::Serve => u64::MAX,
             },
         }
+    }
+}
+
+impl Composed {
+    /// How it is signed.
+    pub(super) fn signing(&self, keys: &Keys) -> Option<SigningStatus> {
+        let signed = self.signed.as_ref()?;
+        let due_at = signed.due();
+        let report = keys.report();
+        let live = report.keys.iter().filter(|key| key.key.is_live());
+        Some(SigningStatus {
+            denial: match keys.how().denial {
+                Denial::Nsec => "nsec",
+                Denial::Nsec3 => "nsec3",
+            }
+            .to_owned(),
+            rrsets: signed.entries(),
+            due_at,
+            expires_at: signed.expires(),
+            // A quarter of the validity is left then.
+            overdue_at: due_at + signed.signing().validity / 4,
+            keys: live
+                .map(|key| KeyStatus {
+                    tag: key.key.id.tag,
+                    algorithm: key.key.id.algorithm.to_string(),
+                    role: key.key.role.word().to_owned(),
+                    phase: key.phase.to_owned(),
+                })
+                .collect(),
+            next: report.next.iter().map(in_words).collect(),
+        })
+    }
+}
+
+/// A step that lies ahead, for a person.
+fn in_words(next: &NextReport) -> String {
+    let key = next
+        .tag
+        .map_or_else(String::new, |tag| format!(" key {tag}"));
+    match next.at {
+        Some(Time(at)) => format!("{}{key} at {at} (seconds since 1970)", next.step),
+        None => format!("{}{key} when the parent has been looked at", next.step),
     }
 }
 

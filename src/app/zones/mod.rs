@@ -26,9 +26,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::error;
 
+use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
-use crate::dns::zone::{Edit, Served, Zone, Zones};
+use crate::dns::zone::{Edit, Zone, Zones};
+use crate::engine::status::SigningStatus;
 use crate::io::clock::Clock;
 use crate::io::transfer::GivenUp;
 use crate::plan::{Plan, ZoneDnssec};
@@ -85,10 +87,16 @@ pub(super) enum Work {
 /// What comes out.
 pub(super) enum Product {
     /// A plan with its zones, or why there is none.
-    Plan(Result<Arc<Plan>, String>, Vec<super::reader::Reply>),
+    Plan(
+        Result<(Arc<Plan>, Signings), String>,
+        Vec<super::reader::Reply>,
+    ),
     /// The zones of the plan that came out last, changed.
-    Zones(Arc<Zones>, Vec<(Done, Result<(), String>)>),
+    Zones((Arc<Zones>, Signings), Vec<(Done, Result<(), String>)>),
 }
+
+/// How each zone that is signed is so, by its apex.
+pub(super) type Signings = BTreeMap<String, SigningStatus>;
 
 /// What is laid over the zones.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +137,7 @@ impl Composer {
 
     /// Lays over a plan's zones what belongs there, and signs them. After an error everything is
     /// as it was.
-    pub(super) fn compose(&mut self, mut plan: Plan) -> Result<Arc<Plan>, String> {
+    pub(super) fn compose(&mut self, mut plan: Plan) -> Result<(Arc<Plan>, Signings), String> {
         let now = self.clock.wall_seconds();
         let steered = match plan.signing.is_empty() {
             true => Vec::new(),
@@ -144,9 +152,10 @@ impl Composer {
                 .zones
                 .iter()
                 .find(|kept| kept.base.apex() == base.apex());
+            let ttl = Span::from_secs(u64::from(longest_ttl(&base, &steered)));
             let keys = signing
                 .get(base.apex())
-                .map(|how| Keys::open(&base, how, now));
+                .map(|how| Keys::open(&base, how, (ttl, now)));
             let keys = keys.transpose()?;
             let composed = Composed::new(
                 &base,
@@ -161,18 +170,21 @@ impl Composer {
             });
         }
         (self.zones, self.steered) = (zones, steered);
-        plan.zones = self.serve();
-        Ok(Arc::new(plan))
+        let (zones, signings) = self.serve();
+        plan.zones = zones;
+        Ok((Arc::new(plan), signings))
     }
 
     /// The zones as they are to be served.
-    fn serve(&self) -> Arc<Zones> {
-        let zones: Vec<Served> = self
-            .zones
-            .iter()
-            .map(|kept| kept.composed.served(kept.keys.as_ref().map(Keys::how)))
-            .collect();
-        Arc::new(Zones::served(zones, self.epoch_ms()))
+    fn serve(&self) -> (Arc<Zones>, Signings) {
+        let zones = self.zones.iter();
+        let zones = zones.map(|kept| kept.composed.served(kept.keys.as_ref().map(Keys::how)));
+        let signings = self.zones.iter().filter_map(|kept| {
+            let status = kept.composed.signing(kept.keys.as_ref()?)?;
+            Some((kept.base.apex().to_string(), status))
+        });
+        let served = Zones::served(zones.collect(), self.epoch_ms());
+        (Arc::new(served), signings.collect())
     }
 
     /// What the wall clock said when the server's own began.
@@ -265,13 +277,14 @@ impl Composer {
     }
 
     /// Takes steps of rollovers, and makes signatures anew that are due.
-    fn look(&mut self) -> Option<Arc<Zones>> {
+    fn look(&mut self) -> Option<(Arc<Zones>, Signings)> {
         let now = self.clock.wall_seconds();
         let mut changed = false;
         let mut chunks = CHUNKS_A_LOOK;
         for place in 0..self.zones.len() {
             let kept = &mut self.zones[place];
-            if kept.keys.as_mut().is_some_and(|keys| keys.look(now)) {
+            let base = &kept.base;
+            if kept.keys.as_mut().is_some_and(|keys| keys.look(base, now)) {
                 match self.compose_again(place) {
                     Ok(()) => changed = true,
                     Err(error) => error!(event = "signing_failed", "{error}"),
@@ -283,4 +296,12 @@ impl Composer {
         }
         changed.then(|| self.serve())
     }
+}
+
+/// The largest TTL that anything of a zone may be answered with, seconds.
+fn longest_ttl(zone: &Zone, steered: &[Steered]) -> u32 {
+    let mounted = zone.mounts().into_iter();
+    let mounted = mounted.filter_map(|(_, mount)| Some(steered.get(usize::from(mount))?.ttl));
+    let sets = zone.owners().flat_map(|(_, sets)| sets.map(|set| set.ttl));
+    mounted.chain(sets).max().unwrap_or(0)
 }

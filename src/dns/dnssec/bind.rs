@@ -97,7 +97,14 @@ impl KeyTimes {
 /// The name that both files have before their endings.
 #[must_use]
 pub fn file_stem(zone: &Name, algorithm: Algorithm, tag: u16) -> String {
-    let mut stem = "K".to_owned();
+    let (zone, number) = (file_zone(zone), algorithm.number());
+    format!("K{zone}+{number:03}+{tag:05}")
+}
+
+/// A zone's name as a part of a file's name, with the dot at its end.
+#[must_use]
+pub fn file_zone(zone: &Name) -> String {
+    let mut stem = String::new();
     for label in zone.labels() {
         for &byte in label {
             let byte = byte.to_ascii_lowercase();
@@ -111,7 +118,6 @@ pub fn file_stem(zone: &Name, algorithm: Algorithm, tag: u16) -> String {
     if zone.labels().next().is_none() {
         stem.push('.');
     }
-    _ = write!(stem, "+{:03}+{tag:05}", algorithm.number());
     stem
 }
 

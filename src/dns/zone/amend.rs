@@ -117,10 +117,11 @@ mod tests {
     }
 
     fn texts(zone: &Zone, name: &str) -> Vec<Vec<u8>> {
-        match zone.find(Name::parse(name).unwrap().as_wire(), rtype::TXT) {
-            Found::Answer(set) => set.records().map(<[u8]>::to_vec).collect(),
-            _ => Vec::new(),
-        }
+        let found = zone.find(Name::parse(name).unwrap().as_wire(), rtype::TXT);
+        let Found::Answer(set) = found else {
+            return Vec::new();
+        };
+        set.records().map(<[u8]>::to_vec).collect()
     }
 
     fn edit(owner: &str, records: &[&[u8]]) -> Edit {

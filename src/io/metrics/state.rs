@@ -44,6 +44,56 @@ pub(super) fn write(text: &mut Exposition, status: &Status) {
     for zone in &status.zones {
         text.sample(&[("zone", &zone.name)], zone.names);
     }
+    write_signing(text, status);
+}
+
+fn write_signing(text: &mut Exposition, status: &Status) {
+    let signed = || {
+        let zones = status.zones.iter();
+        zones.filter_map(|zone| Some((&*zone.name, zone.signing.as_ref()?)))
+    };
+    text.family(
+        "waypost_zone_signed_rrsets",
+        Kind::Gauge,
+        "RRsets that are signed, by zone.",
+    );
+    for (zone, signing) in signed() {
+        text.sample(&[("zone", zone)], signing.rrsets);
+    }
+    text.family(
+        "waypost_zone_signature_due_timestamp_seconds",
+        Kind::Gauge,
+        "When the next signature is made anew, in seconds since 1970, by zone.",
+    );
+    for (zone, signing) in signed() {
+        text.sample(&[("zone", zone)], signing.due_at);
+    }
+    text.family(
+        "waypost_zone_signature_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When the first signature expires, in seconds since 1970, by zone.",
+    );
+    for (zone, signing) in signed() {
+        text.sample(&[("zone", zone)], signing.expires_at);
+    }
+    text.family(
+        "waypost_zone_key",
+        Kind::Gauge,
+        "1 for each key of a zone, with how far it has come.",
+    );
+    for (zone, signing) in signed() {
+        for key in &signing.keys {
+            let tag = key.tag.to_string();
+            let labels = [
+                ("zone", zone),
+                ("tag", &tag),
+                ("algorithm", &key.algorithm),
+                ("role", &key.role),
+                ("phase", &key.phase),
+            ];
+            text.sample(&labels, 1);
+        }
+    }
 }
 
 fn write_node(text: &mut Exposition, status: &Status) {

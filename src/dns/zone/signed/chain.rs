@@ -4,7 +4,7 @@
 //! Links stand in the order of the chain, each with its RRset as a reply copies it. Behind the
 //! links stand *lacks*: for each steered name and address type the link once more without that
 //! type, for clients that get no address of it (their law lets no endpoint be theirs, or nothing
-//! is healthy and the service answers nothing then).
+//! is healthy and the service answers nothing then); and once without both.
 //!
 //! Which names there are follows from the zone alone, and which types a steered name has follows
 //! from the config alone ([`Steered`]); health is not known here (promise 12).
@@ -22,6 +22,8 @@ const HASH_BYTES: usize = 20;
 const HASH_LABEL_BYTES: usize = 33;
 /// Hash algorithm, flags, two octets of iterations, length of salt, length of hash.
 const NSEC3_HEAD: [u8; 6] = [1, 0, 0, 0, 0, 20];
+/// In place of a type: A and AAAA. No record has type 0.
+pub(super) const BOTH: u16 = 0;
 /// RDATA of NSEC3PARAM: SHA-1, no flags, no iterations, no salt.
 pub(super) const NSEC3_PARAMETERS: [u8; 5] = [1, 0, 0, 0, 0];
 
@@ -31,7 +33,8 @@ pub(super) struct Chain {
     order: Order,
     /// Number of the link by node; [`NONE`] where a name has none.
     of_node: Vec<u32>,
-    /// Which node and type each lack is of, sorted; the number of its link follows from its place.
+    /// Which node and type each lack is of, sorted ([`BOTH`] where it is two); the number of its link
+    /// follows from its place.
     lacks: Vec<(u32, u16)>,
     /// Where each RRset begins, links first.
     starts: Vec<u32>,
@@ -62,7 +65,6 @@ pub(super) enum LinkOwner {
 
 impl Chain {
     pub(super) fn new(zone: &Zone, denial: Denial, steered: &[Steered]) -> Self {
-        let ttl = zone.denial_soa().ttl;
         let mut chain = Self {
             order: Order::Hashes(Vec::new()),
             of_node: vec![NONE; zone.tree.nodes.len()],
@@ -79,7 +81,7 @@ impl Chain {
         }
         for (place, &node) in nodes.iter().enumerate() {
             let next = (place + 1) % nodes.len();
-            chain.put(zone, ttl, (node, nodes[next], next), steered, 0);
+            chain.put((zone, steered), (node, nodes[next], next), &[]);
         }
         for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
             let Some(steered) = entry
@@ -89,14 +91,20 @@ impl Chain {
                 continue;
             };
             if chain.of_node[node as usize] != NONE {
-                let types = steered.types();
+                let types: Vec<u16> = steered.types().collect();
+                let both = (types.len() > 1).then_some(BOTH);
+                let types = both.into_iter().chain(types);
                 chain.lacks.extend(types.map(|rtype| (node, rtype)));
             }
         }
         for (node, without) in chain.lacks.clone() {
             let place = chain.of_node[node as usize] as usize;
             let next = (place + 1) % nodes.len();
-            chain.put(zone, ttl, (node, nodes[next], next), steered, without);
+            let without = match without {
+                BOTH => &[rtype::A, rtype::AAAA][..],
+                _ => &[without],
+            };
+            chain.put((zone, steered), (node, nodes[next], next), without);
         }
         chain
     }
@@ -207,17 +215,17 @@ impl Chain {
         hashed.into_iter().map(|(_, node)| node).collect()
     }
 
-    /// Appends the RRset of a link, without one type.
+    /// Appends the RRset of a link, without some types.
     fn put(
         &mut self,
-        zone: &Zone,
-        ttl: u32,
+        (zone, steered): (&Zone, &[Steered]),
         (node, next, next_link): (u32, u32, usize),
-        steered: &[Steered],
-        without: u16,
+        without: &[u16],
     ) {
+        // Not longer than a denial may be kept (RFC 9077, section 3).
+        let ttl = zone.denial_soa().ttl;
         let mut types = types_at(zone, node, steered);
-        types.retain(|rtype| *rtype != without);
+        types.retain(|rtype| !without.contains(rtype));
         let (rtype, mut rdata) = match &self.order {
             Order::Names { .. } => {
                 types.extend([rtype::RRSIG, rtype::NSEC]);

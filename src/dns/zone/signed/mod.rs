@@ -16,6 +16,7 @@
 //! | [`canonical`] | what a signature covers, and how names are sorted |
 //! | [`rrsig`] | when a signature holds, and its octets |
 //! | [`chain`] | NSEC and NSEC3: what is between the names |
+//! | `listing` | all of it in a row, for transfers |
 //!
 //! It knows neither health nor tables: a steered answer is a list of address records that it
 //! was told of beforehand. Files, clocks and the order of rollovers are not its matter either.
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use super::index::Index;
 use super::tree::APEX;
-use super::{Edit, Zone};
+use super::{Edit, Mount, Zone};
 use crate::base::{Family, HashKey};
 use crate::dns::addresses;
 use crate::dns::dnssec::PrivateKey;
@@ -33,6 +34,7 @@ use crate::dns::rrset;
 
 mod canonical;
 mod chain;
+mod listing;
 mod rrsig;
 #[cfg(test)]
 mod tests;
