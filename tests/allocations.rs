@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use waypost::answer::{Asker, Transport, answer};
-use waypost::base::Moment;
+use waypost::base::{Moment, Span};
 use waypost::dns::rr::rcode;
 use waypost::table::Table;
 
@@ -43,6 +43,7 @@ fn allocations(table: &Table, packet: &[u8], transport: Transport) -> u64 {
         source: GERMAN.parse().unwrap(),
         transport,
         now: Moment(0),
+        idle: Span::ZERO,
     };
     let mut reply = vec![0; 65_535];
     let counted = measure(|| {

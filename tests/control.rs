@@ -455,7 +455,7 @@ fn everything_that_is_counted_is_exposed() {
         r#"waypost_reloads_total{result="refused"} 1"#.to_owned(),
         r#"waypost_reloads_total{result="applied"} 0"#.to_owned(),
         "waypost_table_build_seconds_count 1".to_owned(),
-        "waypost_tcp_connections 3".to_owned(),
+        "waypost_connections{transport=\"tcp\"} 3".to_owned(),
         r#"waypost_queries_total{service="api",region="eu",reason="fail_open",rcode="NOERROR",transport="udp"} 3"#.to_owned(),
         r#"waypost_queries_total{service="",region="",reason="badvers",rcode="BADVERS",transport="tcp"} 1"#.to_owned(),
         r#"waypost_fail_open_answers_total{service="api"} 3"#.to_owned(),
@@ -490,7 +490,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
     });
     metrics.reload(ReloadResult::Refused);
     metrics.published(table, Duration::from_micros(300));
-    metrics.tcp_connections(3);
+    metrics.connections(Transport::Tcp, 3);
     let mut answered = Answered {
         length: 60,
         rcode: 0,

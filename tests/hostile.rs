@@ -7,7 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 use hickory_proto::op::Message;
 use waypost::answer::{Answered, Asker, Transport, answer};
-use waypost::base::{Draws, Moment, Reason};
+use waypost::base::{Draws, Moment, Reason, Span};
 use waypost::dns::rr::rcode;
 use waypost::table::Table;
 
@@ -126,6 +126,7 @@ fn a_million_bent_packets_are_survived() {
             source: [192, 0, 2, octet(&mut draws)].into(),
             transport,
             now: Moment(number),
+            idle: Span::ZERO,
         };
         let Some(answered) = answer(&world, &asker, &query, &mut buffer) else {
             let deserved = query.len() < 12 || query[2] & 0x80 != 0;

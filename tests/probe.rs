@@ -121,6 +121,8 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             version: None,
             udp_reply_bytes: 1232,
             threads: None,
+            connections: 64,
+            tls: None,
         },
         control: Control { listen: None },
         guard: Guard {

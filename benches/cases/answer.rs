@@ -68,6 +68,7 @@ fn run(table: Arc<Table>, queries: Vec<Vec<u8>>) -> Box<dyn FnMut()> {
         source: "127.0.0.1".parse().unwrap(),
         transport: Transport::Udp,
         now: START.after(WARM),
+        idle: Span::ZERO,
     };
     let mut reply = vec![0; 1232];
     let mut next = 0;

@@ -19,8 +19,8 @@
 //! everything here works on octets and offsets into the question.
 use std::net::IpAddr;
 
-use crate::base::limits::{MESSAGE_BYTES, UDP_REPLY_BYTES_PLAIN};
-use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId};
+use crate::base::limits::{MESSAGE_BYTES, PADDING_BLOCK, UDP_REPLY_BYTES_PLAIN};
+use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId, Span};
 use crate::dns::edns::{Edns, Opt};
 use crate::dns::query::{self, Question};
 use crate::dns::reply::Reply;
@@ -47,6 +47,8 @@ pub struct Asker {
     pub transport: Transport,
     /// When.
     pub now: Moment,
+    /// How long its connection may be silent; means nothing where there is none.
+    pub idle: Span,
 }
 
 /// How a query came.
@@ -138,7 +140,7 @@ pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> O
     let server = &table.plan.server;
     let limit = reply_limit(server, asker.transport, edns).min(reply.len());
     let mut writer = Reply::begin(&mut reply[..limit], query.header, question)?;
-    let mut opt = edns.map(|edns| reserve_opt(server, edns, &mut writer));
+    let mut opt = edns.map(|edns| reserve_opt(server, asker, edns, &mut writer));
     let outcome = match (query.fault, question) {
         (None, Some(question)) => {
             let request = Request {
@@ -169,7 +171,12 @@ fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> us
 
 /// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
 /// extended error has no room kept: it is not worth truncating an answer for.
-fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>) -> Opt<'s> {
+fn reserve_opt<'s>(
+    server: &'s Server,
+    asker: &Asker,
+    edns: &'s Edns,
+    reply: &mut Reply<'_, '_>,
+) -> Opt<'s> {
     let identity = match edns.nsid {
         true => server.identity.as_deref().map(str::as_bytes),
         false => None,
@@ -181,13 +188,24 @@ fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>
         subnet: edns.subnet.as_ref(),
         scope: 0,
         cookie: None,
-        keepalive: None,
+        keepalive: keepalive(asker, edns),
         extended_error: None,
-        padding: None,
+        padding: (edns.padding && asker.transport.is_encrypted()).then_some(PADDING_BLOCK),
     };
     opt.fit(reply.room());
     reply.reserve(opt.bytes());
     opt
+}
+
+/// What is said of the connection to a client that asked: how long it may be silent, in units of
+/// 100 ms (RFC 7828, section 3.1). HTTP and QUIC have words of their own for that (RFC 9250,
+/// section 5.5.2).
+fn keepalive(asker: &Asker, edns: &Edns) -> Option<u16> {
+    let units = u16::try_from(asker.idle.0 / 100).unwrap_or(u16::MAX);
+    match asker.transport {
+        Transport::Tcp | Transport::Tls => edns.keepalive.then_some(units),
+        Transport::Udp | Transport::Https | Transport::Quic => None,
+    }
 }
 
 fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {

@@ -3,7 +3,7 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
 
 use super::*;
-use crate::base::{HashKey, Permille};
+use crate::base::{HashKey, Permille, Span};
 use crate::geo::{Atlas, Database, EMBEDDED};
 use crate::plan::{Control, GeoFile, Guard, Plan, Transfers};
 
@@ -28,6 +28,8 @@ fn bare_table(identity: Option<&str>) -> Table {
             version: identity.map(|_| "waypost 1".to_owned()),
             udp_reply_bytes: 1232,
             threads: None,
+            connections: 64,
+            tls: None,
         },
         control: Control { listen: None },
         guard: Guard {
@@ -84,6 +86,7 @@ fn ask(table: &Table, query: &[u8], transport: Transport) -> (Answered, Vec<u8>)
         source: Ipv4Addr::LOCALHOST.into(),
         transport,
         now: Moment(0),
+        idle: Span::ZERO,
     };
     let mut buffer = vec![0xAA; MESSAGE_BYTES];
     let answered = answer(table, &asker, query, &mut buffer).unwrap();
@@ -249,6 +252,7 @@ fn nothing_is_answered_to_replies_scraps_or_into_scraps() {
         source: Ipv4Addr::LOCALHOST.into(),
         transport: Transport::Udp,
         now: Moment(0),
+        idle: Span::ZERO,
     };
     let mut packet = query(b"\x00", 1, IN, &[]);
     assert_eq!(answer(&table, &asker, &packet, &mut [0; 511]), None);

@@ -5,6 +5,7 @@
 //! whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::expiry::Expiry;
 use super::observer::Observer;
 use super::reader::{Reading, Reply, Request};
 use super::zones::{Product, Signings, Work};
@@ -24,7 +26,7 @@ use crate::io::control::{Command, Force, OrderRefusal, Ordered};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
-use crate::plan::Plan;
+use crate::plan::{Plan, Tls};
 use crate::table::Table;
 
 /// Longest wait when the engine has nothing to do.
@@ -87,6 +89,7 @@ pub(super) struct Keeper {
     warned: Option<Moment>,
     published: Arc<Published>,
     observer: Observer,
+    expiry: Expiry,
 }
 
 impl Keeper {
@@ -99,6 +102,7 @@ impl Keeper {
             engine,
             epoch: 0,
             observer: Observer::new(&plan, tools.clock.now()),
+            expiry: Expiry::default(),
             opened: opened_by(&plan),
             refused: None,
             signings,
@@ -162,8 +166,9 @@ impl Keeper {
         }
     }
 
-    /// Tells the engine how much clients ask for, when it is time.
+    /// Looks at the certificate, and tells the engine how much clients ask for, when it is time.
     fn observe(&mut self) {
+        self.expiry.look(&self.plan, self.tools.clock);
         let (metrics, now) = (&self.tools.metrics, self.tools.clock.now());
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));
@@ -383,14 +388,26 @@ enum Weighed {
 }
 
 /// Keys that are read at the start only, each with its value for a person.
-type Opened = [(&'static str, String); 3];
+type Opened = [(&'static str, String); 6];
 
 fn opened_by(plan: &Plan) -> Opened {
     let control = plan.control.listen;
     let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
     let threads = plan.server.threads;
     let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
+    let tls = plan.server.tls.as_ref();
+    let encrypted =
+        |of: fn(&Tls) -> &Vec<SocketAddr>| format!("{:?}", tls.map_or(&[][..], |tls| of(tls)));
     [
+        ("[server.tls] listen", encrypted(|tls| &tls.listen)),
+        (
+            "[server.tls] listen_https",
+            encrypted(|tls| &tls.listen_https),
+        ),
+        (
+            "[server.tls] listen_quic",
+            encrypted(|tls| &tls.listen_quic),
+        ),
         ("[server] listen", format!("{:?}", plan.server.listen)),
         ("[server] threads", threads),
         ("[control] listen", control),

@@ -22,6 +22,7 @@
 mod check;
 mod cli;
 mod demo;
+mod expiry;
 mod explain;
 mod judged;
 mod keeper;

@@ -165,7 +165,14 @@ impl Server {
 fn bind(plan: &Plan) -> Result<Listeners, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = plan.server.threads.unwrap_or(cores);
-    Listeners::bind(&plan.server.listen, threads).map_err(|error| cannot_listen("[server]", &error))
+    let listeners = Listeners::bind(&plan.server.listen, threads)
+        .map_err(|error| cannot_listen("[server]", &error))?;
+    match &plan.server.tls {
+        None => Ok(listeners),
+        Some(tls) => listeners
+            .with_encrypted(tls)
+            .map_err(|error| cannot_listen("[server.tls]", &error)),
+    }
 }
 
 /// Opens the control listener, if the config wants one.

@@ -15,6 +15,7 @@ use tracing::warn;
 use super::Failure;
 use super::zones::{Overlay, Work};
 use crate::answer::{Asker, Transport};
+use crate::base::limits::STREAM_IDLE_LEAST;
 use crate::dns::Name;
 use crate::io::clock::Clock;
 use crate::io::publish::Published;
@@ -140,6 +141,7 @@ impl Answering {
             source,
             transport,
             now: self.clock.now(),
+            idle: STREAM_IDLE_LEAST,
         };
         self.desk.reply(&table, &asker, message)
     }

@@ -46,19 +46,48 @@ pub const CHALLENGE_BYTES: usize = 512;
 /// Messages that may wait for whoever answers what must be waited for: updates, notifications.
 pub const SLOW_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.
-pub const TCP_BACKLOG: i32 = 1024;
-/// How long TCP connections may take to finish once the server stops.
-pub const TCP_DRAIN: Span = Span::from_secs(3);
-/// TCP connections at once, over all clients.
-pub const TCP_CONNECTIONS: usize = 512;
-/// TCP connections at once from one client address (or IPv6 /64).
-pub const TCP_CONNECTIONS_PER_CLIENT: usize = 64;
-/// How long a TCP connection may be silent (RFC 7766, section 6.2.3).
-pub const TCP_IDLE: Span = Span::from_secs(10);
-/// How long a TCP peer may take to read one reply or to finish one query.
-pub const TCP_TRANSFER: Span = Span::from_secs(5);
-/// Queries answered on one TCP connection before it is closed.
-pub const TCP_QUERIES_PER_CONNECTION: usize = 10_000;
+pub const STREAM_BACKLOG: i32 = 1024;
+/// How long connections may take to finish once the server stops.
+pub const STREAM_DRAIN: Span = Span::from_secs(3);
+/// Connections at once, over all clients and all stream transports, unless the config says
+/// otherwise. One that is encrypted holds some 20 kB while it idles.
+pub const STREAM_CONNECTIONS: usize = 4096;
+/// Fewest connections that a config may allow (`server.connections`).
+pub const STREAM_CONNECTIONS_LEAST: usize = 16;
+/// Most connections that a config may allow.
+pub const STREAM_CONNECTIONS_MOST: usize = 65_536;
+/// Connections at once from one client address (or IPv6 /64), over all stream transports.
+pub const STREAM_CONNECTIONS_PER_CLIENT: usize = 64;
+/// How long a connection may be silent while there is room (RFC 7766, section 6.2.3).
+pub const STREAM_IDLE: Span = Span::from_secs(10);
+/// How long a connection may be silent when every place is taken.
+pub const STREAM_IDLE_LEAST: Span = Span::from_secs(1);
+/// How long a peer may take for a handshake, to read one reply or to finish one query.
+pub const STREAM_TRANSFER: Span = Span::from_secs(5);
+/// Queries answered on one connection before it is closed.
+pub const STREAM_QUERIES: usize = 10_000;
+/// Octets of replies to pipelined queries that are gathered before they are written.
+pub const STREAM_BATCH_BYTES: usize = 16 * 1024;
+/// Octets that are read and thrown away after the last reply, so that it is not lost to a reset.
+pub const STREAM_LINGER_BYTES: usize = 64 * 1024;
+/// Queries that one HTTP/2 or QUIC connection may have open at once.
+pub const STREAM_REQUESTS: u32 = 32;
+/// Octets of one such query.
+pub const STREAM_REQUEST_BYTES: usize = 4096;
+/// Octets of the head of an HTTP request; a query in its address has to fit in.
+pub const HTTPS_HEAD_BYTES: u32 = 16 * 1024;
+/// Octets that one QUIC connection may have under way in each direction.
+pub const QUIC_WINDOW_BYTES: u32 = 256 * 1024;
+/// QUIC connections that have begun and not yet been looked at.
+pub const QUIC_INCOMING: usize = 256;
+/// Octets that wait with each of them.
+pub const QUIC_INCOMING_BYTES: u64 = 16 * 1024;
+/// How long before its expiry the server's own certificate is cause for alarm.
+pub const CERTIFICATE_SOON: Span = Span::from_secs(7 * 24 * 3600);
+/// How often that is said.
+pub const CERTIFICATE_ALARM_EVERY: Span = Span::from_secs(6 * 3600);
+/// Padded replies are a multiple of so many octets (RFC 8467, section 4.1).
+pub const PADDING_BLOCK: u16 = 468;
 
 /// Octets to which the messages of a zone transfer are filled: compression pointers reach so far.
 pub const TRANSFER_MESSAGE_BYTES: usize = 16 * 1024;

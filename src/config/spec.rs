@@ -52,8 +52,20 @@ pub(crate) struct ServerSpec {
     pub(crate) udp_reply_bytes: u16,
     pub(crate) threads: Option<usize>,
     pub(crate) cohort_key: Option<String>,
+    pub(crate) connections: Option<usize>,
+    pub(crate) tls: Option<TlsSpec>,
     /// The folder of what must survive a restart.
     pub(crate) state: Option<String>,
+}
+
+/// `[server.tls]`.
+#[derive(Debug)]
+pub(crate) struct TlsSpec {
+    pub(crate) listen: Vec<At<SocketAddr>>,
+    pub(crate) listen_https: Vec<At<SocketAddr>>,
+    pub(crate) listen_quic: Vec<At<SocketAddr>>,
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) key: Option<At<String>>,
 }
 
 /// `[geo]`.
@@ -266,6 +278,9 @@ impl Spec {
         let passwords = self.monitors.iter();
         let passwords = passwords.filter_map(|one| one.password_file.as_ref());
         wanted.extend(passwords.map(|path| self.resolve(path)));
+        let own = self.server.tls.iter();
+        let pair = own.flat_map(|tls| tls.certificate.iter().chain(&tls.key));
+        wanted.extend(pair.map(|path| self.resolve(path)));
         for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
             match &secret.value {
                 TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
@@ -281,6 +296,13 @@ impl Spec {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    /// Those of [`Spec::files`] that nobody but the server is to read.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<PathBuf> {
+        let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
+        keys.map(|path| self.resolve(path)).collect()
     }
 
     /// A path of the config, relative to the config's folder.

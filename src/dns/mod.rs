@@ -17,6 +17,7 @@
 //! | [`challenges`] | TXT records of `_acme-challenge` names, which come and go |
 //! | [`cookie`] | server cookies: what proves that a client's address is its own |
 //! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
+//! | [`freshness`] | how long a reply may be kept by an HTTP cache |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
@@ -30,6 +31,7 @@ pub mod challenges;
 pub mod cookie;
 pub mod dnssec;
 pub mod edns;
+pub mod freshness;
 pub mod master;
 pub mod message;
 pub mod name;

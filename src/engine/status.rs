@@ -27,6 +27,9 @@ pub struct Status {
     pub refused: Option<RefusedConfig>,
     /// Geo database.
     pub geo: GeoStatus,
+    /// What the server proves itself by on encrypted transports, if there are any.
+    #[serde(default)]
+    pub certificate: Option<CertificateStatus>,
     /// Canaries: whether this node can see.
     #[serde(default)]
     pub canaries: Vec<SlotStatus>,
@@ -56,6 +59,15 @@ pub struct GeoStatus {
     pub built_at: u64,
     /// How many networks it tells apart.
     pub networks: usize,
+}
+
+/// The server's own certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// For whom it is: names and addresses.
+    pub names: Vec<String>,
+    /// When it expires, in seconds since 1970.
+    pub expires: u64,
 }
 
 /// One zone.

@@ -18,8 +18,8 @@ use super::beliefs::monitor;
 use super::herald::{answer_word, family_word, region_names};
 use super::overload::unplaced;
 use super::status::{
-    DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus,
-    Status, TargetStatus, ZoneStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus,
+    ServiceStatus, SlotStatus, Status, TargetStatus, ZoneStatus,
 };
 use super::watches::monitors;
 
@@ -55,6 +55,10 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
             built_at: plan.geo.built_at,
             networks: plan.geo.networks,
         },
+        certificate: plan.server.tls.as_ref().map(|tls| CertificateStatus {
+            names: tls.pair.names.clone(),
+            expires: tls.pair.expires,
+        }),
         canaries: plan.canaries.iter().map(|id| survey.slot(*id)).collect(),
         zones: zones.collect(),
         regions: survey.regions(),

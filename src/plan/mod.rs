@@ -29,6 +29,7 @@ pub mod ring;
 mod scope;
 mod shrink;
 mod transfer;
+mod transport;
 mod tsig;
 
 pub(crate) use demand::shared_out;
@@ -38,6 +39,7 @@ pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
+pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
 
 /// Everything that was decided before start.
@@ -102,6 +104,10 @@ pub struct Server {
     pub udp_reply_bytes: u16,
     /// Answering threads; absent = one per core.
     pub threads: Option<usize>,
+    /// Connections at once, over all clients and all stream transports.
+    pub connections: usize,
+    /// Encrypted transports; absent = none.
+    pub tls: Option<Tls>,
 }
 
 /// The control listener.

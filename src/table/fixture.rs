@@ -264,6 +264,8 @@ fn server() -> Server {
         version: None,
         udp_reply_bytes: 1232,
         threads: None,
+        connections: 64,
+        tls: None,
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
+//! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
 //! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
@@ -28,6 +29,7 @@ mod names;
 mod places;
 mod services;
 mod targets;
+mod tls;
 mod transfer;
 mod tsig;
 mod zones;
@@ -38,12 +40,13 @@ use std::sync::Arc;
 
 use super::Files;
 use super::diagnostic::Diagnostics;
+use super::reader::At;
 use super::spec::Spec;
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{
-    Control, GeoFile, Overload, Plan, Server, Service, Transfers, TsigKey, TtlBounds,
+    Control, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey, TtlBounds,
 };
 
 use checks::Checks;
@@ -62,6 +65,7 @@ struct Parts<'p> {
     transfers: Transfers,
     atlas: Arc<Atlas>,
     geo: GeoFile,
+    tls: Option<Tls>,
 }
 
 /// Resolves a spec into a plan.
@@ -88,6 +92,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let checks = Checks::resolve(spec, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
+    let tls = tls::resolve(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
@@ -107,6 +112,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         transfers,
         atlas,
         geo,
+        tls,
     };
     let plan = build(spec, files, parts, found);
     check_bounds(spec, &plan, found);
@@ -141,18 +147,19 @@ fn check_bounds(spec: &Spec, plan: &Plan, found: &mut Diagnostics) {
 /// Each address can be listened on once, and one that stands for all of its family takes the
 /// port on each of them.
 fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
-    let mut taken: Vec<SocketAddr> = Vec::new();
-    for listen in spec.server.listen.iter().chain(&spec.control) {
+    let mut taken: Vec<(Carrier, SocketAddr)> = Vec::new();
+    for (carrier, listen) in listeners(spec) {
         let own = listen.value;
         if own.port() == 0 {
             continue;
         }
+        let rivals = taken.iter().filter(|(other, _)| carrier.meets(*other));
         let covers = |other: &&SocketAddr| {
             let is_wide = own.ip().is_unspecified() || other.ip().is_unspecified();
             let is_kin = own.is_ipv4() == other.is_ipv4() && own.port() == other.port();
             **other == own || is_kin && is_wide
         };
-        match taken.iter().find(covers) {
+        match rivals.map(|(_, address)| address).find(covers) {
             None => {}
             Some(other) if *other == own => {
                 found
@@ -169,8 +176,33 @@ fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
                     .help("keep one of them, or give it a port of its own");
             }
         }
-        taken.push(own);
+        taken.push((carrier, own));
     }
+}
+
+/// What a listener takes its port of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Udp,
+    Tcp,
+    Both,
+}
+
+impl Carrier {
+    fn meets(self, other: Self) -> bool {
+        self == other || self == Self::Both || other == Self::Both
+    }
+}
+
+fn listeners(spec: &Spec) -> impl Iterator<Item = (Carrier, &At<SocketAddr>)> {
+    let own = spec.server.listen.iter().map(|one| (Carrier::Both, one));
+    let tls = spec.server.tls.iter();
+    let streams = tls
+        .clone()
+        .flat_map(|tls| tls.listen.iter().chain(&tls.listen_https));
+    let quic = tls.flat_map(|tls| &tls.listen_quic);
+    own.chain(streams.chain(&spec.control).map(|one| (Carrier::Tcp, one)))
+        .chain(quic.map(|one| (Carrier::Udp, one)))
 }
 
 /// A canary tells whether this node's own network works; one of the endpoints could not.
@@ -247,7 +279,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     Plan {
         digest: digest(spec, files),
         key: cohort_key(spec),
-        server: server(spec),
+        server: server(spec, parts.tls),
         control: Control {
             listen: spec.control.as_ref().map(|listen| listen.value),
         },
@@ -272,7 +304,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     }
 }
 
-fn server(spec: &Spec) -> Server {
+fn server(spec: &Spec, tls: Option<Tls>) -> Server {
     let server = &spec.server;
     Server {
         listen: server.listen.iter().map(|listen| listen.value).collect(),
@@ -280,6 +312,8 @@ fn server(spec: &Spec) -> Server {
         version: server.version.clone(),
         udp_reply_bytes: server.udp_reply_bytes,
         threads: server.threads,
+        connections: server.connections.unwrap_or(limits::STREAM_CONNECTIONS),
+        tls,
     }
 }
 

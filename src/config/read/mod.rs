@@ -10,11 +10,13 @@ mod place;
 mod postgres;
 mod recovery;
 mod service;
+mod tls;
 mod transfer;
 mod tsig;
 
 pub(crate) use recovery::default_steps;
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use toml::de::DeValue;
@@ -23,8 +25,11 @@ use super::diagnostic::Diagnostics;
 use super::reader::{self, At, Fields, Reader};
 use super::spec::{GeoSpec, ServerSpec, Spec, ZoneSpec};
 use super::value::{self, Trouble};
-use crate::base::limits::UDP_REPLY_BYTES;
+use crate::base::limits::{STREAM_CONNECTIONS_LEAST, STREAM_CONNECTIONS_MOST, UDP_REPLY_BYTES};
 use crate::geo::{Country, Network};
+
+/// How many connections a config may allow.
+const CONNECTIONS: RangeInclusive<usize> = STREAM_CONNECTIONS_LEAST..=STREAM_CONNECTIONS_MOST;
 
 /// Reads the text of a config file.
 pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
@@ -78,6 +83,8 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
             .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
         threads: plain(fields.optional("threads", value::number(1..=1024))),
         cohort_key: plain(fields.optional("cohort_key", value::secret)),
+        connections: plain(fields.optional("connections", value::number(CONNECTIONS))),
+        tls: tls::tls(&mut fields),
         state: plain(fields.optional("state", path)),
     };
     fields.finish();

@@ -15,7 +15,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Counter, Histogram};
 
 use self::asked::Asked;
 use self::durations::Durations;
@@ -54,7 +54,6 @@ pub struct Metrics {
     observed: AtomicU64,
     loaded_at: AtomicU64,
     dropped: [Counter; Dropped::ALL.len()],
-    tcp_connections: Gauge,
     lateness: Histogram,
     table_build: Histogram,
     tables: Counter,
@@ -92,6 +91,8 @@ pub enum Dropped {
     Crowded,
     /// A connection was closed because its peer was too slow.
     Slow,
+    /// A connection whose peer would not have the handshake: another name, protocol or version.
+    Handshake,
 }
 
 /// How a reload ended.
@@ -125,7 +126,6 @@ impl Metrics {
             observed: AtomicU64::new(0),
             loaded_at: AtomicU64::new(clock.now().0),
             dropped: drops,
-            tcp_connections: registry.gauge("waypost_tcp_connections"),
             lateness: registry.histogram("waypost_probe_lateness_seconds", &[]),
             table_build: registry.histogram("waypost_table_build_seconds", &[]),
             tables: registry.counter("waypost_tables_published_total", &[]),
@@ -151,9 +151,10 @@ impl Metrics {
         self.dropped[cause as usize].increment(1);
     }
 
-    /// Says how many TCP connections are open.
-    pub fn tcp_connections(&self, open: usize) {
-        self.tcp_connections
+    /// Says how many connections of a stream transport are open.
+    pub fn connections(&self, transport: Transport, open: usize) {
+        self.registry
+            .connections(transport.word())
             .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
     }
 
@@ -312,7 +313,7 @@ impl<'a> ProbeLabels<'a> {
 }
 
 impl Dropped {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Access,
         Self::Oversize,
         Self::Unanswerable,
@@ -320,6 +321,7 @@ impl Dropped {
         Self::Panicked,
         Self::Crowded,
         Self::Slow,
+        Self::Handshake,
     ];
 
     fn word(self) -> &'static str {
@@ -331,6 +333,7 @@ impl Dropped {
             Self::Panicked => "panicked",
             Self::Crowded => "crowded",
             Self::Slow => "slow",
+            Self::Handshake => "handshake",
         }
     }
 }

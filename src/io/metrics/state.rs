@@ -26,6 +26,7 @@ struct Endpoints {
 /// Writes the gauges of a status.
 pub(super) fn write(text: &mut Exposition, status: &Status) {
     write_node(text, status);
+    write_certificate(text, status);
     write_canaries(text, status);
     write_endpoints(text, status);
     write_services(text, status);
@@ -93,6 +94,18 @@ fn write_signing(text: &mut Exposition, status: &Status) {
             ];
             text.sample(&labels, 1);
         }
+    }
+}
+
+/// Nothing where nothing is encrypted.
+fn write_certificate(text: &mut Exposition, status: &Status) {
+    text.family(
+        "waypost_server_certificate_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When the server's own certificate expires, in seconds since 1970.",
+    );
+    if let Some(certificate) = &status.certificate {
+        text.sample(&[], certificate.expires);
     }
 }
 

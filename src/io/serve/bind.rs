@@ -40,6 +40,23 @@ pub(super) fn bind(address: SocketAddr, threads: usize) -> io::Result<Bound> {
     }
 }
 
+/// Opens a listener for a stream transport of its own.
+pub(super) fn bind_stream(address: SocketAddr) -> io::Result<TcpListener> {
+    bind_tcp(address).map_err(|error| explain(address, &error))
+}
+
+/// Opens a socket for QUIC. It is one, for connections have to find their way back to it; and no
+/// other may share its port.
+pub(super) fn bind_quic(address: SocketAddr) -> io::Result<UdpSocket> {
+    let bound = open(address, Type::DGRAM, Protocol::UDP).and_then(|socket| {
+        // Best effort: a small buffer loses bursts, which QUIC sends again.
+        let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE_BUFFER_BYTES);
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    });
+    bound.map_err(|error| explain(address, &error))
+}
+
 fn bind_once(address: SocketAddr, threads: usize) -> io::Result<Bound> {
     let tcp = bind_tcp(address)?;
     let address = tcp.local_addr()?;
@@ -104,7 +121,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = open(address, Type::STREAM, Protocol::TCP)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(limits::TCP_BACKLOG)?;
+    socket.listen(limits::STREAM_BACKLOG)?;
     Ok(socket.into())
 }
 

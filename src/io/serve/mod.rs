@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! UDP: a thread per core, a socket each --recvmmsg--> respond x 32 --sendmmsg-->
-//! streams: acceptors --> doorkeeper (who may stay) --> a task per connection: frame, respond, write
+//! TCP, TLS, HTTPS, QUIC: acceptors --> doorkeeper (who may stay) --> a task per connection
 //! ```
 //!
 //! | module | what it decides |
@@ -29,10 +29,12 @@ use tokio::runtime::Handle;
 use self::access::Access;
 use self::bind::Bound;
 use self::slow::Slow;
-use crate::answer::{Answered, Asker, answer};
+use self::streams::{Doorkeeper, Doors};
+use crate::answer::{Answered, Asker, Transport, answer};
 use crate::io::clock::Clock;
 use crate::io::metrics::{Dropped, Metrics};
 use crate::io::publish::Published;
+use crate::plan::Tls;
 use crate::table::Table;
 
 mod access;
@@ -47,7 +49,11 @@ pub type Responder = fn(&Table, &Asker, &[u8], &mut [u8]) -> Option<Answered>;
 
 /// Sockets that are open but not yet read.
 #[derive(Debug)]
-pub struct Listeners(Vec<Bound>);
+pub struct Listeners {
+    bound: Vec<Bound>,
+    /// Those of encrypted transports.
+    encrypted: Doors,
+}
 
 /// What every transport needs to answer.
 #[derive(Clone, Debug)]
@@ -68,7 +74,7 @@ pub struct Service {
 #[derive(Debug)]
 pub struct Serving {
     threads: Vec<JoinHandle<()>>,
-    acceptors: streams::Doorkeeper,
+    acceptors: Doorkeeper,
     /// Threads stop when this is closed.
     stop: UnixStream,
 }
@@ -83,13 +89,51 @@ impl Listeners {
         let bound = addresses
             .iter()
             .map(|&address| bind::bind(address, threads));
-        Ok(Self(bound.collect::<io::Result<_>>()?))
+        Ok(Self {
+            bound: bound.collect::<io::Result<_>>()?,
+            encrypted: Doors::default(),
+        })
+    }
+
+    /// Opens what a plan wants of encrypted transports as well.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened; the message names the address.
+    pub fn with_encrypted(mut self, tls: &Tls) -> io::Result<Self> {
+        let streams = |addresses: &[SocketAddr]| {
+            let opened = addresses.iter().copied().map(bind::bind_stream);
+            opened.collect::<io::Result<Vec<_>>>()
+        };
+        let quic = tls.listen_quic.iter().copied().map(bind::bind_quic);
+        self.encrypted = Doors {
+            tcp: Vec::new(),
+            tls: streams(&tls.listen)?,
+            https: streams(&tls.listen_https)?,
+            quic: quic.collect::<io::Result<_>>()?,
+            pair: Some(tls.pair.clone()),
+        };
+        Ok(self)
     }
 
     /// Where they listen, in the order in which they were asked for.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.iter().map(|bound| bound.address).collect()
+        self.bound.iter().map(|bound| bound.address).collect()
+    }
+
+    /// Where encrypted transports listen, one after the other, each in the order in which its addresses
+    /// were asked for.
+    #[must_use]
+    pub fn encrypted(&self) -> Vec<(Transport, SocketAddr)> {
+        let Doors {
+            tls, https, quic, ..
+        } = &self.encrypted;
+        let tls = tls.iter().map(|one| (Transport::Tls, one.local_addr()));
+        let https = https.iter().map(|one| (Transport::Https, one.local_addr()));
+        let quic = quic.iter().map(|one| (Transport::Quic, one.local_addr()));
+        let all = tls.chain(https).chain(quic);
+        all.filter_map(|(transport, address)| Some((transport, address.ok()?)))
+            .collect()
     }
 
     /// Starts to answer; streams are served on `runtime`.
@@ -121,10 +165,10 @@ impl Listeners {
     pub fn serve_with(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
         let (stop, stopped) = UnixStream::pair()?;
         let stopped = Arc::new(stopped);
-        let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
-        for bound in self.0 {
+        let (mut sockets, mut doors) = (Vec::new(), self.encrypted);
+        for bound in self.bound {
             sockets.push(bound.udp);
-            listeners.push(bound.tcp);
+            doors.tcp.push(bound.tcp);
         }
         let mut threads = Vec::new();
         for (index, own) in by_thread(sockets).into_iter().enumerate() {
@@ -134,12 +178,7 @@ impl Listeners {
         }
         Ok(Serving {
             threads,
-            acceptors: streams::Doorkeeper::start(
-                listeners,
-                service,
-                streams::Limits::STANDARD,
-                runtime,
-            )?,
+            acceptors: Doorkeeper::start(doors, service, runtime)?,
             stop,
         })
     }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// Octets of a buffer before it grows: many pipelined queries, or one with all its options.
 const START: usize = 1024;
 /// Octets of the length in front.
-pub(super) const PREFIX: usize = 2;
+const PREFIX: usize = super::PREFIX;
 
 /// What has been read and not yet taken.
 #[derive(Debug)]

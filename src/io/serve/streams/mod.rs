@@ -1,248 +1,204 @@
-//! DNS over TCP (RFC 7766).
+//! DNS over everything that has connections: TCP (RFC 7766), TLS (RFC 7858), HTTPS (RFC 8484) and
+//! QUIC (RFC 9250).
 //!
-//! An acceptor for each listener hands connections to the one doorkeeper, which runs a task for
-//! each and keeps the [`gate`]: who may stay when there are too many. Nobody else adds or
-//! removes connections, so there is no lock.
+//! ```text
+//! TCP listeners --.                        .--> connection (TCP)
+//! TLS listeners --+--> doorkeeper: gate ---+--> handshake --> connection (TLS)
+//! HTTPS ----------+       (who may stay)   +--> handshake --> https
+//! QUIC endpoints -'                        '--> quic
+//! ```
 //!
-//! hickory-server is not used here. Its handler takes records rather than encoded bytes, so
-//! every reply that the table holds in wire format would be decoded and encoded again; and it
-//! bounds neither connections nor their pace, so six hundred idle peers would keep out the next.
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+//! | module | what it decides |
+//! |---|---|
+//! | [`gate`] | who must go when it is full |
+//! | [`connection`] | queries and replies on a stream of octets; the same for TCP and TLS |
+//! | [`frames`] | where a message ends |
+//! | [`tls`] | handshakes, and which certificate they use |
+//! | [`https`] | requests and responses |
+//! | [`quic`] | streams of a QUIC connection, and whose address is to be proved first |
+//! | [`listen`] | taking connections from the kernel |
+//! | [`room`] | the doorkeeper: a task per connection, ended by its gate or when the server stops |
+//!
+//! One gate stands before all of them, so a client has as many connections as it may have, and not
+//! that many for each transport. Nobody but the doorkeeper adds or removes connections, so there is
+//! no lock.
+//!
+//! hickory-server and hickory-net are not used here. Their handlers take records rather than encoded
+//! bytes, so every reply that the table holds in wire format would be decoded and encoded again.
+//! They bound neither connections nor their pace, so six hundred idle peers would keep out the next;
+//! the QUIC server finishes one handshake before it looks at another, for up to five seconds, and
+//! its limits cannot be set (read in hickory-net 0.26.3, `quic_server.rs`). So the crates under them
+//! are used directly: `tokio-rustls`, `hyper` and `quinn`.
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{AbortHandle, Id, JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use self::connection::Connection;
-use self::gate::{Activity, Client, Gate};
-use super::{Service, canonical};
-use crate::answer::{Asker, Transport};
+use self::gate::Activity;
+use super::Service;
+use crate::answer::{Answered, Asker, Transport};
 use crate::base::{Span, limits};
 use crate::io::metrics::{Dropped, QueryCounters};
 
 mod connection;
 mod frames;
 mod gate;
+mod https;
+mod listen;
+mod quic;
+mod room;
+mod tls;
 
-/// Connections between the acceptors and the doorkeeper.
-const ARRIVALS: usize = 16;
-/// How long to wait after the system has refused a new socket.
-const SHORTAGE: Duration = Duration::from_millis(50);
+pub(super) use listen::Doors;
+pub(super) use room::Doorkeeper;
 
-/// What bounds connections.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    connections: usize,
-    per_client: usize,
-    queries: usize,
-    idle: Duration,
-    transfer: Duration,
-}
+/// Octets of a reply's length in front of it, on transports that need one.
+const PREFIX: usize = 2;
+/// Room for a batch of replies, one of which may be of the greatest length.
+const ROOM_BYTES: usize = limits::STREAM_BATCH_BYTES + PREFIX + limits::MESSAGE_BYTES;
 
-/// The acceptors, the connections and the way to stop them.
-#[derive(Debug)]
-pub(super) struct Doorkeeper {
-    /// Everything stops when this is dropped.
-    stop: watch::Sender<()>,
-    task: JoinHandle<()>,
+thread_local! {
+    /// Where replies are written; all connections of a thread share it.
+    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; ROOM_BYTES].into());
 }
 
 /// What all connections share.
 #[derive(Debug)]
 struct Streams {
     service: Service,
-    counters: Mutex<QueryCounters>,
+    /// By [`Transport`].
+    counters: [Mutex<QueryCounters>; Transport::ALL.len()],
+    /// Connections that are open.
+    open: AtomicUsize,
 }
 
-/// The connections, as the doorkeeper knows them.
-struct Room {
-    streams: Arc<Streams>,
-    limits: Limits,
-    gate: Gate<AbortHandle>,
-    tasks: JoinSet<()>,
-}
-
-impl Limits {
-    /// What [`crate::base::limits`] says.
-    pub(super) const STANDARD: Self = Self {
-        connections: limits::TCP_CONNECTIONS,
-        per_client: limits::TCP_CONNECTIONS_PER_CLIENT,
-        queries: limits::TCP_QUERIES_PER_CONNECTION,
-        idle: duration(limits::TCP_IDLE),
-        transfer: duration(limits::TCP_TRANSFER),
-    };
-}
-
-impl Doorkeeper {
-    /// Starts to accept from listeners that do not block.
-    pub(super) fn start(
-        listeners: Vec<std::net::TcpListener>,
-        service: Service,
-        limits: Limits,
-        runtime: &Handle,
-    ) -> io::Result<Self> {
-        let _entered = runtime.enter();
-        let (stop, stopping) = watch::channel(());
-        let (arrivals, arrived) = mpsc::channel(ARRIVALS);
-        for listener in listeners {
-            let listener = TcpListener::from_std(listener)?;
-            runtime.spawn(accept(listener, arrivals.clone(), stopping.clone()));
-        }
-        let room = Room::new(service, limits);
-        let task = runtime.spawn(room.keep(arrived, stopping));
-        Ok(Self { stop, task })
-    }
-
-    /// Accepts what the kernel holds already, lets connections finish, then closes everything.
-    pub(super) async fn stop(self) {
-        drop(self.stop);
-        // It fails only when the runtime ends first, and then everything is closed as well.
-        let _ = self.task.await;
-    }
-}
-
-impl Room {
-    fn new(service: Service, limits: Limits) -> Self {
-        let plan = Arc::clone(&service.published.load().plan);
-        let counters = service.metrics.query_counters(&plan, Transport::Tcp);
-        let streams = Streams {
-            service,
-            counters: Mutex::new(counters),
-        };
-        Self {
-            streams: Arc::new(streams),
-            limits,
-            gate: Gate::new(limits.connections, limits.per_client),
-            tasks: JoinSet::new(),
-        }
-    }
-
-    async fn keep(
-        mut self,
-        mut arrived: mpsc::Receiver<(TcpStream, SocketAddr)>,
-        stopping: watch::Receiver<()>,
-    ) {
-        loop {
-            tokio::select! {
-                arrival = arrived.recv() => match arrival {
-                    Some((stream, source)) => self.admit(stream, source, stopping.clone()),
-                    None => break,
-                },
-                Some(ended) = self.tasks.join_next_with_id() => {
-                    self.forget(ended.map_or_else(|error| error.id(), |(id, ())| id));
-                }
-            }
-            let metrics = &self.streams.service.metrics;
-            metrics.tcp_connections(self.gate.open());
-        }
-        let finished = async { while self.tasks.join_next().await.is_some() {} };
-        // What has not finished by then is cut off when the set is dropped.
-        let _ = timeout(duration(limits::TCP_DRAIN), finished).await;
-    }
-
-    fn admit(&mut self, stream: TcpStream, source: SocketAddr, stopping: watch::Receiver<()>) {
-        if !self.streams.service.admits(source) {
-            return;
-        }
-        // Best effort: without it replies are right, only later.
-        let _ = stream.set_nodelay(true);
-        let activity = Activity::start(self.streams.service.clock.now());
-        let connection = Connection {
-            stream,
-            source: canonical(source),
-            activity: activity.clone(),
-            limits: self.limits,
-            stopping,
-        };
-        let streams = Arc::clone(&self.streams);
-        let task = self
-            .tasks
-            .spawn(async move { connection.run(&streams).await });
-        let client = Client::of(source.ip());
-        if let Some(crowded) = self.gate.admit(client, activity, task) {
-            crowded.abort();
-            self.streams.service.metrics.dropped(Dropped::Crowded);
-        }
-    }
-
-    fn forget(&mut self, ended: Id) {
-        self.gate.leave(|task| task.id() == ended);
-    }
+/// What a connection's task needs to know of it, whatever is spoken on it.
+struct Visit {
+    source: IpAddr,
+    activity: Activity,
+    stopping: watch::Receiver<()>,
 }
 
 impl Streams {
-    /// Hands a message on, if it is one of those; gives what comes back.
-    fn hand_on(&self, source: IpAddr, query: &[u8]) -> Option<mpsc::Receiver<Vec<u8>>> {
-        let slow = self.service.slow.as_ref();
-        slow?.take(query, source, Transport::Tcp)
+    fn new(service: Service) -> Self {
+        let plan = service.published.load().plan.clone();
+        let counters = Transport::ALL
+            .map(|transport| Mutex::new(service.metrics.query_counters(&plan, transport)));
+        Self {
+            counters,
+            open: AtomicUsize::new(0),
+            service,
+        }
     }
 
-    /// Answers one query; gives the length of the reply.
-    fn respond(&self, source: IpAddr, query: &[u8], reply: &mut [u8]) -> Option<u16> {
+    /// Hands a message on, if it is one of those; gives what comes back.
+    fn hand_on(
+        &self,
+        source: IpAddr,
+        transport: Transport,
+        query: &[u8],
+    ) -> Option<mpsc::Receiver<Vec<u8>>> {
+        self.service.slow.as_ref()?.take(query, source, transport)
+    }
+
+    /// Answers one query into `reply`, which holds a message of any length.
+    fn respond(
+        &self,
+        source: IpAddr,
+        transport: Transport,
+        query: &[u8],
+        reply: &mut [u8],
+    ) -> Option<Answered> {
         let table = self.service.published.load();
         let asker = Asker {
             source,
-            transport: Transport::Tcp,
+            transport,
             now: self.service.clock.now(),
+            idle: self.idle(),
         };
         let answered = self.service.respond(&table, &asker, query, reply)?;
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = self.counters(transport);
         if !counters.belong_to(&table.plan) {
             let metrics = &self.service.metrics;
-            *counters = metrics.query_counters(&table.plan, Transport::Tcp);
+            *counters = metrics.query_counters(&table.plan, transport);
         }
         counters.count(&answered);
-        u16::try_from(answered.length).ok()
+        Some(answered)
     }
-}
 
-/// Hands on connections until the server stops; those that wait already are handed on first.
-async fn accept(
-    listener: TcpListener,
-    arrivals: mpsc::Sender<(TcpStream, SocketAddr)>,
-    mut stopping: watch::Receiver<()>,
-) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stopping.changed() => return accept_waiting(listener, arrivals).await,
-        };
-        match accepted {
-            Ok(arrival) => {
-                if arrivals.send(arrival).await.is_err() {
-                    return;
-                }
+    fn counters(&self, transport: Transport) -> MutexGuard<'_, QueryCounters> {
+        let own = &self.counters[transport as usize];
+        own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many connections there may be.
+    fn places(&self) -> usize {
+        self.service.published.load().plan.server.connections
+    }
+
+    /// How long a connection may be silent now.
+    fn idle(&self) -> Span {
+        idle(self.open.load(Ordering::Relaxed), self.places())
+    }
+
+    /// Waits until a connection has been silent for as long as it may be.
+    async fn silence(&self, activity: &Activity) {
+        loop {
+            let silent = self.service.clock.now().since(activity.last());
+            let left = self.idle().0.saturating_sub(silent.0);
+            if left == 0 {
+                return;
             }
-            Err(_) => sleep(SHORTAGE).await,
+            sleep(duration(Span(left))).await;
+        }
+    }
+
+    /// Does something, unless it takes too long; counts that.
+    async fn in_time<T>(&self, doing: impl Future<Output = T>) -> Option<T> {
+        match timeout(duration(limits::STREAM_TRANSFER), doing).await {
+            Ok(done) => Some(done),
+            Err(_) => {
+                self.service.metrics.dropped(Dropped::Slow);
+                None
+            }
         }
     }
 }
 
-/// Hands on what the kernel holds, a backlog at most. The runtime is not asked: it knows only of arrivals that it has
-/// been told of, and the kernel resets those that are left when a listener closes.
-async fn accept_waiting(listener: TcpListener, arrivals: mpsc::Sender<(TcpStream, SocketAddr)>) {
-    let Ok(listener) = listener.into_std() else {
-        return;
-    };
-    for _ in 0..limits::TCP_BACKLOG {
-        let Ok((stream, source)) = listener.accept() else {
-            return;
-        };
-        let ready = stream.set_nonblocking(true);
-        let Ok(stream) = ready.and_then(|()| TcpStream::from_std(stream)) else {
-            continue;
-        };
-        if arrivals.send((stream, source)).await.is_err() {
-            return;
-        }
-    }
+/// The whole time as long as half of the places are free; from there on less and less, down to the
+/// least when none is.
+fn idle(open: usize, places: usize) -> Span {
+    let half = places.div_ceil(2).max(1);
+    let free = places.saturating_sub(open).min(half);
+    let part = |span: u64| span * free as u64 / half as u64;
+    let most = limits::STREAM_IDLE.0 - limits::STREAM_IDLE_LEAST.0;
+    Span(limits::STREAM_IDLE_LEAST.0 + part(most))
+}
+
+/// Lends the room for replies of this thread. It is lent to one at a time, and never across a wait.
+fn with_room<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
+    ROOM.with_borrow_mut(|room| write(room))
 }
 
 const fn duration(span: Span) -> Duration {
     Duration::from_millis(span.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fewer_places_are_left_the_shorter_silence_may_be() {
+        assert_eq!(idle(0, 512), limits::STREAM_IDLE);
+        assert_eq!(idle(256, 512), limits::STREAM_IDLE);
+        assert_eq!(idle(384, 512), Span(5_500));
+        assert_eq!(idle(512, 512), limits::STREAM_IDLE_LEAST);
+        assert_eq!(idle(700, 512), limits::STREAM_IDLE_LEAST);
+        assert_eq!(idle(0, 0), limits::STREAM_IDLE_LEAST);
+    }
 }

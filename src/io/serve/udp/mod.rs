@@ -25,8 +25,8 @@ use self::batch::{Batch, Exchange, Peer};
 use super::slow::{self, Replies};
 use super::{Service, canonical};
 use crate::answer::{Asker, Transport};
-use crate::base::Moment;
 use crate::base::limits::{UDP_BATCH, UDP_DRAIN};
+use crate::base::{Moment, Span};
 use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
 use crate::table::Table;
@@ -238,6 +238,7 @@ impl<'w> Desk<'w> {
             source: canonical(source),
             transport: Transport::Udp,
             now,
+            idle: Span::ZERO,
         };
         if let Some(answered) = self.service.respond(table, &asker, query, reply) {
             self.counters.count(&answered);
