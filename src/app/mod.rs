@@ -17,6 +17,7 @@
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
 //! | `runtimes` | what runs where |
+//! | `transfers` | zones given and taken, joined to the server |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `log`, `sink` | log lines; the queue through which they go |
@@ -46,6 +47,7 @@ mod simulate;
 mod sink;
 mod slow;
 mod status;
+mod transfers;
 mod verify;
 mod zones;
 

@@ -101,6 +101,10 @@ fn nsupdate_sets_challenges_and_nothing_else() {
         // At once: whoever got NOERROR finds what it set.
         assert_eq!(texts(NAME), expected, "{script}");
     }
+    // Over TCP as well.
+    let script = format!("update add {NAME} 60 TXT stream");
+    let (text, well) = nsupdate(&["-v", "-y", &certbot], &script);
+    assert!(well && texts(NAME) == ["\"stream\""], "{text}");
     let (text, well) = update("update add _acme-challenge.mail.example.org 60 TXT added");
     assert!(well, "{text}");
     assert_eq!(
@@ -111,7 +115,7 @@ fn nsupdate_sets_challenges_and_nothing_else() {
     for (script, rcode) in [
         ("update add www.example.org 60 TXT x", "REFUSED"),
         (
-            "update add _acme-challenge.www.example.org 60 A 192.0.2.1",
+            "update add _acme-challenge.www.example.org 60 CNAME mail.example.org.",
             "REFUSED",
         ),
         ("update delete mail.example.org", "REFUSED"),
@@ -161,7 +165,7 @@ fn nsupdate_sets_challenges_and_nothing_else() {
         let (text, well) = nsupdate(&arguments, &script);
         assert!(!well && text.contains(words), "{arguments:?}: {text}");
     }
-    assert_eq!(texts(NAME), Vec::<String>::new());
+    assert_eq!(texts(NAME), ["\"stream\""]);
 }
 
 #[test]

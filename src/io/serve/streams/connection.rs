@@ -58,6 +58,9 @@ impl Connection {
         for _ in 0..self.limits.queries {
             self.await_query(streams, &mut frames).await?;
             let Some(query) = frames.take() else { break };
+            if self.hand_on(streams, query).await? {
+                continue;
+            }
             let unwritten = self.answer(streams, query)?;
             if !unwritten.is_empty() {
                 let writing = self.stream.write_all(&unwritten);
@@ -89,6 +92,21 @@ impl Connection {
         }
         let filled = timeout(FAREWELL, filling).await;
         filled.map_or(Ok(false), |filled| Ok(filled? > 0))
+    }
+
+    /// Hands a message on, if it is one of those, and writes what comes back; whether nothing is left
+    /// to do for it.
+    async fn hand_on(&mut self, streams: &Streams, query: &[u8]) -> io::Result<bool> {
+        let Some(mut replies) = streams.hand_on(self.source, query) else {
+            return Ok(false);
+        };
+        while let Some(reply) = replies.recv().await {
+            let length = u16::try_from(reply.len()).map_err(io::Error::other)?;
+            let frame = [&length.to_be_bytes()[..], &reply].concat();
+            in_time(streams, self.limits.transfer, self.stream.write_all(&frame)).await?;
+            self.activity.mark(streams.service.clock.now());
+        }
+        Ok(true)
     }
 
     /// Answers a query and gives the kernel what it takes at once; what it does not is returned.

@@ -176,6 +176,12 @@ impl Room {
 }
 
 impl Streams {
+    /// Hands a message on, if it is one of those; gives what comes back.
+    fn hand_on(&self, source: IpAddr, query: &[u8]) -> Option<mpsc::Receiver<Vec<u8>>> {
+        let slow = self.service.slow.as_ref();
+        slow?.take(query, source, Transport::Tcp)
+    }
+
     /// Answers one query; gives the length of the reply.
     fn respond(&self, source: IpAddr, query: &[u8], reply: &mut [u8]) -> Option<u16> {
         let table = self.service.published.load();
