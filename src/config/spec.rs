@@ -16,7 +16,7 @@ use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::plan::{
-    AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, Secret, ZoneDnssec,
+    Acme, AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency, Secret, ZoneDnssec,
 };
 
 /// The config as written, before names are resolved.
@@ -41,6 +41,7 @@ pub struct Spec {
     pub(crate) recoveries: Vec<RecoverySpec>,
     pub(crate) services: Vec<ServiceSpec>,
     pub(crate) tsig: Vec<TsigSpec>,
+    pub(crate) acme: AcmeSpec,
 }
 
 /// `[server]`.
@@ -126,6 +127,25 @@ pub(crate) struct DnssecSpec {
     pub(crate) keys: At<String>,
     /// All that it says, but for the folder of the keys, which is not resolved yet.
     pub(crate) policy: ZoneDnssec,
+}
+
+/// `[acme]`.
+#[derive(Debug)]
+pub(crate) struct AcmeSpec {
+    /// Names of `[tsig]`.
+    pub(crate) keys: Vec<At<String>>,
+    pub(crate) expire: Span,
+    pub(crate) ttl: Span,
+}
+
+impl Default for AcmeSpec {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            expire: Acme::EXPIRE,
+            ttl: Acme::TTL,
+        }
+    }
 }
 
 /// One of `[tsig]`.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::ring::Keys;
 use super::{Overlay, work};
+use crate::dns::challenges;
 use crate::dns::transfer::serial;
 use crate::dns::zone::signed::{Cache, MADE_HERE, Signed, Steered};
 use crate::dns::zone::{Edit, Served, Zone};
@@ -31,7 +32,9 @@ impl Composed {
             return Ok(Self { zone, signed: None });
         }
         let shown = keys.map(Keys::shown).filter(|shown| shown.is_signed());
-        let mut edits: Vec<Edit> = overlay.dynamic.get(apex).cloned().unwrap_or_default();
+        let dynamic = overlay.dynamic.get(apex);
+        let mut edits: Vec<Edit> =
+            dynamic.map_or_else(Vec::new, |dynamic| challenges::beside(base, dynamic));
         edits.extend(
             overlay
                 .serials

@@ -18,8 +18,10 @@
 //! | `maps` | clients into classes |
 //! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
+//! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
+mod acme;
 mod capacity;
 mod checks;
 mod fences;
@@ -46,7 +48,7 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{
-    Control, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey, TtlBounds,
+    Acme, Control, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey, TtlBounds,
 };
 
 use checks::Checks;
@@ -63,6 +65,7 @@ struct Parts<'p> {
     zones: Vec<Loaded>,
     tsig: Vec<TsigKey>,
     transfers: Transfers,
+    acme: Acme,
     atlas: Arc<Atlas>,
     geo: GeoFile,
     tls: Option<Tls>,
@@ -95,6 +98,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let tls = tls::resolve(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
+    let acme = acme::acme(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -110,6 +114,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         zones,
         tsig,
         transfers,
+        acme,
         atlas,
         geo,
         tls,
@@ -299,6 +304,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         signing: zones::signing(spec),
         tsig: parts.tsig,
         transfers: parts.transfers,
+        acme: parts.acme,
         atlas: parts.atlas,
         geo: parts.geo,
     }
