@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::*;
 use crate::base::{HashKey, Permille};
 use crate::geo::{Atlas, Database, EMBEDDED};
-use crate::plan::{Control, GeoFile, Guard, Plan, Transfers};
+use crate::plan::{Acme, Control, GeoFile, Guard, Plan, Transfers};
 
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
@@ -50,6 +50,7 @@ fn bare_table(identity: Option<&str>) -> Table {
         zone_list: Vec::new(),
         signing: Vec::new(),
         tsig: Vec::new(),
+        acme: Acme::default(),
         transfers: Transfers::default(),
         atlas: atlas(),
         geo: GeoFile {

@@ -52,7 +52,7 @@ impl Rig {
             responder,
             slow: None,
         };
-        let serving = listeners.serve_with(service, runtime.handle()).unwrap();
+        let serving = listeners.serve(service, runtime.handle()).unwrap();
         Self {
             addresses,
             metrics,
