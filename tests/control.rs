@@ -18,7 +18,7 @@ use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
+    ChallengeRefusal, Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
@@ -107,6 +107,10 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                     Force::No => Err("config.toml:3:1: it shrinks".to_owned()),
                 };
                 reply.send(result).unwrap();
+            }
+            (Engine::Answers, Command::Challenge { reply, .. }) => {
+                let refusal = ChallengeRefusal::Failed("nobody serves it".to_owned());
+                reply.send(Err(refusal)).unwrap();
             }
             (Engine::Answers, Command::Order { order, reply }) => {
                 let result = match &*order.scope {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::*;
 use crate::base::{HashKey, Permille, Span};
 use crate::geo::{Atlas, Database, EMBEDDED};
-use crate::plan::{Control, Defence, GeoFile, Guard, Plan, Transfers};
+use crate::plan::{Acme, Control, Defence, GeoFile, Guard, Plan, Transfers};
 
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
@@ -43,7 +43,6 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
                 ..Defence::DEFAULT
             },
         },
-        acme: crate::plan::Acme::default(),
         control: Control { listen: None },
         guard: Guard {
             doubt: Permille(500),
@@ -65,6 +64,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
         zone_list: Vec::new(),
         signing: Vec::new(),
         tsig: Vec::new(),
+        acme: Acme::default(),
         transfers: Transfers::default(),
         atlas: atlas(),
         geo: GeoFile {

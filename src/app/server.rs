@@ -17,15 +17,17 @@ use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
 use super::runtimes::Streams;
 use super::transfers::Exchange;
-use super::zones::{Composer, Overlay};
+use super::zones::{Composer, Overlay, Work};
+use crate::answer::answer;
 use crate::base::limits::{CHALLENGES_WAITING, COMMANDS_WAITING, SLOW_WAITING};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::Prober;
+use crate::io::publish::Published;
 use crate::io::serve::slow::{self, Slow};
-use crate::io::serve::{Listeners, Serving};
+use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::plan::Plan;
 
 /// What to start with.
@@ -57,17 +59,11 @@ pub(super) struct Server {
 impl Server {
     /// Binds everything, publishes the first table, and begins to answer.
     pub(super) fn start(start: Start) -> Result<Self, Failure> {
-        let Start {
-            plan,
-            config,
-            watch,
-            onlooker,
-        } = start;
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
-        let changers = Changers::open(clock, &plan)?;
-        let mut composer = Composer::new(clock, changers.overlay(&plan));
-        let (plan, signings) = composer.compose(plan)?;
+        let changers = Changers::open(clock, &start.plan)?;
+        let mut composer = Composer::new(clock, changers.overlay(&start.plan));
+        let (plan, signings) = composer.compose(start.plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
@@ -82,41 +78,41 @@ impl Server {
         let (readings, reading_queue) = mpsc::channel(1);
         let prober = Prober::new(runtime.clone(), clock, reports)
             .map_err(|error| format!("cannot start the prober: {error}"))?;
-        let reader = config
-            .map(|config| reader::start(config, watch, readings))
-            .transpose();
-        let reader = reader.map_err(|error| format!("cannot start a thread: {error}"))?;
+        let reader = start.config;
+        let reader = reader.map(|config| reader::start(config, start.watch, readings));
+        let reader = reader.transpose().map_err(|error| no_thread(&error))?;
         let (products, product_queue) = mpsc::channel(1);
-        let composer = composer
-            .start(products)
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
-        let (challenges, inputs) = mpsc::channel(CHALLENGES_WAITING);
+        let composer = composer.start(products);
+        let composer = composer.map_err(|error| no_thread(&error))?;
         let (plans, told) = watch::channel(plan.clone());
         let tools = Tools {
-            challenges: challenges.clone(),
+            challenges: changers.challenges.clone(),
             plans,
             composer: composer.clone(),
             clock,
             metrics: metrics.clone(),
             prober,
             reader,
-            onlooker,
+            onlooker: start.onlooker,
         };
         let keeper = Keeper::new((plan.clone(), signings), tools);
         let streams =
             Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
-        let ways = Ways {
-            inputs,
-            plans: told,
-            published: published.clone(),
-            composer,
+        let slow = changers.start(told, &published, composer);
+        let secrets =
+            Secrets::draw().map_err(|error| format!("cannot start answering: {error}"))?;
+        let service = Service {
+            published,
+            clock,
+            metrics,
+            responder: answer,
+            slow: Some(slow),
+            secrets,
         };
-        let slow = changers.start(plan.clone(), ways, challenges);
-        let serving = listeners
-            .serve(published, clock, metrics, Some(slow), streams.handle())
-            .map_err(|error| format!("cannot start answering: {error}"))?;
+        let serving = listeners.serve(service, streams.handle());
+        let serving = serving.map_err(|error| format!("cannot start answering: {error}"))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {
             commands: command_queue,
@@ -125,7 +121,6 @@ impl Server {
             products: product_queue,
             stop: stopped,
         };
-        let task = tokio::spawn(keeper.run(ears));
         Ok(Self {
             clock,
             plan,
@@ -133,7 +128,7 @@ impl Server {
             control,
             commands,
             stop,
-            task,
+            task: tokio::spawn(keeper.run(ears)),
             serving,
             _streams: streams,
         })
@@ -178,15 +173,21 @@ struct Changers {
     clock: Clock,
     opened: Opened,
     exchange: Exchange,
+    /// What is asked of whoever keeps challenges.
+    challenges: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
 }
 
 impl Changers {
     /// Finds out what they kept over the restart.
     fn open(clock: Clock, plan: &Plan) -> Result<Self, Failure> {
+        let (challenges, inputs) = mpsc::channel(CHALLENGES_WAITING);
         Ok(Self {
             clock,
             opened: Opened::read(clock, plan),
             exchange: Exchange::open(plan, clock)?,
+            challenges,
+            inputs,
         })
     }
 
@@ -199,15 +200,30 @@ impl Changers {
     }
 
     /// Lets them begin; gives where messages for them are handed on.
-    fn start(self, plan: Arc<Plan>, ways: Ways, challenges: mpsc::Sender<Input>) -> Slow {
+    fn start(
+        self,
+        plans: watch::Receiver<Arc<Plan>>,
+        published: &Arc<Published>,
+        composer: std::sync::mpsc::Sender<Work>,
+    ) -> Slow {
         let (slow, handed_on) = slow::queue();
         let (transfers, requests) = mpsc::channel(SLOW_WAITING);
-        tokio::spawn(super::slow::dispatch(handed_on, challenges, transfers));
-        let (published, composer) = (ways.published.clone(), ways.composer.clone());
-        self.exchange.start(&published, composer, requests);
+        tokio::spawn(super::slow::dispatch(handed_on, self.challenges, transfers));
+        self.exchange.start(published, composer.clone(), requests);
+        let plan = plans.borrow().clone();
+        let ways = Ways {
+            inputs: self.inputs,
+            plans,
+            published: published.clone(),
+            composer,
+        };
         tokio::spawn(Desk::new(self.clock, self.opened, plan).run(ways));
         slow
     }
+}
+
+fn no_thread(error: &io::Error) -> Failure {
+    format!("cannot start a thread: {error}")
 }
 
 fn bind(plan: &Plan) -> Result<Listeners, Failure> {

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
-use waypost::io::serve::{Listeners, Serving};
+use waypost::io::serve::{Listeners, Secrets, Service, Serving};
 use waypost::table::Table;
 
 use crate::ground::{Pair, Way, sign, table, ways};
@@ -78,15 +78,15 @@ impl Server {
         let published = Arc::new(Published::new(Arc::new(table)));
         let listeners = Listeners::bind(&[listen], 1).unwrap();
         let metrics = Arc::new(Metrics::new(clock));
-        let serving = listeners
-            .serve(
-                Arc::clone(&published),
-                clock,
-                metrics,
-                None,
-                runtime.handle(),
-            )
-            .unwrap();
+        let service = Service {
+            published: Arc::clone(&published),
+            clock,
+            metrics,
+            responder: waypost::answer::answer,
+            slow: None,
+            secrets: Secrets::draw().unwrap(),
+        };
+        let serving = listeners.serve(service, runtime.handle()).unwrap();
         Self {
             serving: Some(serving),
             runtime,

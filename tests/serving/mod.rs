@@ -64,7 +64,7 @@ impl Rig {
             slow: None,
             secrets: Secrets::draw().unwrap(),
         };
-        let serving = listeners.serve_with(service, runtime.handle()).unwrap();
+        let serving = listeners.serve(service, runtime.handle()).unwrap();
         Self {
             addresses,
             encrypted,

@@ -14,7 +14,7 @@
 //! | `udp` | batches, and the address that a reply comes from |
 //! | `streams` | framing, limits, and who must go when it is full |
 //!
-//! It does not know what a query means: that is [`answer`]'s part, called here in one place,
+//! It does not know what a query means: that is [`crate::answer`]'s part, called here in one place,
 //! where a panic is caught and counted, so that one packet can never stop the others
 //! (promise 11). It waits for nobody above: the table is whatever was published last.
 use std::fmt;
@@ -31,7 +31,7 @@ use self::access::Access;
 use self::bind::Bound;
 use self::slow::Slow;
 use self::streams::{Doorkeeper, Doors};
-use crate::answer::{Answered, Asker, Transport, answer};
+use crate::answer::{Answered, Asker, Transport};
 use crate::dns::cookie::{self, Jar};
 use crate::io::clock::Clock;
 use crate::io::metrics::{Dropped, Metrics};
@@ -46,7 +46,7 @@ pub mod slow;
 mod streams;
 mod udp;
 
-/// What turns a query into a reply: [`answer`], or a stand-in of a test or a bench.
+/// What turns a query into a reply: [`crate::answer::answer`], or a stand-in of a test or a bench.
 pub type Responder = fn(&Table, &Asker, &[u8], &mut [u8]) -> Option<Answered>;
 
 /// Sockets that are open but not yet read.
@@ -153,30 +153,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When threads cannot be started.
-    pub fn serve(
-        self,
-        published: Arc<Published>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        slow: Option<Slow>,
-        runtime: &Handle,
-    ) -> io::Result<Serving> {
-        let service = Service {
-            published,
-            clock,
-            metrics,
-            responder: answer,
-            slow,
-            secrets: Secrets::draw()?,
-        };
-        self.serve_with(service, runtime)
-    }
-
-    /// Starts to answer by another [`Responder`].
-    ///
-    /// # Errors
-    /// When threads cannot be started.
-    pub fn serve_with(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
+    pub fn serve(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
         let (stop, stopped) = UnixStream::pair()?;
         let stopped = Arc::new(stopped);
         let (mut sockets, mut doors) = (Vec::new(), self.encrypted);
