@@ -43,6 +43,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
                 ..Defence::DEFAULT
             },
         },
+        acme: crate::plan::Acme::default(),
         control: Control { listen: None },
         guard: Guard {
             doubt: Permille(500),

@@ -61,6 +61,11 @@ pub(super) enum Command {
     ///
     /// Its clients come back by the steps of the recovery, as after an outage.
     Undrain(Order),
+    /// Show an ACME server that a name is ours (dns-01)
+    ///
+    /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
+    /// and stay over reloads and restarts until then.
+    Acme(Acme),
     /// Make, show and roll the keys of signed zones
     Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
@@ -277,6 +282,54 @@ pub(super) struct Order {
         hide_default_value = true
     )]
     pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Acme {
+    #[command(subcommand)]
+    pub(super) command: AcmeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AcmeCommand {
+    /// Add a value to a name; comes back when it is served
+    Add(AcmeAdd),
+    /// Remove a value, or all values of a name
+    Remove(AcmeRemove),
+    /// Say which values there are
+    List(Status),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcmeAdd {
+    /// The name to be proved, with or without `_acme-challenge.` before it
+    pub(super) name: String,
+    /// What the ACME client says to put there
+    pub(super) value: String,
+    /// How long resolvers may keep it; default: the config's
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(super) ttl: Option<Span>,
+    /// How long it stays, if it is not removed before; default, and at most, the config's
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub(super) stay: Option<Span>,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcmeRemove {
+    /// The name, with or without `_acme-challenge.` before it
+    pub(super) name: String,
+    /// The value; all of the name if absent
+    pub(super) value: Option<String>,
     #[command(flatten)]
     pub(super) control: Control,
     /// Print JSON

@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -17,12 +18,12 @@ use super::expiry::Expiry;
 use super::observer::Observer;
 use super::reader::{Reading, Reply, Request};
 use super::zones::{Product, Signings, Work};
-use super::{log, ordered};
+use super::{challenges, log, ordered};
 use crate::base::{Moment, Span};
 use crate::engine::status::RefusedConfig;
 use crate::engine::{Engine, Input, Notice, Order, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, Force, OrderRefusal, Ordered};
+use crate::io::control::{ChallengeOrder, ChallengeRefusal, Command, Force, OrderRefusal, Ordered};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
@@ -55,6 +56,10 @@ pub(super) struct Tools {
     pub(super) reader: Option<std::sync::mpsc::Sender<Request>>,
     /// What makes the zones that are served.
     pub(super) composer: std::sync::mpsc::Sender<Work>,
+    /// Who keeps challenges.
+    pub(super) challenges: mpsc::Sender<challenges::Input>,
+    /// Where the plan in force is told.
+    pub(super) plans: watch::Sender<Arc<Plan>>,
     /// Who else wants to know.
     pub(super) onlooker: Option<mpsc::UnboundedSender<Shown>>,
 }
@@ -197,6 +202,21 @@ impl Keeper {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Order { order, reply } => drop(reply.send(self.order(order))),
+            Command::Challenge { order, reply } => self.pass_on(order, reply),
+        }
+    }
+
+    /// Hands an order about challenges to whoever keeps them.
+    fn pass_on(&self, order: ChallengeOrder, reply: challenges::Reply) {
+        let unsent = self
+            .tools
+            .challenges
+            .try_send(challenges::Input::Order(order, reply));
+        if let Err(TrySendError::Full(input) | TrySendError::Closed(input)) = unsent
+            && let challenges::Input::Order(_, reply) = input
+        {
+            let why = "too much is waiting: try again";
+            drop(reply.send(Err(ChallengeRefusal::Failed(why.to_owned()))));
         }
     }
 
@@ -324,6 +344,7 @@ impl Keeper {
         }
         self.epoch += 1;
         self.plan = plan.clone();
+        self.tools.plans.send_replace(plan.clone());
         self.probe_by(plan.clone());
         self.tools.metrics.reload(ReloadResult::Applied);
         self.handle(Input::Reload(plan));

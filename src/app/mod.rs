@@ -6,7 +6,10 @@
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
+//! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `query` | `waypost query`: a small dig that also shows why |
+//! | `challenges` | who keeps TXT records of `_acme-challenge` names; orders and updates of them |
+//! | `slow` | to whom goes what the answering threads hand on |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keys` | `waypost keys`: the keys of signed zones |
@@ -14,10 +17,13 @@
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
 //! | `runtimes` | what runs where |
+//! | `transfers` | zones given and taken, joined to the server |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `log`, `sink` | log lines; the queue through which they go |
 //! | `remote` | the client of the control API |
+mod acme;
+mod challenges;
 mod check;
 mod cli;
 mod demo;
@@ -40,7 +46,9 @@ mod runtimes;
 mod server;
 mod simulate;
 mod sink;
+mod slow;
 mod status;
+mod transfers;
 mod verify;
 mod zones;
 
@@ -71,6 +79,7 @@ pub fn main() -> ExitCode {
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
         Command::Drain(arguments) => order::order(Action::Drain, &arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
+        Command::Acme(arguments) => acme::acme(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };

@@ -54,6 +54,12 @@ impl Remote {
         self.read(self.client.post(url))
     }
 
+    /// DELETE; the response's body if the status is 200.
+    pub(super) fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
+        let url = self.url(path, query)?;
+        self.read(self.client.delete(url))
+    }
+
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url, Failure> {
         let mut url = self.base.join(path).map_err(|error| error.to_string())?;
         if !query.is_empty() {

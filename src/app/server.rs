@@ -9,19 +9,22 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Failure;
+use super::challenges::{Desk, Input, Opened, Ways};
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
 use super::runtimes::Streams;
-use super::zones::Composer;
-use crate::base::limits::COMMANDS_WAITING;
+use super::transfers::Exchange;
+use super::zones::{Composer, Overlay};
+use crate::base::limits::{CHALLENGES_WAITING, COMMANDS_WAITING, SLOW_WAITING};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::Prober;
+use crate::io::serve::slow::{self, Slow};
 use crate::io::serve::{Listeners, Serving};
 use crate::plan::Plan;
 
@@ -62,7 +65,8 @@ impl Server {
         } = start;
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
-        let mut composer = Composer::new(clock);
+        let changers = Changers::open(clock, &plan)?;
+        let mut composer = Composer::new(clock, changers.overlay(&plan));
         let (plan, signings) = composer.compose(plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
@@ -86,8 +90,12 @@ impl Server {
         let composer = composer
             .start(products)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
+        let (challenges, inputs) = mpsc::channel(CHALLENGES_WAITING);
+        let (plans, told) = watch::channel(plan.clone());
         let tools = Tools {
-            composer,
+            challenges: challenges.clone(),
+            plans,
+            composer: composer.clone(),
             clock,
             metrics: metrics.clone(),
             prober,
@@ -99,8 +107,15 @@ impl Server {
             Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
+        let ways = Ways {
+            inputs,
+            plans: told,
+            published: published.clone(),
+            composer,
+        };
+        let slow = changers.start(plan.clone(), ways, challenges);
         let serving = listeners
-            .serve(published, clock, metrics, None, streams.handle())
+            .serve(published, clock, metrics, Some(slow), streams.handle())
             .map_err(|error| format!("cannot start answering: {error}"))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {
@@ -155,6 +170,43 @@ impl Server {
         // The task may have ended before; then there is nobody to tell.
         let _ = self.stop.send(());
         let _ = self.task.await;
+    }
+}
+
+/// Those who change what is served while the server runs.
+struct Changers {
+    clock: Clock,
+    opened: Opened,
+    exchange: Exchange,
+}
+
+impl Changers {
+    /// Finds out what they kept over the restart.
+    fn open(clock: Clock, plan: &Plan) -> Result<Self, Failure> {
+        Ok(Self {
+            clock,
+            opened: Opened::read(clock, plan),
+            exchange: Exchange::open(plan, clock)?,
+        })
+    }
+
+    /// What they lay over the zones from the start.
+    fn overlay(&self, plan: &Plan) -> Overlay {
+        Overlay {
+            dynamic: self.opened.laid.clone(),
+            ..self.exchange.overlay(plan)
+        }
+    }
+
+    /// Lets them begin; gives where messages for them are handed on.
+    fn start(self, plan: Arc<Plan>, ways: Ways, challenges: mpsc::Sender<Input>) -> Slow {
+        let (slow, handed_on) = slow::queue();
+        let (transfers, requests) = mpsc::channel(SLOW_WAITING);
+        tokio::spawn(super::slow::dispatch(handed_on, challenges, transfers));
+        let (published, composer) = (ways.published.clone(), ways.composer.clone());
+        self.exchange.start(&published, composer, requests);
+        tokio::spawn(Desk::new(self.clock, self.opened, plan).run(ways));
+        slow
     }
 }
 

@@ -59,6 +59,10 @@ pub const CHALLENGES: usize = 4096;
 pub const CHALLENGES_PER_NAME: usize = 32;
 /// Octets of RDATA of one.
 pub const CHALLENGE_BYTES: usize = 512;
+/// Orders and updates of them that may wait.
+pub const CHALLENGES_WAITING: usize = 64;
+/// Octets of the file in which they are kept.
+pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Messages that may wait for whoever answers what must be waited for: updates, notifications.
 pub const SLOW_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.

@@ -17,7 +17,7 @@ use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::plan::{
-    AllDown, Approval, Check, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
+    Acme, AllDown, Approval, Check, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
     ZoneDnssec,
 };
 
@@ -43,6 +43,7 @@ pub struct Spec {
     pub(crate) recoveries: Vec<RecoverySpec>,
     pub(crate) services: Vec<ServiceSpec>,
     pub(crate) tsig: Vec<TsigSpec>,
+    pub(crate) acme: AcmeSpec,
 }
 
 /// `[server]`.
@@ -145,6 +146,25 @@ pub(crate) struct DnssecSpec {
     pub(crate) keys: At<String>,
     /// All that it says, but for the folder of the keys, which is not resolved yet.
     pub(crate) policy: ZoneDnssec,
+}
+
+/// `[acme]`.
+#[derive(Debug)]
+pub(crate) struct AcmeSpec {
+    /// Names of `[tsig]`.
+    pub(crate) keys: Vec<At<String>>,
+    pub(crate) expire: Span,
+    pub(crate) ttl: Span,
+}
+
+impl Default for AcmeSpec {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            expire: Acme::EXPIRE,
+            ttl: Acme::TTL,
+        }
+    }
 }
 
 /// One of `[tsig]`.

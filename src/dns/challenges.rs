@@ -169,37 +169,49 @@ impl Challenges {
         names.flat_map(|(name, own)| own.iter().map(move |one| (name, one)))
     }
 
-    /// What to lay over the zones of the config: for each name the zone's own TXT records and
-    /// ours beside them, with the least of their TTLs. Names that have no place are left out.
+    /// What to lay over the zones, by their apexes; names that have no place are left out.
     #[must_use]
-    pub fn edits(&self, zones: &Zones) -> Vec<(Name, Edit)> {
-        let placed = self.by_name.iter().filter_map(|(name, own)| {
-            let zone = place(zones, name).ok()?;
-            Some((zone.apex().clone(), edit(zone, name, own)))
-        });
-        placed.collect()
+    pub fn edits(&self, zones: &Zones) -> BTreeMap<Name, Vec<Edit>> {
+        let mut edits: BTreeMap<Name, Vec<Edit>> = BTreeMap::new();
+        for (name, own) in &self.by_name {
+            if let Ok(zone) = place(zones, name) {
+                let edit = Edit {
+                    owner: name.clone(),
+                    rtype: rtype::TXT,
+                    ttl: own.iter().map(|one| one.ttl).min().unwrap_or_default(),
+                    records: own.iter().map(|one| one.rdata.clone()).collect(),
+                };
+                edits.entry(zone.apex().clone()).or_default().push(edit);
+            }
+        }
+        edits
     }
 }
 
-fn edit(zone: &Zone, name: &Name, own: &[Challenge]) -> Edit {
-    let mut ttl = own.iter().map(|one| one.ttl).min().unwrap_or_default();
-    let mut records: Vec<Vec<u8>> = own.iter().map(|one| one.rdata.clone()).collect();
-    let fixed = zone
-        .rrsets(name.as_wire())
-        .find(|set| set.rtype == rtype::TXT);
-    if let Some(fixed) = fixed {
-        ttl = ttl.min(fixed.ttl);
-        let beside = fixed
-            .records()
-            .filter(|rdata| !own.iter().any(|one| one.rdata == *rdata));
-        records.extend(beside.map(<[u8]>::to_vec));
+/// The same beside a zone's own TXT records at these names, with the least of their TTLs. A name
+/// for which the zone has no place any more is left out: a zone that was read again is not
+/// refused for what was laid over the one before.
+#[must_use]
+pub fn beside(zone: &Zone, edits: &[Edit]) -> Vec<Edit> {
+    let placed = edits
+        .iter()
+        .filter(|edit| check_place(zone, &edit.owner).is_ok());
+    placed.map(|edit| join(zone, edit.clone())).collect()
+}
+
+fn join(zone: &Zone, mut edit: Edit) -> Edit {
+    let own = zone
+        .rrsets(edit.owner.as_wire())
+        .find(|set| set.rtype == edit.rtype);
+    if let Some(own) = own {
+        edit.ttl = edit.ttl.min(own.ttl);
+        for rdata in own.records() {
+            if !edit.records.iter().any(|one| one == rdata) {
+                edit.records.push(rdata.to_vec());
+            }
+        }
     }
-    Edit {
-        owner: name.clone(),
-        rtype: rtype::TXT,
-        ttl,
-        records,
-    }
+    edit
 }
 
 #[cfg(test)]
@@ -313,10 +325,11 @@ mod tests {
             kept.add(&name(text), challenge(b"\x01a", 1)).unwrap();
         }
         let edits = kept.edits(&zones);
-        let [(apex, edit)] = edits.as_slice() else {
-            panic!("{edits:?}");
-        };
-        assert_eq!((apex, edit.ttl), (&name("z.test"), 30));
+        assert_eq!(edits.keys().collect::<Vec<_>>(), [&name("z.test")]);
+        let zone = &zones.all()[0].zone;
+        let mut edits = beside(zone, &edits[&name("z.test")]);
+        assert_eq!((edits.len(), edits[0].ttl), (1, 30));
+        let edit = &edits[0];
         assert_eq!(edit.records, [b"\x01a".to_vec(), b"\x01f".to_vec()]);
         let amended = zones.all()[0]
             .zone
@@ -324,5 +337,10 @@ mod tests {
             .unwrap();
         let found = amended.find(edit.owner.as_wire(), rtype::TXT);
         assert!(matches!(found, Found::Answer(set) if set.records().count() == 2));
+        edits[0].owner = name("_acme-challenge.alias.z.test");
+        assert!(
+            beside(zone, &edits).is_empty(),
+            "the zone has an alias there now"
+        );
     }
 }

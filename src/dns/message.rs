@@ -162,6 +162,13 @@ pub fn set_authoritative(message: &mut [u8]) {
     }
 }
 
+/// Says in a message's header that something was left out.
+pub fn set_truncated(message: &mut [u8]) {
+    if let Some(flags) = message.get_mut(2) {
+        *flags |= TRUNCATED.to_be_bytes()[0];
+    }
+}
+
 /// The reply to a request that goes no further than its questions.
 ///
 /// # Errors

@@ -23,6 +23,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
+mod acme;
 mod defence;
 mod demand;
 mod dnssec;
@@ -33,6 +34,7 @@ mod transfer;
 mod transport;
 mod tsig;
 
+pub use acme::Acme;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
@@ -85,6 +87,8 @@ pub struct Plan {
     pub signing: Vec<(Name, ZoneDnssec)>,
     /// Keys shared with other servers, in the order of the config.
     pub tsig: Vec<TsigKey>,
+    /// Who may set challenges, and how long they stay.
+    pub acme: Acme,
     /// Who gets zones, and where zones come from.
     pub transfers: Transfers,
     /// Where addresses are; for `explain`.

@@ -61,7 +61,7 @@ pub enum Rule {
 }
 
 /// Where a zone comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
     /// Primaries, in the order in which they are asked.
     pub primaries: Vec<SocketAddr>,

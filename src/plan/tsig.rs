@@ -5,7 +5,7 @@ use crate::dns::tsig::{Algorithm, Key, secret};
 use super::Secret;
 
 /// A shared key (RFC 8945), as `[tsig.NAME]` has it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TsigKey {
     /// What both sides call it; a domain name.
     pub name: Name,

@@ -15,9 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
-    Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency,
-    Ring, Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
+    Acme, AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint,
+    GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region,
+    Residency, Ring, Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
 };
 
 /// A plan in short.
@@ -227,6 +227,7 @@ impl Scenery {
             zone_list: Vec::new(),
             signing: Vec::new(),
             tsig: Vec::new(),
+            acme: Acme::default(),
             transfers: Transfers::default(),
             atlas: ground::atlas(),
             geo: GeoFile {

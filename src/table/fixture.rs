@@ -12,9 +12,9 @@ use crate::base::{
 use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile, Guard,
-    Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
-    Service, Target, Tier, Transfers, TtlBounds,
+    Acme, AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
+    Guard, Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
+    Server, Service, Target, Tier, Transfers, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -90,6 +90,7 @@ impl World {
             zone_list: Vec::new(),
             signing: Vec::new(),
             tsig: Vec::new(),
+            acme: Acme::default(),
             transfers: Transfers::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {

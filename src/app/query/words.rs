@@ -59,16 +59,19 @@ impl ServerWord {
     fn parse(word: &str) -> Result<Self, String> {
         let refuse =
             || format!("@{word} is no server; write @192.0.2.1, @[2001:db8::1]:53 or a name");
-        let (host, port) = match (word.parse::<IpAddr>(), word.rsplit_once(':')) {
-            (Ok(_), _) | (Err(_), None) => (word, None),
-            (Err(_), Some((host, port))) => (host, Some(port.parse().map_err(|_| refuse())?)),
+        let is_address = |host: &str| host.parse::<IpAddr>().is_ok();
+        let bracketed = word.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let (host, port) = match (bracketed, word.rsplit_once(':')) {
+            (Some((host, "")), _) => (host, None),
+            (Some((host, port)), _) => (host, Some(port.strip_prefix(':').ok_or_else(refuse)?)),
+            (None, Some((host, port))) if !is_address(word) => (host, Some(port)),
+            (None, _) => (word, None),
         };
-        let host = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host);
-        let is_sound = host.parse::<IpAddr>().is_ok() || Name::parse(host).is_ok();
-        match is_sound && !host.contains(':') || host.parse::<IpAddr>().is_ok() {
+        let port = port
+            .map(|port| port.parse().map_err(|_| refuse()))
+            .transpose()?;
+        let is_name = !host.contains(':') && Name::parse(host).is_ok();
+        match is_address(host) || is_name {
             true => Ok(Self {
                 host: host.to_owned(),
                 port,
@@ -135,6 +138,9 @@ mod tests {
             "192.0.2.1:70000",
             "a..b",
             "2001:db8::g:1",
+            "[2001:db8::1",
+            "[2001:db8::1]x",
+            "[ns1]]",
         ] {
             assert!(ServerWord::parse(bad).is_err(), "{bad}");
         }

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use super::ring::Keys;
 use super::{Overlay, work};
+use crate::dns::challenges;
+use crate::dns::transfer::serial;
 use crate::dns::zone::signed::{Cache, MADE_HERE, Signed, Steered};
 use crate::dns::zone::{Edit, Served, Zone};
 use crate::engine::status::{KeyStatus, SigningStatus};
@@ -25,8 +27,14 @@ impl Composed {
         (before, now): (Option<&Self>, u64),
     ) -> Result<Self, String> {
         let apex = base.apex();
+        if overlay.given_up.contains(apex) {
+            let zone = Arc::new(Zone::awaited(apex, &base.mounts()));
+            return Ok(Self { zone, signed: None });
+        }
         let shown = keys.map(Keys::shown).filter(|shown| shown.is_signed());
-        let mut edits: Vec<Edit> = overlay.dynamic.get(apex).cloned().unwrap_or_default();
+        let dynamic = overlay.dynamic.get(apex);
+        let mut edits: Vec<Edit> =
+            dynamic.map_or_else(Vec::new, |dynamic| challenges::beside(base, dynamic));
         edits.extend(
             overlay
                 .serials
@@ -131,11 +139,19 @@ fn in_words(next: &NextReport) -> String {
     }
 }
 
-/// The SOA with another serial.
+/// The SOA with another serial, if its own is not newer.
 fn soa(zone: &Zone, serial: u32) -> Option<Edit> {
     let set = zone.set_at(Zone::APEX, crate::dns::rr::rtype::SOA)?;
     let mut rdata = set.records().next()?.to_vec();
     let at = rdata.len().checked_sub(20)?;
+    let own = rdata
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u32::from_be_bytes)?;
+    if serial::is_newer(own, serial) {
+        return None;
+    }
     rdata[at..at + 4].copy_from_slice(&serial.to_be_bytes());
     Some(Edit {
         owner: zone.apex().clone(),

@@ -17,7 +17,7 @@
 //! | `compose` | one zone: amended, signed, compared with what it was |
 //! | `work` | spreads the making of signatures over threads |
 //! | `ring` | keys of a zone, from their folder; takes steps of rollovers when they are due |
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -32,6 +32,7 @@ use crate::dns::zone::signed::Steered;
 use crate::dns::zone::{Edit, Zone, Zones};
 use crate::engine::status::SigningStatus;
 use crate::io::clock::Clock;
+use crate::io::transfer::GivenUp;
 use crate::plan::{Plan, ZoneDnssec};
 use crate::table;
 
@@ -72,6 +73,15 @@ pub(super) enum Work {
         /// Who waits for it.
         done: Done,
     },
+    /// A zone that has not been refreshed for too long is not to be answered, or is to be again.
+    Presence {
+        /// The zone.
+        apex: Name,
+        /// Which of the two.
+        given_up: GivenUp,
+        /// Who waits for it.
+        done: Done,
+    },
 }
 
 /// What comes out.
@@ -95,6 +105,8 @@ pub(super) struct Overlay {
     pub(super) dynamic: BTreeMap<Name, Vec<Edit>>,
     /// By apex: the serial at the least.
     pub(super) serials: BTreeMap<Name, u32>,
+    /// Zones that have not been refreshed for too long: nothing of them is answered.
+    pub(super) given_up: BTreeSet<Name>,
 }
 
 /// One zone, and what is made of it.
@@ -113,10 +125,11 @@ pub(super) struct Composer {
 }
 
 impl Composer {
-    pub(super) fn new(clock: Clock) -> Self {
+    /// Begins with what is laid over zones from the start.
+    pub(super) fn new(clock: Clock, overlay: Overlay) -> Self {
         Self {
             clock,
-            overlay: Overlay::default(),
+            overlay,
             steered: Vec::new(),
             zones: Vec::new(),
         }
@@ -221,6 +234,18 @@ impl Composer {
             Work::Serial { apex, serial, done } => {
                 let mut overlay = self.overlay.clone();
                 overlay.serials.insert(apex.clone(), serial);
+                self.lay_over(overlay, &apex, done)
+            }
+            Work::Presence {
+                apex,
+                given_up,
+                done,
+            } => {
+                let mut overlay = self.overlay.clone();
+                match given_up {
+                    GivenUp::Yes => drop(overlay.given_up.insert(apex.clone())),
+                    GivenUp::No => drop(overlay.given_up.remove(&apex)),
+                }
                 self.lay_over(overlay, &apex, done)
             }
         }

@@ -19,8 +19,10 @@
 //! | `maps` | clients into classes |
 //! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
+//! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
+mod acme;
 mod capacity;
 mod checks;
 mod defence;
@@ -48,7 +50,8 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{
-    Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey, TtlBounds,
+    Acme, Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey,
+    TtlBounds,
 };
 
 use checks::Checks;
@@ -66,6 +69,7 @@ struct Parts<'p> {
     tsig: Vec<TsigKey>,
     transfers: Transfers,
     defence: Defence,
+    acme: Acme,
     atlas: Arc<Atlas>,
     geo: GeoFile,
     tls: Option<Tls>,
@@ -99,6 +103,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
     let defence = defence::resolve(spec, files, found);
+    let acme = acme::acme(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -114,6 +119,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         zones,
         tsig,
         transfers,
+        acme,
         defence,
         atlas,
         geo,
@@ -304,6 +310,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         signing: zones::signing(spec),
         tsig: parts.tsig,
         transfers: parts.transfers,
+        acme: parts.acme,
         atlas: parts.atlas,
         geo: parts.geo,
     }

@@ -3,6 +3,7 @@
 //!
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
+mod acme;
 mod defence;
 mod dnssec;
 mod guard;
@@ -53,6 +54,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         recoveries: recovery::recoveries(&mut fields),
         services: service::services(&mut fields),
         tsig: tsig::keys(&mut fields),
+        acme: acme::acme(&mut fields),
         guard,
         ejection_bounds,
         canaries,

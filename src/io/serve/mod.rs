@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `access` | whether a sender is read at all; the same for every transport |
 //! | `bind` | which sockets there are |
+//! | `concern` | which messages do not concern the table alone |
 //! | [`slow`] | what is handed on, because its answer must be waited for |
 //! | `udp` | batches, and the address that a reply comes from |
 //! | `streams` | framing, limits, and who must go when it is full |
@@ -40,6 +41,7 @@ use crate::table::Table;
 
 mod access;
 mod bind;
+mod concern;
 pub mod slow;
 mod streams;
 mod udp;

@@ -1,7 +1,7 @@
 //! What the answering threads hand on: messages whose answer takes a disk, a peer or another thread.
 //!
-//! Updates (RFC 2136) and notifications (RFC 1996) change something, so somebody must be waited for;
-//! the threads that answer wait for nobody. They put such a message, and the way back to
+//! Updates (RFC 2136) and notifications (RFC 1996) change something, transfers are many messages, and
+//! a signature takes a look at keys, so somebody must be waited for; the threads that answer wait for nobody. They put such a message, and the way back to
 //! its sender, into a queue with a bound, and go on. Whoever reads the queue replies when there is
 //! something to say: once to a datagram, any number of times to a stream. When the queue is full
 //! the thread itself says SERVFAIL, so that a client tries again later instead of waiting.
@@ -15,10 +15,11 @@ use std::net::IpAddr;
 
 use tokio::sync::mpsc;
 
+use super::concern;
 use super::udp::WayBack;
 use crate::answer::Transport;
 use crate::base::limits::{MESSAGE_BYTES, SLOW_WAITING, UDP_REPLY_BYTES_PLAIN};
-use crate::dns::message::{self, Header, opcode};
+use crate::dns::message;
 use crate::dns::rr::rcode;
 
 /// A message that was handed on.
@@ -80,6 +81,28 @@ impl Request {
 }
 
 impl Slow {
+    /// Hands a message of a stream on, if it is one of those; gives what comes back, which is a word
+    /// of regret when there is no room.
+    pub(super) fn take(
+        &self,
+        message: &[u8],
+        source: IpAddr,
+        transport: Transport,
+    ) -> Option<mpsc::Receiver<Vec<u8>>> {
+        if !is_slow(message) {
+            return None;
+        }
+        let (writer, replies) = mpsc::channel(1);
+        let taken = Replies::Stream(writer.clone());
+        if self.offer(message.to_vec(), source, transport, taken) == Err(Full) {
+            // There is room for one: nothing else has been written to it.
+            busy(message)
+                .into_iter()
+                .for_each(|reply| drop(writer.try_send(reply)));
+        }
+        Some(replies)
+    }
+
     /// Hands a message on; whether there was room.
     pub(super) fn offer(
         &self,
@@ -104,9 +127,7 @@ pub(super) struct Full;
 
 /// Whether a message is one to hand on.
 pub(super) fn is_slow(message: &[u8]) -> bool {
-    Header::read(message).is_ok_and(|header| {
-        !header.is_response() && [opcode::NOTIFY, opcode::UPDATE].contains(&header.opcode())
-    })
+    concern::concerns(message)
 }
 
 /// What a client is told when there is no room.
@@ -117,20 +138,6 @@ pub(super) fn busy(message: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn notifications_and_updates_are_handed_on() {
-        let request = |opcode| is_slow(&message::header(1, opcode, None, [0; 4]));
-        let slow: Vec<u8> = (0..16).filter(|opcode| request(*opcode)).collect();
-        assert_eq!(slow, [opcode::NOTIFY, opcode::UPDATE]);
-        assert!(!is_slow(&message::header(
-            1,
-            opcode::UPDATE,
-            Some(0),
-            [0; 4]
-        )));
-        assert!(!is_slow(&[0, 1, 0x28]));
-    }
 
     #[test]
     fn a_full_queue_takes_no_more() {

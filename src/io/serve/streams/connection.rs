@@ -25,6 +25,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::frames::Frames;
@@ -44,6 +45,8 @@ pub(super) struct Connection<S> {
     transport: Transport,
     /// Queries that may still be asked.
     left: usize,
+    /// What comes back for a message that was handed on.
+    awaited: Option<mpsc::Receiver<Vec<u8>>>,
 }
 
 /// How a conversation ended that did not fail.
@@ -62,6 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             visit,
             transport,
             left: STREAM_QUERIES,
+            awaited: None,
         }
     }
 
@@ -84,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let writing = self.write(&unwritten);
                 in_time(streams, writing).await?;
             }
+            self.pass_on(streams).await?;
             self.visit.activity.mark(streams.service.clock.now());
         }
         Ok(End::Ours)
@@ -127,14 +132,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Answers the queries that are there, as many as make a batch, and gives the kernel what it
-    /// takes at once; what it does not is returned. A message that deserves no reply is the last
-    /// one.
+    /// takes at once; what it does not is returned. A message that is handed on ends a batch, and
+    /// one that deserves no reply is the last one.
     fn answer(&mut self, streams: &Streams, frames: &mut Frames) -> io::Result<Option<Vec<u8>>> {
         with_room(|room| {
             let mut end = 0;
             while end < STREAM_BATCH_BYTES && self.left > 0 {
                 let Some(query) = frames.take() else { break };
                 self.left -= 1;
+                self.awaited = streams.hand_on(self.visit.source, self.transport, query);
+                if self.awaited.is_some() {
+                    break;
+                }
                 let (source, start) = (self.visit.source, end + PREFIX);
                 let answered = streams.respond(source, self.transport, query, &mut room[start..]);
                 let length = answered.and_then(|one| u16::try_from(one.length).ok());
@@ -147,6 +156,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             self.write_at_once(&room[..end])
         })
+    }
+
+    /// Writes what comes back for a message that was handed on.
+    async fn pass_on(&mut self, streams: &Streams) -> io::Result<()> {
+        let Some(mut replies) = self.awaited.take() else {
+            return Ok(());
+        };
+        while let Some(reply) = replies.recv().await {
+            let length = u16::try_from(reply.len()).map_err(io::Error::other)?;
+            let frame = [&length.to_be_bytes()[..], &reply].concat();
+            in_time(streams, self.write(&frame)).await?;
+            self.visit.activity.mark(streams.service.clock.now());
+        }
+        Ok(())
     }
 
     /// Writes without waiting; gives what is left to be written or flushed, if anything is.

@@ -35,7 +35,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use self::gate::Activity;
@@ -93,6 +93,16 @@ impl Streams {
             open: AtomicUsize::new(0),
             service,
         }
+    }
+
+    /// Hands a message on, if it is one of those; gives what comes back.
+    fn hand_on(
+        &self,
+        source: IpAddr,
+        transport: Transport,
+        query: &[u8],
+    ) -> Option<mpsc::Receiver<Vec<u8>>> {
+        self.service.slow.as_ref()?.take(query, source, transport)
     }
 
     /// Answers one query into `reply`, which holds a message of any length.
