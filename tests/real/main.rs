@@ -11,6 +11,7 @@
 )]
 mod approval;
 mod command_line;
+mod defence;
 mod delegation;
 mod digs;
 mod docker;
