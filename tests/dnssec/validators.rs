@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use waypost::answer::answer;
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
-use waypost::io::serve::{Listeners, Serving};
+use waypost::io::serve::{Listeners, Service, Serving};
 use waypost::table::Table;
 
 use crate::ground::{Pair, Way, sign, table, ways};
@@ -78,15 +79,14 @@ impl Server {
         let published = Arc::new(Published::new(Arc::new(table)));
         let listeners = Listeners::bind(&[listen], 1).unwrap();
         let metrics = Arc::new(Metrics::new(clock));
-        let serving = listeners
-            .serve(
-                Arc::clone(&published),
-                clock,
-                metrics,
-                None,
-                runtime.handle(),
-            )
-            .unwrap();
+        let service = Service {
+            published: Arc::clone(&published),
+            clock,
+            metrics,
+            responder: answer,
+            slow: None,
+        };
+        let serving = listeners.serve(service, runtime.handle()).unwrap();
         Self {
             serving: Some(serving),
             runtime,
