@@ -24,7 +24,7 @@ use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
-use crate::io::probe::Prober;
+use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::serve::slow::{self, Slow};
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
@@ -76,14 +76,13 @@ impl Server {
         let control = control(&plan, state, &runtime)?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let (readings, reading_queue) = mpsc::channel(1);
-        let prober = Prober::new(runtime.clone(), clock, reports)
-            .map_err(|error| format!("cannot start the prober: {error}"))?;
-        let reader = start.config;
-        let reader = reader.map(|config| reader::start(config, start.watch, readings));
+        let prober = prober(&runtime, clock, reports)?;
+        let reader = (start.config).map(|config| reader::start(config, start.watch, readings));
         let reader = reader.transpose().map_err(|error| no_thread(&error))?;
         let (products, product_queue) = mpsc::channel(1);
-        let composer = composer.start(products);
-        let composer = composer.map_err(|error| no_thread(&error))?;
+        let composer = composer
+            .start(products)
+            .map_err(|error| no_thread(&error))?;
         let (plans, told) = watch::channel(plan.clone());
         let tools = Tools {
             challenges: changers.challenges.clone(),
@@ -96,23 +95,21 @@ impl Server {
             onlooker: start.onlooker,
         };
         let keeper = Keeper::new((plan.clone(), signings), tools);
-        let streams =
-            Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
+        let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
         let slow = changers.start(told, &published, composer);
-        let secrets =
-            Secrets::draw().map_err(|error| format!("cannot start answering: {error}"))?;
         let service = Service {
             published,
             clock,
             metrics,
             responder: answer,
             slow: Some(slow),
-            secrets,
+            secrets: Secrets::draw().map_err(|error| not_answering(&error))?,
         };
-        let serving = listeners.serve(service, streams.handle());
-        let serving = serving.map_err(|error| format!("cannot start answering: {error}"))?;
+        let serving = listeners
+            .serve(service, streams.handle())
+            .map_err(|error| not_answering(&error))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {
             commands: command_queue,
@@ -220,6 +217,23 @@ impl Changers {
         tokio::spawn(Desk::new(self.clock, self.opened, plan).run(ways));
         slow
     }
+}
+
+fn not_answering(error: &io::Error) -> Failure {
+    format!("cannot start answering: {error}")
+}
+
+fn prober(
+    runtime: &Handle,
+    clock: Clock,
+    reports: mpsc::UnboundedSender<Finished>,
+) -> Result<Prober, Failure> {
+    let prober = Prober::new(runtime.clone(), clock, reports);
+    prober.map_err(|error| format!("cannot start the prober: {error}"))
+}
+
+fn no_runtime(error: &io::Error) -> Failure {
+    format!("cannot start a runtime: {error}")
 }
 
 fn no_thread(error: &io::Error) -> Failure {

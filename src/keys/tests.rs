@@ -31,7 +31,13 @@ fn pass(ring: &mut Ring, end: u64) -> Vec<(u64, Step)> {
                 let tag = 100 + u16::try_from(ring.keys.len()).unwrap();
                 ring.add(Key::new(id(tag), role, time));
             }
-            _ => ring.take(step, time),
+            Step::Publish(_)
+            | Step::Activate(_)
+            | Step::Submit(_)
+            | Step::See(_)
+            | Step::Remove(_)
+            | Step::SeeNone
+            | Step::Unsign => ring.take(step, time),
         }
     }
     done

@@ -83,18 +83,16 @@ fn unsigned(message: &Message, keys: &[DNSKEY]) -> Vec<String> {
         let mut signatures: BTreeMap<(String, u16), Vec<(&Record, &RRSIG)>> = BTreeMap::new();
         for record in section {
             let name = record.name.to_lowercase().to_string();
-            match &record.data {
-                RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => {
-                    let covered = u16::from(rrsig.input().type_covered);
-                    signatures
-                        .entry((name, covered))
-                        .or_default()
-                        .push((record, rrsig));
-                }
-                _ => sets
-                    .entry((name, u16::from(record.record_type())))
+            if let RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) = &record.data {
+                let covered = u16::from(rrsig.input().type_covered);
+                signatures
+                    .entry((name, covered))
                     .or_default()
-                    .push(record),
+                    .push((record, rrsig));
+            } else {
+                sets.entry((name, u16::from(record.record_type())))
+                    .or_default()
+                    .push(record);
             }
         }
         let dnames: BTreeSet<String> = sets

@@ -257,7 +257,13 @@ impl Model {
                     }
                     self.ring.add(key);
                 }
-                _ => {
+                Step::Publish(_)
+                | Step::Activate(_)
+                | Step::Submit(_)
+                | Step::See(_)
+                | Step::Remove(_)
+                | Step::SeeNone
+                | Step::Unsign => {
                     let before = self.ring.live().count();
                     self.ring.take(step, clock);
                     self.removed += before - self.ring.live().count();

@@ -88,11 +88,14 @@ fn nothing_that_a_cache_holds_is_ever_bogus() {
     assert!(crashes as u64 > 10 * seeds(), "only {crashes} crashes");
 }
 
+/// What takes a wait out of a policy.
+type Spoil = fn(&mut Policy);
+
 /// The model can fail: each time that a policy waits for is needed.
 #[test]
 fn a_policy_that_waits_too_little_is_found_out() {
     let none = Span::ZERO;
-    let wrong: [(&str, fn(&mut Policy)); 5] = [
+    let wrong: [(&str, Spoil); 5] = [
         ("dnskey_ttl", |policy| policy.dnskey_ttl = Span::ZERO),
         ("zone_ttl", |policy| policy.zone_ttl = Span::ZERO),
         ("ds_ttl", |policy| policy.ds_ttl = Span::ZERO),

@@ -67,6 +67,7 @@ fn waypost(world: &World, arguments: &[&str]) -> (String, bool) {
 const NAME: &str = "_acme-challenge.api.example.org";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn nsupdate_sets_challenges_and_nothing_else() {
     let world = World::new();
     write_config(
@@ -221,6 +222,7 @@ fn challenges_outlive_reloads_and_crashes_and_go_by_themselves() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn the_control_api_says_what_is_wrong() {
     let world = World::new();
     write_config(&world, "", "");

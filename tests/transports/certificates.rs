@@ -31,7 +31,7 @@ fn a_new_certificate_is_shown_at_once_and_open_connections_stay() {
     for transport in [Transport::Tls, Transport::Https] {
         let protocol: &[u8] = match transport {
             Transport::Https => b"http/1.1",
-            _ => b"dot",
+            Transport::Udp | Transport::Tcp | Transport::Tls | Transport::Quic => b"dot",
         };
         let after = tls(HERE, stage.at(transport), &stage.authority, protocol).unwrap();
         assert_ne!(shown(&after), shown(&before), "{transport:?}");

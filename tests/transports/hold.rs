@@ -78,6 +78,7 @@ async fn hold(number: u16, server: SocketAddr, says: &'static [u8], tally: Arc<T
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn ten_thousand_connections_that_never_finish_disturb_nobody() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     assert!(

@@ -183,6 +183,11 @@ impl Receipt {
         }
     }
 
+    /// The difference that is being received.
+    fn diff(&mut self) -> Result<&mut Diff, Broken> {
+        self.diffs.last_mut().ok_or(Broken::Gap)
+    }
+
     fn data(&mut self, entry: Entry) -> Result<(), Broken> {
         match self.state {
             State::Start => return Err(Broken::NoSoa),
@@ -190,13 +195,8 @@ impl Receipt {
                 self.state = State::Whole;
                 self.records.push(entry);
             }
-            State::Removing | State::Adding => {
-                let diff = self.diffs.last_mut().ok_or(Broken::Gap)?;
-                match self.state {
-                    State::Removing => diff.removed.push(entry),
-                    _ => diff.added.push(entry),
-                }
-            }
+            State::Removing => self.diff()?.removed.push(entry),
+            State::Adding => self.diff()?.added.push(entry),
             State::Done => return Err(Broken::Excess),
         }
         Ok(())

@@ -92,7 +92,7 @@ impl Desk {
                 reply
             }
             _ => match asked(request) {
-                Some(asked) => self.decline(table, asker, signer.as_ref(), &asked, request)?,
+                Some(asked) => self.decline((table, asker), signer.as_ref(), &asked, request)?,
                 None => ordinary(table, asker, signer.as_ref(), request)?,
             },
         };
@@ -135,8 +135,7 @@ impl Desk {
     /// The reply to a request for a zone that no stream of messages answers.
     fn decline(
         &self,
-        table: &Table,
-        asker: &Asker,
+        (table, asker): (&Table, &Asker),
         signer: Option<&Signer>,
         asked: &Asked,
         request: &[u8],

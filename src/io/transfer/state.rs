@@ -167,7 +167,10 @@ mod tests {
             Some(version)
         );
         assert_eq!(again.refreshed(&zone), Some(1_800_000_000));
-        assert_eq!(again.serials(&[zone.clone()]), BTreeMap::from([(zone, 7)]));
+        assert_eq!(
+            again.serials(std::slice::from_ref(&zone)),
+            BTreeMap::from([(zone, 7)])
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) enum Door {
 /// Someone who has come.
 pub(super) enum Arrival {
     Stream(Door, TcpStream, SocketAddr),
-    Quic(quinn::Incoming),
+    Quic(Box<quinn::Incoming>),
 }
 
 /// Sockets that are open, do not block, and are not yet read.

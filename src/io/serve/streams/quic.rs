@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{
-    Connection, Endpoint, EndpointConfig, Incoming, ReadToEndError, RecvStream, SendStream,
-    TokioRuntime, TransportConfig, VarInt,
+    Connection, Endpoint, EndpointConfig, Incoming, RecvStream, SendStream, TokioRuntime,
+    TransportConfig, VarInt,
 };
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
@@ -83,7 +83,12 @@ pub(super) async fn accept(endpoint: Endpoint, mut way: Way) {
             _ = way.stopping.changed() => break,
         };
         let Some(incoming) = incoming else { break };
-        if way.arrivals.send(Arrival::Quic(incoming)).await.is_err() {
+        if way
+            .arrivals
+            .send(Arrival::Quic(Box::new(incoming)))
+            .await
+            .is_err()
+        {
             break;
         }
     }
@@ -154,10 +159,7 @@ impl Desk {
     async fn read(&self, receive: &mut RecvStream) -> Option<Vec<u8>> {
         let most = PREFIX + limits::STREAM_REQUEST_BYTES;
         let read = self.streams.in_time(receive.read_to_end(most)).await;
-        match read? {
-            Ok(frame) => Some(frame),
-            Err(ReadToEndError::TooLong | ReadToEndError::Read(_)) => None,
-        }
+        read?.ok()
     }
 
     /// The reply with its length in front; `None` for what deserves none.

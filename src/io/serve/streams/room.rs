@@ -92,7 +92,7 @@ impl Room {
             tokio::select! {
                 arrival = arrived.recv() => match arrival {
                     Some(Arrival::Stream(door, stream, source)) => self.admit_stream(door, stream, source),
-                    Some(Arrival::Quic(incoming)) => self.admit_quic(incoming),
+                    Some(Arrival::Quic(incoming)) => self.admit_quic(*incoming),
                     None => break,
                 },
                 Some(ended) = self.tasks.join_next_with_id() => {
