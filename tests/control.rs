@@ -162,7 +162,8 @@ fn status() -> Status {
         zones: vec![ZoneStatus {
             name: "example.org".into(),
             names: 7,
-            signing: None,
+            serial: Some(2026),
+            ..ZoneStatus::default()
         }],
         regions: vec![RegionStatus {
             name: "eu".into(),

@@ -101,6 +101,13 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
         refusal_lines(out, refused, paint);
     }
     for zone in &status.zones {
+        if zone.serial.is_none() {
+            let text = format!(
+                "zone {} is not answered: it has not come from its primaries, or came too long ago",
+                zone.name
+            );
+            line(out, &paint.code("1;31", &text));
+        }
         if let Some(signing) = &zone.signing {
             signing_lines(out, &zone.name, signing);
         }

@@ -91,6 +91,10 @@ pub struct ZoneStatus {
     pub name: String,
     /// Names that hold data.
     pub names: usize,
+    /// The serial of its SOA, as queries see it; absent when it is not answered, because it has not
+    /// come from its primaries, or came too long ago.
+    #[serde(default)]
+    pub serial: Option<u32>,
     /// How it is signed; absent when it is not.
     #[serde(default)]
     pub signing: Option<SigningStatus>,

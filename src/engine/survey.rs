@@ -34,6 +34,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
     let zones = plan.zone_list.iter().map(|(name, names)| ZoneStatus {
         name: name.to_string(),
         names: *names,
+        serial: engine.table.zones.serial(name),
         // Keys and signatures are looked after elsewhere.
         signing: None,
     });

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use crate::peers::{
     BIND, KNOT, NSD, SECRET, Side, WAYPOST, bind, knot, nsd, serial, short, wait_for_answer,
 };
-use crate::world::{CONFIG, Process, World, dig, wait_for};
+use crate::world::{CONFIG, Process, World, dig, get, run, wait_for};
 
 /// Zone, primary.
 const ZONES: [(&str, &str); 3] = [("k.test", KNOT), ("n.test", NSD), ("b.test", BIND)];
@@ -131,6 +131,16 @@ fn zones_come_from_hidden_primaries() {
         wait_for("the zones to expire", || servfail(zone));
     }
     assert!(waypost.log().contains("zone_expired"));
+    let (_, metrics) = get("/metrics").unwrap();
+    assert!(
+        metrics.contains("waypost_zone_answered{zone=\"k.test\"} 0"),
+        "{metrics}"
+    );
+    let (status, _) = run(
+        env!("CARGO_BIN_EXE_waypost"),
+        &["status", "--control", "http://127.0.0.1:8053"],
+    );
+    assert!(status.contains("zone k.test is not answered"), "{status}");
     waypost.kill();
     let waypost = world.waypost();
     for (zone, _) in ZONES {
@@ -142,6 +152,15 @@ fn zones_come_from_hidden_primaries() {
         wait_for_answer(WAYPOST, (&format!("www.{zone}"), "TXT"), "\"four\"");
         wait_for_answer(WAYPOST, (&format!("api.{zone}"), "A"), "127.1.0.1");
     }
+    let (_, metrics) = get("/metrics").unwrap();
+    assert!(
+        metrics.contains("waypost_zone_answered{zone=\"k.test\"} 1"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("waypost_zone_serial{zone=\"k.test\"} 103"),
+        "{metrics}"
+    );
 }
 
 #[test]

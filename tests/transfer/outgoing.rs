@@ -1,4 +1,6 @@
 //! Waypost as the primary of stock secondaries.
+use std::os::unix::fs::PermissionsExt;
+
 use crate::peers::{
     BIND, KEY, KNOT, NSD, SECRET, Side, WAYPOST, bind, knot, nsd, serial, short, wait_for_answer,
 };
@@ -130,8 +132,15 @@ fn axfr(arguments: &[&str]) -> usize {
 #[test]
 fn zones_are_for_those_who_may_have_them() {
     let world = World::new();
+    let tls = "listen = [\"127.0.0.20:853\"]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+    let pair = rcgen::generate_simple_self_signed(["ns1.example.org".to_owned()]).unwrap();
+    world.write("cert.pem", &pair.cert.pem());
+    let key = world.write("key.pem", &pair.signing_key.serialize_pem());
+    std::fs::set_permissions(key, PermissionsExt::from_mode(0o600)).unwrap();
     let transfer = "{ to = [\"127.0.0.2/32\", \"key:xfr\", \"127.0.0.3/32 key:other\"] }";
-    let waypost = served(&world, transfer);
+    world.write("config.toml", &(config(transfer) + "[server.tls]\n" + tls));
+    world.write("zones/example.org.zone", ZONE);
+    let waypost = world.waypost();
     wait_for("a version", || waypost.log().contains("zone_version"));
     let other = KEY.replace("xfr", "other");
     let unknown = KEY.replace("xfr", "unknown");
@@ -173,6 +182,11 @@ fn zones_are_for_those_who_may_have_them() {
     ];
     let (text, well) = run("kdig", &kdig);
     assert!(well && text.contains("mail.example.org."), "{text}");
+    // Over TLS it is the same (RFC 9103), for those who may have it.
+    let (text, well) = run("kdig", &[&kdig[..], &["+tls"]].concat());
+    assert!(well && text.contains("mail.example.org."), "{text}");
+    let (text, _) = run("kdig", &["+tls", "example.org", "AXFR", &server]);
+    assert!(text.contains("REFUSED"), "{text}");
     // The zone as it is given is what any checker calls a zone.
     let given = dig(&[
         &server,

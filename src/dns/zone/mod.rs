@@ -153,6 +153,14 @@ impl Zone {
         }
     }
 
+    /// The serial of its SOA.
+    #[must_use]
+    pub fn serial(&self) -> Option<u32> {
+        let rdata = self.denial_soa().records().next()?;
+        let numbers = rdata.last_chunk::<20>()?;
+        numbers.first_chunk().copied().map(u32::from_be_bytes)
+    }
+
     /// Whether its data is there.
     #[must_use]
     pub fn presence(&self) -> Presence {

@@ -4,10 +4,11 @@
 //! the start of one, longest first. What of a name is longer than the longest apex costs next to nothing.
 use std::sync::Arc;
 
-use super::Zone;
 use super::index::Index;
 use super::signed::Signed;
+use super::{Presence, Zone};
 use crate::base::Moment;
+use crate::dns::Name;
 use crate::dns::octets;
 use crate::dns::rr::rtype;
 
@@ -103,6 +104,16 @@ impl Zones {
     #[must_use]
     pub fn all(&self) -> &[Served] {
         &self.zones
+    }
+
+    /// The serial of a zone, as queries see it; `None` when it is not answered.
+    #[must_use]
+    pub fn serial(&self, apex: &Name) -> Option<u32> {
+        let served = self.at(apex.as_wire())?;
+        match served.zone.presence() {
+            Presence::Loaded => served.zone.serial(),
+            Presence::Awaited => None,
+        }
     }
 
     /// What the wall clock says at a moment, seconds since 1970.

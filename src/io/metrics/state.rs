@@ -45,6 +45,24 @@ pub(super) fn write(text: &mut Exposition, status: &Status) {
     for zone in &status.zones {
         text.sample(&[("zone", &zone.name)], zone.names);
     }
+    text.family(
+        "waypost_zone_serial",
+        Kind::Gauge,
+        "The serial of the zone's SOA, by zone.",
+    );
+    for zone in &status.zones {
+        if let Some(serial) = zone.serial {
+            text.sample(&[("zone", &zone.name)], serial);
+        }
+    }
+    text.family(
+        "waypost_zone_answered",
+        Kind::Gauge,
+        "0 for a zone that has not come from its primaries, or came too long ago: SERVFAIL.",
+    );
+    for zone in &status.zones {
+        text.sample(&[("zone", &zone.name)], u8::from(zone.serial.is_some()));
+    }
     write_signing(text, status);
 }
 
