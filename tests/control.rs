@@ -18,7 +18,8 @@ use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    ChallengeRefusal, Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
+    ChallengeOrder, ChallengeRefusal, ChallengesDone, Command, ControlServer, Controlling, Force,
+    OrderRefusal, Ordered, State,
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
@@ -124,6 +125,21 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 };
                 reply.send(result).unwrap();
             }
+            (Engine::Answers, Command::Challenge { order, reply }) => {
+                let result = match order {
+                    ChallengeOrder::List => Ok(ChallengesDone {
+                        result: String::new(),
+                        challenges: Vec::new(),
+                    }),
+                    ChallengeOrder::Add { .. } => {
+                        Err(ChallengeRefusal::Failed("no zone came of it".to_owned()))
+                    }
+                    ChallengeOrder::Remove { .. } => {
+                        Err(ChallengeRefusal::Unknown("no such value".to_owned()))
+                    }
+                };
+                reply.send(result).unwrap();
+            }
         }
     }
 }
@@ -176,6 +192,39 @@ fn status() -> Status {
             ..ServiceStatus::default()
         }],
         ..Status::default()
+    }
+}
+
+#[test]
+fn challenges_are_listed_and_refusals_told() {
+    let rig = Rig::start(Engine::Answers);
+    let name = "name=_acme-challenge.www.example.org";
+    for (method, path, status, words) in [
+        ("GET", "/api/v1/acme".to_owned(), 200, r#""challenges":[]"#),
+        (
+            "POST",
+            format!("/api/v1/acme?{name}&value=x"),
+            503,
+            "no zone came of it",
+        ),
+        (
+            "DELETE",
+            format!("/api/v1/acme?{name}"),
+            404,
+            "no such value",
+        ),
+        ("DELETE", "/api/v1/acme".to_owned(), 400, "name is missing"),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let Response {
+            status: found,
+            body,
+            ..
+        } = rig.request(&request);
+        assert!(
+            found == status && body.contains(words),
+            "{method} {path}: {found} {body}"
+        );
     }
 }
 

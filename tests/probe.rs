@@ -147,6 +147,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         zone_list: Vec::new(),
         signing: Vec::new(),
         tsig: Vec::new(),
+        acme: Default::default(),
         transfers: Transfers::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
