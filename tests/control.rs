@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use waypost::answer::{Answered, Transport};
+use waypost::answer::{Answered, Counted, Transport};
 use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId};
 use waypost::engine::notice::Sense;
 use waypost::engine::status::{
@@ -499,6 +499,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
         asked: None,
         reason: Reason::FailOpen,
         truncated: true,
+        counted: Counted::NOTHING,
     };
     // Counters of threads that are gone go on to count.
     for _ in 0..3 {
