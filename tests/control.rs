@@ -109,10 +109,6 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 };
                 reply.send(result).unwrap();
             }
-            (Engine::Answers, Command::Challenge { reply, .. }) => {
-                let refusal = ChallengeRefusal::Failed("nobody serves it".to_owned());
-                reply.send(Err(refusal)).unwrap();
-            }
             (Engine::Answers, Command::Order { order, reply }) => {
                 let result = match &*order.scope {
                     "eu west" => Ok(Ordered {

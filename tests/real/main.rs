@@ -12,6 +12,7 @@
 mod acme;
 mod approval;
 mod command_line;
+mod defence;
 mod delegation;
 mod digs;
 mod docker;
