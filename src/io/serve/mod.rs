@@ -99,6 +99,7 @@ impl Listeners {
     /// # Errors
     /// When one of them cannot be opened; the message names the address.
     pub fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<Self> {
+        bind::want_descriptors();
         let bound = addresses
             .iter()
             .map(|&address| bind::bind(address, threads));

@@ -8,8 +8,8 @@ use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 
-use super::super::Streams;
 use crate::base::limits::STREAM_REQUEST_BYTES;
+use crate::io::serve::streams::Streams;
 
 /// Where queries are taken.
 const PATH: &str = "/dns-query";
