@@ -113,7 +113,6 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
     static ATLAS: OnceLock<Arc<Atlas>> = OnceLock::new();
     let atlas = || Arc::new(Atlas::new(&Database::read(EMBEDDED).unwrap(), &[], &[]));
     Arc::new(Plan {
-        acme: waypost::plan::Acme::default(),
         digest: 0,
         key: HashKey(0),
         server: Server {

@@ -66,7 +66,7 @@ impl Defence {
     /// What a config has that says nothing of it.
     pub const DEFAULT: Self = Self {
         cookies: Cookies::OwnSecret,
-        amplification: 20,
+        amplification: 40,
         rate_limit: None,
     };
 }

@@ -231,6 +231,7 @@ fn challenges_outlive_reloads_and_crashes_and_go_by_themselves() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn the_control_api_says_what_is_wrong() {
     let world = World::new();
     write_config(&world, "", "");

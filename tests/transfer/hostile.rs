@@ -92,7 +92,12 @@ fn answer(stream: &mut TcpStream, manner: Manner) -> std::io::Result<()> {
     match manner {
         Manner::Noise => message = vec![0xFF; 3000],
         Manner::OtherId(_) => message[0] ^= 0xFF,
-        _ => {}
+        Manner::Whole(_)
+        | Manner::Half(_)
+        | Manner::Shrunken(_)
+        | Manner::Foreign(_)
+        | Manner::Behind(_)
+        | Manner::Silence => {}
     }
     let length = u16::try_from(message.len()).unwrap().to_be_bytes();
     stream.write_all(&[&length[..], &message].concat())

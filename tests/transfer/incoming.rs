@@ -68,6 +68,7 @@ fn hang_up(peers: &[Process]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn zones_come_from_hidden_primaries() {
     let world = World::new();
     let _backend = world.backend("127.1.0.1");

@@ -31,6 +31,7 @@ fn notified() -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn stock_secondaries_stand_in_and_follow() {
     let world = World::new();
     let first = world.backend("127.1.0.1");

@@ -173,17 +173,30 @@ impl Content {
         self
     }
 
-    /// Whether two differ in nothing but the serial.
+    /// Whether two differ in nothing but the serial, and the signature over it.
     #[must_use]
     pub fn says_the_same(&self, other: &Self) -> bool {
-        self.soa.with_serial(0) == other.soa.with_serial(0) && self.records == other.records
+        self.soa.with_serial(0) == other.soa.with_serial(0) && self.lasting().eq(other.lasting())
     }
 
-    /// A number for all but the serial: equal for contents that say the same.
+    /// Whether it has signatures.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        self.records.len() != self.lasting().count()
+    }
+
+    /// The records that do not change with the serial alone.
+    fn lasting(&self) -> impl Iterator<Item = &Entry> {
+        let covers_soa = |rdata: &[u8]| rdata.starts_with(&rtype::SOA.to_be_bytes());
+        let own = self.records.iter();
+        own.filter(move |one| one.rtype != rtype::RRSIG || !covers_soa(&one.rdata))
+    }
+
+    /// A number for all but the serial and the signature over it: equal for contents that say the same.
     #[must_use]
     pub fn digest(&self) -> u64 {
         let soa = self.soa.with_serial(0);
-        let all = std::iter::once(&soa).chain(&self.records);
+        let all = std::iter::once(&soa).chain(self.lasting());
         all.fold(HashKey::from_secret(b"content").0, |state, record| {
             let owner = record.owner.as_wire().to_ascii_lowercase();
             let state = HashKey(HashKey(state).hash(&owner)).hash_u64(u64::from(record.rtype));

@@ -106,7 +106,7 @@ impl Outgoings {
             }
             own.seen = table.generation;
             match self.version(table, &name, &outgoing).await {
-                Ok(Next::Same) => {}
+                Ok(Next::Same | Next::Soon) => {}
                 Ok(Next::New) => self.rest(&name, outgoing.min_interval),
                 Err(why) => {
                     error!(event = "version_failed", zone = %name, "secondaries get no new version: {why}");
@@ -151,6 +151,11 @@ impl Outgoings {
             return Ok(Next::Same);
         }
         self.keep(zone, Version { serial, digest }).await?;
+        if content.is_signed() && serial != given {
+            // Its SOA is signed with the serial first; the table that comes then is the version.
+            self.wish(zone, serial).await?;
+            return Ok(Next::Soon);
+        }
         let content = content.with_serial(serial);
         let soa = content.soa.clone();
         self.desk
@@ -194,8 +199,12 @@ impl Outgoings {
 
 /// What a look has come to.
 enum Next {
+    /// There is nothing new.
     Same,
+    /// There is a new version.
     New,
+    /// The next table has a new version.
+    Soon,
 }
 
 fn newest(last: u32, given: u32) -> u32 {
@@ -217,7 +226,7 @@ async fn render(
         let served = all.find(|served| *served.zone.apex() == zone)?;
         match served.zone.presence() {
             Presence::Awaited => None,
-            Presence::Loaded => table::render(&table, &served.zone, client),
+            Presence::Loaded => table::render_served(&table, served, client),
         }
     });
     rendered.await.map_err(|error| error.to_string())
