@@ -9,7 +9,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hickory_proto::op::Message;
 use waypost::answer::{Asker, Transport, answer};
-use waypost::base::Moment;
+use waypost::base::{Moment, Span};
 
 mod cases;
 #[path = "cases/answer.rs"]
@@ -25,6 +25,8 @@ fn hickory(criterion: &mut Criterion) {
         source: "127.0.0.1".parse().unwrap(),
         transport: Transport::Udp,
         now: Moment::default(),
+        idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = vec![0; 65_535];
     let query = subject::query("api.example.org", 1);

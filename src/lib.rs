@@ -30,8 +30,9 @@
 //! | floor | folder | what it is |
 //! |---|---|---|
 //! | 0 | [`base`] | moments, shares, ids, standings, reasons, the keyed hash, every limit |
-//! | 1 | [`dns`] | names, in-place query parsing, reply writing, EDNS, zone data; the only folder that names a DNS library |
+//! | 1 | [`dns`] | names, in-place query parsing, reply writing, EDNS, cookies, TSIG, transfers, zone data, keys and signatures; the only folder that names a DNS library |
 //! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
+//! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
 //! | 2 | [`plan`] | what was decided before start: dense, resolved, immutable |
 //! | 3 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
 //! | 3 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
@@ -41,7 +42,7 @@
 //! | 5 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
 //! | 5 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of changing state |
 //! | 6 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
-//! | 7 | [`io`] | clock, publish, files, metrics; above them serve, probe and control, blind to each other |
+//! | 7 | [`io`] | clock, publish, files, keys, metrics; above them serve, probe, control and transfer, blind to each other |
 //! | 8 | [`app`] | wiring: start order, signals, reload, the subcommands |
 //!
 //! # Who works for whom
@@ -51,6 +52,15 @@
 //! can be done before a query comes is done then: a zone holds each RRset, and a table each pool's
 //! addresses, as the octets that a reply copies. The writer's side frees the tables that it has
 //! replaced, because with the last one of a config goes a whole zone.
+//!
+//! # What a zone goes through
+//!
+//! The plan holds each zone as its file has it. One thread ([`app`]'s composer) lays over it what comes and
+//! goes by itself (challenges, serials, keys), signs it, and hands the result to the engine, which publishes it
+//! with the next table: so records, signatures and steering of one answer are of one generation. A
+//! signature is a function of content, key and time ([`dns::zone::signed`]), and a steered name has a
+//! finite list of answers ([`table::variants`](fn@table::variants)), so all of them are there before they are
+//! asked for, and two nodes make the same.
 //!
 //! # How a client finds its endpoint
 //!
@@ -88,6 +98,7 @@ pub mod engine;
 pub mod geo;
 pub mod health;
 pub mod io;
+pub mod keys;
 pub mod plan;
 pub mod sim;
 pub mod steer;

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use waypost::answer::{Asker, Transport, answer};
-use waypost::base::Moment;
+use waypost::base::{Moment, Span};
 use waypost::dns::rr::rcode;
 use waypost::table::Table;
 
@@ -43,6 +43,8 @@ fn allocations(table: &Table, packet: &[u8], transport: Transport) -> u64 {
         source: GERMAN.parse().unwrap(),
         transport,
         now: Moment(0),
+        idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = vec![0; 65_535];
     let counted = measure(|| {
@@ -79,7 +81,7 @@ fn packets() -> Vec<(Vec<u8>, Option<u16>)> {
 fn no_query_allocates() {
     let world = table(&[]);
     for (packet, rcode) in packets() {
-        for transport in [Transport::Udp, Transport::Stream] {
+        for transport in Transport::ALL {
             let answered = reply_to(&world, &packet, GERMAN, transport);
             let answered = answered.map(|(answered, _)| answered.rcode);
             assert_eq!(answered, rcode, "{}", packet.escape_ascii());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use waypost::answer::{Answered, Transport};
+use waypost::answer::{Answered, Counted, Transport};
 use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId};
 use waypost::engine::notice::Sense;
 use waypost::engine::status::{
@@ -18,7 +18,8 @@ use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
+    ChallengeOrder, ChallengeRefusal, ChallengesDone, Command, ControlServer, Controlling, Force,
+    OrderRefusal, Ordered, State,
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
@@ -120,6 +121,21 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 };
                 reply.send(result).unwrap();
             }
+            (Engine::Answers, Command::Challenge { order, reply }) => {
+                let result = match order {
+                    ChallengeOrder::List => Ok(ChallengesDone {
+                        result: String::new(),
+                        challenges: Vec::new(),
+                    }),
+                    ChallengeOrder::Add { .. } => {
+                        Err(ChallengeRefusal::Failed("no zone came of it".to_owned()))
+                    }
+                    ChallengeOrder::Remove { .. } => {
+                        Err(ChallengeRefusal::Unknown("no such value".to_owned()))
+                    }
+                };
+                reply.send(result).unwrap();
+            }
         }
     }
 }
@@ -158,6 +174,8 @@ fn status() -> Status {
         zones: vec![ZoneStatus {
             name: "example.org".into(),
             names: 7,
+            serial: Some(2026),
+            ..ZoneStatus::default()
         }],
         regions: vec![RegionStatus {
             name: "eu".into(),
@@ -170,6 +188,39 @@ fn status() -> Status {
             ..ServiceStatus::default()
         }],
         ..Status::default()
+    }
+}
+
+#[test]
+fn challenges_are_listed_and_refusals_told() {
+    let rig = Rig::start(Engine::Answers);
+    let name = "name=_acme-challenge.www.example.org";
+    for (method, path, status, words) in [
+        ("GET", "/api/v1/acme".to_owned(), 200, r#""challenges":[]"#),
+        (
+            "POST",
+            format!("/api/v1/acme?{name}&value=x"),
+            503,
+            "no zone came of it",
+        ),
+        (
+            "DELETE",
+            format!("/api/v1/acme?{name}"),
+            404,
+            "no such value",
+        ),
+        ("DELETE", "/api/v1/acme".to_owned(), 400, "name is missing"),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let Response {
+            status: found,
+            body,
+            ..
+        } = rig.request(&request);
+        assert!(
+            found == status && body.contains(words),
+            "{method} {path}: {found} {body}"
+        );
     }
 }
 
@@ -455,7 +506,7 @@ fn everything_that_is_counted_is_exposed() {
         r#"waypost_reloads_total{result="refused"} 1"#.to_owned(),
         r#"waypost_reloads_total{result="applied"} 0"#.to_owned(),
         "waypost_table_build_seconds_count 1".to_owned(),
-        "waypost_tcp_connections 3".to_owned(),
+        "waypost_connections{transport=\"tcp\"} 3".to_owned(),
         r#"waypost_queries_total{service="api",region="eu",reason="fail_open",rcode="NOERROR",transport="udp"} 3"#.to_owned(),
         r#"waypost_queries_total{service="",region="",reason="badvers",rcode="BADVERS",transport="tcp"} 1"#.to_owned(),
         r#"waypost_fail_open_answers_total{service="api"} 3"#.to_owned(),
@@ -490,7 +541,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
     });
     metrics.reload(ReloadResult::Refused);
     metrics.published(table, Duration::from_micros(300));
-    metrics.tcp_connections(3);
+    metrics.connections(Transport::Tcp, 3);
     let mut answered = Answered {
         length: 60,
         rcode: 0,
@@ -499,6 +550,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
         asked: None,
         reason: Reason::FailOpen,
         truncated: true,
+        counted: Counted::NOTHING,
     };
     // Counters of threads that are gone go on to count.
     for _ in 0..3 {
@@ -515,7 +567,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
         truncated: false,
         ..answered
     };
-    let mut counters = metrics.query_counters(&table.plan, Transport::Stream);
+    let mut counters = metrics.query_counters(&table.plan, Transport::Tcp);
     counters.count(&answered);
 }
 

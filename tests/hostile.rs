@@ -7,7 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 use hickory_proto::op::Message;
 use waypost::answer::{Answered, Asker, Transport, answer};
-use waypost::base::{Draws, Moment, Reason};
+use waypost::base::{Draws, Moment, Reason, Span};
 use waypost::dns::rr::rcode;
 use waypost::table::Table;
 
@@ -103,10 +103,10 @@ fn check(query: &[u8], answered: &Answered, reply: &[u8], transport: Transport) 
     assert_eq!(reply[2] & 0xF8, (query[2] | 0x80) & 0xF8, "QR and opcode");
     assert_eq!(u16::from(reply[3] & 0x0F), answered.rcode & 0x0F);
     assert_eq!(reply[2] & 2 != 0, answered.truncated);
-    let most = match (transport, reply[11]) {
-        (Transport::Stream, _) => 65_535,
-        (Transport::Udp, 0) => 512,
-        (Transport::Udp, _) => 1232,
+    let most = match (transport.is_stream(), reply[11]) {
+        (true, _) => 65_535,
+        (false, 0) => 512,
+        (false, _) => 1232,
     };
     assert!(reply.len() <= most, "{} octets", reply.len());
 }
@@ -121,11 +121,13 @@ fn a_million_bent_packets_are_survived() {
     let mut silent = 0;
     for number in 0..PACKETS {
         let query = packet(&seeds, &mut draws);
-        let transport = [Transport::Udp, Transport::Stream][index(&mut draws, 2)];
+        let transport = Transport::ALL[index(&mut draws, Transport::ALL.len())];
         let asker = Asker {
             source: [192, 0, 2, octet(&mut draws)].into(),
             transport,
             now: Moment(number),
+            idle: Span::ZERO,
+            cookies: None,
         };
         let Some(answered) = answer(&world, &asker, &query, &mut buffer) else {
             let deserved = query.len() < 12 || query[2] & 0x80 != 0;

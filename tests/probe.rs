@@ -15,14 +15,14 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 use waypost::base::{Cause, EndpointId, HashKey, Moment, MonitorId, Permille, SlotId, Span};
-use waypost::dns::zone::Zones;
 use waypost::engine::ProbeId;
 use waypost::geo::{Atlas, Database, EMBEDDED};
 use waypost::health::{Outcome, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::plan::{
-    Check, Control, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck, Verify,
+    Check, Control, Defence, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck,
+    Transfers, Verify,
 };
 
 #[path = "support/backend.rs"]
@@ -121,6 +121,9 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             version: None,
             udp_reply_bytes: 1232,
             threads: None,
+            connections: 64,
+            tls: None,
+            defence: Defence::DEFAULT,
         },
         control: Control { listen: None },
         guard: Guard {
@@ -139,8 +142,12 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
-        zones: Zones::default(),
+        zones: Arc::default(),
         zone_list: Vec::new(),
+        signing: Vec::new(),
+        tsig: Vec::new(),
+        acme: Default::default(),
+        transfers: Transfers::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use serving::{PATIENCE, Rig, ask, ask_tcp, connect, framed, query, read_frame, reply, table, udp};
 
+#[path = "serving/flood.rs"]
+mod flood;
+#[expect(dead_code, reason = "encrypted transports have tests of their own")]
 mod serving;
 #[path = "serving/transports.rs"]
 mod transports;

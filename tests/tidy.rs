@@ -10,6 +10,7 @@ const EDGES: &[(&str, &str)] = &[
     ("base", ""),
     ("dns", "base"),
     ("geo", "base"),
+    ("keys", "base dns"),
     ("plan", "base dns geo"),
     ("config", "base dns geo plan"),
     ("health", "base plan"),
@@ -17,19 +18,19 @@ const EDGES: &[(&str, &str)] = &[
     ("table", "base dns geo plan steer"),
     ("audit", "base dns geo plan steer table"),
     ("answer", "base dns geo plan table"),
-    ("engine", "base plan health table"),
+    ("engine", "base dns plan health table"),
     ("sim", "base dns geo plan config health table answer engine"),
     (
         "io",
-        "base dns geo plan config health steer table answer engine",
+        "base dns geo keys plan config health steer table answer engine",
     ),
     (
         "app",
-        "base dns geo plan config health steer table audit answer engine sim io",
+        "base dns geo keys plan config health steer table audit answer engine sim io",
     ),
 ];
 /// Parts of `io` that do not see each other.
-const SIBLINGS: &[&str] = &["serve", "probe", "control"];
+const SIBLINGS: &[&str] = &["serve", "probe", "control", "transfer"];
 /// Words that may appear only on the two top floors.
 const EFFECTS: &[&str] = &[
     "tokio::",

@@ -68,6 +68,8 @@ fn run(table: Arc<Table>, queries: Vec<Vec<u8>>) -> Box<dyn FnMut()> {
         source: "127.0.0.1".parse().unwrap(),
         transport: Transport::Udp,
         now: START.after(WARM),
+        idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = vec![0; 1232];
     let mut next = 0;
@@ -122,7 +124,7 @@ fn subnet_query(name: &str, rtype: u16, network: IpAddr) -> Vec<u8> {
     let question = ask::Question {
         name: Name::parse(name).unwrap(),
         rtype,
-        subnet: Some((network, 24)),
+        wants: vec![ask::Want::Subnet(network, 24)],
     };
-    ask::encode(7, &question).unwrap()
+    ask::encode(7, &question)
 }

@@ -128,13 +128,14 @@ impl Packets {
             Expected::Addresses(addresses) => addresses.clone(),
             Expected::Absent => Vec::new(),
         };
-        let Some(mut read) = ask::decode(reply) else {
+        let Some(read) = ask::decode(reply) else {
             return Err(format!("{reply:?} cannot be decoded"));
         };
         wanted.sort();
-        read.addresses.sort();
-        if read.addresses != wanted {
-            return Err(format!("{:?} instead of {wanted:?}", read.addresses));
+        let mut given: Vec<IpAddr> = read.addresses().collect();
+        given.sort();
+        if given != wanted {
+            return Err(format!("{given:?} instead of {wanted:?}"));
         }
         Ok(())
     }
@@ -146,9 +147,12 @@ fn encode(index: usize, label: &str, network: Option<IpAddr>) -> Vec<u8> {
     let question = ask::Question {
         name,
         rtype: TYPE_A,
-        subnet: network.map(|network| (network, 24)),
+        wants: network
+            .map(|network| ask::Want::Subnet(network, 24))
+            .into_iter()
+            .collect(),
     };
-    ask::encode(id, &question).expect("the name is short")
+    ask::encode(id, &question)
 }
 
 fn letter(random: &mut Random) -> char {

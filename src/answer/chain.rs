@@ -10,7 +10,7 @@ use crate::base::limits::ALIAS_HOPS;
 use crate::dns::octets::{self, is_within};
 use crate::dns::reply::{Full, Place, Section};
 use crate::dns::rr::{rcode, rtype};
-use crate::dns::zone::Zone;
+use crate::dns::zone::{Trail, Zone};
 
 /// The names of one answer.
 pub(super) struct Chain<'r> {
@@ -40,7 +40,7 @@ impl<'r> Chain<'r> {
     pub(super) fn follow(
         walk: &mut Walk<'r, '_, '_, '_>,
         question: Here<'_>,
-        alias: Alias<'r>,
+        alias: (Alias<'r>, Trail),
     ) -> Result<(), Full> {
         let Ok(name) = Spelling::new(question.name) else {
             return Ok(());
@@ -56,7 +56,7 @@ impl<'r> Chain<'r> {
                 return Ok(());
             }
             alias = match walk.step(chain.here(walk.zone))? {
-                Step::Alias(next) => next,
+                Step::Alias(next, trail) => (next, trail),
                 Step::Done => return Ok(()),
             };
         }
@@ -65,18 +65,25 @@ impl<'r> Chain<'r> {
     }
 
     /// Writes an alias and goes where it leads.
-    fn take(&mut self, walk: &mut Walk<'r, '_, '_, '_>, alias: Alias<'r>) -> Result<Next, Full> {
+    fn take(
+        &mut self,
+        walk: &mut Walk<'r, '_, '_, '_>,
+        (alias, trail): (Alias<'r>, Trail),
+    ) -> Result<Next, Full> {
         let (keep, rrset) = match alias {
             Alias::Name(rrset) => (0, rrset),
             Alias::Subtree(owner, rrset) => (owner, rrset),
         };
+        let rrset = rrset.for_at_most(walk.longest);
         let Some(target) = rrset.records().next() else {
             return Ok(Next::End);
         };
         if matches!(alias, Alias::Subtree(..)) && !self.has_used(target) {
             let owner = self.place.suffix(keep);
             walk.reply.rrset(Section::Answer, owner, rrset)?;
+            walk.sign_set(Section::Answer, owner, (trail.node, rrset))?;
         }
+        walk.prove_wildcard(self.here(walk.zone), trail);
         if self.substitute(keep, target) == Err(TooLong) {
             walk.outcome.rcode = rcode::YXDOMAIN;
             walk.outcome.reason = Reason::Yxdomain;
@@ -84,6 +91,9 @@ impl<'r> Chain<'r> {
         }
         let owner = self.place.suffix(0);
         self.place = walk.reply.cname(owner, rrset.ttl, self.name.wire())?;
+        if matches!(alias, Alias::Name(_)) {
+            walk.sign_set(Section::Answer, owner, (trail.node, rrset))?;
+        }
         Ok(match self.leads_on(walk) {
             true => Next::LookUp,
             false => Next::End,

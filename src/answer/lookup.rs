@@ -22,11 +22,13 @@
 use super::Request;
 use super::chain::Chain;
 use super::outcome::Outcome;
+use super::proof::Needed;
 use super::steered;
 use crate::base::{Reason, ServiceId};
 use crate::dns::reply::{Full, Owner, Place, Reply, Section};
 use crate::dns::rr::{RrSet, rcode, rtype};
-use crate::dns::zone::{Found, Zone};
+use crate::dns::zone::signed::Signed;
+use crate::dns::zone::{Found, Match, Presence, Trail, Zone};
 
 /// What ANY gets (RFC 8482, section 4.2).
 const ANY_ANSWER: RrSet<'static> = RrSet::of_one(
@@ -38,16 +40,36 @@ const ANY_ANSWER: RrSet<'static> = RrSet::of_one(
 /// Answers a question of class IN.
 pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
     let question = request.question;
-    let found = request.table.plan.zones.find(question.name, question.qtype);
-    let Some((zone, apex)) = found else {
+    let zones = &request.table.zones;
+    let Some((served, apex)) = zones.find_served(question.name, question.qtype) else {
         return Outcome::reject(rcode::REFUSED);
     };
+    match served.zone.presence() {
+        Presence::Loaded => {}
+        Presence::Awaited => return Outcome::fail(Reason::NotLoaded),
+    }
     let mut walk = Walk {
         request,
-        zone,
+        zone: &served.zone,
+        signed: None,
+        longest: u32::MAX,
+        needed: Needed::default(),
         reply,
-        outcome: Outcome::authoritative(Reason::Static),
+        outcome: Outcome {
+            apex,
+            ..Outcome::authoritative(Reason::Static)
+        },
     };
+    let wanted = request.edns.is_some_and(|edns| edns.dnssec_ok);
+    if let Some(signed) = served.signed.as_deref().filter(|_| wanted) {
+        let wall = zones.wall_seconds(request.asker.now);
+        if wall >= served.refuse_from {
+            return Outcome::fail(Reason::Expired);
+        }
+        walk.signed = Some(signed);
+        let left = served.expires.saturating_sub(wall);
+        walk.longest = u32::try_from(left).unwrap_or(u32::MAX);
+    }
     let here = Here {
         name: question.name,
         apex,
@@ -66,7 +88,7 @@ pub(super) enum Step<'r> {
     /// The answer is as good as it gets.
     Done,
     /// The name leads elsewhere.
-    Alias(Alias<'r>),
+    Alias(Alias<'r>, Trail),
 }
 
 /// A CNAME, or a DNAME as it applies to one name.
@@ -109,6 +131,12 @@ enum Need {
 pub(super) struct Walk<'r, 'w, 'b, 'q> {
     pub(super) request: Request<'r>,
     pub(super) zone: &'r Zone,
+    /// The zone with its signatures, if it has any and this client wants them.
+    pub(super) signed: Option<&'r Signed>,
+    /// Seconds that anything signed may be kept at most: signatures end some time.
+    pub(super) longest: u32,
+    /// What is to be proved at the end.
+    pub(super) needed: Needed,
     pub(super) reply: &'w mut Reply<'b, 'q>,
     pub(super) outcome: Outcome,
 }
@@ -117,61 +145,131 @@ impl<'r> Walk<'r, '_, '_, '_> {
     /// [`Full`] if the answer section does not fit.
     fn run(&mut self, question: Here<'_>) -> Result<(), Full> {
         match self.step(question)? {
-            Step::Done => Ok(()),
-            Step::Alias(alias) => Chain::follow(self, question, alias),
+            Step::Done => {}
+            Step::Alias(alias, trail) => Chain::follow(self, question, (alias, trail))?,
         }
+        self.show_proofs(question);
+        Ok(())
     }
 
     /// Looks one name up.
     pub(super) fn step(&mut self, here: Here<'_>) -> Result<Step<'r>, Full> {
         let qtype = self.request.question.qtype;
-        match self.zone.find_below(here.name, here.apex, qtype) {
+        let (found, trail) = self.zone.trace(here.name, here.apex, qtype);
+        if here.place == Place::QUESTION {
+            self.outcome.owner = trail.encloser;
+        }
+        if matches!(qtype, rtype::NSEC | rtype::RRSIG) && self.show_link(here, trail)? {
+            return Ok(Step::Done);
+        }
+        match found {
             Found::Answer(_) | Found::Mounted(_) if qtype == rtype::ANY => {
-                self.data(here, ANY_ANSWER)?;
+                self.any(here, trail, found)?;
             }
-            Found::Answer(rrset) => self.data(here, rrset)?,
-            Found::Cname(rrset) => return Ok(Step::Alias(Alias::Name(rrset))),
+            Found::Answer(rrset) => self.data(here, trail, rrset)?,
+            Found::Cname(rrset) => return Ok(Step::Alias(Alias::Name(rrset), trail)),
             Found::Dname { owner, rrset } => {
-                return Ok(Step::Alias(Alias::Subtree(owner, rrset)));
+                return Ok(Step::Alias(Alias::Subtree(owner, rrset), trail));
             }
-            Found::Mounted(mount) => steered::steer(self, here, ServiceId(mount))?,
-            Found::Referral { owner, ns } => self.refer(here, owner, ns),
-            Found::Nodata => self.deny(here, rcode::NOERROR, Reason::Nodata),
-            Found::Nxdomain => self.deny(here, rcode::NXDOMAIN, Reason::Nxdomain),
+            Found::Mounted(mount) => steered::steer(self, (here, trail), ServiceId(mount))?,
+            Found::Referral { owner, ns } => self.refer(here, owner, (trail.node, ns)),
+            Found::Nodata => self.deny(here, trail, rcode::NOERROR, Reason::Nodata),
+            Found::Nxdomain => self.deny(here, trail, rcode::NXDOMAIN, Reason::Nxdomain),
         }
         Ok(Step::Done)
     }
 
-    fn data(&mut self, here: Here<'_>, rrset: RrSet<'_>) -> Result<(), Full> {
-        let written = self.reply.rrset(Section::Answer, here.owner(), rrset);
-        written.map(|_| ())
+    fn data(&mut self, here: Here<'_>, trail: Trail, rrset: RrSet<'_>) -> Result<(), Full> {
+        let rrset = rrset.for_at_most(self.longest);
+        self.reply.rrset(Section::Answer, here.owner(), rrset)?;
+        self.sign_set(Section::Answer, here.owner(), (trail.node, rrset))?;
+        self.prove_wildcard(here, trail);
+        Ok(())
     }
 
-    fn deny(&mut self, here: Here<'_>, rcode: u16, reason: Reason) {
+    /// One RRset is enough for ANY (RFC 8482, section 4.1): HINFO, or for those who want signatures
+    /// something that has them.
+    fn any(&mut self, here: Here<'_>, trail: Trail, found: Found<'_>) -> Result<(), Full> {
+        if self.signed.is_none() {
+            let written = self.reply.rrset(Section::Answer, here.owner(), ANY_ANSWER);
+            return written.map(|_| ());
+        }
+        match found {
+            Found::Answer(rrset) => self.data(here, trail, rrset),
+            Found::Mounted(mount) => steered::steer(self, (here, trail), ServiceId(mount)),
+            Found::Cname(_)
+            | Found::Dname { .. }
+            | Found::Referral { .. }
+            | Found::Nodata
+            | Found::Nxdomain => Ok(()),
+        }
+    }
+
+    /// Shows the link at a name whose types are asked for, or its signatures; whether there is one.
+    fn show_link(&mut self, here: Here<'_>, trail: Trail) -> Result<bool, Full> {
+        let signed = self.signed.filter(|_| trail.how != Match::Missing);
+        let link = signed.and_then(|signed| signed.matching(trail.node));
+        let Some(link) = link.filter(|link| link.set.rtype == rtype::NSEC) else {
+            return Ok(false);
+        };
+        let set = link.set.for_at_most(self.longest);
+        if self.request.question.qtype != rtype::RRSIG {
+            self.reply.rrset(Section::Answer, here.owner(), set)?;
+        }
+        let signatures = Some(link.signatures);
+        self.sign(Section::Answer, here.owner(), signatures, set.ttl)?;
+        self.prove_wildcard(here, trail);
+        Ok(true)
+    }
+
+    fn deny(&mut self, here: Here<'_>, trail: Trail, rcode: u16, reason: Reason) {
         self.outcome.rcode = rcode;
         self.outcome.reason = reason;
         self.add_soa(here, u32::MAX);
+        self.prove_denial(here, trail);
     }
 
     /// Adds the SOA of a denial that may be kept for so many seconds at most.
     pub(super) fn add_soa(&mut self, here: Here<'_>, longest: u32) {
-        let mut soa = self.zone.denial_soa();
-        soa.ttl = soa.ttl.min(longest);
+        let soa = self.zone.denial_soa();
+        let soa = soa.for_at_most(longest.min(self.longest));
         let apex = here.place.suffix(here.apex);
-        self.outcome.truncated |= self.reply.rrset(Section::Authority, apex, soa).is_err();
+        let written = self.reply.rrset(Section::Authority, apex, soa);
+        let written =
+            written.and_then(|_| self.sign_set(Section::Authority, apex, (Zone::APEX, soa)));
+        self.outcome.truncated |= written.is_err();
     }
 
-    fn refer(&mut self, here: Here<'_>, owner: usize, ns: RrSet<'_>) {
+    fn refer(&mut self, here: Here<'_>, owner: usize, (node, ns): (u32, RrSet<'_>)) {
         self.outcome.reason = Reason::Referral;
         self.outcome.authoritative = here.place != Place::QUESTION;
         let cut = here.place.suffix(owner);
         match self.reply.rrset(Section::Authority, cut, ns) {
             Ok(first) => {
+                self.add_ds(here, cut, node);
                 self.add_glue(ns, first, Need::Required);
                 self.add_glue(ns, first, Need::Optional);
             }
             Err(Full) => self.outcome.truncated = true,
         }
+    }
+
+    /// Adds what says whether the delegated zone is signed (RFC 4035, section 3.1.4).
+    fn add_ds(&mut self, here: Here<'_>, cut: Owner<'_>, node: u32) {
+        if self.signed.is_none() {
+            return;
+        }
+        match self.zone.set_at(node, rtype::DS) {
+            Some(ds) => {
+                let ds = ds.for_at_most(self.longest);
+                let written = self.reply.rrset(Section::Authority, cut, ds);
+                let written =
+                    written.and_then(|_| self.sign_set(Section::Authority, cut, (node, ds)));
+                self.outcome.truncated |= written.is_err();
+            }
+            None => self.prove_unsigned(node),
+        }
+        self.show_proofs(here);
     }
 
     /// Adds addresses of the name servers that stand in the reply from `record` on.

@@ -6,6 +6,8 @@
 //! | [`lookup`] | data of zones: answers, aliases, referrals, denials |
 //! | [`chain`] | aliases: the names an answer passes through |
 //! | [`steered`] | steered names: whose network counts, which addresses, which ECS scope |
+//! | [`proof`] | what DNSSEC adds: signatures, and proofs of what does not exist |
+//! | [`defend`] | what a forged query may bring about: proof by cookie, bounds, withheld answers |
 //! | [`chaos`] | the server's own words in class CH |
 //! | [`spelling`] | names on the wire: the one being looked up, and how aliases change it |
 //!
@@ -18,9 +20,10 @@
 //! everything here works on octets and offsets into the question.
 use std::net::IpAddr;
 
-use crate::base::limits::{MESSAGE_BYTES, UDP_REPLY_BYTES_PLAIN};
-use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId};
-use crate::dns::edns::{Edns, Opt};
+use crate::base::limits::{MESSAGE_BYTES, PADDING_BLOCK, UDP_REPLY_BYTES_PLAIN};
+use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId, Span};
+use crate::dns::cookie::{Jar, Proof};
+use crate::dns::edns::{COOKIE_BYTES, Edns, ExtendedError, Opt};
 use crate::dns::query::{self, Question};
 use crate::dns::reply::Reply;
 use crate::dns::rr::{class, rcode, rtype};
@@ -29,10 +32,14 @@ use crate::table::Table;
 
 mod chain;
 mod chaos;
+mod defend;
 mod lookup;
 mod outcome;
+mod proof;
 mod spelling;
 mod steered;
+
+pub use defend::Counted;
 
 use outcome::Outcome;
 
@@ -45,6 +52,10 @@ pub struct Asker {
     pub transport: Transport,
     /// When.
     pub now: Moment,
+    /// How long its connection may be silent; means nothing where there is none.
+    pub idle: Span,
+    /// What makes and checks cookies; absent = they are passed over.
+    pub cookies: Option<Jar>,
 }
 
 /// How a query came.
@@ -52,8 +63,49 @@ pub struct Asker {
 pub enum Transport {
     /// Over UDP: the reply is bounded, and may be truncated.
     Udp,
-    /// Over a stream: up to 65,535 octets.
-    Stream,
+    /// Over TCP (RFC 7766).
+    Tcp,
+    /// Over TLS (RFC 7858).
+    Tls,
+    /// Over HTTPS (RFC 8484).
+    Https,
+    /// Over QUIC (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Udp, Self::Tcp, Self::Tls, Self::Https, Self::Quic];
+
+    /// Whether a reply may have up to 65,535 octets and its client has proved its address.
+    #[must_use]
+    pub fn is_stream(self) -> bool {
+        match self {
+            Self::Udp => false,
+            Self::Tcp | Self::Tls | Self::Https | Self::Quic => true,
+        }
+    }
+
+    /// Whether nobody on the way can read what is sent, only how long it is.
+    #[must_use]
+    pub fn is_encrypted(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp => false,
+            Self::Tls | Self::Https | Self::Quic => true,
+        }
+    }
+
+    /// As metrics call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Https => "https",
+            Self::Quic => "quic",
+        }
+    }
 }
 
 /// What was answered.
@@ -74,6 +126,8 @@ pub struct Answered {
     pub reason: Reason,
     /// Whether the reply was truncated.
     pub truncated: bool,
+    /// What limits on rates go by.
+    pub counted: Counted,
 }
 
 /// All that one reply is made from.
@@ -83,19 +137,45 @@ struct Request<'r> {
     asker: &'r Asker,
     question: &'r Question<'r>,
     edns: Option<&'r Edns>,
+    proof: Proof,
 }
+
+/// What makes an outcome of a query without fault.
+type Respond = fn(Request<'_>, &mut Reply<'_, '_>) -> Outcome;
 
 /// Answers one query into `reply` (at least 65,535 octets for streams, 1232 for UDP; nothing is
 /// answered into less than 512); `None` if it deserves no reply: too short for a header, or
 /// itself a reply.
 #[must_use]
 pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> Option<Answered> {
-    let query = query::read(query)?;
+    answer_by(respond, table, (asker, query), reply)
+}
+
+/// Replies to a query whose sender has had enough answers: without data, but so that a sender who is no
+/// forgery knows how to get one (by a cookie, or over TCP). Otherwise as [`answer`].
+#[must_use]
+pub fn withhold(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> Option<Answered> {
+    answer_by(defend::withhold, table, (asker, query), reply)
+}
+
+fn answer_by(
+    respond: Respond,
+    table: &Table,
+    (asker, packet): (&Asker, &[u8]),
+    reply: &mut [u8],
+) -> Option<Answered> {
+    let query = query::read(packet)?;
     let (question, edns) = (query.question.as_ref(), query.edns.as_ref());
     let server = &table.plan.server;
-    let limit = reply_limit(server, asker.transport, edns).min(reply.len());
+    let (proof, cookie) = defend::judge(asker, edns);
+    let room = reply.len();
+    let limit = reply_limit(server, asker.transport, edns).min(room);
+    let limit = limit.min(defend::bound(server, asker, proof, packet.len()));
+    if room < UDP_REPLY_BYTES_PLAIN {
+        return None;
+    }
     let mut writer = Reply::begin(&mut reply[..limit], query.header, question)?;
-    let mut opt = edns.map(|edns| reserve_opt(server, edns, &mut writer));
+    let mut opt = edns.map(|edns| reserve_opt((server, asker), (edns, cookie), &mut writer));
     let outcome = match (query.fault, question) {
         (None, Some(question)) => {
             let request = Request {
@@ -103,31 +183,38 @@ pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> O
                 asker,
                 question,
                 edns,
+                proof,
             };
             respond(request, &mut writer)
         }
-        (fault, _) => Outcome::reject(fault.unwrap_or(rcode::FORMERR)),
+        (None, None) => defend::cookie_only(asker),
+        (Some(fault), _) => Outcome::reject(fault),
     };
     if let Some(opt) = &mut opt {
         opt.scope = outcome.scope;
+        opt.extended_error = outcome.extended_error();
     }
     let length = writer.finish(outcome.flags(), outcome.rcode, opt.as_ref());
-    Some(outcome.answered(length))
+    let name = question.map_or(&[][..], |question| question.name);
+    Some(outcome.answered(length, Counted::of(&outcome, proof, name)))
 }
 
 /// Octets that the reply may have at most.
 fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> usize {
-    match (transport, edns) {
-        (Transport::Stream, _) => MESSAGE_BYTES,
-        (Transport::Udp, None) => UDP_REPLY_BYTES_PLAIN,
-        (Transport::Udp, Some(edns)) => {
-            usize::from(edns.payload.min(server.udp_reply_bytes)).max(UDP_REPLY_BYTES_PLAIN)
-        }
+    if transport.is_stream() {
+        return MESSAGE_BYTES;
     }
+    let payload = edns.map_or(0, |edns| edns.payload.min(server.udp_reply_bytes));
+    usize::from(payload).max(UDP_REPLY_BYTES_PLAIN)
 }
 
-/// The reply's OPT, its room kept back; an identity that does not fit is left out.
-fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>) -> Opt<'s> {
+/// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
+/// extended error has no room kept: it is not worth truncating an answer for.
+fn reserve_opt<'s>(
+    (server, asker): (&'s Server, &Asker),
+    (edns, cookie): (&'s Edns, Option<[u8; COOKIE_BYTES]>),
+    reply: &mut Reply<'_, '_>,
+) -> Opt<'s> {
     let identity = match edns.nsid {
         true => server.identity.as_deref().map(str::as_bytes),
         false => None,
@@ -138,22 +225,37 @@ fn reserve_opt<'s>(server: &'s Server, edns: &'s Edns, reply: &mut Reply<'_, '_>
         nsid: identity,
         subnet: edns.subnet.as_ref(),
         scope: 0,
+        cookie,
+        keepalive: keepalive(asker, edns),
+        extended_error: None,
+        padding: (edns.padding && asker.transport.is_encrypted()).then_some(PADDING_BLOCK),
     };
-    if opt.bytes() > reply.room() {
-        opt.nsid = None;
-    }
+    opt.fit(reply.room());
     reply.reserve(opt.bytes());
     opt
+}
+
+/// What is said of the connection to a client that asked: how long it may be silent, in units of
+/// 100 ms (RFC 7828, section 3.1). HTTP and QUIC have words of their own for that (RFC 9250,
+/// section 5.5.2).
+fn keepalive(asker: &Asker, edns: &Edns) -> Option<u16> {
+    let units = u16::try_from(asker.idle.0 / 100).unwrap_or(u16::MAX);
+    match asker.transport {
+        Transport::Tcp | Transport::Tls => edns.keepalive.then_some(units),
+        Transport::Udp | Transport::Https | Transport::Quic => None,
+    }
 }
 
 fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
     let question = request.question;
     match (question.qtype, question.qclass) {
-        (rtype::AXFR | rtype::IXFR, _) => Outcome::reject(rcode::REFUSED),
+        (rtype::AXFR | rtype::IXFR, _) => {
+            Outcome::reject(rcode::REFUSED).because(ExtendedError::PROHIBITED)
+        }
         (0 | rtype::OPT | 128..=254, _) => Outcome::reject(rcode::FORMERR),
         (_, class::IN) => lookup::look_up(request, reply),
         (_, class::CH) => chaos::speak(request, reply),
-        _ => Outcome::reject(rcode::REFUSED),
+        _ => Outcome::reject(rcode::REFUSED).because(ExtendedError::NOT_SUPPORTED),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a reply has come to so far: the part of it that is not records.
 //!
 //! The modules that look things up fill it in; only [`super::answer`] turns it into a header.
-use super::Answered;
+use super::{Answered, Counted};
 use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
+use crate::dns::edns::ExtendedError;
 use crate::dns::reply::{AUTHORITATIVE, TRUNCATED};
 use crate::dns::rr::rcode;
 
@@ -25,6 +26,13 @@ pub(super) struct Outcome {
     pub(super) asked: Option<(Family, ClassId)>,
     /// Bits of the client's address that the answer depends on (RFC 7871, section 7.2.1).
     pub(super) scope: u8,
+    /// Where the zone's apex starts in the question's name; 0 where there is no zone.
+    pub(super) apex: usize,
+    /// Where in it the owner of what was found starts: the name itself, or what a wildcard or a
+    /// DNAME stands below.
+    pub(super) owner: usize,
+    /// What the client is told besides, if the reason does not say it.
+    pub(super) extended_error: Option<ExtendedError>,
 }
 
 impl Outcome {
@@ -47,7 +55,13 @@ impl Outcome {
         Self::bare(rcode, reason)
     }
 
-    fn bare(rcode: u16, reason: Reason) -> Self {
+    /// Our own fault.
+    pub(super) fn fail(reason: Reason) -> Self {
+        Self::bare(rcode::SERVFAIL, reason)
+    }
+
+    /// No data, for this reason.
+    pub(super) fn bare(rcode: u16, reason: Reason) -> Self {
         Self {
             rcode,
             reason,
@@ -57,7 +71,23 @@ impl Outcome {
             region: None,
             asked: None,
             scope: 0,
+            apex: 0,
+            owner: 0,
+            extended_error: None,
         }
+    }
+
+    /// The same, and the client is told this besides.
+    pub(super) fn because(self, error: ExtendedError) -> Self {
+        Self {
+            extended_error: Some(error),
+            ..self
+        }
+    }
+
+    /// What the client is told besides (RFC 8914).
+    pub(super) fn extended_error(&self) -> Option<ExtendedError> {
+        self.extended_error.or(ExtendedError::of(self.reason))
     }
 
     /// AA and TC.
@@ -68,7 +98,7 @@ impl Outcome {
     }
 
     /// As the caller of [`super::answer`] sees it.
-    pub(super) fn answered(&self, length: usize) -> Answered {
+    pub(super) fn answered(&self, length: usize, counted: Counted) -> Answered {
         Answered {
             length,
             rcode: self.rcode,
@@ -77,6 +107,7 @@ impl Outcome {
             asked: self.asked,
             reason: self.reason,
             truncated: self.truncated,
+            counted,
         }
     }
 }

@@ -22,8 +22,9 @@ use super::lookup::{Here, Walk};
 use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
 use crate::base::{Family, Reason, ServiceId};
 use crate::dns::edns::Subnet;
-use crate::dns::reply::Full;
+use crate::dns::reply::{Full, Section};
 use crate::dns::rr::{rcode, rtype};
+use crate::dns::zone::Trail;
 use crate::plan::{AllDown, Service};
 use crate::table::Selection;
 
@@ -36,7 +37,7 @@ const MAPPED_PREFIX: u8 = 96;
 /// [`Full`], with no address written.
 pub(super) fn steer(
     walk: &mut Walk<'_, '_, '_, '_>,
-    here: Here<'_>,
+    (here, trail): (Here<'_>, Trail),
     id: ServiceId,
 ) -> Result<(), Full> {
     let plan = &walk.request.table.plan;
@@ -45,8 +46,9 @@ pub(super) fn steer(
         walk.outcome.authoritative = false;
         return Ok(());
     };
-    let Some(family) = family(walk.request.question.qtype) else {
-        deny(walk, here);
+    let qtype = walk.request.question.qtype;
+    let Some(family) = family(qtype).or_else(|| any_family(service, qtype)) else {
+        deny(walk, here, trail);
         return Ok(());
     };
     let subnet = walk.request.edns.and_then(|edns| edns.subnet.as_ref());
@@ -67,37 +69,48 @@ pub(super) fn steer(
     }
     match selection {
         Some(selection) if selection.records.is_empty() => {
-            all_down(walk, here, service, &selection)
+            all_down(walk, (here, trail), service, &selection)
         }
-        Some(selection) => return give(walk, here, (service, family), &selection),
-        None => deny(walk, here),
+        Some(selection) => return give(walk, (here, trail), (service, family), &selection),
+        None => deny(walk, here, trail),
     }
     Ok(())
 }
 
 fn give(
     walk: &mut Walk<'_, '_, '_, '_>,
-    here: Here<'_>,
+    (here, trail): (Here<'_>, Trail),
     (service, family): (&Service, Family),
     selection: &Selection<'_>,
 ) -> Result<(), Full> {
     walk.outcome.region = selection.region;
     walk.outcome.reason = selection.reason;
     let ttl = selection.ttl(walk.request.asker.now, service.ttl);
+    let ttl = ttl.min(walk.longest);
     walk.reply
-        .addresses(here.owner(), ttl, family, selection.records)
+        .addresses(here.owner(), ttl, family, selection.records)?;
+    let signed = walk.signed;
+    let signatures = signed.and_then(|signed| signed.of_variant(trail.node, selection.records));
+    walk.sign(Section::Answer, here.owner(), signatures, ttl)?;
+    walk.prove_wildcard(here, trail);
+    Ok(())
 }
 
 /// Nothing is healthy, and the service does not want that answered.
 fn all_down(
     walk: &mut Walk<'_, '_, '_, '_>,
-    here: Here<'_>,
+    (here, trail): (Here<'_>, Trail),
     service: &Service,
     selection: &Selection<'_>,
 ) {
     walk.outcome.reason = Reason::AllDown;
     match service.all_down {
-        AllDown::Nodata => walk.add_soa(here, selection.ttl(walk.request.asker.now, service.ttl)),
+        AllDown::Nodata => {
+            let longest = selection.ttl(walk.request.asker.now, service.ttl);
+            walk.longest = walk.longest.min(longest);
+            walk.add_soa(here, u32::MAX);
+            walk.prove_lack(here, trail);
+        }
         AllDown::Servfail | AllDown::FailOpen => {
             walk.reply.clear();
             walk.outcome.rcode = rcode::SERVFAIL;
@@ -106,9 +119,10 @@ fn all_down(
     }
 }
 
-fn deny(walk: &mut Walk<'_, '_, '_, '_>, here: Here<'_>) {
+fn deny(walk: &mut Walk<'_, '_, '_, '_>, here: Here<'_>, trail: Trail) {
     walk.outcome.reason = Reason::Nodata;
     walk.add_soa(here, u32::MAX);
+    walk.prove_lack(here, trail);
 }
 
 fn family(qtype: u16) -> Option<Family> {
@@ -117,6 +131,13 @@ fn family(qtype: u16) -> Option<Family> {
         rtype::AAAA => Some(Family::V6),
         _ => None,
     }
+}
+
+/// What ANY gets, where it gets addresses: those of the first family that there are any of.
+fn any_family(service: &Service, qtype: u16) -> Option<Family> {
+    let mut families = [Family::V4, Family::V6].into_iter();
+    let first = families.find(|&family| has_endpoints(service, family));
+    first.filter(|_| qtype == rtype::ANY)
 }
 
 /// Whether any client can get an address of this family; if none can, no answer depends on

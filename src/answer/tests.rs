@@ -3,10 +3,9 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
 
 use super::*;
-use crate::base::{HashKey, Permille};
-use crate::dns::zone::Zones;
+use crate::base::{HashKey, Permille, Span};
 use crate::geo::{Atlas, Database, EMBEDDED};
-use crate::plan::{Control, GeoFile, Guard, Plan};
+use crate::plan::{Acme, Control, Defence, GeoFile, Guard, Plan, Transfers};
 
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
@@ -19,8 +18,16 @@ fn atlas() -> Arc<Atlas> {
 }
 
 /// A server with a name and a version, and not a single zone.
-fn bare_table(identity: Option<&str>) -> Table {
-    let plan = Plan {
+pub(super) fn bare_table(identity: Option<&str>) -> Table {
+    table_of(bare_plan(identity))
+}
+
+pub(super) fn table_of(plan: Plan) -> Table {
+    Table::build(1, Arc::new(plan), Arc::from([]), Moment(0), None)
+}
+
+pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
+    Plan {
         digest: 0,
         key: HashKey(0),
         server: Server {
@@ -29,6 +36,12 @@ fn bare_table(identity: Option<&str>) -> Table {
             version: identity.map(|_| "waypost 1".to_owned()),
             udp_reply_bytes: 1232,
             threads: None,
+            connections: 64,
+            tls: None,
+            defence: Defence {
+                amplification: u16::MAX,
+                ..Defence::DEFAULT
+            },
         },
         control: Control { listen: None },
         guard: Guard {
@@ -47,20 +60,23 @@ fn bare_table(identity: Option<&str>) -> Table {
         canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
-        zones: Zones::default(),
+        zones: Arc::default(),
         zone_list: Vec::new(),
+        signing: Vec::new(),
+        tsig: Vec::new(),
+        acme: Acme::default(),
+        transfers: Transfers::default(),
         atlas: atlas(),
         geo: GeoFile {
             source: "embedded".to_owned(),
             built_at: 0,
             networks: 0,
         },
-    };
-    Table::build(1, Arc::new(plan), Arc::from([]), Moment(0), None)
+    }
 }
 
 /// A query of id 0x1234 with RD set.
-fn query(name: &[u8], qtype: u16, qclass: u16, opt: &[u8]) -> Vec<u8> {
+pub(super) fn query(name: &[u8], qtype: u16, qclass: u16, opt: &[u8]) -> Vec<u8> {
     let additional = u8::from(!opt.is_empty());
     let mut packet = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, additional];
     packet.extend(name);
@@ -69,7 +85,7 @@ fn query(name: &[u8], qtype: u16, qclass: u16, opt: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn opt(payload: u16, version: u8, options: &[u8]) -> Vec<u8> {
+pub(super) fn opt(payload: u16, version: u8, options: &[u8]) -> Vec<u8> {
     let mut record = vec![0, 0, 41];
     record.extend(payload.to_be_bytes());
     record.extend([0, version, 0x80, 0, 0, u8::try_from(options.len()).unwrap()]);
@@ -82,6 +98,8 @@ fn ask(table: &Table, query: &[u8], transport: Transport) -> (Answered, Vec<u8>)
         source: Ipv4Addr::LOCALHOST.into(),
         transport,
         now: Moment(0),
+        idle: Span::ZERO,
+        cookies: None,
     };
     let mut buffer = vec![0xAA; MESSAGE_BYTES];
     let answered = answer(table, &asker, query, &mut buffer).unwrap();
@@ -123,7 +141,7 @@ fn what_cannot_be_data_is_turned_away() {
         (rtype::A, class::ANY, rcode::REFUSED),
         (rtype::A, 4, rcode::REFUSED),
     ] {
-        for transport in [Transport::Udp, Transport::Stream] {
+        for transport in Transport::ALL {
             let packet = query(b"\x00", qtype, qclass, &[]);
             let (answered, reply) = ask(&table, &packet, transport);
             assert_eq!(answered.rcode, rcode, "type {qtype} class {qclass}");
@@ -166,7 +184,7 @@ fn a_text_longer_than_a_packet_is_truncated_over_udp_only() {
     assert!(answered.truncated);
     assert_eq!(reply[2] & 2, 2, "TC");
     assert_eq!(reply[6..12], [0, 0, 0, 0, 0, 1], "only OPT is left");
-    let (answered, reply) = ask(&table, &packet, Transport::Stream);
+    let (answered, reply) = ask(&table, &packet, Transport::Tcp);
     assert!(!answered.truncated);
     assert_eq!(reply[6..12], [0, 1, 0, 0, 0, 1]);
 }
@@ -187,19 +205,23 @@ fn no_record_takes_the_room_of_opt() {
 #[test]
 fn replies_to_edns_carry_edns_whatever_the_outcome() {
     let table = bare_table(Some("fra1"));
-    let bare = [0, 0, 41, 0x04, 0xD0, 0, 0, 0x80, 0, 0, 0];
+    let refused = &[
+        0, 0, 41, 0x04, 0xD0, 0, 0, 0x80, 0, 0, 6, 0, 15, 0, 2, 0, 20,
+    ][..];
+    let bare = &refused[..9];
+    let bare = &[bare, &[0, 0]].concat()[..];
     let bad_subnet = [0, 8, 0, 4, 0, 9, 0, 0];
-    let badvers = [0, 0, 41, 0x04, 0xD0, 1, 0, 0x80, 0, 0, 0];
+    let badvers = &[0, 0, 41, 0x04, 0xD0, 1, 0, 0x80, 0, 0, 0][..];
     for (opt, rcode, expected) in [
-        (opt(512, 0, &[]), rcode::REFUSED, bare),
-        (opt(0, 0, &[0xFD, 0xE9, 0, 0]), rcode::REFUSED, bare),
+        (opt(512, 0, &[]), rcode::REFUSED, refused),
+        (opt(0, 0, &[0xFD, 0xE9, 0, 0]), rcode::REFUSED, refused),
         (opt(512, 0, &bad_subnet), rcode::FORMERR, bare),
         (opt(512, 1, &bad_subnet), rcode::BADVERS, badvers),
     ] {
         let packet = query(b"\x00", 1, IN, &opt);
         let (answered, reply) = ask(&table, &packet, Transport::Udp);
         assert_eq!(answered.rcode, rcode);
-        assert!(reply.ends_with(&expected), "{reply:?}");
+        assert!(reply.ends_with(expected), "{reply:?}");
         assert_eq!(reply.len(), 17 + expected.len());
     }
 }
@@ -211,11 +233,12 @@ fn identity_and_subnet_are_echoed_when_asked_for() {
     let options = [&[0, 3, 0, 0][..], &subnet].concat();
     let packet = query(b"\x00", 1, IN, &opt(1232, 0, &options));
     let (_, reply) = ask(&table, &packet, Transport::Udp);
-    let expected = [&[0, 19, 0, 3, 0, 4][..], b"fra1", &subnet].concat();
+    let error = [0, 15, 0, 2, 0, 20];
+    let expected = [&[0, 25, 0, 3, 0, 4][..], b"fra1", &subnet, &error].concat();
     assert!(reply.ends_with(&expected), "{reply:?}");
     let nameless = bare_table(None);
     let (_, reply) = ask(&nameless, &packet, Transport::Udp);
-    assert!(reply.ends_with(&[&[0, 11][..], &subnet].concat()));
+    assert!(reply.ends_with(&[&[0, 17][..], &subnet, &error].concat()));
 }
 
 #[test]
@@ -224,7 +247,7 @@ fn an_identity_that_does_not_fit_is_left_out() {
     let packet = query(b"\x00", 1, IN, &opt(512, 0, &[0, 3, 0, 0]));
     let (answered, reply) = ask(&table, &packet, Transport::Udp);
     assert!(!answered.truncated);
-    assert_eq!(reply.len(), packet.len() - 4);
+    assert_eq!(reply.len(), packet.len() - 4 + 6, "an error in its place");
 }
 
 #[test]
@@ -247,6 +270,8 @@ fn nothing_is_answered_to_replies_scraps_or_into_scraps() {
         source: Ipv4Addr::LOCALHOST.into(),
         transport: Transport::Udp,
         now: Moment(0),
+        idle: Span::ZERO,
+        cookies: None,
     };
     let mut packet = query(b"\x00", 1, IN, &[]);
     assert_eq!(answer(&table, &asker, &packet, &mut [0; 511]), None);

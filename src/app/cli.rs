@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::base::Span;
+use crate::geo::Network;
+
 /// Health-aware authoritative DNS server and global traffic manager.
 #[derive(Debug, Parser)]
 #[command(name = "waypost", version, propagate_version = true)]
@@ -22,6 +25,11 @@ pub(super) enum Command {
     Check(Check),
     /// Say what one client is answered, and why
     Explain(Explain),
+    /// Ask a name server, and say all that it tells
+    ///
+    /// A small `dig`. It asks the config's first listener if no server is named, and its control
+    /// API for the reason of the answer. Exits 1 without an answer (SERVFAIL and REFUSED are none).
+    Query(Query),
     /// Prove that no combination of failures leads a client out of its fence or to no answer
     Verify(Verify),
     /// Say what another config would change in behaviour: who moves where, and what is lost
@@ -53,6 +61,13 @@ pub(super) enum Command {
     ///
     /// Its clients come back by the steps of the recovery, as after an outage.
     Undrain(Order),
+    /// Show an ACME server that a name is ours (dns-01)
+    ///
+    /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
+    /// and stay over reloads and restarts until then.
+    Acme(Acme),
+    /// Make, show and roll the keys of signed zones
+    Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
     Demo(Demo),
 }
@@ -113,6 +128,75 @@ pub(super) struct Explain {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Query {
+    /// What to ask whom, as NAME [TYPE] [@SERVER[:PORT]]; A of the config's first listener
+    #[arg(
+        value_names = ["NAME", "TYPE", "@SERVER"],
+        num_args = 1..=3,
+        required = true
+    )]
+    pub(super) words: Vec<String>,
+    /// Ask for the answer of this client network (ECS)
+    #[arg(long, value_name = "CIDR", value_parser = client_network)]
+    pub(super) subnet: Option<Network>,
+    /// Ask over TCP at once, not only if the reply was truncated over UDP
+    #[arg(long)]
+    pub(super) tcp: bool,
+    /// Ask over TLS, at port 853 if none is given
+    #[arg(long, conflicts_with = "tcp")]
+    pub(super) tls: bool,
+    /// Trust the certificates of this PEM file, not the system's
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(super) ca: Option<PathBuf>,
+    /// Take any certificate
+    #[arg(long, requires = "tls", conflicts_with = "ca")]
+    pub(super) insecure: bool,
+    /// The name that the certificate must have; default: the server as it was named
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub(super) tls_name: Option<String>,
+    /// Ask for signatures and proofs (DO)
+    #[arg(long)]
+    pub(super) dnssec: bool,
+    /// Ask who the server is
+    #[arg(long)]
+    pub(super) nsid: bool,
+    /// Send a cookie; comes back with the server's, and asks again if the server wants that
+    #[arg(long)]
+    pub(super) cookie: bool,
+    /// How long to wait for a reply
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = span)]
+    pub(super) timeout: Span,
+    /// Control address of the running server, which knows the reason of the answer
+    #[arg(long, value_name = "URL")]
+    pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A network around any address of it: whoever asks thinks of a client.
+fn client_network(text: &str) -> Result<Network, String> {
+    let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let read = || {
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            "" => most,
+            digits => digits.parse().ok().filter(|bits| *bits <= most)?,
+        };
+        Some(Network::around(address, prefix))
+    };
+    read().ok_or_else(|| "write it as 198.51.100.0/24 or 2001:db8::/48".to_owned())
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    let span = Span::parse(text).filter(|span| *span > Span::ZERO);
+    span.ok_or_else(|| "write it as 500ms, 2s or 1m".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -198,6 +282,54 @@ pub(super) struct Order {
         hide_default_value = true
     )]
     pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Acme {
+    #[command(subcommand)]
+    pub(super) command: AcmeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AcmeCommand {
+    /// Add a value to a name; comes back when it is served
+    Add(AcmeAdd),
+    /// Remove a value, or all values of a name
+    Remove(AcmeRemove),
+    /// Say which values there are
+    List(Status),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcmeAdd {
+    /// The name to be proved, with or without `_acme-challenge.` before it
+    pub(super) name: String,
+    /// What the ACME client says to put there
+    pub(super) value: String,
+    /// How long resolvers may keep it; default: the config's
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(super) ttl: Option<Span>,
+    /// How long it stays, if it is not removed before; default, and at most, the config's
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub(super) stay: Option<Span>,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcmeRemove {
+    /// The name, with or without `_acme-challenge.` before it
+    pub(super) name: String,
+    /// The value; all of the name if absent
+    pub(super) value: Option<String>,
     #[command(flatten)]
     pub(super) control: Control,
     /// Print JSON

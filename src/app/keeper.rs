@@ -5,29 +5,35 @@
 //! whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::expiry::Expiry;
 use super::observer::Observer;
-use super::reader::{Reading, Request};
-use super::{log, ordered};
-use crate::base::Moment;
+use super::reader::{Reading, Reply, Request};
+use super::zones::{Product, Signings, Work};
+use super::{challenges, log, ordered};
+use crate::base::{Moment, Span};
 use crate::engine::status::RefusedConfig;
 use crate::engine::{Engine, Input, Notice, Order, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, Force, OrderRefusal, Ordered};
+use crate::io::control::{ChallengeOrder, ChallengeRefusal, Command, Force, OrderRefusal, Ordered};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
-use crate::plan::Plan;
+use crate::plan::{Plan, Tls};
 use crate::table::Table;
 
 /// Longest wait when the engine has nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
+/// How often it is said that signatures are not made anew.
+const WARN_EVERY: Span = Span::from_secs(600);
 /// Lines of a refusal that a status shows: what is wrong, and where.
 const REFUSAL_LINES: usize = 2;
 /// Characters of a refusal that a status shows.
@@ -48,6 +54,12 @@ pub(super) struct Tools {
     pub(super) prober: Prober,
     /// What reads the config again; absent = no reload.
     pub(super) reader: Option<std::sync::mpsc::Sender<Request>>,
+    /// What makes the zones that are served.
+    pub(super) composer: std::sync::mpsc::Sender<Work>,
+    /// Who keeps challenges.
+    pub(super) challenges: mpsc::Sender<challenges::Input>,
+    /// Where the plan in force is told.
+    pub(super) plans: watch::Sender<Arc<Plan>>,
     /// Who else wants to know.
     pub(super) onlooker: Option<mpsc::UnboundedSender<Shown>>,
 }
@@ -60,6 +72,8 @@ pub(super) struct Ears {
     pub(super) reports: mpsc::UnboundedReceiver<Finished>,
     /// Configs that were read again.
     pub(super) readings: mpsc::Receiver<Reading>,
+    /// Plans and zones as they are to be served.
+    pub(super) products: mpsc::Receiver<Product>,
     /// The end.
     pub(super) stop: oneshot::Receiver<()>,
 }
@@ -74,13 +88,18 @@ pub(super) struct Keeper {
     opened: Opened,
     /// The config that was refused last, until one is taken.
     refused: Option<(Moment, String)>,
+    /// How zones are signed.
+    signings: Signings,
+    /// When it was said last that signatures are not made anew.
+    warned: Option<Moment>,
     published: Arc<Published>,
     observer: Observer,
+    expiry: Expiry,
 }
 
 impl Keeper {
     /// Starts the engine; the first table is published when this returns.
-    pub(super) fn new(plan: Arc<Plan>, tools: Tools) -> Self {
+    pub(super) fn new((plan, signings): (Arc<Plan>, Signings), tools: Tools) -> Self {
         let seed = tools.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
         let engine = Engine::new(plan.clone(), tools.clock.now(), seed);
         let mut keeper = Self {
@@ -88,8 +107,11 @@ impl Keeper {
             engine,
             epoch: 0,
             observer: Observer::new(&plan, tools.clock.now()),
+            expiry: Expiry::default(),
             opened: opened_by(&plan),
             refused: None,
+            signings,
+            warned: None,
             plan: plan.clone(),
             tools,
         };
@@ -112,6 +134,7 @@ impl Keeper {
                 Some(finished) = ears.reports.recv() => self.finished(&finished),
                 Some(command) = ears.commands.recv() => self.command(command),
                 Some(reading) = ears.readings.recv() => self.take(reading),
+                Some(product) = ears.products.recv() => self.receive(product),
                 () = tokio::time::sleep_until(wake) => self.tick(),
             }
             self.observe();
@@ -128,10 +151,29 @@ impl Keeper {
     fn tick(&mut self) {
         self.published.release();
         self.handle(Input::Tick);
+        self.look_at_signatures();
     }
 
-    /// Tells the engine how much clients ask for, when it is time.
+    /// Raises an alarm, again and again, while signatures are not made anew.
+    fn look_at_signatures(&mut self) {
+        let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall_seconds());
+        let again = self.warned.is_none_or(|last| now.since(last) >= WARN_EVERY);
+        for (zone, signing) in &self.signings {
+            if wall >= signing.overdue_at && again {
+                self.warned = Some(now);
+                let left = signing.expires_at.saturating_sub(wall);
+                error!(
+                    event = "signatures_overdue",
+                    zone,
+                    "no signatures are made anew; the first expires in {left} s: restart the server"
+                );
+            }
+        }
+    }
+
+    /// Looks at the certificate, and tells the engine how much clients ask for, when it is time.
     fn observe(&mut self) {
+        self.expiry.look(&self.plan, self.tools.clock);
         let (metrics, now) = (&self.tools.metrics, self.tools.clock.now());
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));
@@ -160,6 +202,21 @@ impl Keeper {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Order { order, reply } => drop(reply.send(self.order(order))),
+            Command::Challenge { order, reply } => self.pass_on(order, reply),
+        }
+    }
+
+    /// Hands an order about challenges to whoever keeps them.
+    fn pass_on(&self, order: ChallengeOrder, reply: challenges::Reply) {
+        let unsent = self
+            .tools
+            .challenges
+            .try_send(challenges::Input::Order(order, reply));
+        if let Err(TrySendError::Full(input) | TrySendError::Closed(input)) = unsent
+            && let challenges::Input::Order(_, reply) = input
+        {
+            let why = "too much is waiting: try again";
+            drop(reply.send(Err(ChallengeRefusal::Failed(why.to_owned()))));
         }
     }
 
@@ -180,10 +237,14 @@ impl Keeper {
             age_ms: now.since(*at).0,
             reason: reason.clone(),
         });
-        Status {
+        let mut status = Status {
             refused,
             ..self.engine.status(now)
+        };
+        for zone in &mut status.zones {
+            zone.signing = self.signings.get(&zone.name).cloned();
         }
+        status
     }
 
     fn ask_reader(&self, request: Request) {
@@ -199,14 +260,54 @@ impl Keeper {
         }
     }
 
-    /// Takes a plan that was read again into force, or says why not; never anything between.
+    /// Hands on a plan that was read again to whoever makes its zones, or says why not.
     fn take(&mut self, reading: Reading) {
         let Reading {
             outcome,
             force,
             replies,
         } = reading;
-        let outcome = outcome.and_then(|plan| self.accept(plan, force));
+        match outcome.and_then(|plan| self.weigh(plan, force)) {
+            Ok(Weighed::New(plan)) => {
+                if let Err(unsent) = self.tools.composer.send(Work::Plan(plan, replies))
+                    && let Work::Plan(_, replies) = unsent.0
+                {
+                    let why = "the thread that makes zones has ended: restart the server";
+                    self.conclude(Err(why.to_owned()), replies);
+                }
+            }
+            Ok(Weighed::Unchanged) => {
+                self.tools.metrics.reload(ReloadResult::Unchanged);
+                info!(event = "reload", "nothing has changed");
+                self.conclude(Ok("nothing has changed".to_owned()), replies);
+            }
+            Err(refusal) => self.conclude(Err(refusal), replies),
+        }
+    }
+
+    /// Takes a plan with its zones into force, or zones that have changed.
+    fn receive(&mut self, product: Product) {
+        match product {
+            Product::Plan(plan, replies) => {
+                let outcome = plan.map(|(plan, signings)| {
+                    self.signings = signings;
+                    self.apply(plan)
+                });
+                self.conclude(outcome, replies);
+            }
+            Product::Zones((zones, signings), waiting) => {
+                self.signings = signings;
+                self.handle(Input::Zones(zones));
+                for (done, outcome) in waiting {
+                    // Whoever asked may have gone.
+                    drop(done.send(outcome));
+                }
+            }
+        }
+    }
+
+    /// Says what became of a reload; after a refusal everything is as it was.
+    fn conclude(&mut self, outcome: Result<String, String>, replies: Vec<Reply>) {
         self.refused = match &outcome {
             Ok(_) => None,
             Err(text) => {
@@ -221,18 +322,20 @@ impl Keeper {
         }
     }
 
-    fn accept(&mut self, plan: Arc<Plan>, force: Force) -> Result<String, String> {
+    fn weigh(&self, plan: Box<Plan>, force: Force) -> Result<Weighed, String> {
         let shrinks = self.plan.shrinks_to(&plan);
         if force == Force::No && !shrinks.is_empty() {
             let lines: Vec<String> = shrinks.iter().map(ToString::to_string).collect();
             let help = "say `waypost reload --force` if that is meant";
             return Err(format!("{}; {help}", lines.join("\n")));
         }
-        if plan.digest == self.plan.digest {
-            self.tools.metrics.reload(ReloadResult::Unchanged);
-            info!(event = "reload", "nothing has changed");
-            return Ok("nothing has changed".to_owned());
-        }
+        Ok(match plan.digest == self.plan.digest {
+            true => Weighed::Unchanged,
+            false => Weighed::New(plan),
+        })
+    }
+
+    fn apply(&mut self, plan: Arc<Plan>) -> String {
         self.warn_of_restart(&plan);
         let mut text = format!("plan {:016x} is in force", plan.digest);
         if let Some(gone) = gone(&self.plan, &plan) {
@@ -241,10 +344,11 @@ impl Keeper {
         }
         self.epoch += 1;
         self.plan = plan.clone();
+        self.tools.plans.send_replace(plan.clone());
         self.probe_by(plan.clone());
         self.tools.metrics.reload(ReloadResult::Applied);
         self.handle(Input::Reload(plan));
-        Ok(text)
+        text
     }
 
     /// Says what of the new plan waits for a restart.
@@ -296,15 +400,35 @@ impl Keeper {
     }
 }
 
+/// What is to be done with a plan that was read again.
+enum Weighed {
+    /// It says what the one in force says.
+    Unchanged,
+    /// It is to be taken into force.
+    New(Box<Plan>),
+}
+
 /// Keys that are read at the start only, each with its value for a person.
-type Opened = [(&'static str, String); 3];
+type Opened = [(&'static str, String); 6];
 
 fn opened_by(plan: &Plan) -> Opened {
     let control = plan.control.listen;
     let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
     let threads = plan.server.threads;
     let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
+    let tls = plan.server.tls.as_ref();
+    let encrypted =
+        |of: fn(&Tls) -> &Vec<SocketAddr>| format!("{:?}", tls.map_or(&[][..], |tls| of(tls)));
     [
+        ("[server.tls] listen", encrypted(|tls| &tls.listen)),
+        (
+            "[server.tls] listen_https",
+            encrypted(|tls| &tls.listen_https),
+        ),
+        (
+            "[server.tls] listen_quic",
+            encrypted(|tls| &tls.listen_quic),
+        ),
         ("[server] listen", format!("{:?}", plan.server.listen)),
         ("[server] threads", threads),
         ("[control] listen", control),

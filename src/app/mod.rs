@@ -6,27 +6,38 @@
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
+//! | `acme` | `waypost acme`: challenges set, removed and listed |
+//! | `query` | `waypost query`: a small dig that also shows why |
+//! | `challenges` | who keeps TXT records of `_acme-challenge` names; orders and updates of them |
+//! | `slow` | to whom goes what the answering threads hand on |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
+//! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `keeper` | the task that owns the engine |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `reader` | the thread that reads the config again |
 //! | `runtimes` | what runs where |
+//! | `transfers` | zones given and taken, joined to the server |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `log`, `sink` | log lines; the queue through which they go |
 //! | `remote` | the client of the control API |
+mod acme;
+mod challenges;
 mod check;
 mod cli;
 mod demo;
+mod expiry;
 mod explain;
 mod judged;
 mod keeper;
+mod keys;
 mod log;
 mod observer;
 mod order;
 mod ordered;
 mod plan;
+mod query;
 mod reader;
 mod reload;
 mod remote;
@@ -35,8 +46,11 @@ mod runtimes;
 mod server;
 mod simulate;
 mod sink;
+mod slow;
 mod status;
+mod transfers;
 mod verify;
+mod zones;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Query(arguments) => query::query(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
@@ -64,6 +79,8 @@ pub fn main() -> ExitCode {
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
         Command::Drain(arguments) => order::order(Action::Drain, &arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
+        Command::Acme(arguments) => acme::acme(&arguments),
+        Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

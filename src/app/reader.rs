@@ -6,7 +6,6 @@
 //! compiled, or why it could not, goes to the keeper of the engine.
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
@@ -37,7 +36,7 @@ pub(super) struct Request {
 /// A config that was read again.
 pub(super) struct Reading {
     /// The plan, or every error.
-    pub(super) outcome: Result<Arc<Plan>, String>,
+    pub(super) outcome: Result<Box<Plan>, String>,
     /// Whether a large shrinkage is meant.
     pub(super) force: Force,
     /// Who wants to know.
@@ -99,7 +98,7 @@ impl Reader {
     }
 
     /// Reads and compiles; from then on the files of this reading are watched.
-    fn compile(&mut self) -> Result<Arc<Plan>, String> {
+    fn compile(&mut self) -> Result<Box<Plan>, String> {
         let (outcome, watch) = compile(&self.config);
         if let Some(watch) = watch {
             self.watch = watch;
@@ -108,7 +107,7 @@ impl Reader {
     }
 }
 
-fn compile(path: &Path) -> (Result<Arc<Plan>, String>, Option<Watch>) {
+fn compile(path: &Path) -> (Result<Box<Plan>, String>, Option<Watch>) {
     match files::load(path) {
         Err(unreadable) => (Err(unreadable.to_string()), None),
         Ok(loaded) => {
@@ -116,7 +115,7 @@ fn compile(path: &Path) -> (Result<Arc<Plan>, String>, Option<Watch>) {
             let outcome = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
             let outcome = outcome.map(|(plan, doubts)| {
                 log::findings(&doubts);
-                Arc::new(plan)
+                Box::new(plan)
             });
             let outcome = outcome.map_err(|diagnostics| diagnostics.render(false));
             (outcome, Some(watch))

@@ -54,6 +54,12 @@ impl Remote {
         self.read(self.client.post(url))
     }
 
+    /// DELETE; the response's body if the status is 200.
+    pub(super) fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
+        let url = self.url(path, query)?;
+        self.read(self.client.delete(url))
+    }
+
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url, Failure> {
         let mut url = self.base.join(path).map_err(|error| error.to_string())?;
         if !query.is_empty() {
@@ -98,7 +104,7 @@ pub(super) fn text_of(body: &str, key: &str) -> Option<String> {
 }
 
 /// The control address that a config names, whatever else may be wrong with it.
-fn address_in(path: &Path) -> Result<String, Failure> {
+pub(super) fn address_in(path: &Path) -> Result<String, Failure> {
     let loaded = files::load(path).map_err(|error| error.to_string())?;
     let listen = loaded.spec.control_listen().ok_or_else(|| {
         let why = match loaded.diagnostics.has_errors() {
@@ -111,7 +117,7 @@ fn address_in(path: &Path) -> Result<String, Failure> {
 }
 
 /// Where to connect to a listener: one on every address is on loopback too.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
     let loopback = match listen {
         SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),

@@ -1,7 +1,7 @@
 //! `waypost run`: the server with signals and logs.
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -10,33 +10,49 @@ use tracing::{error, info};
 use super::cli::Run;
 use super::server::{Server, Start};
 use super::{Failure, log, runtimes};
-use crate::config;
+use crate::config::{self, Diagnostics};
+use crate::io::clock::Clock;
 use crate::io::control::{Command, Force};
-use crate::io::files;
+use crate::io::files::{self, Watch};
+use crate::io::transfer;
+use crate::plan::Plan;
 
 /// Serves until SIGTERM or SIGINT; reads the config again on SIGHUP.
 pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     let path = arguments.config.config.clone();
-    let loaded = files::load(&path).map_err(|error| error.to_string())?;
-    let watch = loaded.watch();
-    let (plan, diagnostics) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
-        .map_err(|diagnostics| {
-            format!(
-                "the config has errors; nothing was started\n{}",
-                diagnostics.render(std::io::stderr().is_terminal())
-            )
-        })?;
+    let first = read(&path)?;
     let sink = log::start(arguments.log)?;
+    let runtime = runtime()?;
+    // Zones that have come meanwhile are read with everything else.
+    let any = runtime.block_on(transfer::fetch_missing(&first.0, Clock::start()));
+    let (plan, diagnostics, watch) = match any {
+        true => read(&path)?,
+        false => first,
+    };
     log::findings(&diagnostics);
     let start = Start {
-        plan: Arc::new(plan),
+        plan,
         config: Some(path),
         watch,
         onlooker: None,
     };
-    let outcome = runtime()?.block_on(serve(start));
+    let outcome = runtime.block_on(serve(start));
     sink.flush();
     outcome
+}
+
+/// Reads the config and all that it names.
+fn read(path: &Path) -> Result<(Plan, Diagnostics, Watch), Failure> {
+    let loaded = files::load(path).map_err(|error| error.to_string())?;
+    let watch = loaded.watch();
+    let compiled = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
+    let (plan, diagnostics) = compiled.map_err(|diagnostics| {
+        format!(
+            "the config has errors; nothing was started\n{}",
+            diagnostics.render(std::io::stderr().is_terminal())
+        )
+    })?;
+    Ok((plan, diagnostics, watch))
 }
 
 /// The runtime that a server is started in.

@@ -9,25 +9,31 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Failure;
+use super::challenges::{Desk, Input, Opened, Ways};
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::reader;
 use super::runtimes::Streams;
-use crate::base::limits::COMMANDS_WAITING;
+use super::transfers::Exchange;
+use super::zones::{Composer, Overlay, Work};
+use crate::answer::answer;
+use crate::base::limits::{CHALLENGES_WAITING, COMMANDS_WAITING, SLOW_WAITING};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, ControlServer, Controlling, State};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
-use crate::io::probe::Prober;
-use crate::io::serve::{Listeners, Serving};
+use crate::io::probe::{Finished, Prober};
+use crate::io::publish::Published;
+use crate::io::serve::slow::{self, Slow};
+use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::plan::Plan;
 
 /// What to start with.
 pub(super) struct Start {
     /// The compiled plan.
-    pub(super) plan: Arc<Plan>,
+    pub(super) plan: Plan,
     /// The config to watch and to reload; absent = no reload.
     pub(super) config: Option<PathBuf>,
     /// The files behind the plan.
@@ -39,6 +45,7 @@ pub(super) struct Start {
 /// A server that is up.
 pub(super) struct Server {
     clock: Clock,
+    plan: Arc<Plan>,
     addresses: Vec<SocketAddr>,
     control: Option<(SocketAddr, Controlling)>,
     commands: mpsc::Sender<Command>,
@@ -52,14 +59,11 @@ pub(super) struct Server {
 impl Server {
     /// Binds everything, publishes the first table, and begins to answer.
     pub(super) fn start(start: Start) -> Result<Self, Failure> {
-        let Start {
-            plan,
-            config,
-            watch,
-            onlooker,
-        } = start;
         let (clock, runtime) = (Clock::start(), Handle::current());
         let metrics = Arc::new(Metrics::new(clock));
+        let changers = Changers::open(clock, &start.plan)?;
+        let mut composer = Composer::new(clock, changers.overlay(&start.plan));
+        let (plan, signings) = composer.compose(start.plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
@@ -72,45 +76,64 @@ impl Server {
         let control = control(&plan, state, &runtime)?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let (readings, reading_queue) = mpsc::channel(1);
-        let prober = Prober::new(runtime.clone(), clock, reports)
-            .map_err(|error| format!("cannot start the prober: {error}"))?;
-        let reader = config
-            .map(|config| reader::start(config, watch, readings))
-            .transpose();
-        let reader = reader.map_err(|error| format!("cannot start a thread: {error}"))?;
+        let prober = prober(&runtime, clock, reports)?;
+        let reader = (start.config).map(|config| reader::start(config, start.watch, readings));
+        let reader = reader.transpose().map_err(|error| no_thread(&error))?;
+        let (products, product_queue) = mpsc::channel(1);
+        let composer = composer
+            .start(products)
+            .map_err(|error| no_thread(&error))?;
+        let (plans, told) = watch::channel(plan.clone());
         let tools = Tools {
+            challenges: changers.challenges.clone(),
+            plans,
+            composer: composer.clone(),
             clock,
             metrics: metrics.clone(),
             prober,
             reader,
-            onlooker,
+            onlooker: start.onlooker,
         };
-        let keeper = Keeper::new(plan, tools);
-        let streams =
-            Streams::start().map_err(|error| format!("cannot start a runtime: {error}"))?;
+        let keeper = Keeper::new((plan.clone(), signings), tools);
+        let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
+        let slow = changers.start(told, &published, composer);
+        let service = Service {
+            published,
+            clock,
+            metrics,
+            responder: answer,
+            slow: Some(slow),
+            secrets: Secrets::draw().map_err(|error| not_answering(&error))?,
+        };
         let serving = listeners
-            .serve(published, clock, metrics, streams.handle())
-            .map_err(|error| format!("cannot start answering: {error}"))?;
+            .serve(service, streams.handle())
+            .map_err(|error| not_answering(&error))?;
         let (stop, stopped) = oneshot::channel();
         let ears = Ears {
             commands: command_queue,
             reports: report_queue,
             readings: reading_queue,
+            products: product_queue,
             stop: stopped,
         };
-        let task = tokio::spawn(keeper.run(ears));
         Ok(Self {
             clock,
+            plan,
             addresses,
             control,
             commands,
             stop,
-            task,
+            task: tokio::spawn(keeper.run(ears)),
             serving,
             _streams: streams,
         })
+    }
+
+    /// The plan that it was started with.
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// Where it answers.
@@ -142,10 +165,92 @@ impl Server {
     }
 }
 
+/// Those who change what is served while the server runs.
+struct Changers {
+    clock: Clock,
+    opened: Opened,
+    exchange: Exchange,
+    /// What is asked of whoever keeps challenges.
+    challenges: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
+}
+
+impl Changers {
+    /// Finds out what they kept over the restart.
+    fn open(clock: Clock, plan: &Plan) -> Result<Self, Failure> {
+        let (challenges, inputs) = mpsc::channel(CHALLENGES_WAITING);
+        Ok(Self {
+            clock,
+            opened: Opened::read(clock, plan),
+            exchange: Exchange::open(plan, clock)?,
+            challenges,
+            inputs,
+        })
+    }
+
+    /// What they lay over the zones from the start.
+    fn overlay(&self, plan: &Plan) -> Overlay {
+        Overlay {
+            dynamic: self.opened.laid.clone(),
+            ..self.exchange.overlay(plan)
+        }
+    }
+
+    /// Lets them begin; gives where messages for them are handed on.
+    fn start(
+        self,
+        plans: watch::Receiver<Arc<Plan>>,
+        published: &Arc<Published>,
+        composer: std::sync::mpsc::Sender<Work>,
+    ) -> Slow {
+        let (slow, handed_on) = slow::queue();
+        let (transfers, requests) = mpsc::channel(SLOW_WAITING);
+        tokio::spawn(super::slow::dispatch(handed_on, self.challenges, transfers));
+        self.exchange.start(published, composer.clone(), requests);
+        let plan = plans.borrow().clone();
+        let ways = Ways {
+            inputs: self.inputs,
+            plans,
+            published: published.clone(),
+            composer,
+        };
+        tokio::spawn(Desk::new(self.clock, self.opened, plan).run(ways));
+        slow
+    }
+}
+
+fn not_answering(error: &io::Error) -> Failure {
+    format!("cannot start answering: {error}")
+}
+
+fn prober(
+    runtime: &Handle,
+    clock: Clock,
+    reports: mpsc::UnboundedSender<Finished>,
+) -> Result<Prober, Failure> {
+    let prober = Prober::new(runtime.clone(), clock, reports);
+    prober.map_err(|error| format!("cannot start the prober: {error}"))
+}
+
+fn no_runtime(error: &io::Error) -> Failure {
+    format!("cannot start a runtime: {error}")
+}
+
+fn no_thread(error: &io::Error) -> Failure {
+    format!("cannot start a thread: {error}")
+}
+
 fn bind(plan: &Plan) -> Result<Listeners, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = plan.server.threads.unwrap_or(cores);
-    Listeners::bind(&plan.server.listen, threads).map_err(|error| cannot_listen("[server]", &error))
+    let listeners = Listeners::bind(&plan.server.listen, threads)
+        .map_err(|error| cannot_listen("[server]", &error))?;
+    match &plan.server.tls {
+        None => Ok(listeners),
+        Some(tls) => listeners
+            .with_encrypted(tls)
+            .map_err(|error| cannot_listen("[server.tls]", &error)),
+    }
 }
 
 /// Opens the control listener, if the config wants one.

@@ -6,10 +6,13 @@ use std::process::ExitCode;
 use super::cli;
 use super::remote::Remote;
 use super::{Failure, say};
+use crate::base::limits::CERTIFICATE_SOON;
 use crate::engine::Status;
 use crate::engine::status::{
-    DrainStatus, EndpointStatus, RefusedConfig, ServiceStatus, TargetStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, LimitedStatus, RefusedConfig, ServiceStatus,
+    SigningStatus, TargetStatus,
 };
+use crate::io::clock::Clock;
 use crate::plan::Units;
 
 /// Asks the server and prints its state.
@@ -97,6 +100,22 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
     if let Some(refused) = &status.refused {
         refusal_lines(out, refused, paint);
     }
+    for zone in &status.zones {
+        if zone.serial.is_none() {
+            let text = format!(
+                "zone {} is not answered: it has not come from its primaries, or came too long ago",
+                zone.name
+            );
+            line(out, &paint.code("1;31", &text));
+        }
+        if let Some(signing) = &zone.signing {
+            signing_lines(out, &zone.name, signing);
+        }
+    }
+    if let Some(certificate) = &status.certificate {
+        let now = Clock::start().wall_seconds();
+        certificate_line(out, certificate, now, paint);
+    }
     if status.doubting {
         let evidence = match status.doubt.as_str() {
             "canaries_fail" => "most canaries fail",
@@ -115,6 +134,37 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
             ),
         );
     }
+    for limited in &status.limited {
+        let LimitedStatus {
+            network,
+            class,
+            age_ms,
+        } = limited;
+        let age = ago(*age_ms);
+        let text = format!("{network} has had enough replies of class {class}, for {age}.");
+        line(out, &paint.code("35", &text));
+    }
+}
+
+/// How a zone is signed, by which keys, and what happens next to them.
+fn signing_lines(out: &mut String, zone: &str, signing: &SigningStatus) {
+    let keys = signing.keys.iter().map(|key| {
+        let (tag, role) = (key.tag, &key.role);
+        format!("{role} {tag} {}", key.phase)
+    });
+    let keys: Vec<String> = keys.collect();
+    line(
+        out,
+        &format!(
+            "zone {zone} is signed ({}, {} RRsets)  keys: {}",
+            signing.denial,
+            signing.rrsets,
+            keys.join(", ")
+        ),
+    );
+    if let Some(next) = signing.next.first() {
+        line(out, &format!("    next: {next}"));
+    }
 }
 
 /// What a drain says of itself, under its endpoint.
@@ -129,6 +179,23 @@ fn drain_line(out: &mut String, drain: &DrainStatus) {
     };
     let age = ago(drain.since_ms);
     line(out, &format!("    drain ordered {age} ago{author}{reason}"));
+}
+
+/// When the server's own certificate expires; loud when that is soon.
+fn certificate_line(out: &mut String, certificate: &CertificateStatus, now: u64, paint: Paint) {
+    let names = certificate.names.join(", ");
+    let left = certificate.expires.saturating_sub(now);
+    let text = match left {
+        0 => format!("CERTIFICATE EXPIRED: {names}"),
+        left => format!(
+            "certificate of {names}: expires in {}",
+            ago(left.saturating_mul(1000))
+        ),
+    };
+    match left < CERTIFICATE_SOON.0 / 1000 {
+        true => line(out, &paint.code("1;31", &text)),
+        false => line(out, &text),
+    }
 }
 
 fn refusal_lines(out: &mut String, refused: &RefusedConfig, paint: Paint) {
@@ -314,6 +381,23 @@ mod tests {
             "    --> config.toml:3:1",
         ];
         assert_eq!(lines, expected, "{text}");
+    }
+
+    #[test]
+    fn page_says_when_the_certificate_expires() {
+        let certificate = CertificateStatus {
+            names: vec!["ns1.example.org".into(), "192.0.2.53".into()],
+            expires: 1_000_000,
+        };
+        let line = |now| {
+            let mut out = String::new();
+            certificate_line(&mut out, &certificate, now, Paint::Ansi);
+            out
+        };
+        let text = "certificate of ns1.example.org, 192.0.2.53: expires in ";
+        assert!(line(0).starts_with(text), "{}", line(0));
+        assert!(line(999_000).contains("\x1b[1;31m"), "{}", line(999_000));
+        assert!(line(1_000_000).contains("CERTIFICATE EXPIRED: ns1.example.org"));
     }
 
     #[test]

@@ -22,6 +22,25 @@ pub const UDP_REPLY_BYTES_PLAIN: usize = 512;
 /// Largest message at all.
 pub const MESSAGE_BYTES: usize = 65_535;
 
+/// Secrets that cookies are checked with: the one in use, and others that come or go.
+pub const COOKIE_SECRETS: usize = 4;
+/// Least bound on the octets of a UDP reply, as a multiple of its query's, that a config may ask for:
+/// a question, an OPT record and a cookie always fit.
+pub const AMPLIFICATION_LEAST: u16 = 3;
+/// Largest such bound; no reply is so many times as long as its query.
+pub const AMPLIFICATION_MOST: u16 = 1000;
+/// Most replies per second that a rate limit may be set to.
+pub const RATE_LIMIT_MOST: u32 = 1_000_000;
+/// Longest window that a rate limit may have.
+pub const RATE_LIMIT_WINDOW_MOST: Span = Span::from_secs(3600);
+/// Networks that may be exempt from it.
+pub const RATE_LIMIT_EXEMPT: usize = 1000;
+/// Networks and classes whose replies are counted at a time, all together 4 MiB; of more, those that
+/// owe least are forgotten.
+pub const RATE_BUCKETS: usize = 1 << 19;
+/// Networks that are named while they are limited; more are limited without being named.
+pub const RATE_WATCHED: usize = 64;
+
 /// Queries taken from, and replies given to, the kernel at once.
 pub const UDP_BATCH: usize = 64;
 /// Longest query that is read over UDP; queries are a question and an OPT record.
@@ -32,20 +51,92 @@ pub const UDP_REPLY_BYTES_MOST: usize = 4096;
 pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
+/// Records of one update (RFC 2136), prerequisites and changes together.
+pub const UPDATE_RECORDS: usize = 100;
+/// TXT records of `_acme-challenge` names that are kept at once.
+pub const CHALLENGES: usize = 4096;
+/// The same, of one name.
+pub const CHALLENGES_PER_NAME: usize = 32;
+/// Octets of RDATA of one.
+pub const CHALLENGE_BYTES: usize = 512;
+/// Orders and updates of them that may wait.
+pub const CHALLENGES_WAITING: usize = 64;
+/// Octets of the file in which they are kept.
+pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
+/// Messages that may wait for whoever answers what must be waited for: updates, notifications.
+pub const SLOW_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.
-pub const TCP_BACKLOG: i32 = 1024;
-/// How long TCP connections may take to finish once the server stops.
-pub const TCP_DRAIN: Span = Span::from_secs(3);
-/// TCP connections at once, over all clients.
-pub const TCP_CONNECTIONS: usize = 512;
-/// TCP connections at once from one client address (or IPv6 /64).
-pub const TCP_CONNECTIONS_PER_CLIENT: usize = 64;
-/// How long a TCP connection may be silent (RFC 7766, section 6.2.3).
-pub const TCP_IDLE: Span = Span::from_secs(10);
-/// How long a TCP peer may take to read one reply or to finish one query.
-pub const TCP_TRANSFER: Span = Span::from_secs(5);
-/// Queries answered on one TCP connection before it is closed.
-pub const TCP_QUERIES_PER_CONNECTION: usize = 10_000;
+pub const STREAM_BACKLOG: i32 = 1024;
+/// How long connections may take to finish once the server stops.
+pub const STREAM_DRAIN: Span = Span::from_secs(3);
+/// Connections at once, over all clients and all stream transports, unless the config says
+/// otherwise. One that is encrypted holds some 20 kB while it idles.
+pub const STREAM_CONNECTIONS: usize = 4096;
+/// Fewest connections that a config may allow (`server.connections`).
+pub const STREAM_CONNECTIONS_LEAST: usize = 16;
+/// Most connections that a config may allow.
+pub const STREAM_CONNECTIONS_MOST: usize = 65_536;
+/// Connections at once from one client address (or IPv6 /64), over all stream transports.
+pub const STREAM_CONNECTIONS_PER_CLIENT: usize = 64;
+/// How long a connection may be silent while there is room (RFC 7766, section 6.2.3).
+pub const STREAM_IDLE: Span = Span::from_secs(10);
+/// How long a connection may be silent when every place is taken.
+pub const STREAM_IDLE_LEAST: Span = Span::from_secs(1);
+/// How long a peer may take for a handshake, to read one reply or to finish one query.
+pub const STREAM_TRANSFER: Span = Span::from_secs(5);
+/// Queries answered on one connection before it is closed.
+pub const STREAM_QUERIES: usize = 10_000;
+/// Octets of replies to pipelined queries that are gathered before they are written.
+pub const STREAM_BATCH_BYTES: usize = 16 * 1024;
+/// Octets that are read and thrown away after the last reply, so that it is not lost to a reset.
+pub const STREAM_LINGER_BYTES: usize = 64 * 1024;
+/// Queries that one HTTP/2 or QUIC connection may have open at once.
+pub const STREAM_REQUESTS: u32 = 32;
+/// Octets of one such query.
+pub const STREAM_REQUEST_BYTES: usize = 4096;
+/// Octets of the head of an HTTP request; a query in its address has to fit in.
+pub const HTTPS_HEAD_BYTES: u32 = 16 * 1024;
+/// Octets that one QUIC connection may have under way in each direction.
+pub const QUIC_WINDOW_BYTES: u32 = 256 * 1024;
+/// QUIC connections that have begun and not yet been looked at.
+pub const QUIC_INCOMING: usize = 256;
+/// Octets that wait with each of them.
+pub const QUIC_INCOMING_BYTES: u64 = 16 * 1024;
+/// How long before its expiry the server's own certificate is cause for alarm.
+pub const CERTIFICATE_SOON: Span = Span::from_secs(7 * 24 * 3600);
+/// How often that is said.
+pub const CERTIFICATE_ALARM_EVERY: Span = Span::from_secs(6 * 3600);
+/// Padded replies are a multiple of so many octets (RFC 8467, section 4.1).
+pub const PADDING_BLOCK: u16 = 468;
+
+/// Octets to which the messages of a zone transfer are filled: compression pointers reach so far.
+pub const TRANSFER_MESSAGE_BYTES: usize = 16 * 1024;
+/// Zone transfers given at once, over all clients; each holds a version of a zone.
+pub const TRANSFERS_OUT: usize = 32;
+/// Versions of a zone behind the present one from which a secondary gets the changes alone.
+pub const JOURNAL_VERSIONS: usize = 16;
+/// Records of one transferred zone.
+pub const TRANSFER_RECORDS: usize = 20_000_000;
+/// Octets of one transferred zone, as they come.
+pub const TRANSFER_BYTES: u64 = 1024 * 1024 * 1024;
+/// How long a primary may take to connect, and for each message.
+pub const TRANSFER_SILENCE: Span = Span::from_secs(10);
+/// How long one zone transfer may take in all.
+pub const TRANSFER_WHOLE: Span = Span::from_secs(600);
+/// How long a start waits for zones that it has no copy of.
+pub const TRANSFER_AT_START: Span = Span::from_secs(10);
+/// Shortest and longest time between two looks at a primary, whatever the SOA says.
+pub const REFRESH_BOUNDS: (Span, Span) = (Span::from_secs(2), Span::from_secs(24 * 3600));
+/// Shortest and longest time after which a zone that cannot be refreshed is given up.
+pub const EXPIRE_BOUNDS: (Span, Span) = (Span::from_secs(10), Span::from_secs(90 * 24 * 3600));
+/// How long a secondary has to acknowledge a notification the first time; each further try waits twice as long.
+pub const NOTIFY_WAIT: Span = Span::from_secs(1);
+/// How often one secondary is told of one version.
+pub const NOTIFY_TRIES: u32 = 6;
+/// Primaries of one zone.
+pub const PRIMARIES: usize = 16;
+/// Secondaries told of one zone's changes, and rules of who may have it.
+pub const SECONDARIES: usize = 256;
 
 /// Connections of the control listener at once.
 pub const CONTROL_CONNECTIONS: usize = 64;
@@ -98,6 +189,16 @@ pub const ENDPOINTS: usize = 100_000;
 pub const SERVICES: usize = 10_000;
 /// Zones of a plan.
 pub const ZONES: usize = 10_000;
+/// Keys of a plan that are shared with other servers.
+pub const TSIG_KEYS: usize = 10_000;
+/// Keys of a zone that its state remembers, those that were removed included.
+pub const KEYS_REMEMBERED: usize = 32;
+/// How often a new key is made when the tags of those before were taken.
+pub const KEY_TRIES: usize = 64;
+/// Steps that a zone's keys take at one look; more wait for the next.
+pub const KEY_STEPS: usize = 64;
+/// Octets of one file in the folder of the keys.
+pub const KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Canaries of a plan.
 pub const CANARIES: usize = 16;
 /// Monitors of a plan.
@@ -110,6 +211,10 @@ pub const TIER_MEMBERS: usize = 64;
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.
 pub const STEERED_RRSET_BYTES: usize = 900;
+/// Answers that one tier of a service may give, where they are signed beforehand.
+pub const TIER_SUBSETS: usize = 4096;
+/// Answers of one family that a service may give, where they are signed beforehand.
+pub const STEERED_ANSWERS: usize = 65_536;
 /// Network classes of one map.
 pub const CLASSES: usize = 60_000;
 /// How deep `$INCLUDE` may nest.

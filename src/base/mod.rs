@@ -9,6 +9,7 @@ mod ids;
 pub mod limits;
 mod reason;
 mod similar;
+mod sip;
 mod standing;
 mod time;
 
@@ -19,5 +20,6 @@ pub use ids::{
 };
 pub use reason::Reason;
 pub use similar::similar;
+pub use sip::sip_hash;
 pub use standing::{Cause, Permille, Standing, Why};
 pub use time::{Moment, Span};

@@ -42,11 +42,19 @@ pub enum Reason {
     Yxdomain,
     /// The server's own words in class CH.
     Chaos,
+    /// The signatures of the zone are about to expire, or have.
+    Expired,
+    /// The zone has not come from its primary yet, or came too long ago.
+    NotLoaded,
+    /// Nothing was asked for but a cookie.
+    Cookie,
+    /// No answer: the client's network has had enough of them.
+    Limited,
 }
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
@@ -65,6 +73,10 @@ impl Reason {
         Self::Badvers,
         Self::Yxdomain,
         Self::Chaos,
+        Self::Expired,
+        Self::NotLoaded,
+        Self::Cookie,
+        Self::Limited,
     ];
 
     /// The position in [`Reason::ALL`].
@@ -95,6 +107,10 @@ impl Reason {
             Self::Badvers => "badvers",
             Self::Yxdomain => "yxdomain",
             Self::Chaos => "chaos",
+            Self::Expired => "expired",
+            Self::NotLoaded => "not_loaded",
+            Self::Cookie => "cookie",
+            Self::Limited => "limited",
         }
     }
 }

@@ -35,6 +35,22 @@ impl Span {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// Reads `500ms`, `5s`, `2m`, `1h` or `1d`; `None` if it is none of these.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (count, unit) = text.split_at(digits);
+        let unit = match unit {
+            "ms" => Self(1),
+            "s" => Self::from_secs(1),
+            "m" => Self::from_secs(60),
+            "h" => Self::from_secs(3600),
+            "d" => Self::from_secs(24 * 3600),
+            _ => return None,
+        };
+        Some(unit.times(count.parse().ok()?))
+    }
+
     /// Whole seconds, rounded down; what a TTL field holds.
     #[must_use]
     pub fn as_secs(self) -> u32 {

@@ -4,6 +4,7 @@
 //! things (a region's fallback, a service's regions). Names that point at other things stay
 //! [`At`] their positions, so that `compile` can say where a wrong one is.
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,9 +12,14 @@ use super::Files;
 use super::reader::At;
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
+use crate::dns::cookie;
+use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
-use crate::plan::{AllDown, Approval, Check, DampingPolicy, Guard, Overload, Residency};
+use crate::plan::{
+    Acme, AllDown, Approval, Check, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
+    ZoneDnssec,
+};
 
 /// The config as written, before names are resolved.
 #[derive(Debug)]
@@ -36,6 +42,8 @@ pub struct Spec {
     pub(crate) monitors: Vec<MonitorSpec>,
     pub(crate) recoveries: Vec<RecoverySpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) tsig: Vec<TsigSpec>,
+    pub(crate) acme: AcmeSpec,
 }
 
 /// `[server]`.
@@ -47,6 +55,37 @@ pub(crate) struct ServerSpec {
     pub(crate) udp_reply_bytes: u16,
     pub(crate) threads: Option<usize>,
     pub(crate) cohort_key: Option<String>,
+    pub(crate) connections: Option<usize>,
+    pub(crate) tls: Option<TlsSpec>,
+    /// The folder of what must survive a restart.
+    pub(crate) state: Option<String>,
+    pub(crate) defence: DefenceSpec,
+}
+
+/// What `[server]` says of defences.
+#[derive(Debug, Default)]
+pub(crate) struct DefenceSpec {
+    pub(crate) amplification: u16,
+    pub(crate) cookies: CookieSpec,
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+/// `[server.cookies]`.
+#[derive(Debug, Default)]
+pub(crate) struct CookieSpec {
+    pub(crate) off: bool,
+    pub(crate) secrets: Vec<At<cookie::Secret>>,
+    pub(crate) file: Option<At<String>>,
+}
+
+/// `[server.tls]`.
+#[derive(Debug)]
+pub(crate) struct TlsSpec {
+    pub(crate) listen: Vec<At<SocketAddr>>,
+    pub(crate) listen_https: Vec<At<SocketAddr>>,
+    pub(crate) listen_quic: Vec<At<SocketAddr>>,
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) key: Option<At<String>>,
 }
 
 /// `[geo]`.
@@ -63,6 +102,88 @@ pub(crate) struct GeoSpec {
 pub(crate) struct ZoneSpec {
     pub(crate) name: Option<At<Name>>,
     pub(crate) file: Option<At<String>>,
+    pub(crate) dnssec: Option<DnssecSpec>,
+    pub(crate) transfer: Option<TransferSpec>,
+    pub(crate) incoming: Option<IncomingSpec>,
+}
+
+/// `transfer` of one of `[[zones]]`.
+#[derive(Debug)]
+pub(crate) struct TransferSpec {
+    pub(crate) at: Range<usize>,
+    pub(crate) to: Vec<At<AllowedSpec>>,
+    pub(crate) notify: Vec<At<SocketAddr>>,
+    pub(crate) key: Option<At<String>>,
+    pub(crate) render_for: Option<At<RenderSpec>>,
+    pub(crate) min_interval: Span,
+}
+
+/// One who may have a zone.
+#[derive(Clone, Debug)]
+pub(crate) struct AllowedSpec {
+    pub(crate) network: Option<Network>,
+    /// A key's name.
+    pub(crate) key: Option<String>,
+}
+
+/// Whose answers steered names are rendered as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RenderSpec {
+    Country(Country),
+    Address(IpAddr),
+}
+
+/// `primaries` and `key` of one of `[[zones]]`.
+#[derive(Debug)]
+pub(crate) struct IncomingSpec {
+    pub(crate) primaries: At<Vec<At<SocketAddr>>>,
+    pub(crate) key: Option<At<String>>,
+}
+
+/// `dnssec` of one of `[[zones]]`.
+#[derive(Debug)]
+pub(crate) struct DnssecSpec {
+    pub(crate) keys: At<String>,
+    /// All that it says, but for the folder of the keys, which is not resolved yet.
+    pub(crate) policy: ZoneDnssec,
+}
+
+/// `[acme]`.
+#[derive(Debug)]
+pub(crate) struct AcmeSpec {
+    /// Names of `[tsig]`.
+    pub(crate) keys: Vec<At<String>>,
+    pub(crate) expire: Span,
+    pub(crate) ttl: Span,
+}
+
+impl Default for AcmeSpec {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            expire: Acme::EXPIRE,
+            ttl: Acme::TTL,
+        }
+    }
+}
+
+/// One of `[tsig]`.
+#[derive(Debug)]
+pub(crate) struct TsigSpec {
+    pub(crate) name: At<String>,
+    /// What the other side calls it, where that is not `name`.
+    pub(crate) key_name: Option<At<Name>>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) secret: Option<At<TsigSecret>>,
+}
+
+/// Where the secret of a key is.
+#[derive(Clone, Debug)]
+pub(crate) enum TsigSecret {
+    /// In the config, in base64.
+    Here(Secret),
+    /// In a file.
+    File(String),
 }
 
 /// One of `[jurisdictions]`.
@@ -179,6 +300,12 @@ impl Spec {
         self.control.as_ref().map(|listen| listen.value)
     }
 
+    /// The first of `[server] listen`, if it could be read; whatever else is wrong with the config.
+    #[must_use]
+    pub fn server_listen(&self) -> Option<SocketAddr> {
+        self.server.listen.first().map(|listen| listen.value)
+    }
+
     /// The files wanted beyond those already brought, paths relative to the config's folder
     /// resolved; ask again with what was brought until nothing is wanted (`$INCLUDE` nests).
     #[must_use]
@@ -190,6 +317,17 @@ impl Spec {
         let passwords = self.monitors.iter();
         let passwords = passwords.filter_map(|one| one.password_file.as_ref());
         wanted.extend(passwords.map(|path| self.resolve(path)));
+        let own = self.server.tls.iter();
+        let pair = own.flat_map(|tls| tls.certificate.iter().chain(&tls.key));
+        wanted.extend(pair.map(|path| self.resolve(path)));
+        for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
+            match &secret.value {
+                TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
+                TsigSecret::Here(_) => {}
+            }
+        }
+        let secrets = self.server.defence.cookies.file.as_ref();
+        wanted.extend(secrets.map(|path| self.resolve(path)));
         for file in self.zones.iter().filter_map(|zone| zone.file.as_ref()) {
             let file = self.resolve(file);
             wanted.extend(included(&file, brought));
@@ -199,6 +337,13 @@ impl Spec {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    /// Those of [`Spec::files`] that nobody but the server is to read.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<PathBuf> {
+        let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
+        keys.map(|path| self.resolve(path)).collect()
     }
 
     /// A path of the config, relative to the config's folder.

@@ -25,8 +25,11 @@ pub(crate) struct Trouble {
 /// Largest size that a config may ask for: a pebibyte.
 const OCTETS_MOST: u64 = 1 << 50;
 
-/// Longest time that a config may ask for.
+/// Longest time that a config may ask for, where it is about probes and ramps.
 const SPAN_MOST: Span = Span::from_secs(30 * 24 * 3600);
+
+/// Longest time that a config may ask for, where it is about keys.
+const LONG_SPAN_MOST: Span = Span::from_secs(3660 * 24 * 3600);
 
 impl Trouble {
     pub(crate) fn new(message: impl Into<String>) -> Self {
@@ -173,31 +176,39 @@ pub(crate) fn word<T: Copy + 'static>(
     }
 }
 
-/// `500ms`, `5s`, `2m`, `1h`.
+/// `500ms`, `5s`, `2m`, `1h`, `7d`.
 pub(crate) fn span(value: &DeValue<'_>) -> Result<Span, Trouble> {
     let help = "write a duration with its unit: \"500ms\", \"5s\", \"2m\" or \"1h\"";
-    let DeValue::String(text) = value else {
-        return Err(mismatch("a duration", value).with_help(help));
-    };
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (count, unit) = text.split_at(digits);
-    let unit = match unit {
-        "ms" => Span(1),
-        "s" => Span::from_secs(1),
-        "m" => Span::from_secs(60),
-        "h" => Span::from_secs(3600),
-        _ => return Err(Trouble::new(format!("`{text}` is not a duration")).with_help(help)),
-    };
-    let Ok(count) = count.parse() else {
-        return Err(Trouble::new(format!("`{text}` is not a duration")).with_help(help));
-    };
-    match unit.times(count) {
-        span if span <= SPAN_MOST => Ok(span),
-        _ => {
+    let (text, span) = duration(value, help)?;
+    match span <= SPAN_MOST {
+        true => Ok(span),
+        false => {
             Err(Trouble::new(format!("`{text}` is too long"))
                 .with_help("30 days (720h) is the most"))
         }
     }
+}
+
+/// A duration that may be years long: `1h`, `90d`.
+pub(crate) fn long_span(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let help = "write a duration with its unit: \"30m\", \"1h\" or \"90d\"";
+    let (text, span) = duration(value, help)?;
+    match span <= LONG_SPAN_MOST {
+        true => Ok(span),
+        false => Err(Trouble::new(format!("`{text}` is too long"))
+            .with_help("ten years (3660d) is the most")),
+    }
+}
+
+/// A duration of any length, and how it is written.
+fn duration<'v>(value: &'v DeValue<'_>, help: &str) -> Result<(&'v str, Span), Trouble> {
+    let DeValue::String(text) = value else {
+        return Err(mismatch("a duration", value).with_help(help));
+    };
+    let Some(span) = Span::parse(text) else {
+        return Err(Trouble::new(format!("`{text}` is not a duration")).with_help(help));
+    };
+    Ok((text, span))
 }
 
 /// `"80%"`, `"0.5%"` or `80`: percent, 0 to 100, in tenths at the finest. A bare number below 1
@@ -414,7 +425,9 @@ mod tests {
             (r#""5s""#, Some(5000)),
             (r#""2m""#, Some(120_000)),
             (r#""1h""#, Some(3_600_000)),
+            (r#""30d""#, Some(30 * 86_400_000)),
             (r#""721h""#, None),
+            (r#""31d""#, None),
             (r#""5""#, None),
             (r#""s""#, None),
             (r#""1.5s""#, None),
@@ -425,6 +438,21 @@ mod tests {
         for (text, millis) in cases {
             assert_eq!(given(text, span), millis.map(Span), "{text}");
         }
+    }
+
+    #[test]
+    fn keys_may_live_for_years() {
+        assert_eq!(
+            given(r#""90d""#, long_span),
+            Some(Span::from_secs(7_776_000))
+        );
+        assert_eq!(
+            given(r#""3660d""#, long_span),
+            Some(Span::from_secs(316_224_000))
+        );
+        assert_eq!(given(r#""3661d""#, long_span), None);
+        assert_eq!(given(r#""99999999999999999999d""#, long_span), None);
+        assert_eq!(given(r#""1y""#, long_span), None);
     }
 
     #[test]

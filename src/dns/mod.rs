@@ -9,7 +9,15 @@
 //! | `rrset` | RRsets encoded as a reply copies them |
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
-//! | [`edns`] | OPT of a query and of a reply: payload, version, NSID, client subnet |
+//! | [`dnssec`] | keys, what they sign, and what parents see of them |
+//! | [`message`] | a message of any kind taken apart, names made whole |
+//! | [`transfer`] | zones on their way from one server to another |
+//! | [`tsig`] | requests and replies signed with a shared key (RFC 8945) |
+//! | [`update`] | changes that clients ask for (RFC 2136), as far as they are taken |
+//! | [`challenges`] | TXT records of `_acme-challenge` names, which come and go |
+//! | [`cookie`] | server cookies: what proves that a client's address is its own |
+//! | [`edns`] | OPT of a query and of a reply: payload, version, and every option that is known |
+//! | [`freshness`] | how long a reply may be kept by an HTTP cache |
 //! | [`reply`] | the reply writer: compression, truncation, EDNS |
 //! | [`zone`] | zone data: built once, looked up in time independent of its size |
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
@@ -19,8 +27,13 @@
 //! records into words, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
 pub mod ask;
+pub mod challenges;
+pub mod cookie;
+pub mod dnssec;
 pub mod edns;
+pub mod freshness;
 pub mod master;
+pub mod message;
 pub mod name;
 pub mod octets;
 pub mod query;
@@ -28,6 +41,9 @@ pub mod reply;
 pub mod rr;
 mod rrset;
 pub mod text;
+pub mod transfer;
+pub mod tsig;
+pub mod update;
 pub mod zone;
 
 pub use name::{Name, NameError};

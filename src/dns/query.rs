@@ -5,7 +5,8 @@
 //! - Fewer than 12 octets, or the QR bit set: no reply at all, or two servers could be made
 //!   to talk to each other for ever.
 //! - Another opcode than QUERY: NOTIMP, with the question echoed where there is one.
-//! - Other than one question: FORMERR (RFC 9619). A compression pointer in the question:
+//! - Other than one question: FORMERR (RFC 9619), but none at all with a cookie (RFC 7873,
+//!   section 5.4). A compression pointer in the question:
 //!   FORMERR; there is nothing before it that it could point to.
 //! - Records in the answer or authority section: FORMERR, as NSD has it; an IXFR may carry its
 //!   SOA (RFC 1995, section 3).
@@ -58,7 +59,7 @@ pub struct Query<'q> {
     /// What the OPT record says, if there is one and it was reached.
     pub edns: Option<Edns>,
     /// Why it cannot be answered: FORMERR, NOTIMP or BADVERS. A query without fault has a
-    /// question.
+    /// question, or a cookie and no question.
     pub fault: Option<u16>,
 }
 
@@ -127,7 +128,12 @@ impl<'q> Query<'q> {
         if self.edns.as_ref().is_some_and(|edns| edns.version > 0) {
             return Err(rcode::BADVERS);
         }
-        self.question.map(|_| ()).ok_or(rcode::FORMERR)
+        let cookie = self.edns.and_then(|edns| edns.cookie);
+        match (self.question, cookie) {
+            (Some(_), _) => Ok(()),
+            (None, Some(_)) if questions == 0 => Ok(()),
+            (None, _) => Err(rcode::FORMERR),
+        }
     }
 
     /// Walks the records behind the question and keeps what OPT says.

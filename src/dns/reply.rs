@@ -20,7 +20,6 @@ use super::query::{HEADER_BYTES, Header, Question};
 use super::rr::{RrSet, class, rtype};
 use super::rrset::{Form, HEAD_BYTES, TTL_AT, names_in, record_bytes, shared_suffix, ttl_of};
 use crate::base::Family;
-use crate::base::limits::UDP_REPLY_BYTES_PLAIN;
 
 /// Flag: the data is the zone's own (AA).
 pub const AUTHORITATIVE: u16 = 0x0400;
@@ -65,6 +64,8 @@ pub enum Owner<'n> {
     At(u16),
     /// The name itself, uncompressed.
     Name(&'n [u8]),
+    /// Labels, and a pointer to where the rest of the name stands.
+    Under(&'n [u8], u16),
 }
 
 /// What stands in front of RDATA.
@@ -122,7 +123,8 @@ impl<'n> Owner<'n> {
 }
 
 impl<'b, 'q> Reply<'b, 'q> {
-    /// Starts a reply that may fill `buffer`; `None` if that has less than 512 octets.
+    /// Starts a reply that may fill `buffer`; `None` if that has no room
+    /// for a header and the question.
     #[inline]
     #[must_use]
     pub fn begin(
@@ -130,7 +132,7 @@ impl<'b, 'q> Reply<'b, 'q> {
         header: Header,
         question: Option<&Question<'q>>,
     ) -> Option<Self> {
-        if buffer.len() < UDP_REPLY_BYTES_PLAIN {
+        if buffer.len() < HEADER_BYTES {
             return None;
         }
         let mut reply = Self {
@@ -184,7 +186,7 @@ impl<'b, 'q> Reply<'b, 'q> {
             Owner::At(at) if fits && at < POINTER_REACH && self.ends_with(form.suffix) => {
                 Ok(self.copy(section, at, &rrset, form))
             }
-            Owner::At(_) | Owner::Name(_) => self.spell(section, owner, rrset),
+            Owner::At(_) | Owner::Name(_) | Owner::Under(..) => self.spell(section, owner, rrset),
         }
     }
 
@@ -349,14 +351,17 @@ impl<'b, 'q> Reply<'b, 'q> {
     }
 
     /// Writes OPT and the header, and gives the length of the reply. `flags` are
-    /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for.
+    /// [`AUTHORITATIVE`] and [`TRUNCATED`]; `opt` is what room was reserved for, or more: what
+    /// the records have left no room for is left out ([`Opt::fit`]).
     #[inline]
     #[must_use]
     pub fn finish(self, flags: u16, rcode: u16, opt: Option<&Opt<'_>>) -> usize {
         let [answers, authorities, mut additional] = self.counts;
         let mut length = self.at;
         if let Some(opt) = opt {
-            let end = length + opt.bytes();
+            let mut opt = *opt;
+            opt.fit(self.buffer.len() - length);
+            let end = length + opt.padded_bytes(length, self.buffer.len());
             if let Some(room) = self.buffer.get_mut(length..end) {
                 opt.write(rcode, room);
                 length = end;
@@ -396,6 +401,10 @@ impl<'b, 'q> Reply<'b, 'q> {
         match head.owner {
             Owner::At(at) => self.put_pointer(usize::from(at))?,
             Owner::Name(name) => self.put(name)?,
+            Owner::Under(labels, rest) => {
+                self.put(labels)?;
+                self.put_pointer(usize::from(rest))?;
+            }
         }
         self.put_u16(head.rtype)?;
         self.put_u16(head.class)?;

@@ -27,8 +27,22 @@ pub mod rtype {
     pub const DNAME: u16 = 39;
     /// EDNS (RFC 6891).
     pub const OPT: u16 = 41;
-    /// Delegation signer.
+    /// Delegation signer (RFC 4034, section 5).
     pub const DS: u16 = 43;
+    /// Signature (RFC 4034, section 3).
+    pub const RRSIG: u16 = 46;
+    /// Which name comes next, and which types are here (RFC 4034, section 4).
+    pub const NSEC: u16 = 47;
+    /// Public key (RFC 4034, section 2).
+    pub const DNSKEY: u16 = 48;
+    /// As NSEC, by hashes of names (RFC 5155, section 3).
+    pub const NSEC3: u16 = 50;
+    /// How names are hashed (RFC 5155, section 4).
+    pub const NSEC3PARAM: u16 = 51;
+    /// DS that the parent is asked to have (RFC 7344).
+    pub const CDS: u16 = 59;
+    /// DNSKEY that the parent is asked to have a DS for (RFC 7344).
+    pub const CDNSKEY: u16 = 60;
     /// Incremental transfer.
     pub const IXFR: u16 = 251;
     /// Full transfer.
@@ -61,8 +75,18 @@ pub mod rcode {
     pub const NOTIMP: u16 = 4;
     /// Not for you, or not ours.
     pub const REFUSED: u16 = 5;
-    /// A DNAME substitution is too long (RFC 6672, section 2.2).
+    /// Not authoritative for it, or not authorised by its signature (RFC 8945, section 5.2).
+    pub const NOTAUTH: u16 = 9;
+    /// A DNAME substitution is too long (RFC 6672, section 2.2); a name is in use (RFC 2136).
     pub const YXDOMAIN: u16 = 6;
+    /// An RRset exists that should not (RFC 2136).
+    pub const YXRRSET: u16 = 7;
+    /// An RRset does not exist that should (RFC 2136).
+    pub const NXRRSET: u16 = 8;
+    /// A name outside of the zone (RFC 2136).
+    pub const NOTZONE: u16 = 10;
     /// EDNS version not supported.
     pub const BADVERS: u16 = 16;
+    /// The client has to show a cookie of this server (RFC 7873, section 8).
+    pub const BADCOOKIE: u16 = 23;
 }

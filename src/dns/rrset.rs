@@ -137,6 +137,13 @@ impl<'z> RrSet<'z> {
         })
     }
 
+    /// The same RRset with a TTL of at most so many seconds.
+    #[must_use]
+    pub fn for_at_most(self, seconds: u32) -> Self {
+        let ttl = self.ttl.min(seconds);
+        Self { ttl, ..self }
+    }
+
     /// The RDATA of each record, in the order of the zone, names in it uncompressed.
     pub fn records(self) -> impl Iterator<Item = &'z [u8]> + Clone {
         let mut rest = self.encoded;
@@ -340,7 +347,7 @@ impl<'s, R: Iterator<Item = &'s [u8]> + Clone> Source<'s, R> {
 }
 
 /// A number that is less than the octets of a message.
-fn small(number: usize) -> [u8; 2] {
+pub(super) fn small(number: usize) -> [u8; 2] {
     let number = u16::try_from(number).expect("the builder keeps an RRset within a message");
     number.to_be_bytes()
 }

@@ -22,6 +22,7 @@ const RCODES: &[(u16, &str)] = &[
     (5, "REFUSED"),
     (6, "YXDOMAIN"),
     (16, "BADVERS"),
+    (23, "BADCOOKIE"),
 ];
 
 /// The mnemonic of a type: `AAAA`, or `TYPE1234` where there is none (RFC 3597, section 5).
@@ -79,7 +80,7 @@ fn show_known(rtype: u16, rdata: &[u8]) -> Option<String> {
 }
 
 /// `\# 4 C0000201` (RFC 3597, section 5).
-fn show_generic(rdata: &[u8]) -> String {
+pub(super) fn show_generic(rdata: &[u8]) -> String {
     let octets: String = rdata.iter().map(|octet| format!("{octet:02X}")).collect();
     match rdata.len() {
         0 => "\\# 0".to_owned(),
@@ -149,6 +150,7 @@ mod tests {
     fn response_codes_have_names() {
         assert_eq!(rcode_name(0), "NOERROR");
         assert_eq!(rcode_name(16), "BADVERS");
-        assert_eq!(rcode_name(23), "OTHER");
+        assert_eq!(rcode_name(23), "BADCOOKIE");
+        assert_eq!(rcode_name(24), "OTHER");
     }
 }

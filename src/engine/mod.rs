@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use crate::base::limits;
 use crate::base::{Cause, Moment, SlotId};
+use crate::dns::zone::Zones;
 use crate::health::{Outcome, Report};
 use crate::plan::Plan;
 use crate::table::{self, Basis, Table};
@@ -64,6 +65,8 @@ pub enum Input {
     Probed(ProbeId, Report),
     /// A new plan; health is kept by name.
     Reload(Arc<Plan>),
+    /// What the zones of the current plan have become: signed anew, or with other records.
+    Zones(Arc<Zones>),
     /// An operator's order; one that names nothing of the plan does nothing.
     Order(Order),
     /// Answers were counted.
@@ -102,6 +105,7 @@ pub struct Engine {
     herald: Herald,
     asked: Asked,
     overloads: Overloads,
+    zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
     outputs: VecDeque<Output>,
@@ -119,6 +123,7 @@ impl Engine {
         Self {
             schedule: Schedule::new(&plan, now, seed),
             watches: Watches::new(&plan),
+            zones: plan.zones.clone(),
             plan,
             started: now,
             epoch: 0,
@@ -143,6 +148,7 @@ impl Engine {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
             Input::Reload(plan) => self.reload(now, plan),
+            Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
             Input::Order(order) => self.take_order(now, &order),
         }
@@ -233,10 +239,17 @@ impl Engine {
         self.schedule = self.schedule.carry(&plan, now, &kin.slots);
         self.watches = Watches::new(&plan);
         self.asked.carry(&self.plan, &plan);
+        self.zones = plan.zones.clone();
         self.plan = plan;
         self.epoch += 1;
         let notice = herald::reloaded(&self.plan, before, &kin);
         self.outputs.push_back(Output::Notice(notice));
+        self.publish(now);
+    }
+
+    /// Answers from other zones at once: whoever changed them may be waited for.
+    fn renew(&mut self, now: Moment, zones: Arc<Zones>) {
+        self.zones = zones;
         self.publish(now);
     }
 
@@ -275,13 +288,19 @@ impl Engine {
         let same_plan = Arc::ptr_eq(&self.table.plan, &self.plan);
         let same_demand =
             Arc::ptr_eq(&self.table.demands, self.asked.planned()) || !self.table.plans_capacity();
-        if same_plan && same_demand && self.table.standings[..] == *self.beliefs.standings() {
+        let same_zones = Arc::ptr_eq(&self.table.zones, &self.zones);
+        if same_plan
+            && same_zones
+            && same_demand
+            && self.table.standings[..] == *self.beliefs.standings()
+        {
             return;
         }
         let basis = Basis {
             plan: self.plan.clone(),
             standings: self.beliefs.standings().into(),
             demands: self.asked.planned().clone(),
+            zones: self.zones.clone(),
         };
         let previous = same_plan.then_some(&*self.table);
         let table = Table::build_on(self.table.generation + 1, basis, now, previous);

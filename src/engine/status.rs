@@ -25,8 +25,14 @@ pub struct Status {
     pub capped: bool,
     /// The config that was refused last; absent when the last one was taken.
     pub refused: Option<RefusedConfig>,
+    /// Networks that get no more replies for now; known to the transports, not to the engine.
+    #[serde(default)]
+    pub limited: Vec<LimitedStatus>,
     /// Geo database.
     pub geo: GeoStatus,
+    /// What the server proves itself by on encrypted transports, if there are any.
+    #[serde(default)]
+    pub certificate: Option<CertificateStatus>,
     /// Canaries: whether this node can see.
     #[serde(default)]
     pub canaries: Vec<SlotStatus>,
@@ -47,6 +53,17 @@ pub struct RefusedConfig {
     pub reason: String,
 }
 
+/// A network that gets no more replies of a class for now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitedStatus {
+    /// Its prefix, as limits tell networks apart.
+    pub network: String,
+    /// Which replies: `answer`, `denial`, `referral` or `error`.
+    pub class: String,
+    /// For how long.
+    pub age_ms: u64,
+}
+
 /// The geo database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GeoStatus {
@@ -58,6 +75,15 @@ pub struct GeoStatus {
     pub networks: usize,
 }
 
+/// The server's own certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateStatus {
+    /// For whom it is: names and addresses.
+    pub names: Vec<String>,
+    /// When it expires, in seconds since 1970.
+    pub expires: u64,
+}
+
 /// One zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ZoneStatus {
@@ -65,6 +91,46 @@ pub struct ZoneStatus {
     pub name: String,
     /// Names that hold data.
     pub names: usize,
+    /// The serial of its SOA, as queries see it; absent when it is not answered, because it has not
+    /// come from its primaries, or came too long ago.
+    #[serde(default)]
+    pub serial: Option<u32>,
+    /// How it is signed; absent when it is not.
+    #[serde(default)]
+    pub signing: Option<SigningStatus>,
+}
+
+/// How a zone is signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningStatus {
+    /// How names are denied: `nsec` or `nsec3`.
+    pub denial: String,
+    /// RRsets that are signed, or could be.
+    pub rrsets: usize,
+    /// When the next signature is made anew, in seconds since 1970.
+    pub due_at: u64,
+    /// When the first signature expires, in seconds since 1970.
+    pub expires_at: u64,
+    /// When it should have been made anew at the latest, in seconds since 1970: past it, something is
+    /// wrong.
+    pub overdue_at: u64,
+    /// Its keys, oldest first; those that are gone are left out.
+    pub keys: Vec<KeyStatus>,
+    /// What happens next to its keys, soonest first.
+    pub next: Vec<String>,
+}
+
+/// A key of a zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyStatus {
+    /// Key tag.
+    pub tag: u16,
+    /// Algorithm, as BIND spells it.
+    pub algorithm: String,
+    /// `ksk`, `zsk` or `csk`.
+    pub role: String,
+    /// How far it has come: `made`, `published`, `active`, `submitted`, `seen`, `retired`.
+    pub phase: String,
 }
 
 /// One region.

@@ -18,8 +18,8 @@ use super::beliefs::monitor;
 use super::herald::{answer_word, family_word, region_names};
 use super::overload::unplaced;
 use super::status::{
-    DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus,
-    Status, TargetStatus, ZoneStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus,
+    ServiceStatus, SlotStatus, Status, TargetStatus, ZoneStatus,
 };
 use super::watches::monitors;
 
@@ -34,6 +34,9 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
     let zones = plan.zone_list.iter().map(|(name, names)| ZoneStatus {
         name: name.to_string(),
         names: *names,
+        serial: engine.table.zones.serial(name),
+        // Keys and signatures are looked after elsewhere.
+        signing: None,
     });
     // Those of the table, for it is the table that is asked about them.
     let services = (0..).map(ServiceId).zip(&engine.table.plan.services);
@@ -48,11 +51,17 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         capped: engine.beliefs.is_capped(),
         // Configs are read and refused elsewhere.
         refused: None,
+        // Replies are counted elsewhere as well.
+        limited: Vec::new(),
         geo: GeoStatus {
             source: plan.geo.source.clone(),
             built_at: plan.geo.built_at,
             networks: plan.geo.networks,
         },
+        certificate: plan.server.tls.as_ref().map(|tls| CertificateStatus {
+            names: tls.pair.names.clone(),
+            expires: tls.pair.expires,
+        }),
         canaries: plan.canaries.iter().map(|id| survey.slot(*id)).collect(),
         zones: zones.collect(),
         regions: survey.regions(),

@@ -96,7 +96,7 @@ pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
 
 /// Brings files until the config wants no more of them.
 fn bring(spec: &Spec, watch: &mut Watch) -> Files {
-    let mut files = Files::new();
+    let (mut files, secrets) = (Files::new(), spec.secrets());
     loop {
         let wanted: BTreeSet<PathBuf> = spec.files(&files).into_iter().collect();
         let missing: Vec<PathBuf> = wanted
@@ -108,12 +108,28 @@ fn bring(spec: &Spec, watch: &mut Watch) -> Files {
         }
         for path in missing {
             let bytes = if files.len() < limits::FILES {
-                bring_one(&path, watch)
+                let bytes = bring_one(&path, watch);
+                match secrets.contains(&path) {
+                    true => bytes.and_then(|bytes| keep_secret(&path).map(|()| bytes)),
+                    false => bytes,
+                }
             } else {
                 Err(format!("is one of more than {} files", limits::FILES))
             };
             files.insert(path, bytes);
         }
+    }
+}
+
+/// Refuses a secret that any user of the machine may read, or others than its owner may change.
+fn keep_secret(path: &Path) -> Result<(), String> {
+    let metadata = fs::metadata(path).map_err(|error| explain(path, &error))?;
+    let mode = metadata.mode() & 0o777;
+    match mode & 0o027 {
+        0 => Ok(()),
+        _ => Err(format!(
+            "is open to other users of this machine (mode {mode:03o}); `chmod 600` it, or 640 for a group that is trusted"
+        )),
     }
 }
 
@@ -417,6 +433,23 @@ mod tests {
         ] {
             let error = load(&path).unwrap_err();
             assert_eq!(error.to_string(), format!("{}{reason}", path.display()));
+        }
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_refused() {
+        let (_folder, paths) = folder_with(&["key.pem"]);
+        for (mode, is_kept) in [
+            (0o600, true),
+            (0o640, true),
+            (0o400, true),
+            (0o644, false),
+            (0o660, false),
+            (0o601, false),
+        ] {
+            let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            fs::set_permissions(&paths[0], permissions).unwrap();
+            assert_eq!(keep_secret(&paths[0]).is_ok(), is_kept, "{mode:o}");
         }
     }
 

@@ -1,11 +1,14 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `clock`, `publish`, `files` and `metrics` serve the siblings above them: `serve`, `probe`
-//! and `control`, which do not see each other. `app` wires them to the engine.
+//! `clock`, `publish`, `files`, `keep`, `keys` and `metrics` serve the siblings above them: `serve`,
+//! `probe`, `transfer` and `control`, which do not see each other. `app` wires them to the engine.
 pub mod clock;
 pub mod control;
 pub mod files;
+pub mod keep;
+pub mod keys;
 pub mod metrics;
 pub mod probe;
 pub mod publish;
 pub mod serve;
+pub mod transfer;

@@ -23,16 +23,28 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
+mod acme;
+mod defence;
 mod demand;
+mod dnssec;
 pub mod ring;
 mod scope;
 mod shrink;
+mod transfer;
+mod transport;
+mod tsig;
 
+pub use acme::Acme;
+pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
+pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
+pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
+pub use transport::{Pair, Tls};
+pub use tsig::TsigKey;
 
 /// Everything that was decided before start.
 #[derive(Debug)]
@@ -67,10 +79,18 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
     pub maps: Vec<Map>,
-    /// Zone data with the services mounted.
-    pub zones: Zones,
+    /// Zone data with the services mounted, as served from the first table on.
+    pub zones: Arc<Zones>,
     /// Name and number of names of each zone, for status.
     pub zone_list: Vec<(Name, usize)>,
+    /// The zones that are signed, and how.
+    pub signing: Vec<(Name, ZoneDnssec)>,
+    /// Keys shared with other servers, in the order of the config.
+    pub tsig: Vec<TsigKey>,
+    /// Who may set challenges, and how long they stay.
+    pub acme: Acme,
+    /// Who gets zones, and where zones come from.
+    pub transfers: Transfers,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.
@@ -90,6 +110,12 @@ pub struct Server {
     pub udp_reply_bytes: u16,
     /// Answering threads; absent = one per core.
     pub threads: Option<usize>,
+    /// Connections at once, over all clients and all stream transports.
+    pub connections: usize,
+    /// Encrypted transports; absent = none.
+    pub tls: Option<Tls>,
+    /// How it keeps itself from being used against others.
+    pub defence: Defence,
 }
 
 /// The control listener.

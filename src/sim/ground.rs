@@ -52,12 +52,12 @@ pub fn hostname(service: usize) -> Name {
 }
 
 /// The zone, with so many services mounted.
-pub(super) fn zones(services: u16) -> Zones {
+pub(super) fn zones(services: u16) -> Arc<Zones> {
     let apex = name("example.org");
     let mounts = (0..services).map(|service| (hostname(usize::from(service)), service));
     let mounts: Vec<_> = mounts.collect();
     let zone = Zone::build(&apex, records(&apex), &mounts).expect("the zone below is well formed");
-    Zones::new(vec![Arc::new(zone)])
+    Arc::new(Zones::new(vec![Arc::new(zone)]))
 }
 
 fn records(apex: &Name) -> Vec<Record> {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::answer::{self, Answered, Asker, Transport};
-use crate::base::{Family, Moment};
+use crate::base::{Family, Moment, Span};
 use crate::dns::Name;
 use crate::dns::rr::{class, rtype};
 use crate::table::Table;
@@ -42,6 +42,8 @@ pub fn ask_query(table: &Table, now: Moment, source: IpAddr, query: &[u8]) -> Op
         source,
         transport: Transport::Udp,
         now,
+        idle: Span::ZERO,
+        cookies: None,
     };
     let mut reply = [0; 1232];
     let answered = answer::answer(table, &asker, query, &mut reply)?;

@@ -15,9 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Approval, Check, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
-    Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
-    Server, Service, Slot, Target, Tier, TtlBounds,
+    Acme, AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint,
+    GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region,
+    Residency, Ring, Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
 };
 
 /// A plan in short.
@@ -225,6 +225,10 @@ impl Scenery {
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
             zones: ground::zones(u16::try_from(self.services.len()).unwrap_or(0)),
             zone_list: Vec::new(),
+            signing: Vec::new(),
+            tsig: Vec::new(),
+            acme: Acme::default(),
+            transfers: Transfers::default(),
             atlas: ground::atlas(),
             geo: GeoFile {
                 source: "none".into(),
@@ -570,6 +574,9 @@ fn server() -> Server {
         version: None,
         udp_reply_bytes: 1232,
         threads: None,
+        connections: 64,
+        tls: None,
+        defence: Defence::DEFAULT,
     }
 }
 

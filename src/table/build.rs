@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use crate::base::{Moment, Standing};
+use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan};
 
 use super::Table;
@@ -31,6 +32,8 @@ pub struct Basis {
     pub standings: Arc<[Standing]>,
     /// How much clients ask for.
     pub demands: Arc<Demands>,
+    /// Zones with the plan's services mounted.
+    pub zones: Arc<Zones>,
 }
 
 impl Table {
@@ -50,10 +53,15 @@ impl Table {
             Some(previous) => Arc::clone(&previous.demands),
             None => Arc::new(Demands::stated(&plan)),
         };
+        let zones = match previous {
+            Some(previous) => Arc::clone(&previous.zones),
+            None => Arc::clone(&plan.zones),
+        };
         let basis = Basis {
             plan,
             standings,
             demands,
+            zones,
         };
         Self::build_on(generation, basis, now, previous)
     }
@@ -66,6 +74,7 @@ impl Table {
             generation,
             standings: basis.standings,
             demands: basis.demands,
+            zones: basis.zones,
             built_at: now,
             layout: match previous {
                 Some(previous) => Arc::clone(&previous.layout),

@@ -10,12 +10,11 @@ use crate::base::{
     Permille, RecoveryId, RegionId, ServiceId, Span, Standing, TargetId, Why,
 };
 use crate::dns::Name;
-use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    AllDown, Approval, Class, Control, DampingPolicy, Demand, Endpoint, GeoFile, Guard,
-    Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
-    Service, Target, Tier, TtlBounds,
+    Acme, AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
+    Guard, Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
+    Server, Service, Target, Tier, Transfers, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -87,8 +86,12 @@ impl World {
                 .map(|index| self.service(index))
                 .collect(),
             maps: vec![self.map()],
-            zones: Zones::default(),
+            zones: Arc::default(),
             zone_list: Vec::new(),
+            signing: Vec::new(),
+            tsig: Vec::new(),
+            acme: Acme::default(),
+            transfers: Transfers::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
                 source: "embedded".into(),
@@ -262,6 +265,9 @@ fn server() -> Server {
         version: None,
         udp_reply_bytes: 1232,
         threads: None,
+        connections: 64,
+        tls: None,
+        defence: Defence::DEFAULT,
     }
 }
 

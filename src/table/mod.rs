@@ -10,13 +10,16 @@
 //! | [`build`] | a generation out of plan and standings, sharing what did not change |
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
+//! | [`render`](fn@render) | a zone with steered names as one client sees them |
 //! | [`select`] | what a cohort gets: a few array reads |
+//! | [`variants`](mod@variants) | every answer that there may be, for whoever signs them beforehand |
 //!
 //! A table never changes. It knows nothing of queries and of probes: cohorts go in, slices of
 //! address records come out, and what is behind a [`Standing`] is not its matter.
 use std::sync::Arc;
 
 use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing};
+use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan, TtlBounds};
 
 mod build;
@@ -29,12 +32,17 @@ pub(crate) mod fixture;
 mod layout;
 mod part;
 mod pool;
+mod render;
 mod select;
 #[cfg(test)]
 mod tests;
+mod variants;
 
 pub use build::Basis;
 pub use check::{Breach, CheckError, check, check_changed};
+
+pub use render::{render, render_served, steered};
+pub use variants::{TooMany, variants};
 
 pub use explain::{ExplainError, Explanation, Question, explain, suppose};
 
@@ -45,6 +53,8 @@ pub struct Table {
     pub generation: u64,
     /// What it was built from.
     pub plan: Arc<Plan>,
+    /// The zones that it answers from: the plan's, or what they have become since.
+    pub zones: Arc<Zones>,
     /// What it was built from, by [`crate::base::TargetId`].
     pub standings: Arc<[Standing]>,
     /// How much its clients ask for.

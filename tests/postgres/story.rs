@@ -97,13 +97,14 @@ impl Waypost {
             let question = ask::Question {
                 name: Name::parse("data.example.org").unwrap(),
                 rtype: 1,
-                subnet: Some((IpAddr::from([10, 1, number, 0]), 24)),
+                wants: vec![ask::Want::Subnet(IpAddr::from([10, 1, number, 0]), 24)],
             };
-            let query = ask::encode(u16::from(number), &question).unwrap();
+            let query = ask::encode(u16::from(number), &question);
             socket.send(&query).unwrap();
             let mut reply = [0; 1500];
             let length = socket.recv(&mut reply).unwrap();
-            match ask::decode(&reply[..length]).unwrap().addresses[..] {
+            let reply = ask::decode(&reply[..length]).unwrap();
+            match reply.addresses().collect::<Vec<_>>()[..] {
                 [address] if address == cluster.standby.address.ip() => true,
                 [address] if address == cluster.primary.address.ip() => false,
                 ref other => panic!("{other:?}"),

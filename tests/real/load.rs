@@ -28,13 +28,13 @@ fn ask_until(stop: &AtomicBool, socket: &UdpSocket, subnet: &str) -> Heard {
     let question = ask::Question {
         name: Name::parse("api.example.org").unwrap(),
         rtype: 1,
-        subnet: Some((subnet.parse().unwrap(), 24)),
+        wants: vec![ask::Want::Subnet(subnet.parse().unwrap(), 24)],
     };
     let mut heard = Heard::default();
     let mut buffer = [0; 1500];
     while !stop.load(Ordering::Relaxed) {
         let id = u16::try_from(heard.asked % 65_536).unwrap();
-        socket.send(&ask::encode(id, &question).unwrap()).unwrap();
+        socket.send(&ask::encode(id, &question)).unwrap();
         heard.asked += 1;
         match socket
             .recv(&mut buffer)
@@ -42,7 +42,8 @@ fn ask_until(stop: &AtomicBool, socket: &UdpSocket, subnet: &str) -> Heard {
             .and_then(|length| ask::decode(&buffer[..length]))
         {
             None => heard.lost += 1,
-            Some(reply) if reply.id == id && reply.rcode == 0 && reply.addresses.len() == 1 => {}
+            Some(reply) if reply.id == id && reply.rcode == 0 && reply.addresses().count() == 1 => {
+            }
             Some(reply) => heard.wrong.push(format!("{reply:?}")),
         }
     }
@@ -162,10 +163,10 @@ fn a_graceful_stop_answers_what_was_accepted() {
     let question = ask::Question {
         name: Name::parse("mail.example.org").unwrap(),
         rtype: 1,
-        subnet: None,
+        wants: Vec::new(),
     };
     for id in 0..200 {
-        socket.send(&ask::encode(id, &question).unwrap()).unwrap();
+        socket.send(&ask::encode(id, &question)).unwrap();
     }
     kill(waypost.id(), Signal::SIGTERM).unwrap();
     let mut buffer = [0; 1500];

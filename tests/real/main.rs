@@ -9,8 +9,10 @@
     clippy::print_stderr,
     reason = "tests wait for real programs, and show what those said when something fails"
 )]
+mod acme;
 mod approval;
 mod command_line;
+mod defence;
 mod delegation;
 mod digs;
 mod docker;
@@ -18,6 +20,7 @@ mod load;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 mod peers;
+mod query;
 mod scrape;
 mod spill;
 mod world;

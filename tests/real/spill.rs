@@ -101,14 +101,18 @@ fn address(socket: &UdpSocket, name: &str, network: [u8; 4]) -> IpAddr {
     let question = ask::Question {
         name: Name::parse(name).unwrap(),
         rtype: 1,
-        subnet: Some((IpAddr::from(network), 24)),
+        wants: vec![ask::Want::Subnet(IpAddr::from(network), 24)],
     };
     let mut buffer = [0; 1500];
-    socket.send(&ask::encode(7, &question).unwrap()).unwrap();
+    socket.send(&ask::encode(7, &question)).unwrap();
     let length = socket.recv(&mut buffer).unwrap();
     let reply = ask::decode(&buffer[..length]).unwrap();
-    assert_eq!((reply.rcode, reply.addresses.len()), (0, 1), "{reply:?}");
-    reply.addresses[0]
+    assert_eq!(
+        (reply.rcode, reply.addresses().count()),
+        (0, 1),
+        "{reply:?}"
+    );
+    reply.addresses().next().unwrap()
 }
 
 fn socket() -> UdpSocket {

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
-use waypost::answer::{Answered, Asker, Transport};
+use waypost::answer::{Answered, Asker, Counted, Transport};
 use waypost::base::{Moment, Reason, Standing};
 use waypost::config::{self, Files};
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
-use waypost::io::serve::{Listeners, Responder, Service, Serving};
+use waypost::io::serve::{Listeners, Responder, Secrets, Service, Serving};
 use waypost::plan::Plan;
 use waypost::table::Table;
 
@@ -24,7 +24,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// A running server.
 pub(crate) struct Rig {
     pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) encrypted: Vec<(Transport, SocketAddr)>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
     pub(crate) published: Arc<Published>,
     pub(crate) runtime: Runtime,
     serving: Option<Serving>,
@@ -38,22 +40,35 @@ impl Rig {
 
     /// A server with another responder.
     pub(crate) fn start_with(listen: &[&str], responder: Responder) -> Self {
-        let listen: Vec<SocketAddr> = listen.iter().map(|text| text.parse().unwrap()).collect();
-        let listeners = Listeners::bind(&listen, 2).unwrap();
-        let addresses = listeners.addresses();
+        let mut plan = plan();
+        plan.server.listen = listen.iter().map(|text| text.parse().unwrap()).collect();
+        Self::of(plan, responder)
+    }
+
+    /// A server of this plan: where it listens, what it proves itself by, what it knows.
+    pub(crate) fn of(plan: Plan, responder: Responder) -> Self {
+        let mut listeners = Listeners::bind(&plan.server.listen, 2).unwrap();
+        if let Some(tls) = &plan.server.tls {
+            listeners = listeners.with_encrypted(tls).unwrap();
+        }
+        let (addresses, encrypted) = (listeners.addresses(), listeners.encrypted());
         let runtime = Runtime::new().unwrap();
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(clock));
-        let published = Arc::new(Published::new(table(1)));
+        let published = Arc::new(Published::new(table_of(1, plan)));
         let service = Service {
             published: Arc::clone(&published),
             clock,
             metrics: Arc::clone(&metrics),
             responder,
+            slow: None,
+            secrets: Secrets::draw().unwrap(),
         };
-        let serving = listeners.serve_with(service, runtime.handle()).unwrap();
+        let serving = listeners.serve(service, runtime.handle()).unwrap();
         Self {
             addresses,
+            encrypted,
+            clock,
             metrics,
             published,
             runtime,
@@ -94,7 +109,7 @@ pub(crate) fn respond(
     reply[2] |= 0x80;
     let generation = u8::try_from(table.generation).unwrap();
     reply[query.len()] = generation;
-    let big = asker.transport == Transport::Stream && query[12..].starts_with(b"big");
+    let big = asker.transport == Transport::Tcp && query[12..].starts_with(b"big");
     Some(Answered {
         length: query.len() + 1 + if big { 60_000 } else { 0 },
         rcode: 0,
@@ -103,6 +118,7 @@ pub(crate) fn respond(
         asked: None,
         reason: Reason::Static,
         truncated: false,
+        counted: Counted::NOTHING,
     })
 }
 
@@ -153,6 +169,11 @@ pub(crate) fn connect(from: Ipv4Addr, server: SocketAddr) -> TcpStream {
 }
 
 pub(crate) fn read_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    read_frame_of(stream)
+}
+
+/// The same of any stream.
+pub(crate) fn read_frame_of(stream: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut length = [0; 2];
     stream.read_exact(&mut length)?;
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -173,12 +194,17 @@ pub(crate) fn exchange(stream: &mut TcpStream, query: &[u8]) -> Vec<u8> {
 
 /// A table of a small plan with a zone and a service, every endpoint unproven.
 pub(crate) fn table(generation: u64) -> Arc<Table> {
-    let plan = Arc::new(plan());
+    table_of(generation, plan())
+}
+
+/// A table of this plan, every endpoint unproven.
+pub(crate) fn table_of(generation: u64, plan: Plan) -> Arc<Table> {
+    let plan = Arc::new(plan);
     let standings = vec![Standing::UNPROVEN; plan.targets.len()].into();
     Arc::new(Table::build(generation, plan, standings, Moment(0), None))
 }
 
-fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let (spec, found) = config::read(Path::new("config.toml"), CONFIG);
     let mut files = Files::new();
     for path in spec.files(&files) {
@@ -199,6 +225,7 @@ www A 192.0.2.80
 const CONFIG: &str = r#"
 [server]
 listen = ["127.0.0.1:0"]
+connections = 512
 [[zones]]
 name = "example.org"
 file = "example.org.zone"

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use waypost::answer::{Answered, Asker, Transport, answer};
-use waypost::base::{Moment, Permille, Standing};
+use waypost::base::{Moment, Permille, Span, Standing};
 use waypost::config::{self, Files};
 use waypost::dns::Name;
 use waypost::dns::text::type_number;
@@ -138,6 +138,8 @@ pub(crate) fn reply_to(
         source: client.parse().unwrap(),
         transport,
         now: Moment(0),
+        idle: Span::ZERO,
+        cookies: None,
     };
     let mut buffer = vec![0xAA; 65_535];
     let answered = answer(table, &asker, packet, &mut buffer)?;

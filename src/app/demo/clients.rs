@@ -112,12 +112,9 @@ async fn ask_once(
     let question = ask::Question {
         name: name.clone(),
         rtype: rtype::A,
-        subnet: Some((client.address, 24)),
+        wants: vec![ask::Want::Subnet(client.address, 24)],
     };
-    let Some(bytes) = ask::encode(id, &question) else {
-        return Ok(None);
-    };
-    socket.send(&bytes).await?;
+    socket.send(&ask::encode(id, &question)).await?;
     let mut buffer = [0; 1500];
     let wait = async {
         loop {

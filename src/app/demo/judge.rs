@@ -169,14 +169,14 @@ impl Judge {
         let Some(reply) = &heard.reply else {
             return wrong("no reply");
         };
-        let Some(address) = reply.addresses.first().filter(|_| reply.rcode == 0) else {
+        let Some(address) = reply.addresses().next().filter(|_| reply.rcode == 0) else {
             return wrong(&format!(
                 "rcode {} with {} addresses",
                 reply.rcode,
-                reply.addresses.len()
+                reply.addresses().count()
             ));
         };
-        let Some(machine) = machines.with_address(*address) else {
+        let Some(machine) = machines.with_address(address) else {
             return wrong(&format!("{address} is no endpoint's"));
         };
         let ClassHit { class, .. } = plan.classify(heard.service, client.address);

@@ -73,14 +73,14 @@ impl Stage {
         let steps = steps.map(|script| script.steps(|name| is_known(&plan, name)));
         let steps = steps.transpose()?;
         let machines = start_machines(&mut plan).await?;
-        let plan = Arc::new(plan);
         let (onlooker, happened) = mpsc::unbounded_channel();
         let server = Server::start(Start {
-            plan: plan.clone(),
+            plan,
             config: None,
             watch: Watch::default(),
             onlooker: Some(onlooker),
         })?;
+        let plan = server.plan().clone();
         let address = server.addresses()[0];
         let (hear, heard) = mpsc::unbounded_channel();
         tokio::spawn(clients::ask_forever(
@@ -302,8 +302,8 @@ impl Stage {
     /// Where a client was last sent for a service.
     pub(super) fn answer_of(&self, client: usize, service: ServiceId) -> Option<(&str, u32)> {
         let reply = self.latest.get(&(client, service))?.reply.as_ref()?;
-        let machine = self.machines.with_address(*reply.addresses.first()?)?;
-        Some((&machine.name, reply.ttl?))
+        let machine = self.machines.with_address(reply.addresses().next()?)?;
+        Some((&machine.name, reply.ttl()?))
     }
 
     /// The countries of the clients.

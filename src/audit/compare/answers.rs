@@ -153,7 +153,11 @@ fn life(found: Selection<'_>) -> Life {
         | Reason::Notimp
         | Reason::Badvers
         | Reason::Yxdomain
-        | Reason::Chaos => Life::Alive,
+        | Reason::Chaos
+        | Reason::Expired
+        | Reason::NotLoaded
+        | Reason::Cookie
+        | Reason::Limited => Life::Alive,
     }
 }
 

@@ -10,15 +10,22 @@
 //! | `names` | a name, or what was most likely meant |
 //! | `places` | jurisdictions, regions, endpoints |
 //! | `checks` | monitors, recoveries |
+//! | `defence` | what keeps the server from being used against others |
 //! | `services` | services and their sizes |
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `maps` | clients into classes |
+//! | `tls` | the server's own certificate and key |
+//! | `transfer` | who gets zones, and where they come from |
+//! | `acme` | who may set challenges |
+//! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and rings |
+mod acme;
 mod capacity;
 mod checks;
+mod defence;
 mod fences;
 mod geo;
 mod maps;
@@ -26,6 +33,9 @@ mod names;
 mod places;
 mod services;
 mod targets;
+mod tls;
+mod transfer;
+mod tsig;
 mod zones;
 
 use std::net::SocketAddr;
@@ -34,11 +44,15 @@ use std::sync::Arc;
 
 use super::Files;
 use super::diagnostic::Diagnostics;
+use super::reader::At;
 use super::spec::Spec;
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::dns::zone::Zones;
 use crate::geo::Atlas;
-use crate::plan::{Control, GeoFile, Overload, Plan, Server, Service, TtlBounds};
+use crate::plan::{
+    Acme, Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey,
+    TtlBounds,
+};
 
 use checks::Checks;
 use places::Places;
@@ -52,8 +66,13 @@ struct Parts<'p> {
     checks: &'p Checks<'p>,
     drafts: &'p [Draft<'p>],
     zones: Vec<Loaded>,
+    tsig: Vec<TsigKey>,
+    transfers: Transfers,
+    defence: Defence,
+    acme: Acme,
     atlas: Arc<Atlas>,
     geo: GeoFile,
+    tls: Option<Tls>,
 }
 
 /// Resolves a spec into a plan.
@@ -80,10 +99,16 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     let checks = Checks::resolve(spec, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
+    let tls = tls::resolve(spec, files, found);
+    let tsig = tsig::keys(spec, files, found);
+    let transfers = transfer::resolve(spec, found);
+    let defence = defence::resolve(spec, files, found);
+    let acme = acme::acme(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
     let (atlas, geo) = geo::atlas(spec, &places, files, found)?;
+    let transfers = transfers.locate(&atlas, found);
     if found.has_errors() {
         return None;
     }
@@ -92,8 +117,13 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         checks: &checks,
         drafts: &drafts,
         zones,
+        tsig,
+        transfers,
+        acme,
+        defence,
         atlas,
         geo,
+        tls,
     };
     let plan = build(spec, files, parts, found);
     check_bounds(spec, &plan, found);
@@ -128,18 +158,19 @@ fn check_bounds(spec: &Spec, plan: &Plan, found: &mut Diagnostics) {
 /// Each address can be listened on once, and one that stands for all of its family takes the
 /// port on each of them.
 fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
-    let mut taken: Vec<SocketAddr> = Vec::new();
-    for listen in spec.server.listen.iter().chain(&spec.control) {
+    let mut taken: Vec<(Carrier, SocketAddr)> = Vec::new();
+    for (carrier, listen) in listeners(spec) {
         let own = listen.value;
         if own.port() == 0 {
             continue;
         }
+        let rivals = taken.iter().filter(|(other, _)| carrier.meets(*other));
         let covers = |other: &&SocketAddr| {
             let is_wide = own.ip().is_unspecified() || other.ip().is_unspecified();
             let is_kin = own.is_ipv4() == other.is_ipv4() && own.port() == other.port();
             **other == own || is_kin && is_wide
         };
-        match taken.iter().find(covers) {
+        match rivals.map(|(_, address)| address).find(covers) {
             None => {}
             Some(other) if *other == own => {
                 found
@@ -156,8 +187,33 @@ fn check_listeners(spec: &Spec, found: &mut Diagnostics) {
                     .help("keep one of them, or give it a port of its own");
             }
         }
-        taken.push(own);
+        taken.push((carrier, own));
     }
+}
+
+/// What a listener takes its port of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Udp,
+    Tcp,
+    Both,
+}
+
+impl Carrier {
+    fn meets(self, other: Self) -> bool {
+        self == other || self == Self::Both || other == Self::Both
+    }
+}
+
+fn listeners(spec: &Spec) -> impl Iterator<Item = (Carrier, &At<SocketAddr>)> {
+    let own = spec.server.listen.iter().map(|one| (Carrier::Both, one));
+    let tls = spec.server.tls.iter();
+    let streams = tls
+        .clone()
+        .flat_map(|tls| tls.listen.iter().chain(&tls.listen_https));
+    let quic = tls.flat_map(|tls| &tls.listen_quic);
+    own.chain(streams.chain(&spec.control).map(|one| (Carrier::Tcp, one)))
+        .chain(quic.map(|one| (Carrier::Udp, one)))
 }
 
 /// A canary tells whether this node's own network works; one of the endpoints could not.
@@ -177,7 +233,7 @@ fn check_canaries(spec: &Spec, found: &mut Diagnostics) {
 
 /// Ids must not run out; false if they would.
 fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
-    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, ZONES};
+    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, TSIG_KEYS, ZONES};
     let jurisdictions = spec.jurisdictions.iter().map(|one| &one.name.at);
     let regions = spec.regions.iter().map(|one| &one.name.at);
     let endpoints = spec.regions.iter().flat_map(|one| &one.endpoints);
@@ -185,6 +241,7 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
     let recoveries = spec.recoveries.iter().map(|one| &one.name.at);
     let services = spec.services.iter().map(|one| &one.name.at);
     let zones = spec.zones.iter().filter_map(|one| one.name.as_ref());
+    let tsig = spec.tsig.iter().map(|one| &one.name.at);
     let fits = [
         within("jurisdictions", JURISDICTIONS, jurisdictions, found),
         within("regions", REGIONS, regions, found),
@@ -198,8 +255,9 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
         within("recoveries", MONITORS, recoveries, found),
         within("services", SERVICES, services, found),
         within("zones", ZONES, zones.map(|name| &name.at), found),
+        within("keys", TSIG_KEYS, tsig, found),
     ];
-    fits == [true; 7]
+    fits == [true; 8]
 }
 
 /// Whether there are no more than `most`; reported at the first that is too many.
@@ -232,7 +290,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     Plan {
         digest: digest(spec, files),
         key: cohort_key(spec),
-        server: server(spec),
+        server: server(spec, parts.tls, parts.defence),
         control: Control {
             listen: spec.control.as_ref().map(|listen| listen.value),
         },
@@ -247,14 +305,18 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         canaries,
         services,
         maps,
-        zones: Zones::new(zones),
+        zones: Arc::new(Zones::new(zones)),
         zone_list: list,
+        signing: zones::signing(spec),
+        tsig: parts.tsig,
+        transfers: parts.transfers,
+        acme: parts.acme,
         atlas: parts.atlas,
         geo: parts.geo,
     }
 }
 
-fn server(spec: &Spec) -> Server {
+fn server(spec: &Spec, tls: Option<Tls>, defence: Defence) -> Server {
     let server = &spec.server;
     Server {
         listen: server.listen.iter().map(|listen| listen.value).collect(),
@@ -262,6 +324,9 @@ fn server(spec: &Spec) -> Server {
         version: server.version.clone(),
         udp_reply_bytes: server.udp_reply_bytes,
         threads: server.threads,
+        connections: server.connections.unwrap_or(limits::STREAM_CONNECTIONS),
+        tls,
+        defence,
     }
 }
 

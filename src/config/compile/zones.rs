@@ -9,6 +9,7 @@ use crate::config::spec::{ServiceSpec, Spec, ZoneSpec, beside};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
 use crate::dns::zone::{Mount, Zone};
+use crate::plan::ZoneDnssec;
 
 /// A zone by its apex.
 pub(super) type Loaded = (Name, Zone);
@@ -26,6 +27,20 @@ pub(super) fn load(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<L
         }
     }
     zones
+}
+
+/// The zones that are signed, and how.
+pub(super) fn signing(spec: &Spec) -> Vec<(Name, ZoneDnssec)> {
+    let zones = spec.zones.iter();
+    let signed = zones.filter_map(|zone| {
+        let (name, dnssec) = zone.name.as_ref().zip(zone.dnssec.as_ref())?;
+        let policy = ZoneDnssec {
+            keys: spec.resolve(&dnssec.keys),
+            ..dnssec.policy.clone()
+        };
+        Some((name.value.clone(), policy))
+    });
+    signed.collect()
 }
 
 /// Each zone is served from one file.
@@ -111,6 +126,10 @@ fn load_one(
     let path = spec.resolve(file);
     let text = match files.get(&path) {
         Some(Ok(text)) => text,
+        Some(Err(_)) if zone.incoming.is_some() => {
+            let apex = &zone.name.as_ref()?.value;
+            return Some((apex.clone(), Zone::awaited(apex, mounts)));
+        }
         Some(Err(reason)) => {
             let message = format!("cannot read the zone file `{}`: {reason}", path.display());
             found.error(&file.at, message).help(HELP);

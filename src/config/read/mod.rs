@@ -3,15 +3,23 @@
 //!
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
+mod acme;
+mod defence;
+mod dnssec;
 mod guard;
 mod monitor;
 mod place;
 mod postgres;
 mod recovery;
 mod service;
+mod tls;
+mod transfer;
+mod tsig;
 
+pub(crate) use defence::parse_secret;
 pub(crate) use recovery::default_steps;
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use toml::de::DeValue;
@@ -20,8 +28,11 @@ use super::diagnostic::Diagnostics;
 use super::reader::{self, At, Fields, Reader};
 use super::spec::{GeoSpec, ServerSpec, Spec, ZoneSpec};
 use super::value::{self, Trouble};
-use crate::base::limits::UDP_REPLY_BYTES;
+use crate::base::limits::{STREAM_CONNECTIONS_LEAST, STREAM_CONNECTIONS_MOST, UDP_REPLY_BYTES};
 use crate::geo::{Country, Network};
+
+/// How many connections a config may allow.
+const CONNECTIONS: RangeInclusive<usize> = STREAM_CONNECTIONS_LEAST..=STREAM_CONNECTIONS_MOST;
 
 /// Reads the text of a config file.
 pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
@@ -42,6 +53,8 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         monitors: monitor::monitors(&mut fields),
         recoveries: recovery::recoveries(&mut fields),
         services: service::services(&mut fields),
+        tsig: tsig::keys(&mut fields),
+        acme: acme::acme(&mut fields),
         guard,
         ejection_bounds,
         canaries,
@@ -74,6 +87,10 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
             .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
         threads: plain(fields.optional("threads", value::number(1..=1024))),
         cohort_key: plain(fields.optional("cohort_key", value::secret)),
+        connections: plain(fields.optional("connections", value::number(CONNECTIONS))),
+        tls: tls::tls(&mut fields),
+        state: plain(fields.optional("state", path)),
+        defence: defence::defence(&mut fields),
     };
     fields.finish();
     spec
@@ -127,6 +144,9 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
         zones.push(ZoneSpec {
             name: fields.required("name", r#""example.org""#, value::domain),
             file: fields.required("file", r#""zones/example.org.zone""#, path),
+            dnssec: dnssec::dnssec(&mut fields),
+            transfer: transfer::transfer(&mut fields),
+            incoming: transfer::incoming(&mut fields),
         });
         fields.finish();
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::check;
 use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
-use super::{Mount, Zone, ZoneError};
+use super::{Mount, Presence, Zone, ZoneError};
 use domain::base::Rtype;
 
 use crate::dns::name::Name;
@@ -27,7 +27,7 @@ const RRSET_BYTES: usize = 65_535 - 12 - 259 - 64;
 /// Octets of a compressed owner, type, class, TTL and length.
 const RECORD_BYTES: usize = 12;
 /// Least octets of an SOA: two root names and five numbers.
-const SOA_BYTES: usize = 22;
+pub(super) const SOA_BYTES: usize = 22;
 
 /// Where a record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +206,7 @@ impl Builder {
             data: self.data,
             denial: 0,
             names: self.names,
+            presence: Presence::Loaded,
         };
         check::apex(&zone, &mut self.errors);
         if self.errors.is_empty() {

@@ -56,6 +56,32 @@ pub enum Found<'z> {
     Nxdomain,
 }
 
+/// How a look-up came to its end: what a signed zone proves, it proves by this.
+#[derive(Clone, Copy, Debug)]
+pub struct Trail {
+    /// The node of what was found: the name's own, a wildcard's, a zone cut's or a DNAME's; of
+    /// a name that does not exist, that of its closest encloser.
+    pub node: u32,
+    /// How the name and that node belong together.
+    pub how: Match,
+    /// Octets of the query name in front of the closest encloser.
+    pub encloser: usize,
+    /// Octets of the query name in front of the *next closer* name, which is one label longer than
+    /// the closest encloser and does not exist (RFC 5155, section 1.3).
+    pub next_closer: usize,
+}
+
+/// How a name and a node belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// The node is the name, or stops the walk above it.
+    Exact,
+    /// The node is the wildcard at the closest encloser.
+    Wildcard,
+    /// The name does not exist, and no wildcard stands for it.
+    Missing,
+}
+
 impl Zone {
     /// Looks a name up. `qname` is in wire format, uncompressed, any case, within the apex;
     /// anything else is not found.
@@ -71,21 +97,37 @@ impl Zone {
     /// [`super::Zones::find`] has said.
     #[must_use]
     pub fn find_below(&self, qname: &[u8], apex: usize, qtype: u16) -> Found<'_> {
-        let Some(labels) = Labels::of(qname, apex) else {
-            return Found::Nxdomain;
+        self.trace(qname, apex, qtype).0
+    }
+
+    /// The same, and how it came to its end.
+    #[inline]
+    #[must_use]
+    pub fn trace(&self, qname: &[u8], apex: usize, qtype: u16) -> (Found<'_>, Trail) {
+        let mut trail = Trail {
+            node: APEX,
+            how: Match::Exact,
+            encloser: apex,
+            next_closer: apex,
         };
-        let (mut node, mut owner) = (APEX, apex);
+        let Some(labels) = Labels::of(qname, apex) else {
+            trail.how = Match::Missing;
+            return (Found::Nxdomain, trail);
+        };
         for start in labels.right_to_left() {
-            if let Some(found) = self.stop_above(node, owner) {
-                return found;
+            if let Some(found) = self.stop_above(trail.node, trail.encloser) {
+                return (found, trail);
             }
-            match self.tree.child(node, label_at(qname, start)) {
-                Some(child) => (node, owner) = (child, start),
-                None => return self.synthesize(node, qtype),
+            trail.next_closer = start;
+            match self.tree.child(trail.node, label_at(qname, start)) {
+                Some(child) => (trail.node, trail.encloser) = (child, start),
+                None => return (self.synthesize(&mut trail, qtype), trail),
             }
         }
-        self.stop_at(node, owner, qtype)
-            .unwrap_or_else(|| self.data(node, qtype))
+        let found = self
+            .stop_at(trail.node, trail.encloser, qtype)
+            .unwrap_or_else(|| self.data(trail.node, qtype));
+        (found, trail)
     }
 
     /// What ends the walk at a node that lies above the name.
@@ -116,12 +158,16 @@ impl Zone {
     }
 
     /// The data of the wildcard at the closest encloser, if there is one.
-    fn synthesize(&self, encloser: u32, qtype: u16) -> Found<'_> {
-        if !self.tree.node(encloser).is(WILD) {
+    fn synthesize(&self, trail: &mut Trail, qtype: u16) -> Found<'_> {
+        trail.how = Match::Missing;
+        if !self.tree.node(trail.node).is(WILD) {
             return Found::Nxdomain;
         }
-        match self.tree.child(encloser, b"*") {
-            Some(wildcard) => self.data(wildcard, qtype),
+        match self.tree.child(trail.node, b"*") {
+            Some(wildcard) => {
+                (trail.node, trail.how) = (wildcard, Match::Wildcard);
+                self.data(wildcard, qtype)
+            }
             None => Found::Nxdomain,
         }
     }

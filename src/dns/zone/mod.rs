@@ -24,16 +24,19 @@ use super::name::Name;
 use super::octets;
 use super::rr::{RrSet, Server, rtype};
 
+mod amend;
 mod build;
 mod check;
 mod find;
 mod index;
+pub mod signed;
 mod tree;
 mod zones;
 
+pub use amend::Edit;
 pub(super) use build::{Builder, Given, Place, Refused};
-pub use find::Found;
-pub use zones::Zones;
+pub use find::{Found, Match, Trail};
+pub use zones::{Served, Zones};
 
 use tree::{APEX, Tree};
 
@@ -81,6 +84,16 @@ pub struct Zone {
     /// Where among them the SOA of denials stands.
     denial: usize,
     names: usize,
+    presence: Presence,
+}
+
+/// Whether a zone's data is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Loaded,
+    /// It is to come from a primary, or has come and is too old: nothing can be said of any name.
+    Awaited,
 }
 
 impl Zone {
@@ -119,6 +132,41 @@ impl Zone {
         }
     }
 
+    /// A zone whose data is not there: only its apex and its steered names are known.
+    #[must_use]
+    pub fn awaited(apex: &Name, mounts: &[(Name, Mount)]) -> Self {
+        let record = |rtype, rdata: &[u8]| Record {
+            owner: apex.clone(),
+            rtype,
+            ttl: 0,
+            rdata: rdata.to_vec(),
+            line: 0,
+        };
+        let soa = record(rtype::SOA, &[0; build::SOA_BYTES]);
+        let records = vec![soa, record(rtype::NS, &[0])];
+        // Steered names that cannot be are reported once there is data to mount them over.
+        let zone =
+            Self::build(apex, records.clone(), mounts).or_else(|_| Self::build(apex, records, &[]));
+        Self {
+            presence: Presence::Awaited,
+            ..zone.expect("an SOA and a name server are a zone")
+        }
+    }
+
+    /// The serial of its SOA.
+    #[must_use]
+    pub fn serial(&self) -> Option<u32> {
+        let rdata = self.denial_soa().records().next()?;
+        let numbers = rdata.last_chunk::<20>()?;
+        numbers.first_chunk().copied().map(u32::from_be_bytes)
+    }
+
+    /// Whether its data is there.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        self.presence
+    }
+
     /// The apex.
     #[must_use]
     pub fn apex(&self) -> &Name {
@@ -142,6 +190,25 @@ impl Zone {
         [rtype::A, rtype::AAAA].map(|kind| self.set(node?, kind))
     }
 
+    /// The RRsets that stand at a name itself: no wildcard, no alias, no zone cut is looked at.
+    pub fn rrsets(&self, name: &[u8]) -> impl Iterator<Item = RrSet<'_>> {
+        self.node_of(name)
+            .into_iter()
+            .flat_map(|node| self.sets(node))
+    }
+
+    /// Whether the name itself is steered.
+    #[must_use]
+    pub fn is_mounted(&self, name: &[u8]) -> bool {
+        let node = self.node_of(name);
+        node.is_some_and(|node| self.tree.node(node).mount.is_some())
+    }
+
+    fn node_of(&self, name: &[u8]) -> Option<u32> {
+        let apex = self.apex_in(name)?;
+        self.tree.reach(name, apex)
+    }
+
     /// The addresses of a delegation's name server: its A and AAAA RRsets.
     pub fn glue(&self, server: &Server<'_>) -> impl Iterator<Item = RrSet<'_>> {
         let known = server.node.filter(|&node| self.tree.has(node));
@@ -162,6 +229,22 @@ impl Zone {
             .zip(&self.tree.nodes)
             .filter(|(_, node)| node.count > 0)
             .map(|(id, _)| (self.name(id), self.sets(id)))
+    }
+
+    /// The number of the apex's node.
+    pub const APEX: u32 = APEX;
+
+    /// An RRset of a node.
+    #[must_use]
+    pub fn set_at(&self, node: u32, kind: u16) -> Option<RrSet<'_>> {
+        self.set(node, kind)
+    }
+
+    /// The node above a node, if there is one.
+    #[must_use]
+    pub fn above(&self, node: u32) -> Option<u32> {
+        let above = self.tree.node(node).parent;
+        (node != APEX).then_some(above)
     }
 
     /// Where the apex starts in a name; `None` if the name is outside.

@@ -165,6 +165,22 @@ impl Tree {
         wire
     }
 
+    /// Writes the labels of a node's name in front of the apex; how many octets they are.
+    pub(super) fn labels_into(&self, id: u32, octets: &mut [u8; 255]) -> usize {
+        let (mut at, mut length) = (id, 0);
+        while at != APEX {
+            let label = self.node(at).label as usize;
+            let label = &self.labels[label..=label + usize::from(self.labels[label])];
+            let Some(room) = octets.get_mut(length..length + label.len()) else {
+                return length;
+            };
+            room.copy_from_slice(label);
+            length += label.len();
+            at = self.node(at).parent;
+        }
+        length
+    }
+
     /// Bytes of labels, a bound on which keeps every offset within 32 bits.
     pub(super) fn label_bytes(&self) -> usize {
         self.labels.len()

@@ -6,6 +6,7 @@
 //! | `routes` | which request means what, and which mean nothing |
 //! | `replies` | what is said to each |
 //! | `order` | how an operator's order is read from a request |
+//! | `challenge` | how an order about challenges is read from a request |
 //! | `explain` | how a question about one client is read from a request |
 //! | `page` | what a person sees |
 //!
@@ -33,6 +34,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+pub use self::challenge::{ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
 use self::gate::{Gate, Progress, Stage};
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
@@ -43,6 +45,7 @@ use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 
+mod challenge;
 mod explain;
 mod gate;
 mod order;
@@ -71,6 +74,13 @@ pub enum Command {
         order: Order,
         /// What was ordered for which endpoints, or why nothing was.
         reply: oneshot::Sender<Result<Ordered, OrderRefusal>>,
+    },
+    /// Set, remove or list challenges.
+    Challenge {
+        /// What is ordered.
+        order: ChallengeOrder,
+        /// What was done, or why nothing was.
+        reply: oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>,
     },
 }
 

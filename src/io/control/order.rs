@@ -43,7 +43,7 @@ fn read_action(text: &str) -> Result<Action, Refusal> {
 }
 
 /// A short line that any terminal shows as it is.
-fn line(parameter: &str, text: &str) -> Result<String, Refusal> {
+pub(super) fn line(parameter: &str, text: &str) -> Result<String, Refusal> {
     if text.len() > ORDER_TEXT_BYTES {
         let message = format!("{parameter} is longer than {ORDER_TEXT_BYTES} octets: shorten it");
         return Err(bad(message));

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::explain::{self, Format, Query};
 use super::routes::{Refusal, Route};
-use super::{Command, Force, OrderRefusal, State};
+use super::{ChallengeOrder, ChallengeRefusal, Command, Force, OrderRefusal, State};
 use crate::engine::Status;
 use crate::engine::order::Order;
 
@@ -26,6 +26,8 @@ use crate::engine::order::Order;
 const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a reload may take.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a zone may take until it is served with a challenge.
+const CHALLENGE_PATIENCE: Duration = Duration::from_secs(30);
 /// The page loads nothing from elsewhere, and nothing may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       connect-src 'self'; img-src data:; frame-ancestors 'none'";
@@ -47,6 +49,7 @@ pub(super) async fn reply(route: Route, state: &State) -> Reply {
         Route::Explain(query) => explain(query, state).await,
         Route::Reload(force) => reload(force, state).await,
         Route::Order(order) => give(order, state).await,
+        Route::Challenge(order) => challenge(order, state).await,
     }
 }
 
@@ -97,7 +100,10 @@ fn readiness(state: &State) -> Reply {
 
 async fn status(state: &State) -> Reply {
     match engine_status(state).await {
-        Some(status) => json(StatusCode::OK, &status),
+        Some(mut status) => {
+            status.limited = state.metrics.limited_status(state.clock.now());
+            json(StatusCode::OK, &status)
+        }
         None => engine_is_silent(),
     }
 }
@@ -146,6 +152,27 @@ async fn give(order: Order, state: &State) -> Reply {
         }
         Ok(Err(_)) | Err(_) => engine_is_silent(),
     }
+}
+
+/// Has challenges set, removed or listed; waits until they are served.
+async fn challenge(order: ChallengeOrder, state: &State) -> Reply {
+    let (reply, done) = oneshot::channel();
+    let command = Command::Challenge { order, reply };
+    if state.commands.try_send(command).is_err() {
+        return engine_is_silent();
+    }
+    let refusal = match timeout(CHALLENGE_PATIENCE, done).await {
+        Ok(Ok(Ok(done))) => return json(StatusCode::OK, &done),
+        Ok(Ok(Err(refusal))) => refusal,
+        Ok(Err(_)) | Err(_) => return engine_is_silent(),
+    };
+    let (status, why) = match refusal {
+        ChallengeRefusal::Misplaced(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
+        ChallengeRefusal::Unknown(why) => (StatusCode::NOT_FOUND, why),
+        ChallengeRefusal::Full(why) => (StatusCode::CONFLICT, why),
+        ChallengeRefusal::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    };
+    refuse(&Refusal::new(status, why))
 }
 
 /// The engine's own words, if it says them in time.

@@ -18,13 +18,16 @@ use hyper::{Method, Request, StatusCode};
 
 use super::explain::Query;
 use super::page::Asset;
-use super::{Force, order};
+use super::{ChallengeOrder, Force, challenge, order};
 use crate::engine::order::Order;
 
 /// Paths that are served whatever name the server is asked by.
 const OPEN_BY_ANY_NAME: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 
-/// Paths that change something.
+/// The path of challenges, which are listed as well as changed.
+const ACME: &str = "/api/v1/acme";
+
+/// Paths that change something, and do nothing else.
 const CHANGES: [&str; 2] = ["/api/v1/reload", "/api/v1/orders"];
 
 /// What is asked for.
@@ -46,6 +49,8 @@ pub(super) enum Route {
     Reload(Force),
     /// `/api/v1/orders`.
     Order(Order),
+    /// `/api/v1/acme`.
+    Challenge(ChallengeOrder),
 }
 
 /// Why a request is not served.
@@ -84,6 +89,9 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Route, Refusal> {
         allow(request, &[Method::POST], "POST")?;
         own_origin(request)?;
     }
+    if path == ACME {
+        return challenge(request, &parameters).map(Route::Challenge);
+    }
     let route = match path {
         "/" => Route::Page(Asset::Page),
         "/page.css" => Route::Page(Asset::Style),
@@ -102,6 +110,15 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Route, Refusal> {
     };
     allow(request, &[Method::GET, Method::HEAD], "GET, HEAD")?;
     Ok(route)
+}
+
+fn challenge<B>(request: &Request<B>, parameters: &Parameters) -> Result<ChallengeOrder, Refusal> {
+    let methods = [Method::GET, Method::HEAD, Method::POST, Method::DELETE];
+    allow(request, &methods, "GET, HEAD, POST, DELETE")?;
+    if [Method::POST, Method::DELETE].contains(request.method()) {
+        own_origin(request)?;
+    }
+    challenge::read(request.method(), parameters)
 }
 
 fn allow<B>(request: &Request<B>, methods: &[Method], names: &'static str) -> Result<(), Refusal> {
@@ -202,6 +219,13 @@ mod tests {
             ("GET", "/api/v1/reload?force=true", Err(405)),
             ("GET", "/api/v1/orders?action=drain&scope=eu", Err(405)),
             ("POST", "/api/v1/orders?action=drain", Err(400)),
+            (
+                "GET",
+                "/api/v1/acme",
+                Ok(Route::Challenge(ChallengeOrder::List)),
+            ),
+            ("PUT", "/api/v1/acme", Err(405)),
+            ("DELETE", "/api/v1/acme", Err(400)),
             ("POST", "/metrics", Err(405)),
             ("DELETE", "/", Err(405)),
             ("GET", "/metrics/", Err(404)),
@@ -244,6 +268,7 @@ mod tests {
                 "/api/v1/status",
                 "/api/v1/reload",
                 "/api/v1/orders",
+                "/api/v1/acme",
             ] {
                 assert_eq!(well(path, host), Err(421), "{host} {path}");
             }
@@ -271,6 +296,17 @@ mod tests {
         let drain = "/api/v1/orders?action=drain&scope=eu";
         let request = request("POST", drain, &[host, ("origin", "http://evil.example")]);
         assert_eq!(find(&request).unwrap_err().status.as_u16(), 403);
+    }
+
+    #[test]
+    fn a_page_of_another_origin_may_not_set_challenges() {
+        let headers = [("host", "localhost"), ("origin", "http://evil.example")];
+        let path = "/api/v1/acme?name=_acme-challenge.a.example&value=x";
+        for method in ["POST", "DELETE"] {
+            let found = find(&request(method, path, &headers));
+            assert_eq!(found.unwrap_err().status.as_u16(), 403, "{method}");
+            assert!(find(&request(method, path, &headers[..1])).is_ok());
+        }
     }
 
     #[test]

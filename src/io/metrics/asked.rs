@@ -96,7 +96,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::answer::Transport;
+    use crate::answer::{Counted, Transport};
     use crate::base::{ClassId, Reason};
     use crate::io::metrics::queries::Ledger;
     use crate::table::fixture::World;
@@ -119,6 +119,7 @@ mod tests {
             asked: Some((Family::V4, ClassId(class))),
             reason: Reason::Preferred,
             truncated: false,
+            counted: Counted::NOTHING,
         }
     }
 
@@ -127,7 +128,7 @@ mod tests {
         let (ledger, plan) = (Ledger::default(), plan(1));
         assert!(ledger.asked(&plan).is_empty());
         let mut one = ledger.open(&plan, Transport::Udp);
-        let mut other = ledger.open(&plan, Transport::Stream);
+        let mut other = ledger.open(&plan, Transport::Tcp);
         for _ in 0..3 {
             one.count(&answered(1, 1));
             other.count(&answered(1, 0));

@@ -5,6 +5,7 @@
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
 //! | [`asked`] | per-thread counts of who asks, where demand is observed |
 //! | `durations` | how long probes took, by what was probed |
+//! | `limits` | who is limited at the moment |
 //! | `registry` | counters and histograms of things that happen, by the `metrics` recorder |
 //! | `state` | the engine's status as gauges, written afresh at each scrape |
 //! | `process` | what the kernel says of this process |
@@ -15,15 +16,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Counter, Histogram};
 
 use self::asked::Asked;
 use self::durations::Durations;
+use self::limits::Limits;
 use self::queries::Ledger;
 use self::registry::Registry;
 use self::text::{Exposition, Kind};
 use crate::answer::Transport;
 use crate::base::{Family, Moment, SlotId, Span};
+use crate::engine::status::LimitedStatus;
 use crate::engine::{Notice, Status};
 use crate::health::{Outcome, Report};
 use crate::io::clock::Clock;
@@ -32,12 +35,14 @@ use crate::table::Table;
 
 pub mod asked;
 mod durations;
+mod limits;
 mod process;
 pub mod queries;
 mod registry;
 mod state;
 mod text;
 
+pub use limits::LimitedNetwork;
 pub use queries::QueryCounters;
 
 /// Probes after which samples are moved into buckets even if nobody scrapes.
@@ -51,10 +56,10 @@ pub struct Metrics {
     registry: Registry,
     ledger: Ledger,
     durations: Durations,
+    limits: Limits,
     observed: AtomicU64,
     loaded_at: AtomicU64,
     dropped: [Counter; Dropped::ALL.len()],
-    tcp_connections: Gauge,
     lateness: Histogram,
     table_build: Histogram,
     tables: Counter,
@@ -88,10 +93,14 @@ pub enum Dropped {
     Unsent,
     /// The answer panicked: a defect of the program.
     Panicked,
+    /// Its network has had enough replies.
+    RateLimited,
     /// A connection was closed to make room for a newer one.
     Crowded,
     /// A connection was closed because its peer was too slow.
     Slow,
+    /// A connection whose peer would not have the handshake: another name, protocol or version.
+    Handshake,
 }
 
 /// How a reload ended.
@@ -122,10 +131,10 @@ impl Metrics {
             started_at: clock.wall_seconds(),
             ledger: Ledger::default(),
             durations: Durations::default(),
+            limits: Limits::new(&registry),
             observed: AtomicU64::new(0),
             loaded_at: AtomicU64::new(clock.now().0),
             dropped: drops,
-            tcp_connections: registry.gauge("waypost_tcp_connections"),
             lateness: registry.histogram("waypost_probe_lateness_seconds", &[]),
             table_build: registry.histogram("waypost_table_build_seconds", &[]),
             tables: registry.counter("waypost_tables_published_total", &[]),
@@ -151,9 +160,26 @@ impl Metrics {
         self.dropped[cause as usize].increment(1);
     }
 
-    /// Says how many TCP connections are open.
-    pub fn tcp_connections(&self, open: usize) {
-        self.tcp_connections
+    /// Says which networks are limited.
+    pub fn limited(&self, networks: Vec<LimitedNetwork>) {
+        self.limits.set(networks);
+    }
+
+    /// The networks that are limited, for status.
+    #[must_use]
+    pub fn limited_status(&self, now: Moment) -> Vec<LimitedStatus> {
+        self.limits.status(now)
+    }
+
+    /// Counts replies that no limit applied to.
+    pub fn exempt(&self, replies: u64) {
+        self.limits.spare(replies);
+    }
+
+    /// Says how many connections of a stream transport are open.
+    pub fn connections(&self, transport: Transport, open: usize) {
+        self.registry
+            .connections(transport.word())
             .set(f64::from(u32::try_from(open).unwrap_or(u32::MAX)));
     }
 
@@ -226,6 +252,7 @@ impl Metrics {
         let mut text = Exposition::after(self.registry.render());
         self.ledger.write(&mut text);
         self.durations.write(&mut text);
+        self.limits.write(&mut text);
         self.write_self(&mut text, status);
         if let Some(status) = status {
             state::write(&mut text, status);
@@ -312,14 +339,16 @@ impl<'a> ProbeLabels<'a> {
 }
 
 impl Dropped {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Access,
         Self::Oversize,
         Self::Unanswerable,
         Self::Unsent,
         Self::Panicked,
+        Self::RateLimited,
         Self::Crowded,
         Self::Slow,
+        Self::Handshake,
     ];
 
     fn word(self) -> &'static str {
@@ -329,8 +358,10 @@ impl Dropped {
             Self::Unanswerable => "unanswerable",
             Self::Unsent => "unsent",
             Self::Panicked => "panicked",
+            Self::RateLimited => "rate_limited",
             Self::Crowded => "crowded",
             Self::Slow => "slow",
+            Self::Handshake => "handshake",
         }
     }
 }

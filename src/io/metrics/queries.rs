@@ -20,7 +20,7 @@ use crate::dns::text::rcode_name;
 use crate::plan::Plan;
 
 /// Response codes that have a cell of their own; the last cell is for all others.
-const RCODES: [u16; 8] = [0, 1, 2, 3, 4, 5, 6, 16];
+const RCODES: [u16; 9] = [0, 1, 2, 3, 4, 5, 6, 16, 23];
 const RCODE_CELLS: usize = RCODES.len() + 1;
 const ROW_CELLS: usize = Reason::ALL.len() * RCODE_CELLS;
 
@@ -100,7 +100,7 @@ impl Slab {
     fn new(plan: &Plan, transport: Transport) -> Self {
         Self {
             digest: plan.digest,
-            transport: transport_word(transport),
+            transport: transport.word(),
             services: plan.services.iter().map(|one| one.name.clone()).collect(),
             regions: plan.regions.iter().map(|one| one.name.clone()).collect(),
             rows: empty(plan.services.len() + 1),
@@ -253,19 +253,13 @@ fn rcode_cell(rcode: u16) -> usize {
     match rcode {
         0..=6 => usize::from(rcode),
         16 => 7,
+        23 => 8,
         _ => RCODES.len(),
     }
 }
 
 fn rcode_word(cell: usize) -> &'static str {
     RCODES.get(cell).map_or("OTHER", |&code| rcode_name(code))
-}
-
-fn transport_word(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "udp",
-        Transport::Stream => "tcp",
-    }
 }
 
 fn name(names: &[String], cell: usize) -> String {

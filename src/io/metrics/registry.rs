@@ -12,7 +12,12 @@ const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-const COUNTERS: [(&str, &str); 6] = [
+const CONNECTIONS: &str = "waypost_connections";
+const COUNTERS: [(&str, &str); 7] = [
+    (
+        "waypost_rate_limit_exempt_total",
+        "Replies that rate limits did not apply to: to holders of a cookie, and to exempt networks.",
+    ),
     (
         "waypost_dropped_total",
         "Datagrams and connections that got no reply, by cause.",
@@ -64,9 +69,9 @@ impl Registry {
             recorder.describe_histogram(name.into(), None, help.into());
         }
         recorder.describe_gauge(
-            "waypost_tcp_connections".into(),
+            CONNECTIONS.into(),
             None,
-            "TCP connections that are open.".into(),
+            "Connections that are open, by stream transport.".into(),
         );
         let handle = recorder.handle();
         Self { recorder, handle }
@@ -77,8 +82,11 @@ impl Registry {
             .register_counter(&key(name, labels), &METADATA)
     }
 
-    pub(super) fn gauge(&self, name: &'static str) -> Gauge {
-        self.recorder.register_gauge(&key(name, &[]), &METADATA)
+    /// The gauge of one transport's connections.
+    pub(super) fn connections(&self, transport: &str) -> Gauge {
+        let labels = [("transport", transport)];
+        self.recorder
+            .register_gauge(&key(CONNECTIONS, &labels), &METADATA)
     }
 
     pub(super) fn histogram(

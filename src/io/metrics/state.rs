@@ -26,6 +26,7 @@ struct Endpoints {
 /// Writes the gauges of a status.
 pub(super) fn write(text: &mut Exposition, status: &Status) {
     write_node(text, status);
+    write_certificate(text, status);
     write_canaries(text, status);
     write_endpoints(text, status);
     write_services(text, status);
@@ -43,6 +44,86 @@ pub(super) fn write(text: &mut Exposition, status: &Status) {
     );
     for zone in &status.zones {
         text.sample(&[("zone", &zone.name)], zone.names);
+    }
+    text.family(
+        "waypost_zone_serial",
+        Kind::Gauge,
+        "The serial of the zone's SOA, by zone.",
+    );
+    for zone in &status.zones {
+        if let Some(serial) = zone.serial {
+            text.sample(&[("zone", &zone.name)], serial);
+        }
+    }
+    text.family(
+        "waypost_zone_answered",
+        Kind::Gauge,
+        "0 for a zone that has not come from its primaries, or came too long ago: SERVFAIL.",
+    );
+    for zone in &status.zones {
+        text.sample(&[("zone", &zone.name)], u8::from(zone.serial.is_some()));
+    }
+    write_signing(text, status);
+}
+
+fn write_signing(text: &mut Exposition, status: &Status) {
+    let signed = || {
+        let zones = status.zones.iter();
+        zones.filter_map(|zone| Some((&*zone.name, zone.signing.as_ref()?)))
+    };
+    text.family(
+        "waypost_zone_signed_rrsets",
+        Kind::Gauge,
+        "RRsets that are signed, by zone.",
+    );
+    for (zone, signing) in signed() {
+        text.sample(&[("zone", zone)], signing.rrsets);
+    }
+    text.family(
+        "waypost_zone_signature_due_timestamp_seconds",
+        Kind::Gauge,
+        "When the next signature is made anew, in seconds since 1970, by zone.",
+    );
+    for (zone, signing) in signed() {
+        text.sample(&[("zone", zone)], signing.due_at);
+    }
+    text.family(
+        "waypost_zone_signature_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When the first signature expires, in seconds since 1970, by zone.",
+    );
+    for (zone, signing) in signed() {
+        text.sample(&[("zone", zone)], signing.expires_at);
+    }
+    text.family(
+        "waypost_zone_key",
+        Kind::Gauge,
+        "1 for each key of a zone, with how far it has come.",
+    );
+    for (zone, signing) in signed() {
+        for key in &signing.keys {
+            let tag = key.tag.to_string();
+            let labels = [
+                ("zone", zone),
+                ("tag", &tag),
+                ("algorithm", &key.algorithm),
+                ("role", &key.role),
+                ("phase", &key.phase),
+            ];
+            text.sample(&labels, 1);
+        }
+    }
+}
+
+/// Nothing where nothing is encrypted.
+fn write_certificate(text: &mut Exposition, status: &Status) {
+    text.family(
+        "waypost_server_certificate_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When the server's own certificate expires, in seconds since 1970.",
+    );
+    if let Some(certificate) = &status.certificate {
+        text.sample(&[], certificate.expires);
     }
 }
 

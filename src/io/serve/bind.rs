@@ -7,6 +7,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{Ipv4PacketInfo, Ipv6RecvPacketInfo};
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
@@ -38,6 +39,32 @@ pub(super) fn bind(address: SocketAddr, threads: usize) -> io::Result<Bound> {
             done => return done.map_err(|error| explain(address, &error)),
         }
     }
+}
+
+/// Lets this process hold as many descriptors as the system allows: the default of most systems is
+/// less than the connections that there may be. Best effort: with fewer, newcomers wait in the
+/// kernel.
+pub(super) fn want_descriptors() {
+    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
+    }
+}
+
+/// Opens a listener for a stream transport of its own.
+pub(super) fn bind_stream(address: SocketAddr) -> io::Result<TcpListener> {
+    bind_tcp(address).map_err(|error| explain(address, &error))
+}
+
+/// Opens a socket for QUIC. It is one, for connections have to find their way back to it; and no
+/// other may share its port.
+pub(super) fn bind_quic(address: SocketAddr) -> io::Result<UdpSocket> {
+    let bound = open(address, Type::DGRAM, Protocol::UDP).and_then(|socket| {
+        // Best effort: a small buffer loses bursts, which QUIC sends again.
+        let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE_BUFFER_BYTES);
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    });
+    bound.map_err(|error| explain(address, &error))
 }
 
 fn bind_once(address: SocketAddr, threads: usize) -> io::Result<Bound> {
@@ -104,7 +131,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = open(address, Type::STREAM, Protocol::TCP)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(limits::TCP_BACKLOG)?;
+    socket.listen(limits::STREAM_BACKLOG)?;
     Ok(socket.into())
 }
 

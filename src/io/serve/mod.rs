@@ -2,19 +2,22 @@
 //!
 //! ```text
 //! UDP: a thread per core, a socket each --recvmmsg--> respond x 32 --sendmmsg-->
-//! TCP: acceptors --> doorkeeper (who may stay) --> a task per connection: frame, respond, write
+//! TCP, TLS, HTTPS, QUIC: acceptors --> doorkeeper (who may stay) --> a task per connection
 //! ```
 //!
 //! | module | what it decides |
 //! |---|---|
 //! | `access` | whether a sender is read at all; the same for every transport |
 //! | `bind` | which sockets there are |
+//! | `concern` | which messages do not concern the table alone |
+//! | [`slow`] | what is handed on, because its answer must be waited for |
 //! | `udp` | batches, and the address that a reply comes from |
-//! | `tcp` | framing, limits, and who must go when it is full |
+//! | `streams` | framing, limits, and who must go when it is full |
 //!
-//! It does not know what a query means: that is [`answer`]'s part, called here in one place,
+//! It does not know what a query means: that is [`crate::answer`]'s part, called here in one place,
 //! where a panic is caught and counted, so that one packet can never stop the others
 //! (promise 11). It waits for nobody above: the table is whatever was published last.
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
@@ -26,23 +29,33 @@ use tokio::runtime::Handle;
 
 use self::access::Access;
 use self::bind::Bound;
-use crate::answer::{Answered, Asker, answer};
+use self::slow::Slow;
+use self::streams::{Doorkeeper, Doors};
+use crate::answer::{Answered, Asker, Transport};
+use crate::dns::cookie::{self, Jar};
 use crate::io::clock::Clock;
 use crate::io::metrics::{Dropped, Metrics};
 use crate::io::publish::Published;
+use crate::plan::{Cookies, Tls};
 use crate::table::Table;
 
 mod access;
 mod bind;
-mod tcp;
+mod concern;
+pub mod slow;
+mod streams;
 mod udp;
 
-/// What turns a query into a reply: [`answer`], or a stand-in of a test or a bench.
+/// What turns a query into a reply: [`crate::answer::answer`], or a stand-in of a test or a bench.
 pub type Responder = fn(&Table, &Asker, &[u8], &mut [u8]) -> Option<Answered>;
 
 /// Sockets that are open but not yet read.
 #[derive(Debug)]
-pub struct Listeners(Vec<Bound>);
+pub struct Listeners {
+    bound: Vec<Bound>,
+    /// Those of encrypted transports.
+    encrypted: Doors,
+}
 
 /// What every transport needs to answer.
 #[derive(Clone, Debug)]
@@ -55,13 +68,26 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// What answers.
     pub responder: Responder,
+    /// Where messages go whose answer must be waited for; without it they are NOTIMP.
+    pub slow: Option<Slow>,
+    /// What strangers must not know.
+    pub secrets: Secrets,
+}
+
+/// Random numbers that are drawn once, when the server starts.
+#[derive(Clone, Copy)]
+pub struct Secrets {
+    /// What cookies are made with unless the config says.
+    cookies: cookie::Secret,
+    /// The key by which what is counted by client finds its place.
+    counts: [u8; 16],
 }
 
 /// A server at work; goes on until [`Serving::stop`].
 #[derive(Debug)]
 pub struct Serving {
     threads: Vec<JoinHandle<()>>,
-    acceptors: tcp::Doorkeeper,
+    acceptors: Doorkeeper,
     /// Threads stop when this is closed.
     stop: UnixStream,
 }
@@ -73,59 +99,84 @@ impl Listeners {
     /// # Errors
     /// When one of them cannot be opened; the message names the address.
     pub fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<Self> {
+        bind::want_descriptors();
         let bound = addresses
             .iter()
             .map(|&address| bind::bind(address, threads));
-        Ok(Self(bound.collect::<io::Result<_>>()?))
+        Ok(Self {
+            bound: bound.collect::<io::Result<_>>()?,
+            encrypted: Doors::default(),
+        })
+    }
+
+    /// Opens what a plan wants of encrypted transports as well.
+    ///
+    /// # Errors
+    /// When one of them cannot be opened; the message names the address.
+    pub fn with_encrypted(mut self, tls: &Tls) -> io::Result<Self> {
+        let streams = |addresses: &[SocketAddr]| {
+            let opened = addresses.iter().copied().map(bind::bind_stream);
+            opened.collect::<io::Result<Vec<_>>>()
+        };
+        let quic = tls.listen_quic.iter().copied().map(bind::bind_quic);
+        self.encrypted = Doors {
+            tcp: Vec::new(),
+            tls: streams(&tls.listen)?,
+            https: streams(&tls.listen_https)?,
+            quic: quic.collect::<io::Result<_>>()?,
+            pair: Some(tls.pair.clone()),
+        };
+        Ok(self)
     }
 
     /// Where they listen, in the order in which they were asked for.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.0.iter().map(|bound| bound.address).collect()
+        self.bound.iter().map(|bound| bound.address).collect()
+    }
+
+    /// Where encrypted transports listen, one after the other, each in the order in which its addresses
+    /// were asked for.
+    #[must_use]
+    pub fn encrypted(&self) -> Vec<(Transport, SocketAddr)> {
+        let Doors {
+            tls, https, quic, ..
+        } = &self.encrypted;
+        let tls = tls.iter().map(|one| (Transport::Tls, one.local_addr()));
+        let https = https.iter().map(|one| (Transport::Https, one.local_addr()));
+        let quic = quic.iter().map(|one| (Transport::Quic, one.local_addr()));
+        let all = tls.chain(https).chain(quic);
+        all.filter_map(|(transport, address)| Some((transport, address.ok()?)))
+            .collect()
     }
 
     /// Starts to answer; streams are served on `runtime`.
     ///
     /// # Errors
     /// When threads cannot be started.
-    pub fn serve(
-        self,
-        published: Arc<Published>,
-        clock: Clock,
-        metrics: Arc<Metrics>,
-        runtime: &Handle,
-    ) -> io::Result<Serving> {
-        let service = Service {
-            published,
-            clock,
-            metrics,
-            responder: answer,
-        };
-        self.serve_with(service, runtime)
-    }
-
-    /// Starts to answer by another [`Responder`].
-    ///
-    /// # Errors
-    /// When threads cannot be started.
-    pub fn serve_with(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
+    pub fn serve(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
         let (stop, stopped) = UnixStream::pair()?;
         let stopped = Arc::new(stopped);
-        let (mut sockets, mut listeners) = (Vec::new(), Vec::new());
-        for bound in self.0 {
+        let (mut sockets, mut doors) = (Vec::new(), self.encrypted);
+        for bound in self.bound {
             sockets.push(bound.udp);
-            listeners.push(bound.tcp);
+            doors.tcp.push(bound.tcp);
         }
+        let limiter = Arc::new(udp::Limiter::new(service.secrets.counts));
         let mut threads = Vec::new();
         for (index, own) in by_thread(sockets).into_iter().enumerate() {
-            let worker = udp::Worker::new(own, Arc::clone(&stopped), service.clone());
+            let worker = udp::Worker::new(
+                own,
+                Arc::clone(&stopped),
+                service.clone(),
+                Arc::clone(&limiter),
+            );
             let thread = std::thread::Builder::new().name(format!("udp-{index}"));
             threads.push(thread.spawn(move || worker.run())?);
         }
         Ok(Serving {
             threads,
-            acceptors: tcp::Doorkeeper::start(listeners, service, tcp::Limits::STANDARD, runtime)?,
+            acceptors: Doorkeeper::start(doors, service, runtime)?,
             stop,
         })
     }
@@ -152,7 +203,42 @@ impl Serving {
     }
 }
 
+impl Secrets {
+    /// Draws new ones.
+    ///
+    /// # Errors
+    /// When the system has no randomness to give.
+    pub fn draw() -> io::Result<Self> {
+        let (mut cookies, mut counts) = ([0; 16], [0; 16]);
+        for secret in [&mut cookies, &mut counts] {
+            aws_lc_rs::rand::fill(secret)
+                .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        }
+        Ok(Self {
+            cookies: cookie::Secret(cookies),
+            counts,
+        })
+    }
+}
+
+/// Never shown.
+impl fmt::Debug for Secrets {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("(secrets)")
+    }
+}
+
 impl Service {
+    /// What makes and checks cookies now; absent if they are switched off.
+    fn cookies(&self, table: &Table) -> Option<Jar> {
+        let seconds = self.clock.wall_seconds();
+        match &table.plan.server.defence.cookies {
+            Cookies::Off => None,
+            Cookies::OwnSecret => Some(Jar::new(&[self.secrets.cookies], seconds)),
+            Cookies::Secrets(secrets) => Some(Jar::new(secrets, seconds)),
+        }
+    }
+
     /// The one way to an answer. A panic drops this query alone.
     fn respond(
         &self,

@@ -310,7 +310,11 @@ impl<'t> Check<'t> {
             | Reason::Notimp
             | Reason::Badvers
             | Reason::Yxdomain
-            | Reason::Chaos => false,
+            | Reason::Chaos
+            | Reason::Expired
+            | Reason::NotLoaded
+            | Reason::Cookie
+            | Reason::Limited => false,
         };
         if right {
             Ok(())

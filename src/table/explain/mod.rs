@@ -122,7 +122,7 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
 
 fn find_chain(table: &Table, question: &Question) -> Result<Chain, ExplainError> {
     let wire = question.name.as_wire();
-    let Some((zone, _)) = table.plan.zones.find(wire, question.qtype) else {
+    let Some((zone, _)) = table.zones.find(wire, question.qtype) else {
         return Err(ExplainError::NotOurs(question.name.clone()));
     };
     let (finding, target) = match (zone.find(wire, question.qtype), family(question.qtype)) {

@@ -2,6 +2,7 @@
 use std::fmt;
 
 use crate::base::{Family, Reason, Span, Why};
+use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
 use crate::plan::{AllDown, Units};
 
@@ -71,6 +72,9 @@ fn write_steered(
     }
     if let Some(ttl) = &steered.ttl {
         line(out, "TTL", &ttl.to_string())?;
+    }
+    if let Some(error) = ExtendedError::of(steered.reason) {
+        line(out, "told", &format!("{} (EDE {})", error.text, error.code))?;
     }
     line(out, "ECS scope", &steered.scope.to_string())
 }

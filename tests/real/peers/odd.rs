@@ -71,7 +71,11 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
             flagged(0x2000),
             Some("there are no secondaries here to notify (RFC 1996, section 3)"),
         ),
-        ("UPDATE", flagged(0x2800), None),
+        (
+            "UPDATE",
+            flagged(0x2800),
+            Some("updates are for those who hold a key (RFC 2136, section 3.3)"),
+        ),
         ("DSO", flagged(0x3000), None),
         ("opcode 15", flagged(0x7800), None),
         ("no question", packet(0, [0; 4], &[]), None),
@@ -160,7 +164,11 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
             with_opt(0, &[0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]),
             None,
         ),
-        ("a bad cookie", with_opt(0, &[0, 10, 0, 3, 1, 2, 3]), None),
+        (
+            "a bad cookie",
+            with_opt(0, &[0, 10, 0, 3, 1, 2, 3]),
+            Some("cookies are spoken here (RFC 7873, section 5.2.2); the others pass them over"),
+        ),
         ("keepalive", with_opt(0, &[0, 11, 0, 0]), None),
         ("padding", with_opt(0, &[0, 12, 0, 4, 0, 0, 0, 0]), None),
         (

@@ -18,6 +18,7 @@ use nix::sys::socket::{
     SockaddrLike, recvmmsg, sendmmsg,
 };
 
+use super::back::WayBack;
 use crate::base::limits::{UDP_BATCH, UDP_QUERY_BYTES, UDP_REPLY_BYTES_MOST};
 use crate::io::serve::bind::allow_fragments;
 
@@ -43,7 +44,7 @@ pub(super) trait Peer: SockaddrLike + Copy {
 
 /// Which of our addresses a datagram came to, and by which interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Local {
+pub(super) enum Local {
     /// The one that the socket is bound to.
     Bound,
     V4(Ipv4Addr),
@@ -140,6 +141,16 @@ impl<P: Peer> Batch<P> {
             query: (arrival.size == Size::Fits).then_some(query),
             reply: &mut self.replies[index][..UDP_REPLY_BYTES_MOST],
         }
+    }
+
+    /// The way back to the sender of the `index`-th datagram, for a reply that comes later.
+    pub(super) fn way_back(&self, index: usize, socket: &UdpSocket) -> std::io::Result<WayBack> {
+        let arrival = &self.arrivals[index];
+        Ok(WayBack {
+            socket: socket.try_clone()?,
+            peer: arrival.peer.map_or(UNKNOWN, Peer::address),
+            local: arrival.local,
+        })
     }
 
     /// Marks the first `length` octets of the reply to the `index`-th datagram for sending.
@@ -267,7 +278,7 @@ impl Peer for SockaddrIn6 {
     }
 }
 
-fn v4_source(address: Ipv4Addr) -> libc::in_pktinfo {
+pub(super) fn v4_source(address: Ipv4Addr) -> libc::in_pktinfo {
     libc::in_pktinfo {
         ipi_ifindex: 0,
         ipi_spec_dst: libc::in_addr {
@@ -278,7 +289,7 @@ fn v4_source(address: Ipv4Addr) -> libc::in_pktinfo {
 }
 
 /// The interface matters for link-local addresses only; elsewhere the routes decide.
-fn v6_source(address: Ipv6Addr, interface: u32) -> libc::in6_pktinfo {
+pub(super) fn v6_source(address: Ipv6Addr, interface: u32) -> libc::in6_pktinfo {
     libc::in6_pktinfo {
         ipi6_addr: libc::in6_addr {
             s6_addr: address.octets(),

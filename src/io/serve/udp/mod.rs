@@ -11,7 +11,7 @@
 //!
 //! hickory-server is not used here: its loop takes two to three times the processor time for a
 //! query, with a system call and a task for each.
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,15 +22,25 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 
 use self::batch::{Batch, Exchange, Peer};
+use self::limiter::{Ruling, Sending};
+use super::slow::{self, Replies};
 use super::{Service, canonical};
-use crate::answer::{Asker, Transport};
-use crate::base::Moment;
+use crate::answer::{Answered, Asker, Transport, withhold};
 use crate::base::limits::{UDP_BATCH, UDP_DRAIN};
+use crate::base::{Draws, Span};
 use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
+use crate::plan::RateLimit;
 use crate::table::Table;
 
+mod back;
 mod batch;
+mod limiter;
+mod rate;
+
+pub(in crate::io::serve) use limiter::Limiter;
+
+pub(super) use back::WayBack;
 
 /// How long an idle thread keeps the last table that it has seen, milliseconds.
 const IDLE_MS: u16 = 1000;
@@ -44,6 +54,7 @@ pub(super) struct Worker {
     sockets: Vec<UdpSocket>,
     stopped: Arc<UnixStream>,
     service: Service,
+    limiter: Arc<Limiter>,
 }
 
 /// A socket with its buffers.
@@ -61,8 +72,13 @@ enum AnyBatch {
 /// What a thread keeps between rounds.
 struct Desk<'w> {
     service: &'w Service,
+    limiter: &'w Limiter,
     reader: Reader,
     counters: QueryCounters,
+    /// Which replies past a limit slip through.
+    draws: Draws,
+    /// Replies of a batch that no limit applied to.
+    exempt: u64,
 }
 
 /// What woke a thread.
@@ -75,11 +91,17 @@ enum Woken {
 }
 
 impl Worker {
-    pub(super) fn new(sockets: Vec<UdpSocket>, stopped: Arc<UnixStream>, service: Service) -> Self {
+    pub(super) fn new(
+        sockets: Vec<UdpSocket>,
+        stopped: Arc<UnixStream>,
+        service: Service,
+        limiter: Arc<Limiter>,
+    ) -> Self {
         Self {
             sockets,
             stopped,
             service,
+            limiter,
         }
     }
 
@@ -92,11 +114,13 @@ impl Worker {
     }
 
     fn answer_all(&self) {
-        let mut desk = Desk::open(&self.service);
+        let mut desk = Desk::open(&self.service, &self.limiter);
         let mut lanes: Vec<Lane<'_>> = self.sockets.iter().map(Lane::new).collect();
         let mut watched = self.watched();
         while wait(&mut watched) == Woken::Ready {
             drop(desk.table());
+            self.limiter
+                .sweep(self.service.clock, &self.service.metrics);
             for (lane, watched) in lanes.iter_mut().zip(&watched[1..]) {
                 if has_events(watched) {
                     lane.answer_waiting(&mut desk);
@@ -148,14 +172,17 @@ impl<'w> Lane<'w> {
 }
 
 impl<'w> Desk<'w> {
-    fn open(service: &'w Service) -> Self {
+    fn open(service: &'w Service, limiter: &'w Limiter) -> Self {
         let mut reader = service.published.reader();
         let plan = &reader.load().plan;
         let counters = service.metrics.query_counters(plan, Transport::Udp);
         Self {
             service,
+            limiter,
             reader,
             counters,
+            draws: Draws::from_seed(service.clock.now().0),
+            exempt: 0,
         }
     }
 
@@ -173,22 +200,62 @@ impl<'w> Desk<'w> {
     fn answer_batch<P: Peer>(&mut self, socket: &UdpSocket, batch: &mut Batch<P>) -> usize {
         let received = receive(socket, batch);
         let table = self.table();
-        let now = self.service.clock.now();
+        let mut asker = Asker {
+            source: Ipv4Addr::UNSPECIFIED.into(),
+            transport: Transport::Udp,
+            now: self.service.clock.now(),
+            cookies: self.service.cookies(&table),
+            idle: Span::ZERO,
+        };
         for index in 0..received {
-            self.answer_one(&table, batch, index, now);
+            if !self.hand_on(socket, batch, index) {
+                self.answer_one(&table, batch, index, &mut asker);
+            }
         }
+        let metrics = &self.service.metrics;
         for _ in 0..batch.send(socket) {
-            self.service.metrics.dropped(Dropped::Unsent);
+            metrics.dropped(Dropped::Unsent);
+        }
+        if self.exempt > 0 {
+            metrics.exempt(std::mem::take(&mut self.exempt));
         }
         received
     }
 
+    /// Hands a datagram on, if it is one of those; whether nothing is left to do for it.
+    fn hand_on<P: Peer>(&self, socket: &UdpSocket, batch: &mut Batch<P>, index: usize) -> bool {
+        let Exchange { source, query, .. } = batch.exchange(index);
+        let (Some(slow), Some(query)) = (&self.service.slow, query) else {
+            return false;
+        };
+        if !slow::is_slow(query) {
+            return false;
+        }
+        if !self.service.admits(source) {
+            return true;
+        }
+        let message = query.to_vec();
+        let taken = batch.way_back(index, socket).is_ok_and(|back| {
+            let back = Replies::Datagram(back);
+            let source = canonical(source);
+            slow.offer(message.clone(), source, Transport::Udp, back)
+                .is_ok()
+        });
+        if let (false, Some(reply)) = (taken, slow::busy(&message)) {
+            let room = &mut batch.exchange(index).reply[..reply.len()];
+            room.copy_from_slice(&reply);
+            batch.reply(index, reply.len());
+        }
+        true
+    }
+
+    /// Answers one datagram; all but the source is the same for a batch.
     fn answer_one<P: Peer>(
         &mut self,
         table: &Table,
         batch: &mut Batch<P>,
         index: usize,
-        now: Moment,
+        asker: &mut Asker,
     ) {
         let Exchange {
             source,
@@ -201,15 +268,45 @@ impl<'w> Desk<'w> {
         if !self.service.admits(source) {
             return;
         }
-        let asker = Asker {
-            source: canonical(source),
-            transport: Transport::Udp,
-            now,
-        };
-        if let Some(answered) = self.service.respond(table, &asker, query, reply) {
+        asker.source = canonical(source);
+        let mut answered = self.service.respond(table, asker, query, reply);
+        if let (Some(limit), Some(whole)) = (&table.plan.server.defence.rate_limit, &answered) {
+            answered = match self.rule(limit, asker, query, whole) {
+                Ruling::Send | Ruling::Exempt => answered,
+                Ruling::Slip => withhold(table, asker, query, reply),
+                Ruling::Drop => None,
+            };
+        }
+        if let Some(answered) = answered {
             self.counters.count(&answered);
             batch.reply(index, answered.length);
         }
+    }
+
+    /// What becomes of a reply where rates are limited.
+    fn rule(
+        &mut self,
+        limit: &RateLimit,
+        asker: &Asker,
+        query: &[u8],
+        answered: &Answered,
+    ) -> Ruling {
+        let sending = Sending {
+            source: asker.source,
+            query,
+            counted: answered.counted,
+        };
+        let metrics = &self.service.metrics;
+        let draws = &mut self.draws;
+        let ruling = self
+            .limiter
+            .rule(limit, sending, (asker.now, draws), metrics);
+        match ruling {
+            Ruling::Send | Ruling::Slip => {}
+            Ruling::Exempt => self.exempt += 1,
+            Ruling::Drop => metrics.dropped(Dropped::RateLimited),
+        }
+        ruling
     }
 }
 

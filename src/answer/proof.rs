@@ -1,0 +1,200 @@
+//! What DNSSEC adds to a reply, for a client that asks for it (DO) in a zone that is signed.
+//!
+//! Signatures go beside what they cover; proofs of what does not exist go last into the authority
+//! section, so they are gathered while names are looked up and written once, each once.
+//!
+//! | found | NSEC (RFC 4035, section 3.1.3) | NSEC3 (RFC 5155, section 7.2) |
+//! |---|---|---|
+//! | no such type | link of the name, or the one that covers a name between names | link of the name |
+//! | no such type at a wildcard | link of the wildcard, and cover of the name | closest encloser, cover of the next closer name, link of the wildcard |
+//! | no such name | cover of the name, cover of the wildcard that is not there | closest encloser, cover of the next closer name, cover of the wildcard |
+//! | data of a wildcard | cover of the name | cover of the next closer name |
+//! | delegation without DS | link of the cut | link of the cut |
+//!
+//! Where a steered name has a type only for other clients, its link without that type is shown
+//! ([`Signed::lack`]). Nothing is signed here, and nothing chosen: signatures were made before.
+use super::lookup::{Here, Walk};
+use crate::base::limits::{ALIAS_HOPS, NAME_BYTES};
+use crate::dns::reply::{Full, Owner, Section};
+use crate::dns::rr::RrSet;
+use crate::dns::zone::signed::{Proof, Signed};
+use crate::dns::zone::{Match, Trail};
+
+/// Proofs of one reply: one for each alias, three for its end.
+const PROOFS: usize = ALIAS_HOPS + 4;
+
+/// The links that a reply has to show.
+#[derive(Debug, Default)]
+pub(super) struct Needed {
+    numbers: [usize; PROOFS],
+    count: usize,
+}
+
+impl Needed {
+    fn add(&mut self, number: usize) {
+        let known = self.numbers.iter().take(self.count);
+        if known.copied().any(|known| known == number) {
+            return;
+        }
+        if let Some(place) = self.numbers.get_mut(self.count) {
+            *place = number;
+            self.count += 1;
+        }
+    }
+}
+
+impl<'r> Walk<'r, '_, '_, '_> {
+    /// Writes the signatures of an RRset of the zone behind it.
+    ///
+    /// # Errors
+    /// [`Full`], with none of them written.
+    pub(super) fn sign_set(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        (node, set): (u32, RrSet<'_>),
+    ) -> Result<(), Full> {
+        let signatures = self
+            .signed
+            .and_then(|signed| signed.of_set(node, set.rtype));
+        self.sign(section, owner, signatures, set.ttl)
+    }
+
+    /// Writes signatures, with the TTL of what they cover (RFC 4034, section 3).
+    ///
+    /// # Errors
+    /// [`Full`], with none of them written.
+    pub(super) fn sign(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        signatures: Option<RrSet<'_>>,
+        ttl: u32,
+    ) -> Result<(), Full> {
+        let Some(signatures) = signatures else {
+            return Ok(());
+        };
+        let signatures = signatures.for_at_most(ttl);
+        self.reply.rrset(section, owner, signatures).map(|_| ())
+    }
+
+    /// Remembers to prove that no name comes closer than the wildcard that was answered.
+    pub(super) fn prove_wildcard(&mut self, here: Here<'_>, trail: Trail) {
+        let Some(signed) = self.signed else { return };
+        if trail.how == Match::Wildcard {
+            self.need(closer(signed, here, trail));
+        }
+    }
+
+    /// Remembers to prove that the name does not exist, or that it has no such type.
+    pub(super) fn prove_denial(&mut self, here: Here<'_>, trail: Trail) {
+        let Some(signed) = self.signed else { return };
+        match trail.how {
+            Match::Exact => {
+                self.need(
+                    signed
+                        .matching(trail.node)
+                        .or_else(|| signed.covering(here.name, here.apex)),
+                );
+            }
+            Match::Wildcard => {
+                self.need_encloser(signed, here, trail);
+                self.need(
+                    signed
+                        .matching(trail.node)
+                        .or_else(|| wildcard(signed, here, trail)),
+                );
+            }
+            Match::Missing => {
+                self.need_encloser(signed, here, trail);
+                self.need(wildcard(signed, here, trail));
+            }
+        }
+    }
+
+    /// Remembers to prove that a steered name has not this type, for this client at least.
+    pub(super) fn prove_lack(&mut self, here: Here<'_>, trail: Trail) {
+        let Some(signed) = self.signed else { return };
+        match signed.lack(trail.node, self.request.question.qtype) {
+            Some(lack) => {
+                if trail.how == Match::Wildcard {
+                    self.need_encloser(signed, here, trail);
+                }
+                self.need(Some(lack));
+            }
+            None => self.prove_denial(here, trail),
+        }
+    }
+
+    /// Remembers to prove that a delegation is not signed.
+    pub(super) fn prove_unsigned(&mut self, cut: u32) {
+        self.need(self.signed.and_then(|signed| signed.matching(cut)));
+    }
+
+    /// Writes all proofs; `question` is any name of the zone in the reply.
+    pub(super) fn show_proofs(&mut self, question: Here<'_>) {
+        let Some(signed) = self.signed else { return };
+        let needed = std::mem::take(&mut self.needed);
+        for &number in needed.numbers.iter().take(needed.count) {
+            let proof = signed.proof(number);
+            let shown = proof.map_or(Ok(()), |proof| self.show(signed, &proof, question));
+            self.outcome.truncated |= shown.is_err();
+        }
+    }
+
+    fn show(&mut self, signed: &Signed, proof: &Proof<'_>, question: Here<'_>) -> Result<(), Full> {
+        let Owner::At(apex) = question.place.suffix(question.apex) else {
+            return Err(Full);
+        };
+        let mut labels = [0; NAME_BYTES];
+        let labels = signed.owner_below_apex(proof, &mut labels);
+        let owner = match labels {
+            [] => Owner::At(apex),
+            labels => Owner::Under(labels, apex),
+        };
+        let set = proof.set.for_at_most(self.longest);
+        let start = self.reply.rrset(Section::Authority, owner, set)?;
+        let again = match labels {
+            [] => owner,
+            _ => Owner::at(start, &[]),
+        };
+        self.sign(Section::Authority, again, Some(proof.signatures), set.ttl)
+    }
+
+    /// That the closest encloser is there (for hashed names), and nothing closer.
+    fn need_encloser(&mut self, signed: &'r Signed, here: Here<'_>, trail: Trail) {
+        if signed.is_hashed() {
+            let encloser = match trail.how {
+                Match::Wildcard => self.zone.above(trail.node),
+                Match::Exact | Match::Missing => Some(trail.node),
+            };
+            self.need(encloser.and_then(|node| signed.matching(node)));
+        }
+        self.need(closer(signed, here, trail));
+    }
+
+    fn need(&mut self, proof: Option<Proof<'_>>) {
+        if let Some(proof) = proof {
+            self.needed.add(proof.number);
+        }
+    }
+}
+
+/// That no name is closer than the closest encloser.
+fn closer<'s>(signed: &'s Signed, here: Here<'_>, trail: Trail) -> Option<Proof<'s>> {
+    let from = match signed.is_hashed() {
+        true => trail.next_closer,
+        false => 0,
+    };
+    signed.covering(here.name.get(from..)?, here.apex.checked_sub(from)?)
+}
+
+/// That there is no wildcard at the closest encloser.
+fn wildcard<'s>(signed: &'s Signed, here: Here<'_>, trail: Trail) -> Option<Proof<'s>> {
+    let encloser = here.name.get(trail.encloser..)?;
+    let mut name = [0; NAME_BYTES + 2];
+    name[..2].copy_from_slice(b"\x01*");
+    let length = 2 + encloser.len();
+    name.get_mut(2..length)?.copy_from_slice(encloser);
+    signed.covering(&name[..length], here.apex + 2 - trail.encloser)
+}

@@ -1,0 +1,112 @@
+//! `transfer`, `primaries` and `key` of `[[zones]]`: who gets a zone, and where it comes from.
+//!
+//! `to` lists who may have it: a network, a key (`key:NAME`), or both in one entry, separated by a
+//! blank (`192.0.2.0/24 key:NAME`). An entry must fit wholly, and one that fits is enough. `key`
+//! beside it is for all: notifications are signed with it, and so must be every request.
+use std::net::{IpAddr, SocketAddr};
+
+use toml::de::DeValue;
+
+use crate::base::Span;
+use crate::config::reader::Fields;
+use crate::config::spec::{AllowedSpec, IncomingSpec, RenderSpec, TransferSpec};
+use crate::config::value::{self, Trouble};
+
+use super::{items, plain};
+
+/// Least time between two versions of a zone.
+const MIN_INTERVAL: Span = Span::from_secs(5);
+
+/// `transfer = { … }`.
+pub(super) fn transfer(zone: &mut Fields<'_, '_>) -> Option<TransferSpec> {
+    let mut fields = zone.table("transfer")?;
+    let spec = TransferSpec {
+        at: fields.at(),
+        to: fields.required_list("to", r#"["192.0.2.0/24", "key:NAME"]"#, allowed),
+        notify: items(fields.list("notify", secondary)),
+        key: fields.optional("key", value::label),
+        render_for: fields.optional("render_for", render_for),
+        min_interval: plain(fields.optional("min_interval", value::span)).unwrap_or(MIN_INTERVAL),
+    };
+    fields.finish();
+    Some(spec)
+}
+
+/// `primaries = […]`, with the `key` of all of them.
+pub(super) fn incoming(zone: &mut Fields<'_, '_>) -> Option<IncomingSpec> {
+    let primaries = zone.list("primaries", primary);
+    let key = zone.optional("key", value::label);
+    match (primaries, key) {
+        (Some(primaries), key) => Some(IncomingSpec { primaries, key }),
+        (None, Some(key)) => {
+            zone.reader()
+                .error(&key.at, "`key` signs nothing here", |found| {
+                    found.help("write `primaries` beside it, or `key` in `transfer = { … }`");
+                });
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+/// `192.0.2.0/24`, `key:NAME`, or both.
+fn allowed(value: &DeValue<'_>) -> Result<AllowedSpec, Trouble> {
+    let text = value::text(value)?;
+    let mut allowed = AllowedSpec {
+        network: None,
+        key: None,
+    };
+    for word in text.split_whitespace() {
+        let twice = match word.strip_prefix("key:") {
+            Some(name) => allowed.key.replace(name.to_owned()).is_some(),
+            None => {
+                let network = value::known_network(word).map_err(|trouble| {
+                    trouble.with_help("write \"192.0.2.0/24\", \"key:NAME\", or both in one text")
+                })?;
+                allowed.network.replace(network).is_some()
+            }
+        };
+        if twice {
+            return Err(Trouble::new(format!("`{text}` says the same thing twice"))
+                .with_help("one network and one key make an entry; write another entry"));
+        }
+    }
+    match (&allowed.network, &allowed.key) {
+        (None, None) => Err(Trouble::new("nobody is meant by an empty text")
+            .with_help("write \"192.0.2.0/24\", \"key:NAME\", or both in one text")),
+        _ => Ok(allowed),
+    }
+}
+
+fn secondary(value: &DeValue<'_>) -> Result<SocketAddr, Trouble> {
+    reachable(value, "a secondary")
+}
+
+fn primary(value: &DeValue<'_>) -> Result<SocketAddr, Trouble> {
+    reachable(value, "a primary")
+}
+
+fn reachable(value: &DeValue<'_>, whom: &str) -> Result<SocketAddr, Trouble> {
+    let address = value::socket(value)?;
+    match address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
+        true => Err(
+            Trouble::new(format!("{whom} cannot be reached at `{address}`"))
+                .with_help("write its own address and port, such as \"192.0.2.1:53\""),
+        ),
+        false => Ok(address),
+    }
+}
+
+/// A country, an address, or a network, which means its first address.
+fn render_for(value: &DeValue<'_>) -> Result<RenderSpec, Trouble> {
+    let text = value::text(value)?;
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(RenderSpec::Address(address));
+    }
+    if text.contains('/') {
+        return value::known_network(&text).map(|network| RenderSpec::Address(network.address));
+    }
+    value::one_country(value)
+        .map(RenderSpec::Country)
+        .map_err(|trouble| trouble.with_help("write a country (\"DE\"), an address, or a network"))
+}

@@ -1,0 +1,346 @@
+//! Records that come and go by themselves: TXT at `_acme-challenge` names (RFC 8555, section 8.4).
+//!
+//! Whoever asks a certificate authority for a certificate must show for a while that it rules the
+//! name. What it shows is kept here, apart from the zone's own file: who put it there, and until
+//! when. Only names whose first label is `_acme-challenge` are taken, inside a zone of ours and
+//! not where the zone hands its names on (a delegation, an alias): a key that can do this much can
+//! do no more. Several values may stand at one name, because a certificate for a name and its
+//! wildcard needs two; a value that is given again stays longer.
+//!
+//! What is given is bounded ([`CHALLENGES`]). Times are seconds since 1970, given by the caller.
+//! Where this is kept on disk, and how it gets into the served zone, is not known here.
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::Name;
+use super::rr::rtype;
+use super::zone::{Edit, Found, Zone, Zones};
+use crate::base::limits::{CHALLENGE_BYTES, CHALLENGES, CHALLENGES_PER_NAME};
+
+/// The label of all of them.
+const LABEL: &[u8] = b"_acme-challenge";
+
+/// One TXT record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenge {
+    /// RDATA.
+    pub rdata: Vec<u8>,
+    /// Seconds that resolvers may keep it.
+    pub ttl: u32,
+    /// When it goes, seconds since 1970.
+    pub expires: u64,
+    /// Who put it there: a key's name, or an operator's.
+    pub author: String,
+}
+
+/// All of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Challenges {
+    by_name: BTreeMap<Name, Vec<Challenge>>,
+}
+
+/// Why a name has no such records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Misplaced {
+    /// Another name.
+    #[error("only names that begin with _acme-challenge can be set")]
+    Label,
+    /// It lies in none of our zones.
+    #[error("it lies in none of our zones")]
+    NotOurs,
+    /// Others serve it.
+    #[error("it is delegated to other name servers")]
+    Delegated,
+    /// The zone has an alias there.
+    #[error("the zone has an alias there: set the name that it leads to")]
+    Alias,
+}
+
+/// Why a record is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Full {
+    /// There are too many.
+    #[error("{CHALLENGES} challenges are kept at most; they go by themselves")]
+    All,
+    /// The name has too many.
+    #[error("{CHALLENGES_PER_NAME} values are kept for one name at most")]
+    Name,
+    /// It is too long.
+    #[error("{CHALLENGE_BYTES} octets are the most for one value")]
+    Long,
+}
+
+/// The zone that a challenge for this name stands in.
+///
+/// # Errors
+/// Why it may stand in none.
+pub fn place<'z>(zones: &'z Zones, name: &Name) -> Result<&'z Zone, Misplaced> {
+    let is_challenge = name
+        .labels()
+        .next()
+        .is_some_and(|label| label.eq_ignore_ascii_case(LABEL));
+    if !is_challenge {
+        return Err(Misplaced::Label);
+    }
+    let found = zones.find(name.as_wire(), rtype::TXT);
+    let (zone, _) = found.ok_or(Misplaced::NotOurs)?;
+    check_place(zone, name).map(|()| zone)
+}
+
+fn check_place(zone: &Zone, name: &Name) -> Result<(), Misplaced> {
+    match zone.find(name.as_wire(), rtype::TXT) {
+        Found::Referral { .. } => Err(Misplaced::Delegated),
+        // A wildcard's alias gives way to a name of its own.
+        Found::Cname(_) if zone.rrsets(name.as_wire()).next().is_none() => Ok(()),
+        Found::Cname(_) | Found::Dname { .. } => Err(Misplaced::Alias),
+        Found::Answer(_) | Found::Mounted(_) | Found::Nodata | Found::Nxdomain => Ok(()),
+    }
+}
+
+impl Challenges {
+    /// Adds a record, or lets one that is there stay longer.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn add(&mut self, name: &Name, challenge: Challenge) -> Result<(), Full> {
+        if challenge.rdata.len() > CHALLENGE_BYTES {
+            return Err(Full::Long);
+        }
+        let is_full = self.len() >= CHALLENGES;
+        let own = self.by_name.get_mut(name);
+        let same = own.and_then(|own| own.iter_mut().find(|one| one.rdata == challenge.rdata));
+        if let Some(same) = same {
+            *same = challenge;
+            return Ok(());
+        }
+        if is_full {
+            return Err(Full::All);
+        }
+        let own = self.by_name.entry(name.clone()).or_default();
+        if own.len() >= CHALLENGES_PER_NAME {
+            return Err(Full::Name);
+        }
+        own.push(challenge);
+        Ok(())
+    }
+
+    /// Removes one value of a name, or all; gives how many there were.
+    pub fn remove(&mut self, name: &Name, rdata: Option<&[u8]>) -> usize {
+        let before = self.len();
+        if let Some(own) = self.by_name.get_mut(name) {
+            own.retain(|one| rdata.is_some_and(|rdata| one.rdata != rdata));
+        }
+        self.by_name.retain(|_, own| !own.is_empty());
+        before - self.len()
+    }
+
+    /// Lets go what has expired; gives how many did.
+    pub fn expire(&mut self, now: u64) -> usize {
+        let before = self.len();
+        for own in self.by_name.values_mut() {
+            own.retain(|one| one.expires > now);
+        }
+        self.by_name.retain(|_, own| !own.is_empty());
+        before - self.len()
+    }
+
+    /// When the next one goes, seconds since 1970.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<u64> {
+        self.iter().map(|(_, one)| one.expires).min()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_name.values().map(Vec::len).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Challenge)> {
+        let names = self.by_name.iter();
+        names.flat_map(|(name, own)| own.iter().map(move |one| (name, one)))
+    }
+
+    /// What to lay over the zones, by their apexes; names that have no place are left out.
+    #[must_use]
+    pub fn edits(&self, zones: &Zones) -> BTreeMap<Name, Vec<Edit>> {
+        let mut edits: BTreeMap<Name, Vec<Edit>> = BTreeMap::new();
+        for (name, own) in &self.by_name {
+            if let Ok(zone) = place(zones, name) {
+                let edit = Edit {
+                    owner: name.clone(),
+                    rtype: rtype::TXT,
+                    ttl: own.iter().map(|one| one.ttl).min().unwrap_or_default(),
+                    records: own.iter().map(|one| one.rdata.clone()).collect(),
+                };
+                edits.entry(zone.apex().clone()).or_default().push(edit);
+            }
+        }
+        edits
+    }
+}
+
+/// The same beside a zone's own TXT records at these names, with the least of their TTLs. A name
+/// for which the zone has no place any more is left out: a zone that was read again is not
+/// refused for what was laid over the one before.
+#[must_use]
+pub fn beside(zone: &Zone, edits: &[Edit]) -> Vec<Edit> {
+    let placed = edits
+        .iter()
+        .filter(|edit| check_place(zone, &edit.owner).is_ok());
+    placed.map(|edit| join(zone, edit.clone())).collect()
+}
+
+fn join(zone: &Zone, mut edit: Edit) -> Edit {
+    let own = zone
+        .rrsets(edit.owner.as_wire())
+        .find(|set| set.rtype == edit.rtype);
+    if let Some(own) = own {
+        edit.ttl = edit.ttl.min(own.ttl);
+        for rdata in own.records() {
+            if !edit.records.iter().any(|one| one == rdata) {
+                edit.records.push(rdata.to_vec());
+            }
+        }
+    }
+    edit
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dns::zone::Record;
+
+    const SOA: &[u8] = b"\x01m\0\x01h\0\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05";
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn zones() -> Zones {
+        let record = |owner: &str, rtype, rdata: &[u8]| Record {
+            owner: name(owner),
+            rtype,
+            ttl: 30,
+            rdata: rdata.to_vec(),
+            line: 1,
+        };
+        let ns = b"\x02ns\x01z\x04test\0";
+        let records = vec![
+            record("z.test", rtype::SOA, SOA),
+            record("z.test", rtype::NS, ns),
+            record("sub.z.test", rtype::NS, ns),
+            record("_acme-challenge.alias.z.test", rtype::CNAME, ns),
+            record("*.wild.z.test", rtype::CNAME, ns),
+            record("tree.z.test", rtype::DNAME, ns),
+            record("_acme-challenge.fixed.z.test", rtype::TXT, b"\x01f"),
+        ];
+        let zone = Zone::build(&name("z.test"), records, &[(name("www.z.test"), 1)]).unwrap();
+        Zones::new(vec![Arc::new(zone)])
+    }
+
+    fn challenge(value: &[u8], expires: u64) -> Challenge {
+        Challenge {
+            rdata: value.to_vec(),
+            ttl: 60,
+            expires,
+            author: "ada".to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_challenges_of_our_own_names_have_a_place() {
+        let zones = zones();
+        for (text, expected) in [
+            ("_acme-challenge.www.z.test", Ok("z.test".to_owned())),
+            ("_ACME-Challenge.z.test", Ok("z.test".to_owned())),
+            ("_acme-challenge.fixed.z.test", Ok("z.test".to_owned())),
+            ("_acme-challenge.wild.z.test", Ok("z.test".to_owned())),
+            ("_acme-challenge.new.b.z.test", Ok("z.test".to_owned())),
+            ("www.z.test", Err(Misplaced::Label)),
+            ("x._acme-challenge.z.test", Err(Misplaced::Label)),
+            ("_acme-challenge2.z.test", Err(Misplaced::Label)),
+            (".", Err(Misplaced::Label)),
+            ("_acme-challenge.other.test", Err(Misplaced::NotOurs)),
+            ("_acme-challenge.sub.z.test", Err(Misplaced::Delegated)),
+            ("_acme-challenge.a.sub.z.test", Err(Misplaced::Delegated)),
+            ("_acme-challenge.alias.z.test", Err(Misplaced::Alias)),
+            ("_acme-challenge.tree.z.test", Err(Misplaced::Alias)),
+        ] {
+            let found = place(&zones, &name(text)).map(|zone| zone.apex().to_string());
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_stand_beside_each_other_and_go_one_by_one() {
+        let owner = name("_acme-challenge.www.z.test");
+        let mut kept = Challenges::default();
+        kept.add(&owner, challenge(b"\x01a", 10)).unwrap();
+        kept.add(&name("_ACME-challenge.WWW.z.test"), challenge(b"\x01b", 20))
+            .unwrap();
+        kept.add(&owner, challenge(b"\x01a", 30)).unwrap();
+        assert_eq!((kept.len(), kept.next_expiry()), (2, Some(20)));
+        assert_eq!(kept.expire(19), 0);
+        assert_eq!((kept.expire(20), kept.next_expiry()), (1, Some(30)));
+        kept.add(&owner, challenge(b"\x01c", 40)).unwrap();
+        assert_eq!(kept.remove(&owner, Some(b"\x01x")), 0);
+        assert_eq!(kept.remove(&owner, Some(b"\x01c")), 1);
+        kept.add(&owner, challenge(b"\x01d", 40)).unwrap();
+        assert_eq!((kept.remove(&owner, None), kept.is_empty()), (2, true));
+    }
+
+    #[test]
+    fn there_is_an_end_to_it() {
+        let mut kept = Challenges::default();
+        let value = |number: usize| number.to_be_bytes().to_vec();
+        let long = challenge(&vec![0; CHALLENGE_BYTES + 1], 1);
+        let owner = |number: usize| name(&format!("_acme-challenge.n{number}.z.test"));
+        assert_eq!(kept.add(&owner(0), long), Err(Full::Long));
+        for number in 0..CHALLENGES {
+            let own = owner(number / CHALLENGES_PER_NAME);
+            kept.add(&own, challenge(&value(number), 1)).unwrap();
+        }
+        assert_eq!(kept.add(&owner(9999), challenge(b"x", 1)), Err(Full::All));
+        assert_eq!(kept.add(&owner(0), challenge(&value(0), 2)), Ok(()));
+        kept.remove(&owner(1), None);
+        assert_eq!(kept.add(&owner(0), challenge(b"x", 1)), Err(Full::Name));
+    }
+
+    #[test]
+    fn the_zone_keeps_its_own() {
+        let zones = zones();
+        let mut kept = Challenges::default();
+        for text in ["_acme-challenge.fixed.z.test", "_acme-challenge.sub.z.test"] {
+            kept.add(&name(text), challenge(b"\x01a", 1)).unwrap();
+        }
+        let edits = kept.edits(&zones);
+        assert_eq!(edits.keys().collect::<Vec<_>>(), [&name("z.test")]);
+        let zone = &zones.all()[0].zone;
+        let mut edits = beside(zone, &edits[&name("z.test")]);
+        assert_eq!((edits.len(), edits[0].ttl), (1, 30));
+        let edit = &edits[0];
+        assert_eq!(edit.records, [b"\x01a".to_vec(), b"\x01f".to_vec()]);
+        let amended = zones.all()[0]
+            .zone
+            .amended(std::slice::from_ref(edit), &[])
+            .unwrap();
+        let found = amended.find(edit.owner.as_wire(), rtype::TXT);
+        assert!(matches!(found, Found::Answer(set) if set.records().count() == 2));
+        edits[0].owner = name("_acme-challenge.alias.z.test");
+        assert!(
+            beside(zone, &edits).is_empty(),
+            "the zone has an alias there now"
+        );
+    }
+}

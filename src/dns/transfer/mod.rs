@@ -1,0 +1,33 @@
+//! Zones on their way from one server to another (RFC 5936, RFC 1995, RFC 1996), without the wire.
+//!
+//! ```text
+//! content --Version--> Journal --[Diff, Diff, …]--.
+//!                         |                       v
+//! request (serial) -------'---------> Plan of a transfer --Messages--> octets
+//!
+//! octets --Receipt--> Received: up to date, whole content, or diffs --Content::apply--> content
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`serial`] | serials compared and counted up (RFC 1982) |
+//! | [`content`] | the records of a zone in a fixed order; what two of them differ in |
+//! | [`journal`] | the last versions of a zone, and what to send to one who has an older one |
+//! | [`messages`] | records into messages |
+//! | [`receipt`] | messages into records, each step checked |
+//! | [`master`] | content as a master file |
+//! | [`notify`] | a change told, and the telling read |
+//!
+//! It knows neither who may have a zone nor whether one can be served.
+pub mod content;
+pub mod journal;
+pub mod master;
+pub mod messages;
+pub mod notify;
+pub mod receipt;
+pub mod serial;
+
+pub use content::{Content, Diff, Entry};
+pub use journal::{Journal, Sending};
+pub use messages::Messages;
+pub use receipt::{Broken, Receipt, Received};

@@ -1,0 +1,414 @@
+//! The chain that proves what does not exist: NSEC (RFC 4034, section 4) or NSEC3 (RFC 5155, with no
+//! iterations and no salt, as RFC 9276 wants it).
+//!
+//! Links stand in the order of the chain, each with its RRset as a reply copies it. Behind the
+//! links stand *lacks*: for each steered name and address type the link once more without that
+//! type, for clients that get no address of it (their law lets no endpoint be theirs, or nothing
+//! is healthy and the service answers nothing then); and once without both.
+//!
+//! Which names there are follows from the zone alone, and which types a steered name has follows
+//! from the config alone ([`Steered`]); health is not known here (promise 12).
+use super::canonical::SortKey;
+use super::{Denial, Steered};
+use crate::dns::dnssec::sha1;
+use crate::dns::rr::{RrSet, rtype};
+use crate::dns::rrset::Source;
+use crate::dns::zone::Zone;
+use crate::dns::zone::tree::{APEX, CUT, NONE, UNDER_CUT, UNDER_DNAME};
+
+/// Octets of a hash (RFC 5155, section 5: SHA-1).
+const HASH_BYTES: usize = 20;
+/// Octets of a hash as a label: base32hex without padding, behind its length.
+const HASH_LABEL_BYTES: usize = 33;
+/// Hash algorithm, flags, two octets of iterations, length of salt, length of hash.
+const NSEC3_HEAD: [u8; 6] = [1, 0, 0, 0, 0, 20];
+/// In place of a type: A and AAAA. No record has type 0.
+pub(super) const BOTH: u16 = 0;
+/// RDATA of NSEC3PARAM: SHA-1, no flags, no iterations, no salt.
+pub(super) const NSEC3_PARAMETERS: [u8; 5] = [1, 0, 0, 0, 0];
+
+/// The chain of one zone.
+#[derive(Debug)]
+pub(super) struct Chain {
+    order: Order,
+    /// Number of the link by node; [`NONE`] where a name has none.
+    of_node: Vec<u32>,
+    /// Which node and type each lack is of, sorted ([`BOTH`] where it is two); the number of its link
+    /// follows from its place.
+    lacks: Vec<(u32, u16)>,
+    /// Where each RRset begins, links first.
+    starts: Vec<u32>,
+    data: Vec<u8>,
+}
+
+/// What links are sorted by.
+#[derive(Debug)]
+enum Order {
+    /// Nodes in canonical order, with the sort keys of their names.
+    Names {
+        nodes: Vec<u32>,
+        keys: Vec<u8>,
+        ends: Vec<u32>,
+    },
+    /// Hashes of names.
+    Hashes(Vec<[u8; HASH_BYTES]>),
+}
+
+/// Whom a link belongs to, as a reply writes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LinkOwner {
+    /// A name of the zone.
+    Node(u32),
+    /// A hash, as a label below the apex.
+    Hash([u8; HASH_LABEL_BYTES]),
+}
+
+impl Chain {
+    pub(super) fn new(zone: &Zone, denial: Denial, steered: &[Steered]) -> Self {
+        let mut chain = Self {
+            order: Order::Hashes(Vec::new()),
+            of_node: vec![NONE; zone.tree.nodes.len()],
+            lacks: Vec::new(),
+            starts: Vec::new(),
+            data: Vec::new(),
+        };
+        let nodes = match denial {
+            Denial::Nsec => chain.sort_names(zone),
+            Denial::Nsec3 => chain.sort_hashes(zone),
+        };
+        for (link, &node) in (0..).zip(&nodes) {
+            chain.of_node[node as usize] = link;
+        }
+        for (place, &node) in nodes.iter().enumerate() {
+            let next = (place + 1) % nodes.len();
+            chain.put((zone, steered), (node, nodes[next], next), &[]);
+        }
+        for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
+            let Some(steered) = entry
+                .mount
+                .and_then(|mount| steered.get(usize::from(mount)))
+            else {
+                continue;
+            };
+            if chain.of_node[node as usize] != NONE {
+                let types: Vec<u16> = steered.types().collect();
+                let both = (types.len() > 1).then_some(BOTH);
+                let types = both.into_iter().chain(types);
+                chain.lacks.extend(types.map(|rtype| (node, rtype)));
+            }
+        }
+        for (node, without) in chain.lacks.clone() {
+            let place = chain.of_node[node as usize] as usize;
+            let next = (place + 1) % nodes.len();
+            let without = match without {
+                BOTH => &[rtype::A, rtype::AAAA][..],
+                _ => &[without],
+            };
+            chain.put((zone, steered), (node, nodes[next], next), without);
+        }
+        chain
+    }
+
+    /// How many RRsets it has, lacks included.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// One of its RRsets.
+    pub(super) fn set(&self, number: usize) -> Option<RrSet<'_>> {
+        let start = *self.starts.get(number)?;
+        RrSet::take(&mut self.data.get(start as usize..)?)
+    }
+
+    /// Whose RRset it is.
+    pub(super) fn owner(&self, number: usize) -> Option<LinkOwner> {
+        let links = self.links();
+        let link = match number.checked_sub(links) {
+            None => number,
+            Some(lack) => self.of_node[self.lacks.get(lack)?.0 as usize] as usize,
+        };
+        match &self.order {
+            Order::Names { nodes, .. } => Some(LinkOwner::Node(*nodes.get(link)?)),
+            Order::Hashes(hashes) => Some(LinkOwner::Hash(hash_label(hashes.get(link)?))),
+        }
+    }
+
+    /// The link of a node.
+    pub(super) fn matching(&self, node: u32) -> Option<usize> {
+        let link = *self.of_node.get(node as usize)?;
+        (link != NONE).then_some(link as usize)
+    }
+
+    /// The link of a node without one type.
+    pub(super) fn lack(&self, node: u32, rtype: u16) -> Option<usize> {
+        let place = self.lacks.binary_search(&(node, rtype)).ok()?;
+        Some(self.links() + place)
+    }
+
+    /// The link that covers a name without a link of its own; `apex` is where the zone's begins in it.
+    pub(super) fn covering(&self, name: &[u8], apex: usize) -> Option<usize> {
+        let after = match &self.order {
+            Order::Names { keys, ends, .. } => {
+                let key = SortKey::of(name, apex);
+                count_up_to(ends.len(), |place| {
+                    let start = place.checked_sub(1).map_or(0, |before| ends[before]);
+                    keys[start as usize..ends[place] as usize] <= *key.octets()
+                })
+            }
+            Order::Hashes(hashes) => {
+                let hash = sha1(&lowered(name).0[..name.len()]);
+                hashes.partition_point(|other| *other <= hash)
+            }
+        };
+        // Before the first comes the last: the chain is closed.
+        Some(after.checked_sub(1).unwrap_or(self.links().checked_sub(1)?))
+    }
+
+    /// Whether names are denied by their hashes.
+    pub(super) fn is_hashed(&self) -> bool {
+        match self.order {
+            Order::Names { .. } => false,
+            Order::Hashes(_) => true,
+        }
+    }
+
+    fn links(&self) -> usize {
+        match &self.order {
+            Order::Names { nodes, .. } => nodes.len(),
+            Order::Hashes(hashes) => hashes.len(),
+        }
+    }
+
+    /// The nodes with data of this zone, in canonical order.
+    fn sort_names(&mut self, zone: &Zone) -> Vec<u32> {
+        let mut named: Vec<(Vec<u8>, u32)> = authoritative(zone)
+            .filter(|&node| has_data(zone, node))
+            .map(|node| (sort_key(zone, node), node))
+            .collect();
+        named.sort_unstable();
+        let (mut keys, mut ends) = (Vec::new(), Vec::new());
+        for (key, _) in &named {
+            keys.extend_from_slice(key);
+            ends.push(offset(keys.len()));
+        }
+        let nodes: Vec<u32> = named.into_iter().map(|(_, node)| node).collect();
+        self.order = Order::Names {
+            nodes: nodes.clone(),
+            keys,
+            ends,
+        };
+        nodes
+    }
+
+    /// All nodes of this zone, those in between included, by their hashes.
+    fn sort_hashes(&mut self, zone: &Zone) -> Vec<u32> {
+        let leads_somewhere = leads_somewhere(zone);
+        let mut hashed: Vec<([u8; HASH_BYTES], u32)> = authoritative(zone)
+            .filter(|&node| leads_somewhere[node as usize])
+            .map(|node| {
+                let name = zone.tree.wire(node, zone.apex.as_wire());
+                (sha1(&name.to_ascii_lowercase()), node)
+            })
+            .collect();
+        hashed.sort_unstable();
+        self.order = Order::Hashes(hashed.iter().map(|(hash, _)| *hash).collect());
+        hashed.into_iter().map(|(_, node)| node).collect()
+    }
+
+    /// Appends the RRset of a link, without some types.
+    fn put(
+        &mut self,
+        (zone, steered): (&Zone, &[Steered]),
+        (node, next, next_link): (u32, u32, usize),
+        without: &[u16],
+    ) {
+        // Not longer than a denial may be kept (RFC 9077, section 3).
+        let ttl = zone.denial_soa().ttl;
+        let mut types = types_at(zone, node, steered);
+        types.retain(|rtype| !without.contains(rtype));
+        let (rtype, mut rdata) = match &self.order {
+            Order::Names { .. } => {
+                types.extend([rtype::RRSIG, rtype::NSEC]);
+                (rtype::NSEC, zone.tree.wire(next, zone.apex.as_wire()))
+            }
+            Order::Hashes(hashes) => {
+                if types.iter().any(|rtype| is_signed(zone, node, *rtype)) {
+                    types.push(rtype::RRSIG);
+                }
+                (rtype::NSEC3, [&NSEC3_HEAD[..], &hashes[next_link]].concat())
+            }
+        };
+        put_bitmap(types, &mut rdata);
+        self.starts.push(offset(self.data.len()));
+        let set = Source {
+            rtype,
+            ttl,
+            owner: &[],
+            records: std::iter::once(&rdata[..]),
+            glue: &[],
+        };
+        set.put(&mut self.data);
+    }
+}
+
+/// Whether RRsets of a type at a node are this zone's own to sign (RFC 4035, section 2.2).
+pub(super) fn is_signed(zone: &Zone, node: u32, kind: u16) -> bool {
+    let node = zone.tree.node(node);
+    !node.is(UNDER_CUT | UNDER_DNAME) && (!node.is(CUT) || kind == rtype::DS)
+}
+
+/// The types at a node that a validator may find there, steered ones included; not sorted.
+fn types_at(zone: &Zone, node: u32, steered: &[Steered]) -> Vec<u16> {
+    let is_cut = zone.tree.node(node).is(CUT);
+    let mut types: Vec<u16> = zone
+        .sets(node)
+        .map(|set| set.rtype)
+        .filter(|kind| !is_cut || matches!(*kind, rtype::NS | rtype::DS))
+        .collect();
+    let mount = zone.tree.node(node).mount.map(usize::from);
+    if let Some(steered) = mount.and_then(|mount| steered.get(mount)) {
+        types.extend(steered.types());
+    }
+    types
+}
+
+/// The nodes above every cut and every DNAME, both included.
+fn authoritative(zone: &Zone) -> impl Iterator<Item = u32> {
+    let nodes = (APEX..).zip(&zone.tree.nodes);
+    nodes
+        .filter(|(_, node)| !node.is(UNDER_CUT | UNDER_DNAME))
+        .map(|(id, _)| id)
+}
+
+fn has_data(zone: &Zone, node: u32) -> bool {
+    let node = zone.tree.node(node);
+    node.count > 0 || node.mount.is_some()
+}
+
+/// By node: whether it or a node below it holds data. Parents stand before their children.
+fn leads_somewhere(zone: &Zone) -> Vec<bool> {
+    let nodes = &zone.tree.nodes;
+    let mut leads: Vec<bool> = (APEX..)
+        .zip(nodes)
+        .map(|(id, node)| has_data(zone, id) && !node.is(UNDER_CUT | UNDER_DNAME))
+        .collect();
+    for id in (1..nodes.len()).rev() {
+        if leads[id] {
+            leads[nodes[id].parent as usize] = true;
+        }
+    }
+    leads
+}
+
+fn sort_key(zone: &Zone, node: u32) -> Vec<u8> {
+    let mut path = Vec::new();
+    let mut at = node;
+    while at != APEX {
+        path.push(at);
+        at = zone.tree.node(at).parent;
+    }
+    let mut key = SortKey::apex();
+    path.iter()
+        .rev()
+        .for_each(|&node| key.descend(zone.tree.label(node)));
+    key.octets().to_vec()
+}
+
+/// Windows of bits (RFC 4034, section 4.1.2).
+fn put_bitmap(mut types: Vec<u16>, rdata: &mut Vec<u8>) {
+    types.sort_unstable();
+    types.dedup();
+    let mut rest = &types[..];
+    while let Some(&first) = rest.first() {
+        let [window, _] = first.to_be_bytes();
+        let count = rest.partition_point(|rtype| rtype.to_be_bytes()[0] == window);
+        let (own, others) = rest.split_at(count);
+        let mut bits = [0_u8; 32];
+        let mut length = 0;
+        for rtype in own {
+            let [_, low] = rtype.to_be_bytes();
+            bits[usize::from(low / 8)] |= 0x80 >> (low % 8);
+            length = low / 8 + 1;
+        }
+        rdata.extend_from_slice(&[window, length]);
+        rdata.extend_from_slice(&bits[..usize::from(length)]);
+        rest = others;
+    }
+}
+
+/// A hash as a label (RFC 4648, section 7, in lower case).
+fn hash_label(hash: &[u8; HASH_BYTES]) -> [u8; HASH_LABEL_BYTES] {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let mut label = [0; HASH_LABEL_BYTES];
+    label[0] = 32;
+    for (octets, digits) in hash.chunks(5).zip(label[1..].chunks_mut(8)) {
+        let word = octets
+            .iter()
+            .fold(0_u64, |word, &octet| word << 8 | u64::from(octet));
+        for (place, digit) in digits.iter_mut().enumerate() {
+            *digit = DIGITS[usize::try_from(word >> (35 - 5 * place) & 31).unwrap_or(0)];
+        }
+    }
+    label
+}
+
+/// A name in lower case, without an allocation.
+fn lowered(name: &[u8]) -> ([u8; 255], usize) {
+    let mut octets = [0; 255];
+    let length = name.len().min(octets.len());
+    octets[..length].copy_from_slice(&name[..length]);
+    octets.make_ascii_lowercase();
+    (octets, length)
+}
+
+/// How many places from 0 on, of so many, `holds` is true for; it is false from there on.
+fn count_up_to(places: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, places);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match holds(middle) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
+    }
+    low
+}
+
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).expect("the builder bounds names and records")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of RFC 4034, section 4.3.
+    #[test]
+    fn types_stand_in_windows_of_bits() {
+        let mut rdata = Vec::new();
+        put_bitmap(vec![1234, 1, 47, 15, 46, 15], &mut rdata);
+        let mut expected = vec![0, 6, 0x40, 1, 0, 0, 0, 3, 4, 0x1B];
+        expected.extend([0; 26]);
+        expected.push(0x20);
+        assert_eq!(rdata, expected);
+    }
+
+    /// Appendix A of RFC 5155 has iterations and salt; this is the hash of `example` without.
+    #[test]
+    fn hashes_are_labels() {
+        let label = hash_label(&[0xFF; HASH_BYTES]);
+        assert_eq!(&label[1..], [b'v'; 32]);
+        let mut hash = [0; HASH_BYTES];
+        hash[0] = 0b0000_1000;
+        hash[19] = 1;
+        assert_eq!(&hash_label(&hash)[1..4], b"100");
+        assert_eq!(hash_label(&hash)[32], b'1');
+    }
+
+    #[test]
+    fn places_are_counted() {
+        for count in 0..9 {
+            assert_eq!(count_up_to(8, |place| place < count), count.min(8));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Orders about `_acme-challenge` names, read from a request.
+//!
+//! `GET` lists them; `POST` adds a value, or lets it stay longer; `DELETE` removes one value of a
+//! name or all. Whether the name may have one is not known here.
+use hyper::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::order::line;
+use super::routes::{Parameters, Refusal};
+use crate::base::Span;
+use crate::dns::Name;
+
+/// Octets of one string of a TXT record (RFC 1035, section 3.3).
+const STRING_BYTES: usize = 255;
+
+/// What is ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChallengeOrder {
+    /// Say which there are.
+    List,
+    /// Add a value.
+    Add {
+        /// The name, its label `_acme-challenge` first.
+        name: Name,
+        /// RDATA of the TXT record.
+        rdata: Vec<u8>,
+        /// Its TTL; the config's if nobody says.
+        ttl: Option<Span>,
+        /// How long it stays; as long as the config says if nobody says.
+        stay: Option<Span>,
+        /// Who orders it; empty if nobody said.
+        author: String,
+    },
+    /// Remove one value, or all of the name.
+    Remove {
+        /// The name.
+        name: Name,
+        /// RDATA of the TXT record; absent for all.
+        rdata: Option<Vec<u8>>,
+        /// Who orders it; empty if nobody said.
+        author: String,
+    },
+}
+
+/// One record that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengeStatus {
+    /// Its name.
+    pub name: String,
+    /// Its value, as a master file has it.
+    pub value: String,
+    /// Its TTL, seconds.
+    pub ttl_s: u32,
+    /// When it goes, seconds from now.
+    pub left_s: u64,
+    /// Who put it there.
+    pub author: String,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChallengesDone {
+    /// For a person.
+    pub result: String,
+    /// All that are there now.
+    pub challenges: Vec<ChallengeStatus>,
+}
+
+/// Why nothing was done; for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChallengeRefusal {
+    /// The name may have no challenge.
+    Misplaced(String),
+    /// There is no such record to remove.
+    Unknown(String),
+    /// There are too many.
+    Full(String),
+    /// It could not be served, or nobody is there who serves it.
+    Failed(String),
+}
+
+/// Reads `name`, `value`, `ttl`, `for` and `author`.
+pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<ChallengeOrder, Refusal> {
+    let (mut name, mut rdata, mut author) = (None, None, String::new());
+    let (mut ttl, mut stay) = (None, None);
+    for (parameter, value) in parameters {
+        match parameter.as_str() {
+            "name" => {
+                let read =
+                    Name::parse(value).map_err(|error| bad(format!("name={value}: {error}")));
+                name = Some(read?);
+            }
+            "value" => rdata = Some(text(value)?),
+            "author" => author = line(parameter, value)?,
+            "ttl" if *method == Method::POST => ttl = Some(seconds(parameter, value)?),
+            "for" if *method == Method::POST => stay = Some(seconds(parameter, value)?),
+            _ => return Err(bad(format!("{parameter} is not known here"))),
+        }
+    }
+    let named = name.ok_or_else(|| bad("name is missing: name=_acme-challenge.www.example.org"));
+    if *method == Method::POST {
+        let rdata = rdata.ok_or_else(|| bad("value is missing: value=TEXT"))?;
+        let name = named?;
+        return Ok(ChallengeOrder::Add {
+            name,
+            rdata,
+            ttl,
+            stay,
+            author,
+        });
+    }
+    if *method == Method::DELETE {
+        let name = named?;
+        return Ok(ChallengeOrder::Remove {
+            name,
+            rdata,
+            author,
+        });
+    }
+    match parameters.is_empty() {
+        true => Ok(ChallengeOrder::List),
+        false => Err(bad("the list takes no parameter")),
+    }
+}
+
+/// One string with its length before it.
+fn text(value: &str) -> Result<Vec<u8>, Refusal> {
+    let length = u8::try_from(value.len()).ok().filter(|length| *length > 0);
+    let length = length.ok_or_else(|| bad(format!("value has 1 to {STRING_BYTES} octets")))?;
+    Ok([&[length], value.as_bytes()].concat())
+}
+
+fn seconds(parameter: &str, value: &str) -> Result<Span, Refusal> {
+    let whole = |span: &Span| *span >= Span::from_secs(1) && span.0.is_multiple_of(1000);
+    let span = Span::parse(value).filter(whole);
+    span.ok_or_else(|| {
+        bad(format!(
+            "{parameter}={value} is no time; write 60s, 5m or 1h"
+        ))
+    })
+}
+
+fn bad(message: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(method: &Method, line: &str) -> Result<ChallengeOrder, String> {
+        let pairs = line.split(' ').filter_map(|pair| pair.split_once('='));
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        read(method, &pairs.collect()).map_err(|refusal| refusal.message)
+    }
+
+    #[test]
+    fn orders_are_read() {
+        let name = Name::parse("_acme-challenge.a.example").unwrap();
+        let line = "name=_acme-challenge.a.example value=abc ttl=30s for=5m author=ada";
+        let added = ChallengeOrder::Add {
+            name: name.clone(),
+            rdata: b"\x03abc".to_vec(),
+            ttl: Some(Span::from_secs(30)),
+            stay: Some(Span::from_secs(300)),
+            author: "ada".to_owned(),
+        };
+        assert_eq!(given(&Method::POST, line), Ok(added));
+        let removed = ChallengeOrder::Remove {
+            name,
+            rdata: None,
+            author: String::new(),
+        };
+        let line = "name=_acme-challenge.a.example";
+        assert_eq!(given(&Method::DELETE, line), Ok(removed));
+        assert_eq!(given(&Method::GET, ""), Ok(ChallengeOrder::List));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_name() {
+        let long = format!("name=a.example value={}", "x".repeat(256));
+        for (method, line, words) in [
+            (Method::POST, "value=abc", "name is missing"),
+            (Method::POST, "name=a.example", "value is missing"),
+            (Method::POST, "name=a..example value=x", "empty label"),
+            (Method::POST, "name=a.example value=", "1 to 255 octets"),
+            (Method::POST, &*long, "1 to 255 octets"),
+            (
+                Method::POST,
+                "name=a.example value=x ttl=0s",
+                "ttl=0s is no time",
+            ),
+            (
+                Method::POST,
+                "name=a.example value=x for=1500ms",
+                "for=1500ms is no time",
+            ),
+            (
+                Method::DELETE,
+                "name=a.example ttl=1s",
+                "ttl is not known here",
+            ),
+            (Method::DELETE, "value=x", "name is missing"),
+            (Method::GET, "name=a.example", "takes no parameter"),
+        ] {
+            let error = given(&method, line).unwrap_err();
+            assert!(error.contains(words), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Small files of our own that must survive a crash: the whole of the new one, or the old one.
+//!
+//! Written beside the old file, flushed, then put in its place, so that a reader or a restart at any
+//! step finds one of the two; the folder is flushed too, or the change of name might be lost with
+//! the power. Only the server's own user may read them.
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Puts these octets in place of what a file held; its folder is made if it is not there.
+///
+/// # Errors
+/// When the system does not let us; the old file is as it was.
+pub fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)?;
+    file.write_all(octets)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// What a file holds, `most` octets at most; nothing if there is none.
+///
+/// # Errors
+/// When it is there and cannot be read, or is longer.
+pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut octets = Vec::new();
+    file.take(most + 1).read_to_end(&mut octets)?;
+    match octets.len() as u64 > most {
+        true => Err(io::Error::other(format!("is larger than {most} octets"))),
+        false => Ok(Some(octets)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_is_ours_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state/one.json");
+        assert_eq!(read(&path, 9).unwrap(), None);
+        replace(&path, b"longer text").unwrap();
+        replace(&path, b"text").unwrap();
+        assert_eq!(read(&path, 4).unwrap().as_deref(), Some(&b"text"[..]));
+        assert!(read(&path, 3).is_err());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        let names = fs::read_dir(path.parent().unwrap()).unwrap();
+        assert_eq!(names.count(), 1, "nothing is left beside it");
+        // What was left by a crash before the name was changed is written over.
+        fs::write(path.with_extension("new"), "torn").unwrap();
+        replace(&path, b"again").unwrap();
+        assert_eq!(read(&path, 9).unwrap().as_deref(), Some(&b"again"[..]));
+    }
+}

@@ -1,0 +1,117 @@
+//! Takes connections from the kernel and hands them to the doorkeeper.
+//!
+//! An acceptor for each listener, which waits while the doorkeeper has not taken what it brought. When
+//! the server stops, those that the kernel holds already are handed on before the listener closes.
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
+use super::{quic, tls};
+use crate::base::limits;
+use crate::io::publish::Published;
+use crate::plan::Pair;
+
+/// How long to wait after the system has refused a new socket.
+const SHORTAGE: Duration = Duration::from_millis(50);
+
+/// What is spoken behind a TCP listener.
+#[derive(Clone)]
+pub(super) enum Door {
+    Tcp,
+    Tls(TlsAcceptor),
+    Https(TlsAcceptor),
+}
+
+/// Someone who has come.
+pub(super) enum Arrival {
+    Stream(Door, TcpStream, SocketAddr),
+    Quic(Box<quinn::Incoming>),
+}
+
+/// Sockets that are open, do not block, and are not yet read.
+#[derive(Debug, Default)]
+pub(in crate::io::serve) struct Doors {
+    pub(in crate::io::serve) tcp: Vec<std::net::TcpListener>,
+    pub(in crate::io::serve) tls: Vec<std::net::TcpListener>,
+    pub(in crate::io::serve) https: Vec<std::net::TcpListener>,
+    pub(in crate::io::serve) quic: Vec<UdpSocket>,
+    /// What the server proves itself by, if anything is encrypted.
+    pub(in crate::io::serve) pair: Option<Pair>,
+}
+
+/// Where acceptors bring what has come, and when they stop.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub(super) arrivals: mpsc::Sender<Arrival>,
+    pub(super) stopping: watch::Receiver<()>,
+}
+
+impl Doors {
+    /// Starts an acceptor for each; inside a runtime.
+    pub(super) fn open(self, published: &Arc<Published>, way: &Way) -> io::Result<()> {
+        let mut listeners: Vec<_> = self.tcp.into_iter().map(|own| (own, Door::Tcp)).collect();
+        if let Some(pair) = self.pair {
+            let identity = Arc::new(tls::Identity::new(pair, Arc::clone(published)));
+            let over_tls = Door::Tls(tls::settings(&identity, &[b"dot"])?.into());
+            let over_https = Door::Https(tls::settings(&identity, &[b"h2", b"http/1.1"])?.into());
+            listeners.extend(self.tls.into_iter().map(|own| (own, over_tls.clone())));
+            listeners.extend(self.https.into_iter().map(|own| (own, over_https.clone())));
+            for socket in self.quic {
+                let settings = tls::settings(&identity, &[b"doq"])?;
+                let endpoint = quic::open(socket, settings)?;
+                tokio::spawn(quic::accept(endpoint, way.clone()));
+            }
+        }
+        for (listener, door) in listeners {
+            let listener = TcpListener::from_std(listener)?;
+            tokio::spawn(accept(listener, door, way.clone()));
+        }
+        Ok(())
+    }
+}
+
+/// Hands on connections until the server stops; those that wait already are handed on first.
+async fn accept(listener: TcpListener, door: Door, mut way: Way) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = way.stopping.changed() => return accept_waiting(listener, &door, &way.arrivals).await,
+        };
+        match accepted {
+            Ok((stream, source)) => {
+                let arrival = Arrival::Stream(door.clone(), stream, source);
+                if way.arrivals.send(arrival).await.is_err() {
+                    return;
+                }
+            }
+            Err(_) => sleep(SHORTAGE).await,
+        }
+    }
+}
+
+/// Hands on what the kernel holds, a backlog at most. The runtime is not asked: it knows only of arrivals that it has
+/// been told of, and the kernel resets those that are left when a listener closes.
+async fn accept_waiting(listener: TcpListener, door: &Door, arrivals: &mpsc::Sender<Arrival>) {
+    let Ok(listener) = listener.into_std() else {
+        return;
+    };
+    for _ in 0..limits::STREAM_BACKLOG {
+        let Ok((stream, source)) = listener.accept() else {
+            return;
+        };
+        let ready = stream.set_nonblocking(true);
+        let Ok(stream) = ready.and_then(|()| TcpStream::from_std(stream)) else {
+            continue;
+        };
+        let arrival = Arrival::Stream(door.clone(), stream, source);
+        if arrivals.send(arrival).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What is answered to requests for zones, to notifications, and to whatever is signed.
+//!
+//! A signature is checked first: with one that is wrong nothing else counts. Then a request for a
+//! zone is granted by the plan's rules or REFUSED; a notification is taken from a primary of the
+//! zone and from nobody else; any other query is answered as it would be without a signature, and
+//! the reply is signed. A request that is granted over UDP gets the SOA alone, from which the
+//! client learns whether to come back over TCP (RFC 1995, section 2).
+use std::net::IpAddr;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::Desk;
+use crate::answer::{Asker, Transport, answer};
+use crate::base::limits::{MESSAGE_BYTES, UDP_REPLY_BYTES_PLAIN};
+use crate::dns::Name;
+use crate::dns::message::{self, Header, Reader, opcode};
+use crate::dns::query;
+use crate::dns::rr::{class, rcode, rtype};
+use crate::dns::transfer::{Entry, Messages, Sending, notify};
+use crate::dns::tsig::{self, Checked, Signer};
+use crate::io::clock::Clock;
+use crate::plan::{Plan, Rule, TsigKey};
+use crate::table::Table;
+
+/// The messages of one transfer, made and signed as they are asked for.
+#[derive(Debug)]
+pub struct Stream {
+    messages: Messages,
+    signer: Option<Signer>,
+    clock: Clock,
+    /// Room for another transfer, once this one is over.
+    _room: OwnedSemaphorePermit,
+}
+
+impl Iterator for Stream {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut message = self.messages.next()?;
+        if let Some(signer) = &mut self.signer {
+            signer.sign(&mut message, self.clock.wall_seconds());
+        }
+        Some(message)
+    }
+}
+
+/// A request for a zone.
+struct Asked {
+    id: u16,
+    zone: Name,
+    qtype: u16,
+    /// The version that the client has.
+    known: Option<u32>,
+}
+
+impl Desk {
+    /// The messages of a transfer that is granted; [`Desk::reply`] has a word for any other request.
+    #[must_use]
+    pub fn transfer(&self, table: &Table, source: IpAddr, request: &[u8]) -> Option<Stream> {
+        let signer = self.signer(&table.plan, request).ok()?;
+        let asked = asked(request)?;
+        let sending = self
+            .grant(&table.plan, source, signer.as_ref(), &asked)
+            .ok()?;
+        Some(Stream {
+            messages: Messages::new(asked.id, &asked.zone, asked.qtype, sending),
+            signer,
+            clock: self.clock,
+            _room: self.room.clone().try_acquire_owned().ok()?,
+        })
+    }
+
+    /// The one reply to a request; `None` if it deserves none.
+    #[must_use]
+    pub fn reply(&self, table: &Table, asker: &Asker, request: &[u8]) -> Option<Vec<u8>> {
+        let mut signer = match self.signer(&table.plan, request) {
+            Ok(signer) => signer,
+            Err(fault) => {
+                let mut reply = message::reply(request, fault.rcode()).ok()?;
+                fault.sign(&mut reply, self.clock.wall_seconds());
+                return Some(reply);
+            }
+        };
+        let key = signer
+            .as_ref()
+            .and_then(|signer| place(&table.plan, signer));
+        let mut reply = match Header::read(request).ok()?.opcode() {
+            opcode::NOTIFY => {
+                let rcode = self.take_notice(&table.plan, asker.source, key, request);
+                let mut reply = message::reply(request, rcode).ok()?;
+                message::set_authoritative(&mut reply);
+                reply
+            }
+            _ => match asked(request) {
+                Some(asked) => self.decline((table, asker), signer.as_ref(), &asked, request)?,
+                None => ordinary(table, asker, signer.as_ref(), request)?,
+            },
+        };
+        if let Some(signer) = &mut signer {
+            signer.sign(&mut reply, self.clock.wall_seconds());
+        }
+        Some(reply)
+    }
+
+    /// What signs the reply, if the request is signed.
+    fn signer(&self, plan: &Plan, request: &[u8]) -> Result<Option<Signer>, tsig::Fault> {
+        let keys: Vec<tsig::Key> = plan.tsig.iter().map(TsigKey::key).collect();
+        match tsig::check(&keys, request, self.clock.wall_seconds())? {
+            Checked::Unsigned => Ok(None),
+            Checked::Signed(signer) => Ok(Some(signer)),
+        }
+    }
+
+    /// What to send, or with which code to decline.
+    fn grant(
+        &self,
+        plan: &Plan,
+        source: IpAddr,
+        signer: Option<&Signer>,
+        asked: &Asked,
+    ) -> Result<Sending, u16> {
+        let mut zones = plan.transfers.zones.iter();
+        let outgoing = zones
+            .find(|own| own.zone == asked.zone)
+            .and_then(|own| own.outgoing.as_ref())
+            .ok_or(rcode::REFUSED)?;
+        let key = signer.and_then(|signer| place(plan, signer));
+        if outgoing.rule(source, key) == Rule::Refused {
+            return Err(rcode::REFUSED);
+        }
+        let sending = self.journal(&asked.zone, |journal| journal.send(asked.known));
+        sending.ok_or(rcode::SERVFAIL)
+    }
+
+    /// The reply to a request for a zone that no stream of messages answers.
+    fn decline(
+        &self,
+        (table, asker): (&Table, &Asker),
+        signer: Option<&Signer>,
+        asked: &Asked,
+        request: &[u8],
+    ) -> Option<Vec<u8>> {
+        let rcode = match self.grant(&table.plan, asker.source, signer, asked) {
+            Ok(sending) if asker.transport == Transport::Udp && asked.qtype == rtype::IXFR => {
+                let sending = match sending {
+                    Sending::Soa(content)
+                    | Sending::Whole(content)
+                    | Sending::Changes(content, _) => Sending::Soa(content),
+                };
+                return Messages::new(asked.id, &asked.zone, asked.qtype, sending).next();
+            }
+            // A whole zone is not for UDP (RFC 5936, section 4.2).
+            Ok(_) if asker.transport == Transport::Udp => rcode::REFUSED,
+            // There is no room for another one now.
+            Ok(_) => rcode::SERVFAIL,
+            Err(rcode) => rcode,
+        };
+        message::reply(request, rcode).ok()
+    }
+
+    /// Takes notice that a zone may have changed, if a primary says so.
+    fn take_notice(&self, plan: &Plan, source: IpAddr, key: Option<usize>, request: &[u8]) -> u16 {
+        let Ok(told) = notify::read(request) else {
+            return rcode::FORMERR;
+        };
+        let mut zones = plan.transfers.zones.iter();
+        let incoming = zones
+            .find(|own| own.zone == told.zone)
+            .and_then(|own| own.incoming.as_ref());
+        let Some(incoming) = incoming else {
+            return rcode::NOTAUTH;
+        };
+        let source = source.to_canonical();
+        let is_primary = incoming.primaries.iter().any(|one| one.ip() == source);
+        if !is_primary || incoming.key.is_some() && incoming.key != key {
+            return rcode::REFUSED;
+        }
+        self.ring(&told.zone);
+        rcode::NOERROR
+    }
+}
+
+/// The place of a key in the plan.
+fn place(plan: &Plan, signer: &Signer) -> Option<usize> {
+    let name = signer.key().name();
+    plan.tsig.iter().position(|key| key.name == *name)
+}
+
+/// Reads a request for a zone; `None` if it is none.
+fn asked(request: &[u8]) -> Option<Asked> {
+    let header = Header::read(request).ok()?;
+    let mut reader = Reader::new(request).ok()?;
+    let question = reader.question().ok()?;
+    let is_transfer = matches!(question.qtype, rtype::AXFR | rtype::IXFR);
+    if header.opcode() != opcode::QUERY || !is_transfer || question.qclass != class::IN {
+        return None;
+    }
+    let mut known = None;
+    if question.qtype == rtype::IXFR && header.counts[1] == 0 && header.counts[2] > 0 {
+        let record = reader.record().ok()?;
+        let soa = Entry {
+            owner: record.owner,
+            rtype: record.rtype,
+            ttl: record.ttl,
+            rdata: record.rdata.into(),
+        };
+        known = (soa.rtype == rtype::SOA).then(|| soa.serial());
+    }
+    Some(Asked {
+        id: header.id,
+        zone: question.name,
+        qtype: question.qtype,
+        known,
+    })
+}
+
+/// The answer that an unsigned query would get, with room for a signature.
+fn ordinary(
+    table: &Table,
+    asker: &Asker,
+    signer: Option<&Signer>,
+    request: &[u8],
+) -> Option<Vec<u8>> {
+    let most = match asker.transport == Transport::Udp {
+        true => udp_most(table, request)?,
+        false => MESSAGE_BYTES,
+    };
+    let signature = signer.map_or(0, |signer| signer.key().record_bytes());
+    let room = most.saturating_sub(signature);
+    let mut reply = vec![0; room.max(UDP_REPLY_BYTES_PLAIN)];
+    let answered = answer(table, asker, request, &mut reply)?;
+    reply.truncate(answered.length);
+    if reply.len() <= room {
+        return Some(reply);
+    }
+    let mut short = message::reply(request, answered.rcode).ok()?;
+    message::set_truncated(&mut short);
+    Some(short)
+}
+
+/// Octets that a client takes over UDP.
+fn udp_most(table: &Table, request: &[u8]) -> Option<usize> {
+    let edns = query::read(request)?.edns;
+    let payload = edns.map(|edns| edns.payload.min(table.plan.server.udp_reply_bytes));
+    Some(
+        payload
+            .map_or(UDP_REPLY_BYTES_PLAIN, usize::from)
+            .max(UDP_REPLY_BYTES_PLAIN),
+    )
+}

@@ -1,0 +1,99 @@
+//! A ring and what lies ahead of it, for people and their scripts.
+use serde::Serialize;
+
+use super::policy::{Due, Policy, Prospect, Step};
+use super::ring::{Goal, Key, Ring, Time};
+
+/// What is known of a zone's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Where the zone is going.
+    pub goal: Goal,
+    /// Since when it is signed, in seconds since 1970; absent when it is not.
+    pub signed: Option<Time>,
+    /// Its keys, oldest first.
+    pub keys: Vec<KeyReport>,
+    /// What happens next, soonest first; what waits for a word comes last.
+    pub next: Vec<NextReport>,
+}
+
+/// A key and the steps that it has taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KeyReport {
+    /// How far it has come: `made`, `published`, `active`, `submitted`, `seen`, `retired`, `removed`.
+    pub phase: &'static str,
+    /// The steps, with their times.
+    #[serde(flatten)]
+    pub key: Key,
+}
+
+/// A step that lies ahead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NextReport {
+    /// Which step, in one word.
+    pub step: &'static str,
+    /// The tag of the key that takes it.
+    pub tag: Option<u16>,
+    /// From when on, in seconds since 1970; absent when it waits for a word about the parent.
+    pub at: Option<Time>,
+}
+
+impl Step {
+    /// The step in one word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Make(_) => "make",
+            Self::Publish(_) => "publish",
+            Self::Activate(_) => "activate",
+            Self::Submit(_) => "submit",
+            Self::See(_) => "see",
+            Self::Remove(_) => "remove",
+            Self::SeeNone => "see-none",
+            Self::Unsign => "unsign",
+        }
+    }
+
+    /// The tag of the key that takes it.
+    #[must_use]
+    pub const fn tag(self) -> Option<u16> {
+        match self {
+            Self::Publish(id)
+            | Self::Activate(id)
+            | Self::Submit(id)
+            | Self::See(id)
+            | Self::Remove(id) => Some(id.tag),
+            Self::Make(_) | Self::SeeNone | Self::Unsign => None,
+        }
+    }
+}
+
+impl Ring {
+    /// What is known of the keys, and what happens next.
+    #[must_use]
+    pub fn report(&self, policy: &Policy) -> Report {
+        let keys = self.keys.iter().map(|key| KeyReport {
+            phase: key.phase(),
+            key: key.clone(),
+        });
+        let mut ahead = self.prospects(policy);
+        ahead.sort_by_key(|one| one.due);
+        Report {
+            goal: self.goal,
+            signed: self.signed,
+            keys: keys.collect(),
+            next: ahead.into_iter().map(next).collect(),
+        }
+    }
+}
+
+fn next(one: Prospect) -> NextReport {
+    NextReport {
+        step: one.step.word(),
+        tag: one.step.tag(),
+        at: match one.due {
+            Due::At(time) => Some(time),
+            Due::Word => None,
+        },
+    }
+}

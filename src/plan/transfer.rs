@@ -1,0 +1,144 @@
+//! Who gets a zone from here, and where a zone comes from.
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::base::Span;
+use crate::dns::Name;
+use crate::geo::Network;
+
+/// What the config says of transfers.
+#[derive(Clone, Debug, Default)]
+pub struct Transfers {
+    /// The folder of what must survive a restart (`[server] state`); absent = nothing is kept.
+    pub state: Option<PathBuf>,
+    /// Zones that are given or taken, in the order of the config; the others are not here.
+    pub zones: Vec<ZoneTransfers>,
+}
+
+/// One zone that is given or taken, or both.
+#[derive(Clone, Debug)]
+pub struct ZoneTransfers {
+    /// Its apex.
+    pub zone: Name,
+    /// Who gets it.
+    pub outgoing: Option<Outgoing>,
+    /// Where it comes from.
+    pub incoming: Option<Incoming>,
+}
+
+/// Who gets a zone, and as what.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Who may have it: whoever fits one of these.
+    pub to: Vec<Allowed>,
+    /// Who is told of changes.
+    pub notify: Vec<SocketAddr>,
+    /// The key (index in [`super::Plan::tsig`]) that signs what is told, and that every transfer
+    /// must be signed with.
+    pub key: Option<usize>,
+    /// The client whose answers steered names are rendered as.
+    pub render_for: IpAddr,
+    /// Least time between two versions.
+    pub min_interval: Span,
+}
+
+/// One who may have a zone: both must fit, where both are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Where the request comes from.
+    pub network: Option<Network>,
+    /// The key (index in [`super::Plan::tsig`]) that it is signed with.
+    pub key: Option<usize>,
+}
+
+/// What became of a request for a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It is granted.
+    Granted,
+    /// It is not.
+    Refused,
+}
+
+/// Where a zone comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Primaries, in the order in which they are asked.
+    pub primaries: Vec<SocketAddr>,
+    /// The key (index in [`super::Plan::tsig`]) that requests and replies are signed with.
+    pub key: Option<usize>,
+    /// The file in which the last good version is kept.
+    pub file: PathBuf,
+}
+
+impl Outgoing {
+    /// Whether a client there, signing with that key if any, may have the zone.
+    #[must_use]
+    pub fn rule(&self, source: IpAddr, key: Option<usize>) -> Rule {
+        let source = source.to_canonical();
+        let fits = |allowed: &Allowed| {
+            allowed
+                .network
+                .is_none_or(|network| network.contains(source))
+                && (allowed.key.is_none() || allowed.key == key)
+        };
+        let is_signed = self.key.is_none() || self.key == key;
+        match is_signed && self.to.iter().any(fits) {
+            true => Rule::Granted,
+            false => Rule::Refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outgoing(key: Option<usize>, to: &[(Option<&str>, Option<usize>)]) -> Outgoing {
+        let allowed = to.iter().map(|(network, key)| Allowed {
+            network: network.and_then(Network::parse),
+            key: *key,
+        });
+        Outgoing {
+            to: allowed.collect(),
+            notify: Vec::new(),
+            key,
+            render_for: IpAddr::from([0, 0, 0, 0]),
+            min_interval: Span::ZERO,
+        }
+    }
+
+    #[test]
+    fn one_entry_must_fit_wholly() {
+        let rules = outgoing(
+            None,
+            &[
+                (Some("192.0.2.0/24"), None),
+                (None, Some(0)),
+                (Some("2001:db8::/32"), Some(1)),
+            ],
+        );
+        for (source, key, rule) in [
+            ("192.0.2.9", None, Rule::Granted),
+            ("::ffff:192.0.2.9", None, Rule::Granted),
+            ("192.0.2.9", Some(2), Rule::Granted),
+            ("198.51.100.1", None, Rule::Refused),
+            ("198.51.100.1", Some(0), Rule::Granted),
+            ("198.51.100.1", Some(1), Rule::Refused),
+            ("2001:db8::1", Some(1), Rule::Granted),
+            ("2001:db8::1", None, Rule::Refused),
+        ] {
+            let found = rules.rule(source.parse().unwrap(), key);
+            assert_eq!(found, rule, "{source} {key:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_for_all_is_needed_by_all() {
+        let rules = outgoing(Some(0), &[(Some("0.0.0.0/0"), None)]);
+        let source = "192.0.2.1".parse().unwrap();
+        assert_eq!(rules.rule(source, None), Rule::Refused);
+        assert_eq!(rules.rule(source, Some(1)), Rule::Refused);
+        assert_eq!(rules.rule(source, Some(0)), Rule::Granted);
+    }
+}

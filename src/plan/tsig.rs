@@ -1,0 +1,25 @@
+//! Keys that this server shares with others.
+use crate::dns::Name;
+use crate::dns::tsig::{Algorithm, Key, secret};
+
+use super::Secret;
+
+/// A shared key (RFC 8945), as `[tsig.NAME]` has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TsigKey {
+    /// What both sides call it; a domain name.
+    pub name: Name,
+    /// How MACs are made.
+    pub algorithm: Algorithm,
+    /// The secret in base64, checked when the config was compiled.
+    pub secret: Secret,
+}
+
+impl TsigKey {
+    /// The key, ready for use.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let secret = secret(&self.secret.0).unwrap_or_default();
+        Key::new(self.name.clone(), self.algorithm, &secret)
+    }
+}

@@ -1,0 +1,155 @@
+//! A zone as one client sees it: steered names as the addresses that this client would get.
+//!
+//! A stock secondary knows no steering, so it is given each steered name as plain A and AAAA
+//! records: those of the class and cohort of one configured client. What makes a version new is a
+//! change of these addresses, so the TTL must not be one that runs down with the clock: it is the
+//! service's longest, which is what the name has while nothing is amiss. A service that answers
+//! nothing when all is down has no records then.
+//!
+//! The order is that of [`Content`]. RRsets come one by one from [`steered`], and what a signed zone
+//! has beside them (their RRSIGs, the chain of denials) can be added there.
+use std::net::IpAddr;
+
+use crate::base::{Family, ServiceId};
+use crate::dns::transfer::{Content, Entry};
+use crate::dns::zone::{Served, Zone};
+use crate::dns::{Name, addresses};
+
+use super::Table;
+use crate::dns::rr::rtype;
+
+/// The whole zone as that client sees it; `None` if the zone is not loaded.
+#[must_use]
+pub fn render(table: &Table, zone: &Zone, client: IpAddr) -> Option<Content> {
+    let plain = Content::of_zone(zone)?;
+    let soa = plain.soa.clone();
+    let mut records = plain.into_records();
+    records.extend(steered(table, zone, client));
+    Some(Content::of(soa, records))
+}
+
+/// The same with all that signing adds to it, if the zone is signed.
+#[must_use]
+pub fn render_served(table: &Table, served: &Served, client: IpAddr) -> Option<Content> {
+    let plain = render(table, &served.zone, client)?;
+    let Some(signed) = &served.signed else {
+        return Some(plain);
+    };
+    let chosen = |mount, family| records(table, ServiceId(mount), family, client);
+    let soa = plain.soa.clone();
+    let mut all = plain.into_records();
+    all.extend(signed.additions(chosen));
+    Some(Content::of(soa, all))
+}
+
+/// The addresses of each steered name, one RRset after the other.
+pub fn steered(table: &Table, zone: &Zone, client: IpAddr) -> impl Iterator<Item = Entry> {
+    let mounts = zone.mounts().into_iter();
+    mounts.flat_map(move |(owner, mount)| {
+        let sets = Family::ALL.map(|family| set(table, &owner, ServiceId(mount), family, client));
+        sets.into_iter().flatten()
+    })
+}
+
+fn set(
+    table: &Table,
+    owner: &Name,
+    service: ServiceId,
+    family: Family,
+    client: IpAddr,
+) -> Vec<Entry> {
+    let plan = &table.plan;
+    let Some(own) = plan.services.get(service.index()) else {
+        return Vec::new();
+    };
+    let ttl = own.ttl.max.as_secs();
+    addresses::read(family, records(table, service, family, client))
+        .map(|address| Entry {
+            owner: owner.clone(),
+            rtype: match family {
+                Family::V4 => rtype::A,
+                Family::V6 => rtype::AAAA,
+            },
+            ttl,
+            rdata: match address {
+                IpAddr::V4(address) => address.octets().into(),
+                IpAddr::V6(address) => address.octets().into(),
+            },
+        })
+        .collect()
+}
+
+/// The address records that a client gets.
+fn records(table: &Table, service: ServiceId, family: Family, client: IpAddr) -> &[u8] {
+    let plan = &table.plan;
+    if plan.services.get(service.index()).is_none() {
+        return &[];
+    }
+    let class = plan.classify(service, client).class;
+    let selection = table.select(service, family, class, plan.cohort(client));
+    selection.map_or(&[][..], |selection| selection.records)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::base::Moment;
+    use crate::dns::zone::Record;
+    use crate::table::fixture::{World, standings};
+
+    fn zone() -> Zone {
+        let apex = Name::parse("z.test").unwrap();
+        let record = |rtype, rdata: &[u8]| Record {
+            owner: apex.clone(),
+            rtype,
+            ttl: 60,
+            rdata: rdata.to_vec(),
+            line: 1,
+        };
+        let soa = b"\x01m\0\x01h\0\0\0\0\x09\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05";
+        let records = vec![
+            record(rtype::SOA, soa),
+            record(rtype::NS, b"\x02ns\x05other\x04test\0"),
+        ];
+        let www = Name::parse("www.z.test").unwrap();
+        Zone::build(&apex, records, &[(www, 0)]).unwrap()
+    }
+
+    fn rendered(shares: &[u16], now: Moment) -> Content {
+        let world = World {
+            families: Family::ALL.to_vec(),
+            ..World::new(&[(0, 1, 1), (1, 1, 1)], &[&[0, 1]])
+        };
+        let plan = world.plan();
+        let standings = standings(&plan, shares);
+        let table = Table::build(1, Arc::clone(&plan), standings, now, None);
+        render(&table, &zone(), "192.0.2.1".parse().unwrap()).unwrap()
+    }
+
+    fn addresses_of(content: &Content, rtype: u16) -> Vec<&[u8]> {
+        let own = content.records().iter().filter(|one| one.rtype == rtype);
+        own.map(|one| {
+            assert_eq!(one.owner.to_string(), "www.z.test");
+            &*one.rdata
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_steered_name_is_what_the_client_would_get() {
+        let healthy = rendered(&[1000, 1000, 1000, 1000], Moment(0));
+        assert_eq!(healthy.serial(), 9);
+        assert_eq!(addresses_of(&healthy, rtype::A).len(), 1);
+        assert_eq!(addresses_of(&healthy, rtype::AAAA).len(), 1);
+        let failed = rendered(&[0, 1000, 0, 1000], Moment(0));
+        assert!(!failed.says_the_same(&healthy));
+        assert_ne!(
+            addresses_of(&failed, rtype::A),
+            addresses_of(&healthy, rtype::A)
+        );
+        let later = rendered(&[1000, 1000, 1000, 1000], Moment(9_999_999));
+        assert!(later.says_the_same(&healthy), "time alone changes nothing");
+    }
+}

@@ -1,0 +1,203 @@
+//! What signing may not change: answers carry the same data with signatures as without, and
+//! every RRset of a signed answer has a signature that another implementation verifies.
+use std::collections::{BTreeMap, BTreeSet};
+
+use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, RRSIG};
+use hickory_proto::dnssec::{PublicKeyBuf, Verifier};
+use hickory_proto::op::Message;
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+use waypost::answer::Transport;
+use waypost::base::Draws;
+use waypost::dns::dnssec::PrivateKey;
+use waypost::dns::zone::signed::Denial;
+use waypost::table::Table;
+
+use crate::ground::{Pair, sign, table, ways};
+use crate::world::{self, Ask, reply_to};
+
+/// When signatures are made, seconds since 1970.
+const NOW: u64 = 1_800_000_000;
+const CLIENTS: [&str; 4] = ["192.0.2.99", "198.51.100.7", "203.0.113.5", "8.8.8.8"];
+const LABELS: [&str; 24] = [
+    "api", "data", "four", "hard", "soft", "old-two", "www", "steered", "away", "gone", "bare",
+    "down", "absent", "one", "c0", "text", "wild", "old", "lab", "wide", "empty", "non", "big",
+    "new",
+];
+const TYPES: [&str; 11] = [
+    "A",
+    "AAAA",
+    "TXT",
+    "NS",
+    "DS",
+    "CNAME",
+    "MX",
+    "SOA",
+    "DNSKEY",
+    "TYPE65280",
+    "NSEC3PARAM",
+];
+
+fn asked(table: &Table, question: &str, client: &str, dnssec: bool) -> Message {
+    let mut packet = Ask::new(question).edns(1232).packet();
+    let flags = packet.len() - 4;
+    packet[flags] = if dnssec { 0x80 } else { 0 };
+    let (_, reply) = reply_to(table, &packet, client, Transport::Tcp).unwrap();
+    Message::from_vec(&reply).unwrap()
+}
+
+fn is_dnssec(record: &Record) -> bool {
+    matches!(
+        record.record_type(),
+        RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3
+    )
+}
+
+/// The records that are data; the DS of a delegation, in the authority section, is not.
+fn data(message: &Message) -> Vec<String> {
+    let authority = message.authorities.iter();
+    let authority = authority.filter(|record| record.record_type() != RecordType::DS);
+    let all = message
+        .answers
+        .iter()
+        .chain(authority)
+        .chain(&message.additionals);
+    all.filter(|record| !is_dnssec(record))
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn verifies(keys: &[DNSKEY], rrsig: &RRSIG, owner: &Name, set: &[&Record]) -> bool {
+    keys.iter().any(|key| {
+        key.calculate_key_tag().unwrap() == rrsig.input().key_tag
+            && key
+                .verify_rrsig(owner, DNSClass::IN, rrsig, set.iter().copied())
+                .is_ok()
+    })
+}
+
+/// Checks each RRset of answer and authority; gives what is not signed and should be.
+fn unsigned(message: &Message, keys: &[DNSKEY]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for section in [&message.answers, &message.authorities] {
+        let mut sets: BTreeMap<(String, u16), Vec<&Record>> = BTreeMap::new();
+        let mut signatures: BTreeMap<(String, u16), Vec<(&Record, &RRSIG)>> = BTreeMap::new();
+        for record in section {
+            let name = record.name.to_lowercase().to_string();
+            if let RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) = &record.data {
+                let covered = u16::from(rrsig.input().type_covered);
+                signatures
+                    .entry((name, covered))
+                    .or_default()
+                    .push((record, rrsig));
+            } else {
+                sets.entry((name, u16::from(record.record_type())))
+                    .or_default()
+                    .push(record);
+            }
+        }
+        let dnames: BTreeSet<String> = sets
+            .keys()
+            .filter(|(_, kind)| *kind == 39)
+            .map(|(name, _)| name.clone())
+            .collect();
+        for ((name, kind), set) in &sets {
+            let key = (name.clone(), *kind);
+            let delegation = *kind == 2 && !name.eq("example.org.");
+            let synthesized = *kind == 5
+                && dnames
+                    .iter()
+                    .any(|dname| name.ends_with(&format!(".{dname}")));
+            if delegation || synthesized {
+                continue;
+            }
+            let own = signatures.get(&key).map_or(&[][..], Vec::as_slice);
+            let good = own.iter().any(|(record, rrsig)| {
+                record.ttl == set[0].ttl
+                    && record.ttl <= rrsig.input().original_ttl
+                    && verifies(keys, rrsig, &set[0].name, set)
+            });
+            if !good {
+                wrong.push(format!("{name} {kind}"));
+            }
+        }
+        for key in signatures.keys().filter(|key| !sets.contains_key(key)) {
+            wrong.push(format!("signature of {key:?} without its records"));
+        }
+    }
+    wrong
+}
+
+fn dnskey(key: &PrivateKey) -> DNSKEY {
+    let public = key.public();
+    let algorithm = hickory_proto::dnssec::Algorithm::from_u8(public.algorithm.number());
+    DNSKEY::with_flags(
+        public.flags,
+        PublicKeyBuf::new(public.octets.to_vec(), algorithm),
+    )
+}
+
+fn question(draws: &mut Draws) -> String {
+    let mut pick = |from: &[&'static str]| {
+        let most = u64::try_from(from.len()).unwrap();
+        from[usize::try_from(draws.below(most)).unwrap()]
+    };
+    let rtype = pick(&TYPES);
+    let depth = pick(&["0", "1", "1", "1", "2", "2", "3"])
+        .parse::<usize>()
+        .unwrap();
+    let labels: Vec<&str> = (0..depth).map(|_| pick(&LABELS)).collect();
+    let name = [labels, vec!["example.org"]].concat().join(".");
+    format!("{name} {rtype}")
+}
+
+#[test]
+fn signed_and_unsigned_answers_carry_the_same_data() {
+    let mut seen = BTreeSet::new();
+    for way in ways() {
+        let pair = Pair::new(way.algorithm);
+        let plan = sign(world::compile(), way, &pair, NOW);
+        let keys = [dnskey(&pair.entry), dnskey(&pair.zone)];
+        let mut draws = Draws::from_seed(5);
+        for down in [
+            &[][..],
+            &["eu-one"],
+            &[
+                "eu-one",
+                "eu-backup",
+                "na-one",
+                "na-two",
+                "ap-four",
+                "af-four",
+            ],
+        ] {
+            let table = table(&plan, down);
+            for _ in 0..1500 {
+                let question = question(&mut draws);
+                let client = CLIENTS[usize::try_from(draws.below(4)).unwrap()];
+                let plain = asked(&table, &question, client, false);
+                let signed = asked(&table, &question, client, true);
+                let context = format!("{question} of {client}, {way:?}, without {down:?}");
+                assert_eq!(
+                    plain.metadata.response_code, signed.metadata.response_code,
+                    "{context}"
+                );
+                assert_eq!(data(&plain), data(&signed), "{context}");
+                assert!(
+                    plain.all_sections().all(|record| !is_dnssec(record)),
+                    "{context}"
+                );
+                let wrong = unsigned(&signed, &keys);
+                assert!(wrong.is_empty(), "{context}: {wrong:?} in {signed}");
+                seen.extend(signed.all_sections().map(Record::record_type));
+            }
+        }
+        let link = match way.denial {
+            Denial::Nsec => RecordType::NSEC,
+            Denial::Nsec3 => RecordType::NSEC3,
+        };
+        assert!(seen.contains(&link), "{link} was never answered");
+    }
+    for kind in [RecordType::DS, RecordType::DNAME, RecordType::AAAA] {
+        assert!(seen.contains(&kind), "{kind} was never answered");
+    }
+}

@@ -1,0 +1,122 @@
+//! What HTTP adds: addresses, methods, types, and how long a reply may be kept.
+use waypost::answer::Transport;
+
+use crate::clients::{TlsClient, request, tls};
+use crate::world::Ask;
+use crate::{HERE, Stage};
+
+const POST: &str = "POST /dns-query HTTP/1.1\r\ncontent-type: application/dns-message";
+
+fn connect(stage: &Stage) -> TlsClient {
+    let at = stage.at(Transport::Https);
+    tls(HERE, at, &stage.authority, b"http/1.1").unwrap()
+}
+
+/// Base64 for addresses, by another way than the server's: bit by bit.
+fn encode(octets: &[u8]) -> String {
+    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let bits: Vec<u8> = octets
+        .iter()
+        .flat_map(|octet| (0..8).rev().map(move |bit| octet >> bit & 1))
+        .collect();
+    let sextets = bits.chunks(6).map(|chunk| {
+        let value = chunk
+            .iter()
+            .fold(0, |value, bit| value << 1 | usize::from(*bit));
+        char::from(LETTERS[value << (6 - chunk.len())])
+    });
+    sextets.collect()
+}
+
+#[test]
+fn a_query_comes_by_get_and_by_post_on_one_connection() {
+    let stage = Stage::open();
+    let mut stream = connect(&stage);
+    for question in [
+        "api.example.org A",
+        "mail.example.org A",
+        "nowhere.example.org AAAA",
+    ] {
+        let query = Ask::new(question).packet();
+        let (status, head, posted) = request(&mut stream, POST, &query);
+        assert_eq!(status, 200, "{head}");
+        assert!(
+            head.contains("content-type: application/dns-message"),
+            "{head}"
+        );
+        let get = format!("GET /dns-query?ct=x&dns={} HTTP/1.1", encode(&query));
+        let (status, _, got) = request(&mut stream, &get, b"");
+        assert_eq!((status, got), (200, posted));
+    }
+}
+
+#[test]
+fn a_reply_says_how_long_it_may_be_kept_and_by_whom() {
+    let stage = Stage::open();
+    let mut stream = connect(&stage);
+    for (question, kept) in [
+        ("mail.example.org A", "cache-control: max-age="),
+        ("nowhere.example.org A", "cache-control: max-age="),
+        ("api.example.org A", "cache-control: private, max-age="),
+        ("www.example.com A", "cache-control: no-store"),
+    ] {
+        let (_, head, _) = request(&mut stream, POST, &Ask::new(question).packet());
+        assert!(head.contains(kept), "{question}: {head}");
+    }
+}
+
+#[test]
+fn what_is_no_query_is_told_why() {
+    let stage = Stage::open();
+    let query = Ask::new("mail.example.org A").packet();
+    let mut reply = query.clone();
+    reply[2] |= 0x80;
+    let long = vec![0; 5000];
+    let address = format!("GET /dns-query?dns={} HTTP/1.1", "A".repeat(6000));
+    let text = "POST /dns-query HTTP/1.1\r\ncontent-type: text/plain";
+    for (head, body, expected) in [
+        ("GET / HTTP/1.1", &b""[..], 404),
+        ("PUT /dns-query HTTP/1.1", &query, 405),
+        ("DELETE /dns-query HTTP/1.1", b"", 405),
+        ("POST /dns-query HTTP/1.1", &query, 415),
+        (text, &query, 415),
+        (POST, &long, 413),
+        (&address, b"", 414),
+        ("GET /dns-query HTTP/1.1", b"", 400),
+        ("GET /dns-query?dns=AAA%3D HTTP/1.1", b"", 400),
+        ("GET /dns-query?dns=AAAA HTTP/1.1", b"", 400),
+        (POST, b"short", 400),
+        (POST, &reply, 400),
+    ] {
+        let (status, answer, _) = request(&mut connect(&stage), head, body);
+        assert_eq!(status, expected, "{head}");
+        assert_eq!(
+            answer.contains("allow: get, post"),
+            expected == 405,
+            "{answer}"
+        );
+    }
+    // A length is not said by chunks: what they bring is counted.
+    let mut stream = connect(&stage);
+    let chunks = format!("{POST}\r\ntransfer-encoding: chunked");
+    let body = [&b"1388\r\n"[..], &long, b"\r\n0\r\n\r\n"].concat();
+    assert_eq!(chunked(&mut stream, &chunks, &body), 413);
+    let body = [
+        format!("{:x}\r\n", query.len()).as_bytes(),
+        &query,
+        b"\r\n0\r\n\r\n",
+    ]
+    .concat();
+    assert_eq!(chunked(&mut connect(&stage), &chunks, &body), 200);
+}
+
+/// The status of the response to a request in chunks.
+fn chunked(stream: &mut TlsClient, head: &str, body: &[u8]) -> u16 {
+    use std::io::{Read, Write};
+    let head = format!("{head}\r\nhost: x\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let _ = stream.write_all(body);
+    let mut room = [0; 12];
+    stream.read_exact(&mut room).unwrap();
+    std::str::from_utf8(&room[9..]).unwrap().parse().unwrap()
+}

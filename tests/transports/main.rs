@@ -1,0 +1,75 @@
+//! The encrypted transports over real sockets on loopback, by clients of our own and by `kdig`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests over real sockets and real time"
+)]
+mod certificates;
+mod clients;
+mod hold;
+mod http;
+mod identity;
+mod kdig;
+mod limits;
+mod same;
+#[path = "../serving/mod.rs"]
+#[expect(dead_code, reason = "what TCP and UDP do is asked elsewhere")]
+mod serving;
+#[path = "../support/world.rs"]
+#[expect(dead_code, reason = "what is asked without sockets is not asked here")]
+mod world;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use waypost::answer::{Transport, answer};
+
+use identity::Authority;
+use serving::Rig;
+
+pub(crate) const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// A server on every transport, and whom its clients trust.
+pub(crate) struct Stage {
+    pub(crate) rig: Rig,
+    pub(crate) authority: Authority,
+}
+
+impl Stage {
+    /// With the names of the world.
+    pub(crate) fn open() -> Self {
+        Self::with(world::compile())
+    }
+
+    /// With the names of a plan.
+    pub(crate) fn with(mut plan: waypost::plan::Plan) -> Self {
+        let authority = Authority::new();
+        plan.server.tls = Some(authority.issue().everywhere());
+        plan.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let rig = Rig::of(plan, answer);
+        Self { rig, authority }
+    }
+
+    pub(crate) fn at(&self, transport: Transport) -> SocketAddr {
+        let mut encrypted = self.rig.encrypted.iter();
+        let found = encrypted.find(|(own, _)| *own == transport);
+        found.map_or(self.rig.addresses[0], |(_, address)| *address)
+    }
+
+    /// What a line of the metrics says.
+    pub(crate) fn metric(&self, line: &str) -> u64 {
+        let text = self.rig.metrics.render(None);
+        let mut lines = text.lines();
+        let found = lines.find_map(|one| one.strip_prefix(line));
+        found.map_or(0, |value| value.trim().parse().unwrap())
+    }
+
+    /// Waits until a line of the metrics says at least so much.
+    pub(crate) fn await_metric(&self, line: &str, least: u64) {
+        let started = std::time::Instant::now();
+        while self.metric(line) < least {
+            let waited = started.elapsed();
+            assert!(waited < 4 * serving::PATIENCE, "{line} stays below {least}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
