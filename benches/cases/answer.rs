@@ -13,11 +13,15 @@ use std::sync::Arc;
 
 use waypost::answer::{Asker, Transport, answer};
 use waypost::base::{Draws, Moment, Span};
+use waypost::dns::dnssec::{Algorithm, PrivateKey};
+use waypost::dns::zone::signed::{Cache, Denial, Signed, Signing};
+use waypost::dns::zone::{Served, Zones};
 use waypost::dns::{Name, ask};
 use waypost::engine::{Engine, Input, Output};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::files;
-use waypost::table::Table;
+use waypost::plan::Plan;
+use waypost::table::{Table, variants};
 
 use crate::cases::Case;
 
@@ -25,6 +29,8 @@ const A: u16 = 1;
 const MX: u16 = 15;
 const TXT: u16 = 16;
 const NETWORKS: usize = 20_000;
+/// When signatures are made, seconds since 1970.
+const NOW: u64 = 1_800_000_000;
 const START: Moment = Moment(0);
 const WARM: Span = Span::from_secs(60);
 
@@ -41,11 +47,23 @@ pub(crate) fn cases() -> Vec<Case> {
         case("answer/nodata", || one("mail.example.org", TXT)),
         case("answer/referral", || one("www.lab.example.org", A)),
         case("answer/alias", || one("www.example.org", A)),
+        case("answer/signed steered", || signed("api.example.org", A)),
+        case("answer/signed static", || signed("mail.example.org", A)),
+        case("answer/signed nxdomain", || signed("absent.example.org", A)),
     ]
 }
 
 fn one(name: &str, rtype: u16) -> Box<dyn FnMut()> {
     run(table(), vec![query(name, rtype)])
+}
+
+/// The same with signatures: DO is set, and the zone is signed (P-256, NSEC).
+fn signed(name: &str, rtype: u16) -> Box<dyn FnMut()> {
+    let mut query = query(name, rtype);
+    // OPT is the last record, and ends with one option: a subnet of 7 octets.
+    let flags = query.len() - 4 - 7 - 4;
+    query[flags] = 0x80;
+    run(warm(signed_engine()), vec![query])
 }
 
 fn many() -> Box<dyn FnMut()> {
@@ -86,7 +104,10 @@ fn run(table: Arc<Table>, queries: Vec<Vec<u8>>) -> Box<dyn FnMut()> {
 
 /// The table of the shipped config once every probe has passed for a minute.
 pub(crate) fn table() -> Arc<Table> {
-    let mut engine = engine();
+    warm(engine())
+}
+
+fn warm(mut engine: Engine) -> Arc<Table> {
     let mut now = START;
     while now < START.after(WARM) {
         engine.handle(now, Input::Tick);
@@ -101,9 +122,41 @@ pub(crate) fn table() -> Arc<Table> {
 }
 
 fn engine() -> Engine {
+    Engine::new(Arc::new(plan()), START, 1)
+}
+
+fn plan() -> Plan {
     let loaded = files::load(Path::new("config.toml")).unwrap();
     let compiled = waypost::config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
-    let (plan, _) = compiled.unwrap();
+    compiled.unwrap().0
+}
+
+fn signed_engine() -> Engine {
+    let mut plan = plan();
+    let key = Arc::new(PrivateKey::generate(Algorithm::EcdsaP256, 257, [7; 32]).unwrap());
+    let signing = Signing {
+        entry_keys: vec![Arc::clone(&key)],
+        zone_keys: vec![key],
+        denial: Denial::Nsec,
+        validity: 14 * 86_400,
+    };
+    let steered = variants(&plan).unwrap();
+    let zones = plan.zones.all().iter().map(|served| {
+        let zone = Arc::clone(&served.zone);
+        let unsigned = Signed::unsigned(Arc::clone(&zone), signing.clone(), &steered);
+        let cache = Cache::default();
+        let all = unsigned.stale(NOW).into_iter();
+        let made = all.map(|chunk| (chunk, unsigned.sign(chunk, NOW, &cache)));
+        let signed = Arc::new(unsigned.renewed(made.collect()));
+        Served {
+            zone,
+            expires: signed.expires(),
+            refuse_from: signed.expires(),
+            signed: Some(signed),
+        }
+    });
+    let zones = zones.collect();
+    plan.zones = Arc::new(Zones::served(zones, NOW * 1000));
     Engine::new(Arc::new(plan), START, 1)
 }
 

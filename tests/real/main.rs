@@ -21,6 +21,7 @@ mod load;
 mod mmdb;
 mod peers;
 mod query;
+mod rollover;
 mod scrape;
 mod spill;
 mod world;

@@ -109,7 +109,7 @@ fn options(reply: &[u8]) -> Vec<(u16, Vec<u8>)> {
 fn keepalive_and_padding_are_answered_where_they_mean_something() {
     let stage = Stage::open();
     let at = |transport| stage.at(transport);
-    let mut asked = Ask::new("www.example.com A").edns(1232);
+    let mut asked = Ask::new("www.example.org A").edns(1232);
     asked.options = Some(vec![0, 11, 0, 0, 0, 12, 0, 0]);
     let query = asked.packet();
     asked.options = Some(vec![0, 12, 0, 0]);

@@ -11,6 +11,11 @@ use crate::engine::status::{KeyStatus, SigningStatus};
 use crate::keys::{NextReport, Time};
 use crate::plan::{Denial, Expired, ZoneDnssec};
 
+/// Longest time that a signature is made late to be made with others, seconds …
+const TOGETHER_SECONDS: u64 = 30;
+/// … which is this part of its life at the most.
+const RENEWALS: u64 = 100;
+
 /// A zone as it is to be served.
 pub(super) struct Composed {
     zone: Arc<Zone>,
@@ -65,11 +70,17 @@ impl Composed {
         Ok(Self { zone, signed })
     }
 
-    /// Makes signatures anew that are due, those of so many chunks at most; of how many it did.
+    /// Makes signatures anew that are due, those of so many chunks at most; of how many it did. A
+    /// few seconds' worth are made together, so that tables do not follow one another for
+    /// each of them.
     pub(super) fn renew(&mut self, now: u64, most: usize) -> usize {
         let Some(signed) = &self.signed else {
             return 0;
         };
+        let together = (signed.signing().validity / RENEWALS).min(TOGETHER_SECONDS);
+        if signed.due() + together > now {
+            return 0;
+        }
         let mut due = signed.stale(now);
         due.truncate(most);
         if !due.is_empty() {

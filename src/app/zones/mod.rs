@@ -114,6 +114,8 @@ struct Kept {
     base: Arc<Zone>,
     keys: Option<Keys>,
     composed: Composed,
+    /// Whether its keys show something that is not served yet.
+    behind: bool,
 }
 
 /// Composes zones.
@@ -167,6 +169,7 @@ impl Composer {
                 base,
                 keys,
                 composed,
+                behind: false,
             });
         }
         (self.zones, self.steered) = (zones, steered);
@@ -273,6 +276,7 @@ impl Composer {
             (Some(&kept.composed), self.clock.wall_seconds()),
         )?;
         self.zones[place].composed = composed;
+        self.zones[place].behind = false;
         Ok(())
     }
 
@@ -284,11 +288,16 @@ impl Composer {
         for place in 0..self.zones.len() {
             let kept = &mut self.zones[place];
             let base = &kept.base;
-            if kept.keys.as_mut().is_some_and(|keys| keys.look(base, now)) {
+            // What was remembered is served before the next step is taken.
+            if !kept.behind {
+                kept.behind = kept.keys.as_mut().is_some_and(|keys| keys.look(base, now));
+            }
+            if kept.behind {
                 match self.compose_again(place) {
                     Ok(()) => changed = true,
                     Err(error) => error!(event = "signing_failed", "{error}"),
                 }
+                continue;
             }
             let made = self.zones[place].composed.renew(now, chunks);
             chunks -= made;
