@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Failure;
 use crate::paced::{self, Pace};
-use crate::packets::Packets;
+use crate::packets::{Packets, Signatures};
 use crate::report::median;
 use crate::scenario::{self, Stage};
 use crate::servers::{Content, Kind, Server};
@@ -56,7 +56,7 @@ impl Latencies {
 
 /// Measures the floor, us, and those of the peers that the bar names.
 pub(crate) fn run(stage: &Stage<'_>) -> Result<Outcome, Failure> {
-    let packets = Packets::steered(&stage.world);
+    let packets = Packets::steered(&stage.world, Signatures::Unwanted);
     let echoed = packets.echoed();
     let asked = |kind| {
         if kind == Kind::Echo {

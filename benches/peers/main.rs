@@ -76,6 +76,8 @@ enum Command {
     All(Common),
     /// 20,000 ECS networks ask for one steered name.
     Geo(Common),
+    /// The same of a signed zone, with the DO bit, and of us without it as well.
+    Dnssec(Common),
     /// One static name.
     Static(Common),
     /// Random names in a zone of 100 names and in one of 1,000,000.
@@ -121,8 +123,9 @@ enum Part {
 }
 
 /// All parts, in the order of the report.
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part::Closed(Scenario::Geo),
+    Part::Closed(Scenario::Dnssec),
     Part::Closed(Scenario::Static),
     Part::Closed(Scenario::Absent),
     Part::Latency,
@@ -157,6 +160,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::All(common) => run(&common, &PARTS),
         Command::Geo(common) => run(&common, &[Part::Closed(Scenario::Geo)]),
+        Command::Dnssec(common) => run(&common, &[Part::Closed(Scenario::Dnssec)]),
         Command::Static(common) => run(&common, &[Part::Closed(Scenario::Static)]),
         Command::Nxdomain(common) => run(&common, &[Part::Closed(Scenario::Absent)]),
         Command::Latency(common) => run(&common, &[Part::Latency]),

@@ -2,7 +2,8 @@
 //!
 //! Every query carries EDNS. Ids follow the index, so a reply is told by its id alone as long as
 //! fewer than 65,536 are under way. A light check is made of every reply; now and then one is
-//! kept and read in full, with another decoder than the server's.
+//! kept and read in full, with another decoder than the server's. That a signature is there is
+//! checked, that it is right is not: validators and the tests of the signer see to that.
 use std::net::{IpAddr, Ipv4Addr};
 
 use waypost::dns::{Name, ask};
@@ -26,7 +27,15 @@ const TYPE_A: u16 = 1;
 pub(crate) struct Packets {
     /// The wire form of each.
     pub(crate) queries: Vec<Vec<u8>>,
+    pub(crate) signatures: Signatures,
     expected: Expected,
+}
+
+/// Whether queries have the DO bit, and replies a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signatures {
+    Wanted,
+    Unwanted,
 }
 
 /// What the replies to queries of one kind must be.
@@ -46,14 +55,18 @@ pub(crate) type Wrong = String;
 
 impl Packets {
     /// One query for the steered name from every client network.
-    pub(crate) fn steered(world: &World) -> Self {
+    pub(crate) fn steered(world: &World, signatures: Signatures) -> Self {
         let count = world.networks.len() * COPIES_PER_NETWORK;
         let all = || world.networks.iter().cycle().take(count);
         let question = |(index, (network, _)): (usize, &(Ipv4Addr, usize))| {
-            encode(index, world::STEERED, Some((*network).into()))
+            let subnet = ask::Want::Subnet((*network).into(), 24);
+            let signed = (signatures == Signatures::Wanted).then_some(ask::Want::Dnssec);
+            let wants = std::iter::once(subnet).chain(signed).collect();
+            encode(index, world::STEERED, wants)
         };
         Self {
             queries: all().enumerate().map(question).collect(),
+            signatures,
             expected: Expected::Region(all().map(|(_, region)| *region).collect()),
         }
     }
@@ -70,9 +83,10 @@ impl Packets {
     }
 
     fn repeated(label: &str, address: IpAddr) -> Self {
-        let queries = (0..COPIES).map(|index| encode(index, label, None));
+        let queries = (0..COPIES).map(|index| encode(index, label, Vec::new()));
         Self {
             queries: queries.collect(),
+            signatures: Signatures::Unwanted,
             expected: Expected::Addresses(vec![address]),
         }
     }
@@ -81,9 +95,10 @@ impl Packets {
     pub(crate) fn absent() -> Self {
         let mut random = Random::new();
         let mut label = || -> String { (0..LABEL).map(|_| letter(&mut random)).collect() };
-        let queries = (0..ABSENT).map(|index| encode(index, &label(), None));
+        let queries = (0..ABSENT).map(|index| encode(index, &label(), Vec::new()));
         Self {
             queries: queries.collect(),
+            signatures: Signatures::Unwanted,
             expected: Expected::Absent,
         }
     }
@@ -92,6 +107,7 @@ impl Packets {
     pub(crate) fn echoed(&self) -> Self {
         Self {
             queries: self.queries.clone(),
+            signatures: self.signatures,
             expected: Expected::Echo,
         }
     }
@@ -105,6 +121,8 @@ impl Packets {
             Expected::Addresses(all) => (0, all.len()),
             Expected::Absent => (NXDOMAIN, 0),
         };
+        // All addresses are one RRset, with one key to sign it.
+        let answers = answers + usize::from(self.signatures == Signatures::Wanted);
         let [_, _, flags, code, _, 1, 0, count, ..] = reply else {
             return Err(format!("{reply:?} is no reply"));
         };
@@ -137,20 +155,28 @@ impl Packets {
         if given != wanted {
             return Err(format!("{given:?} instead of {wanted:?}"));
         }
+        if self.signatures == Signatures::Wanted && !read.answer.iter().any(is_signature) {
+            return Err(format!(
+                "no signature over the addresses in {:?}",
+                read.answer
+            ));
+        }
         Ok(())
     }
 }
 
-fn encode(index: usize, label: &str, network: Option<IpAddr>) -> Vec<u8> {
+/// Whether a record is a signature over A records.
+fn is_signature(record: &ask::Record) -> bool {
+    record.rtype == "RRSIG" && record.data.starts_with("A ")
+}
+
+fn encode(index: usize, label: &str, wants: Vec<ask::Want>) -> Vec<u8> {
     let id = u16::try_from(index % 0x1_0000).expect("the rest fits");
     let name = Name::parse(&format!("{label}.{}", world::ZONE)).expect("the name is short");
     let question = ask::Question {
         name,
         rtype: TYPE_A,
-        wants: network
-            .map(|network| ask::Want::Subnet(network, 24))
-            .into_iter()
-            .collect(),
+        wants,
     };
     ask::encode(id, &question)
 }

@@ -2,12 +2,14 @@
 //!
 //! All servers of a scenario run at the same time, and one of them has work: round by round each
 //! is asked for a second, so that what disturbs the machine disturbs all alike. Whoever answers
-//! wrongly, or not at all, ends the run.
+//! wrongly, or not at all, ends the run. Where signatures are asked for, the same process of ours
+//! is asked without them too, in a turn of its own: the difference is what they cost.
 use std::time::Duration;
 
 use crate::closed::Closed;
-use crate::packets::Packets;
+use crate::packets::{Packets, Signatures};
 use crate::process::{Cores, Split};
+use crate::report::median;
 use crate::servers::{Content, Kind, Server, Setup};
 use crate::world::World;
 use crate::{Common, Failure, explain};
@@ -20,6 +22,8 @@ const WARM_UP: Duration = Duration::from_millis(150);
 pub(crate) enum Scenario {
     /// The steered name, by 20,000 client networks.
     Geo,
+    /// The same, of a signed zone and with the DO bit.
+    Dnssec,
     /// One static name.
     Static,
     /// Random names, in a small zone and in a large one.
@@ -44,12 +48,28 @@ pub(crate) struct Sample {
     pub(crate) busy: f64,
 }
 
-/// What one server did in all rounds.
+/// What one server did in all rounds, asked in one way.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) kind: Kind,
     pub(crate) content: Content,
+    pub(crate) signatures: Signatures,
     pub(crate) samples: Vec<Sample>,
+}
+
+/// All that is asked in a scenario.
+struct Questions {
+    packets: Packets,
+    echoed: Packets,
+    /// Without signatures, for us alone.
+    plain: Option<Packets>,
+}
+
+/// A server, and one way in which it is asked.
+struct Turn<'a> {
+    server: &'a Server,
+    packets: &'a Packets,
+    line: Line,
 }
 
 impl Scenario {
@@ -63,6 +83,7 @@ impl Scenario {
                 Kind::Knot,
                 Kind::Pdns,
             ],
+            Self::Dnssec => &[Kind::Waypost, Kind::Knot, Kind::Pdns],
             Self::Static | Self::Absent => &[
                 Kind::Echo,
                 Kind::Waypost,
@@ -77,6 +98,7 @@ impl Scenario {
     fn contents(self) -> &'static [Content] {
         match self {
             Self::Geo => &[Content::Steered],
+            Self::Dnssec => &[Content::Signed],
             Self::Static => &[Content::Few],
             Self::Absent => &[Content::Few, Content::Many],
         }
@@ -84,7 +106,8 @@ impl Scenario {
 
     fn packets(self, world: &World) -> Packets {
         match self {
-            Self::Geo => Packets::steered(world),
+            Self::Geo => Packets::steered(world, Signatures::Unwanted),
+            Self::Dnssec => Packets::steered(world, Signatures::Wanted),
             Self::Static => Packets::fixed(),
             Self::Absent => Packets::absent(),
         }
@@ -92,35 +115,28 @@ impl Scenario {
 
     /// Runs all rounds.
     pub(crate) fn run(self, stage: &Stage<'_>) -> Result<Vec<Line>, Failure> {
-        let packets = self.packets(&stage.world);
-        let echoed = packets.echoed();
-        let asked = |kind| {
-            if kind == Kind::Echo {
-                &echoed
-            } else {
-                &packets
-            }
-        };
+        let questions = self.questions(&stage.world);
         let mut servers = Vec::new();
         // What is compared stands side by side: each server with itself, too.
         for kind in stage.chosen(self.kinds()) {
             for content in self.contents() {
-                servers.push((*content, stage.open(kind, *content, asked(kind))?));
+                let asked = questions.first(kind);
+                servers.push((*content, stage.open(kind, *content, asked)?));
             }
         }
-        let line = |(content, server): &(Content, Server)| Line {
-            kind: server.kind,
-            content: *content,
-            samples: Vec::new(),
-        };
-        let mut lines: Vec<Line> = servers.iter().map(line).collect();
+        let mut turns = questions.turns(&servers)?;
         for round in 1..=stage.common.rounds {
-            for ((_, server), line) in servers.iter().zip(&mut lines) {
-                let sample = measure(server, asked(server.kind), stage.common.time())?;
+            for Turn {
+                server,
+                packets,
+                line,
+            } in &mut turns
+            {
+                let sample = measure(server, packets, stage.common.time())?;
                 eprintln!(
                     "{self:?} {round}/{} {} ({:?}): {:.2} us a query, {:.0} a second, {:.0} % busy",
                     stage.common.rounds,
-                    server.kind.name(),
+                    line.name(),
                     line.content,
                     sample.cost,
                     sample.rate,
@@ -129,7 +145,72 @@ impl Scenario {
                 line.samples.push(sample);
             }
         }
-        Ok(lines)
+        Ok(turns.into_iter().map(|turn| turn.line).collect())
+    }
+
+    fn questions(self, world: &World) -> Questions {
+        let packets = self.packets(world);
+        let plain = || Packets::steered(world, Signatures::Unwanted);
+        Questions {
+            echoed: packets.echoed(),
+            packets,
+            plain: (self == Self::Dnssec).then(plain),
+        }
+    }
+}
+
+impl Questions {
+    /// What a server of this kind must answer before anything is measured.
+    fn first(&self, kind: Kind) -> &Packets {
+        match kind {
+            Kind::Echo => &self.echoed,
+            Kind::Waypost | Kind::Gdnsd | Kind::Knot | Kind::Nsd | Kind::Pdns => &self.packets,
+        }
+    }
+
+    /// Who is asked what in a round.
+    fn turns<'a>(&'a self, servers: &'a [(Content, Server)]) -> Result<Vec<Turn<'a>>, Failure> {
+        let mut turns = Vec::new();
+        for (content, server) in servers {
+            turns.push(Turn::new(server, *content, self.first(server.kind)));
+            if let (Kind::Waypost, Some(plain)) = (server.kind, &self.plain) {
+                server.examine(plain)?;
+                turns.push(Turn::new(server, *content, plain));
+            }
+        }
+        Ok(turns)
+    }
+}
+
+impl<'a> Turn<'a> {
+    fn new(server: &'a Server, content: Content, packets: &'a Packets) -> Self {
+        let line = Line {
+            kind: server.kind,
+            content,
+            signatures: packets.signatures,
+            samples: Vec::new(),
+        };
+        Self {
+            server,
+            packets,
+            line,
+        }
+    }
+}
+
+impl Line {
+    /// Median CPU time per query, microseconds.
+    pub(crate) fn cost(&self) -> f64 {
+        median(self.samples.iter().map(|sample| sample.cost))
+    }
+
+    /// Its name in tables.
+    pub(crate) fn name(&self) -> String {
+        let name = self.kind.name();
+        match (self.content, self.signatures) {
+            (Content::Signed, Signatures::Unwanted) => format!("{name} without DO"),
+            _ => name.to_owned(),
+        }
     }
 }
 

@@ -140,9 +140,6 @@ struct Request<'r> {
     proof: Proof,
 }
 
-/// What makes an outcome of a query without fault.
-type Respond = fn(Request<'_>, &mut Reply<'_, '_>) -> Outcome;
-
 /// Answers one query into `reply` (at least 65,535 octets for streams, 1232 for UDP; nothing is
 /// answered into less than 512); `None` if it deserves no reply: too short for a header, or
 /// itself a reply.
@@ -158,8 +155,10 @@ pub fn withhold(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) ->
     answer_by(defend::withhold, table, (asker, query), reply)
 }
 
+/// `respond` makes the outcome of a query without fault.
+#[inline]
 fn answer_by(
-    respond: Respond,
+    respond: impl FnOnce(Request<'_>, &mut Reply<'_, '_>) -> Outcome,
     table: &Table,
     (asker, packet): (&Asker, &[u8]),
     reply: &mut [u8],
@@ -194,7 +193,7 @@ fn answer_by(
         opt.scope = outcome.scope;
         opt.extended_error = outcome.extended_error();
     }
-    let length = writer.finish(outcome.flags(), outcome.rcode, opt.as_ref());
+    let length = writer.finish(outcome.flags(), outcome.rcode, opt);
     let name = question.map_or(&[][..], |question| question.name);
     Some(outcome.answered(length, Counted::of(&outcome, proof, name)))
 }

@@ -355,11 +355,10 @@ impl<'b, 'q> Reply<'b, 'q> {
     /// the records have left no room for is left out ([`Opt::fit`]).
     #[inline]
     #[must_use]
-    pub fn finish(self, flags: u16, rcode: u16, opt: Option<&Opt<'_>>) -> usize {
+    pub fn finish(self, flags: u16, rcode: u16, opt: Option<Opt<'_>>) -> usize {
         let [answers, authorities, mut additional] = self.counts;
         let mut length = self.at;
-        if let Some(opt) = opt {
-            let mut opt = *opt;
+        if let Some(mut opt) = opt {
             opt.fit(self.buffer.len() - length);
             let end = length + opt.padded_bytes(length, self.buffer.len());
             if let Some(room) = self.buffer.get_mut(length..end) {

@@ -64,14 +64,14 @@ const QUESTIONS: [(&str, &str); 30] = [
 ];
 
 /// A server of one table; its clock says the real time.
-struct Server {
+pub(crate) struct Server {
     serving: Option<Serving>,
     runtime: Runtime,
     published: Arc<Published>,
 }
 
 impl Server {
-    fn start(table: Table) -> Self {
+    pub(crate) fn start(table: Table) -> Self {
         let listen: SocketAddr = SERVER.parse().unwrap();
         let runtime = Runtime::new().unwrap();
         let clock = Clock::start();
@@ -103,7 +103,7 @@ impl Drop for Server {
     }
 }
 
-fn own_network() -> TempDir {
+pub(crate) fn own_network() -> TempDir {
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace needs root");
     let up = Command::new("ip")
         .args(["link", "set", "lo", "up"])
@@ -112,7 +112,7 @@ fn own_network() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     Clock::start().wall_seconds()
 }
 

@@ -12,6 +12,7 @@ mod hostile;
 mod incoming;
 mod outgoing;
 mod peers;
+mod signed;
 #[path = "../real/world.rs"]
 #[expect(dead_code, reason = "what is asked of transfers needs less")]
 mod world;

@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::process::Command;
 
-use super::{Content, Setup};
+use super::Setup;
 use crate::world::{REGIONS, STEERED, ZONE, addresses};
 
 pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
     setup.write("config", &config(setup))?;
     let zone = setup.folder.join("zones").join(ZONE);
     std::fs::create_dir_all(setup.folder.join("zones"))?;
-    if setup.content == Content::Steered {
+    if setup.content.is_steered() {
         let text = std::fs::read_to_string(&setup.zone)?;
         std::fs::write(zone, format!("{text}{STEERED} IN 300 DYNA geoip!api\n"))?;
     } else {
@@ -37,7 +37,7 @@ fn config(setup: &Setup<'_>) -> String {
         run.display(),
         setup.folder.join("state").display(),
     );
-    if setup.content != Content::Steered {
+    if !setup.content.is_steered() {
         return options;
     }
     let watched = setup.world.monitored_port;

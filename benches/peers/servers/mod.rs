@@ -59,6 +59,8 @@ pub(crate) enum Content {
     Few,
     /// A zone of a million.
     Many,
+    /// The steered name, in the same zone of few names, signed.
+    Signed,
 }
 
 /// What a server is started with.
@@ -129,9 +131,14 @@ impl Content {
     /// Names in its zone.
     fn names(self) -> usize {
         match self {
-            Self::Steered | Self::Few => world::FEW,
+            Self::Steered | Self::Few | Self::Signed => world::FEW,
             Self::Many => world::MANY,
         }
+    }
+
+    /// Whether the steered name is asked for.
+    fn is_steered(self) -> bool {
+        matches!(self, Self::Steered | Self::Signed)
     }
 }
 
@@ -165,6 +172,16 @@ impl<'w> Setup<'w> {
         std::fs::write(&path, text)?;
         Ok(path)
     }
+}
+
+/// Runs a program that makes keys, to its end.
+fn make_keys(command: &mut Command) -> std::io::Result<()> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(std::io::Error::other(format!("{command:?}: {said}")))
 }
 
 impl Server {

@@ -1,21 +1,22 @@
 //! PowerDNS: the geoip backend where names are steered, the bind backend elsewhere.
 //!
 //! One receiver thread, and one distributor, which then works inside the receiver; all its caches
-//! are on, as long as they may be.
+//! are on, as long as they may be. It signs when it is asked, and keeps the signatures.
 use std::fmt::Write;
 use std::process::Command;
 
-use super::{Content, Setup};
+use super::{Content, Setup, make_keys};
 use crate::world::{REGIONS, STEERED, ZONE, addresses};
 
 pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
     let backend = match setup.content {
-        Content::Steered => {
+        Content::Steered | Content::Signed => {
             let zones = setup.write("geo.yaml", &answers())?;
             let (database, zones) = (setup.world.database(), zones.display());
             let database = database.display();
             format!(
-                "launch=geoip\ngeoip-database-files=mmdb:{database}\ngeoip-zones-file={zones}\n"
+                "launch=geoip\ngeoip-database-files=mmdb:{database}\ngeoip-zones-file={zones}\n{}",
+                signing(setup)?
             )
         }
         Content::Few | Content::Many => {
@@ -26,15 +27,31 @@ pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
         }
     };
     setup.write("pdns.conf", &(backend + &config(setup)))?;
-    let mut command = Command::new("/usr/sbin/pdns_server");
     let folder = setup.folder.display();
+    let config_dir = format!("--config-dir={folder}");
+    if setup.content == Content::Signed {
+        let mut add = Command::new("/usr/bin/pdnsutil");
+        add.args([&config_dir, "add-zone-key", ZONE]);
+        make_keys(add.args(["ksk", "active", "ecdsa256"]))?;
+    }
+    let mut command = Command::new("/usr/sbin/pdns_server");
     command.args([
-        format!("--config-dir={folder}"),
+        config_dir,
         format!("--socket-dir={folder}"),
         "--daemon=no".to_owned(),
         "--guardian=no".to_owned(),
     ]);
     Ok(command)
+}
+
+/// Where the keys are; the backend makes no folder for them.
+fn signing(setup: &Setup<'_>) -> std::io::Result<String> {
+    if setup.content != Content::Signed {
+        return Ok(String::new());
+    }
+    let keys = setup.folder.join("keys");
+    std::fs::create_dir(&keys)?;
+    Ok(format!("geoip-dnssec-keydir={}\n", keys.display()))
 }
 
 fn config(setup: &Setup<'_>) -> String {

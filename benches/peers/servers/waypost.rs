@@ -1,14 +1,20 @@
 //! Waypost: one service over all regions, two endpoints in each, `answers = 2`, so that each
 //! answer holds two addresses; every endpoint is watched over TCP on loopback. The service stays
-//! where static names are asked as well.
+//! where static names are asked as well. A signed zone has one key for all of it, which is what
+//! `dnssec = {}` means.
 use std::fmt::Write;
 use std::process::Command;
 
-use super::Setup;
+use super::{Content, Setup, make_keys};
 use crate::world::{REGIONS, STEERED, ZONE, addresses};
 
 pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
     let path = setup.write("config.toml", &config(setup))?;
+    if setup.content == Content::Signed {
+        let mut generate = Command::new(&setup.waypost);
+        generate.args(["keys", "generate", ZONE, "--config"]);
+        make_keys(generate.arg(&path))?;
+    }
     let mut command = Command::new(&setup.waypost);
     command.arg("run").arg("--config").arg(path);
     Ok(command)
@@ -18,6 +24,10 @@ fn config(setup: &Setup<'_>) -> String {
     let (port, watched) = (setup.port, setup.world.monitored_port);
     let (zone, database) = (setup.zone.display(), setup.world.database());
     let database = database.display();
+    let signing = match setup.content {
+        Content::Signed => "dnssec = {}\n",
+        Content::Steered | Content::Few | Content::Many => "",
+    };
     let mut text = format!(
         r#"[server]
 listen = ["127.0.0.1:{port}"]
@@ -29,7 +39,7 @@ database = "{database}"
 [[zones]]
 name = "{ZONE}"
 file = "{zone}"
-
+{signing}
 [monitors.tcp]
 type = "tcp"
 port = {watched}

@@ -157,6 +157,7 @@ impl QueryCookie {
 
 impl Opt<'_> {
     /// Octets of the record without padding.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> usize {
         let option = |data: usize| OPTION_HEAD_BYTES + data;
@@ -171,7 +172,15 @@ impl Opt<'_> {
     }
 
     /// Leaves out what makes the record longer than `room`, as far as it may be left out.
+    #[inline]
     pub fn fit(&mut self, room: usize) {
+        if self.bytes() > room {
+            self.shorten(room);
+        }
+    }
+
+    #[cold]
+    fn shorten(&mut self, room: usize) {
         if self.bytes() > room {
             self.extended_error = self.extended_error.map(ExtendedError::without_text);
         }

@@ -486,6 +486,7 @@ mod tests {
             health: Health::Present,
             supposed: Vec::new(),
             generation: 7,
+            signed: None,
             chain: Chain::Steered(Box::new(steered)),
         }
     }

@@ -13,6 +13,7 @@ use crate::base::{Family, Moment, ServiceId};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::Found;
+use crate::dns::zone::signed::Denial;
 
 use crate::plan::UnknownScope;
 
@@ -77,8 +78,22 @@ pub struct Explanation {
     pub supposed: Vec<String>,
     /// Generation of the table that was asked, or that the supposed one was made from.
     pub generation: u64,
+    /// How the zone is signed; absent when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedZone>,
     /// The chain.
     pub chain: Chain,
+}
+
+/// How a zone is signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignedZone {
+    /// What proves that a name does not exist: `NSEC` or `NSEC3`.
+    pub denial: &'static str,
+    /// Tags of the keys whose signatures are over its data.
+    pub keys: Vec<u16>,
+    /// When the first of its signatures expires, in seconds since 1970.
+    pub expires_at: u64,
 }
 
 /// What a name leads to.
@@ -116,7 +131,24 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
         health: Health::Present,
         supposed: question.suppose.clone(),
         generation: table.generation,
+        signed: signed_zone(table, question),
         chain: find_chain(table, question)?,
+    })
+}
+
+fn signed_zone(table: &Table, question: &Question) -> Option<SignedZone> {
+    let (served, _) = table
+        .zones
+        .find_served(question.name.as_wire(), question.qtype)?;
+    let signing = served.signed.as_ref()?.signing();
+    let keys = signing.zone_keys.iter().map(|key| key.public().tag());
+    Some(SignedZone {
+        denial: match signing.denial {
+            Denial::Nsec => "NSEC",
+            Denial::Nsec3 => "NSEC3",
+        },
+        keys: keys.collect(),
+        expires_at: served.expires,
     })
 }
 

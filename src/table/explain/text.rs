@@ -7,7 +7,7 @@ use crate::dns::text::type_name;
 use crate::plan::{AllDown, Units};
 
 use super::chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
-use super::{Chain, Explanation, Health};
+use super::{Chain, Explanation, Health, SignedZone};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,16 +22,32 @@ impl fmt::Display for Explanation {
         }
         writeln!(out)?;
         match &self.chain {
-            Chain::Steered(steered) => write_steered(out, self, steered, &qtype),
+            Chain::Steered(steered) => write_steered(out, self, steered, &qtype)?,
             Chain::Static { finding, target } => {
                 writeln!(out, "static data: {finding}")?;
                 writeln!(out, "the same for every client, whatever the health")?;
-                match target {
-                    Some(target) => writeln!(out, "it leads to {target}: explain that as well"),
-                    None => Ok(()),
+                if let Some(target) = target {
+                    writeln!(out, "it leads to {target}: explain that as well")?;
                 }
             }
         }
+        match &self.signed {
+            Some(signed) => line(out, "signed", &signed.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for SignedZone {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<String> = self.keys.iter().map(u16::to_string).collect();
+        write!(
+            out,
+            "by key {}, denied by {}; the zone's first signature expires at {} (seconds since 1970)",
+            keys.join(" and "),
+            self.denial,
+            self.expires_at
+        )
     }
 }
 
