@@ -24,7 +24,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::base::Span;
 use crate::dns::Name;
@@ -159,6 +159,14 @@ impl Composer {
                 .get(base.apex())
                 .map(|how| Keys::open(&base, how, (ttl, now)));
             let keys = keys.transpose()?;
+            if keys.as_ref().is_some_and(Keys::is_empty) {
+                warn!(
+                    event = "no_keys",
+                    zone = %base.apex(),
+                    "the zone is to be signed and has no keys: `waypost keys generate {}`",
+                    base.apex()
+                );
+            }
             let composed = Composed::new(
                 &base,
                 (&self.overlay, keys.as_ref()),
