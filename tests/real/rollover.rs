@@ -16,8 +16,10 @@ const RESOLVER: &str = "@127.0.0.30";
 /// How far the clock is ahead at the start, seconds: more than signatures begin early, so a resolver that
 /// does not share it finds nothing valid.
 const AHEAD: u64 = 7200;
-/// Seconds that the clock moves on between two rounds of questions.
+/// Seconds that the clock moves on between two rounds of questions while keys change …
 const STEP: u64 = 30;
+/// … and while nothing but signatures does.
+const STRIDE: u64 = 120;
 
 const NSD: &str = "server:
   ip-address: 127.0.0.10
@@ -49,6 +51,7 @@ fn faketime() -> PathBuf {
 struct Stage {
     world: World,
     offset: u64,
+    step: u64,
     rounds: u32,
     /// What the parent says of the zone; nothing while it has no DS.
     ds: Vec<String>,
@@ -81,6 +84,7 @@ impl Stage {
         Self {
             world,
             offset: AHEAD,
+            step: STEP,
             rounds: 0,
             ds: Vec::new(),
             nsd: None,
@@ -160,7 +164,7 @@ impl Stage {
 
     /// Moves the clock on, gives everybody a second to notice, and asks.
     fn round(&mut self) {
-        self.offset += STEP;
+        self.offset += self.step;
         self.rounds += 1;
         self.world.write("clock", &format!("+{}", self.offset));
         std::thread::sleep(std::time::Duration::from_millis(1200));
@@ -264,7 +268,7 @@ fn submit(stage: &mut Stage, before: &[String]) {
 #[test]
 fn keys_are_rolled_and_nobody_gets_a_bogus_answer() {
     let mut stage = Stage::open(
-        "{ split = true, zsk_lifetime = \"20m\", signature_validity = \"10m\", dnskey_ttl = \"1m\", \
+        "{ split = true, zsk_lifetime = \"40m\", signature_validity = \"10m\", dnskey_ttl = \"1m\", \
          parent_ds_ttl = \"1m\", propagation = \"1m\", margin = \"1m\" }",
     );
     stage.keys(&["generate", "example.org", "--split"]);
@@ -274,8 +278,13 @@ fn keys_are_rolled_and_nobody_gets_a_bogus_answer() {
     // From insecure to secure.
     submit(&mut stage, &[]);
     stage.until("a secure zone", Stage::is_secure);
-    // A ZSK is replaced by itself, and the old one goes.
+    // Signatures are renewed, time and again, until a ZSK is replaced by itself, and the old one goes.
     let first = tags(&stage, "zsk");
+    stage.step = STRIDE;
+    stage.until("another ZSK to be made", |stage| {
+        tags(stage, "zsk") != first
+    });
+    stage.step = STEP;
     stage.until("another ZSK", |stage| {
         let now = tags(stage, "active");
         !first.iter().any(|tag| now.contains(tag))
