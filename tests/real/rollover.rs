@@ -49,13 +49,14 @@ fn faketime() -> PathBuf {
 
 /// A world whose clock the test moves.
 struct Stage {
+    // Ends before the folder with its log does.
+    nsd: Option<Process>,
     world: World,
     offset: u64,
     step: u64,
     rounds: u32,
     /// What the parent says of the zone; nothing while it has no DS.
     ds: Vec<String>,
-    nsd: Option<Process>,
 }
 
 impl Stage {
@@ -222,6 +223,7 @@ fn unbound(folder: &Path) -> String {
     format!(
         "server:\n  interface: 127.0.0.30\n  port: 53\n  username: \"\"\n  chroot: \"\"\n  directory: \".\"\n  \
          pidfile: \"\"\n  use-syslog: no\n  val-log-level: 2\n  do-not-query-localhost: no\n  do-ip6: no\n  \
+         val-sig-skew-min: 0\n  val-sig-skew-max: 0\n  \
          module-config: \"validator iterator\"\n  access-control: 127.0.0.0/8 allow\n{}\
          remote-control:\n  control-enable: no\nstub-zone:\n  name: org.\n  stub-addr: 127.0.0.10\n",
         anchors.concat()
