@@ -1,15 +1,18 @@
 //! What signing may not change: answers carry the same data with signatures as without, and
 //! every RRset of a signed answer has a signature that another implementation verifies.
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, RRSIG};
 use hickory_proto::dnssec::{PublicKeyBuf, Verifier};
-use hickory_proto::op::Message;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use waypost::answer::Transport;
 use waypost::base::Draws;
 use waypost::dns::dnssec::PrivateKey;
 use waypost::dns::zone::signed::Denial;
+use waypost::dns::zone::{Served, Zones};
+use waypost::plan::Plan;
 use waypost::table::Table;
 
 use crate::ground::{Pair, sign, table, ways};
@@ -199,5 +202,65 @@ fn signed_and_unsigned_answers_carry_the_same_data() {
     }
     for kind in [RecordType::DS, RecordType::DNAME, RecordType::AAAA] {
         assert!(seen.contains(&kind), "{kind} was never answered");
+    }
+}
+
+/// The same plan when the wall clock says another time, seconds since 1970.
+fn at(plan: Arc<Plan>, time: u64) -> Arc<Plan> {
+    let mut plan = Arc::into_inner(plan).unwrap();
+    plan.zones = Arc::new(Zones::served(plan.zones.all().to_vec(), time * 1000));
+    Arc::new(plan)
+}
+
+#[test]
+fn nothing_outlives_its_signature_and_what_would_is_refused() {
+    let way = ways()[0];
+    let signed = || sign(world::compile(), way, &Pair::new(way.algorithm), NOW);
+    let expires = signed().zones.all()[0].expires;
+    let refuse_from = signed().zones.all()[0].refuse_from;
+    assert!(refuse_from < expires);
+    for (left, served) in [(100_000, true), (20, false), (0, false)] {
+        let plan = at(signed(), expires - left);
+        let table = table(&plan, &[]);
+        for question in [
+            "mail.example.org A",
+            "api.example.org A",
+            "absent.example.org A",
+            "lab.example.org A",
+        ] {
+            let reply = asked(&table, question, CLIENTS[0], true);
+            let well = reply.metadata.response_code != ResponseCode::ServFail;
+            assert_eq!(well, served, "{question} with {left} s left");
+            // Who does not ask for signatures is not concerned.
+            let plain = asked(&table, question, CLIENTS[0], false);
+            assert_ne!(plain.metadata.response_code, ResponseCode::ServFail);
+        }
+    }
+    // Where the operator would rather serve them to the end, no TTL reaches past it.
+    let mut plan = Arc::into_inner(at(signed(), expires - 20)).unwrap();
+    let served = plan.zones.all().iter().cloned();
+    let served = served.map(|one| Served {
+        refuse_from: u64::MAX,
+        ..one
+    });
+    plan.zones = Arc::new(Zones::served(served.collect(), (expires - 20) * 1000));
+    let table = table(&Arc::new(plan), &[]);
+    for question in [
+        "mail.example.org A",
+        "api.example.org A",
+        "www.example.org A",
+        "absent.example.org A",
+        "lab.example.org A",
+    ] {
+        let reply = asked(&table, question, CLIENTS[0], true);
+        let opts = |record: &&Record| record.record_type() != RecordType::OPT;
+        let own = reply.answers.iter().chain(&reply.authorities).filter(opts);
+        let delegation = |record: &&Record| record.record_type() != RecordType::NS;
+        let longest = own
+            .filter(delegation)
+            .map(|record| record.ttl)
+            .max()
+            .unwrap();
+        assert!(longest <= 20, "{question}: {longest}");
     }
 }

@@ -19,7 +19,7 @@ use crate::ground::{Pair, Way, sign, table, ways};
 use crate::world;
 
 const SERVER: &str = "127.0.0.20:53";
-const RESOLVER: &str = "127.0.0.30";
+pub(crate) const RESOLVER: &str = "127.0.0.30";
 const ALL: [&str; 6] = [
     "eu-one",
     "eu-backup",
@@ -164,14 +164,16 @@ fn delv_validates_every_kind_of_answer() {
 }
 
 /// unbound, and its end.
-struct Resolver(Child);
+pub(crate) struct Resolver(Child);
 
 impl Resolver {
-    fn start(folder: &Path, pair: &Pair) -> Self {
+    pub(crate) fn start(folder: &Path, pair: &Pair) -> Self {
         let config = format!(
             "server:\n  interface: {RESOLVER}\n  port: 53\n  username: \"\"\n  chroot: \"\"\n  directory: \"{}\"\n  \
              pidfile: \"\"\n  use-syslog: no\n  logfile: \"unbound.log\"\n  val-log-level: 2\n  \
-             do-not-query-localhost: no\n  do-ip6: no\n  module-config: \"validator iterator\"\n  \
+             val-sig-skew-min: 0\n  val-sig-skew-max: 0\n  \
+             do-not-query-localhost: no\n  do-ip6: no\n  module-config: \"subnetcache validator iterator\"\n  \
+             send-client-subnet: 127.0.0.20\n  client-subnet-always-forward: yes\n  \
              trust-anchor: \"example.org. IN DS {}\"\n  access-control: 127.0.0.0/8 allow\n  \
              aggressive-nsec: no\n  cache-max-ttl: 0\n\
              remote-control:\n  control-enable: no\n\
@@ -211,13 +213,27 @@ impl Drop for Resolver {
 }
 
 fn dig(question: &str) -> String {
+    dig_for(RESOLVER, question, "0.0.0.0/0")
+}
+
+/// What dig prints when it asks one of the two for a client.
+pub(crate) fn dig_for(server: &str, question: &str, subnet: &str) -> String {
     let (name, rtype) = question.split_once(' ').unwrap();
     let output = Command::new("dig")
-        .arg(format!("@{RESOLVER}"))
+        .arg(format!("@{server}"))
+        .arg(format!("+subnet={subnet}"))
         .args(["+dnssec", "+tries=1", "+time=5", name, rtype])
         .output()
         .expect("tests/run installs dig");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether an answer says that it was validated.
+pub(crate) fn is_validated(answer: &str) -> bool {
+    let flags = answer.lines().find(|line| line.contains(";; flags:"));
+    let flags = flags.and_then(|line| line.split(';').nth(2));
+    flags.is_some_and(|flags| flags.split(' ').any(|flag| flag == "ad"))
+        && !answer.contains("SERVFAIL")
 }
 
 fn ask_unbound(way: Way) {
@@ -230,13 +246,8 @@ fn ask_unbound(way: Way) {
         server.published.publish(Arc::new(table(&plan, down)));
         for (question, _) in QUESTIONS {
             let found = dig(question);
-            let flags = found
-                .lines()
-                .find(|line| line.contains(";; flags:"))
-                .unwrap_or_default();
-            let flags = flags.split(';').nth(2).unwrap_or_default();
             assert!(
-                flags.split(' ').any(|flag| flag == "ad") && !found.contains("SERVFAIL"),
+                is_validated(&found),
                 "{question}, {way:?}, without {down:?}:\n{found}\n{}",
                 fs::read_to_string(folder.path().join("unbound.log")).unwrap_or_default()
             );

@@ -3,7 +3,9 @@
 //! validate.
 //!
 //! The parent is a signed zone of NSD; its DS changes when the test, as the parent's operator, has
-//! read the CDS record.
+//! read the CDS record. unbound asks for the keys once more when it meets a signature of one that it does
+//! not know, so a key that signs too early is not found out here: that is for the model of caches in
+//! `tests/keys`. What is found out is a key, a DS or a signature that is missing, or has expired.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,8 +13,13 @@ use std::process::Command;
 use crate::world::{CONFIG, Process, World, ZONE, dig, get, run, wait_for};
 
 const RESOLVER: &str = "@127.0.0.30";
-/// Seconds that the clock moves on between two rounds of questions.
+/// How far the clock is ahead at the start, seconds: more than signatures begin early, so a resolver that
+/// does not share it finds nothing valid.
+const AHEAD: u64 = 7200;
+/// Seconds that the clock moves on between two rounds of questions while keys change …
 const STEP: u64 = 30;
+/// … and while nothing but signatures does.
+const STRIDE: u64 = 120;
 
 const NSD: &str = "server:
   ip-address: 127.0.0.10
@@ -42,12 +49,14 @@ fn faketime() -> PathBuf {
 
 /// A world whose clock the test moves.
 struct Stage {
+    // Ends before the folder with its log does.
+    nsd: Option<Process>,
     world: World,
     offset: u64,
+    step: u64,
     rounds: u32,
     /// What the parent says of the zone; nothing while it has no DS.
     ds: Vec<String>,
-    nsd: Option<Process>,
 }
 
 impl Stage {
@@ -61,7 +70,7 @@ impl Stage {
             &ZONE.replace("$TTL 300", "$TTL 60"),
         );
         world.write("nsd.conf", NSD);
-        world.write("clock", "+0");
+        world.write("clock", &format!("+{AHEAD}"));
         let folder = world.path("");
         for flags in [&["-f", "KSK"][..], &[]] {
             let arguments = [
@@ -75,7 +84,8 @@ impl Stage {
         }
         Self {
             world,
-            offset: 0,
+            offset: AHEAD,
+            step: STEP,
             rounds: 0,
             ds: Vec::new(),
             nsd: None,
@@ -155,7 +165,7 @@ impl Stage {
 
     /// Moves the clock on, gives everybody a second to notice, and asks.
     fn round(&mut self) {
-        self.offset += STEP;
+        self.offset += self.step;
         self.rounds += 1;
         self.world.write("clock", &format!("+{}", self.offset));
         std::thread::sleep(std::time::Duration::from_millis(1200));
@@ -213,6 +223,7 @@ fn unbound(folder: &Path) -> String {
     format!(
         "server:\n  interface: 127.0.0.30\n  port: 53\n  username: \"\"\n  chroot: \"\"\n  directory: \".\"\n  \
          pidfile: \"\"\n  use-syslog: no\n  val-log-level: 2\n  do-not-query-localhost: no\n  do-ip6: no\n  \
+         val-sig-skew-min: 0\n  val-sig-skew-max: 0\n  \
          module-config: \"validator iterator\"\n  access-control: 127.0.0.0/8 allow\n{}\
          remote-control:\n  control-enable: no\nstub-zone:\n  name: org.\n  stub-addr: 127.0.0.10\n",
         anchors.concat()
@@ -259,7 +270,7 @@ fn submit(stage: &mut Stage, before: &[String]) {
 #[test]
 fn keys_are_rolled_and_nobody_gets_a_bogus_answer() {
     let mut stage = Stage::open(
-        "{ split = true, zsk_lifetime = \"20m\", signature_validity = \"10m\", dnskey_ttl = \"1m\", \
+        "{ split = true, zsk_lifetime = \"40m\", signature_validity = \"10m\", dnskey_ttl = \"1m\", \
          parent_ds_ttl = \"1m\", propagation = \"1m\", margin = \"1m\" }",
     );
     stage.keys(&["generate", "example.org", "--split"]);
@@ -269,8 +280,13 @@ fn keys_are_rolled_and_nobody_gets_a_bogus_answer() {
     // From insecure to secure.
     submit(&mut stage, &[]);
     stage.until("a secure zone", Stage::is_secure);
-    // A ZSK is replaced by itself, and the old one goes.
+    // Signatures are renewed, time and again, until a ZSK is replaced by itself, and the old one goes.
     let first = tags(&stage, "zsk");
+    stage.step = STRIDE;
+    stage.until("another ZSK to be made", |stage| {
+        tags(stage, "zsk") != first
+    });
+    stage.step = STEP;
     stage.until("another ZSK", |stage| {
         let now = tags(stage, "active");
         !first.iter().any(|tag| now.contains(tag))

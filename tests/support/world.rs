@@ -47,16 +47,20 @@ pub(crate) fn table(down: &[&str]) -> Table {
 
 /// A table of a plan in which the targets of these endpoints are down.
 pub(crate) fn table_of(plan: &Arc<Plan>, down: &[&str]) -> Table {
-    let standing = |endpoint: &str| match down.contains(&endpoint) {
-        true => Standing {
-            share: Permille::NONE,
-            ..Standing::UNPROVEN
-        },
-        false => Standing::UNPROVEN,
-    };
+    table_by(plan, |endpoint| match down.contains(&endpoint) {
+        true => Permille::NONE,
+        false => Permille::FULL,
+    })
+}
+
+/// A table of a plan in which endpoints have these shares.
+pub(crate) fn table_by(plan: &Arc<Plan>, share: impl Fn(&str) -> Permille) -> Table {
     let names = plan.targets.iter().map(|target| target.endpoint.index());
     let standings: Vec<Standing> = names
-        .map(|endpoint| standing(&plan.endpoints[endpoint].name))
+        .map(|endpoint| Standing {
+            share: share(&plan.endpoints[endpoint].name),
+            ..Standing::UNPROVEN
+        })
         .collect();
     Table::build(1, Arc::clone(plan), standings.into(), Moment(0), None)
 }

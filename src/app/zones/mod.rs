@@ -24,7 +24,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::base::Span;
 use crate::dns::Name;
@@ -47,6 +47,9 @@ use ring::Keys;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Chunks of signatures that are made anew in one look, of all zones together; more wait a second.
 const CHUNKS_A_LOOK: usize = 64;
+/// How far the wall clock is from where it was thought to be when it has been set, or the machine
+/// has been suspended; it is read in whole seconds.
+const CLOCK_SET_MS: u64 = 5_000;
 
 /// Told when a change is served, or why it is not.
 pub(super) type Done = oneshot::Sender<Result<(), String>>;
@@ -124,6 +127,8 @@ pub(super) struct Composer {
     overlay: Overlay,
     steered: Vec<Steered>,
     zones: Vec<Kept>,
+    /// What the wall clock said when the server's own began, as it is served.
+    epoch_ms: u64,
 }
 
 impl Composer {
@@ -134,6 +139,7 @@ impl Composer {
             overlay,
             steered: Vec::new(),
             zones: Vec::new(),
+            epoch_ms: 0,
         }
     }
 
@@ -159,6 +165,14 @@ impl Composer {
                 .get(base.apex())
                 .map(|how| Keys::open(&base, how, (ttl, now)));
             let keys = keys.transpose()?;
+            if keys.as_ref().is_some_and(Keys::is_empty) {
+                warn!(
+                    event = "no_keys",
+                    zone = %base.apex(),
+                    "the zone is to be signed and has no keys: `waypost keys generate {}`",
+                    base.apex()
+                );
+            }
             let composed = Composed::new(
                 &base,
                 (&self.overlay, keys.as_ref()),
@@ -179,19 +193,19 @@ impl Composer {
     }
 
     /// The zones as they are to be served.
-    fn serve(&self) -> (Arc<Zones>, Signings) {
+    fn serve(&mut self) -> (Arc<Zones>, Signings) {
+        self.epoch_ms = self.epoch_ms_now();
         let zones = self.zones.iter();
         let zones = zones.map(|kept| kept.composed.served(kept.keys.as_ref().map(Keys::how)));
         let signings = self.zones.iter().filter_map(|kept| {
             let status = kept.composed.signing(kept.keys.as_ref()?)?;
             Some((kept.base.apex().to_string(), status))
         });
-        let served = Zones::served(zones.collect(), self.epoch_ms());
+        let served = Zones::served(zones.collect(), self.epoch_ms);
         (Arc::new(served), signings.collect())
     }
 
-    /// What the wall clock said when the server's own began.
-    fn epoch_ms(&self) -> u64 {
+    fn epoch_ms_now(&self) -> u64 {
         let wall = self.clock.wall_seconds().saturating_mul(1000);
         wall.saturating_sub(self.clock.now().0)
     }
@@ -280,10 +294,13 @@ impl Composer {
         Ok(())
     }
 
-    /// Takes steps of rollovers, and makes signatures anew that are due.
+    /// Takes steps of rollovers, makes signatures anew that are due, and notices when the wall clock
+    /// was set: answers count the time that signatures have left from the clock that never is.
     fn look(&mut self) -> Option<(Arc<Zones>, Signings)> {
         let now = self.clock.wall_seconds();
-        let mut changed = false;
+        let set_by = self.epoch_ms_now().abs_diff(self.epoch_ms);
+        let mut changed =
+            set_by > CLOCK_SET_MS && self.zones.iter().any(|kept| kept.keys.is_some());
         let mut chunks = CHUNKS_A_LOOK;
         for place in 0..self.zones.len() {
             let kept = &mut self.zones[place];

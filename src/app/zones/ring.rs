@@ -73,6 +73,11 @@ impl Keys {
         })
     }
 
+    /// Whether there are none, nor ever were.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ring.keys.is_empty()
+    }
+
     pub(super) fn shown(&self) -> &Shown {
         &self.shown
     }

@@ -209,11 +209,9 @@ pub fn given_up(plan: &Plan, state: &StateFile, now: u64) -> Vec<Name> {
         let mut all = plan.zones.all().iter();
         let served = all.find(|served| served.zone.apex() == zone);
         let content = served.and_then(|served| Content::of_zone(&served.zone));
-        content.is_some_and(|content| {
-            let expire = expire(&content);
-            refreshed(state, zone, &source.incoming.file)
-                .is_some_and(|at| now > at.saturating_add(u64::from(expire.as_secs())))
-        })
+        content
+            .and_then(|content| end(state, zone, &source.incoming.file, &content))
+            .is_some_and(|end| now >= end)
     });
     zones.map(|(zone, _)| zone).collect()
 }
@@ -226,12 +224,14 @@ fn refreshed(state: &StateFile, zone: &Name, file: &Path) -> Option<u64> {
     })
 }
 
-fn clamp(seconds: u32, (least, most): (Span, Span)) -> Span {
-    Span::from_secs(u64::from(seconds)).clamp(least, most)
+/// From when on a zone is too old unless it is fresh again, seconds since 1970.
+fn end(state: &StateFile, zone: &Name, file: &Path, content: &Content) -> Option<u64> {
+    let expire = clamp(content.soa.timers().expire, EXPIRE_BOUNDS);
+    Some(refreshed(state, zone, file)?.saturating_add(u64::from(expire.as_secs())))
 }
 
-fn expire(content: &Content) -> Span {
-    clamp(content.soa.timers().expire, EXPIRE_BOUNDS)
+fn clamp(seconds: u32, (least, most): (Span, Span)) -> Span {
+    Span::from_secs(u64::from(seconds)).clamp(least, most)
 }
 
 /// The steered names of a zone.
@@ -361,12 +361,11 @@ impl Secondary {
             return wait.min(AWAIT_MOST);
         };
         let retry = clamp(content.soa.timers().retry, REFRESH_BOUNDS);
-        let expire = u64::from(expire(content).as_secs());
-        let since = refreshed(&self.state, &self.zone, &self.source.incoming.file);
         let now = self.clock.wall_seconds();
-        let end = since.unwrap_or(now).saturating_add(expire);
-        if now < end {
-            return retry.min(Span::from_secs(end - now));
+        match end(&self.state, &self.zone, &self.source.incoming.file, content) {
+            None => return retry,
+            Some(end) if now < end => return retry.min(Span::from_secs(end - now)),
+            Some(_) => {}
         }
         self.wish(GivenUp::Yes).await;
         retry

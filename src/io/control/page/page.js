@@ -114,7 +114,8 @@ function show(status) {
   alarm(alarms(status));
   fill("regions", status.regions.map(region));
   fill("services", status.services.flatMap(serviceRows));
-  const zones = status.zones.map((zone) => `${zone.name} (${zone.names} names)`).join(", ");
+  const signed = (zone) => (zone.signing ? `, signed by ${zone.signing.keys.map((key) => key.tag).join(" and ")}` : "");
+  const zones = status.zones.map((zone) => `${zone.name} (${zone.names} names${signed(zone)})`).join(", ");
   const built = new Date(status.geo.built_at * 1000).toISOString().slice(0, 10);
   document.getElementById("sources").textContent =
     `Zones: ${zones || "none"}. Geo: ${status.geo.source}, built ${built}, ${status.geo.networks} networks.`;
