@@ -54,12 +54,13 @@ fn ask(way: Way, answers: u8) {
         service.answers = answers;
     }
     let plan = sign(plan, way, &pair, now());
+    let server = Server::start(world::table_of(&plan, &[]));
     for (one, others) in SHARES {
         let table = world::table_by(&plan, |endpoint| match endpoint {
             "eu-one" => Permille(one),
             _ => Permille(others),
         });
-        let _server = Server::start(table);
+        server.publish(table);
         // A new one for each table: nothing is remembered from the one before.
         let _resolver = Resolver::start(folder.path(), &pair);
         let mut seen = BTreeSet::new();

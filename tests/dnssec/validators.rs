@@ -93,6 +93,11 @@ impl Server {
             published,
         }
     }
+
+    /// Answers from another table from now on.
+    pub(crate) fn publish(&self, table: Table) {
+        self.published.publish(Arc::new(table));
+    }
 }
 
 impl Drop for Server {
@@ -103,6 +108,8 @@ impl Drop for Server {
     }
 }
 
+/// A folder, and a network without anybody else in it: a server that has just ended can hold its
+/// port for as long as a program takes to start that another test starts.
 pub(crate) fn own_network() -> TempDir {
     unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace needs root");
     let up = Command::new("ip")
@@ -142,14 +149,14 @@ fn write_anchors(folder: &Path, pair: &Pair) {
 
 #[test]
 fn delv_validates_every_kind_of_answer() {
-    let folder = own_network();
     for way in ways() {
+        let folder = own_network();
         let pair = Pair::new(way.algorithm);
         write_anchors(folder.path(), &pair);
         let plan = sign(world::compile(), way, &pair, now());
         let server = Server::start(table(&plan, &[]));
         for down in [&[][..], &ALL] {
-            server.published.publish(Arc::new(table(&plan, down)));
+            server.publish(table(&plan, down));
             for (question, state) in QUESTIONS {
                 let found = delv(folder.path(), question);
                 let validated = found.contains("; fully validated")
@@ -243,7 +250,7 @@ fn ask_unbound(way: Way) {
     let server = Server::start(table(&plan, &[]));
     let _resolver = Resolver::start(folder.path(), &pair);
     for down in [&[][..], &["eu-one"], &ALL] {
-        server.published.publish(Arc::new(table(&plan, down)));
+        server.publish(table(&plan, down));
         for (question, _) in QUESTIONS {
             let found = dig(question);
             assert!(
