@@ -107,7 +107,11 @@ impl<'r> Walk<'r, '_, '_, '_> {
             }
             Match::Missing => {
                 self.need_encloser(signed, here, trail);
-                self.need(wildcard(signed, here, trail));
+                self.need(
+                    signed
+                        .covering_wildcard(trail.node)
+                        .or_else(|| wildcard(signed, here, trail)),
+                );
             }
         }
     }

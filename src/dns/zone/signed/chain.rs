@@ -36,6 +36,9 @@ pub(super) struct Chain {
     /// Which node and type each lack is of, sorted ([`BOTH`] where it is two); the number of its link
     /// follows from its place.
     lacks: Vec<(u32, u16)>,
+    /// By node that others are below, sorted: the link that covers the wildcard there. Whoever asks
+    /// for names at random meets such a node, and half of the search for a proof is done.
+    wildcards: Vec<(u32, u32)>,
     /// Where each RRset begins, links first.
     starts: Vec<u32>,
     data: Vec<u8>,
@@ -69,6 +72,7 @@ impl Chain {
             order: Order::Hashes(Vec::new()),
             of_node: vec![NONE; zone.tree.nodes.len()],
             lacks: Vec::new(),
+            wildcards: Vec::new(),
             starts: Vec::new(),
             data: Vec::new(),
         };
@@ -83,6 +87,7 @@ impl Chain {
             let next = (place + 1) % nodes.len();
             chain.put((zone, steered), (node, nodes[next], next), &[]);
         }
+        chain.wildcards = chain.cover_wildcards(zone);
         for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
             let Some(steered) = entry
                 .mount
@@ -164,6 +169,15 @@ impl Chain {
         Some(after.checked_sub(1).unwrap_or(self.links().checked_sub(1)?))
     }
 
+    /// The link that covers the wildcard below a node, where that was looked up before.
+    pub(super) fn covering_wildcard(&self, node: u32) -> Option<usize> {
+        let place = self
+            .wildcards
+            .binary_search_by_key(&node, |(node, _)| *node);
+        let (_, link) = self.wildcards.get(place.ok()?)?;
+        Some(*link as usize)
+    }
+
     /// Whether names are denied by their hashes.
     pub(super) fn is_hashed(&self) -> bool {
         match self.order {
@@ -177,6 +191,21 @@ impl Chain {
             Order::Names { nodes, .. } => nodes.len(),
             Order::Hashes(hashes) => hashes.len(),
         }
+    }
+
+    fn cover_wildcards(&self, zone: &Zone) -> Vec<(u32, u32)> {
+        let nodes = authoritative(zone).filter(|&node| node != APEX);
+        let parents = nodes.map(|node| zone.tree.node(node).parent);
+        let mut parents: Vec<u32> = std::iter::once(APEX).chain(parents).collect();
+        parents.sort_unstable();
+        parents.dedup();
+        let apex = zone.apex.as_wire();
+        let covered = parents.into_iter().filter_map(|node| {
+            let wildcard = [b"\x01*", &zone.tree.wire(node, apex)[..]].concat();
+            let link = self.covering(&wildcard, wildcard.len() - apex.len())?;
+            Some((node, offset(link)))
+        });
+        covered.collect()
     }
 
     /// The nodes with data of this zone, in canonical order.

@@ -343,6 +343,13 @@ impl Signed {
         self.proof(self.base.chain.covering(name, apex)?)
     }
 
+    /// The link that covers the wildcard below a node; `None` where nothing is below that node, and
+    /// [`covering`](Self::covering) has to look.
+    #[must_use]
+    pub fn covering_wildcard(&self, node: u32) -> Option<Proof<'_>> {
+        self.proof(self.base.chain.covering_wildcard(node)?)
+    }
+
     /// A link by its number.
     #[must_use]
     pub fn proof(&self, number: usize) -> Option<Proof<'_>> {

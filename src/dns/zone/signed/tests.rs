@@ -223,3 +223,31 @@ fn what_was_signed_is_not_signed_again() {
         );
     }
 }
+
+#[test]
+fn wildcards_that_are_not_there_are_covered_beforehand_as_a_search_would() {
+    let zone = zone(&["Big.z.test", "x.y.z.test", "z.y.z.test"]);
+    for denial in [Denial::Nsec, Denial::Nsec3] {
+        let signed = sign(&zone, &signing(denial, 7), NOW);
+        let below = |name: &Name| name.as_wire().len() - zone.apex().as_wire().len();
+        let of = |owner: &str| {
+            let name = name(owner);
+            let (_, trail) = zone.trace(name.as_wire(), below(&name), rtype::A);
+            let proof = signed.covering_wildcard(trail.node);
+            proof.map(|proof| proof.number)
+        };
+        for parent in ["z.test", "y.z.test", "c.z.test", "b.c.z.test"] {
+            let wildcard = name(&format!("*.{parent}"));
+            let searched = signed.covering(wildcard.as_wire(), below(&wildcard));
+            assert_eq!(
+                of(parent),
+                searched.map(|proof| proof.number),
+                "{parent}, {denial:?}"
+            );
+            assert!(of(parent).is_some());
+        }
+        for leaf in ["big.z.test", "a.b.c.z.test"] {
+            assert_eq!(of(leaf), None, "nothing is below {leaf}");
+        }
+    }
+}
