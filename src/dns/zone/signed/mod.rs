@@ -131,6 +131,14 @@ pub struct Chunk {
 #[derive(Debug, Default)]
 pub struct Cache<'s>(HashMap<[u64; 2], RrSet<'s>>);
 
+impl Cache<'_> {
+    /// Whether everything has to be signed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A link of the chain, with its signatures.
 #[derive(Clone, Copy, Debug)]
 pub struct Proof<'s> {
