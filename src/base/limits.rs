@@ -13,6 +13,8 @@ pub const COHORT_PREFIX_V6: u8 = 48;
 
 /// Longest name on the wire (RFC 1035, section 3.1).
 pub const NAME_BYTES: usize = 255;
+/// Doubtful records of one zone that are told one by one.
+pub const ZONE_ADVICE: usize = 1000;
 /// Most aliases (CNAME, DNAME) followed for one answer.
 pub const ALIAS_HOPS: usize = 8;
 /// Largest UDP reply when the client offers EDNS (DNS flag day 2020).

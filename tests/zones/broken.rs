@@ -338,6 +338,8 @@ fn doubts_are_warnings() {
         "7:1 `www.example.org` has no dot at its end -- it means `www.example.org.example.org.`; write `www.example.org.` if that is not meant",
         "8:11 `www.Example.org` has no dot at its end -- it means `www.Example.org.example.org.`; write `www.Example.org.` if that is not meant",
         "9:0 the A records at `a.example.org` differ in TTL; 60 is used for all -- give the records of one name and type one TTL (RFC 2181, 5.2)",
+        "6:0 `example.org` has one name server only -- name at least two, in different networks (RFC 2182, section 5)",
+        "6:0 the NS target `ns.example.org` of `example.org` has no address -- add its A or AAAA record; or is the name misspelt?",
     ];
     assert_eq!(found, expected.join("\n"));
 }

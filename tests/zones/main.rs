@@ -1,5 +1,6 @@
 //! Zone data and master files, through what the rest of the program sees of them.
 #![expect(clippy::unwrap_used, reason = "tests")]
+mod advice;
 mod broken;
 mod forms;
 mod oracle;
