@@ -1,6 +1,8 @@
 //! Zone data and master files, through what the rest of the program sees of them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 mod broken;
+mod directives;
 mod forms;
+mod includes;
 mod oracle;
 mod scripts;
