@@ -221,6 +221,8 @@ pub const STEERED_ANSWERS: usize = 65_536;
 pub const CLASSES: usize = 60_000;
 /// How deep `$INCLUDE` may nest.
 pub const INCLUDE_DEPTH: usize = 8;
+/// Most records that one `$GENERATE` may make.
+pub const GENERATED_RECORDS: u32 = 1 << 20;
 
 /// Choices of a ring that the planning of capacity follows in their order; past them, members with
 /// room are taken in the order of the config.

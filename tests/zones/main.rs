@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 mod advice;
 mod broken;
+mod directives;
 mod forms;
+mod includes;
 mod oracle;
 mod scripts;

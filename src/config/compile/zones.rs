@@ -276,7 +276,11 @@ const HELP: &str = "paths are relative to the folder of the config";
 
 /// Whoever signed the zone has not signed the answers of names that are steered here.
 fn refuse_steered(mounts: &Mounts, spec: &Spec, found: &mut Diagnostics) {
-    for hostname in mounts.iter().filter_map(|(name, _)| written(name, spec)) {
+    for hostname in mounts
+        .names
+        .iter()
+        .filter_map(|(name, _)| written(name, spec))
+    {
         let message = format!(
             "`{}` is steered, and its zone comes signed: nobody would sign its answers",
             hostname.value

@@ -155,7 +155,7 @@ pub(super) fn bad_address(kind: u16, field: &Token<'_>) -> Problem {
 
 /// A word where a type should stand.
 pub(super) fn bad_type(word: &Token<'_>, owner: Option<&Token<'_>>) -> Problem {
-    let help = match (closest(&word.shown()), owner) {
+    let help = match (closest(&word.shown(), &TYPES), owner) {
         (_, Some(owner)) if is_type(owner) || owner.is("IN") => Some(
             "a line without an owner name begins with a blank; then the name before is meant"
                 .to_owned(),
@@ -222,10 +222,10 @@ fn is_type(word: &Token<'_>) -> bool {
     TYPES.iter().any(|name| word.is(name))
 }
 
-/// The type nearest to a word, if one is near.
-fn closest(word: &str) -> Option<&'static str> {
+/// Of words in upper case, the one nearest to a word, if one is near.
+pub(super) fn closest<'w>(word: &str, among: &[&'w str]) -> Option<&'w str> {
     let word = word.to_ascii_uppercase();
-    let (distance, name) = TYPES
+    let (distance, name) = among
         .iter()
         .map(|name| (distance(&word, name), *name))
         .min()?;

@@ -99,6 +99,16 @@ impl Refused {
             Self::TooLarge => format!("`{owner}` is more than one zone can hold"),
         }
     }
+
+    /// What to do about it.
+    pub(crate) fn help(self) -> Option<&'static str> {
+        match self {
+            Self::NotHashed => Some(
+                "an NSEC3 record is owned by a hash in base32, one label below the apex (RFC 5155, 3)",
+            ),
+            Self::Outside | Self::TooLarge => None,
+        }
+    }
 }
 
 /// A zone, or why not; and what is doubtful either way.
