@@ -263,7 +263,11 @@ impl Reader<'_> {
         };
         self.builder.add(&given).map_err(|refused: Refused| {
             let owner = Name::from_wire(row.owner).expect("owners are read from names");
-            Problem::of(&row.start, &refused.message(&owner, self.apex), refused.help())
+            Problem::of(
+                &row.start,
+                &refused.message(&owner, self.apex),
+                refused.help(),
+            )
         })
     }
 
