@@ -201,6 +201,65 @@ fn fields_become_rdata() {
     }
 }
 
+/// `@` is the origin wherever a name may stand; `\\@` is a label of one octet.
+#[test]
+fn an_at_sign_in_a_field_is_the_origin() {
+    for (kind, fields) in [
+        ("SOA", "NAME NAME 1 2 3 4 5"),
+        ("NS", "NAME"),
+        ("CNAME", "NAME"),
+        ("DNAME", "NAME"),
+        ("PTR", "NAME"),
+        ("MD", "NAME"),
+        ("MF", "NAME"),
+        ("MB", "NAME"),
+        ("MG", "NAME"),
+        ("MR", "NAME"),
+        ("MINFO", "NAME NAME"),
+        ("MX", "10 NAME"),
+        ("RP", "NAME NAME"),
+        ("AFSDB", "1 NAME"),
+        ("RT", "1 NAME"),
+        ("KX", "1 NAME"),
+        ("LP", "1 NAME"),
+        ("SRV", "1 2 3 NAME"),
+        ("NAPTR", "1 2 u s \"\" NAME"),
+        ("SVCB", "1 NAME port=1"),
+        ("HTTPS", "0 NAME"),
+        ("NSEC", "NAME A"),
+        (
+            "RRSIG",
+            "A 8 2 300 20300101000000 20200101000000 1 NAME AAAA",
+        ),
+        ("IPSECKEY", "10 3 2 NAME AAAA"),
+    ] {
+        let rdata = |name: &str| {
+            let record = format!("x {kind} {}\n", fields.replace("NAME", name));
+            let text = match kind {
+                "SOA" => format!(
+                    "$ORIGIN sub.{APEX}.\n{APEX}. 300 {}{APEX}. NS ns\n",
+                    &record[2..]
+                ),
+                _ => format!("{HEAD}$ORIGIN sub\n{record}"),
+            };
+            let apex = Name::parse(APEX).unwrap();
+            let zone = load(text.as_bytes());
+            let (_, sets) = zone
+                .owners()
+                .find(|(owner, _)| (*owner == apex) == (kind == "SOA"))
+                .unwrap();
+            let kind = waypost::dns::text::type_number(kind).unwrap();
+            let set = sets.into_iter().find(|set| set.rtype == kind).unwrap();
+            set.records().next().unwrap().to_vec()
+        };
+        let same = rdata("sub.example.org.");
+        assert_eq!(rdata("@"), same, "{kind}");
+        let label = rdata("\\@");
+        assert_eq!(label, rdata("\\064.sub.example.org."), "{kind}");
+        assert_ne!(label, same, "{kind}");
+    }
+}
+
 #[test]
 fn records_that_are_one_stand_once() {
     check(

@@ -79,7 +79,7 @@ impl Fields {
         origin: &[u8],
         rdata: &mut Vec<u8>,
     ) -> Result<(), Problem> {
-        self.compose_line(kind, fields);
+        self.compose_line(kind, fields, origin)?;
         let mut file = Zonefile::from(self.line.as_slice());
         if let Ok(origin) = ScannedName::from_octets(origin.to_vec().into()) {
             file.set_origin(origin);
@@ -105,7 +105,13 @@ impl Fields {
         }
     }
 
-    fn compose_line(&mut self, kind: u16, fields: &[Token<'_>]) {
+    /// Names are written absolute: the scanner does not know that `@` is the origin.
+    fn compose_line(
+        &mut self,
+        kind: u16,
+        fields: &[Token<'_>],
+        origin: &[u8],
+    ) -> Result<(), Problem> {
         self.line.clear();
         self.starts.clear();
         self.line.extend_from_slice(OWNER);
@@ -115,6 +121,11 @@ impl Fields {
             self.line.push(b' ');
             self.starts.push(self.line.len());
             match words::seconds(field.text) {
+                _ if is_name(kind, index, fields) => {
+                    words::name(field.text, origin, &mut self.name)
+                        .map_err(|error| help::bad_name(field, error))?;
+                    push_absolute(&self.name, &mut self.line);
+                }
                 Some(Ok(seconds)) if kind == rtype::SOA && index > 2 => {
                     self.line.extend_from_slice(seconds.to_string().as_bytes());
                 }
@@ -122,6 +133,7 @@ impl Fields {
             }
         }
         self.line.push(b'\n');
+        Ok(())
     }
 }
 
@@ -132,6 +144,20 @@ fn push_ascii(text: &[u8], line: &mut Vec<u8>) {
             0x20..=0x7E => line.push(byte),
             _ => line.extend_from_slice(format!("\\{byte:03}").as_bytes()),
         }
+    }
+}
+
+/// A name in wire format as text that means the same everywhere.
+fn push_absolute(mut name: &[u8], line: &mut Vec<u8>) {
+    while let Some((&length, rest)) = name.split_first() {
+        let (label, rest) = rest.split_at(usize::from(length));
+        for byte in label {
+            line.extend_from_slice(format!("\\{byte:03}").as_bytes());
+        }
+        if length > 0 || line.last() == Some(&b' ') {
+            line.push(b'.');
+        }
+        name = rest;
     }
 }
 
@@ -233,6 +259,13 @@ fn name_fields(kind: u16) -> &'static [usize] {
         46 => &[7],
         _ => &[],
     }
+}
+
+/// Whether a field is a name. The gateway of IPSECKEY is one where its type says so.
+fn is_name(kind: u16, index: usize, fields: &[Token<'_>]) -> bool {
+    const IPSECKEY: u16 = 45;
+    let gateway = kind == IPSECKEY && fields.get(1).is_some_and(|gateway| gateway.text == b"3");
+    name_fields(kind).contains(&index) || (gateway && index == 3)
 }
 
 /// The names among the fields of a record.
