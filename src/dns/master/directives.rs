@@ -4,12 +4,13 @@
 //! refused by its path; one that names itself by another spelling of it, through links or `..`,
 //! by the depth.
 use super::Problem;
+use super::forms::fields_of;
 use super::generate::{Range, Template};
 use super::head;
 use super::help;
 use super::lex::{At, Entry, Lexer, Token};
 use super::outside::Spot;
-use super::reader::{Reader, Row, Scope, Standing, fields_of, shown};
+use super::reader::{Reader, Row, Scope, Standing, shown};
 use super::remarks;
 use super::words;
 use crate::base::limits::{GENERATED_RECORDS, INCLUDE_DEPTH};

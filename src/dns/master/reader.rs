@@ -7,8 +7,7 @@
 //!
 //! What begins with `$` is read in [`super::directives`], what stands between owner and data in
 //! [`super::head`].
-use std::borrow::Cow;
-
+use super::forms::fields_of;
 use super::head::{self, Head, Ttls};
 use super::help;
 use super::lex::{At, Entry, Lexer, Token};
@@ -26,8 +25,6 @@ use crate::dns::zone::{Builder, Given, Mount, Place, Refused, ZoneError};
 const TOLD: usize = 1000;
 /// Octets at the start of a file among which a text has no NUL.
 const SNIFFED: usize = 512;
-/// SVCB and HTTPS: what stands in quotes behind a `=` is part of that word.
-const OF_PAIRS: [u16; 2] = [64, 65];
 
 /// Reads a master file and all it includes.
 pub(super) fn read(
@@ -433,18 +430,6 @@ impl Reader<'_> {
                 .collect()
         });
         Loaded { zone, warnings }
-    }
-}
-
-/// The words of an entry from one on, as the fields of a type.
-pub(super) fn fields_of<'e, 't>(
-    kind: u16,
-    entry: &'e Entry<'t>,
-    from: usize,
-) -> Cow<'e, [Token<'t>]> {
-    match OF_PAIRS.contains(&kind) {
-        true => Cow::Owned(entry.pairs(from)),
-        false => Cow::Borrowed(entry.tokens.get(from..).unwrap_or_default()),
     }
 }
 
