@@ -40,7 +40,11 @@ fn any_octets_are_shown_or_not() {
             shown.extend(own.map(|_| form.kind));
         }
     }
-    assert!(shown.len() + 2 > table::FORMS.len(), "{shown:?}");
+    // Digits, angles on Earth, and names behind other fields are seldom drawn.
+    let seldom = [19, 26, 29, 35];
+    let mut often = table::FORMS.iter().map(|form| form.kind);
+    let missed = often.find(|kind| !shown.contains(kind) && !seldom.contains(kind));
+    assert_eq!(missed, None);
 }
 
 #[test]
