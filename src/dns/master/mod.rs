@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::name::Name;
 use super::zone::{Mount, Zone};
 
-mod forms;
+pub(super) mod forms;
 mod help;
 mod lex;
 mod rdata;

@@ -3,8 +3,6 @@
 //! An entry with an error is reported and left out; the next one is read as if nothing had
 //! been. Only an owner is remembered even from a record that is otherwise wrong, so that the
 //! lines below it mean what they say.
-use domain::base::Rtype;
-
 use super::help;
 use super::lex::{At, Entry, Lexer, Token};
 use super::rdata::{Fields, names};
@@ -13,6 +11,7 @@ use super::{Include, Loaded, MasterError, Problem};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::dns::name::Name;
 use crate::dns::rr::rtype;
+use crate::dns::text::type_number;
 use crate::dns::zone::{Builder, Given, Mount, Place, Refused, ZoneError};
 
 /// Most errors, and warnings, that are told one by one.
@@ -418,10 +417,7 @@ fn is_other_class(token: &Token<'_>) -> bool {
 /// A type that may stand in a zone.
 fn kind(token: &Token<'_>, owner: Option<&Token<'_>>) -> Result<u16, Problem> {
     let word = std::str::from_utf8(token.text).unwrap_or_default();
-    let kind = word
-        .parse::<Rtype>()
-        .map_err(|_| help::bad_type(token, owner))?
-        .to_int();
+    let kind = type_number(word).ok_or_else(|| help::bad_type(token, owner))?;
     match kind {
         0 | rtype::OPT | 128..=255 => {
             let message = format!("`{word}` is never stored in a zone");
