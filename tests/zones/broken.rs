@@ -173,8 +173,8 @@ const SLIPS: &[(&str, &str)] = &[
     ),
     ("www OPT a\n", "7:5 `OPT` is never stored in a zone"),
     (
-        "www APL 1:192.0.2.0/24\n",
-        "7:9 APL is known in its generic form only -- write `APL \\# length hex` (RFC 3597, section 5)",
+        "www NULL a\n",
+        "7:10 NULL is known in its generic form only -- write `NULL \\# length hex` (RFC 3597, section 5)",
     ),
     (
         "www A \\# 3 C00002\n",

@@ -4,12 +4,13 @@
 //! refused by its path; one that names itself by another spelling of it, through links or `..`,
 //! by the depth.
 use super::Problem;
+use super::forms;
 use super::generate::{Range, Template};
 use super::head;
 use super::help;
 use super::lex::{At, Entry, Lexer, Token};
 use super::outside::Spot;
-use super::reader::{Reader, Row, Scope, Standing, fields_of, shown};
+use super::reader::{Reader, Row, Scope, Standing, shown};
 use super::remarks;
 use super::words;
 use crate::base::limits::{GENERATED_RECORDS, INCLUDE_DEPTH};
@@ -206,7 +207,7 @@ impl Reader<'_> {
         Lexer::new(text)
             .next(&mut entry)
             .map_err(|(_, fault)| help::fault((at, fault)))?;
-        let mut fields = fields_of(kind, &entry, 0).into_owned();
+        let mut fields = forms::fields(kind, &entry, 0).into_owned();
         fields.iter_mut().for_each(|field| field.at = at);
         self.fields
             .read(kind, (&last, &fields), &scope.origin, &mut self.rdata)?;

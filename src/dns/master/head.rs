@@ -2,13 +2,12 @@
 //!
 //! TTL and class stand in either order. Which TTL holds where is told in [`super`]; nothing here
 //! knows of files or origins.
-use domain::base::Rtype;
-
 use super::Problem;
 use super::help;
 use super::lex::Token;
 use super::words;
 use crate::dns::rr::rtype;
+use crate::dns::text::type_number;
 
 /// Largest TTL (RFC 2181, section 8).
 const TTL_MOST: u32 = 0x7FFF_FFFF;
@@ -98,10 +97,7 @@ fn is_other_class(token: &Token<'_>) -> bool {
 /// A type that may stand in a zone.
 fn kind(token: &Token<'_>, owner: Option<&Token<'_>>) -> Result<u16, Problem> {
     let word = std::str::from_utf8(token.text).unwrap_or_default();
-    let kind = word
-        .parse::<Rtype>()
-        .map_err(|_| help::bad_type(token, owner))?
-        .to_int();
+    let kind = type_number(word).ok_or_else(|| help::bad_type(token, owner))?;
     match kind {
         0 | rtype::OPT | 128..=255 => {
             let message = format!("`{word}` is never stored in a zone");

@@ -31,7 +31,7 @@ use super::name::Name;
 use super::zone::{Mount, Zone};
 
 mod directives;
-mod forms;
+pub(super) mod forms;
 mod generate;
 mod head;
 mod help;

@@ -7,8 +7,7 @@
 //!
 //! What begins with `$` is read in [`super::directives`], what stands between owner and data in
 //! [`super::head`].
-use std::borrow::Cow;
-
+use super::forms;
 use super::head::{self, Head, Ttls};
 use super::help;
 use super::lex::{At, Entry, Lexer, Token};
@@ -26,8 +25,6 @@ use crate::dns::zone::{Builder, Given, Mount, Place, Refused, ZoneError};
 const TOLD: usize = 1000;
 /// Octets at the start of a file among which a text has no NUL.
 const SNIFFED: usize = 512;
-/// SVCB and HTTPS: what stands in quotes behind a `=` is part of that word.
-const OF_PAIRS: [u16; 2] = [64, 65];
 
 /// Reads a master file and all it includes.
 pub(super) fn read(
@@ -213,7 +210,7 @@ impl Reader<'_> {
         if scope.standing == Standing::Missing {
             return Err(remarks::no_owner(start));
         }
-        let fields = fields_of(head.kind, entry, usize::from(owner.is_some()) + head.length);
+        let fields = forms::fields(head.kind, entry, usize::from(owner.is_some()) + head.length);
         self.fields
             .read(head.kind, (last, &fields), &scope.origin, &mut self.rdata)?;
         self.doubt_names(head.kind, &fields, scope);
@@ -261,9 +258,15 @@ impl Reader<'_> {
                 line: row.start.at.line,
             },
         };
-        self.builder.add(&given).map_err(|refused: Refused| {
+        self.builder.add(&given).map_err(|refused| {
             let owner = Name::from_wire(row.owner).expect("owners are read from names");
-            Problem::of(&row.start, &refused.message(&owner, self.apex), None)
+            let help = match refused {
+                Refused::NotHashed => Some(
+                    "an NSEC3 record is owned by the base32 of a hash, one label below the apex (RFC 5155, section 3)",
+                ),
+                Refused::Outside | Refused::TooLarge => None,
+            };
+            Problem::of(&row.start, &refused.message(&owner, self.apex), help)
         })
     }
 
@@ -429,18 +432,6 @@ impl Reader<'_> {
                 .collect()
         });
         Loaded { zone, warnings }
-    }
-}
-
-/// The words of an entry from one on, as the fields of a type.
-pub(super) fn fields_of<'e, 't>(
-    kind: u16,
-    entry: &'e Entry<'t>,
-    from: usize,
-) -> Cow<'e, [Token<'t>]> {
-    match OF_PAIRS.contains(&kind) {
-        true => Cow::Owned(entry.pairs(from)),
-        false => Cow::Borrowed(entry.tokens.get(from..).unwrap_or_default()),
     }
 }
 
