@@ -187,17 +187,12 @@ fn fields_become_rdata() {
     }
 }
 
-/// One record of a zone, at `x`; of an NSEC3 chain at a hash. Columns count as if it were at `x`.
+/// One record of a zone, at `x`; NSEC3, of which that is asked, at the hash of a name.
 fn one(fields: &str) -> Result<(u16, Vec<u8>), String> {
+    const HASH: &str = "2t7b4g4vsa5smi47k61mv5bv1a22bojr";
     let apex = Name::parse("example.test").unwrap();
-    let is_hashed = ["NSEC3 ", "TYPE50 "]
-        .iter()
-        .any(|kind| fields.starts_with(kind));
-    let owner = if is_hashed {
-        "0".repeat(32)
-    } else {
-        "x".to_owned()
-    };
+    let hashed = fields.starts_with("NSEC3 ") || fields.starts_with("TYPE50 ");
+    let owner = if hashed { HASH } else { "x" };
     let text = format!("@ 300 IN SOA ns mail 1 2 3 4 5\n@ 300 NS ns\n{owner} {fields}\n");
     let zone = master::load(&apex, text.as_bytes(), &included, &[]).map_err(|errors| {
         let told = errors.iter().map(|error| {
@@ -206,8 +201,8 @@ fn one(fields: &str) -> Result<(u16, Vec<u8>), String> {
                 error.help.is_some() || error.message.contains("domain name"),
                 "{error:?}"
             );
-            let ahead = u32::try_from(owner.len() - 1).unwrap();
-            format!("{} {}", error.column - ahead, error.message)
+            let column = usize::try_from(error.column).unwrap() + 1 - owner.len();
+            format!("{column} {}", error.message)
         });
         told.collect::<Vec<_>>().join("\n")
     })?;

@@ -4,7 +4,7 @@
 //! refused by its path; one that names itself by another spelling of it, through links or `..`,
 //! by the depth.
 use super::Problem;
-use super::forms::fields_of;
+use super::forms;
 use super::generate::{Range, Template};
 use super::head;
 use super::help;
@@ -207,7 +207,7 @@ impl Reader<'_> {
         Lexer::new(text)
             .next(&mut entry)
             .map_err(|(_, fault)| help::fault((at, fault)))?;
-        let mut fields = fields_of(kind, &entry, 0).into_owned();
+        let mut fields = forms::fields(kind, &entry, 0).into_owned();
         fields.iter_mut().for_each(|field| field.at = at);
         self.fields
             .read(kind, (&last, &fields), &scope.origin, &mut self.rdata)?;

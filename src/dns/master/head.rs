@@ -2,7 +2,6 @@
 //!
 //! TTL and class stand in either order. Which TTL holds where is told in [`super`]; nothing here
 //! knows of files or origins.
-
 use super::Problem;
 use super::help;
 use super::lex::Token;

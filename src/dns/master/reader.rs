@@ -7,7 +7,7 @@
 //!
 //! What begins with `$` is read in [`super::directives`], what stands between owner and data in
 //! [`super::head`].
-use super::forms::fields_of;
+use super::forms;
 use super::head::{self, Head, Ttls};
 use super::help;
 use super::lex::{At, Entry, Lexer, Token};
@@ -19,7 +19,7 @@ use super::{Include, Loaded, MasterError, Problem};
 use crate::dns::name::Name;
 use crate::dns::octets::is_within;
 use crate::dns::rr::rtype;
-use crate::dns::zone::{Builder, Given, Mount, Place, Refused, ZoneError};
+use crate::dns::zone::{Builder, Given, Mount, Place, ZoneError};
 
 /// Most errors, and warnings, that are told one by one.
 const TOLD: usize = 1000;
@@ -210,7 +210,7 @@ impl Reader<'_> {
         if scope.standing == Standing::Missing {
             return Err(remarks::no_owner(start));
         }
-        let fields = fields_of(head.kind, entry, usize::from(owner.is_some()) + head.length);
+        let fields = forms::fields(head.kind, entry, usize::from(owner.is_some()) + head.length);
         self.fields
             .read(head.kind, (last, &fields), &scope.origin, &mut self.rdata)?;
         self.doubt_names(head.kind, &fields, scope);
@@ -258,7 +258,7 @@ impl Reader<'_> {
                 line: row.start.at.line,
             },
         };
-        self.builder.add(&given).map_err(|refused: Refused| {
+        self.builder.add(&given).map_err(|refused| {
             let owner = Name::from_wire(row.owner).expect("owners are read from names");
             Problem::of(
                 &row.start,

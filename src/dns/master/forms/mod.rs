@@ -37,9 +37,6 @@ mod words;
 
 pub(super) use words::Words;
 
-/// SVCB and HTTPS: what stands in quotes behind a `=` is part of that word.
-const OF_PAIRS: [u16; 2] = [64, 65];
-
 /// What a type is written with.
 pub(super) struct Form {
     /// Its number.
@@ -131,6 +128,15 @@ impl Form {
     }
 }
 
+/// The words of an entry from one on, as the fields of a type: in SVCB and HTTPS, what stands in
+/// quotes behind a `=` is part of that word.
+pub(super) fn fields<'e, 't>(kind: u16, entry: &'e Entry<'t>, from: usize) -> Cow<'e, [Token<'t>]> {
+    match kind {
+        64 | 65 => Cow::Owned(entry.pairs(from)),
+        _ => Cow::Borrowed(entry.tokens.get(from..).unwrap_or_default()),
+    }
+}
+
 /// Whether octets may be RDATA of a type; of a type without a form, all may.
 pub(super) fn is_well_formed(kind: u16, rdata: &[u8]) -> bool {
     form(kind).is_none_or(|form| form.show(rdata).is_some())
@@ -142,26 +148,10 @@ pub(in crate::dns) fn show(kind: u16, rdata: &[u8]) -> Option<String> {
     let text = form.show(rdata)?;
     let (mut entry, mut name, mut again) = (Entry::default(), Vec::new(), Vec::new());
     let line = format!(" {text}");
-    let has_words = Lexer::new(line.as_bytes()).next(&mut entry).ok()?;
-    let words = if has_words {
-        fields_of(kind, &entry, 0)
-    } else {
-        Cow::default()
-    };
+    Lexer::new(line.as_bytes()).next(&mut entry).ok()?;
+    let words = fields(kind, &entry, 0);
     let read = form.read(Words::new(&words, b"\0", &mut name), &mut again);
     (read.is_ok() && again == rdata).then_some(text)
-}
-
-/// The words of an entry from one on, as the fields of a type.
-pub(super) fn fields_of<'e, 't>(
-    kind: u16,
-    entry: &'e Entry<'t>,
-    from: usize,
-) -> Cow<'e, [Token<'t>]> {
-    match OF_PAIRS.contains(&kind) {
-        true => Cow::Owned(entry.pairs(from)),
-        false => Cow::Borrowed(entry.tokens.get(from..).unwrap_or_default()),
-    }
 }
 
 #[cfg(test)]
