@@ -166,7 +166,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
             self.outcome.owner = trail.encloser;
         }
         if let Some(signed) = self.shown
-            && ends_here(&found)
+            && ends_here(&found, qtype)
             && self.show_by_type(signed, here, (trail, &found))?
         {
             return Ok(Step::Done);
@@ -225,13 +225,12 @@ impl<'r> Walk<'r, '_, '_, '_> {
         if trail.how == Match::Missing {
             return Ok(false);
         }
-        let link = signed.matching(trail.node);
-        if let Some(link) = link.filter(|link| link.set.rtype == rtype::NSEC) {
-            self.show_link(here, trail, &link)?;
-            return Ok(true);
-        }
-        if self.request.question.qtype != rtype::RRSIG || signed.signing().is_none() {
-            return Ok(false);
+        if self.request.question.qtype == rtype::NSEC {
+            let link = signed.matching(trail.node);
+            return match link.filter(|link| link.set.rtype == rtype::NSEC) {
+                Some(link) => self.show_link(here, trail, &link).map(|()| true),
+                None => Ok(false),
+            };
         }
         match (signed.of_any(trail.node), found) {
             (Some(set), _) => {
@@ -248,11 +247,8 @@ impl<'r> Walk<'r, '_, '_, '_> {
 
     fn show_link(&mut self, here: Here<'_>, trail: Trail, link: &Proof<'_>) -> Result<(), Full> {
         let set = link.set.for_at_most(self.longest);
-        let is_wanted = self.request.question.qtype == rtype::NSEC;
-        if is_wanted {
-            self.reply.rrset(Section::Answer, here.owner(), set)?;
-        }
-        if !is_wanted || self.signed.is_some() {
+        self.reply.rrset(Section::Answer, here.owner(), set)?;
+        if self.signed.is_some() {
             let signatures = Some(link.signatures);
             self.sign(Section::Answer, here.owner(), signatures, set.ttl)?;
         }
@@ -331,11 +327,12 @@ impl<'r> Walk<'r, '_, '_, '_> {
     }
 }
 
-/// Whether the walk has come to the name itself, not to a cut or an alias above it.
-fn ends_here(found: &Found<'_>) -> bool {
+/// Whether the walk has come to the name itself, not to a cut or an alias above it. The link of a cut is
+/// on this side of it (RFC 4035, section 2.3); of its signatures nothing can be said without a referral.
+fn ends_here(found: &Found<'_>, qtype: u16) -> bool {
     match found {
         Found::Answer(_) | Found::Cname(_) | Found::Mounted(_) | Found::Nodata => true,
-        Found::Referral { owner, .. } => *owner == 0,
+        Found::Referral { owner, .. } => *owner == 0 && qtype == rtype::NSEC,
         Found::Dname { .. } | Found::Nxdomain => false,
     }
 }

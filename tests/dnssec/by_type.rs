@@ -91,6 +91,9 @@ fn nothing_of_ours_is_given_below_a_cut_or_a_dname() {
                 assert!(authority.contains(&RecordType::NS), "{reply}");
                 assert!(authority.contains(&RecordType::DS), "{reply}");
             }
+            let reply = ask(&table, "lab.example.org RRSIG", true);
+            assert!(reply.answers.is_empty(), "{reply}");
+            assert!(!reply.metadata.authoritative, "{reply}");
             let reply = ask(&table, &format!("y.old.example.org {kind}"), true);
             let expected = [RecordType::DNAME, RecordType::RRSIG, RecordType::CNAME];
             assert_eq!(types(&reply.answers), expected, "{reply}");

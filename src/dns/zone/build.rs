@@ -328,7 +328,7 @@ impl Builder {
         let nsec3 = |id: &&u32| self.kind(**id) == rtype::NSEC3;
         let hashings = records.iter().filter(nsec3);
         let bad = hashings.copied().find(|id| {
-            !Hashing::of(self.rdata_of(*id)).is_some_and(|how| how.iterations() <= ITERATIONS_MOST)
+            Hashing::of(self.rdata_of(*id)).is_none_or(|how| how.iterations() > ITERATIONS_MOST)
         });
         if let Some(bad) = bad {
             let message = format!(

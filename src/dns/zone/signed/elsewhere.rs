@@ -80,6 +80,7 @@ mod tests {
     use super::*;
     use crate::dns::Name;
     use crate::dns::zone::hashed::{self, Hashing};
+    use crate::dns::zone::signed::MADE_HERE;
     use crate::dns::zone::{Edit, Record};
 
     const HASHING: [u8; 6] = [1, 0, 0, 2, 1, 0xAB];
@@ -199,7 +200,7 @@ mod tests {
         };
         let amended = zone.amended(std::slice::from_ref(&edit), &[]).unwrap();
         assert_eq!(amended.owners().count(), 5);
-        let bare = zone.amended(&[edit], &super::super::MADE_HERE).unwrap();
+        let bare = zone.amended(&[edit], &MADE_HERE).unwrap();
         assert_eq!(bare.owners().count(), 3);
         assert!(!bare.is_signed_elsewhere());
     }

@@ -17,6 +17,7 @@
 //! | [`rrsig`] | when a signature holds, and its octets |
 //! | [`chain`] | NSEC and NSEC3: what is between the names |
 //! | `elsewhere` | zones that come with signatures |
+//! | `variant` | answers of steered names, whatever their order |
 //! | `listing` | all of it in a row, for transfers |
 //!
 //! A zone that was signed **elsewhere** (its file, or its primary, brings signatures and a chain) is
@@ -29,13 +30,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::index::Index;
-use super::tree::APEX;
 use super::{Edit, Mount, Zone};
-use crate::base::{Family, HashKey};
-use crate::dns::addresses;
+use crate::base::HashKey;
 use crate::dns::dnssec::PrivateKey;
 use crate::dns::rr::{RrSet, rtype};
-use crate::dns::rrset;
 
 mod canonical;
 mod chain;
@@ -44,10 +42,12 @@ mod listing;
 mod rrsig;
 #[cfg(test)]
 mod tests;
+mod variant;
 
 use canonical::Content;
 use chain::{Chain, LinkOwner};
 use rrsig::Window;
+use variant::{Variant, variant_hash, variants};
 
 /// Entries of one chunk.
 const CHUNK: usize = 64;
@@ -134,15 +134,6 @@ pub struct Brought {
     pub overdue: u64,
     /// Tags of the keys that have signed the SOA.
     pub keys: Vec<u16>,
-}
-
-/// One steered answer.
-#[derive(Debug)]
-struct Variant {
-    node: u32,
-    family: Family,
-    ttl: u32,
-    records: Box<[u8]>,
 }
 
 /// Signatures of a few entries.
@@ -487,22 +478,7 @@ impl Base {
             None => self.content_of_link(entry - self.sets()),
             Some(number) => {
                 let variant = self.variants.get(number)?;
-                let kind = match variant.family {
-                    Family::V4 => rtype::A,
-                    Family::V6 => rtype::AAAA,
-                };
-                let records = variant
-                    .records
-                    .chunks(addresses::record_bytes(variant.family));
-                let head = addresses::record_bytes(variant.family) - address_bytes(variant.family);
-                Some(Content {
-                    owner: self.wire(variant.node),
-                    rtype: kind,
-                    ttl: variant.ttl,
-                    records: records
-                        .filter_map(|record| Some(record.get(head..)?.to_vec()))
-                        .collect(),
-                })
+                Some(variant.content(self.wire(variant.node)))
             }
         }
     }
@@ -591,60 +567,6 @@ impl Chunk {
         };
         RrSet::take(&mut self.octets.get(start..end)?)
     }
-}
-
-/// All steered answers of a zone.
-fn variants(zone: &Zone, steered: &[Steered]) -> Vec<Variant> {
-    let mut variants = Vec::new();
-    for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
-        let Some(mount) = entry.mount else { continue };
-        let Some(steered) = steered.get(usize::from(mount)) else {
-            continue;
-        };
-        for (family, answers) in [Family::V4, Family::V6].into_iter().zip(&steered.answers) {
-            variants.extend(answers.iter().map(|records| Variant {
-                node,
-                family,
-                ttl: steered.ttl,
-                records: records.clone(),
-            }));
-        }
-    }
-    variants
-}
-
-fn address_bytes(family: Family) -> usize {
-    match family {
-        Family::V4 => 4,
-        Family::V6 => 16,
-    }
-}
-
-impl Variant {
-    /// Whether it is these records, in any order; there are few.
-    fn holds(&self, records: &[u8]) -> bool {
-        let size = addresses::record_bytes(self.family);
-        records.len() == self.records.len()
-            && (*records == *self.records
-                || records
-                    .chunks(size)
-                    .all(|record| self.records.chunks(size).any(|own| own == record)))
-    }
-}
-
-/// The same for records in any order. They are of one size, which their lengths say.
-fn variant_hash(node: u32, records: &[u8]) -> u64 {
-    let key = HashKey(u64::from(node));
-    let mut rest = records;
-    let mut sum = 0_u64;
-    while let Some(size) = rrset::record_bytes(rest) {
-        let Some((record, tail)) = rest.split_at_checked(size) else {
-            break;
-        };
-        sum = sum.wrapping_add(key.hash(record));
-        rest = tail;
-    }
-    sum
 }
 
 fn digest(content: &Content) -> [u64; 2] {
