@@ -62,7 +62,7 @@ fn ask(way: Way, answers: u8) {
         });
         server.publish(table);
         // A new one for each table: nothing is remembered from the one before.
-        let _resolver = Resolver::start(folder.path(), &pair);
+        let _resolver = Resolver::start(folder.path(), &pair.anchor());
         let mut seen = BTreeSet::new();
         for question in QUESTIONS {
             for client in CLIENTS {
