@@ -105,6 +105,8 @@ pub(crate) struct ZoneSpec {
     pub(crate) dnssec: Option<DnssecSpec>,
     pub(crate) transfer: Option<TransferSpec>,
     pub(crate) incoming: Option<IncomingSpec>,
+    /// Where requests and notifications leave from.
+    pub(crate) source: Vec<At<IpAddr>>,
 }
 
 /// `transfer` of one of `[[zones]]`.
@@ -116,6 +118,8 @@ pub(crate) struct TransferSpec {
     pub(crate) key: Option<At<String>>,
     pub(crate) render_for: Option<At<RenderSpec>>,
     pub(crate) min_interval: Span,
+    /// Where notifications leave from, where that is not the zone's `source`.
+    pub(crate) source: Vec<At<IpAddr>>,
 }
 
 /// One who may have a zone.

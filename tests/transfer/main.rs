@@ -13,6 +13,7 @@ mod incoming;
 mod outgoing;
 mod peers;
 mod signed;
+mod sources;
 #[path = "../real/world.rs"]
 #[expect(dead_code, reason = "what is asked of transfers needs less")]
 mod world;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::outlet;
 use crate::base::Span;
 use crate::base::limits::{TRANSFER_SILENCE, TRANSFER_WHOLE};
 use crate::dns::Name;
@@ -21,6 +22,7 @@ use crate::dns::rr::{class, rcode, rtype};
 use crate::dns::transfer::{Broken, Content, Entry, Receipt, Received};
 use crate::dns::tsig::{Doubt, Key, Signer, Verifier};
 use crate::io::clock::Clock;
+use crate::plan::Sources;
 
 /// Why nothing came.
 #[derive(Debug, Error)]
@@ -49,6 +51,8 @@ pub(super) struct Fetch<'f> {
     pub(super) key: Option<&'f Key>,
     /// What we have.
     pub(super) content: Option<&'f Content>,
+    /// Where requests leave from.
+    pub(super) sources: &'f Sources,
 }
 
 impl Fetch<'_> {
@@ -84,7 +88,7 @@ impl Fetch<'_> {
         content: Option<&Content>,
     ) -> Result<Received, Failure> {
         let mut stream = in_time(TRANSFER_SILENCE, async {
-            Ok(TcpStream::connect(primary).await?)
+            Ok(outlet::stream(self.sources, primary).await?)
         })
         .await?;
         let id = u16::try_from(self.clock.now().0 & 0xFFFF).unwrap_or_default();

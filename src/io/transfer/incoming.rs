@@ -176,6 +176,7 @@ async fn fetch_once(clock: Clock, zone: Name, source: Source, mounts: Vec<(Name,
         zone: &zone,
         key: key.as_ref(),
         content: None,
+        sources: &source.incoming.sources,
     };
     for &primary in &source.incoming.primaries {
         match fetch.from(primary).await {
@@ -280,6 +281,7 @@ impl Secondary {
                 zone: &self.zone,
                 key: key.as_ref(),
                 content: self.content.as_ref(),
+                sources: &self.source.incoming.sources,
             };
             let mut received = fetch.from(primary).await;
             let mut whole = usable(&received, self.content.as_ref());
