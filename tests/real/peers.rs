@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::world::{Process, World, repository, wait_for};
 use wire::{DS, Edns, NS, Record, Reply, SOA};
 
+mod beside;
 mod odd;
 mod wire;
 
