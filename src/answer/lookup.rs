@@ -26,7 +26,7 @@ use super::steered;
 use crate::base::{Reason, ServiceId};
 use crate::dns::reply::{Full, Owner, Place, Reply, Section};
 use crate::dns::rr::{RrSet, rcode, rtype};
-use crate::dns::zone::signed::Signed;
+use crate::dns::zone::signed::{Proof, Signed};
 use crate::dns::zone::{Found, Match, Presence, Trail, Zone};
 
 /// What ANY gets (RFC 8482, section 4.2).
@@ -51,6 +51,7 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
         request,
         zone: &served.zone,
         signed: None,
+        shown: None,
         longest: u32::MAX,
         needed: Needed::default(),
         reply,
@@ -60,12 +61,14 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
         },
     };
     let wanted = request.edns.is_some_and(|edns| edns.dnssec_ok);
-    if let Some(signed) = served.signed.as_deref().filter(|_| wanted) {
+    let named = matches!(question.qtype, rtype::NSEC | rtype::RRSIG);
+    if let Some(signed) = served.signed.as_deref().filter(|_| wanted || named) {
         let wall = zones.wall_seconds(request.asker.now);
         if wall >= served.refuse_from {
             return Outcome::fail(Reason::Expired);
         }
-        walk.signed = Some(signed);
+        walk.signed = Some(signed).filter(|_| wanted);
+        walk.shown = Some(signed).filter(|_| named);
         let left = served.expires.saturating_sub(wall);
         walk.longest = u32::try_from(left).unwrap_or(u32::MAX);
     }
@@ -123,6 +126,9 @@ pub(super) struct Walk<'r, 'w, 'b, 'q> {
     pub(super) zone: &'r Zone,
     /// The zone with its signatures, if it has any and this client wants them.
     pub(super) signed: Option<&'r Signed>,
+    /// The same, if signatures or links are what is asked for: then this client gets them, whether it
+    /// wants them beside other data or not (RFC 4035, section 3.1).
+    pub(super) shown: Option<&'r Signed>,
     /// Seconds that anything signed may be kept at most: signatures end some time.
     pub(super) longest: u32,
     /// What is to be proved at the end.
@@ -149,7 +155,10 @@ impl<'r> Walk<'r, '_, '_, '_> {
         if here.place == Place::QUESTION {
             self.outcome.owner = trail.encloser;
         }
-        if matches!(qtype, rtype::NSEC | rtype::RRSIG) && self.show_link(here, trail)? {
+        if let Some(signed) = self.shown
+            && ends_here(&found, qtype)
+            && self.show_by_type(signed, here, (trail, &found))?
+        {
             return Ok(Step::Done);
         }
         match found {
@@ -201,21 +210,46 @@ impl<'r> Walk<'r, '_, '_, '_> {
         }
     }
 
-    /// Shows the link at a name whose types are asked for, or its signatures; whether there is one.
-    fn show_link(&mut self, here: Here<'_>, trail: Trail) -> Result<bool, Full> {
-        let signed = self.signed.filter(|_| trail.how != Match::Missing);
-        let link = signed.and_then(|signed| signed.matching(trail.node));
-        let Some(link) = link.filter(|link| link.set.rtype == rtype::NSEC) else {
+    /// Shows the link or the signatures that are asked for by their type; whether there are any. One
+    /// RRset's signatures are enough, as one RRset is enough for ANY.
+    fn show_by_type(
+        &mut self,
+        signed: &'r Signed,
+        here: Here<'_>,
+        (trail, found): (Trail, &Found<'_>),
+    ) -> Result<bool, Full> {
+        if trail.how == Match::Missing {
             return Ok(false);
-        };
-        let set = link.set.for_at_most(self.longest);
-        if self.request.question.qtype != rtype::RRSIG {
-            self.reply.rrset(Section::Answer, here.owner(), set)?;
         }
-        let signatures = Some(link.signatures);
-        self.sign(Section::Answer, here.owner(), signatures, set.ttl)?;
-        self.prove_wildcard(here, trail);
+        if self.request.question.qtype == rtype::NSEC {
+            let link = signed.matching(trail.node);
+            return match link.filter(|link| link.set.rtype == rtype::NSEC) {
+                Some(link) => self.show_link(here, trail, &link).map(|()| true),
+                None => Ok(false),
+            };
+        }
+        match (signed.of_any(trail.node), found) {
+            (Some(set), _) => {
+                self.sign(Section::Answer, here.owner(), Some(set), self.longest)?;
+                self.prove_wildcard(here, trail);
+            }
+            (None, Found::Mounted(mount)) => {
+                steered::steer(self, (here, trail), ServiceId(*mount))?;
+            }
+            (None, _) => return Ok(false),
+        }
         Ok(true)
+    }
+
+    fn show_link(&mut self, here: Here<'_>, trail: Trail, link: &Proof<'_>) -> Result<(), Full> {
+        let set = link.set.for_at_most(self.longest);
+        self.reply.rrset(Section::Answer, here.owner(), set)?;
+        if self.signed.is_some() {
+            let signatures = Some(link.signatures);
+            self.sign(Section::Answer, here.owner(), signatures, set.ttl)?;
+        }
+        self.prove_wildcard(here, trail);
+        Ok(())
     }
 
     fn deny(&mut self, here: Here<'_>, trail: Trail, rcode: u16, reason: Reason) {
@@ -242,7 +276,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
         let cut = here.place.suffix(owner);
         match self.reply.rrset(Section::Authority, cut, ns) {
             Ok(first) => {
-                self.add_ds(here, cut, node);
+                self.add_ds(here, (owner, cut), node);
                 self.add_glue((first, ns), Need::Required);
                 self.add_glue((first, ns), Need::Optional);
             }
@@ -251,7 +285,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
     }
 
     /// Adds what says whether the delegated zone is signed (RFC 4035, section 3.1.4).
-    fn add_ds(&mut self, here: Here<'_>, cut: Owner<'_>, node: u32) {
+    fn add_ds(&mut self, here: Here<'_>, (at, cut): (usize, Owner<'_>), node: u32) {
         if self.signed.is_none() {
             return;
         }
@@ -263,8 +297,18 @@ impl<'r> Walk<'r, '_, '_, '_> {
                     written.and_then(|_| self.sign_set(Section::Authority, cut, (node, ds)));
                 self.outcome.truncated |= written.is_err();
             }
-            None => self.prove_unsigned(node),
+            None => self.prove_unsigned(here, at, node),
         }
         self.show_proofs(here);
+    }
+}
+
+/// Whether the walk has come to the name itself, not to a cut or an alias above it. The link of a cut is
+/// on this side of it (RFC 4035, section 2.3); of its signatures nothing can be said without a referral.
+fn ends_here(found: &Found<'_>, qtype: u16) -> bool {
+    match found {
+        Found::Answer(_) | Found::Cname(_) | Found::Mounted(_) | Found::Nodata => true,
+        Found::Referral { owner, .. } => *owner == 0 && qtype == rtype::NSEC,
+        Found::Dname { .. } | Found::Nxdomain => false,
     }
 }

@@ -11,6 +11,10 @@
 //! | data of a wildcard | cover of the name | cover of the next closer name |
 //! | delegation without DS | link of the cut | link of the cut |
 //!
+//! A chain of NSEC3 that came with its zone may leave out delegations without DS, and names that lead
+//! to nothing else (opt-out, RFC 5155, section 6). What has no link there is denied by its closest
+//! *provable* encloser, the nearest name above that has one, and the cover of the next closer name.
+//!
 //! Where a steered name has a type only for other clients, its link without that type is shown
 //! ([`Signed::lack`]). Nothing is signed here, and nothing chosen: signatures were made before.
 use super::lookup::{Here, Walk};
@@ -82,7 +86,11 @@ impl<'r> Walk<'r, '_, '_, '_> {
     pub(super) fn prove_wildcard(&mut self, here: Here<'_>, trail: Trail) {
         let Some(signed) = self.signed else { return };
         if trail.how == Match::Wildcard {
-            self.need(closer(signed, here, trail));
+            let from = match signed.is_hashed() {
+                true => trail.next_closer,
+                false => 0,
+            };
+            self.need(closer(signed, here, from));
         }
     }
 
@@ -90,27 +98,21 @@ impl<'r> Walk<'r, '_, '_, '_> {
     pub(super) fn prove_denial(&mut self, here: Here<'_>, trail: Trail) {
         let Some(signed) = self.signed else { return };
         match trail.how {
-            Match::Exact => {
-                self.need(
-                    signed
-                        .matching(trail.node)
-                        .or_else(|| signed.covering(here.name, here.apex)),
-                );
-            }
+            Match::Exact => self.need_name(signed, here, (trail.encloser, trail.node)),
             Match::Wildcard => {
-                self.need_encloser(signed, here, trail);
+                let encloser = self.need_encloser(signed, here, trail);
                 self.need(
                     signed
                         .matching(trail.node)
-                        .or_else(|| wildcard(signed, here, trail)),
+                        .or_else(|| wildcard(signed, here, encloser)),
                 );
             }
             Match::Missing => {
-                self.need_encloser(signed, here, trail);
+                let encloser = self.need_encloser(signed, here, trail);
                 self.need(
                     signed
-                        .covering_wildcard(trail.node)
-                        .or_else(|| wildcard(signed, here, trail)),
+                        .covering_wildcard(encloser.node)
+                        .or_else(|| wildcard(signed, here, encloser)),
                 );
             }
         }
@@ -130,9 +132,10 @@ impl<'r> Walk<'r, '_, '_, '_> {
         }
     }
 
-    /// Remembers to prove that a delegation is not signed.
-    pub(super) fn prove_unsigned(&mut self, cut: u32) {
-        self.need(self.signed.and_then(|signed| signed.matching(cut)));
+    /// Remembers to prove that a delegation is not signed; its name starts at octet `at`.
+    pub(super) fn prove_unsigned(&mut self, here: Here<'_>, at: usize, cut: u32) {
+        let Some(signed) = self.signed else { return };
+        self.need_name(signed, here, (at, cut));
     }
 
     /// Writes all proofs; `question` is any name of the zone in the reply.
@@ -165,16 +168,65 @@ impl<'r> Walk<'r, '_, '_, '_> {
         self.sign(Section::Authority, again, Some(proof.signatures), set.ttl)
     }
 
-    /// That the closest encloser is there (for hashed names), and nothing closer.
-    fn need_encloser(&mut self, signed: &'r Signed, here: Here<'_>, trail: Trail) {
-        if signed.is_hashed() {
-            let encloser = match trail.how {
-                Match::Wildcard => self.zone.above(trail.node),
-                Match::Exact | Match::Missing => Some(trail.node),
-            };
-            self.need(encloser.and_then(|node| signed.matching(node)));
+    /// The link of a node, whose name starts at octet `at`; or what says that it has none.
+    fn need_name(&mut self, signed: &'r Signed, here: Here<'_>, (at, node): (usize, u32)) {
+        let link = signed.matching(node);
+        if link.is_some() {
+            return self.need(link);
         }
-        self.need(closer(signed, here, trail));
+        if !signed.is_hashed() {
+            let name = here.name.get(at..).unwrap_or_default();
+            let apex = here.apex.saturating_sub(at);
+            return self.need(signed.covering(name, apex));
+        }
+        let name = Encloser {
+            node,
+            at,
+            next_closer: at,
+        };
+        self.need_provable(signed, here, name);
+    }
+
+    /// That the closest encloser is there (for hashed names), and nothing closer.
+    fn need_encloser(&mut self, signed: &'r Signed, here: Here<'_>, trail: Trail) -> Encloser {
+        let above = self.zone.above(trail.node);
+        let encloser = Encloser {
+            node: match trail.how {
+                Match::Wildcard => above.unwrap_or(trail.node),
+                Match::Exact | Match::Missing => trail.node,
+            },
+            at: trail.encloser,
+            next_closer: trail.next_closer,
+        };
+        if signed.is_hashed() {
+            return self.need_provable(signed, here, encloser);
+        }
+        self.need(closer(signed, here, 0));
+        encloser
+    }
+
+    /// That the nearest name above with a link of its own is there, and nothing closer.
+    fn need_provable(
+        &mut self,
+        signed: &'r Signed,
+        here: Here<'_>,
+        mut encloser: Encloser,
+    ) -> Encloser {
+        let mut link = signed.matching(encloser.node);
+        while link.is_none()
+            && let Some(above) = self.zone.above(encloser.node)
+            && let Some(&label) = here.name.get(encloser.at)
+        {
+            encloser = Encloser {
+                node: above,
+                at: encloser.at + 1 + usize::from(label),
+                next_closer: encloser.at,
+            };
+            link = signed.matching(above);
+        }
+        self.need(link);
+        self.need(closer(signed, here, encloser.next_closer));
+        encloser
     }
 
     fn need(&mut self, proof: Option<Proof<'_>>) {
@@ -184,21 +236,27 @@ impl<'r> Walk<'r, '_, '_, '_> {
     }
 }
 
-/// That no name is closer than the closest encloser.
-fn closer<'s>(signed: &'s Signed, here: Here<'_>, trail: Trail) -> Option<Proof<'s>> {
-    let from = match signed.is_hashed() {
-        true => trail.next_closer,
-        false => 0,
-    };
+/// A name that exists above one that does not.
+#[derive(Clone, Copy)]
+struct Encloser {
+    node: u32,
+    /// Octets of the query name in front of it.
+    at: usize,
+    /// Octets in front of the name that is one label longer.
+    next_closer: usize,
+}
+
+/// That there is no name that ends with the query name from octet `from` on.
+fn closer<'s>(signed: &'s Signed, here: Here<'_>, from: usize) -> Option<Proof<'s>> {
     signed.covering(here.name.get(from..)?, here.apex.checked_sub(from)?)
 }
 
-/// That there is no wildcard at the closest encloser.
-fn wildcard<'s>(signed: &'s Signed, here: Here<'_>, trail: Trail) -> Option<Proof<'s>> {
-    let encloser = here.name.get(trail.encloser..)?;
+/// That there is no wildcard at the encloser.
+fn wildcard<'s>(signed: &'s Signed, here: Here<'_>, encloser: Encloser) -> Option<Proof<'s>> {
+    let above = here.name.get(encloser.at..)?;
     let mut name = [0; NAME_BYTES + 2];
     name[..2].copy_from_slice(b"\x01*");
-    let length = 2 + encloser.len();
-    name.get_mut(2..length)?.copy_from_slice(encloser);
-    signed.covering(&name[..length], here.apex + 2 - trail.encloser)
+    let length = 2 + above.len();
+    name.get_mut(2..length)?.copy_from_slice(above);
+    signed.covering(&name[..length], here.apex + 2 - encloser.at)
 }

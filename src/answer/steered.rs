@@ -47,7 +47,9 @@ pub(super) fn steer(
         return Ok(());
     };
     let qtype = walk.request.question.qtype;
-    let Some(family) = family(qtype).or_else(|| any_family(service, qtype)) else {
+    let any = qtype == rtype::ANY || (qtype == rtype::RRSIG && walk.shown.is_some());
+    let any = || first_family(service).filter(|_| any);
+    let Some(family) = family(qtype).or_else(any) else {
         deny(walk, here, trail);
         return Ok(());
     };
@@ -87,9 +89,11 @@ fn give(
     walk.outcome.reason = selection.reason;
     let ttl = selection.ttl(walk.request.asker.now, service.ttl);
     let ttl = ttl.min(walk.longest);
-    walk.reply
-        .addresses(here.owner(), ttl, family, selection.records)?;
-    let signed = walk.signed;
+    if walk.request.question.qtype != rtype::RRSIG {
+        walk.reply
+            .addresses(here.owner(), ttl, family, selection.records)?;
+    }
+    let signed = walk.signed.or(walk.shown);
     let signatures = signed.and_then(|signed| signed.of_variant(trail.node, selection.records));
     walk.sign(Section::Answer, here.owner(), signatures, ttl)?;
     walk.prove_wildcard(here, trail);
@@ -133,11 +137,11 @@ fn family(qtype: u16) -> Option<Family> {
     }
 }
 
-/// What ANY gets, where it gets addresses: those of the first family that there are any of.
-fn any_family(service: &Service, qtype: u16) -> Option<Family> {
+/// The first family that there are any addresses of: what is given to who asks for any, or for
+/// signatures alone.
+fn first_family(service: &Service) -> Option<Family> {
     let mut families = [Family::V4, Family::V6].into_iter();
-    let first = families.find(|&family| has_endpoints(service, family));
-    first.filter(|_| qtype == rtype::ANY)
+    families.find(|&family| has_endpoints(service, family))
 }
 
 /// Whether any client can get an address of this family; if none can, no answer depends on

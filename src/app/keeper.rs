@@ -162,10 +162,13 @@ impl Keeper {
             if wall >= signing.overdue_at && again {
                 self.warned = Some(now);
                 let left = signing.expires_at.saturating_sub(wall);
+                let remedy = match signing.elsewhere {
+                    true => "have the zone signed again where it comes from",
+                    false => "restart the server",
+                };
                 error!(
                     event = "signatures_overdue",
-                    zone,
-                    "no signatures are made anew; the first expires in {left} s: restart the server"
+                    zone, "no signatures are renewed; the first expires in {left} s: {remedy}"
                 );
             }
         }

@@ -148,6 +148,13 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
 
 /// How a zone is signed, by which keys, and what happens next to them.
 fn signing_lines(out: &mut String, zone: &str, signing: &SigningStatus) {
+    if signing.elsewhere {
+        let (denial, rrsets, expires) = (&signing.denial, signing.rrsets, signing.expires_at);
+        let text = format!(
+            "zone {zone} was signed elsewhere ({denial}, {rrsets} RRsets)  the first signature expires at {expires} (seconds since 1970)"
+        );
+        return line(out, &text);
+    }
     let keys = signing.keys.iter().map(|key| {
         let (tag, role) = (key.tag, &key.role);
         format!("{role} {tag} {}", key.phase)

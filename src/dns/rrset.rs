@@ -151,6 +151,14 @@ impl<'z> RrSet<'z> {
         Self { ttl, ..self }
     }
 
+    /// The type that its records cover, if they are signatures (RFC 4034, section 3.1.1).
+    #[must_use]
+    pub fn covers(self) -> Option<u16> {
+        let rdata = self.encoded.get(HEAD_BYTES..)?.first_chunk();
+        let covered = rdata.copied().map(u16::from_be_bytes);
+        covered.filter(|_| self.rtype == rtype::RRSIG)
+    }
+
     /// The RDATA of each record, in the order of the zone, names in it uncompressed.
     pub fn records(self) -> impl Iterator<Item = &'z [u8]> + Clone {
         let mut rest = self.encoded;

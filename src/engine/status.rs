@@ -103,15 +103,19 @@ pub struct ZoneStatus {
 /// How a zone is signed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningStatus {
+    /// Whether its signatures came with it, and are not made here.
+    #[serde(default)]
+    pub elsewhere: bool,
     /// How names are denied: `nsec` or `nsec3`.
     pub denial: String,
     /// RRsets that are signed, or could be.
     pub rrsets: usize,
-    /// When the next signature is made anew, in seconds since 1970.
+    /// When the next signature is renewed, in seconds since 1970; where others do that, when it should
+    /// have come at the latest.
     pub due_at: u64,
     /// When the first signature expires, in seconds since 1970.
     pub expires_at: u64,
-    /// When it should have been made anew at the latest, in seconds since 1970: past it, something is
+    /// When it should have been renewed at the latest, in seconds since 1970: past it, something is
     /// wrong.
     pub overdue_at: u64,
     /// Its keys, oldest first; those that are gone are left out.

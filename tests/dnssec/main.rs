@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "what is asked of signed zones needs less")]
 mod world;
 
+mod by_type;
 mod clients;
 mod dnsviz;
 mod ground;

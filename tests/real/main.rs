@@ -16,6 +16,7 @@ mod defence;
 mod delegation;
 mod digs;
 mod docker;
+mod elsewhere;
 mod load;
 #[path = "../support/mmdb.rs"]
 mod mmdb;

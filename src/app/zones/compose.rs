@@ -9,7 +9,7 @@ use crate::dns::zone::signed::{Cache, MADE_HERE, Signed, Steered};
 use crate::dns::zone::{Edit, Served, Zone};
 use crate::engine::status::{KeyStatus, SigningStatus};
 use crate::keys::{NextReport, Time};
-use crate::plan::{Denial, Expired, ZoneDnssec};
+use crate::plan::{Expired, ZoneDnssec};
 
 /// Longest time that a signature is made late to be made with others, seconds …
 const TOGETHER_SECONDS: u64 = 30;
@@ -24,7 +24,8 @@ pub(super) struct Composed {
 
 impl Composed {
     /// Lays records over a zone, and signs it if it has keys; what was signed `before` is not
-    /// signed again. `now` is seconds since 1970.
+    /// signed again. A zone that was signed elsewhere is served as it came: nobody could sign what would
+    /// be laid over it. `now` is seconds since 1970.
     pub(super) fn new(
         base: &Arc<Zone>,
         (overlay, keys): (&Overlay, Option<&Keys>),
@@ -37,6 +38,14 @@ impl Composed {
             return Ok(Self { zone, signed: None });
         }
         let shown = keys.map(Keys::shown).filter(|shown| shown.is_signed());
+        if shown.is_none()
+            && let Some(signed) = Signed::elsewhere(Arc::clone(base))
+        {
+            return Ok(Self {
+                zone: Arc::clone(base),
+                signed: Some(Arc::new(signed)),
+            });
+        }
         let dynamic = overlay.dynamic.get(apex);
         let mut edits: Vec<Edit> =
             dynamic.map_or_else(Vec::new, |dynamic| challenges::beside(base, dynamic));
@@ -74,10 +83,14 @@ impl Composed {
     /// few seconds' worth are made together, so that tables do not follow one another for
     /// each of them.
     pub(super) fn renew(&mut self, now: u64, most: usize) -> usize {
-        let Some(signed) = &self.signed else {
+        let Some((signed, signing)) = self
+            .signed
+            .as_ref()
+            .and_then(|signed| Some((signed, signed.signing()?)))
+        else {
             return 0;
         };
-        let together = (signed.signing().validity / RENEWALS).min(TOGETHER_SECONDS);
+        let together = (signing.validity / RENEWALS).min(TOGETHER_SECONDS);
         if signed.due() + together > now {
             return 0;
         }
@@ -92,8 +105,15 @@ impl Composed {
 
     /// The zone as answers see it.
     pub(super) fn served(&self, how: Option<&ZoneDnssec>) -> Served {
-        let Some((signed, how)) = self.signed.as_ref().zip(how) else {
-            return Served::plain(Arc::clone(&self.zone));
+        let plain = Served::plain(Arc::clone(&self.zone));
+        let Some(signed) = &self.signed else {
+            return plain;
+        };
+        let Some(how) = how.filter(|_| signed.signing().is_some()) else {
+            return Served {
+                signed: Some(Arc::clone(signed)),
+                ..plain
+            };
         };
         let expires = signed.expires();
         Served {
@@ -109,23 +129,38 @@ impl Composed {
 }
 
 impl Composed {
+    /// Whether its signatures came with it.
+    pub(super) fn is_signed_elsewhere(&self) -> bool {
+        let signed = self.signed.as_ref();
+        signed.is_some_and(|signed| signed.signing().is_none())
+    }
+
     /// How it is signed.
-    pub(super) fn signing(&self, keys: &Keys) -> Option<SigningStatus> {
+    pub(super) fn signing(&self, keys: Option<&Keys>) -> Option<SigningStatus> {
         let signed = self.signed.as_ref()?;
+        if let Some(brought) = signed.brought() {
+            return Some(SigningStatus {
+                elsewhere: true,
+                denial: denial_word(signed.is_hashed()).to_owned(),
+                rrsets: brought.rrsets,
+                due_at: brought.overdue,
+                expires_at: brought.expires,
+                overdue_at: brought.overdue,
+                ..SigningStatus::default()
+            });
+        }
+        let (signing, keys) = signed.signing().zip(keys)?;
         let due_at = signed.due();
         let report = keys.report();
         let live = report.keys.iter().filter(|key| key.key.is_live());
         Some(SigningStatus {
-            denial: match keys.how().denial {
-                Denial::Nsec => "nsec",
-                Denial::Nsec3 => "nsec3",
-            }
-            .to_owned(),
+            elsewhere: false,
+            denial: denial_word(signed.is_hashed()).to_owned(),
             rrsets: signed.entries(),
             due_at,
             expires_at: signed.expires(),
             // A quarter of the validity is left then.
-            overdue_at: due_at + signed.signing().validity / 4,
+            overdue_at: due_at + signing.validity / 4,
             keys: live
                 .map(|key| KeyStatus {
                     tag: key.key.id.tag,
@@ -137,6 +172,10 @@ impl Composed {
             next: report.next.iter().map(in_words).collect(),
         })
     }
+}
+
+fn denial_word(is_hashed: bool) -> &'static str {
+    if is_hashed { "nsec3" } else { "nsec" }
 }
 
 /// A step that lies ahead, for a person.

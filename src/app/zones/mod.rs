@@ -198,7 +198,7 @@ impl Composer {
         let zones = self.zones.iter();
         let zones = zones.map(|kept| kept.composed.served(kept.keys.as_ref().map(Keys::how)));
         let signings = self.zones.iter().filter_map(|kept| {
-            let status = kept.composed.signing(kept.keys.as_ref()?)?;
+            let status = kept.composed.signing(kept.keys.as_ref())?;
             Some((kept.base.apex().to_string(), status))
         });
         let served = Zones::served(zones.collect(), self.epoch_ms);
@@ -244,11 +244,17 @@ impl Composer {
                 records,
                 done,
             } => {
+                if self.is_signed_elsewhere(&apex) {
+                    return self.refuse(&apex, done);
+                }
                 let mut overlay = self.overlay.clone();
                 overlay.dynamic.insert(apex.clone(), records);
                 self.lay_over(overlay, &apex, done)
             }
             Work::Serial { apex, serial, done } => {
+                if self.is_signed_elsewhere(&apex) {
+                    return self.refuse(&apex, done);
+                }
                 let mut overlay = self.overlay.clone();
                 overlay.serials.insert(apex.clone(), serial);
                 self.lay_over(overlay, &apex, done)
@@ -266,6 +272,20 @@ impl Composer {
                 self.lay_over(overlay, &apex, done)
             }
         }
+    }
+
+    fn is_signed_elsewhere(&self, apex: &Name) -> bool {
+        let mut zones = self.zones.iter();
+        let kept = zones.find(|kept| kept.base.apex() == apex);
+        kept.is_some_and(|kept| kept.composed.is_signed_elsewhere())
+    }
+
+    /// Says why nothing is laid over a zone that others sign.
+    fn refuse(&mut self, apex: &Name, done: Done) -> Product {
+        let why = format!(
+            "zone `{apex}` was signed elsewhere, and nothing of it can be changed here: change it where it is signed, or give it keys here (`dnssec`)"
+        );
+        Product::Zones(self.serve(), vec![(done, Err(why))])
     }
 
     /// Changes what is laid over one zone, if a zone comes out of it.

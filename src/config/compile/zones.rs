@@ -157,7 +157,12 @@ fn load_one(
     };
     report_all(Severity::Warning, loaded.warnings);
     match loaded.zone {
-        Ok(zone) => Some((apex.clone(), zone)),
+        Ok(loaded) => {
+            if zone.dnssec.is_none() && loaded.is_signed_elsewhere() {
+                refuse_steered(mounts, spec, found);
+            }
+            Some((apex.clone(), loaded))
+        }
         Err(errors) => {
             report_all(Severity::Error, errors);
             None
@@ -166,6 +171,19 @@ fn load_one(
 }
 
 const HELP: &str = "paths are relative to the folder of the config";
+
+/// Whoever signed the zone has not signed the answers of names that are steered here.
+fn refuse_steered(mounts: &Mounts, spec: &Spec, found: &mut Diagnostics) {
+    for hostname in mounts.iter().filter_map(|(name, _)| written(name, spec)) {
+        let message = format!(
+            "`{}` is steered, and its zone comes signed: nobody would sign its answers",
+            hostname.value
+        );
+        found
+            .error(&hostname.at, message)
+            .help("sign the zone here (`dnssec = {}`), or take the name out of `hostnames`");
+    }
+}
 
 /// Where a steered name is written.
 fn written<'s>(name: &Name, spec: &'s Spec) -> Option<&'s At<Name>> {

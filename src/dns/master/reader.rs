@@ -291,6 +291,9 @@ impl Reader<'_> {
         let owner = Name::from_wire(owner).expect("owners are read from names");
         let help = match refused {
             Refused::Outside => Some("is `$ORIGIN` right, and the zone's name in the config?"),
+            Refused::NotHashed => Some(
+                "an NSEC3 record is owned by the base32 of a hash, one label below the apex (RFC 5155, section 3)",
+            ),
             Refused::TooLarge => None,
         };
         problem(at, &refused.message(&owner, self.apex), help)

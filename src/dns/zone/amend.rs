@@ -53,15 +53,15 @@ impl Zone {
                 errors.push(Place::NOWHERE.error(message, None));
             }
         };
-        for (id, _) in (APEX..).zip(&self.tree.nodes) {
-            let owner = self.tree.wire(id, self.apex.as_wire());
+        for (owner, sets) in self.owners() {
+            let owner = owner.as_wire();
             let own = replaced.get(&owner.to_ascii_lowercase());
-            for set in self.sets(id) {
+            for set in sets {
                 let gone = barred.contains(&set.rtype)
                     || own.is_some_and(|types| types.contains(&set.rtype));
                 if !gone {
                     set.records()
-                        .for_each(|rdata| add(&owner, set.rtype, set.ttl, rdata));
+                        .for_each(|rdata| add(owner, set.rtype, set.ttl, rdata));
                 }
             }
         }

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::check;
+use super::hashed::{self, Hash, HashedOwner, Hashing, ITERATIONS_MOST};
 use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
 use super::{Mount, Presence, Zone, ZoneError};
 use domain::base::Rtype;
@@ -83,6 +84,8 @@ pub(crate) struct Given<'g> {
 pub(crate) enum Refused {
     /// Its owner is not within the apex.
     Outside,
+    /// It belongs to an NSEC3 chain, and its owner is no hash below the apex.
+    NotHashed,
     /// Past the bounds of one zone, or of one record.
     TooLarge,
 }
@@ -92,6 +95,7 @@ impl Refused {
     pub(crate) fn message(self, owner: &Name, apex: &Name) -> String {
         match self {
             Self::Outside => format!("`{owner}` is outside the zone `{apex}`"),
+            Self::NotHashed => format!("NSEC3 at `{owner}`, which is no hash below `{apex}`"),
             Self::TooLarge => format!("`{owner}` is more than one zone can hold"),
         }
     }
@@ -135,6 +139,10 @@ pub(crate) struct Builder {
     tree: Tree,
     raws: Vec<Raw>,
     rdata: Vec<u8>,
+    /// Records of an NSEC3 chain, with the hashes that own them.
+    hashed: Vec<(Hash, u32)>,
+    /// Whether any record is a signature or of a chain of denials.
+    signed_elsewhere: bool,
     /// RRsets as [`Zone`] keeps them.
     data: Vec<u8>,
     names: usize,
@@ -150,6 +158,8 @@ impl Builder {
             tree: Tree::new(),
             raws: Vec::new(),
             rdata: Vec::new(),
+            hashed: Vec::new(),
+            signed_elsewhere: false,
             data: Vec::new(),
             names: 0,
             errors: Vec::new(),
@@ -160,16 +170,17 @@ impl Builder {
     /// Takes a record.
     ///
     /// # Errors
-    /// When it is outside the zone, or there are too many.
+    /// When it is outside the zone, when it is of an NSEC3 chain and its owner is no hash, or when there
+    /// are too many.
     pub(crate) fn add(&mut self, given: &Given<'_>) -> Result<(), Refused> {
         let full = [self.rdata.len(), self.tree.label_bytes()];
         if self.raws.len() >= RECORDS || full.iter().any(|&bytes| bytes >= ARENA_BYTES) {
             return Err(Refused::TooLarge);
         }
         let length = u16::try_from(given.rdata.len()).map_err(|_| Refused::TooLarge)?;
-        let node = self.node(given.owner).ok_or(Refused::Outside)?;
         let id = offset(self.raws.len());
-        let before = std::mem::replace(&mut self.tree.nodes[node as usize].sets, id);
+        let before = self.enlist(given, id)?;
+        self.signed_elsewhere |= matches!(given.rtype, rtype::RRSIG | rtype::NSEC | rtype::NSEC3);
         self.raws.push(Raw {
             before,
             rdata: offset(self.rdata.len()),
@@ -183,6 +194,21 @@ impl Builder {
         Ok(())
     }
 
+    /// Puts a record to be taken into the list of its owner; the one before it there.
+    fn enlist(&mut self, given: &Given<'_>, id: u32) -> Result<u32, Refused> {
+        if is_of_hashed(given.rtype, given.rdata) {
+            let apex = octets::ending(given.owner, self.apex.as_wire()).ok_or(Refused::Outside)?;
+            let hash = hashed::from_label(&given.owner[..apex]).ok_or(Refused::NotHashed)?;
+            self.hashed.push((hash, id));
+            return Ok(NONE);
+        }
+        let node = self.node(given.owner).ok_or(Refused::Outside)?;
+        Ok(std::mem::replace(
+            &mut self.tree.nodes[node as usize].sets,
+            id,
+        ))
+    }
+
     /// Mounts steered names and makes the zone.
     pub(crate) fn finish(mut self, mounts: &[(Name, Mount)]) -> Built {
         for (name, mount) in mounts {
@@ -192,19 +218,22 @@ impl Builder {
         for id in APEX..offset(self.tree.nodes.len()) {
             self.settle(id, &mut records);
         }
+        let hashed = self.settle_hashed();
         let warnings = std::mem::take(&mut self.warnings);
         Built {
-            zone: self.into_zone(),
+            zone: self.into_zone(hashed),
             warnings,
         }
     }
 
-    fn into_zone(mut self) -> Result<Zone, Vec<ZoneError>> {
+    fn into_zone(mut self, hashed: Vec<HashedOwner>) -> Result<Zone, Vec<ZoneError>> {
         self.tree.shrink();
         let mut zone = Zone {
             apex: self.apex,
             tree: self.tree,
             data: self.data,
+            hashed,
+            signed_elsewhere: self.signed_elsewhere,
             denial: 0,
             names: self.names,
             presence: Presence::Loaded,
@@ -258,16 +287,73 @@ impl Builder {
             &mut self.errors,
         );
         self.tree.nodes[id as usize].sets = offset(self.data.len());
-        let mut rest: &[u32] = records;
-        while let Some(&first) = rest.first() {
-            let kind = self.kind(first);
-            let count = rest.partition_point(|record| self.kind(*record) == kind);
-            let (set, others) = rest.split_at(count);
-            self.write(id, set);
-            rest = others;
-        }
+        self.tree.nodes[id as usize].count = self.write_sets(id, records);
         let node = &self.tree.nodes[id as usize];
         self.names += usize::from(node.count > 0 || node.mount.is_some());
+    }
+
+    /// Writes the RRsets of one owner, its records sorted; how many there are.
+    fn write_sets(&mut self, id: u32, records: &[u32]) -> u16 {
+        let (mut rest, mut count) = (records, 0);
+        while let Some(&first) = rest.first() {
+            let kind = self.set_key(first);
+            let length = rest.partition_point(|record| self.set_key(*record) == kind);
+            let (set, others) = rest.split_at(length);
+            count += u16::from(self.write(id, set, self.ttl_of(set, records)));
+            rest = others;
+        }
+        count
+    }
+
+    /// Writes the RRsets of an NSEC3 chain, whose owners are hashes.
+    fn settle_hashed(&mut self) -> Vec<HashedOwner> {
+        let mut all = std::mem::take(&mut self.hashed);
+        // The link stands in front of its signatures.
+        all.sort_by_key(|(hash, id)| (*hash, std::cmp::Reverse(self.kind(*id))));
+        let mut owners = Vec::new();
+        for own in all.chunk_by(|one, other| one.0 == other.0) {
+            let mut records: Vec<u32> = own.iter().map(|(_, id)| *id).collect();
+            self.drop_doubles(&mut records);
+            let sets = offset(self.data.len());
+            self.check_iterations(&records);
+            owners.push(HashedOwner {
+                hash: own[0].0,
+                sets,
+                count: self.write_sets(APEX, &records),
+            });
+        }
+        owners
+    }
+
+    fn check_iterations(&mut self, records: &[u32]) {
+        let nsec3 = |id: &&u32| self.kind(**id) == rtype::NSEC3;
+        let hashings = records.iter().filter(nsec3);
+        let bad = hashings.copied().find(|id| {
+            Hashing::of(self.rdata_of(*id)).is_none_or(|how| how.iterations() > ITERATIONS_MOST)
+        });
+        if let Some(bad) = bad {
+            let message = format!(
+                "NSEC3 of an unknown hash algorithm, or with more than {ITERATIONS_MOST} iterations"
+            );
+            let help = Some("sign the zone with SHA-1 and no iterations (RFC 9276, 3.1)");
+            self.errors
+                .push(self.raws[bad as usize].place().error(message, help));
+        }
+    }
+
+    /// What the records of one RRset have in common: the type, and of signatures the type that they
+    /// cover as well, because each has the TTL of that (RFC 4034, section 3).
+    fn set_key(&self, record: u32) -> (u16, u16) {
+        let kind = self.kind(record);
+        (kind, covered(kind, self.rdata_of(record)).unwrap_or(0))
+    }
+
+    /// The TTL of an RRset: of its records, or for signatures of what they cover, if that is there.
+    fn ttl_of(&self, set: &[u32], owned: &[u32]) -> Option<u32> {
+        let covered = covered(self.kind(set[0]), self.rdata_of(set[0]))?;
+        let is_covered = |id: &&u32| self.kind(**id) == covered;
+        let covered = owned.iter().filter(is_covered);
+        covered.map(|id| self.raws[*id as usize].ttl).min()
     }
 
     /// The records of a name by type, those of one type in the order of the file, none twice.
@@ -282,9 +368,15 @@ impl Builder {
             return;
         }
         records.reverse();
-        records.sort_by_key(|id| self.kind(*id));
-        let mut seen = BTreeSet::new();
-        records.retain(|id| seen.insert(canonical(self.kind(*id), self.rdata_of(*id))));
+        records.sort_by_key(|id| self.set_key(*id));
+        self.drop_doubles(records);
+    }
+
+    fn drop_doubles(&self, records: &mut Vec<u32>) {
+        if records.len() > 1 {
+            let mut seen = BTreeSet::new();
+            records.retain(|id| seen.insert(canonical(self.kind(*id), self.rdata_of(*id))));
+        }
     }
 
     fn flags(&self, id: u32, records: &[u32]) -> u8 {
@@ -309,12 +401,12 @@ impl Builder {
         flags
     }
 
-    /// Writes one RRset.
-    fn write(&mut self, id: u32, records: &[u32]) {
+    /// Writes one RRset; whether it can be. Its TTL is that of what it covers, if it covers something.
+    fn write(&mut self, id: u32, records: &[u32], covered: Option<u32>) -> bool {
         let first = &self.raws[records[0] as usize];
         let (kind, place) = (first.rtype, first.place());
         let ttls = || records.iter().map(|id| self.raws[*id as usize].ttl);
-        let ttl = ttls().min().unwrap_or_default();
+        let ttl = covered.or(ttls().min()).unwrap_or_default();
         let bytes: usize = records.iter().map(|id| 2 + self.rdata_of(*id).len()).sum();
         if bytes + records.len() * (RECORD_BYTES - 2) > RRSET_BYTES {
             let message = format!(
@@ -324,9 +416,9 @@ impl Builder {
                 self.name(id)
             );
             self.errors.push(place.error(message, None));
-            return;
+            return false;
         }
-        if ttls().any(|other| other != ttl) {
+        if covered.is_none() && ttls().any(|other| other != ttl) {
             let message = format!(
                 "the {} records at `{}` differ in TTL; {ttl} is used for all",
                 Rtype::from_int(kind),
@@ -336,7 +428,7 @@ impl Builder {
             self.warnings.push(place.error(message, help));
         }
         self.encode(id, kind, ttl, records);
-        self.tree.nodes[id as usize].count += 1;
+        true
     }
 
     fn encode(&mut self, id: u32, kind: u16, ttl: u32, records: &[u32]) {
@@ -445,6 +537,17 @@ impl Zone {
 /// Whether a record may stand for an SOA: long enough to hold its five numbers.
 pub(super) fn is_soa(rdata: &[u8]) -> bool {
     rdata.len() >= SOA_BYTES
+}
+
+/// The type that a signature covers (RFC 4034, section 3.1.1); `None` for records of other types.
+pub(super) fn covered(kind: u16, rdata: &[u8]) -> Option<u16> {
+    let covered = rdata.first_chunk().copied().map(u16::from_be_bytes);
+    covered.filter(|_| kind == rtype::RRSIG)
+}
+
+/// Whether a record belongs to an NSEC3 chain, so that its owner is a hash.
+fn is_of_hashed(kind: u16, rdata: &[u8]) -> bool {
+    kind == rtype::NSEC3 || covered(kind, rdata) == Some(rtype::NSEC3)
 }
 
 /// Type and RDATA with the names of common types in lower case: equal for records that are one.

@@ -28,6 +28,7 @@ mod amend;
 mod build;
 mod check;
 mod find;
+mod hashed;
 mod index;
 pub mod signed;
 mod tree;
@@ -38,6 +39,7 @@ pub(super) use build::{Builder, Given, Place, Refused};
 pub use find::{Found, Match, Trail};
 pub use zones::{Served, Zones};
 
+use hashed::HashedOwner;
 use tree::{APEX, CUT, Tree, UNDER_CUT};
 
 /// One record as a master file gives it.
@@ -81,6 +83,9 @@ pub struct Zone {
     tree: Tree,
     /// RRsets as [`super::rrset`] encodes them, those of one name together.
     data: Vec<u8>,
+    /// Owners of the NSEC3 chain that came with the zone, sorted.
+    hashed: Vec<HashedOwner>,
+    signed_elsewhere: bool,
     /// Where among them the SOA of denials stands.
     denial: usize,
     names: usize,
@@ -240,12 +245,48 @@ impl Zone {
     }
 
     /// Every name that holds records, with its RRsets in the order of their types; names in
-    /// the order in which the master file first mentions them.
+    /// the order in which the master file first mentions them, owners of an NSEC3 chain last. The
+    /// signatures at a name are an RRset for each type that they cover.
     pub fn owners(&self) -> impl Iterator<Item = (Name, impl Iterator<Item = RrSet<'_>>)> {
-        (APEX..)
+        let named = (APEX..)
             .zip(&self.tree.nodes)
             .filter(|(_, node)| node.count > 0)
-            .map(|(id, _)| (self.name(id), self.sets(id)))
+            .map(|(id, node)| (self.name(id), self.sets_from(node.sets, node.count)));
+        let hashed = self.hashed.iter().map(|owner| {
+            let sets = self.sets_from(owner.sets, owner.count);
+            (self.hashed_name(owner), sets)
+        });
+        named.chain(hashed)
+    }
+
+    /// Whether it holds signatures or a chain of denials, made by whoever signed it before it came.
+    #[must_use]
+    pub fn is_signed_elsewhere(&self) -> bool {
+        self.signed_elsewhere
+    }
+
+    /// The signatures over an RRset of a node that came with the zone.
+    #[must_use]
+    pub fn signatures(&self, node: u32, kind: u16) -> Option<RrSet<'_>> {
+        self.sets(node).find(|set| set.covers() == Some(kind))
+    }
+
+    /// Where an RRset of a node begins among the data.
+    fn place_of(&self, node: u32, kind: u16) -> Option<u32> {
+        let node = self.tree.node(node);
+        let from = self.data.get(node.sets as usize..)?;
+        let mut rest = from;
+        (0..node.count).find_map(|_| {
+            let behind = from.len() - rest.len();
+            let set = RrSet::take(&mut rest)?;
+            let place = u32::try_from(behind).ok()?;
+            (set.rtype == kind).then(|| node.sets + place)
+        })
+    }
+
+    fn hashed_name(&self, owner: &HashedOwner) -> Name {
+        let wire = [&hashed::to_label(&owner.hash), self.apex.as_wire()].concat();
+        Name::from_wire(&wire).expect("hashes are taken from names")
     }
 
     /// The number of the apex's node.
@@ -281,10 +322,15 @@ impl Zone {
     /// The RRsets of a node.
     fn sets(&self, id: u32) -> impl Iterator<Item = RrSet<'_>> {
         let node = self.tree.node(id);
-        let mut rest = match node.count {
+        self.sets_from(node.sets, node.count)
+    }
+
+    /// So many RRsets from a place among the data on.
+    fn sets_from(&self, start: u32, count: u16) -> impl Iterator<Item = RrSet<'_>> {
+        let mut rest = match count {
             0 => &[],
-            _ => self.data.get(node.sets as usize..).unwrap_or_default(),
+            _ => self.data.get(start as usize..).unwrap_or_default(),
         };
-        (0..node.count).map_while(move |_| RrSet::take(&mut rest))
+        (0..count).map_while(move |_| RrSet::take(&mut rest))
     }
 }

@@ -82,7 +82,7 @@ fn write_signing(text: &mut Exposition, status: &Status) {
     text.family(
         "waypost_zone_signature_due_timestamp_seconds",
         Kind::Gauge,
-        "When the next signature is made anew, in seconds since 1970, by zone.",
+        "When the next signature is renewed, or should have been by whoever signs the zone, in seconds since 1970, by zone.",
     );
     for (zone, signing) in signed() {
         text.sample(&[("zone", zone)], signing.due_at);

@@ -13,7 +13,6 @@ use crate::base::{Family, Moment, ServiceId};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::Found;
-use crate::dns::zone::signed::Denial;
 
 use crate::plan::UnknownScope;
 
@@ -92,6 +91,8 @@ pub struct SignedZone {
     pub denial: &'static str,
     /// Tags of the keys whose signatures are over its data.
     pub keys: Vec<u16>,
+    /// Whether its signatures came with it, and are not made here.
+    pub elsewhere: bool,
     /// When the first of its signatures expires, in seconds since 1970.
     pub expires_at: u64,
 }
@@ -140,15 +141,15 @@ fn signed_zone(table: &Table, question: &Question) -> Option<SignedZone> {
     let (served, _) = table
         .zones
         .find_served(question.name.as_wire(), question.qtype)?;
-    let signing = served.signed.as_ref()?.signing();
-    let keys = signing.zone_keys.iter().map(|key| key.public().tag());
+    let signed = served.signed.as_ref()?;
     Some(SignedZone {
-        denial: match signing.denial {
-            Denial::Nsec => "NSEC",
-            Denial::Nsec3 => "NSEC3",
+        denial: match signed.is_hashed() {
+            true => "NSEC3",
+            false => "NSEC",
         },
-        keys: keys.collect(),
-        expires_at: served.expires,
+        keys: signed.key_tags(),
+        elsewhere: signed.signing().is_none(),
+        expires_at: signed.expires(),
     })
 }
 

@@ -43,7 +43,8 @@ impl fmt::Display for SignedZone {
         let keys: Vec<String> = self.keys.iter().map(u16::to_string).collect();
         write!(
             out,
-            "by key {}, denied by {}; the zone's first signature expires at {} (seconds since 1970)",
+            "{}by key {}, denied by {}; the zone's first signature expires at {} (seconds since 1970)",
+            if self.elsewhere { "elsewhere, " } else { "" },
             keys.join(" and "),
             self.denial,
             self.expires_at

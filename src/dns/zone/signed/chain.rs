@@ -1,5 +1,6 @@
-//! The chain that proves what does not exist: NSEC (RFC 4034, section 4) or NSEC3 (RFC 5155, with no
-//! iterations and no salt, as RFC 9276 wants it).
+//! The chain that proves what does not exist: NSEC (RFC 4034, section 4) or NSEC3 (RFC 5155). It is
+//! made here, with no iterations and no salt, as RFC 9276 wants it; or it came with the zone, signed by
+//! others, and is taken as it is: then names that are left out of it (opt-out) have no link.
 //!
 //! Links stand in the order of the chain, each with its RRset as a reply copies it. Behind the
 //! links stand *lacks*: for each steered name and address type the link once more without that
@@ -10,16 +11,12 @@
 //! from the config alone ([`Steered`]); health is not known here (promise 12).
 use super::canonical::SortKey;
 use super::{Denial, Steered};
-use crate::dns::dnssec::sha1;
 use crate::dns::rr::{RrSet, rtype};
 use crate::dns::rrset::Source;
 use crate::dns::zone::Zone;
+use crate::dns::zone::hashed::{self, Hash, HashedOwner, Hashing, LABEL_BYTES};
 use crate::dns::zone::tree::{APEX, CUT, NONE, UNDER_CUT, UNDER_DNAME};
 
-/// Octets of a hash (RFC 5155, section 5: SHA-1).
-const HASH_BYTES: usize = 20;
-/// Octets of a hash as a label: base32hex without padding, behind its length.
-const HASH_LABEL_BYTES: usize = 33;
 /// Hash algorithm, flags, two octets of iterations, length of salt, length of hash.
 const NSEC3_HEAD: [u8; 6] = [1, 0, 0, 0, 0, 20];
 /// In place of a type: A and AAAA. No record has type 0.
@@ -41,7 +38,8 @@ pub(super) struct Chain {
     wildcards: Vec<(u32, u32)>,
     /// Where each RRset begins, links first.
     starts: Vec<u32>,
-    data: Vec<u8>,
+    /// The RRsets; `None` where they came with the zone and are among its data.
+    data: Option<Vec<u8>>,
 }
 
 /// What links are sorted by.
@@ -53,8 +51,8 @@ enum Order {
         keys: Vec<u8>,
         ends: Vec<u32>,
     },
-    /// Hashes of names.
-    Hashes(Vec<[u8; HASH_BYTES]>),
+    /// Hashes of names, and how they are made.
+    Hashes(Vec<Hash>, Hashing),
 }
 
 /// Whom a link belongs to, as a reply writes it.
@@ -63,26 +61,20 @@ pub(super) enum LinkOwner {
     /// A name of the zone.
     Node(u32),
     /// A hash, as a label below the apex.
-    Hash([u8; HASH_LABEL_BYTES]),
+    Hash([u8; LABEL_BYTES]),
 }
 
 impl Chain {
     pub(super) fn new(zone: &Zone, denial: Denial, steered: &[Steered]) -> Self {
         let mut chain = Self {
-            order: Order::Hashes(Vec::new()),
-            of_node: vec![NONE; zone.tree.nodes.len()],
-            lacks: Vec::new(),
-            wildcards: Vec::new(),
-            starts: Vec::new(),
-            data: Vec::new(),
+            data: Some(Vec::new()),
+            ..Self::without_links(zone)
         };
         let nodes = match denial {
-            Denial::Nsec => chain.sort_names(zone),
+            Denial::Nsec => chain.sort_names(zone, |node| has_data(zone, node)),
             Denial::Nsec3 => chain.sort_hashes(zone),
         };
-        for (link, &node) in (0..).zip(&nodes) {
-            chain.of_node[node as usize] = link;
-        }
+        chain.number(&nodes);
         for (place, &node) in nodes.iter().enumerate() {
             let next = (place + 1) % nodes.len();
             chain.put((zone, steered), (node, nodes[next], next), &[]);
@@ -114,15 +106,75 @@ impl Chain {
         chain
     }
 
+    /// The chain that came with a zone. A link without a signature proves nothing and is none.
+    pub(super) fn given(zone: &Zone) -> Self {
+        let mut chain = Self::without_links(zone);
+        match given_hashing(zone) {
+            Some(hashing) => chain.take_hashes(zone, hashing),
+            None => chain.take_names(zone),
+        }
+        chain.wildcards = chain.cover_wildcards(zone);
+        chain
+    }
+
+    fn without_links(zone: &Zone) -> Self {
+        Self {
+            order: Order::Hashes(Vec::new(), Hashing::default()),
+            of_node: vec![NONE; zone.tree.nodes.len()],
+            lacks: Vec::new(),
+            wildcards: Vec::new(),
+            starts: Vec::new(),
+            data: None,
+        }
+    }
+
+    fn take_names(&mut self, zone: &Zone) {
+        let signed = |node: &u32| zone.signatures(*node, rtype::NSEC).is_some();
+        let linked = |node: &u32| zone.place_of(*node, rtype::NSEC).is_some();
+        let nodes = self.sort_names(zone, |node| linked(&node) && signed(&node));
+        self.starts = nodes
+            .iter()
+            .filter_map(|node| zone.place_of(*node, rtype::NSEC))
+            .collect();
+        self.number(&nodes);
+    }
+
+    fn take_hashes(&mut self, zone: &Zone, hashing: Hashing) {
+        let of_chain = |owner: &&HashedOwner| given_link(zone, owner).as_ref() == Some(&hashing);
+        let links = || zone.hashed.iter().filter(of_chain);
+        let hashes: Vec<Hash> = links().map(|owner| owner.hash).collect();
+        self.starts = links().map(|owner| owner.sets).collect();
+        for node in authoritative(zone) {
+            let name = zone.tree.wire(node, zone.apex.as_wire());
+            if let Ok(link) = hashes.binary_search(&hashing.hash(&name)) {
+                self.of_node[node as usize] = offset(link);
+            }
+        }
+        self.order = Order::Hashes(hashes, hashing);
+    }
+
+    /// Remembers which link is whose.
+    fn number(&mut self, nodes: &[u32]) {
+        for (link, &node) in (0..).zip(nodes) {
+            self.of_node[node as usize] = link;
+        }
+    }
+
     /// How many RRsets it has, lacks included.
     pub(super) fn len(&self) -> usize {
         self.starts.len()
     }
 
-    /// One of its RRsets.
-    pub(super) fn set(&self, number: usize) -> Option<RrSet<'_>> {
+    /// One of its RRsets, and what stands behind it; `zone` is the zone that the chain is of.
+    pub(super) fn set<'c>(
+        &'c self,
+        zone: &'c Zone,
+        number: usize,
+    ) -> Option<(RrSet<'c>, &'c [u8])> {
         let start = *self.starts.get(number)?;
-        RrSet::take(&mut self.data.get(start as usize..)?)
+        let data = self.data.as_deref().unwrap_or(&zone.data);
+        let mut rest = data.get(start as usize..)?;
+        Some((RrSet::take(&mut rest)?, rest))
     }
 
     /// Whose RRset it is.
@@ -134,7 +186,7 @@ impl Chain {
         };
         match &self.order {
             Order::Names { nodes, .. } => Some(LinkOwner::Node(*nodes.get(link)?)),
-            Order::Hashes(hashes) => Some(LinkOwner::Hash(hash_label(hashes.get(link)?))),
+            Order::Hashes(hashes, _) => Some(LinkOwner::Hash(hashed::to_label(hashes.get(link)?))),
         }
     }
 
@@ -160,8 +212,8 @@ impl Chain {
                     keys[start as usize..ends[place] as usize] <= *key.octets()
                 })
             }
-            Order::Hashes(hashes) => {
-                let hash = sha1(&lowered(name).0[..name.len()]);
+            Order::Hashes(hashes, hashing) => {
+                let hash = hashing.hash(name);
                 hashes.partition_point(|other| *other <= hash)
             }
         };
@@ -182,14 +234,14 @@ impl Chain {
     pub(super) fn is_hashed(&self) -> bool {
         match self.order {
             Order::Names { .. } => false,
-            Order::Hashes(_) => true,
+            Order::Hashes(..) => true,
         }
     }
 
     fn links(&self) -> usize {
         match &self.order {
             Order::Names { nodes, .. } => nodes.len(),
-            Order::Hashes(hashes) => hashes.len(),
+            Order::Hashes(hashes, _) => hashes.len(),
         }
     }
 
@@ -208,10 +260,10 @@ impl Chain {
         covered.collect()
     }
 
-    /// The nodes with data of this zone, in canonical order.
-    fn sort_names(&mut self, zone: &Zone) -> Vec<u32> {
+    /// The nodes of this zone that have a link, in canonical order.
+    fn sort_names(&mut self, zone: &Zone, is_linked: impl Fn(u32) -> bool) -> Vec<u32> {
         let mut named: Vec<(Vec<u8>, u32)> = authoritative(zone)
-            .filter(|&node| has_data(zone, node))
+            .filter(|&node| is_linked(node))
             .map(|node| (sort_key(zone, node), node))
             .collect();
         named.sort_unstable();
@@ -232,15 +284,17 @@ impl Chain {
     /// All nodes of this zone, those in between included, by their hashes.
     fn sort_hashes(&mut self, zone: &Zone) -> Vec<u32> {
         let leads_somewhere = leads_somewhere(zone);
-        let mut hashed: Vec<([u8; HASH_BYTES], u32)> = authoritative(zone)
+        let hashing = Hashing::default();
+        let mut hashed: Vec<(Hash, u32)> = authoritative(zone)
             .filter(|&node| leads_somewhere[node as usize])
             .map(|node| {
                 let name = zone.tree.wire(node, zone.apex.as_wire());
-                (sha1(&name.to_ascii_lowercase()), node)
+                (hashing.hash(&name), node)
             })
             .collect();
         hashed.sort_unstable();
-        self.order = Order::Hashes(hashed.iter().map(|(hash, _)| *hash).collect());
+        let hashes = hashed.iter().map(|(hash, _)| *hash).collect();
+        self.order = Order::Hashes(hashes, hashing);
         hashed.into_iter().map(|(_, node)| node).collect()
     }
 
@@ -260,7 +314,7 @@ impl Chain {
                 types.extend([rtype::RRSIG, rtype::NSEC]);
                 (rtype::NSEC, zone.tree.wire(next, zone.apex.as_wire()))
             }
-            Order::Hashes(hashes) => {
+            Order::Hashes(hashes, _) => {
                 if types.iter().any(|rtype| is_signed(zone, node, *rtype)) {
                     types.push(rtype::RRSIG);
                 }
@@ -268,7 +322,8 @@ impl Chain {
             }
         };
         put_bitmap(types, &mut rdata);
-        self.starts.push(offset(self.data.len()));
+        let data = self.data.get_or_insert_default();
+        self.starts.push(offset(data.len()));
         let set = Source {
             rtype,
             ttl,
@@ -276,8 +331,31 @@ impl Chain {
             records: std::iter::once(&rdata[..]),
             glue: &[],
         };
-        set.put(&mut self.data);
+        set.put(data);
     }
+}
+
+/// How the chain of a zone hashes names: as the apex says (RFC 5155, section 4), if links are hashed so;
+/// `None` if no chain of NSEC3 is whole.
+fn given_hashing(zone: &Zone) -> Option<Hashing> {
+    let parameters = zone.set(APEX, rtype::NSEC3PARAM)?;
+    let mut hashings = parameters.records().filter_map(Hashing::of);
+    let in_use = |hashing: &Hashing| {
+        let mut links = zone
+            .hashed
+            .iter()
+            .filter_map(|owner| given_link(zone, owner));
+        links.any(|link| link == *hashing)
+    };
+    hashings.find(in_use)
+}
+
+/// How the owner of a link was hashed; `None` if it has no NSEC3 or no signature.
+fn given_link(zone: &Zone, owner: &HashedOwner) -> Option<Hashing> {
+    let mut sets = zone.sets_from(owner.sets, owner.count);
+    let link = sets.next().filter(|set| set.rtype == rtype::NSEC3)?;
+    sets.next()?;
+    Hashing::of(link.records().next()?)
 }
 
 /// Whether RRsets of a type at a node are this zone's own to sign (RFC 4035, section 2.2).
@@ -365,31 +443,6 @@ fn put_bitmap(mut types: Vec<u16>, rdata: &mut Vec<u8>) {
     }
 }
 
-/// A hash as a label (RFC 4648, section 7, in lower case).
-fn hash_label(hash: &[u8; HASH_BYTES]) -> [u8; HASH_LABEL_BYTES] {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let mut label = [0; HASH_LABEL_BYTES];
-    label[0] = 32;
-    for (octets, digits) in hash.chunks(5).zip(label[1..].chunks_mut(8)) {
-        let word = octets
-            .iter()
-            .fold(0_u64, |word, &octet| word << 8 | u64::from(octet));
-        for (place, digit) in digits.iter_mut().enumerate() {
-            *digit = DIGITS[usize::try_from(word >> (35 - 5 * place) & 31).unwrap_or(0)];
-        }
-    }
-    label
-}
-
-/// A name in lower case, without an allocation.
-fn lowered(name: &[u8]) -> ([u8; 255], usize) {
-    let mut octets = [0; 255];
-    let length = name.len().min(octets.len());
-    octets[..length].copy_from_slice(&name[..length]);
-    octets.make_ascii_lowercase();
-    (octets, length)
-}
-
 /// How many places from 0 on, of so many, `holds` is true for; it is false from there on.
 fn count_up_to(places: usize, holds: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, places);
@@ -420,18 +473,6 @@ mod tests {
         expected.extend([0; 26]);
         expected.push(0x20);
         assert_eq!(rdata, expected);
-    }
-
-    /// Appendix A of RFC 5155 has iterations and salt; this is the hash of `example` without.
-    #[test]
-    fn hashes_are_labels() {
-        let label = hash_label(&[0xFF; HASH_BYTES]);
-        assert_eq!(&label[1..], [b'v'; 32]);
-        let mut hash = [0; HASH_BYTES];
-        hash[0] = 0b0000_1000;
-        hash[19] = 1;
-        assert_eq!(&hash_label(&hash)[1..4], b"100");
-        assert_eq!(hash_label(&hash)[32], b'1');
     }
 
     #[test]

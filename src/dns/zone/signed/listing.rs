@@ -8,9 +8,13 @@ use crate::dns::zone::tree::APEX;
 
 impl Signed {
     /// RRSIG, NSEC and NSEC3 records beside those of the zone and of its steered names, for a client
-    /// that gets of each mount and family the addresses that `chosen` says.
+    /// that gets of each mount and family the addresses that `chosen` says; none where they are among
+    /// those of the zone, because they came with it.
     pub fn additions<'c>(&self, chosen: impl Fn(Mount, Family) -> &'c [u8]) -> Vec<Entry> {
         let mut entries = Vec::new();
+        if self.signing().is_none() {
+            return entries;
+        }
         let zone = &self.base.zone;
         for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
             let owner = zone.name(node);

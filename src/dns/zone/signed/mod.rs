@@ -16,7 +16,13 @@
 //! | [`canonical`] | what a signature covers, and how names are sorted |
 //! | [`rrsig`] | when a signature holds, and its octets |
 //! | [`chain`] | NSEC and NSEC3: what is between the names |
+//! | `elsewhere` | zones that come with signatures |
+//! | `variant` | answers of steered names, whatever their order |
 //! | `listing` | all of it in a row, for transfers |
+//!
+//! A zone that was signed **elsewhere** (its file, or its primary, brings signatures and a chain) is
+//! served in the same way ([`Signed::elsewhere`]): its signatures stand beside what they cover among the
+//! zone's own data, nothing of it is made here, and nothing of it falls due.
 //!
 //! It knows neither health nor tables: a steered answer is a list of address records that it
 //! was told of beforehand. Files, clocks and the order of rollovers are not its matter either.
@@ -24,24 +30,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::index::Index;
-use super::tree::APEX;
 use super::{Edit, Mount, Zone};
-use crate::base::{Family, HashKey};
-use crate::dns::addresses;
+use crate::base::HashKey;
 use crate::dns::dnssec::PrivateKey;
 use crate::dns::rr::{RrSet, rtype};
-use crate::dns::rrset;
 
 mod canonical;
 mod chain;
+mod elsewhere;
 mod listing;
 mod rrsig;
 #[cfg(test)]
 mod tests;
+mod variant;
 
 use canonical::Content;
 use chain::{Chain, LinkOwner};
 use rrsig::Window;
+use variant::{Variant, variant_hash, variants};
 
 /// Entries of one chunk.
 const CHUNK: usize = 64;
@@ -99,7 +105,7 @@ pub struct Signed {
 #[derive(Debug)]
 struct Base {
     zone: Arc<Zone>,
-    signing: Signing,
+    signer: Signer,
     /// By node: the number of the entry of its first RRset; one more for the end.
     first: Vec<u32>,
     chain: Chain,
@@ -107,13 +113,27 @@ struct Base {
     variant_index: Index,
 }
 
-/// One steered answer.
+/// Who makes the signatures of a zone.
 #[derive(Debug)]
-struct Variant {
-    node: u32,
-    family: Family,
-    ttl: u32,
-    records: Box<[u8]>,
+enum Signer {
+    /// This server, in this way.
+    Here(Signing),
+    /// Whoever the zone comes from; what it brought.
+    Elsewhere(Brought),
+}
+
+/// What signatures that came with a zone are like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// How many RRsets are signed, the chain's included.
+    pub rrsets: usize,
+    /// When the first of them ends to hold, seconds since 1970; `u64::MAX` without any.
+    pub expires: u64,
+    /// From when on that is alarming, seconds since 1970: an eighth of its life is left, which is later
+    /// than any signer renews it.
+    pub overdue: u64,
+    /// Tags of the keys that have signed the SOA.
+    pub keys: Vec<u16>,
 }
 
 /// Signatures of a few entries.
@@ -205,7 +225,7 @@ impl Signed {
         }
         let base = Base {
             zone,
-            signing,
+            signer: Signer::Here(signing),
             first,
             chain,
             variants,
@@ -224,23 +244,53 @@ impl Signed {
         &self.base.zone
     }
 
-    /// How it is signed.
+    /// How it is signed here; `None` where others do it.
     #[must_use]
-    pub fn signing(&self) -> &Signing {
-        &self.base.signing
+    pub fn signing(&self) -> Option<&Signing> {
+        match &self.base.signer {
+            Signer::Here(signing) => Some(signing),
+            Signer::Elsewhere(_) => None,
+        }
+    }
+
+    /// What its signatures are like; `None` where they are made here.
+    #[must_use]
+    pub fn brought(&self) -> Option<&Brought> {
+        match &self.base.signer {
+            Signer::Here(_) => None,
+            Signer::Elsewhere(brought) => Some(brought),
+        }
     }
 
     /// How many RRsets are signed, or could be.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.base.entries()
+        match &self.base.signer {
+            Signer::Here(_) => self.base.entries(),
+            Signer::Elsewhere(brought) => brought.rrsets,
+        }
     }
 
     /// When the first signature ends to hold, seconds since 1970.
     #[must_use]
     pub fn expires(&self) -> u64 {
         let ends = self.chunks.iter().map(|chunk| chunk.expires);
-        ends.min().unwrap_or(u64::MAX)
+        match &self.base.signer {
+            Signer::Here(_) => ends.min().unwrap_or(u64::MAX),
+            Signer::Elsewhere(brought) => brought.expires,
+        }
+    }
+
+    /// Tags of the keys whose signatures are over its data.
+    #[must_use]
+    pub fn key_tags(&self) -> Vec<u16> {
+        match &self.base.signer {
+            Signer::Here(signing) => {
+                let keys = signing.zone_keys.iter();
+                keys.map(|key| key.public().tag()).collect()
+            }
+            Signer::Elsewhere(brought) => brought.keys.clone(),
+        }
     }
 
     /// The chunks that have a signature to make at this time (seconds since 1970), longest due first.
@@ -306,12 +356,22 @@ impl Signed {
     /// The RRSIG RRset of an RRset of the zone.
     #[must_use]
     pub fn of_set(&self, node: u32, kind: u16) -> Option<RrSet<'_>> {
+        if matches!(self.base.signer, Signer::Elsewhere(_)) {
+            return self.base.zone.signatures(node, kind);
+        }
         let place = self
             .base
             .zone
             .sets(node)
             .position(|set| set.rtype == kind)?;
         self.of_entry(*self.base.first.get(node as usize)? as usize + place)
+    }
+
+    /// The RRSIG RRset of the first RRset of a node that is signed.
+    #[must_use]
+    pub fn of_any(&self, node: u32) -> Option<RrSet<'_>> {
+        let mut sets = self.base.zone.sets(node);
+        sets.find_map(|set| self.of_set(node, set.rtype))
     }
 
     /// The RRSIG RRset of a steered answer, whatever the order of its records.
@@ -361,11 +421,19 @@ impl Signed {
     /// A link by its number.
     #[must_use]
     pub fn proof(&self, number: usize) -> Option<Proof<'_>> {
-        let chain = &self.base.chain;
+        let owner = self.base.chain.owner(number)?;
+        let (set, mut behind) = self.base.chain.set(&self.base.zone, number)?;
+        let signatures = match (&self.base.signer, owner) {
+            (Signer::Here(_), _) => self.of_entry(self.base.sets() + number),
+            (Signer::Elsewhere(_), LinkOwner::Node(node)) => {
+                self.base.zone.signatures(node, rtype::NSEC)
+            }
+            (Signer::Elsewhere(_), LinkOwner::Hash(_)) => RrSet::take(&mut behind),
+        };
         Some(Proof {
-            owner: chain.owner(number)?,
-            set: chain.set(number)?,
-            signatures: self.of_entry(self.base.sets() + number)?,
+            owner,
+            set,
+            signatures: signatures?,
             number,
         })
     }
@@ -410,22 +478,7 @@ impl Base {
             None => self.content_of_link(entry - self.sets()),
             Some(number) => {
                 let variant = self.variants.get(number)?;
-                let kind = match variant.family {
-                    Family::V4 => rtype::A,
-                    Family::V6 => rtype::AAAA,
-                };
-                let records = variant
-                    .records
-                    .chunks(addresses::record_bytes(variant.family));
-                let head = addresses::record_bytes(variant.family) - address_bytes(variant.family);
-                Some(Content {
-                    owner: self.wire(variant.node),
-                    rtype: kind,
-                    ttl: variant.ttl,
-                    records: records
-                        .filter_map(|record| Some(record.get(head..)?.to_vec()))
-                        .collect(),
-                })
+                Some(variant.content(self.wire(variant.node)))
             }
         }
     }
@@ -451,7 +504,7 @@ impl Base {
     }
 
     fn content_of_link(&self, number: usize) -> Option<Content> {
-        let set = self.chain.set(number)?;
+        let (set, _) = self.chain.set(&self.zone, number)?;
         let owner = match self.chain.owner(number)? {
             LinkOwner::Node(node) => self.wire(node),
             LinkOwner::Hash(label) => [&label, self.zone.apex.as_wire()].concat(),
@@ -476,9 +529,12 @@ impl Base {
         (known, cache): (Option<RrSet<'_>>, &Cache<'_>),
         made: &mut Chunk,
     ) {
+        let Signer::Here(signing) = &self.signer else {
+            return;
+        };
         let wire = content.wire();
-        let window = Window::at(now, &wire, self.signing.validity);
-        let keys = || self.signing.keys(content.rtype);
+        let window = Window::at(now, &wire, signing.validity);
+        let keys = || signing.keys(content.rtype);
         let is_current = |set: &RrSet<'_>| rrsig::is_current(set.records(), keys(), window);
         let found = known
             .filter(is_current)
@@ -511,60 +567,6 @@ impl Chunk {
         };
         RrSet::take(&mut self.octets.get(start..end)?)
     }
-}
-
-/// All steered answers of a zone.
-fn variants(zone: &Zone, steered: &[Steered]) -> Vec<Variant> {
-    let mut variants = Vec::new();
-    for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
-        let Some(mount) = entry.mount else { continue };
-        let Some(steered) = steered.get(usize::from(mount)) else {
-            continue;
-        };
-        for (family, answers) in [Family::V4, Family::V6].into_iter().zip(&steered.answers) {
-            variants.extend(answers.iter().map(|records| Variant {
-                node,
-                family,
-                ttl: steered.ttl,
-                records: records.clone(),
-            }));
-        }
-    }
-    variants
-}
-
-fn address_bytes(family: Family) -> usize {
-    match family {
-        Family::V4 => 4,
-        Family::V6 => 16,
-    }
-}
-
-impl Variant {
-    /// Whether it is these records, in any order; there are few.
-    fn holds(&self, records: &[u8]) -> bool {
-        let size = addresses::record_bytes(self.family);
-        records.len() == self.records.len()
-            && (*records == *self.records
-                || records
-                    .chunks(size)
-                    .all(|record| self.records.chunks(size).any(|own| own == record)))
-    }
-}
-
-/// The same for records in any order. They are of one size, which their lengths say.
-fn variant_hash(node: u32, records: &[u8]) -> u64 {
-    let key = HashKey(u64::from(node));
-    let mut rest = records;
-    let mut sum = 0_u64;
-    while let Some(size) = rrset::record_bytes(rest) {
-        let Some((record, tail)) = rest.split_at_checked(size) else {
-            break;
-        };
-        sum = sum.wrapping_add(key.hash(record));
-        rest = tail;
-    }
-    sum
 }
 
 fn digest(content: &Content) -> [u64; 2] {

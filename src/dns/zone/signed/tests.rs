@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::dns::Name;
+use crate::dns::addresses;
 use crate::dns::dnssec::Algorithm;
 use crate::dns::zone::Record;
 
