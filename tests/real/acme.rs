@@ -2,6 +2,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use crate::elsewhere;
 use crate::world::{CONFIG, World, ZONE, dig, get, request, run, wait_for};
 
 const WAYPOST: &str = env!("CARGO_BIN_EXE_waypost");
@@ -583,4 +584,15 @@ fn what_is_lost_with_a_restart_is_told() {
     assert!(server.log().contains("state_unwritten"));
     let (text, well) = waypost(&world, &["remove", "api.example.org"]);
     assert!(well && text.contains("warning: it may come back"), "{text}");
+}
+
+#[test]
+fn nothing_is_added_to_a_zone_that_was_signed_elsewhere() {
+    let world = World::new();
+    elsewhere::sign(&world);
+    world.write("config.toml", elsewhere::CONFIG);
+    let _server = world.waypost();
+    let (text, well) = waypost(&world, &["add", "www.s.test", "x"]);
+    assert!(!well && text.contains("signed elsewhere"), "{text}");
+    assert_eq!(texts("_acme-challenge.www.s.test"), Vec::<String>::new());
 }

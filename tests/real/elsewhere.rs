@@ -3,7 +3,7 @@ use std::process::Command;
 
 use crate::world::{World, dig, get, run, wait_for};
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [server]
 listen = ["127.0.0.20:53"]
 state = "state"
@@ -29,7 +29,7 @@ www 20 TXT \"short\"
 ";
 
 /// Signs the zone from an hour ago until an hour from now, and gives the time that lies in between.
-fn sign(world: &World) {
+pub(crate) fn sign(world: &World) {
     let folder = world.path(".");
     let keygen = ["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", "-K"];
     let (key, made) = run(

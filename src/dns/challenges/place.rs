@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::pattern::{LABEL, Pattern, is_challenge};
 use crate::dns::Name;
 use crate::dns::rr::{RrSet, rtype};
-use crate::dns::zone::{Found, Match, Zone, Zones};
+use crate::dns::zone::{Found, Match, Served, Zone, Zones};
 
 /// Aliases that are followed one after the other.
 const ALIASES: usize = 8;
@@ -35,6 +35,9 @@ pub enum Misplaced {
     /// It lies in none of our zones.
     #[error("it lies in none of our zones")]
     NotOurs,
+    /// Nobody here could sign it.
+    #[error("its zone was signed elsewhere: nobody here can sign what is added")]
+    Signed,
     /// Others serve it.
     #[error("it is delegated to other name servers")]
     Delegated,
@@ -68,9 +71,12 @@ pub fn place<'z>(
             false => Misplaced::Unlisted,
         });
     }
-    let found = zones.find(name.as_wire(), rtype::TXT);
-    let (zone, _) = found.ok_or(Misplaced::NotOurs)?;
+    let found = zones.find_served(name.as_wire(), rtype::TXT);
+    let (Served { zone, signed, .. }, _) = found.ok_or(Misplaced::NotOurs)?;
     check_place(zone, name)?;
+    if signed.as_ref().is_some_and(|own| own.signing().is_none()) {
+        return Err(Misplaced::Signed);
+    }
     let is_meant = is_challenge(name) || covering.any(|one| !matches!(one, Pattern::Below(_)));
     match is_meant || is_free(zone, name) {
         true => Ok(zone),

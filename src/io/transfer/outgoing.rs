@@ -7,20 +7,21 @@
 //! SOA, and only then are secondaries told. Versions of one zone are no closer than its
 //! `min_interval`: what changes in between is part of the next.
 //!
-//! After a restart the last serial is known, and a content that is what it was keeps it.
+//! After a restart the last serial is known, and a content that is what it was keeps it. A zone that was
+//! signed elsewhere keeps its serial in any case, because that is signed; that it was not raised is told.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::herald::Herald;
 use super::state::{StateFile, Version};
 use super::{Desk, Wish};
 use crate::base::{Moment, Span};
 use crate::dns::Name;
-use crate::dns::transfer::{Content, Journal, serial};
+use crate::dns::transfer::{Content, Entry, Journal, serial};
 use crate::dns::zone::Presence;
 use crate::io::clock::Clock;
 use crate::io::publish::Published;
@@ -129,10 +130,16 @@ impl Outgoings {
         zone: &Name,
         outgoing: &Outgoing,
     ) -> Result<Next, String> {
-        let Some(content) = render(table, zone, outgoing).await? else {
-            // What is not loaded is not given: a secondary that has it goes on with what it has.
-            self.desk.change_journals(|journals| journals.remove(zone));
-            return Ok(Next::Same);
+        let content = match render(table, zone, outgoing).await? {
+            Rendered::Nothing => {
+                // What is not loaded is not given: a secondary that has it goes on with what it has.
+                self.desk.change_journals(|journals| journals.remove(zone));
+                return Ok(Next::Same);
+            }
+            Rendered::Sealed(content) => {
+                return self.sealed(table, zone, (outgoing, content)).await;
+            }
+            Rendered::Open(content) => content,
         };
         let (given, digest) = (content.serial(), content.digest());
         let present = self
@@ -156,21 +163,56 @@ impl Outgoings {
             self.wish(zone, serial).await?;
             return Ok(Next::Soon);
         }
-        let content = content.with_serial(serial);
+        let soa = self.give(zone, content.with_serial(serial));
+        if serial != given {
+            self.wish(zone, serial).await?;
+        }
+        self.tell(table, (zone, &soa), outgoing);
+        Ok(Next::New)
+    }
+
+    /// Gives a zone that was signed elsewhere: its serial is what was signed, whatever we think of it.
+    async fn sealed(
+        &mut self,
+        table: &Arc<Table>,
+        zone: &Name,
+        (outgoing, content): (&Outgoing, Content),
+    ) -> Result<Next, String> {
+        let (serial, digest) = (content.serial(), content.digest());
+        let present = self
+            .desk
+            .journal(zone, |journal| Arc::clone(journal.present()));
+        if present.as_deref() == Some(&content) {
+            return Ok(Next::Same);
+        }
+        if present.is_some_and(|present| !serial::is_newer(serial, present.serial())) {
+            warn!(event = "serial_not_raised", %zone, serial,
+                "the zone was signed elsewhere and has changed without a newer serial: secondaries will not take it before that is raised");
+        }
+        self.keep(zone, Version { serial, digest }).await?;
+        let soa = self.give(zone, content);
+        self.tell(table, (zone, &soa), outgoing);
+        Ok(Next::New)
+    }
+
+    /// Hands a version out from now on; its SOA.
+    fn give(&self, zone: &Name, content: Content) -> Entry {
         let soa = content.soa.clone();
         self.desk
             .change_journals(|journals| match journals.get_mut(zone) {
                 Some(journal) => journal.push(content),
                 None => drop(journals.insert(zone.clone(), Journal::new(content))),
             });
-        if serial != given {
-            self.wish(zone, serial).await?;
-        }
+        soa
+    }
+
+    /// Tells secondaries of a version that is given.
+    fn tell(&mut self, table: &Table, (zone, soa): (&Name, &Entry), outgoing: &Outgoing) {
+        let serial = soa.serial();
         info!(event = "zone_version", %zone, serial, "the zone has a new version for secondaries");
         let key = outgoing.key.and_then(|key| table.plan.tsig.get(key));
         let key = key.map(TsigKey::key);
-        self.herald.tell((zone, &soa), outgoing, key.as_ref());
-        Ok(Next::New)
+        self.herald.tell((zone, soa), outgoing, key.as_ref());
     }
 
     async fn keep(&self, zone: &Name, version: Version) -> Result<(), String> {
@@ -214,19 +256,33 @@ fn newest(last: u32, given: u32) -> u32 {
     }
 }
 
+/// A zone as it is to be given.
+enum Rendered {
+    /// It is not there.
+    Nothing,
+    /// It has whatever serial we give it.
+    Open(Content),
+    /// It was signed elsewhere, with its serial.
+    Sealed(Content),
+}
+
 /// Renders a zone off the runtime's threads: a large one takes a while.
-async fn render(
-    table: &Arc<Table>,
-    zone: &Name,
-    outgoing: &Outgoing,
-) -> Result<Option<Content>, String> {
+async fn render(table: &Arc<Table>, zone: &Name, outgoing: &Outgoing) -> Result<Rendered, String> {
     let (table, zone, client) = (Arc::clone(table), zone.clone(), outgoing.render_for);
     let rendered = tokio::task::spawn_blocking(move || {
         let mut all = table.zones.all().iter();
-        let served = all.find(|served| *served.zone.apex() == zone)?;
-        match served.zone.presence() {
-            Presence::Awaited => None,
-            Presence::Loaded => table::render_served(&table, served, client),
+        let served = all.find(|served| *served.zone.apex() == zone);
+        let Some(served) = served.filter(|served| served.zone.presence() == Presence::Loaded)
+        else {
+            return Rendered::Nothing;
+        };
+        let signed = served.signed.as_ref();
+        match table::render_served(&table, served, client) {
+            None => Rendered::Nothing,
+            Some(content) if signed.is_some_and(|own| own.signing().is_none()) => {
+                Rendered::Sealed(content)
+            }
+            Some(content) => Rendered::Open(content),
         }
     });
     rendered.await.map_err(|error| error.to_string())
