@@ -69,10 +69,6 @@ id! {
     MapId(u16)
 }
 id! {
-    /// A zone of the plan.
-    ZoneId(u16)
-}
-id! {
     /// A jurisdiction of the plan.
     JurisdictionId(u8)
 }

@@ -182,8 +182,8 @@ pub const COALESCE: Span = Span(100);
 pub const CONFIG_BYTES: u64 = 64 * 1024 * 1024;
 /// Bytes of one file that the config names.
 pub const FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-/// Files that one config may name, with all that they include.
-pub const FILES: usize = 100_000;
+/// Files that one config may name, with all that they include: one for each zone, and as many more.
+pub const FILES: usize = 2 * ZONES;
 
 /// Regions of a plan.
 pub const REGIONS: usize = 256;
@@ -191,8 +191,9 @@ pub const REGIONS: usize = 256;
 pub const ENDPOINTS: usize = 100_000;
 /// Services of a plan.
 pub const SERVICES: usize = 10_000;
-/// Zones of a plan.
-pub const ZONES: usize = 10_000;
+/// Zones of a plan: ten times what large hosters put into one config. A small one costs some 5 kB, and all of
+/// them together a second of reading at each reload, and one look at each file now and then.
+pub const ZONES: usize = 100_000;
 /// Keys of a plan that are shared with other servers.
 pub const TSIG_KEYS: usize = 10_000;
 /// Keys of a zone that its state remembers, those that were removed included.

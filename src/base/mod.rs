@@ -16,7 +16,7 @@ mod time;
 pub use hash::{Draws, HashKey};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
-    RegionId, ServiceId, SlotId, TargetId, ZoneId,
+    RegionId, ServiceId, SlotId, TargetId,
 };
 pub use reason::Reason;
 pub use similar::similar;

@@ -28,7 +28,7 @@ www 7200 A 192.0.2.1
 www 20 TXT \"short\"
 ";
 
-/// Signs the zone from an hour ago until an hour from now, and gives the time that lies in between.
+/// Signs the zone with signatures that have lived for a week and hold for one hour more.
 pub(crate) fn sign(world: &World) {
     let folder = world.path(".");
     let keygen = ["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", "-K"];
@@ -50,9 +50,10 @@ pub(crate) fn sign(world: &World) {
             "now+3600",
             "-o",
             "s.test",
-            "-f",
         ])
-        .args([world.path("s.test.signed"), world.path("s.test"), key])
+        .current_dir(world.path("."))
+        .args(["-f", "s.test.signed", "s.test"])
+        .arg(key)
         .output()
         .unwrap();
     assert!(signed.status.success(), "{signed:?}");

@@ -18,6 +18,7 @@ mod digs;
 mod docker;
 mod elsewhere;
 mod load;
+mod many;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 mod peers;

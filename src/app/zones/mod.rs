@@ -17,7 +17,7 @@
 //! | `compose` | one zone: amended, signed, compared with what it was |
 //! | `work` | spreads the making of signatures over threads |
 //! | `ring` | keys of a zone, from their folder; takes steps of rollovers when they are due |
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -153,13 +153,12 @@ impl Composer {
         };
         let signing: BTreeMap<&Name, &ZoneDnssec> =
             plan.signing.iter().map(|(name, how)| (name, how)).collect();
+        let before = self.zones.iter().map(|kept| (kept.base.apex(), kept));
+        let before: HashMap<&Name, &Kept> = before.collect();
         let mut zones = Vec::new();
         for served in plan.zones.all() {
             let base = Arc::clone(&served.zone);
-            let before = self
-                .zones
-                .iter()
-                .find(|kept| kept.base.apex() == base.apex());
+            let before = before.get(base.apex());
             let ttl = Span::from_secs(u64::from(longest_ttl(&base, &steered)));
             let keys = signing
                 .get(base.apex())

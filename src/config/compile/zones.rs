@@ -5,6 +5,7 @@
 //! them is called almost so, it is the zone that is told, without what its file says of it.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::base::similar;
 use crate::config::Files;
@@ -315,7 +316,7 @@ fn report(
         .file
         .map_or_else(|| zone.to_owned(), |name| beside(zone, &name));
     let text = files.get(&path).and_then(|text| text.as_ref().ok());
-    let text = text.map_or(&[][..], |text| text);
+    let text = text.map_or_else(|| Arc::from([]), Arc::clone);
     let file = found.add_file(path.display().to_string(), text);
     let place = (error.line, error.column);
     let reported = found.add_at_line(file, severity, place, error.message);

@@ -18,9 +18,14 @@
 //! It does not know what is checked, only how findings are kept and shown.
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
+
+use self::source::Source;
+
+mod source;
 
 /// Everything that is wrong (or doubtful) with a config and its files.
 #[derive(Debug, Default)]
@@ -29,15 +34,6 @@ pub struct Diagnostics {
     /// The files by path: each of very many zones may be doubtful.
     ids: HashMap<String, FileId>,
     list: Vec<Diagnostic>,
-}
-
-/// A file that diagnostics point into.
-#[derive(Debug)]
-struct Source {
-    path: String,
-    text: String,
-    /// Where each line starts: a zone file can have millions of them, and thousands of errors.
-    lines: Vec<usize>,
 }
 
 /// How bad it is.
@@ -224,18 +220,17 @@ impl Diagnostics {
     /// Diagnostics about a config of this path and text.
     pub(crate) fn of_config(path: String, text: &str) -> Self {
         Self {
-            files: vec![Source::new(path.clone(), text.to_owned())],
+            files: vec![Source::new(path.clone(), text.as_bytes().into())],
             ids: HashMap::from([(path, CONFIG)]),
             list: Vec::new(),
         }
     }
 
     /// Adds a file that diagnostics may point into; the same path is the same file.
-    pub(crate) fn add_file(&mut self, path: String, bytes: &[u8]) -> FileId {
+    pub(crate) fn add_file(&mut self, path: String, text: Arc<[u8]>) -> FileId {
         let next = FileId(self.files.len());
         let id = *self.ids.entry(path.clone()).or_insert(next);
         if id == next {
-            let text = String::from_utf8_lossy(bytes).into_owned();
             self.files.push(Source::new(path, text));
         }
         id
@@ -389,11 +384,13 @@ impl Diagnostics {
             Severity::Error | Severity::Unsettled => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let (first, start, text) = source.excerpt(&diagnostic.at);
+        let excerpt = source.excerpt(&diagnostic.at);
         let mark = AnnotationKind::Primary
-            .span(diagnostic.at.start - start..diagnostic.at.end - start)
+            .span(excerpt.mark)
             .label(diagnostic.label.as_deref());
-        let snippet = Snippet::source(text).path(&*source.path).line_start(first);
+        let snippet = Snippet::source(&*excerpt.text)
+            .path(&*source.path)
+            .line_start(excerpt.first);
         let title = level.primary_title(&*diagnostic.message);
         let mut group = title.element(snippet.annotation(mark));
         if let Some(help) = &diagnostic.help {
@@ -416,10 +413,7 @@ impl Diagnostics {
 
     /// Line and column in characters, both from 1.
     fn position(&self, diagnostic: &Diagnostic) -> (usize, usize) {
-        let source = &self.files[diagnostic.file.0];
-        let line = source.line(diagnostic.at.start);
-        let before = &source.text[source.lines[line]..diagnostic.at.start];
-        (line + 1, before.chars().count() + 1)
+        self.files[diagnostic.file.0].position(diagnostic.at.start)
     }
 }
 
@@ -441,82 +435,9 @@ fn also_on(lines: &[usize]) -> String {
     }
 }
 
-impl Source {
-    fn new(path: String, text: String) -> Self {
-        let ends = text.match_indices('\n').map(|(end, _)| end + 1);
-        Self {
-            path,
-            lines: std::iter::once(0).chain(ends).collect(),
-            text,
-        }
-    }
-
-    /// The line that a byte lies in, from 0.
-    fn line(&self, byte: usize) -> usize {
-        self.lines.partition_point(|start| *start <= byte) - 1
-    }
-
-    /// The lines that a span touches: the number of the first, from 1, where it starts, and
-    /// their text.
-    fn excerpt(&self, at: &Range<usize>) -> (usize, usize, &str) {
-        let (first, last) = (self.line(at.start), self.line(at.end));
-        let end = self.lines.get(last + 1).copied();
-        let start = self.lines[first];
-        (
-            first + 1,
-            start,
-            &self.text[start..end.unwrap_or(self.text.len())],
-        )
-    }
-
-    /// The bytes that a line and column (from 1) stand for: the word at the column (in
-    /// octets), or the line without its indent when there is no column.
-    fn span_of(&self, line: u32, column: u32) -> Range<usize> {
-        let line = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let start = self.lines.get(line).copied().unwrap_or(self.text.len());
-        let content = self.text[start..].lines().next().unwrap_or_default();
-        if column == 0 {
-            let indent = content.len() - content.trim_start().len();
-            return start + indent..start + content.trim_end().len().max(indent);
-        }
-        let before = usize::try_from(column - 1).unwrap_or(usize::MAX);
-        let word = content.floor_char_boundary(before);
-        let rest = &content[word..];
-        let length = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        start + word..start + word + length
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_and_columns_become_bytes() {
-        let text = "one\n  two three  \nvier fünf sechs";
-        let source = Source::new("z".into(), text.into());
-        let cases = [
-            ((0, 0), "one"),
-            ((1, 1), "one"),
-            ((2, 0), "two three"),
-            ((2, 7), "three"),
-            ((3, 6), "fünf"),
-            ((3, 12), "sechs"),
-            ((3, 99), ""),
-            ((9, 1), ""),
-        ];
-        for ((line, column), word) in cases {
-            assert_eq!(&text[source.span_of(line, column)], word, "{line}:{column}");
-        }
-    }
-
-    #[test]
-    fn excerpts_are_whole_lines() {
-        let source = Source::new("z".into(), "one\ntwo\nthree\n".into());
-        assert_eq!(source.excerpt(&(5..6)), (2, 4, "two\n"));
-        assert_eq!(source.excerpt(&(5..9)), (2, 4, "two\nthree\n"));
-        assert_eq!(source.excerpt(&(14..14)), (4, 14, ""));
-    }
 
     #[test]
     fn settling_sorts_and_drops_consequences_of_torn_text() {
@@ -531,6 +452,48 @@ mod tests {
         assert_eq!(messages, ["torn", "second", "third"]);
         assert_eq!((found.list()[2].line, found.list()[2].column), (3, 1));
         assert!(found.has_errors());
+    }
+
+    #[test]
+    fn what_an_error_leaves_open_is_not_judged() {
+        let mut found = Diagnostics::of_config("c".into(), "a\nb\nc\nd");
+        found.error(&(0..1), "odd").leaves(Gap::Content("regions"));
+        found
+            .warn(&(2..3), "follows")
+            .rests_on(Gap::Content("regions"));
+        found.warn(&(4..5), "named").rests_on(Gap::Uses("regions"));
+        found
+            .error(&(6..7), "unknown")
+            .rests_on(Gap::Names("regions"));
+        found.settle();
+        let messages = |found: &Diagnostics| -> Vec<String> {
+            found.list().into_iter().map(|one| one.message).collect()
+        };
+        assert_eq!(messages(&found), ["odd", "named", "unknown"]);
+        found
+            .error(&(1..1), "no table")
+            .leaves(Gap::Names("regions"));
+        found.settle();
+        assert_eq!(messages(&found), ["odd", "no table"]);
+    }
+
+    #[test]
+    fn one_slip_in_many_places_is_told_at_the_first() {
+        let mut found = Diagnostics::of_config("c".into(), "a\nb\nc\nd");
+        for at in [4..5, 0..1, 6..7] {
+            found.error(&at, "unknown `x`").once();
+        }
+        found.error(&(2..3), "unknown `y`").once();
+        found.settle();
+        let lines: Vec<usize> = found.list().iter().map(|one| one.line).collect();
+        assert_eq!(lines, [1, 2]);
+        let text = found.render(false);
+        assert!(
+            text.contains("the same in 2 other places, on lines 3, 4"),
+            "{text}"
+        );
+        assert_eq!(also_on(&[7]), "the same on line 7");
+        assert!(also_on(&[1, 2, 3, 4, 5, 6]).ends_with("on lines 1, 2, 3, 4, 5 and further"));
     }
 
     #[test]
