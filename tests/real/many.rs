@@ -1,6 +1,6 @@
 //! As many zones as one hoster has in one config: each is checked, served, watched and read again.
-use std::fs;
 use std::fmt::Write as _;
+use std::fs;
 
 use crate::world::{World, dig, run, wait_for};
 
@@ -14,10 +14,16 @@ fn apex(number: usize) -> String {
 }
 
 fn write_zones(world: &World) {
-    let mut config = "[server]\nlisten = [\"127.0.0.20:53\"]\n[control]\nlisten = \"127.0.0.1:8053\"\n".to_owned();
+    let mut config =
+        "[server]\nlisten = [\"127.0.0.20:53\"]\n[control]\nlisten = \"127.0.0.1:8053\"\n"
+            .to_owned();
     for number in 0..ZONES {
         let apex = apex(number);
-        writeln!(config, "[[zones]]\nname = \"{apex}\"\nfile = \"zones/{apex}\"").unwrap();
+        writeln!(
+            config,
+            "[[zones]]\nname = \"{apex}\"\nfile = \"zones/{apex}\""
+        )
+        .unwrap();
         world.write(&format!("zones/{apex}"), &zone(number, "a"));
     }
     world.write("config.toml", &config);
@@ -41,7 +47,10 @@ fn a_config_has_as_many_zones_as_a_hoster() {
     write_zones(&world);
     let config = world.path("config.toml");
     let (text, well) = run(WAYPOST, &["check", "--config", config.to_str().unwrap()]);
-    assert!(well && text.contains(&format!("well: {ZONES} zones with")), "{text}");
+    assert!(
+        well && text.contains(&format!("well: {ZONES} zones with")),
+        "{text}"
+    );
 
     let waypost = world.waypost();
     let (first, middle, last) = (0, ZONES / 2, ZONES - 1);
@@ -53,7 +62,9 @@ fn a_config_has_as_many_zones_as_a_hoster() {
     assert!(open.count() < 256);
     // A file that changes is noticed among all of them, and every zone is there again.
     world.write(&format!("zones/{}", apex(middle)), &zone(middle, "b"));
-    wait_for("the changed zone", || asked(middle) == format!("\"{middle} b\"\n"));
+    wait_for("the changed zone", || {
+        asked(middle) == format!("\"{middle} b\"\n")
+    });
     assert_eq!(asked(last), format!("\"{last} a\"\n"));
     assert_eq!(asked(ZONES), "", "there is no such zone");
 }
