@@ -242,6 +242,27 @@ fn every_form_becomes_what_it_becomes_elsewhere() {
 }
 
 #[test]
+fn a_line_end_in_quotes_is_data() {
+    for (fields, expected) in [
+        ("TXT \"a\nb\" c", "03610a620163"),
+        ("HINFO \"a\nb\" \"\n\"", "03610a62010a"),
+        ("ISDN \"1\" \"\n\"", "0131010a"),
+        ("NAPTR 1 2 \"\" \"\" \"a\nb\" .", "00010002000003610a6200"),
+        ("CAA 0 issue \"a\nb\"", "00056973737565610a62"),
+        ("URI 1 2 \"a\nb\"", "00010002610a62"),
+        ("DOA 0 1 2 \"\n\" -", "000000000000000102010a"),
+        ("SVCB 1 . key667=\"a\nb\"", "000100029b0003610a62"),
+        ("SVCB 1 . alpn=\"a\nb,c\"", "0001000001000603610a620163"),
+    ] {
+        let (kind, rdata) = one(fields).unwrap();
+        assert_eq!(hex(&rdata), expected, "{fields}");
+        let shown = text::show_rdata(kind, &rdata);
+        assert!(shown.contains("\\010") && !shown.contains('\n'), "{shown}");
+        assert_eq!(one(&format!("TYPE{kind} {shown}")), Ok((kind, rdata)));
+    }
+}
+
+#[test]
 fn services_up_to_the_last_port() {
     let (kind, rdata) = one("WKS 192.0.2.1 udp 65535").unwrap();
     assert_eq!((kind, rdata.len()), (11, 5 + 8192));
