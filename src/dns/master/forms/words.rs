@@ -45,9 +45,12 @@ impl<'w, 't> Words<'w, 't> {
         number(self.next()?).ok_or(Unfit::Number)
     }
 
-    /// The next word as a name, in wire format.
+    /// The next word as a name, in wire format. A parameter with its value in quotes is none.
     pub(super) fn name(&mut self) -> Result<&[u8], Unfit> {
         let text = self.next()?;
+        if text.windows(2).any(|two| two == b"=\"") {
+            return Err(Unfit::Not("a domain name, which stands before parameters"));
+        }
         words::name(text, self.origin, self.name).map_err(Unfit::Name)?;
         Ok(self.name)
     }
