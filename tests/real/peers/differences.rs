@@ -1,0 +1,73 @@
+//! The differences from all of BIND, Knot and NSD that are meant.
+use super::meaning::Meaning;
+use super::questions::Asked;
+use super::wire::{CNAME, NSEC, RRSIG, Record};
+
+const ANY: u16 = 255;
+const FORMERR: u16 = 1;
+/// Octets that others may spare with names that they write shorter.
+const SPARED: usize = 64;
+
+/// A difference that is meant.
+pub(crate) struct Difference {
+    /// What allows it.
+    pub(crate) why: &'static str,
+    /// Whether it explains a reply of ours that none of theirs is like.
+    pub(crate) explains: fn(&Asked, ours: &Meaning, theirs: &[Meaning; 3]) -> bool,
+}
+
+pub(crate) const DIFFERENCES: [Difference; 6] = [
+    Difference {
+        why: "ANY for data gets HINFO, or one RRset that is signed (RFC 8482, section 4), and an alias is not followed",
+        explains: |asked, ours, theirs| {
+            let data =
+                |reply: &Meaning| reply.content.truncated || !reply.content.answer.is_empty();
+            asked.rtype == ANY && data(ours) && theirs.iter().any(data)
+        },
+    },
+    Difference {
+        why: "types that no zone can hold are FORMERR (RFC 9824, section 3.5, has it for one)",
+        explains: |asked, ours, _| asked.is_meta() && ours.content.rcode == FORMERR,
+    },
+    Difference {
+        why: "an alias is followed 8 times at most; each server has its own bound (RFC 1034, section 3.6.2, \
+              has none), and the client goes on by itself",
+        explains: |_, ours, _| {
+            let answer = ours.content.answer.iter();
+            answer.filter(|record| record.1 == CNAME).count() == 9
+        },
+    },
+    Difference {
+        why: "BIND and Knot take NSEC and RRSIG to be asked of the alias itself, NSD of its target, into its other \
+              zones (RFC 4035, section 2.5, lets both stand); here of its target in this zone",
+        explains: |asked, ours, [bind, knot, nsd]| {
+            let [ours, bind, knot, nsd] = [ours, bind, knot, nsd].map(|reply| &reply.content);
+            let follows = ours.answer.is_subset(&nsd.answer) || nsd.truncated;
+            let stay =
+                bind.answer.is_disjoint(&ours.answer) && knot.answer.is_disjoint(&ours.answer);
+            [NSEC, RRSIG].contains(&asked.rtype) && !ours.answer.is_empty() && follows && stay
+        },
+    },
+    Difference {
+        why: "a ring of aliases ends where it closes; they go round until the reply is full, or fail",
+        explains: |_, ours, _| {
+            let aliases = || {
+                ours.content
+                    .answer
+                    .iter()
+                    .filter(|record| record.1 == CNAME)
+            };
+            let goes_on = |alias: &Record| aliases().any(|next| next.0 == alias.4);
+            aliases().count() > 0 && aliases().all(goes_on) && !ours.content.truncated
+        },
+    },
+    Difference {
+        why: "a name is written short only where it has the case of the question and nothing in front that another has \
+              (RFC 1035, section 4.1.4, leaves it open), so a reply that just fits may not fit here",
+        explains: |asked, ours, theirs| {
+            let just = |reply: &Meaning| reply.size + SPARED >= asked.room();
+            let other_case = asked.name.iter().any(u8::is_ascii_uppercase);
+            ours.content.truncated && (other_case || theirs.iter().any(just))
+        },
+    },
+];

@@ -1,0 +1,105 @@
+//! What is compared of a reply: its content, its manner, and what it adds of its own accord.
+//!
+//! Sections are sets, names have no case. Left out are the NS of a zone itself beside an answer,
+//! which BIND and NSD add and Knot does not (RFC 1034, section 4.3.2, has them nowhere), and the
+//! sections of a reply that says TC, of which a client is to use none (RFC 2181, section 9).
+use std::collections::BTreeSet;
+
+use super::wire::{self, NS, RRSIG, Record, Reply};
+
+/// What a reply says; of the server that gives it, nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) rcode: u16,
+    pub(crate) authoritative: bool,
+    pub(crate) truncated: bool,
+    pub(crate) answer: BTreeSet<Record>,
+    pub(crate) authority: BTreeSet<Record>,
+    /// Addresses that a referral brings, and their signatures.
+    pub(crate) glue: BTreeSet<Record>,
+}
+
+/// A reply, as far as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    pub(crate) content: Content,
+    /// QR, opcode, RD, RA, Z, AD and CD; EDNS version and flags; the question as it is repeated.
+    pub(crate) manner: (u16, Option<u32>, Vec<u8>),
+    /// What saves a client a question, and may stay away (RFC 1034, section 4.3.2, step 6).
+    pub(crate) extra: BTreeSet<Record>,
+    /// Octets of the reply, for those who ask why it says TC; not compared.
+    pub(crate) size: usize,
+}
+
+impl Meaning {
+    /// Of a reply; `own` are the NS of the zones themselves.
+    pub(crate) fn of(mut reply: Reply, own: &BTreeSet<Record>) -> Self {
+        reply.authority.retain(|record| !own.contains(record));
+        if reply.truncated {
+            reply.answer.clear();
+            reply.authority.clear();
+            reply.additional.clear();
+        }
+        let refers = reply.authority.iter().any(|record| record.1 == NS);
+        let (glue, extra) = match refers {
+            true => (reply.additional, BTreeSet::new()),
+            false => (BTreeSet::new(), reply.additional),
+        };
+        Self {
+            content: Content {
+                rcode: reply.rcode,
+                authoritative: reply.authoritative,
+                truncated: reply.truncated,
+                answer: reply.answer,
+                authority: reply.authority,
+                glue,
+            },
+            manner: (reply.flags, reply.opt, reply.question),
+            extra,
+            size: reply.size,
+        }
+    }
+
+    /// Whether each part of it is like that part of one of the others, and what it adds is added
+    /// by one of them.
+    pub(crate) fn is_like_one_of(&self, others: &[Self]) -> bool {
+        others.iter().any(|other| other.content == self.content)
+            && others.iter().any(|other| other.manner == self.manner)
+            && self.extra.iter().all(|record| {
+                let mut extras = others.iter().map(|other| &other.extra);
+                extras.any(|extra| extra.contains(record))
+            })
+    }
+}
+
+impl std::fmt::Display for Meaning {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Content { rcode, .. }, (flags, edns, _)) = (&self.content, &self.manner);
+        let said = |is: bool, what: &'static str| if is { what } else { "" };
+        let aa = said(self.content.authoritative, " aa");
+        let tc = said(self.content.truncated, " tc");
+        write!(to, "rcode {rcode}{aa}{tc} flags {flags:04x} edns {edns:x?}")?;
+        let sections = [
+            ("answer", &self.content.answer),
+            ("authority", &self.content.authority),
+            ("glue", &self.content.glue),
+            ("extra", &self.extra),
+        ];
+        for (name, records) in sections {
+            for record in records {
+                write!(to, "\n    {name}: {}", told(record))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told(record: &Record) -> String {
+    let (owner, rtype, _, ttl, rdata) = record;
+    let covers = match rdata[..] {
+        [high, low, ..] if *rtype == RRSIG => format!(" of {}", u16::from_be_bytes([high, low])),
+        _ => String::new(),
+    };
+    let start = rdata[..rdata.len().min(40)].escape_ascii();
+    format!("{} {ttl} {rtype}{covers} {start}", wire::text(owner))
+}
