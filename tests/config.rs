@@ -103,6 +103,194 @@ fn the_corpus_is_whole() {
     }
 }
 
+/// One slip in the shipped config (or in what it shows in comments), and the one thing that is said of it.
+const SLIPS: &[(&str, &str, &str)] = &[
+    // A key of the document.
+    ("[server]", "[srever]", "unknown key `srever` in the config"),
+    ("[[zones]]", "[[zone]]", "unknown key `zone` in the config"),
+    (
+        "[[zones]]",
+        "[zones]",
+        "expected a list of tables, found a table",
+    ),
+    (
+        "[jurisdictions]",
+        "[jursidictions]",
+        "unknown key `jursidictions` in the config",
+    ),
+    (
+        "[monitors.web]",
+        "[monitor.web]",
+        "unknown key `monitor` in the config",
+    ),
+    (
+        "[recoveries.gradual]",
+        "[recovery.gradual]",
+        "unknown key `recovery` in the config",
+    ),
+    (
+        "[services.api]",
+        "[service.api]",
+        "unknown key `service` in the config",
+    ),
+    (
+        "[regions.ap-singapore]",
+        "[region.ap-singapore]",
+        "unknown key `region` in the config",
+    ),
+    (
+        "[tsig.backup]",
+        "[tsgi.backup]",
+        "unknown key `tsgi` in the config",
+    ),
+    // The name of something that others name.
+    (
+        "name = \"example.org\"",
+        "name = \"exmaple.org\"",
+        "no hostname lies in zone `exmaple.org`, and 4 lie in `example.org`",
+    ),
+    ("EEA = {", "EAA = {", "unknown jurisdiction `EEA`"),
+    (
+        "[regions.eu-frankfurt]",
+        "[regions.eu-frankfrut]",
+        "region `eu-frankfurt` has endpoints and nothing else",
+    ),
+    (
+        "[[regions.na-toronto.endpoints]]",
+        "[[regions.na-tornoto.endpoints]]",
+        "region `na-tornoto` has endpoints and nothing else",
+    ),
+    ("[monitors.web]", "[monitors.wbe]", "unknown monitor `web`"),
+    (
+        "[recoveries.gradual]",
+        "[recoveries.gradul]",
+        "unknown recovery `gradual`",
+    ),
+    ("[tsig.backup]", "[tsig.bakcup]", "unknown key `backup`"),
+    // A name that stands for something else.
+    (
+        "hostnames = [\"api.example.org\", \"example.org\"]",
+        "hostnames = [\"api.exmaple.org\", \"exmaple.org\"]",
+        "`api.exmaple.org` lies in none of the zones",
+    ),
+    (
+        "fallback = [\"eu-iceland\"",
+        "fallback = [\"eu-icland\"",
+        "unknown region `eu-icland`",
+    ),
+    (
+        "jurisdiction = \"SG\"",
+        "jurisdiction = \"SGG\"",
+        "unknown jurisdiction `SGG`",
+    ),
+    (
+        "regions = [\"eu-frankfurt\"]",
+        "regions = [\"eu-frankfrut\"]",
+        "unknown region `eu-frankfrut`",
+    ),
+    // A key of a table.
+    (
+        "[[zones]]\nname",
+        "[[zones]]\nnmae",
+        "unknown key `nmae` in this `zones` entry",
+    ),
+    (
+        "file = \"zones",
+        "flie = \"zones",
+        "unknown key `flie` in this `zones` entry",
+    ),
+    (
+        "location =",
+        "loaction =",
+        "unknown key `loaction` in region `eu-frankfurt`",
+    ),
+    (
+        "[[regions.na-toronto.endpoints]]",
+        "[[regions.na-toronto.endpoint]]",
+        "unknown key `endpoint` in region `na-toronto`",
+    ),
+    (
+        "name = \"fra-hetzner\"",
+        "nmae = \"fra-hetzner\"",
+        "unknown key `nmae` in this `endpoints` entry",
+    ),
+    (
+        "hostnames = [\"data",
+        "hostname = [\"data",
+        "unknown key `hostname` in service `userdata`",
+    ),
+    (
+        "monitors = [\"web\"]",
+        "monitor = [\"web\"]",
+        "unknown key `monitor` in service `api`",
+    ),
+    (
+        "unknown = \"any\"",
+        "unknwon = \"any\"",
+        "unknown key `unknwon` in service `userdata`",
+    ),
+    (
+        "secret = \"",
+        "secert = \"",
+        "unknown key `secert` in key `backup`",
+    ),
+    // A value.
+    (
+        "\"127.10.1.1\"",
+        "\"127.10.1.256\"",
+        "`127.10.1.256` is not an IP address",
+    ),
+    (
+        "residency = \"strict\"",
+        "residency = \"stirct\"",
+        "`stirct` is not known here",
+    ),
+    (
+        "serves = [\"EU\"",
+        "serves = [\"EUU\"",
+        "`EUU` is not a place or network",
+    ),
+    (
+        "zones/example.org.zone",
+        "zones/exmaple.org.zone",
+        "cannot read the zone file `zones/exmaple.org.zone`: no such file",
+    ),
+    ("type = \"http", "type = \"htpt", "`htpt` is not known here"),
+    (
+        "name = \"fra-ovh\"",
+        "name = \"fra-ovh",
+        "invalid basic string, expected `\"`",
+    ),
+];
+
+/// The shipped config with a signed zone that is transferred, and nothing but a slip wrong.
+fn slipped(right: &str, wrong: &str) -> String {
+    let text = fs::read_to_string("config.toml").unwrap();
+    let told = |line: &&str| !line.trim_start().starts_with('#');
+    let text: Vec<&str> = text.lines().filter(told).collect();
+    let transfer = "dnssec = {}\ntransfer = { to = [\"192.0.2.0/24 key:backup\"], key = \"backup\" }\n\
+        [acme]\nkeys = [\"backup\"]\n[tsig.backup]\nalgorithm = \"hmac-sha256\"\n\
+        secret = \"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0\"\n";
+    let text = text
+        .join("\n")
+        .replace("[jurisdictions]", &format!("{transfer}[jurisdictions]"));
+    assert!(text.contains(right), "{right}");
+    text.replacen(right, wrong, 1)
+}
+
+#[test]
+fn one_slip_is_told_once() {
+    let told = |text: &str| match compile(Path::new("config.toml"), text) {
+        Ok((_, found)) | Err(found) => found.list(),
+    };
+    assert_eq!(told(&slipped("[server]", "[server]")), []);
+    for (right, wrong, message) in SLIPS {
+        let list = told(&slipped(right, wrong));
+        let messages: Vec<&str> = list.iter().map(|one| &*one.message).collect();
+        assert_eq!(messages, [*message], "{right} -> {wrong}");
+    }
+}
+
 /// Whatever is cut off or broken, reading ends with diagnostics, never with a panic.
 #[test]
 fn torn_configs_never_panic() {

@@ -11,8 +11,8 @@
 //! | [`chaos`] | the server's own words in class CH |
 //! | [`spelling`] | names on the wire: the one being looked up, and how aliases change it |
 //!
-//! Before any name is looked up: AXFR and IXFR are REFUSED over every transport (there is no
-//! transfer to offer). Type 0 and meta-types (128 to 254, OPT) cannot be data and are FORMERR,
+//! Before any name is looked up: AXFR and IXFR are REFUSED, or NOTAUTH where the name is the apex of no
+//! zone; whoever may have a zone gets it elsewhere. Type 0 and meta-types (128 to 254, OPT) cannot be data and are FORMERR,
 //! as RFC 9824, section 3.5, wants for NXNAME (tests/real/peers.rs says what others do). Any class but IN and CH is REFUSED.
 //!
 //! What is not known here: health, weights, the clock (an argument) and what carries the bytes.
@@ -248,13 +248,22 @@ fn keepalive(asker: &Asker, edns: &Edns) -> Option<u16> {
 fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
     let question = request.question;
     match (question.qtype, question.qclass) {
-        (rtype::AXFR | rtype::IXFR, _) => {
-            Outcome::reject(rcode::REFUSED).because(ExtendedError::PROHIBITED)
-        }
+        (rtype::AXFR | rtype::IXFR, _) => refuse_transfer(request),
         (0 | rtype::OPT | 128..=254, _) => Outcome::reject(rcode::FORMERR),
         (_, class::IN) => lookup::look_up(request, reply),
         (_, class::CH) => chaos::speak(request, reply),
         _ => Outcome::reject(rcode::REFUSED).because(ExtendedError::NOT_SUPPORTED),
+    }
+}
+
+/// Who asks for a zone and does not get it: because of who asks, or because there is no such zone
+/// (RFC 5936, section 2.2.1).
+fn refuse_transfer(request: Request<'_>) -> Outcome {
+    let question = request.question;
+    let found = request.table.zones.find(question.name, question.qtype);
+    match found {
+        Some((_, 0)) => Outcome::reject(rcode::REFUSED).because(ExtendedError::PROHIBITED),
+        Some(_) | None => Outcome::reject(rcode::NOTAUTH).because(ExtendedError::NOT_AUTHORITATIVE),
     }
 }
 

@@ -128,9 +128,9 @@ fn a_foreign_name_is_refused_with_its_question() {
 fn what_cannot_be_data_is_turned_away() {
     let table = bare_table(None);
     for (qtype, qclass, rcode) in [
-        (rtype::AXFR, IN, rcode::REFUSED),
-        (rtype::IXFR, IN, rcode::REFUSED),
-        (rtype::AXFR, CH, rcode::REFUSED),
+        (rtype::AXFR, IN, rcode::NOTAUTH),
+        (rtype::IXFR, IN, rcode::NOTAUTH),
+        (rtype::AXFR, CH, rcode::NOTAUTH),
         (0, IN, rcode::FORMERR),
         (rtype::OPT, IN, rcode::FORMERR),
         (128, IN, rcode::FORMERR),

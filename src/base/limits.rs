@@ -13,6 +13,8 @@ pub const COHORT_PREFIX_V6: u8 = 48;
 
 /// Longest name on the wire (RFC 1035, section 3.1).
 pub const NAME_BYTES: usize = 255;
+/// Doubtful records of one zone that are told one by one.
+pub const ZONE_ADVICE: usize = 1000;
 /// Most aliases (CNAME, DNAME) followed for one answer.
 pub const ALIAS_HOPS: usize = 8;
 /// Largest UDP reply when the client offers EDNS (DNS flag day 2020).
@@ -219,6 +221,8 @@ pub const STEERED_ANSWERS: usize = 65_536;
 pub const CLASSES: usize = 60_000;
 /// How deep `$INCLUDE` may nest.
 pub const INCLUDE_DEPTH: usize = 8;
+/// Most records that one `$GENERATE` may make.
+pub const GENERATED_RECORDS: u32 = 1 << 20;
 
 /// Choices of a ring that the planning of capacity follows in their order; past them, members with
 /// room are taken in the order of the config.

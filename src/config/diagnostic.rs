@@ -4,8 +4,11 @@
 //! them are kept until the end and shown together, in the order of files and positions, because
 //! an operator who mends one error at a time reloads ten times.
 //!
-//! When the config is torn (its TOML does not parse), what seems to be missing may stand in
-//! the torn part. So such findings are marked as inferred and left out then; all others stay.
+//! One slip is told once, where it stands. When the config is torn (its TOML does not parse), what
+//! seems to be missing may stand in the torn part: such findings are marked as inferred and left out
+//! then; all others stay. An error may also leave a [`Gap`] in what is known of one table, and a finding
+//! that rests on what is not known there is left out as well. What many places say wrong in the same way,
+//! such as a name that nothing has, is told at the first of them, which counts the others.
 //!
 //! Between an error and a warning stands what is *unsettled*: a decision that the config owes and
 //! that nobody can guess, though there is a way to go on without it. `check` counts it as an
@@ -13,6 +16,7 @@
 //! because the config of yesterday must still start when a machine restarts at three in the morning.
 //!
 //! It does not know what is checked, only how findings are kept and shown.
+use std::collections::HashMap;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -22,6 +26,8 @@ use serde::Serialize;
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     files: Vec<Source>,
+    /// The files by path: each of very many zones may be doubtful.
+    ids: HashMap<String, FileId>,
     list: Vec<Diagnostic>,
 }
 
@@ -82,6 +88,44 @@ pub(crate) struct Diagnostic {
     label: Option<String>,
     help: Option<String>,
     basis: Basis,
+    /// What is not known because of it.
+    leaves: Option<Gap>,
+    /// What it would not say if that were known.
+    rests_on: Vec<Gap>,
+    repeats: Repeats,
+}
+
+/// A part of the config that is not wholly known, because something in it is wrong. The word is a key
+/// of the document, such as `regions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gap {
+    /// Which things there are: a name may stand in what could not be read.
+    Names(&'static str),
+    /// What is said of them.
+    Content(&'static str),
+    /// Which of them are named elsewhere: a name may be misspelt.
+    Uses(&'static str),
+}
+
+impl Gap {
+    /// Whether what rests on the other is left hanging by this one.
+    fn covers(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Names(own), Self::Names(other) | Self::Content(other) | Self::Uses(other))
+            | (Self::Content(own), Self::Content(other))
+            | (Self::Uses(own), Self::Uses(other)) => own == other,
+            (Self::Content(_) | Self::Uses(_), _) => false,
+        }
+    }
+}
+
+/// What becomes of several diagnostics with one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeats {
+    /// Each is shown.
+    Shown,
+    /// The first is shown, and counts the others.
+    Counted,
 }
 
 /// What a diagnostic rests on.
@@ -112,6 +156,24 @@ impl Diagnostic {
     /// if all of the config could be read.
     pub(crate) fn inferred(&mut self) -> &mut Self {
         self.basis = Basis::Inferred;
+        self
+    }
+
+    /// The same of one part: it does not count when an error leaves that open.
+    pub(crate) fn rests_on(&mut self, gap: Gap) -> &mut Self {
+        self.rests_on.push(gap);
+        self.inferred()
+    }
+
+    /// Says what is not known because of it.
+    pub(crate) fn leaves(&mut self, gap: Gap) -> &mut Self {
+        self.leaves = Some(gap);
+        self
+    }
+
+    /// Says that others with this message are the same slip: all are told at the first.
+    pub(crate) fn once(&mut self) -> &mut Self {
+        self.repeats = Repeats::Counted;
         self
     }
 }
@@ -162,19 +224,21 @@ impl Diagnostics {
     /// Diagnostics about a config of this path and text.
     pub(crate) fn of_config(path: String, text: &str) -> Self {
         Self {
-            files: vec![Source::new(path, text.to_owned())],
+            files: vec![Source::new(path.clone(), text.to_owned())],
+            ids: HashMap::from([(path, CONFIG)]),
             list: Vec::new(),
         }
     }
 
     /// Adds a file that diagnostics may point into; the same path is the same file.
     pub(crate) fn add_file(&mut self, path: String, bytes: &[u8]) -> FileId {
-        if let Some(index) = self.files.iter().position(|known| known.path == path) {
-            return FileId(index);
+        let next = FileId(self.files.len());
+        let id = *self.ids.entry(path.clone()).or_insert(next);
+        if id == next {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            self.files.push(Source::new(path, text));
         }
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        self.files.push(Source::new(path, text));
-        FileId(self.files.len() - 1)
+        id
     }
 
     /// Adds an error of the config.
@@ -224,8 +288,32 @@ impl Diagnostics {
         self.add(file, at, severity, message)
     }
 
-    /// Brings the diagnostics in order and drops what only follows from others.
+    /// Takes an error of the config back that turned out to follow from another.
+    pub(crate) fn retract(&mut self, at: &Range<usize>, message: &str) {
+        self.list
+            .retain(|one| one.file != CONFIG || one.at != *at || one.message != message);
+    }
+
+    /// Brings the diagnostics in order, the config's first, and drops what only follows from others.
     pub(crate) fn settle(&mut self) {
+        let mut list = self.causes();
+        list.sort_by(|one, other| {
+            let place = |of: &Diagnostic| (of.file != CONFIG, of.file.0);
+            let path = |of: &Diagnostic| &self.files[place(of).1].path;
+            let own = (place(one).0, path(one), one.at.start, one.severity);
+            own.cmp(&(place(other).0, path(other), other.at.start, other.severity))
+                .then_with(|| one.message.cmp(&other.message))
+        });
+        // A file that serves two zones is read twice, and its errors are found twice.
+        list.dedup_by(|one, other| {
+            (one.file, &one.at, one.severity, &one.message)
+                == (other.file, &other.at, other.severity, &other.message)
+        });
+        self.list = self.counted(list);
+    }
+
+    /// All that does not follow from something else.
+    fn causes(&mut self) -> Vec<Diagnostic> {
         let torn: Vec<usize> = self
             .list
             .iter()
@@ -233,26 +321,37 @@ impl Diagnostics {
             .map(|one| self.position(one).0)
             .collect();
         let mut list = std::mem::take(&mut self.list);
+        let gaps: Vec<Gap> = list.iter().filter_map(|one| one.leaves).collect();
+        let is_open = |gap: &Gap| gaps.iter().any(|open| open.covers(*gap));
         list.retain(|one| match one.basis {
             Basis::Syntax => true,
             Basis::Written => one.file != CONFIG || !self.follows(one, &torn),
-            Basis::Inferred => torn.is_empty(),
+            Basis::Inferred => torn.is_empty() && !one.rests_on.iter().any(is_open),
         });
-        list.sort_by(|one, other| {
-            let file = |diagnostic: &Diagnostic| &self.files[diagnostic.file.0].path;
-            (file(one), one.at.start, one.severity, &one.message).cmp(&(
-                file(other),
-                other.at.start,
-                other.severity,
-                &other.message,
-            ))
+        list
+    }
+
+    /// The list with slips that are told once told so; the others are named at the first by their lines.
+    fn counted(&self, list: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let mut firsts: HashMap<String, usize> = HashMap::new();
+        let mut kept: Vec<(Diagnostic, Vec<usize>)> = Vec::new();
+        for one in list {
+            if one.repeats == Repeats::Counted {
+                if let Some(first) = firsts.get(&one.message) {
+                    kept[*first].1.push(self.position(&one).0);
+                    continue;
+                }
+                firsts.insert(one.message.clone(), kept.len());
+            }
+            kept.push((one, Vec::new()));
+        }
+        let labelled = kept.into_iter().map(|(mut one, lines)| {
+            if !lines.is_empty() {
+                one.label(also_on(&lines));
+            }
+            one
         });
-        // A file that serves two zones is read twice, and its errors are found twice.
-        list.dedup_by(|one, other| {
-            (one.file, &one.at, one.severity, &one.message)
-                == (other.file, &other.at, other.severity, &other.message)
-        });
-        self.list = list;
+        labelled.collect()
     }
 
     /// Whether an error of the config most likely follows from torn lines: it is on one of
@@ -277,6 +376,9 @@ impl Diagnostics {
             label: None,
             help: None,
             basis: Basis::Written,
+            leaves: None,
+            rests_on: Vec::new(),
+            repeats: Repeats::Shown,
         });
         self.list.last_mut().expect("one was just pushed")
     }
@@ -318,6 +420,24 @@ impl Diagnostics {
         let line = source.line(diagnostic.at.start);
         let before = &source.text[source.lines[line]..diagnostic.at.start];
         (line + 1, before.chars().count() + 1)
+    }
+}
+
+/// How many lines of other places a label names.
+const LINES_NAMED: usize = 5;
+
+/// Where else a slip stands.
+fn also_on(lines: &[usize]) -> String {
+    let named: Vec<String> = lines
+        .iter()
+        .take(LINES_NAMED)
+        .map(usize::to_string)
+        .collect();
+    let named = named.join(", ");
+    match lines.len() {
+        1 => format!("the same on line {named}"),
+        count @ 2..=LINES_NAMED => format!("the same in {count} other places, on lines {named}"),
+        count => format!("the same in {count} other places, on lines {named} and further"),
     }
 }
 

@@ -7,13 +7,13 @@
 //! is never a second list that could fall behind.
 //!
 //! It does not know which keys there are, nor what values mean: see `read` and `value`.
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics, Gap};
 use super::value::{self, Trouble};
 use crate::base::similar;
 
@@ -41,6 +41,8 @@ pub(crate) enum Shape {
 #[derive(Debug)]
 pub(crate) struct Reader {
     found: RefCell<Diagnostics>,
+    /// The key of the document whose value is being read; what is wrong there leaves a gap in it.
+    reading: Cell<&'static str>,
 }
 
 /// The keys of one table.
@@ -74,6 +76,7 @@ impl Reader {
     pub(crate) fn new(found: Diagnostics) -> Self {
         Self {
             found: RefCell::new(found),
+            reading: Cell::new(""),
         }
     }
 
@@ -98,7 +101,9 @@ impl Reader {
         message: impl Into<String>,
         amend: impl FnOnce(&mut Diagnostic),
     ) {
-        amend(self.found.borrow_mut().error(at, message));
+        let mut found = self.found.borrow_mut();
+        let error = found.error(at, message);
+        amend(error.leaves(Gap::Content(self.reading.get())));
     }
 
     /// Adds a warning with its help line.
@@ -240,7 +245,7 @@ impl<'r, 't> Fields<'r, 't> {
             let trouble = value::mismatch("a list of tables", value.get_ref());
             self.reader.error(&at, trouble.message, |found| {
                 found.help(format!("write `[[{key}]]` over each of them"));
-                found.inferred();
+                found.leaves(self.unread()).inferred();
             });
             return Vec::new();
         };
@@ -290,6 +295,12 @@ impl<'r, 't> Fields<'r, 't> {
             .collect()
     }
 
+    /// Whether this is the one key that the table has.
+    pub(crate) fn has_only(&self, key: &str) -> bool {
+        let mut names = self.table.iter().map(|(name, _)| name.get_ref());
+        names.next().is_some_and(|name| name == key) && names.next().is_none()
+    }
+
     /// Where a key's name is written, if it is there.
     pub(crate) fn key(&mut self, key: &'static str) -> Option<Range<usize>> {
         self.find(key).map(|(at, _)| at)
@@ -314,22 +325,44 @@ impl<'r, 't> Fields<'r, 't> {
                 continue;
             }
             let message = format!("unknown key `{}` in {}", name.get_ref(), self.what);
-            let help = match similar(name.get_ref(), self.known.iter().copied()) {
+            let meant = similar(name.get_ref(), self.known.iter().copied());
+            let help = match meant {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known keys: {}", self.known_keys()),
             };
             self.reader.error(&name.span(), message, |found| {
                 found.help(help);
+                if let Some(known) = meant.filter(|_| self.is_document()) {
+                    found.leaves(Gap::Names(known));
+                }
             });
+            if let Some(known) = meant {
+                let missing = self.missing_message(known);
+                self.reader.found.borrow_mut().retract(&self.at, &missing);
+            }
         }
     }
 
     /// Reports a key that must be there.
     pub(crate) fn missing(&self, key: &str, help: &str) {
-        let message = format!("missing key `{key}` in {}", self.what);
+        let message = self.missing_message(key);
         self.reader.error(&self.at, message, |found| {
-            found.help(help).inferred();
+            found.help(help).rests_on(self.unread());
         });
+    }
+
+    fn missing_message(&self, key: &str) -> String {
+        format!("missing key `{key}` in {}", self.what)
+    }
+
+    /// Whether these are the keys of the document itself, which stands nowhere.
+    fn is_document(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// What is not known while a table is not read, or read under another name.
+    fn unread(&self) -> Gap {
+        Gap::Names(self.reader.reading.get())
     }
 
     fn known_keys(&self) -> String {
@@ -339,6 +372,9 @@ impl<'r, 't> Fields<'r, 't> {
     }
 
     fn find(&mut self, key: &'static str) -> Option<(Range<usize>, &'t Spanned<DeValue<'t>>)> {
+        if self.is_document() {
+            self.reader.reading.set(key);
+        }
         if !self.known.contains(&key) {
             self.known.push(key);
         }
@@ -359,7 +395,7 @@ impl<'r, 't> Fields<'r, 't> {
                 let trouble = value::mismatch("a table", value.get_ref());
                 self.reader.error(&value.span(), trouble.message, |found| {
                     found.help("write a header such as `[name]`, or `{ key = value }`");
-                    found.inferred();
+                    found.leaves(self.unread()).inferred();
                 });
                 None
             }

@@ -105,6 +105,8 @@ pub(crate) struct ZoneSpec {
     pub(crate) dnssec: Option<DnssecSpec>,
     pub(crate) transfer: Option<TransferSpec>,
     pub(crate) incoming: Option<IncomingSpec>,
+    /// Where requests and notifications leave from.
+    pub(crate) source: Vec<At<IpAddr>>,
 }
 
 /// `transfer` of one of `[[zones]]`.
@@ -116,6 +118,8 @@ pub(crate) struct TransferSpec {
     pub(crate) key: Option<At<String>>,
     pub(crate) render_for: Option<At<RenderSpec>>,
     pub(crate) min_interval: Span,
+    /// Where notifications leave from, where that is not the zone's `source`.
+    pub(crate) source: Vec<At<IpAddr>>,
 }
 
 /// One who may have a zone.
@@ -357,17 +361,20 @@ pub(crate) fn beside(base: &Path, path: &str) -> PathBuf {
     base.parent().unwrap_or(Path::new("")).join(path)
 }
 
-/// The files that a zone file includes, as far as what was brought shows; names are relative
-/// to the zone file's folder, however deep the file that includes them.
+/// The files that a zone file includes, as far as what was brought shows; each name is relative
+/// to the folder of the file that has it.
 fn included(zone: &Path, brought: &Files) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let mut layer = vec![zone.to_owned()];
     for _ in 0..INCLUDE_DEPTH {
         let texts = layer
             .iter()
-            .filter_map(|path| brought.get(path)?.as_ref().ok());
-        let names = texts.flat_map(|text| master::includes(text));
-        let mut next: Vec<PathBuf> = names.map(|name| beside(zone, &name)).collect();
+            .filter_map(|path| Some((path, brought.get(path)?.as_ref().ok()?)));
+        let paths = texts.flat_map(|(path, text)| {
+            let names = master::includes(text).into_iter();
+            names.map(|name| beside(path, &name))
+        });
+        let mut next: Vec<PathBuf> = paths.collect();
         next.sort();
         next.dedup();
         next.retain(|path| path != zone && !found.contains(path));

@@ -23,8 +23,8 @@
 //! | [`master`] | master files (RFC 1035, section 5) into records, with positions of errors |
 //! | [`text`] | records and types as text, for people |
 //!
-//! This is the only folder that names a DNS library: `domain` reads master files and puts
-//! records into words, `hickory-proto` is the client side. The query path uses neither.
+//! This is the only folder that names a DNS library: `domain` knows the mnemonics and what
+//! replies to our own questions hold, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
 pub mod ask;
 pub mod challenges;

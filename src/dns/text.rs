@@ -4,14 +4,13 @@
 //! understood is shown in the generic form of RFC 3597, so that every record can be shown.
 //! Nothing of this is on the query path.
 use domain::base::iana::Rtype;
-use domain::base::name::ParsedName;
-use domain::base::rdata::ParseAnyRecordData;
-use domain::base::zonefile_fmt::{DisplayKind, ZonefileFmt};
-use domain::dep::octseq::Parser;
-use domain::rdata::AllRecordData;
 
+use super::master::forms;
 use super::name::Name;
 
+/// The one type whose mnemonic `domain` does not write as IANA does.
+const NSAP_PTR: u16 = 23;
+const NSAP_PTR_NAME: &str = "NSAP-PTR";
 /// Mnemonics of response codes by number (IANA "DNS Parameters"); those this server gives.
 const RCODES: &[(u16, &str)] = &[
     (0, "NOERROR"),
@@ -21,6 +20,7 @@ const RCODES: &[(u16, &str)] = &[
     (4, "NOTIMP"),
     (5, "REFUSED"),
     (6, "YXDOMAIN"),
+    (9, "NOTAUTH"),
     (16, "BADVERS"),
     (23, "BADCOOKIE"),
 ];
@@ -28,7 +28,10 @@ const RCODES: &[(u16, &str)] = &[
 /// The mnemonic of a type: `AAAA`, or `TYPE1234` where there is none (RFC 3597, section 5).
 #[must_use]
 pub fn type_name(rtype: u16) -> String {
-    Rtype::from_int(rtype).to_string()
+    match rtype {
+        NSAP_PTR => NSAP_PTR_NAME.to_owned(),
+        _ => Rtype::from_int(rtype).to_string(),
+    }
 }
 
 /// The number of a type by its mnemonic, in any case, or as `TYPE1234`; `ANY` as well.
@@ -39,6 +42,7 @@ pub fn type_number(text: &str) -> Option<u16> {
     match digits {
         Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
         Some(_) => None,
+        None if text == NSAP_PTR_NAME => Some(NSAP_PTR),
         None => text.parse::<Rtype>().ok().map(Rtype::to_int),
     }
 }
@@ -60,23 +64,10 @@ pub fn show_record(owner: &Name, ttl: u32, rtype: u16, rdata: &[u8]) -> String {
     format!("{owner}{dot} {ttl} IN {rtype_name} {shown}")
 }
 
-/// RDATA alone, as a master file writes it.
+/// RDATA alone, as a master file writes it, and so that it would be read as what it is.
 #[must_use]
 pub fn show_rdata(rtype: u16, rdata: &[u8]) -> String {
-    show_known(rtype, rdata).unwrap_or_else(|| show_generic(rdata))
-}
-
-/// In the type's own form; `None` if the octets are no RDATA of this type.
-fn show_known(rtype: u16, rdata: &[u8]) -> Option<String> {
-    let mut parser = Parser::from_ref(rdata);
-    let rtype = Rtype::from_int(rtype);
-    let data = AllRecordData::<&[u8], ParsedName<&[u8]>>::parse_any_rdata(rtype, &mut parser);
-    let data = data.ok()?;
-    if matches!(data, AllRecordData::Unknown(_)) {
-        return None;
-    }
-    let shown = data.display_zonefile(DisplayKind::Simple).to_string();
-    (parser.remaining() == 0).then_some(shown)
+    forms::show(rtype, rdata).unwrap_or_else(|| show_generic(rdata))
 }
 
 /// `\# 4 C0000201` (RFC 3597, section 5).

@@ -42,7 +42,7 @@ pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::Shrink;
-pub use transfer::{Allowed, Incoming, Outgoing, Rule, Transfers, ZoneTransfers};
+pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources, Transfers, ZoneTransfers};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
 

@@ -40,6 +40,8 @@ pub struct Outgoing {
     pub render_for: IpAddr,
     /// Least time between two versions.
     pub min_interval: Span,
+    /// Where notifications leave from.
+    pub sources: Sources,
 }
 
 /// One who may have a zone: both must fit, where both are given.
@@ -69,6 +71,35 @@ pub struct Incoming {
     pub key: Option<usize>,
     /// The file in which the last good version is kept.
     pub file: PathBuf,
+    /// Where requests leave from.
+    pub sources: Sources,
+}
+
+/// The addresses that this server's own requests to other servers may leave from: those of the config's `source`, otherwise
+/// those that it listens on. Whoever is asked knows us by them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources(pub Vec<IpAddr>);
+
+impl Sources {
+    /// The address to leave from towards a target; `None` = as the system's routes have it.
+    ///
+    /// It is of the target's family. A loopback address reaches nothing but this machine, so that
+    /// one is no source for anything else, and on this machine it comes before others. Where
+    /// several are as good, none is.
+    #[must_use]
+    pub fn towards(&self, target: IpAddr) -> Option<IpAddr> {
+        let target = target.to_canonical();
+        let only = |is_loopback: bool| {
+            let mut fit = self.0.iter().filter(|one| {
+                one.is_ipv4() == target.is_ipv4() && one.is_loopback() == is_loopback
+            });
+            let one = fit.next().copied()?;
+            fit.all(|other| *other == one).then_some(one)
+        };
+        let near = target.is_loopback().then(|| only(true)).flatten();
+        near.or_else(|| only(false))
+            .filter(|source| !source.is_unspecified())
+    }
 }
 
 impl Outgoing {
@@ -105,6 +136,7 @@ mod tests {
             key,
             render_for: IpAddr::from([0, 0, 0, 0]),
             min_interval: Span::ZERO,
+            sources: Sources::default(),
         }
     }
 
@@ -140,5 +172,37 @@ mod tests {
         assert_eq!(rules.rule(source, None), Rule::Refused);
         assert_eq!(rules.rule(source, Some(1)), Rule::Refused);
         assert_eq!(rules.rule(source, Some(0)), Rule::Granted);
+    }
+
+    #[test]
+    fn what_leaves_has_the_one_address_that_fits() {
+        for (sources, target, expected) in [
+            ("", "192.0.2.9", None),
+            ("192.0.2.1 2001:db8::1", "192.0.2.9", Some("192.0.2.1")),
+            ("192.0.2.1 2001:db8::1", "2001:db8::9", Some("2001:db8::1")),
+            (
+                "192.0.2.1 2001:db8::1",
+                "::ffff:192.0.2.9",
+                Some("192.0.2.1"),
+            ),
+            ("192.0.2.1", "2001:db8::9", None),
+            ("192.0.2.1", "127.0.0.9", Some("192.0.2.1")),
+            ("192.0.2.1 192.0.2.1", "192.0.2.9", Some("192.0.2.1")),
+            ("192.0.2.1 192.0.2.2", "192.0.2.9", None),
+            ("127.0.0.1", "192.0.2.9", None),
+            ("127.0.0.1 192.0.2.1", "192.0.2.9", Some("192.0.2.1")),
+            ("127.0.0.1 192.0.2.1", "127.0.0.9", Some("127.0.0.1")),
+            ("::1", "::1", Some("::1")),
+            ("0.0.0.0", "192.0.2.9", None),
+        ] {
+            let addresses = sources.split(' ').filter(|text| !text.is_empty());
+            let found = Sources(addresses.map(|text| text.parse().unwrap()).collect());
+            let expected: Option<IpAddr> = expected.map(|text| text.parse().unwrap());
+            assert_eq!(
+                found.towards(target.parse().unwrap()),
+                expected,
+                "{sources} to {target}"
+            );
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use crate::peers::{WAYPOST, serial, short, wait_for_answer};
 use crate::world::{CONFIG, World, ZONE, wait_for};
 
-const ZONE_NAME: &[u8] = b"\x04evil\x04test\x00";
+pub(crate) const ZONE_NAME: &[u8] = b"\x04evil\x04test\x00";
 
 /// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ enum Manner {
     Shrunken(u32),
     /// Octets.
     Noise,
-    /// Records of somebody else's zone.
-    Foreign(u32),
+    /// A record of another class.
+    OtherClass(u32),
     /// The SOA of an older version, and no more.
     Behind(u32),
     /// The right zone, to another question.
@@ -30,7 +30,7 @@ enum Manner {
     Silence,
 }
 
-fn record(owner: &[u8], rtype: u16, rdata: &[u8]) -> Vec<u8> {
+pub(crate) fn record(owner: &[u8], rtype: u16, rdata: &[u8]) -> Vec<u8> {
     let length = u16::try_from(rdata.len()).unwrap();
     [
         owner,
@@ -64,9 +64,10 @@ fn records(manner: Manner) -> Vec<Vec<u8>> {
         Manner::Whole(serial) | Manner::OtherId(serial) => whole(serial, 20),
         Manner::Shrunken(serial) => whole(serial, 1),
         Manner::Half(serial) => whole(serial, 20)[..10].to_vec(),
-        Manner::Foreign(serial) => {
+        Manner::OtherClass(serial) => {
             let mut all = whole(serial, 20);
-            all[5] = record(b"\x03www\x07example\x03org\x00", 16, b"\x01x");
+            let class = ZONE_NAME.len() + 3 + 3;
+            all[5][class] = 3;
             all
         }
         Manner::Behind(serial) => vec![soa(serial)],
@@ -95,7 +96,7 @@ fn answer(stream: &mut TcpStream, manner: Manner) -> std::io::Result<()> {
         Manner::Whole(_)
         | Manner::Half(_)
         | Manner::Shrunken(_)
-        | Manner::Foreign(_)
+        | Manner::OtherClass(_)
         | Manner::Behind(_)
         | Manner::Silence => {}
     }
@@ -128,7 +129,7 @@ fn what_cannot_be_used_changes_nothing() {
         (Manner::Half(6), "transfer_failed"),
         (Manner::Shrunken(6), "transfer_refused"),
         (Manner::Noise, "transfer_failed"),
-        (Manner::Foreign(6), "transfer_failed"),
+        (Manner::OtherClass(6), "transfer_failed"),
         (Manner::OtherId(6), "transfer_failed"),
         (Manner::Behind(4), "primary_behind"),
     ];

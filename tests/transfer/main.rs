@@ -8,11 +8,15 @@
     clippy::print_stderr,
     reason = "tests wait for real programs, and show what those said when something fails"
 )]
+mod changes;
 mod hostile;
 mod incoming;
 mod outgoing;
 mod peers;
+mod scripted;
 mod signed;
+mod sources;
+mod strays;
 #[path = "../real/world.rs"]
 #[expect(dead_code, reason = "what is asked of transfers needs less")]
 mod world;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::SendRequest;
-use hyper::{Request, Response, body::Incoming};
+use hyper::http::response::Parts;
+use hyper::{Method, Request, Response, body::Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, Endpoint};
@@ -102,6 +103,18 @@ impl Https {
             .body(Full::new(Bytes::copy_from_slice(query)))
             .unwrap();
         self.sender.send_request(request).await.unwrap()
+    }
+
+    /// Head and content of the response to a request without content.
+    pub(crate) async fn request(&mut self, method: Method, path: &str) -> (Parts, Bytes) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("https://{}{path}", self.server))
+            .body(Full::default())
+            .unwrap();
+        let response = self.sender.send_request(request).await.unwrap();
+        let (head, content) = response.into_parts();
+        (head, content.collect().await.unwrap().to_bytes())
     }
 
     pub(crate) async fn ask(&mut self, query: &[u8]) -> Vec<u8> {

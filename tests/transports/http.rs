@@ -1,7 +1,10 @@
 //! What HTTP adds: addresses, methods, types, and how long a reply may be kept.
 use waypost::answer::Transport;
 
-use crate::clients::{TlsClient, request, tls};
+use hyper::Method;
+use hyper::http::response::Parts;
+
+use crate::clients::{Https, TlsClient, request, tls};
 use crate::world::Ask;
 use crate::{HERE, Stage};
 
@@ -65,6 +68,69 @@ fn a_reply_says_how_long_it_may_be_kept_and_by_whom() {
     }
 }
 
+/// The rest of what is said on a connection that the peer closes.
+fn rest_of(stream: &mut TlsClient) -> String {
+    let mut octets = Vec::new();
+    let _ = std::io::Read::read_to_end(stream, &mut octets);
+    String::from_utf8_lossy(&octets).to_ascii_lowercase()
+}
+
+#[test]
+fn head_brings_the_head_and_nothing_else() {
+    let stage = Stage::open();
+    let query = encode(&Ask::new("mail.example.org A").packet());
+    for (address, expected) in [
+        (format!("/dns-query?dns={query}"), 200),
+        ("/dns-query".to_owned(), 400),
+        ("/elsewhere".to_owned(), 404),
+    ] {
+        let mut stream = connect(&stage);
+        let (status, got, content) = request(&mut stream, &format!("GET {address} HTTP/1.1"), b"");
+        assert_eq!(status, expected, "{address}");
+        assert!(!content.is_empty());
+        let head = format!("HEAD {address} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        let only = rest_of(&mut stream);
+        assert!(only.ends_with("\r\n\r\n"), "content: {only}");
+        let fields = |text: &str| -> std::collections::BTreeSet<String> {
+            let lines = text.lines().filter(|line| !line.is_empty());
+            let kept =
+                lines.filter(|line| !line.starts_with("date:") && !line.starts_with("connection:"));
+            kept.map(str::to_owned).collect()
+        };
+        assert_eq!(fields(&only), fields(&got), "{address}");
+    }
+}
+
+/// The client gives a stream up on which content follows the head of a response to HEAD.
+#[test]
+fn head_over_http_2_is_no_error() {
+    let stage = Stage::open();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(ask_for_heads(&stage));
+}
+
+async fn ask_for_heads(stage: &Stage) {
+    let query = encode(&Ask::new("mail.example.org A").packet());
+    let mut client = Https::connect(stage.at(Transport::Https), &stage.authority).await;
+    for (path, expected) in [
+        (&*format!("/dns-query?dns={query}"), 200),
+        ("/dns-query", 400),
+        ("/elsewhere", 404),
+    ] {
+        let (got, content) = client.request(Method::GET, path).await;
+        assert_eq!(got.status, expected, "{path}");
+        let (head, none) = client.request(Method::HEAD, path).await;
+        assert_eq!(head.status, expected, "{path}");
+        assert!(none.is_empty() && !content.is_empty(), "{path}");
+        let length = content.len().to_string();
+        assert_eq!(head.headers["content-length"], *length, "{path}");
+        assert_eq!(head.headers["content-type"], got.headers["content-type"]);
+        let kept = |parts: &Parts| parts.headers.get("cache-control").cloned();
+        assert_eq!(kept(&head), kept(&got), "{path}");
+    }
+}
+
 #[test]
 fn what_is_no_query_is_told_why() {
     let stage = Stage::open();
@@ -91,7 +157,7 @@ fn what_is_no_query_is_told_why() {
         let (status, answer, _) = request(&mut connect(&stage), head, body);
         assert_eq!(status, expected, "{head}");
         assert_eq!(
-            answer.contains("allow: get, post"),
+            answer.contains("allow: get, head, post"),
             expected == 405,
             "{answer}"
         );

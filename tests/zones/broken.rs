@@ -146,6 +146,10 @@ const SLIPS: &[(&str, &str)] = &[
         "7:1 `bücher` is not a domain name: not ASCII (write the xn-- form of an internationalised name)",
     ),
     (
+        "\"\" A 192.0.2.1\n\"a..b\" A 192.0.2.1\nwww \"A\" 192.0.2.1\nwww \"60\" A 192.0.2.1\n",
+        "7:1 `\"\"` is not a domain name: empty label\n8:1 `\"a..b\"` is not a domain name: empty label\n9:5 `\"A\"` is not a record type -- a record is: name, TTL, class IN, type, data; unknown types are written `TYPE65400 \\# ...`\n10:5 `\"60\"` is not a record type -- a record is: name, TTL, class IN, type, data; unknown types are written `TYPE65400 \\# ...`",
+    ),
+    (
         "www TXT \"open\nweb A 192.0.2.1\n",
         "7:9 the quoted string does not end on its line -- close it with `\"`",
     ),
@@ -169,8 +173,8 @@ const SLIPS: &[(&str, &str)] = &[
     ),
     ("www OPT a\n", "7:5 `OPT` is never stored in a zone"),
     (
-        "www APL 1:192.0.2.0/24\n",
-        "7:9 APL is known in its generic form only -- write `APL \\# length hex` (RFC 3597, section 5)",
+        "www NULL a\n",
+        "7:10 NULL is known in its generic form only -- write `NULL \\# length hex` (RFC 3597, section 5)",
     ),
     (
         "www A \\# 3 C00002\n",
@@ -189,8 +193,24 @@ const SLIPS: &[(&str, &str)] = &[
         "7:15 TYPE65400 is known in its generic form only -- write `TYPE65400 \\# length hex` (RFC 3597, section 5)",
     ),
     (
-        "$GENERATE 1-2 a A 192.0.2.1\n",
-        "7:1 `$GENERATE` is not a directive that is known -- these are: $ORIGIN, $TTL and $INCLUDE",
+        "$ORIGN sub\n$DATE 20260101\n",
+        "7:1 `$ORIGN` is not a directive that is known -- did you mean `$ORIGIN`?\n8:1 `$DATE` is not a directive that is known -- these are: $ORIGIN, $TTL, $INCLUDE, $GENERATE",
+    ),
+    (
+        "$GENERATE 1-2\n$GENERATE 2-1 a$ A 192.0.2.1\n$GENERATE 1-2 a$\n",
+        "7:1 `$GENERATE` wants a range and what to make of it -- as in `$GENERATE 1-9 host-$ A 192.0.2.$`\n8:11 `2-1` is not a range -- a range is `1-9` or `1-9/2`: from, to, and the step; up to 2147483647\n9:17 the record has no type -- a record is: name, TTL, class IN, type, data",
+    ),
+    (
+        "$GENERATE 254-300 a$ A 192.0.2.$\n$GENERATE 1-300 b$..c A 192.0.2.1\n$GENERATE 1-2 c$ MX 10\n$GENERATE 1-2 d${1,x} A 192.0.2.1\n",
+        "7:24 `192.0.2.256` is not an IPv4 address -- an IPv4 address has four numbers from 0 to 255, without zeros in front\n8:17 `b1..c` is not a domain name: empty label\n9:23 MX lacks a field -- MX is a preference and a name: `MX 10 mail.example.org.`\n10:15 `${1,x}` cannot be read -- `${offset,width,base}` has a whole number, a width up to 127, and one of d, o, x, X, n, N",
+    ),
+    (
+        "$GENERATE 0-2147483647 a$ A 192.0.2.1\n$GENERATE 0-1048576 a$ A 192.0.2.1\n",
+        "7:11 the range makes 2147483648 records; 1048576 is the most -- a wildcard may do, or several smaller ranges\n8:11 the range makes 1048577 records; 1048576 is the most -- a wildcard may do, or several smaller ranges",
+    ),
+    (
+        "$GENERATE 1-2 a${-2,1,n} A 192.0.2.1\n$GENERATE 2147483647-2147483647 a${1} A 192.0.2.1\n",
+        "7:15 -1 is negative and has no nibbles -- `${offset,width,base}` has a whole number, a width up to 127, and one of d, o, x, X, n, N\n8:33 2147483647 with an offset of 1 is too large -- `${offset,width,base}` has a whole number, a width up to 127, and one of d, o, x, X, n, N",
     ),
     (
         "$TTL soon\n$ORIGIN\n$ORIGIN a..b\n",
@@ -198,11 +218,11 @@ const SLIPS: &[(&str, &str)] = &[
     ),
     (
         "example.net. A 192.0.2.1\nwww.example.org A 192.0.2\n",
-        "7:1 `example.net` is outside the zone `example.org` -- is `$ORIGIN` right, and the zone's name in the config?\n8:19 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`",
+        "8:19 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`",
     ),
     (
         "$INCLUDE missing\n$INCLUDE self\n$INCLUDE bad\n$INCLUDE\n",
-        "7:10 cannot read the file `missing`: no such file -- an included file is looked for in the folder of the zone's own file\nself:2:10 `self` includes itself\nbad:2:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`\n10:1 `$INCLUDE` wants a file, and an origin if any",
+        "7:10 cannot read the file `missing`: no such file -- an included file is looked for in the folder of the file that includes it\nself:2:10 `self` includes itself\nbad:2:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`\n10:1 `$INCLUDE` wants a file, and an origin if any",
     ),
     (
         "$INCLUDE deep1\n",
@@ -326,6 +346,111 @@ fn files_without_a_zone_say_so() {
     }
 }
 
+/// Slips from which much follows: of that, nothing is told. What has errors of its own is.
+const CAUSES: &[(&str, &str)] = &[
+    // An owner that cannot be read.
+    (
+        "$TTL 60\n@ SOA ns mail 1 2 3 4 5\n  NS ns\na..b A 192.0.2.1\n TXT below\n MX ten mail\n",
+        "4:1 `a..b` is not a domain name: empty label\n6:5 `ten` is not a number that fits here -- MX is a preference and a name: `MX 10 mail.example.org.`",
+    ),
+    // The line that would have had the TTL, and the SOA.
+    (
+        "@ SOA ns mail 1 2 3 4\n  NS ns\nwww A 192.0.2.1\nweb A 192.0.2\n",
+        "1:22 SOA lacks a field -- SOA is primary, mailbox, serial, refresh, retry, expire and minimum; in parentheses if on several lines\n4:7 `192.0.2` is not an IPv4 address -- A is one IPv4 address: `A 192.0.2.1`",
+    ),
+    (
+        "$TTL soon\n@ NS ns\nwww A 192.0.2.1\n@ SOA ns mail 1 2 3 4 5\n",
+        "1:6 `soon` is not a TTL -- write seconds, or units: `3600`, `1h30m`",
+    ),
+    (
+        "$INCLUDE missing\n  NS ns\nwww A 192.0.2.1\nweb A 192.0.2.1\n",
+        "1:10 cannot read the file `missing`: no such file -- an included file is looked for in the folder of the file that includes it\n2:1 there is no owner name to continue -- a line that begins with a blank means the name before it",
+    ),
+    (
+        "@ NS ns\nwww A 192.0.2.1\nweb A 192.0.2.1\n@ SOA ns mail 1 2 3 4 5\n",
+        "1:3 the record has no TTL, and there is none before it -- write `$TTL 3600` at the top of the file",
+    ),
+    // Parentheses.
+    (
+        "@ SOA ns mail ( 1 2 3 4 5\n  NS ns\nwww A 192.0.2.1\n",
+        "1:15 `(` is never closed -- close it with `)` behind the last field",
+    ),
+    (
+        "@ SOA ns mail (\n  1 2 3 4 5\n@ NS ns\nwww TXT ( \"a\"\n  \"b\" )\nweb A 192.0.2.1\n",
+        "1:15 `(` is never closed -- close it with `)` behind the last field",
+    ),
+    (
+        "@ SOA ns mail 1 2 3 4 5 )\n  NS ns\nwww A 192.0.2.1\n",
+        "1:25 `)` without `(` -- a text with a parenthesis or semicolon in it belongs in quotes",
+    ),
+    // A quote, with others behind it.
+    (
+        "$TTL 60\nwww TXT \"open\nweb TXT \"x\" \"y\"\n  TXT \"v=spf1 -all\"\n@ SOA ns mail 1 2 3 4 5\n  NS ns\n",
+        "2:9 the quoted string does not end on its line -- close it with `\"`",
+    ),
+    (
+        "$TTL 60\nwww TXT \"open\nweb TXT \" x\"\nw TXT \"v\"\n@ SOA ns mail 1 2 3 4 5\n  NS ns\n",
+        "2:9 the quoted string does not end on its line -- close it with `\"`",
+    ),
+    (
+        "$TTL 60\nwww TXT ( \"open\n  \"b\" )\n@ SOA ns mail 1 2 3 4 5\n  NS ns\n",
+        "2:11 the quoted string does not end on its line -- close it with `\"`",
+    ),
+    // An origin, a zone, or a name in the config that is another.
+    (
+        "$TTL 60\n$ORIGIN exmaple.org.\n@ SOA ns mail 1 2 3 4 5\n  NS ns\nwww A 192.0.2.1\n",
+        "2:9 no SOA for `example.org`: all 3 records of the file are outside that zone -- is `$ORIGIN` right, and the zone's name in the config?",
+    ),
+    (
+        "$TTL 60\nexample.com. SOA ns mail 1 2 3 4 5\n",
+        "2:1 no SOA for `example.org`: the only record of the file is outside that zone -- is `$ORIGIN` right, and the zone's name in the config?",
+    ),
+    (
+        "$TTL 60\nexample.com. SOA ns mail 1 2 3 4 5\n  NS ns\nwww A 192.0.2.1\n",
+        "2:1 no SOA for `example.org`: this one is that of `example.com`, outside that zone -- is `$ORIGIN` right, and the zone's name in the config?",
+    ),
+    (
+        "$TTL 60\n$ORIGIN example.org\n@ SOA ns mail 1 2 3 4 5\n  NS ns\nwww A 192.0.2.1\n",
+        "3:0 SOA at `example.org.example.org`, which is not the apex `example.org` -- a zone has one SOA, at its apex; is a dot missing at the end of the name?",
+    ),
+    (
+        "$ORIGN exmaple.org.\n@ 60 SOA ns mail 1 2 3 4 5\n  NS ns\nwww CNAME web\nwww CNAME web2\n",
+        "1:1 `$ORIGN` is not a directive that is known -- did you mean `$ORIGIN`?",
+    ),
+    // What is no master file at all.
+    (
+        "PK\u{3}\u{4}\u{0}\u{0}\nx y z\n",
+        "1:1 the file is not text -- a zone in BIND's raw format becomes text by `named-compilezone -f raw -F text`",
+    ),
+];
+
+#[test]
+fn consequences_are_not_told() {
+    for (text, expected) in CAUSES {
+        assert_eq!(errors(text.as_bytes(), &[]), *expected, "{text}");
+    }
+    let utf16: Vec<u8> = "\u{feff}@ SOA"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let expected = "1:1 the file is UTF-16 text -- save it as UTF-8, or in ASCII";
+    assert_eq!(errors(&utf16, &[]), expected);
+}
+
+/// A zone that cannot be read says nothing of the names that are steered in it.
+#[test]
+fn steered_names_are_silent_when_the_zone_has_errors() {
+    let steered = ["www.example.org", "sub.example.org", "example.net"];
+    let text = "$TTL 60\n@ SOA ns mail 1 2 3 4\nwww A 192.0.2.1\nsub NS a.\n";
+    let found = errors(text.as_bytes(), &steered);
+    assert!(found.starts_with("2:22 SOA lacks a field"), "{found}");
+    assert_eq!(found.lines().count(), 1);
+    let text = "$TTL 60\n$ORIGIN exmaple.org.\n@ SOA ns mail 1 2 3 4 5\nwww A 192.0.2.1\n";
+    let found = errors(text.as_bytes(), &steered);
+    assert!(found.starts_with("2:9 no SOA for `example.org`"), "{found}");
+    assert_eq!(found.lines().count(), 1);
+}
+
 #[test]
 fn doubts_are_warnings() {
     let text = format!(
@@ -338,6 +463,8 @@ fn doubts_are_warnings() {
         "7:1 `www.example.org` has no dot at its end -- it means `www.example.org.example.org.`; write `www.example.org.` if that is not meant",
         "8:11 `www.Example.org` has no dot at its end -- it means `www.Example.org.example.org.`; write `www.Example.org.` if that is not meant",
         "9:0 the A records at `a.example.org` differ in TTL; 60 is used for all -- give the records of one name and type one TTL (RFC 2181, 5.2)",
+        "6:0 `example.org` has one name server only -- name at least two, in different networks (RFC 2182, section 5)",
+        "6:0 the NS target `ns.example.org` of `example.org` has no address -- add its A or AAAA record; or is the name misspelt?",
     ];
     assert_eq!(found, expected.join("\n"));
 }

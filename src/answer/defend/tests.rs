@@ -195,14 +195,14 @@ fn withheld_answers_show_the_way_to_one() {
 #[test]
 fn refusals_say_what_kind_they_are() {
     let table = bare_table(None);
-    for (qtype, qclass, code) in [
-        (rtype::A, class::IN, 20),
-        (rtype::AXFR, class::IN, 18),
-        (rtype::A, class::ANY, 21),
+    for (qtype, qclass, rcode, code) in [
+        (rtype::A, class::IN, rcode::REFUSED, 20),
+        (rtype::AXFR, class::IN, rcode::NOTAUTH, 20),
+        (rtype::A, class::ANY, rcode::REFUSED, 21),
     ] {
         let packet = query(b"\x01a\x00", qtype, qclass, &opt(1232, 0, &[]));
         let (answered, reply) = ask(answer, &table, &asker(Transport::Udp), &packet);
-        assert_eq!(answered.rcode, rcode::REFUSED);
+        assert_eq!(answered.rcode, rcode);
         assert!(reply.ends_with(&[0, 15, 0, 2, 0, code]), "type {qtype}");
         let plain = query(b"\x01a\x00", qtype, qclass, &[]);
         let (_, reply) = ask(answer, &table, &asker(Transport::Udp), &plain);

@@ -7,7 +7,7 @@
 use super::places::Places;
 use super::services::Draft;
 use crate::base::RegionId;
-use crate::config::diagnostic::Diagnostics;
+use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::spec::{DemandSpec, EndpointSpec, RegionSpec, ServiceSpec, Spec};
 use crate::plan::Demand;
 
@@ -77,7 +77,8 @@ pub(super) fn check(
         found
             .warn(&first, "capacities have no effect without a demand")
             .help("write `demand = 1200` or `demand = \"observed\"` in a service")
-            .inferred();
+            .rests_on(Gap::Content("regions"))
+            .rests_on(Gap::Content("services"));
     }
 }
 
@@ -130,7 +131,8 @@ fn check_tier(tier: &[&EndpointSpec], region: &str, found: &mut Diagnostics) {
                 .warn(&first.name.at, message)
                 .label(format!("without it: {}", names.join(", ")))
                 .help("what states no capacity is unlimited, so this tier is never full")
-                .inferred();
+                .rests_on(Gap::Content("regions"))
+                .rests_on(Gap::Content("services"));
         }
         (false, None) => check_weights(tier, found),
     }
@@ -158,7 +160,8 @@ fn check_weights(tier: &[&EndpointSpec], found: &mut Diagnostics) {
         found
             .warn(&own.at, message)
             .help("it is full long before the others: let weights follow capacities")
-            .inferred();
+            .rests_on(Gap::Content("regions"))
+            .rests_on(Gap::Content("services"));
     }
 }
 
@@ -171,7 +174,8 @@ fn check_service(draft: &Draft<'_>, spec: &Spec, places: &Places<'_>, found: &mu
             .help(format!(
                 "write how much the clients of `{name}` ask for: `demand = 1200` or `demand = \"observed\"`"
             ))
-            .inferred();
+            .rests_on(Gap::Content("regions"))
+            .rests_on(Gap::Content("services"));
     }
     let Some(demand) = &written.demand else {
         return;
@@ -190,7 +194,8 @@ fn check_service(draft: &Draft<'_>, spec: &Spec, places: &Places<'_>, found: &mu
             .warn(&demand.at, message)
             .label("so this has no effect")
             .help("write `capacity = 5000` in regions or endpoints, in the unit of the demand")
-            .inferred();
+            .rests_on(Gap::Content("regions"))
+            .rests_on(Gap::Content("services"));
     }
     warn_of_excess(draft, &regions, places, found);
 }

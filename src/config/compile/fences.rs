@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 
 use super::places::Places;
 use super::services::Draft;
-use crate::base::{JurisdictionId, JurisdictionSet};
-use crate::config::diagnostic::Diagnostics;
+use crate::base::{JurisdictionId, JurisdictionSet, RegionId};
+use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::geo::Country;
 use crate::plan::{Jurisdiction, Residency};
 
@@ -43,7 +43,8 @@ fn refuse_needless(draft: &Draft<'_>, found: &mut Diagnostics) {
         if let Some(lands) = lands {
             found
                 .warn(&lands.at, format!("`{key}` has no effect here"))
-                .help("only a service with residency = \"strict\" has fences");
+                .help("only a service with residency = \"strict\" has fences")
+                .rests_on(Gap::Content("services"));
         }
     }
 }
@@ -64,7 +65,7 @@ fn ask_for_unknown(draft: &Draft<'_>, found: &mut Diagnostics) {
             "write `unknown = \"any\"` to go on answering them from anywhere, or a list of \
              jurisdictions such as `unknown = [\"EEA\"]`",
         )
-        .inferred();
+        .rests_on(Gap::Content("services"));
 }
 
 /// Clients of this jurisdiction have no endpoint inside their fence.
@@ -85,7 +86,8 @@ fn report_law(draft: &Draft<'_>, law: &Jurisdiction, places: &Places<'_>, found:
             "give it an endpoint in a region there, or name in `may_use` of `{name}` where else it \
              may lie; residency = \"prefer\" would let it lie anywhere"
         ))
-        .inferred();
+        .rests_on(Gap::Names("jurisdictions"))
+        .rests_on(Gap::Names("regions"));
 }
 
 /// The same of clients for whom no jurisdiction is known.
@@ -112,15 +114,18 @@ fn report_lands(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics)
             .help(format!(
                 "`{key}` needs a jurisdiction where the service has endpoints"
             ))
-            .inferred();
+            .rests_on(Gap::Names("jurisdictions"))
+            .rests_on(Gap::Names("regions"));
     }
 }
 
+/// Whether the service has an endpoint inside a fence, or one whose law is misspelt and may be.
 fn reaches(draft: &Draft<'_>, fence: JurisdictionSet, places: &Places<'_>) -> bool {
-    draft
-        .regions
-        .iter()
-        .any(|region| fence.contains(places.regions[region.index()].jurisdiction))
+    let inside = |region: &RegionId| {
+        let law = places.regions[region.index()].jurisdiction;
+        fence.contains(law) || places.unknown_law.contains(region)
+    };
+    draft.regions.iter().any(inside)
 }
 
 /// Some countries, for a message.

@@ -1,11 +1,12 @@
 //! Names of the config's own things, and what to say of one that is not known.
 //!
 //! An unknown name is only inferred to be wrong: when a part of the config could not be
-//! read, what it means may stand there. It does not know what the things are.
+//! read, what it means may stand there. Many places that name it are one slip, told once. It does not
+//! know what the things are.
 use std::collections::BTreeMap;
 
 use crate::base::similar;
-use crate::config::diagnostic::Diagnostics;
+use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 
 /// The things of one kind by name; the number is their place in the config.
@@ -36,7 +37,9 @@ impl<'s> Names<'s> {
             found
                 .error(&name.at, format!("unknown {} `{}`", self.noun, name.value))
                 .help(self.hint(&name.value))
-                .inferred();
+                .rests_on(Gap::Names(self.table()))
+                .leaves(Gap::Uses(self.table()))
+                .once();
         }
         place
     }
@@ -57,6 +60,18 @@ impl<'s> Names<'s> {
             }
         }
         list
+    }
+
+    /// The key of the document under which they stand.
+    fn table(&self) -> &'static str {
+        match self.noun {
+            "jurisdiction" => "jurisdictions",
+            "region" => "regions",
+            "monitor" => "monitors",
+            "recovery" => "recoveries",
+            "key" => "tsig",
+            other => other,
+        }
     }
 
     fn hint(&self, name: &str) -> String {

@@ -2,13 +2,13 @@
 //!
 //! A country has one law at the most: two jurisdictions that share a country would make the
 //! fence of its clients a matter of order.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
 use super::names::Names;
 use crate::base::{JurisdictionId, JurisdictionSet, RegionId};
-use crate::config::diagnostic::Diagnostics;
+use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{EndpointSpec, RegionSpec, Serves, Spec};
 use crate::geo::{Country, Network};
@@ -25,6 +25,8 @@ pub(super) struct Places<'s> {
     endpoints_of: Vec<Range<usize>>,
     /// Whose law holds in a country.
     pub(super) law: BTreeMap<Country, JurisdictionId>,
+    /// Regions whose jurisdiction is named and not known.
+    pub(super) unknown_law: BTreeSet<RegionId>,
     /// By region: where its clients go next.
     pub(super) fallback: Vec<Vec<RegionId>>,
     /// By region: which clients it claims.
@@ -47,6 +49,7 @@ impl<'s> Places<'s> {
             endpoints: Vec::new(),
             endpoints_of: Vec::new(),
             law: BTreeMap::new(),
+            unknown_law: BTreeSet::new(),
             fallback: Vec::new(),
             claims: Vec::new(),
             marks: Vec::new(),
@@ -135,6 +138,9 @@ impl<'s> Places<'s> {
             let place = self.jurisdiction_names.find(name, found)?;
             u8::try_from(place).ok().map(JurisdictionId)
         });
+        if spec.jurisdiction.is_some() && jurisdiction.is_none() {
+            self.unknown_law.insert(id);
+        }
         self.regions.push(Region {
             name: spec.name.value.clone(),
             location: spec.location,
@@ -154,7 +160,10 @@ impl<'s> Places<'s> {
         if spec.endpoints.is_empty() {
             let message = format!("region `{}` has no endpoints", spec.name.value);
             let help = format!("write `[[regions.{}.endpoints]]`", spec.name.value);
-            found.warn(&spec.name.at, message).help(help).inferred();
+            found
+                .warn(&spec.name.at, message)
+                .help(help)
+                .rests_on(Gap::Content("regions"));
         }
     }
 

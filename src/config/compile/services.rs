@@ -6,7 +6,7 @@ use super::places::Places;
 use super::{capacity, fences};
 use crate::base::limits::{STEERED_RRSET_BYTES, TIER_MEMBERS};
 use crate::base::{Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId, RegionId};
-use crate::config::diagnostic::Diagnostics;
+use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
 use crate::plan::{Demand, Endpoint};
@@ -59,7 +59,7 @@ fn draft<'s>(
         found
             .warn(&spec.name.at, message)
             .help("its endpoints are never proven and always served: write `monitors = [ … ]`")
-            .inferred();
+            .rests_on(Gap::Content("services"));
     }
     let recovery = spec.recovery.as_ref();
     let recovery = recovery.and_then(|name| match name.value.as_str() {
@@ -94,7 +94,8 @@ fn regions(spec: &ServiceSpec, places: &Places<'_>, found: &mut Diagnostics) -> 
         found
             .error(at, message)
             .help("at least one of its regions needs `[[regions.NAME.endpoints]]`")
-            .inferred();
+            .rests_on(Gap::Content("regions"))
+            .rests_on(Gap::Uses("regions"));
     }
     regions
 }
@@ -197,7 +198,7 @@ fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostic
             .help(format!(
                 "clients with nothing but {name} cannot fail over to those"
             ))
-            .inferred();
+            .rests_on(Gap::Content("regions"));
     }
 }
 
@@ -216,7 +217,9 @@ fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found:
             found
                 .warn(&monitor.name.at, message)
                 .help("name it in the `monitors` of a service, or in the `gate` of a recovery")
-                .inferred();
+                .rests_on(Gap::Uses("monitors"))
+                .rests_on(Gap::Content("recoveries"))
+                .rests_on(Gap::Content("services"));
         }
     }
     for (place, recovery) in spec.recoveries.iter().enumerate() {
@@ -225,7 +228,8 @@ fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found:
             found
                 .warn(&recovery.name.at, message)
                 .help("name it as the `recovery` of a service")
-                .inferred();
+                .rests_on(Gap::Uses("recoveries"))
+                .rests_on(Gap::Content("services"));
         }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! The address of a country's client is the first of its longest stretch of IPv4 addresses (of
 //! IPv6 ones where it has no other): the same on every machine with the same database.
+//!
+//! What is sent to other servers leaves from `source`, and in a family that it does not name from the addresses of
+//! `[server] listen`, unless the server listens on all addresses of that family.
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::base::limits::{PRIMARIES, SECONDARIES};
 use crate::config::diagnostic::Diagnostics;
@@ -12,7 +15,7 @@ use crate::config::spec::{
     AllowedSpec, IncomingSpec, RenderSpec, Spec, TransferSpec, ZoneSpec, beside,
 };
 use crate::geo::{Atlas, Country};
-use crate::plan::{Allowed, Incoming, Outgoing, Transfers, ZoneTransfers};
+use crate::plan::{Allowed, Incoming, Outgoing, Sources, Transfers, ZoneTransfers};
 
 use super::names::Names;
 
@@ -43,16 +46,18 @@ pub(super) fn resolve<'s>(spec: &'s Spec, found: &mut Diagnostics) -> Drafts<'s>
         let (Some(name), Some(file)) = (&zone.name, &zone.file) else {
             continue;
         };
-        let outgoing = zone
-            .transfer
-            .as_ref()
-            .map(|own| outgoing(own, &keys, found));
+        let outgoing = zone.transfer.as_ref().map(|own| Outgoing {
+            sources: notifying(spec, zone, own, found),
+            ..outgoing(own, &keys, found)
+        });
         let incoming = zone.incoming.as_ref();
         let incoming = incoming.and_then(|own| incoming_of(zone, own, &keys, found));
         let incoming = incoming.map(|own| Incoming {
             file: spec.resolve(file),
+            sources: asking(spec, zone, &own, found),
             ..own
         });
+        check_use(zone, found);
         if outgoing.is_none() && incoming.is_none() {
             continue;
         }
@@ -137,6 +142,7 @@ fn outgoing(spec: &TransferSpec, keys: &Names<'_>, found: &mut Diagnostics) -> O
             Some(RenderSpec::Country(_)) | None => NOWHERE,
         },
         min_interval: spec.min_interval,
+        sources: Sources::default(),
     }
 }
 
@@ -187,5 +193,151 @@ fn incoming_of(
         primaries,
         key: spec.key.as_ref().and_then(|key| keys.find(key, found)),
         file: std::path::PathBuf::new(),
+        sources: Sources::default(),
     })
+}
+
+/// Where notifications leave from.
+fn notifying(spec: &Spec, zone: &ZoneSpec, own: &TransferSpec, found: &mut Diagnostics) -> Sources {
+    let written = match own.source.is_empty() {
+        true => &zone.source,
+        false => &own.source,
+    };
+    let targets: Vec<SocketAddr> = own.notify.iter().map(|one| one.value).collect();
+    check_source(&own.source, found);
+    check_reach(written, &targets, found);
+    sources(spec, written)
+}
+
+/// Where requests to primaries leave from.
+fn asking(spec: &Spec, zone: &ZoneSpec, own: &Incoming, found: &mut Diagnostics) -> Sources {
+    check_reach(&zone.source, &own.primaries, found);
+    sources(spec, &zone.source)
+}
+
+/// What is written; in a family that it has nothing of, what the server listens on.
+fn sources(spec: &Spec, written: &[At<IpAddr>]) -> Sources {
+    let listens: Vec<IpAddr> = spec
+        .server
+        .listen
+        .iter()
+        .map(|one| one.value.ip())
+        .collect();
+    let mut addresses: Vec<IpAddr> = written.iter().map(|one| one.value).collect();
+    for is_ipv4 in [true, false] {
+        let of_family = |one: &IpAddr| one.is_ipv4() == is_ipv4;
+        let is_everywhere = listens
+            .iter()
+            .any(|one| of_family(one) && one.is_unspecified());
+        if is_everywhere || addresses.iter().any(of_family) {
+            continue;
+        }
+        let own = listens
+            .iter()
+            .filter(|one| of_family(one) && !is_local(**one));
+        addresses.extend(own);
+    }
+    Sources(addresses)
+}
+
+/// Whether an address means nothing without the link that it is on.
+fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+/// One address of each family at most.
+fn check_source(written: &[At<IpAddr>], found: &mut Diagnostics) {
+    for (place, one) in written.iter().enumerate() {
+        let mut before = written[..place].iter();
+        if before.any(|other| other.value.is_ipv4() == one.value.is_ipv4()) {
+            let family = match one.value {
+                IpAddr::V4(_) => "IPv4",
+                IpAddr::V6(_) => "IPv6",
+            };
+            found
+                .error(&one.at, format!("a second {family} address to leave from"))
+                .help("one of each family is the most: remove one of them");
+        }
+    }
+}
+
+/// From a loopback address nobody else is reached.
+fn check_reach(written: &[At<IpAddr>], targets: &[SocketAddr], found: &mut Diagnostics) {
+    for source in written.iter().filter(|one| one.value.is_loopback()) {
+        let own = source.value;
+        let beyond = targets.iter().find(|target| {
+            let ip = target.ip().to_canonical();
+            ip.is_ipv4() == own.is_ipv4() && !ip.is_loopback()
+        });
+        if let Some(target) = beyond {
+            found
+                .error(
+                    &source.at,
+                    format!("`{own}` reaches this machine alone, and not `{target}`"),
+                )
+                .help("write the address that this server is known by there");
+        }
+    }
+}
+
+/// A `source` must have something that leaves from it.
+fn check_use(zone: &ZoneSpec, found: &mut Diagnostics) {
+    check_source(&zone.source, found);
+    let transfer = zone.transfer.as_ref();
+    let notifies = transfer.is_some_and(|own| !own.notify.is_empty());
+    if let Some(source) = zone.source.first()
+        && zone.incoming.is_none()
+        && !notifies
+    {
+        found
+            .error(&source.at, "nothing leaves from this `source`")
+            .help("write `primaries` beside it, or `notify` in `transfer = { … }`");
+    }
+    let own = transfer.and_then(|own| own.source.first());
+    if let Some(source) = own.filter(|_| !notifies) {
+        found
+            .error(&source.at, "nothing leaves from this `source`")
+            .help("write `notify` beside it; requests to primaries leave from the zone's `source`");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn what_is_not_written_is_where_the_server_listens() {
+        let (v4, v6) = ("192.0.2.1", "2001:db8::1");
+        for (listen, written, expected) in [
+            (
+                &["192.0.2.1:53", "[2001:db8::1]:53"][..],
+                &[][..],
+                &[v4, v6][..],
+            ),
+            (&["192.0.2.1:53", "[::]:53"], &[], &[v4]),
+            (&["0.0.0.0:53", "192.0.2.1:5300"], &[], &[]),
+            (&["[fe80::1]:53", "192.0.2.1:53"], &[], &[v4]),
+            (&["192.0.2.1:53"], &["192.0.2.7"], &["192.0.2.7"]),
+            (&["192.0.2.1:53"], &["2001:db8::7"], &["2001:db8::7", v4]),
+            (&["192.0.2.1:53"], &["0.0.0.0"], &["0.0.0.0"]),
+        ] {
+            let (spec, _) = config::read(
+                Path::new("c.toml"),
+                &format!("[server]\nlisten = {listen:?}\n"),
+            );
+            let written = written.iter().map(|text| At {
+                value: text.parse().unwrap(),
+                at: 0..0,
+            });
+            let found = sources(&spec, &written.collect::<Vec<_>>());
+            let expected = expected.iter().map(|text| text.parse().unwrap());
+            assert_eq!(found, Sources(expected.collect()), "{listen:?}");
+        }
+    }
 }

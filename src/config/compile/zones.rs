@@ -1,9 +1,14 @@
 //! Zone files into zones, with the services' hostnames mounted over them.
+//!
+//! A slip in the name of a zone leaves every hostname outside it and every record of its file as well. So
+//! hostnames that lie in no zone are told by the domain that they share, and when a zone that has none of
+//! them is called almost so, it is the zone that is told, without what its file says of it.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use crate::base::similar;
 use crate::config::Files;
-use crate::config::diagnostic::{Diagnostics, Severity};
+use crate::config::diagnostic::{Diagnostics, Gap, Severity};
 use crate::config::reader::At;
 use crate::config::spec::{ServiceSpec, Spec, ZoneSpec, beside};
 use crate::dns::Name;
@@ -15,7 +20,18 @@ use crate::plan::ZoneDnssec;
 pub(super) type Loaded = (Name, Zone);
 
 /// The hostnames that belong into one zone.
-type Mounts = Vec<(Name, Mount)>;
+#[derive(Default)]
+struct Mounts {
+    names: Vec<(Name, Mount)>,
+    /// Whether the zone's name is known to be wrong.
+    misnamed: bool,
+}
+
+/// A hostname that lies in no zone, and the service that it belongs to.
+type Outside<'s> = (&'s ServiceSpec, &'s At<Name>);
+
+/// Domains of such hostnames that are compared with the names of all zones.
+const COMPARED: usize = 16;
 
 pub(super) fn load(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<Loaded> {
     check_apexes(spec, found);
@@ -57,11 +73,12 @@ fn check_apexes(spec: &Spec, found: &mut Diagnostics) {
 
 /// By zone, the hostnames that lie in it and in no smaller one.
 fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
-    let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Vec::new()).collect();
+    let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Mounts::default()).collect();
     let apexes = spec.zones.iter().zip(0..);
     let apexes = apexes.filter_map(|(zone, place)| Some((&zone.name.as_ref()?.value, place)));
     let apexes: HashMap<&Name, usize> = apexes.collect();
     let mut owners: BTreeMap<&Name, &str> = BTreeMap::new();
+    let mut outside: Vec<Outside<'_>> = Vec::new();
     for (service, number) in spec.services.iter().zip(0..) {
         for hostname in &service.hostnames {
             let owner = &service.name.value;
@@ -76,11 +93,12 @@ fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
                 continue;
             }
             match zone_of(&apexes, &hostname.value) {
-                Some(zone) => mounts[zone].push((hostname.value.clone(), number)),
-                None => report_outside(spec, service, hostname, found),
+                Some(zone) => mounts[zone].names.push((hostname.value.clone(), number)),
+                None => outside.push((service, hostname)),
             }
         }
     }
+    report_outside(&outside, spec, &mut mounts, found);
     mounts
 }
 
@@ -96,23 +114,104 @@ fn zone_of(apexes: &HashMap<&Name, usize>, hostname: &Name) -> Option<usize> {
     }
 }
 
+/// Hostnames that lie in no zone, those of one domain at the first.
 fn report_outside(
+    outside: &[Outside<'_>],
     spec: &Spec,
-    service: &ServiceSpec,
-    hostname: &At<Name>,
+    mounts: &mut [Mounts],
     found: &mut Diagnostics,
 ) {
     if spec.zones.iter().any(|zone| zone.name.is_none()) {
-        return; // It may lie in the zone whose name could not be read.
+        return; // They may lie in the zone whose name could not be read.
     }
+    let mut domains: BTreeMap<Name, Vec<Outside<'_>>> = BTreeMap::new();
+    for own in outside {
+        domains.entry(tail(&own.1.value, 2)).or_default().push(*own);
+    }
+    for (nth, hostnames) in domains.values().enumerate() {
+        let meant = (nth < COMPARED).then(|| meant(&hostnames[0].1.value, spec));
+        let meant = meant.flatten();
+        if let Some((place, _)) = meant
+            && hostnames.len() > 1
+            && mounts[place].names.is_empty()
+        {
+            mounts[place].misnamed = true;
+            report_misnamed(&spec.zones[place], hostnames, found);
+        } else {
+            report_hostnames(hostnames, meant.map(|(_, name)| name), spec, found);
+        }
+    }
+}
+
+/// The last labels of a name.
+fn tail(name: &Name, labels: usize) -> Name {
+    let mut rest = name.as_wire();
+    for _ in labels..name.labels().count() {
+        rest = &rest[1 + usize::from(rest[0])..];
+    }
+    Name::from_wire(rest).expect("a name without its first labels is one")
+}
+
+/// The zone that a hostname was most likely meant to lie in, by its place and its name.
+fn meant<'s>(hostname: &Name, spec: &'s Spec) -> Option<(usize, &'s Name)> {
+    let zones = spec.zones.iter().zip(0..);
+    let mut zones = zones.filter_map(|(zone, place)| Some((place, &zone.name.as_ref()?.value)));
+    zones.find(|(_, zone)| {
+        let labels = zone.labels().count();
+        let own = tail(hostname, labels);
+        labels > 0 && similar(&own.to_string(), [&*zone.to_string()]).is_some()
+    })
+}
+
+fn report_misnamed(zone: &ZoneSpec, hostnames: &[Outside<'_>], found: &mut Diagnostics) {
+    let Some(name) = &zone.name else { return };
+    let domain = tail(&hostnames[0].1.value, name.value.labels().count());
+    let message = format!(
+        "no hostname lies in zone `{}`, and {} lie in `{domain}`",
+        name.value,
+        hostnames.len()
+    );
+    found
+        .error(&name.at, message)
+        .label(format!("the first is `{}`", hostnames[0].1.value))
+        .help(format!("did you mean `{domain}`?"))
+        .rests_on(Gap::Names("zones"));
+}
+
+fn report_hostnames(
+    hostnames: &[Outside<'_>],
+    meant: Option<&Name>,
+    spec: &Spec,
+    found: &mut Diagnostics,
+) {
+    let (service, hostname) = hostnames[0];
+    let label = match hostnames.len() - 1 {
+        0 => format!("a hostname of service `{}`", service.name.value),
+        1 => format!("and so does `{}`", hostnames[1].1.value),
+        more => format!("and so do {more} others of its domain"),
+    };
+    let help = match meant {
+        Some(zone) => format!("did you mean a name in `{zone}`?"),
+        None => format!("the zones are: {}", some_zones(spec)),
+    };
     let message = format!("`{}` lies in none of the zones", hostname.value);
-    let names = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
-    let names: Vec<String> = names.map(|name| name.value.to_string()).collect();
     found
         .error(&hostname.at, message)
-        .label(format!("a hostname of service `{}`", service.name.value))
-        .help(format!("the zones are: {}", names.join(", ")))
-        .inferred();
+        .label(label)
+        .help(help)
+        .rests_on(Gap::Names("zones"));
+}
+
+/// The names of the first zones.
+fn some_zones(spec: &Spec) -> String {
+    const SHOWN: usize = 10;
+    let names = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
+    let mut names: Vec<String> = names.map(|name| name.value.to_string()).collect();
+    if let Some(more) = names.len().checked_sub(SHOWN + 1) {
+        names.truncate(SHOWN);
+        names.push(format!("and {} more", more + 1));
+    }
+    names.join(", ")
 }
 
 fn load_one(
@@ -128,7 +227,7 @@ fn load_one(
         Some(Ok(text)) => text,
         Some(Err(_)) if zone.incoming.is_some() => {
             let apex = &zone.name.as_ref()?.value;
-            return Some((apex.clone(), Zone::awaited(apex, mounts)));
+            return Some((apex.clone(), Zone::awaited(apex, &mounts.names)));
         }
         Some(Err(reason)) => {
             let message = format!("cannot read the zone file `{}`: {reason}", path.display());
@@ -146,7 +245,7 @@ fn load_one(
         Some(brought) => brought.clone(),
         None => Err("it was not read".to_owned()),
     };
-    let loaded = master::read(apex, text, &include, mounts);
+    let loaded = master::read(apex, text, &include, &mounts.names);
     let mut report_all = |severity, errors: Vec<MasterError>| {
         for error in errors {
             match error.mount.as_ref().and_then(|name| written(name, spec)) {
@@ -155,15 +254,18 @@ fn load_one(
             }
         }
     };
-    report_all(Severity::Warning, loaded.warnings);
+    let warnings = loaded.warnings;
     match loaded.zone {
         Ok(loaded) => {
+            report_all(Severity::Warning, warnings);
             if zone.dnssec.is_none() && loaded.is_signed_elsewhere() {
                 refuse_steered(mounts, spec, found);
             }
             Some((apex.clone(), loaded))
         }
+        Err(_) if mounts.misnamed => None,
         Err(errors) => {
+            report_all(Severity::Warning, warnings);
             report_all(Severity::Error, errors);
             None
         }
@@ -174,7 +276,11 @@ const HELP: &str = "paths are relative to the folder of the config";
 
 /// Whoever signed the zone has not signed the answers of names that are steered here.
 fn refuse_steered(mounts: &Mounts, spec: &Spec, found: &mut Diagnostics) {
-    for hostname in mounts.iter().filter_map(|(name, _)| written(name, spec)) {
+    for hostname in mounts
+        .names
+        .iter()
+        .filter_map(|(name, _)| written(name, spec))
+    {
         let message = format!(
             "`{}` is steered, and its zone comes signed: nobody would sign its answers",
             hostname.value

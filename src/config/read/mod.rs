@@ -147,6 +147,7 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
             dnssec: dnssec::dnssec(&mut fields),
             transfer: transfer::transfer(&mut fields),
             incoming: transfer::incoming(&mut fields),
+            source: transfer::source(&mut fields),
         });
         fields.finish();
     }

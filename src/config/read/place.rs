@@ -7,7 +7,9 @@
 use toml::de::DeValue;
 
 use crate::base::limits::TIER_MEMBERS;
-use crate::config::reader::{At, Fields};
+use crate::base::similar;
+use crate::config::diagnostic::Gap;
+use crate::config::reader::{At, Fields, Reader};
 use crate::config::spec::{EndpointSpec, JurisdictionSpec, RegionSpec, Serves};
 use crate::config::value::{self, Trouble};
 use crate::geo::{Continent, Location};
@@ -30,8 +32,17 @@ pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSp
 }
 
 pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
+    let all = document.named("regions", "region");
+    let names: Vec<String> = all.iter().map(|(name, _)| name.value.clone()).collect();
     let mut list = Vec::new();
-    for (name, mut fields) in document.named("regions", "region") {
+    for (name, mut fields) in all {
+        let others = names.iter().filter(|other| **other != name.value);
+        let meant = similar(&name.value, others.map(String::as_str));
+        if let Some(meant) = meant.filter(|_| fields.has_only("endpoints")) {
+            report_torn(&name, meant, fields.reader());
+            endpoints(&mut fields);
+            continue;
+        }
         list.push(RegionSpec {
             name,
             location: plain(fields.required("location", "[50.11, 8.68]", value::location))
@@ -48,6 +59,18 @@ pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
         fields.finish();
     }
     list
+}
+
+/// Endpoints stand below a region that is nowhere else; whose they are is most likely clear.
+fn report_torn(name: &At<String>, meant: &str, reader: &Reader) {
+    let message = format!("region `{}` has endpoints and nothing else", name.value);
+    reader.error(&name.at, message, |found| {
+        let own = &name.value;
+        found.help(format!(
+            "did you mean `{meant}`? If not, write `[regions.{own}]` with `location = [50.11, 8.68]`"
+        ));
+        found.leaves(Gap::Names("regions"));
+    });
 }
 
 fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {

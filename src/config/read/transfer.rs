@@ -1,14 +1,17 @@
-//! `transfer`, `primaries` and `key` of `[[zones]]`: who gets a zone, and where it comes from.
+//! `transfer`, `primaries`, `key` and `source` of `[[zones]]`: who gets a zone, and where it comes from.
 //!
 //! `to` lists who may have it: a network, a key (`key:NAME`), or both in one entry, separated by a
 //! blank (`192.0.2.0/24 key:NAME`). An entry must fit wholly, and one that fits is enough. `key`
 //! beside it is for all: notifications are signed with it, and so must be every request.
+//!
+//! `source` of a zone is where its requests and notifications leave from: one address, or a list
+//! with one of each family. `source` in `transfer` is for notifications alone.
 use std::net::{IpAddr, SocketAddr};
 
 use toml::de::DeValue;
 
 use crate::base::Span;
-use crate::config::reader::Fields;
+use crate::config::reader::{At, Fields, Shape};
 use crate::config::spec::{AllowedSpec, IncomingSpec, RenderSpec, TransferSpec};
 use crate::config::value::{self, Trouble};
 
@@ -27,6 +30,7 @@ pub(super) fn transfer(zone: &mut Fields<'_, '_>) -> Option<TransferSpec> {
         key: fields.optional("key", value::label),
         render_for: fields.optional("render_for", render_for),
         min_interval: plain(fields.optional("min_interval", value::span)).unwrap_or(MIN_INTERVAL),
+        source: source(&mut fields),
     };
     fields.finish();
     Some(spec)
@@ -46,6 +50,39 @@ pub(super) fn incoming(zone: &mut Fields<'_, '_>) -> Option<IncomingSpec> {
             None
         }
         (None, None) => None,
+    }
+}
+
+/// `source = "…"`, or a list.
+pub(super) fn source(fields: &mut Fields<'_, '_>) -> Vec<At<IpAddr>> {
+    match fields.shape("source") {
+        Some(Shape::List) => items(fields.list("source", source_address)),
+        Some(Shape::Single | Shape::Table) | None => {
+            let one = fields.optional("source", source_address);
+            one.into_iter().collect()
+        }
+    }
+}
+
+/// An address of this machine, or `0.0.0.0` and `::` for whatever the routes say.
+fn source_address(value: &DeValue<'_>) -> Result<IpAddr, Trouble> {
+    let text = value::text(value)?;
+    let Ok(address) = text.parse::<IpAddr>() else {
+        return Err(Trouble::new(format!("`{text}` is not an IP address"))
+            .with_help("write \"192.0.2.1\" or \"2001:db8::1\", without a port"));
+    };
+    let is_alone = match address {
+        IpAddr::V4(address) => !address.is_broadcast() && !address.is_multicast(),
+        IpAddr::V6(address) => !address.is_multicast() && !address.is_unicast_link_local(),
+    };
+    match (is_alone, address.to_canonical()) {
+        (false, _) => Err(Trouble::new(format!("nothing can leave from `{text}`"))
+            .with_help("write an address of this machine that the other servers can reply to")),
+        (true, own) if own == address => Ok(address),
+        (true, own) => Err(
+            Trouble::new(format!("`{text}` is an IPv4 address in IPv6's clothes"))
+                .with_help(format!("write the IPv4 address: \"{own}\"")),
+        ),
     }
 }
 

@@ -438,7 +438,8 @@ fn seconds(text: &str, line: usize) -> Result<u64, KeyTextError> {
     })
 }
 
-fn parse_stamp(text: &str) -> Option<u64> {
+/// Seconds since 1970 of what [`stamp`] writes. A 30 February is not seen.
+pub(crate) fn parse_stamp(text: &str) -> Option<u64> {
     let digits = text.split_whitespace().next()?;
     if digits.len() != 14 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

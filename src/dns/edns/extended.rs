@@ -34,6 +34,8 @@ pub struct ExtendedError {
 impl ExtendedError {
     /// Policy forbids it.
     pub const PROHIBITED: Self = Self::bare(PROHIBITED);
+    /// The name is not ours, or is the apex of none of our zones.
+    pub const NOT_AUTHORITATIVE: Self = Self::bare(NOT_AUTHORITATIVE);
     /// It is not served here.
     pub const NOT_SUPPORTED: Self = Self::bare(NOT_SUPPORTED);
 

@@ -1,12 +1,12 @@
 //! Plain words for what is wrong in a record, and the way out of the usual slips.
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use domain::base::Rtype;
-
 use super::Problem;
+use super::forms::{Form, Unfit};
 use super::lex::{At, Fault, Token};
 use crate::dns::name::NameError;
 use crate::dns::rr::rtype;
+use crate::dns::text::type_name;
 
 /// Types that people write, for "did you mean".
 const TYPES: [&str; 27] = [
@@ -37,61 +37,6 @@ const TYPES: [&str; 27] = [
     "SSHFP",
     "TLSA",
     "TXT",
-];
-
-/// How the fields of common types read.
-const FORMS: [(u16, &str); 18] = [
-    (rtype::A, "A is one IPv4 address: `A 192.0.2.1`"),
-    (rtype::AAAA, "AAAA is one IPv6 address: `AAAA 2001:db8::1`"),
-    (rtype::NS, "NS is one name: `NS ns1.example.org.`"),
-    (rtype::CNAME, "CNAME is one name: `CNAME www.example.org.`"),
-    (rtype::DNAME, "DNAME is one name: `DNAME example.net.`"),
-    (rtype::PTR, "PTR is one name: `PTR www.example.org.`"),
-    (
-        rtype::MX,
-        "MX is a preference and a name: `MX 10 mail.example.org.`",
-    ),
-    (
-        rtype::TXT,
-        "TXT is one or more strings of at most 255 octets, in quotes if they hold blanks",
-    ),
-    (
-        rtype::SRV,
-        "SRV is priority, weight, port and a name: `SRV 0 5 443 www.example.org.`",
-    ),
-    (
-        rtype::SOA,
-        "SOA is primary, mailbox, serial, refresh, retry, expire and minimum; in parentheses if on several lines",
-    ),
-    (
-        rtype::DS,
-        "DS is key tag, algorithm, digest type and the digest in hex",
-    ),
-    (
-        29,
-        "LOC is latitude, longitude, altitude, and maybe sizes: `LOC 52 22 23.000 N 4 53 32.000 E -2.00m`",
-    ),
-    (
-        37,
-        "CERT is type, key tag, algorithm as a number, and base64: `CERT PKIX 0 0 MII=`",
-    ),
-    (108, "EUI48 is six octets: `EUI48 00-00-5e-00-53-2a`"),
-    (
-        109,
-        "EUI64 is eight octets: `EUI64 00-00-5e-ef-10-00-00-2a`",
-    ),
-    (
-        256,
-        "URI is priority, weight and a target in quotes: `URI 10 1 \"https://www.example.org/\"`",
-    ),
-    (
-        64,
-        "SVCB is priority, name and parameters: `SVCB 1 . alpn=h2`",
-    ),
-    (
-        257,
-        "CAA is flags, tag and a value in quotes: `CAA 0 issue \"ca.example.net\"`",
-    ),
 ];
 
 /// An entry that could not be read as words.
@@ -127,24 +72,20 @@ pub(super) fn bad_name(field: &Token<'_>, error: NameError) -> Problem {
 }
 
 /// A word that is no address of the family that the type wants.
-pub(super) fn bad_address(kind: u16, field: &Token<'_>) -> Problem {
+fn bad_address(family: &str, form: &Form, field: &Token<'_>) -> Problem {
     let text = field.shown();
-    let family = if kind == rtype::A { "IPv4" } else { "IPv6" };
     let numbers = || text.split('.').map(str::parse::<u32>);
-    let help = if text.parse::<Ipv6Addr>().is_ok() {
+    let alone = matches!(form.kind, rtype::A | rtype::AAAA);
+    let help = if alone && text.parse::<Ipv6Addr>().is_ok() {
         "this is an IPv6 address; its type is AAAA"
-    } else if text.parse::<Ipv4Addr>().is_ok() {
+    } else if alone && text.parse::<Ipv4Addr>().is_ok() {
         "this is an IPv4 address; its type is A"
     } else if numbers().count() == 4 && numbers().all(|number| number.is_ok()) {
         "an IPv4 address has four numbers from 0 to 255, without zeros in front"
-    } else if text.bytes().any(|byte| byte.is_ascii_alphabetic()) && !text.contains(':') {
+    } else if alone && text.bytes().any(|byte| byte.is_ascii_alphabetic()) && !text.contains(':') {
         "to point at a name, use CNAME"
     } else {
-        return Problem {
-            at: field.at,
-            message: format!("`{text}` is not an {family} address"),
-            help: form(kind),
-        };
+        form.help
     };
     Problem {
         at: field.at,
@@ -155,7 +96,7 @@ pub(super) fn bad_address(kind: u16, field: &Token<'_>) -> Problem {
 
 /// A word where a type should stand.
 pub(super) fn bad_type(word: &Token<'_>, owner: Option<&Token<'_>>) -> Problem {
-    let help = match (closest(&word.shown()), owner) {
+    let help = match (closest(&word.shown(), &TYPES), owner) {
         (_, Some(owner)) if is_type(owner) || owner.is("IN") => Some(
             "a line without an owner name begins with a blank; then the name before is meant"
                 .to_owned(),
@@ -173,59 +114,56 @@ pub(super) fn bad_type(word: &Token<'_>, owner: Option<&Token<'_>>) -> Problem {
     }
 }
 
-/// A field that `domain` could not read.
-pub(super) fn bad_field(kind: u16, field: &Token<'_>, last: &Token<'_>, message: &str) -> Problem {
-    let (name, shown) = (Rtype::from_int(kind), field.shown());
-    let text = match message {
-        "unexpected end of entry" | "short buffer" => format!("{name} lacks a field"),
-        "trailing tokens" => format!("{name} has a field too many: `{shown}`"),
-        "expected decimal number" | "decimal number overflow" => {
-            format!("`{shown}` is not a number that fits here")
-        }
-        "bad charstr" => "a string has more than 255 octets".to_owned(),
-        "unknown record type with concrete data" => {
-            format!("{name} is known in its generic form only")
-        }
-        _ => format!("{name} cannot be read at `{shown}`: {message}"),
-    };
-    let at = match message {
-        "unexpected end of entry" | "short buffer" => last.end(),
-        _ => field.at,
-    };
-    let help = match message {
-        "unknown record type with concrete data" => Some(format!(
+/// A type whose fields are written in the generic form, and are not.
+pub(super) fn no_form(kind: u16, field: &Token<'_>) -> Problem {
+    let name = type_name(kind);
+    Problem {
+        at: field.at,
+        message: format!("{name} is known in its generic form only"),
+        help: Some(format!(
             "write `{name} \\# length hex` (RFC 3597, section 5)"
         )),
-        _ => form(kind),
+    }
+}
+
+/// A record that ends before all fields are there; `last` is its last word.
+pub(super) fn missing(form: &Form, last: &Token<'_>) -> Problem {
+    Problem {
+        at: last.end(),
+        message: format!("{} lacks a field", type_name(form.kind)),
+        help: Some(form.help.to_owned()),
+    }
+}
+
+/// A field that is not what the type wants.
+pub(super) fn unfit(form: &Form, unfit: &Unfit, field: &Token<'_>) -> Problem {
+    let shown = field.shown();
+    let message = match unfit {
+        Unfit::Name(error) => return bad_name(field, *error),
+        Unfit::Ipv4 => return bad_address("IPv4", form, field),
+        Unfit::Ipv6 => return bad_address("IPv6", form, field),
+        Unfit::Missing => return missing(form, field),
+        Unfit::Excess => format!("{} has a field too many: `{shown}`", type_name(form.kind)),
+        Unfit::Number => format!("`{shown}` is not a number that fits here"),
+        Unfit::LongString => "a string has more than 255 octets".to_owned(),
+        Unfit::Not(what) => format!("`{shown}` is not {what}"),
+        Unfit::Said(message) => message.clone(),
     };
     Problem {
-        at,
-        message: text,
-        help,
+        at: field.at,
+        message,
+        help: Some(form.help.to_owned()),
     }
-}
-
-/// A field that is not what the type wants, or none where one is wanted.
-pub(super) fn bad_form(kind: u16, field: Option<&Token<'_>>, last: &Token<'_>) -> Problem {
-    match field {
-        Some(field) => bad_field(kind, field, last, "it does not belong here"),
-        None => bad_field(kind, last, last, "unexpected end of entry"),
-    }
-}
-
-fn form(kind: u16) -> Option<String> {
-    let found = FORMS.iter().find(|(of, _)| *of == kind)?;
-    Some(found.1.to_owned())
 }
 
 fn is_type(word: &Token<'_>) -> bool {
     TYPES.iter().any(|name| word.is(name))
 }
 
-/// The type nearest to a word, if one is near.
-fn closest(word: &str) -> Option<&'static str> {
+/// Of words in upper case, the one nearest to a word, if one is near.
+pub(super) fn closest<'w>(word: &str, among: &[&'w str]) -> Option<&'w str> {
     let word = word.to_ascii_uppercase();
-    let (distance, name) = TYPES
+    let (distance, name) = among
         .iter()
         .map(|name| (distance(&word, name), *name))
         .min()?;

@@ -1,38 +1,18 @@
 //! The fields of a record into RDATA.
 //!
-//! Addresses and single names, which are nearly all of a large zone, are read here; all other
-//! types by `domain`'s zone file scanner, one record at a time. It is not given whole files
-//! because it stops for good at the first error, does not tell the line of a record, knows no
-//! TTL units and lets an empty label inside a name pass; so every name field is read here
-//! first. Types without a form of their own in that scanner borrow that of a type with the
-//! same layout, or take the generic form of RFC 3597.
-use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
-
-use domain::base::name::ParsedName;
-use domain::base::rdata::{ComposeRecordData, ParseRecordData};
-use domain::base::{Name as ScannedName, Rtype};
-use domain::dep::octseq::Parser;
-use domain::rdata::ZoneRecordData;
-use domain::zonefile::inplace::{Entry, Zonefile};
-
+//! Every type is read by its own form, see [`forms`]; or in the generic form of RFC 3597
+//! (section 5), which types without a form of their own are written in. A known type has to be
+//! well formed in the generic form as well.
 use super::Problem;
-use super::forms;
+use super::forms::{self, Words};
 use super::help;
 use super::lex::Token;
-use super::words;
-use crate::dns::rr::rtype;
-
-/// In front of the fields of a record given to the scanner.
-const OWNER: &[u8] = b". 0 IN TYPE";
+use crate::dns::text::type_name;
 
 /// Reads the fields of records.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
-    /// A record as the scanner gets it.
-    line: Vec<u8>,
-    /// Where each field starts in it.
-    starts: Vec<usize>,
+    /// Room for a name.
     name: Vec<u8>,
 }
 
@@ -49,95 +29,16 @@ impl Fields {
         if fields.first().is_some_and(|field| field.text == b"\\#") {
             return generic(kind, fields, rdata);
         }
-        if let Some(reader) = forms::reader(kind) {
-            let read = forms::read(reader, fields, rdata);
-            return read.map_err(|unread| {
-                help::bad_form(kind, fields.get(unread.0), fields.last().unwrap_or(last))
-            });
-        }
-        for &index in name_fields(kind) {
-            if let Some(field) = fields.get(index) {
-                words::name(field.text, origin, &mut self.name)
-                    .map_err(|error| help::bad_name(field, error))?;
-            }
-        }
-        match (kind, fields) {
-            (rtype::A, [field]) => rdata.extend(address::<Ipv4Addr>(kind, field)?.octets()),
-            (rtype::AAAA, [field]) => rdata.extend(address::<Ipv6Addr>(kind, field)?.octets()),
-            (rtype::NS | rtype::CNAME | rtype::PTR | rtype::DNAME, [_]) => {
-                rdata.extend_from_slice(&self.name);
-            }
-            _ => self.scan(kind, (last, fields), origin, rdata)?,
-        }
-        Ok(())
-    }
-
-    fn scan(
-        &mut self,
-        kind: u16,
-        (last, fields): (&Token<'_>, &[Token<'_>]),
-        origin: &[u8],
-        rdata: &mut Vec<u8>,
-    ) -> Result<(), Problem> {
-        self.compose_line(kind, fields);
-        let mut file = Zonefile::from(self.line.as_slice());
-        if let Ok(origin) = ScannedName::from_octets(origin.to_vec().into()) {
-            file.set_origin(origin);
-        }
-        let problem = |message: &str, column| {
-            let pointed = self.starts.partition_point(|start| *start < column);
-            let field = fields.get(pointed.wrapping_sub(1)).unwrap_or(last);
-            help::bad_field(kind, field, fields.last().unwrap_or(last), message)
+        let last = fields.last().unwrap_or(last);
+        let Some(form) = forms::form(kind) else {
+            return Err(help::no_form(kind, fields.first().unwrap_or(last)));
         };
-        match file.next_entry() {
-            Ok(Some(Entry::Record(record))) => {
-                let Ok(()) = record.data().compose_rdata(rdata);
-                Ok(())
-            }
-            Ok(_) => Err(problem("unexpected end of entry", usize::MAX)),
-            Err(error) => {
-                let text = error.to_string();
-                let mut parts = text.splitn(3, ':');
-                let column = parts.nth(1).and_then(|column| column.parse().ok());
-                let message = parts.next().unwrap_or(&text).trim();
-                Err(problem(message, column.unwrap_or(usize::MAX)))
-            }
-        }
+        let read = form.read(Words::new(fields, origin, &mut self.name), rdata);
+        read.map_err(|(unfit, index)| match fields.get(index) {
+            Some(field) => help::unfit(form, &unfit, field),
+            None => help::missing(form, last),
+        })
     }
-
-    fn compose_line(&mut self, kind: u16, fields: &[Token<'_>]) {
-        self.line.clear();
-        self.starts.clear();
-        self.line.extend_from_slice(OWNER);
-        self.line
-            .extend_from_slice(layout(kind).to_string().as_bytes());
-        for (index, field) in fields.iter().enumerate() {
-            self.line.push(b' ');
-            self.starts.push(self.line.len());
-            match words::seconds(field.text) {
-                Some(Ok(seconds)) if kind == rtype::SOA && index > 2 => {
-                    self.line.extend_from_slice(seconds.to_string().as_bytes());
-                }
-                _ => push_ascii(field.text, &mut self.line),
-            }
-        }
-        self.line.push(b'\n');
-    }
-}
-
-/// Octets outside ASCII as `\ddd`, which is what they mean in a string.
-fn push_ascii(text: &[u8], line: &mut Vec<u8>) {
-    for &byte in text {
-        match byte {
-            0x20..=0x7E => line.push(byte),
-            _ => line.extend_from_slice(format!("\\{byte:03}").as_bytes()),
-        }
-    }
-}
-
-fn address<T: FromStr>(kind: u16, field: &Token<'_>) -> Result<T, Problem> {
-    let text = std::str::from_utf8(field.text).unwrap_or_default();
-    text.parse().map_err(|_| help::bad_address(kind, field))
 }
 
 /// `\# length hex` (RFC 3597, section 5). A known type must still be well formed.
@@ -176,63 +77,11 @@ fn generic(kind: u16, fields: &[Token<'_>], rdata: &mut Vec<u8>) -> Result<(), P
         let message = format!("the data is not {octets} octets long");
         return Err(problem(length, message));
     }
-    if !is_well_formed(kind, rdata) {
-        let message = format!("the data is not well formed for {}", Rtype::from_int(kind));
+    if !forms::is_well_formed(kind, rdata) {
+        let message = format!("the data is not well formed for {}", type_name(kind));
         return Err(problem(&fields[0], message));
     }
     Ok(())
-}
-
-/// Whether a known type can be read back from its wire form, to the same octets.
-fn is_well_formed(kind: u16, rdata: &[u8]) -> bool {
-    type Parsed<'p> = ZoneRecordData<&'p [u8], ParsedName<&'p [u8]>>;
-    let mut parser = Parser::from_ref(rdata);
-    match Parsed::parse_rdata(Rtype::from_int(layout(kind)), &mut parser) {
-        Ok(Some(data)) if parser.remaining() == 0 => {
-            let mut again = Vec::new();
-            let Ok(()) = data.compose_rdata(&mut again);
-            again == rdata
-        }
-        Ok(None) => true,
-        Ok(_) | Err(_) => false,
-    }
-}
-
-/// A type that the scanner knows and that has the same fields.
-fn layout(kind: u16) -> u16 {
-    const TLSA: u16 = 52;
-    const OPENPGPKEY: u16 = 61;
-    match kind {
-        // AFSDB, RT, KX, LP: a number and a name.
-        18 | 21 | 36 | 107 => rtype::MX,
-        // NINFO, SPF, AVC, RESINFO, WALLET: strings.
-        56 | 99 | 258 | 261 | 262 => rtype::TXT,
-        // SMIMEA.
-        53 => TLSA,
-        // DHCID: base64.
-        49 => OPENPGPKEY,
-        // TA, DLV.
-        32_768 | 32_769 => rtype::DS,
-        _ => kind,
-    }
-}
-
-/// Which fields are names, so that they are read with care.
-fn name_fields(kind: u16) -> &'static [usize] {
-    match kind {
-        // MD, MF, MB, MG, MR, NSEC too.
-        rtype::NS | rtype::CNAME | rtype::PTR | rtype::DNAME | 3 | 4 | 7 | 8 | 9 | 47 => &[0],
-        // SOA, MINFO, RP.
-        rtype::SOA | 14 | 17 => &[0, 1],
-        // MX, AFSDB, RT, KX, SVCB, HTTPS, LP.
-        rtype::MX | 18 | 21 | 36 | 64 | 65 | 107 => &[1],
-        rtype::SRV => &[3],
-        // NAPTR.
-        35 => &[5],
-        // RRSIG.
-        46 => &[7],
-        _ => &[],
-    }
 }
 
 /// The names among the fields of a record.
@@ -240,7 +89,6 @@ pub(super) fn names<'f, 't>(
     kind: u16,
     fields: &'f [Token<'t>],
 ) -> impl Iterator<Item = &'f Token<'t>> {
-    name_fields(kind)
-        .iter()
-        .filter_map(|index| fields.get(*index))
+    let names = forms::form(kind).into_iter().flat_map(forms::Form::names);
+    names.filter_map(|index| fields.get(index))
 }

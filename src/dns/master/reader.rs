@@ -1,47 +1,30 @@
-//! Entries into records: directives, owners, TTLs, classes, types.
+//! Entries into records: owners, their TTLs, and what becomes of the whole.
 //!
 //! An entry with an error is reported and left out; the next one is read as if nothing had
 //! been. Only an owner is remembered even from a record that is otherwise wrong, so that the
-//! lines below it mean what they say.
-use domain::base::Rtype;
-
+//! lines below it mean what they say; lines below an owner that could not be read are read for
+//! their own errors and no more.
+//!
+//! What begins with `$` is read in [`super::directives`], what stands between owner and data in
+//! [`super::head`].
+use super::forms;
+use super::head::{self, Head, Ttls};
 use super::help;
 use super::lex::{At, Entry, Lexer, Token};
+use super::outside::{Blame, Outside, Spot};
 use super::rdata::{Fields, names};
+use super::remarks;
 use super::words;
 use super::{Include, Loaded, MasterError, Problem};
-use crate::base::limits::INCLUDE_DEPTH;
 use crate::dns::name::Name;
+use crate::dns::octets::is_within;
 use crate::dns::rr::rtype;
-use crate::dns::zone::{Builder, Given, Mount, Place, Refused, ZoneError};
+use crate::dns::zone::{Builder, Given, Mount, Place, ZoneError};
 
 /// Most errors, and warnings, that are told one by one.
 const TOLD: usize = 1000;
-
-/// The files that a master file names by `$INCLUDE`.
-pub(super) fn includes(text: &[u8]) -> Vec<String> {
-    const WORD: &[u8] = b"INCLUDE";
-    let names_one = |behind: &[u8]| {
-        behind
-            .get(..WORD.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(WORD))
-    };
-    // Most files include nothing, and are not worth being cut into entries to find that out.
-    let mut behind_dollars = text.split(|&byte| byte == b'$').skip(1);
-    if !behind_dollars.any(names_one) {
-        return Vec::new();
-    }
-    let (mut lexer, mut entry, mut files) = (Lexer::new(text), Entry::default(), Vec::new());
-    loop {
-        match lexer.next(&mut entry) {
-            Ok(false) => return files,
-            Ok(true) if !entry.indented && entry.tokens[0].is("$INCLUDE") => {
-                files.extend(entry.tokens.get(1).and_then(words::plain));
-            }
-            Ok(true) | Err(_) => {}
-        }
-    }
-}
+/// Octets at the start of a file among which a text has no NUL.
+const SNIFFED: usize = 512;
 
 /// Reads a master file and all it includes.
 pub(super) fn read(
@@ -60,63 +43,105 @@ pub(super) fn read(
         open: Vec::new(),
         fields: Fields::default(),
         rdata: Vec::new(),
+        ttls: Ttls::default(),
+        outside: Outside::default(),
+        taken: Taken::default(),
     };
     reader.read(
         text,
         Scope {
             file: 0,
             origin: apex.as_wire().to_vec(),
+            foreign: None,
             owner: Vec::new(),
-            ttl: None,
-            last_ttl: None,
+            standing: Standing::Missing,
         },
     );
     reader.finish(mounts)
 }
 
 /// What holds for the lines to come.
-#[derive(Clone)]
-struct Scope {
-    file: u16,
-    origin: Vec<u8>,
-    /// The last owner; empty before the first.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    pub(super) file: u16,
+    pub(super) origin: Vec<u8>,
+    /// The number of the origin among those outside the zone, if it is one.
+    pub(super) foreign: Option<usize>,
+    /// The last owner.
     owner: Vec<u8>,
-    /// `$TTL`.
-    ttl: Option<u32>,
-    /// The last TTL of a record.
-    last_ttl: Option<u32>,
+    standing: Standing,
 }
 
-struct Reader<'r> {
-    apex: &'r Name,
-    include: Include<'r>,
+/// What is known of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// There has been none.
+    Missing,
+    /// It could not be read, which has been told.
+    Unreadable,
+    /// It lies in the zone.
+    Inside,
+    /// It does not.
+    Outside(Blame),
+}
+
+/// A record whose fields have been read.
+#[derive(Debug)]
+pub(super) struct Row<'w> {
+    pub(super) owner: &'w [u8],
+    pub(super) standing: Standing,
+    pub(super) kind: u16,
+    /// The TTL, if one is written.
+    pub(super) ttl: Option<u32>,
+    pub(super) file: u16,
+    /// The first word of the record, and the last in front of its fields.
+    pub(super) start: Token<'w>,
+    pub(super) last: Token<'w>,
+}
+
+/// What the zone has got so far.
+#[derive(Debug, Default)]
+struct Taken {
+    any: bool,
+    apex_soa: bool,
+    other_soa: bool,
+}
+
+pub(super) struct Reader<'r> {
+    pub(super) apex: &'r Name,
+    pub(super) include: Include<'r>,
     builder: Builder,
-    errors: Vec<MasterError>,
+    pub(super) errors: Vec<MasterError>,
     warnings: Vec<MasterError>,
-    /// Every file read, as `$INCLUDE` names it.
-    files: Vec<Option<String>>,
+    /// Every file read, by its path from the folder of the zone's own file.
+    pub(super) files: Vec<Option<String>>,
     /// The files being read, outermost first.
-    open: Vec<String>,
-    fields: Fields,
-    rdata: Vec<u8>,
-}
-
-/// What stands between owner and data.
-struct Head {
-    kind: u16,
-    ttl: Option<u32>,
-    /// Tokens read.
-    length: usize,
+    pub(super) open: Vec<String>,
+    pub(super) fields: Fields,
+    pub(super) rdata: Vec<u8>,
+    pub(super) ttls: Ttls,
+    pub(super) outside: Outside,
+    taken: Taken,
 }
 
 impl Reader<'_> {
-    fn read(&mut self, text: &[u8], mut scope: Scope) {
+    /// Reads a file to its end, or until there are too many errors.
+    pub(super) fn read(&mut self, text: &[u8], mut scope: Scope) {
+        if let Some(problem) = no_text(text) {
+            self.errors.push(self.placed(scope.file, problem));
+            return;
+        }
         let (mut lexer, mut entry) = (Lexer::new(text), Entry::default());
         while self.errors.len() < TOLD {
             let read = match lexer.next(&mut entry) {
                 Ok(false) => return,
                 Ok(true) => self.entry(&entry, &mut scope),
-                Err(fault) => Err(help::fault(fault)),
+                Err(fault) => {
+                    if !entry.indented {
+                        scope.standing = Standing::Unreadable;
+                    }
+                    Err(help::fault(fault))
+                }
             };
             if let Err(problem) = read {
                 self.errors.push(self.placed(scope.file, problem));
@@ -125,182 +150,179 @@ impl Reader<'_> {
     }
 
     fn entry(&mut self, entry: &Entry<'_>, scope: &mut Scope) -> Result<(), Problem> {
+        if let Some(at) = entry.broken {
+            self.warn(scope.file, remarks::broken_string(at));
+        }
         let (first, rest) = entry
             .tokens
             .split_first()
             .expect("the lexer gives no empty entries");
-        if first.text[0] == b'$' && !entry.indented {
+        if entry.indented {
+            return self.record(None, entry, scope);
+        }
+        if first.text[0] == b'$' {
             return self.directive(first, rest, scope);
         }
-        if entry.indented {
-            return self.record(None, &entry.tokens, scope);
+        if let Err(error) = words::name(first.text, &scope.origin, &mut scope.owner) {
+            scope.standing = Standing::Unreadable;
+            return Err(help::bad_name(first, error));
         }
-        words::name(first.text, &scope.origin, &mut scope.owner).map_err(|error| {
-            scope.owner.clear();
-            help::bad_name(first, error)
-        })?;
         self.doubt_dot(first, &scope.owner, scope);
-        self.record(Some(first), rest, scope)
+        scope.standing = self.place_owner(first, &scope.owner, scope);
+        self.record(Some(first), entry, scope)
     }
 
-    fn directive(
+    /// Whether an owner lies in the zone; if it does not, it is told, or will be.
+    pub(super) fn place_owner(
         &mut self,
         word: &Token<'_>,
-        fields: &[Token<'_>],
-        scope: &mut Scope,
-    ) -> Result<(), Problem> {
-        if word.is("$INCLUDE") {
-            return match fields {
-                [file] => self.include(file, None, scope),
-                [file, origin] => self.include(file, Some(origin), scope),
-                _ => Err(problem(
-                    word,
-                    "`$INCLUDE` wants a file, and an origin if any",
-                    None,
-                )),
-            };
-        }
-        match fields {
-            [field] if word.is("$ORIGIN") => {
-                let mut origin = Vec::new();
-                words::name(field.text, &scope.origin, &mut origin)
-                    .map_err(|error| help::bad_name(field, error))?;
-                self.doubt_dot(field, &origin, scope);
-                scope.origin = origin;
-                Ok(())
-            }
-            [field] if word.is("$TTL") => {
-                scope.ttl = Some(ttl(field).unwrap_or_else(|| Err(not_ttl(field)))?);
-                Ok(())
-            }
-            _ if word.is("$ORIGIN") => Err(problem(word, "`$ORIGIN` wants one name", None)),
-            _ if word.is("$TTL") => Err(problem(word, "`$TTL` wants one number of seconds", None)),
-            _ => Err(problem(
-                word,
-                &format!("`{}` is not a directive that is known", word.shown()),
-                Some("these are: $ORIGIN, $TTL and $INCLUDE"),
-            )),
-        }
-    }
-
-    fn include(
-        &mut self,
-        field: &Token<'_>,
-        origin: Option<&Token<'_>>,
+        owner: &[u8],
         scope: &Scope,
-    ) -> Result<(), Problem> {
-        let file = words::plain(field)
-            .ok_or_else(|| problem(field, "the file name is not UTF-8 text", None))?;
-        let mut inner = scope.clone();
-        if let Some(origin) = origin {
-            words::name(origin.text, &scope.origin, &mut inner.origin)
-                .map_err(|error| help::bad_name(origin, error))?;
+    ) -> Standing {
+        if is_within(owner, self.apex.as_wire()) {
+            return Standing::Inside;
         }
-        if self.open.contains(&file) {
-            return Err(problem(field, &format!("`{file}` includes itself"), None));
+        if let Some(origin) = scope.foreign.filter(|_| words::is_relative(word.text)) {
+            return Standing::Outside(Blame::Origin(origin));
         }
-        if self.open.len() >= INCLUDE_DEPTH {
-            let message = format!("files include each other more than {INCLUDE_DEPTH} deep");
-            return Err(problem(field, &message, None));
+        let spot = Spot {
+            file: scope.file,
+            at: word.at,
+        };
+        let blame = self.outside.owner(spot);
+        if blame == Blame::Owner {
+            self.warn(scope.file, remarks::outside(word, &shown(owner), self.apex));
         }
-        let text = (self.include)(&file).map_err(|reason| {
-            let help = "an included file is looked for in the folder of the zone's own file";
-            let message = format!("cannot read the file `{file}`: {reason}");
-            problem(field, &message, Some(help))
-        })?;
-        inner.file = u16::try_from(self.files.len())
-            .map_err(|_| problem(field, "too many files in one zone", None))?;
-        self.files.push(Some(file.clone()));
-        self.open.push(file);
-        self.read(&text, inner);
-        self.open.pop();
-        Ok(())
+        Standing::Outside(blame)
     }
 
     fn record(
         &mut self,
         owner: Option<&Token<'_>>,
-        tokens: &[Token<'_>],
-        scope: &mut Scope,
+        entry: &Entry<'_>,
+        scope: &Scope,
     ) -> Result<(), Problem> {
-        let head = head(owner, tokens)?;
-        let first = &tokens.first().or(owner).expect("an entry is not empty").at;
+        let tokens = &entry.tokens[usize::from(owner.is_some())..];
+        let head = head::read(owner, tokens)?;
+        let start = owner.unwrap_or(&tokens[0]);
         let last = &tokens[head.length - 1];
-        if scope.owner.is_empty() {
-            let begin = At {
-                column: 1,
-                ..*first
-            };
-            return Err(Problem {
-                at: begin,
-                message: "there is no owner name to continue".to_owned(),
-                help: Some("a line that begins with a blank means the name before it".to_owned()),
-            });
+        let ttl = self.written_ttl(&head, tokens, scope.file);
+        if scope.standing == Standing::Missing {
+            return Err(remarks::no_owner(start));
         }
-        let fields = &tokens[head.length..];
+        let fields = forms::fields(head.kind, entry, usize::from(owner.is_some()) + head.length);
         self.fields
-            .read(head.kind, (last, fields), &scope.origin, &mut self.rdata)?;
+            .read(head.kind, (last, &fields), &scope.origin, &mut self.rdata)?;
+        self.doubt_names(head.kind, &fields, scope);
+        self.take(&Row {
+            owner: &scope.owner,
+            standing: scope.standing,
+            kind: head.kind,
+            ttl,
+            file: scope.file,
+            start: *start,
+            last: *last,
+        })
+    }
+
+    /// Takes the record whose RDATA was read last into the zone.
+    pub(super) fn take(&mut self, row: &Row<'_>) -> Result<(), Problem> {
+        let spot = Spot {
+            file: row.file,
+            at: row.start.at,
+        };
+        match row.standing {
+            Standing::Inside => {}
+            Standing::Missing | Standing::Unreadable => return Ok(()),
+            Standing::Outside(blame) => {
+                self.outside.leave(blame, spot);
+                if row.kind == rtype::SOA {
+                    self.outside.soa(spot, shown(row.owner));
+                }
+                return Ok(());
+            }
+        }
+        if row.kind == rtype::SOA {
+            let is_apex = row.owner.len() == self.apex.as_wire().len();
+            self.taken.apex_soa |= is_apex;
+            self.taken.other_soa |= !is_apex;
+        }
+        self.taken.any = true;
+        let given = Given {
+            owner: row.owner,
+            rtype: row.kind,
+            ttl: self.ttl(row)?,
+            rdata: &self.rdata,
+            place: Place {
+                file: row.file,
+                line: row.start.at.line,
+            },
+        };
+        self.builder.add(&given).map_err(|refused| {
+            let owner = Name::from_wire(row.owner).expect("owners are read from names");
+            Problem::of(
+                &row.start,
+                &refused.message(&owner, self.apex),
+                refused.help(),
+            )
+        })
+    }
+
+    /// The TTL that a record says, which is then the last one.
+    pub(super) fn written_ttl(
+        &mut self,
+        head: &Head,
+        tokens: &[Token<'_>],
+        file: u16,
+    ) -> Option<u32> {
+        let (ttl, index) = head.ttl?;
+        self.ttls.last = Some(self.bounded(ttl, &tokens[index], file));
+        self.ttls.last
+    }
+
+    /// A TTL as it is used, with a warning if that is not what is written.
+    pub(super) fn bounded(&mut self, ttl: u32, word: &Token<'_>, file: u16) -> u32 {
+        let (used, differs) = head::bounded(ttl);
+        if differs {
+            self.warn(file, remarks::large_ttl(word, ttl));
+        }
+        used
+    }
+
+    /// The TTL of a record, by the order told in [`super`].
+    fn ttl(&mut self, row: &Row<'_>) -> Result<u32, Problem> {
+        if let Some(ttl) = row.ttl.or(self.ttls.known()) {
+            return Ok(ttl);
+        }
+        let minimum = self.rdata.last_chunk().copied().map(u32::from_be_bytes);
+        if let (rtype::SOA, Some(minimum)) = (row.kind, minimum) {
+            let ttl = self.bounded(minimum, &row.last, row.file);
+            self.ttls.default = Some(ttl);
+            if self.errors.is_empty() {
+                self.warn(row.file, remarks::minimum_ttl(&row.last, ttl));
+            }
+            return Ok(ttl);
+        }
+        // A line with an error may have been the one with the TTL.
+        match self.errors.is_empty() {
+            true => Err(remarks::no_ttl(&row.last)),
+            false => Ok(0),
+        }
+    }
+
+    /// Warns of names in data that seem to lack their final dot.
+    pub(super) fn doubt_names(&mut self, kind: u16, fields: &[Token<'_>], scope: &Scope) {
         let relative = |field: &&Token<'_>| words::is_relative(field.text);
-        for field in names(head.kind, fields).filter(relative) {
+        for field in names(kind, fields).filter(relative) {
             let mut name = Vec::new();
             if words::name(field.text, &scope.origin, &mut name).is_ok() {
                 self.doubt_dot(field, &name, scope);
             }
         }
-        let ttl = self.ttl(&head, last, scope)?;
-        let start = owner.unwrap_or(&tokens[0]);
-        let given = Given {
-            owner: &scope.owner,
-            rtype: head.kind,
-            ttl,
-            rdata: &self.rdata,
-            place: Place {
-                file: scope.file,
-                line: start.at.line,
-            },
-        };
-        let refused = self.builder.add(&given);
-        refused.map_err(|refused| self.refused(refused, start, &scope.owner))
-    }
-
-    /// The TTL of a record, by the order told in [`super`].
-    fn ttl(&self, head: &Head, last: &Token<'_>, scope: &mut Scope) -> Result<u32, Problem> {
-        let minimum = || match head.kind {
-            rtype::SOA => self
-                .rdata
-                .last_chunk()
-                .map(|four| u32::from_be_bytes(*four)),
-            _ => None,
-        };
-        if let Some(ttl) = head.ttl {
-            scope.last_ttl = Some(ttl);
-        } else if scope.ttl.is_none() && scope.last_ttl.is_none() {
-            scope.last_ttl = minimum();
-        }
-        head.ttl.or(scope.ttl).or(scope.last_ttl).ok_or_else(|| {
-            let help = "write `$TTL 3600` at the top of the file";
-            problem(
-                last,
-                "the record has no TTL, and there is none before it",
-                Some(help),
-            )
-        })
-    }
-
-    fn refused(&self, refused: Refused, at: &Token<'_>, owner: &[u8]) -> Problem {
-        let owner = Name::from_wire(owner).expect("owners are read from names");
-        let help = match refused {
-            Refused::Outside => Some("is `$ORIGIN` right, and the zone's name in the config?"),
-            Refused::NotHashed => Some(
-                "an NSEC3 record is owned by the base32 of a hash, one label below the apex (RFC 5155, section 3)",
-            ),
-            Refused::TooLarge => None,
-        };
-        problem(at, &refused.message(&owner, self.apex), help)
     }
 
     /// Warns of a relative name that ends in the zone's name already.
-    fn doubt_dot(&mut self, field: &Token<'_>, name: &[u8], scope: &Scope) {
+    pub(super) fn doubt_dot(&mut self, field: &Token<'_>, name: &[u8], scope: &Scope) {
         let zone = self
             .apex
             .as_wire()
@@ -308,22 +330,19 @@ impl Reader<'_> {
             .map_or(&[][..], |(_, labels)| labels);
         let end = name.len().saturating_sub(scope.origin.len());
         let written = &name[..end];
-        if zone.is_empty() || written.len() < zone.len() || self.warnings.len() >= TOLD {
+        if zone.is_empty() || written.len() < zone.len() {
             return;
         }
         let doubtful = written[written.len() - zone.len()..].eq_ignore_ascii_case(zone);
-        if !doubtful || !words::is_relative(field.text) {
-            return;
+        if doubtful && words::is_relative(field.text) {
+            self.warn(scope.file, remarks::no_dot(field, &shown(name)));
         }
-        let meant = Name::from_wire(name).map(|name| name.to_string());
-        let shown = field.shown();
-        let message = format!("`{shown}` has no dot at its end");
-        let help = format!(
-            "it means `{}.`; write `{shown}.` if that is not meant",
-            meant.unwrap_or_default()
-        );
-        let warning = self.placed(scope.file, problem(field, &message, Some(&help)));
-        self.warnings.push(warning);
+    }
+
+    pub(super) fn warn(&mut self, file: u16, problem: Problem) {
+        if self.warnings.len() < TOLD {
+            self.warnings.push(self.placed(file, problem));
+        }
     }
 
     fn placed(&self, file: u16, problem: Problem) -> MasterError {
@@ -337,23 +356,56 @@ impl Reader<'_> {
         }
     }
 
-    fn finish(self, mounts: &[(Name, Mount)]) -> Loaded {
-        let Self {
-            builder,
-            mut errors,
-            mut warnings,
-            files,
-            ..
-        } = self;
-        if !errors.is_empty() {
-            if errors.len() >= TOLD {
-                errors.push(untold());
+    fn finish(mut self, mounts: &[(Name, Mount)]) -> Loaded {
+        if !self.errors.is_empty() {
+            if self.errors.len() >= TOLD {
+                self.errors.push(untold());
             }
+            self.tell_outside();
             return Loaded {
-                zone: Err(errors),
-                warnings,
+                zone: Err(self.errors),
+                warnings: self.warnings,
             };
         }
+        if let Some((records, spot)) = self.outside.all().filter(|_| !self.taken.any) {
+            let problem = remarks::all_outside(spot.at, records, self.apex);
+            return Loaded {
+                zone: Err(vec![self.placed(spot.file, problem)]),
+                warnings: Vec::new(),
+            };
+        }
+        self.tell_outside();
+        self.build(mounts)
+    }
+
+    /// Tells what was left out and has not been told by itself.
+    fn tell_outside(&mut self) {
+        let outside = std::mem::take(&mut self.outside);
+        for origin in outside.origins() {
+            let problem = remarks::outside_origin(origin, self.apex);
+            self.warn(origin.spot.file, problem);
+        }
+        if let Some((spot, records)) = outside.others() {
+            self.warn(
+                spot.file,
+                remarks::outside_others(spot.at, records, self.apex),
+            );
+        }
+        self.outside = outside;
+    }
+
+    /// Makes the zone of what was read.
+    fn build(self, mounts: &[(Name, Mount)]) -> Loaded {
+        let foreign = self.outside.first_soa().map(|(spot, owner)| {
+            self.placed(spot.file, remarks::foreign_soa(spot.at, owner, self.apex))
+        });
+        let Self {
+            builder,
+            mut warnings,
+            files,
+            taken,
+            ..
+        } = self;
         let whole = |error: ZoneError| MasterError {
             file: files[usize::from(error.file)].clone(),
             line: error.line,
@@ -364,101 +416,34 @@ impl Reader<'_> {
         };
         let built = builder.finish(mounts);
         warnings.extend(built.warnings.into_iter().take(TOLD).map(whole));
-        let zone = built.zone.map_err(|all| {
+        let zone = built.zone.map_err(|mut all| {
+            // An SOA that stands at a wrong name is not missing, and more will stand there.
+            let found = !taken.apex_soa && (taken.other_soa || foreign.is_some());
+            all.retain(|error| !found || error.line > 0 || error.mount.is_some());
             let many = all.len() > TOLD;
+            let foreign = foreign.filter(|_| !taken.apex_soa && !taken.other_soa);
             let told = all.into_iter().take(TOLD).map(whole);
-            told.chain(many.then(untold)).collect()
+            foreign
+                .into_iter()
+                .chain(told)
+                .chain(many.then(untold))
+                .collect()
         });
         Loaded { zone, warnings }
     }
 }
 
-/// Reads `[TTL] [class] type`, TTL and class in either order.
-fn head(owner: Option<&Token<'_>>, tokens: &[Token<'_>]) -> Result<Head, Problem> {
-    let (mut seconds, mut class) = (None, false);
-    for (index, token) in tokens.iter().enumerate() {
-        if token.is("IN") || token.is("CLASS1") {
-            if std::mem::replace(&mut class, true) {
-                return Err(problem(token, "the class stands twice", None));
-            }
-        } else if is_other_class(token) {
-            let message = format!("class `{}`", token.shown());
-            return Err(problem(token, &message, Some("only class IN is served")));
-        } else if let Some(value) = ttl(token) {
-            if seconds.replace(value?).is_some() {
-                return Err(problem(token, "the TTL stands twice", None));
-            }
-        } else {
-            return Ok(Head {
-                kind: kind(token, owner)?,
-                ttl: seconds,
-                length: index + 1,
-            });
-        }
-    }
-    let last = tokens.last().or(owner).expect("an entry is not empty");
-    Err(Problem {
-        at: last.end(),
-        message: "the record has no type".to_owned(),
-        help: Some("a record is: name, TTL, class IN, type, data".to_owned()),
-    })
+/// What is wrong with a file that is no text at all.
+fn no_text(text: &[u8]) -> Option<Problem> {
+    let start = At { line: 1, column: 1 };
+    let head = &text[..text.len().min(SNIFFED)];
+    head.contains(&0).then(|| remarks::no_text(start, head))
 }
 
-fn is_other_class(token: &Token<'_>) -> bool {
-    let numbered = token
-        .text
-        .get(..5)
-        .is_some_and(|start| start.eq_ignore_ascii_case(b"CLASS"));
-    numbered
-        || ["CH", "HS", "CS", "NONE"]
-            .iter()
-            .any(|class| token.is(class))
-}
-
-/// A type that may stand in a zone.
-fn kind(token: &Token<'_>, owner: Option<&Token<'_>>) -> Result<u16, Problem> {
-    let word = std::str::from_utf8(token.text).unwrap_or_default();
-    let kind = word
-        .parse::<Rtype>()
-        .map_err(|_| help::bad_type(token, owner))?
-        .to_int();
-    match kind {
-        0 | rtype::OPT | 128..=255 => {
-            let message = format!("`{word}` is never stored in a zone");
-            Err(problem(token, &message, None))
-        }
-        _ => Ok(kind),
-    }
-}
-
-/// A TTL, if the word is one.
-fn ttl(token: &Token<'_>) -> Option<Result<u32, Problem>> {
-    let seconds = words::seconds(token.text)?;
-    Some(seconds.map_err(|()| {
-        let help = "the largest is 2147483647 seconds (RFC 2181, section 8)";
-        problem(
-            token,
-            &format!("the TTL `{}` is too large", token.shown()),
-            Some(help),
-        )
-    }))
-}
-
-fn not_ttl(token: &Token<'_>) -> Problem {
-    let help = "write seconds, or units: `3600`, `1h30m`";
-    problem(
-        token,
-        &format!("`{}` is not a TTL", token.shown()),
-        Some(help),
-    )
-}
-
-fn problem(token: &Token<'_>, message: &str, help: Option<&str>) -> Problem {
-    Problem {
-        at: token.at,
-        message: message.to_owned(),
-        help: help.map(str::to_owned),
-    }
+/// A name in wire format as people write it, with its final dot.
+pub(super) fn shown(wire: &[u8]) -> String {
+    let name = Name::from_wire(wire).map(|name| name.to_string());
+    name.unwrap_or_default()
 }
 
 fn untold() -> MasterError {

@@ -1,22 +1,41 @@
 //! Single words of a master file: names, times to live, numbers.
+//!
+//! A name may stand in quotes, as an owner (BIND, NSD) and in data (NSD); it means what it means
+//! without them, and may then have blanks in its labels.
+use std::path::{Component, Path, PathBuf};
+
 use super::lex::Token;
 use crate::base::limits::NAME_BYTES;
 use crate::dns::name::NameError;
 
-/// Largest TTL (RFC 2181, section 8).
-const TTL_MOST: u64 = 0x7FFF_FFFF;
-
 /// Whether a name is written relative to the origin: it does not end with a bare dot.
 pub(super) fn is_relative(text: &[u8]) -> bool {
-    let Some((b'.', rest)) = text.split_last() else {
+    let Some((b'.', rest)) = quoted(text).unwrap_or(text).split_last() else {
         return true;
     };
     let escapes = rest.iter().rev().take_while(|byte| **byte == b'\\').count();
     escapes % 2 == 1
 }
 
+/// What stands between quotes, if there are any.
+pub(super) fn quoted(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
 /// Puts a name into wire format; relative ones get the origin behind them.
 pub(super) fn name(text: &[u8], origin: &[u8], wire: &mut Vec<u8>) -> Result<(), NameError> {
+    match quoted(text) {
+        Some(text) => put_name(text, origin, wire, |byte| *byte != b' ' && is_special(byte)),
+        None => put_name(text, origin, wire, is_special),
+    }
+}
+
+fn put_name(
+    text: &[u8],
+    origin: &[u8],
+    wire: &mut Vec<u8>,
+    is_special: impl Fn(&u8) -> bool,
+) -> Result<(), NameError> {
     wire.clear();
     if text == b"@" {
         wire.extend_from_slice(origin);
@@ -30,7 +49,7 @@ pub(super) fn name(text: &[u8], origin: &[u8], wire: &mut Vec<u8>) -> Result<(),
     wire.push(0);
     let mut rest = text;
     while !rest.is_empty() {
-        let plain = rest.iter().position(is_special).unwrap_or(rest.len());
+        let plain = rest.iter().position(&is_special).unwrap_or(rest.len());
         wire.extend_from_slice(&rest[..plain]);
         let mut bytes = rest[plain..].iter();
         match bytes.next() {
@@ -90,7 +109,7 @@ fn unescape(bytes: &mut impl Iterator<Item = u8>) -> Result<u8, NameError> {
 }
 
 /// Seconds: `3600`, `1h`, `1h30m` (units w, d, h, m, s, as BIND has them); `None` if the word is
-/// no such thing, `Err` if it is one that is too large.
+/// no such thing, `Err` if it is one that does not fit into 32 bits.
 pub(super) fn seconds(text: &[u8]) -> Option<Result<u32, ()>> {
     let mut total = 0_u64;
     let mut number: Option<u64> = None;
@@ -109,10 +128,7 @@ pub(super) fn seconds(text: &[u8]) -> Option<Result<u32, ()>> {
         None if text.is_empty() => return None,
         None => total,
     };
-    Some(match u32::try_from(total) {
-        Ok(seconds) if total <= TTL_MOST => Ok(seconds),
-        _ => Err(()),
-    })
+    Some(u32::try_from(total).map_err(|_| ()))
 }
 
 fn unit(byte: u8) -> Option<u64> {
@@ -128,11 +144,7 @@ fn unit(byte: u8) -> Option<u64> {
 
 /// What a token says, without quotes and escapes; for file names.
 pub(super) fn plain(token: &Token<'_>) -> Option<String> {
-    let text = token.text.strip_prefix(b"\"").unwrap_or(token.text);
-    let text = match token.text.first() {
-        Some(b'"') => text.strip_suffix(b"\"").unwrap_or(text),
-        _ => text,
-    };
+    let text = quoted(token.text).unwrap_or(token.text);
     let mut bytes = text.iter().copied();
     let mut said = Vec::new();
     while let Some(byte) = bytes.next() {
@@ -142,4 +154,14 @@ pub(super) fn plain(token: &Token<'_>) -> Option<String> {
         });
     }
     String::from_utf8(said).ok()
+}
+
+/// A path as written in the file `base`: relative to that file's folder. `base` is itself
+/// relative to the folder of the zone's own file, which is `None`.
+pub(super) fn beside(base: Option<&str>, path: &str) -> String {
+    let folder = base.and_then(|base| Path::new(base).parent());
+    let joined = folder.unwrap_or(Path::new("")).join(path);
+    let parts = joined.components();
+    let parts = parts.filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().display().to_string()
 }

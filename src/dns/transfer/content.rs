@@ -95,6 +95,18 @@ impl Entry {
         soa
     }
 
+    /// Whether two SOAs say the same, whatever the case of their names; TTLs may differ.
+    #[must_use]
+    pub fn is_same_soa(&self, other: &Self) -> bool {
+        let parts = |soa: &Self| soa.rdata.len().checked_sub(SOA_TAIL);
+        let (Some(own), Some(theirs)) = (parts(self), parts(other)) else {
+            return false;
+        };
+        let ((names, numbers), (their_names, their_numbers)) =
+            (self.rdata.split_at(own), other.rdata.split_at(theirs));
+        names.eq_ignore_ascii_case(their_names) && numbers == their_numbers
+    }
+
     fn soa_number(&self, index: usize) -> u32 {
         let tail = self.rdata.last_chunk::<SOA_TAIL>();
         let number = tail.and_then(|tail| tail[4 * index..].first_chunk::<4>());

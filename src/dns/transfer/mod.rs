@@ -30,4 +30,4 @@ pub mod serial;
 pub use content::{Content, Diff, Entry};
 pub use journal::{Journal, Sending};
 pub use messages::Messages;
-pub use receipt::{Broken, Receipt, Received};
+pub use receipt::{Asked, Broken, Receipt, Received, Strays};

@@ -4,13 +4,19 @@
 //! start --SOA--> second --SOA of our version--> removing <--SOA-- adding --SOA, the first again--> done
 //!         |         |                              '-----SOA------^
 //!         |         '--anything else--> whole --SOA, the first again--> done
-//!         '--not newer than ours--> done
+//!         '--not newer than ours--> current
 //! ```
 //!
 //! A primary may answer a request for changes with the whole zone (RFC 1995, section 4): which of
-//! the two it is, the second record says. The end is the first SOA once more; a stream that stops
-//! before has brought nothing. What is outside the zone or not of class IN is an error, and so is
-//! anything after the end; octets and records are bounded.
+//! the two it is, the second record says. The end is the first SOA once more, the same in all
+//! its fields; a stream that stops before has brought nothing. What comes behind an SOA that
+//! is no newer than ours is not looked at: a primary that sends the whole zone all the same has
+//! nothing new to say.
+//!
+//! A record whose owner lies outside the zone is left out, counted, and changes nothing else, as BIND
+//! and Knot have it: one of them is no reason to go on with an old zone. One of another class than
+//! IN is an error, and so are an SOA below the apex and anything after the end; octets and records
+//! are bounded, those left out among them.
 //!
 //! It does not check signatures: messages come here when they are believed.
 use thiserror::Error;
@@ -48,9 +54,9 @@ pub enum Broken {
     /// The zone does not begin with its SOA.
     #[error("the zone does not begin with its SOA")]
     NoSoa,
-    /// A record that does not belong into the zone.
+    /// A record that cannot be part of any zone of class IN that has this apex.
     #[error("`{0}` does not belong into the zone")]
-    Outside(Name),
+    Alien(Name),
     /// Changes that do not follow on each other.
     #[error("the changes do not follow on each other")]
     Gap,
@@ -62,18 +68,38 @@ pub enum Broken {
     TooLarge,
 }
 
+/// What a primary was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The whole zone, whatever we have.
+    Whole,
+    /// The whole zone (AXFR), of which nothing is taken if it is no newer than this version.
+    Newer(u32),
+    /// The changes since this version (IXFR).
+    Changes(u32),
+}
+
+/// Records that were left out because they lie outside the zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strays {
+    /// How many.
+    pub count: usize,
+    /// The owner of the first.
+    pub first: Name,
+}
+
 /// What has come so far.
 #[derive(Debug)]
 pub struct Receipt {
     apex: Name,
     id: u16,
-    /// Our version; absent where the whole zone was asked for.
-    known: Option<u32>,
+    asked: Asked,
     state: State,
     /// The first SOA.
     soa: Option<Entry>,
     records: Vec<Entry>,
     diffs: Vec<Diff>,
+    strays: Option<Strays>,
     count: usize,
     octets: u64,
 }
@@ -85,21 +111,35 @@ enum State {
     Whole,
     Removing,
     Adding,
+    /// The end has come.
     Done,
+    /// There is nothing newer than what we have.
+    Current,
+}
+
+impl Asked {
+    /// The version that we have, as far as it matters.
+    fn known(self) -> Option<u32> {
+        match self {
+            Self::Whole => None,
+            Self::Newer(known) | Self::Changes(known) => Some(known),
+        }
+    }
 }
 
 impl Receipt {
-    /// Awaits the reply to a request of this id: for changes since version `known`, or for all.
+    /// Awaits the reply to a request of this id.
     #[must_use]
-    pub fn new(apex: &Name, id: u16, known: Option<u32>) -> Self {
+    pub fn new(apex: &Name, id: u16, asked: Asked) -> Self {
         Self {
             apex: apex.clone(),
             id,
-            known,
+            asked,
             state: State::Start,
             soa: None,
             records: Vec::new(),
             diffs: Vec::new(),
+            strays: None,
             count: 0,
             octets: 0,
         }
@@ -108,7 +148,13 @@ impl Receipt {
     /// Whether nothing more is to come.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.state == State::Done
+        matches!(self.state, State::Done | State::Current)
+    }
+
+    /// What was left out so far.
+    #[must_use]
+    pub fn strays(&self) -> Option<&Strays> {
+        self.strays.as_ref()
     }
 
     /// Takes the next message.
@@ -138,6 +184,9 @@ impl Receipt {
             return Err(Broken::NoSoa);
         }
         for _ in 0..header.counts[1] {
+            if self.state == State::Current {
+                break;
+            }
             self.record(reader.record()?)?;
         }
         Ok(())
@@ -146,20 +195,15 @@ impl Receipt {
     /// What came; `None` if it is not whole.
     #[must_use]
     pub fn finish(self) -> Option<Received> {
-        if self.state != State::Done {
-            return None;
-        }
         let soa = self.soa?;
-        if !self.diffs.is_empty() {
-            return Some(Received::Changes(self.diffs));
+        match self.state {
+            State::Current => Some(Received::Nothing(soa.serial())),
+            State::Done if self.diffs.is_empty() => {
+                Some(Received::Whole(Content::of(soa, self.records)))
+            }
+            State::Done => Some(Received::Changes(self.diffs)),
+            State::Start | State::Second | State::Whole | State::Removing | State::Adding => None,
         }
-        let is_news = self
-            .known
-            .is_none_or(|known| serial::is_newer(soa.serial(), known));
-        Some(match is_news {
-            true => Received::Whole(Content::of(soa, self.records)),
-            false => Received::Nothing(soa.serial()),
-        })
     }
 
     fn record(&mut self, record: Record) -> Result<(), Broken> {
@@ -167,8 +211,11 @@ impl Receipt {
         if self.count > TRANSFER_RECORDS {
             return Err(Broken::TooLarge);
         }
-        if record.class != class::IN || !record.owner.is_within(&self.apex) {
-            return Err(Broken::Outside(record.owner));
+        if record.class != class::IN {
+            return Err(Broken::Alien(record.owner));
+        }
+        if !record.owner.is_within(&self.apex) {
+            return self.leave_out(record.owner);
         }
         let entry = Entry {
             owner: record.owner,
@@ -177,10 +224,26 @@ impl Receipt {
             rdata: record.rdata.into(),
         };
         match entry.rtype {
-            rtype::SOA if entry.owner != self.apex => Err(Broken::Outside(entry.owner)),
+            rtype::SOA if entry.owner != self.apex => Err(Broken::Alien(entry.owner)),
             rtype::SOA => self.boundary(entry),
             _ => self.data(entry),
         }
+    }
+
+    /// Counts a record of another zone in; it has its place in the stream like any other.
+    fn leave_out(&mut self, owner: Name) -> Result<(), Broken> {
+        match self.state {
+            State::Start => return Err(Broken::NoSoa),
+            State::Done | State::Current => return Err(Broken::Excess),
+            State::Second => self.state = State::Whole,
+            State::Whole | State::Removing | State::Adding => {}
+        }
+        let strays = self.strays.get_or_insert(Strays {
+            count: 0,
+            first: owner,
+        });
+        strays.count += 1;
+        Ok(())
     }
 
     /// The difference that is being received.
@@ -197,43 +260,39 @@ impl Receipt {
             }
             State::Removing => self.diff()?.removed.push(entry),
             State::Adding => self.diff()?.added.push(entry),
-            State::Done => return Err(Broken::Excess),
+            State::Done | State::Current => return Err(Broken::Excess),
         }
         Ok(())
     }
 
     /// An SOA: where something begins or ends.
     fn boundary(&mut self, soa: Entry) -> Result<(), Broken> {
-        let first = self.soa.as_ref().map(Entry::serial);
-        self.state = match (self.state, first) {
-            (State::Start, _) | (_, None) => self.begin(soa),
-            (State::Second, Some(first)) if soa.serial() == first => State::Done,
-            (State::Second, Some(_)) if self.known == Some(soa.serial()) => {
+        let is_it = |known: &Entry| known.is_same_soa(&soa);
+        let ends = self.soa.as_ref().is_some_and(is_it);
+        let follows = self.diffs.last().is_some_and(|diff| is_it(&diff.to));
+        self.state = match self.state {
+            State::Start => self.begin(soa),
+            State::Second | State::Whole if ends => State::Done,
+            State::Second if self.asked == Asked::Changes(soa.serial()) => {
                 self.diffs.push(change(soa));
                 State::Removing
             }
-            (State::Whole, Some(first)) if soa.serial() == first => State::Done,
-            (State::Second | State::Whole, Some(_)) => return Err(Broken::Gap),
-            (State::Removing, Some(_)) => {
-                let diff = self.diffs.last_mut().ok_or(Broken::Gap)?;
+            State::Second | State::Whole => return Err(Broken::Gap),
+            State::Removing => {
+                let diff = self.diff()?;
                 if !serial::is_newer(soa.serial(), diff.from.serial()) {
                     return Err(Broken::Gap);
                 }
                 diff.to = soa;
                 State::Adding
             }
-            (State::Adding, Some(first)) => {
-                let reached = self.diffs.last().map(|diff| diff.to.serial());
-                match reached == Some(soa.serial()) {
-                    true if soa.serial() == first => State::Done,
-                    true => {
-                        self.diffs.push(change(soa));
-                        State::Removing
-                    }
-                    false => return Err(Broken::Gap),
-                }
+            State::Adding if !follows => return Err(Broken::Gap),
+            State::Adding if ends => State::Done,
+            State::Adding => {
+                self.diffs.push(change(soa));
+                State::Removing
             }
-            (State::Done, Some(_)) => return Err(Broken::Excess),
+            State::Done | State::Current => return Err(Broken::Excess),
         };
         Ok(())
     }
@@ -241,8 +300,8 @@ impl Receipt {
     fn begin(&mut self, soa: Entry) -> State {
         let serial = soa.serial();
         self.soa = Some(soa);
-        match self.known {
-            Some(known) if !serial::is_newer(serial, known) => State::Done,
+        match self.asked.known() {
+            Some(known) if !serial::is_newer(serial, known) => State::Current,
             Some(_) | None => State::Second,
         }
     }
@@ -290,9 +349,13 @@ mod tests {
         journal
     }
 
-    /// What one who has version `known` makes of what it is sent.
-    fn receive(known: Option<u32>, qtype: u16) -> (usize, Received) {
-        let mut receipt = Receipt::new(&apex(), 7, known);
+    /// What one who asks so makes of what it is sent.
+    fn receive(asked: Asked) -> (usize, Received) {
+        let (qtype, known) = match asked {
+            Asked::Whole | Asked::Newer(_) => (rtype::AXFR, None),
+            Asked::Changes(known) => (rtype::IXFR, Some(known)),
+        };
+        let mut receipt = Receipt::new(&apex(), 7, asked);
         let mut count = 0;
         for message in Messages::new(7, &apex(), qtype, journal().send(known)) {
             assert!(!receipt.is_whole());
@@ -306,16 +369,18 @@ mod tests {
     #[test]
     fn what_is_sent_is_received() {
         let present = journal().present().clone();
-        let (count, received) = receive(None, rtype::AXFR);
-        assert!(count > 1);
-        assert_eq!(received, Received::Whole((*present).clone()));
-        let (_, received) = receive(Some(0), rtype::IXFR);
+        for asked in [Asked::Whole, Asked::Newer(2)] {
+            let (count, received) = receive(asked);
+            assert!(count > 1);
+            assert_eq!(received, Received::Whole((*present).clone()), "{asked:?}");
+        }
+        let (_, received) = receive(Asked::Changes(0));
         assert_eq!(received, Received::Whole((*present).clone()), "too old");
         for known in [3, 4] {
-            let (_, received) = receive(Some(known), rtype::IXFR);
+            let (_, received) = receive(Asked::Changes(known));
             assert_eq!(received, Received::Nothing(3));
         }
-        let (_, received) = receive(Some(1), rtype::IXFR);
+        let (_, received) = receive(Asked::Changes(1));
         let Received::Changes(diffs) = received else {
             panic!("{received:?}");
         };
@@ -327,8 +392,9 @@ mod tests {
         assert_eq!(after.as_ref(), Ok(&*present));
     }
 
-    fn fed(known: Option<u32>, records: &[Entry]) -> Result<Option<Received>, Broken> {
-        let mut receipt = Receipt::new(&apex(), 7, known);
+    /// What is made of these records, and what was left out.
+    fn fed(asked: Asked, records: &[Entry]) -> Result<(Option<Received>, Option<Strays>), Broken> {
+        let mut receipt = Receipt::new(&apex(), 7, asked);
         for record in records {
             let record = Record {
                 owner: record.owner.clone(),
@@ -339,36 +405,101 @@ mod tests {
             };
             receipt.record(record)?;
         }
-        Ok(receipt.finish())
+        let strays = receipt.strays().cloned();
+        Ok((receipt.finish(), strays))
     }
 
     #[test]
     fn half_a_zone_is_none() {
         let a = || text("a.z.test", "a");
-        assert_eq!(fed(None, &[soa(3), a()]), Ok(None));
-        assert_eq!(fed(None, &[soa(3)]), Ok(None));
-        assert_eq!(fed(Some(1), &[soa(3), soa(1), a(), soa(3), a()]), Ok(None));
+        for (asked, records) in [
+            (Asked::Whole, &[soa(3), a()][..]),
+            (Asked::Whole, &[soa(3)]),
+            (Asked::Whole, &[soa(3), text("other.test", "a")]),
+            (Asked::Changes(1), &[soa(3), soa(1), a(), soa(3), a()]),
+        ] {
+            assert_eq!(fed(asked, records).unwrap().0, None, "{records:?}");
+        }
     }
 
     #[test]
     fn what_does_not_belong_there_ends_it() {
         let a = || text("a.z.test", "a");
-        let cases: [(Option<u32>, Vec<Entry>, Broken); 8] = [
-            (None, vec![a()], Broken::NoSoa),
-            (None, vec![soa(3), a(), soa(4)], Broken::Gap),
-            (None, vec![soa(3), a(), soa(3), a()], Broken::Excess),
-            (Some(1), vec![soa(3), soa(2)], Broken::Gap),
-            (Some(1), vec![soa(3), soa(1), soa(1)], Broken::Gap),
-            (Some(1), vec![soa(3), soa(1), soa(2), soa(3)], Broken::Gap),
+        let (all, since) = (Asked::Whole, Asked::Changes);
+        let mut other = soa(3);
+        other.rdata[1] = b'n';
+        let mut below = soa(3);
+        below.owner = Name::parse("a.z.test").unwrap();
+        for (asked, records, expected) in [
+            (all, vec![a()], Broken::NoSoa),
+            (all, vec![text("other.test", "a"), soa(3)], Broken::NoSoa),
+            (all, vec![soa(3), a(), soa(4)], Broken::Gap),
+            (all, vec![soa(3), a(), other.clone()], Broken::Gap),
+            (all, vec![soa(3), a(), soa(3), a()], Broken::Excess),
             (
-                None,
-                vec![soa(3), text("other.test", "a")],
-                Broken::Outside(Name::parse("other.test").unwrap()),
+                all,
+                vec![soa(3), soa(3), text("other.test", "a")],
+                Broken::Excess,
             ),
-            (Some(3), vec![soa(3), a()], Broken::Excess),
-        ];
-        for (known, records, expected) in cases {
-            assert_eq!(fed(known, &records), Err(expected), "{records:?}");
+            (all, vec![soa(3), below.clone()], Broken::Alien(below.owner)),
+            (Asked::Newer(1), vec![soa(3), soa(1)], Broken::Gap),
+            (since(1), vec![soa(3), soa(2)], Broken::Gap),
+            (since(1), vec![soa(3), soa(1), soa(1)], Broken::Gap),
+            (since(1), vec![soa(3), soa(1), soa(2), soa(3)], Broken::Gap),
+            (since(1), vec![soa(3), soa(1), soa(3), other], Broken::Gap),
+        ] {
+            assert_eq!(fed(asked, &records), Err(expected), "{records:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_the_first_soa_in_any_case_of_its_names() {
+        let mut last = soa(3);
+        last.rdata[1] = b'M';
+        last.ttl += 1;
+        let (received, _) = fed(Asked::Whole, &[soa(3), text("a.z.test", "a"), last]).unwrap();
+        assert_eq!(received, Some(Received::Whole(content(3, &["a"]))));
+    }
+
+    #[test]
+    fn what_lies_outside_is_left_out_and_counted() {
+        let (a, b) = (|| text("a.z.test", "a"), || text("a.z.test", "b"));
+        let (alien, other) = (|| text("z.test.evil", "a"), || text("az.test", "b"));
+        let strays = |count| {
+            Some(Strays {
+                count,
+                first: alien().owner,
+            })
+        };
+        let whole = [soa(3), alien(), a(), other(), soa(3)];
+        assert_eq!(
+            fed(Asked::Whole, &whole),
+            Ok((Some(Received::Whole(content(3, &["a"]))), strays(2)))
+        );
+        // The second record is one of the zone's, wherever it lies: so this is no difference.
+        assert_eq!(
+            fed(Asked::Changes(1), &[soa(3), alien(), soa(1)]),
+            Err(Broken::Gap)
+        );
+        let changes = [soa(3), soa(1), alien(), a(), soa(3), other(), b(), soa(3)];
+        let diff = content(1, &["a"]).diff(&content(3, &["b"]));
+        assert_eq!(
+            fed(Asked::Changes(1), &changes),
+            Ok((Some(Received::Changes(vec![diff])), strays(2)))
+        );
+    }
+
+    #[test]
+    fn nothing_is_taken_that_is_no_newer() {
+        let whole = content(3, &["a"]);
+        for asked in [Asked::Newer(3), Asked::Newer(4), Asked::Changes(3)] {
+            let sending = Journal::new(whole.clone()).send(None);
+            let mut receipt = Receipt::new(&apex(), 7, asked);
+            for message in Messages::new(7, &apex(), rtype::AXFR, sending) {
+                receipt.take(&message).unwrap();
+            }
+            assert!(receipt.is_whole());
+            assert_eq!(receipt.finish(), Some(Received::Nothing(3)), "{asked:?}");
         }
     }
 
@@ -380,7 +511,7 @@ mod tests {
         let with = |at: usize, octet: u8| {
             let mut message = message.clone();
             message[at] = octet;
-            Receipt::new(&apex(), 7, None).take(&message)
+            Receipt::new(&apex(), 7, Asked::Whole).take(&message)
         };
         assert_eq!(with(1, 8), Err(Broken::Foreign), "another id");
         assert_eq!(with(2, 0x04), Err(Broken::Foreign), "a query");
@@ -388,7 +519,7 @@ mod tests {
         assert_eq!(with(3, 5), Err(Broken::Rcode(5)));
         assert_eq!(with(13, b'y'), Err(Broken::Foreign), "another zone");
         for end in 0..200 {
-            let _ = Receipt::new(&apex(), 7, None).take(&message[..end]);
+            let _ = Receipt::new(&apex(), 7, Asked::Whole).take(&message[..end]);
         }
     }
 }

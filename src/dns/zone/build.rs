@@ -8,6 +8,7 @@
 //! What is wrong is judged by [`check`], name by name; nothing here stops at the first error.
 use std::collections::BTreeSet;
 
+use super::advice::Notes;
 use super::check;
 use super::hashed::{self, Hash, HashedOwner, Hashing, ITERATIONS_MOST};
 use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
@@ -98,6 +99,16 @@ impl Refused {
             Self::TooLarge => format!("`{owner}` is more than one zone can hold"),
         }
     }
+
+    /// What to do about it.
+    pub(crate) fn help(self) -> Option<&'static str> {
+        match self {
+            Self::NotHashed => Some(
+                "an NSEC3 record is owned by a hash in base32, one label below the apex (RFC 5155, 3)",
+            ),
+            Self::Outside | Self::TooLarge => None,
+        }
+    }
 }
 
 /// A zone, or why not; and what is doubtful either way.
@@ -116,7 +127,7 @@ pub(super) struct Raw {
     before: u32,
     /// Where its RDATA stands, behind its length.
     rdata: u32,
-    ttl: u32,
+    pub(super) ttl: u32,
     line: u32,
     file: u16,
     pub(super) rtype: u16,
@@ -147,6 +158,7 @@ pub(crate) struct Builder {
     names: usize,
     errors: Vec<ZoneError>,
     warnings: Vec<ZoneError>,
+    notes: Notes,
 }
 
 impl Builder {
@@ -163,6 +175,7 @@ impl Builder {
             names: 0,
             errors: Vec::new(),
             warnings: Vec::new(),
+            notes: Notes::default(),
         }
     }
 
@@ -218,11 +231,11 @@ impl Builder {
             self.settle(id, &mut records);
         }
         let hashed = self.settle_hashed();
-        let warnings = std::mem::take(&mut self.warnings);
-        Built {
-            zone: self.into_zone(hashed),
-            warnings,
-        }
+        let mut warnings = std::mem::take(&mut self.warnings);
+        let notes = std::mem::take(&mut self.notes);
+        let zone = self.into_zone(hashed);
+        warnings.extend(zone.iter().flat_map(|zone| notes.judge(zone)));
+        Built { zone, warnings }
     }
 
     fn into_zone(mut self, hashed: Vec<HashedOwner>) -> Result<Zone, Vec<ZoneError>> {
@@ -275,16 +288,15 @@ impl Builder {
         self.gather(id, records);
         let flags = self.flags(id, records);
         self.tree.nodes[id as usize].flags |= flags;
-        check::node(
-            &check::View {
-                id,
-                records,
-                raws: &self.raws,
-                tree: &self.tree,
-                apex: &self.apex,
-            },
-            &mut self.errors,
-        );
+        let view = check::View {
+            id,
+            records,
+            raws: &self.raws,
+            tree: &self.tree,
+            apex: &self.apex,
+        };
+        check::node(&view, &mut self.errors);
+        self.notes.take(&view);
         self.tree.nodes[id as usize].sets = offset(self.data.len());
         self.tree.nodes[id as usize].count = self.write_sets(id, records);
         let node = &self.tree.nodes[id as usize];

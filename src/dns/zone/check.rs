@@ -41,9 +41,15 @@ pub(super) fn node(view: &View<'_>, errors: &mut Vec<ZoneError>) {
     errors.extend(rules.iter().filter_map(|rule| rule(view)));
 }
 
-/// Judges the zone as a whole.
+/// Judges the zone as a whole. An SOA at another name tells that the file is off by an origin: that
+/// its apex is empty follows from it.
 pub(super) fn apex(zone: &Zone, errors: &mut Vec<ZoneError>) {
     let apex = zone.apex();
+    let nodes = (APEX..).zip(&zone.tree.nodes);
+    let mut holders = nodes.filter(|(id, _)| zone.set(*id, rtype::SOA).is_some());
+    if holders.next().is_some_and(|(id, _)| id != APEX) {
+        return;
+    }
     match zone
         .set(APEX, rtype::SOA)
         .map(|soa| soa.records().all(is_soa))
@@ -169,7 +175,8 @@ fn mount_place(view: &View<'_>) -> Option<ZoneError> {
 }
 
 impl View<'_> {
-    fn raws_here(&self) -> impl Iterator<Item = &Raw> {
+    /// Its records.
+    pub(super) fn raws_here(&self) -> impl Iterator<Item = &Raw> {
         self.records.iter().map(|id| &self.raws[*id as usize])
     }
 
@@ -185,6 +192,11 @@ impl View<'_> {
             .map(Raw::place)
             .next()
             .unwrap_or(Place::NOWHERE)
+    }
+
+    /// Whether a service is mounted over it.
+    pub(super) fn is_steered(&self) -> bool {
+        self.tree.node(self.id).mount.is_some()
     }
 
     fn is(&self, flag: u8) -> bool {

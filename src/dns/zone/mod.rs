@@ -17,13 +17,14 @@
 //! Choices where the RFCs leave one: an RRset whose records differ in TTL gets the lowest and a
 //! warning (RFC 2181, section 5.2; Knot warns too, and takes the last); NS and DNAME at a
 //! wildcard are errors (RFC 4592, sections 4.2 and 4.4, give them no meaning); an NS or MX
-//! target without an address is nobody's error here.
+//! target without an address is a warning (`advice`).
 use thiserror::Error;
 
 use super::name::Name;
 use super::octets;
 use super::rr::{RrSet, Server, rtype};
 
+mod advice;
 mod amend;
 mod build;
 mod check;

@@ -155,7 +155,10 @@ impl Desk {
             Ok(_) => rcode::SERVFAIL,
             Err(rcode) => rcode,
         };
-        message::reply(request, rcode).ok()
+        match rcode {
+            rcode::REFUSED => ordinary(table, asker, signer, request),
+            _ => message::reply(request, rcode).ok(),
+        }
     }
 
     /// Takes notice that a zone may have changed, if a primary says so.

@@ -2,8 +2,10 @@
 //!
 //! One request: for the changes since our version, or for all if there is none. The primary
 //! answers with what there is, or with its SOA if that is no newer: no other question is needed. One
-//! that does not know IXFR is asked for all. Every wait is bounded, and so is the whole; what comes
-//! is believed only if it is signed with the key, where there is one.
+//! that does not answer it so, whether it declines, sends what is no difference, or breaks off, is
+//! asked for all at once: an old version is served no longer because a primary cannot tell what
+//! changed. Only one that cannot be connected to is left to the next look. Every wait is
+//! bounded, and so is the whole; what comes is believed only if it is signed with the key, where there is one.
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,24 +14,33 @@ use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tracing::{info, warn};
 
+use super::outlet;
 use crate::base::Span;
 use crate::base::limits::{TRANSFER_SILENCE, TRANSFER_WHOLE};
 use crate::dns::Name;
 use crate::dns::message::{self, opcode};
-use crate::dns::rr::{class, rcode, rtype};
-use crate::dns::transfer::{Broken, Content, Entry, Receipt, Received};
+use crate::dns::rr::{class, rtype};
+use crate::dns::transfer::{Asked, Broken, Content, Entry, Receipt, Received};
 use crate::dns::tsig::{Doubt, Key, Signer, Verifier};
 use crate::io::clock::Clock;
+use crate::plan::Sources;
 
 /// Why nothing came.
 #[derive(Debug, Error)]
 pub(super) enum Failure {
-    /// The primary cannot be reached, or ended the connection.
+    /// The primary cannot be reached.
+    #[error("{0}")]
+    Unreached(io::Error),
+    /// It ended the connection.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// It says nothing for too long.
+    #[error("the primary says nothing for {TRANSFER_SILENCE}")]
+    Silent,
     /// It took too long.
-    #[error("the primary takes too long")]
+    #[error("the primary takes longer than {TRANSFER_WHOLE}")]
     Slow,
     /// It is not believed.
     #[error("{0}")]
@@ -42,6 +53,16 @@ pub(super) enum Failure {
     Half,
 }
 
+impl Failure {
+    /// Whether the same primary may give the whole zone, where it did not give what changed.
+    fn is_of_changes(&self) -> bool {
+        match self {
+            Self::Unreached(_) | Self::Slow => false,
+            Self::Io(_) | Self::Silent | Self::Doubt(_) | Self::Broken(_) | Self::Half => true,
+        }
+    }
+}
+
 /// What is asked of whom.
 pub(super) struct Fetch<'f> {
     pub(super) clock: Clock,
@@ -49,46 +70,43 @@ pub(super) struct Fetch<'f> {
     pub(super) key: Option<&'f Key>,
     /// What we have.
     pub(super) content: Option<&'f Content>,
+    /// Where requests leave from.
+    pub(super) sources: &'f Sources,
 }
 
 impl Fetch<'_> {
-    /// Asks one primary.
+    /// Asks one primary for what is new.
     pub(super) async fn from(&self, primary: SocketAddr) -> Result<Received, Failure> {
-        match self.ask(primary, self.content).await {
-            Err(Failure::Broken(Broken::Rcode(rcode::FORMERR | rcode::NOTIMP)))
-                if self.content.is_some() =>
-            {
-                self.ask(primary, None).await
+        let Some(content) = self.content else {
+            return self.ask(primary, Asked::Whole).await;
+        };
+        match self.ask(primary, Asked::Changes(content.serial())).await {
+            Err(why) if why.is_of_changes() => {
+                info!(event = "transfer_changes_failed", zone = %self.zone, %primary,
+                    "no changes come, asking for the whole zone: {why}");
+                self.whole(primary).await
             }
             outcome => outcome,
         }
     }
 
-    /// Asks one primary for everything, whatever we have.
+    /// Asks one primary for everything, if it is newer than what we have.
     pub(super) async fn whole(&self, primary: SocketAddr) -> Result<Received, Failure> {
-        self.ask(primary, None).await
+        let known = self.content.map(Content::serial);
+        self.ask(primary, known.map_or(Asked::Whole, Asked::Newer))
+            .await
     }
 
-    async fn ask(
-        &self,
-        primary: SocketAddr,
-        content: Option<&Content>,
-    ) -> Result<Received, Failure> {
-        let asking = self.converse(primary, content);
-        in_time(TRANSFER_WHOLE, asking).await
+    async fn ask(&self, primary: SocketAddr, asked: Asked) -> Result<Received, Failure> {
+        let asking = self.converse(primary, asked);
+        in_time((TRANSFER_WHOLE, Failure::Slow), asking).await
     }
 
-    async fn converse(
-        &self,
-        primary: SocketAddr,
-        content: Option<&Content>,
-    ) -> Result<Received, Failure> {
-        let mut stream = in_time(TRANSFER_SILENCE, async {
-            Ok(TcpStream::connect(primary).await?)
-        })
-        .await?;
+    async fn converse(&self, primary: SocketAddr, asked: Asked) -> Result<Received, Failure> {
+        let mut stream = self.connect(primary).await?;
         let id = u16::try_from(self.clock.now().0 & 0xFFFF).unwrap_or_default();
-        let mut request = request(id, self.zone, content.map(|content| &content.soa));
+        let own = self.content.filter(|_| matches!(asked, Asked::Changes(_)));
+        let mut request = request(id, self.zone, own.map(|content| &content.soa));
         let mut verifier = self.key.map(|key| {
             let mut signer = Signer::request(key);
             signer.sign(&mut request, self.clock.wall_seconds());
@@ -96,20 +114,32 @@ impl Fetch<'_> {
         });
         let length = u16::try_from(request.len()).unwrap_or_default();
         let frame = [&length.to_be_bytes()[..], &request].concat();
-        in_time(TRANSFER_SILENCE, async {
-            Ok(stream.write_all(&frame).await?)
-        })
-        .await?;
-        let known = content.map(Content::serial);
-        let mut receipt = Receipt::new(self.zone, id, known);
+        patiently(async { Ok(stream.write_all(&frame).await?) }).await?;
+        let mut receipt = Receipt::new(self.zone, id, asked);
         while !receipt.is_whole() {
-            let message = in_time(TRANSFER_SILENCE, read(&mut stream)).await?;
+            let message = patiently(read(&mut stream)).await?;
             receipt.take(&self.believe(verifier.as_mut(), message)?)?;
         }
         if verifier.is_some_and(|verifier| !verifier.is_settled()) {
             return Err(Doubt::Unsigned.into());
         }
+        self.tell_strays(primary, &receipt);
         receipt.finish().ok_or(Failure::Half)
+    }
+
+    async fn connect(&self, primary: SocketAddr) -> Result<TcpStream, Failure> {
+        let connecting = outlet::stream(self.sources, primary);
+        let connected = timeout(Duration::from_millis(TRANSFER_SILENCE.0), connecting).await;
+        let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        connected.map_err(Failure::Unreached)
+    }
+
+    /// Says once for a transfer what was left out of it.
+    fn tell_strays(&self, primary: SocketAddr, receipt: &Receipt) {
+        if let Some(strays) = receipt.strays() {
+            warn!(event = "transfer_strays", zone = %self.zone, %primary, count = strays.count,
+                first = %strays.first, "records that lie outside the zone were left out");
+        }
     }
 
     fn believe(&self, verifier: Option<&mut Verifier>, message: Vec<u8>) -> Result<Vec<u8>, Doubt> {
@@ -157,10 +187,15 @@ async fn read(stream: &mut TcpStream) -> Result<Vec<u8>, Failure> {
     }
 }
 
+/// Bounds one wait.
+async fn patiently<T>(doing: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    in_time((TRANSFER_SILENCE, Failure::Silent), doing).await
+}
+
 async fn in_time<T>(
-    span: Span,
+    (span, otherwise): (Span, Failure),
     doing: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let limit = Duration::from_millis(span.0);
-    timeout(limit, doing).await.unwrap_or(Err(Failure::Slow))
+    timeout(limit, doing).await.unwrap_or(Err(otherwise))
 }

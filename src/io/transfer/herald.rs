@@ -4,19 +4,20 @@
 //! time; a newer version ends the telling of an older one. After the last try the secondary is left
 //! to its own timers, which would have brought it here anyway.
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::UdpSocket;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use super::outlet;
 use crate::base::limits::{NOTIFY_TRIES, NOTIFY_WAIT};
 use crate::dns::Name;
 use crate::dns::transfer::{Entry, notify};
 use crate::dns::tsig::{Key, Signer};
 use crate::io::clock::Clock;
+use crate::plan::{Outgoing, Sources};
 
 /// Octets of a reply to a notification, with a signature.
 const REPLY_BYTES: usize = 1024;
@@ -35,6 +36,8 @@ struct Telling {
     soa: Entry,
     to: SocketAddr,
     key: Option<Key>,
+    /// Where it leaves from.
+    sources: Sources,
 }
 
 impl Herald {
@@ -46,14 +49,20 @@ impl Herald {
     }
 
     /// Tells secondaries of a zone's SOA.
-    pub(super) fn tell(&mut self, zone: &Name, soa: &Entry, to: &[SocketAddr], key: Option<Key>) {
-        for &to in to {
+    pub(super) fn tell(
+        &mut self,
+        (zone, soa): (&Name, &Entry),
+        outgoing: &Outgoing,
+        key: Option<&Key>,
+    ) {
+        for &to in &outgoing.notify {
             let telling = Telling {
                 clock: self.clock,
                 zone: zone.clone(),
                 soa: soa.clone(),
                 to,
-                key: key.clone(),
+                key: key.cloned(),
+                sources: outgoing.sources.clone(),
             };
             let task = tokio::spawn(telling.go_on()).abort_handle();
             if let Some(before) = self.telling.insert((zone.clone(), to), task) {
@@ -67,6 +76,7 @@ impl Telling {
     async fn go_on(self) {
         let (zone, serial) = (&self.zone, self.soa.serial());
         let mut wait = Duration::from_millis(NOTIFY_WAIT.0);
+        let mut trouble = None;
         for _ in 0..NOTIFY_TRIES {
             match timeout(wait, self.once()).await {
                 Ok(Ok(0)) => {
@@ -77,23 +87,29 @@ impl Telling {
                         "a secondary does not want to know of the version");
                 }
                 // What the system says of the way there may be another thing in a while.
-                Ok(Err(_)) => tokio::time::sleep(wait).await,
+                Ok(Err(error)) => {
+                    if trouble.is_none() {
+                        warn!(event = "notify_failed", %zone, serial, secondary = %self.to,
+                            "a secondary cannot be told, trying again: {error}");
+                    }
+                    trouble = Some(error);
+                    tokio::time::sleep(wait).await;
+                }
                 Err(_) => {}
             }
             wait *= 2;
         }
+        let why = trouble.map_or_else(
+            || "it does not answer".to_owned(),
+            |error| error.to_string(),
+        );
         warn!(event = "notify_unheard", %zone, serial, secondary = %self.to,
-            "a secondary does not answer; it will see the version when it looks");
+            "a secondary was not told, it will see the version when it looks: {why}");
     }
 
     /// Tells once and waits for the reply; its response code.
     async fn once(&self) -> std::io::Result<u16> {
-        let any: IpAddr = match self.to {
-            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let socket = UdpSocket::bind((any, 0)).await?;
-        socket.connect(self.to).await?;
+        let socket = outlet::datagrams(&self.sources, self.to).await?;
         // The port is the kernel's to choose and the socket takes from nobody else: the id need
         // only differ from one try to the next.
         let id = u16::try_from(self.clock.now().0 & 0xFFFF).unwrap_or_default();

@@ -15,10 +15,12 @@
 //! not pass changes nothing, and what is there is served on. Timers are those of the zone's
 //! SOA, within bounds; notifications come through the desk, which knows whom to believe.
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
+use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -29,7 +31,8 @@ use super::state::{self, StateFile};
 use super::{Desk, GivenUp, Wish};
 use crate::base::limits::{EXPIRE_BOUNDS, REFRESH_BOUNDS, TRANSFER_AT_START};
 use crate::base::{Permille, Span};
-use crate::dns::transfer::{Content, Received};
+use crate::dns::transfer::content::Unfit;
+use crate::dns::transfer::{Content, Diff, Received};
 use crate::dns::zone::{Mount, Zone};
 use crate::dns::{Name, master};
 use crate::io::clock::Clock;
@@ -176,6 +179,7 @@ async fn fetch_once(clock: Clock, zone: Name, source: Source, mounts: Vec<(Name,
         zone: &zone,
         key: key.as_ref(),
         content: None,
+        sources: &source.incoming.sources,
     };
     for &primary in &source.incoming.primaries {
         match fetch.from(primary).await {
@@ -274,38 +278,56 @@ impl Secondary {
     /// Asks one primary after the other until one gives an answer that can be used.
     async fn look(&mut self) -> Result<(), ()> {
         for primary in self.source.incoming.primaries.clone() {
-            let key = self.source.key.as_ref().map(TsigKey::key);
-            let fetch = Fetch {
-                clock: self.clock,
-                zone: &self.zone,
-                key: key.as_ref(),
-                content: self.content.as_ref(),
-            };
-            let mut received = fetch.from(primary).await;
-            let mut whole = usable(&received, self.content.as_ref());
-            if let (Ok(Received::Changes(_)), None) = (&received, &whole) {
-                info!(event = "transfer_changes_unfit", zone = %self.zone, "the changes do not fit: asking for the whole zone");
-                received = fetch.whole(primary).await;
-                whole = usable(&received, None);
-            }
-            match (received, whole) {
-                (Ok(Received::Nothing(serial)), _) => {
-                    self.compare(serial);
-                    return Ok(());
+            let looked = match self.ask(primary, Want::News).await {
+                Err(Miss::Unfit(why)) => {
+                    info!(event = "transfer_changes_unfit", zone = %self.zone, %primary,
+                        "asking for the whole zone: {why}");
+                    self.ask(primary, Want::Whole).await
                 }
-                (Ok(received), Some(content)) => match self.take(content, form(&received)).await {
-                    Ok(()) => return Ok(()),
-                    Err(why) => {
-                        error!(event = "transfer_refused", zone = %self.zone, %primary, "the zone stays as it was: {why}");
-                    }
-                },
-                (Ok(_), None) => {}
-                (Err(why), _) => {
+                looked => looked,
+            };
+            match looked {
+                Ok(()) => return Ok(()),
+                Err(Miss::Failed(why)) => {
                     warn!(event = "transfer_failed", zone = %self.zone, %primary, "{why}");
+                }
+                Err(Miss::Unfit(why) | Miss::Refused(why)) => {
+                    error!(event = "transfer_refused", zone = %self.zone, %primary, "the zone stays as it was: {why}");
                 }
             }
         }
         Err(())
+    }
+
+    /// Asks one primary, and takes what it gives.
+    async fn ask(&mut self, primary: SocketAddr, want: Want) -> Result<(), Miss> {
+        let key = self.source.key.as_ref().map(TsigKey::key);
+        let fetch = Fetch {
+            clock: self.clock,
+            zone: &self.zone,
+            key: key.as_ref(),
+            content: self.content.as_ref(),
+            sources: &self.source.incoming.sources,
+        };
+        let received = match want {
+            Want::News => fetch.from(primary).await,
+            Want::Whole => fetch.whole(primary).await,
+        };
+        match received? {
+            Received::Nothing(serial) => {
+                self.compare(serial);
+                Ok(())
+            }
+            Received::Whole(content) => self.take(content, "whole").await.map_err(Miss::of_whole),
+            Received::Changes(diffs) => {
+                let content = changed(self.content.as_ref(), &diffs);
+                let content = content.ok_or_else(|| Miss::Unfit(Unfit.to_string()))?;
+                drop(diffs);
+                self.take(content, "changes")
+                    .await
+                    .map_err(Miss::of_changes)
+            }
+        }
     }
 
     /// A primary whose serial is behind ours has been set back: nothing newer can come from it.
@@ -317,7 +339,7 @@ impl Secondary {
         }
     }
 
-    async fn take(&mut self, content: Content, form: &'static str) -> Result<(), String> {
+    async fn take(&mut self, content: Content, form: &'static str) -> Result<(), Refusal> {
         let table: Arc<Table> = Arc::clone(&self.published.load());
         let candidate = Candidate {
             content,
@@ -397,27 +419,69 @@ impl Secondary {
     }
 }
 
-/// In which form a zone came, for the log.
-fn form(received: &Received) -> &'static str {
-    match received {
-        Received::Nothing(_) => "nothing",
-        Received::Whole(_) => "whole",
-        Received::Changes(_) => "changes",
+/// What a primary is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// What is newer than what we have, in whatever form.
+    News,
+    /// The whole zone, if it is newer.
+    Whole,
+}
+
+/// Why a primary was of no use.
+#[derive(Debug)]
+enum Miss {
+    /// It gave nothing.
+    Failed(Failure),
+    /// It gave changes that make no zone of ours; the whole may be one.
+    Unfit(String),
+    /// It gave what is not taken.
+    Refused(String),
+}
+
+impl From<Failure> for Miss {
+    fn from(why: Failure) -> Self {
+        Self::Failed(why)
     }
 }
 
-/// The content that what came makes; `None` where it makes none.
-fn usable(received: &Result<Received, Failure>, own: Option<&Content>) -> Option<Content> {
-    match received {
-        Ok(Received::Whole(content)) => Some(content.clone()),
-        Ok(Received::Changes(diffs)) => {
-            let (first, rest) = diffs.split_first()?;
-            let first = own?.apply(first).ok()?;
-            rest.iter()
-                .try_fold(first, |content, diff| content.apply(diff).ok())
-        }
-        Ok(Received::Nothing(_)) | Err(_) => None,
+impl Miss {
+    fn of_whole(why: Refusal) -> Self {
+        Self::Refused(why.to_string())
     }
+
+    fn of_changes(why: Refusal) -> Self {
+        match why {
+            Refusal::NoZone(why) => Self::Unfit(why),
+            Refusal::Shrunken { .. } | Refusal::Unwritten(_) => Self::Refused(why.to_string()),
+        }
+    }
+}
+
+/// What changes make of a content; `None` where they do not fit.
+fn changed(own: Option<&Content>, diffs: &[Diff]) -> Option<Content> {
+    let (first, rest) = diffs.split_first()?;
+    let first = own?.apply(first).ok()?;
+    rest.iter()
+        .try_fold(first, |content, diff| content.apply(diff).ok())
+}
+
+/// Why a zone that has come is not taken.
+#[derive(Debug, Error)]
+enum Refusal {
+    /// It would lose too much.
+    #[error("it has {after} records in place of {before}, and `[guard] max_shrink` is {most}")]
+    Shrunken {
+        after: usize,
+        before: usize,
+        most: Permille,
+    },
+    /// It is no zone, or steered names have no place in it.
+    #[error("{0}")]
+    NoZone(String),
+    /// It cannot be kept.
+    #[error("{0}")]
+    Unwritten(String),
 }
 
 /// A zone that has come, and what it is held against.
@@ -432,27 +496,31 @@ struct Candidate {
 
 impl Candidate {
     /// Writes the file, if the zone may replace what is there.
-    async fn write(self, zone: &Name) -> Result<Content, String> {
+    async fn write(self, zone: &Name) -> Result<Content, Refusal> {
         let zone = zone.clone();
         let written = tokio::task::spawn_blocking(move || {
             let text = self.judge(&zone)?;
-            state::replace(&self.file, text.as_bytes())
-                .map_err(|error| format!("cannot write `{}`: {error}", self.file.display()))?;
+            state::replace(&self.file, text.as_bytes()).map_err(|error| {
+                Refusal::Unwritten(format!("cannot write `{}`: {error}", self.file.display()))
+            })?;
             Ok(self.content)
         });
-        written.await.map_err(|error| error.to_string())?
+        written
+            .await
+            .map_err(|error| Refusal::Unwritten(error.to_string()))?
     }
 
     /// The master file, if it makes a zone and not too little of one.
-    fn judge(&self, zone: &Name) -> Result<String, String> {
+    fn judge(&self, zone: &Name) -> Result<String, Refusal> {
         let after = self.content.records().len();
         if let Some(before) = self.before.filter(|before| *before > after) {
             let lost = (before - after) * 1000 / before;
             if lost > usize::from(self.max_shrink.0) {
-                return Err(format!(
-                    "it has {after} records in place of {before}, and `[guard] max_shrink` is {}",
-                    self.max_shrink
-                ));
+                return Err(Refusal::Shrunken {
+                    after,
+                    before,
+                    most: self.max_shrink,
+                });
             }
         }
         let serial = self.content.serial();
@@ -464,7 +532,9 @@ impl Candidate {
             Ok(_) => Ok(text),
             Err(errors) => {
                 let first = errors.first().map(|error| error.message.clone());
-                Err(first.unwrap_or_else(|| "it is no zone".to_owned()))
+                Err(Refusal::NoZone(
+                    first.unwrap_or_else(|| "it is no zone".to_owned()),
+                ))
             }
         }
     }

@@ -17,6 +17,7 @@
 //! | `herald` | whom to tell of it, and how often |
 //! | `incoming` | when to look at a primary, what to take, when a zone is too old |
 //! | `fetch` | one transfer over TCP |
+//! | `outlet` | nothing: it binds sockets to the addresses that they leave from |
 //! | `state` | what survives a restart |
 //!
 //! Who may do what is in the plan of the present table; nothing here knows the config. That a zone
@@ -37,6 +38,7 @@ mod fetch;
 mod herald;
 mod incoming;
 mod outgoing;
+mod outlet;
 mod state;
 
 pub use desk::Stream;

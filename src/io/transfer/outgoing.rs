@@ -169,7 +169,7 @@ impl Outgoings {
         info!(event = "zone_version", %zone, serial, "the zone has a new version for secondaries");
         let key = outgoing.key.and_then(|key| table.plan.tsig.get(key));
         let key = key.map(TsigKey::key);
-        self.herald.tell(zone, &soa, &outgoing.notify, key);
+        self.herald.tell((zone, &soa), outgoing, key.as_ref());
         Ok(Next::New)
     }
 

@@ -2,7 +2,9 @@
 //!
 //! A request with a query in it ([`request`]) is answered with the octets that every other transport
 //! gives, and with how long an HTTP cache may keep them: the smallest TTL of the answer. A steered
-//! answer is for this client, so only the client's own cache may keep it (`private`).
+//! answer is for this client, so only the client's own cache may keep it (`private`). HEAD gets the
+//! head of what GET would get, and no content (RFC 9110, section 9.3.2): `hyper` sees to that over HTTP/1.1, and
+//! over HTTP/2 a response with content would be an error of the stream.
 //!
 //! hickory-net has a client for HTTP/2 and helpers that decode messages, but no server (0.26.3,
 //! `h2.rs`). `hyper` bounds what has to be bounded: streams, heads, buffers. Time is bounded here: a
@@ -17,11 +19,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::body::{Body, Incoming};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -116,9 +118,20 @@ async fn respond(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Reply, I
     if desk.asked.fetch_add(1, Ordering::Relaxed) + 1 >= limits::STREAM_QUERIES {
         desk.enough.notify_one();
     }
+    let is_head = request.method() == Method::HEAD;
     let query = request::query(request, &desk.streams).await;
     let reply = query.and_then(|query| desk.answer(&query).ok_or(Refusal::Query));
-    Ok(reply.unwrap_or_else(refuse))
+    let reply = reply.unwrap_or_else(refuse);
+    Ok(if is_head { head_of(reply) } else { reply })
+}
+
+/// A response without its content, whose length it still says.
+fn head_of(reply: Reply) -> Reply {
+    let (mut head, content) = reply.into_parts();
+    if let Some(octets) = content.size_hint().exact() {
+        head.headers.insert(CONTENT_LENGTH, octets.into());
+    }
+    Response::from_parts(head, Full::default())
 }
 
 impl Desk {

@@ -1,7 +1,7 @@
 //! What of an HTTP request is a DNS query (RFC 8484, section 4.1), and what is said to one that is
 //! none.
 //!
-//! The query is the body of a POST, or stands in the address of a GET in base64url without padding.
+//! The query is the body of a POST, or stands in the address of a GET (or HEAD) in base64url without padding.
 //! Nothing is read that is longer than a query may be, and nothing for longer than a peer may take.
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -21,7 +21,7 @@ pub(super) const MEDIA_TYPE: &str = "application/dns-message";
 pub(super) enum Refusal {
     /// There is nothing at its path.
     Path,
-    /// Neither GET nor POST.
+    /// Neither GET, HEAD nor POST.
     Method,
     /// The body is of another type.
     MediaType,
@@ -64,7 +64,7 @@ impl Refusal {
     /// What else is said in the head of the response.
     pub(super) fn allows(self) -> Option<(hyper::header::HeaderName, HeaderValue)> {
         let is_method = self == Self::Method;
-        is_method.then(|| (ALLOW, HeaderValue::from_static("GET, POST")))
+        is_method.then(|| (ALLOW, HeaderValue::from_static("GET, HEAD, POST")))
     }
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn query(
         return Err(Refusal::Path);
     }
     match *request.method() {
-        Method::GET => in_address(request.uri().query().unwrap_or_default()),
+        Method::GET | Method::HEAD => in_address(request.uri().query().unwrap_or_default()),
         Method::POST if !has_media_type(&request) => Err(Refusal::MediaType),
         Method::POST => {
             let read = streams.in_time(in_body(request.into_body())).await;

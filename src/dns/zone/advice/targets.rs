@@ -1,0 +1,129 @@
+//! The hosts that NS, MX and SRV records name: whether a client that follows them gets an address.
+use std::net::Ipv6Addr;
+
+use domain::base::Rtype;
+
+use super::{Advice, Site};
+use crate::dns::name::Name;
+use crate::dns::octets::is_within;
+use crate::dns::rr::rtype;
+use crate::dns::zone::find::Found;
+use crate::dns::zone::tree::{APEX, CUT};
+
+/// What a client finds that follows a name.
+enum Target {
+    /// Addresses, or other servers to ask.
+    Reached,
+    /// No name: an address that was taken for one.
+    Address,
+    /// An alias.
+    Alias,
+    /// What lies below the owner of a DNAME.
+    BelowDname,
+    /// No address.
+    Nothing,
+}
+
+impl Site<'_> {
+    /// A zone with one server is gone whenever that is.
+    pub(super) fn only_server(self) -> Option<Advice> {
+        let is_alone = self.node == APEX && self.set.rtype == rtype::NS && self.set.count == 1;
+        is_alone.then(|| Advice {
+            message: format!("`{}` has one name server only", self.owner()),
+            help: "name at least two, in different networks (RFC 2182, section 5)",
+        })
+    }
+
+    /// A name server, mail exchanger or service has to be a host with addresses.
+    pub(super) fn target(self) -> Option<Advice> {
+        let kind = self.set.rtype;
+        let host = self.rdata.get(
+            match kind {
+                rtype::NS => 0,
+                rtype::MX => 2,
+                _ => 6,
+            }..,
+        )?;
+        let target = Name::from_wire(host)?;
+        let what = Rtype::from_int(kind);
+        let (found, help) = match self.follow(host) {
+            Target::Reached => return None,
+            Target::Address => (
+                "is an address, taken for a name",
+                "give the address a name with an A or AAAA record, and write that name here",
+            ),
+            Target::Alias => (
+                "is an alias (CNAME)",
+                "name the host itself: an alias is not followed here (RFC 2181, section 10.3)",
+            ),
+            Target::BelowDname => (
+                "lies below a DNAME",
+                "name the host itself: an alias is not followed here (RFC 2181, section 10.3)",
+            ),
+            Target::Nothing if self.needs_glue(host) => (
+                "has no address: the delegation lacks glue",
+                "a server inside the zone that it serves is found by glue: add its A or AAAA record",
+            ),
+            Target::Nothing => (
+                "has no address",
+                "add its A or AAAA record; or is the name misspelt?",
+            ),
+        };
+        let message = format!("the {what} target `{target}` of `{}` {found}", self.owner());
+        Some(Advice { message, help })
+    }
+
+    fn follow(self, host: &[u8]) -> Target {
+        let has_address = || self.zone.addresses(host).iter().any(Option::is_some);
+        if is_address(host) {
+            return Target::Address;
+        }
+        if self.needs_glue(host) {
+            return if has_address() {
+                Target::Reached
+            } else {
+                Target::Nothing
+            };
+        }
+        match self.zone.find(host, rtype::A) {
+            _ if !is_within(host, self.zone.apex().as_wire()) => Target::Reached,
+            Found::Answer(_) | Found::Mounted(_) | Found::Referral { .. } => Target::Reached,
+            Found::Cname(_) => Target::Alias,
+            Found::Dname { .. } => Target::BelowDname,
+            Found::Nodata => match self.zone.find(host, rtype::AAAA) {
+                Found::Answer(_) => Target::Reached,
+                _ => Target::Nothing,
+            },
+            Found::Nxdomain => Target::Nothing,
+        }
+    }
+
+    /// Whether the host is a server inside the zone that is delegated to it.
+    fn needs_glue(self, host: &[u8]) -> bool {
+        let is_cut = self.set.rtype == rtype::NS && self.zone.tree.node(self.node).is(CUT);
+        is_cut && is_within(host, self.owner().as_wire())
+    }
+}
+
+/// Whether a name begins as an address does: four numbers up to 255, or what only IPv6 has. Reverse
+/// zones have such names.
+fn is_address(host: &[u8]) -> bool {
+    const REVERSE: &[u8] = b"\x07in-addr\x04arpa\0";
+    let Some(name) = Name::from_wire(host) else {
+        return false;
+    };
+    let text = |label: &[u8]| std::str::from_utf8(label).ok().map(str::to_owned);
+    let is_number = |label: &[u8]| text(label).is_some_and(|text| text.parse::<u8>().is_ok());
+    let is_v4 = name
+        .labels()
+        .take(4)
+        .filter(|label| is_number(label))
+        .count()
+        == 4;
+    let is_v6 = name
+        .labels()
+        .next()
+        .and_then(text)
+        .is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
+    (is_v4 && !is_within(host, REVERSE)) || is_v6
+}
