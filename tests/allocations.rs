@@ -16,12 +16,17 @@ mod world;
 use world::{Ask, GERMAN, reply_to, table};
 
 /// Something of each kind, and the response code it gets.
-const QUESTIONS: [(&str, u16); 18] = [
+const QUESTIONS: [(&str, u16); 23] = [
     ("api.example.org A", rcode::NOERROR),
     ("data.example.org AAAA", rcode::NOERROR),
     ("Mail.example.org A", rcode::NOERROR),
     ("example.org MX", rcode::NOERROR),
     ("eXAMPLE.org MX", rcode::NOERROR),
+    ("example.org NS", rcode::NOERROR),
+    ("mx-any.example.org MX", rcode::NOERROR),
+    ("x.hosts.example.org HTTPS", rcode::NOERROR),
+    ("naptr.example.org NAPTR", rcode::NOERROR),
+    ("a.grow.example.org A", rcode::NOERROR),
     ("huge.example.org TXT", rcode::NOERROR),
     ("example.org ANY", rcode::NOERROR),
     ("nowhere.example.org A", rcode::NXDOMAIN),

@@ -52,12 +52,21 @@ fn check(question: &str, expected: &[&str]) {
 
 const SOA: &str = "ns example.org. 300 IN SOA ns1.example.org. hostmaster.example.org. 1 …";
 
+/// What goes beside an answer that points to the mail host.
+const MAIL: [&str; 2] = [
+    "ad Mail.example.org. 3600 IN A 192.0.2.25",
+    "ad Mail.example.org. 3600 IN AAAA 2001:db8::25",
+];
+
 #[test]
 fn data_is_answered_in_the_case_of_query_and_zone() {
     let mx = "an eXample.ORG. 3600 IN MX 10 Mail.example.org.";
-    check("eXample.ORG MX", &["NOERROR aa", mx]);
+    check("eXample.ORG MX", &["NOERROR aa", mx, MAIL[0], MAIL[1]]);
     let srv = "an srv.example.org. 3600 IN SRV 1 2 443 Mail.example.org.";
-    check("srv.example.org SRV", &["NOERROR aa", srv]);
+    check(
+        "srv.example.org SRV",
+        &["NOERROR aa", srv, MAIL[0], MAIL[1]],
+    );
     let soa = "an example.org. 3600 IN SOA ns1.example.org. …";
     check("example.org SOA", &["NOERROR aa", soa]);
     let text = "an Any.text.example.org. 3600 IN TXT from the wildcard";
@@ -149,9 +158,24 @@ fn a_dname_that_is_met_again_stands_in_the_answer_once() {
         "an a.gnir.example.org. 3600 IN CNAME a.ring.example.org.",
     ];
     check("a.ring.example.org A", &ring);
-    let grown = told("a.grow.example.org A");
-    let dnames = grown.iter().filter(|line| line.contains("DNAME"));
-    assert_eq!((dnames.count(), grown.len()), (1, 1 + 1 + 9), "{grown:?}");
+}
+
+#[test]
+fn a_dname_that_leads_below_itself_is_followed_once() {
+    for (name, target) in [("grow", "more.grow"), ("own", "own")] {
+        check(
+            &format!("a.{name}.example.org A"),
+            &[
+                "NOERROR aa",
+                &format!("an {name}.example.org. 3600 IN DNAME …"),
+                &format!("an a.{name}.example.org. 3600 IN CNAME a.{target}.example.org."),
+            ],
+        );
+    }
+    // A CNAME may lead below itself: what is there is something else.
+    let cname = "an under.example.org. 3600 IN CNAME x.under.example.org.";
+    let address = "an x.under.example.org. 3600 IN A 192.0.2.83";
+    check("under.example.org A", &["NOERROR aa", cname, address]);
 }
 
 #[test]
@@ -200,6 +224,99 @@ fn delegations_are_referred_with_glue() {
     assert_eq!(down[0], "NOERROR aa");
     assert_eq!(down.len(), 1 + 1 + 3 + 3);
     assert!(down[2].starts_with("ns lab.example.org. 3600 IN NS"));
+}
+
+/// The additional section of an answer, each line without its TTL.
+fn beside(question: &str) -> Vec<String> {
+    let lines = told(question).into_iter();
+    let additional = lines.filter_map(|line| Some(line.strip_prefix("ad ")?.to_owned()));
+    additional
+        .map(|line| line.replace(" 3600 IN", "").replace(".example.org.", ""))
+        .collect()
+}
+
+#[test]
+fn what_an_answer_points_to_stands_beside_it() {
+    let mail = ["Mail A 192.0.2.25", "Mail AAAA 2001:db8::25"];
+    let round = [
+        "round A 192.0.2.31",
+        "round A 192.0.2.32",
+        "round A 192.0.2.33",
+    ];
+    let servers = ["ns1 A 192.0.2.1", "ns2 A 192.0.2.2"];
+    for (question, expected) in [
+        ("example.org NS", servers.to_vec()),
+        ("mx.example.org MX", [&round[..], &mail].concat()),
+        // Steered addresses are for one client: whoever wants them asks.
+        ("mx-steered.example.org MX", vec!["ns1 A 192.0.2.1"]),
+        ("four.example.org HTTPS", vec![]),
+        ("mx-cut.example.org MX", vec![]),
+        ("mx-alias.example.org MX", vec![]),
+        (
+            "mx-any.example.org MX",
+            vec!["one.hosts A 192.0.2.80", "two.hosts A 192.0.2.80"],
+        ),
+        ("none.example.org MX", vec![]),
+        ("http.example.org HTTPS", vec!["http A 192.0.2.81"]),
+        ("x.hosts.example.org HTTPS", vec!["x.hosts A 192.0.2.80"]),
+        ("http-none.example.org HTTPS", vec![]),
+        (
+            "svcb.example.org SVCB",
+            vec![mail[0], mail[1], "http A 192.0.2.81"],
+        ),
+        (
+            "naptr.example.org NAPTR",
+            vec!["srv SRV 1 2 443 Mail", mail[0], mail[1]],
+        ),
+        // What has no target, and what is no answer.
+        ("Mail.example.org A", vec![]),
+        ("www.example.org CNAME", vec![]),
+        ("example.org SOA", vec![]),
+        ("example.org ANY", vec![]),
+        ("naptr.example.org MX", vec![]),
+    ] {
+        assert_eq!(beside(question), expected, "{question}");
+    }
+    let alias = beside("http-alias.example.org HTTPS");
+    assert_eq!(alias.len(), 2, "{alias:?}");
+    assert_eq!(alias[0], "http A 192.0.2.81");
+    assert!(alias[1].starts_with("http HTTPS 1 . "), "{alias:?}");
+}
+
+#[test]
+fn records_that_take_turns_have_their_addresses_beside_them() {
+    let world = table(&[]);
+    let mut asked = Ask::new("mx.example.org MX").edns(1232);
+    for id in 0..8 {
+        asked.id = id;
+        let lines = show(&ask(&world, &asked, GERMAN).1);
+        let mut owners: Vec<&str> = lines
+            .iter()
+            .filter_map(|line| line.strip_prefix("ad ")?.split(' ').next())
+            .collect();
+        owners.sort_unstable();
+        owners.dedup_by_key(|owner| owner.to_ascii_lowercase());
+        let owners = owners.join(" ");
+        assert_eq!(owners, "Mail.example.org. round.example.org.", "id {id}");
+        assert_eq!(lines.len(), 1 + 4 + 5, "{lines:?}");
+    }
+}
+
+#[test]
+fn addresses_beside_an_answer_go_in_as_far_as_there_is_room() {
+    let world = table(&[]);
+    let plain = Ask::new("crowd.example.org MX");
+    for (asked, least, most) in [(plain.clone(), 1, 9), (plain.edns(1232), 10, 10)] {
+        let (answered, reply) = ask(&world, &asked, GERMAN);
+        let lines = show(&reply);
+        assert_eq!(
+            lines[0], "NOERROR aa",
+            "TC is not for what is beside an answer"
+        );
+        assert!(!answered.truncated);
+        let beside = lines.len() - 1 - 5;
+        assert!((least..=most).contains(&beside), "{lines:?}");
+    }
 }
 
 #[test]

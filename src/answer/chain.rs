@@ -3,6 +3,10 @@
 //! Most answers never come here, so what a chain needs (room for the names it makes, and for
 //! those it has been at) is set up with the first alias. What is found at the end of a chain is
 //! [`super::lookup`]'s affair, as it is for the name of the question.
+//!
+//! A DNAME whose target lies at or below its own owner is followed once: nothing but the same
+//! DNAME could be met there, and each turn would only make the name longer. NSD ends it so; Knot
+//! goes on to its bound, BIND to its own and then to SERVFAIL.
 use super::lookup::{Alias, Here, Step, Walk};
 use super::spelling::{Spelling, TooLong};
 use crate::base::Reason;
@@ -78,6 +82,7 @@ impl<'r> Chain<'r> {
         let Some(target) = rrset.records().next() else {
             return Ok(Next::End);
         };
+        let turns_back = self.turns_back(alias, target);
         if matches!(alias, Alias::Subtree(..)) && !self.has_used(target) {
             let owner = self.place.suffix(keep);
             walk.reply.rrset(Section::Answer, owner, rrset)?;
@@ -94,10 +99,21 @@ impl<'r> Chain<'r> {
         if matches!(alias, Alias::Name(_)) {
             walk.sign_set(Section::Answer, owner, (trail.node, rrset))?;
         }
-        Ok(match self.leads_on(walk) {
+        Ok(match !turns_back && self.leads_on(walk) {
             true => Next::LookUp,
             false => Next::End,
         })
+    }
+
+    /// Whether an alias of a subtree leads into that subtree, where nothing else can be met.
+    fn turns_back(&self, alias: Alias<'_>, target: &[u8]) -> bool {
+        match alias {
+            Alias::Name(_) => false,
+            Alias::Subtree(owner, _) => {
+                let owner = self.name.wire().get(owner..);
+                owner.is_some_and(|owner| is_within(target, owner))
+            }
+        }
     }
 
     /// Whether a DNAME with this target has been followed: it stands in the answer once.

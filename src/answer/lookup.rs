@@ -16,10 +16,9 @@
 //! or a denial is given as it is, and an alias is not followed.
 //!
 //! An answer that does not fit is taken out whole, with TC. So is the SOA of a denial and a
-//! delegation. Glue of servers inside the delegated zone is needed, and its lack is TC too
-//! (RFC 9471); that of servers elsewhere in our zone goes in where there is room. No other
-//! additional data is given.
+//! delegation. What goes beside answers and delegations is [`super::additional`]'s affair.
 use super::Request;
+use super::additional::Need;
 use super::chain::Chain;
 use super::outcome::Outcome;
 use super::proof::Needed;
@@ -121,15 +120,6 @@ impl Here<'_> {
     }
 }
 
-/// Whether a reply may go without an address.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Need {
-    /// Without it the delegation leads nowhere.
-    Required,
-    /// It saves a question.
-    Optional,
-}
-
 /// One query on its way through a zone.
 pub(super) struct Walk<'r, 'w, 'b, 'q> {
     pub(super) request: Request<'r>,
@@ -175,7 +165,12 @@ impl<'r> Walk<'r, '_, '_, '_> {
             Found::Answer(_) | Found::Mounted(_) if qtype == rtype::ANY => {
                 self.any(here, trail, found)?;
             }
-            Found::Answer(rrset) => self.data(here, trail, rrset)?,
+            Found::Answer(rrset) => {
+                let first = self.data(here, trail, rrset)?;
+                if rrset.has_targets() {
+                    self.add_beside(here, (first, rrset));
+                }
+            }
             Found::Cname(rrset) => return Ok(Step::Alias(Alias::Name(rrset), trail)),
             Found::Dname { owner, rrset } => {
                 return Ok(Step::Alias(Alias::Subtree(owner, rrset), trail));
@@ -188,12 +183,13 @@ impl<'r> Walk<'r, '_, '_, '_> {
         Ok(Step::Done)
     }
 
-    fn data(&mut self, here: Here<'_>, trail: Trail, rrset: RrSet<'_>) -> Result<(), Full> {
+    /// Answers with an RRset; where in the reply it starts.
+    fn data(&mut self, here: Here<'_>, trail: Trail, rrset: RrSet<'_>) -> Result<usize, Full> {
         let rrset = rrset.for_at_most(self.longest);
-        self.reply.rrset(Section::Answer, here.owner(), rrset)?;
+        let first = self.reply.rrset(Section::Answer, here.owner(), rrset)?;
         self.sign_set(Section::Answer, here.owner(), (trail.node, rrset))?;
         self.prove_wildcard(here, trail);
-        Ok(())
+        Ok(first)
     }
 
     /// One RRset is enough for ANY (RFC 8482, section 4.1): HINFO, or for those who want signatures
@@ -204,7 +200,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
             return written.map(|_| ());
         }
         match found {
-            Found::Answer(rrset) => self.data(here, trail, rrset),
+            Found::Answer(rrset) => self.data(here, trail, rrset).map(|_| ()),
             Found::Mounted(mount) => steered::steer(self, (here, trail), ServiceId(mount)),
             Found::Cname(_)
             | Found::Dname { .. }
@@ -274,15 +270,15 @@ impl<'r> Walk<'r, '_, '_, '_> {
         self.outcome.truncated |= written.is_err();
     }
 
-    fn refer(&mut self, here: Here<'_>, owner: usize, (node, ns): (u32, RrSet<'_>)) {
+    fn refer(&mut self, here: Here<'_>, owner: usize, (node, ns): (u32, RrSet<'r>)) {
         self.outcome.reason = Reason::Referral;
         self.outcome.authoritative = here.place != Place::QUESTION;
         let cut = here.place.suffix(owner);
         match self.reply.rrset(Section::Authority, cut, ns) {
             Ok(first) => {
                 self.add_ds(here, (owner, cut), node);
-                self.add_glue(ns, first, Need::Required);
-                self.add_glue(ns, first, Need::Optional);
+                self.add_glue((first, ns), Need::Required);
+                self.add_glue((first, ns), Need::Optional);
             }
             Err(Full) => self.outcome.truncated = true,
         }
@@ -304,26 +300,6 @@ impl<'r> Walk<'r, '_, '_, '_> {
             None => self.prove_unsigned(here, at, node),
         }
         self.show_proofs(here);
-    }
-
-    /// Adds addresses of the name servers that stand in the reply from `record` on.
-    fn add_glue(&mut self, ns: RrSet<'_>, mut record: usize, need: Need) {
-        for server in self.reply.rotated(ns.count, ns.servers()) {
-            let rdata = self.reply.rdata(record);
-            record = rdata.end;
-            let needed = match server.needed {
-                true => Need::Required,
-                false => Need::Optional,
-            };
-            if needed != need {
-                continue;
-            }
-            let owner = Owner::at(rdata.start, server.name);
-            for rrset in self.zone.glue(&server) {
-                let added = self.reply.rrset(Section::Additional, owner, rrset);
-                self.outcome.truncated |= added.is_err() && need == Need::Required;
-            }
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | this | which queries are answered at all, how long a reply may be, what OPT says |
 //! | [`lookup`] | data of zones: answers, aliases, referrals, denials |
 //! | [`chain`] | aliases: the names an answer passes through |
+//! | [`additional`] | the additional section: what saves the client a question |
 //! | [`steered`] | steered names: whose network counts, which addresses, which ECS scope |
 //! | [`proof`] | what DNSSEC adds: signatures, and proofs of what does not exist |
 //! | [`defend`] | what a forged query may bring about: proof by cookie, bounds, withheld answers |
@@ -30,6 +31,7 @@ use crate::dns::rr::{class, rcode, rtype};
 use crate::plan::Server;
 use crate::table::Table;
 
+mod additional;
 mod chain;
 mod chaos;
 mod defend;

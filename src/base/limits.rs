@@ -17,6 +17,8 @@ pub const NAME_BYTES: usize = 255;
 pub const ZONE_ADVICE: usize = 1000;
 /// Most aliases (CNAME, DNAME) followed for one answer.
 pub const ALIAS_HOPS: usize = 8;
+/// Most names in an answer whose addresses are added to it; what a delegation needs is not counted.
+pub const ADDITIONAL_TARGETS: usize = 32;
 /// Largest UDP reply when the client offers EDNS (DNS flag day 2020).
 pub const UDP_REPLY_BYTES: usize = 1232;
 /// Largest UDP reply without EDNS (RFC 1035, section 4.2.1).

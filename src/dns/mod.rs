@@ -7,6 +7,7 @@
 //! | [`ask`] | the client side: a question and a reply, for tools |
 //! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
 //! | `rrset` | RRsets encoded as a reply copies them |
+//! | `targets` | names in RDATA whose addresses go beside an answer |
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
 //! | [`dnssec`] | keys, what they sign, and what parents see of them |
@@ -40,6 +41,7 @@ pub mod query;
 pub mod reply;
 pub mod rr;
 mod rrset;
+mod targets;
 pub mod text;
 pub mod transfer;
 pub mod tsig;

@@ -4,16 +4,18 @@
 //!
 //! - Fewer than 12 octets, or the QR bit set: no reply at all, or two servers could be made
 //!   to talk to each other for ever.
-//! - Another opcode than QUERY: NOTIMP, with the question echoed where there is one.
+//! - Another opcode than QUERY: NOTIMP, with the question echoed where there is one. RD is not
+//!   echoed: what the bit means is the opcode's to say. BIND does the same and ISC's compliance
+//!   report asks for it (`opcodeflg`); Knot, NSD and gdnsd copy the bit.
 //! - Other than one question: FORMERR (RFC 9619), but none at all with a cookie (RFC 7873,
 //!   section 5.4). A compression pointer in the question:
 //!   FORMERR; there is nothing before it that it could point to.
-//! - Records in the answer or authority section: FORMERR, as NSD has it; an IXFR may carry its
-//!   SOA (RFC 1995, section 3).
+//! - Records in the answer or authority section: read over, as BIND, Knot and gdnsd do (NSD:
+//!   FORMERR). An IXFR carries its SOA there (RFC 1995, section 3); in other queries they say nothing.
 //! - A record that ends after the packet: FORMERR. Octets after the last record: ignored, as
 //!   NSD and Knot do; no rule forbids them, and some middleboxes pad.
-//! - Several OPT records, an OPT whose owner is not the root, a malformed option: FORMERR
-//!   (RFC 6891, section 6.1.1). Another EDNS version than 0: BADVERS, its options unread.
+//! - Several OPT records, an OPT outside the additional section or whose owner is not the root, a
+//!   malformed option: FORMERR (RFC 6891, section 6.1.1). Another EDNS version than 0: BADVERS, its options unread.
 //! - TC, AA, RA, Z, AD and CD in a query mean nothing here and are ignored.
 //!
 //! Which names and types there are is not known here.
@@ -68,8 +70,8 @@ pub struct Query<'q> {
 pub(super) struct Malformed;
 
 impl Header {
-    /// The flags of the reply before it is known: QR set; opcode and RD copied (RFC 1035,
-    /// section 4.1.1); AA, TC, RA, Z, AD and CD clear (CD: RFC 4035, section 3.1.6).
+    /// The flags of the reply before it is known: QR set; opcode and, of a QUERY, RD copied
+    /// (RFC 1035, section 4.1.1); AA, TC, RA, Z, AD and CD clear (CD: RFC 4035, section 3.1.6).
     #[must_use]
     pub fn reply_flags(self) -> u16 {
         FLAG_RESPONSE | self.flags & (OPCODE_BITS | FLAG_RECURSION_DESIRED)
@@ -114,17 +116,12 @@ impl<'q> Query<'q> {
         let asked = read_questions(questions, &mut rest);
         self.question = asked.ok().flatten();
         if !self.header.is_query() {
+            self.header.flags &= !FLAG_RECURSION_DESIRED;
             return Err(rcode::NOTIMP);
         }
         asked.map_err(|Malformed| rcode::FORMERR)?;
         self.read_records([answers, authorities, additional], rest)
             .map_err(|Malformed| rcode::FORMERR)?;
-        let transfer = self
-            .question
-            .is_some_and(|asked| asked.qtype == rtype::IXFR);
-        if answers != 0 || (authorities != 0 && !transfer) {
-            return Err(rcode::FORMERR);
-        }
         if self.edns.as_ref().is_some_and(|edns| edns.version > 0) {
             return Err(rcode::BADVERS);
         }
@@ -140,7 +137,9 @@ impl<'q> Query<'q> {
     fn read_records(&mut self, counts: [u16; 3], mut rest: &[u8]) -> Result<(), Malformed> {
         let [answers, authorities, additional] = counts;
         for _ in 0..u32::from(answers) + u32::from(authorities) {
-            take_record(&mut rest)?;
+            if take_record(&mut rest)?.rtype == rtype::OPT {
+                return Err(Malformed);
+            }
         }
         for _ in 0..additional {
             let record = take_record(&mut rest)?;
@@ -339,11 +338,14 @@ mod tests {
     #[test]
     fn other_opcodes_are_not_implemented() {
         for opcode in 1..16_u16 {
-            let packet = packet(opcode << 11, [1, 0, 0, 0], &[QUESTION]);
-            let rejected = read(&packet).unwrap();
-            assert_eq!(rejected.fault, Some(rcode::NOTIMP));
-            assert_eq!(rejected.header.reply_flags(), 0x8000 | (opcode << 11));
-            assert!(rejected.question.is_some());
+            // With and without every flag that a query may carry: none of them comes back.
+            for flags in [0, 0x07F0] {
+                let packet = packet(opcode << 11 | flags, [1, 0, 0, 0], &[QUESTION]);
+                let rejected = read(&packet).unwrap();
+                assert_eq!(rejected.fault, Some(rcode::NOTIMP));
+                assert_eq!(rejected.header.reply_flags(), 0x8000 | (opcode << 11));
+                assert!(rejected.question.is_some());
+            }
         }
         let empty = packet(0x2800, [0, 0, 0, 0], &[]);
         assert_eq!(read(&empty).unwrap().question, None);
@@ -375,6 +377,18 @@ mod tests {
     }
 
     #[test]
+    fn records_where_queries_have_none_are_read_over() {
+        let record = b"\xC0\x0C\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00".as_slice();
+        for (answers, authorities) in [(1, 0), (0, 1), (2, 3)] {
+            let records = vec![record; usize::from(answers + authorities)].concat();
+            let packet = packet(0, [1, answers, authorities, 1], &[QUESTION, &records, OPT]);
+            let query = read(&packet).unwrap();
+            assert_eq!(query.fault, None, "{answers} and {authorities}");
+            assert_eq!(query.edns.map(|edns| edns.payload), Some(1232));
+        }
+    }
+
+    #[test]
     fn malformed_records_are_format_errors() {
         let bad_subnet = opt(&[0, 8, 0, 4, 0, 9, 0, 0]);
         let owned = [&[1, b'a'], OPT].concat();
@@ -385,8 +399,11 @@ mod tests {
             ("two OPTs", [1, 0, 0, 2], vec![QUESTION, OPT, OPT]),
             ("OPT with an owner", [1, 0, 0, 1], vec![QUESTION, &owned]),
             ("malformed ECS", [1, 0, 0, 1], vec![QUESTION, &bad_subnet]),
-            ("an answer", [1, 1, 0, 0], vec![QUESTION, record]),
-            ("an authority", [1, 0, 1, 0], vec![QUESTION, record]),
+            ("no answer", [1, 1, 0, 0], vec![QUESTION]),
+            ("no authority", [1, 0, 1, 0], vec![QUESTION]),
+            ("half an answer", [1, 1, 0, 0], vec![QUESTION, &record[..9]]),
+            ("OPT as an answer", [1, 1, 0, 0], vec![QUESTION, OPT]),
+            ("OPT as authority", [1, 0, 1, 1], vec![QUESTION, OPT, OPT]),
             (
                 "reserved label",
                 [1, 0, 0, 1],

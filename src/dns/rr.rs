@@ -1,5 +1,5 @@
 //! Numbers of the protocol, and an RRset by reference.
-pub use super::rrset::{RrSet, Server};
+pub use super::rrset::{RrSet, Target};
 
 /// Record types (IANA "DNS Parameters"), as numbers; any other number is as good.
 pub mod rtype {
@@ -23,6 +23,8 @@ pub mod rtype {
     pub const AAAA: u16 = 28;
     /// Service location.
     pub const SRV: u16 = 33;
+    /// Rule by which a name is rewritten (RFC 3403).
+    pub const NAPTR: u16 = 35;
     /// Alias of a subtree (RFC 6672).
     pub const DNAME: u16 = 39;
     /// EDNS (RFC 6891).
@@ -43,6 +45,10 @@ pub mod rtype {
     pub const CDS: u16 = 59;
     /// DNSKEY that the parent is asked to have a DS for (RFC 7344).
     pub const CDNSKEY: u16 = 60;
+    /// Where a service is, and how it is spoken to (RFC 9460).
+    pub const SVCB: u16 = 64;
+    /// The same, of HTTP.
+    pub const HTTPS: u16 = 65;
     /// Incremental transfer.
     pub const IXFR: u16 = 251;
     /// Full transfer.

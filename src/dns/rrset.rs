@@ -4,8 +4,8 @@
 //! type, count, octets of records, octets of what follows them       12 octets
 //! records   C0 0C | type | class | TTL | RDLENGTH | RDATA           names in RDATA uncompressed
 //!
-//! octets of suffix, name servers with glue, number of pointers      6 octets, if either is there
-//! suffix | one node for each name server | where the pointers stand | records in short form
+//! octets of suffix, number of targets, number of pointers           6 octets, if any is there
+//! suffix | one node for each target | where the pointers stand | records in short form
 //! ```
 //!
 //! The **short form** is there where names in RDATA end as the owner does and the type allows
@@ -15,12 +15,15 @@
 //! subtraction away. In another case it does not, because names in RDATA keep the case of
 //! the zone.
 //!
-//! Where a record goes, in which order and with which owner is the reply's affair; what glue
-//! is a delegation needs was settled when the zone was built.
+//! **Targets** are the names that records point to (a name server, a mail exchanger, …) and whose
+//! addresses go beside them. There are as many as records, or none at all: what each is in its zone was
+//! settled when the zone was built. Where a record goes, in which order and with which owner is
+//! the reply's affair.
 use std::ops::Range;
 
 use super::query::{HEADER_BYTES, take_name};
 use super::rr::{class, rtype};
+use super::targets;
 
 /// Owner, type, class, TTL and RDLENGTH: what stands in front of RDATA.
 pub(super) const HEAD_BYTES: usize = 12;
@@ -33,11 +36,11 @@ pub(super) const TO_QUESTION: [u8; 2] = [0xC0, HEADER_BYTES as u8];
 const SET_HEAD_BYTES: usize = 12;
 /// Octets in front of what follows the records.
 const EXTRA_HEAD_BYTES: usize = 6;
-/// Octets of one name server's glue.
+/// Octets of what is known of one target.
 const GLUE_BYTES: usize = 4;
-/// The name server lies inside the delegated zone.
+/// The target lies inside the delegated zone.
 const GLUE_NEEDED: u32 = 1 << 31;
-/// The name server lies outside this zone, or is not known to it.
+/// The target lies outside this zone, or is not known to it.
 const GLUE_NONE: u32 = GLUE_NEEDED - 1;
 
 /// All records of one type at one name, by reference into the zone.
@@ -51,7 +54,7 @@ pub struct RrSet<'z> {
     pub count: u16,
     /// The records, owners pointing to the question, names in RDATA uncompressed.
     pub(super) encoded: &'z [u8],
-    /// Glue and short form.
+    /// Targets and short form.
     extra: &'z [u8],
 }
 
@@ -72,15 +75,19 @@ pub(super) struct Form<'z> {
     pub(super) encoded: &'z [u8],
 }
 
-/// A name server of a delegation.
+/// A name that a record points to, and whose addresses go beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Server<'z> {
-    /// Its name, as the zone has it.
+pub struct Target<'z> {
+    /// The name, as the zone has it; the root where SVCB means its own owner.
     pub name: &'z [u8],
+    /// Where in RDATA it stands.
+    pub at: usize,
     /// Whether it lies inside the delegated zone, and is out of reach without an address.
     pub needed: bool,
-    /// Its node in the zone that delegates.
-    pub(super) node: Option<u32>,
+    /// What answers for it in the zone of the record.
+    pub node: Option<u32>,
+    /// What is wanted of it beside addresses.
+    pub also: Option<u16>,
 }
 
 /// What becomes an RRset.
@@ -93,16 +100,16 @@ pub(super) struct Source<'s, R> {
     pub(super) owner: &'s [u8],
     /// RDATA of each record.
     pub(super) records: R,
-    /// A delegation's name servers, in the order of the records; empty elsewhere.
+    /// The targets, in the order of the records; empty where the zone knows none.
     pub(super) glue: &'s [Glue],
 }
 
-/// What a zone knows of a delegation's name server.
+/// What a zone knows of a target.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Glue {
     /// Whether it lies inside the delegated zone.
     pub(super) needed: bool,
-    /// Its node, if it has one.
+    /// The node that answers for it, if there is one.
     pub(super) node: Option<u32>,
 }
 
@@ -163,16 +170,26 @@ impl<'z> RrSet<'z> {
         })
     }
 
-    /// The name servers of a delegation, in the order of the zone.
-    pub fn servers(self) -> impl Iterator<Item = Server<'z>> + Clone {
+    /// Whether its zone knows any of its targets.
+    #[inline]
+    #[must_use]
+    pub fn has_targets(&self) -> bool {
+        self.extra().is_some_and(|extra| !extra.glue.is_empty())
+    }
+
+    /// The targets, in the order of the zone; none if the zone knows none of them.
+    pub fn targets(self) -> impl Iterator<Item = Target<'z>> + Clone {
         let glue = self.extra().map_or(&[][..], |extra| extra.glue);
-        self.records().zip(glue).map(|(name, node)| {
-            let word = u32::from_be_bytes(*node);
+        self.records().zip(glue).map(move |(rdata, known)| {
+            let word = u32::from_be_bytes(*known);
             let node = word & !GLUE_NEEDED;
-            Server {
-                name,
+            let place = targets::place(self.rtype, rdata).unwrap_or_default();
+            Target {
+                name: rdata.get(place.clone()).unwrap_or_default(),
+                at: place.start,
                 needed: word & GLUE_NEEDED != 0,
                 node: (node != GLUE_NONE).then_some(node),
+                also: targets::also(self.rtype, rdata),
             }
         })
     }

@@ -21,12 +21,45 @@ use crate::world::{self, Ask, reply_to};
 /// When signatures are made, seconds since 1970.
 const NOW: u64 = 1_800_000_000;
 const CLIENTS: [&str; 4] = ["192.0.2.99", "198.51.100.7", "203.0.113.5", "8.8.8.8"];
-const LABELS: [&str; 24] = [
-    "api", "data", "four", "hard", "soft", "old-two", "www", "steered", "away", "gone", "bare",
-    "down", "absent", "one", "c0", "text", "wild", "old", "lab", "wide", "empty", "non", "big",
+const LABELS: [&str; 36] = [
+    "api",
+    "data",
+    "four",
+    "hard",
+    "soft",
+    "old-two",
+    "www",
+    "steered",
+    "away",
+    "gone",
+    "bare",
+    "down",
+    "absent",
+    "one",
+    "c0",
+    "text",
+    "wild",
+    "old",
+    "lab",
+    "wide",
+    "empty",
+    "non",
+    "big",
     "new",
+    "mx",
+    "mx-steered",
+    "mx-cut",
+    "mx-any",
+    "hosts",
+    "http",
+    "http-alias",
+    "svcb",
+    "naptr",
+    "srv",
+    "crowd",
+    "grow",
 ];
-const TYPES: [&str; 11] = [
+const TYPES: [&str; 15] = [
     "A",
     "AAAA",
     "TXT",
@@ -38,6 +71,10 @@ const TYPES: [&str; 11] = [
     "DNSKEY",
     "TYPE65280",
     "NSEC3PARAM",
+    "SRV",
+    "NAPTR",
+    "SVCB",
+    "HTTPS",
 ];
 
 fn asked(table: &Table, question: &str, client: &str, dnssec: bool) -> Message {
@@ -45,6 +82,15 @@ fn asked(table: &Table, question: &str, client: &str, dnssec: bool) -> Message {
     let flags = packet.len() - 4;
     packet[flags] = if dnssec { 0x80 } else { 0 };
     let (_, reply) = reply_to(table, &packet, client, Transport::Tcp).unwrap();
+    Message::from_vec(&reply).unwrap()
+}
+
+/// The reply over UDP to a client that takes so many octets and wants signatures.
+fn asked_by_datagram(table: &Table, question: &str, payload: u16) -> Message {
+    let mut packet = Ask::new(question).edns(payload).packet();
+    let flags = packet.len() - 4;
+    packet[flags] = 0x80;
+    let (_, reply) = reply_to(table, &packet, CLIENTS[0], Transport::Udp).unwrap();
     Message::from_vec(&reply).unwrap()
 }
 
@@ -78,10 +124,17 @@ fn verifies(keys: &[DNSKEY], rrsig: &RRSIG, owner: &Name, set: &[&Record]) -> bo
     })
 }
 
-/// Checks each RRset of answer and authority; gives what is not signed and should be.
+/// Whether the name is another server's to sign for.
+fn is_delegated(name: &str) -> bool {
+    ["lab.example.org.", "wide.example.org."]
+        .iter()
+        .any(|cut| name.ends_with(cut))
+}
+
+/// Checks each RRset; gives what is not signed and should be.
 fn unsigned(message: &Message, keys: &[DNSKEY]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for section in [&message.answers, &message.authorities] {
+    for section in [&message.answers, &message.authorities, &message.additionals] {
         let mut sets: BTreeMap<(String, u16), Vec<&Record>> = BTreeMap::new();
         let mut signatures: BTreeMap<(String, u16), Vec<(&Record, &RRSIG)>> = BTreeMap::new();
         for record in section {
@@ -105,7 +158,7 @@ fn unsigned(message: &Message, keys: &[DNSKEY]) -> Vec<String> {
             .collect();
         for ((name, kind), set) in &sets {
             let key = (name.clone(), *kind);
-            let delegation = *kind == 2 && !name.eq("example.org.");
+            let delegation = is_delegated(name) && [1, 2, 28].contains(kind);
             let synthesized = *kind == 5
                 && dnames
                     .iter()
@@ -202,6 +255,48 @@ fn signed_and_unsigned_answers_carry_the_same_data() {
     }
     for kind in [RecordType::DS, RecordType::DNAME, RecordType::AAAA] {
         assert!(seen.contains(&kind), "{kind} was never answered");
+    }
+}
+
+/// What stands beside an answer or a delegation goes in as far as there is room: addresses before their
+/// signatures, and never at the cost of TC (RFC 4035, section 3.1.1).
+#[test]
+fn signatures_beside_an_answer_are_left_out_without_truncation() {
+    let way = ways()[0];
+    let plan = sign(world::compile(), way, &Pair::new(way.algorithm), NOW);
+    let table = table(&plan, &[]);
+    for question in [
+        "crowd.example.org MX",
+        "mx.example.org MX",
+        "svcb.example.org SVCB",
+        "x.lab.example.org A",
+    ] {
+        let whole = asked(&table, question, CLIENTS[0], true);
+        let (mut truncated, mut bare) = (true, 0);
+        for payload in 512..=1232 {
+            let reply = asked_by_datagram(&table, question, payload);
+            let context = format!("{question} in {payload} octets: {reply}");
+            let shorter = reply.metadata.truncation;
+            assert!(truncated || !shorter, "longer and truncated: {context}");
+            truncated = shorter;
+            if truncated {
+                continue;
+            }
+            assert_eq!(reply.answers, whole.answers, "{context}");
+            assert_eq!(reply.authorities, whole.authorities, "{context}");
+            let known = |record: &Record| whole.additionals.contains(record);
+            assert!(reply.additionals.iter().all(known), "{context}");
+            let (signatures, addresses): (Vec<&Record>, Vec<&Record>) = reply
+                .additionals
+                .iter()
+                .partition(|record| is_dnssec(record));
+            let sets: BTreeSet<_> = addresses
+                .iter()
+                .map(|record| (record.name.to_string(), record.record_type()))
+                .collect();
+            bare += u32::from(signatures.len() < sets.len());
+        }
+        assert!(bare > 0, "{question}: no address without its signature");
     }
 }
 

@@ -19,6 +19,7 @@ use crate::dns::name::Name;
 use crate::dns::octets::{self, is_within};
 use crate::dns::rr::rtype;
 use crate::dns::rrset::{Glue, Source, may_be_cut};
+use crate::dns::targets;
 
 /// Most records of a zone; with [`ARENA_BYTES`] it keeps every offset within 32 bits.
 const RECORDS: usize = 1 << 25;
@@ -451,7 +452,7 @@ impl Builder {
         let rdatas = records.iter().map(|id| self.rdata_of(*id));
         let glue: Vec<Glue> = match kind == rtype::NS && self.tree.node(id).is(CUT) {
             true => rdatas.clone().map(|name| self.glue(name, &owner)).collect(),
-            false => Vec::new(),
+            false => self.targets(id, kind, rdatas.clone()),
         };
         let source = Source {
             rtype: kind,
@@ -470,6 +471,40 @@ impl Builder {
             needed: is_within(server, cut),
             node: apex.and_then(|apex| self.tree.reach(server, apex)),
         }
+    }
+
+    /// What is known of the names that records point to, each name once; empty if that is nothing.
+    fn targets<'r>(
+        &self,
+        id: u32,
+        kind: u16,
+        records: impl Iterator<Item = &'r [u8]>,
+    ) -> Vec<Glue> {
+        if !targets::may_have(kind) {
+            return Vec::new();
+        }
+        let mut seen = BTreeSet::new();
+        let known = records.map(|rdata| Glue {
+            needed: false,
+            node: targets::place(kind, rdata)
+                .map(|place| &rdata[place])
+                .filter(|name| seen.insert(name.to_ascii_lowercase()))
+                .and_then(|name| match targets::is_own(kind, rdata) {
+                    true => Some(id),
+                    false => self.target(name),
+                }),
+        });
+        let known: Vec<Glue> = known.collect();
+        match known.iter().any(|target| target.node.is_some()) {
+            true => known,
+            false => Vec::new(),
+        }
+    }
+
+    /// The node that answers for a name in this zone; the root is nobody's host.
+    fn target(&self, name: &[u8]) -> Option<u32> {
+        let apex = octets::ending(name, self.apex.as_wire()).filter(|_| name.len() > 1)?;
+        self.tree.reach_or_wildcard(name, apex)
     }
 
     fn kind(&self, record: u32) -> u16 {

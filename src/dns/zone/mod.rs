@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use super::name::Name;
 use super::octets;
-use super::rr::{RrSet, Server, rtype};
+use super::rr::{RrSet, Target, rtype};
 
 mod advice;
 mod amend;
@@ -41,7 +41,7 @@ pub use find::{Found, Match, Trail};
 pub use zones::{Served, Zones};
 
 use hashed::HashedOwner;
-use tree::{APEX, Tree};
+use tree::{APEX, CUT, Tree, UNDER_CUT};
 
 /// One record as a master file gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,11 +215,28 @@ impl Zone {
         self.tree.reach(name, apex)
     }
 
-    /// The addresses of a delegation's name server: its A and AAAA RRsets.
-    pub fn glue(&self, server: &Server<'_>) -> impl Iterator<Item = RrSet<'_>> {
+    /// The addresses of a name server: its A and AAAA RRsets, glue or not.
+    pub fn glue(&self, server: &Target<'_>) -> impl Iterator<Item = RrSet<'_>> {
         let known = server.node.filter(|&node| self.tree.has(node));
         let sets = known.into_iter().flat_map(|node| self.sets(node));
         sets.filter(|set| matches!(set.rtype, rtype::A | rtype::AAAA))
+    }
+
+    /// What goes beside an RRset of type `kind` for one of its targets: addresses, and what is wanted
+    /// besides. What lies at or below a zone cut is told of name servers only; of steered
+    /// names nothing.
+    pub fn beside(&self, kind: u16, target: &Target<'_>) -> impl Iterator<Item = RrSet<'_>> {
+        let is_ours = |&node: &u32| {
+            let node = &self.tree.nodes.get(node as usize);
+            node.is_some_and(|node| kind == rtype::NS || !node.is(CUT | UNDER_CUT))
+        };
+        let sets = target.node.filter(is_ours).into_iter();
+        let also = target.also;
+        let wanted = move |set: &RrSet<'_>| match set.rtype {
+            rtype::A | rtype::AAAA => true,
+            other => also == Some(other),
+        };
+        sets.flat_map(|node| self.sets(node)).filter(wanted)
     }
 
     /// How many names hold data, mounted ones included.

@@ -138,6 +138,20 @@ impl Tree {
         starts.try_fold(APEX, |node, start| self.child(node, label_at(name, start)))
     }
 
+    /// The node that answers for a name whose apex starts at octet `apex`: its own or, if it has
+    /// none, the wildcard at its closest encloser (RFC 4592, section 3.3.1).
+    pub(super) fn reach_or_wildcard(&self, name: &[u8], apex: usize) -> Option<u32> {
+        let labels = Labels::of(name, apex)?;
+        let mut node = APEX;
+        for start in labels.right_to_left() {
+            match self.child(node, label_at(name, start)) {
+                Some(child) => node = child,
+                None => return self.child(node, b"*"),
+            }
+        }
+        Some(node)
+    }
+
     /// The node of a name, made with all nodes above it if it is not there yet.
     pub(super) fn reach_or_insert(&mut self, name: &[u8], apex: usize) -> Option<u32> {
         let labels = Labels::of(name, apex)?;

@@ -1,9 +1,8 @@
 //! The differences from all of BIND, Knot and NSD that are meant.
 use super::meaning::Meaning;
 use super::questions::Asked;
-use super::wire::{CNAME, NSEC, RRSIG, Record};
+use super::wire::{ANY, CNAME, NAPTR, NSEC, RRSIG, Record};
 
-const ANY: u16 = 255;
 const FORMERR: u16 = 1;
 /// Octets that others may spare with names that they write shorter.
 const SPARED: usize = 64;
@@ -16,7 +15,7 @@ pub(crate) struct Difference {
     pub(crate) explains: fn(&Asked, ours: &Meaning, theirs: &[Meaning; 3]) -> bool,
 }
 
-pub(crate) const DIFFERENCES: [Difference; 6] = [
+pub(crate) const DIFFERENCES: [Difference; 7] = [
     Difference {
         why: "ANY for data gets HINFO, or one RRset that is signed (RFC 8482, section 4), and an alias is not followed",
         explains: |asked, ours, theirs| {
@@ -28,6 +27,13 @@ pub(crate) const DIFFERENCES: [Difference; 6] = [
     Difference {
         why: "types that no zone can hold are FORMERR (RFC 9824, section 3.5, has it for one)",
         explains: |asked, ours, _| asked.is_meta() && ours.content.rcode == FORMERR,
+    },
+    Difference {
+        why: "the SRV records alone beside NAPTR (RFC 3403, section 4.1): BIND adds what these point to as well",
+        explains: |asked, ours, [bind, ..]| {
+            let same = ours.content == bind.content;
+            asked.rtype == NAPTR && same && ours.extra.is_subset(&bind.extra)
+        },
     },
     Difference {
         why: "an alias is followed 8 times at most; each server has its own bound (RFC 1034, section 3.6.2, \

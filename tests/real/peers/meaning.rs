@@ -7,6 +7,17 @@ use std::collections::BTreeSet;
 
 use super::wire::{self, NS, RRSIG, Record, Reply};
 
+/// Octets that what is added may take at most.
+const ROOM_FOR_EXTRA: usize = 400;
+
+/// What is known of the zones.
+pub(crate) struct Known {
+    /// The NS of the zones themselves, and their signatures.
+    pub(crate) servers: BTreeSet<Record>,
+    /// All that one server says of their names, whatever it is asked.
+    pub(crate) records: BTreeSet<Record>,
+}
+
 /// What a reply says; of the server that gives it, nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Content {
@@ -15,7 +26,7 @@ pub(crate) struct Content {
     pub(crate) truncated: bool,
     pub(crate) answer: BTreeSet<Record>,
     pub(crate) authority: BTreeSet<Record>,
-    /// Addresses that a referral brings, and their signatures.
+    /// Addresses without which a referral leads nowhere (RFC 9471, section 3.1).
     pub(crate) glue: BTreeSet<Record>,
 }
 
@@ -25,26 +36,34 @@ pub(crate) struct Meaning {
     pub(crate) content: Content,
     /// QR, opcode, RD, RA, Z, AD and CD; EDNS version and flags; the question as it is repeated.
     pub(crate) manner: (u16, Option<u32>, Vec<u8>),
-    /// What saves a client a question, and may stay away (RFC 1034, section 4.3.2, step 6).
+    /// What saves a client a question (RFC 1034, section 4.3.2, step 6), but for addresses of the zone's
+    /// own servers where those were added as well.
     pub(crate) extra: BTreeSet<Record>,
     /// Octets of the reply, for those who ask why it says TC; not compared.
     pub(crate) size: usize,
 }
 
 impl Meaning {
-    /// Of a reply; `own` are the NS of the zones themselves.
-    pub(crate) fn of(mut reply: Reply, own: &BTreeSet<Record>) -> Self {
-        reply.authority.retain(|record| !own.contains(record));
+    pub(crate) fn of(mut reply: Reply, known: &Known) -> Self {
+        let added: Vec<Record> = reply
+            .authority
+            .intersection(&known.servers)
+            .cloned()
+            .collect();
+        reply.authority.retain(|record| !added.contains(record));
         if reply.truncated {
             reply.answer.clear();
             reply.authority.clear();
             reply.additional.clear();
         }
-        let refers = reply.authority.iter().any(|record| record.1 == NS);
-        let (glue, extra) = match refers {
-            true => (reply.additional, BTreeSet::new()),
-            false => (BTreeSet::new(), reply.additional),
+        let cuts: Vec<&[u8]> = reply.authority.iter().filter_map(cut).collect();
+        let is_glue = |record: &Record| {
+            let below = cuts.iter().any(|cut| record.0.ends_with(cut));
+            below && record.1 != RRSIG
         };
+        let (glue, mut extra): (BTreeSet<_>, BTreeSet<_>) =
+            reply.additional.into_iter().partition(is_glue);
+        extra.retain(|record| added.iter().all(|server| server.4 != record.0));
         Self {
             content: Content {
                 rcode: reply.rcode,
@@ -60,15 +79,15 @@ impl Meaning {
         }
     }
 
-    /// Whether each part of it is like that part of one of the others, and what it adds is added
-    /// by one of them.
-    pub(crate) fn is_like_one_of(&self, others: &[Self]) -> bool {
+    /// Whether each part of it is like that part of one of the others. Where it has little room, what
+    /// it adds is any of the records that there are.
+    pub(crate) fn is_like_one_of(&self, others: &[Self], room: usize, known: &Known) -> bool {
         others.iter().any(|other| other.content == self.content)
             && others.iter().any(|other| other.manner == self.manner)
-            && self.extra.iter().all(|record| {
-                let mut extras = others.iter().map(|other| &other.extra);
-                extras.any(|extra| extra.contains(record))
-            })
+            && match self.size + ROOM_FOR_EXTRA < room {
+                true => others.iter().any(|other| other.extra == self.extra),
+                false => self.extra.is_subset(&known.records),
+            }
     }
 }
 
@@ -92,6 +111,11 @@ impl std::fmt::Display for Meaning {
         }
         Ok(())
     }
+}
+
+/// The name that a record delegates, as the end of the names below it.
+fn cut(record: &Record) -> Option<&[u8]> {
+    (record.1 == NS).then_some(&record.0[..])
 }
 
 fn told(record: &Record) -> String {

@@ -74,6 +74,7 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ),
         ("DSO", flagged(0x3000), None),
         ("opcode 15", flagged(0x7800), None),
+        ("opcode 15, every flag", flagged(0x7FF0), None),
         ("no question", packet(0, [0; 4], &[]), None),
         (
             "no question, EDNS",
@@ -105,6 +106,21 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ("a header less an octet", flagged(0)[..11].to_vec(), None),
         ("a single octet", vec![0], None),
         ("an answer", packet(0, [1, 1, 0, 0], &[HOST, RECORD]), None),
+        (
+            "an answer, EDNS",
+            packet(0, [1, 1, 0, 1], &[HOST, RECORD, PLAIN_OPT]),
+            None,
+        ),
+        (
+            "no answer where one is counted",
+            packet(0, [1, 1, 0, 0], &[HOST]),
+            None,
+        ),
+        (
+            "OPT as an answer",
+            packet(0, [1, 1, 0, 0], &[HOST, PLAIN_OPT]),
+            None,
+        ),
         (
             "an authority",
             packet(0, [1, 0, 1, 0], &[HOST, RECORD]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use waypost::base::Draws;
 
-use super::wire::{self, Edns};
+use super::wire::{self, Edns, NS};
 
 /// A, NS, CNAME, SOA, PTR, HINFO, MX, TXT, RP, AFSDB, KEY, AAAA, LOC, SRV, NAPTR, CERT, DNAME, DS, SSHFP, RRSIG, NSEC,
 /// DNSKEY, NSEC3, NSEC3PARAM, TLSA, CDS, CDNSKEY, SVCB, HTTPS, EUI48, EUI64, ANY, URI, CAA, two without a name.
@@ -65,19 +65,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Asks a zone for its servers, and their signatures.
-    pub(crate) fn of_servers(apex: &str) -> Self {
+    /// A question that has room for every reply.
+    fn with_room(name: Vec<u8>, rtype: u16) -> Self {
         let way = Way {
             stream: true,
             flags: 0,
             edns: Some((4096, true)),
         };
-        let name = wire::name(apex, &[]);
-        Self {
-            name,
-            rtype: wire::NS,
-            way,
-        }
+        Self { name, rtype, way }
     }
 
     /// The packet of this id.
@@ -110,6 +105,20 @@ impl std::fmt::Display for Asked {
             self.rtype, way.flags, way.edns
         )
     }
+}
+
+/// Asks the zones for their servers; text and apex of each.
+pub(crate) fn for_servers(files: &[(String, &str)]) -> Vec<Asked> {
+    let apexes = files.iter().map(|(_, apex)| wire::name(apex, &[]));
+    apexes.map(|apex| Asked::with_room(apex, NS)).collect()
+}
+
+/// Asks for every type at every owner.
+pub(crate) fn for_all(files: &[(String, &str)]) -> Vec<Asked> {
+    let names = names(files).into_iter();
+    let owners = names.filter(|(_, near)| *near == Near::Owner);
+    let each = |(owner, _)| TYPES.map(|rtype| Asked::with_room(Vec::clone(&owner), rtype));
+    owners.flat_map(each).collect()
 }
 
 /// Every owner with every type, in some way; then drawn ones, so many in all.

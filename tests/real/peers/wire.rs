@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 pub(crate) const NS: u16 = 2;
 pub(crate) const CNAME: u16 = 5;
 pub(crate) const RRSIG: u16 = 46;
+pub(crate) const NAPTR: u16 = 35;
 pub(crate) const NSEC: u16 = 47;
+pub(crate) const ANY: u16 = 255;
 const OPT: u16 = 41;
 const POINTER: usize = 0xC0;
 
