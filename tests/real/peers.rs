@@ -29,7 +29,7 @@ const ZONES: [Zone; 4] = [
     ("example.com.", "other.zone"),
     ("example.edu.", "apex.zone"),
 ];
-/// Options of `dnssec-signzone`, for each way of denial; at last none, for zones that are not signed.
+/// Options of `dnssec-signzone` for each way of denial; none for zones that are not signed.
 const DENIALS: [Option<&[&str]>; 4] = [
     Some(&[]),
     Some(&["-3", "-", "-H", "0"]),
@@ -63,7 +63,7 @@ fn zone_text(file: &str) -> String {
     text
 }
 
-/// Writes the zones, and has all servers serve them; with options of `dnssec-signzone`, signed by one key each.
+/// Writes the zones, signed if there are options for it, and has all servers serve them.
 fn served(world: &World, denial: Option<&[&str]>) -> [Process; 4] {
     for zone in ZONES {
         world.write(zone.1, &zone_text(zone.1));
@@ -74,6 +74,7 @@ fn served(world: &World, denial: Option<&[&str]>) -> [Process; 4] {
     servers::start(world, &ZONES)
 }
 
+/// Signs a zone by one key.
 fn sign(world: &World, (apex, file): Zone, options: &[&str]) {
     let folder = world.path("").display().to_string();
     let algorithm = ["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", "-K"];
@@ -159,13 +160,7 @@ fn compare(denial: Option<&[&str]>) -> Compared {
     let mut lines = SERVERS.map(|(_, address)| Line::open(address));
     let known = known(&mut lines[1], &files);
     let mut compared = Compared::default();
-    for batch in questions(
-        &files,
-        std::env::var("SEED").map_or(SEED, |s| s.parse().unwrap()),
-        std::env::var("COUNT").map_or(QUESTIONS, |s| s.parse().unwrap()),
-    )
-    .chunks(BATCH)
-    {
+    for batch in questions(&files, SEED, QUESTIONS).chunks(BATCH) {
         for line in &mut lines {
             line.send(batch);
         }
@@ -178,15 +173,6 @@ fn compare(denial: Option<&[&str]>) -> Compared {
             compared.add(asked, &said, &known);
         }
     }
-    fs::write(
-        format!(
-            "/tmp/pz/un-{}",
-            denial.map_or("plain".to_owned(), |d| d.join(""))
-        ),
-        compared.unexplained.join("\n"),
-    )
-    .unwrap();
-    println!("{:?} {}", compared.needed, compared.unexplained.len());
     compared
 }
 

@@ -3,6 +3,7 @@ use super::meaning::Meaning;
 use super::questions::Asked;
 use super::wire::{ANY, CNAME, NAPTR, NSEC, RRSIG, Record};
 
+const NOERROR: u16 = 0;
 const FORMERR: u16 = 1;
 /// Octets that others may spare with names that they write shorter.
 const SPARED: usize = 64;
@@ -19,9 +20,13 @@ pub(crate) const DIFFERENCES: [Difference; 7] = [
     Difference {
         why: "ANY for data gets HINFO, or one RRset that is signed (RFC 8482, section 4), and an alias is not followed",
         explains: |asked, ours, theirs| {
-            let data =
-                |reply: &Meaning| reply.content.truncated || !reply.content.answer.is_empty();
-            asked.rtype == ANY && data(ours) && theirs.iter().any(data)
+            let ours = &ours.content;
+            let same = |their: &Meaning| {
+                let data = their.content.truncated || !their.content.answer.is_empty();
+                data && their.content.authoritative == ours.authoritative
+            };
+            let data = ours.truncated || !ours.answer.is_empty();
+            asked.rtype == ANY && ours.rcode == NOERROR && data && theirs.iter().any(same)
         },
     },
     Difference {
@@ -38,9 +43,13 @@ pub(crate) const DIFFERENCES: [Difference; 7] = [
     Difference {
         why: "an alias is followed 8 times at most; each server has its own bound (RFC 1034, section 3.6.2, \
               has none), and the client goes on by itself",
-        explains: |_, ours, _| {
-            let answer = ours.content.answer.iter();
-            answer.filter(|record| record.1 == CNAME).count() == 9
+        explains: |_, ours, theirs| {
+            let answer = &ours.content.answer;
+            let goes_on = |their: &Meaning| {
+                their.content.truncated || answer.is_subset(&their.content.answer)
+            };
+            let aliases = answer.iter().filter(|record| record.1 == CNAME);
+            aliases.count() == 9 && theirs.iter().any(goes_on)
         },
     },
     Difference {
@@ -56,20 +65,17 @@ pub(crate) const DIFFERENCES: [Difference; 7] = [
     },
     Difference {
         why: "a ring of aliases ends where it closes; they go round until the reply is full, or fail",
-        explains: |_, ours, _| {
-            let aliases = || {
-                ours.content
-                    .answer
-                    .iter()
-                    .filter(|record| record.1 == CNAME)
-            };
-            let goes_on = |alias: &Record| aliases().any(|next| next.0 == alias.4);
-            aliases().count() > 0 && aliases().all(goes_on) && !ours.content.truncated
+        explains: |_, ours, theirs| {
+            let answer = ours.content.answer.iter();
+            let aliases: Vec<_> = answer.filter(|record| record.1 == CNAME).collect();
+            let goes_on = |alias: &&Record| aliases.iter().any(|next| next.0 == alias.4);
+            let is_ring = !aliases.is_empty() && aliases.iter().all(goes_on);
+            is_ring && theirs.iter().any(|their| their.content.truncated)
         },
     },
     Difference {
-        why: "a name is written short only where it has the case of the question and nothing in front that another has \
-              (RFC 1035, section 4.1.4, leaves it open), so a reply that just fits may not fit here",
+        why: "names in RDATA are written short only by the name of the question, and in its case (RFC 1035, section \
+              4.1.4, leaves it open), so that a reply that just fits may not fit here",
         explains: |asked, ours, theirs| {
             let just = |reply: &Meaning| reply.size + SPARED >= asked.room();
             let other_case = asked.name.iter().any(u8::is_ascii_uppercase);

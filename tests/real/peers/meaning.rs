@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::wire::{self, NS, RRSIG, Record, Reply};
 
-/// Octets that what is added may take at most.
+/// Octets that a server may add at most; with less room, what it adds is a matter of luck.
 const ROOM_FOR_EXTRA: usize = 400;
 
 /// What is known of the zones.
