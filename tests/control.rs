@@ -124,6 +124,7 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             (Engine::Answers, Command::Challenge { order, reply }) => {
                 let result = match order {
                     ChallengeOrder::List => Ok(ChallengesDone {
+                        warnings: Vec::new(),
                         result: String::new(),
                         challenges: Vec::new(),
                     }),

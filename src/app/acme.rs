@@ -1,7 +1,9 @@
 //! `waypost acme`: sets, removes and lists challenges in a running server.
 //!
 //! For the hooks of ACME clients: `waypost acme add "$CERTBOT_DOMAIN" "$CERTBOT_VALIDATION"` comes
-//! back when the record is served.
+//! back when the record is served. Which name proves the domain, the server says: it knows its
+//! aliases, and the names that its config lists.
+use std::io::Write;
 use std::process::ExitCode;
 
 use super::cli::{Acme, AcmeAdd, AcmeCommand, AcmeRemove, Status};
@@ -11,8 +13,6 @@ use crate::base::Span;
 use crate::io::control::{ChallengeStatus, ChallengesDone};
 
 const PATH: &str = "/api/v1/acme";
-/// What is put before a name that is to be proved (RFC 8555, section 8.4).
-const LABEL: &str = "_acme-challenge.";
 
 /// Gives the order and prints what the server says.
 pub(super) fn acme(arguments: &Acme) -> Result<ExitCode, Failure> {
@@ -25,10 +25,10 @@ pub(super) fn acme(arguments: &Acme) -> Result<ExitCode, Failure> {
 }
 
 fn add(arguments: &AcmeAdd) -> Result<(), Failure> {
-    let (name, author) = (challenge(&arguments.name), author());
+    let author = author();
     let [ttl, stay] = [arguments.ttl, arguments.stay].map(|span| span.map(|span| span.to_string()));
     let mut query = vec![
-        ("name", &*name),
+        ("domain", &*arguments.name),
         ("value", &arguments.value),
         ("author", &author),
     ];
@@ -39,8 +39,8 @@ fn add(arguments: &AcmeAdd) -> Result<(), Failure> {
 }
 
 fn remove(arguments: &AcmeRemove) -> Result<(), Failure> {
-    let (name, author) = (challenge(&arguments.name), author());
-    let mut query = vec![("name", &*name), ("author", &author)];
+    let author = author();
+    let mut query = vec![("domain", &*arguments.name), ("author", &author)];
     query.extend(arguments.value.as_deref().map(|value| ("value", value)));
     let body = Remote::find(&arguments.control)?.delete(PATH, &query)?;
     show(&body, arguments.json)
@@ -65,17 +65,15 @@ fn author() -> String {
     std::env::var("USER").unwrap_or_default()
 }
 
-fn challenge(name: &str) -> String {
-    match name.to_ascii_lowercase().starts_with(LABEL) {
-        true => name.to_owned(),
-        false => format!("{LABEL}{name}"),
-    }
-}
-
 fn show(body: &str, json: bool) -> Result<(), Failure> {
+    let done = read(body)?;
     match json {
         true => say(body.trim_end()),
-        false => say(&read(body)?.result),
+        false => say(&done.result),
+    }
+    for warning in &done.warnings {
+        // Nobody to tell means nobody wants to know.
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
     Ok(())
 }
@@ -95,18 +93,4 @@ fn line(one: &ChallengeStatus) -> String {
         name, ttl_s, value, ..
     } = one;
     format!("{name}. {ttl_s} IN TXT {value} ; goes in {left}{author}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_proved_by_another() {
-        assert_eq!(
-            challenge("www.example.org"),
-            "_acme-challenge.www.example.org"
-        );
-        assert_eq!(challenge("_ACME-challenge.a"), "_ACME-challenge.a");
-    }
 }

@@ -307,7 +307,8 @@ pub(super) enum AcmeCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct AcmeAdd {
-    /// The name to be proved, with or without `_acme-challenge.` before it
+    /// The domain to be proved, with or without `_acme-challenge.` before it (an alias there is followed),
+    /// or one of `names` of `[acme]`
     pub(super) name: String,
     /// What the ACME client says to put there
     pub(super) value: String,
@@ -326,7 +327,7 @@ pub(super) struct AcmeAdd {
 
 #[derive(Debug, Args)]
 pub(super) struct AcmeRemove {
-    /// The name, with or without `_acme-challenge.` before it
+    /// The domain, or the name, as it was added
     pub(super) name: String,
     /// The value; all of the name if absent
     pub(super) value: Option<String>,

@@ -155,8 +155,9 @@ pub(crate) struct DnssecSpec {
 /// `[acme]`.
 #[derive(Debug)]
 pub(crate) struct AcmeSpec {
-    /// Names of `[tsig]`.
-    pub(crate) keys: Vec<At<String>>,
+    pub(crate) keys: Vec<AcmeKeySpec>,
+    /// Of keys that have none of their own, and of operators.
+    pub(crate) names: Option<Vec<At<Name>>>,
     pub(crate) expire: Span,
     pub(crate) ttl: Span,
 }
@@ -165,10 +166,20 @@ impl Default for AcmeSpec {
     fn default() -> Self {
         Self {
             keys: Vec::new(),
+            names: None,
             expire: Acme::EXPIRE,
             ttl: Acme::TTL,
         }
     }
+}
+
+/// One of `keys` of `[acme]`.
+#[derive(Debug)]
+pub(crate) struct AcmeKeySpec {
+    /// A name of `[tsig]`.
+    pub(crate) name: At<String>,
+    /// Names that it may set; a first label `*` means all below.
+    pub(crate) names: Option<Vec<At<Name>>>,
 }
 
 /// One of `[tsig]`.

@@ -2,10 +2,13 @@
 //!
 //! Whoever asks a certificate authority for a certificate must show for a while that it rules the
 //! name. What it shows is kept here, apart from the zone's own file: who put it there, and until
-//! when. Only names whose first label is `_acme-challenge` are taken, inside a zone of ours and
+//! when. Only names whose first label is `_acme-challenge` are taken, and those that a [`Pattern`] lists, inside a zone of ours and
 //! not where the zone hands its names on (a delegation, an alias): a key that can do this much can
 //! do no more. Several values may stand at one name, because a certificate for a name and its
 //! wildcard needs two; a value that is given again stays longer.
+//!
+//! A name that was not there takes itself, and names above it that were not there, out of what a wildcard
+//! stands for ([`Uncovered`]): that cannot be helped (RFC 4592, section 2.2.2), only told.
 //!
 //! What is given is bounded ([`CHALLENGES`]). Times are seconds since 1970, given by the caller.
 //! Where this is kept on disk, and how it gets into the served zone, is not known here.
@@ -15,11 +18,16 @@ use thiserror::Error;
 
 use super::Name;
 use super::rr::rtype;
-use super::zone::{Edit, Found, Zone, Zones};
+use super::zone::{Edit, Zone, Zones};
 use crate::base::limits::{CHALLENGE_BYTES, CHALLENGES, CHALLENGES_PER_NAME};
 
-/// The label of all of them.
-const LABEL: &[u8] = b"_acme-challenge";
+mod pattern;
+mod place;
+
+pub use pattern::Pattern;
+pub use place::{Misplaced, Uncovered, owner, place, uncovered};
+
+use place::check_place;
 
 /// One TXT record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,23 +48,6 @@ pub struct Challenges {
     by_name: BTreeMap<Name, Vec<Challenge>>,
 }
 
-/// Why a name has no such records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Misplaced {
-    /// Another name.
-    #[error("only names that begin with _acme-challenge can be set")]
-    Label,
-    /// It lies in none of our zones.
-    #[error("it lies in none of our zones")]
-    NotOurs,
-    /// Others serve it.
-    #[error("it is delegated to other name servers")]
-    Delegated,
-    /// The zone has an alias there.
-    #[error("the zone has an alias there: set the name that it leads to")]
-    Alias,
-}
-
 /// Why a record is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Full {
@@ -69,33 +60,6 @@ pub enum Full {
     /// It is too long.
     #[error("{CHALLENGE_BYTES} octets are the most for one value")]
     Long,
-}
-
-/// The zone that a challenge for this name stands in.
-///
-/// # Errors
-/// Why it may stand in none.
-pub fn place<'z>(zones: &'z Zones, name: &Name) -> Result<&'z Zone, Misplaced> {
-    let is_challenge = name
-        .labels()
-        .next()
-        .is_some_and(|label| label.eq_ignore_ascii_case(LABEL));
-    if !is_challenge {
-        return Err(Misplaced::Label);
-    }
-    let found = zones.find(name.as_wire(), rtype::TXT);
-    let (zone, _) = found.ok_or(Misplaced::NotOurs)?;
-    check_place(zone, name).map(|()| zone)
-}
-
-fn check_place(zone: &Zone, name: &Name) -> Result<(), Misplaced> {
-    match zone.find(name.as_wire(), rtype::TXT) {
-        Found::Referral { .. } => Err(Misplaced::Delegated),
-        // A wildcard's alias gives way to a name of its own.
-        Found::Cname(_) if zone.rrsets(name.as_wire()).next().is_none() => Ok(()),
-        Found::Cname(_) | Found::Dname { .. } => Err(Misplaced::Alias),
-        Found::Answer(_) | Found::Mounted(_) | Found::Nodata | Found::Nxdomain => Ok(()),
-    }
 }
 
 impl Challenges {
@@ -151,6 +115,12 @@ impl Challenges {
         self.iter().map(|(_, one)| one.expires).min()
     }
 
+    /// Whether a name has any.
+    #[must_use]
+    pub fn has(&self, name: &Name) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -169,12 +139,13 @@ impl Challenges {
         names.flat_map(|(name, own)| own.iter().map(move |one| (name, one)))
     }
 
-    /// What to lay over the zones, by their apexes; names that have no place are left out.
+    /// What to lay over the zones, by their apexes; names that have no place, or that nobody may
+    /// set any more, are left out.
     #[must_use]
-    pub fn edits(&self, zones: &Zones) -> BTreeMap<Name, Vec<Edit>> {
+    pub fn edits(&self, zones: &Zones, patterns: &[Pattern]) -> BTreeMap<Name, Vec<Edit>> {
         let mut edits: BTreeMap<Name, Vec<Edit>> = BTreeMap::new();
         for (name, own) in &self.by_name {
-            if let Ok(zone) = place(zones, name) {
+            if let Ok(zone) = place(zones, name, patterns) {
                 let edit = Edit {
                     owner: name.clone(),
                     rtype: rtype::TXT,
@@ -215,19 +186,20 @@ fn join(zone: &Zone, mut edit: Edit) -> Edit {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::dns::zone::Record;
+    use crate::dns::zone::{Found, Record};
 
-    const SOA: &[u8] = b"\x01m\0\x01h\0\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05";
+    pub(super) const SOA: &[u8] =
+        b"\x01m\0\x01h\0\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05";
 
-    fn name(text: &str) -> Name {
+    pub(super) fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
     }
 
-    fn zones() -> Zones {
+    pub(super) fn zones() -> Zones {
         let record = |owner: &str, rtype, rdata: &[u8]| Record {
             owner: name(owner),
             rtype,
@@ -255,30 +227,6 @@ mod tests {
             ttl: 60,
             expires,
             author: "ada".to_owned(),
-        }
-    }
-
-    #[test]
-    fn only_challenges_of_our_own_names_have_a_place() {
-        let zones = zones();
-        for (text, expected) in [
-            ("_acme-challenge.www.z.test", Ok("z.test".to_owned())),
-            ("_ACME-Challenge.z.test", Ok("z.test".to_owned())),
-            ("_acme-challenge.fixed.z.test", Ok("z.test".to_owned())),
-            ("_acme-challenge.wild.z.test", Ok("z.test".to_owned())),
-            ("_acme-challenge.new.b.z.test", Ok("z.test".to_owned())),
-            ("www.z.test", Err(Misplaced::Label)),
-            ("x._acme-challenge.z.test", Err(Misplaced::Label)),
-            ("_acme-challenge2.z.test", Err(Misplaced::Label)),
-            (".", Err(Misplaced::Label)),
-            ("_acme-challenge.other.test", Err(Misplaced::NotOurs)),
-            ("_acme-challenge.sub.z.test", Err(Misplaced::Delegated)),
-            ("_acme-challenge.a.sub.z.test", Err(Misplaced::Delegated)),
-            ("_acme-challenge.alias.z.test", Err(Misplaced::Alias)),
-            ("_acme-challenge.tree.z.test", Err(Misplaced::Alias)),
-        ] {
-            let found = place(&zones, &name(text)).map(|zone| zone.apex().to_string());
-            assert_eq!(found, expected, "{text}");
         }
     }
 
@@ -324,7 +272,7 @@ mod tests {
         for text in ["_acme-challenge.fixed.z.test", "_acme-challenge.sub.z.test"] {
             kept.add(&name(text), challenge(b"\x01a", 1)).unwrap();
         }
-        let edits = kept.edits(&zones);
+        let edits = kept.edits(&zones, &[Pattern::Challenges]);
         assert_eq!(edits.keys().collect::<Vec<_>>(), [&name("z.test")]);
         let zone = &zones.all()[0].zone;
         let mut edits = beside(zone, &edits[&name("z.test")]);

@@ -20,7 +20,10 @@ const RCODES: &[(u16, &str)] = &[
     (4, "NOTIMP"),
     (5, "REFUSED"),
     (6, "YXDOMAIN"),
+    (7, "YXRRSET"),
+    (8, "NXRRSET"),
     (9, "NOTAUTH"),
+    (10, "NOTZONE"),
     (16, "BADVERS"),
     (23, "BADCOOKIE"),
 ];

@@ -1,4 +1,4 @@
-//! Dynamic updates (RFC 2136), as far as they are about `_acme-challenge` names.
+//! Dynamic updates (RFC 2136), as far as they are about challenges: TXT records.
 //!
 //! ```text
 //! octets --read--> Update --unmet(zone)--> prerequisites hold?
@@ -178,6 +178,16 @@ pub fn is_text(rdata: &[u8]) -> bool {
         rest = tail;
     }
     !rdata.is_empty()
+}
+
+impl Change {
+    /// The name that it is about.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Add { name, .. } | Self::Remove { name, .. } | Self::Clear { name } => name,
+        }
+    }
 }
 
 impl Update {

@@ -1,15 +1,27 @@
 //! Who may set challenges, and how long they stay.
 use crate::base::Span;
+use crate::dns::challenges::Pattern;
 
-/// What the config says of `_acme-challenge` names (`[acme]`).
+/// What the config says of challenges (`[acme]`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acme {
-    /// Keys (indices in [`super::Plan::tsig`]) that may set them by updates (RFC 2136); none = nobody.
-    pub keys: Vec<usize>,
+    /// Who may set them by updates (RFC 2136); none = nobody.
+    pub grants: Vec<Grant>,
+    /// The names that an operator may set: `_acme-challenge` ones, and all that are listed for anybody.
+    pub names: Vec<Pattern>,
     /// How long one stays if nobody says for how long, and the longest that anybody may say.
     pub expire: Span,
     /// The TTL if nobody says one.
     pub ttl: Span,
+}
+
+/// What a key may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The key (index in [`super::Plan::tsig`]).
+    pub key: usize,
+    /// The names that it may set, and no others.
+    pub names: Vec<Pattern>,
 }
 
 impl Acme {
@@ -22,7 +34,8 @@ impl Acme {
 impl Default for Acme {
     fn default() -> Self {
         Self {
-            keys: Vec::new(),
+            grants: Vec::new(),
+            names: vec![Pattern::Challenges],
             expire: Self::EXPIRE,
             ttl: Self::TTL,
         }

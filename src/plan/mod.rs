@@ -34,7 +34,7 @@ mod transfer;
 mod transport;
 mod tsig;
 
-pub use acme::Acme;
+pub use acme::{Acme, Grant};
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};

@@ -315,3 +315,272 @@ fn the_control_api_says_what_is_wrong() {
         "{line}"
     );
 }
+
+/// Three keys, and a zone for challenges alone.
+const GRANTS: &str = r#"
+[[zones]]
+name = "acme.test"
+file = "zones/acme.test.zone"
+[tsig.certbot]
+secret = "q80dHRxN2XBQvzpqyLHQZJXEnkq0PxwWFcPeQ4uk7iU="
+[tsig.lego]
+secret = "b3RoZXIgc2VjcmV0IG9mIHRoaXJ0eS10d28gb2N0ZXQ="
+[tsig.any]
+secret = "b3RoZXIgc2VjcmV0IG9mIHRoaXJ0eS10d28gb2N0ZXQ="
+[acme.keys.certbot]
+names = ["*.acme.test"]
+[acme.keys.lego]
+names = ["_acme-challenge.mail.example.org", "proof.example.org"]
+[acme.keys.any]
+"#;
+const ACME_ZONE: &str = "$TTL 300
+@ SOA ns1 hostmaster 1 3600 900 604800 60
+@ NS ns1
+ns1 A 127.0.0.20
+";
+const ALIASES: &str = "_acme-challenge.web CNAME web.acme.test.\n_acme-challenge.far CNAME hop\nhop CNAME far.acme.test.\n";
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
+fn a_key_is_held_to_its_names() {
+    let world = World::new();
+    write_config(&world, GRANTS, ALIASES);
+    world.write("zones/acme.test.zone", ACME_ZONE);
+    let _server = world.waypost();
+    let keys = [("certbot", SECRET), ("lego", OTHER), ("any", OTHER)]
+        .map(|(name, secret)| (name, key(name, secret)));
+    let update = |who: &str, script: &str| {
+        let (_, key) = keys.iter().find(|(name, _)| *name == who).unwrap();
+        nsupdate(&["-y", key], script)
+    };
+    let own = |name: &str| {
+        let is_its = |zone: &&str| name.ends_with(zone);
+        let zone = ["acme.test", "example.org"]
+            .into_iter()
+            .find(is_its)
+            .unwrap();
+        format!("zone {zone}\nupdate add {name} 60 TXT \"of {name}\"")
+    };
+    for (who, name, why) in [
+        ("certbot", "web.acme.test", None),
+        ("certbot", "a.b.acme.test", None),
+        ("certbot", "_acme-challenge.acme.test", None),
+        ("certbot", "acme.test", Some("none of the `names`")),
+        ("certbot", "_dmarc.acme.test", Some("none of the `names`")),
+        ("certbot", "ns1.acme.test", Some("records of its own")),
+        (
+            "certbot",
+            "_acme-challenge.api.example.org",
+            Some("none of the `names`"),
+        ),
+        ("lego", "_acme-challenge.mail.example.org", None),
+        ("lego", "proof.example.org", None),
+        (
+            "lego",
+            "_acme-challenge.api.example.org",
+            Some("none of the `names`"),
+        ),
+        ("lego", "web.acme.test", Some("none of the `names`")),
+        ("any", "_acme-challenge.api.example.org", None),
+        ("any", "web.acme.test", Some("begin with _acme-challenge")),
+        (
+            "any",
+            "proof.example.org",
+            Some("begin with _acme-challenge"),
+        ),
+    ] {
+        let before = fs::read_to_string(world.path("waypost.log")).unwrap().len();
+        let (text, well) = update(who, &own(name));
+        let log = fs::read_to_string(world.path("waypost.log"))
+            .unwrap()
+            .split_off(before);
+        match why {
+            None => {
+                assert!(well, "{who} {name}: {text}");
+                assert_eq!(texts(name), [format!("\"of {name}\"")], "{who} {name}");
+            }
+            Some(why) => {
+                assert!(!well && text.contains("REFUSED"), "{who} {name}: {text}");
+                let line = log
+                    .lines()
+                    .find(|line| line.contains("update_refused"))
+                    .unwrap();
+                assert!(
+                    line.contains(why) && line.contains(name) && line.contains(who),
+                    "{line}"
+                );
+            }
+        }
+    }
+    // All or nothing, and removing is setting.
+    let both = "update add proof.example.org 60 TXT more\nupdate add other.example.org 60 TXT x";
+    let (text, well) = update("lego", both);
+    assert!(!well && text.contains("REFUSED"), "{text}");
+    assert_eq!(texts("proof.example.org"), ["\"of proof.example.org\""]);
+    let (text, well) = update("lego", "zone acme.test\nupdate delete web.acme.test TXT");
+    assert!(!well && text.contains("REFUSED"), "{text}");
+    // Whoever may not set a name learns nothing of it by prerequisites.
+    for prerequisite in [
+        "prereq yxdomain nope.example.org",
+        "prereq nxdomain mail.example.org",
+    ] {
+        let script = format!("{prerequisite}\nupdate add _acme-challenge.api.example.org 60 TXT x");
+        let (text, well) = update("lego", &script);
+        assert!(!well && text.contains("REFUSED"), "{text}");
+    }
+    // Whoever looks for the challenge of a host is led there.
+    assert_eq!(texts("_acme-challenge.web.example.org"), ["web.acme.test."]);
+}
+
+#[test]
+fn operators_set_what_an_alias_leads_to() {
+    let world = World::new();
+    write_config(&world, GRANTS, ALIASES);
+    world.write("zones/acme.test.zone", ACME_ZONE);
+    let _server = world.waypost();
+    for (number, (given, name)) in [
+        ("web.example.org", "web.acme.test"),
+        ("_acme-challenge.web.example.org", "web.acme.test"),
+        ("far.example.org", "far.acme.test"),
+        ("new.acme.test", "new.acme.test"),
+        ("ns1.acme.test", "_acme-challenge.ns1.acme.test"),
+        ("proof.example.org", "proof.example.org"),
+        ("mail.example.org", "_acme-challenge.mail.example.org"),
+        ("www.example.org", "_acme-challenge.www.example.org"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let value = format!("value-{number}");
+        let (text, well) = waypost(&world, &["add", given, &value]);
+        assert!(
+            well && text.starts_with(&format!("{name} has the value")),
+            "{given}: {text}"
+        );
+        assert!(!text.contains("warning"), "{given}: {text}");
+        assert!(
+            texts(name).contains(&format!("\"{value}\"")),
+            "{given} {name}"
+        );
+        let (text, well) = waypost(&world, &["remove", given, &value]);
+        assert!(
+            well && text.contains(&format!("{name} has lost 1")),
+            "{given}: {text}"
+        );
+        assert!(
+            !texts(name).contains(&format!("\"{value}\"")),
+            "{given} {name}"
+        );
+    }
+    // Nobody may set a name that nobody lists.
+    let (status, body) = request("POST", "/api/v1/acme?name=other.example.org&value=x").unwrap();
+    assert!(
+        status == 422 && body.contains("`[acme]`"),
+        "{status} {body}"
+    );
+}
+
+#[test]
+fn names_for_all_keys_stand_beside_them() {
+    let world = World::new();
+    let acme = ACME.replace(
+        "keys = [\"certbot\"]",
+        "keys = [\"certbot\"]\nnames = [\"*.wild.example.org\"]",
+    );
+    write_config(&world, &acme, "");
+    let _server = world.waypost();
+    let certbot = key("certbot", SECRET);
+    for (name, may) in [
+        ("_acme-challenge.a.wild.example.org", true),
+        ("_acme-challenge.api.example.org", false),
+    ] {
+        let (text, well) = nsupdate(&["-y", &certbot], &format!("update add {name} 60 TXT x"));
+        assert_eq!(well, may, "{name}: {text}");
+    }
+}
+
+#[test]
+fn a_name_that_leaves_a_wildcard_is_told() {
+    let world = World::new();
+    write_config(&world, ACME, "*.deep TXT \"deep\"\nown.deep A 192.0.2.9\n");
+    let server = world.waypost();
+    let told = |log: &str| log.matches("wildcard_uncovered").count();
+    assert_eq!(texts("a.wild.example.org"), ["\"any\""]);
+    // Neither a name beside the wildcard nor one below a name that is there takes anything from it.
+    for name in [
+        "wild.example.org",
+        "own.deep.example.org",
+        "mail.example.org",
+    ] {
+        let (text, well) = waypost(&world, &["add", name, "quiet"]);
+        assert!(well && !text.contains("warning"), "{text}");
+    }
+    assert_eq!(told(&server.log()), 0, "{}", server.log());
+
+    let certbot = key("certbot", SECRET);
+    let script = "update add _acme-challenge.a.wild.example.org 60 TXT x";
+    let (text, well) = nsupdate(&["-y", &certbot], script);
+    assert!(well, "{text}");
+    let log = server.log();
+    let line = log
+        .lines()
+        .find(|line| line.contains("wildcard_uncovered"))
+        .unwrap();
+    assert!(
+        line.contains("\"uncovered\":\"a.wild.example.org\"")
+            && line.contains("\"wildcard\":\"*.wild.example.org\"")
+            && line.contains("WARN"),
+        "{line}"
+    );
+    assert_eq!(texts("a.wild.example.org"), Vec::<String>::new());
+
+    // The control API says it of every value, the log once.
+    for value in ["one", "two"] {
+        let (text, well) = waypost(&world, &["add", "x.y.deep.example.org", value]);
+        let warning = "warning: y.deep.example.org exists while the challenge stands, \
+            so that *.deep.example.org no longer stands for it";
+        assert!(well && text.contains(warning), "{text}");
+    }
+    let (text, _) = waypost(&world, &["add", "a.wild.example.org", "more", "--json"]);
+    let (json, _) = text.split_once('\n').unwrap();
+    let done: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(done["warnings"].as_array().unwrap().len(), 1, "{text}");
+    assert_eq!(told(&server.log()), 2, "{}", server.log());
+
+    // It is so after a restart, and said again.
+    server.kill();
+    let server = world.waypost();
+    assert_eq!(texts("a.wild.example.org"), Vec::<String>::new());
+    assert_eq!(told(&server.log()), 2, "{}", server.log());
+    let (text, _) = waypost(&world, &["add", "a.wild.example.org", "again"]);
+    assert!(
+        text.contains("warning: a.wild.example.org exists"),
+        "{text}"
+    );
+    for name in ["a.wild.example.org", "x.y.deep.example.org"] {
+        let (text, well) = waypost(&world, &["remove", name]);
+        assert!(well, "{text}");
+    }
+    assert_eq!(texts("a.wild.example.org"), ["\"any\""]);
+}
+
+#[test]
+fn what_is_lost_with_a_restart_is_told() {
+    let world = World::new();
+    let listen = "identity = \"test-node\"";
+    assert!(CONFIG.contains(listen));
+    let config = CONFIG.replace(listen, "state = \"/proc/nothing-can-be-made-here\"");
+    world.write("config.toml", &(config + ACME));
+    world.write("zones/example.org.zone", ZONE);
+    let server = world.waypost();
+    let (text, well) = waypost(&world, &["add", "api.example.org", "brief"]);
+    assert!(
+        well && text.contains("has the value")
+            && text.contains("warning: the value is lost with a restart: cannot write `/proc/"),
+        "{text}"
+    );
+    assert_eq!(texts(NAME), ["\"brief\""]);
+    assert!(server.log().contains("state_unwritten"));
+    let (text, well) = waypost(&world, &["remove", "api.example.org"]);
+    assert!(well && text.contains("warning: it may come back"), "{text}");
+}

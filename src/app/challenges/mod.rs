@@ -1,4 +1,4 @@
-//! Keeps challenges: TXT records of `_acme-challenge` names, set by orders and by updates.
+//! Keeps challenges: TXT records of `_acme-challenge` names, and of others that the config lists, set by orders and by updates.
 //!
 //! ```text
 //! control API --Order--.
@@ -9,11 +9,13 @@
 //!
 //! One task does one thing after the other, and whoever asked hears of it when what was asked is
 //! served: a client that gets its reply finds its record. When it cannot be served, everything is
-//! as it was before. The file is written before the reply; a disk that is full costs the records
-//! their life after a restart, and no more.
+//! as it was before. The file is written before the reply; a disk that cannot be written costs the
+//! records their life after a restart, and no more. Whoever ordered them is told so, and what a wildcard no
+//! longer stands for because of them.
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | `orders` | what orders of operators come to |
 //! | `update` | who may update what, and the reply |
 //! | `kept` | how challenges stand in their file |
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,19 +28,20 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
 use super::zones::Work;
-use crate::base::Span;
-use crate::dns::challenges::{Challenge, Challenges, Full, Misplaced, place};
-use crate::dns::rr::rtype;
+use crate::dns::challenges::{
+    Challenge, Challenges, Full, Misplaced, Pattern, Uncovered, place, uncovered,
+};
 use crate::dns::zone::Edit;
-use crate::dns::{Name, text, tsig};
+use crate::dns::{Name, tsig};
 use crate::io::clock::Clock;
-use crate::io::control::{ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
+use crate::io::control::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 use crate::io::keep;
 use crate::io::publish::Published;
 use crate::io::serve::slow;
 use crate::plan::Plan;
 
 mod kept;
+mod orders;
 mod update;
 
 /// The file, in the folder of state.
@@ -66,6 +69,8 @@ pub(super) struct Desk {
     plan: Arc<Plan>,
     /// The plan's shared keys, ready for use.
     keys: Vec<tsig::Key>,
+    /// What wildcards no longer stand for, by the name that was set.
+    uncovered: BTreeMap<Name, Uncovered>,
 }
 
 /// How the desk reaches the others.
@@ -85,6 +90,7 @@ pub(super) struct Opened {
     kept: Challenges,
     /// What is to be laid over the zones at first, by apex.
     pub(super) laid: BTreeMap<Name, Vec<Edit>>,
+    uncovered: BTreeMap<Name, Uncovered>,
 }
 
 impl Opened {
@@ -103,8 +109,16 @@ impl Opened {
             }
         }
         kept.expire(clock.wall_seconds());
+        let laid = kept.edits(&plan.zones, &plan.acme.names);
+        let owners = laid.values().flatten().map(|edit| edit.owner.clone());
+        let uncovered = owners.filter_map(|name| {
+            let uncovered = uncovered(&plan.zones, &name)?;
+            tell(&name, &uncovered);
+            Some((name, uncovered))
+        });
         Self {
-            laid: kept.edits(&plan.zones),
+            uncovered: uncovered.collect(),
+            laid,
             kept,
         }
     }
@@ -119,6 +133,7 @@ impl Desk {
             laid: opened.laid,
             keys: keys(&plan),
             plan,
+            uncovered: opened.uncovered,
         }
     }
 
@@ -166,114 +181,43 @@ impl Desk {
                 count = gone,
                 "gone by themselves"
             );
-            self.keep().await;
+            // What failed is in the log.
+            let _ = self.keep().await;
         }
         // Also what could not be served before.
         self.settle_or_say(ways).await;
     }
 
-    async fn carry_out(
-        &mut self,
-        order: ChallengeOrder,
-        ways: &Ways,
-    ) -> Result<ChallengesDone, ChallengeRefusal> {
-        let before = self.kept.clone();
-        let result = match order {
-            ChallengeOrder::List => String::new(),
-            ChallengeOrder::Add {
-                name,
-                rdata,
-                ttl,
-                stay,
-                author,
-            } => self.add(&name, rdata, (ttl, stay), author)?,
-            ChallengeOrder::Remove {
-                name,
-                rdata,
-                author,
-            } => self.remove(&name, rdata.as_deref(), &author)?,
-        };
-        if self.kept != before {
-            self.settle(ways, before)
-                .await
-                .map_err(ChallengeRefusal::Failed)?;
+    /// The zone that a name is set in, where these names may be set.
+    fn placed(&self, name: &Name, patterns: &[Pattern]) -> Result<Name, Misplaced> {
+        place(&self.plan.zones, name, patterns).map(|zone| zone.apex().clone())
+    }
+
+    /// What a wildcard no longer stands for once a name is set, or stands for no longer since it was.
+    fn uncovered(&self, name: &Name, ways: &Ways) -> Option<Uncovered> {
+        let known = self.uncovered.get(name).cloned();
+        known.or_else(|| uncovered(&ways.published.load().zones, name))
+    }
+
+    /// Remembers that a name which is served now took others out of a wildcard, and says so in the
+    /// log the first time.
+    fn note(&mut self, name: &Name, uncovered: Uncovered) {
+        if !self.kept.has(name) || self.uncovered.contains_key(name) {
+            return;
         }
-        Ok(ChallengesDone {
-            result,
-            challenges: self.list(),
-        })
-    }
-
-    /// Adds a value; says what was done.
-    fn add(
-        &mut self,
-        name: &Name,
-        rdata: Vec<u8>,
-        (ttl, stay): (Option<Span>, Option<Span>),
-        author: String,
-    ) -> Result<String, ChallengeRefusal> {
-        self.placed(name)
-            .map_err(|why| ChallengeRefusal::Misplaced(format!("{name}: {why}")))?;
-        let stay = stay
-            .unwrap_or(self.plan.acme.expire)
-            .min(self.plan.acme.expire);
-        let ttl = ttl.unwrap_or(self.plan.acme.ttl).min(stay);
-        info!(event = "challenge", action = "add", name = %name, author, "for {stay}");
-        let challenge = Challenge {
-            rdata,
-            ttl: ttl.as_secs(),
-            expires: self.clock.wall_seconds() + u64::from(stay.as_secs()),
-            author,
-        };
-        let added = self.kept.add(name, challenge);
-        added.map_err(|full| ChallengeRefusal::Full(full.to_string()))?;
-        Ok(format!("{name} has the value for {stay}, with TTL {ttl}"))
-    }
-
-    fn remove(
-        &mut self,
-        name: &Name,
-        rdata: Option<&[u8]>,
-        author: &str,
-    ) -> Result<String, ChallengeRefusal> {
-        let gone = self.kept.remove(name, rdata);
-        if gone == 0 {
-            let what = match rdata {
-                Some(_) => "has no such value",
-                None => "has no value",
-            };
-            return Err(ChallengeRefusal::Unknown(format!("{name} {what}")));
-        }
-        info!(event = "challenge", action = "remove", name = %name, author, "{gone} gone");
-        Ok(format!("{name} has lost {gone} of its values"))
-    }
-
-    fn placed(&self, name: &Name) -> Result<Name, Misplaced> {
-        place(&self.plan.zones, name).map(|zone| zone.apex().clone())
-    }
-
-    fn list(&self) -> Vec<ChallengeStatus> {
-        let now = self.clock.wall_seconds();
-        let all = self.kept.iter().map(|(name, one)| ChallengeStatus {
-            name: name.to_string(),
-            value: text::show_rdata(rtype::TXT, &one.rdata),
-            ttl_s: one.ttl,
-            left_s: one.expires.saturating_sub(now),
-            author: one.author.clone(),
-        });
-        all.collect()
+        tell(name, &uncovered);
+        self.uncovered.insert(name.clone(), uncovered);
     }
 
     /// Has what is kept served and put on disk; if it cannot be served, what was `before` is kept
-    /// again.
-    async fn settle(&mut self, ways: &Ways, before: Challenges) -> Result<(), String> {
+    /// again. Gives why it is not on disk, if it is not.
+    async fn settle(&mut self, ways: &Ways, before: Challenges) -> Result<Option<String>, String> {
         if let Err(why) = self.lay_over(ways).await {
             error!(event = "challenges_unserved", "nothing was changed: {why}");
             self.kept = before;
             return Err(why);
         }
-        self.keep().await;
-        Ok(())
+        Ok(self.keep().await.err())
     }
 
     /// The same where nobody waits for it: what cannot be served now is tried again with the next
@@ -286,8 +230,10 @@ impl Desk {
 
     /// Has every zone served with the records that are kept for it.
     async fn lay_over(&mut self, ways: &Ways) -> Result<(), String> {
-        let wanted = self.kept.edits(&self.plan.zones);
+        let wanted = self.kept.edits(&self.plan.zones, &self.plan.acme.names);
         let apexes: BTreeSet<Name> = wanted.keys().chain(self.laid.keys()).cloned().collect();
+        let kept = &self.kept;
+        self.uncovered.retain(|name, _| kept.has(name));
         for apex in apexes {
             let records = wanted.get(&apex).cloned().unwrap_or_default();
             let before = self.laid.get(&apex).cloned().unwrap_or_default();
@@ -307,22 +253,43 @@ impl Desk {
     }
 
     /// Writes what is kept to its file.
-    async fn keep(&self) {
-        let Some(path) = file(&self.plan) else { return };
-        let octets = kept::write(&self.kept);
-        let written = spawn_blocking(move || keep::replace(&path, &octets)).await;
-        if let Ok(Err(why)) = written {
+    ///
+    /// # Errors
+    /// Why it would be lost with a restart; it is in the log as well.
+    async fn keep(&self) -> Result<(), String> {
+        let path = file(&self.plan).ok_or("the config has no folder of state")?;
+        let (octets, own) = (kept::write(&self.kept), path.clone());
+        let written = spawn_blocking(move || keep::replace(&own, &octets)).await;
+        let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        written.map_err(|error| {
+            let why = format!("cannot write `{}`: {error}", path.display());
             warn!(
                 event = "state_unwritten",
                 "challenges will not outlive a restart: {why}"
             );
-        }
+            why
+        })
     }
 }
 
 fn file(plan: &Plan) -> Option<PathBuf> {
     let folder = plan.transfers.state.as_ref()?;
     Some(folder.join(FILE))
+}
+
+/// Says in the log what became of a wildcard.
+fn tell(name: &Name, uncovered: &Uncovered) {
+    warn!(event = "wildcard_uncovered", name = %name, uncovered = %uncovered.name,
+        wildcard = %uncovered.wildcard, "{}", in_words(uncovered));
+}
+
+/// The same for a person.
+fn in_words(uncovered: &Uncovered) -> String {
+    let Uncovered { name, wildcard } = uncovered;
+    format!(
+        "{name} exists while the challenge stands, so that {wildcard} no longer stands for it nor for names below it \
+         (RFC 4592, section 2.2.2): give it records of its own"
+    )
 }
 
 /// Waits until a zone is served with these records.

@@ -36,7 +36,7 @@ mod tree;
 mod zones;
 
 pub use amend::Edit;
-pub(super) use build::{Builder, Given, Place, Refused};
+pub(super) use build::{Builder, Given, Place};
 pub use find::{Found, Match, Trail};
 pub use zones::{Served, Zones};
 

@@ -20,8 +20,8 @@ pub enum ChallengeOrder {
     List,
     /// Add a value.
     Add {
-        /// The name, its label `_acme-challenge` first.
-        name: Name,
+        /// Where.
+        target: ChallengeName,
         /// RDATA of the TXT record.
         rdata: Vec<u8>,
         /// Its TTL; the config's if nobody says.
@@ -33,13 +33,22 @@ pub enum ChallengeOrder {
     },
     /// Remove one value, or all of the name.
     Remove {
-        /// The name.
-        name: Name,
+        /// Where.
+        target: ChallengeName,
         /// RDATA of the TXT record; absent for all.
         rdata: Option<Vec<u8>>,
         /// Who orders it; empty if nobody said.
         author: String,
     },
+}
+
+/// At which name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChallengeName {
+    /// At this one.
+    Exact(Name),
+    /// At the one that proves this domain.
+    OfDomain(Name),
 }
 
 /// One record that is there.
@@ -62,6 +71,9 @@ pub struct ChallengeStatus {
 pub struct ChallengesDone {
     /// For a person.
     pub result: String,
+    /// What whoever ordered it should know besides; for a person.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// All that are there now.
     pub challenges: Vec<ChallengeStatus>,
 }
@@ -79,17 +91,14 @@ pub enum ChallengeRefusal {
     Failed(String),
 }
 
-/// Reads `name`, `value`, `ttl`, `for` and `author`.
+/// Reads `name` or `domain`, `value`, `ttl`, `for` and `author`.
 pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<ChallengeOrder, Refusal> {
-    let (mut name, mut rdata, mut author) = (None, None, String::new());
+    let (mut target, mut rdata, mut author) = (None, None, String::new());
     let (mut ttl, mut stay) = (None, None);
     for (parameter, value) in parameters {
         match parameter.as_str() {
-            "name" => {
-                let read =
-                    Name::parse(value).map_err(|error| bad(format!("name={value}: {error}")));
-                name = Some(read?);
-            }
+            "name" => target = Some(ChallengeName::Exact(name(parameter, value)?)),
+            "domain" => target = Some(ChallengeName::OfDomain(name(parameter, value)?)),
             "value" => rdata = Some(text(value)?),
             "author" => author = line(parameter, value)?,
             "ttl" if *method == Method::POST => ttl = Some(seconds(parameter, value)?),
@@ -97,12 +106,12 @@ pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<Challenge
             _ => return Err(bad(format!("{parameter} is not known here"))),
         }
     }
-    let named = name.ok_or_else(|| bad("name is missing: name=_acme-challenge.www.example.org"));
+    let given = target.ok_or_else(|| bad("name is missing: name=_acme-challenge.www.example.org"));
     if *method == Method::POST {
         let rdata = rdata.ok_or_else(|| bad("value is missing: value=TEXT"))?;
-        let name = named?;
+        let target = given?;
         return Ok(ChallengeOrder::Add {
-            name,
+            target,
             rdata,
             ttl,
             stay,
@@ -110,9 +119,9 @@ pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<Challenge
         });
     }
     if *method == Method::DELETE {
-        let name = named?;
+        let target = given?;
         return Ok(ChallengeOrder::Remove {
-            name,
+            target,
             rdata,
             author,
         });
@@ -121,6 +130,10 @@ pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<Challenge
         true => Ok(ChallengeOrder::List),
         false => Err(bad("the list takes no parameter")),
     }
+}
+
+fn name(parameter: &str, value: &str) -> Result<Name, Refusal> {
+    Name::parse(value).map_err(|error| bad(format!("{parameter}={value}: {error}")))
 }
 
 /// One string with its length before it.
@@ -159,20 +172,30 @@ mod tests {
         let name = Name::parse("_acme-challenge.a.example").unwrap();
         let line = "name=_acme-challenge.a.example value=abc ttl=30s for=5m author=ada";
         let added = ChallengeOrder::Add {
-            name: name.clone(),
+            target: ChallengeName::Exact(name.clone()),
             rdata: b"\x03abc".to_vec(),
             ttl: Some(Span::from_secs(30)),
             stay: Some(Span::from_secs(300)),
             author: "ada".to_owned(),
         };
         assert_eq!(given(&Method::POST, line), Ok(added));
-        let removed = ChallengeOrder::Remove {
-            name,
-            rdata: None,
-            author: String::new(),
-        };
-        let line = "name=_acme-challenge.a.example";
-        assert_eq!(given(&Method::DELETE, line), Ok(removed));
+        for (line, target) in [
+            (
+                "name=_acme-challenge.a.example",
+                ChallengeName::Exact(name.clone()),
+            ),
+            (
+                "domain=_acme-challenge.a.example",
+                ChallengeName::OfDomain(name),
+            ),
+        ] {
+            let removed = ChallengeOrder::Remove {
+                target,
+                rdata: None,
+                author: String::new(),
+            };
+            assert_eq!(given(&Method::DELETE, line), Ok(removed));
+        }
         assert_eq!(given(&Method::GET, ""), Ok(ChallengeOrder::List));
     }
 

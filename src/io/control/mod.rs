@@ -34,7 +34,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-pub use self::challenge::{ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
+pub use self::challenge::{
+    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone,
+};
 use self::gate::{Gate, Progress, Stage};
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,

@@ -70,6 +70,8 @@ struct Kept {
 struct Source {
     incoming: Incoming,
     key: Option<TsigKey>,
+    /// Whether the zone is signed here, whatever it comes with.
+    is_signed_here: bool,
 }
 
 impl Incomings {
@@ -144,7 +146,13 @@ fn sources(plan: &Plan) -> BTreeMap<Name, Source> {
     let zones = plan.transfers.zones.iter().filter_map(|zone| {
         let incoming = zone.incoming.clone()?;
         let key = incoming.key.and_then(|key| plan.tsig.get(key)).cloned();
-        Some((zone.zone.clone(), Source { incoming, key }))
+        let mut signed = plan.signing.iter();
+        let source = Source {
+            incoming,
+            key,
+            is_signed_here: signed.any(|(own, _)| *own == zone.zone),
+        };
+        Some((zone.zone.clone(), source))
     });
     zones.collect()
 }
@@ -188,6 +196,7 @@ async fn fetch_once(clock: Clock, zone: Name, source: Source, mounts: Vec<(Name,
                     content,
                     before: None,
                     mounts: mounts.clone(),
+                    is_signed_here: source.is_signed_here,
                     max_shrink: Permille::FULL,
                     file: source.incoming.file.clone(),
                 };
@@ -348,6 +357,7 @@ impl Secondary {
                 table.zones.all().iter().map(|served| &*served.zone),
                 &self.zone,
             ),
+            is_signed_here: self.source.is_signed_here,
             max_shrink: table.plan.guard.max_shrink,
             file: self.source.incoming.file.clone(),
         };
@@ -490,6 +500,7 @@ struct Candidate {
     /// Records there were before.
     before: Option<usize>,
     mounts: Vec<(Name, Mount)>,
+    is_signed_here: bool,
     max_shrink: Permille,
     file: PathBuf,
 }
@@ -508,6 +519,17 @@ impl Candidate {
         written
             .await
             .map_err(|error| Refusal::Unwritten(error.to_string()))?
+    }
+
+    /// Whoever signed the zone has not signed the answers of names that are steered here.
+    fn presigned(&self, text: String) -> Result<String, Refusal> {
+        match self.mounts.first() {
+            None => Ok(text),
+            Some((name, _)) => Err(Refusal::NoZone(format!(
+                "it comes signed, and nobody would sign the answers of `{name}`, which is steered here: \
+                 sign the zone here (`dnssec = {{}}`), or steer no name of it"
+            ))),
+        }
     }
 
     /// The master file, if it makes a zone and not too little of one.
@@ -529,6 +551,7 @@ impl Candidate {
             .to_master(&format!("version {serial}, from a primary"));
         let nothing = |_: &str| Err("nothing is included".to_owned());
         match master::read(zone, text.as_bytes(), &nothing, &self.mounts).zone {
+            Ok(zone) if zone.is_signed_elsewhere() && !self.is_signed_here => self.presigned(text),
             Ok(_) => Ok(text),
             Err(errors) => {
                 let first = errors.first().map(|error| error.message.clone());
