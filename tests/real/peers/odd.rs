@@ -1,13 +1,13 @@
-//! Queries that are not as they should be, put to Knot, NSD and Waypost.
+//! Queries that are not as they should be, put to BIND, Knot, NSD and Waypost.
 //!
 //! Compared are whether there is a reply, its response code, flags and question, and whether it
-//! speaks EDNS. The rule is that of the module above: like one of the two, or listed.
+//! speaks EDNS. The rule is that of the module above: like one of the three, or listed.
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use super::wire;
-use super::{KNOT, NSD, WAYPOST, served};
+use super::servers::SERVERS;
+use super::{served, wire};
 use crate::world::World;
 
 /// What is compared: flags, response code, octets of the question, TTL of OPT.
@@ -66,11 +66,7 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
             None,
         ),
         ("opcode 3", flagged(0x1800), None),
-        (
-            "NOTIFY",
-            flagged(0x2000),
-            Some("there are no secondaries here to notify (RFC 1996, section 3)"),
-        ),
+        ("NOTIFY", flagged(0x2000), None),
         (
             "UPDATE",
             flagged(0x2800),
@@ -78,11 +74,7 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ),
         ("DSO", flagged(0x3000), None),
         ("opcode 15", flagged(0x7800), None),
-        (
-            "opcode 15, every flag",
-            flagged(0x7FF0),
-            Some("no flag is echoed, as BIND has it and ISC's compliance report wants it"),
-        ),
+        ("opcode 15, every flag", flagged(0x7FF0), None),
         ("no question", packet(0, [0; 4], &[]), None),
         (
             "no question, EDNS",
@@ -184,11 +176,7 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
             with_opt(0, &[0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]),
             None,
         ),
-        (
-            "a bad cookie",
-            with_opt(0, &[0, 10, 0, 3, 1, 2, 3]),
-            Some("cookies are spoken here (RFC 7873, section 5.2.2); the others pass them over"),
-        ),
+        ("a bad cookie", with_opt(0, &[0, 10, 0, 3, 1, 2, 3]), None),
         ("keepalive", with_opt(0, &[0, 11, 0, 0]), None),
         ("padding", with_opt(0, &[0, 12, 0, 4, 0, 0, 0, 0]), None),
         (
@@ -204,7 +192,7 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         (
             "a bad client subnet",
             with_opt(0, &[0, 8, 0, 7, 0, 1, 33, 0, 192, 0, 2]),
-            Some("malformed is FORMERR (RFC 7871, section 6); they do not read it"),
+            None,
         ),
         ("class CH", classed(b"\x02id\x06server\x00", 16, 3), None),
         ("class CH, elsewhere", classed(host, 1, 3), None),
@@ -217,21 +205,17 @@ fn packets() -> Vec<(&'static str, Vec<u8>, Option<&'static str>)> {
         ),
         ("class 0", classed(host, 1, 0), None),
         ("the root", classed(root, 2, 1), None),
-        (
-            "AXFR",
-            classed(&HOST[5..18], 252, 1),
-            Some("over UDP it is undefined (RFC 5936, section 4.2); REFUSED as over TCP"),
-        ),
+        ("AXFR", classed(&HOST[5..18], 252, 1), None),
         ("IXFR", classed(&HOST[5..18], 251, 1), None),
     ]
 }
 
 /// Whether each part of our reply is like that part of one of theirs.
-fn is_like_one(ours: &Sign, knot: &Sign, nsd: &Sign) -> bool {
+fn is_like_one(ours: &Sign, theirs: &[Sign]) -> bool {
     let Some((flags, rcode, question, opt)) = ours else {
-        return knot.is_none() || nsd.is_none();
+        return theirs.contains(&None);
     };
-    let theirs = || [knot, nsd].into_iter().flatten();
+    let theirs = || theirs.iter().flatten();
     theirs().any(|their| their.0 == *flags)
         && theirs().any(|their| their.1 == *rcode)
         && theirs().any(|their| their.2 == *question)
@@ -274,13 +258,14 @@ fn by_stream(address: &str, packet: &[u8]) -> Sign {
 #[test]
 fn odd_queries_are_answered_as_others_answer_them() {
     let world = World::new();
-    let _processes = served(&world);
+    let _processes = served(&world, None);
     let mut wrong = Vec::new();
     for (what, packet, reason) in packets() {
         let unlike = |ask: fn(&str, &[u8]) -> Sign| {
-            let [ours, knot, nsd] = [WAYPOST, KNOT, NSD].map(|address| ask(address, &packet));
-            let told = format!("{what}: {ours:x?}\n  knot {knot:x?}\n  nsd {nsd:x?}");
-            (!is_like_one(&ours, &knot, &nsd)).then_some(told)
+            let said = SERVERS.map(|(server, address)| (server, ask(address, &packet)));
+            let theirs = said[1..].iter().map(|(_, sign)| sign.clone());
+            let is_like_one = is_like_one(&said[0].1, &theirs.collect::<Vec<_>>());
+            (!is_like_one).then(|| format!("{what}: {said:x?}"))
         };
         let differences: Vec<_> = [by_datagram as fn(&str, &[u8]) -> Sign, by_stream]
             .into_iter()

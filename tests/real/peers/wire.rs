@@ -5,9 +5,12 @@
 use std::collections::BTreeSet;
 
 pub(crate) const NS: u16 = 2;
-pub(crate) const SOA: u16 = 6;
-pub(crate) const DS: u16 = 43;
-pub(crate) const OPT: u16 = 41;
+pub(crate) const CNAME: u16 = 5;
+pub(crate) const RRSIG: u16 = 46;
+pub(crate) const NAPTR: u16 = 35;
+pub(crate) const NSEC: u16 = 47;
+pub(crate) const ANY: u16 = 255;
+const OPT: u16 = 41;
 const POINTER: usize = 0xC0;
 
 /// A record: owner, type, class, TTL, RDATA; names uncompressed and in lower case.
@@ -30,15 +33,17 @@ pub(crate) struct Reply {
     pub(crate) additional: BTreeSet<Record>,
     /// Whether a section has a record twice.
     pub(crate) repeated: bool,
+    /// Octets.
+    pub(crate) size: usize,
 }
 
 /// How a query speaks EDNS: UDP payload size, and whether DO is set.
 pub(crate) type Edns = Option<(u16, bool)>;
 
-/// A query of class IN.
-pub(crate) fn query(id: u16, name: &[u8], rtype: u16, edns: Edns) -> Vec<u8> {
+/// A query of class IN; `flags` are those of the header.
+pub(crate) fn query(id: u16, flags: u16, (name, rtype): (&[u8], u16), edns: Edns) -> Vec<u8> {
     let mut packet = Vec::new();
-    for word in [id, 0, 1, 0, 0, u16::from(edns.is_some())] {
+    for word in [id, flags, 1, 0, 0, u16::from(edns.is_some())] {
         packet.extend(word.to_be_bytes());
     }
     packet.extend(name);
@@ -86,6 +91,7 @@ pub(crate) fn read(packet: &[u8]) -> Option<Reply> {
         authority,
         additional,
         repeated: reader.repeated,
+        size: packet.len(),
     })
 }
 
