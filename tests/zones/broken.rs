@@ -484,7 +484,8 @@ fn mutated_files_are_read_or_refused() {
         a TXT \"b;c\" d\\\"e \"\"\nm MX 10 m\ns SRV 1 2 3 h\nc CAA 0 issue \"ca\"\n\
         h HTTPS 1 . alpn=h2 port=\"443\"\nn NAPTR 1 2 u sip !.*!x! .\nt TLSA 3 1 1 00ff\n\
         g TYPE65400 \\# 3 aBcDeF\nd DS 1 8 2 00\nk DNSKEY 256 3 8 AAEC\nx HINFO PC \"a b\"\n\
-        e NSEC f A RRSIG\ni SSHFP 4 2 00 ff\n";
+        e NSEC f A RRSIG\ni SSHFP 4 2 00 ff\n$GENERATE 1-3/2 j${0,3,n}$$ TXT \"\\\"a $\\\" b\"\n\
+        \"q\" TXT \"over\nthe end\" x\"y\"\n$INCLUDE cname sub\nfar.example. A 192.0.2.1\n";
     const BYTES: &[u8] = b"\"\\();.@$#\n\r\t =,a0\x00\x7f\xc3";
     let good = format!("{HEAD}{TEXT}");
     assert_eq!(errors(good.as_bytes(), &[]), "");
