@@ -37,13 +37,11 @@ pub(crate) struct Difference {
     pub(crate) explains: fn(&Case) -> bool,
 }
 
-pub(crate) const DIFFERENCES: &[Difference] = &[
-    Difference {
-        why: "records of one name and type that differ in TTL get the lowest (RFC 2181, section 5.2, leaves \
+pub(crate) const DIFFERENCES: &[Difference] = &[Difference {
+    why: "records of one name and type that differ in TTL get the lowest (RFC 2181, section 5.2, leaves \
               no choice but to make them one); BIND takes the first, NSD the last",
-        explains: differs_in_ttl,
-    },
-];
+    explains: differs_in_ttl,
+}];
 
 /// Whether records are the same but for their TTLs.
 fn differs_in_ttl(case: &Case) -> bool {

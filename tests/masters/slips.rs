@@ -207,12 +207,10 @@ pub(crate) fn slipped(number: u64) -> Zone {
     let mut below = |bound: usize| usize::try_from(draws.below(bound as u64)).unwrap();
     if below(2) == 0 {
         let row = Row {
-            mark: "s".to_owned(),
             text: LINES[below(LINES.len())].to_owned(),
         };
         // The origin is the zone again: with another one, the line might be outside.
         let home = Row {
-            mark: String::new(),
             text: format!("$ORIGIN {}.\n", zone.apex()),
         };
         let at = below(zone.rows.len() + 1);

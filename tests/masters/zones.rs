@@ -9,8 +9,6 @@ use super::words::{Dialect, Words};
 /// One or more lines that stay together.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    /// What stands in all its owners, if it has any.
-    pub(crate) mark: String,
     pub(crate) text: String,
 }
 
@@ -184,10 +182,7 @@ impl Writer {
             }
             _ => self.records(mark),
         };
-        Row {
-            mark: mark.to_owned(),
-            text,
-        }
+        Row { text }
     }
 
     fn origin(&mut self, mark: &str) -> String {
