@@ -71,6 +71,9 @@ impl Counted {
 }
 
 fn class(outcome: &Outcome) -> ResponseClass {
+    if outcome.rcode == rcode::SERVFAIL {
+        return ResponseClass::Error;
+    }
     match outcome.reason {
         Reason::Preferred
         | Reason::Backup
@@ -82,7 +85,6 @@ fn class(outcome: &Outcome) -> ResponseClass {
         | Reason::Static
         | Reason::Chaos
         | Reason::Cookie => ResponseClass::Answer,
-        Reason::AllDown if outcome.rcode == rcode::SERVFAIL => ResponseClass::Error,
         Reason::Nodata | Reason::Nxdomain | Reason::AllDown => ResponseClass::Denial,
         Reason::Referral => ResponseClass::Referral,
         Reason::Refused

@@ -144,7 +144,9 @@ impl<'r> Walk<'r, '_, '_, '_> {
             Step::Done => {}
             Step::Alias(alias, trail) => Chain::follow(self, question, (alias, trail))?,
         }
-        self.show_proofs(question);
+        if self.signed.is_some() {
+            self.show_proofs(question);
+        }
         Ok(())
     }
 
@@ -152,7 +154,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
     pub(super) fn step(&mut self, here: Here<'_>) -> Result<Step<'r>, Full> {
         let qtype = self.request.question.qtype;
         let (found, trail) = self.zone.trace(here.name, here.apex, qtype);
-        if here.place == Place::QUESTION {
+        if here.place.is_question() {
             self.outcome.owner = trail.encloser;
         }
         if let Some(signed) = self.shown
@@ -272,7 +274,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
 
     fn refer(&mut self, here: Here<'_>, owner: usize, (node, ns): (u32, RrSet<'r>)) {
         self.outcome.reason = Reason::Referral;
-        self.outcome.authoritative = here.place != Place::QUESTION;
+        self.outcome.authoritative = !here.place.is_question();
         let cut = here.place.suffix(owner);
         match self.reply.rrset(Section::Authority, cut, ns) {
             Ok(first) => {

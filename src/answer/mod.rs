@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use crate::base::limits::{MESSAGE_BYTES, PADDING_BLOCK, UDP_REPLY_BYTES_PLAIN};
 use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId, Span};
 use crate::dns::cookie::{Jar, Proof};
-use crate::dns::edns::{COOKIE_BYTES, Edns, ExtendedError, Opt};
+use crate::dns::edns::{COOKIE_BYTES, Edns, ExtendedError, More, Opt};
 use crate::dns::query::{self, Question};
 use crate::dns::reply::Reply;
 use crate::dns::rr::{class, rcode, rtype};
@@ -193,9 +193,11 @@ fn answer_by(
     };
     if let Some(opt) = &mut opt {
         opt.scope = outcome.scope;
-        opt.extended_error = outcome.extended_error();
+        if let Some(error) = outcome.extended_error() {
+            opt.more.get_or_insert_default().extended_error = Some(*error);
+        }
     }
-    let length = writer.finish(outcome.flags(), outcome.rcode, opt);
+    let length = writer.finish(outcome.flags(), outcome.rcode, opt.as_mut());
     let name = question.map_or(&[][..], |question| question.name);
     Some(outcome.answered(length, Counted::of(&outcome, proof, name)))
 }
@@ -211,29 +213,41 @@ fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> us
 
 /// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
 /// extended error has no room kept: it is not worth truncating an answer for.
+#[inline]
 fn reserve_opt<'s>(
     (server, asker): (&'s Server, &Asker),
     (edns, cookie): (&'s Edns, Option<[u8; COOKIE_BYTES]>),
     reply: &mut Reply<'_, '_>,
 ) -> Opt<'s> {
-    let identity = match edns.nsid {
-        true => server.identity.as_deref().map(str::as_bytes),
-        false => None,
-    };
     let mut opt = Opt {
         payload: server.udp_reply_bytes,
         dnssec_ok: edns.dnssec_ok,
-        nsid: identity,
         subnet: edns.subnet.as_ref(),
         scope: 0,
-        cookie,
-        keepalive: keepalive(asker, edns),
-        extended_error: None,
-        padding: (edns.padding && asker.transport.is_encrypted()).then_some(PADDING_BLOCK),
+        more: match edns.asks_for_more() {
+            true => Some(more((server, asker), (edns, cookie))),
+            false => None,
+        },
     };
     opt.fit(reply.room());
     reply.reserve(opt.bytes());
     opt
+}
+
+/// What the reply's OPT says beside the subnet.
+#[inline(never)]
+fn more<'s>(
+    (server, asker): (&'s Server, &Asker),
+    (edns, cookie): (&Edns, Option<[u8; COOKIE_BYTES]>),
+) -> More<'s> {
+    let identity = server.identity.as_deref().map(str::as_bytes);
+    More {
+        nsid: identity.filter(|_| edns.nsid),
+        cookie,
+        keepalive: keepalive(asker, edns),
+        extended_error: None,
+        padding: (edns.padding && asker.transport.is_encrypted()).then_some(PADDING_BLOCK),
+    }
 }
 
 /// What is said of the connection to a client that asked: how long it may be silent, in units of
@@ -254,7 +268,7 @@ fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
         (0 | rtype::OPT | 128..=254, _) => Outcome::reject(rcode::FORMERR),
         (_, class::IN) => lookup::look_up(request, reply),
         (_, class::CH) => chaos::speak(request, reply),
-        _ => Outcome::reject(rcode::REFUSED).because(ExtendedError::NOT_SUPPORTED),
+        _ => Outcome::reject(rcode::REFUSED).because(&ExtendedError::NOT_SUPPORTED),
     }
 }
 
@@ -264,8 +278,10 @@ fn refuse_transfer(request: Request<'_>) -> Outcome {
     let question = request.question;
     let found = request.table.zones.find(question.name, question.qtype);
     match found {
-        Some((_, 0)) => Outcome::reject(rcode::REFUSED).because(ExtendedError::PROHIBITED),
-        Some(_) | None => Outcome::reject(rcode::NOTAUTH).because(ExtendedError::NOT_AUTHORITATIVE),
+        Some((_, 0)) => Outcome::reject(rcode::REFUSED).because(&ExtendedError::PROHIBITED),
+        Some(_) | None => {
+            Outcome::reject(rcode::NOTAUTH).because(&ExtendedError::NOT_AUTHORITATIVE)
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Outcome {
     /// DNAME stands below.
     pub(super) owner: usize,
     /// What the client is told besides, if the reason does not say it.
-    pub(super) extended_error: Option<ExtendedError>,
+    pub(super) extended_error: Option<&'static ExtendedError>,
 }
 
 impl Outcome {
@@ -78,7 +78,7 @@ impl Outcome {
     }
 
     /// The same, and the client is told this besides.
-    pub(super) fn because(self, error: ExtendedError) -> Self {
+    pub(super) fn because(self, error: &'static ExtendedError) -> Self {
         Self {
             extended_error: Some(error),
             ..self
@@ -86,7 +86,8 @@ impl Outcome {
     }
 
     /// What the client is told besides (RFC 8914).
-    pub(super) fn extended_error(&self) -> Option<ExtendedError> {
+    #[inline]
+    pub(super) fn extended_error(&self) -> Option<&'static ExtendedError> {
         self.extended_error.or(ExtendedError::of(self.reason))
     }
 

@@ -30,20 +30,24 @@ const PROOFS: usize = ALIAS_HOPS + 4;
 /// The links that a reply has to show.
 #[derive(Debug, Default)]
 pub(super) struct Needed {
-    numbers: [usize; PROOFS],
-    count: usize,
+    numbers: [u32; PROOFS],
+    count: u8,
 }
 
 impl Needed {
     fn add(&mut self, number: usize) {
-        let known = self.numbers.iter().take(self.count);
-        if known.copied().any(|known| known == number) {
+        let number = u32::try_from(number).expect("a zone has fewer links than names");
+        if self.numbers().contains(&number) {
             return;
         }
-        if let Some(place) = self.numbers.get_mut(self.count) {
+        if let Some(place) = self.numbers.get_mut(usize::from(self.count)) {
             *place = number;
             self.count += 1;
         }
+    }
+
+    fn numbers(&self) -> &[u32] {
+        self.numbers.get(..self.count.into()).unwrap_or_default()
     }
 }
 
@@ -142,8 +146,8 @@ impl<'r> Walk<'r, '_, '_, '_> {
     pub(super) fn show_proofs(&mut self, question: Here<'_>) {
         let Some(signed) = self.signed else { return };
         let needed = std::mem::take(&mut self.needed);
-        for &number in needed.numbers.iter().take(needed.count) {
-            let proof = signed.proof(number);
+        for &number in needed.numbers() {
+            let proof = signed.proof(number as usize);
             let shown = proof.map_or(Ok(()), |proof| self.show(signed, &proof, question));
             self.outcome.truncated |= shown.is_err();
         }

@@ -86,7 +86,8 @@ impl Header {
     }
 }
 
-/// Reads a packet; `None` if it deserves no reply.
+/// Reads a packet; `None` if it deserves no reply. What it gives is large: it is made where it is wanted.
+#[inline]
 #[must_use]
 pub fn read(packet: &[u8]) -> Option<Query<'_>> {
     let (head, rest) = packet.split_first_chunk::<HEADER_BYTES>()?;
@@ -113,8 +114,7 @@ impl<'q> Query<'q> {
     /// Reads what stands behind the header; an error is an RCODE.
     fn read_sections(&mut self, counts: [u16; 4], mut rest: &'q [u8]) -> Result<(), u16> {
         let [questions, answers, authorities, additional] = counts;
-        let asked = read_questions(questions, &mut rest);
-        self.question = asked.ok().flatten();
+        let asked = self.read_questions(questions, &mut rest);
         if !self.header.is_query() {
             self.header.flags &= !FLAG_RECURSION_DESIRED;
             return Err(rcode::NOTIMP);
@@ -125,12 +125,25 @@ impl<'q> Query<'q> {
         if self.edns.as_ref().is_some_and(|edns| edns.version > 0) {
             return Err(rcode::BADVERS);
         }
-        let cookie = self.edns.and_then(|edns| edns.cookie);
-        match (self.question, cookie) {
-            (Some(_), _) => Ok(()),
-            (None, Some(_)) if questions == 0 => Ok(()),
-            (None, _) => Err(rcode::FORMERR),
+        let wants_cookie = || self.edns.as_ref().is_some_and(|edns| edns.cookie.is_some());
+        match self.question {
+            Some(_) => Ok(()),
+            None if questions == 0 && wants_cookie() => Ok(()),
+            None => Err(rcode::FORMERR),
         }
+    }
+
+    /// Takes all questions, and keeps the one, if there is exactly one.
+    #[inline]
+    fn read_questions(&mut self, count: u16, rest: &mut &'q [u8]) -> Result<(), Malformed> {
+        if count == 1 {
+            self.question = Some(read_question(rest)?);
+            return Ok(());
+        }
+        for _ in 0..count {
+            read_question(rest)?;
+        }
+        Ok(())
     }
 
     /// Walks the records behind the question and keeps what OPT says.
@@ -160,15 +173,6 @@ impl<'q> Query<'q> {
             _ => Ok(()),
         }
     }
-}
-
-/// Takes all questions; the one, if there is exactly one.
-fn read_questions<'q>(count: u16, rest: &mut &'q [u8]) -> Result<Option<Question<'q>>, Malformed> {
-    let mut last = None;
-    for _ in 0..count {
-        last = Some(read_question(rest)?);
-    }
-    Ok(last.filter(|_| count == 1))
 }
 
 fn read_question<'q>(rest: &mut &'q [u8]) -> Result<Question<'q>, Malformed> {

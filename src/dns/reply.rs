@@ -52,9 +52,9 @@ pub enum Section {
 /// Where a name stands in the message: so many octets as they are, the rest elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    at: usize,
-    literal: usize,
-    tail: usize,
+    at: u16,
+    literal: u16,
+    tail: u16,
 }
 
 /// The owner of a record.
@@ -95,19 +95,27 @@ pub struct Reply<'b, 'q> {
 impl Place {
     /// The question's name.
     pub const QUESTION: Self = Self {
-        at: HEADER_BYTES,
-        literal: usize::MAX,
+        at: TO_QUESTION,
+        literal: u16::MAX,
         tail: 0,
     };
 
+    /// Whether this is the question's name: nothing else stands there.
+    #[inline]
+    #[must_use]
+    pub fn is_question(self) -> bool {
+        self.at == TO_QUESTION
+    }
+
     /// The owner that is this name without its first `skip` octets (whole labels of it).
+    #[inline]
     #[must_use]
     pub fn suffix(self, skip: usize) -> Owner<'static> {
-        let at = match skip < self.literal {
-            true => self.at + skip,
-            false => self.tail + (skip - self.literal),
-        };
-        Owner::At(u16::try_from(at).unwrap_or(u16::MAX))
+        let skip = u16::try_from(skip).unwrap_or(u16::MAX);
+        Owner::At(match skip.checked_sub(self.literal) {
+            None => self.at.saturating_add(skip),
+            Some(beyond) => self.tail.saturating_add(beyond),
+        })
     }
 }
 
@@ -355,10 +363,10 @@ impl<'b, 'q> Reply<'b, 'q> {
     /// the records have left no room for is left out ([`Opt::fit`]).
     #[inline]
     #[must_use]
-    pub fn finish(self, flags: u16, rcode: u16, opt: Option<Opt<'_>>) -> usize {
+    pub fn finish(self, flags: u16, rcode: u16, opt: Option<&mut Opt<'_>>) -> usize {
         let [answers, authorities, mut additional] = self.counts;
         let mut length = self.at;
-        if let Some(mut opt) = opt {
+        if let Some(opt) = opt {
             opt.fit(self.buffer.len() - length);
             let end = length + opt.padded_bytes(length, self.buffer.len());
             if let Some(room) = self.buffer.get_mut(length..end) {
@@ -375,9 +383,11 @@ impl<'b, 'q> Reply<'b, 'q> {
             authorities,
             additional,
         ];
-        let (octets, _) = self.buffer.as_chunks_mut::<2>();
-        for (octets, word) in octets.iter_mut().zip(words) {
-            *octets = word.to_be_bytes();
+        if let Some(head) = self.buffer.first_chunk_mut::<HEADER_BYTES>() {
+            let (octets, _) = head.as_chunks_mut::<2>();
+            for (octets, word) in octets.iter_mut().zip(words) {
+                *octets = word.to_be_bytes();
+            }
         }
         length
     }
@@ -430,7 +440,8 @@ impl<'b, 'q> Reply<'b, 'q> {
 
     /// Writes a name, cut where the rest of it stands in the question octet for octet.
     fn put_name(&mut self, name: &[u8]) -> Result<Place, Full> {
-        let at = self.at;
+        let place = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        let at = place(self.at);
         let Some((literal, inside)) = shared_suffix(name, self.question) else {
             self.put(name)?;
             return Ok(Place {
@@ -441,7 +452,11 @@ impl<'b, 'q> Reply<'b, 'q> {
         let tail = HEADER_BYTES + inside;
         self.put(&name[..literal])?;
         self.put_pointer(tail)?;
-        Ok(Place { at, literal, tail })
+        Ok(Place {
+            at,
+            literal: place(literal),
+            tail: place(tail),
+        })
     }
 
     fn put_pointer(&mut self, at: usize) -> Result<(), Full> {

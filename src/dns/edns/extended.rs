@@ -38,6 +38,16 @@ impl ExtendedError {
     pub const NOT_AUTHORITATIVE: Self = Self::bare(NOT_AUTHORITATIVE);
     /// It is not served here.
     pub const NOT_SUPPORTED: Self = Self::bare(NOT_SUPPORTED);
+    const FAIL_OPEN: Self = Self {
+        code: OTHER,
+        text: "fail-open: no endpoint is proven healthy",
+    };
+    const ALL_DOWN: Self = Self {
+        code: OTHER,
+        text: "every endpoint is down",
+    };
+    const SIGNATURE_EXPIRED: Self = Self::bare(SIGNATURE_EXPIRED);
+    const NOT_READY: Self = Self::bare(NOT_READY);
 
     const fn bare(code: u16) -> Self {
         Self { code, text: "" }
@@ -45,20 +55,14 @@ impl ExtendedError {
 
     /// What is said of a reply that is what it is for this reason.
     #[must_use]
-    pub fn of(reason: Reason) -> Option<Self> {
+    pub fn of(reason: Reason) -> Option<&'static Self> {
         match reason {
-            Reason::FailOpen => Some(Self {
-                code: OTHER,
-                text: "fail-open: no endpoint is proven healthy",
-            }),
-            Reason::AllDown => Some(Self {
-                code: OTHER,
-                text: "every endpoint is down",
-            }),
-            Reason::Refused => Some(Self::bare(NOT_AUTHORITATIVE)),
-            Reason::Notimp => Some(Self::NOT_SUPPORTED),
-            Reason::Expired => Some(Self::bare(SIGNATURE_EXPIRED)),
-            Reason::NotLoaded => Some(Self::bare(NOT_READY)),
+            Reason::FailOpen => Some(&Self::FAIL_OPEN),
+            Reason::AllDown => Some(&Self::ALL_DOWN),
+            Reason::Refused => Some(&Self::NOT_AUTHORITATIVE),
+            Reason::Notimp => Some(&Self::NOT_SUPPORTED),
+            Reason::Expired => Some(&Self::SIGNATURE_EXPIRED),
+            Reason::NotLoaded => Some(&Self::NOT_READY),
             Reason::Preferred
             | Reason::Backup
             | Reason::Failover

@@ -19,6 +19,8 @@
 //!
 //! What is done with any of this is not known here: which cookie is right, which scope, what is
 //! wrong, and which transport may say what.
+use std::ops::Range;
+
 use super::query::{Malformed, take, take_u16};
 use crate::base::limits::UDP_REPLY_BYTES_PLAIN;
 
@@ -84,12 +86,19 @@ pub struct Opt<'a> {
     pub payload: u16,
     /// Echo of the query's DO bit (RFC 3225, section 3).
     pub dnssec_ok: bool,
-    /// The server's identity, if it was asked for and there is one.
-    pub nsid: Option<&'a [u8]>,
     /// The subnet of the query.
     pub subnet: Option<&'a Subnet>,
     /// How many bits of it the answer depends on.
     pub scope: u8,
+    /// What a query without options of its own is not told.
+    pub more: Option<More<'a>>,
+}
+
+/// What the OPT record of a reply says to clients that ask for it, or when something is wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct More<'a> {
+    /// The server's identity, if it was asked for and there is one.
+    pub nsid: Option<&'a [u8]>,
     /// The client's half of the cookie and ours.
     pub cookie: Option<[u8; COOKIE_BYTES]>,
     /// How long the connection may be idle, in units of 100 ms; only over TCP and TLS.
@@ -116,26 +125,48 @@ impl Edns {
         }
     }
 
+    /// Whether the reply may have to say more than the query's subnet.
+    #[inline]
+    #[must_use]
+    pub fn asks_for_more(&self) -> bool {
+        self.nsid | self.keepalive | self.padding | self.cookie.is_some()
+    }
+
     /// Reads the options. After an error none of them counts.
+    #[inline]
     pub(super) fn read_options(&mut self, rdata: &[u8]) -> Result<(), Malformed> {
-        let mut read = *self;
+        let read = self.take_options(rdata);
+        if read.is_err() {
+            *self = Self {
+                nsid: false,
+                keepalive: false,
+                padding: false,
+                subnet: None,
+                cookie: None,
+                ..*self
+            };
+        }
+        read
+    }
+
+    #[inline]
+    fn take_options(&mut self, rdata: &[u8]) -> Result<(), Malformed> {
         let mut rest = rdata;
         while !rest.is_empty() {
             let code = take_u16(&mut rest)?;
             let length = take_u16(&mut rest)?;
             let data = take(&mut rest, usize::from(length))?;
             match code {
-                OPTION_NSID => read.nsid = true,
-                OPTION_SUBNET if read.subnet.is_some() => return Err(Malformed),
-                OPTION_SUBNET => read.subnet = Some(Subnet::read(data)?),
-                OPTION_COOKIE if read.cookie.is_some() => {}
-                OPTION_COOKIE => read.cookie = Some(QueryCookie::read(data)?),
-                OPTION_KEEPALIVE => read.keepalive = true,
-                OPTION_PADDING => read.padding = true,
+                OPTION_NSID => self.nsid = true,
+                OPTION_SUBNET if self.subnet.is_some() => return Err(Malformed),
+                OPTION_SUBNET => self.subnet = Some(Subnet::read(data)?),
+                OPTION_COOKIE if self.cookie.is_some() => {}
+                OPTION_COOKIE => self.cookie = Some(QueryCookie::read(data)?),
+                OPTION_KEEPALIVE => self.keepalive = true,
+                OPTION_PADDING => self.padding = true,
                 _ => {}
             }
         }
-        *self = read;
         Ok(())
     }
 }
@@ -160,93 +191,129 @@ impl Opt<'_> {
     #[inline]
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let option = |data: usize| OPTION_HEAD_BYTES + data;
-        let nsid = self.nsid.map_or(0, |id| option(id.len()));
-        let subnet = self.subnet.map_or(0, |subnet| option(subnet.data_bytes()));
-        let cookie = self.cookie.map_or(0, |cookie| option(cookie.len()));
-        let keepalive = self.keepalive.map_or(0, |_| option(2));
-        let error = self
-            .extended_error
-            .map_or(0, |error| option(2 + error.text.len()));
-        OPT_BYTES + nsid + subnet + cookie + keepalive + error
+        let option = |subnet: &Subnet| OPTION_HEAD_BYTES + subnet.data_bytes();
+        OPT_BYTES + self.subnet.map_or(0, option) + self.more.as_ref().map_or(0, More::bytes)
     }
 
     /// Leaves out what makes the record longer than `room`, as far as it may be left out.
     #[inline]
     pub fn fit(&mut self, room: usize) {
-        if self.bytes() > room {
+        if self.more.is_some() && self.bytes() > room {
             self.shorten(room);
         }
     }
 
     #[cold]
     fn shorten(&mut self, room: usize) {
-        if self.bytes() > room {
-            self.extended_error = self.extended_error.map(ExtendedError::without_text);
-        }
-        if self.bytes() > room {
-            self.extended_error = None;
-        }
-        if self.bytes() > room {
-            self.nsid = None;
-        }
-        if self.bytes() > room {
-            self.keepalive = None;
+        let steps: [fn(&mut More<'_>); 4] = [
+            |more| more.extended_error = more.extended_error.map(ExtendedError::without_text),
+            |more| more.extended_error = None,
+            |more| more.nsid = None,
+            |more| more.keepalive = None,
+        ];
+        for step in steps {
+            match &mut self.more {
+                Some(more) => step(more),
+                None => return,
+            }
+            if self.bytes() <= room {
+                return;
+            }
         }
     }
 
     /// Octets of the record with the padding that a message wants in which `before` octets stand
     /// in front of it, and which may grow to `most`.
+    #[inline]
     pub(super) fn padded_bytes(&self, before: usize, most: usize) -> usize {
         let bytes = self.bytes();
-        let least = before + bytes + OPTION_HEAD_BYTES;
-        match self.padding {
-            Some(block) if least <= most => {
-                let whole = least.next_multiple_of(usize::from(block).max(1));
-                whole.min(most) - before
-            }
-            Some(_) | None => bytes,
+        match self.more.as_ref().and_then(|more| more.padding) {
+            Some(block) => padded(bytes, before..most, block),
+            None => bytes,
         }
     }
 
     /// Writes the record with the upper eight bits of `rcode` in its TTL. `out` has
     /// [`Opt::bytes`] octets; if it has more, they are padding.
+    #[inline]
     pub(super) fn write(&self, rcode: u16, out: &mut [u8]) {
         let length = small(out.len() - OPT_BYTES);
-        let padding = (out.len() - self.bytes()).checked_sub(OPTION_HEAD_BYTES);
-        let mut rest = out;
+        let Some((head, rest)) = out.split_first_chunk_mut::<OPT_BYTES>() else {
+            return;
+        };
         let [t0, t1] = super::rr::rtype::OPT.to_be_bytes();
         let [p0, p1] = self.payload.to_be_bytes();
         let [extended, _] = (rcode << 4).to_be_bytes();
         let dnssec_ok = if self.dnssec_ok { FLAG_DNSSEC_OK } else { 0 };
         let [f0, f1] = dnssec_ok.to_be_bytes();
         let [l0, l1] = length;
-        put(&mut rest, &[0, t0, t1, p0, p1, extended, 0, f0, f1, l0, l1]);
-        if let Some(identity) = self.nsid {
+        *head = [0, t0, t1, p0, p1, extended, 0, f0, f1, l0, l1];
+        match &self.more {
+            None => self.write_subnet(rest),
+            Some(more) => self.write_all(more, rest),
+        }
+    }
+
+    /// Writes the options of a record that has no others.
+    #[inline]
+    fn write_subnet(&self, out: &mut [u8]) {
+        let Some(subnet) = self.subnet else { return };
+        if let Some((head, mut rest)) = out.split_first_chunk_mut() {
+            *head = subnet.option_head(self.scope);
+            put(&mut rest, subnet.address_octets());
+        }
+    }
+
+    fn write_all(&self, more: &More<'_>, out: &mut [u8]) {
+        let mut rest = out;
+        if let Some(identity) = more.nsid {
             put_option(&mut rest, OPTION_NSID, &[identity]);
         }
         if let Some(subnet) = self.subnet {
-            let [f0, f1] = subnet.family.to_be_bytes();
-            let head = [f0, f1, subnet.source_prefix, self.scope];
-            let data = [&head[..], subnet.address_octets()];
-            put_option(&mut rest, OPTION_SUBNET, &data);
+            put(&mut rest, &subnet.option_head(self.scope));
+            put(&mut rest, subnet.address_octets());
         }
-        if let Some(cookie) = &self.cookie {
+        if let Some(cookie) = &more.cookie {
             put_option(&mut rest, OPTION_COOKIE, &[cookie]);
         }
-        if let Some(timeout) = self.keepalive {
+        if let Some(timeout) = more.keepalive {
             put_option(&mut rest, OPTION_KEEPALIVE, &[&timeout.to_be_bytes()]);
         }
-        if let Some(error) = self.extended_error {
+        if let Some(error) = more.extended_error {
             let data = [&error.code.to_be_bytes()[..], error.text.as_bytes()];
             put_option(&mut rest, OPTION_EXTENDED_ERROR, &data);
         }
-        if let Some(length) = padding {
+        if let Some(length) = rest.len().checked_sub(OPTION_HEAD_BYTES) {
             put(&mut rest, &OPTION_PADDING.to_be_bytes());
             put(&mut rest, &small(length));
             rest.fill(0);
         }
     }
+}
+
+impl More<'_> {
+    /// Octets of these options.
+    fn bytes(&self) -> usize {
+        let option = |data: usize| OPTION_HEAD_BYTES + data;
+        let nsid = self.nsid.map_or(0, |id| option(id.len()));
+        let cookie = self.cookie.map_or(0, |cookie| option(cookie.len()));
+        let keepalive = self.keepalive.map_or(0, |_| option(2));
+        let error = self
+            .extended_error
+            .map_or(0, |error| option(2 + error.text.len()));
+        nsid + cookie + keepalive + error
+    }
+}
+
+/// Octets of a record of `bytes` octets with padding up to a multiple of `block` for the whole message, if
+/// that leaves room for an option: `room` is from where the record begins to where it must end.
+fn padded(bytes: usize, room: Range<usize>, block: u16) -> usize {
+    let least = room.start + bytes + OPTION_HEAD_BYTES;
+    if least > room.end {
+        return bytes;
+    }
+    let whole = least.next_multiple_of(usize::from(block).max(1));
+    whole.min(room.end) - room.start
 }
 
 /// Writes an option whose data comes in parts.
@@ -346,16 +413,18 @@ mod tests {
         Opt {
             payload: 1232,
             dnssec_ok: true,
-            nsid: Some(b"fra1"),
             subnet,
             scope: 16,
-            cookie: Some([7; 24]),
-            keepalive: Some(300),
-            extended_error: Some(ExtendedError {
-                code: 14,
-                text: "later",
+            more: Some(More {
+                nsid: Some(b"fra1"),
+                cookie: Some([7; 24]),
+                keepalive: Some(300),
+                extended_error: Some(ExtendedError {
+                    code: 14,
+                    text: "later",
+                }),
+                padding: None,
             }),
-            padding: None,
         }
     }
 
@@ -386,6 +455,27 @@ mod tests {
     }
 
     #[test]
+    fn a_record_with_the_subnet_alone_is_the_same_in_short() {
+        for data in [&[0, 1, 20, 0, 192, 0, 0x10][..], &[0, 0, 0, 0]] {
+            let subnet = Subnet::read(data).unwrap();
+            let more = Some(More::default());
+            let long = Opt {
+                more,
+                ..opt(Some(&subnet))
+            };
+            let short = Opt { more: None, ..long };
+            let bytes = short.bytes();
+            assert_eq!(written(&short, 9, bytes), written(&long, 9, long.bytes()));
+        }
+        let bare = Opt {
+            more: None,
+            ..opt(None)
+        };
+        let head = [0, 0, 41, 0x04, 0xD0, 0, 0, 0x80, 0, 0, 0];
+        assert_eq!(written(&bare, 0, bare.bytes()), head);
+    }
+
+    #[test]
     fn options_are_left_out_in_their_order_and_no_earlier_than_needed() {
         let whole = opt(None);
         let (mut last, mut orders) = (usize::MAX, Vec::new());
@@ -395,8 +485,9 @@ mod tests {
             if fitted.bytes() != last {
                 last = fitted.bytes();
                 orders.push((room, last));
-                let text = fitted.extended_error.map(|error| error.text.len());
-                let what = (text, fitted.nsid.is_some(), fitted.keepalive.is_some());
+                let more = fitted.more.unwrap();
+                let text = more.extended_error.map(|error| error.text.len());
+                let what = (text, more.nsid.is_some(), more.keepalive.is_some());
                 let expected = match orders.len() {
                     1 => (Some(5), true, true),
                     2 => (Some(0), true, true),
@@ -405,7 +496,7 @@ mod tests {
                     _ => (None, false, false),
                 };
                 assert_eq!(what, expected, "room for {room}");
-                assert!(fitted.cookie.is_some());
+                assert!(more.cookie.is_some());
             }
         }
         let sizes = [64, 59, 53, 45, 39];
@@ -418,7 +509,7 @@ mod tests {
     fn padding_fills_the_block_or_what_is_left() {
         let mut opt = opt(None);
         assert_eq!(opt.padded_bytes(100, 65_535), 64, "none was asked for");
-        opt.padding = Some(468);
+        opt.more.as_mut().unwrap().padding = Some(468);
         for (before, most, expected) in [
             (100, 65_535, 368),
             (400, 65_535, 68),
@@ -432,7 +523,7 @@ mod tests {
             assert_eq!(bytes, expected, "{before} of {most}");
             assert_eq!(written(&opt, 0, bytes).len(), bytes);
         }
-        opt.padding = Some(0);
+        opt.more.as_mut().unwrap().padding = Some(0);
         assert_eq!(opt.padded_bytes(100, 65_535), 68, "no block at all");
     }
 }

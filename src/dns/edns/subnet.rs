@@ -7,6 +7,7 @@
 //! What is done with a subnet, and which scope is right, is not known here.
 use std::net::IpAddr;
 
+use super::OPTION_SUBNET;
 use crate::dns::query::{Malformed, take_u8, take_u16};
 
 /// The client subnet option of a query (RFC 7871, section 6), checked.
@@ -69,6 +70,15 @@ impl Subnet {
 
     pub(super) fn address_octets(&self) -> &[u8] {
         &self.address[..usize::from(self.source_prefix).div_ceil(8).min(16)]
+    }
+
+    /// The option in a reply, up to the address.
+    #[inline]
+    pub(super) fn option_head(&self, scope: u8) -> [u8; 8] {
+        let [c0, c1] = OPTION_SUBNET.to_be_bytes();
+        let length = u8::try_from(self.data_bytes()).unwrap_or(u8::MAX);
+        let [f0, f1] = self.family.to_be_bytes();
+        [c0, c1, 0, length, f0, f1, self.source_prefix, scope]
     }
 
     /// Octets of the option's data.

@@ -100,8 +100,8 @@ impl Zone {
         self.trace(qname, apex, qtype).0
     }
 
-    /// The same, and how it came to its end.
-    #[inline]
+    /// The same, and how it came to its end. What it gives is large, and taken apart by whoever asks.
+    #[inline(always)]
     #[must_use]
     pub fn trace(&self, qname: &[u8], apex: usize, qtype: u16) -> (Found<'_>, Trail) {
         let mut trail = Trail {
@@ -131,10 +131,16 @@ impl Zone {
     }
 
     /// What ends the walk at a node that lies above the name.
+    #[inline]
     fn stop_above(&self, node: u32, owner: usize) -> Option<Found<'_>> {
-        if !self.tree.node(node).is(CUT | DNAME) {
-            return None;
+        match self.tree.node(node).is(CUT | DNAME) {
+            true => self.cut_or_alias(node, owner),
+            false => None,
         }
+    }
+
+    #[inline(never)]
+    fn cut_or_alias(&self, node: u32, owner: usize) -> Option<Found<'_>> {
         self.referral(node, owner).or_else(|| {
             let rrset = self.set(node, rtype::DNAME)?;
             Some(Found::Dname { owner, rrset })
