@@ -184,6 +184,8 @@ pub const CONFIG_BYTES: u64 = 64 * 1024 * 1024;
 pub const FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Files that one config may name, with all that they include: one for each zone, and as many more.
 pub const FILES: usize = 2 * ZONES;
+/// Files that are looked at for changes at one poll, a second, on average: 10 ms of processor time.
+pub const FILES_AT_A_POLL: usize = 10_000;
 
 /// Regions of a plan.
 pub const REGIONS: usize = 256;

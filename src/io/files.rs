@@ -8,7 +8,8 @@
 //! [`Watch`] compares what the file system says of each path, through symbolic links, because
 //! Kubernetes swaps the link of a mounted folder and not the file. It asks instead of being told:
 //! notifications are lost on network file systems, on swapped links and on folders that come later,
-//! and one `stat` a second costs nothing. A change is told only when nothing has moved between two
+//! and one `stat` a second costs nothing. Very many files are looked at less often, so that a poll costs no
+//! more than a bounded number of them on average. A change is told only when nothing has moved between two
 //! polls, so that a file half written, or a folder half copied, is not read; something that never
 //! rests is told after [`PATIENCE`] polls.
 use std::collections::BTreeSet;
@@ -222,6 +223,8 @@ pub struct Watch {
     entries: Vec<Entry>,
     /// Polls since the first change that has not been told yet.
     held_back: u32,
+    /// Polls that go by without a look, because the last one took many.
+    resting: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -282,6 +285,11 @@ impl Watch {
 
     /// One poll: the paths that differ from what was last told, once they have come to rest.
     pub fn changed(&mut self) -> Option<Vec<PathBuf>> {
+        if self.held_back == 0 && self.resting > 0 {
+            self.resting -= 1;
+            return None;
+        }
+        self.resting = self.entries.len() / limits::FILES_AT_A_POLL;
         let moving = self.look();
         if self.entries.iter().all(|entry| entry.seen == entry.told) {
             self.held_back = 0;
@@ -360,6 +368,22 @@ mod tests {
         fs::write(&paths[1], "changed").unwrap();
         assert_eq!(watch.changed(), None);
         assert_eq!(watch.changed(), Some(paths));
+    }
+
+    #[test]
+    fn very_many_files_are_looked_at_less_often() {
+        let (folder, paths) = folder_with(&["a"]);
+        let many =
+            (0..2 * limits::FILES_AT_A_POLL).map(|number| folder.path().join(number.to_string()));
+        let mut watch = Watch::new(paths.iter().cloned().chain(many));
+        assert_eq!(watch.changed(), None);
+        fs::write(&paths[0], "two").unwrap();
+        for rest in 0..2 {
+            assert_eq!(watch.changed(), None, "poll {rest}");
+            assert_eq!(watch.held_back, 0, "nobody has looked");
+        }
+        // What moves is looked at again at once.
+        assert_eq!(settle(&mut watch), Some(paths));
     }
 
     #[test]

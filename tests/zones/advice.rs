@@ -290,7 +290,7 @@ fn what_leads_to_a_steered_name_does_not_last_for_days() {
     );
     assert_eq!(
         told("@ 2d TXT a\n@ 2d NS www\n@ 2d MX 10 www\n"),
-        "10 the NS records at `example.org` differ in TTL; 300 is used for all".replace("10", "3")
+        "3 the NS records at `example.org` differ in TTL; 300 is used for all"
     );
     assert_eq!(
         told("@ 2d HTTPS 1 .\n"),

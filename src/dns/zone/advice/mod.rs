@@ -91,6 +91,7 @@ fn is_asked(raw: &Raw, is_steered: bool) -> bool {
         rtype::NS | rtype::SOA | rtype::MX | rtype::SRV | rtype::DS | rtype::CDS => true,
         SSHFP | TLSA | SMIMEA => true,
         rtype::CNAME | SVCB | HTTPS => raw.ttl >= records::DAY,
+        rtype::RRSIG | rtype::NSEC => false,
         _ => is_steered && raw.ttl >= records::DAY,
     };
     is_asked && raw.place() != Place::NOWHERE

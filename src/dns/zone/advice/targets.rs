@@ -90,11 +90,10 @@ impl Site<'_> {
             Found::Answer(_) | Found::Mounted(_) | Found::Referral { .. } => Target::Reached,
             Found::Cname(_) => Target::Alias,
             Found::Dname { .. } => Target::BelowDname,
-            Found::Nodata => match self.zone.find(host, rtype::AAAA) {
-                Found::Answer(_) => Target::Reached,
-                _ => Target::Nothing,
-            },
-            Found::Nxdomain => Target::Nothing,
+            Found::Nodata if matches!(self.zone.find(host, rtype::AAAA), Found::Answer(_)) => {
+                Target::Reached
+            }
+            Found::Nodata | Found::Nxdomain => Target::Nothing,
         }
     }
 
