@@ -164,7 +164,8 @@ fn a_million_bent_packets_are_survived() {
 /// The response code that a type must get, given that of an ordinary type.
 fn rcode_for(qtype: u16, ordinary: u16) -> u16 {
     match qtype {
-        251 | 252 => rcode::REFUSED,
+        // None of the names is an apex.
+        251 | 252 => rcode::NOTAUTH,
         255 => ordinary,
         0 | 41 | 128..=254 => rcode::FORMERR,
         _ => ordinary,

@@ -10,8 +10,7 @@ use waypost::plan::{
     Approval, Check, DampingPolicy, Demand, Losses, Overload, Plan, PostgresCheck, Secret,
 };
 
-const ZONE: &str =
-    "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n";
+const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
 /// Regions on four continents; clients by override, so that no database decides.
 const BASE: &str = r#"

@@ -77,8 +77,7 @@ outside = ["EEA"]
 unknown = ["CA"]
 "#;
 
-const ZONE: &str =
-    "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n";
+const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
 /// Clients, and the one region inside the fence of each: of Germany, Canada, Singapore, Brazil
 /// (outside every jurisdiction) and nowhere.

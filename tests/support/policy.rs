@@ -19,8 +19,7 @@ pub(crate) const PLACES: &[(&str, &str)] = &[
     ("2001:db8:2::/48", "CA"),
 ];
 
-const ZONE: &str =
-    "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n";
+const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
 /// Four regions under three laws, and a service of each residency.
 pub(crate) const CONFIG: &str = r#"
