@@ -13,7 +13,7 @@ const ZONES: [(&str, &str); 3] = [("k.test", KNOT), ("n.test", NSD), ("b.test", 
 fn zone_text(serial: u32, text: &str) -> String {
     let mut zone = format!(
         "$TTL 300
-@ SOA ns1 hostmaster {serial} 3600 1 10 60
+@ SOA ns1 hostmaster {serial} 3600 1 20 60
 @ NS ns1
 ns1 A {WAYPOST}
 www TXT \"{text}\"
