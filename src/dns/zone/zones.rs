@@ -106,10 +106,16 @@ impl Zones {
         &self.zones
     }
 
+    /// The zone of this apex.
+    #[must_use]
+    pub fn of(&self, apex: &Name) -> Option<&Served> {
+        self.at(apex.as_wire())
+    }
+
     /// The serial of a zone, as queries see it; `None` when it is not answered.
     #[must_use]
     pub fn serial(&self, apex: &Name) -> Option<u32> {
-        let served = self.at(apex.as_wire())?;
+        let served = self.of(apex)?;
         match served.zone.presence() {
             Presence::Loaded => served.zone.serial(),
             Presence::Awaited => None,
@@ -141,7 +147,7 @@ impl Zones {
         }
     }
 
-    /// The zone of this apex.
+    /// The zone of this apex, in wire format.
     #[inline]
     fn at(&self, apex: &[u8]) -> Option<&Served> {
         let is_it = |id: u32| octets::same(self.zones[id as usize].zone.apex().as_wire(), apex);

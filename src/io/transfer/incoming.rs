@@ -33,7 +33,7 @@ use crate::base::limits::{EXPIRE_BOUNDS, REFRESH_BOUNDS, TRANSFER_AT_START};
 use crate::base::{Permille, Span};
 use crate::dns::transfer::content::Unfit;
 use crate::dns::transfer::{Content, Diff, Received};
-use crate::dns::zone::{Mount, Zone};
+use crate::dns::zone::{Mount, Zones};
 use crate::dns::{Name, master};
 use crate::io::clock::Clock;
 use crate::io::publish::Published;
@@ -165,7 +165,7 @@ pub async fn fetch_missing(plan: &Plan, clock: Clock) -> bool {
     let missing = missing.filter(|(_, source)| !source.incoming.file.exists());
     let fetches: Vec<_> = missing
         .map(|(zone, source)| {
-            let mounts = mounts(plan.zones.all().iter().map(|served| &*served.zone), &zone);
+            let mounts = mounts(&plan.zones, &zone);
             tokio::spawn(fetch_once(clock, zone, source, mounts))
         })
         .collect();
@@ -219,8 +219,7 @@ async fn fetch_once(clock: Clock, zone: Name, source: Source, mounts: Vec<(Name,
 #[must_use]
 pub fn given_up(plan: &Plan, state: &StateFile, now: u64) -> Vec<Name> {
     let zones = sources(plan).into_iter().filter(|(zone, source)| {
-        let mut all = plan.zones.all().iter();
-        let served = all.find(|served| served.zone.apex() == zone);
+        let served = plan.zones.of(zone);
         let content = served.and_then(|served| Content::of_zone(&served.zone));
         content
             .and_then(|content| end(state, zone, &source.incoming.file, &content))
@@ -248,9 +247,9 @@ fn clamp(seconds: u32, (least, most): (Span, Span)) -> Span {
 }
 
 /// The steered names of a zone.
-fn mounts<'z>(mut zones: impl Iterator<Item = &'z Zone>, apex: &Name) -> Vec<(Name, Mount)> {
-    let zone = zones.find(|zone| zone.apex() == apex);
-    zone.map_or_else(Vec::new, Zone::mounts)
+fn mounts(zones: &Zones, apex: &Name) -> Vec<(Name, Mount)> {
+    let served = zones.of(apex);
+    served.map_or_else(Vec::new, |served| served.zone.mounts())
 }
 
 /// One zone that comes from primaries.
@@ -353,10 +352,7 @@ impl Secondary {
         let candidate = Candidate {
             content,
             before: self.content.as_ref().map(|content| content.records().len()),
-            mounts: mounts(
-                table.zones.all().iter().map(|served| &*served.zone),
-                &self.zone,
-            ),
+            mounts: mounts(&table.zones, &self.zone),
             is_signed_here: self.source.is_signed_here,
             max_shrink: table.plan.guard.max_shrink,
             file: self.source.incoming.file.clone(),

@@ -9,7 +9,7 @@
 //!
 //! After a restart the last serial is known, and a content that is what it was keeps it. A zone that was
 //! signed elsewhere keeps its serial in any case, because that is signed; that it was not raised is told.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct Outgoings {
     wishes: mpsc::Sender<Wish>,
     herald: Herald,
     zones: BTreeMap<Name, Own>,
+    /// The generation of the table of which every zone has been seen.
+    settled: Option<u64>,
 }
 
 /// What is known of one zone.
@@ -73,6 +75,7 @@ impl Outgoings {
             wishes,
             herald: Herald::new(clock),
             zones: BTreeMap::new(),
+            settled: None,
         }
     }
 
@@ -87,6 +90,9 @@ impl Outgoings {
     }
 
     async fn look(&mut self, table: &Arc<Table>) {
+        if self.settled == Some(table.generation) {
+            return;
+        }
         let wanted: Vec<(Name, Outgoing)> = table
             .plan
             .transfers
@@ -94,8 +100,8 @@ impl Outgoings {
             .iter()
             .filter_map(|zone| Some((zone.zone.clone(), zone.outgoing.clone()?)))
             .collect();
-        self.zones
-            .retain(|own, _| wanted.iter().any(|(name, _)| name == own));
+        let names: BTreeSet<&Name> = wanted.iter().map(|(name, _)| name).collect();
+        self.zones.retain(|own, _| names.contains(own));
         let zones = &self.zones;
         self.desk
             .change_journals(|journals| journals.retain(|own, _| zones.contains_key(own)));
@@ -116,6 +122,8 @@ impl Outgoings {
                 }
             }
         }
+        let all_seen = self.zones.values().all(|own| own.seen == table.generation);
+        self.settled = all_seen.then_some(table.generation);
     }
 
     fn rest(&mut self, zone: &Name, span: Span) {
@@ -270,8 +278,7 @@ enum Rendered {
 async fn render(table: &Arc<Table>, zone: &Name, outgoing: &Outgoing) -> Result<Rendered, String> {
     let (table, zone, client) = (Arc::clone(table), zone.clone(), outgoing.render_for);
     let rendered = tokio::task::spawn_blocking(move || {
-        let mut all = table.zones.all().iter();
-        let served = all.find(|served| *served.zone.apex() == zone);
+        let served = table.zones.of(&zone);
         let Some(served) = served.filter(|served| served.zone.presence() == Presence::Loaded)
         else {
             return Rendered::Nothing;
