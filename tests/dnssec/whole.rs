@@ -1,4 +1,8 @@
 //! Whole zones, as one client sees them, through the checkers of NLnet Labs and ISC.
+//!
+//! `validns` (0.8, of Debian) is not among them. It verifies RSA/SHA-256 with NSEC and NSEC3, ours as well as
+//! BIND's; but with OpenSSL 3 it makes no key of any ECDSA DNSKEY ("error building pkey") and then says
+//! "cannot verify signature" of every RRSIG, those of `dnssec-signzone` too, and it does not know Ed25519.
 use std::fs;
 use std::process::Command;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The hosts that NS, MX and SRV records name: whether a client that follows them gets an address.
 use std::net::Ipv6Addr;
+use std::str::FromStr;
 
 use domain::base::Rtype;
 
@@ -44,8 +45,6 @@ impl Site<'_> {
                 _ => 6,
             }..,
         )?;
-        let target = Name::from_wire(host)?;
-        let what = Rtype::from_int(kind);
         let (found, help) = match self.follow(host) {
             Target::Reached => return None,
             Target::Address => (
@@ -69,24 +68,28 @@ impl Site<'_> {
                 "add its A or AAAA record; or is the name misspelt?",
             ),
         };
+        let (what, target) = (Rtype::from_int(kind), Name::from_wire(host)?);
         let message = format!("the {what} target `{target}` of `{}` {found}", self.owner());
         Some(Advice { message, help })
     }
 
     fn follow(self, host: &[u8]) -> Target {
-        let has_address = || self.zone.addresses(host).iter().any(Option::is_some);
         if is_address(host) {
             return Target::Address;
         }
+        if !is_within(host, self.zone.apex().as_wire()) {
+            return Target::Reached;
+        }
         if self.needs_glue(host) {
-            return if has_address() {
+            let glue = self.zone.addresses(host);
+            let has_glue = glue.iter().any(Option::is_some);
+            return if has_glue {
                 Target::Reached
             } else {
                 Target::Nothing
             };
         }
         match self.zone.find(host, rtype::A) {
-            _ if !is_within(host, self.zone.apex().as_wire()) => Target::Reached,
             Found::Answer(_) | Found::Mounted(_) | Found::Referral { .. } => Target::Reached,
             Found::Cname(_) => Target::Alias,
             Found::Dname { .. } => Target::BelowDname,
@@ -104,25 +107,30 @@ impl Site<'_> {
     }
 }
 
-/// Whether a name begins as an address does: four numbers up to 255, or what only IPv6 has. Reverse
+/// Whether a name begins as an address does: with four numbers up to 255, or as only IPv6 does. Reverse
 /// zones have such names.
 fn is_address(host: &[u8]) -> bool {
     const REVERSE: &[u8] = b"\x07in-addr\x04arpa\0";
-    let Some(name) = Name::from_wire(host) else {
+    let Some((length, rest)) = host.split_first() else {
         return false;
     };
-    let text = |label: &[u8]| std::str::from_utf8(label).ok().map(str::to_owned);
-    let is_number = |label: &[u8]| text(label).is_some_and(|text| text.parse::<u8>().is_ok());
-    let is_v4 = name
-        .labels()
-        .take(4)
-        .filter(|label| is_number(label))
-        .count()
-        == 4;
-    let is_v6 = name
-        .labels()
-        .next()
-        .and_then(text)
-        .is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
-    (is_v4 && !is_within(host, REVERSE)) || is_v6
+    let first = rest.get(..usize::from(*length)).unwrap_or_default();
+    if first.contains(&b':') {
+        return parses::<Ipv6Addr>(first);
+    }
+    // Most names are no further looked at.
+    if !parses::<u8>(first) || is_within(host, REVERSE) {
+        return false;
+    }
+    let name = Name::from_wire(host);
+    name.is_some_and(|name| {
+        name.labels()
+            .take_while(|label| parses::<u8>(label))
+            .count()
+            >= 4
+    })
+}
+
+fn parses<T: FromStr>(label: &[u8]) -> bool {
+    std::str::from_utf8(label).is_ok_and(|text| text.parse::<T>().is_ok())
 }
