@@ -21,7 +21,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Serve: probe every endpoint, answer every query
     Run(Run),
-    /// Report every error of config, zones and geo file
+    /// Report every error of config, zones and geo file, and what cannot work in them
     Check(Check),
     /// Say what one client is answered, and why
     Explain(Explain),
