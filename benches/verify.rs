@@ -91,9 +91,9 @@ fn plan(weight: u16) -> Arc<Plan> {
         Ok(ZONE.as_bytes().into()),
     );
     let files = Files::from([zone]);
-    let (plan, _) = config::compile(&spec, found, &files)
+    let (compiled, _) = config::compile(&spec, found, &files)
         .unwrap_or_else(|found| panic!("{}", found.render(false)));
-    Arc::new(plan)
+    Arc::new(compiled.plan)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a bench measures time")]

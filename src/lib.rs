@@ -103,3 +103,4 @@ pub mod plan;
 pub mod sim;
 pub mod steer;
 pub mod table;
+pub mod zones;

@@ -12,9 +12,8 @@ use std::sync::Arc;
 use waypost::answer::{Asker, Transport, answer};
 use waypost::base::limits::{AMPLIFICATION_LEAST, UDP_REPLY_BYTES_MOST};
 use waypost::base::{Draws, Moment, Standing};
-use waypost::config::{self, Files};
+use waypost::config::{self, Compiled, Files};
 use waypost::dns::cookie::{Jar, Proof, Secret};
-use waypost::plan::Plan;
 use waypost::table::Table;
 
 #[path = "dnssec/ground.rs"]
@@ -107,20 +106,22 @@ fn zone(draws: &mut Draws) -> String {
     text
 }
 
-fn compile(zone: &str) -> Plan {
+fn compile(zone: &str) -> Compiled {
     let (spec, found) = config::read(Path::new("config.toml"), CONFIG);
     let mut files = Files::new();
     for path in spec.files(&files) {
         files.insert(path, Ok(zone.as_bytes().into()));
     }
     let compiled = config::compile(&spec, found, &files);
-    compiled.map_err(|found| found.render(false)).unwrap().0
+    let (compiled, _) = compiled.map_err(|found| found.render(false)).unwrap();
+    compiled
 }
 
-fn table(plan: Plan) -> Table {
-    let plan = Arc::new(plan);
+fn table(compiled: Compiled) -> Table {
+    let zones = compiled.unsigned();
+    let plan = Arc::new(compiled.plan);
     let standings = vec![Standing::UNPROVEN; plan.targets.len()].into();
-    Table::build(1, plan, standings, Moment(0), None)
+    Table::build(1, plan, standings, Moment(0), None).with_zones(zones)
 }
 
 fn query(draws: &mut Draws) -> Ask {
@@ -209,16 +210,17 @@ fn no_reply_is_longer_than_the_factor_allows() {
     for _ in 0..ZONES {
         let text = zone(&mut draws);
         for (factor, worst) in factors.iter().zip(&mut worst) {
-            let mut plan = compile(&text);
-            plan.server.defence.amplification = *factor;
-            let found = hammer(&table(plan), &mut draws);
+            let mut compiled = compile(&text);
+            compiled.plan.server.defence.amplification = *factor;
+            let found = hammer(&table(compiled), &mut draws);
             *worst = found.max(*worst);
-            let mut plan = compile(&text);
-            plan.server.defence.amplification = *factor;
+            let mut compiled = compile(&text);
+            compiled.plan.server.defence.amplification = *factor;
             let way = below(&mut draws, ways.len());
-            let signed = sign(plan, ways[way], &pairs[way], NOW);
-            let standings = vec![Standing::UNPROVEN; signed.targets.len()].into();
-            let signed = Table::build(1, signed, standings, Moment(0), None);
+            let signed = sign(compiled, ways[way], &pairs[way], NOW);
+            let standings = vec![Standing::UNPROVEN; signed.plan.targets.len()].into();
+            let table = Table::build(1, signed.plan, standings, Moment(0), None);
+            let signed = table.with_zones(signed.zones);
             *worst = hammer(&signed, &mut draws).max(*worst);
         }
     }
@@ -236,9 +238,9 @@ fn who_shows_a_cookie_gets_what_it_has_room_for() {
         .to_owned()
         + &["\"0123456789012345678901234567890123456789\" "; 60].concat()
         + "\n";
-    let mut plan = compile(&text);
-    plan.server.defence.amplification = 5;
-    let table = table(plan);
+    let mut compiled = compile(&text);
+    compiled.plan.server.defence.amplification = 5;
+    let table = table(compiled);
     let mut room = vec![0; UDP_REPLY_BYTES_MOST];
     let mut ask = Ask::new("big.a.test TXT").edns(4096);
     let cookie = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];

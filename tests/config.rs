@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use waypost::config::{self, Diagnostics, Files};
-use waypost::plan::Plan;
+use waypost::config::{self, Compiled, Diagnostics, Files};
 
 /// Brings files until nothing is wanted, as `io::files` does.
 fn bring(spec: &config::Spec) -> Files {
@@ -28,7 +27,7 @@ fn bring(spec: &config::Spec) -> Files {
     }
 }
 
-fn compile(path: &Path, text: &str) -> Result<(Plan, Diagnostics), Diagnostics> {
+fn compile(path: &Path, text: &str) -> Result<(Compiled, Diagnostics), Diagnostics> {
     let (spec, found) = config::read(path, text);
     config::compile(&spec, found, &bring(&spec))
 }

@@ -18,12 +18,12 @@ use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    ChallengeOrder, ChallengeRefusal, ChallengesDone, Command, ControlServer, Controlling, Force,
-    OrderRefusal, Ordered, State,
+    Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
 use waypost::table::Table;
+use waypost::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 /// Whether somebody answers for the engine.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -130,7 +130,7 @@ fn health_is_kept_by_name_over_a_reload() {
     scenery.machines.push(Machine { number: 9, ..gone });
     scenery.edition = 0xAB;
     desk.notices.clear();
-    desk.handle(20_001, Input::Reload(scenery.plan()));
+    desk.handle(20_001, Input::Reload(scenery.plan(), Arc::default()));
     let (at, table) = desk.tables.last().unwrap();
     assert_eq!((*at, table.generation), (Moment(20_001), generation + 1));
     let words: Vec<&str> = table.standings.iter().map(|one| one.why.word()).collect();
@@ -396,8 +396,8 @@ fn what_nothing_watches_is_unmonitored_and_stays_so() {
         plan.targets[0].slots.clear();
         Arc::new(plan)
     };
-    let mut engine = Engine::new(plan(), Moment(0), 42);
-    engine.handle(Moment(10), Input::Reload(plan()));
+    let mut engine = Engine::new(plan(), Arc::default(), Moment(0), 42);
+    engine.handle(Moment(10), Input::Reload(plan(), Arc::default()));
     let status = engine.status(Moment(20));
     let target = &status.regions[0].endpoints[0].targets[0];
     assert_eq!(target.state, "unmonitored");

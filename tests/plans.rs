@@ -124,7 +124,10 @@ fn compile_with(text: &str, more: &[(&str, &[u8])]) -> (Plan, Diagnostics) {
     let wanted = spec.files(&Files::new());
     assert!(files.keys().eq(&wanted), "{wanted:?}");
     assert!(spec.files(&files).is_empty());
-    config::compile(&spec, found, &files).unwrap_or_else(|found| panic!("{}", found.render(false)))
+    let (compiled, found) = config::compile(&spec, found, &files)
+        .unwrap_or_else(|found| panic!("{}", found.render(false)));
+    assert_eq!(compiled.zones.len(), compiled.zoning.zones.len());
+    (compiled.plan, found)
 }
 
 fn plan() -> Plan {
@@ -360,7 +363,6 @@ fn defaults_are_filled_in() {
     assert_eq!(plan.guard.doubt, Permille(800));
     assert_eq!(plan.server.udp_reply_bytes, 1232);
     assert_eq!(plan.geo.source, "embedded");
-    assert_eq!(plan.zone_list.len(), 1);
 }
 
 #[test]
@@ -509,10 +511,11 @@ fn postgres_monitors_read_their_password_and_bounds() {
         ]
         .map(|(path, bytes)| (PathBuf::from(path), Ok(Arc::from(bytes))))
         .into();
-        let (plan, _) = config::compile(&spec, found, &files).map_err(|found| {
+        let (compiled, _) = config::compile(&spec, found, &files).map_err(|found| {
             let list = found.list();
             list.into_iter().map(|one| one.message).collect::<String>()
         })?;
+        let plan = compiled.plan;
         match &plan.monitors[1].check {
             Check::Postgres(check) => Ok((plan.monitors[1].port, check.clone())),
             other @ (Check::Tcp | Check::Http(_)) => panic!("{other:?}"),
@@ -561,9 +564,10 @@ fn the_shipped_config_is_well() {
         let bytes = std::fs::read(&wanted).map_err(|error| error.to_string());
         files.insert(wanted, bytes.map(Into::into));
     }
-    let (plan, found) = config::compile(&spec, found, &files)
+    let (compiled, found) = config::compile(&spec, found, &files)
         .unwrap_or_else(|found| panic!("{}", found.render(false)));
     assert!(found.list().is_empty(), "{}", found.render(false));
+    let plan = compiled.plan;
     assert_eq!((plan.regions.len(), plan.endpoints.len()), (4, 8));
     let loopback = |one: &waypost::plan::Slot| one.address.ip().is_loopback();
     assert!(plan.slots.iter().all(loopback));
@@ -590,7 +594,7 @@ fn lost_services_and_hostnames_are_named() {
     );
     let lines = |text: &str| -> Vec<String> {
         let (next, _) = compile(text);
-        old.shrinks_to(&next)
+        old.shrinks_to(&next, [&[], &[]])
             .iter()
             .map(ToString::to_string)
             .collect()

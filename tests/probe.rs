@@ -22,7 +22,7 @@ use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::plan::{
     Check, Control, Defence, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck,
-    Transfers, Verify,
+    Verify,
 };
 
 #[path = "support/backend.rs"]
@@ -142,12 +142,6 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
-        zones: Arc::default(),
-        zone_list: Vec::new(),
-        signing: Vec::new(),
-        tsig: Vec::new(),
-        acme: Default::default(),
-        transfers: Transfers::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),

@@ -18,15 +18,19 @@ const EDGES: &[(&str, &str)] = &[
     ("table", "base dns geo plan steer"),
     ("audit", "base dns geo plan steer table"),
     ("answer", "base dns geo plan table"),
-    ("engine", "base dns plan health table"),
-    ("sim", "base dns geo plan config health table answer engine"),
+    ("zones", "base dns keys plan table"),
+    ("engine", "base dns plan health table zones"),
+    (
+        "sim",
+        "base dns geo keys plan config health table answer zones engine",
+    ),
     (
         "io",
-        "base dns geo keys plan config health steer table answer engine",
+        "base dns geo keys plan config health steer table answer zones engine",
     ),
     (
         "app",
-        "base dns geo keys plan config health steer table audit answer engine sim io",
+        "base dns geo keys plan config health steer table audit answer zones engine sim io",
     ),
 ];
 /// Parts of `io` that do not see each other.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use waypost::answer::{Asker, Transport, answer};
 use waypost::base::{Draws, Moment, Span};
+use waypost::config::Compiled;
 use waypost::dns::dnssec::{Algorithm, PrivateKey};
 use waypost::dns::zone::signed::{Cache, Denial, Signed, Signing};
 use waypost::dns::zone::{Served, Zones};
@@ -20,7 +21,6 @@ use waypost::dns::{Name, ask};
 use waypost::engine::{Engine, Input, Output};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::files;
-use waypost::plan::Plan;
 use waypost::table::{Table, variants};
 
 use crate::cases::Case;
@@ -122,17 +122,19 @@ fn warm(mut engine: Engine) -> Arc<Table> {
 }
 
 fn engine() -> Engine {
-    Engine::new(Arc::new(plan()), START, 1)
+    let compiled = compiled();
+    let zones = compiled.unsigned();
+    Engine::new(Arc::new(compiled.plan), zones, START, 1)
 }
 
-fn plan() -> Plan {
+fn compiled() -> Compiled {
     let loaded = files::load(Path::new("config.toml")).unwrap();
     let compiled = waypost::config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
     compiled.unwrap().0
 }
 
 fn signed_engine() -> Engine {
-    let mut plan = plan();
+    let compiled = compiled();
     let key = Arc::new(PrivateKey::generate(Algorithm::EcdsaP256, 257, [7; 32]).unwrap());
     let signing = Signing {
         entry_keys: vec![Arc::clone(&key)],
@@ -140,8 +142,9 @@ fn signed_engine() -> Engine {
         denial: Denial::Nsec,
         validity: 14 * 86_400,
     };
-    let steered = variants(&plan).unwrap();
-    let zones = plan.zones.all().iter().map(|served| {
+    let steered = variants(&compiled.plan).unwrap();
+    let unsigned = compiled.unsigned();
+    let zones = unsigned.all().iter().map(|served| {
         let zone = Arc::clone(&served.zone);
         let unsigned = Signed::unsigned(Arc::clone(&zone), signing.clone(), &steered);
         let cache = Cache::default();
@@ -156,8 +159,8 @@ fn signed_engine() -> Engine {
         }
     });
     let zones = zones.collect();
-    plan.zones = Arc::new(Zones::served(zones, NOW * 1000));
-    Engine::new(Arc::new(plan), START, 1)
+    let zones = Arc::new(Zones::served(zones, NOW * 1000));
+    Engine::new(Arc::new(compiled.plan), zones, START, 1)
 }
 
 fn passed() -> Report {

@@ -4,6 +4,7 @@
 //! again a second later, passes, and is back. So single endpoints flap all the time, some of them
 //! within one publication, and nothing else happens. It knows no clock: time is the engine's own.
 use std::hint::black_box;
+use std::sync::Arc;
 
 use waypost::base::{Cause, Family, Moment, Permille, Span};
 use waypost::engine::{Engine, Input, Output, ProbeId};
@@ -56,7 +57,7 @@ impl Flapping {
         let plan = scenery().plan();
         let mut flapping = Self {
             ended: vec![0; plan.slots.len()],
-            engine: Engine::new(plan, Moment(0), 1),
+            engine: Engine::new(plan, Arc::default(), Moment(0), 1),
             now: Moment(0),
             out: Vec::new(),
         };

@@ -94,6 +94,7 @@ fn class(outcome: &Outcome) -> ResponseClass {
         | Reason::Yxdomain
         | Reason::Expired
         | Reason::NotLoaded
+        | Reason::Withheld
         | Reason::Limited => ResponseClass::Error,
     }
 }

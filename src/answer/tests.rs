@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::*;
 use crate::base::{HashKey, Permille, Span};
 use crate::geo::{Atlas, Database, EMBEDDED};
-use crate::plan::{Acme, Control, Defence, GeoFile, Guard, Plan, Transfers};
+use crate::plan::{Control, Defence, GeoFile, Guard, Plan};
 
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
@@ -60,12 +60,6 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
         canaries: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
-        zones: Arc::default(),
-        zone_list: Vec::new(),
-        signing: Vec::new(),
-        tsig: Vec::new(),
-        acme: Acme::default(),
-        transfers: Transfers::default(),
         atlas: atlas(),
         geo: GeoFile {
             source: "embedded".to_owned(),

@@ -10,7 +10,7 @@ use super::cli::{Acme, AcmeAdd, AcmeCommand, AcmeRemove, Status};
 use super::remote::Remote;
 use super::{Failure, say};
 use crate::base::Span;
-use crate::io::control::{ChallengeStatus, ChallengesDone};
+use crate::zones::{ChallengeStatus, ChallengesDone};
 
 const PATH: &str = "/api/v1/acme";
 

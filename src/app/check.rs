@@ -4,10 +4,8 @@ use std::process::ExitCode;
 
 use super::cli::Check;
 use super::{Failure, say};
-use crate::config;
-use crate::config::{Finding, Severity};
+use crate::config::{self, Compiled, Finding, Severity};
 use crate::io::files::{self, Unreadable};
-use crate::plan::Plan;
 
 /// Prints all findings; exits 1 when one is an error.
 pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
@@ -19,11 +17,11 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
         }
         Err(unreadable) => return Err(unreadable.to_string()),
     };
-    let (plan, diagnostics) = match config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
-    {
-        Ok((plan, diagnostics)) => (Some(plan), diagnostics),
-        Err(diagnostics) => (None, diagnostics),
-    };
+    let (compiled, diagnostics) =
+        match config::compile(&loaded.spec, loaded.diagnostics, &loaded.files) {
+            Ok((compiled, diagnostics)) => (Some(compiled), diagnostics),
+            Err(diagnostics) => (None, diagnostics),
+        };
     if arguments.json {
         say(&as_json(&diagnostics.list())?);
     } else {
@@ -31,13 +29,13 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
         if !findings.is_empty() {
             say(findings.trim_end());
         }
-        match &plan {
+        match &compiled {
             Some(_) if diagnostics.has_unsettled() => say(UNSETTLED),
-            Some(plan) => say(&summary(plan)),
+            Some(compiled) => say(&summary(compiled)),
             None => {}
         }
     }
-    Ok(if plan.is_some() && !diagnostics.has_unsettled() {
+    Ok(if compiled.is_some() && !diagnostics.has_unsettled() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -66,8 +64,9 @@ fn finding(unreadable: Unreadable) -> Finding {
 }
 
 /// What a config without errors amounts to.
-fn summary(plan: &Plan) -> String {
-    let names: usize = plan.zone_list.iter().map(|(_, names)| names).sum();
+fn summary(compiled: &Compiled) -> String {
+    let plan = &compiled.plan;
+    let names: usize = compiled.sizes().map(|(_, names)| names).sum();
     let things = [
         count(plan.services.len(), "service"),
         count(plan.regions.len(), "region"),
@@ -76,7 +75,7 @@ fn summary(plan: &Plan) -> String {
     ];
     format!(
         "well: {} with {}, {}; geo database {} with {}",
-        count(plan.zone_list.len(), "zone"),
+        count(compiled.zones.len(), "zone"),
         count(names, "name"),
         things.join(", "),
         plan.geo.source,

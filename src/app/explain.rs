@@ -10,7 +10,7 @@ use super::remote::Remote;
 use super::{Failure, say};
 use crate::base::limits::ALIAS_HOPS;
 use crate::base::{Moment, Permille, Span, Standing, Why};
-use crate::config;
+use crate::config::{self, Compiled};
 use crate::dns::{Name, text};
 use crate::io::files;
 use crate::plan::{Plan, Target};
@@ -54,13 +54,7 @@ fn follow(table: &Table, mut question: Question) -> Result<Vec<Explanation>, Fai
         };
         chain.push(explained);
         match target {
-            Some(target)
-                if table
-                    .plan
-                    .zones
-                    .find(target.as_wire(), question.qtype)
-                    .is_some() =>
-            {
+            Some(target) if table.zones.find(target.as_wire(), question.qtype).is_some() => {
                 question.name = target;
             }
             _ => break,
@@ -87,21 +81,23 @@ fn question(arguments: &Explain) -> Result<Question, Failure> {
     })
 }
 
-fn read(arguments: &Explain) -> Result<Plan, Failure> {
+fn read(arguments: &Explain) -> Result<Compiled, Failure> {
     let loaded = files::load(&arguments.config.config).map_err(|error| error.to_string())?;
-    let (plan, _) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
+    let (compiled, _) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
         .map_err(|diagnostics| format!("the config has errors\n{}", diagnostics.render(false)))?;
-    Ok(plan)
+    Ok(compiled)
 }
 
 /// The table in which every target is healthy.
-fn healthy_table(plan: Plan) -> Table {
+fn healthy_table(compiled: Compiled) -> Table {
+    let zones = compiled.unsigned();
+    let plan = compiled.plan;
     let standings = plan
         .targets
         .iter()
         .map(|target| healthy(&plan, target))
         .collect();
-    Table::build(0, Arc::new(plan), standings, Moment::default(), None)
+    Table::build(0, Arc::new(plan), standings, Moment::default(), None).with_zones(zones)
 }
 
 /// A target that has passed every probe: it holds until `fall` probes have failed.

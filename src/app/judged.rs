@@ -1,19 +1,16 @@
 //! A config that is read to be judged, with what tells later which text that was.
-use std::path::Path;
-use std::sync::Arc;
-
 use serde::Serialize;
+use std::path::Path;
 use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::Failure;
-use crate::config;
+use crate::config::{self, Compiled};
 use crate::io::clock::Clock;
 use crate::io::files;
-use crate::plan::Plan;
 
-/// A plan, and the files that it was compiled from.
+/// What a config comes to, and the files that it was compiled from.
 pub(super) struct Judged {
-    pub(super) plan: Arc<Plan>,
+    pub(super) compiled: Compiled,
     pub(super) source: Source,
 }
 
@@ -58,20 +55,17 @@ pub(super) fn read(path: &Path) -> Result<Judged, Failure> {
         Some(fingerprint(path, bytes))
     });
     let files = std::iter::once(config).chain(named).collect();
-    let (plan, _) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
+    let (compiled, _) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
         .map_err(|found| format!("{} has errors\n{}", path.display(), found.render(false)))?;
     let source = Source {
         version: env!("CARGO_PKG_VERSION"),
         at: Clock::start().wall_seconds(),
-        digest: format!("{:016x}", plan.digest),
-        geo_database: plan.geo.source.clone(),
-        geo_built_at: plan.geo.built_at,
+        digest: format!("{:016x}", compiled.plan.digest),
+        geo_database: compiled.plan.geo.source.clone(),
+        geo_built_at: compiled.plan.geo.built_at,
         files,
     };
-    Ok(Judged {
-        plan: Arc::new(plan),
-        source,
-    })
+    Ok(Judged { compiled, source })
 }
 
 fn fingerprint(path: &Path, bytes: &[u8]) -> Fingerprint {

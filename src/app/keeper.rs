@@ -1,39 +1,41 @@
-//! Keeps the engine: one task that carries inputs in and outputs out.
+//! Keeps both cores, the engine of health and that of zones: one task that carries inputs in and outputs out.
 //!
 //! It waits for whatever comes first: a finished probe, a word from the control API or a
-//! signal, a config that was read again, or the engine's own wake-up. It decides nothing but
-//! whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
+//! signal, something that was read again, something that happened to a zone, or a core's own wake-up. It decides
+//! nothing but whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
 use super::observer::Observer;
-use super::reader::{Reading, Reply, Request};
-use super::zones::{Product, Signings, Work};
-use super::{challenges, log, ordered};
-use crate::base::{Moment, Span};
+use super::prepared::{Prepared, Source};
+use super::reader::{InForce, Reading, Reply, Request};
+use super::zone_driver::{Effect, Events, ZoneDriver};
+use super::{log, ordered};
+use crate::base::Moment;
+use crate::dns::Name;
+use crate::dns::zone::Zones;
 use crate::engine::status::RefusedConfig;
 use crate::engine::{Engine, Input, Notice, Order, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{ChallengeOrder, ChallengeRefusal, Command, Force, OrderRefusal, Ordered};
+use crate::io::control::{Command, Force, OrderRefusal, Ordered};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
-use crate::plan::{Plan, Tls};
+use crate::io::serve::slow;
+use crate::plan::{Plan, Tls, ZoneSize};
 use crate::table::Table;
+use crate::zones::{self, Filed};
 
 /// Longest wait when the engine has nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often it is said that signatures are not made anew.
-const WARN_EVERY: Span = Span::from_secs(600);
 /// Lines of a refusal that a status shows: what is wrong, and where.
 const REFUSAL_LINES: usize = 2;
 /// Characters of a refusal that a status shows.
@@ -54,12 +56,8 @@ pub(super) struct Tools {
     pub(super) prober: Prober,
     /// What reads the config again; absent = no reload.
     pub(super) reader: Option<std::sync::mpsc::Sender<Request>>,
-    /// What makes the zones that are served.
-    pub(super) composer: std::sync::mpsc::Sender<Work>,
-    /// Who keeps challenges.
-    pub(super) challenges: mpsc::Sender<challenges::Input>,
-    /// Where the plan in force is told.
-    pub(super) plans: watch::Sender<Arc<Plan>>,
+    /// By what the files of zones are read.
+    pub(super) in_force: InForce,
     /// Who else wants to know.
     pub(super) onlooker: Option<mpsc::UnboundedSender<Shown>>,
 }
@@ -70,10 +68,14 @@ pub(super) struct Ears {
     pub(super) commands: mpsc::Receiver<Command>,
     /// Finished probes.
     pub(super) reports: mpsc::UnboundedReceiver<Finished>,
-    /// Configs that were read again.
+    /// What was read again.
     pub(super) readings: mpsc::Receiver<Reading>,
-    /// Plans and zones as they are to be served.
-    pub(super) products: mpsc::Receiver<Product>,
+    /// What has happened to zones.
+    pub(super) events: Events,
+    /// Zones that may have changed, as their primaries say.
+    pub(super) notified: mpsc::Receiver<Name>,
+    /// Updates (RFC 2136).
+    pub(super) updates: mpsc::Receiver<slow::Request>,
     /// The end.
     pub(super) stop: oneshot::Receiver<()>,
 }
@@ -88,10 +90,12 @@ pub(super) struct Keeper {
     opened: Opened,
     /// The config that was refused last, until one is taken.
     refused: Option<(Moment, String)>,
-    /// How zones are signed.
-    signings: Signings,
-    /// When it was said last that signatures are not made anew.
-    warned: Option<Moment>,
+    /// Drives the engine of zones.
+    zones: ZoneDriver,
+    /// Apex, number of names and digest of the file of each zone.
+    sizes: Vec<ZoneSize>,
+    /// The config that is being composed.
+    composing: Option<Composing>,
     published: Arc<Published>,
     observer: Observer,
     expiry: Expiry,
@@ -99,9 +103,13 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts the engine; the first table is published when this returns.
-    pub(super) fn new((plan, signings): (Arc<Plan>, Signings), tools: Tools) -> Self {
+    pub(super) fn new(
+        (plan, served, sizes): (Arc<Plan>, Arc<Zones>, Vec<ZoneSize>),
+        zones: ZoneDriver,
+        tools: Tools,
+    ) -> Self {
         let seed = tools.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
-        let engine = Engine::new(plan.clone(), tools.clock.now(), seed);
+        let engine = Engine::new(plan.clone(), served, tools.clock.now(), seed);
         let mut keeper = Self {
             published: Arc::new(Published::new(engine.table().clone())),
             engine,
@@ -110,8 +118,9 @@ impl Keeper {
             expiry: Expiry::default(),
             opened: opened_by(&plan),
             refused: None,
-            signings,
-            warned: None,
+            zones,
+            sizes,
+            composing: None,
             plan: plan.clone(),
             tools,
         };
@@ -133,43 +142,51 @@ impl Keeper {
                 _ = &mut ears.stop => return,
                 Some(finished) = ears.reports.recv() => self.finished(&finished),
                 Some(command) = ears.commands.recv() => self.command(command),
-                Some(reading) = ears.readings.recv() => self.take(reading),
-                Some(product) = ears.products.recv() => self.receive(product),
+                // A config that is being composed is taken into force before the next one is.
+                Some(reading) = ears.readings.recv(), if self.composing.is_none() => self.take(reading),
+                Some(event) = ears.events.recv() => self.zone_event(event),
+                Some(apex) = ears.notified.recv() => self.zone_event(zones::Input::Notified(apex)),
+                Some(request) = ears.updates.recv() => {
+                    let effects = self.zones.update(request);
+                    self.follow(effects);
+                }
                 () = tokio::time::sleep_until(wake) => self.tick(),
             }
             self.observe();
         }
     }
 
-    /// When the engine wants to be called at the latest.
+    /// When a core wants to be called at the latest.
     fn wake(&self) -> Instant {
         let now = self.tools.clock.now();
-        let wait = self.engine.wake_at().map(|wake| wake.since(now).0);
+        let wake = self
+            .engine
+            .wake_at()
+            .into_iter()
+            .chain(self.zones.wake_at());
+        let wait = wake.min().map(|wake| wake.since(now).0);
         Instant::now() + wait.map_or(IDLE, Duration::from_millis)
     }
 
     fn tick(&mut self) {
         self.published.release();
         self.handle(Input::Tick);
-        self.look_at_signatures();
+        self.zone_event(zones::Input::Tick);
     }
 
-    /// Raises an alarm, again and again, while signatures are not made anew.
-    fn look_at_signatures(&mut self) {
-        let (now, wall) = (self.tools.clock.now(), self.tools.clock.wall_seconds());
-        let again = self.warned.is_none_or(|last| now.since(last) >= WARN_EVERY);
-        for (zone, signing) in &self.signings {
-            if wall >= signing.overdue_at && again {
-                self.warned = Some(now);
-                let left = signing.expires_at.saturating_sub(wall);
-                let remedy = match signing.elsewhere {
-                    true => "have the zone signed again where it comes from",
-                    false => "restart the server",
-                };
-                error!(
-                    event = "signatures_overdue",
-                    zone, "no signatures are renewed; the first expires in {left} s: {remedy}"
-                );
+    /// Lets the engine of zones take something in.
+    fn zone_event(&mut self, input: zones::Input) {
+        let effects = self.zones.handle(input);
+        self.follow(effects);
+    }
+
+    /// Does what has become of zones asks for.
+    fn follow(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Publish(zones) => self.handle(Input::Zones(zones)),
+                Effect::Configured(outcome) => self.configured(outcome),
+                Effect::Filed(apex, outcome) => self.filed(&apex, outcome),
             }
         }
     }
@@ -205,21 +222,10 @@ impl Keeper {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Order { order, reply } => drop(reply.send(self.order(order))),
-            Command::Challenge { order, reply } => self.pass_on(order, reply),
-        }
-    }
-
-    /// Hands an order about challenges to whoever keeps them.
-    fn pass_on(&self, order: ChallengeOrder, reply: challenges::Reply) {
-        let unsent = self
-            .tools
-            .challenges
-            .try_send(challenges::Input::Order(order, reply));
-        if let Err(TrySendError::Full(input) | TrySendError::Closed(input)) = unsent
-            && let challenges::Input::Order(_, reply) = input
-        {
-            let why = "too much is waiting: try again";
-            drop(reply.send(Err(ChallengeRefusal::Failed(why.to_owned()))));
+            Command::Challenge { order, reply } => {
+                let effects = self.zones.order(order, reply);
+                self.follow(effects);
+            }
         }
     }
 
@@ -240,14 +246,11 @@ impl Keeper {
             age_ms: now.since(*at).0,
             reason: reason.clone(),
         });
-        let mut status = Status {
+        Status {
             refused,
+            zones: self.zones.status(),
             ..self.engine.status(now)
-        };
-        for zone in &mut status.zones {
-            zone.signing = self.signings.get(&zone.name).cloned();
         }
-        status
     }
 
     fn ask_reader(&self, request: Request) {
@@ -263,50 +266,82 @@ impl Keeper {
         }
     }
 
-    /// Hands on a plan that was read again to whoever makes its zones, or says why not.
+    /// Has what was read again taken into force, or says why not.
     fn take(&mut self, reading: Reading) {
-        let Reading {
-            outcome,
-            force,
-            replies,
-        } = reading;
-        match outcome.and_then(|plan| self.weigh(plan, force)) {
-            Ok(Weighed::New(plan)) => {
-                if let Err(unsent) = self.tools.composer.send(Work::Plan(plan, replies))
-                    && let Work::Plan(_, replies) = unsent.0
-                {
-                    let why = "the thread that makes zones has ended: restart the server";
-                    self.conclude(Err(why.to_owned()), replies);
+        match reading {
+            Reading::Config {
+                outcome,
+                force,
+                replies,
+            } => match outcome.and_then(|prepared| self.weigh(prepared, force)) {
+                Ok(Weighed::New(prepared)) => self.compose(*prepared, replies),
+                Ok(Weighed::Unchanged) => {
+                    self.tools.metrics.reload(ReloadResult::Unchanged);
+                    info!(event = "reload", "nothing has changed");
+                    self.conclude(Ok("nothing has changed".to_owned()), replies);
+                }
+                Err(refusal) => self.conclude(Err(refusal), replies),
+            },
+            Reading::Zone { apex, outcome } => {
+                match outcome.and_then(|filed| self.weigh_zone(&apex, filed)) {
+                    Ok(filed) => {
+                        let effects = self.zones.take_file(apex, filed);
+                        self.follow(effects);
+                    }
+                    Err(refusal) => self.conclude(Err(refusal), Vec::new()),
                 }
             }
-            Ok(Weighed::Unchanged) => {
-                self.tools.metrics.reload(ReloadResult::Unchanged);
-                info!(event = "reload", "nothing has changed");
-                self.conclude(Ok("nothing has changed".to_owned()), replies);
-            }
-            Err(refusal) => self.conclude(Err(refusal), replies),
         }
     }
 
-    /// Takes a plan with its zones into force, or zones that have changed.
-    fn receive(&mut self, product: Product) {
-        match product {
-            Product::Plan(plan, replies) => {
-                let outcome = plan.map(|(plan, signings)| {
-                    self.signings = signings;
-                    self.apply(plan)
-                });
-                self.conclude(outcome, replies);
-            }
-            Product::Zones((zones, signings), waiting) => {
-                self.signings = signings;
-                self.handle(Input::Zones(zones));
-                for (done, outcome) in waiting {
-                    // Whoever asked may have gone.
-                    drop(done.send(outcome));
-                }
-            }
-        }
+    /// Has the zones of a config composed; what is served stays until all are there.
+    fn compose(&mut self, prepared: Prepared, replies: Vec<Reply>) {
+        let Prepared {
+            plan,
+            zones,
+            sizes,
+            source,
+            damaged: _,
+        } = prepared;
+        self.composing = Some(Composing {
+            plan,
+            sizes,
+            source,
+            replies,
+        });
+        let effects = self.zones.configure(zones);
+        self.follow(effects);
+    }
+
+    /// Takes a config whose zones are composed into force.
+    fn configured(&mut self, outcome: Result<Arc<Zones>, String>) {
+        let Some(composing) = self.composing.take() else {
+            return;
+        };
+        let Composing {
+            plan,
+            sizes,
+            source,
+            replies,
+        } = composing;
+        let outcome = outcome.map(|zones| {
+            self.sizes = sizes;
+            let in_force = self.tools.in_force.write();
+            *in_force.unwrap_or_else(PoisonError::into_inner) = source;
+            self.apply(plan, zones)
+        });
+        self.conclude(outcome, replies);
+    }
+
+    /// Says whether a zone is served as its file has it now.
+    fn filed(&mut self, apex: &Name, outcome: Result<(), String>) {
+        let outcome = outcome.map(|()| {
+            self.tools.metrics.reload(ReloadResult::Applied);
+            let serial = self.published.load().zones.serial(apex);
+            info!(event = "zone_loaded", zone = %apex, serial, "the zone is served as its file has it");
+            format!("zone {apex} is in force")
+        });
+        self.conclude(outcome, Vec::new());
     }
 
     /// Says what became of a reload; after a refusal everything is as it was.
@@ -325,20 +360,47 @@ impl Keeper {
         }
     }
 
-    fn weigh(&self, plan: Box<Plan>, force: Force) -> Result<Weighed, String> {
-        let shrinks = self.plan.shrinks_to(&plan);
-        if force == Force::No && !shrinks.is_empty() {
-            let lines: Vec<String> = shrinks.iter().map(ToString::to_string).collect();
-            let help = "say `waypost reload --force` if that is meant";
-            return Err(format!("{}; {help}", lines.join("\n")));
+    fn weigh(&self, prepared: Box<Prepared>, force: Force) -> Result<Weighed, String> {
+        if force == Force::No {
+            self.check_shrinkage(&prepared.plan, &prepared.sizes)?;
         }
-        Ok(match plan.digest == self.plan.digest {
-            true => Weighed::Unchanged,
-            false => Weighed::New(plan),
-        })
+        let same_zones = self.sizes == prepared.sizes;
+        Ok(
+            match same_zones && prepared.plan.digest == self.plan.digest {
+                true => Weighed::Unchanged,
+                false => Weighed::New(prepared),
+            },
+        )
     }
 
-    fn apply(&mut self, plan: Arc<Plan>) -> String {
+    /// Refuses a zone that has lost more of its names than is meant to be lost unasked.
+    fn weigh_zone(&mut self, apex: &Name, filed: Filed) -> Result<Filed, String> {
+        let size = ZoneSize {
+            apex: apex.clone(),
+            names: filed.zone.names(),
+            digest: filed.digest,
+        };
+        let mut sizes = self.sizes.clone();
+        let Some(own) = sizes.iter_mut().find(|own| own.apex == *apex) else {
+            return Err(format!("there is no zone `{apex}`"));
+        };
+        *own = size;
+        self.check_shrinkage(&self.plan, &sizes)?;
+        self.sizes = sizes;
+        Ok(filed)
+    }
+
+    fn check_shrinkage(&self, plan: &Plan, sizes: &[ZoneSize]) -> Result<(), String> {
+        let shrinks = self.plan.shrinks_to(plan, [&self.sizes, sizes]);
+        if shrinks.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = shrinks.iter().map(ToString::to_string).collect();
+        let help = "say `waypost reload --force` if that is meant";
+        Err(format!("{}; {help}", lines.join("\n")))
+    }
+
+    fn apply(&mut self, plan: Arc<Plan>, zones: Arc<Zones>) -> String {
         self.warn_of_restart(&plan);
         let mut text = format!("plan {:016x} is in force", plan.digest);
         if let Some(gone) = gone(&self.plan, &plan) {
@@ -347,10 +409,9 @@ impl Keeper {
         }
         self.epoch += 1;
         self.plan = plan.clone();
-        self.tools.plans.send_replace(plan.clone());
         self.probe_by(plan.clone());
         self.tools.metrics.reload(ReloadResult::Applied);
-        self.handle(Input::Reload(plan));
+        self.handle(Input::Reload(plan, zones));
         text
     }
 
@@ -388,9 +449,11 @@ impl Keeper {
         }
     }
 
-    fn publish(&self, table: Arc<Table>, took: Duration) {
+    fn publish(&mut self, table: Arc<Table>, took: Duration) {
         self.tools.metrics.published(&table, took);
-        self.published.publish(table);
+        self.published.publish(Arc::clone(&table));
+        let effects = self.zones.published(table);
+        self.follow(effects);
     }
 
     fn tell(&self, notice: Notice) {
@@ -403,12 +466,20 @@ impl Keeper {
     }
 }
 
-/// What is to be done with a plan that was read again.
+/// A config whose zones are being composed.
+struct Composing {
+    plan: Arc<Plan>,
+    sizes: Vec<ZoneSize>,
+    source: Arc<Source>,
+    replies: Vec<Reply>,
+}
+
+/// What is to be done with a config that was read again.
 enum Weighed {
     /// It says what the one in force says.
     Unchanged,
     /// It is to be taken into force.
-    New(Box<Plan>),
+    New(Box<Prepared>),
 }
 
 /// Keys that are read at the start only, each with its value for a person.

@@ -8,22 +8,21 @@
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `query` | `waypost query`: a small dig that also shows why |
-//! | `challenges` | who keeps TXT records of `_acme-challenge` names; orders and updates of them |
-//! | `slow` | to whom goes what the answering threads hand on |
 //! | `ordered` | what an operator's order comes to |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keys` | `waypost keys`: the keys of signed zones |
-//! | `keeper` | the task that owns the engine |
+//! | `keeper` | the control loop: the task that owns both cores |
+//! | `zone_driver` | what the engine of zones says, carried out |
+//! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `observer` | how much clients have asked since the engine was last told |
-//! | `reader` | the thread that reads the config again |
+//! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `runtimes` | what runs where |
-//! | `transfers` | zones given and taken, joined to the server |
+//! | `transfers` | who answers what the answering threads hand on |
 //! | `run` | `waypost run`: the server with signals and logs |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `log`, `sink` | log lines; the queue through which they go |
 //! | `remote` | the client of the control API |
 mod acme;
-mod challenges;
 mod check;
 mod cli;
 mod demo;
@@ -37,6 +36,7 @@ mod observer;
 mod order;
 mod ordered;
 mod plan;
+mod prepared;
 mod query;
 mod reader;
 mod reload;
@@ -46,11 +46,10 @@ mod runtimes;
 mod server;
 mod simulate;
 mod sink;
-mod slow;
 mod status;
 mod transfers;
 mod verify;
-mod zones;
+mod zone_driver;
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -193,6 +193,7 @@ regions = ["na"]
         compiled
             .unwrap_or_else(|found| panic!("{}", found.render(false)))
             .0
+            .plan
     }
 
     /// Endpoints and their states, with a `!` where a word is waited for.

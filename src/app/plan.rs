@@ -1,5 +1,6 @@
 //! `waypost plan`: what another config would change in behaviour, and whether it may.
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -21,7 +22,10 @@ struct Artefact<'a> {
 pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
     let current = judged::read(&arguments.config.config)?;
     let new = judged::read(&arguments.new)?;
-    let comparison = compare(&current.plan, &new.plan);
+    let comparison = compare(
+        &Arc::new(current.compiled.plan),
+        &Arc::new(new.compiled.plan),
+    );
     if arguments.json {
         let artefact = Artefact {
             current: &current.source,

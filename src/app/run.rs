@@ -8,30 +8,25 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::cli::Run;
+use super::prepared::{Keys, Prepared};
 use super::server::{Server, Start};
 use super::{Failure, log, runtimes};
 use crate::config::{self, Diagnostics};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Force};
 use crate::io::files::{self, Watch};
-use crate::io::transfer;
-use crate::plan::Plan;
+use crate::keys::Time;
 
 /// Serves until SIGTERM or SIGINT; reads the config again on SIGHUP.
 pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     let path = arguments.config.config.clone();
-    let first = read(&path)?;
+    let (prepared, diagnostics, watch) = read(&path)?;
     let sink = log::start(arguments.log)?;
     let runtime = runtime()?;
-    // Zones that have come meanwhile are read with everything else.
-    let any = runtime.block_on(transfer::fetch_missing(&first.0, Clock::start()));
-    let (plan, diagnostics, watch) = match any {
-        true => read(&path)?,
-        false => first,
-    };
     log::findings(&diagnostics);
+    prepared.set_aside(Clock::start().wall_seconds());
     let start = Start {
-        plan,
+        prepared,
         config: Some(path),
         watch,
         onlooker: None,
@@ -41,18 +36,21 @@ pub(super) fn run(arguments: &Run) -> Result<ExitCode, Failure> {
     outcome
 }
 
-/// Reads the config and all that it names.
-fn read(path: &Path) -> Result<(Plan, Diagnostics, Watch), Failure> {
-    let loaded = files::load(path).map_err(|error| error.to_string())?;
+/// Reads the config and all that it names; steps of keys that are due are taken.
+fn read(path: &Path) -> Result<(Prepared, Diagnostics, Watch), Failure> {
+    let mut loaded = files::load(path).map_err(|error| error.to_string())?;
     let watch = loaded.watch();
-    let compiled = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
-    let (plan, diagnostics) = compiled.map_err(|diagnostics| {
+    let diagnostics = std::mem::take(&mut loaded.diagnostics);
+    let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
+    let (compiled, diagnostics) = compiled.map_err(|diagnostics| {
         format!(
             "the config has errors; nothing was started\n{}",
             diagnostics.render(std::io::stderr().is_terminal())
         )
     })?;
-    Ok((plan, diagnostics, watch))
+    let now = Time(Clock::start().wall_seconds());
+    let prepared = Prepared::new(loaded, compiled, Keys::Advance(now))?;
+    Ok((prepared, diagnostics, watch))
 }
 
 /// The runtime that a server is started in.
@@ -63,7 +61,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 async fn serve(start: Start) -> Result<ExitCode, Failure> {
     let mut signals =
         Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
-    let server = Server::start(start)?;
+    let server = Server::start(start).await?;
     let control = server.control().map(tracing::field::display);
     info!(event = "ready", listen = ?server.addresses(), control, "answering");
     loop {

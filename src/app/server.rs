@@ -5,35 +5,44 @@
 use std::io;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::Failure;
-use super::challenges::{Desk, Input, Opened, Ways};
 use super::keeper::{Ears, Keeper, Shown, Tools};
+use super::prepared::{self, Prepared};
 use super::reader;
 use super::runtimes::Streams;
-use super::transfers::Exchange;
-use super::zones::{Composer, Overlay, Work};
+use super::transfers::Answering;
+use super::zone_driver::{Effect, Events, ZoneDriver};
 use crate::answer::answer;
-use crate::base::limits::{CHALLENGES_WAITING, COMMANDS_WAITING, SLOW_WAITING};
+use crate::base::limits::{
+    CHALLENGES_WAITING, COMMANDS_WAITING, NOTIFICATIONS_WAITING, TRANSFER_AT_START,
+};
+use crate::dns::zone::Zones;
 use crate::io::clock::Clock;
-use crate::io::control::{Command, ControlServer, Controlling, State};
+use crate::io::control::{self, Command, ControlServer, Controlling};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
-use crate::io::publish::Published;
-use crate::io::serve::slow::{self, Slow};
+use crate::io::serve::slow;
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
+use crate::io::state::State;
+use crate::io::transfer;
 use crate::plan::Plan;
+use crate::zones::{Memories, NewConfig, ZoneEngine};
+
+/// How often the clock is told while the first zones come.
+const TURN: Duration = Duration::from_millis(50);
 
 /// What to start with.
 pub(super) struct Start {
-    /// The compiled plan.
-    pub(super) plan: Plan,
+    /// The config.
+    pub(super) prepared: Prepared,
     /// The config to watch and to reload; absent = no reload.
     pub(super) config: Option<PathBuf>,
     /// The files behind the plan.
@@ -58,47 +67,58 @@ pub(super) struct Server {
 
 impl Server {
     /// Binds everything, publishes the first table, and begins to answer.
-    pub(super) fn start(start: Start) -> Result<Self, Failure> {
+    pub(super) async fn start(start: Start) -> Result<Self, Failure> {
         let (clock, runtime) = (Clock::start(), Handle::current());
+        let Prepared {
+            plan,
+            zones,
+            sizes,
+            source,
+            damaged: _,
+        } = start.prepared;
         let metrics = Arc::new(Metrics::new(clock));
-        let changers = Changers::open(clock, &start.plan)?;
-        let mut composer = Composer::new(clock, changers.overlay(&start.plan));
-        let (plan, signings) = composer.compose(start.plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let ready = Arc::new(OnceLock::new());
-        let state = State {
+        let state = control::State {
             published: ready.clone(),
             clock,
             metrics: metrics.clone(),
             commands: commands.clone(),
         };
         let control = control(&plan, state, &runtime)?;
+        let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
+        let service = Arc::new(transfer::Service::new(clock, notify));
+        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), &service)?;
+        let (driver, served) = settle(driver, &mut events, zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let (readings, reading_queue) = mpsc::channel(1);
         let prober = prober(&runtime, clock, reports)?;
-        let reader = (start.config).map(|config| reader::start(config, start.watch, readings));
+        let in_force = Arc::new(RwLock::new(source));
+        let reader = (start.config)
+            .map(|config| reader::start(config, start.watch, in_force.clone(), readings));
         let reader = reader.transpose().map_err(|error| no_thread(&error))?;
-        let (products, product_queue) = mpsc::channel(1);
-        let composer = composer
-            .start(products)
-            .map_err(|error| no_thread(&error))?;
-        let (plans, told) = watch::channel(plan.clone());
         let tools = Tools {
-            challenges: changers.challenges.clone(),
-            plans,
-            composer: composer.clone(),
+            in_force,
             clock,
             metrics: metrics.clone(),
             prober,
             reader,
             onlooker: start.onlooker,
         };
-        let keeper = Keeper::new((plan.clone(), signings), tools);
+        let keeper = Keeper::new((plan.clone(), served, sizes), driver, tools);
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();
-        let slow = changers.start(told, &published, composer);
+        let (slow, handed_on) = slow::queue();
+        let (updates, update_queue) = mpsc::channel(CHALLENGES_WAITING);
+        let answering = Answering {
+            clock,
+            service,
+            published: published.clone(),
+            updates,
+        };
+        tokio::spawn(answering.run(handed_on));
         let service = Service {
             published,
             clock,
@@ -115,7 +135,9 @@ impl Server {
             commands: command_queue,
             reports: report_queue,
             readings: reading_queue,
-            products: product_queue,
+            events,
+            notified,
+            updates: update_queue,
             stop: stopped,
         };
         Ok(Self {
@@ -165,57 +187,53 @@ impl Server {
     }
 }
 
-/// Those who change what is served while the server runs.
-struct Changers {
+/// Begins to drive the engine of zones, with what was kept over the restart.
+fn drive(
     clock: Clock,
-    opened: Opened,
-    exchange: Exchange,
-    /// What is asked of whoever keeps challenges.
-    challenges: mpsc::Sender<Input>,
-    inputs: mpsc::Receiver<Input>,
+    folder: Option<&Path>,
+    service: &Arc<transfer::Service>,
+) -> Result<(ZoneDriver, Events), Failure> {
+    let (state, memories) = match folder {
+        None => (None, Memories::default()),
+        Some(folder) => {
+            let (state, memories, damages) = State::open(folder, clock.wall_seconds());
+            damages.iter().for_each(prepared::tell);
+            (Some(state), memories)
+        }
+    };
+    let engine = ZoneEngine::new(memories);
+    let driver = ZoneDriver::start(clock, engine, state, Arc::clone(service));
+    driver.map_err(|error| no_thread(&error))
 }
 
-impl Changers {
-    /// Finds out what they kept over the restart.
-    fn open(clock: Clock, plan: &Plan) -> Result<Self, Failure> {
-        let (challenges, inputs) = mpsc::channel(CHALLENGES_WAITING);
-        Ok(Self {
-            clock,
-            opened: Opened::read(clock, plan),
-            exchange: Exchange::open(plan, clock)?,
-            challenges,
-            inputs,
-        })
-    }
-
-    /// What they lay over the zones from the start.
-    fn overlay(&self, plan: &Plan) -> Overlay {
-        Overlay {
-            dynamic: self.opened.laid.clone(),
-            ..self.exchange.overlay(plan)
+/// Has the zones of the first config composed, and waits a bounded time for those that have never come from
+/// their primaries: what has not come by then is not answered until it has.
+async fn settle(
+    mut driver: ZoneDriver,
+    events: &mut Events,
+    zones: NewConfig,
+) -> Result<(ZoneDriver, Arc<Zones>), Failure> {
+    let mut effects = driver.configure(zones);
+    let mut served: Option<Arc<Zones>> = None;
+    let patience = tokio::time::sleep(Duration::from_millis(TRANSFER_AT_START.0));
+    tokio::pin!(patience);
+    let mut is_patient = true;
+    loop {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Configured(outcome) => served = Some(outcome?),
+                Effect::Publish(zones) => served = Some(zones),
+                Effect::Filed(..) => {}
+            }
         }
-    }
-
-    /// Lets them begin; gives where messages for them are handed on.
-    fn start(
-        self,
-        plans: watch::Receiver<Arc<Plan>>,
-        published: &Arc<Published>,
-        composer: std::sync::mpsc::Sender<Work>,
-    ) -> Slow {
-        let (slow, handed_on) = slow::queue();
-        let (transfers, requests) = mpsc::channel(SLOW_WAITING);
-        tokio::spawn(super::slow::dispatch(handed_on, self.challenges, transfers));
-        self.exchange.start(published, composer.clone(), requests);
-        let plan = plans.borrow().clone();
-        let ways = Ways {
-            inputs: self.inputs,
-            plans,
-            published: published.clone(),
-            composer,
-        };
-        tokio::spawn(Desk::new(self.clock, self.opened, plan).run(ways));
-        slow
+        if let Some(zones) = served.take_if(|_| !is_patient || driver.is_settled()) {
+            return Ok((driver, zones));
+        }
+        tokio::select! {
+            Some(event) = events.recv() => effects = driver.handle(event),
+            () = &mut patience, if is_patient => is_patient = false,
+            () = tokio::time::sleep(TURN) => effects = driver.handle(crate::zones::Input::Tick),
+        }
     }
 }
 
@@ -256,7 +274,7 @@ fn bind(plan: &Plan) -> Result<Listeners, Failure> {
 /// Opens the control listener, if the config wants one.
 fn control(
     plan: &Plan,
-    state: State,
+    state: control::State,
     runtime: &Handle,
 ) -> Result<Option<(SocketAddr, Controlling)>, Failure> {
     let Some(address) = plan.control.listen else {

@@ -88,5 +88,5 @@ fn run(mut play: Play) -> Summary {
 }
 
 fn plan(path: &Path) -> Result<Arc<Plan>, Failure> {
-    Ok(judged::read(path)?.plan)
+    Ok(Arc::new(judged::read(path)?.compiled.plan))
 }

@@ -1,5 +1,6 @@
 //! `waypost verify`: proves for a config that no health breaks its fences, or shows how one does.
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ struct Artefact<'a> {
 pub(super) fn verify(arguments: &Verify) -> Result<ExitCode, Failure> {
     let path = &arguments.config.config;
     let judged = judged::read(path)?;
-    let proof = prove(&judged.plan);
+    let proof = prove(&Arc::new(judged.compiled.plan));
     if arguments.json {
         let artefact = Artefact {
             source: &judged.source,

@@ -67,6 +67,10 @@ pub const CHALLENGE_BYTES: usize = 512;
 pub const CHALLENGES_WAITING: usize = 64;
 /// Octets of the file in which they are kept.
 pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
+/// Zones that primaries say may have changed, and that nobody has looked at yet.
+pub const NOTIFICATIONS_WAITING: usize = 4096;
+/// Octets of the file in which serials of zones and the like are kept.
+pub const TRANSFERS_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Messages that may wait for whoever answers what must be waited for: updates, notifications.
 pub const SLOW_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.

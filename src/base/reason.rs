@@ -46,6 +46,8 @@ pub enum Reason {
     Expired,
     /// The zone has not come from its primary yet, or came too long ago.
     NotLoaded,
+    /// The zone was signed and cannot be signed now: an answer without signatures would be bogus.
+    Withheld,
     /// Nothing was asked for but a cookie.
     Cookie,
     /// No answer: the client's network has had enough of them.
@@ -54,7 +56,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them, in index order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Preferred,
         Self::Backup,
         Self::Failover,
@@ -75,6 +77,7 @@ impl Reason {
         Self::Chaos,
         Self::Expired,
         Self::NotLoaded,
+        Self::Withheld,
         Self::Cookie,
         Self::Limited,
     ];
@@ -109,6 +112,7 @@ impl Reason {
             Self::Chaos => "chaos",
             Self::Expired => "expired",
             Self::NotLoaded => "not_loaded",
+            Self::Withheld => "withheld",
             Self::Cookie => "cookie",
             Self::Limited => "limited",
         }

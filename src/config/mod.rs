@@ -15,9 +15,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::plan::Plan;
+use crate::dns::Name;
+use crate::dns::zone::{Mount, Zone, Zones};
+use crate::plan::{Plan, ZonePlan, Zoning};
 
 mod compile;
+pub mod copy;
 pub(crate) mod diagnostic;
 mod read;
 pub(crate) mod reader;
@@ -37,8 +40,57 @@ pub fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
     read::read(path, text)
 }
 
-/// Resolves a spec into a plan. `diagnostics` are those of [`read`]; all are returned together,
-/// warnings with the plan.
+/// All that a config comes to.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What was decided of steering.
+    pub plan: Plan,
+    /// What was decided of zones.
+    pub zoning: Zoning,
+    /// What the file of each zone holds, in the order of [`Zoning::zones`].
+    pub zones: Vec<FiledZone>,
+}
+
+/// A zone as its file has it, its steered names mounted.
+#[derive(Clone, Debug)]
+pub struct FiledZone {
+    /// Its data; awaited where it comes from a primary and there is no copy yet.
+    pub zone: Arc<Zone>,
+    /// A number for its file and all that it includes; 0 for a zone that is awaited.
+    pub digest: u64,
+    /// What is wrong with the copy of a zone from a primary, if anything is: it is not used.
+    pub damage: Option<String>,
+}
+
+impl FiledZone {
+    /// A zone whose data is not there.
+    fn awaited(apex: &Name, mounts: &[(Name, Mount)], damage: Option<String>) -> Self {
+        Self {
+            zone: Arc::new(Zone::awaited(apex, mounts)),
+            digest: 0,
+            damage,
+        }
+    }
+}
+
+impl Compiled {
+    /// The zones as their files have them, ready to be answered from.
+    #[must_use]
+    pub fn unsigned(&self) -> Arc<Zones> {
+        let zones = self.zones.iter().map(|filed| Arc::clone(&filed.zone));
+        Arc::new(Zones::new(zones.collect()))
+    }
+
+    /// Apex and number of names of each zone.
+    pub fn sizes(&self) -> impl Iterator<Item = (&Name, usize)> {
+        self.zones
+            .iter()
+            .map(|filed| (filed.zone.apex(), filed.zone.names()))
+    }
+}
+
+/// Resolves a spec. `diagnostics` are those of [`read`]; all are returned together, warnings with
+/// what the config comes to.
 ///
 /// # Errors
 /// All diagnostics, when at least one is an error.
@@ -46,6 +98,18 @@ pub fn compile(
     spec: &Spec,
     diagnostics: Diagnostics,
     files: &Files,
-) -> Result<(Plan, Diagnostics), Diagnostics> {
+) -> Result<(Compiled, Diagnostics), Diagnostics> {
     compile::compile(spec, diagnostics, files)
+}
+
+/// Reads the file of one zone again, by the spec of the config that is in force.
+///
+/// # Errors
+/// All diagnostics, when at least one is an error.
+pub fn compile_zone(
+    spec: &Spec,
+    zone: &ZonePlan,
+    files: &Files,
+) -> Result<(FiledZone, Diagnostics), Diagnostics> {
+    compile::compile_zone(spec, zone, files)
 }

@@ -8,8 +8,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Files;
 use super::reader::At;
+use super::{Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
 use crate::dns::cookie;
@@ -343,11 +343,11 @@ impl Spec {
         }
         let secrets = self.server.defence.cookies.file.as_ref();
         wanted.extend(secrets.map(|path| self.resolve(path)));
-        for file in self.zones.iter().filter_map(|zone| zone.file.as_ref()) {
-            let file = self.resolve(file);
-            wanted.extend(included(&file, brought));
-            wanted.push(file);
-        }
+        wanted.extend(
+            self.zones
+                .iter()
+                .flat_map(|zone| self.zone_files(zone, brought)),
+        );
         wanted.retain(|path| !brought.contains_key(path));
         wanted.sort();
         wanted.dedup();
@@ -359,6 +359,51 @@ impl Spec {
     pub fn secrets(&self) -> Vec<PathBuf> {
         let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
         keys.map(|path| self.resolve(path)).collect()
+    }
+
+    /// The files of one zone, as far as what was brought shows: its own, what that includes, and the
+    /// record of a copy.
+    pub(crate) fn zone_files(&self, zone: &ZoneSpec, brought: &Files) -> Vec<PathBuf> {
+        let Some(file) = zone.file.as_ref().map(|file| self.resolve(file)) else {
+            return Vec::new();
+        };
+        let mut all = included(&file, brought);
+        all.extend(zone.incoming.as_ref().map(|_| copy::record_of(&file)));
+        all.push(file);
+        all
+    }
+
+    /// By zone that is read from its file alone: the apex, and its files.
+    #[must_use]
+    pub fn files_by_zone(&self, brought: &Files) -> Vec<(Name, Vec<PathBuf>)> {
+        let own = self.zones.iter().filter(|zone| zone.incoming.is_none());
+        let named = own.filter_map(|zone| Some((zone.name.as_ref()?.value.clone(), zone)));
+        named
+            .map(|(apex, zone)| (apex, self.zone_files(zone, brought)))
+            .collect()
+    }
+
+    /// The files of one zone, as far as what was brought shows.
+    #[must_use]
+    pub fn files_of(&self, apex: &Name, brought: &Files) -> Vec<PathBuf> {
+        let is_it = |zone: &&ZoneSpec| zone.name.as_ref().is_some_and(|name| name.value == *apex);
+        let zone = self.zones.iter().find(is_it);
+        zone.map_or_else(Vec::new, |zone| self.zone_files(zone, brought))
+    }
+
+    /// Files that the server writes itself: the copies of zones that come from primaries.
+    #[must_use]
+    pub fn written_here(&self) -> Vec<PathBuf> {
+        let copies = self.zones.iter().filter(|zone| zone.incoming.is_some());
+        let none = Files::new();
+        copies
+            .flat_map(|zone| self.zone_files(zone, &none))
+            .collect()
+    }
+
+    /// The folder of what must survive a restart.
+    pub(crate) fn state(&self) -> PathBuf {
+        beside(&self.path, self.server.state.as_deref().unwrap_or("state"))
     }
 
     /// A path of the config, relative to the config's folder.
@@ -374,7 +419,7 @@ pub(crate) fn beside(base: &Path, path: &str) -> PathBuf {
 
 /// The files that a zone file includes, as far as what was brought shows; each name is relative
 /// to the folder of the file that has it.
-fn included(zone: &Path, brought: &Files) -> Vec<PathBuf> {
+pub(crate) fn included(zone: &Path, brought: &Files) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let mut layer = vec![zone.to_owned()];
     for _ in 0..INCLUDE_DEPTH {

@@ -63,8 +63,8 @@ pub enum Input {
     Tick,
     /// A probe finished.
     Probed(ProbeId, Report),
-    /// A new plan; health is kept by name.
-    Reload(Arc<Plan>),
+    /// A new plan, and the zones that its services are mounted in; health is kept by name.
+    Reload(Arc<Plan>, Arc<Zones>),
     /// What the zones of the current plan have become: signed anew, or with other records.
     Zones(Arc<Zones>),
     /// An operator's order; one that names nothing of the plan does nothing.
@@ -116,14 +116,15 @@ impl Engine {
     ///
     /// The first table is there at once, and the first probes are due within a second.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, now: Moment, seed: u64) -> Self {
+    pub fn new(plan: Arc<Plan>, zones: Arc<Zones>, now: Moment, seed: u64) -> Self {
         let beliefs = Beliefs::new(plan.clone(), now);
         let standings = beliefs.standings().into();
-        let table = Arc::new(Table::build(1, plan.clone(), standings, now, None));
+        let table = Table::build(1, plan.clone(), standings, now, None);
+        let table = Arc::new(table.with_zones(Arc::clone(&zones)));
         Self {
             schedule: Schedule::new(&plan, now, seed),
             watches: Watches::new(&plan),
-            zones: plan.zones.clone(),
+            zones,
             plan,
             started: now,
             epoch: 0,
@@ -147,7 +148,7 @@ impl Engine {
         match input {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
-            Input::Reload(plan) => self.reload(now, plan),
+            Input::Reload(plan, zones) => self.reload(now, plan, zones),
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
             Input::Order(order) => self.take_order(now, &order),
@@ -232,14 +233,14 @@ impl Engine {
         self.take_changes(now, &changes);
     }
 
-    fn reload(&mut self, now: Moment, plan: Arc<Plan>) {
+    fn reload(&mut self, now: Moment, plan: Arc<Plan>, zones: Arc<Zones>) {
         let kin = Kinship::between(&self.plan, &plan);
         let before = self.plan.targets.len();
         self.beliefs = self.beliefs.carry(plan.clone(), now, &kin);
         self.schedule = self.schedule.carry(&plan, now, &kin.slots);
         self.watches = Watches::new(&plan);
         self.asked.carry(&self.plan, &plan);
-        self.zones = plan.zones.clone();
+        self.zones = zones;
         self.plan = plan;
         self.epoch += 1;
         let notice = herald::reloaded(&self.plan, before, &kin);

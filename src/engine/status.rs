@@ -3,6 +3,8 @@
 //! Ages and times to come are milliseconds, shares are permille: units stand in the names.
 use serde::{Deserialize, Serialize};
 
+pub use crate::zones::status::{KeyStatus, SigningStatus, ZoneStatus};
+
 /// The state of a running server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -82,59 +84,6 @@ pub struct CertificateStatus {
     pub names: Vec<String>,
     /// When it expires, in seconds since 1970.
     pub expires: u64,
-}
-
-/// One zone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ZoneStatus {
-    /// Apex.
-    pub name: String,
-    /// Names that hold data.
-    pub names: usize,
-    /// The serial of its SOA, as queries see it; absent when it is not answered, because it has not
-    /// come from its primaries, or came too long ago.
-    #[serde(default)]
-    pub serial: Option<u32>,
-    /// How it is signed; absent when it is not.
-    #[serde(default)]
-    pub signing: Option<SigningStatus>,
-}
-
-/// How a zone is signed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SigningStatus {
-    /// Whether its signatures came with it, and are not made here.
-    #[serde(default)]
-    pub elsewhere: bool,
-    /// How names are denied: `nsec` or `nsec3`.
-    pub denial: String,
-    /// RRsets that are signed, or could be.
-    pub rrsets: usize,
-    /// When the next signature is renewed, in seconds since 1970; where others do that, when it should
-    /// have come at the latest.
-    pub due_at: u64,
-    /// When the first signature expires, in seconds since 1970.
-    pub expires_at: u64,
-    /// When it should have been renewed at the latest, in seconds since 1970: past it, something is
-    /// wrong.
-    pub overdue_at: u64,
-    /// Its keys, oldest first; those that are gone are left out.
-    pub keys: Vec<KeyStatus>,
-    /// What happens next to its keys, soonest first.
-    pub next: Vec<String>,
-}
-
-/// A key of a zone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyStatus {
-    /// Key tag.
-    pub tag: u16,
-    /// Algorithm, as BIND spells it.
-    pub algorithm: String,
-    /// `ksk`, `zsk` or `csk`.
-    pub role: String,
-    /// How far it has come: `made`, `published`, `active`, `submitted`, `seen`, `retired`.
-    pub phase: String,
 }
 
 /// One region.

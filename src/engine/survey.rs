@@ -19,7 +19,7 @@ use super::herald::{answer_word, family_word, region_names};
 use super::overload::unplaced;
 use super::status::{
     CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus,
-    ServiceStatus, SlotStatus, Status, TargetStatus, ZoneStatus,
+    ServiceStatus, SlotStatus, Status, TargetStatus,
 };
 use super::watches::monitors;
 
@@ -31,13 +31,6 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         now,
         users: users(engine),
     };
-    let zones = plan.zone_list.iter().map(|(name, names)| ZoneStatus {
-        name: name.to_string(),
-        names: *names,
-        serial: engine.table.zones.serial(name),
-        // Keys and signatures are looked after elsewhere.
-        signing: None,
-    });
     // Those of the table, for it is the table that is asked about them.
     let services = (0..).map(ServiceId).zip(&engine.table.plan.services);
     Status {
@@ -63,7 +56,8 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
             expires: tls.pair.expires,
         }),
         canaries: plan.canaries.iter().map(|id| survey.slot(*id)).collect(),
-        zones: zones.collect(),
+        // They are looked after elsewhere.
+        zones: Vec::new(),
         regions: survey.regions(),
         services: services
             .map(|(id, service)| survey.service(id, service))

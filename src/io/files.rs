@@ -23,6 +23,7 @@ use thiserror::Error;
 
 use crate::base::{HashKey, limits};
 use crate::config::{self, Diagnostics, Files, Spec};
+use crate::dns::Name;
 
 /// Polls for which a change may be held back because something else keeps moving.
 pub const PATIENCE: u32 = 30;
@@ -86,6 +87,9 @@ pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
     let files = bring(&spec, &mut watch);
+    // What the server writes itself is no change to be read.
+    let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
+    watch.entries.retain(|entry| !own.contains(&entry.path));
     Ok(Loaded {
         digest: digest(config_path, &bytes, &files),
         spec,
@@ -93,6 +97,27 @@ pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
         files,
         watch,
     })
+}
+
+/// Reads the files of one zone again. They are watched from now on, as what they include now may be new.
+#[must_use]
+pub fn load_zone(spec: &Spec, apex: &Name, watch: &mut Watch) -> Files {
+    let mut files = Files::new();
+    loop {
+        let wanted = spec.files_of(apex, &files);
+        let missing: Vec<PathBuf> = wanted
+            .into_iter()
+            .filter(|path| !files.contains_key(path))
+            .collect();
+        if missing.is_empty() || files.len() >= limits::FILES {
+            return files;
+        }
+        for path in missing {
+            let (stamp, bytes) = read(&path, limits::FILE_BYTES);
+            watch.see(path.clone(), stamp);
+            files.insert(path, bytes.map(Arc::from));
+        }
+    }
 }
 
 /// Brings files until the config wants no more of them.
@@ -273,6 +298,14 @@ impl Watch {
             watch.add(path, stamp);
         }
         watch
+    }
+
+    /// Takes a path for read as it was at this stamp.
+    fn see(&mut self, path: PathBuf, stamp: Option<Stamp>) {
+        match self.entries.iter_mut().find(|entry| entry.path == path) {
+            Some(entry) => (entry.told, entry.seen) = (stamp, stamp),
+            None => self.add(path, stamp),
+        }
     }
 
     fn add(&mut self, path: PathBuf, stamp: Option<Stamp>) {

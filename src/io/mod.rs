@@ -1,6 +1,6 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `clock`, `publish`, `files`, `keep`, `keys` and `metrics` serve the siblings above them: `serve`,
+//! `clock`, `publish`, `files`, `keep`, `keys`, `state` and `metrics` serve the siblings above them: `serve`,
 //! `probe`, `transfer` and `control`, which do not see each other. `app` wires them to the engine.
 pub mod clock;
 pub mod control;
@@ -11,4 +11,5 @@ pub mod metrics;
 pub mod probe;
 pub mod publish;
 pub mod serve;
+pub mod state;
 pub mod transfer;

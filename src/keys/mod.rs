@@ -37,13 +37,15 @@
 //!
 //! # What it does not know
 //!
-//! No files, no clock, no key material: keys are tags here. It makes no key; it says that one is
+//! No files and no clock. But for [`Keyring`], which hands secrets to whoever signs, keys are tags here. It makes no key; it says that one is
 //! wanted. It does not ask the parent.
+mod keyring;
 mod policy;
 mod report;
 mod ring;
 mod words;
 
+pub use keyring::Keyring;
 pub use policy::{Due, Policy, Prospect, Step};
 pub use report::{KeyReport, NextReport, Report};
 pub use ring::{Goal, Heeded, Key, KeyId, Ring, Role, Sync, Time, View};

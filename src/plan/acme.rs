@@ -18,7 +18,7 @@ pub struct Acme {
 /// What a key may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The key (index in [`super::Plan::tsig`]).
+    /// The key (index in [`super::Zoning::tsig`]).
     pub key: usize,
     /// The names that it may set, and no others.
     pub names: Vec<Pattern>,

@@ -20,7 +20,6 @@ use crate::base::{
     Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
 };
 use crate::dns::Name;
-use crate::dns::zone::Zones;
 use crate::geo::{Atlas, Country, Location, Networks};
 
 mod acme;
@@ -33,6 +32,7 @@ mod shrink;
 mod transfer;
 mod transport;
 mod tsig;
+mod zoning;
 
 pub use acme::{Acme, Grant};
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
@@ -41,15 +41,16 @@ pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
-pub use shrink::Shrink;
-pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources, Transfers, ZoneTransfers};
+pub use shrink::{Shrink, ZoneSize};
+pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
+pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 
 /// Everything that was decided before start.
 #[derive(Debug)]
 pub struct Plan {
-    /// Hash over config, zones and geo file; tells plans apart in status and logs.
+    /// Hash over config and all files but zones; tells plans apart in status and logs.
     pub digest: u64,
     /// Key of the cohort hash.
     pub key: HashKey,
@@ -75,22 +76,10 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// Slots of canaries: addresses outside the plan whose probes tell whether this node can see.
     pub canaries: Vec<SlotId>,
-    /// Services by [`ServiceId`]; the id is also the mount number in [`Zones`].
+    /// Services by [`ServiceId`]; the id is also the number of a mount in a zone.
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
     pub maps: Vec<Map>,
-    /// Zone data with the services mounted, as served from the first table on.
-    pub zones: Arc<Zones>,
-    /// Name and number of names of each zone, for status.
-    pub zone_list: Vec<(Name, usize)>,
-    /// The zones that are signed, and how.
-    pub signing: Vec<(Name, ZoneDnssec)>,
-    /// Keys shared with other servers, in the order of the config.
-    pub tsig: Vec<TsigKey>,
-    /// Who may set challenges, and how long they stay.
-    pub acme: Acme,
-    /// Who gets zones, and where zones come from.
-    pub transfers: Transfers,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.

@@ -8,6 +8,18 @@ use std::fmt;
 
 use super::Plan;
 use crate::base::Permille;
+use crate::dns::Name;
+
+/// How large a zone is, and which file that is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneSize {
+    /// Its apex.
+    pub apex: Name,
+    /// How many names hold data.
+    pub names: usize,
+    /// A number for its file; 0 for a zone that is awaited.
+    pub digest: u64,
+}
 
 /// Most lost things that a message names.
 const NAMED: usize = 5;
@@ -80,11 +92,11 @@ impl Loss {
 }
 
 impl Plan {
-    /// What `next` drops beyond this plan's `guard.max_shrink`; empty if nothing.
+    /// What `next` drops beyond this plan's `guard.max_shrink`; empty if nothing. `zones` are those before and after.
     #[must_use]
-    pub fn shrinks_to(&self, next: &Self) -> Vec<Shrink> {
+    pub fn shrinks_to(&self, next: &Self, zones: [&[ZoneSize]; 2]) -> Vec<Shrink> {
         let allowed = self.guard.max_shrink;
-        let beyond = self.losses(next).into_iter();
+        let beyond = self.losses(next, zones).into_iter();
         beyond
             .filter(|loss| loss.exceeds(allowed))
             .map(|loss| Shrink {
@@ -98,7 +110,7 @@ impl Plan {
     }
 
     /// What becomes of every list that a config fills.
-    fn losses(&self, next: &Self) -> [Loss; 7] {
+    fn losses(&self, next: &Self, zones: [&[ZoneSize]; 2]) -> [Loss; 7] {
         let plans = [self, next];
         [
             Loss::named(
@@ -119,15 +131,13 @@ impl Plan {
             ),
             Loss::named(
                 "zones",
-                plans.map(|plan| plan.zone_list.iter().map(|(apex, _)| apex)),
+                zones.map(|zones| zones.iter().map(|zone| &zone.apex)),
             ),
-            Loss::counted("names", plans.map(Self::names)),
+            Loss::counted(
+                "names",
+                zones.map(|zones| zones.iter().map(|zone| zone.names).sum()),
+            ),
             Loss::counted("geo networks", plans.map(|plan| plan.geo.networks)),
         ]
-    }
-
-    /// Names of all zones together.
-    fn names(&self) -> usize {
-        self.zone_list.iter().map(|(_, names)| names).sum()
     }
 }

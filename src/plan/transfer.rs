@@ -1,39 +1,17 @@
 //! Who gets a zone from here, and where a zone comes from.
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 
 use crate::base::Span;
-use crate::dns::Name;
 use crate::geo::Network;
 
-/// What the config says of transfers.
-#[derive(Clone, Debug, Default)]
-pub struct Transfers {
-    /// The folder of what must survive a restart (`[server] state`); absent = nothing is kept.
-    pub state: Option<PathBuf>,
-    /// Zones that are given or taken, in the order of the config; the others are not here.
-    pub zones: Vec<ZoneTransfers>,
-}
-
-/// One zone that is given or taken, or both.
-#[derive(Clone, Debug)]
-pub struct ZoneTransfers {
-    /// Its apex.
-    pub zone: Name,
-    /// Who gets it.
-    pub outgoing: Option<Outgoing>,
-    /// Where it comes from.
-    pub incoming: Option<Incoming>,
-}
-
 /// Who gets a zone, and as what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Who may have it: whoever fits one of these.
     pub to: Vec<Allowed>,
     /// Who is told of changes.
     pub notify: Vec<SocketAddr>,
-    /// The key (index in [`super::Plan::tsig`]) that signs what is told, and that every transfer
+    /// The key (index in [`super::Zoning::tsig`]) that signs what is told, and that every transfer
     /// must be signed with.
     pub key: Option<usize>,
     /// The client whose answers steered names are rendered as.
@@ -49,7 +27,7 @@ pub struct Outgoing {
 pub struct Allowed {
     /// Where the request comes from.
     pub network: Option<Network>,
-    /// The key (index in [`super::Plan::tsig`]) that it is signed with.
+    /// The key (index in [`super::Zoning::tsig`]) that it is signed with.
     pub key: Option<usize>,
 }
 
@@ -67,10 +45,8 @@ pub enum Rule {
 pub struct Incoming {
     /// Primaries, in the order in which they are asked.
     pub primaries: Vec<SocketAddr>,
-    /// The key (index in [`super::Plan::tsig`]) that requests and replies are signed with.
+    /// The key (index in [`super::Zoning::tsig`]) that requests and replies are signed with.
     pub key: Option<usize>,
-    /// The file in which the last good version is kept.
-    pub file: PathBuf,
     /// Where requests leave from.
     pub sources: Sources,
 }

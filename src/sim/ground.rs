@@ -10,7 +10,7 @@ use std::sync::{Arc, LazyLock};
 use crate::base::ClassId;
 use crate::dns::Name;
 use crate::dns::rr::rtype;
-use crate::dns::zone::{Record, Zone, Zones};
+use crate::dns::zone::{Mount, Record, Zone, Zones};
 use crate::geo::{Atlas, Database, Network, Networks};
 
 /// Most regions that have clients.
@@ -52,9 +52,16 @@ pub fn hostname(service: usize) -> Name {
 }
 
 /// The zone, with so many services mounted.
-pub(super) fn zones(services: u16) -> Arc<Zones> {
+///
+/// # Panics
+/// Never: the zone is well formed, and a plan has no more services than there are numbers.
+#[must_use]
+pub fn zones(services: usize) -> Arc<Zones> {
     let apex = name("example.org");
-    let mounts = (0..services).map(|service| (hostname(usize::from(service)), service));
+    let mounts = (0..services).map(|service| {
+        let number = Mount::try_from(service).expect("limits.rs bounds the services");
+        (hostname(service), number)
+    });
     let mounts: Vec<_> = mounts.collect();
     let zone = Zone::build(&apex, records(&apex), &mounts).expect("the zone below is well formed");
     Arc::new(Zones::new(vec![Arc::new(zone)]))

@@ -101,7 +101,12 @@ impl World {
             probe_loss: Permille::NONE,
             record,
             now,
-            engine: Engine::new(plan.clone(), now, draws.next_u64()),
+            engine: Engine::new(
+                plan.clone(),
+                ground::zones(plan.services.len()),
+                now,
+                draws.next_u64(),
+            ),
             log: Vec::new(),
             plan: plan.clone(),
             table: None,
@@ -158,7 +163,8 @@ impl World {
     pub fn reload(&mut self, plan: Arc<Plan>) {
         self.plan = plan.clone();
         self.note(Event::Planned(plan.clone()));
-        self.engine.handle(self.now, Input::Reload(plan));
+        let zones = ground::zones(plan.services.len());
+        self.engine.handle(self.now, Input::Reload(plan, zones));
         self.drain();
     }
 

@@ -15,9 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    Acme, AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint,
-    GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region,
-    Residency, Ring, Server, Service, Slot, Target, Tier, Transfers, TtlBounds,
+    AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
+    Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency,
+    Ring, Server, Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -223,12 +223,6 @@ impl Scenery {
             slots,
             targets,
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
-            zones: ground::zones(u16::try_from(self.services.len()).unwrap_or(0)),
-            zone_list: Vec::new(),
-            signing: Vec::new(),
-            tsig: Vec::new(),
-            acme: Acme::default(),
-            transfers: Transfers::default(),
             atlas: ground::atlas(),
             geo: GeoFile {
                 source: "none".into(),

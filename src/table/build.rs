@@ -39,7 +39,8 @@ pub struct Basis {
 impl Table {
     /// Builds a generation; what `previous` (of the same plan) has and did not change is shared.
     /// `standings` are by [`crate::base::TargetId`], one for every target of the plan. Clients ask for
-    /// what they asked for when `previous` was built, or for what the plan states.
+    /// what they asked for when `previous` was built, or for what the plan states; zones are those of
+    /// `previous`, or none.
     #[must_use]
     pub fn build(
         generation: u64,
@@ -55,7 +56,7 @@ impl Table {
         };
         let zones = match previous {
             Some(previous) => Arc::clone(&previous.zones),
-            None => Arc::clone(&plan.zones),
+            None => Arc::default(),
         };
         let basis = Basis {
             plan,
@@ -91,6 +92,12 @@ impl Table {
         }
         table.carry(previous);
         table
+    }
+
+    /// The same table, answering from these zones.
+    #[must_use]
+    pub fn with_zones(self, zones: Arc<Zones>) -> Self {
+        Self { zones, ..self }
     }
 
     /// The parts as they are without a plan of capacity.

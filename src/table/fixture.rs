@@ -12,9 +12,9 @@ use crate::base::{
 use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    Acme, AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
-    Guard, Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring,
-    Server, Service, Target, Tier, Transfers, TtlBounds,
+    AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile, Guard,
+    Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
+    Service, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -86,12 +86,6 @@ impl World {
                 .map(|index| self.service(index))
                 .collect(),
             maps: vec![self.map()],
-            zones: Arc::default(),
-            zone_list: Vec::new(),
-            signing: Vec::new(),
-            tsig: Vec::new(),
-            acme: Acme::default(),
-            transfers: Transfers::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
                 source: "embedded".into(),

@@ -53,7 +53,7 @@ pub struct Table {
     pub generation: u64,
     /// What it was built from.
     pub plan: Arc<Plan>,
-    /// The zones that it answers from: the plan's, or what they have become since.
+    /// The zones that it answers from, the plan's services mounted.
     pub zones: Arc<Zones>,
     /// What it was built from, by [`crate::base::TargetId`].
     pub standings: Arc<[Standing]>,

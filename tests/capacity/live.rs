@@ -28,7 +28,7 @@ struct Desk {
 impl Desk {
     fn new(plan: Plan) -> Self {
         let mut desk = Self {
-            engine: Engine::new(Arc::new(plan), NOW, 1),
+            engine: Engine::new(Arc::new(plan), Arc::default(), NOW, 1),
             now: NOW,
             notices: Vec::new(),
         };
@@ -109,11 +109,17 @@ fn what_is_observed_is_planned_with_when_it_is_worth_it() {
 fn what_is_observed_outlasts_a_reload() {
     let mut desk = Desk::new(plan(1));
     desk.observe(1, [125, 20]);
-    desk.handle(Span::from_secs(1), Input::Reload(Arc::new(plan(2))));
+    desk.handle(
+        Span::from_secs(1),
+        Input::Reload(Arc::new(plan(2)), Arc::default()),
+    );
     assert_eq!(desk.loads(), [100, 45]);
     let mut stated = plan(3);
     stated.services[0].demand = Demand::Whole(60);
-    desk.handle(Span::from_secs(1), Input::Reload(Arc::new(stated)));
+    desk.handle(
+        Span::from_secs(1),
+        Input::Reload(Arc::new(stated), Arc::default()),
+    );
     assert_eq!(desk.loads(), [30, 30]);
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use waypost::base::Permille;
 
-use crate::ground::{Pair, Way, sign, ways};
+use crate::ground::{Pair, Way, sign, table, ways};
 use crate::validators::{RESOLVER, Resolver, Server, dig_for, is_validated, now, own_network};
 use crate::world;
 
@@ -49,17 +49,18 @@ fn addresses(answer: &str) -> BTreeSet<String> {
 fn ask(way: Way, answers: u8) {
     let folder = own_network();
     let pair = Pair::new(way.algorithm);
-    let mut plan = world::compile();
-    for service in &mut plan.services {
+    let mut compiled = world::compile();
+    for service in &mut compiled.plan.services {
         service.answers = answers;
     }
-    let plan = sign(plan, way, &pair, now());
-    let server = Server::start(world::table_of(&plan, &[]));
+    let signed = sign(compiled, way, &pair, now());
+    let server = Server::start(table(&signed, &[]));
     for (one, others) in SHARES {
-        let table = world::table_by(&plan, |endpoint| match endpoint {
+        let table = world::table_by(&signed.plan, |endpoint| match endpoint {
             "eu-one" => Permille(one),
             _ => Permille(others),
         });
+        let table = table.with_zones(signed.zones.clone());
         server.publish(table);
         // A new one for each table: nothing is remembered from the one before.
         let _resolver = Resolver::start(folder.path(), &pair.anchor());

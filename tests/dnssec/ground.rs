@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use waypost::base::Moment;
+use waypost::config::Compiled;
 use waypost::dns::dnssec::{Algorithm, Digest, PrivateKey};
 use waypost::dns::rr::rtype;
 use waypost::dns::zone::signed::{Cache, Denial, MADE_HERE, Signed, Signing};
@@ -67,16 +68,24 @@ impl Pair {
     }
 }
 
-/// The plan of the world, its zone signed at this time (seconds since 1970).
-pub(crate) fn sign(mut plan: Plan, way: Way, pair: &Pair, now: u64) -> Arc<Plan> {
+/// A plan, and the zones that its services are mounted in.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) zones: Arc<Zones>,
+}
+
+/// The world, its zone signed at this time (seconds since 1970).
+pub(crate) fn sign(compiled: Compiled, way: Way, pair: &Pair, now: u64) -> World {
     let signing = Signing {
         entry_keys: vec![Arc::clone(&pair.entry)],
         zone_keys: vec![Arc::clone(&pair.zone)],
         denial: way.denial,
         validity: VALIDITY,
     };
-    let steered = variants(&plan).unwrap();
-    let zones = plan.zones.all().iter().map(|served| {
+    let steered = variants(&compiled.plan).unwrap();
+    let unsigned = compiled.unsigned();
+    let zones = unsigned.all().iter().map(|served| {
         let keys = Edit {
             owner: served.zone.apex().clone(),
             rtype: rtype::DNSKEY,
@@ -99,13 +108,15 @@ pub(crate) fn sign(mut plan: Plan, way: Way, pair: &Pair, now: u64) -> Arc<Plan>
         }
     });
     let zones = zones.collect();
-    plan.zones = Arc::new(Zones::served(zones, now * 1000));
-    Arc::new(plan)
+    World {
+        plan: Arc::new(compiled.plan),
+        zones: Arc::new(Zones::served(zones, now * 1000)),
+    }
 }
 
 /// A table of it in which these endpoints are down.
-pub(crate) fn table(plan: &Arc<Plan>, down: &[&str]) -> Table {
-    let table = world::table_of(plan, down);
+pub(crate) fn table(world: &World, down: &[&str]) -> Table {
+    let table = world::table_of(&world.plan, down).with_zones(Arc::clone(&world.zones));
     assert_eq!(table.built_at, Moment(0));
     table
 }

@@ -12,10 +12,9 @@ use waypost::base::Draws;
 use waypost::dns::dnssec::PrivateKey;
 use waypost::dns::zone::signed::Denial;
 use waypost::dns::zone::{Served, Zones};
-use waypost::plan::Plan;
 use waypost::table::Table;
 
-use crate::ground::{Pair, sign, table, ways};
+use crate::ground::{Pair, World, sign, table, ways};
 use crate::world::{self, Ask, reply_to};
 
 /// When signatures are made, seconds since 1970.
@@ -300,11 +299,13 @@ fn signatures_beside_an_answer_are_left_out_without_truncation() {
     }
 }
 
-/// The same plan when the wall clock says another time, seconds since 1970.
-fn at(plan: Arc<Plan>, time: u64) -> Arc<Plan> {
-    let mut plan = Arc::into_inner(plan).unwrap();
-    plan.zones = Arc::new(Zones::served(plan.zones.all().to_vec(), time * 1000));
-    Arc::new(plan)
+/// The same world when the wall clock says another time, seconds since 1970.
+fn at(world: World, time: u64) -> World {
+    let zones = world.zones.all().to_vec();
+    World {
+        zones: Arc::new(Zones::served(zones, time * 1000)),
+        ..world
+    }
 }
 
 #[test]
@@ -332,14 +333,14 @@ fn nothing_outlives_its_signature_and_what_would_is_refused() {
         }
     }
     // Where the operator would rather serve them to the end, no TTL reaches past it.
-    let mut plan = Arc::into_inner(at(signed(), expires - 20)).unwrap();
-    let served = plan.zones.all().iter().cloned();
+    let mut own = at(signed(), expires - 20);
+    let served = own.zones.all().iter().cloned();
     let served = served.map(|one| Served {
         refuse_from: u64::MAX,
         ..one
     });
-    plan.zones = Arc::new(Zones::served(served.collect(), (expires - 20) * 1000));
-    let table = table(&Arc::new(plan), &[]);
+    own.zones = Arc::new(Zones::served(served.collect(), (expires - 20) * 1000));
+    let table = table(&own, &[]);
     for question in [
         "mail.example.org A",
         "api.example.org A",

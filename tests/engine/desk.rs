@@ -64,7 +64,7 @@ impl Desk {
     pub(crate) fn new(scenery: &Scenery) -> Self {
         let now = Moment(0);
         let mut desk = Self {
-            engine: Engine::new(scenery.plan(), now, 42),
+            engine: Engine::new(scenery.plan(), Arc::default(), now, 42),
             now,
             probes: Vec::new(),
             tables: Vec::new(),

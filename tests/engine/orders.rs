@@ -110,7 +110,10 @@ fn a_drain_outlives_a_reload_and_health_goes_on_beneath_it() {
     desk.run(50_000, |_| Outcome::Pass);
     scenery.edition += 1;
     scenery.machines[1].weight = 3;
-    desk.handle(50_001, Input::Reload(scenery.plan()));
+    desk.handle(
+        50_001,
+        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+    );
     assert_eq!(desk.shares(), [0, 1000, 1000, 1000]);
     let state = |desk: &Desk| {
         let status = desk.engine.status(desk.now);

@@ -89,7 +89,7 @@ struct Run<'m> {
 impl<'m> Run<'m> {
     fn new(model: &'m Courses) -> Self {
         let now = Moment(0);
-        let engine = Engine::new(model.plans[0].clone(), now, 7);
+        let engine = Engine::new(model.plans[0].clone(), Arc::default(), now, 7);
         let mut run = Self {
             model,
             served: engine.table().clone(),
@@ -119,7 +119,7 @@ impl<'m> Run<'m> {
                 self.plan = 1 - self.plan;
                 self.epoch += 1;
                 let plan = self.model.plans[self.plan].clone();
-                self.handle(self.now, Input::Reload(plan));
+                self.handle(self.now, Input::Reload(plan, Arc::default()));
             }
             Action::Wait => {
                 let due = self.engine.wake_at()?;

@@ -103,7 +103,8 @@ pub(super) fn plan() -> Plan {
     );
     let files = Files::from([zone]);
     let compiled = config::compile(&spec, found, &files);
-    let (plan, _) = compiled.unwrap_or_else(|found| panic!("{}", found.render(false)));
+    let (compiled, _) = compiled.unwrap_or_else(|found| panic!("{}", found.render(false)));
+    let plan = compiled.plan;
     assert_eq!((plan.endpoints.len(), plan.targets.len()), (4, 4));
     plan
 }

@@ -20,7 +20,7 @@ const COOKIE: [u8; 12] = [0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
 const TRUNCATED: u8 = 2;
 
 fn server(change: impl FnOnce(&mut RateLimit)) -> Rig {
-    let mut plan = compile();
+    let mut plan = compile().plan;
     let mut limit = RateLimit::of(PER_SECOND);
     change(&mut limit);
     plan.server.defence.rate_limit = Some(limit);

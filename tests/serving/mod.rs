@@ -10,7 +10,8 @@ use socket2::{Domain, Socket, Type};
 use tokio::runtime::Runtime;
 use waypost::answer::{Answered, Asker, Counted, Transport};
 use waypost::base::{Moment, Reason, Standing};
-use waypost::config::{self, Files};
+use waypost::config::{self, Compiled, Files};
+use waypost::dns::zone::Zones;
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
@@ -42,11 +43,11 @@ impl Rig {
     pub(crate) fn start_with(listen: &[&str], responder: Responder) -> Self {
         let mut plan = plan();
         plan.server.listen = listen.iter().map(|text| text.parse().unwrap()).collect();
-        Self::of(plan, responder)
+        Self::of(plan, compiled().unsigned(), responder)
     }
 
     /// A server of this plan: where it listens, what it proves itself by, what it knows.
-    pub(crate) fn of(plan: Plan, responder: Responder) -> Self {
+    pub(crate) fn of(plan: Plan, zones: Arc<Zones>, responder: Responder) -> Self {
         let mut listeners = Listeners::bind(&plan.server.listen, 2).unwrap();
         if let Some(tls) = &plan.server.tls {
             listeners = listeners.with_encrypted(tls).unwrap();
@@ -55,7 +56,7 @@ impl Rig {
         let runtime = Runtime::new().unwrap();
         let clock = Clock::start();
         let metrics = Arc::new(Metrics::new(clock));
-        let published = Arc::new(Published::new(table_of(1, plan)));
+        let published = Arc::new(Published::new(Arc::new(unproven(1, plan, zones))));
         let service = Service {
             published: Arc::clone(&published),
             clock,
@@ -199,12 +200,20 @@ pub(crate) fn table(generation: u64) -> Arc<Table> {
 
 /// A table of this plan, every endpoint unproven.
 pub(crate) fn table_of(generation: u64, plan: Plan) -> Arc<Table> {
+    Arc::new(unproven(generation, plan, compiled().unsigned()))
+}
+
+fn unproven(generation: u64, plan: Plan, zones: Arc<Zones>) -> Table {
     let plan = Arc::new(plan);
     let standings = vec![Standing::UNPROVEN; plan.targets.len()].into();
-    Arc::new(Table::build(generation, plan, standings, Moment(0), None))
+    Table::build(generation, plan, standings, Moment(0), None).with_zones(zones)
 }
 
 pub(crate) fn plan() -> Plan {
+    compiled().plan
+}
+
+fn compiled() -> Compiled {
     let (spec, found) = config::read(Path::new("config.toml"), CONFIG);
     let mut files = Files::new();
     for path in spec.files(&files) {

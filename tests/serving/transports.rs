@@ -48,7 +48,7 @@ const PAYLOADS: [u16; 4] = [0, 512, 1232, 4096];
 
 /// A server of the world's names that gives UDP replies of the greatest length.
 fn server() -> Rig {
-    let mut plan = compile();
+    let mut plan = compile().plan;
     plan.server.udp_reply_bytes = u16::try_from(UDP_REPLY_BYTES_MOST).unwrap();
     plan.server.defence.amplification = u16::MAX;
     let rig = Rig::start_with(&["127.0.0.1:0"], waypost::answer::answer);

@@ -115,9 +115,9 @@ pub(crate) fn compile(text: &str) -> Plan {
         (PathBuf::from("/etc/example.org.zone"), Ok(zone().into())),
         (PathBuf::from("/etc/test.mmdb"), Ok(Arc::from(database()))),
     ]);
-    let (plan, _) = config::compile(&spec, found, &files)
+    let (compiled, _) = config::compile(&spec, found, &files)
         .unwrap_or_else(|found| panic!("{}", found.render(false)));
-    plan
+    compiled.plan
 }
 
 /// The zone file.

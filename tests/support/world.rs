@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use waypost::answer::{Answered, Asker, Transport, answer};
 use waypost::base::{Moment, Permille, Span, Standing};
-use waypost::config::{self, Files};
+use waypost::config::{self, Compiled, Files};
 use waypost::dns::Name;
 use waypost::dns::text::type_number;
+use waypost::dns::zone::Zones;
 use waypost::plan::Plan;
 use waypost::table::Table;
 
@@ -17,11 +18,17 @@ pub(crate) const GERMAN: &str = "192.0.2.99";
 /// The plan of `world.toml`, compiled once.
 pub(crate) fn plan() -> &'static Arc<Plan> {
     static PLAN: OnceLock<Arc<Plan>> = OnceLock::new();
-    PLAN.get_or_init(|| Arc::new(compile()))
+    PLAN.get_or_init(|| Arc::new(compile().plan))
 }
 
-/// The plan of `world.toml`.
-pub(crate) fn compile() -> Plan {
+/// The zones of `world.toml`.
+pub(crate) fn zones() -> Arc<Zones> {
+    static ZONES: OnceLock<Arc<Zones>> = OnceLock::new();
+    Arc::clone(ZONES.get_or_init(|| compile().unsigned()))
+}
+
+/// What `world.toml` comes to.
+pub(crate) fn compile() -> Compiled {
     let (spec, diagnostics) = config::read(Path::new("world.toml"), include_str!("world.toml"));
     let mut files = Files::new();
     loop {
@@ -35,7 +42,7 @@ pub(crate) fn compile() -> Plan {
         }
     }
     match config::compile(&spec, diagnostics, &files) {
-        Ok((plan, _)) => plan,
+        Ok((compiled, _)) => compiled,
         Err(diagnostics) => panic!("{}", diagnostics.render(false)),
     }
 }
@@ -62,7 +69,7 @@ pub(crate) fn table_by(plan: &Arc<Plan>, share: impl Fn(&str) -> Permille) -> Ta
             ..Standing::UNPROVEN
         })
         .collect();
-    Table::build(1, Arc::clone(plan), standings.into(), Moment(0), None)
+    Table::build(1, Arc::clone(plan), standings.into(), Moment(0), None).with_zones(zones())
 }
 
 /// A query, part by part.

@@ -37,15 +37,21 @@ pub(crate) struct Stage {
 impl Stage {
     /// With the names of the world.
     pub(crate) fn open() -> Self {
-        Self::with(world::compile())
+        let compiled = world::compile();
+        let zones = compiled.unsigned();
+        Self::of(compiled.plan, zones)
     }
 
-    /// With the names of a plan.
-    pub(crate) fn with(mut plan: waypost::plan::Plan) -> Self {
+    /// With the names of the small zone.
+    pub(crate) fn with(plan: waypost::plan::Plan) -> Self {
+        Self::of(plan, serving::table(0).zones.clone())
+    }
+
+    fn of(mut plan: waypost::plan::Plan, zones: std::sync::Arc<waypost::dns::zone::Zones>) -> Self {
         let authority = Authority::new();
         plan.server.tls = Some(authority.issue().everywhere());
         plan.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
-        let rig = Rig::of(plan, answer);
+        let rig = Rig::of(plan, zones, answer);
         Self { rig, authority }
     }
 

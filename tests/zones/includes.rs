@@ -31,7 +31,7 @@ fn folder(zone: &str, others: &[(&str, &str)]) -> TempDir {
 fn outcome(folder: &Path) -> Result<usize, Vec<Finding>> {
     let loaded = files::load(&folder.join("config.toml")).unwrap();
     match config::compile(&loaded.spec, loaded.diagnostics, &loaded.files) {
-        Ok((plan, _)) => Ok(plan.zone_list[0].1),
+        Ok((compiled, _)) => Ok(compiled.sizes().next().unwrap().1),
         Err(diagnostics) => Err(diagnostics.list()),
     }
 }

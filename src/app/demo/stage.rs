@@ -13,14 +13,14 @@ use super::machines::Machines;
 use super::script::{Act, Script, Step};
 use crate::app::Failure;
 use crate::app::keeper::Shown;
+use crate::app::prepared::{Keys, Prepared};
 use crate::app::server::{Server, Start};
 use crate::base::{EndpointId, Moment, ServiceId, Span, Why};
-use crate::config;
+use crate::config::{self, Compiled};
 use crate::engine::notice::Sense;
 use crate::engine::{Notice, Status};
 use crate::io::control::Command;
-use crate::io::files;
-use crate::io::files::Watch;
+use crate::io::files::{self, Loaded, Watch};
 use crate::plan::Plan;
 
 /// What the play starts from.
@@ -68,18 +68,19 @@ pub(super) struct Stage {
 impl Stage {
     /// Starts machines, server and clients.
     pub(super) async fn open(opening: Opening) -> Result<Self, Failure> {
-        let mut plan = read(&opening.config)?;
+        let (loaded, mut compiled) = read(&opening.config)?;
         let steps = opening.script.as_ref();
-        let steps = steps.map(|script| script.steps(|name| is_known(&plan, name)));
+        let steps = steps.map(|script| script.steps(|name| is_known(&compiled.plan, name)));
         let steps = steps.transpose()?;
-        let machines = start_machines(&mut plan).await?;
+        let machines = start_machines(&mut compiled.plan).await?;
         let (onlooker, happened) = mpsc::unbounded_channel();
         let server = Server::start(Start {
-            plan,
+            prepared: Prepared::new(loaded, compiled, Keys::Read)?,
             config: None,
             watch: Watch::default(),
             onlooker: Some(onlooker),
-        })?;
+        });
+        let server = server.await?;
         let plan = server.plan().clone();
         let address = server.addresses()[0];
         let (hear, heard) = mpsc::unbounded_channel();
@@ -401,11 +402,12 @@ fn loss_line(loss: &Loss) -> String {
     format!("  {}: {noticed}, {answered}{back}", loss.what)
 }
 
-fn read(path: &Path) -> Result<Plan, Failure> {
-    let loaded = files::load(path).map_err(|error| error.to_string())?;
-    let (plan, _) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
+fn read(path: &Path) -> Result<(Loaded, Compiled), Failure> {
+    let mut loaded = files::load(path).map_err(|error| error.to_string())?;
+    let found = std::mem::take(&mut loaded.diagnostics);
+    let (compiled, _) = config::compile(&loaded.spec, found, &loaded.files)
         .map_err(|diagnostics| diagnostics.render(false))?;
-    Ok(plan)
+    Ok((loaded, compiled))
 }
 
 /// Starts the machines on the port that the monitors watch; if another program has it, on

@@ -21,10 +21,12 @@ use arguments::{Command, Ds};
 use super::cli::Config;
 use super::{Failure, judged};
 use crate::base::Span;
+use crate::config::Compiled;
 use crate::dns::Name;
-use crate::io::keys::{Store, policy};
+use crate::io::keys::Store;
 use crate::keys::Policy;
-use crate::plan::{Plan, ZoneDnssec};
+use crate::plan::ZoneDnssec;
+use crate::zones::policy;
 
 /// A zone that the config signs.
 struct Signed {
@@ -54,31 +56,32 @@ fn ds(arguments: &Ds) -> Result<ExitCode, Failure> {
 
 /// Reads the config, and what it says of signing a zone.
 fn signed(config: &Config, zone: &Name) -> Result<Signed, Failure> {
-    let plan = judged::read(&config.config)?.plan;
-    let how = plan.signing.iter().find(|(name, _)| name == zone);
-    let Some((name, how)) = how.cloned() else {
+    let compiled = judged::read(&config.config)?.compiled;
+    let planned = compiled.zoning.zone(zone);
+    let how = planned.and_then(|zone| Some((zone.apex.clone(), zone.dnssec.clone()?)));
+    let Some((name, how)) = how else {
         let path = config.config.display();
         return Err(format!(
             "{path} does not sign a zone `{zone}`: write `dnssec = {{ keys = \"keys\" }}` below its `[[zones]]`"
         ));
     };
     let store = Store::new(&how.keys, &name);
-    let policy = policy(&how, largest_ttl(&plan, zone));
+    let policy = policy(&how, largest_ttl(&compiled, zone));
     Ok(Signed { how, store, policy })
 }
 
 /// The largest TTL that a cache may have of a zone: of its records, its denials, and what is
 /// steered in it.
-pub(super) fn largest_ttl(plan: &Plan, zone: &Name) -> Span {
-    let served = plan.zones.all();
-    let own = served.iter().find(|served| served.zone.apex() == zone);
-    let own = own.map_or(0, |served| {
-        let owners = served.zone.owners();
+pub(super) fn largest_ttl(compiled: &Compiled, zone: &Name) -> Span {
+    let filed = &compiled.zones;
+    let own = filed.iter().find(|filed| filed.zone.apex() == zone);
+    let own = own.map_or(0, |filed| {
+        let owners = filed.zone.owners();
         let records = owners.flat_map(|(_, sets)| sets.map(|set| set.ttl).collect::<Vec<_>>());
-        let denial = served.zone.denial_soa().ttl;
+        let denial = filed.zone.denial_soa().ttl;
         records.max().unwrap_or(0).max(denial)
     });
-    let steered = plan.services.iter();
+    let steered = compiled.plan.services.iter();
     let steered =
         steered.filter(|service| service.hostnames.iter().any(|name| name.is_within(zone)));
     let steered = steered.map(|service| service.ttl.max).max();

@@ -41,8 +41,9 @@ pub(super) fn list(arguments: &List) -> Result<ExitCode, Failure> {
     let zones: Vec<Name> = match &arguments.zone {
         Some(zone) => vec![zone.clone()],
         None => {
-            let plan = judged::read(&arguments.config.config)?.plan;
-            plan.signing.iter().map(|(name, _)| name.clone()).collect()
+            let zoning = judged::read(&arguments.config.config)?.compiled.zoning;
+            let signed = zoning.zones.iter().filter(|zone| zone.dnssec.is_some());
+            signed.map(|zone| zone.apex.clone()).collect()
         }
     };
     let mut reports = Vec::new();

@@ -156,6 +156,7 @@ fn life(found: Selection<'_>) -> Life {
         | Reason::Chaos
         | Reason::Expired
         | Reason::NotLoaded
+        | Reason::Withheld
         | Reason::Cookie
         | Reason::Limited => Life::Alive,
     }

@@ -38,58 +38,68 @@ mod transfer;
 mod tsig;
 mod zones;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Files;
 use super::diagnostic::Diagnostics;
 use super::reader::At;
 use super::spec::Spec;
+use super::{Compiled, FiledZone, Files};
 use crate::base::{HashKey, MapId, Permille, limits};
-use crate::dns::zone::Zones;
 use crate::geo::Atlas;
 use crate::plan::{
-    Acme, Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, Transfers, TsigKey,
-    TtlBounds,
+    Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds, ZonePlan, Zoning,
 };
 
 use checks::Checks;
 use places::Places;
 use services::Draft;
 use targets::Wiring;
-use zones::Loaded;
 
 /// All parts of a plan that were checked.
 struct Parts<'p> {
     places: &'p Places<'p>,
     checks: &'p Checks<'p>,
     drafts: &'p [Draft<'p>],
-    zones: Vec<Loaded>,
-    tsig: Vec<TsigKey>,
-    transfers: Transfers,
     defence: Defence,
-    acme: Acme,
     atlas: Arc<Atlas>,
     geo: GeoFile,
     tls: Option<Tls>,
 }
 
-/// Resolves a spec into a plan.
+/// Resolves a spec.
 pub(crate) fn compile(
     spec: &Spec,
     mut found: Diagnostics,
     files: &Files,
-) -> Result<(Plan, Diagnostics), Diagnostics> {
-    let plan = try_compile(spec, &mut found, files);
+) -> Result<(Compiled, Diagnostics), Diagnostics> {
+    let compiled = try_compile(spec, &mut found, files);
     found.settle();
-    match plan {
-        Some(plan) if !found.has_errors() => Ok((plan, found)),
+    match compiled {
+        Some(compiled) if !found.has_errors() => Ok((compiled, found)),
         _ => Err(found),
     }
 }
 
-fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Plan> {
+/// Reads the file of one zone again.
+pub(crate) fn compile_zone(
+    spec: &Spec,
+    zone: &ZonePlan,
+    files: &Files,
+) -> Result<(FiledZone, Diagnostics), Diagnostics> {
+    let mut found = Diagnostics::of_config(spec.path.display().to_string(), &spec.text);
+    let filed = zones::reload(zone, spec, files, &mut found);
+    found.settle();
+    match filed {
+        Some(filed) if !found.has_errors() => Ok((filed, found)),
+        _ => Err(found),
+    }
+}
+
+fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Compiled> {
     check_listeners(spec, found);
     check_canaries(spec, found);
     if !check_limits(spec, found) {
@@ -116,10 +126,6 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
         places: &places,
         checks: &checks,
         drafts: &drafts,
-        zones,
-        tsig,
-        transfers,
-        acme,
         defence,
         atlas,
         geo,
@@ -127,7 +133,18 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Pl
     };
     let plan = build(spec, files, parts, found);
     check_bounds(spec, &plan, found);
-    Some(plan)
+    let (plans, zones) = zones::plans(zones, spec, &transfers);
+    Some(Compiled {
+        plan,
+        zoning: Zoning {
+            zones: plans,
+            tsig,
+            acme,
+            state: Some(spec.state()),
+            max_shrink: spec.guard.max_shrink,
+        },
+        zones,
+    })
 }
 
 /// A bound on ejections that is less than the lightest target lets nothing leave, ever. A target
@@ -283,10 +300,6 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     let services = drafts.map(|(draft, map)| service(draft, map, &mut wiring));
     let services = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
-    let zones = parts.zones.into_iter();
-    let (list, zones): (Vec<_>, Vec<_>) = zones
-        .map(|(apex, zone)| ((apex, zone.names()), Arc::new(zone)))
-        .unzip();
     Plan {
         digest: digest(spec, files),
         key: cohort_key(spec),
@@ -305,12 +318,6 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         canaries,
         services,
         maps,
-        zones: Arc::new(Zones::new(zones)),
-        zone_list: list,
-        signing: zones::signing(spec),
-        tsig: parts.tsig,
-        transfers: parts.transfers,
-        acme: parts.acme,
         atlas: parts.atlas,
         geo: parts.geo,
     }
@@ -371,10 +378,16 @@ fn cohort_key(spec: &Spec) -> HashKey {
     HashKey::from_secret(names.join(" ").as_bytes())
 }
 
-/// One number for all that the plan was made of.
+/// One number for all that the plan was made of; zones have their own.
 fn digest(spec: &Spec, files: &Files) -> u64 {
     let key = HashKey::from_secret(b"digest");
-    let texts = files.values().filter_map(|file| file.as_ref().ok());
+    let of_zones = spec
+        .zones
+        .iter()
+        .flat_map(|zone| spec.zone_files(zone, files));
+    let of_zones: BTreeSet<PathBuf> = of_zones.collect();
+    let others = files.iter().filter(|(path, _)| !of_zones.contains(*path));
+    let texts = others.filter_map(|(_, file)| file.as_ref().ok());
     let texts = std::iter::once(spec.text.as_bytes()).chain(texts.map(|text| &**text));
     let hashes: Vec<u8> = texts
         .flat_map(|text| key.hash(text).to_le_bytes())

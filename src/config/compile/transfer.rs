@@ -11,17 +11,25 @@ use std::net::{IpAddr, SocketAddr};
 use crate::base::limits::{PRIMARIES, SECONDARIES};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
-use crate::config::spec::{
-    AllowedSpec, IncomingSpec, RenderSpec, Spec, TransferSpec, ZoneSpec, beside,
-};
+use crate::config::spec::{AllowedSpec, IncomingSpec, RenderSpec, Spec, TransferSpec, ZoneSpec};
 use crate::geo::{Atlas, Country};
-use crate::plan::{Allowed, Incoming, Outgoing, Sources, Transfers, ZoneTransfers};
+use crate::plan::{Allowed, Incoming, Outgoing, Sources};
 
 use super::names::Names;
 
+/// One zone that is given or taken, or both.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Transfer {
+    /// Who gets it.
+    pub(super) outgoing: Option<Outgoing>,
+    /// Where it comes from.
+    pub(super) incoming: Option<Incoming>,
+}
+
 /// Transfers whose clients may still have to be found.
 pub(super) struct Drafts<'s> {
-    transfers: Transfers,
+    /// By zone, in the order of the config.
+    transfers: Vec<Transfer>,
     /// Which zone is rendered for which country.
     countries: Vec<(usize, &'s At<RenderSpec>, Country)>,
 }
@@ -33,59 +41,41 @@ const NOWHERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
 pub(super) fn resolve<'s>(spec: &'s Spec, found: &mut Diagnostics) -> Drafts<'s> {
     let keys = Names::new("key", spec.tsig.iter().map(|key| key.name.value.as_str()));
     let mut drafts = Drafts {
-        transfers: Transfers {
-            state: Some(beside(
-                &spec.path,
-                spec.server.state.as_deref().unwrap_or("state"),
-            )),
-            zones: Vec::new(),
-        },
+        transfers: Vec::new(),
         countries: Vec::new(),
     };
-    for zone in &spec.zones {
-        let (Some(name), Some(file)) = (&zone.name, &zone.file) else {
+    for (zone, number) in spec.zones.iter().zip(0..) {
+        if zone.name.is_none() || zone.file.is_none() {
+            drafts.transfers.push(Transfer::default());
             continue;
-        };
-        let outgoing = zone.transfer.as_ref().map(|own| Outgoing {
+        }
+        let own = zone.transfer.as_ref();
+        let outgoing = own.map(|own| Outgoing {
             sources: notifying(spec, zone, own, found),
             ..outgoing(own, &keys, found)
         });
         let incoming = zone.incoming.as_ref();
-        let incoming = incoming.and_then(|own| incoming_of(zone, own, &keys, found));
+        let incoming = incoming.map(|own| incoming_of(zone, own, &keys, found));
         let incoming = incoming.map(|own| Incoming {
-            file: spec.resolve(file),
             sources: asking(spec, zone, &own, found),
             ..own
         });
         check_use(zone, found);
-        if outgoing.is_none() && incoming.is_none() {
-            continue;
-        }
-        let client = zone
-            .transfer
-            .as_ref()
-            .and_then(|own| own.render_for.as_ref());
-        if let Some(client) = client
+        if let Some(client) = own.and_then(|own| own.render_for.as_ref())
             && let RenderSpec::Country(country) = client.value
         {
-            drafts
-                .countries
-                .push((drafts.transfers.zones.len(), client, country));
+            drafts.countries.push((number, client, country));
         }
-        drafts.transfers.zones.push(ZoneTransfers {
-            zone: name.value.clone(),
-            outgoing,
-            incoming,
-        });
+        drafts.transfers.push(Transfer { outgoing, incoming });
     }
     drafts
 }
 
 impl Drafts<'_> {
     /// Finds a client of each country.
-    pub(super) fn locate(mut self, atlas: &Atlas, found: &mut Diagnostics) -> Transfers {
+    pub(super) fn locate(mut self, atlas: &Atlas, found: &mut Diagnostics) -> Vec<Transfer> {
         for (zone, written, country) in self.countries {
-            let outgoing = self.transfers.zones[zone].outgoing.as_mut();
+            let outgoing = self.transfers[zone].outgoing.as_mut();
             match (client_of(atlas, country), outgoing) {
                 (Some(client), Some(outgoing)) => outgoing.render_for = client,
                 (Some(_), None) => {}
@@ -170,7 +160,7 @@ fn incoming_of(
     spec: &IncomingSpec,
     keys: &Names<'_>,
     found: &mut Diagnostics,
-) -> Option<Incoming> {
+) -> Incoming {
     let primaries: Vec<_> = spec.primaries.value.iter().map(|one| one.value).collect();
     match primaries.len() {
         0 if zone.name.is_some() => {
@@ -189,12 +179,11 @@ fn incoming_of(
                 .help("name those that are nearest");
         }
     }
-    Some(Incoming {
+    Incoming {
         primaries,
         key: spec.key.as_ref().and_then(|key| keys.find(key, found)),
-        file: std::path::PathBuf::new(),
         sources: Sources::default(),
-    })
+    }
 }
 
 /// Where notifications leave from.

@@ -4,26 +4,26 @@
 //! hostnames that lie in no zone are told by the domain that they share, and when a zone that has none of
 //! them is called almost so, it is the zone that is told, without what its file says of it.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::base::HashKey;
 use crate::base::similar;
-use crate::config::Files;
 use crate::config::diagnostic::{Diagnostics, Gap, Severity};
 use crate::config::reader::At;
-use crate::config::spec::{ServiceSpec, Spec, ZoneSpec, beside};
+use crate::config::spec::{self, ServiceSpec, Spec, ZoneSpec, beside};
+use crate::config::{FiledZone, Files, copy};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
-use crate::dns::zone::{Mount, Zone};
-use crate::plan::ZoneDnssec;
+use crate::dns::zone::Mount;
+use crate::plan::{STATE_FILES, ZoneDnssec, ZonePlan};
 
-/// A zone by its apex.
-pub(super) type Loaded = (Name, Zone);
+use super::transfer::Transfer;
 
 /// The hostnames that belong into one zone.
 #[derive(Default)]
-struct Mounts {
-    names: Vec<(Name, Mount)>,
+pub(super) struct Mounts {
+    pub(super) names: Vec<(Name, Mount)>,
     /// Whether the zone's name is known to be wrong.
     misnamed: bool,
 }
@@ -34,30 +34,129 @@ type Outside<'s> = (&'s ServiceSpec, &'s At<Name>);
 /// Domains of such hostnames that are compared with the names of all zones.
 const COMPARED: usize = 16;
 
+/// A zone of the config with what its file holds.
+pub(super) struct Loaded {
+    /// Which of the config's zones.
+    number: usize,
+    mounts: Mounts,
+    filed: FiledZone,
+}
+
+/// Reads every zone's file.
 pub(super) fn load(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<Loaded> {
     check_apexes(spec, found);
+    check_files(spec, found);
     let mounts = mounts(spec, found);
     let mut zones = Vec::new();
-    for (zone, mounts) in spec.zones.iter().zip(mounts) {
-        if let Some(loaded) = load_one(zone, spec, files, &mounts, found) {
-            zones.push(loaded);
+    for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
+        if let Some(filed) = load_one(zone, spec, files, &mounts, found) {
+            zones.push(Loaded {
+                number,
+                mounts,
+                filed,
+            });
         }
     }
     zones
 }
 
-/// The zones that are signed, and how.
-pub(super) fn signing(spec: &Spec) -> Vec<(Name, ZoneDnssec)> {
-    let zones = spec.zones.iter();
-    let signed = zones.filter_map(|zone| {
-        let (name, dnssec) = zone.name.as_ref().zip(zone.dnssec.as_ref())?;
-        let policy = ZoneDnssec {
-            keys: spec.resolve(&dnssec.keys),
-            ..dnssec.policy.clone()
-        };
-        Some((name.value.clone(), policy))
+/// The plan of each zone that was read; transfers are by zone of the config.
+pub(super) fn plans(
+    zones: Vec<Loaded>,
+    spec: &Spec,
+    transfers: &[Transfer],
+) -> (Vec<Arc<ZonePlan>>, Vec<FiledZone>) {
+    let planned = zones.into_iter().filter_map(|loaded| {
+        let transfer = transfers.get(loaded.number)?.clone();
+        let plan = plan(&spec.zones[loaded.number], spec, loaded.mounts, transfer)?;
+        Some((Arc::new(plan), loaded.filed))
     });
-    signed.collect()
+    planned.unzip()
+}
+
+/// Reads the file of one zone of a config that is in force, with the hostnames that lie in it.
+pub(super) fn reload(
+    zone: &ZonePlan,
+    spec: &Spec,
+    files: &Files,
+    found: &mut Diagnostics,
+) -> Option<FiledZone> {
+    let mut zones = spec.zones.iter();
+    let own = zones.find(|own| {
+        own.name
+            .as_ref()
+            .is_some_and(|name| name.value == zone.apex)
+    })?;
+    let mounts = Mounts {
+        names: zone.mounts.clone(),
+        misnamed: false,
+    };
+    load_one(own, spec, files, &mounts, found)
+}
+
+fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Option<ZonePlan> {
+    let dnssec = zone.dnssec.as_ref().map(|dnssec| ZoneDnssec {
+        keys: spec.resolve(&dnssec.keys),
+        ..dnssec.policy.clone()
+    });
+    Some(ZonePlan {
+        apex: zone.name.as_ref()?.value.clone(),
+        file: spec.resolve(zone.file.as_ref()?),
+        dnssec,
+        outgoing: transfer.outgoing,
+        incoming: transfer.incoming,
+        mounts: mounts.names,
+    })
+}
+
+/// A file belongs to one zone, and to nothing else that the server writes.
+fn check_files(spec: &Spec, found: &mut Diagnostics) {
+    let state = spec.state();
+    let own: BTreeSet<PathBuf> = STATE_FILES
+        .iter()
+        .map(|name| lexical(&state.join(name)))
+        .collect();
+    let mut owners: BTreeMap<PathBuf, &Name> = BTreeMap::new();
+    for zone in &spec.zones {
+        let Some((name, file)) = zone.name.as_ref().zip(zone.file.as_ref()) else {
+            continue;
+        };
+        let path = lexical(&spec.resolve(file));
+        if own.contains(&path) {
+            found
+                .error(
+                    &file.at,
+                    format!("`{}` is a file of the server's own state", file.value),
+                )
+                .help("give the zone a file of its own, outside the folder of `[server] state`");
+        }
+        if let Some(other) = owners.insert(path, &name.value) {
+            found
+                .error(
+                    &file.at,
+                    format!("`{}` is the file of zone `{other}` already", file.value),
+                )
+                .help("give each zone a file of its own; what they share belongs in an `$INCLUDE`");
+        }
+    }
+}
+
+/// A path without `.` and `..`, as far as can be said without looking.
+fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => drop(plain.pop()),
+            Component::ParentDir
+            | Component::Normal(_)
+            | Component::RootDir
+            | Component::Prefix(_) => {
+                plain.push(part);
+            }
+        }
+    }
+    plain
 }
 
 /// Each zone is served from one file.
@@ -221,14 +320,14 @@ fn load_one(
     files: &Files,
     mounts: &Mounts,
     found: &mut Diagnostics,
-) -> Option<Loaded> {
+) -> Option<FiledZone> {
     let file = zone.file.as_ref()?;
     let path = spec.resolve(file);
+    let apex = &zone.name.as_ref()?.value;
     let text = match files.get(&path) {
         Some(Ok(text)) => text,
         Some(Err(_)) if zone.incoming.is_some() => {
-            let apex = &zone.name.as_ref()?.value;
-            return Some((apex.clone(), Zone::awaited(apex, &mounts.names)));
+            return Some(FiledZone::awaited(apex, &mounts.names, None));
         }
         Some(Err(reason)) => {
             let message = format!("cannot read the zone file `{}`: {reason}", path.display());
@@ -241,13 +340,17 @@ fn load_one(
             return None;
         }
     };
-    let apex = &zone.name.as_ref()?.value;
+    if zone.incoming.is_some()
+        && let Some(damage) = damage(&path, text, files)
+    {
+        return Some(set_aside(file, apex, mounts, damage, found));
+    }
     let include = |name: &str| match files.get(&beside(&path, name)) {
         Some(brought) => brought.clone(),
         None => Err("it was not read".to_owned()),
     };
     let loaded = master::read(apex, text, &include, &mounts.names);
-    let mut report_all = |severity, errors: Vec<MasterError>| {
+    let report_all = |severity, errors: Vec<MasterError>, found: &mut Diagnostics| {
         for error in errors {
             match error.mount.as_ref().and_then(|name| written(name, spec)) {
                 Some(hostname) => report_mount(hostname, error, found),
@@ -258,19 +361,72 @@ fn load_one(
     let warnings = loaded.warnings;
     match loaded.zone {
         Ok(loaded) => {
-            report_all(Severity::Warning, warnings);
+            report_all(Severity::Warning, warnings, found);
             if zone.dnssec.is_none() && loaded.is_signed_elsewhere() {
                 refuse_steered(mounts, spec, found);
             }
-            Some((apex.clone(), loaded))
+            Some(FiledZone {
+                zone: Arc::new(loaded),
+                digest: digest(&path, files),
+                damage: None,
+            })
         }
         Err(_) if mounts.misnamed => None,
+        Err(errors)
+            if zone.incoming.is_some() && errors.iter().all(|error| error.mount.is_none()) =>
+        {
+            let first = errors.into_iter().next();
+            let damage = first.map_or_else(String::new, |error| {
+                format!("line {}: {}", error.line, error.message)
+            });
+            Some(set_aside(file, apex, mounts, damage, found))
+        }
         Err(errors) => {
-            report_all(Severity::Warning, warnings);
-            report_all(Severity::Error, errors);
+            report_all(Severity::Warning, warnings, found);
+            report_all(Severity::Error, errors, found);
             None
         }
     }
+}
+
+/// What is wrong with the copy of a zone from a primary, by the record that is kept beside it.
+fn damage(path: &Path, text: &[u8], files: &Files) -> Option<String> {
+    let record = files.get(&copy::record_of(path))?.as_ref().ok()?;
+    match copy::is_whole(text, record) {
+        true => None,
+        false => Some("it is not what was written: cut, or changed since".to_owned()),
+    }
+}
+
+/// A damaged copy of a zone from a primary costs that zone alone, until it has come again.
+fn set_aside(
+    file: &At<String>,
+    apex: &Name,
+    mounts: &Mounts,
+    damage: String,
+    found: &mut Diagnostics,
+) -> FiledZone {
+    found
+        .warn(
+            &file.at,
+            format!(
+                "the copy of `{apex}` in `{}` is damaged: {damage}",
+                file.value
+            ),
+        )
+        .label("the zone is answered SERVFAIL until it has come from a primary again")
+        .help("a server that starts sets the file aside and fetches the zone anew");
+    FiledZone::awaited(apex, &mounts.names, Some(damage))
+}
+
+/// A number for the file of a zone and all that it includes.
+fn digest(path: &Path, files: &Files) -> u64 {
+    let included = spec::included(path, files);
+    let all = std::iter::once(path).chain(included.iter().map(PathBuf::as_path));
+    let texts = all.filter_map(|path| files.get(path)?.as_ref().ok());
+    texts.fold(HashKey::from_secret(b"zone").0, |state, text| {
+        HashKey(state).hash(text)
+    })
 }
 
 const HELP: &str = "paths are relative to the folder of the config";

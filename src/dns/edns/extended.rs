@@ -48,6 +48,10 @@ impl ExtendedError {
     };
     const SIGNATURE_EXPIRED: Self = Self::bare(SIGNATURE_EXPIRED);
     const NOT_READY: Self = Self::bare(NOT_READY);
+    const WITHHELD: Self = Self {
+        code: NOT_READY,
+        text: "the zone was signed and its keys cannot be used",
+    };
 
     const fn bare(code: u16) -> Self {
         Self { code, text: "" }
@@ -63,6 +67,7 @@ impl ExtendedError {
             Reason::Notimp => Some(&Self::NOT_SUPPORTED),
             Reason::Expired => Some(&Self::SIGNATURE_EXPIRED),
             Reason::NotLoaded => Some(&Self::NOT_READY),
+            Reason::Withheld => Some(&Self::WITHHELD),
             Reason::Preferred
             | Reason::Backup
             | Reason::Failover

@@ -31,6 +31,23 @@ impl Zone {
     /// # Errors
     /// As [`Zone::build`]: the edits make a zone that cannot be.
     pub fn amended(&self, edits: &[Edit], barred: &[u16]) -> Result<Self, Vec<ZoneError>> {
+        self.rebuilt(edits, barred, &self.mounts())
+    }
+
+    /// The zone with other steered names.
+    ///
+    /// # Errors
+    /// As [`Zone::build`]: a name has no place in the zone.
+    pub fn remounted(&self, mounts: &[(Name, Mount)]) -> Result<Self, Vec<ZoneError>> {
+        self.rebuilt(&[], &[], mounts)
+    }
+
+    fn rebuilt(
+        &self,
+        edits: &[Edit],
+        barred: &[u16],
+        mounts: &[(Name, Mount)],
+    ) -> Result<Self, Vec<ZoneError>> {
         let replaced: BTreeMap<_, BTreeSet<u16>> =
             edits.iter().fold(BTreeMap::new(), |mut by_owner, edit| {
                 let owner = edit.owner.as_wire().to_ascii_lowercase();
@@ -70,7 +87,7 @@ impl Zone {
             let records = edit.records.iter();
             records.for_each(|rdata| add(owner, edit.rtype, edit.ttl, rdata));
         }
-        match builder.finish(&self.mounts()).zone {
+        match builder.finish(mounts).zone {
             Ok(zone) if errors.is_empty() => Ok(Self {
                 presence: self.presence,
                 ..zone

@@ -100,6 +100,8 @@ pub enum Presence {
     Loaded,
     /// It is to come from a primary, or has come and is too old: nothing can be said of any name.
     Awaited,
+    /// It is there, was signed and cannot be signed now: an answer would be bogus.
+    Withheld,
 }
 
 impl Zone {
@@ -141,6 +143,12 @@ impl Zone {
     /// A zone whose data is not there: only its apex and its steered names are known.
     #[must_use]
     pub fn awaited(apex: &Name, mounts: &[(Name, Mount)]) -> Self {
+        Self::absent(apex, mounts, Presence::Awaited)
+    }
+
+    /// A zone of whose data nothing is answered, for this reason.
+    #[must_use]
+    pub fn absent(apex: &Name, mounts: &[(Name, Mount)], presence: Presence) -> Self {
         let record = |rtype, rdata: &[u8]| Record {
             owner: apex.clone(),
             rtype,
@@ -154,7 +162,7 @@ impl Zone {
         let zone =
             Self::build(apex, records.clone(), mounts).or_else(|_| Self::build(apex, records, &[]));
         Self {
-            presence: Presence::Awaited,
+            presence,
             ..zone.expect("an SOA and a name server are a zone")
         }
     }
@@ -237,6 +245,13 @@ impl Zone {
             other => also == Some(other),
         };
         sets.flat_map(|node| self.sets(node)).filter(wanted)
+    }
+
+    /// How many records there are, SOA included.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        let sets = self.owners().flat_map(|(_, sets)| sets);
+        sets.map(|set| set.records().count()).sum()
     }
 
     /// How many names hold data, mounted ones included.

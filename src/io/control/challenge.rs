@@ -3,93 +3,15 @@
 //! `GET` lists them; `POST` adds a value, or lets it stay longer; `DELETE` removes one value of a
 //! name or all. Whether the name may have one is not known here.
 use hyper::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
 
 use super::order::line;
 use super::routes::{Parameters, Refusal};
 use crate::base::Span;
 use crate::dns::Name;
+use crate::zones::{ChallengeName, ChallengeOrder};
 
 /// Octets of one string of a TXT record (RFC 1035, section 3.3).
 const STRING_BYTES: usize = 255;
-
-/// What is ordered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChallengeOrder {
-    /// Say which there are.
-    List,
-    /// Add a value.
-    Add {
-        /// Where.
-        target: ChallengeName,
-        /// RDATA of the TXT record.
-        rdata: Vec<u8>,
-        /// Its TTL; the config's if nobody says.
-        ttl: Option<Span>,
-        /// How long it stays; as long as the config says if nobody says.
-        stay: Option<Span>,
-        /// Who orders it; empty if nobody said.
-        author: String,
-    },
-    /// Remove one value, or all of the name.
-    Remove {
-        /// Where.
-        target: ChallengeName,
-        /// RDATA of the TXT record; absent for all.
-        rdata: Option<Vec<u8>>,
-        /// Who orders it; empty if nobody said.
-        author: String,
-    },
-}
-
-/// At which name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChallengeName {
-    /// At this one.
-    Exact(Name),
-    /// At the one that proves this domain.
-    OfDomain(Name),
-}
-
-/// One record that is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChallengeStatus {
-    /// Its name.
-    pub name: String,
-    /// Its value, as a master file has it.
-    pub value: String,
-    /// Its TTL, seconds.
-    pub ttl_s: u32,
-    /// When it goes, seconds from now.
-    pub left_s: u64,
-    /// Who put it there.
-    pub author: String,
-}
-
-/// What was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChallengesDone {
-    /// For a person.
-    pub result: String,
-    /// What whoever ordered it should know besides; for a person.
-    #[serde(default)]
-    pub warnings: Vec<String>,
-    /// All that are there now.
-    pub challenges: Vec<ChallengeStatus>,
-}
-
-/// Why nothing was done; for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChallengeRefusal {
-    /// The name may have no challenge.
-    Misplaced(String),
-    /// There is no such record to remove.
-    Unknown(String),
-    /// There are too many.
-    Full(String),
-    /// It could not be served, or nobody is there who serves it.
-    Failed(String),
-}
 
 /// Reads `name` or `domain`, `value`, `ttl`, `for` and `author`.
 pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<ChallengeOrder, Refusal> {

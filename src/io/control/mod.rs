@@ -34,9 +34,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-pub use self::challenge::{
-    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone,
-};
 use self::gate::{Gate, Progress, Stage};
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
@@ -46,6 +43,7 @@ use crate::engine::order::Order;
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
+use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 mod challenge;
 mod explain;

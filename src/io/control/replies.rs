@@ -18,9 +18,10 @@ use tokio::time::timeout;
 
 use super::explain::{self, Format, Query};
 use super::routes::{Refusal, Route};
-use super::{ChallengeOrder, ChallengeRefusal, Command, Force, OrderRefusal, State};
+use super::{Command, Force, OrderRefusal, State};
 use crate::engine::Status;
 use crate::engine::order::Order;
+use crate::zones::{ChallengeOrder, ChallengeRefusal};
 
 /// How long the engine may take to say how it is.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(1);

@@ -18,8 +18,9 @@ use hyper::{Method, Request, StatusCode};
 
 use super::explain::Query;
 use super::page::Asset;
-use super::{ChallengeOrder, Force, challenge, order};
+use super::{Force, challenge, order};
 use crate::engine::order::Order;
+use crate::zones::ChallengeOrder;
 
 /// Paths that are served whatever name the server is asked by.
 const OPEN_BY_ANY_NAME: [&str; 3] = ["/metrics", "/healthz", "/readyz"];

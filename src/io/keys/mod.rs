@@ -21,7 +21,6 @@
 mod ring;
 mod store;
 
-pub use ring::{Keyring, policy};
 pub use store::{Brought, KeysError, Locked, Store};
 
 #[cfg(test)]

@@ -89,8 +89,11 @@ impl Store {
     /// When there is a state that cannot be read.
     pub fn ring(&self) -> Result<Ring, KeysError> {
         let path = self.state_path();
-        if !path.exists() {
-            return Ok(Ring::default());
+        // What cannot be looked at is not taken for what is not there.
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Ok(Ring::default()),
+            Err(error) => return Err(refuse(&path, error.to_string())),
         }
         let text = read_text(&path)?;
         serde_json::from_str(&text).map_err(|error| KeysError {

@@ -22,14 +22,15 @@ use crate::base::limits::{TRANSFER_SILENCE, TRANSFER_WHOLE};
 use crate::dns::Name;
 use crate::dns::message::{self, opcode};
 use crate::dns::rr::{class, rtype};
-use crate::dns::transfer::{Asked, Broken, Content, Entry, Receipt, Received};
+use crate::dns::transfer::{Asked, Broken, Entry, Receipt, Received};
 use crate::dns::tsig::{Doubt, Key, Signer, Verifier};
 use crate::io::clock::Clock;
-use crate::plan::Sources;
+use crate::plan::{Sources, TsigKey};
+use crate::zones::{Request, Want};
 
 /// Why nothing came.
 #[derive(Debug, Error)]
-pub(super) enum Failure {
+enum Failure {
     /// The primary cannot be reached.
     #[error("{0}")]
     Unreached(io::Error),
@@ -63,24 +64,44 @@ impl Failure {
     }
 }
 
+/// Asks a primary for a zone.
+///
+/// # Errors
+/// Why nothing came, for a person.
+pub async fn fetch(clock: Clock, request: &Request) -> Result<Received, String> {
+    let key = request.key.as_ref().map(TsigKey::key);
+    let fetch = Fetch {
+        clock,
+        zone: &request.apex,
+        key: key.as_ref(),
+        soa: request.soa.as_ref(),
+        sources: &request.incoming.sources,
+    };
+    let received = match request.want {
+        Want::News => fetch.news(request.primary).await,
+        Want::Whole => fetch.whole(request.primary).await,
+    };
+    received.map_err(|failure| failure.to_string())
+}
+
 /// What is asked of whom.
-pub(super) struct Fetch<'f> {
-    pub(super) clock: Clock,
-    pub(super) zone: &'f Name,
-    pub(super) key: Option<&'f Key>,
-    /// What we have.
-    pub(super) content: Option<&'f Content>,
+struct Fetch<'f> {
+    clock: Clock,
+    zone: &'f Name,
+    key: Option<&'f Key>,
+    /// The SOA of what we have.
+    soa: Option<&'f Entry>,
     /// Where requests leave from.
-    pub(super) sources: &'f Sources,
+    sources: &'f Sources,
 }
 
 impl Fetch<'_> {
-    /// Asks one primary for what is new.
-    pub(super) async fn from(&self, primary: SocketAddr) -> Result<Received, Failure> {
-        let Some(content) = self.content else {
+    /// Asks for what is new.
+    async fn news(&self, primary: SocketAddr) -> Result<Received, Failure> {
+        let Some(soa) = self.soa else {
             return self.ask(primary, Asked::Whole).await;
         };
-        match self.ask(primary, Asked::Changes(content.serial())).await {
+        match self.ask(primary, Asked::Changes(soa.serial())).await {
             Err(why) if why.is_of_changes() => {
                 info!(event = "transfer_changes_failed", zone = %self.zone, %primary,
                     "no changes come, asking for the whole zone: {why}");
@@ -90,9 +111,9 @@ impl Fetch<'_> {
         }
     }
 
-    /// Asks one primary for everything, if it is newer than what we have.
-    pub(super) async fn whole(&self, primary: SocketAddr) -> Result<Received, Failure> {
-        let known = self.content.map(Content::serial);
+    /// Asks for everything, if it is newer than what we have.
+    async fn whole(&self, primary: SocketAddr) -> Result<Received, Failure> {
+        let known = self.soa.map(Entry::serial);
         self.ask(primary, known.map_or(Asked::Whole, Asked::Newer))
             .await
     }
@@ -105,8 +126,8 @@ impl Fetch<'_> {
     async fn converse(&self, primary: SocketAddr, asked: Asked) -> Result<Received, Failure> {
         let mut stream = self.connect(primary).await?;
         let id = u16::try_from(self.clock.now().0 & 0xFFFF).unwrap_or_default();
-        let own = self.content.filter(|_| matches!(asked, Asked::Changes(_)));
-        let mut request = request(id, self.zone, own.map(|content| &content.soa));
+        let own = self.soa.filter(|_| matches!(asked, Asked::Changes(_)));
+        let mut request = message_for(id, self.zone, own);
         let mut verifier = self.key.map(|key| {
             let mut signer = Signer::request(key);
             signer.sign(&mut request, self.clock.wall_seconds());
@@ -151,7 +172,7 @@ impl Fetch<'_> {
 }
 
 /// A request for what changed since a version, or for all.
-fn request(id: u16, zone: &Name, soa: Option<&Entry>) -> Vec<u8> {
+fn message_for(id: u16, zone: &Name, soa: Option<&Entry>) -> Vec<u8> {
     let authority = u16::from(soa.is_some());
     let mut request = message::header(id, opcode::QUERY, None, [1, 0, authority, 0]).to_vec();
     request.extend_from_slice(zone.as_wire());

@@ -17,14 +17,14 @@ use crate::dns::Name;
 use crate::dns::transfer::{Entry, notify};
 use crate::dns::tsig::{Key, Signer};
 use crate::io::clock::Clock;
-use crate::plan::{Outgoing, Sources};
+use crate::plan::{Outgoing, Sources, TsigKey};
 
 /// Octets of a reply to a notification, with a signature.
 const REPLY_BYTES: usize = 1024;
 
 /// Who is being told what.
 #[derive(Debug)]
-pub(super) struct Herald {
+pub struct Herald {
     clock: Clock,
     telling: BTreeMap<(Name, SocketAddr), AbortHandle>,
 }
@@ -41,7 +41,9 @@ struct Telling {
 }
 
 impl Herald {
-    pub(super) fn new(clock: Clock) -> Self {
+    /// Tells nobody anything yet.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
         Self {
             clock,
             telling: BTreeMap::new(),
@@ -49,19 +51,15 @@ impl Herald {
     }
 
     /// Tells secondaries of a zone's SOA.
-    pub(super) fn tell(
-        &mut self,
-        (zone, soa): (&Name, &Entry),
-        outgoing: &Outgoing,
-        key: Option<&Key>,
-    ) {
+    pub fn tell(&mut self, soa: &Entry, outgoing: &Outgoing, key: Option<&TsigKey>) {
+        let zone = &soa.owner;
         for &to in &outgoing.notify {
             let telling = Telling {
                 clock: self.clock,
                 zone: zone.clone(),
                 soa: soa.clone(),
                 to,
-                key: key.cloned(),
+                key: key.map(TsigKey::key),
                 sources: outgoing.sources.clone(),
             };
             let task = tokio::spawn(telling.go_on()).abort_handle();

@@ -313,6 +313,7 @@ impl<'t> Check<'t> {
             | Reason::Chaos
             | Reason::Expired
             | Reason::NotLoaded
+            | Reason::Withheld
             | Reason::Cookie
             | Reason::Limited => false,
         };

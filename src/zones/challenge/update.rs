@@ -4,18 +4,17 @@
 //! nobody learns by prerequisites what a query would not tell. All changes of one message are made,
 //! or none. A key can do nothing but set TXT records of names that it is granted: those that `[acme]` lists for it, or
 //! every `_acme-challenge` name. The rest is REFUSED, and says nothing of the zone; the log says why.
-use tracing::{info, warn};
-
-use super::{Challenge, Desk, Full, Ways};
+use super::{Challenge, Then};
 use crate::base::limits::UPDATE_RECORDS;
-use crate::dns::challenges::Uncovered;
+use crate::dns::challenges::{Full, Uncovered};
 use crate::dns::rr::rcode;
 use crate::dns::tsig::{self, Checked, Signer};
 use crate::dns::update::{self, Change};
 use crate::dns::zone::Zone;
 use crate::dns::{Name, message, text};
-use crate::io::serve::slow::Request;
 use crate::plan::Grant;
+use crate::zones::notice::Notice;
+use crate::zones::{Reply, Ticket, ZoneEngine};
 
 /// Why nothing was changed.
 struct Refusal {
@@ -27,67 +26,93 @@ struct Refusal {
 /// A name that was changed, and what a wildcard no longer stands for with it.
 type Changed = (Name, Option<Uncovered>);
 
-impl Desk {
-    /// Carries an update out, and replies when it is served.
-    pub(super) async fn update(&mut self, request: &Request, ways: &Ways) {
-        let now = self.clock.wall_seconds();
-        let reply = match tsig::check(&self.keys, &request.message, now) {
-            Ok(Checked::Signed(mut signer)) => {
-                let rcode = self.update_as(&signer, request, ways).await;
-                message::reply(&request.message, rcode).map(|mut reply| {
-                    signer.sign(&mut reply, self.clock.wall_seconds());
-                    reply
-                })
-            }
+impl ZoneEngine {
+    /// Begins to carry an update out.
+    pub(super) fn update(&mut self, ticket: Ticket, message: Vec<u8>) {
+        let now = self.seconds();
+        let reply = match tsig::check(&self.challenges.keys, &message, now) {
+            Ok(Checked::Signed(signer)) => return self.update_as(ticket, signer, message),
             Ok(Checked::Unsigned) => {
-                warn!(event = "update_refused", "it bears no signature");
-                message::reply(&request.message, rcode::REFUSED)
+                self.tell(Notice::warn("update_refused", "it bears no signature"));
+                self.answer(&message, rcode::REFUSED, None)
             }
             Err(fault) => {
-                warn!(event = "update_refused", "its signature: {}", fault.word());
-                message::reply(&request.message, fault.rcode()).map(|mut reply| {
-                    fault.sign(&mut reply, now);
-                    reply
-                })
+                let why = format!("its signature: {}", fault.word());
+                self.tell(Notice::warn("update_refused", why));
+                match message::reply(&message, fault.rcode()) {
+                    Ok(mut reply) => {
+                        fault.sign(&mut reply, now);
+                        Reply::Message(reply)
+                    }
+                    Err(_) => Reply::Silence,
+                }
             }
         };
-        if let Ok(reply) = reply {
-            // Whoever asked may have gone.
-            let _ = request.reply(reply).await;
+        self.reply(ticket, reply);
+    }
+
+    /// What was signed with a key of ours.
+    fn update_as(&mut self, ticket: Ticket, signer: Signer, message: Vec<u8>) {
+        let author = signer.key().name().to_string();
+        let before = self.challenges.kept.clone();
+        match self.change(&author, &signer, &message) {
+            Ok(changed) if self.challenges.kept == before => {
+                self.updated(ticket, signer, &message, changed);
+            }
+            Ok(changed) => {
+                let then = Then::Update {
+                    ticket,
+                    signer: Box::new(signer),
+                    message,
+                    changed,
+                };
+                self.begin_change(before, then);
+            }
+            Err(refusal) => {
+                self.challenges.kept = before;
+                self.refuse(ticket, signer, &message, &refusal);
+            }
         }
     }
 
-    /// The response code for what was signed with a key of ours.
-    async fn update_as(&mut self, signer: &Signer, request: &Request, ways: &Ways) -> u16 {
+    /// Says that it is done.
+    pub(super) fn updated(
+        &mut self,
+        ticket: Ticket,
+        signer: Signer,
+        message: &[u8],
+        changed: Vec<Changed>,
+    ) {
         let author = signer.key().name().to_string();
-        let before = self.kept.clone();
-        let outcome = match self.change(&author, signer, (&request.message, ways)) {
-            Ok(changed) if self.kept == before => Ok(changed),
-            Ok(changed) => match self.settle(ways, before).await {
-                Ok(_) => Ok(changed),
-                Err(why) => Err(refusal(rcode::SERVFAIL, why)),
-            },
-            Err(refusal) => {
-                self.kept = before;
-                Err(refusal)
-            }
-        };
-        match outcome {
-            Ok(changed) => {
-                for (name, uncovered) in changed {
-                    info!(event = "challenge", action = "update", name = %name, author);
-                    if let Some(uncovered) = uncovered {
-                        self.note(&name, uncovered);
-                    }
-                }
-                rcode::NOERROR
-            }
-            Err(Refusal { rcode, why }) => {
-                let word = text::rcode_name(rcode);
-                warn!(event = "update_refused", author, rcode = word, "{why}");
-                rcode
+        for (name, uncovered) in changed {
+            let notice = Notice::info("challenge", "updated");
+            self.tell(notice.name(&name).by(&author).form("update"));
+            if let Some(uncovered) = uncovered {
+                self.note(&name, uncovered);
             }
         }
+        let reply = self.answer(message, rcode::NOERROR, Some(signer));
+        self.reply(ticket, reply);
+    }
+
+    /// Says that it cannot be served.
+    pub(super) fn update_failed(
+        &mut self,
+        ticket: Ticket,
+        signer: Signer,
+        message: &[u8],
+        why: String,
+    ) {
+        let refusal = refusal(rcode::SERVFAIL, why);
+        self.refuse(ticket, signer, message, &refusal);
+    }
+
+    fn refuse(&mut self, ticket: Ticket, signer: Signer, message: &[u8], refusal: &Refusal) {
+        let author = signer.key().name().to_string();
+        let notice = Notice::warn("update_refused", refusal.why.clone());
+        self.tell(notice.by(&author).form(text::rcode_name(refusal.rcode)));
+        let reply = self.answer(message, refusal.rcode, Some(signer));
+        self.reply(ticket, reply);
     }
 
     /// Makes the changes, and gives the names that they are about; prerequisites are asked of what
@@ -96,17 +121,15 @@ impl Desk {
         &mut self,
         author: &str,
         signer: &Signer,
-        (message, ways): (&[u8], &Ways),
+        message: &[u8],
     ) -> Result<Vec<Changed>, Refusal> {
         let grant = self.grant(signer).ok_or_else(|| {
             let why = "the key is none of `[acme] keys`".to_owned();
             refusal(rcode::REFUSED, why)
         })?;
         let update = update::read(message).map_err(unread)?;
-        let table = ways.published.load();
-        let zones = table.zones.all().iter();
-        let mut zones = zones.map(|served| &served.zone);
-        let zone = zones.find(|zone| *zone.apex() == update.zone);
+        let zones = std::sync::Arc::clone(&self.served);
+        let zone = zones.of(&update.zone).map(|served| &*served.zone);
         let zone = zone.ok_or_else(|| {
             let why = format!("{} is none of our zones", update.zone);
             refusal(rcode::NOTAUTH, why)
@@ -118,16 +141,14 @@ impl Desk {
             return Err(refusal(rcode, "a prerequisite does not hold".to_owned()));
         }
         let changes = update.changes.into_iter();
-        changes
-            .map(|change| self.make(author, change, ways))
-            .collect()
+        changes.map(|change| self.make(author, change)).collect()
     }
 
     /// What the key of a message is granted.
     fn grant(&self, signer: &Signer) -> Option<Grant> {
-        let mut grants = self.plan.acme.grants.iter();
+        let mut grants = self.zoning.acme.grants.iter();
         let is_it = |grant: &&Grant| {
-            let key = self.keys.get(grant.key);
+            let key = self.challenges.keys.get(grant.key);
             key.is_some_and(|key| key.name() == signer.key().name())
         };
         grants.find(is_it).cloned()
@@ -145,28 +166,28 @@ impl Desk {
         }
     }
 
-    fn make(&mut self, author: &str, change: Change, ways: &Ways) -> Result<Changed, Refusal> {
+    fn make(&mut self, author: &str, change: Change) -> Result<Changed, Refusal> {
         match change {
             Change::Add { name, ttl, rdata } => {
-                let stay = self.plan.acme.expire.as_secs();
+                let stay = self.zoning.acme.expire.as_secs();
                 let challenge = Challenge {
                     rdata,
                     ttl: ttl.min(stay),
-                    expires: self.clock.wall_seconds() + u64::from(stay),
+                    expires: self.seconds() + u64::from(stay),
                     author: author.to_owned(),
                 };
-                let uncovered = self.uncovered(&name, ways);
-                let added = self.kept.add(&name, challenge);
+                let uncovered = self.uncovered(&name);
+                let added = self.challenges.kept.add(&name, challenge);
                 let full = |full: Full| refusal(rcode::REFUSED, format!("{name}: {full}"));
                 added.map_err(full)?;
                 Ok((name, uncovered))
             }
             Change::Remove { name, rdata } => {
-                self.kept.remove(&name, Some(&rdata));
+                self.challenges.kept.remove(&name, Some(&rdata));
                 Ok((name, None))
             }
             Change::Clear { name } => {
-                self.kept.remove(&name, None);
+                self.challenges.kept.remove(&name, None);
                 Ok((name, None))
             }
         }

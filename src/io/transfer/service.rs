@@ -9,18 +9,21 @@ use std::net::IpAddr;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Desk;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use crate::answer::{Asker, Transport, answer};
-use crate::base::limits::{MESSAGE_BYTES, UDP_REPLY_BYTES_PLAIN};
+use crate::base::limits::{MESSAGE_BYTES, TRANSFERS_OUT, UDP_REPLY_BYTES_PLAIN};
 use crate::dns::Name;
 use crate::dns::message::{self, Header, Reader, opcode};
 use crate::dns::query;
 use crate::dns::rr::{class, rcode, rtype};
-use crate::dns::transfer::{Entry, Messages, Sending, notify};
+use crate::dns::transfer::{Entry, Journal, Messages, Sending, notify};
 use crate::dns::tsig::{self, Checked, Signer};
 use crate::io::clock::Clock;
-use crate::plan::{Plan, Rule, TsigKey};
+use crate::plan::{Rule, TsigKey, Zoning};
 use crate::table::Table;
+use tokio::sync::{Semaphore, mpsc};
 
 /// The messages of one transfer, made and signed as they are asked for.
 #[derive(Debug)]
@@ -53,15 +56,58 @@ struct Asked {
     known: Option<u32>,
 }
 
-impl Desk {
-    /// The messages of a transfer that is granted; [`Desk::reply`] has a word for any other request.
+/// What requests are answered from; shared by all that serve.
+#[derive(Debug)]
+pub struct Service {
+    clock: Clock,
+    zoning: RwLock<Arc<Zoning>>,
+    journals: RwLock<BTreeMap<Name, Journal>>,
+    room: Arc<Semaphore>,
+    /// Where it goes that a primary says a zone may have changed.
+    notified: mpsc::Sender<Name>,
+}
+
+impl Service {
+    /// A service that gives nobody anything yet.
     #[must_use]
-    pub fn transfer(&self, table: &Table, source: IpAddr, request: &[u8]) -> Option<Stream> {
-        let signer = self.signer(&table.plan, request).ok()?;
+    pub fn new(clock: Clock, notified: mpsc::Sender<Name>) -> Self {
+        Self {
+            clock,
+            zoning: RwLock::default(),
+            journals: RwLock::default(),
+            room: Arc::new(Semaphore::new(TRANSFERS_OUT)),
+            notified,
+        }
+    }
+
+    /// Goes by another config from now on.
+    pub fn use_zoning(&self, zoning: Arc<Zoning>) {
+        *self.zoning.write().unwrap_or_else(PoisonError::into_inner) = zoning;
+    }
+
+    /// Gives a zone in these versions from now on; to nobody, if there are none.
+    pub fn offer(&self, apex: Name, journal: Option<Journal>) {
+        let mut journals = self
+            .journals
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match journal {
+            Some(journal) => drop(journals.insert(apex, journal)),
+            None => drop(journals.remove(&apex)),
+        }
+    }
+
+    fn zoning(&self) -> Arc<Zoning> {
+        Arc::clone(&self.zoning.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The messages of a transfer that is granted; [`Service::reply`] has a word for any other request.
+    #[must_use]
+    pub fn transfer(&self, source: IpAddr, request: &[u8]) -> Option<Stream> {
+        let zoning = self.zoning();
+        let signer = self.signer(&zoning, request).ok()?;
         let asked = asked(request)?;
-        let sending = self
-            .grant(&table.plan, source, signer.as_ref(), &asked)
-            .ok()?;
+        let sending = self.grant(&zoning, source, signer.as_ref(), &asked).ok()?;
         Some(Stream {
             messages: Messages::new(asked.id, &asked.zone, asked.qtype, sending),
             signer,
@@ -73,7 +119,8 @@ impl Desk {
     /// The one reply to a request; `None` if it deserves none.
     #[must_use]
     pub fn reply(&self, table: &Table, asker: &Asker, request: &[u8]) -> Option<Vec<u8>> {
-        let mut signer = match self.signer(&table.plan, request) {
+        let zoning = self.zoning();
+        let mut signer = match self.signer(&zoning, request) {
             Ok(signer) => signer,
             Err(fault) => {
                 let mut reply = message::reply(request, fault.rcode()).ok()?;
@@ -81,12 +128,10 @@ impl Desk {
                 return Some(reply);
             }
         };
-        let key = signer
-            .as_ref()
-            .and_then(|signer| place(&table.plan, signer));
+        let key = signer.as_ref().and_then(|signer| place(&zoning, signer));
         let mut reply = match Header::read(request).ok()?.opcode() {
             opcode::NOTIFY => {
-                let rcode = self.take_notice(&table.plan, asker.source, key, request);
+                let rcode = self.take_notice(&zoning, asker.source, key, request);
                 let mut reply = message::reply(request, rcode).ok()?;
                 message::set_authoritative(&mut reply);
                 reply
@@ -103,8 +148,8 @@ impl Desk {
     }
 
     /// What signs the reply, if the request is signed.
-    fn signer(&self, plan: &Plan, request: &[u8]) -> Result<Option<Signer>, tsig::Fault> {
-        let keys: Vec<tsig::Key> = plan.tsig.iter().map(TsigKey::key).collect();
+    fn signer(&self, zoning: &Zoning, request: &[u8]) -> Result<Option<Signer>, tsig::Fault> {
+        let keys: Vec<tsig::Key> = zoning.tsig.iter().map(TsigKey::key).collect();
         match tsig::check(&keys, request, self.clock.wall_seconds())? {
             Checked::Unsigned => Ok(None),
             Checked::Signed(signer) => Ok(Some(signer)),
@@ -114,22 +159,22 @@ impl Desk {
     /// What to send, or with which code to decline.
     fn grant(
         &self,
-        plan: &Plan,
+        zoning: &Zoning,
         source: IpAddr,
         signer: Option<&Signer>,
         asked: &Asked,
     ) -> Result<Sending, u16> {
-        let mut zones = plan.transfers.zones.iter();
-        let outgoing = zones
-            .find(|own| own.zone == asked.zone)
+        let outgoing = zoning
+            .zone(&asked.zone)
             .and_then(|own| own.outgoing.as_ref())
             .ok_or(rcode::REFUSED)?;
-        let key = signer.and_then(|signer| place(plan, signer));
+        let key = signer.and_then(|signer| place(zoning, signer));
         if outgoing.rule(source, key) == Rule::Refused {
             return Err(rcode::REFUSED);
         }
-        let sending = self.journal(&asked.zone, |journal| journal.send(asked.known));
-        sending.ok_or(rcode::SERVFAIL)
+        let journals = self.journals.read().unwrap_or_else(PoisonError::into_inner);
+        let journal = journals.get(&asked.zone).ok_or(rcode::SERVFAIL)?;
+        Ok(journal.send(asked.known))
     }
 
     /// The reply to a request for a zone that no stream of messages answers.
@@ -140,7 +185,7 @@ impl Desk {
         asked: &Asked,
         request: &[u8],
     ) -> Option<Vec<u8>> {
-        let rcode = match self.grant(&table.plan, asker.source, signer, asked) {
+        let rcode = match self.grant(&self.zoning(), asker.source, signer, asked) {
             Ok(sending) if asker.transport == Transport::Udp && asked.qtype == rtype::IXFR => {
                 let sending = match sending {
                     Sending::Soa(content)
@@ -162,13 +207,18 @@ impl Desk {
     }
 
     /// Takes notice that a zone may have changed, if a primary says so.
-    fn take_notice(&self, plan: &Plan, source: IpAddr, key: Option<usize>, request: &[u8]) -> u16 {
+    fn take_notice(
+        &self,
+        zoning: &Zoning,
+        source: IpAddr,
+        key: Option<usize>,
+        request: &[u8],
+    ) -> u16 {
         let Ok(told) = notify::read(request) else {
             return rcode::FORMERR;
         };
-        let mut zones = plan.transfers.zones.iter();
-        let incoming = zones
-            .find(|own| own.zone == told.zone)
+        let incoming = zoning
+            .zone(&told.zone)
             .and_then(|own| own.incoming.as_ref());
         let Some(incoming) = incoming else {
             return rcode::NOTAUTH;
@@ -178,15 +228,16 @@ impl Desk {
         if !is_primary || incoming.key.is_some() && incoming.key != key {
             return rcode::REFUSED;
         }
-        self.ring(&told.zone);
+        // Where the queue is full, the zone's own timer comes soon enough.
+        let _ = self.notified.try_send(told.zone);
         rcode::NOERROR
     }
 }
 
-/// The place of a key in the plan.
-fn place(plan: &Plan, signer: &Signer) -> Option<usize> {
+/// The place of a key in the config.
+fn place(zoning: &Zoning, signer: &Signer) -> Option<usize> {
     let name = signer.key().name();
-    plan.tsig.iter().position(|key| key.name == *name)
+    zoning.tsig.iter().position(|key| key.name == *name)
 }
 
 /// Reads a request for a zone; `None` if it is none.

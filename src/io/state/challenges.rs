@@ -26,6 +26,9 @@ struct One {
 }
 
 /// Reads the file; nothing if there is none.
+///
+/// # Errors
+/// When it cannot be read.
 pub(super) fn read(path: &Path) -> Result<Challenges, String> {
     let octets = keep::read(path, CHALLENGES_FILE_BYTES).map_err(|error| error.to_string())?;
     match octets {

@@ -1,0 +1,452 @@
+//! Drives the engine of zones: carries out what it says, and brings back what comes of it.
+//!
+//! ```text
+//! ZoneEngine --Work--> blocking threads --.      --Fetch--> tasks ------.
+//!            --Advance--> key folders ----+      --Copy--> disk --------+--events--> control loop --> ZoneEngine
+//!            --Remember--> writer thread -'      --Tell--> herald       '
+//! ```
+//!
+//! It decides nothing. What the rest of the server has to do about it ([`Effect`]) goes to the control loop, which
+//! owns both cores.
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::spawn_blocking;
+use tracing::{error, info, warn};
+
+use crate::base::Moment;
+use crate::dns::Name;
+use crate::dns::zone::Zones;
+use crate::dns::zone::signed::{Cache, Chunk, Signed};
+use crate::io::clock::Clock;
+use crate::io::keys::Store;
+use crate::io::serve::slow;
+use crate::io::state::State;
+use crate::io::transfer::{self, Herald, Service};
+use crate::keys::{Policy, Time};
+use crate::plan::Zoning;
+use crate::table::Table;
+use crate::zones::job::Job;
+use crate::zones::{
+    ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, Level, Memory, NewConfig,
+    Notice, Output, Reply, Ticket, ZoneEngine, ZoneStatus,
+};
+
+/// How often folders of keys are looked at for what others have changed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Things to be kept that are written in one step.
+const KEPT_AT_ONCE: usize = 4096;
+/// Chunks of signatures below which one thread makes them all.
+const FEW: usize = 4;
+/// Chunks from which it is said how far it is: those of a few seconds.
+const MANY: usize = 256;
+/// How often that is said.
+const STEPS: usize = 10;
+
+/// What has happened to zones.
+pub(super) type Events = mpsc::UnboundedReceiver<Input>;
+
+/// Who is answered when an order about challenges is carried out.
+pub(super) type OrderReply = oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>;
+
+/// What the control loop has to do.
+pub(super) enum Effect {
+    /// Serve these zones.
+    Publish(Arc<Zones>),
+    /// Take the config that was given into force with these zones, or say why not.
+    Configured(Result<Arc<Zones>, String>),
+    /// Say whether a zone is served as its file has it now.
+    Filed(Name, Result<(), String>),
+}
+
+/// Drives the engine of zones.
+pub(super) struct ZoneDriver {
+    engine: ZoneEngine,
+    clock: Clock,
+    events: mpsc::UnboundedSender<Input>,
+    service: Arc<Service>,
+    herald: Herald,
+    memory: Sender<(Ticket, Memory)>,
+    folders: Sender<Vec<Store>>,
+    workers: Arc<Semaphore>,
+    waiting: BTreeMap<Ticket, Waiting>,
+    tickets: u64,
+}
+
+/// Who waits for an answer.
+enum Waiting {
+    Config,
+    Zone(Name),
+    Order(OrderReply),
+    Update(slow::Request),
+}
+
+impl ZoneDriver {
+    /// Begins with what was kept over the restart, and without any zone.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub(super) fn start(
+        clock: Clock,
+        engine: ZoneEngine,
+        state: Option<State>,
+        service: Arc<Service>,
+    ) -> io::Result<(Self, Events)> {
+        let (events, happened) = mpsc::unbounded_channel();
+        let driver = Self {
+            engine,
+            clock,
+            memory: start_writer(state, events.clone())?,
+            folders: start_watch(events.clone())?,
+            events,
+            service,
+            herald: Herald::new(clock),
+            workers: Arc::new(Semaphore::new(cores())),
+            waiting: BTreeMap::new(),
+            tickets: 0,
+        };
+        Ok((driver, happened))
+    }
+
+    /// When it wants to be called at the latest.
+    pub(super) fn wake_at(&self) -> Option<Moment> {
+        self.engine.wake_at()
+    }
+
+    /// What an operator may see of zones.
+    pub(super) fn status(&self) -> Vec<ZoneStatus> {
+        self.engine.status()
+    }
+
+    /// Whether nothing is under way that a first answer should wait for.
+    pub(super) fn is_settled(&self) -> bool {
+        self.engine.is_settled()
+    }
+
+    /// Has a config composed.
+    pub(super) fn configure(&mut self, config: NewConfig) -> Vec<Effect> {
+        let ticket = self.wait_for(Waiting::Config);
+        self.service.use_zoning(Arc::clone(&config.zoning));
+        self.watch_keys(&config.zoning);
+        self.handle(Input::Config(ticket, Box::new(config)))
+    }
+
+    /// Has a zone served as its file has it now.
+    pub(super) fn take_file(&mut self, apex: Name, filed: Filed) -> Vec<Effect> {
+        let ticket = self.wait_for(Waiting::Zone(apex.clone()));
+        self.handle(Input::Filed {
+            ticket,
+            apex,
+            filed,
+        })
+    }
+
+    /// Has an order about challenges carried out.
+    pub(super) fn order(&mut self, order: ChallengeOrder, reply: OrderReply) -> Vec<Effect> {
+        let ticket = self.wait_for(Waiting::Order(reply));
+        self.handle(Input::Order(ticket, order))
+    }
+
+    /// Has an update carried out.
+    pub(super) fn update(&mut self, request: slow::Request) -> Vec<Effect> {
+        let message = request.message.clone();
+        let ticket = self.wait_for(Waiting::Update(request));
+        self.handle(Input::Update(ticket, message))
+    }
+
+    /// Tells the engine of a table.
+    pub(super) fn published(&mut self, table: Arc<Table>) -> Vec<Effect> {
+        self.handle(Input::Published(table))
+    }
+
+    /// Lets the engine take something in, and carries out what it says.
+    pub(super) fn handle(&mut self, input: Input) -> Vec<Effect> {
+        self.engine
+            .handle(self.clock.now(), self.clock.wall_ms(), input);
+        let mut effects = Vec::new();
+        while let Some(output) = self.engine.poll() {
+            self.carry_out(output, &mut effects);
+        }
+        effects
+    }
+
+    fn carry_out(&mut self, output: Output, effects: &mut Vec<Effect>) {
+        match output {
+            Output::Work(number, job) => self.work(number, job),
+            Output::Fetch(number, request) => {
+                let (clock, events) = (self.clock, self.events.clone());
+                tokio::spawn(async move {
+                    let fetched = transfer::fetch(clock, &request).await;
+                    // At the end of the server nobody wants it any more.
+                    let _ = events.send(Input::Fetched(number, fetched));
+                });
+            }
+            Output::Advance { apex, policy, at } => self.advance(apex, policy, at),
+            Output::Remember(ticket, memory) => {
+                if self.memory.send((ticket, memory)).is_err() {
+                    let why = "the thread that writes the state has ended: restart the server";
+                    let event = Input::Remembered(ticket, Err(why.to_owned()));
+                    let _ = self.events.send(event);
+                }
+            }
+            Output::Copy { file, zone } => self.copy(file, zone),
+            Output::Offer(apex, journal) => self.service.offer(apex, journal),
+            Output::Tell { soa, outgoing, key } => self.herald.tell(&soa, &outgoing, key.as_ref()),
+            Output::Reply(ticket, reply) => effects.extend(self.reply(ticket, reply)),
+            Output::Configured(ticket, outcome) => {
+                self.waiting.remove(&ticket);
+                effects.push(Effect::Configured(outcome));
+            }
+            Output::Publish(zones) => effects.push(Effect::Publish(zones)),
+            Output::Notice(notice) => log(&notice),
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: Reply) -> Option<Effect> {
+        match (self.waiting.remove(&ticket)?, reply) {
+            (Waiting::Zone(apex), Reply::Filed(outcome)) => Some(Effect::Filed(apex, outcome)),
+            (Waiting::Order(waiting), Reply::Challenges(outcome)) => {
+                // Whoever asked may have gone.
+                let _ = waiting.send(outcome);
+                None
+            }
+            (Waiting::Update(request), Reply::Message(message)) => {
+                tokio::spawn(async move {
+                    let _ = request.reply(message).await;
+                });
+                None
+            }
+            // No other reply is ever given to these.
+            (
+                Waiting::Config | Waiting::Zone(_) | Waiting::Order(_) | Waiting::Update(_),
+                Reply::Filed(_) | Reply::Challenges(_) | Reply::Message(_) | Reply::Silence,
+            ) => None,
+        }
+    }
+
+    fn wait_for(&mut self, waiting: Waiting) -> Ticket {
+        let ticket = Ticket(self.tickets);
+        self.tickets += 1;
+        self.waiting.insert(ticket, waiting);
+        ticket
+    }
+
+    /// Has a job done by a thread that may take its time; there are as many at once as cores.
+    fn work(&self, number: u64, job: Job) {
+        let (events, workers) = (self.events.clone(), Arc::clone(&self.workers));
+        tokio::spawn(async move {
+            let Ok(_turn) = workers.acquire_owned().await else {
+                return;
+            };
+            if let Ok(made) = spawn_blocking(move || job.run(&spread)).await {
+                let _ = events.send(Input::Made(number, made));
+            }
+        });
+    }
+
+    fn advance(&self, apex: Name, policy: Box<Policy>, at: Time) {
+        let events = self.events.clone();
+        let Some(store) = self.store(&apex) else {
+            return;
+        };
+        spawn_blocking(move || {
+            let advanced = store.advance(&policy, at);
+            let (steps, read) = match advanced {
+                Ok(steps) => (steps, store.load()),
+                Err(error) => (Vec::new(), Err(error)),
+            };
+            let read = read.map_err(|error| error.to_string());
+            let _ = events.send(Input::Keys { apex, steps, read });
+        });
+    }
+
+    fn store(&self, apex: &Name) -> Option<Store> {
+        self.engine
+            .keys_folder(apex)
+            .map(|folder| Store::new(folder, apex))
+    }
+
+    fn copy(&self, file: PathBuf, zone: Arc<crate::dns::zone::Zone>) {
+        let events = self.events.clone();
+        let clock = self.clock;
+        spawn_blocking(move || {
+            let began = clock.now();
+            let written = transfer::write_copy(&file, &zone);
+            let outcome =
+                written.map_err(|error| format!("cannot write `{}`: {error}", file.display()));
+            let _ = events.send(Input::Copied {
+                apex: zone.apex().clone(),
+                took: clock.now().since(began),
+                outcome,
+            });
+        });
+    }
+
+    fn watch_keys(&self, zoning: &Zoning) {
+        let stores = zoning.zones.iter().filter_map(|zone| {
+            let how = zone.dnssec.as_ref()?;
+            Some(Store::new(&how.keys, &zone.apex))
+        });
+        // The thread ends with the server.
+        let _ = self.folders.send(stores.collect());
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Starts the one thread that writes what is kept; what waits is written in one step.
+fn start_writer(
+    state: Option<State>,
+    events: mpsc::UnboundedSender<Input>,
+) -> io::Result<Sender<(Ticket, Memory)>> {
+    let (memory, queue) = std::sync::mpsc::channel::<(Ticket, Memory)>();
+    let mut state = state;
+    let thread = std::thread::Builder::new().name("state".to_owned());
+    thread.spawn(move || {
+        while let Ok(first) = queue.recv() {
+            let more = queue.try_iter().take(KEPT_AT_ONCE);
+            let (tickets, memories): (Vec<Ticket>, Vec<Memory>) =
+                std::iter::once(first).chain(more).unzip();
+            let outcomes = match &mut state {
+                Some(state) => state.keep(&memories),
+                None => memories.iter().map(|_| Ok(())).collect(),
+            };
+            for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
+                if events.send(Input::Remembered(ticket, outcome)).is_err() {
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(memory)
+}
+
+/// Starts the thread that notices what others change in folders of keys.
+fn start_watch(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<Vec<Store>>> {
+    let (folders, queue) = std::sync::mpsc::channel::<Vec<Store>>();
+    let thread = std::thread::Builder::new().name("keys".to_owned());
+    thread.spawn(move || {
+        let mut stores: Vec<(Store, Option<SystemTime>)> = Vec::new();
+        loop {
+            match queue.recv_timeout(LOOK_EVERY) {
+                Ok(wanted) => {
+                    let wanted = wanted.into_iter();
+                    stores = wanted
+                        .map(|store| (store.clone(), written(&store)))
+                        .collect();
+                }
+                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            for (store, seen) in &mut stores {
+                let now = written(store);
+                if now == *seen {
+                    continue;
+                }
+                *seen = now;
+                let event = Input::Keys {
+                    apex: store.zone().clone(),
+                    steps: Vec::new(),
+                    read: store.load().map_err(|error| error.to_string()),
+                };
+                if events.send(event).is_err() {
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(folders)
+}
+
+/// When the state of a zone's keys was last written.
+fn written(store: &Store) -> Option<SystemTime> {
+    let metadata = std::fs::metadata(store.state_path()).ok()?;
+    metadata.modified().ok()
+}
+
+/// Makes chunks of signatures by all threads, and says how far they are where it takes long.
+fn spread(signed: &Signed, chunks: &[usize], now: u64, cache: &Cache<'_>) -> Vec<(usize, Chunk)> {
+    let progress = Progress {
+        signed,
+        chunks: chunks.len(),
+        // With signatures from before it is a matter of looking them up.
+        is_told: cache.is_empty() && chunks.len() >= MANY,
+        made: std::sync::atomic::AtomicUsize::new(0),
+    };
+    let make = |own: &[usize]| -> Vec<(usize, Chunk)> {
+        let own = own.iter();
+        own.map(|&chunk| {
+            let made = (chunk, signed.sign(chunk, now, cache));
+            progress.count();
+            made
+        })
+        .collect()
+    };
+    let threads = match chunks.len() {
+        0..FEW => 1,
+        _ => cores(),
+    };
+    let share = chunks.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let own = chunks.chunks(share);
+        let threads: Vec<_> = own.map(|own| scope.spawn(|| make(own))).collect();
+        let made = threads.into_iter();
+        made.flat_map(|thread| thread.join().expect("signing does not panic"))
+            .collect()
+    })
+}
+
+/// How much is made of a zone.
+struct Progress<'z> {
+    signed: &'z Signed,
+    chunks: usize,
+    is_told: bool,
+    made: std::sync::atomic::AtomicUsize,
+}
+
+impl Progress<'_> {
+    /// One chunk more.
+    fn count(&self) {
+        let made = 1 + self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if self.is_told && made.is_multiple_of(self.chunks / STEPS) {
+            info!(
+                event = "signing",
+                zone = %self.signed.zone().apex(),
+                rrsets = self.signed.entries(),
+                percent = made * 100 / self.chunks,
+                "signatures are being made"
+            );
+        }
+    }
+}
+
+/// Writes a notice as a line.
+fn log(notice: &Notice) {
+    let Notice {
+        level,
+        event,
+        text,
+        zone,
+        peer,
+        serial,
+        name,
+        author,
+        form,
+    } = notice;
+    let zone = zone.as_ref().map(tracing::field::display);
+    let name = name.as_ref().map(tracing::field::display);
+    let peer = peer.as_ref().map(tracing::field::display);
+    let (author, form) = (author.as_deref(), form.as_deref());
+    match level {
+        Level::Info => info!(event, zone, peer, serial, name, author, form, "{text}"),
+        Level::Warn => warn!(event, zone, peer, serial, name, author, form, "{text}"),
+        Level::Error => error!(event, zone, peer, serial, name, author, form, "{text}"),
+    }
+}

@@ -1,0 +1,60 @@
+//! What was decided of zones: where each comes from, who gets it, how it is signed, who may set challenges in it.
+//!
+//! It stands beside the plan of steering, and like that one it never changes once made. What a zone holds is
+//! not known here: that comes from files and primaries, at its own times.
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Acme, Incoming, Outgoing, TsigKey, ZoneDnssec};
+use crate::base::Permille;
+use crate::dns::Name;
+use crate::dns::zone::Mount;
+
+/// Files in the folder of state; none of them is a zone's.
+pub const STATE_FILES: [&str; 3] = ["challenges.json", "transfers.json", "zones.json"];
+
+/// Everything that was decided of zones before start.
+#[derive(Clone, Debug, Default)]
+pub struct Zoning {
+    /// The zones, in the order of the config.
+    pub zones: Vec<Arc<ZonePlan>>,
+    /// Keys shared with other servers, in the order of the config.
+    pub tsig: Vec<TsigKey>,
+    /// Who may set challenges, and how long they stay.
+    pub acme: Acme,
+    /// The folder of what must survive a restart (`[server] state`); absent = nothing is kept.
+    pub state: Option<PathBuf>,
+    /// The part of a zone that may vanish with one transfer (`[guard] max_shrink`).
+    pub max_shrink: Permille,
+}
+
+/// One zone, as the config has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZonePlan {
+    /// Its apex.
+    pub apex: Name,
+    /// Its master file; for a zone that comes from primaries, the copy of the last good version.
+    pub file: PathBuf,
+    /// How it is signed here; absent = not at all.
+    pub dnssec: Option<ZoneDnssec>,
+    /// Who gets it.
+    pub outgoing: Option<Outgoing>,
+    /// Where it comes from, if not from its file.
+    pub incoming: Option<Incoming>,
+    /// Its steered names, and the number of the service that each belongs to.
+    pub mounts: Vec<(Name, Mount)>,
+}
+
+impl Zoning {
+    /// The plan of a zone.
+    #[must_use]
+    pub fn zone(&self, apex: &Name) -> Option<&Arc<ZonePlan>> {
+        self.zones.iter().find(|zone| zone.apex == *apex)
+    }
+
+    /// Whether any zone is signed here.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        self.zones.iter().any(|zone| zone.dnssec.is_some())
+    }
+}

@@ -1,0 +1,329 @@
+//! Another config, taken into force in one step.
+//!
+//! Its zones are composed beside those that are served; what nothing has changed for is kept as it is, with all
+//! that is under way for it. When all are there, whoever drives the engine gets the zones for the plan of
+//! steering that came with them, so that both change in one table. When one of them cannot be composed,
+//! nothing changes.
+//!
+//! A zone that has come from a primary is newer than its copy on the disk: what is in memory counts, with the
+//! steered names of the new config.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::job::{Job, Made, Outcome, Work};
+use super::keys::Keys;
+use super::secondary::Secondary;
+use super::zone::OneZone;
+use super::{Output, Reply, Ticket, ZoneEngine};
+use crate::base::Span;
+use crate::dns::Name;
+use crate::dns::zone::signed::Steered;
+use crate::dns::zone::{Edit, Presence, Served, Zone, Zones};
+use crate::keys::Keyring;
+use crate::plan::{ZonePlan, Zoning};
+
+/// A config that is to be taken into force.
+#[derive(Debug)]
+pub struct NewConfig {
+    /// What was decided of zones.
+    pub zoning: Arc<Zoning>,
+    /// What steered names may be answered with, by the number of their service; empty if no zone is signed.
+    pub steered: Arc<[Steered]>,
+    /// What there is of each zone, in the order of [`Zoning::zones`].
+    pub zones: Vec<NewZone>,
+}
+
+/// What there is of a zone.
+#[derive(Debug)]
+pub struct NewZone {
+    /// What its file holds; for one that comes from primaries, its copy.
+    pub filed: Filed,
+    /// Its keys, or why they cannot be read; `None` if it is not signed here.
+    pub keys: Option<Result<Keyring, String>>,
+    /// When its copy was written, seconds since 1970, for a zone that comes from primaries.
+    pub copied_at: Option<u64>,
+}
+
+/// What a file holds.
+#[derive(Clone, Debug)]
+pub struct Filed {
+    /// The zone, its steered names mounted.
+    pub zone: Arc<Zone>,
+    /// A number for the file.
+    pub digest: u64,
+    /// The largest TTL that anything of the zone may be answered with.
+    pub longest_ttl: Span,
+}
+
+/// A config that is being composed.
+#[derive(Debug)]
+pub(super) struct Pending {
+    ticket: Ticket,
+    zoning: Arc<Zoning>,
+    steered: Arc<[Steered]>,
+    laid: BTreeMap<Name, Vec<Edit>>,
+    zones: Vec<Next>,
+    /// By job: the place of the zone that is being composed.
+    jobs: BTreeMap<u64, usize>,
+    failed: Option<String>,
+}
+
+/// What becomes of a zone.
+#[derive(Debug)]
+enum Next {
+    /// It stays as it is, with all that is under way for it; its keys may have taken a step that shows nothing.
+    Same(usize, Option<Keys>),
+    /// It is another.
+    Other(Box<OneZone>),
+}
+
+impl ZoneEngine {
+    /// Begins to compose the zones of a config.
+    pub(super) fn configure(&mut self, ticket: Ticket, config: NewConfig) {
+        let NewConfig {
+            zoning,
+            steered,
+            zones,
+        } = config;
+        let same_steered = self.steered_alike(&steered);
+        let plans = zoning.zones.iter().map(Arc::clone);
+        let mut next: Vec<Next> = plans
+            .zip(zones)
+            .map(|(plan, new)| self.next(plan, new, same_steered))
+            .collect();
+        let laid = self.challenges.wanted(&zoning, &self.bases(&next));
+        let mut jobs = BTreeMap::new();
+        for (place, next) in next.iter_mut().enumerate() {
+            if let Next::Other(zone) = next {
+                let dynamic = laid.get(&zone.plan.apex).cloned();
+                let compose =
+                    zone.compose(dynamic.unwrap_or_default(), &steered, self.wall_ms / 1000);
+                let number = self.next_number();
+                self.owners.insert(number, zone.plan.apex.clone());
+                jobs.insert(number, place);
+                let job = Job::new(Work::Compose(Box::new(compose)));
+                self.outputs.push_back(Output::Work(number, job));
+            }
+        }
+        self.pending = Some(Pending {
+            ticket,
+            zoning,
+            steered,
+            laid,
+            zones: next,
+            jobs,
+            failed: None,
+        });
+        self.adopt();
+    }
+
+    /// Whether steered names may be answered with what they may be answered with now.
+    fn steered_alike(&self, steered: &[Steered]) -> bool {
+        let mut pairs = self.steered.iter().zip(steered);
+        self.steered.len() == steered.len()
+            && pairs.all(|(one, other)| (one.ttl, &one.answers) == (other.ttl, &other.answers))
+    }
+
+    /// What becomes of a zone.
+    fn next(&mut self, plan: Arc<ZonePlan>, new: NewZone, same_steered: bool) -> Next {
+        let place = self.places.get(&plan.apex).copied();
+        let own = place.map(|place| &self.zones[place]);
+        let keys = plan.dnssec.clone().zip(new.keys).map(|(how, read)| {
+            let kept = own.and_then(|own| own.keys.clone());
+            let fresh = Keys::new(how, new.filed.longest_ttl, read);
+            // Keys that cannot be read any more are in memory still.
+            match kept {
+                Some(kept) if fresh.complaint().is_some() => kept,
+                _ => fresh,
+            }
+        });
+        if let Some((place, own)) = place.zip(own)
+            && *own.plan == *plan
+            && (same_steered || plan.mounts.is_empty())
+            && (own.secondary.is_some() || own.digest == new.filed.digest)
+            && Keys::are_alike(own.keys.as_ref(), keys.as_ref())
+        {
+            return Next::Same(place, keys);
+        }
+        let known = self.known.get(&plan.apex).copied().unwrap_or_default();
+        let mut next = OneZone::new(plan, new.filed, keys);
+        next.was_signed = known.signed && next.keys.is_some();
+        next.serial = known
+            .last
+            .filter(|_| next.plan.outgoing.is_some())
+            .map(|last| last.serial);
+        if next.plan.incoming.is_some() {
+            let refreshed = known.refreshed.or(new.copied_at);
+            let mut secondary = Secondary::new(self.now, refreshed);
+            let expires = secondary.expires(&next.base);
+            secondary.is_expired = expires.is_some_and(|at| at <= self.wall_ms / 1000);
+            next.secondary = Some(secondary);
+            next.digest = 0;
+        }
+        if let Some(own) = own {
+            next.follow(own);
+        }
+        Next::Other(Box::new(next))
+    }
+
+    /// The zones as they came, in which places for challenges are looked for.
+    fn bases(&self, next: &[Next]) -> Zones {
+        let bases = next.iter().map(|next| match next {
+            Next::Same(place, _) => self.zones[*place].served(),
+            Next::Other(zone) => Served::plain(Arc::clone(&zone.base)),
+        });
+        Zones::served(bases.collect(), 0)
+    }
+
+    /// Takes in what a job made for the config that is being composed; gives it back if it is for no zone of that.
+    pub(super) fn composed_next(&mut self, number: u64, made: Made) -> Option<Made> {
+        let Some(pending) = &mut self.pending else {
+            return Some(made);
+        };
+        let Some(place) = pending.jobs.remove(&number) else {
+            return Some(made);
+        };
+        let (Outcome::Composed(composed), Next::Other(zone)) = (made.0, &mut pending.zones[place])
+        else {
+            return None;
+        };
+        match composed {
+            Ok(composed) => {
+                zone.settle(composed);
+                zone.granted = zone.wishes();
+            }
+            Err(why) => {
+                pending.failed.get_or_insert(why);
+            }
+        }
+        self.adopt();
+        None
+    }
+
+    /// Takes the config into force once its zones are composed.
+    fn adopt(&mut self) {
+        let is_composed = |pending: &mut Pending| pending.jobs.is_empty();
+        let Some(pending) = self.pending.take_if(is_composed) else {
+            return;
+        };
+        self.touched.extend(0..self.zones.len());
+        if let Some(why) = pending.failed {
+            let refused = Output::Configured(pending.ticket, Err(why));
+            return self.outputs.push_back(refused);
+        }
+        let old = std::mem::take(&mut self.zones);
+        let mut old: Vec<Option<OneZone>> = old.into_iter().map(Some).collect();
+        let mut others = Vec::new();
+        let bases = {
+            let bases = pending.zones.iter().filter_map(|next| match next {
+                Next::Same(..) => None,
+                Next::Other(zone) => Some(Arc::clone(&zone.base)),
+            });
+            Zones::new(bases.collect())
+        };
+        for next in pending.zones {
+            let place = self.zones.len();
+            let zone = match next {
+                Next::Same(before, keys) => old[before].take().map(|mut zone| {
+                    zone.renew_keys(keys);
+                    zone
+                }),
+                Next::Other(mut zone) => {
+                    let before = self.places.get(&zone.plan.apex);
+                    let before = before.and_then(|place| old[*place].take());
+                    if let Some(before) = before {
+                        self.inherit(&mut zone, before);
+                    }
+                    others.push(place);
+                    Some(*zone)
+                }
+            };
+            self.zones.extend(zone);
+        }
+        for gone in old.into_iter().flatten() {
+            self.part_with(gone);
+        }
+        self.zoning = pending.zoning;
+        self.steered = pending.steered;
+        self.challenges.adopt(&self.zoning, pending.laid);
+        self.renumber();
+        for place in others {
+            self.remember_signed(place);
+            self.tell_withheld(place);
+            let apex = self.zones[place].plan.apex.clone();
+            self.challenge_composed(&apex, u64::MAX, None);
+        }
+        (self.is_stale, self.published) = (false, Some(self.now));
+        self.served = self.gather();
+        let zones = Arc::clone(&self.served);
+        self.outputs
+            .push_back(Output::Configured(pending.ticket, Ok(zones)));
+        self.note_kept(&bases);
+        self.go_on_with_change();
+    }
+
+    /// Hands on what a zone keeps over another config.
+    fn inherit(&mut self, zone: &mut OneZone, before: OneZone) {
+        for (_, ticket) in before.waiting {
+            self.reply(ticket, Reply::Filed(Ok(())));
+        }
+        let same_source = before.plan.incoming == zone.plan.incoming;
+        if let Some(mut secondary) = before.secondary.filter(|_| same_source) {
+            secondary.go_on(self.now);
+            zone.secondary = Some(secondary);
+        }
+        if zone.plan.outgoing.is_some() {
+            zone.versions = before.versions.or(zone.versions.take());
+        } else if before.versions.is_some() {
+            let apex = zone.plan.apex.clone();
+            self.outputs.push_back(Output::Offer(apex, None));
+        }
+        zone.told = before.told;
+    }
+
+    /// Ends what concerns others of a zone that is no longer served.
+    fn part_with(&mut self, gone: OneZone) {
+        for (_, ticket) in gone.waiting {
+            let why = format!("zone `{}` is no longer configured", gone.plan.apex);
+            self.reply(ticket, Reply::Filed(Err(why)));
+        }
+        if gone.versions.is_some() {
+            self.outputs
+                .push_back(Output::Offer(gone.plan.apex.clone(), None));
+        }
+    }
+
+    fn renumber(&mut self) {
+        let apexes = self.zones.iter().map(|zone| zone.plan.apex.clone());
+        self.places = apexes.zip(0..).collect();
+        self.agenda.clear();
+        for zone in &mut self.zones {
+            zone.planned = None;
+        }
+        self.touched = (0..self.zones.len()).collect();
+    }
+}
+
+impl OneZone {
+    /// Goes on from what another config had of the zone: its signatures, and what came from a primary.
+    fn follow(&mut self, own: &Self) {
+        self.composed.signed = own.composed.signed.clone();
+        if self.secondary.is_some()
+            && own.secondary.is_some()
+            && own.base.presence() == Presence::Loaded
+        {
+            self.base = Arc::clone(&own.base);
+            let is_other = own.plan.mounts != self.plan.mounts;
+            self.remount = is_other.then(|| self.plan.mounts.clone());
+        }
+    }
+
+    /// Takes over keys that show the same.
+    fn renew_keys(&mut self, keys: Option<Keys>) {
+        if let Some((own, keys)) = self.keys.as_mut().zip(keys) {
+            let (asked, not_before) = (own.asked, own.not_before);
+            *own = keys;
+            (own.asked, own.not_before) = (asked, not_before);
+        }
+    }
+}

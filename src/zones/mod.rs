@@ -1,0 +1,489 @@
+//! What zones hold, and what becomes of it over time: the second core without I/O and clock.
+//!
+//! It owns all that a zone goes through: what its file or its primaries say, records that come and go by themselves,
+//! keys and their rollovers, signatures and their renewal, serials, transfers in and out, expiry. Whoever drives it
+//! calls [`ZoneEngine::handle`] with what happened, does what [`ZoneEngine::poll`] says until it says nothing, and
+//! calls again at [`ZoneEngine::wake_at`] at the latest.
+//!
+//! ```text
+//! config, files -----.                                .--> Publish(zones) --> engine --> table
+//! primaries ---------+--> what it came as --.         |--> Offer, Tell --> secondaries
+//! orders, updates ---+--> laid over it -----+--[job]--+--> Remember, Copy --> disk
+//! keys, wall clock --'--> keys -------------'         '--> Reply, Notice
+//! ```
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | `zone` | one zone: what it is made of, and what is due for it |
+//! | `compose` | what is laid over a zone, and its signatures |
+//! | `keys` | what a zone shows of its keys, and whether it may be answered without |
+//! | `secondary` | when primaries are asked, and when a zone is too old |
+//! | `content` | whether what they give is taken |
+//! | `version` | when there is a new version for secondaries, with which serial |
+//! | `challenge` | records that are set by orders and updates |
+//! | `config` | another config, taken into force in one step |
+//! | `wall` | when the wall clock was set |
+//! | `job` | work that takes long |
+//!
+//! # One zone does not wait for another
+//!
+//! What takes long is a [`Job`] that changes nothing; a zone has one at a time, so its results come in order.
+//! A change of one zone reads no config, parses no other zone and touches no probe. A config is composed as a whole
+//! beside what is served, and taken into force in one step; what happens to zones meanwhile waits for that.
+//!
+//! # The wall clock
+//!
+//! Signatures, expiry and rollovers go by it, and it is set by people. When it was set, every signature is looked
+//! at and those that do not hold now are renewed at once; steps of rollovers wait until it has been steady.
+//!
+//! It decides nothing about answers; what it makes of steering is the list of all answers that there may be.
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::{Moment, Span};
+use crate::dns::Name;
+use crate::dns::challenges::Challenges;
+use crate::dns::transfer::{Entry, Journal, Received};
+use crate::dns::zone::signed::Steered;
+use crate::dns::zone::{Zone, Zones};
+use crate::keys::{Keyring, Policy, Step, Time};
+use crate::plan::{Incoming, Outgoing, TsigKey, Zoning};
+use crate::table::Table;
+
+mod attend;
+pub mod challenge;
+mod compose;
+mod config;
+mod content;
+pub mod job;
+mod keys;
+mod notice;
+mod secondary;
+pub mod status;
+mod version;
+mod wall;
+mod zone;
+
+pub use challenge::{
+    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone,
+};
+pub use config::{Filed, NewConfig, NewZone};
+pub use job::{Job, Made};
+pub use keys::{longest_ttl, policy};
+pub use notice::{Level, Notice};
+pub use secondary::Want;
+pub use status::ZoneStatus;
+pub use version::Last;
+
+use config::Pending;
+use wall::{Look, Wall};
+use zone::OneZone;
+
+/// Least time between two publications, unless somebody waits for one.
+const COALESCE: Span = Span(50);
+/// How often the clocks are compared.
+const LOOK_EVERY: Span = Span::from_secs(1);
+
+/// The number of something that is answered later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// Time passed.
+    Tick,
+    /// A config is to be taken into force; answered by [`Output::Configured`].
+    Config(Ticket, Box<NewConfig>),
+    /// The file of a zone was read again; answered by [`Reply::Filed`].
+    Filed {
+        /// Who waits for it.
+        ticket: Ticket,
+        /// The zone.
+        apex: Name,
+        /// What its file holds.
+        filed: Filed,
+    },
+    /// A primary says that a zone may have changed; whoever gives this knows that it is one.
+    Notified(Name),
+    /// What a primary gave, or why it gave nothing.
+    Fetched(u64, Result<Received, String>),
+    /// A job is done.
+    Made(u64, Made),
+    /// The folder of a zone's keys was looked at.
+    Keys {
+        /// The zone.
+        apex: Name,
+        /// Steps that were taken there.
+        steps: Vec<Step>,
+        /// What it holds, or why it cannot be read or changed.
+        read: Result<Keyring, String>,
+    },
+    /// Something is on the disk, or why it is not.
+    Remembered(Ticket, Result<(), String>),
+    /// The copy of a zone is on the disk, or why it is not.
+    Copied {
+        /// The zone.
+        apex: Name,
+        /// How long it took.
+        took: Span,
+        /// Why it is not there.
+        outcome: Result<(), String>,
+    },
+    /// An order about challenges; answered by [`Reply::Challenges`].
+    Order(Ticket, ChallengeOrder),
+    /// An update (RFC 2136); answered by [`Reply::Message`].
+    Update(Ticket, Vec<u8>),
+    /// A table was published.
+    Published(Arc<Table>),
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Do a job, and give what it made back with its number.
+    Work(u64, Job),
+    /// Ask a primary for a zone, and give back what comes with its number.
+    Fetch(u64, Box<Request>),
+    /// Take the steps of a zone's keys that are due at a time, in their folder.
+    Advance {
+        /// The zone.
+        apex: Name,
+        /// When steps are due.
+        policy: Box<Policy>,
+        /// The time.
+        at: Time,
+    },
+    /// Keep something over restarts.
+    Remember(Ticket, Memory),
+    /// Write the copy of a zone that came from a primary.
+    Copy {
+        /// The file.
+        file: PathBuf,
+        /// What it is to hold.
+        zone: Arc<Zone>,
+    },
+    /// Give a zone to secondaries in these versions; in none, if there is no journal.
+    Offer(Name, Option<Journal>),
+    /// Tell secondaries of a version (RFC 1996).
+    Tell {
+        /// Its SOA.
+        soa: Entry,
+        /// Whom.
+        outgoing: Box<Outgoing>,
+        /// What signs it.
+        key: Option<TsigKey>,
+    },
+    /// Answer whoever asked.
+    Reply(Ticket, Reply),
+    /// A config can be taken into force with these zones, or not at all.
+    Configured(Ticket, Result<Arc<Zones>, String>),
+    /// Serve these zones.
+    Publish(Arc<Zones>),
+    /// Tell the operator.
+    Notice(Notice),
+}
+
+/// What a primary is asked for.
+#[derive(Debug)]
+pub struct Request {
+    /// The zone.
+    pub apex: Name,
+    /// Who is asked.
+    pub primary: SocketAddr,
+    /// In which form.
+    pub want: Want,
+    /// The SOA of what there is, if there is anything.
+    pub soa: Option<Entry>,
+    /// Where the request leaves from, and what signs it.
+    pub incoming: Incoming,
+    /// What signs it.
+    pub key: Option<TsigKey>,
+}
+
+/// What is kept over restarts.
+#[derive(Clone, Debug)]
+pub enum Memory {
+    /// The last version of a zone that was given out.
+    Version(Name, Last),
+    /// When a zone was last known to be fresh, seconds since 1970.
+    Refreshed(Name, u64),
+    /// Whether a zone is signed here.
+    Signed(Name, Signedness),
+    /// All challenges.
+    Challenges(Challenges),
+}
+
+/// Whether a zone has been served signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signedness {
+    /// It has, and resolvers may count on it.
+    Signed,
+    /// It has not, or was made insecure on purpose.
+    Unsigned,
+}
+
+/// What was kept over a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Memories {
+    /// By zone.
+    pub zones: BTreeMap<Name, Known>,
+    /// All challenges.
+    pub challenges: Challenges,
+}
+
+/// What was kept of a zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The last version that was given out.
+    pub last: Option<Last>,
+    /// When it was last known to be fresh, seconds since 1970.
+    pub refreshed: Option<u64>,
+    /// Whether it has been served signed.
+    pub signed: bool,
+}
+
+/// What is said to whoever asked.
+#[derive(Debug)]
+pub enum Reply {
+    /// Whether a zone is served as its file has it now, or why not.
+    Filed(Result<(), String>),
+    /// What was done about challenges.
+    Challenges(Result<ChallengesDone, ChallengeRefusal>),
+    /// A message.
+    Message(Vec<u8>),
+    /// Nothing.
+    Silence,
+}
+
+/// Owns all changing state of zones.
+#[derive(Debug)]
+pub struct ZoneEngine {
+    zoning: Arc<Zoning>,
+    steered: Arc<[Steered]>,
+    /// In the order of the config.
+    zones: Vec<OneZone>,
+    places: HashMap<Name, usize>,
+    /// When which zone wants to be looked at.
+    agenda: BTreeSet<(Moment, usize)>,
+    /// Zones that something has happened to.
+    touched: BTreeSet<usize>,
+    challenges: challenge::Store,
+    known: BTreeMap<Name, Known>,
+    /// Versions that are being kept on the disk.
+    keeping: BTreeMap<Ticket, Name>,
+    pending: Option<Pending>,
+    deferred: VecDeque<Input>,
+    /// The zone that each job and each request is for.
+    owners: BTreeMap<u64, Name>,
+    number: u64,
+    now: Moment,
+    wall_ms: u64,
+    wall: Wall,
+    looked: Moment,
+    table: Option<Arc<Table>>,
+    served: Arc<Zones>,
+    /// Whether what is served is not what it should be.
+    is_stale: bool,
+    published: Option<Moment>,
+    outputs: VecDeque<Output>,
+}
+
+impl ZoneEngine {
+    /// Begins without any zone, with what was kept over a restart; the first [`Input::Config`] brings them.
+    #[must_use]
+    pub fn new(memories: Memories) -> Self {
+        Self {
+            zoning: Arc::default(),
+            steered: Arc::from([]),
+            zones: Vec::new(),
+            places: HashMap::new(),
+            agenda: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            challenges: challenge::Store::new(memories.challenges),
+            known: memories.zones,
+            keeping: BTreeMap::new(),
+            pending: None,
+            deferred: VecDeque::new(),
+            owners: BTreeMap::new(),
+            number: 0,
+            now: Moment::default(),
+            wall_ms: 0,
+            wall: Wall::default(),
+            looked: Moment::default(),
+            table: None,
+            served: Arc::default(),
+            is_stale: false,
+            published: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes in one thing that happened; `wall_ms` is milliseconds since 1970.
+    ///
+    /// # Panics
+    /// When work that is due now has been left undone: a defect, found here and not as a busy loop.
+    pub fn handle(&mut self, now: Moment, wall_ms: u64, input: Input) {
+        (self.now, self.wall_ms) = (now, wall_ms);
+        self.compare_clocks();
+        self.take(input);
+        while self.pending.is_none()
+            && let Some(input) = self.deferred.pop_front()
+        {
+            self.take(input);
+        }
+        self.expire_challenges();
+        self.do_challenges();
+        self.attend();
+        if self.is_stale && self.publish_at() <= now {
+            self.publish();
+        }
+        // Progress: whatever is due has been done, so the next wake-up lies ahead.
+        assert!(self.wake_at().is_none_or(|wake| wake > now));
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`ZoneEngine::handle`] with [`Input::Tick`] if nothing else happens.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Moment> {
+        let agenda = self.agenda.first().map(|(at, _)| *at);
+        let publish = self.is_stale.then(|| self.publish_at());
+        let look = (!self.zones.is_empty()).then(|| self.looked.after(LOOK_EVERY));
+        agenda.into_iter().chain(publish).chain(look).min()
+    }
+
+    /// What zones are answered from.
+    #[must_use]
+    pub fn served(&self) -> &Arc<Zones> {
+        &self.served
+    }
+
+    /// The folder of a zone's keys, if it is signed here.
+    #[must_use]
+    pub fn keys_folder(&self, apex: &Name) -> Option<&Path> {
+        let zone = &self.zones[*self.places.get(apex)?];
+        zone.plan.dnssec.as_ref().map(|how| how.keys.as_path())
+    }
+
+    /// What an operator may see of each zone, in the order of the config.
+    #[must_use]
+    pub fn status(&self) -> Vec<ZoneStatus> {
+        self.zones.iter().map(OneZone::status).collect()
+    }
+
+    /// Whether nothing is under way that a first answer should wait for: every zone is composed, and those that
+    /// come from primaries have been asked for.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let has_come = |zone: &OneZone| {
+            let secondary = zone.secondary.as_ref();
+            secondary.is_none_or(|own| {
+                zone.base.presence() == crate::dns::zone::Presence::Loaded || own.has_looked()
+            })
+        };
+        self.pending.is_none()
+            && self
+                .zones
+                .iter()
+                .all(|zone| zone.is_settled() && has_come(zone))
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Made(number, made) => self.made(number, made),
+            Input::Remembered(ticket, outcome) => self.remembered(ticket, outcome),
+            Input::Published(table) => self.look_at(table),
+            input if self.pending.is_some() => self.deferred.push_back(input),
+            Input::Config(ticket, config) => self.configure(ticket, *config),
+            Input::Filed {
+                ticket,
+                apex,
+                filed,
+            } => self.take_file(ticket, &apex, filed),
+            Input::Notified(apex) => self.notified(&apex),
+            Input::Fetched(number, outcome) => self.fetched(number, outcome),
+            Input::Keys { apex, steps, read } => self.take_keys(&apex, &steps, read),
+            Input::Copied {
+                apex,
+                took,
+                outcome,
+            } => self.copied(&apex, took, outcome),
+            Input::Order(ticket, order) => self.take_order(ticket, order),
+            Input::Update(ticket, message) => self.take_update(ticket, message),
+        }
+    }
+
+    /// Notices when the wall clock was set.
+    fn compare_clocks(&mut self) {
+        self.looked = self.now;
+        let Look::Set(by) = self.wall.look(self.now, self.wall_ms) else {
+            return;
+        };
+        let steps = match self.wall.is_settling(self.now) {
+            true => "; steps of keys wait until it has been steady for a while",
+            false => "",
+        };
+        let text = format!(
+            "the wall clock was set by {} s: every signature is looked at{steps}",
+            by / 1000
+        );
+        self.tell(Notice::warn("clock_set", text));
+        self.is_stale |= self.zones.iter().any(|zone| zone.composed.signed.is_some());
+        for zone in &mut self.zones {
+            zone.recheck = true;
+        }
+        self.touched.extend(0..self.zones.len());
+    }
+
+    /// When what has changed is to be served.
+    fn publish_at(&self) -> Moment {
+        self.published.map_or(self.now, |last| last.after(COALESCE))
+    }
+
+    /// Serves what there is.
+    fn publish(&mut self) {
+        if !std::mem::take(&mut self.is_stale) {
+            return;
+        }
+        self.published = Some(self.now);
+        self.served = self.gather();
+        let zones = Arc::clone(&self.served);
+        self.outputs.push_back(Output::Publish(zones));
+    }
+
+    fn gather(&self) -> Arc<Zones> {
+        let zones = self.zones.iter().map(OneZone::served);
+        Arc::new(Zones::served(zones.collect(), self.wall.epoch_ms()))
+    }
+
+    /// Wants a zone composed again; the number of that wish. `None` if there is no such zone.
+    fn wish(&mut self, apex: &Name) -> Option<u64> {
+        let place = *self.places.get(apex)?;
+        self.touched.insert(place);
+        Some(self.zones[place].wish())
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        Ticket(u64::MAX - self.next_number())
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        self.outputs.push_back(Output::Notice(notice));
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: Reply) {
+        self.outputs.push_back(Output::Reply(ticket, reply));
+    }
+}
