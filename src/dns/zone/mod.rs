@@ -28,11 +28,13 @@ mod advice;
 mod amend;
 mod build;
 mod check;
+mod encode;
 mod find;
 mod hashed;
 mod index;
 pub mod signed;
 mod tree;
+mod upkeep;
 mod zones;
 
 pub use amend::Edit;
@@ -42,6 +44,7 @@ pub use zones::{Served, Zones};
 
 use hashed::HashedOwner;
 use tree::{APEX, CUT, Tree, UNDER_CUT};
+use upkeep::Upkeep;
 
 /// One record as a master file gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +94,7 @@ pub struct Zone {
     denial: usize,
     names: usize,
     presence: Presence,
+    upkeep: Upkeep,
 }
 
 /// Whether a zone's data is there.

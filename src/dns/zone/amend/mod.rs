@@ -2,10 +2,15 @@
 //!
 //! A served zone is the zone of the file and what is laid over it: keys, a serial that goes up,
 //! records that come and go by themselves. The file's zone stays as it is; each change makes a
-//! new one, off the query path, and costs about what loading the zone costs.
+//! new one, off the query path. One that reaches no further than its own names costs a copy of the zone's
+//! flat lists (`in_place`), any other about what loading the zone costs; the outcome is the same.
 //!
 //! What is laid over, and when, is not known here.
 use std::collections::{BTreeMap, BTreeSet};
+
+mod in_place;
+#[cfg(test)]
+mod property;
 
 use super::build::{Builder, Given, Place};
 use super::tree::APEX;
@@ -31,6 +36,14 @@ impl Zone {
     /// # Errors
     /// As [`Zone::build`]: the edits make a zone that cannot be.
     pub fn amended(&self, edits: &[Edit], barred: &[u16]) -> Result<Self, Vec<ZoneError>> {
+        match self.amended_in_place(edits, barred) {
+            Some(zone) => Ok(zone),
+            None => self.rebuilt(edits, barred),
+        }
+    }
+
+    /// The same, each record added again.
+    fn rebuilt(&self, edits: &[Edit], barred: &[u16]) -> Result<Self, Vec<ZoneError>> {
         let replaced: BTreeMap<_, BTreeSet<u16>> =
             edits.iter().fold(BTreeMap::new(), |mut by_owner, edit| {
                 let owner = edit.owner.as_wire().to_ascii_lowercase();
