@@ -42,7 +42,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// No place: what the config asks for, not the file.
-    pub(super) const NOWHERE: Self = Self { file: 0, line: 0 };
+    pub(crate) const NOWHERE: Self = Self { file: 0, line: 0 };
 
     /// An error here.
     pub(super) fn error(self, message: String, help: Option<&'static str>) -> ZoneError {

@@ -207,6 +207,19 @@ impl Zone {
             .flat_map(|node| self.sets(node))
     }
 
+    /// The same, with those of an NSEC3 chain, whose owner is no name that can be asked for.
+    pub fn all_rrsets(&self, name: &[u8]) -> impl Iterator<Item = RrSet<'_>> {
+        let hash = self
+            .apex_in(name)
+            .and_then(|apex| hashed::from_label(&name[..apex]));
+        let owner = hash.and_then(|hash| {
+            let place = self.hashed.binary_search_by_key(&hash, |owner| owner.hash);
+            self.hashed.get(place.ok()?)
+        });
+        let hashed = owner.map(|owner| self.sets_from(owner.sets, owner.count));
+        self.rrsets(name).chain(hashed.into_iter().flatten())
+    }
+
     /// Whether the name itself is steered.
     #[must_use]
     pub fn is_mounted(&self, name: &[u8]) -> bool {
@@ -247,6 +260,12 @@ impl Zone {
     #[must_use]
     pub fn names(&self) -> usize {
         self.names
+    }
+
+    /// How many records there are, the SOA and those of a chain of denials included.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.upkeep.records
     }
 
     /// Every name that holds records, with its RRsets in the order of their types; names in

@@ -108,7 +108,8 @@ impl<'z> Change<'z> {
         };
         let wire = self.zone.tree.wire(id, self.zone.apex.as_wire());
         let stays = self.zone.sets(id).any(|set| !goes(&set));
-        let same_case = edits.iter().all(|edit| edit.owner.as_wire() == wire);
+        let mut coming = edits.iter().filter(|edit| !edit.records.is_empty());
+        let same_case = coming.all(|edit| edit.owner.as_wire() == wire);
         // A name that nothing is left of is written as whoever brings it back writes it.
         if node.is(DNAME | UNDER_DNAME) || node.count > 0 && !stays && !same_case {
             return None;
