@@ -5,7 +5,7 @@ use super::ring::Keys;
 use super::{Overlay, work};
 use crate::dns::challenges;
 use crate::dns::transfer::serial;
-use crate::dns::zone::signed::{Cache, MADE_HERE, Signed, Steered};
+use crate::dns::zone::signed::{MADE_HERE, Signed, Steered};
 use crate::dns::zone::{Edit, Served, Zone};
 use crate::engine::status::{KeyStatus, SigningStatus};
 use crate::keys::{NextReport, Time};
@@ -70,11 +70,11 @@ impl Composed {
             })?),
         };
         let signed = shown.map(|shown| {
-            let unsigned = Signed::unsigned(Arc::clone(&zone), shown.signing.clone(), steered);
             let before = before.and_then(|before| before.signed.as_deref());
-            let cache = before.map_or_else(Cache::default, Signed::cache);
-            let all = unsigned.stale(now);
-            Arc::new(work::sign(&unsigned, &all, now, &cache))
+            let signing = shown.signing.clone();
+            let signed = Signed::following(before, Arc::clone(&zone), signing, steered);
+            let stale = signed.stale(now);
+            Arc::new(work::sign(&signed, &stale, now))
         });
         Ok(Self { zone, signed })
     }
@@ -91,13 +91,13 @@ impl Composed {
             return 0;
         };
         let together = (signing.validity / RENEWALS).min(TOGETHER_SECONDS);
-        if signed.due() + together > now {
+        if signed.due(now) + together > now {
             return 0;
         }
         let mut due = signed.stale(now);
         due.truncate(most);
         if !due.is_empty() {
-            let renewed = work::sign(signed, &due, now, &Cache::default());
+            let renewed = work::sign(signed, &due, now);
             self.signed = Some(Arc::new(renewed));
         }
         due.len()
@@ -150,7 +150,8 @@ impl Composed {
             });
         }
         let (signing, keys) = signed.signing().zip(keys)?;
-        let due_at = signed.due();
+        // Whatever the clock says: what does not hold yet is made before anyone looks.
+        let due_at = signed.due(u64::MAX);
         let report = keys.report();
         let live = report.keys.iter().filter(|key| key.key.is_live());
         Some(SigningStatus {

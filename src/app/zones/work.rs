@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tracing::info;
 
-use crate::dns::zone::signed::{Cache, Chunk, Signed};
+use crate::dns::zone::signed::{Chunk, Signed};
 
 /// Chunks below which one thread does it all.
 const FEW: usize = 4;
@@ -20,7 +20,7 @@ struct Progress<'z> {
 }
 
 /// The zone with these chunks made for this time.
-pub(super) fn sign(signed: &Signed, chunks: &[usize], now: u64, cache: &Cache<'_>) -> Signed {
+pub(super) fn sign(signed: &Signed, chunks: &[usize], now: u64) -> Signed {
     let progress = Progress {
         signed,
         chunks: chunks.len(),
@@ -29,9 +29,8 @@ pub(super) fn sign(signed: &Signed, chunks: &[usize], now: u64, cache: &Cache<'_
     let make = |own: &[usize]| -> Vec<(usize, Chunk)> {
         let own = own.iter();
         own.map(|&chunk| {
-            let made = (chunk, signed.sign(chunk, now, cache));
-            // With signatures from before it is a matter of looking them up.
-            if cache.is_empty() && progress.chunks >= MANY {
+            let made = (chunk, signed.sign(chunk, now));
+            if progress.chunks >= MANY {
                 progress.count();
             }
             made

@@ -15,7 +15,6 @@ const KEY: u64 = 0;
 /// What a change of a zone has to know of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Upkeep {
-    #[cfg_attr(not(test), expect(dead_code, reason = "signatures will follow by it"))]
     /// The build that gave nodes their numbers.
     build: Arc<()>,
     /// Nodes that were changed since then, sorted.
@@ -53,6 +52,11 @@ impl Upkeep {
         self.types.get(&kind).copied().unwrap_or(0)
     }
 
+    /// How many RRsets there are.
+    pub(super) fn rrsets(&self) -> usize {
+        self.types.values().map(|count| *count as usize).sum()
+    }
+
     /// Notes a name that is not there.
     pub(super) fn await_name(&mut self, name: &[u8]) {
         self.awaited.push(octets::hash(KEY, name));
@@ -77,7 +81,6 @@ impl Upkeep {
         self.touched.dedup();
     }
 
-    #[cfg(test)]
     /// The nodes at which two zones may differ, sorted; `None` if their numbers have nothing to do with
     /// each other.
     pub(super) fn between(&self, other: &Self) -> Option<Vec<u32>> {

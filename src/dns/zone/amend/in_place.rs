@@ -72,7 +72,7 @@ impl Zone {
     }
 
     /// The nodes that hold RRsets of these types.
-    fn holders(&self, kinds: &[u16]) -> Vec<u32> {
+    pub(in crate::dns::zone) fn holders(&self, kinds: &[u16]) -> Vec<u32> {
         let is_there = |kind: &&u16| self.upkeep.of_type(**kind) > 0;
         let kinds: BTreeSet<u16> = kinds.iter().filter(is_there).copied().collect();
         let holds = |node: u32| self.sets(node).any(|set| kinds.contains(&set.rtype));

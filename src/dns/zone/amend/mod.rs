@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod in_place;
 #[cfg(test)]
-mod property;
+pub(super) mod property;
 
 use super::build::{Builder, Given, Place};
 use super::tree::APEX;
@@ -43,7 +43,7 @@ impl Zone {
     }
 
     /// The same, each record added again.
-    fn rebuilt(&self, edits: &[Edit], barred: &[u16]) -> Result<Self, Vec<ZoneError>> {
+    pub(super) fn rebuilt(&self, edits: &[Edit], barred: &[u16]) -> Result<Self, Vec<ZoneError>> {
         let replaced: BTreeMap<_, BTreeSet<u16>> =
             edits.iter().fold(BTreeMap::new(), |mut by_owner, edit| {
                 let owner = edit.owner.as_wire().to_ascii_lowercase();

@@ -25,18 +25,18 @@ const TYPES: [u16; 14] = [
     99,
 ];
 
-struct World {
-    draws: Draws,
+pub(in crate::dns::zone) struct World {
+    pub(in crate::dns::zone) draws: Draws,
     /// In how many of a thousand draws a type or label is one that changes more than a name.
-    odd: u64,
+    pub(in crate::dns::zone) odd: u64,
 }
 
 impl World {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(in crate::dns::zone) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.draws.below(bound as u64)).unwrap()
     }
 
-    fn name(&mut self) -> Name {
+    pub(in crate::dns::zone) fn name(&mut self) -> Name {
         let depth = self.below(4);
         let mut text = String::new();
         for _ in 0..depth {
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    fn zone(&mut self) -> Option<Zone> {
+    pub(in crate::dns::zone) fn zone(&mut self) -> Option<Zone> {
         let record = |owner: Name, rtype, rdata: Vec<u8>| Record {
             owner,
             rtype,
@@ -103,7 +103,7 @@ impl World {
         Zone::build(&apex, records, &mounts).ok()
     }
 
-    fn edits(&mut self, zone: &Zone) -> Vec<Edit> {
+    pub(in crate::dns::zone) fn edits(&mut self, zone: &Zone) -> Vec<Edit> {
         let there: Vec<(Name, u16)> = zone
             .owners()
             .flat_map(|(owner, sets)| {
