@@ -38,8 +38,11 @@ fn by_text(apex: &Name, content: &Content) -> Option<Zone> {
     master::read(apex, text.as_bytes(), &none, &[]).zone.ok()
 }
 
+/// Type, TTL and records of an RRset.
+type Shown = (u16, u32, Vec<Vec<u8>>);
+
 /// Everything in a zone, the order of records included.
-fn all(zone: &Zone) -> BTreeMap<Name, Vec<(u16, u32, Vec<Vec<u8>>)>> {
+fn all(zone: &Zone) -> BTreeMap<Name, Vec<Shown>> {
     let owners = zone.owners().map(|(owner, sets)| {
         let sets = sets.map(|set| {
             (
@@ -157,7 +160,7 @@ fn what_does_not_fit_is_told() {
     assert_eq!(with(&[a(), a()], &[]), absent, "twice");
     assert_eq!(with(&[], &[a()]), Misfit::Present(a().owner, rtype::TXT));
     let no_zone = |misfit| matches!(misfit, Misfit::NoZone(errors) if errors.len() == 1);
-    assert!(no_zone(with(&[ns.clone()], &[])));
+    assert!(no_zone(with(std::slice::from_ref(&ns), &[])));
     assert!(no_zone(with(&[], &[text("z.other", "a")])));
     for (kind, rdata) in [
         (rtype::A, &[1, 2, 3][..]),
