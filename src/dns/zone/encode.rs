@@ -112,7 +112,7 @@ impl Builder {
                 Some(child) => node = child,
                 None => {
                     is_missing = true;
-                    self.upkeep.await_name(&name[start..]);
+                    self.upkeep.note_missing(&name[start..]);
                 }
             }
         }

@@ -20,7 +20,7 @@ pub(super) struct Upkeep {
     /// Nodes that were changed since then, sorted.
     touched: Vec<u32>,
     /// Hashes of names that are not there and that an RRset leads to, or below; sorted.
-    awaited: Vec<u64>,
+    missing: Vec<u64>,
     /// How many RRsets there are of each type.
     types: BTreeMap<u16, u32>,
     /// How many records there are.
@@ -58,20 +58,20 @@ impl Upkeep {
     }
 
     /// Notes a name that is not there.
-    pub(super) fn await_name(&mut self, name: &[u8]) {
-        self.awaited.push(octets::hash(KEY, name));
+    pub(super) fn note_missing(&mut self, name: &[u8]) {
+        self.missing.push(octets::hash(KEY, name));
     }
 
     /// Whether a name, now that it comes, changes where an RRset leads.
-    pub(super) fn awaits(&self, name: &[u8]) -> bool {
-        !self.awaited.is_empty() && self.awaited.binary_search(&octets::hash(KEY, name)).is_ok()
+    pub(super) fn misses(&self, name: &[u8]) -> bool {
+        !self.missing.is_empty() && self.missing.binary_search(&octets::hash(KEY, name)).is_ok()
     }
 
     /// Puts in order what was noted.
     pub(super) fn settle(&mut self) {
-        self.awaited.sort_unstable();
-        self.awaited.dedup();
-        self.awaited.shrink_to_fit();
+        self.missing.sort_unstable();
+        self.missing.dedup();
+        self.missing.shrink_to_fit();
     }
 
     /// Notes nodes that are changed.

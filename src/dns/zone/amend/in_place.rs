@@ -147,7 +147,7 @@ impl<'z> Change<'z> {
         let coming = self.known..u32::try_from(tree.nodes.len()).ok()?;
         for id in coming.clone() {
             let wire = tree.wire(id, self.zone.apex.as_wire());
-            if tree.label(id) == b"*" || self.zone.upkeep.awaits(&wire) {
+            if tree.label(id) == b"*" || self.zone.upkeep.misses(&wire) {
                 return None;
             }
         }
