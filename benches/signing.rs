@@ -23,7 +23,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use waypost::dns::Name;
 use waypost::dns::dnssec::{Algorithm, PrivateKey};
-use waypost::dns::zone::signed::{Cache, Denial, Signed, Signing};
+use waypost::dns::zone::signed::{Denial, Signed, Signing};
 use waypost::dns::zone::{Record, Zone};
 
 const SERVICES: usize = 1000;
@@ -156,7 +156,7 @@ fn renew() {
         let (begun, mut chunks) = (processor_ms(), 0);
         for _ in 0..LOOKS {
             now += 1;
-            if signed.due() + TOGETHER > now {
+            if signed.due(now) + TOGETHER > now {
                 continue;
             }
             let due = signed.stale(now);
@@ -199,16 +199,13 @@ fn sign(algorithm: Algorithm, now: u64) -> Signed {
         denial: Denial::Nsec,
         validity: VALIDITY,
     };
-    let unsigned = Signed::unsigned(zone, signing, &[]);
+    let unsigned = Signed::following(None, zone, signing, &[]);
     let all = unsigned.stale(now);
     renewed(&unsigned, &all, now)
 }
 
 fn renewed(signed: &Signed, due: &[usize], now: u64) -> Signed {
-    let cache = Cache::default();
-    let made = due
-        .iter()
-        .map(|&chunk| (chunk, signed.sign(chunk, now, &cache)));
+    let made = due.iter().map(|&chunk| (chunk, signed.sign(chunk, now)));
     signed.renewed(made.collect())
 }
 

@@ -15,7 +15,7 @@ use waypost::answer::{Asker, Transport, answer};
 use waypost::base::{Draws, Moment, Span};
 use waypost::config::Compiled;
 use waypost::dns::dnssec::{Algorithm, PrivateKey};
-use waypost::dns::zone::signed::{Cache, Denial, Signed, Signing};
+use waypost::dns::zone::signed::{Denial, Signed, Signing};
 use waypost::dns::zone::{Served, Zones};
 use waypost::dns::{Name, ask};
 use waypost::engine::{Engine, Input, Output};
@@ -146,10 +146,9 @@ fn signed_engine() -> Engine {
     let unsigned = compiled.unsigned();
     let zones = unsigned.all().iter().map(|served| {
         let zone = Arc::clone(&served.zone);
-        let unsigned = Signed::unsigned(Arc::clone(&zone), signing.clone(), &steered);
-        let cache = Cache::default();
+        let unsigned = Signed::following(None, Arc::clone(&zone), signing.clone(), &steered);
         let all = unsigned.stale(NOW).into_iter();
-        let made = all.map(|chunk| (chunk, unsigned.sign(chunk, NOW, &cache)));
+        let made = all.map(|chunk| (chunk, unsigned.sign(chunk, NOW)));
         let signed = Arc::new(unsigned.renewed(made.collect()));
         Served {
             zone,

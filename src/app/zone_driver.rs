@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::dns::zone::signed::{Cache, Chunk, Signed};
+use crate::dns::zone::signed::{Chunk, Signed};
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
 use crate::io::serve::slow;
@@ -372,18 +372,17 @@ fn written(store: &Store) -> Option<SystemTime> {
 }
 
 /// Makes chunks of signatures by all threads, and says how far they are where it takes long.
-fn spread(signed: &Signed, chunks: &[usize], now: u64, cache: &Cache<'_>) -> Vec<(usize, Chunk)> {
+fn spread(signed: &Signed, chunks: &[usize], now: u64) -> Vec<(usize, Chunk)> {
     let progress = Progress {
         signed,
         chunks: chunks.len(),
-        // With signatures from before it is a matter of looking them up.
-        is_told: cache.is_empty() && chunks.len() >= MANY,
+        is_told: chunks.len() >= MANY,
         made: std::sync::atomic::AtomicUsize::new(0),
     };
     let make = |own: &[usize]| -> Vec<(usize, Chunk)> {
         let own = own.iter();
         own.map(|&chunk| {
-            let made = (chunk, signed.sign(chunk, now, cache));
+            let made = (chunk, signed.sign(chunk, now));
             progress.count();
             made
         })

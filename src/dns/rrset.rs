@@ -144,6 +144,11 @@ impl<'z> RrSet<'z> {
         })
     }
 
+    /// How many octets of a zone's data it takes.
+    pub(super) fn encoded_bytes(&self) -> usize {
+        SET_HEAD_BYTES + self.encoded.len() + self.extra.len()
+    }
+
     /// The same RRset with a TTL of at most so many seconds.
     #[must_use]
     pub fn for_at_most(self, seconds: u32) -> Self {

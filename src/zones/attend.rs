@@ -410,7 +410,7 @@ impl ZoneEngine {
                 let serial = soa(&taken.zone).map_or(0, |soa| soa.serial());
                 zone.base = taken.zone;
                 if let Some(keys) = &mut zone.keys {
-                    keys.cover(taken.longest_ttl);
+                    keys.cover_more(taken.longest_ttl);
                 }
                 zone.wish();
                 let now = self.now;

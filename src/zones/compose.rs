@@ -7,7 +7,7 @@ use crate::dns::Name;
 use crate::dns::challenges;
 use crate::dns::rr::rtype;
 use crate::dns::transfer::serial;
-use crate::dns::zone::signed::{Cache, MADE_HERE, Signed, Steered};
+use crate::dns::zone::signed::{MADE_HERE, Signed, Steered};
 use crate::dns::zone::{Edit, Mount, Presence, Zone};
 
 /// What a zone is made of.
@@ -80,12 +80,11 @@ impl Compose {
         }
         let zone = self.amended(&base, shown)?;
         let signed = shown.map(|shown| {
-            let unsigned =
-                Signed::unsigned(Arc::clone(&zone), shown.signing.clone(), &self.steered);
             let before = self.before.as_deref();
-            let cache = before.map_or_else(Cache::default, Signed::cache);
-            let stale = unsigned.stale(self.now);
-            Arc::new(unsigned.renewed(spread(&unsigned, &stale, self.now, &cache)))
+            let signing = shown.signing.clone();
+            let signed = Signed::following(before, Arc::clone(&zone), signing, &self.steered);
+            let stale = signed.stale(self.now);
+            Arc::new(signed.renewed(spread(&signed, &stale, self.now)))
         });
         Ok(Composed { base, zone, signed })
     }

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use super::job::{Arrival, Came};
 use super::keys::longest_ttl;
 use crate::base::{Permille, Span};
-use crate::dns::Name;
-use crate::dns::master;
-use crate::dns::transfer::content::Unfit;
-use crate::dns::transfer::{Content, Diff};
-use crate::dns::zone::{Mount, Presence, Zone};
+use crate::dns::transfer::{Diff, apply, zone_of};
+use crate::dns::zone::{Presence, Zone, ZoneError};
 
 /// A zone that was taken.
 #[derive(Debug)]
@@ -17,7 +14,8 @@ pub(super) struct Taken {
     pub(super) zone: Arc<Zone>,
     /// In which form it came.
     pub(super) form: &'static str,
-    /// The largest TTL that anything of it may be answered with; of no matter for a zone that is not signed here.
+    /// The largest TTL that anything new of it may be answered with; of no matter for a zone that is not signed
+    /// here.
     pub(super) longest_ttl: Span,
 }
 
@@ -41,14 +39,17 @@ pub(super) fn take(arrival: Arrival) -> Result<Taken, Refusal> {
         steered,
         max_shrink,
     } = arrival;
-    let (zone, form) = match what {
+    let (zone, form, longest_ttl) = match what {
         Came::Whole(content) => {
-            let zone = built(&apex, &content, &mounts).map_err(Refusal::Refused)?;
-            (zone, "whole")
+            let zone = zone_of(&apex, &content, &mounts);
+            let zone = zone.map_err(|errors| Refusal::Refused(first(&errors)))?;
+            let longest = is_signed_here.then(|| longest_ttl(&zone, &steered));
+            (zone, "whole", longest.unwrap_or(Span::ZERO))
         }
         Came::Changes(diffs) => {
-            let zone = changed(&base, &diffs, &mounts).map_err(Refusal::Unfit)?;
-            (zone, "changes")
+            let zone = apply(&base, &diffs);
+            let zone = zone.map_err(|misfit| Refusal::Unfit(misfit.to_string()))?;
+            (zone, "changes", longest_of(&diffs))
         }
     };
     if let Some(why) = shrunken(&base, &zone, max_shrink) {
@@ -65,32 +66,22 @@ pub(super) fn take(arrival: Arrival) -> Result<Taken, Refusal> {
         )));
     }
     Ok(Taken {
-        longest_ttl: match is_signed_here {
-            true => longest_ttl(&zone, &steered),
-            false => Span::ZERO,
-        },
         zone: Arc::new(zone),
         form,
+        longest_ttl,
     })
 }
 
-fn built(apex: &Name, content: &Content, mounts: &[(Name, Mount)]) -> Result<Zone, String> {
-    let text = content.to_master("from a primary");
-    let nothing = |_: &str| Err("nothing is included".to_owned());
-    let built = master::read(apex, text.as_bytes(), &nothing, mounts).zone;
-    built.map_err(|errors| {
-        let first = errors.first().map(|error| error.message.clone());
-        first.unwrap_or_else(|| "it is no zone".to_owned())
-    })
+fn first(errors: &[ZoneError]) -> String {
+    let first = errors.first().map(|error| error.message.clone());
+    first.unwrap_or_else(|| "it is no zone".to_owned())
 }
 
-fn changed(base: &Zone, diffs: &[Diff], mounts: &[(Name, Mount)]) -> Result<Zone, String> {
-    let unfit = || Unfit.to_string();
-    let first = Content::of_zone(base).ok_or_else(unfit)?;
-    let content = diffs
-        .iter()
-        .try_fold(first, |content, diff| content.apply(diff).ok());
-    built(base.apex(), &content.ok_or_else(unfit)?, mounts)
+/// The largest TTL of what changes put in.
+fn longest_of(diffs: &[Diff]) -> Span {
+    let added = diffs.iter().flat_map(|diff| &diff.added);
+    let longest = added.map(|entry| entry.ttl).max();
+    Span::from_secs(u64::from(longest.unwrap_or(0)))
 }
 
 /// Why a zone is too little of what there was.

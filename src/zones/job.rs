@@ -12,24 +12,19 @@ use super::version::{Drawn, Last, draw};
 use crate::base::Permille;
 use crate::dns::Name;
 use crate::dns::transfer::{Content, Diff, Journal};
-use crate::dns::zone::signed::{Cache, Chunk, Signed, Steered};
+use crate::dns::zone::signed::{Chunk, Signed, Steered};
 use crate::dns::zone::{Mount, Served, Zone};
 use crate::table::Table;
 
 /// Makes chunks of signatures for a time, by as many threads as it has.
-pub type Spread<'s> = dyn Fn(&Signed, &[usize], u64, &Cache<'_>) -> Vec<(usize, Chunk)> + 's;
+pub type Spread<'s> = dyn Fn(&Signed, &[usize], u64) -> Vec<(usize, Chunk)> + 's;
 
 /// Makes chunks of signatures one after the other.
 #[must_use]
-pub fn in_turn(
-    signed: &Signed,
-    chunks: &[usize],
-    now: u64,
-    cache: &Cache<'_>,
-) -> Vec<(usize, Chunk)> {
+pub fn in_turn(signed: &Signed, chunks: &[usize], now: u64) -> Vec<(usize, Chunk)> {
     let chunks = chunks.iter();
     chunks
-        .map(|&chunk| (chunk, signed.sign(chunk, now, cache)))
+        .map(|&chunk| (chunk, signed.sign(chunk, now)))
         .collect()
 }
 
@@ -116,7 +111,7 @@ impl Job {
                 chunks,
                 now,
             } => {
-                let made = spread(&signed, &chunks, now, &Cache::default());
+                let made = spread(&signed, &chunks, now);
                 Outcome::Renewed(signed.renewed(made))
             }
             Work::Take(arrival) => Outcome::Taken(content::take(*arrival)),

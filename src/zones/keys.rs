@@ -119,6 +119,11 @@ impl Keys {
         self.policy.zone_ttl = zone_ttl;
     }
 
+    /// Takes the largest TTL of what has come into the zone.
+    pub(super) fn cover_more(&mut self, ttl: Span) {
+        self.policy.zone_ttl = self.policy.zone_ttl.max(ttl);
+    }
+
     /// Why they could not be read the last time.
     pub(super) fn complaint(&self) -> Option<&str> {
         self.complaint.as_deref()

@@ -178,7 +178,7 @@ impl OneZone {
         let signed = self.composed.signed.as_ref()?;
         let signing = signed.signing()?;
         let together = (signing.validity / RENEWALS).min(TOGETHER_SECONDS);
-        let is_due = signed.due() + together <= seconds && self.renew_not_before <= now;
+        let is_due = signed.due(seconds) + together <= seconds && self.renew_not_before <= now;
         if !is_due && !self.recheck {
             return None;
         }
@@ -247,7 +247,7 @@ impl OneZone {
         let signing = signed.signing()?;
         let together = (signing.validity / RENEWALS).min(TOGETHER_SECONDS);
         Some(
-            wall.moment(signed.due() + together)
+            wall.moment(signed.due(u64::MAX) + together)
                 .max(self.renew_not_before),
         )
     }
@@ -281,7 +281,7 @@ impl OneZone {
         match (signed.brought(), signed.signing()) {
             (Some(brought), _) => Some(brought.overdue),
             // A quarter of the validity is left then.
-            (None, Some(signing)) => Some(signed.due() + signing.validity / 4),
+            (None, Some(signing)) => Some(signed.due(u64::MAX) + signing.validity / 4),
             (None, None) => None,
         }
     }
@@ -364,7 +364,7 @@ impl OneZone {
             elsewhere: false,
             denial,
             rrsets: signed.entries(),
-            due_at: signed.due(),
+            due_at: signed.due(u64::MAX),
             expires_at: signed.expires(),
             overdue_at: self.overdue().unwrap_or(u64::MAX),
             keys,

@@ -5,7 +5,7 @@ use waypost::base::Moment;
 use waypost::config::Compiled;
 use waypost::dns::dnssec::{Algorithm, Digest, PrivateKey};
 use waypost::dns::rr::rtype;
-use waypost::dns::zone::signed::{Cache, Denial, MADE_HERE, Signed, Signing};
+use waypost::dns::zone::signed::{Denial, MADE_HERE, Signed, Signing};
 use waypost::dns::zone::{Edit, Served, Zones};
 use waypost::plan::Plan;
 use waypost::table::{Table, variants};
@@ -94,10 +94,9 @@ pub(crate) fn sign(compiled: Compiled, way: Way, pair: &Pair, now: u64) -> World
         };
         let edits = signing.edits(&served.zone, vec![keys]);
         let zone = Arc::new(served.zone.amended(&edits, &MADE_HERE).unwrap());
-        let unsigned = Signed::unsigned(Arc::clone(&zone), signing.clone(), &steered);
+        let unsigned = Signed::following(None, Arc::clone(&zone), signing.clone(), &steered);
         let chunks = unsigned.stale(now).into_iter();
-        let cache = Cache::default();
-        let made = chunks.map(|chunk| (chunk, unsigned.sign(chunk, now, &cache)));
+        let made = chunks.map(|chunk| (chunk, unsigned.sign(chunk, now)));
         let signed = Arc::new(unsigned.renewed(made.collect()));
         assert!(signed.stale(now).is_empty());
         Served {

@@ -5,7 +5,7 @@
 //!                         |                       v
 //! request (serial) -------'---------> Plan of a transfer --Messages--> octets
 //!
-//! octets --Receipt--> Received: up to date, whole content, or diffs --Content::apply--> content
+//! octets --Receipt--> Received: up to date, whole content --zone_of--> zone, or diffs --apply--> zone
 //! ```
 //!
 //! | module | what it holds |
@@ -16,6 +16,7 @@
 //! | [`messages`] | records into messages |
 //! | [`receipt`] | messages into records, each step checked |
 //! | [`master`] | content as a master file |
+//! | [`zone`] | content into a zone, and changes into the next one |
 //! | [`notify`] | a change told, and the telling read |
 //!
 //! It knows neither who may have a zone nor whether one can be served.
@@ -26,8 +27,10 @@ pub mod messages;
 pub mod notify;
 pub mod receipt;
 pub mod serial;
+pub mod zone;
 
 pub use content::{Content, Diff, Entry};
 pub use journal::{Journal, Sending};
 pub use messages::Messages;
 pub use receipt::{Asked, Broken, Receipt, Received, Strays};
+pub use zone::{Misfit, apply, soa_of, zone_of};

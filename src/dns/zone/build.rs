@@ -12,19 +12,18 @@ use super::advice::Notes;
 use super::check;
 use super::hashed::{self, Hash, HashedOwner, Hashing, ITERATIONS_MOST};
 use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
+use super::upkeep::Upkeep;
 use super::{Mount, Presence, Zone, ZoneError};
 use domain::base::Rtype;
 
 use crate::dns::name::Name;
-use crate::dns::octets::{self, is_within};
+use crate::dns::octets;
 use crate::dns::rr::rtype;
-use crate::dns::rrset::{Glue, Source, may_be_cut};
-use crate::dns::targets;
 
 /// Most records of a zone; with [`ARENA_BYTES`] it keeps every offset within 32 bits.
-const RECORDS: usize = 1 << 25;
+pub(super) const RECORDS: usize = 1 << 25;
 /// Most bytes of labels, and of RDATA, of a zone.
-const ARENA_BYTES: usize = 1 << 29;
+pub(super) const ARENA_BYTES: usize = 1 << 29;
 /// Octets that an RRset may take in a message, beside header, question and OPT.
 const RRSET_BYTES: usize = 65_535 - 12 - 259 - 64;
 /// Octets of a compressed owner, type, class, TTL and length.
@@ -43,7 +42,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// No place: what the config asks for, not the file.
-    pub(super) const NOWHERE: Self = Self { file: 0, line: 0 };
+    pub(crate) const NOWHERE: Self = Self { file: 0, line: 0 };
 
     /// An error here.
     pub(super) fn error(self, message: String, help: Option<&'static str>) -> ZoneError {
@@ -146,8 +145,8 @@ impl Raw {
 /// Takes records and makes a zone of them.
 #[derive(Debug)]
 pub(crate) struct Builder {
-    apex: Name,
-    tree: Tree,
+    pub(super) apex: Name,
+    pub(super) tree: Tree,
     raws: Vec<Raw>,
     rdata: Vec<u8>,
     /// Records of an NSEC3 chain, with the hashes that own them.
@@ -155,9 +154,10 @@ pub(crate) struct Builder {
     /// Whether any record is a signature or of a chain of denials.
     signed_elsewhere: bool,
     /// RRsets as [`Zone`] keeps them.
-    data: Vec<u8>,
-    names: usize,
-    errors: Vec<ZoneError>,
+    pub(super) data: Vec<u8>,
+    pub(super) names: usize,
+    pub(super) upkeep: Upkeep,
+    pub(super) errors: Vec<ZoneError>,
     warnings: Vec<ZoneError>,
     notes: Notes,
 }
@@ -174,6 +174,7 @@ impl Builder {
             signed_elsewhere: false,
             data: Vec::new(),
             names: 0,
+            upkeep: Upkeep::default(),
             errors: Vec::new(),
             warnings: Vec::new(),
             notes: Notes::default(),
@@ -241,6 +242,7 @@ impl Builder {
 
     fn into_zone(mut self, hashed: Vec<HashedOwner>) -> Result<Zone, Vec<ZoneError>> {
         self.tree.shrink();
+        self.upkeep.settle();
         let mut zone = Zone {
             apex: self.apex,
             tree: self.tree,
@@ -250,6 +252,7 @@ impl Builder {
             denial: 0,
             names: self.names,
             presence: Presence::Loaded,
+            upkeep: self.upkeep,
         };
         check::apex(&zone, &mut self.errors);
         if self.errors.is_empty() {
@@ -285,7 +288,7 @@ impl Builder {
     }
 
     /// Judges a name and writes its records as RRsets.
-    fn settle(&mut self, id: u32, records: &mut Vec<u32>) {
+    pub(super) fn settle(&mut self, id: u32, records: &mut Vec<u32>) {
         self.gather(id, records);
         let flags = self.flags(id, records);
         self.tree.nodes[id as usize].flags |= flags;
@@ -439,79 +442,16 @@ impl Builder {
             let help = Some("give the records of one name and type one TTL (RFC 2181, 5.2)");
             self.warnings.push(place.error(message, help));
         }
+        self.upkeep.count(kind, records.len());
         self.encode(id, kind, ttl, records);
         true
     }
 
-    fn encode(&mut self, id: u32, kind: u16, ttl: u32, records: &[u32]) {
-        let mut data = std::mem::take(&mut self.data);
-        let owner = match may_be_cut(kind) {
-            true => self.tree.wire(id, self.apex.as_wire()),
-            false => Vec::new(),
-        };
-        let rdatas = records.iter().map(|id| self.rdata_of(*id));
-        let glue: Vec<Glue> = match kind == rtype::NS && self.tree.node(id).is(CUT) {
-            true => rdatas.clone().map(|name| self.glue(name, &owner)).collect(),
-            false => self.targets(id, kind, rdatas.clone()),
-        };
-        let source = Source {
-            rtype: kind,
-            ttl,
-            owner: owner.strip_prefix(b"\x01*").unwrap_or(&owner),
-            records: rdatas,
-            glue: &glue,
-        };
-        source.put(&mut data);
-        self.data = data;
-    }
-
-    fn glue(&self, server: &[u8], cut: &[u8]) -> Glue {
-        let apex = octets::ending(server, self.apex.as_wire());
-        Glue {
-            needed: is_within(server, cut),
-            node: apex.and_then(|apex| self.tree.reach(server, apex)),
-        }
-    }
-
-    /// What is known of the names that records point to, each name once; empty if that is nothing.
-    fn targets<'r>(
-        &self,
-        id: u32,
-        kind: u16,
-        records: impl Iterator<Item = &'r [u8]>,
-    ) -> Vec<Glue> {
-        if !targets::may_have(kind) {
-            return Vec::new();
-        }
-        let mut seen = BTreeSet::new();
-        let known = records.map(|rdata| Glue {
-            needed: false,
-            node: targets::place(kind, rdata)
-                .map(|place| &rdata[place])
-                .filter(|name| seen.insert(name.to_ascii_lowercase()))
-                .and_then(|name| match targets::is_own(kind, rdata) {
-                    true => Some(id),
-                    false => self.target(name),
-                }),
-        });
-        let known: Vec<Glue> = known.collect();
-        match known.iter().any(|target| target.node.is_some()) {
-            true => known,
-            false => Vec::new(),
-        }
-    }
-
-    /// The node that answers for a name in this zone; the root is nobody's host.
-    fn target(&self, name: &[u8]) -> Option<u32> {
-        let apex = octets::ending(name, self.apex.as_wire()).filter(|_| name.len() > 1)?;
-        self.tree.reach_or_wildcard(name, apex)
-    }
-
-    fn kind(&self, record: u32) -> u16 {
+    pub(super) fn kind(&self, record: u32) -> u16 {
         self.raws[record as usize].rtype
     }
 
-    fn rdata_of(&self, record: u32) -> &[u8] {
+    pub(super) fn rdata_of(&self, record: u32) -> &[u8] {
         let start = self.raws[record as usize].rdata as usize;
         let length = usize::from(u16::from_be_bytes([
             self.rdata[start],
@@ -523,26 +463,6 @@ impl Builder {
     fn name(&self, id: u32) -> Name {
         let wire = self.tree.wire(id, self.apex.as_wire());
         Name::from_wire(&wire).expect("nodes come from names")
-    }
-}
-
-impl Zone {
-    /// The SOA once more, with the TTL that denials have (RFC 2308, section 3).
-    fn encode_denial(&self) -> Vec<u8> {
-        let mut encoded = Vec::new();
-        if let Some(soa) = self.set(APEX, rtype::SOA) {
-            let rdata = soa.records().next().unwrap_or_default();
-            let minimum = rdata.last_chunk().copied().map_or(0, u32::from_be_bytes);
-            let denial = Source {
-                rtype: rtype::SOA,
-                ttl: soa.ttl.min(minimum),
-                owner: self.apex.as_wire(),
-                records: soa.records(),
-                glue: &[],
-            };
-            denial.put(&mut encoded);
-        }
-        encoded
     }
 }
 

@@ -28,11 +28,13 @@ mod advice;
 mod amend;
 mod build;
 mod check;
+mod encode;
 mod find;
 mod hashed;
 mod index;
 pub mod signed;
 mod tree;
+mod upkeep;
 mod zones;
 
 pub use amend::Edit;
@@ -42,6 +44,7 @@ pub use zones::{Served, Zones};
 
 use hashed::HashedOwner;
 use tree::{APEX, CUT, Tree, UNDER_CUT};
+use upkeep::Upkeep;
 
 /// One record as a master file gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +94,7 @@ pub struct Zone {
     denial: usize,
     names: usize,
     presence: Presence,
+    upkeep: Upkeep,
 }
 
 /// Whether a zone's data is there.
@@ -211,6 +215,19 @@ impl Zone {
             .flat_map(|node| self.sets(node))
     }
 
+    /// The same, with those of an NSEC3 chain, whose owner is no name that can be asked for.
+    pub fn all_rrsets(&self, name: &[u8]) -> impl Iterator<Item = RrSet<'_>> {
+        let hash = self
+            .apex_in(name)
+            .and_then(|apex| hashed::from_label(&name[..apex]));
+        let owner = hash.and_then(|hash| {
+            let place = self.hashed.binary_search_by_key(&hash, |owner| owner.hash);
+            self.hashed.get(place.ok()?)
+        });
+        let hashed = owner.map(|owner| self.sets_from(owner.sets, owner.count));
+        self.rrsets(name).chain(hashed.into_iter().flatten())
+    }
+
     /// Whether the name itself is steered.
     #[must_use]
     pub fn is_mounted(&self, name: &[u8]) -> bool {
@@ -247,17 +264,16 @@ impl Zone {
         sets.flat_map(|node| self.sets(node)).filter(wanted)
     }
 
-    /// How many records there are, SOA included.
-    #[must_use]
-    pub fn records(&self) -> usize {
-        let sets = self.owners().flat_map(|(_, sets)| sets);
-        sets.map(|set| set.records().count()).sum()
-    }
-
     /// How many names hold data, mounted ones included.
     #[must_use]
     pub fn names(&self) -> usize {
         self.names
+    }
+
+    /// How many records there are, the SOA and those of a chain of denials included.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.upkeep.records
     }
 
     /// Every name that holds records, with its RRsets in the order of their types; names in

@@ -16,6 +16,8 @@ use crate::dns::octets;
 pub(super) const NONE: u32 = u32::MAX;
 /// The node of the apex.
 pub(super) const APEX: u32 = 0;
+/// Octets that a label takes, more or less.
+const LABEL_ROOM: usize = 32;
 /// Most labels of a name (RFC 1035, section 3.1: 255 octets, 2 for each label).
 const LABELS: usize = 128;
 
@@ -29,9 +31,13 @@ pub(super) const WILD: u8 = 4;
 pub(super) const UNDER_CUT: u8 = 8;
 /// The node lies below a DNAME.
 pub(super) const UNDER_DNAME: u8 = 16;
+/// The name is no longer there; only its number is left.
+pub(super) const GONE: u8 = 32;
+/// An RRset leads to this name, or to one below it that is not there.
+pub(super) const TARGET: u8 = 64;
 
 /// One name.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     /// The name without its first label.
     pub(super) parent: u32,
@@ -198,6 +204,35 @@ impl Tree {
     /// Bytes of labels, a bound on which keeps every offset within 32 bits.
     pub(super) fn label_bytes(&self) -> usize {
         self.labels.len()
+    }
+
+    /// The same names, with room for some more.
+    pub(super) fn with_room(&self, names: usize) -> Self {
+        let mut tree = Self {
+            nodes: Vec::with_capacity(self.nodes.len() + names),
+            labels: Vec::with_capacity(self.labels.len() + names * LABEL_ROOM),
+            index: self.index.clone(),
+        };
+        tree.nodes.extend_from_slice(&self.nodes);
+        tree.labels.extend_from_slice(&self.labels);
+        tree
+    }
+
+    /// Takes a name away that none is below; its number is never given again.
+    pub(super) fn remove(&mut self, id: u32) {
+        let hash = edge_hash(self.node(id).parent, self.label(id));
+        self.index.remove(hash, id);
+        let node = &mut self.nodes[id as usize];
+        (node.sets, node.count, node.flags) = (NONE, 0, GONE);
+    }
+
+    /// By node: how many names stand right below it.
+    pub(super) fn children(&self) -> Vec<u32> {
+        let mut children = vec![0; self.nodes.len()];
+        for node in self.nodes.iter().skip(1).filter(|node| !node.is(GONE)) {
+            children[node.parent as usize] += 1;
+        }
+        children
     }
 
     /// Gives back what growing has left over.

@@ -138,7 +138,7 @@ pub(super) fn fields<'e, 't>(kind: u16, entry: &'e Entry<'t>, from: usize) -> Co
 }
 
 /// Whether octets may be RDATA of a type; of a type without a form, all may.
-pub(super) fn is_well_formed(kind: u16, rdata: &[u8]) -> bool {
+pub(in crate::dns) fn is_well_formed(kind: u16, rdata: &[u8]) -> bool {
     form(kind).is_none_or(|form| form.show(rdata).is_some())
 }
 

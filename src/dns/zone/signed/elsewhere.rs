@@ -5,8 +5,9 @@
 //! validating resolvers find out, and a server that guessed wrong would be the outage itself.
 use std::sync::Arc;
 
+use super::base::Base;
 use super::chain::Chain;
-use super::{Base, Brought, Signed, Signer};
+use super::{Brought, Signed, Signer};
 use crate::dns::rr::rtype;
 use crate::dns::zone::Zone;
 use crate::dns::zone::index::Index;
@@ -28,10 +29,12 @@ impl Signed {
             first: Vec::new(),
             variants: Vec::new(),
             variant_index: Index::default(),
+            variants_from: 0,
         };
         Some(Self {
             base: Arc::new(base),
             chunks: Vec::new(),
+            times: Vec::new(),
         })
     }
 }

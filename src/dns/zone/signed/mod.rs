@@ -1,21 +1,23 @@
 //! A zone with its signatures: each RRset that can be answered is signed before it is asked for.
 //!
 //! ```text
-//! entries   RRsets of the zone | links of the chain, and lacks | steered answers
-//!              by node             by name or hash                 by node and records
-//! chunks    [64 RRSIG sets] [64 RRSIG sets] [64 RRSIG sets] ...
+//! entries   RRsets of the zone, links of the chain | lacks | steered answers
+//!              by node                               by node and records
+//! chunks    [RRSIG sets of 32 nodes] [RRSIG sets of 32 nodes] ...
 //! ```
 //!
 //! Which entries there are is settled once ([`Base`]); their signatures stand in chunks, by
 //! reference, so that a renewal replaces a few chunks and shares the rest. Making a chunk is a
-//! pure function of keys and time, so whoever has threads may use them. A signature that
-//! another generation of the zone holds for the same content is taken from there ([`Cache`]).
+//! pure function of keys and time, so whoever has threads may use them. A zone takes the signatures of the
+//! one before over, chunk by chunk where nothing changed ([`Signed::following`]).
 //!
 //! | module | what it decides |
 //! |---|---|
 //! | [`canonical`] | what a signature covers, and how names are sorted |
 //! | [`rrsig`] | when a signature holds, and its octets |
 //! | [`chain`] | NSEC and NSEC3: what is between the names |
+//! | [`base`] | what is signed, and in which chunk its signatures stand |
+//! | `follow` | what a zone takes over from the one before |
 //! | `elsewhere` | zones that come with signatures |
 //! | `variant` | answers of steered names, whatever their order |
 //! | `listing` | all of it in a row, for transfers |
@@ -26,33 +28,34 @@
 //!
 //! It knows neither health nor tables: a steered answer is a list of address records that it
 //! was told of beforehand. Files, clocks and the order of rollovers are not its matter either.
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::index::Index;
 use super::{Edit, Mount, Zone};
-use crate::base::HashKey;
 use crate::dns::dnssec::PrivateKey;
 use crate::dns::rr::{RrSet, rtype};
 
+mod base;
 mod canonical;
 mod chain;
+mod change;
+mod chunk;
 mod elsewhere;
+mod follow;
 mod listing;
 mod rrsig;
 #[cfg(test)]
 mod tests;
 mod variant;
 
-use canonical::Content;
-use chain::{Chain, LinkOwner};
-use rrsig::Window;
-use variant::{Variant, variant_hash, variants};
+pub use chunk::Chunk;
 
-/// Entries of one chunk.
-const CHUNK: usize = 64;
-/// Keys of the two hashes that a content is known by.
-const DIGESTS: [HashKey; 2] = [HashKey(0x4341_4348_4531), HashKey(0x4341_4348_4532)];
+use base::Base;
+use chain::LinkOwner;
+use chunk::{Signatures, Times};
+use variant::variant_hash;
+
+/// Nodes, lacks or steered answers of one chunk.
+const CHUNK: usize = 32;
 /// Types that only the signer makes; they are taken out of what it is given.
 pub const MADE_HERE: [u16; 5] = [
     rtype::RRSIG,
@@ -98,19 +101,9 @@ pub struct Steered {
 #[derive(Clone, Debug)]
 pub struct Signed {
     base: Arc<Base>,
-    chunks: Vec<Arc<Chunk>>,
-}
-
-/// What is signed, and by what.
-#[derive(Debug)]
-struct Base {
-    zone: Arc<Zone>,
-    signer: Signer,
-    /// By node: the number of the entry of its first RRset; one more for the end.
-    first: Vec<u32>,
-    chain: Chain,
-    variants: Vec<Variant>,
-    variant_index: Index,
+    chunks: Vec<Arc<Signatures>>,
+    /// By chunk: when its signatures hold.
+    times: Vec<Times>,
 }
 
 /// Who makes the signatures of a zone.
@@ -134,29 +127,6 @@ pub struct Brought {
     pub overdue: u64,
     /// Tags of the keys that have signed the SOA.
     pub keys: Vec<u16>,
-}
-
-/// Signatures of a few entries.
-#[derive(Debug, Default)]
-pub struct Chunk {
-    /// When the first of them is to be made anew, seconds since 1970.
-    due: u64,
-    /// When the first of them ends to hold, seconds since 1970; 0 where there is none yet.
-    expires: u64,
-    ends: Vec<u32>,
-    octets: Vec<u8>,
-}
-
-/// Signatures by what they cover.
-#[derive(Debug, Default)]
-pub struct Cache<'s>(HashMap<[u64; 2], RrSet<'s>>);
-
-impl Cache<'_> {
-    /// Whether everything has to be signed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// A link of the chain, with its signatures.
@@ -200,7 +170,7 @@ impl Signing {
 
     fn keys(&self, kind: u16) -> impl Iterator<Item = &PrivateKey> {
         let keys = match kind {
-            rtype::DNSKEY | rtype::CDS | rtype::CDNSKEY => &self.entry_keys,
+            kind if follow::BY_ENTRY_KEYS.contains(&kind) => &self.entry_keys,
             _ => &self.zone_keys,
         };
         keys.iter().map(|key| &**key)
@@ -208,36 +178,6 @@ impl Signing {
 }
 
 impl Signed {
-    /// A zone that is yet to be signed: all its chunks are due. `steered` is by mount.
-    #[must_use]
-    pub fn unsigned(zone: Arc<Zone>, signing: Signing, steered: &[Steered]) -> Self {
-        let chain = Chain::new(&zone, signing.denial, steered);
-        let mut first = vec![0];
-        let counts = zone.tree.nodes.iter().map(|node| u32::from(node.count));
-        first.extend(counts.scan(0, |sum, count| {
-            *sum += count;
-            Some(*sum)
-        }));
-        let variants = variants(&zone, steered);
-        let mut variant_index = Index::default();
-        for (number, variant) in (0..).zip(&variants) {
-            variant_index.insert(variant_hash(variant.node, &variant.records), number);
-        }
-        let base = Base {
-            zone,
-            signer: Signer::Here(signing),
-            first,
-            chain,
-            variants,
-            variant_index,
-        };
-        let chunks = base.entries().div_ceil(CHUNK);
-        Self {
-            chunks: vec![Arc::default(); chunks],
-            base: Arc::new(base),
-        }
-    }
-
     /// The zone.
     #[must_use]
     pub fn zone(&self) -> &Arc<Zone> {
@@ -266,7 +206,10 @@ impl Signed {
     #[must_use]
     pub fn entries(&self) -> usize {
         match &self.base.signer {
-            Signer::Here(_) => self.base.entries(),
+            Signer::Here(_) => {
+                let base = &self.base;
+                base.zone.upkeep.rrsets() + base.chain.len() + base.variants.len()
+            }
             Signer::Elsewhere(brought) => brought.rrsets,
         }
     }
@@ -274,7 +217,7 @@ impl Signed {
     /// When the first signature ends to hold, seconds since 1970.
     #[must_use]
     pub fn expires(&self) -> u64 {
-        let ends = self.chunks.iter().map(|chunk| chunk.expires);
+        let ends = self.times.iter().map(|times| times.expires);
         match &self.base.signer {
             Signer::Here(_) => ends.min().unwrap_or(u64::MAX),
             Signer::Elsewhere(brought) => brought.expires,
@@ -293,50 +236,42 @@ impl Signed {
         }
     }
 
-    /// The chunks that have a signature to make at this time (seconds since 1970), longest due first.
+    /// The chunks that have a signature to make at this time (seconds since 1970), longest due first:
+    /// one that is missing, one whose time has come, or one that does not hold yet because the clock was
+    /// ahead when it was made.
     #[must_use]
     pub fn stale(&self, now: u64) -> Vec<usize> {
-        let all = self.chunks.iter().enumerate();
-        let mut due: Vec<(u64, usize)> = all
-            .filter(|(_, chunk)| chunk.due <= now)
-            .map(|(number, chunk)| (chunk.due, number))
-            .collect();
+        let all = self.times.iter().map(|times| times.due_at(now));
+        let mut due: Vec<(u64, usize)> = all.zip(0..).filter(|(due, _)| *due <= now).collect();
         due.sort_unstable();
         due.into_iter().map(|(_, number)| number).collect()
     }
 
-    /// When the next signature is to be made, seconds since 1970.
+    /// When the next signature is to be made, seconds since 1970, as the clock stands now: 0 if one is missing
+    /// or does not hold yet.
     #[must_use]
-    pub fn due(&self) -> u64 {
-        let due = self.chunks.iter().map(|chunk| chunk.due);
+    pub fn due(&self, now: u64) -> u64 {
+        let due = self.times.iter().map(|times| times.due_at(now));
         due.min().unwrap_or(u64::MAX)
     }
 
-    /// All signatures, for a later generation of the zone.
+    /// Makes a chunk for this time, out of what it holds already and new signatures.
     #[must_use]
-    pub fn cache(&self) -> Cache<'_> {
-        let signed = (0..self.base.entries())
-            .filter_map(|entry| Some((digest(&self.base.content(entry)?), self.of_entry(entry)?)));
-        Cache(signed.collect())
-    }
-
-    /// Makes a chunk for this time, out of what it holds already, what another generation of the zone
-    /// holds, and new signatures.
-    #[must_use]
-    pub fn sign(&self, chunk: usize, now: u64, cache: &Cache<'_>) -> Chunk {
-        let entries = chunk * CHUNK..((chunk + 1) * CHUNK).min(self.base.entries());
-        let mut made = Chunk {
-            due: u64::MAX,
-            expires: u64::MAX,
-            ..Chunk::default()
+    pub fn sign(&self, chunk: usize, now: u64) -> Chunk {
+        let mut made = Chunk::empty();
+        let Signer::Here(signing) = &self.base.signer else {
+            return made;
         };
-        for entry in entries {
-            if let Some(content) = self.base.content(entry) {
-                let known = self.of_entry(entry);
-                self.base.sign(&content, now, (known, cache), &mut made);
+        let signer = self.base.zone.apex.as_wire();
+        let known = self.chunks.get(chunk);
+        for (place, part) in self.base.parts(chunk).into_iter().enumerate() {
+            if let Some(content) = self.base.content(part) {
+                let known = known.and_then(|known| known.set(place));
+                let by = (signing, signer);
+                let times = rrsig::make(&content, by, now, known, &mut made.signatures.octets);
+                made.times = made.times.and(times);
             }
-            let end = u32::try_from(made.octets.len()).expect("a chunk is a few messages long");
-            made.ends.push(end);
+            made.end_entry();
         }
         made
     }
@@ -346,11 +281,17 @@ impl Signed {
     pub fn renewed(&self, chunks: Vec<(usize, Chunk)>) -> Self {
         let mut renewed = self.clone();
         for (number, chunk) in chunks {
-            if let Some(place) = renewed.chunks.get_mut(number) {
-                *place = Arc::new(chunk);
-            }
+            renewed.put(number, chunk);
         }
         renewed
+    }
+
+    fn put(&mut self, number: usize, chunk: Chunk) {
+        let places = (self.chunks.get_mut(number), self.times.get_mut(number));
+        if let (Some(signatures), Some(times)) = places {
+            *signatures = Arc::new(chunk.signatures);
+            *times = chunk.times;
+        }
     }
 
     /// The RRSIG RRset of an RRset of the zone.
@@ -364,7 +305,8 @@ impl Signed {
             .zone
             .sets(node)
             .position(|set| set.rtype == kind)?;
-        self.of_entry(*self.base.first.get(node as usize)? as usize + place)
+        let first = *self.base.first.get(node as usize)? as usize;
+        self.chunks.get(node as usize / CHUNK)?.set(first + place)
     }
 
     /// The RRSIG RRset of the first RRset of a node that is signed.
@@ -377,6 +319,12 @@ impl Signed {
     /// The RRSIG RRset of a steered answer, whatever the order of its records.
     #[must_use]
     pub fn of_variant(&self, node: u32, records: &[u8]) -> Option<RrSet<'_>> {
+        let number = self.variant(node, records)?;
+        self.of_entry(self.base.variants_from + number)
+    }
+
+    #[inline]
+    fn variant(&self, node: u32, records: &[u8]) -> Option<usize> {
         let variants = &self.base.variants;
         let is_it = |number: u32| {
             let variant = &variants[number as usize];
@@ -384,7 +332,7 @@ impl Signed {
         };
         let hash = variant_hash(node, records);
         let number = self.base.variant_index.find(hash, is_it)?;
-        self.of_entry(self.base.behind_chain() + number as usize)
+        Some(number as usize)
     }
 
     /// Whether names are denied by their hashes.
@@ -424,7 +372,7 @@ impl Signed {
         let owner = self.base.chain.owner(number)?;
         let (set, mut behind) = self.base.chain.set(&self.base.zone, number)?;
         let signatures = match (&self.base.signer, owner) {
-            (Signer::Here(_), _) => self.of_entry(self.base.sets() + number),
+            (Signer::Here(_), _) => self.of_entry(self.base.chain.slot(number)?),
             (Signer::Elsewhere(_), LinkOwner::Node(node)) => {
                 self.base.zone.signatures(node, rtype::NSEC)
             }
@@ -453,123 +401,4 @@ impl Signed {
     fn of_entry(&self, entry: usize) -> Option<RrSet<'_>> {
         self.chunks.get(entry / CHUNK)?.set(entry % CHUNK)
     }
-}
-
-impl Base {
-    /// How many RRsets the zone has.
-    fn sets(&self) -> usize {
-        self.first.last().map_or(0, |&end| end as usize)
-    }
-
-    fn behind_chain(&self) -> usize {
-        self.sets() + self.chain.len()
-    }
-
-    fn entries(&self) -> usize {
-        self.behind_chain() + self.variants.len()
-    }
-
-    /// What is signed as an entry; nothing where the RRset is not this zone's to sign.
-    fn content(&self, entry: usize) -> Option<Content> {
-        if entry < self.sets() {
-            return self.content_of_set(entry);
-        }
-        match entry.checked_sub(self.behind_chain()) {
-            None => self.content_of_link(entry - self.sets()),
-            Some(number) => {
-                let variant = self.variants.get(number)?;
-                Some(variant.content(self.wire(variant.node)))
-            }
-        }
-    }
-
-    fn content_of_set(&self, entry: usize) -> Option<Content> {
-        let node = self
-            .first
-            .partition_point(|&first| first as usize <= entry)
-            .checked_sub(1)?;
-        let place = entry - self.first[node] as usize;
-        let node = u32::try_from(node).ok()?;
-        let set = self.zone.sets(node).nth(place)?;
-        chain::is_signed(&self.zone, node, set.rtype).then(|| self.content_of(node, set))
-    }
-
-    fn content_of(&self, node: u32, set: RrSet<'_>) -> Content {
-        Content {
-            owner: self.wire(node),
-            rtype: set.rtype,
-            ttl: set.ttl,
-            records: set.records().map(<[u8]>::to_vec).collect(),
-        }
-    }
-
-    fn content_of_link(&self, number: usize) -> Option<Content> {
-        let (set, _) = self.chain.set(&self.zone, number)?;
-        let owner = match self.chain.owner(number)? {
-            LinkOwner::Node(node) => self.wire(node),
-            LinkOwner::Hash(label) => [&label, self.zone.apex.as_wire()].concat(),
-        };
-        Some(Content {
-            owner,
-            rtype: set.rtype,
-            ttl: set.ttl,
-            records: set.records().map(<[u8]>::to_vec).collect(),
-        })
-    }
-
-    fn wire(&self, node: u32) -> Vec<u8> {
-        self.zone.tree.wire(node, self.zone.apex.as_wire())
-    }
-
-    /// Appends the RRSIG RRset of a content: a known one if it still is what would be made.
-    fn sign(
-        &self,
-        content: &Content,
-        now: u64,
-        (known, cache): (Option<RrSet<'_>>, &Cache<'_>),
-        made: &mut Chunk,
-    ) {
-        let Signer::Here(signing) = &self.signer else {
-            return;
-        };
-        let wire = content.wire();
-        let window = Window::at(now, &wire, signing.validity);
-        let keys = || signing.keys(content.rtype);
-        let is_current = |set: &RrSet<'_>| rrsig::is_current(set.records(), keys(), window);
-        let found = known
-            .filter(is_current)
-            .or_else(|| cache.0.get(&digest(content)).copied().filter(is_current));
-        match found {
-            Some(set) => rrsig::copy(set, &mut made.octets),
-            None => {
-                let signer = self.zone.apex.as_wire();
-                let encoded = rrsig::encode(content, &wire, keys(), signer, window);
-                made.octets.extend(encoded);
-            }
-        }
-        made.due = made.due.min(window.due);
-        made.expires = made.expires.min(window.expiration);
-    }
-}
-
-impl Chunk {
-    /// When the first of its signatures is to be made anew.
-    #[must_use]
-    pub fn due(&self) -> u64 {
-        self.due
-    }
-
-    fn set(&self, place: usize) -> Option<RrSet<'_>> {
-        let end = *self.ends.get(place)? as usize;
-        let start = match place.checked_sub(1) {
-            Some(before) => *self.ends.get(before)? as usize,
-            None => 0,
-        };
-        RrSet::take(&mut self.octets.get(start..end)?)
-    }
-}
-
-fn digest(content: &Content) -> [u64; 2] {
-    let wire = content.wire();
-    DIGESTS.map(|key| key.hash(&wire))
 }

@@ -13,7 +13,9 @@
 //!
 //! Each is made anew when the next period of its content begins: at half its life, and spread
 //! evenly over all contents. What is left of a signature is never less than half the validity.
+use super::Signing;
 use super::canonical::Content;
+use super::chunk::Times;
 use crate::base::HashKey;
 use crate::dns::dnssec::PrivateKey;
 use crate::dns::rr::{RrSet, rtype};
@@ -38,7 +40,7 @@ pub(super) struct Window {
 impl Window {
     /// The window of a content at a time, for signatures that hold so many seconds.
     pub(super) fn at(now: u64, wire: &[u8], validity: u64) -> Self {
-        let period = (validity / 2).max(1);
+        let period = period(validity);
         let phase = PHASE.hash(wire) % period;
         let start = now - (now % period + period - phase) % period;
         Self {
@@ -75,7 +77,7 @@ fn time(seconds: u64) -> [u8; 4] {
 }
 
 /// The RRSIG RRset of a content, one record for each key, as a zone keeps it.
-pub(super) fn encode<'k>(
+fn encode<'k>(
     content: &Content,
     wire: &[u8],
     keys: impl Iterator<Item = &'k PrivateKey>,
@@ -104,6 +106,68 @@ pub(super) fn encode<'k>(
     encoded
 }
 
+/// Appends the RRSIG RRset of a content as it is to be at a time, a known one if it is that; when it holds.
+/// `known` is over the same content.
+pub(super) fn make(
+    content: &Content,
+    (signing, signer): (&Signing, &[u8]),
+    now: u64,
+    known: Option<RrSet<'_>>,
+    out: &mut Vec<u8>,
+) -> Times {
+    let wire = content.wire();
+    let window = Window::at(now, &wire, signing.validity);
+    let keys = || signing.keys(content.rtype);
+    match known.filter(|set| is_current(set.records(), keys(), window)) {
+        Some(set) => copy(set, out),
+        None => out.extend(encode(content, &wire, keys(), signer, window)),
+    }
+    Times {
+        opens: window.inception(),
+        due: window.due,
+        expires: window.expiration,
+    }
+}
+
+/// When signatures over a type hold, as they say themselves; due at once where they were made by other keys
+/// or for another validity.
+pub(super) fn times(set: RrSet<'_>, kind: u16, signing: &Signing) -> Times {
+    let period = period(signing.validity);
+    let life = CLOCK_SKEW_SECONDS + 2 * period;
+    let is_by = set
+        .records()
+        .map(maker)
+        .eq(signing.keys(kind).map(|key| Some(maker_of(key))));
+    let times = set.records().map(|rdata| {
+        let [expires, opens] = [8, 12].map(|at| {
+            let octets = rdata.get(at..).and_then(<[u8]>::first_chunk);
+            octets.map_or(0, |octets| u64::from(u32::from_be_bytes(*octets)))
+        });
+        let is_whole = is_by && expires.checked_sub(opens) == Some(life);
+        Times {
+            opens,
+            due: if is_whole { expires - period } else { 0 },
+            expires,
+        }
+    });
+    times.fold(Times::NOTHING, Times::and)
+}
+
+/// The tag and the algorithm of whoever made a signature.
+fn maker(rdata: &[u8]) -> Option<([u8; 2], u8)> {
+    Some((*rdata.get(16..)?.first_chunk()?, *rdata.get(2)?))
+}
+
+fn maker_of(key: &PrivateKey) -> ([u8; 2], u8) {
+    let public = key.public();
+    (public.tag().to_be_bytes(), public.algorithm.number())
+}
+
+/// How long a content has one and the same signature, seconds.
+fn period(validity: u64) -> u64 {
+    (validity / 2).max(1)
+}
+
 /// Appends an RRSIG RRset as it is.
 pub(super) fn copy(set: RrSet<'_>, out: &mut Vec<u8>) {
     let again = Source {
@@ -117,21 +181,15 @@ pub(super) fn copy(set: RrSet<'_>, out: &mut Vec<u8>) {
 }
 
 /// Whether an encoded RRset, made for the same content, is what [`encode`] would make.
-pub(super) fn is_current<'s, 'k>(
+fn is_current<'s, 'k>(
     records: impl Iterator<Item = &'s [u8]>,
     keys: impl Iterator<Item = &'k PrivateKey>,
     window: Window,
 ) -> bool {
-    let of_record = |rdata: &[u8]| {
-        let octets = rdata.get(8..18)?;
-        Some((octets.to_vec(), *rdata.get(2)?))
-    };
-    let of_key = |key: &PrivateKey| {
-        let times = [time(window.expiration), time(window.inception())].concat();
-        let tag = key.public().tag().to_be_bytes();
-        ([&times[..], &tag].concat(), key.public().algorithm.number())
-    };
-    records.map(of_record).eq(keys.map(|key| Some(of_key(key))))
+    let times = [time(window.expiration), time(window.inception())].concat();
+    let of_record = |rdata: &[u8]| Some((rdata.get(8..16)? == times, maker(rdata)?));
+    let of_key = |key: &PrivateKey| Some((true, maker_of(key)));
+    records.map(of_record).eq(keys.map(of_key))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::dns::zone::Zone;
 use crate::dns::zone::tree::APEX;
 
 /// One steered answer.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Variant {
     pub(super) node: u32,
     family: Family,
@@ -29,6 +29,20 @@ impl Variant {
                     .all(|record| self.records.chunks(size).any(|own| own == record)))
     }
 
+    /// The type of its records.
+    pub(super) fn rtype(&self) -> u16 {
+        match self.family {
+            Family::V4 => rtype::A,
+            Family::V6 => rtype::AAAA,
+        }
+    }
+
+    /// Whether a signature over the one is a signature over the other, of the same owner; the records are
+    /// the same but for their order.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        self.family == other.family && self.ttl == other.ttl
+    }
+
     /// What is signed: `owner` is the name of its node.
     pub(super) fn content(&self, owner: Vec<u8>) -> Content {
         let size = addresses::record_bytes(self.family);
@@ -36,10 +50,7 @@ impl Variant {
         let records = self.records.chunks(size);
         Content {
             owner,
-            rtype: match self.family {
-                Family::V4 => rtype::A,
-                Family::V6 => rtype::AAAA,
-            },
+            rtype: self.rtype(),
             ttl: self.ttl,
             records: records
                 .filter_map(|record| Some(record.get(head..)?.to_vec()))

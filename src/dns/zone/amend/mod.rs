@@ -2,10 +2,15 @@
 //!
 //! A served zone is the zone of the file and what is laid over it: keys, a serial that goes up,
 //! records that come and go by themselves. The file's zone stays as it is; each change makes a
-//! new one, off the query path, and costs about what loading the zone costs.
+//! new one, off the query path. One that reaches no further than its own names costs a copy of the zone's
+//! flat lists (`in_place`), any other about what loading the zone costs; the outcome is the same.
 //!
 //! What is laid over, and when, is not known here.
 use std::collections::{BTreeMap, BTreeSet};
+
+mod in_place;
+#[cfg(test)]
+pub(super) mod property;
 
 use super::build::{Builder, Given, Place};
 use super::tree::APEX;
@@ -31,7 +36,10 @@ impl Zone {
     /// # Errors
     /// As [`Zone::build`]: the edits make a zone that cannot be.
     pub fn amended(&self, edits: &[Edit], barred: &[u16]) -> Result<Self, Vec<ZoneError>> {
-        self.rebuilt(edits, barred, &self.mounts())
+        match self.amended_in_place(edits, barred) {
+            Some(zone) => Ok(zone),
+            None => self.rebuilt(edits, barred, &self.mounts()),
+        }
     }
 
     /// The zone with other steered names.
@@ -42,7 +50,8 @@ impl Zone {
         self.rebuilt(&[], &[], mounts)
     }
 
-    fn rebuilt(
+    /// The zone with RRsets replaced, each record added again.
+    pub(super) fn rebuilt(
         &self,
         edits: &[Edit],
         barred: &[u16],

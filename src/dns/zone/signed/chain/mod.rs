@@ -10,12 +10,19 @@
 //! Which names there are follows from the zone alone, and which types a steered name has follows
 //! from the config alone ([`Steered`]); health is not known here (promise 12).
 use super::canonical::SortKey;
-use super::{Denial, Steered};
+use super::{CHUNK, Denial, Steered};
 use crate::dns::rr::{RrSet, rtype};
 use crate::dns::rrset::Source;
 use crate::dns::zone::Zone;
 use crate::dns::zone::hashed::{self, Hash, HashedOwner, Hashing, LABEL_BYTES};
-use crate::dns::zone::tree::{APEX, CUT, NONE, UNDER_CUT, UNDER_DNAME};
+use crate::dns::zone::tree::{APEX, NONE};
+
+mod follow;
+mod names;
+
+pub(super) use names::is_signed;
+
+use names::{authoritative, has_data, leads_somewhere, put_bitmap, sort_key, types_at};
 
 /// Hash algorithm, flags, two octets of iterations, length of salt, length of hash.
 const NSEC3_HEAD: [u8; 6] = [1, 0, 0, 0, 0, 20];
@@ -28,6 +35,9 @@ pub(super) const NSEC3_PARAMETERS: [u8; 5] = [1, 0, 0, 0, 0];
 #[derive(Debug)]
 pub(super) struct Chain {
     order: Order,
+    /// By number of the link: its node; by that of a lack: where its signatures stand among all. A
+    /// link's stand where its node does.
+    slots: Vec<u32>,
     /// Number of the link by node; [`NONE`] where a name has none.
     of_node: Vec<u32>,
     /// Which node and type each lack is of, sorted ([`BOTH`] where it is two); the number of its link
@@ -40,17 +50,15 @@ pub(super) struct Chain {
     starts: Vec<u32>,
     /// The RRsets; `None` where they came with the zone and are among its data.
     data: Option<Vec<u8>>,
+    /// Octets of data when all of it was made.
+    made: usize,
 }
 
 /// What links are sorted by.
 #[derive(Debug)]
 enum Order {
-    /// Nodes in canonical order, with the sort keys of their names.
-    Names {
-        nodes: Vec<u32>,
-        keys: Vec<u8>,
-        ends: Vec<u32>,
-    },
+    /// Sort keys of names in canonical order, one behind the other, and where each ends.
+    Names { keys: Vec<u8>, ends: Vec<u32> },
     /// Hashes of names, and how they are made.
     Hashes(Vec<Hash>, Hashing),
 }
@@ -65,45 +73,55 @@ pub(super) enum LinkOwner {
 }
 
 impl Chain {
+    /// The chain of a zone that is signed here.
     pub(super) fn new(zone: &Zone, denial: Denial, steered: &[Steered]) -> Self {
         let mut chain = Self {
             data: Some(Vec::new()),
             ..Self::without_links(zone)
         };
-        let nodes = match denial {
+        chain.slots = match denial {
             Denial::Nsec => chain.sort_names(zone, |node| has_data(zone, node)),
             Denial::Nsec3 => chain.sort_hashes(zone),
         };
-        chain.number(&nodes);
-        for (place, &node) in nodes.iter().enumerate() {
-            let next = (place + 1) % nodes.len();
-            chain.put((zone, steered), (node, nodes[next], next), &[]);
+        chain.number();
+        for link in 0..chain.links() {
+            let set = chain.encode((zone, steered), link, &[]);
+            chain.put(&set);
         }
         chain.wildcards = chain.cover_wildcards(zone);
-        for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
-            let Some(steered) = entry
-                .mount
-                .and_then(|mount| steered.get(usize::from(mount)))
-            else {
-                continue;
-            };
-            if chain.of_node[node as usize] != NONE {
-                let types: Vec<u16> = steered.types().collect();
-                let both = (types.len() > 1).then_some(BOTH);
-                let types = both.into_iter().chain(types);
-                chain.lacks.extend(types.map(|rtype| (node, rtype)));
-            }
+        chain.lacks = chain.lacks_of(zone, steered);
+        for (node, rtype) in chain.lacks.clone() {
+            let link = chain.of_node[node as usize] as usize;
+            let set = chain.encode((zone, steered), link, without(&rtype));
+            chain.put(&set);
         }
-        for (node, without) in chain.lacks.clone() {
-            let place = chain.of_node[node as usize] as usize;
-            let next = (place + 1) % nodes.len();
-            let without = match without {
-                BOTH => &[rtype::A, rtype::AAAA][..],
-                _ => &[without],
-            };
-            chain.put((zone, steered), (node, nodes[next], next), without);
-        }
+        chain.place_lacks();
+        chain.made = chain.data.as_ref().map_or(0, Vec::len);
         chain
+    }
+
+    fn lacks_of(&self, zone: &Zone, steered: &[Steered]) -> Vec<(u32, u16)> {
+        let nodes = (APEX..).zip(&zone.tree.nodes);
+        let mounted = nodes.filter_map(|(node, entry)| {
+            let steered = steered.get(usize::from(entry.mount?))?;
+            (self.of_node[node as usize] != NONE).then_some((node, steered))
+        });
+        let lacks = mounted.flat_map(|(node, steered)| {
+            let types: Vec<u16> = steered.types().collect();
+            let both = (types.len() > 1).then_some(BOTH);
+            let types = both.into_iter().chain(types);
+            types.map(move |rtype| (node, rtype))
+        });
+        lacks.collect()
+    }
+
+    /// Gives the lacks their places among signatures: behind those of the nodes, in chunks of their own.
+    fn place_lacks(&mut self) {
+        let links = self.links();
+        let from = self.of_node.len().next_multiple_of(CHUNK);
+        self.slots.truncate(links);
+        let lacks = 0..self.lacks.len();
+        self.slots.extend(lacks.map(|lack| offset(from + lack)));
     }
 
     /// The chain that came with a zone. A link without a signature proves nothing and is none.
@@ -120,11 +138,13 @@ impl Chain {
     fn without_links(zone: &Zone) -> Self {
         Self {
             order: Order::Hashes(Vec::new(), Hashing::default()),
+            slots: Vec::new(),
             of_node: vec![NONE; zone.tree.nodes.len()],
             lacks: Vec::new(),
             wildcards: Vec::new(),
             starts: Vec::new(),
             data: None,
+            made: 0,
         }
     }
 
@@ -136,7 +156,8 @@ impl Chain {
             .iter()
             .filter_map(|node| zone.place_of(*node, rtype::NSEC))
             .collect();
-        self.number(&nodes);
+        self.slots = nodes;
+        self.number();
     }
 
     fn take_hashes(&mut self, zone: &Zone, hashing: Hashing) {
@@ -154,8 +175,8 @@ impl Chain {
     }
 
     /// Remembers which link is whose.
-    fn number(&mut self, nodes: &[u32]) {
-        for (link, &node) in (0..).zip(nodes) {
+    fn number(&mut self) {
+        for (link, &node) in (0..).zip(&self.slots) {
             self.of_node[node as usize] = link;
         }
     }
@@ -185,9 +206,20 @@ impl Chain {
             Some(lack) => self.of_node[self.lacks.get(lack)?.0 as usize] as usize,
         };
         match &self.order {
-            Order::Names { nodes, .. } => Some(LinkOwner::Node(*nodes.get(link)?)),
+            Order::Names { .. } => Some(LinkOwner::Node(*self.slots.get(link)?)),
             Order::Hashes(hashes, _) => Some(LinkOwner::Hash(hashed::to_label(hashes.get(link)?))),
         }
+    }
+
+    /// Where among all signatures those over one of its RRsets stand; for chains that are made here.
+    #[inline]
+    pub(super) fn slot(&self, number: usize) -> Option<usize> {
+        self.slots.get(number).map(|&slot| slot as usize)
+    }
+
+    /// The lacks: which node, and which type.
+    pub(super) fn lacks(&self) -> &[(u32, u16)] {
+        &self.lacks
     }
 
     /// The link of a node.
@@ -238,9 +270,10 @@ impl Chain {
         }
     }
 
-    fn links(&self) -> usize {
+    /// How many links it has.
+    pub(super) fn links(&self) -> usize {
         match &self.order {
-            Order::Names { nodes, .. } => nodes.len(),
+            Order::Names { ends, .. } => ends.len(),
             Order::Hashes(hashes, _) => hashes.len(),
         }
     }
@@ -251,13 +284,18 @@ impl Chain {
         let mut parents: Vec<u32> = std::iter::once(APEX).chain(parents).collect();
         parents.sort_unstable();
         parents.dedup();
+        let covered = parents.into_iter();
+        covered
+            .filter_map(|node| Some((node, self.below(zone, node)?)))
+            .collect()
+    }
+
+    /// The link that covers the wildcard below a node.
+    fn below(&self, zone: &Zone, node: u32) -> Option<u32> {
         let apex = zone.apex.as_wire();
-        let covered = parents.into_iter().filter_map(|node| {
-            let wildcard = [b"\x01*", &zone.tree.wire(node, apex)[..]].concat();
-            let link = self.covering(&wildcard, wildcard.len() - apex.len())?;
-            Some((node, offset(link)))
-        });
-        covered.collect()
+        let wildcard = [b"\x01*", &zone.tree.wire(node, apex)[..]].concat();
+        self.covering(&wildcard, wildcard.len() - apex.len())
+            .map(offset)
     }
 
     /// The nodes of this zone that have a link, in canonical order.
@@ -272,13 +310,8 @@ impl Chain {
             keys.extend_from_slice(key);
             ends.push(offset(keys.len()));
         }
-        let nodes: Vec<u32> = named.into_iter().map(|(_, node)| node).collect();
-        self.order = Order::Names {
-            nodes: nodes.clone(),
-            keys,
-            ends,
-        };
-        nodes
+        self.order = Order::Names { keys, ends };
+        named.into_iter().map(|(_, node)| node).collect()
     }
 
     /// All nodes of this zone, those in between included, by their hashes.
@@ -298,32 +331,33 @@ impl Chain {
         hashed.into_iter().map(|(_, node)| node).collect()
     }
 
-    /// Appends the RRset of a link, without some types.
-    fn put(
-        &mut self,
+    /// The RRset of a link, without some types.
+    fn encode(
+        &self,
         (zone, steered): (&Zone, &[Steered]),
-        (node, next, next_link): (u32, u32, usize),
+        link: usize,
         without: &[u16],
-    ) {
+    ) -> Vec<u8> {
         // Not longer than a denial may be kept (RFC 9077, section 3).
         let ttl = zone.denial_soa().ttl;
+        let node = self.slots[link];
+        let next = (link + 1) % self.links();
         let mut types = types_at(zone, node, steered);
         types.retain(|rtype| !without.contains(rtype));
         let (rtype, mut rdata) = match &self.order {
             Order::Names { .. } => {
                 types.extend([rtype::RRSIG, rtype::NSEC]);
+                let next = self.slots[next];
                 (rtype::NSEC, zone.tree.wire(next, zone.apex.as_wire()))
             }
             Order::Hashes(hashes, _) => {
                 if types.iter().any(|rtype| is_signed(zone, node, *rtype)) {
                     types.push(rtype::RRSIG);
                 }
-                (rtype::NSEC3, [&NSEC3_HEAD[..], &hashes[next_link]].concat())
+                (rtype::NSEC3, [&NSEC3_HEAD[..], &hashes[next]].concat())
             }
         };
         put_bitmap(types, &mut rdata);
-        let data = self.data.get_or_insert_default();
-        self.starts.push(offset(data.len()));
         let set = Source {
             rtype,
             ttl,
@@ -331,7 +365,24 @@ impl Chain {
             records: std::iter::once(&rdata[..]),
             glue: &[],
         };
-        set.put(data);
+        let mut encoded = Vec::new();
+        set.put(&mut encoded);
+        encoded
+    }
+
+    /// Appends an RRset.
+    fn put(&mut self, set: &[u8]) {
+        let data = self.data.get_or_insert_default();
+        self.starts.push(offset(data.len()));
+        data.extend_from_slice(set);
+    }
+}
+
+/// The types that a lack leaves out.
+fn without(rtype: &u16) -> &[u16] {
+    match *rtype {
+        BOTH => &[rtype::A, rtype::AAAA],
+        _ => std::slice::from_ref(rtype),
     }
 }
 
@@ -358,91 +409,6 @@ fn given_link(zone: &Zone, owner: &HashedOwner) -> Option<Hashing> {
     Hashing::of(link.records().next()?)
 }
 
-/// Whether RRsets of a type at a node are this zone's own to sign (RFC 4035, section 2.2).
-pub(super) fn is_signed(zone: &Zone, node: u32, kind: u16) -> bool {
-    let node = zone.tree.node(node);
-    !node.is(UNDER_CUT | UNDER_DNAME) && (!node.is(CUT) || kind == rtype::DS)
-}
-
-/// The types at a node that a validator may find there, steered ones included; not sorted.
-fn types_at(zone: &Zone, node: u32, steered: &[Steered]) -> Vec<u16> {
-    let is_cut = zone.tree.node(node).is(CUT);
-    let mut types: Vec<u16> = zone
-        .sets(node)
-        .map(|set| set.rtype)
-        .filter(|kind| !is_cut || matches!(*kind, rtype::NS | rtype::DS))
-        .collect();
-    let mount = zone.tree.node(node).mount.map(usize::from);
-    if let Some(steered) = mount.and_then(|mount| steered.get(mount)) {
-        types.extend(steered.types());
-    }
-    types
-}
-
-/// The nodes above every cut and every DNAME, both included.
-fn authoritative(zone: &Zone) -> impl Iterator<Item = u32> {
-    let nodes = (APEX..).zip(&zone.tree.nodes);
-    nodes
-        .filter(|(_, node)| !node.is(UNDER_CUT | UNDER_DNAME))
-        .map(|(id, _)| id)
-}
-
-fn has_data(zone: &Zone, node: u32) -> bool {
-    let node = zone.tree.node(node);
-    node.count > 0 || node.mount.is_some()
-}
-
-/// By node: whether it or a node below it holds data. Parents stand before their children.
-fn leads_somewhere(zone: &Zone) -> Vec<bool> {
-    let nodes = &zone.tree.nodes;
-    let mut leads: Vec<bool> = (APEX..)
-        .zip(nodes)
-        .map(|(id, node)| has_data(zone, id) && !node.is(UNDER_CUT | UNDER_DNAME))
-        .collect();
-    for id in (1..nodes.len()).rev() {
-        if leads[id] {
-            leads[nodes[id].parent as usize] = true;
-        }
-    }
-    leads
-}
-
-fn sort_key(zone: &Zone, node: u32) -> Vec<u8> {
-    let mut path = Vec::new();
-    let mut at = node;
-    while at != APEX {
-        path.push(at);
-        at = zone.tree.node(at).parent;
-    }
-    let mut key = SortKey::apex();
-    path.iter()
-        .rev()
-        .for_each(|&node| key.descend(zone.tree.label(node)));
-    key.octets().to_vec()
-}
-
-/// Windows of bits (RFC 4034, section 4.1.2).
-fn put_bitmap(mut types: Vec<u16>, rdata: &mut Vec<u8>) {
-    types.sort_unstable();
-    types.dedup();
-    let mut rest = &types[..];
-    while let Some(&first) = rest.first() {
-        let [window, _] = first.to_be_bytes();
-        let count = rest.partition_point(|rtype| rtype.to_be_bytes()[0] == window);
-        let (own, others) = rest.split_at(count);
-        let mut bits = [0_u8; 32];
-        let mut length = 0;
-        for rtype in own {
-            let [_, low] = rtype.to_be_bytes();
-            bits[usize::from(low / 8)] |= 0x80 >> (low % 8);
-            length = low / 8 + 1;
-        }
-        rdata.extend_from_slice(&[window, length]);
-        rdata.extend_from_slice(&bits[..usize::from(length)]);
-        rest = others;
-    }
-}
-
 /// How many places from 0 on, of so many, `holds` is true for; it is false from there on.
 fn count_up_to(places: usize, holds: impl Fn(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, places);
@@ -463,17 +429,6 @@ fn offset(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The example of RFC 4034, section 4.3.
-    #[test]
-    fn types_stand_in_windows_of_bits() {
-        let mut rdata = Vec::new();
-        put_bitmap(vec![1234, 1, 47, 15, 46, 15], &mut rdata);
-        let mut expected = vec![0, 6, 0x40, 1, 0, 0, 0, 3, 4, 0x1B];
-        expected.extend([0; 26]);
-        expected.push(0x20);
-        assert_eq!(rdata, expected);
-    }
 
     #[test]
     fn places_are_counted() {
