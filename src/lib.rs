@@ -23,7 +23,7 @@
 //!
 //! # Floors
 //!
-//! A module names only modules on lower floors; `tests/tidy.rs` holds the list of allowed
+//! A module names only modules on lower floors; `tests/pure/tidy` holds the list of allowed
 //! edges and fails when an import breaks it, when a word of effect appears below `io`, or when
 //! a file outgrows its room.
 //!

@@ -14,7 +14,7 @@
 //!
 //! Before any name is looked up: AXFR and IXFR are REFUSED, or NOTAUTH where the name is the apex of no
 //! zone; whoever may have a zone gets it elsewhere. Type 0 and meta-types (128 to 254, OPT) cannot be data and are FORMERR,
-//! as RFC 9824, section 3.5, wants for NXNAME (tests/real/peers.rs says what others do). Any class but IN and CH is REFUSED.
+//! as RFC 9824, section 3.5, wants for NXNAME (tests/real/peers says what others do). Any class but IN and CH is REFUSED.
 //!
 //! What is not known here: health, weights, the clock (an argument) and what carries the bytes.
 //! Whatever needs none of the query's case and id could be encoded beforehand; that is why

@@ -1,4 +1,4 @@
-//! What is answered before any zone is looked at. Zones and steering: `tests/answer.rs`.
+//! What is answered before any zone is looked at. Zones and steering: `tests/pure/answer.rs`.
 use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
 

@@ -13,7 +13,7 @@
 //! The world does what `io` does (it carries out what the engine asks for and reports back) with
 //! the waiting taken out: an hour passes in milliseconds, and one seed decides everything. It holds no opinion
 //! on what is right: [`World::log`] is what the engine was told, [`World::published`] what it made
-//! of it, and the checks in `tests/sim.rs` compare the two.
+//! of it, and the checks in `tests/sim/worlds` compare the two.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Small plans for tests, written by hand and complete enough to steer by.
 //!
-//! `tests/table.rs` and `benches/table.rs` take this file in as well, so that a plan for a test is
+//! `tests/pure/table.rs` and `benches/table.rs` take this file in as well, so that a plan for a test is
 //! made in one place; it names nothing that they cannot see.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};

@@ -10,20 +10,48 @@
     reason = "tests wait for real programs, and show what those said when something fails"
 )]
 mod acme;
+mod advice;
 mod approval;
 mod command_line;
 mod defence;
 mod delegation;
 mod digs;
+mod dnssec;
 mod docker;
 mod elsewhere;
+mod kdig;
+mod keys;
 mod load;
 mod many;
-#[path = "../support/mmdb.rs"]
-mod mmdb;
+mod masters;
 mod peers;
+mod postgres;
 mod query;
 mod rollover;
 mod scrape;
 mod spill;
+mod transfer;
 mod world;
+
+#[path = "../support/advised.rs"]
+mod advised;
+#[path = "../support/identity.rs"]
+#[expect(dead_code, reason = "only kdig asks over encrypted transports")]
+mod identity;
+#[path = "../support/mmdb.rs"]
+mod mmdb;
+#[path = "../support/place.rs"]
+mod place;
+#[path = "../support/probing.rs"]
+mod probing;
+#[path = "../support/sample.rs"]
+#[expect(dead_code, reason = "what is asked of signed zones needs less")]
+mod sample;
+#[path = "../support/serving.rs"]
+#[expect(dead_code, reason = "what our own clients ask is in `wire`")]
+mod serving;
+#[path = "../support/signed.rs"]
+mod signed;
+#[path = "../support/stage.rs"]
+#[expect(dead_code, reason = "what our own clients ask is in `wire`")]
+mod stage;

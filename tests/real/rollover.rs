@@ -5,7 +5,7 @@
 //! The parent is a signed zone of NSD; its DS changes when the test, as the parent's operator, has
 //! read the CDS record. unbound asks for the keys once more when it meets a signature of one that it does
 //! not know, so a key that signs too early is not found out here: that is for the model of caches in
-//! `tests/keys`. What is found out is a key, a DS or a signature that is missing, or has expired.
+//! `tests/sim/keys`. What is found out is a key, a DS or a signature that is missing, or has expired.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -133,3 +133,11 @@ pub(crate) fn database() -> Vec<u8> {
     let entries: Vec<_> = entries.collect();
     mmdb::write(&entries, &mmdb::Options::default())
 }
+
+/// A config that differs in some places.
+pub(crate) fn with(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(CONFIG.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from} is not in the config");
+        text.replace(from, to)
+    })
+}

@@ -1,5 +1,5 @@
 //! Cookies, bounds and withheld answers, on a server without zones. Whole zones:
-//! `tests/amplification.rs`.
+//! `tests/pure/amplification.rs`.
 use std::net::Ipv4Addr;
 
 use super::*;

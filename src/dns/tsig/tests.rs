@@ -1,4 +1,4 @@
-//! What is signed is believed, what was touched is not. Other programs: `tests/transfer`.
+//! What is signed is believed, what was touched is not. Other programs: `tests/real/transfer`.
 use super::*;
 use crate::dns::message::{self, opcode};
 

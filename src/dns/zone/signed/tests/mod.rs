@@ -1,4 +1,4 @@
-//! Chains, windows and renewals of small zones; what validators make of them is `tests/dnssec`.
+//! Chains, windows and renewals of small zones; what validators make of them is `tests/real/dnssec`.
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 

@@ -1,0 +1,99 @@
+//! No query costs an allocation, whatever it asks for and however it came.
+//!
+//! The counting allocator counts what this thread takes; the rooms for replies are there before.
+use std::hint::black_box;
+
+use allocation_counter::measure;
+use waypost::answer::{Asker, Transport, answer};
+use waypost::base::{Moment, Span};
+use waypost::dns::rr::rcode;
+use waypost::table::Table;
+
+use crate::sample::{Ask, GERMAN, reply_to, table};
+
+/// Something of each kind, and the response code it gets.
+const QUESTIONS: [(&str, u16); 23] = [
+    ("api.example.org A", rcode::NOERROR),
+    ("data.example.org AAAA", rcode::NOERROR),
+    ("Mail.example.org A", rcode::NOERROR),
+    ("example.org MX", rcode::NOERROR),
+    ("eXAMPLE.org MX", rcode::NOERROR),
+    ("example.org NS", rcode::NOERROR),
+    ("mx-any.example.org MX", rcode::NOERROR),
+    ("x.hosts.example.org HTTPS", rcode::NOERROR),
+    ("naptr.example.org NAPTR", rcode::NOERROR),
+    ("a.grow.example.org A", rcode::NOERROR),
+    ("huge.example.org TXT", rcode::NOERROR),
+    ("example.org ANY", rcode::NOERROR),
+    ("nowhere.example.org A", rcode::NXDOMAIN),
+    ("Mail.example.org TXT", rcode::NOERROR),
+    ("x.y.lab.example.org A", rcode::NOERROR),
+    ("a.wide.example.org A", rcode::NOERROR),
+    ("any.text.example.org TXT", rcode::NOERROR),
+    ("steered.example.org A", rcode::NOERROR),
+    ("c0.example.org A", rcode::NOERROR),
+    ("a.ring.example.org A", rcode::NOERROR),
+    ("x.old.example.org A", rcode::NOERROR),
+    ("www.example.com A", rcode::REFUSED),
+    ("example.org AXFR", rcode::REFUSED),
+];
+
+/// Allocations of one query over this transport.
+fn allocations(table: &Table, packet: &[u8], transport: Transport) -> u64 {
+    let asker = Asker {
+        source: GERMAN.parse().unwrap(),
+        transport,
+        now: Moment(0),
+        idle: Span::ZERO,
+        cookies: None,
+    };
+    let mut reply = vec![0; 65_535];
+    let counted = measure(|| {
+        black_box(answer(table, &asker, black_box(packet), &mut reply));
+    });
+    counted.count_total
+}
+
+/// Every question without EDNS and with a subnet, one of class CH, and what is malformed.
+fn packets() -> Vec<(Vec<u8>, Option<u16>)> {
+    let mut packets = Vec::new();
+    for (question, rcode) in QUESTIONS {
+        let plain = Ask::new(question);
+        let subnet = plain.clone().subnet("192.0.2.0", 24);
+        packets.extend([plain, subnet].map(|ask| (ask.packet(), Some(rcode))));
+    }
+    let mut chaos = Ask::new("version.bind TXT");
+    *chaos.question.last_mut().unwrap() = 3;
+    let malformed = Ask::new("api.example.org A").subnet("192.0.2.1", 25);
+    let mut newer = Ask::new("api.example.org A").edns(1232).packet();
+    let version = newer.len() - 5;
+    newer[version] = 1;
+    packets.extend([
+        (chaos.packet(), Some(rcode::NOERROR)),
+        (malformed.packet(), Some(rcode::FORMERR)),
+        (newer, Some(rcode::BADVERS)),
+        (vec![0; 12], Some(rcode::FORMERR)),
+        (vec![0; 11], None),
+    ]);
+    packets
+}
+
+#[test]
+fn no_query_allocates() {
+    let world = table(&[]);
+    for (packet, rcode) in packets() {
+        for transport in Transport::ALL {
+            let answered = reply_to(&world, &packet, GERMAN, transport);
+            let answered = answered.map(|(answered, _)| answered.rcode);
+            assert_eq!(answered, rcode, "{}", packet.escape_ascii());
+            let counted = allocations(&world, &packet, transport);
+            assert_eq!(counted, 0, "{}", packet.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn an_allocation_would_be_noticed() {
+    let counted = measure(|| drop(black_box(vec![1_u8])));
+    assert_eq!(counted.count_total, 1);
+}

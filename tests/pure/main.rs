@@ -1,0 +1,36 @@
+//! What needs no network, no other program and no time: rules, whole configs, zones, answers, proofs.
+//!
+//! A module here is what one folder of `src` does, seen through its public interface. Tests of the
+//! rules themselves stand beside the code. What takes time is in `sim`, what crosses a socket or starts the built
+//! program in `wire`, what needs programs of others, namespaces or root in `real`.
+#![expect(clippy::unwrap_used, reason = "tests")]
+mod allocations;
+mod amplification;
+mod answer;
+mod config;
+mod dnssec;
+mod geo_files;
+mod hostile;
+mod planned;
+mod plans;
+mod table;
+mod tidy;
+mod verify;
+mod zones;
+
+#[path = "../support/advised.rs"]
+mod advised;
+#[path = "../../src/table/fixture.rs"]
+mod fixture;
+#[path = "../support/mmdb.rs"]
+mod mmdb;
+#[path = "../support/policy.rs"]
+mod policy;
+#[path = "../support/sample.rs"]
+mod sample;
+#[path = "../support/signed.rs"]
+#[expect(dead_code, reason = "nobody here asks for a trust anchor")]
+mod signed;
+
+// The fixture of `src/table` names them as the library does.
+use waypost::{base, dns, geo, plan};

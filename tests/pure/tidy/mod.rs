@@ -1,0 +1,228 @@
+//! The rules of the house, checked.
+mod list;
+mod order;
+mod words;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every module of `src` and the modules it may name, lowest first. The order is the
+/// proof that there are no cycles: a module may be granted only modules listed above it.
+const EDGES: &[(&str, &str)] = &[
+    ("base", ""),
+    ("dns", "base"),
+    ("geo", "base"),
+    ("keys", "base dns"),
+    ("plan", "base dns geo"),
+    ("config", "base dns geo plan"),
+    ("health", "base plan"),
+    ("steer", "base plan"),
+    ("table", "base dns geo plan steer"),
+    ("audit", "base dns geo plan steer table"),
+    ("answer", "base dns geo plan table"),
+    ("zones", "base dns keys plan table"),
+    ("engine", "base dns plan health table zones"),
+    (
+        "sim",
+        "base dns geo keys plan config health table answer zones engine",
+    ),
+    (
+        "io",
+        "base dns geo keys plan config health steer table answer zones engine",
+    ),
+    (
+        "app",
+        "base dns geo keys plan config health steer table audit answer zones engine sim io",
+    ),
+];
+/// Parts of `io` that do not see each other.
+const SIBLINGS: &[&str] = &["serve", "probe", "control", "transfer"];
+/// Words that may appear only on the two top floors.
+const EFFECTS: &[&str] = &[
+    "tokio::",
+    "std::net::UdpSocket",
+    "std::net::Tcp",
+    "std::fs",
+    "std::thread",
+    "std::process",
+    "Instant",
+    "SystemTime",
+    "async fn",
+    ".await",
+    "Mutex",
+    "RwLock",
+    "Atomic",
+    "arc_swap",
+    "tracing::",
+    "println!",
+    "rand::",
+];
+const FILE_LINES_MAX: usize = 600;
+
+#[test]
+fn edges_are_a_ladder() {
+    let mut above = BTreeSet::new();
+    for (module, granted) in EDGES {
+        for name in granted.split_whitespace() {
+            assert!(
+                above.contains(name),
+                "{module} is granted {name}, which is not above it"
+            );
+        }
+        above.insert(*module);
+    }
+    let found: BTreeSet<String> = fs::read_dir("src")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.ends_with(".rs"))
+        .collect();
+    assert_eq!(found, above.into_iter().map(str::to_owned).collect());
+}
+
+#[test]
+fn imports_follow_the_edges() {
+    let mut errors = Vec::new();
+    for (path, text) in sources() {
+        let Some(own) = module(&path) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            let place = format!("{}:{}", path.display(), number + 1);
+            for used in named_modules(line) {
+                if used != own && !granted(&own).split_whitespace().any(|name| name == used) {
+                    errors.push(format!("{place}: {own} may not use {used}"));
+                }
+            }
+            if line.contains("super::super") {
+                errors.push(format!("{place}: say `crate::`, not `super::super`"));
+            }
+            for sibling in SIBLINGS
+                .iter()
+                .filter(|name| line.contains(&format!("io::{name}")))
+            {
+                if own == "io" && !path.starts_with(format!("src/io/{sibling}")) {
+                    errors.push(format!("{place}: parts of io may not use io::{sibling}"));
+                }
+            }
+        }
+    }
+    assert!(errors.is_empty(), "\n{}", errors.join("\n"));
+}
+
+#[test]
+fn effects_stay_upstairs() {
+    let mut errors = Vec::new();
+    for (path, text) in sources() {
+        let Some(own) = module(&path) else { continue };
+        if own == "io" || own == "app" {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for (number, line) in code.lines().enumerate() {
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            for word in EFFECTS.iter().filter(|word| line.contains(**word)) {
+                errors.push(format!(
+                    "{}:{}: `{word}` below io",
+                    path.display(),
+                    number + 1
+                ));
+            }
+        }
+    }
+    assert!(errors.is_empty(), "\n{}", errors.join("\n"));
+}
+
+#[test]
+fn files_are_short_and_introduced() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= FILE_LINES_MAX, "{}: {lines} lines", path.display());
+        assert!(
+            text.starts_with("//! "),
+            "{}: no module comment",
+            path.display()
+        );
+        assert!(
+            !text.contains("FIXME"),
+            "{}: leftover FIXME",
+            path.display()
+        );
+    }
+}
+
+fn granted(own: &str) -> &'static str {
+    let found = EDGES.iter().find(|(module, _)| *module == own);
+    found
+        .unwrap_or_else(|| panic!("{own} has no line in EDGES"))
+        .1
+}
+
+fn module(path: &Path) -> Option<String> {
+    let inner = path.strip_prefix("src").unwrap();
+    (inner.components().count() > 1).then(|| {
+        inner
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .to_owned()
+    })
+}
+
+/// Modules that a line names as `crate::x`; grouped `crate::{..}` imports are refused.
+fn named_modules(line: &str) -> Vec<String> {
+    if line.trim_start().starts_with("//") {
+        return Vec::new();
+    }
+    assert!(
+        !line.contains("crate::{"),
+        "name one module per `use crate::`: {line}"
+    );
+    line.split("crate::")
+        .skip(1)
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        })
+        .collect()
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let (mut open, mut files) = (vec![PathBuf::from("src")], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path)
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                files.push((path, text));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The part of a file that is not a test; nothing of a file that is one from end to end.
+fn production(path: &Path, text: &str) -> String {
+    const ALONE: [&str; 3] = ["tests.rs", "fixture.rs", "planted.rs"];
+    let inside = path.components().any(|part| part.as_os_str() == "tests");
+    if inside || ALONE.iter().any(|name| path.ends_with(name)) {
+        return String::new();
+    }
+    let mut parts = text.split("#[cfg(test)]\n");
+    let first = parts.next().unwrap().to_owned();
+    // Behind the attribute stands a module in a file of its own, or one that goes on to the end.
+    parts.fold(first, |code, part| {
+        let (item, rest) = part.split_once('\n').unwrap();
+        match item.ends_with(';') {
+            true => code + rest,
+            false => code,
+        }
+    })
+}

@@ -1,0 +1,6 @@
+//! Signed zones: what validators that others wrote make of them.
+mod clients;
+mod dnsviz;
+mod elsewhere;
+mod validators;
+mod whole;

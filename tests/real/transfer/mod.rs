@@ -1,0 +1,11 @@
+//! Zones given to knot, nsd and bind, and taken from each of them; and from a primary that does
+//! everything wrong.
+mod changes;
+mod hostile;
+mod incoming;
+mod outgoing;
+mod peers;
+mod scripted;
+mod signed;
+mod sources;
+mod strays;

@@ -1,0 +1,3 @@
+//! Keys: rollovers under every order of events.
+mod model;
+mod rollover;

@@ -1,0 +1,17 @@
+//! What takes time, in virtual time: the engine, whole seeded worlds, every interleaving of small ones.
+//!
+//! No clock is read and nothing waits: hours pass in milliseconds, and a seed decides a whole run. The environment says how many
+//! seeds run: `SIM_SEEDS`, `CAPACITY_SEEDS`, `KEYS_SEEDS`.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+mod capacity;
+mod engine;
+mod keys;
+mod model;
+mod worlds;
+
+#[path = "../../src/table/fixture.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod fixture;
+
+// The fixture of `src/table` names them as the library does.
+use waypost::{base, dns, geo, plan};

@@ -1,0 +1,631 @@
+//! The control listener over real connections: API, metrics, health, bad requests.
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use waypost::answer::{Answered, Counted, Transport};
+use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId};
+use waypost::engine::notice::Sense;
+use waypost::engine::status::{
+    EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
+    ZoneStatus,
+};
+use waypost::engine::{Notice, Status};
+use waypost::health::{Outcome, Report, Timing};
+use waypost::io::clock::Clock;
+use waypost::io::control::{
+    Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
+};
+use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
+use waypost::io::publish::Published;
+use waypost::table::Table;
+use waypost::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
+
+use crate::serving;
+
+/// Whether somebody answers for the engine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Engine {
+    Answers,
+    IsSilent,
+    HasEnded,
+}
+
+struct Rig {
+    address: SocketAddr,
+    published: Arc<OnceLock<Arc<Published>>>,
+    runtime: Runtime,
+    _controlling: Controlling,
+}
+
+struct Response {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Rig {
+    fn start(engine: Engine) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let clock = Clock::start();
+        let (commands, queue) = mpsc::channel(8);
+        let published = Arc::default();
+        let state = State {
+            published: Arc::clone(&published),
+            clock,
+            metrics: Arc::new(Metrics::new(clock)),
+            commands,
+        };
+        runtime.spawn(play_engine(queue, engine));
+        let server = ControlServer::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = server.address();
+        let controlling = server.serve(state, runtime.handle()).unwrap();
+        Self {
+            address,
+            published,
+            runtime,
+            _controlling: controlling,
+        }
+    }
+
+    fn get(&self, path: &str) -> Response {
+        self.request(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+
+    fn request(&self, request: &str) -> Response {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        stream.set_read_timeout(patience).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        Response {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+}
+
+/// Stands in for the owner of the engine.
+async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
+    if engine == Engine::HasEnded {
+        return;
+    }
+    let mut kept = Vec::new();
+    while let Some(command) = queue.recv().await {
+        match (engine, command) {
+            (Engine::IsSilent | Engine::HasEnded, command) => kept.push(command),
+            (Engine::Answers, Command::Status(reply)) => {
+                reply.send(status()).unwrap();
+            }
+            (Engine::Answers, Command::Reload { force, reply }) => {
+                let result = match force {
+                    Force::Yes => Ok("done".to_owned()),
+                    Force::No => Err("config.toml:3:1: it shrinks".to_owned()),
+                };
+                reply.send(result).unwrap();
+            }
+            (Engine::Answers, Command::Order { order, reply }) => {
+                let result = match &*order.scope {
+                    "eu west" => Ok(Ordered {
+                        result: "draining fra".to_owned(),
+                        endpoints: vec!["fra".to_owned()],
+                        order,
+                    }),
+                    "na" => Err(OrderRefusal::Needless("nothing waits".to_owned())),
+                    _ => Err(OrderRefusal::Unknown("no such region".to_owned())),
+                };
+                reply.send(result).unwrap();
+            }
+            (Engine::Answers, Command::Challenge { order, reply }) => {
+                let result = match order {
+                    ChallengeOrder::List => Ok(ChallengesDone {
+                        warnings: Vec::new(),
+                        result: String::new(),
+                        challenges: Vec::new(),
+                    }),
+                    ChallengeOrder::Add { .. } => {
+                        Err(ChallengeRefusal::Failed("no zone came of it".to_owned()))
+                    }
+                    ChallengeOrder::Remove { .. } => {
+                        Err(ChallengeRefusal::Unknown("no such value".to_owned()))
+                    }
+                };
+                reply.send(result).unwrap();
+            }
+        }
+    }
+}
+
+fn status() -> Status {
+    let slot = |address: &str, age_ms| SlotStatus {
+        monitor: "web".into(),
+        address: address.into(),
+        state: "up".into(),
+        age_ms: Some(age_ms),
+        certificate_expires: Some(1_800_000_000),
+        ..SlotStatus::default()
+    };
+    let target = |watch: &str, state: &str, share_permille| TargetStatus {
+        family: "v4".into(),
+        monitors: Vec::from_iter((!watch.is_empty()).then(|| watch.into())),
+        watch: watch.into(),
+        state: state.into(),
+        share_permille,
+        slots: vec![slot("192.0.2.10:443", 1500), slot("192.0.2.10:443", 2500)],
+        ..TargetStatus::default()
+    };
+    let endpoint = EndpointStatus {
+        name: "fra-\"1\"".into(),
+        provider: "hetzner".into(),
+        targets: vec![
+            target("web", "healthy", 1000),
+            target("web+db", "ramping", 200),
+            target("", "unmonitored", 1000),
+        ],
+        ..EndpointStatus::default()
+    };
+    Status {
+        generation: 42,
+        table_age_ms: 1500,
+        zones: vec![ZoneStatus {
+            name: "example.org".into(),
+            names: 7,
+            serial: Some(2026),
+            ..ZoneStatus::default()
+        }],
+        regions: vec![RegionStatus {
+            name: "eu".into(),
+            endpoints: vec![endpoint],
+            ..RegionStatus::default()
+        }],
+        services: vec![ServiceStatus {
+            name: "api".into(),
+            fail_open: true,
+            ..ServiceStatus::default()
+        }],
+        ..Status::default()
+    }
+}
+
+#[test]
+fn challenges_are_listed_and_refusals_told() {
+    let rig = Rig::start(Engine::Answers);
+    let name = "name=_acme-challenge.www.example.org";
+    for (method, path, status, words) in [
+        ("GET", "/api/v1/acme".to_owned(), 200, r#""challenges":[]"#),
+        (
+            "POST",
+            format!("/api/v1/acme?{name}&value=x"),
+            503,
+            "no zone came of it",
+        ),
+        (
+            "DELETE",
+            format!("/api/v1/acme?{name}"),
+            404,
+            "no such value",
+        ),
+        ("DELETE", "/api/v1/acme".to_owned(), 400, "name is missing"),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let Response {
+            status: found,
+            body,
+            ..
+        } = rig.request(&request);
+        assert!(
+            found == status && body.contains(words),
+            "{method} {path}: {found} {body}"
+        );
+    }
+}
+
+#[test]
+fn health_and_status_come_from_the_engine() {
+    let rig = Rig::start(Engine::Answers);
+    assert_eq!(rig.get("/healthz").status, 200);
+    let response = rig.get("/api/v1/status");
+    assert_eq!(response.status, 200);
+    assert!(response.head.contains("content-type: application/json"));
+    let found: Status = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(found, status());
+}
+
+#[test]
+fn a_silent_engine_is_unhealthy_and_metrics_go_on() {
+    let rig = Rig::start(Engine::IsSilent);
+    for path in ["/healthz", "/api/v1/status"] {
+        let response = rig.get(path);
+        assert_eq!(response.status, 503, "{path}");
+        assert!(error_of(&response).contains("does not answer"));
+    }
+    let metrics = rig.get("/metrics");
+    assert_eq!(metrics.status, 200);
+    assert!(metrics.body.contains("\nwaypost_engine_responding 0\n"));
+    assert!(!metrics.body.contains("waypost_table_generation"));
+}
+
+#[test]
+fn readiness_waits_for_the_first_table() {
+    let rig = Rig::start(Engine::Answers);
+    assert_eq!(rig.get("/readyz").status, 503);
+    assert_eq!(
+        rig.get("/api/v1/explain?name=a.example&client=192.0.2.1")
+            .status,
+        503
+    );
+    rig.published
+        .set(Arc::new(Published::new(serving::table(3))))
+        .unwrap();
+    let response = rig.get("/readyz");
+    assert_eq!(response.status, 200);
+    assert!(response.body.contains("\"generation\":3"));
+}
+
+#[test]
+fn readiness_ends_with_the_engine_and_not_with_its_haste() {
+    for (engine, status) in [
+        (Engine::Answers, 200),
+        (Engine::IsSilent, 200),
+        (Engine::HasEnded, 503),
+    ] {
+        let rig = Rig::start(engine);
+        let published = Arc::new(Published::new(serving::table(3)));
+        rig.published.set(published).unwrap();
+        // A healthy reply, or none within a second, comes after the engine had its turn.
+        rig.get("/healthz");
+        let response = rig.get("/readyz");
+        assert_eq!(response.status, status, "{}", response.body);
+        if status == 503 {
+            assert!(error_of(&response).contains("the engine has ended"));
+        }
+    }
+}
+
+#[test]
+fn a_browser_led_here_by_another_name_reads_nothing() {
+    let rig = Rig::start(Engine::Answers);
+    let by = |host: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        rig.request(&request).status
+    };
+    assert_eq!(by("evil.example", "/api/v1/status"), 421);
+    assert_eq!(by("waypost.example:8053", "/metrics"), 200);
+    assert_eq!(by(&rig.address.to_string(), "/api/v1/status"), 200);
+}
+
+#[test]
+fn explanations_come_from_the_published_table() {
+    let rig = Rig::start(Engine::Answers);
+    let published = Published::new(serving::table(3));
+    rig.published.set(Arc::new(published)).unwrap();
+    let ask = "/api/v1/explain?name=api.example.org&client=192.0.2.1";
+    let response = rig.get(ask);
+    assert_eq!(response.status, 200, "{}", response.body);
+    let found: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(found["generation"], 3);
+    assert_eq!(found["chain"]["kind"], "steered");
+    let text = rig.get(&format!("{ask}&format=text&down=eu"));
+    assert!(text.head.contains("content-type: text/plain"));
+    assert!(text.body.contains("supposed down: eu"), "{}", text.body);
+    for (more, words) in [
+        ("&down=mars", "no region, endpoint or provider"),
+        ("&name=a.example", "none of our zones"),
+    ] {
+        let response = rig.get(&format!("{ask}{more}"));
+        assert_eq!(response.status, 404);
+        assert!(error_of(&response).contains(words), "{}", response.body);
+    }
+    assert_eq!(rig.get(&format!("{ask}&type=BOGUS")).status, 400);
+}
+
+#[test]
+fn reload_is_a_post_with_its_outcome() {
+    let rig = Rig::start(Engine::Answers);
+    let post = |query: &str, header: &str| {
+        rig.request(&format!(
+            "POST /api/v1/reload{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
+        ))
+    };
+    let refused = post("", "");
+    assert_eq!(refused.status, 422);
+    assert_eq!(error_of(&refused), "config.toml:3:1: it shrinks");
+    let done = post("?force=true", "");
+    assert_eq!(
+        (done.status, done.body.trim()),
+        (200, r#"{"result":"done"}"#)
+    );
+    assert_eq!(post("", "Origin: http://evil.example\r\n").status, 403);
+    assert_eq!(post("?force=perhaps", "").status, 400);
+    let response = rig.get("/api/v1/reload");
+    assert_eq!(response.status, 405);
+    assert!(response.head.contains("allow: post"));
+}
+
+#[test]
+fn an_order_is_a_post_and_reaches_the_engine_whole() {
+    let order = |engine: Engine, query: &str, header: &str| {
+        Rig::start(engine).request(&format!(
+            "POST /api/v1/orders?{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
+        ))
+    };
+    let whole = "action=drain&scope=eu+west&author=ops&reason=disks%2C+again";
+    let done = order(Engine::Answers, whole, "");
+    assert_eq!(done.status, 200, "{}", done.body);
+    let found: serde_json::Value = serde_json::from_str(&done.body).unwrap();
+    let expected = serde_json::json!({
+        "result": "draining fra",
+        "endpoints": ["fra"],
+        "order": {
+            "action": "drain",
+            "scope": "eu west",
+            "author": "ops",
+            "reason": "disks, again",
+        },
+    });
+    assert_eq!(found, expected);
+    for (query, status, words) in [
+        ("action=approve&scope=na", 409, "nothing waits"),
+        ("action=undrain&scope=mars", 404, "no such region"),
+        ("action=force&scope=eu", 400, "approve, drain and undrain"),
+        ("scope=eu", 400, "action is missing"),
+        ("action=drain&scope=eu&reason=a%0Ab", 400, "one line"),
+    ] {
+        let response = order(Engine::Answers, query, "");
+        assert_eq!(response.status, status, "{query}");
+        let error = error_of(&response);
+        assert!(error.contains(words), "{query}: {error}");
+    }
+    let foreign = "Origin: http://evil.example\r\n";
+    assert_eq!(order(Engine::Answers, whole, foreign).status, 403);
+    assert_eq!(order(Engine::IsSilent, whole, "").status, 503);
+    assert_eq!(order(Engine::HasEnded, whole, "").status, 503);
+    let asked = Rig::start(Engine::Answers).get(&format!("/api/v1/orders?{whole}"));
+    assert_eq!(asked.status, 405);
+}
+
+#[test]
+fn bad_requests_get_errors_in_json() {
+    let rig = Rig::start(Engine::Answers);
+    for (path, status, words) in [
+        ("/nothing", 404, "nothing at /nothing"),
+        ("/api/v1/explain", 400, "name is missing"),
+        ("/api/v1/explain?name=a..b", 400, "empty label"),
+        ("/api/v1/explain?name=a.example", 400, "client is missing"),
+        (
+            "/api/v1/explain?name=a.example&client=me",
+            400,
+            "not an IP address",
+        ),
+        (
+            "/api/v1/explain?name=a.example&clown=1",
+            400,
+            "clown is not known",
+        ),
+    ] {
+        let response = rig.get(path);
+        assert_eq!(response.status, status, "{path}");
+        let error = error_of(&response);
+        assert!(error.contains(words), "{path}: {error}");
+    }
+    for request in [
+        "\u{1}\u{2}\u{3}\r\n\r\n".to_owned(),
+        "GET / HTTP/9.9\r\n\r\n".to_owned(),
+        format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(20_000)),
+    ] {
+        let status = rig.request(&request).status;
+        assert!((400..500).contains(&status), "{status} for {request:.20}");
+    }
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let rig = Rig::start(Engine::Answers);
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/page.css", "text/css"),
+        ("/page.js", "text/javascript"),
+    ] {
+        let response = rig.get(path);
+        assert_eq!(response.status, 200, "{path}");
+        assert!(response.head.contains(&format!("content-type: {kind}")));
+        assert!(response.head.contains("default-src 'none'"));
+        assert!(!response.body.contains("http://") && !response.body.contains("https://"));
+    }
+    let head = rig.request("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert!(!head.head.contains("content-length: 0"));
+}
+
+#[test]
+fn metrics_show_the_state_once_for_each_series() {
+    let rig = Rig::start(Engine::Answers);
+    let text = rig.get("/metrics").body;
+    let own = r#"region="eu",provider="hetzner",endpoint="fra-\"1\"",family="v4""#;
+    let slot = format!(r#"{own},monitor="web",address="192.0.2.10:443""#);
+    for line in [
+        format!(r#"waypost_endpoint_state{{{own},monitors="web",state="healthy"}} 1"#),
+        format!(r#"waypost_endpoint_state{{{own},monitors="web+db",state="ramping"}} 1"#),
+        format!(r#"waypost_endpoint_state{{{own},monitors="",state="unmonitored"}} 1"#),
+        format!(r#"waypost_endpoint_share_ratio{{{own},monitors="web"}} 1"#),
+        format!(r#"waypost_endpoint_share_ratio{{{own},monitors="web+db"}} 0.2"#),
+        format!(r#"waypost_endpoint_up{{{own},monitors="web"}} 1"#),
+        format!(r#"waypost_endpoint_up{{{own},monitors="web+db"}} 1"#),
+        format!("waypost_probe_age_seconds{{{slot}}} 2.5"),
+        format!("waypost_certificate_expiry_timestamp_seconds{{{slot}}} 1800000000"),
+        r#"waypost_fail_open{service="api"} 1"#.to_owned(),
+        r#"waypost_all_down{service="api"} 0"#.to_owned(),
+        r#"waypost_zone_names{zone="example.org"} 7"#.to_owned(),
+        "waypost_table_generation 42".to_owned(),
+        "waypost_table_age_seconds 1.5".to_owned(),
+        "waypost_config_refused 0".to_owned(),
+    ] {
+        let count = text.lines().filter(|found| **found == line).count();
+        assert_eq!(count, 1, "{line} in\n{text}");
+    }
+    let unwatched = format!(r#"waypost_endpoint_up{{{own},monitors=""}}"#);
+    assert!(!text.contains(&unwatched), "{text}");
+    check_exposition(&text);
+}
+
+#[test]
+fn a_refused_config_shows_as_a_gauge() {
+    let metrics = Metrics::new(Clock::start());
+    let mut status = status();
+    assert!(
+        metrics
+            .render(Some(&status))
+            .contains("\nwaypost_config_refused 0\n")
+    );
+    status.refused = Some(RefusedConfig::default());
+    assert!(
+        metrics
+            .render(Some(&status))
+            .contains("\nwaypost_config_refused 1\n")
+    );
+}
+
+#[test]
+fn everything_that_is_counted_is_exposed() {
+    let clock = Clock::start();
+    let metrics = Metrics::new(clock);
+    let table = serving::table(1);
+    observe_everything(&metrics, &table);
+    let text = metrics.render(Some(&status()));
+    let probe = r#"region="eu",provider="hetzner",endpoint="fra",monitor="web",family="v4""#;
+    for line in [
+        format!(r#"waypost_probe_duration_seconds_bucket{{{probe},phase="connect",le="0.0025"}} 1"#),
+        format!(r#"waypost_probe_duration_seconds_bucket{{{probe},phase="connect",le="0.001"}} 0"#),
+        format!(r#"waypost_probe_duration_seconds_count{{{probe},phase="total"}} 5000"#),
+        format!(r#"waypost_probe_failures_total{{{probe},cause="status"}} 4999"#),
+        r#"waypost_notices_total{event="doubt"} 1"#.to_owned(),
+        r#"waypost_reloads_total{result="refused"} 1"#.to_owned(),
+        r#"waypost_reloads_total{result="applied"} 0"#.to_owned(),
+        "waypost_table_build_seconds_count 1".to_owned(),
+        "waypost_connections{transport=\"tcp\"} 3".to_owned(),
+        r#"waypost_queries_total{service="api",region="eu",reason="fail_open",rcode="NOERROR",transport="udp"} 3"#.to_owned(),
+        r#"waypost_queries_total{service="",region="",reason="badvers",rcode="BADVERS",transport="tcp"} 1"#.to_owned(),
+        r#"waypost_fail_open_answers_total{service="api"} 3"#.to_owned(),
+        r#"waypost_responses_truncated_total{transport="udp"} 3"#.to_owned(),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+    check_exposition(&text);
+    check_with_promtool(&text);
+}
+
+/// Some of everything; the first of the probes passes, the others fail.
+fn observe_everything(metrics: &Metrics, table: &Table) {
+    let mut report = Report {
+        outcome: Outcome::Pass,
+        timing: Timing {
+            connect_us: 2000,
+            total_us: 9000,
+            ..Timing::default()
+        },
+        certificate_expires: None,
+    };
+    for _ in 0..5000 {
+        metrics.observe_probe(ProbeLabels::of(&table.plan, SlotId(0)), &report);
+        report.outcome = Outcome::Fail(Cause::Status(503));
+        report.timing.connect_us = 0;
+    }
+    metrics.notice(&Notice::Doubt {
+        active: true,
+        because: Sense::MostFail,
+        failing_permille: 900,
+    });
+    metrics.reload(ReloadResult::Refused);
+    metrics.published(table, Duration::from_micros(300));
+    metrics.connections(Transport::Tcp, 3);
+    let mut answered = Answered {
+        length: 60,
+        rcode: 0,
+        service: Some(ServiceId(0)),
+        region: Some(RegionId(0)),
+        asked: None,
+        reason: Reason::FailOpen,
+        truncated: true,
+        counted: Counted::NOTHING,
+    };
+    // Counters of threads that are gone go on to count.
+    for _ in 0..3 {
+        let mut counters = metrics.query_counters(&table.plan, Transport::Udp);
+        counters.count(&answered);
+        drop(counters);
+        assert!(metrics.render(None).contains("waypost_queries_total{"));
+    }
+    answered = Answered {
+        rcode: 16,
+        service: None,
+        region: None,
+        reason: Reason::Badvers,
+        truncated: false,
+        ..answered
+    };
+    let mut counters = metrics.query_counters(&table.plan, Transport::Tcp);
+    counters.count(&answered);
+}
+
+/// Asks Prometheus's own checker, where it is installed.
+fn check_with_promtool(text: &str) {
+    let spawned = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn();
+    let Ok(mut promtool) = spawned else { return };
+    let mut stdin = promtool.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let done = promtool.wait_with_output().unwrap();
+    let complaints = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{complaints}\n{text}");
+}
+
+#[test]
+fn half_sent_requests_keep_nobody_out() {
+    let rig = Rig::start(Engine::Answers);
+    let half_sent: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(rig.address).unwrap();
+            // Some are closed by the server before they have said anything.
+            let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc");
+            stream
+        })
+        .collect();
+    // Below the time after which the server gives up waiting for a request.
+    let clock = Clock::start();
+    assert_eq!(rig.get("/healthz").status, 200);
+    assert!(clock.now() < Moment(3000), "{:?}", clock.now());
+    drop(half_sent);
+    drop(rig.runtime);
+}
+
+/// Every sample belongs to a family that was described just before, and stands once.
+fn check_exposition(text: &str) {
+    let (mut seen, mut family) = (std::collections::BTreeSet::new(), "");
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            family = rest.split(' ').next().unwrap();
+            assert!(text.contains(&format!("# HELP {family} ")), "{family}");
+            assert!(seen.insert(rest), "{family} stands twice");
+        } else if !line.starts_with('#') {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            assert!(series.starts_with(family), "{series} under {family}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(seen.insert(series), "{series} stands twice");
+        }
+    }
+}
+
+fn error_of(response: &Response) -> String {
+    let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    body["error"].as_str().unwrap().to_owned()
+}

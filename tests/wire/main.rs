@@ -1,0 +1,37 @@
+//! The built program, and parts of it over real sockets of loopback. No root, no program of others.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests over real sockets and real time"
+)]
+mod control;
+mod keys;
+mod planned;
+mod postgres;
+mod probe;
+mod serve;
+mod simulate;
+mod transports;
+mod verify;
+
+#[path = "../support/backend.rs"]
+mod backend;
+#[path = "../support/identity.rs"]
+#[expect(dead_code, reason = "the clients here are not other programs")]
+mod identity;
+#[path = "../support/mmdb.rs"]
+mod mmdb;
+#[path = "../support/place.rs"]
+mod place;
+#[path = "../support/policy.rs"]
+#[expect(dead_code, reason = "the program compiles it")]
+mod policy;
+#[path = "../support/probing.rs"]
+mod probing;
+#[path = "../support/sample.rs"]
+#[expect(dead_code, reason = "what is asked without sockets is not asked here")]
+mod sample;
+#[path = "../support/serving.rs"]
+mod serving;
+#[path = "../support/stage.rs"]
+mod stage;

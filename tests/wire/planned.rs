@@ -1,0 +1,76 @@
+//! `waypost plan`, as an operator types it.
+use std::process::Command;
+
+use crate::policy::{self, CONFIG, with};
+
+/// Runs the program in a folder with two configs.
+fn run(current: &str, new: &str, arguments: &[&str]) -> (String, Option<i32>) {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("config.toml", current.as_bytes());
+    write("new.toml", new.as_bytes());
+    write("example.org.zone", &policy::zone());
+    write("test.mmdb", &policy::database());
+    let output = Command::new(env!("CARGO_BIN_EXE_waypost"))
+        .arg("plan")
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (text, output.status.code())
+}
+
+#[test]
+fn the_command_says_by_its_exit_code_whether_the_change_may_be_made() {
+    let moved = with(&[("weight = 300", "weight = 100")]);
+    let (text, code) = run(CONFIG, &moved, &["new.toml"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.starts_with("allowed: 8.3% of all clients move, nothing is lost\n"),
+        "{text}"
+    );
+    let strict = moved.replace("[geo]", "[guard]\nmax_moved = \"10%\"\n[geo]");
+    let (text, code) = run(CONFIG, &strict, &["new.toml"]);
+    assert_eq!(code, Some(1), "{text}");
+    let why = "12.5% of the clients of data move, and guard.max_moved allows 10%";
+    assert!(text.contains(why), "{text}");
+    // The current config's rule does not bind the new one.
+    assert_eq!(run(&strict, CONFIG, &["new.toml"]).1, Some(0));
+    assert_eq!(run(CONFIG, &moved, &[]).1, Some(2));
+    assert_eq!(run(CONFIG, "[server", &["new.toml"]).1, Some(1));
+    assert_eq!(
+        run(CONFIG, CONFIG, &["config.toml", "--config", "new.toml"]).1,
+        Some(0)
+    );
+}
+
+#[test]
+fn the_artefact_is_whole_and_the_same_each_time() {
+    let new = with(&[
+        ("weight = 300", "weight = 100"),
+        ("outside = [\"EEA\", \"CA\"]", "outside = \"any\""),
+    ]);
+    let (text, code) = run(CONFIG, &new, &["new.toml", "--json"]);
+    assert_eq!(code, Some(1), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["result"], "refused");
+    assert_eq!(json["broken"][0]["rule"], "fence");
+    assert_eq!(json["current"]["files"][0]["path"], "config.toml");
+    assert_eq!(json["new"]["files"][0]["path"], "new.toml");
+    let first = &json["services"][0]["moves"][0];
+    assert_eq!(first["from"]["name"], "toronto: tor-a");
+    assert_eq!(first["from"]["addresses"][0], "192.0.2.30");
+    assert_eq!(first["clients"]["size"], 192);
+    assert_eq!(json["losses"][0]["kind"], "fence");
+    assert_eq!(json["failures"].as_array().unwrap().len(), 4 + 2 + 6);
+    assert_eq!(json["failures"][0]["kind"], "region");
+    let strip = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.contains("\"at\""));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(
+        strip(&text),
+        strip(&run(CONFIG, &new, &["new.toml", "--json"]).0)
+    );
+}

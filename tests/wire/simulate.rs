@@ -1,0 +1,184 @@
+//! `waypost simulate`, by the real program: each shipped scenario has a golden summary, each broken
+//! one the words that must be said of it.
+//!
+//! `scenarios/NAME.toml` has its summary in `tests/simulate/NAME.txt`; so has a broken scenario
+//! `tests/simulate/NAME.toml`. `UPDATE_SNAPSHOTS=1 cargo test --test wire simulate` writes them anew: read
+//! the difference before it is committed.
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Plays a scenario: what it prints, what it complains of, and its exit code.
+fn simulate(scenario: &Path, more: &[&str]) -> (String, String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command.arg("simulate").arg(scenario).args(more);
+    let output = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        text(output.stdout),
+        text(output.stderr),
+        output.status.code(),
+    )
+}
+
+fn json(scenario: &str, more: &[&str]) -> Value {
+    let all = [&["--json"], more].concat();
+    let (text, told, _) = simulate(Path::new(scenario), &all);
+    serde_json::from_str(&text).unwrap_or_else(|why| panic!("{why}\n{text}{told}"))
+}
+
+fn scenarios(folder: &str) -> BTreeSet<PathBuf> {
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    files
+        .filter(|path| !path.ends_with("platform.toml"))
+        .collect()
+}
+
+fn golden(name: &Path) -> PathBuf {
+    let stem = name.file_stem().unwrap();
+    Path::new("tests/simulate").join(stem).with_extension("txt")
+}
+
+/// Holds texts against their golden ones, or writes those.
+fn hold(found: &[(PathBuf, String)]) {
+    let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some();
+    let mut wrong = Vec::new();
+    for (path, text) in found {
+        if update {
+            fs::write(path, text).unwrap();
+        } else if fs::read_to_string(path).unwrap_or_default() != *text {
+            wrong.push(format!("--- {} ---\n{text}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_shipped_scenario_has_its_golden_summary() {
+    let all = scenarios("scenarios");
+    assert!(all.len() >= 7, "{all:?}");
+    let played = all.iter().map(|scenario| {
+        let (text, told, code) = simulate(scenario, &[]);
+        assert_eq!(
+            (told.as_str(), code),
+            ("", Some(0)),
+            "{}",
+            scenario.display()
+        );
+        (golden(scenario), text)
+    });
+    hold(&played.collect::<Vec<_>>());
+}
+
+#[test]
+fn each_broken_scenario_is_told_what_is_wrong_with_it_and_where() {
+    let all = scenarios("tests/simulate");
+    assert!(all.len() >= 2, "{all:?}");
+    let told = all.iter().map(|scenario| {
+        let (text, told, code) = simulate(scenario, &[]);
+        assert_eq!(
+            (text.as_str(), code),
+            ("", Some(1)),
+            "{}",
+            scenario.display()
+        );
+        (golden(scenario), told)
+    });
+    hold(&told.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_seed_decides_and_the_same_seed_decides_the_same() {
+    let of = |seed| json("scenarios/flapping-endpoint.toml", &["--seed", seed]);
+    assert_eq!(of("7"), of("7"));
+    assert_ne!(of("7")["timeline"], of("8")["timeline"]);
+}
+
+/// What a provider's outage must come to, whatever its golden summary says.
+#[test]
+fn what_clients_felt_fits_what_happened() {
+    let summary = json("scenarios/provider-outage.toml", &[]);
+    assert_eq!(summary["fence_breaches"], 0);
+    for row in summary["clients"].as_array().unwrap() {
+        let felt = row["unavailable_ms"].as_u64().unwrap();
+        if row["prefer"] == "eu-frankfurt" {
+            // Noticed within 15 s (three probes and a time-out), forgotten within 30 s (the TTL).
+            assert!((1..45_000).contains(&felt), "{row}");
+            assert!(row["longest_ms"].as_u64().unwrap() < 45_000, "{row}");
+        } else {
+            assert_eq!(felt, 0, "{row}");
+        }
+    }
+    let named = |name: &str| {
+        let endpoints = summary["endpoints"].as_array().unwrap();
+        endpoints.iter().find(|own| own["name"] == name).unwrap()
+    };
+    let counts = |name: &str| (named(name)["falls"].clone(), named(name)["returns"].clone());
+    assert_eq!(counts("fra-hetzner"), (1.into(), 1.into()));
+    assert_eq!(counts("tor-digitalocean"), (0.into(), 0.into()));
+    assert!(summary["moves"]["most_in_one_ramp"].as_u64().unwrap() <= 1);
+    for switch in summary["switches"].as_array().unwrap() {
+        let [longest, bound] = ["longest_ms", "bound_ms"].map(|key| switch[key].as_u64().unwrap());
+        assert!(longest <= bound, "{switch}");
+    }
+    // 8 endpoints, each probed every 5 s by itself and as a gate, for an hour, with some jitter.
+    let probes = summary["probes"].as_u64().unwrap();
+    assert!((11_000..16_000).contains(&probes), "{probes}");
+}
+
+#[test]
+fn the_page_opens_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("report.html");
+    let scenario = Path::new("scenarios/region-outage.toml");
+    let (_, told, code) = simulate(scenario, &["--report", page.to_str().unwrap()]);
+    assert_eq!((told.as_str(), code), ("", Some(0)));
+    let page = fs::read_to_string(page).unwrap();
+    for needed in [
+        "<!doctype html>",
+        "Frankfurt is lost",
+        "<svg",
+        "fra-hetzner",
+        "</html>",
+    ] {
+        assert!(page.contains(needed), "{needed}");
+    }
+    for foreign in ["<script", "http://", "https://", "url(", "@import", "src="] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    for tag in ["svg", "section", "table", "g", "ul"] {
+        let count = |text: &str| page.matches(text).count();
+        let opened = count(&format!("<{tag}>")) + count(&format!("<{tag} "));
+        assert_eq!(opened, count(&format!("</{tag}>")), "{tag}");
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_and_a_scenario_that_is_not_there_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("none/report.html");
+    let scenario = Path::new("scenarios/provider-outage.toml");
+    let (text, told, code) = simulate(scenario, &["--report", nowhere.to_str().unwrap()]);
+    assert!(told.contains("none/report.html"), "{told}");
+    assert!(
+        text.contains("A provider is lost"),
+        "the summary is there: {text}"
+    );
+    assert_eq!(code, Some(1));
+    let torn = Path::new("tests/simulate/torn.toml");
+    let (_, told, code) = simulate(torn, &["--config", "none.toml"]);
+    assert!(
+        told.contains("torn.toml:1:28"),
+        "its own error comes first: {told}"
+    );
+    assert_eq!(code, Some(1));
+    let (_, told, code) = simulate(Path::new("none.toml"), &[]);
+    assert!(told.contains("none.toml"), "{told}");
+    assert_eq!(code, Some(1));
+}

@@ -1,9 +1,0 @@
-//! Zone data and master files, through what the rest of the program sees of them.
-#![expect(clippy::unwrap_used, reason = "tests")]
-mod advice;
-mod broken;
-mod directives;
-mod forms;
-mod includes;
-mod oracle;
-mod scripts;
