@@ -21,9 +21,9 @@ use super::zones::{Product, Signings, Work};
 use super::{challenges, log, ordered};
 use crate::base::{Moment, Span};
 use crate::engine::status::RefusedConfig;
-use crate::engine::{Engine, Input, Notice, Order, Output, Status};
+use crate::engine::{Engine, Input, Notice, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{ChallengeOrder, ChallengeRefusal, Command, Force, OrderRefusal, Ordered};
+use crate::io::control::{ChallengeOrder, ChallengeRefusal, Command, Force};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
@@ -82,6 +82,8 @@ pub(super) struct Ears {
 pub(super) struct Keeper {
     tools: Tools,
     engine: Engine,
+    /// Orders that wait for their answer.
+    orders: ordered::Waiting,
     epoch: u32,
     plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
@@ -105,6 +107,7 @@ impl Keeper {
         let mut keeper = Self {
             published: Arc::new(Published::new(engine.table().clone())),
             engine,
+            orders: ordered::Waiting::default(),
             epoch: 0,
             observer: Observer::new(&plan, tools.clock.now()),
             expiry: Expiry::default(),
@@ -204,7 +207,10 @@ impl Keeper {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
-            Command::Order { order, reply } => drop(reply.send(self.order(order))),
+            Command::Order { order, reply } => {
+                let input = self.orders.begin(order, reply);
+                self.handle(input);
+            }
             Command::Challenge { order, reply } => self.pass_on(order, reply),
         }
     }
@@ -221,16 +227,6 @@ impl Keeper {
             let why = "too much is waiting: try again";
             drop(reply.send(Err(ChallengeRefusal::Failed(why.to_owned()))));
         }
-    }
-
-    /// Hands an order to the engine, if it is for anything.
-    fn order(&mut self, order: Order) -> Result<Ordered, OrderRefusal> {
-        let considered = ordered::consider(&order, &self.plan, &self.status());
-        log::order(&order, &considered);
-        if considered.is_ok() {
-            self.handle(Input::Order(order));
-        }
-        considered
     }
 
     /// What the engine says of itself, and what became of the last config.
@@ -383,6 +379,7 @@ impl Keeper {
             match output {
                 Output::Probe(id, due) => self.tools.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
+                Output::Ordered(id, result) => self.orders.end(id, &result),
                 Output::Notice(notice) => self.tell(notice),
             }
         }

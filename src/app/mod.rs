@@ -10,7 +10,7 @@
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `challenges` | who keeps TXT records of `_acme-challenge` names; orders and updates of them |
 //! | `slow` | to whom goes what the answering threads hand on |
-//! | `ordered` | what an operator's order comes to |
+//! | `ordered` | orders that wait for the engine's answer, and the answer in words |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `keeper` | the task that owns the engine |

@@ -8,6 +8,7 @@
 //! | `schedule` | when each slot is probed next |
 //! | `beliefs` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `drains` | which endpoints are drained, and by whose order |
+//! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `index` | who is concerned by what |
 //! | `kinship` | who is who across a reload |
 //! | `survey` | what an operator may see |
@@ -33,6 +34,7 @@ use crate::table::{self, Basis, Table};
 mod beliefs;
 mod demand;
 mod drains;
+mod effects;
 mod herald;
 mod index;
 mod kinship;
@@ -50,7 +52,8 @@ pub use demand::Observed;
 use herald::Herald;
 use kinship::Kinship;
 pub use notice::Notice;
-pub use order::Order;
+use order::Refused;
+pub use order::{Order, OrderId, OrderResult};
 use overload::Overloads;
 use schedule::Schedule;
 pub use status::Status;
@@ -67,8 +70,8 @@ pub enum Input {
     Reload(Arc<Plan>),
     /// What the zones of the current plan have become: signed anew, or with other records.
     Zones(Arc<Zones>),
-    /// An operator's order; one that names nothing of the plan does nothing.
-    Order(Order),
+    /// An operator's order; it is answered by [`Output::Ordered`].
+    Order(OrderId, Order),
     /// Answers were counted.
     Observed(Observed),
 }
@@ -80,6 +83,9 @@ pub enum Output {
     Probe(ProbeId, Moment),
     /// Serve from this table.
     Publish(Arc<Table>),
+    /// Tell whoever gave this order what it did, or why it did nothing. There is one for each
+    /// [`Input::Order`], before anything that follows from it.
+    Ordered(OrderId, OrderResult),
     /// Tell the operator.
     Notice(Notice),
 }
@@ -150,7 +156,7 @@ impl Engine {
             Input::Reload(plan) => self.reload(now, plan),
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
-            Input::Order(order) => self.take_order(now, &order),
+            Input::Order(id, order) => self.take_order(now, id, &order),
         }
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
@@ -225,9 +231,18 @@ impl Engine {
         self.take_changes(now, &changes);
     }
 
-    fn take_order(&mut self, now: Moment, order: &Order) {
-        let (changes, obeyed) = self.beliefs.order(now, order);
-        let notice = herald::ordered(&self.plan, order, &obeyed);
+    fn take_order(&mut self, now: Moment, id: OrderId, order: &Order) {
+        let named = match self.plan.scope(&order.scope) {
+            Ok(scope) => scope.endpoints,
+            Err(unknown) => {
+                let refused = Err(Refused::Unknown(unknown));
+                return self.outputs.push_back(Output::Ordered(id, refused));
+            }
+        };
+        let (changes, effects) = self.beliefs.order(now, order, &named);
+        let result = effects::answer(&self.plan, &self.beliefs, order.action, &effects);
+        let notice = herald::ordered(order, &result);
+        self.outputs.push_back(Output::Ordered(id, result));
         self.outputs.extend(notice.map(Output::Notice));
         self.take_changes(now, &changes);
     }

@@ -10,7 +10,7 @@ use stateright::{Model, Property};
 
 use waypost::base::{Cause, Moment, SlotId, Span};
 use waypost::engine::order;
-use waypost::engine::{Engine, Input, Order, Output, ProbeId};
+use waypost::engine::{Engine, Input, Order, OrderId, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::Plan;
 use waypost::table::Table;
@@ -137,7 +137,7 @@ impl<'m> Run<'m> {
             author: String::new(),
             reason: String::new(),
         };
-        self.handle(self.now, Input::Order(order));
+        self.handle(self.now, Input::Order(OrderId(0), order));
     }
 
     fn report(&mut self, slot: usize, outcome: Outcome) -> Option<()> {
@@ -168,7 +168,7 @@ impl<'m> Run<'m> {
             match output {
                 Output::Probe(id, _) => drop(self.probing.insert(id)),
                 Output::Publish(table) => self.on_the_way.push_back(table),
-                Output::Notice(_) => {}
+                Output::Ordered(..) | Output::Notice(_) => {}
             }
         }
     }

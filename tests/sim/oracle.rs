@@ -7,8 +7,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use waypost::base::{ClassId, EndpointId, Family, Moment, Reason, ServiceId};
+use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
-use waypost::engine::order::{Action, Order};
+use waypost::engine::order::{Action, Effect, Order};
 use waypost::health::Outcome;
 use waypost::plan::{AllDown, Plan, Recovery, Target, Tier};
 use waypost::sim::Event;
@@ -28,6 +29,8 @@ pub(crate) struct Oracle {
     records: BTreeMap<String, Record>,
     /// Names of the endpoints that are drained.
     drained: BTreeSet<String>,
+    /// What the last order must be answered with: whom it is for, and to whom it makes a difference.
+    answer: Vec<(String, bool)>,
     now: u64,
     doubt: bool,
     /// Whether nothing passes at all.
@@ -43,6 +46,7 @@ impl Oracle {
             results: BTreeMap::new(),
             records: BTreeMap::new(),
             drained: BTreeSet::new(),
+            answer: Vec::new(),
             now: 0,
             doubt: false,
             dark: false,
@@ -67,7 +71,16 @@ impl Oracle {
             }
             Event::Planned(plan) => self.planned(now, plan),
             Event::Ordered(order) => self.ordered(now, order),
+            Event::Answered(result) => self.answered(now, result),
         }
+    }
+
+    /// An order is answered with what it did, and refused where it is for nothing.
+    fn answered(&mut self, now: u64, result: &OrderResult) {
+        let told = result.iter().flat_map(|executed| &executed.endpoints);
+        let told = told.map(|(name, effect)| (name.clone(), *effect == Effect::Changed));
+        let told: Vec<(String, bool)> = told.collect();
+        assert_eq!(told, self.answer, "answer: at {now}");
     }
 
     /// By target, in the order of the plan.
@@ -141,6 +154,7 @@ impl Oracle {
     /// What is named by an order obeys it, if that makes a difference.
     fn ordered(&mut self, now: u64, order: &Order) {
         let plan = self.plan.clone();
+        self.answer.clear();
         for endpoint in &plan.endpoints {
             let region = &plan.regions[endpoint.region.index()].name;
             if ![&endpoint.name, &endpoint.provider, region].contains(&&order.scope) {
@@ -153,6 +167,7 @@ impl Oracle {
             };
             let own = plan.targets.iter();
             let own = own.filter(|one| plan.endpoints[one.endpoint.index()].name == endpoint.name);
+            let mut approved = false;
             for target in own.filter(|_| changes) {
                 let share = self.expect(target).0;
                 let recovery = &plan.recoveries[target.recovery.index()];
@@ -160,9 +175,16 @@ impl Oracle {
                 match order.action {
                     Action::Drain => record.drain(now, share, recovery),
                     Action::Undrain => record.undrain(now, recovery),
-                    Action::Approve => drop(record.approve(recovery)),
+                    Action::Approve => approved |= record.approve(recovery),
                 }
                 self.look(now, target);
+            }
+            match order.action {
+                Action::Approve if !approved => {}
+                Action::Approve => self.answer.push((endpoint.name.clone(), true)),
+                Action::Drain | Action::Undrain => {
+                    self.answer.push((endpoint.name.clone(), changes));
+                }
             }
         }
         self.fill(now);
