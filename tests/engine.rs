@@ -17,6 +17,8 @@ mod desk;
 mod guard;
 #[path = "engine/orders.rs"]
 mod orders;
+#[path = "engine/reloads.rs"]
+mod reloads;
 
 use desk::{Desk, FAIL, scenery};
 

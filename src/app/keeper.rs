@@ -194,8 +194,8 @@ impl Keeper {
     }
 
     fn finished(&mut self, finished: &Finished) {
-        if finished.id.epoch == self.epoch {
-            let labels = ProbeLabels::of(&self.plan, finished.id.slot);
+        if let Some(slot) = self.engine.slot_of(finished.id) {
+            let labels = ProbeLabels::of(&self.plan, slot);
             self.tools.metrics.observe_probe(labels, &finished.report);
             self.tools.metrics.probe_late(finished.late);
         }

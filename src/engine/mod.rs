@@ -5,7 +5,7 @@
 //!
 //! | part | what it decides |
 //! |---|---|
-//! | `schedule` | when each slot is probed next |
+//! | `schedule` | when each slot is probed next, and which probes are out |
 //! | `beliefs` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `drains` | which endpoints are drained, and by whose order |
 //! | `order`, `effects` | what an operator orders, and what is answered |
@@ -55,6 +55,7 @@ pub use notice::Notice;
 use order::Refused;
 pub use order::{Order, OrderId, OrderResult};
 use overload::Overloads;
+pub use schedule::ProbeId;
 use schedule::Schedule;
 pub use status::Status;
 use watches::Watches;
@@ -64,9 +65,9 @@ use watches::Watches;
 pub enum Input {
     /// Time passed.
     Tick,
-    /// A probe finished.
+    /// A probe finished; one that is not waited for changes nothing.
     Probed(ProbeId, Report),
-    /// A new plan; health is kept by name.
+    /// A new plan; health is kept by name, and with it the probes that are out.
     Reload(Arc<Plan>),
     /// What the zones of the current plan have become: signed anew, or with other records.
     Zones(Arc<Zones>),
@@ -90,21 +91,11 @@ pub enum Output {
     Notice(Notice),
 }
 
-/// One probe: a slot, and the plan that its number belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProbeId {
-    /// Which plan: counts up with each reload. Reports of older plans are ignored.
-    pub epoch: u32,
-    /// Which slot.
-    pub slot: SlotId,
-}
-
 /// Owns all changing state.
 #[derive(Debug)]
 pub struct Engine {
     plan: Arc<Plan>,
     started: Moment,
-    epoch: u32,
     beliefs: Beliefs,
     schedule: Schedule,
     watches: Watches,
@@ -132,7 +123,6 @@ impl Engine {
             zones: plan.zones.clone(),
             plan,
             started: now,
-            epoch: 0,
             beliefs,
             herald: Herald::default(),
             asked: Asked::new(table.demands.clone()),
@@ -211,24 +201,33 @@ impl Engine {
         self.schedule.lost()
     }
 
+    /// Which slot of the current plan a probe is of; `None` if the engine does not wait for it.
+    #[must_use]
+    pub fn slot_of(&self, probe: ProbeId) -> Option<SlotId> {
+        self.schedule.slot_of(probe)
+    }
+
     fn take_report(&mut self, now: Moment, id: ProbeId, report: Report) {
-        if id.epoch != self.epoch {
-            return;
+        if let Some((slot, started)) = self.schedule.finish(id) {
+            self.judge(now, slot, report);
+            self.plan_next(slot, started);
         }
-        let Some(started) = self.schedule.finish(id.slot) else {
-            return;
-        };
+    }
+
+    fn judge(&mut self, now: Moment, slot: SlotId, report: Report) {
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
-        let changes = if report.outcome == Outcome::Fail(Cause::Local) {
-            Vec::new()
-        } else {
-            self.beliefs.probed(now, id.slot, report)
-        };
-        let interval = self.beliefs.next_interval(id.slot);
-        let monitor = beliefs::monitor(&self.plan, id.slot);
-        self.schedule.plan_next(id.slot, monitor, started, interval);
-        self.take_changes(now, &changes);
+        if report.outcome != Outcome::Fail(Cause::Local) {
+            let changes = self.beliefs.probed(now, slot, report);
+            self.take_changes(now, &changes);
+        }
+    }
+
+    /// Plans the next probe of a slot after a look at `last`.
+    fn plan_next(&mut self, slot: SlotId, last: Moment) {
+        let interval = self.beliefs.next_interval(slot);
+        let monitor = beliefs::monitor(&self.plan, slot);
+        self.schedule.plan_next(slot, monitor, last, interval);
     }
 
     fn take_order(&mut self, now: Moment, id: OrderId, order: &Order) {
@@ -251,12 +250,11 @@ impl Engine {
         let kin = Kinship::between(&self.plan, &plan);
         let before = self.plan.targets.len();
         self.beliefs = self.beliefs.carry(plan.clone(), now, &kin);
-        self.schedule = self.schedule.carry(&plan, now, &kin.slots);
+        self.schedule = self.schedule.carry(&plan, now, &kin);
         self.watches = Watches::new(&plan);
         self.asked.carry(&self.plan, &plan);
         self.zones = plan.zones.clone();
         self.plan = plan;
-        self.epoch += 1;
         let notice = herald::reloaded(&self.plan, before, &kin);
         self.outputs.push_back(Output::Notice(notice));
         self.publish(now);
@@ -277,10 +275,8 @@ impl Engine {
     }
 
     fn start_due_probes(&mut self, now: Moment) {
-        while let Some((slot, due)) = self.schedule.start_due(&self.plan, now) {
-            let epoch = self.epoch;
-            self.outputs
-                .push_back(Output::Probe(ProbeId { epoch, slot }, due));
+        while let Some((probe, due)) = self.schedule.start_due(&self.plan, now) {
+            self.outputs.push_back(Output::Probe(probe, due));
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use stateright::{Model, Property};
 
-use waypost::base::{Cause, Moment, SlotId, Span};
+use waypost::base::{Cause, Moment, Span};
 use waypost::engine::order;
 use waypost::engine::{Engine, Input, Order, OrderId, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
@@ -79,7 +79,6 @@ struct Run<'m> {
     now: Moment,
     plan: usize,
     probing: BTreeSet<ProbeId>,
-    epoch: u32,
     on_the_way: VecDeque<Arc<Table>>,
     served: Arc<Table>,
     wrong: Wrong,
@@ -97,7 +96,6 @@ impl<'m> Run<'m> {
             now,
             plan: 0,
             probing: BTreeSet::new(),
-            epoch: 0,
             on_the_way: VecDeque::new(),
             wrong: Wrong::default(),
             backwards: false,
@@ -117,7 +115,6 @@ impl<'m> Run<'m> {
             Action::Undrain => self.order(order::Action::Undrain),
             Action::Reload => {
                 self.plan = 1 - self.plan;
-                self.epoch += 1;
                 let plan = self.model.plans[self.plan].clone();
                 self.handle(self.now, Input::Reload(plan));
             }
@@ -141,13 +138,10 @@ impl<'m> Run<'m> {
     }
 
     fn report(&mut self, slot: usize, outcome: Outcome) -> Option<()> {
-        let id = ProbeId {
-            epoch: self.epoch,
-            slot: SlotId::from_index(slot),
-        };
-        if !self.probing.remove(&id) {
-            return None;
-        }
+        // At most one is out for a slot, started before a reload or after it.
+        let mut out = self.probing.iter();
+        let id = *out.find(|id| id.slot.index() == slot)?;
+        self.probing.remove(&id);
         let report = Report {
             outcome,
             timing: Timing::default(),

@@ -21,9 +21,8 @@ pub(crate) type Expected = (u16, &'static str);
 
 pub(crate) struct Oracle {
     plan: Arc<Plan>,
-    epoch: Option<u32>,
-    /// Slots that were asked and have not reported.
-    open: BTreeSet<String>,
+    /// Probes that were started and have not reported, each with its slot.
+    open: BTreeMap<ProbeId, String>,
     /// All results that counted, by slot: true = passed.
     results: BTreeMap<String, Vec<bool>>,
     records: BTreeMap<String, Record>,
@@ -41,8 +40,7 @@ impl Oracle {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         Self {
             plan,
-            epoch: None,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             results: BTreeMap::new(),
             records: BTreeMap::new(),
             drained: BTreeSet::new(),
@@ -59,13 +57,13 @@ impl Oracle {
         match event {
             Event::Woken => {}
             Event::Asked(id) => {
-                let key = self.key(*id).unwrap();
-                self.open.insert(key);
+                let key = self.plan.slots[id.slot.index()].key.clone();
+                // Whatever was out for this slot before is given up.
+                self.open.retain(|_, other| *other != key);
+                self.open.insert(*id, key);
             }
             Event::Reported(id, report) => {
-                if let Some(key) = self.key(*id)
-                    && self.open.remove(&key)
-                {
+                if let Some(key) = self.open.remove(id) {
                     self.result(now, &key, report.outcome == Outcome::Pass);
                 }
             }
@@ -122,15 +120,11 @@ impl Oracle {
         self.drained.contains(name)
     }
 
-    fn key(&self, id: ProbeId) -> Option<String> {
-        (Some(id.epoch) == self.epoch).then(|| self.plan.slots[id.slot.index()].key.clone())
-    }
-
     fn planned(&mut self, now: u64, plan: &Arc<Plan>) {
+        // The monitors of these worlds never change: a probe that is out counts while its slot is.
         self.plan = plan.clone();
-        self.epoch = Some(self.epoch.map_or(0, |epoch| epoch + 1));
-        self.open.clear();
         let slots: BTreeSet<&str> = plan.slots.iter().map(|slot| slot.key.as_str()).collect();
+        self.open.retain(|_, key| slots.contains(key.as_str()));
         self.results.retain(|key, _| slots.contains(key.as_str()));
         let names: BTreeSet<&String> = plan.endpoints.iter().map(|one| &one.name).collect();
         self.drained.retain(|name| names.contains(name));
