@@ -19,6 +19,8 @@ mod guard;
 mod orders;
 #[path = "engine/reloads.rs"]
 mod reloads;
+#[path = "engine/unasked.rs"]
+mod unasked;
 
 use desk::{Desk, FAIL, scenery};
 

@@ -67,6 +67,10 @@ pub enum Input {
     Tick,
     /// A probe finished; one that is not waited for changes nothing.
     Probed(ProbeId, Report),
+    /// What nobody asked for was learnt of this slot of the current plan, as of an endpoint that
+    /// says itself how it is. It is judged as any other report, and the next probe of the slot is
+    /// planned as after a probe that began now; one that is out is still waited for, and counts.
+    Reported(SlotId, Report),
     /// A new plan; health is kept by name, and with it the probes that are out.
     Reload(Arc<Plan>),
     /// What the zones of the current plan have become: signed anew, or with other records.
@@ -143,6 +147,7 @@ impl Engine {
         match input {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
+            Input::Reported(slot, report) => self.take_unasked(now, slot, report),
             Input::Reload(plan) => self.reload(now, plan),
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
@@ -211,6 +216,16 @@ impl Engine {
         if let Some((slot, started)) = self.schedule.finish(id) {
             self.judge(now, slot, report);
             self.plan_next(slot, started);
+        }
+    }
+
+    fn take_unasked(&mut self, now: Moment, slot: SlotId, report: Report) {
+        if slot.index() >= self.plan.slots.len() {
+            return;
+        }
+        self.judge(now, slot, report);
+        if !self.schedule.is_out(slot) {
+            self.plan_next(slot, now);
         }
     }
 

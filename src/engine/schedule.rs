@@ -164,6 +164,11 @@ impl Schedule {
         self.in_flight.get(&probe).copied()
     }
 
+    /// Whether a probe of this slot is waited for.
+    pub(super) fn is_out(&self, slot: SlotId) -> bool {
+        self.slots[slot.index()].out.is_some()
+    }
+
     /// Takes a report in; gives the slot that it is of, and when its probe started. `None` if the
     /// probe is not waited for.
     pub(super) fn finish(&mut self, probe: ProbeId) -> Option<(SlotId, Moment)> {
