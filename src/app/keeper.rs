@@ -23,14 +23,14 @@ use crate::base::{Moment, Span};
 use crate::engine::status::RefusedConfig;
 use crate::engine::{Engine, Input, Notice, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{ChallengeOrder, ChallengeRefusal, Command, Force};
+use crate::io::control::{ChallengeOrder, ChallengeRefusal, Command, Force, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::plan::{Plan, Tls};
 use crate::table::Table;
 
-/// Longest wait when the engine has nothing to do.
+/// Longest wait when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often it is said that signatures are not made anew.
 const WARN_EVERY: Span = Span::from_secs(600);
@@ -50,6 +50,8 @@ pub(super) struct Tools {
     pub(super) clock: Clock,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// Where each turn is written down.
+    pub(super) heartbeat: Arc<Heartbeat>,
     /// What probes.
     pub(super) prober: Prober,
     /// What reads the config again; absent = no reload.
@@ -102,6 +104,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Starts the engine; the first table is published when this returns.
     pub(super) fn new((plan, signings): (Arc<Plan>, Signings), tools: Tools) -> Self {
+        tools.heartbeat.beat(tools.clock.now());
         let seed = tools.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
         let engine = Engine::new(plan.clone(), tools.clock.now(), seed);
         let mut keeper = Self {
@@ -131,6 +134,7 @@ impl Keeper {
     /// Goes on until told to stop.
     pub(super) async fn run(mut self, mut ears: Ears) {
         loop {
+            self.tools.heartbeat.beat(self.tools.clock.now());
             let wake = self.wake();
             tokio::select! {
                 _ = &mut ears.stop => return,
@@ -144,11 +148,10 @@ impl Keeper {
         }
     }
 
-    /// When the engine wants to be called at the latest.
+    /// When to turn at the latest.
     fn wake(&self) -> Instant {
         let now = self.tools.clock.now();
-        let wait = self.engine.wake_at().map(|wake| wake.since(now).0);
-        Instant::now() + wait.map_or(IDLE, Duration::from_millis)
+        Instant::now() + patience(now, self.engine.wake_at())
     }
 
     fn tick(&mut self) {
@@ -400,6 +403,13 @@ impl Keeper {
     }
 }
 
+/// How long to wait while nothing comes: until the engine wants to be called, and not so long that
+/// anybody takes the loop for stuck.
+fn patience(now: Moment, wake_at: Option<Moment>) -> Duration {
+    let wait = wake_at.map_or(IDLE, |wake| Duration::from_millis(wake.since(now).0));
+    wait.min(IDLE)
+}
+
 /// What is to be done with a plan that was read again.
 enum Weighed {
     /// It says what the one in force says.
@@ -461,6 +471,18 @@ fn opening(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::limits::CONTROL_LOOP_TURN;
+
+    #[test]
+    fn a_loop_with_nothing_to_do_is_not_taken_for_stuck() {
+        let now = Moment(5000);
+        let least = Duration::from_millis(CONTROL_LOOP_TURN.0) / 2;
+        for wake_at in [None, Some(now.after(Span::from_secs(60)))] {
+            assert!(patience(now, wake_at) < least, "{wake_at:?}");
+        }
+        assert_eq!(patience(now, Some(Moment(5020))), Duration::from_millis(20));
+        assert_eq!(patience(now, Some(Moment(4000))), Duration::ZERO);
+    }
 
     #[test]
     fn a_refusal_is_shown_by_its_first_lines() {

@@ -21,7 +21,7 @@ use super::zones::{Composer, Overlay, Work};
 use crate::answer::answer;
 use crate::base::limits::{CHALLENGES_WAITING, COMMANDS_WAITING, SLOW_WAITING};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, ControlServer, Controlling, State};
+use crate::io::control::{Command, ControlServer, Controlling, Heartbeat, State};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
@@ -66,19 +66,18 @@ impl Server {
         let (plan, signings) = composer.compose(start.plan)?;
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let ready = Arc::new(OnceLock::new());
+        let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
         let state = State {
             published: ready.clone(),
             clock,
             metrics: metrics.clone(),
+            heartbeat: heartbeat.clone(),
             commands: commands.clone(),
         };
         let control = control(&plan, state, &runtime)?;
         let (reports, report_queue) = mpsc::unbounded_channel();
-        let (readings, reading_queue) = mpsc::channel(1);
         let prober = prober(&runtime, clock, reports)?;
-        let reader = (start.config).map(|config| reader::start(config, start.watch, readings));
-        let reader = reader.transpose().map_err(|error| no_thread(&error))?;
+        let (reader, reading_queue) = reader(start.config, start.watch)?;
         let (products, product_queue) = mpsc::channel(1);
         let composer = composer
             .start(products)
@@ -90,6 +89,7 @@ impl Server {
             composer: composer.clone(),
             clock,
             metrics: metrics.clone(),
+            heartbeat,
             prober,
             reader,
             onlooker: start.onlooker,
@@ -221,6 +221,19 @@ impl Changers {
 
 fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
+}
+
+type Requests = std::sync::mpsc::Sender<reader::Request>;
+
+/// Starts the thread that reads the config again, if there is one to read.
+fn reader(
+    config: Option<PathBuf>,
+    watch: Watch,
+) -> Result<(Option<Requests>, mpsc::Receiver<reader::Reading>), Failure> {
+    let (readings, queue) = mpsc::channel(1);
+    let reader = config.map(|config| reader::start(config, watch, readings));
+    let reader = reader.transpose().map_err(|error| no_thread(&error))?;
+    Ok((reader, queue))
 }
 
 fn prober(
