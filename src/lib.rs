@@ -13,6 +13,7 @@
 //!                                               | owns all changing state                     ^
 //!                                               | health -> Standings -> steer -> table       |
 //!                                               |-- Output::Probe ----------------------------'
+//!                                               |-- Output::Ordered --> the operator
 //!                                               |-- Output::Notice --> log, metrics
 //!                                               '-- Output::Publish(Arc<Table>)
 //!                                                         v

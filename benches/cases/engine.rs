@@ -81,7 +81,7 @@ impl Flapping {
             match output {
                 Output::Probe(probe, _) => self.out.push(probe),
                 Output::Publish(_) => step = Step::Published,
-                Output::Notice(_) => {}
+                Output::Ordered(..) | Output::Notice(_) => {}
             }
         }
         step

@@ -23,9 +23,9 @@ use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::engine::status::RefusedConfig;
-use crate::engine::{Engine, Input, Notice, Order, Output, Status};
+use crate::engine::{Engine, Input, Notice, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, Force, OrderRefusal, Ordered};
+use crate::io::control::{Command, Force, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
@@ -34,7 +34,7 @@ use crate::plan::{Plan, Tls, ZoneSize};
 use crate::table::Table;
 use crate::zones::{self, Filed};
 
-/// Longest wait when the engine has nothing to do.
+/// Longest wait when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
 /// Lines of a refusal that a status shows: what is wrong, and where.
 const REFUSAL_LINES: usize = 2;
@@ -52,6 +52,8 @@ pub(super) struct Tools {
     pub(super) clock: Clock,
     /// What is counted.
     pub(super) metrics: Arc<Metrics>,
+    /// Where each turn is written down.
+    pub(super) heartbeat: Arc<Heartbeat>,
     /// What probes.
     pub(super) prober: Prober,
     /// What reads the config again; absent = no reload.
@@ -84,6 +86,8 @@ pub(super) struct Ears {
 pub(super) struct Keeper {
     tools: Tools,
     engine: Engine,
+    /// Orders that wait for their answer.
+    orders: ordered::Waiting,
     epoch: u32,
     plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
@@ -108,11 +112,13 @@ impl Keeper {
         zones: ZoneDriver,
         tools: Tools,
     ) -> Self {
+        tools.heartbeat.beat(tools.clock.now());
         let seed = tools.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
         let engine = Engine::new(plan.clone(), served, tools.clock.now(), seed);
         let mut keeper = Self {
             published: Arc::new(Published::new(engine.table().clone())),
             engine,
+            orders: ordered::Waiting::default(),
             epoch: 0,
             observer: Observer::new(&plan, tools.clock.now()),
             expiry: Expiry::default(),
@@ -137,6 +143,7 @@ impl Keeper {
     /// Goes on until told to stop.
     pub(super) async fn run(mut self, mut ears: Ears) {
         loop {
+            self.tools.heartbeat.beat(self.tools.clock.now());
             let wake = self.wake();
             tokio::select! {
                 _ = &mut ears.stop => return,
@@ -156,16 +163,11 @@ impl Keeper {
         }
     }
 
-    /// When a core wants to be called at the latest.
+    /// When to turn at the latest.
     fn wake(&self) -> Instant {
         let now = self.tools.clock.now();
-        let wake = self
-            .engine
-            .wake_at()
-            .into_iter()
-            .chain(self.zones.wake_at());
-        let wait = wake.min().map(|wake| wake.since(now).0);
-        Instant::now() + wait.map_or(IDLE, Duration::from_millis)
+        let cores = self.engine.wake_at().into_iter();
+        Instant::now() + patience(now, cores.chain(self.zones.wake_at()).min())
     }
 
     fn tick(&mut self) {
@@ -208,8 +210,8 @@ impl Keeper {
     }
 
     fn finished(&mut self, finished: &Finished) {
-        if finished.id.epoch == self.epoch {
-            let labels = ProbeLabels::of(&self.plan, finished.id.slot);
+        if let Some(slot) = self.engine.slot_of(finished.id) {
+            let labels = ProbeLabels::of(&self.plan, slot);
             self.tools.metrics.observe_probe(labels, &finished.report);
             self.tools.metrics.probe_late(finished.late);
         }
@@ -221,22 +223,15 @@ impl Keeper {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
-            Command::Order { order, reply } => drop(reply.send(self.order(order))),
+            Command::Order { order, reply } => {
+                let input = self.orders.begin(order, reply);
+                self.handle(input);
+            }
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
                 self.follow(effects);
             }
         }
-    }
-
-    /// Hands an order to the engine, if it is for anything.
-    fn order(&mut self, order: Order) -> Result<Ordered, OrderRefusal> {
-        let considered = ordered::consider(&order, &self.plan, &self.status());
-        log::order(&order, &considered);
-        if considered.is_ok() {
-            self.handle(Input::Order(order));
-        }
-        considered
     }
 
     /// What the engine says of itself, and what became of the last config.
@@ -444,6 +439,7 @@ impl Keeper {
             match output {
                 Output::Probe(id, due) => self.tools.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
+                Output::Ordered(id, result) => self.orders.end(id, &result),
                 Output::Notice(notice) => self.tell(notice),
             }
         }
@@ -464,6 +460,13 @@ impl Keeper {
             let _ = onlooker.send((self.tools.clock.now(), notice));
         }
     }
+}
+
+/// How long to wait while nothing comes: until the engine wants to be called, and not so long that
+/// anybody takes the loop for stuck.
+fn patience(now: Moment, wake_at: Option<Moment>) -> Duration {
+    let wait = wake_at.map_or(IDLE, |wake| Duration::from_millis(wake.since(now).0));
+    wait.min(IDLE)
 }
 
 /// A config whose zones are being composed.
@@ -535,6 +538,18 @@ fn opening(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::limits::CONTROL_LOOP_TURN;
+
+    #[test]
+    fn a_loop_with_nothing_to_do_is_not_taken_for_stuck() {
+        let now = Moment(5000);
+        let least = Duration::from_millis(CONTROL_LOOP_TURN.0) / 2;
+        for wake_at in [None, Some(now.after(Span::from_secs(60)))] {
+            assert!(patience(now, wake_at) < least, "{wake_at:?}");
+        }
+        assert_eq!(patience(now, Some(Moment(5020))), Duration::from_millis(20));
+        assert_eq!(patience(now, Some(Moment(4000))), Duration::ZERO);
+    }
 
     #[test]
     fn a_refusal_is_shown_by_its_first_lines() {

@@ -48,11 +48,11 @@ pub(super) fn findings(diagnostics: &Diagnostics) {
     }
 }
 
-/// Writes an operator's order as a line, taken or not: who gave it and why must be found later.
-pub(super) fn order(order: &Order, considered: &Result<Ordered, OrderRefusal>) {
+/// Writes an operator's order as a line, with what the engine answered.
+pub(super) fn order(order: &Order, answer: &Result<Ordered, OrderRefusal>) {
     let (action, scope) = (order.action.word(), &order.scope);
     let (author, reason) = (&order.author, &order.reason);
-    match considered {
+    match answer {
         Ok(ordered) => info!(
             event = "order",
             action, scope, author, reason, "{}", ordered.result
@@ -71,7 +71,7 @@ pub(super) fn notice(notice: &Notice) {
         Notice::FailOpen { .. } | Notice::AllDown { .. } => stranded(notice),
         Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
         Notice::Overload { .. } => overload(notice),
-        // Written when the order was taken, with what it came to.
+        // Written with the answer to the order.
         Notice::Ordered { .. } => {}
         Notice::Reloaded {
             digest,

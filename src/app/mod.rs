@@ -8,7 +8,7 @@
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `query` | `waypost query`: a small dig that also shows why |
-//! | `ordered` | what an operator's order comes to |
+//! | `ordered` | orders that wait for the engine's answer, and the answer in words |
 //! | `server` | the running server: engine, prober, listeners and control joined |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `keeper` | the control loop: the task that owns both cores |

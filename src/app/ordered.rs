@@ -1,45 +1,71 @@
-//! What an operator's order comes to: for which endpoints it is, or why it is not taken.
+//! Orders that wait for the engine's answer, and the answer in words.
 //!
-//! A name that means nothing is refused, because a drain of `eu-frankfort` that "succeeds" is found
-//! out when the machines of `eu-frankfurt` are switched off. So is an approval that nothing
-//! waits for: whoever gives it believes something about the state of the world that is not so.
-//! A drain of what is down, and an undrain of what is not drained, are taken: both say how things
-//! should be from now on, and the reply says for what that changes nothing. How an order is carried
-//! out is the engine's; what it would do is read from its status.
-use std::collections::BTreeSet;
+//! An order is numbered and handed to the engine, which says in the same turn what it did
+//! ([`OrderResult`]). Whoever gave it is told in a sentence, and the log as well, taken or not: who
+//! ordered what and why must be found later. Nothing is decided here.
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Failure;
-use crate::base::EndpointId;
-use crate::engine::Status;
-use crate::engine::order::{Action, Order};
-use crate::engine::status::EndpointStatus;
+use tokio::sync::oneshot;
+
+use super::{Failure, log};
+use crate::engine::order::{Action, Effect, Executed, Refused};
+use crate::engine::{Input, Order, OrderId, OrderResult};
 use crate::io::control::{OrderRefusal, Ordered};
-use crate::plan::Plan;
 
 /// Endpoints that a sentence names.
 const NAMED: usize = 10;
 
-/// For whom an order is; nothing is done yet.
-pub(super) fn consider(
-    order: &Order,
-    plan: &Plan,
-    status: &Status,
-) -> Result<Ordered, OrderRefusal> {
-    let scope = plan.scope(&order.scope);
-    let scope = scope.map_err(|unknown| OrderRefusal::Unknown(unknown.to_string()))?;
-    let endpoints = match order.action {
-        Action::Approve => waiting(&scope.endpoints, plan, status),
-        Action::Drain | Action::Undrain => names(&scope.endpoints, plan),
-    };
-    if endpoints.is_empty() {
-        let why = needless(order, &scope.endpoints, plan, status);
-        return Err(OrderRefusal::Needless(why));
+/// Where an answer goes.
+pub(super) type Reply = oneshot::Sender<Result<Ordered, OrderRefusal>>;
+
+/// Orders that the engine has not answered yet.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    last: OrderId,
+    orders: BTreeMap<OrderId, (Order, Reply)>,
+}
+
+impl Waiting {
+    /// Lets an order wait; gives what the engine is to be handed.
+    pub(super) fn begin(&mut self, order: Order, reply: Reply) -> Input {
+        self.last.0 += 1;
+        self.orders.insert(self.last, (order.clone(), reply));
+        Input::Order(self.last, order)
     }
-    Ok(Ordered {
-        result: sentence(order, &endpoints, status),
-        endpoints,
-        order: order.clone(),
-    })
+
+    /// Tells whoever gave an order, and the log, what the engine answered.
+    pub(super) fn end(&mut self, id: OrderId, result: &OrderResult) {
+        let Some((order, reply)) = self.orders.remove(&id) else {
+            return;
+        };
+        let told = words(&order, result);
+        log::order(&order, &told);
+        // Whoever asked may have gone.
+        drop(reply.send(told));
+    }
+}
+
+/// The answer as the control API gives it.
+fn words(order: &Order, result: &OrderResult) -> Result<Ordered, OrderRefusal> {
+    match result {
+        Ok(executed) => Ok(Ordered {
+            result: sentence(order, executed),
+            endpoints: executed.names(),
+            order: order.clone(),
+        }),
+        Err(Refused::Unknown(unknown)) => Err(OrderRefusal::Unknown(unknown.to_string())),
+        Err(Refused::NoEndpoints) => {
+            let (scope, action) = (&order.scope, order.action.word());
+            let why = format!("{scope} has no endpoints: nothing to {action}");
+            Err(OrderRefusal::Needless(why))
+        }
+        Err(Refused::NothingWaits(all)) => {
+            let states: Vec<String> = all.iter().map(|(name, own)| state(name, own)).collect();
+            let (scope, states) = (&order.scope, few(&states));
+            let why = format!("nothing in {scope} waits for approval: {states}");
+            Err(OrderRefusal::Needless(why))
+        }
+    }
 }
 
 /// Reads a reply of the control API.
@@ -47,81 +73,40 @@ pub(super) fn result_of(body: &str) -> Result<String, Failure> {
     super::remote::text_of(body, "result").ok_or_else(|| format!("unexpected reply: {body}"))
 }
 
-fn names(endpoints: &[EndpointId], plan: &Plan) -> Vec<String> {
-    let own = endpoints.iter();
-    own.map(|id| plan.endpoints[id.index()].name.clone())
-        .collect()
-}
-
-/// Those that an approval would let go on, by the engine's own account.
-fn waiting(endpoints: &[EndpointId], plan: &Plan, status: &Status) -> Vec<String> {
-    let waits = |name: &String| {
-        let found = find(status, name);
-        found.is_some_and(|one| one.targets.iter().any(|target| target.wants_approval))
-    };
-    names(endpoints, plan).into_iter().filter(waits).collect()
-}
-
-fn find<'s>(status: &'s Status, name: &str) -> Option<&'s EndpointStatus> {
-    let mut all = status.regions.iter().flat_map(|region| &region.endpoints);
-    all.find(|endpoint| endpoint.name == name)
-}
-
-/// Why there is nothing to do, with what there is.
-fn needless(order: &Order, endpoints: &[EndpointId], plan: &Plan, status: &Status) -> String {
-    let scope = &order.scope;
-    if endpoints.is_empty() {
-        return format!(
-            "{scope} has no endpoints: nothing to {}",
-            order.action.word()
-        );
+fn state(name: &str, states: &BTreeSet<&'static str>) -> String {
+    if states.is_empty() {
+        return format!("{name} is not used");
     }
-    let states = names(endpoints, plan).into_iter().map(|name| {
-        let found = find(status, &name);
-        let states = found.map(|one| one.targets.iter().map(|target| &*target.state));
-        let states: BTreeSet<&str> = states.into_iter().flatten().collect();
-        let states: Vec<&str> = states.into_iter().collect();
-        match states.is_empty() {
-            true => format!("{name} is not used"),
-            false => format!("{name} is {}", states.join(" and ")),
-        }
-    });
-    let states: Vec<String> = states.collect();
-    format!("nothing in {scope} waits for approval: {}", few(&states))
+    let states: Vec<&str> = states.iter().copied().collect();
+    format!("{name} is {}", states.join(" and "))
 }
 
-fn sentence(order: &Order, endpoints: &[String], status: &Status) -> String {
-    let drained = |name: &&String| find(status, name).is_some_and(|one| one.drain.is_some());
-    let (drained, open): (Vec<&String>, Vec<&String>) = endpoints.iter().partition(drained);
+fn sentence(order: &Order, executed: &Executed) -> String {
+    let changed = named(&executed.with(Effect::Changed));
+    let already = named(&executed.with(Effect::Already));
     let scope = &order.scope;
-    match order.action {
-        Action::Approve => format!("approved: {} may come back", few(endpoints)),
-        Action::Drain => {
-            let begun = named(&open, |names| {
+    let clauses = match order.action {
+        Action::Approve => [changed.map(|names| format!("approved: {names} may come back")), None],
+        Action::Drain => [
+            changed.map(|names| {
                 format!(
                     "draining {names}; it holds until `waypost undrain {scope}` or a restart of the server"
                 )
-            });
-            joined([
-                begun,
-                named(&drained, |names| format!("drained already: {names}")),
-            ])
-        }
-        Action::Undrain => {
-            let ended = named(&drained, |names| format!("no longer drained: {names}"));
-            joined([ended, named(&open, |names| format!("not drained: {names}"))])
-        }
-    }
-}
-
-/// A clause about these, if there are any.
-fn named(endpoints: &[&String], clause: impl Fn(String) -> String) -> Option<String> {
-    (!endpoints.is_empty()).then(|| clause(few(endpoints)))
-}
-
-fn joined(clauses: [Option<String>; 2]) -> String {
+            }),
+            already.map(|names| format!("drained already: {names}")),
+        ],
+        Action::Undrain => [
+            changed.map(|names| format!("no longer drained: {names}")),
+            already.map(|names| format!("not drained: {names}")),
+        ],
+    };
     let clauses: Vec<String> = clauses.into_iter().flatten().collect();
     clauses.join("; ")
+}
+
+/// These in a sentence, if there are any.
+fn named(endpoints: &[&str]) -> Option<String> {
+    (!endpoints.is_empty()).then(|| few(endpoints))
 }
 
 /// As many as a line holds.
@@ -137,157 +122,112 @@ fn few(all: &[impl AsRef<str>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-    use std::sync::Arc;
-
     use super::*;
-    use crate::config::{self, Files};
-    use crate::engine::status::{DrainStatus, RegionStatus, TargetStatus};
+    use crate::plan::UnknownScope;
 
-    const ZONE: &str = "@ SOA ns1 host 1 3600 900 1209600 300\n@ NS ns1\nns1 A 192.0.2.1\n";
-
-    const CONFIG: &str = r#"
-[server]
-listen = ["127.0.0.1:5300"]
-[[zones]]
-name = "example.org"
-file = "zone"
-[regions.eu]
-location = [50.11, 8.68]
-[[regions.eu.endpoints]]
-name = "eu-a"
-provider = "acme"
-addresses = ["192.0.2.10"]
-[[regions.eu.endpoints]]
-name = "eu-b"
-provider = "other"
-addresses = ["192.0.2.11"]
-[regions.na]
-location = [43.65, -79.38]
-[[regions.na.endpoints]]
-name = "na-a"
-provider = "acme"
-addresses = ["192.0.2.20"]
-[regions.bare]
-location = [0, 0]
-[monitors.web]
-type = "http"
-[recoveries.asked]
-gate = "approve"
-[services.asked]
-hostnames = ["a.example.org"]
-monitors = ["web"]
-recovery = "asked"
-regions = ["eu"]
-[services.free]
-hostnames = ["b.example.org"]
-monitors = ["web"]
-regions = ["na"]
-"#;
-
-    fn plan() -> Plan {
-        let (spec, found) = config::read(Path::new("config.toml"), CONFIG);
-        let zone: Arc<[u8]> = ZONE.as_bytes().into();
-        let files = Files::from([(PathBuf::from("zone"), Ok(zone))]);
-        let compiled = config::compile(&spec, found, &files);
-        compiled
-            .unwrap_or_else(|found| panic!("{}", found.render(false)))
-            .0
-            .plan
-    }
-
-    /// Endpoints and their states, with a `!` where a word is waited for.
-    fn status(states: &[(&str, &str)]) -> Status {
-        let endpoints = states.iter().map(|(name, state)| EndpointStatus {
-            name: (*name).to_owned(),
-            targets: vec![TargetStatus {
-                state: state.trim_end_matches('!').to_owned(),
-                wants_approval: state.ends_with('!'),
-                ..TargetStatus::default()
-            }],
-            drain: (*state == "drained").then(DrainStatus::default),
-            ..EndpointStatus::default()
-        });
-        Status {
-            regions: vec![RegionStatus {
-                endpoints: endpoints.collect(),
-                ..RegionStatus::default()
-            }],
-            ..Status::default()
-        }
-    }
-
-    fn take(action: Action, scope: &str, states: &[(&str, &str)]) -> Result<Ordered, OrderRefusal> {
-        let order = Order {
+    fn order(action: Action) -> Order {
+        Order {
             action,
-            scope: scope.to_owned(),
-            author: String::new(),
+            scope: "eu".to_owned(),
+            author: "ada".to_owned(),
             reason: String::new(),
-        };
-        consider(&order, &plan(), &status(states))
-    }
-
-    fn given(action: Action, scope: &str, states: &[(&str, &str)]) -> Result<Vec<String>, String> {
-        match take(action, scope, states) {
-            Ok(ordered) => Ok(ordered.endpoints),
-            Err(OrderRefusal::Unknown(why)) => Err(format!("unknown: {why}")),
-            Err(OrderRefusal::Needless(why)) => Err(why),
         }
     }
 
-    #[test]
-    fn a_drain_is_for_all_that_has_the_name() {
-        let names = |scope: &str| given(Action::Drain, scope, &[]).map(|found| found.join(" "));
-        assert_eq!(names("eu").unwrap(), "eu-a eu-b");
-        assert_eq!(names("acme").unwrap(), "eu-a na-a");
-        assert_eq!(names("na-a").unwrap(), "na-a");
-        assert_eq!(
-            names("bare").unwrap_err(),
-            "bare has no endpoints: nothing to drain"
-        );
-        let unknown = names("eu-aa").unwrap_err();
-        assert!(unknown.starts_with("unknown: no region"), "{unknown}");
-        assert!(unknown.ends_with("did you mean \"eu-a\"?"), "{unknown}");
-    }
-
-    #[test]
-    fn an_approval_is_for_what_waits() {
-        let states = [("eu-a", "unapproved!"), ("eu-b", "down"), ("na-a", "held")];
-        let approve = |scope: &str| given(Action::Approve, scope, &states);
-        assert_eq!(approve("eu").unwrap(), ["eu-a"]);
-        assert_eq!(approve("acme").unwrap(), ["eu-a"]);
-        assert_eq!(
-            approve("eu-b").unwrap_err(),
-            "nothing in eu-b waits for approval: eu-b is down"
-        );
-        // Held, but by a recovery that asks nobody.
-        assert_eq!(
-            approve("na").unwrap_err(),
-            "nothing in na waits for approval: na-a is held"
-        );
+    fn executed(effects: &[(&str, Effect)]) -> OrderResult {
+        let endpoints = effects.iter();
+        let endpoints = endpoints.map(|(name, effect)| ((*name).to_owned(), *effect));
+        Ok(Executed {
+            endpoints: endpoints.collect(),
+        })
     }
 
     #[test]
     fn the_reply_says_for_what_an_order_changes_nothing() {
-        let states = [("eu-a", "drained"), ("eu-b", "healthy")];
-        let said = |action, scope| take(action, scope, &states).unwrap().result;
+        let mixed = [("eu-a", Effect::Already), ("eu-b", Effect::Changed)];
         let holds = "it holds until `waypost undrain eu` or a restart of the server";
-        for (action, scope, expected) in [
+        for (action, effects, expected) in [
             (
                 Action::Drain,
-                "eu",
+                &mixed[..],
                 &*format!("draining eu-b; {holds}; drained already: eu-a"),
             ),
-            (Action::Drain, "eu-a", "drained already: eu-a"),
+            (Action::Drain, &mixed[..1], "drained already: eu-a"),
             (
                 Action::Undrain,
-                "eu",
-                "no longer drained: eu-a; not drained: eu-b",
+                &mixed[..],
+                "no longer drained: eu-b; not drained: eu-a",
             ),
-            (Action::Undrain, "eu-b", "not drained: eu-b"),
+            (Action::Undrain, &mixed[..1], "not drained: eu-a"),
+            (Action::Approve, &mixed[1..], "approved: eu-b may come back"),
         ] {
-            assert_eq!(said(action, scope), expected);
+            let told = words(&order(action), &executed(effects)).unwrap();
+            assert_eq!(told.result, expected);
+            let names: Vec<&str> = effects.iter().map(|(name, _)| *name).collect();
+            assert_eq!(told.endpoints, names, "all, in order");
+            assert_eq!(told.order, order(action));
         }
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let unknown = UnknownScope {
+            name: "eu".to_owned(),
+            nearest: Some("eu-a".to_owned()),
+            regions: Vec::new(),
+        };
+        let told = words(&order(Action::Drain), &Err(Refused::Unknown(unknown)));
+        let text = "no region, endpoint or provider is called \"eu\"; did you mean \"eu-a\"?";
+        assert_eq!(told, Err(OrderRefusal::Unknown(text.to_owned())));
+        let states = [
+            ("eu-a", BTreeSet::from(["held", "down"])),
+            ("eu-b", BTreeSet::new()),
+        ];
+        let states = states.map(|(name, own)| (name.to_owned(), own));
+        for (action, refused, expected) in [
+            (
+                Action::Undrain,
+                Refused::NoEndpoints,
+                "eu has no endpoints: nothing to undrain",
+            ),
+            (
+                Action::Approve,
+                Refused::NothingWaits(states.to_vec()),
+                "nothing in eu waits for approval: eu-a is down and held, eu-b is not used",
+            ),
+        ] {
+            let told = words(&order(action), &Err(refused));
+            assert_eq!(told, Err(OrderRefusal::Needless(expected.to_owned())));
+        }
+    }
+
+    #[test]
+    fn each_answer_goes_to_whoever_gave_the_order() {
+        let mut waiting = Waiting::default();
+        let (replies, ids): (Vec<_>, Vec<_>) = ["a", "b"]
+            .map(|author| {
+                let (reply, told) = oneshot::channel();
+                let author = author.to_owned();
+                let order = Order {
+                    author,
+                    ..order(Action::Drain)
+                };
+                let Input::Order(id, _) = waiting.begin(order, reply) else {
+                    panic!("an order is handed in as one");
+                };
+                (told, id)
+            })
+            .into_iter()
+            .unzip();
+        for id in ids.into_iter().rev() {
+            waiting.end(id, &executed(&[("eu-a", Effect::Changed)]));
+            waiting.end(id, &Err(Refused::NoEndpoints));
+        }
+        let authors = replies.into_iter().map(|mut told| {
+            let told = told.try_recv().unwrap().unwrap();
+            told.order.author
+        });
+        assert_eq!(authors.collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

@@ -103,13 +103,15 @@ pub(super) fn text_of(body: &str, key: &str) -> Option<String> {
     Some(value.get(key)?.as_str()?.to_owned())
 }
 
-/// The control address that a config names, whatever else may be wrong with it.
+/// The control address that a config names, whatever else may be wrong with it or with the files
+/// that it names: an operator who drains a region must not have to mend a zone first.
 pub(super) fn address_in(path: &Path) -> Result<String, Failure> {
-    let loaded = files::load(path).map_err(|error| error.to_string())?;
-    let listen = loaded.spec.control_listen().ok_or_else(|| {
-        let why = match loaded.diagnostics.has_errors() {
-            true => "has errors, and no [control] listen that can be read",
-            false => "has no [control] listen",
+    let contact = files::contact(path).map_err(|error| error.to_string())?;
+    let listen = contact.control.ok_or_else(|| {
+        let why = if contact.diagnostics.has_errors() {
+            "has errors, and no [control] listen that can be read"
+        } else {
+            "has no [control] listen"
         };
         format!("{} {why}: name the server by --control URL", path.display())
     })?;
@@ -147,6 +149,33 @@ mod tests {
         assert!(unnamed.contains("has errors"), "{unnamed}");
         let unnamed = address_of("[control").unwrap_err();
         assert!(unnamed.contains("--control URL"), "{unnamed}");
+    }
+
+    #[test]
+    fn nothing_but_the_config_is_opened() {
+        const LARGE: u64 = 16 << 20;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let text = "[control]\nlisten = \"127.0.0.1:8053\"\n[server]\nlisten = [7]\n\
+             [geo]\ndatabase = \"large\"\n[[zones]]\nname = \"example.org\"\nfile = \"large\"\n";
+        std::fs::write(at("config.toml"), text).unwrap();
+        let large = std::fs::File::create(at("large")).unwrap();
+        large.set_len(LARGE).unwrap();
+        let before = bytes_read();
+        let named = address_in(&at("config.toml"));
+        let read = bytes_read() - before;
+        assert_eq!(named.unwrap(), "http://127.0.0.1:8053");
+        assert!(read < LARGE / 4, "{read} bytes were read");
+        // The count is one that a reader of the file would have raised.
+        std::fs::read(at("large")).unwrap();
+        assert!(bytes_read() - before >= LARGE);
+    }
+
+    /// What this thread has read so far, from whatever file (proc(5), `rchar`).
+    fn bytes_read() -> u64 {
+        let text = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+        line.unwrap().parse().unwrap()
     }
 
     #[test]

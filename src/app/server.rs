@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Failure;
 use super::keeper::{Ears, Keeper, Shown, Tools};
 use super::prepared::{self, Prepared};
-use super::reader;
+use super::reader::{self, InForce};
 use super::runtimes::Streams;
 use super::transfers::Answering;
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -25,7 +25,7 @@ use crate::base::limits::{
 };
 use crate::dns::zone::Zones;
 use crate::io::clock::Clock;
-use crate::io::control::{self, Command, ControlServer, Controlling};
+use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
@@ -79,11 +79,12 @@ impl Server {
         let metrics = Arc::new(Metrics::new(clock));
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let ready = Arc::new(OnceLock::new());
+        let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
         let state = control::State {
             published: ready.clone(),
             clock,
             metrics: metrics.clone(),
+            heartbeat: heartbeat.clone(),
             commands: commands.clone(),
         };
         let control = control(&plan, state, &runtime)?;
@@ -92,16 +93,14 @@ impl Server {
         let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), &service)?;
         let (driver, served) = settle(driver, &mut events, zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
-        let (readings, reading_queue) = mpsc::channel(1);
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(source));
-        let reader = (start.config)
-            .map(|config| reader::start(config, start.watch, in_force.clone(), readings));
-        let reader = reader.transpose().map_err(|error| no_thread(&error))?;
+        let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
         let tools = Tools {
             in_force,
             clock,
             metrics: metrics.clone(),
+            heartbeat,
             prober,
             reader,
             onlooker: start.onlooker,
@@ -239,6 +238,20 @@ async fn settle(
 
 fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
+}
+
+type Requests = std::sync::mpsc::Sender<reader::Request>;
+
+/// Starts the thread that reads the config again, if there is one to read.
+fn reader(
+    config: Option<PathBuf>,
+    watch: Watch,
+    in_force: &InForce,
+) -> Result<(Option<Requests>, mpsc::Receiver<reader::Reading>), Failure> {
+    let (readings, queue) = mpsc::channel(1);
+    let reader = config.map(|config| reader::start(config, watch, in_force.clone(), readings));
+    let reader = reader.transpose().map_err(|error| no_thread(&error))?;
+    Ok((reader, queue))
 }
 
 fn prober(

@@ -152,6 +152,9 @@ pub const CONTROL_CONNECTIONS: usize = 64;
 pub const CONTROL_HEAD_BYTES: usize = 16 * 1024;
 /// How long a control request may take in all; a reload of a large config takes a while.
 pub const CONTROL_WHOLE_REQUEST: Span = Span::from_secs(90);
+/// How long a turn of the control loop may take before the process is called unhealthy; idle, it
+/// turns once a second.
+pub const CONTROL_LOOP_TURN: Span = Span::from_secs(3);
 /// Names that one question to `explain` may suppose down.
 pub const EXPLAIN_SUPPOSED: usize = 64;
 /// Octets of each text of an operator's order: its scope, its author, its reason.

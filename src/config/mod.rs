@@ -28,6 +28,7 @@ mod spec;
 pub(crate) mod value;
 
 pub use diagnostic::{Diagnostics, Finding, Severity};
+pub use read::Contact;
 pub use spec::Spec;
 
 /// What was brought for each path that [`Spec::files`] asked for: its bytes, or why not.
@@ -38,6 +39,12 @@ pub type Files = BTreeMap<PathBuf, Result<Arc<[u8]>, String>>;
 #[must_use]
 pub fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
     read::read(path, text)
+}
+
+/// Reads of the text of a config file only where its server is reached.
+#[must_use]
+pub fn contact(path: &Path, text: &str) -> Contact {
+    read::contact(path, text)
 }
 
 /// All that a config comes to.

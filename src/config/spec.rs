@@ -309,18 +309,6 @@ pub(crate) enum Lands {
 }
 
 impl Spec {
-    /// `[control] listen`, if it could be read; whatever else is wrong with the config.
-    #[must_use]
-    pub fn control_listen(&self) -> Option<SocketAddr> {
-        self.control.as_ref().map(|listen| listen.value)
-    }
-
-    /// The first of `[server] listen`, if it could be read; whatever else is wrong with the config.
-    #[must_use]
-    pub fn server_listen(&self) -> Option<SocketAddr> {
-        self.server.listen.first().map(|listen| listen.value)
-    }
-
     /// The files wanted beyond those already brought, paths relative to the config's folder
     /// resolved; ask again with what was brought until nothing is wanted (`$INCLUDE` nests).
     #[must_use]

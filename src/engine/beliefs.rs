@@ -32,7 +32,7 @@ use crate::plan::{Monitor, Plan, Recovery};
 use super::drains::Drains;
 use super::index::{Index, Role};
 use super::kinship::Kinship;
-use super::order::{Action, Order};
+use super::order::{Action, Effect, Order};
 
 /// All that is believed.
 #[derive(Debug)]
@@ -148,53 +148,62 @@ impl Beliefs {
         changes
     }
 
-    /// Carries an order out. Gives what changed, and the endpoints that it made a difference to.
-    pub(super) fn order(&mut self, now: Moment, order: &Order) -> (Vec<Change>, Vec<EndpointId>) {
-        let scope = self.plan.scope(&order.scope);
-        let named = scope.map_or(Vec::new(), |scope| scope.endpoints);
-        let (mut changes, mut obeyed) = (Vec::new(), Vec::new());
+    /// Carries an order out for these endpoints. Gives what changed, and what it did to each.
+    pub(super) fn order(
+        &mut self,
+        now: Moment,
+        order: &Order,
+        named: &[EndpointId],
+    ) -> (Vec<Change>, Vec<(EndpointId, Effect)>) {
+        let (mut changes, mut effects) = (Vec::new(), Vec::new());
         for endpoint in named {
-            let targets = self.index.targets_of(endpoint).to_vec();
-            if self.obey(now, order, endpoint, &targets) {
-                obeyed.push(endpoint);
+            let targets = self.index.targets_of(*endpoint).to_vec();
+            let effect = self.obey(now, order, *endpoint, &targets);
+            effects.push((*endpoint, effect));
+            if effect == Effect::Changed {
                 let looked = targets.iter().filter_map(|id| self.look(now, *id));
                 changes.extend(looked);
             }
         }
         changes.extend(self.fill_room(now));
-        (changes, obeyed)
+        (changes, effects)
     }
 
-    /// Whether the order made a difference to an endpoint.
     fn obey(
         &mut self,
         now: Moment,
         order: &Order,
         endpoint: EndpointId,
         targets: &[TargetId],
-    ) -> bool {
+    ) -> Effect {
         let name = &self.plan.endpoints[endpoint.index()].name;
         let changes = match order.action {
-            Action::Approve => {
-                let heard = targets.iter().map(|id| {
-                    let target = &mut self.targets[id.index()];
-                    target.approve(recovery(&self.plan, *id))
-                });
-                return heard.filter(|heard| *heard == Heard::Taken).count() > 0;
-            }
+            Action::Approve => return self.approve(targets),
             Action::Drain => self.drains.begin(now, name, order),
             Action::Undrain => self.drains.end(name),
         };
-        if changes {
-            for id in targets {
-                self.steps_forget(*id);
-                let share = self.standings[id.index()].share;
-                let recovery = recovery(&self.plan, *id);
-                self.drains.turn(now, order.action, (*id, recovery), share);
-            }
-            self.ejections.reconsider();
+        if !changes {
+            return Effect::Already;
         }
-        changes
+        for id in targets {
+            self.steps_forget(*id);
+            let share = self.standings[id.index()].share;
+            let recovery = recovery(&self.plan, *id);
+            self.drains.turn(now, order.action, (*id, recovery), share);
+        }
+        self.ejections.reconsider();
+        Effect::Changed
+    }
+
+    fn approve(&mut self, targets: &[TargetId]) -> Effect {
+        let mut effect = Effect::Already;
+        for id in targets {
+            let target = &mut self.targets[id.index()];
+            if target.approve(recovery(&self.plan, *id)) == Heard::Taken {
+                effect = Effect::Changed;
+            }
+        }
+        effect
     }
 
     /// Takes a report in.
@@ -249,6 +258,11 @@ impl Beliefs {
     /// Whether an operator's approval would let a target go on.
     pub(super) fn wants_word(&self, id: TargetId) -> bool {
         self.targets[id.index()].wants_word(recovery(&self.plan, id))
+    }
+
+    /// The targets of an endpoint.
+    pub(super) fn targets_of(&self, endpoint: EndpointId) -> &[TargetId] {
+        self.index.targets_of(endpoint)
     }
 
     /// Whether the node doubts itself, and why.

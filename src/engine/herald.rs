@@ -4,7 +4,7 @@
 //! nothing else, and keeps only what it has last said.
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{EndpointId, Family, Permille, ServiceId, Standing, Why};
+use crate::base::{Family, Permille, ServiceId, Standing, Why};
 use crate::health::guard::Doubt;
 use crate::plan::{AllDown, Plan, Target};
 use crate::table::{Stranded, Table};
@@ -12,7 +12,7 @@ use crate::table::{Stranded, Table};
 use super::beliefs::{Beliefs, Change};
 use super::kinship::Kinship;
 use super::notice::{Clients, Sense};
-use super::order::Order;
+use super::order::{Effect, Order, OrderResult};
 use super::watches::Watches;
 use super::{Notice, Output};
 
@@ -199,14 +199,13 @@ fn is_transition(from: &Standing, to: &Standing) -> bool {
     }
 }
 
-/// The notice of an order that made a difference to these endpoints; none if to nobody.
-pub(super) fn ordered(plan: &Plan, order: &Order, obeyed: &[EndpointId]) -> Option<Notice> {
-    let names = obeyed.iter();
-    let names = names.map(|id| plan.endpoints[id.index()].name.clone());
-    (!obeyed.is_empty()).then(|| Notice::Ordered {
+/// The notice of an order, for the endpoints to which it made a difference; none if to nobody.
+pub(super) fn ordered(order: &Order, result: &OrderResult) -> Option<Notice> {
+    let changed = result.as_ref().ok()?.with(Effect::Changed);
+    (!changed.is_empty()).then(|| Notice::Ordered {
         action: order.action,
         scope: order.scope.clone(),
-        endpoints: names.collect(),
+        endpoints: changed.into_iter().map(str::to_owned).collect(),
         author: order.author.clone(),
         reason: order.reason.clone(),
     })

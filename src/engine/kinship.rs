@@ -1,4 +1,8 @@
 //! Who is who across a reload: things are recognised by their keys, never by their numbers.
+//!
+//! A slot keeps its health by its key. What a probe sees that began before the reload still says
+//! something of it if it is probed as before: the same address and host, by a monitor that has
+//! changed in nothing.
 use std::collections::BTreeMap;
 
 use crate::base::{SlotId, TargetId};
@@ -9,6 +13,8 @@ use crate::plan::Plan;
 pub(super) struct Kinship {
     /// The old number of each new slot.
     pub(super) slots: Vec<Option<SlotId>>,
+    /// Whether each new slot is probed as it was in the old plan; not if it is new.
+    pub(super) probed_alike: Vec<bool>,
     /// The old number of each new target.
     pub(super) targets: Vec<Option<TargetId>>,
 }
@@ -23,8 +29,18 @@ impl Kinship {
             old.targets.iter().map(|target| target.key.as_str()),
             new.targets.iter().map(|target| target.key.as_str()),
         );
+        let slots: Vec<Option<SlotId>> = slots.map(|old| old.map(SlotId::from_index)).collect();
+        let pairs = slots.iter().zip(&new.slots);
+        let probed_alike = pairs.map(|(before, slot)| {
+            before.is_some_and(|before| {
+                let (before, old_monitors) = (&old.slots[before.index()], &old.monitors);
+                (before.address, &before.host) == (slot.address, &slot.host)
+                    && old_monitors[before.monitor.index()] == new.monitors[slot.monitor.index()]
+            })
+        });
         Self {
-            slots: slots.map(|old| old.map(SlotId::from_index)).collect(),
+            probed_alike: probed_alike.collect(),
+            slots,
             targets: targets.map(|old| old.map(TargetId::from_index)).collect(),
         }
     }

@@ -5,9 +5,10 @@
 //!
 //! | part | what it decides |
 //! |---|---|
-//! | `schedule` | when each slot is probed next |
+//! | `schedule` | when each slot is probed next, and which probes are out |
 //! | `beliefs` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `drains` | which endpoints are drained, and by whose order |
+//! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `index` | who is concerned by what |
 //! | `kinship` | who is who across a reload |
 //! | `survey` | what an operator may see |
@@ -33,6 +34,7 @@ use crate::table::{self, Basis, Table};
 mod beliefs;
 mod demand;
 mod drains;
+mod effects;
 mod herald;
 mod index;
 mod kinship;
@@ -50,8 +52,10 @@ pub use demand::Observed;
 use herald::Herald;
 use kinship::Kinship;
 pub use notice::Notice;
-pub use order::Order;
+use order::Refused;
+pub use order::{Order, OrderId, OrderResult};
 use overload::Overloads;
+pub use schedule::ProbeId;
 use schedule::Schedule;
 pub use status::Status;
 use watches::Watches;
@@ -61,14 +65,19 @@ use watches::Watches;
 pub enum Input {
     /// Time passed.
     Tick,
-    /// A probe finished.
+    /// A probe finished; one that is not waited for changes nothing.
     Probed(ProbeId, Report),
-    /// A new plan, and the zones that its services are mounted in; health is kept by name.
+    /// What nobody asked for was learnt of this slot of the current plan, as of an endpoint that
+    /// says itself how it is. It is judged as any other report, and the next probe of the slot is
+    /// planned as after a probe that began now; one that is out is still waited for, and counts.
+    Reported(SlotId, Report),
+    /// A new plan, and the zones that its services are mounted in; health is kept by name, and with it the
+    /// probes that are out.
     Reload(Arc<Plan>, Arc<Zones>),
     /// What the zones of the current plan have become: signed anew, or with other records.
     Zones(Arc<Zones>),
-    /// An operator's order; one that names nothing of the plan does nothing.
-    Order(Order),
+    /// An operator's order; it is answered by [`Output::Ordered`].
+    Order(OrderId, Order),
     /// Answers were counted.
     Observed(Observed),
 }
@@ -80,17 +89,11 @@ pub enum Output {
     Probe(ProbeId, Moment),
     /// Serve from this table.
     Publish(Arc<Table>),
+    /// Tell whoever gave this order what it did, or why it did nothing. There is one for each
+    /// [`Input::Order`], before anything that follows from it.
+    Ordered(OrderId, OrderResult),
     /// Tell the operator.
     Notice(Notice),
-}
-
-/// One probe: a slot, and the plan that its number belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProbeId {
-    /// Which plan: counts up with each reload. Reports of older plans are ignored.
-    pub epoch: u32,
-    /// Which slot.
-    pub slot: SlotId,
 }
 
 /// Owns all changing state.
@@ -98,7 +101,6 @@ pub struct ProbeId {
 pub struct Engine {
     plan: Arc<Plan>,
     started: Moment,
-    epoch: u32,
     beliefs: Beliefs,
     schedule: Schedule,
     watches: Watches,
@@ -127,7 +129,6 @@ impl Engine {
             zones,
             plan,
             started: now,
-            epoch: 0,
             beliefs,
             herald: Herald::default(),
             asked: Asked::new(table.demands.clone()),
@@ -148,10 +149,11 @@ impl Engine {
         match input {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
+            Input::Reported(slot, report) => self.take_unasked(now, slot, report),
             Input::Reload(plan, zones) => self.reload(now, plan, zones),
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
-            Input::Order(order) => self.take_order(now, &order),
+            Input::Order(id, order) => self.take_order(now, id, &order),
         }
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
@@ -206,29 +208,57 @@ impl Engine {
         self.schedule.lost()
     }
 
-    fn take_report(&mut self, now: Moment, id: ProbeId, report: Report) {
-        if id.epoch != self.epoch {
-            return;
-        }
-        let Some(started) = self.schedule.finish(id.slot) else {
-            return;
-        };
-        // A probe that this node could not even start says nothing of the endpoint: what was
-        // known of it stays, and grows older.
-        let changes = if report.outcome == Outcome::Fail(Cause::Local) {
-            Vec::new()
-        } else {
-            self.beliefs.probed(now, id.slot, report)
-        };
-        let interval = self.beliefs.next_interval(id.slot);
-        let monitor = beliefs::monitor(&self.plan, id.slot);
-        self.schedule.plan_next(id.slot, monitor, started, interval);
-        self.take_changes(now, &changes);
+    /// Which slot of the current plan a probe is of; `None` if the engine does not wait for it.
+    #[must_use]
+    pub fn slot_of(&self, probe: ProbeId) -> Option<SlotId> {
+        self.schedule.slot_of(probe)
     }
 
-    fn take_order(&mut self, now: Moment, order: &Order) {
-        let (changes, obeyed) = self.beliefs.order(now, order);
-        let notice = herald::ordered(&self.plan, order, &obeyed);
+    fn take_report(&mut self, now: Moment, id: ProbeId, report: Report) {
+        if let Some((slot, started)) = self.schedule.finish(id) {
+            self.judge(now, slot, report);
+            self.plan_next(slot, started);
+        }
+    }
+
+    fn take_unasked(&mut self, now: Moment, slot: SlotId, report: Report) {
+        if slot.index() >= self.plan.slots.len() {
+            return;
+        }
+        self.judge(now, slot, report);
+        if !self.schedule.is_out(slot) {
+            self.plan_next(slot, now);
+        }
+    }
+
+    fn judge(&mut self, now: Moment, slot: SlotId, report: Report) {
+        // A probe that this node could not even start says nothing of the endpoint: what was
+        // known of it stays, and grows older.
+        if report.outcome != Outcome::Fail(Cause::Local) {
+            let changes = self.beliefs.probed(now, slot, report);
+            self.take_changes(now, &changes);
+        }
+    }
+
+    /// Plans the next probe of a slot after a look at `last`.
+    fn plan_next(&mut self, slot: SlotId, last: Moment) {
+        let interval = self.beliefs.next_interval(slot);
+        let monitor = beliefs::monitor(&self.plan, slot);
+        self.schedule.plan_next(slot, monitor, last, interval);
+    }
+
+    fn take_order(&mut self, now: Moment, id: OrderId, order: &Order) {
+        let named = match self.plan.scope(&order.scope) {
+            Ok(scope) => scope.endpoints,
+            Err(unknown) => {
+                let refused = Err(Refused::Unknown(unknown));
+                return self.outputs.push_back(Output::Ordered(id, refused));
+            }
+        };
+        let (changes, effects) = self.beliefs.order(now, order, &named);
+        let result = effects::answer(&self.plan, &self.beliefs, order.action, &effects);
+        let notice = herald::ordered(order, &result);
+        self.outputs.push_back(Output::Ordered(id, result));
         self.outputs.extend(notice.map(Output::Notice));
         self.take_changes(now, &changes);
     }
@@ -237,12 +267,11 @@ impl Engine {
         let kin = Kinship::between(&self.plan, &plan);
         let before = self.plan.targets.len();
         self.beliefs = self.beliefs.carry(plan.clone(), now, &kin);
-        self.schedule = self.schedule.carry(&plan, now, &kin.slots);
+        self.schedule = self.schedule.carry(&plan, now, &kin);
         self.watches = Watches::new(&plan);
         self.asked.carry(&self.plan, &plan);
         self.zones = zones;
         self.plan = plan;
-        self.epoch += 1;
         let notice = herald::reloaded(&self.plan, before, &kin);
         self.outputs.push_back(Output::Notice(notice));
         self.publish(now);
@@ -263,10 +292,8 @@ impl Engine {
     }
 
     fn start_due_probes(&mut self, now: Moment) {
-        while let Some((slot, due)) = self.schedule.start_due(&self.plan, now) {
-            let epoch = self.epoch;
-            self.outputs
-                .push_back(Output::Probe(ProbeId { epoch, slot }, due));
+        while let Some((probe, due)) = self.schedule.start_due(&self.plan, now) {
+            self.outputs.push_back(Output::Probe(probe, due));
         }
     }
 

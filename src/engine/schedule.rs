@@ -1,23 +1,41 @@
-//! When each slot is probed next.
+//! When each slot is probed next, and which probes are out.
 //!
 //! Every slot has its own schedule and its own seeded jitter: no rounds, so a slow probe never delays
 //! another, and a thousand endpoints are not probed in the same millisecond. A slot whose probe is
 //! out is not probed again until the report is in, or is so late that it must have been lost.
 //!
+//! A probe goes by the number that its slot had in the plan it was started by. Over a reload it is
+//! waited for as long as the slot is probed as before, whatever the slot's number is now: reloads
+//! that follow each other faster than a probe times out must not hide what does not answer.
+//!
 //! It does not know what a probe is or says; [`super::beliefs`] says how long the next interval is.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::limits;
 use crate::base::{Draws, HashKey, Moment, SlotId, Span};
 use crate::plan::{Monitor, Plan};
 
+use super::kinship::Kinship;
+
+/// One probe: a slot, and the plan that its number belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProbeId {
+    /// Which plan it was started by: counts up with each reload.
+    pub epoch: u32,
+    /// Which slot of that plan.
+    pub slot: SlotId,
+}
+
 /// The schedules of all slots.
 #[derive(Debug)]
 pub(super) struct Schedule {
     seed: u64,
+    /// Counts up with each reload.
+    epoch: u32,
     queue: BTreeSet<(Moment, SlotId)>,
     slots: Vec<Entry>,
-    in_flight: usize,
+    /// The probes that are waited for, and the slots that they are of now.
+    in_flight: BTreeMap<ProbeId, SlotId>,
 }
 
 #[derive(Clone, Debug)]
@@ -26,11 +44,18 @@ struct Entry {
     due: Moment,
     /// When it should be probed: earlier than `due` for a probe that was put off.
     wanted: Moment,
-    started: Option<Moment>,
+    out: Option<Flight>,
     lost: u64,
     /// Whether its probes have a place of their own in the interval.
     spread: Spread,
     draws: Draws,
+}
+
+/// A probe that is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    probe: ProbeId,
+    started: Moment,
 }
 
 /// Where in the interval the probes of a slot lie.
@@ -47,9 +72,10 @@ impl Schedule {
     pub(super) fn new(plan: &Plan, now: Moment, seed: u64) -> Self {
         let mut schedule = Self {
             seed,
+            epoch: 0,
             queue: BTreeSet::new(),
             slots: Vec::with_capacity(plan.slots.len()),
-            in_flight: 0,
+            in_flight: BTreeMap::new(),
         };
         for slot in &plan.slots {
             let monitor = &plan.monitors[slot.monitor.index()];
@@ -59,17 +85,26 @@ impl Schedule {
         schedule
     }
 
-    /// The schedule of a new plan: `kept[i]` is the old number of its `i`-th slot. A probe of a kept
-    /// slot that is out will report to the old plan; the slot is probed when it would be next.
-    pub(super) fn carry(&self, plan: &Plan, now: Moment, kept: &[Option<SlotId>]) -> Self {
-        let mut fresh = Self::new(plan, now, self.seed);
-        for (id, old) in (0..).map(SlotId).zip(kept) {
+    /// The schedule of a new plan. A probe that is out is waited for where its slot is probed as
+    /// before; else nobody wants its report, and the slot is probed when it would be next.
+    pub(super) fn carry(&self, plan: &Plan, now: Moment, kin: &Kinship) -> Self {
+        let mut fresh = Self {
+            epoch: self.epoch + 1,
+            ..Self::new(plan, now, self.seed)
+        };
+        let kept = kin.slots.iter().zip(&kin.probed_alike);
+        for (id, (old, alike)) in (0..).map(SlotId).zip(kept) {
             let Some(old) = old else { continue };
             let mut entry = self.slots[old.index()].clone();
-            if let Some(started) = entry.started.take() {
-                let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
-                entry.due = started.after(monitor.near_interval);
-                entry.wanted = entry.due;
+            match entry.out {
+                Some(out) if *alike => drop(fresh.in_flight.insert(out.probe, id)),
+                Some(out) => {
+                    let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
+                    entry.out = None;
+                    entry.due = out.started.after(monitor.near_interval);
+                    entry.wanted = entry.due;
+                }
+                None => {}
             }
             entry.due = entry.due.max(now.after(Span(1)));
             fresh.replace(id, entry);
@@ -82,43 +117,64 @@ impl Schedule {
         self.queue.first().map(|(due, _)| *due)
     }
 
-    /// Takes the next slot that must be probed now, if there is one, and says since when. With too
+    /// Starts the next probe that is due now, if there is one, and says since when it is. With too
     /// many probes in flight it puts the rest off a little.
-    pub(super) fn start_due(&mut self, plan: &Plan, now: Moment) -> Option<(SlotId, Moment)> {
+    pub(super) fn start_due(&mut self, plan: &Plan, now: Moment) -> Option<(ProbeId, Moment)> {
         while let Some((due, id)) = self.queue.first().copied()
             && due <= now
         {
             self.give_up(id);
-            if self.in_flight < limits::PROBES_IN_FLIGHT {
-                let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
-                let patience = monitor.timeout.0.saturating_add(monitor.interval.0 * 2);
-                let entry = &mut self.slots[id.index()];
-                let wanted = entry.wanted;
-                entry.started = Some(now);
-                self.in_flight += 1;
-                self.set_due(id, now.after(Span(patience.max(1))));
-                return Some((id, wanted));
+            if self.in_flight.len() < limits::PROBES_IN_FLIGHT {
+                return Some(self.start(plan, now, id));
             }
             self.put_off(id, now.after(limits::COALESCE));
         }
         None
     }
 
+    fn start(&mut self, plan: &Plan, now: Moment, id: SlotId) -> (ProbeId, Moment) {
+        let monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
+        let patience = monitor.timeout.0.saturating_add(monitor.interval.0 * 2);
+        let probe = ProbeId {
+            epoch: self.epoch,
+            slot: id,
+        };
+        let entry = &mut self.slots[id.index()];
+        let wanted = entry.wanted;
+        entry.out = Some(Flight {
+            probe,
+            started: now,
+        });
+        self.in_flight.insert(probe, id);
+        self.set_due(id, now.after(Span(patience.max(1))));
+        (probe, wanted)
+    }
+
     /// Counts a probe as lost if one is out for this slot.
     fn give_up(&mut self, id: SlotId) {
         let entry = &mut self.slots[id.index()];
-        if entry.started.take().is_some() {
+        if let Some(out) = entry.out.take() {
             entry.lost += 1;
-            self.in_flight -= 1;
+            self.in_flight.remove(&out.probe);
         }
     }
 
-    /// Takes a report in, and says when its probe started; `None` if none was waited for.
-    pub(super) fn finish(&mut self, slot: SlotId) -> Option<Moment> {
-        let entry = self.slots.get_mut(slot.index())?;
-        let started = entry.started.take()?;
-        self.in_flight -= 1;
-        Some(started)
+    /// The slot, by its present number, that a probe is of; `None` if the probe is not waited for.
+    pub(super) fn slot_of(&self, probe: ProbeId) -> Option<SlotId> {
+        self.in_flight.get(&probe).copied()
+    }
+
+    /// Whether a probe of this slot is waited for.
+    pub(super) fn is_out(&self, slot: SlotId) -> bool {
+        self.slots[slot.index()].out.is_some()
+    }
+
+    /// Takes a report in; gives the slot that it is of, and when its probe started. `None` if the
+    /// probe is not waited for.
+    pub(super) fn finish(&mut self, probe: ProbeId) -> Option<(SlotId, Moment)> {
+        let slot = self.in_flight.remove(&probe)?;
+        let out = self.slots[slot.index()].out.take()?;
+        Some((slot, out.started))
     }
 
     /// Plans the probe after one that started at `started`: an interval later with jitter. The
@@ -179,7 +235,7 @@ impl Entry {
         Self {
             due,
             wanted: due,
-            started: None,
+            out: None,
             lost: 0,
             spread: Spread::Crowded,
             draws,

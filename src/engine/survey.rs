@@ -266,7 +266,7 @@ fn users(engine: &Engine) -> Vec<Vec<String>> {
 }
 
 /// The state as one word: what nothing watches stays unproven for ever, and is called so.
-fn state(target: &Target, standing: &Standing) -> &'static str {
+pub(super) fn state(target: &Target, standing: &Standing) -> &'static str {
     if target.slots.is_empty() && standing.why == Why::Unproven {
         return "unmonitored";
     }

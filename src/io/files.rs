@@ -22,7 +22,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::base::{HashKey, limits};
-use crate::config::{self, Diagnostics, Files, Spec};
+use crate::config::{self, Contact, Diagnostics, Files, Spec};
 use crate::dns::Name;
 
 /// Polls for which a change may be held back because something else keeps moving.
@@ -72,18 +72,9 @@ impl Loaded {
 /// # Errors
 /// When the config itself cannot be read, is too large, or is not text.
 pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
-    let refuse = |reason| Unreadable {
-        path: config_path.to_owned(),
-        at: None,
-        reason,
-    };
     let (stamp, bytes) = read(config_path, limits::CONFIG_BYTES);
-    let bytes = bytes.map_err(refuse)?;
-    let text = text(&bytes).map_err(|(at, reason)| Unreadable {
-        at: Some(at),
-        ..refuse(reason)
-    })?;
-    let (spec, diagnostics) = config::read(config_path, text);
+    let config = config_text(config_path, bytes)?;
+    let (spec, diagnostics) = config::read(config_path, &config);
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
     let files = bring(&spec, &mut watch);
@@ -91,7 +82,7 @@ pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
     watch.entries.retain(|entry| !own.contains(&entry.path));
     Ok(Loaded {
-        digest: digest(config_path, &bytes, &files),
+        digest: digest(config_path, config.as_bytes(), &files),
         spec,
         diagnostics,
         files,
@@ -118,6 +109,31 @@ pub fn load_zone(spec: &Spec, apex: &Name, watch: &mut Watch) -> Files {
             files.insert(path, bytes.map(Arc::from));
         }
     }
+}
+
+/// Reads of a config where its server is reached, and opens nothing that the config names.
+///
+/// # Errors
+/// As [`load`].
+pub fn contact(config_path: &Path) -> Result<Contact, Unreadable> {
+    let (_, bytes) = read(config_path, limits::CONFIG_BYTES);
+    let config = config_text(config_path, bytes)?;
+    Ok(config::contact(config_path, &config))
+}
+
+/// The text of a config, if it could be read and is text.
+fn config_text(path: &Path, bytes: Result<Vec<u8>, String>) -> Result<String, Unreadable> {
+    let refuse = |reason| Unreadable {
+        path: path.to_owned(),
+        at: None,
+        reason,
+    };
+    let bytes = bytes.map_err(refuse)?;
+    let text = text(&bytes).map_err(|(at, reason)| Unreadable {
+        at: Some(at),
+        ..refuse(reason)
+    })?;
+    Ok(text.to_owned())
 }
 
 /// Brings files until the config wants no more of them.

@@ -215,7 +215,7 @@ pub struct Endpoint {
 }
 
 /// How an endpoint is checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
     /// Name.
     pub name: String,
@@ -236,7 +236,7 @@ pub struct Monitor {
 }
 
 /// What a probe does and expects.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Check {
     /// A TCP connection that stands.
     Tcp,
@@ -247,7 +247,7 @@ pub enum Check {
 }
 
 /// What an HTTP probe sends and expects.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCheck {
     /// TLS settings for `https`; absent for `http`.
     pub tls: Option<TlsCheck>,
@@ -266,7 +266,7 @@ pub struct HttpCheck {
 }
 
 /// Whom a PostgreSQL probe logs in as, and how far behind its primary the server may be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresCheck {
     /// Role.
     pub user: String,
@@ -293,7 +293,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// How the server's certificate is judged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsCheck {
     /// Whether it must be valid for the host, signed by a trusted root.
     pub verify: Verify,

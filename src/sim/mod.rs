@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{Cause, Draws, Moment, Permille, Span};
-use crate::engine::{Engine, Input, Notice, Order, Output, ProbeId};
+use crate::engine::{Engine, Input, Notice, Order, OrderId, OrderResult, Output, ProbeId};
 use crate::health::{Outcome, Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
@@ -56,6 +56,7 @@ pub struct World {
     transcript: Vec<String>,
     notices: Vec<(Moment, Notice)>,
     probes: u64,
+    orders: u64,
 }
 
 /// How much of a run is kept.
@@ -79,6 +80,8 @@ pub enum Event {
     Planned(Arc<Plan>),
     /// An operator gave an order.
     Ordered(Order),
+    /// The engine answered it.
+    Answered(OrderResult),
     /// The engine was woken because time passed.
     Woken,
 }
@@ -117,6 +120,7 @@ impl World {
             transcript: Vec::new(),
             notices: Vec::new(),
             probes: 0,
+            orders: 0,
         };
         world.note(Event::Planned(plan));
         world.drain();
@@ -171,7 +175,9 @@ impl World {
     /// Hands an operator's order to the engine.
     pub fn order(&mut self, order: Order) {
         self.note(Event::Ordered(order.clone()));
-        self.engine.handle(self.now, Input::Order(order));
+        self.orders += 1;
+        let id = OrderId(self.orders);
+        self.engine.handle(self.now, Input::Order(id, order));
         self.drain();
     }
 
@@ -239,6 +245,7 @@ impl World {
             match output {
                 Output::Probe(id, _) => self.start_probe(id),
                 Output::Publish(table) => self.publish(table),
+                Output::Ordered(_, result) => self.note(Event::Answered(result)),
                 Output::Notice(notice) => self.write_notice(notice),
             }
         }

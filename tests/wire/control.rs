@@ -17,7 +17,7 @@ use waypost::engine::{Notice, Status};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    Command, ControlServer, Controlling, Force, OrderRefusal, Ordered, State,
+    Command, ControlServer, Controlling, Force, Heartbeat, OrderRefusal, Ordered, State,
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
@@ -30,6 +30,8 @@ use crate::serving;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Engine {
     Answers,
+    /// It turns, and comes to no command.
+    IsBusy,
     IsSilent,
     HasEnded,
 }
@@ -53,12 +55,18 @@ impl Rig {
         let clock = Clock::start();
         let (commands, queue) = mpsc::channel(8);
         let published = Arc::default();
+        let heartbeat = Arc::new(Heartbeat::default());
         let state = State {
             published: Arc::clone(&published),
             clock,
             metrics: Arc::new(Metrics::new(clock)),
+            heartbeat: Arc::clone(&heartbeat),
             commands,
         };
+        if [Engine::Answers, Engine::IsBusy].contains(&engine) {
+            heartbeat.beat(clock.now());
+            runtime.spawn(turn(heartbeat, clock));
+        }
         runtime.spawn(play_engine(queue, engine));
         let server = ControlServer::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = server.address();
@@ -91,6 +99,14 @@ impl Rig {
     }
 }
 
+/// Goes on as the control loop does.
+async fn turn(heartbeat: Arc<Heartbeat>, clock: Clock) {
+    loop {
+        heartbeat.beat(clock.now());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Stands in for the owner of the engine.
 async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
     if engine == Engine::HasEnded {
@@ -99,7 +115,7 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
     let mut kept = Vec::new();
     while let Some(command) = queue.recv().await {
         match (engine, command) {
-            (Engine::IsSilent | Engine::HasEnded, command) => kept.push(command),
+            (Engine::IsBusy | Engine::IsSilent | Engine::HasEnded, command) => kept.push(command),
             (Engine::Answers, Command::Status(reply)) => {
                 reply.send(status()).unwrap();
             }
@@ -227,7 +243,7 @@ fn challenges_are_listed_and_refusals_told() {
 }
 
 #[test]
-fn health_and_status_come_from_the_engine() {
+fn health_and_status_are_told() {
     let rig = Rig::start(Engine::Answers);
     assert_eq!(rig.get("/healthz").status, 200);
     let response = rig.get("/api/v1/status");
@@ -235,6 +251,17 @@ fn health_and_status_come_from_the_engine() {
     assert!(response.head.contains("content-type: application/json"));
     let found: Status = serde_json::from_str(&response.body).unwrap();
     assert_eq!(found, status());
+}
+
+#[test]
+fn health_is_told_without_a_word_of_the_engine() {
+    let rig = Rig::start(Engine::IsBusy);
+    let response = rig.get("/healthz");
+    assert_eq!(response.status, 200, "{}", response.body);
+    let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(body["status"], "ok");
+    assert!(body["uptime_ms"].is_u64(), "{body}");
+    assert_eq!(rig.get("/api/v1/status").status, 503);
 }
 
 #[test]
@@ -278,12 +305,13 @@ fn readiness_ends_with_the_engine_and_not_with_its_haste() {
         let rig = Rig::start(engine);
         let published = Arc::new(Published::new(serving::table(3)));
         rig.published.set(published).unwrap();
-        // A healthy reply, or none within a second, comes after the engine had its turn.
-        rig.get("/healthz");
+        // A status, or none within a second, comes after the engine had its turn.
+        rig.get("/api/v1/status");
         let response = rig.get("/readyz");
         assert_eq!(response.status, status, "{}", response.body);
         if status == 503 {
             assert!(error_of(&response).contains("the engine has ended"));
+            assert_eq!(rig.get("/healthz").status, 503);
         }
     }
 }

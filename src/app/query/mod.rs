@@ -109,9 +109,9 @@ fn way(arguments: &Query, named: Option<&ServerWord>) -> Result<Way, Failure> {
 
 /// The config's first listener; TLS is asked for at its own port there.
 fn listener_in(path: &Path, transport: Transport) -> Result<std::net::SocketAddr, Failure> {
-    let loaded = files::load(path)
+    let contact = files::contact(path)
         .map_err(|error| format!("{error}; name the server as @SERVER, or give --config FILE"))?;
-    let listen = loaded.spec.server_listen().ok_or_else(|| {
+    let listen = contact.server.ok_or_else(|| {
         let path = path.display();
         format!("{path} has no [server] listen that can be read: name the server as @SERVER")
     })?;

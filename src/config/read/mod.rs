@@ -19,6 +19,7 @@ mod tsig;
 pub(crate) use defence::parse_secret;
 pub(crate) use recovery::default_steps;
 
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -33,6 +34,34 @@ use crate::geo::{Country, Network};
 
 /// How many connections a config may allow.
 const CONNECTIONS: RangeInclusive<usize> = STREAM_CONNECTIONS_LEAST..=STREAM_CONNECTIONS_MOST;
+
+/// Where the server that a config describes is reached, whatever else may be wrong with the config.
+#[derive(Debug)]
+pub struct Contact {
+    /// `[control] listen`, if it could be read.
+    pub control: Option<SocketAddr>,
+    /// The first of `[server] listen`, if it could be read.
+    pub server: Option<SocketAddr>,
+    /// What is not TOML, and what is wrong with these keys.
+    pub diagnostics: Diagnostics,
+}
+
+/// Reads only where the server is reached.
+pub(crate) fn contact(path: &Path, text: &str) -> Contact {
+    let mut found = Diagnostics::of_config(path.display().to_string(), text);
+    let document = reader::parse(&mut found, text);
+    let reader = Reader::new(found);
+    let mut fields = reader.document(document.get_ref());
+    let control = fields.table("control");
+    let control = control.and_then(|mut control| listen_of_control(&mut control));
+    let server = fields.table("server");
+    let server = server.and_then(|mut server| listen_of_server(&mut server).into_iter().next());
+    Contact {
+        control: plain(control),
+        server: plain(server),
+        diagnostics: reader.into_diagnostics(),
+    }
+}
 
 /// Reads the text of a config file.
 pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
@@ -76,11 +105,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         return ServerSpec::default();
     };
     let spec = ServerSpec {
-        listen: fields.required_list(
-            "listen",
-            r#"["127.0.0.1:5300", "[::1]:5300"]"#,
-            value::socket,
-        ),
+        listen: listen_of_server(&mut fields),
         identity: plain(fields.optional("identity", value::short_text)),
         version: plain(fields.optional("version", value::short_text)),
         udp_reply_bytes: plain(fields.optional("udp_reply_bytes", value::number(512..=4096)))
@@ -96,11 +121,20 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
     spec
 }
 
-fn control(document: &mut Fields<'_, '_>) -> Option<At<std::net::SocketAddr>> {
+fn listen_of_server(server: &mut Fields<'_, '_>) -> Vec<At<SocketAddr>> {
+    let example = r#"["127.0.0.1:5300", "[::1]:5300"]"#;
+    server.required_list("listen", example, value::socket)
+}
+
+fn control(document: &mut Fields<'_, '_>) -> Option<At<SocketAddr>> {
     let mut fields = document.table("control")?;
-    let listen = fields.required("listen", r#""127.0.0.1:8053""#, value::socket);
+    let listen = listen_of_control(&mut fields);
     fields.finish();
     listen
+}
+
+fn listen_of_control(control: &mut Fields<'_, '_>) -> Option<At<SocketAddr>> {
+    control.required("listen", r#""127.0.0.1:8053""#, value::socket)
 }
 
 fn geo(document: &mut Fields<'_, '_>) -> GeoSpec {

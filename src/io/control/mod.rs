@@ -8,11 +8,12 @@
 //! | `order` | how an operator's order is read from a request |
 //! | `challenge` | how an order about challenges is read from a request |
 //! | `explain` | how a question about one client is read from a request |
+//! | `heartbeat` | whether the control loop still turns |
 //! | `page` | what a person sees |
 //!
 //! What the engine knows is asked for over a queue and waited for a second at most, so a
-//! stuck engine shows as an unhealthy process and not as a hanging one. `explain` reads the
-//! published table and needs no engine. Every connection carries one request and is bounded in
+//! stuck engine is told and does not hang whoever asks. Whether the process is well asks nobody: that is
+//! read off the control loop's heartbeat, and readiness off the published table, as `explain` is. Every connection carries one request and is bounded in
 //! size and time (promise 8); how many there are at once is bounded too: a newer one takes the
 //! place of one whose request does not come. There is no login here: the listener belongs on loopback or behind a proxy.
 use std::convert::Infallible;
@@ -35,6 +36,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use self::gate::{Gate, Progress, Stage};
+pub use self::heartbeat::Heartbeat;
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
 };
@@ -48,6 +50,7 @@ use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 mod challenge;
 mod explain;
 mod gate;
+mod heartbeat;
 mod order;
 mod page;
 mod replies;
@@ -122,6 +125,8 @@ pub struct State {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Whether whoever owns the engine still turns.
+    pub heartbeat: Arc<Heartbeat>,
     /// The way to whoever owns the engine.
     pub commands: mpsc::Sender<Command>,
 }

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span};
-use waypost::engine::{Engine, Input, Notice, Output, ProbeId};
+use waypost::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
 use waypost::sim::Scenery;
@@ -58,6 +58,7 @@ pub(crate) struct Desk {
     pub(crate) probes: Vec<(Moment, ProbeId)>,
     pub(crate) tables: Vec<(Moment, Arc<Table>)>,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) answers: Vec<(OrderId, OrderResult)>,
 }
 
 impl Desk {
@@ -69,6 +70,7 @@ impl Desk {
             probes: Vec::new(),
             tables: Vec::new(),
             notices: Vec::new(),
+            answers: Vec::new(),
         };
         desk.drain();
         desk
@@ -79,6 +81,7 @@ impl Desk {
             match output {
                 Output::Probe(id, _) => self.probes.push((self.now, id)),
                 Output::Publish(table) => self.tables.push((self.now, table)),
+                Output::Ordered(id, result) => self.answers.push((id, result)),
                 Output::Notice(notice) => self.notices.push(notice),
             }
         }

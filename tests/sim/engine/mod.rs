@@ -13,6 +13,8 @@ use waypost::sim::scenery::{Gating, Machine, Sketch};
 mod desk;
 mod guard;
 mod orders;
+mod reloads;
+mod unasked;
 
 use desk::{Desk, FAIL, scenery};
 

@@ -1,7 +1,7 @@
 //! What the engine does by an operator's order.
 use waypost::base::{ClassId, Family, Permille, Reason, ServiceId, SlotId};
-use waypost::engine::order::{Action, Order};
-use waypost::engine::{Input, Notice};
+use waypost::engine::order::{Action, Effect, Executed, Order, Refused};
+use waypost::engine::{Input, Notice, OrderId, Output};
 use waypost::health::Outcome;
 use waypost::plan::Approval;
 use waypost::sim::Scenery;
@@ -10,12 +10,78 @@ use waypost::sim::scenery::{Gating, Machine};
 use super::desk::{Desk, FAIL, scenery};
 
 fn order(action: Action, scope: &str) -> Input {
-    Input::Order(Order {
+    let order = Order {
         action,
         scope: scope.to_owned(),
         author: "ada".to_owned(),
         reason: "new disks".to_owned(),
-    })
+    };
+    Input::Order(OrderId(7), order)
+}
+
+/// Gives an order, and says what is answered: the endpoints, a `+` after those that changed; or why
+/// it was refused.
+fn told(desk: &mut Desk, action: Action, scope: &str) -> Result<String, Refused> {
+    desk.answers.clear();
+    desk.handle(desk.now.0 + 1, order(action, scope));
+    let [(OrderId(7), result)] = &desk.answers[..] else {
+        panic!("one answer, to its order: {:?}", desk.answers)
+    };
+    let Executed { endpoints } = result.clone()?;
+    let words = endpoints.iter().map(|(name, effect)| match effect {
+        Effect::Changed => format!("{name}+"),
+        Effect::Already => name.clone(),
+    });
+    Ok(words.collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn an_answer_says_what_was_done_to_whom_and_what_was_so_already() {
+    let mut desk = Desk::new(&stepwise());
+    desk.run(20_000, |_| Outcome::Pass);
+    for (action, scope, expected) in [
+        (Action::Drain, "m1", "m1+"),
+        (Action::Drain, "r0", "m0+ m1"),
+        (Action::Drain, "p1", "m0 m1 m2+ m3+"),
+        (Action::Undrain, "m3", "m3+"),
+        (Action::Undrain, "r1", "m2+ m3"),
+        (Action::Undrain, "r1", "m2 m3"),
+    ] {
+        let found = told(&mut desk, action, scope);
+        assert_eq!(found.as_deref(), Ok(expected), "{action:?} {scope}");
+    }
+    assert_eq!(carried_out(&desk).len(), 5, "the last changed nothing");
+}
+
+#[test]
+fn an_order_for_a_name_that_means_nothing_is_refused() {
+    let bare = Scenery {
+        regions: 3,
+        ..scenery(2)
+    };
+    let mut desk = Desk::new(&bare);
+    for action in [Action::Drain, Action::Undrain, Action::Approve] {
+        assert_eq!(told(&mut desk, action, "r2"), Err(Refused::NoEndpoints));
+        let Err(Refused::Unknown(unknown)) = told(&mut desk, action, "m77") else {
+            panic!("nothing is called so")
+        };
+        assert_eq!(unknown.name, "m77");
+    }
+}
+
+#[test]
+fn the_answer_comes_before_all_that_follows_from_the_order() {
+    let mut desk = Desk::new(&stepwise());
+    desk.run(20_000, |_| Outcome::Pass);
+    let input = order(Action::Drain, "r0");
+    desk.engine.handle(desk.now, input);
+    let first = desk.engine.poll();
+    assert!(matches!(first, Some(Output::Ordered(..))), "{first:?}");
+    let second = desk.engine.poll();
+    assert!(
+        matches!(second, Some(Output::Notice(Notice::Ordered { .. }))),
+        "{second:?}"
+    );
 }
 
 /// Two machines per region, drained by steps of 50 % and 10 %.
@@ -198,7 +264,10 @@ fn a_return_that_needs_a_word_waits_for_it() {
     let dead = |slot: SlotId| if slot.0 == 0 { FAIL } else { Outcome::Pass };
     desk.run(20_000, |_| Outcome::Pass);
     desk.run(40_000, dead);
-    desk.handle(40_001, order(Action::Approve, "m0"));
+    let states = [("m0", "down"), ("m1", "healthy")];
+    let states = states.map(|(name, state)| (name.to_owned(), [state].into()));
+    let refused = Err(Refused::NothingWaits(states.to_vec()));
+    assert_eq!(told(&mut desk, Action::Approve, "r0"), refused);
     assert_eq!(carried_out(&desk), [], "nobody vouches for what is down");
     desk.run(90_000, |_| Outcome::Pass);
     let target = |desk: &Desk| {
@@ -210,7 +279,8 @@ fn a_return_that_needs_a_word_waits_for_it() {
         (&*waiting.state, waiting.wants_approval),
         ("unapproved", true)
     );
-    desk.handle(90_001, order(Action::Approve, "r0"));
+    let found = told(&mut desk, Action::Approve, "r0");
+    assert_eq!(found.as_deref(), Ok("m0+"), "and for no other");
     assert_eq!(carried_out(&desk), [(Action::Approve, "m0".to_owned())]);
     desk.run(90_200, |_| Outcome::Pass);
     let ramping = target(&desk);

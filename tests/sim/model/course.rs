@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use stateright::{Model, Property};
 
-use waypost::base::{Cause, Moment, SlotId, Span};
+use waypost::base::{Cause, Moment, Span};
 use waypost::engine::order;
-use waypost::engine::{Engine, Input, Order, Output, ProbeId};
+use waypost::engine::{Engine, Input, Order, OrderId, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::Plan;
 use waypost::table::Table;
@@ -79,7 +79,6 @@ struct Run<'m> {
     now: Moment,
     plan: usize,
     probing: BTreeSet<ProbeId>,
-    epoch: u32,
     on_the_way: VecDeque<Arc<Table>>,
     served: Arc<Table>,
     wrong: Wrong,
@@ -97,7 +96,6 @@ impl<'m> Run<'m> {
             now,
             plan: 0,
             probing: BTreeSet::new(),
-            epoch: 0,
             on_the_way: VecDeque::new(),
             wrong: Wrong::default(),
             backwards: false,
@@ -117,7 +115,6 @@ impl<'m> Run<'m> {
             Action::Undrain => self.order(order::Action::Undrain),
             Action::Reload => {
                 self.plan = 1 - self.plan;
-                self.epoch += 1;
                 let plan = self.model.plans[self.plan].clone();
                 self.handle(self.now, Input::Reload(plan, Arc::default()));
             }
@@ -137,17 +134,14 @@ impl<'m> Run<'m> {
             author: String::new(),
             reason: String::new(),
         };
-        self.handle(self.now, Input::Order(order));
+        self.handle(self.now, Input::Order(OrderId(0), order));
     }
 
     fn report(&mut self, slot: usize, outcome: Outcome) -> Option<()> {
-        let id = ProbeId {
-            epoch: self.epoch,
-            slot: SlotId::from_index(slot),
-        };
-        if !self.probing.remove(&id) {
-            return None;
-        }
+        // At most one is out for a slot, started before a reload or after it.
+        let mut out = self.probing.iter();
+        let id = *out.find(|id| id.slot.index() == slot)?;
+        self.probing.remove(&id);
         let report = Report {
             outcome,
             timing: Timing::default(),
@@ -168,7 +162,7 @@ impl<'m> Run<'m> {
             match output {
                 Output::Probe(id, _) => drop(self.probing.insert(id)),
                 Output::Publish(table) => self.on_the_way.push_back(table),
-                Output::Notice(_) => {}
+                Output::Ordered(..) | Output::Notice(_) => {}
             }
         }
     }

@@ -92,7 +92,9 @@ impl Checks {
         }
         if reloaded {
             self.ride = None;
-            self.dead_since.clear();
+            let endpoints = world.plan().endpoints.iter();
+            let names: BTreeSet<&String> = endpoints.map(|endpoint| &endpoint.name).collect();
+            self.dead_since.retain(|name, _| names.contains(name));
         }
         self.check_timeliness(world, &expected);
         if !reloaded && let Some(before) = before {
@@ -308,7 +310,7 @@ impl Checks {
         );
     }
 
-    /// A dead endpoint is out within `fall` probes, unless a guard keeps it.
+    /// A dead endpoint is out within `fall` probes, reloads or not, unless a guard keeps it.
     fn check_dead(&mut self, world: &World) {
         let plan = world.plan();
         for (index, endpoint) in plan.endpoints.iter().enumerate() {

@@ -43,6 +43,8 @@
 //! | `engine`: generations start anew with a reload | one world |
 //! | `engine::schedule`: a report makes the next probe due now | pace |
 //! | `engine::schedule`: a lost probe is not repeated | convergence |
+//! | `engine::schedule`: a reload gives up the probes that are out | oracle, timeliness |
+//! | `engine::schedule`: a probe goes by its slot's old number after a reload | oracle, timeliness |
 //! | `steer::pool`: one cohort more than the share | timeliness: the table's own check rejects it |
 //! | `steer::route`: the overflow goes to the smallest share | timeliness, at once: rejected |
 //! | `table::build`: a standing that changed is overlooked in one pool | oracle, timeliness |
@@ -243,6 +245,28 @@ fn play_twice(seed: u64) -> Result<BTreeSet<&'static str>, String> {
     };
     save(seed);
     Err(format!("seed {seed}: {told}"))
+}
+
+/// Reloads that follow each other faster than a probe times out, while a region is a black hole.
+#[test]
+fn reloads_hide_nothing_that_is_dead() {
+    for seed in 0..20 {
+        let mut draws = Draws::from_seed(seed);
+        let mut scenery = Scenery::draw(&mut draws);
+        let mut world = World::new(scenery.plan(), draws.next_u64());
+        let mut checks = Checks::new(&world, &mut draws);
+        run(&mut world, &mut checks, Moment(30_000));
+        world.truth.dark_regions.insert("r0".to_owned());
+        let every = Span(scenery.probing.timeout.0 * 3 / 4);
+        while world.now() < Moment(90_000) {
+            scenery.change(&mut draws);
+            world.reload(scenery.plan());
+            checks.observe(&world);
+            let end = world.now().after(every);
+            run(&mut world, &mut checks, end);
+        }
+        assert!(checks.seen.contains("down"), "seed {seed}");
+    }
 }
 
 const SAVED: &str = concat!(

@@ -7,8 +7,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use waypost::base::{ClassId, EndpointId, Family, Moment, Reason, ServiceId};
+use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
-use waypost::engine::order::{Action, Order};
+use waypost::engine::order::{Action, Effect, Order};
 use waypost::health::Outcome;
 use waypost::plan::{AllDown, Plan, Recovery, Target, Tier};
 use waypost::sim::Event;
@@ -20,14 +21,15 @@ pub(crate) type Expected = (u16, &'static str);
 
 pub(crate) struct Oracle {
     plan: Arc<Plan>,
-    epoch: Option<u32>,
-    /// Slots that were asked and have not reported.
-    open: BTreeSet<String>,
+    /// Probes that were started and have not reported, each with its slot.
+    open: BTreeMap<ProbeId, String>,
     /// All results that counted, by slot: true = passed.
     results: BTreeMap<String, Vec<bool>>,
     records: BTreeMap<String, Record>,
     /// Names of the endpoints that are drained.
     drained: BTreeSet<String>,
+    /// What the last order must be answered with: whom it is for, and to whom it makes a difference.
+    answer: Vec<(String, bool)>,
     now: u64,
     doubt: bool,
     /// Whether nothing passes at all.
@@ -38,11 +40,11 @@ impl Oracle {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         Self {
             plan,
-            epoch: None,
-            open: BTreeSet::new(),
+            open: BTreeMap::new(),
             results: BTreeMap::new(),
             records: BTreeMap::new(),
             drained: BTreeSet::new(),
+            answer: Vec::new(),
             now: 0,
             doubt: false,
             dark: false,
@@ -55,19 +57,28 @@ impl Oracle {
         match event {
             Event::Woken => {}
             Event::Asked(id) => {
-                let key = self.key(*id).unwrap();
-                self.open.insert(key);
+                let key = self.plan.slots[id.slot.index()].key.clone();
+                // Whatever was out for this slot before is given up.
+                self.open.retain(|_, other| *other != key);
+                self.open.insert(*id, key);
             }
             Event::Reported(id, report) => {
-                if let Some(key) = self.key(*id)
-                    && self.open.remove(&key)
-                {
+                if let Some(key) = self.open.remove(id) {
                     self.result(now, &key, report.outcome == Outcome::Pass);
                 }
             }
             Event::Planned(plan) => self.planned(now, plan),
             Event::Ordered(order) => self.ordered(now, order),
+            Event::Answered(result) => self.answered(now, result),
         }
+    }
+
+    /// An order is answered with what it did, and refused where it is for nothing.
+    fn answered(&mut self, now: u64, result: &OrderResult) {
+        let told = result.iter().flat_map(|executed| &executed.endpoints);
+        let told = told.map(|(name, effect)| (name.clone(), *effect == Effect::Changed));
+        let told: Vec<(String, bool)> = told.collect();
+        assert_eq!(told, self.answer, "answer: at {now}");
     }
 
     /// By target, in the order of the plan.
@@ -109,15 +120,11 @@ impl Oracle {
         self.drained.contains(name)
     }
 
-    fn key(&self, id: ProbeId) -> Option<String> {
-        (Some(id.epoch) == self.epoch).then(|| self.plan.slots[id.slot.index()].key.clone())
-    }
-
     fn planned(&mut self, now: u64, plan: &Arc<Plan>) {
+        // The monitors of these worlds never change: a probe that is out counts while its slot is.
         self.plan = plan.clone();
-        self.epoch = Some(self.epoch.map_or(0, |epoch| epoch + 1));
-        self.open.clear();
         let slots: BTreeSet<&str> = plan.slots.iter().map(|slot| slot.key.as_str()).collect();
+        self.open.retain(|_, key| slots.contains(key.as_str()));
         self.results.retain(|key, _| slots.contains(key.as_str()));
         let names: BTreeSet<&String> = plan.endpoints.iter().map(|one| &one.name).collect();
         self.drained.retain(|name| names.contains(name));
@@ -141,6 +148,7 @@ impl Oracle {
     /// What is named by an order obeys it, if that makes a difference.
     fn ordered(&mut self, now: u64, order: &Order) {
         let plan = self.plan.clone();
+        self.answer.clear();
         for endpoint in &plan.endpoints {
             let region = &plan.regions[endpoint.region.index()].name;
             if ![&endpoint.name, &endpoint.provider, region].contains(&&order.scope) {
@@ -153,6 +161,7 @@ impl Oracle {
             };
             let own = plan.targets.iter();
             let own = own.filter(|one| plan.endpoints[one.endpoint.index()].name == endpoint.name);
+            let mut approved = false;
             for target in own.filter(|_| changes) {
                 let share = self.expect(target).0;
                 let recovery = &plan.recoveries[target.recovery.index()];
@@ -160,9 +169,16 @@ impl Oracle {
                 match order.action {
                     Action::Drain => record.drain(now, share, recovery),
                     Action::Undrain => record.undrain(now, recovery),
-                    Action::Approve => drop(record.approve(recovery)),
+                    Action::Approve => approved |= record.approve(recovery),
                 }
                 self.look(now, target);
+            }
+            match order.action {
+                Action::Approve if !approved => {}
+                Action::Approve => self.answer.push((endpoint.name.clone(), true)),
+                Action::Drain | Action::Undrain => {
+                    self.answer.push((endpoint.name.clone(), changes));
+                }
             }
         }
         self.fill(now);
