@@ -32,6 +32,7 @@
 //! | 0 | [`base`] | moments, shares, ids, standings, reasons, the keyed hash, every limit |
 //! | 1 | [`dns`] | names, in-place query parsing, reply writing, EDNS, cookies, TSIG, transfers, zone data, keys and signatures; the only folder that names a DNS library |
 //! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
+//! | 2 | [`text`] | text in TOML taken apart: tables and values with their places, and all that is wrong with them |
 //! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
 //! | 2 | [`plan`] | what was decided before start: dense, resolved, immutable |
 //! | 3 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
@@ -103,3 +104,4 @@ pub mod plan;
 pub mod sim;
 pub mod steer;
 pub mod table;
+pub mod text;

@@ -6,7 +6,7 @@
 //! table asks for each key once; what nobody asked for is unknown, so the list of known keys
 //! is never a second list that could fall behind.
 //!
-//! It does not know which keys there are, nor what values mean: see `read` and `value`.
+//! It does not know which keys there are, nor what values mean.
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
@@ -24,6 +24,16 @@ pub(crate) struct At<T> {
     pub(crate) value: T,
     /// Its bytes in the config.
     pub(crate) at: Range<usize>,
+}
+
+/// The value without its position.
+pub(crate) fn plain<T>(value: Option<At<T>>) -> Option<T> {
+    value.map(|value| value.value)
+}
+
+/// The items of a list without the list's position.
+pub(crate) fn items<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map_or_else(Vec::new, |list| list.value)
 }
 
 /// How a value is written, where several ways are allowed.

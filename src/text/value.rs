@@ -67,6 +67,16 @@ pub(crate) fn text(value: &DeValue<'_>) -> Result<String, Trouble> {
     text.ok_or_else(|| mismatch("a string", value).with_help("write it in quotes"))
 }
 
+/// The path of a file.
+pub(crate) fn path(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = text(value)?;
+    match text.is_empty() {
+        true => Err(Trouble::new("a path cannot be empty")
+            .with_help("paths are relative to the folder of the config")),
+        false => Ok(text),
+    }
+}
+
 /// A string that says something.
 pub(crate) fn secret(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = text(value)?;
