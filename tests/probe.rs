@@ -20,9 +20,11 @@ use waypost::geo::{Atlas, Database, EMBEDDED};
 use waypost::health::{Outcome, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
+use waypost::monitor::certificate::{CertificatePolicy, Verify};
+use waypost::monitor::http::HttpCheck;
+use waypost::monitor::https::HttpsCheck;
 use waypost::plan::{
-    Check, Control, Defence, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck,
-    Transfers, Verify,
+    Check, Control, Defence, GeoFile, Guard, Monitor, Plan, Server, Slot, Transfers,
 };
 
 #[path = "support/backend.rs"]
@@ -53,7 +55,7 @@ impl Watched {
         Self {
             address,
             host: "",
-            check: Check::Tcp,
+            check: Check::default(),
             timeout: LONG,
         }
     }
@@ -67,12 +69,13 @@ impl Watched {
     }
 
     fn https(address: SocketAddr, roots: &str) -> Self {
-        Self::http(address).with(|check| {
-            check.tls = Some(TlsCheck {
-                verify: Verify::Required,
-                roots: Some(("roots.pem".to_owned(), Arc::from(roots.as_bytes()))),
-            });
-        })
+        Self {
+            check: Check::Https(HttpsCheck {
+                http: http_check(),
+                certificate: policy(roots),
+            }),
+            ..Self::http(address)
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut HttpCheck)) -> Self {
@@ -83,8 +86,12 @@ impl Watched {
         self
     }
 
-    fn without_verification(self) -> Self {
-        self.with(|check| check.tls.as_mut().unwrap().verify = Verify::Off)
+    fn without_verification(mut self) -> Self {
+        let Check::Https(check) = &mut self.check else {
+            panic!("only HTTPS checks verify");
+        };
+        check.certificate.verify = Verify::Off;
+        self
     }
 
     fn hosted(self, host: &'static str) -> Self {
@@ -98,13 +105,20 @@ impl Watched {
 
 fn http_check() -> HttpCheck {
     HttpCheck {
-        tls: None,
         host: None,
         method: "GET".to_owned(),
         path: "/healthz?deep=1".to_owned(),
         headers: vec![("x-token".to_owned(), "secret".to_owned())],
         expect_status: vec![(200, 204), (301, 301)],
         expect_body: None,
+    }
+}
+
+/// Certificates must be valid, and signed by these roots.
+fn policy(roots: &str) -> CertificatePolicy {
+    CertificatePolicy {
+        verify: Verify::Required,
+        roots: Some(("roots.pem".to_owned(), Arc::from(roots.as_bytes()))),
     }
 }
 

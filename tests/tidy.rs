@@ -11,9 +11,10 @@ const EDGES: &[(&str, &str)] = &[
     ("dns", "base"),
     ("geo", "base"),
     ("text", "base dns geo"),
+    ("monitor", "base text"),
     ("keys", "base dns"),
-    ("plan", "base dns geo"),
-    ("config", "base dns geo text plan"),
+    ("plan", "base dns geo monitor"),
+    ("config", "base dns geo text monitor plan"),
     ("health", "base plan"),
     ("steer", "base plan"),
     ("table", "base dns geo plan steer"),
@@ -26,7 +27,7 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "io",
-        "base dns geo keys plan config health steer table answer engine",
+        "base dns geo monitor keys plan config health steer table answer engine",
     ),
     (
         "app",

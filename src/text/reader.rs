@@ -36,6 +36,15 @@ pub(crate) fn items<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
     list.map_or_else(Vec::new, |list| list.value)
 }
 
+/// The keys that a reading of a table asks for, whatever the table holds.
+pub(crate) fn keys_read<T>(read: impl FnOnce(&mut Fields<'_, '_>) -> T) -> Vec<&'static str> {
+    let reader = Reader::new(Diagnostics::default());
+    let empty = DeTable::new();
+    let mut fields = reader.document(&empty);
+    read(&mut fields);
+    fields.known
+}
+
 /// How a value is written, where several ways are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -314,6 +323,11 @@ impl<'r, 't> Fields<'r, 't> {
     /// Where a key's name is written, if it is there.
     pub(crate) fn key(&mut self, key: &'static str) -> Option<Range<usize>> {
         self.find(key).map(|(at, _)| at)
+    }
+
+    /// Whether a key has been asked for.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.known.contains(&key)
     }
 
     /// How a key's value is written, if it is there.

@@ -6,7 +6,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use waypost::base::{Cause, Span};
 use waypost::health::Outcome;
-use waypost::plan::{PostgresCheck, Secret};
+use waypost::monitor::postgres::PostgresCheck;
+use waypost::plan::Secret;
 
 use crate::cluster::{Cluster, PATIENCE, free_port};
 use crate::probing::{check, fail, probe, probe_within};

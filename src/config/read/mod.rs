@@ -9,7 +9,6 @@ mod dnssec;
 mod guard;
 mod monitor;
 mod place;
-mod postgres;
 mod recovery;
 mod service;
 mod tls;

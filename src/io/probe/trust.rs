@@ -19,7 +19,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use thiserror::Error;
 use tokio_rustls::rustls;
 
-use crate::plan::{TlsCheck, Verify};
+use crate::monitor::certificate::{CertificatePolicy, Verify};
 
 /// Why TLS cannot be spoken, or a monitor's roots cannot be used.
 #[derive(Clone, Debug, Error)]
@@ -32,7 +32,7 @@ pub enum TlsError {
     Roots {
         /// The path as the config shows it.
         path: String,
-        /// What is wrong.
+        /// The fault, for a person.
         message: String,
     },
     /// The system has no roots.
@@ -52,7 +52,7 @@ pub(super) struct Trust {
     system: Option<Result<Verifier, TlsError>>,
 }
 
-/// How one monitor speaks TLS.
+/// The settings that one monitor speaks TLS with.
 #[derive(Clone, Debug)]
 pub(super) struct TlsSettings {
     base: ClientConfig,
@@ -68,7 +68,6 @@ impl Trust {
             .with_custom_certificate_verifier(indifferent(&provider))
             .with_no_client_auth();
         base.resumption = Resumption::disabled();
-        base.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             provider,
             base,
@@ -76,20 +75,23 @@ impl Trust {
         })
     }
 
-    /// Settings for one monitor.
+    /// Settings for one monitor, which offers these protocols (ALPN, RFC 7301).
     ///
     /// # Errors
     /// When its roots, or the system's, cannot be used.
-    pub(super) fn settings(&mut self, check: &TlsCheck) -> Result<TlsSettings, TlsError> {
-        let verifier = match (check.verify, &check.roots) {
+    pub(super) fn settings(
+        &mut self,
+        policy: &CertificatePolicy,
+        protocols: &[&[u8]],
+    ) -> Result<TlsSettings, TlsError> {
+        let verifier = match (policy.verify, &policy.roots) {
             (Verify::Off, _) => indifferent(&self.provider),
             (Verify::Required, Some((path, pem))) => self.verifier_of(path, pem)?,
             (Verify::Required, None) => self.system_verifier()?,
         };
-        Ok(TlsSettings {
-            base: self.base.clone(),
-            verifier,
-        })
+        let mut base = self.base.clone();
+        base.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Ok(TlsSettings { base, verifier })
     }
 
     fn verifier_of(&self, path: &str, pem: &[u8]) -> Result<Verifier, TlsError> {
@@ -158,7 +160,7 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    /// When the leaf that was shown expires, in seconds since 1970; `None` if none was shown
+    /// Last second of validity of the leaf that was shown, in seconds since 1970; `None` if none was shown
     /// or it cannot be read.
     pub(super) fn expires(&self) -> Option<u64> {
         self.expires.get().copied().flatten()

@@ -1,0 +1,161 @@
+//! The monitor types: how endpoints can be checked, and what the config says of each.
+//!
+//! A type is two files and a row for each: the file here reads its keys, their defaults, the files that they
+//! name and what the type needs ([`kind`]); the one of the same name in `io::probe` dials and judges. The rows are
+//! below ([`Check`]) and in `io::probe::types`; one without the other does not compile. Keys that a
+//! config has for one type and that belong to others are refused by what the others read, so there is no
+//! second list of keys.
+//!
+//! `certificate` is a part that several types share. Names, paces and thresholds are the same for all
+//! types and are `config`'s; when probes run and what a failure means is not known here.
+use toml::de::DeValue;
+
+use self::kind::{MonitorType, NamedFile, Port};
+use crate::text::reader::{At, Fields, keys_read, plain};
+use crate::text::value::{self, Trouble};
+
+pub mod certificate;
+pub mod http;
+pub mod https;
+pub mod kind;
+pub mod postgres;
+pub mod tcp;
+
+/// Makes [`Check`] and the table of its types from one row for each.
+macro_rules! registry {
+    ($($(#[$doc:meta])* $word:literal => $Variant:ident($Check:path),)*) => {
+        /// The work of a probe and its expectations.
+        #[derive(Clone, Debug)]
+        pub enum Check {
+            $($(#[$doc])* $Variant($Check),)*
+        }
+
+        /// The types by the words that the key `type` has for them.
+        const TYPES: &[(&str, Type)] = &[$(($word, Type {
+            word: $word,
+            read: |fields| read_as(fields, Check::$Variant),
+        }),)*];
+
+        impl Check {
+            /// The host that a probe asks for.
+            #[must_use]
+            pub fn host(&self) -> kind::Host<'_> {
+                match self {
+                    $(Self::$Variant(check) => check.host(),)*
+                }
+            }
+
+            /// Takes the content of a file that [`Written::files`] names.
+            ///
+            /// # Errors
+            /// When the content is not what it should be.
+            pub(crate) fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
+                match self {
+                    $(Self::$Variant(check) => check.take_file(file),)*
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// A request over HTTP/1.1.
+    "http" => Http(http::HttpCheck),
+    /// The same over TLS.
+    "https" => Https(https::HttpsCheck),
+    /// A TCP connection that stands.
+    "tcp" => Tcp(tcp::TcpCheck),
+    /// A PostgreSQL server whose data is no further behind its primary's than allowed.
+    "postgres" => Postgres(postgres::PostgresCheck),
+}
+
+/// Types that later versions know.
+const LATER: &[&str] = &["tls", "dns", "grpc", "icmp", "exec", "push"];
+
+/// The connection alone.
+impl Default for Check {
+    fn default() -> Self {
+        Self::Tcp(tcp::TcpCheck::default())
+    }
+}
+
+/// One monitor as the config has it, in the keys of its type.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The check, without what stands in files.
+    pub(crate) check: Check,
+    /// The port that is dialled.
+    pub(crate) port: u16,
+    /// Keys that name files, and the paths.
+    pub(crate) files: Vec<(&'static str, At<String>)>,
+}
+
+/// A monitor type, as the registry has it.
+#[derive(Clone, Copy)]
+struct Type {
+    word: &'static str,
+    read: fn(&mut Fields<'_, '_>) -> Written,
+}
+
+/// Reads the type of a monitor and the keys of that type; keys of other types are reported. Without
+/// a known type it is read as `https`, which has most keys, and no key is foreign.
+pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Written {
+    let own = plain(fields.required("type", r#""http""#, known_type));
+    let written = match own {
+        Some(own) => (own.read)(fields),
+        None => read_as(fields, Check::Https),
+    };
+    for key in TYPES.iter().flat_map(|(_, other)| keys_read(other.read)) {
+        match own {
+            Some(own) => refuse_foreign(fields, key, own),
+            None => drop(fields.key(key)),
+        }
+    }
+    written
+}
+
+/// Refuses a key that a monitor of this type would ignore.
+fn refuse_foreign(fields: &mut Fields<'_, '_>, key: &'static str, own: Type) {
+    if fields.knows(key) {
+        return;
+    }
+    if let Some(at) = fields.key(key) {
+        let message = format!("`{key}` means nothing to a monitor of type {}", own.word);
+        fields.reader().error(&at, message, |found| {
+            found.help("remove the key, or choose another type");
+        });
+    }
+}
+
+fn read_as<T: MonitorType>(fields: &mut Fields<'_, '_>, check: fn(T) -> Check) -> Written {
+    let bounds = value::number(1..=65_535);
+    let port = match T::PORT {
+        Port::Default(port) => plain(fields.optional("port", bounds)).unwrap_or(port),
+        Port::Required => plain(fields.required("port", "443", bounds)).unwrap_or(1),
+    };
+    let named = T::FILES.iter();
+    let files = named.filter_map(|key| Some((*key, fields.optional(key, value::path)?)));
+    Written {
+        port,
+        files: files.collect(),
+        check: check(T::read(fields)),
+    }
+}
+
+fn known_type(value: &DeValue<'_>) -> Result<Type, Trouble> {
+    let text = value::text(value)?;
+    if LATER.contains(&text.as_str()) {
+        let message = format!("monitor type `{text}` is not supported by this version");
+        return Err(Trouble::new(message).with_help(format!("it can be {}", all_words())));
+    }
+    value::word(TYPES)(value)
+}
+
+/// `"http", "https", "tcp" or "postgres"`.
+fn all_words() -> String {
+    let words: Vec<String> = TYPES.iter().map(|(word, _)| format!("{word:?}")).collect();
+    match words.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
