@@ -1,8 +1,12 @@
 //! The prober against real listeners on loopback: what it sends, what it concludes, what it bounds.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests, over real sockets and in real time"
+)]
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
@@ -86,11 +90,15 @@ impl Watched {
         self
     }
 
-    fn without_verification(mut self) -> Self {
+    fn without_verification(self) -> Self {
+        self.trusting(|policy| policy.verify = Verify::Off)
+    }
+
+    fn trusting(mut self, change: impl FnOnce(&mut CertificatePolicy)) -> Self {
         let Check::Https(check) = &mut self.check else {
             panic!("only HTTPS checks verify");
         };
-        check.certificate.verify = Verify::Off;
+        change(&mut check.certificate);
         self
     }
 
@@ -119,6 +127,7 @@ fn policy(roots: &str) -> CertificatePolicy {
     CertificatePolicy {
         verify: Verify::Required,
         roots: Some(("roots.pem".to_owned(), Arc::from(roots.as_bytes()))),
+        min_validity: None,
     }
 }
 
@@ -266,6 +275,17 @@ impl Authority {
         let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
         params.not_before = date_time_ymd(first_year, 1, 1);
         params.not_after = date_time_ymd(last_year, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        server_with(&certificate, &key, &TLS13)
+    }
+
+    /// A server whose certificate expires in so many days.
+    fn server_for(&self, days: u64) -> Arc<ServerConfig> {
+        let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+        params.not_after =
+            date_time_ymd(1970, 1, 1) + today.unwrap() + Duration::from_hours(24 * days);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         server_with(&certificate, &key, &TLS13)
@@ -522,6 +542,35 @@ async fn https_judges_the_certificate_unless_told_not_to() {
         assert_eq!(report.outcome, Outcome::Pass, "{case}");
         assert_eq!(report.certificate_expires, end_of(year), "{case}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_expires_too_soon_fails_verified_or_not() {
+    let authority = Authority::new();
+    let cases = [
+        (authority.server_for(5), 4, Outcome::Pass),
+        (authority.server_for(5), 6, fail(Cause::CertificateExpiring)),
+    ];
+    for (server, days, outcome) in cases {
+        let manner = Manner::respond("200 OK", "fine");
+        let backend = Backend::start("127.0.0.1", Some(server), manner).await;
+        let asking = |policy: &mut CertificatePolicy| {
+            policy.min_validity = Some(Span::from_secs(days * 86_400));
+        };
+        let watched = Watched::https(backend.address, &authority.pem()).trusting(asking);
+        let report = probe(watched.clone()).await;
+        assert_eq!(report.outcome, outcome, "{days} days");
+        assert!(report.certificate_expires.is_some());
+        let report = probe(watched.without_verification()).await;
+        assert_eq!(report.outcome, outcome, "{days} days, not verified");
+    }
+    let manner = Manner::respond("200 OK", "fine");
+    let backend = Backend::start("127.0.0.1", Some(authority.server(HOST, 2020)), manner).await;
+    let watched = Watched::https(backend.address, &authority.pem())
+        .trusting(|policy| policy.min_validity = Some(Span::ZERO))
+        .without_verification();
+    let report = probe(watched).await;
+    assert_eq!(report.outcome, fail(Cause::CertificateExpired));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,6 +139,8 @@ pub enum Cause {
     Tls,
     /// The certificate has expired.
     CertificateExpired,
+    /// The certificate is valid, but for less time than the monitor asks for.
+    CertificateExpiring,
     /// The certificate is not valid yet.
     CertificateEarly,
     /// The certificate names other hosts than this one.
@@ -176,6 +178,7 @@ impl Cause {
             Self::Reset => "reset",
             Self::Tls => "tls",
             Self::CertificateExpired => "certificate_expired",
+            Self::CertificateExpiring => "certificate_expiring",
             Self::CertificateEarly => "certificate_early",
             Self::CertificateName => "certificate_name",
             Self::CertificateIssuer => "certificate_issuer",
@@ -203,6 +206,7 @@ impl fmt::Display for Cause {
             Self::Reset => "connection reset",
             Self::Tls => "TLS handshake failed",
             Self::CertificateExpired => "certificate expired",
+            Self::CertificateExpiring => "certificate expires too soon",
             Self::CertificateEarly => "certificate is not valid yet",
             Self::CertificateName => "certificate is not for this host",
             Self::CertificateIssuer => "certificate signed by an unknown authority",

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::kind::NamedFile;
+use crate::base::Span;
 use crate::text::reader::{Fields, plain};
 use crate::text::value::{self, Trouble};
 
@@ -14,6 +15,8 @@ pub struct CertificatePolicy {
     pub verify: Verify,
     /// Roots in PEM instead of the system's: the path as shown, and the text.
     pub roots: Option<(String, Arc<[u8]>)>,
+    /// Time that it must still be valid, whether it is verified otherwise or not; absent = not asked.
+    pub min_validity: Option<Span>,
 }
 
 /// Necessity of a valid certificate.
@@ -38,6 +41,7 @@ impl CertificatePolicy {
         Self {
             verify,
             roots: None,
+            min_validity: plain(fields.optional("min_validity", value::long_span)),
         }
     }
 

@@ -159,3 +159,75 @@ fn all_words() -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::certificate::Verify;
+    use super::kind::Host;
+    use super::*;
+    use crate::base::Span;
+    use crate::text::Diagnostics;
+    use crate::text::reader::{self, Reader};
+
+    /// Reads the keys of one monitor, and what is said of them.
+    fn given(text: &str) -> (Written, Vec<String>) {
+        let mut found = Diagnostics::of_config("config.toml".to_owned(), text);
+        let document = reader::parse(&mut found, text);
+        let reader = Reader::new(found);
+        let mut fields = reader.whole(document.get_ref(), "the monitor");
+        let written = read(&mut fields);
+        fields.finish();
+        let found = reader.into_diagnostics().list();
+        (written, found.into_iter().map(|one| one.message).collect())
+    }
+
+    #[test]
+    fn types_have_ports_and_hosts_of_their_own() {
+        let cases = [
+            ("type = \"http\"", 80, Host::OfService),
+            ("type = \"https\"", 443, Host::OfService),
+            ("type = \"https\"\nhost = \"a.b\"", 443, Host::Named("a.b")),
+            ("type = \"tcp\"\nport = 25", 25, Host::Nobody),
+            (
+                "type = \"postgres\"\nuser = \"u\"\nmax_lag = \"1s\"",
+                5432,
+                Host::Nobody,
+            ),
+        ];
+        for (text, port, host) in cases {
+            let (written, found) = given(text);
+            assert_eq!((written.port, written.check.host()), (port, host), "{text}");
+            assert!(found.is_empty(), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_other_types_are_told_and_those_of_none_are_unknown() {
+        let (_, found) = given("type = \"tcp\"\nport = 25\nhost = \"a\"\nuser = \"b\"\nhots = 1");
+        assert_eq!(
+            found,
+            [
+                "`host` means nothing to a monitor of type tcp",
+                "`user` means nothing to a monitor of type tcp",
+                "unknown key `hots` in the monitor",
+            ]
+        );
+        let (_, found) = given("type = \"tcpp\"\nhost = \"a\"\nuser = \"b\"\nroots = \"c\"");
+        assert_eq!(found, ["`tcpp` is not known here"]);
+    }
+
+    #[test]
+    fn certificates_are_judged_as_the_keys_say() {
+        let policy = |text: &str| {
+            let Check::Https(check) = given(text).0.check else {
+                panic!("{text}");
+            };
+            check.certificate
+        };
+        let least = policy("type = \"https\"");
+        assert_eq!((least.verify, least.min_validity), (Verify::Required, None));
+        let most = policy("type = \"https\"\nverify = false\nmin_validity = \"7d\"");
+        let week = Some(Span::from_secs(7 * 86_400));
+        assert_eq!((most.verify, most.min_validity), (Verify::Off, week));
+    }
+}

@@ -115,7 +115,9 @@ impl Attempt {
         let (took, result) = self.watch.phase(Cause::TlsTimeout, handshake).await;
         self.timing.tls_us = took;
         self.certificate_expires = witness.expires();
-        result
+        let stream = result?;
+        witness.judge_validity()?;
+        Ok(stream)
     }
 
     /// Waits for an exchange over a connection that stands.

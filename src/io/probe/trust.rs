@@ -19,6 +19,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use thiserror::Error;
 use tokio_rustls::rustls;
 
+use crate::base::{Cause, Span};
 use crate::monitor::certificate::{CertificatePolicy, Verify};
 
 /// Why TLS cannot be spoken, or a monitor's roots cannot be used.
@@ -57,6 +58,7 @@ pub(super) struct Trust {
 pub(super) struct TlsSettings {
     base: ClientConfig,
     verifier: Verifier,
+    min_validity: Option<Span>,
 }
 
 impl Trust {
@@ -91,7 +93,11 @@ impl Trust {
         };
         let mut base = self.base.clone();
         base.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        Ok(TlsSettings { base, verifier })
+        Ok(TlsSettings {
+            base,
+            verifier,
+            min_validity: policy.min_validity,
+        })
     }
 
     fn verifier_of(&self, path: &str, pem: &[u8]) -> Result<Verifier, TlsError> {
@@ -143,7 +149,8 @@ impl TlsSettings {
     pub(super) fn for_one_probe(&self) -> (Arc<ClientConfig>, Arc<Witness>) {
         let witness = Arc::new(Witness {
             judge: Arc::clone(&self.verifier),
-            expires: OnceLock::new(),
+            min_validity: self.min_validity,
+            shown: OnceLock::new(),
         });
         let mut config = self.base.clone();
         let verifier: Verifier = Arc::<Witness>::clone(&witness);
@@ -156,14 +163,41 @@ impl TlsSettings {
 #[derive(Debug)]
 pub(super) struct Witness {
     judge: Verifier,
-    expires: OnceLock<Option<u64>>,
+    min_validity: Option<Span>,
+    shown: OnceLock<ShownLeaf>,
+}
+
+/// The leaf that was shown.
+#[derive(Clone, Copy, Debug)]
+struct ShownLeaf {
+    /// The time of the handshake, in seconds since 1970.
+    at: u64,
+    /// Its last second of validity, in seconds since 1970; `None` if it cannot be read.
+    expires: Option<u64>,
 }
 
 impl Witness {
     /// Last second of validity of the leaf that was shown, in seconds since 1970; `None` if none was shown
     /// or it cannot be read.
     pub(super) fn expires(&self) -> Option<u64> {
-        self.expires.get().copied().flatten()
+        self.shown.get()?.expires
+    }
+
+    /// Judges whether the leaf that was shown is valid for as long as the monitor asks.
+    ///
+    /// # Errors
+    /// That it is not, or that nobody can say.
+    pub(super) fn judge_validity(&self) -> Result<(), Cause> {
+        let Some(least) = self.min_validity else {
+            return Ok(());
+        };
+        let shown = self.shown.get().ok_or(Cause::Certificate)?;
+        let expires = shown.expires.ok_or(Cause::Certificate)?;
+        match expires.checked_sub(shown.at) {
+            None => Err(Cause::CertificateExpired),
+            Some(left) if left < least.0 / 1000 => Err(Cause::CertificateExpiring),
+            Some(_) => Ok(()),
+        }
     }
 }
 
@@ -176,7 +210,10 @@ impl ServerCertVerifier for Witness {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.expires.get_or_init(|| expiry(end_entity));
+        self.shown.get_or_init(|| ShownLeaf {
+            at: now.as_secs(),
+            expires: expiry(end_entity),
+        });
         self.judge
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
