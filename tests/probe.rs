@@ -33,6 +33,8 @@ use waypost::plan::{
 
 #[path = "support/backend.rs"]
 mod backend;
+#[path = "probe/dialogue.rs"]
+mod dialogue;
 
 use backend::{Backend, Manner};
 

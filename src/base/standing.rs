@@ -155,6 +155,8 @@ pub enum Cause {
     Status(u16),
     /// The body does not hold what the monitor expects.
     Body,
+    /// The answer over a plain connection does not hold what the monitor expects.
+    Answer,
     /// The peer does not speak the protocol.
     Protocol,
     /// The endpoint's data is further behind than the monitor allows.
@@ -186,6 +188,7 @@ impl Cause {
             Self::Certificate => "certificate",
             Self::Status(_) => "status",
             Self::Body => "body",
+            Self::Answer => "answer",
             Self::Protocol => "protocol",
             Self::Behind => "behind",
             Self::Login => "login",
@@ -214,6 +217,7 @@ impl fmt::Display for Cause {
             Self::Certificate => "certificate not valid",
             Self::Status(status) => return write!(out, "status {status}"),
             Self::Body => "body does not match",
+            Self::Answer => "answer does not match",
             Self::Protocol => "not the monitor's protocol",
             Self::Behind => "its data is behind",
             Self::Login => "login refused",

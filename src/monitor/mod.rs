@@ -6,7 +6,7 @@
 //! config has for one type and that belong to others are refused by what the others read, so there is no
 //! second list of keys.
 //!
-//! `certificate` is a part that several types share. Names, paces and thresholds are the same for all
+//! `certificate` and `dialogue` are parts that several types share. Names, paces and thresholds are the same for all
 //! types and are `config`'s; when probes run and what a failure means is not known here.
 use toml::de::DeValue;
 
@@ -15,6 +15,7 @@ use crate::text::reader::{At, Fields, keys_read, plain};
 use crate::text::value::{self, Trouble};
 
 pub mod certificate;
+pub mod dialogue;
 pub mod http;
 pub mod https;
 pub mod kind;
@@ -212,6 +213,8 @@ mod tests {
                 "unknown key `hots` in the monitor",
             ]
         );
+        let (_, found) = given("type = \"http\"\nsend = \"PING\"");
+        assert_eq!(found, ["`send` means nothing to a monitor of type http"]);
         let (_, found) = given("type = \"tcpp\"\nhost = \"a\"\nuser = \"b\"\nroots = \"c\"");
         assert_eq!(found, ["`tcpp` is not known here"]);
     }

@@ -44,6 +44,7 @@ use crate::plan::Plan;
 
 mod attempt;
 mod cause;
+mod dialogue;
 mod duty;
 mod http;
 mod https;
