@@ -35,6 +35,8 @@ use waypost::plan::{
 mod backend;
 #[path = "probe/dialogue.rs"]
 mod dialogue;
+#[path = "probe/tls.rs"]
+mod tls;
 
 use backend::{Backend, Manner};
 

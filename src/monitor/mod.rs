@@ -21,6 +21,7 @@ pub mod https;
 pub mod kind;
 pub mod postgres;
 pub mod tcp;
+pub mod tls;
 
 /// Makes [`Check`] and the table of its types from one row for each.
 macro_rules! registry {
@@ -66,12 +67,14 @@ registry! {
     "https" => Https(https::HttpsCheck),
     /// A TCP connection that stands.
     "tcp" => Tcp(tcp::TcpCheck),
+    /// A TLS handshake, and a certificate that is valid.
+    "tls" => Tls(tls::TlsCheck),
     /// A PostgreSQL server whose data is no further behind its primary's than allowed.
     "postgres" => Postgres(postgres::PostgresCheck),
 }
 
 /// Types that later versions know.
-const LATER: &[&str] = &["tls", "dns", "grpc", "icmp", "exec", "push"];
+const LATER: &[&str] = &["dns", "grpc", "icmp", "exec", "push"];
 
 /// The connection alone.
 impl Default for Check {
@@ -189,6 +192,8 @@ mod tests {
             ("type = \"https\"", 443, Host::OfService),
             ("type = \"https\"\nhost = \"a.b\"", 443, Host::Named("a.b")),
             ("type = \"tcp\"\nport = 25", 25, Host::Nobody),
+            ("type = \"tls\"\nport = 993", 993, Host::OfService),
+            ("type = \"tls\"\nhost = \"a.b\"", 443, Host::Named("a.b")),
             (
                 "type = \"postgres\"\nuser = \"u\"\nmax_lag = \"1s\"",
                 5432,

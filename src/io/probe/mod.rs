@@ -52,6 +52,7 @@ mod job;
 mod postgres;
 mod stopwatch;
 mod tcp;
+mod tls;
 mod trust;
 mod types;
 

@@ -42,5 +42,6 @@ registry! {
     Http => super::http::HttpProbe,
     Https => super::https::HttpsProbe,
     Tcp => super::tcp::TcpProbe,
+    Tls => super::tls::TlsProbe,
     Postgres => super::postgres::PostgresProbe,
 }

@@ -1,0 +1,38 @@
+//! Probes of type `tls`: a handshake with a certificate that is judged, and what is to be said after it.
+//!
+//! No protocol is offered (ALPN): what the server speaks inside is not known here, and one that is offered
+//! what it does not speak would refuse the handshake.
+use super::attempt::{Attempt, Destination, Probe, Resources};
+use super::dialogue;
+use super::trust::TlsSettings;
+use crate::base::Cause;
+use crate::monitor::dialogue::Dialogue;
+use crate::monitor::tls::TlsCheck;
+
+/// A monitor of type `tls`, ready to look.
+#[derive(Debug)]
+pub(super) struct TlsProbe {
+    settings: TlsSettings,
+    dialogue: Dialogue,
+}
+
+impl Probe for TlsProbe {
+    type Check = TlsCheck;
+
+    fn prepare(check: &TlsCheck, resources: &mut Resources) -> Result<Self, String> {
+        let settings = resources.trust.settings(&check.certificate, &[]);
+        Ok(Self {
+            settings: settings.map_err(|error| error.to_string())?,
+            dialogue: check.dialogue.clone(),
+        })
+    }
+
+    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
+        let stream = attempt.connect(to.address).await?;
+        let handshake = attempt.shake_hands(stream, &self.settings, &to.host);
+        let mut stream = handshake.await?;
+        dialogue::hold(&self.dialogue, &mut stream, attempt).await?;
+        attempt.leave_open(stream);
+        Ok(())
+    }
+}
