@@ -33,18 +33,20 @@
 //! | 0 | [`base`] | moments, shares, ids, standings, reasons, the keyed hash, every limit |
 //! | 1 | [`dns`] | names, in-place query parsing, reply writing, EDNS, cookies, TSIG, transfers, zone data, keys and signatures; the only folder that names a DNS library |
 //! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
+//! | 2 | [`text`] | text in TOML taken apart: tables and values with their places, and all that is wrong with them |
 //! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
-//! | 2 | [`plan`] | what was decided before start: dense, resolved, immutable |
-//! | 3 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
-//! | 3 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
-//! | 3 | [`steer`] | standings -> who serves which cohort, and who when places are full; knows no time and no DNS |
-//! | 4 | [`table`] | the routing table: build, independent check, explain |
-//! | 5 | [`audit`] | what a plan may ever do: the fence proved, two plans compared |
-//! | 5 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
-//! | 5 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of changing state |
-//! | 6 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
-//! | 7 | [`io`] | clock, publish, files, keys, metrics; above them serve, probe, control and transfer, blind to each other |
-//! | 8 | [`app`] | wiring: start order, signals, reload, the subcommands |
+//! | 3 | [`monitor`] | how an endpoint can be checked: one file for each type, with its keys, defaults, files and needs |
+//! | 4 | [`plan`] | what was decided before start: dense, resolved, immutable |
+//! | 5 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
+//! | 5 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
+//! | 5 | [`steer`] | standings -> who serves which cohort, and who when places are full; knows no time and no DNS |
+//! | 6 | [`table`] | the routing table: build, independent check, explain |
+//! | 7 | [`audit`] | what a plan may ever do: the fence proved, two plans compared |
+//! | 7 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
+//! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of changing state |
+//! | 8 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
+//! | 9 | [`io`] | clock, publish, files, keys, metrics; above them serve, probe, control and transfer, blind to each other |
+//! | 10 | [`app`] | wiring: start order, signals, reload, the subcommands |
 //!
 //! # Who works for whom
 //!
@@ -82,6 +84,13 @@
 //! lots of its cohorts are sent past what is full, along its own preference and never out of its
 //! fence ([`steer::capacity`]). Everything else is as if no capacity were stated.
 //!
+//! # How a monitor type comes in
+//!
+//! A type is a file in [`monitor`] (its keys, defaults, files, and what it needs of the service) and one of the same name
+//! in [`io::probe`] (how it dials and judges), each declared and given one row in the registry beside it. The
+//! variant of [`monitor::Check`], the keys that are refused for other types and the dispatch of probes all come of the
+//! two rows. A type dials for itself: whether it connects at all is its own affair.
+//!
 //! # What health may do
 //!
 //! A **slot** is one address under one monitor; a **target** is one endpoint's addresses of
@@ -100,8 +109,10 @@ pub mod geo;
 pub mod health;
 pub mod io;
 pub mod keys;
+pub mod monitor;
 pub mod plan;
 pub mod sim;
 pub mod steer;
 pub mod table;
+pub mod text;
 pub mod zones;

@@ -538,6 +538,7 @@ fn opening(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Span;
     use crate::base::limits::CONTROL_LOOP_TURN;
 
     #[test]

@@ -178,6 +178,8 @@ pub const PROBE_LINGER: Span = Span(200);
 pub const PROBE_HEAD_BYTES: usize = 16 * 1024;
 /// Bytes of a response body that a probe reads.
 pub const PROBE_BODY_BYTES: usize = 64 * 1024;
+/// Octets that a monitor may send over a plain connection, and of what comes back that a probe reads.
+pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
 /// How long after its first look a probe looks again at a standby whose replay seems too old.
 pub const PROBE_SECOND_LOOK: Span = Span(100);
 /// Shortest probe interval that a config may ask for.

@@ -8,6 +8,7 @@ pub mod hash;
 mod ids;
 pub mod limits;
 mod reason;
+mod secret;
 mod similar;
 mod sip;
 mod standing;
@@ -19,6 +20,7 @@ pub use ids::{
     RegionId, ServiceId, SlotId, TargetId,
 };
 pub use reason::Reason;
+pub use secret::Secret;
 pub use similar::similar;
 pub use sip::sip_hash;
 pub use standing::{Cause, Permille, Standing, Why};

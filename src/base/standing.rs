@@ -139,6 +139,8 @@ pub enum Cause {
     Tls,
     /// The certificate has expired.
     CertificateExpired,
+    /// The certificate is valid, but for less time than the monitor asks for.
+    CertificateExpiring,
     /// The certificate is not valid yet.
     CertificateEarly,
     /// The certificate names other hosts than this one.
@@ -153,6 +155,8 @@ pub enum Cause {
     Status(u16),
     /// The body does not hold what the monitor expects.
     Body,
+    /// The answer over a plain connection does not hold what the monitor expects.
+    Answer,
     /// The peer does not speak the protocol.
     Protocol,
     /// The endpoint's data is further behind than the monitor allows.
@@ -176,6 +180,7 @@ impl Cause {
             Self::Reset => "reset",
             Self::Tls => "tls",
             Self::CertificateExpired => "certificate_expired",
+            Self::CertificateExpiring => "certificate_expiring",
             Self::CertificateEarly => "certificate_early",
             Self::CertificateName => "certificate_name",
             Self::CertificateIssuer => "certificate_issuer",
@@ -183,6 +188,7 @@ impl Cause {
             Self::Certificate => "certificate",
             Self::Status(_) => "status",
             Self::Body => "body",
+            Self::Answer => "answer",
             Self::Protocol => "protocol",
             Self::Behind => "behind",
             Self::Login => "login",
@@ -203,6 +209,7 @@ impl fmt::Display for Cause {
             Self::Reset => "connection reset",
             Self::Tls => "TLS handshake failed",
             Self::CertificateExpired => "certificate expired",
+            Self::CertificateExpiring => "certificate expires too soon",
             Self::CertificateEarly => "certificate is not valid yet",
             Self::CertificateName => "certificate is not for this host",
             Self::CertificateIssuer => "certificate signed by an unknown authority",
@@ -210,6 +217,7 @@ impl fmt::Display for Cause {
             Self::Certificate => "certificate not valid",
             Self::Status(status) => return write!(out, "status {status}"),
             Self::Body => "body does not match",
+            Self::Answer => "answer does not match",
             Self::Protocol => "not the monitor's protocol",
             Self::Behind => "its data is behind",
             Self::Login => "login refused",

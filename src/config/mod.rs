@@ -5,12 +5,11 @@
 //!
 //! | module | what it decides |
 //! |---|---|
-//! | `value` | what a single value looks like |
-//! | `reader` | how tables are taken apart without stopping at the first error |
 //! | `read` | which keys there are, and their defaults |
 //! | `spec` | the config as written |
 //! | `compile` | what names mean, what does not go together, and the plan |
-//! | `diagnostic` | how errors are kept and shown |
+//!
+//! How tables and values are taken apart, and how errors are kept, is `text`'s.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,16 +17,14 @@ use std::sync::Arc;
 use crate::dns::Name;
 use crate::dns::zone::{Mount, Zone, Zones};
 use crate::plan::{Plan, ZonePlan, Zoning};
+use crate::text::{diagnostic, reader, value};
 
 mod compile;
 pub mod copy;
-pub(crate) mod diagnostic;
 mod read;
-pub(crate) mod reader;
 mod spec;
-pub(crate) mod value;
 
-pub use diagnostic::{Diagnostics, Finding, Severity};
+pub use crate::text::{Diagnostics, Finding, Severity};
 pub use read::Contact;
 pub use spec::Spec;
 

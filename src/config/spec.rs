@@ -16,8 +16,9 @@ use crate::dns::cookie;
 use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
+use crate::monitor::Written;
 use crate::plan::{
-    Acme, AllDown, Approval, Check, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
+    Acme, AllDown, Approval, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
     ZoneDnssec,
 };
 
@@ -246,11 +247,8 @@ pub(crate) struct EndpointSpec {
 #[derive(Debug)]
 pub(crate) struct MonitorSpec {
     pub(crate) name: At<String>,
-    /// Without the roots and the password, which stand in files.
-    pub(crate) check: Check,
-    pub(crate) roots: Option<At<String>>,
-    pub(crate) password_file: Option<At<String>>,
-    pub(crate) port: u16,
+    /// The keys of its type.
+    pub(crate) written: Written,
     pub(crate) interval: Span,
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,
@@ -315,11 +313,8 @@ impl Spec {
     pub fn files(&self, brought: &Files) -> Vec<PathBuf> {
         let mut wanted = Vec::new();
         wanted.extend(self.geo.database.as_ref().map(|path| self.resolve(path)));
-        let roots = self.monitors.iter().filter_map(|one| one.roots.as_ref());
-        wanted.extend(roots.map(|path| self.resolve(path)));
-        let passwords = self.monitors.iter();
-        let passwords = passwords.filter_map(|one| one.password_file.as_ref());
-        wanted.extend(passwords.map(|path| self.resolve(path)));
+        let of_monitors = self.monitors.iter().flat_map(|one| &one.written.files);
+        wanted.extend(of_monitors.map(|(_, path)| self.resolve(path)));
         let own = self.server.tls.iter();
         let pair = own.flat_map(|tls| tls.certificate.iter().chain(&tls.key));
         wanted.extend(pair.map(|path| self.resolve(path)));

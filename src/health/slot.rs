@@ -194,7 +194,7 @@ mod tests {
     fn monitor(rise: u16, fall: u16) -> Monitor {
         Monitor {
             name: "web".into(),
-            check: Check::Tcp,
+            check: Check::default(),
             port: 443,
             interval: Span(5000),
             near_interval: Span(1000),

@@ -26,6 +26,7 @@ mod acme;
 mod defence;
 mod demand;
 mod dnssec;
+mod monitor;
 pub mod ring;
 mod scope;
 mod shrink;
@@ -34,11 +35,14 @@ mod transport;
 mod tsig;
 mod zoning;
 
+pub use crate::base::Secret;
+pub use crate::monitor::Check;
 pub use acme::{Acme, Grant};
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
+pub use monitor::Monitor;
 pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
@@ -212,102 +216,6 @@ pub struct Endpoint {
     pub capacity: Option<u32>,
     /// Addresses of both families.
     pub addresses: Vec<IpAddr>,
-}
-
-/// How an endpoint is checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Monitor {
-    /// Name.
-    pub name: String,
-    /// Protocol and what is expected.
-    pub check: Check,
-    /// Port.
-    pub port: u16,
-    /// Time between probes of one slot.
-    pub interval: Span,
-    /// Time between probes of a slot that is near a flip.
-    pub near_interval: Span,
-    /// How long one probe may take in all.
-    pub timeout: Span,
-    /// Failures (accumulating) that take a slot down.
-    pub fall: u16,
-    /// Successes in a row that bring a slot up, and that wipe its failures.
-    pub rise: u16,
-}
-
-/// What a probe does and expects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// A TCP connection that stands.
-    Tcp,
-    /// A request over HTTP/1.1.
-    Http(HttpCheck),
-    /// A PostgreSQL server whose data is no further behind its primary's than allowed.
-    Postgres(PostgresCheck),
-}
-
-/// What an HTTP probe sends and expects.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpCheck {
-    /// TLS settings for `https`; absent for `http`.
-    pub tls: Option<TlsCheck>,
-    /// Host header and SNI; absent = the service's first hostname.
-    pub host: Option<String>,
-    /// Method.
-    pub method: String,
-    /// Path with query.
-    pub path: String,
-    /// Further headers.
-    pub headers: Vec<(String, String)>,
-    /// Statuses that pass, as inclusive ranges.
-    pub expect_status: Vec<(u16, u16)>,
-    /// Text that the body must hold.
-    pub expect_body: Option<String>,
-}
-
-/// Whom a PostgreSQL probe logs in as, and how far behind its primary the server may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PostgresCheck {
-    /// Role.
-    pub user: String,
-    /// Password; absent where none is asked for. Never shown.
-    pub password: Option<Secret>,
-    /// Database.
-    pub database: String,
-    /// Where the primary is: host and port. Absent = only the time of replay is judged.
-    pub primary: Option<(String, u16)>,
-    /// Most time that replay may be behind.
-    pub max_lag: Option<Span>,
-    /// Most bytes of the write-ahead log that replay may be behind.
-    pub max_lag_bytes: Option<u64>,
-}
-
-/// Text that no message, log or debug output shows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("(secret)")
-    }
-}
-
-/// How the server's certificate is judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsCheck {
-    /// Whether it must be valid for the host, signed by a trusted root.
-    pub verify: Verify,
-    /// Roots in PEM instead of the system's: the path as shown, and the text.
-    pub roots: Option<(String, Arc<[u8]>)>,
-}
-
-/// Whether a certificate must be valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verify {
-    /// It must.
-    Required,
-    /// Any will do.
-    Off,
 }
 
 /// Steps, pace and gate of a return.

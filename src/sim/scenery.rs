@@ -251,7 +251,7 @@ impl Scenery {
     fn monitor(&self, name: &str) -> Monitor {
         Monitor {
             name: name.into(),
-            check: Check::Tcp,
+            check: Check::default(),
             port: 443,
             interval: self.probing.interval,
             near_interval: self.probing.near_interval,

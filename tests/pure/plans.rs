@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use waypost::base::{Family, JurisdictionSet, Permille, RegionId, ServiceId, Span};
 use waypost::config::{self, Diagnostics, Files};
-use waypost::plan::{
-    Approval, Check, DampingPolicy, Demand, Losses, Overload, Plan, PostgresCheck, Secret,
-};
+use waypost::monitor::postgres::PostgresCheck;
+use waypost::plan::{Approval, Check, DampingPolicy, Demand, Losses, Overload, Plan, Secret};
 
 const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
@@ -479,7 +478,7 @@ fn canaries_have_slots_and_a_monitor_of_their_own() {
     assert_eq!(slot.address, "[2001:db8:9::1]:53".parse().unwrap());
     let monitor = &plan.monitors[slot.monitor.index()];
     assert_eq!(monitor.name, "canary");
-    assert!(matches!(monitor.check, Check::Tcp));
+    assert!(matches!(monitor.check, Check::Tcp(_)));
     let pace = (monitor.interval, monitor.near_interval, monitor.timeout);
     assert_eq!(pace, (Span(5000), Span(1000), Span(2000)));
     assert_eq!((monitor.fall, monitor.rise), (2, 5));
@@ -515,10 +514,10 @@ fn postgres_monitors_read_their_password_and_bounds() {
             list.into_iter().map(|one| one.message).collect::<String>()
         })?;
         let plan = compiled.plan;
-        match &plan.monitors[1].check {
-            Check::Postgres(check) => Ok((plan.monitors[1].port, check.clone())),
-            other @ (Check::Tcp | Check::Http(_)) => panic!("{other:?}"),
-        }
+        let Check::Postgres(check) = &plan.monitors[1].check else {
+            panic!("{:?}", plan.monitors[1].check);
+        };
+        Ok((plan.monitors[1].port, check.clone()))
     };
     let (port, least) = monitor("max_lag = \"10s\"", b"").unwrap();
     assert_eq!((port, &*least.database), (5432, "probe"));

@@ -10,7 +10,8 @@ use waypost::engine::ProbeId;
 use waypost::health::{Outcome, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::Prober;
-use waypost::plan::{AllDown, Check, Guard, PostgresCheck, Residency, Secret};
+use waypost::monitor::postgres::PostgresCheck;
+use waypost::plan::{AllDown, Check, Guard, Residency, Secret};
 use waypost::sim::scenery::{Gating, Machine, Patience, Probing, Scenery, Sketch};
 
 /// Longer than any server takes to start or to stop here.

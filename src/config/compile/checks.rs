@@ -3,7 +3,7 @@
 //! One gate is no monitor: `approve` is an operator's word. Canaries are watched by a monitor of
 //! their own, which no config can shape: what tells a sick network from sick endpoints must not be
 //! as slow or as patient as somebody's monitor happens to be.
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use super::names::Names;
 use crate::base::{MonitorId, Span};
@@ -12,7 +12,10 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::read::default_steps;
 use crate::config::reader::At;
 use crate::config::spec::{MonitorSpec, RecoverySpec, Spec};
-use crate::plan::{Approval, Check, DampingPolicy, Monitor, Recovery, Secret};
+use crate::config::value::Trouble;
+use crate::monitor::Check;
+use crate::monitor::kind::NamedFile;
+use crate::plan::{Approval, DampingPolicy, Monitor, Recovery};
 
 /// The recovery of services that name none.
 const DEFAULT: &str = "default";
@@ -151,7 +154,7 @@ impl<'s> Checks<'s> {
 fn canary_monitor() -> Monitor {
     Monitor {
         name: CANARY.to_owned(),
-        check: Check::Tcp,
+        check: Check::default(),
         port: 0, // Each canary has its own.
         interval: Span::from_secs(5),
         near_interval: Span::from_secs(1),
@@ -162,28 +165,17 @@ fn canary_monitor() -> Monitor {
 }
 
 fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnostics) -> Monitor {
-    let mut check = spec.check.clone();
-    match &mut check {
-        Check::Tcp => {}
-        Check::Http(http) => {
-            if let (Some(tls), Some(path)) = (&mut http.tls, &spec.roots)
-                && let Some(text) = bring(path, whole, files, found)
-            {
-                tls.roots = roots(path, text, found);
-            }
-        }
-        Check::Postgres(postgres) => {
-            if let Some(path) = &spec.password_file
-                && let Some(text) = bring(path, whole, files, found)
-            {
-                postgres.password = password(path, text, found);
-            }
+    let mut check = spec.written.check.clone();
+    for (key, path) in &spec.written.files {
+        if let Err(trouble) = take_file(&mut check, key, path, whole.resolve(path), files) {
+            let error = found.error(&path.at, trouble.message);
+            error.help(trouble.help.unwrap_or_else(|| HELP.to_owned()));
         }
     }
     Monitor {
         name: spec.name.value.clone(),
         check,
-        port: spec.port,
+        port: spec.written.port,
         interval: spec.interval,
         near_interval: spec.near_interval,
         timeout: spec.timeout,
@@ -192,54 +184,20 @@ fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnost
     }
 }
 
-/// The content of a file that a monitor names; reported if it was not brought.
-fn bring<'f>(
+/// Gives a monitor the content of a file that it names.
+fn take_file(
+    check: &mut Check,
+    key: &'static str,
     path: &At<String>,
-    whole: &Spec,
-    files: &'f Files,
-    found: &mut Diagnostics,
-) -> Option<&'f Arc<[u8]>> {
-    let message = match files.get(&whole.resolve(path)) {
-        Some(Ok(text)) => return Some(text),
-        Some(Err(reason)) => format!("cannot read `{}`: {reason}", path.value),
-        None => format!("`{}` was not read", path.value),
-    };
-    found.error(&path.at, message).help(HELP);
-    None
-}
-
-fn roots(
-    path: &At<String>,
-    text: &Arc<[u8]>,
-    found: &mut Diagnostics,
-) -> Option<(String, Arc<[u8]>)> {
-    if has_certificate(text) {
-        return Some((path.value.clone(), text.clone()));
+    place: PathBuf,
+    files: &Files,
+) -> Result<(), Trouble> {
+    let path = &path.value;
+    match files.get(&place) {
+        Some(Ok(content)) => check.take_file(&NamedFile { key, path, content }),
+        Some(Err(reason)) => Err(Trouble::new(format!("cannot read `{path}`: {reason}"))),
+        None => Err(Trouble::new(format!("`{path}` was not read"))),
     }
-    found
-        .error(&path.at, format!("`{}` holds no certificate", path.value))
-        .help("roots are in PEM: `-----BEGIN CERTIFICATE-----`");
-    None
-}
-
-/// The password: all of the file but the end of its last line, which editors add.
-fn password(path: &At<String>, text: &[u8], found: &mut Diagnostics) -> Option<Secret> {
-    let line = text.strip_suffix(b"\n").unwrap_or(text);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let message = match std::str::from_utf8(line) {
-        Ok("") => format!("`{}` holds no password", path.value),
-        Ok(password) => return Some(Secret(password.to_owned())),
-        Err(_) => format!("`{}` is not UTF-8 text", path.value),
-    };
-    found
-        .error(&path.at, message)
-        .help("the file holds the password and nothing else");
-    None
 }
 
 const HELP: &str = "paths are relative to the folder of the config";
-
-fn has_certificate(text: &[u8]) -> bool {
-    let mark = b"-----BEGIN CERTIFICATE-----";
-    text.windows(mark.len()).any(|window| window == mark)
-}

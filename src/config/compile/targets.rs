@@ -13,7 +13,8 @@ use super::places::Places;
 use super::services::{Draft, tiers};
 use crate::base::{EndpointId, Family, HashKey, MonitorId, RecoveryId, RegionId, SlotId, TargetId};
 use crate::config::reader::At;
-use crate::plan::{Check, Endpoint, Member, Pool, Ring, Slot, Target, Tier};
+use crate::monitor::kind::Host;
+use crate::plan::{Endpoint, Member, Pool, Ring, Slot, Target, Tier};
 
 /// What is probed and what is steered, as far as services were wired.
 pub(super) struct Wiring<'p> {
@@ -88,18 +89,19 @@ impl<'p> Wiring<'p> {
 
     /// The host that a monitor asks for; empty where it asks for none.
     fn host(&self, monitor: MonitorId, hostname: &str) -> String {
-        match &self.checks.monitors[monitor.index()].check {
-            Check::Tcp | Check::Postgres(_) => String::new(),
-            Check::Http(http) => http.host.clone().unwrap_or_else(|| hostname.to_owned()),
+        match self.checks.monitors[monitor.index()].check.host() {
+            Host::Nobody => String::new(),
+            Host::Named(name) => name.to_owned(),
+            Host::OfService => hostname.to_owned(),
         }
     }
 
     /// A monitor's name, with the host if the service brought it.
     fn watched(&self, (id, host): &(MonitorId, String)) -> String {
         let monitor = &self.checks.monitors[id.index()];
-        match &monitor.check {
-            Check::Http(http) if http.host.is_none() => format!("{}@{host}", monitor.name),
-            Check::Http(_) | Check::Tcp | Check::Postgres(_) => monitor.name.clone(),
+        match monitor.check.host() {
+            Host::OfService => format!("{}@{host}", monitor.name),
+            Host::Nobody | Host::Named(_) => monitor.name.clone(),
         }
     }
 

@@ -9,7 +9,6 @@ mod dnssec;
 mod guard;
 mod monitor;
 mod place;
-mod postgres;
 mod recovery;
 mod service;
 mod tls;
@@ -23,12 +22,10 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use toml::de::DeValue;
-
 use super::diagnostic::Diagnostics;
-use super::reader::{self, At, Fields, Reader};
+use super::reader::{self, At, Fields, Reader, items, plain};
 use super::spec::{GeoSpec, ServerSpec, Spec, ZoneSpec};
-use super::value::{self, Trouble};
+use super::value::{self, path};
 use crate::base::limits::{STREAM_CONNECTIONS_LEAST, STREAM_CONNECTIONS_MOST, UDP_REPLY_BYTES};
 use crate::geo::{Country, Network};
 
@@ -186,24 +183,4 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
         fields.finish();
     }
     zones
-}
-
-/// The path of a file.
-fn path(value: &DeValue<'_>) -> Result<String, Trouble> {
-    let text = value::text(value)?;
-    match text.is_empty() {
-        true => Err(Trouble::new("a path cannot be empty")
-            .with_help("paths are relative to the folder of the config")),
-        false => Ok(text),
-    }
-}
-
-/// The value without its position.
-fn plain<T>(value: Option<At<T>>) -> Option<T> {
-    value.map(|value| value.value)
-}
-
-/// The items of a list without the list's position.
-fn items<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
-    list.map_or_else(Vec::new, |list| list.value)
 }

@@ -5,10 +5,20 @@
 //! It does not know why the probe was dropped; a panic has been printed by then.
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Finished;
 use crate::base::{Cause, Span};
 use crate::engine::ProbeId;
 use crate::health::{Outcome, Report, Timing};
+
+/// The end of one probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Which probe.
+    pub id: ProbeId,
+    /// Outcome, times, and when the certificate expires.
+    pub report: Report,
+    /// Time between its moment and its beginning: the node's own lateness, waiting for a place included.
+    pub late: Span,
+}
 
 /// Reports once: what it is told, or `Local` when dropped.
 pub(super) struct Duty {

@@ -16,19 +16,89 @@ use hyper::{Method, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::attempt::{Attempt, Destination, Probe, Resources};
 use super::cause;
-use super::job::Http;
 use crate::base::{Cause, limits};
-use crate::plan::HttpCheck;
+use crate::monitor::http::HttpCheck;
 
 const OWN_NAME: &str = concat!("waypost/", env!("CARGO_PKG_VERSION"), " (health monitor)");
 
+/// A monitor of type `http`, ready to look.
+#[derive(Debug)]
+pub(super) struct HttpProbe {
+    request: Request,
+    expect_status: Vec<(u16, u16)>,
+    expect_body: Option<String>,
+}
+
 /// A request without its Host header.
 #[derive(Debug)]
-pub(super) struct Request {
+struct Request {
     method: Method,
     path: Uri,
     headers: HeaderMap,
+}
+
+impl Probe for HttpProbe {
+    type Check = HttpCheck;
+
+    fn prepare(check: &HttpCheck, _: &mut Resources) -> Result<Self, String> {
+        Ok(Self {
+            request: Request::prepare(check)?,
+            expect_status: check.expect_status.clone(),
+            expect_body: check.expect_body.clone(),
+        })
+    }
+
+    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
+        let stream = attempt.connect(to.address).await?;
+        attempt.exchange(self.ask(stream, &to.host)).await
+    }
+}
+
+impl HttpProbe {
+    /// Sends the request over a connection that stands, and judges the response.
+    ///
+    /// # Errors
+    /// What is wrong with the response, or why none came.
+    pub(super) async fn ask<S>(&self, stream: S, host: &str) -> Result<(), Cause>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let request = self.request.address_to(host)?;
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(limits::PROBE_HEAD_BYTES)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| cause::of_exchange(&error))?;
+        let judged = async {
+            let response = sender.send_request(request).await;
+            self.judge(response.map_err(|error| cause::of_exchange(&error))?)
+                .await
+        };
+        // The connection moves the bytes and hands its errors to the request; it never wins.
+        let carry = async {
+            let _ = connection.await;
+            pending().await
+        };
+        tokio::select! {
+            result = judged => result,
+            never = carry => never,
+        }
+    }
+
+    async fn judge(&self, response: hyper::Response<Incoming>) -> Result<(), Cause> {
+        let status = response.status().as_u16();
+        let expected = |&(first, last): &(u16, u16)| (first..=last).contains(&status);
+        if !self.expect_status.iter().any(expected) {
+            return Err(Cause::Status(status));
+        }
+        let body = read(response.into_body()).await?;
+        match &self.expect_body {
+            Some(text) if !String::from_utf8_lossy(&body).contains(text) => Err(Cause::Body),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Request {
@@ -37,7 +107,7 @@ impl Request {
     ///
     /// # Errors
     /// What is wrong, for a person.
-    pub(super) fn prepare(check: &HttpCheck) -> Result<Self, String> {
+    fn prepare(check: &HttpCheck) -> Result<Self, String> {
         let method = check.method.parse();
         let path = check.path.parse();
         Ok(Self {
@@ -85,45 +155,6 @@ fn in_brackets(host: &str) -> String {
     }
 }
 
-/// Sends the request and judges the response.
-pub(super) async fn exchange<S>(stream: S, http: &Http, host: &str) -> Result<(), Cause>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let request = http.request.address_to(host)?;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(limits::PROBE_HEAD_BYTES)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| cause::of_exchange(&error))?;
-    let judged = async {
-        let response = sender.send_request(request).await;
-        judge(response.map_err(|error| cause::of_exchange(&error))?, http).await
-    };
-    // The connection moves the bytes and hands its errors to the request; it never wins.
-    let carry = async {
-        let _ = connection.await;
-        pending().await
-    };
-    tokio::select! {
-        result = judged => result,
-        never = carry => never,
-    }
-}
-
-async fn judge(response: hyper::Response<Incoming>, http: &Http) -> Result<(), Cause> {
-    let status = response.status().as_u16();
-    let expected = |&(first, last): &(u16, u16)| (first..=last).contains(&status);
-    if !http.expect_status.iter().any(expected) {
-        return Err(Cause::Status(status));
-    }
-    let body = read(response.into_body()).await?;
-    match &http.expect_body {
-        Some(text) if !String::from_utf8_lossy(&body).contains(text) => Err(Cause::Body),
-        _ => Ok(()),
-    }
-}
-
 /// The body, or as much of it as a probe reads.
 async fn read(mut body: Incoming) -> Result<Vec<u8>, Cause> {
     let mut bytes = Vec::new();
@@ -146,7 +177,6 @@ mod tests {
     fn check(headers: &[(&str, &str)]) -> HttpCheck {
         let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
         HttpCheck {
-            tls: None,
             host: None,
             method: "GET".to_owned(),
             path: "/healthz?deep=1".to_owned(),

@@ -1,6 +1,6 @@
 //! Runs the probes that the engine asks for, each in a task of its own, and reports each once.
 //!
-//! What it decides: nothing about health. It turns one slot of a plan into one [`Report`]: what was
+//! What it decides: nothing about health. It turns one slot of a plan into one [`crate::health::Report`]: what was
 //! seen, how long each phase took, when the certificate expires. When to probe, and what a failure
 //! means, is the engine's.
 //!
@@ -17,6 +17,9 @@
 //!    '-- too many wait, or another plan: Local
 //! ```
 //!
+//! How a probe dials and judges is its type's: one file for each, declared below and with a row in [`types`]. A
+//! type makes its probes of what [`attempt`] has, and need not connect at all.
+//!
 //! Why not `reqwest`, which the control client uses: it cannot aim at an exact address under
 //! another host's name without a client per address, it does not time the phases, and it does not
 //! hand out the certificate of a handshake that failed. `hyper` over a connection of our own does.
@@ -27,46 +30,33 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::attempt::Resources;
 use self::duty::Duty;
+pub use self::duty::Finished;
+pub use self::job::Unready;
 use self::job::{Job, Jobs};
-pub use self::tls::TlsError;
-use self::tls::Trust;
-use crate::base::{Moment, Span, limits};
+pub use self::trust::TlsError;
+use self::trust::Trust;
+use crate::base::{Moment, limits};
 use crate::engine::ProbeId;
-use crate::health::Report;
 use crate::io::clock::Clock;
 use crate::plan::Plan;
 
+mod attempt;
 mod cause;
+mod dialogue;
 mod duty;
 mod http;
+mod https;
 mod job;
 mod postgres;
-mod run;
 mod stopwatch;
+mod tcp;
 mod tls;
+mod trust;
+mod types;
 
-/// The end of one probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// Which probe.
-    pub id: ProbeId,
-    /// What it saw.
-    pub report: Report,
-    /// How long after its time it began: the node's own lateness, waiting for a place included.
-    pub late: Span,
-}
-
-/// A monitor that cannot be run here; each of its probes ends as a local failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unready {
-    /// Name of the monitor.
-    pub monitor: String,
-    /// Why, for a person.
-    pub reason: String,
-}
-
-/// How many probes may be under way.
+/// Bounds on the probes under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Running at once.
@@ -89,13 +79,12 @@ impl Default for Bounds {
 pub struct Prober {
     handle: Handle,
     clock: Clock,
-    reports: UnboundedSender<Finished>,
     bounds: Bounds,
     /// One for each probe that runs.
     running: Arc<Semaphore>,
     /// One for each probe that runs or waits.
     admitted: Arc<Semaphore>,
-    trust: Trust,
+    resources: Resources,
     jobs: Jobs,
 }
 
@@ -126,11 +115,13 @@ impl Prober {
         Ok(Self {
             handle,
             clock,
-            reports,
             bounds,
             running: Arc::new(Semaphore::new(bounds.in_flight)),
             admitted: Arc::new(Semaphore::new(bounds.in_flight + bounds.waiting)),
-            trust: Trust::new()?,
+            resources: Resources {
+                trust: Trust::new()?,
+                reports,
+            },
             jobs: Jobs::none(),
         })
     }
@@ -138,14 +129,14 @@ impl Prober {
     /// Probes from now on belong to this plan; those in flight end as they began. Monitors that
     /// cannot be run are returned, for the log.
     pub fn use_plan(&mut self, epoch: u32, plan: Arc<Plan>) -> Vec<Unready> {
-        let (jobs, unready) = Jobs::prepare(epoch, plan, &mut self.trust);
+        let (jobs, unready) = Jobs::prepare(epoch, plan, &mut self.resources);
         self.jobs = jobs;
         unready
     }
 
     /// Starts one probe that is due since `due`; returns at once.
     pub fn start(&self, id: ProbeId, due: Moment) {
-        let duty = Duty::new(id, self.reports.clone());
+        let duty = Duty::new(id, self.resources.reports.clone());
         let Some(job) = self.jobs.find(id) else {
             return;
         };
@@ -161,7 +152,7 @@ impl Prober {
         self.handle.spawn(queue.run(job, duty));
     }
 
-    /// How many probes run at this moment.
+    /// Number of probes that run at this moment.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.bounds.in_flight - self.running.available_permits()
@@ -185,10 +176,10 @@ impl Queue {
         let Ok(Ok(_place)) = place else {
             return;
         };
-        let (report, open) = run::run(&job).await;
+        let (report, open) = job.run().await;
         duty.fulfil(report);
         if let Some(stream) = open {
-            run::part(stream).await;
+            attempt::part(stream).await;
         }
     }
 }

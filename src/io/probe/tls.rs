@@ -1,258 +1,38 @@
-//! Whom a probe trusts, and what it remembers of the certificate it was shown.
+//! Probes of type `tls`: a handshake with a certificate that is judged, and what is to be said after it.
 //!
-//! Each probe makes a whole handshake: nothing is resumed, for a resumed session proves neither the
-//! key nor the certificate of today. Around the verifier of a monitor stands a [`Witness`], one for
-//! each probe: it notes when the leaf expires before the verifier judges it, so that the date is
-//! known also when the judgement is no.
-//!
-//! It does not know the endpoint; the name to verify comes with each probe. One provider,
-//! `aws-lc-rs`, is named here, so that nothing depends on a default that some other part of the
-//! process installed.
-use std::sync::{Arc, OnceLock};
+//! No protocol is offered (ALPN): what the server speaks inside is not known here, and one that is offered
+//! what it does not speak would refuse the handshake.
+use super::attempt::{Attempt, Destination, Probe, Resources};
+use super::dialogue;
+use super::trust::TlsSettings;
+use crate::base::Cause;
+use crate::monitor::dialogue::Dialogue;
+use crate::monitor::tls::TlsCheck;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use thiserror::Error;
-use tokio_rustls::rustls;
-
-use crate::plan::{TlsCheck, Verify};
-
-/// Why TLS cannot be spoken, or a monitor's roots cannot be used.
-#[derive(Clone, Debug, Error)]
-pub enum TlsError {
-    /// The provider offers no usable version.
-    #[error("TLS cannot be set up: {0}")]
-    Provider(#[from] rustls::Error),
-    /// The text given as roots holds no certificate, or a broken one.
-    #[error("{path}: {message}")]
-    Roots {
-        /// The path as the config shows it.
-        path: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// The system has no roots.
-    #[error(
-        "this system has no trusted root certificates ({0}); give the monitor roots of its own"
-    )]
-    NoSystemRoots(String),
-}
-
-type Verifier = Arc<dyn ServerCertVerifier>;
-
-/// Makes TLS settings for monitors; the system's roots are read once, when first wanted.
+/// A monitor of type `tls`, ready to look.
 #[derive(Debug)]
-pub(super) struct Trust {
-    provider: Arc<CryptoProvider>,
-    base: ClientConfig,
-    system: Option<Result<Verifier, TlsError>>,
+pub(super) struct TlsProbe {
+    settings: TlsSettings,
+    dialogue: Dialogue,
 }
 
-/// How one monitor speaks TLS.
-#[derive(Clone, Debug)]
-pub(super) struct TlsSettings {
-    base: ClientConfig,
-    verifier: Verifier,
-}
+impl Probe for TlsProbe {
+    type Check = TlsCheck;
 
-impl Trust {
-    pub(super) fn new() -> Result<Self, TlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut base = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(indifferent(&provider))
-            .with_no_client_auth();
-        base.resumption = Resumption::disabled();
-        base.alpn_protocols = vec![b"http/1.1".to_vec()];
+    fn prepare(check: &TlsCheck, resources: &mut Resources) -> Result<Self, String> {
+        let settings = resources.trust.settings(&check.certificate, &[]);
         Ok(Self {
-            provider,
-            base,
-            system: None,
+            settings: settings.map_err(|error| error.to_string())?,
+            dialogue: check.dialogue.clone(),
         })
     }
 
-    /// Settings for one monitor.
-    ///
-    /// # Errors
-    /// When its roots, or the system's, cannot be used.
-    pub(super) fn settings(&mut self, check: &TlsCheck) -> Result<TlsSettings, TlsError> {
-        let verifier = match (check.verify, &check.roots) {
-            (Verify::Off, _) => indifferent(&self.provider),
-            (Verify::Required, Some((path, pem))) => self.verifier_of(path, pem)?,
-            (Verify::Required, None) => self.system_verifier()?,
-        };
-        Ok(TlsSettings {
-            base: self.base.clone(),
-            verifier,
-        })
-    }
-
-    fn verifier_of(&self, path: &str, pem: &[u8]) -> Result<Verifier, TlsError> {
-        let refuse = |message: String| TlsError::Roots {
-            path: path.to_owned(),
-            message,
-        };
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
-            roots
-                .add(certificate)
-                .map_err(|error| refuse(error.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(refuse("holds no certificate in PEM format".to_owned()));
-        }
-        self.verifier_by(roots).map_err(refuse)
-    }
-
-    fn system_verifier(&mut self) -> Result<Verifier, TlsError> {
-        if self.system.is_none() {
-            self.system = Some(self.read_system());
-        }
-        self.system.clone().expect("it was read just now")
-    }
-
-    /// Roots that do not parse are left out, as other programs of the system leave them out.
-    fn read_system(&self) -> Result<Verifier, TlsError> {
-        let loaded = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(loaded.certs);
-        self.verifier_by(roots).map_err(|message| {
-            let reason = loaded.errors.first().map(ToString::to_string);
-            TlsError::NoSystemRoots(reason.unwrap_or(message))
-        })
-    }
-
-    fn verifier_by(&self, roots: RootCertStore) -> Result<Verifier, String> {
-        let provider = Arc::clone(&self.provider);
-        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
-        let verifier = builder.build().map_err(|error| error.to_string())?;
-        Ok(verifier)
-    }
-}
-
-impl TlsSettings {
-    /// Settings for one probe, and its witness.
-    pub(super) fn for_one_probe(&self) -> (Arc<ClientConfig>, Arc<Witness>) {
-        let witness = Arc::new(Witness {
-            judge: Arc::clone(&self.verifier),
-            expires: OnceLock::new(),
-        });
-        let mut config = self.base.clone();
-        let verifier: Verifier = Arc::<Witness>::clone(&witness);
-        config.dangerous().set_certificate_verifier(verifier);
-        (Arc::new(config), witness)
-    }
-}
-
-/// Notes the leaf's expiry, then lets the monitor's verifier judge.
-#[derive(Debug)]
-pub(super) struct Witness {
-    judge: Verifier,
-    expires: OnceLock<Option<u64>>,
-}
-
-impl Witness {
-    /// When the leaf that was shown expires, in seconds since 1970; `None` if none was shown
-    /// or it cannot be read.
-    pub(super) fn expires(&self) -> Option<u64> {
-        self.expires.get().copied().flatten()
-    }
-}
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.expires.get_or_init(|| expiry(end_entity));
-        self.judge
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
-    }
-}
-
-/// The last second at which a certificate is valid (RFC 5280, section 4.1.2.5).
-fn expiry(certificate: &CertificateDer<'_>) -> Option<u64> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    u64::try_from(parsed.validity().not_after.timestamp()).ok()
-}
-
-/// Takes any certificate, as [`Verify::Off`] asks: also one so old or odd that its signature
-/// could not be checked.
-#[derive(Debug)]
-struct Indifferent {
-    schemes: Vec<SignatureScheme>,
-}
-
-fn indifferent(provider: &CryptoProvider) -> Verifier {
-    let schemes = provider
-        .signature_verification_algorithms
-        .supported_schemes();
-    Arc::new(Indifferent { schemes })
-}
-
-impl ServerCertVerifier for Indifferent {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes.clone()
+    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
+        let stream = attempt.connect(to.address).await?;
+        let handshake = attempt.shake_hands(stream, &self.settings, &to.host);
+        let mut stream = handshake.await?;
+        dialogue::hold(&self.dialogue, &mut stream, attempt).await?;
+        attempt.leave_open(stream);
+        Ok(())
     }
 }

@@ -11,10 +11,10 @@ use toml::de::DeValue;
 use super::scenario::{Curve, Deed, Event, Fault, Resolvers, Scenario};
 use crate::base::{Permille, Span};
 use crate::config::Diagnostics;
-use crate::config::reader::{self, At, Fields, Reader};
-use crate::config::value::{self, Trouble, mismatch};
 use crate::engine::Order;
 use crate::engine::order::Action;
+use crate::text::reader::{self, At, Fields, Reader};
+use crate::text::value::{self, Trouble, mismatch};
 
 const MINUTES_OF_DAY: u32 = 24 * 60;
 /// Resolvers per class: the default, and the most.

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use crate::base::{Permille, Span, similar};
 use crate::config::Diagnostics;
-use crate::config::reader::At;
 use crate::engine::Order;
 use crate::plan::Plan;
+use crate::text::reader::At;
 
 /// A scenario as written.
 #[derive(Clone, Debug)]

@@ -13,9 +13,11 @@ const EDGES: &[(&str, &str)] = &[
     ("base", ""),
     ("dns", "base"),
     ("geo", "base"),
+    ("text", "base dns geo"),
+    ("monitor", "base text"),
     ("keys", "base dns"),
-    ("plan", "base dns geo"),
-    ("config", "base dns geo plan"),
+    ("plan", "base dns geo monitor"),
+    ("config", "base dns geo text monitor plan"),
     ("health", "base plan"),
     ("steer", "base plan"),
     ("table", "base dns geo plan steer"),
@@ -25,11 +27,11 @@ const EDGES: &[(&str, &str)] = &[
     ("engine", "base dns plan health table zones"),
     (
         "sim",
-        "base dns geo keys plan config health table answer zones engine",
+        "base dns geo text plan config health table answer zones engine",
     ),
     (
         "io",
-        "base dns geo keys plan config health steer table answer zones engine",
+        "base dns geo monitor keys plan config health steer table answer zones engine",
     ),
     (
         "app",

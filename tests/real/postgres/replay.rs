@@ -6,7 +6,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use waypost::base::{Cause, Span};
 use waypost::health::Outcome;
-use waypost::plan::{PostgresCheck, Secret};
+use waypost::monitor::postgres::PostgresCheck;
+use waypost::plan::Secret;
 
 use super::cluster::{Cluster, free_port};
 use crate::probing::{PATIENCE, check, fail, probe, probe_within};

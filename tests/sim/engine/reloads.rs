@@ -8,7 +8,7 @@ use waypost::health::Outcome;
 use waypost::plan::Plan;
 use waypost::sim::Scenery;
 
-use crate::desk::{Desk, FAIL, scenery};
+use super::desk::{Desk, FAIL, scenery};
 
 /// A desk whose probes take their time, under plans that come and go.
 struct Course {
@@ -37,7 +37,10 @@ impl Course {
     fn reload(&mut self, at: u64) {
         self.scenery.edition += 1;
         self.plan = self.scenery.plan();
-        self.desk.handle(at, Input::Reload(self.plan.clone()));
+        self.desk.handle(
+            at,
+            Input::Reload(self.plan.clone(), std::sync::Arc::default()),
+        );
         self.begin_probes();
     }
 
@@ -131,7 +134,10 @@ fn a_report_goes_to_whom_it_is_about_under_whatever_number_now() {
     let (mut desk, mut scenery) = all_out();
     let gone = scenery.machines.remove(0);
     scenery.edition += 1;
-    desk.handle(1001, Input::Reload(scenery.plan()));
+    desk.handle(
+        1001,
+        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+    );
     // What is at the first place now is not what was there.
     desk.report(1002, probe_of(&desk, 0), FAIL);
     assert_eq!(desk.shares(), [1000, 1000, 1000], "{gone:?} is no more");
@@ -149,7 +155,10 @@ fn what_is_probed_otherwise_from_now_on_waits_for_a_probe_of_the_new_kind() {
     let (mut desk, mut scenery) = all_out();
     scenery.edition += 1;
     scenery.probing.timeout = Span(1900);
-    desk.handle(1001, Input::Reload(scenery.plan()));
+    desk.handle(
+        1001,
+        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+    );
     for slot in 0..4 {
         desk.report(1002, probe_of(&desk, slot), FAIL);
     }
@@ -171,7 +180,10 @@ fn a_probe_that_is_kept_is_lost_as_late_as_any_other() {
     let (mut desk, mut scenery) = all_out();
     let first = probe_of(&desk, 0);
     scenery.edition += 1;
-    desk.handle(5000, Input::Reload(scenery.plan()));
+    desk.handle(
+        5000,
+        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+    );
     assert_eq!(desk.engine.slot_of(first), Some(first.slot));
     desk.idle(13_100);
     assert_eq!(

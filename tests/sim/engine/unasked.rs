@@ -3,7 +3,7 @@ use waypost::base::{Cause, Moment, SlotId};
 use waypost::engine::Input;
 use waypost::health::Outcome;
 
-use crate::desk::{Desk, FAIL, report, scenery};
+use super::desk::{Desk, FAIL, report, scenery};
 
 /// The slot of m0.
 const SLOT: SlotId = SlotId(0);

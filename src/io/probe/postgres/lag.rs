@@ -9,7 +9,7 @@
 //!
 //! It knows no connection and no clock; it reads answers.
 use crate::base::Span;
-use crate::plan::PostgresCheck;
+use crate::monitor::postgres::PostgresCheck;
 
 /// A position in the write-ahead log, in bytes from its beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

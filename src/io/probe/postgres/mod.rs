@@ -33,40 +33,46 @@ use tokio::time::sleep;
 
 use self::lag::{Goal, Lag, Lsn, Replay};
 use self::session::Session;
-pub(super) use self::session::Startup;
+use self::session::Startup;
+use super::attempt::{Attempt, Destination, Probe, Resources};
 use super::cause;
 use super::stopwatch::Stopwatch;
 use crate::base::{Cause, limits};
-use crate::plan::PostgresCheck;
+use crate::monitor::postgres::PostgresCheck;
 
 mod lag;
 mod session;
 
-/// What all probes of one monitor share.
+/// A monitor of type `postgres`, ready to look.
 #[derive(Debug)]
-pub(super) struct Postgres {
-    pub(super) check: PostgresCheck,
-    pub(super) startup: Startup,
+pub(super) struct PostgresProbe {
+    check: PostgresCheck,
+    startup: Startup,
 }
 
-impl Postgres {
-    /// Prepares a monitor.
-    ///
-    /// # Errors
-    /// What is wrong, for a person.
-    pub(super) fn prepare(check: &PostgresCheck) -> Result<Self, String> {
+impl Probe for PostgresProbe {
+    type Check = PostgresCheck;
+
+    fn prepare(check: &PostgresCheck, _: &mut Resources) -> Result<Self, String> {
         Ok(Self {
             check: check.clone(),
             startup: Startup::new(&check.user, &check.database)?,
         })
     }
+
+    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
+        let stream = attempt.connect(to.address).await?;
+        let result = inspect(&mut attempt.watch, stream, self).await;
+        attempt.note_response();
+        result
+    }
 }
 
 /// Logs in over a connection that stands, and judges how far behind the server is.
-pub(super) async fn inspect(
+async fn inspect(
     watch: &mut Stopwatch,
     stream: TcpStream,
-    postgres: &Postgres,
+    postgres: &PostgresProbe,
 ) -> Result<(), Cause> {
     let login = Session::open(stream, postgres);
     let mut session = watch.phase(Cause::ResponseTimeout, login).await.1?;
@@ -83,7 +89,7 @@ pub(super) async fn inspect(
 async fn judge(
     watch: &mut Stopwatch,
     session: &mut Session<TcpStream>,
-    postgres: &Postgres,
+    postgres: &PostgresProbe,
 ) -> Result<(), Cause> {
     let position = match &postgres.check.primary {
         None => None,
@@ -118,7 +124,11 @@ async fn ask_replay(session: &mut Session<TcpStream>) -> Result<Replay, Cause> {
 
 /// How far the primary has written. What is wrong with it is not the endpoint's fault, but leaves
 /// the endpoint unproven: [`Cause::Behind`].
-async fn position_of_primary(host: &str, port: u16, postgres: &Postgres) -> Result<Lsn, Cause> {
+async fn position_of_primary(
+    host: &str,
+    port: u16,
+    postgres: &PostgresProbe,
+) -> Result<Lsn, Cause> {
     let asked = ask_primary(host, port, postgres).await;
     asked.map_err(|cause| {
         let telling = matches!(cause, Cause::Login | Cause::Local);
@@ -126,7 +136,7 @@ async fn position_of_primary(host: &str, port: u16, postgres: &Postgres) -> Resu
     })
 }
 
-async fn ask_primary(host: &str, port: u16, postgres: &Postgres) -> Result<Lsn, Cause> {
+async fn ask_primary(host: &str, port: u16, postgres: &PostgresProbe) -> Result<Lsn, Cause> {
     let addresses = lookup_host((host, port)).await;
     let addresses: Vec<_> = addresses.map_err(|_| Cause::Behind)?.collect();
     let stream = TcpStream::connect(&addresses[..]).await;

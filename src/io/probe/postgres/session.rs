@@ -18,14 +18,14 @@ use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, Scr
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::Postgres;
+use super::PostgresProbe;
+use crate::base::Secret;
 use crate::base::{Cause, limits};
 use crate::io::probe::cause;
-use crate::plan::Secret;
 
 /// The first message: who logs in, and to which database.
 #[derive(Clone, Debug)]
-pub(in crate::io::probe) struct Startup(Vec<u8>);
+pub(super) struct Startup(Vec<u8>);
 
 impl Startup {
     /// # Errors
@@ -67,7 +67,7 @@ mod ask {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Logs in.
-    pub(super) async fn open(stream: S, postgres: &Postgres) -> Result<Self, Cause> {
+    pub(super) async fn open(stream: S, postgres: &PostgresProbe) -> Result<Self, Cause> {
         let budget = limits::PROBE_BODY_BYTES;
         let mut session = Self { stream, budget };
         session.send(&postgres.startup.0).await?;
@@ -108,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    async fn authenticate(&mut self, postgres: &Postgres) -> Result<(), Cause> {
+    async fn authenticate(&mut self, postgres: &PostgresProbe) -> Result<(), Cause> {
         let password = postgres.check.password.as_ref();
         loop {
             let (asked, data) = self.receive_ask().await?;

@@ -67,6 +67,27 @@ pub(crate) fn text(value: &DeValue<'_>) -> Result<String, Trouble> {
     text.ok_or_else(|| mismatch("a string", value).with_help("write it in quotes"))
 }
 
+/// The path of a file.
+pub(crate) fn path(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = text(value)?;
+    match text.is_empty() {
+        true => Err(Trouble::new("a path cannot be empty")
+            .with_help("paths are relative to the folder of the config")),
+        false => Ok(text),
+    }
+}
+
+/// A host as a client asks for it: a name or an address, a port or not.
+pub(crate) fn host(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = text(value)?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(&byte);
+    match (1..=255).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(text),
+        false => Err(Trouble::new(format!("`{text}` is not a host"))
+            .with_help("write a name such as \"api.example.org\"; the path has a key of its own")),
+    }
+}
+
 /// A string that says something.
 pub(crate) fn secret(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = text(value)?;

@@ -1,7 +1,7 @@
 //! The prober against real listeners on loopback: what it sends, what it concludes, what it bounds.
 use std::net::{IpAddr, SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
@@ -19,10 +19,13 @@ use waypost::geo::{Atlas, Database, EMBEDDED};
 use waypost::health::{Outcome, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
-use waypost::plan::{
-    Check, Control, Defence, GeoFile, Guard, HttpCheck, Monitor, Plan, Server, Slot, TlsCheck,
-    Verify,
-};
+use waypost::monitor::certificate::{CertificatePolicy, Verify};
+use waypost::monitor::http::HttpCheck;
+use waypost::monitor::https::HttpsCheck;
+use waypost::plan::{Check, Control, Defence, GeoFile, Guard, Monitor, Plan, Server, Slot};
+
+mod dialogue;
+mod tls;
 
 use crate::backend::{Backend, Manner};
 
@@ -49,7 +52,7 @@ impl Watched {
         Self {
             address,
             host: "",
-            check: Check::Tcp,
+            check: Check::default(),
             timeout: LONG,
         }
     }
@@ -63,12 +66,13 @@ impl Watched {
     }
 
     fn https(address: SocketAddr, roots: &str) -> Self {
-        Self::http(address).with(|check| {
-            check.tls = Some(TlsCheck {
-                verify: Verify::Required,
-                roots: Some(("roots.pem".to_owned(), Arc::from(roots.as_bytes()))),
-            });
-        })
+        Self {
+            check: Check::Https(HttpsCheck {
+                http: http_check(),
+                certificate: policy(roots),
+            }),
+            ..Self::http(address)
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut HttpCheck)) -> Self {
@@ -80,7 +84,15 @@ impl Watched {
     }
 
     fn without_verification(self) -> Self {
-        self.with(|check| check.tls.as_mut().unwrap().verify = Verify::Off)
+        self.trusting(|policy| policy.verify = Verify::Off)
+    }
+
+    fn trusting(mut self, change: impl FnOnce(&mut CertificatePolicy)) -> Self {
+        let Check::Https(check) = &mut self.check else {
+            panic!("only HTTPS checks verify");
+        };
+        change(&mut check.certificate);
+        self
     }
 
     fn hosted(self, host: &'static str) -> Self {
@@ -94,13 +106,21 @@ impl Watched {
 
 fn http_check() -> HttpCheck {
     HttpCheck {
-        tls: None,
         host: None,
         method: "GET".to_owned(),
         path: "/healthz?deep=1".to_owned(),
         headers: vec![("x-token".to_owned(), "secret".to_owned())],
         expect_status: vec![(200, 204), (301, 301)],
         expect_body: None,
+    }
+}
+
+/// Certificates must be valid, and signed by these roots.
+fn policy(roots: &str) -> CertificatePolicy {
+    CertificatePolicy {
+        verify: Verify::Required,
+        roots: Some(("roots.pem".to_owned(), Arc::from(roots.as_bytes()))),
+        min_validity: None,
     }
 }
 
@@ -242,6 +262,17 @@ impl Authority {
         let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
         params.not_before = date_time_ymd(first_year, 1, 1);
         params.not_after = date_time_ymd(last_year, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        server_with(&certificate, &key, &TLS13)
+    }
+
+    /// A server whose certificate expires in so many days.
+    fn server_for(&self, days: u64) -> Arc<ServerConfig> {
+        let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let mut params = CertificateParams::new([HOST.to_owned()]).unwrap();
+        params.not_after =
+            date_time_ymd(1970, 1, 1) + today.unwrap() + Duration::from_hours(24 * days);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         server_with(&certificate, &key, &TLS13)
@@ -498,6 +529,35 @@ async fn https_judges_the_certificate_unless_told_not_to() {
         assert_eq!(report.outcome, Outcome::Pass, "{case}");
         assert_eq!(report.certificate_expires, end_of(year), "{case}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_expires_too_soon_fails_verified_or_not() {
+    let authority = Authority::new();
+    let cases = [
+        (authority.server_for(5), 4, Outcome::Pass),
+        (authority.server_for(5), 6, fail(Cause::CertificateExpiring)),
+    ];
+    for (server, days, outcome) in cases {
+        let manner = Manner::respond("200 OK", "fine");
+        let backend = Backend::start("127.0.0.1", Some(server), manner).await;
+        let asking = |policy: &mut CertificatePolicy| {
+            policy.min_validity = Some(Span::from_secs(days * 86_400));
+        };
+        let watched = Watched::https(backend.address, &authority.pem()).trusting(asking);
+        let report = probe(watched.clone()).await;
+        assert_eq!(report.outcome, outcome, "{days} days");
+        assert!(report.certificate_expires.is_some());
+        let report = probe(watched.without_verification()).await;
+        assert_eq!(report.outcome, outcome, "{days} days, not verified");
+    }
+    let manner = Manner::respond("200 OK", "fine");
+    let backend = Backend::start("127.0.0.1", Some(authority.server(HOST, 2020)), manner).await;
+    let watched = Watched::https(backend.address, &authority.pem())
+        .trusting(|policy| policy.min_validity = Some(Span::ZERO))
+        .without_verification();
+    let report = probe(watched).await;
+    assert_eq!(report.outcome, fail(Cause::CertificateExpired));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@
 //! table asks for each key once; what nobody asked for is unknown, so the list of known keys
 //! is never a second list that could fall behind.
 //!
-//! It does not know which keys there are, nor what values mean: see `read` and `value`.
+//! It does not know which keys there are, nor what values mean.
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
@@ -24,6 +24,25 @@ pub(crate) struct At<T> {
     pub(crate) value: T,
     /// Its bytes in the config.
     pub(crate) at: Range<usize>,
+}
+
+/// The value without its position.
+pub(crate) fn plain<T>(value: Option<At<T>>) -> Option<T> {
+    value.map(|value| value.value)
+}
+
+/// The items of a list without the list's position.
+pub(crate) fn items<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map_or_else(Vec::new, |list| list.value)
+}
+
+/// The keys that a reading of a table asks for, whatever the table holds.
+pub(crate) fn keys_read<T>(read: impl FnOnce(&mut Fields<'_, '_>) -> T) -> Vec<&'static str> {
+    let reader = Reader::new(Diagnostics::default());
+    let empty = DeTable::new();
+    let mut fields = reader.document(&empty);
+    read(&mut fields);
+    fields.known
 }
 
 /// How a value is written, where several ways are allowed.
@@ -304,6 +323,11 @@ impl<'r, 't> Fields<'r, 't> {
     /// Where a key's name is written, if it is there.
     pub(crate) fn key(&mut self, key: &'static str) -> Option<Range<usize>> {
         self.find(key).map(|(at, _)| at)
+    }
+
+    /// Whether a key has been asked for.
+    pub(crate) fn knows(&self, key: &str) -> bool {
+        self.known.contains(&key)
     }
 
     /// How a key's value is written, if it is there.

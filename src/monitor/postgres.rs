@@ -6,47 +6,75 @@
 //! required: a monitor that allows any lag says nothing that `tcp` would not.
 use toml::de::DeValue;
 
-use crate::base::Span;
-use crate::config::reader::{At, Fields, Shape};
-use crate::config::value::{self, Trouble};
-use crate::plan::PostgresCheck;
+use super::kind::{MonitorType, NamedFile, Port};
+use crate::base::{Secret, Span};
+use crate::text::reader::{At, Fields, Shape, plain};
+use crate::text::value::{self, Trouble};
 
-use super::plain;
+/// Login of a PostgreSQL probe, and how far behind its primary the server may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostgresCheck {
+    /// Role.
+    pub user: String,
+    /// Password; absent where none is asked for. Never shown.
+    pub password: Option<Secret>,
+    /// Database.
+    pub database: String,
+    /// Host and port of the primary. Absent = only the time of replay is judged.
+    pub primary: Option<(String, u16)>,
+    /// Most time that replay may be behind.
+    pub max_lag: Option<Span>,
+    /// Most bytes of the write-ahead log that replay may be behind.
+    pub max_lag_bytes: Option<u64>,
+}
 
-/// Where PostgreSQL listens.
-pub(super) const PORT: u16 = 5432;
+impl MonitorType for PostgresCheck {
+    const PORT: Port = Port::Default(5432);
+    const FILES: &'static [&'static str] = &["password_file"];
 
-/// What only such a monitor has.
-pub(super) const KEYS: &[&str] = &["user", "password_file", "database", "primary", "max_lag"];
+    fn read(fields: &mut Fields<'_, '_>) -> Self {
+        let user = plain(fields.required("user", r#""waypost""#, name));
+        let user = user.unwrap_or_default();
+        let primary = plain(fields.optional("primary", primary));
+        let lag = lag(fields);
+        if let (Some(octets), None) = (&lag.octets, &primary) {
+            let message = "bytes are counted against the primary, and none is named";
+            let help = "write `primary = \"HOST:5432\"` in the monitor, or bound the `time` only";
+            fields.reader().error(&octets.at, message, |found| {
+                found.help(help).inferred();
+            });
+        }
+        Self {
+            database: plain(fields.optional("database", name)).unwrap_or_else(|| user.clone()),
+            user,
+            password: None,
+            primary,
+            max_lag: plain(lag.time),
+            max_lag_bytes: plain(lag.octets),
+        }
+    }
+
+    /// The password: all of the file but the end of its last line, which editors add.
+    fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
+        let text = file.content.strip_suffix(b"\n").unwrap_or(file.content);
+        let line = text.strip_suffix(b"\r").unwrap_or(text);
+        let message = match std::str::from_utf8(line) {
+            Ok("") => format!("`{}` holds no password", file.path),
+            Ok(password) => {
+                self.password = Some(Secret(password.to_owned()));
+                return Ok(());
+            }
+            Err(_) => format!("`{}` is not UTF-8 text", file.path),
+        };
+        Err(Trouble::new(message).with_help("the file holds the password and nothing else"))
+    }
+}
 
 /// Bounds of the lag.
 #[derive(Default)]
 struct Lag {
     time: Option<At<Span>>,
     octets: Option<At<u64>>,
-}
-
-/// All but the password, which stands in a file.
-pub(super) fn check(fields: &mut Fields<'_, '_>) -> PostgresCheck {
-    let user = plain(fields.required("user", r#""waypost""#, name));
-    let user = user.unwrap_or_default();
-    let primary = plain(fields.optional("primary", primary));
-    let lag = lag(fields);
-    if let (Some(octets), None) = (&lag.octets, &primary) {
-        let message = "bytes are counted against the primary, and none is named";
-        let help = "write `primary = \"HOST:5432\"` in the monitor, or bound the `time` only";
-        fields.reader().error(&octets.at, message, |found| {
-            found.help(help).inferred();
-        });
-    }
-    PostgresCheck {
-        database: plain(fields.optional("database", name)).unwrap_or_else(|| user.clone()),
-        user,
-        password: None,
-        primary,
-        max_lag: plain(lag.time),
-        max_lag_bytes: plain(lag.octets),
-    }
 }
 
 /// The name of a role or a database.

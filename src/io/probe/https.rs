@@ -1,0 +1,31 @@
+//! Probes of type `https`: the request of an `http` probe, over TLS.
+use super::attempt::{Attempt, Destination, Probe, Resources};
+use super::http::HttpProbe;
+use super::trust::TlsSettings;
+use crate::base::Cause;
+use crate::monitor::https::HttpsCheck;
+
+/// A monitor of type `https`, ready to look.
+#[derive(Debug)]
+pub(super) struct HttpsProbe {
+    tls: TlsSettings,
+    http: HttpProbe,
+}
+
+impl Probe for HttpsProbe {
+    type Check = HttpsCheck;
+
+    fn prepare(check: &HttpsCheck, resources: &mut Resources) -> Result<Self, String> {
+        let tls = resources.trust.settings(&check.certificate, &[b"http/1.1"]);
+        Ok(Self {
+            tls: tls.map_err(|error| error.to_string())?,
+            http: HttpProbe::prepare(&check.http, resources)?,
+        })
+    }
+
+    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
+        let stream = attempt.connect(to.address).await?;
+        let stream = attempt.shake_hands(stream, &self.tls, &to.host).await?;
+        attempt.exchange(self.http.ask(stream, &to.host)).await
+    }
+}

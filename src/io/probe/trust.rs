@@ -1,0 +1,297 @@
+//! Whom a probe trusts, and what it remembers of the certificate it was shown.
+//!
+//! Each probe makes a whole handshake: nothing is resumed, for a resumed session proves neither the
+//! key nor the certificate of today. Around the verifier of a monitor stands a [`Witness`], one for
+//! each probe: it notes when the leaf expires before the verifier judges it, so that the date is
+//! known also when the judgement is no.
+//!
+//! It does not know the endpoint; the name to verify comes with each probe. One provider,
+//! `aws-lc-rs`, is named here, so that nothing depends on a default that some other part of the
+//! process installed.
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use thiserror::Error;
+use tokio_rustls::rustls;
+
+use crate::base::{Cause, Span};
+use crate::monitor::certificate::{CertificatePolicy, Verify};
+
+/// Why TLS cannot be spoken, or a monitor's roots cannot be used.
+#[derive(Clone, Debug, Error)]
+pub enum TlsError {
+    /// The provider offers no usable version.
+    #[error("TLS cannot be set up: {0}")]
+    Provider(#[from] rustls::Error),
+    /// The text given as roots holds no certificate, or a broken one.
+    #[error("{path}: {message}")]
+    Roots {
+        /// The path as the config shows it.
+        path: String,
+        /// The fault, for a person.
+        message: String,
+    },
+    /// The system has no roots.
+    #[error(
+        "this system has no trusted root certificates ({0}); give the monitor roots of its own"
+    )]
+    NoSystemRoots(String),
+}
+
+type Verifier = Arc<dyn ServerCertVerifier>;
+
+/// Makes TLS settings for monitors; the system's roots are read once, when first wanted.
+#[derive(Debug)]
+pub(super) struct Trust {
+    provider: Arc<CryptoProvider>,
+    base: ClientConfig,
+    system: Option<Result<Verifier, TlsError>>,
+}
+
+/// The settings that one monitor speaks TLS with.
+#[derive(Clone, Debug)]
+pub(super) struct TlsSettings {
+    base: ClientConfig,
+    verifier: Verifier,
+    min_validity: Option<Span>,
+}
+
+impl Trust {
+    pub(super) fn new() -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut base = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(indifferent(&provider))
+            .with_no_client_auth();
+        base.resumption = Resumption::disabled();
+        Ok(Self {
+            provider,
+            base,
+            system: None,
+        })
+    }
+
+    /// Settings for one monitor, which offers these protocols (ALPN, RFC 7301).
+    ///
+    /// # Errors
+    /// When its roots, or the system's, cannot be used.
+    pub(super) fn settings(
+        &mut self,
+        policy: &CertificatePolicy,
+        protocols: &[&[u8]],
+    ) -> Result<TlsSettings, TlsError> {
+        let verifier = match (policy.verify, &policy.roots) {
+            (Verify::Off, _) => indifferent(&self.provider),
+            (Verify::Required, Some((path, pem))) => self.verifier_of(path, pem)?,
+            (Verify::Required, None) => self.system_verifier()?,
+        };
+        let mut base = self.base.clone();
+        base.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Ok(TlsSettings {
+            base,
+            verifier,
+            min_validity: policy.min_validity,
+        })
+    }
+
+    fn verifier_of(&self, path: &str, pem: &[u8]) -> Result<Verifier, TlsError> {
+        let refuse = |message: String| TlsError::Roots {
+            path: path.to_owned(),
+            message,
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| refuse(error.to_string()))?;
+            roots
+                .add(certificate)
+                .map_err(|error| refuse(error.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(refuse("holds no certificate in PEM format".to_owned()));
+        }
+        self.verifier_by(roots).map_err(refuse)
+    }
+
+    fn system_verifier(&mut self) -> Result<Verifier, TlsError> {
+        if self.system.is_none() {
+            self.system = Some(self.read_system());
+        }
+        self.system.clone().expect("it was read just now")
+    }
+
+    /// Roots that do not parse are left out, as other programs of the system leave them out.
+    fn read_system(&self) -> Result<Verifier, TlsError> {
+        let loaded = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(loaded.certs);
+        self.verifier_by(roots).map_err(|message| {
+            let reason = loaded.errors.first().map(ToString::to_string);
+            TlsError::NoSystemRoots(reason.unwrap_or(message))
+        })
+    }
+
+    fn verifier_by(&self, roots: RootCertStore) -> Result<Verifier, String> {
+        let provider = Arc::clone(&self.provider);
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let verifier = builder.build().map_err(|error| error.to_string())?;
+        Ok(verifier)
+    }
+}
+
+impl TlsSettings {
+    /// Settings for one probe, and its witness.
+    pub(super) fn for_one_probe(&self) -> (Arc<ClientConfig>, Arc<Witness>) {
+        let witness = Arc::new(Witness {
+            judge: Arc::clone(&self.verifier),
+            min_validity: self.min_validity,
+            shown: OnceLock::new(),
+        });
+        let mut config = self.base.clone();
+        let verifier: Verifier = Arc::<Witness>::clone(&witness);
+        config.dangerous().set_certificate_verifier(verifier);
+        (Arc::new(config), witness)
+    }
+}
+
+/// Notes the leaf's expiry, then lets the monitor's verifier judge.
+#[derive(Debug)]
+pub(super) struct Witness {
+    judge: Verifier,
+    min_validity: Option<Span>,
+    shown: OnceLock<ShownLeaf>,
+}
+
+/// The leaf that was shown.
+#[derive(Clone, Copy, Debug)]
+struct ShownLeaf {
+    /// The time of the handshake, in seconds since 1970.
+    at: u64,
+    /// Its last second of validity, in seconds since 1970; `None` if it cannot be read.
+    expires: Option<u64>,
+}
+
+impl Witness {
+    /// Last second of validity of the leaf that was shown, in seconds since 1970; `None` if none was shown
+    /// or it cannot be read.
+    pub(super) fn expires(&self) -> Option<u64> {
+        self.shown.get()?.expires
+    }
+
+    /// Judges whether the leaf that was shown is valid for as long as the monitor asks.
+    ///
+    /// # Errors
+    /// That it is not, or that nobody can say.
+    pub(super) fn judge_validity(&self) -> Result<(), Cause> {
+        let Some(least) = self.min_validity else {
+            return Ok(());
+        };
+        let shown = self.shown.get().ok_or(Cause::Certificate)?;
+        let expires = shown.expires.ok_or(Cause::Certificate)?;
+        match expires.checked_sub(shown.at) {
+            None => Err(Cause::CertificateExpired),
+            Some(left) if left < least.0 / 1000 => Err(Cause::CertificateExpiring),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.shown.get_or_init(|| ShownLeaf {
+            at: now.as_secs(),
+            expires: expiry(end_entity),
+        });
+        self.judge
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.judge.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.judge.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.judge.supported_verify_schemes()
+    }
+}
+
+/// The last second at which a certificate is valid (RFC 5280, section 4.1.2.5).
+fn expiry(certificate: &CertificateDer<'_>) -> Option<u64> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    u64::try_from(parsed.validity().not_after.timestamp()).ok()
+}
+
+/// Takes any certificate, as [`Verify::Off`] asks: also one so old or odd that its signature
+/// could not be checked.
+#[derive(Debug)]
+struct Indifferent {
+    schemes: Vec<SignatureScheme>,
+}
+
+fn indifferent(provider: &CryptoProvider) -> Verifier {
+    let schemes = provider
+        .signature_verification_algorithms
+        .supported_schemes();
+    Arc::new(Indifferent { schemes })
+}
+
+impl ServerCertVerifier for Indifferent {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes.clone()
+    }
+}

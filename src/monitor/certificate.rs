@@ -1,0 +1,64 @@
+//! Keys of monitors that speak TLS: how the certificate of the server is judged.
+//!
+//! A part of several types, and no type itself. Whom the certificate must name is the monitor's host.
+use std::sync::Arc;
+
+use super::kind::NamedFile;
+use crate::base::Span;
+use crate::text::reader::{Fields, plain};
+use crate::text::value::{self, Trouble};
+
+/// The judgement of a server's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificatePolicy {
+    /// Validity for the host, signed by a trusted root.
+    pub verify: Verify,
+    /// Roots in PEM instead of the system's: the path as shown, and the text.
+    pub roots: Option<(String, Arc<[u8]>)>,
+    /// Time that it must still be valid, whether it is verified otherwise or not; absent = not asked.
+    pub min_validity: Option<Span>,
+}
+
+/// Necessity of a valid certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verify {
+    /// It must.
+    Required,
+    /// Any will do.
+    Off,
+}
+
+impl CertificatePolicy {
+    /// Keys of it that name files.
+    pub(super) const FILES: &'static [&'static str] = &["roots"];
+
+    /// Reads the keys but for the roots.
+    pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+        let verify = match plain(fields.optional("verify", value::boolean)) {
+            Some(false) => Verify::Off,
+            Some(true) | None => Verify::Required,
+        };
+        Self {
+            verify,
+            roots: None,
+            min_validity: plain(fields.optional("min_validity", value::long_span)),
+        }
+    }
+
+    /// Takes the roots.
+    pub(super) fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
+        let mark = b"-----BEGIN CERTIFICATE-----";
+        if !file
+            .content
+            .windows(mark.len())
+            .any(|window| window == mark)
+        {
+            let message = format!("`{}` holds no certificate", file.path);
+            return Err(
+                Trouble::new(message).with_help("roots are in PEM: `-----BEGIN CERTIFICATE-----`")
+            );
+        }
+        self.roots = Some((file.path.to_owned(), Arc::clone(file.content)));
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Monitors of type `http`: one request over HTTP/1.1, judged by the status and the body of its response.
+//!
+//! A status of 200 to 299 passes unless others are listed: a redirect is not the page that was asked for,
+//! and probes do not follow it.
+use toml::de::DeValue;
+
+use super::kind::{Host, MonitorType, Port};
+use crate::text::reader::{Fields, items, plain};
+use crate::text::value::{self, Trouble};
+
+/// Request and expectations of an HTTP probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpCheck {
+    /// Host header; absent = the service's first hostname.
+    pub host: Option<String>,
+    /// Method.
+    pub method: String,
+    /// Path with query.
+    pub path: String,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    /// Statuses that pass, as inclusive ranges.
+    pub expect_status: Vec<(u16, u16)>,
+    /// Text that the body must hold.
+    pub expect_body: Option<String>,
+}
+
+impl MonitorType for HttpCheck {
+    const PORT: Port = Port::Default(80);
+
+    fn read(fields: &mut Fields<'_, '_>) -> Self {
+        const METHODS: &[(&str, &str)] = &[("GET", "GET"), ("HEAD", "HEAD")];
+        let statuses = items(fields.list("expect_status", statuses));
+        let mut expect_status: Vec<(u16, u16)> =
+            statuses.into_iter().map(|one| one.value).collect();
+        if expect_status.is_empty() {
+            expect_status.push((200, 299));
+        }
+        let method = fields.optional("method", value::word(METHODS));
+        let expect_body = fields.optional("expect_body", value::text);
+        let is_head = method.as_ref().is_some_and(|method| method.value == "HEAD");
+        if let (true, Some(body)) = (is_head, &expect_body) {
+            let message = "a HEAD request gets no body";
+            fields.reader().error(&body.at, message, |found| {
+                found.help("leave `method` away, or `expect_body`");
+            });
+        }
+        Self {
+            host: plain(fields.optional("host", value::host)),
+            method: plain(method).unwrap_or("GET").to_owned(),
+            path: plain(fields.optional("path", request_path)).unwrap_or_else(|| "/".to_owned()),
+            headers: headers(fields),
+            expect_status,
+            expect_body: plain(expect_body),
+        }
+    }
+
+    fn host(&self) -> Host<'_> {
+        Host::or_of_service(self.host.as_deref())
+    }
+}
+
+/// `200`, or `"200-299"`.
+fn statuses(value: &DeValue<'_>) -> Result<(u16, u16), Trouble> {
+    if let DeValue::Integer(_) = value {
+        return value::number(100..=599)(value).map(|status| (status, status));
+    }
+    let text = value::text(value)?;
+    let bounds = text.split_once('-').and_then(|(first, last)| {
+        let bounds: (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+        Some(bounds)
+    });
+    bounds
+        .filter(|(first, last)| 100 <= *first && first <= last && *last <= 599)
+        .ok_or_else(|| {
+            Trouble::new(format!("`{text}` is not a range of statuses"))
+                .with_help("write 200 or \"200-299\"")
+        })
+}
+
+fn request_path(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value::text(value)?;
+    match text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text),
+        false => Err(
+            Trouble::new(format!("`{text}` is not the path of a request"))
+                .with_help("it begins with `/`; write other characters as %XX"),
+        ),
+    }
+}
+
+fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
+    let reader = fields.reader();
+    let mut list = Vec::new();
+    for (name, value) in fields.pairs("headers", value::text) {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        if name.value.is_empty() || !name.value.bytes().all(token) {
+            let message = format!("`{}` is not the name of a header", name.value);
+            reader.error(&name.at, message, |found| {
+                found.help("a name is letters, digits and `-`, such as `X-Probe`");
+            });
+        } else if name.value.eq_ignore_ascii_case("host") {
+            reader.error(&name.at, "the Host header has a key of its own", |found| {
+                found.help("write `host = …` in the monitor");
+            });
+        } else if !value.value.bytes().all(printable) {
+            reader.error(&value.at, "a header holds printable ASCII only", |found| {
+                found.help("leave the other characters out, or encode them");
+            });
+        }
+        list.push((name.value, value.value));
+    }
+    list
+}

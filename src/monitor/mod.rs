@@ -1,0 +1,241 @@
+//! The monitor types: how endpoints can be checked, and what the config says of each.
+//!
+//! A type is two files and a row for each: the file here reads its keys, their defaults, the files that they
+//! name and what the type needs ([`kind`]); the one of the same name in `io::probe` dials and judges. The rows are
+//! below ([`Check`]) and in `io::probe::types`; one without the other does not compile. Keys that a
+//! config has for one type and that belong to others are refused by what the others read, so there is no
+//! second list of keys.
+//!
+//! `certificate` and `dialogue` are parts that several types share. Names, paces and thresholds are the same for all
+//! types and are `config`'s; when probes run and what a failure means is not known here.
+use toml::de::DeValue;
+
+use self::kind::{MonitorType, NamedFile, Port};
+use crate::text::reader::{At, Fields, keys_read, plain};
+use crate::text::value::{self, Trouble};
+
+pub mod certificate;
+pub mod dialogue;
+pub mod http;
+pub mod https;
+pub mod kind;
+pub mod postgres;
+pub mod tcp;
+pub mod tls;
+
+/// Makes [`Check`] and the table of its types from one row for each.
+macro_rules! registry {
+    ($($(#[$doc:meta])* $word:literal => $Variant:ident($Check:path),)*) => {
+        /// The work of a probe and its expectations.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Check {
+            $($(#[$doc])* $Variant($Check),)*
+        }
+
+        /// The types by the words that the key `type` has for them.
+        const TYPES: &[(&str, Type)] = &[$(($word, Type {
+            word: $word,
+            read: |fields| read_as(fields, Check::$Variant),
+        }),)*];
+
+        impl Check {
+            /// The host that a probe asks for.
+            #[must_use]
+            pub fn host(&self) -> kind::Host<'_> {
+                match self {
+                    $(Self::$Variant(check) => check.host(),)*
+                }
+            }
+
+            /// Takes the content of a file that [`Written::files`] names.
+            ///
+            /// # Errors
+            /// When the content is not what it should be.
+            pub(crate) fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
+                match self {
+                    $(Self::$Variant(check) => check.take_file(file),)*
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// A request over HTTP/1.1.
+    "http" => Http(http::HttpCheck),
+    /// The same over TLS.
+    "https" => Https(https::HttpsCheck),
+    /// A TCP connection that stands.
+    "tcp" => Tcp(tcp::TcpCheck),
+    /// A TLS handshake, and a certificate that is valid.
+    "tls" => Tls(tls::TlsCheck),
+    /// A PostgreSQL server whose data is no further behind its primary's than allowed.
+    "postgres" => Postgres(postgres::PostgresCheck),
+}
+
+/// Types that later versions know.
+const LATER: &[&str] = &["dns", "grpc", "icmp", "exec", "push"];
+
+/// The connection alone.
+impl Default for Check {
+    fn default() -> Self {
+        Self::Tcp(tcp::TcpCheck::default())
+    }
+}
+
+/// One monitor as the config has it, in the keys of its type.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// The check, without what stands in files.
+    pub(crate) check: Check,
+    /// The port that is dialled.
+    pub(crate) port: u16,
+    /// Keys that name files, and the paths.
+    pub(crate) files: Vec<(&'static str, At<String>)>,
+}
+
+/// A monitor type, as the registry has it.
+#[derive(Clone, Copy)]
+struct Type {
+    word: &'static str,
+    read: fn(&mut Fields<'_, '_>) -> Written,
+}
+
+/// Reads the type of a monitor and the keys of that type; keys of other types are reported. Without
+/// a known type it is read as `https`, which has most keys, and no key is foreign.
+pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Written {
+    let own = plain(fields.required("type", r#""http""#, known_type));
+    let written = match own {
+        Some(own) => (own.read)(fields),
+        None => read_as(fields, Check::Https),
+    };
+    for key in TYPES.iter().flat_map(|(_, other)| keys_read(other.read)) {
+        match own {
+            Some(own) => refuse_foreign(fields, key, own),
+            None => drop(fields.key(key)),
+        }
+    }
+    written
+}
+
+/// Refuses a key that a monitor of this type would ignore.
+fn refuse_foreign(fields: &mut Fields<'_, '_>, key: &'static str, own: Type) {
+    if fields.knows(key) {
+        return;
+    }
+    if let Some(at) = fields.key(key) {
+        let message = format!("`{key}` means nothing to a monitor of type {}", own.word);
+        fields.reader().error(&at, message, |found| {
+            found.help("remove the key, or choose another type");
+        });
+    }
+}
+
+fn read_as<T: MonitorType>(fields: &mut Fields<'_, '_>, check: fn(T) -> Check) -> Written {
+    let bounds = value::number(1..=65_535);
+    let port = match T::PORT {
+        Port::Default(port) => plain(fields.optional("port", bounds)).unwrap_or(port),
+        Port::Required => plain(fields.required("port", "443", bounds)).unwrap_or(1),
+    };
+    let named = T::FILES.iter();
+    let files = named.filter_map(|key| Some((*key, fields.optional(key, value::path)?)));
+    Written {
+        port,
+        files: files.collect(),
+        check: check(T::read(fields)),
+    }
+}
+
+fn known_type(value: &DeValue<'_>) -> Result<Type, Trouble> {
+    let text = value::text(value)?;
+    if LATER.contains(&text.as_str()) {
+        let message = format!("monitor type `{text}` is not supported by this version");
+        return Err(Trouble::new(message).with_help(format!("it can be {}", all_words())));
+    }
+    value::word(TYPES)(value)
+}
+
+/// `"http", "https", "tcp" or "postgres"`.
+fn all_words() -> String {
+    let words: Vec<String> = TYPES.iter().map(|(word, _)| format!("{word:?}")).collect();
+    match words.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::certificate::Verify;
+    use super::kind::Host;
+    use super::*;
+    use crate::base::Span;
+    use crate::text::Diagnostics;
+    use crate::text::reader::{self, Reader};
+
+    /// Reads the keys of one monitor, and what is said of them.
+    fn given(text: &str) -> (Written, Vec<String>) {
+        let mut found = Diagnostics::of_config("config.toml".to_owned(), text);
+        let document = reader::parse(&mut found, text);
+        let reader = Reader::new(found);
+        let mut fields = reader.whole(document.get_ref(), "the monitor");
+        let written = read(&mut fields);
+        fields.finish();
+        let found = reader.into_diagnostics().list();
+        (written, found.into_iter().map(|one| one.message).collect())
+    }
+
+    #[test]
+    fn types_have_ports_and_hosts_of_their_own() {
+        let cases = [
+            ("type = \"http\"", 80, Host::OfService),
+            ("type = \"https\"", 443, Host::OfService),
+            ("type = \"https\"\nhost = \"a.b\"", 443, Host::Named("a.b")),
+            ("type = \"tcp\"\nport = 25", 25, Host::Nobody),
+            ("type = \"tls\"\nport = 993", 993, Host::OfService),
+            ("type = \"tls\"\nhost = \"a.b\"", 443, Host::Named("a.b")),
+            (
+                "type = \"postgres\"\nuser = \"u\"\nmax_lag = \"1s\"",
+                5432,
+                Host::Nobody,
+            ),
+        ];
+        for (text, port, host) in cases {
+            let (written, found) = given(text);
+            assert_eq!((written.port, written.check.host()), (port, host), "{text}");
+            assert!(found.is_empty(), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn keys_of_other_types_are_told_and_those_of_none_are_unknown() {
+        let (_, found) = given("type = \"tcp\"\nport = 25\nhost = \"a\"\nuser = \"b\"\nhots = 1");
+        assert_eq!(
+            found,
+            [
+                "`host` means nothing to a monitor of type tcp",
+                "`user` means nothing to a monitor of type tcp",
+                "unknown key `hots` in the monitor",
+            ]
+        );
+        let (_, found) = given("type = \"http\"\nsend = \"PING\"");
+        assert_eq!(found, ["`send` means nothing to a monitor of type http"]);
+        let (_, found) = given("type = \"tcpp\"\nhost = \"a\"\nuser = \"b\"\nroots = \"c\"");
+        assert_eq!(found, ["`tcpp` is not known here"]);
+    }
+
+    #[test]
+    fn certificates_are_judged_as_the_keys_say() {
+        let policy = |text: &str| {
+            let Check::Https(check) = given(text).0.check else {
+                panic!("{text}");
+            };
+            check.certificate
+        };
+        let least = policy("type = \"https\"");
+        assert_eq!((least.verify, least.min_validity), (Verify::Required, None));
+        let most = policy("type = \"https\"\nverify = false\nmin_validity = \"7d\"");
+        let week = Some(Span::from_secs(7 * 86_400));
+        assert_eq!((most.verify, most.min_validity), (Verify::Off, week));
+    }
+}

@@ -1,0 +1,24 @@
+//! Monitors, with their files brought.
+use crate::base::Span;
+use crate::monitor::Check;
+
+/// A way to check endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Monitor {
+    /// Name.
+    pub name: String,
+    /// Type, and what is expected.
+    pub check: Check,
+    /// The port that is dialled.
+    pub port: u16,
+    /// Time between probes of one slot.
+    pub interval: Span,
+    /// Time between probes of a slot that is near a flip.
+    pub near_interval: Span,
+    /// Time that one probe may take in all.
+    pub timeout: Span,
+    /// Failures (accumulating) that take a slot down.
+    pub fall: u16,
+    /// Successes in a row that bring a slot up, and that wipe its failures.
+    pub rise: u16,
+}
