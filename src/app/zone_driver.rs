@@ -436,16 +436,32 @@ fn log(notice: &Notice) {
         peer,
         serial,
         name,
+        uncovered,
         author,
         form,
     } = notice;
+    let wildcard = uncovered
+        .as_ref()
+        .map(|own| tracing::field::display(&own.wildcard));
+    let uncovered = uncovered
+        .as_ref()
+        .map(|own| tracing::field::display(&own.name));
     let zone = zone.as_ref().map(tracing::field::display);
     let name = name.as_ref().map(tracing::field::display);
-    let peer = peer.as_ref().map(tracing::field::display);
+    let primary = peer.as_ref().map(tracing::field::display);
     let (author, form) = (author.as_deref(), form.as_deref());
     match level {
-        Level::Info => info!(event, zone, peer, serial, name, author, form, "{text}"),
-        Level::Warn => warn!(event, zone, peer, serial, name, author, form, "{text}"),
-        Level::Error => error!(event, zone, peer, serial, name, author, form, "{text}"),
+        Level::Info => info!(
+            event,
+            zone, peer, serial, name, uncovered, wildcard, author, form, "{text}"
+        ),
+        Level::Warn => warn!(
+            event,
+            zone, peer, serial, name, uncovered, wildcard, author, form, "{text}"
+        ),
+        Level::Error => error!(
+            event,
+            zone, peer, serial, name, uncovered, wildcard, author, form, "{text}"
+        ),
     }
 }

@@ -13,7 +13,7 @@ use super::zone::OneZone;
 use super::{Memory, Output, Reply, Request, Signedness, Ticket, ZoneEngine};
 use crate::base::{Moment, Span};
 use crate::dns::Name;
-use crate::dns::transfer::Received;
+use crate::dns::transfer::{Entry, Received};
 use crate::dns::zone::Presence;
 use crate::keys::{Keyring, Step, Time};
 use crate::table::Table;
@@ -43,6 +43,7 @@ impl ZoneEngine {
     fn attend_to(&mut self, place: usize) {
         self.look_for_expiry(place);
         self.ask_primaries(place);
+        self.tell_secondaries(place);
         self.copy(place);
         self.look_at_signatures(place);
         if self.zones[place].job.is_none() {
@@ -630,19 +631,35 @@ impl ZoneEngine {
         };
         versions.not_before = now.after(outgoing.min_interval);
         versions.journal = Some(new.journal.clone());
-        let soa = new.journal.present().soa.clone();
-        let key = outgoing.key.and_then(|key| self.zoning.tsig.get(key));
-        let key = key.cloned();
+        versions.telling = Some(new.journal.present().soa.clone());
         let text = "the zone has a new version for secondaries";
         let notice = Notice::info("zone_version", text);
         self.tell(notice.of(&apex).serial(new.last.serial));
         self.outputs
             .push_back(Output::Offer(apex, Some(new.journal)));
-        self.outputs.push_back(Output::Tell {
-            soa,
-            outgoing: Box::new(outgoing),
-            key,
-        });
+        self.tell_secondaries(place);
+    }
+
+    /// Tells secondaries of a version once queries see its serial: they ask for that first.
+    fn tell_secondaries(&mut self, place: usize) {
+        let zone = &mut self.zones[place];
+        let seen = self.table.as_ref();
+        let seen = seen.and_then(|table| table.zones.serial(&zone.plan.apex));
+        let Some(versions) = &mut zone.versions else {
+            return;
+        };
+        let is_seen = |soa: &mut Entry| seen == Some(soa.serial());
+        let Some(soa) = versions.telling.take_if(is_seen) else {
+            return;
+        };
+        if let Some(outgoing) = zone.plan.outgoing.clone() {
+            let key = outgoing.key.and_then(|key| self.zoning.tsig.get(key));
+            self.outputs.push_back(Output::Tell {
+                soa,
+                key: key.cloned(),
+                outgoing: Box::new(outgoing),
+            });
+        }
     }
 }
 

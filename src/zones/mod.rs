@@ -388,6 +388,7 @@ impl ZoneEngine {
             })
         };
         self.pending.is_none()
+            && !self.is_stale
             && self
                 .zones
                 .iter()

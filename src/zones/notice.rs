@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::dns::Name;
+use crate::dns::challenges::Uncovered;
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Notice {
     pub serial: Option<u32>,
     /// The name that it is about.
     pub name: Option<Name>,
+    /// What a wildcard no longer stands for.
+    pub uncovered: Option<Uncovered>,
     /// Who did it.
     pub author: Option<String>,
     /// What else tells it from others of its kind: `whole`, `changes`, `add`, a response code.
@@ -64,6 +67,7 @@ impl Notice {
             peer: None,
             serial: None,
             name: None,
+            uncovered: None,
             author: None,
             form: None,
         }
@@ -90,6 +94,12 @@ impl Notice {
     /// About a name.
     pub(super) fn name(mut self, name: &Name) -> Self {
         self.name = Some(name.clone());
+        self
+    }
+
+    /// About what a wildcard no longer stands for.
+    pub(super) fn uncovering(mut self, uncovered: Uncovered) -> Self {
+        self.uncovered = Some(uncovered);
         self
     }
 

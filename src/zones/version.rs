@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::job::Drawing;
 use crate::base::Moment;
-use crate::dns::transfer::{Journal, serial};
+use crate::dns::transfer::{Entry, Journal, serial};
 use crate::dns::zone::signed::Signed;
 use crate::dns::zone::{Presence, Served, Zone};
 use crate::table;
@@ -37,6 +37,8 @@ pub(super) struct Versions {
     pub(super) not_before: Moment,
     /// A version that is being kept on the disk.
     pub(super) keeping: Option<New>,
+    /// The SOA of a version that secondaries are told of once queries see it.
+    pub(super) telling: Option<Entry>,
 }
 
 /// What a look went by.

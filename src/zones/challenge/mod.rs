@@ -318,7 +318,8 @@ impl ZoneEngine {
         if !store.kept.has(name) || store.uncovered.contains_key(name) {
             return;
         }
-        self.tell(Notice::warn("wildcard_uncovered", in_words(&uncovered)).name(name));
+        let notice = Notice::warn("wildcard_uncovered", in_words(&uncovered));
+        self.tell(notice.name(name).uncovering(uncovered.clone()));
         self.challenges.uncovered.insert(name.clone(), uncovered);
     }
 
