@@ -53,7 +53,7 @@ impl Signed {
         signing: Signing,
         steered: &[Steered],
     ) -> Self {
-        let variants = variants(&zone, steered);
+        let mut variants = variants(&zone, steered);
         let Some((before, old)) = before.and_then(|before| Some((before, before.signing()?)))
         else {
             let chain = Chain::new(&zone, signing.denial, steered);
@@ -76,7 +76,8 @@ impl Signed {
             map,
             is_same_signer,
         };
-        match heir.followed(&zone, steered, is_same_chain.then_some(())) {
+        let followed = is_same_chain.then(|| heir.followed(&zone, steered, &mut variants));
+        match followed.flatten() {
             Some(signed) => signed,
             None => heir.renewed(zone, steered, variants),
         }
@@ -94,14 +95,14 @@ impl Signed {
 }
 
 impl Heir<'_> {
-    /// All of the zone before but for what has changed.
+    /// All of the zone before but for what has changed. The steered answers, which are the same, are
+    /// taken if it can be done.
     fn followed(
         &self,
         zone: &Arc<Zone>,
         steered: &[Steered],
-        is_same_chain: Option<()>,
+        variants: &mut Vec<Variant>,
     ) -> Option<Signed> {
-        is_same_chain?;
         let Map::Same(changes) = &self.map else {
             return None;
         };
@@ -121,7 +122,7 @@ impl Heir<'_> {
             signer: Signer::Here(self.signing.clone()),
             first: old.first.clone(),
             chain: followed.chain,
-            variants: old.variants.clone(),
+            variants: std::mem::take(variants),
             variant_index: old.variant_index.clone(),
             variants_from: 0,
         };

@@ -233,12 +233,18 @@ impl Spliced {
             .collect();
         let born = renamed.into_iter().filter(|&node| is_there(node));
         let parents: BTreeSet<u32> = born.map(|node| zone.tree.node(node).parent).collect();
-        for parent in parents {
-            if let Err(place) = wildcards.binary_search_by_key(&parent, |(node, _)| *node)
-                && let Some(link) = self.chain.below(zone, parent)
-            {
-                wildcards.insert(place, (parent, link));
-            }
+        let known = |parent: &u32| {
+            wildcards
+                .binary_search_by_key(parent, |(node, _)| *node)
+                .is_ok()
+        };
+        let parents = parents.into_iter().filter(|parent| !known(parent));
+        let covered: Vec<(u32, u32)> = parents
+            .filter_map(|parent| Some((parent, self.chain.below(zone, parent)?)))
+            .collect();
+        if !covered.is_empty() {
+            wildcards.extend(covered);
+            wildcards.sort_unstable();
         }
         self.chain.wildcards = wildcards;
     }
