@@ -17,7 +17,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{Cause, Draws, Moment, Permille, Span};
+use crate::base::{Cause, Draws, Moment, Permille, SlotId, Span};
 use crate::engine::{Engine, Input, Notice, Order, OrderId, OrderResult, Output, ProbeId};
 use crate::health::{Outcome, Report, Timing};
 use crate::plan::Plan;
@@ -76,6 +76,8 @@ pub enum Event {
     Asked(ProbeId),
     /// A report came in.
     Reported(ProbeId, Report),
+    /// A report came in of a slot that nobody had probed.
+    Unasked(SlotId, Report),
     /// A plan was put in force; the first one is the one it started with.
     Planned(Arc<Plan>),
     /// An operator gave an order.
@@ -181,6 +183,18 @@ impl World {
         self.drain();
     }
 
+    /// Lets a machine say unasked how it is; nothing comes of it where a probe's report is lost.
+    pub fn report_unasked(&mut self, slot: SlotId) {
+        let (plan, now) = (&self.plan, self.now);
+        let seen = self.truth.probe(plan, slot, now, &mut self.draws);
+        if let Some((delay, outcome)) = seen.first() {
+            let report = report(*delay, *outcome);
+            self.note(Event::Unasked(slot, report));
+            self.engine.handle(now, Input::Reported(slot, report));
+            self.drain();
+        }
+    }
+
     /// The notices since they were taken last; none while everything is recorded, for then they
     /// are in the transcript.
     pub fn take_notices(&mut self) -> Vec<(Moment, Notice)> {
@@ -259,14 +273,7 @@ impl World {
             .probe(&self.plan, id.slot, self.now, &mut self.draws);
         self.lose(id, &mut probed);
         for (delay, outcome) in probed {
-            let report = Report {
-                outcome,
-                timing: Timing {
-                    total_us: u32::try_from(delay.0 * 1000).unwrap_or(u32::MAX),
-                    ..Timing::default()
-                },
-                certificate_expires: None,
-            };
+            let report = report(delay, outcome);
             self.sequence += 1;
             let key = (self.now.after(delay.max(Span(1))), self.sequence);
             self.arrivals.insert(key, (id, report));
@@ -325,5 +332,16 @@ impl World {
             }
             Record::Latest => self.notices.push((self.now, notice)),
         }
+    }
+}
+
+fn report(took: Span, outcome: Outcome) -> Report {
+    Report {
+        outcome,
+        timing: Timing {
+            total_us: u32::try_from(took.0 * 1000).unwrap_or(u32::MAX),
+            ..Timing::default()
+        },
+        certificate_expires: None,
     }
 }

@@ -44,6 +44,7 @@
 //! | `engine::schedule`: a report makes the next probe due now | pace |
 //! | `engine::schedule`: a lost probe is not repeated | convergence |
 //! | `engine::schedule`: a reload gives up the probes that are out | oracle, timeliness |
+//! | `engine`: a report that nobody asked for is dropped | oracle, timeliness |
 //! | `engine::schedule`: a probe goes by its slot's old number after a reload | oracle, timeliness |
 //! | `steer::pool`: one cohort more than the share | timeliness: the table's own check rejects it |
 //! | `steer::route`: the overflow goes to the smallest share | timeliness, at once: rejected |
@@ -57,7 +58,7 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use waypost::base::{Draws, Moment, Span};
+use waypost::base::{Draws, Moment, SlotId, Span};
 use waypost::engine::order::{Action, Order};
 use waypost::sim::swarm::{self, Fault};
 use waypost::sim::{Scenery, Swarm, Truth, World};
@@ -108,6 +109,8 @@ fn play(seed: u64) -> Played {
     for _ in 0..STRIKES {
         strike(&mut world, &swarm, &mut scenery, &mut draws);
         checks.observe(&world);
+        speak_up(&mut world, &mut draws);
+        checks.observe(&world);
         let end = world.now().after(Span(200 + draws.below(9000)));
         run(&mut world, &mut checks, end);
     }
@@ -127,6 +130,7 @@ fn replay(seed: u64) -> Vec<String> {
     Checks::new(&world, &mut draws);
     for _ in 0..STRIKES {
         strike(&mut world, &swarm, &mut scenery, &mut draws);
+        speak_up(&mut world, &mut draws);
         world.run_until(world.now().after(Span(200 + draws.below(9000))));
     }
     world.transcript().to_vec()
@@ -151,6 +155,15 @@ fn strike(world: &mut World, swarm: &Swarm, scenery: &mut Scenery, draws: &mut D
         | Fault::Behind
         | Fault::Mislaid
         | Fault::Canary => {}
+    }
+}
+
+/// Now and then a machine says how it is before it is asked.
+fn speak_up(world: &mut World, draws: &mut Draws) {
+    if draws.chance(300) {
+        let slot = draws.below(world.plan().slots.len() as u64);
+        let slot = usize::try_from(slot).unwrap();
+        world.report_unasked(SlotId::from_index(slot));
     }
 }
 

@@ -67,6 +67,10 @@ impl Oracle {
                     self.result(now, &key, report.outcome == Outcome::Pass);
                 }
             }
+            Event::Unasked(slot, report) => {
+                let key = self.plan.slots[slot.index()].key.clone();
+                self.result(now, &key, report.outcome == Outcome::Pass);
+            }
             Event::Planned(plan) => self.planned(now, plan),
             Event::Ordered(order) => self.ordered(now, order),
             Event::Answered(result) => self.answered(now, result),
