@@ -5,7 +5,7 @@
 //! connection, or another kind, has [`Attempt::watch`] to hold its own steps to the deadline. A failure
 //! names the phase that it happened in. What was learnt before (times, the certificate's expiry) is
 //! reported with the failure. What is asked and expected is the types'.
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -108,7 +108,8 @@ impl Attempt {
         tls: &TlsSettings,
         host: &str,
     ) -> Result<TlsStream<TcpStream>, Cause> {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| Cause::Local)?;
+        let name = name_of(host).to_owned();
+        let name = ServerName::try_from(name).map_err(|_| Cause::Local)?;
         let (config, witness) = tls.for_one_probe();
         let connect = TlsConnector::from(config).connect(name, stream);
         let handshake = async { connect.await.map_err(|error| cause::of_handshake(&error)) };
@@ -162,6 +163,22 @@ impl Attempt {
         };
         (report, open)
     }
+}
+
+/// The name or the address in a host, which may have a port and brackets (RFC 3986, section 3.2.2): a
+/// certificate names neither.
+fn name_of(host: &str) -> &str {
+    if host.parse::<Ipv6Addr>().is_ok() {
+        return host;
+    }
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        Some(_) | None => host,
+    };
+    let inner = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    inner.unwrap_or(name)
 }
 
 /// Closes a connection. Whatever the peer has still to say (a banner) is read, for the kernel answers

@@ -579,6 +579,22 @@ async fn an_address_as_host_is_verified_without_sni() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_may_be_written_with_a_port() {
+    let authority = Authority::new();
+    for (name, host) in [(HOST, "api.example.org:8443"), ("::1", "[::1]:8443")] {
+        let manner = Manner::respond("200 OK", "fine");
+        let server = authority.server(name, 2090);
+        let backend = Backend::start("127.0.0.1", Some(server), manner).await;
+        let watched = Watched::https(backend.address, &authority.pem()).hosted(host);
+        assert_eq!(probe(watched).await.outcome, Outcome::Pass, "{host}");
+        let seen = &backend.seen()[0];
+        assert_eq!(seen.sni.as_deref(), (name == HOST).then_some(HOST));
+        let line = format!("\r\nhost: {host}\r\n");
+        assert!(seen.head.contains(&line), "{}", seen.head);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_speaks_no_tls_is_told_apart() {
     let authority = Authority::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
