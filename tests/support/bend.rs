@@ -1,6 +1,6 @@
 //! Sound inputs, bent: bits flipped, cut short, two spliced into one, numbers and lengths made to lie.
 //!
-//! What comes out depends on the seed alone, so that a run can be told again. `FUZZ_ROUNDS` multiplies the rounds of every target. An input
+//! What comes out depends on the seed alone, so that a run can be told again. `FUZZ_PERCENT` shortens or prolongs the runs of all targets. An input
 //! that a target does not survive is written to `tests/fuzz/TARGET/`, and whatever lies there goes first: it is
 //! committed together with the mending.
 use std::fs;
@@ -73,10 +73,10 @@ impl Bender<'_> {
     }
 }
 
-/// So many rounds, as the environment would have it.
+/// So many rounds, or so much that must come of them, as the environment would have it.
 pub(crate) fn rounds(usual: u64) -> u64 {
-    let times = std::env::var("FUZZ_ROUNDS").ok();
-    usual * times.map_or(1, |times| times.parse().unwrap())
+    let percent = std::env::var("FUZZ_PERCENT").ok();
+    usual * percent.map_or(100, |percent| percent.parse().unwrap()) / 100
 }
 
 /// Gives inputs to a target: those that it did not survive once, then new ones.

@@ -126,5 +126,5 @@ fn bent_master_files_are_read_or_refused() {
             }
         }
     });
-    assert!(good > 300 && bad > 1000, "{good} {bad}");
+    assert!(good > rounds(300) && bad > rounds(1000), "{good} {bad}");
 }

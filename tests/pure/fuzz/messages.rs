@@ -3,8 +3,9 @@ use waypost::base::Draws;
 use waypost::dns::Name;
 use waypost::dns::ask;
 use waypost::dns::freshness::freshness;
+use waypost::dns::message;
 use waypost::dns::transfer::{Content, notify};
-use waypost::dns::tsig::{self, Algorithm, Checked, Key, Signer};
+use waypost::dns::tsig::{self, Algorithm, Checked, Doubt, Key, Signer};
 use waypost::dns::update;
 
 use crate::bend::{Bender, rounds, survive};
@@ -101,11 +102,39 @@ fn bent_messages_are_read_or_refused_and_never_believed() {
         }
     });
     let counts = [updates, notified, decoded, doubted];
-    assert!(counts.iter().all(|count| *count > 200), "{counts:?}");
+    assert!(
+        counts.iter().all(|count| *count > rounds(200)),
+        "{counts:?}"
+    );
 }
 
 /// Whether a message says what a sound one does.
 fn is_as_good(sound: &[u8], message: &[u8]) -> bool {
     let signed = message.get(2..sound.len());
     signed.is_some_and(|signed| signed.eq_ignore_ascii_case(&sound[2..]))
+}
+
+/// The octets of a TSIG record behind its RDLENGTH, for HMAC-SHA-256: algorithm, time and fudge, MAC and its length, the rest.
+const RDATA: usize = 13 + 8 + 2 + MAC + 6;
+const MAC: usize = 32;
+
+#[test]
+fn a_reply_with_half_of_its_mac_is_not_believed() {
+    let key = key();
+    let mut request = notification();
+    let mut signer = Signer::request(&key);
+    signer.sign(&mut request, NOW);
+    let Ok(Checked::Signed(mut server)) = tsig::check([&key], &request, NOW) else {
+        panic!("the request is sound");
+    };
+    let mut reply = message::reply(&notification(), 0).unwrap();
+    server.sign(&mut reply, NOW);
+    let whole = signer.clone().into_verifier().verify(&reply, NOW);
+    assert!(whole.is_ok(), "{whole:?}");
+    let (rdata, mac) = (reply.len() - RDATA, reply.len() - 6 - MAC);
+    reply[rdata - 1] -= 16;
+    reply[mac - 1] = 16;
+    reply.drain(mac + 16..mac + MAC);
+    let doubted = signer.into_verifier().verify(&reply, NOW);
+    assert_eq!(doubted, Err(Doubt::Signature));
 }
