@@ -3,14 +3,14 @@
 //! A module here is what one folder of `src` does, seen through its public interface. Tests of the
 //! rules themselves stand beside the code. What takes time is in `sim`, what crosses a socket or starts the built
 //! program in `wire`, what needs programs of others, namespaces or root in `real`.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 mod allocations;
 mod amplification;
 mod answer;
 mod config;
 mod dnssec;
+mod fuzz;
 mod geo_files;
-mod hostile;
 mod planned;
 mod plans;
 mod table;
@@ -20,6 +20,8 @@ mod zones;
 
 #[path = "../support/advised.rs"]
 mod advised;
+#[path = "../support/bend.rs"]
+mod bend;
 #[path = "../../src/table/fixture.rs"]
 mod fixture;
 #[path = "../support/mmdb.rs"]

@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
+    clippy::print_stderr,
     reason = "tests over real sockets and real time"
 )]
 mod control;
@@ -16,6 +17,9 @@ mod verify;
 
 #[path = "../support/backend.rs"]
 mod backend;
+#[path = "../support/bend.rs"]
+#[expect(dead_code, reason = "what came over a socket is not kept as an input")]
+mod bend;
 #[path = "../support/identity.rs"]
 #[expect(dead_code, reason = "the clients here are not other programs")]
 mod identity;

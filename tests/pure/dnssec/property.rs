@@ -123,6 +123,14 @@ fn verifies(keys: &[DNSKEY], rrsig: &RRSIG, owner: &Name, set: &[&Record]) -> bo
     })
 }
 
+/// Whether a signature is valid at the time of the test (RFC 4034, section 3.1.5).
+fn is_in_time(rrsig: &RRSIG) -> bool {
+    let input = rrsig.input();
+    let times = [input.sig_inception, input.sig_expiration];
+    let [inception, expiration] = times.map(|time| u64::from(time.get()));
+    (inception..=expiration).contains(&NOW)
+}
+
 /// Whether the name is another server's to sign for.
 fn is_delegated(name: &str) -> bool {
     ["lab.example.org.", "wide.example.org."]
@@ -169,6 +177,7 @@ fn unsigned(message: &Message, keys: &[DNSKEY]) -> Vec<String> {
             let good = own.iter().any(|(record, rrsig)| {
                 record.ttl == set[0].ttl
                     && record.ttl <= rrsig.input().original_ttl
+                    && is_in_time(rrsig)
                     && verifies(keys, rrsig, &set[0].name, set)
             });
             if !good {

@@ -268,11 +268,8 @@ fn paths(code: &str) -> impl Iterator<Item = Vec<String>> {
 
 /// Whether a statement is a `use`, or lies behind one.
 fn imports_only(statement: &str) -> bool {
-    let words = statement.split_whitespace();
-    words
-        .skip_while(|word| word.starts_with("pub") || word.starts_with('#'))
-        .next()
-        == Some("use")
+    let mut words = statement.split_whitespace();
+    words.find(|word| !word.starts_with("pub") && !word.starts_with('#')) == Some("use")
 }
 
 /// The edges by which their end leads back to their beginning.

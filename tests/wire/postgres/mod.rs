@@ -1,4 +1,6 @@
 //! Servers that are none, or mean ill.
+mod bent;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ use waypost::base::{Draws, Moment, Reason, Span};
 use waypost::dns::rr::rcode;
 use waypost::table::Table;
 
+use crate::bend::{Bender, rounds, survive};
 use crate::sample::{Ask, GERMAN, reply_to, table};
 
 const PACKETS: u64 = 1_000_000;
@@ -44,50 +45,16 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-fn index(draws: &mut Draws, length: usize) -> usize {
-    usize::try_from(draws.below(length as u64)).unwrap()
-}
-
-fn octet(draws: &mut Draws) -> u8 {
-    draws.next_u64().to_be_bytes()[0]
-}
-
-/// Bends a packet in one way.
-fn bend(packet: &mut Vec<u8>, seeds: &[Vec<u8>], draws: &mut Draws) {
-    let at = index(draws, packet.len());
-    match draws.below(8) {
-        _ if packet.is_empty() => {}
-        0 => packet[at] ^= 1 << draws.below(8),
-        1 => packet.truncate(at),
-        2 => packet[at] = octet(draws),
-        3 => {
-            let other = &seeds[index(draws, seeds.len())];
-            packet.truncate(at);
-            packet.extend(&other[index(draws, other.len())..]);
-        }
-        4 if packet.len() > 12 => packet[4 + index(draws, 8)] = octet(draws) & 3,
-        5 => packet[at] = [0, 1, 63, 64, 0x80, 0xC0, 0xFF][index(draws, 7)],
-        6 => {
-            let noise = index(draws, 40);
-            packet.extend((0..noise).map(|_| octet(draws)));
-        }
-        _ => {
-            let end = (at + index(draws, 20)).min(packet.len());
-            packet.extend_from_within(at..end);
-        }
+fn packet(bender: &mut Bender<'_>) -> Vec<u8> {
+    if bender.draws.chance(50) {
+        let length = bender.index(200);
+        return (0..length).map(|_| bender.octet()).collect();
     }
-}
-
-fn packet(seeds: &[Vec<u8>], draws: &mut Draws) -> Vec<u8> {
-    if draws.chance(50) {
-        let length = index(draws, 200);
-        return (0..length).map(|_| octet(draws)).collect();
+    let mut packet = bender.bent();
+    if bender.draws.chance(100) && packet.len() > 12 {
+        packet[4 + bender.index(8)] = bender.octet() & 3;
     }
-    let mut packet = seeds[index(draws, seeds.len())].clone();
-    for _ in 0..=draws.below(4) {
-        bend(&mut packet, seeds, draws);
-    }
-    if draws.chance(700) && packet.len() > 2 {
+    if bender.draws.chance(700) && packet.len() > 2 {
         packet[2] &= 0x7F;
     }
     packet
@@ -111,34 +78,41 @@ fn check(query: &[u8], answered: &Answered, reply: &[u8], transport: Transport) 
 fn a_million_bent_packets_are_survived() {
     let world = table(&["eu-one"]);
     let seeds = seeds();
-    let mut draws = Draws::from_seed(0x00BA_DBAD);
+    let mut bender = Bender {
+        seeds: &seeds,
+        words: &[],
+        draws: Draws::from_seed(0x00BA_DBAD),
+    };
+    let inputs = (0..rounds(PACKETS)).map(|_| packet(&mut bender));
+    let mut draws = Draws::from_seed(7);
     let mut buffer = vec![0; 65_535];
     let mut outcomes = [0_u64; Reason::ALL.len()];
-    let mut silent = 0;
-    for number in 0..PACKETS {
-        let query = packet(&seeds, &mut draws);
-        let transport = Transport::ALL[index(&mut draws, Transport::ALL.len())];
+    let (mut silent, mut number) = (0, 0);
+    survive("packets", inputs, |query| {
+        number += 1;
+        let [one, other, ..] = draws.next_u64().to_be_bytes();
+        let transport = Transport::ALL[usize::from(one) % Transport::ALL.len()];
         let asker = Asker {
-            source: [192, 0, 2, octet(&mut draws)].into(),
+            source: [192, 0, 2, other].into(),
             transport,
             now: Moment(number),
             idle: Span::ZERO,
             cookies: None,
         };
-        let Some(answered) = answer(&world, &asker, &query, &mut buffer) else {
+        let Some(answered) = answer(&world, &asker, query, &mut buffer) else {
             let deserved = query.len() < 12 || query[2] & 0x80 != 0;
             assert!(deserved, "no reply to {query:02X?}");
             silent += 1;
-            continue;
+            return;
         };
         let reply = &buffer[..answered.length];
-        check(&query, &answered, reply, transport);
+        check(query, &answered, reply, transport);
         outcomes[answered.reason.index()] += 1;
         if number % 100 == 0 {
             let read = Message::from_vec(reply);
             assert!(read.is_ok(), "{read:?}: {query:02X?} -> {reply:02X?}");
         }
-    }
+    });
     // The packets must not all have died at the door.
     for reason in [
         Reason::Backup,
@@ -152,9 +126,12 @@ fn a_million_bent_packets_are_survived() {
         Reason::Badvers,
     ] {
         let count = outcomes[reason.index()];
-        assert!(count > 200, "{reason:?} only {count} times: {outcomes:?}");
+        assert!(
+            count > rounds(200),
+            "{reason:?} only {count} times: {outcomes:?}"
+        );
     }
-    assert!(silent > 10_000, "{silent}");
+    assert!(silent > rounds(10_000), "{silent}");
 }
 
 /// The response code that a type must get, given that of an ordinary type.
