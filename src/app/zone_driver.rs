@@ -433,7 +433,7 @@ fn log(notice: &Notice) {
         event,
         text,
         zone,
-        peer,
+        primary,
         serial,
         name,
         uncovered,
@@ -448,20 +448,20 @@ fn log(notice: &Notice) {
         .map(|own| tracing::field::display(&own.name));
     let zone = zone.as_ref().map(tracing::field::display);
     let name = name.as_ref().map(tracing::field::display);
-    let primary = peer.as_ref().map(tracing::field::display);
+    let primary = primary.as_ref().map(tracing::field::display);
     let (author, form) = (author.as_deref(), form.as_deref());
     match level {
         Level::Info => info!(
             event,
-            zone, peer, serial, name, uncovered, wildcard, author, form, "{text}"
+            zone, primary, serial, name, uncovered, wildcard, author, form, "{text}"
         ),
         Level::Warn => warn!(
             event,
-            zone, peer, serial, name, uncovered, wildcard, author, form, "{text}"
+            zone, primary, serial, name, uncovered, wildcard, author, form, "{text}"
         ),
         Level::Error => error!(
             event,
-            zone, peer, serial, name, uncovered, wildcard, author, form, "{text}"
+            zone, primary, serial, name, uncovered, wildcard, author, form, "{text}"
         ),
     }
 }

@@ -360,7 +360,11 @@ impl ZoneEngine {
             }
             (Ok(received), Some(primary)) => secondary.arrived = Some((received, primary)),
             (Err(why), Some(primary)) => {
-                self.tell(Notice::warn("transfer_failed", why).of(&apex).peer(primary));
+                self.tell(
+                    Notice::warn("transfer_failed", why)
+                        .of(&apex)
+                        .primary(primary),
+                );
                 self.ask_next(place);
             }
             (_, None) => self.be_stale(place),
@@ -425,7 +429,7 @@ impl ZoneEngine {
             Err(Refusal::Unfit(why)) => {
                 let text = format!("asking for the whole zone: {why}");
                 let notice = Notice::info("transfer_changes_unfit", text);
-                self.tell(notice.of(&apex).peer(primary));
+                self.tell(notice.of(&apex).primary(primary));
                 self.ask_on(place, On::Same, Want::Whole);
             }
             Err(Refusal::Refused(why)) => {
@@ -433,7 +437,7 @@ impl ZoneEngine {
                 self.tell(
                     Notice::error("transfer_refused", text)
                         .of(&apex)
-                        .peer(primary),
+                        .primary(primary),
                 );
                 self.ask_next(place);
             }

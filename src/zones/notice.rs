@@ -29,7 +29,7 @@ pub struct Notice {
     /// The zone that it is about.
     pub zone: Option<Name>,
     /// The server that it is about.
-    pub peer: Option<SocketAddr>,
+    pub primary: Option<SocketAddr>,
     /// The serial that it is about.
     pub serial: Option<u32>,
     /// The name that it is about.
@@ -64,7 +64,7 @@ impl Notice {
             event,
             text,
             zone: None,
-            peer: None,
+            primary: None,
             serial: None,
             name: None,
             uncovered: None,
@@ -80,8 +80,8 @@ impl Notice {
     }
 
     /// About another server.
-    pub(super) fn peer(mut self, peer: SocketAddr) -> Self {
-        self.peer = Some(peer);
+    pub(super) fn primary(mut self, primary: SocketAddr) -> Self {
+        self.primary = Some(primary);
         self
     }
 

@@ -89,10 +89,16 @@ fn bent_configs_give_a_plan_or_diagnostics() {
                 assert!(!found.render(false).is_empty() && !found.render(true).is_empty());
                 bad += 1;
             }
-            Ok((plan, found)) => {
+            Ok((compiled, found)) => {
                 assert!(!found.has_errors());
-                let standings = vec![Standing::UNPROVEN; plan.targets.len()];
-                let table = Table::build(1, Arc::new(plan), standings.into(), Moment(0), None);
+                let standings = vec![Standing::UNPROVEN; compiled.plan.targets.len()];
+                let table = Table::build(
+                    1,
+                    Arc::new(compiled.plan),
+                    standings.into(),
+                    Moment(0),
+                    None,
+                );
                 assert_eq!(check(&table), Ok(()));
                 good += 1;
             }
