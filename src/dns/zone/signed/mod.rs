@@ -300,13 +300,15 @@ impl Signed {
         if matches!(self.base.signer, Signer::Elsewhere(_)) {
             return self.base.zone.signatures(node, kind);
         }
-        let place = self
-            .base
-            .zone
-            .sets(node)
-            .position(|set| set.rtype == kind)?;
-        let first = *self.base.first.get(node as usize)? as usize;
-        self.chunks.get(node as usize / CHUNK)?.set(first + place)
+        let chunk = self.chunks.get(node as usize / CHUNK)?;
+        let mut entry = *self.base.first.get(node as usize)? as usize;
+        for set in self.base.zone.sets(node) {
+            if set.rtype == kind {
+                return chunk.set(entry);
+            }
+            entry += 1;
+        }
+        None
     }
 
     /// The RRSIG RRset of the first RRset of a node that is signed.
