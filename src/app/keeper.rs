@@ -36,6 +36,8 @@ use crate::zones::{self, Filed};
 
 /// Longest wait when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long the start waits for the first versions of zones that are given to secondaries.
+const SETTLING: Duration = Duration::from_secs(2);
 /// Lines of a refusal that a status shows: what is wrong, and where.
 const REFUSAL_LINES: usize = 2;
 /// Characters of a refusal that a status shows.
@@ -133,6 +135,17 @@ impl Keeper {
         keeper.probe_by(plan);
         keeper.carry_out(Duration::ZERO);
         keeper
+    }
+
+    /// Has the first versions of zones ready for secondaries before anybody is answered, within a bounded time.
+    pub(super) async fn settle(&mut self, events: &mut Events) {
+        let end = Instant::now() + SETTLING;
+        while !self.zones.is_settled() {
+            tokio::select! {
+                Some(event) = events.recv() => self.zone_event(event),
+                () = tokio::time::sleep_until(end) => return,
+            }
+        }
     }
 
     /// Where the tables are.

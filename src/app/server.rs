@@ -105,7 +105,8 @@ impl Server {
             reader,
             onlooker: start.onlooker,
         };
-        let keeper = Keeper::new((plan.clone(), served, sizes), driver, tools);
+        let mut keeper = Keeper::new((plan.clone(), served, sizes), driver, tools);
+        keeper.settle(&mut events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let published = ready.get_or_init(|| keeper.published().clone()).clone();
         let addresses = listeners.addresses();

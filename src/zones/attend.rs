@@ -24,9 +24,6 @@ const AGAIN_AFTER: Span = Span::from_secs(5);
 impl ZoneEngine {
     /// Does what is due for every zone that something has happened to, or whose time has come.
     pub(super) fn attend(&mut self) {
-        if self.pending.is_some() {
-            return;
-        }
         while let Some((at, place)) = self.agenda.first().copied()
             && at <= self.now
         {

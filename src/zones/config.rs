@@ -85,6 +85,7 @@ impl ZoneEngine {
             steered,
             zones,
         } = config;
+        self.challenges.forget(self.wall_ms / 1000);
         let same_steered = self.steered_alike(&steered);
         let plans = zoning.zones.iter().map(Arc::clone);
         let mut next: Vec<Next> = plans

@@ -47,7 +47,7 @@ use crate::dns::Name;
 use crate::dns::challenges::Challenges;
 use crate::dns::transfer::{Entry, Journal, Received};
 use crate::dns::zone::signed::Steered;
-use crate::dns::zone::{Zone, Zones};
+use crate::dns::zone::{Presence, Zone, Zones};
 use crate::keys::{Keyring, Policy, Step, Time};
 use crate::plan::{Incoming, Outgoing, TsigKey, Zoning};
 use crate::table::Table;
@@ -334,9 +334,11 @@ impl ZoneEngine {
         {
             self.take(input);
         }
-        self.expire_challenges();
-        self.do_challenges();
-        self.attend();
+        if self.pending.is_none() {
+            self.expire_challenges();
+            self.do_challenges();
+            self.attend();
+        }
         if self.is_stale && self.publish_at() <= now {
             self.publish();
         }
@@ -352,7 +354,9 @@ impl ZoneEngine {
     /// When to call [`ZoneEngine::handle`] with [`Input::Tick`] if nothing else happens.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
-        let agenda = self.agenda.first().map(|(at, _)| *at);
+        // Nothing is done for zones while a config is composed beside them.
+        let agenda = self.agenda.first().filter(|_| self.pending.is_none());
+        let agenda = agenda.map(|(at, _)| *at);
         let publish = self.is_stale.then(|| self.publish_at());
         let look = (!self.zones.is_empty()).then(|| self.looked.after(LOOK_EVERY));
         agenda.into_iter().chain(publish).chain(look).min()
@@ -377,14 +381,20 @@ impl ZoneEngine {
         self.zones.iter().map(OneZone::status).collect()
     }
 
-    /// Whether nothing is under way that a first answer should wait for: every zone is composed, and those that
-    /// come from primaries have been asked for.
+    /// Whether nothing is under way that a first answer should wait for: every zone is composed, those that
+    /// come from primaries have been asked for, and once there is a table, those that are given to secondaries
+    /// can be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
+        let has_table = self.table.is_some();
         let has_come = |zone: &OneZone| {
             let secondary = zone.secondary.as_ref();
-            secondary.is_none_or(|own| {
-                zone.base.presence() == crate::dns::zone::Presence::Loaded || own.has_looked()
+            secondary.is_none_or(|own| zone.base.presence() == Presence::Loaded || own.has_looked())
+        };
+        let is_given = |zone: &OneZone| {
+            let versions = zone.versions.as_ref().filter(|_| has_table);
+            versions.is_none_or(|own| {
+                zone.composed.zone.presence() != Presence::Loaded || own.journal.is_some()
             })
         };
         self.pending.is_none()
@@ -392,7 +402,7 @@ impl ZoneEngine {
             && self
                 .zones
                 .iter()
-                .all(|zone| zone.is_settled() && has_come(zone))
+                .all(|zone| zone.is_settled() && has_come(zone) && is_given(zone))
     }
 
     fn take(&mut self, input: Input) {

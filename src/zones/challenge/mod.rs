@@ -112,6 +112,13 @@ impl Store {
         self.laid = laid;
     }
 
+    /// Lets go what has expired before it is laid over the first zones.
+    pub(super) fn forget(&mut self, seconds: u64) {
+        if self.laid.is_empty() && self.change.is_none() {
+            self.kept.expire(seconds);
+        }
+    }
+
     /// When the next one goes, seconds since 1970.
     pub(super) fn next_expiry(&self) -> Option<u64> {
         self.kept.next_expiry()
