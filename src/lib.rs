@@ -99,10 +99,11 @@
 //! [`base::Standing`], `steer` turns standings into choices; they meet in nothing else. Which
 //! names and types exist is decided by the config alone.
 pub mod answer;
-pub mod app;
 pub mod audit;
 pub mod base;
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod dns;
 pub mod engine;
 pub mod geo;

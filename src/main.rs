@@ -1,4 +1,4 @@
 //! Entry point; everything is in the library.
 fn main() -> std::process::ExitCode {
-    waypost::app::main()
+    waypost::cli::main()
 }

@@ -1,0 +1,359 @@
+//! The command line: one definition for `--help`, errors and parsing.
+//!
+//! Exit codes: 0 well, 1 found a problem, 2 used wrongly (clap's own).
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::daemon::log::LogFormat;
+
+use crate::base::Span;
+use crate::geo::Network;
+
+/// Health-aware authoritative DNS server and global traffic manager.
+#[derive(Debug, Parser)]
+#[command(name = "waypost", version, propagate_version = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve: probe every endpoint, answer every query
+    Run(Run),
+    /// Report every error of config, zones and geo file, and what cannot work in them
+    Check(Check),
+    /// Say what one client is answered, and why
+    Explain(Explain),
+    /// Ask a name server, and say all that it tells
+    ///
+    /// A small `dig`. It asks the config's first listener if no server is named, and its control
+    /// API for the reason of the answer. Exits 1 without an answer (SERVFAIL and REFUSED are none).
+    Query(Query),
+    /// Prove that no combination of failures leads a client out of its fence or to no answer
+    Verify(Verify),
+    /// Say what another config would change in behaviour: who moves where, and what is lost
+    ///
+    /// Compares the config in use (`--config`) with another by answers, not by text: with
+    /// everything healthy, and with each region, provider and endpoint down. Exits 1 when a rule in the new config's [guard] is broken (`max_moved`,
+    /// `losses`), or when a client can be sent where its fence kept it out before.
+    Plan(Plan),
+    /// Play a scenario of outages, orders and load against a config, in virtual time
+    ///
+    /// The real engine and the real answers, with clients whose resolvers cache them: what they
+    /// would have felt, in seconds instead of days. `scenarios/` has some to begin with.
+    Simulate(Simulate),
+    /// Show regions, pools, endpoints and ramps of a running server
+    Status(Status),
+    /// Make a running server read its config again
+    Reload(Reload),
+    /// Let what waits for an operator's word come back
+    ///
+    /// Endpoints whose recovery has `gate = "approve"` or `failback = "manual"` stay out after an
+    /// outage until they are approved. The word is for this return: the next outage asks again.
+    Approve(Order),
+    /// Take a region, provider or endpoint out gradually
+    ///
+    /// Its clients leave by the steps of the recovery. It stays out until `waypost undrain`, over
+    /// reloads too; but not over a restart of the server, which forgets all orders.
+    Drain(Order),
+    /// Bring back what was drained
+    ///
+    /// Its clients come back by the steps of the recovery, as after an outage.
+    Undrain(Order),
+    /// Show an ACME server that a name is ours (dns-01)
+    ///
+    /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
+    /// and stay over reloads and restarts until then.
+    Acme(Acme),
+    /// Make, show and roll the keys of signed zones
+    Keys(super::keys::Keys),
+    /// Start the server with endpoints of its own, and play an outage
+    Demo(Demo),
+}
+
+/// Where the config is.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    /// The config file
+    #[arg(long, value_name = "FILE", default_value = "config.toml")]
+    pub(super) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// How log lines are written
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(super) log: LogFormat,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The name that the client asks for
+    pub(super) name: String,
+    /// The client's address
+    #[arg(long, value_name = "IP")]
+    pub(super) client: IpAddr,
+    /// The type that it asks for
+    #[arg(long = "type", value_name = "TYPE", default_value = "A")]
+    pub(super) qtype: String,
+    /// Suppose that this region, provider or endpoint is down; may be given again
+    #[arg(long, value_name = "REGION|PROVIDER|ENDPOINT")]
+    pub(super) down: Vec<String>,
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Ask a running server, with its present health, instead of reading the config
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    pub(super) control: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Query {
+    /// What to ask whom, as NAME [TYPE] [@SERVER[:PORT]]; A of the config's first listener
+    #[arg(
+        value_names = ["NAME", "TYPE", "@SERVER"],
+        num_args = 1..=3,
+        required = true
+    )]
+    pub(super) words: Vec<String>,
+    /// Ask for the answer of this client network (ECS)
+    #[arg(long, value_name = "CIDR", value_parser = client_network)]
+    pub(super) subnet: Option<Network>,
+    /// Ask over TCP at once, not only if the reply was truncated over UDP
+    #[arg(long)]
+    pub(super) tcp: bool,
+    /// Ask over TLS, at port 853 if none is given
+    #[arg(long, conflicts_with = "tcp")]
+    pub(super) tls: bool,
+    /// Trust the certificates of this PEM file, not the system's
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(super) ca: Option<PathBuf>,
+    /// Take any certificate
+    #[arg(long, requires = "tls", conflicts_with = "ca")]
+    pub(super) insecure: bool,
+    /// The name that the certificate must have; default: the server as it was named
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub(super) tls_name: Option<String>,
+    /// Ask for signatures and proofs (DO)
+    #[arg(long)]
+    pub(super) dnssec: bool,
+    /// Ask who the server is
+    #[arg(long)]
+    pub(super) nsid: bool,
+    /// Send a cookie; comes back with the server's, and asks again if the server wants that
+    #[arg(long)]
+    pub(super) cookie: bool,
+    /// How long to wait for a reply
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = span)]
+    pub(super) timeout: Span,
+    /// Control address of the running server, which knows the reason of the answer
+    #[arg(long, value_name = "URL")]
+    pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A network around any address of it: whoever asks thinks of a client.
+fn client_network(text: &str) -> Result<Network, String> {
+    let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let read = || {
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            "" => most,
+            digits => digits.parse().ok().filter(|bits| *bits <= most)?,
+        };
+        Some(Network::around(address, prefix))
+    };
+    read().ok_or_else(|| "write it as 198.51.100.0/24 or 2001:db8::/48".to_owned())
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    let span = Span::parse(text).filter(|span| *span > Span::ZERO);
+    span.ok_or_else(|| "write it as 500ms, 2s or 1m".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print the whole proof as JSON, with the hashes of config and files
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The config to go to
+    #[arg(value_name = "NEW.toml")]
+    pub(super) new: PathBuf,
+    /// The config that is in use
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Print the whole comparison as JSON, with the hashes of both configs and their files
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// What happens
+    #[arg(value_name = "SCENARIO.toml")]
+    pub(super) scenario: PathBuf,
+    /// The config that it happens to; default: the one that the scenario names, or config.toml
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Write a page with charts, which opens offline
+    #[arg(long, value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+    /// What chance starts from, instead of the scenario's own
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) seed: Option<u64>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Where the running server is.
+#[derive(Debug, Args)]
+pub(super) struct Control {
+    /// Control address of the running server; otherwise taken from the config
+    #[arg(long, value_name = "URL")]
+    pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) config: Config,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Reload {
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Accept a config that drops more services, names, endpoints or networks than `guard.max_shrink` allows
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// An order to a running server.
+#[derive(Debug, Args)]
+pub(super) struct Order {
+    /// What it is for: everything that has this name
+    #[arg(value_name = "REGION|PROVIDER|ENDPOINT")]
+    pub(super) name: String,
+    /// Why, for whoever is on duty next; logged with $USER
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) reason: String,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Acme {
+    #[command(subcommand)]
+    pub(super) command: AcmeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AcmeCommand {
+    /// Add a value to a name; comes back when it is served
+    Add(AcmeAdd),
+    /// Remove a value, or all values of a name
+    Remove(AcmeRemove),
+    /// Say which values there are
+    List(Status),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcmeAdd {
+    /// The domain to be proved, with or without `_acme-challenge.` before it (an alias there is followed),
+    /// or one of `names` of `[acme]`
+    pub(super) name: String,
+    /// What the ACME client says to put there
+    pub(super) value: String,
+    /// How long resolvers may keep it; default: the config's
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(super) ttl: Option<Span>,
+    /// How long it stays, if it is not removed before; default, and at most, the config's
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub(super) stay: Option<Span>,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AcmeRemove {
+    /// The domain, or the name, as it was added
+    pub(super) name: String,
+    /// The value; all of the name if absent
+    pub(super) value: Option<String>,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    #[command(flatten)]
+    pub(super) config: Config,
+    /// Play this script: lines of `TIME kill|heal REGION|PROVIDER|ENDPOINT`, then `TIME end`
+    #[arg(long, value_name = "FILE")]
+    pub(super) script: Option<PathBuf>,
+    /// Play nothing and stay: kill and heal endpoints by key (needs a terminal)
+    #[arg(long, conflicts_with = "script")]
+    pub(super) keep: bool,
+    /// Print lines even on a terminal
+    #[arg(long, conflicts_with = "keep")]
+    pub(super) plain: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

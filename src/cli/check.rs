@@ -1,0 +1,123 @@
+//! `waypost check`: every error of config, zones and geo file at once.
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use super::arguments::Check;
+use super::say;
+use crate::config::{self, Compiled, Finding, Severity};
+use crate::daemon::Failure;
+use crate::io::files::{self, Unreadable};
+
+/// Prints all findings; exits 1 when one is an error.
+pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
+    let loaded = match files::load(&arguments.config.config) {
+        Ok(loaded) => loaded,
+        Err(unreadable) if arguments.json => {
+            say(&as_json(&[finding(unreadable)])?);
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(unreadable) => return Err(unreadable.to_string()),
+    };
+    let (compiled, diagnostics) =
+        match config::compile(&loaded.spec, loaded.diagnostics, &loaded.files) {
+            Ok((compiled, diagnostics)) => (Some(compiled), diagnostics),
+            Err(diagnostics) => (None, diagnostics),
+        };
+    if arguments.json {
+        say(&as_json(&diagnostics.list())?);
+    } else {
+        let findings = diagnostics.render(std::io::stdout().is_terminal());
+        if !findings.is_empty() {
+            say(findings.trim_end());
+        }
+        match &compiled {
+            Some(_) if diagnostics.has_unsettled() => say(UNSETTLED),
+            Some(compiled) => say(&summary(compiled)),
+            None => {}
+        }
+    }
+    Ok(if compiled.is_some() && !diagnostics.has_unsettled() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// What a config amounts to that owes a decision.
+const UNSETTLED: &str = "a server takes this config as it is, but it should not be rolled out \
+                         before it says what is meant";
+
+fn as_json(findings: &[Finding]) -> Result<String, Failure> {
+    serde_json::to_string_pretty(findings).map_err(|error| error.to_string())
+}
+
+/// A config that cannot be read, as the one thing that is wrong with it.
+fn finding(unreadable: Unreadable) -> Finding {
+    let (line, column) = unreadable.at.unwrap_or((1, 1));
+    Finding {
+        file: unreadable.path.display().to_string(),
+        line,
+        column,
+        severity: Severity::Error,
+        message: unreadable.reason,
+        help: None,
+    }
+}
+
+/// What a config without errors amounts to.
+fn summary(compiled: &Compiled) -> String {
+    let plan = &compiled.plan;
+    let names: usize = compiled.sizes().map(|(_, names)| names).sum();
+    let things = [
+        count(plan.services.len(), "service"),
+        count(plan.regions.len(), "region"),
+        count(plan.endpoints.len(), "endpoint"),
+        count(plan.slots.len(), "probe"),
+    ];
+    format!(
+        "well: {} with {}, {}; geo database {} with {}",
+        count(compiled.zones.len(), "zone"),
+        count(names, "name"),
+        things.join(", "),
+        plan.geo.source,
+        count(plan.geo.networks, "network"),
+    )
+}
+
+/// `1 zone`, `2 zones`.
+fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn one_thing_is_not_many() {
+        assert_eq!(count(1, "zone"), "1 zone");
+        assert_eq!(count(0, "name"), "0 names");
+        assert_eq!(count(2, "probe"), "2 probes");
+    }
+
+    #[test]
+    fn a_config_that_cannot_be_read_is_a_finding() {
+        let found = finding(Unreadable {
+            path: PathBuf::from("config.toml"),
+            at: Some((2, 6)),
+            reason: "byte 11 (0xff) is not UTF-8 text".to_owned(),
+        });
+        let json = as_json(&[found]).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(value[0]["severity"], "error");
+        assert_eq!(
+            (&value[0]["line"], &value[0]["column"]),
+            (&2.into(), &6.into())
+        );
+    }
+}

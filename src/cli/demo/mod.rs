@@ -1,0 +1,75 @@
+//! `waypost demo`: the real server, real machines on loopback, and an outage.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `script` | what dies and comes back, and when |
+//! | `machines` | HTTP servers on the endpoints' addresses |
+//! | `clients` | resolvers in four countries that ask over UDP |
+//! | `judge` | compares what they heard with what is really dead |
+//! | `stage` | the play: server, machines, clients and script together, step by step |
+//! | `view` | the live view of a terminal, and its keys |
+//! | `plain` | lines, where there is no terminal |
+mod clients;
+mod judge;
+mod machines;
+mod plain;
+mod script;
+mod stage;
+mod view;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use super::arguments::Demo;
+use super::say;
+use crate::daemon::Failure;
+use crate::daemon::runtime;
+use script::Script;
+use stage::{Opening, Stage};
+
+/// Plays the script (or stays, with `--keep`) and prints a summary; exits 1 if an answer was wrong.
+pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
+    let terminal = std::io::stdout().is_terminal();
+    if arguments.keep && !terminal {
+        return Err("--keep needs a terminal".to_owned());
+    }
+    let script = if arguments.keep {
+        None
+    } else {
+        Some(script(arguments)?)
+    };
+    let runtime = runtime()?;
+    let mut stage = runtime.block_on(Stage::open(Opening {
+        config: arguments.config.config.clone(),
+        script,
+    }))?;
+    let shown = if terminal && !arguments.plain {
+        view::show(&runtime, &mut stage)
+    } else {
+        plain::show(&runtime, &mut stage)
+    };
+    let summary = stage.summary();
+    let wrong = stage.judge.wrong.len();
+    runtime.block_on(stage.close());
+    shown?;
+    say(&summary);
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn script(arguments: &Demo) -> Result<Script, Failure> {
+    let Some(path) = &arguments.script else {
+        return Ok(Script {
+            source: "the shipped script does not fit this config".to_owned(),
+            text: script::OUTAGE.to_owned(),
+        });
+    };
+    let source = format!("--script {}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Script { source, text }),
+        Err(error) => Err(format!("{source}: {error}")),
+    }
+}

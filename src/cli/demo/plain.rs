@@ -1,0 +1,58 @@
+//! Lines, where there is no terminal.
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::stage::{Stage, Turn};
+use crate::base::ServiceId;
+use crate::cli::{is_heard, say};
+use crate::daemon::Failure;
+
+/// Time between two looks.
+const TURN: Duration = Duration::from_millis(50);
+
+/// Plays to the end and prints what happens, line by line.
+pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> {
+    say(&format!("waypost demo: answering on {}", stage.address));
+    let mut printed = 0;
+    let mut answers = String::new();
+    loop {
+        let turn = runtime.block_on(stage.turn())?;
+        for (at, text) in &stage.events[printed..] {
+            say(&format!(
+                "{:>4}.{:01}s  {text}",
+                at.0 / 1000,
+                at.0 % 1000 / 100
+            ));
+        }
+        printed = stage.events.len();
+        let now = answers_line(stage);
+        if now != answers && stage.has_begun() {
+            let at = stage.elapsed();
+            say(&format!(
+                "{:>4}.{:01}s    generation {}: {now}",
+                at.0 / 1000,
+                at.0 % 1000 / 100,
+                stage.status.generation
+            ));
+            answers = now;
+        }
+        if turn == Turn::Over || !is_heard() {
+            return Ok(());
+        }
+        runtime.block_on(async { tokio::time::sleep(TURN).await });
+    }
+}
+
+/// What each client gets for the first service.
+fn answers_line(stage: &Stage) -> String {
+    let words: Vec<String> = Stage::countries()
+        .map(|(client, country)| {
+            let answer = stage
+                .answer_of(client, ServiceId(0))
+                .map_or("-", |(name, _)| name);
+            format!("{country}→{answer}")
+        })
+        .collect();
+    words.join("  ")
+}

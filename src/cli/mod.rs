@@ -1,0 +1,94 @@
+//! The subcommands.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `arguments` | the command line |
+//! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
+//! | `judged` | a config that is read to be judged, with its hashes |
+//! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
+//! | `acme` | `waypost acme`: challenges set, removed and listed |
+//! | `query` | `waypost query`: a small dig that also shows why |
+//! | `keys` | `waypost keys`: the keys of signed zones |
+//! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
+//! | `remote` | the client of the control API |
+//!
+//! `waypost run` is the [daemon](crate::daemon) itself. A command that only talks to a server reads no more of a
+//! config than where that is reached.
+mod acme;
+mod arguments;
+mod check;
+mod demo;
+mod explain;
+mod judged;
+mod keys;
+mod order;
+mod plan;
+mod query;
+mod reload;
+mod remote;
+mod simulate;
+mod status;
+mod verify;
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arguments::{Cli, Command};
+use clap::Parser;
+
+use crate::daemon;
+use crate::daemon::Failure;
+use crate::engine::order::Action;
+
+/// Runs the command line and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(arguments) => daemon::run(&arguments.config.config, arguments.log),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Query(arguments) => query::query(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
+        Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Approve(arguments) => order::order(Action::Approve, &arguments),
+        Command::Drain(arguments) => order::order(Action::Drain, &arguments),
+        Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
+        Command::Acme(arguments) => acme::acme(&arguments),
+        Command::Keys(arguments) => keys::keys(&arguments),
+        Command::Demo(arguments) => demo::demo(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| {
+        say_failure(&failure);
+        ExitCode::FAILURE
+    })
+}
+
+fn say_failure(failure: &str) {
+    use std::io::Write;
+    // A closed standard error is no reason to end otherwise.
+    let _ = writeln!(std::io::stderr(), "waypost: {failure}");
+}
+
+/// Whether nobody reads the standard output any more.
+static UNHEARD: AtomicBool = AtomicBool::new(false);
+
+/// Prints to standard output. Once its reader went away (`| head`) nothing more is printed,
+/// and the command ends as it would have: its exit code must not depend on who reads along.
+fn say(text: &str) {
+    use std::io::Write;
+    if !is_heard() {
+        return;
+    }
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        UNHEARD.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether anybody may still read what is said.
+fn is_heard() -> bool {
+    !UNHEARD.load(Ordering::Relaxed)
+}

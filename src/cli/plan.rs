@@ -1,0 +1,45 @@
+//! `waypost plan`: what another config would change in behaviour, and whether it may.
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::arguments::Plan;
+use super::judged::{self, Source};
+use super::say;
+use crate::audit::compare::{Comparison, Verdict, compare};
+use crate::daemon::Failure;
+
+/// The comparison with what was compared.
+#[derive(Serialize)]
+struct Artefact<'a> {
+    current: &'a Source,
+    new: &'a Source,
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+}
+
+/// Prints the comparison; exits 1 when a rule of the new config is broken.
+pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
+    let current = judged::read(&arguments.config.config)?;
+    let new = judged::read(&arguments.new)?;
+    let comparison = compare(
+        &Arc::new(current.compiled.plan),
+        &Arc::new(new.compiled.plan),
+    );
+    if arguments.json {
+        let artefact = Artefact {
+            current: &current.source,
+            new: &new.source,
+            comparison: &comparison,
+        };
+        let text = serde_json::to_string_pretty(&artefact).map_err(|error| error.to_string())?;
+        say(&text);
+    } else {
+        say(comparison.to_string().trim_end());
+    }
+    Ok(match comparison.result {
+        Verdict::Allowed => ExitCode::SUCCESS,
+        Verdict::Refused => ExitCode::FAILURE,
+    })
+}

@@ -1,0 +1,16 @@
+//! `waypost reload`: makes a running server read its config again.
+use std::process::ExitCode;
+
+use super::arguments::Reload;
+use super::remote::{Remote, text_of};
+use super::say;
+use crate::daemon::Failure;
+
+/// Asks the server to reload and prints what it says.
+pub(super) fn reload(arguments: &Reload) -> Result<ExitCode, Failure> {
+    let remote = Remote::find(&arguments.control)?;
+    let force = if arguments.force { "true" } else { "false" };
+    let body = remote.post("/api/v1/reload", &[("force", force)])?;
+    say(text_of(&body, "result").unwrap_or(body).trim_end());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,35 @@
+//! The driver: it starts what runs, carries inputs into both cores and outputs out, and owns no rule.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `run` | the server with signals and logs, to its end |
+//! | `server` | the running server: start order, and its parts joined |
+//! | `control_loop` | the task that owns both cores |
+//! | `zone_driver` | what the engine of zones says, carried out |
+//! | `ordered` | orders that wait for the engine's answer, and the answer in words |
+//! | `prepared` | a config that was read, with all that the cores need of it |
+//! | `reader` | the thread that reads the config, and files of zones, again |
+//! | `transfers` | who answers what the answering threads hand on |
+//! | `observer` | how much clients have asked since the engine was last told |
+//! | `expiry` | when the server's own certificate expires |
+//! | `runtimes` | what runs where |
+//! | `log`, `sink` | log lines; the queue through which they go |
+mod control_loop;
+mod expiry;
+pub(crate) mod log;
+mod observer;
+mod ordered;
+pub(crate) mod prepared;
+mod reader;
+mod run;
+mod runtimes;
+pub(crate) mod server;
+mod sink;
+mod transfers;
+mod zone_driver;
+
+pub(crate) use control_loop::Shown;
+pub(crate) use run::{run, runtime};
+
+/// What went wrong, in words for the person at the terminal; the exit code is 1.
+pub(crate) type Failure = String;

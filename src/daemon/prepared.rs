@@ -1,0 +1,173 @@
+//! A config that was read and compiled, with all that the two cores need to take it into force.
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use tracing::error;
+
+use crate::config::{Compiled, FiledZone, Spec};
+use crate::dns::Name;
+use crate::dns::zone::signed::Steered;
+use crate::io::files::Loaded;
+use crate::io::keys::Store;
+use crate::io::state::{self, Damage};
+use crate::keys::{Keyring, Time};
+use crate::plan::{Plan, ZoneDnssec, ZonePlan, ZoneSize, Zoning};
+use crate::table;
+use crate::zones::{Filed, NewConfig, NewZone, longest_ttl, policy};
+
+/// A config that can be taken into force.
+pub(crate) struct Prepared {
+    /// What was decided of steering.
+    pub(crate) plan: Arc<Plan>,
+    /// What was decided of zones, and what there is of them.
+    pub(crate) zones: NewConfig,
+    /// Apex, number of names and digest of the file, for each zone.
+    pub(crate) sizes: Vec<ZoneSize>,
+    /// What zones are read by while it is in force.
+    pub(crate) source: Arc<Source>,
+    /// Copies of zones from primaries that are damaged, and why.
+    pub(crate) damaged: Vec<(PathBuf, String)>,
+}
+
+/// What the files of zones are read by.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) spec: Spec,
+    pub(crate) zoning: Arc<Zoning>,
+    pub(crate) steered: Arc<[Steered]>,
+    /// By zone that is read from its file alone: its files.
+    pub(crate) files: Vec<(Name, Vec<PathBuf>)>,
+}
+
+/// What may be done to the folders of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Steps that are due are taken first: nothing is served yet.
+    Advance(Time),
+    /// They are read.
+    Read,
+}
+
+impl Prepared {
+    /// Reads keys, and works out what steered names may be answered with.
+    ///
+    /// # Errors
+    /// When signed zones would have too many answers to sign.
+    pub(crate) fn new(loaded: Loaded, compiled: Compiled, keys: Keys) -> Result<Self, String> {
+        let Compiled {
+            plan,
+            zoning,
+            zones,
+        } = compiled;
+        let steered: Arc<[Steered]> = match zoning.signs() {
+            true => table::variants(&plan)
+                .map_err(|error| error.to_string())?
+                .into(),
+            false => Arc::from([]),
+        };
+        let sizes = zones.iter();
+        let sizes = sizes.map(|filed| ZoneSize {
+            apex: filed.zone.apex().clone(),
+            names: filed.zone.names(),
+            digest: filed.digest,
+        });
+        let sizes = sizes.collect();
+        let pairs = || zoning.zones.iter().zip(&zones);
+        let damaged = pairs().filter_map(|(plan, filed)| {
+            let damage = filed.damage.clone()?;
+            Some((plan.file.clone(), damage))
+        });
+        let damaged = damaged.collect();
+        let new = pairs().map(|(plan, filed)| new_zone(plan, filed, &steered, keys));
+        let new = new.collect();
+        let zoning = Arc::new(zoning);
+        Ok(Self {
+            plan: Arc::new(plan),
+            zones: NewConfig {
+                zoning: Arc::clone(&zoning),
+                steered: Arc::clone(&steered),
+                zones: new,
+            },
+            sizes,
+            source: Arc::new(Source {
+                files: loaded.spec.files_by_zone(&loaded.files),
+                spec: loaded.spec,
+                zoning,
+                steered,
+            }),
+            damaged,
+        })
+    }
+
+    /// Puts damaged copies out of the way; they come again. `now` is seconds since 1970.
+    pub(crate) fn set_aside(&self, now: u64) {
+        for (path, reason) in &self.damaged {
+            tell(&state::set_aside(path, reason.clone(), now));
+        }
+    }
+}
+
+/// Says that a file was damaged, and where it is now.
+pub(crate) fn tell(damage: &Damage) {
+    let Damage {
+        path,
+        reason,
+        aside,
+    } = damage;
+    let path = path.display();
+    match aside {
+        Ok(aside) => error!(
+            event = "state_unreadable",
+            "{path} is damaged ({reason}); going on without it, it is now {}",
+            aside.display()
+        ),
+        Err(why) => error!(
+            event = "state_unreadable",
+            "{path} is damaged ({reason}); going on without it, it could not be set aside: {why}"
+        ),
+    }
+}
+
+/// What is read of a zone's file.
+pub(crate) fn filed(filed: &FiledZone, steered: &[Steered]) -> Filed {
+    Filed {
+        longest_ttl: longest_ttl(&filed.zone, steered),
+        zone: Arc::clone(&filed.zone),
+        digest: filed.digest,
+    }
+}
+
+fn new_zone(plan: &ZonePlan, read: &FiledZone, steered: &[Steered], keys: Keys) -> NewZone {
+    let filed = filed(read, steered);
+    let ring = plan
+        .dnssec
+        .as_ref()
+        .map(|how| keyring(&plan.apex, how, &filed, keys));
+    NewZone {
+        filed,
+        keys: ring,
+        copied_at: plan.incoming.as_ref().and_then(|_| written_at(&plan.file)),
+    }
+}
+
+/// The keys of a zone. A step that cannot be remembered does not keep those from signing that are there.
+fn keyring(apex: &Name, how: &ZoneDnssec, filed: &Filed, keys: Keys) -> Result<Keyring, String> {
+    let store = Store::new(&how.keys, apex);
+    if let Keys::Advance(now) = keys
+        && let Err(why) = store.advance(&policy(how, filed.longest_ttl), now)
+    {
+        error!(
+            event = "keys_unreadable",
+            zone = %apex, "a step that is due cannot be taken: {why}"
+        );
+    }
+    store.load().map_err(|error| error.to_string())
+}
+
+/// When a file was written, seconds since 1970.
+fn written_at(file: &Path) -> Option<u64> {
+    let written = fs::metadata(file).ok()?.modified().ok()?;
+    Some(written.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}

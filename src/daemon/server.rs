@@ -1,0 +1,320 @@
+//! The running server: engine, prober, listeners and control joined.
+//!
+//! Start order: sockets first, so that a port that is taken ends it before anything runs; then the control API, which
+//! says that it is not ready; then the first table; and only then are queries answered.
+use std::io;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, RwLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Failure;
+use super::control_loop::{Channels, ControlLoop, Handles, Shown};
+use super::prepared::{self, Prepared};
+use super::reader::{self, InForce};
+use super::runtimes::Streams;
+use super::transfers::Answering;
+use super::zone_driver::{Effect, Events, ZoneDriver};
+use crate::answer::answer;
+use crate::base::limits::{
+    CHALLENGES_WAITING, COMMANDS_WAITING, NOTIFICATIONS_WAITING, TRANSFER_AT_START,
+};
+use crate::dns::zone::Zones;
+use crate::io::clock::Clock;
+use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
+use crate::io::files::Watch;
+use crate::io::metrics::Metrics;
+use crate::io::probe::{Finished, Prober};
+use crate::io::serve::slow;
+use crate::io::serve::{Listeners, Secrets, Service, Serving};
+use crate::io::state::State;
+use crate::io::transfer;
+use crate::plan::Plan;
+use crate::zones::{Memories, NewConfig, ZoneEngine};
+
+/// How often the clock is told while the first zones come.
+const TURN: Duration = Duration::from_millis(50);
+
+/// What to start with.
+pub(crate) struct Start {
+    /// The config.
+    pub(crate) prepared: Prepared,
+    /// The config to watch and to reload; absent = no reload.
+    pub(crate) config: Option<PathBuf>,
+    /// The files behind the plan.
+    pub(crate) watch: Watch,
+    /// Who else wants to know.
+    pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+}
+
+/// A server that is up.
+pub(crate) struct Server {
+    clock: Clock,
+    plan: Arc<Plan>,
+    addresses: Vec<SocketAddr>,
+    control: Option<(SocketAddr, Controlling)>,
+    commands: mpsc::Sender<Command>,
+    stop: oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+    serving: Serving,
+    /// Where TCP is answered; ends with the server.
+    _streams: Streams,
+}
+
+impl Server {
+    /// Binds everything, publishes the first table, and begins to answer.
+    pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
+        let (clock, runtime) = (Clock::start(), Handle::current());
+        let Prepared {
+            plan,
+            zones,
+            sizes,
+            source,
+            damaged: _,
+        } = start.prepared;
+        let metrics = Arc::new(Metrics::new(clock));
+        let listeners = bind(&plan)?;
+        let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
+        let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
+        let state = control::State {
+            published: ready.clone(),
+            clock,
+            metrics: metrics.clone(),
+            heartbeat: heartbeat.clone(),
+            commands: commands.clone(),
+        };
+        let control = control(&plan, state, &runtime)?;
+        let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
+        let service = Arc::new(transfer::Service::new(clock, notify));
+        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), &service)?;
+        let (driver, served) = settle(driver, &mut events, zones).await?;
+        let (reports, report_queue) = mpsc::unbounded_channel();
+        let prober = prober(&runtime, clock, reports)?;
+        let in_force = Arc::new(RwLock::new(source));
+        let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
+        let handles = Handles {
+            in_force,
+            clock,
+            metrics: metrics.clone(),
+            heartbeat,
+            prober,
+            reader,
+            onlooker: start.onlooker,
+        };
+        let mut control_loop = ControlLoop::new((plan.clone(), served, sizes), driver, handles);
+        control_loop.settle(&mut events).await;
+        let streams = Streams::start().map_err(|error| no_runtime(&error))?;
+        let published = ready
+            .get_or_init(|| control_loop.published().clone())
+            .clone();
+        let addresses = listeners.addresses();
+        let (slow, handed_on) = slow::queue();
+        let (updates, update_queue) = mpsc::channel(CHALLENGES_WAITING);
+        let answering = Answering {
+            clock,
+            service,
+            published: published.clone(),
+            updates,
+        };
+        tokio::spawn(answering.run(handed_on));
+        let service = Service {
+            published,
+            clock,
+            metrics,
+            responder: answer,
+            slow: Some(slow),
+            secrets: Secrets::draw().map_err(|error| not_answering(&error))?,
+        };
+        let serving = listeners
+            .serve(service, streams.handle())
+            .map_err(|error| not_answering(&error))?;
+        let (stop, stopped) = oneshot::channel();
+        let channels = Channels {
+            commands: command_queue,
+            reports: report_queue,
+            readings: reading_queue,
+            events,
+            notified,
+            updates: update_queue,
+            stop: stopped,
+        };
+        Ok(Self {
+            clock,
+            plan,
+            addresses,
+            control,
+            commands,
+            stop,
+            task: tokio::spawn(control_loop.run(channels)),
+            serving,
+            _streams: streams,
+        })
+    }
+
+    /// The plan that it was started with.
+    pub(crate) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Where it answers.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where the control API is.
+    pub(crate) fn control(&self) -> Option<SocketAddr> {
+        self.control.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Its clock.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// To ask its engine.
+    pub(crate) fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// Stops taking queries, answers those accepted, then ends the rest.
+    pub(crate) async fn stop(self) {
+        self.serving.stop().await;
+        // The task may have ended before; then there is nobody to tell.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+/// Begins to drive the engine of zones, with what was kept over the restart.
+fn drive(
+    clock: Clock,
+    folder: Option<&Path>,
+    service: &Arc<transfer::Service>,
+) -> Result<(ZoneDriver, Events), Failure> {
+    let (state, memories) = match folder {
+        None => (None, Memories::default()),
+        Some(folder) => {
+            let (state, memories, damages) = State::open(folder, clock.wall_seconds());
+            damages.iter().for_each(prepared::tell);
+            (Some(state), memories)
+        }
+    };
+    let engine = ZoneEngine::new(memories);
+    let driver = ZoneDriver::start(clock, engine, state, Arc::clone(service));
+    driver.map_err(|error| no_thread(&error))
+}
+
+/// Has the zones of the first config composed, and waits a bounded time for those that have never come from
+/// their primaries: what has not come by then is not answered until it has.
+async fn settle(
+    mut driver: ZoneDriver,
+    events: &mut Events,
+    zones: NewConfig,
+) -> Result<(ZoneDriver, Arc<Zones>), Failure> {
+    let mut effects = driver.configure(zones);
+    let mut served: Option<Arc<Zones>> = None;
+    let patience = tokio::time::sleep(Duration::from_millis(TRANSFER_AT_START.0));
+    tokio::pin!(patience);
+    let mut is_patient = true;
+    loop {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Configured(outcome) => served = Some(outcome?),
+                Effect::Publish(zones) => served = Some(zones),
+                Effect::Filed(..) => {}
+            }
+        }
+        if let Some(zones) = served.take_if(|_| !is_patient || driver.is_settled()) {
+            return Ok((driver, zones));
+        }
+        tokio::select! {
+            Some(event) = events.recv() => effects = driver.handle(event),
+            () = &mut patience, if is_patient => is_patient = false,
+            () = tokio::time::sleep(TURN) => effects = driver.handle(crate::zones::Input::Tick),
+        }
+    }
+}
+
+fn not_answering(error: &io::Error) -> Failure {
+    format!("cannot start answering: {error}")
+}
+
+type Requests = std::sync::mpsc::Sender<reader::Request>;
+
+/// Starts the thread that reads the config again, if there is one to read.
+fn reader(
+    config: Option<PathBuf>,
+    watch: Watch,
+    in_force: &InForce,
+) -> Result<(Option<Requests>, mpsc::Receiver<reader::Reading>), Failure> {
+    let (readings, queue) = mpsc::channel(1);
+    let reader = config.map(|config| reader::start(config, watch, in_force.clone(), readings));
+    let reader = reader.transpose().map_err(|error| no_thread(&error))?;
+    Ok((reader, queue))
+}
+
+fn prober(
+    runtime: &Handle,
+    clock: Clock,
+    reports: mpsc::UnboundedSender<Finished>,
+) -> Result<Prober, Failure> {
+    let prober = Prober::new(runtime.clone(), clock, reports);
+    prober.map_err(|error| format!("cannot start the prober: {error}"))
+}
+
+fn no_runtime(error: &io::Error) -> Failure {
+    format!("cannot start a runtime: {error}")
+}
+
+fn no_thread(error: &io::Error) -> Failure {
+    format!("cannot start a thread: {error}")
+}
+
+fn bind(plan: &Plan) -> Result<Listeners, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = plan.server.threads.unwrap_or(cores);
+    let listeners = Listeners::bind(&plan.server.listen, threads)
+        .map_err(|error| cannot_listen("[server]", &error))?;
+    match &plan.server.tls {
+        None => Ok(listeners),
+        Some(tls) => listeners
+            .with_encrypted(tls)
+            .map_err(|error| cannot_listen("[server.tls]", &error)),
+    }
+}
+
+/// Opens the control listener, if the config wants one.
+fn control(
+    plan: &Plan,
+    state: control::State,
+    runtime: &Handle,
+) -> Result<Option<(SocketAddr, Controlling)>, Failure> {
+    let Some(address) = plan.control.listen else {
+        return Ok(None);
+    };
+    let server =
+        ControlServer::bind(address).map_err(|error| cannot_listen("[control]", &error))?;
+    let address = server.address();
+    let controlling = server
+        .serve(state, runtime)
+        .map_err(|error| cannot_listen("[control]", &error))?;
+    Ok(Some((address, controlling)))
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the rest needs no help line"
+)]
+fn cannot_listen(section: &str, error: &io::Error) -> Failure {
+    let help = match error.kind() {
+        ErrorKind::AddrInUse => "; another program has the port: stop it, or choose another",
+        ErrorKind::PermissionDenied => "; a port below 1024 needs CAP_NET_BIND_SERVICE",
+        ErrorKind::AddrNotAvailable => "; no interface of this machine has the address",
+        _ => "",
+    };
+    format!("{section} listen: {error}{help}")
+}
