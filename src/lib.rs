@@ -1,24 +1,26 @@
 //! Waypost: a health-aware authoritative DNS server and global traffic manager.
 //!
 //! *Text becomes a plan; probes become health; plan and health become a table; a table and a
-//! query become an answer.* Each "becomes" is a pure function in a folder of its own. What
+//! query become an answer.* Each "becomes" is a pure function in a folder of its own. There are two cores
+//! without I/O and clock, [`engine`] (health, orders, steering) and [`zones`] (what zones hold, and what becomes
+//! of it over time), and one driver, [`daemon`], that carries inputs in and outputs out and owns no rule. What
 //! waits, listens, or reads a clock lives in [`io`].
 //!
 //! ```text
-//!  config.toml   zones/   geo.mmdb                           operator (HTTP API, CLI)
-//!         \        |        /                                      |
-//!           config::compile --------------------------.            | reload, orders
-//!                  |                                  |            v
-//!                Plan (Arc, immutable) ------> engine::Engine <--------- Input::Probed ---- io::probe
-//!                                               | owns all changing state                     ^
-//!                                               | health -> Standings -> steer -> table       |
-//!                                               |-- Output::Probe ----------------------------'
-//!                                               |-- Output::Ordered --> the operator
-//!                                               |-- Output::Notice --> log, metrics
-//!                                               '-- Output::Publish(Arc<Table>)
-//!                                                         v
-//!                                              io::publish (the one ArcSwap)
-//!                                                         | one look per batch of queries
+//!  config.toml   geo.mmdb   operator             zone files   primaries   keys   updates   wall clock
+//!         \        |           |                       \          |        |        |         /
+//!          config::compile     | orders                 '---------+--------+--------+--------'
+//!                |             v                                  v
+//!              Plan ----> engine::Engine <-- reports -- io::probe  zones::ZoneEngine --> disk, primaries, secondaries
+//!                          | health -> Standings                  | overlays -> keys -> signatures
+//!                          |-- Output::Probe --> io::probe        |-- Output::Work, Fetch, Remember, Copy, Tell
+//!                          |-- Output::Notice --> log, metrics    |-- Output::Notice --> log
+//!                          |                                      '-- Output::Publish(zones) --.
+//!                          |<------------------------------------------------------------------'
+//!                          '-- Output::Publish(Arc<Table>): steering and zones of one generation
+//!                                    v
+//!                          io::publish (the one ArcSwap)
+//!                                    | one look per batch of queries
 //!     client --bytes--> io::serve --> answer::answer(table, client, query, reply) --bytes--> client
 //! ```
 //!
@@ -26,7 +28,8 @@
 //!
 //! A module names only modules on lower floors; `tests/pure/tidy` holds the list of allowed
 //! edges and fails when an import breaks it, when a word of effect appears below `io`, or when
-//! a file outgrows its room.
+//! a file outgrows its room. It also holds lists that may only shrink: files of one folder that name each
+//! other in a circle, type names that stand for several things, doc comments that begin with a clause.
 //!
 //! | floor | folder | what it is |
 //! |---|---|---|
@@ -36,34 +39,39 @@
 //! | 2 | [`text`] | text in TOML taken apart: tables and values with their places, and all that is wrong with them |
 //! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
 //! | 3 | [`monitor`] | how an endpoint can be checked: one file for each type, with its keys, defaults, files and needs |
-//! | 4 | [`plan`] | what was decided before start: dense, resolved, immutable |
+//! | 4 | [`plan`] | what was decided before start, of steering and of zones: dense, resolved, immutable |
 //! | 5 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
 //! | 5 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
 //! | 5 | [`steer`] | standings -> who serves which cohort, and who when places are full; knows no time and no DNS |
 //! | 6 | [`table`] | the routing table: build, independent check, explain |
 //! | 7 | [`audit`] | what a plan may ever do: the fence proved, two plans compared |
 //! | 7 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
-//! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of changing state |
+//! | 7 | [`zones`] | `handle(now, wall, input)`, `poll()`, `wake_at()`; sole owner of what zones hold: files, transfers, challenges, keys, signatures, serials, expiry |
+//! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of health, orders and steering |
 //! | 8 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
-//! | 9 | [`io`] | clock, publish, files, keys, metrics; above them serve, probe, control and transfer, blind to each other |
-//! | 10 | [`app`] | wiring: start order, signals, reload, the subcommands |
+//! | 9 | [`io`] | clock, publish, files, keys, state, metrics; above them serve, probe, control and transfer, blind to each other |
+//! | 10 | [`daemon`] | the driver: start order, control loop, signals, reload, log |
+//! | 11 | [`cli`] | the subcommands and the demo |
 //!
 //! # Who works for whom
 //!
 //! One thread per core answers UDP, on a socket of its own. TCP is answered in a runtime of its own;
-//! engine, probes and control share another ([`io`] gives the parts, [`app`] starts them). What
-//! can be done before a query comes is done then: a zone holds each RRset, and a table each pool's
-//! addresses, as the octets that a reply copies. The writer's side frees the tables that it has
+//! both cores, probes and control share another ([`io`] gives the parts, [`daemon`] starts them). What takes
+//! long for a zone (signing, rendering, taking a transfer) is a job that runs on a thread of its own and
+//! changes nothing. What can be done before a query comes is done then: a zone holds each RRset, and a table
+//! each pool's addresses, as the octets that a reply copies. The writer's side frees the tables that it has
 //! replaced, because with the last one of a config goes a whole zone.
 //!
 //! # What a zone goes through
 //!
-//! The plan holds each zone as its file has it. One thread ([`app`]'s composer) lays over it what comes and
-//! goes by itself (challenges, serials, keys), signs it, and hands the result to the engine, which publishes it
-//! with the next table: so records, signatures and steering of one answer are of one generation. A
-//! signature is a function of content, key and time ([`dns::zone::signed`]), and a steered name has a
+//! A zone comes from its file or from a primary. Over it is laid what comes and goes by itself (challenges, a
+//! serial, keys), then it is signed, and the engine publishes it with the next table: so records, signatures and
+//! steering of one answer are of one generation. A change of one zone is no reload: it reads no config, parses no
+//! other zone and touches no probe, and costs what it changes ([`dns::zone::Zone::amended`],
+//! [`dns::zone::signed`]). A signature is a function of content, key and time, and a steered name has a
 //! finite list of answers ([`table::variants`](fn@table::variants)), so all of them are there before they are
-//! asked for, and two nodes make the same.
+//! asked for, and two nodes make the same. A zone that was signed and cannot be signed any more is withheld
+//! (SERVFAIL), never answered unsigned.
 //!
 //! # How a client finds its endpoint
 //!
@@ -98,6 +106,32 @@
 //! apart: an endpoint whose IPv6 is dead keeps its IPv4 clients. `health` turns a target into a
 //! [`base::Standing`], `steer` turns standings into choices; they meet in nothing else. Which
 //! names and types exist is decided by the config alone.
+//!
+//! # Glossary
+//!
+//! Words of DNS are those of RFC 9499. What is Waypost's own:
+//!
+//! | word | meaning |
+//! |---|---|
+//! | **amend** | make a zone of another with some RRsets replaced |
+//! | **answer path** | from the octets of a query to those of the reply; waits for nothing, allocates nothing |
+//! | **base** | a zone as its file or its primary has it, before anything is laid over it |
+//! | **challenge** | a TXT record that proves control of a name for a while, set by an order or an update |
+//! | **class** | client networks that a plan treats alike for a service |
+//! | **cohort** | one of a thousand parts of the clients, by a keyed hash of their network |
+//! | **compose** | lay challenges, serial and keys over a base, and sign it |
+//! | **copy** | the file in which the last good version of a zone from a primary is kept |
+//! | **fence** | jurisdictions that an answer may lie in |
+//! | **generation** | the number of a published table |
+//! | **job** | work on one zone that takes long, done off the core |
+//! | **mount** | a steered name in a zone, and the service that it belongs to |
+//! | **pool** | a service's endpoints of one family in one region |
+//! | **slot** | one address under one monitor; what is probed |
+//! | **standing** | what steering may know of a target: its share, why, until when |
+//! | **target** | an endpoint's addresses of one family under a service's monitors and recovery |
+//! | **ticket** | the number by which a core answers later whoever asked |
+//! | **variant** | an answer that a steered name may have, known and signed beforehand |
+//! | **withheld** | of a zone: there, and not answered, because it was signed and its keys cannot be used |
 pub mod answer;
 pub mod audit;
 pub mod base;
