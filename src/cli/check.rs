@@ -7,6 +7,8 @@ use super::say;
 use crate::config::{self, Compiled, Finding, Severity};
 use crate::daemon::Failure;
 use crate::io::files::{self, Unreadable};
+use crate::io::keys::Store;
+use crate::io::state::State;
 
 /// Prints all findings; exits 1 when one is an error.
 pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
@@ -23,12 +25,19 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
             Ok((compiled, diagnostics)) => (Some(compiled), diagnostics),
             Err(diagnostics) => (None, diagnostics),
         };
+    let losses = compiled.as_ref().map_or_else(Vec::new, losses);
     if arguments.json {
-        say(&as_json(&diagnostics.list())?);
+        let mut findings = diagnostics.list();
+        findings.extend(losses);
+        say(&as_json(&findings)?);
     } else {
         let findings = diagnostics.render(std::io::stdout().is_terminal());
         if !findings.is_empty() {
             say(findings.trim_end());
+        }
+        for loss in losses {
+            let help = loss.help.unwrap_or_default();
+            say(&format!("warning: {}\n  = help: {help}", loss.message));
         }
         match &compiled {
             Some(_) if diagnostics.has_unsettled() => say(UNSETTLED),
@@ -62,6 +71,39 @@ fn finding(unreadable: Unreadable) -> Finding {
         message: unreadable.reason,
         help: None,
     }
+}
+
+/// Zones that were signed, as their keys or the server's state remember, and cannot be signed now.
+fn losses(compiled: &Compiled) -> Vec<Finding> {
+    let known = compiled.zoning.state.as_deref().map(State::known);
+    let known = known.unwrap_or_default();
+    let zones = compiled.zoning.zones.iter();
+    let signed = zones.filter_map(|zone| Some((zone, zone.dnssec.as_ref()?)));
+    signed
+        .filter_map(|(zone, how)| {
+            let store = Store::new(&how.keys, &zone.apex);
+            let was_signed = known.get(&zone.apex).is_some_and(|known| known.signed);
+            let why = match store.load() {
+                Ok(keyring) if !keyring.is_empty() || !was_signed => return None,
+                Ok(_) => "it has no keys any more".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            Some(Finding {
+                file: store.state_path().display().to_string(),
+                line: 1,
+                column: 1,
+                severity: Severity::Warning,
+                message: format!("zone `{}` cannot be signed: {why}", zone.apex),
+                help: Some(match was_signed {
+                    true => {
+                        "it was signed, so that a server answers it SERVFAIL: bring its keys back"
+                            .to_owned()
+                    }
+                    false => "a server cannot sign it before its user can read its keys".to_owned(),
+                }),
+            })
+        })
+        .collect()
 }
 
 /// What a config without errors amounts to.

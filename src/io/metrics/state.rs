@@ -58,10 +58,18 @@ pub(super) fn write(text: &mut Exposition, status: &Status) {
     text.family(
         "waypost_zone_answered",
         Kind::Gauge,
-        "0 for a zone that has not come from its primaries, or came too long ago: SERVFAIL.",
+        "0 for a zone that has not come from its primaries, came too long ago, or cannot be signed any more: SERVFAIL.",
     );
     for zone in &status.zones {
         text.sample(&[("zone", &zone.name)], u8::from(zone.serial.is_some()));
+    }
+    text.family(
+        "waypost_zone_unsigned",
+        Kind::Gauge,
+        "1 for a zone that is to be signed here and is not: it has no keys, or was signed and is answered SERVFAIL.",
+    );
+    for zone in status.zones.iter().filter(|zone| zone.unsigned) {
+        text.sample(&[("zone", &zone.name)], 1);
     }
     write_signing(text, status);
 }

@@ -13,10 +13,12 @@
 //! |---|---|
 //! | `challenges` | how challenges stand in their file |
 //! | `transfers` | how what is kept of zones stands in its file |
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::dns::Name;
 use crate::io::keep;
-use crate::zones::{Memories, Memory};
+use crate::zones::{Known, Memories, Memory};
 
 mod challenges;
 mod transfers;
@@ -61,6 +63,12 @@ impl State {
             challenges: kept,
         };
         (Self { zones, challenges }, memories, damages)
+    }
+
+    /// What is kept of zones in a folder, as far as it can be read; nothing is set aside.
+    #[must_use]
+    pub fn known(folder: &Path) -> BTreeMap<Name, Known> {
+        ZoneFile::open(folder).0.known()
     }
 
     /// Keeps what came one after the other; gives for each of them whether it is on the disk.
