@@ -157,6 +157,23 @@ fn files_are_short_and_introduced() {
     }
 }
 
+/// Each file of `tests` beside the four would link the whole library for itself.
+#[test]
+fn tests_are_linked_into_four_binaries() {
+    let found: BTreeSet<String> = fs::read_dir("tests")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension().is_some_and(|ext| ext == "rs") || path.join("main.rs").exists()
+        })
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        found,
+        ["pure", "real", "sim", "wire"].map(str::to_owned).into()
+    );
+}
+
 fn granted(own: &str) -> &'static str {
     let found = EDGES.iter().find(|(module, _)| *module == own);
     found
