@@ -77,6 +77,17 @@ enum Next {
     Other(Box<OneZone>),
 }
 
+impl Pending {
+    /// The wall clock was set by so many seconds.
+    pub(super) fn clock_set(&mut self, by: i64) {
+        for next in &mut self.zones {
+            if let Next::Other(zone) = next {
+                zone.clock_set(by);
+            }
+        }
+    }
+}
+
 impl ZoneEngine {
     /// Begins to compose the zones of a config.
     pub(super) fn configure(&mut self, ticket: Ticket, config: NewConfig) {
@@ -154,6 +165,8 @@ impl ZoneEngine {
             .map(|last| last.serial);
         if next.plan.incoming.is_some() {
             let refreshed = known.refreshed.or(new.copied_at);
+            // What was noted by a clock that was ahead does not keep the zone longer.
+            let refreshed = refreshed.map(|at| at.min(self.wall_ms / 1000));
             let mut secondary = Secondary::new(self.now, refreshed);
             let expires = secondary.expires(&next.base);
             secondary.is_expired = expires.is_some_and(|at| at <= self.wall_ms / 1000);

@@ -438,9 +438,32 @@ impl ZoneEngine {
         self.tell(Notice::warn("clock_set", text));
         self.is_stale |= self.zones.iter().any(|zone| zone.composed.signed.is_some());
         for zone in &mut self.zones {
-            zone.recheck = true;
+            zone.clock_set(by / 1000);
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.clock_set(by / 1000);
         }
         self.touched.extend(0..self.zones.len());
+        self.shift_kept(by / 1000);
+    }
+
+    /// What stays for a length of time stays so long by the server's own clock: its end is put where the wall
+    /// clock, which was set by so many seconds, will show it.
+    fn shift_kept(&mut self, by: i64) {
+        let known = self.known.iter_mut();
+        let refreshed: Vec<(Name, u64)> = known
+            .filter_map(|(apex, known)| {
+                let at = known.refreshed.as_mut()?;
+                *at = at.saturating_add_signed(by);
+                Some((apex.clone(), *at))
+            })
+            .collect();
+        for (apex, at) in refreshed {
+            let ticket = self.ticket();
+            let memory = Memory::Refreshed(apex, at);
+            self.outputs.push_back(Output::Remember(ticket, memory));
+        }
+        self.shift_challenges(by);
     }
 
     /// When what has changed is to be served.
