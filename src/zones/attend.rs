@@ -24,9 +24,6 @@ const AGAIN_AFTER: Span = Span::from_secs(5);
 impl ZoneEngine {
     /// Does what is due for every zone that something has happened to, or whose time has come.
     pub(super) fn attend(&mut self) {
-        if self.pending.is_some() {
-            return;
-        }
         while let Some((at, place)) = self.agenda.first().copied()
             && at <= self.now
         {
@@ -96,9 +93,6 @@ impl ZoneEngine {
     /// Takes in what a job made.
     pub(super) fn made(&mut self, number: u64, made: Made) {
         let Some(apex) = self.owners.remove(&number) else {
-            return;
-        };
-        let Some(made) = self.composed_next(number, made) else {
             return;
         };
         let Some(&place) = self.places.get(&apex) else {

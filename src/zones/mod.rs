@@ -334,9 +334,11 @@ impl ZoneEngine {
         {
             self.take(input);
         }
-        self.expire_challenges();
-        self.do_challenges();
-        self.attend();
+        if self.pending.is_none() {
+            self.expire_challenges();
+            self.do_challenges();
+            self.attend();
+        }
         if self.is_stale && self.publish_at() <= now {
             self.publish();
         }
@@ -352,7 +354,9 @@ impl ZoneEngine {
     /// When to call [`ZoneEngine::handle`] with [`Input::Tick`] if nothing else happens.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
-        let agenda = self.agenda.first().map(|(at, _)| *at);
+        // What is due while a config is composed is done when that is in force.
+        let agenda = self.agenda.first().filter(|_| self.pending.is_none());
+        let agenda = agenda.map(|(at, _)| *at);
         let publish = self.is_stale.then(|| self.publish_at());
         let look = (!self.zones.is_empty()).then(|| self.looked.after(LOOK_EVERY));
         agenda.into_iter().chain(publish).chain(look).min()
@@ -398,10 +402,13 @@ impl ZoneEngine {
     fn take(&mut self, input: Input) {
         match input {
             Input::Tick => {}
+            Input::Published(table) => self.look_at(table),
+            Input::Made(number, made) if self.is_for_config(number) => {
+                self.composed_next(number, made);
+            }
+            input if self.pending.is_some() => self.deferred.push_back(input),
             Input::Made(number, made) => self.made(number, made),
             Input::Remembered(ticket, outcome) => self.remembered(ticket, outcome),
-            Input::Published(table) => self.look_at(table),
-            input if self.pending.is_some() => self.deferred.push_back(input),
             Input::Config(ticket, config) => self.configure(ticket, *config),
             Input::Filed {
                 ticket,
