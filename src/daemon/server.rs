@@ -23,13 +23,15 @@ use crate::answer::answer;
 use crate::base::limits::{
     CHALLENGES_WAITING, COMMANDS_WAITING, NOTIFICATIONS_WAITING, TRANSFER_AT_START,
 };
+use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::io::clock::Clock;
 use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
-use crate::io::serve::slow;
+use crate::io::publish::Published;
+use crate::io::serve::slow::{self, Slow};
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::io::state::State;
 use crate::io::transfer;
@@ -69,13 +71,8 @@ impl Server {
     /// Binds everything, publishes the first table, and begins to answer.
     pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
         let (clock, runtime) = (Clock::start(), Handle::current());
-        let Prepared {
-            plan,
-            zones,
-            sizes,
-            source,
-            damaged: _,
-        } = start.prepared;
+        let prepared = start.prepared;
+        let plan = prepared.plan;
         let metrics = Arc::new(Metrics::new(clock));
         let listeners = bind(&plan)?;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
@@ -88,13 +85,10 @@ impl Server {
             commands: commands.clone(),
         };
         let control = control(&plan, state, &runtime)?;
-        let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
-        let service = Arc::new(transfer::Service::new(clock, notify));
-        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), &service)?;
-        let (driver, served) = settle(driver, &mut events, zones).await?;
+        let mut zones = FirstZones::of(clock, prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
-        let in_force = Arc::new(RwLock::new(source));
+        let in_force = Arc::new(RwLock::new(prepared.source));
         let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
         let handles = Handles {
             in_force,
@@ -105,41 +99,33 @@ impl Server {
             reader,
             onlooker: start.onlooker,
         };
-        let mut control_loop = ControlLoop::new((plan.clone(), served, sizes), driver, handles);
-        control_loop.settle(&mut events).await;
+        let first = (plan.clone(), zones.served, prepared.sizes);
+        let mut control_loop = ControlLoop::new(first, zones.driver, handles);
+        control_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let published = ready
-            .get_or_init(|| control_loop.published().clone())
-            .clone();
+        let published = control_loop.published().clone();
+        ready.get_or_init(|| published.clone());
         let addresses = listeners.addresses();
-        let (slow, handed_on) = slow::queue();
-        let (updates, update_queue) = mpsc::channel(CHALLENGES_WAITING);
-        let answering = Answering {
-            clock,
-            service,
-            published: published.clone(),
-            updates,
-        };
-        tokio::spawn(answering.run(handed_on));
+        let (slow, updates) = hand_on(clock, zones.service, &published);
+        let secrets = Secrets::draw().map_err(|error| not_answering(&error))?;
         let service = Service {
             published,
             clock,
             metrics,
             responder: answer,
             slow: Some(slow),
-            secrets: Secrets::draw().map_err(|error| not_answering(&error))?,
+            secrets,
         };
-        let serving = listeners
-            .serve(service, streams.handle())
-            .map_err(|error| not_answering(&error))?;
+        let serving = listeners.serve(service, streams.handle());
+        let serving = serving.map_err(|error| not_answering(&error))?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
             reports: report_queue,
             readings: reading_queue,
-            events,
-            notified,
-            updates: update_queue,
+            events: zones.events,
+            notified: zones.notified,
+            updates,
             stop: stopped,
         };
         Ok(Self {
@@ -187,6 +173,50 @@ impl Server {
         let _ = self.stop.send(());
         let _ = self.task.await;
     }
+}
+
+/// The zones of the first config, and what drives them.
+struct FirstZones {
+    driver: ZoneDriver,
+    served: Arc<Zones>,
+    events: Events,
+    service: Arc<transfer::Service>,
+    notified: mpsc::Receiver<Name>,
+}
+
+impl FirstZones {
+    /// Has them composed, and those fetched that have never come.
+    async fn of(clock: Clock, zones: NewConfig) -> Result<Self, Failure> {
+        let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
+        let service = Arc::new(transfer::Service::new(clock, notify));
+        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), &service)?;
+        let (driver, served) = settle(driver, &mut events, zones).await?;
+        Ok(Self {
+            driver,
+            served,
+            events,
+            service,
+            notified,
+        })
+    }
+}
+
+/// Begins to answer what the answering threads hand on; gives where they do, and where updates come out.
+fn hand_on(
+    clock: Clock,
+    service: Arc<transfer::Service>,
+    published: &Arc<Published>,
+) -> (Slow, mpsc::Receiver<slow::Request>) {
+    let (slow, handed_on) = slow::queue();
+    let (updates, queue) = mpsc::channel(CHALLENGES_WAITING);
+    let answering = Answering {
+        clock,
+        service,
+        published: published.clone(),
+        updates,
+    };
+    tokio::spawn(answering.run(handed_on));
+    (slow, queue)
 }
 
 /// Begins to drive the engine of zones, with what was kept over the restart.

@@ -301,14 +301,10 @@ impl Signed {
             return self.base.zone.signatures(node, kind);
         }
         let chunk = self.chunks.get(node as usize / CHUNK)?;
-        let mut entry = *self.base.first.get(node as usize)? as usize;
-        for set in self.base.zone.sets(node) {
-            if set.rtype == kind {
-                return chunk.set(entry);
-            }
-            entry += 1;
-        }
-        None
+        let first = *self.base.first.get(node as usize)? as usize;
+        let mut sets = self.base.zone.sets(node).zip(first..);
+        let (_, entry) = sets.find(|(set, _)| set.rtype == kind)?;
+        chunk.set(entry)
     }
 
     /// The RRSIG RRset of the first RRset of a node that is signed.
