@@ -146,13 +146,15 @@ impl Challenges {
         names.flat_map(|(name, own)| own.iter().map(move |one| (name, one)))
     }
 
-    /// What to lay over the zones, by their apexes; names that have no place, or that nobody may
-    /// set any more, are left out.
+    /// What to lay over the zones, by their apexes, if they have a place ([`beside`]); names that nobody may
+    /// set any more are left out.
     #[must_use]
     pub fn edits(&self, zones: &Zones, patterns: &[Pattern]) -> BTreeMap<Name, Vec<Edit>> {
         let mut edits: BTreeMap<Name, Vec<Edit>> = BTreeMap::new();
         for (name, own) in &self.by_name {
-            if let Ok(zone) = place(zones, name, patterns) {
+            let is_listed = patterns.iter().any(|one| one.covers(name));
+            let zone = zones.find(name.as_wire(), rtype::TXT);
+            if let Some((zone, _)) = zone.filter(|_| is_listed) {
                 let edit = Edit {
                     owner: name.clone(),
                     rtype: rtype::TXT,

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `order` | what an operator may order, and what comes of it |
 //! | `update` | who may update what (RFC 2136), and the reply |
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::base::limits::CHALLENGES_WAITING;
@@ -244,6 +244,10 @@ impl ZoneEngine {
         let Some(mut change) = self.challenges.change.take_if(|change| is_served(change)) else {
             return;
         };
+        if change.failed.is_none() {
+            self.publish();
+            change.failed = self.misplaced(&change.before);
+        }
         if let Some(why) = change.failed {
             let text = format!("nothing was changed: {why}");
             self.tell(Notice::error("challenges_unserved", text));
@@ -253,12 +257,24 @@ impl ZoneEngine {
             self.lay(wanted);
             return self.say_failed(change.then, why);
         }
-        self.publish();
         let ticket = self.ticket();
         change.keeping = Some(ticket);
         let memory = Memory::Challenges(self.challenges.kept.clone());
         self.outputs.push_back(Output::Remember(ticket, memory));
         self.challenges.change = Some(change);
+    }
+
+    /// Why a record that was set since `before` is not served, if one is not: the zone may have changed meanwhile.
+    fn misplaced(&self, before: &Challenges) -> Option<String> {
+        let parts =
+            |(name, one): (&Name, &Challenge)| (name.clone(), one.rdata.clone(), one.expires);
+        let before: BTreeSet<_> = before.iter().map(parts).collect();
+        let kept = self.challenges.kept.iter();
+        let mut new = kept.filter(|own| !before.contains(&parts(*own)));
+        new.find_map(|(name, _)| {
+            let placed = self.placed(name, &self.zoning.acme.names);
+            placed.err().map(|why| format!("{name}: {why}"))
+        })
     }
 
     /// Says what was done, once it is on the disk or cannot be; whether that was waited for.
