@@ -29,7 +29,7 @@ use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
-use crate::io::serve::slow;
+use crate::io::serve::deferred;
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::io::state::State;
 use crate::io::transfer;
@@ -112,7 +112,7 @@ impl Server {
             .get_or_init(|| control_loop.published().clone())
             .clone();
         let addresses = listeners.addresses();
-        let (slow, handed_on) = slow::queue();
+        let (deferred, handed_on) = deferred::queue();
         let (updates, update_queue) = mpsc::channel(CHALLENGES_WAITING);
         let answering = Answering {
             clock,
@@ -126,7 +126,7 @@ impl Server {
             clock,
             metrics,
             responder: answer,
-            slow: Some(slow),
+            deferred: Some(deferred),
             secrets: Secrets::draw().map_err(|error| not_answering(&error))?,
         };
         let serving = listeners
