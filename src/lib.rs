@@ -88,8 +88,8 @@
 //! prefix around an address that lies in one class is computed from the range itself, and is
 //! the ECS scope.
 //!
-//! Where capacities are stated and a demand does not fit by preference alone, a class is *led*:
-//! lots of its cohorts are sent past what is full, along its own preference and never out of its
+//! Where capacities are stated and a demand does not fit by preference alone, a class is *diverted*:
+//! some of its cohorts are sent past what is full, along its own preference and never out of its
 //! fence ([`steer::capacity`]). Everything else is as if no capacity were stated.
 //!
 //! # How a monitor type comes in
