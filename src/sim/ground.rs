@@ -12,6 +12,7 @@ use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::{Mount, Record, Zone, Zones};
 use crate::geo::{Atlas, Database, Network, Networks};
+use crate::plan::Plan;
 
 /// Most regions that have clients.
 pub const REGIONS_MOST: u16 = 8;
@@ -51,19 +52,23 @@ pub fn hostname(service: usize) -> Name {
     name(&format!("s{service}.example.org"))
 }
 
-/// The zone, with so many services mounted.
+/// A zone in which every hostname of a plan's services is mounted, whatever zones the plan has: the root.
 ///
 /// # Panics
-/// Never: the zone is well formed, and a plan has no more services than there are numbers.
+/// Never: hostnames belong to one service each, and there are no more services than numbers.
 #[must_use]
-pub fn zones(services: usize) -> Arc<Zones> {
-    let apex = name("example.org");
-    let mounts = (0..services).map(|service| {
-        let number = Mount::try_from(service).expect("limits.rs bounds the services");
-        (hostname(service), number)
+pub fn zones(plan: &Plan) -> Arc<Zones> {
+    let apex = Name::root();
+    let services = plan.services.iter().enumerate();
+    let mounts = services.flat_map(|(number, service)| {
+        let number = Mount::try_from(number).expect("limits.rs bounds the services");
+        service
+            .hostnames
+            .iter()
+            .map(move |name| (name.clone(), number))
     });
     let mounts: Vec<_> = mounts.collect();
-    let zone = Zone::build(&apex, records(&apex), &mounts).expect("the zone below is well formed");
+    let zone = Zone::build(&apex, records(&apex), &mounts).expect("hostnames are steered once");
     Arc::new(Zones::new(vec![Arc::new(zone)]))
 }
 

@@ -106,12 +106,7 @@ impl World {
             probe_loss: Permille::NONE,
             record,
             now,
-            engine: Engine::new(
-                plan.clone(),
-                ground::zones(plan.services.len()),
-                now,
-                draws.next_u64(),
-            ),
+            engine: Engine::new(plan.clone(), ground::zones(&plan), now, draws.next_u64()),
             log: Vec::new(),
             plan: plan.clone(),
             table: None,
@@ -169,7 +164,7 @@ impl World {
     pub fn reload(&mut self, plan: Arc<Plan>) {
         self.plan = plan.clone();
         self.note(Event::Planned(plan.clone()));
-        let zones = ground::zones(plan.services.len());
+        let zones = ground::zones(&plan);
         self.engine.handle(self.now, Input::Reload(plan, zones));
         self.drain();
     }
