@@ -81,7 +81,7 @@
 //! thousand **cohorts** ([`plan::Plan::cohort`]). The class says in which order regions are
 //! consulted, the cohort says whose clients move first when an endpoint's share is partial.
 //!
-//! Per tier a **ring** ([`plan::Ring`]) gives each cohort its order of endpoints, dealt out by
+//! Per tier a **cohort order** ([`plan::CohortOrder`]) gives each cohort its order of endpoints, dealt out by
 //! weight, and for each a rank; an endpoint with a share of `s` permille serves the cohorts
 //! whose rank is below `s`. So weights hold exactly, survivors share by weight, and as a share
 //! rises each client moves at most once. Because all ranges of a map are maximal, the widest

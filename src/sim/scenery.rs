@@ -15,9 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
-    Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency,
-    Ring, Server, Service, Slot, Target, Tier, TtlBounds,
+    AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
+    Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery,
+    Region, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -512,7 +512,7 @@ fn tier(number: u16, region: u16, members: Vec<Member>) -> Tier {
     Tier {
         number,
         members,
-        ring: Arc::new(Ring::deal(&weights, seed)),
+        cohort_order: Arc::new(CohortOrder::deal(&weights, seed)),
     }
 }
 

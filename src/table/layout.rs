@@ -2,7 +2,7 @@
 //!
 //! Things that are equal are given one number here, so that they are decided once and kept
 //! once: services with the same map, pools and wishes share their *routes*, pools with the same
-//! members, rings and number of answers are one *pool*. Classes are put in the order of their
+//! members, cohort orders and number of answers are one *pool*. Classes are put in the order of their
 //! preferences, so that those with equal routes are neighbours. And references are turned around, so
 //! that a change of one target leads to what depends on it and to nothing else.
 use std::collections::BTreeMap;
@@ -317,10 +317,10 @@ fn pool_key(region: RegionId, answers: u8, pool: &Pool) -> PoolKey {
     let tiers = pool.tiers.iter().map(|tier| {
         let members = tier.members.iter();
         let members = members.map(|member| (member.endpoint, member.target));
-        // Where two rings are one object they are equal; where not, the pools stay apart.
+        // Where two cohort orders are one object they are equal; where not, the pools stay apart.
         (
             tier.number,
-            Arc::as_ptr(&tier.ring).addr(),
+            Arc::as_ptr(&tier.cohort_order).addr(),
             members.collect(),
         )
     });

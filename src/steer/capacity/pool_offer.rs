@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::base::limits::{CAPACITY_CHOICES, COHORTS};
 use crate::base::{EndpointId, RegionId, Standing};
-use crate::plan::{Pool, Ring, Tier};
+use crate::plan::{CohortOrder, Pool, Tier};
 use crate::steer::pool::Spread;
 
 use super::cohorts::Cohorts;
@@ -27,7 +27,7 @@ pub struct PoolOffer {
     /// members. In order of endpoints.
     pub(super) load_by_endpoint: Vec<(EndpointId, usize, u64)>,
     /// By tier.
-    rings: Vec<Arc<Ring>>,
+    cohort_orders: Vec<Arc<CohortOrder>>,
     /// Made when a plan first asks for it, and kept for the next one.
     turns: CachedTurns,
 }
@@ -90,10 +90,10 @@ impl PoolOffer {
             sets: sets.collect(),
             lone_members: lone_members(pool, standings),
             load_by_endpoint: Vec::new(),
-            rings: pool
+            cohort_orders: pool
                 .tiers
                 .iter()
-                .map(|tier| Arc::clone(&tier.ring))
+                .map(|tier| Arc::clone(&tier.cohort_order))
                 .collect(),
             turns: CachedTurns::default(),
         };
@@ -101,7 +101,7 @@ impl PoolOffer {
         offer
     }
 
-    /// The cohorts that it takes by share, as the choices of its ring and its shares say.
+    /// The cohorts that it takes by share, as the choices of its cohort order and its shares say.
     #[must_use]
     pub fn takes(&self) -> &Cohorts {
         &self.takes
@@ -144,19 +144,19 @@ impl PoolOffer {
     }
 
     /// In which order cohorts turn to lone members: tier by tier, and in each by the choices
-    /// of its ring; after [`CAPACITY_CHOICES`] of these, in the order of the config.
+    /// of its cohort order; after [`CAPACITY_CHOICES`] of these, in the order of the config.
     pub(super) fn turns(&self) -> &[Turn] {
         self.turns.0.get_or_init(|| self.find_turns())
     }
 
     fn find_turns(&self) -> Box<[Turn]> {
         let mut turns = Vec::new();
-        for (index, ring) in self.rings.iter().enumerate() {
+        for (index, cohort_order) in self.cohort_orders.iter().enumerate() {
             let own = (0..).zip(&self.lone_members);
             let own: Vec<(u16, &LoneMember)> = own
                 .filter(|(_, lone)| usize::from(lone.tier) == index)
                 .collect();
-            turns.extend(ring_turns(ring, &own));
+            turns.extend(cohort_turns(cohort_order, &own));
             if own.len() > CAPACITY_CHOICES {
                 turns.extend(own.iter().map(|(lone, own)| Turn {
                     lone: *lone,
@@ -195,7 +195,7 @@ fn accepts(tier: &Tier, member: u8, share: u16) -> Cohorts {
     }
     let mut accepts = Cohorts::NONE;
     for cohort in 0..COHORTS {
-        let mut choices = tier.ring.choices(cohort).iter();
+        let mut choices = tier.cohort_order.choices(cohort).iter();
         if choices.any(|choice| choice.member() == member && choice.rank() < share) {
             accepts.insert(cohort);
         }
@@ -205,12 +205,15 @@ fn accepts(tier: &Tier, member: u8, share: u16) -> Cohorts {
 
 /// The first choices of the cohorts among some members of a tier, all first ones before all second
 /// ones.
-fn ring_turns(ring: &Ring, own: &[(u16, &LoneMember)]) -> impl Iterator<Item = Turn> {
+fn cohort_turns(
+    cohort_order: &CohortOrder,
+    own: &[(u16, &LoneMember)],
+) -> impl Iterator<Item = Turn> {
     let depth = own.len().min(CAPACITY_CHOICES);
     let mut sets = vec![Cohorts::NONE; depth * own.len()];
     let place = |member: u8| own.iter().position(|(_, lone)| lone.member == member);
     for cohort in 0..COHORTS {
-        let choices = ring.choices(cohort).iter();
+        let choices = cohort_order.choices(cohort).iter();
         let accepted = choices.filter_map(|choice| place(choice.member()));
         let accepted = accepted.filter(|place| own[*place].1.accepts.contains(cohort));
         for (level, place) in accepted.take(depth).enumerate() {

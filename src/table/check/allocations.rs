@@ -2,7 +2,7 @@
 //! fence, and reasons that are true.
 //!
 //! Whom a pool takes is read off what it gives, which was checked; whom a member may take alone is
-//! read off its ring and its share. Whether there is room is the matter of [`super::loads`].
+//! read off its cohort order and its share. Whether there is room is the matter of [`super::loads`].
 use std::cell::OnceCell;
 
 use crate::base::limits::COHORTS;
@@ -226,7 +226,7 @@ impl Check<'_> {
         }
         let mut accepts = Cohorts::NONE;
         for cohort in 0..COHORTS {
-            let choices = tier.ring.choices(cohort).iter();
+            let choices = tier.cohort_order.choices(cohort).iter();
             let mut own = choices.filter(|choice| choice.member() == number);
             if own.any(|choice| choice.rank() < share) {
                 accepts.insert(cohort);

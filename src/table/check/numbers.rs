@@ -73,6 +73,7 @@ fn planned(service: &Service) -> Option<Overload> {
 fn same_members(one: &Pool, other: &Pool) -> bool {
     let mut tiers = one.tiers.iter().zip(&other.tiers);
     one.tiers.len() == other.tiers.len()
-        && tiers
-            .all(|(one, other)| one.members == other.members && Arc::ptr_eq(&one.ring, &other.ring))
+        && tiers.all(|(one, other)| {
+            one.members == other.members && Arc::ptr_eq(&one.cohort_order, &other.cohort_order)
+        })
 }
