@@ -520,7 +520,11 @@ pub(crate) fn serve(
         if service.all_down != AllDown::FailOpen {
             return Some((Vec::new(), Reason::AllDown));
         }
-        let choices = first[0].cohort_order.choices(client.cohort).iter().take(count);
+        let choices = first[0]
+            .cohort_order
+            .choices(client.cohort)
+            .iter()
+            .take(count);
         return Some((
             choices
                 .map(|choice| name(&first[0], choice.member()))
