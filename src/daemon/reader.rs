@@ -179,7 +179,11 @@ impl Reader {
     fn compile(&mut self) -> Result<Box<Prepared>, String> {
         let (outcome, watch) = compile(&self.config);
         if let Some(watch) = watch {
-            self.watch = watch;
+            let before = std::mem::replace(&mut self.watch, watch);
+            if outcome.is_err() {
+                // The config in force goes on, and its files are watched as before.
+                self.watch.keep(before);
+            }
         }
         outcome
     }

@@ -109,6 +109,13 @@ impl Challenges {
         before - self.len()
     }
 
+    /// Has all of them go so many seconds later, or earlier if negative.
+    pub fn shift(&mut self, by: i64) {
+        for one in self.by_name.values_mut().flatten() {
+            one.expires = one.expires.saturating_add_signed(by);
+        }
+    }
+
     /// When the next one goes, seconds since 1970.
     #[must_use]
     pub fn next_expiry(&self) -> Option<u64> {

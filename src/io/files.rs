@@ -316,6 +316,14 @@ impl Watch {
         watch
     }
 
+    /// Goes on watching what another watch did.
+    pub fn keep(&mut self, other: Self) {
+        let known: BTreeSet<PathBuf> = self.entries.iter().map(|own| own.path.clone()).collect();
+        let more = other.entries.into_iter();
+        self.entries
+            .extend(more.filter(|entry| !known.contains(&entry.path)));
+    }
+
     /// Takes a path for read as it was at this stamp.
     fn see(&mut self, path: PathBuf, stamp: Option<Stamp>) {
         match self.entries.iter_mut().find(|entry| entry.path == path) {

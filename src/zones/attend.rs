@@ -95,9 +95,6 @@ impl ZoneEngine {
         let Some(apex) = self.owners.remove(&number) else {
             return;
         };
-        let Some(made) = self.composed_next(number, made) else {
-            return;
-        };
         let Some(&place) = self.places.get(&apex) else {
             return;
         };
@@ -618,8 +615,9 @@ impl ZoneEngine {
         let zone = &mut self.zones[place];
         let apex = zone.plan.apex.clone();
         self.known.entry(apex.clone()).or_default().last = Some(new.last);
-        if let Some(serial) = new.raise {
-            zone.serial = Some(serial);
+        // Whatever comes next, queries see no serial that is behind this one.
+        zone.serial = Some(new.last.serial);
+        if new.raise.is_some() {
             zone.wish();
         }
         if new.is_signed_first {

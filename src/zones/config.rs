@@ -1,7 +1,8 @@
 //! Another config, taken into force in one step.
 //!
 //! Its zones are composed beside those that are served; what nothing has changed for is kept as it is, with all
-//! that is under way for it. When all are there, whoever drives the engine gets the zones for the plan of
+//! that is under way for it. What happens to zones meanwhile is taken in afterwards, in its order: it would be lost with
+//! the zones that are replaced. When all are there, whoever drives the engine gets the zones for the plan of
 //! steering that came with them, so that both change in one table. When one of them cannot be composed,
 //! nothing changes.
 //!
@@ -75,6 +76,17 @@ enum Next {
     Same(usize, Option<Keys>),
     /// It is another.
     Other(Box<OneZone>),
+}
+
+impl Pending {
+    /// The wall clock was set by so many seconds.
+    pub(super) fn clock_set(&mut self, by: i64) {
+        for next in &mut self.zones {
+            if let Next::Other(zone) = next {
+                zone.clock_set(by);
+            }
+        }
+    }
 }
 
 impl ZoneEngine {
@@ -155,6 +167,8 @@ impl ZoneEngine {
             .map(|last| last.serial);
         if next.plan.incoming.is_some() {
             let refreshed = known.refreshed.or(new.copied_at);
+            // What was noted by a clock that was ahead does not keep the zone longer.
+            let refreshed = refreshed.map(|at| at.min(self.wall_ms / 1000));
             let mut secondary = Secondary::new(self.now, refreshed);
             let expires = secondary.expires(&next.base);
             secondary.is_expired = expires.is_some_and(|at| at <= self.wall_ms / 1000);
@@ -176,17 +190,24 @@ impl ZoneEngine {
         Zones::served(bases.collect(), 0)
     }
 
-    /// Takes in what a job made for the config that is being composed; gives it back if it is for no zone of that.
-    pub(super) fn composed_next(&mut self, number: u64, made: Made) -> Option<Made> {
+    /// Whether a job is for the config that is being composed.
+    pub(super) fn is_for_config(&self, number: u64) -> bool {
+        let pending = self.pending.as_ref();
+        pending.is_some_and(|pending| pending.jobs.contains_key(&number))
+    }
+
+    /// Takes in what a job made for the config that is being composed.
+    pub(super) fn composed_next(&mut self, number: u64, made: Made) {
         let Some(pending) = &mut self.pending else {
-            return Some(made);
+            return;
         };
         let Some(place) = pending.jobs.remove(&number) else {
-            return Some(made);
+            return;
         };
+        self.owners.remove(&number);
         let (Outcome::Composed(composed), Next::Other(zone)) = (made.0, &mut pending.zones[place])
         else {
-            return None;
+            return;
         };
         match composed {
             Ok(composed) => {
@@ -198,7 +219,6 @@ impl ZoneEngine {
             }
         }
         self.adopt();
-        None
     }
 
     /// Takes the config into force once its zones are composed.
@@ -241,9 +261,7 @@ impl ZoneEngine {
             };
             self.zones.extend(zone);
         }
-        for gone in old.into_iter().flatten() {
-            self.part_with(gone);
-        }
+        let gone: Vec<OneZone> = old.into_iter().flatten().collect();
         self.zoning = pending.zoning;
         self.steered = pending.steered;
         self.challenges.adopt(&self.zoning, pending.laid);
@@ -259,15 +277,17 @@ impl ZoneEngine {
         let zones = Arc::clone(&self.served);
         self.outputs
             .push_back(Output::Configured(pending.ticket, Ok(zones)));
+        self.answer_replaced();
+        for gone in gone {
+            self.part_with(gone);
+        }
         self.note_kept(&bases);
         self.go_on_with_change();
     }
 
     /// Hands on what a zone keeps over another config.
-    fn inherit(&mut self, zone: &mut OneZone, before: OneZone) {
-        for (_, ticket) in before.waiting {
-            self.reply(ticket, Reply::Filed(Ok(())));
-        }
+    fn inherit(&mut self, zone: &mut OneZone, mut before: OneZone) {
+        zone.waiting = std::mem::take(&mut before.waiting);
         let same_source = before.plan.incoming == zone.plan.incoming;
         if let Some(mut secondary) = before.secondary.filter(|_| same_source) {
             secondary.go_on(self.now);
@@ -275,11 +295,25 @@ impl ZoneEngine {
         }
         if zone.plan.outgoing.is_some() {
             zone.versions = before.versions.or(zone.versions.take());
+            if let Some(versions) = &mut zone.versions {
+                // What was rendered of the zone before is not taken any more.
+                versions.again(versions.not_before);
+            }
         } else if before.versions.is_some() {
             let apex = zone.plan.apex.clone();
             self.outputs.push_back(Output::Offer(apex, None));
         }
         zone.told = before.told;
+    }
+
+    /// Answers those who wait for zones that were replaced: what they wait for is in them.
+    fn answer_replaced(&mut self) {
+        let is_over = |zone: &OneZone| zone.is_settled();
+        let settled = self.zones.iter_mut().filter(|zone| is_over(zone));
+        let waiting = settled.flat_map(|zone| std::mem::take(&mut zone.waiting));
+        for (_, ticket) in waiting.collect::<Vec<_>>() {
+            self.reply(ticket, Reply::Filed(Ok(())));
+        }
     }
 
     /// Ends what concerns others of a zone that is no longer served.
@@ -288,9 +322,10 @@ impl ZoneEngine {
             let why = format!("zone `{}` is no longer configured", gone.plan.apex);
             self.reply(ticket, Reply::Filed(Err(why)));
         }
+        let apex = gone.plan.apex.clone();
+        self.challenge_composed(&apex, u64::MAX, Some("its zone is no longer configured"));
         if gone.versions.is_some() {
-            self.outputs
-                .push_back(Output::Offer(gone.plan.apex.clone(), None));
+            self.outputs.push_back(Output::Offer(apex, None));
         }
     }
 

@@ -354,7 +354,7 @@ impl ZoneEngine {
     /// When to call [`ZoneEngine::handle`] with [`Input::Tick`] if nothing else happens.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
-        // Nothing is done for zones while a config is composed beside them.
+        // What is due while a config is composed is done when that is in force.
         let agenda = self.agenda.first().filter(|_| self.pending.is_none());
         let agenda = agenda.map(|(at, _)| *at);
         let publish = self.is_stale.then(|| self.publish_at());
@@ -408,10 +408,13 @@ impl ZoneEngine {
     fn take(&mut self, input: Input) {
         match input {
             Input::Tick => {}
+            Input::Published(table) => self.look_at(table),
+            Input::Made(number, made) if self.is_for_config(number) => {
+                self.composed_next(number, made);
+            }
+            input if self.pending.is_some() => self.deferred.push_back(input),
             Input::Made(number, made) => self.made(number, made),
             Input::Remembered(ticket, outcome) => self.remembered(ticket, outcome),
-            Input::Published(table) => self.look_at(table),
-            input if self.pending.is_some() => self.deferred.push_back(input),
             Input::Config(ticket, config) => self.configure(ticket, *config),
             Input::Filed {
                 ticket,
@@ -448,9 +451,32 @@ impl ZoneEngine {
         self.tell(Notice::warn("clock_set", text));
         self.is_stale |= self.zones.iter().any(|zone| zone.composed.signed.is_some());
         for zone in &mut self.zones {
-            zone.recheck = true;
+            zone.clock_set(by / 1000);
+        }
+        if let Some(pending) = &mut self.pending {
+            pending.clock_set(by / 1000);
         }
         self.touched.extend(0..self.zones.len());
+        self.shift_kept(by / 1000);
+    }
+
+    /// What stays for a length of time stays so long by the server's own clock: its end is put where the wall
+    /// clock, which was set by so many seconds, will show it.
+    fn shift_kept(&mut self, by: i64) {
+        let known = self.known.iter_mut();
+        let refreshed: Vec<(Name, u64)> = known
+            .filter_map(|(apex, known)| {
+                let at = known.refreshed.as_mut()?;
+                *at = at.saturating_add_signed(by);
+                Some((apex.clone(), *at))
+            })
+            .collect();
+        for (apex, at) in refreshed {
+            let ticket = self.ticket();
+            let memory = Memory::Refreshed(apex, at);
+            self.outputs.push_back(Output::Remember(ticket, memory));
+        }
+        self.shift_challenges(by);
     }
 
     /// When what has changed is to be served.

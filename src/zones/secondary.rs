@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Timers are those of the zone's SOA, within bounds (RFC 1035, section 3.3.13; RFC 1996, section 4). Neither the
-//! config nor its files have a part in it: a zone is refreshed, and expires, whatever state they are in.
+//! config nor its files have a part in it: a zone is refreshed, and expires, whatever state they are in. While the
+//! server runs, its own clock counts: a wall clock that is set neither expires a zone nor keeps it longer.
 use std::net::SocketAddr;
 
 use crate::base::limits::{EXPIRE_BOUNDS, REFRESH_BOUNDS};
@@ -190,6 +191,11 @@ impl Secondary {
             .max(now.after(Span(1)));
         let wait = if self.again { soon } else { now.after(wait) };
         (self.again, self.next) = (false, wait);
+    }
+
+    /// Keeps the time since it was fresh, though the wall clock was set by so many seconds.
+    pub(super) fn clock_set(&mut self, by: i64) {
+        self.refreshed = self.refreshed.map(|at| at.saturating_add_signed(by));
     }
 
     /// From when on the zone is too old unless it is fresh again, seconds since 1970.

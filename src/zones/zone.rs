@@ -100,6 +100,14 @@ impl OneZone {
         }
     }
 
+    /// The wall clock was set by so many seconds: all signatures are looked at, and the zone expires when it would have.
+    pub(super) fn clock_set(&mut self, by: i64) {
+        self.recheck = true;
+        if let Some(secondary) = &mut self.secondary {
+            secondary.clock_set(by);
+        }
+    }
+
     /// Wants it composed again; the number of that wish.
     pub(super) fn wish(&mut self) -> u64 {
         self.wishes += 1;

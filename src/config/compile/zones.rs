@@ -130,7 +130,10 @@ fn check_files(spec: &Spec, found: &mut Diagnostics) {
                 )
                 .help("give the zone a file of its own, outside the folder of `[server] state`");
         }
-        if let Some(other) = owners.insert(path, &name.value) {
+        // A zone that is there twice is told of already.
+        if let Some(other) = owners.insert(path, &name.value)
+            && *other != name.value
+        {
             found
                 .error(
                     &file.at,

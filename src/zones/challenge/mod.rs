@@ -181,6 +181,20 @@ impl ZoneEngine {
         self.begin_change(before, Then::Nobody);
     }
 
+    /// Keeps the time that is left of each, though the wall clock was set by so many seconds.
+    pub(super) fn shift_challenges(&mut self, by: i64) {
+        let store = &mut self.challenges;
+        store.kept.shift(by);
+        if let Some(change) = &mut store.change {
+            // It is kept on the disk once it is served.
+            change.before.shift(by);
+        } else if !store.kept.is_empty() {
+            let memory = Memory::Challenges(store.kept.clone());
+            let ticket = self.ticket();
+            self.outputs.push_back(Output::Remember(ticket, memory));
+        }
+    }
+
     /// Has what is kept served; what was `before` is kept again if it cannot be.
     fn begin_change(&mut self, before: Challenges, then: Then) {
         let zones = Arc::clone(&self.served);

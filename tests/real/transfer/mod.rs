@@ -9,3 +9,4 @@ mod scripted;
 mod signed;
 mod sources;
 mod strays;
+mod upkeep;
