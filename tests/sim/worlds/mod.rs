@@ -26,17 +26,17 @@
 //! | `health::ejections`: the bound within an interval is not asked | oracle |
 //! | `health::ejections`: what came back has not left | oracle, progress |
 //! | `health::drain`: the second step of a drain is the last | oracle |
-//! | `engine::beliefs`: a node whose canaries fail has a vote | oracle |
-//! | `engine::beliefs`: what is held back is let go newest first | oracle, at once |
-//! | `engine::beliefs`: what is held back is let go during a doubt | oracle |
-//! | `engine::beliefs`: nobody wakes when there is room again | progress |
-//! | `engine::beliefs`: what is drained and dead counts as ejected | timeliness, at once |
-//! | `engine::beliefs`: a drain asks for room | oracle |
+//! | `engine::health_state`: a node whose canaries fail has a vote | oracle |
+//! | `engine::health_state`: what is held back is let go newest first | oracle, at once |
+//! | `engine::health_state`: what is held back is let go during a doubt | oracle |
+//! | `engine::health_state`: nobody wakes when there is room again | progress |
+//! | `engine::health_state`: what is drained and dead counts as ejected | timeliness, at once |
+//! | `engine::health_state`: a drain asks for room | oracle |
 //! | `engine::drains`: a reload forgets a drain | oracle |
 //! | `engine`: the last endpoint of a pool is drained, and waits like any other | at once |
-//! | `engine::beliefs`: what was doubted is let go by a success | oracle |
-//! | `engine::beliefs`: the bound on ejections is one too wide | oracle |
-//! | `engine::beliefs`: a reload mixes up who is who | oracle, at once |
+//! | `engine::health_state`: what was doubted is let go by a success | oracle |
+//! | `engine::health_state`: the bound on ejections is one too wide | oracle |
+//! | `engine::health_state`: a reload mixes up who is who | oracle, at once |
 //! | `engine`: a step of a ramp is not published | timeliness |
 //! | `engine`: the last endpoint of a pool waits like any other | at once |
 //! | `engine`: coalescing starts anew with each change | timeliness, at once |
@@ -52,7 +52,7 @@
 //! | `table::pool`: an answer has the addresses of both families | oracle |
 //! | `table::select`: a cohort gets its neighbour's pick | oracle |
 //!
-//! Not caught: a `table::part` that takes the route of a neighbouring preference list too soon. No two classes
+//! Not caught: a `table::service_routes` that takes the route of a neighbouring preference list too soon. No two classes
 //! of these worlds begin with the same region. The oracle of `tests/pure/table.rs` catches it, planted the same way.
 use std::collections::BTreeSet;
 use std::io::Write as _;
