@@ -1,7 +1,7 @@
 //! The independent check of a table, made before it is published.
 //!
 //! It reads the plan, the standings and what [`Table::select`] gives, and holds them against the
-//! promises. It shares no code with the builder: the builder walks from standings to picks, the
+//! promises. It reads the types that the builder fills and shares none of its decisions: the builder walks from standings to picks, the
 //! check from what is given back to the config.
 //!
 //! | breach | what it would break |
