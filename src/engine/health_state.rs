@@ -256,8 +256,8 @@ impl HealthState {
     }
 
     /// Tells that an operator's approval would let a target go on.
-    pub(super) fn awaits_approval(&self, id: TargetId) -> bool {
-        self.targets[id.index()].awaits_approval(recovery(&self.plan, id))
+    pub(super) fn is_awaiting_approval(&self, id: TargetId) -> bool {
+        self.targets[id.index()].is_awaiting_approval(recovery(&self.plan, id))
     }
 
     /// The targets of an endpoint.

@@ -150,7 +150,7 @@ impl StatusView<'_> {
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
-            wants_approval: self.engine.health.awaits_approval(id),
+            wants_approval: self.engine.health.is_awaiting_approval(id),
             slots: slots.map(|slot| self.slot(*slot)).collect(),
         }
     }

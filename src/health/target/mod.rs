@@ -121,7 +121,7 @@ impl TargetHealth {
 
     /// Tells that an approval would be [`ApprovalResult::Accepted`].
     #[must_use]
-    pub fn awaits_approval(&self, recovery: &Recovery) -> bool {
+    pub fn is_awaiting_approval(&self, recovery: &Recovery) -> bool {
         self.clone().approve(recovery) == ApprovalResult::Accepted
     }
 

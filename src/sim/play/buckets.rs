@@ -19,7 +19,7 @@ pub(super) struct Bucket {
 
 /// All stretches.
 #[derive(Debug)]
-pub(super) struct Buckets {
+pub(super) struct TimeBuckets {
     pub(super) width: Span,
     pub(super) list: Vec<Bucket>,
     regions: Vec<[u128; 2]>,
@@ -27,7 +27,7 @@ pub(super) struct Buckets {
     closed: Moment,
 }
 
-impl Buckets {
+impl TimeBuckets {
     pub(super) fn new(duration: Span) -> Self {
         let width = (duration.0 / COUNT).max(LEAST.0).div_ceil(1000) * 1000;
         Self {

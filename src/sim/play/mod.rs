@@ -53,7 +53,7 @@ mod text;
 mod timeline;
 
 use accounting::{Accounting, Felt};
-use buckets::Buckets;
+use buckets::TimeBuckets;
 use caches::{Caches, Group, Scene};
 use endpoint_timelines::EndpointTimelines;
 use faults::Faults;
@@ -89,7 +89,7 @@ pub struct Play {
     timelines: EndpointTimelines,
     timeline: Timeline,
     serving: Serving,
-    buckets: Buckets,
+    buckets: TimeBuckets,
     /// What a group asks for usually, in thousandths.
     usual: Vec<u64>,
     /// The regions that a group prefers, best first, in the plan that the play began with.
@@ -143,7 +143,7 @@ impl Play {
             timelines: EndpointTimelines::default(),
             timeline: Timeline::default(),
             serving: Serving::default(),
-            buckets: Buckets::new(script.scenario.duration),
+            buckets: TimeBuckets::new(script.scenario.duration),
             usual: Vec::new(),
             preferences: Vec::new(),
             generation: 0,
