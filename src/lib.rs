@@ -81,15 +81,15 @@
 //! thousand **cohorts** ([`plan::Plan::cohort`]). The class says in which order regions are
 //! consulted, the cohort says whose clients move first when an endpoint's share is partial.
 //!
-//! Per tier a **ring** ([`plan::Ring`]) gives each cohort its order of endpoints, dealt out by
+//! Per tier a **cohort order** ([`plan::CohortOrder`]) gives each cohort its order of endpoints, dealt out by
 //! weight, and for each a rank; an endpoint with a share of `s` permille serves the cohorts
 //! whose rank is below `s`. So weights hold exactly, survivors share by weight, and as a share
 //! rises each client moves at most once. Because all ranges of a map are maximal, the widest
 //! prefix around an address that lies in one class is computed from the range itself, and is
 //! the ECS scope.
 //!
-//! Where capacities are stated and a demand does not fit by preference alone, a class is *led*:
-//! lots of its cohorts are sent past what is full, along its own preference and never out of its
+//! Where capacities are stated and a demand does not fit by preference alone, a class is *diverted*:
+//! some of its cohorts are sent past what is full, along its own preference and never out of its
 //! fence ([`steer::capacity`]). Everything else is as if no capacity were stated.
 //!
 //! # How a monitor type comes in

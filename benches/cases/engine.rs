@@ -10,8 +10,8 @@ use waypost::base::{Cause, Family, Moment, Permille, Span};
 use waypost::engine::{Engine, Input, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
-use waypost::sim::Scenery;
-use waypost::sim::scenery::{Gating, Machine, Patience, Probing, Sketch};
+use waypost::sim::TestPlan;
+use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestService};
 
 use crate::cases::Case;
 
@@ -54,7 +54,7 @@ pub(crate) struct Flapping {
 impl Flapping {
     /// Everything has passed its first probe.
     pub(crate) fn new() -> Self {
-        let plan = scenery().plan();
+        let plan = test_plan().plan();
         let mut flapping = Self {
             ended: vec![0; plan.slots.len()],
             engine: Engine::new(plan, Arc::default(), Moment(0), 1),
@@ -103,8 +103,8 @@ impl Flapping {
     }
 }
 
-fn scenery() -> Scenery {
-    let machine = |number: u16| Machine {
+fn test_plan() -> TestPlan {
+    let machine = |number: u16| TestEndpoint {
         number,
         region: number / PER_REGION,
         tier: 1 + number % 2,
@@ -112,16 +112,16 @@ fn scenery() -> Scenery {
         capacity: None,
         families: vec![Family::V4],
     };
-    let sketch = |number: u8| Sketch {
+    let service = |number: u8| TestService {
         residency: [Residency::Any, Residency::Strict][usize::from(number % 2)],
         all_down: AllDown::FailOpen,
         answers: 1 + number / 2,
         gating: Gating::Free,
     };
-    Scenery {
+    TestPlan {
         regions: ENDPOINTS / PER_REGION,
         machines: (0..ENDPOINTS).map(machine).collect(),
-        services: (0..4).map(sketch).collect(),
+        services: (0..4).map(service).collect(),
         probing: Probing {
             interval: HOUR,
             near_interval: Span::from_secs(1),

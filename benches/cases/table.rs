@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::base::{ClassId, Draws, Family, Moment, ServiceId};
 use crate::cases::Case;
-use crate::plan::{Demand, Plan, Ring};
+use crate::plan::{CohortOrder, Demand, Plan};
 use waypost::table::{Table, check, check_changed};
 
 #[path = "../../src/table/fixture.rs"]
@@ -252,5 +252,5 @@ fn deal(members: usize) -> Box<dyn FnMut()> {
         .cycle()
         .take(members)
         .collect();
-    Box::new(move || drop(black_box(Ring::deal(black_box(&weights), 1))))
+    Box::new(move || drop(black_box(CohortOrder::deal(black_box(&weights), 1))))
 }

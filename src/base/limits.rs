@@ -72,7 +72,7 @@ pub const NOTIFICATIONS_WAITING: usize = 4096;
 /// Octets of the file in which serials of zones and the like are kept.
 pub const TRANSFERS_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Messages that may wait for whoever answers what must be waited for: updates, notifications.
-pub const SLOW_WAITING: usize = 64;
+pub const DEFERRED_WAITING: usize = 64;
 /// Connections that the kernel holds until they are accepted.
 pub const STREAM_BACKLOG: i32 = 1024;
 /// How long connections may take to finish once the server stops.

@@ -29,7 +29,7 @@ use crate::io::control::{Command, Force, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
-use crate::io::serve::slow;
+use crate::io::serve::deferred;
 use crate::plan::{Plan, Tls, ZoneSize};
 use crate::table::Table;
 use crate::zones::{self, Filed};
@@ -79,7 +79,7 @@ pub(crate) struct Channels {
     /// Zones that may have changed, as their primaries say.
     pub(crate) notified: mpsc::Receiver<Name>,
     /// Updates (RFC 2136).
-    pub(crate) updates: mpsc::Receiver<slow::Request>,
+    pub(crate) updates: mpsc::Receiver<deferred::Request>,
     /// The end.
     pub(crate) stop: oneshot::Receiver<()>,
 }

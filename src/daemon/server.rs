@@ -31,7 +31,7 @@ use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
-use crate::io::serve::slow::{self, Slow};
+use crate::io::serve::deferred::{self, Deferred};
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::io::state::State;
 use crate::io::transfer;
@@ -106,14 +106,14 @@ impl Server {
         let published = control_loop.published().clone();
         ready.get_or_init(|| published.clone());
         let addresses = listeners.addresses();
-        let (slow, updates) = hand_on(clock, zones.service, &published);
+        let (deferred, updates) = hand_on(clock, zones.service, &published);
         let secrets = Secrets::draw().map_err(|error| not_answering(&error))?;
         let service = Service {
             published,
             clock,
             metrics,
             responder: answer,
-            slow: Some(slow),
+            deferred: Some(deferred),
             secrets,
         };
         let serving = listeners.serve(service, streams.handle());
@@ -206,8 +206,8 @@ fn hand_on(
     clock: Clock,
     service: Arc<transfer::Service>,
     published: &Arc<Published>,
-) -> (Slow, mpsc::Receiver<slow::Request>) {
-    let (slow, handed_on) = slow::queue();
+) -> (Deferred, mpsc::Receiver<deferred::Request>) {
+    let (deferred, handed_on) = deferred::queue();
     let (updates, queue) = mpsc::channel(CHALLENGES_WAITING);
     let answering = Answering {
         clock,
@@ -216,7 +216,7 @@ fn hand_on(
         updates,
     };
     tokio::spawn(answering.run(handed_on));
-    (slow, queue)
+    (deferred, queue)
 }
 
 /// Begins to drive the engine of zones, with what was kept over the restart.

@@ -14,7 +14,7 @@ use crate::base::limits::STREAM_IDLE_LEAST;
 use crate::dns::message::{Header, opcode};
 use crate::io::clock::Clock;
 use crate::io::publish::Published;
-use crate::io::serve::slow::Request;
+use crate::io::serve::deferred::Request;
 use crate::io::transfer::{Service, Stream};
 
 /// Answers what is handed on.

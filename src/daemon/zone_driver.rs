@@ -25,7 +25,7 @@ use crate::dns::zone::Zones;
 use crate::dns::zone::signed::{Chunk, Signed};
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
-use crate::io::serve::slow;
+use crate::io::serve::deferred;
 use crate::io::state::State;
 use crate::io::transfer::{self, Herald, Service};
 use crate::keys::{Policy, Time};
@@ -83,7 +83,7 @@ enum Waiting {
     Config,
     Zone(Name),
     Order(OrderReply),
-    Update(slow::Request),
+    Update(deferred::Request),
 }
 
 impl ZoneDriver {
@@ -153,7 +153,7 @@ impl ZoneDriver {
     }
 
     /// Has an update carried out.
-    pub(super) fn update(&mut self, request: slow::Request) -> Vec<Effect> {
+    pub(super) fn update(&mut self, request: deferred::Request) -> Vec<Effect> {
         let message = request.message.clone();
         let ticket = self.wait_for(Waiting::Update(request));
         self.handle(Input::Update(ticket, message))

@@ -35,14 +35,14 @@ pub struct Observed {
 
 /// What is believed, and what is planned with.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct DemandEstimate {
     /// Thousandths of an answer per second by family and class, of services whose demand is observed;
     /// absent before the first observation.
     rates: BTreeMap<ServiceId, [Vec<u64>; 2]>,
     planned: Arc<Demands>,
 }
 
-impl Asked {
+impl DemandEstimate {
     /// Begins with what a plan states.
     pub(super) fn new(planned: Arc<Demands>) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Asked {
 
     /// Keeps what is believed for another plan: class by class where a service has the same
     /// classes in both, otherwise shared out by size like a demand that is stated.
-    pub(super) fn carry(&mut self, before: &Plan, after: &Plan) {
+    pub(super) fn migrate(&mut self, before: &Plan, after: &Plan) {
         let known = std::mem::take(&mut self.rates);
         let names = (0..).map(ServiceId).zip(&before.services);
         let names: BTreeMap<&str, ServiceId> =
@@ -196,8 +196,8 @@ mod tests {
         plan
     }
 
-    fn asked(plan: &Plan) -> Asked {
-        Asked::new(Arc::new(Demands::stated(plan)))
+    fn demand(plan: &Plan) -> DemandEstimate {
+        DemandEstimate::new(Arc::new(Demands::stated(plan)))
     }
 
     /// So many answers over IPv4 within ten seconds.
@@ -209,81 +209,81 @@ mod tests {
         }
     }
 
-    fn row(asked: &Asked) -> &[u64] {
-        asked.planned().row(SERVICE, Family::V4)
+    fn row(demand: &DemandEstimate) -> &[u64] {
+        demand.planned().row(SERVICE, Family::V4)
     }
 
     #[test]
     fn the_first_count_is_believed_and_the_next_ones_by_a_quarter() {
         let plan = plan(&[&[0, 1], &[1, 0]]);
-        let mut asked = asked(&plan);
-        assert_eq!(row(&asked), [0_u64; 0]);
-        assert!(asked.observe(&plan, &counted(&plan, &[1000, 500])));
-        assert_eq!(row(&asked), [100_000, 50_000], "answers per second");
-        assert!(asked.observe(&plan, &counted(&plan, &[2000, 500])));
-        assert_eq!(row(&asked), [125_000, 50_000]);
-        assert!(asked.observe(&plan, &counted(&plan, &[2000])));
-        assert_eq!(row(&asked), [143_750, 37_500], "absent is nothing");
+        let mut demand = demand(&plan);
+        assert_eq!(row(&demand), [0_u64; 0]);
+        assert!(demand.observe(&plan, &counted(&plan, &[1000, 500])));
+        assert_eq!(row(&demand), [100_000, 50_000], "answers per second");
+        assert!(demand.observe(&plan, &counted(&plan, &[2000, 500])));
+        assert_eq!(row(&demand), [125_000, 50_000]);
+        assert!(demand.observe(&plan, &counted(&plan, &[2000])));
+        assert_eq!(row(&demand), [143_750, 37_500], "absent is nothing");
     }
 
     #[test]
     fn a_tenth_is_not_worth_a_new_plan_and_little_never_is() {
         let plan = plan(&[&[0, 1], &[0], &[1, 0]]);
-        let mut asked = asked(&plan);
+        let mut demand = demand(&plan);
         assert!(
-            !asked.observe(&plan, &counted(&plan, &[9, 0, 0])),
+            !demand.observe(&plan, &counted(&plan, &[9, 0, 0])),
             "0.9 a second"
         );
-        let mut asked = self::asked(&plan);
-        assert!(asked.observe(&plan, &counted(&plan, &[500, 500, 1000])));
-        let before = row(&asked).to_vec();
+        let mut demand = self::demand(&plan);
+        assert!(demand.observe(&plan, &counted(&plan, &[500, 500, 1000])));
+        let before = row(&demand).to_vec();
         assert!(
-            !asked.observe(&plan, &counted(&plan, &[700, 700, 1000])),
+            !demand.observe(&plan, &counted(&plan, &[700, 700, 1000])),
             "by a tenth"
         );
         assert!(
-            !asked.observe(&plan, &counted(&plan, &[0, 1000, 1000])),
+            !demand.observe(&plan, &counted(&plan, &[0, 1000, 1000])),
             "one region"
         );
         assert_eq!(
-            row(&asked),
+            row(&demand),
             before,
             "it is planned with until it is worth another"
         );
-        assert!(asked.observe(&plan, &counted(&plan, &[0, 0, 1000])));
+        assert!(demand.observe(&plan, &counted(&plan, &[0, 0, 1000])));
     }
 
     #[test]
     fn counts_of_another_plan_and_of_no_time_say_nothing() {
         let plan = plan(&[&[0, 1]]);
-        let mut asked = asked(&plan);
+        let mut demand = demand(&plan);
         let other = Observed {
             digest: plan.digest + 1,
             ..counted(&plan, &[1000])
         };
-        assert!(!asked.observe(&plan, &other));
+        assert!(!demand.observe(&plan, &other));
         let none = Observed {
             within: Span::ZERO,
             ..counted(&plan, &[1000])
         };
-        assert!(!asked.observe(&plan, &none));
-        assert!(asked.rates.is_empty());
+        assert!(!demand.observe(&plan, &none));
+        assert!(demand.rates.is_empty());
     }
 
     #[test]
     fn a_reload_keeps_what_is_believed() {
         let before = plan(&[&[0, 1], &[1, 0]]);
-        let mut asked = asked(&before);
-        assert!(asked.observe(&before, &counted(&before, &[1000, 500])));
-        asked.carry(&before, &plan(&[&[0, 1], &[1, 0]]));
-        assert_eq!(row(&asked), [100_000, 50_000], "class by class");
+        let mut demand = demand(&before);
+        assert!(demand.observe(&before, &counted(&before, &[1000, 500])));
+        demand.migrate(&before, &plan(&[&[0, 1], &[1, 0]]));
+        assert_eq!(row(&demand), [100_000, 50_000], "class by class");
         let mut other = plan(&[&[0, 1], &[1], &[1, 0]]);
         other.maps[0].sizes = vec![1, 1, 3];
-        asked.carry(&before, &other);
-        assert_eq!(row(&asked), [30_000, 30_000, 90_000], "by size");
+        demand.migrate(&before, &other);
+        assert_eq!(row(&demand), [30_000, 30_000, 90_000], "by size");
         let mut stated = plan(&[&[0, 1]]);
         stated.services[0].demand = Demand::Whole(7);
-        asked.carry(&other, &stated);
-        assert_eq!(row(&asked), [7_000]);
+        demand.migrate(&other, &stated);
+        assert_eq!(row(&demand), [7_000]);
     }
 }

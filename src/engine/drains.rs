@@ -1,4 +1,4 @@
-//! Which endpoints are drained, by whose order, and what that leaves of each target.
+//! Drains in force: of which endpoint, by whose order, and what they leave of each target.
 //!
 //! Orders go by the names of endpoints, so that they outlive a reload: a target that is new to an
 //! endpoint which is drained has nothing from the start. An endpoint that is gone takes its order
@@ -9,21 +9,21 @@ use crate::base::{Moment, Permille, TargetId};
 use crate::health::drain::Ceiling;
 use crate::plan::{Plan, Recovery};
 
-use super::kinship::Kinship;
 use super::order::{Action, Order};
+use super::reload_map::ReloadMap;
 
 /// The drains in force.
 #[derive(Debug)]
 pub(super) struct Drains {
     /// By endpoint.
-    given: BTreeMap<String, Given>,
+    given: BTreeMap<String, ActiveDrain>,
     /// By target.
     ceilings: Vec<Ceiling>,
 }
 
 /// A drain in force.
 #[derive(Clone, Debug)]
-pub(super) struct Given {
+pub(super) struct ActiveDrain {
     pub(super) at: Moment,
     pub(super) author: String,
     pub(super) reason: String,
@@ -39,14 +39,14 @@ impl Drains {
     }
 
     /// Those of a new plan.
-    pub(super) fn carry(&self, (old, new): (&Plan, &Plan), kin: &Kinship) -> Self {
+    pub(super) fn migrate(&self, (old, new): (&Plan, &Plan), reload: &ReloadMap) -> Self {
         let names = new.endpoints.iter().map(|endpoint| &endpoint.name);
         let given = names.filter_map(|name| Some((name.clone(), self.given.get(name)?.clone())));
-        let given: BTreeMap<String, Given> = given.collect();
+        let given: BTreeMap<String, ActiveDrain> = given.collect();
         let ceilings = new
             .targets
             .iter()
-            .zip(&kin.targets)
+            .zip(&reload.targets)
             .map(|(target, before)| {
                 let Some(before) = before else {
                     let endpoint = &new.endpoints[target.endpoint.index()].name;
@@ -65,12 +65,12 @@ impl Drains {
         }
     }
 
-    /// Whether an endpoint is drained from now on, and was not before.
+    /// Begins a drain; true if the endpoint was not drained before.
     pub(super) fn begin(&mut self, now: Moment, endpoint: &str, order: &Order) -> bool {
         if self.given.contains_key(endpoint) {
             return false;
         }
-        let given = Given {
+        let given = ActiveDrain {
             at: now,
             author: order.author.clone(),
             reason: order.reason.clone(),
@@ -79,7 +79,7 @@ impl Drains {
         true
     }
 
-    /// Whether an endpoint was drained until now.
+    /// Ends a drain; true if the endpoint was drained until now.
     pub(super) fn end(&mut self, endpoint: &str) -> bool {
         self.given.remove(endpoint).is_some()
     }
@@ -105,18 +105,18 @@ impl Drains {
         self.ceilings[id.index()].advance(now, recovery);
     }
 
-    /// What the orders leave of a target's share.
+    /// The ceiling that orders put on a target's share.
     pub(super) fn ceiling(&self, id: TargetId) -> Ceiling {
         self.ceilings[id.index()]
     }
 
-    /// Whether an order is taking a target out, or has.
+    /// Tells that an order is taking a target out, or has.
     pub(super) fn takes_out(&self, id: TargetId) -> bool {
         self.ceilings[id.index()].takes_out()
     }
 
-    /// By whose order an endpoint is drained, if it is.
-    pub(super) fn of(&self, endpoint: &str) -> Option<&Given> {
+    /// The drain of an endpoint, if one is in force.
+    pub(super) fn of(&self, endpoint: &str) -> Option<&ActiveDrain> {
         self.given.get(endpoint)
     }
 }

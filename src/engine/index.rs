@@ -1,4 +1,4 @@
-//! Who is concerned by what: from slots to targets, from targets to pools.
+//! References of a plan turned around: from slots to targets, from targets to pools.
 //!
 //! Made once per plan, so that a report touches what hangs on its slot and nothing else.
 use crate::base::{EndpointId, Family, RegionId, SlotId, TargetId};
@@ -7,37 +7,37 @@ use crate::plan::Plan;
 /// The plan's references, turned around.
 #[derive(Debug)]
 pub(super) struct Index {
-    slots: Vec<Concerned>,
-    roles: Vec<Role>,
+    slots: Vec<SlotTargets>,
+    roles: Vec<SlotRole>,
     targets_of: Vec<Vec<TargetId>>,
     /// Pools by number, each with its targets.
     pools: Vec<Vec<TargetId>>,
     pools_of: Vec<Vec<usize>>,
 }
 
-/// Which targets a slot concerns.
+/// The targets that a slot concerns.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Concerned {
+pub(super) struct SlotTargets {
     /// It must be up for these.
     pub(super) watched: Vec<TargetId>,
     /// It is part of the gate of these.
     pub(super) gated: Vec<TargetId>,
 }
 
-/// What a slot's probes say something about.
+/// The object of a slot's probes: what they say something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum SlotRole {
     /// This node's own network.
     Canary,
     /// A target of this region.
     Watch(RegionId),
-    /// Whether a target may come back, and nothing else.
+    /// A target's return, and nothing else.
     Gate,
 }
 
 impl Index {
     pub(super) fn new(plan: &Plan) -> Self {
-        let mut slots = vec![Concerned::default(); plan.slots.len()];
+        let mut slots = vec![SlotTargets::default(); plan.slots.len()];
         for (id, target) in (0..).map(TargetId).zip(&plan.targets) {
             for slot in &target.slots {
                 slots[slot.index()].watched.push(id);
@@ -66,13 +66,13 @@ impl Index {
         }
     }
 
-    /// Which targets a slot concerns.
-    pub(super) fn concerned(&self, slot: SlotId) -> &Concerned {
+    /// The targets that a slot concerns.
+    pub(super) fn concerned(&self, slot: SlotId) -> &SlotTargets {
         &self.slots[slot.index()]
     }
 
-    /// What a slot's probes say something about.
-    pub(super) fn role(&self, slot: SlotId) -> Role {
+    /// The object of a slot's probes: what they say something about.
+    pub(super) fn role(&self, slot: SlotId) -> SlotRole {
         self.roles[slot.index()]
     }
 
@@ -88,7 +88,7 @@ impl Index {
     }
 }
 
-impl Concerned {
+impl SlotTargets {
     /// Both kinds; a target that is of both comes once.
     pub(super) fn all(&self) -> Vec<TargetId> {
         let mut all = [self.watched.as_slice(), &self.gated].concat();
@@ -98,16 +98,16 @@ impl Concerned {
     }
 }
 
-fn roles(plan: &Plan, slots: &[Concerned]) -> Vec<Role> {
-    let mut roles = vec![Role::Gate; slots.len()];
+fn roles(plan: &Plan, slots: &[SlotTargets]) -> Vec<SlotRole> {
+    let mut roles = vec![SlotRole::Gate; slots.len()];
     for (role, concerned) in roles.iter_mut().zip(slots) {
         if let Some(first) = concerned.watched.first() {
             let endpoint = plan.targets[first.index()].endpoint;
-            *role = Role::Watch(plan.endpoints[endpoint.index()].region);
+            *role = SlotRole::Watch(plan.endpoints[endpoint.index()].region);
         }
     }
     for slot in &plan.canaries {
-        roles[slot.index()] = Role::Canary;
+        roles[slot.index()] = SlotRole::Canary;
     }
     roles
 }

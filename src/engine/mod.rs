@@ -1,4 +1,4 @@
-//! The control loop with the waiting taken out: the sole owner of changing state.
+//! The core of health, orders and steering, with the waiting taken out: the sole owner of their changing state.
 //!
 //! `io` (or `sim`) calls [`Engine::handle`] with what happened, does what [`Engine::poll`]
 //! says until it says nothing, and calls again at [`Engine::wake_at`] at the latest.
@@ -6,16 +6,16 @@
 //! | part | what it decides |
 //! |---|---|
 //! | `schedule` | when each slot is probed next, and which probes are out |
-//! | `beliefs` | what a report or an order changes: slots, targets, the guard, standings |
+//! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `drains` | which endpoints are drained, and by whose order |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `index` | who is concerned by what |
-//! | `kinship` | who is who across a reload |
-//! | `survey` | what an operator may see |
-//! | `herald` | what an operator is told |
+//! | `reload_map` | which slot or target of a new plan is which of the old one |
+//! | `status_view` | what an operator may see |
+//! | `notices` | what an operator is told |
 //! | `demand` | how much clients are believed to ask for |
 //! | `overload` | what an operator is told of demand that fits nowhere |
-//! | `watches` | by what the targets of one endpoint are told apart |
+//! | `target_labels` | by what the targets of one endpoint are told apart |
 //! | here | when a new table is published |
 //!
 //! A table is published when the standings differ from those of the published one: at once if a pool
@@ -31,43 +31,43 @@ use crate::health::{Outcome, Report};
 use crate::plan::Plan;
 use crate::table::{self, Basis, Table};
 
-mod beliefs;
 mod demand;
 mod drains;
 mod effects;
-mod herald;
+mod health_state;
 mod index;
-mod kinship;
 pub mod notice;
+mod notices;
 pub mod order;
 mod overload;
+mod reload_map;
 mod schedule;
 pub mod status;
-mod survey;
-mod watches;
+mod status_view;
+mod target_labels;
 
-use beliefs::{Beliefs, Change};
-use demand::Asked;
+use demand::DemandEstimate;
 pub use demand::Observed;
-use herald::Herald;
-use kinship::Kinship;
+use health_state::{Change, HealthState};
 pub use notice::Notice;
+use notices::Notices;
 use order::Refused;
 pub use order::{Order, OrderId, OrderResult};
 use overload::Overloads;
+use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
 pub use status::Status;
-use watches::Watches;
+use target_labels::TargetLabels;
 
-/// What happened.
+/// An event that the engine takes in.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Time passed.
     Tick,
     /// A probe finished; one that is not waited for changes nothing.
     Probed(ProbeId, Report),
-    /// What nobody asked for was learnt of this slot of the current plan, as of an endpoint that
+    /// What nobody demand for was learnt of this slot of the current plan, as of an endpoint that
     /// says itself how it is. It is judged as any other report, and the next probe of the slot is
     /// planned as after a probe that began now; one that is out is still waited for, and counts.
     Reported(SlotId, Report),
@@ -82,7 +82,7 @@ pub enum Input {
     Observed(Observed),
 }
 
-/// What to do.
+/// An action that the driver is to carry out.
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Start a probe of this slot of the current plan; it is due since this moment.
@@ -96,16 +96,16 @@ pub enum Output {
     Notice(Notice),
 }
 
-/// Owns all changing state.
+/// The core that owns all changing state of health, orders and steering.
 #[derive(Debug)]
 pub struct Engine {
     plan: Arc<Plan>,
     started: Moment,
-    beliefs: Beliefs,
+    health: HealthState,
     schedule: Schedule,
-    watches: Watches,
-    herald: Herald,
-    asked: Asked,
+    labels: TargetLabels,
+    notices: Notices,
+    demand: DemandEstimate,
     overloads: Overloads,
     zones: Arc<Zones>,
     table: Arc<Table>,
@@ -119,19 +119,19 @@ impl Engine {
     /// The first table is there at once, and the first probes are due within a second.
     #[must_use]
     pub fn new(plan: Arc<Plan>, zones: Arc<Zones>, now: Moment, seed: u64) -> Self {
-        let beliefs = Beliefs::new(plan.clone(), now);
-        let standings = beliefs.standings().into();
+        let health = HealthState::new(plan.clone(), now);
+        let standings = health.standings().into();
         let table = Table::build(1, plan.clone(), standings, now, None);
         let table = Arc::new(table.with_zones(Arc::clone(&zones)));
         Self {
             schedule: Schedule::new(&plan, now, seed),
-            watches: Watches::new(&plan),
+            labels: TargetLabels::new(&plan),
             zones,
             plan,
             started: now,
-            beliefs,
-            herald: Herald::default(),
-            asked: Asked::new(table.demands.clone()),
+            health,
+            notices: Notices::default(),
+            demand: DemandEstimate::new(table.demands.clone()),
             overloads: Overloads::default(),
             outputs: VecDeque::from([Output::Publish(table.clone())]),
             table,
@@ -144,7 +144,7 @@ impl Engine {
     /// # Panics
     /// When work that is due now has been left undone: a defect, found here and not as a busy loop.
     pub fn handle(&mut self, now: Moment, input: Input) {
-        let steps = self.beliefs.advance(now);
+        let steps = self.health.advance(now);
         self.take_changes(now, &steps);
         match input {
             Input::Tick => {}
@@ -159,7 +159,7 @@ impl Engine {
         if self.publish_at.is_some_and(|due| due <= now) {
             self.publish(now);
         }
-        self.herald.weigh(&self.beliefs, &mut self.outputs);
+        self.notices.weigh(&self.health, &mut self.outputs);
         // Progress: whatever is due has been done, so the next wake-up lies ahead.
         assert!(self.wake_at().is_none_or(|wake| wake > now));
     }
@@ -169,12 +169,12 @@ impl Engine {
         self.outputs.pop_front()
     }
 
-    /// When to call [`Engine::handle`] with [`Input::Tick`] if nothing else happens.
+    /// The moment at which to call [`Engine::handle`] with [`Input::Tick`] if nothing else happens.
     #[must_use]
     pub fn wake_at(&self) -> Option<Moment> {
         let probes = self.schedule.wake_at().into_iter();
         probes
-            .chain(self.beliefs.wake_at())
+            .chain(self.health.wake_at())
             .chain(self.publish_at)
             .min()
     }
@@ -182,7 +182,7 @@ impl Engine {
     /// Everything an operator may want to see.
     #[must_use]
     pub fn status(&self, now: Moment) -> Status {
-        survey::status(self, now)
+        status_view::status(self, now)
     }
 
     /// The published table.
@@ -191,7 +191,7 @@ impl Engine {
         &self.table
     }
 
-    /// Whether the published table is what a rebuild at `now` would give, or a publication that
+    /// Tells that the published table is what a rebuild at `now` would give, or a publication that
     /// will make it so is planned within [`limits::COALESCE`].
     #[must_use]
     pub fn is_current(&self, now: Moment) -> bool {
@@ -199,16 +199,16 @@ impl Engine {
         let planned = self.publish_at.is_some_and(|due| due > now && due <= soon);
         planned
             || Arc::ptr_eq(&self.table.plan, &self.plan)
-                && self.table.standings[..] == self.beliefs.recompute(now)[..]
+                && self.table.standings[..] == self.health.recompute(now)[..]
     }
 
-    /// How many probes never reported.
+    /// The number of probes that never reported.
     #[must_use]
     pub fn lost_probes(&self) -> u64 {
         self.schedule.lost()
     }
 
-    /// Which slot of the current plan a probe is of; `None` if the engine does not wait for it.
+    /// The slot of the current plan that a probe is of; `None` if the engine does not wait for it.
     #[must_use]
     pub fn slot_of(&self, probe: ProbeId) -> Option<SlotId> {
         self.schedule.slot_of(probe)
@@ -235,15 +235,15 @@ impl Engine {
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
         if report.outcome != Outcome::Fail(Cause::Local) {
-            let changes = self.beliefs.probed(now, slot, report);
+            let changes = self.health.probed(now, slot, report);
             self.take_changes(now, &changes);
         }
     }
 
     /// Plans the next probe of a slot after a look at `last`.
     fn plan_next(&mut self, slot: SlotId, last: Moment) {
-        let interval = self.beliefs.next_interval(slot);
-        let monitor = beliefs::monitor(&self.plan, slot);
+        let interval = self.health.next_interval(slot);
+        let monitor = health_state::monitor(&self.plan, slot);
         self.schedule.plan_next(slot, monitor, last, interval);
     }
 
@@ -255,24 +255,24 @@ impl Engine {
                 return self.outputs.push_back(Output::Ordered(id, refused));
             }
         };
-        let (changes, effects) = self.beliefs.order(now, order, &named);
-        let result = effects::answer(&self.plan, &self.beliefs, order.action, &effects);
-        let notice = herald::ordered(order, &result);
+        let (changes, effects) = self.health.order(now, order, &named);
+        let result = effects::answer(&self.plan, &self.health, order.action, &effects);
+        let notice = notices::ordered(order, &result);
         self.outputs.push_back(Output::Ordered(id, result));
         self.outputs.extend(notice.map(Output::Notice));
         self.take_changes(now, &changes);
     }
 
     fn reload(&mut self, now: Moment, plan: Arc<Plan>, zones: Arc<Zones>) {
-        let kin = Kinship::between(&self.plan, &plan);
+        let reload = ReloadMap::between(&self.plan, &plan);
         let before = self.plan.targets.len();
-        self.beliefs = self.beliefs.carry(plan.clone(), now, &kin);
-        self.schedule = self.schedule.carry(&plan, now, &kin);
-        self.watches = Watches::new(&plan);
-        self.asked.carry(&self.plan, &plan);
+        self.health = self.health.migrate(plan.clone(), now, &reload);
+        self.schedule = self.schedule.migrate(&plan, now, &reload);
+        self.labels = TargetLabels::new(&plan);
+        self.demand.migrate(&self.plan, &plan);
         self.zones = zones;
         self.plan = plan;
-        let notice = herald::reloaded(&self.plan, before, &kin);
+        let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
         self.publish(now);
     }
@@ -285,7 +285,7 @@ impl Engine {
 
     /// Takes in what was counted; a table follows if it is worth one.
     fn observe(&mut self, now: Moment, observed: &Observed) {
-        if self.asked.observe(&self.plan, observed) && self.table.plans_capacity() {
+        if self.demand.observe(&self.plan, observed) && self.table.plans_capacity() {
             let due = now.after(limits::COALESCE);
             self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
         }
@@ -299,11 +299,11 @@ impl Engine {
 
     fn take_changes(&mut self, now: Moment, changes: &[Change]) {
         for change in changes {
-            let notice = herald::standing(&self.plan, &self.watches, change);
+            let notice = notices::standing(&self.plan, &self.labels, change);
             self.outputs.extend(notice.map(Output::Notice));
             let soon = now.after(limits::COALESCE);
             let fell = change.from.share.0 > 0 && change.to.share.0 == 0;
-            let urgent = fell && self.beliefs.leaves_a_pool_empty(change.target);
+            let urgent = fell && self.health.leaves_a_pool_empty(change.target);
             let due = if urgent { now } else { soon };
             self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
         }
@@ -315,19 +315,19 @@ impl Engine {
         self.publish_at = None;
         let same_plan = Arc::ptr_eq(&self.table.plan, &self.plan);
         let same_demand =
-            Arc::ptr_eq(&self.table.demands, self.asked.planned()) || !self.table.plans_capacity();
+            Arc::ptr_eq(&self.table.demands, self.demand.planned()) || !self.table.plans_capacity();
         let same_zones = Arc::ptr_eq(&self.table.zones, &self.zones);
         if same_plan
             && same_zones
             && same_demand
-            && self.table.standings[..] == *self.beliefs.standings()
+            && self.table.standings[..] == *self.health.standings()
         {
             return;
         }
         let basis = Basis {
             plan: self.plan.clone(),
-            standings: self.beliefs.standings().into(),
-            demands: self.asked.planned().clone(),
+            standings: self.health.standings().into(),
+            demands: self.demand.planned().clone(),
             zones: self.zones.clone(),
         };
         let previous = same_plan.then_some(&*self.table);
@@ -345,7 +345,7 @@ impl Engine {
         }
         self.table = Arc::new(table);
         self.outputs.push_back(Output::Publish(self.table.clone()));
-        self.herald.published(&self.table, &mut self.outputs);
+        self.notices.published(&self.table, &mut self.outputs);
         self.overloads.published(&self.table, &mut self.outputs);
     }
 }

@@ -1,4 +1,4 @@
-//! What the operator is told: one notice per transition, with its reason.
+//! Notices to the operator: one per transition, with its reason.
 use serde::Serialize;
 
 use super::order::Action;
@@ -15,7 +15,7 @@ pub struct Clients {
     pub of: usize,
 }
 
-/// What a node makes of its own probes.
+/// The conclusion of a node from its own probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sense {
@@ -106,7 +106,7 @@ pub enum Notice {
         active: bool,
         /// Who serves it all the same: `spread`, `shed-last`, `stay`.
         overload: &'static str,
-        /// What the service is asked for, in thousandths of the operator's unit.
+        /// What the service is demand for, in thousandths of the operator's unit.
         demand_thousandths: u64,
         /// What of it fits nowhere.
         overloaded_thousandths: u64,

@@ -1,4 +1,4 @@
-//! What does not fit: told when it begins, when it has grown to twice what was told, and when it
+//! Notices of demand that does not fit: told when it begins, when it has grown to twice what was told, and when it
 //! is over.
 //!
 //! It knows only what a published table says of its own load.
@@ -10,13 +10,13 @@ use crate::table::Table;
 
 use super::{Notice, Output};
 
-/// What was told last, by service; by name, for their numbers change with a reload.
+/// The last notice of each service; by name, for their numbers change with a reload.
 #[derive(Debug, Default)]
-pub(super) struct Overloads(BTreeMap<String, Told>);
+pub(super) struct Overloads(BTreeMap<String, OverloadTold>);
 
-/// What was told of a service, in thousandths of the operator's unit.
+/// A notice of one service, in thousandths of the operator's unit.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct OverloadTold {
     overload: Overload,
     asked: u64,
     unplaced: u64,
@@ -29,7 +29,7 @@ impl Overloads {
         let before = std::mem::take(&mut self.0);
         for (service, told) in &before {
             if !now.contains_key(service) {
-                let over = Told {
+                let over = OverloadTold {
                     unplaced: 0,
                     ..*told
                 };
@@ -47,7 +47,7 @@ impl Overloads {
     }
 }
 
-impl Told {
+impl OverloadTold {
     fn notice(self, service: &str) -> Notice {
         Notice::Overload {
             service: service.to_owned(),
@@ -59,10 +59,10 @@ impl Told {
     }
 }
 
-fn overloaded(table: &Table) -> BTreeMap<String, Told> {
+fn overloaded(table: &Table) -> BTreeMap<String, OverloadTold> {
     let services = (0..).map(ServiceId).zip(&table.plan.services);
     let over = services.filter_map(|(id, service)| {
-        let own = Told {
+        let own = OverloadTold {
             overload: service.overload,
             asked: table.demands.total(id),
             unplaced: unplaced(table, id),
@@ -72,7 +72,7 @@ fn overloaded(table: &Table) -> BTreeMap<String, Told> {
     over.collect()
 }
 
-/// What of a service's demand fits nowhere, in thousandths of the operator's unit, rounded up.
+/// What of a service's asked fits nowhere, in thousandths of the operator's unit, rounded up.
 pub(super) fn unplaced(table: &Table, service: ServiceId) -> u64 {
     let families = Family::ALL.map(|family| table.overloaded(service, family));
     families.iter().sum::<u64>().div_ceil(1000)

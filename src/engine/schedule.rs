@@ -8,14 +8,14 @@
 //! waited for as long as the slot is probed as before, whatever the slot's number is now: reloads
 //! that follow each other faster than a probe times out must not hide what does not answer.
 //!
-//! It does not know what a probe is or says; [`super::beliefs`] says how long the next interval is.
+//! It does not know what a probe is or says; [`super::health`] says how long the next interval is.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::limits;
 use crate::base::{Draws, HashKey, Moment, SlotId, Span};
 use crate::plan::{Monitor, Plan};
 
-use super::kinship::Kinship;
+use super::reload_map::ReloadMap;
 
 /// One probe: a slot, and the plan that its number belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,12 +87,12 @@ impl Schedule {
 
     /// The schedule of a new plan. A probe that is out is waited for where its slot is probed as
     /// before; else nobody wants its report, and the slot is probed when it would be next.
-    pub(super) fn carry(&self, plan: &Plan, now: Moment, kin: &Kinship) -> Self {
+    pub(super) fn migrate(&self, plan: &Plan, now: Moment, reload: &ReloadMap) -> Self {
         let mut fresh = Self {
             epoch: self.epoch + 1,
             ..Self::new(plan, now, self.seed)
         };
-        let kept = kin.slots.iter().zip(&kin.probed_alike);
+        let kept = reload.slots.iter().zip(&reload.probed_alike);
         for (id, (old, alike)) in (0..).map(SlotId).zip(kept) {
             let Some(old) = old else { continue };
             let mut entry = self.slots[old.index()].clone();

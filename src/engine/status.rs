@@ -23,7 +23,7 @@ pub struct Status {
     /// Why it does: `most_fail`, `canaries_fail`; empty if it does not.
     #[serde(default)]
     pub doubt: String,
-    /// Whether the bound on automatic ejections holds something back.
+    /// Tells that the bound on automatic ejections holds something back.
     pub capped: bool,
     /// The config that was refused last; absent when the last one was taken.
     pub refused: Option<RefusedConfig>,
@@ -215,7 +215,7 @@ pub struct ServiceStatus {
     pub all_down_regions: Vec<String>,
     /// What the service answers when nothing is healthy: `fail-open`, `servfail`, `nodata`.
     pub when_all_down: String,
-    /// What it is asked for, in thousandths of the operator's unit; 0 if nobody said.
+    /// What it is demand for, in thousandths of the operator's unit; 0 if nobody said.
     #[serde(default)]
     pub demand_thousandths: u64,
     /// What of that fits nowhere within the stated capacities.
@@ -235,7 +235,7 @@ pub struct PoolStatus {
     pub region: String,
     /// `v4` or `v6`.
     pub family: String,
-    /// Part of the cohorts that it serves when asked first.
+    /// Part of the cohorts that it serves when demand first.
     pub share_permille: u16,
     /// The lowest tier number that serves someone; absent when none does.
     pub tier: Option<u16>,

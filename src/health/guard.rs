@@ -66,7 +66,7 @@ pub struct Tally {
     canaries: Count,
 }
 
-/// Whether the node doubts itself, and why.
+/// The node's doubt in itself, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// It does not.
@@ -79,7 +79,7 @@ pub enum Doubt {
 
 /// What the canaries say of the node's own network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word {
+enum CanaryVerdict {
     Sick,
     Sound,
     Nothing,
@@ -151,20 +151,20 @@ impl Tally {
     #[must_use]
     pub fn doubt(&self, guard: &Guard) -> Doubt {
         match self.canaries.word() {
-            Word::Sick => Doubt::CanariesFail,
-            Word::Nothing if self.most_fail(guard) => Doubt::MostFail,
-            Word::Sound | Word::Nothing => Doubt::None,
+            CanaryVerdict::Sick => Doubt::CanariesFail,
+            CanaryVerdict::Nothing if self.most_fail(guard) => Doubt::MostFail,
+            CanaryVerdict::Sound | CanaryVerdict::Nothing => Doubt::None,
         }
     }
 
     /// Whether nothing passes any more, and that may be this node's fault.
     #[must_use]
-    pub fn is_dark(&self) -> bool {
+    pub fn is_total_outage(&self) -> bool {
         let failing = self.regions.iter().any(|region| region.failing > 0);
         let may_be_ours = match self.canaries.word() {
-            Word::Sick => true,
-            Word::Sound => false,
-            Word::Nothing => self.is_large(),
+            CanaryVerdict::Sick => true,
+            CanaryVerdict::Sound => false,
+            CanaryVerdict::Nothing => self.is_large(),
         };
         may_be_ours && self.passing == 0 && failing
     }
@@ -193,11 +193,11 @@ impl Count {
         self.proven > 0 && self.failing == 0
     }
 
-    fn word(&self) -> Word {
+    fn word(&self) -> CanaryVerdict {
         match (2 * self.failing).cmp(&self.proven) {
-            Ordering::Greater => Word::Sick,
-            Ordering::Less => Word::Sound,
-            Ordering::Equal => Word::Nothing,
+            Ordering::Greater => CanaryVerdict::Sick,
+            Ordering::Less => CanaryVerdict::Sound,
+            Ordering::Equal => CanaryVerdict::Nothing,
         }
     }
 
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn it_is_dark_when_nothing_passes_in_a_large_plan() {
-        for (world, dark) in [
+        for (world, total_outage) in [
             ("-- --", true),
             ("xx xx", true),
             ("-? ??", true),
@@ -288,7 +288,7 @@ mod tests {
             ("----", false),
             ("-- -", false),
         ] {
-            assert_eq!(tally(world).is_dark(), dark, "{world}");
+            assert_eq!(tally(world).is_total_outage(), total_outage, "{world}");
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn canaries_overrule_what_the_targets_say() {
         use Doubt::{CanariesFail, MostFail, None};
-        for (canaries, world, doubt, dark) in [
+        for (canaries, world, doubt, total_outage) in [
             ("--+", "++ ++", CanariesFail, false),
             ("--+", "-- --", CanariesFail, true),
             ("-", "-", CanariesFail, true),
@@ -331,8 +331,8 @@ mod tests {
                 };
                 tally.move_canary(Last::Nothing, last);
             }
-            let seen = (tally.doubt(&GUARD), tally.is_dark());
-            assert_eq!(seen, (doubt, dark), "{canaries} {world}");
+            let seen = (tally.doubt(&GUARD), tally.is_total_outage());
+            assert_eq!(seen, (doubt, total_outage), "{canaries} {world}");
         }
     }
 }

@@ -23,11 +23,11 @@ use crate::dns::Name;
 use crate::geo::{Atlas, Country, Location, Networks};
 
 mod acme;
+pub mod cohort_order;
 mod defence;
 mod demand;
 mod dnssec;
 mod monitor;
-pub mod ring;
 mod scope;
 mod shrink;
 mod transfer;
@@ -38,12 +38,12 @@ mod zoning;
 pub use crate::base::Secret;
 pub use crate::monitor::Check;
 pub use acme::{Acme, Grant};
+pub use cohort_order::CohortOrder;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use monitor::Monitor;
-pub use ring::Ring;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
@@ -416,7 +416,7 @@ pub struct Tier {
     pub members: Vec<Member>,
     /// For each cohort, the members in the order in which it would choose them; shared by
     /// all tiers of the same endpoints and weights.
-    pub ring: Arc<Ring>,
+    pub cohort_order: Arc<CohortOrder>,
 }
 
 /// One endpoint of a tier.

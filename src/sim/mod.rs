@@ -2,10 +2,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`scenery`] | a plan in short: regions, machines, services; drawn from a seed, or changed |
+//! | [`test_plan`] | a plan in short: regions, machines, services; drawn from a seed, or changed |
 //! | [`truth`] | how the machines really are, whatever the probes have seen so far |
 //! | [`swarm`] | which kinds of faults a seed lets loose, and how they strike and heal |
-//! | [`ground`] | the zone and the geography under every scenery |
+//! | [`test_zone`] | the zone and the geography under every test plan |
 //! | [`resolver`] | a client's resolver: real packets, real replies |
 //! | [`play`] | `waypost simulate`: a scenario played against a config, and what its clients felt |
 //! | here | the world: what happens when, and the record of it |
@@ -23,15 +23,15 @@ use crate::health::{Outcome, Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
 
-pub mod ground;
 pub mod play;
 pub mod resolver;
-pub mod scenery;
 pub mod swarm;
+pub mod test_plan;
+pub mod test_zone;
 pub mod truth;
 
-pub use scenery::Scenery;
 pub use swarm::Swarm;
+pub use test_plan::TestPlan;
 pub use truth::Truth;
 
 /// One run.
@@ -106,7 +106,7 @@ impl World {
             probe_loss: Permille::NONE,
             record,
             now,
-            engine: Engine::new(plan.clone(), ground::zones(&plan), now, draws.next_u64()),
+            engine: Engine::new(plan.clone(), test_zone::zones(&plan), now, draws.next_u64()),
             log: Vec::new(),
             plan: plan.clone(),
             table: None,
@@ -164,7 +164,7 @@ impl World {
     pub fn reload(&mut self, plan: Arc<Plan>) {
         self.plan = plan.clone();
         self.note(Event::Planned(plan.clone()));
-        let zones = ground::zones(&plan);
+        let zones = test_zone::zones(&plan);
         self.engine.handle(self.now, Input::Reload(plan, zones));
         self.drain();
     }

@@ -1,14 +1,14 @@
 //! Which endpoints of one pool take which cohorts.
 //!
 //! Tiers are asked in order, and within a tier the cohort's own order of choice (its
-//! [`crate::plan::Ring`]). The first tier that gives at least one member serves the cohort.
+//! [`crate::plan::CohortOrder`]). The first tier that gives at least one member serves the cohort.
 //! Nothing is known here of other regions: a cohort that nobody takes is someone else's matter.
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::base::Standing;
 use crate::base::limits::{ANSWERS, COHORTS, TIER_MEMBERS};
-use crate::plan::ring::Choice;
+use crate::plan::cohort_order::Choice;
 use crate::plan::{Pool, Tier};
 
 /// How a member's share decides whether it takes a cohort.
@@ -235,7 +235,7 @@ impl<'p> Candidate<'p> {
 
     /// The first who takes a cohort by its share.
     fn taker(&self, cohort: u16) -> Option<u8> {
-        let mut choices = self.tier.ring.choices(cohort).iter();
+        let mut choices = self.tier.cohort_order.choices(cohort).iter();
         let taker = choices.find(|choice| choice.rank() < self.share(**choice));
         taker.map(|choice| choice.member())
     }
@@ -247,7 +247,7 @@ impl<'p> Candidate<'p> {
 
     /// Those with the largest shares, whatever these are.
     fn by_level(&self, cohort: u16, answers: usize, levels: &[u16]) -> Hand {
-        let choices = self.tier.ring.choices(cohort).iter();
+        let choices = self.tier.cohort_order.choices(cohort).iter();
         let ordered = levels.iter().flat_map(|level| {
             let choices = choices.clone();
             choices.filter(|choice| self.share(**choice) == *level)
@@ -260,7 +260,7 @@ impl<'p> Candidate<'p> {
 
     /// The first choices of a cohort that are accepted.
     fn hand(&self, cohort: u16, answers: usize, accept: impl Fn(Choice) -> bool) -> Hand {
-        let choices = self.tier.ring.choices(cohort).iter();
+        let choices = self.tier.cohort_order.choices(cohort).iter();
         let accepted = choices.filter(|choice| accept(**choice)).take(answers);
         let hand = Hand::of_tier(self.index);
         accepted.fold(hand, |hand, choice| hand.with(choice.member()))

@@ -3,10 +3,10 @@
 //! ```text
 //! plan --once--> layout --.
 //!                         v
-//! standings --------> pools (who takes which cohort) --> parts (which pools a class consults)
+//! standings --------> pools (who takes which cohort) --> routes (which pools a class consults)
 //! ```
 //!
-//! A pool is made anew only when a standing of its members changed, a part only when one of its
+//! A pool is made anew only when a standing of its members changed, the routes of a service only when one of their
 //! pools did; all else is the previous generation's, by reference. Who takes which cohort is decided
 //! anew only where a share changed: the first results after a start change how long everything lasts,
 //! and nothing else. What depends on a change is looked up in the layout, so a change of one target
@@ -18,10 +18,10 @@ use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan};
 
 use super::Table;
-use super::carry::Carried;
 use super::layout::{Layout, Planning};
-use super::part::Part;
+use super::load_plan::LoadPlan;
 use super::pool::PoolTable;
+use super::service_routes::ServiceRoutes;
 
 /// What a table is built from.
 #[derive(Clone, Debug)]
@@ -83,14 +83,14 @@ impl Table {
             },
             plan: basis.plan,
             pools: previous.map_or_else(Vec::new, |previous| previous.pools.clone()),
-            parts: previous.map_or_else(Vec::new, |previous| previous.naturals().to_vec()),
-            carried: None,
+            service_routes: previous.map_or_else(Vec::new, |previous| previous.naturals().to_vec()),
+            load_plan: None,
         };
         match previous {
             Some(previous) => table.build_changed(&previous.standings),
             None => table.build_all(),
         }
-        table.carry(previous);
+        table.plan_loads(previous);
         table
     }
 
@@ -100,27 +100,28 @@ impl Table {
         Self { zones, ..self }
     }
 
-    /// The parts as they are without a plan of capacity.
-    fn naturals(&self) -> &[Arc<Part>] {
-        match &self.carried {
-            Some(carried) => carried.naturals(),
-            None => &self.parts,
+    /// The routes as they are without a plan of capacity.
+    fn naturals(&self) -> &[Arc<ServiceRoutes>] {
+        match &self.load_plan {
+            Some(load_plan) => load_plan.naturals(),
+            None => &self.service_routes,
         }
     }
 
-    /// Leads those elsewhere for whom there is no room.
-    fn carry(&mut self, previous: Option<&Self>) {
-        self.carried = Carried::new(self, previous);
-        if let Some(carried) = &self.carried {
-            self.parts = carried.parts(self, previous);
+    /// Diverts those for whom there is no room.
+    fn plan_loads(&mut self, previous: Option<&Self>) {
+        self.load_plan = LoadPlan::new(self, previous);
+        if let Some(load_plan) = &self.load_plan {
+            self.service_routes = load_plan.service_routes(self, previous);
         }
     }
 
     fn build_all(&mut self) {
         let pools = (0..self.layout.pools.len()).map(|number| self.new_pool(number));
         self.pools = pools.collect();
-        let parts = (0..self.layout.parts.len()).map(|number| self.new_part(number));
-        self.parts = parts.collect();
+        let service_routes =
+            (0..self.layout.service_routes.len()).map(|number| self.new_routes(number));
+        self.service_routes = service_routes.collect();
     }
 
     /// Builds what depends on a standing that is not what it was.
@@ -139,8 +140,12 @@ impl Table {
                 Ok(_) | Err(_) => self.new_pool(number),
             };
         }
-        for number in distinct(pools.iter().flat_map(|&pool| layout.parts_of.of(pool))) {
-            self.parts[number] = self.new_part(number);
+        for number in distinct(
+            pools
+                .iter()
+                .flat_map(|&pool| layout.routes_through.of(pool)),
+        ) {
+            self.service_routes[number] = self.new_routes(number);
         }
     }
 
@@ -155,9 +160,14 @@ impl Table {
         Arc::new(self.pools[number].lasting(&self.plan, place, &self.standings))
     }
 
-    fn new_part(&self, number: usize) -> Arc<Part> {
-        let place = &self.layout.parts[number];
-        Arc::new(Part::new(&self.plan, &self.layout, place, &self.pools))
+    fn new_routes(&self, number: usize) -> Arc<ServiceRoutes> {
+        let place = &self.layout.service_routes[number];
+        Arc::new(ServiceRoutes::new(
+            &self.plan,
+            &self.layout,
+            place,
+            &self.pools,
+        ))
     }
 }
 

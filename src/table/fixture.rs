@@ -12,9 +12,9 @@ use crate::base::{
 use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    AllDown, Approval, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile, Guard,
-    Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency, Ring, Server,
-    Service, Target, Tier, TtlBounds,
+    AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand, Endpoint,
+    GeoFile, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency,
+    Server, Service, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -191,7 +191,7 @@ impl World {
         Tier {
             number,
             members,
-            ring: Arc::new(Ring::deal(&weights, seed)),
+            cohort_order: Arc::new(CohortOrder::deal(&weights, seed)),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What of a table follows from the plan alone: made once per plan, shared by its generations.
 //!
 //! Things that are equal are given one number here, so that they are decided once and kept
-//! once: services with the same map, pools and wishes are one *part*, pools with the same
-//! members, rings and number of answers are one *pool*. Classes are put in the order of their
+//! once: services with the same map, pools and wishes share their *routes*, pools with the same
+//! members, cohort orders and number of answers are one *pool*. Classes are put in the order of their
 //! preferences, so that those with equal routes are neighbours. And references are turned around, so
 //! that a change of one target leads to what depends on it and to nothing else.
 use std::collections::BTreeMap;
@@ -19,17 +19,17 @@ pub(super) const ABSENT: u32 = u32::MAX;
 pub(super) struct Layout {
     /// The distinct pools.
     pub(super) pools: Vec<PoolPlace>,
-    /// The distinct parts.
-    pub(super) parts: Vec<PartPlace>,
-    /// Part by service and family.
-    pub(super) part_of: Vec<[u32; 2]>,
+    /// The distinct routes of services.
+    pub(super) service_routes: Vec<RoutesPlace>,
+    /// Number of the routes by service and family.
+    pub(super) routes_of: Vec<[u32; 2]>,
     /// The pools that each target is a member of.
     pub(super) pools_of: Groups,
-    /// The parts that each pool belongs to.
-    pub(super) parts_of: Groups,
+    /// The routes that each pool belongs to.
+    pub(super) routes_through: Groups,
     /// Whether capacity is planned.
     pub(super) planning: Planning,
-    /// The services of each part.
+    /// The services that share each.
     services_of: Groups,
     /// The order of the classes, by map.
     orders: Vec<Order>,
@@ -57,7 +57,7 @@ pub(super) struct PoolPlace {
 
 /// Services of one family that are steered alike.
 #[derive(Debug)]
-pub(super) struct PartPlace {
+pub(super) struct RoutesPlace {
     /// One of the services.
     pub(super) service: ServiceId,
     /// Its family.
@@ -90,8 +90,8 @@ pub(super) struct Groups {
 
 /// What makes pools equal.
 type PoolKey = (RegionId, u8, Vec<(u16, usize, Vec<(EndpointId, TargetId)>)>);
-/// What makes parts equal.
-type PartKey = (usize, Box<[u32]>, u8, Option<Overload>);
+/// Key by which routes are equal.
+type RoutesKey = (usize, Box<[u32]>, u8, Option<Overload>);
 
 impl PoolPlace {
     pub(super) fn pool(self, plan: &Plan) -> &Pool {
@@ -104,7 +104,7 @@ impl PoolPlace {
     }
 }
 
-impl PartPlace {
+impl RoutesPlace {
     /// The numbers of the pools that a class consults, in order.
     pub(super) fn consulted(&self, plan: &Plan, class: ClassId) -> Vec<u32> {
         let regions = plan.class(self.service, class).preference.iter();
@@ -126,22 +126,22 @@ impl Layout {
     pub(super) fn new(plan: &Plan) -> Self {
         let mut layout = Self {
             pools: Vec::new(),
-            parts: Vec::new(),
-            part_of: Vec::with_capacity(plan.services.len()),
+            service_routes: Vec::new(),
+            routes_of: Vec::with_capacity(plan.services.len()),
             pools_of: Groups::new(0, std::iter::empty),
-            parts_of: Groups::new(0, std::iter::empty),
+            routes_through: Groups::new(0, std::iter::empty),
             planning: planning(plan),
             services_of: Groups::new(0, std::iter::empty),
             orders: plan.maps.iter().map(Order::new).collect(),
         };
-        let (mut pools, mut parts) = (BTreeMap::new(), BTreeMap::new());
+        let (mut pools, mut service_routes) = (BTreeMap::new(), BTreeMap::new());
         for index in 0..plan.services.len() {
             let place = |family| (ServiceId::from_index(index), family);
             let of_service = Family::ALL.map(|family| {
                 let numbers = layout.number_pools(plan, place(family), &mut pools);
-                layout.number_part(plan, place(family), numbers, &mut parts)
+                layout.number_part(plan, place(family), numbers, &mut service_routes)
             });
-            layout.part_of.push(of_service);
+            layout.routes_of.push(of_service);
         }
         layout.turn_around(plan);
         layout
@@ -155,19 +155,22 @@ impl Layout {
                 members.map(move |member| (member.target.index(), number))
             })
         });
-        let parts = || (0..).zip(&self.parts);
-        self.parts_of = Groups::new(self.pools.len(), || {
-            parts().flat_map(|(number, place)| place.numbers().map(move |pool| (pool, number)))
+        let service_routes = || (0..).zip(&self.service_routes);
+        self.routes_through = Groups::new(self.pools.len(), || {
+            service_routes()
+                .flat_map(|(number, place)| place.numbers().map(move |pool| (pool, number)))
         });
-        let services = || (0..).zip(&self.part_of);
-        self.services_of = Groups::new(self.parts.len(), || {
-            services().flat_map(|(service, parts)| parts.map(|part| (part as usize, service)))
+        let services = || (0..).zip(&self.routes_of);
+        self.services_of = Groups::new(self.service_routes.len(), || {
+            services().flat_map(|(service, service_routes)| {
+                service_routes.map(|routes| (routes as usize, service))
+            })
         });
     }
 
-    /// The services of a part, by their numbers.
-    pub(super) fn services_of(&self, part: usize) -> impl Iterator<Item = ServiceId> {
-        let services = self.services_of.of(part).iter();
+    /// The services that share routes, by their numbers.
+    pub(super) fn services_of(&self, routes: usize) -> impl Iterator<Item = ServiceId> {
+        let services = self.services_of.of(routes).iter();
         services.map(|&number| ServiceId::from_index(number as usize))
     }
 
@@ -203,16 +206,16 @@ impl Layout {
         plan: &Plan,
         (service, family): (ServiceId, Family),
         pools: Box<[u32]>,
-        known: &mut BTreeMap<PartKey, u32>,
+        known: &mut BTreeMap<RoutesKey, u32>,
     ) -> u32 {
         let key = part_key(&plan.services[service.index()], pools.clone());
         *known.entry(key).or_insert_with(|| {
-            self.parts.push(PartPlace {
+            self.service_routes.push(RoutesPlace {
                 service,
                 family,
                 pools,
             });
-            number(self.parts.len())
+            number(self.service_routes.len())
         })
     }
 
@@ -223,8 +226,10 @@ impl Layout {
         family: Family,
         region: RegionId,
     ) -> Option<usize> {
-        let part = self.part_of.get(service.index())?[family.index()];
-        let number = *self.parts[part as usize].pools.get(region.index())?;
+        let routes = self.routes_of.get(service.index())?[family.index()];
+        let number = *self.service_routes[routes as usize]
+            .pools
+            .get(region.index())?;
         (number != ABSENT).then_some(number as usize)
     }
 
@@ -312,17 +317,17 @@ fn pool_key(region: RegionId, answers: u8, pool: &Pool) -> PoolKey {
     let tiers = pool.tiers.iter().map(|tier| {
         let members = tier.members.iter();
         let members = members.map(|member| (member.endpoint, member.target));
-        // Where two rings are one object they are equal; where not, the pools stay apart.
+        // Where two cohort orders are one object they are equal; where not, the pools stay apart.
         (
             tier.number,
-            Arc::as_ptr(&tier.ring).addr(),
+            Arc::as_ptr(&tier.cohort_order).addr(),
             members.collect(),
         )
     });
     (region, answers, tiers.collect())
 }
 
-fn part_key(service: &Service, pools: Box<[u32]>) -> PartKey {
+fn part_key(service: &Service, pools: Box<[u32]>) -> RoutesKey {
     let all_down = match service.all_down {
         AllDown::FailOpen => 0,
         AllDown::Servfail | AllDown::Nodata => 1,

@@ -4,9 +4,9 @@
 //! |---|---|
 //! | [`layout`] | numbers what is distinct in a plan; made once per plan |
 //! | [`pool`] | what one pool gives to whom, as bytes of addresses |
-//! | [`part`] | which pools the classes of a service consult |
-//! | [`burden`] | what the clients of a part put on endpoints and regions |
-//! | [`carry`] | what places carry, and whom capacity leads elsewhere |
+//! | [`service_routes`] | which pools the classes of a service consult |
+//! | [`load`] | what the clients of some services put on endpoints and regions |
+//! | [`load_plan`] | what places carry, and whom capacity diverts |
 //! | [`build`] | a generation out of plan and standings, sharing what did not change |
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
@@ -23,17 +23,17 @@ use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan, TtlBounds};
 
 mod build;
-mod burden;
-mod carry;
 mod check;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod layout;
-mod part;
+mod load;
+mod load_plan;
 mod pool;
 mod render;
 mod select;
+mod service_routes;
 #[cfg(test)]
 mod tests;
 mod variants;
@@ -63,9 +63,9 @@ pub struct Table {
     pub built_at: Moment,
     layout: Arc<layout::Layout>,
     pools: Vec<Arc<pool::PoolTable>>,
-    parts: Vec<Arc<part::Part>>,
+    service_routes: Vec<Arc<service_routes::ServiceRoutes>>,
     /// What places carry; absent where no capacity is planned.
-    carried: Option<carry::Carried>,
+    load_plan: Option<load_plan::LoadPlan>,
 }
 
 /// What one pool gives when it is asked first; for status.

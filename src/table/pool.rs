@@ -6,7 +6,7 @@ use crate::base::limits::COHORTS;
 use crate::base::{EndpointId, Family, Moment, Permille, RegionId, Span, Standing};
 use crate::dns::addresses;
 use crate::plan::{Member, Plan, Pool};
-use crate::steer::capacity::stock::Stock;
+use crate::steer::capacity::pool_offer::PoolOffer;
 use crate::steer::{self, Extent, PoolState, Rule, Spread};
 
 use super::layout::{Planning, PoolPlace};
@@ -36,7 +36,7 @@ pub(super) struct PoolTable {
     pub(super) spare: Option<Given>,
     /// What it offers where capacity is planned; absent where it is not. Apart, so that pools
     /// stay small where it is absent.
-    pub(super) stock: Option<Box<Stock>>,
+    pub(super) offer: Option<Box<PoolOffer>>,
 }
 
 /// What one pool gives under one rule.
@@ -124,18 +124,18 @@ impl PoolTable {
             (_, Permille::NONE) => Some(Rule::Open),
             _ => Some(Rule::Largest),
         };
-        let stock = match planning {
+        let offer = match planning {
             Planning::Idle => None,
             Planning::Active => {
                 let hands = by_share.picks.iter().map(|pick| by_share.endpoints(pick));
                 let of = (place.region, pool);
-                let stock = Stock::new(of, &by_share.spread, hands, standings);
-                Some(Box::new(stock))
+                let offer = PoolOffer::new(of, &by_share.spread, hands, standings);
+                Some(Box::new(offer))
             }
         };
         Self {
             region: place.region,
-            stock,
+            offer,
             state,
             wait: wait(pool.tiers.iter().flat_map(|tier| &tier.members), standings),
             by_share,
@@ -156,7 +156,7 @@ impl PoolTable {
             wait: waits.last().copied().unwrap_or(Wait::FOREVER),
             by_share: self.by_share.lasting(&waits),
             spare: self.spare.as_ref().map(|spare| spare.lasting(&waits)),
-            stock: None,
+            offer: None,
         }
     }
 
@@ -168,7 +168,7 @@ impl PoolTable {
             (Some(_), None) | (None, Some(_)) => false,
         };
         let alike = (self.region, self.state) == (other.region, other.state);
-        alike && spares && self.stock == other.stock && self.by_share.chooses_as(&other.by_share)
+        alike && spares && self.offer == other.offer && self.by_share.chooses_as(&other.by_share)
     }
 }
 

@@ -2,10 +2,12 @@
 use std::sync::Arc;
 
 use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
-use crate::steer::capacity::Fate;
+use crate::steer::capacity::Placement;
 
-use super::part::{Lot, Part, Preference, Rest, Route, Step, Taker, Whole};
 use super::pool::{Given, Pick, PoolTable, Wait};
+use super::service_routes::{
+    Preference, Recipient, Rest, Route, RouteAllocation, ServiceRoutes, Step, Whole,
+};
 use super::{PoolView, Selection, Stranded, Table};
 
 impl Table {
@@ -19,7 +21,7 @@ impl Table {
         class: ClassId,
         cohort: u16,
     ) -> Option<Selection<'_>> {
-        let route = self.part(service, family)?.route(class)?;
+        let route = self.routes(service, family)?.route(class)?;
         match &route.whole {
             Some(whole) => Some(whole.selection()),
             None => route.ask(&self.pools, cohort),
@@ -30,12 +32,14 @@ impl Table {
     /// no address, as the service says ([`crate::plan::AllDown`]). `None` if there are none.
     #[must_use]
     pub fn stranded(&self, service: ServiceId, family: Family) -> Option<Stranded> {
-        let part = self.part(service, family).filter(|part| part.strands)?;
+        let routes = self
+            .routes(service, family)
+            .filter(|routes| routes.strands)?;
         let map = self.plan.services[service.index()].map;
         let classes = &self.plan.maps[map.index()].classes;
         let mut found = Stranded::default();
         for (index, class) in classes.iter().enumerate() {
-            let Some(route) = part.route(ClassId::from_index(index)) else {
+            let Some(route) = routes.route(ClassId::from_index(index)) else {
                 continue;
             };
             found.of += 1;
@@ -85,17 +89,23 @@ impl Table {
     #[must_use]
     pub fn same_choices(&self, other: &Self) -> bool {
         let related = Arc::ptr_eq(&self.layout, &other.layout);
-        let mut parts = self.parts.iter().zip(&other.parts);
+        let mut service_routes = self.service_routes.iter().zip(&other.service_routes);
         related
-            && parts.all(|(one, two)| {
+            && service_routes.all(|(one, two)| {
                 one == two && one.routes.iter().all(|route| self.same_given(route, other))
             })
     }
 
     /// Whether the pools that a route consults give the same in both.
     fn same_given(&self, route: &Route, other: &Self) -> bool {
-        let lots = route.lots.iter().map(|lot| lot.pool as usize);
-        let mut pools = route.steps().map(|step| step.pool as usize).chain(lots);
+        let allocations = route
+            .allocations
+            .iter()
+            .map(|allocation| allocation.pool as usize);
+        let mut pools = route
+            .steps()
+            .map(|step| step.pool as usize)
+            .chain(allocations);
         let same = pools.all(|pool| {
             let (one, two) = (&self.pools[pool], &other.pools[pool]);
             Arc::ptr_eq(one, two) || one.by_share == two.by_share
@@ -109,9 +119,11 @@ impl Table {
         }
     }
 
-    pub(super) fn part(&self, service: ServiceId, family: Family) -> Option<&Part> {
-        let number = self.layout.part_of.get(service.index())?[family.index()];
-        self.parts.get(number as usize).map(|part| &**part)
+    pub(super) fn routes(&self, service: ServiceId, family: Family) -> Option<&ServiceRoutes> {
+        let number = self.layout.routes_of.get(service.index())?[family.index()];
+        self.service_routes
+            .get(number as usize)
+            .map(|routes| &**routes)
     }
 }
 
@@ -136,8 +148,8 @@ impl Route {
         pools: &'t [Arc<PoolTable>],
         cohort: u16,
     ) -> Option<Selection<'t>> {
-        if !self.lots.is_empty() {
-            return self.ask_lots(pools, cohort);
+        if !self.allocations.is_empty() {
+            return self.ask_allocations(pools, cohort);
         }
         let first = self.first.as_ref();
         let first = first.and_then(|step| step.take(pools, cohort));
@@ -146,13 +158,17 @@ impl Route {
             .or_else(|| self.leave(pools, cohort))
     }
 
-    /// The same where a plan of capacity leads; apart, so that others do not pay for it.
+    /// The same where a plan of capacity diverts; apart, so that others do not pay for it.
     #[cold]
     #[inline(never)]
-    fn ask_lots<'t>(&'t self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
-        let mut lots = self.lots.iter();
-        match lots.find(|lot| lot.cohorts.contains(cohort)) {
-            Some(lot) => lot.take(pools, cohort, self.wait),
+    fn ask_allocations<'t>(
+        &'t self,
+        pools: &'t [Arc<PoolTable>],
+        cohort: u16,
+    ) -> Option<Selection<'t>> {
+        let mut allocations = self.allocations.iter();
+        match allocations.find(|allocation| allocation.cohorts.contains(cohort)) {
+            Some(allocation) => allocation.take(pools, cohort, self.wait),
             None => self.leave(pools, cohort),
         }
     }
@@ -193,7 +209,7 @@ impl Preference {
     }
 }
 
-impl Lot {
+impl RouteAllocation {
     /// What it gives to one of its cohorts; that lasts as long as all pools do which the class
     /// might use, for each of them may gain or lose room.
     fn take<'t>(
@@ -202,19 +218,19 @@ impl Lot {
         cohort: u16,
         wait: Wait,
     ) -> Option<Selection<'t>> {
-        let reason = |natural| match self.fate {
-            Fate::Natural => natural,
-            Fate::Moved => Reason::Full,
-            Fate::Overloaded => Reason::Overloaded,
+        let reason = |natural| match self.placement {
+            Placement::Natural => natural,
+            Placement::Moved => Reason::Full,
+            Placement::Overloaded => Reason::Overloaded,
         };
         match &self.by {
-            Taker::Share => {
+            Recipient::Share => {
                 let given = &pools.get(self.pool as usize)?.by_share;
                 let pick = given.pick(cohort)?;
                 let reason = reason(self.place.reason(pick));
                 Some(given.selection(pick, self.region, reason, wait))
             }
-            Taker::Alone(endpoint, records) => Some(Selection {
+            Recipient::Alone(endpoint, records) => Some(Selection {
                 records,
                 endpoints: std::slice::from_ref(endpoint),
                 region: Some(self.region),

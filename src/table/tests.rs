@@ -240,9 +240,9 @@ fn what_did_not_change_is_shared() {
     assert!(Arc::ptr_eq(&first.layout, &same.layout));
     assert!(
         first
-            .parts
+            .service_routes
             .iter()
-            .zip(&same.parts)
+            .zip(&same.service_routes)
             .all(|(one, other)| Arc::ptr_eq(one, other))
     );
     let next = build(&plan, standings(&plan, &[0]), Some(&first));
@@ -250,7 +250,10 @@ fn what_did_not_change_is_shared() {
     let shared: Vec<bool> = shared.map(|(one, other)| Arc::ptr_eq(one, other)).collect();
     assert_eq!(shared, [false, true], "one pool of two changed");
     let scratch = table(&plan, &[0]);
-    assert_eq!((&scratch.pools, &scratch.parts), (&next.pools, &next.parts));
+    assert_eq!(
+        (&scratch.pools, &scratch.service_routes),
+        (&next.pools, &next.service_routes)
+    );
     let elsewhere = build(&two_regions().plan(), standings(&plan, &[]), Some(&first));
     assert!(!Arc::ptr_eq(&first.layout, &elsewhere.layout));
 }
@@ -261,7 +264,7 @@ fn services_that_are_steered_alike_are_one_part() {
     world.services = 5;
     world.families = vec![Family::V4, Family::V6];
     let table = table(&world.plan(), &[]);
-    assert_eq!(table.layout.part_of.len(), 5);
+    assert_eq!(table.layout.routes_of.len(), 5);
 }
 
 #[test]

@@ -306,7 +306,9 @@ fn pools_hold_tiers_best_first() {
     assert!(few.pools[0][0].tiers.is_empty());
     let ring = |service: &str| {
         let id = self::service(&plan, service);
-        plan.services[id.index()].pools[0][0].tiers[0].ring.clone()
+        plan.services[id.index()].pools[0][0].tiers[0]
+            .cohort_order
+            .clone()
     };
     assert!(Arc::ptr_eq(&ring("api"), &ring("data")));
 }

@@ -100,7 +100,7 @@ impl Oracle<'_> {
 
     /// The members of a tier as a cohort prefers them, with the ranks they have for it.
     fn ordered<'t>(&self, tier: &'t Tier, cohort: u16) -> Vec<(&'t Member, u16)> {
-        let choices = tier.ring.choices(cohort).iter();
+        let choices = tier.cohort_order.choices(cohort).iter();
         choices
             .map(|choice| (&tier.members[usize::from(choice.member())], choice.rank()))
             .collect()

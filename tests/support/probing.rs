@@ -12,7 +12,7 @@ use waypost::io::clock::Clock;
 use waypost::io::probe::Prober;
 use waypost::monitor::postgres::PostgresCheck;
 use waypost::plan::{AllDown, Check, Guard, Residency, Secret};
-use waypost::sim::scenery::{Gating, Machine, Patience, Probing, Scenery, Sketch};
+use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestPlan, TestService};
 
 /// Longer than any server takes to start or to stop here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,8 +32,8 @@ pub(crate) fn check() -> PostgresCheck {
 }
 
 /// A service whose returns wait for a gate: slot 0 is its machine, slot 1 that one's gate.
-fn scenery() -> Scenery {
-    let machine = Machine {
+fn test_plan() -> TestPlan {
+    let machine = TestEndpoint {
         number: 0,
         region: 0,
         tier: 1,
@@ -41,10 +41,10 @@ fn scenery() -> Scenery {
         capacity: None,
         families: vec![Family::V4],
     };
-    Scenery {
+    TestPlan {
         regions: 1,
         machines: vec![machine],
-        services: vec![Sketch {
+        services: vec![TestService {
             residency: Residency::Any,
             all_down: AllDown::FailOpen,
             answers: 1,
@@ -71,7 +71,7 @@ pub(crate) async fn probe_within(timeout: Span, at: SocketAddr, check: PostgresC
     let (sender, mut reports) = unbounded_channel();
     let mut prober = Prober::new(Handle::current(), Clock::start(), sender).unwrap();
     let user = check.user.clone();
-    let mut plan = Arc::into_inner(scenery().plan()).unwrap();
+    let mut plan = Arc::into_inner(test_plan().plan()).unwrap();
     plan.monitors[1].check = Check::Postgres(check);
     plan.monitors[1].timeout = timeout;
     plan.slots[1].address = at;

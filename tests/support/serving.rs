@@ -61,7 +61,7 @@ impl Rig {
             clock,
             metrics: Arc::clone(&metrics),
             responder,
-            slow: None,
+            deferred: None,
             secrets: Secrets::draw().unwrap(),
         };
         let serving = listeners.serve(service, runtime.handle()).unwrap();

@@ -7,7 +7,7 @@
 //! is *never* given is not of interest here: all members count as what a client may get, and what
 //! is given beside them is a breach.
 //!
-//! That someone is given whoever else is down rests on the ring: each cohort must have every
+//! That someone is given whoever else is down rests on the cohort order: each cohort must have every
 //! member of the tier among its choices, for then it has one that is up.
 use std::collections::BTreeSet;
 
@@ -116,7 +116,7 @@ fn set_all(pool: &Pool, share: Permille, standings: &mut [Standing]) {
 /// Whether every cohort has all members of a tier among its choices.
 fn deals_to_all(tier: &Tier) -> bool {
     (0..COHORTS).all(|cohort| {
-        let choices = tier.ring.choices(cohort).iter();
+        let choices = tier.cohort_order.choices(cohort).iter();
         let mut chosen: Vec<u8> = choices.map(|choice| choice.member()).collect();
         chosen.sort_unstable();
         chosen.len() == tier.members.len() && (0..).zip(&chosen).all(|(own, one)| own == *one)
@@ -177,8 +177,8 @@ mod tests {
         let mut pool = pool(&plan, SERVICE, Family::V4, RegionId(0))
             .unwrap()
             .clone();
-        // The ring deals to the first member only, as if the others had no choices.
-        pool.tiers[0].ring = std::sync::Arc::new(crate::plan::Ring::deal(&[1], 1));
+        // The cohort order deals to the first member only, as if the others had no choices.
+        pool.tiers[0].cohort_order = std::sync::Arc::new(crate::plan::CohortOrder::deal(&[1], 1));
         let found = yields(&plan, &pool, 1, &mut standings);
         assert_eq!(found.empty, ["only e0 is down", "some of tier 1 are up"]);
     }
@@ -193,7 +193,7 @@ mod tests {
             .clone();
         // When all are down the first tier answers, and there is nobody in it.
         pool.tiers[0].members.clear();
-        pool.tiers[0].ring = std::sync::Arc::new(crate::plan::Ring::deal(&[], 1));
+        pool.tiers[0].cohort_order = std::sync::Arc::new(crate::plan::CohortOrder::deal(&[], 1));
         let found = yields(&plan, &pool, 1, &mut standings);
         assert_eq!(found.empty, ["all are down"]);
     }

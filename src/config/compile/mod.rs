@@ -21,7 +21,7 @@
 //! | `transfer` | who gets zones, and where they come from |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
-//! | `targets` | slots, targets, pools and rings |
+//! | `targets` | slots, targets, pools and cohort orders |
 mod acme;
 mod capacity;
 mod checks;

@@ -119,7 +119,7 @@ fn lands(
     }
 }
 
-/// An answer must fit into any UDP reply, and a tier into a ring.
+/// An answer must fit into any UDP reply, and a tier into a cohort order.
 fn check_size(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     let spec = draft.spec;
     for region in &draft.regions {

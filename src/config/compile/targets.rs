@@ -14,7 +14,7 @@ use super::services::{Draft, tiers};
 use crate::base::{EndpointId, Family, HashKey, MonitorId, RecoveryId, RegionId, SlotId, TargetId};
 use crate::config::reader::At;
 use crate::monitor::kind::Host;
-use crate::plan::{Endpoint, Member, Pool, Ring, Slot, Target, Tier};
+use crate::plan::{CohortOrder, Endpoint, Member, Pool, Slot, Target, Tier};
 
 /// What is probed and what is steered, as far as services were wired.
 pub(super) struct Wiring<'p> {
@@ -25,7 +25,7 @@ pub(super) struct Wiring<'p> {
     endpoint_ids: BTreeMap<&'p str, EndpointId>,
     slot_ids: BTreeMap<String, SlotId>,
     target_ids: BTreeMap<String, TargetId>,
-    rings: BTreeMap<String, Arc<Ring>>,
+    cohort_orders: BTreeMap<String, Arc<CohortOrder>>,
 }
 
 /// What one service asks of its endpoints.
@@ -50,7 +50,7 @@ impl<'p> Wiring<'p> {
             endpoint_ids: ids.collect(),
             slot_ids: BTreeMap::new(),
             target_ids: BTreeMap::new(),
-            rings: BTreeMap::new(),
+            cohort_orders: BTreeMap::new(),
         }
     }
 
@@ -113,7 +113,7 @@ impl<'p> Wiring<'p> {
             Tier {
                 number: endpoints[0].tier,
                 members: members.collect(),
-                ring: self.ring(region, &endpoints),
+                cohort_order: self.cohort_order(region, &endpoints),
             }
         });
         Pool {
@@ -216,18 +216,18 @@ impl<'p> Wiring<'p> {
         id
     }
 
-    /// The ring of a tier. Its seed is made of names, so a reload deals the same hands; its
+    /// The cohort order of a tier. Its seed is made of names, so a reload deals the same hands; its
     /// key has the weights too, so tiers with the same members share one.
-    fn ring(&mut self, region: RegionId, endpoints: &[&Endpoint]) -> Arc<Ring> {
+    fn cohort_order(&mut self, region: RegionId, endpoints: &[&Endpoint]) -> Arc<CohortOrder> {
         let region = &self.places.regions[region.index()].name;
         let names: Vec<&str> = endpoints.iter().map(|one| &*one.name).collect();
         let weights: Vec<u16> = endpoints.iter().map(|one| one.weight).collect();
         let seed = format!("{region}/{}/{}", endpoints[0].tier, names.join("/"));
         let key = format!("{seed}/{weights:?}");
-        let ring = self.rings.entry(key).or_insert_with(|| {
+        let cohort_order = self.cohort_orders.entry(key).or_insert_with(|| {
             let seed = HashKey::from_secret(b"ring").hash(seed.as_bytes());
-            Arc::new(Ring::deal(&weights, seed))
+            Arc::new(CohortOrder::deal(&weights, seed))
         });
-        ring.clone()
+        cohort_order.clone()
     }
 }

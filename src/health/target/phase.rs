@@ -1,11 +1,11 @@
-//! Where a target is in its story, as data. What leads from one phase to the next is decided one
+//! The phase of a target, as data. What leads from one phase to the next is decided one
 //! floor up, in [`super`].
 use crate::base::{Cause, Moment, Permille};
 use crate::plan::Recovery;
 
-/// Why a target is kept although it is down.
+/// The reason why a target is kept although it is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum KeepReason {
     /// The node doubts itself.
     Doubted,
     /// Too much has left already.
@@ -18,7 +18,7 @@ pub(super) enum Phase {
     Healthy,
     /// Up again, with nothing yet; `then` follows when nothing is waited for any more.
     Waiting {
-        on: Wait,
+        on: WaitingFor,
         then: Then,
     },
     /// `next` is absent while the gate holds the step.
@@ -28,48 +28,48 @@ pub(super) enum Phase {
     },
     Down {
         cause: Cause,
-        before: Before,
-        kept: Option<Kept>,
+        before: PriorPhase,
+        kept: Option<KeepReason>,
         blackout: Blackout,
     },
 }
 
-/// What a target that is up again waits for.
+/// The thing that a target that is up again waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
+pub(super) enum WaitingFor {
     Time { until: Moment },
     Gate,
-    Word,
+    Approval,
 }
 
-/// What follows the waiting.
+/// The phase that follows the waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     /// The first step of the ramp.
-    Anew(Word),
+    Anew(ReturnApproval),
     /// This step of the ramp: it was there when a blackout took it.
     Step(u16),
     /// All of it: it was healthy when a blackout took it.
     Full,
 }
 
-/// Whether an operator has approved this return.
+/// The operator's approval of this return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    Missing,
-    Given,
+pub(super) enum ReturnApproval {
+    Pending,
+    Granted,
 }
 
-/// Whether a target fell because nothing passed any more.
+/// The relation of a fall to a blackout: a target fell by itself, or because nothing passed any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Blackout {
-    Apart,
+    Isolated,
     Within,
 }
 
-/// What a target was before it fell.
+/// The phase of a target before it fell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Before {
+pub(super) enum PriorPhase {
     Unproven,
     Healthy,
     Waiting { then: Then },
@@ -77,13 +77,13 @@ pub(super) enum Before {
 }
 
 impl Phase {
-    /// What it was, if it falls now; nothing if it has fallen already.
-    pub(super) fn before_fall(self) -> Option<Before> {
+    /// The phase before a fall now; nothing if it has fallen already.
+    pub(super) fn before_fall(self) -> Option<PriorPhase> {
         match self {
-            Self::Unproven => Some(Before::Unproven),
-            Self::Healthy => Some(Before::Healthy),
-            Self::Waiting { then, .. } => Some(Before::Waiting { then }),
-            Self::Ramping { step, .. } => Some(Before::Ramping { step }),
+            Self::Unproven => Some(PriorPhase::Unproven),
+            Self::Healthy => Some(PriorPhase::Healthy),
+            Self::Waiting { then, .. } => Some(PriorPhase::Waiting { then }),
+            Self::Ramping { step, .. } => Some(PriorPhase::Ramping { step }),
             Self::Down { .. } => None,
         }
     }
@@ -98,8 +98,8 @@ impl Phase {
             }
             | Self::Down {
                 before:
-                    Before::Ramping { step }
-                    | Before::Waiting {
+                    PriorPhase::Ramping { step }
+                    | PriorPhase::Waiting {
                         then: Then::Step(step),
                     },
                 ..
@@ -109,7 +109,7 @@ impl Phase {
     }
 }
 
-impl Before {
+impl PriorPhase {
     pub(super) fn share(self, recovery: &Recovery) -> Permille {
         match self {
             Self::Unproven | Self::Healthy => Permille::FULL,
@@ -118,19 +118,19 @@ impl Before {
         }
     }
 
-    /// What it is again if it never left.
+    /// The phase that it has again if it never left.
     pub(super) fn restored(self) -> Phase {
         match self {
             Self::Unproven | Self::Healthy => Phase::Healthy,
             Self::Waiting { then } => Phase::Waiting {
-                on: Wait::Gate,
+                on: WaitingFor::Gate,
                 then,
             },
             Self::Ramping { step } => Phase::Ramping { step, next: None },
         }
     }
 
-    /// What it goes on with after a blackout; nothing if it has to begin anew.
+    /// The phase that it goes on with after a blackout; nothing if it has to begin anew.
     pub(super) fn resume(self) -> Option<Then> {
         match self {
             Self::Healthy => Some(Then::Full),

@@ -16,8 +16,8 @@ fn recovery() -> Recovery {
     }
 }
 
-fn sight(verdict: Verdict, gate: Gate) -> Sight {
-    Sight {
+fn evidence(verdict: Verdict, gate: Gate) -> Evidence {
+    Evidence {
         verdict,
         gate,
         hold: Span(9),
@@ -28,7 +28,7 @@ fn sight(verdict: Verdict, gate: Gate) -> Sight {
 fn play(events: &[(u64, Verdict, Gate)]) -> Vec<(&'static str, u16)> {
     let mut target = TargetHealth::new(Moment(0));
     let play = events.iter().map(|&(at, verdict, gate)| {
-        target.observe(Moment(at), &recovery(), sight(verdict, gate));
+        target.observe(Moment(at), &recovery(), evidence(verdict, gate));
         let standing = target.standing(&recovery(), Span(9));
         (standing.why.word(), standing.share.0)
     });
@@ -99,17 +99,17 @@ fn a_gate_comes_before_the_ramp_and_holds_it() {
 
 #[test]
 fn a_gate_that_is_up_without_a_streak_lets_a_ramp_go_on_but_begin_none() {
-    use Gate::{Ajar, Open, Shut};
+    use Gate::{Open, Shut, Unproven};
     use Verdict::Up;
     let seen = play(&[
-        (0, DOWN, Ajar),
-        (10, Up, Ajar),
+        (0, DOWN, Unproven),
+        (10, Up, Unproven),
         (20, Up, Open),
-        (30, Up, Ajar),
-        (120, Up, Ajar),
+        (30, Up, Unproven),
+        (120, Up, Unproven),
         (130, Up, Shut),
-        (140, Up, Ajar),
-        (240, Up, Ajar),
+        (140, Up, Unproven),
+        (240, Up, Unproven),
     ]);
     let expected = [
         ("down", 0),
@@ -164,13 +164,13 @@ struct Patient {
 impl Patient {
     fn new(recovery: Recovery) -> Self {
         let mut target = TargetHealth::new(Moment(0));
-        target.observe(Moment(0), &recovery, sight(Verdict::Up, Gate::Open));
+        target.observe(Moment(0), &recovery, evidence(Verdict::Up, Gate::Open));
         Self { target, recovery }
     }
 
     fn see(&mut self, at: u64, verdict: Verdict, gate: Gate) -> &'static str {
-        let sight = sight(verdict, gate);
-        self.target.observe(Moment(at), &self.recovery, sight);
+        let evidence = evidence(verdict, gate);
+        self.target.observe(Moment(at), &self.recovery, evidence);
         self.standing().why.word()
     }
 
@@ -206,29 +206,45 @@ fn a_failback_delay_holds_and_any_failure_starts_it_anew() {
 
 #[test]
 fn a_return_waits_for_one_word_of_its_own() {
-    use Gate::{Ajar, Open};
+    use Gate::{Open, Unproven};
     use Verdict::Up;
     let mut patient = Patient::new(Recovery {
         approval: Approval::Needed,
         delay: Span(50),
         ..recovery()
     });
-    assert_eq!(patient.target.approve(&patient.recovery), Heard::Idle);
+    assert_eq!(
+        patient.target.approve(&patient.recovery),
+        ApprovalResult::NotPending
+    );
     patient.see(10, DOWN, Open);
     let early = patient.target.approve(&patient.recovery);
-    assert_eq!(early, Heard::Idle, "nobody vouches for what is down");
+    assert_eq!(
+        early,
+        ApprovalResult::NotPending,
+        "nobody vouches for what is down"
+    );
     assert_eq!(patient.see(20, Up, Open), "held");
     assert_eq!(patient.see(70, Up, Open), "unapproved");
     assert_eq!(patient.see(9000, Up, Open), "unapproved");
-    assert_eq!(patient.see(9010, Up, Ajar), "gated");
+    assert_eq!(patient.see(9010, Up, Unproven), "gated");
     assert_eq!(patient.see(9020, Up, Open), "unapproved");
-    assert_eq!(patient.target.approve(&patient.recovery), Heard::Taken);
-    assert_eq!(patient.target.approve(&patient.recovery), Heard::Idle);
+    assert_eq!(
+        patient.target.approve(&patient.recovery),
+        ApprovalResult::Accepted
+    );
+    assert_eq!(
+        patient.target.approve(&patient.recovery),
+        ApprovalResult::NotPending
+    );
     assert_eq!(patient.see(9030, Up, Open), "ramping");
     patient.see(9040, DOWN, Open);
     patient.see(20_000_000, Up, Open);
-    assert_eq!(patient.see(20_000_050, Up, Ajar), "gated");
-    assert_eq!(patient.target.approve(&patient.recovery), Heard::Taken);
+    assert_eq!(patient.see(20_000_050, Up, Unproven), "gated");
+    assert_eq!(
+        patient.target.approve(&patient.recovery),
+        ApprovalResult::Accepted
+    );
     assert_eq!(patient.see(20_000_060, DOWN, Open), "down", "void again");
     patient.see(20_000_070, Up, Open);
     assert_eq!(patient.see(20_000_120, Up, Open), "unapproved");
@@ -239,7 +255,10 @@ fn a_word_is_taken_only_where_one_is_needed() {
     let mut patient = Patient::new(recovery());
     patient.see(10, DOWN, Gate::Shut);
     assert_eq!(patient.see(20, Verdict::Up, Gate::Shut), "gated");
-    assert_eq!(patient.target.approve(&patient.recovery), Heard::Idle);
+    assert_eq!(
+        patient.target.approve(&patient.recovery),
+        ApprovalResult::NotPending
+    );
 }
 
 #[test]
@@ -283,13 +302,13 @@ fn a_fall_while_it_waits_is_no_relapse() {
 #[test]
 fn who_was_kept_never_left() {
     let recovery = recovery();
-    let up = sight(Verdict::Up, Gate::Open);
-    let down = sight(DOWN, Gate::Open);
+    let up = evidence(Verdict::Up, Gate::Open);
+    let down = evidence(DOWN, Gate::Open);
     let mut target = TargetHealth::new(Moment(0));
     target.observe(Moment(0), &recovery, up);
     target.observe(Moment(10), &recovery, down);
     assert!(target.is_out() && !target.is_served_as_proven());
-    target.keep(Kept::Doubted);
+    target.keep(KeepReason::Doubted);
     let standing = target.standing(&recovery, Span(9));
     assert_eq!(standing.why, Why::Doubted(Cause::Refused));
     assert_eq!(standing.share, Permille::FULL);
@@ -297,7 +316,7 @@ fn who_was_kept_never_left() {
     target.observe(Moment(20), &recovery, up);
     assert_eq!(target.standing(&recovery, Span(9)).why, Why::Healthy);
     target.observe(Moment(30), &recovery, down);
-    target.keep(Kept::Capped);
+    target.keep(KeepReason::Capped);
     target.release();
     target.observe(Moment(40), &recovery, up);
     assert_eq!(target.standing(&recovery, Span(9)).share, Permille(50));
@@ -305,10 +324,10 @@ fn who_was_kept_never_left() {
 
 /// What a target is after it has fallen in a blackout and risen: with its gate shut, then open.
 fn after_blackout(mut target: TargetHealth) -> [(&'static str, u16); 2] {
-    target.observe(Moment(5000), &recovery(), sight(DOWN, Gate::Shut));
-    target.excuse();
+    target.observe(Moment(5000), &recovery(), evidence(DOWN, Gate::Shut));
+    target.attribute_to_outage();
     [Gate::Shut, Gate::Open].map(|gate| {
-        target.observe(Moment(5001), &recovery(), sight(Verdict::Up, gate));
+        target.observe(Moment(5001), &recovery(), evidence(Verdict::Up, gate));
         let standing = target.standing(&recovery(), Span(9));
         (standing.why.word(), standing.share.0)
     })
@@ -320,13 +339,13 @@ fn after_a_blackout_a_target_is_what_it_was() {
     let mut target = TargetHealth::new(Moment(0));
     let waits = ("gated", 0);
     assert_eq!(after_blackout(target.clone()), [waits, ("ramping", 50)]);
-    target.observe(Moment(10), &recovery(), sight(Up, Gate::Open));
+    target.observe(Moment(10), &recovery(), evidence(Up, Gate::Open));
     assert_eq!(after_blackout(target.clone()), [waits, ("healthy", 1000)]);
-    target.observe(Moment(20), &recovery(), sight(DOWN, Gate::Open));
-    target.observe(Moment(4850), &recovery(), sight(Up, Gate::Shut));
+    target.observe(Moment(20), &recovery(), evidence(DOWN, Gate::Open));
+    target.observe(Moment(4850), &recovery(), evidence(Up, Gate::Shut));
     assert_eq!(after_blackout(target.clone()), [waits, ("ramping", 50)]);
-    target.observe(Moment(4850), &recovery(), sight(Up, Gate::Open));
-    target.observe(Moment(4960), &recovery(), sight(Up, Gate::Open));
+    target.observe(Moment(4850), &recovery(), evidence(Up, Gate::Open));
+    target.observe(Moment(4960), &recovery(), evidence(Up, Gate::Open));
     assert_eq!(after_blackout(target), [waits, ("ramping", 200)]);
 }
 
@@ -339,13 +358,13 @@ fn a_blackout_neither_holds_nor_asks_for_a_word_nor_damps_a_later_fall() {
         ..recovery()
     });
     patient.see(10, DOWN, Open);
-    patient.target.excuse();
+    patient.target.attribute_to_outage();
     assert_eq!(patient.see(20, Verdict::Up, Open), "healthy");
     patient.see(30, DOWN, Open);
     assert_eq!(patient.see(40, Verdict::Up, Open), "held");
     assert_eq!(patient.target.next_step(), Some(Moment(90)), "a first fall");
     patient.see(50, DOWN, Open);
-    patient.target.excuse();
+    patient.target.attribute_to_outage();
     assert_eq!(patient.see(60, Verdict::Up, Open), "held", "it had nothing");
 }
 
@@ -353,10 +372,10 @@ fn a_blackout_neither_holds_nor_asks_for_a_word_nor_damps_a_later_fall() {
 fn nothing_is_kept_of_what_waits_for_its_gate() {
     let recovery = recovery();
     let mut target = TargetHealth::new(Moment(0));
-    target.observe(Moment(0), &recovery, sight(DOWN, Gate::Shut));
-    target.observe(Moment(1), &recovery, sight(Verdict::Up, Gate::Shut));
-    target.observe(Moment(2), &recovery, sight(DOWN, Gate::Shut));
-    target.keep(Kept::Doubted);
+    target.observe(Moment(0), &recovery, evidence(DOWN, Gate::Shut));
+    target.observe(Moment(1), &recovery, evidence(Verdict::Up, Gate::Shut));
+    target.observe(Moment(2), &recovery, evidence(DOWN, Gate::Shut));
+    target.keep(KeepReason::Doubted);
     assert!(target.is_out());
 }
 
@@ -365,11 +384,11 @@ fn another_curve_never_lowers_a_share() {
     let (old, mut new) = (recovery(), recovery());
     new.steps = vec![Permille(100), Permille(300), Permille(1000)];
     let mut target = TargetHealth::new(Moment(0));
-    target.observe(Moment(0), &old, sight(DOWN, Gate::Open));
-    target.observe(Moment(1), &old, sight(Verdict::Up, Gate::Open));
-    target.observe(Moment(101), &old, sight(Verdict::Up, Gate::Open));
+    target.observe(Moment(0), &old, evidence(DOWN, Gate::Open));
+    target.observe(Moment(1), &old, evidence(Verdict::Up, Gate::Open));
+    target.observe(Moment(101), &old, evidence(Verdict::Up, Gate::Open));
     target.adopt(&old, &new);
     assert_eq!(target.standing(&new, Span(9)).share, Permille(300));
-    target.observe(Moment(201), &new, sight(Verdict::Up, Gate::Open));
+    target.observe(Moment(201), &new, evidence(Verdict::Up, Gate::Open));
     assert_eq!(target.standing(&new, Span(9)).share, Permille::FULL);
 }

@@ -2,7 +2,7 @@
 //!
 //! | module | what it decides |
 //! |---|---|
-//! | `gate` | who may stay when there are too many connections |
+//! | `connections` | who may stay when there are too many connections |
 //! | `routes` | which request means what, and which mean nothing |
 //! | `replies` | what is said to each |
 //! | `order` | how an operator's order is read from a request |
@@ -35,7 +35,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use self::gate::{Gate, Progress, Stage};
+use self::connections::{ControlConnections, Progress, Stage};
 pub use self::heartbeat::Heartbeat;
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
@@ -48,8 +48,8 @@ use crate::io::publish::Published;
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 mod challenge;
+mod connections;
 mod explain;
-mod gate;
 mod heartbeat;
 mod order;
 mod page;
@@ -183,15 +183,15 @@ impl Drop for Controlling {
 }
 
 async fn accept(listener: TcpListener, state: State) {
-    let mut gate = Gate::new(CONTROL_CONNECTIONS);
+    let mut connections = ControlConnections::new(CONTROL_CONNECTIONS);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let progress = Progress::start();
                 let conversation = converse(stream, state.clone(), progress.clone());
                 let task = tokio::spawn(conversation).abort_handle();
-                gate.leave(AbortHandle::is_finished);
-                if let Some(crowded) = gate.admit(progress, task) {
+                connections.leave(AbortHandle::is_finished);
+                if let Some(crowded) = connections.admit(progress, task) {
                     crowded.abort();
                 }
             }

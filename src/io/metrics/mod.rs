@@ -1,4 +1,4 @@
-//! What Prometheus is told (every name and label is listed in the README).
+//! Metrics: all that Prometheus is told. Each name says what it means in its own line of help.
 //!
 //! | module | what it holds |
 //! |---|---|

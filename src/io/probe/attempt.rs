@@ -183,7 +183,7 @@ fn name_of(host: &str) -> &str {
 
 /// Closes a connection. Whatever the peer has still to say (a banner) is read, for the kernel answers
 /// unread bytes with a reset, which fills the peer's log.
-pub(super) async fn part(mut stream: Box<dyn OpenStream>) {
+pub(super) async fn close_gracefully(mut stream: Box<dyn OpenStream>) {
     let farewell = async {
         stream.shutdown().await?;
         let mut bytes = [0; 1024];

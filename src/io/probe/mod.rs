@@ -179,7 +179,7 @@ impl Queue {
         let (report, open) = job.run().await;
         duty.fulfil(report);
         if let Some(stream) = open {
-            attempt::part(stream).await;
+            attempt::close_gracefully(stream).await;
         }
     }
 }

@@ -5,7 +5,7 @@
 //! packets that are themselves replies are dropped where they are read (`answer`).
 use std::net::{IpAddr, SocketAddr};
 
-/// Whether a query from there is read at all.
+/// The decision on a sender: is its query read at all?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     /// It is.

@@ -1,16 +1,16 @@
 //! Takes queries from the network and sends the answers back.
 //!
 //! ```text
-//! UDP: a thread per core, a socket each --recvmmsg--> respond x 32 --sendmmsg-->
-//! TCP, TLS, HTTPS, QUIC: acceptors --> doorkeeper (who may stay) --> a task per connection
+//! UDP: a thread per core, a socket each --recvmmsg--> respond x UDP_BATCH --sendmmsg-->
+//! TCP, TLS, HTTPS, QUIC: acceptors --> connection manager (who may stay) --> a task per connection
 //! ```
 //!
 //! | module | what it decides |
 //! |---|---|
 //! | `access` | whether a sender is read at all; the same for every transport |
 //! | `bind` | which sockets there are |
-//! | `concern` | which messages do not concern the table alone |
-//! | [`slow`] | what is handed on, because its answer must be waited for |
+//! | `inspect` | which messages need a worker, because the table alone cannot answer them |
+//! | [`deferred`] | messages whose answer must be waited for, on their way to a worker |
 //! | `udp` | batches, and the address that a reply comes from |
 //! | `streams` | framing, limits, and who must go when it is full |
 //!
@@ -29,8 +29,8 @@ use tokio::runtime::Handle;
 
 use self::access::Access;
 use self::bind::Bound;
-use self::slow::Slow;
-use self::streams::{Doorkeeper, Doors};
+use self::deferred::DeferredQueue;
+use self::streams::{ConnectionManager, StreamSockets};
 use crate::answer::{Answered, Asker, Transport};
 use crate::dns::cookie::{self, Jar};
 use crate::io::clock::Clock;
@@ -41,12 +41,12 @@ use crate::table::Table;
 
 mod access;
 mod bind;
-mod concern;
-pub mod slow;
+pub mod deferred;
+mod inspect;
 mod streams;
 mod udp;
 
-/// What turns a query into a reply: [`crate::answer::answer`], or a stand-in of a test or a bench.
+/// The function that turns a query into a reply: [`crate::answer::answer`], or a stand-in of a test or a bench.
 pub type Responder = fn(&Table, &Asker, &[u8], &mut [u8]) -> Option<Answered>;
 
 /// Sockets that are open but not yet read.
@@ -54,30 +54,30 @@ pub type Responder = fn(&Table, &Asker, &[u8], &mut [u8]) -> Option<Answered>;
 pub struct Listeners {
     bound: Vec<Bound>,
     /// Those of encrypted transports.
-    encrypted: Doors,
+    encrypted: StreamSockets,
 }
 
-/// What every transport needs to answer.
+/// All that a transport needs to answer.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Where the tables are.
+    /// The place where tables are published.
     pub published: Arc<Published>,
-    /// What time it is.
+    /// The clock.
     pub clock: Clock,
-    /// What is counted.
+    /// Counters.
     pub metrics: Arc<Metrics>,
-    /// What answers.
+    /// The function that answers.
     pub responder: Responder,
-    /// Where messages go whose answer must be waited for; without it they are NOTIMP.
-    pub slow: Option<Slow>,
-    /// What strangers must not know.
+    /// The queue of messages whose answer must be waited for; without it they are NOTIMP.
+    pub deferred: Option<DeferredQueue>,
+    /// Secrets that strangers must not know.
     pub secrets: Secrets,
 }
 
 /// Random numbers that are drawn once, when the server starts.
 #[derive(Clone, Copy)]
 pub struct Secrets {
-    /// What cookies are made with unless the config says.
+    /// The secret that cookies are made with unless the config says.
     cookies: cookie::Secret,
     /// The key by which what is counted by client finds its place.
     counts: [u8; 16],
@@ -87,7 +87,7 @@ pub struct Secrets {
 #[derive(Debug)]
 pub struct Serving {
     threads: Vec<JoinHandle<()>>,
-    acceptors: Doorkeeper,
+    acceptors: ConnectionManager,
     /// Threads stop when this is closed.
     stop: UnixStream,
 }
@@ -105,7 +105,7 @@ impl Listeners {
             .map(|&address| bind::bind(address, threads));
         Ok(Self {
             bound: bound.collect::<io::Result<_>>()?,
-            encrypted: Doors::default(),
+            encrypted: StreamSockets::default(),
         })
     }
 
@@ -119,7 +119,7 @@ impl Listeners {
             opened.collect::<io::Result<Vec<_>>>()
         };
         let quic = tls.listen_quic.iter().copied().map(bind::bind_quic);
-        self.encrypted = Doors {
+        self.encrypted = StreamSockets {
             tcp: Vec::new(),
             tls: streams(&tls.listen)?,
             https: streams(&tls.listen_https)?,
@@ -129,17 +129,17 @@ impl Listeners {
         Ok(self)
     }
 
-    /// Where they listen, in the order in which they were asked for.
+    /// The addresses that they listen on, in the order in which they were asked for.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.bound.iter().map(|bound| bound.address).collect()
     }
 
-    /// Where encrypted transports listen, one after the other, each in the order in which its addresses
+    /// The addresses that encrypted transports listen on, one after the other, each in the order in which its addresses
     /// were asked for.
     #[must_use]
     pub fn encrypted(&self) -> Vec<(Transport, SocketAddr)> {
-        let Doors {
+        let StreamSockets {
             tls, https, quic, ..
         } = &self.encrypted;
         let tls = tls.iter().map(|one| (Transport::Tls, one.local_addr()));
@@ -157,10 +157,10 @@ impl Listeners {
     pub fn serve(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
         let (stop, stopped) = UnixStream::pair()?;
         let stopped = Arc::new(stopped);
-        let (mut sockets, mut doors) = (Vec::new(), self.encrypted);
+        let (mut sockets, mut streams) = (Vec::new(), self.encrypted);
         for bound in self.bound {
             sockets.push(bound.udp);
-            doors.tcp.push(bound.tcp);
+            streams.tcp.push(bound.tcp);
         }
         let limiter = Arc::new(udp::Limiter::new(service.secrets.counts));
         let mut threads = Vec::new();
@@ -176,7 +176,7 @@ impl Listeners {
         }
         Ok(Serving {
             threads,
-            acceptors: Doorkeeper::start(doors, service, runtime)?,
+            acceptors: ConnectionManager::start(streams, service, runtime)?,
             stop,
         })
     }
@@ -229,7 +229,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Service {
-    /// What makes and checks cookies now; absent if they are switched off.
+    /// The jar that makes and checks cookies now; absent if they are switched off.
     fn cookies(&self, table: &Table) -> Option<Jar> {
         let seconds = self.clock.wall_seconds();
         match &table.plan.server.defence.cookies {
@@ -258,7 +258,7 @@ impl Service {
         None
     }
 
-    /// Whether the sender is read at all; counts it if not.
+    /// Tells that the sender is read at all; counts it if not.
     fn admits(&self, source: SocketAddr) -> bool {
         let access = access::decide(source);
         if access == Access::Refused {

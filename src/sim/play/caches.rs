@@ -15,9 +15,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::net::IpAddr;
 
-use super::crowd;
-use super::lanes::Lanes;
-use super::ledger::{Ledger, Shift};
+use super::accounting::{Accounting, Shift};
+use super::endpoint_timelines::EndpointTimelines;
+use super::population;
 use super::scenario::Resolvers;
 use crate::base::{ClassId, JurisdictionSet, Moment, Reason, ServiceId, Span, TargetId};
 use crate::plan::Plan;
@@ -39,7 +39,7 @@ pub(super) struct Group {
     /// Its resolvers.
     pub(super) caches: std::ops::Range<usize>,
     /// Whether the service's demand was stated.
-    pub(super) stated: crowd::Stated,
+    pub(super) stated: population::Stated,
 }
 
 /// A service that is asked for.
@@ -50,7 +50,7 @@ pub(super) struct Asked {
     pub(super) family: crate::base::Family,
     /// Its number in the plan in force.
     pub(super) id: Option<ServiceId>,
-    /// The target behind each endpoint (by its place in the ledger), in the plan in force.
+    /// The target behind each endpoint (by its place in the accounting), in the plan in force.
     targets: BTreeMap<usize, TargetId>,
 }
 
@@ -90,7 +90,7 @@ enum Phase {
 #[derive(Clone, Debug, Default)]
 struct Answer {
     addresses: Vec<IpAddr>,
-    /// Their endpoints, by place in the ledger.
+    /// Their endpoints, by place in the accounting.
     endpoints: Vec<usize>,
     /// The part of connections that is lost, permille.
     felt: u64,
@@ -145,8 +145,8 @@ pub(super) struct Caches {
 pub(super) struct Scene<'s> {
     pub(super) now: Moment,
     pub(super) table: &'s Table,
-    pub(super) ledger: &'s mut Ledger,
-    pub(super) lanes: &'s mut Lanes,
+    pub(super) accounting: &'s mut Accounting,
+    pub(super) timelines: &'s mut EndpointTimelines,
 }
 
 impl Caches {
@@ -172,7 +172,7 @@ impl Caches {
     /// Adds a service that is asked for.
     pub(super) fn add_service(&mut self, plan: &Plan, id: ServiceId) {
         let service = &plan.services[id.index()];
-        let family = crowd::family(service);
+        let family = population::family(service);
         let query = service.hostnames.first();
         self.services.push(Asked {
             name: service.name.clone(),
@@ -208,8 +208,8 @@ impl Caches {
         self.groups.push(group);
     }
 
-    /// Takes in a plan that is now in force, after the ledger did.
-    pub(super) fn adopt(&mut self, plan: &Plan, ledger: &Ledger) {
+    /// Takes in a plan that is now in force, after the accounting did.
+    pub(super) fn adopt(&mut self, plan: &Plan, accounting: &Accounting) {
         self.laws.clear();
         for endpoint in &plan.endpoints {
             let law = plan.regions[endpoint.region.index()].jurisdiction;
@@ -223,7 +223,7 @@ impl Caches {
                 .position(|one| one.name == service.name);
             service.id = found.map(ServiceId::from_index);
             service.targets = match service.id {
-                Some(id) => targets(plan, id, service.family, ledger),
+                Some(id) => targets(plan, id, service.family, accounting),
                 None => BTreeMap::new(),
             };
         }
@@ -233,11 +233,11 @@ impl Caches {
             if let Some(id) = service.id {
                 cache.class = plan.classify(id, cache.client).class;
                 let service = &plan.services[id.index()];
-                cache.allowed = crowd::allowed(plan, service, cache.client);
+                cache.allowed = population::allowed(plan, service, cache.client);
             }
         }
         for answer in &mut self.answers {
-            answer.endpoints = ledger.endpoints_at(&answer.addresses);
+            answer.endpoints = accounting.endpoints_at(&answer.addresses);
         }
     }
 
@@ -283,7 +283,7 @@ impl Caches {
     fn ask(&mut self, index: usize, scene: &mut Scene<'_>) {
         let cache = &mut self.caches[index];
         let group = &self.groups[cache.group];
-        if scene.ledger.groups[cache.group].weight == 0 {
+        if scene.accounting.groups[cache.group].weight == 0 {
             cache.phase = Phase::Idle;
             return;
         }
@@ -346,20 +346,20 @@ impl Caches {
         asked: Moment,
         scene: &mut Scene<'_>,
     ) {
-        let number = self.number(addresses, scene.ledger);
+        let number = self.number(addresses, scene.accounting);
         let group = self.caches[index].group;
         let old = std::mem::replace(&mut self.caches[index].answer, number);
         let (from, to) = (&self.answers[old], &self.answers[number]);
-        let (now, weight) = (scene.now, scene.ledger.groups[group].weight);
+        let (now, weight) = (scene.now, scene.accounting.groups[group].weight);
         let counted = match self.groups[group].stated {
-            crowd::Stated::Yes => weight,
-            crowd::Stated::No => 0,
+            population::Stated::Yes => weight,
+            population::Stated::No => 0,
         };
         let all = weight;
-        let ledger = &mut *scene.ledger;
-        ledger.shift(now, &from.endpoints, Shift::Off { all, counted });
-        ledger.shift(now, &to.endpoints, Shift::Onto { all, counted });
-        let felt = &mut ledger.groups[group];
+        let accounting = &mut *scene.accounting;
+        accounting.shift(now, &from.endpoints, Shift::Off { all, counted });
+        accounting.shift(now, &to.endpoints, Shift::Onto { all, counted });
+        let felt = &mut accounting.groups[group];
         let lost = (felt.lost.now + to.felt).saturating_sub(from.felt);
         felt.set(now, lost, weight);
         let service = &self.services[self.groups[group].service];
@@ -371,7 +371,7 @@ impl Caches {
             .filter(|one| !to.endpoints.contains(one))
         {
             if let Some(target) = service.targets.get(place) {
-                scene.lanes.forgotten(now, *target, asked);
+                scene.timelines.forgotten(now, *target, asked);
             }
         }
         cache.moves += u32::from(!from.endpoints.is_empty());
@@ -381,7 +381,7 @@ impl Caches {
             .filter(|one| !from.endpoints.contains(one))
         {
             let target = service.targets.get(place);
-            let ramp = target.and_then(|target| scene.lanes.ramp(*target));
+            let ramp = target.and_then(|target| scene.timelines.ramp(*target));
             if let (Some(ramp), Coming::ByShare) = (ramp, by) {
                 cache.arrive(ramp);
             }
@@ -389,11 +389,11 @@ impl Caches {
     }
 
     /// The number of an answer.
-    fn number(&mut self, addresses: Vec<IpAddr>, ledger: &Ledger) -> usize {
+    fn number(&mut self, addresses: Vec<IpAddr>, accounting: &Accounting) -> usize {
         if let Some(number) = self.numbers.get(&addresses) {
             return *number;
         }
-        let endpoints = ledger.endpoints_at(&addresses);
+        let endpoints = accounting.endpoints_at(&addresses);
         let number = self.answers.len();
         self.numbers.insert(addresses.clone(), number);
         let mut answer = Answer {
@@ -401,19 +401,19 @@ impl Caches {
             endpoints,
             felt: 0,
         };
-        answer.feel(&ledger.felt);
+        answer.feel(&accounting.felt);
         self.answers.push(answer);
         number
     }
 
     /// Reckons everything anew that depends on how endpoints are and on how much is asked for:
     /// `weights` is what one client of each group asks for.
-    pub(super) fn reckon(&mut self, now: Moment, weights: &[u64], ledger: &mut Ledger) {
+    pub(super) fn reckon(&mut self, now: Moment, weights: &[u64], accounting: &mut Accounting) {
         for answer in self.answers.iter_mut().skip(1) {
-            answer.feel(&ledger.felt);
+            answer.feel(&accounting.felt);
         }
         let mut lost = vec![0; self.groups.len()];
-        let mut loads = vec![(0, 0); ledger.endpoints.len()];
+        let mut loads = vec![(0, 0); accounting.endpoints.len()];
         for cache in &mut self.caches {
             let answer = &self.answers[cache.answer];
             // Nobody feels what nobody wants.
@@ -428,15 +428,15 @@ impl Caches {
                 let load: &mut (u64, u64) = &mut loads[*place];
                 load.0 += weight;
                 load.1 += match self.groups[cache.group].stated {
-                    crowd::Stated::Yes => weight,
-                    crowd::Stated::No => 0,
+                    population::Stated::Yes => weight,
+                    population::Stated::No => 0,
                 };
             }
         }
-        for (felt, (lost, weight)) in ledger.groups.iter_mut().zip(lost.iter().zip(weights)) {
+        for (felt, (lost, weight)) in accounting.groups.iter_mut().zip(lost.iter().zip(weights)) {
             felt.set(now, *lost, *weight);
         }
-        ledger.replace(now, &loads);
+        accounting.replace(now, &loads);
     }
 
     /// Begins to count.
@@ -507,13 +507,13 @@ fn targets(
     plan: &Plan,
     id: ServiceId,
     family: crate::base::Family,
-    ledger: &Ledger,
+    accounting: &Accounting,
 ) -> BTreeMap<usize, TargetId> {
     let pools = plan.services[id.index()].pools[family.index()].iter();
     let members = pools.flat_map(|pool| pool.tiers.iter().flat_map(|tier| &tier.members));
     let targets = members.filter_map(|member| {
         let name = &plan.endpoints[member.endpoint.index()].name;
-        Some((ledger.endpoint(name)?, member.target))
+        Some((accounting.endpoint(name)?, member.target))
     });
     targets.collect()
 }

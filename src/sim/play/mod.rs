@@ -6,7 +6,7 @@
 //!                        v                                               v
 //!                 how machines really are                  caches (the real answers, held for
 //!                        |                                   their TTL, of real client networks)
-//!                        '-----------> ledger <------------------------'
+//!                        '-----------> accounting <------------------------'
 //!                             what clients felt, what endpoints carried
 //! ```
 //!
@@ -14,10 +14,10 @@
 //! |---|---|
 //! | [`scenario`], [`read`] | what a scenario can say |
 //! | `faults` | what holds now, for probes and for clients |
-//! | `crowd` | who asks, under which law, and how much |
+//! | `population` | who asks, under which law, and how much |
 //! | `caches` | what each client's resolver holds, and when it asks again |
-//! | `ledger` | sums over time |
-//! | `lanes` | how each endpoint stood: states, ramps, stops |
+//! | `accounting` | sums over time |
+//! | `endpoint_timelines` | how each endpoint stood: states, ramps, stops |
 //! | `timeline` | what happened, in lines |
 //! | `serving` | who is sent where |
 //! | [`summary`], `text` | what it comes to, as data and in words |
@@ -37,12 +37,12 @@ use crate::plan::Plan;
 
 use super::{Record, World};
 
-mod bins;
+mod accounting;
+mod buckets;
 mod caches;
-mod crowd;
+mod endpoint_timelines;
 mod faults;
-mod lanes;
-mod ledger;
+mod population;
 pub mod read;
 pub mod report;
 pub mod scenario;
@@ -52,11 +52,11 @@ mod svg;
 mod text;
 mod timeline;
 
-use bins::Bins;
+use accounting::{Accounting, Felt};
+use buckets::TimeBuckets;
 use caches::{Caches, Group, Scene};
+use endpoint_timelines::EndpointTimelines;
 use faults::Faults;
-use lanes::Lanes;
-use ledger::{Felt, Ledger};
 pub use read::read;
 use scenario::{Deed, Event};
 pub use scenario::{Scenario, Script};
@@ -85,11 +85,11 @@ pub struct Play {
     /// By the number of the event.
     surges: BTreeMap<usize, (Option<String>, u32)>,
     caches: Caches,
-    ledger: Ledger,
-    lanes: Lanes,
+    accounting: Accounting,
+    timelines: EndpointTimelines,
     timeline: Timeline,
     serving: Serving,
-    bins: Bins,
+    buckets: TimeBuckets,
     /// What a group asks for usually, in thousandths.
     usual: Vec<u64>,
     /// The regions that a group prefers, best first, in the plan that the play began with.
@@ -119,7 +119,7 @@ enum Task {
     /// Demand is set anew.
     Demand,
     /// A stretch of the charts is over.
-    Bin,
+    Bucket,
 }
 
 impl Play {
@@ -139,11 +139,11 @@ impl Play {
             faults: Faults::default(),
             surges: BTreeMap::new(),
             caches: Caches::new(script.scenario.resolvers),
-            ledger: Ledger::default(),
-            lanes: Lanes::default(),
+            accounting: Accounting::default(),
+            timelines: EndpointTimelines::default(),
             timeline: Timeline::default(),
             serving: Serving::default(),
-            bins: Bins::new(script.scenario.duration),
+            buckets: TimeBuckets::new(script.scenario.duration),
             usual: Vec::new(),
             preferences: Vec::new(),
             generation: 0,
@@ -178,9 +178,10 @@ impl Play {
     #[must_use]
     pub fn finish(mut self) -> Summary {
         self.run_until(self.script.scenario.duration);
-        self.bins.close(self.now, &self.ledger, &self.serving);
+        self.buckets
+            .close(self.now, &self.accounting, &self.serving);
         self.caches.end(self.now);
-        self.ledger.settle(self.now);
+        self.accounting.settle(self.now);
         summary::summarize(&self)
     }
 
@@ -206,8 +207,8 @@ impl Play {
         self.caches.refresh(&mut Scene {
             now: next,
             table: &table,
-            ledger: &mut self.ledger,
-            lanes: &mut self.lanes,
+            accounting: &mut self.accounting,
+            timelines: &mut self.timelines,
         });
     }
 
@@ -215,14 +216,14 @@ impl Play {
     fn gather(&mut self, draws: &mut Draws) {
         let plan = self.plan.clone();
         let cohorts = self.script.scenario.resolvers.cohorts;
-        let mut panels: BTreeMap<MapId, Vec<crowd::Panel>> = BTreeMap::new();
+        let mut panels: BTreeMap<MapId, Vec<population::Panel>> = BTreeMap::new();
         for id in (0..plan.services.len()).map(ServiceId::from_index) {
             let service = &plan.services[id.index()];
             self.caches.add_service(&plan, id);
-            let usual = crowd::usual(&plan, &self.script.scenario, id);
+            let usual = population::usual(&plan, &self.script.scenario, id);
             let of_map = panels
                 .entry(service.map)
-                .or_insert_with(|| crowd::panels(&plan, service.map, cohorts, draws));
+                .or_insert_with(|| population::panels(&plan, service.map, cohorts, draws));
             let width = self.script.scenario.resolvers.keeps(service.ttl.max).0;
             let width = width.min(WARM_UP.0 / 2);
             for panel in of_map.iter() {
@@ -231,7 +232,7 @@ impl Play {
                 let clients =
                     clients.map(|client| (*client, Moment(FIRST_ASK.0 + draws.below(width))));
                 let clients: Vec<(IpAddr, Moment)> = clients.collect();
-                self.ledger.groups.push(Felt {
+                self.accounting.groups.push(Felt {
                     clients: clients.len() as u64,
                     ..Felt::default()
                 });
@@ -256,10 +257,10 @@ impl Play {
     /// Takes in the plan that is now in force.
     fn adopt(&mut self) {
         let resolvers = self.script.scenario.resolvers;
-        self.ledger.adopt(&self.plan, self.now);
-        self.caches.adopt(&self.plan, &self.ledger);
-        self.lanes
-            .adopt(&self.plan, &self.ledger, |ttl| resolvers.keeps(ttl));
+        self.accounting.adopt(&self.plan, self.now);
+        self.caches.adopt(&self.plan, &self.accounting);
+        self.timelines
+            .adopt(&self.plan, &self.accounting, |ttl| resolvers.keeps(ttl));
     }
 
     fn fill_agenda(&mut self) {
@@ -274,8 +275,8 @@ impl Play {
         if !self.script.scenario.curves.is_empty() {
             self.agenda.insert((self.start, Task::Demand));
         }
-        let first = self.start.after(self.bins.width);
-        self.agenda.insert((first, Task::Bin));
+        let first = self.start.after(self.buckets.width);
+        self.agenda.insert((first, Task::Bucket));
     }
 
     fn do_task(&mut self, task: Task) {
@@ -288,10 +289,11 @@ impl Play {
                 self.agenda
                     .insert((self.now.after(DEMAND_STEP), Task::Demand));
             }
-            Task::Bin => {
-                let next = self.now.after(self.bins.width);
-                self.agenda.insert((next, Task::Bin));
-                self.bins.close(self.now, &self.ledger, &self.serving);
+            Task::Bucket => {
+                let next = self.now.after(self.buckets.width);
+                self.agenda.insert((next, Task::Bucket));
+                self.buckets
+                    .close(self.now, &self.accounting, &self.serving);
                 return;
             }
         }
@@ -303,12 +305,12 @@ impl Play {
             probes: self.world.probes(),
             generation: self.generation,
         };
-        self.ledger.restart(self.now);
-        self.bins.begin(self.now);
-        self.lanes.restart();
+        self.accounting.restart(self.now);
+        self.buckets.begin(self.now);
+        self.timelines.restart();
         self.caches.restart(self.now);
         self.timeline.restart(self.now);
-        let served = self.serving.restart(&self.ledger);
+        let served = self.serving.restart(&self.accounting);
         for line in served {
             self.timeline.add(self.now, Kind::Clients, line);
         }
@@ -374,9 +376,9 @@ impl Play {
         }
         self.generation = table.generation;
         self.caches.rouse(now);
-        self.lanes.observe(now, table);
+        self.timelines.observe(now, table);
         if !self.timeline.is_full() {
-            let lines = self.serving.observe(table, &self.caches, &self.ledger);
+            let lines = self.serving.observe(table, &self.caches, &self.accounting);
             for line in lines {
                 self.timeline.add(now, Kind::Clients, line);
             }
@@ -389,18 +391,23 @@ impl Play {
         self.world.truth = self.faults.truth(&self.plan);
         (self.world.canary_loss, self.world.probe_loss) = self.faults.losses();
         let truth = &self.world.truth;
-        self.ledger.felt = vec![0; self.ledger.endpoints.len()];
+        self.accounting.felt = vec![0; self.accounting.endpoints.len()];
         for index in 0..self.plan.endpoints.len() {
             let id = crate::base::EndpointId::from_index(index);
-            if let Some(place) = self.ledger.endpoint(&self.plan.endpoints[index].name) {
-                self.ledger.felt[place] = faults::felt(truth, &self.plan, id, now);
+            if let Some(place) = self.accounting.endpoint(&self.plan.endpoints[index].name) {
+                self.accounting.felt[place] = faults::felt(truth, &self.plan, id, now);
             }
         }
-        self.ledger
+        self.accounting
             .set_behind(now, |name| truth.behind.contains(name));
         let weights = self.weights();
-        let before: Vec<u64> = self.ledger.groups.iter().map(|felt| felt.weight).collect();
-        self.caches.reckon(now, &weights, &mut self.ledger);
+        let before: Vec<u64> = self
+            .accounting
+            .groups
+            .iter()
+            .map(|felt| felt.weight)
+            .collect();
+        self.caches.reckon(now, &weights, &mut self.accounting);
         let changes = before.iter().zip(&weights).enumerate();
         let mut ends = false;
         for (group, (before, after)) in changes {
@@ -423,14 +430,14 @@ impl Play {
             let mut own = curves.filter(|(region, _)| Some(region.value.as_str()) == home);
             let by_day = own
                 .next()
-                .map_or(1000, |(_, curve)| crowd::at(curve, minute));
+                .map_or(1000, |(_, curve)| population::at(curve, minute));
             let surges = self.surges.values();
             let surges = surges.filter(|(of, _)| of.is_none() || of.as_deref() == home);
             surges.fold(by_day, |factor, (_, surge)| {
                 factor * u64::from(*surge) / 1000
             })
         };
-        let groups = self.usual.iter().zip(&self.ledger.groups).enumerate();
+        let groups = self.usual.iter().zip(&self.accounting.groups).enumerate();
         let weights = groups.map(|(group, (milli, felt))| {
             milli * factor(self.serving.home(group)) / felt.clients.max(1)
         });

@@ -5,7 +5,7 @@
 //! stood; what regions carried beside what they can; the tables; the timeline.
 use std::fmt::Write as _;
 
-use super::lanes::State;
+use super::endpoint_timelines::State;
 use super::summary::Summary;
 use super::svg::{LEFT, Plot, WIDTH, colour, escape, name};
 use super::text::{grouped, percent, time};
@@ -39,7 +39,7 @@ pub fn html(summary: &Summary) -> String {
     section(
         &mut page,
         "How the endpoints stood",
-        &lanes(summary, &events),
+        &timelines(summary, &events),
     );
     section(&mut page, "Load and capacity", &loads(summary, &events));
     section(&mut page, "What clients felt", &felt(summary));
@@ -125,16 +125,16 @@ fn events(summary: &Summary) -> Vec<u64> {
 }
 
 /// When a stretch begins.
-fn bin_at(summary: &Summary, number: usize) -> u64 {
-    number as u64 * summary.charts.bin.0
+fn bucket_at(summary: &Summary, number: usize) -> u64 {
+    number as u64 * summary.charts.bucket.0
 }
 
 /// Demand carried by each region, one upon the other.
 fn traffic(summary: &Summary, events: &[u64]) -> String {
-    let bins = &summary.charts.bins;
-    let sums = bins
+    let buckets = &summary.charts.buckets;
+    let sums = buckets
         .iter()
-        .map(|bin| bin.regions.iter().map(|own| own.0).sum());
+        .map(|bucket| bucket.regions.iter().map(|own| own.0).sum());
     let most: u64 = sums.max().unwrap_or(0);
     if most == 0 {
         return String::new();
@@ -143,16 +143,16 @@ fn traffic(summary: &Summary, events: &[u64]) -> String {
         duration: summary.duration_ms,
         height: 190,
     };
-    let mut grounds = vec![0; bins.len()];
+    let mut grounds = vec![0; buckets.len()];
     let mut content = String::new();
     for number in 0..summary.regions.len() {
         let mut points = Vec::new();
-        for (place, bin) in bins.iter().enumerate() {
-            let own = bin.regions.get(number).map_or(0, |own| own.0);
+        for (place, bucket) in buckets.iter().enumerate() {
+            let own = bucket.regions.get(number).map_or(0, |own| own.0);
             let (bottom, top) = (grounds[place], grounds[place] + own);
             grounds[place] = top;
-            points.push((bin_at(summary, place), bottom, top));
-            points.push((bin_at(summary, place + 1), bottom, top));
+            points.push((bucket_at(summary, place), bottom, top));
+            points.push((bucket_at(summary, place + 1), bottom, top));
         }
         content.push_str(&plot.area(&points, most, colour(number)));
     }
@@ -175,12 +175,13 @@ fn traffic(summary: &Summary, events: &[u64]) -> String {
 
 /// A strip for each line of clients that lost something: the darker the more.
 fn losses(summary: &Summary, events: &[u64]) -> String {
-    let bins = &summary.charts.bins;
+    let buckets = &summary.charts.buckets;
     let rows = summary.charts.rows.iter().enumerate();
     let touched: Vec<(usize, &String)> = rows
         .filter(|(row, _)| {
-            bins.iter()
-                .any(|bin| bin.lost.get(*row).is_some_and(|lost| *lost > 0))
+            buckets
+                .iter()
+                .any(|bucket| bucket.lost.get(*row).is_some_and(|lost| *lost > 0))
         })
         .take(ROWS)
         .collect();
@@ -195,10 +196,10 @@ fn losses(summary: &Summary, events: &[u64]) -> String {
     for (line, (row, label)) in touched.iter().enumerate() {
         let top = line as u64 * (LANE.0 + LANE.1) + LANE.1 / 2;
         content.push_str(&plot.bar((0, summary.duration_ms), (top, LANE.0), "well"));
-        for (place, bin) in bins.iter().enumerate() {
-            let lost = bin.lost.get(*row).copied().unwrap_or(0);
+        for (place, bucket) in buckets.iter().enumerate() {
+            let lost = bucket.lost.get(*row).copied().unwrap_or(0);
             if lost > 0 {
-                let span = (bin_at(summary, place), bin_at(summary, place + 1));
+                let span = (bucket_at(summary, place), bucket_at(summary, place + 1));
                 content.push_str(&plot.bar(span, (top, LANE.0), shade(lost)));
             }
         }
@@ -223,18 +224,18 @@ fn shade(lost_ppm: u64) -> &'static str {
 }
 
 /// A lane for each endpoint.
-fn lanes(summary: &Summary, events: &[u64]) -> String {
-    let lanes = &summary.charts.lanes;
+fn timelines(summary: &Summary, events: &[u64]) -> String {
+    let timelines = &summary.charts.timelines;
     let plot = Plot {
         duration: summary.duration_ms,
-        height: lanes.len() as u64 * (LANE.0 + LANE.1),
+        height: timelines.len() as u64 * (LANE.0 + LANE.1),
     };
     let mut content = String::new();
-    for (number, (lane, endpoint)) in lanes.iter().zip(&summary.endpoints).enumerate() {
+    for (number, (timeline, endpoint)) in timelines.iter().zip(&summary.endpoints).enumerate() {
         let top = number as u64 * (LANE.0 + LANE.1) + LANE.1 / 2;
-        for (place, (at, state, share)) in lane.iter().enumerate() {
+        for (place, (at, state, share)) in timeline.iter().enumerate() {
             let start = summary.charts.start;
-            let next = lane
+            let next = timeline
                 .get(place + 1)
                 .map_or(summary.duration_ms, |next| next.0.since(start).0);
             let span = (at.since(start).0, next);
@@ -269,23 +270,24 @@ fn lanes(summary: &Summary, events: &[u64]) -> String {
 fn loads(summary: &Summary, events: &[u64]) -> String {
     let mut pictures = String::new();
     for (number, region) in summary.regions.iter().enumerate() {
-        let counted = |bin: &super::bins::Bin| bin.regions.get(number).map_or(0, |own| own.1);
+        let counted =
+            |bucket: &super::buckets::Bucket| bucket.regions.get(number).map_or(0, |own| own.1);
         let of_endpoints = summary.endpoints.iter().zip(&summary.charts.region_of);
         let of_endpoints = of_endpoints.filter(|(_, own)| **own == number);
         let sum: Option<u64> = of_endpoints.map(|(own, _)| own.carried.capacity).sum();
         let Some(capacity) = region.capacity.or(sum).map(|units| units * 1_000_000) else {
             continue;
         };
-        let bins = &summary.charts.bins;
-        let most = bins.iter().map(counted).max().unwrap_or(0).max(capacity) * 11 / 10;
+        let buckets = &summary.charts.buckets;
+        let most = buckets.iter().map(counted).max().unwrap_or(0).max(capacity) * 11 / 10;
         let plot = Plot {
             duration: summary.duration_ms,
             height: 70,
         };
         let mut points = Vec::new();
-        for (place, bin) in bins.iter().enumerate() {
-            points.push((bin_at(summary, place), 0, counted(bin)));
-            points.push((bin_at(summary, place + 1), 0, counted(bin)));
+        for (place, bucket) in buckets.iter().enumerate() {
+            points.push((bucket_at(summary, place), 0, counted(bucket)));
+            points.push((bucket_at(summary, place + 1), 0, counted(bucket)));
         }
         let mut content = plot.area(&points, most, colour(number));
         let limit = [(0, capacity), (summary.duration_ms, capacity)];

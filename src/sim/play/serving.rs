@@ -1,11 +1,11 @@
 //! Who is sent where: for each service and the clients that prefer a region, the regions that new
 //! answers name, in percent of demand.
 //!
-//! This is what the table says, before any cache; what clients really use is the ledger's matter.
+//! This is what the table says, before any cache; what clients really use is the accounting's matter.
 use std::collections::BTreeMap;
 
+use super::accounting::Accounting;
 use super::caches::{Caches, Group};
-use super::ledger::Ledger;
 use crate::table::Table;
 
 /// Clients of one service that prefer the same region.
@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub(super) service: usize,
     /// The region that they prefer; none for clients that may be sent nowhere.
     pub(super) home: Option<String>,
-    /// Where they are sent: (place of a region in the ledger, percent).
+    /// Where they are sent: (place of a region in the accounting, percent).
     sent: Vec<(usize, u64)>,
 }
 
@@ -49,9 +49,9 @@ impl Serving {
     }
 
     /// Lines on everyone, for the beginning.
-    pub(super) fn restart(&mut self, ledger: &Ledger) -> Vec<String> {
+    pub(super) fn restart(&mut self, accounting: &Accounting) -> Vec<String> {
         let all = (0..self.rows.len()).collect::<Vec<_>>();
-        self.lines(&all, ledger)
+        self.lines(&all, accounting)
     }
 
     /// Takes in a published table; lines on those who are sent elsewhere now.
@@ -59,15 +59,15 @@ impl Serving {
         &mut self,
         table: &Table,
         caches: &Caches,
-        ledger: &Ledger,
+        accounting: &Accounting,
     ) -> Vec<String> {
         let names = caches.services.iter().map(|service| service.name.clone());
         self.names = names.collect();
-        let mut sums = vec![vec![0; ledger.regions.len() + 1]; self.rows.len()];
+        let mut sums = vec![vec![0; accounting.regions.len() + 1]; self.rows.len()];
         for (number, group) in caches.groups.iter().enumerate() {
             let sum = &mut sums[self.row_of[number]];
-            let weight = ledger.groups[number].weight.max(1);
-            add(sum, table, caches, group, (weight, ledger));
+            let weight = accounting.groups[number].weight.max(1);
+            add(sum, table, caches, group, (weight, accounting));
         }
         let mut changed = Vec::new();
         for (number, sum) in sums.iter().enumerate() {
@@ -77,11 +77,11 @@ impl Serving {
                 changed.push(number);
             }
         }
-        self.lines(&changed, ledger)
+        self.lines(&changed, accounting)
     }
 
     /// One line for all services whose clients of one region are sent the same ways.
-    fn lines(&self, rows: &[usize], ledger: &Ledger) -> Vec<String> {
+    fn lines(&self, rows: &[usize], accounting: &Accounting) -> Vec<String> {
         type Key<'k> = (&'k Option<String>, &'k [(usize, u64)]);
         let mut alike: BTreeMap<Key<'_>, Vec<&str>> = BTreeMap::new();
         for row in rows.iter().map(|number| &self.rows[*number]) {
@@ -97,7 +97,7 @@ impl Serving {
             let sent: Vec<String> = sent
                 .iter()
                 .map(|(region, percent)| {
-                    let region = ledger.regions.get(*region);
+                    let region = accounting.regions.get(*region);
                     let name = region.map_or("no address", |region| region.name.as_str());
                     format!("{name} {percent}%")
                 })
@@ -114,7 +114,7 @@ fn add(
     table: &Table,
     caches: &Caches,
     group: &Group,
-    (weight, ledger): (u64, &Ledger),
+    (weight, accounting): (u64, &Accounting),
 ) {
     let service = &caches.services[group.service];
     for cache in &caches.caches[group.caches.clone()] {
@@ -124,7 +124,7 @@ fn add(
         let region = selection.and_then(|selection| selection.region);
         let place = region.and_then(|region| {
             let name = &table.plan.regions.get(region.index())?.name;
-            ledger.regions.iter().position(|one| one.name == *name)
+            accounting.regions.iter().position(|one| one.name == *name)
         });
         let last = sum.len() - 1;
         sum[place.unwrap_or(last)] += weight;

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::bins::{Bin, by_row};
+use super::accounting::Load;
+use super::buckets::{Bucket, by_row};
 use super::caches::Cache;
-use super::lanes::State;
-use super::ledger::Load;
+use super::endpoint_timelines::State;
 use super::timeline::Line;
 use super::{Play, timeline};
 use crate::base::{Moment, Permille, Span};
@@ -161,13 +161,13 @@ pub struct Stale {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Charts {
     pub(super) start: Moment,
-    pub(super) bin: Span,
-    pub(super) bins: Vec<Bin>,
+    pub(super) bucket: Span,
+    pub(super) buckets: Vec<Bucket>,
     /// By endpoint: states with their beginnings.
-    pub(super) lanes: Vec<Vec<(Moment, State, Permille)>>,
+    pub(super) timelines: Vec<Vec<(Moment, State, Permille)>>,
     /// The region of each endpoint.
     pub(super) region_of: Vec<usize>,
-    /// What the rows of `Bin::lost` are called.
+    /// What the rows of `Bucket::lost` are called.
     pub(super) rows: Vec<String>,
 }
 
@@ -183,7 +183,7 @@ impl Summary {
 /// Sums up a play that is over.
 pub(super) fn summarize(play: &Play) -> Summary {
     let felt = felt_by(play);
-    let [missed, asked] = play.ledger.groups.iter().fold([0, 0], |sums, own| {
+    let [missed, asked] = play.accounting.groups.iter().fold([0, 0], |sums, own| {
         let parts = [own.missed.sum(play.now), own.asked.sum(play.now)];
         [sums[0] + parts[0], sums[1] + parts[1]]
     });
@@ -207,7 +207,7 @@ pub(super) fn summarize(play: &Play) -> Summary {
         clients: clients(play, &felt),
         classes: classes(play, &felt),
         regions: play
-            .ledger
+            .accounting
             .regions
             .iter()
             .map(|load| carried(play, load))
@@ -219,15 +219,15 @@ pub(super) fn summarize(play: &Play) -> Summary {
         timeline_left_out: play.timeline.left_out,
         charts: Charts {
             start: play.start,
-            bin: play.bins.width,
-            bins: play.bins.list.clone(),
-            lanes: play
-                .lanes
-                .lanes
+            bucket: play.buckets.width,
+            buckets: play.buckets.list.clone(),
+            timelines: play
+                .timelines
+                .timelines
                 .iter()
-                .map(|lane| lane.states.clone())
+                .map(|timeline| timeline.states.clone())
                 .collect(),
-            region_of: play.ledger.regions_of_endpoints().to_vec(),
+            region_of: play.accounting.regions_of_endpoints().to_vec(),
             rows: play
                 .serving
                 .rows
@@ -246,7 +246,7 @@ fn row_name(play: &Play, row: &super::serving::Row) -> String {
 
 /// What the clients of each group felt.
 fn felt_by(play: &Play) -> Vec<FeltBy> {
-    let groups = play.caches.groups.iter().zip(&play.ledger.groups);
+    let groups = play.caches.groups.iter().zip(&play.accounting.groups);
     let felt = groups.map(|(group, felt)| {
         let caches = &play.caches.caches[group.caches.clone()];
         let longest = caches.iter().map(|cache| cache.longest.0).max();
@@ -262,7 +262,7 @@ fn felt_by(play: &Play) -> Vec<FeltBy> {
 }
 
 fn clients(play: &Play, felt: &[FeltBy]) -> Vec<Clients> {
-    let lost = by_row(play.now, &play.ledger.groups, &play.serving);
+    let lost = by_row(play.now, &play.accounting.groups, &play.serving);
     let rows = play.serving.rows.iter().zip(lost).enumerate();
     let mut all: Vec<Clients> = rows
         .map(|(number, (row, [missed, asked]))| {
@@ -300,7 +300,7 @@ fn classes(play: &Play, felt: &[FeltBy]) -> Vec<OfClass> {
 
 fn carried(play: &Play, load: &Load) -> Carried {
     let all: u128 = play
-        .ledger
+        .accounting
         .regions
         .iter()
         .map(|one| one.all.sum(play.now))
@@ -315,9 +315,13 @@ fn carried(play: &Play, load: &Load) -> Carried {
 }
 
 fn endpoints(play: &Play) -> Vec<Stood> {
-    let loads = play.ledger.endpoints.iter().zip(&play.lanes.lanes);
-    let stood = loads.map(|(load, lane)| {
-        let (falls, returns) = lane.falls_and_returns();
+    let loads = play
+        .accounting
+        .endpoints
+        .iter()
+        .zip(&play.timelines.timelines);
+    let stood = loads.map(|(load, timeline)| {
+        let (falls, returns) = timeline.falls_and_returns();
         Stood {
             carried: carried(play, load),
             falls,
@@ -335,16 +339,16 @@ fn moves(play: &Play) -> Moves {
     Moves {
         mean_milli: sum * 1000 / (caches.len() as u64).max(1),
         most: most(|cache| cache.moves),
-        ramps: play.lanes.ramps(),
+        ramps: play.timelines.ramps(),
         most_in_one_ramp: most(|cache| cache.moves_in_ramp),
     }
 }
 
 fn switches(play: &Play) -> Vec<Stale> {
-    let switches = play.lanes.switches.iter();
+    let switches = play.timelines.switches.iter();
     let stale = switches.map(|switch| Stale {
         at_ms: switch.at.since(play.start).0,
-        endpoint: play.ledger.endpoints[switch.endpoint].name.clone(),
+        endpoint: play.accounting.endpoints[switch.endpoint].name.clone(),
         longest_ms: switch.longest.0,
         bound_ms: switch.bound.0,
     });

@@ -1,11 +1,11 @@
-//! Who serves whom when what steering would choose does not fit.
+//! Capacity: who serves whom when what steering would choose does not fit.
 //!
 //! | part | what it decides |
 //! |---|---|
 //! | [`cohorts`] | sets of cohorts |
-//! | [`stock`] | what one pool offers |
+//! | [`pool_offer`] | what one pool offers |
 //! | [`rooms`] | how much endpoints and regions can carry, and do |
-//! | `chain` | whom to move so that someone else finds room |
+//! | `augmenting_path` | whom to move so that someone else finds room |
 //! | `settle` | who may go back once others have been moved |
 //! | `shed` | who serves what fits nowhere |
 //! | `outcome` | what the finished plan says |
@@ -13,8 +13,8 @@
 //!
 //! A *claim* is a class of clients and what a cohort of it asks for. Room is given
 //!
-//! 1. to **residents before refugees**: first every claim takes what fits of its first region, then
-//!    what is left takes its second region, and so on. A failover fills what residents leave, and
+//! 1. to **first choices before spill-over**: first every claim takes what fits of its first region, then
+//!    what is left takes its second region, and so on. A failover fills what first choices leave, and
 //!    never pushes them out;
 //! 2. among claims of one depth to those with the **fewest regions first** (strict before open),
 //!    one after the other, so that few classes are split and most answers stay alike for a class;
@@ -33,23 +33,23 @@ use crate::base::limits::{CAPACITY_STEPS, COHORTS};
 use crate::base::{EndpointId, HashKey};
 use crate::plan::{Overload, Plan};
 
-mod chain;
+mod augmenting_path;
 pub mod cohorts;
 mod outcome;
+pub mod pool_offer;
 pub mod rooms;
 mod settle;
 mod shed;
-pub mod stock;
 
 use cohorts::Cohorts;
+use pool_offer::{PoolOffer, Turn};
 use rooms::{Loads, Rooms};
-use stock::{Stock, Turn};
 
 /// A class of clients that asks for something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Its pools in the order of its preference, as indexes into the stocks. Pools that take
-    /// nobody stand among them: they are what makes a refugee.
+    /// Its pools in the order of its preference, as indexes into the offers. Pools that take
+    /// nobody stand among them: they are what makes a claim spill over.
     pub pools: Vec<u32>,
     /// What one cohort asks for, in millionths of the unit; not 0.
     pub demand: u64,
@@ -69,55 +69,55 @@ impl Claim {
     }
 }
 
-/// What is planned with.
+/// Inputs of the planning.
 #[derive(Debug)]
-pub struct Ground<'p> {
+pub struct Inputs<'p> {
     /// Where capacities are stated.
     pub plan: &'p Plan,
     /// Pools.
-    pub stocks: &'p [&'p Stock],
+    pub offers: &'p [&'p PoolOffer],
     /// Claims.
     pub claims: &'p [Claim],
     /// What endpoints and regions carry whatever is planned: clients whom no share takes.
     pub fixed: Loads,
 }
 
-/// Who serves whom.
+/// The plan: who serves whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placement {
+pub struct CapacityPlan {
     /// The claims that get something else than without a plan, in order.
-    pub placings: Vec<Placing>,
+    pub claim_plans: Vec<ClaimPlan>,
     /// What endpoints and regions carry then, what fits nowhere included.
     pub loads: Loads,
 }
 
-/// Where the cohorts of one claim go.
+/// The plan of one claim: where its cohorts go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placing {
+pub struct ClaimPlan {
     /// Index of the claim.
     pub claim: usize,
-    /// Its cohorts that some pool takes, each in one lot.
-    pub lots: Vec<Lot>,
+    /// Its cohorts that some pool takes, each in one allocation.
+    pub allocations: Vec<Allocation>,
     /// What of its demand fits nowhere, in millionths of the unit.
     pub overloaded: u64,
 }
 
 /// Cohorts of a claim that go to the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lot {
-    /// Which of the claim's pools.
+pub struct Allocation {
+    /// The one of the claim's pools.
     pub pool: usize,
     /// Who of the pool.
-    pub by: By,
+    pub by: Selector,
     /// How it came to that.
-    pub fate: Fate,
+    pub placement: Placement,
     /// Who goes there.
     pub cohorts: Cohorts,
 }
 
-/// Who of a pool serves.
+/// The members of a pool that serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum By {
+pub enum Selector {
     /// Whom the shares say.
     Share,
     /// One member alone.
@@ -129,9 +129,9 @@ pub enum By {
     },
 }
 
-/// How cohorts came to where they go.
+/// The reason why cohorts go where they go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum Placement {
     /// As without a plan.
     Natural,
     /// What they prefer is full.
@@ -142,110 +142,111 @@ pub enum Fate {
 
 /// Plans who serves whom.
 #[must_use]
-pub fn place(ground: Ground<'_>) -> Placement {
-    let mut planner = Planner::new(ground);
+pub fn place(inputs: Inputs<'_>) -> CapacityPlan {
+    let mut planner = Planner::new(inputs);
     planner.fill();
     planner.relieve();
     planner.settle();
     planner.shed();
-    planner.placement()
+    planner.capacity_plan()
 }
 
 /// A plan while it is made.
 struct Planner<'p> {
-    stocks: &'p [&'p Stock],
+    offers: &'p [&'p PoolOffer],
     claims: &'p [Claim],
     rooms: Rooms,
-    /// Where each claim lies.
-    lies: Vec<Lie>,
+    /// The state of each claim.
+    states: Vec<ClaimState>,
     /// The claims in the order in which they are given room.
     order: Vec<usize>,
     /// Steps that are left for moving others.
     steps: u64,
 }
 
-/// Where a claim lies.
+/// Where the cohorts of a claim are.
 #[derive(Clone)]
-enum Lie {
+enum ClaimState {
     /// Nowhere yet.
-    Nowhere,
+    Unassigned,
     /// All of it by share in this pool.
     Whole(usize),
     /// In several places.
-    Parted(Parted),
+    Split(Split),
 }
 
 /// A claim in several places.
 #[derive(Clone, Default)]
-struct Parted {
-    /// Cohorts that are nowhere yet.
+struct Split {
+    /// Cohorts that are unassigned yet.
     left: Option<Cohorts>,
-    seats: Vec<Seated>,
-    /// Where those sit that fit nowhere.
-    standing: Vec<Seated>,
+    assignments: Vec<Assignment>,
+    /// Assignments of those that fit nowhere.
+    over_capacity: Vec<Assignment>,
 }
 
-/// Cohorts in one seat.
+/// Cohorts of a claim that are assigned to the same members.
 #[derive(Clone, Copy)]
-struct Seated {
-    /// Which of the claim's pools.
+struct Assignment {
+    /// The one of the claim's pools.
     pool: usize,
-    seat: Seat,
+    assignee: Assignee,
     cohorts: Cohorts,
 }
 
-/// Who answers.
+/// The members of a pool that answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Seat {
-    /// Index of a hand of the stock.
-    Hand(u16),
-    /// Index of a single of the stock.
-    Single(u16),
+enum Assignee {
+    /// Index of a set of the offer.
+    Set(u16),
+    /// Index of a lone member of the offer.
+    Lone(u16),
 }
 
-impl Parted {
+impl Split {
     fn left(&self) -> Cohorts {
         self.left.unwrap_or(Cohorts::NONE)
     }
 
-    fn seat(&mut self, seated: Seated) {
-        let left = self.left().without(&seated.cohorts);
+    fn assign(&mut self, assigned: Assignment) {
+        let left = self.left().without(&assigned.cohorts);
         self.left = Some(left).filter(|left| !left.is_empty());
-        let same = |own: &&mut Seated| (own.pool, own.seat) == (seated.pool, seated.seat);
-        match self.seats.iter_mut().find(same) {
-            Some(own) => own.cohorts = own.cohorts.or(&seated.cohorts),
-            None => self.seats.push(seated),
+        let same =
+            |own: &&mut Assignment| (own.pool, own.assignee) == (assigned.pool, assigned.assignee);
+        match self.assignments.iter_mut().find(same) {
+            Some(own) => own.cohorts = own.cohorts.or(&assigned.cohorts),
+            None => self.assignments.push(assigned),
         }
     }
 }
 
 impl<'p> Planner<'p> {
-    fn new(ground: Ground<'p>) -> Self {
-        let Ground {
+    fn new(inputs: Inputs<'p>) -> Self {
+        let Inputs {
             plan,
-            stocks,
+            offers,
             claims,
             fixed,
-        } = ground;
+        } = inputs;
         let regions = |claim: &Claim| {
             let pools = claim.pools.iter();
-            let open = pools.filter(|pool| !stocks[**pool as usize].takes.is_empty());
+            let open = pools.filter(|pool| !offers[**pool as usize].takes.is_empty());
             open.count()
         };
         let mut order: Vec<usize> = (0..claims.len()).collect();
         order.sort_by_cached_key(|&claim| regions(&claims[claim]));
         Self {
-            stocks,
+            offers,
             claims,
             rooms: Rooms::new(plan, fixed),
-            lies: vec![Lie::Nowhere; claims.len()],
+            states: vec![ClaimState::Unassigned; claims.len()],
             order,
             steps: CAPACITY_STEPS,
         }
     }
 
-    fn stock(&self, claim: usize, pool: usize) -> &'p Stock {
-        self.stocks[self.claims[claim].pools[pool] as usize]
+    fn pool_offer(&self, claim: usize, pool: usize) -> &'p PoolOffer {
+        self.offers[self.claims[claim].pools[pool] as usize]
     }
 
     /// Gives room to everyone, first choices before second ones.
@@ -255,134 +256,137 @@ impl<'p> Planner<'p> {
         while !waiting.is_empty() {
             waiting.retain(|&claim| {
                 self.offer(claim, pool);
-                pool + 1 < self.claims[claim].pools.len() && !self.is_seated(claim)
+                pool + 1 < self.claims[claim].pools.len() && !self.is_assigned(claim)
             });
             pool += 1;
         }
     }
 
     /// Whether none of a claim is nowhere.
-    fn is_seated(&self, claim: usize) -> bool {
-        match &self.lies[claim] {
-            Lie::Nowhere => false,
-            Lie::Whole(_) => true,
-            Lie::Parted(parted) => parted.left.is_none(),
+    fn is_assigned(&self, claim: usize) -> bool {
+        match &self.states[claim] {
+            ClaimState::Unassigned => false,
+            ClaimState::Whole(_) => true,
+            ClaimState::Split(split) => split.left.is_none(),
         }
     }
 
     /// Lets a claim take of one of its pools what fits.
     fn offer(&mut self, claim: usize, pool: usize) {
-        let stock = self.stock(claim, pool);
+        let offer = self.pool_offer(claim, pool);
         let demand = self.claims[claim].demand;
-        match &self.lies[claim] {
-            Lie::Nowhere if stock.takes.is_empty() => return,
-            Lie::Nowhere => {
-                if stock.takes == Cohorts::ALL && self.rooms.put_whole(stock, demand) {
-                    self.lies[claim] = Lie::Whole(pool);
+        match &self.states[claim] {
+            ClaimState::Unassigned if offer.takes.is_empty() => return,
+            ClaimState::Unassigned => {
+                if offer.takes == Cohorts::ALL && self.rooms.put_whole(offer, demand) {
+                    self.states[claim] = ClaimState::Whole(pool);
                     return;
                 }
                 let left = Some(self.takers(claim));
-                self.lies[claim] = Lie::Parted(Parted {
+                self.states[claim] = ClaimState::Split(Split {
                     left,
-                    ..Parted::default()
+                    ..Split::default()
                 });
             }
-            Lie::Whole(_) => return,
-            Lie::Parted(_) => {}
+            ClaimState::Whole(_) => return,
+            ClaimState::Split(_) => {}
         }
-        self.offer_hands(claim, pool);
-        if self.left(claim).meet(&stock.takes) {
-            self.offer_singles(claim, pool);
-        }
-    }
-
-    fn offer_hands(&mut self, claim: usize, pool: usize) {
-        for (number, hand) in (0..).zip(&self.stock(claim, pool).hands) {
-            let wanted = self.left(claim).and(&hand.cohorts);
-            self.seat_first(claim, pool, (Seat::Hand(number), wanted));
+        self.offer_sets(claim, pool);
+        if self.left(claim).meet(&offer.takes) {
+            self.offer_lone_members(claim, pool);
         }
     }
 
-    fn offer_singles(&mut self, claim: usize, pool: usize) {
-        let stock = self.stock(claim, pool);
-        if self.rooms.region_room(stock.region) < self.claims[claim].demand {
+    fn offer_sets(&mut self, claim: usize, pool: usize) {
+        for (number, set) in (0..).zip(&self.pool_offer(claim, pool).sets) {
+            let wanted = self.left(claim).and(&set.cohorts);
+            self.assign_first(claim, pool, (Assignee::Set(number), wanted));
+        }
+    }
+
+    fn offer_lone_members(&mut self, claim: usize, pool: usize) {
+        let offer = self.pool_offer(claim, pool);
+        if self.rooms.region_room(offer.region) < self.claims[claim].demand {
             return;
         }
         for turn in self.turns(claim, pool) {
             let wanted = self.left(claim).and(&turn.cohorts);
-            self.seat_first(claim, pool, (Seat::Single(turn.single), wanted));
+            self.assign_first(claim, pool, (Assignee::Lone(turn.lone), wanted));
         }
     }
 
     /// Seats as many as fit.
-    fn seat_first(&mut self, claim: usize, pool: usize, (seat, wanted): (Seat, Cohorts)) {
+    fn assign_first(&mut self, claim: usize, pool: usize, (assignee, wanted): (Assignee, Cohorts)) {
         if wanted.is_empty() {
             return;
         }
         let Claim { demand, start, .. } = self.claims[claim];
-        let stock = self.stock(claim, pool);
-        let together = together(stock, seat);
-        let fits = self.rooms.fits(stock.region, together, demand);
+        let offer = self.pool_offer(claim, pool);
+        let together = together(offer, assignee);
+        let fits = self.rooms.fits(offer.region, together, demand);
         if fits == 0 {
             return;
         }
         let cohorts = wanted.first(start, fits);
         let count = u64::from(cohorts.len());
         let loads = &mut self.rooms.loads;
-        loads.put(stock.region, together, demand, count);
-        self.parted(claim).seat(Seated {
+        loads.put(offer.region, together, demand, count);
+        self.split(claim).assign(Assignment {
             pool,
-            seat,
+            assignee,
             cohorts,
         });
     }
 
-    /// Takes cohorts off a seat for good.
-    fn leave_seat(&mut self, claim: usize, seated: Seated) {
-        self.rise(claim, seated);
-        let seats = &mut self.parted(claim).seats;
-        let place = (seated.pool, seated.seat);
-        for own in seats.iter_mut().filter(|own| (own.pool, own.seat) == place) {
-            own.cohorts = own.cohorts.without(&seated.cohorts);
+    /// Takes cohorts off their endpoints for good.
+    fn release(&mut self, claim: usize, assigned: Assignment) {
+        self.unload(claim, assigned);
+        let assignments = &mut self.split(claim).assignments;
+        let place = (assigned.pool, assigned.assignee);
+        for own in assignments
+            .iter_mut()
+            .filter(|own| (own.pool, own.assignee) == place)
+        {
+            own.cohorts = own.cohorts.without(&assigned.cohorts);
         }
-        seats.retain(|own| !own.cohorts.is_empty());
+        assignments.retain(|own| !own.cohorts.is_empty());
     }
 
     /// Takes cohorts off their endpoints.
-    fn rise(&mut self, claim: usize, seated: Seated) {
-        let stock = self.stock(claim, seated.pool);
-        let (demand, count) = (self.claims[claim].demand, u64::from(seated.cohorts.len()));
-        let together = together(stock, seated.seat);
-        self.rooms.take(stock.region, together, demand, count);
+    fn unload(&mut self, claim: usize, assigned: Assignment) {
+        let offer = self.pool_offer(claim, assigned.pool);
+        let (demand, count) = (self.claims[claim].demand, u64::from(assigned.cohorts.len()));
+        let together = together(offer, assigned.assignee);
+        self.rooms.take(offer.region, together, demand, count);
     }
 
     /// Puts cohorts on their endpoints.
-    fn sit(&mut self, claim: usize, seated: Seated) {
-        let stock = self.stock(claim, seated.pool);
-        let (demand, count) = (self.claims[claim].demand, u64::from(seated.cohorts.len()));
-        let together = together(stock, seated.seat);
+    fn load(&mut self, claim: usize, assigned: Assignment) {
+        let offer = self.pool_offer(claim, assigned.pool);
+        let (demand, count) = (self.claims[claim].demand, u64::from(assigned.cohorts.len()));
+        let together = together(offer, assigned.assignee);
         let loads = &mut self.rooms.loads;
-        loads.put(stock.region, together, demand, count);
+        loads.put(offer.region, together, demand, count);
     }
 
     /// Those who would sit where they sit without a plan, too.
-    fn natural(&self, claim: usize, seated: &Seated) -> Cohorts {
-        let stock = self.stock(claim, seated.pool);
-        let together = together(stock, seated.seat);
-        let hands = stock.hands.iter();
-        let same = hands.filter(|hand| hand.endpoints == together);
-        let by_share = same.fold(Cohorts::NONE, |all, hand| all.or(&hand.cohorts));
-        let before = (0..seated.pool).fold(Cohorts::NONE, |all, pool| {
-            all.or(&self.stock(claim, pool).takes)
+    fn natural(&self, claim: usize, assigned: &Assignment) -> Cohorts {
+        let offer = self.pool_offer(claim, assigned.pool);
+        let together = together(offer, assigned.assignee);
+        let sets = offer.sets.iter();
+        let same = sets.filter(|set| set.endpoints == together);
+        let by_share = same.fold(Cohorts::NONE, |all, set| all.or(&set.cohorts));
+        let before = (0..assigned.pool).fold(Cohorts::NONE, |all, pool| {
+            all.or(&self.pool_offer(claim, pool).takes)
         });
-        seated.cohorts.and(&by_share).without(&before)
+        assigned.cohorts.and(&by_share).without(&before)
     }
 
     /// The cohorts that some pool of a claim takes.
     fn takers(&self, claim: usize) -> Cohorts {
         let mut all = Cohorts::NONE;
         for pool in 0..self.claims[claim].pools.len() {
-            all = all.or(&self.stock(claim, pool).takes);
+            all = all.or(&self.pool_offer(claim, pool).takes);
             if all == Cohorts::ALL {
                 break;
             }
@@ -391,50 +395,52 @@ impl<'p> Planner<'p> {
     }
 
     fn left(&self, claim: usize) -> Cohorts {
-        match &self.lies[claim] {
-            Lie::Nowhere | Lie::Whole(_) => Cohorts::NONE,
-            Lie::Parted(parted) => parted.left(),
+        match &self.states[claim] {
+            ClaimState::Unassigned | ClaimState::Whole(_) => Cohorts::NONE,
+            ClaimState::Split(split) => split.left(),
         }
     }
 
-    /// The parts of a claim; one that lies in one pool is taken apart.
-    fn parted(&mut self, claim: usize) -> &mut Parted {
-        if let Lie::Nowhere | Lie::Whole(_) = self.lies[claim] {
-            let seats = self.seats_of_whole(claim);
-            self.lies[claim] = Lie::Parted(Parted {
-                seats,
-                ..Parted::default()
+    /// The assignments of a claim; one that is in one pool as a whole is split.
+    fn split(&mut self, claim: usize) -> &mut Split {
+        if let ClaimState::Unassigned | ClaimState::Whole(_) = self.states[claim] {
+            let assignments = self.assignments_of_whole(claim);
+            self.states[claim] = ClaimState::Split(Split {
+                assignments,
+                ..Split::default()
             });
         }
-        match &mut self.lies[claim] {
-            Lie::Parted(parted) => parted,
-            Lie::Nowhere | Lie::Whole(_) => unreachable!("it was just taken apart"),
+        match &mut self.states[claim] {
+            ClaimState::Split(split) => split,
+            ClaimState::Unassigned | ClaimState::Whole(_) => {
+                unreachable!("it was just taken apart")
+            }
         }
     }
 
-    /// The seats of a claim that lies in one pool.
-    fn seats_of_whole(&self, claim: usize) -> Vec<Seated> {
-        let Lie::Whole(pool) = self.lies[claim] else {
+    /// The assignments of a claim that is in one pool as a whole.
+    fn assignments_of_whole(&self, claim: usize) -> Vec<Assignment> {
+        let ClaimState::Whole(pool) = self.states[claim] else {
             return Vec::new();
         };
-        let hands = (0..).zip(&self.stock(claim, pool).hands);
-        let seats = hands.map(|(number, hand)| Seated {
+        let sets = (0..).zip(&self.pool_offer(claim, pool).sets);
+        let assignments = sets.map(|(number, set)| Assignment {
             pool,
-            seat: Seat::Hand(number),
-            cohorts: hand.cohorts,
+            assignee: Assignee::Set(number),
+            cohorts: set.cohorts,
         });
-        seats.filter(|own| !own.cohorts.is_empty()).collect()
+        assignments.filter(|own| !own.cohorts.is_empty()).collect()
     }
 
     fn turns(&self, claim: usize, pool: usize) -> &'p [Turn] {
-        self.stock(claim, pool).turns()
+        self.pool_offer(claim, pool).turns()
     }
 }
 
-/// The endpoints of a seat.
-fn together(stock: &Stock, seat: Seat) -> &[EndpointId] {
-    match seat {
-        Seat::Hand(number) => &stock.hands[usize::from(number)].endpoints,
-        Seat::Single(number) => &stock.singles[usize::from(number)].endpoint,
+/// The endpoints of an assignee.
+fn together(offer: &PoolOffer, assignee: Assignee) -> &[EndpointId] {
+    match assignee {
+        Assignee::Set(number) => &offer.sets[usize::from(number)].endpoints,
+        Assignee::Lone(number) => &offer.lone_members[usize::from(number)].endpoint,
     }
 }

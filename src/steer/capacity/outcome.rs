@@ -1,87 +1,102 @@
-//! What a finished plan says: the claims that get something else than without it, in lots.
+//! Result of a finished plan: the claims that get something else than without it, in allocations.
 use super::cohorts::Cohorts;
-use super::{By, Fate, Lie, Lot, Placement, Placing, Planner, Seat, Seated, together};
+use super::{
+    Allocation, Assignee, Assignment, CapacityPlan, ClaimPlan, ClaimState, Placement, Planner,
+    Selector, together,
+};
 
 impl Planner<'_> {
-    pub(super) fn placement(&self) -> Placement {
+    pub(super) fn capacity_plan(&self) -> CapacityPlan {
         let mut loads = self.rooms.loads.clone();
-        let mut placings = Vec::new();
+        let mut claim_plans = Vec::new();
         for claim in 0..self.claims.len() {
-            if let Lie::Nowhere | Lie::Whole(_) = self.lies[claim] {
+            if let ClaimState::Unassigned | ClaimState::Whole(_) = self.states[claim] {
                 continue;
             }
-            let lots = self.lots(claim);
+            let allocations = self.allocations(claim);
             let mut overloaded = 0;
-            if let Lie::Parted(parted) = &self.lies[claim] {
-                for own in &parted.standing {
-                    let stock = self.stock(claim, own.pool);
+            if let ClaimState::Split(split) = &self.states[claim] {
+                for own in &split.over_capacity {
+                    let offer = self.pool_offer(claim, own.pool);
                     let (demand, count) = (self.claims[claim].demand, own.cohorts.len().into());
-                    loads.put(stock.region, together(stock, own.seat), demand, count);
+                    loads.put(offer.region, together(offer, own.assignee), demand, count);
                     overloaded += demand * count;
                 }
             }
-            if lots.iter().any(|lot| lot.fate != Fate::Natural) {
-                placings.push(Placing {
+            if allocations
+                .iter()
+                .any(|allocation| allocation.placement != Placement::Natural)
+            {
+                claim_plans.push(ClaimPlan {
                     claim,
-                    lots,
+                    allocations,
                     overloaded,
                 });
             }
         }
-        Placement { placings, loads }
+        CapacityPlan { claim_plans, loads }
     }
 
-    /// Where the cohorts of a claim go, those of one place and fate together.
-    fn lots(&self, claim: usize) -> Vec<Lot> {
-        let (seats, standing) = match &self.lies[claim] {
-            Lie::Nowhere => return Vec::new(),
-            Lie::Whole(_) => (self.seats_of_whole(claim), &[][..]),
-            Lie::Parted(parted) => (parted.seats.clone(), &parted.standing[..]),
+    /// The cohorts of a claim by where they go, those of one pool and placement together.
+    fn allocations(&self, claim: usize) -> Vec<Allocation> {
+        let (assignments, over_capacity) = match &self.states[claim] {
+            ClaimState::Unassigned => return Vec::new(),
+            ClaimState::Whole(_) => (self.assignments_of_whole(claim), &[][..]),
+            ClaimState::Split(split) => (split.assignments.clone(), &split.over_capacity[..]),
         };
-        let mut lots = Vec::new();
-        for own in &seats {
+        let mut allocations = Vec::new();
+        for own in &assignments {
             let natural = self.natural(claim, own);
             let moved = own.cohorts.without(&natural);
-            self.add_lots(claim, (own, natural, Fate::Natural), &mut lots);
-            self.add_lots(claim, (own, moved, Fate::Moved), &mut lots);
+            self.add_allocations(claim, (own, natural, Placement::Natural), &mut allocations);
+            self.add_allocations(claim, (own, moved, Placement::Moved), &mut allocations);
         }
-        for own in standing {
-            self.add_lots(claim, (own, own.cohorts, Fate::Overloaded), &mut lots);
+        for own in over_capacity {
+            self.add_allocations(
+                claim,
+                (own, own.cohorts, Placement::Overloaded),
+                &mut allocations,
+            );
         }
-        lots.sort_by_key(|lot| (lot.pool, lot.fate, lot.by));
-        lots
+        allocations
+            .sort_by_key(|allocation| (allocation.pool, allocation.placement, allocation.by));
+        allocations
     }
 
-    fn add_lots(
+    fn add_allocations(
         &self,
         claim: usize,
-        (own, cohorts, fate): (&Seated, Cohorts, Fate),
-        lots: &mut Vec<Lot>,
+        (own, cohorts, placement): (&Assignment, Cohorts, Placement),
+        allocations: &mut Vec<Allocation>,
     ) {
-        let stock = self.stock(claim, own.pool);
-        let hands = stock.hands.iter();
-        let same = hands.filter(|hand| hand.endpoints == together(stock, own.seat));
-        let by_share = same.fold(Cohorts::NONE, |all, hand| all.or(&hand.cohorts));
+        let offer = self.pool_offer(claim, own.pool);
+        let sets = offer.sets.iter();
+        let same = sets.filter(|set| set.endpoints == together(offer, own.assignee));
+        let by_share = same.fold(Cohorts::NONE, |all, set| all.or(&set.cohorts));
         let mut add = |by, cohorts: Cohorts| {
-            let (pool, key) = (own.pool, (own.pool, fate, by));
-            let known = lots.iter_mut();
-            let mut known = known.filter(|lot| (lot.pool, lot.fate, lot.by) == key);
+            let (pool, key) = (own.pool, (own.pool, placement, by));
+            let known = allocations.iter_mut();
+            let mut known = known
+                .filter(|allocation| (allocation.pool, allocation.placement, allocation.by) == key);
             match known.next() {
                 _ if cohorts.is_empty() => {}
-                Some(lot) => lot.cohorts = lot.cohorts.or(&cohorts),
-                None => lots.push(Lot {
+                Some(allocation) => allocation.cohorts = allocation.cohorts.or(&cohorts),
+                None => allocations.push(Allocation {
                     pool,
                     by,
-                    fate,
+                    placement,
                     cohorts,
                 }),
             }
         };
-        add(By::Share, cohorts.and(&by_share));
-        if let Seat::Single(single) = own.seat {
-            let single = &stock.singles[usize::from(single)];
-            let (tier, member) = (single.tier, single.member);
-            add(By::Member { tier, member }, cohorts.without(&by_share));
+        add(Selector::Share, cohorts.and(&by_share));
+        if let Assignee::Lone(lone) = own.assignee {
+            let lone = &offer.lone_members[usize::from(lone)];
+            let (tier, member) = (lone.tier, lone.member);
+            add(
+                Selector::Member { tier, member },
+                cohorts.without(&by_share),
+            );
         }
     }
 }

@@ -5,7 +5,7 @@
 use crate::base::{EndpointId, RegionId};
 use crate::plan::Plan;
 
-use super::stock::Stock;
+use super::pool_offer::PoolOffer;
 
 /// Millionths of one unit.
 pub const UNIT: u64 = 1_000_000;
@@ -161,16 +161,18 @@ impl Rooms {
         self.loads.regions[region.index()] -= demand * cohorts;
     }
 
-    /// Puts all cohorts that a stock takes by share on its endpoints, if there is room for all.
-    pub(super) fn put_whole(&mut self, stock: &Stock, demand: u64) -> bool {
-        let whole = demand * u64::from(stock.takes.len());
-        let each = stock.burden.chunk_by(|one, other| one.0 == other.0);
+    /// Puts all cohorts that an offer takes by share on its endpoints, if there is room for all.
+    pub(super) fn put_whole(&mut self, offer: &PoolOffer, demand: u64) -> bool {
+        let whole = demand * u64::from(offer.takes.len());
+        let each = offer
+            .load_by_endpoint
+            .chunk_by(|one, other| one.0 == other.0);
         let each = each.map(|own| {
             let parts = own.iter();
             let parts = parts.map(|(_, size, count)| part(demand, *size) * count);
             (own[0].0, parts.sum::<u64>())
         });
-        let fits = whole <= self.region_room(stock.region)
+        let fits = whole <= self.region_room(offer.region)
             && each
                 .clone()
                 .all(|(endpoint, sum)| sum <= self.room(endpoint));
@@ -178,7 +180,7 @@ impl Rooms {
             for (endpoint, sum) in each {
                 self.loads.endpoints[endpoint.index()] += sum;
             }
-            self.loads.regions[stock.region.index()] += whole;
+            self.loads.regions[offer.region.index()] += whole;
         }
         fits
     }

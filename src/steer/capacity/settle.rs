@@ -1,4 +1,4 @@
-//! Who may go back once others have been moved.
+//! Return of cohorts: who may go back once others have been moved.
 //!
 //! Making room moves whom a chain reaches first, and leaves room behind that someone would like better
 //! than where he is. So those who were moved are asked again, in the order in which they were given
@@ -6,7 +6,7 @@
 //! anew altogether. That is done a few times and not until nothing changes, for what one gives up
 //! another may want; what is left over is room that a chain of several would have to pass on.
 use super::cohorts::Cohorts;
-use super::{Claim, Lie, Parted, Planner, Seat, Seated, together};
+use super::{Assignee, Assignment, Claim, ClaimState, Planner, Split, together};
 
 /// How often those who were moved are offered what has become free.
 const SETTLINGS: usize = 3;
@@ -40,7 +40,7 @@ impl Planner<'_> {
         // Room only shrinks from here on, so that after this nobody finds any.
         for &claim in &order {
             for pool in 0..self.claims[claim].pools.len() {
-                if !self.is_seated(claim) {
+                if !self.is_assigned(claim) {
                     self.offer(claim, pool);
                 }
             }
@@ -50,26 +50,26 @@ impl Planner<'_> {
     /// Lets a claim take of one of its pools what fits, from pools that it prefers less; says
     /// whether anyone came.
     fn promote(&mut self, claim: usize, pool: usize) -> bool {
-        let stock = self.stock(claim, pool);
-        if self.rooms.region_room(stock.region) < self.claims[claim].demand {
+        let offer = self.pool_offer(claim, pool);
+        if self.rooms.region_room(offer.region) < self.claims[claim].demand {
             return false;
         }
-        let later = self.parted(claim).seats.iter();
-        let later = later.filter(|own| own.pool > pool && own.cohorts.meet(&stock.takes));
-        let later: Vec<Seated> = later.copied().collect();
+        let later = self.split(claim).assignments.iter();
+        let later = later.filter(|own| own.pool > pool && own.cohorts.meet(&offer.takes));
+        let later: Vec<Assignment> = later.copied().collect();
         let before = self.left(claim);
         for own in &later {
-            self.parted(claim).left = Some(own.cohorts);
-            self.offer_hands(claim, pool);
-            if self.left(claim).meet(&stock.takes) {
-                self.offer_singles(claim, pool);
+            self.split(claim).left = Some(own.cohorts);
+            self.offer_sets(claim, pool);
+            if self.left(claim).meet(&offer.takes) {
+                self.offer_lone_members(claim, pool);
             }
             let stayed = self.left(claim);
             let cohorts = own.cohorts.without(&stayed);
-            self.leave_seat(claim, Seated { cohorts, ..*own });
+            self.release(claim, Assignment { cohorts, ..*own });
         }
-        self.parted(claim).left = Some(before).filter(|left| !left.is_empty());
-        let now = self.parted(claim).seats.iter();
+        self.split(claim).left = Some(before).filter(|left| !left.is_empty());
+        let now = self.split(claim).assignments.iter();
         let now: u32 = now
             .filter(|own| own.pool > pool)
             .map(|own| u32::from(own.cohorts.len()))
@@ -81,23 +81,24 @@ impl Planner<'_> {
     /// Lets those who sit alone in a pool turn to members that they would choose before, as far as
     /// these have room; says whether anyone does.
     fn turn_back(&mut self, claim: usize, pool: usize) -> bool {
-        let seats = self.parted(claim).seats.iter();
-        let alone = seats.filter(|own| own.pool == pool && matches!(own.seat, Seat::Single(_)));
+        let assignments = self.split(claim).assignments.iter();
+        let alone =
+            assignments.filter(|own| own.pool == pool && matches!(own.assignee, Assignee::Lone(_)));
         let mut open = alone.fold(Cohorts::NONE, |all, own| all.or(&own.cohorts));
         if open.is_empty() {
             return false;
         }
-        let hands = (0..).zip(&self.stock(claim, pool).hands);
-        let hands = hands.map(|(number, hand)| (Seat::Hand(number), hand.cohorts));
+        let sets = (0..).zip(&self.pool_offer(claim, pool).sets);
+        let sets = sets.map(|(number, set)| (Assignee::Set(number), set.cohorts));
         let turns = self.turns(claim, pool);
         let turns = turns
             .iter()
-            .map(|turn| (Seat::Single(turn.single), turn.cohorts));
+            .map(|turn| (Assignee::Lone(turn.lone), turn.cohorts));
         let mut turned = false;
-        for (seat, cohorts) in hands.chain(turns) {
-            let there = self.sitting(claim, (pool, seat)).and(&cohorts);
+        for (assignee, cohorts) in sets.chain(turns) {
+            let there = self.assigned_to(claim, (pool, assignee)).and(&cohorts);
             let wanted = open.and(&cohorts).without(&there);
-            let came = self.change_to(claim, (pool, seat), wanted);
+            let came = self.change_to(claim, (pool, assignee), wanted);
             turned |= !came.is_empty();
             // Whom they have now is the best they can have.
             open = open.without(&there).without(&came);
@@ -105,24 +106,29 @@ impl Planner<'_> {
         turned
     }
 
-    /// The cohorts of a claim in a seat.
-    fn sitting(&mut self, claim: usize, place: (usize, Seat)) -> Cohorts {
-        let seats = self.parted(claim).seats.iter();
-        let same = seats.filter(|own| (own.pool, own.seat) == place);
+    /// The cohorts of a claim that are assigned so.
+    fn assigned_to(&mut self, claim: usize, place: (usize, Assignee)) -> Cohorts {
+        let assignments = self.split(claim).assignments.iter();
+        let same = assignments.filter(|own| (own.pool, own.assignee) == place);
         same.fold(Cohorts::NONE, |all, own| all.or(&own.cohorts))
     }
 
-    /// Moves cohorts of a claim from other members of a pool to a seat, as many as fit; says
+    /// Moves cohorts of a claim from other members of a pool to an assignee, as many as fit; says
     /// which.
-    fn change_to(&mut self, claim: usize, (pool, seat): (usize, Seat), wanted: Cohorts) -> Cohorts {
+    fn change_to(
+        &mut self,
+        claim: usize,
+        (pool, assignee): (usize, Assignee),
+        wanted: Cohorts,
+    ) -> Cohorts {
         let mut came = Cohorts::NONE;
         if wanted.is_empty() {
             return came;
         }
         let Claim { demand, start, .. } = self.claims[claim];
-        let together = together(self.stock(claim, pool), seat);
-        for own in self.parted(claim).seats.clone() {
-            let alone = matches!(own.seat, Seat::Single(_)) && own.seat != seat;
+        let together = together(self.pool_offer(claim, pool), assignee);
+        for own in self.split(claim).assignments.clone() {
+            let alone = matches!(own.assignee, Assignee::Lone(_)) && own.assignee != assignee;
             if own.pool != pool || !alone {
                 continue;
             }
@@ -131,14 +137,14 @@ impl Planner<'_> {
             if cohorts.is_empty() {
                 continue;
             }
-            self.leave_seat(claim, Seated { cohorts, ..own });
-            let seated = Seated {
+            self.release(claim, Assignment { cohorts, ..own });
+            let assigned = Assignment {
                 pool,
-                seat,
+                assignee,
                 cohorts,
             };
-            self.sit(claim, seated);
-            self.parted(claim).seat(seated);
+            self.load(claim, assigned);
+            self.split(claim).assign(assigned);
             came = came.or(&cohorts);
         }
         came
@@ -146,50 +152,50 @@ impl Planner<'_> {
 
     /// Seats a claim anew; as it was, if less of it would be seated.
     fn resettle(&mut self, claim: usize) -> bool {
-        let before = self.parted(claim).clone();
-        for seated in &before.seats {
-            self.rise(claim, *seated);
+        let before = self.split(claim).clone();
+        for assigned in &before.assignments {
+            self.unload(claim, *assigned);
         }
-        let all = before.seats.iter();
-        let all = all.fold(before.left(), |all, seated| all.or(&seated.cohorts));
-        *self.parted(claim) = Parted {
+        let all = before.assignments.iter();
+        let all = all.fold(before.left(), |all, assigned| all.or(&assigned.cohorts));
+        *self.split(claim) = Split {
             left: Some(all),
-            ..Parted::default()
+            ..Split::default()
         };
         for pool in 0..self.claims[claim].pools.len() {
             self.offer(claim, pool);
         }
         if self.left(claim).len() > before.left().len() {
-            let seats = std::mem::take(&mut self.parted(claim).seats);
-            for seated in seats {
-                self.rise(claim, seated);
+            let assignments = std::mem::take(&mut self.split(claim).assignments);
+            for assigned in assignments {
+                self.unload(claim, assigned);
             }
-            for seated in &before.seats {
-                self.sit(claim, *seated);
+            for assigned in &before.assignments {
+                self.load(claim, *assigned);
             }
-            *self.parted(claim) = before;
+            *self.split(claim) = before;
             return false;
         }
-        let now = self.parted(claim).seats.iter();
-        !now.map(Seated::place)
-            .eq(before.seats.iter().map(Seated::place))
+        let now = self.split(claim).assignments.iter();
+        !now.map(Assignment::place)
+            .eq(before.assignments.iter().map(Assignment::place))
     }
 
     /// Whether some of a claim is not where it would be without a plan.
     fn has_moved(&self, claim: usize) -> bool {
-        match &self.lies[claim] {
-            Lie::Nowhere | Lie::Whole(_) => false,
-            Lie::Parted(parted) => {
+        match &self.states[claim] {
+            ClaimState::Unassigned | ClaimState::Whole(_) => false,
+            ClaimState::Split(split) => {
                 let moved =
-                    |own: &Seated| !own.cohorts.without(&self.natural(claim, own)).is_empty();
-                parted.left.is_some() || parted.seats.iter().any(moved)
+                    |own: &Assignment| !own.cohorts.without(&self.natural(claim, own)).is_empty();
+                split.left.is_some() || split.assignments.iter().any(moved)
             }
         }
     }
 }
 
-impl Seated {
-    fn place(&self) -> (usize, Seat, u16) {
-        (self.pool, self.seat, self.cohorts.len())
+impl Assignment {
+    fn place(&self) -> (usize, Assignee, u16) {
+        (self.pool, self.assignee, self.cohorts.len())
     }
 }

@@ -4,7 +4,7 @@
 //! whose share lets them take the cohort. What is put on someone here counts as above capacity, whether
 //! it would be the first or the last to be too much.
 use super::cohorts::Cohorts;
-use super::{Planner, Seat, Seated};
+use super::{Assignee, Assignment, Planner};
 use crate::plan::{Overload, shared_out};
 
 impl Planner<'_> {
@@ -21,10 +21,10 @@ impl Planner<'_> {
                 Overload::ShedLast => pools
                     .clone()
                     .rev()
-                    .fold(left, |left, pool| self.stand(claim, pool, left)),
+                    .fold(left, |left, pool| self.put_over_capacity(claim, pool, left)),
                 Overload::Spread => self.spread_out(claim, left),
             };
-            pools.fold(left, |left, pool| self.stand(claim, pool, left));
+            pools.fold(left, |left, pool| self.put_over_capacity(claim, pool, left));
         }
     }
 
@@ -36,11 +36,11 @@ impl Planner<'_> {
         let quotas = shared_out(left.len().into(), &sizes);
         let quotas = quotas.into_iter().enumerate();
         quotas.fold(left, |left, (pool, quota)| {
-            let stock = self.stock(claim, pool);
+            let offer = self.pool_offer(claim, pool);
             let start = self.claims[claim].start;
-            let own = left.and(&stock.takes).first(start, quota);
+            let own = left.and(&offer.takes).first(start, quota);
             let rest = self.spread_within(claim, pool, own);
-            let rest = self.stand(claim, pool, rest);
+            let rest = self.put_over_capacity(claim, pool, rest);
             left.without(&own.without(&rest))
         })
     }
@@ -48,14 +48,14 @@ impl Planner<'_> {
     /// What the members of a pool that a claim might use can carry together; 0 if it can use
     /// none.
     fn size(&self, claim: usize, pool: usize, left: &Cohorts) -> u64 {
-        let stock = self.stock(claim, pool);
-        if !stock.takes.meet(left) {
+        let offer = self.pool_offer(claim, pool);
+        if !offer.takes.meet(left) {
             return 0;
         }
-        let members = stock.singles.iter();
+        let members = offer.lone_members.iter();
         let mut capacities = members.map(|own| self.rooms.capacity(own.endpoint[0]));
         let members = capacities.try_fold(0_u64, |sum, own| Some(sum.saturating_add(own?)));
-        let region = self.rooms.region_capacity(stock.region);
+        let region = self.rooms.region_capacity(offer.region);
         let size = members.into_iter().chain(region).min();
         // Where nothing is stated there was room, unless the search for it was cut short.
         size.unwrap_or(1).max(1)
@@ -64,8 +64,8 @@ impl Planner<'_> {
     /// Shares cohorts out among the members of a pool in proportion to what these can carry, if
     /// all of them say it; says who is left.
     fn spread_within(&mut self, claim: usize, pool: usize, cohorts: Cohorts) -> Cohorts {
-        let stock = self.stock(claim, pool);
-        let members = stock.singles.iter();
+        let offer = self.pool_offer(claim, pool);
+        let members = offer.lone_members.iter();
         let sizes: Option<Vec<u64>> = members
             .map(|own| self.rooms.capacity(own.endpoint[0]))
             .collect();
@@ -74,14 +74,14 @@ impl Planner<'_> {
         };
         let start = self.claims[claim].start;
         let quotas = shared_out(cohorts.len().into(), &sizes);
-        let quotas = (0..).zip(&stock.singles).zip(quotas);
+        let quotas = (0..).zip(&offer.lone_members).zip(quotas);
         let mut left = cohorts;
-        for ((number, single), quota) in quotas {
-            let cohorts = left.and(&single.accepts).first(start, quota);
+        for ((number, lone), quota) in quotas {
+            let cohorts = left.and(&lone.accepts).first(start, quota);
             left = left.without(&cohorts);
-            self.parted(claim).stand(Seated {
+            self.split(claim).put_over_capacity(Assignment {
                 pool,
-                seat: Seat::Single(number),
+                assignee: Assignee::Lone(number),
                 cohorts,
             });
         }
@@ -89,23 +89,23 @@ impl Planner<'_> {
     }
 
     /// Lets a pool take what it takes by share; says who is left.
-    fn stand(&mut self, claim: usize, pool: usize, cohorts: Cohorts) -> Cohorts {
-        let stock = self.stock(claim, pool);
-        for (number, hand) in (0..).zip(&stock.hands) {
-            self.parted(claim).stand(Seated {
+    fn put_over_capacity(&mut self, claim: usize, pool: usize, cohorts: Cohorts) -> Cohorts {
+        let offer = self.pool_offer(claim, pool);
+        for (number, set) in (0..).zip(&offer.sets) {
+            self.split(claim).put_over_capacity(Assignment {
                 pool,
-                seat: Seat::Hand(number),
-                cohorts: cohorts.and(&hand.cohorts),
+                assignee: Assignee::Set(number),
+                cohorts: cohorts.and(&set.cohorts),
             });
         }
-        cohorts.without(&stock.takes)
+        cohorts.without(&offer.takes)
     }
 }
 
-impl super::Parted {
-    fn stand(&mut self, seated: Seated) {
-        if !seated.cohorts.is_empty() {
-            self.standing.push(seated);
+impl super::Split {
+    fn put_over_capacity(&mut self, assigned: Assignment) {
+        if !assigned.cohorts.is_empty() {
+            self.over_capacity.push(assigned);
         }
     }
 }

@@ -4,10 +4,10 @@
 //! The sums are made anew from what routes give and classes ask for. All is in millionths of the
 //! operator's unit.
 use crate::base::{ClassId, EndpointId, Family, RegionId};
-use crate::steer::capacity::Fate;
+use crate::steer::capacity::Placement;
 use crate::steer::capacity::cohorts::Cohorts;
-use crate::table::part::{Lot, Rest, Route, Taker};
 use crate::table::pool::Given;
+use crate::table::service_routes::{Recipient, Rest, Route, RouteAllocation};
 
 use super::{Breach, Check, CheckError, Subject};
 
@@ -34,21 +34,21 @@ impl Sums {
         let places = together
             .iter()
             .map(|own| (own.index(), whole.div_ceil(many)));
-        for (place, part) in places {
-            self.endpoints[place].add(part, fixed);
+        for (place, routes) in places {
+            self.endpoints[place].add(routes, fixed);
         }
         self.regions[region.index()].add(whole, fixed);
     }
 }
 
 impl Sum {
-    fn add(&mut self, part: u64, fixed: bool) {
+    fn add(&mut self, routes: u64, fixed: bool) {
         let sum = if fixed {
             &mut self.fixed
         } else {
             &mut self.placed
         };
-        *sum = sum.saturating_add(part);
+        *sum = sum.saturating_add(routes);
     }
 
     fn room(self, capacity: Option<u32>) -> u64 {
@@ -73,14 +73,15 @@ impl Sum {
 impl Check<'_> {
     /// Checks what places carry, unless it is what they carried in the table before.
     pub(super) fn check_loads(&self) -> Result<(), CheckError> {
-        let Some(carried) = &self.table.carried else {
+        let Some(load_plan) = &self.table.load_plan else {
             return Ok(());
         };
         let before = self.previous.and_then(|previous| {
             let same = previous.demands == self.table.demands;
-            previous.carried.as_ref().filter(|_| same)
+            previous.load_plan.as_ref().filter(|_| same)
         });
-        if before.is_some_and(|before| carried.leads_as(before)) && self.shares_are_as_before() {
+        if before.is_some_and(|before| load_plan.diverts_as(before)) && self.shares_are_as_before()
+        {
             return Ok(());
         }
         let plan = &self.table.plan;
@@ -105,8 +106,8 @@ impl Check<'_> {
         for (own, sum) in plan.regions.iter().zip(&sums.regions) {
             sum.check(&own.name, own.capacity).map_err(failed)?;
         }
-        let parts = asked.iter().enumerate();
-        parts
+        let service_routes = asked.iter().enumerate();
+        service_routes
             .into_iter()
             .try_for_each(|(number, asked)| self.check_rooms(number, asked, &sums))
     }
@@ -118,14 +119,14 @@ impl Check<'_> {
         })
     }
 
-    /// What classes ask for, by part: a cohort's demand in millionths.
+    /// The demand of classes, by number of the routes: a cohort's demand in millionths.
     fn asked(&self) -> Vec<Vec<u64>> {
         let layout = &self.table.layout;
-        let mut asked = vec![Vec::new(); layout.parts.len()];
-        for (service, parts) in (0..).map(crate::base::ServiceId).zip(&layout.part_of) {
-            for (family, part) in Family::ALL.into_iter().zip(parts) {
+        let mut asked = vec![Vec::new(); layout.service_routes.len()];
+        for (service, service_routes) in (0..).map(crate::base::ServiceId).zip(&layout.routes_of) {
+            for (family, routes) in Family::ALL.into_iter().zip(service_routes) {
                 let row = self.table.demands.row(service, family);
-                let own: &mut Vec<u64> = &mut asked[*part as usize];
+                let own: &mut Vec<u64> = &mut asked[*routes as usize];
                 own.resize(own.len().max(row.len()), 0);
                 own.iter_mut().zip(row).for_each(|(sum, one)| *sum += one);
             }
@@ -134,16 +135,16 @@ impl Check<'_> {
     }
 
     fn add_part(&self, number: usize, asked: &[u64], sums: &mut Sums) {
-        let part = &self.table.parts[number];
+        let routes = &self.table.service_routes[number];
         let mut profiles: Vec<Option<Vec<Share<'_>>>> = Vec::new();
-        profiles.resize_with(part.routes.len(), || None);
+        profiles.resize_with(routes.routes.len(), || None);
         let asking = asked.iter().enumerate().filter(|(_, demand)| **demand > 0);
         for (index, &demand) in asking {
-            let Some(number) = part.number(ClassId::from_index(index)) else {
+            let Some(number) = routes.number(ClassId::from_index(index)) else {
                 continue;
             };
             let profile =
-                profiles[number].get_or_insert_with(|| self.profile(&part.routes[number]));
+                profiles[number].get_or_insert_with(|| self.profile(&routes.routes[number]));
             for share in profile {
                 let many = share.together.len().max(1) as u64;
                 // Each cohort is split by itself, so each is rounded by itself.
@@ -173,10 +174,10 @@ impl Check<'_> {
             self.add_given((step.pool as usize, step.region), &left, &mut shares);
             left = left.without(&self.takes(step.pool as usize).all);
         }
-        for lot in &route.lots {
-            left = left.without(&lot.cohorts);
-            if lot.fate != Fate::Overloaded {
-                self.add_lot(lot, &mut shares);
+        for allocation in &route.allocations {
+            left = left.without(&allocation.cohorts);
+            if allocation.placement != Placement::Overloaded {
+                self.add_lot(allocation, &mut shares);
             }
         }
         if let Rest::Overflow(pool, region) | Rest::FailOpen(pool, region) = route.rest {
@@ -188,15 +189,19 @@ impl Check<'_> {
         shares
     }
 
-    fn add_lot<'r>(&'r self, lot: &'r Lot, shares: &mut Vec<Share<'r>>) {
-        match &lot.by {
-            Taker::Share => {
-                self.add_given((lot.pool as usize, lot.region), &lot.cohorts, shares);
+    fn add_lot<'r>(&'r self, allocation: &'r RouteAllocation, shares: &mut Vec<Share<'r>>) {
+        match &allocation.by {
+            Recipient::Share => {
+                self.add_given(
+                    (allocation.pool as usize, allocation.region),
+                    &allocation.cohorts,
+                    shares,
+                );
             }
-            Taker::Alone(endpoint, _) => shares.push(Share {
-                region: lot.region,
+            Recipient::Alone(endpoint, _) => shares.push(Share {
+                region: allocation.region,
                 together: std::slice::from_ref(endpoint),
-                count: lot.cohorts.len().into(),
+                count: allocation.cohorts.len().into(),
                 fixed: false,
             }),
         }
@@ -220,15 +225,17 @@ impl Check<'_> {
 
     /// Checks that those who are said to fit nowhere find no room in any pool that takes them.
     fn check_rooms(&self, number: usize, asked: &[u64], sums: &Sums) -> Result<(), CheckError> {
-        let place = &self.table.layout.parts[number];
+        let place = &self.table.layout.service_routes[number];
         let own = self.subject(place.service, place.family);
-        let part = &self.table.parts[number];
+        let routes = &self.table.service_routes[number];
         let asking = asked.iter().enumerate().filter(|(_, demand)| **demand > 0);
         for (index, &demand) in asking {
-            let route = part.route(ClassId::from_index(index));
-            let lots = route.map_or(&[][..], |route| &route.lots);
-            let over = lots.iter().filter(|lot| lot.fate == Fate::Overloaded);
-            let over = over.fold(Cohorts::NONE, |all, lot| all.or(&lot.cohorts));
+            let route = routes.route(ClassId::from_index(index));
+            let allocations = route.map_or(&[][..], |route| &route.allocations);
+            let over = allocations
+                .iter()
+                .filter(|allocation| allocation.placement == Placement::Overloaded);
+            let over = over.fold(Cohorts::NONE, |all, allocation| all.or(&allocation.cohorts));
             if over.is_empty() {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! The independent check of a table, made before it is published.
 //!
 //! It reads the plan, the standings and what [`Table::select`] gives, and holds them against the
-//! promises. It shares no code with the builder: the builder walks from standings to picks, the
+//! promises. It reads the types that the builder fills and shares none of its decisions: the builder walks from standings to picks, the
 //! check from what is given back to the config.
 //!
 //! | breach | what it would break |
@@ -33,11 +33,11 @@ use crate::plan::{AllDown, Class, Pool, Service};
 
 use super::Table;
 
-use lots::AllTakes;
+use allocations::AllTakes;
 use route::known_to_give;
 
+mod allocations;
 mod loads;
-mod lots;
 mod numbers;
 #[cfg(test)]
 mod planted;
@@ -117,7 +117,7 @@ pub fn check(table: &Table) -> Result<(), CheckError> {
     };
     check.check_numbers()?;
     (0..table.pools.len()).try_for_each(|number| check.check_pool(number))?;
-    (0..table.parts.len()).try_for_each(|number| check.check_part(number))?;
+    (0..table.service_routes.len()).try_for_each(|number| check.check_routes(number))?;
     check.check_loads()
 }
 
@@ -139,12 +139,15 @@ pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> 
     let mut pools = (0..table.pools.len()).filter(|number| !check.shared[*number]);
     pools.try_for_each(|number| check.check_pool(number))?;
     let same_part = |number: usize| {
-        let mut pools = table.layout.parts[number].numbers();
-        let same = Arc::ptr_eq(&table.parts[number], &previous.parts[number]);
+        let mut pools = table.layout.service_routes[number].numbers();
+        let same = Arc::ptr_eq(
+            &table.service_routes[number],
+            &previous.service_routes[number],
+        );
         same && pools.all(|pool| check.shared[pool])
     };
-    let mut parts = (0..table.parts.len()).filter(|number| !same_part(*number));
-    parts.try_for_each(|number| check.check_part(number))?;
+    let mut service_routes = (0..table.service_routes.len()).filter(|number| !same_part(*number));
+    service_routes.try_for_each(|number| check.check_routes(number))?;
     check.check_loads()
 }
 
@@ -216,31 +219,33 @@ impl<'t> Check<'t> {
         }
     }
 
-    /// Checks what the classes of a part are given.
-    fn check_part(&self, number: usize) -> Result<(), CheckError> {
-        let place = &self.table.layout.parts[number];
+    /// Checks what the classes of some services are given.
+    fn check_routes(&self, number: usize) -> Result<(), CheckError> {
+        let place = &self.table.layout.service_routes[number];
         let own = self.subject(place.service, place.family);
-        let part = &self.table.parts[number];
-        let before = self.previous.map(|previous| &previous.parts[number]);
+        let routes = &self.table.service_routes[number];
+        let before = self
+            .previous
+            .map(|previous| &previous.service_routes[number]);
         let largest = self.largest(own);
-        let mut routes: Vec<Option<Vec<Given>>> = vec![None; part.routes.len()];
+        let mut gives_of: Vec<Option<Vec<Given>>> = vec![None; routes.routes.len()];
         let map = &self.table.plan.maps[own.service.map.index()];
         for (index, class) in map.classes.iter().enumerate() {
             let id = ClassId::from_index(index);
             let failed = |breach| own.error(format!("class {index}"), breach);
-            let Some(number) = part.number(id) else {
+            let Some(number) = routes.number(id) else {
                 self.check_none(own, class).map_err(failed)?;
                 continue;
             };
-            let known = routes
+            let known = gives_of
                 .get_mut(number)
                 .ok_or_else(|| failed(Breach::Empty))?;
             let gives = match known {
                 Some(gives) => gives,
                 None => {
-                    let route = &part.routes[number];
-                    if !route.lots.is_empty() {
-                        self.check_lots(own, (id, class), route, &largest)
+                    let route = &routes.routes[number];
+                    if !route.allocations.is_empty() {
+                        self.check_allocations(own, (id, class), route, &largest)
                             .map_err(failed)?;
                         continue;
                     }
@@ -299,7 +304,7 @@ impl<'t> Check<'t> {
             Reason::Overflow => whole.is_none() && !dead,
             Reason::FailOpen => place == Some(0) && dead && opens,
             Reason::AllDown => dead && !opens,
-            // Who gets them is led by lots.
+            // Who gets them is diverted.
             Reason::Full | Reason::Overloaded => false,
             Reason::Static
             | Reason::Referral

@@ -26,11 +26,11 @@ impl<'t> Check<'t> {
             self.check_pool_number(own, RegionId::from_index(index))?;
         }
         let layout = &self.table.layout;
-        let number = layout.part_of[own.id.index()][own.family.index()];
-        let place = &layout.parts[number as usize];
+        let number = layout.routes_of[own.id.index()][own.family.index()];
+        let place = &layout.service_routes[number as usize];
         let twin = self.subject(place.service, place.family);
         let opens = |own: Subject<'_>| own.service.all_down == AllDown::FailOpen;
-        let stands_for_it = layout.part_of[twin.id.index()][twin.family.index()] == number;
+        let stands_for_it = layout.routes_of[twin.id.index()][twin.family.index()] == number;
         let alike = twin.service.map == own.service.map
             && opens(twin) == opens(own)
             && planned(twin.service) == planned(own.service);
@@ -73,6 +73,7 @@ fn planned(service: &Service) -> Option<Overload> {
 fn same_members(one: &Pool, other: &Pool) -> bool {
     let mut tiers = one.tiers.iter().zip(&other.tiers);
     one.tiers.len() == other.tiers.len()
-        && tiers
-            .all(|(one, other)| one.members == other.members && Arc::ptr_eq(&one.ring, &other.ring))
+        && tiers.all(|(one, other)| {
+            one.members == other.members && Arc::ptr_eq(&one.cohort_order, &other.cohort_order)
+        })
 }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 
 use crate::base::{Moment, Reason};
 use crate::plan::{Demand, Overload, Plan};
-use crate::steer::capacity::Fate;
+use crate::steer::capacity::Placement;
 use crate::steer::capacity::cohorts::Cohorts;
 use crate::table::Table;
 use crate::table::fixture::{Machine, World, standings};
-use crate::table::part::{Lot, Taker};
+use crate::table::service_routes::{Recipient, RouteAllocation};
 
 use super::{Breach, check};
 
@@ -29,11 +29,14 @@ fn table(machines: &[Machine], capacities: &[u32], shares: &[u16]) -> Table {
     table
 }
 
-/// The lots of class 0, whose route is the last but one.
-fn lots(table: &mut Table) -> &mut [Lot] {
-    let part = Arc::get_mut(&mut table.parts[0]).unwrap();
-    let mut routes = part.routes.iter_mut().filter(|own| !own.lots.is_empty());
-    &mut routes.next().expect("someone is led").lots
+/// The allocations of class 0, whose route is the last but one.
+fn allocations(table: &mut Table) -> &mut [RouteAllocation] {
+    let routes = Arc::get_mut(&mut table.service_routes[0]).unwrap();
+    let mut routes = routes
+        .routes
+        .iter_mut()
+        .filter(|own| !own.allocations.is_empty());
+    &mut routes.next().expect("someone is led").allocations
 }
 
 /// Alters the plan of a table after it was built.
@@ -66,9 +69,9 @@ fn a_place_above_its_capacity_is_found() {
 #[test]
 fn overload_that_is_hidden_is_found() {
     let mut table = table(&MACHINES, &[100, 40, 20], &[0]);
-    for lot in lots(&mut table) {
-        if lot.fate == Fate::Overloaded {
-            lot.fate = Fate::Moved;
+    for allocation in allocations(&mut table) {
+        if allocation.placement == Placement::Overloaded {
+            allocation.placement = Placement::Moved;
         }
     }
     assert!(matches!(breach(&table), Breach::Above(name, 50, 20) if name == "e2"));
@@ -93,27 +96,27 @@ fn overload_that_is_served_elsewhere_than_asked_for_is_found() {
 #[test]
 fn a_move_that_is_not_named_and_one_that_is_none_are_found() {
     let mut table = table(&MACHINES, &[100, 80, 100], &[0]);
-    let moved = |lot: &&mut Lot| lot.fate == Fate::Moved;
-    let lot = lots(&mut table).iter_mut().find(moved).unwrap();
-    lot.fate = Fate::Natural;
+    let moved = |allocation: &&mut RouteAllocation| allocation.placement == Placement::Moved;
+    let allocation = allocations(&mut table).iter_mut().find(moved).unwrap();
+    allocation.placement = Placement::Natural;
     assert_eq!(breach(&table), Breach::Reason(Reason::Preferred));
 
     let mut table = self::table(&MACHINES, &[100, 80, 100], &[0]);
-    let stays = |lot: &&mut Lot| lot.fate == Fate::Natural;
-    let lot = lots(&mut table).iter_mut().find(stays).unwrap();
-    lot.fate = Fate::Moved;
+    let stays = |allocation: &&mut RouteAllocation| allocation.placement == Placement::Natural;
+    let allocation = allocations(&mut table).iter_mut().find(stays).unwrap();
+    allocation.placement = Placement::Moved;
     assert_eq!(breach(&table), Breach::Reason(Reason::Full));
 }
 
 #[test]
 fn cohorts_in_no_lot_and_in_two_are_found() {
     let mut table = table(&MACHINES, &[100, 80, 100], &[0]);
-    let lot = &mut lots(&mut table)[0];
-    lot.cohorts = lot.cohorts.first(0, 10);
+    let allocation = &mut allocations(&mut table)[0];
+    allocation.cohorts = allocation.cohorts.first(0, 10);
     assert_eq!(breach(&table), Breach::Empty);
 
     let mut table = self::table(&MACHINES, &[100, 80, 100], &[0]);
-    lots(&mut table)[0].cohorts = Cohorts::ALL;
+    allocations(&mut table)[0].cohorts = Cohorts::ALL;
     assert_eq!(breach(&table), Breach::Scope);
 }
 
@@ -122,18 +125,20 @@ fn a_ramp_that_is_passed_because_another_place_is_full_is_found() {
     // The first is nearly full, the second on a ramp: it may take some of the first one's alone.
     let machines = [(0, 1, 100), (0, 1, 100), (1, 1, 100), (2, 1, 100)];
     let mut table = table(&machines, &[10, 100, 100, 100], &[1000, 600]);
-    let part = Arc::get_mut(&mut table.parts[0]).unwrap();
-    let alone = |lot: &Lot| matches!(&lot.by, Taker::Alone(endpoint, _) if endpoint.0 == 1);
-    let mut routes = part.routes.iter_mut();
-    let route = routes.find(|own| own.lots.iter().any(alone)).unwrap();
-    let taken = route.lots.iter().position(alone).unwrap();
-    let others = route.lots.iter().enumerate();
+    let routes = Arc::get_mut(&mut table.service_routes[0]).unwrap();
+    let alone = |allocation: &RouteAllocation| matches!(&allocation.by, Recipient::Alone(endpoint, _) if endpoint.0 == 1);
+    let mut routes = routes.routes.iter_mut();
+    let route = routes
+        .find(|own| own.allocations.iter().any(alone))
+        .unwrap();
+    let taken = route.allocations.iter().position(alone).unwrap();
+    let others = route.allocations.iter().enumerate();
     let others = others.filter(|(place, _)| *place != taken);
-    let all: Vec<Cohorts> = others.map(|(_, lot)| lot.cohorts).collect();
-    for lot in &mut route.lots {
-        lot.cohorts = Cohorts::NONE;
+    let all: Vec<Cohorts> = others.map(|(_, allocation)| allocation.cohorts).collect();
+    for allocation in &mut route.allocations {
+        allocation.cohorts = Cohorts::NONE;
     }
     let all = all.iter().fold(Cohorts::NONE, |all, own| all.or(own));
-    route.lots[taken].cohorts = all;
+    route.allocations[taken].cohorts = all;
     assert_eq!(breach(&table), Breach::Beyond("e1".into()));
 }

@@ -3,8 +3,8 @@ use crate::base::limits::COHORTS;
 use crate::base::{ClassId, Reason, RegionId};
 use crate::steer::{Extent, Spread};
 use crate::table::Selection;
-use crate::table::part::{Preference, Rest, Route, Whole};
 use crate::table::pool::PoolTable;
+use crate::table::service_routes::{Preference, Rest, Route, Whole};
 
 use super::{Breach, Check, CheckError, Given, Subject};
 
@@ -23,7 +23,7 @@ impl Check<'_> {
             Rest::Overflow(pool, _) | Rest::FailOpen(pool, _) => Some(pool),
             Rest::Nobody | Rest::AllDown => None,
         };
-        before.leads_as(route) && steps.chain(rest).all(|pool| self.shared[pool as usize])
+        before.diverts_as(route) && steps.chain(rest).all(|pool| self.shared[pool as usize])
     }
 
     /// Checks what a route gives, through one of the classes that have it.

@@ -7,8 +7,8 @@ use crate::plan::Plan;
 use crate::steer::{Extent, Spread};
 use crate::table::fixture::{SERVICE, World, standings};
 use crate::table::layout::Planning;
-use crate::table::part::{Part, Rest, Route, Step, Whole};
 use crate::table::pool::{PoolTable, Wait};
+use crate::table::service_routes::{Rest, Route, ServiceRoutes, Step, Whole};
 
 use super::{Breach, Table, check, check_changed};
 
@@ -30,8 +30,8 @@ fn pool(table: &mut Table, index: usize) -> &mut PoolTable {
     Arc::get_mut(&mut table.pools[index]).unwrap()
 }
 
-fn part(table: &mut Table) -> &mut Part {
-    Arc::get_mut(&mut table.parts[0]).unwrap()
+fn shared_routes(table: &mut Table) -> &mut ServiceRoutes {
+    Arc::get_mut(&mut table.service_routes[0]).unwrap()
 }
 
 fn breach(table: &Table) -> Breach {
@@ -76,7 +76,7 @@ fn a_better_tier_and_a_better_region_passed_over_are_found() {
     assert_eq!(breach(&table), Breach::Passed("e0".into()));
 
     let mut table = self::table(&[]);
-    for route in &mut part(&mut table).routes {
+    for route in &mut shared_routes(&mut table).routes {
         for step in steps(route) {
             (step.pool, step.region) = (1, RegionId(1));
         }
@@ -97,7 +97,7 @@ fn an_answer_outside_the_fence_or_the_preference_is_found() {
         class.fence = fence.unwrap_or(class.fence);
         let standings = standings(&plan, &[0, 0]);
         let mut table = Table::build(1, Arc::new(plan), standings, Moment(0), None);
-        lead_rest_to(&mut part(&mut table).routes[0], 1);
+        lead_rest_to(&mut shared_routes(&mut table).routes[0], 1);
         breach(&table)
     };
     assert_eq!(strayed(None), Breach::Fence("r1".into()));
@@ -108,7 +108,7 @@ fn an_answer_outside_the_fence_or_the_preference_is_found() {
 #[test]
 fn failing_open_anywhere_but_nearest_is_found() {
     let mut table = table(&[0, 0, 0, 0]);
-    for route in &mut part(&mut table).routes {
+    for route in &mut shared_routes(&mut table).routes {
         lead_rest_to(route, 1);
     }
     assert_eq!(breach(&table), Breach::Reason(Reason::FailOpen));
@@ -123,14 +123,14 @@ fn lead_rest_to(route: &mut Route, region: u16) {
 #[test]
 fn a_pool_of_another_region_than_said_is_found() {
     let mut table = table(&[300, 300, 300, 300]);
-    let routes = &mut part(&mut table).routes;
+    let routes = &mut shared_routes(&mut table).routes;
     for step in routes.iter_mut().flat_map(steps) {
         step.pool = 1 - step.pool;
     }
     assert_eq!(breach(&table), Breach::Foreign("r0".into()));
 
     let mut table = self::table(&[300, 300, 300, 300]);
-    for route in &mut part(&mut table).routes {
+    for route in &mut shared_routes(&mut table).routes {
         route.rest = Rest::Overflow(1, RegionId(0));
     }
     assert_eq!(breach(&table), Breach::Foreign("r0".into()));
@@ -209,7 +209,7 @@ fn ready(table: &Table, endpoint: u32, reason: Reason) -> Whole {
 fn cohorts_said_to_be_alike_that_differ_are_found() {
     let mut table = table(&[]);
     let whole = ready(&table, 0, Reason::Preferred);
-    part(&mut table).routes[0].whole = Some(whole);
+    shared_routes(&mut table).routes[0].whole = Some(whole);
     assert_eq!(breach(&table), Breach::Scope);
 }
 
@@ -218,7 +218,7 @@ fn what_is_ready_and_not_what_the_pool_gives_is_found() {
     let planted = |shares: &[u16], endpoint, reason| {
         let mut table = table(shares);
         let whole = ready(&table, endpoint, reason);
-        part(&mut table).routes[0].whole = Some(whole);
+        shared_routes(&mut table).routes[0].whole = Some(whole);
         breach(&table)
     };
     let other = planted(&[0, 1000, 1000, 1000], 2, Reason::Backup);
@@ -228,7 +228,7 @@ fn what_is_ready_and_not_what_the_pool_gives_is_found() {
     let mut table = table(&[0, 1000, 1000, 1000]);
     let mut whole = ready(&table, 1, Reason::Preferred);
     whole.records[15] ^= 1;
-    part(&mut table).routes[0].whole = Some(whole);
+    shared_routes(&mut table).routes[0].whole = Some(whole);
     assert_eq!(breach(&table), Breach::Addresses);
 }
 
@@ -240,11 +240,11 @@ fn only_what_changed_is_checked_again() {
     let mut next = Table::build(2, plan, Arc::clone(&dead), Moment(1), Some(&before));
     assert_eq!(check_changed(&next, &before), Ok(()));
     next.pools[0] = Arc::clone(&before.pools[0]);
-    next.parts[0] = Arc::clone(&before.parts[0]);
+    next.service_routes[0] = Arc::clone(&before.service_routes[0]);
     assert_eq!(
         check_changed(&next, &before),
         Ok(()),
-        "shared parts are left out"
+        "shared service_routes are left out"
     );
     assert_eq!(breach(&next), Breach::Dead("e0".into()));
     assert!(

@@ -460,22 +460,22 @@ mod tests {
         assert_eq!(full.reason, Reason::Full);
         assert_eq!(roles(&full), [Role::Full, Role::Out, Role::Serves]);
         let text = explanation(full).to_string();
-        for part in [
+        for routes in [
             "r0: would take this cohort and is full; carries 0 of 0\n",
             "r2: has room for this cohort; carries 100 of 100\n",
             "  endpoint  provider  tier  weight  load        share",
             "  e2        p1        1     100     100 of 100  100%",
             "answer      e2 in r2, tier 1: full\n",
         ] {
-            assert!(text.contains(part), "{part:?} is missing in\n{text}");
+            assert!(text.contains(routes), "{routes:?} is missing in\n{text}");
         }
         let over = explained([0, 100, 0]);
         assert_eq!(over.reason, Reason::Overloaded);
         assert_eq!(roles(&over), [Role::Full, Role::Out, Role::Serves]);
         let text = explanation(over).to_string();
-        let part =
+        let routes =
             "r2: is full as well, and serves it by overload = \"shed-last\"; carries 100 of 0\n";
-        assert!(text.contains(part), "{text}");
+        assert!(text.contains(routes), "{text}");
     }
 
     fn explanation(steered: Steered) -> Explanation {

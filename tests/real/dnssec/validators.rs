@@ -83,7 +83,7 @@ impl Server {
             clock,
             metrics,
             responder: waypost::answer::answer,
-            slow: None,
+            deferred: None,
             secrets: Secrets::draw().unwrap(),
         };
         let serving = listeners.serve(service, runtime.handle()).unwrap();

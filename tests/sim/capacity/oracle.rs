@@ -194,7 +194,7 @@ fn seat(
     let (mut choices, mut natural) = (Vec::new(), Vec::new());
     for region in &plan.class(service, class).preference {
         for tier in &own.pools[family.index()][region.index()].tiers {
-            let ring = tier.ring.choices(cohort).iter();
+            let ring = tier.cohort_order.choices(cohort).iter();
             let ring =
                 ring.map(|choice| (&tier.members[usize::from(choice.member())], choice.rank()));
             let share = |target: waypost::base::TargetId| table.standings[target.index()].share.0;

@@ -4,7 +4,7 @@ use waypost::base::Span;
 use waypost::engine::Order;
 use waypost::engine::order::Action;
 use waypost::sim::swarm::{self, Fault};
-use waypost::sim::{Scenery, Swarm, Truth, World};
+use waypost::sim::{Swarm, TestPlan, Truth, World};
 
 use super::*;
 
@@ -12,9 +12,9 @@ const STRIKES: u64 = 8;
 /// After this everything is back: probes, hold-downs and ramps of these worlds are seconds.
 const HEALING: Span = Span::from_secs(1200);
 
-/// The plan of a scenery, with capacities and with services that ask for about as much as fits.
-fn demanding(scenery: &Scenery, draws: &mut Draws) -> Arc<Plan> {
-    let mut plan = Arc::into_inner(scenery.plan()).unwrap();
+/// The plan of a test plan, with capacities and with services that ask for about as much as fits.
+fn demanding(test_plan: &TestPlan, draws: &mut Draws) -> Arc<Plan> {
+    let mut plan = Arc::into_inner(test_plan.plan()).unwrap();
     for endpoint in &mut plan.endpoints {
         endpoint.capacity = draws
             .chance(900)
@@ -39,16 +39,16 @@ fn demanding(scenery: &Scenery, draws: &mut Draws) -> Arc<Plan> {
 /// Plays a seed, and judges every table of it.
 fn judge_course(mut told: Told, seed: u64) -> Told {
     let mut draws = Draws::from_seed(seed);
-    let mut scenery = Scenery::draw(&mut draws);
+    let mut test_plan = TestPlan::draw(&mut draws);
     let swarm = Swarm::draw(&mut draws);
-    let plan = demanding(&scenery, &mut draws);
+    let plan = demanding(&test_plan, &mut draws);
     let mut world = World::new(plan, draws.next_u64());
     for _ in 0..STRIKES {
         let plan = world.plan().clone();
         match swarm.strike(&mut world.truth, &plan, &mut draws) {
             Fault::Reload => {
-                scenery.change(&mut draws);
-                world.reload(demanding(&scenery, &mut draws));
+                test_plan.change(&mut draws);
+                world.reload(demanding(&test_plan, &mut draws));
             }
             kind @ (Fault::Drain | Fault::Approve) => {
                 world.order(swarm::order(kind, &plan, &mut draws));

@@ -5,15 +5,15 @@ use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span};
 use waypost::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, ProbeId};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
-use waypost::sim::Scenery;
-use waypost::sim::scenery::{Gating, Machine, Patience, Probing, Sketch};
+use waypost::sim::TestPlan;
+use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestService};
 use waypost::table::Table;
 
 pub(crate) const FAIL: Outcome = Outcome::Fail(Cause::Refused);
 
 /// `machines` per region in two regions, one open service, a ramp of 10 % and 100 %.
-pub(crate) fn scenery(machines: u16) -> Scenery {
-    let machine = |number: u16| Machine {
+pub(crate) fn test_plan(machines: u16) -> TestPlan {
+    let machine = |number: u16| TestEndpoint {
         number,
         region: number / machines,
         tier: 1,
@@ -21,10 +21,10 @@ pub(crate) fn scenery(machines: u16) -> Scenery {
         capacity: None,
         families: vec![Family::V4],
     };
-    Scenery {
+    TestPlan {
         regions: 2,
         machines: (0..2 * machines).map(machine).collect(),
-        services: vec![Sketch {
+        services: vec![TestService {
             residency: Residency::Any,
             all_down: AllDown::FailOpen,
             answers: 1,
@@ -62,10 +62,10 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(scenery: &Scenery) -> Self {
+    pub(crate) fn new(test_plan: &TestPlan) -> Self {
         let now = Moment(0);
         let mut desk = Self {
-            engine: Engine::new(scenery.plan(), Arc::default(), now, 42),
+            engine: Engine::new(test_plan.plan(), Arc::default(), now, 42),
             now,
             probes: Vec::new(),
             tables: Vec::new(),

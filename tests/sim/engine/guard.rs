@@ -4,21 +4,21 @@ use waypost::engine::Notice;
 use waypost::engine::notice::Sense;
 use waypost::health::Outcome;
 use waypost::plan::Guard;
-use waypost::sim::Scenery;
-use waypost::sim::scenery::{Machine, Probing};
+use waypost::sim::TestPlan;
+use waypost::sim::test_plan::{Probing, TestEndpoint};
 
-use super::desk::{Desk, FAIL, scenery};
+use super::desk::{Desk, FAIL, test_plan};
 
 /// Four regions of three machines, probed and guarded as a config has it that says nothing of either.
-fn by_default(canaries: u16) -> Scenery {
-    let plain = scenery(3);
+fn by_default(canaries: u16) -> TestPlan {
+    let plain = test_plan(3);
     let pattern = plain.machines[0].clone();
-    let machines = (0..12).map(|number| Machine {
+    let machines = (0..12).map(|number| TestEndpoint {
         number,
         region: number / 3,
         ..pattern.clone()
     });
-    Scenery {
+    TestPlan {
         regions: 4,
         machines: machines.collect(),
         probing: Probing {
@@ -141,7 +141,7 @@ fn while_most_canaries_fail_nothing_leaves_and_it_thaws_by_itself() {
 
 #[test]
 fn of_what_falls_at_once_a_part_leaves_per_interval() {
-    let mut bounded = scenery(5);
+    let mut bounded = test_plan(5);
     bounded.guard.max_ejected_at_once = Permille(300);
     bounded.guard.ejection_interval = Span(60_000);
     let mut desk = Desk::new(&bounded);
@@ -161,7 +161,7 @@ fn of_what_falls_at_once_a_part_leaves_per_interval() {
 
 #[test]
 fn nothing_more_leaves_than_the_bound_of_capacity() {
-    let mut bounded = scenery(2);
+    let mut bounded = test_plan(2);
     for (machine, capacity) in bounded.machines.iter_mut().zip([60, 20, 15, 5]) {
         machine.capacity = Some(capacity);
     }

@@ -7,8 +7,8 @@ use waypost::engine::notice::Sense;
 use waypost::engine::{Engine, Input, Notice, ProbeId};
 use waypost::health::Outcome;
 use waypost::plan::{AllDown, Residency};
-use waypost::sim::Scenery;
-use waypost::sim::scenery::{Gating, Machine, Sketch};
+use waypost::sim::TestPlan;
+use waypost::sim::test_plan::{Gating, TestEndpoint, TestService};
 
 mod desk;
 mod guard;
@@ -16,11 +16,11 @@ mod orders;
 mod reloads;
 mod unasked;
 
-use desk::{Desk, FAIL, scenery};
+use desk::{Desk, FAIL, test_plan};
 
 #[test]
 fn probes_start_soon_and_keep_their_own_time() {
-    let mut desk = Desk::new(&scenery(20));
+    let mut desk = Desk::new(&test_plan(20));
     desk.run(60_000, |_| Outcome::Pass);
     let mut times: BTreeMap<SlotId, Vec<u64>> = BTreeMap::new();
     for (at, id) in &desk.probes {
@@ -46,7 +46,7 @@ fn probes_start_soon_and_keep_their_own_time() {
 
 #[test]
 fn a_probe_that_is_out_is_not_started_again_until_it_must_be_lost() {
-    let mut desk = Desk::new(&scenery(1));
+    let mut desk = Desk::new(&test_plan(1));
     desk.idle(30_000);
     let own = desk.probes.iter().filter(|(_, id)| id.slot == SlotId(0));
     let own: Vec<u64> = own.map(|(at, _)| at.0).collect();
@@ -58,7 +58,7 @@ fn a_probe_that_is_out_is_not_started_again_until_it_must_be_lost() {
 
 #[test]
 fn only_reports_that_are_waited_for_count() {
-    let mut desk = Desk::new(&scenery(1));
+    let mut desk = Desk::new(&test_plan(1));
     let stranger = ProbeId {
         epoch: 0,
         slot: SlotId(0),
@@ -82,7 +82,7 @@ fn only_reports_that_are_waited_for_count() {
 
 #[test]
 fn changes_wait_for_each_other_but_the_last_of_a_pool_goes_at_once() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     while desk.probes.len() < 4 {
         let wake = desk.engine.wake_at().unwrap();
         desk.handle(wake.0, Input::Tick);
@@ -116,19 +116,19 @@ fn changes_wait_for_each_other_but_the_last_of_a_pool_goes_at_once() {
 
 #[test]
 fn health_is_kept_by_name_over_a_reload() {
-    let mut scenery = scenery(2);
-    let mut desk = Desk::new(&scenery);
+    let mut test_plan = test_plan(2);
+    let mut desk = Desk::new(&test_plan);
     desk.run(
         20_000,
         |slot| if slot.0 == 1 { FAIL } else { Outcome::Pass },
     );
     assert_eq!(desk.shares(), [1000, 0, 1000, 1000]);
     let generation = desk.tables.last().unwrap().1.generation;
-    let gone = scenery.machines.remove(0);
-    scenery.machines.push(Machine { number: 9, ..gone });
-    scenery.edition = 0xAB;
+    let gone = test_plan.machines.remove(0);
+    test_plan.machines.push(TestEndpoint { number: 9, ..gone });
+    test_plan.edition = 0xAB;
     desk.notices.clear();
-    desk.handle(20_001, Input::Reload(scenery.plan(), Arc::default()));
+    desk.handle(20_001, Input::Reload(test_plan.plan(), Arc::default()));
     let (at, table) = desk.tables.last().unwrap();
     assert_eq!((*at, table.generation), (Moment(20_001), generation + 1));
     let words: Vec<&str> = table.standings.iter().map(|one| one.why.word()).collect();
@@ -148,7 +148,7 @@ fn health_is_kept_by_name_over_a_reload() {
 
 #[test]
 fn the_operator_is_told_of_each_transition_once() {
-    let mut desk = Desk::new(&scenery(1));
+    let mut desk = Desk::new(&test_plan(1));
     desk.run(4000, |_| Outcome::Pass);
     desk.notices.clear();
     desk.run(20_000, |_| FAIL);
@@ -184,7 +184,7 @@ fn endpoint_is(notice: &Notice, name: &str) -> bool {
 
 #[test]
 fn status_says_what_is() {
-    let mut desk = Desk::new(&scenery(1));
+    let mut desk = Desk::new(&test_plan(1));
     desk.run(
         20_000,
         |slot| if slot.0 == 1 { FAIL } else { Outcome::Pass },
@@ -225,19 +225,19 @@ fn status_says_what_is() {
 
 #[test]
 fn no_more_probes_are_out_than_the_limit() {
-    let mut desk = Desk::new(&scenery_wide(60));
+    let mut desk = Desk::new(&test_plan_wide(60));
     desk.idle(5000);
     assert_eq!(desk.probes.len(), limits::PROBES_IN_FLIGHT);
 }
 
 /// So many regions of 40 machines each, every one a tier of its own.
-fn scenery_wide(regions: u16) -> Scenery {
-    let mut wide = scenery(40);
+fn test_plan_wide(regions: u16) -> TestPlan {
+    let mut wide = test_plan(40);
     let pattern = wide.machines[0].clone();
     let numbers = 0..40 * regions;
     wide.regions = regions;
     wide.machines = numbers
-        .map(|number| Machine {
+        .map(|number| TestEndpoint {
             number,
             region: number / 40,
             tier: 1 + number % 40,
@@ -249,7 +249,7 @@ fn scenery_wide(regions: u16) -> Scenery {
 
 #[test]
 fn a_probe_that_could_not_be_started_says_nothing_of_the_endpoint() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     desk.run(10_000, |_| Outcome::Pass);
     let before = desk.engine.table().standings.clone();
     desk.run(60_000, |_| Outcome::Fail(Cause::Local));
@@ -269,7 +269,7 @@ fn a_probe_that_could_not_be_started_says_nothing_of_the_endpoint() {
 
 #[test]
 fn after_a_blackout_nobody_ramps_but_who_fell_long_before() {
-    let mut wary = scenery(2);
+    let mut wary = test_plan(2);
     wary.guard.doubt = Permille(300);
     let mut desk = Desk::new(&wary);
     desk.run(60_000, |_| Outcome::Pass);
@@ -304,9 +304,9 @@ fn it_is_told_again_when_more_clients_are_stranded() {
         (AllDown::Servfail, "servfail"),
         (AllDown::Nodata, "nodata"),
     ] {
-        let mut four = scenery(1);
+        let mut four = test_plan(1);
         let pattern = four.machines[0].clone();
-        let machines = (0..4).map(|number| Machine {
+        let machines = (0..4).map(|number| TestEndpoint {
             number,
             region: number,
             ..pattern.clone()
@@ -361,8 +361,8 @@ fn told_stranded(desk: &Desk) -> Vec<(bool, &'static str, String, usize)> {
 
 #[test]
 fn targets_of_one_endpoint_are_told_apart() {
-    let mut both = scenery(1);
-    both.services.push(Sketch {
+    let mut both = test_plan(1);
+    both.services.push(TestService {
         gating: Gating::Gated,
         ..both.services[0].clone()
     });
@@ -388,9 +388,9 @@ fn targets_of_one_endpoint_are_told_apart() {
 
 #[test]
 fn what_nothing_watches_is_unmonitored_and_stays_so() {
-    let scenery = scenery(1);
+    let test_plan = test_plan(1);
     let plan = || {
-        let mut plan = Arc::try_unwrap(scenery.plan()).unwrap();
+        let mut plan = Arc::try_unwrap(test_plan.plan()).unwrap();
         plan.targets[0].slots.clear();
         Arc::new(plan)
     };

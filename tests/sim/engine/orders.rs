@@ -4,10 +4,10 @@ use waypost::engine::order::{Action, Effect, Executed, Order, Refused};
 use waypost::engine::{Input, Notice, OrderId, Output};
 use waypost::health::Outcome;
 use waypost::plan::Approval;
-use waypost::sim::Scenery;
-use waypost::sim::scenery::{Gating, Machine};
+use waypost::sim::TestPlan;
+use waypost::sim::test_plan::{Gating, TestEndpoint};
 
-use super::desk::{Desk, FAIL, scenery};
+use super::desk::{Desk, FAIL, test_plan};
 
 fn order(action: Action, scope: &str) -> Input {
     let order = Order {
@@ -55,9 +55,9 @@ fn an_answer_says_what_was_done_to_whom_and_what_was_so_already() {
 
 #[test]
 fn an_order_for_a_name_that_means_nothing_is_refused() {
-    let bare = Scenery {
+    let bare = TestPlan {
         regions: 3,
-        ..scenery(2)
+        ..test_plan(2)
     };
     let mut desk = Desk::new(&bare);
     for action in [Action::Drain, Action::Undrain, Action::Approve] {
@@ -85,10 +85,10 @@ fn the_answer_comes_before_all_that_follows_from_the_order() {
 }
 
 /// Two machines per region, drained by steps of 50 % and 10 %.
-fn stepwise() -> Scenery {
-    Scenery {
+fn stepwise() -> TestPlan {
+    TestPlan {
         steps: [100, 500, 1000].map(Permille).to_vec(),
-        ..scenery(2)
+        ..test_plan(2)
     }
 }
 
@@ -144,7 +144,7 @@ fn a_drain_goes_down_by_steps_and_an_undrain_up_again() {
 
 #[test]
 fn an_order_for_a_region_that_leaves_nobody_is_published_at_once() {
-    let mut abrupt = scenery(2);
+    let mut abrupt = test_plan(2);
     abrupt.steps = vec![Permille::FULL];
     let mut desk = Desk::new(&abrupt);
     desk.run(20_000, |_| Outcome::Pass);
@@ -155,7 +155,7 @@ fn an_order_for_a_region_that_leaves_nobody_is_published_at_once() {
 
 #[test]
 fn an_order_for_nothing_that_there_is_does_nothing() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     desk.run(20_000, |_| Outcome::Pass);
     let tables = desk.tables.len();
     for action in [Action::Drain, Action::Undrain, Action::Approve] {
@@ -169,16 +169,16 @@ fn an_order_for_nothing_that_there_is_does_nothing() {
 
 #[test]
 fn a_drain_outlives_a_reload_and_health_goes_on_beneath_it() {
-    let mut scenery = stepwise();
-    let mut desk = Desk::new(&scenery);
+    let mut test_plan = stepwise();
+    let mut desk = Desk::new(&test_plan);
     desk.run(20_000, |_| Outcome::Pass);
     desk.handle(20_001, order(Action::Drain, "m0"));
     desk.run(50_000, |_| Outcome::Pass);
-    scenery.edition += 1;
-    scenery.machines[1].weight = 3;
+    test_plan.edition += 1;
+    test_plan.machines[1].weight = 3;
     desk.handle(
         50_001,
-        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+        Input::Reload(test_plan.plan(), std::sync::Arc::default()),
     );
     assert_eq!(desk.shares(), [0, 1000, 1000, 1000]);
     let state = |desk: &Desk| {
@@ -196,7 +196,7 @@ fn a_drain_outlives_a_reload_and_health_goes_on_beneath_it() {
 
 #[test]
 fn what_is_drained_and_dies_uses_up_nothing_of_the_bound() {
-    let mut bounded = scenery(2);
+    let mut bounded = test_plan(2);
     bounded.guard.max_ejected = Permille(250);
     for (drained, expected) in [(false, [0, 1000]), (true, [0, 0])] {
         let mut desk = Desk::new(&bounded);
@@ -215,7 +215,7 @@ fn what_is_drained_and_dies_uses_up_nothing_of_the_bound() {
 
 #[test]
 fn what_the_bound_holds_back_goes_by_an_order_at_once() {
-    let mut bounded = scenery(2);
+    let mut bounded = test_plan(2);
     bounded.guard.max_ejected = Permille(200);
     let fails = |slot: SlotId| if slot.0 == 0 { FAIL } else { Outcome::Pass };
     let mut desk = Desk::new(&bounded);
@@ -248,12 +248,12 @@ fn with_everything_drained_clients_are_answered_all_the_same() {
 
 #[test]
 fn a_return_that_needs_a_word_waits_for_it() {
-    let mut asking = scenery(2);
+    let mut asking = test_plan(2);
     asking.services[0].gating = Gating::Gated;
     asking.patience.approval = Approval::Needed;
     let pattern = asking.machines[0].clone();
     asking.machines = (0..4)
-        .map(|number| Machine {
+        .map(|number| TestEndpoint {
             number,
             region: number / 2,
             ..pattern.clone()

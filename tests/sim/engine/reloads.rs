@@ -6,14 +6,14 @@ use waypost::base::{Cause, Moment, Span};
 use waypost::engine::{Input, ProbeId};
 use waypost::health::Outcome;
 use waypost::plan::Plan;
-use waypost::sim::Scenery;
+use waypost::sim::TestPlan;
 
-use super::desk::{Desk, FAIL, scenery};
+use super::desk::{Desk, FAIL, test_plan};
 
 /// A desk whose probes take their time, under plans that come and go.
 struct Course {
     desk: Desk,
-    scenery: Scenery,
+    test_plan: TestPlan,
     plan: Arc<Plan>,
     started: usize,
     /// Reports to come: when, of which probe, of which endpoint.
@@ -23,11 +23,11 @@ struct Course {
 }
 
 impl Course {
-    fn new(scenery: Scenery) -> Self {
+    fn new(test_plan: TestPlan) -> Self {
         Self {
-            desk: Desk::new(&scenery),
-            plan: scenery.plan(),
-            scenery,
+            desk: Desk::new(&test_plan),
+            plan: test_plan.plan(),
+            test_plan,
             started: 0,
             open: BTreeMap::new(),
             black_hole: None,
@@ -35,8 +35,8 @@ impl Course {
     }
 
     fn reload(&mut self, at: u64) {
-        self.scenery.edition += 1;
-        self.plan = self.scenery.plan();
+        self.test_plan.edition += 1;
+        self.plan = self.test_plan.plan();
         self.desk.handle(
             at,
             Input::Reload(self.plan.clone(), std::sync::Arc::default()),
@@ -72,7 +72,7 @@ impl Course {
             let endpoint = self.plan.slots[id.slot.index()].endpoint.unwrap();
             let endpoint = self.plan.endpoints[endpoint.index()].name.clone();
             let takes = match self.black_hole.as_ref() == Some(&endpoint) {
-                true => self.scenery.probing.timeout,
+                true => self.test_plan.probing.timeout,
                 false => Span(5),
             };
             self.open.insert((at.after(takes), *id), endpoint);
@@ -93,7 +93,7 @@ fn reloads_faster_than_a_timeout_hide_no_black_hole() {
     // An interval with jitter until the next probe, then `fall` timeouts one after the other.
     let within = Span(5500 + 2 * 2000 + 100);
     for every in [u64::MAX, 1500, 700] {
-        let mut course = Course::new(scenery(2));
+        let mut course = Course::new(test_plan(2));
         course.run(20_000);
         course.black_hole = Some("m1".to_owned());
         let mut now = 20_000_u64;
@@ -115,12 +115,12 @@ fn reloads_faster_than_a_timeout_hide_no_black_hole() {
 }
 
 /// An engine with all probes of the first second out, and their ids by slot number.
-fn all_out() -> (Desk, Scenery) {
-    let scenery = scenery(2);
-    let mut desk = Desk::new(&scenery);
+fn all_out() -> (Desk, TestPlan) {
+    let test_plan = test_plan(2);
+    let mut desk = Desk::new(&test_plan);
     desk.idle(1000);
     assert_eq!(desk.probes.len(), 4);
-    (desk, scenery)
+    (desk, test_plan)
 }
 
 fn probe_of(desk: &Desk, slot: u32) -> ProbeId {
@@ -131,12 +131,12 @@ fn probe_of(desk: &Desk, slot: u32) -> ProbeId {
 
 #[test]
 fn a_report_goes_to_whom_it_is_about_under_whatever_number_now() {
-    let (mut desk, mut scenery) = all_out();
-    let gone = scenery.machines.remove(0);
-    scenery.edition += 1;
+    let (mut desk, mut test_plan) = all_out();
+    let gone = test_plan.machines.remove(0);
+    test_plan.edition += 1;
     desk.handle(
         1001,
-        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+        Input::Reload(test_plan.plan(), std::sync::Arc::default()),
     );
     // What is at the first place now is not what was there.
     desk.report(1002, probe_of(&desk, 0), FAIL);
@@ -152,12 +152,12 @@ fn a_report_goes_to_whom_it_is_about_under_whatever_number_now() {
 
 #[test]
 fn what_is_probed_otherwise_from_now_on_waits_for_a_probe_of_the_new_kind() {
-    let (mut desk, mut scenery) = all_out();
-    scenery.edition += 1;
-    scenery.probing.timeout = Span(1900);
+    let (mut desk, mut test_plan) = all_out();
+    test_plan.edition += 1;
+    test_plan.probing.timeout = Span(1900);
     desk.handle(
         1001,
-        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+        Input::Reload(test_plan.plan(), std::sync::Arc::default()),
     );
     for slot in 0..4 {
         desk.report(1002, probe_of(&desk, slot), FAIL);
@@ -177,12 +177,12 @@ fn what_is_probed_otherwise_from_now_on_waits_for_a_probe_of_the_new_kind() {
 
 #[test]
 fn a_probe_that_is_kept_is_lost_as_late_as_any_other() {
-    let (mut desk, mut scenery) = all_out();
+    let (mut desk, mut test_plan) = all_out();
     let first = probe_of(&desk, 0);
-    scenery.edition += 1;
+    test_plan.edition += 1;
     desk.handle(
         5000,
-        Input::Reload(scenery.plan(), std::sync::Arc::default()),
+        Input::Reload(test_plan.plan(), std::sync::Arc::default()),
     );
     assert_eq!(desk.engine.slot_of(first), Some(first.slot));
     desk.idle(13_100);

@@ -3,7 +3,7 @@ use waypost::base::{Cause, Moment, SlotId};
 use waypost::engine::Input;
 use waypost::health::Outcome;
 
-use super::desk::{Desk, FAIL, report, scenery};
+use super::desk::{Desk, FAIL, report, test_plan};
 
 /// The slot of m0.
 const SLOT: SlotId = SlotId(0);
@@ -21,12 +21,12 @@ fn probed(desk: &Desk, since: u64) -> Vec<u64> {
 
 #[test]
 fn an_unasked_report_is_judged_as_any_other() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     // The very first one decides at once, as the first probe would.
     push(&mut desk, 1, FAIL);
     desk.handle(200, Input::Tick);
     assert_eq!(desk.shares(), [0, 1000, 1000, 1000]);
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     desk.run(20_000, |_| Outcome::Pass);
     push(&mut desk, 20_001, FAIL);
     desk.handle(20_200, Input::Tick);
@@ -46,7 +46,7 @@ fn an_unasked_report_is_judged_as_any_other() {
 
 #[test]
 fn whoever_reports_in_time_is_not_looked_at() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     desk.run(20_000, |_| Outcome::Pass);
     for at in (20_001..60_000).step_by(4000) {
         push(&mut desk, at, Outcome::Pass);
@@ -66,7 +66,7 @@ fn whoever_reports_in_time_is_not_looked_at() {
 
 #[test]
 fn bad_news_brings_the_next_look_nearer() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     desk.run(20_000, |_| Outcome::Pass);
     push(&mut desk, 20_001, FAIL);
     desk.run(23_000, |_| Outcome::Pass);
@@ -76,7 +76,7 @@ fn bad_news_brings_the_next_look_nearer() {
 
 #[test]
 fn a_probe_that_is_out_still_counts() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     desk.run(20_000, |_| Outcome::Pass);
     let before = desk.probes.len();
     let out = loop {
@@ -101,7 +101,7 @@ fn a_probe_that_is_out_still_counts() {
 
 #[test]
 fn what_says_nothing_or_is_of_no_slot_changes_nothing() {
-    let mut desk = Desk::new(&scenery(2));
+    let mut desk = Desk::new(&test_plan(2));
     desk.run(20_000, |_| Outcome::Pass);
     for at in [20_001, 20_002, 20_003] {
         push(&mut desk, at, Outcome::Fail(Cause::Local));

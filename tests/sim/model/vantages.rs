@@ -12,7 +12,7 @@ use waypost::base::{Cause, Moment, RegionId, Span, Standing};
 use waypost::health::drain::Ceiling;
 use waypost::health::guard::{Doubt, Last, Served, Tally};
 use waypost::health::slot::SlotHealth;
-use waypost::health::target::{Gate, Sight, TargetHealth, Verdict};
+use waypost::health::target::{Evidence, Gate, TargetHealth, Verdict};
 use waypost::health::votes::{Electorate, Trust, VantageId, Vote};
 use waypost::health::{Outcome, Report, Timing};
 use waypost::plan::{AllDown, Plan};
@@ -208,7 +208,7 @@ impl Vantages {
         };
         let mut target = target(state.believed[endpoint], &self.plan);
         let verdict = ruling.over(target.verdict());
-        target.observe(NOW, &self.plan.recoveries[0], sight(verdict));
+        target.observe(NOW, &self.plan.recoveries[0], evidence(verdict));
         match target.verdict() {
             Verdict::Up => Up,
             Verdict::Down(_) => Down,
@@ -224,7 +224,7 @@ impl Vantages {
         if seen == Down {
             slot.observe(monitor, NOW, report(Outcome::Fail(Cause::Refused)));
         }
-        Sight::of([(&slot, monitor)].into_iter(), std::iter::empty()).verdict
+        Evidence::of([(&slot, monitor)].into_iter(), std::iter::empty()).verdict
     }
 }
 
@@ -232,15 +232,15 @@ impl Vantages {
 fn target(believed: Light, plan: &Plan) -> TargetHealth {
     let recovery = &plan.recoveries[0];
     let mut target = TargetHealth::new(NOW);
-    target.observe(NOW, recovery, sight(Verdict::Up));
+    target.observe(NOW, recovery, evidence(Verdict::Up));
     if believed == Down {
-        target.observe(NOW, recovery, sight(Verdict::Down(Cause::Refused)));
+        target.observe(NOW, recovery, evidence(Verdict::Down(Cause::Refused)));
     }
     target
 }
 
-fn sight(verdict: Verdict) -> Sight {
-    Sight {
+fn evidence(verdict: Verdict) -> Evidence {
+    Evidence {
         verdict,
         gate: Gate::Open,
         hold: Span::ZERO,

@@ -8,7 +8,7 @@ use waypost::base::{
 };
 use waypost::engine::ProbeId;
 use waypost::plan::{AllDown, Plan, Residency};
-use waypost::sim::{Event, Scenery, World, ground, resolver};
+use waypost::sim::{Event, TestPlan, World, resolver, test_zone};
 use waypost::table::Table;
 
 use super::oracle::{Client, Expected, Oracle, serve};
@@ -332,7 +332,7 @@ impl Checks {
     fn clients(&self, plan: &Plan) -> Vec<Client> {
         let regions = u16::try_from(plan.regions.len()).unwrap();
         let clients = self.clients.iter().map(|&(service, region, family, host)| {
-            let address = ground::client(region % regions, host);
+            let address = test_zone::client(region % regions, host);
             Client {
                 service: ServiceId::from_index(usize::from(service) % plan.services.len()),
                 class: ClassId(region % regions),
@@ -386,7 +386,7 @@ fn check_client(
 ) -> (Vec<EndpointId>, Reason) {
     let plan = &table.plan;
     let now = world.now();
-    let name = ground::hostname(client.service.index());
+    let name = test_zone::hostname(client.service.index());
     let asked = resolver::ask(table, now, client.address.into(), &name, client.family);
     let learned = asked.unwrap_or_else(|| panic!("never empty: no reply for {client:?}"));
     let Some((endpoints, reason)) = serve(plan, shares, client) else {
@@ -426,11 +426,11 @@ fn check_client(
 
 /// No address of an endpoint under another law than the client's.
 fn check_fence(plan: &Plan, client: Client, seen: &BTreeSet<IpAddr>) {
-    let law = Scenery::jurisdiction_of(client.class.0);
+    let law = TestPlan::jurisdiction_of(client.class.0);
     let inside = plan
         .endpoints
         .iter()
-        .filter(|endpoint| Scenery::jurisdiction_of(endpoint.region.0) == law);
+        .filter(|endpoint| TestPlan::jurisdiction_of(endpoint.region.0) == law);
     let inside: BTreeSet<IpAddr> = inside
         .flat_map(|endpoint| endpoint.addresses.clone())
         .collect();

@@ -1,6 +1,6 @@
 //! Seeded worlds, checked while faults fly and again once they stop.
 //!
-//! One seed decides a whole run: the scenery, which kinds of faults are let loose, when they strike,
+//! One seed decides a whole run: the test plan, which kinds of faults are let loose, when they strike,
 //! how long every probe takes. `SIM_SEEDS` says how many seeds run (1,000 if it is not set); a seed that fails
 //! is appended to `tests/sim/worlds/failing-seeds.txt`, and the seeds in there run first.
 //!
@@ -26,17 +26,17 @@
 //! | `health::ejections`: the bound within an interval is not asked | oracle |
 //! | `health::ejections`: what came back has not left | oracle, progress |
 //! | `health::drain`: the second step of a drain is the last | oracle |
-//! | `engine::beliefs`: a node whose canaries fail has a vote | oracle |
-//! | `engine::beliefs`: what is held back is let go newest first | oracle, at once |
-//! | `engine::beliefs`: what is held back is let go during a doubt | oracle |
-//! | `engine::beliefs`: nobody wakes when there is room again | progress |
-//! | `engine::beliefs`: what is drained and dead counts as ejected | timeliness, at once |
-//! | `engine::beliefs`: a drain asks for room | oracle |
+//! | `engine::health_state`: a node whose canaries fail has a vote | oracle |
+//! | `engine::health_state`: what is held back is let go newest first | oracle, at once |
+//! | `engine::health_state`: what is held back is let go during a doubt | oracle |
+//! | `engine::health_state`: nobody wakes when there is room again | progress |
+//! | `engine::health_state`: what is drained and dead counts as ejected | timeliness, at once |
+//! | `engine::health_state`: a drain asks for room | oracle |
 //! | `engine::drains`: a reload forgets a drain | oracle |
 //! | `engine`: the last endpoint of a pool is drained, and waits like any other | at once |
-//! | `engine::beliefs`: what was doubted is let go by a success | oracle |
-//! | `engine::beliefs`: the bound on ejections is one too wide | oracle |
-//! | `engine::beliefs`: a reload mixes up who is who | oracle, at once |
+//! | `engine::health_state`: what was doubted is let go by a success | oracle |
+//! | `engine::health_state`: the bound on ejections is one too wide | oracle |
+//! | `engine::health_state`: a reload mixes up who is who | oracle, at once |
 //! | `engine`: a step of a ramp is not published | timeliness |
 //! | `engine`: the last endpoint of a pool waits like any other | at once |
 //! | `engine`: coalescing starts anew with each change | timeliness, at once |
@@ -52,7 +52,7 @@
 //! | `table::pool`: an answer has the addresses of both families | oracle |
 //! | `table::select`: a cohort gets its neighbour's pick | oracle |
 //!
-//! Not caught: a `table::part` that takes the route of a neighbouring preference list too soon. No two classes
+//! Not caught: a `table::service_routes` that takes the route of a neighbouring preference list too soon. No two classes
 //! of these worlds begin with the same region. The oracle of `tests/pure/table.rs` catches it, planted the same way.
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -61,7 +61,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use waypost::base::{Draws, Moment, SlotId, Span};
 use waypost::engine::order::{Action, Order};
 use waypost::sim::swarm::{self, Fault};
-use waypost::sim::{Scenery, Swarm, Truth, World};
+use waypost::sim::{Swarm, TestPlan, Truth, World};
 
 mod checks;
 mod oracle;
@@ -102,19 +102,19 @@ struct Played {
 /// Plays one seed with all checks.
 fn play(seed: u64) -> Played {
     let mut draws = Draws::from_seed(seed);
-    let mut scenery = Scenery::draw(&mut draws);
+    let mut test_plan = TestPlan::draw(&mut draws);
     let swarm = Swarm::draw(&mut draws);
-    let mut world = World::new(scenery.plan(), draws.next_u64());
+    let mut world = World::new(test_plan.plan(), draws.next_u64());
     let mut checks = Checks::new(&world, &mut draws);
     for _ in 0..STRIKES {
-        strike(&mut world, &swarm, &mut scenery, &mut draws);
+        strike(&mut world, &swarm, &mut test_plan, &mut draws);
         checks.observe(&world);
         speak_up(&mut world, &mut draws);
         checks.observe(&world);
         let end = world.now().after(Span(200 + draws.below(9000)));
         run(&mut world, &mut checks, end);
     }
-    converge(&mut world, &mut checks, &scenery);
+    converge(&mut world, &mut checks, &test_plan);
     Played {
         transcript: world.transcript().to_vec(),
         seen: checks.seen,
@@ -124,24 +124,24 @@ fn play(seed: u64) -> Played {
 /// Plays the faults of a seed again without looking; gives what an onlooker would have seen.
 fn replay(seed: u64) -> Vec<String> {
     let mut draws = Draws::from_seed(seed);
-    let mut scenery = Scenery::draw(&mut draws);
+    let mut test_plan = TestPlan::draw(&mut draws);
     let swarm = Swarm::draw(&mut draws);
-    let mut world = World::new(scenery.plan(), draws.next_u64());
+    let mut world = World::new(test_plan.plan(), draws.next_u64());
     Checks::new(&world, &mut draws);
     for _ in 0..STRIKES {
-        strike(&mut world, &swarm, &mut scenery, &mut draws);
+        strike(&mut world, &swarm, &mut test_plan, &mut draws);
         speak_up(&mut world, &mut draws);
         world.run_until(world.now().after(Span(200 + draws.below(9000))));
     }
     world.transcript().to_vec()
 }
 
-fn strike(world: &mut World, swarm: &Swarm, scenery: &mut Scenery, draws: &mut Draws) {
+fn strike(world: &mut World, swarm: &Swarm, test_plan: &mut TestPlan, draws: &mut Draws) {
     let plan = world.plan().clone();
     match swarm.strike(&mut world.truth, &plan, draws) {
         Fault::Reload => {
-            scenery.change(draws);
-            world.reload(scenery.plan());
+            test_plan.change(draws);
+            world.reload(test_plan.plan());
         }
         kind @ (Fault::Drain | Fault::Approve) => world.order(swarm::order(kind, &plan, draws)),
         Fault::Dead
@@ -181,19 +181,19 @@ fn run(world: &mut World, checks: &mut Checks, end: Moment) {
 /// All is well again, and the operators have undone what they did: in bounded time everything must
 /// be served in full. Time passes until everything is up, until nothing is held or gated, and for
 /// the ramps after the last approvals.
-fn converge(world: &mut World, checks: &mut Checks, scenery: &Scenery) {
+fn converge(world: &mut World, checks: &mut Checks, test_plan: &TestPlan) {
     world.truth = Truth::default();
     for action in [Action::Undrain, Action::Approve] {
         order_everywhere(world, checks, action);
     }
-    let probing = &scenery.probing;
+    let probing = &test_plan.probing;
     let period = (probing.interval.0 * 11 / 10).max(probing.timeout.0);
     let rises = period * (2 * u64::from(probing.rise) + 6) + 4 * probing.timeout.0;
-    let slowest = u64::from(scenery.patience.damping.most.max(1));
-    let held = scenery.patience.delay.0 + scenery.every.0 * (slowest - 1);
+    let slowest = u64::from(test_plan.patience.damping.most.max(1));
+    let held = test_plan.patience.delay.0 + test_plan.every.0 * (slowest - 1);
     run(world, checks, world.now().after(Span(rises + held)));
     order_everywhere(world, checks, Action::Approve);
-    let ramp = slowest * scenery.every.0 * scenery.steps.len() as u64;
+    let ramp = slowest * test_plan.every.0 * test_plan.steps.len() as u64;
     let end = world.now().after(Span(ramp + 1000));
     while world.now() < end && !Checks::is_well(world) {
         run(world, checks, world.now().after(Span(1000)));
@@ -265,15 +265,15 @@ fn play_twice(seed: u64) -> Result<BTreeSet<&'static str>, String> {
 fn reloads_hide_nothing_that_is_dead() {
     for seed in 0..20 {
         let mut draws = Draws::from_seed(seed);
-        let mut scenery = Scenery::draw(&mut draws);
-        let mut world = World::new(scenery.plan(), draws.next_u64());
+        let mut test_plan = TestPlan::draw(&mut draws);
+        let mut world = World::new(test_plan.plan(), draws.next_u64());
         let mut checks = Checks::new(&world, &mut draws);
         run(&mut world, &mut checks, Moment(30_000));
         world.truth.dark_regions.insert("r0".to_owned());
-        let every = Span(scenery.probing.timeout.0 * 3 / 4);
+        let every = Span(test_plan.probing.timeout.0 * 3 / 4);
         while world.now() < Moment(90_000) {
-            scenery.change(&mut draws);
-            world.reload(scenery.plan());
+            test_plan.change(&mut draws);
+            world.reload(test_plan.plan());
             checks.observe(&world);
             let end = world.now().after(every);
             run(&mut world, &mut checks, end);

@@ -491,7 +491,7 @@ pub(crate) fn serve(
     let first = *pools.first()?;
     for (place, tiers) in pools.iter().enumerate() {
         for (depth, tier) in tiers.iter().enumerate() {
-            let choices = tier.ring.choices(client.cohort).iter();
+            let choices = tier.cohort_order.choices(client.cohort).iter();
             let takers = choices.filter(|choice| choice.rank() < share(tier, choice.member()));
             let takers: Vec<EndpointId> = takers
                 .take(count)
@@ -520,7 +520,11 @@ pub(crate) fn serve(
         if service.all_down != AllDown::FailOpen {
             return Some((Vec::new(), Reason::AllDown));
         }
-        let choices = first[0].ring.choices(client.cohort).iter().take(count);
+        let choices = first[0]
+            .cohort_order
+            .choices(client.cohort)
+            .iter()
+            .take(count);
         return Some((
             choices
                 .map(|choice| name(&first[0], choice.member()))
@@ -530,7 +534,7 @@ pub(crate) fn serve(
     }
     let tier = all.clone().find(|tier| largest(tier) == most).unwrap();
     let mut order: Vec<u8> = tier
-        .ring
+        .cohort_order
         .choices(client.cohort)
         .iter()
         .map(|choice| choice.member())

@@ -29,27 +29,27 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::frames::Frames;
-use super::{PREFIX, Streams, Visit, duration, with_room};
+use super::{ConnectionContext, PREFIX, Streams, duration, with_reply_buffer};
 use crate::answer::Transport;
 use crate::base::limits::{STREAM_BATCH_BYTES, STREAM_LINGER_BYTES, STREAM_QUERIES};
 
-/// How long a connection that has nothing to say is waited for once the server stops.
+/// The span that a connection that has nothing to say is waited for once the server stops.
 const FAREWELL: Duration = Duration::from_millis(50);
-/// How long a peer may take to close its side after this side has.
+/// The span that a peer may take to close its side after this side has.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// One connection.
 pub(super) struct Connection<S> {
     stream: S,
-    visit: Visit,
+    context: ConnectionContext,
     transport: Transport,
     /// Queries that may still be asked.
     left: usize,
-    /// What comes back for a message that was handed on.
+    /// The replies that come for a message that was deferred.
     awaited: Option<mpsc::Receiver<Vec<u8>>>,
 }
 
-/// How a conversation ended that did not fail.
+/// The end of a conversation that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     /// The peer has closed its side.
@@ -59,10 +59,10 @@ enum End {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(super) fn new(stream: S, visit: Visit, transport: Transport) -> Self {
+    pub(super) fn new(stream: S, context: ConnectionContext, transport: Transport) -> Self {
         Self {
             stream,
-            visit,
+            context,
             transport,
             left: STREAM_QUERIES,
             awaited: None,
@@ -89,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 in_time(streams, writing).await?;
             }
             self.pass_on(streams).await?;
-            self.visit.activity.mark(streams.service.clock.now());
+            self.context.activity.mark(streams.service.clock.now());
         }
         Ok(End::Ours)
     }
@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         tokio::select! {
             biased;
             filled = &mut filling => return Ok(came(filled?)),
-            _ = self.visit.stopping.changed() => {}
+            _ = self.context.stopping.changed() => {}
             () = sleep(duration(streams.idle())) => return Ok(Some(End::Ours)),
         }
         match timeout(FAREWELL, filling).await {
@@ -132,33 +132,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Answers the queries that are there, as many as make a batch, and gives the kernel what it
-    /// takes at once; what it does not is returned. A message that is handed on ends a batch, and
+    /// takes at once; what it does not is returned. A message that is deferred ends a batch, and
     /// one that deserves no reply is the last one.
     fn answer(&mut self, streams: &Streams, frames: &mut Frames) -> io::Result<Option<Vec<u8>>> {
-        with_room(|room| {
+        with_reply_buffer(|buffer| {
             let mut end = 0;
             while end < STREAM_BATCH_BYTES && self.left > 0 {
                 let Some(query) = frames.take() else { break };
                 self.left -= 1;
-                self.awaited = streams.hand_on(self.visit.source, self.transport, query);
+                self.awaited = streams.deferred_replies(self.context.source, self.transport, query);
                 if self.awaited.is_some() {
                     break;
                 }
-                let (source, start) = (self.visit.source, end + PREFIX);
-                let answered = streams.respond(source, self.transport, query, &mut room[start..]);
+                let (source, start) = (self.context.source, end + PREFIX);
+                let answered = streams.respond(source, self.transport, query, &mut buffer[start..]);
                 let length = answered.and_then(|one| u16::try_from(one.length).ok());
                 let Some(length) = length else {
                     self.left = 0;
                     break;
                 };
-                room[end..start].copy_from_slice(&length.to_be_bytes());
+                buffer[end..start].copy_from_slice(&length.to_be_bytes());
                 end = start + usize::from(length);
             }
-            self.write_at_once(&room[..end])
+            self.write_at_once(&buffer[..end])
         })
     }
 
-    /// Writes what comes back for a message that was handed on.
+    /// Writes what comes back for a message that was deferred.
     async fn pass_on(&mut self, streams: &Streams) -> io::Result<()> {
         let Some(mut replies) = self.awaited.take() else {
             return Ok(());
@@ -167,7 +167,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let length = u16::try_from(reply.len()).map_err(io::Error::other)?;
             let frame = [&length.to_be_bytes()[..], &reply].concat();
             in_time(streams, self.write(&frame)).await?;
-            self.visit.activity.mark(streams.service.clock.now());
+            self.context.activity.mark(streams.service.clock.now());
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Takes connections from the kernel and hands them to the doorkeeper.
+//! Takes connections from the kernel and hands them to the connection manager.
 //!
-//! An acceptor for each listener, which waits while the doorkeeper has not taken what it brought. When
+//! An acceptor for each listener, which waits while the connection manager has not taken what it brought. When
 //! the server stops, those that the kernel holds already are handed on before the listener closes.
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -17,76 +17,85 @@ use crate::base::limits;
 use crate::io::publish::Published;
 use crate::plan::Pair;
 
-/// How long to wait after the system has refused a new socket.
+/// The wait after the system has refused a new socket.
 const SHORTAGE: Duration = Duration::from_millis(50);
 
-/// What is spoken behind a TCP listener.
+/// The protocol that is spoken behind a TCP listener.
 #[derive(Clone)]
-pub(super) enum Door {
+pub(super) enum Protocol {
     Tcp,
     Tls(TlsAcceptor),
     Https(TlsAcceptor),
 }
 
-/// Someone who has come.
+/// A connection that has come and is not admitted yet.
 pub(super) enum Arrival {
-    Stream(Door, TcpStream, SocketAddr),
+    Stream(Protocol, TcpStream, SocketAddr),
     Quic(Box<quinn::Incoming>),
 }
 
 /// Sockets that are open, do not block, and are not yet read.
 #[derive(Debug, Default)]
-pub(in crate::io::serve) struct Doors {
+pub(in crate::io::serve) struct StreamSockets {
     pub(in crate::io::serve) tcp: Vec<std::net::TcpListener>,
     pub(in crate::io::serve) tls: Vec<std::net::TcpListener>,
     pub(in crate::io::serve) https: Vec<std::net::TcpListener>,
     pub(in crate::io::serve) quic: Vec<UdpSocket>,
-    /// What the server proves itself by, if anything is encrypted.
+    /// The certificate and key that the server proves itself by, if anything is encrypted.
     pub(in crate::io::serve) pair: Option<Pair>,
 }
 
-/// Where acceptors bring what has come, and when they stop.
+/// The channels of an acceptor: where it brings what has come, and what tells it to stop.
 #[derive(Clone)]
-pub(super) struct Way {
+pub(super) struct AcceptorChannels {
     pub(super) arrivals: mpsc::Sender<Arrival>,
     pub(super) stopping: watch::Receiver<()>,
 }
 
-impl Doors {
+impl StreamSockets {
     /// Starts an acceptor for each; inside a runtime.
-    pub(super) fn open(self, published: &Arc<Published>, way: &Way) -> io::Result<()> {
-        let mut listeners: Vec<_> = self.tcp.into_iter().map(|own| (own, Door::Tcp)).collect();
+    pub(super) fn open(
+        self,
+        published: &Arc<Published>,
+        channels: &AcceptorChannels,
+    ) -> io::Result<()> {
+        let mut listeners: Vec<_> = self
+            .tcp
+            .into_iter()
+            .map(|own| (own, Protocol::Tcp))
+            .collect();
         if let Some(pair) = self.pair {
             let identity = Arc::new(tls::Identity::new(pair, Arc::clone(published)));
-            let over_tls = Door::Tls(tls::settings(&identity, &[b"dot"])?.into());
-            let over_https = Door::Https(tls::settings(&identity, &[b"h2", b"http/1.1"])?.into());
+            let over_tls = Protocol::Tls(tls::settings(&identity, &[b"dot"])?.into());
+            let over_https =
+                Protocol::Https(tls::settings(&identity, &[b"h2", b"http/1.1"])?.into());
             listeners.extend(self.tls.into_iter().map(|own| (own, over_tls.clone())));
             listeners.extend(self.https.into_iter().map(|own| (own, over_https.clone())));
             for socket in self.quic {
                 let settings = tls::settings(&identity, &[b"doq"])?;
                 let endpoint = quic::open(socket, settings)?;
-                tokio::spawn(quic::accept(endpoint, way.clone()));
+                tokio::spawn(quic::accept(endpoint, channels.clone()));
             }
         }
-        for (listener, door) in listeners {
+        for (listener, protocol) in listeners {
             let listener = TcpListener::from_std(listener)?;
-            tokio::spawn(accept(listener, door, way.clone()));
+            tokio::spawn(accept(listener, protocol, channels.clone()));
         }
         Ok(())
     }
 }
 
 /// Hands on connections until the server stops; those that wait already are handed on first.
-async fn accept(listener: TcpListener, door: Door, mut way: Way) {
+async fn accept(listener: TcpListener, protocol: Protocol, mut channels: AcceptorChannels) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = way.stopping.changed() => return accept_waiting(listener, &door, &way.arrivals).await,
+            _ = channels.stopping.changed() => return accept_waiting(listener, &protocol, &channels.arrivals).await,
         };
         match accepted {
             Ok((stream, source)) => {
-                let arrival = Arrival::Stream(door.clone(), stream, source);
-                if way.arrivals.send(arrival).await.is_err() {
+                let arrival = Arrival::Stream(protocol.clone(), stream, source);
+                if channels.arrivals.send(arrival).await.is_err() {
                     return;
                 }
             }
@@ -97,7 +106,11 @@ async fn accept(listener: TcpListener, door: Door, mut way: Way) {
 
 /// Hands on what the kernel holds, a backlog at most. The runtime is not asked: it knows only of arrivals that it has
 /// been told of, and the kernel resets those that are left when a listener closes.
-async fn accept_waiting(listener: TcpListener, door: &Door, arrivals: &mpsc::Sender<Arrival>) {
+async fn accept_waiting(
+    listener: TcpListener,
+    protocol: &Protocol,
+    arrivals: &mpsc::Sender<Arrival>,
+) {
     let Ok(listener) = listener.into_std() else {
         return;
     };
@@ -109,7 +122,7 @@ async fn accept_waiting(listener: TcpListener, door: &Door, arrivals: &mpsc::Sen
         let Ok(stream) = ready.and_then(|()| TcpStream::from_std(stream)) else {
             continue;
         };
-        let arrival = Arrival::Stream(door.clone(), stream, source);
+        let arrival = Arrival::Stream(protocol.clone(), stream, source);
         if arrivals.send(arrival).await.is_err() {
             return;
         }

@@ -3,24 +3,24 @@
 //!
 //! ```text
 //! TCP listeners --.                        .--> connection (TCP)
-//! TLS listeners --+--> doorkeeper: gate ---+--> handshake --> connection (TLS)
+//! TLS listeners --+--> manager: table -----+--> handshake --> connection (TLS)
 //! HTTPS ----------+       (who may stay)   +--> handshake --> https
 //! QUIC endpoints -'                        '--> quic
 //! ```
 //!
 //! | module | what it decides |
 //! |---|---|
-//! | [`gate`] | who must go when it is full |
+//! | [`table`] | the connections that are open, and which must go when it is full |
 //! | [`connection`] | queries and replies on a stream of octets; the same for TCP and TLS |
 //! | [`frames`] | where a message ends |
 //! | [`tls`] | handshakes, and which certificate they use |
 //! | [`https`] | requests and responses |
 //! | [`quic`] | streams of a QUIC connection, and whose address is to be proved first |
 //! | [`listen`] | taking connections from the kernel |
-//! | [`room`] | the doorkeeper: a task per connection, ended by its gate or when the server stops |
+//! | [`manager`] | a task per connection, ended when its place is another's or the server stops |
 //!
-//! One gate stands before all of them, so a client has as many connections as it may have, and not
-//! that many for each transport. Nobody but the doorkeeper adds or removes connections, so there is
+//! One table holds those of all transports, so a client has as many connections as it may have, and not
+//! that many for each transport. Nobody but the manager adds or removes connections, so there is
 //! no lock.
 //!
 //! hickory-server and hickory-net are not used here. Their handlers take records rather than encoded
@@ -38,7 +38,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use self::gate::Activity;
+use self::table::Activity;
 use super::Service;
 use crate::answer::{Answered, Asker, Transport};
 use crate::base::{Span, limits};
@@ -46,27 +46,27 @@ use crate::io::metrics::{Dropped, QueryCounters};
 
 mod connection;
 mod frames;
-mod gate;
 mod https;
 mod listen;
+mod manager;
 mod quic;
-mod room;
+mod table;
 mod tls;
 
-pub(super) use listen::Doors;
-pub(super) use room::Doorkeeper;
+pub(super) use listen::StreamSockets;
+pub(super) use manager::ConnectionManager;
 
 /// Octets of a reply's length in front of it, on transports that need one.
 const PREFIX: usize = 2;
-/// Room for a batch of replies, one of which may be of the greatest length.
-const ROOM_BYTES: usize = limits::STREAM_BATCH_BYTES + PREFIX + limits::MESSAGE_BYTES;
+/// ManagerTask for a batch of replies, one of which may be of the greatest length.
+const REPLY_BUFFER_BYTES: usize = limits::STREAM_BATCH_BYTES + PREFIX + limits::MESSAGE_BYTES;
 
 thread_local! {
-    /// Where replies are written; all connections of a thread share it.
-    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; ROOM_BYTES].into());
+    /// The buffer that replies are written to; all connections of a thread share it.
+    static REPLY_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; REPLY_BUFFER_BYTES].into());
 }
 
-/// What all connections share.
+/// State that all connections share.
 #[derive(Debug)]
 struct Streams {
     service: Service,
@@ -76,8 +76,8 @@ struct Streams {
     open: AtomicUsize,
 }
 
-/// What a connection's task needs to know of it, whatever is spoken on it.
-struct Visit {
+/// The facts of a connection that its task needs, whatever is spoken on it.
+struct ConnectionContext {
     source: IpAddr,
     activity: Activity,
     stopping: watch::Receiver<()>,
@@ -95,14 +95,17 @@ impl Streams {
         }
     }
 
-    /// Hands a message on, if it is one of those; gives what comes back.
-    fn hand_on(
+    /// Defers a message that needs a worker; gives the replies that will come for it.
+    fn deferred_replies(
         &self,
         source: IpAddr,
         transport: Transport,
         query: &[u8],
     ) -> Option<mpsc::Receiver<Vec<u8>>> {
-        self.service.slow.as_ref()?.take(query, source, transport)
+        self.service
+            .deferred
+            .as_ref()?
+            .defer(query, source, transport)
     }
 
     /// Answers one query into `reply`, which holds a message of any length.
@@ -136,12 +139,12 @@ impl Streams {
         own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many connections there may be.
+    /// The number of connections that there may be.
     fn places(&self) -> usize {
         self.service.published.load().plan.server.connections
     }
 
-    /// How long a connection may be silent now.
+    /// The span that a connection may be silent now.
     fn idle(&self) -> Span {
         idle(self.open.load(Ordering::Relaxed), self.places())
     }
@@ -180,9 +183,9 @@ fn idle(open: usize, places: usize) -> Span {
     Span(limits::STREAM_IDLE_LEAST.0 + part(most))
 }
 
-/// Lends the room for replies of this thread. It is lent to one at a time, and never across a wait.
-fn with_room<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
-    ROOM.with_borrow_mut(|room| write(room))
+/// Lends the buffer for replies of this thread. It is lent to one at a time, and never across a wait.
+fn with_reply_buffer<T>(write: impl FnOnce(&mut [u8]) -> T) -> T {
+    REPLY_BUFFER.with_borrow_mut(|buffer| write(buffer))
 }
 
 const fn duration(span: Span) -> Duration {

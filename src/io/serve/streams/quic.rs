@@ -24,9 +24,9 @@ use quinn::{
 use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
 
-use super::gate::Activity;
-use super::listen::{Arrival, Way};
-use super::{PREFIX, Streams, Visit, duration, with_room};
+use super::listen::{AcceptorChannels, Arrival};
+use super::table::Activity;
+use super::{ConnectionContext, PREFIX, Streams, duration, with_reply_buffer};
 use crate::answer::Transport;
 use crate::base::limits;
 use crate::dns::query;
@@ -38,9 +38,9 @@ const NO_ERROR: VarInt = VarInt::from_u32(0);
 const PROTOCOL_ERROR: VarInt = VarInt::from_u32(2);
 const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(4);
 
-/// What the streams of one connection share.
+/// The state that the streams of one connection share, and how each is answered.
 #[derive(Clone)]
-struct Desk {
+struct DoqHandler {
     connection: Connection,
     streams: Arc<Streams>,
     activity: Activity,
@@ -75,15 +75,15 @@ fn transport() -> io::Result<TransportConfig> {
     Ok(transport)
 }
 
-/// Hands on whoever knocks until the server stops.
-pub(super) async fn accept(endpoint: Endpoint, mut way: Way) {
+/// Hands connections to the manager until the server stops.
+pub(super) async fn accept(endpoint: Endpoint, mut channels: AcceptorChannels) {
     loop {
         let incoming = tokio::select! {
             incoming = endpoint.accept() => incoming,
-            _ = way.stopping.changed() => break,
+            _ = channels.stopping.changed() => break,
         };
         let Some(incoming) = incoming else { break };
-        if way
+        if channels
             .arrivals
             .send(Arrival::Quic(Box::new(incoming)))
             .await
@@ -93,13 +93,17 @@ pub(super) async fn accept(endpoint: Endpoint, mut way: Way) {
         }
     }
     endpoint.set_server_config(None);
-    // The doorkeeper waits for this before it lets connections end; the endpoint outlives them.
-    drop(way);
+    // The connection manager waits for this before it lets connections end; the endpoint outlives them.
+    drop(channels);
     endpoint.wait_idle().await;
 }
 
 /// Answers on one connection until the peer, the limits or the server end it.
-pub(super) async fn serve(incoming: Incoming, mut visit: Visit, streams: Arc<Streams>) {
+pub(super) async fn serve(
+    incoming: Incoming,
+    mut context: ConnectionContext,
+    streams: Arc<Streams>,
+) {
     let Ok(connecting) = incoming.accept() else {
         return streams.service.metrics.dropped(Dropped::Handshake);
     };
@@ -109,32 +113,32 @@ pub(super) async fn serve(incoming: Incoming, mut visit: Visit, streams: Arc<Str
     let Ok(connection) = connected else {
         return streams.service.metrics.dropped(Dropped::Handshake);
     };
-    let desk = Desk {
+    let handler = DoqHandler {
         connection,
         streams,
-        activity: visit.activity.clone(),
+        activity: context.activity.clone(),
     };
     let mut tasks = JoinSet::new();
     let mut left = limits::STREAM_QUERIES;
     while left > 0 {
         tokio::select! {
-            accepted = desk.connection.accept_bi() => match accepted {
+            accepted = handler.connection.accept_bi() => match accepted {
                 Ok(stream) => {
-                    tasks.spawn(desk.clone().answer(stream));
+                    tasks.spawn(handler.clone().answer(stream));
                     left -= 1;
                 }
                 Err(_) => return,
             },
             Some(_) = tasks.join_next() => {}
-            () = desk.streams.silence(&visit.activity) => break,
-            _ = visit.stopping.changed() => break,
+            () = handler.streams.silence(&context.activity) => break,
+            _ = context.stopping.changed() => break,
         }
     }
     while tasks.join_next().await.is_some() {}
-    desk.connection.close(NO_ERROR, b"");
+    handler.connection.close(NO_ERROR, b"");
 }
 
-impl Desk {
+impl DoqHandler {
     /// Answers the query of one stream; the stream, or the connection, ends with it.
     async fn answer(self, (mut send, mut receive): (SendStream, RecvStream)) {
         let Some(frame) = self.read(&mut receive).await else {
@@ -168,13 +172,13 @@ impl Desk {
         if !self.streams.service.admits(source) {
             return None;
         }
-        with_room(|room| {
+        with_reply_buffer(|buffer| {
             let (source, transport) = (canonical(source), Transport::Quic);
             let streams = &self.streams;
-            let answered = streams.respond(source, transport, query, &mut room[PREFIX..])?;
+            let answered = streams.respond(source, transport, query, &mut buffer[PREFIX..])?;
             let length = u16::try_from(answered.length).ok()?;
-            room[..PREFIX].copy_from_slice(&length.to_be_bytes());
-            room.get(..PREFIX + answered.length).map(<[u8]>::to_vec)
+            buffer[..PREFIX].copy_from_slice(&length.to_be_bytes());
+            buffer.get(..PREFIX + answered.length).map(<[u8]>::to_vec)
         })
     }
 }

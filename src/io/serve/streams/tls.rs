@@ -25,7 +25,7 @@ use crate::io::metrics::Dropped;
 use crate::io::publish::Published;
 use crate::plan::Pair;
 
-/// What the server proves itself by at the moment.
+/// The certificate and key that the server proves itself by at the moment.
 #[derive(Debug)]
 pub(super) struct Identity {
     published: Arc<Published>,
@@ -56,7 +56,7 @@ impl ResolvesServerCert for Identity {
     }
 }
 
-/// How one of the transports shakes hands; `protocols` are those of ALPN, the best first.
+/// The settings of one transport's handshake; `protocols` are those of ALPN, the best first.
 pub(super) fn settings(
     identity: &Arc<Identity>,
     protocols: &[&[u8]],

@@ -18,7 +18,7 @@ use nix::sys::socket::{
     SockaddrLike, recvmmsg, sendmmsg,
 };
 
-use super::back::WayBack;
+use super::reply_path::ReplyPath;
 use crate::base::limits::{UDP_BATCH, UDP_QUERY_BYTES, UDP_REPLY_BYTES_MOST};
 use crate::io::serve::bind::allow_fragments;
 
@@ -143,10 +143,14 @@ impl<P: Peer> Batch<P> {
         }
     }
 
-    /// The way back to the sender of the `index`-th datagram, for a reply that comes later.
-    pub(super) fn way_back(&self, index: usize, socket: &UdpSocket) -> std::io::Result<WayBack> {
+    /// The path of a reply to the sender of the `index`-th datagram, for a reply that comes later.
+    pub(super) fn reply_path(
+        &self,
+        index: usize,
+        socket: &UdpSocket,
+    ) -> std::io::Result<ReplyPath> {
         let arrival = &self.arrivals[index];
-        Ok(WayBack {
+        Ok(ReplyPath {
             socket: socket.try_clone()?,
             peer: arrival.peer.map_or(UNKNOWN, Peer::address),
             local: arrival.local,

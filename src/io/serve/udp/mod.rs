@@ -23,7 +23,8 @@ use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 
 use self::batch::{Batch, Exchange, Peer};
 use self::limiter::{Ruling, Sending};
-use super::slow::{self, Replies};
+use super::deferred::{self, Replies};
+use super::inspect;
 use super::{Service, canonical};
 use crate::answer::{Answered, Asker, Transport, withhold};
 use crate::base::limits::{UDP_BATCH, UDP_DRAIN};
@@ -33,20 +34,20 @@ use crate::io::publish::Reader;
 use crate::plan::RateLimit;
 use crate::table::Table;
 
-mod back;
 mod batch;
 mod limiter;
 mod rate;
+mod reply_path;
 
 pub(in crate::io::serve) use limiter::Limiter;
 
-pub(super) use back::WayBack;
+pub(super) use reply_path::ReplyPath;
 
-/// How long an idle thread keeps the last table that it has seen, milliseconds.
+/// The time for which an idle thread keeps the last table that it has seen, milliseconds.
 const IDLE_MS: u16 = 1000;
-/// How often a socket that fills its batch is read before others have their turn.
+/// The number of times that a socket that fills its batch is read before others have their turn.
 const BATCHES_IN_A_ROW: usize = 4;
-/// How often a receive that brought an error instead of datagrams is tried again at once.
+/// The number of times that a receive that brought an error instead of datagrams is tried again at once.
 const RECEIVE_TRIES: usize = 8;
 
 /// One thread's sockets and what it needs.
@@ -58,7 +59,7 @@ pub(super) struct Worker {
 }
 
 /// A socket with its buffers.
-struct Lane<'w> {
+struct BufferedSocket<'w> {
     socket: &'w UdpSocket,
     batch: AnyBatch,
 }
@@ -69,8 +70,8 @@ enum AnyBatch {
     V6(Batch<SockaddrIn6>),
 }
 
-/// What a thread keeps between rounds.
-struct Desk<'w> {
+/// State that a thread keeps between rounds.
+struct BatchResponder<'w> {
     service: &'w Service,
     limiter: &'w Limiter,
     reader: Reader,
@@ -81,7 +82,7 @@ struct Desk<'w> {
     exempt: u64,
 }
 
-/// What woke a thread.
+/// The event that woke a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Woken {
     /// Sockets that may have something to read; maybe none.
@@ -114,20 +115,21 @@ impl Worker {
     }
 
     fn answer_all(&self) {
-        let mut desk = Desk::open(&self.service, &self.limiter);
-        let mut lanes: Vec<Lane<'_>> = self.sockets.iter().map(Lane::new).collect();
+        let mut responder = BatchResponder::open(&self.service, &self.limiter);
+        let mut sockets: Vec<BufferedSocket<'_>> =
+            self.sockets.iter().map(BufferedSocket::new).collect();
         let mut watched = self.watched();
         while wait(&mut watched) == Woken::Ready {
-            drop(desk.table());
+            drop(responder.table());
             self.limiter
                 .sweep(self.service.clock, &self.service.metrics);
-            for (lane, watched) in lanes.iter_mut().zip(&watched[1..]) {
+            for (socket, watched) in sockets.iter_mut().zip(&watched[1..]) {
                 if has_events(watched) {
-                    lane.answer_waiting(&mut desk);
+                    socket.answer_waiting(&mut responder);
                 }
             }
         }
-        self.drain(&mut desk, &mut lanes);
+        self.drain(&mut responder, &mut sockets);
     }
 
     /// The end first, then every socket.
@@ -138,15 +140,15 @@ impl Worker {
     }
 
     /// Answers what has come already, as long as there is something and time.
-    fn drain(&self, desk: &mut Desk<'_>, lanes: &mut [Lane<'_>]) {
+    fn drain(&self, responder: &mut BatchResponder<'_>, sockets: &mut [BufferedSocket<'_>]) {
         let end = self.service.clock.now().after(UDP_DRAIN);
-        for lane in lanes {
-            while lane.answer(desk) > 0 && self.service.clock.now() < end {}
+        for socket in sockets {
+            while socket.answer(responder) > 0 && self.service.clock.now() < end {}
         }
     }
 }
 
-impl<'w> Lane<'w> {
+impl<'w> BufferedSocket<'w> {
     /// Either family will do for a socket that cannot say.
     fn new(socket: &'w UdpSocket) -> Self {
         let batch = match socket.local_addr() {
@@ -157,21 +159,21 @@ impl<'w> Lane<'w> {
     }
 
     /// Answers until a batch is not full, or others should have their turn.
-    fn answer_waiting(&mut self, desk: &mut Desk<'_>) {
+    fn answer_waiting(&mut self, responder: &mut BatchResponder<'_>) {
         let mut turns = 0..BATCHES_IN_A_ROW;
-        while turns.next().is_some() && self.answer(desk) == UDP_BATCH {}
+        while turns.next().is_some() && self.answer(responder) == UDP_BATCH {}
     }
 
     /// Answers one batch; gives how many datagrams it held.
-    fn answer(&mut self, desk: &mut Desk<'_>) -> usize {
+    fn answer(&mut self, responder: &mut BatchResponder<'_>) -> usize {
         match &mut self.batch {
-            AnyBatch::V4(batch) => desk.answer_batch(self.socket, batch),
-            AnyBatch::V6(batch) => desk.answer_batch(self.socket, batch),
+            AnyBatch::V4(batch) => responder.answer_batch(self.socket, batch),
+            AnyBatch::V6(batch) => responder.answer_batch(self.socket, batch),
         }
     }
 }
 
-impl<'w> Desk<'w> {
+impl<'w> BatchResponder<'w> {
     fn open(service: &'w Service, limiter: &'w Limiter) -> Self {
         let mut reader = service.published.reader();
         let plan = &reader.load().plan;
@@ -208,7 +210,7 @@ impl<'w> Desk<'w> {
             idle: Span::ZERO,
         };
         for index in 0..received {
-            if !self.hand_on(socket, batch, index) {
+            if !self.is_deferred(socket, batch, index) {
                 self.answer_one(&table, batch, index, &mut asker);
             }
         }
@@ -222,26 +224,27 @@ impl<'w> Desk<'w> {
         received
     }
 
-    /// Hands a datagram on, if it is one of those; whether nothing is left to do for it.
-    fn hand_on<P: Peer>(&self, socket: &UdpSocket, batch: &mut Batch<P>, index: usize) -> bool {
+    /// Defers a datagram that needs a worker; true when nothing is left to do for it here.
+    fn is_deferred<P: Peer>(&self, socket: &UdpSocket, batch: &mut Batch<P>, index: usize) -> bool {
         let Exchange { source, query, .. } = batch.exchange(index);
-        let (Some(slow), Some(query)) = (&self.service.slow, query) else {
+        let (Some(deferred), Some(query)) = (&self.service.deferred, query) else {
             return false;
         };
-        if !slow::is_slow(query) {
+        if !inspect::needs_worker(query) {
             return false;
         }
         if !self.service.admits(source) {
             return true;
         }
         let message = query.to_vec();
-        let taken = batch.way_back(index, socket).is_ok_and(|back| {
+        let taken = batch.reply_path(index, socket).is_ok_and(|back| {
             let back = Replies::Datagram(back);
             let source = canonical(source);
-            slow.offer(message.clone(), source, Transport::Udp, back)
+            deferred
+                .offer(message.clone(), source, Transport::Udp, back)
                 .is_ok()
         });
-        if let (false, Some(reply)) = (taken, slow::busy(&message)) {
+        if let (false, Some(reply)) = (taken, deferred::busy(&message)) {
             let room = &mut batch.exchange(index).reply[..reply.len()];
             room.copy_from_slice(&reply);
             batch.reply(index, reply.len());
@@ -283,7 +286,7 @@ impl<'w> Desk<'w> {
         }
     }
 
-    /// What becomes of a reply where rates are limited.
+    /// Decides on a reply where rates are limited.
     fn rule(
         &mut self,
         limit: &RateLimit,

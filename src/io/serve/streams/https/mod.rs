@@ -10,7 +10,7 @@
 //! `h2.rs`). `hyper` bounds what has to be bounded: streams, heads, buffers. Time is bounded here: a
 //! connection on which nothing was answered for too long is closed gracefully, and then cut off, so
 //! that neither pings nor requests that never end keep it. A peer that does not read its responses
-//! runs out of streams, is not answered any more, and goes the same way.
+//! runs out of streams, is not answered any more, and goes the same channels.
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -30,8 +30,8 @@ use tokio::sync::Notify;
 use tokio_rustls::server::TlsStream;
 
 use self::request::{MEDIA_TYPE, Refusal};
-use super::gate::Activity;
-use super::{Streams, Visit, duration, with_room};
+use super::table::Activity;
+use super::{ConnectionContext, Streams, duration, with_reply_buffer};
 use crate::answer::{Answered, Transport};
 use crate::base::limits;
 use crate::dns::freshness::freshness;
@@ -41,10 +41,10 @@ mod request;
 /// Octets that HTTP/2 holds of one response that its peer does not take.
 const SEND_BYTES: usize = 64 * 1024;
 
-type Reply = Response<Full<Bytes>>;
+type HttpResponse = Response<Full<Bytes>>;
 
-/// What the requests of one connection share.
-struct Desk {
+/// The state that the requests of one connection share, and how each is answered.
+struct DohHandler {
     streams: Arc<Streams>,
     source: IpAddr,
     activity: Activity,
@@ -54,16 +54,20 @@ struct Desk {
 }
 
 /// Answers on one connection until the peer, the limits or the server end it.
-pub(super) async fn serve(stream: TlsStream<TcpStream>, visit: Visit, streams: Arc<Streams>) {
+pub(super) async fn serve(
+    stream: TlsStream<TcpStream>,
+    context: ConnectionContext,
+    streams: Arc<Streams>,
+) {
     let has_two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let desk = Arc::new(Desk {
+    let handler = Arc::new(DohHandler {
         streams,
-        source: visit.source,
-        activity: visit.activity.clone(),
+        source: context.source,
+        activity: context.activity.clone(),
         asked: AtomicUsize::new(0),
         enough: Notify::new(),
     });
-    let own = Arc::clone(&desk);
+    let own = Arc::clone(&handler);
     let service = service_fn(move |request| respond(Arc::clone(&own), request));
     let stream = TokioIo::new(stream);
     if has_two {
@@ -76,8 +80,8 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, visit: Visit, streams: A
         attend(
             connection,
             http2::Connection::graceful_shutdown,
-            &desk,
-            visit,
+            &handler,
+            context,
         )
         .await;
     } else {
@@ -90,43 +94,50 @@ pub(super) async fn serve(stream: TlsStream<TcpStream>, visit: Visit, streams: A
         attend(
             connection,
             http1::Connection::graceful_shutdown,
-            &desk,
-            visit,
+            &handler,
+            context,
         )
         .await;
     }
 }
 
 /// Carries a connection on, and sees that it ends.
-async fn attend<C>(connection: C, close: fn(Pin<&mut C>), desk: &Desk, mut visit: Visit)
-where
+async fn attend<C>(
+    connection: C,
+    close: fn(Pin<&mut C>),
+    handler: &DohHandler,
+    mut context: ConnectionContext,
+) where
     C: Future<Output = hyper::Result<()>>,
 {
     tokio::pin!(connection);
     // A connection that fails ends, and that is all there is to do about it.
     tokio::select! {
         _ = connection.as_mut() => return,
-        () = desk.streams.silence(&visit.activity) => {}
-        () = desk.enough.notified() => {}
-        _ = visit.stopping.changed() => {}
+        () = handler.streams.silence(&context.activity) => {}
+        () = handler.enough.notified() => {}
+        _ = context.stopping.changed() => {}
     }
     close(connection.as_mut());
-    let _ = desk.streams.in_time(connection).await;
+    let _ = handler.streams.in_time(connection).await;
 }
 
-async fn respond(desk: Arc<Desk>, request: Request<Incoming>) -> Result<Reply, Infallible> {
-    if desk.asked.fetch_add(1, Ordering::Relaxed) + 1 >= limits::STREAM_QUERIES {
-        desk.enough.notify_one();
+async fn respond(
+    handler: Arc<DohHandler>,
+    request: Request<Incoming>,
+) -> Result<HttpResponse, Infallible> {
+    if handler.asked.fetch_add(1, Ordering::Relaxed) + 1 >= limits::STREAM_QUERIES {
+        handler.enough.notify_one();
     }
     let is_head = request.method() == Method::HEAD;
-    let query = request::query(request, &desk.streams).await;
-    let reply = query.and_then(|query| desk.answer(&query).ok_or(Refusal::Query));
+    let query = request::query(request, &handler.streams).await;
+    let reply = query.and_then(|query| handler.answer(&query).ok_or(Refusal::Query));
     let reply = reply.unwrap_or_else(refuse);
     Ok(if is_head { head_of(reply) } else { reply })
 }
 
 /// A response without its content, whose length it still says.
-fn head_of(reply: Reply) -> Reply {
+fn head_of(reply: HttpResponse) -> HttpResponse {
     let (mut head, content) = reply.into_parts();
     if let Some(octets) = content.size_hint().exact() {
         head.headers.insert(CONTENT_LENGTH, octets.into());
@@ -134,12 +145,12 @@ fn head_of(reply: Reply) -> Reply {
     Response::from_parts(head, Full::default())
 }
 
-impl Desk {
-    fn answer(&self, query: &[u8]) -> Option<Reply> {
-        let reply = with_room(|room| {
+impl DohHandler {
+    fn answer(&self, query: &[u8]) -> Option<HttpResponse> {
+        let reply = with_reply_buffer(|buffer| {
             let (source, transport) = (self.source, Transport::Https);
-            let answered = self.streams.respond(source, transport, query, room)?;
-            let octets = room.get(..answered.length)?;
+            let answered = self.streams.respond(source, transport, query, buffer)?;
+            let octets = buffer.get(..answered.length)?;
             let mut reply = Response::new(Full::new(Bytes::copy_from_slice(octets)));
             let headers = reply.headers_mut();
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
@@ -151,7 +162,7 @@ impl Desk {
     }
 }
 
-/// How long an HTTP cache may keep a reply, and whose.
+/// The value of Cache-Control: the time that an HTTP cache may keep a reply, and whose cache.
 fn cache_control(answered: &Answered, reply: &[u8]) -> HeaderValue {
     let Some(seconds) = freshness(reply) else {
         return HeaderValue::from_static("no-store");
@@ -164,7 +175,7 @@ fn cache_control(answered: &Answered, reply: &[u8]) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"))
 }
 
-fn refuse(refusal: Refusal) -> Reply {
+fn refuse(refusal: Refusal) -> HttpResponse {
     let mut reply = Response::new(Full::new(Bytes::from_static(refusal.text().as_bytes())));
     *reply.status_mut() = refusal.status();
     let headers = reply.headers_mut();

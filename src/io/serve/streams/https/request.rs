@@ -30,7 +30,7 @@ pub(super) enum Refusal {
     /// The address is longer than a query may be.
     Address,
     /// The body does not come.
-    Slow,
+    DeferredQueue,
     /// No query, or none that deserves a reply.
     Query,
 }
@@ -43,7 +43,7 @@ impl Refusal {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Address => StatusCode::URI_TOO_LONG,
-            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::DeferredQueue => StatusCode::REQUEST_TIMEOUT,
             Self::Query => StatusCode::BAD_REQUEST,
         }
     }
@@ -56,7 +56,7 @@ impl Refusal {
             Self::MediaType => "a body is of type application/dns-message\n",
             Self::Body => "the body is longer than a query may be\n",
             Self::Address => "the address is longer than a query may be\n",
-            Self::Slow => "the body did not come\n",
+            Self::DeferredQueue => "the body did not come\n",
             Self::Query => "there is no query: `dns` is base64url without padding\n",
         }
     }
@@ -81,7 +81,7 @@ pub(super) async fn query(
         Method::POST if !has_media_type(&request) => Err(Refusal::MediaType),
         Method::POST => {
             let read = streams.in_time(in_body(request.into_body())).await;
-            read.unwrap_or(Err(Refusal::Slow))
+            read.unwrap_or(Err(Refusal::DeferredQueue))
         }
         _ => Err(Refusal::Method),
     }

@@ -1,13 +1,13 @@
-//! What the node believes of every slot and target, and the guard over it.
+//! The health of every slot and target, as this node believes it, and the guard over it.
 //!
 //! ```text
 //! report -> slot -> tally -> doubt? -> targets that hang on the slot -> kept or out --.
 //!                                                                                     v
-//! order -> ceilings of the targets in its scope, or their word -----------------> standings
+//! order -> ceilings of the targets in its scope, or their approval -------------> standings
 //! ```
 //!
 //! Only what hangs on the slot is looked at again. The order is part of the contract: the doubt is
-//! weighed once per report, and with it whether all is dark, after the slot and before the targets.
+//! weighed once per report, and with it whether the outage is total, after the slot and before the targets.
 //!
 //! A target that falls is kept if the vantages do not rule it down together (there is one today, and
 //! who doubts itself has no vote), and otherwise if the bound on ejections has no room; a drain
@@ -24,19 +24,19 @@ use crate::base::{EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::health::ejections::Ejections;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
-use crate::health::target::{Heard, Kept, Sight, TargetHealth};
+use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{Outcome, Report};
 use crate::plan::{Monitor, Plan, Recovery};
 
 use super::drains::Drains;
-use super::index::{Index, Role};
-use super::kinship::Kinship;
+use super::index::{Index, SlotRole};
 use super::order::{Action, Effect, Order};
+use super::reload_map::ReloadMap;
 
-/// All that is believed.
+/// The health of all slots and targets of a plan, and the drains in force.
 #[derive(Debug)]
-pub(super) struct Beliefs {
+pub(super) struct HealthState {
     plan: Arc<Plan>,
     index: Index,
     slots: Vec<SlotHealth>,
@@ -46,7 +46,7 @@ pub(super) struct Beliefs {
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
     doubt: Doubt,
-    dark: bool,
+    total_outage: bool,
     ejections: Ejections,
     drains: Drains,
     capped: BTreeSet<(Moment, TargetId)>,
@@ -60,7 +60,7 @@ pub(super) struct Change {
     pub(super) to: Standing,
 }
 
-impl Beliefs {
+impl HealthState {
     /// Everything unproven, nothing ordered.
     pub(super) fn new(plan: Arc<Plan>, now: Moment) -> Self {
         let slots = vec![SlotHealth::default(); plan.slots.len()];
@@ -69,8 +69,8 @@ impl Beliefs {
         Self::of(plan, slots, targets, drains)
     }
 
-    /// The beliefs of a new plan: what has the same key as in the old one keeps its health.
-    pub(super) fn carry(&self, plan: Arc<Plan>, now: Moment, kept: &Kinship) -> Self {
+    /// The state of a new plan: what has the same key as in the old one keeps its health.
+    pub(super) fn migrate(&self, plan: Arc<Plan>, now: Moment, kept: &ReloadMap) -> Self {
         let slots = kept.slots.iter().map(|old| match old {
             Some(old) => self.slots[old.index()].clone(),
             None => SlotHealth::default(),
@@ -84,7 +84,7 @@ impl Beliefs {
             target
         });
         let (slots, targets) = (slots.collect(), targets.collect());
-        let drains = self.drains.carry((&self.plan, &plan), kept);
+        let drains = self.drains.migrate((&self.plan, &plan), kept);
         let mut fresh = Self::of(plan, slots, targets, drains);
         for (id, old) in (0..).map(TargetId).zip(&kept.targets) {
             if let Some(left_at) = old.and_then(|old| self.ejections.left_at(old)) {
@@ -107,14 +107,14 @@ impl Beliefs {
         targets: Vec<TargetHealth>,
         drains: Drains,
     ) -> Self {
-        let mut beliefs = Self {
+        let mut state = Self {
             index: Index::new(&plan),
             tally: Tally::new(targets.len(), plan.regions.len()),
             standings: vec![Standing::UNPROVEN; targets.len()],
             served: vec![Served::No; targets.len()],
             steps: BTreeSet::new(),
             doubt: Doubt::None,
-            dark: false,
+            total_outage: false,
             ejections: Ejections::new(&plan),
             drains,
             capped: BTreeSet::new(),
@@ -122,17 +122,17 @@ impl Beliefs {
             slots,
             targets,
         };
-        for id in (0..beliefs.slots.len()).map(SlotId::from_index) {
-            beliefs.count_slot(id, Last::Nothing);
+        for id in (0..state.slots.len()).map(SlotId::from_index) {
+            state.count_slot(id, Last::Nothing);
         }
-        for id in (0..beliefs.targets.len()).map(TargetId::from_index) {
-            let target = &beliefs.targets[id.index()];
-            if target.kept() == Some(Kept::Capped) {
-                beliefs.capped.insert((target.since(), id));
+        for id in (0..state.targets.len()).map(TargetId::from_index) {
+            let target = &state.targets[id.index()];
+            if target.kept() == Some(KeepReason::Capped) {
+                state.capped.insert((target.since(), id));
             }
-            beliefs.note(id);
+            state.note(id);
         }
-        beliefs
+        state
     }
 
     /// Takes the steps that are due, and lets go what the bound on ejections has room for again.
@@ -199,7 +199,7 @@ impl Beliefs {
         let mut effect = Effect::Already;
         for id in targets {
             let target = &mut self.targets[id.index()];
-            if target.approve(recovery(&self.plan, *id)) == Heard::Taken {
+            if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
                 effect = Effect::Changed;
             }
         }
@@ -235,7 +235,7 @@ impl Beliefs {
         &self.standings
     }
 
-    /// When the next step of a ramp or drain is due, or what is held back may leave.
+    /// The moment at which the next step of a ramp or drain is due, or what is held back may leave.
     pub(super) fn wake_at(&self) -> Option<Moment> {
         let step = self.steps.first().map(|(due, _)| *due);
         let room = self.ejections.next_change().filter(|_| self.is_capped());
@@ -255,9 +255,9 @@ impl Beliefs {
         &self.targets[id.index()]
     }
 
-    /// Whether an operator's approval would let a target go on.
-    pub(super) fn wants_word(&self, id: TargetId) -> bool {
-        self.targets[id.index()].wants_word(recovery(&self.plan, id))
+    /// Tells that an operator's approval would let a target go on.
+    pub(super) fn is_awaiting_approval(&self, id: TargetId) -> bool {
+        self.targets[id.index()].is_awaiting_approval(recovery(&self.plan, id))
     }
 
     /// The targets of an endpoint.
@@ -265,7 +265,7 @@ impl Beliefs {
         self.index.targets_of(endpoint)
     }
 
-    /// Whether the node doubts itself, and why.
+    /// The node's doubt in itself, and why.
     pub(super) fn doubt(&self) -> Doubt {
         self.doubt
     }
@@ -275,12 +275,12 @@ impl Beliefs {
         &self.drains
     }
 
-    /// Whether nothing passes any more.
-    pub(super) fn is_dark(&self) -> bool {
-        self.dark
+    /// Tells that nothing passes any more.
+    pub(super) fn is_total_outage(&self) -> bool {
+        self.total_outage
     }
 
-    /// Whether the bound on automatic ejections holds something back.
+    /// Tells that the bound on automatic ejections holds something back.
     pub(super) fn is_capped(&self) -> bool {
         !self.capped.is_empty()
     }
@@ -290,12 +290,12 @@ impl Beliefs {
         &self.tally
     }
 
-    /// What is out.
+    /// The ejections in force.
     pub(super) fn ejections(&self) -> &Ejections {
         &self.ejections
     }
 
-    /// Whether some pool of this target has nobody left who may serve.
+    /// Tells that some pool of this target has nobody left who may serve.
     pub(super) fn leaves_a_pool_empty(&self, id: TargetId) -> bool {
         self.index.pools_of(id).any(|pool| {
             let mut shares = pool.iter().map(|id| self.standings[id.index()].share);
@@ -307,55 +307,55 @@ impl Beliefs {
     pub(super) fn recompute(&self, now: Moment) -> Vec<Standing> {
         let ids = (0..self.targets.len()).map(TargetId::from_index);
         let standings = ids.map(|id| {
-            let (sight, recovery) = (self.sight(id), recovery(&self.plan, id));
+            let (evidence, recovery) = (self.evidence(id), recovery(&self.plan, id));
             let mut target = self.targets[id.index()].clone();
-            target.observe(now, recovery, sight);
+            target.observe(now, recovery, evidence);
             let mut ceiling = self.drains.ceiling(id);
             ceiling.advance(now, recovery);
-            ceiling.over(target.standing(recovery, sight.hold), recovery)
+            ceiling.over(target.standing(recovery, evidence.hold), recovery)
         });
         standings.collect()
     }
 
     /// Looks at the slots of a target again, and keeps it if it just fell and must be kept.
     fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
-        let sight = self.sight(id);
+        let evidence = self.evidence(id);
         self.steps_forget(id);
         let recovery = recovery(&self.plan, id);
         self.drains.advance(now, id, recovery);
         let target = &mut self.targets[id.index()];
         let (was_out, was_kept) = (target.is_out(), (target.since(), target.kept()));
-        target.observe(now, recovery, sight);
-        if let (since, Some(Kept::Capped)) = was_kept
+        target.observe(now, recovery, evidence);
+        if let (since, Some(KeepReason::Capped)) = was_kept
             && target.kept().is_none()
         {
             self.capped.remove(&(since, id));
         }
         if !was_out && target.is_out() {
-            self.excuse_in_blackout(id);
+            self.attribute_in_blackout(id);
             self.eject_or_keep(now, id);
         }
         self.note(id)
     }
 
-    /// When a blackout begins, what fell shortly before it fell with it.
+    /// Attributes to a blackout that begins what fell shortly before it.
     fn weigh_blackout(&mut self, now: Moment) {
-        let was_dark = std::mem::replace(&mut self.dark, self.tally.is_dark());
-        if was_dark || !self.dark {
+        let was_total = std::mem::replace(&mut self.total_outage, self.tally.is_total_outage());
+        if was_total || !self.total_outage {
             return;
         }
         let window = guard::window(&self.plan.monitors);
         for target in &mut self.targets {
             if now.since(target.since()) <= window {
-                target.excuse();
+                target.attribute_to_outage();
             }
         }
     }
 
-    /// What falls, or is let go, in a blackout goes with it.
-    fn excuse_in_blackout(&mut self, id: TargetId) {
-        if self.dark {
-            self.targets[id.index()].excuse();
+    /// Attributes to a blackout what falls, or is let go, in it.
+    fn attribute_in_blackout(&mut self, id: TargetId) {
+        if self.total_outage {
+            self.targets[id.index()].attribute_to_outage();
         }
     }
 
@@ -365,19 +365,19 @@ impl Beliefs {
         let target = &mut self.targets[id.index()];
         match ruling {
             Ruling::Down(_) if may_leave => {}
-            Ruling::Down(_) => target.keep(Kept::Capped),
-            Ruling::Up | Ruling::Undecided => target.keep(Kept::Doubted),
+            Ruling::Down(_) => target.keep(KeepReason::Capped),
+            Ruling::Up | Ruling::Undecided => target.keep(KeepReason::Doubted),
         }
         match target.kept() {
             None => self.eject(now, id),
-            Some(Kept::Doubted) => {}
-            Some(Kept::Capped) => {
+            Some(KeepReason::Doubted) => {}
+            Some(KeepReason::Capped) => {
                 self.capped.insert((target.since(), id));
             }
         }
     }
 
-    /// What the vantages make of a target together. There is one, and its vote is that of the target;
+    /// Rules on a target by the votes of all vantages. There is one, and its vote is that of the target;
     /// while it doubts itself it has none.
     fn ruling(&self, now: Moment, id: TargetId) -> Ruling {
         let own = Vote {
@@ -392,7 +392,7 @@ impl Beliefs {
         Electorate::ALONE.rule(now, &[own])
     }
 
-    /// Whether the bound on ejections lets a target go. It does not bind an operator.
+    /// Tells that the bound on ejections lets a target go. It does not bind an operator.
     fn may_leave(&self, id: TargetId) -> bool {
         self.drains.takes_out(id) || self.ejections.fits(id)
     }
@@ -416,9 +416,9 @@ impl Beliefs {
     fn release_doubted(&mut self, now: Moment, slot: SlotId) {
         for id in self.index.concerned(slot).watched.clone() {
             let target = &mut self.targets[id.index()];
-            if target.kept() == Some(Kept::Doubted) {
+            if target.kept() == Some(KeepReason::Doubted) {
                 target.release();
-                self.excuse_in_blackout(id);
+                self.attribute_in_blackout(id);
                 self.eject_or_keep(now, id);
             }
         }
@@ -434,7 +434,7 @@ impl Beliefs {
             if self.may_leave(id) {
                 self.capped.remove(&(since, id));
                 self.targets[id.index()].release();
-                self.excuse_in_blackout(id);
+                self.attribute_in_blackout(id);
                 self.eject(now, id);
                 self.steps_forget(id);
                 changes.extend(self.note(id));
@@ -445,7 +445,7 @@ impl Beliefs {
 
     /// Writes down the standing, the next step and the count of a target.
     fn note(&mut self, id: TargetId) -> Option<Change> {
-        let hold = self.sight(id).hold;
+        let hold = self.evidence(id).hold;
         if let Some(due) = self.next_step(id) {
             self.steps.insert((due, id));
         }
@@ -468,16 +468,16 @@ impl Beliefs {
         }
     }
 
-    /// When a target's next step is due, of its ramp or of its drain.
+    /// The moment at which a target's next step is due, of its ramp or of its drain.
     fn next_step(&self, id: TargetId) -> Option<Moment> {
         let own = self.targets[id.index()].next_step().into_iter();
         own.chain(self.drains.ceiling(id).next_step()).min()
     }
 
-    fn sight(&self, id: TargetId) -> Sight {
+    fn evidence(&self, id: TargetId) -> Evidence {
         let target = &self.plan.targets[id.index()];
         let slots = target.slots.iter();
-        Sight::of(
+        Evidence::of(
             slots.map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
             target
                 .gate
@@ -489,9 +489,9 @@ impl Beliefs {
     fn count_slot(&mut self, id: SlotId, from: Last) {
         let to = self.last(id);
         match self.index.role(id) {
-            Role::Canary => self.tally.move_canary(from, to),
-            Role::Watch(region) => self.tally.move_slot(region, from, to),
-            Role::Gate => {}
+            SlotRole::Canary => self.tally.move_canary(from, to),
+            SlotRole::Watch(region) => self.tally.move_slot(region, from, to),
+            SlotRole::Gate => {}
         }
     }
 
@@ -507,12 +507,12 @@ impl Beliefs {
         self.tally.move_target(from, served);
     }
 
-    /// What a slot's last probe saw. One that passed does not make a sick canary well: that takes
+    /// The result of a slot's last probe, as the guard counts it. One that passed does not make a sick canary well: that takes
     /// `rise` of them in a row.
     fn last(&self, id: SlotId) -> Last {
         let slot = &self.slots[id.index()];
         let is_sick =
-            self.index.role(id) == Role::Canary && matches!(slot.state(), State::Down { .. });
+            self.index.role(id) == SlotRole::Canary && matches!(slot.state(), State::Down { .. });
         match (slot.last(), slot.last_failure()) {
             (None, _) => Last::Nothing,
             (Some(_), None) if is_sick => Last::Failed,

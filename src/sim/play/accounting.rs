@@ -56,7 +56,7 @@ pub(super) struct Felt {
 
 /// The names of everything that ever had clients, and what they carry.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct Accounting {
     pub(super) endpoints: Vec<Load>,
     pub(super) regions: Vec<Load>,
     pub(super) groups: Vec<Felt>,
@@ -137,7 +137,7 @@ impl Felt {
     }
 }
 
-impl Ledger {
+impl Accounting {
     /// Takes in the names, addresses and capacities of a plan that is now in force.
     pub(super) fn adopt(&mut self, plan: &Plan, now: Moment) {
         for load in self.endpoints.iter_mut().chain(&mut self.regions) {

@@ -1,4 +1,4 @@
-//! The way back to the sender of one datagram, for a reply that does not come at once.
+//! The path of a reply to the sender of one datagram, if it does not come at once.
 //!
 //! Like a reply of a batch it leaves by the address that was asked, because a client takes no reply
 //! from another one.
@@ -10,15 +10,15 @@ use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 
 use super::batch::{Local, v4_source, v6_source};
 
-/// Where one datagram came from, and by which of our addresses.
+/// The source of one datagram, and which of our addresses it came to.
 #[derive(Debug)]
-pub(in crate::io::serve) struct WayBack {
+pub(in crate::io::serve) struct ReplyPath {
     pub(super) socket: UdpSocket,
     pub(super) peer: SocketAddr,
     pub(super) local: Local,
 }
 
-impl WayBack {
+impl ReplyPath {
     /// Sends one datagram back, if the kernel takes it at once.
     pub(in crate::io::serve) fn send(&self, message: &[u8]) -> io::Result<()> {
         let slices = [IoSlice::new(message)];

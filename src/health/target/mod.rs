@@ -29,16 +29,16 @@
 //! 2. *gated*: each slot of its gates must be up, and have passed `rise` times in a row;
 //! 3. *unapproved*: an operator must approve this return, if the recovery says so.
 //!
-//! A gate that closes while the word is waited for makes it gated again: what holds when the ramp
-//! starts is what counts. A word given early, while it is held or gated, counts; one given while it
-//! is down does not, for nobody can vouch for what has not come back. Each return needs a word
-//! of its own: it is spent when the ramp starts, and void when the target falls.
+//! A gate that closes while approval is waited for makes it gated again: what holds when the ramp
+//! starts is what counts. An approval given early, while it is held or gated, counts; one given while it
+//! is down does not, for nobody can vouch for what has not come back. Each return needs
+//! an approval of its own: it is spent when the ramp starts, and void when the target falls.
 //!
 //! Then it takes the first step at once and each further one after `every`. A gate that goes down
 //! during the ramp holds it at its step; when it is up again, that step begins anew. The share
 //! never falls but by a fall.
 //!
-//! # Kept ones
+//! # KeepReason ones
 //! [`super::guard`] may *keep* a target that is down: it stays down in here, but stands with the
 //! share that it had. If it rises before it is let go it is again what it was before, without a ramp:
 //! then it never left. Only a fall that took effect counts for damping.
@@ -46,23 +46,23 @@
 //! # Blackouts
 //! What fell in a blackout ([`super::guard`]) does leave, for falling open serves better than a
 //! guess; but it fell with the node's sight. When it rises it waits for its gates, if it has any,
-//! and is what it was before, without hold-down, word, ramp or damping; a ramp goes on at its step.
+//! and is what it was before, without hold-down, approval, ramp or damping; a ramp goes on at its step.
 //! What had never been proven, or was on its way back with nothing, has no such past, and begins anew.
 //!
-//! It knows neither probes nor weights nor orders but for the word, and looks at no other target.
+//! It knows neither probes nor weights nor orders but for approvals, and looks at no other target.
 use crate::base::{Cause, Moment, Permille, Span, Standing, Why};
 use crate::plan::{Approval, Recovery};
 
 use super::damping::{Damping, Fall};
 
+mod evidence;
 mod phase;
-mod sight;
 
-pub use phase::Kept;
-use phase::{Before, Blackout, Phase, Then, Wait, Word, share_of};
-pub use sight::{Gate, Sight, Verdict};
+pub use evidence::{Evidence, Gate, Verdict};
+pub use phase::KeepReason;
+use phase::{Blackout, Phase, PriorPhase, ReturnApproval, Then, WaitingFor, share_of};
 
-/// What is known of one target.
+/// The health of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetHealth {
     phase: Phase,
@@ -70,13 +70,13 @@ pub struct TargetHealth {
     damping: Damping,
 }
 
-/// What a word of approval did.
+/// The effect of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// The target was on its way back, and now has its word.
-    Taken,
-    /// It waits for no word.
-    Idle,
+pub enum ApprovalResult {
+    /// The target was on its way back, and is approved now.
+    Accepted,
+    /// It waits for no approval.
+    NotPending,
 }
 
 impl TargetHealth {
@@ -91,38 +91,38 @@ impl TargetHealth {
     }
 
     /// Takes the steps that are due, then looks at what the slots say.
-    pub fn observe(&mut self, now: Moment, recovery: &Recovery, sight: Sight) {
+    pub fn observe(&mut self, now: Moment, recovery: &Recovery, evidence: Evidence) {
         self.advance(now, recovery);
-        match sight.verdict {
+        match evidence.verdict {
             Verdict::Unknown => {}
             Verdict::Up => self.rise(now, recovery),
             Verdict::Down(cause) => self.fall(now, cause),
         }
-        self.go_on(now, recovery, sight.gate);
+        self.go_on(now, recovery, evidence.gate);
     }
 
     /// An operator approves its return; what follows is seen at the next look.
-    pub fn approve(&mut self, recovery: &Recovery) -> Heard {
+    pub fn approve(&mut self, recovery: &Recovery) -> ApprovalResult {
         match &mut self.phase {
             Phase::Waiting {
-                then: Then::Anew(word @ Word::Missing),
+                then: Then::Anew(approval @ ReturnApproval::Pending),
                 ..
             } if recovery.approval == Approval::Needed => {
-                *word = Word::Given;
-                Heard::Taken
+                *approval = ReturnApproval::Granted;
+                ApprovalResult::Accepted
             }
             Phase::Unproven
             | Phase::Healthy
             | Phase::Waiting { .. }
             | Phase::Ramping { .. }
-            | Phase::Down { .. } => Heard::Idle,
+            | Phase::Down { .. } => ApprovalResult::NotPending,
         }
     }
 
-    /// Whether a word of approval would be [`Heard::Taken`].
+    /// Tells that an approval would be [`ApprovalResult::Accepted`].
     #[must_use]
-    pub fn wants_word(&self, recovery: &Recovery) -> bool {
-        self.clone().approve(recovery) == Heard::Taken
+    pub fn is_awaiting_approval(&self, recovery: &Recovery) -> bool {
+        self.clone().approve(recovery) == ApprovalResult::Accepted
     }
 
     /// Goes on under another recovery policy (of the same name, after a reload): a ramp
@@ -137,7 +137,7 @@ impl TargetHealth {
         *place = u16::try_from(found.unwrap_or(last)).unwrap_or(u16::MAX);
     }
 
-    /// What steering may know. `hold` is that of the last [`Sight`].
+    /// The standing that steering may know. `hold` is that of the last [`Evidence`].
     #[must_use]
     pub fn standing(&self, recovery: &Recovery, hold: Span) -> Standing {
         let (share, why) = match self.phase {
@@ -157,8 +157,8 @@ impl TargetHealth {
                 ..
             } => match kept {
                 None => (Permille::NONE, Why::Down(cause)),
-                Some(Kept::Doubted) => (before.share(recovery), Why::Doubted(cause)),
-                Some(Kept::Capped) => (before.share(recovery), Why::Capped(cause)),
+                Some(KeepReason::Doubted) => (before.share(recovery), Why::Doubted(cause)),
+                Some(KeepReason::Capped) => (before.share(recovery), Why::Capped(cause)),
             },
         };
         Standing {
@@ -169,13 +169,13 @@ impl TargetHealth {
         }
     }
 
-    /// When the next step of its ramp is due, or its hold-down ends.
+    /// The moment at which the next step of its ramp is due, or its hold-down ends.
     #[must_use]
     pub fn next_step(&self) -> Option<Moment> {
         match self.phase {
             Phase::Ramping { next, .. } => next,
             Phase::Waiting {
-                on: Wait::Time { until },
+                on: WaitingFor::Time { until },
                 ..
             } => Some(until),
             Phase::Unproven | Phase::Healthy | Phase::Waiting { .. } | Phase::Down { .. } => None,
@@ -188,7 +188,7 @@ impl TargetHealth {
         self.since
     }
 
-    /// Whether probes have shown that it is up, and it is served: what self-doubt counts.
+    /// Tells that probes have shown that it is up, and it is served: what self-doubt counts.
     #[must_use]
     pub fn is_served_as_proven(&self) -> bool {
         match self.phase {
@@ -198,17 +198,17 @@ impl TargetHealth {
         }
     }
 
-    /// Whether it is down and nobody keeps it.
+    /// Tells that it is down and nobody keeps it.
     #[must_use]
     pub fn is_out(&self) -> bool {
         matches!(self.phase, Phase::Down { kept: None, .. })
     }
 
-    /// Whether it had a share when it fell, if it is down.
+    /// Tells that it is down and had a share when it fell.
     #[must_use]
     pub fn fell_from_service(&self) -> bool {
         match self.phase {
-            Phase::Down { before, .. } => !matches!(before, Before::Waiting { .. }),
+            Phase::Down { before, .. } => !matches!(before, PriorPhase::Waiting { .. }),
             Phase::Unproven | Phase::Healthy | Phase::Waiting { .. } | Phase::Ramping { .. } => {
                 false
             }
@@ -227,7 +227,7 @@ impl TargetHealth {
 
     /// Why it is kept, if it is.
     #[must_use]
-    pub fn kept(&self) -> Option<Kept> {
+    pub fn kept(&self) -> Option<KeepReason> {
         match self.phase {
             Phase::Down { kept, .. } => kept,
             Phase::Unproven | Phase::Healthy | Phase::Waiting { .. } | Phase::Ramping { .. } => {
@@ -237,9 +237,9 @@ impl TargetHealth {
     }
 
     /// Keeps a target that is down at the share that it had; one that had none is not kept.
-    pub fn keep(&mut self, why: Kept) {
+    pub fn keep(&mut self, why: KeepReason) {
         if let Phase::Down { before, kept, .. } = &mut self.phase
-            && !matches!(before, Before::Waiting { .. })
+            && !matches!(before, PriorPhase::Waiting { .. })
         {
             *kept = Some(why);
         }
@@ -253,7 +253,7 @@ impl TargetHealth {
     }
 
     /// Puts its fall down to a blackout, if it is down.
-    pub fn excuse(&mut self) {
+    pub fn attribute_to_outage(&mut self) {
         if let Phase::Down { blackout, .. } = &mut self.phase {
             *blackout = Blackout::Within;
         }
@@ -289,7 +289,7 @@ impl TargetHealth {
             cause,
             before,
             kept: None,
-            blackout: Blackout::Apart,
+            blackout: Blackout::Isolated,
         };
     }
 
@@ -307,7 +307,7 @@ impl TargetHealth {
                 blackout: Blackout::Within,
                 ..
             } if let Some(then) = before.resume() => Phase::Waiting {
-                on: Wait::Gate,
+                on: WaitingFor::Gate,
                 then,
             },
             Phase::Down {
@@ -323,19 +323,23 @@ impl TargetHealth {
         &mut self,
         now: Moment,
         recovery: &Recovery,
-        (before, blackout): (Before, Blackout),
+        (before, blackout): (PriorPhase, Blackout),
     ) -> Phase {
         let fall = match (before, blackout) {
-            (Before::Healthy | Before::Ramping { .. }, Blackout::Apart) => Fall::Counts(self.since),
-            (Before::Unproven | Before::Waiting { .. }, _) | (_, Blackout::Within) => Fall::Slight,
+            (PriorPhase::Healthy | PriorPhase::Ramping { .. }, Blackout::Isolated) => {
+                Fall::Counts(self.since)
+            }
+            (PriorPhase::Unproven | PriorPhase::Waiting { .. }, _) | (_, Blackout::Within) => {
+                Fall::Slight
+            }
         };
         self.damping.returns(&recovery.damping, fall, now);
         let hold_down = self.damping.hold_down(recovery.every);
         Phase::Waiting {
-            on: Wait::Time {
+            on: WaitingFor::Time {
                 until: now.after(hold_down).after(recovery.delay),
             },
-            then: Then::Anew(Word::Missing),
+            then: Then::Anew(ReturnApproval::Pending),
         }
     }
 
@@ -347,13 +351,13 @@ impl TargetHealth {
                 Some(on) => (self.phase, self.since) = (Phase::Waiting { on, then }, now),
                 None => self.start(now, recovery, then),
             },
-            (Phase::Ramping { step, next: None }, Gate::Open | Gate::Ajar) => {
+            (Phase::Ramping { step, next: None }, Gate::Open | Gate::Unproven) => {
                 self.enter(step, now, recovery);
             }
             (Phase::Ramping { step, .. }, Gate::Shut) => {
                 self.phase = Phase::Ramping { step, next: None };
             }
-            (Phase::Ramping { .. }, Gate::Open | Gate::Ajar)
+            (Phase::Ramping { .. }, Gate::Open | Gate::Unproven)
             | (Phase::Unproven | Phase::Healthy | Phase::Down { .. }, _) => {}
         }
     }
@@ -369,12 +373,12 @@ impl TargetHealth {
     }
 }
 
-impl Wait {
+impl WaitingFor {
     fn why(self) -> Why {
         match self {
             Self::Time { .. } => Why::Held,
             Self::Gate => Why::Gated,
-            Self::Word => Why::Unapproved,
+            Self::Approval => Why::Unapproved,
         }
     }
 }
@@ -384,13 +388,14 @@ fn next_wait(
     now: Moment,
     recovery: &Recovery,
     gate: Gate,
-    (on, then): (Wait, Then),
-) -> Option<Wait> {
-    let needs_word = recovery.approval == Approval::Needed && then == Then::Anew(Word::Missing);
+    (on, then): (WaitingFor, Then),
+) -> Option<WaitingFor> {
+    let needs_word =
+        recovery.approval == Approval::Needed && then == Then::Anew(ReturnApproval::Pending);
     match (on, gate) {
-        (Wait::Time { until }, _) if until > now => Some(on),
-        (_, Gate::Shut | Gate::Ajar) => Some(Wait::Gate),
-        (_, Gate::Open) => needs_word.then_some(Wait::Word),
+        (WaitingFor::Time { until }, _) if until > now => Some(on),
+        (_, Gate::Shut | Gate::Unproven) => Some(WaitingFor::Gate),
+        (_, Gate::Open) => needs_word.then_some(WaitingFor::Approval),
     }
 }
 

@@ -1,52 +1,52 @@
-//! What one pool offers to the planning of capacity: who of it may take which cohorts.
+//! The offer of one pool to the planning of capacity: who of it may take which cohorts.
 //!
-//! A pool is first asked for what it gives by share (its *hands*). Where a hand is full, one member
-//! with room may take a cohort alone (a *single*), as long as its share lets it: so a ramp bounds
+//! A pool is first asked for what it gives by share (its *member sets*). Where a set is full, one member
+//! with room may take a cohort alone (a *lone member*), as long as its share lets it: so a ramp bounds
 //! what the planning may give just as it bounds everything else.
 use std::sync::{Arc, OnceLock};
 
 use crate::base::limits::{CAPACITY_CHOICES, COHORTS};
 use crate::base::{EndpointId, RegionId, Standing};
-use crate::plan::{Pool, Ring, Tier};
+use crate::plan::{CohortOrder, Pool, Tier};
 use crate::steer::pool::Spread;
 
 use super::cohorts::Cohorts;
 
-/// What one pool offers.
+/// The offer of one pool.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Stock {
+pub struct PoolOffer {
     /// Its region.
     pub(super) region: RegionId,
     /// The cohorts that it takes by share.
     pub(super) takes: Cohorts,
     /// Who takes them.
-    pub(super) hands: Vec<Hand>,
+    pub(super) sets: Vec<MemberSet>,
     /// Its members that have a share, tier by tier.
-    pub(super) singles: Vec<Single>,
-    /// What all hands together put on each endpoint: how many cohorts of hands of how many
+    pub(super) lone_members: Vec<LoneMember>,
+    /// What all member sets together put on each endpoint: how many cohorts of member sets of how many
     /// members. In order of endpoints.
-    pub(super) burden: Vec<(EndpointId, usize, u64)>,
+    pub(super) load_by_endpoint: Vec<(EndpointId, usize, u64)>,
     /// By tier.
-    rings: Vec<Arc<Ring>>,
+    cohort_orders: Vec<Arc<CohortOrder>>,
     /// Made when a plan first asks for it, and kept for the next one.
-    turns: Kept,
+    turns: CachedTurns,
 }
 
 /// Turns once they are found; they follow from the rest, so all are equal.
 #[derive(Debug, Default)]
-struct Kept(OnceLock<Box<[Turn]>>);
+struct CachedTurns(OnceLock<Box<[Turn]>>);
 
-impl PartialEq for Kept {
+impl PartialEq for CachedTurns {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Kept {}
+impl Eq for CachedTurns {}
 
 /// Members that answer some cohorts together.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Hand {
+pub(super) struct MemberSet {
     pub(super) endpoints: Vec<EndpointId>,
     pub(super) cohorts: Cohorts,
     /// How many these are.
@@ -55,67 +55,67 @@ pub(super) struct Hand {
 
 /// One member that may answer some cohorts alone.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Single {
-    /// As a list of one, like those of hands.
+pub(super) struct LoneMember {
+    /// As a list of one, like those of member sets.
     pub(super) endpoint: [EndpointId; 1],
     pub(super) tier: u8,
     pub(super) member: u8,
     pub(super) accepts: Cohorts,
 }
 
-/// Cohorts whose next choice is the same single.
+/// Cohorts whose next choice is the same lone member.
 #[derive(Debug)]
 pub(super) struct Turn {
-    /// Index into [`Stock::singles`].
-    pub(super) single: u16,
+    /// Index into [`PoolOffer::lone_members`].
+    pub(super) lone: u16,
     pub(super) cohorts: Cohorts,
 }
 
-impl Stock {
-    /// Of a pool in a region that gives `hands` by `spread`: the endpoints of each of its picks.
+impl PoolOffer {
+    /// Of a pool in a region that gives `sets` by `spread`: the endpoints of each of its picks.
     pub fn new<'h>(
         (region, pool): (RegionId, &Pool),
         spread: &Spread,
-        hands: impl Iterator<Item = &'h [EndpointId]>,
+        sets: impl Iterator<Item = &'h [EndpointId]>,
         standings: &[Standing],
     ) -> Self {
-        let hands = hands.map(|endpoints| Hand {
+        let sets = sets.map(|endpoints| MemberSet {
             endpoints: endpoints.to_vec(),
             cohorts: Cohorts::NONE,
             count: 0,
         });
-        let mut stock = Self {
+        let mut offer = Self {
             region,
             takes: Cohorts::NONE,
-            hands: hands.collect(),
-            singles: singles(pool, standings),
-            burden: Vec::new(),
-            rings: pool
+            sets: sets.collect(),
+            lone_members: lone_members(pool, standings),
+            load_by_endpoint: Vec::new(),
+            cohort_orders: pool
                 .tiers
                 .iter()
-                .map(|tier| Arc::clone(&tier.ring))
+                .map(|tier| Arc::clone(&tier.cohort_order))
                 .collect(),
-            turns: Kept::default(),
+            turns: CachedTurns::default(),
         };
-        stock.deal(spread);
-        stock
+        offer.deal(spread);
+        offer
     }
 
-    /// The cohorts that it takes by share, as the choices of its ring and its shares say.
+    /// The cohorts that it takes by share, as the choices of its cohort order and its shares say.
     #[must_use]
     pub fn takes(&self) -> &Cohorts {
         &self.takes
     }
 
-    /// Calls `each` with the endpoints of every hand and the cohorts among some that have it.
+    /// Calls `each` with the endpoints of every member set and the cohorts among some that have it.
     pub fn deal_to(&self, some: &Cohorts, mut each: impl FnMut(&[EndpointId], u16)) {
-        for hand in &self.hands {
+        for set in &self.sets {
             let count = match *some == Cohorts::ALL {
-                true => hand.count,
-                false => hand.cohorts.and(some).len(),
+                true => set.count,
+                false => set.cohorts.and(some).len(),
             };
             if count > 0 {
-                each(&hand.endpoints, count);
+                each(&set.endpoints, count);
             }
         }
     }
@@ -123,42 +123,43 @@ impl Stock {
     fn deal(&mut self, spread: &Spread) {
         match spread {
             Spread::Nobody => {}
-            Spread::Everyone => self.hands[0].cohorts = Cohorts::ALL,
+            Spread::Everyone => self.sets[0].cohorts = Cohorts::ALL,
             Spread::ByCohort(_) => {
                 for cohort in 0..COHORTS {
                     if let Some(pick) = spread.pick(cohort) {
-                        self.hands[pick].cohorts.insert(cohort);
+                        self.sets[pick].cohorts.insert(cohort);
                     }
                 }
             }
         }
-        for hand in &mut self.hands {
-            hand.count = hand.cohorts.len();
-            self.takes = self.takes.or(&hand.cohorts);
-            let (size, count) = (hand.endpoints.len(), u64::from(hand.count));
-            let ends = hand.endpoints.iter();
-            self.burden.extend(ends.map(|&id| (id, size, count)));
+        for set in &mut self.sets {
+            set.count = set.cohorts.len();
+            self.takes = self.takes.or(&set.cohorts);
+            let (size, count) = (set.endpoints.len(), u64::from(set.count));
+            let ends = set.endpoints.iter();
+            self.load_by_endpoint
+                .extend(ends.map(|&id| (id, size, count)));
         }
-        self.burden.sort_unstable();
+        self.load_by_endpoint.sort_unstable();
     }
 
-    /// In which order cohorts turn to single members: tier by tier, and in each by the choices
-    /// of its ring; after [`CAPACITY_CHOICES`] of these, in the order of the config.
+    /// In which order cohorts turn to lone members: tier by tier, and in each by the choices
+    /// of its cohort order; after [`CAPACITY_CHOICES`] of these, in the order of the config.
     pub(super) fn turns(&self) -> &[Turn] {
         self.turns.0.get_or_init(|| self.find_turns())
     }
 
     fn find_turns(&self) -> Box<[Turn]> {
         let mut turns = Vec::new();
-        for (index, ring) in self.rings.iter().enumerate() {
-            let own = (0..).zip(&self.singles);
-            let own: Vec<(u16, &Single)> = own
-                .filter(|(_, single)| usize::from(single.tier) == index)
+        for (index, cohort_order) in self.cohort_orders.iter().enumerate() {
+            let own = (0..).zip(&self.lone_members);
+            let own: Vec<(u16, &LoneMember)> = own
+                .filter(|(_, lone)| usize::from(lone.tier) == index)
                 .collect();
-            turns.extend(ring_turns(ring, &own));
+            turns.extend(cohort_turns(cohort_order, &own));
             if own.len() > CAPACITY_CHOICES {
-                turns.extend(own.iter().map(|(single, own)| Turn {
-                    single: *single,
+                turns.extend(own.iter().map(|(lone, own)| Turn {
+                    lone: *lone,
                     cohorts: own.accepts,
                 }));
             }
@@ -168,20 +169,20 @@ impl Stock {
 }
 
 /// The members of a pool that have a share, and whom each may take.
-fn singles(pool: &Pool, standings: &[Standing]) -> Vec<Single> {
+fn lone_members(pool: &Pool, standings: &[Standing]) -> Vec<LoneMember> {
     let tiers = (0..).zip(&pool.tiers);
     let members = tiers.flat_map(|(index, tier)| {
         let members = (0..).zip(&tier.members);
         members.map(move |(member, own)| (index, tier, member, own))
     });
-    let singles = members.map(|(index, tier, member, own)| Single {
+    let lone_members = members.map(|(index, tier, member, own)| LoneMember {
         endpoint: [own.endpoint],
         tier: index,
         member,
         accepts: accepts(tier, member, standings[own.target.index()].share.0),
     });
-    singles
-        .filter(|single| !single.accepts.is_empty())
+    lone_members
+        .filter(|lone| !lone.accepts.is_empty())
         .collect()
 }
 
@@ -194,7 +195,7 @@ fn accepts(tier: &Tier, member: u8, share: u16) -> Cohorts {
     }
     let mut accepts = Cohorts::NONE;
     for cohort in 0..COHORTS {
-        let mut choices = tier.ring.choices(cohort).iter();
+        let mut choices = tier.cohort_order.choices(cohort).iter();
         if choices.any(|choice| choice.member() == member && choice.rank() < share) {
             accepts.insert(cohort);
         }
@@ -204,20 +205,23 @@ fn accepts(tier: &Tier, member: u8, share: u16) -> Cohorts {
 
 /// The first choices of the cohorts among some members of a tier, all first ones before all second
 /// ones.
-fn ring_turns(ring: &Ring, own: &[(u16, &Single)]) -> impl Iterator<Item = Turn> {
+fn cohort_turns(
+    cohort_order: &CohortOrder,
+    own: &[(u16, &LoneMember)],
+) -> impl Iterator<Item = Turn> {
     let depth = own.len().min(CAPACITY_CHOICES);
     let mut sets = vec![Cohorts::NONE; depth * own.len()];
-    let place = |member: u8| own.iter().position(|(_, single)| single.member == member);
+    let place = |member: u8| own.iter().position(|(_, lone)| lone.member == member);
     for cohort in 0..COHORTS {
-        let choices = ring.choices(cohort).iter();
+        let choices = cohort_order.choices(cohort).iter();
         let accepted = choices.filter_map(|choice| place(choice.member()));
         let accepted = accepted.filter(|place| own[*place].1.accepts.contains(cohort));
         for (level, place) in accepted.take(depth).enumerate() {
             sets[level * own.len() + place].insert(cohort);
         }
     }
-    let numbers: Vec<u16> = own.iter().map(|(single, _)| *single).collect();
+    let numbers: Vec<u16> = own.iter().map(|(lone, _)| *lone).collect();
     let turns = numbers.into_iter().cycle().zip(sets);
-    let turns = turns.map(|(single, cohorts)| Turn { single, cohorts });
+    let turns = turns.map(|(lone, cohorts)| Turn { lone, cohorts });
     turns.filter(|turn| !turn.cohorts.is_empty())
 }

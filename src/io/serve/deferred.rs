@@ -1,4 +1,4 @@
-//! What the answering threads hand on: messages whose answer takes a disk, a peer or another thread.
+//! Deferred messages: those whose answer takes a disk, a peer or another thread.
 //!
 //! Updates (RFC 2136) and notifications (RFC 1996) change something, transfers are many messages, and
 //! a signature takes a look at keys, so somebody must be waited for; the threads that answer wait for nobody. They put such a message, and the way back to
@@ -10,19 +10,19 @@
 //! thread --offer--> [queue] --> handler --Request::reply--> datagram, or the connection's writer
 //! ```
 //!
-//! What a message means is not known here; only which ones never concern the table.
+//! What a message means is not known here, nor which ones are deferred: `inspect` tells that.
 use std::net::IpAddr;
 
 use tokio::sync::mpsc;
 
-use super::concern;
-use super::udp::WayBack;
+use super::inspect::needs_worker;
+use super::udp::ReplyPath;
 use crate::answer::Transport;
-use crate::base::limits::{MESSAGE_BYTES, SLOW_WAITING, UDP_REPLY_BYTES_PLAIN};
+use crate::base::limits::{DEFERRED_WAITING, MESSAGE_BYTES, UDP_REPLY_BYTES_PLAIN};
 use crate::dns::message;
 use crate::dns::rr::rcode;
 
-/// A message that was handed on.
+/// A message that was deferred.
 #[derive(Debug)]
 pub struct Request {
     /// The octets of the message.
@@ -34,28 +34,28 @@ pub struct Request {
     replies: Replies,
 }
 
-/// The way back to whoever sent a message.
+/// The path by which replies reach whoever sent a message.
 #[derive(Debug)]
 pub(super) enum Replies {
     /// One datagram.
-    Datagram(WayBack),
+    Datagram(ReplyPath),
     /// Messages that the connection's own task writes.
     Stream(mpsc::Sender<Vec<u8>>),
 }
 
-/// Whoever asked has gone.
+/// The error that whoever asked has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
+pub struct PeerGone;
 
-/// Where messages are handed on.
+/// The end of the queue at which the answering threads put messages in.
 #[derive(Clone, Debug)]
-pub struct Slow(mpsc::Sender<Request>);
+pub struct DeferredQueue(mpsc::Sender<Request>);
 
 /// The queue: where the answering threads put messages, and where they come out.
 #[must_use]
-pub fn queue() -> (Slow, mpsc::Receiver<Request>) {
-    let (sender, receiver) = mpsc::channel(SLOW_WAITING);
-    (Slow(sender), receiver)
+pub fn queue() -> (DeferredQueue, mpsc::Receiver<Request>) {
+    let (sender, receiver) = mpsc::channel(DEFERRED_WAITING);
+    (DeferredQueue(sender), receiver)
 }
 
 impl Request {
@@ -63,10 +63,10 @@ impl Request {
     ///
     /// # Errors
     /// When whoever asked has gone.
-    pub async fn reply(&self, message: Vec<u8>) -> Result<(), Gone> {
+    pub async fn reply(&self, message: Vec<u8>) -> Result<(), PeerGone> {
         match &self.replies {
-            Replies::Datagram(back) => back.send(&message).map_err(|_| Gone),
-            Replies::Stream(writer) => writer.send(message).await.map_err(|_| Gone),
+            Replies::Datagram(back) => back.send(&message).map_err(|_| PeerGone),
+            Replies::Stream(writer) => writer.send(message).await.map_err(|_| PeerGone),
         }
     }
 
@@ -80,21 +80,21 @@ impl Request {
     }
 }
 
-impl Slow {
-    /// Hands a message of a stream on, if it is one of those; gives what comes back, which is a word
-    /// of regret when there is no room.
-    pub(super) fn take(
+impl DeferredQueue {
+    /// Puts a message of a stream into the queue, if it needs a worker; gives the replies that will come, which is one
+    /// SERVFAIL when there is no room.
+    pub(super) fn defer(
         &self,
         message: &[u8],
         source: IpAddr,
         transport: Transport,
     ) -> Option<mpsc::Receiver<Vec<u8>>> {
-        if !is_slow(message) {
+        if !needs_worker(message) {
             return None;
         }
         let (writer, replies) = mpsc::channel(1);
         let taken = Replies::Stream(writer.clone());
-        if self.offer(message.to_vec(), source, transport, taken) == Err(Full) {
+        if self.offer(message.to_vec(), source, transport, taken) == Err(QueueFull) {
             // There is room for one: nothing else has been written to it.
             busy(message)
                 .into_iter()
@@ -103,34 +103,29 @@ impl Slow {
         Some(replies)
     }
 
-    /// Hands a message on; whether there was room.
+    /// Puts a message into the queue, if there is room.
     pub(super) fn offer(
         &self,
         message: Vec<u8>,
         source: IpAddr,
         transport: Transport,
         replies: Replies,
-    ) -> Result<(), Full> {
+    ) -> Result<(), QueueFull> {
         let request = Request {
             message,
             source,
             transport,
             replies,
         };
-        self.0.try_send(request).map_err(|_| Full)
+        self.0.try_send(request).map_err(|_| QueueFull)
     }
 }
 
-/// There is no room, or nobody who takes messages out.
+/// The error that there is no room, or nobody who takes messages out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct QueueFull;
 
-/// Whether a message is one to hand on.
-pub(super) fn is_slow(message: &[u8]) -> bool {
-    concern::concerns(message)
-}
-
-/// What a client is told when there is no room.
+/// The reply to a client when there is no room.
 pub(super) fn busy(message: &[u8]) -> Option<Vec<u8>> {
     message::reply(message, rcode::SERVFAIL).ok()
 }
@@ -141,16 +136,16 @@ mod tests {
 
     #[test]
     fn a_full_queue_takes_no_more() {
-        let (slow, mut waiting) = queue();
+        let (deferred, mut waiting) = queue();
         let source = IpAddr::from([192, 0, 2, 1]);
         let offer = || {
             let (writer, _) = mpsc::channel(1);
-            slow.offer(vec![0], source, Transport::Tcp, Replies::Stream(writer))
+            deferred.offer(vec![0], source, Transport::Tcp, Replies::Stream(writer))
         };
-        for _ in 0..SLOW_WAITING {
+        for _ in 0..DEFERRED_WAITING {
             assert_eq!(offer(), Ok(()));
         }
-        assert_eq!(offer(), Err(Full));
+        assert_eq!(offer(), Err(QueueFull));
         drop(waiting.try_recv());
         assert_eq!(offer(), Ok(()));
     }

@@ -1,34 +1,34 @@
-//! Which pools the classes of a service consult: routes, each kept once.
+//! Routes: the pools that the classes of a service consult, each kept once.
 //!
 //! Where all cohorts of a class get the same, its route has that ready, records and all; only where
 //! cohorts differ are pools asked when a query comes. Pools that take nobody are passed over when
-//! the part is built. How a pool comes to what it gives is not known here.
+//! they are built. How a pool comes to what it gives is not known here.
 use std::sync::Arc;
 
 use crate::base::{ClassId, EndpointId, Family, Reason, RegionId};
 use crate::dns::addresses;
 use crate::plan::{AllDown, Plan};
 use crate::steer::capacity::cohorts::Cohorts;
-use crate::steer::capacity::{By, Fate};
+use crate::steer::capacity::{Placement, Selector};
 use crate::steer::{self, Ending, Extent, Spread};
 
 use super::Selection;
-use super::carry::Placed;
-use super::layout::{ABSENT, Layout, Neighbour, PartPlace};
+use super::layout::{ABSENT, Layout, Neighbour, RoutesPlace};
+use super::load_plan::DivertedClass;
 use super::pool::{PoolTable, Wait};
 
-/// How one family of some services is steered.
+/// The routes of one family of some services: how it is steered.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct ServiceRoutes {
     /// The distinct routes.
     pub(super) routes: Vec<Route>,
-    /// Index into `routes` by class; [`Part::NONE`] where there is no endpoint.
+    /// Index into `routes` by class; [`ServiceRoutes::NONE`] where there is no endpoint.
     of_class: Box<[u16]>,
     /// Whether some class is answered though nothing is healthy, or gets nothing because of it.
     pub(super) strands: bool,
 }
 
-/// What one class consults.
+/// The route of one class: what it consults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
     /// What every cohort gets; absent where cohorts differ.
@@ -38,8 +38,8 @@ pub(super) struct Route {
     /// The others, in order.
     pub(super) later: Box<[Step]>,
     /// Where capacity has decided otherwise: every cohort that some pool takes, in place of steps.
-    pub(super) lots: Box<[Lot]>,
-    /// What becomes of cohorts that no step takes, and that are in no lot.
+    pub(super) allocations: Box<[RouteAllocation]>,
+    /// What becomes of cohorts that no step takes, and that are in no allocation.
     pub(super) rest: Rest,
     /// How long the standings of all pools last, for what no step takes.
     pub(super) wait: Wait,
@@ -47,7 +47,7 @@ pub(super) struct Route {
 
 /// Cohorts that go to one place because there is room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lot {
+pub(super) struct RouteAllocation {
     /// Number of the pool.
     pub(super) pool: u32,
     /// Its region.
@@ -55,23 +55,23 @@ pub(super) struct Lot {
     /// Which preference it is.
     pub(super) place: Preference,
     /// Who of the pool.
-    pub(super) by: Taker,
+    pub(super) by: Recipient,
     /// How they came there.
-    pub(super) fate: Fate,
+    pub(super) placement: Placement,
     /// Who they are.
     pub(super) cohorts: Cohorts,
 }
 
-/// Who of a pool takes the cohorts of a lot.
+/// The members of a pool that take the cohorts of an allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Taker {
+pub(super) enum Recipient {
     /// Whom the shares say.
     Share,
     /// One endpoint, with its address records.
     Alone(EndpointId, Box<[u8]>),
 }
 
-/// What every cohort gets.
+/// The answer that every cohort gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Whole {
     pub(super) records: Box<[u8]>,
@@ -101,7 +101,7 @@ pub(super) struct Step {
     pub(super) before: Wait,
 }
 
-/// Which preference a region is for a class.
+/// The rank of a region among the preferences of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Preference {
     /// The first that has an endpoint at all.
@@ -110,7 +110,7 @@ pub(super) enum Preference {
     Later,
 }
 
-/// What becomes of cohorts that no step takes.
+/// The rule for cohorts that no step takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// There are none.
@@ -123,14 +123,14 @@ pub(super) enum Rest {
     AllDown,
 }
 
-impl Part {
+impl ServiceRoutes {
     /// Marks a preference without any endpoint of the service.
     const NONE: u16 = u16::MAX;
 
     pub(super) fn new(
         plan: &Plan,
         layout: &Layout,
-        place: &PartPlace,
+        place: &RoutesPlace,
         pools: &[Arc<PoolTable>],
     ) -> Self {
         let service = &plan.services[place.service.index()];
@@ -153,12 +153,12 @@ impl Part {
         }
     }
 
-    /// The same part where some classes are led by a plan of capacity.
-    pub(super) fn led_by(
+    /// The same routes where some classes are diverted by a plan of capacity.
+    pub(super) fn diverted_by(
         &self,
-        (plan, place): (&Plan, &PartPlace),
+        (plan, place): (&Plan, &RoutesPlace),
         pools: &[Arc<PoolTable>],
-        placed: &[Placed],
+        placed: &[DivertedClass],
     ) -> Self {
         let (mut routes, mut of_class) = (self.routes.clone(), self.of_class.clone());
         for own in placed {
@@ -192,9 +192,9 @@ impl Part {
     }
 }
 
-/// The routes of a part while they are found.
+/// The routes of some services while they are found.
 struct Routes<'p> {
-    place: &'p PartPlace,
+    place: &'p RoutesPlace,
     pools: &'p [Arc<PoolTable>],
     all_down: AllDown,
     done: Vec<Route>,
@@ -208,8 +208,8 @@ impl Routes<'_> {
         order: &[Neighbour],
         preference: impl Fn(ClassId) -> &'p [RegionId],
     ) -> Box<[u16]> {
-        let mut numbers = vec![Part::NONE; order.len()];
-        let (mut depth, mut number) = (0, Part::NONE);
+        let mut numbers = vec![ServiceRoutes::NONE; order.len()];
+        let (mut depth, mut number) = (0, ServiceRoutes::NONE);
         for (place, neighbour) in order.iter().enumerate() {
             if place == 0 || neighbour.common < depth {
                 (depth, number) = self.find(preference(neighbour.class));
@@ -224,7 +224,7 @@ impl Routes<'_> {
     fn find(&mut self, preference: &[RegionId]) -> (u16, u16) {
         let state = |region| self.pool(region).map(|(_, pool)| pool.state);
         let Some(route) = steer::route(preference, self.all_down, state) else {
-            return (Neighbour::EQUAL, Part::NONE);
+            return (Neighbour::EQUAL, ServiceRoutes::NONE);
         };
         let dense = self.dense(&route);
         self.done.push(dense);
@@ -271,7 +271,7 @@ impl Routes<'_> {
             whole: None,
             first,
             later: later.into(),
-            lots: Box::default(),
+            allocations: Box::default(),
             rest,
             wait: match rest {
                 Rest::Nobody => Wait::FOREVER,
@@ -322,58 +322,58 @@ impl Whole {
     }
 }
 
-/// The route of a class that a plan of capacity leads.
+/// The route of a class that a plan of capacity diverts.
 fn planned(
-    (plan, place): (&Plan, &PartPlace),
+    (plan, place): (&Plan, &RoutesPlace),
     pools: &[Arc<PoolTable>],
-    own: &Placed,
+    own: &DivertedClass,
     natural: &Route,
 ) -> Route {
     let family = place.family;
     let consulted = place.consulted(plan, own.class);
     let waits = consulted.iter().map(|number| pools[*number as usize].wait);
-    let lots = own.lots.iter().map(|lot| {
-        let number = consulted[lot.pool];
+    let allocations = own.allocations.iter().map(|allocation| {
+        let number = consulted[allocation.pool];
         let region = pools[number as usize].region;
         let pool = &plan.services[place.service.index()].pools[family.index()][region.index()];
-        Lot {
+        RouteAllocation {
             pool: number,
             region,
-            place: match lot.pool {
+            place: match allocation.pool {
                 0 => Preference::First,
                 _ => Preference::Later,
             },
-            by: match lot.by {
-                By::Share => Taker::Share,
-                By::Member { tier, member } => {
+            by: match allocation.by {
+                Selector::Share => Recipient::Share,
+                Selector::Member { tier, member } => {
                     let members = &pool.tiers[usize::from(tier)].members;
                     let endpoint = members[usize::from(member)].endpoint;
                     let all = &plan.endpoints[endpoint.index()].addresses;
                     let own = all.iter().filter(|one| Family::of(**one) == family);
                     let mut records = Vec::new();
                     own.for_each(|&one| addresses::put(one, &mut records));
-                    Taker::Alone(endpoint, records.into())
+                    Recipient::Alone(endpoint, records.into())
                 }
             },
-            fate: lot.fate,
-            cohorts: lot.cohorts,
+            placement: allocation.placement,
+            cohorts: allocation.cohorts,
         }
     });
     let mut route = Route {
         whole: None,
         first: None,
         later: Box::default(),
-        lots: lots.collect(),
+        allocations: allocations.collect(),
         rest: natural.rest,
         wait: waits.fold(Wait::FOREVER, Wait::or),
     };
-    route.whole = route.whole_lot(pools);
+    route.whole = route.whole_allocation(pools);
     route
 }
 
 impl Route {
     /// Whether it leads everyone where another leads them, for however long.
-    pub(super) fn leads_as(&self, other: &Self) -> bool {
+    pub(super) fn diverts_as(&self, other: &Self) -> bool {
         let without = |step: &Step| (step.pool, step.region, step.place);
         let wholes = match (&self.whole, &other.whole) {
             (Some(one), Some(two)) => one.gives_as(two),
@@ -382,20 +382,20 @@ impl Route {
         };
         wholes
             && self.steps().map(without).eq(other.steps().map(without))
-            && (&self.lots, self.rest) == (&other.lots, other.rest)
+            && (&self.allocations, self.rest) == (&other.allocations, other.rest)
     }
 
-    /// What every cohort gets, if they are all in one lot and it makes no difference.
-    fn whole_lot(&self, pools: &[Arc<PoolTable>]) -> Option<Whole> {
-        let [lot] = &*self.lots else {
+    /// What every cohort gets, if they are all in one allocation and it makes no difference.
+    fn whole_allocation(&self, pools: &[Arc<PoolTable>]) -> Option<Whole> {
+        let [allocation] = &*self.allocations else {
             return None;
         };
-        let spread = &pools[lot.pool as usize].by_share.spread;
-        let alike = match lot.by {
-            Taker::Alone(..) => true,
-            Taker::Share => *spread == Spread::Everyone,
+        let spread = &pools[allocation.pool as usize].by_share.spread;
+        let alike = match allocation.by {
+            Recipient::Alone(..) => true,
+            Recipient::Share => *spread == Spread::Everyone,
         };
-        let whole = alike && lot.cohorts == Cohorts::ALL;
+        let whole = alike && allocation.cohorts == Cohorts::ALL;
         whole.then(|| self.ask(pools, 0).as_ref().map(Whole::of))?
     }
 

@@ -1,4 +1,4 @@
-//! What every scenery stands on: one zone with the steered names mounted, and a small geography in
+//! What every test plan stands on: one zone with the steered names mounted, and a small geography in
 //! which each region has a network of clients.
 //!
 //! The clients of region `r` are in `10.r.0.0/16`; the hostname of service `s` is

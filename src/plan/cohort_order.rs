@@ -7,16 +7,16 @@
 //! once; that is why a client moves at most once per ramp (promise 4).
 //!
 //! It knows weights and a key, not health. Cohorts are dealt out by whole-number quotas
-//! (largest remainder) after a keyed shuffle, so equal inputs give equal rings everywhere.
+//! (largest remainder) after a keyed shuffle, so equal inputs give equal orders everywhere.
 //!
-//! Rings are most of what a large plan holds in memory, and what a table is built from reads all of
+//! Cohort orders are most of what a large plan holds in memory, and what a table is built from reads all of
 //! them; so a choice is two octets: 10 bits of rank and 6 of member.
 use crate::base::hash::Draws;
 use crate::base::limits::{COHORTS, TIER_MEMBERS};
 
 /// The choices of every cohort.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Ring {
+pub struct CohortOrder {
     members: usize,
     choices: Vec<Choice>,
 }
@@ -48,21 +48,21 @@ impl Choice {
     }
 }
 
-impl Ring {
+impl CohortOrder {
     /// Deals the cohorts out by `weights` (one per member, none zero, at most
-    /// [`crate::base::limits::TIER_MEMBERS`]); `seed` makes rings of different tiers independent.
+    /// [`crate::base::limits::TIER_MEMBERS`]); `seed` makes orders of different tiers independent.
     #[must_use]
     pub fn deal(weights: &[u16], seed: u64) -> Self {
         let members = weights.len();
-        let mut ring = Self {
+        let mut order = Self {
             members,
             choices: vec![Choice::default(); members * usize::from(COHORTS)],
         };
         let mut draws = Draws::from_seed(seed);
         let cohorts: Vec<u16> = (0..COHORTS).collect();
         let left: Vec<u8> = (0..).take(members).collect();
-        ring.deal_rest(cohorts, &left, weights, &mut draws);
-        ring
+        order.deal_rest(cohorts, &left, weights, &mut draws);
+        order
     }
 
     /// The choices of one cohort, first choice first.
@@ -178,10 +178,10 @@ mod tests {
     use super::*;
 
     /// How many cohorts each member gets if it accepts ranks below its share.
-    fn served(ring: &Ring, shares: &[u16]) -> Vec<u32> {
+    fn served(order: &CohortOrder, shares: &[u16]) -> Vec<u32> {
         let mut counts = vec![0; shares.len()];
         for cohort in 0..COHORTS {
-            let taker = ring
+            let taker = order
                 .choices(cohort)
                 .iter()
                 .find(|choice| choice.rank() < shares[usize::from(choice.member())]);
@@ -194,10 +194,10 @@ mod tests {
 
     #[test]
     fn first_choices_follow_weights_exactly() {
-        let ring = Ring::deal(&[100, 50, 50], 7);
-        assert_eq!(served(&ring, &[1000, 1000, 1000]), [500, 250, 250]);
-        let ring = Ring::deal(&[1, 1, 1], 7);
-        let counts = served(&ring, &[1000, 1000, 1000]);
+        let order = CohortOrder::deal(&[100, 50, 50], 7);
+        assert_eq!(served(&order, &[1000, 1000, 1000]), [500, 250, 250]);
+        let order = CohortOrder::deal(&[1, 1, 1], 7);
+        let counts = served(&order, &[1000, 1000, 1000]);
         assert!(
             counts.iter().all(|count| (333..=334).contains(count)),
             "{counts:?}"
@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn survivors_share_by_weight() {
-        let ring = Ring::deal(&[100, 50, 50, 200], 3);
-        let counts = served(&ring, &[0, 1000, 1000, 1000]);
+        let order = CohortOrder::deal(&[100, 50, 50, 200], 3);
+        let counts = served(&order, &[0, 1000, 1000, 1000]);
         for (count, ideal) in counts.iter().zip([0_u32, 167, 167, 667]) {
             assert!(count.abs_diff(ideal) <= 3, "{counts:?}");
         }
@@ -215,10 +215,10 @@ mod tests {
 
     #[test]
     fn a_rising_share_only_gains_and_each_cohort_moves_once() {
-        let ring = Ring::deal(&[3, 2, 5, 1, 4], 11);
+        let order = CohortOrder::deal(&[3, 2, 5, 1, 4], 11);
         let taker = |cohort, share: u16| {
             let shares = [1000, 1000, share, 1000, 1000];
-            let found = ring
+            let found = order
                 .choices(cohort)
                 .iter()
                 .find(|choice| choice.rank() < shares[usize::from(choice.member())]);
@@ -237,12 +237,12 @@ mod tests {
 
     #[test]
     fn a_share_is_that_part_of_the_hand() {
-        let ring = Ring::deal(&[1, 1], 5);
+        let order = CohortOrder::deal(&[1, 1], 5);
         for share in [0, 50, 200, 500, 1000] {
-            let counts = served(&ring, &[share, 1000]);
+            let counts = served(&order, &[share, 1000]);
             assert_eq!(counts[0], u32::from(share).div_ceil(2), "share {share}");
         }
-        let alone = Ring::deal(&[9], 5);
+        let alone = CohortOrder::deal(&[9], 5);
         assert_eq!(served(&alone, &[370]), [370]);
     }
 
@@ -250,11 +250,11 @@ mod tests {
     fn a_hand_of_one_is_dealt_as_its_quotas_say() {
         for seed in 0..50 {
             let weights = [3, 1, 3, 7, 1, 7];
-            let mut ring = Ring::deal(&weights, seed);
+            let mut order = CohortOrder::deal(&weights, seed);
             let mut draws = Draws::from_seed(seed);
-            ring.deal_one(9, (0..6).collect(), &weights, &mut draws);
+            order.deal_one(9, (0..6).collect(), &weights, &mut draws);
             let (mut left, mut draws) = ((0..6).collect::<Vec<u8>>(), Draws::from_seed(seed));
-            for choice in ring.choices(9) {
+            for choice in order.choices(9) {
                 let own: Vec<u64> = left
                     .iter()
                     .map(|&member| u64::from(weights[usize::from(member)]))
@@ -268,7 +268,13 @@ mod tests {
 
     #[test]
     fn equal_inputs_give_equal_rings() {
-        assert_eq!(Ring::deal(&[1, 2, 3], 1), Ring::deal(&[1, 2, 3], 1));
-        assert_ne!(Ring::deal(&[1, 2, 3], 1), Ring::deal(&[1, 2, 3], 2));
+        assert_eq!(
+            CohortOrder::deal(&[1, 2, 3], 1),
+            CohortOrder::deal(&[1, 2, 3], 1)
+        );
+        assert_ne!(
+            CohortOrder::deal(&[1, 2, 3], 1),
+            CohortOrder::deal(&[1, 2, 3], 2)
+        );
     }
 }

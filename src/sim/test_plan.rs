@@ -15,20 +15,20 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Approval, Check, Class, Control, DampingPolicy, Defence, Demand, Endpoint, GeoFile,
-    Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Region, Residency,
-    Ring, Server, Service, Slot, Target, Tier, TtlBounds,
+    AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
+    Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery,
+    Region, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
 #[derive(Clone, Debug)]
-pub struct Scenery {
+pub struct TestPlan {
     /// How many regions; two neighbours share a jurisdiction.
     pub regions: u16,
     /// The machines, in the order of the config.
-    pub machines: Vec<Machine>,
+    pub machines: Vec<TestEndpoint>,
     /// The services; each has every machine.
-    pub services: Vec<Sketch>,
+    pub services: Vec<TestService>,
     /// How machines are probed.
     pub probing: Probing,
     /// Shares of the steps of a ramp.
@@ -47,7 +47,7 @@ pub struct Scenery {
 
 /// One endpoint.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct TestEndpoint {
     /// Number, its name across editions.
     pub number: u16,
     /// Its region.
@@ -64,7 +64,7 @@ pub struct Machine {
 
 /// One service.
 #[derive(Clone, Debug)]
-pub struct Sketch {
+pub struct TestService {
     /// How strictly it stays.
     pub residency: Residency,
     /// What it answers when nothing is healthy.
@@ -136,20 +136,20 @@ pub struct Probing {
     pub rise: u16,
 }
 
-use super::ground;
+use super::test_zone;
 
 const WEB: MonitorId = MonitorId(0);
 const GATE: MonitorId = MonitorId(1);
 
-impl Scenery {
+impl TestPlan {
     /// Draws one.
     #[must_use]
     pub fn draw(draws: &mut Draws) -> Self {
         let regions = 2 + small(draws, 3);
-        let mut machines: Vec<Machine> = Vec::new();
+        let mut machines: Vec<TestEndpoint> = Vec::new();
         for region in 0..regions {
             for _ in 0..=small(draws, 3) {
-                machines.push(Machine::draw(machines.len(), region, draws));
+                machines.push(TestEndpoint::draw(machines.len(), region, draws));
             }
         }
         draw_capacities(&mut machines, draws);
@@ -157,7 +157,9 @@ impl Scenery {
         Self {
             regions,
             machines,
-            services: (0..=small(draws, 2)).map(|_| Sketch::draw(draws)).collect(),
+            services: (0..=small(draws, 2))
+                .map(|_| TestService::draw(draws))
+                .collect(),
             probing: Probing {
                 interval,
                 near_interval: Span(interval.0 / (1 + draws.below(4))),
@@ -192,7 +194,7 @@ impl Scenery {
                 let number = self.machines.iter().map(|machine| machine.number).max();
                 let number = usize::from(number.unwrap_or(0)) + 1;
                 let region = small(draws, usize::from(self.regions));
-                let machine = Machine::draw(number, region, draws);
+                let machine = TestEndpoint::draw(number, region, draws);
                 self.machines.insert(place, machine);
             }
         }
@@ -215,7 +217,7 @@ impl Scenery {
             guard: self.guard.clone(),
             jurisdictions: self.jurisdictions(),
             regions: (0..self.regions).map(region).collect(),
-            endpoints: self.machines.iter().map(Machine::endpoint).collect(),
+            endpoints: self.machines.iter().map(TestEndpoint::endpoint).collect(),
             monitors: vec![self.monitor("web"), self.monitor("gate")],
             recoveries: vec![self.recovery(Gating::Free), self.recovery(Gating::Gated)],
             services: services.collect(),
@@ -223,7 +225,7 @@ impl Scenery {
             slots,
             targets,
             maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
-            atlas: ground::atlas(),
+            atlas: test_zone::atlas(),
             geo: GeoFile {
                 source: "none".into(),
                 built_at: 0,
@@ -314,29 +316,29 @@ impl Scenery {
     }
 
     fn service(&self, index: usize, targets: &[(TargetId, &Target)]) -> Service {
-        let sketch = &self.services[index];
+        let service = &self.services[index];
         let name = format!("s{index}");
         let pools = |family| (0..self.regions).map(move |region| (family, region));
         Service {
-            hostnames: vec![ground::hostname(index)],
+            hostnames: vec![test_zone::hostname(index)],
             name,
-            map: match sketch.residency {
+            map: match service.residency {
                 Residency::Strict => MapId(1),
                 Residency::Any | Residency::Prefer => MapId(0),
             },
-            residency: sketch.residency,
+            residency: service.residency,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,
-            all_down: sketch.all_down,
+            all_down: service.all_down,
             demand: Demand::Unstated,
             overload: Overload::Spread,
-            answers: sketch.answers,
+            answers: service.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),
                 max: Span::from_secs(30),
             },
             monitors: vec![WEB],
-            recovery: sketch.gating.recovery(),
+            recovery: service.gating.recovery(),
             pools: Family::ALL.map(|family| {
                 pools(family)
                     .map(|(family, region)| self.pool(family, region, targets))
@@ -372,7 +374,7 @@ impl Scenery {
         }
     }
 
-    fn machine_of(&self, target: &Target) -> &Machine {
+    fn machine_of(&self, target: &Target) -> &TestEndpoint {
         &self.machines[target.endpoint.index()]
     }
 
@@ -394,13 +396,13 @@ impl Scenery {
         });
         Map {
             classes: classes.collect(),
-            networks: ground::networks(),
+            networks: test_zone::networks(),
             sizes: vec![256; usize::from(self.regions)],
         }
     }
 }
 
-impl Machine {
+impl TestEndpoint {
     fn draw(number: usize, region: u16, draws: &mut Draws) -> Self {
         Self {
             number: u16::try_from(number).unwrap_or(u16::MAX),
@@ -472,7 +474,7 @@ impl Machine {
     }
 }
 
-impl Sketch {
+impl TestService {
     fn draw(draws: &mut Draws) -> Self {
         Self {
             residency: match draws.below(3) {
@@ -512,12 +514,12 @@ fn tier(number: u16, region: u16, members: Vec<Member>) -> Tier {
     Tier {
         number,
         members,
-        ring: Arc::new(Ring::deal(&weights, seed)),
+        cohort_order: Arc::new(CohortOrder::deal(&weights, seed)),
     }
 }
 
 /// All machines state a capacity, or some do, or none does.
-fn draw_capacities(machines: &mut [Machine], draws: &mut Draws) {
+fn draw_capacities(machines: &mut [TestEndpoint], draws: &mut Draws) {
     let stated = [0, 0, 700, 1000][usize::from(small(draws, 4))];
     for machine in machines {
         let capacity = 1 + u32::from(small(draws, 5));
@@ -556,7 +558,7 @@ fn region(number: u16) -> Region {
             latitude: 0,
             longitude: i32::from(number) * 10_000,
         },
-        jurisdiction: Some(Scenery::jurisdiction_of(number)),
+        jurisdiction: Some(TestPlan::jurisdiction_of(number)),
         capacity: None,
     }
 }

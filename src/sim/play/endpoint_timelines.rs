@@ -5,7 +5,7 @@
 //!
 //! From a *stop* (the share of a target falls to nothing) on, no new answer names it; what caches
 //! still name it for is measured against what their TTLs allow.
-use super::ledger::Ledger;
+use super::accounting::Accounting;
 use crate::base::{Moment, Permille, Span, Standing, TargetId, Why};
 use crate::plan::Plan;
 use crate::table::Table;
@@ -49,7 +49,7 @@ impl State {
 
 /// The states of one endpoint, each with when it began and with its share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lane {
+pub(super) struct EndpointTimeline {
     pub(super) states: Vec<(Moment, State, Permille)>,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Lane {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Switch {
     pub(super) at: Moment,
-    /// Its place in the ledger.
+    /// Its place in the accounting.
     pub(super) endpoint: usize,
     /// The longest that a cache named it afterwards.
     pub(super) longest: Span,
@@ -72,7 +72,7 @@ struct Track {
     /// When it stopped, and which switch that is.
     stopped: Option<(Moment, usize)>,
     share: Permille,
-    /// The place of its endpoint in the ledger.
+    /// The place of its endpoint in the accounting.
     endpoint: usize,
     /// The longest that its TTL allows an answer to be kept.
     bound: Span,
@@ -80,21 +80,26 @@ struct Track {
 
 /// How everything stood.
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
+pub(super) struct EndpointTimelines {
     tracks: Vec<Track>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) timelines: Vec<EndpointTimeline>,
     pub(super) switches: Vec<Switch>,
     ramps: u32,
     /// Ramps that do not count.
     before: u32,
 }
 
-impl Lanes {
+impl EndpointTimelines {
     /// Takes in a plan that is now in force; `bound` gives the longest that answers of a
     /// service are kept.
-    pub(super) fn adopt(&mut self, plan: &Plan, ledger: &Ledger, bound: impl Fn(Span) -> Span) {
+    pub(super) fn adopt(
+        &mut self,
+        plan: &Plan,
+        accounting: &Accounting,
+        bound: impl Fn(Span) -> Span,
+    ) {
         let track = |target: &crate::plan::Target| Track {
-            endpoint: ledger
+            endpoint: accounting
                 .endpoint(&plan.endpoints[target.endpoint.index()].name)
                 .unwrap_or(0),
             ..Track::default()
@@ -108,24 +113,24 @@ impl Lanes {
                 track.bound = track.bound.max(bound(service.ttl.max));
             }
         }
-        self.lanes
-            .resize_with(ledger.endpoints.len(), Lane::default);
+        self.timelines
+            .resize_with(accounting.endpoints.len(), EndpointTimeline::default);
     }
 
     /// Takes in a published table.
     pub(super) fn observe(&mut self, now: Moment, table: &Table) {
-        let mut worst: Vec<Option<(Permille, State)>> = vec![None; self.lanes.len()];
+        let mut worst: Vec<Option<(Permille, State)>> = vec![None; self.timelines.len()];
         for (index, standing) in table.standings.iter().enumerate() {
             self.follow(now, index, standing);
             let own = (standing.share, state(standing.why));
             let seat = &mut worst[self.tracks[index].endpoint];
             *seat = Some(seat.map_or(own, |one| one.min(own)));
         }
-        for (lane, own) in self.lanes.iter_mut().zip(worst) {
+        for (timeline, own) in self.timelines.iter_mut().zip(worst) {
             let Some((share, state)) = own else { continue };
-            let last = lane.states.last();
+            let last = timeline.states.last();
             if last.is_none_or(|(_, old, part)| (*old, *part) != (state, share)) {
-                lane.states.push((now, state, share));
+                timeline.states.push((now, state, share));
             }
         }
     }
@@ -199,14 +204,14 @@ impl Lanes {
             .iter_mut()
             .for_each(|track| track.stopped = None);
         self.before = self.ramps;
-        for lane in &mut self.lanes {
-            let last = lane.states.pop();
-            lane.states = last.into_iter().collect();
+        for timeline in &mut self.timelines {
+            let last = timeline.states.pop();
+            timeline.states = last.into_iter().collect();
         }
     }
 }
 
-impl Lane {
+impl EndpointTimeline {
     /// How often it fell out of the answers, and how often it came back.
     pub(super) fn falls_and_returns(&self) -> (u32, u32) {
         let mut counts = (0, 0);

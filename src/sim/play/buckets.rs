@@ -1,5 +1,5 @@
 //! The play in equal stretches, for charts: what was carried and lost in each, as means.
-use super::ledger::{Felt, Gauge, Ledger};
+use super::accounting::{Accounting, Felt, Gauge};
 use super::serving::Serving;
 use crate::base::{Moment, Span};
 
@@ -10,7 +10,7 @@ const LEAST: Span = Span::from_secs(5);
 
 /// One stretch.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bin {
+pub(super) struct Bucket {
     /// Mean demand carried by each region: all, and what counts; in millionths.
     pub(super) regions: Vec<(u64, u64)>,
     /// By row of [`Serving`]: the part of demand that was lost, in millionths.
@@ -19,15 +19,15 @@ pub(super) struct Bin {
 
 /// All stretches.
 #[derive(Debug)]
-pub(super) struct Bins {
+pub(super) struct TimeBuckets {
     pub(super) width: Span,
-    pub(super) list: Vec<Bin>,
+    pub(super) list: Vec<Bucket>,
     regions: Vec<[u128; 2]>,
     rows: Vec<[u128; 2]>,
     closed: Moment,
 }
 
-impl Bins {
+impl TimeBuckets {
     pub(super) fn new(duration: Span) -> Self {
         let width = (duration.0 / COUNT).max(LEAST.0).div_ceil(1000) * 1000;
         Self {
@@ -45,8 +45,8 @@ impl Bins {
     }
 
     /// Ends a stretch, if it has begun.
-    pub(super) fn close(&mut self, now: Moment, ledger: &Ledger, serving: &Serving) {
-        let loads = |loads: &[super::ledger::Load]| -> Vec<[u128; 2]> {
+    pub(super) fn close(&mut self, now: Moment, accounting: &Accounting, serving: &Serving) {
+        let loads = |loads: &[super::accounting::Load]| -> Vec<[u128; 2]> {
             let sums = loads
                 .iter()
                 .map(|load| [load.all.sum(now), load.counted.sum(now)]);
@@ -58,10 +58,10 @@ impl Bins {
         }
         self.closed = now;
         let mean = |pair: [u128; 2]| (narrow(pair[0] / width), narrow(pair[1] / width));
-        let regions = advance(&mut self.regions, loads(&ledger.regions));
-        let rows = advance(&mut self.rows, by_row(now, &ledger.groups, serving));
+        let regions = advance(&mut self.regions, loads(&accounting.regions));
+        let rows = advance(&mut self.rows, by_row(now, &accounting.groups, serving));
         let part = |pair: [u128; 2]| narrow(pair[0] * 1_000_000 / pair[1].max(1));
-        self.list.push(Bin {
+        self.list.push(Bucket {
             regions: regions.into_iter().map(mean).collect(),
             lost: rows.into_iter().map(part).collect(),
         });

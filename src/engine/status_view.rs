@@ -1,4 +1,4 @@
-//! What an operator may see: the engine's state as [`super::status`] words it.
+//! The view of an operator: the engine's state as [`super::status`] words it.
 //!
 //! Only reads. What serves whom it asks the published table, not the standings: status says what
 //! is answered, also while a newer table is still to come.
@@ -14,24 +14,24 @@ use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
 use crate::table::{PoolView, Table};
 
 use super::Engine;
-use super::beliefs::monitor;
-use super::herald::{answer_word, family_word, region_names};
+use super::health_state::monitor;
+use super::notices::{answer_word, family_word, region_names};
 use super::overload::unplaced;
 use super::status::{
     CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus,
     ServiceStatus, SlotStatus, Status, TargetStatus,
 };
-use super::watches::monitors;
+use super::target_labels::monitors;
 
 /// The whole of it.
 pub(super) fn status(engine: &Engine, now: Moment) -> Status {
     let plan = &engine.plan;
-    let survey = Survey {
+    let view = StatusView {
         engine,
         now,
         users: users(engine),
     };
-    // Those of the table, for it is the table that is asked about them.
+    // Those of the table, for it is the table that is demand about them.
     let services = (0..).map(ServiceId).zip(&engine.table.plan.services);
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -39,9 +39,9 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         generation: engine.table.generation,
         table_age_ms: now.since(engine.table.built_at).0,
         uptime_ms: now.since(engine.started).0,
-        doubting: engine.beliefs.doubt() != Doubt::None,
-        doubt: doubt_word(engine.beliefs.doubt()).to_owned(),
-        capped: engine.beliefs.is_capped(),
+        doubting: engine.health.doubt() != Doubt::None,
+        doubt: doubt_word(engine.health.doubt()).to_owned(),
+        capped: engine.health.is_capped(),
         // Configs are read and refused elsewhere.
         refused: None,
         // Replies are counted elsewhere as well.
@@ -55,24 +55,24 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
             names: tls.pair.names.clone(),
             expires: tls.pair.expires,
         }),
-        canaries: plan.canaries.iter().map(|id| survey.slot(*id)).collect(),
+        canaries: plan.canaries.iter().map(|id| view.slot(*id)).collect(),
         // They are looked after elsewhere.
         zones: Vec::new(),
-        regions: survey.regions(),
+        regions: view.regions(),
         services: services
-            .map(|(id, service)| survey.service(id, service))
+            .map(|(id, service)| view.service(id, service))
             .collect(),
     }
 }
 
-struct Survey<'e> {
+struct StatusView<'e> {
     engine: &'e Engine,
     now: Moment,
     /// Names of the services that use each target.
     users: Vec<Vec<String>>,
 }
 
-impl Survey<'_> {
+impl StatusView<'_> {
     fn regions(&self) -> Vec<RegionStatus> {
         let plan = &self.engine.plan;
         let mut targets: Vec<Vec<TargetId>> = vec![Vec::new(); plan.endpoints.len()];
@@ -127,7 +127,7 @@ impl Survey<'_> {
     }
 
     fn drain(&self, endpoint: &str) -> Option<DrainStatus> {
-        let given = self.engine.beliefs.drains().of(endpoint)?;
+        let given = self.engine.health.drains().of(endpoint)?;
         Some(DrainStatus {
             since_ms: self.now.since(given.at).0,
             author: given.author.clone(),
@@ -137,20 +137,20 @@ impl Survey<'_> {
 
     fn target(&self, id: TargetId) -> TargetStatus {
         let target = &self.engine.plan.targets[id.index()];
-        let standing = &self.engine.beliefs.standings()[id.index()];
-        let since = self.engine.beliefs.target(id).since();
+        let standing = &self.engine.health.standings()[id.index()];
+        let since = self.engine.health.target(id).since();
         let slots = target.slots.iter().chain(&target.gate);
         TargetStatus {
             family: family_word(target.family).to_owned(),
             monitors: monitors(&self.engine.plan, target),
-            watch: self.engine.watches.word(id).to_owned(),
+            watch: self.engine.labels.label(id).to_owned(),
             services: self.users[id.index()].clone(),
             state: state(target, standing).to_owned(),
             detail: detail(target, standing, &self.shut_gates(target)),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
-            wants_approval: self.engine.beliefs.wants_word(id),
+            wants_approval: self.engine.health.is_awaiting_approval(id),
             slots: slots.map(|slot| self.slot(*slot)).collect(),
         }
     }
@@ -158,7 +158,7 @@ impl Survey<'_> {
     /// Which gates of a target are not open, and why.
     fn shut_gates(&self, target: &Target) -> String {
         let shut = target.gate.iter().filter_map(|id| {
-            let slot = self.engine.beliefs.slot(*id);
+            let slot = self.engine.health.slot(*id);
             let monitor = monitor(&self.engine.plan, *id);
             let why = match (slot.state(), slot.last_failure()) {
                 _ if slot.has_streak(monitor) => return None,
@@ -175,7 +175,7 @@ impl Survey<'_> {
 
     fn slot(&self, id: SlotId) -> SlotStatus {
         let plan = &self.engine.plan;
-        let slot = self.engine.beliefs.slot(id);
+        let slot = self.engine.health.slot(id);
         let (failures, successes) = match slot.state() {
             State::Unproven => (0, 0),
             State::Up {

@@ -1,19 +1,19 @@
-//! The check of classes that capacity leads elsewhere: each cohort once, nobody past its share or the
+//! The check of classes that capacity diverts: each cohort once, nobody past its share or the
 //! fence, and reasons that are true.
 //!
 //! Whom a pool takes is read off what it gives, which was checked; whom a member may take alone is
-//! read off its ring and its share. Whether there is room is the matter of [`super::loads`].
+//! read off its cohort order and its share. Whether there is room is the matter of [`super::loads`].
 use std::cell::OnceCell;
 
 use crate::base::limits::COHORTS;
 use crate::base::{ClassId, EndpointId, Reason};
 use crate::plan::{Class, Overload, Pool};
 use crate::steer::Spread;
-use crate::steer::capacity::Fate;
+use crate::steer::capacity::Placement;
 use crate::steer::capacity::cohorts::Cohorts;
 use crate::table::Table;
-use crate::table::part::{Lot, Preference, Route, Taker};
 use crate::table::pool::PoolTable;
+use crate::table::service_routes::{Preference, Recipient, Route, RouteAllocation};
 
 use super::{Breach, Check, Given, Largest, Subject};
 
@@ -31,7 +31,7 @@ pub(super) struct AllTakes(Vec<OnceCell<Takes>>);
 
 impl AllTakes {
     pub(super) fn new(table: &Table) -> Self {
-        let count = match &table.carried {
+        let count = match &table.load_plan {
             Some(_) => table.pools.len(),
             None => 0,
         };
@@ -64,25 +64,25 @@ impl Takes {
 }
 
 impl Check<'_> {
-    /// Checks a class that is led by lots; apart from the loop over all classes, which is hot.
+    /// Checks a class that is diverted; apart from the loop over all classes, which is hot.
     #[inline(never)]
-    pub(super) fn check_lots(
+    pub(super) fn check_allocations(
         &self,
         own: Subject<'_>,
         (id, class): (ClassId, &Class),
         route: &Route,
         largest: &Largest,
     ) -> Result<(), Breach> {
-        if self.table.carried.is_none() {
+        if self.table.load_plan.is_none() {
             return Err(Breach::Reason(Reason::Full));
         }
         let mut seen = Cohorts::NONE;
-        for lot in &route.lots {
-            self.check_lot(own, class, lot)?;
-            if seen.meet(&lot.cohorts) {
+        for allocation in &route.allocations {
+            self.check_lot(own, class, allocation)?;
+            if seen.meet(&allocation.cohorts) {
                 return Err(Breach::Scope);
             }
-            seen = seen.or(&lot.cohorts);
+            seen = seen.or(&allocation.cohorts);
         }
         let pools = self.pools_of(own, class);
         let takers = pools.iter();
@@ -95,9 +95,9 @@ impl Check<'_> {
         }
         let left = Cohorts::ALL.without(&seen).iter().next();
         let asked = route
-            .lots
+            .allocations
             .iter()
-            .filter_map(|lot| lot.cohorts.iter().next());
+            .filter_map(|allocation| allocation.cohorts.iter().next());
         for cohort in asked.chain(left) {
             let found = self.table.select(own.id, own.family, id, cohort);
             let found = found.ok_or(Breach::Empty)?;
@@ -110,61 +110,70 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Checks that what all cohorts are said to get is what the one lot of a route gives.
+    /// Checks that what all cohorts are said to get is what the one allocation of a route gives.
     fn check_same_for_all(&self, said: &[EndpointId], route: &Route) -> Result<(), Breach> {
-        let [lot] = &*route.lots else {
+        let [allocation] = &*route.allocations else {
             return Err(Breach::Scope);
         };
-        let by_share = &self.table.pools[lot.pool as usize].by_share;
-        let same = match (&lot.by, &by_share.spread) {
-            (Taker::Alone(endpoint, _), _) => said == [*endpoint],
-            (Taker::Share, Spread::Everyone) => by_share
+        let by_share = &self.table.pools[allocation.pool as usize].by_share;
+        let same = match (&allocation.by, &by_share.spread) {
+            (Recipient::Alone(endpoint, _), _) => said == [*endpoint],
+            (Recipient::Share, Spread::Everyone) => by_share
                 .picks
                 .first()
                 .is_some_and(|pick| by_share.endpoints(pick) == said),
-            (Taker::Share, Spread::Nobody | Spread::ByCohort(_)) => false,
+            (Recipient::Share, Spread::Nobody | Spread::ByCohort(_)) => false,
         };
-        match same && lot.cohorts == Cohorts::ALL {
+        match same && allocation.cohorts == Cohorts::ALL {
             true => Ok(()),
             false => Err(Breach::Scope),
         }
     }
 
-    fn check_lot(&self, own: Subject<'_>, class: &Class, lot: &Lot) -> Result<(), Breach> {
-        self.check_fence(class, lot.region)?;
-        let pool = self.own_pool(own, lot.region, lot.pool)?;
+    fn check_lot(
+        &self,
+        own: Subject<'_>,
+        class: &Class,
+        allocation: &RouteAllocation,
+    ) -> Result<(), Breach> {
+        self.check_fence(class, allocation.region)?;
+        let pool = self.own_pool(own, allocation.region, allocation.pool)?;
         let pools = self.pools_of(own, class);
-        let place = pools.iter().position(|number| *number == lot.pool as usize);
-        let place = place.ok_or_else(|| Breach::Foreign(self.region_name(lot.region)))?;
-        let first = matches!(lot.place, Preference::First);
+        let place = pools
+            .iter()
+            .position(|number| *number == allocation.pool as usize);
+        let place = place.ok_or_else(|| Breach::Foreign(self.region_name(allocation.region)))?;
+        let first = matches!(allocation.place, Preference::First);
         if first != (place == 0) {
             return Err(Breach::Reason(Reason::Preferred));
         }
         let before = pools[..place].iter();
         let before = before.fold(Cohorts::NONE, |all, pool| all.or(&self.takes(*pool).all));
-        let by_share = match &lot.by {
-            Taker::Share => self.takes(lot.pool as usize).all,
-            Taker::Alone(endpoint, records) => {
-                let plan = own.pool(lot.region).ok_or(Breach::Empty)?;
+        let by_share = match &allocation.by {
+            Recipient::Share => self.takes(allocation.pool as usize).all,
+            Recipient::Alone(endpoint, records) => {
+                let plan = own.pool(allocation.region).ok_or(Breach::Empty)?;
                 let together = [*endpoint];
                 self.check_together(own, plan, &together, records)?;
-                self.check_alone(plan, *endpoint, &lot.cohorts)?;
-                self.given_alone(lot.pool as usize, pool, *endpoint)
+                self.check_alone(plan, *endpoint, &allocation.cohorts)?;
+                self.given_alone(allocation.pool as usize, pool, *endpoint)
             }
         };
-        if matches!(lot.by, Taker::Share) && !lot.cohorts.without(&by_share).is_empty() {
+        if matches!(allocation.by, Recipient::Share)
+            && !allocation.cohorts.without(&by_share).is_empty()
+        {
             return Err(Breach::Empty);
         }
         // Without a capacity they would get what the first pool gives that takes them.
         let natural = by_share.without(&before);
-        let right = match lot.fate {
-            Fate::Natural => lot.cohorts.without(&natural).is_empty(),
-            Fate::Moved => !lot.cohorts.meet(&natural),
-            Fate::Overloaded => self.is_shed_right(own, (&pools, place), lot, &natural),
+        let right = match allocation.placement {
+            Placement::Natural => allocation.cohorts.without(&natural).is_empty(),
+            Placement::Moved => !allocation.cohorts.meet(&natural),
+            Placement::Overloaded => self.is_shed_right(own, (&pools, place), allocation, &natural),
         };
         match right {
             true => Ok(()),
-            false => Err(Breach::Reason(reason(lot.fate))),
+            false => Err(Breach::Reason(reason(allocation.placement))),
         }
     }
 
@@ -173,14 +182,14 @@ impl Check<'_> {
         &self,
         own: Subject<'_>,
         (pools, place): (&[usize], usize),
-        lot: &Lot,
+        allocation: &RouteAllocation,
         natural: &Cohorts,
     ) -> bool {
         match own.service.overload {
-            Overload::Stay => lot.cohorts.without(natural).is_empty(),
+            Overload::Stay => allocation.cohorts.without(natural).is_empty(),
             Overload::ShedLast => {
                 let mut later = pools[place + 1..].iter();
-                later.all(|pool| !self.takes(*pool).all.meet(&lot.cohorts))
+                later.all(|pool| !self.takes(*pool).all.meet(&allocation.cohorts))
             }
             Overload::Spread => true,
         }
@@ -217,7 +226,7 @@ impl Check<'_> {
         }
         let mut accepts = Cohorts::NONE;
         for cohort in 0..COHORTS {
-            let choices = tier.ring.choices(cohort).iter();
+            let choices = tier.cohort_order.choices(cohort).iter();
             let mut own = choices.filter(|choice| choice.member() == number);
             if own.any(|choice| choice.rank() < share) {
                 accepts.insert(cohort);
@@ -248,10 +257,10 @@ impl Check<'_> {
     }
 }
 
-fn reason(fate: Fate) -> Reason {
-    match fate {
-        Fate::Natural => Reason::Preferred,
-        Fate::Moved => Reason::Full,
-        Fate::Overloaded => Reason::Overloaded,
+fn reason(placement: Placement) -> Reason {
+    match placement {
+        Placement::Natural => Reason::Preferred,
+        Placement::Moved => Reason::Full,
+        Placement::Overloaded => Reason::Overloaded,
     }
 }

@@ -1,4 +1,4 @@
-//! What the clients of a part put on endpoints and regions when each gets what its route says.
+//! The load that the clients of some services put on endpoints and regions when each gets what its route says.
 //!
 //! It follows from routes, pools and demand alone: no capacity is known here. What clients put
 //! there whom no share takes ([`Rest`]) is counted apart, for no planning can move them.
@@ -9,20 +9,20 @@ use crate::plan::Demands;
 use crate::steer::capacity::cohorts::Cohorts;
 use crate::steer::capacity::rooms::Loads;
 
-use super::layout::{Layout, PartPlace};
-use super::part::{Part, Rest, Route};
+use super::layout::{Layout, RoutesPlace};
 use super::pool::{Given, PoolTable};
+use super::service_routes::{Rest, Route, ServiceRoutes};
 
-/// What the clients of a part put where.
+/// The load that the clients of some services put on endpoints.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Burden {
+pub(super) struct RoutesLoad {
     /// What could be planned otherwise.
     open: Vec<Weight>,
     /// What could not.
     fixed: Vec<Weight>,
 }
 
-/// What endpoints that answer together carry.
+/// The load of endpoints that answer together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Weight {
     region: RegionId,
@@ -31,24 +31,24 @@ struct Weight {
     cohorts: Vec<(u64, u64)>,
 }
 
-/// What one route gives: endpoints that answer together, and to how many cohorts.
+/// The profile of one route: endpoints that answer together, and to how many cohorts.
 #[derive(Default)]
 struct Profile {
     open: Vec<(RegionId, Box<[EndpointId]>, u64)>,
     fixed: Vec<(RegionId, Box<[EndpointId]>, u64)>,
 }
 
-impl Burden {
-    /// Of a part whose classes ask for `asked`, by class.
-    pub(super) fn new(part: &Part, pools: &[Arc<PoolTable>], asked: &[u64]) -> Self {
-        let mut of_route: Vec<Vec<u64>> = vec![Vec::new(); part.routes.len()];
+impl RoutesLoad {
+    /// The load of services whose classes ask for `asked`, by class.
+    pub(super) fn new(routes: &ServiceRoutes, pools: &[Arc<PoolTable>], asked: &[u64]) -> Self {
+        let mut of_route: Vec<Vec<u64>> = vec![Vec::new(); routes.routes.len()];
         for (index, &demand) in asked.iter().enumerate().filter(|(_, demand)| **demand > 0) {
-            if let Some(number) = part.number(ClassId::from_index(index)) {
+            if let Some(number) = routes.number(ClassId::from_index(index)) {
                 of_route[number].push(demand);
             }
         }
-        let mut burden = Self::default();
-        for (route, demands) in part.routes.iter().zip(&of_route) {
+        let mut route_load = Self::default();
+        for (route, demands) in routes.routes.iter().zip(&of_route) {
             if demands.is_empty() {
                 continue;
             }
@@ -62,10 +62,10 @@ impl Burden {
                     })
                     .collect::<Vec<_>>()
             };
-            burden.open.extend(weigh(profile.open));
-            burden.fixed.extend(weigh(profile.fixed));
+            route_load.open.extend(weigh(profile.open));
+            route_load.fixed.extend(weigh(profile.fixed));
         }
-        burden
+        route_load
     }
 
     /// Adds all of it.
@@ -102,15 +102,15 @@ impl Profile {
         let mut profile = Self::default();
         let mut left = Cohorts::ALL;
         for step in route.steps() {
-            let Some(stock) = &pools[step.pool as usize].stock else {
+            let Some(offer) = &pools[step.pool as usize].offer else {
                 continue;
             };
-            stock.deal_to(&left, |together, count| {
+            offer.deal_to(&left, |together, count| {
                 profile
                     .open
                     .push((step.region, together.into(), count.into()));
             });
-            left = left.without(stock.takes());
+            left = left.without(offer.takes());
         }
         if let Rest::Overflow(pool, region) | Rest::FailOpen(pool, region) = route.rest
             && let Some(spare) = &pools[pool as usize].spare
@@ -139,11 +139,11 @@ impl Profile {
     }
 }
 
-/// What the classes of a part ask for in all, in thousandths of the unit; empty if nothing is asked for.
+/// What the classes of some services ask for in all, in thousandths of the unit; empty if nothing is asked for.
 pub(super) fn asked(
     layout: &Layout,
     number: usize,
-    place: &PartPlace,
+    place: &RoutesPlace,
     demands: &Demands,
 ) -> Vec<u64> {
     let mut asked = Vec::new();

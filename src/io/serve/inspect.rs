@@ -1,4 +1,4 @@
-//! Which messages do not concern the table alone: transfers, notifications, updates, and
+//! Messages that need a worker, because the table alone cannot answer them: transfers, notifications, updates, and
 //! whatever is signed.
 //!
 //! That can be seen from a few octets, and nearly no query is one: so each is looked at here before
@@ -8,8 +8,8 @@ use crate::dns::query::HEADER_BYTES;
 use crate::dns::rr::rtype;
 use crate::dns::tsig;
 
-/// Whether a message may concern somebody else than the table.
-pub(super) fn concerns(request: &[u8]) -> bool {
+/// Tells a message that needs a worker from one that the table answers.
+pub(super) fn needs_worker(request: &[u8]) -> bool {
     let Some(head) = request.first_chunk::<HEADER_BYTES>() else {
         return false;
     };
@@ -59,27 +59,27 @@ mod tests {
     }
 
     #[test]
-    fn plain_queries_concern_nobody_else() {
+    fn plain_queries_need_no_worker() {
         let opt = [0, 0, 41, 4, 0xD0, 0, 0, 0, 0, 0, 0];
-        assert!(!concerns(&request(opcode::QUERY, 1, &[])));
-        assert!(!concerns(&request(opcode::QUERY, 1, &opt)));
-        assert!(!concerns(&request(2, 1, &[])));
+        assert!(!needs_worker(&request(opcode::QUERY, 1, &[])));
+        assert!(!needs_worker(&request(opcode::QUERY, 1, &opt)));
+        assert!(!needs_worker(&request(2, 1, &[])));
         let mut reply = request(opcode::NOTIFY, 6, &[]);
         reply[2] |= 0x80;
-        assert!(!concerns(&reply));
+        assert!(!needs_worker(&reply));
     }
 
     #[test]
-    fn transfers_notices_updates_and_signed_queries_do() {
-        assert!(concerns(&request(opcode::QUERY, 252, &[])));
-        assert!(concerns(&request(opcode::QUERY, 251, &[])));
-        assert!(concerns(&request(opcode::NOTIFY, 6, &[])));
-        assert!(concerns(&request(opcode::UPDATE, 6, &[])));
+    fn transfers_notices_updates_and_signed_queries_need_one() {
+        assert!(needs_worker(&request(opcode::QUERY, 252, &[])));
+        assert!(needs_worker(&request(opcode::QUERY, 251, &[])));
+        assert!(needs_worker(&request(opcode::NOTIFY, 6, &[])));
+        assert!(needs_worker(&request(opcode::UPDATE, 6, &[])));
         let key = Key::new(Name::parse("k").unwrap(), Algorithm::Sha256, b"x");
         for more in [&[][..], &[0, 0, 41, 4, 0xD0, 0, 0, 0, 0, 0, 0]] {
             let mut signed = request(opcode::QUERY, 1, more);
             Signer::request(&key).sign(&mut signed, 1);
-            assert!(concerns(&signed));
+            assert!(needs_worker(&signed));
         }
     }
 
@@ -87,9 +87,9 @@ mod tests {
     fn scraps_are_looked_at_no_further() {
         let whole = request(opcode::QUERY, 252, &[1]);
         for end in 0..whole.len() {
-            let _ = concerns(&whole[..end]);
+            let _ = needs_worker(&whole[..end]);
         }
-        assert!(!concerns(&[0; 12]));
-        assert!(!concerns(&[0xFF; 600]));
+        assert!(!needs_worker(&[0; 12]));
+        assert!(!needs_worker(&[0xFF; 600]));
     }
 }

@@ -1,4 +1,4 @@
-//! Who may stay when there are too many connections.
+//! The open connections of the control API, and which of them goes when there are too many.
 //!
 //! A new connection is always let in. When all places are taken, one goes for it: of those whose
 //! request has not come yet the first that came; if there is none, of those whose reply is on its
@@ -6,11 +6,11 @@
 //! of replies that nobody reads, cost their owner the place and nobody else (promise 8): an
 //! honest client sends its request at once.
 //!
-//! The gate knows stages and the order of arrival, no clock; it closes nothing itself.
+//! The table knows stages and the order of arrival, no clock; it closes nothing itself.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// How far a connection is; the least leaves first.
+/// Stage that a connection has reached; the least leaves first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Stage {
@@ -22,21 +22,21 @@ pub(super) enum Stage {
     Working,
 }
 
-/// How far a connection is; shared with its task.
+/// Stage of a connection, shared with its task.
 #[derive(Clone, Debug)]
 pub(super) struct Progress(Arc<AtomicU8>);
 
 /// One connection that is open.
 #[derive(Debug)]
-struct Guest<H> {
+struct ControlConnection<H> {
     progress: Progress,
     handle: H,
 }
 
 /// All connections that are open, in the order they came; `H` is what closes one.
 #[derive(Debug)]
-pub(super) struct Gate<H> {
-    guests: Vec<Guest<H>>,
+pub(super) struct ControlConnections<H> {
+    connections: Vec<ControlConnection<H>>,
     places: usize,
 }
 
@@ -54,33 +54,35 @@ impl Progress {
     }
 }
 
-impl<H> Gate<H> {
+impl<H> ControlConnections<H> {
     pub(super) fn new(places: usize) -> Self {
         Self {
-            guests: Vec::new(),
+            connections: Vec::new(),
             places,
         }
     }
 
     /// Lets a connection in; gives the one that must be closed for it.
     pub(super) fn admit(&mut self, progress: Progress, handle: H) -> Option<H> {
-        let crowded = self.guests.len() >= self.places;
+        let crowded = self.connections.len() >= self.places;
         let leaves = if crowded { self.least() } else { None };
-        let leaves = leaves.map(|index| self.guests.remove(index).handle);
-        self.guests.push(Guest { progress, handle });
+        let leaves = leaves.map(|index| self.connections.remove(index).handle);
+        self.connections
+            .push(ControlConnection { progress, handle });
         leaves
     }
 
     /// Forgets connections that have ended.
     pub(super) fn leave(&mut self, ended: impl Fn(&H) -> bool) {
-        self.guests.retain(|guest| !ended(&guest.handle));
+        self.connections
+            .retain(|connection| !ended(&connection.handle));
     }
 
     /// Of equals the first, which came first.
     fn least(&self) -> Option<usize> {
-        let guests = self.guests.iter().enumerate();
-        guests
-            .min_by_key(|(_, guest)| guest.progress.stage())
+        let connections = self.connections.iter().enumerate();
+        connections
+            .min_by_key(|(_, connection)| connection.progress.stage())
             .map(|(index, _)| index)
     }
 }
@@ -91,26 +93,26 @@ mod tests {
 
     #[test]
     fn whoever_is_least_far_leaves_and_of_equals_the_first() {
-        let mut gate = Gate::new(4);
+        let mut connections = ControlConnections::new(4);
         let progresses: Vec<Progress> = (0..4).map(|_| Progress::start()).collect();
         for (number, progress) in progresses.iter().enumerate() {
-            assert_eq!(gate.admit(progress.clone(), number), None);
+            assert_eq!(connections.admit(progress.clone(), number), None);
         }
         progresses[0].reach(Stage::Working);
         progresses[2].reach(Stage::Replied);
         let late = Progress::start();
-        assert_eq!(gate.admit(late.clone(), 4), Some(1));
+        assert_eq!(connections.admit(late.clone(), 4), Some(1));
         late.reach(Stage::Working);
-        assert_eq!(gate.admit(late.clone(), 5), Some(3));
-        assert_eq!(gate.admit(late.clone(), 6), Some(2));
-        assert_eq!(gate.admit(late, 7), Some(0));
+        assert_eq!(connections.admit(late.clone(), 5), Some(3));
+        assert_eq!(connections.admit(late.clone(), 6), Some(2));
+        assert_eq!(connections.admit(late, 7), Some(0));
     }
 
     #[test]
     fn whoever_has_ended_leaves_its_place() {
-        let mut gate = Gate::new(1);
-        assert_eq!(gate.admit(Progress::start(), 1), None);
-        gate.leave(|&number| number == 1);
-        assert_eq!(gate.admit(Progress::start(), 2), None);
+        let mut connections = ControlConnections::new(1);
+        assert_eq!(connections.admit(Progress::start(), 1), None);
+        connections.leave(|&number| number == 1);
+        assert_eq!(connections.admit(Progress::start(), 2), None);
     }
 }

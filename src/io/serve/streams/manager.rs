@@ -1,4 +1,4 @@
-//! The doorkeeper: runs a task for each connection and keeps the gate.
+//! The connection manager: runs a task for each connection and keeps the table of them.
 //!
 //! A connection has its place from the moment it is accepted, so a handshake that never ends is
 //! a newcomer like any other and goes when it is crowded. A QUIC packet proves nothing of where it
@@ -21,60 +21,60 @@ use tokio::task::{AbortHandle, Id, JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::gate::{Activity, Client, Gate, Ticket};
-use super::listen::{Arrival, Door, Doors, Way};
-use super::{Service, Streams, Visit, duration, https, quic, tls};
+use super::listen::{AcceptorChannels, Arrival, Protocol, StreamSockets};
+use super::table::{Activity, ClientNetwork, ConnectionId, ConnectionTable};
+use super::{ConnectionContext, Service, Streams, duration, https, quic, tls};
 use crate::answer::Transport;
 use crate::base::limits;
 use crate::io::metrics::Dropped;
 use crate::io::serve::canonical;
 
-/// Connections between the acceptors and the doorkeeper.
+/// Connections between the acceptors and the connection manager.
 const ARRIVALS: usize = 16;
 
-/// The acceptors, the connections and the way to stop them.
+/// The acceptors, the connections and the channels to stop them.
 #[derive(Debug)]
-pub(in crate::io::serve) struct Doorkeeper {
+pub(in crate::io::serve) struct ConnectionManager {
     /// Everything stops when this is dropped.
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
-/// The connections, as the doorkeeper knows them.
-struct Room {
+/// The connections, as the connection manager knows them.
+struct ManagerTask {
     streams: Arc<Streams>,
-    gate: Gate<AbortHandle>,
+    table: ConnectionTable<AbortHandle>,
     tasks: JoinSet<()>,
-    tickets: HashMap<Id, (Ticket, Transport)>,
+    admitted: HashMap<Id, (ConnectionId, Transport)>,
     /// Tasks by [`Transport`].
     open: [usize; Transport::ALL.len()],
     stopping: watch::Receiver<()>,
 }
 
-impl Doorkeeper {
+impl ConnectionManager {
     /// Starts to accept.
     pub(in crate::io::serve) fn start(
-        doors: Doors,
+        sockets: StreamSockets,
         service: Service,
         runtime: &Handle,
     ) -> io::Result<Self> {
         let _entered = runtime.enter();
         let (stop, stopping) = watch::channel(());
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
-        let way = Way {
+        let channels = AcceptorChannels {
             arrivals,
             stopping: stopping.clone(),
         };
-        doors.open(&service.published, &way)?;
-        let room = Room {
+        sockets.open(&service.published, &channels)?;
+        let buffer = ManagerTask {
             streams: Arc::new(Streams::new(service)),
-            gate: Gate::new(limits::STREAM_CONNECTIONS_PER_CLIENT),
+            table: ConnectionTable::new(limits::STREAM_CONNECTIONS_PER_CLIENT),
             tasks: JoinSet::new(),
-            tickets: HashMap::new(),
+            admitted: HashMap::new(),
             open: [0; Transport::ALL.len()],
             stopping,
         };
-        let task = runtime.spawn(room.keep(arrived));
+        let task = runtime.spawn(buffer.keep(arrived));
         Ok(Self { stop, task })
     }
 
@@ -86,12 +86,12 @@ impl Doorkeeper {
     }
 }
 
-impl Room {
+impl ManagerTask {
     async fn keep(mut self, mut arrived: mpsc::Receiver<Arrival>) {
         loop {
             tokio::select! {
                 arrival = arrived.recv() => match arrival {
-                    Some(Arrival::Stream(door, stream, source)) => self.admit_stream(door, stream, source),
+                    Some(Arrival::Stream(protocol, stream, source)) => self.admit_stream(protocol, stream, source),
                     Some(Arrival::Quic(incoming)) => self.admit_quic(*incoming),
                     None => break,
                 },
@@ -99,7 +99,7 @@ impl Room {
                     self.forget(ended.map_or_else(|error| error.id(), |(id, ())| id));
                 }
             }
-            let open = self.gate.open();
+            let open = self.table.open();
             self.streams.open.store(open, Ordering::Relaxed);
         }
         let finished = async { while self.tasks.join_next().await.is_some() {} };
@@ -107,26 +107,28 @@ impl Room {
         let _ = timeout(duration(limits::STREAM_DRAIN), finished).await;
     }
 
-    fn admit_stream(&mut self, door: Door, stream: TcpStream, source: SocketAddr) {
+    fn admit_stream(&mut self, protocol: Protocol, stream: TcpStream, source: SocketAddr) {
         // Best effort: without it replies are right, only later.
         let _ = stream.set_nodelay(true);
         let streams = Arc::clone(&self.streams);
-        match door {
-            Door::Tcp => self.admit(source, Transport::Tcp, |visit| async move {
-                let connection = Connection::new(stream, visit, Transport::Tcp);
+        match protocol {
+            Protocol::Tcp => self.admit(source, Transport::Tcp, |context| async move {
+                let connection = Connection::new(stream, context, Transport::Tcp);
                 connection.run(&streams).await;
             }),
-            Door::Tls(acceptor) => self.admit(source, Transport::Tls, |visit| async move {
+            Protocol::Tls(acceptor) => self.admit(source, Transport::Tls, |context| async move {
                 if let Some(stream) = tls::shake_hands(&acceptor, stream, &streams).await {
-                    let connection = Connection::new(stream, visit, Transport::Tls);
+                    let connection = Connection::new(stream, context, Transport::Tls);
                     connection.run(&streams).await;
                 }
             }),
-            Door::Https(acceptor) => self.admit(source, Transport::Https, |visit| async move {
-                if let Some(stream) = tls::shake_hands(&acceptor, stream, &streams).await {
-                    https::serve(stream, visit, streams).await;
-                }
-            }),
+            Protocol::Https(acceptor) => {
+                self.admit(source, Transport::Https, |context| async move {
+                    if let Some(stream) = tls::shake_hands(&acceptor, stream, &streams).await {
+                        https::serve(stream, context, streams).await;
+                    }
+                })
+            }
         }
     }
 
@@ -138,36 +140,40 @@ impl Room {
             return;
         }
         let streams = Arc::clone(&self.streams);
-        self.admit(source, Transport::Quic, |visit| {
-            quic::serve(incoming, visit, streams)
+        self.admit(source, Transport::Quic, |context| {
+            quic::serve(incoming, context, streams)
         });
     }
 
-    /// Whether a place for this client may soon be another's.
+    /// Tells that a place for this client may soon be another's.
     fn is_wanted(&self, source: SocketAddr) -> bool {
-        let held = self.gate.held_by(Client::of(source.ip()));
-        self.gate.open() >= self.streams.places() / 4
+        let held = self.table.held_by(ClientNetwork::of(source.ip()));
+        self.table.open() >= self.streams.places() / 4
             || held >= limits::STREAM_CONNECTIONS_PER_CLIENT / 4
     }
 
-    fn admit<F>(&mut self, source: SocketAddr, transport: Transport, serve: impl FnOnce(Visit) -> F)
-    where
+    fn admit<F>(
+        &mut self,
+        source: SocketAddr,
+        transport: Transport,
+        serve: impl FnOnce(ConnectionContext) -> F,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
         if !self.streams.service.admits(source) {
             return;
         }
         let activity = Activity::start(self.streams.service.clock.now());
-        let visit = Visit {
+        let context = ConnectionContext {
             source: canonical(source),
             activity: activity.clone(),
             stopping: self.stopping.clone(),
         };
-        let task = self.tasks.spawn(serve(visit));
-        let (id, client) = (task.id(), Client::of(source.ip()));
+        let task = self.tasks.spawn(serve(context));
+        let (task_id, client) = (task.id(), ClientNetwork::of(source.ip()));
         let places = self.streams.places();
-        let (ticket, crowded) = self.gate.admit(places, client, activity, task);
-        self.tickets.insert(id, (ticket, transport));
+        let (id, crowded) = self.table.admit(places, client, activity, task);
+        self.admitted.insert(task_id, (id, transport));
         self.count(transport, |open| open + 1);
         if let Some(crowded) = crowded {
             crowded.abort();
@@ -176,9 +182,9 @@ impl Room {
     }
 
     fn forget(&mut self, ended: Id) {
-        if let Some((ticket, transport)) = self.tickets.remove(&ended) {
+        if let Some((id, transport)) = self.admitted.remove(&ended) {
             // One that was crowded out has left before.
-            let _ = self.gate.leave(ticket);
+            let _ = self.table.leave(id);
             self.count(transport, |open| open - 1);
         }
     }

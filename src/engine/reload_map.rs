@@ -1,4 +1,4 @@
-//! Who is who across a reload: things are recognised by their keys, never by their numbers.
+//! The slots and targets of a new plan, matched with those of the old one across a reload: they are recognised by their keys, never by their numbers.
 //!
 //! A slot keeps its health by its key. What a probe sees that began before the reload still says
 //! something of it if it is probed as before: the same address and host, by a monitor that has
@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use crate::base::{SlotId, TargetId};
 use crate::plan::Plan;
 
-/// Which slots and targets of a new plan were in the old one, by key.
+/// The slots and targets of a new plan that were in the old one, by key.
 #[derive(Debug)]
-pub(super) struct Kinship {
+pub(super) struct ReloadMap {
     /// The old number of each new slot.
     pub(super) slots: Vec<Option<SlotId>>,
     /// Whether each new slot is probed as it was in the old plan; not if it is new.
@@ -19,7 +19,7 @@ pub(super) struct Kinship {
     pub(super) targets: Vec<Option<TargetId>>,
 }
 
-impl Kinship {
+impl ReloadMap {
     pub(super) fn between(old: &Plan, new: &Plan) -> Self {
         let slots = match_keys(
             old.slots.iter().map(|slot| slot.key.as_str()),

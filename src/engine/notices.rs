@@ -1,4 +1,4 @@
-//! What the operator is told: one notice per transition, none per probe.
+//! Notices to the operator: one per transition, none per probe.
 //!
 //! A change of the hold alone (a probe passed, a TTL is longer) is no transition. It decides
 //! nothing else, and keeps only what it has last said.
@@ -9,45 +9,45 @@ use crate::health::guard::Doubt;
 use crate::plan::{AllDown, Plan, Target};
 use crate::table::{Stranded, Table};
 
-use super::beliefs::{Beliefs, Change};
-use super::kinship::Kinship;
+use super::health_state::{Change, HealthState};
 use super::notice::{Clients, Sense};
 use super::order::{Effect, Order, OrderResult};
-use super::watches::Watches;
+use super::reload_map::ReloadMap;
+use super::target_labels::TargetLabels;
 use super::{Notice, Output};
 
-/// What was said last.
+/// The notices of the last time, against which the next are weighed.
 #[derive(Debug, Default)]
-pub(super) struct Herald {
+pub(super) struct Notices {
     doubting: bool,
     capped: bool,
-    stranded: BTreeMap<Case, Clients>,
+    stranded: BTreeMap<StrandedCase, Clients>,
 }
 
-/// Where nothing is healthy for someone. Services by name, for their numbers change with a reload.
+/// A service and family with clients for whom nothing is healthy. Services by name, for their numbers change with a reload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Case {
+struct StrandedCase {
     service: String,
     family: Family,
     answer: &'static str,
 }
 
-impl Herald {
+impl Notices {
     /// Tells of the guard, if something changed.
-    pub(super) fn weigh(&mut self, beliefs: &Beliefs, outputs: &mut VecDeque<Output>) {
-        let doubting = beliefs.doubt() != Doubt::None;
+    pub(super) fn weigh(&mut self, health: &HealthState, outputs: &mut VecDeque<Output>) {
+        let doubting = health.doubt() != Doubt::None;
         if std::mem::replace(&mut self.doubting, doubting) != doubting {
             outputs.push_back(Output::Notice(Notice::Doubt {
                 active: doubting,
-                because: sense(beliefs),
-                failing_permille: beliefs.tally().failing().0,
+                because: sense(health),
+                failing_permille: health.tally().failing().0,
             }));
         }
-        let capped = beliefs.is_capped();
+        let capped = health.is_capped();
         if std::mem::replace(&mut self.capped, capped) != capped {
             outputs.push_back(Output::Notice(Notice::Capped {
                 active: capped,
-                ejected_permille: beliefs.ejections().out().0,
+                ejected_permille: health.ejections().out().0,
             }));
         }
     }
@@ -70,7 +70,7 @@ impl Herald {
     }
 }
 
-impl Case {
+impl StrandedCase {
     fn notice(&self, clients: &Clients, active: bool) -> Notice {
         let (service, clients) = (self.service.clone(), clients.clone());
         let family = family_word(self.family);
@@ -109,7 +109,7 @@ impl Clients {
 
 const FAIL_OPEN: &str = "fail-open";
 
-/// What a service answers when nothing is healthy.
+/// The answer of a service when nothing is healthy, as a word.
 pub(super) fn answer_word(all_down: AllDown) -> &'static str {
     match all_down {
         AllDown::FailOpen => FAIL_OPEN,
@@ -118,8 +118,8 @@ pub(super) fn answer_word(all_down: AllDown) -> &'static str {
     }
 }
 
-fn sense(beliefs: &Beliefs) -> Sense {
-    match (beliefs.doubt(), beliefs.is_dark()) {
+fn sense(health: &HealthState) -> Sense {
+    match (health.doubt(), health.is_total_outage()) {
         (Doubt::CanariesFail, _) => Sense::CanariesFail,
         (Doubt::MostFail, _) => Sense::MostFail,
         (Doubt::None, true) => Sense::NothingPasses,
@@ -127,12 +127,12 @@ fn sense(beliefs: &Beliefs) -> Sense {
     }
 }
 
-fn stranded(table: &Table) -> BTreeMap<Case, Clients> {
+fn stranded(table: &Table) -> BTreeMap<StrandedCase, Clients> {
     let services = (0..).map(ServiceId).zip(&table.plan.services);
     let pairs = services.flat_map(|service| Family::ALL.map(|family| (service, family)));
     let cases = pairs.filter_map(|((id, service), family)| {
         let clients = Clients::of(&table.plan, &table.stranded(id, family)?);
-        let case = Case {
+        let case = StrandedCase {
             service: service.name.clone(),
             family,
             answer: answer_word(service.all_down),
@@ -152,7 +152,7 @@ pub(super) fn region_names(plan: &Plan, stranded: &Stranded) -> Vec<String> {
 }
 
 /// The notice of a change that is more than a change of the hold.
-pub(super) fn standing(plan: &Plan, watches: &Watches, change: &Change) -> Option<Notice> {
+pub(super) fn standing(plan: &Plan, labels: &TargetLabels, change: &Change) -> Option<Notice> {
     if !is_transition(&change.from, &change.to) {
         return None;
     }
@@ -163,7 +163,7 @@ pub(super) fn standing(plan: &Plan, watches: &Watches, change: &Change) -> Optio
         region: plan.regions[endpoint.region.index()].name.clone(),
         provider: endpoint.provider.clone(),
         family: family_word(target.family),
-        monitors: watches.word(change.target).to_owned(),
+        monitors: labels.label(change.target).to_owned(),
         gate: gate(plan, target),
         from: change.from.why,
         to: change.to.why,
@@ -172,8 +172,8 @@ pub(super) fn standing(plan: &Plan, watches: &Watches, change: &Change) -> Optio
 }
 
 /// The notice of a reload; the old plan had `before` targets.
-pub(super) fn reloaded(plan: &Plan, before: usize, kin: &Kinship) -> Notice {
-    let kept = kin.targets.iter().flatten().count();
+pub(super) fn reloaded(plan: &Plan, before: usize, reload: &ReloadMap) -> Notice {
+    let kept = reload.targets.iter().flatten().count();
     Notice::Reloaded {
         digest: format!("{:016x}", plan.digest),
         kept,
@@ -190,7 +190,7 @@ pub(super) fn family_word(family: Family) -> &'static str {
     }
 }
 
-/// Whether it is worth a line: a change in kind, a step of a ramp, the end of a drain.
+/// Tells a change that is worth a line: one in kind, a step of a ramp, the end of a drain.
 fn is_transition(from: &Standing, to: &Standing) -> bool {
     match (from.why, to.why) {
         (Why::Ramping { step: from, .. }, Why::Ramping { step: to, .. }) => from != to,

@@ -1,11 +1,11 @@
-//! What the slots of a target and of its gates say together, at one moment.
+//! The evidence of a target's slots and of its gates together, at one moment.
 use crate::base::{Cause, Span};
 use crate::health::slot::{SlotHealth, State};
 use crate::plan::Monitor;
 
-/// What all slots of a target say together.
+/// The evidence of a target's slots and gates together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct Evidence {
     /// The slots.
     pub verdict: Verdict,
     /// The gates.
@@ -14,7 +14,7 @@ pub struct Sight {
     pub hold: Span,
 }
 
-/// What all slots of a target say together.
+/// The verdict of all slots of a target together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// None is down, but some have no result yet.
@@ -25,18 +25,18 @@ pub enum Verdict {
     Down(Cause),
 }
 
-/// Whether the gates let a ramp begin, or go on.
+/// The state of all gates together: may a ramp begin, or go on?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// Each slot is up and has passed `rise` times in a row, or there is none.
     Open,
     /// Each slot is up, but some have no such streak: a ramp goes on, but none begins.
-    Ajar,
+    Unproven,
     /// At least one slot is not up.
     Shut,
 }
 
-impl Sight {
+impl Evidence {
     /// Looks at the slots of a target and at those of its gates.
     pub fn of<'s>(
         slots: impl Iterator<Item = (&'s SlotHealth, &'s Monitor)>,
@@ -71,7 +71,7 @@ impl Gate {
             gate = match slot.state() {
                 State::Unproven | State::Down { .. } => return Self::Shut,
                 State::Up { .. } if slot.has_streak(monitor) => gate,
-                State::Up { .. } => Self::Ajar,
+                State::Up { .. } => Self::Unproven,
             };
         }
         gate

@@ -1,4 +1,4 @@
-//! Whom to move so that someone else finds room.
+//! Augmenting paths: whom to move so that someone else finds room.
 //!
 //! ```text
 //! newcomer --> full endpoint --its tenant--> full endpoint --its tenant--> endpoint with room
@@ -17,12 +17,12 @@ use std::collections::VecDeque;
 
 use super::cohorts::Cohorts;
 use super::rooms::part;
-use super::{Claim, Lie, Planner, Seat, Seated, together};
+use super::{Assignee, Assignment, Claim, ClaimState, Planner, together};
 use crate::base::EndpointId;
 
 /// What is known while room is made.
 struct Search {
-    /// Claims that have, or had, someone on an endpoint; those who are there as refugees first.
+    /// Claims that have, or had, someone on an endpoint; those who have spilled over to it first.
     tenants: Vec<Vec<usize>>,
     /// By endpoint: how the present search came there.
     visits: Vec<Option<Visit>>,
@@ -47,9 +47,9 @@ enum Visit {
 struct Arrival {
     claim: usize,
     pool: usize,
-    single: u16,
+    lone: u16,
     /// From where; absent for those who are nowhere yet.
-    from: Option<(EndpointId, usize, Seat)>,
+    from: Option<(EndpointId, usize, Assignee)>,
 }
 
 /// One link of a chain.
@@ -68,10 +68,12 @@ impl Planner<'_> {
     /// Makes room for claims that have found none, as long as there are steps.
     pub(super) fn relieve(&mut self) {
         let order = self.order.clone();
-        let mut waiting = order.into_iter().filter(|&claim| match &self.lies[claim] {
-            Lie::Nowhere | Lie::Whole(_) => false,
-            Lie::Parted(parted) => parted.left.is_some(),
-        });
+        let mut waiting = order
+            .into_iter()
+            .filter(|&claim| match &self.states[claim] {
+                ClaimState::Unassigned | ClaimState::Whole(_) => false,
+                ClaimState::Split(split) => split.left.is_some(),
+            });
         let waiting: Vec<usize> = waiting.by_ref().collect();
         if waiting.is_empty() {
             return;
@@ -83,30 +85,34 @@ impl Planner<'_> {
     }
 
     /// Where a claim sits on an endpoint.
-    fn seats_at(&self, claim: usize, endpoint: EndpointId) -> Vec<Seated> {
-        let at = |own: &Seated| {
-            let stock = self.stock(claim, own.pool);
-            together(stock, own.seat).contains(&endpoint)
+    fn assignments_at(&self, claim: usize, endpoint: EndpointId) -> Vec<Assignment> {
+        let at = |own: &Assignment| {
+            let offer = self.pool_offer(claim, own.pool);
+            together(offer, own.assignee).contains(&endpoint)
         };
-        match &self.lies[claim] {
-            Lie::Nowhere => Vec::new(),
-            Lie::Whole(_) => self.seats_of_whole(claim).into_iter().filter(at).collect(),
-            Lie::Parted(parted) => parted.seats.iter().copied().filter(at).collect(),
+        match &self.states[claim] {
+            ClaimState::Unassigned => Vec::new(),
+            ClaimState::Whole(_) => self
+                .assignments_of_whole(claim)
+                .into_iter()
+                .filter(at)
+                .collect(),
+            ClaimState::Split(split) => split.assignments.iter().copied().filter(at).collect(),
         }
     }
 
     /// The cohorts that could arrive.
     fn movable(&self, arrival: &Arrival) -> Cohorts {
-        let stock = self.stock(arrival.claim, arrival.pool);
-        let accepts = &stock.singles[usize::from(arrival.single)].accepts;
-        let Some((from, pool, seat)) = arrival.from else {
+        let offer = self.pool_offer(arrival.claim, arrival.pool);
+        let accepts = &offer.lone_members[usize::from(arrival.lone)].accepts;
+        let Some((from, pool, assignee)) = arrival.from else {
             return self.left(arrival.claim).and(accepts);
         };
-        let seats = self.seats_at(arrival.claim, from);
-        let mut seats = seats
+        let assignments = self.assignments_at(arrival.claim, from);
+        let mut assignments = assignments
             .iter()
-            .filter(|own| (own.pool, own.seat) == (pool, seat));
-        seats
+            .filter(|own| (own.pool, own.assignee) == (pool, assignee));
+        assignments
             .next()
             .map_or(Cohorts::NONE, |own| own.cohorts.and(accepts))
     }
@@ -115,23 +121,23 @@ impl Planner<'_> {
     fn carry_out(&mut self, arrival: &Arrival, count: u64) {
         let start = self.claims[arrival.claim].start;
         let cohorts = self.movable(arrival).first(start, count);
-        if let Some((_, pool, seat)) = arrival.from {
-            self.leave_seat(
+        if let Some((_, pool, assignee)) = arrival.from {
+            self.release(
                 arrival.claim,
-                Seated {
+                Assignment {
                     pool,
-                    seat,
+                    assignee,
                     cohorts,
                 },
             );
         }
-        let seated = Seated {
+        let assigned = Assignment {
             pool: arrival.pool,
-            seat: Seat::Single(arrival.single),
+            assignee: Assignee::Lone(arrival.lone),
             cohorts,
         };
-        self.sit(arrival.claim, seated);
-        self.parted(arrival.claim).seat(seated);
+        self.load(arrival.claim, assigned);
+        self.split(arrival.claim).assign(assigned);
     }
 }
 
@@ -145,18 +151,18 @@ impl Search {
             dead: vec![false; endpoints],
             queue: VecDeque::new(),
         };
-        let is_refugee = |own: &Seated| own.pool > 0;
+        let has_spilled = |own: &Assignment| own.pool > 0;
         for wanted in [true, false] {
             for claim in 0..planner.claims.len() {
-                let seats = match &planner.lies[claim] {
-                    Lie::Nowhere => continue,
-                    Lie::Whole(pool) if (*pool > 0) != wanted => continue,
-                    Lie::Whole(_) => planner.seats_of_whole(claim),
-                    Lie::Parted(parted) => parted.seats.clone(),
+                let assignments = match &planner.states[claim] {
+                    ClaimState::Unassigned => continue,
+                    ClaimState::Whole(pool) if (*pool > 0) != wanted => continue,
+                    ClaimState::Whole(_) => planner.assignments_of_whole(claim),
+                    ClaimState::Split(split) => split.assignments.clone(),
                 };
-                for own in seats.iter().filter(|own| is_refugee(own) == wanted) {
-                    let stock = planner.stock(claim, own.pool);
-                    for endpoint in together(stock, own.seat) {
+                for own in assignments.iter().filter(|own| has_spilled(own) == wanted) {
+                    let offer = planner.pool_offer(claim, own.pool);
+                    for endpoint in together(offer, own.assignee) {
                         search.tenants[endpoint.index()].push(claim);
                     }
                 }
@@ -178,8 +184,8 @@ impl Search {
         while let Some(endpoint) = self.queue.pop_front() {
             for place in 0..self.tenants[endpoint.index()].len() {
                 let tenant = self.tenants[endpoint.index()][place];
-                for own in planner.seats_at(tenant, endpoint) {
-                    let from = (endpoint, own.pool, own.seat);
+                for own in planner.assignments_at(tenant, endpoint) {
+                    let from = (endpoint, own.pool, own.assignee);
                     if self.spread(planner, tenant, (own.cohorts, Some(from))) {
                         return true;
                     }
@@ -200,11 +206,11 @@ impl Search {
         &mut self,
         planner: &mut Planner<'_>,
         claim: usize,
-        (cohorts, from): (Cohorts, Option<(EndpointId, usize, Seat)>),
+        (cohorts, from): (Cohorts, Option<(EndpointId, usize, Assignee)>),
     ) -> bool {
         for pool in 0..planner.claims[claim].pools.len() {
-            let stock = planner.stock(claim, pool);
-            for (single, own) in (0..).zip(&stock.singles) {
+            let offer = planner.pool_offer(claim, pool);
+            for (lone, own) in (0..).zip(&offer.lone_members) {
                 let to = own.endpoint[0];
                 planner.steps = planner.steps.saturating_sub(1);
                 let known = self.dead[to.index()] || self.visits[to.index()].is_some();
@@ -214,7 +220,7 @@ impl Search {
                 let arrival = Arrival {
                     claim,
                     pool,
-                    single,
+                    lone,
                     from,
                 };
                 if self.arrive(planner, to, arrival) {
@@ -235,7 +241,7 @@ impl Search {
     fn arrive(&mut self, planner: &mut Planner<'_>, to: EndpointId, arrival: Arrival) -> bool {
         self.see(to, Visit::Arrival(arrival));
         let Claim { demand, .. } = planner.claims[arrival.claim];
-        let region = planner.stock(arrival.claim, arrival.pool).region;
+        let region = planner.pool_offer(arrival.claim, arrival.pool).region;
         if planner.rooms.room(to) < demand {
             return false;
         }
@@ -302,9 +308,9 @@ impl Search {
             if most == 0 {
                 return links;
             }
-            let frees = arrival.from.map_or(demand, |(_, pool, seat)| {
-                let stock = planner.stock(arrival.claim, pool);
-                part(demand, together(stock, seat).len())
+            let frees = arrival.from.map_or(demand, |(_, pool, assignee)| {
+                let offer = planner.pool_offer(arrival.claim, pool);
+                part(demand, together(offer, assignee).len())
             });
             links.push(Link {
                 arrival,
@@ -328,14 +334,17 @@ impl Search {
         next: Option<&Link>,
         through: Option<Through>,
     ) -> (u64, u64) {
-        let region = planner.stock(arrival.claim, arrival.pool).region;
+        let region = planner.pool_offer(arrival.claim, arrival.pool).region;
         let (room, region_room) = (planner.rooms.room(to), planner.rooms.region_room(region));
         let both = room.min(region_room);
         let Some((next, through)) = next.zip(through) else {
             return (both, both);
         };
         let freed = next.most * next.frees;
-        let leaves = planner.stock(next.arrival.claim, next.arrival.pool).region != region;
+        let leaves = planner
+            .pool_offer(next.arrival.claim, next.arrival.pool)
+            .region
+            != region;
         match (through, leaves) {
             (Through::Endpoint, true) => (both, both.saturating_add(freed)),
             (Through::Endpoint, false) => (0, freed),
@@ -366,7 +375,7 @@ fn wanted_by_last(search: &Search, planner: &Planner<'_>, link: &Link) -> u64 {
     let Some(Visit::Arrival(before)) = search.visits[at.index()] else {
         return 1;
     };
-    let region = planner.stock(before.claim, before.pool).region;
+    let region = planner.pool_offer(before.claim, before.pool).region;
     let room = planner
         .rooms
         .room(at)

@@ -10,15 +10,15 @@ use std::collections::BTreeMap;
 use crate::base::{Family, TargetId};
 use crate::plan::{Plan, Target};
 
-use super::beliefs::monitor;
+use super::health_state::monitor;
 
 /// The words by target.
 #[derive(Debug)]
-pub(super) struct Watches {
-    words: Vec<String>,
+pub(super) struct TargetLabels {
+    labels: Vec<String>,
 }
 
-impl Watches {
+impl TargetLabels {
     pub(super) fn new(plan: &Plan) -> Self {
         let names = plan.targets.iter().map(|target| key(plan, target));
         let names: Vec<_> = names.collect();
@@ -26,7 +26,7 @@ impl Watches {
         for name in &names {
             *alike.entry(name).or_default() += 1;
         }
-        let words = plan.targets.iter().zip(&names).map(|(target, name)| {
+        let labels = plan.targets.iter().zip(&names).map(|(target, name)| {
             if alike[name] > 1 {
                 manner(target).to_owned()
             } else {
@@ -34,13 +34,13 @@ impl Watches {
             }
         });
         Self {
-            words: words.collect(),
+            labels: labels.collect(),
         }
     }
 
-    /// How a target is watched, in one word that no other of its endpoint and family has.
-    pub(super) fn word(&self, id: TargetId) -> &str {
-        &self.words[id.index()]
+    /// The label of a target: how it is watched, in one word that no other of its endpoint and family has.
+    pub(super) fn label(&self, id: TargetId) -> &str {
+        &self.labels[id.index()]
     }
 }
 
