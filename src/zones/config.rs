@@ -73,7 +73,7 @@ pub(super) struct Pending {
 #[derive(Debug)]
 enum Next {
     /// It stays as it is, with all that is under way for it; its keys may have taken a step that shows nothing.
-    Same(usize, Option<Keys>),
+    Same(usize, Option<Box<Keys>>),
     /// It is another.
     Other(Box<OneZone>),
 }
@@ -155,7 +155,7 @@ impl ZoneEngine {
             && (own.secondary.is_some() || own.digest == new.filed.digest)
             && Keys::are_alike(own.keys.as_ref(), keys.as_ref())
         {
-            return Next::Same(place, keys);
+            return Next::Same(place, keys.map(Box::new));
         }
         let known = self.known.get(&plan.apex).copied().unwrap_or_default();
         let mut next = OneZone::new(plan, new.filed, keys);
@@ -354,10 +354,10 @@ impl OneZone {
     }
 
     /// Takes over keys that show the same.
-    fn renew_keys(&mut self, keys: Option<Keys>) {
+    fn renew_keys(&mut self, keys: Option<Box<Keys>>) {
         if let Some((own, keys)) = self.keys.as_mut().zip(keys) {
             let (asked, not_before) = (own.asked, own.not_before);
-            *own = keys;
+            *own = *keys;
             (own.asked, own.not_before) = (asked, not_before);
         }
     }

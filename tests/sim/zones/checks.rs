@@ -437,12 +437,10 @@ pub(super) fn challenges_answered(world: &mut World, asked: &Asked, reply: Reply
         world.checks.seen.insert("challenge unkept");
     }
     assert_shown(world, asked);
-    if let Some(done) = done {
-        if matches!(asked, Asked::List) {
-            let compared = world.clients.compare(&done, now);
-            world.checks.expect(compared);
-            assert_listed(world, &done);
-        }
+    if let Some(done) = done.filter(|_| matches!(asked, Asked::List)) {
+        let compared = world.clients.compare(&done, now);
+        world.checks.expect(compared);
+        assert_listed(world, &done);
     }
 }
 
