@@ -527,3 +527,6 @@ impl ZoneEngine {
         self.outputs.push_back(Output::Reply(ticket, reply));
     }
 }
+
+#[cfg(test)]
+mod tests;

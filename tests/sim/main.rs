@@ -8,6 +8,7 @@ mod engine;
 mod keys;
 mod model;
 mod worlds;
+mod zones;
 
 #[path = "../../src/table/fixture.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]

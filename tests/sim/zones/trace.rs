@@ -1,0 +1,56 @@
+//! Tells what goes into the engine and what comes out, for whoever looks at one seed.
+use waypost::dns::transfer::Received;
+use waypost::zones::{Input, Output};
+
+use super::data::mark_of;
+
+/// What goes in.
+pub(super) fn input(now: u64, input: &Input) {
+    let text = match input {
+        Input::Tick | Input::Published(_) => return,
+        Input::Config(ticket, _) => format!("Config {ticket:?}"),
+        Input::Filed {
+            ticket,
+            apex,
+            filed,
+        } => format!("Filed {ticket:?} {apex} {:?}", mark_of(&filed.zone)),
+        Input::Fetched(number, Ok(Received::Whole(content))) => {
+            format!("Fetched {number} whole {}", content.serial())
+        }
+        Input::Fetched(number, Ok(Received::Changes(diffs))) => {
+            format!("Fetched {number} {} changes", diffs.len())
+        }
+        Input::Made(number, _) => format!("Made {number}"),
+        Input::Notified(_)
+        | Input::Fetched(..)
+        | Input::Keys { .. }
+        | Input::Remembered(..)
+        | Input::Copied { .. }
+        | Input::Order(..)
+        | Input::Update(..) => format!("{input:?}"),
+    };
+    eprintln!("{now} <- {text}");
+}
+
+/// What comes out.
+pub(super) fn output(now: u64, output: &Output) {
+    let text = match output {
+        Output::Work(number, _) => format!("Work {number}"),
+        Output::Fetch(number, request) => {
+            let (apex, primary) = (&request.apex, request.primary);
+            format!("Fetch {number} {apex} {primary} {:?}", request.want)
+        }
+        Output::Copy { zone, .. } => format!("Copy {} {:?}", zone.apex(), mark_of(zone)),
+        Output::Offer(apex, journal) => {
+            let serial = journal.as_ref().map(|own| own.present().serial());
+            format!("Offer {apex} {serial:?}")
+        }
+        Output::Tell { soa, .. } => format!("Tell {} {}", soa.owner, soa.serial()),
+        Output::Configured(..) => "Configured".to_owned(),
+        Output::Publish(_) => "Publish".to_owned(),
+        Output::Notice(notice) => format!("{} {:?}: {}", notice.event, notice.zone, notice.text),
+        Output::Advance { apex, at, .. } => format!("Advance {apex} {at:?}"),
+        Output::Remember(..) | Output::Reply(..) => format!("{output:?}"),
+    };
+    eprintln!("{now} -> {text}");
+}
