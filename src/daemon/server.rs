@@ -31,7 +31,7 @@ use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
-use crate::io::serve::deferred::{self, Deferred};
+use crate::io::serve::deferred::{self, DeferredQueue};
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::io::state::State;
 use crate::io::transfer;
@@ -206,7 +206,7 @@ fn hand_on(
     clock: Clock,
     service: Arc<transfer::Service>,
     published: &Arc<Published>,
-) -> (Deferred, mpsc::Receiver<deferred::Request>) {
+) -> (DeferredQueue, mpsc::Receiver<deferred::Request>) {
     let (deferred, handed_on) = deferred::queue();
     let (updates, queue) = mpsc::channel(CHALLENGES_WAITING);
     let answering = Answering {

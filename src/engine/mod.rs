@@ -67,7 +67,7 @@ pub enum Input {
     Tick,
     /// A probe finished; one that is not waited for changes nothing.
     Probed(ProbeId, Report),
-    /// What nobody demand for was learnt of this slot of the current plan, as of an endpoint that
+    /// A report that nobody asked for, of this slot of the current plan, as of an endpoint that
     /// says itself how it is. It is judged as any other report, and the next probe of the slot is
     /// planned as after a probe that began now; one that is out is still waited for, and counts.
     Reported(SlotId, Report),

@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use crate::base::Cause;
 
-/// Whether the probe passed.
+/// Tells whether the probe passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything was as the monitor expects.
@@ -28,7 +28,7 @@ pub struct Timing {
 /// What one probe saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Whether it passed.
+    /// Tells whether it passed.
     pub outcome: Outcome,
     /// How long it took.
     pub timing: Timing,

@@ -39,7 +39,7 @@ pub struct SlotHealth {
     last: Option<(Moment, Report)>,
 }
 
-/// Whether a slot is up.
+/// Tells whether a slot is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// No probe has finished yet.
@@ -71,13 +71,13 @@ impl SlotHealth {
         self.last = Some((now, report));
     }
 
-    /// Whether it is up.
+    /// Tells whether it is up.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Whether it is up, and its last `rise` probes passed.
+    /// Tells whether it is up, and its last `rise` probes passed.
     #[must_use]
     pub fn has_streak(&self, monitor: &Monitor) -> bool {
         match self.state {
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    /// Whether the slot has a streak after each of a row of results.
+    /// Tells whether the slot has a streak after each of a row of results.
     fn streaks(monitor: &Monitor, results: &str) -> String {
         let mut slot = SlotHealth::default();
         let letters = results.chars().map(|result| {

@@ -196,7 +196,7 @@ impl World {
         std::mem::take(&mut self.notices)
     }
 
-    /// How many probes were started.
+    /// The number of probes that were started.
     #[must_use]
     pub fn probes(&self) -> u64 {
         self.probes

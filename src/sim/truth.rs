@@ -83,7 +83,7 @@ impl Truth {
         }
     }
 
-    /// Whether nobody could reach an endpoint, from wherever.
+    /// Tells whether nobody could reach an endpoint, from wherever.
     #[must_use]
     pub fn is_dead(&self, plan: &Plan, endpoint: EndpointId) -> bool {
         let endpoint = &plan.endpoints[endpoint.index()];

@@ -121,7 +121,7 @@ impl Spread {
         }
     }
 
-    /// How many cohorts are taken; of 1000, so it reads as permille.
+    /// The number of cohorts that are taken; of 1000, so it reads as permille.
     #[must_use]
     pub fn taken(&self) -> u16 {
         match self {
