@@ -27,7 +27,7 @@ use std::sync::Arc;
 use crate::base::limits;
 use crate::base::{Cause, Moment, SlotId};
 use crate::dns::zone::Zones;
-use crate::health::{Outcome, Report};
+use crate::health::{ProbeResult, Report};
 use crate::plan::Plan;
 use crate::table::{self, Basis, Table};
 
@@ -234,7 +234,7 @@ impl Engine {
     fn judge(&mut self, now: Moment, slot: SlotId, report: Report) {
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
-        if report.outcome != Outcome::Fail(Cause::Local) {
+        if report.outcome != ProbeResult::Fail(Cause::Local) {
             let changes = self.health.probed(now, slot, report);
             self.take_changes(now, &changes);
         }

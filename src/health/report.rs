@@ -5,7 +5,7 @@ use crate::base::Cause;
 
 /// Tells whether the probe passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ProbeResult {
     /// Everything was as the monitor expects.
     Pass,
     /// Something was not, or the time ran out.
@@ -29,7 +29,7 @@ pub struct Timing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Tells whether it passed.
-    pub outcome: Outcome,
+    pub outcome: ProbeResult,
     /// How long it took.
     pub timing: Timing,
     /// When the server's certificate expires, in seconds since 1970, where one was seen.

@@ -30,7 +30,7 @@
 use crate::base::{Cause, Moment, Span};
 use crate::plan::Monitor;
 
-use super::{Outcome, Report};
+use super::{ProbeResult, Report};
 
 /// What is known of one slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,8 +65,8 @@ impl SlotHealth {
     /// Folds one report in.
     pub fn observe(&mut self, monitor: &Monitor, now: Moment, report: Report) {
         self.state = match report.outcome {
-            Outcome::Pass => self.state.passed(monitor),
-            Outcome::Fail(cause) => self.state.failed(monitor, cause),
+            ProbeResult::Pass => self.state.passed(monitor),
+            ProbeResult::Fail(cause) => self.state.failed(monitor, cause),
         };
         self.last = Some((now, report));
     }
@@ -96,8 +96,8 @@ impl SlotHealth {
     #[must_use]
     pub fn last_failure(&self) -> Option<Cause> {
         match self.last?.1.outcome {
-            Outcome::Pass => None,
-            Outcome::Fail(cause) => Some(cause),
+            ProbeResult::Pass => None,
+            ProbeResult::Fail(cause) => Some(cause),
         }
     }
 
@@ -206,8 +206,8 @@ mod tests {
 
     fn report(result: char) -> Report {
         let outcome = match result {
-            '+' => Outcome::Pass,
-            _ => Outcome::Fail(Cause::Refused),
+            '+' => ProbeResult::Pass,
+            _ => ProbeResult::Fail(Cause::Refused),
         };
         Report {
             outcome,
@@ -277,12 +277,12 @@ mod tests {
         let mut slot = SlotHealth::default();
         let mut seen = vec![(slot.next_interval(&monitor), slot.hold(&monitor))];
         for outcome in [
-            Outcome::Pass,
-            Outcome::Fail(Cause::Reset),
-            Outcome::Fail(Cause::Reset),
-            Outcome::Fail(Cause::Status(503)),
-            Outcome::Pass,
-            Outcome::Fail(Cause::Body),
+            ProbeResult::Pass,
+            ProbeResult::Fail(Cause::Reset),
+            ProbeResult::Fail(Cause::Reset),
+            ProbeResult::Fail(Cause::Status(503)),
+            ProbeResult::Pass,
+            ProbeResult::Fail(Cause::Body),
         ] {
             let report = Report {
                 outcome,
