@@ -15,6 +15,7 @@
 //! | module | what it decides |
 //! |---|---|
 //! | `zone` | one zone: what it is made of, and what is due for it |
+//! | `attend`, `incoming`, `outgoing` | what is done for zones, for those from primaries, for those given to secondaries |
 //! | `compose` | what is laid over a zone, and its signatures |
 //! | `keys` | what a zone shows of its keys, and whether it may be answered without |
 //! | `secondary` | when primaries are asked, and when a zone is too old |
@@ -57,9 +58,11 @@ pub mod challenge;
 mod compose;
 mod config;
 mod content;
+mod incoming;
 pub mod job;
 mod keys;
 mod notice;
+mod outgoing;
 mod secondary;
 pub mod status;
 mod version;
