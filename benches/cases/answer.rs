@@ -19,7 +19,7 @@ use waypost::dns::zone::signed::{Denial, Signed, Signing};
 use waypost::dns::zone::{Served, Zones};
 use waypost::dns::{Name, ask};
 use waypost::engine::{Engine, Input, Output};
-use waypost::health::{Outcome, Report, Timing};
+use waypost::health::{ProbeResult, Report, Timing};
 use waypost::io::files;
 use waypost::table::{Table, variants};
 
@@ -164,7 +164,7 @@ fn signed_engine() -> Engine {
 
 fn passed() -> Report {
     Report {
-        outcome: Outcome::Pass,
+        outcome: ProbeResult::Pass,
         timing: Timing::default(),
         certificate_expires: None,
     }

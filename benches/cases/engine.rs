@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use waypost::base::{Cause, Family, Moment, Permille, Span};
 use waypost::engine::{Engine, Input, Output, ProbeId};
-use waypost::health::{Outcome, Report, Timing};
+use waypost::health::{ProbeResult, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
 use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestService};
@@ -90,8 +90,8 @@ impl Flapping {
     fn end(&mut self, probe: ProbeId) {
         let count = &mut self.ended[probe.slot.index()];
         let outcome = match *count % 2 {
-            0 => Outcome::Pass,
-            _ => Outcome::Fail(Cause::Refused),
+            0 => ProbeResult::Pass,
+            _ => ProbeResult::Fail(Cause::Refused),
         };
         *count += 1;
         let report = Report {

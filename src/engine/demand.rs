@@ -122,7 +122,7 @@ impl DemandEstimate {
         }
     }
 
-    /// Whether what is believed of a service is worth a new plan.
+    /// Tells whether what is believed of a service is worth a new plan.
     fn differs(&self, service: ServiceId, map: &Map) -> bool {
         let Some(rates) = self.rates.get(&service) else {
             return false;
@@ -171,7 +171,7 @@ fn by_first_region(map: &Map, row: &[u64]) -> BTreeMap<Option<RegionId>, u64> {
     sums
 }
 
-/// Whether a service has the same classes in two plans: their regions by name, in order.
+/// Tells whether a service has the same classes in two plans: their regions by name, in order.
 fn same_classes(one: (&Plan, ServiceId), other: (&Plan, ServiceId)) -> bool {
     let names = |(plan, service): (&Plan, ServiceId), class: usize| -> Vec<String> {
         let class = plan.class(service, ClassId::from_index(class));

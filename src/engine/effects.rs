@@ -1,6 +1,6 @@
 //! What an order did, as whoever gave it is told.
 //!
-//! Of what was ordered and what [`super::health`] made of it: an endpoint to which an order made no
+//! Of what was ordered and what [`super::health_state`] made of it: an endpoint to which an order made no
 //! difference was as ordered before, except that an approval passes over what did not wait for it.
 //! It knows no sentences; those are for whoever shows the answer to a person.
 use std::collections::BTreeSet;

@@ -26,7 +26,7 @@ use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
-use crate::health::{Outcome, Report};
+use crate::health::{ProbeResult, Report};
 use crate::plan::{Monitor, Plan, Recovery};
 
 use super::drains::Drains;
@@ -218,7 +218,7 @@ impl HealthState {
         }
         self.doubt = self.tally.doubt(&self.plan.guard);
         self.weigh_blackout(now);
-        let failed = matches!(report.outcome, Outcome::Fail(_));
+        let failed = matches!(report.outcome, ProbeResult::Fail(_));
         if failed && self.doubt == Doubt::None {
             self.release_doubted(now, id);
         }

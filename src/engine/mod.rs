@@ -27,7 +27,7 @@ use std::sync::Arc;
 use crate::base::limits;
 use crate::base::{Cause, Moment, SlotId};
 use crate::dns::zone::Zones;
-use crate::health::{Outcome, Report};
+use crate::health::{ProbeResult, Report};
 use crate::plan::Plan;
 use crate::table::{self, Basis, Table};
 
@@ -67,7 +67,7 @@ pub enum Input {
     Tick,
     /// A probe finished; one that is not waited for changes nothing.
     Probed(ProbeId, Report),
-    /// What nobody demand for was learnt of this slot of the current plan, as of an endpoint that
+    /// A report that nobody asked for, of this slot of the current plan, as of an endpoint that
     /// says itself how it is. It is judged as any other report, and the next probe of the slot is
     /// planned as after a probe that began now; one that is out is still waited for, and counts.
     Reported(SlotId, Report),
@@ -234,7 +234,7 @@ impl Engine {
     fn judge(&mut self, now: Moment, slot: SlotId, report: Report) {
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
-        if report.outcome != Outcome::Fail(Cause::Local) {
+        if report.outcome != ProbeResult::Fail(Cause::Local) {
             let changes = self.health.probed(now, slot, report);
             self.take_changes(now, &changes);
         }

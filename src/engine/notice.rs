@@ -62,7 +62,7 @@ pub enum Notice {
         service: String,
         /// `v4` or `v6`.
         family: &'static str,
-        /// Whether it is so now.
+        /// Tells whether it is so now.
         active: bool,
         /// Who is concerned; at the end, who was.
         clients: Clients,
@@ -74,7 +74,7 @@ pub enum Notice {
         service: String,
         /// `v4` or `v6`.
         family: &'static str,
-        /// Whether it is so now.
+        /// Tells whether it is so now.
         active: bool,
         /// What they get: `servfail` or `nodata`.
         answer: &'static str,
@@ -83,7 +83,7 @@ pub enum Notice {
     },
     /// The node began or ceased to doubt itself.
     Doubt {
-        /// Whether it does now.
+        /// Tells whether it does now.
         active: bool,
         /// Why it began or ended.
         because: Sense,
@@ -92,7 +92,7 @@ pub enum Notice {
     },
     /// The bound on automatic ejections was reached or left.
     Capped {
-        /// Whether it holds something back now.
+        /// Tells whether it holds something back now.
         active: bool,
         /// Part of all capacity that is out, permille.
         ejected_permille: u16,
@@ -102,11 +102,11 @@ pub enum Notice {
     Overload {
         /// The service.
         service: String,
-        /// Whether it is so now.
+        /// Tells whether it is so now.
         active: bool,
         /// Who serves it all the same: `spread`, `shed-last`, `stay`.
         overload: &'static str,
-        /// What the service is demand for, in thousandths of the operator's unit.
+        /// Demand for the service, in thousandths of the operator's unit.
         demand_thousandths: u64,
         /// What of it fits nowhere.
         overloaded_thousandths: u64,

@@ -17,7 +17,7 @@ use crate::plan::UnknownScope;
 /// One order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// An action that the driver is to carry out. Said twice, each does nothing the second time.
+    /// The action; ordered twice, it does nothing the second time.
     pub action: Action,
     /// A region, a provider or an endpoint.
     pub scope: String,
@@ -27,7 +27,7 @@ pub struct Order {
     pub reason: String,
 }
 
-/// An action that the driver is to carry out.
+/// An action that an operator may order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {

@@ -72,7 +72,7 @@ fn overloaded(table: &Table) -> BTreeMap<String, OverloadTold> {
     over.collect()
 }
 
-/// What of a service's asked fits nowhere, in thousandths of the operator's unit, rounded up.
+/// The part of a service's demand that fits nowhere, in thousandths of the operator's unit, rounded up.
 pub(super) fn unplaced(table: &Table, service: ServiceId) -> u64 {
     let families = Family::ALL.map(|family| table.overloaded(service, family));
     families.iter().sum::<u64>().div_ceil(1000)

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 pub(super) struct ReloadMap {
     /// The old number of each new slot.
     pub(super) slots: Vec<Option<SlotId>>,
-    /// Whether each new slot is probed as it was in the old plan; not if it is new.
+    /// Tells whether each new slot is probed as it was in the old plan; not if it is new.
     pub(super) probed_alike: Vec<bool>,
     /// The old number of each new target.
     pub(super) targets: Vec<Option<TargetId>>,

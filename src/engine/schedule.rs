@@ -8,7 +8,7 @@
 //! waited for as long as the slot is probed as before, whatever the slot's number is now: reloads
 //! that follow each other faster than a probe times out must not hide what does not answer.
 //!
-//! It does not know what a probe is or says; [`super::health`] says how long the next interval is.
+//! It does not know what a probe is or says; [`super::health_state`] says how long the next interval is.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::limits;
@@ -46,7 +46,7 @@ struct Entry {
     wanted: Moment,
     out: Option<Flight>,
     lost: u64,
-    /// Whether its probes have a place of their own in the interval.
+    /// Tells whether its probes have a place of their own in the interval.
     spread: Spread,
     draws: Draws,
 }
@@ -164,7 +164,7 @@ impl Schedule {
         self.in_flight.get(&probe).copied()
     }
 
-    /// Whether a probe of this slot is waited for.
+    /// Tells whether a probe of this slot is waited for.
     pub(super) fn is_out(&self, slot: SlotId) -> bool {
         self.slots[slot.index()].out.is_some()
     }

@@ -18,7 +18,7 @@ pub struct Status {
     pub table_age_ms: u64,
     /// Time since start.
     pub uptime_ms: u64,
-    /// Whether the node doubts itself.
+    /// Tells whether the node doubts itself.
     pub doubting: bool,
     /// Why it does: `most_fail`, `canaries_fail`; empty if it does not.
     #[serde(default)]
@@ -73,7 +73,7 @@ pub struct GeoStatus {
     pub source: String,
     /// When it was built, in seconds since 1970.
     pub built_at: u64,
-    /// How many networks it tells apart.
+    /// The number of networks that it tells apart.
     pub networks: usize,
 }
 
@@ -165,7 +165,7 @@ pub struct TargetStatus {
     pub next_step_ms: Option<u64>,
     /// How long it has been in this state.
     pub since_ms: u64,
-    /// Whether it is back, and an operator's approval would let it go on.
+    /// Tells whether it is back, and an operator's approval would let it go on.
     #[serde(default)]
     pub wants_approval: bool,
     /// Its probes.
@@ -204,18 +204,18 @@ pub struct ServiceStatus {
     pub hostnames: Vec<String>,
     /// `any`, `prefer`, `strict`.
     pub residency: String,
-    /// Whether nothing is healthy for some class, and it gets endpoints that are down.
+    /// Tells whether nothing is healthy for some class, and it gets endpoints that are down.
     pub fail_open: bool,
     /// The regions that those classes prefer first, sorted.
     pub fail_open_regions: Vec<String>,
-    /// Whether nothing is healthy for some class, and it gets no address because the service
+    /// Tells whether nothing is healthy for some class, and it gets no address because the service
     /// says so.
     pub all_down: bool,
     /// The regions that those classes prefer first, sorted.
     pub all_down_regions: Vec<String>,
     /// What the service answers when nothing is healthy: `fail-open`, `servfail`, `nodata`.
     pub when_all_down: String,
-    /// What it is demand for, in thousandths of the operator's unit; 0 if nobody said.
+    /// Demand for it, in thousandths of the operator's unit; 0 if nobody said.
     #[serde(default)]
     pub demand_thousandths: u64,
     /// What of that fits nowhere within the stated capacities.
@@ -235,7 +235,7 @@ pub struct PoolStatus {
     pub region: String,
     /// `v4` or `v6`.
     pub family: String,
-    /// Part of the cohorts that it serves when demand first.
+    /// Part of the cohorts that it serves when asked first.
     pub share_permille: u16,
     /// The lowest tier number that serves someone; absent when none does.
     pub tier: Option<u16>,

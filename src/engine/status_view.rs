@@ -31,7 +31,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         now,
         users: users(engine),
     };
-    // Those of the table, for it is the table that is demand about them.
+    // Those of the table, for it is the table that is asked about them.
     let services = (0..).map(ServiceId).zip(&engine.table.plan.services);
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -76,7 +76,7 @@ impl Ceiling {
         }
     }
 
-    /// Whether an order is taking the target out, or has.
+    /// Tells whether an order is taking the target out, or has.
     #[must_use]
     pub fn takes_out(&self) -> bool {
         match self {

@@ -68,7 +68,7 @@ impl Ejections {
         }
     }
 
-    /// Whether one more target may leave now.
+    /// Tells whether one more target may leave now.
     #[must_use]
     pub fn fits(&self, id: TargetId) -> bool {
         let own = self.weights[id.index()];
@@ -127,7 +127,7 @@ impl Ejections {
         Some(at.after(self.interval))
     }
 
-    /// Whether there may be more room than when this was asked last.
+    /// Tells whether there may be more room than when this was asked last.
     pub fn take_freed(&mut self) -> bool {
         std::mem::take(&mut self.freed)
     }

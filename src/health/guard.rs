@@ -147,7 +147,7 @@ impl Tally {
         self.served_failing += usize::from(to == Served::Failing);
     }
 
-    /// Whether the node has reason to doubt itself.
+    /// Tells whether the node has reason to doubt itself.
     #[must_use]
     pub fn doubt(&self, guard: &Guard) -> Doubt {
         match self.canaries.word() {
@@ -157,7 +157,7 @@ impl Tally {
         }
     }
 
-    /// Whether nothing passes any more, and that may be this node's fault.
+    /// Tells whether nothing passes any more, and that may be this node's fault.
     #[must_use]
     pub fn is_total_outage(&self) -> bool {
         let failing = self.regions.iter().any(|region| region.failing > 0);

@@ -19,4 +19,4 @@ pub mod slot;
 pub mod target;
 pub mod votes;
 
-pub use report::{Outcome, Report, Timing};
+pub use report::{ProbeResult, Report, Timing};

@@ -3,9 +3,9 @@ use serde::Serialize;
 
 use crate::base::Cause;
 
-/// Whether the probe passed.
+/// Tells whether the probe passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ProbeResult {
     /// Everything was as the monitor expects.
     Pass,
     /// Something was not, or the time ran out.
@@ -28,8 +28,8 @@ pub struct Timing {
 /// What one probe saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Whether it passed.
-    pub outcome: Outcome,
+    /// Tells whether it passed.
+    pub outcome: ProbeResult,
     /// How long it took.
     pub timing: Timing,
     /// When the server's certificate expires, in seconds since 1970, where one was seen.

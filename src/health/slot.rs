@@ -30,7 +30,7 @@
 use crate::base::{Cause, Moment, Span};
 use crate::plan::Monitor;
 
-use super::{Outcome, Report};
+use super::{ProbeResult, Report};
 
 /// What is known of one slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct SlotHealth {
     last: Option<(Moment, Report)>,
 }
 
-/// Whether a slot is up.
+/// Tells whether a slot is up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// No probe has finished yet.
@@ -65,19 +65,19 @@ impl SlotHealth {
     /// Folds one report in.
     pub fn observe(&mut self, monitor: &Monitor, now: Moment, report: Report) {
         self.state = match report.outcome {
-            Outcome::Pass => self.state.passed(monitor),
-            Outcome::Fail(cause) => self.state.failed(monitor, cause),
+            ProbeResult::Pass => self.state.passed(monitor),
+            ProbeResult::Fail(cause) => self.state.failed(monitor, cause),
         };
         self.last = Some((now, report));
     }
 
-    /// Whether it is up.
+    /// Tells whether it is up.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Whether it is up, and its last `rise` probes passed.
+    /// Tells whether it is up, and its last `rise` probes passed.
     #[must_use]
     pub fn has_streak(&self, monitor: &Monitor) -> bool {
         match self.state {
@@ -96,8 +96,8 @@ impl SlotHealth {
     #[must_use]
     pub fn last_failure(&self) -> Option<Cause> {
         match self.last?.1.outcome {
-            Outcome::Pass => None,
-            Outcome::Fail(cause) => Some(cause),
+            ProbeResult::Pass => None,
+            ProbeResult::Fail(cause) => Some(cause),
         }
     }
 
@@ -206,8 +206,8 @@ mod tests {
 
     fn report(result: char) -> Report {
         let outcome = match result {
-            '+' => Outcome::Pass,
-            _ => Outcome::Fail(Cause::Refused),
+            '+' => ProbeResult::Pass,
+            _ => ProbeResult::Fail(Cause::Refused),
         };
         Report {
             outcome,
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    /// Whether the slot has a streak after each of a row of results.
+    /// Tells whether the slot has a streak after each of a row of results.
     fn streaks(monitor: &Monitor, results: &str) -> String {
         let mut slot = SlotHealth::default();
         let letters = results.chars().map(|result| {
@@ -277,12 +277,12 @@ mod tests {
         let mut slot = SlotHealth::default();
         let mut seen = vec![(slot.next_interval(&monitor), slot.hold(&monitor))];
         for outcome in [
-            Outcome::Pass,
-            Outcome::Fail(Cause::Reset),
-            Outcome::Fail(Cause::Reset),
-            Outcome::Fail(Cause::Status(503)),
-            Outcome::Pass,
-            Outcome::Fail(Cause::Body),
+            ProbeResult::Pass,
+            ProbeResult::Fail(Cause::Reset),
+            ProbeResult::Fail(Cause::Reset),
+            ProbeResult::Fail(Cause::Status(503)),
+            ProbeResult::Pass,
+            ProbeResult::Fail(Cause::Body),
         ] {
             let report = Report {
                 outcome,

@@ -42,11 +42,11 @@ pub struct Vote {
     pub verdict: Verdict,
     /// When it saw that, by the clock of whoever counts.
     pub at: Moment,
-    /// Whether it trusts its own network.
+    /// Tells whether it trusts its own network.
     pub trust: Trust,
 }
 
-/// Whether a vantage trusts its own network ([`super::guard`]).
+/// Tells whether a vantage trusts its own network ([`super::guard`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trust {
     /// It does.
@@ -58,7 +58,7 @@ pub enum Trust {
 /// Who may vote, and for how long a vote counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Electorate {
-    /// How many vantages there are, whether they are heard or not.
+    /// The number of vantages that there are, whether they are heard or not.
     pub vantages: u16,
     /// How old a vote may be and still count.
     pub window: Span,
@@ -122,7 +122,7 @@ impl Electorate {
         }
     }
 
-    /// Whether so many are more than half of all vantages.
+    /// Tells whether so many are more than half of all vantages.
     fn is_majority(&self, count: u32) -> bool {
         count * 2 > u32::from(self.vantages)
     }
@@ -134,7 +134,7 @@ impl Electorate {
     }
 }
 
-/// Whether another vote of the same vantage stands in this one's place. A doubting vote replaces
+/// Tells whether another vote of the same vantage stands in this one's place. A doubting vote replaces
 /// too: who has come to doubt itself takes back what it said before.
 fn is_replaced(vote: &Vote, place: usize, votes: &[Vote]) -> bool {
     let mut others = votes.iter().enumerate();

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::base::{Cause, Draws, Moment, Permille, SlotId, Span};
 use crate::engine::{Engine, Input, Notice, Order, OrderId, OrderResult, Output, ProbeId};
-use crate::health::{Outcome, Report, Timing};
+use crate::health::{ProbeResult, Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
 
@@ -196,7 +196,7 @@ impl World {
         std::mem::take(&mut self.notices)
     }
 
-    /// How many probes were started.
+    /// The number of probes that were started.
     #[must_use]
     pub fn probes(&self) -> u64 {
         self.probes
@@ -276,7 +276,7 @@ impl World {
     }
 
     /// Lets a probe fail by [`World::canary_loss`] or [`World::probe_loss`].
-    fn lose(&mut self, id: ProbeId, probed: &mut [(Span, Outcome)]) {
+    fn lose(&mut self, id: ProbeId, probed: &mut [(Span, ProbeResult)]) {
         let loss = match self.plan.slots[id.slot.index()].endpoint {
             None => self.canary_loss,
             Some(_) => self.probe_loss,
@@ -284,7 +284,7 @@ impl World {
         // Nothing is drawn where nothing is lost: seeded worlds stay what they are.
         if loss > Permille::NONE && self.draws.chance(u64::from(loss.0)) {
             for (_, outcome) in probed {
-                *outcome = Outcome::Fail(Cause::ConnectTimeout);
+                *outcome = ProbeResult::Fail(Cause::ConnectTimeout);
             }
         }
     }
@@ -330,7 +330,7 @@ impl World {
     }
 }
 
-fn report(took: Span, outcome: Outcome) -> Report {
+fn report(took: Span, outcome: ProbeResult) -> Report {
     Report {
         outcome,
         timing: Timing {

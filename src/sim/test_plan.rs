@@ -71,11 +71,11 @@ pub struct TestService {
     pub all_down: AllDown,
     /// Endpoints per answer.
     pub answers: u8,
-    /// Whether its ramps wait for the gate.
+    /// Tells whether its ramps wait for the gate.
     pub gating: Gating,
 }
 
-/// Whether a service's ramps wait for a gate.
+/// Tells whether a service's ramps wait for a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gating {
     /// They do.
@@ -91,7 +91,7 @@ pub struct Patience {
     pub delay: Span,
     /// How relapses slow it down.
     pub damping: DampingPolicy,
-    /// Whether the ramps that wait for the gate wait for an operator's word as well.
+    /// Tells whether the ramps that wait for the gate wait for an operator's word as well.
     pub approval: Approval,
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Cause, Draws, EndpointId, Moment, SlotId, Span};
-use crate::health::Outcome;
+use crate::health::ProbeResult;
 use crate::plan::{Endpoint, Monitor, Plan};
 
 /// How everything really is.
@@ -61,7 +61,7 @@ impl Truth {
         slot: SlotId,
         now: Moment,
         draws: &mut Draws,
-    ) -> Vec<(Span, Outcome)> {
+    ) -> Vec<(Span, ProbeResult)> {
         let slot = &plan.slots[slot.index()];
         let endpoint = slot.endpoint.map(|id| &plan.endpoints[id.index()]);
         let monitor = &plan.monitors[slot.monitor.index()];
@@ -83,7 +83,7 @@ impl Truth {
         }
     }
 
-    /// Whether nobody could reach an endpoint, from wherever.
+    /// Tells whether nobody could reach an endpoint, from wherever.
     #[must_use]
     pub fn is_dead(&self, plan: &Plan, endpoint: EndpointId) -> bool {
         let endpoint = &plan.endpoints[endpoint.index()];
@@ -125,8 +125,8 @@ impl Truth {
     }
 }
 
-fn as_outcome(failure: Option<Cause>) -> Outcome {
-    failure.map_or(Outcome::Pass, Outcome::Fail)
+fn as_outcome(failure: Option<Cause>) -> ProbeResult {
+    failure.map_or(ProbeResult::Pass, ProbeResult::Fail)
 }
 
 /// Timeouts take the whole time, everything else a few milliseconds.

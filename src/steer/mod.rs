@@ -23,5 +23,5 @@ pub mod capacity;
 pub mod pool;
 pub mod route;
 
-pub use pool::{Outcome, Pick, Picks, Rule, Spread, decide};
+pub use pool::{Pick, Picks, PoolAssignment, Rule, Spread, decide};
 pub use route::{Ending, Extent, PoolState, Route, Step, route};

@@ -54,7 +54,7 @@ pub enum Picks {
 
 /// What one pool does with all cohorts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct PoolAssignment {
     /// The distinct picks.
     pub picks: Vec<Pick>,
     /// Who gets which.
@@ -121,7 +121,7 @@ impl Spread {
         }
     }
 
-    /// How many cohorts are taken; of 1000, so it reads as permille.
+    /// The number of cohorts that are taken; of 1000, so it reads as permille.
     #[must_use]
     pub fn taken(&self) -> u16 {
         match self {
@@ -143,17 +143,17 @@ struct Candidate<'p> {
 /// Decides for every cohort who of the pool takes it, at most `answers` members each.
 /// `standings` are by [`crate::base::TargetId`].
 #[must_use]
-pub fn decide(pool: &Pool, rule: Rule, answers: u8, standings: &[Standing]) -> Outcome {
+pub fn decide(pool: &Pool, rule: Rule, answers: u8, standings: &[Standing]) -> PoolAssignment {
     let tiers = open_tiers(pool, rule, standings);
     let answers = usize::from(answers).clamp(1, ANSWERS);
     let Some(first) = tiers.first() else {
-        return Outcome {
+        return PoolAssignment {
             picks: Vec::new(),
             spread: Spread::Nobody,
         };
     };
     if let Some(member) = first.takes_all_alone(rule) {
-        return Outcome {
+        return PoolAssignment {
             picks: vec![Hand::of_tier(first.index).with(member).pick()],
             spread: Spread::Everyone,
         };
@@ -353,7 +353,7 @@ impl Hands {
 
 /// What [`gather`] gives where shares decide and one member answers: most pools are of this kind,
 /// and a member's number is all that must be told apart.
-fn gather_single(tiers: &[Candidate<'_>]) -> Outcome {
+fn gather_single(tiers: &[Candidate<'_>]) -> PoolAssignment {
     let mut numbers = vec![[Picks::MANY_NONE; TIER_MEMBERS]; tiers.len()];
     let mut by_cohort = [Picks::MANY_NONE; COHORTS as usize];
     let mut hands = Vec::new();
@@ -376,7 +376,7 @@ fn gather_single(tiers: &[Candidate<'_>]) -> Outcome {
 }
 
 /// Asks for the hand of every cohort and keeps each distinct one once.
-fn gather(hand_of: impl Fn(u16) -> Option<Hand>) -> Outcome {
+fn gather(hand_of: impl Fn(u16) -> Option<Hand>) -> PoolAssignment {
     let mut hands = Hands::new();
     let mut by_cohort = [Picks::MANY_NONE; COHORTS as usize];
     for (cohort, number) in (0..COHORTS).zip(&mut by_cohort) {
@@ -387,14 +387,14 @@ fn gather(hand_of: impl Fn(u16) -> Option<Hand>) -> Outcome {
     outcome(hands.hands, &by_cohort)
 }
 
-fn outcome(hands: Vec<Hand>, by_cohort: &[u16]) -> Outcome {
+fn outcome(hands: Vec<Hand>, by_cohort: &[u16]) -> PoolAssignment {
     let alike = by_cohort.iter().all(|number| *number == by_cohort[0]);
     let spread = match (alike, by_cohort[0]) {
         (true, Picks::MANY_NONE) => Spread::Nobody,
         (true, _) => Spread::Everyone,
         (false, _) => Spread::ByCohort(Picks::new(by_cohort, hands.len())),
     };
-    Outcome {
+    PoolAssignment {
         picks: hands.into_iter().map(Hand::pick).collect(),
         spread,
     }

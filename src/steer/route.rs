@@ -10,7 +10,7 @@
 use crate::base::{Permille, RegionId};
 use crate::plan::AllDown;
 
-/// How many cohorts a pool takes.
+/// The number of cohorts that a pool takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// None.
@@ -24,7 +24,7 @@ pub enum Extent {
 /// What a route must know of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolState {
-    /// How many cohorts it takes by share.
+    /// The number of cohorts that it takes by share.
     pub extent: Extent,
     /// The largest share of its members.
     pub largest: Permille,
@@ -35,7 +35,7 @@ pub struct PoolState {
 pub struct Step {
     /// Its region.
     pub region: RegionId,
-    /// How many cohorts it takes.
+    /// The number of cohorts that it takes.
     pub extent: Extent,
 }
 

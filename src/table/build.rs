@@ -171,7 +171,7 @@ impl Table {
     }
 }
 
-/// Whether nothing that steering looks at is different: why a share is what it is does not count.
+/// Tells whether nothing that steering looks at is different: why a share is what it is does not count.
 fn steers_alike(one: &Standing, other: &Standing) -> bool {
     (one.share, one.until, one.hold) == (other.share, other.until, other.hold)
 }

@@ -27,7 +27,7 @@ pub(super) struct Layout {
     pub(super) pools_of: Groups,
     /// The routes that each pool belongs to.
     pub(super) routes_through: Groups,
-    /// Whether capacity is planned.
+    /// Tells whether capacity is planned.
     pub(super) planning: Planning,
     /// The services that share each.
     services_of: Groups,
@@ -35,7 +35,7 @@ pub(super) struct Layout {
     orders: Vec<Order>,
 }
 
-/// Whether capacity is planned: it is where some service states a demand and some place a capacity.
+/// Tells whether capacity is planned: it is where some service states a demand and some place a capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Planning {
     /// There is nothing to plan.
@@ -75,7 +75,7 @@ pub(super) struct Order(Box<[Neighbour]>);
 pub(super) struct Neighbour {
     /// The class.
     pub(super) class: ClassId,
-    /// How many regions its preference begins with that the one before begins with too;
+    /// The number of regions that its preference begins with that the one before begins with too;
     /// [`Neighbour::EQUAL`] where they are the same.
     pub(super) common: u16,
 }

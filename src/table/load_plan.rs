@@ -199,7 +199,7 @@ impl LoadPlan {
         service_routes.collect()
     }
 
-    /// Whether the same classes are diverted to the same places.
+    /// Tells whether the same classes are diverted to the same places.
     pub(super) fn diverts_as(&self, other: &Self) -> bool {
         let mut pairs = self.placed.iter().zip(&other.placed);
         pairs.all(|(one, two)| Arc::ptr_eq(one, two) || one == two)
@@ -212,7 +212,7 @@ impl LoadPlan {
 }
 
 impl Table {
-    /// Whether capacity is planned: some place states one, and some service a demand.
+    /// Tells whether capacity is planned: some place states one, and some service a demand.
     #[must_use]
     pub fn plans_capacity(&self) -> bool {
         self.load_plan.is_some()

@@ -84,7 +84,7 @@ pub struct PoolView {
 pub struct Stranded {
     /// How many they are.
     pub classes: usize,
-    /// How many classes the service has an endpoint for.
+    /// The number of classes that the service has an endpoint for.
     pub of: usize,
     /// The regions that they prefer first, of those with an endpoint, in order of their ids.
     pub regions: Vec<RegionId>,
@@ -102,7 +102,7 @@ pub struct Selection<'t> {
     pub region: Option<RegionId>,
     /// Why.
     pub reason: Reason,
-    /// Whether another cohort of the class may get another answer now.
+    /// Tells whether another cohort of the class may get another answer now.
     pub by_cohort: bool,
     /// How long this lasts at the least, from any moment, if probes begin to disagree at once.
     pub hold: Span,

@@ -160,7 +160,7 @@ impl PoolTable {
         }
     }
 
-    /// Whether it gives the same to everyone as another, for however long.
+    /// Tells whether it gives the same to everyone as another, for however long.
     pub(super) fn chooses_as(&self, other: &Self) -> bool {
         let spares = match (&self.spare, &other.spare) {
             (Some(one), Some(two)) => one.chooses_as(two),

@@ -84,7 +84,7 @@ impl Table {
         })
     }
 
-    /// Whether every client gets the same from both, for as long: tables of the same plan whose
+    /// Tells whether every client gets the same from both, for as long: tables of the same plan whose
     /// standings differ only in what no class consults.
     #[must_use]
     pub fn same_choices(&self, other: &Self) -> bool {
@@ -96,7 +96,7 @@ impl Table {
             })
     }
 
-    /// Whether the pools that a route consults give the same in both.
+    /// Tells whether the pools that a route consults give the same in both.
     fn same_given(&self, route: &Route, other: &Self) -> bool {
         let allocations = route
             .allocations

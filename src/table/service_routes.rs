@@ -2,7 +2,7 @@
 //!
 //! Where all cohorts of a class get the same, its route has that ready, records and all; only where
 //! cohorts differ are pools asked when a query comes. Pools that take nobody are passed over when
-//! they are built. How a pool comes to what it gives is not known here.
+//! routes are built. How a pool comes to what it gives is not known here.
 use std::sync::Arc;
 
 use crate::base::{ClassId, EndpointId, Family, Reason, RegionId};
@@ -24,7 +24,7 @@ pub(super) struct ServiceRoutes {
     pub(super) routes: Vec<Route>,
     /// Index into `routes` by class; [`ServiceRoutes::NONE`] where there is no endpoint.
     of_class: Box<[u16]>,
-    /// Whether some class is answered though nothing is healthy, or gets nothing because of it.
+    /// Tells whether some class is answered though nothing is healthy, or gets nothing because of it.
     pub(super) strands: bool,
 }
 
@@ -372,7 +372,7 @@ fn planned(
 }
 
 impl Route {
-    /// Whether it leads everyone where another leads them, for however long.
+    /// Tells whether it leads everyone where another leads them, for however long.
     pub(super) fn diverts_as(&self, other: &Self) -> bool {
         let without = |step: &Step| (step.pool, step.region, step.place);
         let wholes = match (&self.whole, &other.whole) {
@@ -404,7 +404,7 @@ impl Route {
         self.first.iter().chain(&self.later)
     }
 
-    /// Whether nothing is healthy for the classes that have it.
+    /// Tells whether nothing is healthy for the classes that have it.
     pub(super) fn strands(&self) -> bool {
         matches!(self.rest, Rest::FailOpen(..) | Rest::AllDown)
     }

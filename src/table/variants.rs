@@ -20,7 +20,7 @@ use crate::plan::{Member, Plan, Service};
 pub struct TooMany {
     /// The service.
     pub service: String,
-    /// How many are taken.
+    /// The number of answers that are taken.
     pub most: usize,
 }
 

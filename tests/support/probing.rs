@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::unbounded_channel;
 use waypost::base::{Cause, Family, Permille, SlotId, Span};
 use waypost::engine::ProbeId;
-use waypost::health::{Outcome, Report};
+use waypost::health::{ProbeResult, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::Prober;
 use waypost::monitor::postgres::PostgresCheck;
@@ -89,10 +89,10 @@ pub(crate) async fn probe_within(timeout: Span, at: SocketAddr, check: PostgresC
 }
 
 /// What a probe concludes.
-pub(crate) async fn probe(at: SocketAddr, check: PostgresCheck) -> Outcome {
+pub(crate) async fn probe(at: SocketAddr, check: PostgresCheck) -> ProbeResult {
     probe_within(LONG, at, check).await.outcome
 }
 
-pub(crate) fn fail(cause: Cause) -> Outcome {
-    Outcome::Fail(cause)
+pub(crate) fn fail(cause: Cause) -> ProbeResult {
+    ProbeResult::Fail(cause)
 }

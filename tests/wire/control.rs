@@ -14,7 +14,7 @@ use waypost::engine::status::{
     ZoneStatus,
 };
 use waypost::engine::{Notice, Status};
-use waypost::health::{Outcome, Report, Timing};
+use waypost::health::{ProbeResult, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
     Command, ControlServer, Controlling, Force, Heartbeat, OrderRefusal, Ordered, State,
@@ -551,7 +551,7 @@ fn everything_that_is_counted_is_exposed() {
 /// Some of everything; the first of the probes passes, the others fail.
 fn observe_everything(metrics: &Metrics, table: &Table) {
     let mut report = Report {
-        outcome: Outcome::Pass,
+        outcome: ProbeResult::Pass,
         timing: Timing {
             connect_us: 2000,
             total_us: 9000,
@@ -561,7 +561,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
     };
     for _ in 0..5000 {
         metrics.observe_probe(ProbeLabels::of(&table.plan, SlotId(0)), &report);
-        report.outcome = Outcome::Fail(Cause::Status(503));
+        report.outcome = ProbeResult::Fail(Cause::Status(503));
         report.timing.connect_us = 0;
     }
     metrics.notice(&Notice::Doubt {

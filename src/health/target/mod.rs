@@ -38,7 +38,7 @@
 //! during the ramp holds it at its step; when it is up again, that step begins anew. The share
 //! never falls but by a fall.
 //!
-//! # KeepReason ones
+//! # Kept ones
 //! [`super::guard`] may *keep* a target that is down: it stays down in here, but stands with the
 //! share that it had. If it rises before it is let go it is again what it was before, without a ramp:
 //! then it never left. Only a fall that took effect counts for damping.

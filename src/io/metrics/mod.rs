@@ -28,7 +28,7 @@ use crate::answer::Transport;
 use crate::base::{Family, Moment, SlotId, Span};
 use crate::engine::status::LimitedStatus;
 use crate::engine::{Notice, Status};
-use crate::health::{Outcome, Report};
+use crate::health::{ProbeResult, Report};
 use crate::io::clock::Clock;
 use crate::plan::Plan;
 use crate::table::Table;
@@ -186,7 +186,7 @@ impl Metrics {
     /// Takes in what one probe saw.
     pub fn observe_probe(&self, labels: ProbeLabels<'_>, report: &Report) {
         self.durations.observe(labels, report.timing);
-        if let Outcome::Fail(cause) = report.outcome {
+        if let ProbeResult::Fail(cause) = report.outcome {
             let [region, provider, endpoint, monitor, family] = labels.pairs();
             let labels = [
                 region,

@@ -20,7 +20,7 @@ use super::duty::Finished;
 use super::stopwatch::Stopwatch;
 use super::trust::{TlsSettings, Trust};
 use crate::base::{Cause, Span, limits};
-use crate::health::{Outcome, Report, Timing};
+use crate::health::{ProbeResult, Report, Timing};
 
 /// A monitor that is ready to look: what all probes of it share.
 pub(super) trait Probe: Sized {
@@ -153,8 +153,8 @@ impl Attempt {
     ) -> (Report, Option<Box<dyn OpenStream>>) {
         self.timing.total_us = self.watch.total();
         let (outcome, open) = match result {
-            Ok(()) => (Outcome::Pass, self.open),
-            Err(cause) => (Outcome::Fail(cause), None),
+            Ok(()) => (ProbeResult::Pass, self.open),
+            Err(cause) => (ProbeResult::Fail(cause), None),
         };
         let report = Report {
             outcome,

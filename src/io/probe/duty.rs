@@ -7,14 +7,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::base::{Cause, Span};
 use crate::engine::ProbeId;
-use crate::health::{Outcome, Report, Timing};
+use crate::health::{ProbeResult, Report, Timing};
 
 /// The end of one probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// Which probe.
     pub id: ProbeId,
-    /// Outcome, times, and when the certificate expires.
+    /// Result, times, and when the certificate expires.
     pub report: Report,
     /// Time between its moment and its beginning: the node's own lateness, waiting for a place included.
     pub late: Span,
@@ -29,7 +29,7 @@ pub(super) struct Duty {
 impl Duty {
     pub(super) fn new(id: ProbeId, reports: UnboundedSender<Finished>) -> Self {
         let report = Report {
-            outcome: Outcome::Fail(Cause::Local),
+            outcome: ProbeResult::Fail(Cause::Local),
             timing: Timing::default(),
             certificate_expires: None,
         };
@@ -80,7 +80,7 @@ mod tests {
         assert!(panic.is_err());
         let finished = reports.try_recv().unwrap();
         assert_eq!(finished.id, ID);
-        assert_eq!(finished.report.outcome, Outcome::Fail(Cause::Local));
+        assert_eq!(finished.report.outcome, ProbeResult::Fail(Cause::Local));
         assert!(reports.try_recv().is_err());
     }
 
@@ -90,7 +90,7 @@ mod tests {
         let mut duty = Duty::new(ID, sender);
         duty.late(Span(12));
         let report = Report {
-            outcome: Outcome::Pass,
+            outcome: ProbeResult::Pass,
             timing: Timing::default(),
             certificate_expires: Some(5),
         };

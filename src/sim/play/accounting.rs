@@ -42,7 +42,7 @@ pub(super) struct Load {
 /// What clients of one class of one service felt.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Felt {
-    /// How many clients stand for it.
+    /// The number of clients that stand for it.
     pub(super) clients: u64,
     /// What one of them asks for now.
     pub(super) weight: u64,

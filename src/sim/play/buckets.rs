@@ -3,7 +3,7 @@ use super::accounting::{Accounting, Felt, Gauge};
 use super::serving::Serving;
 use crate::base::{Moment, Span};
 
-/// How many stretches there are, about.
+/// The number of stretches that there are, about.
 const COUNT: u64 = 360;
 /// None is shorter.
 const LEAST: Span = Span::from_secs(5);

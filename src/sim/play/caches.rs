@@ -38,7 +38,7 @@ pub(super) struct Group {
     pub(super) class: ClassId,
     /// Its resolvers.
     pub(super) caches: std::ops::Range<usize>,
-    /// Whether the service's demand was stated.
+    /// Tells whether the service's demand was stated.
     pub(super) stated: population::Stated,
 }
 

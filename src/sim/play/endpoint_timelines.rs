@@ -192,7 +192,7 @@ impl EndpointTimelines {
         self.tracks.get(target.index()).and_then(|track| track.ramp)
     }
 
-    /// How many ramps there were.
+    /// The number of ramps that there were.
     pub(super) fn ramps(&self) -> u32 {
         self.ramps - self.before
     }

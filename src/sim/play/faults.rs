@@ -29,7 +29,7 @@ impl Faults {
         self.active.retain(|(_, fault)| fault.whom() != Some(whom));
     }
 
-    /// Whether the fault of an event holds.
+    /// Tells whether the fault of an event holds.
     pub(super) fn holds(&self, event: usize) -> bool {
         self.active.iter().any(|(own, _)| *own == event)
     }

@@ -23,7 +23,7 @@ use crate::plan::{Demand, Plan, Residency, Service};
 const UNSTATED: u64 = 1000;
 /// Thousandths in a unit.
 const UNIT: u64 = 1000;
-/// How many clients are drawn for each that is wanted: with ten, one range of cohorts in ten thousand
+/// The number of clients that are drawn for each that is wanted: with ten, one range of cohorts in ten thousand
 /// finds none.
 const TRIES: usize = 10;
 const MINUTES_OF_DAY: u64 = 24 * 60;
@@ -167,11 +167,11 @@ pub(super) fn family(service: &Service) -> Family {
 pub(super) struct Usual {
     /// In thousandths of the unit.
     pub(super) milli: u64,
-    /// Whether somebody said so, so that it can be held against capacities.
+    /// Tells whether somebody said so, so that it can be held against capacities.
     pub(super) stated: Stated,
 }
 
-/// Whether somebody said how much a service asks for.
+/// Tells whether somebody said how much a service asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stated {
     Yes,

@@ -172,7 +172,7 @@ pub(super) struct Charts {
 }
 
 impl Summary {
-    /// Whether a promise was broken: a client was answered from outside its fence, or was moved
+    /// Tells whether a promise was broken: a client was answered from outside its fence, or was moved
     /// more than once by one ramp.
     #[must_use]
     pub fn breaks_a_promise(&self) -> bool {

@@ -58,7 +58,7 @@ impl Timeline {
         };
     }
 
-    /// Whether further lines are only counted.
+    /// Tells whether further lines are only counted.
     pub(super) fn is_full(&self) -> bool {
         self.lines.len() >= LINES_MOST
     }

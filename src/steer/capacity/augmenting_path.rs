@@ -56,7 +56,7 @@ struct Arrival {
 struct Link {
     arrival: Arrival,
     to: EndpointId,
-    /// How many cohorts may go, at the most.
+    /// The number of cohorts that may go, at the most.
     most: u64,
     /// What the endpoint that is left carries less for each.
     frees: u64,

@@ -28,14 +28,14 @@ impl Cohorts {
         self.0[usize::from(cohort / 64)] |= 1 << (cohort % 64);
     }
 
-    /// Whether one is among them.
+    /// Tells whether one is among them.
     #[must_use]
     pub fn contains(&self, cohort: u16) -> bool {
         let word = self.0.get(usize::from(cohort / 64));
         word.is_some_and(|word| word & (1 << (cohort % 64)) != 0)
     }
 
-    /// Whether there are none.
+    /// Tells whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
@@ -66,7 +66,7 @@ impl Cohorts {
         self.combined(others, |own, other| own & !other)
     }
 
-    /// Whether one at least is among others as well.
+    /// Tells whether one at least is among others as well.
     #[must_use]
     pub fn meet(&self, others: &Self) -> bool {
         let mut words = self.0.iter().zip(&others.0);

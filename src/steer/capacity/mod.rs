@@ -262,7 +262,7 @@ impl<'p> Planner<'p> {
         }
     }
 
-    /// Whether none of a claim is nowhere.
+    /// Tells whether none of a claim is nowhere.
     fn is_assigned(&self, claim: usize) -> bool {
         match &self.states[claim] {
             ClaimState::Unassigned => false,

@@ -49,7 +49,7 @@ impl Eq for CachedTurns {}
 pub(super) struct MemberSet {
     pub(super) endpoints: Vec<EndpointId>,
     pub(super) cohorts: Cohorts,
-    /// How many these are.
+    /// The number of these.
     count: u16,
 }
 

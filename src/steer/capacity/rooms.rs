@@ -50,7 +50,7 @@ impl Loads {
         pairs.for_each(|(own, other)| *own = own.saturating_add(*other));
     }
 
-    /// Whether some endpoint or region carries more than it can.
+    /// Tells whether some endpoint or region carries more than it can.
     #[must_use]
     pub fn exceed(&self, plan: &Plan) -> bool {
         let over = |load: u64, capacity: Option<u32>| load > millionths(capacity);

@@ -181,7 +181,7 @@ impl Planner<'_> {
             .eq(before.assignments.iter().map(Assignment::place))
     }
 
-    /// Whether some of a claim is not where it would be without a plan.
+    /// Tells whether some of a claim is not where it would be without a plan.
     fn has_moved(&self, claim: usize) -> bool {
         match &self.states[claim] {
             ClaimState::Unassigned | ClaimState::Whole(_) => false,

@@ -177,7 +177,7 @@ impl Check<'_> {
         }
     }
 
-    /// Whether those who fit nowhere are where the service wants them.
+    /// Tells whether those who fit nowhere are where the service wants them.
     fn is_shed_right(
         &self,
         own: Subject<'_>,

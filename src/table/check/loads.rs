@@ -281,7 +281,7 @@ struct Share<'r> {
     region: RegionId,
     together: &'r [EndpointId],
     count: u64,
-    /// Whether no share takes them.
+    /// Tells whether no share takes them.
     fixed: bool,
 }
 

@@ -151,7 +151,7 @@ pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> 
     check.check_loads()
 }
 
-/// Whether the pool of a number is that of the previous table, or makes the same choices out of the
+/// Tells whether the pool of a number is that of the previous table, or makes the same choices out of the
 /// same shares.
 fn is_shared(table: &Table, previous: &Table, number: usize) -> bool {
     let (pool, old) = (&table.pools[number], &previous.pools[number]);

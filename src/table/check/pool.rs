@@ -260,7 +260,7 @@ impl Count {
     }
 }
 
-/// How many cohorts each member of each tier serves.
+/// The number of cohorts that each member of each tier serves.
 struct Served(Vec<Vec<u16>>);
 
 impl Served {
@@ -281,7 +281,7 @@ fn position(tier: &Tier, endpoint: EndpointId) -> Option<usize> {
     members.position(|member| member.endpoint == endpoint)
 }
 
-/// How many cohorts a share of hands may be rounded up by: one per hand that a cohort order of so many
+/// The number of cohorts that a share of hands may be rounded up by: one per hand that a cohort order of so many
 /// members deals to one of them, and there are as many hands as ways to it.
 fn rounding(members: usize) -> u32 {
     let mut hands: u32 = 1;

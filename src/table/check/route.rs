@@ -15,7 +15,7 @@ struct Cohorts([u64; WORDS]);
 const WORDS: usize = COHORTS.div_ceil(64) as usize;
 
 impl Check<'_> {
-    /// Whether a route leads as one that was checked, and so do its pools. How long that lasts is
+    /// Tells whether a route leads as one that was checked, and so do its pools. How long that lasts is
     /// nothing that is checked.
     pub(super) fn leads_alike(&self, before: &Route, route: &Route) -> bool {
         let steps = route.steps().map(|step| step.pool);
@@ -167,7 +167,7 @@ pub(super) fn known_to_give(route: &Route) -> Vec<Given> {
     steps.chain(rest).collect()
 }
 
-/// Whether a reason is that no share takes the client.
+/// Tells whether a reason is that no share takes the client.
 fn takes_the_rest(reason: Reason) -> bool {
     matches!(reason, Reason::Overflow | Reason::FailOpen)
 }

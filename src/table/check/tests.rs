@@ -244,7 +244,7 @@ fn only_what_changed_is_checked_again() {
     assert_eq!(
         check_changed(&next, &before),
         Ok(()),
-        "shared service_routes are left out"
+        "shared routes are left out"
     );
     assert_eq!(breach(&next), Breach::Dead("e0".into()));
     assert!(

@@ -156,7 +156,7 @@ pub struct Ttl {
 pub struct Scope {
     /// Prefix length that the ECS option of an answer gets (RFC 7871, section 7.2.1).
     pub prefix: u8,
-    /// Whether cohorts differ, so that it is no wider than a cohort's network.
+    /// Tells whether cohorts differ, so that it is no wider than a cohort's network.
     pub by_cohort: bool,
 }
 

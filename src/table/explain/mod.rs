@@ -91,7 +91,7 @@ pub struct SignedZone {
     pub denial: &'static str,
     /// Tags of the keys whose signatures are over its data.
     pub keys: Vec<u16>,
-    /// Whether its signatures came with it, and are not made here.
+    /// Tells whether its signatures came with it, and are not made here.
     pub elsewhere: bool,
     /// When the first of its signatures expires, in seconds since 1970.
     pub expires_at: u64,

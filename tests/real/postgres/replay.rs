@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use waypost::base::{Cause, Span};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::monitor::postgres::PostgresCheck;
 use waypost::plan::Secret;
 
@@ -30,7 +30,7 @@ fn parts(address: SocketAddr) -> (String, u16) {
 /// Probes until the probe passes.
 async fn until_it_passes(at: SocketAddr, check: &PostgresCheck) {
     let begun = tokio::time::Instant::now();
-    while probe(at, check.clone()).await != Outcome::Pass {
+    while probe(at, check.clone()).await != ProbeResult::Pass {
         assert!(begun.elapsed() < PATIENCE, "it never catches up");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -41,7 +41,7 @@ async fn a_standby_is_judged_by_what_it_has_replayed() {
     let mut cluster = Cluster::start();
     let (primary, standby) = (cluster.primary.address, cluster.standby.address);
     let strict = strict(&cluster);
-    assert_eq!(probe(primary, strict.clone()).await, Outcome::Pass);
+    assert_eq!(probe(primary, strict.clone()).await, ProbeResult::Pass);
     cluster.write();
     until_it_passes(standby, &strict).await;
     // Nothing is written for longer than the lag that is allowed: an idle primary is no lag.
@@ -51,12 +51,12 @@ async fn a_standby_is_judged_by_what_it_has_replayed() {
         ..strict.clone()
     };
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(probe(standby, instant.clone()).await, Outcome::Pass);
+    assert_eq!(probe(standby, instant.clone()).await, ProbeResult::Pass);
     let without_primary = |max_lag| PostgresCheck {
         max_lag: Some(Span(max_lag)),
         ..check()
     };
-    assert_eq!(probe(standby, without_primary(1)).await, Outcome::Pass);
+    assert_eq!(probe(standby, without_primary(1)).await, ProbeResult::Pass);
 
     cluster.standby.sql("SELECT pg_wal_replay_pause()");
     cluster.write();
@@ -78,9 +78,9 @@ async fn a_standby_is_judged_by_what_it_has_replayed() {
         (by_bytes, fail(Cause::Behind)),
         (by_time, fail(Cause::Behind)),
         (without_primary(200), fail(Cause::Behind)),
-        (without_primary(3_600_000), Outcome::Pass),
-        (generous, Outcome::Pass),
-        (check(), Outcome::Pass),
+        (without_primary(3_600_000), ProbeResult::Pass),
+        (generous, ProbeResult::Pass),
+        (check(), ProbeResult::Pass),
     ] {
         assert_eq!(probe(standby, check.clone()).await, expected, "{check:?}");
     }
@@ -111,7 +111,7 @@ async fn a_standby_is_judged_by_what_it_has_replayed() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let broken = probe(standby, without_primary(200)).await;
     assert_eq!(broken, fail(Cause::Behind));
-    assert_eq!(probe(standby, instant).await, Outcome::Pass);
+    assert_eq!(probe(standby, instant).await, ProbeResult::Pass);
     cluster.standby.set("primary_conninfo", &source);
     until_it_passes(standby, &without_primary(1)).await;
 }
@@ -124,7 +124,7 @@ async fn logins_are_proved_refused_and_ended() {
         user: "elder".to_owned(),
         ..check()
     };
-    assert_eq!(probe(primary, as_elder).await, Outcome::Pass, "by MD5");
+    assert_eq!(probe(primary, as_elder).await, ProbeResult::Pass, "by MD5");
     let with_password = |password: Option<&str>| PostgresCheck {
         password: password.map(|text| Secret(text.to_owned())),
         ..check()
@@ -158,7 +158,7 @@ async fn logins_are_proved_refused_and_ended() {
         assert_eq!(outcome, fail(Cause::Behind), "{host}:{port}");
     }
     let by_name = held_against("localhost", primary.port());
-    assert_eq!(probe(standby, by_name).await, Outcome::Pass);
+    assert_eq!(probe(standby, by_name).await, ProbeResult::Pass);
 
     // A primary that says nothing costs the probe its time, and nothing more.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();

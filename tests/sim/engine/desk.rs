@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span};
 use waypost::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, ProbeId};
-use waypost::health::{Outcome, Report, Timing};
+use waypost::health::{ProbeResult, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
 use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestService};
 use waypost::table::Table;
 
-pub(crate) const FAIL: Outcome = Outcome::Fail(Cause::Refused);
+pub(crate) const FAIL: ProbeResult = ProbeResult::Fail(Cause::Refused);
 
 /// `machines` per region in two regions, one open service, a ramp of 10 % and 100 %.
 pub(crate) fn test_plan(machines: u16) -> TestPlan {
@@ -93,12 +93,12 @@ impl Desk {
         self.drain();
     }
 
-    pub(crate) fn report(&mut self, at: u64, id: ProbeId, outcome: Outcome) {
+    pub(crate) fn report(&mut self, at: u64, id: ProbeId, outcome: ProbeResult) {
         self.handle(at, Input::Probed(id, report(outcome)));
     }
 
     /// Wakes the engine until `end`; every probe reports 5 ms after it started.
-    pub(crate) fn run(&mut self, end: u64, outcome: impl Fn(SlotId) -> Outcome) {
+    pub(crate) fn run(&mut self, end: u64, outcome: impl Fn(SlotId) -> ProbeResult) {
         let mut open: Vec<(u64, ProbeId)> = Vec::new();
         let mut heard = self.probes.len();
         loop {
@@ -132,7 +132,7 @@ impl Desk {
     }
 }
 
-pub(crate) fn report(outcome: Outcome) -> Report {
+pub(crate) fn report(outcome: ProbeResult) -> Report {
     Report {
         outcome,
         timing: Timing {

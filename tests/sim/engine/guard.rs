@@ -2,7 +2,7 @@
 use waypost::base::{ClassId, Family, Moment, Permille, Reason, ServiceId, SlotId, Span};
 use waypost::engine::Notice;
 use waypost::engine::notice::Sense;
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::plan::Guard;
 use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Probing, TestEndpoint};
@@ -34,8 +34,8 @@ fn by_default(canaries: u16) -> TestPlan {
     }
 }
 
-fn passes_if(passes: bool) -> Outcome {
-    if passes { Outcome::Pass } else { FAIL }
+fn passes_if(passes: bool) -> ProbeResult {
+    if passes { ProbeResult::Pass } else { FAIL }
 }
 
 /// The notices of doubt: whether it began, and why.
@@ -73,7 +73,7 @@ fn with_defaults_a_real_loss_of_all_regions_but_one_moves_everyone_within_second
     // canaries one of the survivor's own machines may be failing as well.
     for (canaries, survivors) in [(0, 9..12), (3, 9..12), (3, 9..10)] {
         let mut desk = Desk::new(&by_default(canaries));
-        desk.run(60_000, |_| Outcome::Pass);
+        desk.run(60_000, |_| ProbeResult::Pass);
         desk.run(75_000, |slot| {
             passes_if(slot.0 >= 12 || survivors.contains(&slot.0))
         });
@@ -102,7 +102,7 @@ fn with_defaults_a_real_loss_of_all_regions_but_one_moves_everyone_within_second
 fn with_canaries_that_pass_a_loss_of_everything_is_believed_and_comes_back_by_the_ramp() {
     for (canaries, share) in [(0, 1000), (3, 100)] {
         let mut desk = Desk::new(&by_default(canaries));
-        desk.run(60_000, |_| Outcome::Pass);
+        desk.run(60_000, |_| ProbeResult::Pass);
         desk.run(80_000, |slot| passes_if(slot.0 >= 12));
         assert_eq!(desk.shares(), [0; 12]);
         assert!(
@@ -110,7 +110,7 @@ fn with_canaries_that_pass_a_loss_of_everything_is_believed_and_comes_back_by_th
                 .iter()
                 .all(|(active, _)| canaries == 0 || !active)
         );
-        desk.run(89_000, |_| Outcome::Pass);
+        desk.run(89_000, |_| ProbeResult::Pass);
         let shares = desk.shares();
         assert!(shares.contains(&share), "{canaries} canaries: {shares:?}");
     }
@@ -119,7 +119,7 @@ fn with_canaries_that_pass_a_loss_of_everything_is_believed_and_comes_back_by_th
 #[test]
 fn while_most_canaries_fail_nothing_leaves_and_it_thaws_by_itself() {
     let mut desk = Desk::new(&by_default(3));
-    desk.run(60_000, |_| Outcome::Pass);
+    desk.run(60_000, |_| ProbeResult::Pass);
     // One canary passes, and so does all of the last region: without canaries that would be proof.
     desk.run(90_000, |slot| {
         passes_if(slot.0 >= 14 || (9..12).contains(&slot.0))
@@ -145,7 +145,7 @@ fn of_what_falls_at_once_a_part_leaves_per_interval() {
     bounded.guard.max_ejected_at_once = Permille(300);
     bounded.guard.ejection_interval = Span(60_000);
     let mut desk = Desk::new(&bounded);
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     let dies = |slot: SlotId| passes_if(slot.0 >= 5);
     desk.run(50_000, dies);
     let out = |desk: &Desk| desk.shares().iter().filter(|share| **share == 0).count();
@@ -167,7 +167,7 @@ fn nothing_more_leaves_than_the_bound_of_capacity() {
     }
     bounded.guard.max_ejected = Permille(400);
     let mut desk = Desk::new(&bounded);
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     desk.run(40_000, |slot| passes_if(slot.0 != 0));
     assert_eq!(desk.shares(), [1000; 4], "more than half in one machine");
     assert_eq!(caps(&desk), [(true, 0)]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use waypost::base::{Cause, Moment, Permille, SlotId, limits};
 use waypost::engine::notice::Sense;
 use waypost::engine::{Engine, Input, Notice, ProbeId};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::plan::{AllDown, Residency};
 use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, TestEndpoint, TestService};
@@ -21,7 +21,7 @@ use desk::{Desk, FAIL, test_plan};
 #[test]
 fn probes_start_soon_and_keep_their_own_time() {
     let mut desk = Desk::new(&test_plan(20));
-    desk.run(60_000, |_| Outcome::Pass);
+    desk.run(60_000, |_| ProbeResult::Pass);
     let mut times: BTreeMap<SlotId, Vec<u64>> = BTreeMap::new();
     for (at, id) in &desk.probes {
         times.entry(id.slot).or_default().push(at.0);
@@ -65,7 +65,7 @@ fn only_reports_that_are_waited_for_count() {
     };
     desk.report(0, stranger, FAIL);
     assert_eq!(desk.engine.wake_at().map(|at| at > Moment(0)), Some(true));
-    desk.run(5000, |_| Outcome::Pass);
+    desk.run(5000, |_| ProbeResult::Pass);
     let generation = desk.tables.last().unwrap().1.generation;
     for (epoch, slot) in [(0, 0), (0, 9), (1, 0)] {
         let id = ProbeId {
@@ -95,7 +95,7 @@ fn changes_wait_for_each_other_but_the_last_of_a_pool_goes_at_once() {
     };
     let tables = desk.tables.len();
     desk.report(start, ids[0], FAIL);
-    desk.report(start + 60, ids[2], Outcome::Pass);
+    desk.report(start + 60, ids[2], ProbeResult::Pass);
     assert_eq!(desk.tables.len(), tables, "waits");
     desk.handle(start + 100, Input::Tick);
     assert_eq!(desk.tables.len(), tables + 1, "both in one");
@@ -120,7 +120,7 @@ fn health_is_kept_by_name_over_a_reload() {
     let mut desk = Desk::new(&test_plan);
     desk.run(
         20_000,
-        |slot| if slot.0 == 1 { FAIL } else { Outcome::Pass },
+        |slot| if slot.0 == 1 { FAIL } else { ProbeResult::Pass },
     );
     assert_eq!(desk.shares(), [1000, 0, 1000, 1000]);
     let generation = desk.tables.last().unwrap().1.generation;
@@ -141,7 +141,7 @@ fn health_is_kept_by_name_over_a_reload() {
     };
     assert!(desk.notices.contains(&reloaded), "{:?}", desk.notices);
     let before = desk.probes.len();
-    desk.run(30_000, |_| Outcome::Pass);
+    desk.run(30_000, |_| ProbeResult::Pass);
     assert!(desk.probes[before..].iter().all(|(_, id)| id.epoch == 1));
     assert_eq!(desk.shares(), [100, 1000, 1000, 1000], "the ramp of m1");
 }
@@ -149,10 +149,10 @@ fn health_is_kept_by_name_over_a_reload() {
 #[test]
 fn the_operator_is_told_of_each_transition_once() {
     let mut desk = Desk::new(&test_plan(1));
-    desk.run(4000, |_| Outcome::Pass);
+    desk.run(4000, |_| ProbeResult::Pass);
     desk.notices.clear();
     desk.run(20_000, |_| FAIL);
-    desk.run(60_000, |_| Outcome::Pass);
+    desk.run(60_000, |_| ProbeResult::Pass);
     let words = desk.notices.iter().filter_map(|notice| {
         let Notice::Standing { from, to, .. } = notice else {
             return None;
@@ -187,7 +187,7 @@ fn status_says_what_is() {
     let mut desk = Desk::new(&test_plan(1));
     desk.run(
         20_000,
-        |slot| if slot.0 == 1 { FAIL } else { Outcome::Pass },
+        |slot| if slot.0 == 1 { FAIL } else { ProbeResult::Pass },
     );
     let status = desk.engine.status(Moment(21_000));
     assert_eq!((status.uptime_ms, status.doubting), (21_000, false));
@@ -250,9 +250,9 @@ fn test_plan_wide(regions: u16) -> TestPlan {
 #[test]
 fn a_probe_that_could_not_be_started_says_nothing_of_the_endpoint() {
     let mut desk = Desk::new(&test_plan(2));
-    desk.run(10_000, |_| Outcome::Pass);
+    desk.run(10_000, |_| ProbeResult::Pass);
     let before = desk.engine.table().standings.clone();
-    desk.run(60_000, |_| Outcome::Fail(Cause::Local));
+    desk.run(60_000, |_| ProbeResult::Fail(Cause::Local));
     assert_eq!(
         desk.engine.table().standings,
         before,
@@ -272,16 +272,16 @@ fn after_a_blackout_nobody_ramps_but_who_fell_long_before() {
     let mut wary = test_plan(2);
     wary.guard.doubt = Permille(300);
     let mut desk = Desk::new(&wary);
-    desk.run(60_000, |_| Outcome::Pass);
+    desk.run(60_000, |_| ProbeResult::Pass);
     desk.run(
         120_000,
-        |slot| if slot.0 == 3 { FAIL } else { Outcome::Pass },
+        |slot| if slot.0 == 3 { FAIL } else { ProbeResult::Pass },
     );
     assert_eq!(desk.shares(), [1000, 1000, 1000, 0]);
     desk.notices.clear();
     desk.run(135_000, |_| FAIL);
     assert_eq!(desk.shares(), [0, 0, 0, 0]);
-    desk.run(145_000, |_| Outcome::Pass);
+    desk.run(145_000, |_| ProbeResult::Pass);
     assert_eq!(desk.shares(), [1000, 1000, 1000, 100]);
     let doubts = desk.notices.iter().filter_map(|notice| {
         let Notice::Doubt {
@@ -315,8 +315,11 @@ fn it_is_told_again_when_more_clients_are_stranded() {
         four.services[0].residency = Residency::Strict;
         four.services[0].all_down = all_down;
         let mut desk = Desk::new(&four);
-        desk.run(20_000, |_| Outcome::Pass);
-        desk.run(60_000, |slot| if slot.0 < 2 { FAIL } else { Outcome::Pass });
+        desk.run(20_000, |_| ProbeResult::Pass);
+        desk.run(
+            60_000,
+            |slot| if slot.0 < 2 { FAIL } else { ProbeResult::Pass },
+        );
         let told = told_stranded(&desk);
         assert_eq!(told.last().unwrap(), &(true, answer, "r0 r1".to_owned(), 2));
         desk.run(90_000, |_| FAIL);
@@ -329,7 +332,7 @@ fn it_is_told_again_when_more_clients_are_stranded() {
         let regions = [&service.fail_open_regions, &service.all_down_regions];
         assert_eq!(regions.map(Vec::len), if open { [4, 0] } else { [0, 4] });
         assert_eq!(service.when_all_down, answer);
-        desk.run(200_000, |_| Outcome::Pass);
+        desk.run(200_000, |_| ProbeResult::Pass);
         let told = told_stranded(&desk);
         assert!(!told.last().unwrap().0, "{told:?}");
     }
@@ -367,7 +370,7 @@ fn targets_of_one_endpoint_are_told_apart() {
         ..both.services[0].clone()
     });
     let mut desk = Desk::new(&both);
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     let status = desk.engine.status(desk.now);
     let targets = &status.regions[0].endpoints[0].targets;
     assert_eq!(targets.len(), 2);

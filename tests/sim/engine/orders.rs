@@ -2,7 +2,7 @@
 use waypost::base::{ClassId, Family, Permille, Reason, ServiceId, SlotId};
 use waypost::engine::order::{Action, Effect, Executed, Order, Refused};
 use waypost::engine::{Input, Notice, OrderId, Output};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::plan::Approval;
 use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, TestEndpoint};
@@ -38,7 +38,7 @@ fn told(desk: &mut Desk, action: Action, scope: &str) -> Result<String, Refused>
 #[test]
 fn an_answer_says_what_was_done_to_whom_and_what_was_so_already() {
     let mut desk = Desk::new(&stepwise());
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     for (action, scope, expected) in [
         (Action::Drain, "m1", "m1+"),
         (Action::Drain, "r0", "m0+ m1"),
@@ -72,7 +72,7 @@ fn an_order_for_a_name_that_means_nothing_is_refused() {
 #[test]
 fn the_answer_comes_before_all_that_follows_from_the_order() {
     let mut desk = Desk::new(&stepwise());
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     let input = order(Action::Drain, "r0");
     desk.engine.handle(desk.now, input);
     let first = desk.engine.poll();
@@ -114,12 +114,12 @@ fn carried_out(desk: &Desk) -> Vec<(Action, String)> {
 #[test]
 fn a_drain_goes_down_by_steps_and_an_undrain_up_again() {
     let mut desk = Desk::new(&stepwise());
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     desk.handle(20_001, order(Action::Drain, "m0"));
     desk.handle(20_002, order(Action::Drain, "m0"));
     let mut seen = Vec::new();
     for end in [20_200, 30_200, 40_200, 90_000] {
-        desk.run(end, |_| Outcome::Pass);
+        desk.run(end, |_| ProbeResult::Pass);
         seen.push(desk.shares()[0]);
     }
     assert_eq!(seen, [500, 100, 0, 0]);
@@ -134,7 +134,7 @@ fn a_drain_goes_down_by_steps_and_an_undrain_up_again() {
     desk.handle(90_001, order(Action::Undrain, "m0"));
     let mut seen = Vec::new();
     for end in [90_200, 100_200, 110_200] {
-        desk.run(end, |_| Outcome::Pass);
+        desk.run(end, |_| ProbeResult::Pass);
         seen.push(desk.shares()[0]);
     }
     assert_eq!(seen, [100, 500, 1000]);
@@ -147,7 +147,7 @@ fn an_order_for_a_region_that_leaves_nobody_is_published_at_once() {
     let mut abrupt = test_plan(2);
     abrupt.steps = vec![Permille::FULL];
     let mut desk = Desk::new(&abrupt);
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     desk.handle(20_001, order(Action::Drain, "r0"));
     assert_eq!(desk.tables.last().unwrap().0.0, 20_001);
     assert_eq!(desk.shares(), [0, 0, 1000, 1000]);
@@ -156,14 +156,14 @@ fn an_order_for_a_region_that_leaves_nobody_is_published_at_once() {
 #[test]
 fn an_order_for_nothing_that_there_is_does_nothing() {
     let mut desk = Desk::new(&test_plan(2));
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     let tables = desk.tables.len();
     for action in [Action::Drain, Action::Undrain, Action::Approve] {
         desk.handle(20_001, order(action, "nowhere"));
     }
     desk.handle(20_001, order(Action::Undrain, "m0"));
     desk.handle(20_001, order(Action::Approve, "m0"));
-    desk.run(21_000, |_| Outcome::Pass);
+    desk.run(21_000, |_| ProbeResult::Pass);
     assert_eq!((desk.tables.len(), carried_out(&desk)), (tables, vec![]));
 }
 
@@ -171,9 +171,9 @@ fn an_order_for_nothing_that_there_is_does_nothing() {
 fn a_drain_outlives_a_reload_and_health_goes_on_beneath_it() {
     let mut test_plan = stepwise();
     let mut desk = Desk::new(&test_plan);
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     desk.handle(20_001, order(Action::Drain, "m0"));
-    desk.run(50_000, |_| Outcome::Pass);
+    desk.run(50_000, |_| ProbeResult::Pass);
     test_plan.edition += 1;
     test_plan.machines[1].weight = 3;
     desk.handle(
@@ -187,10 +187,10 @@ fn a_drain_outlives_a_reload_and_health_goes_on_beneath_it() {
     };
     desk.run(
         80_000,
-        |slot| if slot.0 == 0 { FAIL } else { Outcome::Pass },
+        |slot| if slot.0 == 0 { FAIL } else { ProbeResult::Pass },
     );
     assert_eq!(state(&desk), "down");
-    desk.run(150_000, |_| Outcome::Pass);
+    desk.run(150_000, |_| ProbeResult::Pass);
     assert_eq!((&*state(&desk), desk.shares()[0]), ("drained", 0));
 }
 
@@ -200,15 +200,18 @@ fn what_is_drained_and_dies_uses_up_nothing_of_the_bound() {
     bounded.guard.max_ejected = Permille(250);
     for (drained, expected) in [(false, [0, 1000]), (true, [0, 0])] {
         let mut desk = Desk::new(&bounded);
-        desk.run(20_000, |_| Outcome::Pass);
+        desk.run(20_000, |_| ProbeResult::Pass);
         if drained {
             desk.handle(20_001, order(Action::Drain, "m0"));
         }
         desk.run(
             50_000,
-            |slot| if slot.0 == 0 { FAIL } else { Outcome::Pass },
+            |slot| if slot.0 == 0 { FAIL } else { ProbeResult::Pass },
         );
-        desk.run(80_000, |slot| if slot.0 < 2 { FAIL } else { Outcome::Pass });
+        desk.run(
+            80_000,
+            |slot| if slot.0 < 2 { FAIL } else { ProbeResult::Pass },
+        );
         assert_eq!(desk.shares()[..2], expected, "drained: {drained}");
     }
 }
@@ -217,9 +220,9 @@ fn what_is_drained_and_dies_uses_up_nothing_of_the_bound() {
 fn what_the_bound_holds_back_goes_by_an_order_at_once() {
     let mut bounded = test_plan(2);
     bounded.guard.max_ejected = Permille(200);
-    let fails = |slot: SlotId| if slot.0 == 0 { FAIL } else { Outcome::Pass };
+    let fails = |slot: SlotId| if slot.0 == 0 { FAIL } else { ProbeResult::Pass };
     let mut desk = Desk::new(&bounded);
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     desk.run(50_000, fails);
     assert!(desk.engine.status(desk.now).capped);
     assert_eq!(desk.shares()[0], 1000);
@@ -232,11 +235,11 @@ fn what_the_bound_holds_back_goes_by_an_order_at_once() {
 #[test]
 fn with_everything_drained_clients_are_answered_all_the_same() {
     let mut desk = Desk::new(&stepwise());
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     for region in ["r0", "r1"] {
         desk.handle(20_001, order(Action::Drain, region));
     }
-    desk.run(60_000, |_| Outcome::Pass);
+    desk.run(60_000, |_| ProbeResult::Pass);
     assert_eq!(desk.shares(), [0; 4]);
     let table = desk.engine.table();
     for class in 0..2 {
@@ -261,15 +264,15 @@ fn a_return_that_needs_a_word_waits_for_it() {
         .collect();
     let mut desk = Desk::new(&asking);
     // Each machine has its own slot and then that of its gate.
-    let dead = |slot: SlotId| if slot.0 == 0 { FAIL } else { Outcome::Pass };
-    desk.run(20_000, |_| Outcome::Pass);
+    let dead = |slot: SlotId| if slot.0 == 0 { FAIL } else { ProbeResult::Pass };
+    desk.run(20_000, |_| ProbeResult::Pass);
     desk.run(40_000, dead);
     let states = [("m0", "down"), ("m1", "healthy")];
     let states = states.map(|(name, state)| (name.to_owned(), [state].into()));
     let refused = Err(Refused::NothingWaits(states.to_vec()));
     assert_eq!(told(&mut desk, Action::Approve, "r0"), refused);
     assert_eq!(carried_out(&desk), [], "nobody vouches for what is down");
-    desk.run(90_000, |_| Outcome::Pass);
+    desk.run(90_000, |_| ProbeResult::Pass);
     let target = |desk: &Desk| {
         let status = desk.engine.status(desk.now);
         status.regions[0].endpoints[0].targets[0].clone()
@@ -282,14 +285,14 @@ fn a_return_that_needs_a_word_waits_for_it() {
     let found = told(&mut desk, Action::Approve, "r0");
     assert_eq!(found.as_deref(), Ok("m0+"), "and for no other");
     assert_eq!(carried_out(&desk), [(Action::Approve, "m0".to_owned())]);
-    desk.run(90_200, |_| Outcome::Pass);
+    desk.run(90_200, |_| ProbeResult::Pass);
     let ramping = target(&desk);
     assert_eq!(
         (&*ramping.state, ramping.wants_approval),
         ("ramping", false)
     );
     desk.run(110_000, dead);
-    desk.run(170_000, |_| Outcome::Pass);
+    desk.run(170_000, |_| ProbeResult::Pass);
     assert_eq!(
         target(&desk).state,
         "unapproved",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use waypost::base::{Cause, Moment, Span};
 use waypost::engine::{Input, ProbeId};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::plan::Plan;
 use waypost::sim::TestPlan;
 
@@ -54,9 +54,9 @@ impl Course {
                     let endpoint = self.open.remove(&key).unwrap();
                     let lost = self.black_hole.as_ref() == Some(&endpoint);
                     let outcome = if lost {
-                        Outcome::Fail(Cause::ConnectTimeout)
+                        ProbeResult::Fail(Cause::ConnectTimeout)
                     } else {
-                        Outcome::Pass
+                        ProbeResult::Pass
                     };
                     self.desk.report(at.0, id, outcome);
                 }

@@ -1,14 +1,14 @@
 //! Reports of slots that nobody has probed, and what they do to the schedule.
 use waypost::base::{Cause, Moment, SlotId};
 use waypost::engine::Input;
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 
 use super::desk::{Desk, FAIL, report, test_plan};
 
 /// The slot of m0.
 const SLOT: SlotId = SlotId(0);
 
-fn push(desk: &mut Desk, at: u64, outcome: Outcome) {
+fn push(desk: &mut Desk, at: u64, outcome: ProbeResult) {
     desk.handle(at, Input::Reported(SLOT, report(outcome)));
 }
 
@@ -27,7 +27,7 @@ fn an_unasked_report_is_judged_as_any_other() {
     desk.handle(200, Input::Tick);
     assert_eq!(desk.shares(), [0, 1000, 1000, 1000]);
     let mut desk = Desk::new(&test_plan(2));
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     push(&mut desk, 20_001, FAIL);
     desk.handle(20_200, Input::Tick);
     assert_eq!(desk.shares(), [1000; 4], "one failure of two");
@@ -35,7 +35,7 @@ fn an_unasked_report_is_judged_as_any_other() {
     desk.handle(20_400, Input::Tick);
     assert_eq!(desk.shares(), [0, 1000, 1000, 1000]);
     for at in [20_500, 20_600] {
-        push(&mut desk, at, Outcome::Pass);
+        push(&mut desk, at, ProbeResult::Pass);
     }
     desk.handle(20_800, Input::Tick);
     assert_eq!(desk.shares(), [100, 1000, 1000, 1000], "two passes of two");
@@ -47,15 +47,15 @@ fn an_unasked_report_is_judged_as_any_other() {
 #[test]
 fn whoever_reports_in_time_is_not_looked_at() {
     let mut desk = Desk::new(&test_plan(2));
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     for at in (20_001..60_000).step_by(4000) {
-        push(&mut desk, at, Outcome::Pass);
-        desk.run(at + 3999, |_| Outcome::Pass);
+        push(&mut desk, at, ProbeResult::Pass);
+        desk.run(at + 3999, |_| ProbeResult::Pass);
     }
     let last = 56_001;
     let unneeded = probed(&desk, 20_000);
     assert!(unneeded.is_empty(), "every 4 s, of 5 s: {unneeded:?}");
-    desk.run(70_000, |_| Outcome::Pass);
+    desk.run(70_000, |_| ProbeResult::Pass);
     let first = probed(&desk, 20_000)[0];
     let interval = last + 4500..=last + 5500;
     assert!(
@@ -67,9 +67,9 @@ fn whoever_reports_in_time_is_not_looked_at() {
 #[test]
 fn bad_news_brings_the_next_look_nearer() {
     let mut desk = Desk::new(&test_plan(2));
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     push(&mut desk, 20_001, FAIL);
-    desk.run(23_000, |_| Outcome::Pass);
+    desk.run(23_000, |_| ProbeResult::Pass);
     let first = probed(&desk, 20_001)[0];
     assert!((20_901..=21_101).contains(&first), "{first}");
 }
@@ -77,7 +77,7 @@ fn bad_news_brings_the_next_look_nearer() {
 #[test]
 fn a_probe_that_is_out_still_counts() {
     let mut desk = Desk::new(&test_plan(2));
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     let before = desk.probes.len();
     let out = loop {
         let wake = desk.engine.wake_at().unwrap();
@@ -102,9 +102,9 @@ fn a_probe_that_is_out_still_counts() {
 #[test]
 fn what_says_nothing_or_is_of_no_slot_changes_nothing() {
     let mut desk = Desk::new(&test_plan(2));
-    desk.run(20_000, |_| Outcome::Pass);
+    desk.run(20_000, |_| ProbeResult::Pass);
     for at in [20_001, 20_002, 20_003] {
-        push(&mut desk, at, Outcome::Fail(Cause::Local));
+        push(&mut desk, at, ProbeResult::Fail(Cause::Local));
         let nowhere = Input::Reported(SlotId(4), report(FAIL));
         desk.handle(at, nowhere);
     }

@@ -11,7 +11,7 @@ use stateright::{Model, Property};
 use waypost::base::{Cause, Moment, Span};
 use waypost::engine::order;
 use waypost::engine::{Engine, Input, Order, OrderId, Output, ProbeId};
-use waypost::health::{Outcome, Report, Timing};
+use waypost::health::{ProbeResult, Report, Timing};
 use waypost::plan::Plan;
 use waypost::table::Table;
 
@@ -109,8 +109,8 @@ impl<'m> Run<'m> {
 
     fn act(&mut self, action: Action) -> Option<()> {
         match action {
-            Action::Fail(slot) => self.report(slot, Outcome::Fail(Cause::Refused))?,
-            Action::Pass(slot) => self.report(slot, Outcome::Pass)?,
+            Action::Fail(slot) => self.report(slot, ProbeResult::Fail(Cause::Refused))?,
+            Action::Pass(slot) => self.report(slot, ProbeResult::Pass)?,
             Action::Drain => self.order(order::Action::Drain),
             Action::Undrain => self.order(order::Action::Undrain),
             Action::Reload => {
@@ -137,7 +137,7 @@ impl<'m> Run<'m> {
         self.handle(self.now, Input::Order(OrderId(0), order));
     }
 
-    fn report(&mut self, slot: usize, outcome: Outcome) -> Option<()> {
+    fn report(&mut self, slot: usize, outcome: ProbeResult) -> Option<()> {
         // At most one is out for a slot, started before a reload or after it.
         let mut out = self.probing.iter();
         let id = *out.find(|id| id.slot.index() == slot)?;

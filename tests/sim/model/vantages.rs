@@ -14,7 +14,7 @@ use waypost::health::guard::{Doubt, Last, Served, Tally};
 use waypost::health::slot::SlotHealth;
 use waypost::health::target::{Evidence, Gate, TargetHealth, Verdict};
 use waypost::health::votes::{Electorate, Trust, VantageId, Vote};
-use waypost::health::{Outcome, Report, Timing};
+use waypost::health::{ProbeResult, Report, Timing};
 use waypost::plan::{AllDown, Plan};
 use waypost::table::{Table, check};
 
@@ -220,9 +220,9 @@ impl Vantages {
     fn verdict(&self, seen: Light) -> Verdict {
         let monitor = &self.plan.monitors[0];
         let mut slot = SlotHealth::default();
-        slot.observe(monitor, NOW, report(Outcome::Pass));
+        slot.observe(monitor, NOW, report(ProbeResult::Pass));
         if seen == Down {
-            slot.observe(monitor, NOW, report(Outcome::Fail(Cause::Refused)));
+            slot.observe(monitor, NOW, report(ProbeResult::Fail(Cause::Refused)));
         }
         Evidence::of([(&slot, monitor)].into_iter(), std::iter::empty()).verdict
     }
@@ -247,7 +247,7 @@ fn evidence(verdict: Verdict) -> Evidence {
     }
 }
 
-fn report(outcome: Outcome) -> Report {
+fn report(outcome: ProbeResult) -> Report {
     Report {
         outcome,
         timing: Timing::default(),

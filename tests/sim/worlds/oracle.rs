@@ -10,7 +10,7 @@ use waypost::base::{ClassId, EndpointId, Family, Moment, Reason, ServiceId};
 use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
 use waypost::engine::order::{Action, Effect, Order};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::plan::{AllDown, Plan, Recovery, Target, Tier};
 use waypost::sim::Event;
 
@@ -64,12 +64,12 @@ impl Oracle {
             }
             Event::Reported(id, report) => {
                 if let Some(key) = self.open.remove(id) {
-                    self.result(now, &key, report.outcome == Outcome::Pass);
+                    self.result(now, &key, report.outcome == ProbeResult::Pass);
                 }
             }
             Event::Unasked(slot, report) => {
                 let key = self.plan.slots[slot.index()].key.clone();
-                self.result(now, &key, report.outcome == Outcome::Pass);
+                self.result(now, &key, report.outcome == ProbeResult::Pass);
             }
             Event::Planned(plan) => self.planned(now, plan),
             Event::Ordered(order) => self.ordered(now, order),

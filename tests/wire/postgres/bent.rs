@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use waypost::base::Draws;
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 
 use super::{login, message, ready, row, welcome};
 use crate::bend::{Bender, rounds};
@@ -73,7 +73,7 @@ async fn bent_frames_end_a_probe_and_learn_no_password() {
         let heard = heard.expect("the probe leaves").unwrap();
         let told = heard.windows(5).any(|word| word == b"right");
         assert!(!told, "{shown}");
-        passed += u64::from(outcome == Outcome::Pass);
+        passed += u64::from(outcome == ProbeResult::Pass);
     }
     assert!(
         passed > rounds(10),

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use waypost::base::{Cause, Span};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 
 use crate::probing::{PATIENCE, check, fail, probe, probe_within};
 
@@ -53,7 +53,7 @@ async fn hear(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 /// What a probe concludes of a server, and what the server heard.
-async fn judge(replies: Vec<Vec<u8>>) -> (Outcome, Vec<u8>) {
+async fn judge(replies: Vec<Vec<u8>>) -> (ProbeResult, Vec<u8>) {
     let (address, heard) = server(replies).await;
     let outcome = probe(address, check()).await;
     let heard = tokio::time::timeout(PATIENCE, heard).await;
@@ -94,7 +94,7 @@ async fn a_fake_that_answers_well_passes_and_is_taken_leave_of() {
         ready(),
     ];
     let (outcome, heard) = judge(vec![welcome(), answer.concat()]).await;
-    assert_eq!(outcome, Outcome::Pass);
+    assert_eq!(outcome, ProbeResult::Pass);
     assert!(heard.ends_with(b"X\0\0\0\x04"), "it says that it leaves");
 }
 

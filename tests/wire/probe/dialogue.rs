@@ -6,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use waypost::base::limits::PROBE_DIALOGUE_BYTES;
 use waypost::base::{Cause, Span};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::monitor::dialogue::Dialogue;
 use waypost::monitor::tcp::TcpCheck;
 use waypost::plan::Check;
@@ -93,20 +93,20 @@ fn ping() -> Dialogue {
 async fn a_line_protocol_is_asked_and_its_answer_found() {
     let (address, heard) = peer(vec![Part::Hear, say("+PONG\r\n"), Part::Wait]).await;
     let report = probe(watched(address, ping())).await;
-    assert_eq!(report.outcome, Outcome::Pass);
+    assert_eq!(report.outcome, ProbeResult::Pass);
     assert!(report.timing.connect_us > 0 && report.timing.response_us > 0);
     assert_eq!(heard.await.unwrap(), b"PING\r\n", "and nothing after it");
 
     let banner = dialogue(None, Some("220 "));
     let (address, heard) = peer(vec![say("220 mail.example.org\r\n"), Part::Wait]).await;
     let report = probe(watched(address, banner)).await;
-    assert_eq!(report.outcome, Outcome::Pass);
+    assert_eq!(report.outcome, ProbeResult::Pass);
     assert_eq!(heard.await.unwrap(), b"");
 
     let quit = dialogue(Some("QUIT\r\n"), None);
     let (address, heard) = peer(vec![say("220 mail.example.org\r\n"), Part::Wait]).await;
     let report = probe(watched(address, quit)).await;
-    assert_eq!(report.outcome, Outcome::Pass);
+    assert_eq!(report.outcome, ProbeResult::Pass);
     assert_eq!(heard.await.unwrap(), b"QUIT\r\n");
 }
 
@@ -123,7 +123,10 @@ async fn a_text_is_found_across_segments() {
             tokio::time::sleep(pause).await;
         }
     });
-    assert_eq!(probe(watched(address, ping())).await.outcome, Outcome::Pass);
+    assert_eq!(
+        probe(watched(address, ping())).await.outcome,
+        ProbeResult::Pass
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +158,10 @@ async fn an_answer_is_read_to_the_bound_only() {
         Part::Say(text)
     };
     let (address, _) = peer(vec![Part::Hear, reaches(0), Part::Wait]).await;
-    assert_eq!(probe(watched(address, ping())).await.outcome, Outcome::Pass);
+    assert_eq!(
+        probe(watched(address, ping())).await.outcome,
+        ProbeResult::Pass
+    );
     let (address, _) = peer(vec![Part::Hear, reaches(1), Part::Wait]).await;
     let report = probe(watched(address, ping())).await;
     assert_eq!(report.outcome, fail(Cause::Answer));

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 use waypost::base::{Cause, EndpointId, HashKey, Moment, MonitorId, Permille, SlotId, Span};
 use waypost::engine::ProbeId;
 use waypost::geo::{Atlas, Database, EMBEDDED};
-use waypost::health::{Outcome, Report};
+use waypost::health::{ProbeResult, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::monitor::certificate::{CertificatePolicy, Verify};
@@ -231,8 +231,8 @@ async fn probe(watched: Watched) -> Report {
     probe_all(&[watched], Bounds::default()).await[0].report
 }
 
-fn fail(cause: Cause) -> Outcome {
-    Outcome::Fail(cause)
+fn fail(cause: Cause) -> ProbeResult {
+    ProbeResult::Fail(cause)
 }
 
 /// A port of loopback where nobody listens.
@@ -332,7 +332,7 @@ fn end_of(year: i32) -> Option<u64> {
 async fn tcp_passes_where_a_connection_stands_and_is_refused_where_none_does() {
     let backend = Backend::start("127.0.0.1", None, Manner::Silent).await;
     let report = probe(Watched::tcp(backend.address)).await;
-    assert_eq!(report.outcome, Outcome::Pass);
+    assert_eq!(report.outcome, ProbeResult::Pass);
     assert!(report.timing.connect_us > 0);
     assert!(report.timing.total_us >= report.timing.connect_us);
     assert_eq!((report.timing.tls_us, report.timing.response_us), (0, 0));
@@ -350,7 +350,10 @@ async fn tcp_does_not_reset_a_peer_that_speaks_first() {
         stream.write_all(b"220 mail.example.org\r\n").await.unwrap();
         stream.read_to_end(&mut Vec::new()).await
     });
-    assert_eq!(probe(Watched::tcp(address)).await.outcome, Outcome::Pass);
+    assert_eq!(
+        probe(Watched::tcp(address)).await.outcome,
+        ProbeResult::Pass
+    );
     assert_eq!(peer.await.unwrap().unwrap(), 0);
 }
 
@@ -373,7 +376,7 @@ async fn a_peer_that_takes_no_connection_is_a_connect_timeout() {
 async fn http_sends_what_the_monitor_says() {
     let backend = Backend::start("127.0.0.1", None, Manner::respond("200 OK", "fine")).await;
     let report = probe(Watched::http(backend.address)).await;
-    assert_eq!(report.outcome, Outcome::Pass);
+    assert_eq!(report.outcome, ProbeResult::Pass);
     assert!(report.timing.response_us > 0);
     let head = backend.seen()[0].head.to_ascii_lowercase();
     let version = env!("CARGO_PKG_VERSION");
@@ -404,11 +407,11 @@ async fn http_answers_are_judged() {
     let long_head = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(100_000));
     let send = |text: &str| Manner::Send(text.to_owned());
     let cases = [
-        (Manner::respond("200 OK", "all fine"), Outcome::Pass),
-        (Manner::respond("203 Other", "all fine"), Outcome::Pass),
-        (send(chunked), Outcome::Pass),
-        (send("HTTP/1.0 200 OK\r\n\r\nall fine"), Outcome::Pass),
-        (send(redirect), Outcome::Pass),
+        (Manner::respond("200 OK", "all fine"), ProbeResult::Pass),
+        (Manner::respond("203 Other", "all fine"), ProbeResult::Pass),
+        (send(chunked), ProbeResult::Pass),
+        (send("HTTP/1.0 200 OK\r\n\r\nall fine"), ProbeResult::Pass),
+        (send(redirect), ProbeResult::Pass),
         (
             Manner::respond("205 Reset", "all fine"),
             fail(Cause::Status(205)),
@@ -462,7 +465,10 @@ async fn an_endless_body_is_read_to_the_bound_only() {
     let expecting = |text: &str| {
         Watched::http(backend.address).with(|check| check.expect_body = Some(text.into()))
     };
-    assert_eq!(probe(expecting("all fine")).await.outcome, Outcome::Pass);
+    assert_eq!(
+        probe(expecting("all fine")).await.outcome,
+        ProbeResult::Pass
+    );
     assert_eq!(probe(expecting("zzz")).await.outcome, fail(Cause::Body));
 }
 
@@ -474,7 +480,7 @@ async fn https_proves_the_handshake_and_tells_the_expiry() {
         let manner = Manner::respond("200 OK", "fine");
         let backend = Backend::start("127.0.0.1", Some(server), manner).await;
         let report = probe(Watched::https(backend.address, &authority.pem())).await;
-        assert_eq!(report.outcome, Outcome::Pass);
+        assert_eq!(report.outcome, ProbeResult::Pass);
         assert_eq!(report.certificate_expires, end_of(2090));
         let timing = report.timing;
         assert!(timing.connect_us > 0 && timing.tls_us > 0 && timing.response_us > 0);
@@ -526,7 +532,7 @@ async fn https_judges_the_certificate_unless_told_not_to() {
         assert_eq!(report.certificate_expires, end_of(year), "{case}");
         assert!(report.timing.tls_us > 0 && report.timing.response_us == 0);
         let report = probe(watched.without_verification()).await;
-        assert_eq!(report.outcome, Outcome::Pass, "{case}");
+        assert_eq!(report.outcome, ProbeResult::Pass, "{case}");
         assert_eq!(report.certificate_expires, end_of(year), "{case}");
     }
 }
@@ -535,7 +541,7 @@ async fn https_judges_the_certificate_unless_told_not_to() {
 async fn a_certificate_that_expires_too_soon_fails_verified_or_not() {
     let authority = Authority::new();
     let cases = [
-        (authority.server_for(5), 4, Outcome::Pass),
+        (authority.server_for(5), 4, ProbeResult::Pass),
         (authority.server_for(5), 6, fail(Cause::CertificateExpiring)),
     ];
     for (server, days, outcome) in cases {
@@ -568,7 +574,11 @@ async fn an_address_as_host_is_verified_without_sni() {
     let backend = Backend::start("127.0.0.1", Some(server), manner).await;
     for host in ["127.0.0.1", ""] {
         let watched = Watched::https(backend.address, &authority.pem()).hosted(host);
-        assert_eq!(probe(watched).await.outcome, Outcome::Pass, "host `{host}`");
+        assert_eq!(
+            probe(watched).await.outcome,
+            ProbeResult::Pass,
+            "host `{host}`"
+        );
     }
     for seen in backend.seen() {
         assert_eq!(seen.sni, None);
@@ -586,7 +596,7 @@ async fn a_host_may_be_written_with_a_port() {
         let server = authority.server(name, 2090);
         let backend = Backend::start("127.0.0.1", Some(server), manner).await;
         let watched = Watched::https(backend.address, &authority.pem()).hosted(host);
-        assert_eq!(probe(watched).await.outcome, Outcome::Pass, "{host}");
+        assert_eq!(probe(watched).await.outcome, ProbeResult::Pass, "{host}");
         let seen = &backend.seen()[0];
         assert_eq!(seen.sni.as_deref(), (name == HOST).then_some(HOST));
         let line = format!("\r\nhost: {host}\r\n");
@@ -642,7 +652,7 @@ async fn version_6_addresses_are_probed_alike() {
         Watched::http(backend.address).hosted(""),
     ];
     for finished in probe_all(&watched, Bounds::default()).await {
-        assert_eq!(finished.report.outcome, Outcome::Pass);
+        assert_eq!(finished.report.outcome, ProbeResult::Pass);
     }
     let head = &backend.seen()[0].head;
     assert!(head.contains("\r\nhost: [::1]\r\n"), "{head}");
@@ -659,7 +669,7 @@ async fn two_thousand_probes_at_once_all_report() {
     let finished = probe_all(&watched, Bounds::default()).await;
     let passed = finished
         .iter()
-        .filter(|finished| finished.report.outcome == Outcome::Pass);
+        .filter(|finished| finished.report.outcome == ProbeResult::Pass);
     assert_eq!(passed.count(), 2000);
     assert_eq!(backend.seen().len(), 2000);
     assert!(backend.peak() > 200, "they ran one after another");
@@ -680,7 +690,7 @@ async fn no_more_run_at_once_than_the_bound() {
     assert!(
         finished
             .iter()
-            .all(|finished| finished.report.outcome == Outcome::Pass)
+            .all(|finished| finished.report.outcome == ProbeResult::Pass)
     );
     assert!((2..=8).contains(&backend.peak()), "{}", backend.peak());
     let late = finished.iter().filter(|finished| finished.late >= Span(40));
@@ -696,7 +706,7 @@ async fn a_full_queue_gives_up_at_once_as_a_local_failure() {
     };
     let watched = vec![Watched::http(backend.address).within(SHORT); 5];
     let finished = probe_all(&watched, bounds).await;
-    let outcomes: Vec<Outcome> = finished
+    let outcomes: Vec<ProbeResult> = finished
         .iter()
         .map(|finished| finished.report.outcome)
         .collect();
@@ -717,7 +727,7 @@ async fn a_slow_probe_does_not_hold_up_another() {
     prober.start(id(0), DUE);
     prober.start(id(1), DUE);
     let first = reports.recv().await.unwrap();
-    assert_eq!((first.id, first.report.outcome), (id(1), Outcome::Pass));
+    assert_eq!((first.id, first.report.outcome), (id(1), ProbeResult::Pass));
     assert_eq!(reports.recv().await.unwrap().id, id(0));
     let idle = async {
         while prober.in_flight() > 0 {
@@ -752,5 +762,5 @@ async fn what_cannot_be_probed_reports_a_local_failure() {
     }
     prober.start(id(1), DUE);
     let finished = reports.recv().await.unwrap();
-    assert_eq!(finished.report.outcome, Outcome::Pass);
+    assert_eq!(finished.report.outcome, ProbeResult::Pass);
 }

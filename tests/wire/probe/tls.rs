@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use waypost::base::{Cause, Span};
-use waypost::health::Outcome;
+use waypost::health::ProbeResult;
 use waypost::monitor::certificate::Verify;
 use waypost::monitor::dialogue::Dialogue;
 use waypost::monitor::tls::TlsCheck;
@@ -84,7 +84,7 @@ async fn a_handshake_with_a_valid_certificate_is_enough() {
         let config = authority.server_of(HOST, 2090, version);
         let (address, seen) = server(config, "").await;
         let report = probe(watched(address, &authority.pem())).await;
-        assert_eq!(report.outcome, Outcome::Pass);
+        assert_eq!(report.outcome, ProbeResult::Pass);
         assert_eq!(report.certificate_expires, end_of(2090));
         let timing = report.timing;
         assert!(timing.connect_us > 0 && timing.tls_us > 0, "{timing:?}");
@@ -124,7 +124,7 @@ async fn certificates_are_judged_unless_told_not_to() {
         assert!(report.certificate_expires.is_some(), "{cause}");
         let unverified = with(watched, |check| check.certificate.verify = Verify::Off);
         let report = probe(unverified).await;
-        assert_eq!(report.outcome, Outcome::Pass, "{cause}");
+        assert_eq!(report.outcome, ProbeResult::Pass, "{cause}");
         seen.await.unwrap();
     }
     let (address, _) = server(authority.server_for(5), "").await;
@@ -142,7 +142,7 @@ async fn no_protocol_is_offered_so_none_is_refused() {
     config.alpn_protocols = vec![b"h2".to_vec()];
     let (address, _) = server(Arc::new(config), "").await;
     let report = probe(watched(address, &authority.pem())).await;
-    assert_eq!(report.outcome, Outcome::Pass);
+    assert_eq!(report.outcome, ProbeResult::Pass);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +153,7 @@ async fn what_is_said_inside_is_judged() {
         expect: Some("* OK".to_owned()),
     };
     let cases = [
-        ("* OK IMAP4rev2 ready\r\n", Outcome::Pass),
+        ("* OK IMAP4rev2 ready\r\n", ProbeResult::Pass),
         ("* BYE too busy\r\n", fail(Cause::Answer)),
         ("", fail(Cause::ResponseTimeout)),
     ];
@@ -167,7 +167,7 @@ async fn what_is_said_inside_is_judged() {
         assert!(report.timing.response_us > 0, "{says}");
         let seen = seen.await.unwrap();
         assert_eq!(seen.heard, b"a LOGOUT\r\n");
-        assert_eq!(seen.clean, outcome == Outcome::Pass, "{says}");
+        assert_eq!(seen.clean, outcome == ProbeResult::Pass, "{says}");
     }
 }
 

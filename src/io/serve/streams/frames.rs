@@ -40,14 +40,14 @@ impl Frames {
         Some(&self.buffer[start..start + length])
     }
 
-    /// Whether a whole message is there.
+    /// Tells whether a whole message is there.
     pub(super) fn has_message(&self) -> bool {
         let ahead = self.filled - self.taken;
         self.announced()
             .is_some_and(|length| ahead >= PREFIX + length)
     }
 
-    /// Whether a message has begun to arrive, or is there.
+    /// Tells whether a message has begun to arrive, or is there.
     pub(super) fn is_within_a_message(&self) -> bool {
         self.filled > self.taken
     }

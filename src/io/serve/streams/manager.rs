@@ -32,7 +32,7 @@ use crate::io::serve::canonical;
 /// Connections between the acceptors and the connection manager.
 const ARRIVALS: usize = 16;
 
-/// The acceptors, the connections and the channels to stop them.
+/// The acceptors, the connections and the way to stop them.
 #[derive(Debug)]
 pub(in crate::io::serve) struct ConnectionManager {
     /// Everything stops when this is dropped.

@@ -58,7 +58,7 @@ pub(super) use manager::ConnectionManager;
 
 /// Octets of a reply's length in front of it, on transports that need one.
 const PREFIX: usize = 2;
-/// ManagerTask for a batch of replies, one of which may be of the greatest length.
+/// Octets for a batch of replies, one of which may be of the greatest length.
 const REPLY_BUFFER_BYTES: usize = limits::STREAM_BATCH_BYTES + PREFIX + limits::MESSAGE_BYTES;
 
 thread_local! {

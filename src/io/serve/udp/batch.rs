@@ -60,7 +60,7 @@ struct Arrival<P> {
     size: Size,
 }
 
-/// Whether a datagram is longer than any query.
+/// Tells whether a datagram is longer than any query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Size {
     Fits,

@@ -34,7 +34,7 @@ pub(super) struct Terms {
     deepest: u64,
 }
 
-/// Whether there was a reply left.
+/// Tells whether there was a reply left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Balance {
     /// There was.
@@ -123,7 +123,7 @@ impl Buckets {
         balance
     }
 
-    /// Whether the bucket is in debt; not if it is another's by now.
+    /// Tells whether the bucket is in debt; not if it is another's by now.
     pub(super) fn owes(&self, spot: Spot, now: Moment) -> bool {
         let (_, word) = self.find(spot);
         word >> TIME_BITS == spot.tag && word & TIME > micros(now) + BURST

@@ -10,7 +10,7 @@
 //! `h2.rs`). `hyper` bounds what has to be bounded: streams, heads, buffers. Time is bounded here: a
 //! connection on which nothing was answered for too long is closed gracefully, and then cut off, so
 //! that neither pings nor requests that never end keep it. A peer that does not read its responses
-//! runs out of streams, is not answered any more, and goes the same channels.
+//! runs out of streams, is not answered any more, and goes the same way.
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
