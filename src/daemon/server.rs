@@ -70,8 +70,7 @@ pub(crate) struct Server {
 impl Server {
     /// Binds everything, publishes the first table, and begins to answer.
     pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
-        let (clock, runtime) = (Clock::start(), Handle::current());
-        let prepared = start.prepared;
+        let (clock, runtime, prepared) = (Clock::start(), Handle::current(), start.prepared);
         let plan = prepared.plan;
         let metrics = Arc::new(Metrics::new(clock));
         let listeners = bind(&plan)?;

@@ -8,7 +8,7 @@
 //! | `setup` | the config |
 //! | `data` | what zones hold |
 //! | `disk` | memories, copies, files, folders of keys |
-//! | `trace` | tells what goes in and out (`SIM_TRACE`, with `SIM_FIRST` and `SIM_SEEDS=1`) |
+//! | `trace` | tells what goes in and out (`SIM_TRACE`, with `SIM_FIRST` and `ZONE_SEEDS=1`) |
 //! | `primaries`, `secondaries`, `clients` | who is outside |
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,7 +108,7 @@ fn begin(world: &mut World) {
 
 #[test]
 fn worlds_of_zones_hold() {
-    let count = std::env::var("SIM_SEEDS").ok();
+    let count = std::env::var("ZONE_SEEDS").ok();
     let count = count.map_or(SEEDS, |count| count.parse().unwrap());
     let first = std::env::var("SIM_FIRST").ok();
     let first = first.map_or(0, |first| first.parse().unwrap());
