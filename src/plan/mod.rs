@@ -54,7 +54,8 @@ pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 /// Everything that was decided before start.
 #[derive(Debug)]
 pub struct Plan {
-    /// Hash over config and all files but zones; tells plans apart in status and logs.
+    /// Hash over the config and all files that it names but copies of zones from primaries; tells plans apart in
+    /// status and logs.
     pub digest: u64,
     /// Key of the cohort hash.
     pub key: HashKey,

@@ -378,15 +378,11 @@ fn cohort_key(spec: &Spec) -> HashKey {
     HashKey::from_secret(names.join(" ").as_bytes())
 }
 
-/// One number for all that the plan was made of; zones have their own.
+/// One number for the config and all that it names but what the server writes itself.
 fn digest(spec: &Spec, files: &Files) -> u64 {
     let key = HashKey::from_secret(b"digest");
-    let of_zones = spec
-        .zones
-        .iter()
-        .flat_map(|zone| spec.zone_files(zone, files));
-    let of_zones: BTreeSet<PathBuf> = of_zones.collect();
-    let others = files.iter().filter(|(path, _)| !of_zones.contains(*path));
+    let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
+    let others = files.iter().filter(|(path, _)| !own.contains(*path));
     let texts = others.filter_map(|(_, file)| file.as_ref().ok());
     let texts = std::iter::once(spec.text.as_bytes()).chain(texts.map(|text| &**text));
     let hashes: Vec<u8> = texts
