@@ -7,7 +7,7 @@ use super::job::{Job, Made, Outcome, Work};
 use super::keys::Change;
 use super::notice::Notice;
 use super::zone::OneZone;
-use super::{Memory, Output, Reply, Signedness, Ticket, ZoneEngine};
+use super::{Output, Reply, Ticket, ZoneEngine};
 use crate::base::Span;
 use crate::dns::Name;
 use crate::keys::{Keyring, Step, Time};
@@ -138,67 +138,6 @@ impl ZoneEngine {
         }
         self.challenge_composed(&apex, wishes, failed.as_deref());
         self.go_on_with_change();
-    }
-
-    /// Remembers whether a zone is signed here, so that it is never answered unsigned by mistake.
-    pub(super) fn remember_signed(&mut self, place: usize) {
-        let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
-        let was = self.known.get(&apex).is_some_and(|known| known.signed);
-        let made_here = zone.composed.signed.is_some() && !zone.is_signed_elsewhere();
-        let given_up = match &zone.keys {
-            Some(keys) => keys.is_unsigned_by_policy(),
-            None => true,
-        };
-        let is = made_here || was && !given_up;
-        zone.was_signed = is;
-        if is == was {
-            return;
-        }
-        self.known.entry(apex.clone()).or_default().signed = is;
-        let signedness = match is {
-            true => Signedness::Signed,
-            false => Signedness::Unsigned,
-        };
-        let ticket = self.ticket();
-        let memory = Memory::Signed(apex, signedness);
-        self.outputs.push_back(Output::Remember(ticket, memory));
-    }
-
-    /// Says why a zone cannot be answered, or cannot be signed, when that is new.
-    pub(super) fn tell_withheld(&mut self, place: usize) {
-        let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
-        let why = zone.withheld();
-        let unsigned = zone.keys.as_ref().filter(|_| why.is_none());
-        let unsigned = unsigned.filter(|keys| !keys.is_unsigned_by_policy());
-        let state = why.clone().or_else(|| unsigned?.loss());
-        if state == zone.told {
-            return;
-        }
-        let before = std::mem::replace(&mut zone.told, state.clone());
-        let is_empty = zone.keys.as_ref().is_some_and(super::keys::Keys::is_empty);
-        let notice = match (why, state) {
-            (Some(why), _) => Notice::error(
-                "zone_withheld",
-                format!(
-                    "the zone was signed and cannot be signed now, so that it is answered SERVFAIL: {why}"
-                ),
-            ),
-            (None, Some(_)) if is_empty => Notice::warn(
-                "no_keys",
-                format!("the zone is to be signed and has no keys: `waypost keys generate {apex}`"),
-            ),
-            (None, Some(why)) => Notice::error(
-                "keys_unreadable",
-                format!("the zone is to be signed and is not: {why}"),
-            ),
-            (None, None) if before.is_some() => {
-                Notice::info("zone_returned", "the zone is signed and answered again")
-            }
-            (None, None) => return,
-        };
-        self.tell(notice.of(&apex));
     }
 
     fn look_at_signatures(&mut self, place: usize) {

@@ -97,7 +97,7 @@ impl ZoneEngine {
             steered,
             zones,
         } = config;
-        self.challenges.forget(self.wall_ms / 1000);
+        self.forget_challenges();
         let same_steered = self.steered_alike(&steered);
         let plans = zoning.zones.iter().map(Arc::clone);
         let mut next: Vec<Next> = plans

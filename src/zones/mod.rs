@@ -18,6 +18,7 @@
 //! | `attend`, `incoming`, `outgoing` | what is done for zones, for those from primaries, for those given to secondaries |
 //! | `compose` | what is laid over a zone, and its signatures |
 //! | `keys` | what a zone shows of its keys, and whether it may be answered without |
+//! | `signedness` | whether a zone may be answered unsigned, over restarts |
 //! | `secondary` | when primaries are asked, and when a zone is too old |
 //! | `content` | whether what they give is taken |
 //! | `version` | when there is a new version for secondaries, with which serial |
@@ -64,6 +65,7 @@ mod keys;
 mod notice;
 mod outgoing;
 mod secondary;
+mod signedness;
 pub mod status;
 mod version;
 mod wall;
@@ -275,6 +277,8 @@ pub struct ZoneEngine {
     touched: BTreeSet<usize>,
     challenges: challenge::Store,
     known: BTreeMap<Name, Known>,
+    /// What is being kept of whether zones are signed.
+    signedness: signedness::Keeping,
     /// Versions that are being kept on the disk.
     keeping: BTreeMap<Ticket, Name>,
     pending: Option<Pending>,
@@ -307,6 +311,7 @@ impl ZoneEngine {
             touched: BTreeSet::new(),
             challenges: challenge::Store::new(memories.challenges),
             known: memories.zones,
+            signedness: signedness::Keeping::default(),
             keeping: BTreeMap::new(),
             pending: None,
             deferred: VecDeque::new(),
@@ -338,6 +343,7 @@ impl ZoneEngine {
             self.take(input);
         }
         if self.pending.is_none() {
+            self.keep_signedness_again();
             self.expire_challenges();
             self.do_challenges();
             self.attend();
@@ -362,7 +368,13 @@ impl ZoneEngine {
         let agenda = agenda.map(|(at, _)| *at);
         let publish = self.is_stale.then(|| self.publish_at());
         let look = (!self.zones.is_empty()).then(|| self.looked.after(LOOK_EVERY));
-        agenda.into_iter().chain(publish).chain(look).min()
+        let again = self.signedness.wake_at().filter(|_| self.pending.is_none());
+        agenda
+            .into_iter()
+            .chain(publish)
+            .chain(look)
+            .chain(again)
+            .min()
     }
 
     /// What zones are answered from.

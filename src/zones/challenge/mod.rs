@@ -24,7 +24,7 @@ use crate::dns::challenges::{
     Challenge, Challenges, Misplaced, Pattern, Uncovered, place, uncovered,
 };
 use crate::dns::tsig::{self, Signer};
-use crate::dns::zone::{Edit, Zones};
+use crate::dns::zone::{Edit, Presence, Zone, Zones};
 use crate::dns::{Name, message};
 use crate::plan::{TsigKey, Zoning};
 
@@ -112,13 +112,6 @@ impl Store {
         self.laid = laid;
     }
 
-    /// Lets go what has expired before it is laid over the first zones.
-    pub(super) fn forget(&mut self, seconds: u64) {
-        if self.laid.is_empty() && self.change.is_none() {
-            self.kept.expire(seconds);
-        }
-    }
-
     /// When the next one goes, seconds since 1970.
     pub(super) fn next_expiry(&self) -> Option<u64> {
         self.kept.next_expiry()
@@ -179,6 +172,16 @@ impl ZoneEngine {
             format!("{gone} challenges are gone by themselves"),
         ));
         self.begin_change(before, Then::Nobody);
+    }
+
+    /// Lets go what has expired before it is laid over the first zones. On the disk it stays until something else
+    /// changes: where a clock that is ahead made it seem expired, it is there again by one that is right.
+    pub(super) fn forget_challenges(&mut self) {
+        let seconds = self.seconds();
+        let store = &mut self.challenges;
+        if store.laid.is_empty() && store.change.is_none() {
+            store.kept.expire(seconds);
+        }
     }
 
     /// Keeps the time that is left of each, though the wall clock was set by so many seconds.
@@ -340,7 +343,19 @@ impl ZoneEngine {
 
     /// The zone that a name is set in, where these names may be set.
     fn placed(&self, name: &Name, patterns: &[Pattern]) -> Result<Name, Misplaced> {
-        place(&self.served, name, patterns).map(|zone| zone.apex().clone())
+        let apex = place(&self.served, name, patterns)?.apex().clone();
+        if let Some(base) = self.unshown(&apex) {
+            place(&Zones::new(vec![base]), name, patterns)?;
+        }
+        Ok(apex)
+    }
+
+    /// The data of a zone that is not answered now; a challenge is to have its place there once it is.
+    fn unshown(&self, apex: &Name) -> Option<Arc<Zone>> {
+        let zone = &self.zones[*self.places.get(apex)?];
+        let is_shown = zone.composed.zone.presence() == Presence::Loaded;
+        let has_data = zone.base.presence() == Presence::Loaded;
+        (has_data && !is_shown).then(|| Arc::clone(&zone.base))
     }
 
     /// What a wildcard no longer stands for once a name is set, or stands for no longer since it was.

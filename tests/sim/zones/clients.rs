@@ -148,8 +148,9 @@ impl Clients {
             })
             .collect();
         if std::mem::take(&mut self.is_lost) {
-            self.known.clear();
-            self.doubtful = listed;
+            // What a clock that is ahead has let go is on the disk still, and there again by one that is right.
+            let unlisted = std::mem::take(&mut self.known).into_keys();
+            self.doubtful.extend(unlisted.chain(listed));
             return Ok(());
         }
         for (item, (least, _)) in &self.known {
