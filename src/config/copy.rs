@@ -37,17 +37,21 @@ pub fn record<'l>(lines: impl IntoIterator<Item = &'l str>) -> String {
     text
 }
 
+/// The lines of a record; none of what is no record.
+pub fn lines(record: &str) -> impl Iterator<Item = &str> {
+    let named = record.strip_prefix(HEAD).unwrap_or_default();
+    named.lines().filter(|line| !line.is_empty())
+}
+
 /// Whether a copy is one of those that a record names. A record that is none says nothing.
 #[must_use]
 pub fn is_whole(copy: &[u8], record: &[u8]) -> bool {
-    let Some(lines) = std::str::from_utf8(record)
-        .ok()
-        .and_then(|text| text.strip_prefix(HEAD))
-    else {
+    let text = std::str::from_utf8(record).unwrap_or_default();
+    if !text.starts_with(HEAD) {
         return true;
-    };
+    }
     let own = line(copy);
-    lines.lines().any(|line| line == own)
+    lines(text).any(|line| line == own)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! signal, something that was read again, something that happened to a zone, or a core's own wake-up. It decides
 //! nothing but whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -94,8 +94,10 @@ pub(crate) struct ControlLoop {
     plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
     opened: Opened,
-    /// The config that was refused last, until one is taken.
-    refused: Option<(Moment, String)>,
+    /// The config, or the zone's file, that was refused last, until one is taken.
+    refused: Option<Refused>,
+    /// Sizes that zones will have once their files are served.
+    weighed: BTreeMap<Name, ZoneSize>,
     /// Drives the engine of zones.
     zones: ZoneDriver,
     /// Apex, number of names and digest of the file of each zone.
@@ -126,6 +128,7 @@ impl ControlLoop {
             expiry: Expiry::default(),
             opened: opened_by(&plan),
             refused: None,
+            weighed: BTreeMap::new(),
             zones,
             sizes,
             composing: None,
@@ -165,8 +168,9 @@ impl ControlLoop {
                 // A config that is being composed is taken into force before the next one is.
                 Some(reading) = channels.readings.recv(), if self.composing.is_none() => self.take(reading),
                 Some(event) = channels.events.recv() => self.zone_event(event),
-                Some(apex) = channels.notified.recv() => self.zone_event(zones::Input::Notified(apex)),
-                Some(request) = channels.updates.recv() => {
+                // What waits for zones meanwhile waits in these queues, which have bounds.
+                Some(apex) = channels.notified.recv(), if self.composing.is_none() => self.zone_event(zones::Input::Notified(apex)),
+                Some(request) = channels.updates.recv(), if self.composing.is_none() => {
                     let effects = self.zones.update(request);
                     self.follow(effects);
                 }
@@ -250,9 +254,9 @@ impl ControlLoop {
     /// What the engine says of itself, and what became of the last config.
     fn status(&self) -> Status {
         let now = self.handles.clock.now();
-        let refused = self.refused.as_ref().map(|(at, reason)| RefusedConfig {
-            age_ms: now.since(*at).0,
-            reason: reason.clone(),
+        let refused = self.refused.as_ref().map(|last| RefusedConfig {
+            age_ms: now.since(last.at).0,
+            reason: last.reason.clone(),
         });
         Status {
             refused,
@@ -296,7 +300,7 @@ impl ControlLoop {
                         let effects = self.zones.take_file(apex, filed);
                         self.follow(effects);
                     }
-                    Err(refusal) => self.conclude(Err(refusal), Vec::new()),
+                    Err(refusal) => self.refuse(Some(apex), &refusal),
                 }
             }
         }
@@ -343,29 +347,47 @@ impl ControlLoop {
 
     /// Says whether a zone is served as its file has it now.
     fn filed(&mut self, apex: &Name, outcome: Result<(), String>) {
+        let size = self.weighed.remove(apex);
         let outcome = outcome.map(|()| {
+            let own = self.sizes.iter_mut().find(|own| own.apex == *apex);
+            if let Some((own, size)) = own.zip(size) {
+                *own = size;
+            }
             self.handles.metrics.reload(ReloadResult::Applied);
             let serial = self.published.load().zones.serial(apex);
             info!(event = "zone_loaded", zone = %apex, serial, "the zone is served as its file has it");
-            format!("zone {apex} is in force")
         });
-        self.conclude(outcome, Vec::new());
+        match outcome {
+            // A config that was refused is so still.
+            Ok(()) => drop(
+                self.refused
+                    .take_if(|last| last.zone.as_ref() == Some(apex)),
+            ),
+            Err(text) => self.refuse(Some(apex.clone()), &text),
+        }
     }
 
     /// Says what became of a reload; after a refusal everything is as it was.
     fn conclude(&mut self, outcome: Result<String, String>, replies: Vec<Reply>) {
-        self.refused = match &outcome {
-            Ok(_) => None,
-            Err(text) => {
-                self.handles.metrics.reload(ReloadResult::Refused);
-                error!(event = "reload_refused", "nothing was changed:\n{text}");
-                Some((self.handles.clock.now(), opening(text)))
-            }
-        };
+        match &outcome {
+            Ok(_) => self.refused = None,
+            Err(text) => self.refuse(None, text),
+        }
         for reply in replies {
             // Whoever asked may have gone.
             drop(reply.send(outcome.clone()));
         }
+    }
+
+    /// Says why a config, or the file of one zone, is not taken.
+    fn refuse(&mut self, zone: Option<Name>, text: &str) {
+        self.handles.metrics.reload(ReloadResult::Refused);
+        error!(event = "reload_refused", "nothing was changed:\n{text}");
+        self.refused = Some(Refused {
+            at: self.handles.clock.now(),
+            reason: opening(text),
+            zone,
+        });
     }
 
     fn weigh(&self, prepared: Box<Prepared>, force: Force) -> Result<Weighed, String> {
@@ -392,9 +414,9 @@ impl ControlLoop {
         let Some(own) = sizes.iter_mut().find(|own| own.apex == *apex) else {
             return Err(format!("there is no zone `{apex}`"));
         };
-        *own = size;
+        *own = size.clone();
         self.check_shrinkage(&self.plan, &sizes)?;
-        self.sizes = sizes;
+        self.weighed.insert(apex.clone(), size);
         Ok(filed)
     }
 
@@ -480,6 +502,14 @@ impl ControlLoop {
 fn patience(now: Moment, wake_at: Option<Moment>) -> Duration {
     let wait = wake_at.map_or(IDLE, |wake| Duration::from_millis(wake.since(now).0));
     wait.min(IDLE)
+}
+
+/// A config, or the file of one zone, that was not taken.
+struct Refused {
+    at: Moment,
+    reason: String,
+    /// The zone; absent for a config.
+    zone: Option<Name>,
 }
 
 /// A config whose zones are being composed.

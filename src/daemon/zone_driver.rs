@@ -333,29 +333,16 @@ fn start_watch(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<Vec<St
     let (folders, queue) = std::sync::mpsc::channel::<Vec<Store>>();
     let thread = std::thread::Builder::new().name("keys".to_owned());
     thread.spawn(move || {
-        let mut stores: Vec<(Store, Option<SystemTime>)> = Vec::new();
+        let mut stores: Vec<Watched> = Vec::new();
         loop {
             match queue.recv_timeout(LOOK_EVERY) {
                 Ok(wanted) => {
-                    let wanted = wanted.into_iter();
-                    stores = wanted
-                        .map(|store| (store.clone(), written(&store)))
-                        .collect();
+                    stores = wanted.into_iter().map(Watched::of).collect();
                 }
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
             }
-            for (store, seen) in &mut stores {
-                let now = written(store);
-                if now == *seen {
-                    continue;
-                }
-                *seen = now;
-                let event = Input::Keys {
-                    apex: store.zone().clone(),
-                    steps: Vec::new(),
-                    read: store.load().map_err(|error| error.to_string()),
-                };
+            for event in stores.iter_mut().filter_map(Watched::look) {
                 if events.send(event).is_err() {
                     return;
                 }
@@ -363,6 +350,42 @@ fn start_watch(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<Vec<St
         }
     })?;
     Ok(folders)
+}
+
+/// The folder of a zone's keys, as it was seen last.
+struct Watched {
+    store: Store,
+    /// When the state was written.
+    written: Option<SystemTime>,
+    /// Whether the keys could be read: what makes them readable again need not touch the state.
+    is_read: bool,
+}
+
+impl Watched {
+    fn of(store: Store) -> Self {
+        Self {
+            written: written(&store),
+            is_read: store.load().is_ok(),
+            store,
+        }
+    }
+
+    /// What it holds now, if others may have changed it.
+    fn look(&mut self) -> Option<Input> {
+        let now = written(&self.store);
+        if now == self.written && self.is_read {
+            return None;
+        }
+        let is_new = now != self.written;
+        let read = self.store.load().map_err(|error| error.to_string());
+        let is_news = is_new || read.is_ok();
+        (self.written, self.is_read) = (now, read.is_ok());
+        is_news.then(|| Input::Keys {
+            apex: self.store.zone().clone(),
+            steps: Vec::new(),
+            read,
+        })
+    }
 }
 
 /// When the state of a zone's keys was last written.

@@ -2,34 +2,59 @@
 //!
 //! Written beside the old file, flushed, then put in its place, so that a reader or a restart at any
 //! step finds one of the two; the folder is flushed too, or the change of name might be lost with
-//! the power. Only the server's own user may read them.
+//! the power. Only the server's own user may read what it does not say otherwise of.
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Puts these octets in place of what a file held; its folder is made if it is not there.
+/// Who may read a file that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// The server's own user.
+    Own,
+    /// Whoever the system lets.
+    Any,
+}
+
+/// Puts these octets in place of what a file held, for the server's own user; its folder is made if it is not there.
 ///
 /// # Errors
 /// When the system does not let us; the old file is as it was.
 pub fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    replace_for(Readers::Own, path, octets)
+}
+
+/// The same, for these readers.
+///
+/// # Errors
+/// As for [`replace`].
+pub fn replace_for(readers: Readers, path: &Path, octets: &[u8]) -> io::Result<()> {
+    let (of_folder, of_file) = match readers {
+        Readers::Own => (0o700, 0o600),
+        Readers::Any => (0o777, 0o666),
+    };
+    let folder = path.parent().filter(|own| !own.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     if !folder.is_dir() {
         fs::DirBuilder::new()
             .recursive(true)
-            .mode(0o700)
+            .mode(of_folder)
             .create(folder)?;
     }
-    let beside = path.with_extension("new");
+    let mut beside = path.file_name().unwrap_or_default().to_owned();
+    beside.push(".new");
+    let beside = path.with_file_name(beside);
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o600)
+        .mode(of_file)
         .open(&beside)?;
     file.write_all(octets)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
+    // The name is on the disk once its folder is.
     File::open(folder)?.sync_all()
 }
 

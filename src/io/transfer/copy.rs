@@ -1,11 +1,12 @@
 //! The copy of a zone that came from a primary, as a master file, and the record beside it.
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use crate::config::copy;
 use crate::dns::transfer::Content;
 use crate::dns::zone::Zone;
+use crate::io::keep::{self, Readers};
 
 /// Writes the copy of a zone whole, or leaves the old one; its folder is made if it is not there. The record names
 /// both before one takes the place of the other.
@@ -18,29 +19,12 @@ pub fn write_copy(file: &Path, zone: &Zone) -> io::Result<()> {
     let text = content.to_master(&format!("version {}, from a primary", content.serial()));
     let line = copy::line(text.as_bytes());
     let record = copy::record_of(file);
-    let before = fs::read(file).ok().map(|before| copy::line(&before));
-    let both = before.iter().map(String::as_str).chain([line.as_str()]);
+    let before = fs::read_to_string(&record).unwrap_or_default();
+    let both = copy::lines(&before).chain([line.as_str()]);
+    let replace = |path: &Path, octets: &[u8]| keep::replace_for(Readers::Any, path, octets);
     replace(&record, copy::record(both).as_bytes())?;
     replace(file, text.as_bytes())?;
     replace(&record, copy::record([line.as_str()]).as_bytes())
-}
-
-/// Puts a whole file in the place of another, or of none.
-fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let folder = path.parent();
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
-    let mut file = File::create(&beside)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The name is on the disk once its folder is.
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

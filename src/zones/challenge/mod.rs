@@ -186,16 +186,22 @@ impl ZoneEngine {
 
     /// Keeps the time that is left of each, though the wall clock was set by so many seconds.
     pub(super) fn shift_challenges(&mut self, by: i64) {
+        let ticket = self.ticket();
         let store = &mut self.challenges;
         store.kept.shift(by);
         if let Some(change) = &mut store.change {
-            // It is kept on the disk once it is served.
             change.before.shift(by);
-        } else if !store.kept.is_empty() {
-            let memory = Memory::Challenges(store.kept.clone());
-            let ticket = self.ticket();
-            self.outputs.push_back(Output::Remember(ticket, memory));
+            if change.keeping.is_none() {
+                // It is kept on the disk once it is served.
+                return;
+            }
+            // What is on its way to the disk has the times of before: nothing is said until these are there.
+            change.keeping = Some(ticket);
+        } else if store.kept.is_empty() {
+            return;
         }
+        let memory = Memory::Challenges(store.kept.clone());
+        self.outputs.push_back(Output::Remember(ticket, memory));
     }
 
     /// Has what is kept served; what was `before` is kept again if it cannot be.
