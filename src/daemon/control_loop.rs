@@ -4,8 +4,7 @@
 //! signal, something that was read again, something that happened to a zone, or a core's own wake-up. It decides
 //! nothing but whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use super::expiry::Expiry;
 use super::observer::Observer;
 use super::prepared::{Prepared, Source};
 use super::reader::{InForce, Reading, Reply, Request};
+use super::reload_effects::{Opened, gone, opened_by};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use super::{log, ordered};
 use crate::base::Moment;
@@ -30,7 +30,7 @@ use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::serve::deferred;
-use crate::plan::{Plan, Tls, ZoneSize};
+use crate::plan::{Plan, ZoneSize};
 use crate::table::Table;
 use crate::zones::{self, Filed};
 
@@ -42,8 +42,6 @@ const SETTLING: Duration = Duration::from_secs(2);
 const REFUSAL_LINES: usize = 2;
 /// Characters of a refusal that a status shows.
 const REFUSAL_CHARACTERS: usize = 400;
-/// Endpoints that are gone with a reload and named for it.
-const GONE_NAMED: usize = 10;
 
 /// What an onlooker (the demo) is shown: each notice, and when it came.
 pub(crate) type Shown = (Moment, Notice);
@@ -95,7 +93,7 @@ pub(crate) struct ControlLoop {
     /// What the listeners were opened by; it stays until a restart.
     opened: Opened,
     /// The config, or the zone's file, that was refused last, until one is taken.
-    refused: Option<Refused>,
+    refused: Option<LastRefusal>,
     /// Sizes that zones will have once their files are served.
     weighed: BTreeMap<Name, ZoneSize>,
     /// Drives the engine of zones.
@@ -383,7 +381,7 @@ impl ControlLoop {
     fn refuse(&mut self, zone: Option<Name>, text: &str) {
         self.handles.metrics.reload(ReloadResult::Refused);
         error!(event = "reload_refused", "nothing was changed:\n{text}");
-        self.refused = Some(Refused {
+        self.refused = Some(LastRefusal {
             at: self.handles.clock.now(),
             reason: opening(text),
             zone,
@@ -505,7 +503,7 @@ fn patience(now: Moment, wake_at: Option<Moment>) -> Duration {
 }
 
 /// A config, or the file of one zone, that was not taken.
-struct Refused {
+struct LastRefusal {
     at: Moment,
     reason: String,
     /// The zone; absent for a config.
@@ -526,49 +524,6 @@ enum Weighed {
     Unchanged,
     /// It is to be taken into force.
     New(Box<Prepared>),
-}
-
-/// Keys that are read at the start only, each with its value for a person.
-type Opened = [(&'static str, String); 6];
-
-fn opened_by(plan: &Plan) -> Opened {
-    let control = plan.control.listen;
-    let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
-    let threads = plan.server.threads;
-    let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
-    let tls = plan.server.tls.as_ref();
-    let encrypted =
-        |of: fn(&Tls) -> &Vec<SocketAddr>| format!("{:?}", tls.map_or(&[][..], |tls| of(tls)));
-    [
-        ("[server.tls] listen", encrypted(|tls| &tls.listen)),
-        (
-            "[server.tls] listen_https",
-            encrypted(|tls| &tls.listen_https),
-        ),
-        (
-            "[server.tls] listen_quic",
-            encrypted(|tls| &tls.listen_quic),
-        ),
-        ("[server] listen", format!("{:?}", plan.server.listen)),
-        ("[server] threads", threads),
-        ("[control] listen", control),
-    ]
-}
-
-/// The endpoints that are in one plan and not in the next, by name; no more than a line holds.
-fn gone(before: &Plan, after: &Plan) -> Option<String> {
-    let kept: BTreeSet<&str> = names(after).collect();
-    let gone: Vec<&str> = names(before).filter(|name| !kept.contains(name)).collect();
-    let more = match gone.len().saturating_sub(GONE_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let named = gone.len().min(GONE_NAMED);
-    (named > 0).then(|| format!("{}{more}", gone[..named].join(", ")))
-}
-
-fn names(plan: &Plan) -> impl Iterator<Item = &str> {
-    plan.endpoints.iter().map(|endpoint| endpoint.name.as_str())
 }
 
 /// The first lines of a refusal, as far as a status shows it.

@@ -21,6 +21,7 @@ mod observer;
 mod ordered;
 pub(crate) mod prepared;
 mod reader;
+mod reload_effects;
 mod run;
 mod runtimes;
 pub(crate) mod server;

@@ -54,7 +54,7 @@ pub(super) type Events = mpsc::UnboundedReceiver<Input>;
 /// Who is answered when an order about challenges is carried out.
 pub(super) type OrderReply = oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>;
 
-/// What the control loop has to do.
+/// A thing that the control loop has to do.
 pub(super) enum Effect {
     /// Serve these zones.
     Publish(Arc<Zones>),
@@ -333,16 +333,16 @@ fn start_watch(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<Vec<St
     let (folders, queue) = std::sync::mpsc::channel::<Vec<Store>>();
     let thread = std::thread::Builder::new().name("keys".to_owned());
     thread.spawn(move || {
-        let mut stores: Vec<Watched> = Vec::new();
+        let mut stores: Vec<WatchedKeys> = Vec::new();
         loop {
             match queue.recv_timeout(LOOK_EVERY) {
                 Ok(wanted) => {
-                    stores = wanted.into_iter().map(Watched::of).collect();
+                    stores = wanted.into_iter().map(WatchedKeys::of).collect();
                 }
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
                 Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
             }
-            for event in stores.iter_mut().filter_map(Watched::look) {
+            for event in stores.iter_mut().filter_map(WatchedKeys::look) {
                 if events.send(event).is_err() {
                     return;
                 }
@@ -353,15 +353,15 @@ fn start_watch(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<Vec<St
 }
 
 /// The folder of a zone's keys, as it was seen last.
-struct Watched {
+struct WatchedKeys {
     store: Store,
-    /// When the state was written.
+    /// The time at which the state was written.
     written: Option<SystemTime>,
-    /// Whether the keys could be read: what makes them readable again need not touch the state.
+    /// Set if the keys could be read: what makes them readable again need not touch the state.
     is_read: bool,
 }
 
-impl Watched {
+impl WatchedKeys {
     fn of(store: Store) -> Self {
         Self {
             written: written(&store),
@@ -370,7 +370,7 @@ impl Watched {
         }
     }
 
-    /// What it holds now, if others may have changed it.
+    /// Reads it again, if others may have changed it.
     fn look(&mut self) -> Option<Input> {
         let now = written(&self.store);
         if now == self.written && self.is_read {
@@ -388,7 +388,7 @@ impl Watched {
     }
 }
 
-/// When the state of a zone's keys was last written.
+/// The time at which the state of a zone's keys was last written.
 fn written(store: &Store) -> Option<SystemTime> {
     let metadata = std::fs::metadata(store.state_path()).ok()?;
     metadata.modified().ok()

@@ -123,7 +123,7 @@ pub enum Input {
         apex: Name,
         /// Steps that were taken there.
         steps: Vec<Step>,
-        /// What it holds, or why it cannot be read or changed.
+        /// Its content, or why it cannot be read or changed.
         read: Result<Keyring, String>,
     },
     /// Something is on the disk, or why it is not.

@@ -1,4 +1,4 @@
-//! Whether a zone may be answered unsigned: remembered over restarts, and told.
+//! Memory of which zones are signed, so that none is answered unsigned by mistake: kept over restarts, and told.
 //!
 //! Whoever has seen a DS of a zone takes its unsigned answers for bogus, so that a zone which was signed must be known
 //! to have been even when all of its keys are gone. A disk that is full costs that only while it is full: what could
@@ -11,10 +11,10 @@ use super::{Memory, Output, Signedness, Ticket, ZoneEngine};
 use crate::base::{Moment, Span};
 use crate::dns::Name;
 
-/// How long after a failure it is tried again.
+/// The wait after a failure before it is tried again.
 const AGAIN_AFTER: Span = Span::from_secs(5);
 
-/// What is being kept on the disk, and what could not be.
+/// Facts on their way to the disk, and those that could not be written.
 #[derive(Debug, Default)]
 pub(super) struct Keeping {
     /// By ticket: of which zone.
@@ -24,7 +24,7 @@ pub(super) struct Keeping {
 }
 
 impl Keeping {
-    /// When something is to be kept once more.
+    /// The time at which something is to be kept once more.
     pub(super) fn wake_at(&self) -> Option<Moment> {
         self.again.values().min().copied()
     }
