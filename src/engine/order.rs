@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Moment;
 use crate::plan::UnknownScope;
 
 /// One order.
@@ -25,6 +26,19 @@ pub struct Order {
     pub author: String,
     /// Why; empty if nobody said.
     pub reason: String,
+}
+
+/// An order in force, as it is kept over restarts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// The order.
+    pub order: Order,
+    /// The moment at which it was given.
+    pub given: Moment,
+    /// The moment from which it is in force; absent: since it was given.
+    pub from: Option<Moment>,
+    /// The moment at which it ends by itself; absent: never.
+    pub until: Option<Moment>,
 }
 
 /// An action that an operator may order.
