@@ -60,6 +60,8 @@ pub(crate) struct ServerSpec {
     pub(crate) tls: Option<TlsSpec>,
     /// The folder of what must survive a restart.
     pub(crate) state: Option<String>,
+    /// Whether files that change are left unread until somebody asks.
+    pub(crate) watch_off: bool,
     pub(crate) defence: DefenceSpec,
 }
 
@@ -387,6 +389,18 @@ impl Spec {
     /// The folder of what must survive a restart.
     pub(crate) fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or("state"))
+    }
+
+    /// Whether files are read again when they change (`[server] watch`).
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        !self.server.watch_off
+    }
+
+    /// The config's text.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// A path of the config, relative to the config's folder.

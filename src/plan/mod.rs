@@ -135,6 +135,8 @@ pub struct Guard {
     /// Most part of services, hostnames, regions, endpoints, zones, names or networks that a
     /// reload may drop without force.
     pub max_shrink: Permille,
+    /// Most part of a zone's names that a file may drop that has no higher serial, unless a reload is forced.
+    pub max_shrink_watched: Permille,
     /// Most part of demand that a new config may move while everything is healthy
     /// (`waypost plan`).
     pub max_moved: Permille,
@@ -150,6 +152,7 @@ impl Guard {
         max_ejected_at_once: Permille::FULL,
         ejection_interval: Span::from_secs(60),
         max_shrink: Permille(500),
+        max_shrink_watched: Permille(100),
         max_moved: Permille::FULL,
         losses: Losses::Refuse,
     };

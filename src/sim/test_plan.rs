@@ -177,6 +177,7 @@ impl TestPlan {
                 max_ejected_at_once: Permille([1000, 1000, 500, 300][usize::from(small(draws, 4))]),
                 ejection_interval: Span(1000 + draws.below(20_000)),
                 max_shrink: Permille(500),
+                max_shrink_watched: Permille(100),
                 ..Guard::DEFAULT
             },
             edition: 1,

@@ -60,6 +60,7 @@ impl World {
                 doubt: Permille(800),
                 max_ejected: Permille(700),
                 max_shrink: Permille(500),
+                max_shrink_watched: Permille(100),
                 ..Guard::DEFAULT
             },
             jurisdictions: self.each_region(|region| Jurisdiction {

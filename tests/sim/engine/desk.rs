@@ -45,6 +45,7 @@ pub(crate) fn test_plan(machines: u16) -> TestPlan {
             doubt: Permille(600),
             max_ejected: Permille::FULL,
             max_shrink: Permille(500),
+            max_shrink_watched: Permille(100),
             ..Guard::DEFAULT
         },
         edition: 1,

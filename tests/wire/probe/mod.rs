@@ -146,6 +146,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             doubt: Permille::FULL,
             max_ejected: Permille::FULL,
             max_shrink: Permille::FULL,
+            max_shrink_watched: Permille::FULL,
             ..Guard::DEFAULT
         },
         jurisdictions: Vec::new(),
