@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Moment, Span};
+use super::{AddressSet, Moment, Span};
 
 /// Parts in a thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -38,6 +38,9 @@ pub struct Standing {
     /// How long, from any moment of this standing, the share lasts at the least if probes
     /// begin to disagree at once: the failures (or successes) still missing, times the interval.
     pub hold: Span,
+    /// Addresses that are down while others of the target are up: they are left out of its answers.
+    #[serde(skip)]
+    pub without: AddressSet,
 }
 
 impl Standing {
@@ -47,6 +50,7 @@ impl Standing {
         why: Why::Unproven,
         until: None,
         hold: Span::ZERO,
+        without: AddressSet::EMPTY,
     };
 }
 
