@@ -2,11 +2,14 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{AddressSet, Moment, Span};
 
 /// Parts in a thousand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, ToSchema,
+)]
 pub struct Permille(pub u16);
 
 impl Permille {
@@ -55,7 +58,7 @@ impl Standing {
 }
 
 /// Why a target has its share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state", content = "detail")]
 pub enum Why {
     /// No probe has finished yet; served.
@@ -124,7 +127,7 @@ impl Why {
 }
 
 /// Why a probe failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "cause", content = "value")]
 pub enum Cause {
     /// The peer refused the connection.

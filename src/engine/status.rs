@@ -2,11 +2,12 @@
 //!
 //! Ages and times to come are milliseconds, shares are permille: units stand in the names.
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use crate::zones::status::{KeyStatus, SigningStatus, ZoneStatus};
 
 /// The state of a running server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Version of the program.
     pub version: String,
@@ -50,7 +51,7 @@ pub struct Status {
 }
 
 /// A config that was read again and refused: the one before it is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedConfig {
     /// How long ago.
     pub age_ms: u64,
@@ -59,7 +60,7 @@ pub struct RefusedConfig {
 }
 
 /// A network that gets no more replies of a class for now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitedStatus {
     /// Its prefix, as limits tell networks apart.
     pub network: String,
@@ -70,7 +71,7 @@ pub struct LimitedStatus {
 }
 
 /// The geo database.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GeoStatus {
     /// `embedded`, or the path.
     pub source: String,
@@ -81,7 +82,7 @@ pub struct GeoStatus {
 }
 
 /// The server's own certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CertificateStatus {
     /// For whom it is: names and addresses.
     pub names: Vec<String>,
@@ -90,7 +91,7 @@ pub struct CertificateStatus {
 }
 
 /// One region.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegionStatus {
     /// Name.
     pub name: String,
@@ -109,7 +110,7 @@ pub struct RegionStatus {
 }
 
 /// One endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EndpointStatus {
     /// Name.
     pub name: String,
@@ -135,7 +136,7 @@ pub struct EndpointStatus {
 }
 
 /// A drain in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DrainStatus {
     /// How long ago it was ordered.
     pub since_ms: u64,
@@ -146,7 +147,7 @@ pub struct DrainStatus {
 }
 
 /// One target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TargetStatus {
     /// `v4` or `v6`.
     pub family: String,
@@ -182,7 +183,7 @@ pub struct TargetStatus {
 }
 
 /// One probe slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SlotStatus {
     /// Monitor.
     pub monitor: String,
@@ -208,7 +209,7 @@ pub struct SlotStatus {
 }
 
 /// One service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceStatus {
     /// Name.
     pub name: String,
@@ -241,7 +242,7 @@ pub struct ServiceStatus {
 }
 
 /// One pool of a service: its endpoints of one family in one region.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolStatus {
     /// Region.
     pub region: String,

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::base::{
     AddressSet, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
@@ -366,7 +367,7 @@ pub struct Service {
 }
 
 /// How strictly answers stay in the client's jurisdiction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Residency {
     /// Preference order as it is.
@@ -391,7 +392,7 @@ pub enum Demand {
 }
 
 /// Who serves what fits nowhere, always inside the fence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overload {
     /// Everyone in the preference, in proportion to capacity.
@@ -415,7 +416,7 @@ impl Overload {
 }
 
 /// What to answer when nothing is healthy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AllDown {
     /// The configured endpoints, nearest first.
@@ -427,11 +428,13 @@ pub enum AllDown {
 }
 
 /// Bounds of a service's TTL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TtlBounds {
     /// At the least.
+    #[schema(value_type = String)]
     pub min: Span,
     /// At the most.
+    #[schema(value_type = String)]
     pub max: Span,
 }
 
