@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Moment, Span};
+use super::{AddressSet, Moment, Span};
 
 /// Parts in a thousand.
 #[derive(
@@ -41,6 +41,9 @@ pub struct Standing {
     /// How long, from any moment of this standing, the share lasts at the least if probes
     /// begin to disagree at once: the failures (or successes) still missing, times the interval.
     pub hold: Span,
+    /// Addresses that are down while others of the target are up: they are left out of its answers.
+    #[serde(skip)]
+    pub without: AddressSet,
 }
 
 impl Standing {
@@ -50,6 +53,7 @@ impl Standing {
         why: Why::Unproven,
         until: None,
         hold: Span::ZERO,
+        without: AddressSet::EMPTY,
     };
 }
 

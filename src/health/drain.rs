@@ -104,6 +104,7 @@ impl Ceiling {
                 why: Why::Drained,
                 until: self.next_step(),
                 hold: health.hold,
+                without: health.without,
             };
         }
         let sinks_at = match *self {
@@ -187,6 +188,7 @@ fn after_step(at: Moment, recovery: &Recovery) -> Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::AddressSet;
     use crate::plan::{Approval, DampingPolicy};
 
     fn recovery(steps: &[u16]) -> Recovery {
@@ -207,6 +209,7 @@ mod tests {
             why: Why::Healthy,
             until,
             hold: Span(7),
+            without: AddressSet::EMPTY,
         }
     }
 
