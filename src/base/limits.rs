@@ -159,6 +159,14 @@ pub const CONTROL_LOOP_TURN: Span = Span::from_secs(3);
 pub const EXPLAIN_SUPPOSED: usize = 64;
 /// Octets of each text of an operator's order: its scope, its author, its reason.
 pub const ORDER_TEXT_BYTES: usize = 512;
+/// Orders in force or to come; further ones are refused.
+pub const ORDERS_HELD: usize = 1000;
+/// Orders that have ended, as the history shows them; the oldest goes first.
+pub const ORDERS_PAST: usize = 500;
+/// How long an override holds if nobody says.
+pub const OVERRIDE_DEFAULT: Span = Span::from_secs(3600);
+/// How long an override may hold: what is meant for longer belongs in the config.
+pub const OVERRIDE_LONGEST: Span = Span::from_secs(30 * 24 * 3600);
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
 /// How often the engine is told how much clients ask for.

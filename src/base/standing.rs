@@ -1,14 +1,25 @@
 //! What steering may know of a target, and why it is so.
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{AddressSet, Moment, Span};
 
 /// Parts in a thousand.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, ToSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    ToSchema,
 )]
 pub struct Permille(pub u16);
 
@@ -84,8 +95,14 @@ pub enum Why {
     Doubted(Cause),
     /// Probes say down, but too much capacity has left already; kept.
     Capped(Cause),
-    /// Taken out by an operator's order, or on its way there.
+    /// On its way out by an operator's order.
+    Draining,
+    /// Taken out by an operator's order.
     Drained,
+    /// On its way back after an operator's order.
+    Returning,
+    /// Served, or limited, by an operator's override, whatever probes say.
+    Forced,
     /// Supposed down by `explain --down`.
     Supposed,
 }
@@ -104,7 +121,10 @@ impl Why {
             Self::Down(_) => "down",
             Self::Doubted(_) => "doubted",
             Self::Capped(_) => "capped",
+            Self::Draining => "draining",
             Self::Drained => "drained",
+            Self::Returning => "returning",
+            Self::Forced => "forced",
             Self::Supposed => "supposed",
         }
     }
@@ -120,7 +140,10 @@ impl Why {
             | Self::Gated
             | Self::Unapproved
             | Self::Ramping { .. }
+            | Self::Draining
             | Self::Drained
+            | Self::Returning
+            | Self::Forced
             | Self::Supposed => None,
         }
     }

@@ -226,9 +226,19 @@ impl ControlLoop {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
-            Command::Order { order, reply } => {
-                let input = self.orders.begin(order, reply);
+            Command::Order { request, reply } => {
+                let input = self.orders.begin(request, reply);
                 self.handle(input);
+            }
+            Command::Forecast { request, reply } => {
+                let found = self
+                    .engine
+                    .forecast(self.handles.clock.now(), &request.order);
+                let told = found.map_err(|refused| ordered::refusal(&request, &refused));
+                drop(reply.send(told));
+            }
+            Command::Orders(reply) => {
+                drop(reply.send(self.engine.orders(self.handles.clock.now())));
             }
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
@@ -410,7 +420,10 @@ impl ControlLoop {
             match output {
                 Output::Probe(id, due) => self.handles.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
-                Output::Ordered(id, result) => self.orders.end(id, &result),
+                Output::Ordered(id, result) => {
+                    let calendar = self.handles.clock.calendar();
+                    self.orders.end(id, &result, calendar);
+                }
                 Output::Notice(notice) => self.tell(notice),
             }
         }

@@ -66,7 +66,12 @@ pub(crate) fn order(order: &Order, answer: &Result<Ordered, OrderRefusal>) {
             event = "order",
             action, scope, author, reason, "{}", ordered.result
         ),
-        Err(OrderRefusal::Unknown(why) | OrderRefusal::Needless(why)) => warn!(
+        Err(
+            OrderRefusal::Unknown(why)
+            | OrderRefusal::Needless(why)
+            | OrderRefusal::Damaging(why)
+            | OrderRefusal::Bad(why),
+        ) => warn!(
             event = "order_refused",
             action, scope, author, reason, "{why}"
         ),
@@ -84,6 +89,7 @@ pub(crate) fn notice(notice: &Notice) {
         Notice::Overload { .. } => overload(notice),
         // Written with the answer to the order.
         Notice::Ordered { .. } => {}
+        Notice::OrderDue { .. } => order_due(notice),
         Notice::Reloaded {
             digest,
             kept,
@@ -172,6 +178,27 @@ fn address(notice: &Notice) {
     }
 }
 
+/// An order that began or ended by itself.
+fn order_due(notice: &Notice) {
+    let Notice::OrderDue {
+        began,
+        action,
+        scope,
+        endpoints,
+        author,
+        reason,
+    } = notice
+    else {
+        return;
+    };
+    let (action, endpoints) = (action.word(), endpoints.join(" "));
+    let (event, text) = match began {
+        true => ("order_began", "the time of an order has come"),
+        false => ("order_expired", "the time of an order is over"),
+    };
+    info!(event, action, scope, endpoints, author, reason, "{text}");
+}
+
 /// What begins and ends, and is an error while it lasts.
 fn alarm(notice: &Notice) {
     match notice {
@@ -233,6 +260,7 @@ fn alarm(notice: &Notice) {
         | Notice::Unwatched { .. }
         | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => {}
     }
@@ -261,6 +289,7 @@ fn stranded(notice: &Notice) {
         | Notice::Unwatched { .. }
         | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return,
     };
@@ -326,6 +355,7 @@ fn fate(notice: &Notice, prefer: &str) -> String {
         | Notice::Unwatched { .. }
         | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => format!("healthy endpoints answer clients of {prefer} again"),
     }
@@ -377,7 +407,10 @@ fn standing(notice: &Notice) {
         | Why::Healthy
         | Why::Unproven
         | Why::Held
+        | Why::Draining
         | Why::Drained
+        | Why::Returning
+        | Why::Forced
         | Why::Supposed => line!(info),
     }
 }
@@ -391,10 +424,10 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
         (_, Why::Doubted(_) | Why::Capped(_)) => "endpoint fails but is kept".to_owned(),
         (_, Why::Held) => "endpoint is back and held out for a while".to_owned(),
         (_, Why::Unapproved) => "endpoint is back and waits for `waypost approve`".to_owned(),
-        (_, Why::Drained) if share == Permille::NONE => {
-            "endpoint is drained: no new answer has it".to_owned()
-        }
-        (_, Why::Drained) => format!("endpoint is limited to {share} by order"),
+        (_, Why::Drained) => "endpoint is drained: no new answer has it".to_owned(),
+        (_, Why::Draining) => format!("endpoint is being drained, and limited to {share}"),
+        (_, Why::Returning) => format!("endpoint returns after an order, and has {share}"),
+        (_, Why::Forced) => format!("endpoint is forced to {share} by an override"),
         (_, Why::Gated) if share == Permille::NONE => {
             format!("endpoint is back and waits for {gate}")
         }
@@ -500,12 +533,12 @@ mod tests {
             ),
             (
                 Why::Healthy,
-                Why::Drained,
+                Why::Draining,
                 500,
-                "endpoint is limited to 50% by order",
+                "endpoint is being drained, and limited to 50%",
             ),
             (
-                Why::Drained,
+                Why::Draining,
                 Why::Drained,
                 0,
                 "endpoint is drained: no new answer has it",

@@ -33,8 +33,10 @@ use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
 
 use super::addresses;
 use super::drains::Drains;
+use super::effects;
 use super::index::{Index, SlotRole};
-use super::order::{Action, Effect, Order};
+use super::order::{Action, Effect, Executed, OrderRecord, OrderRequest, Refused};
+use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
 
 /// The health of all slots and targets of a plan, and the drains in force.
@@ -52,6 +54,7 @@ pub(super) struct HealthState {
     total_outage: bool,
     ejections: Ejections,
     drains: Drains,
+    turns: Vec<OrderTurn>,
     capped: BTreeSet<(Moment, TargetId)>,
 }
 
@@ -72,6 +75,16 @@ impl HealthState {
         Self::of(plan, slots, targets, drains)
     }
 
+    /// The same under the orders that were in force before a restart.
+    pub(super) fn with_orders(self, now: Moment, records: &[OrderRecord]) -> Self {
+        let drains = Drains::restored(&self.plan, now, records);
+        let mut ordered = Self::of(self.plan, self.slots, self.targets, drains);
+        for id in (0..ordered.targets.len()).map(TargetId::from_index) {
+            ordered.look(now, id);
+        }
+        ordered
+    }
+
     /// The state of a new plan: what has the same key as in the old one keeps its health.
     pub(super) fn migrate(&self, plan: Arc<Plan>, now: Moment, kept: &ReloadMap) -> Self {
         let slots = kept.slots.iter().map(|old| match old {
@@ -87,7 +100,9 @@ impl HealthState {
             target
         });
         let (slots, targets) = (slots.collect(), targets.collect());
-        let drains = self.drains.migrate((&self.plan, &plan), kept);
+        let drains = self
+            .drains
+            .migrate(now, (&self.plan, &plan), kept, &self.standings);
         let mut fresh = Self::of(plan, slots, targets, drains);
         for (id, old) in (0..).map(TargetId).zip(&kept.targets) {
             if let Some(left_at) = old.and_then(|old| self.ejections.left_at(old)) {
@@ -120,6 +135,7 @@ impl HealthState {
             total_outage: false,
             ejections: Ejections::new(&plan),
             drains,
+            turns: Vec::new(),
             capped: BTreeSet::new(),
             plan,
             slots,
@@ -146,67 +162,88 @@ impl HealthState {
         {
             changes.extend(self.look(now, id));
         }
+        changes.extend(self.turn_orders(now));
         self.ejections.advance(now);
         changes.extend(self.fill_room(now));
         changes
     }
 
     /// Carries an order out for these endpoints. Gives what changed, and what it did to each.
+    ///
+    /// # Errors
+    /// When it is for nothing, or cannot be held.
     pub(super) fn order(
         &mut self,
         now: Moment,
-        order: &Order,
+        request: &OrderRequest,
         named: &[EndpointId],
-    ) -> (Vec<Change>, Vec<(EndpointId, Effect)>) {
+    ) -> Result<(Vec<Change>, Executed), Refused> {
+        let order = &request.order;
+        if order.action == Action::Approve {
+            return self.approve(now, request, named);
+        }
+        let covers = named.iter().map(|id| (*id, self.drains.cover(*id)));
+        let before: effects::Before = covers.collect();
+        let taken = self.drains.take(now, request)?;
+        let mut changes = self.settle(now);
+        changes.extend(self.fill_room(now));
+        let known = (&*self.plan, &self.drains);
+        let executed = effects::executed(known, now, order, &before, taken);
+        Ok((changes, executed))
+    }
+
+    /// Lets orders begin and end whose time has come.
+    fn turn_orders(&mut self, now: Moment) -> Vec<Change> {
+        let turns = self.drains.orders.advance(now);
+        if turns.is_empty() {
+            return Vec::new();
+        }
+        self.turns.extend(turns);
+        self.settle(now)
+    }
+
+    /// Brings what orders make of endpoints otherwise than before into force.
+    fn settle(&mut self, now: Moment) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for change in self.drains.settle(now, &self.plan) {
+            let targets = self.index.targets_of(change.endpoint).to_vec();
+            for id in &targets {
+                self.steps_forget(*id);
+                let share = self.standings[id.index()].share;
+                let recovery = recovery(&self.plan, *id);
+                self.drains.turn(now, change, (*id, recovery), share);
+            }
+            self.ejections.reconsider();
+            changes.extend(targets.iter().filter_map(|id| self.look(now, *id)));
+        }
+        changes
+    }
+
+    fn approve(
+        &mut self,
+        now: Moment,
+        request: &OrderRequest,
+        named: &[EndpointId],
+    ) -> Result<(Vec<Change>, Executed), Refused> {
         let (mut changes, mut effects) = (Vec::new(), Vec::new());
         for endpoint in named {
             let targets = self.index.targets_of(*endpoint).to_vec();
-            let effect = self.obey(now, order, *endpoint, &targets);
+            let mut effect = Effect::Already;
+            for id in &targets {
+                let target = &mut self.targets[id.index()];
+                if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
+                    effect = Effect::Changed;
+                }
+            }
             effects.push((*endpoint, effect));
             if effect == Effect::Changed {
-                let looked = targets.iter().filter_map(|id| self.look(now, *id));
-                changes.extend(looked);
+                changes.extend(targets.iter().filter_map(|id| self.look(now, *id)));
             }
         }
+        let executed = effects::approved(&self.plan, &self.standings, &effects)?;
+        self.drains.take(now, request)?;
         changes.extend(self.fill_room(now));
-        (changes, effects)
-    }
-
-    fn obey(
-        &mut self,
-        now: Moment,
-        order: &Order,
-        endpoint: EndpointId,
-        targets: &[TargetId],
-    ) -> Effect {
-        let name = &self.plan.endpoints[endpoint.index()].name;
-        let changes = match order.action {
-            Action::Approve => return self.approve(targets),
-            Action::Drain => self.drains.begin(now, name, order),
-            Action::Undrain => self.drains.end(name),
-        };
-        if !changes {
-            return Effect::Already;
-        }
-        for id in targets {
-            self.steps_forget(*id);
-            let share = self.standings[id.index()].share;
-            let recovery = recovery(&self.plan, *id);
-            self.drains.turn(now, order.action, (*id, recovery), share);
-        }
-        self.ejections.reconsider();
-        Effect::Changed
-    }
-
-    fn approve(&mut self, targets: &[TargetId]) -> Effect {
-        let mut effect = Effect::Already;
-        for id in targets {
-            let target = &mut self.targets[id.index()];
-            if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
-                effect = Effect::Changed;
-            }
-        }
-        effect
+        Ok((changes, executed))
     }
 
     /// Takes a report in.
@@ -260,7 +297,8 @@ impl HealthState {
     pub(super) fn wake_at(&self) -> Option<Moment> {
         let step = self.steps.first().map(|(due, _)| *due);
         let room = self.ejections.next_change().filter(|_| self.is_capped());
-        step.into_iter().chain(room).min()
+        let turn = self.drains.orders.wake_at();
+        step.into_iter().chain(room).chain(turn).min()
     }
 
     /// The time to the next probe of a slot, before jitter.
@@ -291,9 +329,26 @@ impl HealthState {
         self.doubt
     }
 
-    /// The drains in force.
+    /// The orders in force.
     pub(super) fn drains(&self) -> &Drains {
         &self.drains
+    }
+
+    /// The orders to be kept over a restart.
+    pub(super) fn order_records(&self) -> Vec<OrderRecord> {
+        self.drains.records(&self.plan)
+    }
+
+    /// The orders that began or ended by themselves since this was asked last.
+    pub(super) fn take_turns(&mut self) -> Vec<OrderTurn> {
+        std::mem::take(&mut self.turns)
+    }
+
+    /// The standing of a target once all orders in force have done what they do.
+    pub(super) fn settled(&self, id: TargetId) -> Standing {
+        let recovery = recovery(&self.plan, id);
+        let health = self.targets[id.index()].standing(recovery, self.evidence(id).hold);
+        self.drains.settled(health, self.endpoint(id), recovery)
     }
 
     /// Tells that nothing passes any more.
@@ -331,13 +386,13 @@ impl HealthState {
             let (evidence, recovery) = (self.evidence(id), recovery(&self.plan, id));
             let mut target = self.targets[id.index()].clone();
             target.observe(now, recovery, evidence);
-            let mut ceiling = self.drains.ceiling(id);
-            ceiling.advance(now, recovery);
             let had = self.standings[id.index()].without;
-            Standing {
+            let health = Standing {
                 without: addresses::without(self.doubt, target.kept(), evidence, had),
-                ..ceiling.over(target.standing(recovery, evidence.hold), recovery)
-            }
+                ..target.standing(recovery, evidence.hold)
+            };
+            let own = (id, self.endpoint(id));
+            self.drains.over_later(now, health, own, recovery)
         });
         standings.collect()
     }
@@ -419,19 +474,24 @@ impl HealthState {
 
     /// Tells that the bound on ejections lets a target go. It does not bind an operator.
     fn may_leave(&self, id: TargetId) -> bool {
-        self.drains.takes_out(id) || self.ejections.fits(id)
+        self.is_ordered(id) || self.ejections.fits(id)
+    }
+
+    /// Tells that orders decide whether a target is out.
+    fn is_ordered(&self, id: TargetId) -> bool {
+        self.drains.decide(id, self.endpoint(id))
     }
 
     fn eject(&mut self, now: Moment, id: TargetId) {
         self.count_ejection(id);
-        if !self.drains.takes_out(id) && self.targets[id.index()].fell_from_service() {
+        if !self.is_ordered(id) && self.targets[id.index()].fell_from_service() {
             self.ejections.remember(now, id);
         }
     }
 
     /// Counts a target as out, or not, as it is now.
     fn count_ejection(&mut self, id: TargetId) {
-        match self.targets[id.index()].is_out() && !self.drains.takes_out(id) {
+        match self.targets[id.index()].is_out() && !self.is_ordered(id) {
             true => self.ejections.add(id),
             false => self.ejections.remove(id),
         }
@@ -477,13 +537,11 @@ impl HealthState {
         let recovery = recovery(&self.plan, id);
         let target = &self.targets[id.index()];
         let had = self.standings[id.index()].without;
-        let to = Standing {
+        let health = Standing {
             without: addresses::without(self.doubt, target.kept(), evidence, had),
-            ..self
-                .drains
-                .ceiling(id)
-                .over(target.standing(recovery, evidence.hold), recovery)
+            ..target.standing(recovery, evidence.hold)
         };
+        let to = self.drains.over(health, (id, self.endpoint(id)), recovery);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
         self.count_ejection(id);
@@ -503,7 +561,11 @@ impl HealthState {
     /// The moment at which a target's next step is due, of its ramp or of its drain.
     fn next_step(&self, id: TargetId) -> Option<Moment> {
         let own = self.targets[id.index()].next_step().into_iter();
-        own.chain(self.drains.ceiling(id).next_step()).min()
+        own.chain(self.drains.next_step(id)).min()
+    }
+
+    fn endpoint(&self, id: TargetId) -> EndpointId {
+        self.plan.targets[id.index()].endpoint
     }
 
     fn evidence(&self, id: TargetId) -> Evidence {

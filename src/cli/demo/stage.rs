@@ -288,7 +288,10 @@ impl Stage {
             | Why::Capped(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Draining
             | Why::Drained
+            | Why::Returning
+            | Why::Forced
             | Why::Supposed => {}
         }
     }
@@ -334,7 +337,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Capped(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Draining
             | Why::Drained
+            | Why::Returning
+            | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",
                 other.word(),
@@ -375,6 +381,7 @@ fn in_words(notice: &Notice) -> Option<String> {
         Notice::Address { .. } | Notice::Unwatched { .. } => of_addresses(notice),
         Notice::Capped { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => None,
     }
@@ -400,6 +407,7 @@ fn of_addresses(notice: &Notice) -> Option<String> {
         | Notice::Capped { .. }
         | Notice::Overload { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return None,
     };

@@ -16,6 +16,7 @@ mod guard;
 mod orders;
 mod reloads;
 mod unasked;
+mod union;
 mod unwatched;
 
 use desk::{Desk, FAIL, test_plan};
