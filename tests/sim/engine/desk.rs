@@ -64,8 +64,13 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(test_plan: &TestPlan) -> Self {
         let now = Moment(0);
+        let engine = Engine::new(test_plan.plan(), Arc::default(), now, 42);
+        Self::on(engine, now)
+    }
+
+    pub(crate) fn on(engine: Engine, now: Moment) -> Self {
         let mut desk = Self {
-            engine: Engine::new(test_plan.plan(), Arc::default(), now, 42),
+            engine,
             now,
             probes: Vec::new(),
             tables: Vec::new(),

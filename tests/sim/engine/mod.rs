@@ -14,6 +14,7 @@ mod desk;
 mod guard;
 mod orders;
 mod reloads;
+mod resume;
 mod unasked;
 
 use desk::{Desk, FAIL, test_plan};
