@@ -36,6 +36,7 @@ use super::drains::Drains;
 use super::index::{Index, SlotRole};
 use super::order::{Action, Effect, Order};
 use super::reload_map::ReloadMap;
+use super::snapshot::KeptTarget;
 
 /// The health of all slots and targets of a plan, and the drains in force.
 #[derive(Debug)]
@@ -53,6 +54,15 @@ pub(super) struct HealthState {
     ejections: Ejections,
     drains: Drains,
     capped: BTreeSet<(Moment, TargetId)>,
+}
+
+/// What is known of a plan when its state begins; all by the numbers of that plan.
+pub(super) struct Known {
+    pub(super) slots: Vec<SlotHealth>,
+    pub(super) targets: Vec<TargetHealth>,
+    /// The moment at which each target last left, if that counts still.
+    pub(super) left_at: Vec<Option<Moment>>,
+    pub(super) drains: Drains,
 }
 
 /// One standing that changed.
@@ -86,11 +96,22 @@ impl HealthState {
             target.adopt(recovery(&self.plan, *old), recovery(&plan, id));
             target
         });
-        let (slots, targets) = (slots.collect(), targets.collect());
-        let drains = self.drains.migrate((&self.plan, &plan), kept);
-        let mut fresh = Self::of(plan, slots, targets, drains);
-        for (id, old) in (0..).map(TargetId).zip(&kept.targets) {
-            if let Some(left_at) = old.and_then(|old| self.ejections.left_at(old)) {
+        let left_at = kept.targets.iter();
+        let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
+        let known = Known {
+            slots: slots.collect(),
+            targets: targets.collect(),
+            left_at: left_at.collect(),
+            drains: self.drains.migrate((&self.plan, &plan), kept),
+        };
+        Self::begin(plan, now, known)
+    }
+
+    /// The state of a plan of which something is known: from before a reload, or a restart.
+    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Known) -> Self {
+        let mut fresh = Self::of(plan, known.slots, known.targets, known.drains);
+        for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
+            if let Some(left_at) = left_at {
                 fresh.ejections.remember(left_at, id);
             }
         }
@@ -274,6 +295,15 @@ impl HealthState {
 
     pub(super) fn target(&self, id: TargetId) -> &TargetHealth {
         &self.targets[id.index()]
+    }
+
+    /// What is kept of a target over a restart.
+    pub(super) fn kept_target(&self, id: TargetId) -> KeptTarget {
+        KeptTarget {
+            health: self.targets[id.index()].clone(),
+            ceiling: self.drains.ceiling(id),
+            left_at: self.ejections.left_at(id),
+        }
     }
 
     /// Tells that an operator's approval would let a target go on.
@@ -562,6 +592,6 @@ pub(super) fn monitor(plan: &Plan, slot: SlotId) -> &Monitor {
     &plan.monitors[plan.slots[slot.index()].monitor.index()]
 }
 
-fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
+pub(super) fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
     &plan.recoveries[plan.targets[target.index()].recovery.index()]
 }

@@ -13,6 +13,8 @@
 //! | `lookout` | what nobody has looked at for too long |
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
+//! | `snapshot` | what there is to be kept over a restart |
+//! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
 //! | `demand` | how much clients are believed to ask for |
@@ -30,7 +32,7 @@ use crate::base::limits;
 use crate::base::{Cause, Moment, SlotId};
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
-use crate::plan::Plan;
+use crate::plan::{Demands, Plan};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
@@ -45,7 +47,9 @@ mod notices;
 pub mod order;
 mod overload;
 mod reload_map;
+mod resume;
 mod schedule;
+pub mod snapshot;
 pub mod status;
 mod status_view;
 mod target_labels;
@@ -62,6 +66,8 @@ use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
+use snapshot::Given;
+pub use snapshot::{Keep, Snapshot};
 pub use status::Status;
 use target_labels::TargetLabels;
 
@@ -116,6 +122,8 @@ pub struct Engine {
     zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
+    /// What was given to be kept; absent before the first time, and after a reload.
+    given: Option<Given>,
     outputs: VecDeque<Output>,
 }
 
@@ -126,9 +134,50 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>, zones: Arc<Zones>, now: Moment, seed: u64) -> Self {
         let health = HealthState::new(plan.clone(), now);
-        let standings = health.standings().into();
-        let table = Table::build(1, plan.clone(), standings, now, None);
-        let table = Arc::new(table.with_zones(Arc::clone(&zones)));
+        let demand = DemandEstimate::new(Arc::new(Demands::stated(&plan)));
+        Self::begin((plan, zones), (health, demand), now, seed)
+    }
+
+    /// Starts with what another engine knew when `snapshot` was taken; `now` is by the same clock, and so says
+    /// for how long nobody has watched.
+    ///
+    /// The first table has the standings that were, as far as they still count, and the first probes
+    /// are due within a second.
+    #[must_use]
+    pub fn resume(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        snapshot: &Snapshot,
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let now = now.max(snapshot.at);
+        let known = resume::known(&plan, snapshot, now);
+        let health = HealthState::begin(plan.clone(), now, known);
+        let demand = match resume::is_outdated(snapshot, now) {
+            true => DemandEstimate::new(Arc::new(Demands::stated(&plan))),
+            false => DemandEstimate::restored(&plan, &snapshot.demand),
+        };
+        let mut engine = Self::begin((plan, zones), (health, demand), now, seed);
+        engine.notices.published(&engine.table, &mut engine.outputs);
+        engine
+            .overloads
+            .published(&engine.table, &mut engine.outputs);
+        engine
+    }
+
+    fn begin(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        (health, demand): (HealthState, DemandEstimate),
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let basis = Basis {
+            plan: plan.clone(),
+            standings: health.standings().into(),
+            demands: demand.planned().clone(),
+            zones: zones.clone(),
+        };
+        let table = Arc::new(Table::build_on(1, basis, now, None));
         Self {
             schedule: Schedule::new(&plan, now, seed),
             lookout: Lookout::new(&plan, now),
@@ -138,11 +187,12 @@ impl Engine {
             started: now,
             health,
             notices: Notices::default(),
-            demand: DemandEstimate::new(table.demands.clone()),
+            demand,
             overloads: Overloads::default(),
             outputs: VecDeque::from([Output::Publish(table.clone())]),
             table,
             publish_at: None,
+            given: None,
         }
     }
 
@@ -295,6 +345,7 @@ impl Engine {
         self.demand.migrate(&self.plan, &plan);
         self.zones = zones;
         self.plan = plan;
+        self.given = None;
         let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
         for slot in self.lookout.advance(now) {
