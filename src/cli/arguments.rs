@@ -57,7 +57,7 @@ pub(super) enum Command {
     /// Take a region, provider or endpoint out gradually
     ///
     /// Its clients leave by the steps of the recovery. It stays out until `waypost undrain`, over
-    /// reloads too; but not over a restart of the server, which forgets all orders.
+    /// reloads and, where `[server] state` is set, over restarts too.
     Drain(Order),
     /// Bring back what was drained
     ///

@@ -5,6 +5,7 @@
 //! | `arguments` | the command line |
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
+//! | `unkept` | what `check` says of a config that a restart goes around |
 //! | `check`, `explain`, `status`, `reload`, `order` | subcommands that look or ask, and end |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `query` | `waypost query`: a small dig that also shows why |
@@ -28,6 +29,7 @@ mod reload;
 mod remote;
 mod simulate;
 mod status;
+mod unkept;
 mod verify;
 
 use std::process::ExitCode;

@@ -18,8 +18,8 @@ use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
-    Acme, AllDown, Approval, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
-    ZoneDnssec,
+    Acme, AddressesDown, AllDown, Approval, DampingPolicy, FailureCount, Guard, Overload,
+    RateLimit, Residency, Secret, ZoneDnssec,
 };
 
 /// The config as written, before names are resolved.
@@ -243,6 +243,8 @@ pub(crate) struct EndpointSpec {
     pub(crate) weight: u16,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
+    /// Of this endpoint, whatever its services say.
+    pub(crate) addresses_down: Option<At<AddressesDown>>,
 }
 
 /// One of `[monitors]`.
@@ -255,6 +257,7 @@ pub(crate) struct MonitorSpec {
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,
     pub(crate) fall: u16,
+    pub(crate) failures: FailureCount,
     pub(crate) rise: u16,
 }
 
@@ -290,6 +293,8 @@ pub(crate) struct ServiceSpec {
     pub(crate) all_down: AllDown,
     pub(crate) demand: Option<At<DemandSpec>>,
     pub(crate) overload: Option<At<Overload>>,
+    /// Of its endpoints that say nothing themselves.
+    pub(crate) addresses_down: Option<At<AddressesDown>>,
 }
 
 /// How much the clients of a service ask for.

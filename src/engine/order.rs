@@ -30,7 +30,7 @@ pub struct Order {
 }
 
 /// An order in force, as it is kept over restarts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRecord {
     /// The order.
     pub order: Order,

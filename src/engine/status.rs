@@ -26,6 +26,9 @@ pub struct Status {
     pub doubt: String,
     /// Tells that the bound on automatic ejections holds something back.
     pub capped: bool,
+    /// Endpoints that nobody has looked at for longer than a monitor's interval allows, sorted.
+    #[serde(default)]
+    pub unwatched: Vec<String>,
     /// The config that was refused last; absent when the last one was taken.
     pub refused: Option<RefusedConfig>,
     /// Networks that get no more replies for now; known to the transports, not to the engine.
@@ -156,7 +159,7 @@ pub struct TargetStatus {
     /// Services that use it.
     pub services: Vec<String>,
     /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
-    /// `doubted`, `capped`, `drained`.
+    /// `doubted`, `capped`, `drained`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,
@@ -166,6 +169,12 @@ pub struct TargetStatus {
     pub next_step_ms: Option<u64>,
     /// How long it has been in this state.
     pub since_ms: u64,
+    /// Tells whether nobody has looked at one of its addresses for longer than a monitor's interval allows.
+    #[serde(default)]
+    pub unwatched: bool,
+    /// Addresses that are down and left out, while others of it are answered.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// Tells whether it is back, and an operator's approval would let it go on.
     #[serde(default)]
     pub wants_approval: bool,
@@ -190,6 +199,9 @@ pub struct SlotStatus {
     pub cause: Option<String>,
     /// Age of the last result; absent before the first.
     pub age_ms: Option<u64>,
+    /// Tells whether the last result is older than the monitor's interval allows.
+    #[serde(default)]
+    pub unwatched: bool,
     /// How long the last probe took, in microseconds.
     pub took_us: u32,
     /// When the certificate expires, in seconds since 1970.

@@ -17,8 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::base::{
-    ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
-    Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
+    AddressSet, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
+    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, Country, Location, Networks};
@@ -44,7 +44,7 @@ pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
-pub use monitor::Monitor;
+pub use monitor::{FailureCount, Monitor};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
@@ -223,6 +223,20 @@ pub struct Endpoint {
     pub addresses: Vec<IpAddr>,
 }
 
+impl Endpoint {
+    /// Its addresses of a family, but for some.
+    pub fn addresses_of(
+        &self,
+        family: Family,
+        without: AddressSet,
+    ) -> impl Iterator<Item = IpAddr> + '_ {
+        let all = self.addresses.iter().copied().enumerate();
+        let own =
+            all.filter(move |(place, one)| Family::of(*one) == family && !without.contains(*place));
+        own.map(|(_, one)| one)
+    }
+}
+
 /// Steps, pace and gate of a return.
 #[derive(Clone, Debug)]
 pub struct Recovery {
@@ -240,6 +254,14 @@ pub struct Recovery {
     pub delay: Span,
     /// How relapses slow the next return down.
     pub damping: DampingPolicy,
+}
+
+impl Recovery {
+    /// Tells whether something beside time must be there before an endpoint returns: a gate, or an operator's word.
+    #[must_use]
+    pub fn guards_data(&self) -> bool {
+        !self.gates.is_empty() || self.approval == Approval::Needed
+    }
 }
 
 /// Whether a return waits for an operator's word.
@@ -272,8 +294,8 @@ impl DampingPolicy {
 /// One address watched in one way.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// The endpoint whose address it is (the first of them, if several share it); none for a
-    /// canary.
+    /// The endpoint whose address it is (the first of them, if several share it: an address is watched
+    /// once in one way, whoever has it); none for a canary.
     pub endpoint: Option<EndpointId>,
     /// What is connected to.
     pub address: SocketAddr,
@@ -281,7 +303,7 @@ pub struct Slot {
     pub monitor: MonitorId,
     /// Host header and SNI; empty where the monitor needs none.
     pub host: String,
-    /// Name across reloads: `endpoint/monitor/address/host`.
+    /// Name across reloads: `monitor/address/host`.
     pub key: String,
 }
 
@@ -292,14 +314,26 @@ pub struct Target {
     pub endpoint: EndpointId,
     /// Its family.
     pub family: Family,
-    /// All of these must pass.
+    /// The slots of each address, one address after the other; what they say together is `addresses_down`'s to tell.
     pub slots: Vec<SlotId>,
+    /// What leaves when one of several addresses is down.
+    pub addresses_down: AddressesDown,
     /// How it comes back.
     pub recovery: RecoveryId,
     /// The gate's slots, if the recovery has a gate; all must pass.
     pub gate: Vec<SlotId>,
     /// Name across reloads: `endpoint/family/monitors/recovery`.
     pub key: String,
+}
+
+/// What leaves when one of an endpoint's addresses of a family is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AddressesDown {
+    /// The address: the endpoint stays while one of them is up.
+    Address,
+    /// The endpoint, with all of them.
+    Endpoint,
 }
 
 /// What is steered.

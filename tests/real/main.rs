@@ -27,6 +27,7 @@ mod masters;
 mod peers;
 mod postgres;
 mod query;
+mod restart;
 mod rollover;
 mod scrape;
 mod spill;

@@ -22,7 +22,9 @@ use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::monitor::certificate::{CertificatePolicy, Verify};
 use waypost::monitor::http::HttpCheck;
 use waypost::monitor::https::HttpsCheck;
-use waypost::plan::{Check, Control, Defence, GeoFile, Guard, Monitor, Plan, Server, Slot};
+use waypost::plan::{
+    Check, Control, Defence, FailureCount, GeoFile, Guard, Monitor, Plan, Server, Slot,
+};
 
 mod dialogue;
 mod tls;
@@ -177,6 +179,7 @@ fn monitor(watched: &Watched) -> Monitor {
         near_interval: Span(1000),
         timeout: watched.timeout,
         fall: 3,
+        failures: FailureCount::Accumulated,
         rise: 3,
     }
 }
