@@ -28,4 +28,4 @@ pub use similar::similar;
 pub use sip::sip_hash;
 pub use standing::{Cause, Permille, Standing, Why};
 pub use time::{Moment, Span};
-pub use utc::{Calendar, Utc, When};
+pub use utc::{Calendar, TimeSpec, Utc};

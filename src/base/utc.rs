@@ -28,14 +28,14 @@ impl utoipa::ToSchema for Utc {}
 
 /// A time as a person writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum TimeSpec {
     /// So long from now: `2h`.
     In(Span),
     /// Then: `2027-03-01T22:00:00Z`.
     At(Utc),
 }
 
-/// What civil time it is at one moment.
+/// Civil time at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calendar {
     /// The moment.
@@ -77,8 +77,8 @@ impl<'de> Deserialize<'de> for Utc {
     }
 }
 
-impl When {
-    /// How a time is to be written, for whoever wrote something else.
+impl TimeSpec {
+    /// The way in which a time is to be written, for whoever wrote something else.
     pub const HELP: &'static str = "write it as 30m, 2h or 1d, or as 2027-03-01T22:00:00Z";
 
     /// Reads a span or an RFC 3339 time; `None` if it is neither.
@@ -90,7 +90,7 @@ impl When {
 }
 
 /// As it is read.
-impl fmt::Display for When {
+impl fmt::Display for TimeSpec {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::In(span) => span.fmt(out),
@@ -102,11 +102,11 @@ impl fmt::Display for When {
 impl Calendar {
     /// The moment that is meant; the first one there is if it lies before that.
     #[must_use]
-    pub fn moment_of(&self, when: When) -> Moment {
+    pub fn moment_of(&self, when: TimeSpec) -> Moment {
         match when {
-            When::In(span) => self.now.after(span),
-            When::At(utc) if utc >= self.utc => self.now.after(Span(utc.0 - self.utc.0)),
-            When::At(utc) => Moment(self.now.0.saturating_sub(self.utc.0 - utc.0)),
+            TimeSpec::In(span) => self.now.after(span),
+            TimeSpec::At(utc) if utc >= self.utc => self.now.after(Span(utc.0 - self.utc.0)),
+            TimeSpec::At(utc) => Moment(self.now.0.saturating_sub(self.utc.0 - utc.0)),
         }
     }
 
@@ -149,18 +149,21 @@ mod tests {
             utc: Utc(1_000_000),
         };
         for (when, moment) in [
-            (When::In(Span(70)), 5070),
-            (When::At(Utc(1_000_250)), 5250),
-            (When::At(Utc(999_000)), 4000),
-            (When::At(Utc(7)), 0),
+            (TimeSpec::In(Span(70)), 5070),
+            (TimeSpec::At(Utc(1_000_250)), 5250),
+            (TimeSpec::At(Utc(999_000)), 4000),
+            (TimeSpec::At(Utc(7)), 0),
         ] {
             assert_eq!(calendar.moment_of(when), Moment(moment), "{when:?}");
         }
         for moment in [4000, 5000, 5250] {
-            let back = calendar.moment_of(When::At(calendar.utc_of(Moment(moment))));
+            let back = calendar.moment_of(TimeSpec::At(calendar.utc_of(Moment(moment))));
             assert_eq!(back, Moment(moment));
         }
-        assert_eq!(When::parse("2h"), Some(When::In(Span::from_secs(7200))));
-        assert_eq!(When::parse("soon"), None);
+        assert_eq!(
+            TimeSpec::parse("2h"),
+            Some(TimeSpec::In(Span::from_secs(7200)))
+        );
+        assert_eq!(TimeSpec::parse("soon"), None);
     }
 }

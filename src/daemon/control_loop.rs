@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
+use super::keeper::{Keeper, Keeping, Kept};
 use super::observer::Observer;
 use super::prepared::{Prepared, Source};
-use super::reader::{InForce, Reading, Request, Waiting};
+use super::reader::{InForce, Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
 use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -22,13 +23,14 @@ use super::{log, ordered};
 use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::{Engine, Input, Notice, Output, Status};
+use crate::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, Status};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::serve::deferred;
+use crate::io::state::health_log::Restored;
 use crate::plan::{Plan, ZoneSize};
 use crate::table::Table;
 use crate::zones;
@@ -72,6 +74,8 @@ pub(crate) struct Channels {
     pub(crate) notified: mpsc::Receiver<Name>,
     /// Updates (RFC 2136).
     pub(crate) updates: mpsc::Receiver<deferred::Request>,
+    /// Orders that are on the disk now, or are not.
+    pub(super) kept: Kept,
     /// The end.
     pub(crate) stop: oneshot::Receiver<()>,
 }
@@ -82,6 +86,7 @@ pub(crate) struct ControlLoop {
     engine: Engine,
     /// Orders that wait for their answer.
     orders: ordered::Waiting,
+    keeper: Keeper,
     epoch: u32,
     plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
@@ -98,19 +103,25 @@ pub(crate) struct ControlLoop {
 }
 
 impl ControlLoop {
-    /// Starts the engine; the first table is published when this returns.
+    /// Starts the engine, with what it knew before a restart; the first table is published when this returns.
     pub(crate) fn new(
         (plan, served, sizes): (Arc<Plan>, Arc<Zones>, Vec<ZoneSize>),
         zones: ZoneDriver,
+        (keeper, before): (Keeper, Option<Restored>),
         handles: Handles,
     ) -> Self {
         handles.heartbeat.beat(handles.clock.now());
         let seed = handles.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
-        let engine = Engine::new(plan.clone(), served, handles.clock.now(), seed);
+        let now = handles.clock.now();
+        let engine = match before {
+            Some(before) => Engine::resume((plan.clone(), served), &before.snapshot, now, seed),
+            None => Engine::new(plan.clone(), served, now, seed),
+        };
         let mut control_loop = Self {
             published: Arc::new(Published::new(engine.table().clone())),
             engine,
             orders: ordered::Waiting::default(),
+            keeper,
             epoch: 0,
             observer: Observer::new(&plan, handles.clock.now()),
             expiry: Expiry::default(),
@@ -148,7 +159,11 @@ impl ControlLoop {
             self.handles.heartbeat.beat(self.handles.clock.now());
             let wake = self.wake();
             tokio::select! {
-                _ = &mut channels.stop => return,
+                _ = &mut channels.stop => break,
+                Some((id, outcome)) = channels.kept.recv() => {
+                    let told = self.keeper.written(id, outcome);
+                    self.answer_order(id, told);
+                }
                 Some(finished) = channels.reports.recv() => self.finished(&finished),
                 Some(command) = channels.commands.recv() => self.command(command),
                 // A config that is being composed is taken into force before the next one is.
@@ -164,6 +179,7 @@ impl ControlLoop {
             }
             self.observe();
         }
+        self.keeper.close(&mut self.engine).await;
     }
 
     /// When to turn at the latest.
@@ -199,6 +215,7 @@ impl ControlLoop {
     /// Looks at the certificate, and tells the engine how much clients ask for, when it is time.
     fn observe(&mut self) {
         self.expiry.look(&self.plan, self.handles.clock);
+        self.keeper.look(&mut self.engine);
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));
@@ -306,7 +323,7 @@ impl ControlLoop {
     }
 
     /// Has the zones of a config composed; what is served stays until all are there.
-    fn compose(&mut self, prepared: Prepared, waiting: Waiting) {
+    fn compose(&mut self, prepared: Prepared, waiting: ReloadWaiters) {
         let Prepared {
             plan,
             zones,
@@ -361,7 +378,7 @@ impl ControlLoop {
     }
 
     /// Says what became of a reload; after a refusal everything is as it was.
-    fn conclude(&mut self, outcome: Result<String, String>, waiting: Waiting) {
+    fn conclude(&mut self, outcome: Result<String, String>, waiting: ReloadWaiters) {
         match &outcome {
             Ok(_) => self.scales.taken(),
             Err(text) => self.refuse(None, text),
@@ -421,11 +438,19 @@ impl ControlLoop {
                 Output::Probe(id, due) => self.handles.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
                 Output::Ordered(id, result) => {
-                    let calendar = self.handles.clock.calendar();
-                    self.orders.end(id, &result, calendar);
+                    let told = self.keeper.hold(&mut self.engine, id, result);
+                    self.answer_order(id, told);
                 }
                 Output::Notice(notice) => self.tell(notice),
             }
+        }
+    }
+
+    /// Answers an order, unless it waits for the disk.
+    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, Keeping)>) {
+        if let Some((result, keeping)) = told {
+            let calendar = self.handles.clock.calendar();
+            self.orders.end(id, &result, (&keeping, calendar));
         }
     }
 
@@ -458,7 +483,7 @@ struct Composing {
     plan: Arc<Plan>,
     sizes: Vec<ZoneSize>,
     source: Arc<Source>,
-    waiting: Waiting,
+    waiting: ReloadWaiters,
 }
 
 #[cfg(test)]

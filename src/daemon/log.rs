@@ -6,12 +6,12 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use super::order_log;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
 use crate::config::{Diagnostics, Severity};
+use crate::engine::Notice;
 use crate::engine::notice::{Clients, Sense};
-use crate::engine::{Notice, Order};
-use crate::io::control::{OrderRefusal, Ordered};
 use crate::plan::Units;
 
 /// How log lines are written.
@@ -57,27 +57,6 @@ pub(crate) fn findings(diagnostics: &Diagnostics) {
     }
 }
 
-/// Writes an operator's order as a line, with what the engine answered.
-pub(crate) fn order(order: &Order, answer: &Result<Ordered, OrderRefusal>) {
-    let (action, scope) = (order.action.word(), &order.scope);
-    let (author, reason) = (&order.author, &order.reason);
-    match answer {
-        Ok(ordered) => info!(
-            event = "order",
-            action, scope, author, reason, "{}", ordered.result
-        ),
-        Err(
-            OrderRefusal::Unknown(why)
-            | OrderRefusal::Needless(why)
-            | OrderRefusal::Damaging(why)
-            | OrderRefusal::Bad(why),
-        ) => warn!(
-            event = "order_refused",
-            action, scope, author, reason, "{why}"
-        ),
-    }
-}
-
 /// Writes a notice of the engine as a line.
 pub(crate) fn notice(notice: &Notice) {
     match notice {
@@ -89,7 +68,7 @@ pub(crate) fn notice(notice: &Notice) {
         Notice::Overload { .. } => overload(notice),
         // Written with the answer to the order.
         Notice::Ordered { .. } => {}
-        Notice::OrderDue { .. } => order_due(notice),
+        Notice::OrderDue { .. } => order_log::due(notice),
         Notice::Reloaded {
             digest,
             kept,
@@ -176,27 +155,6 @@ fn address(notice: &Notice) {
             endpoint, region, address, "{address} is in the answers of {endpoint} again"
         );
     }
-}
-
-/// An order that began or ended by itself.
-fn order_due(notice: &Notice) {
-    let Notice::OrderDue {
-        began,
-        action,
-        scope,
-        endpoints,
-        author,
-        reason,
-    } = notice
-    else {
-        return;
-    };
-    let (action, endpoints) = (action.word(), endpoints.join(" "));
-    let (event, text) = match began {
-        true => ("order_began", "the time of an order has come"),
-        false => ("order_expired", "the time of an order is over"),
-    };
-    info!(event, action, scope, endpoints, author, reason, "{text}");
 }
 
 /// What begins and ends, and is an error while it lasts.

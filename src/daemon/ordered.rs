@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::oneshot;
 
-use super::log;
+use super::keeper::Keeping;
+use super::order_log;
 use crate::base::limits::{ORDERS_HELD, OVERRIDE_LONGEST};
 use crate::base::{Calendar, Utc};
-use crate::engine::order::{Action, Damage, Effect, Executed, OrderRecord, Refused};
+use crate::engine::order::{Action, ClientLoss, Effect, Executed, OrderRecord, Refused};
 use crate::engine::{Input, OrderId, OrderRequest, OrderResult};
 use crate::io::control::{Holding, OrderRefusal, OrderView, Ordered};
 
@@ -35,13 +36,18 @@ impl Waiting {
         Input::Order(self.last, request)
     }
 
-    /// Tells whoever gave an order, and the log, what the engine answered.
-    pub(super) fn end(&mut self, id: OrderId, result: &OrderResult, calendar: Calendar) {
+    /// Tells whoever gave an order, and the log, what the engine answered, and what a restart makes of it.
+    pub(super) fn end(
+        &mut self,
+        id: OrderId,
+        result: &OrderResult,
+        (keeping, calendar): (&Keeping, Calendar),
+    ) {
         let Some((request, reply)) = self.orders.remove(&id) else {
             return;
         };
-        let told = words(&request, result, calendar);
-        log::order(&request.order, &told);
+        let told = words(&request, result, (keeping, calendar));
+        order_log::order(&request.order, &told);
         // Whoever asked may have gone.
         drop(reply.send(told));
     }
@@ -51,11 +57,11 @@ impl Waiting {
 fn words(
     request: &OrderRequest,
     result: &OrderResult,
-    calendar: Calendar,
+    (keeping, calendar): (&Keeping, Calendar),
 ) -> Result<Ordered, OrderRefusal> {
     match result {
         Ok(executed) => Ok(Ordered {
-            result: sentence(request, executed, calendar),
+            result: sentence(request, executed, calendar) + &unkept(executed, keeping),
             endpoints: executed.names(),
             order: OrderView::new(&request.order, executed.held.as_ref(), calendar),
             held_by: held_by(request, executed, calendar),
@@ -103,8 +109,21 @@ fn state(name: &str, states: &BTreeSet<&'static str>) -> String {
     format!("{name} is {}", states.join(" and "))
 }
 
-/// What would be lost, in one clause.
-fn losses(damage: &[Damage]) -> String {
+/// A warning of an order that a restart would undo.
+fn unkept(executed: &Executed, keeping: &Keeping) -> String {
+    match keeping {
+        Keeping::Nowhere if executed.held.is_some() => {
+            "; a restart of the server forgets it ([server] state is not set)".to_owned()
+        }
+        Keeping::Nowhere | Keeping::OnDisk => String::new(),
+        Keeping::Failed(why) => {
+            format!("; it is in force, but a restart of the server would not know of it: {why}")
+        }
+    }
+}
+
+/// A list of what would be lost, in one clause.
+fn losses(damage: &[ClientLoss]) -> String {
     let all: Vec<String> = damage.iter().map(ToString::to_string).collect();
     few(&all)
 }
@@ -222,7 +241,7 @@ fn damage(executed: &Executed) -> Option<String> {
     found.then(|| format!("WARNING: {}", losses(&executed.damage)))
 }
 
-/// How long an order holds, and how it is lifted.
+/// The end of an order, and the way to lift it.
 fn end_of(held: &OrderRecord, lift: &str, calendar: Calendar) -> String {
     match held.until {
         None => format!("it holds until `{lift}`"),
@@ -339,7 +358,12 @@ mod tests {
     }
 
     fn told(action: Action, executed: Executed) -> Ordered {
-        words(&request(action), &Ok(executed), CALENDAR).unwrap()
+        words(
+            &request(action),
+            &Ok(executed),
+            (&Keeping::OnDisk, CALENDAR),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -487,7 +511,7 @@ mod tests {
             let told = refusal(&request(action), &refused);
             assert_eq!(told, OrderRefusal::Needless(expected.to_owned()));
         }
-        let damage = Damage::Stranded {
+        let damage = ClientLoss::Stranded {
             service: "api".to_owned(),
             family: "v4",
             prefer: vec!["eu".to_owned()],
@@ -521,14 +545,46 @@ mod tests {
             .unzip();
         for id in ids.into_iter().rev() {
             let executed = executed(&[("eu-a", Effect::Changed)]);
-            waiting.end(id, &Ok(executed), CALENDAR);
-            waiting.end(id, &Err(Refused::NoEndpoints), CALENDAR);
+            waiting.end(id, &Ok(executed), (&Keeping::Nowhere, CALENDAR));
+            waiting.end(
+                id,
+                &Err(Refused::NoEndpoints),
+                (&Keeping::Nowhere, CALENDAR),
+            );
         }
         let authors = replies.into_iter().map(|mut told| {
             let told = told.try_recv().unwrap().unwrap();
             told.order.author
         });
         assert_eq!(authors.collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_a_restart_makes_of_an_order_is_said() {
+        let drained = Executed {
+            held: Some(record(order(Action::Drain, "eu", "ada"), None, None)),
+            ..executed(&[("eu-a", Effect::Changed)])
+        };
+        let result = |keeping| {
+            let found = words(
+                &request(Action::Drain),
+                &Ok(drained.clone()),
+                (&keeping, CALENDAR),
+            );
+            found.unwrap().result
+        };
+        let kept = "draining eu-a; it holds until `waypost undrain eu`";
+        assert_eq!(result(Keeping::OnDisk), kept);
+        let lost = result(Keeping::Nowhere);
+        assert!(
+            lost.contains("a restart of the server forgets it"),
+            "{lost}"
+        );
+        let failed = result(Keeping::Failed("no space".to_owned()));
+        assert!(
+            failed.starts_with(kept) && failed.ends_with(": no space"),
+            "{failed}"
+        );
     }
 
     #[test]

@@ -18,8 +18,8 @@ use crate::base::{EndpointId, Moment, Permille, Standing, TargetId, Why};
 use crate::health::drain::Ceiling;
 use crate::plan::{Plan, Recovery};
 
-use super::order::{Action, OrderEnd, OrderRecord, OrderRequest, Override, Refused};
-use super::orders::{Addition, Orders};
+use super::order::{Action, OrderRecord, OrderRequest, Override, Refused};
+use super::orders::{OrderAddition, Orders};
 use super::reload_map::ReloadMap;
 
 /// The orders in force, and what they leave of endpoints and targets.
@@ -41,13 +41,13 @@ pub(super) struct Cover {
     up: bool,
     /// The most that overrides leave.
     most: Permille,
-    /// When the next order for it begins or ends.
+    /// The moment at which the next order for it begins or ends.
     until: Option<Moment>,
 }
 
-/// What became of an order that was taken in.
+/// The outcome of taking an order in.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct OrderTaken {
     /// The order as it is held, or that which covers it.
     pub(super) held: Option<OrderRecord>,
     /// Those that it ended.
@@ -72,55 +72,40 @@ impl Drains {
         }
     }
 
-    /// Those of before a restart. A target is where its drains and their ends have brought it since, as if it had been
-    /// whole when the first began. Of an order whose beginning is not before `now` it is not known for how long it has been
-    /// in force, so it has taken all.
-    pub(super) fn restored(plan: &Plan, now: Moment, records: &[OrderRecord]) -> Self {
+    /// Drains that were kept over a restart, as they were `then`; `ceilings` are by target, absent for one that is new.
+    /// An end meanwhile begins a way back; a beginning meanwhile has taken all.
+    pub(super) fn restored(
+        plan: &Plan,
+        (then, now): (Moment, Moment),
+        records: &[OrderRecord],
+        ceilings: Vec<Option<Ceiling>>,
+    ) -> Self {
         let orders = Orders::restored(now, records);
-        let covers = covers(plan, orders.held(), now);
-        let mut courses: Vec<Vec<&OrderRecord>> = vec![Vec::new(); plan.endpoints.len()];
-        for record in records.iter().filter(|record| record.begins() <= now) {
-            for endpoint in endpoints_of(plan, record) {
-                courses[endpoint.index()].push(record);
-            }
-        }
-        let ceilings = plan.targets.iter().map(|target| {
+        let (before, after) = (
+            covers(plan, records, then),
+            covers(plan, orders.held(), now),
+        );
+        let ceilings = plan.targets.iter().zip(ceilings).map(|(target, kept)| {
+            let endpoint = target.endpoint.index();
+            let (from, to) = (before[endpoint], after[endpoint]);
             let recovery = &plan.recoveries[target.recovery.index()];
-            course(now, recovery, &courses[target.endpoint.index()])
+            let mut ceiling = kept.unwrap_or_default();
+            if to.drained && !ceiling.takes_out() {
+                return Ceiling::Drained;
+            }
+            turn(&mut ceiling, now, recovery, (from, to), Permille::FULL);
+            ceiling
         });
         Self {
             ceilings: ceilings.collect(),
-            covers,
+            covers: after,
             orders,
         }
     }
 
-    /// The orders to be kept over a restart: those in force or to come, and those that have ended and whose endpoints
-    /// are still on their way back, with the moment of their end as `until`.
-    pub(super) fn records(&self, plan: &Plan) -> Vec<OrderRecord> {
-        let mut records = self.orders.held().to_vec();
-        if !self.ceilings.iter().any(Ceiling::is_rising) {
-            return records;
-        }
-        let returns = |record: &OrderRecord| {
-            let mut endpoints = endpoints_of(plan, record).into_iter();
-            endpoints.any(|endpoint| self.returns(plan, endpoint))
-        };
-        let past = self.orders.past().filter(|past| {
-            let held_something = past.end != OrderEnd::Done && past.record.begins() < past.ended;
-            held_something && returns(&past.record)
-        });
-        records.extend(past.map(|past| OrderRecord {
-            until: Some(past.ended),
-            ..past.record.clone()
-        }));
-        records
-    }
-
-    fn returns(&self, plan: &Plan, endpoint: EndpointId) -> bool {
-        let targets = plan.targets.iter().zip(&self.ceilings);
-        let mut own = targets.filter(|(target, _)| target.endpoint == endpoint);
-        own.any(|(_, ceiling)| ceiling.is_rising())
+    /// The orders in force and to come, as they are kept over restarts.
+    pub(super) fn records(&self) -> Vec<OrderRecord> {
+        self.orders.held().to_vec()
     }
 
     /// Those of a new plan; `standings` are those of the old one.
@@ -158,7 +143,7 @@ impl Drains {
         }
     }
 
-    /// What the orders that are in force now make of the endpoints otherwise than before.
+    /// Changes in what orders make of endpoints, now that these are in force.
     pub(super) fn settle(&mut self, now: Moment, plan: &Plan) -> Vec<CoverChange> {
         let covers = covers(plan, self.orders.held(), now);
         let before = std::mem::replace(&mut self.covers, covers);
@@ -189,12 +174,17 @@ impl Drains {
         self.ceilings[id.index()].advance(now, recovery);
     }
 
+    /// The ceiling that drains put on a target's share.
+    pub(super) fn ceiling(&self, id: TargetId) -> Ceiling {
+        self.ceilings[id.index()]
+    }
+
     /// The moment at which the next step of a target's drain is due.
     pub(super) fn next_step(&self, id: TargetId) -> Option<Moment> {
         self.ceilings[id.index()].next_step()
     }
 
-    /// What is left of what health gives to a target of an endpoint.
+    /// The standing that is left of what health gives to a target of an endpoint.
     pub(super) fn over(
         &self,
         health: Standing,
@@ -225,35 +215,39 @@ impl Drains {
     }
 
     /// Takes an order in; what it makes of endpoints is seen by [`Drains::settle`].
-    pub(super) fn take(&mut self, now: Moment, request: &OrderRequest) -> Result<Taken, Refused> {
+    pub(super) fn take(
+        &mut self,
+        now: Moment,
+        request: &OrderRequest,
+    ) -> Result<OrderTaken, Refused> {
         let order = &request.order;
         match order.action {
-            Action::Undrain | Action::Lift => Ok(Taken {
+            Action::Undrain | Action::Lift => Ok(OrderTaken {
                 held: None,
                 ended: self.orders.lift(now, order),
             }),
             Action::Approve => {
                 self.orders.remember(now, order);
-                Ok(Taken::default())
+                Ok(OrderTaken::default())
             }
             Action::Drain | Action::Force(_) => {
                 let record = record(now, request)?;
                 match self.orders.add(now, record.clone()) {
-                    Addition::Held(ended) => Ok(Taken {
+                    OrderAddition::Held(ended) => Ok(OrderTaken {
                         held: Some(record),
                         ended,
                     }),
-                    Addition::Covered(by) => Ok(Taken {
+                    OrderAddition::Covered(by) => Ok(OrderTaken {
                         held: Some(*by),
                         ended: Vec::new(),
                     }),
-                    Addition::Full => Err(Refused::TooMany),
+                    OrderAddition::Full => Err(Refused::TooMany),
                 }
             }
         }
     }
 
-    /// What orders in force make of an endpoint.
+    /// The orders in force for an endpoint, taken together.
     pub(super) fn cover(&self, endpoint: EndpointId) -> Cover {
         self.covers[endpoint.index()]
     }
@@ -395,27 +389,7 @@ fn turn(
     }
 }
 
-/// Where the orders of an endpoint have brought a target until now.
-fn course(now: Moment, recovery: &Recovery, records: &[&OrderRecord]) -> Ceiling {
-    let turns = records.iter().flat_map(|record| record.turns());
-    let mut turns: Vec<Moment> = turns.filter(|turn| *turn <= now).collect();
-    turns.sort_unstable();
-    turns.dedup();
-    let (mut ceiling, mut from) = (Ceiling::Open, Cover::NONE);
-    for at in turns {
-        let mut to = Cover::NONE;
-        records.iter().for_each(|record| to.add(record, at));
-        if at == now && to.drained && !from.drained {
-            ceiling = Ceiling::Drained;
-        } else {
-            turn(&mut ceiling, at, recovery, (from, to), Permille::FULL);
-        }
-        from = to;
-    }
-    ceiling.advance(now, recovery);
-    ceiling
-}
-
+/// The orders that cover each endpoint, taken together.
 fn covers(plan: &Plan, held: &[OrderRecord], now: Moment) -> Vec<Cover> {
     let mut covers = vec![Cover::NONE; plan.endpoints.len()];
     for record in held {

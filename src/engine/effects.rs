@@ -6,22 +6,21 @@
 //! person.
 use std::collections::BTreeSet;
 
-use super::drains::{Cover, Drains, Taken};
+use super::drains::{Cover, Drains, OrderTaken};
 use super::order::{Action, Effect, Executed, Order, OrderRecord, Refused};
-use super::status_view::state;
-use crate::base::{EndpointId, Moment, Standing};
-use crate::plan::Plan;
+use crate::base::{EndpointId, Moment, Standing, Why};
+use crate::plan::{Plan, Target};
 
 /// The endpoints of an order, each with what orders in force made of it before.
-pub(super) type Before = Vec<(EndpointId, Cover)>;
+pub(super) type CoversBefore = Vec<(EndpointId, Cover)>;
 
-/// What is answered to a drain, an override, or the end of one.
+/// The answer to a drain, an override, or the end of one.
 pub(super) fn executed(
     (plan, drains): (&Plan, &Drains),
     now: Moment,
     order: &Order,
-    before: &Before,
-    taken: Taken,
+    before: &CoversBefore,
+    taken: OrderTaken,
 ) -> Executed {
     let is_planned = taken.held.as_ref().is_some_and(|held| held.begins() > now);
     let effects = before.iter().map(|(id, from)| {
@@ -42,7 +41,7 @@ pub(super) fn executed(
     }
 }
 
-/// What is answered to an approval, by its effects on endpoints.
+/// The answer to an approval, by its effects on endpoints.
 pub(super) fn approved(
     plan: &Plan,
     standings: &[Standing],
@@ -110,4 +109,12 @@ fn states(plan: &Plan, standings: &[Standing], endpoint: EndpointId) -> BTreeSet
     let own = targets.filter(|(target, _)| target.endpoint == endpoint);
     own.map(|(target, standing)| state(target, standing))
         .collect()
+}
+
+/// The state as one word: what nothing watches stays unproven for ever, and is called so.
+pub(super) fn state(target: &Target, standing: &Standing) -> &'static str {
+    if target.slots.is_empty() && standing.why == Why::Unproven {
+        return "unmonitored";
+    }
+    standing.why.word()
 }

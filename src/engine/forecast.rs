@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::health_state::HealthState;
 use super::notices::{family_word, region_names};
-use super::order::{Action, Damage, Order, Override};
+use super::order::{Action, ClientLoss, Order, Override};
 use super::overload::unplaced;
 use crate::base::{EndpointId, Family, Moment, Permille, ServiceId, Standing, TargetId, Why};
 use crate::dns::zone::Zones;
@@ -27,11 +27,11 @@ pub struct Forecast {
     pub before: Arc<Table>,
     /// The table that there would be in the end.
     pub after: Arc<Table>,
-    /// What would be lost.
-    pub damage: Vec<Damage>,
+    /// The losses that it would bring.
+    pub damage: Vec<ClientLoss>,
 }
 
-/// What is known when an order is to be given.
+/// The state of things when an order is to be given.
 #[derive(Clone, Copy)]
 pub(super) struct Outlook<'e> {
     pub(super) now: Moment,
@@ -44,7 +44,7 @@ pub(super) struct Outlook<'e> {
 }
 
 impl Outlook<'_> {
-    /// What an order would do to these endpoints.
+    /// Reckons what an order would do to these endpoints.
     pub(super) fn forecast(&self, order: &Order, named: &[EndpointId]) -> Forecast {
         let after = ordered(self.plan, &self.settled(), order.action, named);
         let endpoints = named.iter().map(|id| &self.plan.endpoints[id.index()]);
@@ -56,8 +56,8 @@ impl Outlook<'_> {
         }
     }
 
-    /// What an order would do to clients that they would not have to bear otherwise.
-    pub(super) fn damage(&self, order: &Order, named: &[EndpointId]) -> Vec<Damage> {
+    /// Reckons what an order would do to clients that they would not have to bear otherwise.
+    pub(super) fn damage(&self, order: &Order, named: &[EndpointId]) -> Vec<ClientLoss> {
         match order.action {
             Action::Drain | Action::Force(Override::Share(_)) => {}
             Action::Force(Override::Up) | Action::Approve | Action::Undrain | Action::Lift => {
@@ -133,7 +133,7 @@ fn ordered(
     after.collect()
 }
 
-fn stranded(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<Damage> {
+fn stranded(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<ClientLoss> {
     let [before, after] = tables.map(|table| table.stranded(service, family));
     let (before, after) = (before.unwrap_or_default(), after?);
     let is_known = |region| before.regions.contains(region);
@@ -141,7 +141,7 @@ fn stranded(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<D
         return None;
     }
     let plan = &tables[1].plan;
-    Some(Damage::Stranded {
+    Some(ClientLoss::Stranded {
         service: plan.services[service.index()].name.clone(),
         family: family_word(family),
         prefer: region_names(plan, &after),
@@ -150,9 +150,9 @@ fn stranded(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<D
     })
 }
 
-fn overloaded(tables: [&Table; 2], service: ServiceId, name: &str) -> Option<Damage> {
+fn overloaded(tables: [&Table; 2], service: ServiceId, name: &str) -> Option<ClientLoss> {
     let [before, after] = tables.map(|table| unplaced(table, service));
-    (after > before).then(|| Damage::Overloaded {
+    (after > before).then(|| ClientLoss::Overloaded {
         service: name.to_owned(),
         demand_thousandths: tables[1].demands.total(service),
         overloaded_thousandths: after,

@@ -26,36 +26,44 @@ use crate::base::{EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::health::ejections::Ejections;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
-use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth};
+use crate::health::target::{Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{ProbeResult, Report};
 use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
 
 use super::addresses;
 use super::drains::Drains;
-use super::effects;
 use super::index::{Index, SlotRole};
-use super::order::{Action, Effect, Executed, OrderRecord, OrderRequest, Refused};
 use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
+use super::snapshot::KeptTarget;
 
 /// The health of all slots and targets of a plan, and the drains in force.
 #[derive(Debug)]
 pub(super) struct HealthState {
-    plan: Arc<Plan>,
-    index: Index,
+    pub(super) plan: Arc<Plan>,
+    pub(super) index: Index,
     slots: Vec<SlotHealth>,
-    targets: Vec<TargetHealth>,
-    standings: Vec<Standing>,
+    pub(super) targets: Vec<TargetHealth>,
+    pub(super) standings: Vec<Standing>,
     served: Vec<Served>,
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
     doubt: Doubt,
     total_outage: bool,
-    ejections: Ejections,
-    drains: Drains,
-    turns: Vec<OrderTurn>,
+    pub(super) ejections: Ejections,
+    pub(super) drains: Drains,
+    pub(super) turns: Vec<OrderTurn>,
     capped: BTreeSet<(Moment, TargetId)>,
+}
+
+/// What is known of a plan when its state begins; all by the numbers of that plan.
+pub(super) struct Known {
+    pub(super) slots: Vec<SlotHealth>,
+    pub(super) targets: Vec<TargetHealth>,
+    /// The moment at which each target last left, if that counts still.
+    pub(super) left_at: Vec<Option<Moment>>,
+    pub(super) drains: Drains,
 }
 
 /// One standing that changed.
@@ -75,16 +83,6 @@ impl HealthState {
         Self::of(plan, slots, targets, drains)
     }
 
-    /// The same under the orders that were in force before a restart.
-    pub(super) fn with_orders(self, now: Moment, records: &[OrderRecord]) -> Self {
-        let drains = Drains::restored(&self.plan, now, records);
-        let mut ordered = Self::of(self.plan, self.slots, self.targets, drains);
-        for id in (0..ordered.targets.len()).map(TargetId::from_index) {
-            ordered.look(now, id);
-        }
-        ordered
-    }
-
     /// The state of a new plan: what has the same key as in the old one keeps its health.
     pub(super) fn migrate(&self, plan: Arc<Plan>, now: Moment, kept: &ReloadMap) -> Self {
         let slots = kept.slots.iter().map(|old| match old {
@@ -99,13 +97,24 @@ impl HealthState {
             target.adopt(recovery(&self.plan, *old), recovery(&plan, id));
             target
         });
-        let (slots, targets) = (slots.collect(), targets.collect());
-        let drains = self
-            .drains
-            .migrate(now, (&self.plan, &plan), kept, &self.standings);
-        let mut fresh = Self::of(plan, slots, targets, drains);
-        for (id, old) in (0..).map(TargetId).zip(&kept.targets) {
-            if let Some(left_at) = old.and_then(|old| self.ejections.left_at(old)) {
+        let left_at = kept.targets.iter();
+        let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
+        let plans = (&*self.plan, &*plan);
+        let drains = &self.drains;
+        let known = Known {
+            slots: slots.collect(),
+            targets: targets.collect(),
+            left_at: left_at.collect(),
+            drains: drains.migrate(now, plans, kept, &self.standings),
+        };
+        Self::begin(plan, now, known)
+    }
+
+    /// The state of a plan of which something is known: from before a reload, or a restart.
+    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Known) -> Self {
+        let mut fresh = Self::of(plan, known.slots, known.targets, known.drains);
+        for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
+            if let Some(left_at) = left_at {
                 fresh.ejections.remember(left_at, id);
             }
         }
@@ -166,84 +175,6 @@ impl HealthState {
         self.ejections.advance(now);
         changes.extend(self.fill_room(now));
         changes
-    }
-
-    /// Carries an order out for these endpoints. Gives what changed, and what it did to each.
-    ///
-    /// # Errors
-    /// When it is for nothing, or cannot be held.
-    pub(super) fn order(
-        &mut self,
-        now: Moment,
-        request: &OrderRequest,
-        named: &[EndpointId],
-    ) -> Result<(Vec<Change>, Executed), Refused> {
-        let order = &request.order;
-        if order.action == Action::Approve {
-            return self.approve(now, request, named);
-        }
-        let covers = named.iter().map(|id| (*id, self.drains.cover(*id)));
-        let before: effects::Before = covers.collect();
-        let taken = self.drains.take(now, request)?;
-        let mut changes = self.settle(now);
-        changes.extend(self.fill_room(now));
-        let known = (&*self.plan, &self.drains);
-        let executed = effects::executed(known, now, order, &before, taken);
-        Ok((changes, executed))
-    }
-
-    /// Lets orders begin and end whose time has come.
-    fn turn_orders(&mut self, now: Moment) -> Vec<Change> {
-        let turns = self.drains.orders.advance(now);
-        if turns.is_empty() {
-            return Vec::new();
-        }
-        self.turns.extend(turns);
-        self.settle(now)
-    }
-
-    /// Brings what orders make of endpoints otherwise than before into force.
-    fn settle(&mut self, now: Moment) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for change in self.drains.settle(now, &self.plan) {
-            let targets = self.index.targets_of(change.endpoint).to_vec();
-            for id in &targets {
-                self.steps_forget(*id);
-                let share = self.standings[id.index()].share;
-                let recovery = recovery(&self.plan, *id);
-                self.drains.turn(now, change, (*id, recovery), share);
-            }
-            self.ejections.reconsider();
-            changes.extend(targets.iter().filter_map(|id| self.look(now, *id)));
-        }
-        changes
-    }
-
-    fn approve(
-        &mut self,
-        now: Moment,
-        request: &OrderRequest,
-        named: &[EndpointId],
-    ) -> Result<(Vec<Change>, Executed), Refused> {
-        let (mut changes, mut effects) = (Vec::new(), Vec::new());
-        for endpoint in named {
-            let targets = self.index.targets_of(*endpoint).to_vec();
-            let mut effect = Effect::Already;
-            for id in &targets {
-                let target = &mut self.targets[id.index()];
-                if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
-                    effect = Effect::Changed;
-                }
-            }
-            effects.push((*endpoint, effect));
-            if effect == Effect::Changed {
-                changes.extend(targets.iter().filter_map(|id| self.look(now, *id)));
-            }
-        }
-        let executed = effects::approved(&self.plan, &self.standings, &effects)?;
-        self.drains.take(now, request)?;
-        changes.extend(self.fill_room(now));
-        Ok((changes, executed))
     }
 
     /// Takes a report in.
@@ -314,6 +245,15 @@ impl HealthState {
         &self.targets[id.index()]
     }
 
+    /// What is kept of a target over a restart.
+    pub(super) fn kept_target(&self, id: TargetId) -> KeptTarget {
+        KeptTarget {
+            health: self.targets[id.index()].clone(),
+            ceiling: self.drains.ceiling(id),
+            left_at: self.ejections.left_at(id),
+        }
+    }
+
     /// Tells that an operator's approval would let a target go on.
     pub(super) fn is_awaiting_approval(&self, id: TargetId) -> bool {
         self.targets[id.index()].is_awaiting_approval(recovery(&self.plan, id))
@@ -332,11 +272,6 @@ impl HealthState {
     /// The orders in force.
     pub(super) fn drains(&self) -> &Drains {
         &self.drains
-    }
-
-    /// The orders to be kept over a restart.
-    pub(super) fn order_records(&self) -> Vec<OrderRecord> {
-        self.drains.records(&self.plan)
     }
 
     /// The orders that began or ended by themselves since this was asked last.
@@ -398,7 +333,7 @@ impl HealthState {
     }
 
     /// Looks at the slots of a target again, and keeps it if it just fell and must be kept.
-    fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
+    pub(super) fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
         let evidence = self.evidence(id);
         self.steps_forget(id);
         let recovery = recovery(&self.plan, id);
@@ -510,7 +445,7 @@ impl HealthState {
     }
 
     /// Lets those go that the bound holds back, oldest first, as far as there is room again.
-    fn fill_room(&mut self, now: Moment) -> Vec<Change> {
+    pub(super) fn fill_room(&mut self, now: Moment) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.capped.is_empty() || self.doubt != Doubt::None || !self.ejections.take_freed() {
             return changes;
@@ -552,7 +487,7 @@ impl HealthState {
         })
     }
 
-    fn steps_forget(&mut self, id: TargetId) {
+    pub(super) fn steps_forget(&mut self, id: TargetId) {
         if let Some(due) = self.next_step(id) {
             self.steps.remove(&(due, id));
         }
@@ -624,6 +559,6 @@ pub(super) fn monitor(plan: &Plan, slot: SlotId) -> &Monitor {
     &plan.monitors[plan.slots[slot.index()].monitor.index()]
 }
 
-fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
+pub(super) fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
     &plan.recoveries[plan.targets[target.index()].recovery.index()]
 }

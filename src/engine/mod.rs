@@ -12,10 +12,13 @@
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `lookout` | what nobody has looked at for too long |
+//! | `obey` | how orders are carried out on health |
 //! | `forecast` | what an order would do |
 //! | `order_book` | which orders there are and were, and for whom |
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
+//! | `snapshot` | what there is to be kept over a restart |
+//! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
 //! | `demand` | how much clients are believed to ask for |
@@ -33,7 +36,7 @@ use crate::base::limits;
 use crate::base::{Cause, EndpointId, Moment, SlotId};
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
-use crate::plan::Plan;
+use crate::plan::{Demands, Plan};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
@@ -46,12 +49,15 @@ mod index;
 mod lookout;
 pub mod notice;
 mod notices;
+mod obey;
 pub mod order;
 mod order_book;
 mod orders;
 mod overload;
 mod reload_map;
+mod resume;
 mod schedule;
+pub mod snapshot;
 pub mod status;
 mod status_view;
 mod target_labels;
@@ -64,13 +70,15 @@ use health_state::{Change, HealthState};
 use lookout::Lookout;
 pub use notice::Notice;
 use notices::{Notices, Watch};
-use order::{Action, Consent, Executed, OrderRecord, Refused};
+use order::{Action, Consent, Executed, Refused};
 pub use order::{Order, OrderId, OrderRequest, OrderResult};
 pub use order_book::{HeldOrder, OrderBook};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
+use snapshot::Given;
+pub use snapshot::{Keep, Snapshot};
 pub use status::Status;
 use target_labels::TargetLabels;
 
@@ -125,6 +133,8 @@ pub struct Engine {
     zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
+    /// What was given to be kept; absent before the first time, and after a reload.
+    given: Option<Given>,
     outputs: VecDeque<Output>,
 }
 
@@ -135,9 +145,50 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>, zones: Arc<Zones>, now: Moment, seed: u64) -> Self {
         let health = HealthState::new(plan.clone(), now);
-        let standings = health.standings().into();
-        let table = Table::build(1, plan.clone(), standings, now, None);
-        let table = Arc::new(table.with_zones(Arc::clone(&zones)));
+        let demand = DemandEstimate::new(Arc::new(Demands::stated(&plan)));
+        Self::begin((plan, zones), (health, demand), now, seed)
+    }
+
+    /// Starts with what another engine knew when `snapshot` was taken; `now` is by the same clock, and so says
+    /// for how long nobody has watched.
+    ///
+    /// The first table has the standings that were, as far as they still count, and the first probes
+    /// are due within a second.
+    #[must_use]
+    pub fn resume(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        snapshot: &Snapshot,
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let now = now.max(snapshot.at);
+        let known = resume::known(&plan, snapshot, now);
+        let health = HealthState::begin(plan.clone(), now, known);
+        let demand = match resume::is_outdated(snapshot, now) {
+            true => DemandEstimate::new(Arc::new(Demands::stated(&plan))),
+            false => DemandEstimate::restored(&plan, &snapshot.demand),
+        };
+        let mut engine = Self::begin((plan, zones), (health, demand), now, seed);
+        engine.notices.published(&engine.table, &mut engine.outputs);
+        engine
+            .overloads
+            .published(&engine.table, &mut engine.outputs);
+        engine
+    }
+
+    fn begin(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        (health, demand): (HealthState, DemandEstimate),
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let basis = Basis {
+            plan: plan.clone(),
+            standings: health.standings().into(),
+            demands: demand.planned().clone(),
+            zones: zones.clone(),
+        };
+        let table = Arc::new(Table::build_on(1, basis, now, None));
         Self {
             schedule: Schedule::new(&plan, now, seed),
             lookout: Lookout::new(&plan, now),
@@ -147,32 +198,13 @@ impl Engine {
             started: now,
             health,
             notices: Notices::default(),
-            demand: DemandEstimate::new(table.demands.clone()),
+            demand,
             overloads: Overloads::default(),
             outputs: VecDeque::from([Output::Publish(table.clone())]),
             table,
             publish_at: None,
+            given: None,
         }
-    }
-
-    /// Starts under the orders that were in force before a restart ([`Engine::order_records`]); call it before anything
-    /// is handled.
-    #[must_use]
-    pub fn with_orders(mut self, now: Moment, records: &[OrderRecord]) -> Self {
-        self.health = self.health.with_orders(now, records);
-        self.outputs.clear();
-        let standings = self.health.standings().into();
-        let table = Table::build(1, self.plan.clone(), standings, now, Some(&self.table));
-        self.table = Arc::new(table);
-        self.outputs.push_back(Output::Publish(self.table.clone()));
-        self
-    }
-
-    /// The orders to be kept over a restart: those in force or to come, and those whose endpoints are still on their
-    /// way back, with the moment of their end as `until`.
-    #[must_use]
-    pub fn order_records(&self) -> Vec<OrderRecord> {
-        self.health.order_records()
     }
 
     /// The orders in force and to come, each with its endpoints, and those that have ended.
@@ -181,10 +213,10 @@ impl Engine {
         order_book::orders(&self.plan, &self.health, now)
     }
 
-    /// What a drain or an override would do; nothing changes.
+    /// Reckons what a drain or an override would do; nothing changes.
     ///
     /// # Errors
-    /// When it is for nothing.
+    /// If it is for nothing.
     pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
         let named = self.named(order)?;
         Ok(self.outlook(now).forecast(order, &named))
@@ -377,6 +409,7 @@ impl Engine {
         self.demand.migrate(&self.plan, &plan);
         self.zones = zones;
         self.plan = plan;
+        self.given = None;
         let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
         for slot in self.lookout.advance(now) {

@@ -154,13 +154,13 @@ pub enum Notice {
     OrderDue {
         /// Tells whether it began; otherwise it has ended.
         began: bool,
-        /// What was ordered.
+        /// The action.
         action: Action,
         /// For what.
         scope: String,
         /// The endpoints that this is now.
         endpoints: Vec<String>,
-        /// Who ordered it.
+        /// The author.
         author: String,
         /// Why; empty if nobody said.
         reason: String,

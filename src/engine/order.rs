@@ -43,17 +43,17 @@ pub struct OrderRequest {
     pub consent: Consent,
 }
 
-/// The operator's word on the [`Damage`] that a drain would do.
+/// The operator's word on the [`ClientLoss`] that a drain would bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// None: a drain that does any is refused.
+    /// None: a drain that brings any is refused.
     Withheld,
     /// It is meant.
     Given,
 }
 
 /// An order in force or to come, as it is kept over restarts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRecord {
     /// The order.
     pub order: Order,
@@ -72,7 +72,7 @@ pub struct PastOrder {
     pub record: OrderRecord,
     /// The moment at which it ended.
     pub ended: Moment,
-    /// How it ended.
+    /// The way in which it ended.
     pub end: OrderEnd,
 }
 
@@ -83,14 +83,14 @@ pub enum OrderEnd {
     Expired,
     /// Somebody lifted it.
     Lifted {
-        /// Who did.
+        /// The name of who did.
         by: String,
         /// Why; empty if nobody said.
         reason: String,
     },
     /// A later order for the same scope took its place.
     Replaced {
-        /// Who gave that one.
+        /// The name of who gave that one.
         by: String,
     },
     /// It was carried out at once, and holds nothing.
@@ -144,12 +144,12 @@ pub struct Executed {
     /// Other orders in force for some of the endpoints, each with the names of these.
     pub others: Vec<(OrderRecord, Vec<String>)>,
     /// The damage that it does.
-    pub damage: Vec<Damage>,
+    pub damage: Vec<ClientLoss>,
 }
 
-/// What clients lose by an order.
+/// A loss of clients by an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Damage {
+pub enum ClientLoss {
     /// Some have no healthy endpoint left that had one.
     Stranded {
         /// The service.
@@ -158,18 +158,18 @@ pub enum Damage {
         family: &'static str,
         /// The regions that they prefer first, sorted.
         prefer: Vec<String>,
-        /// How many classes of clients they are.
+        /// The number of classes of clients that they are.
         classes: usize,
-        /// Of how many that the service has an endpoint for.
+        /// The number of classes that the service has an endpoint for.
         of: usize,
     },
-    /// What they ask for does not fit any more within the stated capacities.
+    /// Some of what they ask for does not fit any more within the stated capacities.
     Overloaded {
         /// The service.
         service: String,
         /// Demand for it, in thousandths of the operator's unit.
         demand_thousandths: u64,
-        /// What of it fits nowhere.
+        /// The part of it that fits nowhere.
         overloaded_thousandths: u64,
     },
 }
@@ -204,7 +204,7 @@ pub enum Refused {
     /// There are [`crate::base::limits::ORDERS_HELD`] orders.
     TooMany,
     /// It would do damage, and that is not said to be meant.
-    Damaging(Vec<Damage>),
+    Damaging(Vec<ClientLoss>),
 }
 
 impl Order {
@@ -300,7 +300,7 @@ impl Override {
 }
 
 /// For a person, what would be: `api (v4) would have no healthy endpoint`.
-impl fmt::Display for Damage {
+impl fmt::Display for ClientLoss {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stranded {

@@ -32,9 +32,9 @@ pub(super) struct Orders {
     past: VecDeque<PastOrder>,
 }
 
-/// What became of an order that was to be held.
+/// The outcome of adding an order.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Addition {
+pub(super) enum OrderAddition {
     /// It is held; these gave way to it.
     Held(Vec<OrderRecord>),
     /// It is not, for this one is in force whenever it would be.
@@ -102,14 +102,14 @@ impl Orders {
     }
 
     /// Holds a drain or an override.
-    pub(super) fn add(&mut self, now: Moment, record: OrderRecord) -> Addition {
+    pub(super) fn add(&mut self, now: Moment, record: OrderRecord) -> OrderAddition {
         self.seen = self.seen.max(now);
         let by = record.order.author.clone();
         let replaced = match record.order.action {
             Action::Drain => {
                 let same = self.held.iter().filter(|held| held.is_like(&record));
                 if let Some(held) = same.clone().find(|held| held.outlasts(&record, now)) {
-                    return Addition::Covered(Box::new(held.clone()));
+                    return OrderAddition::Covered(Box::new(held.clone()));
                 }
                 self.end_where(now, |held| {
                     let own = held.is_like(&record) && held.order.author == by;
@@ -125,10 +125,10 @@ impl Orders {
             }
         };
         if self.held.len() >= ORDERS_HELD {
-            return Addition::Full;
+            return OrderAddition::Full;
         }
         self.held.push(record);
-        Addition::Held(replaced)
+        OrderAddition::Held(replaced)
     }
 
     /// Lifts all orders that this one is to lift; gives them.
@@ -192,7 +192,7 @@ impl Orders {
 }
 
 impl OrderRecord {
-    /// When it begins and when it ends by itself.
+    /// The moments at which it begins and ends by itself.
     pub(super) fn turns(&self) -> impl Iterator<Item = Moment> {
         [Some(self.begins()), self.until].into_iter().flatten()
     }
@@ -249,7 +249,7 @@ mod tests {
     fn a_drain_is_held_beside_others_unless_one_covers_it() {
         let mut orders = Orders::default();
         let now = Moment(10);
-        let held = |added| matches!(added, Addition::Held(_));
+        let held = |added| matches!(added, OrderAddition::Held(_));
         assert!(held(orders.add(now, drain("ada", (None, Some(50))))));
         assert!(!held(orders.add(now, drain("bob", (None, Some(40))))));
         assert!(held(orders.add(now, drain("bob", (None, Some(60))))));
@@ -259,7 +259,10 @@ mod tests {
             "the longer one of another"
         );
         let own = orders.add(now, drain("ada", (None, Some(70))));
-        assert_eq!(own, Addition::Held(vec![drain("ada", (None, Some(50)))]));
+        assert_eq!(
+            own,
+            OrderAddition::Held(vec![drain("ada", (None, Some(50)))])
+        );
         assert!(held(orders.add(now, drain("ada", (Some(90), Some(95))))));
         assert_eq!(
             authors(&orders),
@@ -303,7 +306,7 @@ mod tests {
         orders.add(now, drain("ada", (None, None)));
         let last = orders.add(now, force(Override::DOWN, (None, Some(25))));
         let replaced = vec![force(Override::Up, (None, Some(20)))];
-        assert_eq!(last, Addition::Held(replaced));
+        assert_eq!(last, OrderAddition::Held(replaced));
         assert_eq!(orders.held().len(), 3);
         let lifted = orders.lift(now, &order(Action::Lift, "eu", "bob"));
         assert_eq!((lifted.len(), authors(&orders)), (2, vec!["ada"]));
@@ -317,9 +320,12 @@ mod tests {
             record(order(Action::Drain, &scope, "ada"), (None, None))
         };
         for number in 0..ORDERS_HELD {
-            assert_eq!(orders.add(Moment(10), of(number)), Addition::Held(vec![]));
+            assert_eq!(
+                orders.add(Moment(10), of(number)),
+                OrderAddition::Held(vec![])
+            );
         }
-        assert_eq!(orders.add(Moment(10), of(ORDERS_HELD)), Addition::Full);
+        assert_eq!(orders.add(Moment(10), of(ORDERS_HELD)), OrderAddition::Full);
         for _ in 0..ORDERS_PAST + 5 {
             orders.remember(Moment(10), &order(Action::Approve, "eu", "ada"));
         }

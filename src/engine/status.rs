@@ -158,7 +158,7 @@ pub struct OrderStatus {
     pub value: Option<String>,
     /// The region, provider or endpoint that was named.
     pub scope: String,
-    /// How long it has been in force.
+    /// Time for which it has been in force.
     pub since_ms: u64,
     /// Time until it ends by itself; absent if it does not.
     pub ends_in_ms: Option<u64>,

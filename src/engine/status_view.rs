@@ -14,6 +14,7 @@ use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
 use crate::table::{PoolView, Table};
 
 use super::Engine;
+use super::effects::state;
 use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
@@ -343,14 +344,6 @@ fn users(engine: &Engine) -> Vec<Vec<String>> {
         }
     }
     users
-}
-
-/// The state as one word: what nothing watches stays unproven for ever, and is called so.
-pub(super) fn state(target: &Target, standing: &Standing) -> &'static str {
-    if target.slots.is_empty() && standing.why == Why::Unproven {
-        return "unmonitored";
-    }
-    standing.why.word()
 }
 
 fn doubt_word(doubt: Doubt) -> &'static str {

@@ -15,7 +15,8 @@
 //!
 //! # Protection on first start
 //! Before any result a slot is *unproven*, which is not down. The first result decides at once:
-//! after a restart nobody waits for `rise` probes to learn what is plain to see.
+//! nobody waits for `rise` probes to learn what is plain to see. What is known from before a restart goes on
+//! counting where it stopped, unless it is too old ([`SlotHealth::forget_older`]).
 //!
 //! # Recovery conditions
 //! While down, `rise` successes in a row bring the slot up; any failure between starts the count
@@ -28,20 +29,23 @@
 //!
 //! It does not know whose slot it is, nor when it is probed next; it only says how long the
 //! next interval should be.
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Cause, Moment, Span};
 use crate::plan::{FailureCount, Monitor};
 
 use super::{ProbeResult, Report};
 
 /// What is known of one slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotHealth {
     state: State,
     last: Option<(Moment, Report)>,
 }
 
 /// Tells whether a slot is up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// No probe has finished yet.
     #[default]
@@ -91,6 +95,14 @@ impl SlotHealth {
     #[must_use]
     pub fn last(&self) -> Option<(Moment, Report)> {
         self.last
+    }
+
+    /// Forgets all if the last report is older than `most`: it says nothing any more, neither that it is up nor
+    /// that it is down.
+    pub fn forget_older(&mut self, now: Moment, most: Span) {
+        if self.last.is_some_and(|(at, _)| now.since(at) > most) {
+            *self = Self::default();
+        }
     }
 
     /// What the last probe saw, if it failed.

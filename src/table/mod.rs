@@ -44,7 +44,7 @@ pub use build::Basis;
 pub use check::{Breach, CheckError, check, check_changed};
 
 pub use render::{render, render_served, steered};
-pub use shifts::{Shift, shifts};
+pub use shifts::{ClientShift, shifts};
 pub use variants::{TooMany, variants};
 
 pub use explain::{ExplainError, Explanation, Question, explain, suppose};

@@ -11,9 +11,9 @@ use crate::base::{ClassId, Family, RegionId, ServiceId};
 use super::service_routes::ServiceRoutes;
 use super::{Selection, Table};
 
-/// What two tables make of the clients of one family of a service.
+/// Clients of one family of a service, as two tables send them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shift {
+pub struct ClientShift {
     /// The service.
     pub service: ServiceId,
     /// The family.
@@ -29,19 +29,19 @@ pub struct Shift {
 
 /// Compares two tables of the same plan, service by service; those that nobody asks for are left out.
 #[must_use]
-pub fn shifts(before: &Table, after: &Table) -> Vec<Shift> {
+pub fn shifts(before: &Table, after: &Table) -> Vec<ClientShift> {
     let services = (0..before.plan.services.len()).map(ServiceId::from_index);
     let pairs = services.flat_map(|service| Family::ALL.map(|family| (service, family)));
     let shifts = pairs.filter_map(|(service, family)| shift([before, after], service, family));
     shifts.collect()
 }
 
-fn shift(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<Shift> {
+fn shift(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<ClientShift> {
     let routes = [
         tables[0].routes(service, family)?,
         tables[1].routes(service, family)?,
     ];
-    let mut shift = Shift {
+    let mut shift = ClientShift {
         service,
         family,
         clients: 0,
@@ -66,7 +66,7 @@ fn shift(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<Shif
     (shift.clients > 0).then_some(shift)
 }
 
-/// What each class weighs.
+/// The weight of each class.
 fn weights(table: &Table, service: ServiceId, family: Family) -> &[u64] {
     let demand = table.demands.row(service, family);
     if demand.iter().any(|own| *own > 0) {
@@ -89,7 +89,7 @@ fn alike(routes: [&ServiceRoutes; 2], weights: &[u64]) -> Vec<(ClassId, u64)> {
     kinds.into_values().collect()
 }
 
-impl Shift {
+impl ClientShift {
     fn count(&mut self, clients: u128, one: Selection<'_>, two: Selection<'_>) {
         self.clients += clients;
         self.regions.entry(one.region).or_default()[0] += clients;

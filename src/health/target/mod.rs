@@ -22,6 +22,12 @@
 //! was away, and its data may be behind. A slot that turns up in a reload and has no result
 //! yet changes nothing.
 //!
+//! After a restart a target goes on where it was: held, gated, waiting for an approval, at a step of its ramp.
+//! The time in which nobody watched does not count ([`TargetHealth::leave_out`]): a hold lasts that much
+//! longer, a step as well, and no earlier fall is forgiven. What was known of its slots may be
+//! too old ([`TargetHealth::forget_slots`]); that makes it unproven, not down, but lets no gate and no approval
+//! go that was due.
+//!
 //! # Recovery conditions
 //! All slots up: the target waits with nothing, for what its recovery asks, in this order:
 //!
@@ -56,6 +62,8 @@
 //! approval never has addresses of this kind, for they would come back round it.
 //!
 //! It knows neither probes nor weights nor orders but for approvals, and looks at no other target.
+use serde::{Deserialize, Serialize};
+
 use crate::base::{AddressSet, Cause, Moment, Permille, Span, Standing, Why};
 use crate::plan::{Approval, Recovery};
 
@@ -69,7 +77,7 @@ pub use phase::KeepReason;
 use phase::{Blackout, Phase, PriorPhase, ReturnApproval, Then, WaitingFor, share_of};
 
 /// The health of one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetHealth {
     phase: Phase,
     since: Moment,
@@ -143,6 +151,24 @@ impl TargetHealth {
         *place = u16::try_from(found.unwrap_or(last)).unwrap_or(u16::MAX);
     }
 
+    /// Leaves so much time out of account, in which nobody watched: no hold ends by it, no step is taken and no
+    /// earlier fall is forgiven.
+    pub fn leave_out(&mut self, time: Span) {
+        self.phase.leave_out(time);
+        self.damping.leave_out(time);
+        self.since = self.since.after(time);
+    }
+
+    /// What was known of its slots is too old to say anything: it is not down any more, and not proven. A gate or an
+    /// approval that was due before it may serve again is due still, and a ramp stays at its step.
+    pub fn forget_slots(&mut self, now: Moment, recovery: &Recovery) {
+        let is_due = !recovery.gates.is_empty() || recovery.approval == Approval::Needed;
+        let phase = self.phase.without_slots(is_due);
+        if phase != self.phase {
+            (self.phase, self.since) = (phase, now);
+        }
+    }
+
     /// The standing that steering may know. `hold` is that of the last [`Evidence`].
     #[must_use]
     pub fn standing(&self, recovery: &Recovery, hold: Span) -> Standing {
@@ -203,6 +229,12 @@ impl TargetHealth {
             Phase::Unproven | Phase::Waiting { .. } => false,
             Phase::Down { kept, .. } => kept.is_some(),
         }
+    }
+
+    /// Tells that probes say down, whether it is kept or not.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        matches!(self.phase, Phase::Down { .. })
     }
 
     /// Tells that it is down and nobody keeps it.

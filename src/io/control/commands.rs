@@ -34,7 +34,7 @@ pub enum Command {
     Forecast {
         /// The order.
         request: OrderRequest,
-        /// What it would do.
+        /// The consequences.
         reply: oneshot::Sender<Result<Forecast, OrderRefusal>>,
     },
     /// All orders in force and to come, and those that have ended.

@@ -8,7 +8,7 @@ use super::commands::Force;
 use super::parameters::Parameters;
 use super::replies::Refusal;
 use crate::base::limits::ORDER_TEXT_BYTES;
-use crate::base::{Calendar, Moment, Span, When};
+use crate::base::{Calendar, Moment, Span, TimeSpec};
 use crate::engine::OrderRequest;
 use crate::engine::order::{Action, Consent, Order, Override};
 
@@ -16,14 +16,14 @@ use crate::engine::order::{Action, Consent, Order, Override};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OrderQuery {
     order: Order,
-    from: Option<When>,
-    until: Option<End>,
+    from: Option<TimeSpec>,
+    until: Option<EndSpec>,
     force: Force,
-    /// Whether it is to be carried out, or only told what it would do.
+    /// The purpose: to be carried out, or only told what it would do.
     pub(super) purpose: Purpose,
 }
 
-/// What an order is asked for.
+/// The purpose for which an order is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// To be carried out.
@@ -34,9 +34,9 @@ pub(super) enum Purpose {
 
 /// The end of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+enum EndSpec {
     /// At this time.
-    At(When),
+    At(TimeSpec),
     /// So long after it began.
     After(Span),
 }
@@ -44,7 +44,7 @@ enum End {
 /// Reads `action` (`approve`, `drain`, `undrain`, `force` with a `value`, or `lift`), `scope`, `author`, `reason`, `from`,
 /// `until` or `for`, `force` and `dry_run`. Who asks is known by the connection as `identity`, if it is.
 pub(super) fn read(parameters: &Parameters, identity: Option<&str>) -> Result<OrderQuery, Refusal> {
-    let mut given = Given::default();
+    let mut given = OrderParameters::default();
     for (parameter, value) in parameters {
         given.take(parameter, value)?;
     }
@@ -53,19 +53,19 @@ pub(super) fn read(parameters: &Parameters, identity: Option<&str>) -> Result<Or
 
 /// The parameters of an order, one by one.
 #[derive(Default)]
-struct Given {
+struct OrderParameters {
     action: Option<String>,
     value: Option<Override>,
     scope: Option<String>,
     author: Option<String>,
     reason: String,
-    from: Option<When>,
-    until: Option<End>,
+    from: Option<TimeSpec>,
+    until: Option<EndSpec>,
     force: Option<Force>,
     dry_run: Option<Purpose>,
 }
 
-impl Given {
+impl OrderParameters {
     fn take(&mut self, parameter: &str, text: &str) -> Result<(), Refusal> {
         match parameter {
             "action" => self.action = Some(text.to_owned()),
@@ -77,8 +77,8 @@ impl Given {
             "until" | "for" if self.until.is_some() => {
                 return Err(bad("until and for both say when it ends: leave one out"));
             }
-            "until" => self.until = Some(End::At(read_time(parameter, text)?)),
-            "for" => self.until = Some(End::After(read_span(text)?)),
+            "until" => self.until = Some(EndSpec::At(read_time(parameter, text)?)),
+            "for" => self.until = Some(EndSpec::After(read_span(text)?)),
             "force" => {
                 self.force = Some(match read_truth(parameter, text)? {
                     true => Force::Yes,
@@ -140,8 +140,8 @@ impl OrderQuery {
         let from: Option<Moment> = self.from.map(|from| calendar.moment_of(from));
         let begins = from.map_or(calendar.now, |from| from.max(calendar.now));
         let until = self.until.map(|end| match end {
-            End::At(when) => calendar.moment_of(when),
-            End::After(span) => begins.after(span),
+            EndSpec::At(when) => calendar.moment_of(when),
+            EndSpec::After(span) => begins.after(span),
         });
         OrderRequest {
             order: self.order,
@@ -155,7 +155,7 @@ impl OrderQuery {
     }
 }
 
-/// Who orders: what was said, or else what the connection knows. A question is nobody's order.
+/// The author: as said, or else as the connection knows. A question is nobody's order.
 fn author(
     said: Option<String>,
     identity: Option<&str>,
@@ -205,9 +205,14 @@ fn read_value(text: &str) -> Result<Override, Refusal> {
     })
 }
 
-fn read_time(parameter: &str, text: &str) -> Result<When, Refusal> {
-    let when = When::parse(text);
-    when.ok_or_else(|| bad(format!("{parameter}={text:?} is no time: {}", When::HELP)))
+fn read_time(parameter: &str, text: &str) -> Result<TimeSpec, Refusal> {
+    let when = TimeSpec::parse(text);
+    when.ok_or_else(|| {
+        bad(format!(
+            "{parameter}={text:?} is no time: {}",
+            TimeSpec::HELP
+        ))
+    })
 }
 
 fn read_span(text: &str) -> Result<Span, Refusal> {

@@ -11,12 +11,12 @@ use crate::base::{Calendar, Family, Utc};
 use crate::engine::order::{Order, OrderEnd, OrderRecord, PastOrder};
 use crate::engine::{Forecast, HeldOrder, OrderBook};
 use crate::plan::Plan;
-use crate::table::{Shift, shifts};
+use crate::table::{ClientShift, shifts};
 
 /// An order that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ordered {
-    /// What was ordered; for a person.
+    /// The result; for a person.
     pub result: String,
     /// The endpoints that it is for.
     pub endpoints: Vec<String>,
@@ -35,15 +35,15 @@ pub struct OrderView {
     pub value: Option<String>,
     /// The region, provider or endpoint that was named.
     pub scope: String,
-    /// Who ordered it.
+    /// The author.
     pub author: String,
     /// Why; empty if nobody said.
     pub reason: String,
-    /// When it was given; absent for what holds nothing.
+    /// The time at which it was given; absent for what holds nothing.
     pub given: Option<Utc>,
     /// The time from which it is in force.
     pub from: Option<Utc>,
-    /// When it ends by itself; absent if it does not.
+    /// The time at which it ends by itself; absent if it does not.
     pub until: Option<Utc>,
 }
 
@@ -93,22 +93,22 @@ pub struct PastView {
     /// The order.
     #[serde(flatten)]
     pub order: OrderView,
-    /// When it ended.
+    /// The time at which it ended.
     pub ended: Utc,
     /// `expired`, `lifted`, `replaced`, or `done` at once.
     pub end: String,
-    /// Who ended it; absent if it ended by itself.
+    /// The name of who ended it; absent if it ended by itself.
     pub ended_by: Option<String>,
     /// Why it was ended; absent or empty if nobody said.
     pub ended_reason: Option<String>,
 }
 
-/// What an order would do.
+/// The consequences of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ForecastView {
     /// The endpoints that it is for.
     pub endpoints: Vec<String>,
-    /// What clients would lose, for a person; an order that does any damage needs `force`.
+    /// The losses of clients, for a person; an order that does any damage needs `force`.
     pub damage: Vec<String>,
     /// The clients of each service and family that anybody asks for.
     pub services: Vec<ServiceShift>,
@@ -123,7 +123,7 @@ pub struct ServiceShift {
     pub family: String,
     /// The part that would be given other endpoints than now.
     pub moved_permille: u16,
-    /// Where they are sent.
+    /// The regions that they are sent to.
     pub regions: Vec<RegionShift>,
 }
 
@@ -207,7 +207,7 @@ impl PastView {
 }
 
 impl ForecastView {
-    /// What an order would do; this counts all clients, and may take long.
+    /// Tells the consequences; this counts all clients, and may take long.
     #[must_use]
     pub fn new(forecast: &Forecast) -> Self {
         let plan = &forecast.before.plan;
@@ -224,7 +224,7 @@ impl ForecastView {
 }
 
 impl ServiceShift {
-    fn new(plan: &Plan, shift: &Shift) -> Self {
+    fn new(plan: &Plan, shift: &ClientShift) -> Self {
         let part = |some: u128| permille(some, shift.clients);
         let regions: BTreeMap<_, _> = shift.regions.iter().collect();
         let regions = regions

@@ -69,8 +69,13 @@ impl Desk {
 
     pub(crate) fn of(plan: Arc<Plan>) -> Self {
         let now = Moment(0);
+        let engine = Engine::new(plan, Arc::default(), now, 42);
+        Self::on(engine, now)
+    }
+
+    pub(crate) fn on(engine: Engine, now: Moment) -> Self {
         let mut desk = Self {
-            engine: Engine::new(plan, Arc::default(), now, 42),
+            engine,
             now,
             probes: Vec::new(),
             tables: Vec::new(),

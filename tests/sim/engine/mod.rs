@@ -15,6 +15,7 @@ mod desk;
 mod guard;
 mod orders;
 mod reloads;
+mod resume;
 mod unasked;
 mod union;
 mod unwatched;

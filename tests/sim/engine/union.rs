@@ -1,7 +1,7 @@
 //! Several orders at once: who is out while any holds it, when orders begin and end, and overrides.
 use waypost::base::limits::{OVERRIDE_DEFAULT, OVERRIDE_LONGEST};
 use waypost::base::{Moment, Permille, Span};
-use waypost::engine::order::{Action, Consent, Damage, Order, OrderEnd, Override, Refused};
+use waypost::engine::order::{Action, ClientLoss, Consent, Order, OrderEnd, Override, Refused};
 use waypost::engine::{Engine, Input, Notice, OrderId, OrderRequest};
 use waypost::health::ProbeResult;
 
@@ -232,7 +232,7 @@ fn a_drain_that_does_damage_is_refused_unless_it_is_meant() {
         panic!("all others are out: {:?}", desk.answers)
     };
     let [
-        Damage::Stranded {
+        ClientLoss::Stranded {
             service, prefer, ..
         },
     ] = &damage[..]
@@ -299,31 +299,24 @@ fn orders_are_taken_up_again_after_a_restart_where_they_were() {
         request(Action::Force(Override::DOWN), "m3", "ada"),
     )
     .unwrap();
+    let again = |desk: &Desk, away| {
+        let snapshot = desk.engine.snapshot(desk.now);
+        let plan = (stepwise().plan(), std::sync::Arc::default());
+        let engine = Engine::resume(plan, &snapshot, desk.now.after(Span(away)), 1);
+        let standings = engine.table().standings.iter();
+        standings.map(|one| one.share.0).collect::<Vec<_>>()
+    };
     for end in [30_100, 50_100, 60_100] {
         desk.run(end, |_| ProbeResult::Pass);
-        let records = desk.engine.order_records();
-        let plan = stepwise().plan();
-        let again = Engine::new(plan, std::sync::Arc::default(), desk.now, 1);
-        let mut again = again.with_orders(desk.now, &records);
-        let shares = |engine: &Engine| {
-            let standings = engine.table().standings.iter();
-            standings.map(|one| one.share.0).collect::<Vec<_>>()
-        };
-        assert_eq!(shares(&again), desk.shares(), "at {end}");
-        assert!(again.is_current(desk.now));
-        assert_eq!(again.order_records(), records, "at {end}");
-        // Of what has begun nobody knows when, all has been taken.
-        let unknown = records.iter().map(|record| {
-            let mut record = record.clone();
-            record.given = record.given.max(desk.now);
-            record
-        });
-        let unknown: Vec<_> = unknown
-            .filter(|one| one.until != Some(Moment(50_000)))
-            .collect();
-        again = Engine::new(stepwise().plan(), std::sync::Arc::default(), desk.now, 1)
-            .with_orders(desk.now, &unknown);
-        assert_eq!(shares(&again)[0], 0, "at {end}");
+        assert_eq!(again(&desk, 0), desk.shares(), "at {end}");
     }
     assert_eq!(desk.shares(), [0, 1000, 500, 0]);
+    let later = again(&desk, 150_000);
+    assert_eq!(later, [0, 0, 500, 0], "m1 is to be out by now");
+    let last = again(&desk, OVERRIDE_DEFAULT.0 * 2);
+    assert_eq!(
+        last,
+        [0, 1000, 500, 100],
+        "what has ended comes back by steps"
+    );
 }
