@@ -228,12 +228,18 @@ pub const KEY_STEPS: usize = 64;
 pub const KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Canaries of a plan.
 pub const CANARIES: usize = 16;
+/// Intervals of a monitor that may pass without a look before what it watches is unwatched.
+pub const UNWATCHED_INTERVALS: u64 = 3;
+/// Shortest time without a look after which something is unwatched.
+pub const UNWATCHED_LEAST: Span = Span::from_secs(2);
 /// Monitors of a plan.
 pub const MONITORS: usize = 10_000;
 /// Jurisdictions of a plan (bits of a set, one of them taken by "none").
 pub const JURISDICTIONS: usize = 62;
 /// Endpoints of one tier of one pool.
 pub const TIER_MEMBERS: usize = 64;
+/// Addresses of one endpoint.
+pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.

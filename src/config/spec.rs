@@ -18,8 +18,8 @@ use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
-    Acme, AllDown, Approval, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
-    ZoneDnssec,
+    Acme, AddressesDown, AllDown, Approval, DampingPolicy, FailureCount, Guard, Overload,
+    RateLimit, Residency, Secret, ZoneDnssec,
 };
 
 /// The config as written, before names are resolved.
@@ -60,6 +60,8 @@ pub(crate) struct ServerSpec {
     pub(crate) tls: Option<TlsSpec>,
     /// The folder of what must survive a restart.
     pub(crate) state: Option<String>,
+    /// Whether files that change are left unread until somebody asks.
+    pub(crate) watch_off: bool,
     pub(crate) defence: DefenceSpec,
 }
 
@@ -241,6 +243,8 @@ pub(crate) struct EndpointSpec {
     pub(crate) weight: u16,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
+    /// Of this endpoint, whatever its services say.
+    pub(crate) addresses_down: Option<At<AddressesDown>>,
 }
 
 /// One of `[monitors]`.
@@ -253,6 +257,7 @@ pub(crate) struct MonitorSpec {
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,
     pub(crate) fall: u16,
+    pub(crate) failures: FailureCount,
     pub(crate) rise: u16,
 }
 
@@ -288,6 +293,8 @@ pub(crate) struct ServiceSpec {
     pub(crate) all_down: AllDown,
     pub(crate) demand: Option<At<DemandSpec>>,
     pub(crate) overload: Option<At<Overload>>,
+    /// Of its endpoints that say nothing themselves.
+    pub(crate) addresses_down: Option<At<AddressesDown>>,
 }
 
 /// How much the clients of a service ask for.
@@ -387,6 +394,18 @@ impl Spec {
     /// The folder of what must survive a restart.
     pub(crate) fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or("state"))
+    }
+
+    /// Whether files are read again when they change (`[server] watch`).
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        !self.server.watch_off
+    }
+
+    /// The config's text.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// A path of the config, relative to the config's folder.

@@ -2,9 +2,8 @@
 //!
 //! It waits for whatever comes first: a finished probe, a word from the control API or a
 //! signal, something that was read again, something that happened to a zone, or a core's own wake-up. It decides
-//! nothing but whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
+//! nothing; whether a new plan may be taken is weighed apart (`weigh`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -16,17 +15,17 @@ use super::expiry::Expiry;
 use super::keeper::{Keeper, Keeping, Kept};
 use super::observer::Observer;
 use super::prepared::{Prepared, Source};
-use super::reader::{InForce, Reading, Reply, Request};
+use super::reader::{InForce, Reading, Request, Waiting};
 use super::reload_effects::{Opened, gone, opened_by};
+use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use super::{log, ordered};
 use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::status::RefusedConfig;
 use crate::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, Force, Heartbeat};
+use crate::io::control::{Command, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
@@ -34,17 +33,12 @@ use crate::io::serve::deferred;
 use crate::io::state::health_log::Restored;
 use crate::plan::{Plan, ZoneSize};
 use crate::table::Table;
-use crate::zones::{self, Filed};
+use crate::zones;
 
 /// Longest wait when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long the start waits for the first versions of zones that are given to secondaries.
 const SETTLING: Duration = Duration::from_secs(2);
-/// Lines of a refusal that a status shows: what is wrong, and where.
-const REFUSAL_LINES: usize = 2;
-/// Characters of a refusal that a status shows.
-const REFUSAL_CHARACTERS: usize = 400;
-
 /// What an onlooker (the demo) is shown: each notice, and when it came.
 pub(crate) type Shown = (Moment, Notice);
 
@@ -97,14 +91,10 @@ pub(crate) struct ControlLoop {
     plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
     opened: Opened,
-    /// The config, or the zone's file, that was refused last, until one is taken.
-    refused: Option<LastRefusal>,
-    /// Sizes that zones will have once their files are served.
-    weighed: BTreeMap<Name, ZoneSize>,
+    /// Weighs what was read again.
+    scales: Scales,
     /// Drives the engine of zones.
     zones: ZoneDriver,
-    /// Apex, number of names and digest of the file of each zone.
-    sizes: Vec<ZoneSize>,
     /// The config that is being composed.
     composing: Option<Composing>,
     published: Arc<Published>,
@@ -136,10 +126,8 @@ impl ControlLoop {
             observer: Observer::new(&plan, handles.clock.now()),
             expiry: Expiry::default(),
             opened: opened_by(&plan),
-            refused: None,
-            weighed: BTreeMap::new(),
+            scales: Scales::new(sizes),
             zones,
-            sizes,
             composing: None,
             plan: plan.clone(),
             handles,
@@ -269,12 +257,8 @@ impl ControlLoop {
     /// What the engine says of itself, and what became of the last config.
     fn status(&self) -> Status {
         let now = self.handles.clock.now();
-        let refused = self.refused.as_ref().map(|last| RefusedConfig {
-            age_ms: now.since(last.at).0,
-            reason: last.reason.clone(),
-        });
         Status {
-            refused,
+            refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             ..self.engine.status(now)
         }
@@ -299,18 +283,25 @@ impl ControlLoop {
             Reading::Config {
                 outcome,
                 force,
-                replies,
-            } => match outcome.and_then(|prepared| self.weigh(prepared, force)) {
-                Ok(Weighed::New(prepared)) => self.compose(*prepared, replies),
-                Ok(Weighed::Unchanged) => {
-                    self.handles.metrics.reload(ReloadResult::Unchanged);
-                    info!(event = "reload", "nothing has changed");
-                    self.conclude(Ok("nothing has changed".to_owned()), replies);
+                mut waiting,
+            } => {
+                let weighed = outcome.and_then(|(prepared, judgement)| {
+                    waiting.changes = judgement.changes.clone();
+                    self.scales.config(&self.plan, prepared, &judgement, force)
+                });
+                match weighed {
+                    Ok(Weighed::New(prepared)) => self.compose(*prepared, waiting),
+                    Ok(Weighed::Unchanged) => {
+                        self.handles.metrics.reload(ReloadResult::Unchanged);
+                        info!(event = "reload", "nothing has changed");
+                        waiting.changes = None;
+                        self.conclude(Ok("nothing has changed".to_owned()), waiting);
+                    }
+                    Err(refusal) => self.conclude(Err(refusal), waiting),
                 }
-                Err(refusal) => self.conclude(Err(refusal), replies),
-            },
+            }
             Reading::Zone { apex, outcome } => {
-                match outcome.and_then(|filed| self.weigh_zone(&apex, filed)) {
+                match outcome.and_then(|filed| self.scales.zone(&self.plan, &apex, filed)) {
                     Ok(filed) => {
                         let effects = self.zones.take_file(apex, filed);
                         self.follow(effects);
@@ -322,7 +313,7 @@ impl ControlLoop {
     }
 
     /// Has the zones of a config composed; what is served stays until all are there.
-    fn compose(&mut self, prepared: Prepared, replies: Vec<Reply>) {
+    fn compose(&mut self, prepared: Prepared, waiting: Waiting) {
         let Prepared {
             plan,
             zones,
@@ -334,7 +325,7 @@ impl ControlLoop {
             plan,
             sizes,
             source,
-            replies,
+            waiting,
         });
         let effects = self.zones.configure(zones);
         self.follow(effects);
@@ -349,100 +340,47 @@ impl ControlLoop {
             plan,
             sizes,
             source,
-            replies,
+            waiting,
         } = composing;
         let outcome = outcome.map(|zones| {
-            self.sizes = sizes;
+            self.scales.sizes = sizes;
             let in_force = self.handles.in_force.write();
             *in_force.unwrap_or_else(PoisonError::into_inner) = source;
             self.apply(plan, zones)
         });
-        self.conclude(outcome, replies);
+        self.conclude(outcome, waiting);
     }
 
     /// Says whether a zone is served as its file has it now.
     fn filed(&mut self, apex: &Name, outcome: Result<(), String>) {
-        let size = self.weighed.remove(apex);
-        let outcome = outcome.map(|()| {
-            let own = self.sizes.iter_mut().find(|own| own.apex == *apex);
-            if let Some((own, size)) = own.zip(size) {
-                *own = size;
-            }
-            self.handles.metrics.reload(ReloadResult::Applied);
-            let serial = self.published.load().zones.serial(apex);
-            info!(event = "zone_loaded", zone = %apex, serial, "the zone is served as its file has it");
-        });
         match outcome {
-            // A config that was refused is so still.
-            Ok(()) => drop(
-                self.refused
-                    .take_if(|last| last.zone.as_ref() == Some(apex)),
-            ),
-            Err(text) => self.refuse(Some(apex.clone()), &text),
+            Ok(()) => {
+                self.scales.filed(apex);
+                self.handles.metrics.reload(ReloadResult::Applied);
+                let serial = self.published.load().zones.serial(apex);
+                info!(event = "zone_loaded", zone = %apex, serial, "the zone is served as its file has it");
+            }
+            Err(text) => {
+                self.scales.not_filed(apex);
+                self.refuse(Some(apex.clone()), &text);
+            }
         }
     }
 
     /// Says what became of a reload; after a refusal everything is as it was.
-    fn conclude(&mut self, outcome: Result<String, String>, replies: Vec<Reply>) {
+    fn conclude(&mut self, outcome: Result<String, String>, waiting: Waiting) {
         match &outcome {
-            Ok(_) => self.refused = None,
+            Ok(_) => self.scales.taken(),
             Err(text) => self.refuse(None, text),
         }
-        for reply in replies {
-            // Whoever asked may have gone.
-            drop(reply.send(outcome.clone()));
-        }
+        waiting.answer(outcome);
     }
 
     /// Says why a config, or the file of one zone, is not taken.
     fn refuse(&mut self, zone: Option<Name>, text: &str) {
         self.handles.metrics.reload(ReloadResult::Refused);
         error!(event = "reload_refused", "nothing was changed:\n{text}");
-        self.refused = Some(LastRefusal {
-            at: self.handles.clock.now(),
-            reason: opening(text),
-            zone,
-        });
-    }
-
-    fn weigh(&self, prepared: Box<Prepared>, force: Force) -> Result<Weighed, String> {
-        if force == Force::No {
-            self.check_shrinkage(&prepared.plan, &prepared.sizes)?;
-        }
-        let same_zones = self.sizes == prepared.sizes;
-        Ok(
-            match same_zones && prepared.plan.digest == self.plan.digest {
-                true => Weighed::Unchanged,
-                false => Weighed::New(prepared),
-            },
-        )
-    }
-
-    /// Refuses a zone that has lost more of its names than is meant to be lost unasked.
-    fn weigh_zone(&mut self, apex: &Name, filed: Filed) -> Result<Filed, String> {
-        let size = ZoneSize {
-            apex: apex.clone(),
-            names: filed.zone.names(),
-            digest: filed.digest,
-        };
-        let mut sizes = self.sizes.clone();
-        let Some(own) = sizes.iter_mut().find(|own| own.apex == *apex) else {
-            return Err(format!("there is no zone `{apex}`"));
-        };
-        *own = size.clone();
-        self.check_shrinkage(&self.plan, &sizes)?;
-        self.weighed.insert(apex.clone(), size);
-        Ok(filed)
-    }
-
-    fn check_shrinkage(&self, plan: &Plan, sizes: &[ZoneSize]) -> Result<(), String> {
-        let shrinks = self.plan.shrinks_to(plan, [&self.sizes, sizes]);
-        if shrinks.is_empty() {
-            return Ok(());
-        }
-        let lines: Vec<String> = shrinks.iter().map(ToString::to_string).collect();
-        let help = "say `waypost reload --force` if that is meant";
-        Err(format!("{}; {help}", lines.join("\n")))
+        self.scales.refused(self.handles.clock.now(), zone, text);
     }
 
     fn apply(&mut self, plan: Arc<Plan>, zones: Arc<Zones>) -> String {
@@ -529,35 +467,12 @@ fn patience(now: Moment, wake_at: Option<Moment>) -> Duration {
     wait.min(IDLE)
 }
 
-/// A config, or the file of one zone, that was not taken.
-struct LastRefusal {
-    at: Moment,
-    reason: String,
-    /// The zone; absent for a config.
-    zone: Option<Name>,
-}
-
 /// A config whose zones are being composed.
 struct Composing {
     plan: Arc<Plan>,
     sizes: Vec<ZoneSize>,
     source: Arc<Source>,
-    replies: Vec<Reply>,
-}
-
-/// What is to be done with a config that was read again.
-enum Weighed {
-    /// It says what the one in force says.
-    Unchanged,
-    /// It is to be taken into force.
-    New(Box<Prepared>),
-}
-
-/// The first lines of a refusal, as far as a status shows it.
-fn opening(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let lines: Vec<&str> = lines.take(REFUSAL_LINES).collect();
-    lines.join("\n").chars().take(REFUSAL_CHARACTERS).collect()
+    waiting: Waiting,
 }
 
 #[cfg(test)]
@@ -575,12 +490,5 @@ mod tests {
         }
         assert_eq!(patience(now, Some(Moment(5020))), Duration::from_millis(20));
         assert_eq!(patience(now, Some(Moment(4000))), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_refusal_is_shown_by_its_first_lines() {
-        let text = "error: one\n\n  --> config.toml:3:1\n3 | x\nerror: two\n";
-        assert_eq!(opening(text), "error: one\n  --> config.toml:3:1");
-        assert_eq!(opening(&"x".repeat(1000)).len(), REFUSAL_CHARACTERS);
     }
 }

@@ -12,11 +12,13 @@
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
+//! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
 //! | `expiry` | when the server's own certificate expires |
 //! | `runtimes` | what runs where |
 //! | `log`, `sink` | log lines; the queue through which they go |
 mod control_loop;
 mod expiry;
+mod judge;
 mod keeper;
 pub(crate) mod log;
 mod observer;
@@ -29,6 +31,7 @@ mod runtimes;
 pub(crate) mod server;
 mod sink;
 mod transfers;
+mod weigh;
 mod zone_driver;
 
 pub(crate) use control_loop::Shown;

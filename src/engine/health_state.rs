@@ -15,6 +15,8 @@
 //! When there is room again, the one that fell first goes first; one that does not fit does not
 //! stand in the way of a lighter one.
 //!
+//! Where addresses leave one by one, a doubt keeps those that are there, and lets come what comes back.
+//!
 //! It knows no table, no schedule and no words for the operator; it gives back which standings
 //! changed.
 use std::collections::BTreeSet;
@@ -27,8 +29,9 @@ use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{ProbeResult, Report};
-use crate::plan::{Monitor, Plan, Recovery};
+use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
 
+use super::addresses;
 use super::drains::Drains;
 use super::index::{Index, SlotRole};
 use super::order::{Action, Effect, Order};
@@ -237,7 +240,8 @@ impl HealthState {
         for target in &concerned {
             self.count_target(*target);
         }
-        self.doubt = self.tally.doubt(&self.plan.guard);
+        let doubt = self.tally.doubt(&self.plan.guard);
+        let before = std::mem::replace(&mut self.doubt, doubt);
         self.weigh_blackout(now);
         let failed = matches!(report.outcome, ProbeResult::Fail(_));
         if failed && self.doubt == Doubt::None {
@@ -247,8 +251,25 @@ impl HealthState {
             .iter()
             .filter_map(|target| self.look(now, *target));
         let mut changes: Vec<Change> = looked.collect();
+        if before != Doubt::None && self.doubt == Doubt::None {
+            changes.extend(self.release_addresses(now));
+        }
         changes.extend(self.fill_room(now));
         changes
+    }
+
+    /// The doubt has ended: addresses that were kept by it leave.
+    fn release_addresses(&mut self, now: Moment) -> Vec<Change> {
+        let ids = (0..self.targets.len()).map(TargetId::from_index);
+        let kept: Vec<TargetId> = ids.filter(|id| self.keeps_addresses(*id)).collect();
+        let looked = kept.into_iter().filter_map(|id| self.look(now, id));
+        looked.collect()
+    }
+
+    fn keeps_addresses(&self, id: TargetId) -> bool {
+        let had = self.standings[id.index()].without;
+        let kept = self.targets[id.index()].kept();
+        addresses::without(self.doubt, kept, self.evidence(id), had) != had
     }
 
     /// The standings, by target.
@@ -342,7 +363,11 @@ impl HealthState {
             target.observe(now, recovery, evidence);
             let mut ceiling = self.drains.ceiling(id);
             ceiling.advance(now, recovery);
-            ceiling.over(target.standing(recovery, evidence.hold), recovery)
+            let had = self.standings[id.index()].without;
+            Standing {
+                without: addresses::without(self.doubt, target.kept(), evidence, had),
+                ..ceiling.over(target.standing(recovery, evidence.hold), recovery)
+            }
         });
         standings.collect()
     }
@@ -475,13 +500,20 @@ impl HealthState {
 
     /// Writes down the standing, the next step and the count of a target.
     fn note(&mut self, id: TargetId) -> Option<Change> {
-        let hold = self.evidence(id).hold;
+        let evidence = self.evidence(id);
         if let Some(due) = self.next_step(id) {
             self.steps.insert((due, id));
         }
         let recovery = recovery(&self.plan, id);
-        let health = self.targets[id.index()].standing(recovery, hold);
-        let to = self.drains.ceiling(id).over(health, recovery);
+        let target = &self.targets[id.index()];
+        let had = self.standings[id.index()].without;
+        let to = Standing {
+            without: addresses::without(self.doubt, target.kept(), evidence, had),
+            ..self
+                .drains
+                .ceiling(id)
+                .over(target.standing(recovery, evidence.hold), recovery)
+        };
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
         self.count_ejection(id);
@@ -506,6 +538,10 @@ impl HealthState {
 
     fn evidence(&self, id: TargetId) -> Evidence {
         let target = &self.plan.targets[id.index()];
+        if target.addresses_down == AddressesDown::Address {
+            let slots = addresses::slots(&self.plan, target, &self.slots);
+            return Evidence::by_address(slots);
+        }
         let slots = target.slots.iter();
         Evidence::of(
             slots.map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
@@ -526,8 +562,8 @@ impl HealthState {
     }
 
     fn count_target(&mut self, id: TargetId) {
-        let slots = &self.plan.targets[id.index()].slots;
-        let failing = slots.iter().any(|slot| self.last(*slot) == Last::Failed);
+        let target = &self.plan.targets[id.index()];
+        let failing = addresses::is_failing(&self.plan, target, |slot| self.last(slot));
         let served = match (self.targets[id.index()].is_served_as_proven(), failing) {
             (false, _) => Served::No,
             (true, false) => Served::Sound,

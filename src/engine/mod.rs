@@ -9,6 +9,8 @@
 //! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `drains` | which endpoints are drained, and by whose order |
 //! | `order`, `effects` | what an operator orders, and what is answered |
+//! | `addresses` | which addresses of an endpoint leave alone |
+//! | `lookout` | what nobody has looked at for too long |
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
 //! | `snapshot` | what there is to be kept over a restart |
@@ -33,11 +35,13 @@ use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
 use crate::table::{self, Basis, Table};
 
+mod addresses;
 mod demand;
 mod drains;
 mod effects;
 mod health_state;
 mod index;
+mod lookout;
 pub mod notice;
 mod notices;
 pub mod order;
@@ -53,8 +57,9 @@ mod target_labels;
 use demand::DemandEstimate;
 pub use demand::Observed;
 use health_state::{Change, HealthState};
+use lookout::Lookout;
 pub use notice::Notice;
-use notices::Notices;
+use notices::{Notices, Watch};
 use order::Refused;
 pub use order::{Order, OrderId, OrderResult};
 use overload::Overloads;
@@ -109,6 +114,7 @@ pub struct Engine {
     started: Moment,
     health: HealthState,
     schedule: Schedule,
+    lookout: Lookout,
     labels: TargetLabels,
     notices: Notices,
     demand: DemandEstimate,
@@ -174,6 +180,7 @@ impl Engine {
         let table = Arc::new(Table::build_on(1, basis, now, None));
         Self {
             schedule: Schedule::new(&plan, now, seed),
+            lookout: Lookout::new(&plan, now),
             labels: TargetLabels::new(&plan),
             zones,
             plan,
@@ -196,6 +203,9 @@ impl Engine {
     pub fn handle(&mut self, now: Moment, input: Input) {
         let steps = self.health.advance(now);
         self.take_changes(now, &steps);
+        for slot in self.lookout.advance(now) {
+            self.tell_unwatched(now, slot, Watch::Lost);
+        }
         match input {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
@@ -225,6 +235,7 @@ impl Engine {
         let probes = self.schedule.wake_at().into_iter();
         probes
             .chain(self.health.wake_at())
+            .chain(self.lookout.wake_at())
             .chain(self.publish_at)
             .min()
     }
@@ -285,9 +296,20 @@ impl Engine {
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
         if report.outcome != ProbeResult::Fail(Cause::Local) {
+            if self.lookout.is_unwatched(slot) {
+                self.tell_unwatched(now, slot, Watch::Regained);
+            }
+            self.lookout.look(&self.plan, now, slot);
             let changes = self.health.probed(now, slot, report);
             self.take_changes(now, &changes);
         }
+    }
+
+    /// Tells that a slot is unwatched, or watched again.
+    fn tell_unwatched(&mut self, now: Moment, slot: SlotId, watch: Watch) {
+        let age = self.lookout.age(now, slot);
+        let notice = notices::unwatched(&self.plan, slot, watch, age);
+        self.outputs.push_back(Output::Notice(notice));
     }
 
     /// Plans the next probe of a slot after a look at `last`.
@@ -318,6 +340,7 @@ impl Engine {
         let before = self.plan.targets.len();
         self.health = self.health.migrate(plan.clone(), now, &reload);
         self.schedule = self.schedule.migrate(&plan, now, &reload);
+        self.lookout = self.lookout.migrate(&plan, now, &reload);
         self.labels = TargetLabels::new(&plan);
         self.demand.migrate(&self.plan, &plan);
         self.zones = zones;
@@ -325,6 +348,9 @@ impl Engine {
         self.given = None;
         let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
+        for slot in self.lookout.advance(now) {
+            self.tell_unwatched(now, slot, Watch::Lost);
+        }
         self.publish(now);
     }
 
@@ -352,6 +378,8 @@ impl Engine {
         for change in changes {
             let notice = notices::standing(&self.plan, &self.labels, change);
             self.outputs.extend(notice.map(Output::Notice));
+            let addresses = notices::addresses(&self.plan, change).into_iter();
+            self.outputs.extend(addresses.map(Output::Notice));
             let soon = now.after(limits::COALESCE);
             let fell = change.from.share.0 > 0 && change.to.share.0 == 0;
             let urgent = fell && self.health.leaves_a_pool_empty(change.target);

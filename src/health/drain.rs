@@ -115,6 +115,7 @@ impl Ceiling {
                 why: Why::Drained,
                 until: self.next_step(),
                 hold: health.hold,
+                without: health.without,
             };
         }
         let sinks_at = match *self {
@@ -198,6 +199,7 @@ fn after_step(at: Moment, recovery: &Recovery) -> Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::AddressSet;
     use crate::plan::{Approval, DampingPolicy};
 
     fn recovery(steps: &[u16]) -> Recovery {
@@ -218,6 +220,7 @@ mod tests {
             why: Why::Healthy,
             until,
             hold: Span(7),
+            without: AddressSet::EMPTY,
         }
     }
 

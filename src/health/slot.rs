@@ -10,7 +10,8 @@
 //!
 //! # Trip conditions
 //! While up, failures add up; `fall` of them take the slot down. Only `rise` successes in a row
-//! wipe the count: what fails every third probe is not well, and goes down in the end.
+//! wipe the count: what fails every third probe is not well, and goes down in the end. A monitor that
+//! asks for failures in a row ([`FailureCount::Consecutive`]) has the count wiped by any success.
 //!
 //! # Protection on first start
 //! Before any result a slot is *unproven*, which is not down. The first result decides at once:
@@ -31,7 +32,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Cause, Moment, Span};
-use crate::plan::Monitor;
+use crate::plan::{FailureCount, Monitor};
 
 use super::{ProbeResult, Report};
 
@@ -146,7 +147,8 @@ impl State {
                 successes,
             } => {
                 let successes = successes.saturating_add(1).min(monitor.rise);
-                let wiped = successes >= monitor.rise;
+                let wiped =
+                    successes >= monitor.rise || monitor.failures == FailureCount::Consecutive;
                 Self::Up {
                     failures: if wiped { 0 } else { failures },
                     successes,
@@ -212,7 +214,24 @@ mod tests {
             near_interval: Span(1000),
             timeout: Span(2000),
             fall,
+            failures: FailureCount::Accumulated,
             rise,
+        }
+    }
+
+    #[test]
+    fn failures_in_a_row_are_wiped_by_any_success() {
+        let monitor = Monitor {
+            failures: FailureCount::Consecutive,
+            ..monitor(3, 3)
+        };
+        for (results, expected) in [
+            ("+--+--+--", "uuuuuuuuu"),
+            ("+---", "uuud"),
+            ("+--+---", "uuuuuud"),
+            ("+---++-+++", "uuuddddddu"),
+        ] {
+            assert_eq!(states(&monitor, results), expected, "{results}");
         }
     }
 

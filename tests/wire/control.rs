@@ -655,5 +655,5 @@ fn check_exposition(text: &str) {
 
 fn error_of(response: &Response) -> String {
     let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
-    body["error"].as_str().unwrap().to_owned()
+    body["detail"].as_str().unwrap().to_owned()
 }

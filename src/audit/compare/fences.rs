@@ -51,6 +51,22 @@ pub(super) fn losses(
     losses.collect()
 }
 
+/// The losses of a service by laws that stay, whether any client is under them or not.
+pub(super) fn law_losses(laws: Laws<'_>, services: [ServiceId; 2], name: &str) -> Vec<Loss> {
+    let jurisdictions = (0..laws.plans[1].jurisdictions.len()).map(JurisdictionId::from_index);
+    let kept = jurisdictions.filter_map(|id| Some([laws.counterpart(id)?, id].map(Who::Under)));
+    let others = [[Who::Outside; 2], [Who::Unknown; 2]];
+    let changes = kept.chain(others);
+    let mut changes: Vec<_> = changes
+        .filter_map(|own| laws.widened(services, own))
+        .collect();
+    changes.dedup();
+    changes
+        .into_iter()
+        .map(|change| Loss::new(LossKind::Fence, name, change))
+        .collect()
+}
+
 impl Laws<'_> {
     /// The fence before and after, if the one after lets in what the one before kept out.
     fn widened(&self, services: [ServiceId; 2], own: [Who; 2]) -> Option<[String; 2]> {

@@ -26,7 +26,7 @@ mod losses;
 mod moves;
 mod redundancy;
 mod rules;
-mod subjects;
+pub(in crate::audit) mod subjects;
 mod text;
 mod weight;
 
@@ -38,7 +38,7 @@ use serde::Serialize;
 use crate::audit::law::Law;
 use crate::base::{Family, MapId};
 use crate::geo::Country;
-use crate::plan::Plan;
+use crate::plan::{Guard, Plan, Residency, Service};
 use crate::table::Table;
 
 use answers::{Answers, Cohorts};
@@ -51,6 +51,8 @@ pub use answers::Place;
 pub use failures::{Failing, FailingKind};
 pub use losses::{LosingClients, Loss, LossKind};
 pub use rules::{Broken, Rule, Verdict};
+pub use text::Changes;
+pub(in crate::audit) use text::write_losses;
 pub use weight::{Amount, Part, Scale};
 
 /// What a new plan would change.
@@ -167,6 +169,17 @@ pub struct Stranded {
     pub after_millionths: Part,
 }
 
+impl Comparison {
+    /// The same with further losses, held to the rules once more.
+    pub(super) fn with_losses(mut self, more: Vec<Loss>, rules: &Guard) -> Self {
+        self.losses.extend(more);
+        self.losses.sort_by_key(|loss| loss.kind);
+        self.broken = rules::broken(rules, &self.services, &self.losses);
+        self.result = rules::verdict(&self.broken);
+        self
+    }
+}
+
 impl Stranded {
     fn is_any(self) -> bool {
         self.before_millionths.max(self.after_millionths) > Part(0)
@@ -182,6 +195,16 @@ impl Stranded {
 /// Compares what a new plan does with what the current one does.
 #[must_use]
 pub fn compare(current: &Arc<Plan>, new: &Arc<Plan>) -> Comparison {
+    compare_under(current, new, &failures::all([current, new]))
+}
+
+/// The same while everything is healthy, which takes less time.
+#[must_use]
+pub fn compare_healthy(current: &Arc<Plan>, new: &Arc<Plan>) -> Comparison {
+    compare_under(current, new, &BTreeSet::new())
+}
+
+fn compare_under(current: &Arc<Plan>, new: &Arc<Plan>, failing: &BTreeSet<Failing>) -> Comparison {
     let plans: [&Plan; 2] = [current, new];
     let laws = plans.map(Law::new);
     let laws = fences::Laws {
@@ -212,16 +235,45 @@ pub fn compare(current: &Arc<Plan>, new: &Arc<Plan>) -> Comparison {
     };
     let healthy = [current, new].map(|plan| failures::table(plan, None, None));
     let now = world.moves([&healthy[0], &healthy[1]]);
-    let failing = failures::all(plans);
     let under = failing.iter().map(|one| world.under(one, &healthy, &now));
     let under: Vec<FailureChange> = under.collect();
-    let mut losses = capacity::losses(plans, &subjects, &failing);
+    let mut losses = capacity::losses(plans, &subjects, failing);
     for (clients, now) in clients.iter().zip(&now) {
         losses.extend(lost(laws, clients, now));
     }
     losses.extend(stranded(&under));
     losses.sort_by_key(|loss| loss.kind);
     world.comparison(&now, under, losses)
+}
+
+/// Fences of the current plan that are wider in the new one, found without making any table: by where clients are
+/// in both, and, whether there are such clients or not, by what holds for each law.
+pub(super) fn fences(plans: [&Plan; 2]) -> Vec<Loss> {
+    let is_strict = |service: &Service| service.residency == Residency::Strict;
+    if !plans[0].services.iter().any(is_strict) {
+        return Vec::new();
+    }
+    let laws = plans.map(Law::new);
+    let laws = fences::Laws {
+        plans,
+        laws: [&laws[0], &laws[1]],
+    };
+    let cells = cells::by_law(plans, laws.laws);
+    let subjects = subjects::all(plans);
+    let kept = subjects.iter().filter_map(|one| Some((one, one.kept()?)));
+    let kept = kept.filter(|(_, services)| is_strict(&plans[0].services[services[0].index()]));
+    let losses = kept.flat_map(|(subject, services)| {
+        let name = subject.name(plans);
+        let mut losses = fences::losses(laws, services, &name, &cells);
+        let known: Vec<[String; 2]> = losses.iter().map(Loss::change).collect();
+        let more = fences::law_losses(laws, services, &name);
+        losses.extend(
+            more.into_iter()
+                .filter(|one| !known.contains(&one.change())),
+        );
+        losses
+    });
+    losses.collect()
 }
 
 /// What the clients of one subject lose while everything is healthy.

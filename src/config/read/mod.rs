@@ -112,6 +112,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         connections: plain(fields.optional("connections", value::number(CONNECTIONS))),
         tls: tls::tls(&mut fields),
         state: plain(fields.optional("state", path)),
+        watch_off: plain(fields.optional("watch", value::boolean)) == Some(false),
         defence: defence::defence(&mut fields),
     };
     fields.finish();

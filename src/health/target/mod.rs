@@ -55,10 +55,16 @@
 //! and is what it was before, without hold-down, approval, ramp or damping; a ramp goes on at its step.
 //! What had never been proven, or was on its way back with nothing, has no such past, and begins anew.
 //!
+//! # Addresses
+//! Where several addresses of a family leave one by one (`addresses_down = "address"`), the target is up
+//! while one of them is, and [`Evidence::without`] names those that are left out of its answers meanwhile. One that comes
+//! back is answered again once its slots are up: it has neither ramp nor damping, and a target with a gate or an
+//! approval never has addresses of this kind, for they would come back round it.
+//!
 //! It knows neither probes nor weights nor orders but for approvals, and looks at no other target.
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Cause, Moment, Permille, Span, Standing, Why};
+use crate::base::{AddressSet, Cause, Moment, Permille, Span, Standing, Why};
 use crate::plan::{Approval, Recovery};
 
 use super::damping::{Damping, Fall};
@@ -66,7 +72,7 @@ use super::damping::{Damping, Fall};
 mod evidence;
 mod phase;
 
-pub use evidence::{Evidence, Gate, Verdict};
+pub use evidence::{AddressSlot, Evidence, Gate, Verdict};
 pub use phase::KeepReason;
 use phase::{Blackout, Phase, PriorPhase, ReturnApproval, Then, WaitingFor, share_of};
 
@@ -192,6 +198,7 @@ impl TargetHealth {
             why,
             until: self.next_step(),
             hold,
+            without: AddressSet::EMPTY,
         }
     }
 

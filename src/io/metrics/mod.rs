@@ -234,6 +234,8 @@ impl Metrics {
             Notice::Ordered { .. } => "ordered",
             Notice::Reloaded { .. } => "reloaded",
             Notice::Rejected { .. } => "rejected",
+            Notice::Unwatched { .. } => "unwatched",
+            Notice::Address { .. } => "address",
         };
         self.registry
             .counter("waypost_notices_total", &[("event", event)])
