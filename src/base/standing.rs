@@ -17,8 +17,8 @@ use super::{AddressSet, Moment, Span};
     Ord,
     Hash,
     Default,
-    Serialize,
     Deserialize,
+    Serialize,
     ToSchema,
 )]
 pub struct Permille(pub u16);
@@ -139,7 +139,7 @@ impl Why {
 
 /// Why a probe failed.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, ToSchema,
 )]
 #[serde(rename_all = "snake_case", tag = "cause", content = "value")]
 pub enum Cause {

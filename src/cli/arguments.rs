@@ -256,7 +256,7 @@ pub(super) struct Status {
 pub(super) struct Reload {
     #[command(flatten)]
     pub(super) control: Control,
-    /// Accept a config that drops more services, names, endpoints or networks than `guard.max_shrink` allows
+    /// Accept a config that weakens what is in force, or drops more of it than `[guard]` allows
     #[arg(long)]
     pub(super) force: bool,
 }

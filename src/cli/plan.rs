@@ -8,7 +8,7 @@ use super::arguments::Plan;
 use super::judged::{self, Source};
 use super::say;
 use crate::audit::compare::{Comparison, Verdict, compare};
-use crate::audit::weaken::{Policy, weakened};
+use crate::audit::weaken::{Decisions, weakened};
 use crate::daemon::Failure;
 
 /// The comparison with what was compared.
@@ -24,7 +24,7 @@ struct Artefact<'a> {
 pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
     let current = judged::read(&arguments.config.config)?;
     let new = judged::read(&arguments.new)?;
-    let [before, after] = [&current, &new].map(|side| Policy {
+    let [before, after] = [&current, &new].map(|side| Decisions {
         plan: &side.compiled.plan,
         zoning: &side.compiled.zoning,
     });

@@ -15,7 +15,7 @@ use super::expiry::Expiry;
 use super::keeper::{Keeper, Keeping, Kept};
 use super::observer::Observer;
 use super::prepared::{Prepared, Source};
-use super::reader::{InForce, Reading, Request, Waiting};
+use super::reader::{InForce, Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
 use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -313,7 +313,7 @@ impl ControlLoop {
     }
 
     /// Has the zones of a config composed; what is served stays until all are there.
-    fn compose(&mut self, prepared: Prepared, waiting: Waiting) {
+    fn compose(&mut self, prepared: Prepared, waiting: ReloadWaiters) {
         let Prepared {
             plan,
             zones,
@@ -368,7 +368,7 @@ impl ControlLoop {
     }
 
     /// Says what became of a reload; after a refusal everything is as it was.
-    fn conclude(&mut self, outcome: Result<String, String>, waiting: Waiting) {
+    fn conclude(&mut self, outcome: Result<String, String>, waiting: ReloadWaiters) {
         match &outcome {
             Ok(_) => self.scales.taken(),
             Err(text) => self.refuse(None, text),
@@ -472,7 +472,7 @@ struct Composing {
     plan: Arc<Plan>,
     sizes: Vec<ZoneSize>,
     source: Arc<Source>,
-    waiting: Waiting,
+    waiting: ReloadWaiters,
 }
 
 #[cfg(test)]

@@ -1,30 +1,33 @@
-//! What a config that was read again would change, judged beside the control loop because clients are gone through for it.
+//! Judgement of a config that was read again: what it would change, found beside the control loop because clients are gone through for it.
 //!
 //! It holds the new config against the one in force. Who reads it knows whether somebody asked; whether it is taken is
 //! decided where it is weighed.
 use std::sync::Arc;
 
 use super::prepared::Source;
-use crate::audit::compare::{Changes, compare_healthy};
-use crate::audit::weaken::{Policy, Weakened, weakened};
+use crate::audit::compare::compare_healthy;
+use crate::audit::compare::text::Changes;
+use crate::audit::weaken::{Decisions, Weakened, weakened};
 
-/// Whether somebody asked for the reading.
+/// The reason of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Occasion {
     /// A file has changed, and may be half written.
     Watched,
-    /// Somebody says that the files are as they are meant.
+    /// Somebody says that the files are as they are meant, and wants to know what changes.
     Asked,
+    /// The same by a signal, which has no answer.
+    Signalled,
 }
 
-/// What another config would change.
+/// Changes that another config would make.
 #[derive(Debug, Default)]
 pub(super) struct Judgement {
-    /// Why the text looks like a part of one, if it does.
+    /// The reason why the text looks like a part of one, if it does.
     pub(super) cut: Option<String>,
-    /// What it takes away.
+    /// Everything that it takes away.
     pub(super) weakened: Weakened,
-    /// Who moves and what is lost, for whoever asked.
+    /// The clients who move and what is lost, for whoever asked.
     pub(super) changes: Option<String>,
 }
 
@@ -34,7 +37,7 @@ impl Judgement {
         if before.plan.digest == after.plan.digest {
             return Self::default();
         }
-        let [old, new] = [before, after].map(|source| Policy {
+        let [old, new] = [before, after].map(|source| Decisions {
             plan: &source.plan,
             zoning: &source.zoning,
         });
@@ -52,7 +55,7 @@ impl Judgement {
     }
 }
 
-/// Why a text looks like a part of what is meant: it is the beginning of the one in force, or it ends within a line,
+/// The reason why a text looks like a part of what is meant: it is the beginning of the one in force, or it ends within a line,
 /// which that one does not. An editor may leave the last line end away, so that this counts only where nobody asked.
 fn cut(before: &Arc<str>, after: &Arc<str>, occasion: Occasion) -> Option<String> {
     let lines = after.lines().count();

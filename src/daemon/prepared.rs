@@ -68,10 +68,13 @@ impl Prepared {
                 .into(),
             false => Arc::from([]),
         };
-        let sizes = zones.iter();
-        let sizes = sizes.map(|filed| ZoneSize::of(&filed.zone, filed.digest));
-        let sizes = sizes.collect();
         let pairs = || zoning.zones.iter().zip(&zones);
+        let sizes = pairs().map(|(plan, filed)| ZoneSize {
+            // What primaries sign is theirs to say; it was judged when it came.
+            signed: plan.incoming.is_none() && filed.zone.is_signed_elsewhere(),
+            ..ZoneSize::of(&filed.zone, filed.digest)
+        });
+        let sizes = sizes.collect();
         let damaged = pairs().filter_map(|(plan, filed)| {
             let damage = filed.damage.clone()?;
             Some((plan.file.clone(), damage))

@@ -44,12 +44,12 @@ pub(super) struct Request {
 pub(super) enum Reading {
     /// The config with all that it names.
     Config {
-        /// What it comes to and what that would change, or every error.
+        /// The config with what it would change, or every error.
         outcome: Result<(Box<Prepared>, Judgement), String>,
-        /// Whether it is meant, whatever it takes away.
+        /// The word that it is meant, whatever it takes away.
         force: Force,
-        /// Who wants to know.
-        waiting: Waiting,
+        /// Everybody who wants to know.
+        waiting: ReloadWaiters,
     },
     /// The file of one zone, by the config that is in force.
     Zone {
@@ -60,28 +60,28 @@ pub(super) enum Reading {
     },
 }
 
-/// Who waits to be told what became of a config: whoever asked, and the reader, which reads no other before.
-pub(super) struct Waiting {
+/// Everybody who waits to be told what became of a config: whoever asked, and the reader, which reads no other before.
+pub(super) struct ReloadWaiters {
     replies: Vec<Reply>,
-    /// What it changes, for whoever asked.
+    /// The changes that it makes, for whoever asked.
     pub(super) changes: Option<String>,
-    reader: Sender<Taken>,
+    reader: Sender<ReloadFate>,
 }
 
-/// What became of a config that was read.
-enum Taken {
+/// The fate of a config that was read.
+enum ReloadFate {
     /// It is in force, or says what the one in force says.
     Yes,
     /// The one in force stays.
     No,
 }
 
-impl Waiting {
+impl ReloadWaiters {
     /// Tells everybody.
     pub(super) fn answer(self, outcome: Result<String, String>) {
         let taken = match &outcome {
-            Ok(_) => Taken::Yes,
-            Err(_) => Taken::No,
+            Ok(_) => ReloadFate::Yes,
+            Err(_) => ReloadFate::No,
         };
         let outcome = outcome.map(|text| match &self.changes {
             None => text,
@@ -189,9 +189,12 @@ impl Reader {
     /// Reads the config with all that it names, and waits until it is taken or refused; whether it was taken.
     fn read_all(&mut self, requests: Vec<Request>) -> Result<bool, Ended> {
         let forced = requests.iter().any(|request| request.force == Force::Yes);
-        let occasion = match requests.is_empty() {
-            true => Occasion::Watched,
-            false => Occasion::Asked,
+        // Whoever sent a signal reads no answer.
+        let is_read = requests.iter().any(|request| !request.reply.is_closed());
+        let occasion = match (requests.is_empty(), is_read) {
+            (true, _) => Occasion::Watched,
+            (false, true) => Occasion::Asked,
+            (false, false) => Occasion::Signalled,
         };
         let (outcome, watch) = compile(&self.config);
         let before = watch.map(|watch| std::mem::replace(&mut self.watch, watch));
@@ -203,13 +206,13 @@ impl Reader {
         self.send(Reading::Config {
             outcome,
             force: if forced { Force::Yes } else { Force::No },
-            waiting: Waiting {
+            waiting: ReloadWaiters {
                 replies: requests.into_iter().map(|request| request.reply).collect(),
                 changes: None,
                 reader,
             },
         })?;
-        let taken = matches!(done.recv(), Ok(Taken::Yes));
+        let taken = matches!(done.recv(), Ok(ReloadFate::Yes));
         if let Some(before) = before.filter(|_| !taken) {
             // The config in force goes on, and its files are watched as before.
             self.watch.keep(before);

@@ -1,4 +1,4 @@
-//! Whether what was read again may be taken into force, and why not.
+//! Decides whether what was read again may be taken into force, and says why not.
 //!
 //! What weakens the config in force, or drops more of it than is allowed, is refused unless somebody says that it is meant
 //! (`waypost reload --force`): a file may be half written, and a careless edit looks the same. So is a text that
@@ -20,10 +20,10 @@ use crate::zones::Filed;
 const REFUSAL_LINES: usize = 2;
 /// Characters of each of them.
 const REFUSAL_CHARACTERS: usize = 400;
-/// What to do about a refusal that is none of an error.
+/// Advice about a refusal that is none of an error.
 const HELP: &str = "say `waypost reload --force` if that is meant; else mend the file, and it is read again by itself";
 
-/// What is to be done with a config that was read again.
+/// The next step of a config that was read again.
 pub(super) enum Weighed {
     /// It says what the one in force says.
     Unchanged,
@@ -31,7 +31,7 @@ pub(super) enum Weighed {
     New(Box<Prepared>),
 }
 
-/// What is known of the files in force, and what was refused last.
+/// Sizes of the files in force, and the last refusal.
 pub(super) struct Scales {
     /// Apex, names and digest of the file of each zone.
     pub(super) sizes: Vec<ZoneSize>,
@@ -143,7 +143,7 @@ impl Scales {
         });
     }
 
-    /// What was refused last, for the status.
+    /// The last refusal, for the status.
     pub(super) fn last_refusal(&self, now: Moment) -> Option<RefusedConfig> {
         self.refused.as_ref().map(|last| RefusedConfig {
             age_ms: now.since(last.at).0,
@@ -151,7 +151,7 @@ impl Scales {
         })
     }
 
-    /// What is dropped beyond what the guards allow: of lists, and of the names and signatures of each zone.
+    /// Complaints about what is dropped beyond what the guards allow: of lists, and of the names and signatures of each zone.
     fn shrinkage(&self, in_force: &Plan, next: &Plan, sizes: &[ZoneSize]) -> Vec<String> {
         let allowed = in_force.guard.max_shrink_watched;
         let lists = in_force.shrinks_to(next, [&self.sizes, sizes]);

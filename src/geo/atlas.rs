@@ -24,6 +24,8 @@ use crate::base::ClassId;
 #[derive(Debug)]
 pub struct Atlas {
     spots: Vec<Spot>,
+    /// The operator's own networks.
+    overrides: Vec<(Network, Country)>,
     /// Indexes of `spots`.
     v4: Steps<u32, u32>,
     /// Indexes of `spots`.
@@ -78,9 +80,16 @@ impl Atlas {
         let spot = |(place, mark): (u32, _)| (places[place as usize], mark);
         Self {
             spots: layers.spots.into_iter().map(spot).collect(),
+            overrides: countries.to_vec(),
             v4,
             v6,
         }
+    }
+
+    /// The operator's own networks, and the country of each.
+    #[must_use]
+    pub fn overrides(&self) -> &[(Network, Country)] {
+        &self.overrides
     }
 
     /// What is known of an address: its place and the mark over it. IPv4-mapped IPv6 addresses

@@ -23,7 +23,7 @@ pub struct ZoneSize {
     pub digest: u64,
     /// The serial in its file.
     pub serial: Option<u32>,
-    /// Whether its file is signed already.
+    /// Signatures in its file.
     pub signed: bool,
 }
 
@@ -40,7 +40,7 @@ impl ZoneSize {
         }
     }
 
-    /// How many names `next` has lost, if that is more than a part of them and nobody vouches for it by a higher
+    /// Number of names that `next` has lost, if that is more than a part of them and nobody vouches for it by a higher
     /// serial (RFC 1982).
     #[must_use]
     pub fn loses_to(&self, next: &Self, allowed: Permille) -> Option<usize> {

@@ -32,6 +32,7 @@ mod rollover;
 mod scrape;
 mod spill;
 mod transfer;
+mod watch;
 mod world;
 
 #[path = "../support/advised.rs"]

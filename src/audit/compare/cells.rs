@@ -4,7 +4,7 @@
 //! of a region. So the stretches of both atlases are walked side by side, and what lies in one stretch of
 //! each is one piece; pieces of the same classes and laws in both plans are one cell. Within a cell all
 //! clients are treated alike before, and alike after.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use crate::audit::law::{Law, Who};
@@ -58,29 +58,6 @@ pub(super) fn cells(plans: [&Plan; 2], laws: [&Law<'_>; 2], maps: [MapId; 2]) ->
         }
     }
     cells.into_values().collect()
-}
-
-/// All clients, by their laws alone; the class says nothing.
-pub(super) fn by_law(plans: [&Plan; 2], laws: [&Law<'_>; 2]) -> Vec<Cell> {
-    let mut by_place: HashMap<[Option<Country>; 2], Cell> = HashMap::new();
-    let mut walk = Walk::new(plans);
-    while let Some((stretch, places)) = walk.next() {
-        let cell = by_place.entry(places).or_insert_with(|| Cell {
-            classes: [ClassId(0); 2],
-            laws: [0, 1].map(|side: usize| laws[side].who(places[side])),
-            countries: places[1].or(places[0]).into_iter().collect(),
-            networks: 0,
-            size: 0,
-            example: widest(stretch.first, stretch.last),
-        });
-        cell.networks += 1;
-        if places != [None, None] {
-            cell.size += stretch.size();
-        }
-    }
-    let mut cells: Vec<Cell> = by_place.into_values().collect();
-    cells.sort_by_key(|cell| cell.example);
-    cells
 }
 
 /// A walk over the stretches of two atlases, side by side.

@@ -144,11 +144,6 @@ impl LosingClients {
 }
 
 impl Loss {
-    /// What was before, and what is after.
-    pub(super) fn change(&self) -> [String; 2] {
-        [self.before.clone(), self.after.clone()]
-    }
-
     /// A loss that concerns everyone, whatever fails.
     pub(in crate::audit) fn new(
         kind: LossKind,

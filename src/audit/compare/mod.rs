@@ -27,7 +27,7 @@ mod moves;
 mod redundancy;
 mod rules;
 pub(in crate::audit) mod subjects;
-mod text;
+pub mod text;
 mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,8 +51,6 @@ pub use answers::Place;
 pub use failures::{Failing, FailingKind};
 pub use losses::{LosingClients, Loss, LossKind};
 pub use rules::{Broken, Rule, Verdict};
-pub use text::Changes;
-pub(in crate::audit) use text::write_losses;
 pub use weight::{Amount, Part, Scale};
 
 /// What a new plan would change.
@@ -246,34 +244,20 @@ fn compare_under(current: &Arc<Plan>, new: &Arc<Plan>, failing: &BTreeSet<Failin
     world.comparison(&now, under, losses)
 }
 
-/// Fences of the current plan that are wider in the new one, found without making any table: by where clients are
-/// in both, and, whether there are such clients or not, by what holds for each law.
+/// Fences of the current plan that are wider in the new one by the words of the configs, whatever the geo database says of
+/// anybody: that is renewed every week, and is no word of a config.
 pub(super) fn fences(plans: [&Plan; 2]) -> Vec<Loss> {
     let is_strict = |service: &Service| service.residency == Residency::Strict;
-    if !plans[0].services.iter().any(is_strict) {
-        return Vec::new();
-    }
     let laws = plans.map(Law::new);
     let laws = fences::Laws {
         plans,
         laws: [&laws[0], &laws[1]],
     };
-    let cells = cells::by_law(plans, laws.laws);
     let subjects = subjects::all(plans);
     let kept = subjects.iter().filter_map(|one| Some((one, one.kept()?)));
     let kept = kept.filter(|(_, services)| is_strict(&plans[0].services[services[0].index()]));
-    let losses = kept.flat_map(|(subject, services)| {
-        let name = subject.name(plans);
-        let mut losses = fences::losses(laws, services, &name, &cells);
-        let known: Vec<[String; 2]> = losses.iter().map(Loss::change).collect();
-        let more = fences::law_losses(laws, services, &name);
-        losses.extend(
-            more.into_iter()
-                .filter(|one| !known.contains(&one.change())),
-        );
-        losses
-    });
-    losses.collect()
+    kept.flat_map(|(subject, services)| fences::law_losses(laws, services, &subject.name(plans)))
+        .collect()
 }
 
 /// What the clients of one subject lose while everything is healthy.

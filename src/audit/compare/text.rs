@@ -31,7 +31,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// What a comparison found, without a verdict: for what was done already, or is refused for other reasons.
+/// Findings of a comparison without a verdict: for what was done already, or is refused for other reasons.
 pub struct Changes<'c>(pub &'c Comparison);
 
 impl fmt::Display for Changes<'_> {
@@ -47,7 +47,7 @@ impl fmt::Display for Changes<'_> {
 }
 
 impl Comparison {
-    /// How many move, and how much is lost.
+    /// The numbers of those who move and of losses.
     fn in_short(&self) -> String {
         let moved = match (self.moved.networks, self.moved_millionths) {
             (0, _) => "nobody moves".to_owned(),

@@ -1,4 +1,4 @@
-//! Who may do more than before: the one place where access rules are compared.
+//! Rights that somebody gains: the one place where access rules are compared.
 //!
 //! [`judge`] goes through every rule that grants something to somebody: zone transfers and who feeds a zone, updates,
 //! shared keys, the control listener. The match on their fields is exhaustive: each struct that grants is taken apart by a
@@ -15,10 +15,10 @@ use crate::dns::challenges::Pattern;
 use crate::geo::Network;
 use crate::plan::{Acme, Allowed, Control, Grant, Incoming, Outgoing, TsigKey, ZonePlan, Zoning};
 
-use super::{Findings, Policy};
+use super::found::{Decisions, Findings};
 
 /// Compares every rule of access.
-pub(super) fn judge(sides: [Policy<'_>; 2], found: &mut Findings) {
+pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     control(sides.map(|side| &side.plan.control), found);
     let [before, after] = sides.map(|side| side.zoning);
     let Zoning {
@@ -100,7 +100,7 @@ fn challenges([before, after]: [&Zoning; 2], found: &mut Findings) {
     found.rise(LossKind::Access, "[acme] expire", change);
 }
 
-/// Whether one of the patterns lets everything be set that another does.
+/// Tells whether one of the patterns lets everything be set that another does.
 fn covered(own: &[&Pattern], other: &Pattern) -> bool {
     own.iter().any(|own| match (own, other) {
         (own, Pattern::Name(name)) => own.covers(name),
@@ -119,7 +119,7 @@ fn told(pattern: &Pattern) -> String {
     }
 }
 
-/// Who gets a zone and who feeds it.
+/// Compares who gets a zone and who feeds it.
 fn transfers(zonings: [&Zoning; 2], zones: [&ZonePlan; 2], found: &mut Findings) {
     let [before, after] = zones;
     let ZonePlan {
@@ -194,7 +194,7 @@ struct Right {
 }
 
 impl Right {
-    /// Whether whoever has the other has this one too.
+    /// Tells whether whoever has the other has this one too.
     fn includes(&self, other: &Self) -> bool {
         let is_near = match (self.network, other.network) {
             (None, _) => true,
@@ -237,7 +237,7 @@ fn fed(of: &str, zonings: [&Zoning; 2], [before, after]: [&Incoming; 2], found: 
     }
 }
 
-/// What a key is called on the wire.
+/// Name of a key on the wire.
 fn key_name(zoning: &Zoning, key: Option<usize>) -> Option<&Name> {
     zoning.tsig.get(key?).map(|key| &key.name)
 }

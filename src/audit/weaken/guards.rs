@@ -6,11 +6,11 @@ use crate::plan::{
     Cookies, Defence, Endpoint, Guard, Losses, Plan, RateLimit, ResponseClass, Server, Tls,
 };
 
-use super::{Findings, Policy};
+use super::found::{Decisions, Findings};
 
 const KIND: LossKind = LossKind::Guard;
 
-pub(super) fn judge(sides: [Policy<'_>; 2], found: &mut Findings) {
+pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     let [before, after] = sides.map(|side| side.plan);
     let Plan {
         digest: _,
@@ -24,6 +24,7 @@ pub(super) fn judge(sides: [Policy<'_>; 2], found: &mut Findings) {
         regions: _,
         services: _,
         maps: _,
+        // Networks whose country the config states are a part of fences.
         atlas: _,
         // Monitors and returns are judged with the services that have them.
         monitors: _,
@@ -74,7 +75,7 @@ pub(super) fn judge(sides: [Policy<'_>; 2], found: &mut Findings) {
 /// The database that holds when the config names none.
 const EMBEDDED: &str = "embedded";
 
-fn zones(side: Policy<'_>) -> Vec<String> {
+fn zones(side: Decisions<'_>) -> Vec<String> {
     let zones = side.zoning.zones.iter();
     let mut names: Vec<String> = zones.map(|zone| zone.apex.to_string()).collect();
     names.sort();

@@ -1,10 +1,10 @@
-//! Whether a return to service goes ahead of how it went by another config.
+//! Courses of returns to service, and which of two runs ahead.
 use crate::base::{Permille, Span};
 
 /// The course of a return: shares of its steps, and how long each lasts.
 pub(super) type Course<'r> = (&'r [Permille], Span);
 
-/// Whether `after` gives a larger share than `before` at any time after the start.
+/// Tells whether `after` gives a larger share than `before` at any time after the start.
 pub(super) fn runs_ahead(before: Course<'_>, after: Course<'_>) -> bool {
     let (steps, every) = after;
     let ends = (0..=steps.len() as u64).map(|step| Span(every.0.saturating_mul(step)));

@@ -8,12 +8,13 @@ use crate::plan::{
     AllDown, Approval, DampingPolicy, Demand, Plan, Recovery, Region, Residency, Service,
 };
 
-use super::{Findings, Policy, ramp};
+use super::found::{Decisions, Findings};
+use super::ramp;
 
 /// The word for what is not there any more.
 const GONE: &str = "gone";
 
-pub(super) fn judge(sides: [Policy<'_>; 2], found: &mut Findings) {
+pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     let plans = sides.map(|side| side.plan);
     for subject in subjects::all(plans) {
         match (subject.services[0], subject.kept()) {
@@ -32,6 +33,7 @@ pub(super) fn judge(sides: [Policy<'_>; 2], found: &mut Findings) {
         }
     }
     regions(plans, found);
+    overrides(plans, found);
     for zone in &sides[0].zoning.zones {
         if sides[1].zoning.zone(&zone.apex).is_none() {
             found.tell(LossKind::Zone, &zone.apex.to_string(), ["served", GONE]);
@@ -78,6 +80,24 @@ fn regions(plans: [&Plan; 2], found: &mut Findings) {
     }
 }
 
+/// Networks whose country the config does not state any more, or states to be another, where a fence rests on countries.
+fn overrides(plans: [&Plan; 2], found: &mut Findings) {
+    let mut services = plans[0].services.iter();
+    if !services.any(|one| one.residency == Residency::Strict) {
+        return;
+    }
+    let [before, after] = plans.map(|plan| plan.atlas.overrides());
+    for (network, country) in before {
+        let mut others = after.iter();
+        let next = others.find(|(other, _)| other == network);
+        if next.is_none_or(|(_, other)| other != country) {
+            let other = next.map_or(GONE.to_owned(), |(_, other)| other.to_string());
+            let change = [country.to_string(), other];
+            found.tell(LossKind::Fence, &format!("override {network}"), change);
+        }
+    }
+}
+
 /// A service in its plan.
 #[derive(Clone, Copy)]
 struct Side<'p> {
@@ -90,7 +110,7 @@ impl Side<'_> {
         &self.plan.monitors[id.index()].name
     }
 
-    /// Whether it has an endpoint of a family in a region of this name.
+    /// Tells whether it has an endpoint of a family in a region of this name.
     fn is_in(&self, family: Family, region: &str) -> bool {
         let regions = self.plan.regions.iter();
         let pools = regions.zip(&self.service.pools[family.index()]);

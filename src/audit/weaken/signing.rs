@@ -1,13 +1,13 @@
-//! What protects a zone by DNSSEC: that it is signed, how, and how careful its rollovers are.
+//! Protection of zones by DNSSEC: that it is signed, how, and how careful its rollovers are.
 //!
 //! Another algorithm, another folder of keys or another division of keys starts a rollover or breaks the chain of trust, so none of
 //! them is taken unasked, in either direction.
 use crate::audit::compare::LossKind;
 use crate::plan::{Denial, Division, Expired, ZoneDnssec};
 
-use super::{Findings, Policy};
+use super::found::{Decisions, Findings};
 
-pub(super) fn judge([before, after]: [Policy<'_>; 2], found: &mut Findings) {
+pub(super) fn judge([before, after]: [Decisions<'_>; 2], found: &mut Findings) {
     for zone in &before.zoning.zones {
         let Some(next) = after.zoning.zone(&zone.apex) else {
             continue;
