@@ -1,4 +1,4 @@
-//! Keeps what the engine knows: once a second what has changed, and orders before they are acknowledged.
+//! Keeps what the engine knows: what has changed, at most once a second, and orders before they are acknowledged.
 //!
 //! Whoever gives an order is answered when it is on the disk, so that what was acknowledged outlives whatever
 //! happens to this process next. A disk that does not take it is said in the answer; the order is in force all the same.
@@ -51,7 +51,12 @@ pub(super) struct BeforeStart {
 pub(super) struct Keeper {
     writer: Option<StateWriter>,
     clock: Clock,
+    /// No earlier than then is anything written again.
     next: Moment,
+    /// At the latest then it is asked what has changed.
+    look_at: Moment,
+    /// Of the last table when it was asked.
+    generation: u64,
     kept: mpsc::UnboundedSender<(OrderId, Result<(), String>)>,
     waiting: BTreeMap<OrderId, OrderResult>,
 }
@@ -141,20 +146,25 @@ impl Keeper {
             writer,
             clock,
             next: clock.now(),
+            look_at: clock.now(),
+            generation: 0,
             kept,
             waiting: BTreeMap::new(),
         };
         (keeper, queue)
     }
 
-    /// Keeps what has changed, when it is time.
+    /// Keeps what has changed: at once if a new table came of it, and nothing was written within the last second.
     pub(super) fn look(&mut self, engine: &mut Engine) {
         let now = self.clock.now();
-        let Some(writer) = self.writer.as_ref().filter(|_| self.next <= now) else {
+        let generation = engine.table().generation;
+        let is_time = self.look_at <= now || self.generation != generation && self.next <= now;
+        let Some(writer) = self.writer.as_ref().filter(|_| is_time) else {
             return;
         };
-        self.next = now.after(KEEP_EVERY);
+        (self.look_at, self.generation) = (now.after(KEEP_EVERY), generation);
         if let Some(keep) = engine.changes(now) {
+            self.next = now.after(KEEP_EVERY);
             writer.keep_health(keep, self.clock.wall_ms(), None);
         }
     }
