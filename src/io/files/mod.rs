@@ -243,7 +243,7 @@ fn read_at_rest(
     let mut stamp = None;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
-            std::thread::sleep(PAUSE);
+            std::thread::park_timeout(PAUSE);
         }
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
