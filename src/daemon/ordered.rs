@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::oneshot;
 
-use super::keeper::Keeping;
+use super::keeper::OrderKeeping;
 use super::log;
 use crate::engine::order::{Action, Effect, Executed, Refused};
 use crate::engine::{Input, Order, OrderId, OrderResult};
@@ -35,7 +35,7 @@ impl Waiting {
     }
 
     /// Tells whoever gave an order, and the log, what the engine answered, and what a restart makes of it.
-    pub(super) fn end(&mut self, id: OrderId, result: &OrderResult, keeping: &Keeping) {
+    pub(super) fn end(&mut self, id: OrderId, result: &OrderResult, keeping: &OrderKeeping) {
         let Some((order, reply)) = self.orders.remove(&id) else {
             return;
         };
@@ -47,7 +47,11 @@ impl Waiting {
 }
 
 /// The answer as the control API gives it.
-fn words(order: &Order, result: &OrderResult, keeping: &Keeping) -> Result<Ordered, OrderRefusal> {
+fn words(
+    order: &Order,
+    result: &OrderResult,
+    keeping: &OrderKeeping,
+) -> Result<Ordered, OrderRefusal> {
     match result {
         Ok(executed) => Ok(Ordered {
             result: sentence(order, executed, keeping) + &unkept(keeping),
@@ -77,13 +81,13 @@ fn state(name: &str, states: &BTreeSet<&'static str>) -> String {
     format!("{name} is {}", states.join(" and "))
 }
 
-fn sentence(order: &Order, executed: &Executed, keeping: &Keeping) -> String {
+fn sentence(order: &Order, executed: &Executed, keeping: &OrderKeeping) -> String {
     let changed = named(&executed.with(Effect::Changed));
     let already = named(&executed.with(Effect::Already));
     let scope = &order.scope;
     let or_restart = match keeping {
-        Keeping::Nowhere => " or a restart of the server",
-        Keeping::OnDisk | Keeping::Failed(_) => "",
+        OrderKeeping::Nowhere => " or a restart of the server",
+        OrderKeeping::OnDisk | OrderKeeping::Failed(_) => "",
     };
     let clauses = match order.action {
         Action::Approve => [
@@ -105,11 +109,11 @@ fn sentence(order: &Order, executed: &Executed, keeping: &Keeping) -> String {
     clauses.join("; ")
 }
 
-/// What is said of an order that a restart would undo although it is to outlast it.
-fn unkept(keeping: &Keeping) -> String {
+/// The words for an order that a restart would undo although it is to outlast it.
+fn unkept(keeping: &OrderKeeping) -> String {
     match keeping {
-        Keeping::Nowhere | Keeping::OnDisk => String::new(),
-        Keeping::Failed(why) => {
+        OrderKeeping::Nowhere | OrderKeeping::OnDisk => String::new(),
+        OrderKeeping::Failed(why) => {
             format!("; it is in force, but a restart of the server would not know of it: {why}")
         }
     }
@@ -172,7 +176,7 @@ mod tests {
             (Action::Undrain, &mixed[..1], "not drained: eu-a"),
             (Action::Approve, &mixed[1..], "approved: eu-b may come back"),
         ] {
-            let told = words(&order(action), &executed(effects), &Keeping::Nowhere).unwrap();
+            let told = words(&order(action), &executed(effects), &OrderKeeping::Nowhere).unwrap();
             assert_eq!(told.result, expected);
             let names: Vec<&str> = effects.iter().map(|(name, _)| *name).collect();
             assert_eq!(told.endpoints, names, "all, in order");
@@ -188,7 +192,7 @@ mod tests {
             regions: Vec::new(),
         };
         let refused = Err(Refused::Unknown(unknown));
-        let told = words(&order(Action::Drain), &refused, &Keeping::Nowhere);
+        let told = words(&order(Action::Drain), &refused, &OrderKeeping::Nowhere);
         let text = "no region, endpoint or provider is called \"eu\"; did you mean \"eu-a\"?";
         assert_eq!(told, Err(OrderRefusal::Unknown(text.to_owned())));
         let states = [
@@ -208,7 +212,7 @@ mod tests {
                 "nothing in eu waits for approval: eu-a is down and held, eu-b is not used",
             ),
         ] {
-            let told = words(&order(action), &Err(refused), &Keeping::Nowhere);
+            let told = words(&order(action), &Err(refused), &OrderKeeping::Nowhere);
             assert_eq!(told, Err(OrderRefusal::Needless(expected.to_owned())));
         }
     }
@@ -233,8 +237,8 @@ mod tests {
             .unzip();
         for id in ids.into_iter().rev() {
             let done = executed(&[("eu-a", Effect::Changed)]);
-            waiting.end(id, &done, &Keeping::Nowhere);
-            waiting.end(id, &Err(Refused::NoEndpoints), &Keeping::Nowhere);
+            waiting.end(id, &done, &OrderKeeping::Nowhere);
+            waiting.end(id, &Err(Refused::NoEndpoints), &OrderKeeping::Nowhere);
         }
         let authors = replies.into_iter().map(|mut told| {
             let told = told.try_recv().unwrap().unwrap();
@@ -252,10 +256,10 @@ mod tests {
                 .result
         };
         let kept = "draining eu-a; it holds until `waypost undrain eu`";
-        assert_eq!(result(Keeping::OnDisk), kept);
+        assert_eq!(result(OrderKeeping::OnDisk), kept);
         let lost = format!("{kept} or a restart of the server");
-        assert_eq!(result(Keeping::Nowhere), lost);
-        let failed = result(Keeping::Failed("no space".to_owned()));
+        assert_eq!(result(OrderKeeping::Nowhere), lost);
+        let failed = result(OrderKeeping::Failed("no space".to_owned()));
         assert!(
             failed.starts_with(kept) && failed.ends_with(": no space"),
             "{failed}"

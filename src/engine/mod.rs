@@ -14,6 +14,7 @@
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
 //! | `snapshot` | what there is to be kept over a restart |
+//! | `kept` | what of that has changed since it was asked for |
 //! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
@@ -41,6 +42,7 @@ mod drains;
 mod effects;
 mod health_state;
 mod index;
+mod kept;
 mod lookout;
 pub mod notice;
 mod notices;
@@ -57,6 +59,7 @@ mod target_labels;
 use demand::DemandEstimate;
 pub use demand::Observed;
 use health_state::{Change, HealthState};
+use kept::{Knowledge, LastKept};
 use lookout::Lookout;
 pub use notice::Notice;
 use notices::{Notices, Watch};
@@ -66,7 +69,6 @@ use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
-use snapshot::Given;
 pub use snapshot::{Keep, Snapshot};
 pub use status::Status;
 use target_labels::TargetLabels;
@@ -122,8 +124,8 @@ pub struct Engine {
     zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
-    /// What was given to be kept; absent before the first time, and after a reload.
-    given: Option<Given>,
+    /// All that was given to be kept; absent before the first time, and after a reload.
+    given: Option<LastKept>,
     outputs: VecDeque<Output>,
 }
 
@@ -250,6 +252,28 @@ impl Engine {
     #[must_use]
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// All that is known now.
+    #[must_use]
+    pub fn snapshot(&self, now: Moment) -> Snapshot {
+        self.knowledge().snapshot(now)
+    }
+
+    /// Gives what has changed since this was asked last; nothing if that is not worth keeping.
+    pub fn changes(&mut self, now: Moment) -> Option<Keep> {
+        let mut given = self.given.take();
+        let keep = self.knowledge().changes(now, &mut given);
+        self.given = given;
+        keep
+    }
+
+    fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge {
+            plan: &self.plan,
+            health: &self.health,
+            demand: &self.demand,
+        }
     }
 
     /// Tells that the published table is what a rebuild at `now` would give, or a publication that

@@ -66,6 +66,7 @@ use waypost::sim::{Swarm, TestPlan, Truth, World};
 mod checks;
 mod oracle;
 mod record;
+mod restarts;
 
 use checks::Checks;
 
