@@ -59,7 +59,7 @@ pub use demand::Observed;
 use health_state::{Change, HealthState};
 use lookout::Lookout;
 pub use notice::Notice;
-use notices::{Notices, Watch};
+use notices::{Attention, Notices};
 use order::Refused;
 pub use order::{Order, OrderId, OrderResult};
 use overload::Overloads;
@@ -204,7 +204,7 @@ impl Engine {
         let steps = self.health.advance(now);
         self.take_changes(now, &steps);
         for slot in self.lookout.advance(now) {
-            self.tell_unwatched(now, slot, Watch::Lost);
+            self.tell_unwatched(now, slot, Attention::Lost);
         }
         match input {
             Input::Tick => {}
@@ -297,7 +297,7 @@ impl Engine {
         // known of it stays, and grows older.
         if report.outcome != ProbeResult::Fail(Cause::Local) {
             if self.lookout.is_unwatched(slot) {
-                self.tell_unwatched(now, slot, Watch::Regained);
+                self.tell_unwatched(now, slot, Attention::Regained);
             }
             self.lookout.look(&self.plan, now, slot);
             let changes = self.health.probed(now, slot, report);
@@ -306,9 +306,9 @@ impl Engine {
     }
 
     /// Tells that a slot is unwatched, or watched again.
-    fn tell_unwatched(&mut self, now: Moment, slot: SlotId, watch: Watch) {
+    fn tell_unwatched(&mut self, now: Moment, slot: SlotId, attention: Attention) {
         let age = self.lookout.age(now, slot);
-        let notice = notices::unwatched(&self.plan, slot, watch, age);
+        let notice = notices::unwatched(&self.plan, slot, attention, age);
         self.outputs.push_back(Output::Notice(notice));
     }
 
@@ -349,7 +349,7 @@ impl Engine {
         let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
         for slot in self.lookout.advance(now) {
-            self.tell_unwatched(now, slot, Watch::Lost);
+            self.tell_unwatched(now, slot, Attention::Lost);
         }
         self.publish(now);
     }
