@@ -519,7 +519,9 @@ fn capacities_and_demands_are_planned_with() {
         )
         .replace("[services.few]", "demand = \"observed\"\noverload = \"stay\"\n[services.few]");
     let (plan, found) = compile(&text);
-    assert!(found.list().is_empty(), "{}", found.render(false));
+    let messages: Vec<String> = found.list().into_iter().map(|one| one.message).collect();
+    assert_eq!(messages.len(), 1, "{}", found.render(false));
+    assert!(messages[0].starts_with("capacity is planned without what "));
     let regions: Vec<_> = plan.regions.iter().map(|one| one.capacity).collect();
     assert_eq!(regions, [Some(5000), None, None, None]);
     let endpoints: Vec<_> = plan.endpoints.iter().map(|one| one.capacity).collect();
