@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::*;
 use crate::base::{HashKey, Permille, Span};
 use crate::geo::{Atlas, Database, EMBEDDED};
-use crate::plan::{Control, Defence, GeoFile, Guard, Plan};
+use crate::plan::{Control, Defence, GeoFile, GeoKnowledge, Guard, Plan};
 
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
@@ -29,6 +29,7 @@ pub(super) fn table_of(plan: Plan) -> Table {
 pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
     Plan {
         digest: 0,
+        policy: 0,
         key: HashKey(0),
         server: Server {
             listen: Vec::new(),
@@ -66,6 +67,8 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
             source: "embedded".to_owned(),
             built_at: 0,
             networks: 0,
+            knows: GeoKnowledge::default(),
+            claimed: GeoKnowledge::default(),
         },
     }
 }

@@ -188,6 +188,8 @@ pub const PROBES_WAITING: usize = 16_384;
 pub const PROBE_LINGER: Span = Span(200);
 /// Bytes of the head of a response that a probe takes.
 pub const PROBE_HEAD_BYTES: usize = 16 * 1024;
+/// Header fields of a response that a probe takes: more than fit into [`PROBE_HEAD_BYTES`].
+pub const PROBE_HEADERS: usize = 4096;
 /// Bytes of a response body that a probe reads.
 pub const PROBE_BODY_BYTES: usize = 64 * 1024;
 /// Octets that a monitor may send over a plain connection, and of what comes back that a probe reads.

@@ -187,6 +187,8 @@ pub enum Cause {
     Status(u16),
     /// The body does not hold what the monitor expects.
     Body,
+    /// The body is compressed in a way that is not read here, so nothing can be looked for in it.
+    Compressed,
     /// The answer over a plain connection does not hold what the monitor expects.
     Answer,
     /// The peer does not speak the protocol.
@@ -220,6 +222,7 @@ impl Cause {
             Self::Certificate => "certificate",
             Self::Status(_) => "status",
             Self::Body => "body",
+            Self::Compressed => "compressed",
             Self::Answer => "answer",
             Self::Protocol => "protocol",
             Self::Behind => "behind",
@@ -249,6 +252,7 @@ impl fmt::Display for Cause {
             Self::Certificate => "certificate not valid",
             Self::Status(status) => return write!(out, "status {status}"),
             Self::Body => "body does not match",
+            Self::Compressed => "body is compressed in a way that is not read here",
             Self::Answer => "answer does not match",
             Self::Protocol => "not the monitor's protocol",
             Self::Behind => "its data is behind",

@@ -45,6 +45,12 @@ pub struct Calendar {
 }
 
 impl Utc {
+    /// The time so many seconds after 1970.
+    #[must_use]
+    pub fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
     /// Reads RFC 3339, with `Z` or an offset; `None` if it is none, or before 1970.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

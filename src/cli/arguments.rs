@@ -434,8 +434,9 @@ pub(super) struct AcmeRemove {
 
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    #[command(flatten)]
-    pub(super) config: Config,
+    /// The config file; a config of its own if absent
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// Play this script: lines of `TIME kill|heal REGION|PROVIDER|ENDPOINT`, then `TIME end`
     #[arg(long, value_name = "FILE")]
     pub(super) script: Option<PathBuf>,

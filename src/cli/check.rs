@@ -1,5 +1,4 @@
 //! `waypost check`: every error of config, zones and geo file at once.
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use super::arguments::Check;
@@ -9,6 +8,7 @@ use crate::daemon::Failure;
 use crate::io::files::{self, Unreadable};
 use crate::io::keys::Store;
 use crate::io::state::State;
+use crate::io::terminal::has_colours;
 
 /// Prints all findings; exits 1 when one is an error.
 pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
@@ -36,7 +36,7 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
         findings.extend(losses);
         say(&as_json(&findings)?);
     } else {
-        let findings = diagnostics.render(std::io::stdout().is_terminal());
+        let findings = diagnostics.render(has_colours(&std::io::stdout()));
         if !findings.is_empty() {
             say(findings.trim_end());
         }

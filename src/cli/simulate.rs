@@ -1,6 +1,6 @@
 //! `waypost simulate`: a scenario against a config, in virtual time.
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use super::{judged, say};
 use crate::base::Span;
 use crate::config::Diagnostics;
 use crate::daemon::Failure;
+use crate::io::terminal::{can_redraw, has_colours};
 use crate::plan::Plan;
 use crate::sim::play::{self, Play, Script, Summary, report};
 
@@ -65,14 +66,14 @@ fn read(arguments: &Simulate) -> Result<Script, Failure> {
 }
 
 fn errors_of(path: &Path, found: &Diagnostics) -> Failure {
-    let text = found.render(std::io::stderr().is_terminal());
+    let text = found.render(has_colours(&std::io::stderr()));
     format!("{} has errors\n{}", path.display(), text.trim_end())
 }
 
 /// Plays to the end; a person who waits sees how far it is.
 fn run(mut play: Play) -> Summary {
     let (_, duration) = play.progress();
-    let is_watched = std::io::stderr().is_terminal();
+    let is_watched = can_redraw(&std::io::stderr());
     for part in 1..=PARTS {
         let more = play.run_until(Span(duration.0 * part / PARTS));
         if is_watched {

@@ -1,5 +1,4 @@
 //! `waypost status`: what a running server knows, as a page for a terminal or as JSON.
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use super::arguments;
@@ -7,6 +6,7 @@ use super::endpoint_lines::{endpoint_lines, load};
 use super::present::{Paint, ago, bar, line, percent};
 use super::remote::Remote;
 use super::say;
+use crate::base::Utc;
 use crate::base::limits::CERTIFICATE_SOON;
 use crate::daemon::Failure;
 use crate::engine::Status;
@@ -14,6 +14,7 @@ use crate::engine::status::{
     CertificateStatus, LimitedStatus, OrderStatus, RefusedConfig, ServiceStatus, SigningStatus,
 };
 use crate::io::clock::Clock;
+use crate::io::terminal::has_colours;
 use crate::plan::Units;
 
 /// Asks the server and prints its state.
@@ -25,7 +26,7 @@ pub(super) fn status(arguments: &arguments::Status) -> Result<ExitCode, Failure>
     }
     let status: Status = serde_json::from_str(&body)
         .map_err(|error| format!("the server's answer is not a status: {error}"))?;
-    let paint = if std::io::stdout().is_terminal() {
+    let paint = if has_colours(&std::io::stdout()) {
         Paint::Ansi
     } else {
         Paint::Plain
@@ -62,12 +63,13 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
     line(
         out,
         &format!(
-            "waypost {}  generation {}  table {}  up {}  plan {}",
+            "waypost {}  generation {}  table {}  up {}  plan {}  policy {}",
             status.version,
             status.generation,
             ago(status.table_age_ms),
             ago(status.uptime_ms),
             status.plan,
+            status.policy,
         ),
     );
     if let Some(refused) = &status.refused {
@@ -129,9 +131,13 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
 /// How a zone is signed, by which keys, and what happens next to them.
 fn signing_lines(out: &mut String, zone: &str, signing: &SigningStatus) {
     if signing.elsewhere {
-        let (denial, rrsets, expires) = (&signing.denial, signing.rrsets, signing.expires_at);
+        let (denial, rrsets, expires) = (
+            &signing.denial,
+            signing.rrsets,
+            Utc::from_seconds(signing.expires_at),
+        );
         let text = format!(
-            "zone {zone} was signed elsewhere ({denial}, {rrsets} RRsets)  the first signature expires at {expires} (seconds since 1970)"
+            "zone {zone} was signed elsewhere ({denial}, {rrsets} RRsets)  the first signature expires at {expires}"
         );
         return line(out, &text);
     }
@@ -195,8 +201,9 @@ fn certificate_line(out: &mut String, certificate: &CertificateStatus, now: u64,
     let text = match left {
         0 => format!("CERTIFICATE EXPIRED: {names}"),
         left => format!(
-            "certificate of {names}: expires in {}",
-            ago(left.saturating_mul(1000))
+            "certificate of {names}: expires in {}, at {}",
+            ago(left.saturating_mul(1000)),
+            Utc::from_seconds(certificate.expires)
         ),
     };
     match left < CERTIFICATE_SOON.0 / 1000 {

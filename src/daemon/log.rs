@@ -1,5 +1,4 @@
 //! Log lines: one per transition, with its reason; none per query, no client address.
-use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use tracing::{error, info, warn};
@@ -12,6 +11,7 @@ use crate::base::{Permille, Why};
 use crate::config::{Diagnostics, Severity};
 use crate::engine::Notice;
 use crate::engine::notice::{Clients, Sense};
+use crate::io::terminal::has_colours;
 use crate::plan::Units;
 
 /// How log lines are written.
@@ -34,7 +34,7 @@ pub(super) fn start(format: LogFormat) -> Result<Sink, Failure> {
         .with_writer(sink.clone())
         .with_target(false);
     match format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Text => lines.with_ansi(has_colours(&std::io::stderr())).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
     Ok(sink)
@@ -94,7 +94,7 @@ pub(crate) fn notice(notice: &Notice) {
     }
 }
 
-/// What nobody looks at, or somebody does again.
+/// A slot that nobody looks at, or somebody does again.
 fn unwatched(notice: &Notice) {
     let Notice::Unwatched {
         endpoint,

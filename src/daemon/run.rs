@@ -1,5 +1,4 @@
 //! `waypost run`: the server with signals and logs.
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,6 +14,7 @@ use crate::config::{self, Diagnostics};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Force};
 use crate::io::files::{self, Watch};
+use crate::io::terminal::has_colours;
 use crate::keys::Time;
 
 /// Serves until SIGTERM or SIGINT; reads the config again on SIGHUP.
@@ -44,7 +44,7 @@ fn read(path: &Path) -> Result<(Prepared, Diagnostics, Watch), Failure> {
     let (compiled, diagnostics) = compiled.map_err(|diagnostics| {
         format!(
             "the config has errors; nothing was started\n{}",
-            diagnostics.render(std::io::stderr().is_terminal())
+            diagnostics.render(has_colours(&std::io::stderr()))
         )
     })?;
     let now = Time(Clock::start().wall_seconds());

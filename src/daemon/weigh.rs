@@ -83,6 +83,7 @@ impl Scales {
             if !weakened.is_empty() {
                 complaints.push(format!("it would weaken {}", weakened.summary()));
             }
+            complaints.extend(in_force.geo_loss_to(&prepared.plan));
             complaints.extend(self.shrinkage(in_force, &prepared.plan, &prepared.sizes));
             let details = changes.clone().unwrap_or_else(|| weakened.to_string());
             refuse_for(&complaints, details.trim())?;

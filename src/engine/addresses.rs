@@ -8,8 +8,6 @@ use crate::health::slot::SlotHealth;
 use crate::health::target::{AddressSlot, Evidence, KeepReason, Verdict};
 use crate::plan::{AddressesDown, Plan, Target};
 
-use super::health_state::monitor;
-
 /// The addresses that a target is answered without, where it was without `had`: those that are down while others are
 /// not. One that is down with all of them is without none, or kept as it was.
 pub(super) fn without(
@@ -39,7 +37,8 @@ pub(super) fn slots<'s>(
         let own = plan.slots[slot.index()].address.ip();
         let place = addresses.iter().position(|address| *address == own);
         let place = place.unwrap_or(addresses.len());
-        (place, &slots[slot.index()], monitor(plan, *slot))
+        let monitor = plan.slots[slot.index()].monitor;
+        (place, &slots[slot.index()], &plan.monitors[monitor.index()])
     })
 }
 

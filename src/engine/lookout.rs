@@ -1,4 +1,4 @@
-//! What has not been looked at for longer than its interval allows: unwatched.
+//! Watch over what has not been looked at for longer than its interval allows: unwatched.
 //!
 //! A probe that ends for the node's own reasons says nothing of what it was to see, and so does one that never
 //! reports, or that is put off for want of places. None of them is held against an endpoint; but what
@@ -15,12 +15,12 @@ use crate::plan::{Monitor, Plan};
 
 use super::reload_map::ReloadMap;
 
-/// When each slot was last looked at, and which are unwatched.
+/// The last look at each slot, and those that are unwatched.
 #[derive(Debug)]
 pub(super) struct Lookout {
     /// By slot: the last real result; before the first, since when one is waited for.
     looked: Vec<Moment>,
-    /// When each slot that is watched would be unwatched.
+    /// Each slot that is watched, by the moment at which it would be unwatched.
     due: BTreeSet<(Moment, SlotId)>,
     unwatched: BTreeSet<SlotId>,
 }
@@ -95,7 +95,7 @@ impl Lookout {
     }
 }
 
-/// How long a slot may go without a result.
+/// The time that a slot may go without a result.
 fn bound(plan: &Plan, id: SlotId) -> Span {
     let monitor: &Monitor = &plan.monitors[plan.slots[id.index()].monitor.index()];
     let intervals = monitor.interval.times(UNWATCHED_INTERVALS);

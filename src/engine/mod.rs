@@ -72,7 +72,7 @@ use health_state::{Change, HealthState};
 use kept::{Knowledge, LastKept};
 use lookout::Lookout;
 pub use notice::Notice;
-use notices::{Notices, Watch};
+use notices::{Attention, Notices};
 use order::{Action, Consent, Executed, Refused};
 pub use order::{Order, OrderId, OrderRequest, OrderResult};
 pub use order_book::{HeldOrder, OrderBook};
@@ -236,7 +236,7 @@ impl Engine {
         }
         self.take_changes(now, &steps);
         for slot in self.lookout.advance(now) {
-            self.tell_unwatched(now, slot, Watch::Lost);
+            self.tell_unwatched(now, slot, Attention::Lost);
         }
         match input {
             Input::Tick => {}
@@ -351,7 +351,7 @@ impl Engine {
         // known of it stays, and grows older.
         if report.outcome != ProbeResult::Fail(Cause::Local) {
             if self.lookout.is_unwatched(slot) {
-                self.tell_unwatched(now, slot, Watch::Regained);
+                self.tell_unwatched(now, slot, Attention::Regained);
             }
             self.lookout.look(&self.plan, now, slot);
             let changes = self.health.probed(now, slot, report);
@@ -360,9 +360,9 @@ impl Engine {
     }
 
     /// Tells that a slot is unwatched, or watched again.
-    fn tell_unwatched(&mut self, now: Moment, slot: SlotId, watch: Watch) {
+    fn tell_unwatched(&mut self, now: Moment, slot: SlotId, attention: Attention) {
         let age = self.lookout.age(now, slot);
-        let notice = notices::unwatched(&self.plan, slot, watch, age);
+        let notice = notices::unwatched(&self.plan, slot, attention, age);
         self.outputs.push_back(Output::Notice(notice));
     }
 
@@ -437,7 +437,7 @@ impl Engine {
         let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
         for slot in self.lookout.advance(now) {
-            self.tell_unwatched(now, slot, Watch::Lost);
+            self.tell_unwatched(now, slot, Attention::Lost);
         }
         self.publish(now);
     }

@@ -172,9 +172,9 @@ pub(super) fn standing(plan: &Plan, labels: &TargetLabels, change: &Change) -> O
     })
 }
 
-/// Whether a slot is looked at.
+/// The attention that a slot gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Watch {
+pub(super) enum Attention {
     /// Not any more.
     Lost,
     /// Again.
@@ -182,7 +182,7 @@ pub(super) enum Watch {
 }
 
 /// The notice that a slot is unwatched, or watched again; its last real result is so old.
-pub(super) fn unwatched(plan: &Plan, id: SlotId, watch: Watch, age: Span) -> Notice {
+pub(super) fn unwatched(plan: &Plan, id: SlotId, attention: Attention, age: Span) -> Notice {
     let slot = &plan.slots[id.index()];
     let endpoint = slot.endpoint.map(|id| &plan.endpoints[id.index()]);
     Notice::Unwatched {
@@ -190,7 +190,7 @@ pub(super) fn unwatched(plan: &Plan, id: SlotId, watch: Watch, age: Span) -> Not
         region: endpoint.map(|own| plan.regions[own.region.index()].name.clone()),
         monitor: plan.monitors[slot.monitor.index()].name.clone(),
         address: slot.address.to_string(),
-        active: watch == Watch::Lost,
+        active: attention == Attention::Lost,
         age_ms: age.0,
     }
 }

@@ -13,6 +13,10 @@ pub struct Status {
     pub version: String,
     /// Digest of the plan, as hexadecimal.
     pub plan: String,
+    /// Digest of what is decided for clients, as hexadecimal: nodes that serve the same have the same, whatever they listen
+    /// on, whoever controls them and wherever their files are.
+    #[serde(default)]
+    pub policy: String,
     /// Generation of the published table.
     pub generation: u64,
     /// Age of the published table.

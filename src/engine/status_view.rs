@@ -38,6 +38,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         plan: format!("{:016x}", plan.digest),
+        policy: format!("{:016x}", plan.policy),
         generation: engine.table.generation,
         table_age_ms: now.since(engine.table.built_at).0,
         uptime_ms: now.since(engine.started).0,
@@ -214,7 +215,7 @@ impl StatusView<'_> {
         slots.any(|slot| self.engine.lookout.is_unwatched(*slot))
     }
 
-    /// What of a target has not been looked at for longest, if that is too long.
+    /// The monitor of a target that has not looked for longest, if that is too long.
     fn blind_spot(&self, target: &Target) -> Option<String> {
         let slots = target.slots.iter().chain(&target.gate).copied();
         let blind = slots.filter(|slot| self.engine.lookout.is_unwatched(*slot));

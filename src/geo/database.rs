@@ -75,6 +75,12 @@ impl Database {
         self.built_at
     }
 
+    /// Every place that it knows, the unknown one first.
+    #[must_use]
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
     /// How many networks it tells apart.
     #[must_use]
     pub fn networks(&self) -> usize {

@@ -12,4 +12,5 @@ pub mod probe;
 pub mod publish;
 pub mod serve;
 pub mod state;
+pub mod terminal;
 pub mod transfer;

@@ -1,4 +1,5 @@
 //! What an operator says: roll a key, the parent has its DS, ask the parent for none.
+use crate::base::Utc;
 use thiserror::Error;
 
 use super::policy::{Due, Policy, Step};
@@ -43,7 +44,7 @@ pub struct When(pub Option<Time>);
 impl std::fmt::Display for When {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
-            Some(Time(seconds)) => write!(out, ": it will be at {seconds} (seconds since 1970)"),
+            Some(Time(seconds)) => write!(out, ": it will be at {}", Utc::from_seconds(seconds)),
             None => Ok(()),
         }
     }

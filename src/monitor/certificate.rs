@@ -45,6 +45,13 @@ impl CertificatePolicy {
         }
     }
 
+    /// Forgets where the roots are.
+    pub(super) fn forget_paths(&mut self) {
+        if let Some((path, _)) = &mut self.roots {
+            path.clear();
+        }
+    }
+
     /// Takes the roots.
     pub(super) fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
         let mark = b"-----BEGIN CERTIFICATE-----";

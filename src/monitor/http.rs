@@ -4,6 +4,7 @@
 //! and probes do not follow it.
 use toml::de::DeValue;
 
+use super::host;
 use super::kind::{Host, MonitorType, Port};
 use crate::text::reader::{Fields, items, plain};
 use crate::text::value::{self, Trouble};
@@ -11,7 +12,8 @@ use crate::text::value::{self, Trouble};
 /// Request and expectations of an HTTP probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCheck {
-    /// Host header; absent = the service's first hostname.
+    /// Host header, as it is sent if it has a port, otherwise with the monitor's where that is not the scheme's; absent = the
+    /// service's first hostname.
     pub host: Option<String>,
     /// Method.
     pub method: String,
@@ -46,7 +48,7 @@ impl MonitorType for HttpCheck {
             });
         }
         Self {
-            host: plain(fields.optional("host", value::host)),
+            host: plain(fields.optional("host", host::host)),
             method: plain(method).unwrap_or("GET").to_owned(),
             path: plain(fields.optional("path", request_path)).unwrap_or_else(|| "/".to_owned()),
             headers: headers(fields),
@@ -80,14 +82,38 @@ fn statuses(value: &DeValue<'_>) -> Result<(u16, u16), Trouble> {
 
 fn request_path(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = value::text(value)?;
-    match text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        true => Ok(text),
-        false => Err(
-            Trouble::new(format!("`{text}` is not the path of a request"))
-                .with_help("it begins with `/`; write other characters as %XX"),
-        ),
+    match path_trouble(&text) {
+        None => Ok(text),
+        Some(help) => {
+            Err(Trouble::new(format!("`{text}` is not the path of a request")).with_help(help))
+        }
     }
 }
+
+/// The reason for which no request carries a path, and the way out; `None` if one does (RFC 9112, section 3.2; RFC 3986,
+/// appendix A). Browsers send these characters as %XX, and keep a fragment to themselves.
+#[must_use]
+pub fn path_trouble(text: &str) -> Option<String> {
+    if let Some((path, _)) = text.split_once('#') {
+        return Some(format!(
+            "a client keeps what follows `#` to itself: write \"{path}\", or %23 for the character"
+        ));
+    }
+    let carried = |byte: u8| byte.is_ascii_graphic() && !b"\"<>`".contains(&byte);
+    let is_wrong = |letter: &char| !u8::try_from(*letter).is_ok_and(carried);
+    if let Some(letter) = text.chars().find(is_wrong) {
+        let octets = letter.to_string();
+        let octets: String = octets.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        return Some(format!(
+            "no request carries {letter:?} in its path: write \"{octets}\""
+        ));
+    }
+    let help = "it begins with `/`; write other characters as %XX";
+    (!text.starts_with('/')).then(|| help.to_owned())
+}
+
+/// Headers by which a request says how long its body is.
+const FRAMING: &[&str] = &["content-length", "transfer-encoding", "trailer", "expect"];
 
 fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
     let reader = fields.reader();
@@ -103,6 +129,14 @@ fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
         } else if name.value.eq_ignore_ascii_case("host") {
             reader.error(&name.at, "the Host header has a key of its own", |found| {
                 found.help("write `host = …` in the monitor");
+            });
+        } else if FRAMING
+            .iter()
+            .any(|own| name.value.eq_ignore_ascii_case(own))
+        {
+            let message = format!("a probe sends no body, and `{}` speaks of one", name.value);
+            reader.error(&name.at, message, |found| {
+                found.help("leave the header away");
             });
         } else if !value.value.bytes().all(printable) {
             reader.error(&value.at, "a header holds printable ASCII only", |found| {

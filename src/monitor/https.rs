@@ -29,6 +29,10 @@ impl MonitorType for HttpsCheck {
         self.certificate.take_file(file)
     }
 
+    fn forget_paths(&mut self) {
+        self.certificate.forget_paths();
+    }
+
     fn host(&self) -> Host<'_> {
         self.http.host()
     }

@@ -28,6 +28,9 @@ pub(crate) trait MonitorType: Sized {
         Err(Trouble::new(format!("`{}` names no file", file.key)))
     }
 
+    /// Forgets where its files are; what they hold stays.
+    fn forget_paths(&mut self) {}
+
     /// The host that a probe asks for.
     fn host(&self) -> Host<'_> {
         Host::Nobody

@@ -6,7 +6,7 @@
 //! config has for one type and that belong to others are refused by what the others read, so there is no
 //! second list of keys.
 //!
-//! `certificate` and `dialogue` are parts that several types share. Names, paces and thresholds are the same for all
+//! `certificate`, `dialogue` and `host` are parts that several types share; `reach` tells which addresses nobody can probe. Names, paces and thresholds are the same for all
 //! types and are `config`'s; when probes run and what a failure means is not known here.
 use toml::de::DeValue;
 
@@ -16,10 +16,12 @@ use crate::text::value::{self, Trouble};
 
 pub mod certificate;
 pub mod dialogue;
+pub mod host;
 pub mod http;
 pub mod https;
 pub mod kind;
 pub mod postgres;
+pub mod reach;
 pub mod tcp;
 pub mod tls;
 
@@ -44,6 +46,13 @@ macro_rules! registry {
             pub fn host(&self) -> kind::Host<'_> {
                 match self {
                     $(Self::$Variant(check) => check.host(),)*
+                }
+            }
+
+            /// Forgets where its files are; what they hold stays. Two such checks are alike if they probe alike.
+            pub(crate) fn forget_paths(&mut self) {
+                match self {
+                    $(Self::$Variant(check) => MonitorType::forget_paths(check),)*
                 }
             }
 

@@ -1,9 +1,10 @@
 //! Monitors of type `tls`: a handshake, a certificate that is judged, and what is said over the connection.
 use super::certificate::CertificatePolicy;
 use super::dialogue::Dialogue;
+use super::host;
 use super::kind::{Host, MonitorType, NamedFile, Port};
 use crate::text::reader::{Fields, plain};
-use crate::text::value::{self, Trouble};
+use crate::text::value::Trouble;
 
 /// Expectations of a TLS probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl MonitorType for TlsCheck {
 
     fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
-            host: plain(fields.optional("host", value::host)),
+            host: plain(fields.optional("host", host::host)),
             certificate: CertificatePolicy::read(fields),
             dialogue: Dialogue::read(fields),
         }
@@ -31,6 +32,10 @@ impl MonitorType for TlsCheck {
 
     fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
         self.certificate.take_file(file)
+    }
+
+    fn forget_paths(&mut self) {
+        self.certificate.forget_paths();
     }
 
     fn host(&self) -> Host<'_> {

@@ -7,7 +7,8 @@
 //! once; that is why a client moves at most once per ramp (promise 4).
 //!
 //! It knows weights and a key, not health. Cohorts are dealt out by whole-number quotas
-//! (largest remainder) after a keyed shuffle, so equal inputs give equal orders everywhere.
+//! (largest remainder) after a keyed shuffle, so equal inputs give equal orders everywhere. While all
+//! are there nobody gets nothing, however small the weight: one cohort is the least.
 //!
 //! Cohort orders are most of what a large plan holds in memory, and what a table is built from reads all of
 //! them; so a choice is two octets: 10 bits of rank and 6 of member.
@@ -91,8 +92,12 @@ impl CohortOrder {
             .iter()
             .map(|&member| u64::from(weights[usize::from(member)]))
             .collect();
+        let mut quotas = quotas(&own, cohorts.len(), draws);
+        if depth == 0 {
+            leave_nobody_out(&mut quotas);
+        }
         let mut rest = cohorts.as_slice();
-        for (&member, quota) in left.iter().zip(quotas(&own, cohorts.len(), draws)) {
+        for (&member, quota) in left.iter().zip(quotas) {
             let (hand, others) = rest.split_at(quota);
             rest = others;
             if hand.is_empty() {
@@ -165,6 +170,18 @@ fn quotas(weights: &[u64], total: usize, draws: &mut Draws) -> Vec<usize> {
     quotas
 }
 
+/// Gives one to each who got none, of those who got most: there are more cohorts than members.
+fn leave_nobody_out(quotas: &mut [usize]) {
+    while let Some(none) = quotas.iter().position(|quota| *quota == 0) {
+        let most = (0..quotas.len()).max_by_key(|index| quotas[*index]);
+        let Some(most) = most.filter(|most| quotas[*most] > 1) else {
+            return;
+        };
+        quotas[most] -= 1;
+        quotas[none] = 1;
+    }
+}
+
 /// Fisher-Yates.
 fn shuffle(cohorts: &mut [u16], draws: &mut Draws) {
     for end in (1..cohorts.len()).rev() {
@@ -202,6 +219,28 @@ mod tests {
             counts.iter().all(|count| (333..=334).contains(count)),
             "{counts:?}"
         );
+    }
+
+    #[test]
+    fn no_weight_gets_nobody() {
+        for weights in [
+            &[9999, 1][..],
+            &[1, 9999],
+            &[1999, 1],
+            &[65_535, 1, 1, 1],
+            &[65_535, 65_535, 1],
+            &[[65_535].as_slice(), &[1; 63]].concat(),
+        ] {
+            let all = vec![1000; weights.len()];
+            for seed in 0..5 {
+                let counts = served(&CohortOrder::deal(weights, seed), &all);
+                assert!(
+                    counts.iter().all(|count| *count > 0),
+                    "{weights:?}: {counts:?}"
+                );
+                assert_eq!(counts.iter().sum::<u32>(), 1000);
+            }
+        }
     }
 
     #[test]

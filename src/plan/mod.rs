@@ -28,6 +28,7 @@ pub mod cohort_order;
 mod defence;
 mod demand;
 mod dnssec;
+mod geo_loss;
 mod monitor;
 mod scope;
 mod shrink;
@@ -44,6 +45,7 @@ pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
+pub use geo_loss::GeoKnowledge;
 pub use monitor::{FailureCount, Monitor};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
@@ -58,6 +60,9 @@ pub struct Plan {
     /// Hash over the config and all files that it names but copies of zones from primaries; tells plans apart in
     /// status and logs.
     pub digest: u64,
+    /// Hash over what is decided for clients: regions, endpoints, monitors, services, maps by claim. Nodes that serve the
+    /// same agree on it, whatever addresses they listen on, whoever controls them and wherever their files are.
+    pub policy: u64,
     /// Key of the cohort hash.
     pub key: HashKey,
     /// Listeners and the server's own words.
@@ -178,6 +183,10 @@ pub struct GeoFile {
     pub built_at: u64,
     /// How many networks it tells apart.
     pub networks: usize,
+    /// Kinds of things that it knows of them.
+    pub knows: GeoKnowledge,
+    /// Those of them that regions claim by.
+    pub claimed: GeoKnowledge,
 }
 
 /// A legal space.
@@ -316,7 +325,7 @@ pub struct Target {
     pub family: Family,
     /// The slots of each address, one address after the other; what they say together is `addresses_down`'s to tell.
     pub slots: Vec<SlotId>,
-    /// What leaves when one of several addresses is down.
+    /// The one that leaves when one of several addresses is down.
     pub addresses_down: AddressesDown,
     /// How it comes back.
     pub recovery: RecoveryId,
@@ -326,7 +335,7 @@ pub struct Target {
     pub key: String,
 }
 
-/// What leaves when one of an endpoint's addresses of a family is down.
+/// The one that leaves when one of an endpoint's addresses of a family is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AddressesDown {
@@ -334,6 +343,12 @@ pub enum AddressesDown {
     Address,
     /// The endpoint, with all of them.
     Endpoint,
+}
+
+impl AddressesDown {
+    /// The words of the config.
+    pub(crate) const WORDS: &'static [(&'static str, Self)] =
+        &[("address", Self::Address), ("endpoint", Self::Endpoint)];
 }
 
 /// What is steered.

@@ -16,8 +16,9 @@ use crate::base::{
 use crate::geo::Location;
 use crate::plan::{
     AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
-    Demand, Endpoint, FailureCount, GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload,
-    Plan, Pool, Recovery, Region, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
+    Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
+    Monitor, Overload, Plan, Pool, Recovery, Region, Residency, Server, Service, Slot, Target,
+    Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -212,6 +213,7 @@ impl TestPlan {
             (0..self.services.len()).map(|index| self.service(index, &targets_of(index)));
         Arc::new(Plan {
             digest: self.edition,
+            policy: 0,
             key: HashKey::from_secret(b"simulation"),
             server: server(),
             control: Control { listen: None },
@@ -231,6 +233,8 @@ impl TestPlan {
                 source: "none".into(),
                 built_at: 0,
                 networks: 0,
+                knows: GeoKnowledge::default(),
+                claimed: GeoKnowledge::default(),
             },
         })
     }

@@ -13,8 +13,8 @@ use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
     AddressesDown, AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
-    Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region,
-    Residency, Server, Service, Target, Tier, TtlBounds,
+    Endpoint, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool,
+    Recovery, Region, Residency, Server, Service, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -53,6 +53,7 @@ impl World {
         let key = HashKey::from_secret(b"tests");
         Arc::new(Plan {
             digest: 1,
+            policy: 0,
             key,
             server: server(),
             control: Control { listen: None },
@@ -92,6 +93,8 @@ impl World {
                 source: "embedded".into(),
                 built_at: 0,
                 networks: 0,
+                knows: GeoKnowledge::default(),
+                claimed: GeoKnowledge::default(),
             },
         })
     }

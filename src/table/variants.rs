@@ -56,7 +56,7 @@ fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
                 .members
                 .iter()
                 .map(|member| parts(plan, family, member));
-            let parts: Option<Vec<Vec<Part>>> = parts.collect();
+            let parts: Option<Vec<Vec<Portion>>> = parts.collect();
             let subsets = parts.and_then(|parts| subsets(&parts, most));
             for subset in subsets.ok_or_else(|| too_many(TIER_SUBSETS))? {
                 answers.insert(records(plan, family, &subset));
@@ -71,11 +71,11 @@ fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
 }
 
 /// An endpoint, and the addresses of it that are not given.
-type Part = (EndpointId, AddressSet);
+type Portion = (EndpointId, AddressSet);
 
-/// What may be given of a member: all its addresses, or what is left of them when some are down; `None` if that
+/// The parts of a member that may be given: all its addresses, or what is left of them when some are down; `None` if that
 /// is more than [`TIER_SUBSETS`] things.
-fn parts(plan: &Plan, family: Family, member: &Member) -> Option<Vec<Part>> {
+fn parts(plan: &Plan, family: Family, member: &Member) -> Option<Vec<Portion>> {
     let mut sets = vec![AddressSet::EMPTY];
     let own = &plan.targets[member.target.index()];
     if own.addresses_down == AddressesDown::Address && !own.slots.is_empty() {
@@ -100,8 +100,8 @@ fn parts(plan: &Plan, family: Family, member: &Member) -> Option<Vec<Part>> {
 
 /// Every choice of one to `most` members, each in one of its parts; `None` if there are more than
 /// [`TIER_SUBSETS`].
-fn subsets(members: &[Vec<Part>], most: usize) -> Option<Vec<Vec<Part>>> {
-    let mut all: Vec<Vec<Part>> = vec![Vec::new()];
+fn subsets(members: &[Vec<Portion>], most: usize) -> Option<Vec<Vec<Portion>>> {
+    let mut all: Vec<Vec<Portion>> = vec![Vec::new()];
     for parts in members {
         let smaller = all.clone();
         for chosen in smaller.iter().filter(|chosen| chosen.len() < most) {
@@ -116,7 +116,7 @@ fn subsets(members: &[Vec<Part>], most: usize) -> Option<Vec<Vec<Part>>> {
     Some(all)
 }
 
-fn records(plan: &Plan, family: Family, chosen: &[Part]) -> Box<[u8]> {
+fn records(plan: &Plan, family: Family, chosen: &[Portion]) -> Box<[u8]> {
     let mut records = Vec::new();
     for (endpoint, without) in chosen {
         let own = plan.endpoints[endpoint.index()].addresses_of(family, *without);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn subsets_are_all_there_and_bounded() {
-        let members: Vec<Vec<Part>> = (0..64)
+        let members: Vec<Vec<Portion>> = (0..64)
             .map(|number| vec![(EndpointId(number), AddressSet::EMPTY)])
             .collect();
         assert_eq!(subsets(&members[..5], 1).unwrap().len(), 5);
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(subsets(&members, 2).unwrap().len(), 64 + 2016);
         assert_eq!(subsets(&members, 16), None);
         let halves = |id| [EMPTY, EMPTY.with(0), EMPTY.with(1)].map(|set| (EndpointId(id), set));
-        let pairs: Vec<Vec<Part>> = (0..3).map(|id| halves(id).to_vec()).collect();
+        let pairs: Vec<Vec<Portion>> = (0..3).map(|id| halves(id).to_vec()).collect();
         assert_eq!(subsets(&pairs, 1).unwrap().len(), 9);
         assert_eq!(subsets(&pairs, 2).unwrap().len(), 9 + 27);
         assert_eq!(subsets(&pairs, 3).unwrap().len(), 9 + 27 + 27);

@@ -77,17 +77,6 @@ pub(crate) fn path(value: &DeValue<'_>) -> Result<String, Trouble> {
     }
 }
 
-/// A host as a client asks for it: a name or an address, a port or not.
-pub(crate) fn host(value: &DeValue<'_>) -> Result<String, Trouble> {
-    let text = text(value)?;
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(&byte);
-    match (1..=255).contains(&text.len()) && text.bytes().all(fits) {
-        true => Ok(text),
-        false => Err(Trouble::new(format!("`{text}` is not a host"))
-            .with_help("write a name such as \"api.example.org\"; the path has a key of its own")),
-    }
-}
-
 /// A string that says something.
 pub(crate) fn secret(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = text(value)?;

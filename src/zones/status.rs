@@ -1,6 +1,7 @@
 //! What an operator may see of zones, as `/api/v1/status` gives it.
 //!
 //! Times are seconds since 1970: units stand in the names.
+use crate::base::Utc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -71,7 +72,7 @@ pub(super) fn in_words(next: &NextReport) -> String {
         .tag
         .map_or_else(String::new, |tag| format!(" key {tag}"));
     match next.at {
-        Some(Time(at)) => format!("{}{key} at {at} (seconds since 1970)", next.step),
+        Some(Time(at)) => format!("{}{key} at {}", next.step, Utc::from_seconds(at)),
         None => format!("{}{key} when the parent has been looked at", next.step),
     }
 }

@@ -11,6 +11,7 @@ mod config;
 mod cut;
 mod dnssec;
 mod fuzz;
+mod geo_claims;
 mod geo_files;
 mod planned;
 mod plans;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use waypost::base::{Family, JurisdictionSet, Permille, RegionId, ServiceId, Span};
 use waypost::config::{self, Diagnostics, Files};
 use waypost::monitor::postgres::PostgresCheck;
-use waypost::plan::{Approval, Check, DampingPolicy, Demand, Losses, Overload, Plan, Secret};
+use waypost::plan::{
+    AddressesDown, Approval, Check, DampingPolicy, Demand, Losses, Overload, Plan, Secret,
+};
 
 const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
@@ -381,6 +383,118 @@ fn the_same_texts_give_the_same_plan() {
 }
 
 #[test]
+fn the_policy_is_what_clients_are_told_and_nothing_else() {
+    let of = |text: &str| compile(text).0.policy;
+    let policy = of(BASE);
+    let server = "[server]\nlisten = [\"127.0.0.1:0\", \"[::1]:0\"]";
+    for (from, to) in [
+        (
+            server,
+            "[server]\nlisten = [\"127.0.0.2:0\"]\nidentity = \"two\"\nthreads = 3",
+        ),
+        ("[geo]", "[control]\nlisten = \"127.0.0.1:0\"\n\n[geo]"),
+        ("[regions.toronto]", "# a comment\n\n[regions.toronto]"),
+        ("weight = 300", "weight = 0x12C"),
+        ("weight = 300", "weight = 300\ntier = 1"),
+    ] {
+        assert!(BASE.contains(from), "{from}");
+        assert_eq!(of(&BASE.replace(from, to)), policy, "{from} -> {to}");
+    }
+    for (from, to) in [
+        ("[server]", "[server]\ncohort_key = \"secret\""),
+        ("weight = 300", "weight = 301"),
+        ("fallback = [\"singapore\"]", "fallback = [\"toronto\"]"),
+        ("serves = [\"EU\", ", "serves = [\"EU\", \"country:CL\", "),
+        ("\"192.0.2.10\"", "\"192.0.2.110\""),
+        (
+            "\"198.51.100.0/27\" = \"DE\"",
+            "\"198.51.100.0/27\" = \"AT\"",
+        ),
+        ("default = [\"toronto\"]", "default = [\"frankfurt\"]"),
+        (
+            "EEA = { countries = [\"@EEA\"] }",
+            "EEA = { countries = [\"@EEA\", \"CH\"] }",
+        ),
+        ("[monitors.web]", "[monitors.web]\nfall_consecutive = true"),
+        ("[monitors.web]", "[monitors.web]\nfall = 7"),
+        ("[geo]", "[guard]\ndoubt = \"81%\"\n[geo]"),
+        ("[services.home]", "[services.home]\nanswers = 2"),
+        (
+            "[services.home]",
+            "[services.home]\naddresses_down = \"endpoint\"",
+        ),
+    ] {
+        assert!(BASE.contains(from), "{from}");
+        assert_ne!(of(&BASE.replace(from, to)), policy, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn several_addresses_leave_alone_unless_something_is_said_or_guarded() {
+    let modes = |text: &str| {
+        let plan = compile(text).0;
+        let own = plan
+            .targets
+            .iter()
+            .filter(|one| one.key.starts_with("fra-b/v4/"));
+        let modes: Vec<AddressesDown> = own.map(|one| one.addresses_down).collect();
+        assert!(!modes.is_empty());
+        modes
+    };
+    let all = |text: &str, mode| assert!(modes(text).iter().all(|one| *one == mode), "{text}");
+    all(BASE, AddressesDown::Address);
+    let endpoint = "name = \"fra-b\"\naddresses_down = \"endpoint\"";
+    all(
+        &BASE.replace("name = \"fra-b\"", endpoint),
+        AddressesDown::Endpoint,
+    );
+    let service = "[services.api]\naddresses_down = \"endpoint\"";
+    let of_service = modes(&BASE.replace("[services.api]", service));
+    assert!(of_service.contains(&AddressesDown::Endpoint));
+    assert!(of_service.contains(&AddressesDown::Address));
+    for guard in [
+        "gate = \"web\"",
+        "gate = \"approve\"",
+        "failback = \"manual\"",
+    ] {
+        let text = format!("[recoveries.default]\n{guard}\n[services.home]");
+        all(
+            &BASE.replace("[services.home]", &text),
+            AddressesDown::Endpoint,
+        );
+    }
+    let single = compile(BASE).0;
+    let single = single
+        .targets
+        .iter()
+        .filter(|one| one.key.starts_with("fra-a/"));
+    assert!(
+        single
+            .into_iter()
+            .all(|one| one.addresses_down == AddressesDown::Endpoint)
+    );
+}
+
+#[test]
+fn one_address_of_two_endpoints_is_one_slot() {
+    let plan = compile(&BASE.replace("\"192.0.2.13\"", "\"192.0.2.10\"")).0;
+    let mut watched: Vec<(std::net::SocketAddr, usize, &str)> = plan
+        .slots
+        .iter()
+        .map(|slot| (slot.address, slot.monitor.index(), &*slot.host))
+        .collect();
+    watched.sort();
+    let count = watched.len();
+    watched.dedup();
+    assert_eq!(watched.len(), count, "nothing is asked twice");
+    let slots = |name: &str| {
+        let target = plan.targets.iter().find(|one| one.key.starts_with(name));
+        target.unwrap().slots.clone()
+    };
+    assert_eq!(slots("fra-a/v4/"), slots("fra-c/v4/"));
+}
+
+#[test]
 fn gates_and_hosts_are_part_of_a_target() {
     let text = BASE.replace(
         "[services.home]",
@@ -405,7 +519,9 @@ fn capacities_and_demands_are_planned_with() {
         )
         .replace("[services.few]", "demand = \"observed\"\noverload = \"stay\"\n[services.few]");
     let (plan, found) = compile(&text);
-    assert!(found.list().is_empty(), "{}", found.render(false));
+    let messages: Vec<String> = found.list().into_iter().map(|one| one.message).collect();
+    assert_eq!(messages.len(), 1, "{}", found.render(false));
+    assert!(messages[0].starts_with("capacity is planned without what "));
     let regions: Vec<_> = plan.regions.iter().map(|one| one.capacity).collect();
     assert_eq!(regions, [Some(5000), None, None, None]);
     let endpoints: Vec<_> = plan.endpoints.iter().map(|one| one.capacity).collect();

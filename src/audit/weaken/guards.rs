@@ -14,6 +14,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     let [before, after] = sides.map(|side| side.plan);
     let Plan {
         digest: _,
+        policy: _,
         key,
         server,
         // Rules of access.

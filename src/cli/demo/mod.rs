@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `script` | what dies and comes back, and when |
+//! | `shipped` | the config that is played when none is named |
 //! | `machines` | HTTP servers on the endpoints' addresses |
 //! | `clients` | resolvers in four countries that ask over UDP |
 //! | `judge` | compares what they heard with what is really dead |
@@ -14,22 +15,24 @@ mod judge;
 mod machines;
 mod plain;
 mod script;
+mod shipped;
 mod stage;
 mod view;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use super::arguments::Demo;
 use super::say;
 use crate::daemon::Failure;
 use crate::daemon::runtime;
+use crate::io::terminal::can_redraw;
 use script::Script;
+use shipped::Shipped;
 use stage::{Opening, Stage};
 
 /// Plays the script (or stays, with `--keep`) and prints a summary; exits 1 if an answer was wrong.
 pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
-    let terminal = std::io::stdout().is_terminal();
+    let terminal = can_redraw(&std::io::stdout());
     if arguments.keep && !terminal {
         return Err("--keep needs a terminal".to_owned());
     }
@@ -38,9 +41,18 @@ pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
     } else {
         Some(script(arguments)?)
     };
+    // Lives until the play is over.
+    let shipped = match &arguments.config {
+        Some(_) => None,
+        None => {
+            Some(Shipped::unpack().map_err(|error| format!("cannot unpack the demo: {error}"))?)
+        }
+    };
+    let config = arguments.config.clone();
+    let config = config.or_else(|| shipped.as_ref().map(Shipped::config));
     let runtime = runtime()?;
     let mut stage = runtime.block_on(Stage::open(Opening {
-        config: arguments.config.config.clone(),
+        config: config.unwrap_or_default(),
         script,
     }))?;
     let shown = if terminal && !arguments.plain {

@@ -259,6 +259,12 @@ impl Stage {
         targets.peek().is_some() && targets.all(|target| target.state == "healthy")
     }
 
+    /// Tells whether some clients of a service get endpoints that are down.
+    pub(super) fn fails_open(&self, service: &str) -> bool {
+        let mut services = self.status.services.iter();
+        services.any(|one| one.name == service && one.fail_open)
+    }
+
     fn see(&mut self, at: Moment, notice: &Notice) {
         self.score(at, notice);
         if let Some(text) = in_words(notice) {
@@ -454,7 +460,7 @@ async fn start_machines(plan: &mut Plan) -> Result<Machines, Failure> {
         .find(|slot| !slot.address.ip().is_loopback())
     {
         return Err(format!(
-            "the demo only plays on loopback, and {} is not: run it with the shipped config.toml",
+            "the demo only plays on loopback, and {} is not: run it without `--config`",
             slot.address.ip()
         ));
     }

@@ -299,16 +299,26 @@ fn draw_clients(frame: &mut Frame<'_>, area: Rect, stage: &Stage) {
                 None => "-".to_owned(),
             }
         });
-        let first = match is_wide {
-            true => format!("{} ({})", service.hostnames[0], service.name),
-            false => service.name.clone(),
+        let fails_open = stage.fails_open(&service.name);
+        let mark = match (fails_open, is_wide) {
+            (true, true) => " fail-open",
+            (true, false) => "!",
+            (false, _) => "",
         };
-        Row::new(std::iter::once(first).chain(answers))
+        let first = match is_wide {
+            true => format!("{} ({}){mark}", service.hostnames[0], service.name),
+            false => format!("{}{mark}", service.name),
+        };
+        let row = Row::new(std::iter::once(first).chain(answers));
+        match fails_open {
+            true => row.style(Style::new().fg(Color::Red)),
+            false => row,
+        }
     });
     let names = stage.plan.services.iter().map(|one| one.name.len());
     let first = match is_wide {
-        true => 34,
-        false => u16::try_from(names.max().unwrap_or(0))
+        true => 40,
+        false => u16::try_from(names.max().unwrap_or(0) + 1)
             .unwrap_or(u16::MAX)
             .min(area.width / 5),
     };

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::arguments::{Ds, Export, List};
 use super::change::now;
 use super::{Signed, judged, signed};
+use crate::base::Utc;
 use crate::cli::say;
 use crate::daemon::Failure;
 use crate::dns::Name;
-use crate::dns::dnssec::{bind, pkcs8};
+use crate::dns::dnssec::pkcs8;
 use crate::keys::{Key, Report, Ring, Time};
 
 /// A zone's keys, for programs.
@@ -159,7 +160,9 @@ pub(super) fn ds(arguments: &Ds) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     for one in reports {
-        let from = one.from.map_or("its zone is signed".to_owned(), shown);
+        let from = one.from.map_or("its zone is signed".to_owned(), |from| {
+            shown(from).to_string()
+        });
         if !one.ready {
             say(&format!("; not before {from}:"));
         }
@@ -218,16 +221,6 @@ fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// `2026-11-26 04:14:23 UTC`.
-fn shown(time: Time) -> String {
-    let stamp = bind::stamp(time.0);
-    let part = |from: usize, to: usize| stamp.get(from..to).unwrap_or_default();
-    format!(
-        "{}-{}-{} {}:{}:{} UTC",
-        part(0, 4),
-        part(4, 6),
-        part(6, 8),
-        part(8, 10),
-        part(10, 12),
-        part(12, 14)
-    )
+fn shown(time: Time) -> Utc {
+    Utc::from_seconds(time.0)
 }

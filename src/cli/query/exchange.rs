@@ -13,6 +13,7 @@ use super::trust::Trust;
 use crate::base::limits::MESSAGE_BYTES;
 use crate::daemon::Failure;
 use crate::dns::ask::{self, Question, Reply};
+use crate::io::probe::of_untrusted;
 
 /// What carries a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -92,7 +93,11 @@ impl Way {
             true => "; nothing listens there",
             false => "",
         };
-        format!("{server} over {word}: {error}{help}")
+        // The library's names of what is wrong with a certificate are no words for people.
+        match of_untrusted(error) {
+            Some(cause) => format!("{server} over {word}: {cause}"),
+            None => format!("{server} over {word}: {error}{help}"),
+        }
     }
 }
 

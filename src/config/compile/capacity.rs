@@ -72,10 +72,25 @@ pub(super) fn check(
     for draft in drafts {
         check_service(draft, spec, places, found);
     }
-    let is_demanded = drafts.iter().any(|draft| draft.spec.demand.is_some());
+    let silent = drafts.iter().filter(|draft| draft.spec.demand.is_none());
+    let silent: Vec<String> = silent
+        .map(|one| format!("`{}`", one.spec.name.value))
+        .collect();
+    let is_demanded = silent.len() < drafts.len();
+    if let (true, false, Some(first)) = (is_demanded, silent.is_empty(), first_capacity(spec)) {
+        let message = format!(
+            "capacity is planned without what {} ask for",
+            silent.join(", ")
+        );
+        found
+            .warn(&first, message)
+            .help("write `demand = 1200` or `demand = \"observed\"` in each service")
+            .rests_on(Gap::Content("services"));
+    }
     if let (false, Some(first)) = (is_demanded, first_capacity(spec)) {
         found
             .warn(&first, "capacities have no effect without a demand")
+            .label(format!("none is stated by {}", silent.join(", ")))
             .help("write `demand = 1200` or `demand = \"observed\"` in a service")
             .rests_on(Gap::Content("regions"))
             .rests_on(Gap::Content("services"));

@@ -1,6 +1,7 @@
 //! The geo database with the config's networks laid over it.
 use std::sync::Arc;
 
+use super::claims;
 use super::places::Places;
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
@@ -16,6 +17,7 @@ pub(super) fn atlas(
     found: &mut Diagnostics,
 ) -> Option<(Arc<Atlas>, GeoFile)> {
     let database = database(spec, files, found)?;
+    claims::check(spec, &database, found);
     let overrides = spec.geo.overrides.iter();
     let overrides: Vec<_> = overrides
         .map(|(network, country)| (network.value, *country))
@@ -25,6 +27,8 @@ pub(super) fn atlas(
         source: path.map_or_else(|| "embedded".to_owned(), |path| path.value.clone()),
         built_at: database.built_at(),
         networks: database.networks(),
+        knows: claims::knowledge(&database),
+        claimed: claims::claimed(spec),
     };
     Some((
         Arc::new(Atlas::new(&database, &overrides, &places.marks)),

@@ -16,26 +16,32 @@
 //! | `capacity` | demands, and whether they go with the capacities |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
+//! | `claims` | whether it can serve what regions claim |
 //! | `maps` | clients into classes |
 //! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
+//! | `weights` | weights that are too small to hold |
+//! | `policy` | what two nodes must agree on, as one number |
 //! | `targets` | slots, targets, pools and cohort orders |
 mod acme;
 mod capacity;
 mod checks;
+mod claims;
 mod defence;
 mod fences;
 mod geo;
 mod maps;
 mod names;
 mod places;
+mod policy;
 mod services;
 mod targets;
 mod tls;
 mod transfer;
 mod tsig;
+mod weights;
 mod zones;
 
 use std::collections::BTreeSet;
@@ -298,10 +304,16 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     let mut wiring = Wiring::new(parts.places, parts.checks);
     let drafts = parts.drafts.iter().zip(map_ids);
     let services = drafts.map(|(draft, map)| service(draft, map, &mut wiring));
-    let services = services.collect();
+    let services: Vec<Service> = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
     Plan {
         digest: digest(spec, files),
+        policy: policy::of(
+            spec,
+            (parts.places, parts.checks),
+            cohort_key(spec),
+            &services,
+        ),
         key: cohort_key(spec),
         server: server(spec, parts.tls, parts.defence),
         control: Control {

@@ -7,11 +7,13 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::names::Names;
+use super::weights;
 use crate::base::{JurisdictionId, JurisdictionSet, RegionId};
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{EndpointSpec, RegionSpec, Serves, Spec};
 use crate::geo::{Country, Network};
+use crate::monitor::reach;
 use crate::plan::{AddressesDown, Endpoint, Jurisdiction, Region};
 
 /// Where things are, and under which law.
@@ -67,6 +69,8 @@ impl<'s> Places<'s> {
         check_endpoints(spec, found);
         check_overrides(spec, found);
         check_claimed_networks(spec, found);
+        check_shared_claims(spec, found);
+        weights::check(spec, found);
         places
     }
 
@@ -150,6 +154,12 @@ impl<'s> Places<'s> {
             jurisdiction,
             capacity: spec.capacity.as_ref().map(|given| given.value),
         });
+        let own = &spec.name.value;
+        if let Some(itself) = spec.fallback.iter().find(|next| next.value == *own) {
+            found
+                .warn(&itself.at, format!("region `{own}` falls back on itself"))
+                .help("name where its clients go when it cannot serve them");
+        }
         let fallback = self.region_ids(&spec.fallback, found);
         self.fallback.push(fallback);
         let claims = spec.serves.iter().map(|claim| claim.value.clone());
@@ -172,7 +182,7 @@ impl<'s> Places<'s> {
         }
     }
 
-    /// What the endpoints of a region say of addresses that are down.
+    /// The word of each endpoint of a region about addresses that are down.
     pub(super) fn addresses_down_in(&self, region: RegionId) -> &[Option<At<AddressesDown>>] {
         &self.addresses_down[self.endpoints_of[region.index()].clone()]
     }
@@ -221,6 +231,7 @@ fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
                     .help("health, orders and metrics know an endpoint by its name alone");
             }
             for address in &endpoint.addresses {
+                check_reach(address, found);
                 let owner = *owners.entry(address.value).or_insert(&name.value);
                 if owner != name.value {
                     let message = format!("`{}` is an address of `{owner}` too", address.value);
@@ -233,6 +244,25 @@ fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
     }
 }
 
+/// Tells of an address that clients and probes cannot reach at all. A server takes one that nobody can: its probes
+/// fail, so it is down.
+fn check_reach(address: &At<IpAddr>, found: &mut Diagnostics) {
+    let own = address.value;
+    if let Some(obstacle) = reach::obstacle(own) {
+        found
+            .unsettled(&address.at, format!("nobody can reach `{own}`: {obstacle}"))
+            .label("until it is another: down")
+            .help("write the address that clients should connect to");
+    } else if let Some(doubt) = reach::doubt(own) {
+        found
+            .warn(
+                &address.at,
+                format!("many clients cannot reach `{own}`: {doubt}"),
+            )
+            .help("write a native address, or leave IPv6 away");
+    }
+}
+
 /// Each network can be overridden once.
 fn check_overrides(spec: &Spec, found: &mut Diagnostics) {
     let mut seen = BTreeMap::new();
@@ -240,6 +270,13 @@ fn check_overrides(spec: &Spec, found: &mut Diagnostics) {
         if seen.insert(network.value, ()).is_some() {
             let message = "this network is overridden twice";
             found.error(&network.at, message).help("remove one of them");
+        }
+        if network.value.prefix == 0 {
+            let message = "this overrides every address of its family";
+            found
+                .warn(&network.at, message)
+                .label("so the geo database says nothing of any")
+                .help("name the networks whose country you know better");
         }
     }
 }
@@ -258,6 +295,26 @@ fn check_claimed_networks(spec: &Spec, found: &mut Diagnostics) {
                     .label(format!("region `{other}` claims it as well"))
                     .help("a network belongs to one region; a longer prefix may go to another");
             }
+        }
+    }
+}
+
+/// A place that two regions claim goes to the nearer one of them, which nobody reads out of the text.
+fn check_shared_claims(spec: &Spec, found: &mut Diagnostics) {
+    let mut owners: Vec<(&Serves, &str)> = Vec::new();
+    for region in &spec.regions {
+        let own = region.name.value.as_str();
+        for claim in &region.serves {
+            let others = owners.iter().filter(|(_, name)| *name != own);
+            let other = others.clone().find(|(other, _)| *other == &claim.value);
+            let is_network = matches!(claim.value, Serves::Network(_));
+            if let Some((_, other)) = other.filter(|_| !is_network) {
+                found
+                    .warn(&claim.at, format!("`{other}` and `{own}` both claim this"))
+                    .label("each client goes to the nearer of them")
+                    .help("if that is not meant, let one region claim it");
+            }
+            owners.push((&claim.value, own));
         }
     }
 }

@@ -9,6 +9,8 @@ use crate::base::{Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
+use crate::monitor::host;
+use crate::monitor::kind::Host;
 use crate::plan::{AddressesDown, Demand, Endpoint};
 
 /// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
@@ -40,6 +42,7 @@ pub(super) fn resolve<'s>(
         check_size(&draft, places, found);
         check_families(&draft, places, found);
         check_addresses_down(&draft, places, checks, found);
+        check_hosts(&draft, checks, found);
         draft
     });
     let drafts: Vec<Draft<'_>> = drafts.collect();
@@ -200,6 +203,28 @@ fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostic
                 "clients with nothing but {name} cannot fail over to those"
             ))
             .rests_on(Gap::Content("regions"));
+    }
+}
+
+/// A monitor that asks for the service's first hostname must be able to: a name in DNS may hold what no
+/// host does.
+fn check_hosts(draft: &Draft<'_>, checks: &Checks<'_>, found: &mut Diagnostics) {
+    let Some(hostname) = draft.spec.hostnames.first() else {
+        return;
+    };
+    let name = hostname.value.to_string();
+    let Some(why) = host::trouble(&name) else {
+        return;
+    };
+    let gates = &checks.recoveries[draft.recovery.index()].gates;
+    let monitors = draft.monitors.iter().chain(gates);
+    let monitors = monitors.map(|id| &checks.monitors[id.index()]);
+    let mut asking = monitors.filter(|one| one.check.host() == Host::OfService);
+    if let Some(monitor) = asking.next() {
+        let message = format!("monitor `{}` cannot ask for `{name}`: {why}", monitor.name);
+        found
+            .error(&hostname.at, message)
+            .help("write `host = \"…\"` in the monitor, or let another hostname be the first");
     }
 }
 

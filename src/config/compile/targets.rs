@@ -37,7 +37,7 @@ struct Watch {
     monitors: Vec<(MonitorId, String)>,
     recovery: RecoveryId,
     gates: Vec<(MonitorId, String)>,
-    /// What the service says of addresses that are down.
+    /// The word of the service about addresses that are down.
     addresses_down: Option<AddressesDown>,
     /// The part of a target's key that names all of these.
     key: String,
@@ -166,13 +166,13 @@ impl<'p> Wiring<'p> {
         id
     }
 
-    /// What is said of an endpoint's addresses that are down: by itself, or by its service.
+    /// The word about an endpoint's addresses that are down: by itself, or by its service.
     fn said(&self, endpoint: EndpointId, watch: &Watch) -> Option<AddressesDown> {
         let own = self.places.addresses_down[endpoint.index()].as_ref();
         own.map(|one| one.value).or(watch.addresses_down)
     }
 
-    /// What leaves when one of several addresses is down: the address, unless something else is said. An address
+    /// The one that leaves when one of several addresses is down: the address, unless something else is said. An address
     /// would come back round a gate or an approval, so with these it is the endpoint.
     fn addresses_down(&self, endpoint: EndpointId, family: Family, watch: &Watch) -> AddressesDown {
         let recovery = &self.checks.recoveries[watch.recovery.index()];

@@ -13,15 +13,10 @@ use crate::config::reader::{At, Fields, Reader};
 use crate::config::spec::{EndpointSpec, JurisdictionSpec, RegionSpec, Serves};
 use crate::config::value::{self, Trouble};
 use crate::geo::{Continent, Location};
+
 use crate::plan::AddressesDown;
 
 use super::{items, plain};
-
-/// What leaves when one of several addresses is down.
-pub(super) const ADDRESSES_DOWN: &[(&str, AddressesDown)] = &[
-    ("address", AddressesDown::Address),
-    ("endpoint", AddressesDown::Endpoint),
-];
 
 pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSpec> {
     let mut list = Vec::new();
@@ -92,7 +87,7 @@ fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
             weight: plain(fields.optional("weight", value::number(1..=65_535))).unwrap_or(100),
             capacity: fields.optional("capacity", value::amount),
             addresses: addresses(&mut fields),
-            addresses_down: fields.optional("addresses_down", value::word(ADDRESSES_DOWN)),
+            addresses_down: fields.optional("addresses_down", value::word(AddressesDown::WORDS)),
             name: name.unwrap_or(At {
                 value: String::new(),
                 at,

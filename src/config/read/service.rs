@@ -13,9 +13,8 @@ use crate::base::limits::ANSWERS;
 use crate::config::reader::{At, Fields, Shape};
 use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
 use crate::config::value::{self, Trouble, mismatch};
-use crate::plan::{AllDown, Overload, Residency};
+use crate::plan::{AddressesDown, AllDown, Overload, Residency};
 
-use super::place::ADDRESSES_DOWN;
 use super::{items, plain};
 
 const RESIDENCIES: &[(&str, Residency)] = &[
@@ -35,6 +34,9 @@ const OVERLOADS: &[(&str, Overload)] = &[
     ("shed-last", Overload::ShedLast),
     ("stay", Overload::Stay),
 ];
+
+/// Longest `ttl.min` that needs no word.
+const LONG_TTL: Span = Span::from_secs(300);
 
 const LANDS_HELP: &str = "write \"any\" or a list of jurisdictions";
 
@@ -74,7 +76,7 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
             .unwrap_or(AllDown::FailOpen),
         demand: demand(fields),
         overload: fields.optional("overload", value::word(OVERLOADS)),
-        addresses_down: fields.optional("addresses_down", value::word(ADDRESSES_DOWN)),
+        addresses_down: fields.optional("addresses_down", value::word(AddressesDown::WORDS)),
         name,
     }
 }
@@ -103,6 +105,12 @@ fn ttl(service: &mut Fields<'_, '_>) -> (Span, Span) {
         .as_ref()
         .or(max.as_ref())
         .map_or(at, |one| one.at.clone());
+    if let Some(long) = min.as_ref().filter(|min| min.value > LONG_TTL) {
+        let message = format!("no answer is given for less than {}", long.value);
+        let help =
+            "clients stay for so long with what is down: 5m is long already, 10s the default";
+        reader.warn(&long.at, &message, help);
+    }
     let (shortest, longest) = match (plain(min), plain(max)) {
         (Some(min), None) => (min, most.max(min)),
         (None, Some(max)) => (least.min(max), max),

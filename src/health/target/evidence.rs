@@ -97,7 +97,7 @@ impl Evidence {
     }
 }
 
-/// What addresses that leave one by one say together.
+/// The verdict of addresses that leave one by one.
 fn together(addresses: impl Iterator<Item = Verdict>) -> Verdict {
     let all = addresses.reduce(|one, other| match (one, other) {
         (Verdict::Up, _) | (_, Verdict::Up) => Verdict::Up,

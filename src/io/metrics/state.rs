@@ -150,6 +150,12 @@ fn write_node(text: &mut Exposition, status: &Status) {
     )
     .sample(&[], seconds(status.table_age_ms));
     text.family(
+        "waypost_config_info",
+        Kind::Gauge,
+        "1, with the digest of the whole config, and that of what is decided for clients: nodes that serve the same agree on it.",
+    )
+    .sample(&[("plan", &status.plan), ("policy", &status.policy)], 1);
+    text.family(
         "waypost_doubting",
         Kind::Gauge,
         "Whether the node doubts its own probes (1) or not (0).",

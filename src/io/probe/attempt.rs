@@ -5,7 +5,7 @@
 //! connection, or another kind, has [`Attempt::watch`] to hold its own steps to the deadline. A failure
 //! names the phase that it happened in. What was learnt before (times, the certificate's expiry) is
 //! reported with the failure. What is asked and expected is the types'.
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -21,6 +21,8 @@ use super::stopwatch::Stopwatch;
 use super::trust::{TlsSettings, Trust};
 use crate::base::{Cause, Span, limits};
 use crate::health::{ProbeResult, Report, Timing};
+use crate::monitor::host::name_of;
+use crate::monitor::reach;
 
 /// A monitor that is ready to look: what all probes of it share.
 pub(super) trait Probe: Sized {
@@ -89,6 +91,9 @@ impl Attempt {
     /// # Errors
     /// Why no connection stands.
     pub(super) async fn connect(&mut self, address: SocketAddr) -> Result<TcpStream, Cause> {
+        if reach::obstacle(address.ip()).is_some() {
+            return Err(Cause::Unreachable);
+        }
         let connect = async {
             let stream = TcpStream::connect(address).await;
             stream.map_err(|error| cause::of_connect(&error))
@@ -165,22 +170,6 @@ impl Attempt {
     }
 }
 
-/// The name or the address in a host, which may have a port and brackets (RFC 3986, section 3.2.2): a
-/// certificate names neither.
-fn name_of(host: &str) -> &str {
-    if host.parse::<Ipv6Addr>().is_ok() {
-        return host;
-    }
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.parse::<u16>().is_ok() => name,
-        Some(_) | None => host,
-    };
-    let inner = name
-        .strip_prefix('[')
-        .and_then(|name| name.strip_suffix(']'));
-    inner.unwrap_or(name)
-}
-
 /// Closes a connection. Whatever the peer has still to say (a banner) is read, for the kernel answers
 /// unread bytes with a reset, which fills the peer's log.
 pub(super) async fn close_gracefully(mut stream: Box<dyn OpenStream>) {
@@ -193,4 +182,44 @@ pub(super) async fn close_gracefully(mut stream: Box<dyn OpenStream>) {
     let patience = Duration::from_millis(limits::PROBE_LINGER.0);
     // The probe has been judged; how the peer takes its leave changes nothing.
     let _ = tokio::time::timeout(patience, farewell).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::host::trouble;
+
+    #[test]
+    fn every_host_that_a_config_may_have_is_the_name_of_a_server() {
+        let long = "a".repeat(63);
+        let hosts = [
+            "api.example.org",
+            "api.example.org.",
+            "api.example.org:18443",
+            "_x.y-z.example",
+            "192.0.2.1:443",
+            "2001:db8::1",
+            "[2001:db8::1]",
+            "[2001:db8::1]:8443",
+            "1.example",
+            &long,
+        ];
+        for host in hosts {
+            assert_eq!(trouble(host), None, "{host}");
+            assert!(ServerName::try_from(name_of(host)).is_ok(), "{host}");
+        }
+        let long = "a".repeat(64);
+        for host in [
+            "a..b",
+            "-a.example",
+            "a-.example",
+            "a b",
+            "1.2.3",
+            "",
+            &long,
+        ] {
+            assert!(trouble(host).is_some(), "{host}");
+            assert!(ServerName::try_from(name_of(host)).is_err(), "{host}");
+        }
+    }
 }

@@ -31,6 +31,15 @@ pub(super) fn of_connect(error: &io::Error) -> Cause {
     }
 }
 
+/// The cause of a handshake that failed because of the certificate, for whoever words it; `None` for other failures.
+#[must_use]
+pub fn of_untrusted(error: &io::Error) -> Option<Cause> {
+    match rustls_error(error)? {
+        rustls::Error::InvalidCertificate(error) => Some(of_certificate(error)),
+        _ => None,
+    }
+}
+
 /// Of a TLS handshake.
 pub(super) fn of_handshake(error: &io::Error) -> Cause {
     of_stream(error, Cause::TlsTimeout)
@@ -53,6 +62,12 @@ pub(super) fn of_exchange(error: &hyper::Error) -> Cause {
         return Cause::Local;
     }
     Cause::Protocol
+}
+
+/// Tells whether a peer that spoke TLS closed the connection without saying so (RFC 8446, section 6.1).
+pub(super) fn is_end_without_farewell(error: &hyper::Error) -> bool {
+    let inner = find::<io::Error>(error);
+    inner.is_some_and(|inner| inner.kind() == ErrorKind::UnexpectedEof)
 }
 
 /// Of a connection that stood; `late` when the kernel itself gave up waiting for the peer.
@@ -165,6 +180,20 @@ mod tests {
             let wrapped = io::Error::new(ErrorKind::InvalidData, error);
             assert_eq!(of_handshake(&wrapped), cause, "{wrapped}");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_has_words() {
+        let error = |error| io::Error::new(ErrorKind::InvalidData, error);
+        let name = rustls::Error::InvalidCertificate(CertificateError::NotValidForName);
+        let found = of_untrusted(&error(name));
+        assert_eq!(
+            found.unwrap().to_string(),
+            "certificate is not for this host"
+        );
+        let alert = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
+        assert_eq!(of_untrusted(&error(alert)), None);
+        assert_eq!(of_untrusted(&ErrorKind::UnexpectedEof.into()), None);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! One request over a connection that stands, and the judgement of its response (RFC 9110, RFC
 //! 9112).
 //!
-//! A status that is not expected fails at once. Otherwise the body is read, to its end or to
-//! [`limits::PROBE_BODY_BYTES`], whichever comes first: an endless body costs no more than that,
-//! and what stands past it is not searched. Redirects are not followed; a monitor that expects one
+//! A status that is not expected fails at once; one that is passes at once, unless a text is wanted: then the body
+//! is looked through as it comes ([`Body`]), to its end or to [`limits::PROBE_BODY_BYTES`], whichever comes first. A body without a
+//! length ends with its connection (RFC 9112, section 6.3), and also where that is closed without TLS's farewell: what is
+//! there is looked through, as browsers show it. Redirects are not followed; a monitor that expects one
 //! lists its status. It knows no time: whoever awaits it sets the deadline.
 use std::future::pending;
 use std::net::Ipv6Addr;
@@ -11,17 +12,25 @@ use std::net::Ipv6Addr;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
+    TRANSFER_ENCODING, USER_AGENT,
+};
 use hyper::{Method, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::attempt::{Attempt, Destination, Probe, Resources};
+use super::body::Body;
 use super::cause;
 use crate::base::{Cause, limits};
+use crate::monitor::host::has_port;
 use crate::monitor::http::HttpCheck;
 
 const OWN_NAME: &str = concat!("waypost/", env!("CARGO_PKG_VERSION"), " (health monitor)");
+
+/// The port of `http` (RFC 9110, section 4.2.1).
+const PORT: u16 = 80;
 
 /// A monitor of type `http`, ready to look.
 #[derive(Debug)]
@@ -52,7 +61,19 @@ impl Probe for HttpProbe {
 
     async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
         let stream = attempt.connect(to.address).await?;
-        attempt.exchange(self.ask(stream, &to.host)).await
+        attempt
+            .exchange(self.ask(stream, &authority(to, PORT)))
+            .await
+    }
+}
+
+/// The host of a request, with the port that is probed where it is not the scheme's (RFC 9110, section 7.2). One that
+/// says its port itself is as it is.
+pub(super) fn authority(to: &Destination, scheme: u16) -> String {
+    let host = in_brackets(&to.host);
+    match to.address.port() {
+        port if port != scheme && !has_port(&host) => format!("{host}:{port}"),
+        _ => host,
     }
 }
 
@@ -68,6 +89,7 @@ impl HttpProbe {
         let request = self.request.address_to(host)?;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(limits::PROBE_HEAD_BYTES)
+            .max_headers(limits::PROBE_HEADERS)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| cause::of_exchange(&error))?;
@@ -93,10 +115,9 @@ impl HttpProbe {
         if !self.expect_status.iter().any(expected) {
             return Err(Cause::Status(status));
         }
-        let body = read(response.into_body()).await?;
         match &self.expect_body {
-            Some(text) if !String::from_utf8_lossy(&body).contains(text) => Err(Cause::Body),
-            _ => Ok(()),
+            Some(text) => look_for(text, response).await,
+            None => Ok(()),
         }
     }
 }
@@ -124,7 +145,7 @@ impl Request {
         *request.uri_mut() = self.path.clone();
         *request.headers_mut() = self.headers.clone();
         if !self.headers.contains_key(HOST) {
-            let host = HeaderValue::from_str(&in_brackets(host)).map_err(|_| Cause::Local)?;
+            let host = HeaderValue::from_str(host).map_err(|_| Cause::Local)?;
             request.headers_mut().insert(HOST, host);
         }
         Ok(request)
@@ -139,7 +160,12 @@ fn headers(given: &[(String, String)]) -> Result<HeaderMap, String> {
         let value = HeaderValue::try_from(value).map_err(|_| refuse(()))?;
         headers.append(key, value);
     }
-    for (key, value) in [(USER_AGENT, OWN_NAME), (CONNECTION, "close")] {
+    let own = [
+        (USER_AGENT, OWN_NAME),
+        (CONNECTION, "close"),
+        (ACCEPT_ENCODING, "identity"),
+    ];
+    for (key, value) in own {
         headers
             .entry(key)
             .or_insert(HeaderValue::from_static(value));
@@ -155,24 +181,37 @@ fn in_brackets(host: &str) -> String {
     }
 }
 
-/// The body, or as much of it as a probe reads.
-async fn read(mut body: Incoming) -> Result<Vec<u8>, Cause> {
-    let mut bytes = Vec::new();
+/// Reads a body until a text has come.
+async fn look_for(text: &str, response: hyper::Response<Incoming>) -> Result<(), Cause> {
+    let headers = response.headers();
+    let is_framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+    let mut found = Body::of(headers)?;
+    let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| cause::of_exchange(&error))?;
-        let data = frame.into_data().unwrap_or_default();
-        let room = limits::PROBE_BODY_BYTES - bytes.len();
-        bytes.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() >= room {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) if !is_framed && cause::is_end_without_farewell(&error) => break,
+            Err(error) => return Err(cause::of_exchange(&error)),
+        };
+        let has_room = found.take(&frame.into_data().unwrap_or_default())?;
+        if found.holds(text) {
+            return Ok(());
+        }
+        if !has_room {
             break;
         }
     }
-    Ok(bytes)
+    found.end();
+    match found.holds(text) {
+        true => Ok(()),
+        false => Err(Cause::Body),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::http::path_trouble;
 
     fn check(headers: &[(&str, &str)]) -> HttpCheck {
         let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
@@ -200,6 +239,62 @@ mod tests {
         let request = request.address_to("api.example.org").unwrap();
         assert_eq!(request.headers().get_all("host").iter().count(), 1);
         assert_eq!(request.headers()["host"], "other");
+    }
+
+    #[test]
+    fn every_path_that_a_config_may_have_is_sent_as_it_is() {
+        let mut refused = Vec::new();
+        for byte in 0x21..0x7f_u8 {
+            for path in [
+                format!("/a{}b", char::from(byte)),
+                format!("/a?q={}", char::from(byte)),
+            ] {
+                if path_trouble(&path).is_some() {
+                    refused.push(byte);
+                    continue;
+                }
+                let given = HttpCheck {
+                    path: path.clone(),
+                    ..check(&[])
+                };
+                let request = Request::prepare(&given).unwrap();
+                assert_eq!(request.path.path_and_query().unwrap().as_str(), path);
+            }
+        }
+        refused.dedup();
+        assert_eq!(refused, b"\"#<>`");
+        for path in ["/%zz", "//x", "/", "/a?b?c&d=//e", "/health?f={up}|x^"] {
+            assert_eq!(path_trouble(path), None, "{path}");
+            let given = HttpCheck {
+                path: path.to_owned(),
+                ..check(&[])
+            };
+            let request = Request::prepare(&given).unwrap();
+            assert_eq!(request.path.path_and_query().unwrap().as_str(), path);
+        }
+    }
+
+    #[test]
+    fn a_host_carries_the_port_that_is_not_the_schemes_unless_it_says_its_own() {
+        for (host, port, scheme, sent) in [
+            ("api.example.org", 80, 80, "api.example.org"),
+            ("api.example.org", 443, 443, "api.example.org"),
+            ("api.example.org", 18080, 80, "api.example.org:18080"),
+            ("api.example.org", 80, 443, "api.example.org:80"),
+            ("api.example.org", 443, 80, "api.example.org:443"),
+            ("api.example.org:80", 18080, 80, "api.example.org:80"),
+            ("192.0.2.1", 8080, 80, "192.0.2.1:8080"),
+            ("2001:db8::1", 80, 80, "[2001:db8::1]"),
+            ("2001:db8::1", 8080, 80, "[2001:db8::1]:8080"),
+            ("[2001:db8::1]", 8080, 80, "[2001:db8::1]:8080"),
+            ("[2001:db8::1]:1", 8080, 80, "[2001:db8::1]:1"),
+        ] {
+            let to = Destination {
+                address: (std::net::Ipv4Addr::LOCALHOST, port).into(),
+                host: host.to_owned(),
+            };
+            assert_eq!(authority(&to, scheme), sent, "{host} {port} {scheme}");
+        }
     }
 
     #[test]

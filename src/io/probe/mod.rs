@@ -31,6 +31,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::attempt::Resources;
+pub use self::cause::of_untrusted;
 use self::duty::Duty;
 pub use self::duty::Finished;
 pub use self::job::Unready;
@@ -43,6 +44,7 @@ use crate::io::clock::Clock;
 use crate::plan::Plan;
 
 mod attempt;
+mod body;
 mod cause;
 mod dialogue;
 mod duty;

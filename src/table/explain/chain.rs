@@ -135,9 +135,9 @@ pub struct Stand {
     pub share: Permille,
     /// Why it has this share.
     pub why: Why,
-    /// How long this lasts at the least.
-    #[schema(value_type = String)]
-    pub hold: Span,
+    /// How long this lasts at the least; absent where nothing watches it.
+    #[schema(value_type = Option<String>)]
+    pub hold: Option<Span>,
     /// Time until the share changes by itself.
     pub until_ms: Option<u64>,
 }
@@ -147,9 +147,10 @@ pub struct Stand {
 pub struct Ttl {
     /// Seconds, as the answer says.
     pub seconds: u32,
-    /// How long the answer lasts at the least, if probes begin to disagree at once.
-    #[schema(value_type = String)]
-    pub hold: Span,
+    /// How long the answer lasts at the least, if probes begin to disagree at once; absent where nothing watches
+    /// whoever may answer.
+    #[schema(value_type = Option<String>)]
+    pub hold: Option<Span>,
     /// Time until it changes by itself, if it does.
     pub until_ms: Option<u64>,
     /// Bounds of the service.
@@ -329,7 +330,7 @@ impl Link<'_> {
             load: load.map(|load| Load::new(load, endpoint.capacity.map(u64::from))),
             share: standing.share,
             why: standing.why,
-            hold: standing.hold,
+            hold: lasting(standing.hold),
             until_ms: standing.until.map(|until| until.since(self.now).0),
         }
     }
@@ -337,7 +338,7 @@ impl Link<'_> {
     fn ttl(&self, selection: &Selection<'_>) -> Ttl {
         Ttl {
             seconds: selection.ttl(self.now, self.service.ttl),
-            hold: selection.hold,
+            hold: lasting(selection.hold),
             until_ms: selection.until.map(|until| until.since(self.now).0),
             bounds: self.service.ttl,
         }
@@ -389,6 +390,11 @@ fn scope(client: IpAddr, hit: ClassHit, selection: Option<Selection<'_>>) -> Sco
         prefix: hit.prefix.max(narrowest),
         by_cohort,
     }
+}
+
+/// A hold that ends: where nothing watches, nothing ends.
+fn lasting(hold: Span) -> Option<Span> {
+    (hold != Span(u64::MAX)).then_some(hold)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! An explanation for a person at a terminal: links one under the other, columns aligned.
 use std::fmt;
 
-use crate::base::{Family, Reason, Span, Why};
+use crate::base::{Family, Reason, Span, Utc, Why};
 use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
 use crate::plan::{AllDown, Units};
@@ -43,11 +43,11 @@ impl fmt::Display for SignedZone {
         let keys: Vec<String> = self.keys.iter().map(u16::to_string).collect();
         write!(
             out,
-            "{}by key {}, denied by {}; the zone's first signature expires at {} (seconds since 1970)",
+            "{}by key {}, denied by {}; the zone's first signature expires at {}",
             if self.elsewhere { "elsewhere, " } else { "" },
             keys.join(" and "),
             self.denial,
-            self.expires_at
+            Utc::from_seconds(self.expires_at)
         )
     }
 }
@@ -206,7 +206,9 @@ fn cells(stand: &Stand) -> [String; HEADS.len()] {
         stand.weight.to_string(),
         stand.load.map_or_else(String::new, |load| load.to_string()),
         stand.share.to_string(),
-        stand.hold.to_string(),
+        stand
+            .hold
+            .map_or_else(|| "-".to_owned(), |hold| hold.to_string()),
         stand
             .until_ms
             .map_or("-".to_owned(), |left| rounded(left).to_string()),
@@ -276,17 +278,17 @@ impl fmt::Display for Ttl {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bounds = self.bounds;
         write!(out, "{} s: ", self.seconds)?;
-        match self.until_ms {
-            Some(left) if Span(left) < self.hold => {
-                write!(out, "a share steps in {}", rounded(left))?;
+        match (self.until_ms, self.hold) {
+            (Some(left), hold) if hold.is_none_or(|hold| Span(left) < hold) => {
+                write!(out, "a share steps in {} at the earliest", rounded(left))?;
             }
-            _ => write!(out, "probes could change it in {}", self.hold)?,
+            (_, Some(hold)) => write!(out, "probes could change it in {hold} at the earliest")?,
+            (_, None) => write!(
+                out,
+                "nothing watches what is answered, so it does not change"
+            )?,
         }
-        write!(
-            out,
-            " at the earliest; within {} to {}",
-            bounds.min, bounds.max
-        )
+        write!(out, "; within {} to {}", bounds.min, bounds.max)
     }
 }
 

@@ -23,7 +23,8 @@ use waypost::monitor::certificate::{CertificatePolicy, Verify};
 use waypost::monitor::http::HttpCheck;
 use waypost::monitor::https::HttpsCheck;
 use waypost::plan::{
-    Check, Control, Defence, FailureCount, GeoFile, Guard, Monitor, Plan, Server, Slot,
+    Check, Control, Defence, FailureCount, GeoFile, GeoKnowledge, Guard, Monitor, Plan, Server,
+    Slot,
 };
 
 mod dialogue;
@@ -78,10 +79,13 @@ impl Watched {
     }
 
     fn with(mut self, change: impl FnOnce(&mut HttpCheck)) -> Self {
-        let Check::Http(check) = &mut self.check else {
-            panic!("only HTTP checks have settings");
-        };
-        change(check);
+        match &mut self.check {
+            Check::Http(check) => change(check),
+            Check::Https(check) => change(&mut check.http),
+            Check::Tcp(_) | Check::Tls(_) | Check::Postgres(_) => {
+                panic!("only HTTP checks have settings")
+            }
+        }
         self
     }
 
@@ -132,6 +136,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
     let atlas = || Arc::new(Atlas::new(&Database::read(EMBEDDED).unwrap(), &[], &[]));
     Arc::new(Plan {
         digest: 0,
+        policy: 0,
         key: HashKey(0),
         server: Server {
             listen: Vec::new(),
@@ -166,6 +171,8 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             source: "embedded".to_owned(),
             built_at: 0,
             networks: 0,
+            knows: GeoKnowledge::default(),
+            claimed: GeoKnowledge::default(),
         },
     })
 }
@@ -389,7 +396,7 @@ async fn http_sends_what_the_monitor_says() {
         "{head}"
     );
     for line in [
-        "host: api.example.org",
+        &format!("host: api.example.org:{}", backend.address.port()),
         "connection: close",
         "x-token: secret",
         &format!("user-agent: waypost/{version} (health monitor)"),
@@ -454,7 +461,9 @@ async fn time_runs_out_in_the_response() {
     let slow_body = Manner::Repeat(head, "y".to_owned(), pause);
     for manner in [Manner::Silent, slow_head, slow_body] {
         let backend = Backend::start("127.0.0.1", None, manner.clone()).await;
-        let report = probe(Watched::http(backend.address).within(SHORT)).await;
+        let watched = Watched::http(backend.address).within(SHORT);
+        let watched = watched.with(|check| check.expect_body = Some("all fine".into()));
+        let report = probe(watched).await;
         assert_eq!(report.outcome, fail(Cause::ResponseTimeout), "{manner:?}");
         assert!(report.timing.total_us >= 300_000, "{:?}", report.timing);
         assert!(report.timing.total_us < 10_000_000, "{:?}", report.timing);
@@ -474,6 +483,46 @@ async fn an_endless_body_is_read_to_the_bound_only() {
         ProbeResult::Pass
     );
     assert_eq!(probe(expecting("zzz")).await.outcome, fail(Cause::Body));
+    let status_alone = Watched::http(backend.address);
+    assert_eq!(probe(status_alone).await.outcome, ProbeResult::Pass);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_is_enough_where_no_body_is_wanted_and_a_text_where_it_is_found() {
+    let pause = Duration::from_secs(3600);
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nall fine".to_owned();
+    let held = Manner::Repeat(head, "y".to_owned(), pause);
+    let backend = Backend::start("127.0.0.1", None, held).await;
+    let watched = Watched::http(backend.address);
+    assert_eq!(probe(watched.clone()).await.outcome, ProbeResult::Pass);
+    let watched = watched.with(|check| check.expect_body = Some("all fine".into()));
+    assert_eq!(probe(watched).await.outcome, ProbeResult::Pass);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_header_fields_are_no_fault() {
+    let fields: String = (0..400)
+        .map(|number| format!("x-{number}: y\r\n"))
+        .collect();
+    let text = format!("HTTP/1.1 200 OK\r\n{fields}content-length: 8\r\n\r\nall fine");
+    let backend = Backend::start("127.0.0.1", None, Manner::Send(text)).await;
+    let watched = Watched::http(backend.address);
+    let watched = watched.with(|check| check.expect_body = Some("all fine".into()));
+    assert_eq!(probe(watched).await.outcome, ProbeResult::Pass);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_reach_is_unreachable_and_never_dialled() {
+    for address in [
+        "[fe80::1]:80",
+        "0.0.0.3:80",
+        "169.254.1.1:80",
+        "240.0.0.1:80",
+        "255.255.255.255:80",
+    ] {
+        let report = probe(Watched::tcp(address.parse().unwrap())).await;
+        assert_eq!(report.outcome, fail(Cause::Unreachable), "{address}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -492,7 +541,8 @@ async fn https_proves_the_handshake_and_tells_the_expiry() {
         assert!(timing.total_us >= parts, "{timing:?}");
         let seen = &backend.seen()[0];
         assert_eq!(seen.sni.as_deref(), Some(HOST));
-        assert!(seen.head.contains("\r\nhost: api.example.org\r\n"));
+        let host = format!("\r\nhost: api.example.org:{}\r\n", backend.address.port());
+        assert!(seen.head.contains(&host), "{}", seen.head);
     }
 }
 
@@ -586,7 +636,8 @@ async fn an_address_as_host_is_verified_without_sni() {
     }
     for seen in backend.seen() {
         assert_eq!(seen.sni, None);
-        assert!(seen.head.contains("\r\nhost: 127.0.0.1\r\n"), "{seen:?}");
+        let host = format!("\r\nhost: 127.0.0.1:{}\r\n", backend.address.port());
+        assert!(seen.head.contains(&host), "{seen:?}");
     }
     let watched = Watched::https(backend.address, &authority.pem()).hosted("127.0.0.2");
     assert_eq!(probe(watched).await.outcome, fail(Cause::CertificateName));
@@ -659,7 +710,8 @@ async fn version_6_addresses_are_probed_alike() {
         assert_eq!(finished.report.outcome, ProbeResult::Pass);
     }
     let head = &backend.seen()[0].head;
-    assert!(head.contains("\r\nhost: [::1]\r\n"), "{head}");
+    let host = format!("\r\nhost: [::1]:{}\r\n", backend.address.port());
+    assert!(head.contains(&host), "{head}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

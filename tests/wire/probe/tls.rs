@@ -207,3 +207,61 @@ fn reset(stream: TcpStream) {
     let socket = socket2::SockRef::from(&stream);
     socket.set_linger(Some(Duration::ZERO)).unwrap();
 }
+
+/// Answers each connection with these octets and closes it without TLS's farewell, as home-made servers do.
+async fn rude_server(config: Arc<ServerConfig>, says: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = TlsAcceptor::from(config);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            stream.write_all(says.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            let (mut stream, _) = stream.into_inner();
+            stream.shutdown().await.unwrap();
+            let _ = stream.read(&mut request).await;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_a_length_ends_with_its_connection_farewell_or_not() {
+    let authority = Authority::new();
+    for (says, text, outcome) in [
+        ("HTTP/1.0 200 OK\r\n\r\nall fine", None, ProbeResult::Pass),
+        (
+            "HTTP/1.0 200 OK\r\n\r\nall fine",
+            Some("all fine"),
+            ProbeResult::Pass,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\n\r\nall",
+            Some("all fine"),
+            fail(Cause::Body),
+        ),
+        (
+            "HTTP/1.1 200 OK\r\n\r\n",
+            Some("all fine"),
+            fail(Cause::Body),
+        ),
+        // One that has a length and is shorter was cut.
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nall",
+            Some("all fine"),
+            fail(Cause::Reset),
+        ),
+        ("HTTP/1.1 200", None, fail(Cause::Reset)),
+    ] {
+        let address = rude_server(authority.server(HOST, 2090), says).await;
+        let watched = Watched::https(address, &authority.pem());
+        let watched = watched.with(|check| check.expect_body = text.map(str::to_owned));
+        assert_eq!(probe(watched).await.outcome, outcome, "{says:?} {text:?}");
+    }
+}

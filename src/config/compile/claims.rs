@@ -1,0 +1,102 @@
+//! Claims that no address of the geo database can match.
+//!
+//! A claim that matches nobody is silence: its region gets no clients, and others get them. The usual reason is the
+//! edition of the file: AS numbers come in files of their own, and such a file knows no countries. What the operator's own
+//! overrides know counts as well.
+use std::collections::BTreeSet;
+
+use crate::config::diagnostic::Diagnostics;
+use crate::config::reader::At;
+use crate::config::spec::{Serves, Spec};
+use crate::geo::{Continent, Country, Database, country};
+use crate::plan::GeoKnowledge;
+
+/// Everything that can be claimed with success.
+struct Claimable {
+    countries: BTreeSet<Country>,
+    continents: BTreeSet<Continent>,
+    systems: BTreeSet<u32>,
+}
+
+/// The knowledge of a database.
+pub(super) fn knowledge(database: &Database) -> GeoKnowledge {
+    let mut places = database.places().iter();
+    let mut systems = database.places().iter();
+    GeoKnowledge {
+        places: places
+            .any(|one| one.country.is_some() || one.continent.is_some() || one.location.is_some()),
+        autonomous_systems: systems.any(|one| one.asn.is_some()),
+    }
+}
+
+/// The knowledge that regions claim by.
+pub(super) fn claimed(spec: &Spec) -> GeoKnowledge {
+    let claims = || spec.regions.iter().flat_map(|region| &region.serves);
+    let is_place =
+        |claim: &At<Serves>| matches!(claim.value, Serves::Continent(_) | Serves::Countries(_));
+    GeoKnowledge {
+        places: claims().any(is_place),
+        autonomous_systems: claims().any(|claim| matches!(claim.value, Serves::Asn(_))),
+    }
+}
+
+/// Warns of a database that knows nothing of the kind that is claimed, and of claims that it knows nobody for.
+pub(super) fn check(spec: &Spec, database: &Database, found: &mut Diagnostics) {
+    let (knows, known) = (knowledge(database), Claimable::of(spec, database));
+    if let (false, Some(path)) = (knows.places, &spec.geo.database) {
+        found
+            .warn(&path.at, format!("`{}` knows no countries", path.value))
+            .label("every client is of unknown place, but those of `overrides`")
+            .help("give `database` a country or city file; one of AS numbers holds nothing else");
+    }
+    let claims = spec.regions.iter().flat_map(|region| &region.serves);
+    let vain = claims.filter(|claim| !known.matches(&claim.value));
+    for claim in vain {
+        let (message, help) = match &claim.value {
+            Serves::Asn(number) if !knows.autonomous_systems => (
+                format!("AS{number} never matches: the geo database knows no AS numbers"),
+                "AS numbers come in files of their own: give `database` a file that holds them, or claim networks",
+            ),
+            Serves::Asn(number) => (
+                format!("AS{number} never matches: the geo database knows no network of it"),
+                "look the number up, or claim its networks",
+            ),
+            // That it knows no countries at all is told once.
+            Serves::Continent(_) | Serves::Countries(_) if !knows.places => continue,
+            Serves::Continent(_) | Serves::Countries(_) | Serves::Network(_) => (
+                "this claim never matches: the geo database knows no network there".to_owned(),
+                "claim networks, or give them a country in `overrides`",
+            ),
+        };
+        found
+            .warn(&claim.at, message)
+            .label("this region gets no clients by it")
+            .help(help);
+    }
+}
+
+impl Claimable {
+    fn of(spec: &Spec, database: &Database) -> Self {
+        let own = spec.geo.overrides.iter().map(|(_, country)| *country);
+        let places = database.places().iter();
+        let mut countries: BTreeSet<Country> =
+            places.clone().filter_map(|one| one.country).collect();
+        countries.extend(own.clone());
+        let continents = places.clone().filter_map(|one| one.continent);
+        let own = own.filter_map(|one| country::find(one).map(|found| found.continent));
+        Self {
+            countries,
+            continents: continents.chain(own).collect(),
+            systems: places.filter_map(|one| one.asn).collect(),
+        }
+    }
+
+    fn matches(&self, claim: &Serves) -> bool {
+        match claim {
+            Serves::Network(_) => true,
+            Serves::Asn(number) => self.systems.contains(number),
+            Serves::Continent(continent) => self.continents.contains(continent),
+            Serves::Countries(list) => list.iter().any(|one| self.countries.contains(one)),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The policy that two nodes must agree on, as one number.
+//!
+//! Nodes of one service listen on addresses of their own, have names, tokens and folders of their own, and may have read the
+//! same zones at different times. What they must not differ in is what clients are told: where regions
+//! are and whom they claim, endpoints, weights, monitors, recoveries, services, fences, guards, and by which key
+//! clients fall into cohorts. That is read from what was compiled, so comments, spelling and defaults that are
+//! written out make no difference. The geo database has a date of its own to be compared by.
+use std::fmt::Debug;
+
+use super::checks::Checks;
+use super::places::Places;
+use crate::base::HashKey;
+use crate::config::spec::Spec;
+use crate::plan::Service;
+
+/// The hash of the policy.
+pub(super) fn of(
+    spec: &Spec,
+    (places, checks): (&Places<'_>, &Checks<'_>),
+    cohorts: HashKey,
+    services: &[Service],
+) -> u64 {
+    let key = HashKey::from_secret(b"policy");
+    let mut hash = 0;
+    let mut add = |one: &dyn Debug| {
+        let text = format!("{hash:016x} {one:?}");
+        hash = key.hash(text.as_bytes());
+    };
+    add(&cohorts.hash(b"cohorts"));
+    add(&spec.guard);
+    add(&spec
+        .canaries
+        .iter()
+        .map(|one| one.value)
+        .collect::<Vec<_>>());
+    add(&places.jurisdictions);
+    add(&places.regions);
+    add(&places.endpoints);
+    add(&(
+        &places.fallback,
+        &places.claims,
+        &places.marks,
+        &places.default,
+    ));
+    let overrides = spec.geo.overrides.iter();
+    add(&overrides
+        .map(|(network, country)| (network.value, *country))
+        .collect::<Vec<_>>());
+    for monitor in &checks.monitors {
+        let mut monitor = monitor.clone();
+        monitor.check.forget_paths();
+        add(&monitor);
+    }
+    add(&checks.recoveries);
+    for service in services {
+        add_service(service, &mut add);
+    }
+    let mut zones: Vec<String> = spec
+        .zones
+        .iter()
+        .filter_map(|zone| Some((zone.name.as_ref()?, zone.dnssec.is_some())))
+        .map(|(name, signed)| format!("{} {signed}", name.value.to_string().to_ascii_lowercase()))
+        .collect();
+    zones.sort();
+    add(&zones);
+    hash
+}
+
+/// A service but for the number of its map; who is alike for it follows from the rest.
+fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
+    let Service {
+        name,
+        hostnames,
+        map: _,
+        residency,
+        all_down,
+        outside,
+        unknown,
+        demand,
+        overload,
+        answers,
+        ttl,
+        monitors,
+        recovery,
+        pools,
+    } = service;
+    let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
+    add(&(name, hostnames, residency, all_down, outside, unknown));
+    add(&(demand, overload, answers, ttl, monitors, recovery));
+    let tiers = pools.iter().flatten().flat_map(|pool| &pool.tiers);
+    let members = tiers.map(|tier| (tier.number, &tier.members));
+    add(&members.collect::<Vec<_>>());
+}
