@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
-use super::keeper::{Keeper, Keeping, Kept};
+use super::keeper::{Keeper, KeptOrders, OrderKeeping};
 use super::observer::Observer;
 use super::prepared::{Prepared, Source};
 use super::reader::{InForce, Reading, ReloadWaiters, Request};
@@ -75,7 +75,7 @@ pub(crate) struct Channels {
     /// Updates (RFC 2136).
     pub(crate) updates: mpsc::Receiver<deferred::Request>,
     /// Orders that are on the disk now, or are not.
-    pub(super) kept: Kept,
+    pub(super) kept: KeptOrders,
     /// The end.
     pub(crate) stop: oneshot::Receiver<()>,
 }
@@ -447,7 +447,7 @@ impl ControlLoop {
     }
 
     /// Answers an order, unless it waits for the disk.
-    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, Keeping)>) {
+    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, OrderKeeping)>) {
         if let Some((result, keeping)) = told {
             let calendar = self.handles.clock.calendar();
             self.orders.end(id, &result, (&keeping, calendar));

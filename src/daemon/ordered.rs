@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::oneshot;
 
-use super::keeper::Keeping;
+use super::keeper::OrderKeeping;
 use super::order_log;
 use crate::base::limits::{ORDERS_HELD, OVERRIDE_LONGEST};
 use crate::base::{Calendar, Utc};
@@ -41,7 +41,7 @@ impl Waiting {
         &mut self,
         id: OrderId,
         result: &OrderResult,
-        (keeping, calendar): (&Keeping, Calendar),
+        (keeping, calendar): (&OrderKeeping, Calendar),
     ) {
         let Some((request, reply)) = self.orders.remove(&id) else {
             return;
@@ -57,7 +57,7 @@ impl Waiting {
 fn words(
     request: &OrderRequest,
     result: &OrderResult,
-    (keeping, calendar): (&Keeping, Calendar),
+    (keeping, calendar): (&OrderKeeping, Calendar),
 ) -> Result<Ordered, OrderRefusal> {
     match result {
         Ok(executed) => Ok(Ordered {
@@ -110,13 +110,13 @@ fn state(name: &str, states: &BTreeSet<&'static str>) -> String {
 }
 
 /// A warning of an order that a restart would undo.
-fn unkept(executed: &Executed, keeping: &Keeping) -> String {
+fn unkept(executed: &Executed, keeping: &OrderKeeping) -> String {
     match keeping {
-        Keeping::Nowhere if executed.held.is_some() => {
+        OrderKeeping::Nowhere if executed.held.is_some() => {
             "; a restart of the server forgets it ([server] state is not set)".to_owned()
         }
-        Keeping::Nowhere | Keeping::OnDisk => String::new(),
-        Keeping::Failed(why) => {
+        OrderKeeping::Nowhere | OrderKeeping::OnDisk => String::new(),
+        OrderKeeping::Failed(why) => {
             format!("; it is in force, but a restart of the server would not know of it: {why}")
         }
     }
@@ -361,7 +361,7 @@ mod tests {
         words(
             &request(action),
             &Ok(executed),
-            (&Keeping::OnDisk, CALENDAR),
+            (&OrderKeeping::OnDisk, CALENDAR),
         )
         .unwrap()
     }
@@ -545,11 +545,11 @@ mod tests {
             .unzip();
         for id in ids.into_iter().rev() {
             let executed = executed(&[("eu-a", Effect::Changed)]);
-            waiting.end(id, &Ok(executed), (&Keeping::Nowhere, CALENDAR));
+            waiting.end(id, &Ok(executed), (&OrderKeeping::Nowhere, CALENDAR));
             waiting.end(
                 id,
                 &Err(Refused::NoEndpoints),
-                (&Keeping::Nowhere, CALENDAR),
+                (&OrderKeeping::Nowhere, CALENDAR),
             );
         }
         let authors = replies.into_iter().map(|mut told| {
@@ -574,13 +574,13 @@ mod tests {
             found.unwrap().result
         };
         let kept = "draining eu-a; it holds until `waypost undrain eu`";
-        assert_eq!(result(Keeping::OnDisk), kept);
-        let lost = result(Keeping::Nowhere);
+        assert_eq!(result(OrderKeeping::OnDisk), kept);
+        let lost = result(OrderKeeping::Nowhere);
         assert!(
             lost.contains("a restart of the server forgets it"),
             "{lost}"
         );
-        let failed = result(Keeping::Failed("no space".to_owned()));
+        let failed = result(OrderKeeping::Failed("no space".to_owned()));
         assert!(
             failed.starts_with(kept) && failed.ends_with(": no space"),
             "{failed}"

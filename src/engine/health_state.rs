@@ -57,8 +57,8 @@ pub(super) struct HealthState {
     capped: BTreeSet<(Moment, TargetId)>,
 }
 
-/// What is known of a plan when its state begins; all by the numbers of that plan.
-pub(super) struct Known {
+/// All that is known of a plan when its state begins; all by the numbers of that plan.
+pub(super) struct Beginning {
     pub(super) slots: Vec<SlotHealth>,
     pub(super) targets: Vec<TargetHealth>,
     /// The moment at which each target last left, if that counts still.
@@ -101,7 +101,7 @@ impl HealthState {
         let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
         let plans = (&*self.plan, &*plan);
         let drains = &self.drains;
-        let known = Known {
+        let known = Beginning {
             slots: slots.collect(),
             targets: targets.collect(),
             left_at: left_at.collect(),
@@ -111,7 +111,7 @@ impl HealthState {
     }
 
     /// The state of a plan of which something is known: from before a reload, or a restart.
-    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Known) -> Self {
+    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Beginning) -> Self {
         let mut fresh = Self::of(plan, known.slots, known.targets, known.drains);
         for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
             if let Some(left_at) = left_at {
@@ -245,7 +245,7 @@ impl HealthState {
         &self.targets[id.index()]
     }
 
-    /// What is kept of a target over a restart.
+    /// The part of a target that is kept over a restart.
     pub(super) fn kept_target(&self, id: TargetId) -> KeptTarget {
         KeptTarget {
             health: self.targets[id.index()].clone(),

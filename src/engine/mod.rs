@@ -18,6 +18,7 @@
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
 //! | `snapshot` | what there is to be kept over a restart |
+//! | `kept` | what of that has changed since it was asked for |
 //! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
@@ -46,6 +47,7 @@ mod effects;
 mod forecast;
 mod health_state;
 mod index;
+mod kept;
 mod lookout;
 pub mod notice;
 mod notices;
@@ -67,6 +69,7 @@ pub use demand::Observed;
 pub use forecast::Forecast;
 use forecast::Outlook;
 use health_state::{Change, HealthState};
+use kept::{Knowledge, LastKept};
 use lookout::Lookout;
 pub use notice::Notice;
 use notices::{Notices, Watch};
@@ -77,7 +80,6 @@ use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
-use snapshot::Given;
 pub use snapshot::{Keep, Snapshot};
 pub use status::Status;
 use target_labels::TargetLabels;
@@ -133,8 +135,8 @@ pub struct Engine {
     zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
-    /// What was given to be kept; absent before the first time, and after a reload.
-    given: Option<Given>,
+    /// All that was given to be kept; absent before the first time, and after a reload.
+    given: Option<LastKept>,
     outputs: VecDeque<Output>,
 }
 
@@ -280,6 +282,28 @@ impl Engine {
     #[must_use]
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// All that is known now.
+    #[must_use]
+    pub fn snapshot(&self, now: Moment) -> Snapshot {
+        self.knowledge().snapshot(now)
+    }
+
+    /// Gives what has changed since this was asked last; nothing if that is not worth keeping.
+    pub fn changes(&mut self, now: Moment) -> Option<Keep> {
+        let mut given = self.given.take();
+        let keep = self.knowledge().changes(now, &mut given);
+        self.given = given;
+        keep
+    }
+
+    fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge {
+            plan: &self.plan,
+            health: &self.health,
+            demand: &self.demand,
+        }
     }
 
     /// Tells that the published table is what a rebuild at `now` would give, or a publication that

@@ -72,7 +72,10 @@ impl Checks {
         while let Some((at, event)) = world.log().get(self.fed) {
             self.oracle.feed(*at, event);
             self.check_pace(world, *at, event);
-            reloaded |= matches!(event, Event::Planned(_));
+            reloaded |= matches!(event, Event::Planned(_) | Event::Restarted(_));
+            if let Event::Restarted(_) = event {
+                self.restarted();
+            }
             self.fed += 1;
         }
         let expected = self.oracle.expected();
@@ -102,6 +105,13 @@ impl Checks {
             check_falls(&before, &expected);
         }
         self.check_dead(world);
+    }
+
+    /// The node begins anew: its generations, and the times of its probes.
+    fn restarted(&mut self) {
+        (self.generation, self.stale_since) = (0, None);
+        self.dead_since.clear();
+        self.asked.clear();
     }
 
     /// At the end of a stretch of time.

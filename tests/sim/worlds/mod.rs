@@ -67,6 +67,7 @@ mod checks;
 mod drains;
 mod oracle;
 mod record;
+mod restarts;
 
 use checks::Checks;
 

@@ -18,6 +18,9 @@ use waypost::sim::Event;
 use super::drains::{Drains, names};
 use super::record::{Gates, Record};
 
+/// How old the last result may be before it says nothing, in milliseconds.
+const OUTDATED: u64 = 15 * 60 * 1000;
+
 /// The share of a target and the word for it.
 pub(crate) type Expected = (u16, &'static str);
 
@@ -37,6 +40,19 @@ pub(crate) struct Oracle {
     doubt: bool,
     /// Whether nothing passes at all.
     dark: bool,
+    /// By slot: when its last result came.
+    looked: BTreeMap<String, u64>,
+    /// What was known whenever something was given to be kept.
+    kept: BTreeMap<u64, Past>,
+}
+
+/// What was known at a moment.
+#[derive(Clone)]
+struct Past {
+    results: BTreeMap<String, Vec<bool>>,
+    looked: BTreeMap<String, u64>,
+    records: BTreeMap<String, Record>,
+    drained: BTreeSet<String>,
 }
 
 impl Oracle {
@@ -52,13 +68,20 @@ impl Oracle {
             now: 0,
             doubt: false,
             dark: false,
+            looked: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 
     pub(crate) fn feed(&mut self, at: Moment, event: &Event) {
         let now = at.0;
+        if let Event::Restarted(kept) = event {
+            return self.restarted(now, *kept);
+        }
         self.pass_time(now);
         match event {
+            Event::Kept => drop(self.kept.insert(now, self.past())),
+            Event::Restarted(_) => {}
             Event::Woken => {}
             Event::Asked(id) => {
                 let key = self.plan.slots[id.slot.index()].key.clone();
@@ -79,6 +102,48 @@ impl Oracle {
             Event::Ordered(request) => self.ordered(now, request),
             Event::Answered(result) => self.answered(now, result),
         }
+    }
+
+    fn past(&self) -> Past {
+        Past {
+            results: self.results.clone(),
+            looked: self.looked.clone(),
+            records: self.records.clone(),
+            drained: self.drained.clone(),
+        }
+    }
+
+    /// What was known then is known again; nobody has watched since, and what is too old says nothing.
+    fn restarted(&mut self, now: u64, kept: Option<Moment>) {
+        let past = kept.map(|at| (at, self.kept[&at.0].clone()));
+        let fresh = Self::new(self.plan.clone());
+        let kept = std::mem::replace(self, fresh);
+        self.kept = kept.kept;
+        self.now = now;
+        if let Some((at, past)) = past {
+            (self.results, self.looked) = (past.results, past.looked);
+            (self.records, self.drained) = (past.records, past.drained);
+            let looked = &self.looked;
+            let is_fresh = |key: &String| now - looked[key] <= OUTDATED;
+            self.results.retain(|key, _| is_fresh(key));
+            let plan = self.plan.clone();
+            for target in &plan.targets {
+                let slots = target.slots.iter().map(|id| self.is_up(id.index()));
+                let slots: Vec<Option<bool>> = slots.collect();
+                let Some(record) = self.records.get_mut(&target.key) else {
+                    continue;
+                };
+                record.leave_out(now - at.0);
+                let is_unknown = match record.down {
+                    true => !slots.contains(&Some(false)),
+                    false => slots.iter().all(Option::is_none),
+                };
+                if is_unknown {
+                    record.forget(&plan.recoveries[target.recovery.index()]);
+                }
+            }
+        }
+        self.planned(now, &self.plan.clone());
     }
 
     /// An order is answered with what it did, and refused where it is for nothing.
@@ -230,6 +295,7 @@ impl Oracle {
             .entry(slot.to_owned())
             .or_default()
             .push(passed);
+        self.looked.insert(slot.to_owned(), now);
         self.doubt = self.reason_to_doubt();
         let was_dark = self.dark;
         self.dark = self.nothing_passes();
