@@ -76,7 +76,7 @@ pub(super) enum Command {
     /// took away comes back by the steps of the recovery.
     Force(ForceOrder),
     /// List the orders in force and to come, and those that have ended
-    Orders(Orders),
+    Orders(OrderListing),
     /// Show an ACME server that a name is ours (dns-01)
     ///
     /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
@@ -308,7 +308,7 @@ pub(super) struct OrderBy {
 
 /// The beginning and the end of an order.
 #[derive(Debug, Args)]
-pub(super) struct Window {
+pub(super) struct OrderWindow {
     /// Its beginning: in so long (`30m`, `2h`), or at a time in RFC 3339 (`2027-03-01T22:00:00Z`); otherwise now
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(super) from: Option<TimeSpec>,
@@ -325,7 +325,7 @@ pub(super) struct Drain {
     #[command(flatten)]
     pub(super) order: Order,
     #[command(flatten)]
-    pub(super) window: Window,
+    pub(super) window: OrderWindow,
     /// Say who would move and what would be lost, and do nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -339,7 +339,7 @@ pub(super) struct Drain {
 
 #[derive(Debug, Args)]
 pub(super) struct ForceOrder {
-    /// What it is for: everything that has this name
+    /// Everything that has this name
     #[arg(value_name = "REGION|PROVIDER|ENDPOINT")]
     pub(super) name: String,
     /// The share that it has instead, in percent at most: `up`, `down` or `30%`
@@ -349,7 +349,7 @@ pub(super) struct ForceOrder {
     #[arg(long, conflicts_with_all = ["from", "until", "lasts", "dry_run"])]
     pub(super) lift: bool,
     #[command(flatten)]
-    pub(super) window: Window,
+    pub(super) window: OrderWindow,
     #[command(flatten)]
     pub(super) by: OrderBy,
     /// Say who would move and what would be lost, and do nothing
@@ -363,7 +363,7 @@ pub(super) struct ForceOrder {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Orders {
+pub(super) struct OrderListing {
     #[command(flatten)]
     pub(super) control: Control,
     /// The number of those to show that have ended

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::arguments::{Drain, ForceOrder, Order, OrderBy, Window};
+use super::arguments::{Drain, ForceOrder, Order, OrderBy, OrderWindow};
 use super::orders::{forecast_page, list};
 use super::present::percent;
 use super::remote::{Remote, text_of};
@@ -21,7 +21,7 @@ const PATH: &str = "/api/v1/orders";
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The parameters of a request.
-type Parameters = Vec<(&'static str, String)>;
+type OrderFields = Vec<(&'static str, String)>;
 
 /// Gives an order without a window, and prints what the server says.
 pub(super) fn order(action: Action, arguments: &Order) -> Result<ExitCode, Failure> {
@@ -66,7 +66,7 @@ pub(super) fn force(arguments: &ForceOrder) -> Result<ExitCode, Failure> {
 }
 
 /// Says what an order would do; whether it does damage is the exit code.
-fn forecast(remote: &Remote, mut parameters: Parameters, json: bool) -> Result<ExitCode, Failure> {
+fn forecast(remote: &Remote, mut parameters: OrderFields, json: bool) -> Result<ExitCode, Failure> {
     parameters.push(("dry_run", "true".to_owned()));
     let body = post(remote, &parameters)?;
     let found: ForecastView = serde_json::from_str(&body)
@@ -119,7 +119,7 @@ fn left(list: &OrderList, scope: &str) -> Option<Vec<EndpointShare>> {
     Some(drain.endpoints.clone())
 }
 
-fn given(action: &str, scope: &str, by: &OrderBy) -> Parameters {
+fn given(action: &str, scope: &str, by: &OrderBy) -> OrderFields {
     let mut parameters = vec![
         ("action", action.to_owned()),
         ("scope", scope.to_owned()),
@@ -139,14 +139,14 @@ fn author(named: Option<String>, variable: impl Fn(&str) -> Option<String>) -> O
     named.or_else(|| users.find(|user| !user.trim().is_empty()))
 }
 
-fn window(window: &Window) -> Parameters {
+fn window(window: &OrderWindow) -> OrderFields {
     let from = window.from.map(|from| ("from", from.to_string()));
     let until = window.until.map(|until| ("until", until.to_string()));
     let lasts = window.lasts.map(|lasts| ("for", lasts.to_string()));
     [from, until, lasts].into_iter().flatten().collect()
 }
 
-fn post(remote: &Remote, parameters: &Parameters) -> Result<String, Failure> {
+fn post(remote: &Remote, parameters: &OrderFields) -> Result<String, Failure> {
     let parameters = parameters
         .iter()
         .map(|(name, value)| (*name, value.as_str()));

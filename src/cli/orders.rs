@@ -12,7 +12,7 @@ use crate::io::control::{ForecastView, HeldView, OrderList, OrderView, PastView,
 const NAMED: usize = 10;
 
 /// Asks the server and prints all orders.
-pub(super) fn orders(arguments: &arguments::Orders) -> Result<ExitCode, Failure> {
+pub(super) fn orders(arguments: &arguments::OrderListing) -> Result<ExitCode, Failure> {
     let remote = Remote::find(&arguments.control)?;
     if arguments.json {
         say(remote.get("/api/v1/orders", &[])?.trim_end());

@@ -1,4 +1,4 @@
-//! What orders make of each endpoint and target: who is out by a drain, who is overridden, what is left of a share.
+//! The effect of orders on each endpoint and target: who is out by a drain, who is overridden, what is left of a share.
 //!
 //! ```text
 //! orders (by scope) + plan --> cover of each endpoint --> ceiling of each target --> standing

@@ -1,4 +1,4 @@
-//! What a drain or an override would do, reckoned before it is given.
+//! The consequences of a drain or an override, reckoned before it is given.
 //!
 //! Two tables are compared: that of the orders in force, and that with one order more. In both, every order has
 //! done all that it does in the end, whatever steps it takes, and what fails and is only kept (for doubt, or for want

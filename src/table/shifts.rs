@@ -1,4 +1,4 @@
-//! Where the clients of each service are sent by two tables of one plan, and who of them moves.
+//! Clients of each service as two tables of one plan send them, and those of them who move.
 //!
 //! Clients are counted by what they ask for where that is known, and otherwise by the addresses of known place that
 //! they have. Both are by class, and each cohort is a thousandth of its class; so what is told is exact for as long as
@@ -29,7 +29,7 @@ pub struct ClientShift {
 
 /// Compares two tables of the same plan, service by service; those that nobody asks for are left out.
 #[must_use]
-pub fn shifts(before: &Table, after: &Table) -> Vec<ClientShift> {
+pub fn client_shifts(before: &Table, after: &Table) -> Vec<ClientShift> {
     let services = (0..before.plan.services.len()).map(ServiceId::from_index);
     let pairs = services.flat_map(|service| Family::ALL.map(|family| (service, family)));
     let shifts = pairs.filter_map(|(service, family)| shift([before, after], service, family));
@@ -124,7 +124,7 @@ mod tests {
             ([0, 1000, 1000], 500, 1000),
             ([0, 0, 1000], 1000, 0),
         ] {
-            let found = shifts(&whole, &table(&shares));
+            let found = client_shifts(&whole, &table(&shares));
             let [own] = &found[..] else {
                 panic!("one service of one family: {found:?}")
             };

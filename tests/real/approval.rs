@@ -28,7 +28,7 @@ fn what_needs_a_word_waits_for_it_after_each_outage() {
     let _waypost = world.waypost();
     let approve = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
-        command.args(["approve", "fra-one", "--config"]);
+        command.args(["approve", "fra-one", "--author", "ada", "--config"]);
         let output = command.arg(world.path("config.toml")).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (String::from_utf8(text).unwrap(), output.status.code())

@@ -87,7 +87,7 @@ fn orders_are_taken_and_logged_with_author_and_reason() {
         let text = [output.stdout, output.stderr].concat();
         (String::from_utf8(text).unwrap(), output.status.code())
     };
-    let (text, code) = order(&["drain", "eu-frankfurt", "--reason", "new disks"]);
+    let (text, code) = order(&["drain", "eu-frankfurt", "--force", "--reason", "new disks"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.starts_with("draining fra-one, fra-two;"), "{text}");
     let (text, code) = order(&["drain", "fra-one"]);

@@ -24,6 +24,7 @@ mod keys;
 mod load;
 mod many;
 mod masters;
+mod orders;
 mod peers;
 mod postgres;
 mod query;

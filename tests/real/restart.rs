@@ -110,7 +110,10 @@ fn an_order_that_was_acknowledged_holds_over_a_kill() {
     let _machines = machines(&world);
     let server = world.waypost();
     wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
-    let (text, well) = waypost(&world, &["drain", "fra-one", "--reason", "disks"]);
+    let (text, well) = waypost(
+        &world,
+        &["drain", "fra-one", "--author", "ada", "--reason", "disks"],
+    );
     server.kill();
     assert!(well && !text.contains("restart"), "{text}");
     let (server, _) = first_answer(&world);
@@ -120,7 +123,7 @@ fn an_order_that_was_acknowledged_holds_over_a_kill() {
     server.kill();
     let (server, answered) = first_answer(&world);
     assert_eq!(answered, ["127.1.0.2"]);
-    let (text, well) = waypost(&world, &["undrain", "fra-one"]);
+    let (text, well) = waypost(&world, &["undrain", "fra-one", "--author", "ada"]);
     server.kill();
     assert!(well, "{text}");
     let (_server, _) = first_answer(&world);
@@ -132,7 +135,7 @@ fn a_flipped_bit_is_told_and_costs_nothing() {
     let world = world("every = \"1s\"\nsteps = [50, 100]\n");
     let _machines = machines(&world);
     let server = world.waypost();
-    assert!(waypost(&world, &["drain", "fra-one"]).1);
+    assert!(waypost(&world, &["drain", "fra-one", "--author", "ada"]).1);
     wait_for("fra-one to be drained", || answer() == ["127.1.0.2"]);
     std::thread::sleep(std::time::Duration::from_millis(1500));
     server.kill();
@@ -190,7 +193,7 @@ fn a_full_disk_is_said_and_what_it_missed_is_written_once_there_is_room() {
     );
     wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
     assert_eq!(metric("waypost_state_writable").as_deref(), Some("0"));
-    let (text, well) = waypost(&world, &["drain", "fra-one"]);
+    let (text, well) = waypost(&world, &["drain", "fra-one", "--author", "ada"]);
     assert!(
         well && text.contains("a restart of the server would not know of it"),
         "{text}"

@@ -14,7 +14,7 @@ use waypost::engine::status::{
     EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
     ZoneStatus,
 };
-use waypost::engine::{Input, Notice, OrderId, Status};
+use waypost::engine::{Input, Notice, OrderId, OrderRequest, Status};
 use waypost::health::{ProbeResult, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
@@ -108,6 +108,30 @@ async fn turn(heartbeat: Arc<Heartbeat>, clock: Clock) {
     }
 }
 
+/// What the stand-in makes of an order.
+fn obey(request: &OrderRequest, clock: Clock) -> Result<Ordered, OrderRefusal> {
+    match &*request.order.scope {
+        "eu west" => Ok(Ordered {
+            result: "draining fra".to_owned(),
+            endpoints: vec!["fra".to_owned()],
+            order: OrderView::new(&request.order, None, clock.calendar()),
+            held_by: Vec::new(),
+        }),
+        "risky" if request.consent == Consent::Withheld => {
+            Err(OrderRefusal::Damaging("api would have nothing".to_owned()))
+        }
+        "window" => {
+            let window = [request.from, request.until].map(Option::unwrap);
+            Err(OrderRefusal::Bad(format!(
+                "{:?}",
+                window[1].since(window[0])
+            )))
+        }
+        "na" => Err(OrderRefusal::Needless("nothing waits".to_owned())),
+        _ => Err(OrderRefusal::Unknown("no such region".to_owned())),
+    }
+}
+
 /// Stands in for the owner of the engine.
 async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
     if engine == Engine::HasEnded {
@@ -138,28 +162,7 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 reply.send(result).unwrap();
             }
             (Engine::Answers, Command::Order { request, reply }) => {
-                let order = &request.order;
-                let result = match &*order.scope {
-                    "eu west" => Ok(Ordered {
-                        result: "draining fra".to_owned(),
-                        endpoints: vec!["fra".to_owned()],
-                        order: OrderView::new(order, None, clock.calendar()),
-                        held_by: Vec::new(),
-                    }),
-                    "risky" if request.consent == Consent::Withheld => {
-                        Err(OrderRefusal::Damaging("api would have nothing".to_owned()))
-                    }
-                    "window" => {
-                        let window = [request.from, request.until].map(Option::unwrap);
-                        Err(OrderRefusal::Bad(format!(
-                            "{:?}",
-                            window[1].since(window[0])
-                        )))
-                    }
-                    "na" => Err(OrderRefusal::Needless("nothing waits".to_owned())),
-                    _ => Err(OrderRefusal::Unknown("no such region".to_owned())),
-                };
-                reply.send(result).unwrap();
+                reply.send(obey(&request, clock)).unwrap();
             }
             (Engine::Answers, Command::Forecast { request, reply }) => {
                 let found = core.forecast(clock.now(), &request.order);

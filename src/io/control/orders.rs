@@ -11,7 +11,7 @@ use crate::base::{Calendar, Family, Utc};
 use crate::engine::order::{Order, OrderEnd, OrderRecord, PastOrder};
 use crate::engine::{Forecast, HeldOrder, OrderBook};
 use crate::plan::Plan;
-use crate::table::{ClientShift, shifts};
+use crate::table::{ClientShift, client_shifts};
 
 /// An order that was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -211,7 +211,7 @@ impl ForecastView {
     #[must_use]
     pub fn new(forecast: &Forecast) -> Self {
         let plan = &forecast.before.plan;
-        let shifts = shifts(&forecast.before, &forecast.after);
+        let shifts = client_shifts(&forecast.before, &forecast.after);
         Self {
             endpoints: forecast.endpoints.clone(),
             damage: forecast.damage.iter().map(ToString::to_string).collect(),

@@ -81,9 +81,11 @@ fn an_endpoint_is_out_until_the_last_order_for_it_is_lifted() {
     assert_eq!(back, [100, 500, 1000]);
     let book = desk.engine.orders(desk.now);
     assert_eq!(book.held, []);
-    let past = book.past.iter().map(|past| match &past.end {
-        OrderEnd::Lifted { by, .. } => (past.record.order.author.as_str(), by.as_str()),
-        other => panic!("lifted: {other:?}"),
+    let past = book.past.iter().map(|past| {
+        let OrderEnd::Lifted { by, .. } = &past.end else {
+            panic!("lifted: {past:?}")
+        };
+        (past.record.order.author.as_str(), by.as_str())
     });
     assert_eq!(past.collect::<Vec<_>>(), [("ada", "ada"), ("bob", "eve")]);
 }
@@ -100,11 +102,14 @@ fn an_order_begins_and_ends_by_itself_and_gradually() {
     assert!(desk.engine.orders(desk.now).held[0].in_force);
     let found = shares_at(&mut desk, &[80_200, 90_200, 100_200]);
     assert_eq!(found, [100, 500, 1000]);
-    let due = desk.notices.iter().filter_map(|notice| match notice {
-        Notice::OrderDue {
+    let due = desk.notices.iter().filter_map(|notice| {
+        let Notice::OrderDue {
             began, endpoints, ..
-        } => Some((*began, endpoints.join(" "))),
-        _ => None,
+        } = notice
+        else {
+            return None;
+        };
+        Some((*began, endpoints.join(" ")))
     });
     let due: Vec<_> = due.collect();
     assert_eq!(due, [(true, "m0".to_owned()), (false, "m0".to_owned())]);
