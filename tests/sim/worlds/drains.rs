@@ -4,7 +4,7 @@ use waypost::engine::order::Action;
 use waypost::plan::{Endpoint, Plan};
 
 /// Scopes, each with when its drain begins and ends.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Drains(Vec<(String, u64, u64)>);
 
 impl Drains {

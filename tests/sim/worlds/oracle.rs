@@ -52,6 +52,8 @@ struct Past {
     results: BTreeMap<String, Vec<bool>>,
     looked: BTreeMap<String, u64>,
     records: BTreeMap<String, Record>,
+    drains: Drains,
+    /// Those that were out.
     drained: BTreeSet<String>,
 }
 
@@ -109,6 +111,7 @@ impl Oracle {
             results: self.results.clone(),
             looked: self.looked.clone(),
             records: self.records.clone(),
+            drains: self.drains.clone(),
             drained: self.drained.clone(),
         }
     }
@@ -122,7 +125,7 @@ impl Oracle {
         self.now = now;
         if let Some((at, past)) = past {
             (self.results, self.looked) = (past.results, past.looked);
-            (self.records, self.drained) = (past.records, past.drained);
+            (self.records, self.drains) = (past.records, past.drains);
             let looked = &self.looked;
             let is_fresh = |key: &String| now - looked[key] <= OUTDATED;
             self.results.retain(|key, _| is_fresh(key));
@@ -134,6 +137,17 @@ impl Oracle {
                     continue;
                 };
                 record.leave_out(now - at.0);
+                let endpoint = &plan.endpoints[target.endpoint.index()];
+                let is_drained = self.drains.cover(now, &plan, endpoint);
+                match (past.drained.contains(&endpoint.name), is_drained) {
+                    // Its end came meanwhile: the way back begins now.
+                    (true, false) => {
+                        record.undrain(now, &plan.recoveries[target.recovery.index()]);
+                    }
+                    // It began meanwhile: nobody was there who could have been sent here.
+                    (false, true) => record.take_out(),
+                    (true, true) | (false, false) => {}
+                }
                 let is_unknown = match record.down {
                     true => !slots.contains(&Some(false)),
                     false => slots.iter().all(Option::is_none),
@@ -168,7 +182,14 @@ impl Oracle {
         let left = records.clone().filter_map(|record| record.left_at);
         let room = left.map(|at| at + interval).filter(|at| *at > self.now);
         let capped = records.clone().any(|record| record.kept == Some("capped"));
-        let turns = self.drains.turns().filter(|turn| *turn > self.now);
+        // An order that is covered by another one may begin and end unseen.
+        let is_seen = |turn: &u64| {
+            let covered = |at| move |one| self.drains.cover(at, &self.plan, one);
+            let mut all = self.plan.endpoints.iter();
+            all.any(|one| covered(*turn)(one) != covered(turn - 1)(one))
+        };
+        let turns = self.drains.turns();
+        let turns = turns.filter(|turn| *turn > self.now).filter(is_seen);
         own.chain(room.filter(|_| capped))
             .chain(turns)
             .min()

@@ -62,6 +62,11 @@ impl Record {
         }
     }
 
+    /// Orders leave nothing of it.
+    pub(crate) fn take_out(&mut self) {
+        self.ceiling = vec![(0, 0)];
+    }
+
     /// Nobody has watched for so long: what is due is due that much later.
     pub(crate) fn leave_out(&mut self, away: u64) {
         self.fell_at += away;

@@ -10,10 +10,11 @@
 //! | planted | caught by |
 //! |---|---|
 //! | `engine::resume`: the time away is not left out | oracle |
-//! | `engine::resume`: what was kept of the targets is not used | oracle |
 //! | `health::target`: what is forgotten has no gate due | oracle |
-//! | `io::state::lines`: each entry is written once | the flipped bit |
-//! | `io::state::health_log`: after a failed write the next is added | the disk |
+//! | `io::state::lines`: each entry is written once | the disk |
+//!
+//! Not caught: an entry that is added behind the torn end of a write that failed. Its second copy is whole; the
+//! tests of `io::state::health_log` see it.
 use waypost::base::{Draws, Moment, Span};
 use waypost::io::state::health_log::{HealthLog, LogWrite};
 use waypost::sim::swarm::{self, Fault};
