@@ -20,8 +20,9 @@ use super::runtimes::Streams;
 use super::transfers::Answering;
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use crate::answer::answer;
+use crate::base::Span;
 use crate::base::limits::{
-    CHALLENGES_WAITING, COMMANDS_WAITING, NOTIFICATIONS_WAITING, TRANSFER_AT_START,
+    CHALLENGES_WAITING, COMMANDS_WAITING, NOTIFICATIONS_WAITING, TRANSFER_AT_START, ZONES_AT_START,
 };
 use crate::dns::Name;
 use crate::dns::zone::Zones;
@@ -31,6 +32,7 @@ use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
+use crate::io::screen::Screen;
 use crate::io::serve::deferred::{self, DeferredQueue};
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::io::state::State;
@@ -105,7 +107,7 @@ impl Server {
         let published = control_loop.published().clone();
         ready.get_or_init(|| published.clone());
         let addresses = listeners.addresses();
-        let (deferred, updates) = hand_on(clock, zones.service, &published);
+        let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
         let secrets = Secrets::draw().map_err(|error| not_answering(&error))?;
         let service = Service {
             published,
@@ -180,6 +182,7 @@ struct FirstZones {
     served: Arc<Zones>,
     events: Events,
     service: Arc<transfer::Service>,
+    screen: Arc<Screen>,
     notified: mpsc::Receiver<Name>,
 }
 
@@ -188,13 +191,16 @@ impl FirstZones {
     async fn of(clock: Clock, zones: NewConfig) -> Result<Self, Failure> {
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
-        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), &service)?;
-        let (driver, served) = settle(driver, &mut events, zones).await?;
+        let screen = Arc::new(Screen::new(clock));
+        let answering = (Arc::clone(&service), Arc::clone(&screen));
+        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), answering)?;
+        let (driver, served) = settle(clock, driver, &mut events, zones).await?;
         Ok(Self {
             driver,
             served,
             events,
             service,
+            screen,
             notified,
         })
     }
@@ -203,14 +209,15 @@ impl FirstZones {
 /// Begins to answer what the answering threads hand on; gives where they do, and where updates come out.
 fn hand_on(
     clock: Clock,
-    service: Arc<transfer::Service>,
+    (service, screen): (Arc<transfer::Service>, Arc<Screen>),
     published: &Arc<Published>,
 ) -> (DeferredQueue, mpsc::Receiver<deferred::Request>) {
-    let (deferred, handed_on) = deferred::queue();
+    let (deferred, handed_on) = deferred::queue(Arc::clone(&screen));
     let (updates, queue) = mpsc::channel(CHALLENGES_WAITING);
     let answering = Answering {
         clock,
         service,
+        screen,
         published: published.clone(),
         updates,
     };
@@ -222,7 +229,7 @@ fn hand_on(
 fn drive(
     clock: Clock,
     folder: Option<&Path>,
-    service: &Arc<transfer::Service>,
+    answering: (Arc<transfer::Service>, Arc<Screen>),
 ) -> Result<(ZoneDriver, Events), Failure> {
     let (state, memories) = match folder {
         None => (None, Memories::default()),
@@ -233,22 +240,21 @@ fn drive(
         }
     };
     let engine = ZoneEngine::new(memories);
-    let driver = ZoneDriver::start(clock, engine, state, Arc::clone(service));
+    let driver = ZoneDriver::start(clock, engine, state, answering);
     driver.map_err(|error| no_thread(&error))
 }
 
-/// Has the zones of the first config composed, and waits a bounded time for those that have never come from
-/// their primaries: what has not come by then is not answered until it has.
+/// Has the zones of the first config composed, and waits a moment for those that have never come from their
+/// primaries: what has not come by then is not answered until it has, and holds up no other zone.
 async fn settle(
+    clock: Clock,
     mut driver: ZoneDriver,
     events: &mut Events,
     zones: NewConfig,
 ) -> Result<(ZoneDriver, Arc<Zones>), Failure> {
     let mut effects = driver.configure(zones);
     let mut served: Option<Arc<Zones>> = None;
-    let patience = tokio::time::sleep(Duration::from_millis(TRANSFER_AT_START.0));
-    tokio::pin!(patience);
-    let mut is_patient = true;
+    let began = clock.now();
     loop {
         for effect in effects.drain(..) {
             match effect {
@@ -257,15 +263,20 @@ async fn settle(
                 Effect::Filed(..) => {}
             }
         }
-        if let Some(zones) = served.take_if(|_| !is_patient || driver.is_settled()) {
+        if let Some(zones) = served.take_if(|_| is_ready(&driver, clock.now().since(began))) {
             return Ok((driver, zones));
         }
         tokio::select! {
             Some(event) = events.recv() => effects = driver.handle(event),
-            () = &mut patience, if is_patient => is_patient = false,
             () = tokio::time::sleep(TURN) => effects = driver.handle(crate::zones::Input::Tick),
         }
     }
+}
+
+/// Whether there is no more to wait for, after so long.
+fn is_ready(driver: &ZoneDriver, waited: Span) -> bool {
+    let primaries = waited >= TRANSFER_AT_START || driver.has_asked_primaries();
+    waited >= ZONES_AT_START || primaries && driver.is_settled()
 }
 
 fn not_answering(error: &io::Error) -> Failure {

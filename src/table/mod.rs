@@ -41,7 +41,7 @@ mod variants;
 pub use build::Basis;
 pub use check::{Breach, CheckError, check, check_changed};
 
-pub use render::{render, render_served, steered};
+pub use render::{StrictNames, View, render, render_served, steered};
 pub use variants::{TooMany, variants};
 
 pub use explain::{ExplainError, Explanation, Question, explain, suppose};

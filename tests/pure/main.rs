@@ -13,6 +13,7 @@ mod fuzz;
 mod geo_files;
 mod planned;
 mod plans;
+mod shared;
 mod table;
 mod tidy;
 mod verify;
