@@ -69,6 +69,10 @@ pub const CHALLENGES_WAITING: usize = 64;
 pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Zones that primaries say may have changed, and that nobody has looked at yet.
 pub const NOTIFICATIONS_WAITING: usize = 4096;
+/// Octets of the file in which health, orders and demand are kept.
+pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
+/// How long the end of the server waits for what is to be kept.
+pub const KEEP_AT_END: Span = Span::from_secs(5);
 /// Octets of the file in which serials of zones and the like are kept.
 pub const TRANSFERS_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Messages of one kind that may wait for whoever answers what must be waited for; twice, apart for datagrams and for
@@ -138,9 +142,9 @@ pub const TRANSFER_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
 pub const TRANSFER_SILENCE: Span = Span::from_secs(10);
 /// How long one zone transfer may take in all.
 pub const TRANSFER_WHOLE: Span = Span::from_secs(600);
-/// How long a start waits for zones that it has no copy of; the others are answered no later than that.
+/// Time that a start waits for zones that it has no copy of; the others are answered no later than that.
 pub const TRANSFER_AT_START: Span = Span::from_secs(1);
-/// How long a start waits for zones to be as they should once they are composed, at most.
+/// Time that a start waits for zones to be as they should once they are composed, at most.
 pub const ZONES_AT_START: Span = Span::from_secs(10);
 /// Zone transfers taken at once from one primary; more wait for their turn.
 pub const TRANSFERS_IN_BY_PRIMARY: usize = 16;
@@ -174,6 +178,14 @@ pub const CONTROL_LOOP_TURN: Span = Span::from_secs(3);
 pub const EXPLAIN_SUPPOSED: usize = 64;
 /// Octets of each text of an operator's order: its scope, its author, its reason.
 pub const ORDER_TEXT_BYTES: usize = 512;
+/// Orders in force or to come; further ones are refused.
+pub const ORDERS_HELD: usize = 1000;
+/// Orders that have ended, as the history shows them; the oldest goes first.
+pub const ORDERS_PAST: usize = 500;
+/// Time that an override holds if nobody says.
+pub const OVERRIDE_DEFAULT: Span = Span::from_secs(3600);
+/// Time that an override may hold at most: what is meant for longer belongs in the config.
+pub const OVERRIDE_LONGEST: Span = Span::from_secs(30 * 24 * 3600);
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
 /// How often the engine is told how much clients ask for.
@@ -199,6 +211,13 @@ pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
 pub const PROBE_SECOND_LOOK: Span = Span(100);
 /// Shortest probe interval that a config may ask for.
 pub const PROBE_INTERVAL_LEAST: Span = Span(100);
+/// How old the last look at an address may be, over a restart, before it says nothing any more; three of its
+/// intervals if these are longer.
+pub const HEALTH_OUTDATED: Span = Span::from_secs(15 * 60);
+/// How often health that has changed is given to be kept.
+pub const KEEP_EVERY: Span = Span::from_secs(1);
+/// How often it is kept that time has passed, and that the last look at an address was a newer one.
+pub const KEEP_AGE_EVERY: Span = Span::from_secs(10);
 /// How long a changed table may wait for further changes before it is published.
 pub const COALESCE: Span = Span(100);
 
@@ -232,12 +251,18 @@ pub const KEY_STEPS: usize = 64;
 pub const KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Canaries of a plan.
 pub const CANARIES: usize = 16;
+/// Intervals of a monitor that may pass without a look before what it watches is unwatched.
+pub const UNWATCHED_INTERVALS: u64 = 3;
+/// Shortest time without a look after which something is unwatched.
+pub const UNWATCHED_LEAST: Span = Span::from_secs(2);
 /// Monitors of a plan.
 pub const MONITORS: usize = 10_000;
 /// Jurisdictions of a plan (bits of a set, one of them taken by "none").
 pub const JURISDICTIONS: usize = 62;
 /// Endpoints of one tier of one pool.
 pub const TIER_MEMBERS: usize = 64;
+/// Addresses of one endpoint.
+pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.

@@ -4,6 +4,7 @@
 //! Nothing here decides anything. A word stands here when two floors that may not see each
 //! other both need it: `health` says *why* an endpoint has its [`Standing`], `steer` only
 //! reads the share; a probe and a policy meet at a [`SlotId`] and nowhere else.
+mod address_set;
 pub mod hash;
 mod ids;
 pub mod limits;
@@ -13,7 +14,9 @@ mod similar;
 mod sip;
 mod standing;
 mod time;
+mod utc;
 
+pub use address_set::AddressSet;
 pub use hash::{Draws, HashKey};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
@@ -25,3 +28,4 @@ pub use similar::similar;
 pub use sip::sip_hash;
 pub use standing::{Cause, Permille, Standing, Why};
 pub use time::{Moment, Span};
+pub use utc::{Calendar, TimeSpec, Utc};

@@ -1,12 +1,26 @@
 //! What steering may know of a target, and why it is so.
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{Moment, Span};
+use super::{AddressSet, Moment, Span};
 
 /// Parts in a thousand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Deserialize,
+    Serialize,
+    ToSchema,
+)]
 pub struct Permille(pub u16);
 
 impl Permille {
@@ -38,6 +52,9 @@ pub struct Standing {
     /// How long, from any moment of this standing, the share lasts at the least if probes
     /// begin to disagree at once: the failures (or successes) still missing, times the interval.
     pub hold: Span,
+    /// Addresses that are down while others of the target are up: they are left out of its answers.
+    #[serde(skip)]
+    pub without: AddressSet,
 }
 
 impl Standing {
@@ -47,11 +64,12 @@ impl Standing {
         why: Why::Unproven,
         until: None,
         hold: Span::ZERO,
+        without: AddressSet::EMPTY,
     };
 }
 
 /// Why a target has its share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state", content = "detail")]
 pub enum Why {
     /// No probe has finished yet; served.
@@ -77,8 +95,14 @@ pub enum Why {
     Doubted(Cause),
     /// Probes say down, but too much capacity has left already; kept.
     Capped(Cause),
-    /// Taken out by an operator's order, or on its way there.
+    /// On its way out by an operator's order.
+    Draining,
+    /// Taken out by an operator's order.
     Drained,
+    /// On its way back after an operator's order.
+    Returning,
+    /// Served, or limited, by an operator's override, whatever probes say.
+    Forced,
     /// Supposed down by `explain --down`.
     Supposed,
 }
@@ -97,7 +121,10 @@ impl Why {
             Self::Down(_) => "down",
             Self::Doubted(_) => "doubted",
             Self::Capped(_) => "capped",
+            Self::Draining => "draining",
             Self::Drained => "drained",
+            Self::Returning => "returning",
+            Self::Forced => "forced",
             Self::Supposed => "supposed",
         }
     }
@@ -113,14 +140,19 @@ impl Why {
             | Self::Gated
             | Self::Unapproved
             | Self::Ramping { .. }
+            | Self::Draining
             | Self::Drained
+            | Self::Returning
+            | Self::Forced
             | Self::Supposed => None,
         }
     }
 }
 
 /// Why a probe failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case", tag = "cause", content = "value")]
 pub enum Cause {
     /// The peer refused the connection.

@@ -6,12 +6,12 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use super::order_log;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
 use crate::config::{Diagnostics, Severity};
+use crate::engine::Notice;
 use crate::engine::notice::{Clients, Sense};
-use crate::engine::{Notice, Order};
-use crate::io::control::{OrderRefusal, Ordered};
 use crate::plan::Units;
 
 /// How log lines are written.
@@ -57,31 +57,18 @@ pub(crate) fn findings(diagnostics: &Diagnostics) {
     }
 }
 
-/// Writes an operator's order as a line, with what the engine answered.
-pub(crate) fn order(order: &Order, answer: &Result<Ordered, OrderRefusal>) {
-    let (action, scope) = (order.action.word(), &order.scope);
-    let (author, reason) = (&order.author, &order.reason);
-    match answer {
-        Ok(ordered) => info!(
-            event = "order",
-            action, scope, author, reason, "{}", ordered.result
-        ),
-        Err(OrderRefusal::Unknown(why) | OrderRefusal::Needless(why)) => warn!(
-            event = "order_refused",
-            action, scope, author, reason, "{why}"
-        ),
-    }
-}
-
 /// Writes a notice of the engine as a line.
 pub(crate) fn notice(notice: &Notice) {
     match notice {
         Notice::Standing { .. } => standing(notice),
         Notice::FailOpen { .. } | Notice::AllDown { .. } => stranded(notice),
         Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
+        Notice::Unwatched { .. } => unwatched(notice),
+        Notice::Address { .. } => address(notice),
         Notice::Overload { .. } => overload(notice),
         // Written with the answer to the order.
         Notice::Ordered { .. } => {}
+        Notice::OrderDue { .. } => order_log::due(notice),
         Notice::Reloaded {
             digest,
             kept,
@@ -104,6 +91,69 @@ pub(crate) fn notice(notice: &Notice) {
                 "a table failed its check and was not published; this is a defect of waypost"
             );
         }
+    }
+}
+
+/// What nobody looks at, or somebody does again.
+fn unwatched(notice: &Notice) {
+    let Notice::Unwatched {
+        endpoint,
+        region,
+        monitor,
+        address,
+        active,
+        age_ms,
+    } = notice
+    else {
+        return;
+    };
+    let whose = match endpoint {
+        Some(endpoint) => format!("endpoint {endpoint}"),
+        None => "a canary".to_owned(),
+    };
+    let seconds = age_ms / 1000;
+    if *active {
+        error!(
+            event = "unwatched",
+            endpoint,
+            region,
+            monitor,
+            address,
+            age_ms,
+            "nobody has looked at {whose} by {monitor} for {seconds} s: this node could run no probe of it; what was known of it is answered"
+        );
+    } else {
+        info!(
+            event = "unwatched_over",
+            endpoint, region, monitor, address, age_ms, "{whose} is looked at by {monitor} again"
+        );
+    }
+}
+
+/// An address that leaves its endpoint's answers alone, or comes back.
+fn address(notice: &Notice) {
+    let Notice::Address {
+        endpoint,
+        region,
+        address,
+        left,
+    } = notice
+    else {
+        return;
+    };
+    if *left {
+        warn!(
+            event = "address_left",
+            endpoint,
+            region,
+            address,
+            "{address} is down and left out; {endpoint} is answered without it"
+        );
+    } else {
+        info!(
+            event = "address_back",
+            endpoint, region, address, "{address} is in the answers of {endpoint} again"
+        );
     }
 }
 
@@ -165,7 +215,10 @@ fn alarm(notice: &Notice) {
         | Notice::FailOpen { .. }
         | Notice::AllDown { .. }
         | Notice::Overload { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => {}
     }
@@ -191,7 +244,10 @@ fn stranded(notice: &Notice) {
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
         | Notice::Overload { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return,
     };
@@ -254,7 +310,10 @@ fn fate(notice: &Notice, prefer: &str) -> String {
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
         | Notice::Overload { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => format!("healthy endpoints answer clients of {prefer} again"),
     }
@@ -306,7 +365,10 @@ fn standing(notice: &Notice) {
         | Why::Healthy
         | Why::Unproven
         | Why::Held
+        | Why::Draining
         | Why::Drained
+        | Why::Returning
+        | Why::Forced
         | Why::Supposed => line!(info),
     }
 }
@@ -320,10 +382,10 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
         (_, Why::Doubted(_) | Why::Capped(_)) => "endpoint fails but is kept".to_owned(),
         (_, Why::Held) => "endpoint is back and held out for a while".to_owned(),
         (_, Why::Unapproved) => "endpoint is back and waits for `waypost approve`".to_owned(),
-        (_, Why::Drained) if share == Permille::NONE => {
-            "endpoint is drained: no new answer has it".to_owned()
-        }
-        (_, Why::Drained) => format!("endpoint is limited to {share} by order"),
+        (_, Why::Drained) => "endpoint is drained: no new answer has it".to_owned(),
+        (_, Why::Draining) => format!("endpoint is being drained, and limited to {share}"),
+        (_, Why::Returning) => format!("endpoint returns after an order, and has {share}"),
+        (_, Why::Forced) => format!("endpoint is forced to {share} by an override"),
         (_, Why::Gated) if share == Permille::NONE => {
             format!("endpoint is back and waits for {gate}")
         }
@@ -429,12 +491,12 @@ mod tests {
             ),
             (
                 Why::Healthy,
-                Why::Drained,
+                Why::Draining,
                 500,
-                "endpoint is limited to 50% by order",
+                "endpoint is being drained, and limited to 50%",
             ),
             (
-                Why::Drained,
+                Why::Draining,
                 Why::Drained,
                 0,
                 "endpoint is drained: no new answer has it",

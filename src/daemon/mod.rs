@@ -7,17 +7,22 @@
 //! | `control_loop` | the task that owns both cores |
 //! | `zone_driver` | what the engine of zones says, carried out |
 //! | `ordered` | orders that wait for the engine's answer, and the answer in words |
+//! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
+//! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
 //! | `expiry` | when the server's own certificate expires |
 //! | `runtimes` | what runs where |
-//! | `log`, `sink` | log lines; the queue through which they go |
+//! | `log`, `order_log`, `sink` | log lines; the queue through which they go |
 mod control_loop;
 mod expiry;
+mod judge;
+mod keeper;
 pub(crate) mod log;
 mod observer;
+mod order_log;
 mod ordered;
 pub(crate) mod prepared;
 mod reader;
@@ -27,6 +32,7 @@ mod runtimes;
 pub(crate) mod server;
 mod sink;
 mod transfers;
+mod weigh;
 mod zone_driver;
 
 pub(crate) use control_loop::Shown;

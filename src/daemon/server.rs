@@ -5,7 +5,7 @@
 use std::io;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Failure;
 use super::control_loop::{Channels, ControlLoop, Handles, Shown};
-use super::prepared::{self, Prepared};
+use super::keeper::{BeforeStart, Keeper, Kept};
+use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::Streams;
 use super::transfers::Answering;
@@ -35,10 +36,9 @@ use crate::io::publish::Published;
 use crate::io::screen::Screen;
 use crate::io::serve::deferred::{self, DeferredQueue};
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
-use crate::io::state::State;
 use crate::io::transfer;
 use crate::plan::Plan;
-use crate::zones::{Memories, NewConfig, ZoneEngine};
+use crate::zones::{NewConfig, ZoneEngine};
 
 /// How often the clock is told while the first zones come.
 const TURN: Duration = Duration::from_millis(50);
@@ -72,10 +72,12 @@ pub(crate) struct Server {
 impl Server {
     /// Binds everything, publishes the first table, and begins to answer.
     pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
-        let (clock, runtime, prepared) = (Clock::start(), Handle::current(), start.prepared);
+        let (runtime, prepared) = (Handle::current(), start.prepared);
         let plan = prepared.plan;
-        let metrics = Arc::new(Metrics::new(clock));
         let listeners = bind(&plan)?;
+        let mut before = BeforeStart::open(&prepared.zones.zoning)?;
+        let (clock, health) = (before.clock, before.health.take());
+        let metrics = Arc::new(Metrics::new(clock));
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
         let state = control::State {
@@ -86,7 +88,7 @@ impl Server {
             commands: commands.clone(),
         };
         let control = control(&plan, state, &runtime)?;
-        let mut zones = FirstZones::of(clock, prepared.zones).await?;
+        let mut zones = FirstZones::of(before, &metrics, prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
@@ -101,24 +103,16 @@ impl Server {
             onlooker: start.onlooker,
         };
         let first = (plan.clone(), zones.served, prepared.sizes);
-        let mut control_loop = ControlLoop::new(first, zones.driver, handles);
+        let known = (zones.keeper, health);
+        let mut control_loop = ControlLoop::new(first, zones.driver, known, handles);
         control_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let published = control_loop.published().clone();
         ready.get_or_init(|| published.clone());
         let addresses = listeners.addresses();
-        let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
-        let secrets = Secrets::draw().map_err(|error| not_answering(&error))?;
-        let service = Service {
-            published,
-            clock,
-            metrics,
-            responder: answer,
-            deferred: Some(deferred),
-            secrets,
-        };
-        let serving = listeners.serve(service, streams.handle());
-        let serving = serving.map_err(|error| not_answering(&error))?;
+        let answering = (zones.service, zones.screen);
+        let (deferred, updates) = hand_on(clock, answering, &published);
+        let serving = serve(listeners, &streams, (clock, metrics), published, deferred)?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
@@ -127,6 +121,7 @@ impl Server {
             events: zones.events,
             notified: zones.notified,
             updates,
+            kept: zones.kept,
             stop: stopped,
         };
         Ok(Self {
@@ -184,16 +179,28 @@ struct FirstZones {
     service: Arc<transfer::Service>,
     screen: Arc<Screen>,
     notified: mpsc::Receiver<Name>,
+    keeper: Keeper,
+    kept: Kept,
 }
 
 impl FirstZones {
     /// Has them composed, and those fetched that have never come.
-    async fn of(clock: Clock, zones: NewConfig) -> Result<Self, Failure> {
+    async fn of(
+        before: BeforeStart,
+        metrics: &Arc<Metrics>,
+        zones: NewConfig,
+    ) -> Result<Self, Failure> {
+        let (clock, is_kept, disk) = (before.clock, before.state.is_some(), before.watch(metrics));
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
         let screen = Arc::new(Screen::new(clock));
+        let engine = ZoneEngine::new(before.zones);
+        let disk = (before.state, disk);
         let answering = (Arc::clone(&service), Arc::clone(&screen));
-        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), answering)?;
+        let driver = ZoneDriver::start(clock, engine, disk, answering);
+        let (driver, mut events) = driver.map_err(|error| no_thread(&error))?;
+        let writer = is_kept.then(|| driver.writer().clone());
+        let (keeper, kept) = Keeper::new(writer, clock);
         let (driver, served) = settle(clock, driver, &mut events, zones).await?;
         Ok(Self {
             driver,
@@ -202,8 +209,30 @@ impl FirstZones {
             service,
             screen,
             notified,
+            keeper,
+            kept,
         })
     }
+}
+
+/// Begins to answer from what is published.
+fn serve(
+    listeners: Listeners,
+    streams: &Streams,
+    (clock, metrics): (Clock, Arc<Metrics>),
+    published: Arc<Published>,
+    deferred: DeferredQueue,
+) -> Result<Serving, Failure> {
+    let service = Service {
+        published,
+        clock,
+        metrics,
+        responder: answer,
+        deferred: Some(deferred),
+        secrets: Secrets::draw().map_err(|error| not_answering(&error))?,
+    };
+    let serving = listeners.serve(service, streams.handle());
+    serving.map_err(|error| not_answering(&error))
 }
 
 /// Begins to answer what the answering threads hand on; gives where they do, and where updates come out.
@@ -223,25 +252,6 @@ fn hand_on(
     };
     tokio::spawn(answering.run(handed_on));
     (deferred, queue)
-}
-
-/// Begins to drive the engine of zones, with what was kept over the restart.
-fn drive(
-    clock: Clock,
-    folder: Option<&Path>,
-    answering: (Arc<transfer::Service>, Arc<Screen>),
-) -> Result<(ZoneDriver, Events), Failure> {
-    let (state, memories) = match folder {
-        None => (None, Memories::default()),
-        Some(folder) => {
-            let (state, memories, damages) = State::open(folder, clock.wall_seconds());
-            damages.iter().for_each(prepared::tell);
-            (Some(state), memories)
-        }
-    };
-    let engine = ZoneEngine::new(memories);
-    let driver = ZoneDriver::start(clock, engine, state, answering);
-    driver.map_err(|error| no_thread(&error))
 }
 
 /// Has the zones of the first config composed, and waits a moment for those that have never come from their
@@ -273,7 +283,7 @@ async fn settle(
     }
 }
 
-/// Whether there is no more to wait for, after so long.
+/// Tells that there is no more to wait for, after so long.
 fn is_ready(driver: &ZoneDriver, waited: Span) -> bool {
     let primaries = waited >= TRANSFER_AT_START || driver.has_asked_primaries();
     waited >= ZONES_AT_START || primaries && driver.is_settled()

@@ -27,7 +27,7 @@ pub(super) struct Answering {
     pub(super) clock: Clock,
     /// Who gets which zone.
     pub(super) service: Arc<Service>,
-    /// Who says in the log that something was refused.
+    /// The judge, which says in the log that something was refused.
     pub(super) screen: Arc<Screen>,
     /// What is served.
     pub(super) published: Arc<Published>,

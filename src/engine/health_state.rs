@@ -15,6 +15,8 @@
 //! When there is room again, the one that fell first goes first; one that does not fit does not
 //! stand in the way of a lighter one.
 //!
+//! Where addresses leave one by one, a doubt keeps those that are there, and lets come what comes back.
+//!
 //! It knows no table, no schedule and no words for the operator; it gives back which standings
 //! changed.
 use std::collections::BTreeSet;
@@ -24,32 +26,44 @@ use crate::base::{EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::health::ejections::Ejections;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
-use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth};
+use crate::health::target::{Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{ProbeResult, Report};
-use crate::plan::{Monitor, Plan, Recovery};
+use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
 
+use super::addresses;
 use super::drains::Drains;
 use super::index::{Index, SlotRole};
-use super::order::{Action, Effect, Order};
+use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
+use super::snapshot::KeptTarget;
 
 /// The health of all slots and targets of a plan, and the drains in force.
 #[derive(Debug)]
 pub(super) struct HealthState {
-    plan: Arc<Plan>,
-    index: Index,
+    pub(super) plan: Arc<Plan>,
+    pub(super) index: Index,
     slots: Vec<SlotHealth>,
-    targets: Vec<TargetHealth>,
-    standings: Vec<Standing>,
+    pub(super) targets: Vec<TargetHealth>,
+    pub(super) standings: Vec<Standing>,
     served: Vec<Served>,
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
     doubt: Doubt,
     total_outage: bool,
-    ejections: Ejections,
-    drains: Drains,
+    pub(super) ejections: Ejections,
+    pub(super) drains: Drains,
+    pub(super) turns: Vec<OrderTurn>,
     capped: BTreeSet<(Moment, TargetId)>,
+}
+
+/// What is known of a plan when its state begins; all by the numbers of that plan.
+pub(super) struct Known {
+    pub(super) slots: Vec<SlotHealth>,
+    pub(super) targets: Vec<TargetHealth>,
+    /// The moment at which each target last left, if that counts still.
+    pub(super) left_at: Vec<Option<Moment>>,
+    pub(super) drains: Drains,
 }
 
 /// One standing that changed.
@@ -83,11 +97,24 @@ impl HealthState {
             target.adopt(recovery(&self.plan, *old), recovery(&plan, id));
             target
         });
-        let (slots, targets) = (slots.collect(), targets.collect());
-        let drains = self.drains.migrate((&self.plan, &plan), kept);
-        let mut fresh = Self::of(plan, slots, targets, drains);
-        for (id, old) in (0..).map(TargetId).zip(&kept.targets) {
-            if let Some(left_at) = old.and_then(|old| self.ejections.left_at(old)) {
+        let left_at = kept.targets.iter();
+        let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
+        let plans = (&*self.plan, &*plan);
+        let drains = &self.drains;
+        let known = Known {
+            slots: slots.collect(),
+            targets: targets.collect(),
+            left_at: left_at.collect(),
+            drains: drains.migrate(now, plans, kept, &self.standings),
+        };
+        Self::begin(plan, now, known)
+    }
+
+    /// The state of a plan of which something is known: from before a reload, or a restart.
+    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Known) -> Self {
+        let mut fresh = Self::of(plan, known.slots, known.targets, known.drains);
+        for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
+            if let Some(left_at) = left_at {
                 fresh.ejections.remember(left_at, id);
             }
         }
@@ -117,6 +144,7 @@ impl HealthState {
             total_outage: false,
             ejections: Ejections::new(&plan),
             drains,
+            turns: Vec::new(),
             capped: BTreeSet::new(),
             plan,
             slots,
@@ -143,67 +171,10 @@ impl HealthState {
         {
             changes.extend(self.look(now, id));
         }
+        changes.extend(self.turn_orders(now));
         self.ejections.advance(now);
         changes.extend(self.fill_room(now));
         changes
-    }
-
-    /// Carries an order out for these endpoints. Gives what changed, and what it did to each.
-    pub(super) fn order(
-        &mut self,
-        now: Moment,
-        order: &Order,
-        named: &[EndpointId],
-    ) -> (Vec<Change>, Vec<(EndpointId, Effect)>) {
-        let (mut changes, mut effects) = (Vec::new(), Vec::new());
-        for endpoint in named {
-            let targets = self.index.targets_of(*endpoint).to_vec();
-            let effect = self.obey(now, order, *endpoint, &targets);
-            effects.push((*endpoint, effect));
-            if effect == Effect::Changed {
-                let looked = targets.iter().filter_map(|id| self.look(now, *id));
-                changes.extend(looked);
-            }
-        }
-        changes.extend(self.fill_room(now));
-        (changes, effects)
-    }
-
-    fn obey(
-        &mut self,
-        now: Moment,
-        order: &Order,
-        endpoint: EndpointId,
-        targets: &[TargetId],
-    ) -> Effect {
-        let name = &self.plan.endpoints[endpoint.index()].name;
-        let changes = match order.action {
-            Action::Approve => return self.approve(targets),
-            Action::Drain => self.drains.begin(now, name, order),
-            Action::Undrain => self.drains.end(name),
-        };
-        if !changes {
-            return Effect::Already;
-        }
-        for id in targets {
-            self.steps_forget(*id);
-            let share = self.standings[id.index()].share;
-            let recovery = recovery(&self.plan, *id);
-            self.drains.turn(now, order.action, (*id, recovery), share);
-        }
-        self.ejections.reconsider();
-        Effect::Changed
-    }
-
-    fn approve(&mut self, targets: &[TargetId]) -> Effect {
-        let mut effect = Effect::Already;
-        for id in targets {
-            let target = &mut self.targets[id.index()];
-            if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
-                effect = Effect::Changed;
-            }
-        }
-        effect
     }
 
     /// Takes a report in.
@@ -216,7 +187,8 @@ impl HealthState {
         for target in &concerned {
             self.count_target(*target);
         }
-        self.doubt = self.tally.doubt(&self.plan.guard);
+        let doubt = self.tally.doubt(&self.plan.guard);
+        let before = std::mem::replace(&mut self.doubt, doubt);
         self.weigh_blackout(now);
         let failed = matches!(report.outcome, ProbeResult::Fail(_));
         if failed && self.doubt == Doubt::None {
@@ -226,8 +198,25 @@ impl HealthState {
             .iter()
             .filter_map(|target| self.look(now, *target));
         let mut changes: Vec<Change> = looked.collect();
+        if before != Doubt::None && self.doubt == Doubt::None {
+            changes.extend(self.release_addresses(now));
+        }
         changes.extend(self.fill_room(now));
         changes
+    }
+
+    /// The doubt has ended: addresses that were kept by it leave.
+    fn release_addresses(&mut self, now: Moment) -> Vec<Change> {
+        let ids = (0..self.targets.len()).map(TargetId::from_index);
+        let kept: Vec<TargetId> = ids.filter(|id| self.keeps_addresses(*id)).collect();
+        let looked = kept.into_iter().filter_map(|id| self.look(now, id));
+        looked.collect()
+    }
+
+    fn keeps_addresses(&self, id: TargetId) -> bool {
+        let had = self.standings[id.index()].without;
+        let kept = self.targets[id.index()].kept();
+        addresses::without(self.doubt, kept, self.evidence(id), had) != had
     }
 
     /// The standings, by target.
@@ -239,7 +228,8 @@ impl HealthState {
     pub(super) fn wake_at(&self) -> Option<Moment> {
         let step = self.steps.first().map(|(due, _)| *due);
         let room = self.ejections.next_change().filter(|_| self.is_capped());
-        step.into_iter().chain(room).min()
+        let turn = self.drains.orders.wake_at();
+        step.into_iter().chain(room).chain(turn).min()
     }
 
     /// The time to the next probe of a slot, before jitter.
@@ -253,6 +243,15 @@ impl HealthState {
 
     pub(super) fn target(&self, id: TargetId) -> &TargetHealth {
         &self.targets[id.index()]
+    }
+
+    /// What is kept of a target over a restart.
+    pub(super) fn kept_target(&self, id: TargetId) -> KeptTarget {
+        KeptTarget {
+            health: self.targets[id.index()].clone(),
+            ceiling: self.drains.ceiling(id),
+            left_at: self.ejections.left_at(id),
+        }
     }
 
     /// Tells that an operator's approval would let a target go on.
@@ -270,9 +269,21 @@ impl HealthState {
         self.doubt
     }
 
-    /// The drains in force.
+    /// The orders in force.
     pub(super) fn drains(&self) -> &Drains {
         &self.drains
+    }
+
+    /// The orders that began or ended by themselves since this was asked last.
+    pub(super) fn take_turns(&mut self) -> Vec<OrderTurn> {
+        std::mem::take(&mut self.turns)
+    }
+
+    /// The standing of a target once all orders in force have done what they do.
+    pub(super) fn settled(&self, id: TargetId) -> Standing {
+        let recovery = recovery(&self.plan, id);
+        let health = self.targets[id.index()].standing(recovery, self.evidence(id).hold);
+        self.drains.settled(health, self.endpoint(id), recovery)
     }
 
     /// Tells that nothing passes any more.
@@ -310,15 +321,19 @@ impl HealthState {
             let (evidence, recovery) = (self.evidence(id), recovery(&self.plan, id));
             let mut target = self.targets[id.index()].clone();
             target.observe(now, recovery, evidence);
-            let mut ceiling = self.drains.ceiling(id);
-            ceiling.advance(now, recovery);
-            ceiling.over(target.standing(recovery, evidence.hold), recovery)
+            let had = self.standings[id.index()].without;
+            let health = Standing {
+                without: addresses::without(self.doubt, target.kept(), evidence, had),
+                ..target.standing(recovery, evidence.hold)
+            };
+            let own = (id, self.endpoint(id));
+            self.drains.over_later(now, health, own, recovery)
         });
         standings.collect()
     }
 
     /// Looks at the slots of a target again, and keeps it if it just fell and must be kept.
-    fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
+    pub(super) fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
         let evidence = self.evidence(id);
         self.steps_forget(id);
         let recovery = recovery(&self.plan, id);
@@ -394,19 +409,24 @@ impl HealthState {
 
     /// Tells that the bound on ejections lets a target go. It does not bind an operator.
     fn may_leave(&self, id: TargetId) -> bool {
-        self.drains.takes_out(id) || self.ejections.fits(id)
+        self.is_ordered(id) || self.ejections.fits(id)
+    }
+
+    /// Tells that orders decide whether a target is out.
+    fn is_ordered(&self, id: TargetId) -> bool {
+        self.drains.decide(id, self.endpoint(id))
     }
 
     fn eject(&mut self, now: Moment, id: TargetId) {
         self.count_ejection(id);
-        if !self.drains.takes_out(id) && self.targets[id.index()].fell_from_service() {
+        if !self.is_ordered(id) && self.targets[id.index()].fell_from_service() {
             self.ejections.remember(now, id);
         }
     }
 
     /// Counts a target as out, or not, as it is now.
     fn count_ejection(&mut self, id: TargetId) {
-        match self.targets[id.index()].is_out() && !self.drains.takes_out(id) {
+        match self.targets[id.index()].is_out() && !self.is_ordered(id) {
             true => self.ejections.add(id),
             false => self.ejections.remove(id),
         }
@@ -425,7 +445,7 @@ impl HealthState {
     }
 
     /// Lets those go that the bound holds back, oldest first, as far as there is room again.
-    fn fill_room(&mut self, now: Moment) -> Vec<Change> {
+    pub(super) fn fill_room(&mut self, now: Moment) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.capped.is_empty() || self.doubt != Doubt::None || !self.ejections.take_freed() {
             return changes;
@@ -445,13 +465,18 @@ impl HealthState {
 
     /// Writes down the standing, the next step and the count of a target.
     fn note(&mut self, id: TargetId) -> Option<Change> {
-        let hold = self.evidence(id).hold;
+        let evidence = self.evidence(id);
         if let Some(due) = self.next_step(id) {
             self.steps.insert((due, id));
         }
         let recovery = recovery(&self.plan, id);
-        let health = self.targets[id.index()].standing(recovery, hold);
-        let to = self.drains.ceiling(id).over(health, recovery);
+        let target = &self.targets[id.index()];
+        let had = self.standings[id.index()].without;
+        let health = Standing {
+            without: addresses::without(self.doubt, target.kept(), evidence, had),
+            ..target.standing(recovery, evidence.hold)
+        };
+        let to = self.drains.over(health, (id, self.endpoint(id)), recovery);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
         self.count_ejection(id);
@@ -462,7 +487,7 @@ impl HealthState {
         })
     }
 
-    fn steps_forget(&mut self, id: TargetId) {
+    pub(super) fn steps_forget(&mut self, id: TargetId) {
         if let Some(due) = self.next_step(id) {
             self.steps.remove(&(due, id));
         }
@@ -471,11 +496,19 @@ impl HealthState {
     /// The moment at which a target's next step is due, of its ramp or of its drain.
     fn next_step(&self, id: TargetId) -> Option<Moment> {
         let own = self.targets[id.index()].next_step().into_iter();
-        own.chain(self.drains.ceiling(id).next_step()).min()
+        own.chain(self.drains.next_step(id)).min()
+    }
+
+    fn endpoint(&self, id: TargetId) -> EndpointId {
+        self.plan.targets[id.index()].endpoint
     }
 
     fn evidence(&self, id: TargetId) -> Evidence {
         let target = &self.plan.targets[id.index()];
+        if target.addresses_down == AddressesDown::Address {
+            let slots = addresses::slots(&self.plan, target, &self.slots);
+            return Evidence::by_address(slots);
+        }
         let slots = target.slots.iter();
         Evidence::of(
             slots.map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
@@ -496,8 +529,8 @@ impl HealthState {
     }
 
     fn count_target(&mut self, id: TargetId) {
-        let slots = &self.plan.targets[id.index()].slots;
-        let failing = slots.iter().any(|slot| self.last(*slot) == Last::Failed);
+        let target = &self.plan.targets[id.index()];
+        let failing = addresses::is_failing(&self.plan, target, |slot| self.last(slot));
         let served = match (self.targets[id.index()].is_served_as_proven(), failing) {
             (false, _) => Served::No,
             (true, false) => Served::Sound,
@@ -526,6 +559,6 @@ pub(super) fn monitor(plan: &Plan, slot: SlotId) -> &Monitor {
     &plan.monitors[plan.slots[slot.index()].monitor.index()]
 }
 
-fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
+pub(super) fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
     &plan.recoveries[plan.targets[target.index()].recovery.index()]
 }

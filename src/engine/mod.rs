@@ -7,10 +7,18 @@
 //! |---|---|
 //! | `schedule` | when each slot is probed next, and which probes are out |
 //! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
-//! | `drains` | which endpoints are drained, and by whose order |
+//! | `orders` | which orders are in force and to come, and which have ended |
+//! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
+//! | `addresses` | which addresses of an endpoint leave alone |
+//! | `lookout` | what nobody has looked at for too long |
+//! | `obey` | how orders are carried out on health |
+//! | `forecast` | what an order would do |
+//! | `order_book` | which orders there are and were, and for whom |
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
+//! | `snapshot` | what there is to be kept over a restart |
+//! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
 //! | `demand` | how much clients are believed to ask for |
@@ -25,38 +33,52 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::limits;
-use crate::base::{Cause, Moment, SlotId};
+use crate::base::{Cause, EndpointId, Moment, SlotId};
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
-use crate::plan::Plan;
+use crate::plan::{Demands, Plan};
 use crate::table::{self, Basis, Table};
 
+mod addresses;
 mod demand;
 mod drains;
 mod effects;
+mod forecast;
 mod health_state;
 mod index;
+mod lookout;
 pub mod notice;
 mod notices;
+mod obey;
 pub mod order;
+mod order_book;
+mod orders;
 mod overload;
 mod reload_map;
+mod resume;
 mod schedule;
+pub mod snapshot;
 pub mod status;
 mod status_view;
 mod target_labels;
 
 use demand::DemandEstimate;
 pub use demand::Observed;
+pub use forecast::Forecast;
+use forecast::Outlook;
 use health_state::{Change, HealthState};
+use lookout::Lookout;
 pub use notice::Notice;
-use notices::Notices;
-use order::Refused;
-pub use order::{Order, OrderId, OrderResult};
+use notices::{Notices, Watch};
+use order::{Action, Consent, Executed, Refused};
+pub use order::{Order, OrderId, OrderRequest, OrderResult};
+pub use order_book::{HeldOrder, OrderBook};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
+use snapshot::Given;
+pub use snapshot::{Keep, Snapshot};
 pub use status::Status;
 use target_labels::TargetLabels;
 
@@ -77,7 +99,7 @@ pub enum Input {
     /// What the zones of the current plan have become: signed anew, or with other records.
     Zones(Arc<Zones>),
     /// An operator's order; it is answered by [`Output::Ordered`].
-    Order(OrderId, Order),
+    Order(OrderId, OrderRequest),
     /// Answers were counted.
     Observed(Observed),
 }
@@ -103,6 +125,7 @@ pub struct Engine {
     started: Moment,
     health: HealthState,
     schedule: Schedule,
+    lookout: Lookout,
     labels: TargetLabels,
     notices: Notices,
     demand: DemandEstimate,
@@ -110,6 +133,8 @@ pub struct Engine {
     zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
+    /// What was given to be kept; absent before the first time, and after a reload.
+    given: Option<Given>,
     outputs: VecDeque<Output>,
 }
 
@@ -120,23 +145,81 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>, zones: Arc<Zones>, now: Moment, seed: u64) -> Self {
         let health = HealthState::new(plan.clone(), now);
-        let standings = health.standings().into();
-        let table = Table::build(1, plan.clone(), standings, now, None);
-        let table = Arc::new(table.with_zones(Arc::clone(&zones)));
+        let demand = DemandEstimate::new(Arc::new(Demands::stated(&plan)));
+        Self::begin((plan, zones), (health, demand), now, seed)
+    }
+
+    /// Starts with what another engine knew when `snapshot` was taken; `now` is by the same clock, and so says
+    /// for how long nobody has watched.
+    ///
+    /// The first table has the standings that were, as far as they still count, and the first probes
+    /// are due within a second.
+    #[must_use]
+    pub fn resume(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        snapshot: &Snapshot,
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let now = now.max(snapshot.at);
+        let known = resume::known(&plan, snapshot, now);
+        let health = HealthState::begin(plan.clone(), now, known);
+        let demand = match resume::is_outdated(snapshot, now) {
+            true => DemandEstimate::new(Arc::new(Demands::stated(&plan))),
+            false => DemandEstimate::restored(&plan, &snapshot.demand),
+        };
+        let mut engine = Self::begin((plan, zones), (health, demand), now, seed);
+        engine.notices.published(&engine.table, &mut engine.outputs);
+        engine
+            .overloads
+            .published(&engine.table, &mut engine.outputs);
+        engine
+    }
+
+    fn begin(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        (health, demand): (HealthState, DemandEstimate),
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let basis = Basis {
+            plan: plan.clone(),
+            standings: health.standings().into(),
+            demands: demand.planned().clone(),
+            zones: zones.clone(),
+        };
+        let table = Arc::new(Table::build_on(1, basis, now, None));
         Self {
             schedule: Schedule::new(&plan, now, seed),
+            lookout: Lookout::new(&plan, now),
             labels: TargetLabels::new(&plan),
             zones,
             plan,
             started: now,
             health,
             notices: Notices::default(),
-            demand: DemandEstimate::new(table.demands.clone()),
+            demand,
             overloads: Overloads::default(),
             outputs: VecDeque::from([Output::Publish(table.clone())]),
             table,
             publish_at: None,
+            given: None,
         }
+    }
+
+    /// The orders in force and to come, each with its endpoints, and those that have ended.
+    #[must_use]
+    pub fn orders(&self, now: Moment) -> OrderBook {
+        order_book::orders(&self.plan, &self.health, now)
+    }
+
+    /// Reckons what a drain or an override would do; nothing changes.
+    ///
+    /// # Errors
+    /// If it is for nothing.
+    pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
+        let named = self.named(order)?;
+        Ok(self.outlook(now).forecast(order, &named))
     }
 
     /// Takes in one thing that happened.
@@ -145,7 +228,14 @@ impl Engine {
     /// When work that is due now has been left undone: a defect, found here and not as a busy loop.
     pub fn handle(&mut self, now: Moment, input: Input) {
         let steps = self.health.advance(now);
+        for turn in self.health.take_turns() {
+            let notice = notices::due(&self.plan, &turn);
+            self.outputs.push_back(Output::Notice(notice));
+        }
         self.take_changes(now, &steps);
+        for slot in self.lookout.advance(now) {
+            self.tell_unwatched(now, slot, Watch::Lost);
+        }
         match input {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
@@ -153,7 +243,7 @@ impl Engine {
             Input::Reload(plan, zones) => self.reload(now, plan, zones),
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
-            Input::Order(id, order) => self.take_order(now, id, &order),
+            Input::Order(id, request) => self.take_order(now, id, &request),
         }
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
@@ -175,6 +265,7 @@ impl Engine {
         let probes = self.schedule.wake_at().into_iter();
         probes
             .chain(self.health.wake_at())
+            .chain(self.lookout.wake_at())
             .chain(self.publish_at)
             .min()
     }
@@ -235,9 +326,20 @@ impl Engine {
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
         if report.outcome != ProbeResult::Fail(Cause::Local) {
+            if self.lookout.is_unwatched(slot) {
+                self.tell_unwatched(now, slot, Watch::Regained);
+            }
+            self.lookout.look(&self.plan, now, slot);
             let changes = self.health.probed(now, slot, report);
             self.take_changes(now, &changes);
         }
+    }
+
+    /// Tells that a slot is unwatched, or watched again.
+    fn tell_unwatched(&mut self, now: Moment, slot: SlotId, watch: Watch) {
+        let age = self.lookout.age(now, slot);
+        let notice = notices::unwatched(&self.plan, slot, watch, age);
+        self.outputs.push_back(Output::Notice(notice));
     }
 
     /// Plans the next probe of a slot after a look at `last`.
@@ -247,20 +349,54 @@ impl Engine {
         self.schedule.plan_next(slot, monitor, last, interval);
     }
 
-    fn take_order(&mut self, now: Moment, id: OrderId, order: &Order) {
-        let named = match self.plan.scope(&order.scope) {
-            Ok(scope) => scope.endpoints,
-            Err(unknown) => {
-                let refused = Err(Refused::Unknown(unknown));
-                return self.outputs.push_back(Output::Ordered(id, refused));
-            }
+    fn take_order(&mut self, now: Moment, id: OrderId, request: &OrderRequest) {
+        let (result, changes) = match self.execute(now, request) {
+            Ok((executed, changes)) => (Ok(executed), changes),
+            Err(refused) => (Err(refused), Vec::new()),
         };
-        let (changes, effects) = self.health.order(now, order, &named);
-        let result = effects::answer(&self.plan, &self.health, order.action, &effects);
-        let notice = notices::ordered(order, &result);
+        let notice = notices::ordered(&request.order, &result);
         self.outputs.push_back(Output::Ordered(id, result));
         self.outputs.extend(notice.map(Output::Notice));
         self.take_changes(now, &changes);
+    }
+
+    fn execute(
+        &mut self,
+        now: Moment,
+        request: &OrderRequest,
+    ) -> Result<(Executed, Vec<Change>), Refused> {
+        let order = &request.order;
+        let named = self.named(order)?;
+        let damage = self.outlook(now).damage(order, &named);
+        let asks = order.action == Action::Drain && request.consent == Consent::Withheld;
+        if asks && !damage.is_empty() {
+            return Err(Refused::Damaging(damage));
+        }
+        let (changes, executed) = self.health.order(now, request, &named)?;
+        let executed = Executed { damage, ..executed };
+        Ok((executed, changes))
+    }
+
+    /// The endpoints of an order's scope. It may mean nothing any more, where an order for it is to be lifted.
+    fn named(&self, order: &Order) -> Result<Vec<EndpointId>, Refused> {
+        let lifts = self.health.drains().orders.has_for(order);
+        match self.plan.scope(&order.scope) {
+            Ok(scope) if scope.endpoints.is_empty() && !lifts => Err(Refused::NoEndpoints),
+            Ok(scope) => Ok(scope.endpoints),
+            Err(_) if lifts => Ok(Vec::new()),
+            Err(unknown) => Err(Refused::Unknown(unknown)),
+        }
+    }
+
+    fn outlook(&self, now: Moment) -> Outlook<'_> {
+        Outlook {
+            now,
+            plan: &self.plan,
+            health: &self.health,
+            table: &self.table,
+            demands: self.demand.planned(),
+            zones: &self.zones,
+        }
     }
 
     fn reload(&mut self, now: Moment, plan: Arc<Plan>, zones: Arc<Zones>) {
@@ -268,12 +404,17 @@ impl Engine {
         let before = self.plan.targets.len();
         self.health = self.health.migrate(plan.clone(), now, &reload);
         self.schedule = self.schedule.migrate(&plan, now, &reload);
+        self.lookout = self.lookout.migrate(&plan, now, &reload);
         self.labels = TargetLabels::new(&plan);
         self.demand.migrate(&self.plan, &plan);
         self.zones = zones;
         self.plan = plan;
+        self.given = None;
         let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
+        for slot in self.lookout.advance(now) {
+            self.tell_unwatched(now, slot, Watch::Lost);
+        }
         self.publish(now);
     }
 
@@ -301,6 +442,8 @@ impl Engine {
         for change in changes {
             let notice = notices::standing(&self.plan, &self.labels, change);
             self.outputs.extend(notice.map(Output::Notice));
+            let addresses = notices::addresses(&self.plan, change).into_iter();
+            self.outputs.extend(addresses.map(Output::Notice));
             let soon = now.after(limits::COALESCE);
             let fell = change.from.share.0 > 0 && change.to.share.0 == 0;
             let urgent = fell && self.health.leaves_a_pool_empty(change.target);

@@ -25,6 +25,8 @@ use crate::base::ClassId;
 #[derive(Debug)]
 pub struct Atlas {
     spots: Vec<Spot>,
+    /// The operator's own networks.
+    overrides: Vec<(Network, Country)>,
     /// Indexes of `spots`.
     v4: Steps<u32, u32>,
     /// Indexes of `spots`.
@@ -79,9 +81,16 @@ impl Atlas {
         let spot = |(place, mark): (u32, _)| (places[place as usize], mark);
         Self {
             spots: layers.spots.into_iter().map(spot).collect(),
+            overrides: countries.to_vec(),
             v4,
             v6,
         }
+    }
+
+    /// The operator's own networks, and the country of each.
+    #[must_use]
+    pub fn overrides(&self) -> &[(Network, Country)] {
+        &self.overrides
     }
 
     /// What is known of an address: its place and the mark over it. IPv4-mapped IPv6 addresses
@@ -130,7 +139,7 @@ impl Atlas {
 }
 
 impl Atlas {
-    /// What all addresses of a network have in common, of sets that `set_of` gives for each distinct place and mark.
+    /// Finds what all addresses of a network have in common, of sets that `set_of` gives for each distinct place and mark.
     pub fn common(&self, set_of: &mut dyn FnMut(&Place, Option<u16>) -> u64) -> Common {
         let set_of_spot = |(place, mark): &Spot| set_of(place, *mark);
         let sets: Vec<_> = self.spots.iter().map(set_of_spot).collect();

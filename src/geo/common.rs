@@ -21,14 +21,14 @@ use super::steps::{Key, Steps};
 /// The sets of all addresses, each a word of bits.
 #[derive(Debug)]
 pub struct Common {
-    v4: Tree<u32>,
-    v6: Tree<u128>,
+    v4: IntersectionTree<u32>,
+    v6: IntersectionTree<u128>,
 }
 
 /// Ranges of one family under a tree of intersections.
 #[derive(Debug)]
-struct Tree<K> {
-    /// Where each range begins; the first at zero.
+struct IntersectionTree<K> {
+    /// The start of each range; the first at zero.
     starts: Vec<K>,
     /// Twice as many as ranges: the second half are the ranges' own, and each before is the intersection of the two
     /// at twice its place. The first is unused.
@@ -41,8 +41,8 @@ const MAPPED: u8 = 96;
 impl Common {
     pub(super) fn new(v4: Steps<u32, u64>, v6: Steps<u128, u64>) -> Self {
         Self {
-            v4: Tree::new(v4),
-            v6: Tree::new(v6),
+            v4: IntersectionTree::new(v4),
+            v6: IntersectionTree::new(v6),
         }
     }
 
@@ -59,7 +59,7 @@ impl Common {
     }
 }
 
-impl<K: Key> Tree<K> {
+impl<K: Key> IntersectionTree<K> {
     fn new(steps: Steps<K, u64>) -> Self {
         let (starts, sets): (Vec<K>, Vec<u64>) = steps.into_pairs().into_iter().unzip();
         let mut nodes = vec![u64::MAX; sets.len()];

@@ -32,7 +32,7 @@ impl LogRate {
         Some(self.left_out.swap(0, Ordering::Relaxed))
     }
 
-    /// How many were left out, if any were and a line may be written again.
+    /// The number that were left out, if any were and a line may be written again.
     #[must_use]
     pub fn overdue(&self, now: Moment) -> Option<u64> {
         if self.left_out.load(Ordering::Relaxed) == 0 || !self.take_turn(now) {

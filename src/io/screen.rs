@@ -43,7 +43,7 @@ pub enum RequestKind {
     Signed,
 }
 
-/// What becomes of a message.
+/// The decision on a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// It is answered like any query.
@@ -64,7 +64,7 @@ pub struct Screen {
 }
 
 /// Why a message is not queued: the response code, and the words for the log.
-struct Refusal {
+struct ScreenRefusal {
     rcode: u16,
     why: &'static str,
 }
@@ -147,7 +147,7 @@ impl Screen {
             None => {
                 let why = "it bears no signature";
                 let rcode = rcode::REFUSED;
-                self.refuse(RequestKind::Update, request, &Refusal { rcode, why })
+                self.refuse(RequestKind::Update, request, &ScreenRefusal { rcode, why })
             }
         }
     }
@@ -158,7 +158,7 @@ impl Screen {
         (source, key): (IpAddr, Option<usize>),
         request: &[u8],
     ) -> Judgement {
-        let refused = |rcode, why| Some(Refusal { rcode, why });
+        let refused = |rcode, why| Some(ScreenRefusal { rcode, why });
         let refusal = match notify::read(request) {
             Err(_) => refused(rcode::FORMERR, "it is malformed"),
             Ok(told) => match zoning.zone(&told.zone).map(|zone| &zone.incoming) {
@@ -202,7 +202,7 @@ impl Screen {
         }
     }
 
-    fn refuse(&self, kind: RequestKind, request: &[u8], refusal: &Refusal) -> Judgement {
+    fn refuse(&self, kind: RequestKind, request: &[u8], refusal: &ScreenRefusal) -> Judgement {
         self.tell(kind, refusal.why);
         let reply = message::reply(request, refusal.rcode).ok();
         Judgement::Refused(reply.map(|mut reply| {

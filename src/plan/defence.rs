@@ -74,7 +74,7 @@ impl Defence {
 }
 
 impl RateLimit {
-    /// How many times as many replies a network gets in all as of one name, unless the config says otherwise.
+    /// Replies that a network gets in all, as a multiple of those of one name, unless the config says otherwise.
     pub const TOTAL_OF_ONE: u32 = 10;
 
     /// What a config has that says only how many.

@@ -84,7 +84,7 @@ impl Sources {
 }
 
 impl Incoming {
-    /// Whether an address is a primary's.
+    /// Tells that an address is a primary's.
     #[must_use]
     pub fn is_primary(&self, source: IpAddr) -> bool {
         let source = source.to_canonical();

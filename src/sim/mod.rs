@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{Cause, Draws, Moment, Permille, SlotId, Span};
-use crate::engine::{Engine, Input, Notice, Order, OrderId, OrderResult, Output, ProbeId};
+use crate::engine::{Engine, Input, Notice, OrderId, OrderRequest, OrderResult, Output, ProbeId};
 use crate::health::{ProbeResult, Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
@@ -81,7 +81,7 @@ pub enum Event {
     /// A plan was put in force; the first one is the one it started with.
     Planned(Arc<Plan>),
     /// An operator gave an order.
-    Ordered(Order),
+    Ordered(OrderRequest),
     /// The engine answered it.
     Answered(OrderResult),
     /// The engine was woken because time passed.
@@ -170,11 +170,11 @@ impl World {
     }
 
     /// Hands an operator's order to the engine.
-    pub fn order(&mut self, order: Order) {
-        self.note(Event::Ordered(order.clone()));
+    pub fn order(&mut self, request: OrderRequest) {
+        self.note(Event::Ordered(request.clone()));
         self.orders += 1;
         let id = OrderId(self.orders);
-        self.engine.handle(self.now, Input::Order(id, order));
+        self.engine.handle(self.now, Input::Order(id, request));
         self.drain();
     }
 

@@ -24,14 +24,14 @@ use crate::dns::rr::rtype;
 
 /// The client as whom a zone is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct RenderView {
     /// Its address.
     pub client: IpAddr,
-    /// What becomes of names of strict services.
+    /// The lot of names of strict services.
     pub strict: StrictNames,
 }
 
-/// What becomes of names of strict services.
+/// The lot of names of strict services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StrictNames {
     /// They have their addresses.
@@ -42,7 +42,7 @@ pub enum StrictNames {
 
 /// The whole zone as that client sees it; `None` if the zone is not loaded.
 #[must_use]
-pub fn render(table: &Table, zone: &Zone, view: View) -> Option<Content> {
+pub fn render(table: &Table, zone: &Zone, view: RenderView) -> Option<Content> {
     let plain = Content::of_zone(zone)?;
     let soa = plain.soa.clone();
     let mut records = plain.into_records();
@@ -52,7 +52,7 @@ pub fn render(table: &Table, zone: &Zone, view: View) -> Option<Content> {
 
 /// The same with all that signing adds to it, if the zone is signed.
 #[must_use]
-pub fn render_served(table: &Table, served: &Served, view: View) -> Option<Content> {
+pub fn render_served(table: &Table, served: &Served, view: RenderView) -> Option<Content> {
     let plain = render(table, &served.zone, view)?;
     let Some(signed) = &served.signed else {
         return Some(plain);
@@ -65,7 +65,7 @@ pub fn render_served(table: &Table, served: &Served, view: View) -> Option<Conte
 }
 
 /// The addresses of each steered name, one RRset after the other.
-pub fn steered(table: &Table, zone: &Zone, view: View) -> impl Iterator<Item = Entry> {
+pub fn steered(table: &Table, zone: &Zone, view: RenderView) -> impl Iterator<Item = Entry> {
     let mounts = zone.mounts().into_iter();
     mounts.flat_map(move |(owner, mount)| {
         let sets = Family::ALL.map(|family| set(table, &owner, ServiceId(mount), family, view));
@@ -73,7 +73,13 @@ pub fn steered(table: &Table, zone: &Zone, view: View) -> impl Iterator<Item = E
     })
 }
 
-fn set(table: &Table, owner: &Name, service: ServiceId, family: Family, view: View) -> Vec<Entry> {
+fn set(
+    table: &Table,
+    owner: &Name,
+    service: ServiceId,
+    family: Family,
+    view: RenderView,
+) -> Vec<Entry> {
     let plan = &table.plan;
     let Some(own) = plan.services.get(service.index()) else {
         return Vec::new();
@@ -96,7 +102,7 @@ fn set(table: &Table, owner: &Name, service: ServiceId, family: Family, view: Vi
 }
 
 /// The address records that a client gets.
-fn records(table: &Table, service: ServiceId, family: Family, view: View) -> &[u8] {
+fn records(table: &Table, service: ServiceId, family: Family, view: RenderView) -> &[u8] {
     let plan = &table.plan;
     let Some(own) = plan.services.get(service.index()) else {
         return &[];
@@ -136,8 +142,8 @@ mod tests {
         Zone::build(&apex, records, &[(www, 0)]).unwrap()
     }
 
-    fn view(strict: StrictNames) -> View {
-        View {
+    fn view(strict: StrictNames) -> RenderView {
+        RenderView {
             client: "192.0.2.1".parse().unwrap(),
             strict,
         }

@@ -13,7 +13,7 @@ use crate::dns::Name;
 use crate::dns::transfer::{Diff, Journal, Packed};
 use crate::dns::zone::signed::{Chunk, Signed, Steered};
 use crate::dns::zone::{Mount, Served, Zone};
-use crate::table::{Table, View};
+use crate::table::{RenderView, Table};
 
 /// Makes chunks of signatures for a time, by as many threads as it has.
 pub type Spread<'s> = dyn Fn(&Signed, &[usize], u64) -> Vec<(usize, Chunk)> + 's;
@@ -82,7 +82,7 @@ pub(super) struct Drawing {
     pub(super) table: Arc<Table>,
     pub(super) served: Served,
     /// The client as whom steered names are rendered.
-    pub(super) view: View,
+    pub(super) view: RenderView,
     pub(super) journal: Option<Journal>,
     pub(super) last: Option<Last>,
 }

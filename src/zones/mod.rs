@@ -415,7 +415,7 @@ impl ZoneEngine {
                 .all(|zone| zone.is_settled() && is_given(zone))
     }
 
-    /// Whether every zone that comes from primaries is there, or they have been asked for it in vain.
+    /// Tells that every zone that comes from primaries is there, or they have been asked for it in vain.
     #[must_use]
     pub fn has_asked_primaries(&self) -> bool {
         let has_come = |zone: &OneZone| {

@@ -19,7 +19,7 @@ use crate::dns::transfer::Received;
 use crate::dns::zone::signed::{Signed, Steered};
 use crate::dns::zone::{Edit, Mount, Presence, Served, Zone};
 use crate::plan::{Expired, ZonePlan};
-use crate::table::{StrictNames, Table, View};
+use crate::table::{RenderView, StrictNames, Table};
 
 /// Longest time that a signature is renewed late to be renewed with others, seconds …
 const TOGETHER_SECONDS: u64 = 30;
@@ -222,7 +222,7 @@ impl OneZone {
         Some(Work::Draw(Box::new(Drawing {
             table: Arc::clone(table),
             served: served.clone(),
-            view: View {
+            view: RenderView {
                 client: outgoing.render_for,
                 strict: match outgoing.render_strict {
                     Some(_) => StrictNames::Given,

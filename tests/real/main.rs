@@ -27,10 +27,12 @@ mod masters;
 mod peers;
 mod postgres;
 mod query;
+mod restart;
 mod rollover;
 mod scrape;
 mod spill;
 mod transfer;
+mod watch;
 mod world;
 
 #[path = "../support/advised.rs"]

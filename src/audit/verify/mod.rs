@@ -36,7 +36,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::base::{
-    EndpointId, Family, JurisdictionSet, MapId, Permille, RegionId, ServiceId, Span, Standing, Why,
+    AddressSet, EndpointId, Family, JurisdictionSet, MapId, Permille, RegionId, ServiceId, Span,
+    Standing, Why,
 };
 use crate::geo::Country;
 use crate::plan::{AllDown, Plan, Residency, ZonePlan};
@@ -62,7 +63,7 @@ pub struct Proof {
     pub cases: Cases,
     /// Who may be sent where, by service.
     pub services: Vec<ServiceProof>,
-    /// What leaves of strict services by zone transfer.
+    /// Answers of strict services that leave by zone transfer.
     pub transfers: Vec<TransferProof>,
 }
 
@@ -115,7 +116,7 @@ pub struct ServiceProof {
     pub clients: Vec<ClientsProof>,
 }
 
-/// What leaves of a strict service with a zone.
+/// Answers of a strict service that leave with a zone.
 #[derive(Clone, Debug, Serialize)]
 pub struct TransferProof {
     /// The zone.
@@ -127,9 +128,9 @@ pub struct TransferProof {
     pub clients_of: Option<String>,
     /// The client whose answers leave.
     pub rendered_for: Option<IpAddr>,
-    /// What secondaries can be given, by type of query.
+    /// Answers that secondaries can be given, by type of query.
     pub reach: Vec<Reach>,
-    /// Whether the promises hold for it.
+    /// The verdict on it.
     pub result: Verdict,
 }
 
@@ -470,4 +471,5 @@ const DOWN: Standing = Standing {
     why: Why::Supposed,
     until: None,
     hold: Span::ZERO,
+    without: AddressSet::EMPTY,
 };

@@ -18,8 +18,8 @@ use crate::plan::Residency;
 
 use super::Prover;
 
-/// What all networks of one class have in common, and one of them.
-struct Seen {
+/// The laws that all networks of one class have in common, and one of them.
+struct SharedClass {
     allowed: JurisdictionSet,
     networks: u64,
     example: Network,
@@ -27,13 +27,13 @@ struct Seen {
 
 /// The addresses of one family, cut where the law changes.
 struct Borders {
-    /// Where each range begins, the first at zero, and what is lawful in it.
+    /// The start of each range, the first at zero, and what is lawful in it.
     ranges: Vec<(u128, JurisdictionSet)>,
     width: u8,
 }
 
 /// A look at every network that is not under one law.
-struct Walk<'w> {
+struct SharedWalk<'w> {
     borders: &'w Borders,
     tell: &'w mut dyn FnMut(Network, JurisdictionSet),
 }
@@ -62,13 +62,13 @@ impl Prover<'_> {
     }
 
     /// The classes of such networks, as a query for them finds them.
-    fn shared(&self, id: ServiceId) -> BTreeMap<ClassId, Seen> {
+    fn shared(&self, id: ServiceId) -> BTreeMap<ClassId, SharedClass> {
         let plan = self.plan;
-        let mut all: BTreeMap<ClassId, Seen> = BTreeMap::new();
+        let mut all: BTreeMap<ClassId, SharedClass> = BTreeMap::new();
         let mut tell = |network: Network, allowed: JurisdictionSet| {
             let class = plan.classify_network(id, network).class;
             let fence = plan.class(id, class).fence;
-            let seen = all.entry(class).or_insert(Seen {
+            let seen = all.entry(class).or_insert(SharedClass {
                 allowed,
                 networks: 0,
                 example: network,
@@ -82,7 +82,7 @@ impl Prover<'_> {
         };
         for is_ipv4 in [true, false] {
             let borders = self.borders(id, is_ipv4);
-            let mut walk = Walk {
+            let mut walk = SharedWalk {
                 borders: &borders,
                 tell: &mut tell,
             };
@@ -108,8 +108,8 @@ impl Prover<'_> {
     }
 }
 
-impl Walk<'_> {
-    /// What is lawful in all of a network, which some ranges lie in; tells of it and of all in it that need it.
+impl SharedWalk<'_> {
+    /// The set that is lawful in all of a network, which some ranges lie in; tells of it and of all in it that need it.
     fn over(
         &mut self,
         ranges: &[(u128, JurisdictionSet)],

@@ -288,7 +288,10 @@ impl Stage {
             | Why::Capped(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Draining
             | Why::Drained
+            | Why::Returning
+            | Why::Forced
             | Why::Supposed => {}
         }
     }
@@ -334,7 +337,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Capped(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Draining
             | Why::Drained
+            | Why::Returning
+            | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",
                 other.word(),
@@ -372,11 +378,40 @@ fn in_words(notice: &Notice) -> Option<String> {
             true => format!("  {service}: some of its demand fits nowhere"),
             false => format!("  {service}: its demand fits again"),
         }),
+        Notice::Address { .. } | Notice::Unwatched { .. } => of_addresses(notice),
         Notice::Capped { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => None,
     }
+}
+
+/// A notice of one address.
+fn of_addresses(notice: &Notice) -> Option<String> {
+    let (address, word) = match notice {
+        Notice::Address { address, left, .. } => match left {
+            true => (address, "is down and left out"),
+            false => (address, "is answered again"),
+        },
+        Notice::Unwatched {
+            address, active, ..
+        } => match active {
+            true => (address, "is unwatched"),
+            false => (address, "is watched again"),
+        },
+        Notice::Standing { .. }
+        | Notice::FailOpen { .. }
+        | Notice::AllDown { .. }
+        | Notice::Doubt { .. }
+        | Notice::Capped { .. }
+        | Notice::Overload { .. }
+        | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => return None,
+    };
+    Some(format!("  {address} {word}"))
 }
 
 fn loss_line(loss: &Loss) -> String {

@@ -112,7 +112,7 @@ fn client_under(places: &Places<'_>, atlas: &Atlas, law: JurisdictionId) -> Opti
         .find_map(|country| client_of(atlas, *country))
 }
 
-/// What leaves is inside what the clients of the jurisdiction may be given.
+/// Checks that what leaves is inside what the clients of the jurisdiction may be given.
 pub(super) fn check(
     spec: &Spec,
     (places, plan): (&Places<'_>, &Plan),

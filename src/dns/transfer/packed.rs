@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// What a transfer of names like any holds is about what it brought.
+    /// A transfer of names like any holds about what it brought.
     #[test]
     fn a_record_takes_about_what_it_took_on_the_wire() {
         let apex = Name::parse("z.test").unwrap();

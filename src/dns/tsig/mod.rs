@@ -225,7 +225,7 @@ pub fn is_signed(message: &[u8]) -> bool {
     !matches!(find(message), Ok(None))
 }
 
-/// What a signature says of itself: whose key it was made with.
+/// The key that a signature says it was made with.
 #[derive(Clone, Copy)]
 pub struct ClaimedKey<'f> {
     name: &'f Name,
@@ -233,7 +233,7 @@ pub struct ClaimedKey<'f> {
 }
 
 impl ClaimedKey<'_> {
-    /// Whether it is this key.
+    /// Tells that it is this key.
     #[must_use]
     pub fn is(&self, name: &Name, algorithm: Algorithm) -> bool {
         self.name == name

@@ -82,11 +82,11 @@ pub struct DeferredRequests {
 }
 
 /// A peer, as shares count them: an IPv4 address or an IPv6 /64.
-type Peer = Network;
+type PeerNetwork = Network;
 
-/// How many messages of each peer wait in each lane.
+/// The number of messages of each peer that wait in each lane.
 #[derive(Debug, Default)]
-struct Shares(Mutex<HashMap<(usize, Peer), usize>>);
+struct Shares(Mutex<HashMap<(usize, PeerNetwork), usize>>);
 
 /// The queue: where the answering threads put messages that the screen lets through, and where they come out.
 #[must_use]
@@ -109,7 +109,7 @@ pub fn queue(screen: Arc<Screen>) -> (DeferredQueue, DeferredRequests) {
 
 impl Shares {
     /// Takes a place in a lane, if the peer has one left.
-    fn take(&self, lane: usize, peer: Peer) -> Result<(), QueueFull> {
+    fn take(&self, lane: usize, peer: PeerNetwork) -> Result<(), QueueFull> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let own = all.entry((lane, peer)).or_default();
         if *own >= DEFERRED_BY_PEER {
@@ -119,7 +119,7 @@ impl Shares {
         Ok(())
     }
 
-    fn give_back(&self, lane: usize, peer: Peer) {
+    fn give_back(&self, lane: usize, peer: PeerNetwork) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = all.get_mut(&(lane, peer)) {
             *own -= 1;
@@ -157,7 +157,7 @@ impl DeferredRequests {
     }
 }
 
-fn peer(source: IpAddr) -> Peer {
+fn peer(source: IpAddr) -> PeerNetwork {
     let source = source.to_canonical();
     Network::around(source, if source.is_ipv4() { 32 } else { 64 })
 }

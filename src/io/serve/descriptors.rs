@@ -16,7 +16,7 @@ use crate::base::limits::{
     CONTROL_CONNECTIONS, DESCRIPTORS_OWN, PROBES_IN_FLIGHT, STREAM_CONNECTIONS_LEAST, TRANSFERS_IN,
 };
 
-/// How the descriptors of this process are divided.
+/// The descriptors of this process, divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Descriptors {
     /// All that there may be.

@@ -143,7 +143,7 @@ impl Service {
         Some(reply)
     }
 
-    /// Whether a request is signed well with a key of ours.
+    /// Checks that a request is signed well with a key of ours.
     ///
     /// # Errors
     /// What is wrong, in the word of RFC 8945, and the reply that says so, if there is one.

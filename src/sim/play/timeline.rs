@@ -136,8 +136,27 @@ pub(super) fn words(notice: &Notice) -> String {
         | Notice::Capped { .. }
         | Notice::Overload { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => of_node(notice),
+        Notice::Unwatched {
+            monitor,
+            address,
+            active,
+            ..
+        } => match active {
+            true => format!("{address} is unwatched: no probe of {monitor} could run"),
+            false => format!("{address} is watched by {monitor} again"),
+        },
+        Notice::Address {
+            endpoint,
+            address,
+            left,
+            ..
+        } => match left {
+            true => format!("{endpoint} is answered without {address}"),
+            false => format!("{endpoint} is answered with {address} again"),
+        },
     }
 }
 
@@ -192,11 +211,24 @@ fn of_node(notice: &Notice) -> String {
         Notice::Ordered {
             endpoints, action, ..
         } => format!("{}: {}", action.word(), endpoints.join(", ")),
+        Notice::OrderDue {
+            began,
+            endpoints,
+            action,
+            ..
+        } => {
+            let what = if *began { "begins" } else { "is over" };
+            format!("{} {what}: {}", action.word(), endpoints.join(", "))
+        }
         Notice::Reloaded {
             kept, new, gone, ..
         } => format!("another plan is in force: {kept} targets kept, {new} new, {gone} gone"),
         Notice::Rejected { reason } => format!("a table was refused by its check: {reason}"),
-        Notice::Standing { .. } | Notice::FailOpen { .. } | Notice::AllDown { .. } => {
+        Notice::Standing { .. }
+        | Notice::FailOpen { .. }
+        | Notice::AllDown { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. } => {
             unreachable!("told by `words`")
         }
     }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use waypost::dns::zone::signed::Denial;
-use waypost::table::{StrictNames, View, render_served};
+use waypost::table::{RenderView, StrictNames, render_served};
 
 use crate::sample;
 use crate::signed::{Pair, sign, table, ways};
@@ -41,7 +41,7 @@ fn checkers_find_nothing_wrong_with_the_whole_zone() {
             let table = Arc::new(table(&plan, down));
             for client in CLIENTS {
                 let served = &table.zones.all()[0];
-                let view = View {
+                let view = RenderView {
                     client: client.parse().unwrap(),
                     strict: StrictNames::Given,
                 };

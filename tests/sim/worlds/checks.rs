@@ -482,7 +482,7 @@ fn check_last_out(world: &World, before: &[Expected], expected: &[Expected]) {
 /// A share falls by a failure or by an order, and by nothing else.
 fn check_falls(before: &[Expected], expected: &[Expected]) {
     for (from, to) in before.iter().zip(expected) {
-        let may_fall = ["down", "drained"].contains(&to.1);
+        let may_fall = ["down", "draining", "drained"].contains(&to.1);
         assert!(to.0 >= from.0 || may_fall, "falls: {from:?} to {to:?}");
     }
 }
@@ -497,7 +497,8 @@ fn time_to_notice(plan: &Plan) -> u64 {
 fn check_out(world: &World, endpoint: EndpointId) {
     let (plan, table) = (world.plan(), world.table());
     for (target, standing) in plan.targets.iter().zip(table.standings.iter()) {
-        let kept = ["doubted", "capped", "drained"].contains(&standing.why.word());
+        let kept = ["doubted", "capped", "draining", "drained", "returning"]
+            .contains(&standing.why.word());
         assert!(
             target.endpoint != endpoint || standing.share.0 == 0 || kept,
             "dead endpoint: {} still has {} at {:?}",

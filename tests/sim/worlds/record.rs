@@ -88,6 +88,16 @@ impl Record {
         due.map(|(_, share)| *share).next_back().unwrap_or(1000)
     }
 
+    /// The word for what orders leave.
+    pub(crate) fn word(&self, now: u64) -> &'static str {
+        let last = self.ceiling.last().map_or(1000, |(_, share)| *share);
+        match (last, self.most(now)) {
+            (0, 0) => "drained",
+            (0, _) => "draining",
+            _ => "returning",
+        }
+    }
+
     /// When it next changes by itself.
     pub(crate) fn due(&self, now: u64) -> Option<u64> {
         let step = self.ramp.and_then(|(_, due)| due);

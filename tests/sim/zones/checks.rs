@@ -8,7 +8,7 @@ use waypost::dns::rr::rtype;
 use waypost::dns::zone::Presence;
 use waypost::dns::zone::signed::Signed;
 use waypost::keys::Time;
-use waypost::table::{StrictNames, View, render_served};
+use waypost::table::{RenderView, StrictNames, render_served};
 use waypost::zones::{ChallengeRefusal, ChallengesDone, Reply};
 
 use super::clients::{self, Asked, Item};
@@ -17,7 +17,7 @@ use super::primaries::{Mood, SILENCE};
 use super::world::World;
 
 /// Whom secondaries are rendered a zone for.
-const VIEW: View = View {
+const VIEW: RenderView = RenderView {
     client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
     strict: StrictNames::Given,
 };

@@ -57,12 +57,15 @@ function target(found, siblings) {
 }
 
 function endpoint(found) {
-  const drain = found.drain;
-  const order = drain === null ? [] : [element("div", "small middling", `drain ordered ${span(drain.since_ms)} ago by ${drain.author || "nobody named"}${drain.reason ? `: ${drain.reason}` : ""}`)];
+  const orders = found.orders.map((order) => {
+    const value = order.value === null ? "" : ` ${order.value}`;
+    const end = order.ends_in_ms === null ? "" : `, ends in ${span(order.ends_in_ms)}`;
+    return element("div", "small middling", `${order.action} ${order.scope}${value} for ${span(order.since_ms)} by ${order.author || "nobody named"}${order.reason ? `: ${order.reason}` : ""}${end}`);
+  });
   return element("div", "endpoint",
     element("div", "row", element("strong", "", found.name), element("span", "quiet", `${found.provider} · tier ${found.tier} · weight ${found.weight}`)),
     element("div", "small quiet", found.addresses.join(", ") + load(found)),
-    ...order,
+    ...orders,
     ...found.targets.map((own) => target(own, found.targets)));
 }
 
@@ -93,6 +96,7 @@ function alarms(status) {
   const canaries = sick.length === 0 ? "" : ` Canaries that fail: ${sick.join(", ")}.`;
   if (status.doubting) found.push(`This node doubts its own probes: nothing more is taken out.${canaries}`);
   if (status.capped) found.push("So much is out already that nothing more is taken out automatically.");
+  if (status.unwatched.length > 0) found.push(`Unwatched: ${status.unwatched.join(", ")}. This node can run no probe of them; what it knew last is answered.`);
   for (const service of status.services) {
     if (service.overloaded_thousandths > 0) found.push(`${service.name}: ${units(service.overloaded_thousandths)} of ${units(service.demand_thousandths)} fit nowhere within the stated capacities (${service.overload}).`);
     if (service.fail_open) found.push(`${service.name}: nothing healthy for clients of ${service.fail_open_regions.join(", ")}; answered with endpoints that are down.`);

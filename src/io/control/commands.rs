@@ -1,0 +1,86 @@
+//! Commands to whoever owns the engine, and what requests are answered from.
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::heartbeat::Heartbeat;
+use super::orders::Ordered;
+use crate::engine::{Forecast, OrderBook, OrderRequest, Status};
+use crate::io::clock::Clock;
+use crate::io::metrics::Metrics;
+use crate::io::publish::Published;
+use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
+
+/// A question or an order to whoever owns the engine.
+#[derive(Debug)]
+pub enum Command {
+    /// Everything an operator may want to see.
+    Status(oneshot::Sender<Status>),
+    /// Read the config again and put it in force.
+    Reload {
+        /// Tells whether a large shrinkage is meant.
+        force: Force,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
+    /// Carry out an operator's order.
+    Order {
+        /// The order: for what, when, by whom and why.
+        request: OrderRequest,
+        /// The result, with its endpoints, or why there is none.
+        reply: oneshot::Sender<Result<Ordered, OrderRefusal>>,
+    },
+    /// Say what an order would do, or why it would be refused.
+    Forecast {
+        /// The order.
+        request: OrderRequest,
+        /// The consequences.
+        reply: oneshot::Sender<Result<Forecast, OrderRefusal>>,
+    },
+    /// All orders in force and to come, and those that have ended.
+    Orders(oneshot::Sender<OrderBook>),
+    /// Set, remove or list challenges.
+    Challenge {
+        /// The order.
+        order: ChallengeOrder,
+        /// The result, or why there is none.
+        reply: oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>,
+    },
+}
+
+/// Why an order was not taken; for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderRefusal {
+    /// Nothing has the name.
+    Unknown(String),
+    /// The name is known, and there is nothing to do for it.
+    Needless(String),
+    /// Clients would lose by it, and that is not said to be meant.
+    Damaging(String),
+    /// It cannot be held as it is.
+    Bad(String),
+}
+
+/// The word that a change which drops much of what there was is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// It is not: refuse it.
+    No,
+    /// It is.
+    Yes,
+}
+
+/// The things that requests are answered from.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Set once there is a first table; until then the server is not ready.
+    pub published: Arc<OnceLock<Arc<Published>>>,
+    /// The time.
+    pub clock: Clock,
+    /// Counters and gauges.
+    pub metrics: Arc<Metrics>,
+    /// The sign that whoever owns the engine still turns.
+    pub heartbeat: Arc<Heartbeat>,
+    /// The way to whoever owns the engine.
+    pub commands: mpsc::Sender<Command>,
+}
