@@ -6,7 +6,8 @@
 //!
 //! **For whom it holds** (the scope). The widest prefix around the subnet that lies in one class;
 //! where cohorts of the class are told apart, no wider than the network that a cohort is drawn for.
-//! It may be longer than the prefix that was sent (RFC 7871, section 7.2.1). An IPv4-mapped IPv6
+//! It may be longer than the prefix that was sent (RFC 7871, section 7.2.1); a resolver gives the answer to everybody
+//! in that prefix all the same (section 7.3.1), so that of a strict service is then one that all of them may have. An IPv4-mapped IPv6
 //! subnet is steered as the IPv4 address in it, and its scope counts the 96 bits in front.
 //! Denials that follow from the class (no endpoint inside its fence) carry the scope of the
 //! class, not 0: another class may get an answer, and a scope of 0 would deny it to all.
@@ -25,6 +26,7 @@ use crate::dns::edns::Subnet;
 use crate::dns::reply::{Full, Section};
 use crate::dns::rr::{rcode, rtype};
 use crate::dns::zone::Trail;
+use crate::geo::Network;
 use crate::plan::{AllDown, Service};
 use crate::table::Selection;
 
@@ -56,7 +58,13 @@ pub(super) fn steer(
     let subnet = walk.request.edns.and_then(|edns| edns.subnet.as_ref());
     let named = subnet.and_then(Subnet::client);
     let client = named.unwrap_or(walk.request.asker.source);
-    let hit = plan.classify(id, client);
+    let hit = match (named, subnet) {
+        (Some(address), Some(subnet)) => {
+            let prefix = subnet.source_prefix;
+            plan.classify_network(id, Network { address, prefix })
+        }
+        _ => plan.classify(id, client),
+    };
     let cohort = plan.cohort(client);
     let table = walk.request.table;
     walk.outcome.service = Some(id);

@@ -27,6 +27,8 @@ pub(super) enum Who {
     Outside,
     /// Nobody knows where it is.
     Unknown,
+    /// A network of clients who are not under one law; what is lawful for them is not known here.
+    Several,
 }
 
 /// The law of every country of a plan.
@@ -71,6 +73,7 @@ impl<'p> Law<'p> {
             (Residency::Any | Residency::Prefer, _) => JurisdictionSet::EVERYWHERE,
             (Residency::Strict, Who::Outside) => service.outside,
             (Residency::Strict, Who::Unknown) => service.unknown,
+            (Residency::Strict, Who::Several) => JurisdictionSet::EMPTY,
             (Residency::Strict, Who::Under(own)) => {
                 let agreed = &self.plan.jurisdictions[own.index()].may_use;
                 let own = JurisdictionSet::EMPTY.with(Some(own));
@@ -85,6 +88,7 @@ impl<'p> Law<'p> {
             Who::Under(id) => self.plan.jurisdictions[id.index()].name.clone(),
             Who::Outside => "outside".to_owned(),
             Who::Unknown => "unknown".to_owned(),
+            Who::Several => "several".to_owned(),
         }
     }
 

@@ -75,8 +75,11 @@ pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 pub const KEEP_AT_END: Span = Span::from_secs(5);
 /// Octets of the file in which serials of zones and the like are kept.
 pub const TRANSFERS_FILE_BYTES: u64 = 256 * 1024 * 1024;
-/// Messages that may wait for whoever answers what must be waited for: updates, notifications.
-pub const DEFERRED_WAITING: usize = 64;
+/// Messages of one kind that may wait for whoever answers what must be waited for; twice, apart for datagrams and for
+/// streams.
+pub const DEFERRED_WAITING: usize = 256;
+/// The same, of one peer.
+pub const DEFERRED_BY_PEER: usize = 64;
 /// Connections that the kernel holds until they are accepted.
 pub const STREAM_BACKLOG: i32 = 1024;
 /// How long connections may take to finish once the server stops.
@@ -129,14 +132,26 @@ pub const TRANSFERS_OUT: usize = 32;
 pub const JOURNAL_VERSIONS: usize = 16;
 /// Records of one transferred zone.
 pub const TRANSFER_RECORDS: usize = 20_000_000;
-/// Octets of one transferred zone, as they come.
-pub const TRANSFER_BYTES: u64 = 1024 * 1024 * 1024;
+/// Octets of one transferred zone, as they come, unless the config says otherwise (`max_size`).
+pub const TRANSFER_BYTES: u64 = 256 * 1024 * 1024;
+/// Fewest octets that a config may bound one to: a message with an SOA and a signature.
+pub const TRANSFER_BYTES_LEAST: u64 = 4096;
+/// Most octets that a config may allow one.
+pub const TRANSFER_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
 /// How long a primary may take to connect, and for each message.
 pub const TRANSFER_SILENCE: Span = Span::from_secs(10);
 /// How long one zone transfer may take in all.
 pub const TRANSFER_WHOLE: Span = Span::from_secs(600);
-/// How long a start waits for zones that it has no copy of.
-pub const TRANSFER_AT_START: Span = Span::from_secs(10);
+/// Time that a start waits for zones that it has no copy of; the others are answered no later than that.
+pub const TRANSFER_AT_START: Span = Span::from_secs(1);
+/// Time that a start waits for zones to be as they should once they are composed, at most.
+pub const ZONES_AT_START: Span = Span::from_secs(10);
+/// Zone transfers taken at once from one primary; more wait for their turn.
+pub const TRANSFERS_IN_BY_PRIMARY: usize = 16;
+/// Zone transfers taken at once, over all primaries.
+pub const TRANSFERS_IN: usize = 256;
+/// Descriptors that are kept for listeners, files, logs and the like, whatever connections there are.
+pub const DESCRIPTORS_OWN: usize = 192;
 /// Shortest and longest time between two looks at a primary, whatever the SOA says.
 pub const REFRESH_BOUNDS: (Span, Span) = (Span::from_secs(2), Span::from_secs(24 * 3600));
 /// Shortest and longest time after which a zone that cannot be refreshed is given up.
@@ -260,6 +275,8 @@ pub const TIER_SUBSETS: usize = 4096;
 pub const STEERED_ANSWERS: usize = 65_536;
 /// Network classes of one map.
 pub const CLASSES: usize = 60_000;
+/// Fences of one map that networks with several may have in common.
+pub const SHARED_FENCES: usize = 1024;
 /// How deep `$INCLUDE` may nest.
 pub const INCLUDE_DEPTH: usize = 8;
 /// Most records that one `$GENERATE` may make.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::arguments::Verify;
 use super::judged::{self, Source};
 use super::say;
-use crate::audit::verify::{Proof, Verdict, verify as prove};
+use crate::audit::verify::{Proof, Verdict, verify_with};
 use crate::daemon::Failure;
 
 /// The proof with what it is a proof of: what an auditor keeps.
@@ -23,7 +23,8 @@ struct Artefact<'a> {
 pub(super) fn verify(arguments: &Verify) -> Result<ExitCode, Failure> {
     let path = &arguments.config.config;
     let judged = judged::read(path)?;
-    let proof = prove(&Arc::new(judged.compiled.plan));
+    let compiled = judged.compiled;
+    let proof = verify_with(&Arc::new(compiled.plan), &compiled.zoning.zones);
     if arguments.json {
         let artefact = Artefact {
             source: &judged.source,

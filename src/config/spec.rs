@@ -120,6 +120,8 @@ pub(crate) struct TransferSpec {
     pub(crate) notify: Vec<At<SocketAddr>>,
     pub(crate) key: Option<At<String>>,
     pub(crate) render_for: Option<At<RenderSpec>>,
+    /// The jurisdiction whose clients secondaries answer.
+    pub(crate) render_strict: Option<At<String>>,
     pub(crate) min_interval: Span,
     /// Where notifications leave from, where that is not the zone's `source`.
     pub(crate) source: Vec<At<IpAddr>>,
@@ -145,6 +147,8 @@ pub(crate) enum RenderSpec {
 pub(crate) struct IncomingSpec {
     pub(crate) primaries: At<Vec<At<SocketAddr>>>,
     pub(crate) key: Option<At<String>>,
+    /// Octets that one transfer may have.
+    pub(crate) max_size: Option<At<u64>>,
 }
 
 /// `dnssec` of one of `[[zones]]`.

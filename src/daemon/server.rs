@@ -21,8 +21,9 @@ use super::runtimes::Streams;
 use super::transfers::Answering;
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use crate::answer::answer;
+use crate::base::Span;
 use crate::base::limits::{
-    CHALLENGES_WAITING, COMMANDS_WAITING, NOTIFICATIONS_WAITING, TRANSFER_AT_START,
+    CHALLENGES_WAITING, COMMANDS_WAITING, NOTIFICATIONS_WAITING, TRANSFER_AT_START, ZONES_AT_START,
 };
 use crate::dns::Name;
 use crate::dns::zone::Zones;
@@ -32,6 +33,7 @@ use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
+use crate::io::screen::Screen;
 use crate::io::serve::deferred::{self, DeferredQueue};
 use crate::io::serve::{Listeners, Secrets, Service, Serving};
 use crate::io::transfer;
@@ -108,7 +110,8 @@ impl Server {
         let published = control_loop.published().clone();
         ready.get_or_init(|| published.clone());
         let addresses = listeners.addresses();
-        let (deferred, updates) = hand_on(clock, zones.service, &published);
+        let answering = (zones.service, zones.screen);
+        let (deferred, updates) = hand_on(clock, answering, &published);
         let serving = serve(listeners, &streams, (clock, metrics), published, deferred)?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
@@ -174,6 +177,7 @@ struct FirstZones {
     served: Arc<Zones>,
     events: Events,
     service: Arc<transfer::Service>,
+    screen: Arc<Screen>,
     notified: mpsc::Receiver<Name>,
     keeper: Keeper,
     kept: KeptOrders,
@@ -189,18 +193,21 @@ impl FirstZones {
         let (clock, is_kept, disk) = (before.clock, before.state.is_some(), before.watch(metrics));
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
+        let screen = Arc::new(Screen::new(clock));
         let engine = ZoneEngine::new(before.zones);
         let disk = (before.state, disk);
-        let driver = ZoneDriver::start(clock, engine, disk, Arc::clone(&service));
+        let answering = (Arc::clone(&service), Arc::clone(&screen));
+        let driver = ZoneDriver::start(clock, engine, disk, answering);
         let (driver, mut events) = driver.map_err(|error| no_thread(&error))?;
         let writer = is_kept.then(|| driver.writer().clone());
         let (keeper, kept) = Keeper::new(writer, clock);
-        let (driver, served) = settle(driver, &mut events, zones).await?;
+        let (driver, served) = settle(clock, driver, &mut events, zones).await?;
         Ok(Self {
             driver,
             served,
             events,
             service,
+            screen,
             notified,
             keeper,
             kept,
@@ -231,14 +238,15 @@ fn serve(
 /// Begins to answer what the answering threads hand on; gives where they do, and where updates come out.
 fn hand_on(
     clock: Clock,
-    service: Arc<transfer::Service>,
+    (service, screen): (Arc<transfer::Service>, Arc<Screen>),
     published: &Arc<Published>,
 ) -> (DeferredQueue, mpsc::Receiver<deferred::Request>) {
-    let (deferred, handed_on) = deferred::queue();
+    let (deferred, handed_on) = deferred::queue(Arc::clone(&screen));
     let (updates, queue) = mpsc::channel(CHALLENGES_WAITING);
     let answering = Answering {
         clock,
         service,
+        screen,
         published: published.clone(),
         updates,
     };
@@ -246,18 +254,17 @@ fn hand_on(
     (deferred, queue)
 }
 
-/// Has the zones of the first config composed, and waits a bounded time for those that have never come from
-/// their primaries: what has not come by then is not answered until it has.
+/// Has the zones of the first config composed, and waits a moment for those that have never come from their
+/// primaries: what has not come by then is not answered until it has, and holds up no other zone.
 async fn settle(
+    clock: Clock,
     mut driver: ZoneDriver,
     events: &mut Events,
     zones: NewConfig,
 ) -> Result<(ZoneDriver, Arc<Zones>), Failure> {
     let mut effects = driver.configure(zones);
     let mut served: Option<Arc<Zones>> = None;
-    let patience = tokio::time::sleep(Duration::from_millis(TRANSFER_AT_START.0));
-    tokio::pin!(patience);
-    let mut is_patient = true;
+    let began = clock.now();
     loop {
         for effect in effects.drain(..) {
             match effect {
@@ -266,15 +273,20 @@ async fn settle(
                 Effect::Filed(..) => {}
             }
         }
-        if let Some(zones) = served.take_if(|_| !is_patient || driver.is_settled()) {
+        if let Some(zones) = served.take_if(|_| is_ready(&driver, clock.now().since(began))) {
             return Ok((driver, zones));
         }
         tokio::select! {
             Some(event) = events.recv() => effects = driver.handle(event),
-            () = &mut patience, if is_patient => is_patient = false,
             () = tokio::time::sleep(TURN) => effects = driver.handle(crate::zones::Input::Tick),
         }
     }
+}
+
+/// Tells that there is no more to wait for, after so long.
+fn is_ready(driver: &ZoneDriver, waited: Span) -> bool {
+    let primaries = waited >= TRANSFER_AT_START || driver.has_asked_primaries();
+    waited >= ZONES_AT_START || primaries && driver.is_settled()
 }
 
 fn not_answering(error: &io::Error) -> Failure {

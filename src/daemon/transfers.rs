@@ -1,20 +1,24 @@
 //! Answers what the answering threads hand on: transfers, notifications, and whatever is signed; updates go to the
 //! control loop.
 //!
-//! It reads no more of a message than its opcode before it knows whom it is for, and waits for nobody: what finds
-//! the queue of updates full is dropped, as a datagram would be. The client asks again.
+//! It waits for nobody. An update goes on to the control loop only if its signature is right, so that no stranger
+//! takes a place there from whoever may change something; one that finds that queue full is SERVFAIL, and the client
+//! asks again.
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use crate::answer::{Asker, Transport};
 use crate::base::limits::STREAM_IDLE_LEAST;
-use crate::dns::message::{Header, opcode};
+use crate::dns::message::{self, Header, opcode};
+use crate::dns::rr::rcode;
 use crate::io::clock::Clock;
 use crate::io::publish::Published;
-use crate::io::serve::deferred::Request;
+use crate::io::screen::{RequestKind, Screen};
+use crate::io::serve::deferred::{DeferredRequests, Request};
 use crate::io::transfer::{Service, Stream};
 
 /// Answers what is handed on.
@@ -23,6 +27,8 @@ pub(super) struct Answering {
     pub(super) clock: Clock,
     /// Who gets which zone.
     pub(super) service: Arc<Service>,
+    /// The judge, which says in the log that something was refused.
+    pub(super) screen: Arc<Screen>,
     /// What is served.
     pub(super) published: Arc<Published>,
     /// Where updates go.
@@ -31,10 +37,10 @@ pub(super) struct Answering {
 
 impl Answering {
     /// Goes on until the answering threads have ended.
-    pub(super) async fn run(self, mut handed_on: mpsc::Receiver<Request>) {
+    pub(super) async fn run(self, mut handed_on: DeferredRequests) {
         while let Some(request) = handed_on.recv().await {
             if Header::read(&request.message).map(Header::opcode) == Ok(opcode::UPDATE) {
-                let _ = self.updates.try_send(request);
+                self.hand_on(request).await;
             } else if let Some(stream) = self.stream(&request) {
                 // There are no more of them at once than the service has room for.
                 tokio::spawn(send(request, stream));
@@ -44,6 +50,28 @@ impl Answering {
                 // Whoever asked may have gone.
                 let _ = request.reply(reply).await;
             }
+        }
+    }
+
+    /// Has an update carried out, if it is signed well.
+    async fn hand_on(&self, request: Request) {
+        let reply = match self.service.vet(&request.message) {
+            Ok(()) => match self.updates.try_send(request) {
+                Ok(()) => return,
+                Err(TrySendError::Full(request) | TrySendError::Closed(request)) => {
+                    let reply = message::reply(&request.message, rcode::SERVFAIL);
+                    (request, reply.ok())
+                }
+            },
+            Err((why, reply)) => {
+                self.screen
+                    .tell(RequestKind::Update, &format!("its signature: {why}"));
+                (request, reply)
+            }
+        };
+        if let (request, Some(reply)) = reply {
+            // Whoever asked may have gone.
+            let _ = request.reply(reply).await;
         }
     }
 

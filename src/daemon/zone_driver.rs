@@ -25,9 +25,10 @@ use crate::dns::zone::Zones;
 use crate::dns::zone::signed::{Chunk, Signed};
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
+use crate::io::screen::Screen;
 use crate::io::serve::deferred;
 use crate::io::state::{State, StateWriter, WriterEvents};
-use crate::io::transfer::{self, Herald, Service};
+use crate::io::transfer::{self, Fetcher, Herald, Service};
 use crate::keys::{Policy, Time};
 use crate::plan::Zoning;
 use crate::table::Table;
@@ -71,7 +72,9 @@ pub(super) struct ZoneDriver {
     clock: Clock,
     events: mpsc::UnboundedSender<Input>,
     service: Arc<Service>,
+    screen: Arc<Screen>,
     herald: Herald,
+    fetcher: Arc<Fetcher>,
     writer: StateWriter,
     folders: Sender<Vec<Store>>,
     workers: Arc<Semaphore>,
@@ -96,7 +99,7 @@ impl ZoneDriver {
         clock: Clock,
         engine: ZoneEngine,
         (state, disk): (Option<State>, DiskEvents),
-        service: Arc<Service>,
+        (service, screen): (Arc<Service>, Arc<Screen>),
     ) -> io::Result<(Self, Events)> {
         let (events, happened) = mpsc::unbounded_channel();
         let remembered = events.clone();
@@ -114,7 +117,9 @@ impl ZoneDriver {
             folders: start_watch(events.clone())?,
             events,
             service,
+            screen,
             herald: Herald::new(clock),
+            fetcher: Arc::new(Fetcher::new(clock)),
             workers: Arc::new(Semaphore::new(cores())),
             waiting: BTreeMap::new(),
             tickets: 0,
@@ -142,10 +147,16 @@ impl ZoneDriver {
         self.engine.is_settled()
     }
 
+    /// Tells that every zone that comes from primaries is there, or they have been asked for it in vain.
+    pub(super) fn has_asked_primaries(&self) -> bool {
+        self.engine.has_asked_primaries()
+    }
+
     /// Has a config composed.
     pub(super) fn configure(&mut self, config: NewConfig) -> Vec<Effect> {
         let ticket = self.wait_for(Waiting::Config);
         self.service.use_zoning(Arc::clone(&config.zoning));
+        self.screen.use_zoning(Arc::clone(&config.zoning));
         self.watch_keys(&config.zoning);
         self.handle(Input::Config(ticket, Box::new(config)))
     }
@@ -193,9 +204,9 @@ impl ZoneDriver {
         match output {
             Output::Work(number, job) => self.work(number, job),
             Output::Fetch(number, request) => {
-                let (clock, events) = (self.clock, self.events.clone());
+                let (fetcher, events) = (Arc::clone(&self.fetcher), self.events.clone());
                 tokio::spawn(async move {
-                    let fetched = transfer::fetch(clock, &request).await;
+                    let fetched = fetcher.fetch(&request).await;
                     // At the end of the server nobody wants it any more.
                     let _ = events.send(Input::Fetched(number, fetched));
                 });

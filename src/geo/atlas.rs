@@ -12,6 +12,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::common::Common;
 use super::country;
 use super::database::{Database, Places};
 use super::network::Network;
@@ -133,6 +134,18 @@ impl Atlas {
         Networks::new(
             self.v4.map(|spot| classes[spot as usize]),
             self.v6.map(|spot| classes[spot as usize]),
+        )
+    }
+}
+
+impl Atlas {
+    /// Finds what all addresses of a network have in common, of sets that `set_of` gives for each distinct place and mark.
+    pub fn common(&self, set_of: &mut dyn FnMut(&Place, Option<u16>) -> u64) -> Common {
+        let set_of_spot = |(place, mark): &Spot| set_of(place, *mark);
+        let sets: Vec<_> = self.spots.iter().map(set_of_spot).collect();
+        Common::new(
+            self.v4.map(|spot| sets[spot as usize]),
+            self.v6.map(|spot| sets[spot as usize]),
         )
     }
 }

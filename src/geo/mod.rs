@@ -9,16 +9,18 @@
 //! | `record` | one record of such a file, whatever its makers called things |
 //! | [`atlas`] | the operator's own networks, laid over a database |
 //! | [`networks`] | a flat table from addresses to classes, with the widest prefix of one class |
+//! | `common` | what all addresses of a network have in common |
 //! | `ranges` | the same as an index over leading bits finds it |
-//! | `steps` | a step function over all addresses: the shape of the last four |
+//! | `steps` | a step function over all addresses: the shape of the last five |
 //!
 //! ```text
 //!  bytes --Database::read--> places --Atlas::new--> places and marks --classify--> Networks
 //! ```
 //!
 //! Everything before `Networks` happens when a plan is compiled; only [`Networks::find`] is on
-//! the way of a query.
+//! the way of a query, and [`Common::find`] on that of one for a network that several classes share.
 pub mod atlas;
+mod common;
 pub mod country;
 pub mod database;
 pub mod network;
@@ -29,6 +31,7 @@ mod record;
 mod steps;
 
 pub use atlas::Atlas;
+pub use common::Common;
 pub use database::{Database, GeoError};
 pub use network::Network;
 pub use networks::{ClassHit, Networks};

@@ -60,23 +60,29 @@ pub enum ResponseClass {
     Referral,
     /// No answer: refused, malformed, failed. All are counted together.
     Error,
+    /// All replies to a network together, whatever they are; no reply is of this class alone.
+    Total,
 }
 
 impl Defence {
     /// What a config has that says nothing of it.
     pub const DEFAULT: Self = Self {
         cookies: Cookies::OwnSecret,
-        amplification: 40,
+        amplification: 10,
         rate_limit: None,
     };
 }
 
 impl RateLimit {
+    /// Replies that a network gets in all, as a multiple of those of one name, unless the config says otherwise.
+    pub const TOTAL_OF_ONE: u32 = 10;
+
     /// What a config has that says only how many.
     #[must_use]
     pub fn of(per_second: u32) -> Self {
+        let total = per_second.saturating_mul(Self::TOTAL_OF_ONE);
         Self {
-            per_second: [per_second; ResponseClass::ALL.len()],
+            per_second: [per_second, per_second, per_second, per_second, total],
             ipv4_prefix: 24,
             ipv6_prefix: 56,
             slip: 2,
@@ -88,7 +94,13 @@ impl RateLimit {
 
 impl ResponseClass {
     /// All of them, in index order.
-    pub const ALL: [Self; 4] = [Self::Answer, Self::Denial, Self::Referral, Self::Error];
+    pub const ALL: [Self; 5] = [
+        Self::Answer,
+        Self::Denial,
+        Self::Referral,
+        Self::Error,
+        Self::Total,
+    ];
 
     /// The class as one word, for logs and metric labels.
     #[must_use]
@@ -98,6 +110,7 @@ impl ResponseClass {
             Self::Denial => "denial",
             Self::Referral => "referral",
             Self::Error => "error",
+            Self::Total => "total",
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::base::{
     MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
 };
 use crate::dns::Name;
-use crate::geo::{Atlas, Country, Location, Networks};
+use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks};
 
 mod acme;
 pub mod cohort_order;
@@ -493,8 +493,43 @@ pub struct Map {
     pub classes: Vec<Class>,
     /// Addresses to classes.
     pub networks: Networks,
-    /// IPv4 addresses of each class whose place is known, in /24s rounded up; at least 1.
+    /// IPv4 addresses of each class whose place is known, in /24s rounded up; at least 1, and nothing for classes of
+    /// [`Map::shared`] that no address by itself is in.
     pub sizes: Vec<u64>,
+    /// The classes of networks whose addresses are under several fences; absent where there are no fences.
+    pub shared: Option<Shared>,
+}
+
+/// Which class answers a network as a whole, where its addresses lie behind different fences: one that is lawful for
+/// all of them (RFC 7871, section 7.3.1 has a resolver give one answer to everybody in the prefix that it sent).
+#[derive(Debug)]
+pub struct Shared {
+    /// The fences of all addresses, as the bits of [`JurisdictionSet`].
+    pub fences: Common,
+    /// Classes by their fence, sorted.
+    pub classes: Vec<(JurisdictionSet, ClassId)>,
+    /// The class of those who can be given nothing.
+    pub nobody: ClassId,
+}
+
+impl Map {
+    /// The class of a network that more than one class may share, and how wide around its first address that one's
+    /// holds.
+    fn classify_shared(&self, network: Network, hit: ClassHit) -> ClassHit {
+        let Some(shared) = &self.shared else {
+            return hit;
+        };
+        let fence = JurisdictionSet(shared.fences.find(network));
+        let own = self.classes[hit.class.index()].fence;
+        if own.0 & !fence.0 == 0 {
+            return hit;
+        }
+        let found = shared
+            .classes
+            .binary_search_by_key(&fence, |(fence, _)| *fence);
+        let class = found.map_or(shared.nobody, |place| shared.classes[place].1);
+        ClassHit { class, ..hit }
+    }
 }
 
 /// Client networks that the plan treats alike for the services of one map.
@@ -509,9 +544,26 @@ pub struct Class {
 impl Plan {
     /// The class of a client for a service, and how wide around it that holds.
     #[must_use]
-    pub fn classify(&self, service: ServiceId, client: IpAddr) -> crate::geo::ClassHit {
+    pub fn classify(&self, service: ServiceId, client: IpAddr) -> ClassHit {
         let map = self.services[service.index()].map;
         self.maps[map.index()].networks.find(client)
+    }
+
+    /// The class of all clients of a network, and how wide around its first address that one's class holds. Where
+    /// that is less than the network, the answer is one that everybody in it may be given.
+    #[inline]
+    #[must_use]
+    pub fn classify_network(&self, service: ServiceId, network: Network) -> ClassHit {
+        let hit = self.classify(service, network.address);
+        let prefix = match network.address.to_canonical() {
+            IpAddr::V4(_) if network.address.is_ipv6() => network.prefix.saturating_sub(96),
+            IpAddr::V4(_) | IpAddr::V6(_) => network.prefix,
+        };
+        if prefix >= hit.prefix {
+            return hit;
+        }
+        let map = self.services[service.index()].map;
+        self.maps[map.index()].classify_shared(network, hit)
     }
 
     /// A class of a service's map.

@@ -1,7 +1,7 @@
 //! Who gets a zone from here, and where a zone comes from.
 use std::net::{IpAddr, SocketAddr};
 
-use crate::base::Span;
+use crate::base::{JurisdictionId, Span};
 use crate::geo::Network;
 
 /// Who gets a zone, and as what.
@@ -16,6 +16,9 @@ pub struct Outgoing {
     pub key: Option<usize>,
     /// The client whose answers steered names are rendered as.
     pub render_for: IpAddr,
+    /// The jurisdiction whose clients secondaries answer; absent = anybody, and hostnames of strict services are left
+    /// out of what they are given.
+    pub render_strict: Option<JurisdictionId>,
     /// Least time between two versions.
     pub min_interval: Span,
     /// Where notifications leave from.
@@ -47,6 +50,8 @@ pub struct Incoming {
     pub primaries: Vec<SocketAddr>,
     /// The key (index in [`super::Zoning::tsig`]) that requests and replies are signed with.
     pub key: Option<usize>,
+    /// Octets that one transfer may have, as they come; one that has more is given up.
+    pub max_size: u64,
     /// Where requests leave from.
     pub sources: Sources,
 }
@@ -75,6 +80,15 @@ impl Sources {
         let near = target.is_loopback().then(|| only(true)).flatten();
         near.or_else(|| only(false))
             .filter(|source| !source.is_unspecified())
+    }
+}
+
+impl Incoming {
+    /// Tells that an address is a primary's.
+    #[must_use]
+    pub fn is_primary(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.primaries.iter().any(|one| one.ip() == source)
     }
 }
 
@@ -111,6 +125,7 @@ mod tests {
             notify: Vec::new(),
             key,
             render_for: IpAddr::from([0, 0, 0, 0]),
+            render_strict: None,
             min_interval: Span::ZERO,
             sources: Sources::default(),
         }

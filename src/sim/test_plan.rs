@@ -404,6 +404,7 @@ impl TestPlan {
             classes: classes.collect(),
             networks: test_zone::networks(),
             sizes: vec![256; usize::from(self.regions)],
+            shared: None,
         }
     }
 }

@@ -213,6 +213,7 @@ impl World {
             classes: classes.collect(),
             networks: Networks::all(ClassId(0)),
             sizes: vec![1; self.classes.len()],
+            shared: None,
         }
     }
 }

@@ -43,7 +43,7 @@ mod variants;
 pub use build::Basis;
 pub use check::{Breach, CheckError, check, check_changed};
 
-pub use render::{render, render_served, steered};
+pub use render::{RenderView, StrictNames, render, render_served, steered};
 pub use shifts::{ClientShift, client_shifts};
 pub use variants::{TooMany, variants};
 

@@ -6,6 +6,9 @@
 //! service's longest, which is what the name has while nothing is amiss. A service that answers
 //! nothing when all is down has no records then.
 //!
+//! A strict service answers nobody out of his fence, and a secondary answers everybody: its names are left out, unless
+//! whoever asks for the rendering knows whom the secondary answers ([`StrictNames`]).
+//!
 //! The order is that of [`Content`]. RRsets come one by one from [`steered`], and what a signed zone
 //! has beside them (their RRSIGs, the chain of denials) can be added there.
 use std::net::IpAddr;
@@ -14,28 +17,47 @@ use crate::base::{Family, ServiceId};
 use crate::dns::transfer::{Content, Entry};
 use crate::dns::zone::{Served, Zone};
 use crate::dns::{Name, addresses};
+use crate::plan::Residency;
 
 use super::Table;
 use crate::dns::rr::rtype;
 
+/// The client as whom a zone is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenderView {
+    /// Its address.
+    pub client: IpAddr,
+    /// The lot of names of strict services.
+    pub strict: StrictNames,
+}
+
+/// The lot of names of strict services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrictNames {
+    /// They have their addresses.
+    Given,
+    /// They have none.
+    LeftOut,
+}
+
 /// The whole zone as that client sees it; `None` if the zone is not loaded.
 #[must_use]
-pub fn render(table: &Table, zone: &Zone, client: IpAddr) -> Option<Content> {
+pub fn render(table: &Table, zone: &Zone, view: RenderView) -> Option<Content> {
     let plain = Content::of_zone(zone)?;
     let soa = plain.soa.clone();
     let mut records = plain.into_records();
-    records.extend(steered(table, zone, client));
+    records.extend(steered(table, zone, view));
     Some(Content::of(soa, records))
 }
 
 /// The same with all that signing adds to it, if the zone is signed.
 #[must_use]
-pub fn render_served(table: &Table, served: &Served, client: IpAddr) -> Option<Content> {
-    let plain = render(table, &served.zone, client)?;
+pub fn render_served(table: &Table, served: &Served, view: RenderView) -> Option<Content> {
+    let plain = render(table, &served.zone, view)?;
     let Some(signed) = &served.signed else {
         return Some(plain);
     };
-    let chosen = |mount, family| records(table, ServiceId(mount), family, client);
+    let chosen = |mount, family| records(table, ServiceId(mount), family, view);
     let soa = plain.soa.clone();
     let mut all = plain.into_records();
     all.extend(signed.additions(chosen));
@@ -43,10 +65,10 @@ pub fn render_served(table: &Table, served: &Served, client: IpAddr) -> Option<C
 }
 
 /// The addresses of each steered name, one RRset after the other.
-pub fn steered(table: &Table, zone: &Zone, client: IpAddr) -> impl Iterator<Item = Entry> {
+pub fn steered(table: &Table, zone: &Zone, view: RenderView) -> impl Iterator<Item = Entry> {
     let mounts = zone.mounts().into_iter();
     mounts.flat_map(move |(owner, mount)| {
-        let sets = Family::ALL.map(|family| set(table, &owner, ServiceId(mount), family, client));
+        let sets = Family::ALL.map(|family| set(table, &owner, ServiceId(mount), family, view));
         sets.into_iter().flatten()
     })
 }
@@ -56,14 +78,14 @@ fn set(
     owner: &Name,
     service: ServiceId,
     family: Family,
-    client: IpAddr,
+    view: RenderView,
 ) -> Vec<Entry> {
     let plan = &table.plan;
     let Some(own) = plan.services.get(service.index()) else {
         return Vec::new();
     };
     let ttl = own.ttl.max.as_secs();
-    addresses::read(family, records(table, service, family, client))
+    addresses::read(family, records(table, service, family, view))
         .map(|address| Entry {
             owner: owner.clone(),
             rtype: match family {
@@ -80,13 +102,16 @@ fn set(
 }
 
 /// The address records that a client gets.
-fn records(table: &Table, service: ServiceId, family: Family, client: IpAddr) -> &[u8] {
+fn records(table: &Table, service: ServiceId, family: Family, view: RenderView) -> &[u8] {
     let plan = &table.plan;
-    if plan.services.get(service.index()).is_none() {
+    let Some(own) = plan.services.get(service.index()) else {
+        return &[];
+    };
+    if own.residency == Residency::Strict && view.strict == StrictNames::LeftOut {
         return &[];
     }
-    let class = plan.classify(service, client).class;
-    let selection = table.select(service, family, class, plan.cohort(client));
+    let class = plan.classify(service, view.client).class;
+    let selection = table.select(service, family, class, plan.cohort(view.client));
     selection.map_or(&[][..], |selection| selection.records)
 }
 
@@ -117,6 +142,28 @@ mod tests {
         Zone::build(&apex, records, &[(www, 0)]).unwrap()
     }
 
+    fn view(strict: StrictNames) -> RenderView {
+        RenderView {
+            client: "192.0.2.1".parse().unwrap(),
+            strict,
+        }
+    }
+
+    /// The fixture's services are strict.
+    #[test]
+    fn a_strict_service_leaves_only_if_that_is_meant() {
+        let plan = World::new(&[(0, 1, 1), (1, 1, 1)], &[&[0, 1]]).plan();
+        let standings = standings(&plan, &[1000, 1000]);
+        let table = Table::build(1, Arc::clone(&plan), standings, Moment(0), None);
+        let addresses = |strict| {
+            let content = render(&table, &zone(), view(strict)).unwrap();
+            let records = content.records().iter();
+            records.filter(|one| one.rtype == rtype::A).count()
+        };
+        assert_eq!(addresses(StrictNames::Given), 1);
+        assert_eq!(addresses(StrictNames::LeftOut), 0);
+    }
+
     fn rendered(shares: &[u16], now: Moment) -> Content {
         let world = World {
             families: Family::ALL.to_vec(),
@@ -125,7 +172,7 @@ mod tests {
         let plan = world.plan();
         let standings = standings(&plan, shares);
         let table = Table::build(1, Arc::clone(&plan), standings, now, None);
-        render(&table, &zone(), "192.0.2.1".parse().unwrap()).unwrap()
+        render(&table, &zone(), view(StrictNames::Given)).unwrap()
     }
 
     fn addresses_of(content: &Content, rtype: u16) -> Vec<&[u8]> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::job::{Arrival, Came};
 use super::keys::longest_ttl;
 use crate::base::{Permille, Span};
-use crate::dns::transfer::{Diff, apply, zone_of};
+use crate::dns::transfer::{Diff, apply, zone_of_packed};
 use crate::dns::zone::{Presence, Zone, ZoneError};
 
 /// A zone that was taken.
@@ -40,8 +40,8 @@ pub(super) fn take(arrival: Arrival) -> Result<Taken, Refusal> {
         max_shrink,
     } = arrival;
     let (zone, form, longest_ttl) = match what {
-        Came::Whole(content) => {
-            let zone = zone_of(&apex, &content, &mounts);
+        Came::Whole(packed) => {
+            let zone = zone_of_packed(&apex, packed, &mounts);
             let zone = zone.map_err(|errors| Refusal::Refused(first(&errors)))?;
             let longest = is_signed_here.then(|| longest_ttl(&zone, &steered));
             (zone, "whole", longest.unwrap_or(Span::ZERO))

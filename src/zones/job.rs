@@ -3,7 +3,6 @@
 //! A job holds all that it needs, and changes nothing: what it made comes back by
 //! [`Input::Made`](super::Input::Made). A zone has one job at a time, so what comes back is never older than
 //! what is there.
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::compose::{Compose, Composed};
@@ -11,10 +10,10 @@ use super::content::{self, Refusal, Taken};
 use super::version::{Drawn, Last, draw};
 use crate::base::Permille;
 use crate::dns::Name;
-use crate::dns::transfer::{Content, Diff, Journal};
+use crate::dns::transfer::{Diff, Journal, Packed};
 use crate::dns::zone::signed::{Chunk, Signed, Steered};
 use crate::dns::zone::{Mount, Served, Zone};
-use crate::table::Table;
+use crate::table::{RenderView, Table};
 
 /// Makes chunks of signatures for a time, by as many threads as it has.
 pub type Spread<'s> = dyn Fn(&Signed, &[usize], u64) -> Vec<(usize, Chunk)> + 's;
@@ -72,7 +71,7 @@ pub(super) struct Arrival {
 #[derive(Debug)]
 pub(super) enum Came {
     /// The zone.
-    Whole(Content),
+    Whole(Packed),
     /// What has changed in it.
     Changes(Vec<Diff>),
 }
@@ -83,7 +82,7 @@ pub(super) struct Drawing {
     pub(super) table: Arc<Table>,
     pub(super) served: Served,
     /// The client as whom steered names are rendered.
-    pub(super) client: IpAddr,
+    pub(super) view: RenderView,
     pub(super) journal: Option<Journal>,
     pub(super) last: Option<Last>,
 }

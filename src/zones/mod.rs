@@ -396,16 +396,11 @@ impl ZoneEngine {
         self.zones.iter().map(OneZone::status).collect()
     }
 
-    /// Whether nothing is under way that a first answer should wait for: every zone is composed, those that
-    /// come from primaries have been asked for, and once there is a table, those that are given to secondaries
-    /// can be.
+    /// Whether nothing is under way that a first answer should wait for: every zone is composed, and once there is
+    /// a table, those that are given to secondaries can be. What primaries do is not waited for.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         let has_table = self.table.is_some();
-        let has_come = |zone: &OneZone| {
-            let secondary = zone.secondary.as_ref();
-            secondary.is_none_or(|own| zone.base.presence() == Presence::Loaded || own.has_looked())
-        };
         let is_given = |zone: &OneZone| {
             let versions = zone.versions.as_ref().filter(|_| has_table);
             versions.is_none_or(|own| {
@@ -417,7 +412,17 @@ impl ZoneEngine {
             && self
                 .zones
                 .iter()
-                .all(|zone| zone.is_settled() && has_come(zone) && is_given(zone))
+                .all(|zone| zone.is_settled() && is_given(zone))
+    }
+
+    /// Tells that every zone that comes from primaries is there, or they have been asked for it in vain.
+    #[must_use]
+    pub fn has_asked_primaries(&self) -> bool {
+        let has_come = |zone: &OneZone| {
+            let secondary = zone.secondary.as_ref();
+            secondary.is_none_or(|own| zone.base.presence() == Presence::Loaded || own.has_looked())
+        };
+        self.zones.iter().all(has_come)
     }
 
     fn take(&mut self, input: Input) {

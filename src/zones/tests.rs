@@ -12,7 +12,7 @@ use crate::base::{Moment, Permille, Span};
 use crate::dns::Name;
 use crate::dns::dnssec::{Algorithm, PrivateKey};
 use crate::dns::rr::rtype;
-use crate::dns::transfer::{Content, Entry, Received, zone_of};
+use crate::dns::transfer::{Content, Entry, Packed, Received, zone_of};
 use crate::dns::zone::{Presence, Served, Zone};
 use crate::keys::{Key, KeyId, Keyring, Ring, Role, Step, Time};
 use crate::plan::{Acme, Incoming, Sources, ZoneDnssec, ZonePlan, Zoning};
@@ -67,6 +67,7 @@ fn zoning(validity: Span) -> Arc<Zoning> {
     secondary.incoming = Some(Incoming {
         primaries: vec![SocketAddr::from(([127, 0, 0, 1], 53))],
         key: None,
+        max_size: u64::MAX,
         sources: Sources::default(),
     });
     let mut signed = plan("own.test");
@@ -135,7 +136,7 @@ impl Bench {
         bench.configure(Span::from_secs(14 * 86_400), Ok(keyring()));
         bench.work();
         let (number, _) = bench.fetches.pop().unwrap();
-        let whole = Received::Whole(content("in.test", 1));
+        let whole = Received::Whole(Packed::of(&name("in.test"), &content("in.test", 1)));
         bench.give(Input::Fetched(number, Ok(whole)));
         bench.work();
         bench.pass(Span(100));
@@ -270,7 +271,7 @@ fn a_reload_keeps_what_nothing_has_changed_for() {
     assert!(Arc::ptr_eq(&before.zone, &after.zone));
     // The request that was under way still counts.
     let (number, _) = bench.fetches.pop().unwrap();
-    let whole = Received::Whole(content("in.test", 2));
+    let whole = Received::Whole(Packed::of(&name("in.test"), &content("in.test", 2)));
     bench.give(Input::Fetched(number, Ok(whole)));
     bench.work();
     bench.pass(Span(100));

@@ -109,14 +109,14 @@ pub(super) fn draw(drawing: Drawing) -> Drawn {
     let Drawing {
         table,
         served,
-        client,
+        view,
         journal,
         last,
     } = drawing;
     if served.zone.presence() != Presence::Loaded {
         return Drawn::Nothing;
     }
-    let Some(content) = table::render_served(&table, &served, client) else {
+    let Some(content) = table::render_served(&table, &served, view) else {
         return Drawn::Nothing;
     };
     let signed = served.signed.as_ref();

@@ -19,7 +19,7 @@ use crate::dns::transfer::Received;
 use crate::dns::zone::signed::{Signed, Steered};
 use crate::dns::zone::{Edit, Mount, Presence, Served, Zone};
 use crate::plan::{Expired, ZonePlan};
-use crate::table::Table;
+use crate::table::{RenderView, StrictNames, Table};
 
 /// Longest time that a signature is renewed late to be renewed with others, seconds …
 const TOGETHER_SECONDS: u64 = 30;
@@ -164,7 +164,7 @@ impl OneZone {
         let secondary = self.secondary.as_mut()?;
         let (received, primary) = secondary.arrived.take()?;
         let what = match received {
-            Received::Whole(content) => Came::Whole(content),
+            Received::Whole(packed) => Came::Whole(packed),
             Received::Changes(diffs) => Came::Changes(diffs),
             Received::Nothing(_) => return None,
         };
@@ -222,7 +222,13 @@ impl OneZone {
         Some(Work::Draw(Box::new(Drawing {
             table: Arc::clone(table),
             served: served.clone(),
-            client: outgoing.render_for,
+            view: RenderView {
+                client: outgoing.render_for,
+                strict: match outgoing.render_strict {
+                    Some(_) => StrictNames::Given,
+                    None => StrictNames::LeftOut,
+                },
+            },
             journal: versions.journal.clone(),
             last,
         })))

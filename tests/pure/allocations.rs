@@ -6,7 +6,11 @@ use std::hint::black_box;
 use allocation_counter::measure;
 use waypost::answer::{Asker, Transport, answer};
 use waypost::base::{Moment, Span};
-use waypost::dns::rr::rcode;
+use waypost::dns::Name;
+use waypost::dns::rr::{rcode, rtype};
+use waypost::dns::transfer::{
+    Asked, Content, Entry, Journal, Messages, Receipt, Received, zone_of_packed,
+};
 use waypost::table::Table;
 
 use crate::sample::{Ask, GERMAN, reply_to, table};
@@ -96,4 +100,64 @@ fn no_query_allocates() {
 fn an_allocation_would_be_noticed() {
     let counted = measure(|| drop(black_box(vec![1_u8])));
     assert_eq!(counted.count_total, 1);
+}
+
+/// A zone of 200,000 names in its messages.
+fn messages(apex: &Name) -> Vec<Vec<u8>> {
+    let entry = |owner: &str, rtype, rdata: &[u8]| Entry {
+        owner: Name::parse(owner).unwrap(),
+        rtype,
+        ttl: 300,
+        rdata: rdata.into(),
+    };
+    let soa = b"\x02ns\x01z\x04test\0\x01h\0\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05";
+    let hosts = (0..200_000_u32).map(|number| {
+        let owner = format!("host-{number:0>6}.z.test");
+        entry(&owner, rtype::A, &number.to_be_bytes())
+    });
+    let whole = [
+        entry("z.test", rtype::SOA, soa),
+        entry("z.test", rtype::NS, b"\x02ns\x05other\x04test\0"),
+    ];
+    let content = Content::new(whole.into_iter().chain(hosts)).unwrap();
+    let sending = Journal::new(content).send(None);
+    Messages::new(7, apex, rtype::AXFR, sending).collect()
+}
+
+/// While a transfer comes in, it holds at most two octets for each that came. What the making of the zone takes beside
+/// that is told: it is more, for the builder has its lists beside the zone until it is done.
+#[test]
+fn a_transfer_holds_at_most_twice_what_it_brought() {
+    let apex = Name::parse("z.test").unwrap();
+    let messages = messages(&apex);
+    let octets: u64 = messages.iter().map(|message| message.len() as u64).sum();
+    let mut receipt = Some(Receipt::new(&apex, 7, Asked::Whole));
+    let mut received = None;
+    let taking = measure(|| {
+        let mut receipt = receipt.take().unwrap();
+        for message in &messages {
+            receipt.take(message).unwrap();
+        }
+        received = receipt.finish();
+    });
+    let ratio = |bytes: u64| 100 * bytes / octets;
+    assert!(
+        taking.bytes_max <= 2 * octets,
+        "{} % of {octets}",
+        ratio(taking.bytes_max)
+    );
+    let Some(Received::Whole(packed)) = received else {
+        panic!("{received:?}");
+    };
+    let (mut packed, mut zone) = (Some(packed), None);
+    let making = measure(|| {
+        zone = Some(zone_of_packed(&apex, packed.take().unwrap(), &[]).unwrap());
+    });
+    assert_eq!(zone.unwrap().records(), 200_002);
+    eprintln!(
+        "of {octets} octets: {} % while they come, {} % beside that while the zone is made, of which {} % stay",
+        ratio(taking.bytes_max),
+        ratio(making.bytes_max),
+        ratio(u64::try_from(making.bytes_current).unwrap_or(0)),
+    );
 }

@@ -4,6 +4,7 @@
 //! set of options are asked of them over UDP, with no cookie, with the half that a client chooses, and with forged
 //! ones. No reply is longer than so many times its query; the same query with a cookie of the
 //! server gets all that the client has room for.
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,10 +14,12 @@ use waypost::base::limits::{AMPLIFICATION_LEAST, UDP_REPLY_BYTES_MOST};
 use waypost::base::{Draws, Moment, Standing};
 use waypost::config::{self, Compiled, Files};
 use waypost::dns::cookie::{Jar, Proof, Secret};
+use waypost::dns::dnssec::Algorithm;
+use waypost::dns::zone::signed::Denial;
 use waypost::table::Table;
 
 use crate::sample::Ask;
-use crate::signed::{Pair, sign, ways};
+use crate::signed::{Pair, Way, sign, ways};
 
 const ZONES: u64 = 8;
 const QUERIES: u64 = 2000;
@@ -196,7 +199,6 @@ fn no_reply_is_longer_than_the_factor_allows() {
     let mut draws = Draws::from_seed(53);
     let ways = ways();
     let pairs: Vec<Pair> = ways.iter().map(|way| Pair::new(way.algorithm)).collect();
-    // By default (40) it is the payload size that binds, for all but the shortest names.
     let factors = [AMPLIFICATION_LEAST, 6, 20];
     let mut worst = [0; 3];
     for _ in 0..ZONES {
@@ -246,4 +248,76 @@ fn who_shows_a_cookie_gets_what_it_has_room_for() {
     assert!(!whole.truncated && whole.length > 2400, "{whole:?}");
     let other = answer(&table, &asker("192.0.2.8"), &packet, &mut room).unwrap();
     assert!(other.truncated, "a cookie is worth nothing to others");
+}
+
+/// Questions that resolvers ask all day, of a zone like any.
+const ORDINARY: [(&str, &str); 12] = [
+    ("answer", "www.example.org A"),
+    ("answer", "www.example.org AAAA"),
+    ("answer", "api.example.org A"),
+    ("answer", "mail.example.org MX"),
+    ("answer", "example.org NS"),
+    ("answer", "example.org SOA"),
+    ("answer", "_dmarc.example.org TXT"),
+    ("key", "example.org DNSKEY"),
+    ("nodata", "www.example.org MX"),
+    ("nodata", "api.example.org TXT"),
+    ("nxdomain", "no-such-name.example.org A"),
+    ("nxdomain", "a.name.that.nobody.made.example.org AAAA"),
+];
+
+const ORDINARY_ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 600 86400 60\n@ NS ns1\n@ NS ns2\n\
+    ns1 A 192.0.2.53\nns2 A 192.0.2.54\nwww A 192.0.2.80\nwww AAAA 2001:db8::80\nmail MX 10 mx1\n\
+    mail MX 20 mx2\nmx1 A 192.0.2.25\nmx2 A 192.0.2.26\n_dmarc TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@example.org\"\n";
+
+/// The kinds of ordinary questions whose signed answers are truncated by default, for who shows no cookie; and how long
+/// answers would be without a bound, as a multiple of their queries, in tenths.
+fn ordinary(way: Way, pair: &Pair) -> (BTreeSet<&'static str>, Vec<usize>) {
+    let text = CONFIG
+        .replace("a.test", "example.org")
+        .replace("udp_reply_bytes = 4096", "");
+    let table = |amplification: Option<u16>| {
+        let (spec, found) = config::read(Path::new("config.toml"), &text);
+        let mut files = Files::new();
+        for path in spec.files(&files) {
+            files.insert(path, Ok(ORDINARY_ZONE.as_bytes().into()));
+        }
+        let compiled = config::compile(&spec, found, &files);
+        let (mut compiled, _) = compiled.map_err(|found| found.render(false)).unwrap();
+        let own = &mut compiled.plan.server.defence.amplification;
+        *own = amplification.unwrap_or(*own);
+        let signed = sign(compiled, way, pair, NOW);
+        let standings = vec![Standing::UNPROVEN; signed.plan.targets.len()].into();
+        Table::build(1, signed.plan, standings, Moment(0), None).with_zones(signed.zones)
+    };
+    let (bounded, unbounded) = (table(None), table(Some(u16::MAX)));
+    let mut room = vec![0; UDP_REPLY_BYTES_MOST];
+    let (mut truncated, mut lengths) = (BTreeSet::new(), Vec::new());
+    for (kind, question) in ORDINARY {
+        let packet = with_dnssec(&Ask::new(question).edns(1232));
+        let mut ask = |table| answer(table, &asker(VICTIM), &packet, &mut room).unwrap();
+        lengths.push(10 * ask(&unbounded).length / packet.len());
+        if ask(&bounded).truncated {
+            truncated.insert(kind);
+        }
+    }
+    (truncated, lengths)
+}
+
+/// What the default does to ordinary signed answers: nothing, as Waypost signs by default; NSEC3 costs whoever has no
+/// cookie a connection for a name that is not there, RSA for all but data.
+#[test]
+fn the_default_spares_ordinary_signed_answers() {
+    for way in ways() {
+        let (truncated, lengths) = ordinary(way, &Pair::new(way.algorithm));
+        let expected: &[&str] = match (way.algorithm, way.denial) {
+            (Algorithm::RsaSha256, _) => &["key", "nodata", "nxdomain"],
+            (_, Denial::Nsec3) => &["nxdomain"],
+            (_, Denial::Nsec) => &[],
+        };
+        let found: Vec<&str> = truncated.into_iter().collect();
+        let what = format!("{:?} {:?}: {lengths:?}", way.algorithm, way.denial);
+        assert_eq!(found, expected, "{what}");
+        eprintln!("{what}");
+    }
 }

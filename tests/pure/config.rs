@@ -266,8 +266,8 @@ fn slipped(right: &str, wrong: &str) -> String {
     let text = fs::read_to_string("config.toml").unwrap();
     let told = |line: &&str| !line.trim_start().starts_with('#');
     let text: Vec<&str> = text.lines().filter(told).collect();
-    let transfer = "dnssec = {}\ntransfer = { to = [\"192.0.2.0/24 key:backup\"], key = \"backup\" }\n\
-        [acme]\nkeys = [\"backup\"]\n[tsig.backup]\nalgorithm = \"hmac-sha256\"\n\
+    let transfer = "dnssec = {}\ntransfer = { to = [\"192.0.2.0/24 key:backup\"], key = \"backup\", \
+        render_strict = \"EEA\" }\n[acme]\nkeys = [\"backup\"]\n[tsig.backup]\nalgorithm = \"hmac-sha256\"\n\
         secret = \"c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0\"\n";
     let text = text
         .join("\n")

@@ -15,6 +15,7 @@ mod geo_claims;
 mod geo_files;
 mod planned;
 mod plans;
+mod shared;
 mod table;
 mod tidy;
 mod verify;

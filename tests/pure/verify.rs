@@ -33,8 +33,10 @@ fn brute_force(plan: &Arc<Plan>) -> Reached {
         let now = Moment::default();
         let table = Table::build(1, Arc::clone(plan), standings, now, previous.as_ref());
         for (index, service) in plan.services.iter().enumerate() {
-            let classes = plan.maps[service.map.index()].classes.len();
-            for class in (0..classes).map(ClassId::from_index) {
+            // Those that no network by itself is in are gone through in `shared`.
+            let sizes = plan.maps[service.map.index()].sizes.iter().enumerate();
+            let own = sizes.filter(|(_, size)| **size > 0);
+            for class in own.map(|(class, _)| ClassId::from_index(class)) {
                 for family in Family::ALL {
                     note(
                         &table,

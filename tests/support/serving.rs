@@ -14,6 +14,7 @@ use waypost::dns::zone::Zones;
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::io::publish::Published;
+use waypost::io::serve::deferred::DeferredQueue;
 use waypost::io::serve::{Listeners, Responder, Secrets, Service, Serving};
 use waypost::plan::Plan;
 use waypost::table::Table;
@@ -47,6 +48,15 @@ impl Rig {
 
     /// A server of this plan: where it listens, what it proves itself by, what it knows.
     pub(crate) fn of(plan: Plan, zones: Arc<Zones>, responder: Responder) -> Self {
+        Self::deferring((plan, zones), responder, None)
+    }
+
+    /// A server that puts messages into a queue.
+    pub(crate) fn deferring(
+        (plan, zones): (Plan, Arc<Zones>),
+        responder: Responder,
+        deferred: Option<DeferredQueue>,
+    ) -> Self {
         let mut listeners = Listeners::bind(&plan.server.listen, 2).unwrap();
         if let Some(tls) = &plan.server.tls {
             listeners = listeners.with_encrypted(tls).unwrap();
@@ -61,7 +71,7 @@ impl Rig {
             clock,
             metrics: Arc::clone(&metrics),
             responder,
-            deferred: None,
+            deferred,
             secrets: Secrets::draw().unwrap(),
         };
         let serving = listeners.serve(service, runtime.handle()).unwrap();

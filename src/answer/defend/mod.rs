@@ -55,7 +55,7 @@ impl Counted {
         let skipped = match class {
             ResponseClass::Answer => outcome.owner,
             ResponseClass::Denial | ResponseClass::Referral => outcome.apex,
-            ResponseClass::Error => name.len(),
+            ResponseClass::Error | ResponseClass::Total => name.len(),
         };
         let at = |octet| u16::try_from(HEADER_BYTES + octet).unwrap_or(u16::MAX);
         let subject = match skipped < name.len() {

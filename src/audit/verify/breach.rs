@@ -57,7 +57,7 @@ pub enum Kind {
 /// Clients that are alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Client {
-    /// Their law: a jurisdiction, `outside`, or `unknown`.
+    /// Their law: a jurisdiction, `outside`, `unknown`, or `several` for a network that is not under one.
     pub law: String,
     /// Their countries.
     pub countries: Vec<Country>,
@@ -92,6 +92,7 @@ impl fmt::Display for Counterexample {
         if let Some(client) = &self.client {
             let who = match &*client.law {
                 "unknown" => "of unknown place".to_owned(),
+                "several" => "under several laws at once".to_owned(),
                 "outside" => format!("outside every jurisdiction ({})", some(&client.countries)),
                 law => format!("under {law} ({})", some(&client.countries)),
             };

@@ -3,6 +3,8 @@
 //! | module | what is gone through |
 //! |---|---|
 //! | `classes` | every class of clients: its law, its fence, its preference, and where that leads |
+//! | `shared` | every network of clients that are not under one law, asked for as a whole |
+//! | `given` | what leaves by zone transfer |
 //! | `pools` | what each pool can give, by the decision that gives it |
 //! | `routes` | every combination of pools that a preference can meet |
 //! | `tables` | whole tables for the states that stand for the rest, asked as a query asks |
@@ -20,8 +22,10 @@
 //! target, from none to all, is taken for possible at any time, and that includes all of these.
 mod breach;
 mod classes;
+mod given;
 mod pools;
 mod routes;
+mod shared;
 mod tables;
 mod text;
 
@@ -36,7 +40,7 @@ use crate::base::{
     Standing, Why,
 };
 use crate::geo::Country;
-use crate::plan::{AllDown, Plan, Residency};
+use crate::plan::{AllDown, Plan, Residency, ZonePlan};
 
 use super::law::Law;
 use super::sight::{self, Group};
@@ -59,6 +63,8 @@ pub struct Proof {
     pub cases: Cases,
     /// Who may be sent where, by service.
     pub services: Vec<ServiceProof>,
+    /// Answers of strict services that leave by zone transfer.
+    pub transfers: Vec<TransferProof>,
 }
 
 /// Whether the promises hold.
@@ -83,6 +89,8 @@ pub struct Cases {
     pub classes: u64,
     /// Networks that were looked up, over all maps.
     pub networks: u64,
+    /// Networks of clients who are not under one law, over all strict services.
+    pub shared: u64,
     /// Decisions on which pool is asked.
     pub routes: u64,
     /// Decisions on which endpoint of a pool answers.
@@ -106,6 +114,24 @@ pub struct ServiceProof {
     pub all_down: AllDown,
     /// Its clients, by class and law.
     pub clients: Vec<ClientsProof>,
+}
+
+/// Answers of a strict service that leave with a zone.
+#[derive(Clone, Debug, Serialize)]
+pub struct TransferProof {
+    /// The zone.
+    pub zone: String,
+    /// The service.
+    pub service: String,
+    /// The jurisdiction whose clients secondaries answer; absent where the config does not say, and nothing of the
+    /// service leaves.
+    pub clients_of: Option<String>,
+    /// The client whose answers leave.
+    pub rendered_for: Option<IpAddr>,
+    /// Answers that secondaries can be given, by type of query.
+    pub reach: Vec<Reach>,
+    /// The verdict on it.
+    pub result: Verdict,
 }
 
 /// What may become of clients of one class and one law.
@@ -156,15 +182,25 @@ pub struct RegionReach {
     pub endpoints: Vec<String>,
 }
 
-/// Proves both promises for a plan, or finds what disproves them.
+/// Proves both promises for a plan that gives no zone away, or finds what disproves them.
 #[must_use]
 pub fn verify(plan: &Arc<Plan>) -> Proof {
+    verify_with(plan, &[])
+}
+
+/// Proves both promises for a plan and the zones that are served with it, or finds what disproves them.
+#[must_use]
+pub fn verify_with(plan: &Arc<Plan>, zones: &[Arc<ZonePlan>]) -> Proof {
     let mut prover = Prover::new(plan);
     prover.check_law();
     prover.prove_pools();
     prover.prove_routes();
     let services = (0..plan.services.len()).map(ServiceId::from_index);
     let services = services.map(|id| prover.prove_service(id)).collect();
+    for id in (0..plan.services.len()).map(ServiceId::from_index) {
+        prover.prove_shared(id);
+    }
+    let transfers = prover.prove_transfers(zones);
     prover.prove_tables();
     Proof {
         result: verdict(prover.found == 0),
@@ -172,6 +208,7 @@ pub fn verify(plan: &Arc<Plan>) -> Proof {
         counterexamples: prover.kept,
         cases: prover.cases,
         services,
+        transfers,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::base::Family;
 use crate::geo::Country;
 use crate::plan::{AllDown, Residency};
 
-use super::{ClientsProof, Proof, Reach, ServiceProof, Verdict};
+use super::{ClientsProof, Proof, Reach, ServiceProof, TransferProof, Verdict};
 
 /// Most counterexamples that are printed.
 const SHOWN: usize = 10;
@@ -62,11 +62,48 @@ impl fmt::Display for Proof {
             count(cases.answers, "answer"),
             count(cases.tables, "table"),
         )?;
+        if cases.shared > 0 {
+            writeln!(
+                out,
+                "  and {} of clients behind several fences, each asked for as a whole",
+                count(cases.shared, "network")
+            )?;
+        }
         for service in &self.services {
             writeln!(out)?;
             service.write(out)?;
         }
+        if !self.transfers.is_empty() {
+            writeln!(out, "\nstrict services in zones with `transfer`")?;
+        }
+        for transfer in &self.transfers {
+            writeln!(out, "{transfer}")?;
+        }
         Ok(())
+    }
+}
+
+impl fmt::Display for TransferProof {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { zone, service, .. } = self;
+        let mark = match self.result {
+            Verdict::Broken => "! ",
+            Verdict::Proved => "",
+        };
+        write!(out, "{mark}{service} in {zone}: ")?;
+        let Some((client, law)) = self.rendered_for.zip(self.clients_of.as_ref()) else {
+            return write!(
+                out,
+                "secondaries get nothing of it, because the config does not say whom they answer (`render_strict`)"
+            );
+        };
+        let regions = self.reach.iter().flat_map(|reach| &reach.regions);
+        let regions: BTreeSet<String> = regions.map(|one| one.region.clone()).collect();
+        let regions = some(regions.into_iter(), 12);
+        write!(
+            out,
+            "secondaries, which answer clients under {law} alone, get the answers of {client}: {regions}"
+        )
     }
 }
 

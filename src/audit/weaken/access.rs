@@ -158,6 +158,7 @@ fn given(
             key,
             notify: _,
             render_for: _,
+            render_strict: _,
             min_interval: _,
             sources: _,
         }) = rule
@@ -183,6 +184,14 @@ fn given(
     if let Some(own) = before.filter(|own| own.render_for != next.render_for) {
         let change = [own, next].map(|one| format!("rendered for {}", one.render_for));
         found.tell(LossKind::Fence, of, change);
+    }
+    let strict = [before.and_then(|own| own.render_strict), next.render_strict];
+    if strict[1].is_some() && strict[0] != strict[1] {
+        let [from, to] = strict.map(|law| match law {
+            None => "without the addresses of strict services",
+            Some(_) => "with those that another jurisdiction's clients get",
+        });
+        found.tell(LossKind::Fence, of, [from, to]);
     }
 }
 
@@ -218,6 +227,8 @@ fn fed(of: &str, zonings: [&Zoning; 2], [before, after]: [&Incoming; 2], found: 
     let Incoming {
         primaries,
         key,
+        // More may come; whoever sends it is the same.
+        max_size: _,
         sources: _,
     } = before;
     let own = key_name(zonings[0], *key);

@@ -8,19 +8,22 @@
 //! client's jurisdiction, then those that it may use) or takes them out (`strict`). Classes are what is left different: two clients with the same list and fence
 //! are alike.
 //!
+//! A resolver may ask for a network that several classes share, and give one answer to everybody in it. For a strict
+//! service that must be lawful for each, so there are classes for what fences have in common as well.
+//!
 //! Distance is measured from the client, or from its first region if its location is
 //! unknown.
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::places::Places;
 use super::services::Draft;
-use crate::base::limits::CLASSES;
+use crate::base::limits::{CLASSES, SHARED_FENCES};
 use crate::base::{ClassId, JurisdictionId, JurisdictionSet, MapId, RegionId};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::spec::Serves;
 use crate::geo::{Atlas, Location, Networks, Place};
-use crate::plan::{Class, Map, Residency};
+use crate::plan::{Class, Map, Residency, Shared};
 
 /// What makes two services sort clients differently.
 type MapKey = (Vec<RegionId>, Residency, JurisdictionSet, JurisdictionSet);
@@ -75,11 +78,79 @@ fn map(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas, found: &mut Diagno
             "{CLASSES} classes is the most: let it have fewer regions"
         ));
     }
-    let sizes = sizes(&networks, classes.len(), atlas);
+    let mut sizes = sizes(&networks, classes.len(), atlas);
+    let shared = (draft.spec.residency.value == Residency::Strict)
+        .then(|| shared(draft, places, atlas, &mut classes));
+    sizes.resize(classes.len(), 0);
     Map {
         classes,
         networks,
         sizes,
+        shared,
+    }
+}
+
+/// The classes of networks that lie behind several fences: for every fence that some of them may have in common a
+/// class, with the order of regions of clients whose place is unknown.
+fn shared(
+    draft: &Draft<'_>,
+    places: &Places<'_>,
+    atlas: &Atlas,
+    classes: &mut Vec<Class>,
+) -> Shared {
+    let own = classes.iter().map(|class| class.fence);
+    let fences = intersections(own.collect());
+    let everywhere = order(places, &Place::default(), None);
+    let mut found = Vec::new();
+    for fence in fences {
+        let class = fenced(draft, places, &everywhere, fence);
+        let known = classes.iter().position(|own| *own == class);
+        let id = known.unwrap_or_else(|| {
+            classes.push(class);
+            classes.len() - 1
+        });
+        found.push((fence, ClassId::from_index(id)));
+    }
+    let of_place = |place: &Place, _| {
+        let law = place.country.and_then(|country| places.law.get(&country));
+        fence(draft, places, place, law.copied()).0
+    };
+    Shared {
+        fences: atlas.common(&mut { of_place }),
+        nobody: found[0].1,
+        classes: found,
+    }
+}
+
+/// All sets that some of these have in common, in order, the empty one first; past [`SHARED_FENCES`] the rest is
+/// left out, and whoever has that in common is nobody's.
+fn intersections(sets: BTreeSet<JurisdictionSet>) -> BTreeSet<JurisdictionSet> {
+    let mut all = sets.clone();
+    all.insert(JurisdictionSet::EMPTY);
+    let mut new: Vec<JurisdictionSet> = sets.iter().copied().collect();
+    while let Some(one) = new.pop() {
+        for other in &sets {
+            let both = JurisdictionSet(one.0 & other.0);
+            if all.len() < SHARED_FENCES && all.insert(both) {
+                new.push(both);
+            }
+        }
+    }
+    all
+}
+
+/// The class of a fence, with regions in this order.
+fn fenced(
+    draft: &Draft<'_>,
+    places: &Places<'_>,
+    order: &[RegionId],
+    fence: JurisdictionSet,
+) -> Class {
+    let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
+    let may = |region: &&RegionId| draft.regions.contains(region) && fence.contains(law_of(region));
+    Class {
+        preference: order.iter().filter(may).copied().collect(),
+        fence,
     }
 }
 

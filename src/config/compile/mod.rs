@@ -20,6 +20,7 @@
 //! | `maps` | clients into classes |
 //! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
+//! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
 //! | `weights` | weights that are too small to hold |
@@ -32,6 +33,7 @@ mod claims;
 mod defence;
 mod fences;
 mod geo;
+mod given;
 mod maps;
 mod names;
 mod places;
@@ -117,14 +119,17 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let zones = zones::load(spec, files, found);
     let tls = tls::resolve(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
-    let transfers = transfer::resolve(spec, found);
+    let mut transfers = transfer::resolve(spec, found);
+    let given = &mut transfers.transfers;
+    given::settle(spec, (&places, &drafts), &zones, given, found);
     let defence = defence::resolve(spec, files, found);
     let acme = acme::acme(spec, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
     let (atlas, geo) = geo::atlas(spec, &places, files, found)?;
-    let transfers = transfers.locate(&atlas, found);
+    let mut transfers = transfers.locate(&atlas, found);
+    given::render(spec, (&places, &atlas), &zones, &mut transfers);
     if found.has_errors() {
         return None;
     }
@@ -139,6 +144,8 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     };
     let plan = build(spec, files, parts, found);
     check_bounds(spec, &plan, found);
+    let given = (&zones[..], &transfers[..]);
+    given::check(spec, (&places, &plan), &drafts, given, found);
     let (plans, zones) = zones::plans(zones, spec, &transfers);
     Some(Compiled {
         plan,

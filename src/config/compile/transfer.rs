@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::base::limits::{PRIMARIES, SECONDARIES};
+use crate::base::limits::{PRIMARIES, SECONDARIES, TRANSFER_BYTES};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{AllowedSpec, IncomingSpec, RenderSpec, Spec, TransferSpec, ZoneSpec};
@@ -29,7 +29,7 @@ pub(super) struct Transfer {
 /// Transfers whose clients may still have to be found.
 pub(super) struct Drafts<'s> {
     /// By zone, in the order of the config.
-    transfers: Vec<Transfer>,
+    pub(super) transfers: Vec<Transfer>,
     /// Which zone is rendered for which country.
     countries: Vec<(usize, &'s At<RenderSpec>, Country)>,
 }
@@ -91,7 +91,8 @@ impl Drafts<'_> {
     }
 }
 
-fn client_of(atlas: &Atlas, country: Country) -> Option<IpAddr> {
+/// A client of a country.
+pub(super) fn client_of(atlas: &Atlas, country: Country) -> Option<IpAddr> {
     let own = atlas
         .stretches()
         .filter(|one| one.place.country == Some(country) && one.mark.is_none());
@@ -131,6 +132,7 @@ fn outgoing(spec: &TransferSpec, keys: &Names<'_>, found: &mut Diagnostics) -> O
             Some(RenderSpec::Address(address)) => *address,
             Some(RenderSpec::Country(_)) | None => NOWHERE,
         },
+        render_strict: None,
         min_interval: spec.min_interval,
         sources: Sources::default(),
     }
@@ -182,6 +184,10 @@ fn incoming_of(
     Incoming {
         primaries,
         key: spec.key.as_ref().and_then(|key| keys.find(key, found)),
+        max_size: spec
+            .max_size
+            .as_ref()
+            .map_or(TRANSFER_BYTES, |octets| octets.value),
         sources: Sources::default(),
     }
 }

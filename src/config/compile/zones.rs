@@ -37,8 +37,8 @@ const COMPARED: usize = 16;
 /// A zone of the config with what its file holds.
 pub(super) struct Loaded {
     /// Which of the config's zones.
-    number: usize,
-    mounts: Mounts,
+    pub(super) number: usize,
+    pub(super) mounts: Mounts,
     filed: FiledZone,
 }
 

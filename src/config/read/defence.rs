@@ -109,6 +109,7 @@ fn rate_limit(server: &mut Fields<'_, '_>) -> Option<RateLimit> {
         (ResponseClass::Denial, "denials_per_second"),
         (ResponseClass::Referral, "referrals_per_second"),
         (ResponseClass::Error, "errors_per_second"),
+        (ResponseClass::Total, "total_per_second"),
     ] {
         if let Some(given) = plain(fields.optional(key, &rate)) {
             limit.per_second[class as usize] = given;

@@ -1,4 +1,4 @@
-//! `transfer`, `primaries`, `key` and `source` of `[[zones]]`: who gets a zone, and where it comes from.
+//! `transfer`, `primaries`, `key`, `max_size` and `source` of `[[zones]]`: who gets a zone, and where it comes from.
 //!
 //! `to` lists who may have it: a network, a key (`key:NAME`), or both in one entry, separated by a
 //! blank (`192.0.2.0/24 key:NAME`). An entry must fit wholly, and one that fits is enough. `key`
@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use toml::de::DeValue;
 
 use crate::base::Span;
+use crate::base::limits::{TRANSFER_BYTES_LEAST, TRANSFER_BYTES_MOST};
 use crate::config::reader::{At, Fields, Shape};
 use crate::config::spec::{AllowedSpec, IncomingSpec, RenderSpec, TransferSpec};
 use crate::config::value::{self, Trouble};
@@ -29,6 +30,7 @@ pub(super) fn transfer(zone: &mut Fields<'_, '_>) -> Option<TransferSpec> {
         notify: items(fields.list("notify", secondary)),
         key: fields.optional("key", value::label),
         render_for: fields.optional("render_for", render_for),
+        render_strict: fields.optional("render_strict", value::text),
         min_interval: plain(fields.optional("min_interval", value::span)).unwrap_or(MIN_INTERVAL),
         source: source(&mut fields),
     };
@@ -36,21 +38,41 @@ pub(super) fn transfer(zone: &mut Fields<'_, '_>) -> Option<TransferSpec> {
     Some(spec)
 }
 
-/// `primaries = […]`, with the `key` of all of them.
+/// `primaries = […]`, with the `key` of all of them, and how much may come.
 pub(super) fn incoming(zone: &mut Fields<'_, '_>) -> Option<IncomingSpec> {
     let primaries = zone.list("primaries", primary);
     let key = zone.optional("key", value::label);
-    match (primaries, key) {
-        (Some(primaries), key) => Some(IncomingSpec { primaries, key }),
-        (None, Some(key)) => {
-            zone.reader()
-                .error(&key.at, "`key` signs nothing here", |found| {
-                    found.help("write `primaries` beside it, or `key` in `transfer = { … }`");
-                });
-            None
-        }
-        (None, None) => None,
+    let max_size = zone.optional("max_size", max_size);
+    if let Some(primaries) = primaries {
+        return Some(IncomingSpec {
+            primaries,
+            key,
+            max_size,
+        });
     }
+    if let Some(key) = key {
+        zone.reader()
+            .error(&key.at, "`key` signs nothing here", |found| {
+                found.help("write `primaries` beside it, or `key` in `transfer = { … }`");
+            });
+    }
+    if let Some(max_size) = max_size {
+        zone.reader()
+            .error(&max_size.at, "`max_size` bounds nothing here", |found| {
+                found.help("write `primaries` beside it: it is of what they send");
+            });
+    }
+    None
+}
+
+/// Octets of one transfer.
+fn max_size(value: &DeValue<'_>) -> Result<u64, Trouble> {
+    let octets = value::octets(value)?;
+    if (TRANSFER_BYTES_LEAST..=TRANSFER_BYTES_MOST).contains(&octets) {
+        return Ok(octets);
+    }
+    Err(Trouble::new(format!("{octets} octets are out of range"))
+        .with_help("it can be \"4096B\" to \"16GiB\""))
 }
 
 /// `source = "…"`, or a list.

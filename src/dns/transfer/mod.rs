@@ -5,7 +5,7 @@
 //!                         |                       v
 //! request (serial) -------'---------> Plan of a transfer --Messages--> octets
 //!
-//! octets --Receipt--> Received: up to date, whole content --zone_of--> zone, or diffs --apply--> zone
+//! octets --Receipt--> Received: up to date, a packed zone --zone_of--> zone, or diffs --apply--> zone
 //! ```
 //!
 //! | module | what it holds |
@@ -15,6 +15,7 @@
 //! | [`journal`] | the last versions of a zone, and what to send to one who has an older one |
 //! | [`messages`] | records into messages |
 //! | [`receipt`] | messages into records, each step checked |
+//! | [`packed`] | the records of a zone as they come, in few octets |
 //! | [`master`] | content as a master file |
 //! | [`zone`] | content into a zone, and changes into the next one |
 //! | [`notify`] | a change told, and the telling read |
@@ -25,6 +26,7 @@ pub mod journal;
 pub mod master;
 pub mod messages;
 pub mod notify;
+pub mod packed;
 pub mod receipt;
 pub mod serial;
 pub mod zone;
@@ -32,5 +34,6 @@ pub mod zone;
 pub use content::{Content, Diff, Entry};
 pub use journal::{Journal, Sending};
 pub use messages::Messages;
+pub use packed::Packed;
 pub use receipt::{Asked, Broken, Receipt, Received, Strays};
-pub use zone::{Misfit, apply, soa_of, zone_of};
+pub use zone::{Misfit, apply, soa_of, zone_of, zone_of_packed};

@@ -21,9 +21,10 @@
 //! It does not check signatures: messages come here when they are believed.
 use thiserror::Error;
 
-use super::content::{Content, Diff, Entry};
+use super::content::{Diff, Entry};
+use super::packed::{Packed, Pieces};
 use super::serial;
-use crate::base::limits::{TRANSFER_BYTES, TRANSFER_RECORDS};
+use crate::base::limits::TRANSFER_RECORDS;
 use crate::dns::Name;
 use crate::dns::message::{Header, Malformed, Reader, Record, opcode};
 use crate::dns::rr::{class, rtype};
@@ -34,7 +35,7 @@ pub enum Received {
     /// The primary has nothing newer; its serial.
     Nothing(u32),
     /// The whole zone.
-    Whole(Content),
+    Whole(Packed),
     /// What changed since our version, step by step.
     Changes(Vec<Diff>),
 }
@@ -63,9 +64,12 @@ pub enum Broken {
     /// Records after the end.
     #[error("there are records behind the end")]
     Excess,
-    /// More than one zone may have.
-    #[error("the zone is larger than {TRANSFER_RECORDS} records or {TRANSFER_BYTES} octets")]
-    TooLarge,
+    /// More octets than the zone may have.
+    #[error("the zone is larger than {0} octets: raise its `max_size` if it may be")]
+    TooLarge(u64),
+    /// More records than any zone may have.
+    #[error("the zone has more than {TRANSFER_RECORDS} records")]
+    TooMany,
 }
 
 /// What a primary was asked for.
@@ -97,11 +101,13 @@ pub struct Receipt {
     state: State,
     /// The first SOA.
     soa: Option<Entry>,
-    records: Vec<Entry>,
+    pieces: Pieces,
     diffs: Vec<Diff>,
     strays: Option<Strays>,
     count: usize,
     octets: u64,
+    /// Octets that may come.
+    most: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,11 +143,21 @@ impl Receipt {
             asked,
             state: State::Start,
             soa: None,
-            records: Vec::new(),
+            pieces: Pieces::default(),
             diffs: Vec::new(),
             strays: None,
             count: 0,
             octets: 0,
+            most: u64::MAX,
+        }
+    }
+
+    /// The same, of so many octets at the most.
+    #[must_use]
+    pub fn of_at_most(self, octets: u64) -> Self {
+        Self {
+            most: octets,
+            ..self
         }
     }
 
@@ -163,8 +179,8 @@ impl Receipt {
     /// When the transfer can no longer become whole.
     pub fn take(&mut self, message: &[u8]) -> Result<(), Broken> {
         self.octets += message.len() as u64;
-        if self.octets > TRANSFER_BYTES {
-            return Err(Broken::TooLarge);
+        if self.octets > self.most {
+            return Err(Broken::TooLarge(self.most));
         }
         let header = Header::read(message)?;
         let is_ours = header.is_response() && header.opcode() == opcode::QUERY;
@@ -199,7 +215,7 @@ impl Receipt {
         match self.state {
             State::Current => Some(Received::Nothing(soa.serial())),
             State::Done if self.diffs.is_empty() => {
-                Some(Received::Whole(Content::of(soa, self.records)))
+                Some(Received::Whole(self.pieces.under(self.apex, soa)))
             }
             State::Done => Some(Received::Changes(self.diffs)),
             State::Start | State::Second | State::Whole | State::Removing | State::Adding => None,
@@ -209,7 +225,7 @@ impl Receipt {
     fn record(&mut self, record: Record) -> Result<(), Broken> {
         self.count += 1;
         if self.count > TRANSFER_RECORDS {
-            return Err(Broken::TooLarge);
+            return Err(Broken::TooMany);
         }
         if record.class != class::IN {
             return Err(Broken::Alien(record.owner));
@@ -256,7 +272,13 @@ impl Receipt {
             State::Start => return Err(Broken::NoSoa),
             State::Second | State::Whole => {
                 self.state = State::Whole;
-                self.records.push(entry);
+                let Entry {
+                    owner,
+                    rtype,
+                    ttl,
+                    rdata,
+                } = &entry;
+                self.pieces.push(&self.apex, (owner, *rtype, *ttl), rdata);
             }
             State::Removing => self.diff()?.removed.push(entry),
             State::Adding => self.diff()?.added.push(entry),
@@ -372,10 +394,18 @@ mod tests {
         for asked in [Asked::Whole, Asked::Newer(2)] {
             let (count, received) = receive(asked);
             assert!(count > 1);
-            assert_eq!(received, Received::Whole((*present).clone()), "{asked:?}");
+            assert_eq!(
+                received,
+                Received::Whole(Packed::of(&apex(), &present)),
+                "{asked:?}"
+            );
         }
         let (_, received) = receive(Asked::Changes(0));
-        assert_eq!(received, Received::Whole((*present).clone()), "too old");
+        assert_eq!(
+            received,
+            Received::Whole(Packed::of(&apex(), &present)),
+            "too old"
+        );
         for known in [3, 4] {
             let (_, received) = receive(Asked::Changes(known));
             assert_eq!(received, Received::Nothing(3));
@@ -390,6 +420,22 @@ mod tests {
             .iter()
             .try_fold(first, |content, diff| content.apply(diff));
         assert_eq!(after.as_ref(), Ok(&*present));
+    }
+
+    #[test]
+    fn more_than_a_zone_may_have_ends_it() {
+        let messages = || Messages::new(7, &apex(), rtype::AXFR, journal().send(None));
+        let octets: usize = messages().map(|message| message.len()).sum();
+        for (most, broken) in [
+            (octets, None),
+            (octets - 1, Some(octets - 1)),
+            (100, Some(100)),
+        ] {
+            let mut receipt = Receipt::new(&apex(), 7, Asked::Whole).of_at_most(most as u64);
+            let taken = messages().try_for_each(|message| receipt.take(&message));
+            let expected = broken.map(|most| Broken::TooLarge(most as u64));
+            assert_eq!(taken.err(), expected, "of {most}");
+        }
     }
 
     /// What is made of these records, and what was left out.
@@ -458,7 +504,10 @@ mod tests {
         last.rdata[1] = b'M';
         last.ttl += 1;
         let (received, _) = fed(Asked::Whole, &[soa(3), text("a.z.test", "a"), last]).unwrap();
-        assert_eq!(received, Some(Received::Whole(content(3, &["a"]))));
+        assert_eq!(
+            received,
+            Some(Received::Whole(Packed::of(&apex(), &content(3, &["a"]))))
+        );
     }
 
     #[test]
@@ -474,7 +523,10 @@ mod tests {
         let whole = [soa(3), alien(), a(), other(), soa(3)];
         assert_eq!(
             fed(Asked::Whole, &whole),
-            Ok((Some(Received::Whole(content(3, &["a"]))), strays(2)))
+            Ok((
+                Some(Received::Whole(Packed::of(&apex(), &content(3, &["a"])))),
+                strays(2)
+            ))
         );
         // The second record is one of the zone's, wherever it lies: so this is no difference.
         assert_eq!(

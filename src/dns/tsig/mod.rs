@@ -134,6 +134,15 @@ impl Algorithm {
         }
     }
 
+    /// Its name on the wire, in lower case.
+    fn wire(self) -> &'static [u8] {
+        match self {
+            Self::Sha256 => b"\x0bhmac-sha256\0",
+            Self::Sha384 => b"\x0bhmac-sha384\0",
+            Self::Sha512 => b"\x0bhmac-sha512\0",
+        }
+    }
+
     fn name(self) -> Name {
         Name::parse(self.word()).expect("the words are names")
     }
@@ -214,6 +223,46 @@ impl fmt::Debug for Key {
 #[must_use]
 pub fn is_signed(message: &[u8]) -> bool {
     !matches!(find(message), Ok(None))
+}
+
+/// The key that a signature says it was made with.
+#[derive(Clone, Copy)]
+pub struct ClaimedKey<'f> {
+    name: &'f Name,
+    algorithm: &'f Name,
+}
+
+impl ClaimedKey<'_> {
+    /// Tells that it is this key.
+    #[must_use]
+    pub fn is(&self, name: &Name, algorithm: Algorithm) -> bool {
+        self.name == name
+            && self
+                .algorithm
+                .as_wire()
+                .eq_ignore_ascii_case(algorithm.wire())
+    }
+}
+
+/// The key that a request says it is signed with, as `known` has it; `None` if it is not signed. No MAC is checked.
+///
+/// # Errors
+/// When it cannot be read, or its key is not known.
+pub fn recognize<T>(
+    request: &[u8],
+    known: impl FnOnce(&ClaimedKey<'_>) -> Option<T>,
+) -> Result<Option<T>, Fault> {
+    let Some(found) = find(request).map_err(|Malformed| Fault::Malformed)? else {
+        return Ok(None);
+    };
+    let identity = ClaimedKey {
+        name: &found.name,
+        algorithm: &found.algorithm,
+    };
+    match known(&identity) {
+        Some(key) => Ok(Some(key)),
+        None => Err(Fault::Key(Box::new(found.named()))),
+    }
 }
 
 /// Checks a request received at `now`, seconds since 1970, against the keys.

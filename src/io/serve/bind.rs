@@ -7,7 +7,6 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{Ipv4PacketInfo, Ipv6RecvPacketInfo};
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
@@ -38,15 +37,6 @@ pub(super) fn bind(address: SocketAddr, threads: usize) -> io::Result<Bound> {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
             done => return done.map_err(|error| explain(address, &error)),
         }
-    }
-}
-
-/// Lets this process hold as many descriptors as the system allows: the default of most systems is
-/// less than the connections that there may be. Best effort: with fewer, newcomers wait in the
-/// kernel.
-pub(super) fn want_descriptors() {
-    if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
 }
 

@@ -29,6 +29,16 @@ pub(super) fn needs_worker(request: &[u8]) -> bool {
     }
 }
 
+/// The octets of a message in which the name of its question stands; none if there is no question.
+pub(super) fn asked_name(request: &[u8]) -> (u16, u16) {
+    let behind = request.get(HEADER_BYTES..).and_then(behind_name);
+    let end = behind.map_or(0, |(_, rest)| request.len() - rest.len() - 4);
+    match u16::try_from(end) {
+        Ok(end) if end > 0 => (u16::try_from(HEADER_BYTES).unwrap_or(0), end),
+        Ok(_) | Err(_) => (0, 0),
+    }
+}
+
 /// The type of the question, and what stands behind its class.
 fn behind_name(mut rest: &[u8]) -> Option<(u16, &[u8])> {
     while let (&length @ 1..=63, _) = rest.split_first()? {
@@ -81,6 +91,16 @@ mod tests {
             Signer::request(&key).sign(&mut signed, 1);
             assert!(needs_worker(&signed));
         }
+    }
+
+    #[test]
+    fn the_name_of_the_question_is_found() {
+        let (start, end) = asked_name(&request(opcode::UPDATE, 6, &[1]));
+        let whole = request(opcode::UPDATE, 6, &[1]);
+        let name = &whole[usize::from(start)..usize::from(end)];
+        assert_eq!(name, b"\x07example\x03org\0");
+        assert_eq!(asked_name(&whole[..14]), (0, 0));
+        assert_eq!(asked_name(&[]), (0, 0));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `access` | whether a sender is read at all; the same for every transport |
 //! | `bind` | which sockets there are |
+//! | `descriptors` | how many descriptors connections leave to everything else |
 //! | `inspect` | which messages need a worker, because the table alone cannot answer them |
 //! | [`deferred`] | messages whose answer must be waited for, on their way to a worker |
 //! | `udp` | batches, and the address that a reply comes from |
@@ -30,6 +31,7 @@ use tokio::runtime::Handle;
 use self::access::Access;
 use self::bind::Bound;
 use self::deferred::DeferredQueue;
+use self::descriptors::Descriptors;
 use self::streams::{ConnectionManager, StreamSockets};
 use crate::answer::{Answered, Asker, Transport};
 use crate::dns::cookie::{self, Jar};
@@ -42,6 +44,7 @@ use crate::table::Table;
 mod access;
 mod bind;
 pub mod deferred;
+mod descriptors;
 mod inspect;
 mod streams;
 mod udp;
@@ -53,6 +56,7 @@ pub type Responder = fn(&Table, &Asker, &[u8], &mut [u8]) -> Option<Answered>;
 #[derive(Debug)]
 pub struct Listeners {
     bound: Vec<Bound>,
+    descriptors: Descriptors,
     /// Those of encrypted transports.
     encrypted: StreamSockets,
 }
@@ -99,12 +103,13 @@ impl Listeners {
     /// # Errors
     /// When one of them cannot be opened; the message names the address.
     pub fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<Self> {
-        bind::want_descriptors();
+        let descriptors = Descriptors::claim();
         let bound = addresses
             .iter()
             .map(|&address| bind::bind(address, threads));
         Ok(Self {
             bound: bound.collect::<io::Result<_>>()?,
+            descriptors,
             encrypted: StreamSockets::default(),
         })
     }
@@ -155,6 +160,8 @@ impl Listeners {
     /// # Errors
     /// When threads cannot be started.
     pub fn serve(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
+        let (descriptors, plan) = (self.descriptors, &service.published.load().plan);
+        descriptors.tell(plan.server.connections);
         let (stop, stopped) = UnixStream::pair()?;
         let stopped = Arc::new(stopped);
         let (mut sockets, mut streams) = (Vec::new(), self.encrypted);
@@ -176,7 +183,7 @@ impl Listeners {
         }
         Ok(Serving {
             threads,
-            acceptors: ConnectionManager::start(streams, service, runtime)?,
+            acceptors: ConnectionManager::start(streams, service, descriptors.places(), runtime)?,
             stop,
         })
     }

@@ -6,26 +6,31 @@
 //! asked for all at once: an old version is served no longer because a primary cannot tell what
 //! changed. Only one that cannot be connected to is left to the next look. Every wait is
 //! bounded, and so is the whole; what comes is believed only if it is signed with the key, where there is one.
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::outlet;
 use crate::base::Span;
-use crate::base::limits::{TRANSFER_SILENCE, TRANSFER_WHOLE};
+use crate::base::limits::{
+    TRANSFER_SILENCE, TRANSFER_WHOLE, TRANSFERS_IN, TRANSFERS_IN_BY_PRIMARY,
+};
 use crate::dns::Name;
 use crate::dns::message::{self, opcode};
 use crate::dns::rr::{class, rtype};
 use crate::dns::transfer::{Asked, Broken, Entry, Receipt, Received};
 use crate::dns::tsig::{Doubt, Key, Signer, Verifier};
 use crate::io::clock::Clock;
-use crate::plan::{Sources, TsigKey};
+use crate::plan::{Incoming, TsigKey};
 use crate::zones::{Request, Want};
 
 /// Why nothing came.
@@ -64,18 +69,63 @@ impl Failure {
     }
 }
 
+/// Asks primaries, so many at once and no more.
+///
+/// Each primary has places of its own, so that one that is silent holds up nobody's zones but its own.
+#[derive(Debug)]
+pub struct Fetcher {
+    clock: Clock,
+    room: Semaphore,
+    by_primary: Mutex<BTreeMap<SocketAddr, Arc<Semaphore>>>,
+}
+
+impl Fetcher {
+    /// Nobody is asked yet.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            room: Semaphore::new(TRANSFERS_IN),
+            by_primary: Mutex::default(),
+        }
+    }
+
+    /// Asks a primary for a zone, when it is this one's turn.
+    ///
+    /// # Errors
+    /// Why nothing came, for a person.
+    pub async fn fetch(&self, request: &Request) -> Result<Received, String> {
+        let own = self.of_primary(request.primary);
+        // Neither is ever closed; without a place the request would only be one more.
+        let _own = own.acquire().await.ok();
+        let _place = self.room.acquire().await.ok();
+        fetch(self.clock, request).await
+    }
+
+    /// The places of one primary; those that nobody uses are forgotten.
+    fn of_primary(&self, primary: SocketAddr) -> Arc<Semaphore> {
+        let mut all = self
+            .by_primary
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.retain(|one, places| *one == primary || Arc::strong_count(places) > 1);
+        let places = || Arc::new(Semaphore::new(TRANSFERS_IN_BY_PRIMARY));
+        Arc::clone(all.entry(primary).or_insert_with(places))
+    }
+}
+
 /// Asks a primary for a zone.
 ///
 /// # Errors
 /// Why nothing came, for a person.
-pub async fn fetch(clock: Clock, request: &Request) -> Result<Received, String> {
+async fn fetch(clock: Clock, request: &Request) -> Result<Received, String> {
     let key = request.key.as_ref().map(TsigKey::key);
     let fetch = Fetch {
         clock,
         zone: &request.apex,
         key: key.as_ref(),
         soa: request.soa.as_ref(),
-        sources: &request.incoming.sources,
+        incoming: &request.incoming,
     };
     let received = match request.want {
         Want::News => fetch.news(request.primary).await,
@@ -91,8 +141,8 @@ struct Fetch<'f> {
     key: Option<&'f Key>,
     /// The SOA of what we have.
     soa: Option<&'f Entry>,
-    /// Where requests leave from.
-    sources: &'f Sources,
+    /// Where requests leave from, and how much may come.
+    incoming: &'f Incoming,
 }
 
 impl Fetch<'_> {
@@ -136,7 +186,7 @@ impl Fetch<'_> {
         let length = u16::try_from(request.len()).unwrap_or_default();
         let frame = [&length.to_be_bytes()[..], &request].concat();
         patiently(async { Ok(stream.write_all(&frame).await?) }).await?;
-        let mut receipt = Receipt::new(self.zone, id, asked);
+        let mut receipt = Receipt::new(self.zone, id, asked).of_at_most(self.incoming.max_size);
         while !receipt.is_whole() {
             let message = patiently(read(&mut stream)).await?;
             receipt.take(&self.believe(verifier.as_mut(), message)?)?;
@@ -149,7 +199,7 @@ impl Fetch<'_> {
     }
 
     async fn connect(&self, primary: SocketAddr) -> Result<TcpStream, Failure> {
-        let connecting = outlet::stream(self.sources, primary);
+        let connecting = outlet::stream(&self.incoming.sources, primary);
         let connected = timeout(Duration::from_millis(TRANSFER_SILENCE.0), connecting).await;
         let connected = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         connected.map_err(Failure::Unreached)

@@ -22,6 +22,6 @@ mod outlet;
 mod service;
 
 pub use copy::write_copy;
-pub use fetch::fetch;
+pub use fetch::Fetcher;
 pub use herald::Herald;
 pub use service::{Service, Stream};

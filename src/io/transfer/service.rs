@@ -122,11 +122,7 @@ impl Service {
         let zoning = self.zoning();
         let mut signer = match self.signer(&zoning, request) {
             Ok(signer) => signer,
-            Err(fault) => {
-                let mut reply = message::reply(request, fault.rcode()).ok()?;
-                fault.sign(&mut reply, self.clock.wall_seconds());
-                return Some(reply);
-            }
+            Err(fault) => return self.refuse(fault, request),
         };
         let key = signer.as_ref().and_then(|signer| place(&zoning, signer));
         let mut reply = match Header::read(request).ok()?.opcode() {
@@ -147,10 +143,31 @@ impl Service {
         Some(reply)
     }
 
+    /// Checks that a request is signed well with a key of ours.
+    ///
+    /// # Errors
+    /// What is wrong, in the word of RFC 8945, and the reply that says so, if there is one.
+    pub fn vet(&self, request: &[u8]) -> Result<(), (&'static str, Option<Vec<u8>>)> {
+        match self.signer(&self.zoning(), request) {
+            Ok(_) => Ok(()),
+            Err(fault) => Err((fault.word(), self.refuse(fault, request))),
+        }
+    }
+
+    fn refuse(&self, fault: tsig::Fault, request: &[u8]) -> Option<Vec<u8>> {
+        let mut reply = message::reply(request, fault.rcode()).ok()?;
+        fault.sign(&mut reply, self.clock.wall_seconds());
+        Some(reply)
+    }
+
     /// What signs the reply, if the request is signed.
     fn signer(&self, zoning: &Zoning, request: &[u8]) -> Result<Option<Signer>, tsig::Fault> {
-        let keys: Vec<tsig::Key> = zoning.tsig.iter().map(TsigKey::key).collect();
-        match tsig::check(&keys, request, self.clock.wall_seconds())? {
+        let named = |found: &tsig::ClaimedKey<'_>| {
+            let mut keys = zoning.tsig.iter();
+            keys.find(|key| found.is(&key.name, key.algorithm))
+        };
+        let key = tsig::recognize(request, named)?.map(TsigKey::key);
+        match tsig::check(key.as_ref(), request, self.clock.wall_seconds())? {
             Checked::Unsigned => Ok(None),
             Checked::Signed(signer) => Ok(Some(signer)),
         }
@@ -223,9 +240,7 @@ impl Service {
         let Some(incoming) = incoming else {
             return rcode::NOTAUTH;
         };
-        let source = source.to_canonical();
-        let is_primary = incoming.primaries.iter().any(|one| one.ip() == source);
-        if !is_primary || incoming.key.is_some() && incoming.key != key {
+        if !incoming.is_primary(source) || incoming.key.is_some() && incoming.key != key {
             return rcode::REFUSED;
         }
         // Where the queue is full, the zone's own timer comes soon enough.

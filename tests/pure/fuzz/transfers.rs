@@ -2,7 +2,7 @@
 use waypost::base::Draws;
 use waypost::dns::Name;
 use waypost::dns::rr::rtype;
-use waypost::dns::transfer::{Asked, Content, Journal, Messages, Receipt, Received};
+use waypost::dns::transfer::{Asked, Content, Journal, Messages, Packed, Receipt, Received};
 
 use crate::bend::{Bender, rounds, survive};
 
@@ -75,7 +75,10 @@ fn is_inside(content: &Content) -> bool {
 #[test]
 fn what_is_sent_is_received() {
     let whole = receive(Asked::Whole, &framed(&stream(None)));
-    assert_eq!(whole, Some(Received::Whole(version(VERSIONS))));
+    assert_eq!(
+        whole,
+        Some(Received::Whole(Packed::of(&apex(), &version(VERSIONS))))
+    );
     let Some(Received::Changes(diffs)) = receive(Asked::Changes(1), &framed(&stream(Some(1))))
     else {
         panic!("no changes");
@@ -100,7 +103,8 @@ fn bent_transfers_bring_a_zone_or_nothing() {
     survive("transfers", inputs, |input| {
         for asked in [Asked::Whole, Asked::Newer(1), Asked::Changes(1)] {
             match receive(asked, input) {
-                Some(Received::Whole(content)) => {
+                Some(Received::Whole(packed)) => {
+                    let content = packed.into_content();
                     assert!(is_inside(&content));
                     let written = content.to_master("a test");
                     assert!(written.lines().count() > content.records().len());

@@ -25,7 +25,7 @@ fn served(world: &World, transfer: &str) -> Process {
 fn notified() -> String {
     let notify = SECONDARIES.map(|address| format!("\"{address}:53\""));
     format!(
-        "{{ to = [\"key:xfr\"], key = \"xfr\", notify = [{}], render_for = \"DE\", min_interval = \"1s\" }}",
+        "{{ to = [\"key:xfr\"], key = \"xfr\", notify = [{}], render_for = \"DE\", render_strict = \"EEA\", min_interval = \"1s\" }}",
         notify.join(", ")
     )
 }
@@ -138,7 +138,7 @@ fn zones_are_for_those_who_may_have_them() {
     world.write("cert.pem", &pair.cert.pem());
     let key = world.write("key.pem", &pair.signing_key.serialize_pem());
     std::fs::set_permissions(key, PermissionsExt::from_mode(0o600)).unwrap();
-    let transfer = "{ to = [\"127.0.0.2/32\", \"key:xfr\", \"127.0.0.3/32 key:other\"] }";
+    let transfer = "{ to = [\"127.0.0.2/32\", \"key:xfr\", \"127.0.0.3/32 key:other\"], render_strict = \"EEA\" }";
     world.write("config.toml", &(config(transfer) + "[server.tls]\n" + tls));
     world.write("zones/example.org.zone", ZONE);
     let waypost = world.waypost();

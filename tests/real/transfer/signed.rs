@@ -33,7 +33,7 @@ fn go(dnssec: &str) {
     let zone = "file = \"zones/example.org.zone\"";
     let with = format!(
         "{zone}\ndnssec = {dnssec}\ntransfer = {{ to = [\"key:xfr\", \"127.0.0.1/32\"], key = \"xfr\", \
-         notify = [{}], render_for = \"DE\", min_interval = \"1s\" }}",
+         notify = [{}], render_for = \"DE\", render_strict = \"EEA\", min_interval = \"1s\" }}",
         notify.join(", ")
     );
     let config = CONFIG.replace(zone, &with) + &format!("[tsig.xfr]\nsecret = \"{SECRET}\"\n");

@@ -30,7 +30,7 @@ fn config(source: &str, notifying: &str) -> String {
         .map(|[v4, v6]| format!("\"{v4}:53\", \"[{v6}]:53\""))
         .join(", ");
     let transfer = format!(
-        "{file}\ntransfer = {{ to = [\"127.0.0.0/8\", \"fd00::/16\"], notify = [{notify}], min_interval = \"1s\"{notifying} }}"
+        "{file}\ntransfer = {{ to = [\"127.0.0.0/8\", \"fd00::/16\"], notify = [{notify}], min_interval = \"1s\", render_strict = \"EEA\"{notifying} }}"
     );
     assert!(CONFIG.contains(listen) && CONFIG.contains(file));
     CONFIG

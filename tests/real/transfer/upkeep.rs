@@ -133,6 +133,19 @@ fn a_damaged_copy_costs_its_zone_alone_while_the_primary_is_silent() {
     wait_for_answer(WAYPOST, ("v.evil.test", "TXT"), "\"6\"");
 }
 
+/// When the server says that it is up, the primary is still within what it may take to answer.
+#[test]
+fn a_silent_primary_holds_up_no_other_zone_at_the_start() {
+    let world = World::new();
+    let primary = Primary::start(PRIMARY, 5);
+    primary.says(Reply::Silence, Reply::Silence);
+    let waypost = start(&world);
+    assert!(serial(WAYPOST, "example.org").is_some());
+    assert!(dig(&["@127.0.0.20", "v.evil.test", "TXT"]).contains("SERVFAIL"));
+    let log = waypost.log();
+    assert!(!log.contains("transfer_failed"), "{log}");
+}
+
 #[test]
 fn a_broken_state_costs_what_it_held_and_nothing_else() {
     let world = World::new();

@@ -8,7 +8,7 @@ use waypost::dns::rr::rtype;
 use waypost::dns::zone::Presence;
 use waypost::dns::zone::signed::Signed;
 use waypost::keys::Time;
-use waypost::table::render_served;
+use waypost::table::{RenderView, StrictNames, render_served};
 use waypost::zones::{ChallengeRefusal, ChallengesDone, Reply};
 
 use super::clients::{self, Asked, Item};
@@ -17,7 +17,10 @@ use super::primaries::{Mood, SILENCE};
 use super::world::World;
 
 /// Whom secondaries are rendered a zone for.
-const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+const VIEW: RenderView = RenderView {
+    client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+    strict: StrictNames::Given,
+};
 /// How long after the clock was set a signature may not hold, beside what a job takes.
 const SIGNED_WITHIN: u64 = 2000;
 /// How far the clock must be set for steps of keys to wait, and for how long.
@@ -203,7 +206,7 @@ impl Checks {
                 if !same {
                     watched.signed = served.signed.clone();
                     let content = watched.signed.as_ref();
-                    let content = content.and_then(|_| render_served(table, served, CLIENT));
+                    let content = content.and_then(|_| render_served(table, served, VIEW));
                     watched.window = content.as_ref().and_then(window);
                 }
             }
@@ -500,7 +503,7 @@ pub(super) fn is_followed(world: &World) -> bool {
     let table = world.table.as_ref().unwrap();
     world.in_force.configured().all(|zone| {
         let served = table.zones.of(&zone.apex).unwrap();
-        let content = render_served(table, served, CLIENT);
+        let content = render_served(table, served, VIEW);
         let has = world.secondary.has.get(&zone.apex);
         has.zip(content)
             .is_some_and(|(has, content)| has.says_the_same(&content))
@@ -531,7 +534,7 @@ pub(super) fn converged(world: &World) {
             let is_signed = served.signed.is_some();
             assert_eq!(is_signed, folder.ring.signed.is_some(), "{apex}");
         }
-        let content = render_served(&table, served, CLIENT).unwrap();
+        let content = render_served(&table, served, VIEW).unwrap();
         let has = world.secondary.has.get(apex);
         let has = has.unwrap_or_else(|| panic!("the secondary has no {apex}"));
         assert_eq!(has.serial(), content.serial(), "{apex} at the secondary");

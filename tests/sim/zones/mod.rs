@@ -72,7 +72,8 @@ fn play(seed: u64) -> BTreeSet<&'static str> {
     world.rest(CALM);
     // Signatures are renewed at any time: the secondary may be a step behind.
     for _ in 0..60 {
-        if world.engine.is_settled() && checks::is_followed(&world) {
+        let is_settled = world.engine.is_settled() && world.engine.has_asked_primaries();
+        if is_settled && checks::is_followed(&world) {
             break;
         }
         world.rest(Span(500));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use waypost::base::Draws;
 use waypost::dns::Name;
-use waypost::dns::transfer::Received;
+use waypost::dns::transfer::{Packed, Received};
 use waypost::zones::{Request, Want};
 
 use super::data::{Edition, is_ahead};
@@ -60,7 +60,8 @@ impl Primary {
         }
         let editions = &self.zones[&request.apex];
         let head = self.head(&request.apex);
-        let whole = || Received::Whole(head.content(&request.apex));
+        let apex = &request.apex;
+        let whole = || Received::Whole(Packed::of(apex, &head.content(apex)));
         let Some(soa) = &request.soa else {
             return (delay, Ok(whole()));
         };

@@ -3,7 +3,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use waypost::base::{Permille, Secret, Span};
+use waypost::base::{JurisdictionId, Permille, Secret, Span};
 use waypost::dns::Name;
 use waypost::dns::challenges::Pattern;
 use waypost::dns::dnssec::Algorithm;
@@ -107,12 +107,14 @@ impl ZoneSetup {
                 notify: vec![SocketAddr::from(([127, 0, 0, 9], 53))],
                 key: None,
                 render_for: IpAddr::from([192, 0, 2, 7]),
+                render_strict: Some(JurisdictionId(0)),
                 min_interval: self.min_interval,
                 sources: Sources::default(),
             }),
             incoming: self.is_secondary.then_some(Incoming {
                 primaries,
                 key: None,
+                max_size: u64::MAX,
                 sources: Sources::default(),
             }),
             mounts: self.mounts(),

@@ -14,8 +14,8 @@ pub(super) fn input(now: u64, input: &Input) {
             apex,
             filed,
         } => format!("Filed {ticket:?} {apex} {:?}", mark_of(&filed.zone)),
-        Input::Fetched(number, Ok(Received::Whole(content))) => {
-            format!("Fetched {number} whole {}", content.serial())
+        Input::Fetched(number, Ok(Received::Whole(packed))) => {
+            format!("Fetched {number} whole {}", packed.serial())
         }
         Input::Fetched(number, Ok(Received::Changes(diffs))) => {
             format!("Fetched {number} {} changes", diffs.len())

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use waypost::base::Span;
+use waypost::io::clock::Clock;
+use waypost::io::screen::Screen;
+use waypost::io::serve::deferred;
 use waypost::plan::RateLimit;
 
 use super::{PATIENCE, Rig, ask, ask_tcp, udp};
@@ -191,4 +194,61 @@ fn a_limit_ends_and_is_seen_to_end() {
         again.send_to(&query, at).unwrap();
         again.recv(&mut room).is_ok() && room[7] > 0
     });
+}
+
+#[test]
+fn a_network_gets_only_so_much_in_all() {
+    let rig = server(|limit| {
+        limit.per_second = [0, 0, 0, 0, PER_SECOND];
+        limit.slip = 0;
+    });
+    let query = |number: u32| match number % 3 {
+        0 => Ask::new("www.example.org A").packet(),
+        1 => Ask::new(&format!("made-up-{number}.example.org TXT")).packet(),
+        _ => Ask::new("www.elsewhere.test A").packet(),
+    };
+    let (_, received) = flood(rig.addresses[0], query);
+    assert!((1..50).contains(&received.replies), "{received:?}");
+    let status = rig.metrics.limited_status(rig.clock.now());
+    assert_eq!(status[0].class, "total");
+}
+
+/// A message of this kind about `example.org`, unsigned.
+fn unsigned(opcode: u8, qtype: u8, number: u32) -> Vec<u8> {
+    let [.., high, low] = number.to_be_bytes();
+    let head = [high, low, opcode << 3, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    [&head[..], b"\x07example\x03org\0\0", &[qtype, 0, 1]].concat()
+}
+
+/// Strangers get refusals, and of those no more than of anything; nobody else waits behind them.
+#[test]
+fn unsigned_messages_are_refused_before_they_are_queued_and_counted() {
+    for (opcode, qtype, rcode) in [(5, 6, 5), (4, 6, 9), (0, 252, 5), (0, 251, 5)] {
+        let mut plan = compile().plan;
+        plan.server.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let limit = RateLimit {
+            slip: 0,
+            ..RateLimit::of(PER_SECOND)
+        };
+        plan.server.defence.rate_limit = Some(limit);
+        let screen = Arc::new(Screen::new(Clock::start()));
+        let (deferred, mut waiting) = deferred::queue(screen);
+        let served = (plan, compile().unsigned());
+        let rig = Rig::deferring(served, waypost::answer::answer, Some(deferred));
+        let (at, what) = (rig.addresses[0], format!("opcode {opcode}, type {qtype}"));
+        let reply = ask(&udp("127.8.200.1"), at, &unsigned(opcode, qtype, 7)).0;
+        assert_eq!(reply[3] & 15, rcode, "{what}");
+        let over_tcp = ask_tcp(
+            "127.8.200.1".parse().unwrap(),
+            at,
+            &unsigned(opcode, qtype, 7),
+        );
+        assert_eq!(over_tcp[3] & 15, rcode, "{what} over TCP");
+        let (_, received) = flood(at, |number| unsigned(opcode, qtype, number % 65_536));
+        assert!((1..50).contains(&received.replies), "{what}: {received:?}");
+        let next = rig.runtime.block_on(async {
+            tokio::time::timeout(Duration::from_millis(1), waiting.recv()).await
+        });
+        assert!(next.is_err(), "{what} was queued: {next:?}");
+    }
 }

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::content::{Content, Diff, Entry};
 use super::master::entries;
+use super::packed::Packed;
 use crate::dns::Name;
 use crate::dns::master::forms;
 use crate::dns::rr::rtype;
@@ -59,21 +60,34 @@ pub fn zone_of(
     content: &Content,
     mounts: &[(Name, Mount)],
 ) -> Result<Zone, Vec<ZoneError>> {
+    zone_of_packed(apex, Packed::of(apex, content), mounts)
+}
+
+/// The zone of records as they came, steered names mounted.
+///
+/// # Errors
+/// As [`zone_of`].
+pub fn zone_of_packed(
+    apex: &Name,
+    packed: Packed,
+    mounts: &[(Name, Mount)],
+) -> Result<Zone, Vec<ZoneError>> {
     let mut builder = Builder::new(apex);
     let mut errors = Vec::new();
-    for entry in std::iter::once(&content.soa).chain(content.records()) {
-        errors.extend(flaw(entry));
+    packed.each(|record| {
+        errors.extend(flaw_of(record.owner, record.rtype, record.rdata));
         let given = Given {
-            owner: entry.owner.as_wire(),
-            rtype: entry.rtype,
-            ttl: bounded(entry.ttl),
-            rdata: &entry.rdata,
+            owner: record.owner,
+            rtype: record.rtype,
+            ttl: bounded(record.ttl),
+            rdata: record.rdata,
             place: Place::NOWHERE,
         };
         if let Err(refused) = builder.add(&given) {
-            errors.push(error(refused.message(&entry.owner, apex), refused.help()));
+            let owner = Name::from_wire(record.owner).unwrap_or_else(Name::root);
+            errors.push(error(refused.message(&owner, apex), refused.help()));
         }
-    }
+    });
     match builder.finish(mounts).zone {
         Ok(zone) if errors.is_empty() => Ok(zone),
         Ok(_) => Err(errors),
@@ -236,16 +250,26 @@ fn bounded(ttl: u32) -> u32 {
 
 /// What is wrong with a record by itself.
 fn flaw(entry: &Entry) -> Option<ZoneError> {
-    let (owner, kind) = (&entry.owner, type_name(entry.rtype));
-    match entry.rtype {
-        0 | rtype::OPT | 128..=255 => Some(error(
-            format!("`{owner}` has a record of type {kind}, which is never stored in a zone"),
-            None,
-        )),
-        _ if !forms::is_well_formed(entry.rtype, &entry.rdata) => Some(error(
-            format!("the data of the {kind} at `{owner}` is not well formed"),
-            None,
-        )),
+    flaw_of(entry.owner.as_wire(), entry.rtype, &entry.rdata)
+}
+
+fn flaw_of(owner: &[u8], rtype: u16, rdata: &[u8]) -> Option<ZoneError> {
+    let words = || {
+        let owner = Name::from_wire(owner).unwrap_or_else(Name::root);
+        (owner, type_name(rtype))
+    };
+    match rtype {
+        0 | rtype::OPT | 128..=255 => {
+            let (owner, kind) = words();
+            let message =
+                format!("`{owner}` has a record of type {kind}, which is never stored in a zone");
+            Some(error(message, None))
+        }
+        _ if !forms::is_well_formed(rtype, rdata) => {
+            let (owner, kind) = words();
+            let message = format!("the data of the {kind} at `{owner}` is not well formed");
+            Some(error(message, None))
+        }
         _ => None,
     }
 }

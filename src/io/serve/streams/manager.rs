@@ -52,10 +52,11 @@ struct ManagerTask {
 }
 
 impl ConnectionManager {
-    /// Starts to accept.
+    /// Starts to accept, `places` connections at once at the most, whatever a config says.
     pub(in crate::io::serve) fn start(
         sockets: StreamSockets,
         service: Service,
+        places: usize,
         runtime: &Handle,
     ) -> io::Result<Self> {
         let _entered = runtime.enter();
@@ -67,7 +68,7 @@ impl ConnectionManager {
         };
         sockets.open(&service.published, &channels)?;
         let buffer = ManagerTask {
-            streams: Arc::new(Streams::new(service)),
+            streams: Arc::new(Streams::new(service, places)),
             table: ConnectionTable::new(limits::STREAM_CONNECTIONS_PER_CLIENT),
             tasks: JoinSet::new(),
             admitted: HashMap::new(),

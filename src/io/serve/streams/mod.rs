@@ -74,6 +74,8 @@ struct Streams {
     counters: [Mutex<QueryCounters>; Transport::ALL.len()],
     /// Connections that are open.
     open: AtomicUsize,
+    /// Connections that there may be, whatever a config says.
+    possible: usize,
 }
 
 /// The facts of a connection that its task needs, whatever is spoken on it.
@@ -84,13 +86,14 @@ struct ConnectionContext {
 }
 
 impl Streams {
-    fn new(service: Service) -> Self {
+    fn new(service: Service, possible: usize) -> Self {
         let plan = service.published.load().plan.clone();
         let counters = Transport::ALL
             .map(|transport| Mutex::new(service.metrics.query_counters(&plan, transport)));
         Self {
             counters,
             open: AtomicUsize::new(0),
+            possible,
             service,
         }
     }
@@ -141,7 +144,8 @@ impl Streams {
 
     /// The number of connections that there may be.
     fn places(&self) -> usize {
-        self.service.published.load().plan.server.connections
+        let wanted = self.service.published.load().plan.server.connections;
+        wanted.min(self.possible)
     }
 
     /// The span that a connection may be silent now.

@@ -9,6 +9,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -144,17 +145,13 @@ impl<P: Peer> Batch<P> {
     }
 
     /// The path of a reply to the sender of the `index`-th datagram, for a reply that comes later.
-    pub(super) fn reply_path(
-        &self,
-        index: usize,
-        socket: &UdpSocket,
-    ) -> std::io::Result<ReplyPath> {
+    pub(super) fn reply_path(&self, index: usize, socket: &Arc<UdpSocket>) -> ReplyPath {
         let arrival = &self.arrivals[index];
-        Ok(ReplyPath {
-            socket: socket.try_clone()?,
+        ReplyPath {
+            socket: Arc::clone(socket),
             peer: arrival.peer.map_or(UNKNOWN, Peer::address),
             local: arrival.local,
-        })
+        }
     }
 
     /// Marks the first `length` octets of the reply to the `index`-th datagram for sending.

@@ -1,6 +1,7 @@
 //! Who gets no more replies for now (response rate limiting).
 //!
-//! Counted is by network, kind of reply and name ([`Counted`]), over UDP only: what came over a stream, or
+//! Counted is by network, kind of reply and name ([`Counted`]), and once more by network alone, so that a network that
+//! asks for many names gets no more than so much; over UDP only: what came over a stream, or
 //! with a cookie of ours, is not forged and not limited. Of the replies past a limit one in `slip` goes out
 //! without data, so that who is there in earnest comes back with a cookie or over TCP; the rest are not sent.
 //! So a network whose addresses somebody else uses gets, for a flood, a few replies no longer than its queries.
@@ -92,9 +93,9 @@ impl Limiter {
         (now, draws): (Moment, &mut Draws),
         metrics: &Metrics,
     ) -> Ruling {
-        let class = sending.counted.class;
-        let per_second = limit.per_second[class as usize];
-        if per_second == 0 {
+        let classes = [sending.counted.class, ResponseClass::Total];
+        let classes = classes.map(|class| (class, limit.per_second[class as usize]));
+        if classes.iter().all(|(_, per_second)| *per_second == 0) {
             return Ruling::Send;
         }
         if sending.counted.proof == Proof::Server {
@@ -102,11 +103,18 @@ impl Limiter {
         }
         let network = network(limit, sending.source);
         let buckets = self.buckets.get_or_init(Buckets::new);
-        let spot = buckets.spot(self.hash(network, sending));
-        let balance = buckets.take(spot, now, Terms::new(per_second, limit.window));
-        if balance == Balance::Within {
-            return Ruling::Send;
+        let mut beyond = None;
+        for (class, per_second) in classes {
+            if per_second == 0 || beyond.is_some() {
+                continue;
+            }
+            let spot = buckets.spot(self.hash(network, class, sending));
+            let balance = buckets.take(spot, now, Terms::new(per_second, limit.window));
+            beyond = (balance != Balance::Within).then_some((class, spot, balance));
         }
+        let Some((class, spot, balance)) = beyond else {
+            return Ruling::Send;
+        };
         if limit.exempt.iter().any(|own| own.contains(sending.source)) {
             return Ruling::Exempt;
         }
@@ -192,15 +200,21 @@ impl Limiter {
         }
     }
 
-    fn hash(&self, network: Network, sending: Sending<'_>) -> u64 {
+    fn hash(&self, network: Network, class: ResponseClass, sending: Sending<'_>) -> u64 {
         let mut key = [0; KEY_HEAD + NAME_BYTES];
-        key[0] = sending.counted.class as u8;
+        key[0] = class as u8;
         key[1] = network.prefix;
         match network.address {
             IpAddr::V4(address) => key[2..6].copy_from_slice(&address.octets()),
             IpAddr::V6(address) => key[2..KEY_HEAD].copy_from_slice(&address.octets()),
         }
-        let name = sending.query.get(sending.counted.subject());
+        let name = match class {
+            ResponseClass::Total => None,
+            ResponseClass::Answer
+            | ResponseClass::Denial
+            | ResponseClass::Referral
+            | ResponseClass::Error => sending.query.get(sending.counted.subject()),
+        };
         let name = name.unwrap_or_default();
         let length = KEY_HEAD + name.len().min(NAME_BYTES);
         for (place, octet) in key[KEY_HEAD..length].iter_mut().zip(name) {

@@ -23,15 +23,17 @@ use nix::sys::socket::{SockaddrIn, SockaddrIn6};
 
 use self::batch::{Batch, Exchange, Peer};
 use self::limiter::{Ruling, Sending};
-use super::deferred::{self, Replies};
+use super::deferred;
 use super::inspect;
 use super::{Service, canonical};
-use crate::answer::{Answered, Asker, Transport, withhold};
+use crate::answer::{Asker, Counted, Transport, withhold};
 use crate::base::limits::{UDP_BATCH, UDP_DRAIN};
-use crate::base::{Draws, Span};
+use crate::base::{Draws, Moment, Span};
+use crate::dns::cookie::Proof;
 use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
-use crate::plan::RateLimit;
+use crate::io::screen::Judgement;
+use crate::plan::{RateLimit, ResponseClass};
 use crate::table::Table;
 
 mod batch;
@@ -52,7 +54,7 @@ const RECEIVE_TRIES: usize = 8;
 
 /// One thread's sockets and what it needs.
 pub(super) struct Worker {
-    sockets: Vec<UdpSocket>,
+    sockets: Vec<Arc<UdpSocket>>,
     stopped: Arc<UnixStream>,
     service: Service,
     limiter: Arc<Limiter>,
@@ -60,7 +62,7 @@ pub(super) struct Worker {
 
 /// A socket with its buffers.
 struct BufferedSocket<'w> {
-    socket: &'w UdpSocket,
+    socket: &'w Arc<UdpSocket>,
     batch: AnyBatch,
 }
 
@@ -99,7 +101,7 @@ impl Worker {
         limiter: Arc<Limiter>,
     ) -> Self {
         Self {
-            sockets,
+            sockets: sockets.into_iter().map(Arc::new).collect(),
             stopped,
             service,
             limiter,
@@ -121,8 +123,7 @@ impl Worker {
         let mut watched = self.watched();
         while wait(&mut watched) == Woken::Ready {
             drop(responder.table());
-            self.limiter
-                .sweep(self.service.clock, &self.service.metrics);
+            self.sweep();
             for (socket, watched) in sockets.iter_mut().zip(&watched[1..]) {
                 if has_events(watched) {
                     socket.answer_waiting(&mut responder);
@@ -132,9 +133,18 @@ impl Worker {
         self.drain(&mut responder, &mut sockets);
     }
 
+    /// Says what is over: limits, and floods that were left out of the log.
+    fn sweep(&self) {
+        let service = &self.service;
+        self.limiter.sweep(service.clock, &service.metrics);
+        if let Some(deferred) = &service.deferred {
+            deferred.sweep(service.clock.now());
+        }
+    }
+
     /// The end first, then every socket.
     fn watched(&self) -> Vec<PollFd<'_>> {
-        let sockets = self.sockets.iter().map(AsFd::as_fd);
+        let sockets = self.sockets.iter().map(|socket| socket.as_fd());
         let all = std::iter::once(self.stopped.as_fd()).chain(sockets);
         all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect()
     }
@@ -150,7 +160,7 @@ impl Worker {
 
 impl<'w> BufferedSocket<'w> {
     /// Either family will do for a socket that cannot say.
-    fn new(socket: &'w UdpSocket) -> Self {
+    fn new(socket: &'w Arc<UdpSocket>) -> Self {
         let batch = match socket.local_addr() {
             Ok(SocketAddr::V4(_)) => AnyBatch::V4(Batch::new()),
             Ok(SocketAddr::V6(_)) | Err(_) => AnyBatch::V6(Batch::new()),
@@ -199,7 +209,7 @@ impl<'w> BatchResponder<'w> {
     }
 
     /// Answers one batch; gives how many datagrams it held.
-    fn answer_batch<P: Peer>(&mut self, socket: &UdpSocket, batch: &mut Batch<P>) -> usize {
+    fn answer_batch<P: Peer>(&mut self, socket: &Arc<UdpSocket>, batch: &mut Batch<P>) -> usize {
         let received = receive(socket, batch);
         let table = self.table();
         let mut asker = Asker {
@@ -210,7 +220,7 @@ impl<'w> BatchResponder<'w> {
             idle: Span::ZERO,
         };
         for index in 0..received {
-            if !self.is_deferred(socket, batch, index) {
+            if !self.set_aside((socket, &table), (batch, index), asker.now) {
                 self.answer_one(&table, batch, index, &mut asker);
             }
         }
@@ -224,32 +234,67 @@ impl<'w> BatchResponder<'w> {
         received
     }
 
-    /// Defers a datagram that needs a worker; true when nothing is left to do for it here.
-    fn is_deferred<P: Peer>(&self, socket: &UdpSocket, batch: &mut Batch<P>, index: usize) -> bool {
+    /// Deals with a datagram that needs a worker; false when it is to be answered like any other.
+    fn set_aside<P: Peer>(
+        &mut self,
+        (socket, table): (&Arc<UdpSocket>, &Table),
+        (batch, index): (&mut Batch<P>, usize),
+        now: Moment,
+    ) -> bool {
         let Exchange { source, query, .. } = batch.exchange(index);
-        let (Some(deferred), Some(query)) = (&self.service.deferred, query) else {
+        let (Some(deferred), Some(message)) = (&self.service.deferred, query) else {
             return false;
         };
-        if !inspect::needs_worker(query) {
+        if !inspect::needs_worker(message) {
             return false;
         }
         if !self.service.admits(source) {
             return true;
         }
-        let message = query.to_vec();
-        let taken = batch.reply_path(index, socket).is_ok_and(|back| {
-            let back = Replies::Datagram(back);
-            let source = canonical(source);
-            deferred
-                .offer(message.clone(), source, Transport::Udp, back)
-                .is_ok()
-        });
-        if let (false, Some(reply)) = (taken, deferred::busy(&message)) {
+        let source = canonical(source);
+        let judgement = deferred.judge(source, message);
+        let counted = match judgement {
+            Judgement::Ordinary => return false,
+            Judgement::Queued(_) => Counted {
+                class: ResponseClass::Answer,
+                subject: inspect::asked_name(message),
+                proof: Proof::None,
+            },
+            Judgement::Refused(_) => Counted::NOTHING,
+        };
+        let message = message.to_vec();
+        let sending = Sending {
+            source,
+            query: &message,
+            counted,
+        };
+        let reply = match self.ruling(table, sending, now) {
+            Ruling::Drop => None,
+            Ruling::Slip => deferred::short(&message),
+            Ruling::Send | Ruling::Exempt => match judgement {
+                Judgement::Ordinary => None,
+                Judgement::Refused(reply) => reply,
+                Judgement::Queued(kind) => {
+                    let back = batch.reply_path(index, socket);
+                    let offered = deferred.offer_datagram(kind, (source, &message), back);
+                    offered.err().and_then(|_| deferred::busy(&message))
+                }
+            },
+        };
+        if let Some(reply) = reply {
             let room = &mut batch.exchange(index).reply[..reply.len()];
             room.copy_from_slice(&reply);
             batch.reply(index, reply.len());
         }
         true
+    }
+
+    /// Decides on a reply that is no answer of the table, where rates are limited.
+    fn ruling(&mut self, table: &Table, sending: Sending<'_>, now: Moment) -> Ruling {
+        match &table.plan.server.defence.rate_limit {
+            None => Ruling::Send,
+            Some(limit) => self.rule(limit, sending, now),
+        }
     }
 
     /// Answers one datagram; all but the source is the same for a batch.
@@ -274,7 +319,12 @@ impl<'w> BatchResponder<'w> {
         asker.source = canonical(source);
         let mut answered = self.service.respond(table, asker, query, reply);
         if let (Some(limit), Some(whole)) = (&table.plan.server.defence.rate_limit, &answered) {
-            answered = match self.rule(limit, asker, query, whole) {
+            let sending = Sending {
+                source: asker.source,
+                query,
+                counted: whole.counted,
+            };
+            answered = match self.rule(limit, sending, asker.now) {
                 Ruling::Send | Ruling::Exempt => answered,
                 Ruling::Slip => withhold(table, asker, query, reply),
                 Ruling::Drop => None,
@@ -287,23 +337,11 @@ impl<'w> BatchResponder<'w> {
     }
 
     /// Decides on a reply where rates are limited.
-    fn rule(
-        &mut self,
-        limit: &RateLimit,
-        asker: &Asker,
-        query: &[u8],
-        answered: &Answered,
-    ) -> Ruling {
-        let sending = Sending {
-            source: asker.source,
-            query,
-            counted: answered.counted,
-        };
+    fn rule(&mut self, limit: &RateLimit, sending: Sending<'_>, now: Moment) -> Ruling {
         let metrics = &self.service.metrics;
-        let draws = &mut self.draws;
         let ruling = self
             .limiter
-            .rule(limit, sending, (asker.now, draws), metrics);
+            .rule(limit, sending, (now, &mut self.draws), metrics);
         match ruling {
             Ruling::Send | Ruling::Slip => {}
             Ruling::Exempt => self.exempt += 1,

@@ -5,6 +5,7 @@
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 
 use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
 
@@ -13,7 +14,7 @@ use super::batch::{Local, v4_source, v6_source};
 /// The source of one datagram, and which of our addresses it came to.
 #[derive(Debug)]
 pub(in crate::io::serve) struct ReplyPath {
-    pub(super) socket: UdpSocket,
+    pub(super) socket: Arc<UdpSocket>,
     pub(super) peer: SocketAddr,
     pub(super) local: Local,
 }
