@@ -17,6 +17,7 @@ use super::observer::Observer;
 use super::prepared::{Prepared, Source};
 use super::reader::{InForce, Reading, Reply, Request};
 use super::reload_effects::{Opened, gone, opened_by};
+use super::upgrade::{self, Hold};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use super::{log, ordered};
 use crate::base::Moment;
@@ -62,6 +63,8 @@ pub(crate) struct Handles {
     pub(crate) in_force: InForce,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+    /// What starts another program in this one's place; absent = nothing does.
+    pub(crate) upgrades: Option<mpsc::Sender<upgrade::Request>>,
 }
 
 /// What the control_loop listens to.
@@ -78,6 +81,8 @@ pub(crate) struct Channels {
     pub(crate) notified: mpsc::Receiver<Name>,
     /// Updates (RFC 2136).
     pub(crate) updates: mpsc::Receiver<deferred::Request>,
+    /// The state is wanted by a program that takes this one's place.
+    pub(super) holds: mpsc::Receiver<Hold>,
     /// The end.
     pub(crate) stop: oneshot::Receiver<()>,
 }
@@ -100,6 +105,8 @@ pub(crate) struct ControlLoop {
     zones: ZoneDriver,
     /// Apex, number of names and digest of the file of each zone.
     sizes: Vec<ZoneSize>,
+    /// The state is another program's: nothing is taken that would have to be kept.
+    pub(super) is_held: bool,
     /// The config that is being composed.
     composing: Option<Composing>,
     published: Arc<Published>,
@@ -129,6 +136,7 @@ impl ControlLoop {
             weighed: BTreeMap::new(),
             zones,
             sizes,
+            is_held: false,
             composing: None,
             plan: plan.clone(),
             handles,
@@ -162,13 +170,14 @@ impl ControlLoop {
             tokio::select! {
                 _ = &mut channels.stop => return,
                 Some(finished) = channels.reports.recv() => self.finished(&finished),
+                Some(hold) = channels.holds.recv(), if self.composing.is_none() => self.hold(hold),
                 Some(command) = channels.commands.recv() => self.command(command),
                 // A config that is being composed is taken into force before the next one is.
-                Some(reading) = channels.readings.recv(), if self.composing.is_none() => self.take(reading),
-                Some(event) = channels.events.recv() => self.zone_event(event),
+                Some(reading) = channels.readings.recv(), if self.is_free() => self.take(reading),
+                Some(event) = channels.events.recv(), if !self.is_held => self.zone_event(event),
                 // What waits for zones meanwhile waits in these queues, which have bounds.
-                Some(apex) = channels.notified.recv(), if self.composing.is_none() => self.zone_event(zones::Input::Notified(apex)),
-                Some(request) = channels.updates.recv(), if self.composing.is_none() => {
+                Some(apex) = channels.notified.recv(), if self.is_free() => self.zone_event(zones::Input::Notified(apex)),
+                Some(request) = channels.updates.recv(), if self.is_free() => {
                     let effects = self.zones.update(request);
                     self.follow(effects);
                 }
@@ -181,14 +190,17 @@ impl ControlLoop {
     /// When to turn at the latest.
     fn wake(&self) -> Instant {
         let now = self.handles.clock.now();
+        let zones = self.zones.wake_at().filter(|_| !self.is_held);
         let cores = self.engine.wake_at().into_iter();
-        Instant::now() + patience(now, cores.chain(self.zones.wake_at()).min())
+        Instant::now() + patience(now, cores.chain(zones).min())
     }
 
     fn tick(&mut self) {
         self.published.release();
         self.handle(Input::Tick);
-        self.zone_event(zones::Input::Tick);
+        if !self.is_held {
+            self.zone_event(zones::Input::Tick);
+        }
     }
 
     /// Lets the engine of zones take something in.
@@ -237,7 +249,13 @@ impl ControlLoop {
         match command {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
+            // What would have to be kept is not taken: whoever asked finds nobody, and asks again.
+            Command::Reload { .. } | Command::Order { .. } | Command::Challenge { .. }
+                if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
+            Command::Upgrade { patience, reply } => {
+                self.ask_upgrade(upgrade::Request { patience, reply });
+            }
             Command::Order { order, reply } => {
                 let input = self.orders.begin(order, reply);
                 self.handle(input);
@@ -261,6 +279,48 @@ impl ControlLoop {
             zones: self.zones.status(),
             ..self.engine.status(now)
         }
+    }
+
+    fn ask_upgrade(&self, request: upgrade::Request) {
+        let unsent = match &self.handles.upgrades {
+            None => Err((request, "this server cannot be upgraded: it has no config")),
+            Some(upgrades) => upgrades
+                .try_send(request)
+                .map_err(|unsent| (unsent.into_inner(), "an upgrade is under way already")),
+        };
+        if let Err((request, why)) = unsent {
+            // Whoever asked may have gone.
+            let _ = request.reply.send(Err(why.to_owned()));
+        }
+    }
+
+    /// Lets go of the state for another program, or takes it up again.
+    fn hold(&mut self, hold: Hold) {
+        match hold {
+            Hold::Release(done) => {
+                self.is_held = true;
+                self.zones.release();
+                // If the conversation has ended meanwhile, it says so next.
+                let _ = done.send(());
+            }
+            Hold::Resume => {
+                let folder = self.in_force_state();
+                self.zones.resume(folder.as_deref());
+                self.is_held = false;
+            }
+        }
+    }
+
+    /// Whether a config, or a change of a zone, can be taken up now.
+    fn is_free(&self) -> bool {
+        self.composing.is_none() && !self.is_held
+    }
+
+    /// The folder of the state.
+    fn in_force_state(&self) -> Option<std::path::PathBuf> {
+        let in_force = self.handles.in_force.read();
+        let in_force = in_force.unwrap_or_else(PoisonError::into_inner);
+        in_force.zoning.state.clone()
     }
 
     fn ask_reader(&self, request: Request) {
@@ -481,8 +541,10 @@ impl ControlLoop {
     fn publish(&mut self, table: Arc<Table>, took: Duration) {
         self.handles.metrics.published(&table, took);
         self.published.publish(Arc::clone(&table));
-        let effects = self.zones.published(table);
-        self.follow(effects);
+        if !self.is_held {
+            let effects = self.zones.published(table);
+            self.follow(effects);
+        }
     }
 
     fn tell(&self, notice: Notice) {

@@ -12,6 +12,8 @@
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `expiry` | when the server's own certificate expires |
+//! | `sockets` | what is listened on, opened or taken over before anything runs |
+//! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
 //! | `log`, `sink` | log lines; the queue through which they go |
 mod control_loop;
@@ -26,11 +28,13 @@ mod run;
 mod runtimes;
 pub(crate) mod server;
 mod sink;
+pub(crate) mod sockets;
 mod transfers;
+pub(crate) mod upgrade;
 mod zone_driver;
 
 pub(crate) use control_loop::Shown;
-pub(crate) use run::{run, runtime};
+pub(crate) use run::{Role, run, runtime};
 
 /// What went wrong, in words for the person at the terminal; the exit code is 1.
 pub(crate) type Failure = String;

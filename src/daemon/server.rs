@@ -1,10 +1,11 @@
 //! The running server: engine, prober, listeners and control joined.
 //!
 //! Start order: sockets first, so that a port that is taken ends it before anything runs; then the control API, which
-//! says that it is not ready; then the first table; and only then are queries answered.
+//! says that it is not ready; then the first table; and only then are queries answered. A server that takes over
+//! leaves the control API to its predecessor until it answers itself, and QUIC until the predecessor has ended.
 use std::io;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
@@ -17,7 +18,9 @@ use super::control_loop::{Channels, ControlLoop, Handles, Shown};
 use super::prepared::{self, Prepared};
 use super::reader::{self, InForce};
 use super::runtimes::Streams;
+use super::sockets::{Sockets, cannot_listen};
 use super::transfers::Answering;
+use super::upgrade::{Program, Upgrader};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use crate::answer::answer;
 use crate::base::limits::{
@@ -28,11 +31,12 @@ use crate::dns::zone::Zones;
 use crate::io::clock::Clock;
 use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
 use crate::io::files::Watch;
+use crate::io::handover::{Predecessor, Successor};
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::serve::deferred::{self, DeferredQueue};
-use crate::io::serve::{Listeners, Secrets, Service, Serving};
+use crate::io::serve::{HeldQuic, Secrets, Service, Serving};
 use crate::io::state::State;
 use crate::io::transfer;
 use crate::plan::Plan;
@@ -40,6 +44,9 @@ use crate::zones::{Memories, NewConfig, ZoneEngine};
 
 /// How often the clock is told while the first zones come.
 const TURN: Duration = Duration::from_millis(50);
+
+/// How long the control API may take to say to whoever asked for an upgrade that it is done.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// What to start with.
 pub(crate) struct Start {
@@ -51,6 +58,14 @@ pub(crate) struct Start {
     pub(crate) watch: Watch,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+    /// What is listened on.
+    pub(crate) sockets: Sockets,
+    /// What strangers must not know.
+    pub(crate) secrets: Secrets,
+    /// The program whose place is taken.
+    pub(crate) predecessor: Option<Arc<Predecessor>>,
+    /// What takes this one's place one day; absent = nothing can.
+    pub(crate) program: Option<Program>,
 }
 
 /// A server that is up.
@@ -63,6 +78,13 @@ pub(crate) struct Server {
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
     serving: Serving,
+    /// QUIC, while a predecessor still speaks it.
+    held: Option<HeldQuic>,
+    /// The task that starts a successor.
+    upgrader: Option<tokio::task::JoinHandle<Option<Successor>>>,
+    /// The sockets, to be handed to a successor and to be kept by the service manager.
+    descriptors: Arc<Vec<OwnedFd>>,
+    heartbeat: Arc<Heartbeat>,
     /// Where TCP is answered; ends with the server.
     _streams: Streams,
 }
@@ -73,7 +95,12 @@ impl Server {
         let (clock, runtime, prepared) = (Clock::start(), Handle::current(), start.prepared);
         let plan = prepared.plan;
         let metrics = Arc::new(Metrics::new(clock));
-        let listeners = bind(&plan)?;
+        let descriptors = start.sockets.descriptors();
+        let descriptors = Arc::new(descriptors.map_err(|error| not_answering(&error))?);
+        let Sockets {
+            mut listeners,
+            control,
+        } = start.sockets;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
         let state = control::State {
@@ -83,20 +110,38 @@ impl Server {
             heartbeat: heartbeat.clone(),
             commands: commands.clone(),
         };
-        let control = control(&plan, state, &runtime)?;
+        let mut opening = Some((control, state));
+        let mut control = None;
+        if start.predecessor.is_none()
+            && let Some((own, state)) = opening.take()
+        {
+            control = serve_control(own, state, &runtime)?;
+        }
         let mut zones = FirstZones::of(clock, prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
         let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
+        let (holds, hold_queue) = mpsc::channel(1);
+        let (upgrades, requests) = mpsc::channel(1);
+        let upgrader = start.program.map(|program| Upgrader {
+            requests,
+            holds,
+            sockets: Arc::clone(&descriptors),
+            secrets: start.secrets.to_octets(),
+            program,
+        });
+        let upgrades = upgrader.is_some().then_some(upgrades);
+        let upgrader = upgrader.map(|upgrader| tokio::spawn(upgrader.run()));
         let handles = Handles {
             in_force,
             clock,
             metrics: metrics.clone(),
-            heartbeat,
+            heartbeat: heartbeat.clone(),
             prober,
             reader,
             onlooker: start.onlooker,
+            upgrades,
         };
         let first = (plan.clone(), zones.served, prepared.sizes);
         let mut control_loop = ControlLoop::new(first, zones.driver, handles);
@@ -106,17 +151,23 @@ impl Server {
         ready.get_or_init(|| published.clone());
         let addresses = listeners.addresses();
         let (deferred, updates) = hand_on(clock, zones.service, &published);
-        let secrets = Secrets::draw().map_err(|error| not_answering(&error))?;
         let service = Service {
             published,
             clock,
             metrics,
             responder: answer,
             deferred: Some(deferred),
-            secrets,
+            secrets: start.secrets,
         };
+        let held = start.predecessor.as_ref().map(|_| listeners.hold_quic());
         let serving = listeners.serve(service, streams.handle());
         let serving = serving.map_err(|error| not_answering(&error))?;
+        if let Some((own, state)) = opening {
+            control = serve_control(own, state, &runtime)?;
+        }
+        if let Some(predecessor) = &start.predecessor {
+            predecessor.answering().map_err(|error| gone(&error))?;
+        }
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
@@ -125,6 +176,7 @@ impl Server {
             events: zones.events,
             notified: zones.notified,
             updates,
+            holds: hold_queue,
             stop: stopped,
         };
         Ok(Self {
@@ -136,6 +188,10 @@ impl Server {
             stop,
             task: tokio::spawn(control_loop.run(channels)),
             serving,
+            held,
+            upgrader,
+            descriptors,
+            heartbeat,
             _streams: streams,
         })
     }
@@ -165,8 +221,63 @@ impl Server {
         self.commands.clone()
     }
 
+    /// The sockets that are listened on.
+    pub(crate) fn descriptors(&self) -> &[OwnedFd] {
+        &self.descriptors
+    }
+
+    /// Whether the control loop turns.
+    pub(crate) fn is_well(&self) -> bool {
+        self.heartbeat.uptime(self.clock.now()).is_some()
+    }
+
+    /// Waits for a program that has taken this one's place; for ever if none does.
+    pub(crate) async fn succeeded(&mut self) -> Successor {
+        loop {
+            match &mut self.upgrader {
+                None => std::future::pending::<()>().await,
+                Some(upgrader) => {
+                    if let Ok(Some(successor)) = upgrader.await {
+                        return successor;
+                    }
+                    self.upgrader = None;
+                }
+            }
+        }
+    }
+
+    /// Speaks QUIC as well, now that the predecessor does not any more.
+    ///
+    /// # Errors
+    /// When it cannot be spoken.
+    pub(crate) fn add_quic(&mut self) -> Result<(), Failure> {
+        match self.held.take() {
+            None => Ok(()),
+            Some(held) => {
+                let added = self.serving.add_quic(held);
+                added.map_err(|error| not_answering(&error))
+            }
+        }
+    }
+
+    /// Leaves everything to a successor that answers already, and ends as [`Server::stop`] does.
+    pub(crate) async fn give_way(mut self, successor: &Successor) {
+        // Orders belong to the successor; what was asked already is still answered.
+        drop(self.control.take());
+        self.serving.end_quic().await;
+        successor.free();
+        self.stop().await;
+        // The last word of the control API is under way.
+        tokio::time::sleep(LAST_WORD).await;
+    }
+
     /// Stops taking queries, answers those accepted, then ends the rest.
     pub(crate) async fn stop(self) {
+        if let Some(upgrader) = self.upgrader {
+            upgrader.abort();
+        }
+        // A listener that is open in two places is not closed by closing one.
+        drop(self.descriptors);
         self.serving.stop().await;
         // The task may have ended before; then there is nobody to tell.
         let _ = self.stop.send(());
@@ -303,47 +414,22 @@ fn no_thread(error: &io::Error) -> Failure {
     format!("cannot start a thread: {error}")
 }
 
-fn bind(plan: &Plan) -> Result<Listeners, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = plan.server.threads.unwrap_or(cores);
-    let listeners = Listeners::bind(&plan.server.listen, threads)
-        .map_err(|error| cannot_listen("[server]", &error))?;
-    match &plan.server.tls {
-        None => Ok(listeners),
-        Some(tls) => listeners
-            .with_encrypted(tls)
-            .map_err(|error| cannot_listen("[server.tls]", &error)),
-    }
+fn gone(error: &io::Error) -> Failure {
+    format!("the program whose place was to be taken has ended: {error}")
 }
 
-/// Opens the control listener, if the config wants one.
-fn control(
-    plan: &Plan,
+/// Begins to answer at the control listener, if there is one.
+fn serve_control(
+    server: Option<ControlServer>,
     state: control::State,
     runtime: &Handle,
 ) -> Result<Option<(SocketAddr, Controlling)>, Failure> {
-    let Some(address) = plan.control.listen else {
+    let Some(server) = server else {
         return Ok(None);
     };
-    let server =
-        ControlServer::bind(address).map_err(|error| cannot_listen("[control]", &error))?;
     let address = server.address();
     let controlling = server
         .serve(state, runtime)
         .map_err(|error| cannot_listen("[control]", &error))?;
     Ok(Some((address, controlling)))
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the rest needs no help line"
-)]
-fn cannot_listen(section: &str, error: &io::Error) -> Failure {
-    let help = match error.kind() {
-        ErrorKind::AddrInUse => "; another program has the port: stop it, or choose another",
-        ErrorKind::PermissionDenied => "; a port below 1024 needs CAP_NET_BIND_SERVICE",
-        ErrorKind::AddrNotAvailable => "; no interface of this machine has the address",
-        _ => "",
-    };
-    format!("{section} listen: {error}{help}")
 }

@@ -10,7 +10,7 @@
 //! owns both cores.
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
@@ -72,6 +72,7 @@ pub(super) struct ZoneDriver {
     service: Arc<Service>,
     herald: Herald,
     memory: Sender<(Ticket, Memory)>,
+    writer: Option<std::thread::JoinHandle<()>>,
     folders: Sender<Vec<Store>>,
     workers: Arc<Semaphore>,
     waiting: BTreeMap<Ticket, Waiting>,
@@ -98,10 +99,12 @@ impl ZoneDriver {
         service: Arc<Service>,
     ) -> io::Result<(Self, Events)> {
         let (events, happened) = mpsc::unbounded_channel();
+        let (memory, writer) = start_writer(state, events.clone())?;
         let driver = Self {
             engine,
             clock,
-            memory: start_writer(state, events.clone())?,
+            memory,
+            writer: Some(writer),
             folders: start_watch(events.clone())?,
             events,
             service,
@@ -111,6 +114,27 @@ impl ZoneDriver {
             tickets: 0,
         };
         Ok((driver, happened))
+    }
+
+    /// Lets go of the state: what was to be kept is written when this returns.
+    pub(super) fn release(&mut self) {
+        (self.memory, _) = std::sync::mpsc::channel();
+        if let Some(writer) = self.writer.take() {
+            // A panic there was told where it happened.
+            let _ = writer.join();
+        }
+    }
+
+    /// Takes the state up again, which nobody has changed meanwhile.
+    pub(super) fn resume(&mut self, folder: Option<&Path>) {
+        let state = folder.map(|folder| State::open(folder, self.clock.wall_seconds()).0);
+        match start_writer(state, self.events.clone()) {
+            Ok((memory, writer)) => (self.memory, self.writer) = (memory, Some(writer)),
+            Err(error) => error!(
+                event = "state_unwritable",
+                "nothing is kept any more: {error}"
+            ),
+        }
     }
 
     /// When it wants to be called at the latest.
@@ -305,11 +329,11 @@ fn cores() -> usize {
 fn start_writer(
     state: Option<State>,
     events: mpsc::UnboundedSender<Input>,
-) -> io::Result<Sender<(Ticket, Memory)>> {
+) -> io::Result<(Sender<(Ticket, Memory)>, std::thread::JoinHandle<()>)> {
     let (memory, queue) = std::sync::mpsc::channel::<(Ticket, Memory)>();
     let mut state = state;
     let thread = std::thread::Builder::new().name("state".to_owned());
-    thread.spawn(move || {
+    let thread = thread.spawn(move || {
         while let Ok(first) = queue.recv() {
             let more = queue.try_iter().take(KEPT_AT_ONCE);
             let (tickets, memories): (Vec<Ticket>, Vec<Memory>) =
@@ -325,7 +349,7 @@ fn start_writer(
             }
         }
     })?;
-    Ok(memory)
+    Ok((memory, thread))
 }
 
 /// Starts the thread that notices what others change in folders of keys.

@@ -26,11 +26,14 @@ mod many;
 mod masters;
 mod peers;
 mod postgres;
+mod privileges;
 mod query;
 mod rollover;
 mod scrape;
 mod spill;
+mod systemd;
 mod transfer;
+mod upgrade;
 mod world;
 
 #[path = "../support/advised.rs"]

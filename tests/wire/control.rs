@@ -126,6 +126,14 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 };
                 reply.send(result).unwrap();
             }
+            (Engine::Answers, Command::Upgrade { patience, reply }) => {
+                let late = Err("the new program did not answer in time".to_owned());
+                let result = match patience {
+                    Span(2000) => late,
+                    _ => Ok("process 7 answers now".to_owned()),
+                };
+                reply.send(result).unwrap();
+            }
             (Engine::Answers, Command::Order { order, reply }) => {
                 let result = match &*order.scope {
                     "eu west" => Ok(Ordered {

@@ -19,6 +19,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use tokio::time::{sleep, timeout};
 
 use self::connections::{ControlConnections, Progress, Stage};
 pub use self::heartbeat::Heartbeat;
+use crate::base::Span;
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
 };
@@ -68,6 +70,13 @@ pub enum Command {
     Reload {
         /// Whether a large shrinkage is meant.
         force: Force,
+        /// What was done, or why nothing was; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
+    /// Start the program anew in this one's place.
+    Upgrade {
+        /// How long the new one may take until it answers.
+        patience: Span,
         /// What was done, or why nothing was; for a person.
         reply: oneshot::Sender<Result<String, String>>,
     },
@@ -153,9 +162,25 @@ impl ControlServer {
             io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
         };
         let listener = std::net::TcpListener::bind(address).map_err(explain)?;
+        Self::of(listener)
+    }
+
+    /// A listener that is open already.
+    ///
+    /// # Errors
+    /// When it is broken.
+    pub fn of(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
+    }
+
+    /// A descriptor of its own, to be handed to another program.
+    ///
+    /// # Errors
+    /// When the system has none left.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(self.listener.try_clone()?.into())
     }
 
     /// Where it listens.

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::explain::{self, Format, Query};
 use super::routes::{Refusal, Route};
 use super::{Command, Force, OrderRefusal, State};
+use crate::base::Span;
 use crate::engine::Status;
 use crate::engine::order::Order;
 use crate::zones::{ChallengeOrder, ChallengeRefusal};
@@ -49,6 +50,7 @@ pub(super) async fn reply(route: Route, state: &State) -> Reply {
         Route::Status => status(state).await,
         Route::Explain(query) => explain(query, state).await,
         Route::Reload(force) => reload(force, state).await,
+        Route::Upgrade(patience) => upgrade(patience, state).await,
         Route::Order(order) => give(order, state).await,
         Route::Challenge(order) => challenge(order, state).await,
     }
@@ -135,6 +137,20 @@ async fn reload(force: Force, state: &State) -> Reply {
         Ok(Ok(Ok(result))) => json(StatusCode::OK, &json!({ "result": result })),
         Ok(Ok(Err(error))) => refuse(&Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error)),
         Ok(Err(_)) | Err(_) => engine_is_silent(),
+    }
+}
+
+/// The server has a bound of its own, so its word is waited for.
+async fn upgrade(patience: Span, state: &State) -> Reply {
+    let (reply, done) = oneshot::channel();
+    let command = Command::Upgrade { patience, reply };
+    if state.commands.try_send(command).is_err() {
+        return engine_is_silent();
+    }
+    match done.await {
+        Ok(Ok(result)) => json(StatusCode::OK, &json!({ "result": result })),
+        Ok(Err(error)) => refuse(&Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error)),
+        Err(_) => engine_is_silent(),
     }
 }
 

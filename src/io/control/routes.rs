@@ -19,6 +19,8 @@ use hyper::{Method, Request, StatusCode};
 use super::explain::Query;
 use super::page::Asset;
 use super::{Force, challenge, order};
+use crate::base::Span;
+use crate::base::limits::UPGRADE;
 use crate::engine::order::Order;
 use crate::zones::ChallengeOrder;
 
@@ -29,7 +31,7 @@ const OPEN_BY_ANY_NAME: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 const ACME: &str = "/api/v1/acme";
 
 /// Paths that change something, and do nothing else.
-const CHANGES: [&str; 2] = ["/api/v1/reload", "/api/v1/orders"];
+const CHANGES: [&str; 3] = ["/api/v1/reload", "/api/v1/upgrade", "/api/v1/orders"];
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub(super) enum Route {
     Explain(Query),
     /// `/api/v1/reload`.
     Reload(Force),
+    /// `/api/v1/upgrade`; how long it may take.
+    Upgrade(Span),
     /// `/api/v1/orders`.
     Order(Order),
     /// `/api/v1/acme`.
@@ -103,6 +107,7 @@ pub(super) fn find<B>(request: &Request<B>) -> Result<Route, Refusal> {
         "/api/v1/status" => Route::Status,
         "/api/v1/explain" => Route::Explain(Query::read(&parameters)?),
         "/api/v1/reload" => return Ok(Route::Reload(force(&parameters)?)),
+        "/api/v1/upgrade" => return Ok(Route::Upgrade(patience(&parameters)?)),
         "/api/v1/orders" => return order::read(&parameters).map(Route::Order),
         _ => {
             let message = format!("there is nothing at {path}");
@@ -182,6 +187,21 @@ fn force(parameters: &Parameters) -> Result<Force, Refusal> {
         };
     }
     Ok(force)
+}
+
+/// How long an upgrade may take, in milliseconds.
+fn patience(parameters: &Parameters) -> Result<Span, Refusal> {
+    let mut patience = UPGRADE;
+    for (name, value) in parameters {
+        patience = match (name.as_str(), value.parse()) {
+            ("timeout_ms", Ok(milliseconds)) => Span(milliseconds).min(UPGRADE),
+            _ => {
+                let message = format!("{name}={value} is not known here; timeout_ms=30000 is");
+                return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+            }
+        };
+    }
+    Ok(patience)
 }
 
 /// Decodes `a=1&b=x%20y`.
