@@ -137,6 +137,7 @@ fn test_plan() -> TestPlan {
             doubt: Permille(800),
             max_ejected: Permille::FULL,
             max_shrink: Permille(500),
+            max_shrink_watched: Permille(100),
             ..Guard::DEFAULT
         },
         edition: 1,

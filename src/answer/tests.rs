@@ -48,6 +48,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
             doubt: Permille(500),
             max_ejected: Permille(500),
             max_shrink: Permille(500),
+            max_shrink_watched: Permille(100),
             ..Guard::DEFAULT
         },
         jurisdictions: Vec::new(),

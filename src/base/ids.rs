@@ -3,11 +3,12 @@
 //! An id means something only together with the plan it came from; across a reload things
 //! are recognised by name.
 use serde::Serialize;
+use utoipa::ToSchema;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
         pub struct $name(pub $inner);
 
         impl $name {
@@ -74,7 +75,7 @@ id! {
 }
 
 /// The address family of a target, and the record type that carries it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// IPv4, type A.

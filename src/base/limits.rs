@@ -69,6 +69,10 @@ pub const CHALLENGES_WAITING: usize = 64;
 pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Zones that primaries say may have changed, and that nobody has looked at yet.
 pub const NOTIFICATIONS_WAITING: usize = 4096;
+/// Octets of the file in which health, orders and demand are kept.
+pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
+/// How long the end of the server waits for what is to be kept.
+pub const KEEP_AT_END: Span = Span::from_secs(5);
 /// Octets of the file in which serials of zones and the like are kept.
 pub const TRANSFERS_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Messages that may wait for whoever answers what must be waited for: updates, notifications.
@@ -155,7 +159,7 @@ pub const CONTROL_WHOLE_REQUEST: Span = Span::from_secs(90);
 /// How long a turn of the control loop may take before the process is called unhealthy; idle, it
 /// turns once a second.
 pub const CONTROL_LOOP_TURN: Span = Span::from_secs(3);
-/// How long an upgrade may take until the new program answers, at most and unless it is said.
+/// Time that an upgrade may take until the new program answers, at most and unless it is said.
 pub const UPGRADE: Span = Span::from_secs(80);
 /// Names that one question to `explain` may suppose down.
 pub const EXPLAIN_SUPPOSED: usize = 64;
@@ -186,6 +190,13 @@ pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
 pub const PROBE_SECOND_LOOK: Span = Span(100);
 /// Shortest probe interval that a config may ask for.
 pub const PROBE_INTERVAL_LEAST: Span = Span(100);
+/// How old the last look at an address may be, over a restart, before it says nothing any more; three of its
+/// intervals if these are longer.
+pub const HEALTH_OUTDATED: Span = Span::from_secs(15 * 60);
+/// How often health that has changed is given to be kept.
+pub const KEEP_EVERY: Span = Span::from_secs(1);
+/// How often it is kept that time has passed, and that the last look at an address was a newer one.
+pub const KEEP_AGE_EVERY: Span = Span::from_secs(10);
 /// How long a changed table may wait for further changes before it is published.
 pub const COALESCE: Span = Span(100);
 
@@ -219,12 +230,18 @@ pub const KEY_STEPS: usize = 64;
 pub const KEY_FILE_BYTES: u64 = 64 * 1024;
 /// Canaries of a plan.
 pub const CANARIES: usize = 16;
+/// Intervals of a monitor that may pass without a look before what it watches is unwatched.
+pub const UNWATCHED_INTERVALS: u64 = 3;
+/// Shortest time without a look after which something is unwatched.
+pub const UNWATCHED_LEAST: Span = Span::from_secs(2);
 /// Monitors of a plan.
 pub const MONITORS: usize = 10_000;
 /// Jurisdictions of a plan (bits of a set, one of them taken by "none").
 pub const JURISDICTIONS: usize = 62;
 /// Endpoints of one tier of one pool.
 pub const TIER_MEMBERS: usize = 64;
+/// Addresses of one endpoint.
+pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.

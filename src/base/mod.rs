@@ -4,6 +4,7 @@
 //! Nothing here decides anything. A word stands here when two floors that may not see each
 //! other both need it: `health` says *why* an endpoint has its [`Standing`], `steer` only
 //! reads the share; a probe and a policy meet at a [`SlotId`] and nowhere else.
+mod address_set;
 pub mod hash;
 mod ids;
 pub mod limits;
@@ -14,6 +15,7 @@ mod sip;
 mod standing;
 mod time;
 
+pub use address_set::AddressSet;
 pub use hash::{Draws, HashKey};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,

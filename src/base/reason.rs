@@ -1,8 +1,9 @@
 //! Why a reply is what it is.
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Why a reply is what it is: the label of the query counters, and a line of `explain`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Steered: the best tier of the most preferred region.

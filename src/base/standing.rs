@@ -1,12 +1,26 @@
 //! What steering may know of a target, and why it is so.
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::{Moment, Span};
+use super::{AddressSet, Moment, Span};
 
 /// Parts in a thousand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Deserialize,
+    Serialize,
+    ToSchema,
+)]
 pub struct Permille(pub u16);
 
 impl Permille {
@@ -38,6 +52,9 @@ pub struct Standing {
     /// How long, from any moment of this standing, the share lasts at the least if probes
     /// begin to disagree at once: the failures (or successes) still missing, times the interval.
     pub hold: Span,
+    /// Addresses that are down while others of the target are up: they are left out of its answers.
+    #[serde(skip)]
+    pub without: AddressSet,
 }
 
 impl Standing {
@@ -47,11 +64,12 @@ impl Standing {
         why: Why::Unproven,
         until: None,
         hold: Span::ZERO,
+        without: AddressSet::EMPTY,
     };
 }
 
 /// Why a target has its share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "state", content = "detail")]
 pub enum Why {
     /// No probe has finished yet; served.
@@ -120,7 +138,9 @@ impl Why {
 }
 
 /// Why a probe failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case", tag = "cause", content = "value")]
 pub enum Cause {
     /// The peer refused the connection.

@@ -1,10 +1,13 @@
 //! Points and lengths of time, in whole milliseconds.
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-/// A point on the monotonic clock, in milliseconds since the process started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+/// A point on the monotonic clock, in milliseconds since the process started; where state is kept over
+/// restarts, since the first start of all.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Moment(pub u64);
 
 /// A length of time in milliseconds.

@@ -63,7 +63,7 @@ pub(super) enum Command {
     /// Take a region, provider or endpoint out gradually
     ///
     /// Its clients leave by the steps of the recovery. It stays out until `waypost undrain`, over
-    /// reloads too; but not over a restart of the server, which forgets all orders.
+    /// reloads and, where `[server] state` is set, over restarts too.
     Drain(Order),
     /// Bring back what was drained
     ///
@@ -265,7 +265,7 @@ pub(super) struct Status {
 pub(super) struct Reload {
     #[command(flatten)]
     pub(super) control: Control,
-    /// Accept a config that drops more services, names, endpoints or networks than `guard.max_shrink` allows
+    /// Accept a config that weakens what is in force, or drops more of it than `[guard]` allows
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -274,7 +274,7 @@ pub(super) struct Reload {
 pub(super) struct Upgrade {
     #[command(flatten)]
     pub(super) control: Control,
-    /// How long the new program may take until it answers; then it is killed, and the old one stays
+    /// Time that the new program may take until it answers; then it is killed, and the old one stays
     #[arg(long, value_name = "TIME", default_value = "80s", value_parser = span)]
     pub(super) timeout: Span,
 }

@@ -3,7 +3,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use super::arguments::Check;
-use super::say;
+use super::{say, unkept};
 use crate::config::{self, Compiled, Finding, Severity};
 use crate::daemon::Failure;
 use crate::io::files::{self, Unreadable};
@@ -25,7 +25,12 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
             Ok((compiled, diagnostics)) => (Some(compiled), diagnostics),
             Err(diagnostics) => (None, diagnostics),
         };
-    let losses = compiled.as_ref().map_or_else(Vec::new, losses);
+    let mut losses = compiled.as_ref().map_or_else(Vec::new, losses);
+    losses.extend(
+        compiled
+            .as_ref()
+            .and_then(|own| unkept::warning(&arguments.config.config, own)),
+    );
     if arguments.json {
         let mut findings = diagnostics.list();
         findings.extend(losses);

@@ -9,7 +9,7 @@ use super::arguments::Explain;
 use super::remote::Remote;
 use super::say;
 use crate::base::limits::ALIAS_HOPS;
-use crate::base::{Moment, Permille, Span, Standing, Why};
+use crate::base::{AddressSet, Moment, Permille, Span, Standing, Why};
 use crate::config::{self, Compiled};
 use crate::daemon::Failure;
 use crate::dns::{Name, text};
@@ -112,6 +112,7 @@ fn healthy(plan: &Plan, target: &Target) -> Standing {
         why: Why::Healthy,
         until: None,
         hold: holds.min().unwrap_or(Span(u64::MAX)),
+        without: AddressSet::EMPTY,
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `arguments` | the command line |
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
+//! | `unkept` | what `check` says of a config that a restart goes around |
 //! | `check`, `explain`, `status`, `reload`, `upgrade`, `order` | subcommands that look or ask, and end |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `query` | `waypost query`: a small dig that also shows why |
@@ -28,6 +29,7 @@ mod reload;
 mod remote;
 mod simulate;
 mod status;
+mod unkept;
 mod upgrade;
 mod verify;
 
@@ -37,7 +39,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arguments::{Cli, Command};
 use clap::Parser;
 
-use crate::daemon::{self, Failure, Role};
+use crate::daemon::{self, Beginning, Failure};
 use crate::engine::order::Action;
 
 /// Runs the command line and says how it went.
@@ -46,9 +48,9 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(arguments) => {
             let role = if arguments.take_over {
-                Role::TakeOver
+                Beginning::TakeOver
             } else {
-                Role::Plain
+                Beginning::Plain
             };
             daemon::run(&arguments.config.config, arguments.log, role)
         }

@@ -8,6 +8,7 @@ use super::arguments::Plan;
 use super::judged::{self, Source};
 use super::say;
 use crate::audit::compare::{Comparison, Verdict, compare};
+use crate::audit::weaken::{Decisions, weakened};
 use crate::daemon::Failure;
 
 /// The comparison with what was compared.
@@ -23,10 +24,17 @@ struct Artefact<'a> {
 pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
     let current = judged::read(&arguments.config.config)?;
     let new = judged::read(&arguments.new)?;
+    let [before, after] = [&current, &new].map(|side| Decisions {
+        plan: &side.compiled.plan,
+        zoning: &side.compiled.zoning,
+    });
+    let weakened = weakened(before, after);
+    let guard = after.plan.guard.clone();
     let comparison = compare(
         &Arc::new(current.compiled.plan),
         &Arc::new(new.compiled.plan),
     );
+    let comparison = comparison.and(weakened, &guard);
     if arguments.json {
         let artefact = Artefact {
             current: &current.source,

@@ -94,7 +94,7 @@ impl Remote {
         if status.is_success() {
             Ok(body)
         } else {
-            Err(text_of(&body, "error").unwrap_or(format!("{}: {status}", self.base)))
+            Err(text_of(&body, "detail").unwrap_or(format!("{}: {status}", self.base)))
         }
     }
 }
@@ -108,7 +108,7 @@ fn root(error: &dyn std::error::Error) -> String {
     innermost.to_string()
 }
 
-/// The text under a key of a JSON object, as `{"error": "…"}`.
+/// The text under a key of a JSON object, as `{"detail": "…"}`.
 pub(super) fn text_of(body: &str, key: &str) -> Option<String> {
     let value: serde_json::Value = serde_json::from_str(body).ok()?;
     Some(value.get(key)?.as_str()?.to_owned())

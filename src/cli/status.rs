@@ -49,7 +49,7 @@ impl Paint {
             "unproven" | "unmonitored" | "supposed" => "36",
             "ramping" | "gated" | "held" | "unapproved" => "33",
             "drained" => "34",
-            "doubted" | "capped" => "35",
+            "doubted" | "capped" | "unwatched" => "35",
             _ => "1;31",
         };
         self.code(code, text)
@@ -134,6 +134,13 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
                 "guard.max_ejected or guard.max_ejected_at_once is reached: what fails beyond it is kept.",
             ),
         );
+    }
+    if !status.unwatched.is_empty() {
+        let text = format!(
+            "Unwatched: {}. This node can run no probe of them; what it knew last is answered.",
+            status.unwatched.join(", ")
+        );
+        line(out, &paint.code("1;35", &text));
     }
     for limited in &status.limited {
         let LimitedStatus {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::At;
-use super::{Files, copy};
+use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
 use crate::dns::cookie;
@@ -18,8 +18,8 @@ use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
-    Acme, AllDown, Approval, DampingPolicy, Guard, Overload, RateLimit, Residency, Secret,
-    ZoneDnssec,
+    Acme, AddressesDown, AllDown, Approval, DampingPolicy, FailureCount, Guard, Overload,
+    RateLimit, Residency, Secret, ZoneDnssec,
 };
 
 /// The config as written, before names are resolved.
@@ -55,13 +55,15 @@ pub(crate) struct ServerSpec {
     pub(crate) version: Option<String>,
     pub(crate) udp_reply_bytes: u16,
     pub(crate) threads: Option<usize>,
-    pub(crate) cohort_key: Option<String>,
+    pub(crate) cohort_key: Option<At<String>>,
     pub(crate) connections: Option<usize>,
     pub(crate) tls: Option<TlsSpec>,
     /// The user that root becomes.
     pub(crate) user: Option<String>,
     /// The folder of what must survive a restart.
     pub(crate) state: Option<String>,
+    /// `watch = false`: files that change are left unread until somebody asks.
+    pub(crate) watch_off: bool,
     pub(crate) defence: DefenceSpec,
 }
 
@@ -243,6 +245,8 @@ pub(crate) struct EndpointSpec {
     pub(crate) weight: u16,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
+    /// Of this endpoint, whatever its services say.
+    pub(crate) addresses_down: Option<At<AddressesDown>>,
 }
 
 /// One of `[monitors]`.
@@ -255,6 +259,7 @@ pub(crate) struct MonitorSpec {
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,
     pub(crate) fall: u16,
+    pub(crate) failures: FailureCount,
     pub(crate) rise: u16,
 }
 
@@ -290,6 +295,8 @@ pub(crate) struct ServiceSpec {
     pub(crate) all_down: AllDown,
     pub(crate) demand: Option<At<DemandSpec>>,
     pub(crate) overload: Option<At<Overload>>,
+    /// Of its endpoints that say nothing themselves.
+    pub(crate) addresses_down: Option<At<AddressesDown>>,
 }
 
 /// How much the clients of a service ask for.
@@ -346,6 +353,21 @@ impl Spec {
         keys.map(|path| self.resolve(path)).collect()
     }
 
+    /// Adds a warning if the config holds secrets itself; for one that others may read.
+    pub fn warn_of_secrets(&self, found: &mut Diagnostics) {
+        let is_here = |secret: &&At<TsigSecret>| matches!(secret.value, TsigSecret::Here(_));
+        let tsig = self.tsig.iter().filter_map(|key| key.secret.as_ref());
+        let tsig = tsig.filter(is_here).map(|secret| &secret.at);
+        let cookies = self.server.defence.cookies.secrets.iter();
+        let cohorts = self.server.cohort_key.iter().map(|key| &key.at);
+        let mut all = tsig.chain(cookies.map(|secret| &secret.at)).chain(cohorts);
+        if let Some(at) = all.next() {
+            found
+                .warn(at, "a secret in a file that every user of this machine may read")
+                .help("`chmod 640` the config, in a group of the server's own, or put the secret into a file (`secret_file`)");
+        }
+    }
+
     /// The files of one zone, as far as what was brought shows: its own, what that includes, and the
     /// record of a copy.
     pub(crate) fn zone_files(&self, zone: &ZoneSpec, brought: &Files) -> Vec<PathBuf> {
@@ -394,6 +416,18 @@ impl Spec {
     /// The folder of what must survive a restart.
     pub(crate) fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or("state"))
+    }
+
+    /// Tells whether files are read again when they change (`[server] watch`).
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        !self.server.watch_off
+    }
+
+    /// The config's text.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
     /// A path of the config, relative to the config's folder.

@@ -2,9 +2,8 @@
 //!
 //! It waits for whatever comes first: a finished probe, a word from the control API or a
 //! signal, something that was read again, something that happened to a zone, or a core's own wake-up. It decides
-//! nothing but whether a new plan may be taken (`guard.max_shrink`). Answering goes on in the listeners' threads
+//! nothing; whether a new plan may be taken is weighed apart (`weigh`). Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -13,37 +12,34 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
+use super::keeper::{Keeper, Keeping, Kept};
 use super::observer::Observer;
 use super::prepared::{Prepared, Source};
-use super::reader::{InForce, Reading, Reply, Request};
+use super::reader::{InForce, Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
 use super::upgrade::{self, Hold};
+use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use super::{log, ordered};
 use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::status::RefusedConfig;
-use crate::engine::{Engine, Input, Notice, Output, Status};
+use crate::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, Status};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, Force, Heartbeat};
+use crate::io::control::{Command, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::serve::deferred;
+use crate::io::state::health_log::Restored;
 use crate::plan::{Plan, ZoneSize};
 use crate::table::Table;
-use crate::zones::{self, Filed};
+use crate::zones;
 
 /// Longest wait when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long the start waits for the first versions of zones that are given to secondaries.
 const SETTLING: Duration = Duration::from_secs(2);
-/// Lines of a refusal that a status shows: what is wrong, and where.
-const REFUSAL_LINES: usize = 2;
-/// Characters of a refusal that a status shows.
-const REFUSAL_CHARACTERS: usize = 400;
-
 /// What an onlooker (the demo) is shown: each notice, and when it came.
 pub(crate) type Shown = (Moment, Notice);
 
@@ -63,8 +59,8 @@ pub(crate) struct Handles {
     pub(crate) in_force: InForce,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
-    /// What starts another program in this one's place; absent = nothing does.
-    pub(crate) upgrades: Option<mpsc::Sender<upgrade::Request>>,
+    /// The way to upgrades; absent = there are none.
+    pub(crate) upgrades: Option<mpsc::Sender<upgrade::UpgradeRequest>>,
 }
 
 /// What the control_loop listens to.
@@ -83,6 +79,8 @@ pub(crate) struct Channels {
     pub(crate) updates: mpsc::Receiver<deferred::Request>,
     /// The state is wanted by a program that takes this one's place.
     pub(super) holds: mpsc::Receiver<Hold>,
+    /// Orders that are on the disk now, or are not.
+    pub(super) kept: Kept,
     /// The end.
     pub(crate) stop: oneshot::Receiver<()>,
 }
@@ -93,18 +91,15 @@ pub(crate) struct ControlLoop {
     engine: Engine,
     /// Orders that wait for their answer.
     orders: ordered::Waiting,
+    keeper: Keeper,
     epoch: u32,
     plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
     opened: Opened,
-    /// The config, or the zone's file, that was refused last, until one is taken.
-    refused: Option<LastRefusal>,
-    /// Sizes that zones will have once their files are served.
-    weighed: BTreeMap<Name, ZoneSize>,
+    /// Weighs what was read again.
+    scales: Scales,
     /// Drives the engine of zones.
     zones: ZoneDriver,
-    /// Apex, number of names and digest of the file of each zone.
-    sizes: Vec<ZoneSize>,
     /// The state is another program's: nothing is taken that would have to be kept.
     pub(super) is_held: bool,
     /// The config that is being composed.
@@ -115,27 +110,31 @@ pub(crate) struct ControlLoop {
 }
 
 impl ControlLoop {
-    /// Starts the engine; the first table is published when this returns.
+    /// Starts the engine, with what it knew before a restart; the first table is published when this returns.
     pub(crate) fn new(
         (plan, served, sizes): (Arc<Plan>, Arc<Zones>, Vec<ZoneSize>),
         zones: ZoneDriver,
+        (keeper, before): (Keeper, Option<Restored>),
         handles: Handles,
     ) -> Self {
         handles.heartbeat.beat(handles.clock.now());
         let seed = handles.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
-        let engine = Engine::new(plan.clone(), served, handles.clock.now(), seed);
+        let now = handles.clock.now();
+        let engine = match before {
+            Some(before) => Engine::resume((plan.clone(), served), &before.snapshot, now, seed),
+            None => Engine::new(plan.clone(), served, now, seed),
+        };
         let mut control_loop = Self {
             published: Arc::new(Published::new(engine.table().clone())),
             engine,
             orders: ordered::Waiting::default(),
+            keeper,
             epoch: 0,
             observer: Observer::new(&plan, handles.clock.now()),
             expiry: Expiry::default(),
             opened: opened_by(&plan),
-            refused: None,
-            weighed: BTreeMap::new(),
+            scales: Scales::new(sizes),
             zones,
-            sizes,
             is_held: false,
             composing: None,
             plan: plan.clone(),
@@ -168,9 +167,13 @@ impl ControlLoop {
             self.handles.heartbeat.beat(self.handles.clock.now());
             let wake = self.wake();
             tokio::select! {
-                _ = &mut channels.stop => return,
+                _ = &mut channels.stop => break,
+                Some((id, outcome)) = channels.kept.recv() => {
+                    let told = self.keeper.written(id, outcome);
+                    self.answer_order(id, told);
+                }
                 Some(finished) = channels.reports.recv() => self.finished(&finished),
-                Some(hold) = channels.holds.recv(), if self.composing.is_none() => self.hold(hold),
+                Some(hold) = channels.holds.recv(), if self.composing.is_none() => self.hold(hold).await,
                 Some(command) = channels.commands.recv() => self.command(command),
                 // A config that is being composed is taken into force before the next one is.
                 Some(reading) = channels.readings.recv(), if self.is_free() => self.take(reading),
@@ -185,6 +188,7 @@ impl ControlLoop {
             }
             self.observe();
         }
+        self.keeper.close(&mut self.engine).await;
     }
 
     /// When to turn at the latest.
@@ -223,6 +227,9 @@ impl ControlLoop {
     /// Looks at the certificate, and tells the engine how much clients ask for, when it is time.
     fn observe(&mut self) {
         self.expiry.look(&self.plan, self.handles.clock);
+        if !self.is_held {
+            self.keeper.look(&mut self.engine);
+        }
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));
@@ -254,7 +261,7 @@ impl ControlLoop {
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Upgrade { patience, reply } => {
-                self.ask_upgrade(upgrade::Request { patience, reply });
+                self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
             }
             Command::Order { order, reply } => {
                 let input = self.orders.begin(order, reply);
@@ -270,18 +277,14 @@ impl ControlLoop {
     /// What the engine says of itself, and what became of the last config.
     fn status(&self) -> Status {
         let now = self.handles.clock.now();
-        let refused = self.refused.as_ref().map(|last| RefusedConfig {
-            age_ms: now.since(last.at).0,
-            reason: last.reason.clone(),
-        });
         Status {
-            refused,
+            refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             ..self.engine.status(now)
         }
     }
 
-    fn ask_upgrade(&self, request: upgrade::Request) {
+    fn ask_upgrade(&self, request: upgrade::UpgradeRequest) {
         let unsent = match &self.handles.upgrades {
             None => Err((request, "this server cannot be upgraded: it has no config")),
             Some(upgrades) => upgrades
@@ -295,23 +298,23 @@ impl ControlLoop {
     }
 
     /// Lets go of the state for another program, or takes it up again.
-    fn hold(&mut self, hold: Hold) {
+    async fn hold(&mut self, hold: Hold) {
         match hold {
             Hold::Release(done) => {
                 self.is_held = true;
-                self.zones.release();
-                // If the conversation has ended meanwhile, it says so next.
-                let _ = done.send(());
+                if self.keeper.release(&mut self.engine).await {
+                    // If the conversation has ended meanwhile, it says so next.
+                    let _ = done.send(());
+                }
             }
             Hold::Resume => {
-                let folder = self.in_force_state();
-                self.zones.resume(folder.as_deref());
+                self.keeper.resume(self.in_force_state());
                 self.is_held = false;
             }
         }
     }
 
-    /// Whether a config, or a change of a zone, can be taken up now.
+    /// Tells that a config, or a change of a zone, can be taken up now.
     fn is_free(&self) -> bool {
         self.composing.is_none() && !self.is_held
     }
@@ -342,18 +345,25 @@ impl ControlLoop {
             Reading::Config {
                 outcome,
                 force,
-                replies,
-            } => match outcome.and_then(|prepared| self.weigh(prepared, force)) {
-                Ok(Weighed::New(prepared)) => self.compose(*prepared, replies),
-                Ok(Weighed::Unchanged) => {
-                    self.handles.metrics.reload(ReloadResult::Unchanged);
-                    info!(event = "reload", "nothing has changed");
-                    self.conclude(Ok("nothing has changed".to_owned()), replies);
+                mut waiting,
+            } => {
+                let weighed = outcome.and_then(|(prepared, judgement)| {
+                    waiting.changes = judgement.changes.clone();
+                    self.scales.config(&self.plan, prepared, &judgement, force)
+                });
+                match weighed {
+                    Ok(Weighed::New(prepared)) => self.compose(*prepared, waiting),
+                    Ok(Weighed::Unchanged) => {
+                        self.handles.metrics.reload(ReloadResult::Unchanged);
+                        info!(event = "reload", "nothing has changed");
+                        waiting.changes = None;
+                        self.conclude(Ok("nothing has changed".to_owned()), waiting);
+                    }
+                    Err(refusal) => self.conclude(Err(refusal), waiting),
                 }
-                Err(refusal) => self.conclude(Err(refusal), replies),
-            },
+            }
             Reading::Zone { apex, outcome } => {
-                match outcome.and_then(|filed| self.weigh_zone(&apex, filed)) {
+                match outcome.and_then(|filed| self.scales.zone(&self.plan, &apex, filed)) {
                     Ok(filed) => {
                         let effects = self.zones.take_file(apex, filed);
                         self.follow(effects);
@@ -365,7 +375,7 @@ impl ControlLoop {
     }
 
     /// Has the zones of a config composed; what is served stays until all are there.
-    fn compose(&mut self, prepared: Prepared, replies: Vec<Reply>) {
+    fn compose(&mut self, prepared: Prepared, waiting: ReloadWaiters) {
         let Prepared {
             plan,
             zones,
@@ -377,7 +387,7 @@ impl ControlLoop {
             plan,
             sizes,
             source,
-            replies,
+            waiting,
         });
         let effects = self.zones.configure(zones);
         self.follow(effects);
@@ -392,100 +402,47 @@ impl ControlLoop {
             plan,
             sizes,
             source,
-            replies,
+            waiting,
         } = composing;
         let outcome = outcome.map(|zones| {
-            self.sizes = sizes;
+            self.scales.sizes = sizes;
             let in_force = self.handles.in_force.write();
             *in_force.unwrap_or_else(PoisonError::into_inner) = source;
             self.apply(plan, zones)
         });
-        self.conclude(outcome, replies);
+        self.conclude(outcome, waiting);
     }
 
     /// Says whether a zone is served as its file has it now.
     fn filed(&mut self, apex: &Name, outcome: Result<(), String>) {
-        let size = self.weighed.remove(apex);
-        let outcome = outcome.map(|()| {
-            let own = self.sizes.iter_mut().find(|own| own.apex == *apex);
-            if let Some((own, size)) = own.zip(size) {
-                *own = size;
-            }
-            self.handles.metrics.reload(ReloadResult::Applied);
-            let serial = self.published.load().zones.serial(apex);
-            info!(event = "zone_loaded", zone = %apex, serial, "the zone is served as its file has it");
-        });
         match outcome {
-            // A config that was refused is so still.
-            Ok(()) => drop(
-                self.refused
-                    .take_if(|last| last.zone.as_ref() == Some(apex)),
-            ),
-            Err(text) => self.refuse(Some(apex.clone()), &text),
+            Ok(()) => {
+                self.scales.filed(apex);
+                self.handles.metrics.reload(ReloadResult::Applied);
+                let serial = self.published.load().zones.serial(apex);
+                info!(event = "zone_loaded", zone = %apex, serial, "the zone is served as its file has it");
+            }
+            Err(text) => {
+                self.scales.not_filed(apex);
+                self.refuse(Some(apex.clone()), &text);
+            }
         }
     }
 
     /// Says what became of a reload; after a refusal everything is as it was.
-    fn conclude(&mut self, outcome: Result<String, String>, replies: Vec<Reply>) {
+    fn conclude(&mut self, outcome: Result<String, String>, waiting: ReloadWaiters) {
         match &outcome {
-            Ok(_) => self.refused = None,
+            Ok(_) => self.scales.taken(),
             Err(text) => self.refuse(None, text),
         }
-        for reply in replies {
-            // Whoever asked may have gone.
-            drop(reply.send(outcome.clone()));
-        }
+        waiting.answer(outcome);
     }
 
     /// Says why a config, or the file of one zone, is not taken.
     fn refuse(&mut self, zone: Option<Name>, text: &str) {
         self.handles.metrics.reload(ReloadResult::Refused);
         error!(event = "reload_refused", "nothing was changed:\n{text}");
-        self.refused = Some(LastRefusal {
-            at: self.handles.clock.now(),
-            reason: opening(text),
-            zone,
-        });
-    }
-
-    fn weigh(&self, prepared: Box<Prepared>, force: Force) -> Result<Weighed, String> {
-        if force == Force::No {
-            self.check_shrinkage(&prepared.plan, &prepared.sizes)?;
-        }
-        let same_zones = self.sizes == prepared.sizes;
-        Ok(
-            match same_zones && prepared.plan.digest == self.plan.digest {
-                true => Weighed::Unchanged,
-                false => Weighed::New(prepared),
-            },
-        )
-    }
-
-    /// Refuses a zone that has lost more of its names than is meant to be lost unasked.
-    fn weigh_zone(&mut self, apex: &Name, filed: Filed) -> Result<Filed, String> {
-        let size = ZoneSize {
-            apex: apex.clone(),
-            names: filed.zone.names(),
-            digest: filed.digest,
-        };
-        let mut sizes = self.sizes.clone();
-        let Some(own) = sizes.iter_mut().find(|own| own.apex == *apex) else {
-            return Err(format!("there is no zone `{apex}`"));
-        };
-        *own = size.clone();
-        self.check_shrinkage(&self.plan, &sizes)?;
-        self.weighed.insert(apex.clone(), size);
-        Ok(filed)
-    }
-
-    fn check_shrinkage(&self, plan: &Plan, sizes: &[ZoneSize]) -> Result<(), String> {
-        let shrinks = self.plan.shrinks_to(plan, [&self.sizes, sizes]);
-        if shrinks.is_empty() {
-            return Ok(());
-        }
-        let lines: Vec<String> = shrinks.iter().map(ToString::to_string).collect();
-        let help = "say `waypost reload --force` if that is meant";
-        Err(format!("{}; {help}", lines.join("\n")))
+        self.scales.refused(self.handles.clock.now(), zone, text);
     }
 
     fn apply(&mut self, plan: Arc<Plan>, zones: Arc<Zones>) -> String {
@@ -532,9 +489,19 @@ impl ControlLoop {
             match output {
                 Output::Probe(id, due) => self.handles.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
-                Output::Ordered(id, result) => self.orders.end(id, &result),
+                Output::Ordered(id, result) => {
+                    let told = self.keeper.hold(&mut self.engine, id, result);
+                    self.answer_order(id, told);
+                }
                 Output::Notice(notice) => self.tell(notice),
             }
+        }
+    }
+
+    /// Answers an order, unless it waits for the disk.
+    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, Keeping)>) {
+        if let Some((result, keeping)) = told {
+            self.orders.end(id, &result, &keeping);
         }
     }
 
@@ -564,35 +531,12 @@ fn patience(now: Moment, wake_at: Option<Moment>) -> Duration {
     wait.min(IDLE)
 }
 
-/// A config, or the file of one zone, that was not taken.
-struct LastRefusal {
-    at: Moment,
-    reason: String,
-    /// The zone; absent for a config.
-    zone: Option<Name>,
-}
-
 /// A config whose zones are being composed.
 struct Composing {
     plan: Arc<Plan>,
     sizes: Vec<ZoneSize>,
     source: Arc<Source>,
-    replies: Vec<Reply>,
-}
-
-/// What is to be done with a config that was read again.
-enum Weighed {
-    /// It says what the one in force says.
-    Unchanged,
-    /// It is to be taken into force.
-    New(Box<Prepared>),
-}
-
-/// The first lines of a refusal, as far as a status shows it.
-fn opening(text: &str) -> String {
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let lines: Vec<&str> = lines.take(REFUSAL_LINES).collect();
-    lines.join("\n").chars().take(REFUSAL_CHARACTERS).collect()
+    waiting: ReloadWaiters,
 }
 
 #[cfg(test)]
@@ -610,12 +554,5 @@ mod tests {
         }
         assert_eq!(patience(now, Some(Moment(5020))), Duration::from_millis(20));
         assert_eq!(patience(now, Some(Moment(4000))), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_refusal_is_shown_by_its_first_lines() {
-        let text = "error: one\n\n  --> config.toml:3:1\n3 | x\nerror: two\n";
-        assert_eq!(opening(text), "error: one\n  --> config.toml:3:1");
-        assert_eq!(opening(&"x".repeat(1000)).len(), REFUSAL_CHARACTERS);
     }
 }

@@ -79,6 +79,8 @@ pub(crate) fn notice(notice: &Notice) {
         Notice::Standing { .. } => standing(notice),
         Notice::FailOpen { .. } | Notice::AllDown { .. } => stranded(notice),
         Notice::Doubt { .. } | Notice::Capped { .. } => alarm(notice),
+        Notice::Unwatched { .. } => unwatched(notice),
+        Notice::Address { .. } => address(notice),
         Notice::Overload { .. } => overload(notice),
         // Written with the answer to the order.
         Notice::Ordered { .. } => {}
@@ -104,6 +106,69 @@ pub(crate) fn notice(notice: &Notice) {
                 "a table failed its check and was not published; this is a defect of waypost"
             );
         }
+    }
+}
+
+/// What nobody looks at, or somebody does again.
+fn unwatched(notice: &Notice) {
+    let Notice::Unwatched {
+        endpoint,
+        region,
+        monitor,
+        address,
+        active,
+        age_ms,
+    } = notice
+    else {
+        return;
+    };
+    let whose = match endpoint {
+        Some(endpoint) => format!("endpoint {endpoint}"),
+        None => "a canary".to_owned(),
+    };
+    let seconds = age_ms / 1000;
+    if *active {
+        error!(
+            event = "unwatched",
+            endpoint,
+            region,
+            monitor,
+            address,
+            age_ms,
+            "nobody has looked at {whose} by {monitor} for {seconds} s: this node could run no probe of it; what was known of it is answered"
+        );
+    } else {
+        info!(
+            event = "unwatched_over",
+            endpoint, region, monitor, address, age_ms, "{whose} is looked at by {monitor} again"
+        );
+    }
+}
+
+/// An address that leaves its endpoint's answers alone, or comes back.
+fn address(notice: &Notice) {
+    let Notice::Address {
+        endpoint,
+        region,
+        address,
+        left,
+    } = notice
+    else {
+        return;
+    };
+    if *left {
+        warn!(
+            event = "address_left",
+            endpoint,
+            region,
+            address,
+            "{address} is down and left out; {endpoint} is answered without it"
+        );
+    } else {
+        info!(
+            event = "address_back",
+            endpoint, region, address, "{address} is in the answers of {endpoint} again"
+        );
     }
 }
 
@@ -165,6 +230,8 @@ fn alarm(notice: &Notice) {
         | Notice::FailOpen { .. }
         | Notice::AllDown { .. }
         | Notice::Overload { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => {}
@@ -191,6 +258,8 @@ fn stranded(notice: &Notice) {
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
         | Notice::Overload { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return,
@@ -254,6 +323,8 @@ fn fate(notice: &Notice, prefer: &str) -> String {
         | Notice::Doubt { .. }
         | Notice::Capped { .. }
         | Notice::Overload { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => format!("healthy endpoints answer clients of {prefer} again"),

@@ -7,10 +7,12 @@
 //! | `control_loop` | the task that owns both cores |
 //! | `zone_driver` | what the engine of zones says, carried out |
 //! | `ordered` | orders that wait for the engine's answer, and the answer in words |
+//! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
+//! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -18,6 +20,8 @@
 //! | `log`, `sink` | log lines; the queue through which they go |
 mod control_loop;
 mod expiry;
+mod judge;
+mod keeper;
 pub(crate) mod log;
 mod observer;
 mod ordered;
@@ -31,10 +35,11 @@ mod sink;
 pub(crate) mod sockets;
 mod transfers;
 pub(crate) mod upgrade;
+mod weigh;
 mod zone_driver;
 
 pub(crate) use control_loop::Shown;
-pub(crate) use run::{Role, run, runtime};
+pub(crate) use run::{Beginning, run, runtime};
 
 /// What went wrong, in words for the person at the terminal; the exit code is 1.
 pub(crate) type Failure = String;

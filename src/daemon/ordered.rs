@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::sync::oneshot;
 
+use super::keeper::Keeping;
 use super::log;
 use crate::engine::order::{Action, Effect, Executed, Refused};
 use crate::engine::{Input, Order, OrderId, OrderResult};
@@ -33,12 +34,12 @@ impl Waiting {
         Input::Order(self.last, order)
     }
 
-    /// Tells whoever gave an order, and the log, what the engine answered.
-    pub(super) fn end(&mut self, id: OrderId, result: &OrderResult) {
+    /// Tells whoever gave an order, and the log, what the engine answered, and what a restart makes of it.
+    pub(super) fn end(&mut self, id: OrderId, result: &OrderResult, keeping: &Keeping) {
         let Some((order, reply)) = self.orders.remove(&id) else {
             return;
         };
-        let told = words(&order, result);
+        let told = words(&order, result, keeping);
         log::order(&order, &told);
         // Whoever asked may have gone.
         drop(reply.send(told));
@@ -46,10 +47,10 @@ impl Waiting {
 }
 
 /// The answer as the control API gives it.
-fn words(order: &Order, result: &OrderResult) -> Result<Ordered, OrderRefusal> {
+fn words(order: &Order, result: &OrderResult, keeping: &Keeping) -> Result<Ordered, OrderRefusal> {
     match result {
         Ok(executed) => Ok(Ordered {
-            result: sentence(order, executed),
+            result: sentence(order, executed, keeping) + &unkept(keeping),
             endpoints: executed.names(),
             order: order.clone(),
         }),
@@ -76,17 +77,22 @@ fn state(name: &str, states: &BTreeSet<&'static str>) -> String {
     format!("{name} is {}", states.join(" and "))
 }
 
-fn sentence(order: &Order, executed: &Executed) -> String {
+fn sentence(order: &Order, executed: &Executed, keeping: &Keeping) -> String {
     let changed = named(&executed.with(Effect::Changed));
     let already = named(&executed.with(Effect::Already));
     let scope = &order.scope;
+    let or_restart = match keeping {
+        Keeping::Nowhere => " or a restart of the server",
+        Keeping::OnDisk | Keeping::Failed(_) => "",
+    };
     let clauses = match order.action {
-        Action::Approve => [changed.map(|names| format!("approved: {names} may come back")), None],
+        Action::Approve => [
+            changed.map(|names| format!("approved: {names} may come back")),
+            None,
+        ],
         Action::Drain => [
             changed.map(|names| {
-                format!(
-                    "draining {names}; it holds until `waypost undrain {scope}` or a restart of the server"
-                )
+                format!("draining {names}; it holds until `waypost undrain {scope}`{or_restart}")
             }),
             already.map(|names| format!("drained already: {names}")),
         ],
@@ -97,6 +103,16 @@ fn sentence(order: &Order, executed: &Executed) -> String {
     };
     let clauses: Vec<String> = clauses.into_iter().flatten().collect();
     clauses.join("; ")
+}
+
+/// What is said of an order that a restart would undo although it is to outlast it.
+fn unkept(keeping: &Keeping) -> String {
+    match keeping {
+        Keeping::Nowhere | Keeping::OnDisk => String::new(),
+        Keeping::Failed(why) => {
+            format!("; it is in force, but a restart of the server would not know of it: {why}")
+        }
+    }
 }
 
 /// These in a sentence, if there are any.
@@ -156,7 +172,7 @@ mod tests {
             (Action::Undrain, &mixed[..1], "not drained: eu-a"),
             (Action::Approve, &mixed[1..], "approved: eu-b may come back"),
         ] {
-            let told = words(&order(action), &executed(effects)).unwrap();
+            let told = words(&order(action), &executed(effects), &Keeping::Nowhere).unwrap();
             assert_eq!(told.result, expected);
             let names: Vec<&str> = effects.iter().map(|(name, _)| *name).collect();
             assert_eq!(told.endpoints, names, "all, in order");
@@ -171,7 +187,8 @@ mod tests {
             nearest: Some("eu-a".to_owned()),
             regions: Vec::new(),
         };
-        let told = words(&order(Action::Drain), &Err(Refused::Unknown(unknown)));
+        let refused = Err(Refused::Unknown(unknown));
+        let told = words(&order(Action::Drain), &refused, &Keeping::Nowhere);
         let text = "no region, endpoint or provider is called \"eu\"; did you mean \"eu-a\"?";
         assert_eq!(told, Err(OrderRefusal::Unknown(text.to_owned())));
         let states = [
@@ -191,7 +208,7 @@ mod tests {
                 "nothing in eu waits for approval: eu-a is down and held, eu-b is not used",
             ),
         ] {
-            let told = words(&order(action), &Err(refused));
+            let told = words(&order(action), &Err(refused), &Keeping::Nowhere);
             assert_eq!(told, Err(OrderRefusal::Needless(expected.to_owned())));
         }
     }
@@ -215,14 +232,34 @@ mod tests {
             .into_iter()
             .unzip();
         for id in ids.into_iter().rev() {
-            waiting.end(id, &executed(&[("eu-a", Effect::Changed)]));
-            waiting.end(id, &Err(Refused::NoEndpoints));
+            let done = executed(&[("eu-a", Effect::Changed)]);
+            waiting.end(id, &done, &Keeping::Nowhere);
+            waiting.end(id, &Err(Refused::NoEndpoints), &Keeping::Nowhere);
         }
         let authors = replies.into_iter().map(|mut told| {
             let told = told.try_recv().unwrap().unwrap();
             told.order.author
         });
         assert_eq!(authors.collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_a_restart_makes_of_an_order_is_said() {
+        let drained = executed(&[("eu-a", Effect::Changed)]);
+        let result = |keeping| {
+            words(&order(Action::Drain), &drained, &keeping)
+                .unwrap()
+                .result
+        };
+        let kept = "draining eu-a; it holds until `waypost undrain eu`";
+        assert_eq!(result(Keeping::OnDisk), kept);
+        let lost = format!("{kept} or a restart of the server");
+        assert_eq!(result(Keeping::Nowhere), lost);
+        let failed = result(Keeping::Failed("no space".to_owned()));
+        assert!(
+            failed.starts_with(kept) && failed.ends_with(": no space"),
+            "{failed}"
+        );
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(crate) struct Prepared {
 /// What the files of zones are read by.
 #[derive(Debug)]
 pub(crate) struct Source {
+    pub(crate) plan: Arc<Plan>,
     pub(crate) spec: Spec,
     pub(crate) zoning: Arc<Zoning>,
     pub(crate) steered: Arc<[Steered]>,
@@ -67,14 +68,13 @@ impl Prepared {
                 .into(),
             false => Arc::from([]),
         };
-        let sizes = zones.iter();
-        let sizes = sizes.map(|filed| ZoneSize {
-            apex: filed.zone.apex().clone(),
-            names: filed.zone.names(),
-            digest: filed.digest,
+        let pairs = || zoning.zones.iter().zip(&zones);
+        let sizes = pairs().map(|(plan, filed)| ZoneSize {
+            // What primaries sign is theirs to say; it was judged when it came.
+            signed: plan.incoming.is_none() && filed.zone.is_signed_elsewhere(),
+            ..ZoneSize::of(&filed.zone, filed.digest)
         });
         let sizes = sizes.collect();
-        let pairs = || zoning.zones.iter().zip(&zones);
         let damaged = pairs().filter_map(|(plan, filed)| {
             let damage = filed.damage.clone()?;
             Some((plan.file.clone(), damage))
@@ -82,9 +82,9 @@ impl Prepared {
         let damaged = damaged.collect();
         let new = pairs().map(|(plan, filed)| new_zone(plan, filed, &steered, keys));
         let new = new.collect();
-        let zoning = Arc::new(zoning);
+        let (plan, zoning) = (Arc::new(plan), Arc::new(zoning));
         Ok(Self {
-            plan: Arc::new(plan),
+            plan: Arc::clone(&plan),
             zones: NewConfig {
                 zoning: Arc::clone(&zoning),
                 steered: Arc::clone(&steered),
@@ -92,6 +92,7 @@ impl Prepared {
             },
             sizes,
             source: Arc::new(Source {
+                plan,
                 files: loaded.spec.files_by_zone(&loaded.files),
                 spec: loaded.spec,
                 zoning,

@@ -2,7 +2,8 @@
 //!
 //! One thread does all of it, one reading after the other: so a slow disk holds up neither
 //! answers nor probes, and an older text can never overtake a newer one. Requests that come
-//! while it reads are answered together by the next reading. A change of zone files alone is no reload:
+//! while it reads are answered together by the next reading, and it reads no config before the last one is taken or
+//! refused: so what it holds a config against is what is in force. A change of zone files alone is no reload:
 //! each is read by the config that is in force, whatever the text of the config says by now. It decides
 //! nothing: what it compiled, or why it could not, goes to the control loop.
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use super::judge::{Judgement, Occasion};
 use super::log;
 use super::prepared::{Keys, Prepared, Source, filed};
 use crate::config;
@@ -32,7 +34,7 @@ pub(super) type Reply = oneshot::Sender<Result<String, String>>;
 
 /// Someone asks for a reload.
 pub(super) struct Request {
-    /// Whether a large shrinkage is meant.
+    /// Whether it is meant, whatever it takes away.
     pub(super) force: Force,
     /// Who wants to know the outcome.
     pub(super) reply: Reply,
@@ -42,12 +44,12 @@ pub(super) struct Request {
 pub(super) enum Reading {
     /// The config with all that it names.
     Config {
-        /// What it comes to, or every error.
-        outcome: Result<Box<Prepared>, String>,
-        /// Whether a large shrinkage is meant.
+        /// The config with what it would change, or every error.
+        outcome: Result<(Box<Prepared>, Judgement), String>,
+        /// The word that it is meant, whatever it takes away.
         force: Force,
-        /// Who wants to know.
-        replies: Vec<Reply>,
+        /// Everybody who wants to know.
+        waiting: ReloadWaiters,
     },
     /// The file of one zone, by the config that is in force.
     Zone {
@@ -56,6 +58,42 @@ pub(super) enum Reading {
         /// What it holds, or every error.
         outcome: Result<Filed, String>,
     },
+}
+
+/// Everybody who waits to be told what became of a config: whoever asked, and the reader, which reads no other before.
+pub(super) struct ReloadWaiters {
+    replies: Vec<Reply>,
+    /// The changes that it makes, for whoever asked.
+    pub(super) changes: Option<String>,
+    reader: Sender<ReloadFate>,
+}
+
+/// The fate of a config that was read.
+enum ReloadFate {
+    /// It is in force, or says what the one in force says.
+    Yes,
+    /// The one in force stays.
+    No,
+}
+
+impl ReloadWaiters {
+    /// Tells everybody.
+    pub(super) fn answer(self, outcome: Result<String, String>) {
+        let taken = match &outcome {
+            Ok(_) => ReloadFate::Yes,
+            Err(_) => ReloadFate::No,
+        };
+        let outcome = outcome.map(|text| match &self.changes {
+            None => text,
+            Some(changes) => format!("{text}\n{changes}"),
+        });
+        for reply in self.replies {
+            // Whoever asked may have gone.
+            drop(reply.send(outcome.clone()));
+        }
+        // The reader ends with the server.
+        drop(self.reader.send(taken));
+    }
 }
 
 /// The config in force, as the reader of zones sees it.
@@ -99,15 +137,23 @@ impl Reader {
                     let requests = std::iter::once(first).chain(queue.try_iter());
                     self.read(requests.collect())
                 }
-                Err(RecvTimeoutError::Timeout) => match self.watch.changed() {
-                    Some(files) => self.follow(&files),
-                    None => Ok(()),
-                },
+                Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             if done.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Looks whether anything has changed, if the config in force wants that.
+    fn look(&mut self) -> Result<(), Ended> {
+        if !self.source().spec.is_watched() {
+            return Ok(());
+        }
+        match self.watch.changed() {
+            Some(files) => self.follow(&files),
+            None => Ok(()),
         }
     }
 
@@ -140,17 +186,38 @@ impl Reader {
         self.read_all(requests).map(drop)
     }
 
-    /// Reads the config with all that it names; whether it could be.
+    /// Reads the config with all that it names, and waits until it is taken or refused; whether it was taken.
     fn read_all(&mut self, requests: Vec<Request>) -> Result<bool, Ended> {
         let forced = requests.iter().any(|request| request.force == Force::Yes);
-        let outcome = self.compile();
-        let is_well = outcome.is_ok();
+        // Whoever sent a signal reads no answer.
+        let is_read = requests.iter().any(|request| !request.reply.is_closed());
+        let occasion = match (requests.is_empty(), is_read) {
+            (true, _) => Occasion::Watched,
+            (false, true) => Occasion::Asked,
+            (false, false) => Occasion::Signalled,
+        };
+        let (outcome, watch) = compile(&self.config);
+        let before = watch.map(|watch| std::mem::replace(&mut self.watch, watch));
+        let outcome = outcome.map(|prepared| {
+            let judgement = Judgement::of(&self.source(), &prepared.source, occasion);
+            (prepared, judgement)
+        });
+        let (reader, done) = std::sync::mpsc::channel();
         self.send(Reading::Config {
             outcome,
             force: if forced { Force::Yes } else { Force::No },
-            replies: requests.into_iter().map(|request| request.reply).collect(),
+            waiting: ReloadWaiters {
+                replies: requests.into_iter().map(|request| request.reply).collect(),
+                changes: None,
+                reader,
+            },
         })?;
-        Ok(is_well)
+        let taken = matches!(done.recv(), Ok(ReloadFate::Yes));
+        if let Some(before) = before.filter(|_| !taken) {
+            // The config in force goes on, and its files are watched as before.
+            self.watch.keep(before);
+        }
+        Ok(taken)
     }
 
     fn read_zone(&mut self, source: &Source, apex: &Name) -> Result<(), Ended> {
@@ -174,21 +241,9 @@ impl Reader {
     fn send(&self, reading: Reading) -> Result<(), Ended> {
         self.readings.blocking_send(reading).map_err(|_| Ended)
     }
-
-    /// Reads and compiles; from then on the files of this reading are watched.
-    fn compile(&mut self) -> Result<Box<Prepared>, String> {
-        let (outcome, watch) = compile(&self.config);
-        if let Some(watch) = watch {
-            let before = std::mem::replace(&mut self.watch, watch);
-            if outcome.is_err() {
-                // The config in force goes on, and its files are watched as before.
-                self.watch.keep(before);
-            }
-        }
-        outcome
-    }
 }
 
+/// Reads and compiles, with a watch on the files of this reading.
 fn compile(path: &Path) -> (Result<Box<Prepared>, String>, Option<Watch>) {
     let mut loaded = match files::load(path) {
         Err(unreadable) => return (Err(unreadable.to_string()), None),

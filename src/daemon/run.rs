@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
@@ -29,14 +30,14 @@ use crate::io::clock::Clock;
 use crate::io::control::{Command, Force};
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::handover::Predecessor;
-use crate::io::privileges::{Account, Dropped};
+use crate::io::privileges::{Account, RootDropped};
 use crate::io::serve::Secrets;
-use crate::io::service_manager::{self, Word};
+use crate::io::service_manager::{self, ManagerWord};
 use crate::keys::Time;
 
-/// How a server begins.
+/// The way in which a server begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum Beginning {
     /// By itself.
     Plain,
     /// In the place of the program that has started this one.
@@ -44,10 +45,13 @@ pub(crate) enum Role {
 }
 
 /// Serves until SIGTERM or SIGINT, or until another program takes over; reads the config again on SIGHUP.
-pub(crate) fn run(path: &Path, format: LogFormat, role: Role) -> Result<ExitCode, Failure> {
+pub(crate) fn run(path: &Path, format: LogFormat, role: Beginning) -> Result<ExitCode, Failure> {
+    early_signals()
+        .thread_block()
+        .map_err(|error| format!("cannot hold signals back: {error}"))?;
     let predecessor = match role {
-        Role::Plain => None,
-        Role::TakeOver => Some(Arc::new(Predecessor::find()?)),
+        Beginning::Plain => None,
+        Beginning::TakeOver => Some(Arc::new(Predecessor::find()?)),
     };
     let outcome = run_after(path, format, predecessor.clone());
     if let (Err(why), Some(predecessor)) = (&outcome, &predecessor) {
@@ -62,7 +66,7 @@ fn run_after(
     predecessor: Option<Arc<Predecessor>>,
 ) -> Result<ExitCode, Failure> {
     let program = Program::own().map_err(|error| format!("cannot find this program: {error}"))?;
-    let mut config = Config::read(path)?;
+    let mut config = ReadConfig::read(path)?;
     let mut given = service_manager::sockets();
     let secrets = match &predecessor {
         None => Secrets::draw().map_err(|error| error.to_string())?,
@@ -77,14 +81,14 @@ fn run_after(
     let dropped = config.give_up_root()?;
     if let Some(predecessor) = &predecessor {
         predecessor.release().map_err(|error| error.to_string())?;
-        config = Config::read(path)?;
+        config = ReadConfig::read(path)?;
     }
     let now = Time(Clock::start().wall_seconds());
     let prepared = Prepared::new(config.loaded, config.compiled, Keys::Advance(now))?;
     let sink = log::start(format)?;
     let runtime = runtime()?;
     log::findings(&config.diagnostics);
-    if dropped == Some(Dropped::Other) {
+    if dropped == Some(RootDropped::Other) {
         warn!(
             event = "same_user",
             "[server] user is for a server that is started as root; this one stays who it is"
@@ -107,14 +111,14 @@ fn run_after(
 }
 
 /// A config that was read with all that it names, and found without errors.
-struct Config {
+struct ReadConfig {
     loaded: Loaded,
     compiled: Compiled,
     diagnostics: Diagnostics,
     watch: Watch,
 }
 
-impl Config {
+impl ReadConfig {
     fn read(path: &Path) -> Result<Self, Failure> {
         let mut loaded = files::load(path).map_err(|error| error.to_string())?;
         let watch = loaded.watch();
@@ -135,7 +139,7 @@ impl Config {
     }
 
     /// Becomes the user of `[server] user`, if there is one, and sees whether that one can do what has to be done later.
-    fn give_up_root(&self) -> Result<Option<Dropped>, Failure> {
+    fn give_up_root(&self) -> Result<Option<RootDropped>, Failure> {
         let Some(user) = self.loaded.spec.user() else {
             return Ok(None);
         };
@@ -150,7 +154,7 @@ impl Config {
             })?;
         }
         let dropped = account.become_it()?;
-        if dropped == Dropped::Now {
+        if dropped == RootDropped::Now {
             account.check_readable(self.loaded.paths())?;
             for folder in self.own_folders() {
                 account.check_writable(&folder)?;
@@ -173,6 +177,9 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 async fn serve(start: Start) -> Result<ExitCode, Failure> {
     let mut signals =
         Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    // Those that have come meanwhile are heard now.
+    let unblocked = early_signals().thread_unblock();
+    unblocked.map_err(|error| format!("cannot listen for signals: {error}"))?;
     let predecessor = start.predecessor.clone();
     let mut server = Server::start(start).await?;
     let control = server.control().map(tracing::field::display);
@@ -187,10 +194,10 @@ async fn serve(start: Start) -> Result<ExitCode, Failure> {
                 is_first = false;
                 server.add_quic()?;
                 service_manager::store(server.descriptors());
-                service_manager::tell(Word::Ready);
+                service_manager::tell(ManagerWord::Ready);
             }
             successor = server.succeeded() => break Some(successor),
-            _ = watchdog.tick() => if server.is_well() { service_manager::tell(Word::Alive) },
+            _ = watchdog.tick() => if server.is_well() { service_manager::tell(ManagerWord::Alive) },
             _ = signals.hangup.recv() => ask_reload(&server.commands()),
             _ = signals.terminate.recv() => break None,
             _ = signals.interrupt.recv() => break None,
@@ -206,14 +213,14 @@ async fn serve(start: Start) -> Result<ExitCode, Failure> {
     match successor {
         Some(successor) => server.give_way(&successor).await,
         None => {
-            service_manager::tell(Word::Stopping);
+            service_manager::tell(ManagerWord::Stopping);
             server.stop().await;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// How often whether all is well is looked at where no service manager wants to know.
+/// The time between two looks at whether all is well, where no service manager wants to know.
 const NO_WATCHDOG: Duration = Duration::from_secs(3600);
 
 /// Waits until a predecessor, if there is one, reads QUIC no more.
@@ -225,6 +232,13 @@ async fn follow(predecessor: Option<Arc<Predecessor>>) {
     if let Ok(freed) = on_a_thread(move || predecessor.await_freedom()) {
         let _ = freed.await;
     }
+}
+
+/// Signals that would kill a server that does not listen for them yet. They are held back from the first moment, and
+/// wait until it does.
+fn early_signals() -> SigSet {
+    use nix::sys::signal::Signal::{SIGHUP, SIGUSR1, SIGUSR2};
+    [SIGHUP, SIGUSR1, SIGUSR2].into_iter().collect()
 }
 
 struct Signals {

@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -15,12 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Failure;
 use super::control_loop::{Channels, ControlLoop, Handles, Shown};
-use super::prepared::{self, Prepared};
+use super::keeper::{BeforeStart, Keeper, Kept};
+use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::Streams;
-use super::sockets::{Sockets, cannot_listen};
+use super::sockets::{Doors, Sockets};
 use super::transfers::Answering;
-use super::upgrade::{Program, Upgrader};
+use super::upgrade::{Program, Upgrades};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use crate::answer::answer;
 use crate::base::limits::{
@@ -29,7 +30,7 @@ use crate::base::limits::{
 use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::io::clock::Clock;
-use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
+use crate::io::control::{self, Command, Controlling, Heartbeat};
 use crate::io::files::Watch;
 use crate::io::handover::{Predecessor, Successor};
 use crate::io::metrics::Metrics;
@@ -37,15 +38,14 @@ use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::serve::deferred::{self, DeferredQueue};
 use crate::io::serve::{HeldQuic, Secrets, Service, Serving};
-use crate::io::state::State;
 use crate::io::transfer;
 use crate::plan::Plan;
-use crate::zones::{Memories, NewConfig, ZoneEngine};
+use crate::zones::{NewConfig, ZoneEngine};
 
 /// How often the clock is told while the first zones come.
 const TURN: Duration = Duration::from_millis(50);
 
-/// How long the control API may take to say to whoever asked for an upgrade that it is done.
+/// Time for the control API to say to whoever asked for an upgrade that it is done.
 const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// What to start with.
@@ -58,13 +58,13 @@ pub(crate) struct Start {
     pub(crate) watch: Watch,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
-    /// What is listened on.
+    /// The sockets that are listened on.
     pub(crate) sockets: Sockets,
-    /// What strangers must not know.
+    /// Secrets that strangers must not know.
     pub(crate) secrets: Secrets,
     /// The program whose place is taken.
     pub(crate) predecessor: Option<Arc<Predecessor>>,
-    /// What takes this one's place one day; absent = nothing can.
+    /// The program that takes this one's place one day; absent = none can.
     pub(crate) program: Option<Program>,
 }
 
@@ -90,49 +90,24 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Binds everything, publishes the first table, and begins to answer.
+    /// Publishes the first table, and begins to answer.
     pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
-        let (clock, runtime, prepared) = (Clock::start(), Handle::current(), start.prepared);
+        let (runtime, prepared) = (Handle::current(), start.prepared);
         let plan = prepared.plan;
+        let descriptors = Arc::new(start.sockets.descriptors()?);
+        let mut before = BeforeStart::open(&prepared.zones.zoning)?;
+        let (clock, health) = (before.clock, before.health.take());
         let metrics = Arc::new(Metrics::new(clock));
-        let descriptors = start.sockets.descriptors();
-        let descriptors = Arc::new(descriptors.map_err(|error| not_answering(&error))?);
-        let Sockets {
-            mut listeners,
-            control,
-        } = start.sockets;
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
-        let state = control::State {
-            published: ready.clone(),
-            clock,
-            metrics: metrics.clone(),
-            heartbeat: heartbeat.clone(),
-            commands: commands.clone(),
-        };
-        let mut opening = Some((control, state));
-        let mut control = None;
-        if start.predecessor.is_none()
-            && let Some((own, state)) = opening.take()
-        {
-            control = serve_control(own, state, &runtime)?;
-        }
-        let mut zones = FirstZones::of(clock, prepared.zones).await?;
+        let state = control_state(clock, &metrics, &ready, &heartbeat, &commands);
+        let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
+        let mut zones = FirstZones::of(before, &metrics, prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
         let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
-        let (holds, hold_queue) = mpsc::channel(1);
-        let (upgrades, requests) = mpsc::channel(1);
-        let upgrader = start.program.map(|program| Upgrader {
-            requests,
-            holds,
-            sockets: Arc::clone(&descriptors),
-            secrets: start.secrets.to_octets(),
-            program,
-        });
-        let upgrades = upgrader.is_some().then_some(upgrades);
-        let upgrader = upgrader.map(|upgrader| tokio::spawn(upgrader.run()));
+        let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
             clock,
@@ -141,33 +116,19 @@ impl Server {
             prober,
             reader,
             onlooker: start.onlooker,
-            upgrades,
+            upgrades: upgrades.requests,
         };
         let first = (plan.clone(), zones.served, prepared.sizes);
-        let mut control_loop = ControlLoop::new(first, zones.driver, handles);
+        let known = (zones.keeper, health);
+        let mut control_loop = ControlLoop::new(first, zones.driver, known, handles);
         control_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let published = control_loop.published().clone();
-        ready.get_or_init(|| published.clone());
-        let addresses = listeners.addresses();
+        let published = ready
+            .get_or_init(|| control_loop.published().clone())
+            .clone();
         let (deferred, updates) = hand_on(clock, zones.service, &published);
-        let service = Service {
-            published,
-            clock,
-            metrics,
-            responder: answer,
-            deferred: Some(deferred),
-            secrets: start.secrets,
-        };
-        let held = start.predecessor.as_ref().map(|_| listeners.hold_quic());
-        let serving = listeners.serve(service, streams.handle());
-        let serving = serving.map_err(|error| not_answering(&error))?;
-        if let Some((own, state)) = opening {
-            control = serve_control(own, state, &runtime)?;
-        }
-        if let Some(predecessor) = &start.predecessor {
-            predecessor.answering().map_err(|error| gone(&error))?;
-        }
+        let service = service((clock, metrics), published, deferred, start.secrets);
+        let opened = doors.open(service, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
@@ -176,20 +137,21 @@ impl Server {
             events: zones.events,
             notified: zones.notified,
             updates,
-            holds: hold_queue,
+            kept: zones.kept,
+            holds: upgrades.holds,
             stop: stopped,
         };
         Ok(Self {
             clock,
             plan,
-            addresses,
-            control,
+            addresses: opened.addresses,
+            control: opened.control,
             commands,
             stop,
             task: tokio::spawn(control_loop.run(channels)),
-            serving,
-            held,
-            upgrader,
+            serving: opened.serving,
+            held: opened.held,
+            upgrader: upgrades.task,
             descriptors,
             heartbeat,
             _streams: streams,
@@ -226,7 +188,7 @@ impl Server {
         &self.descriptors
     }
 
-    /// Whether the control loop turns.
+    /// Tells that the control loop turns.
     pub(crate) fn is_well(&self) -> bool {
         self.heartbeat.uptime(self.clock.now()).is_some()
     }
@@ -292,14 +254,26 @@ struct FirstZones {
     events: Events,
     service: Arc<transfer::Service>,
     notified: mpsc::Receiver<Name>,
+    keeper: Keeper,
+    kept: Kept,
 }
 
 impl FirstZones {
     /// Has them composed, and those fetched that have never come.
-    async fn of(clock: Clock, zones: NewConfig) -> Result<Self, Failure> {
+    async fn of(
+        before: BeforeStart,
+        metrics: &Arc<Metrics>,
+        zones: NewConfig,
+    ) -> Result<Self, Failure> {
+        let (clock, is_kept, disk) = (before.clock, before.state.is_some(), before.watch(metrics));
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
-        let (driver, mut events) = drive(clock, zones.zoning.state.as_deref(), &service)?;
+        let engine = ZoneEngine::new(before.zones);
+        let disk = (before.state, disk);
+        let driver = ZoneDriver::start(clock, engine, disk, Arc::clone(&service));
+        let (driver, mut events) = driver.map_err(|error| no_thread(&error))?;
+        let writer = is_kept.then(|| driver.writer().clone());
+        let (keeper, kept) = Keeper::new(writer, clock);
         let (driver, served) = settle(driver, &mut events, zones).await?;
         Ok(Self {
             driver,
@@ -307,7 +281,43 @@ impl FirstZones {
             events,
             service,
             notified,
+            keeper,
+            kept,
         })
+    }
+}
+
+/// All that the control API is answered from.
+fn control_state(
+    clock: Clock,
+    metrics: &Arc<Metrics>,
+    ready: &Arc<OnceLock<Arc<Published>>>,
+    heartbeat: &Arc<Heartbeat>,
+    commands: &mpsc::Sender<Command>,
+) -> control::State {
+    control::State {
+        published: Arc::clone(ready),
+        clock,
+        metrics: Arc::clone(metrics),
+        heartbeat: Arc::clone(heartbeat),
+        commands: commands.clone(),
+    }
+}
+
+/// All that is needed to answer from what is published.
+fn service(
+    (clock, metrics): (Clock, Arc<Metrics>),
+    published: Arc<Published>,
+    deferred: DeferredQueue,
+    secrets: Secrets,
+) -> Service {
+    Service {
+        published,
+        clock,
+        metrics,
+        responder: answer,
+        deferred: Some(deferred),
+        secrets,
     }
 }
 
@@ -327,25 +337,6 @@ fn hand_on(
     };
     tokio::spawn(answering.run(handed_on));
     (deferred, queue)
-}
-
-/// Begins to drive the engine of zones, with what was kept over the restart.
-fn drive(
-    clock: Clock,
-    folder: Option<&Path>,
-    service: &Arc<transfer::Service>,
-) -> Result<(ZoneDriver, Events), Failure> {
-    let (state, memories) = match folder {
-        None => (None, Memories::default()),
-        Some(folder) => {
-            let (state, memories, damages) = State::open(folder, clock.wall_seconds());
-            damages.iter().for_each(prepared::tell);
-            (Some(state), memories)
-        }
-    };
-    let engine = ZoneEngine::new(memories);
-    let driver = ZoneDriver::start(clock, engine, state, Arc::clone(service));
-    driver.map_err(|error| no_thread(&error))
 }
 
 /// Has the zones of the first config composed, and waits a bounded time for those that have never come from
@@ -412,24 +403,4 @@ fn no_runtime(error: &io::Error) -> Failure {
 
 fn no_thread(error: &io::Error) -> Failure {
     format!("cannot start a thread: {error}")
-}
-
-fn gone(error: &io::Error) -> Failure {
-    format!("the program whose place was to be taken has ended: {error}")
-}
-
-/// Begins to answer at the control listener, if there is one.
-fn serve_control(
-    server: Option<ControlServer>,
-    state: control::State,
-    runtime: &Handle,
-) -> Result<Option<(SocketAddr, Controlling)>, Failure> {
-    let Some(server) = server else {
-        return Ok(None);
-    };
-    let address = server.address();
-    let controlling = server
-        .serve(state, runtime)
-        .map_err(|error| cannot_listen("[control]", &error))?;
-    Ok(Some((address, controlling)))
 }

@@ -4,14 +4,18 @@
 //! privileges are given up as soon as everything is open.
 use std::io;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tracing::info;
 
 use super::Failure;
-use crate::io::control::ControlServer;
+use crate::io::control::{self, ControlServer, Controlling};
+use crate::io::handover::Predecessor;
 use crate::io::inherited::Inherited;
-use crate::io::serve::Listeners;
+use crate::io::serve::{HeldQuic, Listeners, Service, Serving};
 use crate::plan::Plan;
 
 /// Open sockets that nobody reads yet.
@@ -28,7 +32,7 @@ impl Sockets {
     pub(crate) fn open(plan: &Plan, mut given: Inherited) -> Result<Self, Failure> {
         let sockets = Self {
             listeners: listeners(plan, &mut given)?,
-            control: control(plan, &mut given)?,
+            control: control_server(plan, &mut given)?,
         };
         for address in given.unclaimed() {
             info!(event = "not_listening", %address, "{address} is listened on no more");
@@ -37,12 +41,94 @@ impl Sockets {
     }
 
     /// Descriptors of their own for all of them.
-    pub(super) fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
-        let mut all = self.listeners.descriptors()?;
-        if let Some(control) = &self.control {
-            all.push(control.descriptor()?);
+    ///
+    /// # Errors
+    /// When the system has none left.
+    pub(super) fn descriptors(&self) -> Result<Vec<OwnedFd>, Failure> {
+        let all = || {
+            let mut all = self.listeners.descriptors()?;
+            if let Some(control) = &self.control {
+                all.push(control.descriptor()?);
+            }
+            Ok(all)
+        };
+        all().map_err(|error: io::Error| format!("cannot start answering: {error}"))
+    }
+}
+
+/// Listeners on their way from open to answered.
+pub(super) struct Doors {
+    listeners: Listeners,
+    /// The control listener, while a predecessor answers there.
+    waiting: Option<(ControlServer, control::State)>,
+    control: Option<(SocketAddr, Controlling)>,
+    predecessor: Option<Arc<Predecessor>>,
+    runtime: Handle,
+}
+
+/// Listeners that are answered.
+pub(super) struct OpenDoors {
+    /// The addresses at which queries are answered.
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) serving: Serving,
+    /// QUIC, while a predecessor speaks it.
+    pub(super) held: Option<HeldQuic>,
+    /// The control listener, with its address.
+    pub(super) control: Option<(SocketAddr, Controlling)>,
+}
+
+impl Doors {
+    /// Answers at the control listener, if there is one and no predecessor does: to say that the server is not ready. Inside a
+    /// runtime.
+    pub(super) fn open_control(
+        sockets: Sockets,
+        state: control::State,
+        predecessor: Option<Arc<Predecessor>>,
+    ) -> Result<Self, Failure> {
+        let mut doors = Self {
+            listeners: sockets.listeners,
+            waiting: sockets.control.map(|server| (server, state)),
+            control: None,
+            runtime: Handle::current(),
+            predecessor,
+        };
+        if doors.predecessor.is_none() {
+            doors.serve_control()?;
         }
-        Ok(all)
+        Ok(doors)
+    }
+
+    /// Answers everything, and tells a predecessor so.
+    pub(super) fn open(mut self, service: Service, streams: &Handle) -> Result<OpenDoors, Failure> {
+        self.serve_control()?;
+        let addresses = self.listeners.addresses();
+        let held = self
+            .predecessor
+            .is_some()
+            .then(|| self.listeners.hold_quic());
+        let serving = self.listeners.serve(service, streams);
+        let serving = serving.map_err(|error| format!("cannot start answering: {error}"))?;
+        if let Some(predecessor) = &self.predecessor {
+            predecessor.answering().map_err(|error| {
+                format!("the program whose place was to be taken has ended: {error}")
+            })?;
+        }
+        Ok(OpenDoors {
+            addresses,
+            serving,
+            held,
+            control: self.control,
+        })
+    }
+
+    fn serve_control(&mut self) -> Result<(), Failure> {
+        if let Some((server, state)) = self.waiting.take() {
+            let address = server.address();
+            let controlling = server.serve(state, &self.runtime);
+            let controlling = controlling.map_err(|error| cannot_listen("[control]", &error))?;
+            self.control = Some((address, controlling));
+        }
+        Ok(())
     }
 }
 
@@ -59,7 +145,7 @@ fn listeners(plan: &Plan, given: &mut Inherited) -> Result<Listeners, Failure> {
     }
 }
 
-fn control(plan: &Plan, given: &mut Inherited) -> Result<Option<ControlServer>, Failure> {
+fn control_server(plan: &Plan, given: &mut Inherited) -> Result<Option<ControlServer>, Failure> {
     let Some(address) = plan.control.listen else {
         return Ok(None);
     };
@@ -76,7 +162,7 @@ fn control(plan: &Plan, given: &mut Inherited) -> Result<Option<ControlServer>, 
     clippy::wildcard_enum_match_arm,
     reason = "the rest needs no help line"
 )]
-pub(super) fn cannot_listen(section: &str, error: &io::Error) -> Failure {
+fn cannot_listen(section: &str, error: &io::Error) -> Failure {
     let help = match error.kind() {
         ErrorKind::AddrInUse => {
             "; another program has the port: stop it, or choose another (`waypost upgrade` replaces a running server)"

@@ -13,18 +13,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::base::Span;
 use crate::io::handover::{Offer, Successor, TAKE_OVER, UpgradeError};
-use crate::io::service_manager::{self, OWN_VARIABLES, Word};
+use crate::io::serve::Secrets;
+use crate::io::service_manager::{self, ManagerWord, OWN_VARIABLES};
 
 /// Asks for an upgrade.
 #[derive(Debug)]
-pub(crate) struct Request {
-    /// How long the new program may take until it answers.
+pub(crate) struct UpgradeRequest {
+    /// Time that the new program may take until it answers.
     pub(crate) patience: Span,
-    /// What was done, or why nothing was; for a person.
+    /// The result, or why there is none; for a person.
     pub(crate) reply: oneshot::Sender<Result<String, String>>,
 }
 
@@ -37,18 +39,52 @@ pub(super) enum Hold {
     Resume,
 }
 
-/// What an upgrade needs of the server.
-pub(super) struct Upgrader {
+/// The way to upgrades, and what comes of them.
+pub(super) struct Upgrades {
+    /// The queue in which they are asked for; absent = there are none.
+    pub(super) requests: Option<mpsc::Sender<UpgradeRequest>>,
+    /// Words to the control loop.
+    pub(super) holds: mpsc::Receiver<Hold>,
+    /// The task that carries them out.
+    pub(super) task: Option<JoinHandle<Option<Successor>>>,
+}
+
+impl Upgrades {
+    /// Carries them out from now on, if a program is known.
+    pub(super) fn offer(
+        program: Option<Program>,
+        sockets: &Arc<Vec<OwnedFd>>,
+        secrets: &Secrets,
+    ) -> Self {
+        let (holds, hold_queue) = mpsc::channel(1);
+        let (requests, queue) = mpsc::channel(1);
+        let upgrader = program.map(|program| Upgrader {
+            requests: queue,
+            holds,
+            sockets: Arc::clone(sockets),
+            secrets: secrets.to_octets(),
+            program,
+        });
+        Self {
+            requests: upgrader.is_some().then_some(requests),
+            holds: hold_queue,
+            task: upgrader.map(|upgrader| tokio::spawn(upgrader.run())),
+        }
+    }
+}
+
+/// All that an upgrade needs of the server.
+struct Upgrader {
     /// Those who ask.
-    pub(super) requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<UpgradeRequest>,
     /// The way to the control loop.
-    pub(super) holds: mpsc::Sender<Hold>,
+    holds: mpsc::Sender<Hold>,
     /// Every socket that is listened on.
-    pub(super) sockets: Arc<Vec<OwnedFd>>,
+    sockets: Arc<Vec<OwnedFd>>,
     /// Secrets that were drawn.
-    pub(super) secrets: Vec<u8>,
-    /// What is started.
-    pub(super) program: Program,
+    secrets: Vec<u8>,
+    /// The program that is started.
+    program: Program,
 }
 
 /// The executable and the arguments of this process.
@@ -88,14 +124,14 @@ impl Program {
 
 impl Upgrader {
     /// Carries out upgrades until one succeeds; `None` once nobody can ask any more.
-    pub(super) async fn run(mut self) -> Option<Successor> {
-        while let Some(Request { patience, reply }) = self.requests.recv().await {
+    async fn run(mut self) -> Option<Successor> {
+        while let Some(UpgradeRequest { patience, reply }) = self.requests.recv().await {
             info!(
                 event = "upgrade",
                 "starting {}",
                 self.program.path.display()
             );
-            service_manager::tell(Word::Upgrading);
+            service_manager::tell(ManagerWord::Upgrading);
             match self.upgrade(patience).await {
                 Ok(successor) => {
                     let pid = successor.pid();
@@ -103,13 +139,13 @@ impl Upgrader {
                         event = "upgraded",
                         pid, "process {pid} answers; this one ends"
                     );
-                    service_manager::tell(Word::Successor(pid));
+                    service_manager::tell(ManagerWord::Successor(pid));
                     // Whoever asked may have gone.
                     let _ = reply.send(Ok(format!("process {pid} answers now")));
                     return Some(successor);
                 }
                 Err(why) => {
-                    service_manager::tell(Word::Ready);
+                    service_manager::tell(ManagerWord::Ready);
                     error!(
                         event = "upgrade_failed",
                         "this program stays at work: {why}"

@@ -10,7 +10,7 @@
 //! owns both cores.
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
@@ -26,21 +26,19 @@ use crate::dns::zone::signed::{Chunk, Signed};
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
 use crate::io::serve::deferred;
-use crate::io::state::State;
+use crate::io::state::{State, StateWriter, WriterEvents};
 use crate::io::transfer::{self, Herald, Service};
 use crate::keys::{Policy, Time};
 use crate::plan::Zoning;
 use crate::table::Table;
 use crate::zones::job::Job;
 use crate::zones::{
-    ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, Level, Memory, NewConfig,
-    Notice, Output, Reply, Ticket, ZoneEngine, ZoneStatus,
+    ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, Level, NewConfig, Notice,
+    Output, Reply, Ticket, ZoneEngine, ZoneStatus,
 };
 
 /// How often folders of keys are looked at for what others have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Things to be kept that are written in one step.
-const KEPT_AT_ONCE: usize = 4096;
 /// Chunks of signatures below which one thread makes them all.
 const FEW: usize = 4;
 /// Chunks from which it is said how far it is: those of a few seconds.
@@ -50,6 +48,9 @@ const STEPS: usize = 10;
 
 /// What has happened to zones.
 pub(super) type Events = mpsc::UnboundedReceiver<Input>;
+
+/// Whoever is told how the disk takes what is to be kept of health.
+pub(super) type DiskEvents = Box<dyn Fn(Result<(), String>) + Send>;
 
 /// Who is answered when an order about challenges is carried out.
 pub(super) type OrderReply = oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>;
@@ -71,8 +72,7 @@ pub(super) struct ZoneDriver {
     events: mpsc::UnboundedSender<Input>,
     service: Arc<Service>,
     herald: Herald,
-    memory: Sender<(Ticket, Memory)>,
-    writer: Option<std::thread::JoinHandle<()>>,
+    writer: StateWriter,
     folders: Sender<Vec<Store>>,
     workers: Arc<Semaphore>,
     waiting: BTreeMap<Ticket, Waiting>,
@@ -95,16 +95,22 @@ impl ZoneDriver {
     pub(super) fn start(
         clock: Clock,
         engine: ZoneEngine,
-        state: Option<State>,
+        (state, disk): (Option<State>, DiskEvents),
         service: Arc<Service>,
     ) -> io::Result<(Self, Events)> {
         let (events, happened) = mpsc::unbounded_channel();
-        let (memory, writer) = start_writer(state, events.clone())?;
+        let remembered = events.clone();
+        let writer = WriterEvents {
+            zone: Box::new(move |ticket, outcome| {
+                let event = Input::Remembered(ticket, outcome);
+                remembered.send(event).is_ok()
+            }),
+            disk,
+        };
         let driver = Self {
             engine,
             clock,
-            memory,
-            writer: Some(writer),
+            writer: StateWriter::start(state, writer)?,
             folders: start_watch(events.clone())?,
             events,
             service,
@@ -116,25 +122,9 @@ impl ZoneDriver {
         Ok((driver, happened))
     }
 
-    /// Lets go of the state: what was to be kept is written when this returns.
-    pub(super) fn release(&mut self) {
-        (self.memory, _) = std::sync::mpsc::channel();
-        if let Some(writer) = self.writer.take() {
-            // A panic there was told where it happened.
-            let _ = writer.join();
-        }
-    }
-
-    /// Takes the state up again, which nobody has changed meanwhile.
-    pub(super) fn resume(&mut self, folder: Option<&Path>) {
-        let state = folder.map(|folder| State::open(folder, self.clock.wall_seconds()).0);
-        match start_writer(state, self.events.clone()) {
-            Ok((memory, writer)) => (self.memory, self.writer) = (memory, Some(writer)),
-            Err(error) => error!(
-                event = "state_unwritable",
-                "nothing is kept any more: {error}"
-            ),
-        }
+    /// What writes the state.
+    pub(super) fn writer(&self) -> &StateWriter {
+        &self.writer
     }
 
     /// When it wants to be called at the latest.
@@ -212,7 +202,7 @@ impl ZoneDriver {
             }
             Output::Advance { apex, policy, at } => self.advance(apex, policy, at),
             Output::Remember(ticket, memory) => {
-                if self.memory.send((ticket, memory)).is_err() {
+                if !self.writer.keep_zone(ticket, memory) {
                     let why = "the thread that writes the state has ended: restart the server";
                     let event = Input::Remembered(ticket, Err(why.to_owned()));
                     let _ = self.events.send(event);
@@ -323,33 +313,6 @@ impl ZoneDriver {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Starts the one thread that writes what is kept; what waits is written in one step.
-fn start_writer(
-    state: Option<State>,
-    events: mpsc::UnboundedSender<Input>,
-) -> io::Result<(Sender<(Ticket, Memory)>, std::thread::JoinHandle<()>)> {
-    let (memory, queue) = std::sync::mpsc::channel::<(Ticket, Memory)>();
-    let mut state = state;
-    let thread = std::thread::Builder::new().name("state".to_owned());
-    let thread = thread.spawn(move || {
-        while let Ok(first) = queue.recv() {
-            let more = queue.try_iter().take(KEPT_AT_ONCE);
-            let (tickets, memories): (Vec<Ticket>, Vec<Memory>) =
-                std::iter::once(first).chain(more).unzip();
-            let outcomes = match &mut state {
-                Some(state) => state.keep(&memories),
-                None => memories.iter().map(|_| Ok(())).collect(),
-            };
-            for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
-                if events.send(Input::Remembered(ticket, outcome)).is_err() {
-                    return;
-                }
-            }
-        }
-    })?;
-    Ok((memory, thread))
 }
 
 /// Starts the thread that notices what others change in folders of keys.

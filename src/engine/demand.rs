@@ -13,6 +13,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::snapshot::KeptDemand;
+use crate::base::HashKey;
 use crate::base::{ClassId, Family, RegionId, ServiceId, Span};
 use crate::plan::{Demand, Demands, Map, Plan, shared_out};
 
@@ -49,6 +51,36 @@ impl DemandEstimate {
             rates: BTreeMap::new(),
             planned,
         }
+    }
+
+    /// Begins with what was believed before a restart.
+    pub(super) fn restored(plan: &Plan, kept: &BTreeMap<String, KeptDemand>) -> Self {
+        let mut demand = Self::new(Arc::new(Demands::stated(plan)));
+        for service in observed_services(plan) {
+            let Some(own) = kept.get(&plan.services[service.index()].name) else {
+                continue;
+            };
+            let sizes = &map(plan, service).sizes;
+            let rates = match own.classes == classes_hash(plan, service) {
+                true => own.rates.clone(),
+                false => shared_anew(&own.rates, sizes),
+            };
+            demand.rates.insert(service, rates);
+        }
+        demand.planned = Arc::new(demand.believed(Demands::stated(plan)));
+        demand
+    }
+
+    /// What is kept of it over restarts.
+    pub(super) fn kept(&self, plan: &Plan) -> BTreeMap<String, KeptDemand> {
+        let kept = self.rates.iter().map(|(service, rates)| {
+            let own = KeptDemand {
+                classes: classes_hash(plan, *service),
+                rates: rates.clone(),
+            };
+            (plan.services[service.index()].name.clone(), own)
+        });
+        kept.collect()
     }
 
     /// What is planned with.
@@ -92,11 +124,7 @@ impl DemandEstimate {
             };
             let rates = match same_classes((before, old), (after, service)) {
                 true => rates.clone(),
-                false => {
-                    let sizes = &map(after, service).sizes;
-                    let totals = rates.each_ref().map(|rates| rates.iter().sum());
-                    totals.map(|total| shared_out(total, sizes))
-                }
+                false => shared_anew(rates, &map(after, service).sizes),
             };
             self.rates.insert(service, rates);
         }
@@ -169,6 +197,25 @@ fn by_first_region(map: &Map, row: &[u64]) -> BTreeMap<Option<RegionId>, u64> {
         *sums.entry(class.preference.first().copied()).or_default() += rate;
     }
     sums
+}
+
+/// The same in all, by the sizes of other classes.
+fn shared_anew(rates: &[Vec<u64>; 2], sizes: &[u64]) -> [Vec<u64>; 2] {
+    let totals = rates.each_ref().map(|rates| rates.iter().sum());
+    totals.map(|total| shared_out(total, sizes))
+}
+
+/// A hash over the regions of a service's classes, by name and in order.
+fn classes_hash(plan: &Plan, service: ServiceId) -> u64 {
+    let mut text = String::new();
+    for class in &map(plan, service).classes {
+        for region in &class.preference {
+            text.push_str(&plan.regions[region.index()].name);
+            text.push(',');
+        }
+        text.push(';');
+    }
+    HashKey(0).hash(text.as_bytes())
 }
 
 /// Tells whether a service has the same classes in two plans: their regions by name, in order.

@@ -9,7 +9,7 @@ use crate::base::{Moment, Permille, TargetId};
 use crate::health::drain::Ceiling;
 use crate::plan::{Plan, Recovery};
 
-use super::order::{Action, Order};
+use super::order::{Action, Order, OrderRecord};
 use super::reload_map::ReloadMap;
 
 /// The drains in force.
@@ -36,6 +36,53 @@ impl Drains {
             given: BTreeMap::new(),
             ceilings: vec![Ceiling::Open; plan.targets.len()],
         }
+    }
+
+    /// Those that were kept over a restart; `ceilings` are by target, absent for one that is new.
+    pub(super) fn restored(
+        plan: &Plan,
+        orders: &[OrderRecord],
+        ceilings: Vec<Option<Ceiling>>,
+    ) -> Self {
+        let mut drains = Self::new(plan);
+        for record in orders {
+            let named = plan.endpoints.iter();
+            if named.clone().any(|own| own.name == record.order.scope) {
+                let given = ActiveDrain {
+                    at: record.given,
+                    author: record.order.author.clone(),
+                    reason: record.order.reason.clone(),
+                };
+                drains.given.insert(record.order.scope.clone(), given);
+            }
+        }
+        for ((target, own), kept) in plan.targets.iter().zip(&mut drains.ceilings).zip(ceilings) {
+            let is_drained = drains
+                .given
+                .contains_key(&plan.endpoints[target.endpoint.index()].name);
+            *own = match (kept, is_drained) {
+                (None | Some(Ceiling::Open | Ceiling::Rising { .. }), true) => Ceiling::Drained,
+                (Some(kept), _) => kept,
+                (None, false) => Ceiling::Open,
+            };
+        }
+        drains
+    }
+
+    /// The orders in force, as they are kept over restarts.
+    pub(super) fn records(&self) -> Vec<OrderRecord> {
+        let records = self.given.iter().map(|(endpoint, given)| OrderRecord {
+            order: Order {
+                action: Action::Drain,
+                scope: endpoint.clone(),
+                author: given.author.clone(),
+                reason: given.reason.clone(),
+            },
+            given: given.at,
+            from: None,
+            until: None,
+        });
+        records.collect()
     }
 
     /// Those of a new plan.

@@ -15,6 +15,8 @@
 //! When there is room again, the one that fell first goes first; one that does not fit does not
 //! stand in the way of a lighter one.
 //!
+//! Where addresses leave one by one, a doubt keeps those that are there, and lets come what comes back.
+//!
 //! It knows no table, no schedule and no words for the operator; it gives back which standings
 //! changed.
 use std::collections::BTreeSet;
@@ -27,12 +29,14 @@ use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{ProbeResult, Report};
-use crate::plan::{Monitor, Plan, Recovery};
+use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
 
+use super::addresses;
 use super::drains::Drains;
 use super::index::{Index, SlotRole};
 use super::order::{Action, Effect, Order};
 use super::reload_map::ReloadMap;
+use super::snapshot::KeptTarget;
 
 /// The health of all slots and targets of a plan, and the drains in force.
 #[derive(Debug)]
@@ -50,6 +54,15 @@ pub(super) struct HealthState {
     ejections: Ejections,
     drains: Drains,
     capped: BTreeSet<(Moment, TargetId)>,
+}
+
+/// What is known of a plan when its state begins; all by the numbers of that plan.
+pub(super) struct Known {
+    pub(super) slots: Vec<SlotHealth>,
+    pub(super) targets: Vec<TargetHealth>,
+    /// The moment at which each target last left, if that counts still.
+    pub(super) left_at: Vec<Option<Moment>>,
+    pub(super) drains: Drains,
 }
 
 /// One standing that changed.
@@ -83,11 +96,22 @@ impl HealthState {
             target.adopt(recovery(&self.plan, *old), recovery(&plan, id));
             target
         });
-        let (slots, targets) = (slots.collect(), targets.collect());
-        let drains = self.drains.migrate((&self.plan, &plan), kept);
-        let mut fresh = Self::of(plan, slots, targets, drains);
-        for (id, old) in (0..).map(TargetId).zip(&kept.targets) {
-            if let Some(left_at) = old.and_then(|old| self.ejections.left_at(old)) {
+        let left_at = kept.targets.iter();
+        let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
+        let known = Known {
+            slots: slots.collect(),
+            targets: targets.collect(),
+            left_at: left_at.collect(),
+            drains: self.drains.migrate((&self.plan, &plan), kept),
+        };
+        Self::begin(plan, now, known)
+    }
+
+    /// The state of a plan of which something is known: from before a reload, or a restart.
+    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Known) -> Self {
+        let mut fresh = Self::of(plan, known.slots, known.targets, known.drains);
+        for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
+            if let Some(left_at) = left_at {
                 fresh.ejections.remember(left_at, id);
             }
         }
@@ -216,7 +240,8 @@ impl HealthState {
         for target in &concerned {
             self.count_target(*target);
         }
-        self.doubt = self.tally.doubt(&self.plan.guard);
+        let doubt = self.tally.doubt(&self.plan.guard);
+        let before = std::mem::replace(&mut self.doubt, doubt);
         self.weigh_blackout(now);
         let failed = matches!(report.outcome, ProbeResult::Fail(_));
         if failed && self.doubt == Doubt::None {
@@ -226,8 +251,25 @@ impl HealthState {
             .iter()
             .filter_map(|target| self.look(now, *target));
         let mut changes: Vec<Change> = looked.collect();
+        if before != Doubt::None && self.doubt == Doubt::None {
+            changes.extend(self.release_addresses(now));
+        }
         changes.extend(self.fill_room(now));
         changes
+    }
+
+    /// The doubt has ended: addresses that were kept by it leave.
+    fn release_addresses(&mut self, now: Moment) -> Vec<Change> {
+        let ids = (0..self.targets.len()).map(TargetId::from_index);
+        let kept: Vec<TargetId> = ids.filter(|id| self.keeps_addresses(*id)).collect();
+        let looked = kept.into_iter().filter_map(|id| self.look(now, id));
+        looked.collect()
+    }
+
+    fn keeps_addresses(&self, id: TargetId) -> bool {
+        let had = self.standings[id.index()].without;
+        let kept = self.targets[id.index()].kept();
+        addresses::without(self.doubt, kept, self.evidence(id), had) != had
     }
 
     /// The standings, by target.
@@ -253,6 +295,15 @@ impl HealthState {
 
     pub(super) fn target(&self, id: TargetId) -> &TargetHealth {
         &self.targets[id.index()]
+    }
+
+    /// What is kept of a target over a restart.
+    pub(super) fn kept_target(&self, id: TargetId) -> KeptTarget {
+        KeptTarget {
+            health: self.targets[id.index()].clone(),
+            ceiling: self.drains.ceiling(id),
+            left_at: self.ejections.left_at(id),
+        }
     }
 
     /// Tells that an operator's approval would let a target go on.
@@ -312,7 +363,11 @@ impl HealthState {
             target.observe(now, recovery, evidence);
             let mut ceiling = self.drains.ceiling(id);
             ceiling.advance(now, recovery);
-            ceiling.over(target.standing(recovery, evidence.hold), recovery)
+            let had = self.standings[id.index()].without;
+            Standing {
+                without: addresses::without(self.doubt, target.kept(), evidence, had),
+                ..ceiling.over(target.standing(recovery, evidence.hold), recovery)
+            }
         });
         standings.collect()
     }
@@ -445,13 +500,20 @@ impl HealthState {
 
     /// Writes down the standing, the next step and the count of a target.
     fn note(&mut self, id: TargetId) -> Option<Change> {
-        let hold = self.evidence(id).hold;
+        let evidence = self.evidence(id);
         if let Some(due) = self.next_step(id) {
             self.steps.insert((due, id));
         }
         let recovery = recovery(&self.plan, id);
-        let health = self.targets[id.index()].standing(recovery, hold);
-        let to = self.drains.ceiling(id).over(health, recovery);
+        let target = &self.targets[id.index()];
+        let had = self.standings[id.index()].without;
+        let to = Standing {
+            without: addresses::without(self.doubt, target.kept(), evidence, had),
+            ..self
+                .drains
+                .ceiling(id)
+                .over(target.standing(recovery, evidence.hold), recovery)
+        };
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
         self.count_ejection(id);
@@ -476,6 +538,10 @@ impl HealthState {
 
     fn evidence(&self, id: TargetId) -> Evidence {
         let target = &self.plan.targets[id.index()];
+        if target.addresses_down == AddressesDown::Address {
+            let slots = addresses::slots(&self.plan, target, &self.slots);
+            return Evidence::by_address(slots);
+        }
         let slots = target.slots.iter();
         Evidence::of(
             slots.map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
@@ -496,8 +562,8 @@ impl HealthState {
     }
 
     fn count_target(&mut self, id: TargetId) {
-        let slots = &self.plan.targets[id.index()].slots;
-        let failing = slots.iter().any(|slot| self.last(*slot) == Last::Failed);
+        let target = &self.plan.targets[id.index()];
+        let failing = addresses::is_failing(&self.plan, target, |slot| self.last(slot));
         let served = match (self.targets[id.index()].is_served_as_proven(), failing) {
             (false, _) => Served::No,
             (true, false) => Served::Sound,
@@ -526,6 +592,6 @@ pub(super) fn monitor(plan: &Plan, slot: SlotId) -> &Monitor {
     &plan.monitors[plan.slots[slot.index()].monitor.index()]
 }
 
-fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
+pub(super) fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
     &plan.recoveries[plan.targets[target.index()].recovery.index()]
 }

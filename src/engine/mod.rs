@@ -9,8 +9,12 @@
 //! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `drains` | which endpoints are drained, and by whose order |
 //! | `order`, `effects` | what an operator orders, and what is answered |
+//! | `addresses` | which addresses of an endpoint leave alone |
+//! | `lookout` | what nobody has looked at for too long |
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
+//! | `snapshot` | what there is to be kept over a restart |
+//! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
 //! | `demand` | how much clients are believed to ask for |
@@ -28,20 +32,24 @@ use crate::base::limits;
 use crate::base::{Cause, Moment, SlotId};
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
-use crate::plan::Plan;
+use crate::plan::{Demands, Plan};
 use crate::table::{self, Basis, Table};
 
+mod addresses;
 mod demand;
 mod drains;
 mod effects;
 mod health_state;
 mod index;
+mod lookout;
 pub mod notice;
 mod notices;
 pub mod order;
 mod overload;
 mod reload_map;
+mod resume;
 mod schedule;
+pub mod snapshot;
 pub mod status;
 mod status_view;
 mod target_labels;
@@ -49,14 +57,17 @@ mod target_labels;
 use demand::DemandEstimate;
 pub use demand::Observed;
 use health_state::{Change, HealthState};
+use lookout::Lookout;
 pub use notice::Notice;
-use notices::Notices;
+use notices::{Notices, Watch};
 use order::Refused;
 pub use order::{Order, OrderId, OrderResult};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
+use snapshot::Given;
+pub use snapshot::{Keep, Snapshot};
 pub use status::Status;
 use target_labels::TargetLabels;
 
@@ -103,6 +114,7 @@ pub struct Engine {
     started: Moment,
     health: HealthState,
     schedule: Schedule,
+    lookout: Lookout,
     labels: TargetLabels,
     notices: Notices,
     demand: DemandEstimate,
@@ -110,6 +122,8 @@ pub struct Engine {
     zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
+    /// What was given to be kept; absent before the first time, and after a reload.
+    given: Option<Given>,
     outputs: VecDeque<Output>,
 }
 
@@ -120,22 +134,65 @@ impl Engine {
     #[must_use]
     pub fn new(plan: Arc<Plan>, zones: Arc<Zones>, now: Moment, seed: u64) -> Self {
         let health = HealthState::new(plan.clone(), now);
-        let standings = health.standings().into();
-        let table = Table::build(1, plan.clone(), standings, now, None);
-        let table = Arc::new(table.with_zones(Arc::clone(&zones)));
+        let demand = DemandEstimate::new(Arc::new(Demands::stated(&plan)));
+        Self::begin((plan, zones), (health, demand), now, seed)
+    }
+
+    /// Starts with what another engine knew when `snapshot` was taken; `now` is by the same clock, and so says
+    /// for how long nobody has watched.
+    ///
+    /// The first table has the standings that were, as far as they still count, and the first probes
+    /// are due within a second.
+    #[must_use]
+    pub fn resume(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        snapshot: &Snapshot,
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let now = now.max(snapshot.at);
+        let known = resume::known(&plan, snapshot, now);
+        let health = HealthState::begin(plan.clone(), now, known);
+        let demand = match resume::is_outdated(snapshot, now) {
+            true => DemandEstimate::new(Arc::new(Demands::stated(&plan))),
+            false => DemandEstimate::restored(&plan, &snapshot.demand),
+        };
+        let mut engine = Self::begin((plan, zones), (health, demand), now, seed);
+        engine.notices.published(&engine.table, &mut engine.outputs);
+        engine
+            .overloads
+            .published(&engine.table, &mut engine.outputs);
+        engine
+    }
+
+    fn begin(
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        (health, demand): (HealthState, DemandEstimate),
+        now: Moment,
+        seed: u64,
+    ) -> Self {
+        let basis = Basis {
+            plan: plan.clone(),
+            standings: health.standings().into(),
+            demands: demand.planned().clone(),
+            zones: zones.clone(),
+        };
+        let table = Arc::new(Table::build_on(1, basis, now, None));
         Self {
             schedule: Schedule::new(&plan, now, seed),
+            lookout: Lookout::new(&plan, now),
             labels: TargetLabels::new(&plan),
             zones,
             plan,
             started: now,
             health,
             notices: Notices::default(),
-            demand: DemandEstimate::new(table.demands.clone()),
+            demand,
             overloads: Overloads::default(),
             outputs: VecDeque::from([Output::Publish(table.clone())]),
             table,
             publish_at: None,
+            given: None,
         }
     }
 
@@ -146,6 +203,9 @@ impl Engine {
     pub fn handle(&mut self, now: Moment, input: Input) {
         let steps = self.health.advance(now);
         self.take_changes(now, &steps);
+        for slot in self.lookout.advance(now) {
+            self.tell_unwatched(now, slot, Watch::Lost);
+        }
         match input {
             Input::Tick => {}
             Input::Probed(id, report) => self.take_report(now, id, report),
@@ -175,6 +235,7 @@ impl Engine {
         let probes = self.schedule.wake_at().into_iter();
         probes
             .chain(self.health.wake_at())
+            .chain(self.lookout.wake_at())
             .chain(self.publish_at)
             .min()
     }
@@ -235,9 +296,20 @@ impl Engine {
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
         if report.outcome != ProbeResult::Fail(Cause::Local) {
+            if self.lookout.is_unwatched(slot) {
+                self.tell_unwatched(now, slot, Watch::Regained);
+            }
+            self.lookout.look(&self.plan, now, slot);
             let changes = self.health.probed(now, slot, report);
             self.take_changes(now, &changes);
         }
+    }
+
+    /// Tells that a slot is unwatched, or watched again.
+    fn tell_unwatched(&mut self, now: Moment, slot: SlotId, watch: Watch) {
+        let age = self.lookout.age(now, slot);
+        let notice = notices::unwatched(&self.plan, slot, watch, age);
+        self.outputs.push_back(Output::Notice(notice));
     }
 
     /// Plans the next probe of a slot after a look at `last`.
@@ -268,12 +340,17 @@ impl Engine {
         let before = self.plan.targets.len();
         self.health = self.health.migrate(plan.clone(), now, &reload);
         self.schedule = self.schedule.migrate(&plan, now, &reload);
+        self.lookout = self.lookout.migrate(&plan, now, &reload);
         self.labels = TargetLabels::new(&plan);
         self.demand.migrate(&self.plan, &plan);
         self.zones = zones;
         self.plan = plan;
+        self.given = None;
         let notice = notices::reloaded(&self.plan, before, &reload);
         self.outputs.push_back(Output::Notice(notice));
+        for slot in self.lookout.advance(now) {
+            self.tell_unwatched(now, slot, Watch::Lost);
+        }
         self.publish(now);
     }
 
@@ -301,6 +378,8 @@ impl Engine {
         for change in changes {
             let notice = notices::standing(&self.plan, &self.labels, change);
             self.outputs.extend(notice.map(Output::Notice));
+            let addresses = notices::addresses(&self.plan, change).into_iter();
+            self.outputs.extend(addresses.map(Output::Notice));
             let soon = now.after(limits::COALESCE);
             let fell = change.from.share.0 > 0 && change.to.share.0 == 0;
             let urgent = fell && self.health.leaves_a_pool_empty(change.target);

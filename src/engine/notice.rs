@@ -81,6 +81,32 @@ pub enum Notice {
         /// Who is concerned; at the end, who was.
         clients: Clients,
     },
+    /// An address of an endpoint left its answers, or came back, while others of it stay.
+    Address {
+        /// The endpoint.
+        endpoint: String,
+        /// Its region.
+        region: String,
+        /// The address.
+        address: String,
+        /// Tells whether it is left out now.
+        left: bool,
+    },
+    /// Nobody has looked at something for longer than its interval allows, or somebody has again.
+    Unwatched {
+        /// The endpoint; absent for a canary.
+        endpoint: Option<String>,
+        /// Its region.
+        region: Option<String>,
+        /// The monitor.
+        monitor: String,
+        /// The address and port that are probed.
+        address: String,
+        /// Tells whether it is so now.
+        active: bool,
+        /// The age of the last real result, or the time for which the first has been waited for.
+        age_ms: u64,
+    },
     /// The node began or ceased to doubt itself.
     Doubt {
         /// Tells whether it does now.

@@ -4,7 +4,7 @@
 //! nothing else, and keeps only what it has last said.
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{Family, Permille, ServiceId, Standing, Why};
+use crate::base::{Family, Permille, ServiceId, SlotId, Span, Standing, Why};
 use crate::health::guard::Doubt;
 use crate::plan::{AllDown, Plan, Target};
 use crate::table::{Stranded, Table};
@@ -169,6 +169,50 @@ pub(super) fn standing(plan: &Plan, labels: &TargetLabels, change: &Change) -> O
         to: change.to.why,
         share_permille: change.to.share.0,
     })
+}
+
+/// Whether a slot is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watch {
+    /// Not any more.
+    Lost,
+    /// Again.
+    Regained,
+}
+
+/// The notice that a slot is unwatched, or watched again; its last real result is so old.
+pub(super) fn unwatched(plan: &Plan, id: SlotId, watch: Watch, age: Span) -> Notice {
+    let slot = &plan.slots[id.index()];
+    let endpoint = slot.endpoint.map(|id| &plan.endpoints[id.index()]);
+    Notice::Unwatched {
+        endpoint: endpoint.map(|own| own.name.clone()),
+        region: endpoint.map(|own| plan.regions[own.region.index()].name.clone()),
+        monitor: plan.monitors[slot.monitor.index()].name.clone(),
+        address: slot.address.to_string(),
+        active: watch == Watch::Lost,
+        age_ms: age.0,
+    }
+}
+
+/// The notices of addresses that left an endpoint's answers, or came back, while others of it stay.
+pub(super) fn addresses(plan: &Plan, change: &Change) -> Vec<Notice> {
+    if change.from.without == change.to.without {
+        return Vec::new();
+    }
+    let target = &plan.targets[change.target.index()];
+    let endpoint = &plan.endpoints[target.endpoint.index()];
+    let of_family = endpoint.addresses.iter().enumerate();
+    let of_family = of_family.filter(|(_, one)| Family::of(**one) == target.family);
+    let moved = of_family.filter(|(place, _)| {
+        change.from.without.contains(*place) != change.to.without.contains(*place)
+    });
+    let notices = moved.map(|(place, address)| Notice::Address {
+        endpoint: endpoint.name.clone(),
+        region: plan.regions[endpoint.region.index()].name.clone(),
+        address: address.to_string(),
+        left: change.to.without.contains(place),
+    });
+    notices.collect()
 }
 
 /// The notice of a reload; the old plan had `before` targets.

@@ -2,11 +2,12 @@
 //!
 //! Ages and times to come are milliseconds, shares are permille: units stand in the names.
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use crate::zones::status::{KeyStatus, SigningStatus, ZoneStatus};
 
 /// The state of a running server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Version of the program.
     pub version: String,
@@ -25,6 +26,9 @@ pub struct Status {
     pub doubt: String,
     /// Tells that the bound on automatic ejections holds something back.
     pub capped: bool,
+    /// Endpoints that nobody has looked at for longer than a monitor's interval allows, sorted.
+    #[serde(default)]
+    pub unwatched: Vec<String>,
     /// The config that was refused last; absent when the last one was taken.
     pub refused: Option<RefusedConfig>,
     /// Networks that get no more replies for now; known to the transports, not to the engine.
@@ -47,7 +51,7 @@ pub struct Status {
 }
 
 /// A config that was read again and refused: the one before it is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedConfig {
     /// How long ago.
     pub age_ms: u64,
@@ -56,7 +60,7 @@ pub struct RefusedConfig {
 }
 
 /// A network that gets no more replies of a class for now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LimitedStatus {
     /// Its prefix, as limits tell networks apart.
     pub network: String,
@@ -67,7 +71,7 @@ pub struct LimitedStatus {
 }
 
 /// The geo database.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GeoStatus {
     /// `embedded`, or the path.
     pub source: String,
@@ -78,7 +82,7 @@ pub struct GeoStatus {
 }
 
 /// The server's own certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CertificateStatus {
     /// For whom it is: names and addresses.
     pub names: Vec<String>,
@@ -87,7 +91,7 @@ pub struct CertificateStatus {
 }
 
 /// One region.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegionStatus {
     /// Name.
     pub name: String,
@@ -106,7 +110,7 @@ pub struct RegionStatus {
 }
 
 /// One endpoint.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EndpointStatus {
     /// Name.
     pub name: String,
@@ -132,7 +136,7 @@ pub struct EndpointStatus {
 }
 
 /// A drain in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DrainStatus {
     /// How long ago it was ordered.
     pub since_ms: u64,
@@ -143,7 +147,7 @@ pub struct DrainStatus {
 }
 
 /// One target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TargetStatus {
     /// `v4` or `v6`.
     pub family: String,
@@ -155,7 +159,7 @@ pub struct TargetStatus {
     /// Services that use it.
     pub services: Vec<String>,
     /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
-    /// `doubted`, `capped`, `drained`.
+    /// `doubted`, `capped`, `drained`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,
@@ -165,6 +169,12 @@ pub struct TargetStatus {
     pub next_step_ms: Option<u64>,
     /// How long it has been in this state.
     pub since_ms: u64,
+    /// Tells whether nobody has looked at one of its addresses for longer than a monitor's interval allows.
+    #[serde(default)]
+    pub unwatched: bool,
+    /// Addresses that are down and left out, while others of it are answered.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// Tells whether it is back, and an operator's approval would let it go on.
     #[serde(default)]
     pub wants_approval: bool,
@@ -173,7 +183,7 @@ pub struct TargetStatus {
 }
 
 /// One probe slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SlotStatus {
     /// Monitor.
     pub monitor: String,
@@ -189,6 +199,9 @@ pub struct SlotStatus {
     pub cause: Option<String>,
     /// Age of the last result; absent before the first.
     pub age_ms: Option<u64>,
+    /// Tells whether the last result is older than the monitor's interval allows.
+    #[serde(default)]
+    pub unwatched: bool,
     /// How long the last probe took, in microseconds.
     pub took_us: u32,
     /// When the certificate expires, in seconds since 1970.
@@ -196,7 +209,7 @@ pub struct SlotStatus {
 }
 
 /// One service.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceStatus {
     /// Name.
     pub name: String,
@@ -229,7 +242,7 @@ pub struct ServiceStatus {
 }
 
 /// One pool of a service: its endpoints of one family in one region.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PoolStatus {
     /// Region.
     pub region: String,

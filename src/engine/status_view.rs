@@ -42,6 +42,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         doubting: engine.health.doubt() != Doubt::None,
         doubt: doubt_word(engine.health.doubt()).to_owned(),
         capped: engine.health.is_capped(),
+        unwatched: view.unwatched(),
         // Configs are read and refused elsewhere.
         refused: None,
         // Replies are counted elsewhere as well.
@@ -145,14 +146,73 @@ impl StatusView<'_> {
             monitors: monitors(&self.engine.plan, target),
             watch: self.engine.labels.label(id).to_owned(),
             services: self.users[id.index()].clone(),
-            state: state(target, standing).to_owned(),
-            detail: detail(target, standing, &self.shut_gates(target)),
+            state: self.state(target, standing).to_owned(),
+            detail: self.detail(target, standing),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
+            unwatched: self.is_unwatched(target),
+            without: self.without(target, standing),
             wants_approval: self.engine.health.is_awaiting_approval(id),
             slots: slots.map(|slot| self.slot(*slot)).collect(),
         }
+    }
+
+    /// The state as one word; that nobody looks is told where nothing worse is known.
+    fn state(&self, target: &Target, standing: &Standing) -> &'static str {
+        let served_in_full = matches!(standing.why, Why::Unproven | Why::Healthy);
+        if served_in_full && self.is_unwatched(target) {
+            return "unwatched";
+        }
+        state(target, standing)
+    }
+
+    /// The cause, or the step of the ramp, in words; then what is left out, and what nobody looks at.
+    fn detail(&self, target: &Target, standing: &Standing) -> String {
+        let known = detail(target, standing, &self.shut_gates(target));
+        let without = self.without(target, standing).join(", ");
+        let without = (!without.is_empty()).then(|| format!("without {without}"));
+        let unwatched = self.blind_spot(target);
+        let parts = [Some(known), without, unwatched].into_iter().flatten();
+        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+        parts.join("; ")
+    }
+
+    /// The endpoints with a target that is unwatched.
+    fn unwatched(&self) -> Vec<String> {
+        let plan = &self.engine.plan;
+        let targets = plan
+            .targets
+            .iter()
+            .filter(|target| self.is_unwatched(target));
+        let names = targets.map(|target| plan.endpoints[target.endpoint.index()].name.clone());
+        names.collect::<BTreeSet<String>>().into_iter().collect()
+    }
+
+    fn is_unwatched(&self, target: &Target) -> bool {
+        let mut slots = target.slots.iter().chain(&target.gate);
+        slots.any(|slot| self.engine.lookout.is_unwatched(*slot))
+    }
+
+    /// What of a target has not been looked at for longest, if that is too long.
+    fn blind_spot(&self, target: &Target) -> Option<String> {
+        let slots = target.slots.iter().chain(&target.gate).copied();
+        let blind = slots.filter(|slot| self.engine.lookout.is_unwatched(*slot));
+        let oldest = blind.max_by_key(|slot| self.engine.lookout.age(self.now, *slot))?;
+        let age = self.engine.lookout.age(self.now, oldest);
+        let name = &monitor(&self.engine.plan, oldest).name;
+        Some(format!(
+            "unwatched: no probe of `{name}` could run for {} s",
+            age.as_secs()
+        ))
+    }
+
+    /// The addresses that are down and left out.
+    fn without(&self, target: &Target, standing: &Standing) -> Vec<String> {
+        let endpoint = &self.engine.plan.endpoints[target.endpoint.index()];
+        let all = endpoint.addresses.iter().enumerate();
+        let out = all.filter(|(place, _)| standing.without.contains(*place));
+        out.map(|(_, address)| address.to_string()).collect()
     }
 
     /// Which gates of a target are not open, and why.
@@ -193,6 +253,7 @@ impl StatusView<'_> {
             successes,
             cause: slot.last_failure().map(|cause| cause.word().to_owned()),
             age_ms: last.map(|(at, _)| self.now.since(at).0),
+            unwatched: self.engine.lookout.is_unwatched(id),
             took_us: last.map_or(0, |(_, report)| report.timing.total_us),
             certificate_expires: last.and_then(|(_, report)| report.certificate_expires),
         }

@@ -24,17 +24,19 @@ use crate::base::ClassId;
 #[derive(Debug)]
 pub struct Atlas {
     spots: Vec<Spot>,
+    /// The operator's own networks.
+    overrides: Vec<(Network, Country)>,
     /// Indexes of `spots`.
     v4: Steps<u32, u32>,
     /// Indexes of `spots`.
     v6: Steps<u128, u32>,
     /// The IPv4 addresses of each spot that has any.
-    extents: Vec<Extent>,
+    extents: Vec<SpotExtent>,
 }
 
 /// The IPv4 addresses that have one place and one mark, wherever they lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
+pub struct SpotExtent {
     /// The place where they are.
     pub place: Place,
     /// One of them.
@@ -70,20 +72,20 @@ impl Stretch<'_> {
 /// A place, and the mark over it.
 type Spot = (Place, Option<u16>);
 
-/// How many /24s the addresses from the first to the last lie in.
+/// The number of /24s that the addresses from the first to the last lie in.
 fn blocks(first: u32, last: u32) -> u64 {
     u64::from(last >> 8) - u64::from(first >> 8) + 1
 }
 
 /// The addresses of each spot, in the order in which spots begin.
-fn extents(spots: &[Spot], v4: &Steps<u32, u32>) -> Vec<Extent> {
+fn extents(spots: &[Spot], v4: &Steps<u32, u32>) -> Vec<SpotExtent> {
     let mut sizes: Vec<Option<(u32, u64)>> = vec![None; spots.len()];
     for (first, last, spot) in v4.stretches() {
         sizes[spot as usize].get_or_insert((first, 0)).1 += blocks(first, last);
     }
     let sized = spots.iter().zip(sizes);
     let extent = |((place, _), size): (&Spot, Option<(u32, u64)>)| {
-        size.map(|(example, size)| Extent {
+        size.map(|(example, size)| SpotExtent {
             place: *place,
             example: example.into(),
             size,
@@ -113,6 +115,7 @@ impl Atlas {
         Self {
             extents: extents(&spots, &v4),
             spots,
+            overrides: countries.to_vec(),
             v4,
             v6,
         }
@@ -120,8 +123,14 @@ impl Atlas {
 
     /// The IPv4 addresses of each place and mark that have any.
     #[must_use]
-    pub fn extents(&self) -> &[Extent] {
+    pub fn extents(&self) -> &[SpotExtent] {
         &self.extents
+    }
+
+    /// The operator's own networks, and the country of each.
+    #[must_use]
+    pub fn overrides(&self) -> &[(Network, Country)] {
+        &self.overrides
     }
 
     /// What is known of an address: its place and the mark over it. IPv4-mapped IPv6 addresses

@@ -7,6 +7,10 @@
 //! have is not known either, save for the two that databases write by habit and the two that
 //! stand for a continent. What the record leaves open is filled from the facts of its country.
 //!
+//! `registered_country` says where the network's holder is registered, not where its users are (MaxMind says so
+//! itself): by it the country stays unknown, and with it the law. It is good enough a guess at what is near, so
+//! continent and location are taken from it where nothing better is written.
+//!
 //! It does not know how records are found in a file.
 use std::fmt;
 
@@ -66,7 +70,9 @@ impl Record<'_> {
     /// Where this record puts its network.
     pub(super) fn place(&self) -> Place {
         let (country, code_continent) = self.country();
-        let facts = country.and_then(country::find);
+        let facts = country
+            .and_then(country::find)
+            .or_else(|| self.registered().filter(|_| code_continent.is_none()));
         Place {
             country,
             continent: self
@@ -83,8 +89,6 @@ impl Record<'_> {
             self.country_code.text(),
             self.country.inner(|country| country.iso_code.text()),
             self.country.text(),
-            self.registered_country
-                .inner(|country| country.iso_code.text()),
         ];
         let read = |text: &str| {
             let meaning = resolve(Country::parse(text)?);
@@ -95,6 +99,17 @@ impl Record<'_> {
             .flatten()
             .find_map(read)
             .unwrap_or_default()
+    }
+
+    /// The facts of the country in which the network's holder is registered.
+    fn registered(&self) -> Option<&'static country::Facts> {
+        let code = self
+            .registered_country
+            .inner(|country| country.iso_code.text())?;
+        let facts = country::find(resolve(Country::parse(code)?).0?)?;
+        let own = self.continent();
+        own.is_none_or(|own| own == facts.continent)
+            .then_some(facts)
     }
 
     fn continent(&self) -> Option<Continent> {

@@ -21,11 +21,13 @@
 //!
 //! Whole numbers only (thousandths of a fall, milliseconds), so that every machine reckons alike:
 //! within a half-life the penalty shrinks along a straight line.
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Moment, Span};
 use crate::plan::DampingPolicy;
 
 /// The penalties of one target, and the pace that they have set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damping {
     /// Of all falls but the last that counted.
     earlier: Penalty,
@@ -44,7 +46,7 @@ pub enum Fall {
 }
 
 /// So many thousandths of a fall, at that moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Penalty {
     millis: u64,
     at: Moment,
@@ -74,6 +76,13 @@ impl Damping {
         let falls = (self.earlier.left(policy, now) + ONE_FALL / 2) / ONE_FALL;
         let times = 1_u16 << falls.min(DOUBLINGS_MOST);
         self.times = times.min(policy.most).max(1);
+    }
+
+    /// Leaves so much time out of account: no penalty fades while nobody watches.
+    pub fn leave_out(&mut self, time: Span) {
+        for penalty in [&mut self.earlier, &mut self.all] {
+            penalty.at = penalty.at.after(time);
+        }
     }
 
     /// How long a step lasts that is configured to last `every`; never no time at all.

@@ -15,11 +15,14 @@
 //! It is a ceiling over what health gives, and knows nothing of health: below it a target falls,
 //! recovers and ramps as ever, so that what is undrained has the share that it is fit for. Whoever
 //! gives less says why; health does where both give the same, for it outlasts the order.
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Moment, Permille, Span, Standing, Why};
 use crate::plan::Recovery;
 
 /// What an order leaves of one target's share. A level of `n` is the `n`-th step of the recovery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ceiling {
     /// There is no order.
     #[default]
@@ -94,6 +97,14 @@ impl Ceiling {
         }
     }
 
+    /// Leaves so much time out of account: no step is taken while nobody watches.
+    pub fn leave_out(&mut self, time: Span) {
+        match self {
+            Self::Falling { next, .. } | Self::Rising { next, .. } => *next = next.after(time),
+            Self::Open | Self::Drained => {}
+        }
+    }
+
     /// The standing that is left of what health gives.
     #[must_use]
     pub fn over(&self, health: Standing, recovery: &Recovery) -> Standing {
@@ -104,6 +115,7 @@ impl Ceiling {
                 why: Why::Drained,
                 until: self.next_step(),
                 hold: health.hold,
+                without: health.without,
             };
         }
         let sinks_at = match *self {
@@ -187,6 +199,7 @@ fn after_step(at: Moment, recovery: &Recovery) -> Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::AddressSet;
     use crate::plan::{Approval, DampingPolicy};
 
     fn recovery(steps: &[u16]) -> Recovery {
@@ -207,6 +220,7 @@ mod tests {
             why: Why::Healthy,
             until,
             hold: Span(7),
+            without: AddressSet::EMPTY,
         }
     }
 

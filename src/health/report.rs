@@ -1,10 +1,11 @@
 //! What one probe saw.
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::Cause;
 
 /// Tells whether the probe passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProbeResult {
     /// Everything was as the monitor expects.
     Pass,
@@ -25,12 +26,13 @@ pub struct Timing {
     pub total_us: u32,
 }
 
-/// What one probe saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What one probe saw. How long it took is not kept over restarts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Tells whether it passed.
     pub outcome: ProbeResult,
     /// How long it took.
+    #[serde(skip)]
     pub timing: Timing,
     /// When the server's certificate expires, in seconds since 1970, where one was seen.
     pub certificate_expires: Option<u64>,

@@ -10,11 +10,13 @@
 //!
 //! # Trip conditions
 //! While up, failures add up; `fall` of them take the slot down. Only `rise` successes in a row
-//! wipe the count: what fails every third probe is not well, and goes down in the end.
+//! wipe the count: what fails every third probe is not well, and goes down in the end. A monitor that
+//! asks for failures in a row ([`FailureCount::Consecutive`]) has the count wiped by any success.
 //!
 //! # Protection on first start
 //! Before any result a slot is *unproven*, which is not down. The first result decides at once:
-//! after a restart nobody waits for `rise` probes to learn what is plain to see.
+//! nobody waits for `rise` probes to learn what is plain to see. What is known from before a restart goes on
+//! counting where it stopped, unless it is too old ([`SlotHealth::forget_older`]).
 //!
 //! # Recovery conditions
 //! While down, `rise` successes in a row bring the slot up; any failure between starts the count
@@ -27,20 +29,23 @@
 //!
 //! It does not know whose slot it is, nor when it is probed next; it only says how long the
 //! next interval should be.
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Cause, Moment, Span};
-use crate::plan::Monitor;
+use crate::plan::{FailureCount, Monitor};
 
 use super::{ProbeResult, Report};
 
 /// What is known of one slot.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotHealth {
     state: State,
     last: Option<(Moment, Report)>,
 }
 
 /// Tells whether a slot is up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// No probe has finished yet.
     #[default]
@@ -92,6 +97,14 @@ impl SlotHealth {
         self.last
     }
 
+    /// Forgets all if the last report is older than `most`: it says nothing any more, neither that it is up nor
+    /// that it is down.
+    pub fn forget_older(&mut self, now: Moment, most: Span) {
+        if self.last.is_some_and(|(at, _)| now.since(at) > most) {
+            *self = Self::default();
+        }
+    }
+
     /// What the last probe saw, if it failed.
     #[must_use]
     pub fn last_failure(&self) -> Option<Cause> {
@@ -134,7 +147,8 @@ impl State {
                 successes,
             } => {
                 let successes = successes.saturating_add(1).min(monitor.rise);
-                let wiped = successes >= monitor.rise;
+                let wiped =
+                    successes >= monitor.rise || monitor.failures == FailureCount::Consecutive;
                 Self::Up {
                     failures: if wiped { 0 } else { failures },
                     successes,
@@ -200,7 +214,24 @@ mod tests {
             near_interval: Span(1000),
             timeout: Span(2000),
             fall,
+            failures: FailureCount::Accumulated,
             rise,
+        }
+    }
+
+    #[test]
+    fn failures_in_a_row_are_wiped_by_any_success() {
+        let monitor = Monitor {
+            failures: FailureCount::Consecutive,
+            ..monitor(3, 3)
+        };
+        for (results, expected) in [
+            ("+--+--+--", "uuuuuuuuu"),
+            ("+---", "uuud"),
+            ("+--+---", "uuuuuud"),
+            ("+---++-+++", "uuuddddddu"),
+        ] {
+            assert_eq!(states(&monitor, results), expected, "{results}");
         }
     }
 

@@ -58,6 +58,16 @@ pub fn replace_for(readers: Readers, path: &Path, octets: &[u8]) -> io::Result<(
     File::open(folder)?.sync_all()
 }
 
+/// Puts octets at the end of a file that is there, and on the disk.
+///
+/// # Errors
+/// When the system does not let us; the end of the file may be torn then.
+pub fn append(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).open(path)?;
+    file.write_all(octets)?;
+    file.sync_data()
+}
+
 /// What a file holds, `most` octets at most; nothing if there is none.
 ///
 /// # Errors

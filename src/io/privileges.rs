@@ -28,9 +28,9 @@ pub struct Account {
     groups_of: std::ffi::CString,
 }
 
-/// What became of root's privileges.
+/// The outcome of giving up root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dropped {
+pub enum RootDropped {
     /// They were given up.
     Now,
     /// The process is that user already.
@@ -97,12 +97,12 @@ impl Account {
     ///
     /// # Errors
     /// When root cannot; for a person.
-    pub fn become_it(&self) -> Result<Dropped, String> {
+    pub fn become_it(&self) -> Result<RootDropped, String> {
         if geteuid() == self.uid {
-            return Ok(Dropped::Before);
+            return Ok(RootDropped::Before);
         }
         if !geteuid().is_root() {
-            return Ok(Dropped::Other);
+            return Ok(RootDropped::Other);
         }
         let refused = |what: &str, why: &dyn std::fmt::Display| {
             format!("cannot give up root for `{}`: {what}: {why}", self.name)
@@ -113,7 +113,7 @@ impl Account {
         setresuid(self.uid, self.uid, self.uid).map_err(|why| refused("user", &why))?;
         keep().map_err(|why| refused("capabilities", &why))?;
         nix::sys::prctl::set_no_new_privs().map_err(|why| refused("no_new_privs", &why))?;
-        Ok(Dropped::Now)
+        Ok(RootDropped::Now)
     }
 
     /// Sees whether files can be read by whoever this process is now.

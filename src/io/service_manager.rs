@@ -19,9 +19,9 @@ const STORE: &str = "waypost";
 /// Environment variables that are meant for one process, and not for those that it starts.
 pub const OWN_VARIABLES: [&str; 4] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"];
 
-/// What a service manager is told.
+/// A word to the service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum ManagerWord {
     /// Queries are answered.
     Ready,
     /// Another program is about to take over.
@@ -63,21 +63,21 @@ pub fn store(sockets: &[OwnedFd]) {
 }
 
 /// Tells the manager something.
-pub fn tell(word: Word) {
+pub fn tell(word: ManagerWord) {
     let now = NotifyState::monotonic_usec_now();
     let words = match word {
-        Word::Ready => vec![NotifyState::Ready],
-        Word::Upgrading => std::iter::once(NotifyState::Reloading)
+        ManagerWord::Ready => vec![NotifyState::Ready],
+        ManagerWord::Upgrading => std::iter::once(NotifyState::Reloading)
             .chain(now.ok())
             .collect(),
-        Word::Successor(pid) => vec![NotifyState::MainPid(pid), NotifyState::Ready],
-        Word::Stopping => vec![NotifyState::Stopping],
-        Word::Alive => vec![NotifyState::Watchdog],
+        ManagerWord::Successor(pid) => vec![NotifyState::MainPid(pid), NotifyState::Ready],
+        ManagerWord::Stopping => vec![NotifyState::Stopping],
+        ManagerWord::Alive => vec![NotifyState::Watchdog],
     };
     let _ = sd_notify::notify(&words);
 }
 
-/// How often the manager wants to be told that all is well, if it does; half of the time after which it restarts this process.
+/// The time after which the manager wants to be told that all is well, if it does; half of the time after which it restarts this process.
 #[must_use]
 pub fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|most| most / 2)

@@ -14,10 +14,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::base::{
-    ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
-    Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
+    AddressSet, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
+    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, Country, Location, Networks};
@@ -43,7 +44,7 @@ pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
-pub use monitor::Monitor;
+pub use monitor::{FailureCount, Monitor};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
@@ -135,6 +136,8 @@ pub struct Guard {
     /// Most part of services, hostnames, regions, endpoints, zones, names or networks that a
     /// reload may drop without force.
     pub max_shrink: Permille,
+    /// Most part of a zone's names that a file may drop that has no higher serial, unless a reload is forced.
+    pub max_shrink_watched: Permille,
     /// Most part of demand that a new config may move while everything is healthy
     /// (`waypost plan`).
     pub max_moved: Permille,
@@ -150,6 +153,7 @@ impl Guard {
         max_ejected_at_once: Permille::FULL,
         ejection_interval: Span::from_secs(60),
         max_shrink: Permille(500),
+        max_shrink_watched: Permille(100),
         max_moved: Permille::FULL,
         losses: Losses::Refuse,
     };
@@ -219,6 +223,20 @@ pub struct Endpoint {
     pub addresses: Vec<IpAddr>,
 }
 
+impl Endpoint {
+    /// Its addresses of a family, but for some.
+    pub fn addresses_of(
+        &self,
+        family: Family,
+        without: AddressSet,
+    ) -> impl Iterator<Item = IpAddr> + '_ {
+        let all = self.addresses.iter().copied().enumerate();
+        let own =
+            all.filter(move |(place, one)| Family::of(*one) == family && !without.contains(*place));
+        own.map(|(_, one)| one)
+    }
+}
+
 /// Steps, pace and gate of a return.
 #[derive(Clone, Debug)]
 pub struct Recovery {
@@ -236,6 +254,14 @@ pub struct Recovery {
     pub delay: Span,
     /// How relapses slow the next return down.
     pub damping: DampingPolicy,
+}
+
+impl Recovery {
+    /// Tells whether something beside time must be there before an endpoint returns: a gate, or an operator's word.
+    #[must_use]
+    pub fn guards_data(&self) -> bool {
+        !self.gates.is_empty() || self.approval == Approval::Needed
+    }
 }
 
 /// Whether a return waits for an operator's word.
@@ -268,8 +294,8 @@ impl DampingPolicy {
 /// One address watched in one way.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// The endpoint whose address it is (the first of them, if several share it); none for a
-    /// canary.
+    /// The endpoint whose address it is (the first of them, if several share it: an address is watched
+    /// once in one way, whoever has it); none for a canary.
     pub endpoint: Option<EndpointId>,
     /// What is connected to.
     pub address: SocketAddr,
@@ -277,7 +303,7 @@ pub struct Slot {
     pub monitor: MonitorId,
     /// Host header and SNI; empty where the monitor needs none.
     pub host: String,
-    /// Name across reloads: `endpoint/monitor/address/host`.
+    /// Name across reloads: `monitor/address/host`.
     pub key: String,
 }
 
@@ -288,14 +314,26 @@ pub struct Target {
     pub endpoint: EndpointId,
     /// Its family.
     pub family: Family,
-    /// All of these must pass.
+    /// The slots of each address, one address after the other; what they say together is `addresses_down`'s to tell.
     pub slots: Vec<SlotId>,
+    /// What leaves when one of several addresses is down.
+    pub addresses_down: AddressesDown,
     /// How it comes back.
     pub recovery: RecoveryId,
     /// The gate's slots, if the recovery has a gate; all must pass.
     pub gate: Vec<SlotId>,
     /// Name across reloads: `endpoint/family/monitors/recovery`.
     pub key: String,
+}
+
+/// What leaves when one of an endpoint's addresses of a family is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AddressesDown {
+    /// The address: the endpoint stays while one of them is up.
+    Address,
+    /// The endpoint, with all of them.
+    Endpoint,
 }
 
 /// What is steered.
@@ -332,7 +370,7 @@ pub struct Service {
 }
 
 /// How strictly answers stay in the client's jurisdiction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Residency {
     /// Preference order as it is.
@@ -357,7 +395,7 @@ pub enum Demand {
 }
 
 /// Who serves what fits nowhere, always inside the fence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overload {
     /// Everyone in the preference, in proportion to capacity.
@@ -381,7 +419,7 @@ impl Overload {
 }
 
 /// What to answer when nothing is healthy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AllDown {
     /// The configured endpoints, nearest first.
@@ -393,11 +431,13 @@ pub enum AllDown {
 }
 
 /// Bounds of a service's TTL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TtlBounds {
     /// At the least.
+    #[schema(value_type = String)]
     pub min: Span,
     /// At the most.
+    #[schema(value_type = String)]
     pub max: Span,
 }
 

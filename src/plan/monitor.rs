@@ -2,6 +2,16 @@
 use crate::base::Span;
 use crate::monitor::Check;
 
+/// Which failures of a slot that is up count together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailureCount {
+    /// All since `rise` successes in a row: what fails every third time goes down in the end.
+    #[default]
+    Accumulated,
+    /// Those in a row: one success wipes the count.
+    Consecutive,
+}
+
 /// A way to check endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Monitor {
@@ -17,8 +27,10 @@ pub struct Monitor {
     pub near_interval: Span,
     /// Time that one probe may take in all.
     pub timeout: Span,
-    /// Failures (accumulating) that take a slot down.
+    /// Failures that take a slot down.
     pub fall: u16,
+    /// Which failures count together.
+    pub failures: FailureCount,
     /// Successes in a row that bring a slot up, and that wipe its failures.
     pub rise: u16,
 }

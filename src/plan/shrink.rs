@@ -9,6 +9,8 @@ use std::fmt;
 use super::Plan;
 use crate::base::Permille;
 use crate::dns::Name;
+use crate::dns::transfer::serial::is_newer;
+use crate::dns::zone::Zone;
 
 /// How large a zone is, and which file that is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,35 @@ pub struct ZoneSize {
     pub names: usize,
     /// A number for its file; 0 for a zone that is awaited.
     pub digest: u64,
+    /// The serial in its file.
+    pub serial: Option<u32>,
+    /// Signatures in its file.
+    pub signed: bool,
+}
+
+impl ZoneSize {
+    /// The size of a zone as its file has it; `digest` is a number for that.
+    #[must_use]
+    pub fn of(zone: &Zone, digest: u64) -> Self {
+        Self {
+            apex: zone.apex().clone(),
+            names: zone.names(),
+            digest,
+            serial: zone.serial(),
+            signed: zone.is_signed_elsewhere(),
+        }
+    }
+
+    /// Number of names that `next` has lost, if that is more than a part of them and nobody vouches for it by a higher
+    /// serial (RFC 1982).
+    #[must_use]
+    pub fn loses_to(&self, next: &Self, allowed: Permille) -> Option<usize> {
+        let is_newer = |(own, next)| is_newer(next, own);
+        let vouched = self.serial.zip(next.serial).is_some_and(is_newer);
+        let is_there = self.digest != 0 && next.digest != 0;
+        let loss = Loss::counted("names", [self.names, next.names]);
+        (is_there && !vouched && loss.exceeds(allowed)).then_some(loss.gone)
+    }
 }
 
 /// Most lost things that a message names.

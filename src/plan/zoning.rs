@@ -11,7 +11,13 @@ use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 3] = ["challenges.json", "transfers.json", "zones.json"];
+pub const STATE_FILES: [&str; 5] = [
+    "challenges.json",
+    "health.log",
+    "lock",
+    "transfers.json",
+    "zones.json",
+];
 
 /// Everything that was decided of zones before start.
 #[derive(Clone, Debug, Default)]

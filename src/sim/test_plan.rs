@@ -15,9 +15,9 @@ use crate::base::{
 };
 use crate::geo::Location;
 use crate::plan::{
-    AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
-    Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery,
-    Region, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
+    Demand, Endpoint, FailureCount, GeoFile, Guard, Jurisdiction, Map, Member, Monitor, Overload,
+    Plan, Pool, Recovery, Region, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -177,6 +177,7 @@ impl TestPlan {
                 max_ejected_at_once: Permille([1000, 1000, 500, 300][usize::from(small(draws, 4))]),
                 ejection_interval: Span(1000 + draws.below(20_000)),
                 max_shrink: Permille(500),
+                max_shrink_watched: Permille(100),
                 ..Guard::DEFAULT
             },
             edition: 1,
@@ -257,6 +258,7 @@ impl TestPlan {
             port: 443,
             interval: self.probing.interval,
             near_interval: self.probing.near_interval,
+            failures: FailureCount::Accumulated,
             timeout: self.probing.timeout,
             fall: self.probing.fall,
             rise: self.probing.rise,
@@ -467,6 +469,7 @@ impl TestEndpoint {
             endpoint,
             family,
             slots: slots.to_vec(),
+            addresses_down: AddressesDown::Endpoint,
             recovery: gating.recovery(),
             gate: gate.to_vec(),
             key: format!("{}/{family:?}/web/{gating:?}", self.name()),

@@ -132,7 +132,8 @@ impl Table {
             let changed = pairs.filter(|(_, (now, before))| differ(now, before));
             distinct(changed.flat_map(|(target, _)| layout.pools_of.of(target)))
         };
-        let decided = pools_where(|now, before| now.share != before.share);
+        let decided =
+            pools_where(|now, before| (now.share, now.without) != (before.share, before.without));
         let pools = pools_where(|now, before| !steers_alike(now, before));
         for &number in &pools {
             self.pools[number] = match decided.binary_search(&number) {
@@ -173,7 +174,8 @@ impl Table {
 
 /// Tells whether nothing that steering looks at is different: why a share is what it is does not count.
 fn steers_alike(one: &Standing, other: &Standing) -> bool {
-    (one.share, one.until, one.hold) == (other.share, other.until, other.hold)
+    (one.share, one.until, one.hold, one.without)
+        == (other.share, other.until, other.hold, other.without)
 }
 
 fn distinct<'n>(numbers: impl Iterator<Item = &'n u32>) -> Vec<usize> {

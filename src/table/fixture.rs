@@ -6,15 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 
 use crate::base::{
-    Cause, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
-    Permille, RecoveryId, RegionId, ServiceId, Span, Standing, TargetId, Why,
+    AddressSet, Cause, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet,
+    MapId, MonitorId, Permille, RecoveryId, RegionId, ServiceId, Span, Standing, TargetId, Why,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
-    AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand, Endpoint,
-    GeoFile, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region, Residency,
-    Server, Service, Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
+    Endpoint, GeoFile, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool, Recovery, Region,
+    Residency, Server, Service, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -60,6 +60,7 @@ impl World {
                 doubt: Permille(800),
                 max_ejected: Permille(700),
                 max_shrink: Permille(500),
+                max_shrink_watched: Permille(100),
                 ..Guard::DEFAULT
             },
             jurisdictions: self.each_region(|region| Jurisdiction {
@@ -131,6 +132,7 @@ impl World {
                 endpoint: EndpointId::from_index(index),
                 family,
                 slots: Vec::new(),
+                addresses_down: AddressesDown::Endpoint,
                 recovery: RecoveryId(0),
                 gate: Vec::new(),
                 key: format!("e{index}/{family:?}"),
@@ -231,6 +233,7 @@ pub(crate) fn standing(share: u16) -> Standing {
         why,
         until: None,
         hold: Span::from_secs(15),
+        without: AddressSet::EMPTY,
     }
 }
 

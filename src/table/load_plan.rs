@@ -194,7 +194,8 @@ impl LoadPlan {
                 }
             }
             let place = &table.layout.service_routes[number];
-            Arc::new(natural.diverted_by((&table.plan, place), &table.pools, placed))
+            let state = (&table.pools[..], &table.standings[..]);
+            Arc::new(natural.diverted_by((&table.plan, place), state, placed))
         });
         service_routes.collect()
     }

@@ -3,7 +3,7 @@
 //! The records and endpoints of each distinct pick are kept once, one after the other, so
 //! that an answer is a slice of bytes that are there already.
 use crate::base::limits::COHORTS;
-use crate::base::{EndpointId, Family, Moment, Permille, RegionId, Span, Standing};
+use crate::base::{EndpointId, Moment, Permille, RegionId, Span, Standing};
 use crate::dns::addresses;
 use crate::plan::{Member, Plan, Pool};
 use crate::steer::capacity::pool_offer::PoolOffer;
@@ -203,11 +203,12 @@ impl Given {
             let tier = usize::from(pick.tier);
             let (start, first) = (records.len(), endpoints.len());
             for &member in pick.members() {
-                let endpoint = pool.tiers[tier].members[usize::from(member)].endpoint;
-                endpoints.push(endpoint);
-                let all = &plan.endpoints[endpoint.index()].addresses;
-                let own = all.iter().filter(|one| Family::of(**one) == place.family);
-                own.for_each(|&one| addresses::put(one, &mut records));
+                let member = &pool.tiers[tier].members[usize::from(member)];
+                endpoints.push(member.endpoint);
+                let endpoint = &plan.endpoints[member.endpoint.index()];
+                let without = standings[member.target.index()].without;
+                let own = endpoint.addresses_of(place.family, without);
+                own.for_each(|one| addresses::put(one, &mut records));
             }
             Pick {
                 tier: pick.tier,

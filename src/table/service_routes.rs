@@ -5,7 +5,7 @@
 //! routes are built. How a pool comes to what it gives is not known here.
 use std::sync::Arc;
 
-use crate::base::{ClassId, EndpointId, Family, Reason, RegionId};
+use crate::base::{ClassId, EndpointId, Reason, RegionId, Standing};
 use crate::dns::addresses;
 use crate::plan::{AllDown, Plan};
 use crate::steer::capacity::cohorts::Cohorts;
@@ -157,7 +157,7 @@ impl ServiceRoutes {
     pub(super) fn diverted_by(
         &self,
         (plan, place): (&Plan, &RoutesPlace),
-        pools: &[Arc<PoolTable>],
+        (pools, standings): (&[Arc<PoolTable>], &[Standing]),
         placed: &[DivertedClass],
     ) -> Self {
         let (mut routes, mut of_class) = (self.routes.clone(), self.of_class.clone());
@@ -165,7 +165,7 @@ impl ServiceRoutes {
             let Some(natural) = self.route(own.class) else {
                 continue;
             };
-            let route = planned((plan, place), pools, own, natural);
+            let route = planned((plan, place), (pools, standings), own, natural);
             let number = u16::try_from(routes.len());
             of_class[own.class.index()] = number.expect("limits.rs bounds the classes of a map");
             routes.push(route);
@@ -325,7 +325,7 @@ impl Whole {
 /// The route of a class that a plan of capacity diverts.
 fn planned(
     (plan, place): (&Plan, &RoutesPlace),
-    pools: &[Arc<PoolTable>],
+    (pools, standings): (&[Arc<PoolTable>], &[Standing]),
     own: &DivertedClass,
     natural: &Route,
 ) -> Route {
@@ -347,12 +347,13 @@ fn planned(
                 Selector::Share => Recipient::Share,
                 Selector::Member { tier, member } => {
                     let members = &pool.tiers[usize::from(tier)].members;
-                    let endpoint = members[usize::from(member)].endpoint;
-                    let all = &plan.endpoints[endpoint.index()].addresses;
-                    let own = all.iter().filter(|one| Family::of(**one) == family);
+                    let member = &members[usize::from(member)];
+                    let endpoint = &plan.endpoints[member.endpoint.index()];
+                    let without = standings[member.target.index()].without;
                     let mut records = Vec::new();
-                    own.for_each(|&one| addresses::put(one, &mut records));
-                    Recipient::Alone(endpoint, records.into())
+                    let own = endpoint.addresses_of(family, without);
+                    own.for_each(|one| addresses::put(one, &mut records));
+                    Recipient::Alone(member.endpoint, records.into())
                 }
             },
             placement: allocation.placement,

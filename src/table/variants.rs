@@ -2,20 +2,21 @@
 //!
 //! Whatever health does, an answer holds endpoints of one tier of one pool, as many as
 //! `answers` says at most, or one endpoint alone where capacity leads a client to it. Their order is
-//! the client's cohort's matter and changes no signature. So the answers of a tier are its subsets of at
-//! most that size, a finite list that follows from the plan alone.
+//! the client's cohort's matter and changes no signature. Of an endpoint whose addresses leave one by one, any part
+//! but none may be given. So the answers of a tier are its subsets of at
+//! most that size (with each such part of their addresses), a finite list that follows from the plan alone.
 use std::collections::BTreeSet;
 
 use crate::base::limits::{STEERED_ANSWERS, TIER_SUBSETS};
-use crate::base::{EndpointId, Family};
+use crate::base::{AddressSet, EndpointId, Family};
 use crate::dns::addresses;
 use crate::dns::zone::signed::Steered;
-use crate::plan::{Member, Plan, Service};
+use crate::plan::{AddressesDown, Member, Plan, Service};
 
 /// There are more answers than can be signed beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "service `{service}` may give more than {most} different answers, too many to sign beforehand: lower its `answers`, or give a tier fewer endpoints"
+    "service `{service}` may give more than {most} different answers, too many to sign beforehand: lower its `answers`, give a tier fewer endpoints, or write `addresses_down = \"endpoint\"` where endpoints have many addresses"
 )]
 pub struct TooMany {
     /// The service.
@@ -51,8 +52,13 @@ fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
                 service: service.name.clone(),
                 most,
             };
-            let subsets = subsets(&tier.members, most).ok_or_else(|| too_many(TIER_SUBSETS))?;
-            for subset in subsets {
+            let parts = tier
+                .members
+                .iter()
+                .map(|member| parts(plan, family, member));
+            let parts: Option<Vec<Vec<Part>>> = parts.collect();
+            let subsets = parts.and_then(|parts| subsets(&parts, most));
+            for subset in subsets.ok_or_else(|| too_many(TIER_SUBSETS))? {
                 answers.insert(records(plan, family, &subset));
             }
             if answers.len() > STEERED_ANSWERS {
@@ -64,30 +70,57 @@ fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
     Ok(steered)
 }
 
-/// Every choice of one to `most` members; `None` if there are more than [`TIER_SUBSETS`].
-fn subsets(members: &[Member], most: usize) -> Option<Vec<Vec<EndpointId>>> {
-    let mut all: Vec<Vec<EndpointId>> = vec![Vec::new()];
-    for member in members {
-        let larger: Vec<Vec<EndpointId>> = all
-            .iter()
-            .filter(|chosen| chosen.len() < most)
-            .map(|chosen| [&chosen[..], &[member.endpoint]].concat())
-            .collect();
-        all.extend(larger);
-        if all.len() > TIER_SUBSETS {
-            return None;
+/// An endpoint, and the addresses of it that are not given.
+type Part = (EndpointId, AddressSet);
+
+/// What may be given of a member: all its addresses, or what is left of them when some are down; `None` if that
+/// is more than [`TIER_SUBSETS`] things.
+fn parts(plan: &Plan, family: Family, member: &Member) -> Option<Vec<Part>> {
+    let mut sets = vec![AddressSet::EMPTY];
+    let own = &plan.targets[member.target.index()];
+    if own.addresses_down == AddressesDown::Address && !own.slots.is_empty() {
+        let all = plan.endpoints[member.endpoint.index()].addresses.iter();
+        let places = all
+            .enumerate()
+            .filter(|(_, one)| Family::of(**one) == family);
+        let mut whole = AddressSet::EMPTY;
+        for (place, _) in places {
+            whole = whole.with(place);
+            let larger: Vec<AddressSet> = sets.iter().map(|set| set.with(place)).collect();
+            sets.extend(larger);
+            if sets.len() > TIER_SUBSETS {
+                return None;
+            }
+        }
+        sets.retain(|set| *set != whole);
+    }
+    let parts = sets.into_iter().map(|without| (member.endpoint, without));
+    Some(parts.collect())
+}
+
+/// Every choice of one to `most` members, each in one of its parts; `None` if there are more than
+/// [`TIER_SUBSETS`].
+fn subsets(members: &[Vec<Part>], most: usize) -> Option<Vec<Vec<Part>>> {
+    let mut all: Vec<Vec<Part>> = vec![Vec::new()];
+    for parts in members {
+        let smaller = all.clone();
+        for chosen in smaller.iter().filter(|chosen| chosen.len() < most) {
+            let larger = parts.iter().map(|part| [&chosen[..], &[*part]].concat());
+            all.extend(larger);
+            if all.len() > TIER_SUBSETS {
+                return None;
+            }
         }
     }
     all.retain(|chosen| !chosen.is_empty());
     Some(all)
 }
 
-fn records(plan: &Plan, family: Family, chosen: &[EndpointId]) -> Box<[u8]> {
+fn records(plan: &Plan, family: Family, chosen: &[Part]) -> Box<[u8]> {
     let mut records = Vec::new();
-    for endpoint in chosen {
-        let all = &plan.endpoints[endpoint.index()].addresses;
-        let own = all.iter().filter(|one| Family::of(**one) == family);
-        own.for_each(|&one| addresses::put(one, &mut records));
+    for (endpoint, without) in chosen {
+        let own = plan.endpoints[endpoint.index()].addresses_of(family, *without);
+        own.for_each(|one| addresses::put(one, &mut records));
     }
     records.into()
 }
@@ -95,21 +128,23 @@ fn records(plan: &Plan, family: Family, chosen: &[EndpointId]) -> Box<[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::TargetId;
+
+    const EMPTY: AddressSet = AddressSet::EMPTY;
 
     #[test]
     fn subsets_are_all_there_and_bounded() {
-        let members: Vec<Member> = (0..64)
-            .map(|number| Member {
-                endpoint: EndpointId(number),
-                target: TargetId(number),
-                weight: 1,
-            })
+        let members: Vec<Vec<Part>> = (0..64)
+            .map(|number| vec![(EndpointId(number), AddressSet::EMPTY)])
             .collect();
         assert_eq!(subsets(&members[..5], 1).unwrap().len(), 5);
         assert_eq!(subsets(&members[..5], 3).unwrap().len(), 5 + 10 + 10);
         assert_eq!(subsets(&members[..5], 16).unwrap().len(), 31);
         assert_eq!(subsets(&members, 2).unwrap().len(), 64 + 2016);
         assert_eq!(subsets(&members, 16), None);
+        let halves = |id| [EMPTY, EMPTY.with(0), EMPTY.with(1)].map(|set| (EndpointId(id), set));
+        let pairs: Vec<Vec<Part>> = (0..3).map(|id| halves(id).to_vec()).collect();
+        assert_eq!(subsets(&pairs, 1).unwrap().len(), 9);
+        assert_eq!(subsets(&pairs, 2).unwrap().len(), 9 + 27);
+        assert_eq!(subsets(&pairs, 3).unwrap().len(), 9 + 27 + 27);
     }
 }

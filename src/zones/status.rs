@@ -2,11 +2,12 @@
 //!
 //! Times are seconds since 1970: units stand in the names.
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::keys::{NextReport, Time};
 
 /// One zone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneStatus {
     /// Apex.
     pub name: String,
@@ -28,7 +29,7 @@ pub struct ZoneStatus {
 }
 
 /// How a zone is signed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SigningStatus {
     /// Whether its signatures came with it, and are not made here.
     #[serde(default)]
@@ -52,7 +53,7 @@ pub struct SigningStatus {
 }
 
 /// A key of a zone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyStatus {
     /// Key tag.
     pub tag: u16,

@@ -88,8 +88,31 @@ fn what_is_missing_comes_from_the_country() {
     let facts = waypost::geo::country::find(country("IS")).unwrap();
     assert_eq!(found.continent, Some(Continent::Eu));
     assert_eq!(found.location, Some(facts.location));
-    let registered = place(json!({"registered_country": {"iso_code": "IS"}}));
-    assert_eq!(registered, found);
+}
+
+/// Where a network is registered is not where its users are: no law follows from it.
+#[test]
+fn a_registered_country_alone_leaves_the_country_unknown() {
+    let facts = waypost::geo::country::find(country("IS")).unwrap();
+    let near = Place {
+        country: None,
+        continent: Some(Continent::Eu),
+        location: Some(facts.location),
+        asn: None,
+    };
+    let registered = json!({"iso_code": "IS"});
+    let found = place(json!({"registered_country": registered}));
+    assert_eq!(found, near);
+    let found = place(json!({"registered_country": registered, "country": {"iso_code": "XX"}}));
+    assert_eq!(found, near, "an unknown code is no country");
+    let found = place(json!({"registered_country": registered, "continent": {"code": "NA"}}));
+    assert_eq!(
+        (found.continent, found.location),
+        (Some(Continent::Na), None)
+    );
+    let found = place(json!({"registered_country": registered, "country": {"iso_code": "SG"}}));
+    assert_eq!(found.country, Some(country("SG")));
+    assert_eq!(found.continent, Some(Continent::As));
 }
 
 #[test]

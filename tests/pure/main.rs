@@ -8,6 +8,7 @@ mod allocations;
 mod amplification;
 mod answer;
 mod config;
+mod cut;
 mod dnssec;
 mod fuzz;
 mod geo_files;

@@ -24,6 +24,7 @@ fn prometheus_reads_its_config_and_rules() {
     for arguments in [
         ["check", "config", "docker/prometheus.yaml"],
         ["check", "rules", "docker/alerts.yaml"],
+        ["test", "rules", "docker/alerts.test.yaml"],
     ] {
         let path = repository(arguments[2]);
         let (text, well) = run(

@@ -28,12 +28,14 @@ mod peers;
 mod postgres;
 mod privileges;
 mod query;
+mod restart;
 mod rollover;
 mod scrape;
 mod spill;
 mod systemd;
 mod transfer;
 mod upgrade;
+mod watch;
 mod world;
 
 #[path = "../support/advised.rs"]

@@ -18,7 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use waypost::dns::{Name, ask};
 
-use crate::world::{Process, World, dig, get, request, wait_for};
+use crate::world::{Process, World, dig, get, request, state_of, wait_for};
 
 const SERVER: ([u8; 4], u16) = ([127, 0, 0, 20], 53);
 /// How long a reply may take; what has not come by then is lost.
@@ -316,6 +316,31 @@ fn upgrades_under_load_lose_no_query() {
     assert!(!refused.status.success());
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(said.contains("waypost upgrade"), "{said}");
+}
+
+#[test]
+fn health_and_orders_go_with_it() {
+    let world = World::new();
+    world.write_config();
+    let _backends = ["127.1.0.1", "127.1.0.2"].map(|address| world.backend(address));
+    let mut server = Upgradable::of(world);
+    wait_for("the failure to be noticed", || {
+        state_of("tor-one") == "down"
+    });
+    wait_for("the rest to be healthy", || {
+        state_of("fra-two") == "healthy"
+    });
+    let order = "/api/v1/orders?action=drain&scope=fra-one&author=test&reason=upgrade";
+    let (status, body) = request("POST", order).unwrap();
+    assert_eq!(status, 200, "{body}");
+    wait_for("the drain to end", || state_of("fra-one") == "drained");
+    let names = ["fra-one", "fra-two", "tor-one"];
+    let before = names.map(state_of);
+    for _ in 0..2 {
+        server.upgrade_well();
+        wait_for("the new process to be ready", is_ready);
+        assert_eq!(names.map(state_of), before, "{}", server.first.log());
+    }
 }
 
 /// What takes over part of the way and then ends; the server has let go of its state by then.

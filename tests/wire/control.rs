@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use waypost::answer::{Answered, Counted, Transport};
-use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId};
+use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId, Span};
 use waypost::engine::notice::Sense;
 use waypost::engine::status::{
     EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
@@ -385,6 +385,27 @@ fn reload_is_a_post_with_its_outcome() {
 }
 
 #[test]
+fn an_upgrade_is_a_post_with_its_outcome() {
+    let rig = Rig::start(Engine::Answers);
+    let post = |query: &str, header: &str| {
+        rig.request(&format!(
+            "POST /api/v1/upgrade{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
+        ))
+    };
+    let done = post("", "");
+    assert_eq!(
+        (done.status, done.body.trim()),
+        (200, r#"{"result":"process 7 answers now"}"#)
+    );
+    let late = post("?timeout_ms=2000", "");
+    assert_eq!(late.status, 422);
+    assert!(error_of(&late).contains("in time"), "{}", late.body);
+    assert_eq!(post("?timeout_ms=soon", "").status, 400);
+    assert_eq!(post("", "Origin: http://evil.example\r\n").status, 403);
+    assert_eq!(rig.get("/api/v1/upgrade").status, 405);
+}
+
+#[test]
 fn an_order_is_a_post_and_reaches_the_engine_whole() {
     let order = |engine: Engine, query: &str, header: &str| {
         Rig::start(engine).request(&format!(
@@ -663,5 +684,5 @@ fn check_exposition(text: &str) {
 
 fn error_of(response: &Response) -> String {
     let body: serde_json::Value = serde_json::from_str(&response.body).unwrap();
-    body["error"].as_str().unwrap().to_owned()
+    body["detail"].as_str().unwrap().to_owned()
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::base::{Moment, Permille, Span, Standing, Why};
+use crate::base::{AddressSet, Moment, Permille, Span, Standing, Why};
 use crate::plan::{Endpoint, Plan};
 use crate::table::Table;
 
@@ -97,6 +97,7 @@ pub(super) fn table(
             why: if down { Why::Supposed } else { Why::Healthy },
             until: None,
             hold: Span::ZERO,
+            without: AddressSet::EMPTY,
         }
     });
     let standings = standings.collect();

@@ -6,10 +6,11 @@
 //! a region that is put under another law lets in what was kept out.
 //!
 //! A client whose country changes counts as well: it was kept in by what was believed of it.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::law::{ANYWHERE, Law, NOWHERE, Who};
 use crate::base::{JurisdictionId, JurisdictionSet, ServiceId};
+use crate::geo::Country;
 use crate::plan::Plan;
 
 use super::cells::Cell;
@@ -49,6 +50,35 @@ pub(super) fn losses(
         ..Loss::new(LossKind::Fence, name, change)
     });
     losses.collect()
+}
+
+/// The losses of a service by what holds for each country, and for clients of unknown place.
+pub(super) fn law_losses(laws: Laws<'_>, services: [ServiceId; 2], name: &str) -> Vec<Loss> {
+    let jurisdictions = laws.plans.iter().flat_map(|plan| &plan.jurisdictions);
+    let countries: BTreeSet<Country> = jurisdictions
+        .flat_map(|one| &one.countries)
+        .copied()
+        .collect();
+    let known = countries.into_iter().map(|country| {
+        let own = laws.laws.map(|law| law.who(Some(country)));
+        (own, Some(country))
+    });
+    let others = [Who::Outside, Who::Unknown].map(|who| ([who; 2], None));
+    let mut found: Vec<([String; 2], String)> = Vec::new();
+    for (own, country) in known.chain(others) {
+        let Some(change) = laws.widened(services, own) else {
+            continue;
+        };
+        // Clients under different laws may lose the same; one of them is named.
+        if found.iter().all(|(other, _)| *other != change) {
+            let who = country.map_or_else(|| laws.laws[0].name(own[0]), |one| one.to_string());
+            found.push((change, format!("{name} for {who}")));
+        }
+    }
+    let losses = found.into_iter();
+    losses
+        .map(|(change, of)| Loss::new(LossKind::Fence, of, change))
+        .collect()
 }
 
 impl Laws<'_> {

@@ -6,6 +6,13 @@
 //! | capacity | a region or service can carry less, or a demand no longer fits |
 //! | redundancy | fewer regions, tiers, endpoints or providers can serve a client, or one failure leaves more clients without anything healthy |
 //! | name | a hostname is no longer steered |
+//! | service, region, zone | it is dropped, or a service leaves a region |
+//! | gate | a return waits for less |
+//! | signing | a zone is not signed, or signed with less care |
+//! | access | somebody may do what he might not |
+//! | guard | a limit is lifted |
+//!
+//! The last four lines are found by [`weaken`](crate::audit::weaken).
 //!
 //! Only losses are told: what another change wins elsewhere does not make up for them.
 use serde::Serialize;
@@ -41,6 +48,20 @@ pub struct Loss {
 pub enum LossKind {
     /// Clients can be sent where they could not be sent before.
     Fence,
+    /// A return waits for less.
+    Gate,
+    /// A zone is not signed any more, or with less care.
+    Signing,
+    /// Somebody may do what he might not do.
+    Access,
+    /// A zone is no longer served.
+    Zone,
+    /// A service is no longer there.
+    Service,
+    /// A region is no longer there, or a service is not there any more.
+    Region,
+    /// A limit is lifted.
+    Guard,
     /// Less can be carried.
     Capacity,
     /// Fewer can serve.
@@ -50,6 +71,21 @@ pub enum LossKind {
 }
 
 impl LossKind {
+    /// All of them, in the order in which they are told.
+    pub(super) const ALL: [Self; 11] = [
+        Self::Fence,
+        Self::Gate,
+        Self::Signing,
+        Self::Access,
+        Self::Zone,
+        Self::Service,
+        Self::Region,
+        Self::Guard,
+        Self::Capacity,
+        Self::Redundancy,
+        Self::Name,
+    ];
+
     /// The kind as one word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -58,6 +94,13 @@ impl LossKind {
             Self::Capacity => "capacity",
             Self::Redundancy => "redundancy",
             Self::Name => "name",
+            Self::Gate => "gate",
+            Self::Signing => "signing",
+            Self::Access => "access",
+            Self::Zone => "zone",
+            Self::Service => "service",
+            Self::Region => "region",
+            Self::Guard => "guard",
         }
     }
 }
@@ -102,7 +145,11 @@ impl LosingClients {
 
 impl Loss {
     /// A loss that concerns everyone, whatever fails.
-    pub(super) fn new(kind: LossKind, of: impl Into<String>, change: [String; 2]) -> Self {
+    pub(in crate::audit) fn new(
+        kind: LossKind,
+        of: impl Into<String>,
+        change: [String; 2],
+    ) -> Self {
         let [before, after] = change;
         Self {
             kind,

@@ -26,8 +26,8 @@ mod losses;
 mod moves;
 mod redundancy;
 mod rules;
-mod subjects;
-mod text;
+pub(in crate::audit) mod subjects;
+pub mod text;
 mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ use serde::Serialize;
 use crate::audit::law::Law;
 use crate::base::{Family, MapId};
 use crate::geo::Country;
-use crate::plan::Plan;
+use crate::plan::{Guard, Plan, Residency, Service};
 use crate::table::Table;
 
 use answers::{Answers, Cohorts};
@@ -167,6 +167,17 @@ pub struct Stranded {
     pub after_millionths: Part,
 }
 
+impl Comparison {
+    /// The same with further losses, held to the rules once more.
+    pub(super) fn with_losses(mut self, more: Vec<Loss>, rules: &Guard) -> Self {
+        self.losses.extend(more);
+        self.losses.sort_by_key(|loss| loss.kind);
+        self.broken = rules::broken(rules, &self.services, &self.losses);
+        self.result = rules::verdict(&self.broken);
+        self
+    }
+}
+
 impl Stranded {
     fn is_any(self) -> bool {
         self.before_millionths.max(self.after_millionths) > Part(0)
@@ -182,6 +193,16 @@ impl Stranded {
 /// Compares what a new plan does with what the current one does.
 #[must_use]
 pub fn compare(current: &Arc<Plan>, new: &Arc<Plan>) -> Comparison {
+    compare_under(current, new, &failures::all([current, new]))
+}
+
+/// The same while everything is healthy, which takes less time.
+#[must_use]
+pub fn compare_healthy(current: &Arc<Plan>, new: &Arc<Plan>) -> Comparison {
+    compare_under(current, new, &BTreeSet::new())
+}
+
+fn compare_under(current: &Arc<Plan>, new: &Arc<Plan>, failing: &BTreeSet<Failing>) -> Comparison {
     let plans: [&Plan; 2] = [current, new];
     let laws = plans.map(Law::new);
     let laws = fences::Laws {
@@ -212,16 +233,31 @@ pub fn compare(current: &Arc<Plan>, new: &Arc<Plan>) -> Comparison {
     };
     let healthy = [current, new].map(|plan| failures::table(plan, None, None));
     let now = world.moves([&healthy[0], &healthy[1]]);
-    let failing = failures::all(plans);
     let under = failing.iter().map(|one| world.under(one, &healthy, &now));
     let under: Vec<FailureChange> = under.collect();
-    let mut losses = capacity::losses(plans, &subjects, &failing);
+    let mut losses = capacity::losses(plans, &subjects, failing);
     for (clients, now) in clients.iter().zip(&now) {
         losses.extend(lost(laws, clients, now));
     }
     losses.extend(stranded(&under));
     losses.sort_by_key(|loss| loss.kind);
     world.comparison(&now, under, losses)
+}
+
+/// Fences of the current plan that are wider in the new one by the words of the configs, whatever the geo database says of
+/// anybody: that is renewed every week, and is no word of a config.
+pub(super) fn fences(plans: [&Plan; 2]) -> Vec<Loss> {
+    let is_strict = |service: &Service| service.residency == Residency::Strict;
+    let laws = plans.map(Law::new);
+    let laws = fences::Laws {
+        plans,
+        laws: [&laws[0], &laws[1]],
+    };
+    let subjects = subjects::all(plans);
+    let kept = subjects.iter().filter_map(|one| Some((one, one.kept()?)));
+    let kept = kept.filter(|(_, services)| is_strict(&plans[0].services[services[0].index()]));
+    kept.flat_map(|(subject, services)| fences::law_losses(laws, services, &subject.name(plans)))
+        .collect()
 }
 
 /// What the clients of one subject lose while everything is healthy.

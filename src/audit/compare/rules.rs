@@ -3,7 +3,7 @@
 //! | rule | is broken when |
 //! |---|---|
 //! | `max_moved` | a larger part of a service's clients moves while everything is healthy |
-//! | `losses` | it is `refuse`, and capacity, redundancy or a name is lost |
+//! | `losses` | it is `refuse`, and anything but a fence is lost |
 //! | the fence | a client can be sent where it could not be sent before |
 //!
 //! The last one is no key of the config, because nobody should be able to widen a fence and to allow
@@ -76,11 +76,10 @@ pub(super) fn broken(guard: &Guard, services: &[ServiceChange], losses: &[Loss])
     let others = number(|kind| kind != LossKind::Fence);
     match guard.losses {
         Losses::Refuse if others > 0 => {
-            let lost = [LossKind::Capacity, LossKind::Redundancy, LossKind::Name];
             let is_lost = |kind: &LossKind| losses.iter().any(|loss| loss.kind == *kind);
-            let words: Vec<&str> = lost
+            let words: Vec<&str> = LossKind::ALL
                 .into_iter()
-                .filter(is_lost)
+                .filter(|kind| *kind != LossKind::Fence && is_lost(kind))
                 .map(LossKind::word)
                 .collect();
             let finding = format!(

@@ -15,16 +15,16 @@ use super::cells::Cell;
 
 /// Hostnames that are steered alike before and alike after.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Subject {
+pub(in crate::audit) struct Subject {
     /// By what, before and after; never neither.
-    pub(super) services: [Option<ServiceId>; 2],
+    pub(in crate::audit) services: [Option<ServiceId>; 2],
     /// Their names.
-    pub(super) hostnames: Vec<String>,
+    pub(in crate::audit) hostnames: Vec<String>,
 }
 
 impl Subject {
     /// What it is called: the service after, or before if there is none after.
-    pub(super) fn name(&self, plans: [&Plan; 2]) -> String {
+    pub(in crate::audit) fn name(&self, plans: [&Plan; 2]) -> String {
         let names = [1, 0].map(|side| {
             let id = self.services[side]?;
             Some(plans[side].services[id.index()].name.clone())
@@ -33,14 +33,14 @@ impl Subject {
     }
 
     /// Both services, if it is steered before and after.
-    pub(super) fn kept(&self) -> Option<[ServiceId; 2]> {
+    pub(in crate::audit) fn kept(&self) -> Option<[ServiceId; 2]> {
         let [before, after] = self.services;
         Some([before?, after?])
     }
 }
 
 /// All subjects: those of the current plan in its order, then what is new.
-pub(super) fn all(plans: [&Plan; 2]) -> Vec<Subject> {
+pub(in crate::audit) fn all(plans: [&Plan; 2]) -> Vec<Subject> {
     let owners = plans.map(owners);
     let hostnames = owners.iter().flat_map(BTreeMap::keys);
     let mut groups: BTreeMap<(u32, [Option<ServiceId>; 2]), Vec<String>> = BTreeMap::new();

@@ -27,12 +27,28 @@ impl fmt::Display for Comparison {
         }
         self.write_moves(out)?;
         self.write_failures(out)?;
-        self.write_losses(out)
+        write_losses(out, &self.losses)
+    }
+}
+
+/// Findings of a comparison without a verdict: for what was done already, or is refused for other reasons.
+pub struct Changes<'c>(pub &'c Comparison);
+
+impl fmt::Display for Changes<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(comparison) = self;
+        writeln!(out, "{}", comparison.in_short())?;
+        for service in &comparison.services {
+            service.write_change(out)?;
+        }
+        comparison.write_moves(out)?;
+        write_losses(out, &comparison.losses)
     }
 }
 
 impl Comparison {
-    fn write_verdict(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The numbers of those who move and of losses.
+    fn in_short(&self) -> String {
         let moved = match (self.moved.networks, self.moved_millionths) {
             (0, _) => "nobody moves".to_owned(),
             (_, Part(0)) => {
@@ -45,10 +61,15 @@ impl Comparison {
             0 => "nothing is lost".to_owned(),
             some => format!("{} found", count(some as u64, "loss")),
         };
+        format!("{moved}, {lost}")
+    }
+
+    fn write_verdict(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = self.in_short();
         match self.result {
-            Verdict::Allowed => writeln!(out, "allowed: {moved}, {lost}"),
+            Verdict::Allowed => writeln!(out, "allowed: {found}"),
             Verdict::Refused => {
-                writeln!(out, "refused: {moved}, {lost}")?;
+                writeln!(out, "refused: {found}")?;
                 for broken in &self.broken {
                     writeln!(out, "  {}", broken.finding)?;
                 }
@@ -123,18 +144,19 @@ impl Comparison {
         write_table(out, &[Left, Left, Right, Left, Left], &rows)?;
         more(out, worse.len())
     }
+}
 
-    fn write_losses(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.losses.is_empty() {
-            return Ok(());
-        }
-        writeln!(out, "\nlosses")?;
-        let head = ["lost", "of", "clients", "while down", "before", "after"];
-        let mut rows = vec![head.map(str::to_owned).to_vec()];
-        rows.extend(self.losses.iter().take(SHOWN).map(loss));
-        write_table(out, &[Align::Left; 6], &rows)?;
-        more(out, self.losses.len())
+/// The table of losses; nothing if there are none.
+pub(in crate::audit) fn write_losses(out: &mut fmt::Formatter<'_>, losses: &[Loss]) -> fmt::Result {
+    if losses.is_empty() {
+        return Ok(());
     }
+    writeln!(out, "\nlosses")?;
+    let head = ["lost", "of", "clients", "while down", "before", "after"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(losses.iter().take(SHOWN).map(loss));
+    write_table(out, &[Align::Left; 6], &rows)?;
+    more(out, losses.len())
 }
 
 /// How many rows were left out.

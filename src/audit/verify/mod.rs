@@ -32,7 +32,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::base::{
-    EndpointId, Family, JurisdictionSet, MapId, Permille, RegionId, ServiceId, Span, Standing, Why,
+    AddressSet, EndpointId, Family, JurisdictionSet, MapId, Permille, RegionId, ServiceId, Span,
+    Standing, Why,
 };
 use crate::geo::Country;
 use crate::plan::{AllDown, Plan, Residency};
@@ -433,4 +434,5 @@ const DOWN: Standing = Standing {
     why: Why::Supposed,
     until: None,
     hold: Span::ZERO,
+    without: AddressSet::EMPTY,
 };

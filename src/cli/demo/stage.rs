@@ -380,11 +380,38 @@ fn in_words(notice: &Notice) -> Option<String> {
             true => format!("  {service}: some of its demand fits nowhere"),
             false => format!("  {service}: its demand fits again"),
         }),
+        Notice::Address { .. } | Notice::Unwatched { .. } => of_addresses(notice),
         Notice::Capped { .. }
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => None,
     }
+}
+
+/// A notice of one address.
+fn of_addresses(notice: &Notice) -> Option<String> {
+    let (address, word) = match notice {
+        Notice::Address { address, left, .. } => match left {
+            true => (address, "is down and left out"),
+            false => (address, "is answered again"),
+        },
+        Notice::Unwatched {
+            address, active, ..
+        } => match active {
+            true => (address, "is unwatched"),
+            false => (address, "is watched again"),
+        },
+        Notice::Standing { .. }
+        | Notice::FailOpen { .. }
+        | Notice::AllDown { .. }
+        | Notice::Doubt { .. }
+        | Notice::Capped { .. }
+        | Notice::Overload { .. }
+        | Notice::Ordered { .. }
+        | Notice::Reloaded { .. }
+        | Notice::Rejected { .. } => return None,
+    };
+    Some(format!("  {address} {word}"))
 }
 
 fn loss_line(loss: &Loss) -> String {

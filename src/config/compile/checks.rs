@@ -15,7 +15,7 @@ use crate::config::spec::{MonitorSpec, RecoverySpec, Spec};
 use crate::config::value::Trouble;
 use crate::monitor::Check;
 use crate::monitor::kind::NamedFile;
-use crate::plan::{Approval, DampingPolicy, Monitor, Recovery};
+use crate::plan::{Approval, DampingPolicy, FailureCount, Monitor, Recovery};
 
 /// The recovery of services that name none.
 const DEFAULT: &str = "default";
@@ -160,6 +160,7 @@ fn canary_monitor() -> Monitor {
         near_interval: Span::from_secs(1),
         timeout: Span::from_secs(2),
         fall: 2,
+        failures: FailureCount::Accumulated,
         rise: 5,
     }
 }
@@ -180,6 +181,7 @@ fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnost
         near_interval: spec.near_interval,
         timeout: spec.timeout,
         fall: spec.fall,
+        failures: spec.failures,
         rise: spec.rise,
     }
 }

@@ -368,7 +368,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
 /// the same zones.
 fn cohort_key(spec: &Spec) -> HashKey {
     if let Some(secret) = &spec.server.cohort_key {
-        return HashKey::from_secret(secret.as_bytes());
+        return HashKey::from_secret(secret.value.as_bytes());
     }
     let zones = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
     let mut names: Vec<String> = zones

@@ -12,7 +12,7 @@ use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{EndpointSpec, RegionSpec, Serves, Spec};
 use crate::geo::{Country, Network};
-use crate::plan::{Endpoint, Jurisdiction, Region};
+use crate::plan::{AddressesDown, Endpoint, Jurisdiction, Region};
 
 /// Where things are, and under which law.
 pub(super) struct Places<'s> {
@@ -21,6 +21,8 @@ pub(super) struct Places<'s> {
     pub(super) jurisdictions: Vec<Jurisdiction>,
     pub(super) regions: Vec<Region>,
     pub(super) endpoints: Vec<Endpoint>,
+    /// By endpoint: what it says of addresses that are down.
+    pub(super) addresses_down: Vec<Option<At<AddressesDown>>>,
     /// By region: its endpoints, which stand together.
     endpoints_of: Vec<Range<usize>>,
     /// Whose law holds in a country.
@@ -47,6 +49,7 @@ impl<'s> Places<'s> {
             jurisdictions: Vec::new(),
             regions: Vec::new(),
             endpoints: Vec::new(),
+            addresses_down: Vec::new(),
             endpoints_of: Vec::new(),
             law: BTreeMap::new(),
             unknown_law: BTreeSet::new(),
@@ -154,6 +157,8 @@ impl<'s> Places<'s> {
         let networks = spec.serves.iter().filter_map(|claim| network(&claim.value));
         self.marks.extend(networks.map(|network| (network, id.0)));
         let endpoints = spec.endpoints.iter().map(|one| endpoint(one, id));
+        let said = spec.endpoints.iter().map(|one| one.addresses_down.clone());
+        self.addresses_down.extend(said);
         let first = self.endpoints.len();
         self.endpoints.extend(endpoints);
         self.endpoints_of.push(first..self.endpoints.len());
@@ -165,6 +170,11 @@ impl<'s> Places<'s> {
                 .help(help)
                 .rests_on(Gap::Content("regions"));
         }
+    }
+
+    /// What the endpoints of a region say of addresses that are down.
+    pub(super) fn addresses_down_in(&self, region: RegionId) -> &[Option<At<AddressesDown>>] {
+        &self.addresses_down[self.endpoints_of[region.index()].clone()]
     }
 
     /// The endpoints of a region.

@@ -9,7 +9,7 @@ use crate::base::{Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
-use crate::plan::{Demand, Endpoint};
+use crate::plan::{AddressesDown, Demand, Endpoint};
 
 /// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
 const RECORD_BYTES: usize = 12;
@@ -39,6 +39,7 @@ pub(super) fn resolve<'s>(
         fences::check(&draft, places, found);
         check_size(&draft, places, found);
         check_families(&draft, places, found);
+        check_addresses_down(&draft, places, checks, found);
         draft
     });
     let drafts: Vec<Draft<'_>> = drafts.collect();
@@ -199,6 +200,31 @@ fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostic
                 "clients with nothing but {name} cannot fail over to those"
             ))
             .rests_on(Gap::Content("regions"));
+    }
+}
+
+/// Addresses that come back alone come back without gate and approval, so they cannot be asked for with these.
+fn check_addresses_down(
+    draft: &Draft<'_>,
+    places: &Places<'_>,
+    checks: &Checks<'_>,
+    found: &mut Diagnostics,
+) {
+    let recovery = &checks.recoveries[draft.recovery.index()];
+    if !recovery.guards_data() {
+        return;
+    }
+    let regions = draft.regions.iter();
+    let endpoints = regions.flat_map(|region| places.addresses_down_in(*region));
+    let said = draft.spec.addresses_down.iter().chain(endpoints.flatten());
+    for one in said.filter(|one| one.value == AddressesDown::Address) {
+        let message = format!(
+            "recovery `{}` of service `{}` has a gate or an approval, and an address would come back round it",
+            recovery.name, draft.spec.name.value
+        );
+        found
+            .error(&one.at, message)
+            .help("write \"endpoint\", or make endpoints of their own of the addresses");
     }
 }
 

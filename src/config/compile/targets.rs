@@ -2,7 +2,8 @@
 //!
 //! Two services that watch the same endpoint in the same way share its slots; if they also
 //! let it come back in the same way, they share the target. The Host header is part of "the
-//! same way" only where the monitor takes it from the service. Keys are made of names, never
+//! same way" only where the monitor takes it from the service. Endpoints with the same address share its
+//! slots as well: it is asked once. Keys are made of names, never
 //! of ids, so that health finds its own again after a reload.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,10 +12,12 @@ use std::sync::Arc;
 use super::checks::Checks;
 use super::places::Places;
 use super::services::{Draft, tiers};
-use crate::base::{EndpointId, Family, HashKey, MonitorId, RecoveryId, RegionId, SlotId, TargetId};
+use crate::base::{
+    AddressSet, EndpointId, Family, HashKey, MonitorId, RecoveryId, RegionId, SlotId, TargetId,
+};
 use crate::config::reader::At;
 use crate::monitor::kind::Host;
-use crate::plan::{CohortOrder, Endpoint, Member, Pool, Slot, Target, Tier};
+use crate::plan::{AddressesDown, CohortOrder, Endpoint, Member, Pool, Slot, Target, Tier};
 
 /// What is probed and what is steered, as far as services were wired.
 pub(super) struct Wiring<'p> {
@@ -34,6 +37,8 @@ struct Watch {
     monitors: Vec<(MonitorId, String)>,
     recovery: RecoveryId,
     gates: Vec<(MonitorId, String)>,
+    /// What the service says of addresses that are down.
+    addresses_down: Option<AddressesDown>,
     /// The part of a target's key that names all of these.
     key: String,
 }
@@ -83,6 +88,7 @@ impl<'p> Wiring<'p> {
             monitors,
             recovery: draft.recovery,
             gates,
+            addresses_down: draft.spec.addresses_down.as_ref().map(|one| one.value),
             key: format!("{}/{}{gate_names}", names.join("+"), recovery.name),
         }
     }
@@ -136,7 +142,12 @@ impl<'p> Wiring<'p> {
             Family::V6 => "v6",
         };
         let name = &self.places.endpoints[endpoint.index()].name;
-        let key = format!("{name}/{family_name}/{}", watch.key);
+        let addresses_down = self.addresses_down(endpoint, family, watch);
+        let whole = match addresses_down {
+            AddressesDown::Endpoint if self.said(endpoint, watch).is_some() => "/whole",
+            AddressesDown::Endpoint | AddressesDown::Address => "",
+        };
+        let key = format!("{name}/{family_name}/{}{whole}", watch.key);
         if let Some(id) = self.target_ids.get(&key) {
             return *id;
         }
@@ -146,12 +157,32 @@ impl<'p> Wiring<'p> {
             endpoint,
             family,
             slots: self.slots_of(endpoint, family, &watch.monitors),
+            addresses_down,
             recovery: watch.recovery,
             gate: self.slots_of(endpoint, family, &watch.gates),
             key,
         };
         self.targets.push(target);
         id
+    }
+
+    /// What is said of an endpoint's addresses that are down: by itself, or by its service.
+    fn said(&self, endpoint: EndpointId, watch: &Watch) -> Option<AddressesDown> {
+        let own = self.places.addresses_down[endpoint.index()].as_ref();
+        own.map(|one| one.value).or(watch.addresses_down)
+    }
+
+    /// What leaves when one of several addresses is down: the address, unless something else is said. An address
+    /// would come back round a gate or an approval, so with these it is the endpoint.
+    fn addresses_down(&self, endpoint: EndpointId, family: Family, watch: &Watch) -> AddressesDown {
+        let recovery = &self.checks.recoveries[watch.recovery.index()];
+        let count = self.places.endpoints[endpoint.index()]
+            .addresses_of(family, AddressSet::EMPTY)
+            .count();
+        match self.said(endpoint, watch) {
+            _ if count < 2 || recovery.guards_data() => AddressesDown::Endpoint,
+            said => said.unwrap_or(AddressesDown::Address),
+        }
     }
 
     /// A slot for each canary; none if nothing watches them.
@@ -198,10 +229,9 @@ impl<'p> Wiring<'p> {
         monitor: MonitorId,
         host: &str,
     ) -> SlotId {
-        let name = &self.places.endpoints[endpoint.index()].name;
         let watched = &self.checks.monitors[monitor.index()];
         let address = SocketAddr::new(address, watched.port);
-        let key = format!("{name}/{}/{address}/{host}", watched.name);
+        let key = format!("{}/{address}/{host}", watched.name);
         let next = SlotId::from_index(self.slots.len());
         let id = *self.slot_ids.entry(key.clone()).or_insert(next);
         if id == next {

@@ -49,6 +49,7 @@ pub(super) fn guard(
             NONE_EJECTED,
         ),
         ("max_shrink", &mut guard.max_shrink, NO_SHRINK),
+        ("max_shrink_watched", &mut guard.max_shrink_watched, None),
         ("max_moved", &mut guard.max_moved, None),
     ] {
         let Some(given) = fields.optional(key, value::percent) else {

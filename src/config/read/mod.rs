@@ -108,11 +108,12 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         udp_reply_bytes: plain(fields.optional("udp_reply_bytes", value::number(512..=4096)))
             .unwrap_or(u16::try_from(UDP_REPLY_BYTES).unwrap_or(u16::MAX)),
         threads: plain(fields.optional("threads", value::number(1..=1024))),
-        cohort_key: plain(fields.optional("cohort_key", value::secret)),
+        cohort_key: fields.optional("cohort_key", value::secret),
         connections: plain(fields.optional("connections", value::number(CONNECTIONS))),
         tls: tls::tls(&mut fields),
         user: plain(fields.optional("user", value::short_text)),
         state: plain(fields.optional("state", path)),
+        watch_off: plain(fields.optional("watch", value::boolean)) == Some(false),
         defence: defence::defence(&mut fields),
     };
     fields.finish();

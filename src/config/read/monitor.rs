@@ -1,7 +1,8 @@
 //! `[monitors]`: how endpoints are checked, in the keys that all types have.
 //!
 //! Defaults: every 5 s (2.5 s near a flip), 2 s to answer, 3 failures take down, 3 successes
-//! bring back. Which types there are, and their own keys, is `monitor`'s.
+//! bring back. Failures need not be in a row to add up (only `rise` successes in a row wipe them), unless
+//! `fall_consecutive` says so. Which types there are, and their own keys, is `monitor`'s.
 use toml::de::DeValue;
 
 use crate::base::Span;
@@ -10,6 +11,7 @@ use crate::config::reader::{At, Fields};
 use crate::config::spec::MonitorSpec;
 use crate::config::value::{self, Trouble};
 use crate::monitor;
+use crate::plan::FailureCount;
 
 use super::plain;
 
@@ -31,6 +33,7 @@ fn monitor(name: At<String>, fields: &mut Fields<'_, '_>) -> MonitorSpec {
         near_interval: pace.near_interval,
         timeout: pace.timeout,
         fall: plain(fields.optional("fall", value::number(1..=1000))).unwrap_or(3),
+        failures: plain(fields.optional("fall_consecutive", consecutive)).unwrap_or_default(),
         rise: plain(fields.optional("rise", value::number(1..=1000))).unwrap_or(3),
     }
 }
@@ -74,6 +77,18 @@ fn pace(fields: &mut Fields<'_, '_>) -> Pace {
         near_interval: plain(near).unwrap_or(half),
         timeout: plain(timeout).unwrap_or(Span(2000).min(interval)),
     }
+}
+
+/// Tells whether failures must be in a row to count together.
+fn consecutive(value: &DeValue<'_>) -> Result<FailureCount, Trouble> {
+    if let DeValue::Integer(number) = value {
+        let help = format!("write `fall = {number}` and `fall_consecutive = true`");
+        return Err(Trouble::new("`fall_consecutive` is true or false").with_help(help));
+    }
+    Ok(match value::boolean(value)? {
+        true => FailureCount::Consecutive,
+        false => FailureCount::Accumulated,
+    })
 }
 
 fn probe_interval(value: &DeValue<'_>) -> Result<Span, Trouble> {

@@ -6,15 +6,22 @@
 //! the country.
 use toml::de::DeValue;
 
-use crate::base::limits::TIER_MEMBERS;
+use crate::base::limits::ENDPOINT_ADDRESSES;
 use crate::base::similar;
 use crate::config::diagnostic::Gap;
 use crate::config::reader::{At, Fields, Reader};
 use crate::config::spec::{EndpointSpec, JurisdictionSpec, RegionSpec, Serves};
 use crate::config::value::{self, Trouble};
 use crate::geo::{Continent, Location};
+use crate::plan::AddressesDown;
 
 use super::{items, plain};
+
+/// What leaves when one of several addresses is down.
+pub(super) const ADDRESSES_DOWN: &[(&str, AddressesDown)] = &[
+    ("address", AddressesDown::Address),
+    ("endpoint", AddressesDown::Endpoint),
+];
 
 pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSpec> {
     let mut list = Vec::new();
@@ -85,6 +92,7 @@ fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
             weight: plain(fields.optional("weight", value::number(1..=65_535))).unwrap_or(100),
             capacity: fields.optional("capacity", value::amount),
             addresses: addresses(&mut fields),
+            addresses_down: fields.optional("addresses_down", value::word(ADDRESSES_DOWN)),
             name: name.unwrap_or(At {
                 value: String::new(),
                 at,
@@ -109,8 +117,8 @@ fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<std::net::IpAddr>> {
             });
         }
     }
-    if let Some(one) = list.get(TIER_MEMBERS) {
-        let message = format!("more than {TIER_MEMBERS} addresses of one endpoint");
+    if let Some(one) = list.get(ENDPOINT_ADDRESSES) {
+        let message = format!("more than {ENDPOINT_ADDRESSES} addresses of one endpoint");
         reader.error(&one.at, message, |found| {
             found.help("make several endpoints of them");
         });

@@ -15,6 +15,7 @@ use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
 use crate::config::value::{self, Trouble, mismatch};
 use crate::plan::{AllDown, Overload, Residency};
 
+use super::place::ADDRESSES_DOWN;
 use super::{items, plain};
 
 const RESIDENCIES: &[(&str, Residency)] = &[
@@ -73,6 +74,7 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
             .unwrap_or(AllDown::FailOpen),
         demand: demand(fields),
         overload: fields.optional("overload", value::word(OVERLOADS)),
+        addresses_down: fields.optional("addresses_down", value::word(ADDRESSES_DOWN)),
         name,
     }
 }

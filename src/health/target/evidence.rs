@@ -1,5 +1,5 @@
 //! The evidence of a target's slots and of its gates together, at one moment.
-use crate::base::{Cause, Span};
+use crate::base::{AddressSet, Cause, Span};
 use crate::health::slot::{SlotHealth, State};
 use crate::plan::Monitor;
 
@@ -12,16 +12,21 @@ pub struct Evidence {
     pub gate: Gate,
     /// The time until one slot could flip at the earliest.
     pub hold: Span,
+    /// Addresses that are down while others are not, where addresses leave one by one.
+    pub without: AddressSet,
 }
+
+/// A slot, how it is watched, and the place of its address in the endpoint's list.
+pub type AddressSlot<'s> = (usize, &'s SlotHealth, &'s Monitor);
 
 /// The verdict of all slots of a target together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// None is down, but some have no result yet.
     Unknown,
-    /// All are up.
+    /// All are up; where addresses leave one by one, all of one address.
     Up,
-    /// At least one is down; the cause is that of the first.
+    /// At least one is down (where addresses leave one by one, one of each); the cause is that of the first.
     Down(Cause),
 }
 
@@ -60,8 +65,46 @@ impl Evidence {
             verdict,
             gate: Gate::of(gates),
             hold,
+            without: AddressSet::EMPTY,
         }
     }
+
+    /// Looks at the slots of a target whose addresses leave one by one: the target is up with the first
+    /// address that is, and down with the last. Such a target has no gates.
+    pub fn by_address<'s>(slots: impl Iterator<Item = AddressSlot<'s>>) -> Self {
+        let slots: Vec<AddressSlot<'s>> = slots.collect();
+        let none = || std::iter::empty();
+        let (mut verdicts, mut without) = (Vec::new(), AddressSet::EMPTY);
+        for group in slots.chunk_by(|one, other| one.0 == other.0) {
+            let own = group.iter().map(|(_, slot, monitor)| (*slot, *monitor));
+            let own = Self::of(own, none());
+            if let Verdict::Down(_) = own.verdict {
+                without = without.with(group[0].0);
+            }
+            verdicts.push(own);
+        }
+        let hold = verdicts.iter().map(|own| own.hold).min();
+        let verdict = together(verdicts.iter().map(|own| own.verdict));
+        Self {
+            verdict,
+            gate: Gate::Open,
+            hold: hold.unwrap_or(Span(u64::MAX)),
+            without: match verdict {
+                Verdict::Down(_) => AddressSet::EMPTY,
+                Verdict::Up | Verdict::Unknown => without,
+            },
+        }
+    }
+}
+
+/// What addresses that leave one by one say together.
+fn together(addresses: impl Iterator<Item = Verdict>) -> Verdict {
+    let all = addresses.reduce(|one, other| match (one, other) {
+        (Verdict::Up, _) | (_, Verdict::Up) => Verdict::Up,
+        (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
+        (Verdict::Down(cause), Verdict::Down(_)) => Verdict::Down(cause),
+    });
+    all.unwrap_or(Verdict::Unknown)
 }
 
 impl Gate {

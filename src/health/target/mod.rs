@@ -22,6 +22,12 @@
 //! was away, and its data may be behind. A slot that turns up in a reload and has no result
 //! yet changes nothing.
 //!
+//! After a restart a target goes on where it was: held, gated, waiting for an approval, at a step of its ramp.
+//! The time in which nobody watched does not count ([`TargetHealth::leave_out`]): a hold lasts that much
+//! longer, a step as well, and no earlier fall is forgiven. What was known of its slots may be
+//! too old ([`TargetHealth::forget_slots`]); that makes it unproven, not down, but lets no gate and no approval
+//! go that was due.
+//!
 //! # Recovery conditions
 //! All slots up: the target waits with nothing, for what its recovery asks, in this order:
 //!
@@ -49,8 +55,16 @@
 //! and is what it was before, without hold-down, approval, ramp or damping; a ramp goes on at its step.
 //! What had never been proven, or was on its way back with nothing, has no such past, and begins anew.
 //!
+//! # Addresses
+//! Where several addresses of a family leave one by one (`addresses_down = "address"`), the target is up
+//! while one of them is, and [`Evidence::without`] names those that are left out of its answers meanwhile. One that comes
+//! back is answered again once its slots are up: it has neither ramp nor damping, and a target with a gate or an
+//! approval never has addresses of this kind, for they would come back round it.
+//!
 //! It knows neither probes nor weights nor orders but for approvals, and looks at no other target.
-use crate::base::{Cause, Moment, Permille, Span, Standing, Why};
+use serde::{Deserialize, Serialize};
+
+use crate::base::{AddressSet, Cause, Moment, Permille, Span, Standing, Why};
 use crate::plan::{Approval, Recovery};
 
 use super::damping::{Damping, Fall};
@@ -58,12 +72,12 @@ use super::damping::{Damping, Fall};
 mod evidence;
 mod phase;
 
-pub use evidence::{Evidence, Gate, Verdict};
+pub use evidence::{AddressSlot, Evidence, Gate, Verdict};
 pub use phase::KeepReason;
 use phase::{Blackout, Phase, PriorPhase, ReturnApproval, Then, WaitingFor, share_of};
 
 /// The health of one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetHealth {
     phase: Phase,
     since: Moment,
@@ -137,6 +151,24 @@ impl TargetHealth {
         *place = u16::try_from(found.unwrap_or(last)).unwrap_or(u16::MAX);
     }
 
+    /// Leaves so much time out of account, in which nobody watched: no hold ends by it, no step is taken and no
+    /// earlier fall is forgiven.
+    pub fn leave_out(&mut self, time: Span) {
+        self.phase.leave_out(time);
+        self.damping.leave_out(time);
+        self.since = self.since.after(time);
+    }
+
+    /// What was known of its slots is too old to say anything: it is not down any more, and not proven. A gate or an
+    /// approval that was due before it may serve again is due still, and a ramp stays at its step.
+    pub fn forget_slots(&mut self, now: Moment, recovery: &Recovery) {
+        let is_due = !recovery.gates.is_empty() || recovery.approval == Approval::Needed;
+        let phase = self.phase.without_slots(is_due);
+        if phase != self.phase {
+            (self.phase, self.since) = (phase, now);
+        }
+    }
+
     /// The standing that steering may know. `hold` is that of the last [`Evidence`].
     #[must_use]
     pub fn standing(&self, recovery: &Recovery, hold: Span) -> Standing {
@@ -166,6 +198,7 @@ impl TargetHealth {
             why,
             until: self.next_step(),
             hold,
+            without: AddressSet::EMPTY,
         }
     }
 
@@ -196,6 +229,12 @@ impl TargetHealth {
             Phase::Unproven | Phase::Waiting { .. } => false,
             Phase::Down { kept, .. } => kept.is_some(),
         }
+    }
+
+    /// Tells that probes say down, whether it is kept or not.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        matches!(self.phase, Phase::Down { .. })
     }
 
     /// Tells that it is down and nobody keeps it.

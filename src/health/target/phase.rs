@@ -1,10 +1,13 @@
 //! The phase of a target, as data. What leads from one phase to the next is decided one
 //! floor up, in [`super`].
-use crate::base::{Cause, Moment, Permille};
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Cause, Moment, Permille, Span};
 use crate::plan::Recovery;
 
 /// The reason why a target is kept although it is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeepReason {
     /// The node doubts itself.
     Doubted,
@@ -12,7 +15,8 @@ pub enum KeepReason {
     Capped,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
     Unproven,
     Healthy,
@@ -35,7 +39,8 @@ pub(super) enum Phase {
 }
 
 /// The thing that a target that is up again waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum WaitingFor {
     Time { until: Moment },
     Gate,
@@ -43,7 +48,8 @@ pub(super) enum WaitingFor {
 }
 
 /// The phase that follows the waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Then {
     /// The first step of the ramp.
     Anew(ReturnApproval),
@@ -54,21 +60,24 @@ pub(super) enum Then {
 }
 
 /// The operator's approval of this return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum ReturnApproval {
     Pending,
     Granted,
 }
 
 /// The relation of a fall to a blackout: a target fell by itself, or because nothing passed any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Blackout {
     Isolated,
     Within,
 }
 
 /// The phase of a target before it fell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum PriorPhase {
     Unproven,
     Healthy,
@@ -105,6 +114,59 @@ impl Phase {
                 ..
             } => Some(step),
             Self::Unproven | Self::Healthy | Self::Waiting { .. } | Self::Down { .. } => None,
+        }
+    }
+}
+
+impl Phase {
+    /// Leaves so much time out of account: what is waited for comes that much later.
+    pub(super) fn leave_out(&mut self, time: Span) {
+        match self {
+            Self::Waiting {
+                on: WaitingFor::Time { until: due },
+                ..
+            }
+            | Self::Ramping {
+                next: Some(due), ..
+            } => *due = due.after(time),
+            Self::Unproven
+            | Self::Healthy
+            | Self::Waiting { .. }
+            | Self::Ramping { next: None, .. }
+            | Self::Down { .. } => {}
+        }
+    }
+
+    /// The phase of a target of whose slots nothing is known any more; `is_due` if a return asks for a gate or an
+    /// approval. One that was kept is what it was.
+    pub(super) fn without_slots(self, is_due: bool) -> Self {
+        match self {
+            Self::Unproven | Self::Healthy => Self::Unproven,
+            Self::Waiting { .. } | Self::Ramping { .. } => self,
+            Self::Down {
+                before,
+                kept: Some(_),
+                ..
+            } => before.restored().without_slots(is_due),
+            Self::Down {
+                before,
+                blackout,
+                kept: None,
+                ..
+            } => {
+                let resumed = match blackout {
+                    Blackout::Within => before.resume(),
+                    Blackout::Isolated => None,
+                };
+                match (resumed, is_due) {
+                    (Some(Then::Step(step)), false) => Self::Ramping { step, next: None },
+                    (_, false) => Self::Unproven,
+                    (resumed, true) => Self::Waiting {
+                        on: WaitingFor::Gate,
+                        then: resumed.unwrap_or(Then::Anew(ReturnApproval::Pending)),
+                    },
+                }
+            }
         }
     }
 }

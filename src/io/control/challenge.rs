@@ -2,10 +2,11 @@
 //!
 //! `GET` lists them; `POST` adds a value, or lets it stay longer; `DELETE` removes one value of a
 //! name or all. Whether the name may have one is not known here.
-use hyper::{Method, StatusCode};
+use axum::http::Method;
 
 use super::order::line;
-use super::routes::{Parameters, Refusal};
+use super::parameters::Parameters;
+use super::replies::Refusal;
 use crate::base::Span;
 use crate::dns::Name;
 use crate::zones::{ChallengeName, ChallengeOrder};
@@ -76,7 +77,7 @@ fn seconds(parameter: &str, value: &str) -> Result<Span, Refusal> {
 }
 
 fn bad(message: impl Into<String>) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, message)
+    Refusal::bad(message)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use hyper::StatusCode;
+use axum::http::StatusCode;
 use tokio::task::spawn_blocking;
 
-use super::routes::{Parameters, Refusal};
+use super::parameters::Parameters;
+use super::replies::Refusal;
 use crate::base::Moment;
 use crate::base::limits::EXPLAIN_SUPPOSED;
 use crate::dns::Name;
@@ -111,5 +112,5 @@ fn read_format(text: &str) -> Result<Format, Refusal> {
 }
 
 fn bad(message: impl Into<String>) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, message)
+    Refusal::bad(message)
 }

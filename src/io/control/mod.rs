@@ -2,9 +2,15 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | `commands` | what is asked of whoever owns the engine |
 //! | `connections` | who may stay when there are too many connections |
-//! | `routes` | which request means what, and which mean nothing |
-//! | `replies` | what is said to each |
+//! | `routes` | which request means what |
+//! | `origin` | whether a browser was led here by another site's page |
+//! | `looks` | what is told of the server |
+//! | `changes` | what may be ordered |
+//! | `parameters` | what stands behind `?` |
+//! | `replies` | how a reply, or a problem, is made |
+//! | `openapi` | the API described |
 //! | `order` | how an operator's order is read from a request |
 //! | `challenge` | how an order about challenges is read from a request |
 //! | `explain` | how a question about one client is read from a request |
@@ -16,129 +22,50 @@
 //! read off the control loop's heartbeat, and readiness off the published table, as `explain` is. Every connection carries one request and is bounded in
 //! size and time (promise 8); how many there are at once is bounded too: a newer one takes the
 //! place of one whose request does not come. There is no login here: the listener belongs on loopback or behind a proxy.
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use axum::Router;
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+pub use self::commands::{Command, Force, OrderRefusal, Ordered, State};
 use self::connections::{ControlConnections, Progress, Stage};
 pub use self::heartbeat::Heartbeat;
-use crate::base::Span;
+pub use self::openapi::document;
+pub use self::replies::ApiProblem;
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
 };
-use crate::engine::Status;
-use crate::engine::order::Order;
-use crate::io::clock::Clock;
-use crate::io::metrics::Metrics;
-use crate::io::publish::Published;
-use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 mod challenge;
+mod changes;
+mod commands;
 mod connections;
 mod explain;
 mod heartbeat;
+mod looks;
+mod openapi;
 mod order;
+mod origin;
 mod page;
+mod parameters;
 mod replies;
 mod routes;
 
-/// How long to wait after the system has refused a new socket.
+/// Time to wait after the system has refused a new socket.
 const SHORTAGE: Duration = Duration::from_millis(50);
-
-/// What is asked of whoever owns the engine.
-#[derive(Debug)]
-pub enum Command {
-    /// Everything an operator may want to see.
-    Status(oneshot::Sender<Status>),
-    /// Read the config again and put it in force.
-    Reload {
-        /// Whether a large shrinkage is meant.
-        force: Force,
-        /// What was done, or why nothing was; for a person.
-        reply: oneshot::Sender<Result<String, String>>,
-    },
-    /// Start the program anew in this one's place.
-    Upgrade {
-        /// How long the new one may take until it answers.
-        patience: Span,
-        /// What was done, or why nothing was; for a person.
-        reply: oneshot::Sender<Result<String, String>>,
-    },
-    /// Carry out an operator's order.
-    Order {
-        /// What is ordered, for what, by whom and why.
-        order: Order,
-        /// What was ordered for which endpoints, or why nothing was.
-        reply: oneshot::Sender<Result<Ordered, OrderRefusal>>,
-    },
-    /// Set, remove or list challenges.
-    Challenge {
-        /// What is ordered.
-        order: ChallengeOrder,
-        /// What was done, or why nothing was.
-        reply: oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>,
-    },
-}
-
-/// An order that was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Ordered {
-    /// What was ordered; for a person.
-    pub result: String,
-    /// The endpoints that it is for.
-    pub endpoints: Vec<String>,
-    /// The order.
-    pub order: Order,
-}
-
-/// Why an order was not taken; for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OrderRefusal {
-    /// Nothing has the name.
-    Unknown(String),
-    /// The name is known, and there is nothing to do for it.
-    Needless(String),
-}
-
-/// Whether a change that drops much of what there was is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Force {
-    /// It is not: refuse it.
-    No,
-    /// It is.
-    Yes,
-}
-
-/// What requests are answered from.
-#[derive(Clone, Debug)]
-pub struct State {
-    /// Set once there is a first table; until then the server is not ready.
-    pub published: Arc<OnceLock<Arc<Published>>>,
-    /// What time it is.
-    pub clock: Clock,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// Whether whoever owns the engine still turns.
-    pub heartbeat: Arc<Heartbeat>,
-    /// The way to whoever owns the engine.
-    pub commands: mpsc::Sender<Command>,
-}
 
 /// A listener that is open but not yet read.
 #[derive(Debug)]
@@ -183,7 +110,7 @@ impl ControlServer {
         Ok(self.listener.try_clone()?.into())
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -209,11 +136,12 @@ impl Drop for Controlling {
 
 async fn accept(listener: TcpListener, state: State) {
     let mut connections = ControlConnections::new(CONTROL_CONNECTIONS);
+    let router = routes::router(state);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let progress = Progress::start();
-                let conversation = converse(stream, state.clone(), progress.clone());
+                let conversation = converse(stream, router.clone(), progress.clone());
                 let task = tokio::spawn(conversation).abort_handle();
                 connections.leave(AbortHandle::is_finished);
                 if let Some(crowded) = connections.admit(progress, task) {
@@ -226,8 +154,16 @@ async fn accept(listener: TcpListener, state: State) {
 }
 
 /// One connection, which carries one request.
-async fn converse(stream: TcpStream, state: State, progress: Progress) {
-    let service = service_fn(|request| serve(request, &state, &progress));
+async fn converse(stream: TcpStream, router: Router, progress: Progress) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let (router, progress) = (TowerToHyperService::new(router.clone()), &progress);
+        async move {
+            progress.reach(Stage::Working);
+            let reply = hyper::service::Service::call(&router, request.map(Body::new)).await;
+            progress.reach(Stage::Replied);
+            reply
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(CONTROL_REQUEST.0))
@@ -236,18 +172,4 @@ async fn converse(stream: TcpStream, state: State, progress: Progress) {
         .serve_connection(TokioIo::new(stream), service);
     // Whatever went wrong, the peer has seen; there is nothing to do about it here.
     let _ = timeout(Duration::from_millis(CONTROL_WHOLE_REQUEST.0), connection).await;
-}
-
-async fn serve(
-    request: Request<Incoming>,
-    state: &State,
-    progress: &Progress,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    progress.reach(Stage::Working);
-    let reply = match routes::find(&request) {
-        Ok(route) => replies::reply(route, state).await,
-        Err(refusal) => replies::refuse(&refusal),
-    };
-    progress.reach(Stage::Replied);
-    Ok(reply)
 }

@@ -3,9 +3,8 @@
 //! What is ordered for which name is required; who orders it and why should be said and may be
 //! absent. Both are shown to others later, in logs and on terminals, so they are one line of plain
 //! text. Whether the name means anything is not known here.
-use hyper::StatusCode;
-
-use super::routes::{Parameters, Refusal};
+use super::parameters::Parameters;
+use super::replies::Refusal;
 use crate::base::limits::ORDER_TEXT_BYTES;
 use crate::engine::order::{Action, Order};
 
@@ -57,7 +56,7 @@ pub(super) fn line(parameter: &str, text: &str) -> Result<String, Refusal> {
 }
 
 fn bad(message: impl Into<String>) -> Refusal {
-    Refusal::new(StatusCode::BAD_REQUEST, message)
+    Refusal::bad(message)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub use old::{Offer, Successor, UpgradeError};
 /// The version of this conversation. One that is not the same is refused by the running program.
 const PROTOCOL: u32 = 1;
 
-/// What the new program says.
+/// Words of the new program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FromNew {
@@ -52,7 +52,7 @@ enum FromNew {
     Failed(String),
 }
 
-/// What the old program says.
+/// Words of the old program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FromOld {

@@ -15,14 +15,14 @@ use super::{FromNew, FromOld, PROTOCOL};
 /// The time in which the new program must take what is said to it.
 const SEND_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is handed over.
+/// All that is handed over.
 #[derive(Debug)]
 pub struct Offer<'o> {
     /// Every socket that is listened on.
     pub sockets: &'o [OwnedFd],
     /// Secrets that were drawn, as whoever drew them writes them.
     pub secrets: Vec<u8>,
-    /// How long all of it may take.
+    /// Time that all of it may take.
     pub patience: Duration,
 }
 
@@ -96,21 +96,14 @@ impl Offer<'_> {
         &self,
         channel: &Channel,
         release: impl FnOnce() -> Result<(), String>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Breakdown> {
         let end = now() + self.patience;
-        match hear(channel, end)? {
-            FromNew::Sockets { protocol: PROTOCOL } => self.give_sockets(channel)?,
-            other => return Err(Trouble::of(other)),
-        }
-        match hear(channel, end)? {
-            FromNew::Release => release().map_err(Trouble::Strange)?,
-            other => return Err(Trouble::of(other)),
-        }
+        hear(channel, end, &FromNew::Sockets { protocol: PROTOCOL })?;
+        self.give_sockets(channel)?;
+        hear(channel, end, &FromNew::Release)?;
+        release().map_err(Breakdown::Strange)?;
         channel.send(&FromOld::Released, &[], SEND_PATIENCE)?;
-        match hear(channel, end)? {
-            FromNew::Answering => Ok(()),
-            other => Err(Trouble::of(other)),
-        }
+        hear(channel, end, &FromNew::Answering)
     }
 
     pub(super) fn give_sockets(&self, channel: &Channel) -> io::Result<()> {
@@ -127,15 +120,15 @@ impl Offer<'_> {
     }
 }
 
-/// What went wrong in the conversation.
-enum Trouble {
+/// The end of a conversation that went wrong.
+enum Breakdown {
     Refused(String),
     Gone,
     Late,
     Strange(String),
 }
 
-impl Trouble {
+impl Breakdown {
     fn of(said: FromNew) -> Self {
         match said {
             FromNew::Failed(why) => Self::Refused(why),
@@ -149,7 +142,7 @@ impl Trouble {
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for Breakdown {
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the rest is as the error says"
@@ -165,25 +158,31 @@ impl From<io::Error> for Trouble {
     }
 }
 
-fn hear(channel: &Channel, end: Instant) -> io::Result<FromNew> {
+/// Waits for what the new program has to say next.
+fn hear(channel: &Channel, end: Instant, expected: &FromNew) -> Result<(), Breakdown> {
     let left = end.saturating_duration_since(now());
-    channel.receive(left).map(|(said, _)| said)
+    let (said, _) = channel.receive::<FromNew>(left)?;
+    if said == *expected {
+        Ok(())
+    } else {
+        Err(Breakdown::of(said))
+    }
 }
 
 /// Sees to it that the new program runs no more, and says what went wrong.
-fn conclude(child: &mut Child, trouble: Trouble) -> UpgradeError {
+fn conclude(child: &mut Child, trouble: Breakdown) -> UpgradeError {
     // One that has ended already, or says that it does, is not hurried.
-    let waits = matches!(trouble, Trouble::Gone | Trouble::Refused(_));
+    let waits = matches!(trouble, Breakdown::Gone | Breakdown::Refused(_));
     let ended = if waits { wait_briefly(child) } else { None };
     if ended.is_none() {
         let _ = child.kill();
     }
     let status = child.wait();
     match trouble {
-        Trouble::Refused(why) => UpgradeError::Refused(why),
-        Trouble::Late => UpgradeError::Late,
-        Trouble::Strange(why) => UpgradeError::Strange(why),
-        Trouble::Gone => UpgradeError::Ended(match status {
+        Breakdown::Refused(why) => UpgradeError::Refused(why),
+        Breakdown::Late => UpgradeError::Late,
+        Breakdown::Strange(why) => UpgradeError::Strange(why),
+        Breakdown::Gone => UpgradeError::Ended(match status {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         }),
@@ -191,6 +190,10 @@ fn conclude(child: &mut Child, trouble: Trouble) -> UpgradeError {
 }
 
 /// Gives a program that is ending a second to end.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this thread has nothing else to do, and the system tells of an end to whoever asks"
+)]
 fn wait_briefly(child: &mut Child) -> Option<std::process::ExitStatus> {
     for _ in 0..100 {
         if let Ok(Some(status)) = child.try_wait() {

@@ -8,6 +8,7 @@
 //! | `limits` | who is limited at the moment |
 //! | `registry` | counters and histograms of things that happen, by the `metrics` recorder |
 //! | `state` | the engine's status as gauges, written afresh at each scrape |
+//! | `state_folder` | whether the folder of state was damaged, and can be written |
 //! | `process` | what the kernel says of this process |
 //! | `text` | the text format |
 //!
@@ -23,6 +24,7 @@ use self::durations::Durations;
 use self::limits::Limits;
 use self::queries::Ledger;
 use self::registry::Registry;
+use self::state_folder::StateFolder;
 use self::text::{Exposition, Kind};
 use crate::answer::Transport;
 use crate::base::{Family, Moment, SlotId, Span};
@@ -40,10 +42,12 @@ mod process;
 pub mod queries;
 mod registry;
 mod state;
+mod state_folder;
 mod text;
 
 pub use limits::LimitedNetwork;
 pub use queries::QueryCounters;
+pub use state_folder::StateCondition;
 
 /// Probes after which samples are moved into buckets even if nobody scrapes.
 const SETTLE_EVERY: u64 = 4096;
@@ -63,6 +67,7 @@ pub struct Metrics {
     lateness: Histogram,
     table_build: Histogram,
     tables: Counter,
+    state_folder: StateFolder,
 }
 
 /// What a probe is told by.
@@ -138,8 +143,14 @@ impl Metrics {
             lateness: registry.histogram("waypost_probe_lateness_seconds", &[]),
             table_build: registry.histogram("waypost_table_build_seconds", &[]),
             tables: registry.counter("waypost_tables_published_total", &[]),
+            state_folder: StateFolder::default(),
             registry,
         }
+    }
+
+    /// Says what has become of the folder of state.
+    pub fn state(&self, condition: StateCondition) {
+        self.state_folder.set(condition);
     }
 
     /// Counters for one thread that answers from tables of this plan.
@@ -223,6 +234,8 @@ impl Metrics {
             Notice::Ordered { .. } => "ordered",
             Notice::Reloaded { .. } => "reloaded",
             Notice::Rejected { .. } => "rejected",
+            Notice::Unwatched { .. } => "unwatched",
+            Notice::Address { .. } => "address",
         };
         self.registry
             .counter("waypost_notices_total", &[("event", event)])
@@ -253,6 +266,7 @@ impl Metrics {
         self.ledger.write(&mut text);
         self.durations.write(&mut text);
         self.limits.write(&mut text);
+        self.state_folder.write(&mut text);
         self.write_self(&mut text, status);
         if let Some(status) = status {
             state::write(&mut text, status);

@@ -19,6 +19,7 @@ struct Endpoints {
     states: Series,
     shares: Series,
     up: Series,
+    unwatched: Series,
     ages: Series,
     expiries: Series,
 }
@@ -215,6 +216,11 @@ fn write_endpoints(text: &mut Exposition, status: &Status) {
             endpoints.up,
         ),
         (
+            "waypost_endpoint_unwatched",
+            "Whether nobody has looked at an endpoint for longer than a monitor's interval allows (1) or somebody has (0).",
+            endpoints.unwatched,
+        ),
+        (
             "waypost_probe_age_seconds",
             "Age of the last probe of an address.",
             endpoints.ages,
@@ -248,6 +254,8 @@ impl Endpoints {
         let share = f64::from(target.share_permille) / 1000.0;
         if !target.monitors.is_empty() {
             keep_least(&mut self.up, labels.clone(), f64::from(share > 0.0));
+            let unwatched = self.unwatched.entry(labels.clone()).or_default();
+            *unwatched = unwatched.max(f64::from(target.unwatched));
         }
         keep_least(&mut self.shares, labels, share);
         for slot in &target.slots {

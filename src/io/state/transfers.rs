@@ -8,8 +8,7 @@
 //! an end that is torn, which nobody was told was kept. A serial is written before anybody sees it: what was
 //! given out once is never given out again for something else.
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -122,7 +121,7 @@ impl ZoneFile {
         let line = line(change)?;
         let room = std::mem::take(&mut self.room).checked_sub(line.len());
         if let Some(room) = room
-            && append(&self.path, &line).is_ok()
+            && keep::append(&self.path, &line).is_ok()
         {
             self.room = room;
             return Ok(());
@@ -206,13 +205,6 @@ fn read(text: &[u8]) -> (Kept, Option<String>) {
         }
     }
     (kept, None)
-}
-
-/// Puts octets at the end of a file that is there.
-fn append(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).open(path)?;
-    file.write_all(octets)?;
-    file.sync_data()
 }
 
 #[cfg(test)]

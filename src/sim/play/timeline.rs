@@ -138,6 +138,24 @@ pub(super) fn words(notice: &Notice) -> String {
         | Notice::Ordered { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => of_node(notice),
+        Notice::Unwatched {
+            monitor,
+            address,
+            active,
+            ..
+        } => match active {
+            true => format!("{address} is unwatched: no probe of {monitor} could run"),
+            false => format!("{address} is watched by {monitor} again"),
+        },
+        Notice::Address {
+            endpoint,
+            address,
+            left,
+            ..
+        } => match left {
+            true => format!("{endpoint} is answered without {address}"),
+            false => format!("{endpoint} is answered with {address} again"),
+        },
     }
 }
 
@@ -196,7 +214,11 @@ fn of_node(notice: &Notice) -> String {
             kept, new, gone, ..
         } => format!("another plan is in force: {kept} targets kept, {new} new, {gone} gone"),
         Notice::Rejected { reason } => format!("a table was refused by its check: {reason}"),
-        Notice::Standing { .. } | Notice::FailOpen { .. } | Notice::AllDown { .. } => {
+        Notice::Standing { .. }
+        | Notice::FailOpen { .. }
+        | Notice::AllDown { .. }
+        | Notice::Unwatched { .. }
+        | Notice::Address { .. } => {
             unreachable!("told by `words`")
         }
     }

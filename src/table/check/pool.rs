@@ -118,7 +118,7 @@ impl Check<'_> {
         if let Some(stray) = endpoints_left.find(|one| !holds(&pool.tiers[tier], **one)) {
             return Err(self.foreign(&[*stray]));
         }
-        self.check_addresses(own.family, endpoints, records)?;
+        self.check_addresses(own.family, (&pool.tiers[tier], endpoints), records)?;
         Ok(tier)
     }
 
@@ -153,16 +153,24 @@ impl Check<'_> {
         }
     }
 
-    /// Checks that octets are the addresses of endpoints, in order.
+    /// Checks that octets are the addresses of endpoints of a tier, in order, but for those that are out.
     fn check_addresses(
         &self,
         family: Family,
-        endpoints: &[EndpointId],
+        (tier, endpoints): (&Tier, &[EndpointId]),
         records: &[u8],
     ) -> Result<(), Breach> {
-        let ends = endpoints.iter();
-        let all = ends.flat_map(|id| &self.table.plan.endpoints[id.index()].addresses);
-        let mut own = all.copied().filter(|one| Family::of(*one) == family);
+        let ends = endpoints.iter().flat_map(|id| {
+            let member = position(tier, *id).map(|place| tier.members[place].target);
+            let without = member.map(|target| self.table.standings[target.index()].without);
+            let all = self.table.plan.endpoints[id.index()]
+                .addresses
+                .iter()
+                .enumerate();
+            all.filter(move |(place, _)| without.is_none_or(|set| !set.contains(*place)))
+        });
+        let all = ends.map(|(_, address)| *address);
+        let mut own = all.filter(|one| Family::of(*one) == family);
         let mut read = addresses::read(family, records);
         let whole = records
             .len()

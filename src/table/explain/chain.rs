@@ -2,6 +2,7 @@
 use std::net::IpAddr;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
 use crate::base::{
@@ -18,7 +19,7 @@ use crate::table::{Selection, Table};
 use super::Question;
 
 /// Everything that decides one client's answer for a steered name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Steered {
     /// The service.
     pub service: String,
@@ -53,6 +54,7 @@ pub struct Steered {
     /// Endpoints of the answer.
     pub endpoints: Vec<String>,
     /// Addresses of the answer.
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpAddr>,
     /// The TTL; absent where there is no endpoint at all.
     pub ttl: Option<Ttl>,
@@ -61,9 +63,10 @@ pub struct Steered {
 }
 
 /// Where a client is, as far as known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PlaceFacts {
     /// Country.
+    #[schema(value_type = Option<String>)]
     pub country: Option<Country>,
     /// Continent.
     pub continent: Option<Continent>,
@@ -76,7 +79,7 @@ pub struct PlaceFacts {
 }
 
 /// One pool that was asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Consulted {
     /// Its region.
     pub region: String,
@@ -91,7 +94,7 @@ pub struct Consulted {
 }
 
 /// What a place carries, of all services and both families.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Load {
     /// By the demand that is planned with, in thousandths of the operator's unit.
     pub carries_thousandths: u64,
@@ -100,7 +103,7 @@ pub struct Load {
 }
 
 /// What a pool does for a cohort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// It serves it.
@@ -116,7 +119,7 @@ pub enum Role {
 }
 
 /// How one endpoint stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Stand {
     /// The endpoint.
     pub endpoint: String,
@@ -133,17 +136,19 @@ pub struct Stand {
     /// Why it has this share.
     pub why: Why,
     /// How long this lasts at the least.
+    #[schema(value_type = String)]
     pub hold: Span,
     /// Time until the share changes by itself.
     pub until_ms: Option<u64>,
 }
 
 /// How the TTL comes about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Ttl {
     /// Seconds, as the answer says.
     pub seconds: u32,
     /// How long the answer lasts at the least, if probes begin to disagree at once.
+    #[schema(value_type = String)]
     pub hold: Span,
     /// Time until it changes by itself, if it does.
     pub until_ms: Option<u64>,
@@ -152,7 +157,7 @@ pub struct Ttl {
 }
 
 /// How widely the answer holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Scope {
     /// Prefix length that the ECS option of an answer gets (RFC 7871, section 7.2.1).
     pub prefix: u8,

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use crate::base::{Family, Moment, ServiceId};
 use crate::dns::Name;
@@ -52,7 +53,7 @@ pub enum ExplainError {
 }
 
 /// What an explanation takes the endpoints' health from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// The probes of a running server.
@@ -62,13 +63,15 @@ pub enum Health {
 }
 
 /// Why a client gets what it gets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Explanation {
     /// The name.
+    #[schema(value_type = String)]
     pub name: Name,
     /// The type, as a number.
     pub qtype: u16,
     /// The client.
+    #[schema(value_type = String)]
     pub client: IpAddr,
     /// What the endpoints' health is taken from; [`explain`] says [`Health::Present`], and
     /// whoever made up the table's health amends it.
@@ -85,7 +88,7 @@ pub struct Explanation {
 }
 
 /// How a zone is signed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SignedZone {
     /// What proves that a name does not exist: `NSEC` or `NSEC3`.
     pub denial: &'static str,
@@ -98,7 +101,7 @@ pub struct SignedZone {
 }
 
 /// What a name leads to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Chain {
     /// Steered: the answer follows from health and from where the client is.
@@ -108,6 +111,7 @@ pub enum Chain {
         /// What the zone holds.
         finding: &'static str,
         /// Where an alias leads; to be explained in its turn.
+        #[schema(value_type = Option<String>)]
         target: Option<Name>,
     },
 }

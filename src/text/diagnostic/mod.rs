@@ -15,6 +15,8 @@
 //! error, so that no such config is rolled out; a server takes it all the same and says so loudly,
 //! because the config of yesterday must still start when a machine restarts at three in the morning.
 //!
+//! What may be a secret in a config is shown nowhere: not in the line that is underlined, nor in a message that names a value.
+//!
 //! It does not know what is checked, only how findings are kept and shown.
 use std::collections::HashMap;
 use std::ops::Range;
@@ -23,8 +25,9 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
-use self::source::Source;
+use self::source::{MASK, Source};
 
+mod secrets;
 mod source;
 
 /// Everything that is wrong (or doubtful) with a config and its files.
@@ -220,7 +223,9 @@ impl Diagnostics {
     /// Diagnostics about a config of this path and text.
     pub(crate) fn of_config(path: String, text: &str) -> Self {
         Self {
-            files: vec![Source::new(path.clone(), text.as_bytes().into())],
+            files: vec![
+                Source::new(path.clone(), text.as_bytes().into()).hiding(secrets::find(text)),
+            ],
             ids: HashMap::from([(path, CONFIG)]),
             list: Vec::new(),
         }
@@ -385,15 +390,19 @@ impl Diagnostics {
             Severity::Warning => Level::WARNING,
         };
         let excerpt = source.excerpt(&diagnostic.at);
+        let label = diagnostic.label.as_ref().map(|label| self.hide(label));
         let mark = AnnotationKind::Primary
             .span(excerpt.mark)
-            .label(diagnostic.label.as_deref());
+            .label(label.as_deref());
         let snippet = Snippet::source(&*excerpt.text)
             .path(&*source.path)
             .line_start(excerpt.first);
-        let title = level.primary_title(&*diagnostic.message);
-        let mut group = title.element(snippet.annotation(mark));
-        if let Some(help) = &diagnostic.help {
+        let message = self.hide(&diagnostic.message);
+        let mut group = level
+            .primary_title(&*message)
+            .element(snippet.annotation(mark));
+        let help = diagnostic.help.as_ref().map(|help| self.hide(help));
+        if let Some(help) = &help {
             group = group.element(Level::HELP.message(&**help));
         }
         renderer.render(&[group])
@@ -406,9 +415,29 @@ impl Diagnostics {
             line,
             column,
             severity: diagnostic.severity,
-            message: diagnostic.message.clone(),
-            help: diagnostic.help.clone(),
+            message: self.hide(&diagnostic.message),
+            help: diagnostic.help.as_ref().map(|help| self.hide(help)),
         }
+    }
+
+    /// A text without the secrets of the config: long ones wherever they stand, short ones where they are quoted, as they
+    /// may be words.
+    fn hide(&self, text: &str) -> String {
+        let mut shown = text.to_owned();
+        for secret in self.files.iter().take(1).flat_map(Source::hidden) {
+            let words = secret.split_whitespace().chain([secret.trim()]);
+            for word in words.filter(|word| word.len() > 1) {
+                if word.len() >= LONG {
+                    shown = shown.replace(word, MASK);
+                    continue;
+                }
+                for quote in ['`', '"', '\''] {
+                    let quoted = format!("{quote}{word}{quote}");
+                    shown = shown.replace(&quoted, &format!("{quote}{MASK}{quote}"));
+                }
+            }
+        }
+        shown
     }
 
     /// Line and column in characters, both from 1.
@@ -416,6 +445,9 @@ impl Diagnostics {
         self.files[diagnostic.file.0].position(diagnostic.at.start)
     }
 }
+
+/// Characters of a secret from which on it can be no word of a message.
+const LONG: usize = 12;
 
 /// How many lines of other places a label names.
 const LINES_NAMED: usize = 5;
@@ -494,6 +526,23 @@ mod tests {
         );
         assert_eq!(also_on(&[7]), "the same on line 7");
         assert!(also_on(&[1, 2, 3, 4, 5, 6]).ends_with("on lines 1, 2, 3, 4, 5 and further"));
+    }
+
+    #[test]
+    fn no_message_shows_a_secret() {
+        let text = "[tsig.a]\nsecret = \"abc\"\nsecrt = \"a longer secret of words\"\n";
+        let mut found = Diagnostics::of_config("c".into(), text);
+        let at = text.find("abc").unwrap();
+        let quoted = found.error(&(at..at + 3), "`abc` is not base64");
+        quoted.label("\"abc\"").help("no a longer secret of words");
+        found.error(&(0..text.len()), "all of it");
+        let shown = found.render(false) + &serde_json::to_string(&found.list()).unwrap();
+        assert!(
+            !shown.contains("abc") && !shown.contains("longer"),
+            "{shown}"
+        );
+        assert!(shown.contains("`***` is not base64"), "{shown}");
+        assert!(shown.contains("secrt = \"***\""), "{shown}");
     }
 
     #[test]

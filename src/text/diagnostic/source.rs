@@ -21,7 +21,12 @@ pub(super) struct Source {
     text: Arc<[u8]>,
     /// How many lines end before each block.
     ended: Vec<usize>,
+    /// Parts that are never shown, in order and apart.
+    hidden: Vec<Range<usize>>,
 }
+
+/// The text in place of what is hidden, however long that is.
+pub(super) const MASK: &str = "***";
 
 /// Whole lines of a file, as they are shown.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +52,45 @@ impl Source {
             path,
             ended: ended.collect(),
             text,
+            hidden: Vec::new(),
         }
+    }
+
+    /// The same, with parts that are never shown.
+    pub(super) fn hiding(self, hidden: Vec<Range<usize>>) -> Self {
+        Self { hidden, ..self }
+    }
+
+    /// The parts that are never shown.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let parts = self.hidden.iter();
+        parts.map(|part| String::from_utf8_lossy(&self.text[part.clone()]))
+    }
+
+    /// A part of the text as it is shown.
+    fn shown(&self, part: Range<usize>) -> Cow<'_, str> {
+        let first = self.hidden.partition_point(|own| own.end <= part.start);
+        let hidden = self.hidden[first..].iter();
+        let mut hidden = hidden.take_while(|own| own.start < part.end).peekable();
+        if hidden.peek().is_none() {
+            return String::from_utf8_lossy(&self.text[part]);
+        }
+        let (mut text, mut at) = (String::new(), part.start);
+        for own in hidden {
+            text.push_str(&String::from_utf8_lossy(&self.text[at..own.start.max(at)]));
+            text.push_str(MASK);
+            at = own.end.min(part.end);
+        }
+        text.push_str(&String::from_utf8_lossy(&self.text[at..part.end]));
+        Cow::Owned(text)
+    }
+
+    /// The place itself, or where the hidden part begins that it lies in.
+    fn before_hidden(&self, at: usize) -> usize {
+        let mut around = self.hidden.iter();
+        around
+            .find(|own| own.start < at && at < own.end)
+            .map_or(at, |own| own.start)
     }
 
     /// Line and column in characters of a byte, both from 1.
@@ -63,11 +106,11 @@ impl Source {
         let rest = &self.text[at.end..];
         let end = rest.iter().position(|byte| *byte == b'\n');
         let end = end.map_or(self.text.len(), |end| at.end + end + 1);
-        let shown = |to: usize| String::from_utf8_lossy(&self.text[start..to]);
+        let shown = |to: usize| self.shown(start..to);
         Excerpt {
             first: self.number(at.start),
             text: shown(end),
-            mark: shown(at.start).len()..shown(at.end).len(),
+            mark: shown(self.before_hidden(at.start)).len()..shown(at.end).len(),
         }
     }
 
@@ -173,6 +216,28 @@ mod tests {
         let torn = Source::new("z".into(), b"a \xff b"[..].into());
         let own = torn.excerpt(&(4..5));
         assert_eq!(&own.text[own.mark], "b");
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_shown_wherever_the_mark_is() {
+        let source = source(b"a = \"secret\" # b\nc\n").hiding(vec![5..11]);
+        let excerpt = |at| {
+            let own = source.excerpt(&at);
+            let marked = own.text[own.mark.clone()].to_owned();
+            (own.text.into_owned(), marked)
+        };
+        for (at, marked) in [
+            (0..1, "a"),
+            (4..12, "\"***\""),
+            (5..11, "***"),
+            (7..8, "***"),
+            (7..14, "***\" #"),
+            (15..16, "b"),
+        ] {
+            let text = "a = \"***\" # b\n".to_owned();
+            assert_eq!(excerpt(at.clone()), (text, marked.to_owned()), "{at:?}");
+        }
+        assert_eq!(excerpt(17..18), ("c\n".to_owned(), "c".to_owned()));
     }
 
     #[test]

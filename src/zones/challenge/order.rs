@@ -5,6 +5,7 @@
 //! It also says what the operator should know and would not see: that the value is lost with a restart, and
 //! that a wildcard stands for less than before.
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Challenge, Then};
 use crate::base::Span;
@@ -53,7 +54,7 @@ pub enum ChallengeName {
 }
 
 /// One record that is there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChallengeStatus {
     /// Its name.
     pub name: String,
@@ -68,7 +69,7 @@ pub struct ChallengeStatus {
 }
 
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChallengesDone {
     /// For a person.
     pub result: String,

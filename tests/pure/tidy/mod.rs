@@ -35,7 +35,7 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "daemon",
-        "base dns geo keys plan config health table answer zones engine io",
+        "base dns geo keys plan config health table audit answer zones engine io",
     ),
     (
         "cli",

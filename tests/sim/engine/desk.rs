@@ -4,7 +4,7 @@ use std::sync::Arc;
 use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span};
 use waypost::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, ProbeId};
 use waypost::health::{ProbeResult, Report, Timing};
-use waypost::plan::{AllDown, Guard, Residency};
+use waypost::plan::{AllDown, Guard, Plan, Residency};
 use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestService};
 use waypost::table::Table;
@@ -45,6 +45,7 @@ pub(crate) fn test_plan(machines: u16) -> TestPlan {
             doubt: Permille(600),
             max_ejected: Permille::FULL,
             max_shrink: Permille(500),
+            max_shrink_watched: Permille(100),
             ..Guard::DEFAULT
         },
         edition: 1,
@@ -63,9 +64,18 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new(test_plan: &TestPlan) -> Self {
+        Self::of(test_plan.plan())
+    }
+
+    pub(crate) fn of(plan: Arc<Plan>) -> Self {
         let now = Moment(0);
+        let engine = Engine::new(plan, Arc::default(), now, 42);
+        Self::on(engine, now)
+    }
+
+    pub(crate) fn on(engine: Engine, now: Moment) -> Self {
         let mut desk = Self {
-            engine: Engine::new(test_plan.plan(), Arc::default(), now, 42),
+            engine,
             now,
             probes: Vec::new(),
             tables: Vec::new(),

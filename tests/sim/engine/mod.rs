@@ -10,11 +10,14 @@ use waypost::plan::{AllDown, Residency};
 use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, TestEndpoint, TestService};
 
+mod addresses;
 mod desk;
 mod guard;
 mod orders;
 mod reloads;
+mod resume;
 mod unasked;
+mod unwatched;
 
 use desk::{Desk, FAIL, test_plan};
 

@@ -244,6 +244,7 @@ fn evidence(verdict: Verdict) -> Evidence {
         verdict,
         gate: Gate::Open,
         hold: Span::ZERO,
+        without: waypost::base::AddressSet::EMPTY,
     }
 }
 

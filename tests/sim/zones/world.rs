@@ -34,7 +34,8 @@ const EPOCH_MS: u64 = 1_800_000_000_000;
 enum Inside {
     Made(u64, Made),
     Fetched(u64, Result<Received, String>),
-    Write(Ticket, Memory),
+    /// With how far the wall clock was off when it was asked for.
+    Write(Ticket, Memory, i64),
     Copied(Arc<Zone>),
     Advance(Name, Box<Policy>, Time),
     LookAtKeys(Name),
@@ -241,8 +242,7 @@ impl World {
         match happening {
             Inside::Made(number, made) => self.give(Input::Made(number, made)),
             Inside::Fetched(number, fetched) => self.give(Input::Fetched(number, fetched)),
-            Inside::Write(ticket, memory) => {
-                let offset = self.offset;
+            Inside::Write(ticket, memory, offset) => {
                 let is_challenges = matches!(memory, Memory::Challenges(_));
                 let kept = self.disk.keep(memory);
                 if is_challenges {
@@ -344,7 +344,7 @@ impl World {
             Output::Remember(ticket, memory) => {
                 let at = (self.now + self.draws.below(self.pace.write)).max(self.writer_free);
                 self.writer_free = at;
-                self.later_inside(at - self.now, Inside::Write(ticket, memory));
+                self.later_inside(at - self.now, Inside::Write(ticket, memory, self.offset));
             }
             Output::Copy { zone, .. } => {
                 let wait = self.draws.below(self.pace.write);
@@ -525,10 +525,9 @@ impl World {
         let mut is_written = true;
         for happening in inside.into_values() {
             match happening {
-                Inside::Write(_, memory) => {
+                Inside::Write(_, memory, offset) => {
                     is_written = is_written && self.draws.chance(500);
                     if is_written {
-                        let offset = self.offset;
                         let is_challenges = matches!(memory, Memory::Challenges(_));
                         let kept = self.disk.keep(memory);
                         if is_challenges {

@@ -22,7 +22,9 @@ use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::monitor::certificate::{CertificatePolicy, Verify};
 use waypost::monitor::http::HttpCheck;
 use waypost::monitor::https::HttpsCheck;
-use waypost::plan::{Check, Control, Defence, GeoFile, Guard, Monitor, Plan, Server, Slot};
+use waypost::plan::{
+    Check, Control, Defence, FailureCount, GeoFile, Guard, Monitor, Plan, Server, Slot,
+};
 
 mod dialogue;
 mod tls;
@@ -146,6 +148,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             doubt: Permille::FULL,
             max_ejected: Permille::FULL,
             max_shrink: Permille::FULL,
+            max_shrink_watched: Permille::FULL,
             ..Guard::DEFAULT
         },
         jurisdictions: Vec::new(),
@@ -176,6 +179,7 @@ fn monitor(watched: &Watched) -> Monitor {
         near_interval: Span(1000),
         timeout: watched.timeout,
         fall: 3,
+        failures: FailureCount::Accumulated,
         rise: 3,
     }
 }

@@ -93,6 +93,7 @@ function alarms(status) {
   const canaries = sick.length === 0 ? "" : ` Canaries that fail: ${sick.join(", ")}.`;
   if (status.doubting) found.push(`This node doubts its own probes: nothing more is taken out.${canaries}`);
   if (status.capped) found.push("So much is out already that nothing more is taken out automatically.");
+  if (status.unwatched.length > 0) found.push(`Unwatched: ${status.unwatched.join(", ")}. This node can run no probe of them; what it knew last is answered.`);
   for (const service of status.services) {
     if (service.overloaded_thousandths > 0) found.push(`${service.name}: ${units(service.overloaded_thousandths)} of ${units(service.demand_thousandths)} fit nowhere within the stated capacities (${service.overload}).`);
     if (service.fail_open) found.push(`${service.name}: nothing healthy for clients of ${service.fail_open_regions.join(", ")}; answered with endpoints that are down.`);

@@ -42,13 +42,13 @@ pub(in crate::io::serve) struct ConnectionManager {
     quic: QuicAcceptors,
 }
 
-/// What accepts QUIC. It is apart from the rest because it may begin later and end earlier: what comes for a
+/// The acceptors of QUIC. It is apart from the rest because it may begin later and end earlier: what comes for a
 /// connection has to be read by whoever knows it.
 #[derive(Debug)]
 struct QuicAcceptors {
     published: Arc<Published>,
     runtime: Handle,
-    /// Where connections are brought; gone once none may come any more.
+    /// The channels by which connections are brought; gone once none may come any more.
     channels: Option<AcceptorChannels>,
     /// QUIC stops when this is dropped.
     stop: Option<watch::Sender<()>>,

@@ -5,19 +5,15 @@
 //! error here: the reason is handed to the compiler, which shows it beside the line that named the
 //! file. Only the config itself must be there.
 //!
-//! [`Watch`] compares what the file system says of each path, through symbolic links, because
-//! Kubernetes swaps the link of a mounted folder and not the file. It asks instead of being told:
-//! notifications are lost on network file systems, on swapped links and on folders that come later,
-//! and one `stat` a second costs nothing. Very many files are looked at less often, so that a poll costs no
-//! more than a bounded number of them on average. A change is told only when nothing has moved between two
-//! polls, so that a file half written, or a folder half copied, is not read; something that never
-//! rests is told after [`PATIENCE`] polls.
+//! What is read is whole: a file that changes while it is read is read again, and so is one that has changed before the
+//! last of the others was read, so that the files of one reading were there together. [`Watch`] notices changes.
 use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -25,8 +21,19 @@ use crate::base::{HashKey, limits};
 use crate::config::{self, Contact, Diagnostics, Files, Spec};
 use crate::dns::Name;
 
-/// Polls for which a change may be held back because something else keeps moving.
-pub const PATIENCE: u32 = 30;
+/// Readings of a file that changes while it is read.
+const ATTEMPTS: usize = 5;
+/// Pause before each further one.
+const PAUSE: Duration = Duration::from_millis(50);
+/// The reason why a file cannot be read that is never at rest.
+const MOVES: &str = "changes all the time while it is read";
+/// Looks at the files of a config because one of them has changed.
+const ROUNDS: usize = 5;
+
+mod watch;
+
+use watch::Stamp;
+pub use watch::{PATIENCE, Watch};
 
 /// The config cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -72,14 +79,31 @@ impl Loaded {
 /// # Errors
 /// When the config itself cannot be read, is too large, or is not text.
 pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
+    for _ in 0..ROUNDS {
+        let loaded = load_once(config_path)?;
+        if !loaded.watch.has_moved(config_path) {
+            return Ok(loaded);
+        }
+    }
+    Err(Unreadable {
+        path: config_path.to_owned(),
+        at: None,
+        reason: MOVES.to_owned(),
+    })
+}
+
+fn load_once(config_path: &Path) -> Result<Loaded, Unreadable> {
     let (stamp, bytes) = read(config_path, limits::CONFIG_BYTES);
     let config = config_text(config_path, bytes)?;
-    let (spec, diagnostics) = config::read(config_path, &config);
+    let (spec, mut diagnostics) = config::read(config_path, &config);
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
-    let files = bring(&spec, &mut watch);
     // What the server writes itself is no change to be read.
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
+    let files = bring(&spec, &own, &mut watch);
+    if is_open_to_all(config_path) {
+        spec.warn_of_secrets(&mut diagnostics);
+    }
     watch.entries.retain(|entry| !own.contains(&entry.path));
     Ok(Loaded {
         digest: digest(config_path, config.as_bytes(), &files),
@@ -136,17 +160,37 @@ fn config_text(path: &Path, bytes: Result<Vec<u8>, String>) -> Result<String, Un
     Ok(text.to_owned())
 }
 
-/// Brings files until the config wants no more of them.
-fn bring(spec: &Spec, watch: &mut Watch) -> Files {
-    let (mut files, secrets) = (Files::new(), spec.secrets());
+/// Brings files until the config wants no more of them, and those once more that have changed meanwhile.
+fn bring(spec: &Spec, own: &BTreeSet<PathBuf>, watch: &mut Watch) -> Files {
+    let mut files = Files::new();
+    let config = watch.entries.first().map(|entry| entry.path.clone());
+    for _ in 0..ROUNDS {
+        bring_missing(spec, &mut files, watch);
+        let mut moved = watch.moved();
+        moved.retain(|path| !own.contains(path) && Some(path) != config.as_ref());
+        if moved.is_empty() {
+            break;
+        }
+        for path in &moved {
+            files.remove(path);
+        }
+        watch.entries.retain(|entry| !moved.contains(&entry.path));
+    }
+    let missing = spec.files(&files).into_iter();
+    files.extend(missing.map(|path| (path, Err(MOVES.to_owned()))));
+    files
+}
+
+fn bring_missing(spec: &Spec, files: &mut Files, watch: &mut Watch) {
+    let secrets = spec.secrets();
     loop {
-        let wanted: BTreeSet<PathBuf> = spec.files(&files).into_iter().collect();
+        let wanted: BTreeSet<PathBuf> = spec.files(files).into_iter().collect();
         let missing: Vec<PathBuf> = wanted
             .into_iter()
             .filter(|path| !files.contains_key(path))
             .collect();
         if missing.is_empty() {
-            return files;
+            return;
         }
         for path in missing {
             let bytes = if files.len() < limits::FILES {
@@ -161,6 +205,11 @@ fn bring(spec: &Spec, watch: &mut Watch) -> Files {
             files.insert(path, bytes);
         }
     }
+}
+
+/// Tells whether any user of the machine may read a file.
+fn is_open_to_all(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
 }
 
 /// Refuses a secret that any user of the machine may read, or others than its owner may change.
@@ -181,15 +230,25 @@ fn bring_one(path: &Path, watch: &mut Watch) -> Result<Arc<[u8]>, String> {
     bytes.map(Arc::from)
 }
 
-/// Reads a file of at most `most` bytes. The stamp is taken before the first byte, so that
+/// Reads a file of at most `most` bytes, again if it changes meanwhile. The stamp is that of what was read, so that
 /// whatever changes later differs from it.
 fn read(path: &Path, most: u64) -> (Option<Stamp>, Result<Vec<u8>, String>) {
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) => return (None, Err(explain(path, &error))),
-    };
-    let stamp = Some(Stamp::of(&metadata));
-    (stamp, read_regular(path, &metadata, most))
+    let mut stamp = None;
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) => return (None, Err(explain(path, &error))),
+        };
+        stamp = Some(Stamp::of(&metadata));
+        let bytes = read_regular(path, &metadata, most);
+        if bytes.is_err() || Stamp::take(path) == stamp {
+            return (stamp, bytes);
+        }
+    }
+    (stamp, Err(MOVES.to_owned()))
 }
 
 /// Never opens what could block or never end: a pipe, a device.
@@ -258,135 +317,11 @@ fn digest(config_path: &Path, config: &[u8], files: &Files) -> u64 {
     })
 }
 
-/// Notices when files change, vanish, or come back.
-#[derive(Clone, Debug, Default)]
-pub struct Watch {
-    entries: Vec<Entry>,
-    /// Polls since the first change that has not been told yet.
-    held_back: u32,
-    /// Polls that go by without a look, because the last one took many.
-    resting: usize,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    path: PathBuf,
-    /// What was last told (or there at the start).
-    told: Option<Stamp>,
-    /// What the last poll saw.
-    seen: Option<Stamp>,
-}
-
-/// What tells one content of a path from another, as far as the file system knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    seconds: i64,
-    nanoseconds: i64,
-    bytes: u64,
-    inode: u64,
-    device: u64,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            seconds: metadata.mtime(),
-            nanoseconds: metadata.mtime_nsec(),
-            bytes: metadata.size(),
-            inode: metadata.ino(),
-            device: metadata.dev(),
-        }
-    }
-
-    /// Nothing where nothing can be seen.
-    fn take(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().map(|found| Self::of(&found))
-    }
-}
-
-impl Watch {
-    /// Watches these paths, present or not, from now on.
-    #[must_use]
-    pub fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        let mut watch = Self::default();
-        for path in paths {
-            let stamp = Stamp::take(&path);
-            watch.add(path, stamp);
-        }
-        watch
-    }
-
-    /// Goes on watching what another watch did.
-    pub fn keep(&mut self, other: Self) {
-        let known: BTreeSet<PathBuf> = self.entries.iter().map(|own| own.path.clone()).collect();
-        let more = other.entries.into_iter();
-        self.entries
-            .extend(more.filter(|entry| !known.contains(&entry.path)));
-    }
-
-    /// Takes a path for read as it was at this stamp.
-    fn see(&mut self, path: PathBuf, stamp: Option<Stamp>) {
-        match self.entries.iter_mut().find(|entry| entry.path == path) {
-            Some(entry) => (entry.told, entry.seen) = (stamp, stamp),
-            None => self.add(path, stamp),
-        }
-    }
-
-    fn add(&mut self, path: PathBuf, stamp: Option<Stamp>) {
-        self.entries.push(Entry {
-            path,
-            told: stamp,
-            seen: stamp,
-        });
-    }
-
-    /// One poll: the paths that differ from what was last told, once they have come to rest.
-    pub fn changed(&mut self) -> Option<Vec<PathBuf>> {
-        if self.held_back == 0 && self.resting > 0 {
-            self.resting -= 1;
-            return None;
-        }
-        self.resting = self.entries.len() / limits::FILES_AT_A_POLL;
-        let moving = self.look();
-        if self.entries.iter().all(|entry| entry.seen == entry.told) {
-            self.held_back = 0;
-            return None;
-        }
-        self.held_back += 1;
-        if moving && self.held_back < PATIENCE {
-            return None;
-        }
-        self.held_back = 0;
-        Some(self.tell())
-    }
-
-    /// Looks at every path; whether any differs from the last look.
-    fn look(&mut self) -> bool {
-        let mut moving = false;
-        for entry in &mut self.entries {
-            let now = Stamp::take(&entry.path);
-            moving |= now != entry.seen;
-            entry.seen = now;
-        }
-        moving
-    }
-
-    fn tell(&mut self) -> Vec<PathBuf> {
-        let mut paths = Vec::new();
-        for entry in &mut self.entries {
-            if entry.seen != entry.told {
-                entry.told = entry.seen;
-                paths.push(entry.path.clone());
-            }
-        }
-        paths
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use tempfile::{TempDir, tempdir};
 
     fn folder_with(names: &[&str]) -> (TempDir, Vec<PathBuf>) {
@@ -401,94 +336,6 @@ mod tests {
     /// Polls as often as a change needs to be told when nothing moves.
     fn settle(watch: &mut Watch) -> Option<Vec<PathBuf>> {
         watch.changed().or_else(|| watch.changed())
-    }
-
-    #[test]
-    fn a_change_is_told_once_and_only_at_rest() {
-        let (_folder, paths) = folder_with(&["a", "b"]);
-        let mut watch = Watch::new(paths.clone());
-        assert_eq!(settle(&mut watch), None);
-        fs::write(&paths[0], "half").unwrap();
-        assert_eq!(watch.changed(), None, "it may still be written");
-        fs::write(&paths[0], "half and half").unwrap();
-        assert_eq!(watch.changed(), None, "it was still written");
-        assert_eq!(watch.changed(), Some(vec![paths[0].clone()]));
-        assert_eq!(settle(&mut watch), None);
-    }
-
-    #[test]
-    fn a_file_that_still_moves_holds_back_the_others() {
-        let (_folder, paths) = folder_with(&["a", "b"]);
-        let mut watch = Watch::new(paths.clone());
-        fs::write(&paths[0], "changed").unwrap();
-        assert_eq!(watch.changed(), None);
-        fs::write(&paths[1], "changed").unwrap();
-        assert_eq!(watch.changed(), None);
-        assert_eq!(watch.changed(), Some(paths));
-    }
-
-    #[test]
-    fn very_many_files_are_looked_at_less_often() {
-        let (folder, paths) = folder_with(&["a"]);
-        let many =
-            (0..2 * limits::FILES_AT_A_POLL).map(|number| folder.path().join(number.to_string()));
-        let mut watch = Watch::new(paths.iter().cloned().chain(many));
-        assert_eq!(watch.changed(), None);
-        fs::write(&paths[0], "two").unwrap();
-        for rest in 0..2 {
-            assert_eq!(watch.changed(), None, "poll {rest}");
-            assert_eq!(watch.held_back, 0, "nobody has looked");
-        }
-        // What moves is looked at again at once.
-        assert_eq!(settle(&mut watch), Some(paths));
-    }
-
-    #[test]
-    fn what_never_rests_is_told_in_the_end() {
-        let (_folder, paths) = folder_with(&["log"]);
-        let mut watch = Watch::new(paths.clone());
-        for poll in 1..=PATIENCE {
-            fs::write(&paths[0], "x".repeat(poll as usize + 10)).unwrap();
-            assert_eq!(watch.changed().is_some(), poll == PATIENCE, "poll {poll}");
-        }
-    }
-
-    #[test]
-    fn vanishing_and_coming_back_are_changes() {
-        let (_folder, paths) = folder_with(&["a"]);
-        let mut watch = Watch::new(paths.clone());
-        fs::remove_file(&paths[0]).unwrap();
-        assert_eq!(settle(&mut watch), Some(paths.clone()));
-        fs::write(&paths[0], "back").unwrap();
-        assert_eq!(settle(&mut watch), Some(paths.clone()));
-        assert_eq!(settle(&mut watch), None);
-    }
-
-    #[test]
-    fn a_file_that_is_gone_for_one_poll_is_no_change() {
-        let (folder, paths) = folder_with(&["a"]);
-        let mut watch = Watch::new(paths.clone());
-        let aside = folder.path().join("aside");
-        fs::rename(&paths[0], &aside).unwrap();
-        assert_eq!(watch.changed(), None);
-        fs::rename(&aside, &paths[0]).unwrap();
-        assert_eq!(settle(&mut watch), None);
-    }
-
-    #[test]
-    fn a_swapped_link_above_the_file_is_seen() {
-        let folder = tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        for version in ["..v1", "..v2"] {
-            fs::create_dir(at(version)).unwrap();
-            fs::write(at(version).join("config.toml"), version).unwrap();
-        }
-        symlink("..v1", at("..data")).unwrap();
-        symlink("..data/config.toml", at("config.toml")).unwrap();
-        let mut watch = Watch::new([at("config.toml")]);
-        symlink("..v2", at("..data_tmp")).unwrap();
-        fs::rename(at("..data_tmp"), at("..data")).unwrap();
-        assert_eq!(settle(&mut watch), Some(vec![at("config.toml")]));
     }
 
     #[test]
@@ -514,6 +361,74 @@ mod tests {
         ] {
             let error = load(&path).unwrap_err();
             assert_eq!(error.to_string(), format!("{}{reason}", path.display()));
+        }
+    }
+
+    #[test]
+    fn files_behind_links_that_are_swapped_are_of_one_version() {
+        let folder = tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for version in ["0", "1"] {
+            fs::create_dir(at(version)).unwrap();
+            let config = format!("[[zones]]\nname = \"a\"\nfile = \"z\"\n# {version}");
+            fs::write(at(version).join("config.toml"), config).unwrap();
+            fs::write(at(version).join("z"), version).unwrap();
+        }
+        symlink("0", at("data")).unwrap();
+        symlink("data/config.toml", at("config.toml")).unwrap();
+        symlink("data/z", at("z")).unwrap();
+        let version = || {
+            let loaded = load(&at("config.toml")).ok()?;
+            let zone = loaded.files.get(&at("z"))?.clone().ok()?;
+            let config = loaded.spec.text().chars().next_back();
+            Some((config, char::from(zone[0])))
+        };
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for version in ["1", "0"].iter().cycle() {
+                    symlink(version, at("next")).unwrap();
+                    fs::rename(at("next"), at("data")).unwrap();
+                    if done.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+            for _ in 0..100 {
+                if let Some((config, zone)) = version() {
+                    assert_eq!(config, Some(zone));
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        let (config, zone) = version().unwrap();
+        assert_eq!(config, Some(zone), "at rest");
+    }
+
+    #[test]
+    fn a_file_that_never_rests_is_not_taken_for_whole() {
+        let (_folder, paths) = folder_with(&["log"]);
+        let done = AtomicBool::new(false);
+        let outcomes = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut length: usize = 0;
+                while !done.load(Ordering::Relaxed) {
+                    length = (length + 1) % 5000;
+                    let letter = if length.is_multiple_of(2) { "a" } else { "b" };
+                    let next = paths[0].with_extension("next");
+                    fs::write(&next, letter.repeat(length)).unwrap();
+                    fs::rename(&next, &paths[0]).unwrap();
+                }
+            });
+            let outcomes: Vec<_> = (0..20).map(|_| read(&paths[0], 9999).1).collect();
+            done.store(true, Ordering::Relaxed);
+            outcomes
+        });
+        for outcome in outcomes {
+            match outcome {
+                Ok(bytes) => assert!(bytes.windows(2).all(|pair| pair[0] == pair[1])),
+                Err(why) => assert_eq!(why, MOVES),
+            }
         }
     }
 

@@ -1,0 +1,243 @@
+//! Rights that somebody gains: the one place where access rules are compared.
+//!
+//! [`judge`] goes through every rule that grants something to somebody: zone transfers and who feeds a zone, updates,
+//! shared keys, the control listener. The match on their fields is exhaustive: each struct that grants is taken apart by a
+//! pattern without `..`, so that a new field, and with it a new kind of access rule (tokens, roles, groups), does not compile
+//! until it is judged here. A new struct that grants is added to [`judge`], as its field of [`Zoning`] or of the plan demands (`guards` takes that apart).
+//!
+//! A right that is taken away is no loss, so that a revocation is in force as soon as it is written; but for a rule that
+//! vanishes whole, which is what a file looks like that was cut off.
+use std::net::SocketAddr;
+
+use crate::audit::compare::LossKind;
+use crate::dns::Name;
+use crate::dns::challenges::Pattern;
+use crate::geo::Network;
+use crate::plan::{Acme, Allowed, Control, Grant, Incoming, Outgoing, TsigKey, ZonePlan, Zoning};
+
+use super::found::{Decisions, Findings};
+
+/// Compares every rule of access.
+pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
+    control(sides.map(|side| &side.plan.control), found);
+    let [before, after] = sides.map(|side| side.zoning);
+    let Zoning {
+        zones,
+        tsig,
+        acme: _,
+        // Where things lie; who may read there is the system's to say.
+        state: _,
+        // A guard.
+        max_shrink: _,
+    } = before;
+    for key in tsig {
+        shared_key(key, after, found);
+    }
+    challenges([before, after], found);
+    for zone in zones {
+        if let Some(next) = after.zone(&zone.apex) {
+            transfers([before, after], [zone, next], found);
+        }
+    }
+}
+
+fn control([before, after]: [&Control; 2], found: &mut Findings) {
+    let Control { listen } = before;
+    let is_open = |listen: &SocketAddr| !listen.ip().is_loopback();
+    if let Some(next) = after.listen.filter(is_open)
+        && !listen.as_ref().is_some_and(is_open)
+    {
+        let before = listen.map_or("none".to_owned(), |own| own.to_string());
+        found.tell(LossKind::Access, "[control]", [before, next.to_string()]);
+    }
+}
+
+/// A key whose MACs are shorter now. Another secret is a rotation.
+fn shared_key(before: &TsigKey, after: &Zoning, found: &mut Findings) {
+    let TsigKey {
+        name,
+        algorithm,
+        secret: _,
+    } = before;
+    let next = after.tsig.iter().find(|one| one.name == *name);
+    if let Some(next) = next
+        && (next.algorithm as u8) < (*algorithm as u8)
+    {
+        let change = [algorithm, &next.algorithm].map(|one| format!("{one:?}"));
+        found.tell(LossKind::Access, &format!("key {name}"), change);
+    }
+}
+
+/// Names that may be set by updates and by orders, and for how long.
+fn challenges([before, after]: [&Zoning; 2], found: &mut Findings) {
+    let Acme {
+        grants,
+        names,
+        expire,
+        ttl: _,
+    } = &before.acme;
+    for Grant { key, names } in &after.acme.grants {
+        let name = key_name(after, Some(*key));
+        let own = grants
+            .iter()
+            .filter(|own| key_name(before, Some(own.key)) == name);
+        let own: Vec<&Pattern> = own.flat_map(|own| &own.names).collect();
+        for more in names.iter().filter(|more| !covered(&own, more)) {
+            let of = format!("key {}", name.map_or(String::new(), ToString::to_string));
+            let change = ["less".to_owned(), format!("may set {}", told(more))];
+            found.tell(LossKind::Access, &of, change);
+        }
+    }
+    let own: Vec<&Pattern> = names.iter().collect();
+    for more in after.acme.names.iter().filter(|more| !covered(&own, more)) {
+        let change = [
+            "less".to_owned(),
+            format!("operators may set {}", told(more)),
+        ];
+        found.tell(LossKind::Access, "[acme]", change);
+    }
+    let change = [*expire, after.acme.expire];
+    found.rise(LossKind::Access, "[acme] expire", change);
+}
+
+/// Tells whether one of the patterns lets everything be set that another does.
+fn covered(own: &[&Pattern], other: &Pattern) -> bool {
+    own.iter().any(|own| match (own, other) {
+        (own, Pattern::Name(name)) => own.covers(name),
+        (Pattern::Below(base), Pattern::Below(other)) => other.is_within(base),
+        (Pattern::Challenges, Pattern::Challenges) => true,
+        (Pattern::Challenges | Pattern::Name(_), Pattern::Below(_))
+        | (Pattern::Name(_) | Pattern::Below(_), Pattern::Challenges) => false,
+    })
+}
+
+fn told(pattern: &Pattern) -> String {
+    match pattern {
+        Pattern::Challenges => "every `_acme-challenge`".to_owned(),
+        Pattern::Name(name) => name.to_string(),
+        Pattern::Below(name) => format!("*.{name}"),
+    }
+}
+
+/// Compares who gets a zone and who feeds it.
+fn transfers(zonings: [&Zoning; 2], zones: [&ZonePlan; 2], found: &mut Findings) {
+    let [before, after] = zones;
+    let ZonePlan {
+        apex,
+        // What a zone holds and who signs it is judged elsewhere; its names are counted when its file is read.
+        file: _,
+        dnssec: _,
+        mounts: _,
+        outgoing: _,
+        incoming: _,
+    } = before;
+    let of = format!("zone {apex}");
+    let rules = [before, after].map(|zone| zone.outgoing.as_ref());
+    if rules != [None, None] {
+        given(&of, zonings, rules, found);
+    }
+    match (&before.incoming, &after.incoming) {
+        (Some(own), Some(next)) => fed(&of, zonings, [own, next], found),
+        (Some(_), None) => found.tell(LossKind::Access, &of, ["from primaries", "from a file"]),
+        (None, _) => {}
+    }
+}
+
+fn given(
+    of: &str,
+    zonings: [&Zoning; 2],
+    [before, after]: [Option<&Outgoing>; 2],
+    found: &mut Findings,
+) {
+    let Some(next) = after else {
+        return found.tell(LossKind::Access, of, ["transfer", "no rule"]);
+    };
+    let rights = |side: usize, rule: Option<&Outgoing>| -> Vec<Right> {
+        let Some(Outgoing {
+            to,
+            key,
+            notify: _,
+            render_for: _,
+            min_interval: _,
+            sources: _,
+        }) = rule
+        else {
+            return Vec::new();
+        };
+        // A request has one signature, so that two keys are nobody's.
+        let fits = |own: &Allowed| own.key.is_none() || key.is_none() || own.key == *key;
+        let entries = to.iter().filter(|own| fits(own));
+        let entries = entries.map(|Allowed { network, key: own }| Right {
+            network: *network,
+            key: key_name(zonings[side], own.or(*key)).cloned(),
+        });
+        entries.collect()
+    };
+    let own = rights(0, before);
+    for right in rights(1, Some(next)) {
+        if !own.iter().any(|own| own.includes(&right)) {
+            let change = ["nobody else".to_owned(), format!("also {}", right.told())];
+            found.tell(LossKind::Access, of, change);
+        }
+    }
+    if let Some(own) = before.filter(|own| own.render_for != next.render_for) {
+        let change = [own, next].map(|one| format!("rendered for {}", one.render_for));
+        found.tell(LossKind::Fence, of, change);
+    }
+}
+
+/// One who may have a zone: from there, signed with that key.
+#[derive(Debug, PartialEq, Eq)]
+struct Right {
+    network: Option<Network>,
+    key: Option<Name>,
+}
+
+impl Right {
+    /// Tells whether whoever has the other has this one too.
+    fn includes(&self, other: &Self) -> bool {
+        let is_near = match (self.network, other.network) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(other)) => own.prefix <= other.prefix && own.contains(other.address),
+        };
+        is_near && (self.key.is_none() || self.key == other.key)
+    }
+
+    fn told(&self) -> String {
+        let network = self.network.map(|network| network.to_string());
+        let network = network.unwrap_or("anybody".to_owned());
+        match &self.key {
+            None => format!("{network} without a key"),
+            Some(key) => format!("{network} with key {key}"),
+        }
+    }
+}
+
+fn fed(of: &str, zonings: [&Zoning; 2], [before, after]: [&Incoming; 2], found: &mut Findings) {
+    let Incoming {
+        primaries,
+        key,
+        sources: _,
+    } = before;
+    let own = key_name(zonings[0], *key);
+    match (own, key_name(zonings[1], after.key)) {
+        (Some(own), None) => {
+            let change = [format!("signed with {own}"), "taken unsigned".to_owned()];
+            found.tell(LossKind::Access, of, change);
+        }
+        (_, None) => {
+            let mut more = after.primaries.iter();
+            if let Some(more) = more.find(|one| !primaries.contains(one)) {
+                let change = ["fed by others".to_owned(), format!("{more}, unsigned")];
+                found.tell(LossKind::Access, of, change);
+            }
+        }
+        (_, Some(_)) => {}
+    }
+}
+
+/// Name of a key on the wire.
+fn key_name(zoning: &Zoning, key: Option<usize>) -> Option<&Name> {
+    zoning.tsig.get(key?).map(|key| &key.name)
+}

@@ -1,0 +1,256 @@
+//! Services, hostnames, regions and zones that are dropped, and what is lost of the services that stay.
+//!
+//! Services are told apart by their hostnames, as everywhere in a comparison: one that was renamed is the same.
+use crate::audit::compare::LossKind;
+use crate::audit::compare::subjects::{self, Subject};
+use crate::base::{Family, MonitorId, RegionId};
+use crate::plan::{
+    AllDown, Approval, DampingPolicy, Demand, Plan, Recovery, Region, Residency, Service,
+};
+
+use super::found::{Decisions, Findings};
+use super::ramp;
+
+/// The word for what is not there any more.
+const GONE: &str = "gone";
+
+pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
+    let plans = sides.map(|side| side.plan);
+    for subject in subjects::all(plans) {
+        match (subject.services[0], subject.kept()) {
+            (_, Some(services)) => {
+                let [before, after] = [0, 1].map(|side: usize| {
+                    let service = &plans[side].services[services[side].index()];
+                    Side {
+                        plan: plans[side],
+                        service,
+                    }
+                });
+                service(before, after, found);
+            }
+            (Some(_), None) => dropped(plans, &subject, found),
+            (None, None) => {}
+        }
+    }
+    regions(plans, found);
+    overrides(plans, found);
+    for zone in &sides[0].zoning.zones {
+        if sides[1].zoning.zone(&zone.apex).is_none() {
+            found.tell(LossKind::Zone, &zone.apex.to_string(), ["served", GONE]);
+        }
+    }
+}
+
+/// Hostnames that are steered no more.
+fn dropped(plans: [&Plan; 2], subject: &Subject, found: &mut Findings) {
+    let name = subject.name(plans);
+    let hostnames = subject.hostnames.join(", ");
+    let stays = plans[1].services.iter().any(|one| one.name == name);
+    match stays {
+        true => found.tell(LossKind::Name, &name, [&*hostnames, "not steered"]),
+        false => found.tell(LossKind::Service, &name, [&*hostnames, GONE]),
+    }
+}
+
+fn regions(plans: [&Plan; 2], found: &mut Findings) {
+    let law = |side: usize, region: &Region| {
+        let id = region.jurisdiction?;
+        Some(plans[side].jurisdictions[id.index()].name.clone())
+    };
+    for before in &plans[0].regions {
+        let Some(after) = plans[1].regions.iter().find(|one| one.name == before.name) else {
+            found.tell(LossKind::Region, &before.name, ["there", GONE]);
+            continue;
+        };
+        let Region {
+            name,
+            location: _,
+            jurisdiction: _,
+            capacity,
+        } = before;
+        // Another law is the fences' affair; without any, nobody knows what is inside.
+        if let (Some(own), None) = (law(0, before), law(1, after)) {
+            let of = format!("region {name}");
+            found.tell(LossKind::Fence, &of, [&*own, "no jurisdiction"]);
+        }
+        if let (Some(own), None) = (capacity, after.capacity) {
+            let change = [format!("capacity {own}"), "unlimited".to_owned()];
+            found.tell(LossKind::Guard, &format!("region {name}"), change);
+        }
+    }
+}
+
+/// Networks whose country the config does not state any more, or states to be another, where a fence rests on countries.
+fn overrides(plans: [&Plan; 2], found: &mut Findings) {
+    let mut services = plans[0].services.iter();
+    if !services.any(|one| one.residency == Residency::Strict) {
+        return;
+    }
+    let [before, after] = plans.map(|plan| plan.atlas.overrides());
+    for (network, country) in before {
+        let mut others = after.iter();
+        let next = others.find(|(other, _)| other == network);
+        if next.is_none_or(|(_, other)| other != country) {
+            let other = next.map_or(GONE.to_owned(), |(_, other)| other.to_string());
+            let change = [country.to_string(), other];
+            found.tell(LossKind::Fence, &format!("override {network}"), change);
+        }
+    }
+}
+
+/// A service in its plan.
+#[derive(Clone, Copy)]
+struct Side<'p> {
+    plan: &'p Plan,
+    service: &'p Service,
+}
+
+impl Side<'_> {
+    fn monitor(&self, id: MonitorId) -> &str {
+        &self.plan.monitors[id.index()].name
+    }
+
+    /// Tells whether it has an endpoint of a family in a region of this name.
+    fn is_in(&self, family: Family, region: &str) -> bool {
+        let regions = self.plan.regions.iter();
+        let pools = regions.zip(&self.service.pools[family.index()]);
+        pools
+            .filter(|(own, _)| own.name == region)
+            .any(|(_, pool)| !pool.tiers.is_empty())
+    }
+}
+
+fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
+    let Service {
+        name,
+        hostnames: _,
+        // What fences come to is judged client by client.
+        map: _,
+        outside: _,
+        unknown: _,
+        residency,
+        all_down,
+        demand,
+        overload: _,
+        answers: _,
+        ttl: _,
+        monitors,
+        recovery,
+        pools: _,
+    } = before.service;
+    let next = after.service;
+    if next.residency < *residency {
+        let word = |residency| match residency {
+            Residency::Any => "any",
+            Residency::Prefer => "prefer",
+            Residency::Strict => "strict",
+        };
+        let change = [*residency, next.residency].map(word);
+        found.tell(LossKind::Fence, name, change);
+    }
+    if *all_down != AllDown::FailOpen && next.all_down == AllDown::FailOpen {
+        let change = ["all_down is no answer", "all_down = \"fail-open\""];
+        found.tell(LossKind::Guard, name, change);
+    }
+    if *demand != Demand::Unstated && next.demand == Demand::Unstated {
+        found.tell(LossKind::Guard, name, ["demand", "no demand"]);
+    }
+    let lost = lost_monitors([before, after], [monitors, &next.monitors]);
+    if !lost.is_empty() {
+        let change = [
+            format!("monitored by {}", lost.join(", ")),
+            "not any more".to_owned(),
+        ];
+        found.tell(LossKind::Guard, name, change);
+    }
+    places(before, after, found);
+    let own = &before.plan.recoveries[recovery.index()];
+    let other = &after.plan.recoveries[next.recovery.index()];
+    returns(name, [before, after], [own, other], found);
+}
+
+/// Regions where a service had endpoints of a family, and has none now.
+fn places(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
+    let still = |region: &RegionId| {
+        let name = &before.plan.regions[region.index()].name;
+        after.plan.regions.iter().any(|one| one.name == *name)
+    };
+    let regions = (0..before.plan.regions.len()).map(RegionId::from_index);
+    for region in regions.filter(still) {
+        let name = &before.plan.regions[region.index()].name;
+        for (family, kind) in [(Family::V4, "A"), (Family::V6, "AAAA")] {
+            if before.is_in(family, name) && !after.is_in(family, name) {
+                let change = [format!("{kind} in {name}"), "none there".to_owned()];
+                found.tell(LossKind::Region, &before.service.name, change);
+            }
+        }
+    }
+}
+
+/// Monitors of the one list that the other has not, neither by name nor by what they do.
+fn lost_monitors(sides: [Side<'_>; 2], lists: [&[MonitorId]; 2]) -> Vec<String> {
+    let [own, other] = lists;
+    let is_kept = |id: &&MonitorId| {
+        let monitor = &sides[0].plan.monitors[id.index()];
+        other.iter().any(|other| {
+            let other = &sides[1].plan.monitors[other.index()];
+            let is_same = other.check == monitor.check && other.port == monitor.port;
+            other.name == monitor.name || is_same
+        })
+    };
+    let lost = own.iter().filter(|id| !is_kept(id));
+    lost.map(|id| sides[0].monitor(*id).to_owned()).collect()
+}
+
+/// Gates, approvals and the pace of returns.
+fn returns(
+    service: &str,
+    sides: [Side<'_>; 2],
+    [before, after]: [&Recovery; 2],
+    found: &mut Findings,
+) {
+    let Recovery {
+        name: _,
+        steps,
+        every,
+        gates,
+        approval,
+        delay,
+        damping: DampingPolicy { half_life, most },
+    } = before;
+    for gate in lost_monitors(sides, [gates, &after.gates]) {
+        let change = [&*format!("gate {gate}"), "no such gate"];
+        found.tell(LossKind::Gate, service, change);
+    }
+    for gate in other_gates(sides, [gates, &after.gates]) {
+        let change = [&*format!("gate {gate}"), "another check"];
+        found.tell(LossKind::Gate, service, change);
+    }
+    if (*approval, after.approval) == (Approval::Needed, Approval::Automatic) {
+        let change = ["returns by approval", "returns by itself"];
+        found.tell(LossKind::Gate, service, change);
+    }
+    found.fall(
+        LossKind::Gate,
+        &format!("delay of {service}"),
+        [*delay, after.delay],
+    );
+    if ramp::runs_ahead((steps, *every), (&after.steps, after.every)) {
+        found.tell(LossKind::Gate, service, ["its ramp", "a faster ramp"]);
+    }
+    let of = format!("damping of {service}");
+    found.fall(LossKind::Guard, &of, [*most, after.damping.most]);
+    found.fall(LossKind::Guard, &of, [*half_life, after.damping.half_life]);
+}
+
+/// Gates that stay by name and ask for something else now: less, for all that is known.
+fn other_gates(sides: [Side<'_>; 2], lists: [&[MonitorId]; 2]) -> Vec<String> {
+    let [own, other] = lists;
+    let changed = own.iter().filter(|id| {
+        let monitor = &sides[0].plan.monitors[id.index()];
+        let others = other.iter().map(|id| &sides[1].plan.monitors[id.index()]);
+        let mut same_name = others.filter(|other| other.name == monitor.name);
+        same_name.any(|other| other.check != monitor.check || other.port != monitor.port)
+    });
+    changed.map(|id| sides[0].monitor(*id).to_owned()).collect()
+}

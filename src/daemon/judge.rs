@@ -1,0 +1,97 @@
+//! Judgement of a config that was read again: what it would change, found beside the control loop because clients are gone through for it.
+//!
+//! It holds the new config against the one in force. Who reads it knows whether somebody asked; whether it is taken is
+//! decided where it is weighed.
+use std::sync::Arc;
+
+use super::prepared::Source;
+use crate::audit::compare::compare_healthy;
+use crate::audit::compare::text::Changes;
+use crate::audit::weaken::{Decisions, Weakened, weakened};
+
+/// The reason of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// A file has changed, and may be half written.
+    Watched,
+    /// Somebody says that the files are as they are meant, and wants to know what changes.
+    Asked,
+    /// The same by a signal, which has no answer.
+    Signalled,
+}
+
+/// Changes that another config would make.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    /// The reason why the text looks like a part of one, if it does.
+    pub(super) cut: Option<String>,
+    /// Everything that it takes away.
+    pub(super) weakened: Weakened,
+    /// The clients who move and what is lost, for whoever asked.
+    pub(super) changes: Option<String>,
+}
+
+impl Judgement {
+    /// Compares the config in force with another.
+    pub(super) fn of(before: &Source, after: &Source, occasion: Occasion) -> Self {
+        if before.plan.digest == after.plan.digest {
+            return Self::default();
+        }
+        let [old, new] = [before, after].map(|source| Decisions {
+            plan: &source.plan,
+            zoning: &source.zoning,
+        });
+        let weakened = weakened(old, new);
+        let changes = (occasion == Occasion::Asked).then(|| {
+            let comparison = compare_healthy(&before.plan, &after.plan);
+            let comparison = comparison.and(weakened.clone(), &after.plan.guard);
+            Changes(&comparison).to_string().trim_end().to_owned()
+        });
+        Self {
+            cut: cut(before.spec.text(), after.spec.text(), occasion),
+            weakened,
+            changes,
+        }
+    }
+}
+
+/// The reason why a text looks like a part of what is meant: it is the beginning of the one in force, or it ends within a line,
+/// which that one does not. An editor may leave the last line end away, so that this counts only where nobody asked.
+fn cut(before: &Arc<str>, after: &Arc<str>, occasion: Occasion) -> Option<String> {
+    let lines = after.lines().count();
+    if after.len() < before.len() && before.starts_with(&**after) {
+        let rest = before[after.len()..].trim();
+        return (!rest.is_empty())
+            .then(|| format!("the file is the config in force, cut off after line {lines}"));
+    }
+    let ends_within = before.ends_with('\n') && !after.ends_with('\n');
+    (ends_within && occasion == Occasion::Watched).then(|| {
+        format!("the file ends within line {lines}, and the config in force ends with a line end")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_ends_too_early_is_taken_for_cut() {
+        let whole = "[a]\nb = 100\n\n";
+        let cut_of = |text: &str, occasion| cut(&whole.into(), &text.into(), occasion);
+        use Occasion::{Asked, Watched};
+        for (text, watched, asked) in [
+            (whole, false, false),
+            ("[a]\nb = 100\n", false, false),
+            ("[a]\n", true, true),
+            ("[a]\nb = 10", true, true),
+            ("[a]\nc = 10", true, false),
+            ("[a]\nc = 10\n", false, false),
+            ("[a]\nb = 100\n\nc = 1\n", false, false),
+        ] {
+            assert_eq!(cut_of(text, Watched).is_some(), watched, "{text:?}");
+            assert_eq!(cut_of(text, Asked).is_some(), asked, "{text:?}");
+        }
+        let without_end = cut(&"a = 1".into(), &"a = 2".into(), Watched);
+        assert_eq!(without_end, None, "as it was before");
+    }
+}

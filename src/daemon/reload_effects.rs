@@ -1,0 +1,52 @@
+//! Effects of a reload that an operator is told of: endpoints that are gone, and keys that wait for a restart.
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use crate::plan::{Plan, Tls};
+
+/// Endpoints that are gone with a reload and named for it.
+const GONE_NAMED: usize = 10;
+
+/// Keys that are read at the start only, each with its value for a person.
+pub(super) type Opened = [(&'static str, String); 6];
+
+/// The values that a plan gives them.
+pub(super) fn opened_by(plan: &Plan) -> Opened {
+    let control = plan.control.listen;
+    let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
+    let threads = plan.server.threads;
+    let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
+    let tls = plan.server.tls.as_ref();
+    let encrypted =
+        |of: fn(&Tls) -> &Vec<SocketAddr>| format!("{:?}", tls.map_or(&[][..], |tls| of(tls)));
+    [
+        ("[server.tls] listen", encrypted(|tls| &tls.listen)),
+        (
+            "[server.tls] listen_https",
+            encrypted(|tls| &tls.listen_https),
+        ),
+        (
+            "[server.tls] listen_quic",
+            encrypted(|tls| &tls.listen_quic),
+        ),
+        ("[server] listen", format!("{:?}", plan.server.listen)),
+        ("[server] threads", threads),
+        ("[control] listen", control),
+    ]
+}
+
+/// The endpoints that are in one plan and not in the next, by name; no more than a line holds.
+pub(super) fn gone(before: &Plan, after: &Plan) -> Option<String> {
+    let kept: BTreeSet<&str> = names(after).collect();
+    let gone: Vec<&str> = names(before).filter(|name| !kept.contains(name)).collect();
+    let more = match gone.len().saturating_sub(GONE_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = gone.len().min(GONE_NAMED);
+    (named > 0).then(|| format!("{}{more}", gone[..named].join(", ")))
+}
+
+fn names(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.endpoints.iter().map(|endpoint| endpoint.name.as_str())
+}

@@ -1,0 +1,59 @@
+//! Addresses of one endpoint that leave its answers one by one ([`AddressesDown::Address`]).
+//!
+//! Which of them are out is a function of the slots and of the node's doubt alone, so it needs no memory but the
+//! last standing: a doubt takes nothing out that was in. It does not know how a target stands as a whole.
+use crate::base::{AddressSet, SlotId};
+use crate::health::guard::{Doubt, Last};
+use crate::health::slot::SlotHealth;
+use crate::health::target::{AddressSlot, Evidence, KeepReason, Verdict};
+use crate::plan::{AddressesDown, Plan, Target};
+
+use super::health_state::monitor;
+
+/// The addresses that a target is answered without, where it was without `had`: those that are down while others are
+/// not. One that is down with all of them is without none, or kept as it was.
+pub(super) fn without(
+    doubt: Doubt,
+    kept: Option<KeepReason>,
+    evidence: Evidence,
+    had: AddressSet,
+) -> AddressSet {
+    match (evidence.verdict, doubt) {
+        (Verdict::Down(_), _) if kept.is_none() => AddressSet::EMPTY,
+        (Verdict::Down(_), _) => had,
+        (Verdict::Up | Verdict::Unknown, Doubt::None) => evidence.without,
+        (Verdict::Up | Verdict::Unknown, Doubt::MostFail | Doubt::CanariesFail) => {
+            evidence.without.and(had)
+        }
+    }
+}
+
+/// The slots of a target, each with the place of its address in the endpoint's list.
+pub(super) fn slots<'s>(
+    plan: &'s Plan,
+    target: &'s Target,
+    slots: &'s [SlotHealth],
+) -> impl Iterator<Item = AddressSlot<'s>> {
+    let addresses = &plan.endpoints[target.endpoint.index()].addresses;
+    target.slots.iter().map(move |slot| {
+        let own = plan.slots[slot.index()].address.ip();
+        let place = addresses.iter().position(|address| *address == own);
+        let place = place.unwrap_or(addresses.len());
+        (place, &slots[slot.index()], monitor(plan, *slot))
+    })
+}
+
+/// Tells that the last probe of some slot failed; where addresses leave one by one, of each address.
+pub(super) fn is_failing(plan: &Plan, target: &Target, last: impl Fn(SlotId) -> Last) -> bool {
+    let failed = |slot: &SlotId| last(*slot) == Last::Failed;
+    let address = |slot: &SlotId| plan.slots[slot.index()].address.ip();
+    match target.addresses_down {
+        AddressesDown::Endpoint => target.slots.iter().any(failed),
+        AddressesDown::Address => {
+            let mut each = target
+                .slots
+                .chunk_by(|one, other| address(one) == address(other));
+            !target.slots.is_empty() && each.all(|own| own.iter().any(failed))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A start with what another process knew: what of it still counts, and how.
+//!
+//! | of a snapshot | after a time away |
+//! |---|---|
+//! | a slot | counts on where it stopped; older than its bound ([`limits::HEALTH_OUTDATED`]) it is unproven |
+//! | held, gated, waiting for an approval | still so; the time away is left out of account |
+//! | a ramp | at its step, for the rest of that step's time; one whose gate is unproven waits for it |
+//! | down | still so; if its slots are too old unproven, or gated where a gate or an approval was due |
+//! | damping, recent leavings | as if no time had passed |
+//! | a drain's way down or up | at its step, like a ramp |
+//! | an order | in force; its own end is a time of the day, so the time away counts |
+//! | doubt and blackout | weighed anew from the last results |
+//! | observed demand | believed as it was; older than the bound it is unknown |
+//!
+//! Nobody watched while the process was away, so nothing that asks to be watched gets on by it: then no error of
+//! a wall clock opens a gate, ends a hold or takes a step. The worst that a clock far ahead does is to make
+//! unproven what was up or down, and to end an order that has an end.
+//!
+//! It decides what counts, and nothing of what follows: the rules of a reload do the rest
+//! ([`HealthState::begin`]).
+use super::drains::Drains;
+use super::health_state::{Known, monitor, recovery};
+use super::snapshot::{KeptTarget, Snapshot};
+use crate::base::limits;
+use crate::base::{Moment, SlotId, Span, TargetId};
+use crate::health::drain::Ceiling;
+use crate::health::slot::{SlotHealth, State};
+use crate::health::target::TargetHealth;
+use crate::plan::{Monitor, Plan, Recovery};
+
+/// What a snapshot says of a plan at a later moment.
+pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Known {
+    let view = Resumed {
+        plan,
+        snapshot,
+        now,
+        away: now.since(snapshot.at),
+    };
+    let slots: Vec<SlotHealth> = view.slots();
+    let ids = (0..plan.targets.len()).map(TargetId::from_index);
+    let targets = ids.clone().map(|id| view.target(id, &slots));
+    let left_at = ids
+        .clone()
+        .map(|id| Some(view.kept(id)?.left_at?.after(view.away)));
+    let ceilings = ids.clone().map(|id| view.ceiling(id));
+    let orders = snapshot.orders.as_deref().unwrap_or_default();
+    Known {
+        targets: targets.collect(),
+        left_at: left_at.collect(),
+        drains: Drains::restored(plan, orders, ceilings.collect()),
+        slots,
+    }
+}
+
+/// How old the last look at a slot may be before it says nothing any more.
+fn outdated(monitor: &Monitor) -> Span {
+    limits::HEALTH_OUTDATED.max(monitor.interval.times(3))
+}
+
+/// Tells that what was observed of demand is too old.
+pub(super) fn is_outdated(snapshot: &Snapshot, now: Moment) -> bool {
+    now.since(snapshot.at) > limits::HEALTH_OUTDATED
+}
+
+struct Resumed<'s> {
+    plan: &'s Plan,
+    snapshot: &'s Snapshot,
+    now: Moment,
+    away: Span,
+}
+
+impl Resumed<'_> {
+    fn slots(&self) -> Vec<SlotHealth> {
+        let slots = (0..).map(SlotId).zip(&self.plan.slots).map(|(id, slot)| {
+            let kept = self.snapshot.slots.get(&slot.key);
+            let mut own = kept.cloned().unwrap_or_default();
+            own.forget_older(self.now, outdated(monitor(self.plan, id)));
+            own
+        });
+        slots.collect()
+    }
+
+    fn kept(&self, id: TargetId) -> Option<&KeptTarget> {
+        self.snapshot
+            .targets
+            .get(&self.plan.targets[id.index()].key)
+    }
+
+    fn target(&self, id: TargetId, slots: &[SlotHealth]) -> TargetHealth {
+        let Some(kept) = self.kept(id) else {
+            return TargetHealth::new(self.now);
+        };
+        let recovery = recovery(self.plan, id);
+        let mut health = kept.health.clone();
+        health.adopt(&self.before(recovery), recovery);
+        health.leave_out(self.away);
+        let own = self.plan.targets[id.index()].slots.iter();
+        let mut states = own.map(|slot| slots[slot.index()].state());
+        let is_unknown = match health.is_down() {
+            true => !states.any(|state| matches!(state, State::Down { .. })),
+            false => states.all(|state| state == State::Unproven),
+        };
+        if is_unknown {
+            health.forget_slots(self.now, recovery);
+        }
+        health
+    }
+
+    fn ceiling(&self, id: TargetId) -> Option<Ceiling> {
+        let recovery = recovery(self.plan, id);
+        let mut ceiling = self
+            .kept(id)?
+            .ceiling
+            .adopted(&self.before(recovery), recovery);
+        ceiling.leave_out(self.away);
+        Some(ceiling)
+    }
+
+    /// A recovery with the steps that it had.
+    fn before(&self, recovery: &Recovery) -> Recovery {
+        let steps = self.snapshot.curves.get(&recovery.name);
+        Recovery {
+            steps: steps.unwrap_or(&recovery.steps).clone(),
+            ..recovery.clone()
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Commands to whoever owns the engine, and what requests are answered from.
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+use utoipa::ToSchema;
+
+use super::heartbeat::Heartbeat;
+use crate::base::Span;
+use crate::engine::Status;
+use crate::engine::order::Order;
+use crate::io::clock::Clock;
+use crate::io::metrics::Metrics;
+use crate::io::publish::Published;
+use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
+
+/// A question or an order to whoever owns the engine.
+#[derive(Debug)]
+pub enum Command {
+    /// Everything an operator may want to see.
+    Status(oneshot::Sender<Status>),
+    /// Read the config again and put it in force.
+    Reload {
+        /// Tells whether a large shrinkage is meant.
+        force: Force,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
+    /// Start the program anew in this one's place.
+    Upgrade {
+        /// Time that the new one may take until it answers.
+        patience: Span,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
+    /// Carry out an operator's order.
+    Order {
+        /// The order: for what, by whom and why.
+        order: Order,
+        /// The result, with its endpoints, or why there is none.
+        reply: oneshot::Sender<Result<Ordered, OrderRefusal>>,
+    },
+    /// Set, remove or list challenges.
+    Challenge {
+        /// The order.
+        order: ChallengeOrder,
+        /// The result, or why there is none.
+        reply: oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>,
+    },
+}
+
+/// An order that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Ordered {
+    /// The result; for a person.
+    pub result: String,
+    /// The endpoints that it is for.
+    pub endpoints: Vec<String>,
+    /// The order.
+    pub order: Order,
+}
+
+/// Why an order was not taken; for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderRefusal {
+    /// Nothing has the name.
+    Unknown(String),
+    /// The name is known, and there is nothing to do for it.
+    Needless(String),
+}
+
+/// The word that a change which drops much of what there was is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// It is not: refuse it.
+    No,
+    /// It is.
+    Yes,
+}
+
+/// The things that requests are answered from.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Set once there is a first table; until then the server is not ready.
+    pub published: Arc<OnceLock<Arc<Published>>>,
+    /// The time.
+    pub clock: Clock,
+    /// Counters and gauges.
+    pub metrics: Arc<Metrics>,
+    /// The sign that whoever owns the engine still turns.
+    pub heartbeat: Arc<Heartbeat>,
+    /// The way to whoever owns the engine.
+    pub commands: mpsc::Sender<Command>,
+}

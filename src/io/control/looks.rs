@@ -1,0 +1,149 @@
+//! Questions about the server, which change nothing.
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State as Given;
+use axum::http::{StatusCode, Uri};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::commands::{Command, State};
+use super::explain::{self, Format, Query};
+use super::page::Asset;
+use super::parameters;
+use super::replies::{ApiProblem, METRICS, Refusal, Reply, TEXT, json, respond};
+use crate::engine::Status;
+use crate::table::explain::Explanation;
+
+/// Time that the engine may take to say how it is.
+pub(super) const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The process is well.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Alive {
+    /// Always `ok`.
+    status: &'static str,
+    /// Time since start.
+    uptime_ms: u64,
+}
+
+/// Queries are answered.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
+    /// Always `ready`.
+    status: &'static str,
+    /// Generation of the published table.
+    generation: u64,
+}
+
+/// The page, or a file of it.
+pub(super) fn page(asset: Asset) -> Reply {
+    respond(StatusCode::OK, asset.kind(), asset.text())
+}
+
+/// Counters and gauges
+///
+/// In the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "process", security(()),
+    responses((status = 200, description = "All metrics", body = String, content_type = "text/plain")))]
+pub(super) async fn metrics(Given(state): Given<State>) -> Reply {
+    let status = engine_status(&state).await;
+    let text = state.metrics.render(status.as_ref());
+    respond(StatusCode::OK, METRICS, text)
+}
+
+/// Tells whether the process is well
+///
+/// It is while the control loop turns; nobody is asked.
+#[utoipa::path(get, path = "/healthz", tag = "process", security(()),
+    responses((status = 200, description = "It is", body = Alive), (status = 503, description = "It is not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn health(Given(state): Given<State>) -> Reply {
+    let uptime = state.heartbeat.uptime(state.clock.now());
+    match uptime.filter(|_| !state.commands.is_closed()) {
+        Some(uptime) => json(&Alive {
+            status: "ok",
+            uptime_ms: uptime.0,
+        }),
+        None => engine_is_silent(),
+    }
+}
+
+/// Tells whether queries are answered
+///
+/// They are also while the engine is slow; not when it has ended, for then nothing that happens to an endpoint
+/// changes an answer any more.
+#[utoipa::path(get, path = "/readyz", tag = "process", security(()),
+    responses((status = 200, description = "They are", body = Ready), (status = 503, description = "They are not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn readiness(Given(state): Given<State>) -> Reply {
+    if state.commands.is_closed() {
+        let message = "the engine has ended; DNS goes on from the last table";
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response();
+    }
+    match state.published.get() {
+        Some(published) => json(&Ready {
+            status: "ready",
+            generation: published.load().generation,
+        }),
+        None => not_ready(),
+    }
+}
+
+/// Tells everything an operator may want to see
+#[utoipa::path(get, path = "/api/v1/status", tag = "api",
+    responses((status = 200, description = "The state", body = Status), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn status(Given(state): Given<State>) -> Reply {
+    match engine_status(&state).await {
+        Some(mut status) => {
+            status.limited = state.metrics.limited_status(state.clock.now());
+            json(&status)
+        }
+        None => engine_is_silent(),
+    }
+}
+
+/// Explains what one client is answered, and why
+#[utoipa::path(get, path = "/api/v1/explain", tag = "api",
+    params(
+        ("name" = String, Query, description = "The name that is asked for"),
+        ("client" = String, Query, description = "The client's address"),
+        ("type" = Option<String>, Query, description = "The type that is asked for: `A` (the default), `AAAA`, …"),
+        ("down" = Option<Vec<String>>, Query, description = "A region, provider or endpoint that is supposed down; may be given again"),
+        ("format" = Option<String>, Query, description = "`json` (the default) or `text`"),
+    ),
+    responses((status = 200, description = "The chain from the client to the answer", body = Explanation), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn explain(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
+    let query = Query::read(&parameters::of(&uri))?;
+    let Some(published) = state.published.get() else {
+        return Ok(not_ready());
+    };
+    let (format, table) = (query.format, Arc::clone(&published.load()));
+    let explanation = explain::answer(query, table, state.clock.now()).await?;
+    Ok(match format {
+        Format::Json => json(&explanation),
+        Format::Text => respond(StatusCode::OK, TEXT, explanation.to_string()),
+    })
+}
+
+/// The engine's own words, if it says them in time.
+pub(super) async fn engine_status(state: &State) -> Option<Status> {
+    let (reply, status) = oneshot::channel();
+    let asked = async {
+        state.commands.send(Command::Status(reply)).await.ok()?;
+        status.await.ok()
+    };
+    timeout(ENGINE_PATIENCE, asked).await.ok()?
+}
+
+/// The reply when nobody answers for the engine.
+pub(super) fn engine_is_silent() -> Reply {
+    let message = "the engine does not answer; DNS goes on from the last table";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+}
+
+fn not_ready() -> Reply {
+    let message = "there is no table yet";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
+}

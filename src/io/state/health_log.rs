@@ -1,0 +1,352 @@
+//! What is kept of health, orders and demand, as a file that is only added to.
+//!
+//! Each entry adds to those before it, with the time of the day at which it was made. The first ones hold all that was
+//! known when the file was written; once the entries behind them are as long, it is written anew, whole beside
+//! the old one and put in its place. Whatever a write was told to be done with is on the disk.
+//!
+//! It holds all that is kept in memory as well: after a write that failed (a full disk) the end of the
+//! file may be torn, and the next one writes all of it anew. It opens no file; whoever does tells it how
+//! a write went ([`HealthLog::written`]), and so a simulation can keep one.
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::lines;
+use crate::base::{Moment, Span};
+use crate::engine::{Keep, Snapshot};
+
+/// Octets of entries that a file has room for, however short it is.
+const ROOM_LEAST: usize = 256 * 1024;
+/// Slots, and targets, of one entry of a file that is written anew: so much is lost where both copies are.
+const AT_ONCE: usize = 100;
+
+/// All that is kept, and how it gets into its file.
+#[derive(Clone, Debug, Default)]
+pub struct HealthLog {
+    kept: LogEntry,
+    /// What the file does not have yet.
+    waiting: Option<Waiting>,
+    /// The number of the next entry.
+    number: u32,
+    /// The same once the write that is under way is done.
+    number_then: u32,
+    /// Octets that may be added at the end of the file; none while the end may be torn.
+    room: usize,
+}
+
+/// An entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct LogEntry {
+    /// Milliseconds since 1970.
+    wall_ms: u64,
+    snapshot: Snapshot,
+}
+
+#[derive(Clone, Debug)]
+enum Waiting {
+    Everything,
+    Part(LogEntry),
+}
+
+/// What is to be done to the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogWrite {
+    /// Put these octets at its end.
+    Append(Vec<u8>),
+    /// Put these in place of all that it holds.
+    Replace(Vec<u8>),
+}
+
+/// What was kept over a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// What another process knew.
+    pub snapshot: Snapshot,
+    /// When it was last kept, in milliseconds since 1970.
+    pub wall_ms: u64,
+}
+
+impl Restored {
+    /// The moment, by the clock of the snapshot, that it is at this time of the day: no earlier than
+    /// the snapshot, also if the wall clock has been set back.
+    #[must_use]
+    pub fn moment_at(&self, wall_ms: u64) -> Moment {
+        let away = Span(wall_ms.saturating_sub(self.wall_ms));
+        self.snapshot.at.after(away)
+    }
+}
+
+impl HealthLog {
+    /// Reads a file, as far as it can be read. Gives what was kept, and what is wrong with the file.
+    #[must_use]
+    pub fn read(text: &[u8]) -> (Self, Option<Restored>, Option<String>) {
+        let found = lines::read(text);
+        let (mut log, mut damage) = (Self::default(), found.damage);
+        let mut is_any = false;
+        for entry in found.entries {
+            match serde_json::from_slice::<LogEntry>(entry) {
+                Ok(entry) => {
+                    is_any = true;
+                    log.kept.add(entry);
+                }
+                Err(error) => damage = Some(format!("an entry cannot be understood: {error}")),
+            }
+        }
+        let restored = is_any.then(|| Restored {
+            snapshot: log.kept.snapshot.clone(),
+            wall_ms: log.kept.wall_ms,
+        });
+        (log, restored, damage)
+    }
+
+    /// Takes in what is to be kept; `wall_ms` is milliseconds since 1970.
+    pub fn take(&mut self, keep: Keep, wall_ms: u64) {
+        match keep {
+            Keep::Whole(snapshot) => {
+                self.kept = LogEntry { wall_ms, snapshot };
+                self.waiting = Some(Waiting::Everything);
+            }
+            Keep::Part(snapshot) => {
+                let entry = LogEntry { wall_ms, snapshot };
+                self.kept.add(entry.clone());
+                match &mut self.waiting {
+                    Some(Waiting::Everything) => {}
+                    Some(Waiting::Part(part)) => part.add(entry),
+                    None => self.waiting = Some(Waiting::Part(entry)),
+                }
+            }
+        }
+    }
+
+    /// What is to be done to the file so that it has all that is kept; nothing if it has.
+    ///
+    /// # Errors
+    /// When what is kept cannot be written as text: a defect.
+    pub fn write(&mut self) -> Result<Option<LogWrite>, String> {
+        let write = match &self.waiting {
+            None => return Ok(None),
+            Some(Waiting::Part(part)) if self.room > 0 => {
+                let mut text = Vec::new();
+                lines::write(&mut text, self.number, &as_text(part)?);
+                (text.len() <= self.room).then_some(LogWrite::Append(text))
+            }
+            Some(Waiting::Part(_) | Waiting::Everything) => None,
+        };
+        if let Some(append) = write {
+            self.number_then = self.number.wrapping_add(1);
+            return Ok(Some(append));
+        }
+        let (text, number) = self.everything()?;
+        self.number_then = number;
+        Ok(Some(LogWrite::Replace(text)))
+    }
+
+    /// Takes in how a write went: `None` if it failed, and then the end of the file may be torn.
+    pub fn written(&mut self, done: Option<&LogWrite>) {
+        match done {
+            None => {
+                self.room = 0;
+                self.waiting = Some(Waiting::Everything);
+            }
+            Some(LogWrite::Append(text)) => {
+                (self.waiting, self.number) = (None, self.number_then);
+                self.room = self.room.saturating_sub(text.len());
+            }
+            Some(LogWrite::Replace(text)) => {
+                (self.waiting, self.number) = (None, self.number_then);
+                self.room = text.len().max(ROOM_LEAST);
+            }
+        }
+    }
+
+    /// All that is kept, and the number of the entry that may follow.
+    fn everything(&self) -> Result<(Vec<u8>, u32), String> {
+        let (mut text, mut number) = (Vec::new(), 0);
+        for part in self.kept.parts() {
+            lines::write(&mut text, number, &as_text(&part)?);
+            number += 1;
+        }
+        Ok((text, number))
+    }
+}
+
+impl LogWrite {
+    /// The octets that are written.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        match self {
+            Self::Append(octets) | Self::Replace(octets) => octets,
+        }
+    }
+}
+
+impl LogEntry {
+    fn add(&mut self, later: Self) {
+        self.wall_ms = later.wall_ms;
+        self.snapshot.add(later.snapshot);
+    }
+
+    /// The same in several entries, none of which is long.
+    fn parts(&self) -> Vec<Self> {
+        let Snapshot {
+            at,
+            slots,
+            targets,
+            curves,
+            orders,
+            demand,
+        } = &self.snapshot;
+        let part = |snapshot: Snapshot| Self {
+            wall_ms: self.wall_ms,
+            snapshot: Snapshot {
+                at: *at,
+                ..snapshot
+            },
+        };
+        let mut parts = vec![part(Snapshot {
+            curves: curves.clone(),
+            orders: orders.clone(),
+            demand: demand.clone(),
+            ..Snapshot::default()
+        })];
+        parts.extend(chunks(slots).into_iter().map(|slots| {
+            part(Snapshot {
+                slots,
+                ..Snapshot::default()
+            })
+        }));
+        parts.extend(chunks(targets).into_iter().map(|targets| {
+            part(Snapshot {
+                targets,
+                ..Snapshot::default()
+            })
+        }));
+        parts
+    }
+}
+
+fn chunks<T: Clone>(all: &BTreeMap<String, T>) -> Vec<BTreeMap<String, T>> {
+    let all: Vec<_> = all.iter().collect();
+    let chunks = all.chunks(AT_ONCE).map(|chunk| {
+        let chunk = chunk.iter();
+        let owned = chunk.map(|(key, value)| ((*key).clone(), (*value).clone()));
+        owned.collect()
+    });
+    chunks.collect()
+}
+
+fn as_text(entry: &LogEntry) -> Result<Vec<u8>, String> {
+    serde_json::to_vec(entry).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Order;
+    use crate::engine::order::{Action, OrderRecord};
+    use crate::health::slot::SlotHealth;
+
+    fn record(scope: &str) -> OrderRecord {
+        OrderRecord {
+            order: Order {
+                action: Action::Drain,
+                scope: scope.to_owned(),
+                author: "ada \u{2603}\n".to_owned(),
+                reason: String::new(),
+            },
+            given: Moment(7),
+            from: None,
+            until: Some(Moment(u64::MAX)),
+        }
+    }
+
+    /// A snapshot of so many slots, with one order.
+    fn snapshot(at: u64, slots: usize) -> Snapshot {
+        let slots = (0..slots).map(|number| (format!("slot {number}"), SlotHealth::default()));
+        Snapshot {
+            at: Moment(at),
+            slots: slots.collect(),
+            orders: Some(vec![record("one")]),
+            ..Snapshot::default()
+        }
+    }
+
+    fn part(at: u64, scope: &str) -> Keep {
+        Keep::Part(Snapshot {
+            at: Moment(at),
+            orders: Some(vec![record(scope)]),
+            ..Snapshot::default()
+        })
+    }
+
+    /// Writes what is to be written to a file in memory.
+    fn write(log: &mut HealthLog, file: &mut Vec<u8>) {
+        while let Some(write) = log.write().unwrap() {
+            match &write {
+                LogWrite::Append(octets) => file.extend(octets),
+                LogWrite::Replace(octets) => file.clone_from(octets),
+            }
+            log.written(Some(&write));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_again() {
+        let (mut log, mut file) = (HealthLog::default(), Vec::new());
+        log.take(Keep::Whole(snapshot(1000, 250)), 5_000_000);
+        write(&mut log, &mut file);
+        log.take(part(2000, "two"), 5_001_000);
+        write(&mut log, &mut file);
+        let (_, restored, damage) = HealthLog::read(&file);
+        let restored = restored.unwrap();
+        let expected = Snapshot {
+            at: Moment(2000),
+            orders: Some(vec![record("two")]),
+            ..snapshot(0, 250)
+        };
+        assert_eq!((&restored.snapshot, damage), (&expected, None));
+        for (wall_ms, moment) in [
+            (5_001_000, 2000),
+            (5_004_000, 5000),
+            (1, 2000),
+            (u64::MAX, u64::MAX - 5_001_000 + 2000),
+        ] {
+            assert_eq!(restored.moment_at(wall_ms), Moment(moment));
+        }
+    }
+
+    #[test]
+    fn a_file_stays_short() {
+        let (mut log, mut file) = (HealthLog::default(), Vec::new());
+        log.take(Keep::Whole(snapshot(0, 1000)), 0);
+        for at in 1..5000 {
+            log.take(part(at, "two"), at);
+            write(&mut log, &mut file);
+            assert!(file.len() < 3 * ROOM_LEAST, "{at}: {}", file.len());
+        }
+        let (_, restored, damage) = HealthLog::read(&file);
+        assert_eq!(
+            (restored.unwrap().snapshot.at, damage),
+            (Moment(4999), None)
+        );
+    }
+
+    #[test]
+    fn after_a_write_that_failed_everything_is_written() {
+        let (mut log, mut file) = (HealthLog::default(), Vec::new());
+        log.take(Keep::Whole(snapshot(0, 10)), 0);
+        write(&mut log, &mut file);
+        log.take(part(1, "two"), 1);
+        assert!(matches!(log.write(), Ok(Some(LogWrite::Append(_)))));
+        log.written(None);
+        log.take(part(2, "three"), 2);
+        assert!(matches!(log.write(), Ok(Some(LogWrite::Replace(_)))));
+        write(&mut log, &mut file);
+        assert_eq!(log.write(), Ok(None));
+        let (_, restored, _) = HealthLog::read(&file);
+        assert_eq!(
+            restored.unwrap().snapshot.orders,
+            Some(vec![record("three")])
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! The server is killed in the midst of everything and started again: its first answer is what the last one was.
+use std::process::Command;
+
+use crate::world::{CONFIG, Process, World, ZONE, addresses, dig, get, run, state_of, wait_for};
+
+/// What a client in Germany is answered.
+fn answer() -> Vec<String> {
+    let text = dig(&[
+        "@127.0.0.20",
+        "+short",
+        "+subnet=198.51.100.0/24",
+        "api.example.org",
+    ]);
+    addresses(&text).iter().map(ToString::to_string).collect()
+}
+
+/// A world whose server keeps its state, with this recovery.
+fn world(recovery: &str) -> World {
+    let world = World::new();
+    let config = CONFIG
+        .replace("[server]\n", "[server]\nstate = \"state\"\n")
+        .replace("steps = [50, 100]\nevery = \"1s\"\n", recovery);
+    world.write("config.toml", &config);
+    world.write("zones/example.org.zone", ZONE);
+    world
+}
+
+fn waypost(world: &World, arguments: &[&str]) -> (String, bool) {
+    let config = world.path("config.toml");
+    let config = ["--config", config.to_str().unwrap()];
+    run(
+        env!("CARGO_BIN_EXE_waypost"),
+        &[arguments, &config].concat(),
+    )
+}
+
+/// Starts the server and gives its first answer, whenever that comes.
+fn first_answer(world: &World) -> (Process, Vec<String>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command.args(["run", "--log", "json", "--config"]);
+    let process = world.start("again", command.arg(world.path("config.toml")));
+    let mut first = Vec::new();
+    wait_for("the first answer", || {
+        first = answer();
+        !first.is_empty()
+    });
+    (process, first)
+}
+
+fn metric(name: &str) -> Option<String> {
+    let (_, text) = get("/metrics")?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+    lines.next().map(|value| value.trim().to_owned())
+}
+
+/// The machines of the two regions, but the first, which is returned apart.
+fn machines(world: &World) -> (Process, [Process; 2]) {
+    let others = [world.backend("127.1.0.2"), world.backend("127.2.0.1")];
+    (world.backend("127.1.0.1"), others)
+}
+
+#[test]
+fn whatever_holds_a_return_back_holds_it_over_a_kill() {
+    for (recovery, state) in [
+        ("every = \"10m\"\nsteps = [1, 100]\n", "ramping"),
+        ("every = \"1s\"\nsteps = [100]\ngate = \"data\"\n", "gated"),
+        (
+            "every = \"1s\"\nsteps = [100]\nfailback = \"manual\"\n",
+            "unapproved",
+        ),
+        (
+            "every = \"1s\"\nsteps = [100]\nfailback_delay = \"10m\"\n",
+            "held",
+        ),
+    ] {
+        let world = world(recovery);
+        let data = "\n[monitors.data]\ntype = \"tcp\"\nport = 18999\ninterval = \"200ms\"\ntimeout = \"150ms\"\n";
+        let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+        world.write("config.toml", &(config + data));
+        let (first, _others) = machines(&world);
+        let mut server = world.waypost();
+        wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
+        first.kill();
+        wait_for("fra-one to fall", || state_of("fra-one") == "down");
+        let mut back = None;
+        for state in ["down", state] {
+            wait_for(state, || state_of("fra-one") == state);
+            assert_eq!(answer(), ["127.1.0.2"], "{state}");
+            // What has just happened is on the disk within a second.
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+            server.kill();
+            let (again, answered) = first_answer(&world);
+            assert_eq!(answered, ["127.1.0.2"], "{state}, after the start");
+            wait_for("the status", || state_of("fra-one") != "no status");
+            assert_eq!(state_of("fra-one"), state);
+            assert_eq!(metric("waypost_state_writable").as_deref(), Some("1"));
+            assert_eq!(metric("waypost_state_damaged").as_deref(), Some("0"));
+            server = again;
+            back.get_or_insert_with(|| world.backend("127.1.0.1"));
+        }
+    }
+}
+
+#[test]
+fn an_order_that_was_acknowledged_holds_over_a_kill() {
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    let _machines = machines(&world);
+    let server = world.waypost();
+    wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
+    let (text, well) = waypost(&world, &["drain", "fra-one", "--reason", "disks"]);
+    server.kill();
+    assert!(well && !text.contains("restart"), "{text}");
+    let (server, _) = first_answer(&world);
+    wait_for("fra-one to be drained", || answer() == ["127.1.0.2"]);
+    let (status, _) = waypost(&world, &["status"]);
+    assert!(status.contains("disks"), "{status}");
+    server.kill();
+    let (server, answered) = first_answer(&world);
+    assert_eq!(answered, ["127.1.0.2"]);
+    let (text, well) = waypost(&world, &["undrain", "fra-one"]);
+    server.kill();
+    assert!(well, "{text}");
+    let (_server, _) = first_answer(&world);
+    wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
+}
+
+#[test]
+fn a_flipped_bit_is_told_and_costs_nothing() {
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    let _machines = machines(&world);
+    let server = world.waypost();
+    assert!(waypost(&world, &["drain", "fra-one"]).1);
+    wait_for("fra-one to be drained", || answer() == ["127.1.0.2"]);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    server.kill();
+    let path = world.path("state/health.log");
+    let mut text = std::fs::read(&path).unwrap();
+    text[100] ^= 4;
+    std::fs::write(&path, text).unwrap();
+    let (server, answered) = first_answer(&world);
+    assert_eq!(answered, ["127.1.0.2"]);
+    wait_for("its metrics", || metric("waypost_state_damaged").is_some());
+    assert_eq!(metric("waypost_state_damaged").as_deref(), Some("1"));
+    assert!(
+        server.log().contains("state_unreadable"),
+        "{}",
+        server.log()
+    );
+    server.kill();
+    let (_server, answered) = first_answer(&world);
+    assert_eq!(answered, ["127.1.0.2"]);
+    wait_for("its metrics", || metric("waypost_state_damaged").is_some());
+    assert_eq!(metric("waypost_state_damaged").as_deref(), Some("0"));
+}
+
+#[test]
+fn a_folder_that_another_server_writes_is_left_alone() {
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    let _machines = machines(&world);
+    let _server = world.waypost();
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    let config = config
+        .replace("127.0.0.20:53", "127.0.0.21:53")
+        .replace("[::1]:53", "127.0.0.22:53")
+        .replace("127.0.0.1:8053", "127.0.0.1:8054");
+    world.write("second.toml", &config);
+    let config = world.path("second.toml");
+    let (text, well) = run(
+        env!("CARGO_BIN_EXE_waypost"),
+        &["run", "--config", config.to_str().unwrap()],
+    );
+    assert!(!well && text.contains("another server (process "), "{text}");
+}
+
+#[test]
+fn a_full_disk_is_said_and_what_it_missed_is_written_once_there_is_room() {
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    let _machines = machines(&world);
+    let binary = env!("CARGO_BIN_EXE_waypost");
+    let script = format!(
+        "mount --make-rprivate / && mkdir -p state && mount -t tmpfs -o size=16k,mode=700 none state && \
+         (cat /dev/zero > state/fill || true) && exec {binary} run --log json --config config.toml"
+    );
+    let server = world.start(
+        "full",
+        Command::new("unshare").args(["-m", "sh", "-c", &script]),
+    );
+    wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
+    assert_eq!(metric("waypost_state_writable").as_deref(), Some("0"));
+    let (text, well) = waypost(&world, &["drain", "fra-one"]);
+    assert!(
+        well && text.contains("a restart of the server would not know of it"),
+        "{text}"
+    );
+    wait_for("fra-one to be drained", || answer() == ["127.1.0.2"]);
+    let id = server.id().to_string();
+    let inside = |command: &str| {
+        let folder = world.path("state");
+        let folder = folder.to_str().unwrap();
+        let command = command.replace("state", folder);
+        run("nsenter", &["-t", &id, "-m", "sh", "-c", &command])
+    };
+    assert!(inside("rm state/fill").1);
+    wait_for("the state to be written", || {
+        metric("waypost_state_writable").as_deref() == Some("1")
+    });
+    let (text, _) = inside("cat state/health.log");
+    assert!(text.contains("\"scope\":\"fra-one\""), "{text}");
+    assert!(server.log().contains("state_writable"), "{}", server.log());
+}
+
+#[test]
+fn check_warns_where_a_restart_goes_around_something() {
+    let manual = "every = \"1s\"\nsteps = [100]\nfailback = \"manual\"\n";
+    let world = world(manual);
+    let (text, well) = waypost(&world, &["check"]);
+    assert!(well && !text.contains("goes around"), "{text}");
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    world.write(
+        "config.toml",
+        &config.replace("\"state\"", "\"config.toml/state\""),
+    );
+    let (text, well) = waypost(&world, &["check"]);
+    assert!(
+        well && text.contains("config.toml is not a folder"),
+        "{text}"
+    );
+    assert!(
+        text.contains("a restart goes around the approvals"),
+        "{text}"
+    );
+    let harmless = config.replace("failback = \"manual\"\n", "");
+    let harmless = harmless.replace("\"state\"", "\"config.toml/state\"");
+    world.write("config.toml", &harmless);
+    let (text, well) = waypost(&world, &["check"]);
+    assert!(well && !text.contains("goes around"), "{text}");
+}

@@ -1,0 +1,265 @@
+//! Files that change under a running server: writers that pause, swapped links, a file that is mounted by itself.
+//!
+//! Until what is written is whole, and weakens nothing, the last good version is served.
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::world::{CONFIG, Process, World, ZONE, dig, get, request, wait_for};
+
+const SECRET: &str = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I=";
+
+fn status() -> Value {
+    let (_, body) = get("/api/v1/status").unwrap();
+    serde_json::from_str(&body).unwrap()
+}
+
+fn plan() -> String {
+    status()["plan"].to_string()
+}
+
+fn refusal() -> Option<String> {
+    let status = status();
+    let reason = status.get("refused")?.get("reason")?.as_str()?;
+    Some(reason.to_owned())
+}
+
+fn serial() -> String {
+    let answer = dig(&["@127.0.0.20", "+short", "SOA", "example.org"]);
+    answer.split(' ').nth(2).unwrap_or_default().to_owned()
+}
+
+/// Another config that means the same, cut where `at` is found.
+fn cut_before(at: &str) -> String {
+    let text = format!("# edited\n{CONFIG}");
+    text[..text.rfind(at).unwrap()].to_owned()
+}
+
+fn waypost(world: &World) -> Process {
+    world.write_config();
+    world.waypost()
+}
+
+#[test]
+fn a_writer_that_pauses_changes_nothing_until_it_is_done() {
+    let world = World::new();
+    let waypost = waypost(&world);
+    let before = plan();
+    let whole = world.write("whole.toml", &format!("# edited\n{CONFIG}"));
+    let half = cut_before("residency = \"strict\"").len();
+    let script = format!(
+        "head -c {half} {0} > config.toml; while [ ! -e go-on ]; do sleep 0.1; done; tail -c +{1} {0} >> config.toml",
+        whole.display(),
+        half + 1
+    );
+    let mut shell = Command::new("sh");
+    let mut writer = world.start("writer", shell.args(["-c", &script]));
+    wait_for("the refusal", || refusal().is_some());
+    let reason = refusal().unwrap();
+    assert!(reason.starts_with("refused: "), "{reason}");
+    assert!(reason.contains("fence of userdata"), "{reason}");
+    assert!(reason.contains("waypost reload --force"), "{reason}");
+    assert!(
+        waypost.log().contains("also anywhere"),
+        "the log says it too"
+    );
+    assert_eq!(plan(), before);
+    let (code, body) = request("POST", "/api/v1/reload").unwrap();
+    assert_ne!(code, 200, "asked for, it is refused as well: {body}");
+    assert_eq!(plan(), before);
+    world.write("go-on", "");
+    wait_for("the whole config", || plan() != before);
+    assert_eq!(writer.wait(), Some(0));
+    assert_eq!(refusal(), None, "nothing is refused any more");
+}
+
+#[test]
+fn what_was_refused_is_taken_when_somebody_says_so() {
+    let world = World::new();
+    let _waypost = waypost(&world);
+    let before = plan();
+    world.write("config.toml", &cut_before("[services.userdata]"));
+    let (code, body) = request("POST", "/api/v1/reload").unwrap();
+    assert_ne!(code, 200, "{body}");
+    assert!(
+        body.contains("service") && body.contains("--force"),
+        "{body}"
+    );
+    let (code, body) = request("POST", "/api/v1/reload?force=true").unwrap();
+    assert_eq!(code, 200, "{body}");
+    assert!(
+        body.contains("userdata"),
+        "it shows what has changed: {body}"
+    );
+    assert_ne!(plan(), before);
+}
+
+#[test]
+fn a_zone_that_is_cut_is_served_as_it_was() {
+    let world = World::new();
+    let names: String = (0..200)
+        .map(|number| format!("n{number} A 192.0.2.{number}\n"))
+        .collect();
+    let _waypost = waypost(&world);
+    let zone = "zones/example.org.zone";
+    let whole = format!("{ZONE}{names}");
+    world.write(zone, &whole);
+    let is_there = |name: &str| {
+        !dig(&["@127.0.0.20", "+short", "A", &format!("{name}.example.org")]).is_empty()
+    };
+    wait_for("all names", || is_there("n199"));
+    let cut = &whole[..whole.find("n160 ").unwrap()];
+    world.write(zone, cut);
+    wait_for("the refusal", || refusal().is_some());
+    let reason = refusal().unwrap();
+    assert!(
+        reason.contains("40 of") && reason.contains("max_shrink_watched"),
+        "{reason}"
+    );
+    assert!(is_there("n199"));
+    let newer = cut.replace("2026010101", "2026010102");
+    world.write(zone, &newer);
+    wait_for("the new serial", || serial() == "2026010102");
+    assert!(!is_there("n199"), "a new serial says that it is meant");
+    assert_eq!(refusal(), None);
+}
+
+#[test]
+fn links_are_swapped_as_kubernetes_does() {
+    let world = World::new();
+    let version = |name: &str, config: &str, serial: &str| {
+        world.write(&format!("{name}/config.toml"), config);
+        let zone = ZONE.replace("2026010101", serial);
+        world.write(&format!("{name}/zones/example.org.zone"), &zone);
+    };
+    let swap = |name: &str| {
+        symlink(name, world.path("..data_tmp")).unwrap();
+        fs::rename(world.path("..data_tmp"), world.path("..data")).unwrap();
+    };
+    version("..1", CONFIG, "1");
+    swap("..1");
+    symlink("..data/config.toml", world.path("config.toml")).unwrap();
+    symlink("..data/zones", world.path("zones")).unwrap();
+    let _waypost = world.waypost();
+    let first = plan();
+    version("..2", &format!("# two\n{CONFIG}"), "2");
+    swap("..2");
+    wait_for("the second version", || serial() == "2" && plan() != first);
+    let second = plan();
+    version("..3", &cut_before("unknown ="), "2");
+    swap("..3");
+    version("..4", &cut_before("residency = \"strict\""), "2");
+    swap("..4");
+    wait_for("the refusal", || refusal().is_some());
+    assert_eq!(plan(), second);
+    version("..5", CONFIG, "5");
+    swap("..5");
+    wait_for("the fifth version", || {
+        serial() == "5" && refusal().is_none()
+    });
+}
+
+/// A mount of one file shows its inode: what is written into it, and not what is renamed over it outside.
+#[test]
+fn a_file_that_is_mounted_by_itself_is_read_when_it_is_whole() {
+    let world = World::new();
+    world.write_config();
+    let outside = world.write("outside.toml", CONFIG);
+    let script = format!(
+        "mount --make-rprivate / && mount --bind {} {} && exec {} run --log json --config {1}",
+        outside.display(),
+        world.path("config.toml").display(),
+        env!("CARGO_BIN_EXE_waypost"),
+    );
+    let mut command = Command::new("unshare");
+    let _waypost = world.start("waypost", command.args(["--mount", "sh", "-c", &script]));
+    wait_for("waypost to be ready", || {
+        get("/readyz").is_some_and(|(status, _)| status == 200)
+    });
+    let before = plan();
+    fs::write(&outside, "").unwrap();
+    wait_for("the refusal of nothing", || refusal().is_some());
+    fs::write(&outside, cut_before("residency = \"strict\"")).unwrap();
+    wait_for("the refusal of a part", || {
+        refusal().is_some_and(|reason| reason.contains("fence"))
+    });
+    assert_eq!(plan(), before);
+    fs::write(&outside, format!("# edited\n{CONFIG}")).unwrap();
+    wait_for("the whole", || plan() != before && refusal().is_none());
+    // A file that is put in its place is not seen inside of the mount; the last version stays.
+    let edited = plan();
+    fs::rename(world.write("other.toml", "[server]\n"), &outside).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!((plan(), refusal()), (edited, None));
+}
+
+#[test]
+fn a_server_that_does_not_watch_reads_when_it_is_asked() {
+    let world = World::new();
+    let still = CONFIG.replace("[server]\n", "[server]\nwatch = false\n");
+    world.write_config();
+    world.write("config.toml", &still);
+    let waypost = world.waypost();
+    let before = plan();
+    world.write("config.toml", &format!("# edited\n{still}"));
+    world.write(
+        "zones/example.org.zone",
+        &ZONE.replace("2026010101", "2026010102"),
+    );
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(
+        (plan(), serial()),
+        (before.clone(), "2026010101".to_owned())
+    );
+    assert!(!waypost.log().contains("files_changed"));
+    let (code, body) = request("POST", "/api/v1/reload").unwrap();
+    assert_eq!(code, 200, "{body}");
+    assert!(body.contains("nobody moves"), "{body}");
+    assert_eq!(serial(), "2026010102");
+    assert_ne!(plan(), before);
+}
+
+#[test]
+fn no_secret_leaves_with_an_error() {
+    let world = World::new();
+    let keyed = |line: &str| format!("{CONFIG}\n[tsig.xfr]\n{line}\n");
+    world.write_config();
+    world.write("config.toml", &keyed(&format!("secret = \"{SECRET}\"")));
+    let waypost = world.waypost();
+    for line in [
+        format!("secret = \"{SECRET}"),
+        format!("secret = {SECRET}"),
+        format!("secret = \"{SECRET}\"\nsecret = \"{SECRET}\""),
+        format!("secrt = \"{SECRET}\""),
+        format!("secret = [\"{SECRET}\"]"),
+        format!("secret = \"\"\"\n{SECRET}\n"),
+        format!("secret =\n\"{SECRET}\""),
+        format!("algorithm = \"{SECRET}\""),
+    ] {
+        world.write("config.toml", &keyed(&line));
+        let (code, body) = request("POST", "/api/v1/reload").unwrap();
+        assert_ne!(code, 200, "{line}: {body}");
+        let program = env!("CARGO_BIN_EXE_waypost");
+        let config = world.path("config.toml");
+        let mut told = body + &status().to_string();
+        for arguments in [&["check"][..], &["check", "--json"]] {
+            let output = Command::new(program)
+                .args(arguments)
+                .arg("--config")
+                .arg(&config)
+                .output()
+                .unwrap();
+            told += &String::from_utf8_lossy(&output.stdout);
+            told += &String::from_utf8_lossy(&output.stderr);
+        }
+        assert!(!told.contains(&SECRET[..12]), "{line}: {told}");
+    }
+    assert!(!waypost.log().contains(&SECRET[..12]));
+    assert!(
+        waypost.log().contains("every user of this machine"),
+        "it may be read by all"
+    );
+}
