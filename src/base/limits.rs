@@ -71,7 +71,7 @@ pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 pub const NOTIFICATIONS_WAITING: usize = 4096;
 /// Octets of the file in which health, orders and demand are kept.
 pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
-/// How long the end of the server waits for what is to be kept.
+/// Longest time that the end of the server waits for what is to be kept.
 pub const KEEP_AT_END: Span = Span::from_secs(5);
 /// Octets of the file in which serials of zones and the like are kept.
 pub const TRANSFERS_FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -165,6 +165,14 @@ pub const UPGRADE: Span = Span::from_secs(80);
 pub const EXPLAIN_SUPPOSED: usize = 64;
 /// Octets of each text of an operator's order: its scope, its author, its reason.
 pub const ORDER_TEXT_BYTES: usize = 512;
+/// Orders in force or to come; further ones are refused.
+pub const ORDERS_HELD: usize = 1000;
+/// Orders that have ended, as the history shows them; the oldest goes first.
+pub const ORDERS_PAST: usize = 500;
+/// Time that an override holds if nobody says.
+pub const OVERRIDE_DEFAULT: Span = Span::from_secs(3600);
+/// Time that an override may hold at most: what is meant for longer belongs in the config.
+pub const OVERRIDE_LONGEST: Span = Span::from_secs(30 * 24 * 3600);
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
 /// How often the engine is told how much clients ask for.
@@ -190,12 +198,12 @@ pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
 pub const PROBE_SECOND_LOOK: Span = Span(100);
 /// Shortest probe interval that a config may ask for.
 pub const PROBE_INTERVAL_LEAST: Span = Span(100);
-/// How old the last look at an address may be, over a restart, before it says nothing any more; three of its
+/// Age past which, over a restart, the last look at an address says nothing any more; three of its
 /// intervals if these are longer.
 pub const HEALTH_OUTDATED: Span = Span::from_secs(15 * 60);
-/// How often health that has changed is given to be kept.
+/// Shortest time between two writes of what has changed of health.
 pub const KEEP_EVERY: Span = Span::from_secs(1);
-/// How often it is kept that time has passed, and that the last look at an address was a newer one.
+/// Longest time after which it is kept that time has passed, and that the last look at an address was a newer one.
 pub const KEEP_AGE_EVERY: Span = Span::from_secs(10);
 /// How long a changed table may wait for further changes before it is published.
 pub const COALESCE: Span = Span(100);

@@ -14,6 +14,7 @@ mod similar;
 mod sip;
 mod standing;
 mod time;
+mod utc;
 
 pub use address_set::AddressSet;
 pub use hash::{Draws, HashKey};
@@ -27,3 +28,4 @@ pub use similar::similar;
 pub use sip::sip_hash;
 pub use standing::{Cause, Permille, Standing, Why};
 pub use time::{Moment, Span};
+pub use utc::{Calendar, TimeSpec, Utc};

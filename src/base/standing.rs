@@ -95,8 +95,14 @@ pub enum Why {
     Doubted(Cause),
     /// Probes say down, but too much capacity has left already; kept.
     Capped(Cause),
-    /// Taken out by an operator's order, or on its way there.
+    /// On its way out by an operator's order.
+    Draining,
+    /// Taken out by an operator's order.
     Drained,
+    /// On its way back after an operator's order.
+    Returning,
+    /// Served, or limited, by an operator's override, whatever probes say.
+    Forced,
     /// Supposed down by `explain --down`.
     Supposed,
 }
@@ -115,7 +121,10 @@ impl Why {
             Self::Down(_) => "down",
             Self::Doubted(_) => "doubted",
             Self::Capped(_) => "capped",
+            Self::Draining => "draining",
             Self::Drained => "drained",
+            Self::Returning => "returning",
+            Self::Forced => "forced",
             Self::Supposed => "supposed",
         }
     }
@@ -131,7 +140,10 @@ impl Why {
             | Self::Gated
             | Self::Unapproved
             | Self::Ramping { .. }
+            | Self::Draining
             | Self::Drained
+            | Self::Returning
+            | Self::Forced
             | Self::Supposed => None,
         }
     }

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::daemon::log::LogFormat;
 
-use crate::base::Span;
+use crate::base::{Span, TimeSpec};
+use crate::engine::order::Override;
 use crate::geo::Network;
 
 /// Health-aware authoritative DNS server and global traffic manager.
@@ -62,13 +63,26 @@ pub(super) enum Command {
     Approve(Order),
     /// Take a region, provider or endpoint out gradually
     ///
-    /// Its clients leave by the steps of the recovery. It stays out until `waypost undrain`, over
-    /// reloads and, where `[server] state` is set, over restarts too.
-    Drain(Order),
-    /// Bring back what was drained
+    /// Its clients leave by the steps of the recovery. It stays out while any order covers it: until
+    /// `waypost undrain` of the same name or the end that was given, over reloads and, where
+    /// `[server] state` is set, over restarts too. A drain that leaves clients of a service without a
+    /// healthy endpoint, or asks more than the stated capacities, is refused without `--force`.
+    Drain(Drain),
+    /// Lift the drain of this name
     ///
-    /// Its clients come back by the steps of the recovery, as after an outage.
+    /// Whatever no other order holds comes back by the steps of the recovery, as after an outage; which
+    /// others still hold something is said.
     Undrain(Order),
+    /// Override what probes say of a region, provider or endpoint, for a time
+    ///
+    /// `up` serves it in full, also if probes find it down or it waits for its gate; `down` takes it out at
+    /// once; a share as `30%` is the most that it has. It never leads a client out of its fence. Where several
+    /// orders cover an endpoint the least counts: a drain, or `down`, is not undone by `up`. It ends by itself, after
+    /// an hour if nothing is said and after 30 days at most, or by `waypost force NAME --lift`; what it
+    /// took away comes back by the steps of the recovery.
+    Force(ForceOrder),
+    /// List the orders in force and to come, and those that have ended
+    Orders(Orders),
     /// Show an ACME server that a name is ours (dns-01)
     ///
     /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
@@ -285,7 +299,19 @@ pub(super) struct Order {
     /// What it is for: everything that has this name
     #[arg(value_name = "REGION|PROVIDER|ENDPOINT")]
     pub(super) name: String,
-    /// Why, for whoever is on duty next; logged with $USER
+    #[command(flatten)]
+    pub(super) by: OrderBy,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// The author of an order, and the reason.
+#[derive(Debug, Args)]
+pub(super) struct OrderBy {
+    /// Why, for whoever is on duty next
     #[arg(
         long,
         value_name = "TEXT",
@@ -293,11 +319,86 @@ pub(super) struct Order {
         hide_default_value = true
     )]
     pub(super) reason: String,
+    /// The author; otherwise $SUDO_USER, $USER, or whom the server knows the connection by
+    #[arg(long, value_name = "NAME")]
+    pub(super) author: Option<String>,
+}
+
+/// The beginning and the end of an order.
+#[derive(Debug, Args)]
+pub(super) struct Window {
+    /// Its beginning: in so long (`30m`, `2h`), or at a time in RFC 3339 (`2027-03-01T22:00:00Z`); otherwise now
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) from: Option<TimeSpec>,
+    /// The time at which it ends by itself, written likewise
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "lasts")]
+    pub(super) until: Option<TimeSpec>,
+    /// The time that it holds from its beginning
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub(super) lasts: Option<Span>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Drain {
+    #[command(flatten)]
+    pub(super) order: Order,
+    #[command(flatten)]
+    pub(super) window: Window,
+    /// Say who would move and what would be lost, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Drain even where clients are left without a healthy endpoint, or above capacity
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Come back when no new answer has it any more; the order stays if this is interrupted
+    #[arg(long, conflicts_with_all = ["dry_run", "json"])]
+    pub(super) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ForceOrder {
+    /// What it is for: everything that has this name
+    #[arg(value_name = "REGION|PROVIDER|ENDPOINT")]
+    pub(super) name: String,
+    /// The share that it has instead, in percent at most: `up`, `down` or `30%`
+    #[arg(value_name = "up|down|SHARE", value_parser = share, required_unless_present = "lift", conflicts_with = "lift")]
+    pub(super) value: Option<Override>,
+    /// Lift the override of this name
+    #[arg(long, conflicts_with_all = ["from", "until", "lasts", "dry_run"])]
+    pub(super) lift: bool,
+    #[command(flatten)]
+    pub(super) window: Window,
+    #[command(flatten)]
+    pub(super) by: OrderBy,
+    /// Say who would move and what would be lost, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) control: Control,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Orders {
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// The number of those to show that have ended
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub(super) history: usize,
+    /// Print JSON, with the whole history
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn time(text: &str) -> Result<TimeSpec, String> {
+    TimeSpec::parse(text).ok_or_else(|| TimeSpec::HELP.to_owned())
+}
+
+fn share(text: &str) -> Result<Override, String> {
+    let help = "write up, down or a share of 0% to 100%";
+    Override::parse(text).ok_or_else(|| help.to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -6,12 +6,13 @@
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `unkept` | what `check` says of a config that a restart goes around |
-//! | `check`, `explain`, `status`, `reload`, `upgrade`, `order` | subcommands that look or ask, and end |
+//! | `check`, `explain`, `status`, `reload`, `upgrade`, `order`, `orders` | subcommands that look or ask, and end |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `remote` | the client of the control API |
+//! | `present`, `endpoint_lines` | parts of pages, and lines of endpoints |
 //!
 //! `waypost run` is the [daemon](crate::daemon) itself. A command that only talks to a server reads no more of a
 //! config than where that is reached.
@@ -19,11 +20,14 @@ mod acme;
 mod arguments;
 mod check;
 mod demo;
+mod endpoint_lines;
 mod explain;
 mod judged;
 mod keys;
 mod order;
+mod orders;
 mod plan;
+mod present;
 mod query;
 mod reload;
 mod remote;
@@ -64,8 +68,10 @@ pub fn main() -> ExitCode {
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Upgrade(arguments) => upgrade::upgrade(&arguments),
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
-        Command::Drain(arguments) => order::order(Action::Drain, &arguments),
+        Command::Drain(arguments) => order::drain(&arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
+        Command::Force(arguments) => order::force(&arguments),
+        Command::Orders(arguments) => orders::orders(&arguments),
         Command::Acme(arguments) => acme::acme(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),

@@ -1,27 +1,162 @@
-//! `waypost approve`, `waypost drain`, `waypost undrain`: orders to a running server.
+//! `waypost approve`, `drain`, `undrain` and `force`: orders to a running server.
+//!
+//! The author is whoever is named, or the user of this machine: a name to ask, not a proof. Where neither is known,
+//! the server says who it is by the connection, or refuses.
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
-use super::arguments::Order;
+use super::arguments::{Drain, ForceOrder, Order, OrderBy, Window};
+use super::orders::{forecast_page, list};
+use super::present::percent;
 use super::remote::{Remote, text_of};
 use super::say;
 use crate::daemon::Failure;
 use crate::engine::order::Action;
+use crate::io::control::{EndpointShare, ForecastView, OrderList};
 
-/// Gives the order and prints what the server says. The author is the user of this machine: a
-/// name to ask, not a proof.
+/// The path of orders.
+const PATH: &str = "/api/v1/orders";
+/// Time between two looks at a drain that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The parameters of a request.
+type Parameters = Vec<(&'static str, String)>;
+
+/// Gives an order without a window, and prints what the server says.
 pub(super) fn order(action: Action, arguments: &Order) -> Result<ExitCode, Failure> {
     let remote = Remote::find(&arguments.control)?;
-    let author = std::env::var("USER").unwrap_or_default();
-    let parameters = [
-        ("action", action.word()),
-        ("scope", &arguments.name),
-        ("author", &author),
-        ("reason", &arguments.reason),
-    ];
-    let body = remote.post("/api/v1/orders", &parameters)?;
-    match arguments.json {
+    let parameters = given(action.word(), &arguments.name, &arguments.by);
+    tell(&post(&remote, &parameters)?, arguments.json)
+}
+
+/// Drains, says what a drain would do, or waits for its end.
+pub(super) fn drain(arguments: &Drain) -> Result<ExitCode, Failure> {
+    let order = &arguments.order;
+    let remote = Remote::find(&order.control)?;
+    let mut parameters = given(Action::Drain.word(), &order.name, &order.by);
+    parameters.extend(window(&arguments.window));
+    if arguments.force {
+        parameters.push(("force", "true".to_owned()));
+    }
+    if arguments.dry_run {
+        return forecast(&remote, parameters, order.json);
+    }
+    let told = tell(&post(&remote, &parameters)?, order.json)?;
+    if arguments.wait {
+        return wait(&remote, &order.name);
+    }
+    Ok(told)
+}
+
+/// Gives an override, or lifts one.
+pub(super) fn force(arguments: &ForceOrder) -> Result<ExitCode, Failure> {
+    let remote = Remote::find(&arguments.control)?;
+    let Some(value) = arguments.value else {
+        let parameters = given(Action::Lift.word(), &arguments.name, &arguments.by);
+        return tell(&post(&remote, &parameters)?, arguments.json);
+    };
+    let mut parameters = given(Action::Force(value).word(), &arguments.name, &arguments.by);
+    parameters.push(("value", value.to_string()));
+    parameters.extend(window(&arguments.window));
+    if arguments.dry_run {
+        return forecast(&remote, parameters, arguments.json);
+    }
+    tell(&post(&remote, &parameters)?, arguments.json)
+}
+
+/// Says what an order would do; whether it does damage is the exit code.
+fn forecast(remote: &Remote, mut parameters: Parameters, json: bool) -> Result<ExitCode, Failure> {
+    parameters.push(("dry_run", "true".to_owned()));
+    let body = post(remote, &parameters)?;
+    let found: ForecastView = serde_json::from_str(&body)
+        .map_err(|error| format!("the server's answer is not a forecast: {error}"))?;
+    match json {
         true => say(body.trim_end()),
-        false => say(&result_of(&body)?),
+        false => say(forecast_page(&found).trim_end()),
+    }
+    Ok(match found.damage.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+/// Waits until no new answer has anything of a drain, and says what is left meanwhile.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command that waits for a server has nothing else to do"
+)]
+fn wait(remote: &Remote, scope: &str) -> Result<ExitCode, Failure> {
+    let mut told = String::new();
+    loop {
+        let Some(left) = left(&list(remote)?, scope) else {
+            return Err(format!("the drain of {scope} was lifted, or has ended"));
+        };
+        let some: Vec<String> = left
+            .iter()
+            .filter(|own| own.share_permille > 0)
+            .map(|own| format!("{} {}", own.name, percent(own.share_permille)))
+            .collect();
+        if some.is_empty() {
+            say(
+                "no new answer has any of it; resolvers may keep older ones for as long as their TTL says",
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        let now = format!("still served: {}", some.join(", "));
+        if now != told {
+            say(&now);
+            told = now;
+        }
+        sleep(LOOK_EVERY);
+    }
+}
+
+/// The shares left of the endpoints of a drain; nothing if there is no such order any more.
+fn left(list: &OrderList, scope: &str) -> Option<Vec<EndpointShare>> {
+    let mut drains = list.orders.iter();
+    let drain = drains.find(|held| held.order.action == "drain" && held.order.scope == scope)?;
+    Some(drain.endpoints.clone())
+}
+
+fn given(action: &str, scope: &str, by: &OrderBy) -> Parameters {
+    let mut parameters = vec![
+        ("action", action.to_owned()),
+        ("scope", scope.to_owned()),
+        ("reason", by.reason.clone()),
+    ];
+    let variable = |name: &str| std::env::var(name).ok();
+    if let Some(author) = author(by.author.clone(), variable) {
+        parameters.push(("author", author));
+    }
+    parameters
+}
+
+/// The author: as named, even if that is nobody, or the user that this machine knows.
+fn author(named: Option<String>, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let users = ["SUDO_USER", "USER"].iter();
+    let mut users = users.filter_map(|name| variable(name));
+    named.or_else(|| users.find(|user| !user.trim().is_empty()))
+}
+
+fn window(window: &Window) -> Parameters {
+    let from = window.from.map(|from| ("from", from.to_string()));
+    let until = window.until.map(|until| ("until", until.to_string()));
+    let lasts = window.lasts.map(|lasts| ("for", lasts.to_string()));
+    [from, until, lasts].into_iter().flatten().collect()
+}
+
+fn post(remote: &Remote, parameters: &Parameters) -> Result<String, Failure> {
+    let parameters = parameters
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()));
+    remote.post(PATH, &parameters.collect::<Vec<_>>())
+}
+
+fn tell(body: &str, json: bool) -> Result<ExitCode, Failure> {
+    match json {
+        true => say(body.trim_end()),
+        false => say(&result_of(body)?),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -29,4 +164,28 @@ pub(super) fn order(action: Action, arguments: &Order) -> Result<ExitCode, Failu
 /// Reads a reply of the control API.
 fn result_of(body: &str) -> Result<String, Failure> {
     text_of(body, "result").ok_or_else(|| format!("unexpected reply: {body}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_author_is_named_or_the_user_of_the_machine() {
+        for (named, sudo, user, expected) in [
+            (Some("eve"), Some("bob"), Some("root"), Some("eve")),
+            (Some(""), Some("bob"), Some("root"), Some("")),
+            (None, Some("bob"), Some("root"), Some("bob")),
+            (None, Some(""), Some("root"), Some("root")),
+            (None, None, Some("root"), Some("root")),
+            (None, None, None, None),
+        ] {
+            let variable = |name: &str| match name {
+                "SUDO_USER" => sudo.map(str::to_owned),
+                _ => user.map(str::to_owned),
+            };
+            let found = author(named.map(str::to_owned), variable);
+            assert_eq!(found.as_deref(), expected, "{named:?} {sudo:?} {user:?}");
+        }
+    }
 }

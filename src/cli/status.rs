@@ -1,17 +1,17 @@
 //! `waypost status`: what a running server knows, as a page for a terminal or as JSON.
-use std::fmt::Write;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use super::arguments;
+use super::endpoint_lines::{endpoint_lines, load};
+use super::present::{Paint, ago, bar, line, percent};
 use super::remote::Remote;
 use super::say;
 use crate::base::limits::CERTIFICATE_SOON;
 use crate::daemon::Failure;
 use crate::engine::Status;
 use crate::engine::status::{
-    CertificateStatus, DrainStatus, EndpointStatus, LimitedStatus, RefusedConfig, ServiceStatus,
-    SigningStatus, TargetStatus,
+    CertificateStatus, LimitedStatus, OrderStatus, RefusedConfig, ServiceStatus, SigningStatus,
 };
 use crate::io::clock::Clock;
 use crate::plan::Units;
@@ -34,39 +34,11 @@ pub(super) fn status(arguments: &arguments::Status) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the page has colours.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Paint {
-    Ansi,
-    Plain,
-}
-
-impl Paint {
-    /// `text` in the colour of a state.
-    fn state(self, state: &str, text: &str) -> String {
-        let code = match state {
-            "healthy" => "32",
-            "unproven" | "unmonitored" | "supposed" => "36",
-            "ramping" | "gated" | "held" | "unapproved" => "33",
-            "drained" => "34",
-            "doubted" | "capped" | "unwatched" => "35",
-            _ => "1;31",
-        };
-        self.code(code, text)
-    }
-
-    fn code(self, code: &str, text: &str) -> String {
-        match self {
-            Self::Ansi => format!("\x1b[{code}m{text}\x1b[0m"),
-            Self::Plain => text.to_owned(),
-        }
-    }
-}
-
 /// The whole page.
 fn page(status: &Status, paint: Paint) -> String {
     let mut out = String::new();
     head(&mut out, status, paint);
+    order_lines(&mut out, status);
     for region in &status.regions {
         let law = region
             .jurisdiction
@@ -182,18 +154,38 @@ fn signing_lines(out: &mut String, zone: &str, signing: &SigningStatus) {
     }
 }
 
-/// What a drain says of itself, under its endpoint.
-fn drain_line(out: &mut String, drain: &DrainStatus) {
-    let author = match drain.author.as_str() {
+/// The orders in force, each once, whatever number of endpoints it covers.
+fn order_lines(out: &mut String, status: &Status) {
+    let endpoints = status.regions.iter().flat_map(|region| &region.endpoints);
+    let mut told: Vec<&OrderStatus> = Vec::new();
+    for order in endpoints.flat_map(|endpoint| &endpoint.orders) {
+        if !told.contains(&order) {
+            told.push(order);
+            order_line(out, order);
+        }
+    }
+}
+
+fn order_line(out: &mut String, order: &OrderStatus) {
+    let value = order.value.as_deref();
+    let value = value.map(|value| format!(" {value}")).unwrap_or_default();
+    let author = match order.author.as_str() {
         "" => String::new(),
         author => format!(" by {author}"),
     };
-    let reason = match drain.reason.as_str() {
+    let reason = match order.reason.as_str() {
         "" => String::new(),
         reason => format!(": {reason}"),
     };
-    let age = ago(drain.since_ms);
-    line(out, &format!("    drain ordered {age} ago{author}{reason}"));
+    let end = order.ends_in_ms;
+    let end = end
+        .map(|end| format!("  (ends in {})", ago(end)))
+        .unwrap_or_default();
+    let (action, scope, age) = (&order.action, &order.scope, ago(order.since_ms));
+    line(
+        out,
+        &format!("order: {action} {scope}{value}  for {age}{author}{reason}{end}"),
+    );
 }
 
 /// When the server's own certificate expires; loud when that is soon.
@@ -222,74 +214,6 @@ fn refusal_lines(out: &mut String, refused: &RefusedConfig, paint: Paint) {
     for reason in refused.reason.lines() {
         line(out, &format!("  {reason}"));
     }
-}
-
-fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint: Paint) {
-    for target in &endpoint.targets {
-        let carried = load(endpoint.load_thousandths, endpoint.capacity.map(u64::from));
-        let carried = carried.trim_start().to_owned();
-        let remarks = [remarks(target), carried, told_apart(endpoint, target)];
-        let remarks = remarks.iter().filter(|text| !text.is_empty());
-        let remarks: Vec<&str> = remarks.map(String::as_str).collect();
-        let state = paint.state(&target.state, &format!("{:<11}", target.state));
-        line(
-            out,
-            &format!(
-                "  {:<18} {:<14} tier {} weight {:<5} {} {state} {} {:>5}  for {:<6} {}",
-                endpoint.name,
-                endpoint.provider,
-                endpoint.tier,
-                endpoint.weight,
-                target.family,
-                bar(target.share_permille),
-                percent(target.share_permille),
-                ago(target.since_ms),
-                remarks.join("  "),
-            ),
-        );
-    }
-    if let Some(drain) = &endpoint.drain {
-        drain_line(out, drain);
-    }
-}
-
-/// What a place carries of what it can, where that is planned.
-fn load(load_thousandths: Option<u64>, capacity: Option<u64>) -> String {
-    match (load_thousandths, capacity) {
-        (Some(load), Some(capacity)) => format!("  carries {} of {capacity}", Units(load)),
-        (Some(load), None) => format!("  carries {}", Units(load)),
-        (None, _) => String::new(),
-    }
-}
-
-/// Which target it is, where the endpoint has several of a family.
-fn told_apart(endpoint: &EndpointStatus, target: &TargetStatus) -> String {
-    let mut family = endpoint.targets.iter();
-    let several = family.any(|other| other.family == target.family && other != target);
-    if !several {
-        return String::new();
-    }
-    let watch = match target.watch.as_str() {
-        "" => "no monitor",
-        watch => watch,
-    };
-    format!("[{watch}: {}]", target.services.join(" "))
-}
-
-/// What is worth saying about a target beyond its state.
-fn remarks(target: &TargetStatus) -> String {
-    let mut words = Vec::new();
-    if !target.detail.is_empty() {
-        words.push(target.detail.clone());
-    }
-    if let Some(next) = target.next_step_ms {
-        words.push(format!("next step in {}", ago(next)));
-    }
-    let oldest = target.slots.iter().filter_map(|slot| slot.age_ms).max();
-    if let Some(age) = oldest.filter(|age| *age > 60_000) {
-        words.push(format!("last probe {} ago", ago(age)));
-    }
-    words.join(", ")
 }
 
 fn service_lines(out: &mut String, service: &ServiceStatus, paint: Paint) {
@@ -348,37 +272,10 @@ fn mark(service: &ServiceStatus) -> Option<String> {
     })
 }
 
-fn line(out: &mut String, text: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "{}", text.trim_end());
-}
-
-/// A share as a bar of ten.
-pub(super) fn bar(permille: u16) -> String {
-    let full = usize::from(permille.min(1000)).div_ceil(100);
-    format!("{}{}", "█".repeat(full), "░".repeat(10 - full))
-}
-
-/// A share as percent.
-pub(super) fn percent(permille: u16) -> String {
-    format!("{}%", f64::from(permille) / 10.0)
-}
-
-/// A time as its largest unit that says something.
-fn ago(millis: u64) -> String {
-    match millis / 1000 {
-        0 => format!("{millis}ms"),
-        seconds @ 1..=119 => format!("{seconds}s"),
-        seconds @ 120..=7199 => format!("{}m", seconds / 60),
-        seconds @ 7200..=172_799 => format!("{}h", seconds / 3600),
-        seconds => format!("{}d", seconds / 86_400),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::status::{PoolStatus, RegionStatus};
+    use crate::engine::status::{EndpointStatus, PoolStatus, RegionStatus, TargetStatus};
 
     #[test]
     fn page_begins_with_a_refused_config() {
@@ -478,36 +375,39 @@ mod tests {
     }
 
     #[test]
-    fn page_shows_a_drain_with_its_author_and_why_a_node_doubts() {
-        let mut endpoint = EndpointStatus {
-            drain: Some(DrainStatus {
-                since_ms: 90_000,
-                author: "ada".into(),
-                reason: "new kernel".into(),
-            }),
+    fn page_shows_each_order_once_and_why_a_node_doubts() {
+        let order = OrderStatus {
+            action: "drain".into(),
+            scope: "eu".into(),
+            since_ms: 90_000,
+            ends_in_ms: Some(7_200_000),
+            author: "ada".into(),
+            reason: "new kernel".into(),
+            ..OrderStatus::default()
+        };
+        let endpoint = EndpointStatus {
+            orders: vec![order],
             ..EndpointStatus::default()
         };
-        let page_with = |endpoint: &EndpointStatus| {
-            let region = RegionStatus {
-                endpoints: vec![endpoint.clone()],
-                ..RegionStatus::default()
-            };
-            let status = Status {
-                doubting: true,
-                doubt: "canaries_fail".into(),
-                regions: vec![region],
-                ..Status::default()
-            };
-            page(&status, Paint::Plain)
+        let region = RegionStatus {
+            endpoints: vec![endpoint.clone(), endpoint],
+            ..RegionStatus::default()
         };
-        let text = page_with(&endpoint);
-        assert!(
-            text.contains("    drain ordered 90s ago by ada: new kernel"),
-            "{text}"
-        );
+        let mut status = Status {
+            doubting: true,
+            doubt: "canaries_fail".into(),
+            regions: vec![region],
+            ..Status::default()
+        };
+        let text = page(&status, Paint::Plain);
+        let told = "order: drain eu  for 90s by ada: new kernel  (ends in 2h)";
+        assert_eq!(text.matches(told).count(), 1, "{text}");
         assert!(text.contains("network (most canaries fail)"), "{text}");
-        endpoint.drain = None;
-        assert!(!page_with(&endpoint).contains("drain ordered"));
+        status.regions[0]
+            .endpoints
+            .iter_mut()
+            .for_each(|one| one.orders.clear());
+        assert!(!page(&status, Paint::Plain).contains("order:"));
     }
 
     #[test]
@@ -521,24 +421,5 @@ mod tests {
         let text = mark(&service).unwrap();
         assert_eq!(text, "ALL DOWN: clients of na-toronto get servfail");
         assert_eq!(mark(&ServiceStatus::default()), None);
-    }
-
-    #[test]
-    fn targets_of_one_family_are_told_apart() {
-        let target = |watch: &str, service: &str| TargetStatus {
-            family: "v4".into(),
-            watch: watch.into(),
-            services: vec![service.into()],
-            ..TargetStatus::default()
-        };
-        let mut endpoint = EndpointStatus {
-            targets: vec![target("web", "api"), target("", "node")],
-            ..EndpointStatus::default()
-        };
-        let words = endpoint.targets.iter();
-        let words: Vec<String> = words.map(|one| told_apart(&endpoint, one)).collect();
-        assert_eq!(words, ["[web: api]", "[no monitor: node]"]);
-        endpoint.targets.pop();
-        assert_eq!(told_apart(&endpoint, &endpoint.targets[0]), "");
     }
 }

@@ -1,4 +1,4 @@
-//! What a restart would undo: a warning for a config that holds something back and keeps nothing.
+//! A warning of what a restart would undo, for a config that holds something back and keeps nothing.
 //!
 //! A gate, an approval and the signatures of a zone are promises that outlast the process only where what it knows
 //! can be kept. With a folder that cannot be written, a restart is a way around them.
@@ -30,7 +30,7 @@ pub(super) fn warning(config: &Path, compiled: &Compiled) -> Option<Finding> {
     })
 }
 
-/// What is held back, in words.
+/// Names what is held back, in words.
 fn held_back(plan: &Plan, is_signed: bool) -> Vec<&'static str> {
     let used = plan.targets.iter();
     let recoveries = used.map(|target| &plan.recoveries[target.recovery.index()]);

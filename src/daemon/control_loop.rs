@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
-use super::keeper::{Keeper, Keeping, Kept};
+use super::keeper::{Keeper, KeptOrders, OrderKeeping};
 use super::observer::Observer;
 use super::prepared::{Prepared, Source};
 use super::reader::{InForce, Reading, ReloadWaiters, Request};
@@ -80,7 +80,7 @@ pub(crate) struct Channels {
     /// The state is wanted by a program that takes this one's place.
     pub(super) holds: mpsc::Receiver<Hold>,
     /// Orders that are on the disk now, or are not.
-    pub(super) kept: Kept,
+    pub(super) kept: KeptOrders,
     /// The end.
     pub(crate) stop: oneshot::Receiver<()>,
 }
@@ -263,9 +263,19 @@ impl ControlLoop {
             Command::Upgrade { patience, reply } => {
                 self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
             }
-            Command::Order { order, reply } => {
-                let input = self.orders.begin(order, reply);
+            Command::Order { request, reply } => {
+                let input = self.orders.begin(request, reply);
                 self.handle(input);
+            }
+            Command::Forecast { request, reply } => {
+                let found = self
+                    .engine
+                    .forecast(self.handles.clock.now(), &request.order);
+                let told = found.map_err(|refused| ordered::refusal(&request, &refused));
+                drop(reply.send(told));
+            }
+            Command::Orders(reply) => {
+                drop(reply.send(self.engine.orders(self.handles.clock.now())));
             }
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
@@ -499,9 +509,10 @@ impl ControlLoop {
     }
 
     /// Answers an order, unless it waits for the disk.
-    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, Keeping)>) {
+    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, OrderKeeping)>) {
         if let Some((result, keeping)) = told {
-            self.orders.end(id, &result, &keeping);
+            let calendar = self.handles.clock.calendar();
+            self.orders.end(id, &result, (&keeping, calendar));
         }
     }
 

@@ -1,8 +1,8 @@
-//! Keeps what the engine knows: once a second what has changed, and orders before they are acknowledged.
+//! Keeps what the engine knows: what has changed, at most once a second, and orders before they are acknowledged.
 //!
 //! Whoever gives an order is answered when it is on the disk, so that what was acknowledged outlives whatever
 //! happens to this process next. A disk that does not take it is said in the answer; the order is in force all the same.
-//! Without a folder of state nothing is kept, and the answer says that too ([`Keeping`]).
+//! Without a folder of state nothing is kept, and the answer says that too ([`OrderKeeping`]).
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::io::state::{State, StateWriter};
 use crate::plan::Zoning;
 use crate::zones::Memories;
 
-use super::{Failure, prepared};
+use super::prepared;
 
 /// Orders that are on the disk now, or are not.
-pub(super) type Kept = mpsc::UnboundedReceiver<(OrderId, Result<(), String>)>;
+pub(super) type KeptOrders = mpsc::UnboundedReceiver<(OrderId, Result<(), String>)>;
 
-/// What becomes of an order at a restart.
+/// The fate of an order at a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Keeping {
+pub(super) enum OrderKeeping {
     /// It is lost: there is no folder of state.
     Nowhere,
     /// It holds.
@@ -38,7 +38,7 @@ pub(super) enum Keeping {
     Failed(String),
 }
 
-/// What was kept over the restart.
+/// All that was kept over the restart.
 pub(super) struct BeforeStart {
     pub(super) clock: Clock,
     pub(super) state: Option<State>,
@@ -51,7 +51,12 @@ pub(super) struct BeforeStart {
 pub(super) struct Keeper {
     writer: Option<StateWriter>,
     clock: Clock,
+    /// No earlier than then is anything written again.
     next: Moment,
+    /// At the latest then it is asked what has changed.
+    look_at: Moment,
+    /// Of the last table when it was asked.
+    generation: u64,
     kept: mpsc::UnboundedSender<(OrderId, Result<(), String>)>,
     waiting: BTreeMap<OrderId, OrderResult>,
 }
@@ -60,8 +65,8 @@ impl BeforeStart {
     /// Opens the folder of state, says what of it is damaged, and starts the clock where it stopped.
     ///
     /// # Errors
-    /// When another process writes there.
-    pub(super) fn open(zoning: &Zoning) -> Result<Self, Failure> {
+    /// Another process writes there.
+    pub(super) fn open(zoning: &Zoning) -> Result<Self, String> {
         let (first, wall) = (Clock::start(), Clock::start().wall_ms());
         let Some(folder) = zoning.state.as_deref() else {
             return Ok(Self {
@@ -135,26 +140,31 @@ fn tell_resumed(folder: &Path, health: &Restored, wall_ms: u64) {
 
 impl Keeper {
     /// Keeps by this writer, if there is a folder.
-    pub(super) fn new(writer: Option<StateWriter>, clock: Clock) -> (Self, Kept) {
+    pub(super) fn new(writer: Option<StateWriter>, clock: Clock) -> (Self, KeptOrders) {
         let (kept, queue) = mpsc::unbounded_channel();
         let keeper = Self {
             writer,
             clock,
             next: clock.now(),
+            look_at: clock.now(),
+            generation: 0,
             kept,
             waiting: BTreeMap::new(),
         };
         (keeper, queue)
     }
 
-    /// Keeps what has changed, when it is time.
+    /// Keeps what has changed: at once if a new table came of it, and nothing was written within the last second.
     pub(super) fn look(&mut self, engine: &mut Engine) {
         let now = self.clock.now();
-        let Some(writer) = self.writer.as_ref().filter(|_| self.next <= now) else {
+        let generation = engine.table().generation;
+        let is_time = self.look_at <= now || self.generation != generation && self.next <= now;
+        let Some(writer) = self.writer.as_ref().filter(|_| is_time) else {
             return;
         };
-        self.next = now.after(KEEP_EVERY);
+        (self.look_at, self.generation) = (now.after(KEEP_EVERY), generation);
         if let Some(keep) = engine.changes(now) {
+            self.next = now.after(KEEP_EVERY);
             writer.keep_health(keep, self.clock.wall_ms(), None);
         }
     }
@@ -165,10 +175,10 @@ impl Keeper {
         engine: &mut Engine,
         id: OrderId,
         result: OrderResult,
-    ) -> Option<(OrderResult, Keeping)> {
+    ) -> Option<(OrderResult, OrderKeeping)> {
         let writer = match &self.writer {
             Some(writer) if result.is_ok() => writer,
-            Some(_) | None => return Some((result, Keeping::Nowhere)),
+            Some(_) | None => return Some((result, OrderKeeping::Nowhere)),
         };
         let now = self.clock.now();
         let nothing = || {
@@ -193,10 +203,10 @@ impl Keeper {
         &mut self,
         id: OrderId,
         outcome: Result<(), String>,
-    ) -> Option<(OrderResult, Keeping)> {
+    ) -> Option<(OrderResult, OrderKeeping)> {
         let keeping = match outcome {
-            Ok(()) => Keeping::OnDisk,
-            Err(why) => Keeping::Failed(why),
+            Ok(()) => OrderKeeping::OnDisk,
+            Err(why) => OrderKeeping::Failed(why),
         };
         Some((self.waiting.remove(&id)?, keeping))
     }

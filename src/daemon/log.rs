@@ -6,12 +6,12 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use super::order_log;
 use super::sink::Sink;
 use crate::base::{Permille, Why};
 use crate::config::{Diagnostics, Severity};
+use crate::engine::Notice;
 use crate::engine::notice::{Clients, Sense};
-use crate::engine::{Notice, Order};
-use crate::io::control::{OrderRefusal, Ordered};
 use crate::plan::Units;
 
 /// How log lines are written.
@@ -57,22 +57,6 @@ pub(crate) fn findings(diagnostics: &Diagnostics) {
     }
 }
 
-/// Writes an operator's order as a line, with what the engine answered.
-pub(crate) fn order(order: &Order, answer: &Result<Ordered, OrderRefusal>) {
-    let (action, scope) = (order.action.word(), &order.scope);
-    let (author, reason) = (&order.author, &order.reason);
-    match answer {
-        Ok(ordered) => info!(
-            event = "order",
-            action, scope, author, reason, "{}", ordered.result
-        ),
-        Err(OrderRefusal::Unknown(why) | OrderRefusal::Needless(why)) => warn!(
-            event = "order_refused",
-            action, scope, author, reason, "{why}"
-        ),
-    }
-}
-
 /// Writes a notice of the engine as a line.
 pub(crate) fn notice(notice: &Notice) {
     match notice {
@@ -84,6 +68,7 @@ pub(crate) fn notice(notice: &Notice) {
         Notice::Overload { .. } => overload(notice),
         // Written with the answer to the order.
         Notice::Ordered { .. } => {}
+        Notice::OrderDue { .. } => order_log::due(notice),
         Notice::Reloaded {
             digest,
             kept,
@@ -233,6 +218,7 @@ fn alarm(notice: &Notice) {
         | Notice::Unwatched { .. }
         | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => {}
     }
@@ -261,6 +247,7 @@ fn stranded(notice: &Notice) {
         | Notice::Unwatched { .. }
         | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return,
     };
@@ -326,6 +313,7 @@ fn fate(notice: &Notice, prefer: &str) -> String {
         | Notice::Unwatched { .. }
         | Notice::Address { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => format!("healthy endpoints answer clients of {prefer} again"),
     }
@@ -377,7 +365,10 @@ fn standing(notice: &Notice) {
         | Why::Healthy
         | Why::Unproven
         | Why::Held
+        | Why::Draining
         | Why::Drained
+        | Why::Returning
+        | Why::Forced
         | Why::Supposed => line!(info),
     }
 }
@@ -391,10 +382,10 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
         (_, Why::Doubted(_) | Why::Capped(_)) => "endpoint fails but is kept".to_owned(),
         (_, Why::Held) => "endpoint is back and held out for a while".to_owned(),
         (_, Why::Unapproved) => "endpoint is back and waits for `waypost approve`".to_owned(),
-        (_, Why::Drained) if share == Permille::NONE => {
-            "endpoint is drained: no new answer has it".to_owned()
-        }
-        (_, Why::Drained) => format!("endpoint is limited to {share} by order"),
+        (_, Why::Drained) => "endpoint is drained: no new answer has it".to_owned(),
+        (_, Why::Draining) => format!("endpoint is being drained, and limited to {share}"),
+        (_, Why::Returning) => format!("endpoint returns after an order, and has {share}"),
+        (_, Why::Forced) => format!("endpoint is forced to {share} by an override"),
         (_, Why::Gated) if share == Permille::NONE => {
             format!("endpoint is back and waits for {gate}")
         }
@@ -500,12 +491,12 @@ mod tests {
             ),
             (
                 Why::Healthy,
-                Why::Drained,
+                Why::Draining,
                 500,
-                "endpoint is limited to 50% by order",
+                "endpoint is being drained, and limited to 50%",
             ),
             (
-                Why::Drained,
+                Why::Draining,
                 Why::Drained,
                 0,
                 "endpoint is drained: no new answer has it",

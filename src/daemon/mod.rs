@@ -17,13 +17,14 @@
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
-//! | `log`, `sink` | log lines; the queue through which they go |
+//! | `log`, `order_log`, `sink` | log lines; the queue through which they go |
 mod control_loop;
 mod expiry;
 mod judge;
 mod keeper;
 pub(crate) mod log;
 mod observer;
+mod order_log;
 mod ordered;
 pub(crate) mod prepared;
 mod reader;

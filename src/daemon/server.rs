@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Failure;
 use super::control_loop::{Channels, ControlLoop, Handles, Shown};
-use super::keeper::{BeforeStart, Keeper, Kept};
+use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::Streams;
@@ -255,7 +255,7 @@ struct FirstZones {
     service: Arc<transfer::Service>,
     notified: mpsc::Receiver<Name>,
     keeper: Keeper,
-    kept: Kept,
+    kept: KeptOrders,
 }
 
 impl FirstZones {

@@ -122,7 +122,7 @@ impl ZoneDriver {
         Ok((driver, happened))
     }
 
-    /// What writes the state.
+    /// The writer of the state.
     pub(super) fn writer(&self) -> &StateWriter {
         &self.writer
     }

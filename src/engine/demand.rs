@@ -71,7 +71,7 @@ impl DemandEstimate {
         demand
     }
 
-    /// What is kept of it over restarts.
+    /// The part of it that is kept over restarts.
     pub(super) fn kept(&self, plan: &Plan) -> BTreeMap<String, KeptDemand> {
         let kept = self.rates.iter().map(|(service, rates)| {
             let own = KeptDemand {

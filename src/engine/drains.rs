@@ -1,150 +1,172 @@
-//! Drains in force: of which endpoint, by whose order, and what they leave of each target.
+//! What orders make of each endpoint and target: who is out by a drain, who is overridden, what is left of a share.
 //!
-//! Orders go by the names of endpoints, so that they outlive a reload: a target that is new to an
-//! endpoint which is drained has nothing from the start. An endpoint that is gone takes its order
-//! with it. How a share goes down and up is for [`crate::health::drain`].
-use std::collections::BTreeMap;
-
-use crate::base::{Moment, Permille, TargetId};
+//! ```text
+//! orders (by scope) + plan --> cover of each endpoint --> ceiling of each target --> standing
+//! ```
+//!
+//! An endpoint is out while any drain in force covers it; only the first one that does turns it onto its way down,
+//! and only the end of the last one onto its way up. Overrides work at once: `up` gives it all that
+//! health would keep from it, a share is the most that it has. Where several orders cover an endpoint the least counts,
+//! so that a drain, or `down`, is never undone by somebody else's `up`. What an override took comes back by the
+//! steps of the recovery, as after a drain.
+//!
+//! How a share goes down and up is for [`crate::health::drain`]; which orders there are is for
+//! [`super::orders`]. Orders go by names, so that they outlive a reload: a target that is new to an endpoint which
+//! is drained has nothing from the start.
+use crate::base::limits::{OVERRIDE_DEFAULT, OVERRIDE_LONGEST};
+use crate::base::{EndpointId, Moment, Permille, Standing, TargetId, Why};
 use crate::health::drain::Ceiling;
 use crate::plan::{Plan, Recovery};
 
-use super::order::{Action, Order, OrderRecord};
+use super::order::{Action, OrderRecord, OrderRequest, Override, Refused};
+use super::orders::{OrderAddition, Orders};
 use super::reload_map::ReloadMap;
 
-/// The drains in force.
+/// The orders in force, and what they leave of endpoints and targets.
 #[derive(Debug)]
 pub(super) struct Drains {
+    pub(super) orders: Orders,
     /// By endpoint.
-    given: BTreeMap<String, ActiveDrain>,
+    covers: Vec<Cover>,
     /// By target.
     ceilings: Vec<Ceiling>,
 }
 
-/// A drain in force.
-#[derive(Clone, Debug)]
-pub(super) struct ActiveDrain {
-    pub(super) at: Moment,
-    pub(super) author: String,
-    pub(super) reason: String,
+/// The orders in force for one endpoint, taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cover {
+    /// A drain covers it.
+    drained: bool,
+    /// An override gives it all.
+    up: bool,
+    /// The most that overrides leave.
+    most: Permille,
+    /// The moment at which the next order for it begins or ends.
+    until: Option<Moment>,
+}
+
+/// The outcome of taking an order in.
+#[derive(Debug, Default)]
+pub(super) struct OrderTaken {
+    /// The order as it is held, or that which covers it.
+    pub(super) held: Option<OrderRecord>,
+    /// Those that it ended.
+    pub(super) ended: Vec<OrderRecord>,
+}
+
+/// A change in what orders make of an endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CoverChange {
+    pub(super) endpoint: EndpointId,
+    from: Cover,
+    to: Cover,
 }
 
 impl Drains {
     /// None.
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
-            given: BTreeMap::new(),
+            orders: Orders::default(),
+            covers: vec![Cover::NONE; plan.endpoints.len()],
             ceilings: vec![Ceiling::Open; plan.targets.len()],
         }
     }
 
-    /// Those that were kept over a restart; `ceilings` are by target, absent for one that is new.
+    /// Drains that were kept over a restart, as they were `then`; `ceilings` are by target, absent for one that is new.
+    /// An end meanwhile begins a way back; a beginning meanwhile has taken all.
     pub(super) fn restored(
         plan: &Plan,
-        orders: &[OrderRecord],
+        (then, now): (Moment, Moment),
+        records: &[OrderRecord],
         ceilings: Vec<Option<Ceiling>>,
     ) -> Self {
-        let mut drains = Self::new(plan);
-        for record in orders {
-            let named = plan.endpoints.iter();
-            if named.clone().any(|own| own.name == record.order.scope) {
-                let given = ActiveDrain {
-                    at: record.given,
-                    author: record.order.author.clone(),
-                    reason: record.order.reason.clone(),
-                };
-                drains.given.insert(record.order.scope.clone(), given);
+        let orders = Orders::restored(now, records);
+        let (before, after) = (
+            covers(plan, records, then),
+            covers(plan, orders.held(), now),
+        );
+        let ceilings = plan.targets.iter().zip(ceilings).map(|(target, kept)| {
+            let endpoint = target.endpoint.index();
+            let (from, to) = (before[endpoint], after[endpoint]);
+            let recovery = &plan.recoveries[target.recovery.index()];
+            let mut ceiling = kept.unwrap_or_default();
+            if to.drained && !ceiling.takes_out() {
+                return Ceiling::Drained;
             }
-        }
-        for ((target, own), kept) in plan.targets.iter().zip(&mut drains.ceilings).zip(ceilings) {
-            let is_drained = drains
-                .given
-                .contains_key(&plan.endpoints[target.endpoint.index()].name);
-            *own = match (kept, is_drained) {
-                (None | Some(Ceiling::Open | Ceiling::Rising { .. }), true) => Ceiling::Drained,
-                (Some(kept), _) => kept,
-                (None, false) => Ceiling::Open,
-            };
-        }
-        drains
-    }
-
-    /// The orders in force, as they are kept over restarts.
-    pub(super) fn records(&self) -> Vec<OrderRecord> {
-        let records = self.given.iter().map(|(endpoint, given)| OrderRecord {
-            order: Order {
-                action: Action::Drain,
-                scope: endpoint.clone(),
-                author: given.author.clone(),
-                reason: given.reason.clone(),
-            },
-            given: given.at,
-            from: None,
-            until: None,
+            turn(&mut ceiling, now, recovery, (from, to), Permille::FULL);
+            ceiling
         });
-        records.collect()
-    }
-
-    /// Those of a new plan.
-    pub(super) fn migrate(&self, (old, new): (&Plan, &Plan), reload: &ReloadMap) -> Self {
-        let names = new.endpoints.iter().map(|endpoint| &endpoint.name);
-        let given = names.filter_map(|name| Some((name.clone(), self.given.get(name)?.clone())));
-        let given: BTreeMap<String, ActiveDrain> = given.collect();
-        let ceilings = new
-            .targets
-            .iter()
-            .zip(&reload.targets)
-            .map(|(target, before)| {
-                let Some(before) = before else {
-                    let endpoint = &new.endpoints[target.endpoint.index()].name;
-                    return match given.contains_key(endpoint) {
-                        true => Ceiling::Drained,
-                        false => Ceiling::Open,
-                    };
-                };
-                let adopted = &old.recoveries[old.targets[before.index()].recovery.index()];
-                let recovery = &new.recoveries[target.recovery.index()];
-                self.ceilings[before.index()].adopted(adopted, recovery)
-            });
         Self {
             ceilings: ceilings.collect(),
-            given,
+            covers: after,
+            orders,
         }
     }
 
-    /// Begins a drain; true if the endpoint was not drained before.
-    pub(super) fn begin(&mut self, now: Moment, endpoint: &str, order: &Order) -> bool {
-        if self.given.contains_key(endpoint) {
-            return false;
-        }
-        let given = ActiveDrain {
-            at: now,
-            author: order.author.clone(),
-            reason: order.reason.clone(),
-        };
-        self.given.insert(endpoint.to_owned(), given);
-        true
+    /// The orders in force and to come, as they are kept over restarts.
+    pub(super) fn records(&self) -> Vec<OrderRecord> {
+        self.orders.held().to_vec()
     }
 
-    /// Ends a drain; true if the endpoint was drained until now.
-    pub(super) fn end(&mut self, endpoint: &str) -> bool {
-        self.given.remove(endpoint).is_some()
+    /// Those of a new plan; `standings` are those of the old one.
+    pub(super) fn migrate(
+        &self,
+        now: Moment,
+        (old, new): (&Plan, &Plan),
+        reload: &ReloadMap,
+        standings: &[Standing],
+    ) -> Self {
+        let covers = covers(new, self.orders.held(), now);
+        let targets = new.targets.iter().zip(&reload.targets);
+        let ceilings = targets.map(|(target, before)| {
+            let to = covers[target.endpoint.index()];
+            let Some(before) = before else {
+                return if to.drained {
+                    Ceiling::Drained
+                } else {
+                    Ceiling::Open
+                };
+            };
+            let was = &old.targets[before.index()];
+            let adopted = &old.recoveries[was.recovery.index()];
+            let recovery = &new.recoveries[target.recovery.index()];
+            let from = self.covers[was.endpoint.index()];
+            let mut ceiling = self.ceilings[before.index()].adopted(adopted, recovery);
+            let share = standings[before.index()].share;
+            turn(&mut ceiling, now, recovery, (from, to), share);
+            ceiling
+        });
+        Self {
+            ceilings: ceilings.collect(),
+            covers,
+            orders: self.orders.clone(),
+        }
+    }
+
+    /// Changes in what orders make of endpoints, now that these are in force.
+    pub(super) fn settle(&mut self, now: Moment, plan: &Plan) -> Vec<CoverChange> {
+        let covers = covers(plan, self.orders.held(), now);
+        let before = std::mem::replace(&mut self.covers, covers);
+        let pairs = before.into_iter().zip(&self.covers).enumerate();
+        let changed = pairs.filter(|(_, (from, to))| from != *to);
+        let changed = changed.map(|(index, (from, to))| CoverChange {
+            endpoint: EndpointId::from_index(index),
+            from,
+            to: *to,
+        });
+        changed.collect()
     }
 
     /// Turns a target that has this share now onto its way down or up.
     pub(super) fn turn(
         &mut self,
         now: Moment,
-        action: Action,
+        change: CoverChange,
         (id, recovery): (TargetId, &Recovery),
         share: Permille,
     ) {
         let ceiling = &mut self.ceilings[id.index()];
-        match action {
-            Action::Drain => ceiling.drain(now, recovery, share),
-            Action::Undrain => ceiling.undrain(now, recovery),
-            Action::Approve => {}
-        }
+        turn(ceiling, now, recovery, (change.from, change.to), share);
     }
 
     /// Takes the steps of a target that are due.
@@ -152,18 +174,234 @@ impl Drains {
         self.ceilings[id.index()].advance(now, recovery);
     }
 
-    /// The ceiling that orders put on a target's share.
+    /// The ceiling that drains put on a target's share.
     pub(super) fn ceiling(&self, id: TargetId) -> Ceiling {
         self.ceilings[id.index()]
     }
 
-    /// Tells that an order is taking a target out, or has.
-    pub(super) fn takes_out(&self, id: TargetId) -> bool {
-        self.ceilings[id.index()].takes_out()
+    /// The moment at which the next step of a target's drain is due.
+    pub(super) fn next_step(&self, id: TargetId) -> Option<Moment> {
+        self.ceilings[id.index()].next_step()
     }
 
-    /// The drain of an endpoint, if one is in force.
-    pub(super) fn of(&self, endpoint: &str) -> Option<&ActiveDrain> {
-        self.given.get(endpoint)
+    /// The standing that is left of what health gives to a target of an endpoint.
+    pub(super) fn over(
+        &self,
+        health: Standing,
+        (id, endpoint): (TargetId, EndpointId),
+        recovery: &Recovery,
+    ) -> Standing {
+        let ceiling = self.ceilings[id.index()];
+        self.covers[endpoint.index()].over(health, ceiling, recovery)
     }
+
+    /// The same, a while later, when nothing else has happened.
+    pub(super) fn over_later(
+        &self,
+        now: Moment,
+        health: Standing,
+        (id, endpoint): (TargetId, EndpointId),
+        recovery: &Recovery,
+    ) -> Standing {
+        let mut ceiling = self.ceilings[id.index()];
+        ceiling.advance(now, recovery);
+        self.covers[endpoint.index()].over(health, ceiling, recovery)
+    }
+
+    /// Tells that orders decide whether a target is out, so that its failures are nobody's affair.
+    pub(super) fn decide(&self, id: TargetId, endpoint: EndpointId) -> bool {
+        let cover = self.covers[endpoint.index()];
+        self.ceilings[id.index()].takes_out() || cover.up || cover.most == Permille::NONE
+    }
+
+    /// Takes an order in; what it makes of endpoints is seen by [`Drains::settle`].
+    pub(super) fn take(
+        &mut self,
+        now: Moment,
+        request: &OrderRequest,
+    ) -> Result<OrderTaken, Refused> {
+        let order = &request.order;
+        match order.action {
+            Action::Undrain | Action::Lift => Ok(OrderTaken {
+                held: None,
+                ended: self.orders.lift(now, order),
+            }),
+            Action::Approve => {
+                self.orders.remember(now, order);
+                Ok(OrderTaken::default())
+            }
+            Action::Drain | Action::Force(_) => {
+                let record = record(now, request)?;
+                match self.orders.add(now, record.clone()) {
+                    OrderAddition::Held(ended) => Ok(OrderTaken {
+                        held: Some(record),
+                        ended,
+                    }),
+                    OrderAddition::Covered(by) => Ok(OrderTaken {
+                        held: Some(*by),
+                        ended: Vec::new(),
+                    }),
+                    OrderAddition::Full => Err(Refused::TooMany),
+                }
+            }
+        }
+    }
+
+    /// The orders in force for an endpoint, taken together.
+    pub(super) fn cover(&self, endpoint: EndpointId) -> Cover {
+        self.covers[endpoint.index()]
+    }
+
+    /// The standing of a target of an endpoint once all orders in force have done what they do: by the steps of a
+    /// recovery, in the end.
+    pub(super) fn settled(
+        &self,
+        health: Standing,
+        endpoint: EndpointId,
+        recovery: &Recovery,
+    ) -> Standing {
+        let cover = self.covers[endpoint.index()];
+        let ceiling = if cover.drained {
+            Ceiling::Drained
+        } else {
+            Ceiling::Open
+        };
+        cover.over(health, ceiling, recovery)
+    }
+
+    /// The orders in force for an endpoint, in the order in which they were given.
+    pub(super) fn of<'d>(
+        &'d self,
+        plan: &'d Plan,
+        endpoint: EndpointId,
+        now: Moment,
+    ) -> impl Iterator<Item = &'d OrderRecord> {
+        let held = self.orders.held().iter();
+        let in_force = held.filter(move |held| held.is_in_force(now));
+        let endpoint = &plan.endpoints[endpoint.index()];
+        in_force.filter(move |held| plan.is_called(endpoint, &held.order.scope))
+    }
+}
+
+impl Cover {
+    const NONE: Self = Self {
+        drained: false,
+        up: false,
+        most: Permille::FULL,
+        until: None,
+    };
+
+    /// Tells that a drain takes it out.
+    pub(super) fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// Tells that an override is in force for it.
+    pub(super) fn is_overridden(&self) -> bool {
+        self.up || self.most < Permille::FULL
+    }
+
+    /// Tells two that do the same to an endpoint now, for however long.
+    pub(super) fn does_as(&self, other: &Self) -> bool {
+        let until = self.until;
+        *self == Self { until, ..*other }
+    }
+
+    fn add(&mut self, record: &OrderRecord, now: Moment) {
+        let next = record.turns().filter(|turn| *turn > now);
+        self.until = self.until.into_iter().chain(next).min();
+        if !record.is_in_force(now) {
+            return;
+        }
+        match record.order.action {
+            Action::Drain => self.drained = true,
+            Action::Force(Override::Up) => self.up = true,
+            Action::Force(Override::Share(most)) => self.most = self.most.min(most),
+            Action::Approve | Action::Undrain | Action::Lift => {}
+        }
+    }
+
+    fn over(&self, health: Standing, ceiling: Ceiling, recovery: &Recovery) -> Standing {
+        let mut standing = health;
+        if self.up && health.share < Permille::FULL {
+            standing = Standing {
+                share: Permille::FULL,
+                why: Why::Forced,
+                until: None,
+                ..health
+            };
+        }
+        standing = ceiling.over(standing, recovery);
+        if self.most < standing.share {
+            standing = Standing {
+                share: self.most,
+                why: Why::Forced,
+                ..standing
+            };
+        }
+        standing.until = standing.until.into_iter().chain(self.until).min();
+        standing
+    }
+}
+
+/// The record of a drain or an override that is given now. An override has an end.
+fn record(now: Moment, request: &OrderRequest) -> Result<OrderRecord, Refused> {
+    let mut record = OrderRecord {
+        order: request.order.clone(),
+        given: now,
+        from: request.from.filter(|from| *from > now),
+        until: request.until,
+    };
+    let begins = record.begins();
+    if record.until.is_some_and(|until| until <= begins) {
+        return Err(Refused::NoTime);
+    }
+    if let Action::Force(_) = record.order.action {
+        let until = record.until.unwrap_or(begins.after(OVERRIDE_DEFAULT));
+        if until > begins.after(OVERRIDE_LONGEST) {
+            return Err(Refused::TooLong);
+        }
+        record.until = Some(until);
+    }
+    Ok(record)
+}
+
+/// Turns a ceiling over a target that has this share now.
+fn turn(
+    ceiling: &mut Ceiling,
+    now: Moment,
+    recovery: &Recovery,
+    (from, to): (Cover, Cover),
+    share: Permille,
+) {
+    ceiling.advance(now, recovery);
+    if to.drained && !from.drained {
+        ceiling.drain(now, recovery, share);
+    }
+    if from.drained && !to.drained {
+        ceiling.undrain(now, recovery);
+    }
+    if to.most > from.most {
+        ceiling.rise_from(now, recovery, from.most);
+    }
+    if to.up && !from.up {
+        ceiling.open();
+    }
+}
+
+/// The orders that cover each endpoint, taken together.
+fn covers(plan: &Plan, held: &[OrderRecord], now: Moment) -> Vec<Cover> {
+    let mut covers = vec![Cover::NONE; plan.endpoints.len()];
+    for record in held {
+        for endpoint in endpoints_of(plan, record) {
+            covers[endpoint.index()].add(record, now);
+        }
+    }
+    covers
+}
+
+/// The endpoints that an order covers; none where its scope means nothing any more.
+fn endpoints_of(plan: &Plan, record: &OrderRecord) -> Vec<EndpointId> {
+    let scope = plan.scope(&record.order.scope);
+    scope.map_or_else(|_| Vec::new(), |scope| scope.endpoints)
 }

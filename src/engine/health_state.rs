@@ -26,7 +26,7 @@ use crate::base::{EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::health::ejections::Ejections;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
-use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth};
+use crate::health::target::{Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{ProbeResult, Report};
 use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
@@ -34,30 +34,31 @@ use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
 use super::addresses;
 use super::drains::Drains;
 use super::index::{Index, SlotRole};
-use super::order::{Action, Effect, Order};
+use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
 use super::snapshot::KeptTarget;
 
 /// The health of all slots and targets of a plan, and the drains in force.
 #[derive(Debug)]
 pub(super) struct HealthState {
-    plan: Arc<Plan>,
-    index: Index,
+    pub(super) plan: Arc<Plan>,
+    pub(super) index: Index,
     slots: Vec<SlotHealth>,
-    targets: Vec<TargetHealth>,
-    standings: Vec<Standing>,
+    pub(super) targets: Vec<TargetHealth>,
+    pub(super) standings: Vec<Standing>,
     served: Vec<Served>,
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
     doubt: Doubt,
     total_outage: bool,
-    ejections: Ejections,
-    drains: Drains,
+    pub(super) ejections: Ejections,
+    pub(super) drains: Drains,
+    pub(super) turns: Vec<OrderTurn>,
     capped: BTreeSet<(Moment, TargetId)>,
 }
 
-/// What is known of a plan when its state begins; all by the numbers of that plan.
-pub(super) struct Known {
+/// All that is known of a plan when its state begins; all by the numbers of that plan.
+pub(super) struct Beginning {
     pub(super) slots: Vec<SlotHealth>,
     pub(super) targets: Vec<TargetHealth>,
     /// The moment at which each target last left, if that counts still.
@@ -98,17 +99,19 @@ impl HealthState {
         });
         let left_at = kept.targets.iter();
         let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
-        let known = Known {
+        let plans = (&*self.plan, &*plan);
+        let drains = &self.drains;
+        let known = Beginning {
             slots: slots.collect(),
             targets: targets.collect(),
             left_at: left_at.collect(),
-            drains: self.drains.migrate((&self.plan, &plan), kept),
+            drains: drains.migrate(now, plans, kept, &self.standings),
         };
         Self::begin(plan, now, known)
     }
 
     /// The state of a plan of which something is known: from before a reload, or a restart.
-    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Known) -> Self {
+    pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Beginning) -> Self {
         let mut fresh = Self::of(plan, known.slots, known.targets, known.drains);
         for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
             if let Some(left_at) = left_at {
@@ -141,6 +144,7 @@ impl HealthState {
             total_outage: false,
             ejections: Ejections::new(&plan),
             drains,
+            turns: Vec::new(),
             capped: BTreeSet::new(),
             plan,
             slots,
@@ -167,67 +171,10 @@ impl HealthState {
         {
             changes.extend(self.look(now, id));
         }
+        changes.extend(self.turn_orders(now));
         self.ejections.advance(now);
         changes.extend(self.fill_room(now));
         changes
-    }
-
-    /// Carries an order out for these endpoints. Gives what changed, and what it did to each.
-    pub(super) fn order(
-        &mut self,
-        now: Moment,
-        order: &Order,
-        named: &[EndpointId],
-    ) -> (Vec<Change>, Vec<(EndpointId, Effect)>) {
-        let (mut changes, mut effects) = (Vec::new(), Vec::new());
-        for endpoint in named {
-            let targets = self.index.targets_of(*endpoint).to_vec();
-            let effect = self.obey(now, order, *endpoint, &targets);
-            effects.push((*endpoint, effect));
-            if effect == Effect::Changed {
-                let looked = targets.iter().filter_map(|id| self.look(now, *id));
-                changes.extend(looked);
-            }
-        }
-        changes.extend(self.fill_room(now));
-        (changes, effects)
-    }
-
-    fn obey(
-        &mut self,
-        now: Moment,
-        order: &Order,
-        endpoint: EndpointId,
-        targets: &[TargetId],
-    ) -> Effect {
-        let name = &self.plan.endpoints[endpoint.index()].name;
-        let changes = match order.action {
-            Action::Approve => return self.approve(targets),
-            Action::Drain => self.drains.begin(now, name, order),
-            Action::Undrain => self.drains.end(name),
-        };
-        if !changes {
-            return Effect::Already;
-        }
-        for id in targets {
-            self.steps_forget(*id);
-            let share = self.standings[id.index()].share;
-            let recovery = recovery(&self.plan, *id);
-            self.drains.turn(now, order.action, (*id, recovery), share);
-        }
-        self.ejections.reconsider();
-        Effect::Changed
-    }
-
-    fn approve(&mut self, targets: &[TargetId]) -> Effect {
-        let mut effect = Effect::Already;
-        for id in targets {
-            let target = &mut self.targets[id.index()];
-            if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
-                effect = Effect::Changed;
-            }
-        }
-        effect
     }
 
     /// Takes a report in.
@@ -281,7 +228,8 @@ impl HealthState {
     pub(super) fn wake_at(&self) -> Option<Moment> {
         let step = self.steps.first().map(|(due, _)| *due);
         let room = self.ejections.next_change().filter(|_| self.is_capped());
-        step.into_iter().chain(room).min()
+        let turn = self.drains.orders.wake_at();
+        step.into_iter().chain(room).chain(turn).min()
     }
 
     /// The time to the next probe of a slot, before jitter.
@@ -297,7 +245,7 @@ impl HealthState {
         &self.targets[id.index()]
     }
 
-    /// What is kept of a target over a restart.
+    /// The part of a target that is kept over a restart.
     pub(super) fn kept_target(&self, id: TargetId) -> KeptTarget {
         KeptTarget {
             health: self.targets[id.index()].clone(),
@@ -321,9 +269,21 @@ impl HealthState {
         self.doubt
     }
 
-    /// The drains in force.
+    /// The orders in force.
     pub(super) fn drains(&self) -> &Drains {
         &self.drains
+    }
+
+    /// The orders that began or ended by themselves since this was asked last.
+    pub(super) fn take_turns(&mut self) -> Vec<OrderTurn> {
+        std::mem::take(&mut self.turns)
+    }
+
+    /// The standing of a target once all orders in force have done what they do.
+    pub(super) fn settled(&self, id: TargetId) -> Standing {
+        let recovery = recovery(&self.plan, id);
+        let health = self.targets[id.index()].standing(recovery, self.evidence(id).hold);
+        self.drains.settled(health, self.endpoint(id), recovery)
     }
 
     /// Tells that nothing passes any more.
@@ -361,19 +321,19 @@ impl HealthState {
             let (evidence, recovery) = (self.evidence(id), recovery(&self.plan, id));
             let mut target = self.targets[id.index()].clone();
             target.observe(now, recovery, evidence);
-            let mut ceiling = self.drains.ceiling(id);
-            ceiling.advance(now, recovery);
             let had = self.standings[id.index()].without;
-            Standing {
+            let health = Standing {
                 without: addresses::without(self.doubt, target.kept(), evidence, had),
-                ..ceiling.over(target.standing(recovery, evidence.hold), recovery)
-            }
+                ..target.standing(recovery, evidence.hold)
+            };
+            let own = (id, self.endpoint(id));
+            self.drains.over_later(now, health, own, recovery)
         });
         standings.collect()
     }
 
     /// Looks at the slots of a target again, and keeps it if it just fell and must be kept.
-    fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
+    pub(super) fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
         let evidence = self.evidence(id);
         self.steps_forget(id);
         let recovery = recovery(&self.plan, id);
@@ -449,19 +409,24 @@ impl HealthState {
 
     /// Tells that the bound on ejections lets a target go. It does not bind an operator.
     fn may_leave(&self, id: TargetId) -> bool {
-        self.drains.takes_out(id) || self.ejections.fits(id)
+        self.is_ordered(id) || self.ejections.fits(id)
+    }
+
+    /// Tells that orders decide whether a target is out.
+    fn is_ordered(&self, id: TargetId) -> bool {
+        self.drains.decide(id, self.endpoint(id))
     }
 
     fn eject(&mut self, now: Moment, id: TargetId) {
         self.count_ejection(id);
-        if !self.drains.takes_out(id) && self.targets[id.index()].fell_from_service() {
+        if !self.is_ordered(id) && self.targets[id.index()].fell_from_service() {
             self.ejections.remember(now, id);
         }
     }
 
     /// Counts a target as out, or not, as it is now.
     fn count_ejection(&mut self, id: TargetId) {
-        match self.targets[id.index()].is_out() && !self.drains.takes_out(id) {
+        match self.targets[id.index()].is_out() && !self.is_ordered(id) {
             true => self.ejections.add(id),
             false => self.ejections.remove(id),
         }
@@ -480,7 +445,7 @@ impl HealthState {
     }
 
     /// Lets those go that the bound holds back, oldest first, as far as there is room again.
-    fn fill_room(&mut self, now: Moment) -> Vec<Change> {
+    pub(super) fn fill_room(&mut self, now: Moment) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.capped.is_empty() || self.doubt != Doubt::None || !self.ejections.take_freed() {
             return changes;
@@ -507,13 +472,11 @@ impl HealthState {
         let recovery = recovery(&self.plan, id);
         let target = &self.targets[id.index()];
         let had = self.standings[id.index()].without;
-        let to = Standing {
+        let health = Standing {
             without: addresses::without(self.doubt, target.kept(), evidence, had),
-            ..self
-                .drains
-                .ceiling(id)
-                .over(target.standing(recovery, evidence.hold), recovery)
+            ..target.standing(recovery, evidence.hold)
         };
+        let to = self.drains.over(health, (id, self.endpoint(id)), recovery);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
         self.count_ejection(id);
@@ -524,7 +487,7 @@ impl HealthState {
         })
     }
 
-    fn steps_forget(&mut self, id: TargetId) {
+    pub(super) fn steps_forget(&mut self, id: TargetId) {
         if let Some(due) = self.next_step(id) {
             self.steps.remove(&(due, id));
         }
@@ -533,7 +496,11 @@ impl HealthState {
     /// The moment at which a target's next step is due, of its ramp or of its drain.
     fn next_step(&self, id: TargetId) -> Option<Moment> {
         let own = self.targets[id.index()].next_step().into_iter();
-        own.chain(self.drains.ceiling(id).next_step()).min()
+        own.chain(self.drains.next_step(id)).min()
+    }
+
+    fn endpoint(&self, id: TargetId) -> EndpointId {
+        self.plan.targets[id.index()].endpoint
     }
 
     fn evidence(&self, id: TargetId) -> Evidence {

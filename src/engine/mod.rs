@@ -7,13 +7,18 @@
 //! |---|---|
 //! | `schedule` | when each slot is probed next, and which probes are out |
 //! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
-//! | `drains` | which endpoints are drained, and by whose order |
+//! | `orders` | which orders are in force and to come, and which have ended |
+//! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `lookout` | what nobody has looked at for too long |
+//! | `obey` | how orders are carried out on health |
+//! | `forecast` | what an order would do |
+//! | `order_book` | which orders there are and were, and for whom |
 //! | `index` | who is concerned by what |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
 //! | `snapshot` | what there is to be kept over a restart |
+//! | `kept` | what of that has changed since it was asked for |
 //! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
@@ -29,7 +34,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::limits;
-use crate::base::{Cause, Moment, SlotId};
+use crate::base::{Cause, EndpointId, Moment, SlotId};
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
@@ -39,12 +44,17 @@ mod addresses;
 mod demand;
 mod drains;
 mod effects;
+mod forecast;
 mod health_state;
 mod index;
+mod kept;
 mod lookout;
 pub mod notice;
 mod notices;
+mod obey;
 pub mod order;
+mod order_book;
+mod orders;
 mod overload;
 mod reload_map;
 mod resume;
@@ -56,17 +66,20 @@ mod target_labels;
 
 use demand::DemandEstimate;
 pub use demand::Observed;
+pub use forecast::Forecast;
+use forecast::Outlook;
 use health_state::{Change, HealthState};
+use kept::{Knowledge, LastKept};
 use lookout::Lookout;
 pub use notice::Notice;
 use notices::{Notices, Watch};
-use order::Refused;
-pub use order::{Order, OrderId, OrderResult};
+use order::{Action, Consent, Executed, Refused};
+pub use order::{Order, OrderId, OrderRequest, OrderResult};
+pub use order_book::{HeldOrder, OrderBook};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
 use schedule::Schedule;
-use snapshot::Given;
 pub use snapshot::{Keep, Snapshot};
 pub use status::Status;
 use target_labels::TargetLabels;
@@ -88,7 +101,7 @@ pub enum Input {
     /// What the zones of the current plan have become: signed anew, or with other records.
     Zones(Arc<Zones>),
     /// An operator's order; it is answered by [`Output::Ordered`].
-    Order(OrderId, Order),
+    Order(OrderId, OrderRequest),
     /// Answers were counted.
     Observed(Observed),
 }
@@ -122,8 +135,8 @@ pub struct Engine {
     zones: Arc<Zones>,
     table: Arc<Table>,
     publish_at: Option<Moment>,
-    /// What was given to be kept; absent before the first time, and after a reload.
-    given: Option<Given>,
+    /// All that was given to be kept; absent before the first time, and after a reload.
+    given: Option<LastKept>,
     outputs: VecDeque<Output>,
 }
 
@@ -196,12 +209,31 @@ impl Engine {
         }
     }
 
+    /// The orders in force and to come, each with its endpoints, and those that have ended.
+    #[must_use]
+    pub fn orders(&self, now: Moment) -> OrderBook {
+        order_book::orders(&self.plan, &self.health, now)
+    }
+
+    /// Reckons what a drain or an override would do; nothing changes.
+    ///
+    /// # Errors
+    /// If it is for nothing.
+    pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
+        let named = self.named(order)?;
+        Ok(self.outlook(now).forecast(order, &named))
+    }
+
     /// Takes in one thing that happened.
     ///
     /// # Panics
     /// When work that is due now has been left undone: a defect, found here and not as a busy loop.
     pub fn handle(&mut self, now: Moment, input: Input) {
         let steps = self.health.advance(now);
+        for turn in self.health.take_turns() {
+            let notice = notices::due(&self.plan, &turn);
+            self.outputs.push_back(Output::Notice(notice));
+        }
         self.take_changes(now, &steps);
         for slot in self.lookout.advance(now) {
             self.tell_unwatched(now, slot, Watch::Lost);
@@ -213,7 +245,7 @@ impl Engine {
             Input::Reload(plan, zones) => self.reload(now, plan, zones),
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
-            Input::Order(id, order) => self.take_order(now, id, &order),
+            Input::Order(id, request) => self.take_order(now, id, &request),
         }
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
@@ -250,6 +282,28 @@ impl Engine {
     #[must_use]
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// All that is known now.
+    #[must_use]
+    pub fn snapshot(&self, now: Moment) -> Snapshot {
+        self.knowledge().snapshot(now)
+    }
+
+    /// Gives what has changed since this was asked last; nothing if that is not worth keeping.
+    pub fn changes(&mut self, now: Moment) -> Option<Keep> {
+        let mut given = self.given.take();
+        let keep = self.knowledge().changes(now, &mut given);
+        self.given = given;
+        keep
+    }
+
+    fn knowledge(&self) -> Knowledge<'_> {
+        Knowledge {
+            plan: &self.plan,
+            health: &self.health,
+            demand: &self.demand,
+        }
     }
 
     /// Tells that the published table is what a rebuild at `now` would give, or a publication that
@@ -319,20 +373,54 @@ impl Engine {
         self.schedule.plan_next(slot, monitor, last, interval);
     }
 
-    fn take_order(&mut self, now: Moment, id: OrderId, order: &Order) {
-        let named = match self.plan.scope(&order.scope) {
-            Ok(scope) => scope.endpoints,
-            Err(unknown) => {
-                let refused = Err(Refused::Unknown(unknown));
-                return self.outputs.push_back(Output::Ordered(id, refused));
-            }
+    fn take_order(&mut self, now: Moment, id: OrderId, request: &OrderRequest) {
+        let (result, changes) = match self.execute(now, request) {
+            Ok((executed, changes)) => (Ok(executed), changes),
+            Err(refused) => (Err(refused), Vec::new()),
         };
-        let (changes, effects) = self.health.order(now, order, &named);
-        let result = effects::answer(&self.plan, &self.health, order.action, &effects);
-        let notice = notices::ordered(order, &result);
+        let notice = notices::ordered(&request.order, &result);
         self.outputs.push_back(Output::Ordered(id, result));
         self.outputs.extend(notice.map(Output::Notice));
         self.take_changes(now, &changes);
+    }
+
+    fn execute(
+        &mut self,
+        now: Moment,
+        request: &OrderRequest,
+    ) -> Result<(Executed, Vec<Change>), Refused> {
+        let order = &request.order;
+        let named = self.named(order)?;
+        let damage = self.outlook(now).damage(order, &named);
+        let asks = order.action == Action::Drain && request.consent == Consent::Withheld;
+        if asks && !damage.is_empty() {
+            return Err(Refused::Damaging(damage));
+        }
+        let (changes, executed) = self.health.order(now, request, &named)?;
+        let executed = Executed { damage, ..executed };
+        Ok((executed, changes))
+    }
+
+    /// The endpoints of an order's scope. It may mean nothing any more, where an order for it is to be lifted.
+    fn named(&self, order: &Order) -> Result<Vec<EndpointId>, Refused> {
+        let lifts = self.health.drains().orders.has_for(order);
+        match self.plan.scope(&order.scope) {
+            Ok(scope) if scope.endpoints.is_empty() && !lifts => Err(Refused::NoEndpoints),
+            Ok(scope) => Ok(scope.endpoints),
+            Err(_) if lifts => Ok(Vec::new()),
+            Err(unknown) => Err(Refused::Unknown(unknown)),
+        }
+    }
+
+    fn outlook(&self, now: Moment) -> Outlook<'_> {
+        Outlook {
+            now,
+            plan: &self.plan,
+            health: &self.health,
+            table: &self.table,
+            demands: self.demand.planned(),
+            zones: &self.zones,
+        }
     }
 
     fn reload(&mut self, now: Moment, plan: Arc<Plan>, zones: Arc<Zones>) {

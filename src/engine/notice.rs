@@ -150,6 +150,21 @@ pub enum Notice {
         /// Why; empty if nobody said.
         reason: String,
     },
+    /// An order began, or ended, because its time had come.
+    OrderDue {
+        /// Tells whether it began; otherwise it has ended.
+        began: bool,
+        /// The action.
+        action: Action,
+        /// For what.
+        scope: String,
+        /// The endpoints that this is now.
+        endpoints: Vec<String>,
+        /// The author.
+        author: String,
+        /// Why; empty if nobody said.
+        reason: String,
+    },
     /// A new plan is in force.
     Reloaded {
         /// Digest of the plan, as hexadecimal.

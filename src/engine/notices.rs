@@ -4,7 +4,7 @@
 //! nothing else, and keeps only what it has last said.
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{Family, Permille, ServiceId, SlotId, Span, Standing, Why};
+use crate::base::{Family, ServiceId, SlotId, Span, Standing, Why};
 use crate::health::guard::Doubt;
 use crate::plan::{AllDown, Plan, Target};
 use crate::table::{Stranded, Table};
@@ -12,6 +12,7 @@ use crate::table::{Stranded, Table};
 use super::health_state::{Change, HealthState};
 use super::notice::{Clients, Sense};
 use super::order::{Effect, Order, OrderResult};
+use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
 use super::target_labels::TargetLabels;
 use super::{Notice, Output};
@@ -234,11 +235,11 @@ pub(super) fn family_word(family: Family) -> &'static str {
     }
 }
 
-/// Tells a change that is worth a line: one in kind, a step of a ramp, the end of a drain.
+/// Tells a change that is worth a line: one in kind, a step of a ramp, another override.
 fn is_transition(from: &Standing, to: &Standing) -> bool {
     match (from.why, to.why) {
         (Why::Ramping { step: from, .. }, Why::Ramping { step: to, .. }) => from != to,
-        (Why::Drained, Why::Drained) => to.share == Permille::NONE && from.share != to.share,
+        (Why::Forced, Why::Forced) => from.share != to.share,
         (from, to) => from.word() != to.word(),
     }
 }
@@ -253,6 +254,26 @@ pub(super) fn ordered(order: &Order, result: &OrderResult) -> Option<Notice> {
         author: order.author.clone(),
         reason: order.reason.clone(),
     })
+}
+
+/// The notice of an order that began or ended by itself.
+pub(super) fn due(plan: &Plan, turn: &OrderTurn) -> Notice {
+    let (began, record) = match turn {
+        OrderTurn::Began(record) => (true, record),
+        OrderTurn::Expired(record) => (false, record),
+    };
+    let order = record.order.clone();
+    let endpoints = plan.scope(&order.scope).map(|scope| scope.endpoints);
+    let endpoints = endpoints.unwrap_or_default().into_iter();
+    let names = endpoints.map(|id| plan.endpoints[id.index()].name.clone());
+    Notice::OrderDue {
+        began,
+        action: order.action,
+        scope: order.scope,
+        endpoints: names.collect(),
+        author: order.author,
+        reason: order.reason,
+    }
 }
 
 /// The names of the monitors that are a target's gate.

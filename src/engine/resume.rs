@@ -19,7 +19,7 @@
 //! It decides what counts, and nothing of what follows: the rules of a reload do the rest
 //! ([`HealthState::begin`]).
 use super::drains::Drains;
-use super::health_state::{Known, monitor, recovery};
+use super::health_state::{Beginning, monitor, recovery};
 use super::snapshot::{KeptTarget, Snapshot};
 use crate::base::limits;
 use crate::base::{Moment, SlotId, Span, TargetId};
@@ -28,8 +28,8 @@ use crate::health::slot::{SlotHealth, State};
 use crate::health::target::TargetHealth;
 use crate::plan::{Monitor, Plan, Recovery};
 
-/// What a snapshot says of a plan at a later moment.
-pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Known {
+/// Reads what a snapshot says of a plan at a later moment.
+pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning {
     let view = Resumed {
         plan,
         snapshot,
@@ -44,15 +44,15 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Known {
         .map(|id| Some(view.kept(id)?.left_at?.after(view.away)));
     let ceilings = ids.clone().map(|id| view.ceiling(id));
     let orders = snapshot.orders.as_deref().unwrap_or_default();
-    Known {
+    Beginning {
         targets: targets.collect(),
         left_at: left_at.collect(),
-        drains: Drains::restored(plan, orders, ceilings.collect()),
+        drains: Drains::restored(plan, (snapshot.at, now), orders, ceilings.collect()),
         slots,
     }
 }
 
-/// How old the last look at a slot may be before it says nothing any more.
+/// The age past which the last look at a slot says nothing any more.
 fn outdated(monitor: &Monitor) -> Span {
     limits::HEALTH_OUTDATED.max(monitor.interval.times(3))
 }

@@ -128,9 +128,12 @@ pub struct EndpointStatus {
     pub load_thousandths: Option<u64>,
     /// Addresses.
     pub addresses: Vec<String>,
-    /// The order by which it is drained, if it is.
+    /// The first of the orders by which it is drained, if it is.
     #[serde(default)]
     pub drain: Option<DrainStatus>,
+    /// All orders in force for it, in the order in which they were given.
+    #[serde(default)]
+    pub orders: Vec<OrderStatus>,
     /// What health knows of it: one entry per family, monitors and recovery.
     pub targets: Vec<TargetStatus>,
 }
@@ -140,6 +143,25 @@ pub struct EndpointStatus {
 pub struct DrainStatus {
     /// How long ago it was ordered.
     pub since_ms: u64,
+    /// By whom; empty if nobody said.
+    pub author: String,
+    /// Why; empty if nobody said.
+    pub reason: String,
+}
+
+/// An order in force for an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderStatus {
+    /// `drain` or `force`.
+    pub action: String,
+    /// The value of an override: `up`, `down` or a share in percent.
+    pub value: Option<String>,
+    /// The region, provider or endpoint that was named.
+    pub scope: String,
+    /// Time for which it has been in force.
+    pub since_ms: u64,
+    /// Time until it ends by itself; absent if it does not.
+    pub ends_in_ms: Option<u64>,
     /// By whom; empty if nobody said.
     pub author: String,
     /// Why; empty if nobody said.
@@ -159,7 +181,7 @@ pub struct TargetStatus {
     /// Services that use it.
     pub services: Vec<String>,
     /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
-    /// `doubted`, `capped`, `drained`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
+    /// `doubted`, `capped`, `draining`, `drained`, `returning`, `forced`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,

@@ -14,12 +14,14 @@ use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
 use crate::table::{PoolView, Table};
 
 use super::Engine;
+use super::effects::state;
 use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
+use super::order::{Action, OrderRecord};
 use super::overload::unplaced;
 use super::status::{
-    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, PoolStatus, RegionStatus,
-    ServiceStatus, SlotStatus, Status, TargetStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, OrderStatus, PoolStatus,
+    RegionStatus, ServiceStatus, SlotStatus, Status, TargetStatus,
 };
 use super::target_labels::monitors;
 
@@ -95,9 +97,11 @@ impl StatusView<'_> {
         let ids = (0..).map(EndpointId);
         for (id, (endpoint, targets)) in ids.zip(plan.endpoints.iter().zip(&targets)) {
             let load_thousandths = self.load(|table| table.endpoint_load(id));
+            let orders = self.engine.health.drains().of(plan, id, self.now);
+            let orders: Vec<&OrderRecord> = orders.collect();
             let status = EndpointStatus {
                 load_thousandths,
-                ..self.endpoint(endpoint, targets)
+                ..self.endpoint(endpoint, targets, &orders)
             };
             regions[endpoint.region.index()].endpoints.push(status);
         }
@@ -113,7 +117,14 @@ impl StatusView<'_> {
             .map(|load| load.div_ceil(1000))
     }
 
-    fn endpoint(&self, endpoint: &Endpoint, targets: &[TargetId]) -> EndpointStatus {
+    fn endpoint(
+        &self,
+        endpoint: &Endpoint,
+        targets: &[TargetId],
+        orders: &[&OrderRecord],
+    ) -> EndpointStatus {
+        let mut drains = orders.iter();
+        let drain = drains.find(|held| held.order.action == Action::Drain);
         EndpointStatus {
             name: endpoint.name.clone(),
             provider: endpoint.provider.clone(),
@@ -122,21 +133,30 @@ impl StatusView<'_> {
             capacity: endpoint.capacity,
             load_thousandths: None,
             addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),
-            drain: self.drain(&endpoint.name),
-            targets: targets.iter().map(|id| self.target(*id)).collect(),
+            drain: drain.map(|held| DrainStatus {
+                since_ms: self.now.since(held.begins()).0,
+                author: held.order.author.clone(),
+                reason: held.order.reason.clone(),
+            }),
+            orders: orders.iter().map(|held| self.order(held)).collect(),
+            targets: targets.iter().map(|id| self.target(*id, orders)).collect(),
         }
     }
 
-    fn drain(&self, endpoint: &str) -> Option<DrainStatus> {
-        let given = self.engine.health.drains().of(endpoint)?;
-        Some(DrainStatus {
-            since_ms: self.now.since(given.at).0,
-            author: given.author.clone(),
-            reason: given.reason.clone(),
-        })
+    fn order(&self, held: &OrderRecord) -> OrderStatus {
+        let order = &held.order;
+        OrderStatus {
+            action: order.action.word().to_owned(),
+            value: order.action.value().map(|value| value.to_string()),
+            scope: order.scope.clone(),
+            since_ms: self.now.since(held.begins()).0,
+            ends_in_ms: held.until.map(|until| until.since(self.now).0),
+            author: order.author.clone(),
+            reason: order.reason.clone(),
+        }
     }
 
-    fn target(&self, id: TargetId) -> TargetStatus {
+    fn target(&self, id: TargetId, orders: &[&OrderRecord]) -> TargetStatus {
         let target = &self.engine.plan.targets[id.index()];
         let standing = &self.engine.health.standings()[id.index()];
         let since = self.engine.health.target(id).since();
@@ -147,7 +167,7 @@ impl StatusView<'_> {
             watch: self.engine.labels.label(id).to_owned(),
             services: self.users[id.index()].clone(),
             state: self.state(target, standing).to_owned(),
-            detail: self.detail(target, standing),
+            detail: self.detail(target, standing, orders),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
@@ -168,8 +188,8 @@ impl StatusView<'_> {
     }
 
     /// The cause, or the step of the ramp, in words; then what is left out, and what nobody looks at.
-    fn detail(&self, target: &Target, standing: &Standing) -> String {
-        let known = detail(target, standing, &self.shut_gates(target));
+    fn detail(&self, target: &Target, standing: &Standing, orders: &[&OrderRecord]) -> String {
+        let known = detail(target, standing, &self.shut_gates(target), orders);
         let without = self.without(target, standing).join(", ");
         let without = (!without.is_empty()).then(|| format!("without {without}"));
         let unwatched = self.blind_spot(target);
@@ -326,14 +346,6 @@ fn users(engine: &Engine) -> Vec<Vec<String>> {
     users
 }
 
-/// The state as one word: what nothing watches stays unproven for ever, and is called so.
-pub(super) fn state(target: &Target, standing: &Standing) -> &'static str {
-    if target.slots.is_empty() && standing.why == Why::Unproven {
-        return "unmonitored";
-    }
-    standing.why.word()
-}
-
 fn doubt_word(doubt: Doubt) -> &'static str {
     match doubt {
         Doubt::None => "",
@@ -342,15 +354,31 @@ fn doubt_word(doubt: Doubt) -> &'static str {
     }
 }
 
+/// Whose orders these are: `by order of ada (fra-a), bob (eu-central)`.
+fn by_order(orders: &[&OrderRecord], counts: impl Fn(Action) -> bool) -> String {
+    let own = orders.iter().filter(|held| counts(held.order.action));
+    let own = own.map(|held| match held.order.author.as_str() {
+        "" => format!("somebody ({})", held.order.scope),
+        author => format!("{author} ({})", held.order.scope),
+    });
+    format!("by order of {}", own.collect::<Vec<_>>().join(", "))
+}
+
 /// The cause, or the step of the ramp, in words; `gates` says which of them are shut and why.
-fn detail(target: &Target, standing: &Standing, gates: &str) -> String {
+fn detail(target: &Target, standing: &Standing, gates: &str, orders: &[&OrderRecord]) -> String {
     match standing.why {
         Why::Unproven if target.slots.is_empty() => "no monitor".to_owned(),
         Why::Unproven => "no probe has finished yet".to_owned(),
         Why::Healthy => String::new(),
         Why::Held => "back, and held out for a while".to_owned(),
         Why::Unapproved => "waits for `waypost approve`".to_owned(),
-        Why::Drained => format!("drained by order, at {}", standing.share),
+        Why::Draining => format!("draining {}", by_order(orders, |own| own == Action::Drain)),
+        Why::Drained => format!("drained {}", by_order(orders, |own| own == Action::Drain)),
+        Why::Returning => "returning after an order".to_owned(),
+        Why::Forced => {
+            let by = by_order(orders, |own| own.value().is_some());
+            format!("forced to {} {by}", standing.share)
+        }
         Why::Gated if standing.share.0 == 0 => format!("waits for its gate ({gates})"),
         Why::Gated => format!("held by its gate at {} ({gates})", standing.share),
         Why::Ramping { step, of } => format!("step {step} of {of}"),

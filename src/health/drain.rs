@@ -66,6 +66,30 @@ impl Ceiling {
         }
     }
 
+    /// Goes up from `had`, after another order than a drain left no more than that; what a drain leaves stays less.
+    pub fn rise_from(&mut self, now: Moment, recovery: &Recovery, had: Permille) {
+        let up_to = |limit: Permille| recovery.steps.partition_point(|step| *step <= limit);
+        match *self {
+            Self::Drained => {}
+            Self::Falling { level, next } => match as_level(up_to(had)).min(level) {
+                0 => *self = Self::Drained,
+                level => *self = Self::Falling { level, next },
+            },
+            Self::Open | Self::Rising { .. } => {
+                if self.share(recovery) > had {
+                    *self = Self::rising(as_level(up_to(had) + 1), now, recovery);
+                }
+            }
+        }
+    }
+
+    /// Gives back at once what is on its way up.
+    pub fn open(&mut self) {
+        if let Self::Rising { .. } = self {
+            *self = Self::Open;
+        }
+    }
+
     /// Takes the steps that are due.
     pub fn advance(&mut self, now: Moment, recovery: &Recovery) {
         while let Some(due) = self.next_step()
@@ -86,6 +110,12 @@ impl Ceiling {
             Self::Falling { .. } | Self::Drained => true,
             Self::Open | Self::Rising { .. } => false,
         }
+    }
+
+    /// Tells whether it gives back, step by step.
+    #[must_use]
+    pub fn is_rising(&self) -> bool {
+        matches!(self, Self::Rising { .. })
     }
 
     /// When the next step is due.
@@ -112,7 +142,7 @@ impl Ceiling {
         if share < health.share {
             return Standing {
                 share,
-                why: Why::Drained,
+                why: self.why(),
                 until: self.next_step(),
                 hold: health.hold,
                 without: health.without,
@@ -149,6 +179,14 @@ impl Ceiling {
                     _ => Self::Rising { level, next },
                 }
             }
+        }
+    }
+
+    fn why(&self) -> Why {
+        match self {
+            Self::Falling { .. } => Why::Draining,
+            Self::Open | Self::Drained => Why::Drained,
+            Self::Rising { .. } => Why::Returning,
         }
     }
 
@@ -286,7 +324,7 @@ mod tests {
         let mut ceiling = Ceiling::Open;
         ceiling.drain(Moment(0), &curve, Permille::FULL);
         let less = ceiling.over(health(1000, Some(Moment(40))), &curve);
-        assert_eq!((less.share, less.why), (Permille(500), Why::Drained));
+        assert_eq!((less.share, less.why), (Permille(500), Why::Draining));
         assert_eq!((less.until, less.hold), (Some(Moment(100)), Span(7)));
         for until in [None, Some(Moment(170))] {
             let same = ceiling.over(health(500, until), &curve);
@@ -297,6 +335,37 @@ mod tests {
         let nothing = ceiling.over(health(0, None), &curve);
         assert_eq!((nothing.share, nothing.why), (Permille::NONE, Why::Healthy));
         assert_eq!(ceiling.over(health(50, None), &curve).why, Why::Drained);
+        ceiling.undrain(Moment(300), &curve);
+        let back = ceiling.over(health(1000, None), &curve);
+        assert_eq!((back.share, back.why), (Permille(200), Why::Returning));
+    }
+
+    #[test]
+    fn what_another_order_left_comes_back_by_steps() {
+        let curve = recovery(&[50, 200, 500, 1000]);
+        let next = Moment(100);
+        let falling = |level| Ceiling::Falling { level, next };
+        let rising = |level| Ceiling::Rising { level, next };
+        for (before, had, after) in [
+            (Ceiling::Open, 0, rising(1)),
+            (Ceiling::Open, 199, rising(2)),
+            (Ceiling::Open, 200, rising(3)),
+            (Ceiling::Open, 500, Ceiling::Open),
+            (Ceiling::Open, 1000, Ceiling::Open),
+            (rising(1), 200, rising(1)),
+            (rising(3), 0, rising(1)),
+            (falling(3), 200, falling(2)),
+            (falling(1), 300, falling(1)),
+            (falling(3), 0, Ceiling::Drained),
+            (Ceiling::Drained, 300, Ceiling::Drained),
+        ] {
+            let mut ceiling = before;
+            ceiling.rise_from(Moment(0), &curve, Permille(had));
+            assert_eq!(ceiling, after, "{before:?} {had}");
+        }
+        let mut ceiling = rising(1);
+        ceiling.open();
+        assert_eq!(ceiling, Ceiling::Open);
     }
 
     #[test]

@@ -55,7 +55,9 @@ impl Plan {
         })
     }
 
-    fn is_called(&self, endpoint: &Endpoint, name: &str) -> bool {
+    /// Tells that a name means an endpoint: its own, its provider's or its region's.
+    #[must_use]
+    pub fn is_called(&self, endpoint: &Endpoint, name: &str) -> bool {
         let region = &self.regions[endpoint.region.index()];
         [&endpoint.name, &endpoint.provider, &region.name]
             .iter()

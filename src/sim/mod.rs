@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{Cause, Draws, Moment, Permille, SlotId, Span};
-use crate::engine::{Engine, Input, Notice, Order, OrderId, OrderResult, Output, ProbeId};
+use crate::engine::{
+    Engine, Input, Keep, Notice, OrderId, OrderRequest, OrderResult, Output, ProbeId, Snapshot,
+};
 use crate::health::{ProbeResult, Report, Timing};
 use crate::plan::Plan;
 use crate::table::Table;
@@ -81,11 +83,15 @@ pub enum Event {
     /// A plan was put in force; the first one is the one it started with.
     Planned(Arc<Plan>),
     /// An operator gave an order.
-    Ordered(Order),
+    Ordered(OrderRequest),
     /// The engine answered it.
     Answered(OrderResult),
     /// The engine was woken because time passed.
     Woken,
+    /// What the engine knew was given to be kept.
+    Kept,
+    /// The node was started again with what it knew at that moment, or with nothing.
+    Restarted(Option<Moment>),
 }
 
 impl World {
@@ -169,12 +175,34 @@ impl World {
         self.drain();
     }
 
+    /// Gives what has changed to be kept, as far as that is worth it.
+    pub fn keep(&mut self) -> Option<Keep> {
+        let keep = self.engine.changes(self.now)?;
+        self.note(Event::Kept);
+        Some(keep)
+    }
+
+    /// Kills the node and starts it again, so much later, with what was kept. Nobody waits for the probes that
+    /// were out, and the machines go on as they are.
+    pub fn restart(&mut self, kept: Option<&Snapshot>, away: Span) {
+        self.now = self.now.after(away);
+        self.arrivals.clear();
+        let zones = test_zone::zones(&self.plan);
+        let (plan, seed) = (self.plan.clone(), self.draws.next_u64());
+        self.engine = match kept {
+            Some(kept) => Engine::resume((plan, zones), kept, self.now, seed),
+            None => Engine::new(plan, zones, self.now, seed),
+        };
+        self.note(Event::Restarted(kept.map(|kept| kept.at)));
+        self.drain();
+    }
+
     /// Hands an operator's order to the engine.
-    pub fn order(&mut self, order: Order) {
-        self.note(Event::Ordered(order.clone()));
+    pub fn order(&mut self, request: OrderRequest) {
+        self.note(Event::Ordered(request.clone()));
         self.orders += 1;
         let id = OrderId(self.orders);
-        self.engine.handle(self.now, Input::Order(id, order));
+        self.engine.handle(self.now, Input::Order(id, request));
         self.drain();
     }
 

@@ -2,8 +2,10 @@
 //!
 //! A run in which everything goes wrong at once explores little: the world is simply down. So each
 //! seed has its own few kinds of trouble, and strikes with those only.
-use crate::base::{Draws, Span};
-use crate::engine::order::{Action, Order};
+use std::collections::BTreeSet;
+
+use crate::base::{Draws, Moment, Span};
+use crate::engine::order::{Action, Order, OrderRequest};
 use crate::plan::Plan;
 
 use super::truth::{Condition, Truth, Vantage};
@@ -130,10 +132,19 @@ impl Swarm {
     }
 }
 
-/// What an operator orders: something about an endpoint, a region or a provider, now and then about
-/// nothing that there is.
+/// Everything that an order can be for.
 #[must_use]
-pub fn order(kind: Fault, plan: &Plan, draws: &mut Draws) -> Order {
+pub fn scopes(plan: &Plan) -> BTreeSet<String> {
+    let regions = plan.regions.iter().map(|region| &region.name);
+    let endpoints = plan.endpoints.iter();
+    let own = endpoints.flat_map(|endpoint| [&endpoint.name, &endpoint.provider]);
+    regions.chain(own).cloned().collect()
+}
+
+/// What an operator orders: something about an endpoint, a region or a provider, now and then about
+/// nothing that there is; a drain now and then for later, or for a while.
+#[must_use]
+pub fn order(kind: Fault, plan: &Plan, now: Moment, draws: &mut Draws) -> OrderRequest {
     let endpoint = pick_of(&plan.endpoints, draws);
     let scope = match draws.below(8) {
         0 => &plan.regions[endpoint.region.index()].name,
@@ -146,12 +157,23 @@ pub fn order(kind: Fault, plan: &Plan, draws: &mut Draws) -> Order {
         (_, 0) => Action::Undrain,
         _ => Action::Drain,
     };
-    Order {
+    let order = Order {
         action,
         scope: scope.to_owned(),
         author: "ada".into(),
         reason: String::new(),
+    };
+    let mut request = order.insisted();
+    if action == Action::Drain {
+        let from = draws
+            .chance(200)
+            .then(|| now.after(Span(1 + draws.below(30_000))));
+        let begins = from.unwrap_or(now);
+        let lasts = draws.chance(300).then(|| Span(1 + draws.below(60_000)));
+        request.from = from;
+        request.until = lasts.map(|span| begins.after(span));
     }
+    request
 }
 
 /// Makes a machine ill, or well again if it was ill.

@@ -12,6 +12,7 @@
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
 //! | [`render`](fn@render) | a zone with steered names as one client sees them |
 //! | [`select`] | what a cohort gets: a few array reads |
+//! | [`shifts`](fn@shifts) | who moves between two tables |
 //! | [`variants`](mod@variants) | every answer that there may be, for whoever signs them beforehand |
 //!
 //! A table never changes. It knows nothing of queries and of probes: cohorts go in, slices of
@@ -34,6 +35,7 @@ mod pool;
 mod render;
 mod select;
 mod service_routes;
+mod shifts;
 #[cfg(test)]
 mod tests;
 mod variants;
@@ -42,6 +44,7 @@ pub use build::Basis;
 pub use check::{Breach, CheckError, check, check_changed};
 
 pub use render::{render, render_served, steered};
+pub use shifts::{ClientShift, shifts};
 pub use variants::{TooMany, variants};
 
 pub use explain::{ExplainError, Explanation, Question, explain, suppose};

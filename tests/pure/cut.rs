@@ -49,8 +49,16 @@ max_moved = "40%"
 canaries = ["192.0.2.201:443", "192.0.2.202:443"]
 
 [[zones]]
+name = "example.net"
+file = "example.net.zone"
+primaries = ["192.0.2.9:53"]
+key = "xfr"
+[[zones]]
 name = "example.org"
 file = "example.org.zone"
+[zones.transfer]
+to = ["192.0.2.0/24"]
+key = "xfr"
 [zones.dnssec]
 keys = "keys"
 denial = "nsec3"
@@ -59,14 +67,6 @@ zsk_lifetime = "30d"
 ksk_lifetime = "365d"
 propagation = "2h"
 parent_ds_ttl = "2d"
-[zones.transfer]
-to = ["192.0.2.0/24"]
-key = "xfr"
-[[zones]]
-name = "example.net"
-file = "example.net.zone"
-primaries = ["192.0.2.9:53"]
-key = "xfr"
 
 [tsig.xfr]
 secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I="
@@ -124,7 +124,7 @@ path = "/replicated"
 [recoveries.careful]
 steps = [1, 2, 5, 100]
 every = "1h"
-delay = "10m"
+failback_delay = "10m"
 gate = ["data", "approve"]
 [recoveries.gated]
 steps = [50, 100]
@@ -328,7 +328,7 @@ fn services(document: &Value, facts: &mut BTreeSet<String>) {
             else {
                 continue;
             };
-            for key in ["steps", "every", "delay"]
+            for key in ["steps", "every", "failback_delay"]
                 .into_iter()
                 .filter(|key| recovery.get(key).is_some())
             {
@@ -417,7 +417,7 @@ fn a_config_that_is_cut_anywhere_never_weakens_unseen() {
     let whole = compile(GUARDED, &files).expect("the config is well");
     let before = facts(GUARDED);
     let parts = tables(GUARDED);
-    let (mut taken, mut refused) = (0, 0);
+    let (mut taken, mut alone) = (0, BTreeSet::new());
     for last in 0..parts.len() {
         let others = parts.iter().enumerate().filter(|(index, _)| *index != last);
         let head: String = others.map(|(_, text)| &**text).collect();
@@ -439,23 +439,23 @@ fn a_config_that_is_cut_anywhere_never_weakens_unseen() {
             let after = facts(cut);
             let lost: Vec<&String> = before.difference(&after).collect();
             let escapes = escapes(&whole, &compiled);
-            match weakened(policy(&whole), policy(&compiled)).is_empty() {
-                true => {
-                    let shown = &cut[begin..];
-                    assert!(
-                        lost.is_empty() && escapes.is_none(),
-                        "cut to\n{shown}\ntakes {lost:?} {escapes:?} away"
-                    );
-                    taken += 1;
-                }
-                false => refused += 1,
+            let found = weakened(policy(&whole), policy(&compiled)).0;
+            let Some(first) = found.first() else {
+                let shown = &cut[begin..];
+                let is_well = lost.is_empty() && escapes.is_none();
+                assert!(is_well, "cut to\n{shown}\ntakes {lost:?} {escapes:?} away");
+                taken += 1;
+                continue;
+            };
+            if found.iter().all(|loss| loss.kind == first.kind) {
+                alone.insert(first.kind.word());
             }
         }
     }
-    assert!(
-        refused > 50 && taken > 5,
-        "{refused} refused, {taken} taken"
-    );
+    assert!(taken > 5, "what takes nothing away is taken");
+    // Each of these alone was all that spoke against some cut, so that none could be left out.
+    let needed = ["access", "fence", "gate", "guard", "service", "signing"];
+    assert_eq!(alone.into_iter().collect::<Vec<_>>(), needed);
 }
 
 /// What an operator does by hand all day is no weakening.
@@ -588,7 +588,7 @@ fn a_zone_that_is_cut_anywhere_keeps_nearly_all_names_or_is_refused() {
         "{refused} refused, {taken} taken"
     );
     let newer = text.replace("hostmaster 7", "hostmaster 8");
-    let cut = size_of(&newer[..newer.len() / 2]).unwrap();
+    let cut = size_of(&newer[..newer.find("host100").unwrap()]).unwrap();
     assert_eq!(
         whole.loses_to(&cut, allowed),
         None,

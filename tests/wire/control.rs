@@ -9,22 +9,23 @@ use tokio::sync::mpsc;
 use waypost::answer::{Answered, Counted, Transport};
 use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId, Span};
 use waypost::engine::notice::Sense;
+use waypost::engine::order::{Action, Consent, Order};
 use waypost::engine::status::{
     EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
     ZoneStatus,
 };
-use waypost::engine::{Notice, Status};
+use waypost::engine::{Input, Notice, OrderId, Status};
 use waypost::health::{ProbeResult, Report, Timing};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    Command, ControlServer, Controlling, Force, Heartbeat, OrderRefusal, Ordered, State,
+    Command, ControlServer, Controlling, Force, Heartbeat, OrderRefusal, OrderView, Ordered, State,
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
 use waypost::table::Table;
 use waypost::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
-use crate::serving;
+use crate::{policy, serving};
 
 /// Whether somebody answers for the engine.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -112,6 +113,16 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
     if engine == Engine::HasEnded {
         return;
     }
+    let clock = Clock::start();
+    let plan = Arc::new(policy::compile(policy::CONFIG));
+    let mut core = waypost::engine::Engine::new(plan, Arc::default(), clock.now(), 7);
+    let order = Order {
+        action: Action::Drain,
+        scope: "tor-b".to_owned(),
+        author: "ada".to_owned(),
+        reason: "disks".to_owned(),
+    };
+    core.handle(clock.now(), Input::Order(OrderId(1), order.insisted()));
     let mut kept = Vec::new();
     while let Some(command) = queue.recv().await {
         match (engine, command) {
@@ -134,17 +145,37 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 };
                 reply.send(result).unwrap();
             }
-            (Engine::Answers, Command::Order { order, reply }) => {
+            (Engine::Answers, Command::Order { request, reply }) => {
+                let order = &request.order;
                 let result = match &*order.scope {
                     "eu west" => Ok(Ordered {
                         result: "draining fra".to_owned(),
                         endpoints: vec!["fra".to_owned()],
-                        order,
+                        order: OrderView::new(order, None, clock.calendar()),
+                        held_by: Vec::new(),
                     }),
+                    "risky" if request.consent == Consent::Withheld => {
+                        Err(OrderRefusal::Damaging("api would have nothing".to_owned()))
+                    }
+                    "window" => {
+                        let window = [request.from, request.until].map(Option::unwrap);
+                        Err(OrderRefusal::Bad(format!(
+                            "{:?}",
+                            window[1].since(window[0])
+                        )))
+                    }
                     "na" => Err(OrderRefusal::Needless("nothing waits".to_owned())),
                     _ => Err(OrderRefusal::Unknown("no such region".to_owned())),
                 };
                 reply.send(result).unwrap();
+            }
+            (Engine::Answers, Command::Forecast { request, reply }) => {
+                let found = core.forecast(clock.now(), &request.order);
+                let unknown = |_| OrderRefusal::Unknown("no such region".to_owned());
+                reply.send(found.map_err(unknown)).unwrap();
+            }
+            (Engine::Answers, Command::Orders(reply)) => {
+                reply.send(core.orders(clock.now())).unwrap();
             }
             (Engine::Answers, Command::Challenge { order, reply }) => {
                 let result = match order {
@@ -421,19 +452,36 @@ fn an_order_is_a_post_and_reaches_the_engine_whole() {
         "endpoints": ["fra"],
         "order": {
             "action": "drain",
+            "value": null,
             "scope": "eu west",
             "author": "ops",
             "reason": "disks, again",
+            "given": null,
+            "from": null,
+            "until": null,
         },
+        "held_by": [],
     });
     assert_eq!(found, expected);
     for (query, status, words) in [
         ("action=approve&scope=na", 409, "nothing waits"),
         ("action=undrain&scope=mars", 404, "no such region"),
-        ("action=force&scope=eu", 400, "approve, drain and undrain"),
+        ("action=drain&scope=risky", 409, "would have nothing"),
+        ("action=drain&scope=risky&force=true", 404, "no such region"),
+        ("action=drain&scope=window&from=1h&for=2m", 422, "120000"),
+        (
+            "action=farce&scope=eu",
+            400,
+            "approve, drain, undrain, force",
+        ),
         ("scope=eu", 400, "action is missing"),
         ("action=drain&scope=eu&reason=a%0Ab", 400, "one line"),
+        ("action=drain&scope=eu&author=", 400, "author is empty"),
     ] {
+        let query = &match query.contains("author") {
+            true => query.to_owned(),
+            false => format!("{query}&author=ops"),
+        };
         let response = order(Engine::Answers, query, "");
         assert_eq!(response.status, status, "{query}");
         let error = error_of(&response);
@@ -443,8 +491,89 @@ fn an_order_is_a_post_and_reaches_the_engine_whole() {
     assert_eq!(order(Engine::Answers, whole, foreign).status, 403);
     assert_eq!(order(Engine::IsSilent, whole, "").status, 503);
     assert_eq!(order(Engine::HasEnded, whole, "").status, 503);
-    let asked = Rig::start(Engine::Answers).get(&format!("/api/v1/orders?{whole}"));
-    assert_eq!(asked.status, 405);
+    let nameless = order(Engine::Answers, "action=drain&scope=eu+west", "");
+    assert_eq!(nameless.status, 400);
+    assert!(error_of(&nameless).contains("author is missing"));
+}
+
+#[test]
+fn orders_are_listed_with_what_is_left_of_their_endpoints() {
+    let rig = Rig::start(Engine::Answers);
+    let listed = rig.get("/api/v1/orders");
+    assert_eq!(listed.status, 200, "{}", listed.body);
+    let found: serde_json::Value = serde_json::from_str(&listed.body).unwrap();
+    let order = &found["orders"][0];
+    assert_eq!(order["scope"], "tor-b");
+    assert_eq!(
+        (&order["state"], &order["until"]),
+        (&"in_force".into(), &serde_json::Value::Null)
+    );
+    let given = order["given"].as_str().unwrap();
+    assert!(given.ends_with('Z') && given.len() == 20, "{given}");
+    let endpoints = serde_json::json!([{ "name": "tor-b", "share_permille": 500 }]);
+    assert_eq!(order["endpoints"], endpoints);
+    assert_eq!(found["history"], serde_json::json!([]));
+    assert_eq!(
+        Rig::start(Engine::IsSilent).get("/api/v1/orders").status,
+        503
+    );
+}
+
+#[test]
+fn a_dry_run_says_who_would_move_and_what_would_be_lost() {
+    let rig = Rig::start(Engine::Answers);
+    let ask = |query: &str| {
+        let request = format!(
+            "POST /api/v1/orders?{query}&dry_run=true HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+        );
+        rig.request(&request)
+    };
+    let response = ask("action=drain&scope=toronto");
+    assert_eq!(response.status, 200, "{}", response.body);
+    let found: serde_json::Value = serde_json::from_str(&response.body).unwrap();
+    assert_eq!(found["endpoints"], serde_json::json!(["tor-a", "tor-b"]));
+    let damage = found["damage"][0].as_str().unwrap();
+    assert!(
+        damage.starts_with("data (v4) would have no healthy endpoint for clients of toronto"),
+        "{damage}"
+    );
+    let services = found["services"].as_array().unwrap();
+    let api = services
+        .iter()
+        .find(|own| own["service"] == "api" && own["family"] == "v4");
+    let regions = api.unwrap()["regions"].as_array().unwrap();
+    let eu = regions
+        .iter()
+        .find(|own| own["region"] == "toronto")
+        .unwrap();
+    assert_eq!(eu["after_permille"], 0);
+    assert_eq!(
+        eu["before_permille"],
+        api.unwrap()["moved_permille"],
+        "all of them, and nobody else"
+    );
+    assert!(eu["before_permille"].as_u64().unwrap() > 50, "{eu}");
+    let sum = |key: &str| {
+        regions
+            .iter()
+            .map(|own| own[key].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert!(
+        (998..=1002).contains(&sum("before_permille"))
+            && (998..=1002).contains(&sum("after_permille"))
+    );
+    let harmless = ask("action=drain&scope=kef-a");
+    let found: serde_json::Value = serde_json::from_str(&harmless.body).unwrap();
+    assert_eq!(found["damage"], serde_json::json!([]));
+    assert_eq!(ask("action=drain&scope=mars").status, 404);
+    assert_eq!(ask("action=undrain&scope=toronto&author=ada").status, 400);
+    let listed: serde_json::Value = serde_json::from_str(&rig.get("/api/v1/orders").body).unwrap();
+    assert_eq!(
+        listed["orders"].as_array().unwrap().len(),
+        1,
+        "nothing was ordered"
+    );
 }
 
 #[test]

@@ -28,7 +28,6 @@ mod mmdb;
 #[path = "../support/place.rs"]
 mod place;
 #[path = "../support/policy.rs"]
-#[expect(dead_code, reason = "the program compiles it")]
 mod policy;
 #[path = "../support/probing.rs"]
 mod probing;

@@ -58,11 +58,18 @@ impl Comparison {
     pub fn and(self, weakened: Weakened, rules: &Guard) -> Self {
         let known = [LossKind::Name, LossKind::Fence];
         let is_new = |loss: &Loss| {
+            // A service that is dropped is told by its hostnames.
+            let is_service = loss.kind == LossKind::Service;
+            let kind = if is_service {
+                LossKind::Name
+            } else {
+                loss.kind
+            };
             let told = self.losses.iter();
             let told = told.filter(|own| known.contains(&own.kind));
             let mut same = told.filter(|own| {
                 let is_same = own.of == loss.of || loss.of.starts_with(&format!("{} for ", own.of));
-                own.kind == loss.kind && is_same
+                own.kind == kind && is_same
             });
             same.next().is_none()
         };

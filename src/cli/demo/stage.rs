@@ -296,7 +296,10 @@ impl Stage {
             | Why::Capped(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Draining
             | Why::Drained
+            | Why::Returning
+            | Why::Forced
             | Why::Supposed => {}
         }
     }
@@ -342,7 +345,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Capped(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Draining
             | Why::Drained
+            | Why::Returning
+            | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",
                 other.word(),
@@ -383,6 +389,7 @@ fn in_words(notice: &Notice) -> Option<String> {
         Notice::Address { .. } | Notice::Unwatched { .. } => of_addresses(notice),
         Notice::Capped { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => None,
     }
@@ -408,6 +415,7 @@ fn of_addresses(notice: &Notice) -> Option<String> {
         | Notice::Capped { .. }
         | Notice::Overload { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return None,
     };

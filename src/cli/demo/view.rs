@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 
 use super::stage::{Stage, Turn};
 use crate::base::ServiceId;
-use crate::cli::status::bar;
+use crate::cli::present::bar;
 use crate::daemon::Failure;
 use crate::engine::status::{EndpointStatus, TargetStatus};
 

@@ -159,7 +159,7 @@ impl TargetHealth {
         self.since = self.since.after(time);
     }
 
-    /// What was known of its slots is too old to say anything: it is not down any more, and not proven. A gate or an
+    /// Forgets what its slots said, which is too old: it is not down any more, and not proven. A gate or an
     /// approval that was due before it may serve again is due still, and a ramp stays at its step.
     pub fn forget_slots(&mut self, now: Moment, recovery: &Recovery) {
         let is_due = !recovery.gates.is_empty() || recovery.approval == Approval::Needed;

@@ -3,20 +3,20 @@ use std::time::Duration;
 
 use axum::extract::State as Given;
 use axum::http::{Method, StatusCode, Uri};
-use axum::response::IntoResponse;
 use serde::Serialize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::commands::{Command, Force, OrderRefusal, Ordered, State};
+use super::commands::{Command, Force, OrderRefusal, State};
 use super::looks::{ENGINE_PATIENCE, engine_is_silent};
+use super::order::{OrderQuery, Purpose};
+use super::orders::{ForecastView, Ordered};
 use super::parameters::{self, Parameters};
 use super::replies::{ApiProblem, Refusal, Reply, json};
 use super::{challenge, order};
 use crate::base::Span;
 use crate::base::limits::UPGRADE;
-use crate::engine::order::Order;
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 /// Time that a reload may take.
@@ -75,34 +75,75 @@ pub(super) async fn upgrade(Given(state): Given<State>, uri: Uri) -> Result<Repl
     }
 }
 
-/// Gives an order
+/// Gives an order, or says what it would do
+///
+/// A drain takes a scope out gradually until it is lifted or ends; an endpoint is out while any drain covers it. One that
+/// leaves clients without anything healthy, or above the stated capacities, is refused unless `force` is true. An
+/// override (`force` with a `value`) gives or takes a share at once, whatever probes say, and ends by itself.
 #[utoipa::path(post, path = "/api/v1/orders", tag = "api",
     params(
-        ("action" = String, Query, description = "`approve`, `drain` or `undrain`"),
+        ("action" = String, Query, description = "`approve`, `drain`, `undrain`, `force` or `lift`"),
         ("scope" = String, Query, description = "A region, provider or endpoint"),
-        ("author" = Option<String>, Query, description = "Who orders it"),
+        ("value" = Option<String>, Query, description = "The value of `force`: `up`, `down` or a share as `30%`"),
+        ("author" = Option<String>, Query, description = "Who orders it; required where the connection does not tell"),
         ("reason" = Option<String>, Query, description = "Why"),
+        ("from" = Option<String>, Query, description = "When it begins: `2h` from now, or a time of RFC 3339"),
+        ("until" = Option<String>, Query, description = "When it ends, written likewise"),
+        ("for" = Option<String>, Query, description = "Instead of `until`: how long it holds, such as `2h`"),
+        ("force" = Option<bool>, Query, description = "Whether a drain is meant although clients lose by it"),
+        ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do (`ForecastView`), and do nothing"),
     ),
     responses((status = 200, description = "It was taken", body = Ordered), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn order(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
-    let order = order::read(&parameters::of(&uri))?;
-    Ok(give(order, &state).await)
+    // Connections have no identity: who orders has to be said.
+    let query = order::read(&parameters::of(&uri), None)?;
+    match query.purpose {
+        Purpose::Order => give(query, &state).await,
+        Purpose::Forecast => forecast(query, &state).await,
+    }
 }
 
 /// Gives an order to whoever owns the engine.
-async fn give(order: Order, state: &State) -> Reply {
+async fn give(query: OrderQuery, state: &State) -> Result<Reply, Refusal> {
     let (reply, done) = oneshot::channel();
-    let command = Command::Order { order, reply };
+    let request = query.request(state.clock.calendar());
+    let command = Command::Order { request, reply };
     if state.commands.try_send(command).is_err() {
-        return engine_is_silent();
+        return Ok(engine_is_silent());
     }
-    let refusal = match timeout(ENGINE_PATIENCE, done).await {
-        Ok(Ok(Ok(ordered))) => return json(&ordered),
-        Ok(Ok(Err(OrderRefusal::Unknown(why)))) => Refusal::new(StatusCode::NOT_FOUND, why),
-        Ok(Ok(Err(OrderRefusal::Needless(why)))) => Refusal::new(StatusCode::CONFLICT, why),
-        Ok(Err(_)) | Err(_) => return engine_is_silent(),
+    match timeout(ENGINE_PATIENCE, done).await {
+        Ok(Ok(Ok(ordered))) => Ok(json(&ordered)),
+        Ok(Ok(Err(refusal))) => Err(refused(refusal)),
+        Ok(Err(_)) | Err(_) => Ok(engine_is_silent()),
+    }
+}
+
+/// Has the engine say what an order would do; clients are counted elsewhere, for that may take long.
+async fn forecast(query: OrderQuery, state: &State) -> Result<Reply, Refusal> {
+    let (reply, done) = oneshot::channel();
+    let request = query.request(state.clock.calendar());
+    let command = Command::Forecast { request, reply };
+    if state.commands.try_send(command).is_err() {
+        return Ok(engine_is_silent());
+    }
+    let forecast = match timeout(ENGINE_PATIENCE, done).await {
+        Ok(Ok(Ok(forecast))) => forecast,
+        Ok(Ok(Err(refusal))) => return Err(refused(refusal)),
+        Ok(Err(_)) | Err(_) => return Ok(engine_is_silent()),
     };
-    refusal.into_response()
+    match tokio::task::spawn_blocking(move || ForecastView::new(&forecast)).await {
+        Ok(view) => Ok(json(&view)),
+        Err(_) => Ok(engine_is_silent()),
+    }
+}
+
+fn refused(refusal: OrderRefusal) -> Refusal {
+    let (status, why) = match refusal {
+        OrderRefusal::Unknown(why) => (StatusCode::NOT_FOUND, why),
+        OrderRefusal::Needless(why) | OrderRefusal::Damaging(why) => (StatusCode::CONFLICT, why),
+        OrderRefusal::Bad(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
+    };
+    Refusal::new(status, why)
 }
 
 /// Lists challenges

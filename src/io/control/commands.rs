@@ -1,14 +1,12 @@
 //! Commands to whoever owns the engine, and what requests are answered from.
 use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
-use utoipa::ToSchema;
 
 use super::heartbeat::Heartbeat;
+use super::orders::Ordered;
 use crate::base::Span;
-use crate::engine::Status;
-use crate::engine::order::Order;
+use crate::engine::{Forecast, OrderBook, OrderRequest, Status};
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
@@ -35,11 +33,20 @@ pub enum Command {
     },
     /// Carry out an operator's order.
     Order {
-        /// The order: for what, by whom and why.
-        order: Order,
+        /// The order: for what, when, by whom and why.
+        request: OrderRequest,
         /// The result, with its endpoints, or why there is none.
         reply: oneshot::Sender<Result<Ordered, OrderRefusal>>,
     },
+    /// Say what an order would do, or why it would be refused.
+    Forecast {
+        /// The order.
+        request: OrderRequest,
+        /// The consequences.
+        reply: oneshot::Sender<Result<Forecast, OrderRefusal>>,
+    },
+    /// All orders in force and to come, and those that have ended.
+    Orders(oneshot::Sender<OrderBook>),
     /// Set, remove or list challenges.
     Challenge {
         /// The order.
@@ -49,17 +56,6 @@ pub enum Command {
     },
 }
 
-/// An order that was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Ordered {
-    /// The result; for a person.
-    pub result: String,
-    /// The endpoints that it is for.
-    pub endpoints: Vec<String>,
-    /// The order.
-    pub order: Order,
-}
-
 /// Why an order was not taken; for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderRefusal {
@@ -67,6 +63,10 @@ pub enum OrderRefusal {
     Unknown(String),
     /// The name is known, and there is nothing to do for it.
     Needless(String),
+    /// Clients would lose by it, and that is not said to be meant.
+    Damaging(String),
+    /// It cannot be held as it is.
+    Bad(String),
 }
 
 /// The word that a change which drops much of what there was is meant.

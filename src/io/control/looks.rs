@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::commands::{Command, State};
 use super::explain::{self, Format, Query};
+use super::orders::OrderList;
 use super::page::Asset;
 use super::parameters;
 use super::replies::{ApiProblem, METRICS, Refusal, Reply, TEXT, json, respond};
@@ -100,6 +101,21 @@ pub(super) async fn status(Given(state): Given<State>) -> Reply {
             status.limited = state.metrics.limited_status(state.clock.now());
             json(&status)
         }
+        None => engine_is_silent(),
+    }
+}
+
+/// Lists orders: those in force and to come, and those that have ended
+#[utoipa::path(get, path = "/api/v1/orders", tag = "api",
+    responses((status = 200, description = "All that are remembered", body = OrderList), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn orders(Given(state): Given<State>) -> Reply {
+    let (reply, book) = oneshot::channel();
+    let asked = async {
+        state.commands.send(Command::Orders(reply)).await.ok()?;
+        book.await.ok()
+    };
+    match timeout(ENGINE_PATIENCE, asked).await.ok().flatten() {
+        Some(book) => json(&OrderList::new(&book, state.clock.calendar())),
         None => engine_is_silent(),
     }
 }

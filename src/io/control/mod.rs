@@ -40,10 +40,14 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-pub use self::commands::{Command, Force, OrderRefusal, Ordered, State};
+pub use self::commands::{Command, Force, OrderRefusal, State};
 use self::connections::{ControlConnections, Progress, Stage};
 pub use self::heartbeat::Heartbeat;
 pub use self::openapi::document;
+pub use self::orders::{
+    EndpointShare, ForecastView, HeldView, Holding, OrderList, OrderView, Ordered, PastView,
+    RegionShift, ServiceShift,
+};
 pub use self::replies::ApiProblem;
 use crate::base::limits::{
     CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
@@ -58,6 +62,7 @@ mod heartbeat;
 mod looks;
 mod openapi;
 mod order;
+mod orders;
 mod origin;
 mod page;
 mod parameters;

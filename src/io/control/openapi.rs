@@ -2,7 +2,7 @@
 //!
 //! It is served at `/api/v1/openapi.json`, and kept as `docs/openapi.json`, which a test compares. Names and units are
 //! of one style: keys are in `snake_case`, a number has its unit at the end of its name (`_ms`, `_us`, `_s`, `_permille`,
-//! `_thousandths` of the operator's unit), a moment is a number of seconds since 1970 whose name ends in `_at` or in
+//! `_thousandths` of the operator's unit), a moment is text of RFC 3339 in UTC, or a number of seconds since 1970 if its name ends in `_at` or in
 //! `expires`, shares are permille, and what is absent is `null`. What breaks a reader gets another version in its path.
 use utoipa::OpenApi;
 
@@ -13,8 +13,8 @@ use super::{changes, looks};
     info(
         title = "Waypost control API",
         description = "State, explanations and orders of a running server.\n\nKeys are in snake_case. A number has its unit at \
-            the end of its name: _ms, _us, _s, _permille, _thousandths (of the operator's unit). A moment is a number of seconds \
-            since 1970. What is absent is null. Errors are application/problem+json (RFC 9457). Within a version keys are only added.",
+            the end of its name: _ms, _us, _s, _permille, _thousandths (of the operator's unit). A moment is text of RFC 3339 in UTC, or \
+            a number of seconds since 1970 if its name ends in _at or in expires. What is absent is null. Errors are application/problem+json (RFC 9457). Within a version keys are only added.",
         version = "1",
     ),
     paths(
@@ -25,6 +25,7 @@ use super::{changes, looks};
         looks::explain,
         changes::reload,
         changes::upgrade,
+        looks::orders,
         changes::order,
         changes::list_challenges,
         changes::add_challenge,

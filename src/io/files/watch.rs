@@ -259,7 +259,7 @@ mod tests {
         let (_folder, paths) = folder_with(&["a"]);
         let mut watch = Watch::new(paths.clone());
         let before = fs::metadata(&paths[0]).unwrap().modified().unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
         fs::write(&paths[0], "two").unwrap();
         let file = fs::File::options().write(true).open(&paths[0]).unwrap();
         file.set_modified(before).unwrap();

@@ -232,6 +232,7 @@ impl Metrics {
             Notice::Capped { .. } => "capped",
             Notice::Overload { .. } => "overload",
             Notice::Ordered { .. } => "ordered",
+            Notice::OrderDue { .. } => "order_due",
             Notice::Reloaded { .. } => "reloaded",
             Notice::Rejected { .. } => "rejected",
             Notice::Unwatched { .. } => "unwatched",

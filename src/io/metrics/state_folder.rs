@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::text::{Exposition, Kind};
 
-/// What has become of the folder.
+/// The condition of the folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateCondition {
     /// It was opened.

@@ -9,7 +9,7 @@ use crate::io::keep;
 /// Name of the file in its folder.
 const FILE: &str = "health.log";
 
-/// What is kept of health, orders and demand, and its file.
+/// The file of health, orders and demand, and all that is in it.
 #[derive(Debug)]
 pub(super) struct HealthFile {
     path: PathBuf,
@@ -28,7 +28,7 @@ impl HealthFile {
         (Self { path, log }, restored, damage)
     }
 
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -36,7 +36,7 @@ impl HealthFile {
     /// Keeps what came one after the other, each with the time in milliseconds since 1970, in one step.
     ///
     /// # Errors
-    /// When it is not on the disk. It is kept in memory all the same, and written with what comes next.
+    /// The reason, if it is not on the disk. It is kept in memory all the same, and written with what comes next.
     pub(super) fn keep(&mut self, keeps: Vec<(Keep, u64)>) -> Result<(), String> {
         for (keep, wall_ms) in keeps {
             self.log.take(keep, wall_ms);

@@ -1,4 +1,4 @@
-//! What is kept of health, orders and demand, as a file that is only added to.
+//! Health, orders and demand in a file that is only added to.
 //!
 //! Each entry adds to those before it, with the time of the day at which it was made. The first ones hold all that was
 //! known when the file was written; once the entries behind them are as long, it is written anew, whole beside
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub struct HealthLog {
     kept: LogEntry,
-    /// What the file does not have yet.
+    /// Entries that the file does not have yet.
     waiting: Option<Waiting>,
     /// The number of the next entry.
     number: u32,
@@ -48,7 +48,7 @@ enum Waiting {
     Part(LogEntry),
 }
 
-/// What is to be done to the file.
+/// A change to the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogWrite {
     /// Put these octets at its end.
@@ -57,12 +57,12 @@ pub enum LogWrite {
     Replace(Vec<u8>),
 }
 
-/// What was kept over a restart.
+/// The knowledge of another process, kept over a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
-    /// What another process knew.
+    /// All that it knew.
     pub snapshot: Snapshot,
-    /// When it was last kept, in milliseconds since 1970.
+    /// The time at which that was last kept, in milliseconds since 1970.
     pub wall_ms: u64,
 }
 
@@ -118,10 +118,10 @@ impl HealthLog {
         }
     }
 
-    /// What is to be done to the file so that it has all that is kept; nothing if it has.
+    /// The change to the file after which it has all that is kept; nothing if it has.
     ///
     /// # Errors
-    /// When what is kept cannot be written as text: a defect.
+    /// A defect: what is kept cannot be written as text.
     pub fn write(&mut self) -> Result<Option<LogWrite>, String> {
         let write = match &self.waiting {
             None => return Ok(None),

@@ -9,7 +9,7 @@
 //! '-- the format's version
 //! ```
 //!
-//! What does not match its checksum is passed over up to the next line end, so that damage costs the line that
+//! A line that does not match its checksum is passed over up to the next line end, so that damage costs the line that
 //! it strikes. Each line is there twice, one after the other, so that one damaged place costs nothing at all; a number that is
 //! missing tells what is lost nevertheless. Lines after the last whole one are the torn end of a write that nobody was
 //! told of. It knows nothing of what is in an entry.
@@ -29,7 +29,7 @@ const KEY: [u8; 16] = *b"waypost's health";
 pub struct Entries<'t> {
     /// Those that are whole, each once, in order.
     pub entries: Vec<&'t [u8]>,
-    /// What is wrong with the file, apart from a torn end.
+    /// The damage to the file; a torn end is none.
     pub damage: Option<String>,
 }
 

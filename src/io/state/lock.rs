@@ -27,7 +27,7 @@ pub struct FolderInUse {
 /// Takes a folder over; it is made if it is not there. Nothing if there is no way to write in it.
 ///
 /// # Errors
-/// When another process has it.
+/// Another process has it.
 pub(super) fn lock(folder: &Path) -> Result<Option<File>, FolderInUse> {
     let path = folder.join(FILE);
     let (mut file, is_ours) = match open(folder, &path) {

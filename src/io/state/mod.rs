@@ -64,11 +64,11 @@ pub struct State {
 pub struct OpenedState {
     /// To write in it.
     pub state: State,
-    /// What was kept of zones.
+    /// Memories of zones.
     pub zones: Memories,
-    /// What was kept of health, orders and demand.
+    /// Health, orders and demand.
     pub health: Option<Restored>,
-    /// What of it could not be read.
+    /// Files that could not be read, in whole or in part.
     pub damages: Vec<Damage>,
 }
 
@@ -87,7 +87,7 @@ impl State {
     /// Opens a folder; it is made if it is not there, and read if it cannot be written. `now` is seconds since 1970.
     ///
     /// # Errors
-    /// When another process writes in it.
+    /// Another process writes in it.
     pub fn open(folder: &Path, now: u64) -> Result<OpenedState, FolderInUse> {
         let lock = lock::lock(folder)?;
         let mut damages = Vec::new();
@@ -121,14 +121,14 @@ impl State {
     /// Keeps what an engine knows; each with the time in milliseconds since 1970.
     ///
     /// # Errors
-    /// When it is not on the disk; it will be with what comes next, once the disk takes it.
+    /// The reason, if it is not on the disk; it will be with what comes next, once the disk takes it.
     pub fn keep_health(&mut self, keeps: Vec<(Keep, u64)>) -> Result<(), String> {
         let path = self.health.path().to_owned();
         let kept = self.health.keep(keeps);
         kept.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
     }
 
-    /// What is kept of zones in a folder, as far as it can be read; nothing is set aside.
+    /// Memories of zones in a folder, as far as it can be read; nothing is set aside.
     #[must_use]
     pub fn known(folder: &Path) -> BTreeMap<Name, Known> {
         ZoneFile::open(folder).0.known()

@@ -22,7 +22,7 @@ pub type Acknowledge = Box<dyn FnOnce(Result<(), String>) + Send>;
 /// Hands over what is to be kept.
 #[derive(Clone, Debug)]
 pub struct StateWriter {
-    tasks: Sender<Task>,
+    tasks: Sender<WriterTask>,
 }
 
 /// Whoever is told how writing goes.
@@ -33,11 +33,11 @@ pub struct WriterEvents {
     pub disk: Box<dyn Fn(Result<(), String>) + Send>,
 }
 
-enum Task {
+enum WriterTask {
     Zone(Ticket, Memory),
     Health(Keep, u64, Option<Acknowledge>),
     Close(oneshot::Sender<()>),
-    FolderTurn(FolderTurn),
+    Turn(FolderTurn),
 }
 
 /// A change of whose the folder is.
@@ -50,7 +50,7 @@ enum FolderTurn {
 
 /// Tasks that are done in one step.
 #[derive(Default)]
-struct Batch {
+struct WriteBatch {
     zones: Vec<(Ticket, Memory)>,
     health: Vec<(Keep, u64)>,
     waiting: Vec<Acknowledge>,
@@ -62,7 +62,7 @@ impl StateWriter {
     /// Starts the thread; it ends once it is closed, or nobody can hand it anything.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// The system gives no thread.
     pub fn start(state: Option<State>, events: WriterEvents) -> io::Result<Self> {
         let (tasks, queue) = channel();
         let thread = std::thread::Builder::new().name("state".to_owned());
@@ -73,14 +73,17 @@ impl StateWriter {
     /// Keeps something of a zone. False if the thread has ended.
     #[must_use]
     pub fn keep_zone(&self, ticket: Ticket, memory: Memory) -> bool {
-        self.tasks.send(Task::Zone(ticket, memory)).is_ok()
+        self.tasks.send(WriterTask::Zone(ticket, memory)).is_ok()
     }
 
     /// Keeps what an engine knows, at this time in milliseconds since 1970. If the thread has ended, whoever
     /// waits is told so.
     pub fn keep_health(&self, keep: Keep, wall_ms: u64, waiting: Option<Acknowledge>) {
-        let unsent = self.tasks.send(Task::Health(keep, wall_ms, waiting)).err();
-        if let Some(Task::Health(.., Some(waiting))) = unsent.map(|unsent| unsent.0) {
+        let unsent = self
+            .tasks
+            .send(WriterTask::Health(keep, wall_ms, waiting))
+            .err();
+        if let Some(WriterTask::Health(.., Some(waiting))) = unsent.map(|unsent| unsent.0) {
             waiting(Err("the thread that writes the state has ended".to_owned()));
         }
     }
@@ -89,7 +92,7 @@ impl StateWriter {
     /// is kept nowhere until [`StateWriter::resume`].
     pub async fn release(&self) {
         let (released, is_released) = oneshot::channel();
-        let turn = Task::FolderTurn(FolderTurn::Release(released));
+        let turn = WriterTask::Turn(FolderTurn::Release(released));
         if self.tasks.send(turn).is_ok() {
             // The thread may end before; then the folder is free.
             let _ = is_released.await;
@@ -101,22 +104,22 @@ impl StateWriter {
         // If the thread has ended, whoever hands it something next is told.
         let _ = self
             .tasks
-            .send(Task::FolderTurn(FolderTurn::Resume(folder, now)));
+            .send(WriterTask::Turn(FolderTurn::Resume(folder, now)));
     }
 
     /// Has all that was handed over written, and the folder released for another process.
     pub async fn close(&self) {
         let (closed, is_closed) = oneshot::channel();
-        if self.tasks.send(Task::Close(closed)).is_ok() {
+        if self.tasks.send(WriterTask::Close(closed)).is_ok() {
             // The thread may have ended before; then the folder is free.
             let _ = is_closed.await;
         }
     }
 }
 
-fn write_all(queue: &Receiver<Task>, mut state: Option<State>, events: &WriterEvents) {
+fn write_all(queue: &Receiver<WriterTask>, mut state: Option<State>, events: &WriterEvents) {
     while let Ok(first) = queue.recv() {
-        let mut batch = Batch::default();
+        let mut batch = WriteBatch::default();
         for task in std::iter::once(first).chain(queue.try_iter().take(AT_ONCE)) {
             batch.take(task);
         }
@@ -151,16 +154,16 @@ impl FolderTurn {
     }
 }
 
-impl Batch {
-    fn take(&mut self, task: Task) {
+impl WriteBatch {
+    fn take(&mut self, task: WriterTask) {
         match task {
-            Task::Zone(ticket, memory) => self.zones.push((ticket, memory)),
-            Task::Health(keep, wall_ms, waiting) => {
+            WriterTask::Zone(ticket, memory) => self.zones.push((ticket, memory)),
+            WriterTask::Health(keep, wall_ms, waiting) => {
                 self.health.push((keep, wall_ms));
                 self.waiting.extend(waiting);
             }
-            Task::Close(closed) => self.close = Some(closed),
-            Task::FolderTurn(turn) => self.turns.push(turn),
+            WriterTask::Close(closed) => self.close = Some(closed),
+            WriterTask::Turn(turn) => self.turns.push(turn),
         }
     }
 

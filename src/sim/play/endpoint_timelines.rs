@@ -234,6 +234,6 @@ fn state(why: Why) -> State {
         Why::Ramping { .. } => State::Ramping,
         Why::Down(_) | Why::Supposed => State::Out,
         Why::Doubted(_) | Why::Capped(_) => State::Kept,
-        Why::Drained => State::Drained,
+        Why::Draining | Why::Drained | Why::Returning | Why::Forced => State::Drained,
     }
 }

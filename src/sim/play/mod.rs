@@ -326,7 +326,7 @@ impl Play {
             }
             Deed::Heal(whom) => self.faults.heal(&whom),
             Deed::Order(order) => {
-                self.world.order(order);
+                self.world.order(order.insisted());
                 self.observe_world();
             }
             Deed::Reload(path) => self.reload(&path),
@@ -468,7 +468,7 @@ impl Event {
                 format!("{part} of the probes of endpoints fail")
             }
             Deed::Heal(whom) => format!("heal {whom}"),
-            Deed::Order(order) => format!("order: {} {}", action(order.action), order.scope),
+            Deed::Order(order) => format!("order: {} {}", order.action.word(), order.scope),
             Deed::Reload(path) => format!("reload {path}"),
             Deed::Surge(of, factor) => {
                 let of = of.as_ref();
@@ -478,9 +478,4 @@ impl Event {
         };
         deed + &lasts
     }
-}
-
-fn action(action: crate::engine::order::Action) -> String {
-    let word = serde_json::to_value(action).unwrap_or_default();
-    word.as_str().unwrap_or_default().to_owned()
 }

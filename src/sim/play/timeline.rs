@@ -136,6 +136,7 @@ pub(super) fn words(notice: &Notice) -> String {
         | Notice::Capped { .. }
         | Notice::Overload { .. }
         | Notice::Ordered { .. }
+        | Notice::OrderDue { .. }
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => of_node(notice),
         Notice::Unwatched {
@@ -210,6 +211,15 @@ fn of_node(notice: &Notice) -> String {
         Notice::Ordered {
             endpoints, action, ..
         } => format!("{}: {}", action.word(), endpoints.join(", ")),
+        Notice::OrderDue {
+            began,
+            endpoints,
+            action,
+            ..
+        } => {
+            let what = if *began { "begins" } else { "is over" };
+            format!("{} {what}: {}", action.word(), endpoints.join(", "))
+        }
         Notice::Reloaded {
             kept, new, gone, ..
         } => format!("another plan is in force: {kept} targets kept, {new} new, {gone} gone"),

@@ -392,7 +392,7 @@ impl Diagnostics {
         let excerpt = source.excerpt(&diagnostic.at);
         let label = diagnostic.label.as_ref().map(|label| self.hide(label));
         let mark = AnnotationKind::Primary
-            .span(excerpt.mark)
+            .span(excerpt.mark.clone())
             .label(label.as_deref());
         let snippet = Snippet::source(&*excerpt.text)
             .path(&*source.path)
@@ -405,7 +405,11 @@ impl Diagnostics {
         if let Some(help) = &help {
             group = group.element(Level::HELP.message(&**help));
         }
-        renderer.render(&[group])
+        let shown = format!("{}:{}:{}", source.path, excerpt.first, excerpt.column());
+        let (line, column) = self.position(diagnostic);
+        let place = format!("{}:{line}:{column}", source.path);
+        // What is hidden has another length than it has in the file.
+        renderer.render(&[group]).replacen(&shown, &place, 1)
     }
 
     fn finding(&self, diagnostic: &Diagnostic) -> Finding {

@@ -292,8 +292,9 @@ impl<'t> Scanner<'t> {
     fn word(&mut self) -> Range<usize> {
         let rest = &self.text[self.at..];
         let ends = |letter: char| letter.is_whitespace() || "=,[]{}#\"'".contains(letter);
+        let least = rest.chars().next().map_or(1, char::len_utf8);
         let length = rest.find(ends).unwrap_or(rest.len());
-        let word = self.at..self.at + length.max(1);
+        let word = self.at..self.at + length.max(least);
         self.at = word.end;
         word
     }
@@ -471,7 +472,8 @@ mod tests {
 
     #[test]
     fn no_text_stops_it() {
-        let text = "[tsig.\"é]\nsecret = { \"ü\" = '''é\n]} = \"\\\n\n= \"\" , \u{fffd}\nsecret";
+        let text =
+            "[tsig.\"é]\nsecret = { \"ü\" = '''é\n]} = \"\\\n\n= \"\" , \u{a0}\u{fffd}\nsecret";
         for start in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
             for end in (start..=text.len()).filter(|at| text.is_char_boundary(*at)) {
                 let cut = &text[start..end];

@@ -39,6 +39,14 @@ pub(super) struct Excerpt<'s> {
     pub(super) mark: Range<usize>,
 }
 
+impl Excerpt<'_> {
+    /// Column in characters where the mark begins in what is shown, from 1.
+    pub(super) fn column(&self) -> usize {
+        let before = self.text[..self.mark.start].rsplit('\n').next();
+        before.unwrap_or_default().chars().count() + 1
+    }
+}
+
 impl Source {
     /// A file of this path and text.
     pub(super) fn new(path: String, text: Arc<[u8]>) -> Self {

@@ -51,7 +51,8 @@ fn judge_course(mut told: Told, seed: u64) -> Told {
                 world.reload(demanding(&test_plan, &mut draws));
             }
             kind @ (Fault::Drain | Fault::Approve) => {
-                world.order(swarm::order(kind, &plan, &mut draws));
+                let request = swarm::order(kind, &plan, world.now(), &mut draws);
+                world.order(request);
             }
             Fault::Dead
             | Fault::Slow
@@ -93,21 +94,17 @@ fn judge_course(mut told: Told, seed: u64) -> Told {
 fn heal(world: &mut World) {
     world.truth = Truth::default();
     let end = world.now().after(HEALING);
-    let regions: Vec<String> = world
-        .plan()
-        .regions
-        .iter()
-        .map(|own| own.name.clone())
-        .collect();
+    let scopes = swarm::scopes(world.plan());
     while world.now() < end {
         for action in [Action::Undrain, Action::Approve] {
-            for scope in &regions {
-                world.order(Order {
+            for scope in &scopes {
+                let order = Order {
                     action,
                     scope: scope.clone(),
                     author: String::new(),
                     reason: String::new(),
-                });
+                };
+                world.order(order.insisted());
             }
         }
         world.run_until(world.now().after(Span::from_secs(30)));

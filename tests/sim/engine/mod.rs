@@ -17,6 +17,7 @@ mod orders;
 mod reloads;
 mod resume;
 mod unasked;
+mod union;
 mod unwatched;
 
 use desk::{Desk, FAIL, test_plan};

@@ -16,7 +16,7 @@ fn order(action: Action, scope: &str) -> Input {
         author: "ada".to_owned(),
         reason: "new disks".to_owned(),
     };
-    Input::Order(OrderId(7), order)
+    Input::Order(OrderId(7), order.insisted())
 }
 
 /// Gives an order, and says what is answered: the endpoints, a `+` after those that changed; or why
@@ -24,13 +24,20 @@ fn order(action: Action, scope: &str) -> Input {
 fn told(desk: &mut Desk, action: Action, scope: &str) -> Result<String, Refused> {
     desk.answers.clear();
     desk.handle(desk.now.0 + 1, order(action, scope));
+    words(desk)
+}
+
+/// What is answered to the one order that was given.
+pub(super) fn words(desk: &Desk) -> Result<String, Refused> {
     let [(OrderId(7), result)] = &desk.answers[..] else {
         panic!("one answer, to its order: {:?}", desk.answers)
     };
-    let Executed { endpoints } = result.clone()?;
+    let Executed { endpoints, .. } = result.clone()?;
     let words = endpoints.iter().map(|(name, effect)| match effect {
         Effect::Changed => format!("{name}+"),
         Effect::Already => name.clone(),
+        Effect::Planned => format!("{name}?"),
+        Effect::StillHeld => format!("{name}!"),
     });
     Ok(words.collect::<Vec<_>>().join(" "))
 }
@@ -43,14 +50,16 @@ fn an_answer_says_what_was_done_to_whom_and_what_was_so_already() {
         (Action::Drain, "m1", "m1+"),
         (Action::Drain, "r0", "m0+ m1"),
         (Action::Drain, "p1", "m0 m1 m2+ m3+"),
-        (Action::Undrain, "m3", "m3+"),
-        (Action::Undrain, "r1", "m2+ m3"),
-        (Action::Undrain, "r1", "m2 m3"),
+        (Action::Undrain, "m3", "m3!"),
+        (Action::Undrain, "r0", "m0! m1!"),
+        (Action::Undrain, "p1", "m0+ m1! m2+ m3+"),
+        (Action::Undrain, "m1", "m1+"),
+        (Action::Undrain, "m1", "m1"),
     ] {
         let found = told(&mut desk, action, scope);
         assert_eq!(found.as_deref(), Ok(expected), "{action:?} {scope}");
     }
-    assert_eq!(carried_out(&desk).len(), 5, "the last changed nothing");
+    assert_eq!(carried_out(&desk).len(), 5, "the others changed nothing");
 }
 
 #[test]
@@ -85,7 +94,7 @@ fn the_answer_comes_before_all_that_follows_from_the_order() {
 }
 
 /// Two machines per region, drained by steps of 50 % and 10 %.
-fn stepwise() -> TestPlan {
+pub(super) fn stepwise() -> TestPlan {
     TestPlan {
         steps: [100, 500, 1000].map(Permille).to_vec(),
         ..test_plan(2)

@@ -38,7 +38,7 @@ fn order(desk: &mut Desk, action: Action, scope: &str) {
         author: "ada".to_owned(),
         reason: "a test".to_owned(),
     };
-    desk.handle(desk.now.0, Input::Order(OrderId(1), order));
+    desk.handle(desk.now.0, Input::Order(OrderId(1), order.insisted()));
     let (_, result) = desk.answers.last().unwrap();
     assert!(!result.as_ref().unwrap().with(Effect::Changed).is_empty());
 }

@@ -134,7 +134,7 @@ impl<'m> Run<'m> {
             author: String::new(),
             reason: String::new(),
         };
-        self.handle(self.now, Input::Order(OrderId(0), order));
+        self.handle(self.now, Input::Order(OrderId(0), order.insisted()));
     }
 
     fn report(&mut self, slot: usize, outcome: ProbeResult) -> Option<()> {

@@ -72,7 +72,10 @@ impl Checks {
         while let Some((at, event)) = world.log().get(self.fed) {
             self.oracle.feed(*at, event);
             self.check_pace(world, *at, event);
-            reloaded |= matches!(event, Event::Planned(_));
+            reloaded |= matches!(event, Event::Planned(_) | Event::Restarted(_));
+            if let Event::Restarted(_) = event {
+                self.restarted();
+            }
             self.fed += 1;
         }
         let expected = self.oracle.expected();
@@ -102,6 +105,13 @@ impl Checks {
             check_falls(&before, &expected);
         }
         self.check_dead(world);
+    }
+
+    /// The node begins anew: its generations, and the times of its probes.
+    fn restarted(&mut self) {
+        (self.generation, self.stale_since) = (0, None);
+        self.dead_since.clear();
+        self.asked.clear();
     }
 
     /// At the end of a stretch of time.
@@ -482,7 +492,7 @@ fn check_last_out(world: &World, before: &[Expected], expected: &[Expected]) {
 /// A share falls by a failure or by an order, and by nothing else.
 fn check_falls(before: &[Expected], expected: &[Expected]) {
     for (from, to) in before.iter().zip(expected) {
-        let may_fall = ["down", "drained"].contains(&to.1);
+        let may_fall = ["down", "draining", "drained"].contains(&to.1);
         assert!(to.0 >= from.0 || may_fall, "falls: {from:?} to {to:?}");
     }
 }
@@ -497,7 +507,8 @@ fn time_to_notice(plan: &Plan) -> u64 {
 fn check_out(world: &World, endpoint: EndpointId) {
     let (plan, table) = (world.plan(), world.table());
     for (target, standing) in plan.targets.iter().zip(table.standings.iter()) {
-        let kept = ["doubted", "capped", "drained"].contains(&standing.why.word());
+        let kept = ["doubted", "capped", "draining", "drained", "returning"]
+            .contains(&standing.why.word());
         assert!(
             target.endpoint != endpoint || standing.share.0 == 0 || kept,
             "dead endpoint: {} still has {} at {:?}",

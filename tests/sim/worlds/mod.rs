@@ -64,8 +64,10 @@ use waypost::sim::swarm::{self, Fault};
 use waypost::sim::{Swarm, TestPlan, Truth, World};
 
 mod checks;
+mod drains;
 mod oracle;
 mod record;
+mod restarts;
 
 use checks::Checks;
 
@@ -73,13 +75,15 @@ const SEEDS: u64 = 1000;
 const STRIKES: u64 = 10;
 
 /// What the worlds must show among them; a check of what never happens proves nothing.
-const EVERYTHING: [&str; 16] = [
+const EVERYTHING: [&str; 18] = [
     "unproven",
     "healthy",
     "held",
     "gated",
     "unapproved",
+    "draining",
     "drained",
+    "returning",
     "ramping",
     "down",
     "doubted",
@@ -143,7 +147,10 @@ fn strike(world: &mut World, swarm: &Swarm, test_plan: &mut TestPlan, draws: &mu
             test_plan.change(draws);
             world.reload(test_plan.plan());
         }
-        kind @ (Fault::Drain | Fault::Approve) => world.order(swarm::order(kind, &plan, draws)),
+        kind @ (Fault::Drain | Fault::Approve) => {
+            let request = swarm::order(kind, &plan, world.now(), draws);
+            world.order(request);
+        }
         Fault::Dead
         | Fault::Slow
         | Fault::Flapping
@@ -203,18 +210,14 @@ fn converge(world: &mut World, checks: &mut Checks, test_plan: &TestPlan) {
 }
 
 fn order_everywhere(world: &mut World, checks: &mut Checks, action: Action) {
-    let names = world
-        .plan()
-        .regions
-        .iter()
-        .map(|region| region.name.clone());
-    for scope in names.collect::<Vec<_>>() {
-        world.order(Order {
+    for scope in swarm::scopes(world.plan()) {
+        let order = Order {
             action,
             scope,
             author: String::new(),
             reason: String::new(),
-        });
+        };
+        world.order(order.insisted());
         checks.observe(world);
     }
 }

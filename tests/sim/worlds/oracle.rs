@@ -7,14 +7,19 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use waypost::base::{ClassId, EndpointId, Family, Moment, Reason, ServiceId};
+use waypost::engine::OrderRequest;
 use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
-use waypost::engine::order::{Action, Effect, Order};
+use waypost::engine::order::{Action, Effect};
 use waypost::health::ProbeResult;
-use waypost::plan::{AllDown, Plan, Recovery, Target, Tier};
+use waypost::plan::{AllDown, Endpoint, Plan, Recovery, Target, Tier};
 use waypost::sim::Event;
 
+use super::drains::{Drains, names};
 use super::record::{Gates, Record};
+
+/// How old the last result may be before it says nothing, in milliseconds.
+const OUTDATED: u64 = 15 * 60 * 1000;
 
 /// The share of a target and the word for it.
 pub(crate) type Expected = (u16, &'static str);
@@ -26,6 +31,7 @@ pub(crate) struct Oracle {
     /// All results that counted, by slot: true = passed.
     results: BTreeMap<String, Vec<bool>>,
     records: BTreeMap<String, Record>,
+    drains: Drains,
     /// Names of the endpoints that are drained.
     drained: BTreeSet<String>,
     /// What the last order must be answered with: whom it is for, and to whom it makes a difference.
@@ -34,6 +40,19 @@ pub(crate) struct Oracle {
     doubt: bool,
     /// Whether nothing passes at all.
     dark: bool,
+    /// By slot: when its last result came.
+    looked: BTreeMap<String, u64>,
+    /// What was known whenever something was given to be kept.
+    kept: BTreeMap<u64, Past>,
+}
+
+/// What was known at a moment.
+#[derive(Clone)]
+struct Past {
+    results: BTreeMap<String, Vec<bool>>,
+    looked: BTreeMap<String, u64>,
+    records: BTreeMap<String, Record>,
+    drained: BTreeSet<String>,
 }
 
 impl Oracle {
@@ -43,18 +62,26 @@ impl Oracle {
             open: BTreeMap::new(),
             results: BTreeMap::new(),
             records: BTreeMap::new(),
+            drains: Drains::default(),
             drained: BTreeSet::new(),
             answer: Vec::new(),
             now: 0,
             doubt: false,
             dark: false,
+            looked: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 
     pub(crate) fn feed(&mut self, at: Moment, event: &Event) {
         let now = at.0;
+        if let Event::Restarted(kept) = event {
+            return self.restarted(now, *kept);
+        }
         self.pass_time(now);
         match event {
+            Event::Kept => drop(self.kept.insert(now, self.past())),
+            Event::Restarted(_) => {}
             Event::Woken => {}
             Event::Asked(id) => {
                 let key = self.plan.slots[id.slot.index()].key.clone();
@@ -72,9 +99,51 @@ impl Oracle {
                 self.result(now, &key, report.outcome == ProbeResult::Pass);
             }
             Event::Planned(plan) => self.planned(now, plan),
-            Event::Ordered(order) => self.ordered(now, order),
+            Event::Ordered(request) => self.ordered(now, request),
             Event::Answered(result) => self.answered(now, result),
         }
+    }
+
+    fn past(&self) -> Past {
+        Past {
+            results: self.results.clone(),
+            looked: self.looked.clone(),
+            records: self.records.clone(),
+            drained: self.drained.clone(),
+        }
+    }
+
+    /// What was known then is known again; nobody has watched since, and what is too old says nothing.
+    fn restarted(&mut self, now: u64, kept: Option<Moment>) {
+        let past = kept.map(|at| (at, self.kept[&at.0].clone()));
+        let fresh = Self::new(self.plan.clone());
+        let kept = std::mem::replace(self, fresh);
+        self.kept = kept.kept;
+        self.now = now;
+        if let Some((at, past)) = past {
+            (self.results, self.looked) = (past.results, past.looked);
+            (self.records, self.drained) = (past.records, past.drained);
+            let looked = &self.looked;
+            let is_fresh = |key: &String| now - looked[key] <= OUTDATED;
+            self.results.retain(|key, _| is_fresh(key));
+            let plan = self.plan.clone();
+            for target in &plan.targets {
+                let slots = target.slots.iter().map(|id| self.is_up(id.index()));
+                let slots: Vec<Option<bool>> = slots.collect();
+                let Some(record) = self.records.get_mut(&target.key) else {
+                    continue;
+                };
+                record.leave_out(now - at.0);
+                let is_unknown = match record.down {
+                    true => !slots.contains(&Some(false)),
+                    false => slots.iter().all(Option::is_none),
+                };
+                if is_unknown {
+                    record.forget(&plan.recoveries[target.recovery.index()]);
+                }
+            }
+        }
+        self.planned(now, &self.plan.clone());
     }
 
     /// An order is answered with what it did, and refused where it is for nothing.
@@ -99,7 +168,11 @@ impl Oracle {
         let left = records.clone().filter_map(|record| record.left_at);
         let room = left.map(|at| at + interval).filter(|at| *at > self.now);
         let capped = records.clone().any(|record| record.kept == Some("capped"));
-        own.chain(room.filter(|_| capped)).min().map(Moment)
+        let turns = self.drains.turns().filter(|turn| *turn > self.now);
+        own.chain(room.filter(|_| capped))
+            .chain(turns)
+            .min()
+            .map(Moment)
     }
 
     pub(crate) fn doubts(&self) -> bool {
@@ -110,7 +183,7 @@ impl Oracle {
         let record = &self.records[&target.key];
         let health = record.health(self.recovery(target));
         match record.most(self.now) {
-            most if most < health.0 => (most, "drained"),
+            most if most < health.0 => (most, record.word(self.now)),
             _ => health,
         }
     }
@@ -130,8 +203,9 @@ impl Oracle {
         let slots: BTreeSet<&str> = plan.slots.iter().map(|slot| slot.key.as_str()).collect();
         self.open.retain(|_, key| slots.contains(key.as_str()));
         self.results.retain(|key, _| slots.contains(key.as_str()));
-        let names: BTreeSet<&String> = plan.endpoints.iter().map(|one| &one.name).collect();
-        self.drained.retain(|name| names.contains(name));
+        let covered = |one: &&Endpoint| self.drains.cover(now, plan, one);
+        let covered = plan.endpoints.iter().filter(covered);
+        self.drained = covered.map(|one| one.name.clone()).collect();
         let old = std::mem::take(&mut self.records);
         for target in &plan.targets {
             let fresh = Record::new(self.is_drained(target));
@@ -150,42 +224,70 @@ impl Oracle {
     }
 
     /// What is named by an order obeys it, if that makes a difference.
-    fn ordered(&mut self, now: u64, order: &Order) {
+    fn ordered(&mut self, now: u64, request: &OrderRequest) {
+        let order = &request.order;
         let plan = self.plan.clone();
-        self.answer.clear();
+        let all = plan.endpoints.iter();
+        let named = all.filter(|endpoint| names(&plan, endpoint).contains(&&order.scope));
+        let named: Vec<String> = named.map(|endpoint| endpoint.name.clone()).collect();
+        match order.action {
+            Action::Approve => {
+                let approved = |name: &String| self.approve(now, name);
+                let names = named.into_iter().filter(approved);
+                self.answer = names.map(|name| (name, true)).collect();
+            }
+            Action::Drain | Action::Undrain => {
+                let before = self.drained.clone();
+                if order.action == Action::Undrain || !named.is_empty() {
+                    self.drains.take(now, request);
+                }
+                self.settle(now);
+                let changed = |name: &String| before.contains(name) != self.drained.contains(name);
+                let answer = named.into_iter().map(|name| (changed(&name), name));
+                self.answer = answer.map(|(changed, name)| (name, changed)).collect();
+            }
+            Action::Force(_) | Action::Lift => unreachable!("no override in these worlds"),
+        }
+        self.fill(now);
+    }
+
+    fn approve(&mut self, now: u64, endpoint: &str) -> bool {
+        let plan = self.plan.clone();
+        let mut approved = false;
+        for target in targets_of(&plan, endpoint) {
+            let recovery = &plan.recoveries[target.recovery.index()];
+            let record = self.records.get_mut(&target.key).unwrap();
+            approved |= record.approve(recovery);
+            self.look(now, target);
+        }
+        approved
+    }
+
+    /// What is drained now and was not before goes down, and the other way round.
+    fn settle(&mut self, now: u64) {
+        let plan = self.plan.clone();
         for endpoint in &plan.endpoints {
-            let region = &plan.regions[endpoint.region.index()].name;
-            if ![&endpoint.name, &endpoint.provider, region].contains(&&order.scope) {
+            let name = &endpoint.name;
+            let covered = self.drains.cover(now, &plan, endpoint);
+            if covered == self.drained.contains(name) {
                 continue;
             }
-            let changes = match order.action {
-                Action::Drain => self.drained.insert(endpoint.name.clone()),
-                Action::Undrain => self.drained.remove(&endpoint.name),
-                Action::Approve => true,
-            };
-            let own = plan.targets.iter();
-            let own = own.filter(|one| plan.endpoints[one.endpoint.index()].name == endpoint.name);
-            let mut approved = false;
-            for target in own.filter(|_| changes) {
-                let share = self.expect(target).0;
+            let shares = targets_of(&plan, name).map(|target| self.expect(target).0);
+            let shares: Vec<u16> = shares.collect();
+            match covered {
+                true => drop(self.drained.insert(name.clone())),
+                false => drop(self.drained.remove(name)),
+            }
+            for (target, share) in targets_of(&plan, name).zip(shares) {
                 let recovery = &plan.recoveries[target.recovery.index()];
                 let record = self.records.get_mut(&target.key).unwrap();
-                match order.action {
-                    Action::Drain => record.drain(now, share, recovery),
-                    Action::Undrain => record.undrain(now, recovery),
-                    Action::Approve => approved |= record.approve(recovery),
+                match covered {
+                    true => record.drain(now, share, recovery),
+                    false => record.undrain(now, recovery),
                 }
                 self.look(now, target);
             }
-            match order.action {
-                Action::Approve if !approved => {}
-                Action::Approve => self.answer.push((endpoint.name.clone(), true)),
-                Action::Drain | Action::Undrain => {
-                    self.answer.push((endpoint.name.clone(), changes));
-                }
-            }
         }
-        self.fill(now);
     }
 
     fn result(&mut self, now: u64, slot: &str, passed: bool) {
@@ -193,6 +295,7 @@ impl Oracle {
             .entry(slot.to_owned())
             .or_default()
             .push(passed);
+        self.looked.insert(slot.to_owned(), now);
         self.doubt = self.reason_to_doubt();
         let was_dark = self.dark;
         self.dark = self.nothing_passes();
@@ -237,6 +340,7 @@ impl Oracle {
                 self.look(now, target);
             }
         }
+        self.settle(now);
         self.fill(now);
     }
 
@@ -461,6 +565,11 @@ impl TargetSlots for Plan {
             .iter()
             .map(|id| self.slots[id.index()].key.as_str())
     }
+}
+
+fn targets_of<'p>(plan: &'p Plan, endpoint: &'p str) -> impl Iterator<Item = &'p Target> {
+    let own = plan.targets.iter();
+    own.filter(move |one| plan.endpoints[one.endpoint.index()].name == endpoint)
 }
 
 /// Who asks for what.

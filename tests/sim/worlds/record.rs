@@ -62,6 +62,49 @@ impl Record {
         }
     }
 
+    /// Nobody has watched for so long: what is due is due that much later.
+    pub(crate) fn leave_out(&mut self, away: u64) {
+        self.fell_at += away;
+        let due = self.ramp.iter_mut().filter_map(|(_, due)| due.as_mut());
+        let held = self.waiting.iter_mut().map(|waiting| &mut waiting.until);
+        let left = self.left_at.iter_mut();
+        let orders = self.ceiling.iter_mut().map(|(from, _)| from);
+        let all = due.chain(held).chain(left).chain(orders);
+        all.chain(&mut self.falls).for_each(|at| *at += away);
+    }
+
+    /// Nothing is known of its slots any more: it is served unproven, unless something was due before it may serve.
+    pub(crate) fn forget(&mut self, recovery: &Recovery) {
+        let due = !recovery.gates.is_empty() || recovery.approval == Approval::Needed;
+        if !self.down {
+            self.proven &= self.waiting.is_some() || self.ramp.is_some();
+            return;
+        }
+        self.down = false;
+        let resumes = match self.blackout {
+            true => self.past,
+            false => Past::None,
+        };
+        if self.kept.take().is_some() {
+            self.proven &= self.ramp.is_some();
+            return;
+        }
+        (self.waiting, self.ramp) = (None, None);
+        match (due, resumes) {
+            (true, then) => {
+                self.proven = true;
+                self.waiting = Some(Waiting {
+                    word: "gated",
+                    until: 0,
+                    approved: false,
+                    then,
+                });
+            }
+            (false, Past::Step(step)) => self.ramp = Some((step, None)),
+            (false, Past::None | Past::Full) => self.proven = false,
+        }
+    }
+
     /// Share and word without any order.
     pub(crate) fn health(&self, recovery: &Recovery) -> (u16, &'static str) {
         if self.down {
@@ -86,6 +129,16 @@ impl Record {
     pub(crate) fn most(&self, now: u64) -> u16 {
         let due = self.ceiling.iter().filter(|(from, _)| *from <= now);
         due.map(|(_, share)| *share).next_back().unwrap_or(1000)
+    }
+
+    /// The word for what orders leave.
+    pub(crate) fn word(&self, now: u64) -> &'static str {
+        let last = self.ceiling.last().map_or(1000, |(_, share)| *share);
+        match (last, self.most(now)) {
+            (0, 0) => "drained",
+            (0, _) => "draining",
+            _ => "returning",
+        }
     }
 
     /// When it next changes by itself.

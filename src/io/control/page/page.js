@@ -57,12 +57,15 @@ function target(found, siblings) {
 }
 
 function endpoint(found) {
-  const drain = found.drain;
-  const order = drain === null ? [] : [element("div", "small middling", `drain ordered ${span(drain.since_ms)} ago by ${drain.author || "nobody named"}${drain.reason ? `: ${drain.reason}` : ""}`)];
+  const orders = found.orders.map((order) => {
+    const value = order.value === null ? "" : ` ${order.value}`;
+    const end = order.ends_in_ms === null ? "" : `, ends in ${span(order.ends_in_ms)}`;
+    return element("div", "small middling", `${order.action} ${order.scope}${value} for ${span(order.since_ms)} by ${order.author || "nobody named"}${order.reason ? `: ${order.reason}` : ""}${end}`);
+  });
   return element("div", "endpoint",
     element("div", "row", element("strong", "", found.name), element("span", "quiet", `${found.provider} · tier ${found.tier} · weight ${found.weight}`)),
     element("div", "small quiet", found.addresses.join(", ") + load(found)),
-    ...order,
+    ...orders,
     ...found.targets.map((own) => target(own, found.targets)));
 }
 

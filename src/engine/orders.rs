@@ -1,0 +1,346 @@
+//! Orders in force and to come, and those that have ended.
+//!
+//! # Which there are
+//! Orders go by their scope, a name. Of drains of one scope a new one is held beside those that there are, unless one
+//! of them is in force whenever it would be; one of the same author that the new one outlasts gives way to it. Of
+//! overrides of one scope the last word counts: it takes the place of each that it overlaps in time.
+//!
+//! # When they end
+//! At their time, by themselves, or when somebody lifts them: all of one kind that have that very scope, and no
+//! others. What ended is remembered for a while, as the history.
+//!
+//! An order whose scope means nothing any more, after a reload, is held as before, and covers nothing: the next reload
+//! may bring the name back, and a machine that somebody took out must not come back by a slip in a file.
+//!
+//! It knows no plan and no shares: which endpoints a scope covers, and what becomes of them, is for
+//! [`super::drains`].
+use std::collections::VecDeque;
+
+use crate::base::Moment;
+use crate::base::limits::{ORDERS_HELD, ORDERS_PAST};
+
+use super::order::{Action, Order, OrderEnd, OrderRecord, PastOrder};
+
+/// Orders in force and to come, and the history.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Orders {
+    /// In the order in which they were given.
+    held: Vec<OrderRecord>,
+    /// Until when all turns were taken.
+    seen: Moment,
+    /// Oldest first.
+    past: VecDeque<PastOrder>,
+}
+
+/// The outcome of adding an order.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum OrderAddition {
+    /// It is held; these gave way to it.
+    Held(Vec<OrderRecord>),
+    /// It is not, for this one is in force whenever it would be.
+    Covered(Box<OrderRecord>),
+    /// It is not, for there are too many.
+    Full,
+}
+
+/// An order that began or ended by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum OrderTurn {
+    /// Its time has come.
+    Began(OrderRecord),
+    /// Its time is over.
+    Expired(OrderRecord),
+}
+
+impl Orders {
+    /// Those that were in force or to come before a restart. What has ended meanwhile is in the history.
+    pub(super) fn restored(now: Moment, records: &[OrderRecord]) -> Self {
+        let mut orders = Self {
+            held: records.to_vec(),
+            seen: now,
+            past: VecDeque::new(),
+        };
+        orders.end_where(now, |held| {
+            let over = held.until.is_some_and(|until| until <= now);
+            over.then_some(OrderEnd::Expired)
+        });
+        orders
+    }
+
+    /// Those in force or to come, in the order in which they were given.
+    pub(super) fn held(&self) -> &[OrderRecord] {
+        &self.held
+    }
+
+    /// Those that have ended, oldest first.
+    pub(super) fn past(&self) -> impl DoubleEndedIterator<Item = &PastOrder> {
+        self.past.iter()
+    }
+
+    /// The moment at which the next order begins or ends by itself.
+    pub(super) fn wake_at(&self) -> Option<Moment> {
+        let turns = self.held.iter().flat_map(OrderRecord::turns);
+        turns.filter(|turn| *turn > self.seen).min()
+    }
+
+    /// Lets those begin and end whose time has come.
+    pub(super) fn advance(&mut self, now: Moment) -> Vec<OrderTurn> {
+        if self.wake_at().is_none_or(|wake| wake > now) {
+            return Vec::new();
+        }
+        let seen = std::mem::replace(&mut self.seen, now);
+        let began = self.held.iter();
+        let began = began.filter(|held| held.begins() > seen && held.begins() <= now);
+        let began = began.cloned().map(OrderTurn::Began);
+        let mut turns: Vec<OrderTurn> = began.collect();
+        let ended = self.end_where(now, |held| {
+            let over = held.until.is_some_and(|until| until <= now);
+            over.then_some(OrderEnd::Expired)
+        });
+        turns.extend(ended.into_iter().map(OrderTurn::Expired));
+        turns
+    }
+
+    /// Holds a drain or an override.
+    pub(super) fn add(&mut self, now: Moment, record: OrderRecord) -> OrderAddition {
+        self.seen = self.seen.max(now);
+        let by = record.order.author.clone();
+        let replaced = match record.order.action {
+            Action::Drain => {
+                let same = self.held.iter().filter(|held| held.is_like(&record));
+                if let Some(held) = same.clone().find(|held| held.outlasts(&record, now)) {
+                    return OrderAddition::Covered(Box::new(held.clone()));
+                }
+                self.end_where(now, |held| {
+                    let own = held.is_like(&record) && held.order.author == by;
+                    let gives_way = own && record.outlasts(held, now);
+                    gives_way.then(|| OrderEnd::Replaced { by: by.clone() })
+                })
+            }
+            Action::Force(_) | Action::Approve | Action::Undrain | Action::Lift => {
+                self.end_where(now, |held| {
+                    let gives_way = held.is_like(&record) && held.overlaps(&record);
+                    gives_way.then(|| OrderEnd::Replaced { by: by.clone() })
+                })
+            }
+        };
+        if self.held.len() >= ORDERS_HELD {
+            return OrderAddition::Full;
+        }
+        self.held.push(record);
+        OrderAddition::Held(replaced)
+    }
+
+    /// Lifts all orders that this one is to lift; gives them.
+    pub(super) fn lift(&mut self, now: Moment, by: &Order) -> Vec<OrderRecord> {
+        self.end_where(now, |held| {
+            let lifted = held.order.scope == by.scope && is_lifted_by(held, by.action);
+            lifted.then(|| OrderEnd::Lifted {
+                by: by.author.clone(),
+                reason: by.reason.clone(),
+            })
+        })
+    }
+
+    /// Tells that there is an order that this one would lift.
+    pub(super) fn has_for(&self, by: &Order) -> bool {
+        let mut held = self.held.iter();
+        held.any(|held| held.order.scope == by.scope && is_lifted_by(held, by.action))
+    }
+
+    /// Writes down an order that was carried out at once.
+    pub(super) fn remember(&mut self, now: Moment, order: &Order) {
+        let record = OrderRecord {
+            order: order.clone(),
+            given: now,
+            from: None,
+            until: None,
+        };
+        self.bury(now, record, OrderEnd::Done);
+    }
+
+    /// Ends those for which there is an end; gives them.
+    fn end_where(
+        &mut self,
+        now: Moment,
+        end: impl Fn(&OrderRecord) -> Option<OrderEnd>,
+    ) -> Vec<OrderRecord> {
+        let (mut held, mut ended) = (Vec::new(), Vec::new());
+        for record in std::mem::take(&mut self.held) {
+            match end(&record) {
+                None => held.push(record),
+                Some(end) => {
+                    self.bury(now, record.clone(), end);
+                    ended.push(record);
+                }
+            }
+        }
+        self.held = held;
+        ended
+    }
+
+    fn bury(&mut self, now: Moment, record: OrderRecord, end: OrderEnd) {
+        if self.past.len() >= ORDERS_PAST {
+            self.past.pop_front();
+        }
+        let ended = match (&end, record.until) {
+            (OrderEnd::Expired, Some(until)) => until,
+            _ => now,
+        };
+        self.past.push_back(PastOrder { record, ended, end });
+    }
+}
+
+impl OrderRecord {
+    /// The moments at which it begins and ends by itself.
+    pub(super) fn turns(&self) -> impl Iterator<Item = Moment> {
+        [Some(self.begins()), self.until].into_iter().flatten()
+    }
+
+    /// Tells two orders of one kind for one scope.
+    fn is_like(&self, other: &Self) -> bool {
+        let kinds = [self, other].map(|one| std::mem::discriminant(&one.order.action));
+        kinds[0] == kinds[1] && self.order.scope == other.order.scope
+    }
+}
+
+fn is_lifted_by(held: &OrderRecord, action: Action) -> bool {
+    match held.order.action {
+        Action::Drain => action == Action::Undrain,
+        Action::Force(_) => action == Action::Lift,
+        Action::Approve | Action::Undrain | Action::Lift => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Permille;
+    use crate::engine::order::Override;
+
+    fn order(action: Action, scope: &str, author: &str) -> Order {
+        Order {
+            action,
+            scope: scope.into(),
+            author: author.into(),
+            reason: String::new(),
+        }
+    }
+
+    fn record(order: Order, window: (Option<u64>, Option<u64>)) -> OrderRecord {
+        OrderRecord {
+            order,
+            given: Moment(10),
+            from: window.0.map(Moment),
+            until: window.1.map(Moment),
+        }
+    }
+
+    fn drain(author: &str, window: (Option<u64>, Option<u64>)) -> OrderRecord {
+        record(order(Action::Drain, "eu", author), window)
+    }
+
+    fn authors(orders: &Orders) -> Vec<&str> {
+        let held = orders.held().iter();
+        held.map(|held| held.order.author.as_str()).collect()
+    }
+
+    #[test]
+    fn a_drain_is_held_beside_others_unless_one_covers_it() {
+        let mut orders = Orders::default();
+        let now = Moment(10);
+        let held = |added| matches!(added, OrderAddition::Held(_));
+        assert!(held(orders.add(now, drain("ada", (None, Some(50))))));
+        assert!(!held(orders.add(now, drain("bob", (None, Some(40))))));
+        assert!(held(orders.add(now, drain("bob", (None, Some(60))))));
+        assert_eq!(
+            authors(&orders),
+            ["ada", "bob"],
+            "the longer one of another"
+        );
+        let own = orders.add(now, drain("ada", (None, Some(70))));
+        assert_eq!(
+            own,
+            OrderAddition::Held(vec![drain("ada", (None, Some(50)))])
+        );
+        assert!(held(orders.add(now, drain("ada", (Some(90), Some(95))))));
+        assert_eq!(
+            authors(&orders),
+            ["bob", "ada", "ada"],
+            "two windows of one"
+        );
+        let lifted = orders.lift(now, &order(Action::Undrain, "eu", "eve"));
+        assert_eq!((lifted.len(), orders.held().len()), (3, 0));
+        assert!(
+            orders
+                .lift(now, &order(Action::Undrain, "eu", "eve"))
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn orders_begin_and_end_at_their_time() {
+        let mut orders = Orders::default();
+        let later = drain("ada", (Some(20), Some(30)));
+        orders.add(Moment(10), later.clone());
+        assert_eq!(orders.wake_at(), Some(Moment(20)));
+        assert_eq!(orders.advance(Moment(19)), []);
+        let began = orders.advance(Moment(20));
+        assert_eq!(began, [OrderTurn::Began(later.clone())]);
+        assert_eq!(orders.wake_at(), Some(Moment(30)));
+        let ended = orders.advance(Moment(35));
+        assert_eq!(ended, [OrderTurn::Expired(later)]);
+        assert_eq!((orders.wake_at(), orders.held().len()), (None, 0));
+        let past: Vec<_> = orders.past().map(|one| (one.ended.0, &one.end)).collect();
+        assert_eq!(past, [(30, &OrderEnd::Expired)]);
+    }
+
+    #[test]
+    fn of_overrides_the_last_word_counts() {
+        let mut orders = Orders::default();
+        let now = Moment(10);
+        let force = |own, window| record(order(Action::Force(own), "eu", "ada"), window);
+        let half = Override::Share(Permille(500));
+        orders.add(now, force(Override::Up, (None, Some(20))));
+        orders.add(now, force(half, (Some(30), Some(40))));
+        orders.add(now, drain("ada", (None, None)));
+        let last = orders.add(now, force(Override::DOWN, (None, Some(25))));
+        let replaced = vec![force(Override::Up, (None, Some(20)))];
+        assert_eq!(last, OrderAddition::Held(replaced));
+        assert_eq!(orders.held().len(), 3);
+        let lifted = orders.lift(now, &order(Action::Lift, "eu", "bob"));
+        assert_eq!((lifted.len(), authors(&orders)), (2, vec!["ada"]));
+    }
+
+    #[test]
+    fn what_is_held_and_what_is_remembered_has_a_bound() {
+        let mut orders = Orders::default();
+        let of = |number: usize| {
+            let scope = format!("e{number}");
+            record(order(Action::Drain, &scope, "ada"), (None, None))
+        };
+        for number in 0..ORDERS_HELD {
+            assert_eq!(
+                orders.add(Moment(10), of(number)),
+                OrderAddition::Held(vec![])
+            );
+        }
+        assert_eq!(orders.add(Moment(10), of(ORDERS_HELD)), OrderAddition::Full);
+        for _ in 0..ORDERS_PAST + 5 {
+            orders.remember(Moment(10), &order(Action::Approve, "eu", "ada"));
+        }
+        assert_eq!(orders.past().count(), ORDERS_PAST);
+    }
+
+    #[test]
+    fn what_ended_during_a_restart_is_in_the_history() {
+        let records = [
+            drain("ada", (None, Some(20))),
+            drain("bob", (None, Some(40))),
+        ];
+        let orders = Orders::restored(Moment(30), &records);
+        assert_eq!(authors(&orders), ["bob"]);
+        assert_eq!(orders.past().count(), 1);
+        assert_eq!(orders.wake_at(), Some(Moment(40)));
+    }
+}
