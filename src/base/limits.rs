@@ -174,6 +174,8 @@ pub const CONTROL_WHOLE_REQUEST: Span = Span::from_secs(90);
 /// How long a turn of the control loop may take before the process is called unhealthy; idle, it
 /// turns once a second.
 pub const CONTROL_LOOP_TURN: Span = Span::from_secs(3);
+/// Time that an upgrade may take until the new program answers, at most and unless it is said.
+pub const UPGRADE: Span = Span::from_secs(80);
 /// Names that one question to `explain` may suppose down.
 pub const EXPLAIN_SUPPOSED: usize = 64;
 /// Octets of each text of an operator's order: its scope, its author, its reason.

@@ -50,6 +50,12 @@ pub(super) enum Command {
     Status(Status),
     /// Make a running server read its config again
     Reload(Reload),
+    /// Replace a running server by its program as it is installed now
+    ///
+    /// The server starts its own executable anew, which reads and checks everything, takes over the sockets and the state,
+    /// and answers; only then the old process ends. No query is lost, and a program that fails changes
+    /// nothing. SIGUSR2 does the same.
+    Upgrade(Upgrade),
     /// Let what waits for an operator's word come back
     ///
     /// Endpoints whose recovery has `gate = "approve"` or `failback = "manual"` stay out after an
@@ -103,6 +109,9 @@ pub(super) struct Run {
     /// How log lines are written
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(super) log: LogFormat,
+    /// Take the place of the server that has started this program (`waypost upgrade`)
+    #[arg(long, hide = true)]
+    pub(super) take_over: bool,
 }
 
 #[derive(Debug, Args)]
@@ -273,6 +282,15 @@ pub(super) struct Reload {
     /// Accept a config that weakens what is in force, or drops more of it than `[guard]` allows
     #[arg(long)]
     pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Upgrade {
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Time that the new program may take until it answers; then it is killed, and the old one stays
+    #[arg(long, value_name = "TIME", default_value = "80s", value_parser = span)]
+    pub(super) timeout: Span,
 }
 
 /// An order to a running server.

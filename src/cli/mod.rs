@@ -6,7 +6,7 @@
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `unkept` | what `check` says of a config that a restart goes around |
-//! | `check`, `explain`, `status`, `reload`, `order`, `orders` | subcommands that look or ask, and end |
+//! | `check`, `explain`, `status`, `reload`, `upgrade`, `order`, `orders` | subcommands that look or ask, and end |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
@@ -34,6 +34,7 @@ mod remote;
 mod simulate;
 mod status;
 mod unkept;
+mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
@@ -42,15 +43,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arguments::{Cli, Command};
 use clap::Parser;
 
-use crate::daemon;
-use crate::daemon::Failure;
+use crate::daemon::{self, Beginning, Failure};
 use crate::engine::order::Action;
 
 /// Runs the command line and says how it went.
 #[must_use]
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run(arguments) => daemon::run(&arguments.config.config, arguments.log),
+        Command::Run(arguments) => {
+            let role = if arguments.take_over {
+                Beginning::TakeOver
+            } else {
+                Beginning::Plain
+            };
+            daemon::run(&arguments.config.config, arguments.log, role)
+        }
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Query(arguments) => query::query(&arguments),
@@ -59,6 +66,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
+        Command::Upgrade(arguments) => upgrade::upgrade(&arguments),
         Command::Approve(arguments) => order::order(Action::Approve, &arguments),
         Command::Drain(arguments) => order::drain(&arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Failure;
 use super::arguments::Control;
+use crate::base::Span;
 use crate::io::files;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -12,6 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A running server's control API.
 pub(super) struct Remote {
     base: reqwest::Url,
+    timeout: Duration,
     client: reqwest::blocking::Client,
 }
 
@@ -35,11 +37,20 @@ impl Remote {
             format!("--control {url}: {error}; write it as http://127.0.0.1:8053")
         })?;
         let client = reqwest::blocking::Client::builder()
-            .timeout(TIMEOUT)
             .no_proxy()
             .build()
             .map_err(|error| format!("cannot start an HTTP client: {error}"))?;
-        Ok(Self { base, client })
+        Ok(Self {
+            base,
+            timeout: TIMEOUT,
+            client,
+        })
+    }
+
+    /// The same server, for a question that takes this long to answer.
+    pub(super) fn patient(mut self, patience: Span) -> Self {
+        self.timeout = TIMEOUT + Duration::from_millis(patience.0);
+        self
     }
 
     /// GET; the body if the status is 200.
@@ -69,7 +80,7 @@ impl Remote {
     }
 
     fn read(&self, request: reqwest::blocking::RequestBuilder) -> Result<String, Failure> {
-        let response = request.send().map_err(|error| {
+        let response = request.timeout(self.timeout).send().map_err(|error| {
             format!(
                 "no answer from {} ({}); is `waypost run` up, and [control] listen the same?",
                 self.base,

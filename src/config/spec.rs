@@ -58,6 +58,8 @@ pub(crate) struct ServerSpec {
     pub(crate) cohort_key: Option<At<String>>,
     pub(crate) connections: Option<usize>,
     pub(crate) tls: Option<TlsSpec>,
+    /// The user that root becomes.
+    pub(crate) user: Option<String>,
     /// The folder of what must survive a restart.
     pub(crate) state: Option<String>,
     /// `watch = false`: files that change are left unread until somebody asks.
@@ -408,6 +410,11 @@ impl Spec {
         copies
             .flat_map(|zone| self.zone_files(zone, &none))
             .collect()
+    }
+
+    /// The user that a server that is started as root becomes.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.server.user.as_deref()
     }
 
     /// The folder of what must survive a restart.

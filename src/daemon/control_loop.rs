@@ -17,6 +17,7 @@ use super::observer::Observer;
 use super::prepared::{Prepared, Source};
 use super::reader::{InForce, Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
+use super::upgrade::{self, Hold};
 use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use super::{log, ordered};
@@ -58,6 +59,8 @@ pub(crate) struct Handles {
     pub(crate) in_force: InForce,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+    /// The way to upgrades; absent = there are none.
+    pub(crate) upgrades: Option<mpsc::Sender<upgrade::UpgradeRequest>>,
 }
 
 /// What the control_loop listens to.
@@ -74,6 +77,8 @@ pub(crate) struct Channels {
     pub(crate) notified: mpsc::Receiver<Name>,
     /// Updates (RFC 2136).
     pub(crate) updates: mpsc::Receiver<deferred::Request>,
+    /// The state is wanted by a program that takes this one's place.
+    pub(super) holds: mpsc::Receiver<Hold>,
     /// Orders that are on the disk now, or are not.
     pub(super) kept: KeptOrders,
     /// The end.
@@ -95,6 +100,8 @@ pub(crate) struct ControlLoop {
     scales: Scales,
     /// Drives the engine of zones.
     zones: ZoneDriver,
+    /// The state is another program's: nothing is taken that would have to be kept.
+    pub(super) is_held: bool,
     /// The config that is being composed.
     composing: Option<Composing>,
     published: Arc<Published>,
@@ -128,6 +135,7 @@ impl ControlLoop {
             opened: opened_by(&plan),
             scales: Scales::new(sizes),
             zones,
+            is_held: false,
             composing: None,
             plan: plan.clone(),
             handles,
@@ -165,13 +173,14 @@ impl ControlLoop {
                     self.answer_order(id, told);
                 }
                 Some(finished) = channels.reports.recv() => self.finished(&finished),
+                Some(hold) = channels.holds.recv(), if self.composing.is_none() => self.hold(hold).await,
                 Some(command) = channels.commands.recv() => self.command(command),
                 // A config that is being composed is taken into force before the next one is.
-                Some(reading) = channels.readings.recv(), if self.composing.is_none() => self.take(reading),
-                Some(event) = channels.events.recv() => self.zone_event(event),
+                Some(reading) = channels.readings.recv(), if self.is_free() => self.take(reading),
+                Some(event) = channels.events.recv(), if !self.is_held => self.zone_event(event),
                 // What waits for zones meanwhile waits in these queues, which have bounds.
-                Some(apex) = channels.notified.recv(), if self.composing.is_none() => self.zone_event(zones::Input::Notified(apex)),
-                Some(request) = channels.updates.recv(), if self.composing.is_none() => {
+                Some(apex) = channels.notified.recv(), if self.is_free() => self.zone_event(zones::Input::Notified(apex)),
+                Some(request) = channels.updates.recv(), if self.is_free() => {
                     let effects = self.zones.update(request);
                     self.follow(effects);
                 }
@@ -185,14 +194,17 @@ impl ControlLoop {
     /// When to turn at the latest.
     fn wake(&self) -> Instant {
         let now = self.handles.clock.now();
+        let zones = self.zones.wake_at().filter(|_| !self.is_held);
         let cores = self.engine.wake_at().into_iter();
-        Instant::now() + patience(now, cores.chain(self.zones.wake_at()).min())
+        Instant::now() + patience(now, cores.chain(zones).min())
     }
 
     fn tick(&mut self) {
         self.published.release();
         self.handle(Input::Tick);
-        self.zone_event(zones::Input::Tick);
+        if !self.is_held {
+            self.zone_event(zones::Input::Tick);
+        }
     }
 
     /// Lets the engine of zones take something in.
@@ -215,7 +227,9 @@ impl ControlLoop {
     /// Looks at the certificate, and tells the engine how much clients ask for, when it is time.
     fn observe(&mut self) {
         self.expiry.look(&self.plan, self.handles.clock);
-        self.keeper.look(&mut self.engine);
+        if !self.is_held {
+            self.keeper.look(&mut self.engine);
+        }
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));
@@ -242,7 +256,13 @@ impl ControlLoop {
         match command {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
+            // What would have to be kept is not taken: whoever asked finds nobody, and asks again.
+            Command::Reload { .. } | Command::Order { .. } | Command::Challenge { .. }
+                if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
+            Command::Upgrade { patience, reply } => {
+                self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
+            }
             Command::Order { request, reply } => {
                 let input = self.orders.begin(request, reply);
                 self.handle(input);
@@ -272,6 +292,48 @@ impl ControlLoop {
             zones: self.zones.status(),
             ..self.engine.status(now)
         }
+    }
+
+    fn ask_upgrade(&self, request: upgrade::UpgradeRequest) {
+        let unsent = match &self.handles.upgrades {
+            None => Err((request, "this server cannot be upgraded: it has no config")),
+            Some(upgrades) => upgrades
+                .try_send(request)
+                .map_err(|unsent| (unsent.into_inner(), "an upgrade is under way already")),
+        };
+        if let Err((request, why)) = unsent {
+            // Whoever asked may have gone.
+            let _ = request.reply.send(Err(why.to_owned()));
+        }
+    }
+
+    /// Lets go of the state for another program, or takes it up again.
+    async fn hold(&mut self, hold: Hold) {
+        match hold {
+            Hold::Release(done) => {
+                self.is_held = true;
+                if self.keeper.release(&mut self.engine).await {
+                    // If the conversation has ended meanwhile, it says so next.
+                    let _ = done.send(());
+                }
+            }
+            Hold::Resume => {
+                self.keeper.resume(self.in_force_state());
+                self.is_held = false;
+            }
+        }
+    }
+
+    /// Tells that a config, or a change of a zone, can be taken up now.
+    fn is_free(&self) -> bool {
+        self.composing.is_none() && !self.is_held
+    }
+
+    /// The folder of the state.
+    fn in_force_state(&self) -> Option<std::path::PathBuf> {
+        let in_force = self.handles.in_force.read();
+        let in_force = in_force.unwrap_or_else(PoisonError::into_inner);
+        in_force.zoning.state.clone()
     }
 
     fn ask_reader(&self, request: Request) {
@@ -457,8 +519,10 @@ impl ControlLoop {
     fn publish(&mut self, table: Arc<Table>, took: Duration) {
         self.handles.metrics.published(&table, took);
         self.published.publish(Arc::clone(&table));
-        let effects = self.zones.published(table);
-        self.follow(effects);
+        if !self.is_held {
+            let effects = self.zones.published(table);
+            self.follow(effects);
+        }
     }
 
     fn tell(&self, notice: Notice) {

@@ -4,7 +4,7 @@
 //! happens to this process next. A disk that does not take it is said in the answer; the order is in force all the same.
 //! Without a folder of state nothing is kept, and the answer says that too ([`OrderKeeping`]).
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -209,6 +209,27 @@ impl Keeper {
             Err(why) => OrderKeeping::Failed(why),
         };
         Some((self.waiting.remove(&id)?, keeping))
+    }
+
+    /// Has all that is known now written, and lets go of the folder, for a program that takes this one's place; false if the
+    /// disk takes too long. Nothing is to be kept from then on.
+    pub(super) async fn release(&mut self, engine: &mut Engine) -> bool {
+        let Some(writer) = &self.writer else {
+            return true;
+        };
+        if let Some(keep) = engine.changes(self.clock.now()) {
+            writer.keep_health(keep, self.clock.wall_ms(), None);
+        }
+        let patience = Duration::from_millis(KEEP_AT_END.0);
+        let released = tokio::time::timeout(patience, writer.release()).await;
+        released.is_ok()
+    }
+
+    /// Takes the folder up again, as whoever had it meanwhile has left it.
+    pub(super) fn resume(&self, folder: Option<PathBuf>) {
+        if let (Some(writer), Some(folder)) = (&self.writer, folder) {
+            writer.resume(folder, self.clock.wall_seconds());
+        }
     }
 
     /// Has all that is known now written, within a bounded time, and the folder released for a successor.

@@ -14,6 +14,8 @@
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
 //! | `expiry` | when the server's own certificate expires |
+//! | `sockets` | what is listened on, opened or taken over before anything runs |
+//! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
 //! | `log`, `order_log`, `sink` | log lines; the queue through which they go |
 mod control_loop;
@@ -31,12 +33,14 @@ mod run;
 mod runtimes;
 pub(crate) mod server;
 mod sink;
+pub(crate) mod sockets;
 mod transfers;
+pub(crate) mod upgrade;
 mod weigh;
 mod zone_driver;
 
 pub(crate) use control_loop::Shown;
-pub(crate) use run::{run, runtime};
+pub(crate) use run::{Beginning, run, runtime};
 
 /// What went wrong, in words for the person at the terminal; the exit code is 1.
 pub(crate) type Failure = String;

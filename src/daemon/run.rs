@@ -1,55 +1,172 @@
 //! `waypost run`: the server with signals and logs.
-use std::path::Path;
+//!
+//! ```text
+//! plain start:  read, check --> open sockets --> give up root --> take keys' steps, state --> answer
+//! taking over:  read, check --> get sockets ---> (not root) ----> wait for the state, read again --> answer --> QUIC
+//! ```
+//!
+//! A program that takes over reads its config twice: once to find what is wrong before anything has changed, and
+//! again once the state is its own, because zones and keys may have changed on the disk until then.
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::log::LogFormat;
 use super::prepared::{Keys, Prepared};
 use super::server::{Server, Start};
+use super::sockets::Sockets;
+use super::upgrade::{Program, on_a_thread};
 use super::{Failure, log, runtimes};
-use crate::config::{self, Diagnostics};
+use crate::base::limits::UPGRADE;
+use crate::config::{self, Compiled, Diagnostics};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Force};
-use crate::io::files::{self, Watch};
+use crate::io::files::{self, Loaded, Watch};
+use crate::io::handover::Predecessor;
+use crate::io::privileges::{Account, RootDropped};
+use crate::io::serve::Secrets;
+use crate::io::service_manager::{self, ManagerWord};
 use crate::io::terminal::has_colours;
 use crate::keys::Time;
 
-/// Serves until SIGTERM or SIGINT; reads the config again on SIGHUP.
-pub(crate) fn run(path: &Path, format: LogFormat) -> Result<ExitCode, Failure> {
-    let (prepared, diagnostics, watch) = read(path)?;
+/// The way in which a server begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// By itself.
+    Plain,
+    /// In the place of the program that has started this one.
+    TakeOver,
+}
+
+/// Serves until SIGTERM or SIGINT, or until another program takes over; reads the config again on SIGHUP.
+pub(crate) fn run(path: &Path, format: LogFormat, role: Beginning) -> Result<ExitCode, Failure> {
+    early_signals()
+        .thread_block()
+        .map_err(|error| format!("cannot hold signals back: {error}"))?;
+    let predecessor = match role {
+        Beginning::Plain => None,
+        Beginning::TakeOver => Some(Arc::new(Predecessor::find()?)),
+    };
+    let outcome = run_after(path, format, predecessor.clone());
+    if let (Err(why), Some(predecessor)) = (&outcome, &predecessor) {
+        predecessor.fail(why);
+    }
+    outcome
+}
+
+fn run_after(
+    path: &Path,
+    format: LogFormat,
+    predecessor: Option<Arc<Predecessor>>,
+) -> Result<ExitCode, Failure> {
+    let program = Program::own().map_err(|error| format!("cannot find this program: {error}"))?;
+    let mut config = ReadConfig::read(path)?;
+    let mut given = service_manager::sockets();
+    let secrets = match &predecessor {
+        None => Secrets::draw().map_err(|error| error.to_string())?,
+        Some(predecessor) => {
+            let (sockets, secrets) = predecessor.sockets().map_err(|error| error.to_string())?;
+            given.extend(sockets);
+            Secrets::of_octets(&secrets)
+                .ok_or("the secrets of the running program are not as long as here")?
+        }
+    };
+    let sockets = Sockets::open(&config.compiled.plan, given)?;
+    let dropped = config.give_up_root()?;
+    if let Some(predecessor) = &predecessor {
+        predecessor.release().map_err(|error| error.to_string())?;
+        config = ReadConfig::read(path)?;
+    }
+    let now = Time(Clock::start().wall_seconds());
+    let prepared = Prepared::new(config.loaded, config.compiled, Keys::Advance(now))?;
     let sink = log::start(format)?;
     let runtime = runtime()?;
-    log::findings(&diagnostics);
+    log::findings(&config.diagnostics);
+    if dropped == Some(RootDropped::Other) {
+        warn!(
+            event = "same_user",
+            "[server] user is for a server that is started as root; this one stays who it is"
+        );
+    }
     prepared.set_aside(Clock::start().wall_seconds());
     let start = Start {
         prepared,
         config: Some(path.to_owned()),
-        watch,
+        watch: config.watch,
         onlooker: None,
+        sockets,
+        secrets,
+        predecessor,
+        program: Some(program),
     };
     let outcome = runtime.block_on(serve(start));
     sink.flush();
     outcome
 }
 
-/// Reads the config and all that it names; steps of keys that are due are taken.
-fn read(path: &Path) -> Result<(Prepared, Diagnostics, Watch), Failure> {
-    let mut loaded = files::load(path).map_err(|error| error.to_string())?;
-    let watch = loaded.watch();
-    let diagnostics = std::mem::take(&mut loaded.diagnostics);
-    let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
-    let (compiled, diagnostics) = compiled.map_err(|diagnostics| {
-        format!(
-            "the config has errors; nothing was started\n{}",
-            diagnostics.render(has_colours(&std::io::stderr()))
-        )
-    })?;
-    let now = Time(Clock::start().wall_seconds());
-    let prepared = Prepared::new(loaded, compiled, Keys::Advance(now))?;
-    Ok((prepared, diagnostics, watch))
+/// A config that was read with all that it names, and found without errors.
+struct ReadConfig {
+    loaded: Loaded,
+    compiled: Compiled,
+    diagnostics: Diagnostics,
+    watch: Watch,
+}
+
+impl ReadConfig {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let mut loaded = files::load(path).map_err(|error| error.to_string())?;
+        let watch = loaded.watch();
+        let diagnostics = std::mem::take(&mut loaded.diagnostics);
+        let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
+        let (compiled, diagnostics) = compiled.map_err(|diagnostics| {
+            format!(
+                "the config has errors; nothing was started\n{}",
+                diagnostics.render(has_colours(&std::io::stderr()))
+            )
+        })?;
+        Ok(Self {
+            loaded,
+            compiled,
+            diagnostics,
+            watch,
+        })
+    }
+
+    /// Becomes the user of `[server] user`, if there is one, and sees whether that one can do what has to be done later.
+    fn give_up_root(&self) -> Result<Option<RootDropped>, Failure> {
+        let Some(user) = self.loaded.spec.user() else {
+            return Ok(None);
+        };
+        let account = Account::find(user)?;
+        for folder in self.own_folders() {
+            let owned = account.own(&folder);
+            owned.map_err(|error| {
+                format!(
+                    "`{}` cannot be given to `{user}`: {error}",
+                    folder.display()
+                )
+            })?;
+        }
+        let dropped = account.become_it()?;
+        if dropped == RootDropped::Now {
+            account.check_readable(self.loaded.paths())?;
+            for folder in self.own_folders() {
+                account.check_writable(&folder)?;
+            }
+        }
+        Ok(Some(dropped))
+    }
+
+    /// Folders that the server writes in.
+    fn own_folders(&self) -> Vec<PathBuf> {
+        self.compiled.zoning.state.iter().cloned().collect()
+    }
 }
 
 /// The runtime that a server is started in.
@@ -60,25 +177,68 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 async fn serve(start: Start) -> Result<ExitCode, Failure> {
     let mut signals =
         Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
-    let server = Server::start(start).await?;
+    // Those that have come meanwhile are heard now.
+    let unblocked = early_signals().thread_unblock();
+    unblocked.map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let predecessor = start.predecessor.clone();
+    let mut server = Server::start(start).await?;
     let control = server.control().map(tracing::field::display);
     info!(event = "ready", listen = ?server.addresses(), control, "answering");
-    loop {
+    let freed = follow(predecessor);
+    tokio::pin!(freed);
+    let mut is_first = true;
+    let mut watchdog = tokio::time::interval(service_manager::watchdog().unwrap_or(NO_WATCHDOG));
+    let successor = loop {
         tokio::select! {
+            () = &mut freed, if is_first => {
+                is_first = false;
+                server.add_quic()?;
+                service_manager::store(server.descriptors());
+                service_manager::tell(ManagerWord::Ready);
+            }
+            successor = server.succeeded() => break Some(successor),
+            _ = watchdog.tick() => if server.is_well() { service_manager::tell(ManagerWord::Alive) },
             _ = signals.hangup.recv() => ask_reload(&server.commands()),
-            _ = signals.terminate.recv() => break,
-            _ = signals.interrupt.recv() => break,
-            // Without a handler they would kill the process.
+            _ = signals.terminate.recv() => break None,
+            _ = signals.interrupt.recv() => break None,
+            // Without a handler it would kill the process.
             _ = signals.user_one.recv() => info!(event = "signal", "SIGUSR1 means nothing here"),
-            _ = signals.user_two.recv() => info!(event = "signal", "SIGUSR2 means nothing here"),
+            _ = signals.user_two.recv() => ask_upgrade(&server.commands()),
         }
-    }
+    };
     info!(
         event = "stopping",
         "answering what was accepted, then ending"
     );
-    server.stop().await;
+    match successor {
+        Some(successor) => server.give_way(&successor).await,
+        None => {
+            service_manager::tell(ManagerWord::Stopping);
+            server.stop().await;
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The time between two looks at whether all is well, where no service manager wants to know.
+const NO_WATCHDOG: Duration = Duration::from_secs(3600);
+
+/// Waits until a predecessor, if there is one, reads QUIC no more.
+async fn follow(predecessor: Option<Arc<Predecessor>>) {
+    let Some(predecessor) = predecessor else {
+        return;
+    };
+    // Without a thread nobody waits; then both speak QUIC for a moment.
+    if let Ok(freed) = on_a_thread(move || predecessor.await_freedom()) {
+        let _ = freed.await;
+    }
+}
+
+/// Signals that would kill a server that does not listen for them yet. They are held back from the first moment, and
+/// wait until it does.
+fn early_signals() -> SigSet {
+    use nix::sys::signal::Signal::{SIGHUP, SIGUSR1, SIGUSR2};
+    [SIGHUP, SIGUSR1, SIGUSR2].into_iter().collect()
 }
 
 struct Signals {
@@ -104,16 +264,29 @@ impl Signals {
 /// Asks for a reload; the outcome is logged where it happens.
 fn ask_reload(commands: &mpsc::Sender<Command>) {
     let (reply, _outcome) = oneshot::channel();
-    if commands
-        .try_send(Command::Reload {
-            force: Force::No,
-            reply,
-        })
-        .is_err()
-    {
+    let reload = Command::Reload {
+        force: Force::No,
+        reply,
+    };
+    if commands.try_send(reload).is_err() {
         error!(
             event = "reload_refused",
             "too much is waiting: SIGHUP was not taken up, send it again"
+        );
+    }
+}
+
+/// Asks for an upgrade; the outcome is logged where it happens.
+fn ask_upgrade(commands: &mpsc::Sender<Command>) {
+    let (reply, _outcome) = oneshot::channel();
+    let upgrade = Command::Upgrade {
+        patience: UPGRADE,
+        reply,
+    };
+    if commands.try_send(upgrade).is_err() {
+        error!(
+            event = "upgrade_failed",
+            "too much is waiting: SIGUSR2 was not taken up, send it again"
         );
     }
 }

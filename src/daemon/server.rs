@@ -1,10 +1,11 @@
 //! The running server: engine, prober, listeners and control joined.
 //!
 //! Start order: sockets first, so that a port that is taken ends it before anything runs; then the control API, which
-//! says that it is not ready; then the first table; and only then are queries answered.
+//! says that it is not ready; then the first table; and only then are queries answered. A server that takes over
+//! leaves the control API to its predecessor until it answers itself, and QUIC until the predecessor has ended.
 use std::io;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
@@ -18,7 +19,9 @@ use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::Streams;
+use super::sockets::{Doors, Sockets};
 use super::transfers::Answering;
+use super::upgrade::{Program, Upgrades};
 use super::zone_driver::{Effect, Events, ZoneDriver};
 use crate::answer::answer;
 use crate::base::Span;
@@ -28,20 +31,24 @@ use crate::base::limits::{
 use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::io::clock::Clock;
-use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
+use crate::io::control::{self, Command, Controlling, Heartbeat};
 use crate::io::files::Watch;
+use crate::io::handover::{Predecessor, Successor};
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::screen::Screen;
 use crate::io::serve::deferred::{self, DeferredQueue};
-use crate::io::serve::{Listeners, Secrets, Service, Serving};
+use crate::io::serve::{HeldQuic, Secrets, Service, Serving};
 use crate::io::transfer;
 use crate::plan::Plan;
 use crate::zones::{NewConfig, ZoneEngine};
 
 /// How often the clock is told while the first zones come.
 const TURN: Duration = Duration::from_millis(50);
+
+/// Time for the control API to say to whoever asked for an upgrade that it is done.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// What to start with.
 pub(crate) struct Start {
@@ -53,6 +60,14 @@ pub(crate) struct Start {
     pub(crate) watch: Watch,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+    /// The sockets that are listened on.
+    pub(crate) sockets: Sockets,
+    /// Secrets that strangers must not know.
+    pub(crate) secrets: Secrets,
+    /// The program whose place is taken.
+    pub(crate) predecessor: Option<Arc<Predecessor>>,
+    /// The program that takes this one's place one day; absent = none can.
+    pub(crate) program: Option<Program>,
 }
 
 /// A server that is up.
@@ -65,54 +80,58 @@ pub(crate) struct Server {
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
     serving: Serving,
+    /// QUIC, while a predecessor still speaks it.
+    held: Option<HeldQuic>,
+    /// The task that starts a successor.
+    upgrader: Option<tokio::task::JoinHandle<Option<Successor>>>,
+    /// The sockets, to be handed to a successor and to be kept by the service manager.
+    descriptors: Arc<Vec<OwnedFd>>,
+    heartbeat: Arc<Heartbeat>,
     /// Where TCP is answered; ends with the server.
     _streams: Streams,
 }
 
 impl Server {
-    /// Binds everything, publishes the first table, and begins to answer.
+    /// Publishes the first table, and begins to answer.
     pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
         let (runtime, prepared) = (Handle::current(), start.prepared);
         let plan = prepared.plan;
-        let listeners = bind(&plan)?;
+        let descriptors = Arc::new(start.sockets.descriptors()?);
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
         let metrics = Arc::new(Metrics::new(clock));
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
-        let state = control::State {
-            published: ready.clone(),
-            clock,
-            metrics: metrics.clone(),
-            heartbeat: heartbeat.clone(),
-            commands: commands.clone(),
-        };
-        let control = control(&plan, state, &runtime)?;
+        let state = control_state(clock, &metrics, &ready, &heartbeat, &commands);
+        let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, &metrics, prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
         let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
+        let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
             clock,
             metrics: metrics.clone(),
-            heartbeat,
+            heartbeat: heartbeat.clone(),
             prober,
             reader,
             onlooker: start.onlooker,
+            upgrades: upgrades.requests,
         };
         let first = (plan.clone(), zones.served, prepared.sizes);
         let known = (zones.keeper, health);
         let mut control_loop = ControlLoop::new(first, zones.driver, known, handles);
         control_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let published = control_loop.published().clone();
-        ready.get_or_init(|| published.clone());
-        let addresses = listeners.addresses();
+        let published = ready
+            .get_or_init(|| control_loop.published().clone())
+            .clone();
         let answering = (zones.service, zones.screen);
         let (deferred, updates) = hand_on(clock, answering, &published);
-        let serving = serve(listeners, &streams, (clock, metrics), published, deferred)?;
+        let service = service((clock, metrics), published, deferred, start.secrets);
+        let opened = doors.open(service, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
@@ -122,17 +141,22 @@ impl Server {
             notified: zones.notified,
             updates,
             kept: zones.kept,
+            holds: upgrades.holds,
             stop: stopped,
         };
         Ok(Self {
             clock,
             plan,
-            addresses,
-            control,
+            addresses: opened.addresses,
+            control: opened.control,
             commands,
             stop,
             task: tokio::spawn(control_loop.run(channels)),
-            serving,
+            serving: opened.serving,
+            held: opened.held,
+            upgrader: upgrades.task,
+            descriptors,
+            heartbeat,
             _streams: streams,
         })
     }
@@ -162,8 +186,63 @@ impl Server {
         self.commands.clone()
     }
 
+    /// The sockets that are listened on.
+    pub(crate) fn descriptors(&self) -> &[OwnedFd] {
+        &self.descriptors
+    }
+
+    /// Tells that the control loop turns.
+    pub(crate) fn is_well(&self) -> bool {
+        self.heartbeat.uptime(self.clock.now()).is_some()
+    }
+
+    /// Waits for a program that has taken this one's place; for ever if none does.
+    pub(crate) async fn succeeded(&mut self) -> Successor {
+        loop {
+            match &mut self.upgrader {
+                None => std::future::pending::<()>().await,
+                Some(upgrader) => {
+                    if let Ok(Some(successor)) = upgrader.await {
+                        return successor;
+                    }
+                    self.upgrader = None;
+                }
+            }
+        }
+    }
+
+    /// Speaks QUIC as well, now that the predecessor does not any more.
+    ///
+    /// # Errors
+    /// When it cannot be spoken.
+    pub(crate) fn add_quic(&mut self) -> Result<(), Failure> {
+        match self.held.take() {
+            None => Ok(()),
+            Some(held) => {
+                let added = self.serving.add_quic(held);
+                added.map_err(|error| not_answering(&error))
+            }
+        }
+    }
+
+    /// Leaves everything to a successor that answers already, and ends as [`Server::stop`] does.
+    pub(crate) async fn give_way(mut self, successor: &Successor) {
+        // Orders belong to the successor; what was asked already is still answered.
+        drop(self.control.take());
+        self.serving.end_quic().await;
+        successor.free();
+        self.stop().await;
+        // The last word of the control API is under way.
+        tokio::time::sleep(LAST_WORD).await;
+    }
+
     /// Stops taking queries, answers those accepted, then ends the rest.
     pub(crate) async fn stop(self) {
+        if let Some(upgrader) = self.upgrader {
+            upgrader.abort();
+        }
+        // A listener that is open in two places is not closed by closing one.
+        drop(self.descriptors);
         self.serving.stop().await;
         // The task may have ended before; then there is nobody to tell.
         let _ = self.stop.send(());
@@ -215,24 +294,38 @@ impl FirstZones {
     }
 }
 
-/// Begins to answer from what is published.
-fn serve(
-    listeners: Listeners,
-    streams: &Streams,
+/// All that the control API is answered from.
+fn control_state(
+    clock: Clock,
+    metrics: &Arc<Metrics>,
+    ready: &Arc<OnceLock<Arc<Published>>>,
+    heartbeat: &Arc<Heartbeat>,
+    commands: &mpsc::Sender<Command>,
+) -> control::State {
+    control::State {
+        published: Arc::clone(ready),
+        clock,
+        metrics: Arc::clone(metrics),
+        heartbeat: Arc::clone(heartbeat),
+        commands: commands.clone(),
+    }
+}
+
+/// All that is needed to answer from what is published.
+fn service(
     (clock, metrics): (Clock, Arc<Metrics>),
     published: Arc<Published>,
     deferred: DeferredQueue,
-) -> Result<Serving, Failure> {
-    let service = Service {
+    secrets: Secrets,
+) -> Service {
+    Service {
         published,
         clock,
         metrics,
         responder: answer,
         deferred: Some(deferred),
-        secrets: Secrets::draw().map_err(|error| not_answering(&error))?,
-    };
-    let serving = listeners.serve(service, streams.handle());
-    serving.map_err(|error| not_answering(&error))
+        secrets,
+    }
 }
 
 /// Begins to answer what the answering threads hand on; gives where they do, and where updates come out.
@@ -322,49 +415,4 @@ fn no_runtime(error: &io::Error) -> Failure {
 
 fn no_thread(error: &io::Error) -> Failure {
     format!("cannot start a thread: {error}")
-}
-
-fn bind(plan: &Plan) -> Result<Listeners, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = plan.server.threads.unwrap_or(cores);
-    let listeners = Listeners::bind(&plan.server.listen, threads)
-        .map_err(|error| cannot_listen("[server]", &error))?;
-    match &plan.server.tls {
-        None => Ok(listeners),
-        Some(tls) => listeners
-            .with_encrypted(tls)
-            .map_err(|error| cannot_listen("[server.tls]", &error)),
-    }
-}
-
-/// Opens the control listener, if the config wants one.
-fn control(
-    plan: &Plan,
-    state: control::State,
-    runtime: &Handle,
-) -> Result<Option<(SocketAddr, Controlling)>, Failure> {
-    let Some(address) = plan.control.listen else {
-        return Ok(None);
-    };
-    let server =
-        ControlServer::bind(address).map_err(|error| cannot_listen("[control]", &error))?;
-    let address = server.address();
-    let controlling = server
-        .serve(state, runtime)
-        .map_err(|error| cannot_listen("[control]", &error))?;
-    Ok(Some((address, controlling)))
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the rest needs no help line"
-)]
-fn cannot_listen(section: &str, error: &io::Error) -> Failure {
-    let help = match error.kind() {
-        ErrorKind::AddrInUse => "; another program has the port: stop it, or choose another",
-        ErrorKind::PermissionDenied => "; a port below 1024 needs CAP_NET_BIND_SERVICE",
-        ErrorKind::AddrNotAvailable => "; no interface of this machine has the address",
-        _ => "",
-    };
-    format!("{section} listen: {error}{help}")
 }

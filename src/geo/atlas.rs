@@ -10,7 +10,7 @@
 //!
 //! It does not know what a class or a mark stands for.
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::common::Common;
 use super::country;
@@ -31,6 +31,19 @@ pub struct Atlas {
     v4: Steps<u32, u32>,
     /// Indexes of `spots`.
     v6: Steps<u128, u32>,
+    /// The IPv4 addresses of each spot that has any.
+    extents: Vec<SpotExtent>,
+}
+
+/// The IPv4 addresses that have one place and one mark, wherever they lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpotExtent {
+    /// The place where they are.
+    pub place: Place,
+    /// One of them.
+    pub example: Ipv4Addr,
+    /// Number of them, as [`Stretch::size`] counts.
+    pub size: u64,
 }
 
 /// Neighbouring addresses of one place and one mark.
@@ -51,9 +64,7 @@ impl Stretch<'_> {
     #[must_use]
     pub fn size(&self) -> u64 {
         match (self.first, self.last) {
-            (IpAddr::V4(first), IpAddr::V4(last)) => {
-                u64::from(last.to_bits() >> 8) - u64::from(first.to_bits() >> 8) + 1
-            }
+            (IpAddr::V4(first), IpAddr::V4(last)) => blocks(first.to_bits(), last.to_bits()),
             _ => 0,
         }
     }
@@ -61,6 +72,28 @@ impl Stretch<'_> {
 
 /// A place, and the mark over it.
 type Spot = (Place, Option<u16>);
+
+/// The number of /24s that the addresses from the first to the last lie in.
+fn blocks(first: u32, last: u32) -> u64 {
+    u64::from(last >> 8) - u64::from(first >> 8) + 1
+}
+
+/// The addresses of each spot, in the order in which spots begin.
+fn extents(spots: &[Spot], v4: &Steps<u32, u32>) -> Vec<SpotExtent> {
+    let mut sizes: Vec<Option<(u32, u64)>> = vec![None; spots.len()];
+    for (first, last, spot) in v4.stretches() {
+        sizes[spot as usize].get_or_insert((first, 0)).1 += blocks(first, last);
+    }
+    let sized = spots.iter().zip(sizes);
+    let extent = |((place, _), size): (&Spot, Option<(u32, u64)>)| {
+        size.map(|(example, size)| SpotExtent {
+            place: *place,
+            example: example.into(),
+            size,
+        })
+    };
+    sized.filter_map(extent).collect()
+}
 
 impl Atlas {
     /// Lays networks over a database: `countries` replace the place (but for the number of the
@@ -79,12 +112,20 @@ impl Atlas {
         let v6 = layers.lay(&database.v6, countries_v6, marks_v6);
         let places = layers.places.list;
         let spot = |(place, mark): (u32, _)| (places[place as usize], mark);
+        let spots: Vec<Spot> = layers.spots.into_iter().map(spot).collect();
         Self {
-            spots: layers.spots.into_iter().map(spot).collect(),
+            extents: extents(&spots, &v4),
+            spots,
             overrides: countries.to_vec(),
             v4,
             v6,
         }
+    }
+
+    /// The IPv4 addresses of each place and mark that have any.
+    #[must_use]
+    pub fn extents(&self) -> &[SpotExtent] {
+        &self.extents
     }
 
     /// The operator's own networks, and the country of each.
@@ -131,10 +172,7 @@ impl Atlas {
     pub fn classify(&self, class_of: &mut dyn FnMut(&Place, Option<u16>) -> ClassId) -> Networks {
         let class_of_spot = |(place, mark): &Spot| class_of(place, *mark);
         let classes: Vec<_> = self.spots.iter().map(class_of_spot).collect();
-        Networks::new(
-            self.v4.map(|spot| classes[spot as usize]),
-            self.v6.map(|spot| classes[spot as usize]),
-        )
+        Networks::new(&self.v4, &self.v6, |spot| classes[spot as usize])
     }
 }
 
@@ -144,8 +182,8 @@ impl Atlas {
         let set_of_spot = |(place, mark): &Spot| set_of(place, *mark);
         let sets: Vec<_> = self.spots.iter().map(set_of_spot).collect();
         Common::new(
-            self.v4.map(|spot| sets[spot as usize]),
-            self.v6.map(|spot| sets[spot as usize]),
+            self.v4.mapped(|spot| sets[spot as usize]),
+            self.v6.mapped(|spot| sets[spot as usize]),
         )
     }
 }
@@ -154,7 +192,9 @@ impl Atlas {
 struct Layers {
     places: Places,
     spots: Vec<(u32, Option<u16>)>,
-    numbers: HashMap<(u32, Option<u16>), u32>,
+    /// Spots without a mark, by place: nearly all, so they are found without a hash.
+    unmarked: Vec<Option<u32>>,
+    marked: HashMap<(u32, u16), u32>,
 }
 
 impl Layers {
@@ -162,7 +202,8 @@ impl Layers {
         Self {
             places: Places::from_list(places.to_vec()),
             spots: Vec::new(),
-            numbers: HashMap::new(),
+            unmarked: Vec::new(),
+            marked: HashMap::new(),
         }
     }
 
@@ -174,9 +215,11 @@ impl Layers {
     ) -> Steps<K, u32> {
         let countries = Steps::from_prefixes(None, countries);
         let marks = Steps::from_prefixes(None, marks);
-        places
-            .zip(&countries, |place, country| self.replace(place, country))
-            .zip(&marks, |place, mark| self.spot(place, mark))
+        let over = countries.zip(&marks, |country, mark| (country, mark));
+        places.zip(&over, |place, (country, mark)| {
+            let place = self.replace(place, country);
+            self.spot(place, mark)
+        })
     }
 
     fn replace(&mut self, place: u32, country: Option<Country>) -> u32 {
@@ -193,10 +236,19 @@ impl Layers {
     }
 
     fn spot(&mut self, place: u32, mark: Option<u16>) -> u32 {
-        *self.numbers.entry((place, mark)).or_insert_with(|| {
+        let next = u32::try_from(self.spots.len()).expect("spots are no more than networks");
+        let index = place as usize;
+        if self.unmarked.len() <= index {
+            self.unmarked.resize(index + 1, None);
+        }
+        let number = match mark {
+            None => *self.unmarked[index].get_or_insert(next),
+            Some(mark) => *self.marked.entry((place, mark)).or_insert(next),
+        };
+        if number == next {
             self.spots.push((place, mark));
-            u32::try_from(self.spots.len() - 1).expect("spots are no more than networks")
-        })
+        }
+        number
     }
 }
 

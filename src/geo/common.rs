@@ -16,7 +16,7 @@
 use std::net::IpAddr;
 
 use super::network::Network;
-use super::steps::{Key, Steps};
+use super::steps::Key;
 
 /// The sets of all addresses, each a word of bits.
 #[derive(Debug)]
@@ -39,7 +39,10 @@ struct IntersectionTree<K> {
 const MAPPED: u8 = 96;
 
 impl Common {
-    pub(super) fn new(v4: Steps<u32, u64>, v6: Steps<u128, u64>) -> Self {
+    pub(super) fn new(
+        v4: impl Iterator<Item = (u32, u64)>,
+        v6: impl Iterator<Item = (u128, u64)>,
+    ) -> Self {
         Self {
             v4: IntersectionTree::new(v4),
             v6: IntersectionTree::new(v6),
@@ -60,8 +63,8 @@ impl Common {
 }
 
 impl<K: Key> IntersectionTree<K> {
-    fn new(steps: Steps<K, u64>) -> Self {
-        let (starts, sets): (Vec<K>, Vec<u64>) = steps.into_pairs().into_iter().unzip();
+    fn new(pairs: impl Iterator<Item = (K, u64)>) -> Self {
+        let (starts, sets): (Vec<K>, Vec<u64>) = pairs.unzip();
         let mut nodes = vec![u64::MAX; sets.len()];
         nodes.extend(sets);
         for node in (1..starts.len()).rev() {
@@ -98,6 +101,7 @@ impl<K: Key> IntersectionTree<K> {
 mod tests {
     use super::*;
     use crate::base::Draws;
+    use crate::geo::steps::Steps;
 
     fn network(text: &str) -> Network {
         Network::parse(text).unwrap()
@@ -116,7 +120,7 @@ mod tests {
                 })
                 .collect();
             let steps = Steps::from_prefixes(7, prefixes.clone());
-            let common = Common::new(steps.clone(), Steps::all(3));
+            let common = Common::new(steps.mapped(|set| set), Steps::all(3).mapped(|set| set));
             for prefix in 0..=8_u8 {
                 for top in 0..256_u32 {
                     let address = top << 24;
@@ -135,7 +139,7 @@ mod tests {
     fn mapped_networks_count_as_ipv4() {
         let v4 = Steps::from_prefixes(0b11, vec![(0xC000_0200, 24, 0b10)]);
         let v6 = Steps::from_prefixes(0b111, vec![(0x2001 << 112, 16, 0b110)]);
-        let common = Common::new(v4, v6);
+        let common = Common::new(v4.mapped(|set| set), v6.mapped(|set| set));
         for (text, expected) in [
             ("192.0.2.0/24", 0b10),
             ("192.0.2.128/32", 0b10),

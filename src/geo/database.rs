@@ -36,7 +36,7 @@ pub enum GeoError {
 }
 
 /// What a geo database says, in memory.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Database {
     /// Distinct places; the first is the unknown one.
     pub(super) places: Vec<Place>,
@@ -44,8 +44,8 @@ pub struct Database {
     pub(super) v4: Steps<u32, u32>,
     /// Indexes of `places`.
     pub(super) v6: Steps<u128, u32>,
-    built_at: u64,
-    networks: usize,
+    pub(super) built_at: u64,
+    pub(super) networks: usize,
 }
 
 impl Database {

@@ -17,7 +17,7 @@
 use std::net::IpAddr;
 
 use super::ranges::Ranges;
-use super::steps::Steps;
+use super::steps::{Pairs, Steps};
 use crate::base::ClassId;
 
 /// Which class an address belongs to, and how wide around it that holds.
@@ -42,15 +42,23 @@ impl Networks {
     /// Every address in one class.
     #[must_use]
     pub fn all(class: ClassId) -> Self {
-        Self::new(Steps::all(class), Steps::all(class))
+        Self::new(&Steps::all(()), &Steps::all(()), |()| class)
     }
 
-    /// Prepares look-ups in two step functions.
-    pub(super) fn new(v4: Steps<u32, ClassId>, v6: Steps<u128, ClassId>) -> Self {
-        let ranges = v4.len() + v6.len();
+    /// Prepares look-ups in the classes of two step functions' values.
+    pub(super) fn new<V: Copy + PartialEq>(
+        v4: &Steps<u32, V>,
+        v6: &Steps<u128, V>,
+        class_of: impl Fn(V) -> ClassId,
+    ) -> Self {
+        let mut v4_ranges = Vec::with_capacity(v4.len());
+        v4_ranges.extend(v4.mapped(&class_of));
+        v4_ranges.shrink_to_fit();
+        let (v6, v6_ranges) = Halves::new(v6.mapped(&class_of), v6.len());
+        let ranges = v4_ranges.len() + v6_ranges;
         Self {
-            v4: Ranges::new(v4.into_pairs()),
-            v6: Halves::new(v6),
+            v4: Ranges::new(v4_ranges),
+            v6,
             ranges,
         }
     }
@@ -86,32 +94,40 @@ struct Halves {
 }
 
 impl Halves {
-    fn new(steps: Steps<u128, ClassId>) -> Self {
-        let steps = steps.into_pairs();
-        let mut before = steps[0].1;
-        let (mut first, mut divided) = (Steps::all(Some(before)), Steps::all(before));
-        for block in steps.chunk_by(|one, two| half(one.0) == half(two.0)) {
-            let number = half(block[0].0);
-            let (_, after) = block[block.len() - 1];
-            if *block == [(start_of(number), after)] {
-                first.set_from(number, Some(after));
+    /// Of ranges by their starts, the first of them zero, neighbours of different classes; and how many there were, which
+    /// is no more than `most`.
+    fn new(ranges: impl Iterator<Item = (u128, ClassId)>, most: usize) -> (Self, usize) {
+        let mut count = 0;
+        let mut ranges = ranges.inspect(|_| count += 1).peekable();
+        let mut before = ranges.peek().map_or(ClassId(0), |(_, class)| *class);
+        let (mut first, mut divided) = (Pairs::all(Some(before), most), Pairs::all(before, 0));
+        while let Some((start, class)) = ranges.next() {
+            let number = half(start);
+            let is_inside = |(next, _): &(u128, ClassId)| half(*next) == number;
+            let mut after = class;
+            if start == start_of(number) && !ranges.peek().is_some_and(is_inside) {
+                first.set_from(number, Some(class));
             } else {
                 first.set_from(number, None);
                 divided.set_from(start_of(number), before);
-                for &(start, class) in block {
+                divided.set_from(start, class);
+                while let Some((start, class)) = ranges.next_if(is_inside) {
                     divided.set_from(start, class);
+                    after = class;
                 }
-                // The next /64 is whole again, unless its own block says otherwise.
+                // The next /64 is whole again, unless its own ranges say otherwise.
                 number
                     .checked_add(1)
                     .inspect(|next| first.set_from(*next, Some(after)));
             }
             before = after;
         }
-        Self {
-            first: Ranges::new(first.into_pairs()),
-            divided: Ranges::new(divided.into_pairs()),
-        }
+        drop(ranges);
+        let halves = Self {
+            first: Ranges::new(first.into_list()),
+            divided: Ranges::new(divided.into_list()),
+        };
+        (halves, count)
     }
 
     fn find(&self, address: u128) -> (ClassId, u8) {
@@ -159,7 +175,7 @@ mod tests {
     #[test]
     fn mapped_addresses_count_as_ipv4() {
         let v4 = Steps::from_prefixes(ClassId(0), vec![(0xC000_0200, 24, ClassId(1))]);
-        let networks = Networks::new(v4, Steps::all(ClassId(2)));
+        let networks = of_classes(v4, Steps::all(ClassId(2)));
         let plain = networks.find("192.0.2.9".parse().unwrap());
         assert_eq!((plain.class, plain.prefix), (ClassId(1), 24));
         assert_eq!(networks.find("::ffff:192.0.2.9".parse().unwrap()), plain);
@@ -178,7 +194,7 @@ mod tests {
             (0xC000_0300, 24, ClassId(1)),
         ];
         let v4 = Steps::from_prefixes(ClassId(0), halves);
-        let networks = Networks::new(v4, Steps::all(ClassId(0)));
+        let networks = of_classes(v4, Steps::all(ClassId(0)));
         let hit = networks.find("192.0.2.200".parse().unwrap());
         assert_eq!((hit.class, hit.prefix), (ClassId(1), 23));
     }
@@ -261,7 +277,7 @@ mod tests {
             .zip(&starts)
             .map(|(number, &start)| (start, 64, ClassId(number + 1)));
         let steps = Steps::from_prefixes(ClassId(0), prefixes.collect());
-        let networks = Networks::new(Steps::all(ClassId(0)), steps);
+        let networks = of_classes(Steps::all(ClassId(0)), steps);
         for (number, &start) in (1..).zip(&starts) {
             let hit = networks.find(IpAddr::V6((start + 5).into()));
             assert_eq!((hit.class, hit.prefix), (ClassId(number), 64));
@@ -293,7 +309,7 @@ mod tests {
             (v6.to_bits(), prefix, ClassId(class))
         });
         let steps = Steps::from_prefixes(ClassId(0), prefixes.to_vec());
-        let networks = Networks::new(Steps::all(ClassId(0)), steps);
+        let networks = of_classes(Steps::all(ClassId(0)), steps);
         for (address, class, prefix) in [
             ("2001:db8:0:1::5", 2, 65),
             ("2001:db8:0:1:8000::", 1, 65),
@@ -328,6 +344,10 @@ mod tests {
             };
             assert_eq!(hit, expected, "{address}");
         }
+    }
+
+    fn of_classes(v4: Steps<u32, ClassId>, v6: Steps<u128, ClassId>) -> Networks {
+        Networks::new(&v4, &v6, |class| class)
     }
 
     type Prefixes = Vec<(u32, u8, ClassId)>;
@@ -378,7 +398,7 @@ mod tests {
         let lifted = prefixes
             .iter()
             .map(|&(start, prefix, class)| (lift.bits(start), prefix + lift.length(), class));
-        Networks::new(
+        of_classes(
             Steps::from_prefixes(ClassId(0), prefixes.clone()),
             Steps::from_prefixes(ClassId(99), around.into_iter().chain(lifted).collect()),
         )

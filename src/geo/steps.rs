@@ -94,6 +94,18 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
         }
     }
 
+    /// Starts, the first of them zero and each above the one before it, with the values from there, of which neighbours
+    /// differ.
+    pub(super) fn from_parts(
+        starts: impl ExactSizeIterator<Item = K>,
+        values: impl ExactSizeIterator<Item = V>,
+    ) -> Self {
+        Self {
+            starts: starts.collect(),
+            values: values.collect(),
+        }
+    }
+
     /// Each value with the first and the last address that it holds for, in order.
     pub(super) fn stretches(&self) -> impl Iterator<Item = (K, K, V)> {
         let ends = self.starts.iter().skip(1).map(|end| end.previous());
@@ -157,21 +169,32 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
             starts: Vec::with_capacity(self.starts.len()),
             values: Vec::with_capacity(self.starts.len()),
         };
-        let (mut one, mut two) = (0, 0);
-        let mut start = Some(K::ZERO);
-        while let Some(from) = start {
-            steps.set_from(from, combine(self.values[one], other.values[two]));
-            let (next_one, next_two) = (self.starts.get(one + 1), other.starts.get(two + 1));
-            start = [next_one, next_two].into_iter().flatten().min().copied();
-            one += usize::from(next_one.is_some() && next_one.copied() == start);
-            two += usize::from(next_two.is_some() && next_two.copied() == start);
+        let mut at = 0;
+        for (index, (from, other_value)) in other.starts.iter().zip(&other.values).enumerate() {
+            let end = other.starts.get(index + 1);
+            at += usize::from(self.starts.get(at + 1) == Some(from));
+            steps.set_from(*from, combine(self.values[at], *other_value));
+            while let Some(start) = self.starts.get(at + 1)
+                && end.is_none_or(|end| start < end)
+            {
+                at += 1;
+                steps.set_from(*start, combine(self.values[at], *other_value));
+            }
         }
         steps
     }
 
-    /// The function of this one's values.
-    pub(super) fn map<X: Copy + PartialEq>(&self, mut change: impl FnMut(V) -> X) -> Steps<K, X> {
-        self.zip(&Steps::all(()), |value, ()| change(value))
+    /// The pairs of the function of this one's values: neighbours that have become alike are one.
+    pub(super) fn mapped<X: Copy + PartialEq>(
+        &self,
+        mut change: impl FnMut(V) -> X,
+    ) -> impl Iterator<Item = (K, X)> {
+        let mut last = None;
+        let pairs = self.starts.iter().zip(&self.values);
+        pairs.filter_map(move |(start, value)| {
+            let value = change(*value);
+            (last.replace(value) != Some(value)).then_some((*start, value))
+        })
     }
 
     /// The value at an address.
@@ -186,8 +209,36 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
     }
 
     /// The starts, the first of them zero, each with the value from there.
+    #[cfg(test)]
     pub(super) fn into_pairs(self) -> Vec<(K, V)> {
         self.starts.into_iter().zip(self.values).collect()
+    }
+}
+
+/// A step function that is written from its beginning to its end, as whoever looks up in it wants it.
+#[derive(Debug)]
+pub(super) struct Pairs<K, V>(Vec<(K, V)>);
+
+impl<K: Key, V: Copy + PartialEq> Pairs<K, V> {
+    /// One value everywhere, and room for so many.
+    pub(super) fn all(value: V, room: usize) -> Self {
+        let mut pairs = Vec::with_capacity(room);
+        pairs.push((K::ZERO, value));
+        Self(pairs)
+    }
+
+    /// As [`Steps::set_from`].
+    pub(super) fn set_from(&mut self, start: K, value: V) {
+        self.0.pop_if(|(last, _)| *last == start);
+        if self.0.last().is_none_or(|(_, last)| *last != value) {
+            self.0.push((start, value));
+        }
+    }
+
+    /// The starts, the first of them zero, each with the value from there.
+    pub(super) fn into_list(mut self) -> Vec<(K, V)> {
+        self.0.shrink_to_fit();
+        self.0
     }
 }
 

@@ -263,3 +263,45 @@ fn a_log_reader_that_is_stuck_or_gone_stops_neither_failover_nor_the_end() {
         drop(reader);
     }
 }
+
+/// Signals that come before the server is up wait until it is, and do not kill it.
+#[test]
+fn signals_before_the_server_is_up_do_not_kill_it() {
+    let world = World::new();
+    world.write_config();
+    // So large that the start takes far longer than a look at the process.
+    let zone = format!(
+        "{}$GENERATE 1-100000 host$ A 192.0.2.1\n",
+        crate::world::ZONE
+    );
+    world.write("zones/example.org.zone", &zone);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command
+        .args(["run", "--config"])
+        .arg(world.path("config.toml"));
+    let waypost = world.start("waypost", &mut command);
+    let status = format!("/proc/{}/status", waypost.id());
+    // SIGHUP, SIGUSR1 and SIGUSR2 are bits 0, 9 and 11.
+    let holds_them_back = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let mut lines = status.lines();
+        lines.any(|line| line.starts_with("SigBlk:") && line.ends_with("a01"))
+    };
+    let begin = std::time::Instant::now();
+    while !holds_them_back() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "nothing is held back"
+        );
+        thread::sleep(Duration::from_millis(1));
+    }
+    for signal in [Signal::SIGHUP, Signal::SIGUSR1] {
+        kill(waypost.id(), signal).unwrap();
+    }
+    wait_for("waypost to be ready", || {
+        request("GET", "/readyz").is_some_and(|(status, _)| status == 200)
+    });
+    wait_for("both to be heard", || {
+        waypost.log().contains("nothing has changed") && waypost.log().contains("SIGUSR1")
+    });
+}

@@ -27,12 +27,15 @@ mod masters;
 mod orders;
 mod peers;
 mod postgres;
+mod privileges;
 mod query;
 mod restart;
 mod rollover;
 mod scrape;
 mod spill;
+mod systemd;
 mod transfer;
+mod upgrade;
 mod watch;
 mod world;
 

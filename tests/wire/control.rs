@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use waypost::answer::{Answered, Counted, Transport};
-use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId};
+use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId, Span};
 use waypost::engine::notice::Sense;
 use waypost::engine::order::{Action, Consent, Order};
 use waypost::engine::status::{
@@ -158,6 +158,14 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 let result = match force {
                     Force::Yes => Ok("done".to_owned()),
                     Force::No => Err("config.toml:3:1: it shrinks".to_owned()),
+                };
+                reply.send(result).unwrap();
+            }
+            (Engine::Answers, Command::Upgrade { patience, reply }) => {
+                let late = Err("the new program did not answer in time".to_owned());
+                let result = match patience {
+                    Span(2000) => late,
+                    _ => Ok("process 7 answers now".to_owned()),
                 };
                 reply.send(result).unwrap();
             }
@@ -408,6 +416,27 @@ fn reload_is_a_post_with_its_outcome() {
     let response = rig.get("/api/v1/reload");
     assert_eq!(response.status, 405);
     assert!(response.head.contains("allow: post"));
+}
+
+#[test]
+fn an_upgrade_is_a_post_with_its_outcome() {
+    let rig = Rig::start(Engine::Answers);
+    let post = |query: &str, header: &str| {
+        rig.request(&format!(
+            "POST /api/v1/upgrade{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
+        ))
+    };
+    let done = post("", "");
+    assert_eq!(
+        (done.status, done.body.trim()),
+        (200, r#"{"result":"process 7 answers now"}"#)
+    );
+    let late = post("?timeout_ms=2000", "");
+    assert_eq!(late.status, 422);
+    assert!(error_of(&late).contains("in time"), "{}", late.body);
+    assert_eq!(post("?timeout_ms=soon", "").status, 400);
+    assert_eq!(post("", "Origin: http://evil.example\r\n").status, 403);
+    assert_eq!(rig.get("/api/v1/upgrade").status, 405);
 }
 
 #[test]

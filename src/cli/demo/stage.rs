@@ -17,10 +17,13 @@ use crate::daemon::Failure;
 use crate::daemon::Shown;
 use crate::daemon::prepared::{Keys, Prepared};
 use crate::daemon::server::{Server, Start};
+use crate::daemon::sockets::Sockets;
 use crate::engine::notice::Sense;
 use crate::engine::{Notice, Status};
 use crate::io::control::Command;
 use crate::io::files::{self, Loaded, Watch};
+use crate::io::inherited::Inherited;
+use crate::io::serve::Secrets;
 use crate::plan::Plan;
 
 /// What the play starts from.
@@ -74,7 +77,12 @@ impl Stage {
         let steps = steps.transpose()?;
         let machines = start_machines(&mut compiled.plan).await?;
         let (onlooker, happened) = mpsc::unbounded_channel();
+        let sockets = Sockets::open(&compiled.plan, Inherited::default())?;
         let server = Server::start(Start {
+            sockets,
+            secrets: Secrets::draw().map_err(|error| error.to_string())?,
+            predecessor: None,
+            program: None,
             prepared: Prepared::new(loaded, compiled, Keys::Read)?,
             config: None,
             watch: Watch::default(),

@@ -6,7 +6,7 @@ use super::places::Places;
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::spec::Spec;
-use crate::geo::{Atlas, Database, EMBEDDED};
+use crate::geo::{Atlas, Database};
 use crate::plan::GeoFile;
 
 /// The atlas and what its database is; nothing if the database cannot be used.
@@ -38,7 +38,7 @@ pub(super) fn atlas(
 
 fn database(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Option<Database> {
     let Some(path) = &spec.geo.database else {
-        return Some(Database::read(EMBEDDED).expect("the embedded database is read by a test"));
+        return Some(Database::embedded());
     };
     let help = "write the path of a MaxMind-format file, or \"embedded\"";
     let message = match files.get(&spec.resolve(path)) {

@@ -157,9 +157,9 @@ fn fenced(
 /// How large each class is ([`Map::sizes`]).
 fn sizes(networks: &Networks, classes: usize, atlas: &Atlas) -> Vec<u64> {
     let mut sizes = vec![1; classes];
-    for stretch in atlas.stretches() {
-        if stretch.place.country.is_some() && stretch.first.is_ipv4() {
-            sizes[networks.find(stretch.first).class.index()] += stretch.size();
+    for extent in atlas.extents() {
+        if extent.place.country.is_some() {
+            sizes[networks.find(extent.example.into()).class.index()] += extent.size;
         }
     }
     sizes

@@ -111,6 +111,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         cohort_key: fields.optional("cohort_key", value::secret),
         connections: plain(fields.optional("connections", value::number(CONNECTIONS))),
         tls: tls::tls(&mut fields),
+        user: plain(fields.optional("user", value::short_text)),
         state: plain(fields.optional("state", path)),
         watch_off: plain(fields.optional("watch", value::boolean)) == Some(false),
         defence: defence::defence(&mut fields),

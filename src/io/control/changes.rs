@@ -15,6 +15,8 @@ use super::orders::{ForecastView, Ordered};
 use super::parameters::{self, Parameters};
 use super::replies::{ApiProblem, Refusal, Reply, json};
 use super::{challenge, order};
+use crate::base::Span;
+use crate::base::limits::UPGRADE;
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 /// Time that a reload may take.
@@ -44,6 +46,32 @@ pub(super) async fn reload(Given(state): Given<State>, uri: Uri) -> Result<Reply
         Ok(Ok(Ok(result))) => Ok(json(&Reloaded { result })),
         Ok(Ok(Err(error))) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error)),
         Ok(Err(_)) | Err(_) => Ok(engine_is_silent()),
+    }
+}
+
+/// A server that another process has taken over.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Upgraded {
+    /// The result; for a person.
+    result: String,
+}
+
+/// Starts the program that is installed now in this one's place
+#[utoipa::path(post, path = "/api/v1/upgrade", tag = "api",
+    params(("timeout_ms" = Option<u64>, Query, description = "Time that it may take until it answers; 80 s at most")),
+    responses((status = 200, description = "The new process answers", body = Upgraded), (status = "default", description = "Why nothing was changed", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn upgrade(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
+    let patience = patience(&parameters::of(&uri))?;
+    let (reply, done) = oneshot::channel();
+    let command = Command::Upgrade { patience, reply };
+    if state.commands.try_send(command).is_err() {
+        return Ok(engine_is_silent());
+    }
+    // The server has a bound of its own, so its word is waited for.
+    match done.await {
+        Ok(Ok(result)) => Ok(json(&Upgraded { result })),
+        Ok(Err(error)) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error)),
+        Err(_) => Ok(engine_is_silent()),
     }
 }
 
@@ -181,6 +209,21 @@ async fn challenge(order: ChallengeOrder, state: &State) -> Result<Reply, Refusa
         ChallengeRefusal::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
     };
     Err(Refusal::new(status, why))
+}
+
+/// Time that an upgrade may take.
+fn patience(parameters: &Parameters) -> Result<Span, Refusal> {
+    let mut patience = UPGRADE;
+    for (name, value) in parameters {
+        patience = match (name.as_str(), value.parse()) {
+            ("timeout_ms", Ok(milliseconds)) => Span(milliseconds).min(UPGRADE),
+            _ => {
+                let message = format!("{name}={value} is not known here; timeout_ms=30000 is");
+                return Err(Refusal::bad(message));
+            }
+        };
+    }
+    Ok(patience)
 }
 
 fn force(parameters: &Parameters) -> Result<Force, Refusal> {

@@ -5,6 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::heartbeat::Heartbeat;
 use super::orders::Ordered;
+use crate::base::Span;
 use crate::engine::{Forecast, OrderBook, OrderRequest, Status};
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
@@ -20,6 +21,13 @@ pub enum Command {
     Reload {
         /// Tells whether a large shrinkage is meant.
         force: Force,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
+    /// Start the program anew in this one's place.
+    Upgrade {
+        /// Time that the new one may take until it answers.
+        patience: Span,
         /// The result, or why there is none; for a person.
         reply: oneshot::Sender<Result<String, String>>,
     },

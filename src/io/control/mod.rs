@@ -24,6 +24,7 @@
 //! place of one whose request does not come. There is no login here: the listener belongs on loopback or behind a proxy.
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use axum::Router;
@@ -93,9 +94,25 @@ impl ControlServer {
             io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
         };
         let listener = std::net::TcpListener::bind(address).map_err(explain)?;
+        Self::of(listener)
+    }
+
+    /// A listener that is open already.
+    ///
+    /// # Errors
+    /// When it is broken.
+    pub fn of(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
+    }
+
+    /// A descriptor of its own, to be handed to another program.
+    ///
+    /// # Errors
+    /// When the system has none left.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(self.listener.try_clone()?.into())
     }
 
     /// The address that it listens on.

@@ -24,6 +24,7 @@ use super::{changes, looks};
         looks::status,
         looks::explain,
         changes::reload,
+        changes::upgrade,
         looks::orders,
         changes::order,
         changes::list_challenges,

@@ -26,6 +26,7 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/status", get(looks::status))
         .route("/api/v1/explain", get(looks::explain))
         .route("/api/v1/reload", post(changes::reload))
+        .route("/api/v1/upgrade", post(changes::upgrade))
         .route("/api/v1/orders", get(looks::orders).post(changes::order))
         .route(
             "/api/v1/acme",

@@ -1,11 +1,15 @@
-//! Opens the sockets of the listen addresses.
+//! Opens the sockets of the listen addresses, or takes those that this process was given open.
 //!
 //! Each answering thread has a UDP socket of its own for each address (`SO_REUSEPORT`): the
 //! kernel spreads clients over them by a hash, and no two threads meet at a lock. The TCP
 //! listener of an address is one, and without `SO_REUSEPORT`: so a second server that is
 //! started by mistake fails here, and does not silently take half of the queries.
+//!
+//! Sockets that were given are all read, however many threads the config wants: what waits in one that is closed is
+//! lost. Where there are fewer than threads (a service manager gives one), threads share them.
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{Ipv4PacketInfo, Ipv6RecvPacketInfo};
@@ -13,6 +17,7 @@ use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::base::limits;
+use crate::io::inherited::Inherited;
 
 /// Ports to try when the kernel chooses one for UDP that TCP has given away already.
 const PORT_TRIES: usize = 16;
@@ -28,8 +33,64 @@ pub(super) struct Bound {
     pub(super) tcp: TcpListener,
 }
 
-/// Opens UDP and TCP on one address, both on the same port.
-pub(super) fn bind(address: SocketAddr, threads: usize) -> io::Result<Bound> {
+/// Opens UDP and TCP on one address, both on the same port; or takes what was given of it.
+pub(super) fn bind(
+    address: SocketAddr,
+    threads: usize,
+    given: &mut Inherited,
+) -> io::Result<Bound> {
+    let (tcp, udp) = (given.tcp(address), given.udp(address));
+    if tcp.is_none() && udp.is_empty() {
+        return bind_anew(address, threads);
+    }
+    adopt(address, threads, tcp, udp).map_err(|error| explain(address, &error))
+}
+
+/// Completes what was given of an address.
+fn adopt(
+    address: SocketAddr,
+    threads: usize,
+    tcp: Option<TcpListener>,
+    udp: Vec<UdpSocket>,
+) -> io::Result<Bound> {
+    let tcp = match tcp {
+        Some(listener) => adopt_listener(listener)?,
+        None => bind_tcp(address)?,
+    };
+    if udp.is_empty() {
+        let udp = (0..threads.max(1)).map(|_| bind_udp(address));
+        let udp = udp.collect::<io::Result<_>>()?;
+        return Ok(Bound { address, udp, tcp });
+    }
+    for socket in &udp {
+        socket.set_nonblocking(true)?;
+        if address.ip().is_unspecified() {
+            ask_for_destination(socket, address)?;
+        }
+        // Best effort: without it a reply may be fragmented on its way.
+        let _ = forbid_fragments(socket);
+    }
+    let shared: Vec<io::Result<UdpSocket>> = udp
+        .iter()
+        .cycle()
+        .skip(udp.len())
+        .take(threads.saturating_sub(udp.len()))
+        .map(UdpSocket::try_clone)
+        .collect();
+    let udp = udp.into_iter().map(Ok).chain(shared);
+    Ok(Bound {
+        address,
+        udp: udp.collect::<io::Result<_>>()?,
+        tcp,
+    })
+}
+
+fn adopt_listener(listener: TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn bind_anew(address: SocketAddr, threads: usize) -> io::Result<Bound> {
     let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -40,14 +101,21 @@ pub(super) fn bind(address: SocketAddr, threads: usize) -> io::Result<Bound> {
     }
 }
 
-/// Opens a listener for a stream transport of its own.
-pub(super) fn bind_stream(address: SocketAddr) -> io::Result<TcpListener> {
-    bind_tcp(address).map_err(|error| explain(address, &error))
+/// Opens a listener for a stream transport of its own, or takes the one that was given.
+pub(super) fn bind_stream(address: SocketAddr, given: &mut Inherited) -> io::Result<TcpListener> {
+    let bound = match given.tcp(address) {
+        Some(listener) => adopt_listener(listener),
+        None => bind_tcp(address),
+    };
+    bound.map_err(|error| explain(address, &error))
 }
 
 /// Opens a socket for QUIC. It is one, for connections have to find their way back to it; and no
 /// other may share its port.
-pub(super) fn bind_quic(address: SocketAddr) -> io::Result<UdpSocket> {
+pub(super) fn bind_quic(address: SocketAddr, given: &mut Inherited) -> io::Result<UdpSocket> {
+    if let Some(socket) = given.udp(address).into_iter().next() {
+        return socket.set_nonblocking(true).map(|()| socket);
+    }
     let bound = open(address, Type::DGRAM, Protocol::UDP).and_then(|socket| {
         // Best effort: a small buffer loses bursts, which QUIC sends again.
         let _ = socket.set_recv_buffer_size(limits::UDP_RECEIVE_BUFFER_BYTES);
@@ -109,10 +177,10 @@ pub(super) fn allow_fragments(socket: &UdpSocket) -> bool {
 }
 
 /// Has the kernel tell which address a datagram was sent to, so that the reply comes from there.
-fn ask_for_destination(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+fn ask_for_destination(socket: &impl AsFd, address: SocketAddr) -> io::Result<()> {
     match address {
-        SocketAddr::V4(_) => setsockopt(socket, Ipv4PacketInfo, &true)?,
-        SocketAddr::V6(_) => setsockopt(socket, Ipv6RecvPacketInfo, &true)?,
+        SocketAddr::V4(_) => setsockopt(&socket, Ipv4PacketInfo, &true)?,
+        SocketAddr::V6(_) => setsockopt(&socket, Ipv6RecvPacketInfo, &true)?,
     }
     Ok(())
 }

@@ -21,11 +21,13 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use rustix::rand::GetRandomFlags;
 use tokio::runtime::Handle;
 
 use self::access::Access;
@@ -36,6 +38,7 @@ use self::streams::{ConnectionManager, StreamSockets};
 use crate::answer::{Answered, Asker, Transport};
 use crate::dns::cookie::{self, Jar};
 use crate::io::clock::Clock;
+use crate::io::inherited::Inherited;
 use crate::io::metrics::{Dropped, Metrics};
 use crate::io::publish::Published;
 use crate::plan::{Cookies, Tls};
@@ -87,6 +90,10 @@ pub struct Secrets {
     counts: [u8; 16],
 }
 
+/// Sockets of QUIC that are not served yet.
+#[derive(Debug)]
+pub struct HeldQuic(StreamSockets);
+
 /// A server at work; goes on until [`Serving::stop`].
 #[derive(Debug)]
 pub struct Serving {
@@ -103,10 +110,22 @@ impl Listeners {
     /// # Errors
     /// When one of them cannot be opened; the message names the address.
     pub fn bind(addresses: &[SocketAddr], threads: usize) -> io::Result<Self> {
+        Self::open(addresses, threads, &mut Inherited::default())
+    }
+
+    /// As [`Listeners::bind`], but takes sockets that were given where they fit.
+    ///
+    /// # Errors
+    /// As [`Listeners::bind`].
+    pub fn open(
+        addresses: &[SocketAddr],
+        threads: usize,
+        given: &mut Inherited,
+    ) -> io::Result<Self> {
         let descriptors = Descriptors::claim();
         let bound = addresses
             .iter()
-            .map(|&address| bind::bind(address, threads));
+            .map(|&address| bind::bind(address, threads, given));
         Ok(Self {
             bound: bound.collect::<io::Result<_>>()?,
             descriptors,
@@ -118,16 +137,27 @@ impl Listeners {
     ///
     /// # Errors
     /// When one of them cannot be opened; the message names the address.
-    pub fn with_encrypted(mut self, tls: &Tls) -> io::Result<Self> {
-        let streams = |addresses: &[SocketAddr]| {
-            let opened = addresses.iter().copied().map(bind::bind_stream);
+    pub fn with_encrypted(self, tls: &Tls) -> io::Result<Self> {
+        self.with_encrypted_of(tls, &mut Inherited::default())
+    }
+
+    /// As [`Listeners::with_encrypted`], but takes sockets that were given where they fit.
+    ///
+    /// # Errors
+    /// As [`Listeners::with_encrypted`].
+    pub fn with_encrypted_of(mut self, tls: &Tls, given: &mut Inherited) -> io::Result<Self> {
+        let mut streams = |addresses: &[SocketAddr]| {
+            let opened = addresses.iter();
+            let opened = opened.map(|&address| bind::bind_stream(address, given));
             opened.collect::<io::Result<Vec<_>>>()
         };
-        let quic = tls.listen_quic.iter().copied().map(bind::bind_quic);
+        let (over_tls, over_https) = (streams(&tls.listen)?, streams(&tls.listen_https)?);
+        let quic = tls.listen_quic.iter();
+        let quic = quic.map(|&address| bind::bind_quic(address, given));
         self.encrypted = StreamSockets {
             tcp: Vec::new(),
-            tls: streams(&tls.listen)?,
-            https: streams(&tls.listen_https)?,
+            tls: over_tls,
+            https: over_https,
             quic: quic.collect::<io::Result<_>>()?,
             pair: Some(tls.pair.clone()),
         };
@@ -153,6 +183,37 @@ impl Listeners {
         let all = tls.chain(https).chain(quic);
         all.filter_map(|(transport, address)| Some((transport, address.ok()?)))
             .collect()
+    }
+
+    /// Descriptors of their own for all of the sockets, to be handed to another program.
+    ///
+    /// # Errors
+    /// When the system has none left.
+    pub fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        let StreamSockets {
+            tcp,
+            tls,
+            https,
+            quic,
+            pair: _,
+        } = &self.encrypted;
+        let streams = tcp.iter().chain(tls).chain(https).map(AsFd::as_fd);
+        let encrypted = streams.chain(quic.iter().map(AsFd::as_fd));
+        let plain = self.bound.iter().flat_map(|bound| {
+            let udp = bound.udp.iter().map(AsFd::as_fd);
+            udp.chain([bound.tcp.as_fd()])
+        });
+        let all = plain.chain(encrypted);
+        all.map(|one| one.try_clone_to_owned()).collect()
+    }
+
+    /// Takes out what QUIC listens on, which is to be served later ([`Serving::add_quic`]).
+    pub fn hold_quic(&mut self) -> HeldQuic {
+        HeldQuic(StreamSockets {
+            quic: std::mem::take(&mut self.encrypted.quic),
+            pair: self.encrypted.pair.clone(),
+            ..StreamSockets::default()
+        })
     }
 
     /// Starts to answer; streams are served on `runtime`.
@@ -190,6 +251,19 @@ impl Listeners {
 }
 
 impl Serving {
+    /// Serves QUIC as well, on sockets that were held back.
+    ///
+    /// # Errors
+    /// When QUIC cannot be spoken.
+    pub fn add_quic(&mut self, held: HeldQuic) -> io::Result<()> {
+        self.acceptors.add_quic(held.0)
+    }
+
+    /// Stops reading QUIC: connections finish what was asked, within a bound. Everything else goes on.
+    pub async fn end_quic(&mut self) {
+        self.acceptors.end_quic().await;
+    }
+
     /// Stops gracefully: what is in the sockets' queues is answered, replies under way are
     /// finished; at most a few seconds later everything is closed.
     pub async fn stop(self) {
@@ -211,6 +285,22 @@ impl Serving {
 }
 
 impl Secrets {
+    /// As octets, for the program that takes this one's place: what was given to clients stays valid.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        [self.cookies.0, self.counts].concat()
+    }
+
+    /// What [`Secrets::to_octets`] gave; nothing if these are none.
+    #[must_use]
+    pub fn of_octets(octets: &[u8]) -> Option<Self> {
+        let (cookies, counts) = octets.split_first_chunk()?;
+        Some(Self {
+            cookies: cookie::Secret(*cookies),
+            counts: counts.try_into().ok()?,
+        })
+    }
+
     /// Draws new ones.
     ///
     /// # Errors
@@ -218,8 +308,11 @@ impl Secrets {
     pub fn draw() -> io::Result<Self> {
         let (mut cookies, mut counts) = ([0; 16], [0; 16]);
         for secret in [&mut cookies, &mut counts] {
-            aws_lc_rs::rand::fill(secret)
-                .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+            // The system's own: the cryptographic library would measure jitter first, for longer than all of a start.
+            let drawn = rustix::rand::getrandom(&mut secret[..], GetRandomFlags::empty())?;
+            if drawn != secret.len() {
+                return Err(io::Error::other("the system gives no random numbers"));
+            }
         }
         Ok(Self {
             cookies: cookie::Secret(cookies),

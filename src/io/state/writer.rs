@@ -4,6 +4,7 @@
 //! whoever asked is told whether it is on the disk. Without a folder nothing is kept, and everybody is told
 //! so by being told that all is well: that is what the config asks for.
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::oneshot;
@@ -36,6 +37,15 @@ enum WriterTask {
     Zone(Ticket, Memory),
     Health(Keep, u64, Option<Acknowledge>),
     Close(oneshot::Sender<()>),
+    Turn(FolderTurn),
+}
+
+/// A change of whose the folder is.
+enum FolderTurn {
+    /// Another process's, once this is answered.
+    Release(oneshot::Sender<()>),
+    /// Ours again; with the time in seconds since 1970.
+    Resume(PathBuf, u64),
 }
 
 /// Tasks that are done in one step.
@@ -44,6 +54,7 @@ struct WriteBatch {
     zones: Vec<(Ticket, Memory)>,
     health: Vec<(Keep, u64)>,
     waiting: Vec<Acknowledge>,
+    turns: Vec<FolderTurn>,
     close: Option<oneshot::Sender<()>>,
 }
 
@@ -77,6 +88,25 @@ impl StateWriter {
         }
     }
 
+    /// Has all that was handed over written, and the folder released for another process; what is handed over after that
+    /// is kept nowhere until [`StateWriter::resume`].
+    pub async fn release(&self) {
+        let (released, is_released) = oneshot::channel();
+        let turn = WriterTask::Turn(FolderTurn::Release(released));
+        if self.tasks.send(turn).is_ok() {
+            // The thread may end before; then the folder is free.
+            let _ = is_released.await;
+        }
+    }
+
+    /// Takes the folder again that was released; `now` is seconds since 1970.
+    pub fn resume(&self, folder: PathBuf, now: u64) {
+        // If the thread has ended, whoever hands it something next is told.
+        let _ = self
+            .tasks
+            .send(WriterTask::Turn(FolderTurn::Resume(folder, now)));
+    }
+
     /// Has all that was handed over written, and the folder released for another process.
     pub async fn close(&self) {
         let (closed, is_closed) = oneshot::channel();
@@ -96,11 +126,30 @@ fn write_all(queue: &Receiver<WriterTask>, mut state: Option<State>, events: &Wr
         if !batch.write(state.as_mut(), events) {
             return;
         }
+        for turn in batch.turns {
+            turn.take(&mut state, events);
+        }
         if let Some(closed) = batch.close {
             drop(state.take());
             // Whoever asked may have given up waiting.
             let _ = closed.send(());
             return;
+        }
+    }
+}
+
+impl FolderTurn {
+    fn take(self, state: &mut Option<State>, events: &WriterEvents) {
+        match self {
+            Self::Release(released) => {
+                drop(state.take());
+                // Whoever asked may have given up waiting; it resumes next.
+                let _ = released.send(());
+            }
+            Self::Resume(folder, now) => match State::open(&folder, now) {
+                Ok(opened) => *state = Some(opened.state),
+                Err(error) => (events.disk)(Err(error.to_string())),
+            },
         }
     }
 }
@@ -114,6 +163,7 @@ impl WriteBatch {
                 self.waiting.extend(waiting);
             }
             WriterTask::Close(closed) => self.close = Some(closed),
+            WriterTask::Turn(turn) => self.turns.push(turn),
         }
     }
 

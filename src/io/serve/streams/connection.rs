@@ -35,6 +35,8 @@ use crate::base::limits::{STREAM_BATCH_BYTES, STREAM_LINGER_BYTES, STREAM_QUERIE
 
 /// The span that a connection that has nothing to say is waited for once the server stops.
 const FAREWELL: Duration = Duration::from_millis(50);
+/// The same for one that has said nothing yet: its first query is under way, or else it would not have been opened.
+const FIRST_QUERY: Duration = Duration::from_secs(1);
 /// The span that a peer may take to close its side after this side has.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -125,7 +127,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             _ = self.context.stopping.changed() => {}
             () = sleep(duration(streams.idle())) => return Ok(Some(End::Ours)),
         }
-        match timeout(FAREWELL, filling).await {
+        let patience = match self.left {
+            STREAM_QUERIES => FIRST_QUERY,
+            _ => FAREWELL,
+        };
+        match timeout(patience, filling).await {
             Ok(filled) => Ok(came(filled?)),
             Err(_) => Ok(Some(End::Ours)),
         }

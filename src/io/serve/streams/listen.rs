@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -46,14 +47,32 @@ pub(in crate::io::serve) struct StreamSockets {
 }
 
 /// The channels of an acceptor: where it brings what has come, and what tells it to stop.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct AcceptorChannels {
     pub(super) arrivals: mpsc::Sender<Arrival>,
     pub(super) stopping: watch::Receiver<()>,
 }
 
 impl StreamSockets {
-    /// Starts an acceptor for each; inside a runtime.
+    /// Starts an acceptor for each that QUIC is spoken on; inside a runtime. Their tasks end once no connection is left.
+    pub(super) fn open_quic(
+        &mut self,
+        published: &Arc<Published>,
+        channels: &AcceptorChannels,
+    ) -> io::Result<Vec<JoinHandle<()>>> {
+        let Some(pair) = &self.pair else {
+            return Ok(Vec::new());
+        };
+        let identity = Arc::new(tls::Identity::new(pair.clone(), Arc::clone(published)));
+        let opened = std::mem::take(&mut self.quic).into_iter().map(|socket| {
+            let settings = tls::settings(&identity, &[b"doq"])?;
+            let endpoint = quic::open(socket, settings)?;
+            Ok(tokio::spawn(quic::accept(endpoint, channels.clone())))
+        });
+        opened.collect()
+    }
+
+    /// Starts an acceptor for each other; inside a runtime.
     pub(super) fn open(
         self,
         published: &Arc<Published>,
@@ -71,11 +90,6 @@ impl StreamSockets {
                 Protocol::Https(tls::settings(&identity, &[b"h2", b"http/1.1"])?.into());
             listeners.extend(self.tls.into_iter().map(|own| (own, over_tls.clone())));
             listeners.extend(self.https.into_iter().map(|own| (own, over_https.clone())));
-            for socket in self.quic {
-                let settings = tls::settings(&identity, &[b"doq"])?;
-                let endpoint = quic::open(socket, settings)?;
-                tokio::spawn(quic::accept(endpoint, channels.clone()));
-            }
         }
         for (listener, protocol) in listeners {
             let listener = TcpListener::from_std(listener)?;

@@ -27,6 +27,7 @@ use super::{ConnectionContext, Service, Streams, duration, https, quic, tls};
 use crate::answer::Transport;
 use crate::base::limits;
 use crate::io::metrics::Dropped;
+use crate::io::publish::Published;
 use crate::io::serve::canonical;
 
 /// Connections between the acceptors and the connection manager.
@@ -35,9 +36,24 @@ const ARRIVALS: usize = 16;
 /// The acceptors, the connections and the way to stop them.
 #[derive(Debug)]
 pub(in crate::io::serve) struct ConnectionManager {
-    /// Everything stops when this is dropped.
+    /// Everything but QUIC stops when this is dropped.
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
+    quic: QuicAcceptors,
+}
+
+/// The acceptors of QUIC. It is apart from the rest because it may begin later and end earlier: what comes for a
+/// connection has to be read by whoever knows it.
+#[derive(Debug)]
+struct QuicAcceptors {
+    published: Arc<Published>,
+    runtime: Handle,
+    /// The channels by which connections are brought; gone once none may come any more.
+    channels: Option<AcceptorChannels>,
+    /// QUIC stops when this is dropped.
+    stop: Option<watch::Sender<()>>,
+    /// Each ends with the last connection of its socket.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// The connections, as the connection manager knows them.
@@ -49,24 +65,38 @@ struct ManagerTask {
     /// Tasks by [`Transport`].
     open: [usize; Transport::ALL.len()],
     stopping: watch::Receiver<()>,
+    stopping_quic: watch::Receiver<()>,
 }
 
 impl ConnectionManager {
     /// Starts to accept, `places` connections at once at the most, whatever a config says.
     pub(in crate::io::serve) fn start(
-        sockets: StreamSockets,
+        mut sockets: StreamSockets,
         service: Service,
         places: usize,
         runtime: &Handle,
     ) -> io::Result<Self> {
         let _entered = runtime.enter();
         let (stop, stopping) = watch::channel(());
+        let (stop_quic, stopping_quic) = watch::channel(());
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
         let channels = AcceptorChannels {
-            arrivals,
+            arrivals: arrivals.clone(),
             stopping: stopping.clone(),
         };
-        sockets.open(&service.published, &channels)?;
+        let of_quic = AcceptorChannels {
+            arrivals,
+            stopping: stopping_quic.clone(),
+        };
+        let published = Arc::clone(&service.published);
+        let quic = QuicAcceptors {
+            tasks: sockets.open_quic(&published, &of_quic)?,
+            published: Arc::clone(&published),
+            runtime: runtime.clone(),
+            channels: Some(of_quic),
+            stop: Some(stop_quic),
+        };
+        sockets.open(&published, &channels)?;
         let buffer = ManagerTask {
             streams: Arc::new(Streams::new(service, places)),
             table: ConnectionTable::new(limits::STREAM_CONNECTIONS_PER_CLIENT),
@@ -74,14 +104,40 @@ impl ConnectionManager {
             admitted: HashMap::new(),
             open: [0; Transport::ALL.len()],
             stopping,
+            stopping_quic,
         };
         let task = runtime.spawn(buffer.keep(arrived));
-        Ok(Self { stop, task })
+        Ok(Self { stop, task, quic })
+    }
+
+    /// Accepts QUIC on these sockets too, unless that has ended already.
+    pub(in crate::io::serve) fn add_quic(&mut self, mut sockets: StreamSockets) -> io::Result<()> {
+        let quic = &mut self.quic;
+        let _entered = quic.runtime.enter();
+        if let Some(channels) = &quic.channels {
+            let tasks = sockets.open_quic(&quic.published, channels)?;
+            quic.tasks.extend(tasks);
+        }
+        Ok(())
+    }
+
+    /// Accepts no QUIC any more, and waits until its connections have ended, [`limits::STREAM_DRAIN`] at most.
+    pub(in crate::io::serve) async fn end_quic(&mut self) {
+        let quic = &mut self.quic;
+        (quic.stop, quic.channels) = (None, None);
+        let tasks = std::mem::take(&mut quic.tasks);
+        let all_ended = async {
+            for task in tasks {
+                // One that failed reads nothing any more either.
+                let _ = task.await;
+            }
+        };
+        let _ = timeout(duration(limits::STREAM_DRAIN), all_ended).await;
     }
 
     /// Accepts what the kernel holds already, lets connections finish, then closes everything.
     pub(in crate::io::serve) async fn stop(self) {
-        drop(self.stop);
+        drop((self.stop, self.quic));
         // It fails only when the runtime ends first, and then everything is closed as well.
         let _ = self.task.await;
     }
@@ -165,10 +221,14 @@ impl ManagerTask {
             return;
         }
         let activity = Activity::start(self.streams.service.clock.now());
+        let stopping = match transport {
+            Transport::Quic => &self.stopping_quic,
+            Transport::Udp | Transport::Tcp | Transport::Tls | Transport::Https => &self.stopping,
+        };
         let context = ConnectionContext {
             source: canonical(source),
             activity: activity.clone(),
-            stopping: self.stopping.clone(),
+            stopping: stopping.clone(),
         };
         let task = self.tasks.spawn(serve(context));
         let (task_id, client) = (task.id(), ClientNetwork::of(source.ip()));
