@@ -3,6 +3,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
@@ -12,6 +13,7 @@ use super::prepared::{Keys, Prepared};
 use super::server::{Server, Start};
 use super::{Failure, log, runtimes};
 use crate::config::{self, Diagnostics};
+use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Force};
 use crate::io::files::{self, Watch};
@@ -65,7 +67,7 @@ async fn serve(start: Start) -> Result<ExitCode, Failure> {
     info!(event = "ready", listen = ?server.addresses(), control, "answering");
     loop {
         tokio::select! {
-            _ = signals.hangup.recv() => ask_reload(&server.commands()),
+            _ = signals.hangup.recv() => drop(tokio::spawn(ask_reload(server.commands(), server.audit().clone()))),
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             // Without a handler they would kill the process.
@@ -101,19 +103,51 @@ impl Signals {
     }
 }
 
-/// Asks for a reload; the outcome is logged where it happens.
-fn ask_reload(commands: &mpsc::Sender<Command>) {
-    let (reply, _outcome) = oneshot::channel();
-    if commands
-        .try_send(Command::Reload {
-            force: Force::No,
-            reply,
-        })
-        .is_err()
-    {
-        error!(
-            event = "reload_refused",
-            "too much is waiting: SIGHUP was not taken up, send it again"
-        );
+/// Asks for a reload, and records it; the outcome is logged where it happens.
+async fn ask_reload(commands: mpsc::Sender<Command>, audit: AuditTrail) {
+    let asked = AuditEntry {
+        identity: "whoever may signal this process".to_owned(),
+        way: "signal".to_owned(),
+        what: json!({ "action": "reload", "signal": "SIGHUP" }),
+        ..AuditEntry::default()
+    };
+    let seq = match record(&audit, asked.clone()).await {
+        Ok(seq) => seq,
+        Err(why) => {
+            let event = "reload_refused";
+            return error!(event, "a change that cannot be recorded is not made: {why}");
+        }
+    };
+    let (reply, outcome) = oneshot::channel();
+    let command = Command::Reload {
+        force: Force::No,
+        reply,
+    };
+    let (outcome, detail) = match commands.try_send(command) {
+        Err(_) => {
+            let why = "too much is waiting: SIGHUP was not taken up, send it again";
+            error!(event = "reload_refused", "{why}");
+            (AuditOutcome::Failed, why.to_owned())
+        }
+        Ok(()) => match outcome.await {
+            Ok(Ok(result)) => (AuditOutcome::Done, result),
+            Ok(Err(why)) => (AuditOutcome::Failed, why),
+            Err(_) => (AuditOutcome::Failed, "the server ended".to_owned()),
+        },
+    };
+    let ended = AuditEntry {
+        outcome,
+        begun: (seq > 0).then_some(seq),
+        detail,
+        ..asked
+    };
+    if let Err(why) = record(&audit, ended).await {
+        error!(event = "audit_doubt", "{why}");
     }
+}
+
+async fn record(audit: &AuditTrail, entry: AuditEntry) -> Result<u64, String> {
+    let audit = audit.clone();
+    let written = tokio::task::spawn_blocking(move || audit.record(&entry)).await;
+    written.unwrap_or_else(|error| Err(error.to_string()))
 }

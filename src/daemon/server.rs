@@ -6,11 +6,12 @@ use std::io;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use super::Failure;
 use super::control_loop::{Channels, ControlLoop, Handles, Shown};
@@ -26,8 +27,9 @@ use crate::base::limits::{
 };
 use crate::dns::Name;
 use crate::dns::zone::Zones;
+use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
-use crate::io::control::{self, Command, ControlServer, Controlling, Heartbeat};
+use crate::io::control::{self, Command, ControlServer, Controlling};
 use crate::io::files::Watch;
 use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
@@ -58,7 +60,8 @@ pub(crate) struct Server {
     clock: Clock,
     plan: Arc<Plan>,
     addresses: Vec<SocketAddr>,
-    control: Option<(SocketAddr, Controlling)>,
+    control: (Option<SocketAddr>, Controlling),
+    audit: AuditTrail,
     commands: mpsc::Sender<Command>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
@@ -75,18 +78,14 @@ impl Server {
         let listeners = bind(&plan)?;
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
-        let metrics = Arc::new(Metrics::new(clock));
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
-        let state = control::State {
-            published: ready.clone(),
-            clock,
-            metrics: metrics.clone(),
-            heartbeat: heartbeat.clone(),
-            commands: commands.clone(),
-        };
+        let audit = audit(&plan, clock);
+        let way = (commands.clone(), audit.clone());
+        let state = control::State::new(plan.control.clone(), clock, way);
+        let (ready, metrics) = (state.published.clone(), state.metrics.clone());
+        let heartbeat = state.heartbeat.clone();
         let control = control(&plan, state, &runtime)?;
-        let mut zones = FirstZones::of(before, &metrics, prepared.zones).await?;
+        let mut zones = FirstZones::of(before, (&metrics, &audit), prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
@@ -126,6 +125,7 @@ impl Server {
             plan,
             addresses,
             control,
+            audit,
             commands,
             stop,
             task: tokio::spawn(control_loop.run(channels)),
@@ -146,7 +146,12 @@ impl Server {
 
     /// Where the control API is.
     pub(crate) fn control(&self) -> Option<SocketAddr> {
-        self.control.as_ref().map(|(address, _)| *address)
+        self.control.0
+    }
+
+    /// Its audit log.
+    pub(crate) fn audit(&self) -> &AuditTrail {
+        &self.audit
     }
 
     /// Its clock.
@@ -183,7 +188,7 @@ impl FirstZones {
     /// Has them composed, and those fetched that have never come.
     async fn of(
         before: BeforeStart,
-        metrics: &Arc<Metrics>,
+        (metrics, audit): (&Arc<Metrics>, &AuditTrail),
         zones: NewConfig,
     ) -> Result<Self, Failure> {
         let (clock, is_kept, disk) = (before.clock, before.state.is_some(), before.watch(metrics));
@@ -192,7 +197,8 @@ impl FirstZones {
         let engine = ZoneEngine::new(before.zones);
         let disk = (before.state, disk);
         let driver = ZoneDriver::start(clock, engine, disk, Arc::clone(&service));
-        let (driver, mut events) = driver.map_err(|error| no_thread(&error))?;
+        let (mut driver, mut events) = driver.map_err(|error| no_thread(&error))?;
+        driver.record_in(audit.clone());
         let writer = is_kept.then(|| driver.writer().clone());
         let (keeper, kept) = Keeper::new(writer, clock);
         let (driver, served) = settle(driver, &mut events, zones).await?;
@@ -325,34 +331,50 @@ fn bind(plan: &Plan) -> Result<Listeners, Failure> {
     }
 }
 
-/// Opens the control listener, if the config wants one.
+/// Opens the listeners of the control API.
 fn control(
     plan: &Plan,
     state: control::State,
     runtime: &Handle,
-) -> Result<Option<(SocketAddr, Controlling)>, Failure> {
-    let Some(address) = plan.control.listen else {
-        return Ok(None);
-    };
-    let server =
-        ControlServer::bind(address).map_err(|error| cannot_listen("[control]", &error))?;
+) -> Result<(Option<SocketAddr>, Controlling), Failure> {
+    let server = ControlServer::bind(&plan.control.access).map_err(|error| cannot_open(&error))?;
+    for doubt in server.doubts() {
+        warn!(event = "control_doubt", "{doubt}");
+    }
     let address = server.address();
     let controlling = server
         .serve(state, runtime)
-        .map_err(|error| cannot_listen("[control]", &error))?;
-    Ok(Some((address, controlling)))
+        .map_err(|error| cannot_open(&error))?;
+    Ok((address, controlling))
+}
+
+/// Opens the audit log.
+fn audit(plan: &Plan, clock: Clock) -> AuditTrail {
+    let (audit, trouble) = AuditTrail::open(&plan.control.access, clock);
+    if let Some(trouble) = trouble {
+        warn!(event = "audit_doubt", "{trouble}");
+    }
+    audit
+}
+
+/// A listener of the control API that cannot be opened; the error names it.
+fn cannot_open(error: &io::Error) -> Failure {
+    format!("{error}{}", help(error))
+}
+
+fn cannot_listen(section: &str, error: &io::Error) -> Failure {
+    format!("{section} listen: {error}{}", help(error))
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the rest needs no help line"
 )]
-fn cannot_listen(section: &str, error: &io::Error) -> Failure {
-    let help = match error.kind() {
+fn help(error: &io::Error) -> &'static str {
+    match error.kind() {
         ErrorKind::AddrInUse => "; another program has the port: stop it, or choose another",
         ErrorKind::PermissionDenied => "; a port below 1024 needs CAP_NET_BIND_SERVICE",
         ErrorKind::AddrNotAvailable => "; no interface of this machine has the address",
         _ => "",
-    };
-    format!("{section} listen: {error}{help}")
+    }
 }

@@ -1,7 +1,8 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `clock`, `publish`, `files`, `keep`, `keys`, `state` and `metrics` serve the siblings above them: `serve`,
+//! `audit`, `clock`, `publish`, `files`, `keep`, `keys`, `state` and `metrics` serve the siblings above them: `serve`,
 //! `probe`, `transfer` and `control`, which do not see each other. `daemon` joins them to the cores.
+pub mod audit;
 pub mod clock;
 pub mod control;
 pub mod files;

@@ -214,7 +214,7 @@ impl TestPlan {
             digest: self.edition,
             key: HashKey::from_secret(b"simulation"),
             server: server(),
-            control: Control { listen: None },
+            control: Control::default(),
             guard: self.guard.clone(),
             jurisdictions: self.jurisdictions(),
             regions: (0..self.regions).map(region).collect(),

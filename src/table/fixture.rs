@@ -55,7 +55,7 @@ impl World {
             digest: 1,
             key,
             server: server(),
-            control: Control { listen: None },
+            control: Control::default(),
             guard: Guard {
                 doubt: Permille(800),
                 max_ejected: Permille(700),

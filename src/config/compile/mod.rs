@@ -19,9 +19,11 @@
 //! | `maps` | clients into classes |
 //! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
+//! | `access` | who may ask the control API what |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
 //! | `targets` | slots, targets, pools and cohort orders |
+mod access;
 mod acme;
 mod capacity;
 mod checks;
@@ -68,6 +70,7 @@ struct Parts<'p> {
     atlas: Arc<Atlas>,
     geo: GeoFile,
     tls: Option<Tls>,
+    control: Control,
 }
 
 /// Resolves a spec.
@@ -110,6 +113,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
     let tls = tls::resolve(spec, files, found);
+    let control = access::control(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let transfers = transfer::resolve(spec, found);
     let defence = defence::resolve(spec, files, found);
@@ -130,6 +134,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         atlas,
         geo,
         tls,
+        control,
     };
     let plan = build(spec, files, parts, found);
     check_bounds(spec, &plan, found);
@@ -229,7 +234,8 @@ fn listeners(spec: &Spec) -> impl Iterator<Item = (Carrier, &At<SocketAddr>)> {
         .clone()
         .flat_map(|tls| tls.listen.iter().chain(&tls.listen_https));
     let quic = tls.flat_map(|tls| &tls.listen_quic);
-    own.chain(streams.chain(&spec.control).map(|one| (Carrier::Tcp, one)))
+    let control = spec.control.listen.iter().chain(&spec.control.metrics);
+    own.chain(streams.chain(control).map(|one| (Carrier::Tcp, one)))
         .chain(quic.map(|one| (Carrier::Udp, one)))
 }
 
@@ -304,9 +310,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         digest: digest(spec, files),
         key: cohort_key(spec),
         server: server(spec, parts.tls, parts.defence),
-        control: Control {
-            listen: spec.control.as_ref().map(|listen| listen.value),
-        },
+        control: parts.control,
         guard: spec.guard.clone(),
         jurisdictions: parts.places.jurisdictions.clone(),
         regions: parts.places.regions.clone(),
