@@ -49,7 +49,7 @@
 //! | 7 | [`zones`] | `handle(now, wall, input)`, `poll()`, `wake_at()`; sole owner of what zones hold: files, transfers, challenges, keys, signatures, serials, expiry |
 //! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of health, orders and steering |
 //! | 8 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
-//! | 9 | [`io`] | clock, publish, files, keys, state, metrics; above them serve, probe, control and transfer, blind to each other |
+//! | 9 | [`io`] | clock, publish, files, keys, state, the log of changes, metrics; above them serve, probe, control and transfer, blind to each other |
 //! | 10 | [`daemon`] | the driver: start order, control loop, signals, reload, log |
 //! | 11 | [`cli`] | the subcommands and the demo |
 //!
@@ -106,6 +106,13 @@
 //! apart: an endpoint whose IPv6 is dead keeps its IPv4 clients. `health` turns a target into a
 //! [`base::Standing`], `steer` turns standings into choices; they meet in nothing else. Which
 //! names and types exist is decided by the config alone.
+//!
+//! # Who may order
+//!
+//! Every rule of access stands in [`plan::AccessRules`]. `io::control` finds out who asks (the kernel's word over the socket, a token, a
+//! certificate), what that one's role allows, and whether its scope covers every endpoint of an order. A change is written in the log
+//! of changes ([`io::audit`]) before it is made, and is refused where it cannot be; updates by keys (RFC 2136) and SIGHUP too.
+//! DNS asks none of this.
 //!
 //! # Glossary
 //!

@@ -44,7 +44,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
                 ..Defence::DEFAULT
             },
         },
-        control: Control { listen: None },
+        control: Control::default(),
         guard: Guard {
             doubt: Permille(500),
             max_ejected: Permille(500),

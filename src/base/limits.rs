@@ -165,7 +165,15 @@ pub const PRIMARIES: usize = 16;
 /// Secondaries told of one zone's changes, and rules of who may have it.
 pub const SECONDARIES: usize = 256;
 
-/// Connections of the control listener at once.
+/// Size from which the file of the audit log is rotated away.
+pub const AUDIT_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// Octets of one of its lines.
+pub const AUDIT_LINE_BYTES: u64 = 64 * 1024;
+/// Failures to prove an identity, or to have a right, that are recorded one by one …
+pub const REFUSALS_TOLD: u32 = 10;
+/// … within this time; of more, the number is.
+pub const REFUSALS_WINDOW: Span = Span::from_secs(10);
+/// Connections of each control listener at once.
 pub const CONTROL_CONNECTIONS: usize = 64;
 /// Octets of a control request's head.
 pub const CONTROL_HEAD_BYTES: usize = 16 * 1024;

@@ -11,6 +11,7 @@ use crate::daemon::log::LogFormat;
 use crate::base::{Span, TimeSpec};
 use crate::engine::order::Override;
 use crate::geo::Network;
+use crate::plan::{AccessRole, ScopePattern};
 
 /// Health-aware authoritative DNS server and global traffic manager.
 #[derive(Debug, Parser)]
@@ -88,6 +89,10 @@ pub(super) enum Command {
     /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
     /// and stay over reloads and restarts until then.
     Acme(Acme),
+    /// Make a token for the control API
+    Token(TokenArguments),
+    /// Look at the log of changes
+    Audit(Audit),
     /// Make, show and roll the keys of signed zones
     Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
@@ -259,9 +264,15 @@ pub(super) struct Simulate {
 /// Where the running server is.
 #[derive(Debug, Args)]
 pub(super) struct Control {
-    /// Control address of the running server; otherwise taken from the config
-    #[arg(long, value_name = "URL")]
+    /// Control address of the running server, or `unix:PATH`; otherwise the socket of the config
+    #[arg(long, value_name = "URL|unix:PATH")]
     pub(super) control: Option<String>,
+    /// A file that holds a token (`waypost token new`); otherwise WAYPOST_TOKEN, over HTTP
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Trust the certificates of this PEM file for https, not the system's
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
     #[command(flatten)]
     pub(super) config: Config,
 }
@@ -388,6 +399,88 @@ pub(super) struct OrderListing {
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     pub(super) history: usize,
     /// Print JSON, with the whole history
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArguments {
+    #[command(subcommand)]
+    pub(super) command: TokenCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TokenCommand {
+    /// Print a new secret, once, and the table for the config that knows it by its hash
+    New(TokenNew),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenNew {
+    /// Its name, which stands in the log of changes
+    #[arg(value_parser = token_name)]
+    pub(super) name: String,
+    /// Its role: viewer (to see), operator (to order, within its scope), dns (to set challenges), admin
+    #[arg(long, value_parser = role)]
+    pub(super) role: AccessRole,
+    /// The things that an operator may order for, such as "eu-*" or "service:www"; may be given again; everything if absent
+    #[arg(long, value_name = "PATTERN", value_parser = scope)]
+    pub(super) scope: Vec<ScopePattern>,
+    /// The time that it is good for, such as 90d; for ever if absent
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub(super) lifetime: Option<Span>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn token_name(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match (1..=63).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(text.to_owned()),
+        false => Err("a name is 1 to 63 letters, digits, `-`, `_` and `.`".to_owned()),
+    }
+}
+
+fn role(text: &str) -> Result<AccessRole, String> {
+    let mut words = AccessRole::WORDS.iter();
+    let found = words.find(|(word, _)| *word == text);
+    found
+        .map(|(_, role)| *role)
+        .ok_or_else(|| "it is viewer, operator, dns or admin".to_owned())
+}
+
+fn scope(text: &str) -> Result<ScopePattern, String> {
+    ScopePattern::parse(text).ok_or_else(|| {
+        "write names with `*`, such as \"eu-*\", \"provider:ovh\" or \"service:www\"".to_owned()
+    })
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    #[command(subcommand)]
+    pub(super) command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Check that no line was altered, dropped or put elsewhere
+    ///
+    /// Without FILE it goes through the log of the config and all files that were rotated away, and compares the end with what
+    /// the running server knows, if one answers. Exits 1 at the first line that is not as it was written.
+    Verify(AuditVerify),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AuditVerify {
+    /// The file; otherwise that of the config, with those that were rotated away
+    pub(super) file: Option<PathBuf>,
+    /// The hash that the last line must have
+    #[arg(long, value_name = "HASH")]
+    pub(super) head: Option<String>,
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -2,7 +2,7 @@
 use std::process::ExitCode;
 
 use super::arguments::Check;
-use super::{say, unkept};
+use super::{say, unkept, unrecorded};
 use crate::config::{self, Compiled, Finding, Severity};
 use crate::daemon::Failure;
 use crate::io::files::{self, Unreadable};
@@ -26,11 +26,10 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
             Err(diagnostics) => (None, diagnostics),
         };
     let mut losses = compiled.as_ref().map_or_else(Vec::new, losses);
-    losses.extend(
-        compiled
-            .as_ref()
-            .and_then(|own| unkept::warning(&arguments.config.config, own)),
-    );
+    for warning in [unkept::warning, unrecorded::warning] {
+        let own = compiled.as_ref();
+        losses.extend(own.and_then(|own| warning(&arguments.config.config, own)));
+    }
     if arguments.json {
         let mut findings = diagnostics.list();
         findings.extend(losses);

@@ -5,9 +5,12 @@
 //! | `arguments` | the command line |
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
+//! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
 //! | `unkept` | what `check` says of a config that a restart goes around |
 //! | `check`, `explain`, `status`, `reload`, `upgrade`, `order`, `orders` | subcommands that look or ask, and end |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
+//! | `token` | `waypost token`: secrets for the control API |
+//! | `audit` | `waypost audit`: whether the log of changes is whole |
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
@@ -18,6 +21,7 @@
 //! config than where that is reached.
 mod acme;
 mod arguments;
+mod audit;
 mod check;
 mod demo;
 mod endpoint_lines;
@@ -33,7 +37,9 @@ mod reload;
 mod remote;
 mod simulate;
 mod status;
+mod token;
 mod unkept;
+mod unrecorded;
 mod upgrade;
 mod verify;
 
@@ -45,6 +51,7 @@ use clap::Parser;
 
 use crate::daemon::{self, Beginning, Failure};
 use crate::engine::order::Action;
+use crate::io::control::ApiProblem;
 
 /// Runs the command line and says how it went.
 #[must_use]
@@ -73,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Force(arguments) => order::force(&arguments),
         Command::Orders(arguments) => orders::orders(&arguments),
         Command::Acme(arguments) => acme::acme(&arguments),
+        Command::Token(arguments) => token::token(&arguments),
+        Command::Audit(arguments) => audit::audit(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     };
@@ -82,8 +91,13 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Says why a command failed: in words, and for a program as the control API does (RFC 9457), on standard output.
 fn say_failure(failure: &str) {
     use std::io::Write;
+    if std::env::args_os().any(|argument| argument == "--json") {
+        let problem = ApiProblem::here(failure);
+        say(&serde_json::to_string(&problem).unwrap_or_default());
+    }
     // A closed standard error is no reason to end otherwise.
     let _ = writeln!(std::io::stderr(), "waypost: {failure}");
 }

@@ -1,74 +1,142 @@
 //! The client of the control API, for the subcommands that ask a running server.
+//!
+//! A config leads to its server's socket, where the kernel says who asks; where nobody answers there, over HTTP. A token is taken
+//! from `--token-file` or from the environment, never from the command line, which every user of the machine can read.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::Failure;
 use super::arguments::Control;
 use crate::base::Span;
 use crate::io::files;
+use crate::plan::ApiToken;
 
+/// Time in which a server says how it is.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Time in which a server has made a change: a little more than it gives itself for a reload of a large config.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(65);
+/// The variable of the environment that may hold a token.
+const TOKEN: &str = "WAYPOST_TOKEN";
 
 /// A running server's control API.
 pub(super) struct Remote {
     base: reqwest::Url,
+    /// Time that an answer may take.
     timeout: Duration,
+    /// Time that a change may take.
+    change_timeout: Duration,
+    /// Its name in messages.
+    named: String,
     client: reqwest::blocking::Client,
+    token: Option<String>,
+}
+
+/// The way to a control API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ControlWay {
+    /// By a Unix socket.
+    Unix(PathBuf),
+    /// Over HTTP.
+    Http(String),
+}
+
+/// Proof of a client, and its trust.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Credentials {
+    /// The file that holds a token, if one was named.
+    pub(super) token_file: Option<PathBuf>,
+    /// The roots that vouch for the server; those of the system if absent.
+    pub(super) ca: Option<PathBuf>,
 }
 
 impl Remote {
     /// The server that the arguments name, or that their config describes.
     pub(super) fn find(control: &Control) -> Result<Self, Failure> {
-        match &control.control {
-            Some(url) => Self::at(url),
-            None => Self::at(&address_in(&control.config.config)?),
-        }
+        let credentials = Credentials {
+            token_file: control.token_file.clone(),
+            ca: control.ca.clone(),
+        };
+        let way = match &control.control {
+            Some(text) => ControlWay::read(text),
+            None => ControlWay::in_config(&control.config.config)?,
+        };
+        Self::by(way, &credentials)
     }
 
-    /// The server at a URL as `http://127.0.0.1:8053`, or just `127.0.0.1:8053`.
-    pub(super) fn at(url: &str) -> Result<Self, Failure> {
-        let full = if url.contains("://") {
-            url.to_owned()
-        } else {
-            format!("http://{url}")
+    /// The server at a URL as `http://127.0.0.1:8053`, or just `127.0.0.1:8053`, or at a socket as `unix:PATH`.
+    pub(super) fn at(text: &str) -> Result<Self, Failure> {
+        Self::by(ControlWay::read(text), &Credentials::default())
+    }
+
+    /// The server that is reached so.
+    pub(super) fn by(way: ControlWay, credentials: &Credentials) -> Result<Self, Failure> {
+        let client = reqwest::blocking::Client::builder().no_proxy();
+        let named_token = credentials.token_file.as_deref();
+        let named_token = named_token.map(read_token).transpose()?;
+        let (url, client, token) = match &way {
+            // The kernel says who asks; only a token that was named on the command line says otherwise.
+            ControlWay::Unix(path) => {
+                let client = client.unix_socket(path.as_path());
+                ("http://localhost/".to_owned(), client, named_token)
+            }
+            ControlWay::Http(url) => (
+                url.clone(),
+                client,
+                named_token.or_else(token_of_environment),
+            ),
         };
-        let base = reqwest::Url::parse(&full).map_err(|error| {
-            format!("--control {url}: {error}; write it as http://127.0.0.1:8053")
+        let roots = match url.starts_with("https://") {
+            true => roots(credentials.ca.as_deref())?,
+            false => RootCertStore::empty(),
+        };
+        let client = client.tls_backend_preconfigured(trust(roots)?);
+        let base = reqwest::Url::parse(&url).map_err(|error| {
+            format!(
+                "--control {url}: {error}; write it as http://127.0.0.1:8053 or unix:waypost.sock"
+            )
         })?;
-        let client = reqwest::blocking::Client::builder()
-            .no_proxy()
+        let client = client
             .build()
             .map_err(|error| format!("cannot start an HTTP client: {error}"))?;
         Ok(Self {
             base,
             timeout: TIMEOUT,
+            change_timeout: CHANGE_TIMEOUT,
+            named: way.to_string(),
             client,
+            token,
         })
     }
 
-    /// The same server, for a question that takes this long to answer.
+    /// The same server, for a change that takes this long to be made.
     pub(super) fn patient(mut self, patience: Span) -> Self {
-        self.timeout = TIMEOUT + Duration::from_millis(patience.0);
+        self.change_timeout = TIMEOUT + Duration::from_millis(patience.0);
         self
     }
 
     /// GET; the body if the status is 200.
     pub(super) fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
         let url = self.url(path, query)?;
-        self.read(self.client.get(url))
+        self.read(self.client.get(url).timeout(self.timeout))
     }
 
     /// POST without a body; the response's body if the status is 200.
     pub(super) fn post(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
         let url = self.url(path, query)?;
-        self.read(self.client.post(url))
+        self.read(self.client.post(url).timeout(self.change_timeout))
     }
 
     /// DELETE; the response's body if the status is 200.
     pub(super) fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
         let url = self.url(path, query)?;
-        self.read(self.client.delete(url))
+        self.read(self.client.delete(url).timeout(self.change_timeout))
     }
 
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url, Failure> {
@@ -80,21 +148,25 @@ impl Remote {
     }
 
     fn read(&self, request: reqwest::blocking::RequestBuilder) -> Result<String, Failure> {
-        let response = request.timeout(self.timeout).send().map_err(|error| {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().map_err(|error| {
             format!(
-                "no answer from {} ({}); is `waypost run` up, and [control] listen the same?",
-                self.base,
+                "no answer from {} ({}); is `waypost run` up, and [control] the same?",
+                self.named,
                 root(&error)
             )
         })?;
         let status = response.status();
         let body = response
             .text()
-            .map_err(|error| format!("{}: {error}", self.base))?;
+            .map_err(|error| format!("{}: {error}", self.named))?;
         if status.is_success() {
             Ok(body)
         } else {
-            Err(text_of(&body, "detail").unwrap_or(format!("{}: {status}", self.base)))
+            Err(text_of(&body, "detail").unwrap_or(format!("{}: {status}", self.named)))
         }
     }
 }
@@ -114,19 +186,107 @@ pub(super) fn text_of(body: &str, key: &str) -> Option<String> {
     Some(value.get(key)?.as_str()?.to_owned())
 }
 
-/// The control address that a config names, whatever else may be wrong with it or with the files
-/// that it names: an operator who drains a region must not have to mend a zone first.
-pub(super) fn address_in(path: &Path) -> Result<String, Failure> {
-    let contact = files::contact(path).map_err(|error| error.to_string())?;
-    let listen = contact.control.ok_or_else(|| {
-        let why = if contact.diagnostics.has_errors() {
-            "has errors, and no [control] listen that can be read"
-        } else {
-            "has no [control] listen"
-        };
-        format!("{} {why}: name the server by --control URL", path.display())
-    })?;
-    Ok(format!("http://{}", reachable(listen)))
+impl ControlWay {
+    /// Reads what `--control` says.
+    fn read(text: &str) -> Self {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Self::Unix(path.trim_start_matches("//").into());
+        }
+        match text.contains("://") {
+            true => Self::Http(text.to_owned()),
+            false => Self::Http(format!("http://{text}")),
+        }
+    }
+
+    /// The way to the server that a config describes, whatever else may be wrong with it or with the files that it names: an
+    /// operator who drains a region must not have to mend a zone first. Its socket, where one answers; otherwise HTTP.
+    pub(super) fn in_config(path: &Path) -> Result<Self, Failure> {
+        let contact = files::contact(path).map_err(|error| error.to_string())?;
+        let socket = contact
+            .socket
+            .map(|socket| (UnixStream::connect(&socket).err(), socket));
+        let scheme = if contact.encrypted { "https" } else { "http" };
+        let http = contact
+            .control
+            .map(|listen| format!("{scheme}://{}", reachable(listen)));
+        match (socket, http) {
+            (Some((None, socket)), _) => Ok(Self::Unix(socket)),
+            (_, Some(http)) => Ok(Self::Http(http)),
+            (Some((Some(error), socket)), None) => Err(format!(
+                "no server at `{}` ({error}); is `waypost run` up? Otherwise name the server by --control URL",
+                socket.display()
+            )),
+            (None, None) => {
+                let why = if contact.diagnostics.has_errors() {
+                    "has errors, and no [control] socket or listen that can be read"
+                } else {
+                    "has no [control] socket and no [control] listen"
+                };
+                Err(format!(
+                    "{} {why}: name the server by --control URL",
+                    path.display()
+                ))
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for ControlWay {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(out, "unix:{}", path.display()),
+            Self::Http(url) => out.write_str(url),
+        }
+    }
+}
+
+fn token_of_environment() -> Option<String> {
+    let token = std::env::var(TOKEN).ok()?;
+    Some(token.trim().to_owned()).filter(|token| !token.is_empty())
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| format!("--token-file {}: {error}", path.display()))?;
+    // `waypost token new` says more than the secret; a file may hold all that it printed.
+    let words = text.split_whitespace();
+    let secret = words
+        .clone()
+        .find(|word| word.starts_with(ApiToken::SECRET_PREFIX));
+    let secret = secret.or_else(|| words.clone().next());
+    let secret = secret.ok_or_else(|| format!("--token-file {}: it is empty", path.display()))?;
+    Ok(secret.to_owned())
+}
+
+/// Roots that vouch for a server.
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, Failure> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(path) => {
+            let explain = |error: String| format!("--ca {}: {error}", path.display());
+            let text = std::fs::read(path).map_err(|error| explain(error.to_string()))?;
+            for certificate in CertificateDer::pem_slice_iter(&text) {
+                let certificate = certificate.map_err(|_| explain("it is not PEM".to_owned()))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| explain(error.to_string()))?;
+            }
+        }
+        None => {
+            let native = rustls_native_certs::load_native_certs().certs;
+            roots.add_parsable_certificates(native);
+        }
+    }
+    Ok(roots)
+}
+
+/// Settings of TLS; the client wants them also where none is spoken.
+fn trust(roots: RootCertStore) -> Result<ClientConfig, Failure> {
+    let provider = std::sync::Arc::new(aws_lc_rs::default_provider());
+    let settings = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("cannot speak TLS: {error}"))?;
+    Ok(settings.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Where to connect to a listener: one on every address is on loopback too.
@@ -150,16 +310,27 @@ mod tests {
         let path = folder.path().join("config.toml");
         let address_of = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            address_in(&path)
+            ControlWay::in_config(&path).map(|way| way.to_string())
         };
         let named = address_of("[control]\nlisten = \"127.0.0.2:8053\"\n[servre]\n");
         assert_eq!(named.unwrap(), "http://127.0.0.2:8053");
-        let named = address_of("[control]\nlisten = \"[::]:8053\"\n[zones\n");
-        assert_eq!(named.unwrap(), "http://[::1]:8053");
-        let unnamed = address_of("[control]\nlisten = 8053\n").unwrap_err();
+        let named = address_of("[control]\nlisten = \"[::]:8053\"\ntls = {}\n[zones\n");
+        assert_eq!(named.unwrap(), "https://[::1]:8053");
+        let unnamed = address_of("[control]\nsocket = false\nlisten = 8053\n").unwrap_err();
         assert!(unnamed.contains("has errors"), "{unnamed}");
         let unnamed = address_of("[control").unwrap_err();
         assert!(unnamed.contains("--control URL"), "{unnamed}");
+        let listener = std::os::unix::net::UnixListener::bind(folder.path().join("own.sock"));
+        let named = address_of("[control]\nsocket = \"own.sock\"\nlisten = \"127.0.0.1:1\"\n");
+        let expected = format!("unix:{}", folder.path().join("own.sock").display());
+        assert_eq!(named.unwrap(), expected);
+        drop(listener);
+        let named = address_of("[control]\nsocket = \"own.sock\"\nlisten = \"127.0.0.1:1\"\n");
+        assert_eq!(
+            named.unwrap(),
+            "http://127.0.0.1:1",
+            "nobody answers there any more"
+        );
     }
 
     #[test]
@@ -173,9 +344,9 @@ mod tests {
         let large = std::fs::File::create(at("large")).unwrap();
         large.set_len(LARGE).unwrap();
         let before = bytes_read();
-        let named = address_in(&at("config.toml"));
+        let named = ControlWay::in_config(&at("config.toml"));
         let read = bytes_read() - before;
-        assert_eq!(named.unwrap(), "http://127.0.0.1:8053");
+        assert_eq!(named.unwrap().to_string(), "http://127.0.0.1:8053");
         assert!(read < LARGE / 4, "{read} bytes were read");
         // The count is one that a reader of the file would have raised.
         std::fs::read(at("large")).unwrap();
@@ -187,6 +358,36 @@ mod tests {
         let text = std::fs::read_to_string("/proc/thread-self/io").unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
         line.unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn a_server_is_named_by_address_or_socket() {
+        for (text, expected) in [
+            ("127.0.0.1:8053", "http://127.0.0.1:8053"),
+            ("https://ns1.example.org", "https://ns1.example.org"),
+            ("unix:waypost.sock", "unix:waypost.sock"),
+            ("unix:///run/waypost.sock", "unix:/run/waypost.sock"),
+        ] {
+            assert_eq!(ControlWay::read(text).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_file_may_hold_a_token_and_what_was_printed_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        for (text, expected) in [
+            ("abc\n", "abc"),
+            (
+                "# secret: wpt_12\n[tokens.a]\nhash = \"sha256:00\"\n",
+                "wpt_12",
+            ),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(read_token(&path).unwrap(), expected);
+        }
+        std::fs::write(&path, " \n").unwrap();
+        assert!(read_token(&path).unwrap_err().contains("empty"));
     }
 
     #[test]

@@ -19,8 +19,13 @@ use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, FailureCount, Guard, Overload,
-    RateLimit, Residency, Secret, ZoneDnssec,
+    RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
+
+/// The folder of the state, in the folder of the config.
+const STATE: &str = "state";
+/// The name of the control socket, in the folder of the config.
+pub(crate) const SOCKET: &str = "waypost.sock";
 
 /// The config as written, before names are resolved.
 #[derive(Debug)]
@@ -30,7 +35,8 @@ pub struct Spec {
     /// Its text.
     pub(crate) text: Arc<str>,
     pub(crate) server: ServerSpec,
-    pub(crate) control: Option<At<SocketAddr>>,
+    pub(crate) control: ControlSpec,
+    pub(crate) tokens: Vec<TokenSpec>,
     pub(crate) geo: GeoSpec,
     pub(crate) guard: Guard,
     /// `[guard] max_ejected` and `max_ejected_at_once` as they are written, if they let anything leave.
@@ -81,6 +87,49 @@ pub(crate) struct CookieSpec {
     pub(crate) off: bool,
     pub(crate) secrets: Vec<At<cookie::Secret>>,
     pub(crate) file: Option<At<String>>,
+}
+
+/// `[control]`.
+#[derive(Debug, Default)]
+pub(crate) struct ControlSpec {
+    pub(crate) socket: Wish,
+    pub(crate) listen: Option<At<SocketAddr>>,
+    pub(crate) metrics: Option<At<SocketAddr>>,
+    pub(crate) hosts: Vec<At<String>>,
+    pub(crate) tls: Option<ControlTlsSpec>,
+    pub(crate) groups: Vec<(At<String>, At<RoleGrant>)>,
+    pub(crate) audit: Wish,
+}
+
+/// A file that is there by default.
+#[derive(Debug, Default)]
+pub(crate) enum Wish {
+    /// Nothing is said of it.
+    #[default]
+    Default,
+    /// It is not wanted.
+    Nothing,
+    /// It is here.
+    Path(At<String>),
+}
+
+/// `tls` of `[control]`.
+#[derive(Debug)]
+pub(crate) struct ControlTlsSpec {
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) key: Option<At<String>>,
+    pub(crate) client_roots: Option<At<String>>,
+}
+
+/// One of `[tokens]`.
+#[derive(Debug)]
+pub(crate) struct TokenSpec {
+    pub(crate) name: At<String>,
+    pub(crate) hash: Option<[u8; 32]>,
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) grant: RoleGrant,
+    /// Seconds since 1970.
+    pub(crate) expires: Option<u64>,
 }
 
 /// `[server.tls]`.
@@ -164,6 +213,8 @@ pub(crate) struct DnssecSpec {
 /// `[acme]`.
 #[derive(Debug)]
 pub(crate) struct AcmeSpec {
+    /// Tells whether there is such a table at all.
+    pub(crate) configured: bool,
     pub(crate) keys: Vec<AcmeKeySpec>,
     /// Of keys that have none of their own, and of operators.
     pub(crate) names: Option<Vec<At<Name>>>,
@@ -174,6 +225,7 @@ pub(crate) struct AcmeSpec {
 impl Default for AcmeSpec {
     fn default() -> Self {
         Self {
+            configured: false,
             keys: Vec::new(),
             names: None,
             expire: Acme::EXPIRE,
@@ -331,6 +383,9 @@ impl Spec {
         let own = self.server.tls.iter();
         let pair = own.flat_map(|tls| tls.certificate.iter().chain(&tls.key));
         wanted.extend(pair.map(|path| self.resolve(path)));
+        let control = self.control.tls.iter();
+        let control = control.flat_map(|tls| [&tls.certificate, &tls.key, &tls.client_roots]);
+        wanted.extend(control.flatten().map(|path| self.resolve(path)));
         for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
             match &secret.value {
                 TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
@@ -353,8 +408,9 @@ impl Spec {
     /// Those of [`Spec::files`] that nobody but the server is to read.
     #[must_use]
     pub fn secrets(&self) -> Vec<PathBuf> {
+        let control = self.control.tls.iter().filter_map(|tls| tls.key.as_ref());
         let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
-        keys.map(|path| self.resolve(path)).collect()
+        keys.chain(control).map(|path| self.resolve(path)).collect()
     }
 
     /// Adds a warning if the config holds secrets itself; for one that others may read.
@@ -419,7 +475,12 @@ impl Spec {
 
     /// The folder of what must survive a restart.
     pub(crate) fn state(&self) -> PathBuf {
-        beside(&self.path, self.server.state.as_deref().unwrap_or("state"))
+        beside(&self.path, self.server.state.as_deref().unwrap_or(STATE))
+    }
+
+    /// A file beside the config.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        beside(&self.path, name)
     }
 
     /// Tells whether files are read again when they change (`[server] watch`).
@@ -438,6 +499,11 @@ impl Spec {
     pub(crate) fn resolve(&self, path: &At<String>) -> PathBuf {
         beside(&self.path, &path.value)
     }
+}
+
+/// The audit log of a config that names none: in the folder of the state.
+pub(crate) fn default_audit(config: &Path, state: Option<&str>) -> PathBuf {
+    beside(config, state.unwrap_or(STATE)).join("audit.jsonl")
 }
 
 /// A path as written in the file `base`: relative to that file's folder.

@@ -32,6 +32,7 @@ mod reload_effects;
 mod run;
 mod runtimes;
 pub(crate) mod server;
+mod signalled;
 mod sink;
 pub(crate) mod sockets;
 mod transfers;

@@ -12,7 +12,7 @@ pub(super) type Opened = [(&'static str, String); 6];
 
 /// The values that a plan gives them.
 pub(super) fn opened_by(plan: &Plan) -> Opened {
-    let control = plan.control.listen;
+    let control = plan.control.access.listen;
     let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
     let threads = plan.server.threads;
     let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());

@@ -14,19 +14,17 @@ use std::time::Duration;
 
 use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::log::LogFormat;
 use super::prepared::{Keys, Prepared};
 use super::server::{Server, Start};
+use super::signalled::SignalledChange;
 use super::sockets::Sockets;
 use super::upgrade::{Program, on_a_thread};
 use super::{Failure, log, runtimes};
-use crate::base::limits::UPGRADE;
 use crate::config::{self, Compiled, Diagnostics};
 use crate::io::clock::Clock;
-use crate::io::control::{Command, Force};
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::handover::Predecessor;
 use crate::io::privileges::{Account, RootDropped};
@@ -198,12 +196,12 @@ async fn serve(start: Start) -> Result<ExitCode, Failure> {
             }
             successor = server.succeeded() => break Some(successor),
             _ = watchdog.tick() => if server.is_well() { service_manager::tell(ManagerWord::Alive) },
-            _ = signals.hangup.recv() => ask_reload(&server.commands()),
+            _ = signals.hangup.recv() => ask(&server, SignalledChange::Reload),
             _ = signals.terminate.recv() => break None,
             _ = signals.interrupt.recv() => break None,
             // Without a handler it would kill the process.
             _ = signals.user_one.recv() => info!(event = "signal", "SIGUSR1 means nothing here"),
-            _ = signals.user_two.recv() => ask_upgrade(&server.commands()),
+            _ = signals.user_two.recv() => ask(&server, SignalledChange::Upgrade),
         }
     };
     info!(
@@ -261,32 +259,7 @@ impl Signals {
     }
 }
 
-/// Asks for a reload; the outcome is logged where it happens.
-fn ask_reload(commands: &mpsc::Sender<Command>) {
-    let (reply, _outcome) = oneshot::channel();
-    let reload = Command::Reload {
-        force: Force::No,
-        reply,
-    };
-    if commands.try_send(reload).is_err() {
-        error!(
-            event = "reload_refused",
-            "too much is waiting: SIGHUP was not taken up, send it again"
-        );
-    }
-}
-
-/// Asks for an upgrade; the outcome is logged where it happens.
-fn ask_upgrade(commands: &mpsc::Sender<Command>) {
-    let (reply, _outcome) = oneshot::channel();
-    let upgrade = Command::Upgrade {
-        patience: UPGRADE,
-        reply,
-    };
-    if commands.try_send(upgrade).is_err() {
-        error!(
-            event = "upgrade_failed",
-            "too much is waiting: SIGUSR2 was not taken up, send it again"
-        );
-    }
+/// Asks for what a signal asks for, beside everything else.
+fn ask(server: &Server, change: SignalledChange) {
+    tokio::spawn(change.ask(server.commands(), server.audit().clone()));
 }

@@ -7,11 +7,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use super::Failure;
 use super::control_loop::{Channels, ControlLoop, Handles, Shown};
@@ -19,7 +20,7 @@ use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::Streams;
-use super::sockets::{Doors, Sockets};
+use super::sockets::{Answered, Doors, Sockets};
 use super::transfers::Answering;
 use super::upgrade::{Program, Upgrades};
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -30,8 +31,9 @@ use crate::base::limits::{
 };
 use crate::dns::Name;
 use crate::dns::zone::Zones;
+use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
-use crate::io::control::{self, Command, Controlling, Heartbeat};
+use crate::io::control::{self, Command, Heartbeat};
 use crate::io::files::Watch;
 use crate::io::handover::{Predecessor, Successor};
 use crate::io::metrics::Metrics;
@@ -75,7 +77,8 @@ pub(crate) struct Server {
     clock: Clock,
     plan: Arc<Plan>,
     addresses: Vec<SocketAddr>,
-    control: Option<(SocketAddr, Controlling)>,
+    control: Option<Answered>,
+    audit: AuditTrail,
     commands: mpsc::Sender<Command>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
@@ -99,12 +102,14 @@ impl Server {
         let descriptors = Arc::new(start.sockets.descriptors()?);
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
-        let metrics = Arc::new(Metrics::new(clock));
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let (ready, heartbeat) = (Arc::new(OnceLock::new()), Arc::new(Heartbeat::default()));
-        let state = control_state(clock, &metrics, &ready, &heartbeat, &commands);
+        let audit = audit(&plan, clock);
+        let way = (commands.clone(), audit.clone());
+        let state = control::State::new(plan.control.clone(), clock, way);
+        let (ready, metrics) = (state.published.clone(), state.metrics.clone());
+        let heartbeat = state.heartbeat.clone();
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
-        let mut zones = FirstZones::of(before, &metrics, prepared.zones).await?;
+        let mut zones = FirstZones::of(before, (&metrics, &audit), prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
@@ -149,6 +154,7 @@ impl Server {
             plan,
             addresses: opened.addresses,
             control: opened.control,
+            audit,
             commands,
             stop,
             task: tokio::spawn(control_loop.run(channels)),
@@ -173,7 +179,12 @@ impl Server {
 
     /// Where the control API is.
     pub(crate) fn control(&self) -> Option<SocketAddr> {
-        self.control.as_ref().map(|(address, _)| *address)
+        self.control.as_ref()?.address
+    }
+
+    /// Its audit log.
+    pub(crate) fn audit(&self) -> &AuditTrail {
+        &self.audit
     }
 
     /// Its clock.
@@ -266,7 +277,7 @@ impl FirstZones {
     /// Has them composed, and those fetched that have never come.
     async fn of(
         before: BeforeStart,
-        metrics: &Arc<Metrics>,
+        (metrics, audit): (&Arc<Metrics>, &AuditTrail),
         zones: NewConfig,
     ) -> Result<Self, Failure> {
         let (clock, is_kept, disk) = (before.clock, before.state.is_some(), before.watch(metrics));
@@ -277,7 +288,8 @@ impl FirstZones {
         let disk = (before.state, disk);
         let answering = (Arc::clone(&service), Arc::clone(&screen));
         let driver = ZoneDriver::start(clock, engine, disk, answering);
-        let (driver, mut events) = driver.map_err(|error| no_thread(&error))?;
+        let (mut driver, mut events) = driver.map_err(|error| no_thread(&error))?;
+        driver.record_in(audit.clone());
         let writer = is_kept.then(|| driver.writer().clone());
         let (keeper, kept) = Keeper::new(writer, clock);
         let (driver, served) = settle(clock, driver, &mut events, zones).await?;
@@ -291,23 +303,6 @@ impl FirstZones {
             keeper,
             kept,
         })
-    }
-}
-
-/// All that the control API is answered from.
-fn control_state(
-    clock: Clock,
-    metrics: &Arc<Metrics>,
-    ready: &Arc<OnceLock<Arc<Published>>>,
-    heartbeat: &Arc<Heartbeat>,
-    commands: &mpsc::Sender<Command>,
-) -> control::State {
-    control::State {
-        published: Arc::clone(ready),
-        clock,
-        metrics: Arc::clone(metrics),
-        heartbeat: Arc::clone(heartbeat),
-        commands: commands.clone(),
     }
 }
 
@@ -415,4 +410,13 @@ fn no_runtime(error: &io::Error) -> Failure {
 
 fn no_thread(error: &io::Error) -> Failure {
     format!("cannot start a thread: {error}")
+}
+
+/// Opens the audit log.
+fn audit(plan: &Plan, clock: Clock) -> AuditTrail {
+    let (audit, trouble) = AuditTrail::open(&plan.control.access, clock);
+    if let Some(trouble) = trouble {
+        warn!(event = "audit_doubt", "{trouble}");
+    }
+    audit
 }

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Failure;
 use crate::io::control::{self, ControlServer, Controlling};
@@ -21,7 +21,7 @@ use crate::plan::Plan;
 /// Open sockets that nobody reads yet.
 pub(crate) struct Sockets {
     pub(super) listeners: Listeners,
-    pub(super) control: Option<ControlServer>,
+    pub(super) control: ControlServer,
 }
 
 impl Sockets {
@@ -32,7 +32,8 @@ impl Sockets {
     pub(crate) fn open(plan: &Plan, mut given: Inherited) -> Result<Self, Failure> {
         let sockets = Self {
             listeners: listeners(plan, &mut given)?,
-            control: control_server(plan, &mut given)?,
+            control: ControlServer::open(&plan.control.access, &mut given)
+                .map_err(|error| cannot_open(&error))?,
         };
         for address in given.unclaimed() {
             info!(event = "not_listening", %address, "{address} is listened on no more");
@@ -47,9 +48,7 @@ impl Sockets {
     pub(super) fn descriptors(&self) -> Result<Vec<OwnedFd>, Failure> {
         let all = || {
             let mut all = self.listeners.descriptors()?;
-            if let Some(control) = &self.control {
-                all.push(control.descriptor()?);
-            }
+            all.extend(self.control.descriptors()?);
             Ok(all)
         };
         all().map_err(|error: io::Error| format!("cannot start answering: {error}"))
@@ -61,9 +60,16 @@ pub(super) struct Doors {
     listeners: Listeners,
     /// The control listener, while a predecessor answers there.
     waiting: Option<(ControlServer, control::State)>,
-    control: Option<(SocketAddr, Controlling)>,
+    control: Option<Answered>,
     predecessor: Option<Arc<Predecessor>>,
     runtime: Handle,
+}
+
+/// Control listeners that are answered; they end when this is dropped.
+pub(super) struct Answered {
+    /// The address of the API over HTTP, if it listens there.
+    pub(super) address: Option<SocketAddr>,
+    _controlling: Controlling,
 }
 
 /// Listeners that are answered.
@@ -73,8 +79,8 @@ pub(super) struct OpenDoors {
     pub(super) serving: Serving,
     /// QUIC, while a predecessor speaks it.
     pub(super) held: Option<HeldQuic>,
-    /// The control listener, with its address.
-    pub(super) control: Option<(SocketAddr, Controlling)>,
+    /// The control listeners.
+    pub(super) control: Option<Answered>,
 }
 
 impl Doors {
@@ -87,7 +93,7 @@ impl Doors {
     ) -> Result<Self, Failure> {
         let mut doors = Self {
             listeners: sockets.listeners,
-            waiting: sockets.control.map(|server| (server, state)),
+            waiting: Some((sockets.control, state)),
             control: None,
             runtime: Handle::current(),
             predecessor,
@@ -123,10 +129,16 @@ impl Doors {
 
     fn serve_control(&mut self) -> Result<(), Failure> {
         if let Some((server, state)) = self.waiting.take() {
+            for doubt in server.doubts() {
+                warn!(event = "control_doubt", "{doubt}");
+            }
             let address = server.address();
             let controlling = server.serve(state, &self.runtime);
-            let controlling = controlling.map_err(|error| cannot_listen("[control]", &error))?;
-            self.control = Some((address, controlling));
+            let controlling = controlling.map_err(|error| cannot_open(&error))?;
+            self.control = Some(Answered {
+                address,
+                _controlling: controlling,
+            });
         }
         Ok(())
     }
@@ -145,31 +157,26 @@ fn listeners(plan: &Plan, given: &mut Inherited) -> Result<Listeners, Failure> {
     }
 }
 
-fn control_server(plan: &Plan, given: &mut Inherited) -> Result<Option<ControlServer>, Failure> {
-    let Some(address) = plan.control.listen else {
-        return Ok(None);
-    };
-    let opened = match given.tcp(address) {
-        Some(listener) => ControlServer::of(listener),
-        None => ControlServer::bind(address),
-    };
-    opened
-        .map(Some)
-        .map_err(|error| cannot_listen("[control]", &error))
+/// A listener of the control API that cannot be opened; the error names it.
+fn cannot_open(error: &io::Error) -> Failure {
+    format!("{error}{}", help(error))
+}
+
+fn cannot_listen(section: &str, error: &io::Error) -> Failure {
+    format!("{section} listen: {error}{}", help(error))
 }
 
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the rest needs no help line"
 )]
-fn cannot_listen(section: &str, error: &io::Error) -> Failure {
-    let help = match error.kind() {
+fn help(error: &io::Error) -> &'static str {
+    match error.kind() {
         ErrorKind::AddrInUse => {
             "; another program has the port: stop it, or choose another (`waypost upgrade` replaces a running server)"
         }
         ErrorKind::PermissionDenied => "; a port below 1024 needs CAP_NET_BIND_SERVICE",
         ErrorKind::AddrNotAvailable => "; no interface of this machine has the address",
         _ => "",
-    };
-    format!("{section} listen: {error}{help}")
+    }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
+use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
@@ -23,6 +24,7 @@ use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::dns::zone::signed::{Chunk, Signed};
+use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
 use crate::io::screen::Screen;
@@ -34,8 +36,8 @@ use crate::plan::Zoning;
 use crate::table::Table;
 use crate::zones::job::Job;
 use crate::zones::{
-    ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, Level, NewConfig, Notice,
-    Output, Reply, Ticket, ZoneEngine, ZoneStatus,
+    ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, KeyChange, KeyChangeStage,
+    Level, NewConfig, Notice, Output, Reply, Ticket, ZoneEngine, ZoneStatus,
 };
 
 /// How often folders of keys are looked at for what others have changed.
@@ -75,6 +77,7 @@ pub(super) struct ZoneDriver {
     screen: Arc<Screen>,
     herald: Herald,
     fetcher: Arc<Fetcher>,
+    audit: AuditTrail,
     writer: StateWriter,
     folders: Sender<Vec<Store>>,
     workers: Arc<Semaphore>,
@@ -120,6 +123,7 @@ impl ZoneDriver {
             screen,
             herald: Herald::new(clock),
             fetcher: Arc::new(Fetcher::new(clock)),
+            audit: AuditTrail::default(),
             workers: Arc::new(Semaphore::new(cores())),
             waiting: BTreeMap::new(),
             tickets: 0,
@@ -130,6 +134,11 @@ impl ZoneDriver {
     /// The writer of the state.
     pub(super) fn writer(&self) -> &StateWriter {
         &self.writer
+    }
+
+    /// Records what keys change from now on.
+    pub(super) fn record_in(&mut self, audit: AuditTrail) {
+        self.audit = audit;
     }
 
     /// When it wants to be called at the latest.
@@ -219,6 +228,7 @@ impl ZoneDriver {
                     let _ = self.events.send(event);
                 }
             }
+            Output::Record(ticket, change) => self.record(ticket, &change),
             Output::Copy { file, zone } => self.copy(file, zone),
             Output::Offer(apex, journal) => self.service.offer(apex, journal),
             Output::Tell { soa, outgoing, key } => self.herald.tell(&soa, &outgoing, key.as_ref()),
@@ -252,6 +262,16 @@ impl ZoneDriver {
                 Reply::Filed(_) | Reply::Challenges(_) | Reply::Message(_) | Reply::Silence,
             ) => None,
         }
+    }
+
+    /// Writes what a key changes in the audit log.
+    fn record(&self, ticket: Ticket, change: &KeyChange) {
+        let (audit, events, entry) = (self.audit.clone(), self.events.clone(), entry_of(change));
+        spawn_blocking(move || {
+            let written = audit.record(&entry).map(|_| ());
+            // At the end of the server nobody wants it any more.
+            let _ = events.send(Input::Recorded(ticket, written));
+        });
     }
 
     fn wait_for(&mut self, waiting: Waiting) -> Ticket {
@@ -484,5 +504,26 @@ fn log(notice: &Notice) {
             event,
             zone, primary, serial, name, uncovered, wildcard, author, form, "{text}"
         ),
+    }
+}
+
+/// A change by a key, as the audit log has it.
+fn entry_of(change: &KeyChange) -> AuditEntry {
+    let outcome = match change.stage {
+        KeyChangeStage::Begun => AuditOutcome::Begun,
+        KeyChangeStage::Done => AuditOutcome::Done,
+        KeyChangeStage::Failed => AuditOutcome::Failed,
+        KeyChangeStage::Refused => AuditOutcome::Refused,
+    };
+    AuditEntry {
+        identity: format!("key {}", change.key),
+        role: Some("dns".to_owned()),
+        way: "dns update".to_owned(),
+        outcome,
+        what: json!({ "action": "update" }),
+        before: json!(change.gone),
+        after: json!(change.come),
+        detail: change.why.clone(),
+        ..AuditEntry::default()
     }
 }

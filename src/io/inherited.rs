@@ -6,8 +6,12 @@
 //! socket, and not to whoever has it open.
 //!
 //! It does not know what is spoken on a socket, nor whether anybody else still reads it.
+use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use socket2::{Socket, Type};
 
@@ -15,25 +19,32 @@ use socket2::{Socket, Type};
 #[derive(Debug, Default)]
 pub struct Inherited {
     sockets: Vec<(SocketAddr, Socket)>,
+    /// Sockets of this machine, each with the path that it was bound to.
+    local: Vec<(PathBuf, Socket)>,
 }
 
 impl Inherited {
-    /// Takes descriptors; those that are no bound sockets of the internet are closed.
+    /// Takes descriptors; those that are no bound sockets are closed.
     #[must_use]
     pub fn of(descriptors: Vec<OwnedFd>) -> Self {
-        let sockets = descriptors.into_iter().map(Socket::from);
-        let bound = sockets.filter_map(|socket| {
-            let address = socket.local_addr().ok()?.as_socket()?;
-            Some((address, socket))
-        });
-        Self {
-            sockets: bound.collect(),
+        let mut given = Self::default();
+        for socket in descriptors.into_iter().map(Socket::from) {
+            let Ok(address) = socket.local_addr() else {
+                continue;
+            };
+            if let Some(path) = address.as_pathname() {
+                given.local.push((path.to_owned(), socket));
+            } else if let Some(address) = address.as_socket() {
+                given.sockets.push((address, socket));
+            }
         }
+        given
     }
 
     /// Adds those of another.
     pub fn extend(&mut self, other: Self) {
         self.sockets.extend(other.sockets);
+        self.local.extend(other.local);
     }
 
     /// Claims the datagram sockets of an address.
@@ -49,6 +60,19 @@ impl Inherited {
         listening
             .find(|socket| socket.is_listener().unwrap_or(false))
             .map(TcpListener::from)
+    }
+
+    /// Claims the listener of a path. It was bound there, or beside it under a name with a number behind it, and renamed.
+    pub fn unix(&mut self, path: &Path) -> Option<UnixListener> {
+        let is_number =
+            |name: &OsStr| !name.is_empty() && name.as_bytes().iter().all(u8::is_ascii_digit);
+        let is_own = |(bound, socket): &mut (PathBuf, Socket)| {
+            let renamed = bound.extension().is_some_and(is_number);
+            let is_there = bound == path || renamed && bound.with_extension("") == path;
+            is_there && socket.is_listener().unwrap_or(false)
+        };
+        let (_, socket) = self.local.extract_if(.., is_own).next()?;
+        Some(UnixListener::from(OwnedFd::from(socket)))
     }
 
     /// Addresses of sockets that no listener has claimed; they close with this.
@@ -90,5 +114,20 @@ mod tests {
         assert_eq!(listener.local_addr().unwrap(), address);
         assert!(given.tcp(elsewhere).is_none(), "it is for datagrams");
         assert_eq!(given.unclaimed().collect::<Vec<_>>(), [elsewhere]);
+    }
+
+    #[test]
+    fn a_socket_that_was_renamed_is_known_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("waypost.sock");
+        let beside = folder.path().join("waypost.sock.4711");
+        let listener = UnixListener::bind(&beside).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+        let mut given = Inherited::of(vec![listener.into()]);
+        assert!(given.unix(&folder.path().join("other.sock")).is_none());
+        let listener = given.unix(&path).unwrap();
+        std::os::unix::net::UnixStream::connect(&path).unwrap();
+        assert!(listener.accept().is_ok());
+        assert!(given.unix(&path).is_none(), "claimed twice");
     }
 }

@@ -5,6 +5,8 @@ use crate::dns::challenges::Pattern;
 /// What the config says of challenges (`[acme]`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acme {
+    /// Tells whether there is an `[acme]` table at all: without it nobody sets anything.
+    pub configured: bool,
     /// Who may set them by updates (RFC 2136); none = nobody.
     pub grants: Vec<Grant>,
     /// The names that an operator may set: `_acme-challenge` ones, and all that are listed for anybody.
@@ -34,6 +36,7 @@ impl Acme {
 impl Default for Acme {
     fn default() -> Self {
         Self {
+            configured: true,
             grants: Vec::new(),
             names: vec![Pattern::Challenges],
             expire: Self::EXPIRE,

@@ -23,6 +23,7 @@ use crate::base::{
 use crate::dns::Name;
 use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks};
 
+mod access;
 mod acme;
 pub mod cohort_order;
 mod defence;
@@ -39,6 +40,10 @@ mod zoning;
 
 pub use crate::base::Secret;
 pub use crate::monitor::Check;
+pub use access::{
+    AccessRole, AccessRules, ApiToken, Carriage, Chosen, GroupRole, Permission, RoleGrant,
+    ScopeKind, ScopePattern,
+};
 pub use acme::{Acme, Grant};
 pub use cohort_order::CohortOrder;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
@@ -118,11 +123,13 @@ pub struct Server {
     pub defence: Defence,
 }
 
-/// The control listener.
-#[derive(Clone, Debug)]
+/// The control API.
+#[derive(Clone, Debug, Default)]
 pub struct Control {
-    /// API and metrics; absent = none.
-    pub listen: Option<SocketAddr>,
+    /// The rules of where it listens, and who may ask it what.
+    pub access: AccessRules,
+    /// The certificate that it proves itself by, where it speaks TLS.
+    pub pair: Option<Pair>,
 }
 
 /// Guards against the prober's own faults and against a careless reload.

@@ -216,7 +216,7 @@ impl TestPlan {
             policy: 0,
             key: HashKey::from_secret(b"simulation"),
             server: server(),
-            control: Control { listen: None },
+            control: Control::default(),
             guard: self.guard.clone(),
             jurisdictions: self.jurisdictions(),
             regions: (0..self.regions).map(region).collect(),

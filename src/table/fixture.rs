@@ -56,7 +56,7 @@ impl World {
             policy: 0,
             key,
             server: server(),
-            control: Control { listen: None },
+            control: Control::default(),
             guard: Guard {
                 doubt: Permille(800),
                 max_ejected: Permille(700),

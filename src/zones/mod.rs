@@ -72,7 +72,8 @@ mod wall;
 mod zone;
 
 pub use challenge::{
-    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone,
+    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone, KeyChange,
+    KeyChangeStage,
 };
 pub use config::{Filed, NewConfig, NewZone};
 pub use job::{Job, Made};
@@ -128,6 +129,8 @@ pub enum Input {
     },
     /// Something is on the disk, or why it is not.
     Remembered(Ticket, Result<(), String>),
+    /// A change stands in the audit log, or why it does not.
+    Recorded(Ticket, Result<(), String>),
     /// The copy of a zone is on the disk, or why it is not.
     Copied {
         /// The zone.
@@ -163,6 +166,8 @@ pub enum Output {
     },
     /// Keep something over restarts.
     Remember(Ticket, Memory),
+    /// Write in the audit log what a key changes; answered by [`Input::Recorded`].
+    Record(Ticket, Box<KeyChange>),
     /// Write the copy of a zone that came from a primary.
     Copy {
         /// The file.
@@ -435,6 +440,7 @@ impl ZoneEngine {
             input if self.pending.is_some() => self.deferred.push_back(input),
             Input::Made(number, made) => self.made(number, made),
             Input::Remembered(ticket, outcome) => self.remembered(ticket, outcome),
+            Input::Recorded(ticket, outcome) => self.challenge_recorded(ticket, outcome),
             Input::Config(ticket, config) => self.configure(ticket, *config),
             Input::Filed {
                 ticket,

@@ -153,6 +153,7 @@ impl Bench {
                 Output::Fetch(number, request) => self.fetches.push((number, request)),
                 Output::Advance { .. } => self.advances += 1,
                 Output::Remember(ticket, _) => self.give(Input::Remembered(ticket, Ok(()))),
+                Output::Record(ticket, _) => self.give(Input::Recorded(ticket, Ok(()))),
                 Output::Notice(notice) => self.events.push(notice.event),
                 Output::Copy { .. }
                 | Output::Offer(..)

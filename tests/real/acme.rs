@@ -235,7 +235,7 @@ fn challenges_outlive_reloads_and_crashes_and_go_by_themselves() {
 #[expect(clippy::too_many_lines, reason = "one story")]
 fn the_control_api_says_what_is_wrong() {
     let world = World::new();
-    write_config(&world, "", "");
+    write_config(&world, "[acme]\n", "");
     let _waypost = world.waypost();
     let path = |query: &str| format!("/api/v1/acme?{query}");
     for (method, query, status, words) in [
@@ -287,7 +287,7 @@ fn the_control_api_says_what_is_wrong() {
             404,
             "has no value",
         ),
-        ("PUT", "", 405, "GET, HEAD, POST, DELETE"),
+        ("PUT", "", 405, "does not take PUT"),
     ] {
         let (found, body) = request(method, &path(query)).unwrap();
         assert!(
@@ -312,7 +312,7 @@ fn the_control_api_says_what_is_wrong() {
         .find(|line| line.contains("\"event\":\"challenge\""))
         .unwrap();
     assert!(
-        line.contains("\"author\":\"ada\"") && !line.contains("abc"),
+        line.contains("\"author\":\"ada (user root)\"") && !line.contains("abc"),
         "{line}"
     );
 }

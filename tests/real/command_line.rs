@@ -91,13 +91,12 @@ fn orders_are_taken_and_logged_with_author_and_reason() {
     assert_eq!(code, Some(0), "{text}");
     assert!(text.starts_with("draining fra-one, fra-two;"), "{text}");
     let (text, code) = order(&["drain", "fra-one"]);
-    let expected =
-        "drained already: fra-one (drain eu-frankfurt by ada for \"new disks\" holds fra-one)";
+    let expected = "drained already: fra-one (drain eu-frankfurt by ada (user root) for \"new disks\" holds fra-one)";
     assert!(code == Some(0) && text.starts_with(expected), "{text}");
     let (text, _) = order(&["status"]);
     let told = "order: drain eu-frankfurt  for ";
     assert_eq!(text.matches(told).count(), 1, "once for both: {text}");
-    assert!(text.contains("by ada: new disks"), "{text}");
+    assert!(text.contains("by ada (user root): new disks"), "{text}");
     let (text, code) = order(&["undrain", "ovh", "--json"]);
     let found: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &found["endpoints"][0]), (Some(0), &"fra-two".into()));
@@ -114,7 +113,10 @@ fn orders_are_taken_and_logged_with_author_and_reason() {
         .find(|line| line.contains("\"event\":\"order\""));
     let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
     let said = ["action", "scope", "author", "reason"].map(|key| line[key].as_str().unwrap());
-    assert_eq!(said, ["drain", "eu-frankfurt", "ada", "new disks"]);
+    assert_eq!(
+        said,
+        ["drain", "eu-frankfurt", "ada (user root)", "new disks"]
+    );
     assert!(log.contains("order_refused"), "{log}");
 }
 
@@ -199,6 +201,9 @@ fn status_and_reload_talk_to_a_running_server() {
         "{text}"
     );
     let (text, well) = run(WAYPOST, &["reload", "--control", "http://127.0.0.1:8053"]);
+    assert!(!well && text.contains("takes role admin"), "{text}");
+    let socket = format!("unix:{}", world.path("waypost.sock").display());
+    let (text, well) = run(WAYPOST, &["reload", "--control", &socket]);
     assert!(well && !text.contains('{'), "{text}");
     let (text, well) = run(WAYPOST, &["status", "--control", "http://127.0.0.1:1"]);
     assert!(!well && text.contains("waypost run"), "{text}");

@@ -9,6 +9,7 @@
     clippy::print_stderr,
     reason = "tests wait for real programs, and show what those said when something fails"
 )]
+mod access;
 mod acme;
 mod advice;
 mod approval;

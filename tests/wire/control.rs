@@ -1,9 +1,12 @@
 //! The control listener over real connections: API, metrics, health, bad requests.
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use waypost::answer::{Answered, Counted, Transport};
@@ -16,12 +19,15 @@ use waypost::engine::status::{
 };
 use waypost::engine::{Input, Notice, OrderId, OrderRequest, Status};
 use waypost::health::{ProbeResult, Report, Timing};
+use waypost::io::audit::{self, AuditTrail};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    Command, ControlServer, Controlling, Force, Heartbeat, OrderRefusal, OrderView, Ordered, State,
+    Command, ControlServer, Controlling, Failures, Force, Heartbeat, OrderRefusal, OrderView,
+    Ordered, State,
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
+use waypost::plan::{AccessRole, AccessRules, ApiToken, Chosen, Control, RoleGrant, ScopePattern};
 use waypost::table::Table;
 use waypost::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
@@ -38,7 +44,9 @@ enum Engine {
 }
 
 struct Rig {
+    folder: TempDir,
     address: SocketAddr,
+    metrics_address: SocketAddr,
     published: Arc<OnceLock<Arc<Published>>>,
     runtime: Runtime,
     _controlling: Controlling,
@@ -56,9 +64,18 @@ impl Rig {
         let clock = Clock::start();
         let (commands, queue) = mpsc::channel(8);
         let published = Arc::default();
+        let folder = tempfile::tempdir().unwrap();
+        let access = access(folder.path());
+        let first = Control {
+            access: access.clone(),
+            pair: None,
+        };
         let heartbeat = Arc::new(Heartbeat::default());
         let state = State {
             published: Arc::clone(&published),
+            first,
+            audit: AuditTrail::open(&access, clock).0,
+            failures: Failures::default(),
             clock,
             metrics: Arc::new(Metrics::new(clock)),
             heartbeat: Arc::clone(&heartbeat),
@@ -69,11 +86,15 @@ impl Rig {
             runtime.spawn(turn(heartbeat, clock));
         }
         runtime.spawn(play_engine(queue, engine));
-        let server = ControlServer::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = server.address();
+        let server = ControlServer::bind(&access).unwrap();
+        assert_eq!(server.doubts(), [""; 0]);
+        let address = server.address().unwrap();
+        let metrics_address = server.metrics_address().unwrap();
         let controlling = server.serve(state, runtime.handle()).unwrap();
         Self {
+            folder,
             address,
+            metrics_address,
             published,
             runtime,
             _controlling: controlling,
@@ -84,19 +105,105 @@ impl Rig {
         self.request(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
     }
 
+    /// A request over HTTP in the clear.
     fn request(&self, request: &str) -> Response {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        let patience = Some(Duration::from_secs(10));
-        stream.set_read_timeout(patience).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        Response {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
-        }
+        exchange(TcpStream::connect(self.address).unwrap(), request)
+    }
+
+    /// The same over the socket, where this process is an admin.
+    fn order(&self, request: &str) -> Response {
+        let stream = UnixStream::connect(self.folder.path().join("waypost.sock"));
+        exchange(stream.unwrap(), request)
+    }
+
+    /// A request with a token.
+    fn with_token(&self, secret: &str, method: &str, path: &str) -> Response {
+        self.request(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n\r\n"
+        ))
+    }
+
+    fn audit_path(&self) -> PathBuf {
+        self.folder.path().join("audit.jsonl")
+    }
+
+    /// The lines of the audit log, once there are so many; the chain is whole.
+    fn audit(&self, lines: usize) -> Vec<serde_json::Value> {
+        let path = self.audit_path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let found: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(found.len(), lines, "{text}");
+        audit::verify(&[path]).unwrap();
+        found
+    }
+
+    /// Publishes a table whose config says who may do what, as the first one did.
+    fn publish(&self, generation: u64) {
+        let mut plan = serving::plan();
+        plan.control.access = access(self.folder.path());
+        let published = Published::new(serving::table_of(generation, plan));
+        self.published.set(Arc::new(published)).unwrap();
+    }
+}
+
+/// Secrets of the tokens, each the name of its token.
+const ADMIN: &str = "admin";
+const OPS: &str = "ops";
+const HOOK: &str = "hook";
+
+/// Everything that listens, a token of each kind, and an audit log.
+fn access(folder: &Path) -> AccessRules {
+    let token = |name: &str, role, scope: &[&str]| ApiToken {
+        name: name.to_owned(),
+        hash: Some(sha256(name)),
+        certificate: None,
+        grant: RoleGrant {
+            role,
+            scope: scope
+                .iter()
+                .map(|one| ScopePattern::parse(one).unwrap())
+                .collect(),
+        },
+        expires: None,
+    };
+    let beside = |name: &str| {
+        Some(Chosen {
+            value: folder.join(name),
+            stated: true,
+        })
+    };
+    AccessRules {
+        socket: beside("waypost.sock"),
+        listen: Some("127.0.0.1:0".parse().unwrap()),
+        metrics: Some("127.0.0.1:0".parse().unwrap()),
+        tokens: vec![
+            token(ADMIN, AccessRole::Admin, &[]),
+            token(OPS, AccessRole::Operator, &["provider:hetzner"]),
+            token(HOOK, AccessRole::Dns, &[]),
+        ],
+        audit: beside("audit.jsonl"),
+        ..AccessRules::default()
+    }
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().try_into().unwrap()
+}
+
+/// Sends a request and reads the reply to its end.
+fn exchange(mut stream: impl Read + Write, request: &str) -> Response {
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    Response {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head: head.to_ascii_lowercase(),
+        body: body.to_owned(),
     }
 }
 
@@ -276,7 +383,7 @@ fn challenges_are_listed_and_refusals_told() {
             status: found,
             body,
             ..
-        } = rig.request(&request);
+        } = rig.order(&request);
         assert!(
             found == status && body.contains(words),
             "{method} {path}: {found} {body}"
@@ -329,9 +436,7 @@ fn readiness_waits_for_the_first_table() {
             .status,
         503
     );
-    rig.published
-        .set(Arc::new(Published::new(serving::table(3))))
-        .unwrap();
+    rig.publish(3);
     let response = rig.get("/readyz");
     assert_eq!(response.status, 200);
     assert!(response.body.contains("\"generation\":3"));
@@ -345,8 +450,7 @@ fn readiness_ends_with_the_engine_and_not_with_its_haste() {
         (Engine::HasEnded, 503),
     ] {
         let rig = Rig::start(engine);
-        let published = Arc::new(Published::new(serving::table(3)));
-        rig.published.set(published).unwrap();
+        rig.publish(3);
         // A status, or none within a second, comes after the engine had its turn.
         rig.get("/api/v1/status");
         let response = rig.get("/readyz");
@@ -373,8 +477,7 @@ fn a_browser_led_here_by_another_name_reads_nothing() {
 #[test]
 fn explanations_come_from_the_published_table() {
     let rig = Rig::start(Engine::Answers);
-    let published = Published::new(serving::table(3));
-    rig.published.set(Arc::new(published)).unwrap();
+    rig.publish(3);
     let ask = "/api/v1/explain?name=api.example.org&client=192.0.2.1";
     let response = rig.get(ask);
     assert_eq!(response.status, 200, "{}", response.body);
@@ -399,7 +502,7 @@ fn explanations_come_from_the_published_table() {
 fn reload_is_a_post_with_its_outcome() {
     let rig = Rig::start(Engine::Answers);
     let post = |query: &str, header: &str| {
-        rig.request(&format!(
+        rig.order(&format!(
             "POST /api/v1/reload{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
         ))
     };
@@ -442,7 +545,7 @@ fn an_upgrade_is_a_post_with_its_outcome() {
 #[test]
 fn an_order_is_a_post_and_reaches_the_engine_whole() {
     let order = |engine: Engine, query: &str, header: &str| {
-        Rig::start(engine).request(&format!(
+        Rig::start(engine).order(&format!(
             "POST /api/v1/orders?{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
         ))
     };
@@ -457,7 +560,7 @@ fn an_order_is_a_post_and_reaches_the_engine_whole() {
             "action": "drain",
             "value": null,
             "scope": "eu west",
-            "author": "ops",
+            "author": format!("ops (user {})", user()),
             "reason": "disks, again",
             "given": null,
             "from": null,
@@ -495,8 +598,9 @@ fn an_order_is_a_post_and_reaches_the_engine_whole() {
     assert_eq!(order(Engine::IsSilent, whole, "").status, 503);
     assert_eq!(order(Engine::HasEnded, whole, "").status, 503);
     let nameless = order(Engine::Answers, "action=drain&scope=eu+west", "");
-    assert_eq!(nameless.status, 400);
-    assert!(error_of(&nameless).contains("author is missing"));
+    // The connection tells who it is.
+    assert_eq!(nameless.status, 200);
+    assert!(nameless.body.contains(&format!("user {}", user())));
 }
 
 #[test]
@@ -811,6 +915,201 @@ fn check_exposition(text: &str) {
             assert!(value.parse::<f64>().is_ok(), "{line}");
             assert!(seen.insert(series), "{series} stands twice");
         }
+    }
+}
+
+/// The user that the tests run as.
+fn user() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid());
+    user.unwrap().unwrap().name
+}
+
+fn drain(rig: &Rig, secret: &str, scope: &str) -> Response {
+    rig.with_token(
+        secret,
+        "POST",
+        &format!("/api/v1/orders?action=drain&scope={scope}"),
+    )
+}
+
+#[test]
+fn nobody_changes_anything_without_a_proof() {
+    let rig = Rig::start(Engine::Answers);
+    rig.publish(3);
+    for (method, path) in [
+        ("POST", "/api/v1/reload?force=true"),
+        ("POST", "/api/v1/orders?action=drain&scope=eu+west"),
+        (
+            "POST",
+            "/api/v1/acme?name=_acme-challenge.example.org&value=x",
+        ),
+        ("DELETE", "/api/v1/acme?name=_acme-challenge.example.org"),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let refused = rig.request(&request);
+        assert_eq!(refused.status, 401, "{}", refused.body);
+        assert!(refused.head.contains("www-authenticate: bearer"));
+        assert!(
+            refused
+                .head
+                .contains("content-type: application/problem+json")
+        );
+        let forged = rig.with_token("wpt_forged", method, path);
+        assert_eq!(forged.status, 401, "{}", forged.body);
+    }
+    assert_eq!(
+        rig.with_token("wpt_forged", "GET", "/api/v1/status").status,
+        401
+    );
+    assert_eq!(rig.get("/api/v1/status").status, 200);
+    let lines = rig.audit(8);
+    assert!(lines.iter().all(|line| line["outcome"] == "refused"));
+    assert_eq!(
+        (&lines[2]["identity"], &lines[2]["way"]),
+        (&"anybody".into(), &"http".into())
+    );
+}
+
+#[test]
+fn a_role_does_what_it_is_for_and_a_scope_covers_every_endpoint() {
+    let rig = Rig::start(Engine::Answers);
+    rig.publish(3);
+    let reload = |secret: &str| {
+        rig.with_token(secret, "POST", "/api/v1/reload?force=true")
+            .status
+    };
+    assert_eq!([ADMIN, OPS, HOOK].map(reload), [200, 403, 403]);
+    // The only endpoint of region eu is at hetzner; the stand-in knows none of them.
+    for (secret, scope, status) in [(OPS, "fra", 404), (OPS, "eu", 404), (HOOK, "fra", 403)] {
+        assert_eq!(
+            drain(&rig, secret, scope).status,
+            status,
+            "{secret} {scope}"
+        );
+    }
+    let mut plan = serving::plan();
+    plan.control.access = access(rig.folder.path());
+    plan.control.access.tokens[1].grant.scope = vec![ScopePattern::parse("provider:ovh").unwrap()];
+    rig.published
+        .get()
+        .unwrap()
+        .publish(serving::table_of(4, plan));
+    let refused = drain(&rig, OPS, "eu");
+    assert_eq!(refused.status, 403, "a reload takes effect at once");
+    assert!(
+        error_of(&refused).contains("also for fra"),
+        "{}",
+        refused.body
+    );
+    let challenge = "/api/v1/acme?name=_acme-challenge.example.org&value=x";
+    assert_eq!(
+        rig.with_token(HOOK, "POST", challenge).status,
+        503,
+        "it came to the zones"
+    );
+    assert_eq!(rig.with_token(OPS, "POST", challenge).status, 403);
+}
+
+#[test]
+fn a_change_stands_in_the_log_before_it_is_made() {
+    let rig = Rig::start(Engine::Answers);
+    rig.publish(3);
+    let path = "/api/v1/orders?action=drain&scope=eu+west&author=ada&reason=disks";
+    let request = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(rig.order(&request).status, 200);
+    let lines = rig.audit(2);
+    let author = format!("ada (user {})", user());
+    for (line, outcome) in lines.iter().zip(["begun", "done"]) {
+        assert_eq!(line["outcome"], outcome);
+        assert_eq!(line["identity"], format!("user {}", user()));
+        assert_eq!(
+            (&line["way"], &line["role"]),
+            (&"unix".into(), &"admin".into())
+        );
+        assert_eq!(
+            (&line["what"]["scope"], &line["what"]["author"]),
+            (&"eu west".into(), &author.as_str().into())
+        );
+        assert_eq!(line["reason"], "disks");
+    }
+    assert_eq!(lines[1]["begun"], 1);
+    assert_eq!(lines[1]["detail"], "draining fra");
+    let head = rig.get("/api/v1/audit");
+    let head: serde_json::Value = serde_json::from_str(&head.body).unwrap();
+    assert_eq!(
+        (&head["seq"], &head["hash"]),
+        (&2.into(), &lines[1]["hash"])
+    );
+}
+
+#[test]
+fn a_change_that_cannot_be_recorded_is_not_made() {
+    let rig = Rig::start(Engine::Answers);
+    rig.publish(3);
+    std::fs::remove_file(rig.audit_path()).unwrap();
+    // A full disk: every write fails.
+    std::os::unix::fs::symlink("/dev/full", rig.audit_path()).unwrap();
+    for (path, method) in [
+        ("/api/v1/reload?force=true", "POST"),
+        ("/api/v1/orders?action=drain&scope=eu+west", "POST"),
+        (
+            "/api/v1/acme?name=_acme-challenge.example.org&value=x",
+            "POST",
+        ),
+    ] {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let refused = rig.order(&request);
+        assert_eq!(refused.status, 503, "{}", refused.body);
+        assert!(
+            error_of(&refused).contains("cannot be recorded"),
+            "{}",
+            refused.body
+        );
+    }
+    // Refused they are all the same.
+    assert_eq!(drain(&rig, HOOK, "eu").status, 403);
+    std::fs::remove_file(rig.audit_path()).unwrap();
+    let request = "POST /api/v1/reload?force=true HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(rig.order(request).status, 200);
+    let lines = std::fs::read_to_string(rig.audit_path()).unwrap();
+    assert!(
+        lines.starts_with("{\"seq\":1,") && lines.lines().count() == 2,
+        "{lines}"
+    );
+}
+
+#[test]
+fn a_flood_of_refusals_fills_no_disk() {
+    let rig = Rig::start(Engine::Answers);
+    let refused: Vec<u16> = (0..50)
+        .map(|_| drain(&rig, "wpt_guess", "eu").status)
+        .collect();
+    assert_eq!(refused.iter().filter(|status| **status == 401).count(), 10);
+    assert_eq!(refused.last(), Some(&429));
+    rig.audit(10);
+    // Whoever has a proof is let in all the same.
+    assert_eq!(drain(&rig, ADMIN, "eu+west").status, 200);
+}
+
+#[test]
+fn metrics_alone_are_open_where_they_are_alone() {
+    let rig = Rig::start(Engine::Answers);
+    let ask = |method: &str, path: &str| {
+        let stream = TcpStream::connect(rig.metrics_address).unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: anything.example\r\nAuthorization: Bearer {ADMIN}\r\n\r\n"
+        );
+        exchange(stream, &request).status
+    };
+    assert_eq!(ask("GET", "/metrics"), 200);
+    assert_eq!(ask("GET", "/healthz"), 200);
+    for (method, path) in [
+        ("GET", "/"),
+        ("GET", "/api/v1/status"),
+        ("POST", "/api/v1/reload"),
+        ("POST", "/api/v1/orders?action=drain&scope=eu"),
+    ] {
+        assert!([404, 421].contains(&ask(method, path)), "{method} {path}");
     }
 }
 

@@ -8,12 +8,16 @@
 //! A right that is taken away is no loss, so that a revocation is in force as soon as it is written; but for a rule that
 //! vanishes whole, which is what a file looks like that was cut off.
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::audit::compare::LossKind;
 use crate::dns::Name;
 use crate::dns::challenges::Pattern;
 use crate::geo::Network;
-use crate::plan::{Acme, Allowed, Control, Grant, Incoming, Outgoing, TsigKey, ZonePlan, Zoning};
+use crate::plan::{
+    AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, Control, Grant, GroupRole, Incoming,
+    Outgoing, Permission, RoleGrant, TsigKey, ZonePlan, Zoning,
+};
 
 use super::found::{Decisions, Findings};
 
@@ -41,14 +45,128 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     }
 }
 
+/// The control API: who reaches it, who may do what there, and where that is recorded.
 fn control([before, after]: [&Control; 2], found: &mut Findings) {
-    let Control { listen } = before;
-    let is_open = |listen: &SocketAddr| !listen.ip().is_loopback();
-    if let Some(next) = after.listen.filter(is_open)
-        && !listen.as_ref().is_some_and(is_open)
-    {
-        let before = listen.map_or("none".to_owned(), |own| own.to_string());
-        found.tell(LossKind::Access, "[control]", [before, next.to_string()]);
+    let Control {
+        access,
+        // Which certificate it shows is no right of anybody.
+        pair: _,
+    } = before;
+    let AccessRules {
+        // Where the kernel says who asks; who that may be is `groups`.
+        socket: _,
+        listen,
+        carriage,
+        metrics,
+        hosts,
+        groups,
+        tokens,
+        audit,
+    } = access;
+    let next = &after.access;
+    let of = "[control]";
+    let sockets = [(listen, next.listen), (metrics, next.metrics)];
+    for (own, next) in sockets {
+        let is_open = |listen: &SocketAddr| !AccessRules::is_loopback(*listen);
+        if let Some(next) = next.filter(is_open)
+            && !own.as_ref().is_some_and(is_open)
+        {
+            let before = own.map_or("none".to_owned(), |own| own.to_string());
+            found.tell(LossKind::Access, of, [before, next.to_string()]);
+        }
+    }
+    carriages([carriage, &next.carriage], found);
+    for more in next.hosts.iter().filter(|more| !hosts.contains(more)) {
+        let change = ["less".to_owned(), format!("asked as {more}")];
+        found.tell(LossKind::Access, of, change);
+    }
+    for GroupRole { group, grant } in &next.groups {
+        let own = groups.iter().find(|own| own.group == *group);
+        more_granted(
+            &format!("group {group}"),
+            own.map(|own| &own.grant),
+            grant,
+            found,
+        );
+    }
+    for token in &next.tokens {
+        let own = tokens.iter().find(|own| own.name == token.name);
+        more_given(own, token, found);
+    }
+    let place = |log: &Option<Chosen<PathBuf>>| {
+        let path = log.as_ref().map(|log| log.value.display().to_string());
+        path.unwrap_or("none".to_owned())
+    };
+    if audit.is_some() && *audit != next.audit {
+        let change = [place(audit), place(&next.audit)];
+        found.tell(LossKind::Access, "[control] audit", change);
+    }
+}
+
+/// TLS that is gone, and roots that vouch for more clients.
+fn carriages(sides: [&Carriage; 2], found: &mut Findings) {
+    let of = "[control] tls";
+    match sides {
+        [_, Carriage::Plain] if sides[0] == sides[1] => {}
+        [_, Carriage::Plain] => found.tell(LossKind::Access, of, ["TLS", "in the clear"]),
+        [before, Carriage::Tls(roots)] => {
+            let own: &[Vec<u8>] = match before {
+                Carriage::Plain => &[],
+                Carriage::Tls(own) => own,
+            };
+            if roots.iter().any(|root| !own.contains(root)) {
+                let change = ["fewer client_roots", "other client_roots"];
+                found.tell(LossKind::Access, of, change);
+            }
+        }
+    }
+}
+
+/// A token that is new, lives longer or may do more. Another secret, or another certificate, is a rotation.
+fn more_given(before: Option<&ApiToken>, after: &ApiToken, found: &mut Findings) {
+    let ApiToken {
+        name,
+        hash: _,
+        certificate: _,
+        grant,
+        expires,
+    } = after;
+    let of = format!("token {name}");
+    more_granted(&of, before.map(|own| &own.grant), grant, found);
+    let until = |expires: Option<u64>| expires.unwrap_or(u64::MAX);
+    if let Some(own) = before.filter(|own| until(own.expires) < until(*expires)) {
+        let told = |expires: Option<u64>| expires.map_or("never".to_owned(), |at| at.to_string());
+        let change = [own.expires, *expires].map(|one| format!("ends {}", told(one)));
+        found.tell(LossKind::Access, &of, change);
+    }
+}
+
+/// A role that is new or stronger, or a scope that is wider.
+fn more_granted(of: &str, before: Option<&RoleGrant>, after: &RoleGrant, found: &mut Findings) {
+    let RoleGrant { role, scope } = after;
+    let all = [
+        Permission::Look,
+        Permission::Order,
+        Permission::Challenge,
+        Permission::Govern,
+    ];
+    let is_new = |permission: &Permission| {
+        role.allows(*permission) && !before.is_some_and(|own| own.role.allows(*permission))
+    };
+    let widens = before.is_some_and(|own| {
+        !own.scope.is_empty()
+            && (scope.is_empty() || scope.iter().any(|one| !own.scope.contains(one)))
+    });
+    if all.iter().any(is_new) || widens && role.allows(Permission::Order) {
+        let told = |grant: &RoleGrant| {
+            let scope: Vec<String> = grant.scope.iter().map(ToString::to_string).collect();
+            match scope.is_empty() {
+                true => grant.role.word().to_owned(),
+                false => format!("{} of {}", grant.role.word(), scope.join(", ")),
+            }
+        };
+        let change = [before.map_or("no role".to_owned(), told), told(after)];
+        found.tell(LossKind::Access, of, change);
     }
 }
 
@@ -71,6 +189,7 @@ fn shared_key(before: &TsigKey, after: &Zoning, found: &mut Findings) {
 /// Names that may be set by updates and by orders, and for how long.
 fn challenges([before, after]: [&Zoning; 2], found: &mut Findings) {
     let Acme {
+        configured,
         grants,
         names,
         expire,
@@ -87,6 +206,10 @@ fn challenges([before, after]: [&Zoning; 2], found: &mut Findings) {
             let change = ["less".to_owned(), format!("may set {}", told(more))];
             found.tell(LossKind::Access, &of, change);
         }
+    }
+    if after.acme.configured && !configured {
+        let change = ["nobody sets challenges", "operators do"];
+        found.tell(LossKind::Access, "[acme]", change);
     }
     let own: Vec<&Pattern> = names.iter().collect();
     for more in after.acme.names.iter().filter(|more| !covered(&own, more)) {

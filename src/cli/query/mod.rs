@@ -17,7 +17,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::arguments::{Cli, Query};
-use super::remote::{self, Remote};
+use super::remote::{self, ControlWay, Credentials, Remote};
 use super::say;
 use crate::daemon::Failure;
 use crate::dns::ask::{Question, Told, Want};
@@ -194,14 +194,17 @@ fn with_server_cookie(question: &mut Question, exchanged: &Exchanged) -> bool {
 
 /// What the control API says: of the server that is named, or of the config's own if it was asked.
 fn reasons(arguments: &Query, asked: &Asked, exchanged: &Exchanged) -> Option<Reasons> {
-    let url = match (&arguments.control, &asked.server) {
-        (Some(url), _) => url.clone(),
+    let remote = match (&arguments.control, &asked.server) {
+        (Some(url), _) => Remote::at(url),
         (None, Some(_)) => return None,
         // A config without a control listener has no reason to tell, which is no fault.
-        (None, None) => remote::address_in(&arguments.config.config).ok()?,
+        (None, None) => Remote::by(
+            ControlWay::in_config(&arguments.config.config).ok()?,
+            &Credentials::default(),
+        ),
     };
     let client = arguments
         .subnet
         .map_or(exchanged.local, |network| network.address);
-    Some(reason::find(Remote::at(&url), asked, client))
+    Some(reason::find(remote, asked, client))
 }

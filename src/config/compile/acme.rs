@@ -27,6 +27,7 @@ pub(super) fn acme(spec: &Spec, found: &mut Diagnostics) -> Acme {
         }
     }
     Acme {
+        configured: spec.acme.configured,
         grants,
         names,
         expire: spec.acme.expire,

@@ -20,12 +20,14 @@
 //! | `maps` | clients into classes |
 //! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
+//! | `access` | who may ask the control API what |
 //! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
 //! | `weights` | weights that are too small to hold |
 //! | `policy` | what two nodes must agree on, as one number |
 //! | `targets` | slots, targets, pools and cohort orders |
+mod access;
 mod acme;
 mod capacity;
 mod checks;
@@ -76,6 +78,7 @@ struct Parts<'p> {
     atlas: Arc<Atlas>,
     geo: GeoFile,
     tls: Option<Tls>,
+    control: Control,
 }
 
 /// Resolves a spec.
@@ -118,6 +121,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
     let tls = tls::resolve(spec, files, found);
+    let control = access::control(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let mut transfers = transfer::resolve(spec, found);
     let given = &mut transfers.transfers;
@@ -141,6 +145,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         atlas,
         geo,
         tls,
+        control,
     };
     let plan = build(spec, files, parts, found);
     check_bounds(spec, &plan, found);
@@ -242,7 +247,8 @@ fn listeners(spec: &Spec) -> impl Iterator<Item = (Carrier, &At<SocketAddr>)> {
         .clone()
         .flat_map(|tls| tls.listen.iter().chain(&tls.listen_https));
     let quic = tls.flat_map(|tls| &tls.listen_quic);
-    own.chain(streams.chain(&spec.control).map(|one| (Carrier::Tcp, one)))
+    let control = spec.control.listen.iter().chain(&spec.control.metrics);
+    own.chain(streams.chain(control).map(|one| (Carrier::Tcp, one)))
         .chain(quic.map(|one| (Carrier::Udp, one)))
 }
 
@@ -323,9 +329,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         ),
         key: cohort_key(spec),
         server: server(spec, parts.tls, parts.defence),
-        control: Control {
-            listen: spec.control.as_ref().map(|listen| listen.value),
-        },
+        control: parts.control,
         guard: spec.guard.clone(),
         jurisdictions: parts.places.jurisdictions.clone(),
         regions: parts.places.regions.clone(),

@@ -11,18 +11,18 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{Error, InconsistentKeys};
+use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
-use crate::config::spec::{Spec, TlsSpec};
+use crate::config::spec::Spec;
 use crate::plan::{Pair, Tls};
 
 /// What is wrong with a file, and what to do about it.
-type Fault = (String, &'static str);
+pub(super) type Fault = (String, &'static str);
 
 const PATHS: &str = "paths are relative to the folder of the config";
 const CHAIN: &str = "the file holds the certificate in PEM (`-----BEGIN CERTIFICATE-----`), and after it those that vouch for it";
@@ -39,12 +39,22 @@ pub(super) fn resolve(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Op
         listen: sockets(&tls.listen),
         listen_https: sockets(&tls.listen_https),
         listen_quic: sockets(&tls.listen_quic),
-        pair: pair(tls, spec, files, found)?,
+        pair: pair(
+            (tls.certificate.as_ref()?, tls.key.as_ref()?),
+            spec,
+            files,
+            found,
+        )?,
     })
 }
 
-fn pair(tls: &TlsSpec, spec: &Spec, files: &Files, found: &mut Diagnostics) -> Option<Pair> {
-    let (certificate, key) = (tls.certificate.as_ref()?, tls.key.as_ref()?);
+/// A certificate and its key; reported if they are not what they should be.
+pub(super) fn pair(
+    (certificate, key): (&At<String>, &At<String>),
+    spec: &Spec,
+    files: &Files,
+    found: &mut Diagnostics,
+) -> Option<Pair> {
     let chain = part(certificate, spec, files, found, chain);
     let private = part(key, spec, files, found, private_key);
     let ((chain, expires, names), private) = (chain?, private?);
@@ -63,7 +73,7 @@ fn pair(tls: &TlsSpec, spec: &Spec, files: &Files, found: &mut Diagnostics) -> O
 }
 
 /// Reads one of the files; reported if it is not what it should be.
-fn part<T>(
+pub(super) fn part<T>(
     path: &At<String>,
     spec: &Spec,
     files: &Files,
@@ -80,6 +90,26 @@ fn part<T>(
     };
     found.error(&path.at, message).help(help);
     None
+}
+
+/// Certificates that vouch for clients, in DER.
+pub(super) fn roots(text: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
+    let roots: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(text)
+        .collect::<Result<_, _>>()
+        .map_err(|_| ("is broken: not all of it is PEM".to_owned(), CHAIN))?;
+    if roots.is_empty() {
+        return Err(("holds no certificate".to_owned(), CHAIN));
+    }
+    let mut store = RootCertStore::empty();
+    for root in &roots {
+        store.add(root.clone()).map_err(|error| {
+            (
+                format!("holds a certificate that vouches for nobody: {error}"),
+                CHAIN,
+            )
+        })?;
+    }
+    Ok(roots.iter().map(|root| root.to_vec()).collect())
 }
 
 /// The certificates of a file, when the first of them expires, and for whom it is.

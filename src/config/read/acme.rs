@@ -25,6 +25,7 @@ pub(super) fn acme(document: &mut Fields<'_, '_>) -> AcmeSpec {
         return AcmeSpec::default();
     };
     let spec = AcmeSpec {
+        configured: true,
         keys: keys(&mut fields),
         names: names(&mut fields),
         expire: plain(fields.optional("expire", seconds)).unwrap_or(Acme::EXPIRE),

@@ -4,6 +4,7 @@
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
 mod acme;
+mod control;
 mod defence;
 mod dnssec;
 mod guard;
@@ -20,11 +21,11 @@ pub(crate) use recovery::default_steps;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostics;
 use super::reader::{self, At, Fields, Reader, items, plain};
-use super::spec::{GeoSpec, ServerSpec, Spec, ZoneSpec};
+use super::spec::{GeoSpec, SOCKET, ServerSpec, Spec, Wish, ZoneSpec, beside, default_audit};
 use super::value::{self, path};
 use crate::base::limits::{STREAM_CONNECTIONS_LEAST, STREAM_CONNECTIONS_MOST, UDP_REPLY_BYTES};
 use crate::geo::{Country, Network};
@@ -37,6 +38,12 @@ const CONNECTIONS: RangeInclusive<usize> = STREAM_CONNECTIONS_LEAST..=STREAM_CON
 pub struct Contact {
     /// `[control] listen`, if it could be read.
     pub control: Option<SocketAddr>,
+    /// `[control] socket`, relative to the folder of the config; absent = none.
+    pub socket: Option<PathBuf>,
+    /// `[control] audit`, likewise.
+    pub audit: Option<PathBuf>,
+    /// Tells whether that listener speaks TLS.
+    pub encrypted: bool,
     /// The first of `[server] listen`, if it could be read.
     pub server: Option<SocketAddr>,
     /// What is not TOML, and what is wrong with these keys.
@@ -49,12 +56,34 @@ pub(crate) fn contact(path: &Path, text: &str) -> Contact {
     let document = reader::parse(&mut found, text);
     let reader = Reader::new(found);
     let mut fields = reader.document(document.get_ref());
-    let control = fields.table("control");
-    let control = control.and_then(|mut control| listen_of_control(&mut control));
+    let (mut control, mut socket, mut encrypted) = (None, Wish::Default, false);
+    let mut audit = Wish::Default;
+    if let Some(mut own) = fields.table("control") {
+        control = control::listen(&mut own);
+        socket = control::socket(&mut own);
+        encrypted = own.key("tls").is_some();
+        audit = control::audit(&mut own);
+    }
     let server = fields.table("server");
-    let server = server.and_then(|mut server| listen_of_server(&mut server).into_iter().next());
+    let mut state = None;
+    let server = server.and_then(|mut server| {
+        state = plain(server.optional("state", self::path));
+        listen_of_server(&mut server).into_iter().next()
+    });
+    let audit = match audit {
+        Wish::Nothing => None,
+        Wish::Default => Some(default_audit(path, state.as_deref())),
+        Wish::Path(own) => Some(beside(path, &own.value)),
+    };
     Contact {
         control: plain(control),
+        socket: match socket {
+            Wish::Nothing => None,
+            Wish::Default => Some(beside(path, SOCKET)),
+            Wish::Path(own) => Some(beside(path, &own.value)),
+        },
+        audit,
+        encrypted,
         server: plain(server),
         diagnostics: reader.into_diagnostics(),
     }
@@ -71,7 +100,8 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         path: path.to_owned(),
         text: text.into(),
         server: server(&mut fields),
-        control: control(&mut fields),
+        control: control::control(&mut fields),
+        tokens: control::tokens(&mut fields),
         geo: geo(&mut fields),
         zones: zones(&mut fields),
         jurisdictions: place::jurisdictions(&mut fields),
@@ -123,17 +153,6 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
 fn listen_of_server(server: &mut Fields<'_, '_>) -> Vec<At<SocketAddr>> {
     let example = r#"["127.0.0.1:5300", "[::1]:5300"]"#;
     server.required_list("listen", example, value::socket)
-}
-
-fn control(document: &mut Fields<'_, '_>) -> Option<At<SocketAddr>> {
-    let mut fields = document.table("control")?;
-    let listen = listen_of_control(&mut fields);
-    fields.finish();
-    listen
-}
-
-fn listen_of_control(control: &mut Fields<'_, '_>) -> Option<At<SocketAddr>> {
-    control.required("listen", r#""127.0.0.1:8053""#, value::socket)
 }
 
 fn geo(document: &mut Fields<'_, '_>) -> GeoSpec {

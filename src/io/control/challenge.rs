@@ -3,12 +3,14 @@
 //! `GET` lists them; `POST` adds a value, or lets it stay longer; `DELETE` removes one value of a
 //! name or all. Whether the name may have one is not known here.
 use axum::http::Method;
+use serde_json::{Value, json};
 
 use super::order::line;
 use super::parameters::Parameters;
 use super::replies::Refusal;
 use crate::base::Span;
-use crate::dns::Name;
+use crate::dns::rr::rtype;
+use crate::dns::{Name, text};
 use crate::zones::{ChallengeName, ChallengeOrder};
 
 /// Octets of one string of a TXT record (RFC 1035, section 3.3).
@@ -22,7 +24,7 @@ pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<Challenge
         match parameter.as_str() {
             "name" => target = Some(ChallengeName::Exact(name(parameter, value)?)),
             "domain" => target = Some(ChallengeName::OfDomain(name(parameter, value)?)),
-            "value" => rdata = Some(text(value)?),
+            "value" => rdata = Some(octets(value)?),
             "author" => author = line(parameter, value)?,
             "ttl" if *method == Method::POST => ttl = Some(seconds(parameter, value)?),
             "for" if *method == Method::POST => stay = Some(seconds(parameter, value)?),
@@ -55,12 +57,34 @@ pub(super) fn read(method: &Method, parameters: &Parameters) -> Result<Challenge
     }
 }
 
+/// Gives an order its author; says what it is, for the audit log.
+pub(super) fn signed(order: &mut ChallengeOrder, sign: impl Fn(&str) -> String) -> Value {
+    let (action, target, value, author) = match order {
+        ChallengeOrder::List => return json!({ "action": "list challenges" }),
+        ChallengeOrder::Add {
+            target,
+            rdata,
+            author,
+            ..
+        } => ("add challenge", target, Some(&*rdata), author),
+        ChallengeOrder::Remove {
+            target,
+            rdata,
+            author,
+        } => ("remove challenge", target, rdata.as_ref(), author),
+    };
+    *author = sign(author);
+    let (ChallengeName::Exact(name) | ChallengeName::OfDomain(name)) = target;
+    let value = value.map(|rdata| text::show_rdata(rtype::TXT, rdata));
+    json!({ "action": action, "name": name.to_string(), "value": value, "author": author })
+}
+
 fn name(parameter: &str, value: &str) -> Result<Name, Refusal> {
     Name::parse(value).map_err(|error| bad(format!("{parameter}={value}: {error}")))
 }
 
 /// One string with its length before it.
-fn text(value: &str) -> Result<Vec<u8>, Refusal> {
+fn octets(value: &str) -> Result<Vec<u8>, Refusal> {
     let length = u8::try_from(value.len()).ok().filter(|length| *length > 0);
     let length = length.ok_or_else(|| bad(format!("value has 1 to {STRING_BYTES} octets")))?;
     Ok([&[length], value.as_bytes()].concat())

@@ -1,28 +1,43 @@
-//! Changes: what is asked for is read, handed to whoever owns the engine, and waited for.
+//! Changes: what is asked for is read, permitted, recorded, handed to whoever owns the engine, and waited for.
+//!
+//! The order is fixed: what is not permitted is recorded as refused; what is permitted and cannot be recorded is not done. The
+//! author of an order is who asked, as far as that was proved, behind the name that was given.
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State as Given;
 use axum::http::{Method, StatusCode, Uri};
 use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::callers::Caller;
 use super::commands::{Command, Force, OrderRefusal, State};
-use super::looks::{ENGINE_PATIENCE, engine_is_silent};
+use super::looks::{ENGINE_PATIENCE, engine_is_silent, engine_status};
 use super::order::{OrderQuery, Purpose};
 use super::orders::{ForecastView, Ordered};
 use super::parameters::{self, Parameters};
-use super::replies::{ApiProblem, Refusal, Reply, json};
+use super::recorded::{AskedChange, ChangeEnding};
+use super::replies::{ApiProblem, Refusal, Reply, json as reply_json};
 use super::{challenge, order};
 use crate::base::Span;
 use crate::base::limits::UPGRADE;
-use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
+use crate::engine::order::Order;
+use crate::plan::Permission;
+use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
 
 /// Time that a reload may take.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(60);
 /// Time that a zone may take until it is served with a challenge.
 const CHALLENGE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Things of one change that are recorded by name.
+const RECORDED_ENDPOINTS: usize = 100;
+/// The record of a change of which nobody says what became of it.
+const SILENT: &str = "the engine did not answer in time";
 
 /// A config that was read again.
 #[derive(Serialize, ToSchema)]
@@ -35,17 +50,61 @@ pub(super) struct Reloaded {
 #[utoipa::path(post, path = "/api/v1/reload", tag = "api",
     params(("force" = Option<bool>, Query, description = "Whether a large shrinkage is meant")),
     responses((status = 200, description = "It is in force", body = Reloaded), (status = "default", description = "Why nothing was changed", body = ApiProblem, content_type = "application/problem+json")))]
-pub(super) async fn reload(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
+pub(super) async fn reload(
+    Given(state): Given<State>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Reply, Refusal> {
     let force = force(&parameters::of(&uri))?;
+    let asked = AskedChange {
+        what: json!({ "action": "reload", "force": force == Force::Yes }),
+        reason: String::new(),
+        caller,
+    };
+    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let begun = asked.begin(&state, plan(&state)).await?;
     let (reply, done) = oneshot::channel();
     let command = Command::Reload { force, reply };
-    if state.commands.try_send(command).is_err() {
-        return Ok(engine_is_silent());
+    let outcome = match state.commands.try_send(command) {
+        Ok(()) => timeout(RELOAD_PATIENCE, done)
+            .await
+            .ok()
+            .and_then(Result::ok),
+        Err(_) => None,
+    };
+    match outcome {
+        Some(Ok(result)) => {
+            let ending = ChangeEnding::done(plan(&state), &result);
+            begun.end(&state, ending).await;
+            Ok(reply_json(&Reloaded { result }))
+        }
+        Some(Err(error)) => {
+            begun.end(&state, ChangeEnding::failed(&error)).await;
+            Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error))
+        }
+        None => {
+            begun.end(&state, ChangeEnding::failed(SILENT)).await;
+            Ok(engine_is_silent())
+        }
     }
-    match timeout(RELOAD_PATIENCE, done).await {
-        Ok(Ok(Ok(result))) => Ok(json(&Reloaded { result })),
-        Ok(Ok(Err(error))) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error)),
-        Ok(Err(_)) | Err(_) => Ok(engine_is_silent()),
+}
+
+/// The plan in force, as the audit log names it.
+fn plan(state: &State) -> Value {
+    let published = state.published.get();
+    let digest = published.map(|published| published.load().plan.digest);
+    json!({ "plan": digest.map(|digest| format!("{digest:016x}")) })
+}
+
+/// Refuses what the caller's role does not allow, and records that.
+async fn permitted(
+    asked: AskedChange,
+    permission: Permission,
+    state: &State,
+) -> Result<AskedChange, Refusal> {
+    match asked.caller.may(permission) {
+        Ok(()) => Ok(asked),
+        Err(refusal) => Err(asked.refused(state, refusal).await),
     }
 }
 
@@ -60,18 +119,41 @@ pub(super) struct Upgraded {
 #[utoipa::path(post, path = "/api/v1/upgrade", tag = "api",
     params(("timeout_ms" = Option<u64>, Query, description = "Time that it may take until it answers; 80 s at most")),
     responses((status = 200, description = "The new process answers", body = Upgraded), (status = "default", description = "Why nothing was changed", body = ApiProblem, content_type = "application/problem+json")))]
-pub(super) async fn upgrade(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
+pub(super) async fn upgrade(
+    Given(state): Given<State>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Reply, Refusal> {
     let patience = patience(&parameters::of(&uri))?;
+    let asked = AskedChange {
+        what: json!({ "action": "upgrade" }),
+        reason: String::new(),
+        caller,
+    };
+    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let begun = asked.begin(&state, Value::Null).await?;
     let (reply, done) = oneshot::channel();
     let command = Command::Upgrade { patience, reply };
-    if state.commands.try_send(command).is_err() {
-        return Ok(engine_is_silent());
-    }
     // The server has a bound of its own, so its word is waited for.
-    match done.await {
-        Ok(Ok(result)) => Ok(json(&Upgraded { result })),
-        Ok(Err(error)) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error)),
-        Err(_) => Ok(engine_is_silent()),
+    let outcome = match state.commands.try_send(command) {
+        Ok(()) => done.await.ok(),
+        Err(_) => None,
+    };
+    match outcome {
+        Some(Ok(result)) => {
+            begun
+                .end(&state, ChangeEnding::done(Value::Null, &result))
+                .await;
+            Ok(reply_json(&Upgraded { result }))
+        }
+        Some(Err(error)) => {
+            begun.end(&state, ChangeEnding::failed(&error)).await;
+            Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error))
+        }
+        None => {
+            begun.end(&state, ChangeEnding::failed(SILENT)).await;
+            Ok(engine_is_silent())
+        }
     }
 }
 
@@ -94,28 +176,119 @@ pub(super) async fn upgrade(Given(state): Given<State>, uri: Uri) -> Result<Repl
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do (`ForecastView`), and do nothing"),
     ),
     responses((status = 200, description = "It was taken", body = Ordered), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
-pub(super) async fn order(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
-    // Connections have no identity: who orders has to be said.
-    let query = order::read(&parameters::of(&uri), None)?;
-    match query.purpose {
-        Purpose::Order => give(query, &state).await,
-        Purpose::Forecast => forecast(query, &state).await,
+pub(super) async fn order(
+    Given(state): Given<State>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Reply, Refusal> {
+    let mut query = order::read(&parameters::of(&uri), Some(&caller.identity))?;
+    let order = query.order_mut();
+    order.author = caller.author(&order.author);
+    let order = order.clone();
+    if query.purpose == Purpose::Forecast {
+        // It changes nothing, and tells no more than the state does.
+        return forecast(query, &state).await;
+    }
+    let asked = AskedChange {
+        what: json!({ "action": order.action, "scope": order.scope, "author": order.author }),
+        reason: order.reason.clone(),
+        caller,
+    };
+    let asked = permitted(asked, Permission::Order, &state).await?;
+    if let Err(refusal) = within(&asked.caller, &order, &state) {
+        return Err(asked.refused(&state, refusal).await);
+    }
+    let before = stands(&state, &order).await;
+    let begun = asked.begin(&state, before).await?;
+    match give(query, &state).await {
+        Some(Ok(ordered)) => {
+            let after = stands(&state, &order).await;
+            begun
+                .end(&state, ChangeEnding::done(after, &ordered.result))
+                .await;
+            Ok(reply_json(&ordered))
+        }
+        Some(Err(refusal)) => {
+            begun
+                .end(&state, ChangeEnding::failed(&refusal.message))
+                .await;
+            Err(refusal)
+        }
+        None => {
+            begun.end(&state, ChangeEnding::failed(SILENT)).await;
+            Ok(engine_is_silent())
+        }
     }
 }
 
-/// Gives an order to whoever owns the engine.
-async fn give(query: OrderQuery, state: &State) -> Result<Reply, Refusal> {
+/// Refuses an order for an endpoint that the caller's scope does not cover.
+fn within(caller: &Caller, order: &Order, state: &State) -> Result<(), Refusal> {
+    let scope = caller.grant.as_ref().map_or(&[][..], |grant| &grant.scope);
+    if scope.is_empty() {
+        return Ok(());
+    }
+    let Some(published) = state.published.get() else {
+        let message = "there is no table yet";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message));
+    };
+    let table = published.load();
+    let Ok(found) = table.plan.scope(&order.scope) else {
+        // Nothing has that name, which the engine says better.
+        return Ok(());
+    };
+    let Some(outside) = table.plan.outside(scope, &found.endpoints) else {
+        return Ok(());
+    };
+    let (identity, endpoint) = (
+        &caller.identity,
+        &table.plan.endpoints[outside.index()].name,
+    );
+    let message = format!(
+        "{} is also for {endpoint}, which the scope of {identity} does not cover",
+        order.scope
+    );
+    Err(Refusal::new(StatusCode::FORBIDDEN, message))
+}
+
+/// The endpoints of an order as they stand, for the audit log; null where nobody says.
+async fn stands(state: &State, order: &Order) -> Value {
+    let names: BTreeSet<String> = {
+        let Some(published) = state.published.get() else {
+            return Value::Null;
+        };
+        let plan = &published.load().plan;
+        let Ok(found) = plan.scope(&order.scope) else {
+            return Value::Null;
+        };
+        let endpoints = found.endpoints.iter().take(RECORDED_ENDPOINTS);
+        endpoints
+            .map(|id| plan.endpoints[id.index()].name.clone())
+            .collect()
+    };
+    let Some(status) = engine_status(state).await else {
+        return Value::Null;
+    };
+    let all = status.regions.iter().flat_map(|region| &region.endpoints);
+    let own = all.filter(|endpoint| names.contains(&endpoint.name));
+    let stands = own.map(|endpoint| {
+        let targets = endpoint.targets.iter();
+        let targets =
+            targets.map(|one| format!("{} {} {}", one.family, one.state, one.share_permille));
+        let drained_by = endpoint.drain.as_ref().map(|drain| &drain.author);
+        let stand = json!({ "drained_by": drained_by, "targets": targets.collect::<Vec<_>>() });
+        (endpoint.name.clone(), stand)
+    });
+    Value::Object(stands.collect())
+}
+
+/// Gives an order to whoever owns the engine; `None` if nobody answers.
+async fn give(query: OrderQuery, state: &State) -> Option<Result<Ordered, Refusal>> {
     let (reply, done) = oneshot::channel();
     let request = query.request(state.clock.calendar());
     let command = Command::Order { request, reply };
-    if state.commands.try_send(command).is_err() {
-        return Ok(engine_is_silent());
-    }
-    match timeout(ENGINE_PATIENCE, done).await {
-        Ok(Ok(Ok(ordered))) => Ok(json(&ordered)),
-        Ok(Ok(Err(refusal))) => Err(refused(refusal)),
-        Ok(Err(_)) | Err(_) => Ok(engine_is_silent()),
-    }
+    state.commands.try_send(command).ok()?;
+    let answer = timeout(ENGINE_PATIENCE, done).await.ok()?.ok()?;
+    Some(answer.map_err(refused))
 }
 
 /// Has the engine say what an order would do; clients are counted elsewhere, for that may take long.
@@ -132,7 +305,7 @@ async fn forecast(query: OrderQuery, state: &State) -> Result<Reply, Refusal> {
         Ok(Err(_)) | Err(_) => return Ok(engine_is_silent()),
     };
     match tokio::task::spawn_blocking(move || ForecastView::new(&forecast)).await {
-        Ok(view) => Ok(json(&view)),
+        Ok(view) => Ok(reply_json(&view)),
         Err(_) => Ok(engine_is_silent()),
     }
 }
@@ -154,7 +327,10 @@ pub(super) async fn list_challenges(
     uri: Uri,
 ) -> Result<Reply, Refusal> {
     let order = challenge::read(&Method::GET, &parameters::of(&uri))?;
-    challenge(order, &state).await
+    match challenge(order, &state).await {
+        Some(done) => done.map(|done| reply_json(&done)),
+        None => Ok(engine_is_silent()),
+    }
 }
 
 /// Sets a challenge; comes back when it is served
@@ -168,9 +344,13 @@ pub(super) async fn list_challenges(
         ("author" = Option<String>, Query, description = "Who orders it"),
     ),
     responses((status = 200, description = "It is served", body = ChallengesDone), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
-pub(super) async fn add_challenge(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
+pub(super) async fn add_challenge(
+    Given(state): Given<State>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Reply, Refusal> {
     let order = challenge::read(&Method::POST, &parameters::of(&uri))?;
-    challenge(order, &state).await
+    change_challenge(order, caller, &state).await
 }
 
 /// Removes one value of a name, or all
@@ -184,31 +364,89 @@ pub(super) async fn add_challenge(Given(state): Given<State>, uri: Uri) -> Resul
     responses((status = 200, description = "It is gone", body = ChallengesDone), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn remove_challenge(
     Given(state): Given<State>,
+    Extension(caller): Extension<Caller>,
     uri: Uri,
 ) -> Result<Reply, Refusal> {
     let order = challenge::read(&Method::DELETE, &parameters::of(&uri))?;
-    challenge(order, &state).await
+    change_challenge(order, caller, &state).await
 }
 
-/// Sets, removes or lists challenges; waits until they are served.
-async fn challenge(order: ChallengeOrder, state: &State) -> Result<Reply, Refusal> {
+/// Sets or removes challenges, and records it.
+async fn change_challenge(
+    mut order: ChallengeOrder,
+    caller: Caller,
+    state: &State,
+) -> Result<Reply, Refusal> {
+    let what = challenge::signed(&mut order, |given| caller.author(given));
+    let asked = AskedChange {
+        what,
+        reason: String::new(),
+        caller,
+    };
+    let asked = permitted(asked, Permission::Challenge, state).await?;
+    let before = challenges(state).await;
+    let begun = asked.begin(state, Value::Null).await?;
+    match challenge(order, state).await {
+        Some(Ok(done)) => {
+            let (gone, come) = difference(&before, &done.challenges);
+            begun
+                .end_from(state, gone, ChangeEnding::done(come, &done.result))
+                .await;
+            Ok(reply_json(&done))
+        }
+        Some(Err(refusal)) => {
+            begun
+                .end(state, ChangeEnding::failed(&refusal.message))
+                .await;
+            Err(refusal)
+        }
+        None => {
+            begun.end(state, ChangeEnding::failed(SILENT)).await;
+            Ok(engine_is_silent())
+        }
+    }
+}
+
+/// All challenges that are there.
+async fn challenges(state: &State) -> Vec<ChallengeStatus> {
+    match challenge(ChallengeOrder::List, state).await {
+        Some(Ok(done)) => done.challenges,
+        Some(Err(_)) | None => Vec::new(),
+    }
+}
+
+/// The challenges that are gone, and those that have come.
+fn difference(before: &[ChallengeStatus], after: &[ChallengeStatus]) -> (Value, Value) {
+    let only = |own: &[ChallengeStatus], other: &[ChallengeStatus]| {
+        let is_new = |one: &&ChallengeStatus| {
+            let mut others = other.iter();
+            !others.any(|other| (&other.name, &other.value) == (&one.name, &one.value))
+        };
+        let new = own.iter().filter(is_new).take(RECORDED_ENDPOINTS);
+        let new = new.map(|one| json!({ "name": one.name, "value": one.value }));
+        Value::Array(new.collect())
+    };
+    (only(before, after), only(after, before))
+}
+
+/// Sets, removes or lists challenges, and waits until they are served; `None` if nobody answers.
+async fn challenge(
+    order: ChallengeOrder,
+    state: &State,
+) -> Option<Result<ChallengesDone, Refusal>> {
     let (reply, done) = oneshot::channel();
     let command = Command::Challenge { order, reply };
-    if state.commands.try_send(command).is_err() {
-        return Ok(engine_is_silent());
-    }
-    let refusal = match timeout(CHALLENGE_PATIENCE, done).await {
-        Ok(Ok(Ok(done))) => return Ok(json(&done)),
-        Ok(Ok(Err(refusal))) => refusal,
-        Ok(Err(_)) | Err(_) => return Ok(engine_is_silent()),
-    };
-    let (status, why) = match refusal {
-        ChallengeRefusal::Misplaced(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
-        ChallengeRefusal::Unknown(why) => (StatusCode::NOT_FOUND, why),
-        ChallengeRefusal::Full(why) => (StatusCode::CONFLICT, why),
-        ChallengeRefusal::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
-    };
-    Err(Refusal::new(status, why))
+    state.commands.try_send(command).ok()?;
+    let answer = timeout(CHALLENGE_PATIENCE, done).await.ok()?.ok()?;
+    Some(answer.map_err(|refusal| {
+        let (status, why) = match refusal {
+            ChallengeRefusal::Misplaced(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),
+            ChallengeRefusal::Unknown(why) => (StatusCode::NOT_FOUND, why),
+            ChallengeRefusal::Full(why) => (StatusCode::CONFLICT, why),
+            ChallengeRefusal::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+        };
+        Refusal::new(status, why)
+    }))
 }
 
 /// Time that an upgrade may take.

@@ -3,13 +3,16 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::orders::Ordered;
 use crate::base::Span;
 use crate::engine::{Forecast, OrderBook, OrderRequest, Status};
+use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
+use crate::plan::Control;
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 /// A question or an order to whoever owns the engine.
@@ -83,6 +86,8 @@ pub enum Force {
 pub struct State {
     /// Set once there is a first table; until then the server is not ready.
     pub published: Arc<OnceLock<Arc<Published>>>,
+    /// The rules of access until there is a first table.
+    pub first: Control,
     /// The time.
     pub clock: Clock,
     /// Counters and gauges.
@@ -91,4 +96,35 @@ pub struct State {
     pub heartbeat: Arc<Heartbeat>,
     /// The way to whoever owns the engine.
     pub commands: mpsc::Sender<Command>,
+    /// The way to the audit log.
+    pub audit: AuditTrail,
+    /// Refusals of the last while.
+    pub failures: Failures,
+}
+
+impl State {
+    /// State of a server that is about to start.
+    #[must_use]
+    pub fn new(
+        first: Control,
+        clock: Clock,
+        (commands, audit): (mpsc::Sender<Command>, AuditTrail),
+    ) -> Self {
+        Self {
+            published: Arc::default(),
+            first,
+            clock,
+            metrics: Arc::new(Metrics::new(clock)),
+            heartbeat: Arc::default(),
+            commands,
+            audit,
+            failures: Failures::default(),
+        }
+    }
+
+    /// The rules of access by the config in force.
+    pub(super) fn control(&self) -> Control {
+        let table = self.published.get().map(|published| published.load());
+        table.map_or_else(|| self.first.clone(), |table| table.plan.control.clone())
+    }
 }

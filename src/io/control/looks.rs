@@ -31,6 +31,15 @@ pub(super) struct Alive {
     uptime_ms: u64,
 }
 
+/// The last line of the audit log.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditHead {
+    /// Its number.
+    seq: u64,
+    /// Its hash.
+    hash: String,
+}
+
 /// Queries are answered.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
@@ -141,6 +150,18 @@ pub(super) async fn explain(Given(state): Given<State>, uri: Uri) -> Result<Repl
         Format::Json => json(&explanation),
         Format::Text => respond(StatusCode::OK, TEXT, explanation.to_string()),
     })
+}
+
+/// Tells where the audit log is: its last line
+#[utoipa::path(get, path = "/api/v1/audit", tag = "api",
+    responses((status = 200, description = "Its last line", body = AuditHead), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn audit(Given(state): Given<State>) -> Result<Reply, Refusal> {
+    let head = state.audit.head();
+    let (seq, hash) = head.ok_or_else(|| {
+        let message = "changes are not recorded here: name a file by `[control] audit`";
+        Refusal::new(StatusCode::NOT_FOUND, message)
+    })?;
+    Ok(json(&AuditHead { seq, hash }))
 }
 
 /// The engine's own words, if it says them in time.

@@ -2,6 +2,11 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | `listen` | how listeners are opened: the socket, HTTP, metrics alone |
+//! | `serving` | how one connection is carried |
+//! | `encryption` | TLS, and certificates of clients |
+//! | `callers` | who asks |
+//! | `failures` | how many refusals are recorded one by one |
 //! | `commands` | what is asked of whoever owns the engine |
 //! | `connections` | who may stay when there are too many connections |
 //! | `routes` | which request means what |
@@ -21,44 +26,39 @@
 //! stuck engine is told and does not hang whoever asks. Whether the process is well asks nobody: that is
 //! read off the control loop's heartbeat, and readiness off the published table, as `explain` is. Every connection carries one request and is bounded in
 //! size and time (promise 8); how many there are at once is bounded too: a newer one takes the
-//! place of one whose request does not come. There is no login here: the listener belongs on loopback or behind a proxy.
+//! place of one whose request does not come. Who may do what is the config's ([`crate::plan::AccessRules`]), and each change is recorded before it is made ([`crate::io::audit`]).
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
 
 pub use self::commands::{Command, Force, OrderRefusal, State};
-use self::connections::{ControlConnections, Progress, Stage};
+pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
+use self::listen::BoundListeners;
 pub use self::openapi::document;
 pub use self::orders::{
     EndpointShare, ForecastView, HeldView, Holding, OrderList, OrderView, Ordered, PastView,
     RegionShift, ServiceShift,
 };
 pub use self::replies::ApiProblem;
-use crate::base::limits::{
-    CONTROL_CONNECTIONS, CONTROL_HEAD_BYTES, CONTROL_REQUEST, CONTROL_WHOLE_REQUEST,
-};
+use self::serving::Listener;
+use crate::io::inherited::Inherited;
+use crate::plan::{AccessRules, Carriage};
 
+mod callers;
 mod challenge;
 mod changes;
 mod commands;
 mod connections;
+mod encryption;
 mod explain;
+mod failures;
 mod heartbeat;
+mod listen;
 mod looks;
 mod openapi;
 mod order;
@@ -66,115 +66,106 @@ mod orders;
 mod origin;
 mod page;
 mod parameters;
+mod recorded;
 mod replies;
 mod routes;
+mod serving;
 
-/// Time to wait after the system has refused a new socket.
-const SHORTAGE: Duration = Duration::from_millis(50);
-
-/// A listener that is open but not yet read.
+/// The listeners, open but not yet read.
 #[derive(Debug)]
 pub struct ControlServer {
-    listener: std::net::TcpListener,
-    address: SocketAddr,
+    bound: BoundListeners,
+    is_encrypted: bool,
 }
 
-/// A control listener at work; ends when this is dropped.
+/// Control listeners at work; they end when this is dropped.
 #[derive(Debug)]
-#[must_use = "the listener ends when this is dropped"]
-pub struct Controlling(AbortHandle);
+#[must_use = "the listeners end when this is dropped"]
+pub struct Controlling(Vec<AbortHandle>);
 
 impl ControlServer {
-    /// Opens the listener; port 0 lets the kernel choose.
+    /// Opens the listeners that a config asks for; port 0 lets the kernel choose.
     ///
     /// # Errors
-    /// When it cannot be opened; the message names the address.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let explain = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
-        };
-        let listener = std::net::TcpListener::bind(address).map_err(explain)?;
-        Self::of(listener)
+    /// One that the config states cannot be opened; the message names its key.
+    pub fn bind(access: &AccessRules) -> io::Result<Self> {
+        Self::open(access, &mut Inherited::default())
     }
 
-    /// A listener that is open already.
+    /// As [`ControlServer::bind`], but takes listeners that were given where they fit.
     ///
     /// # Errors
-    /// When it is broken.
-    pub fn of(listener: std::net::TcpListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
+    /// As [`ControlServer::bind`].
+    pub fn open(access: &AccessRules, given: &mut Inherited) -> io::Result<Self> {
+        Ok(Self {
+            bound: BoundListeners::open(access, given)?,
+            is_encrypted: access.carriage != Carriage::Plain,
+        })
     }
 
-    /// A descriptor of its own, to be handed to another program.
+    /// Descriptors of their own for all of them, to be handed to another program.
     ///
     /// # Errors
     /// When the system has none left.
-    pub fn descriptor(&self) -> io::Result<OwnedFd> {
-        Ok(self.listener.try_clone()?.into())
+    pub fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        self.bound.descriptors()
     }
 
-    /// The address that it listens on.
+    /// The address of the API over HTTP, if it listens there.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> Option<SocketAddr> {
+        let listener = self.bound.http.as_ref()?;
+        listener.local_addr().ok()
+    }
+
+    /// The address of the listener for metrics alone, if there is one.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        let listener = self.bound.metrics.as_ref()?;
+        listener.local_addr().ok()
+    }
+
+    /// Listeners that are done without, each with the reason; for a person.
+    #[must_use]
+    pub fn doubts(&self) -> &[String] {
+        &self.bound.doubts
     }
 
     /// Starts to answer.
     ///
     /// # Errors
-    /// When the runtime does not take the listener.
+    /// The runtime does not take a listener.
     pub fn serve(self, state: State, runtime: &Handle) -> io::Result<Controlling> {
         let _entered = runtime.enter();
-        let listener = TcpListener::from_std(self.listener)?;
-        let task = runtime.spawn(accept(listener, state));
-        Ok(Controlling(task.abort_handle()))
+        let (router, open) = (routes::router(state.clone()), routes::open(state.clone()));
+        let mut listeners = Vec::new();
+        if let Some(unix) = self.bound.unix {
+            listeners.push((
+                Listener::Unix(UnixListener::from_std(unix)?),
+                router.clone(),
+            ));
+        }
+        if let Some(http) = self.bound.http {
+            let http = TcpListener::from_std(http)?;
+            let listener = match self.is_encrypted {
+                true => Listener::Tls(http, Box::new(state)),
+                false => Listener::Plain(http),
+            };
+            listeners.push((listener, router));
+        }
+        if let Some(metrics) = self.bound.metrics {
+            listeners.push((Listener::Open(TcpListener::from_std(metrics)?), open));
+        }
+        let tasks = listeners.into_iter().map(|(listener, router)| {
+            let task = runtime.spawn(serving::accept(listener, router));
+            task.abort_handle()
+        });
+        Ok(Controlling(tasks.collect()))
     }
 }
 
 impl Drop for Controlling {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.iter().for_each(AbortHandle::abort);
     }
-}
-
-async fn accept(listener: TcpListener, state: State) {
-    let mut connections = ControlConnections::new(CONTROL_CONNECTIONS);
-    let router = routes::router(state);
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let progress = Progress::start();
-                let conversation = converse(stream, router.clone(), progress.clone());
-                let task = tokio::spawn(conversation).abort_handle();
-                connections.leave(AbortHandle::is_finished);
-                if let Some(crowded) = connections.admit(progress, task) {
-                    crowded.abort();
-                }
-            }
-            Err(_) => sleep(SHORTAGE).await,
-        }
-    }
-}
-
-/// One connection, which carries one request.
-async fn converse(stream: TcpStream, router: Router, progress: Progress) {
-    let service = service_fn(|request: Request<Incoming>| {
-        let (router, progress) = (TowerToHyperService::new(router.clone()), &progress);
-        async move {
-            progress.reach(Stage::Working);
-            let reply = hyper::service::Service::call(&router, request.map(Body::new)).await;
-            progress.reach(Stage::Replied);
-            reply
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(CONTROL_REQUEST.0))
-        .max_buf_size(CONTROL_HEAD_BYTES)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service);
-    // Whatever went wrong, the peer has seen; there is nothing to do about it here.
-    let _ = timeout(Duration::from_millis(CONTROL_WHOLE_REQUEST.0), connection).await;
 }

@@ -23,6 +23,7 @@ use super::{changes, looks};
         looks::readiness,
         looks::status,
         looks::explain,
+        looks::audit,
         changes::reload,
         changes::upgrade,
         looks::orders,

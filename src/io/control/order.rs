@@ -65,6 +65,13 @@ struct OrderParameters {
     dry_run: Option<Purpose>,
 }
 
+impl OrderQuery {
+    /// The order itself.
+    pub(super) fn order_mut(&mut self) -> &mut Order {
+        &mut self.order
+    }
+}
+
 impl OrderParameters {
     fn take(&mut self, parameter: &str, text: &str) -> Result<(), Refusal> {
         match parameter {

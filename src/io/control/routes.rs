@@ -1,30 +1,34 @@
 //! Which request means what.
 //!
-//! Every request goes through the same checks before it reaches its path: whose page asks ([`super::origin`]).
+//! Every request goes through the same checks before it reaches its path: whose page asks ([`super::origin`]), who asks
+//! ([`super::callers`]), and that whoever it is may look. Whether it may change anything is asked where that is done
+//! ([`super::changes`]).
 use axum::Router;
 use axum::extract::{Request, State as Given};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 
+use super::callers::{Caller, ControlPeer, changes as is_change};
 use super::commands::State;
 use super::page::Asset;
+use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{changes, looks, openapi, origin};
+use crate::plan::{AccessRules, Permission};
 
 /// Routes of everything that is served.
 pub(super) fn router(state: State) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/", get(async || looks::page(Asset::Page)))
         .route("/page.css", get(async || looks::page(Asset::Style)))
         .route("/page.js", get(async || looks::page(Asset::Script)))
-        .route("/metrics", get(looks::metrics))
-        .route("/healthz", get(looks::health))
-        .route("/readyz", get(looks::readiness))
         .route("/api/v1/openapi.json", get(describe))
         .route("/api/v1/status", get(looks::status))
         .route("/api/v1/explain", get(looks::explain))
+        .route("/api/v1/audit", get(looks::audit))
         .route("/api/v1/reload", post(changes::reload))
         .route("/api/v1/upgrade", post(changes::upgrade))
         .route("/api/v1/orders", get(looks::orders).post(changes::order))
@@ -33,7 +37,24 @@ pub(super) fn router(state: State) -> Router {
             get(changes::list_challenges)
                 .post(changes::add_challenge)
                 .delete(changes::remove_challenge),
-        )
+        );
+    checked(routes.merge(process()), state)
+}
+
+/// Routes of what is open to anybody.
+pub(super) fn open(state: State) -> Router {
+    checked(process(), state)
+}
+
+fn process() -> Router<State> {
+    Router::new()
+        .route("/metrics", get(looks::metrics))
+        .route("/healthz", get(looks::health))
+        .route("/readyz", get(looks::readiness))
+}
+
+fn checked(routes: Router<State>, state: State) -> Router {
+    routes
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(state.clone(), check))
@@ -45,11 +66,49 @@ async fn describe() -> Reply {
 }
 
 /// Lets a request through to its path, or says why not.
-async fn check(Given(_state): Given<State>, request: Request, next: Next) -> Reply {
-    let (parts, body) = request.into_parts();
-    match origin::check(&parts, &[]) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(refusal) => refusal.into_response(),
+async fn check(Given(state): Given<State>, request: Request, next: Next) -> Reply {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<ControlPeer>().cloned();
+    // Every connection says what it is; one that does not is nobody's.
+    let peer = peer.unwrap_or_else(|| ControlPeer::Tls(Vec::new()));
+    let access = state.control().access;
+    match known(&parts, &peer, &access, state.clock.wall_seconds()) {
+        Ok(caller) => {
+            parts.extensions.insert(caller);
+            next.run(Request::from_parts(parts, body)).await
+        }
+        Err(unknown) if is_change(&parts.method) => {
+            let (caller, refusal) = *unknown;
+            let asked = AskedChange {
+                caller,
+                what: unread(parts.method.as_str(), parts.uri.path()),
+                reason: String::new(),
+            };
+            asked.refused(&state, refusal).await.into_response()
+        }
+        Err(unknown) => unknown.1.into_response(),
+    }
+}
+
+/// Whoever asks, if that one may look; otherwise as far as it is known who it was.
+fn known(
+    parts: &Parts,
+    peer: &ControlPeer,
+    access: &AccessRules,
+    now: u64,
+) -> Result<Caller, Box<(Caller, Refusal)>> {
+    let nobody = || Caller {
+        identity: "nobody known".to_owned(),
+        name: String::new(),
+        grant: None,
+        way: peer.way(),
+    };
+    origin::check(parts, &access.hosts).map_err(|refusal| Box::new((nobody(), refusal)))?;
+    let caller = Caller::find(peer, &parts.headers, access, now);
+    let caller = caller.map_err(|refusal| Box::new((nobody(), refusal)))?;
+    match caller.may(Permission::Look) {
+        Ok(()) => Ok(caller),
+        Err(refusal) => Err(Box::new((caller, refusal))),
     }
 }
 

@@ -15,6 +15,7 @@
 //! | module | what it decides |
 //! |---|---|
 //! | `order` | what an operator may order, and what comes of it |
+//! | `recorded` | what stands in the audit log of an update |
 //! | `update` | who may update what (RFC 2136), and the reply |
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -32,7 +33,10 @@ use super::notice::Notice;
 use super::{Memory, Output, Reply, Ticket, ZoneEngine};
 
 mod order;
+mod recorded;
 mod update;
+
+pub use recorded::{KeyChange, KeyChangeStage};
 
 pub use order::{ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
 
@@ -66,6 +70,8 @@ struct Change {
     waiting: BTreeMap<Name, u64>,
     /// Why one of them could not be.
     failed: Option<String>,
+    /// The number under which it is being written in the audit log.
+    recording: Option<Ticket>,
     /// The number under which it is being kept on the disk.
     keeping: Option<Ticket>,
     then: Then,
@@ -215,6 +221,7 @@ impl ZoneEngine {
             before,
             waiting,
             failed: None,
+            recording: None,
             keeping: None,
             then,
         });
@@ -249,7 +256,10 @@ impl ZoneEngine {
 
     /// Keeps a change once it is served, or undoes it if it cannot be.
     pub(super) fn go_on_with_change(&mut self) {
-        let is_served = |change: &mut Change| change.waiting.is_empty() && change.keeping.is_none();
+        let is_served = |change: &mut Change| {
+            let is_under_way = change.recording.is_some() || change.keeping.is_some();
+            change.waiting.is_empty() && !is_under_way
+        };
         let Some(mut change) = self.challenges.change.take_if(|change| is_served(change)) else {
             return;
         };

@@ -157,6 +157,11 @@ impl ZoneEngine {
         name: &Name,
         addition: Addition,
     ) -> Result<(), ChallengeRefusal> {
+        if !self.zoning.acme.configured {
+            let why =
+                "the config has no `[acme]`: with one, even an empty one, challenges may be set";
+            return Err(ChallengeRefusal::Misplaced(format!("{name}: {why}")));
+        }
         self.placed(name, &self.zoning.acme.names)
             .map_err(|why| ChallengeRefusal::Misplaced(format!("{name}: {why}")))?;
         let most = self.zoning.acme.expire;

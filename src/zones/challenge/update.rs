@@ -4,7 +4,7 @@
 //! nobody learns by prerequisites what a query would not tell. All changes of one message are made,
 //! or none. A key can do nothing but set TXT records of names that it is granted: those that `[acme]` lists for it, or
 //! every `_acme-challenge` name. The rest is REFUSED, and says nothing of the zone; the log says why.
-use super::{Challenge, Then};
+use super::{Challenge, KeyChangeStage, Then};
 use crate::base::limits::UPDATE_RECORDS;
 use crate::dns::challenges::{Full, Uncovered};
 use crate::dns::rr::rcode;
@@ -66,10 +66,11 @@ impl ZoneEngine {
                     message,
                     changed,
                 };
-                self.begin_change(before, then);
+                self.record_first(before, then, &author);
             }
             Err(refusal) => {
                 self.challenges.kept = before;
+                self.record_end(&author, KeyChangeStage::Refused, refusal.why.clone());
                 self.refuse(ticket, signer, &message, &refusal);
             }
         }
@@ -84,6 +85,7 @@ impl ZoneEngine {
         changed: Vec<Changed>,
     ) {
         let author = signer.key().name().to_string();
+        self.record_end(&author, KeyChangeStage::Done, String::new());
         for (name, uncovered) in changed {
             let notice = Notice::info("challenge", "updated");
             self.tell(notice.name(&name).by(&author).form("update"));
@@ -103,7 +105,9 @@ impl ZoneEngine {
         message: &[u8],
         why: String,
     ) {
-        let refusal = refusal(rcode::SERVFAIL, why);
+        let refusal = refusal(rcode::SERVFAIL, why.clone());
+        let author = signer.key().name().to_string();
+        self.record_end(&author, KeyChangeStage::Failed, why);
         self.refuse(ticket, signer, message, &refusal);
     }
 

@@ -155,6 +155,7 @@ impl Setup {
             zones: plans.collect(),
             tsig: vec![update_key()],
             acme: Acme {
+                configured: true,
                 grants: vec![Grant {
                     key: 0,
                     names: vec![Pattern::Challenges],

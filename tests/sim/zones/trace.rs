@@ -25,6 +25,7 @@ pub(super) fn input(now: u64, input: &Input) {
         | Input::Fetched(..)
         | Input::Keys { .. }
         | Input::Remembered(..)
+        | Input::Recorded(..)
         | Input::Copied { .. }
         | Input::Order(..)
         | Input::Update(..) => format!("{input:?}"),
@@ -50,7 +51,7 @@ pub(super) fn output(now: u64, output: &Output) {
         Output::Publish(_) => "Publish".to_owned(),
         Output::Notice(notice) => format!("{} {:?}: {}", notice.event, notice.zone, notice.text),
         Output::Advance { apex, at, .. } => format!("Advance {apex} {at:?}"),
-        Output::Remember(..) | Output::Reply(..) => format!("{output:?}"),
+        Output::Remember(..) | Output::Record(..) | Output::Reply(..) => format!("{output:?}"),
     };
     eprintln!("{now} -> {text}");
 }

@@ -346,6 +346,7 @@ impl World {
                 self.writer_free = at;
                 self.later_inside(at - self.now, Inside::Write(ticket, memory, self.offset));
             }
+            Output::Record(ticket, _) => self.give(Input::Recorded(ticket, Ok(()))),
             Output::Copy { zone, .. } => {
                 let wait = self.draws.below(self.pace.write);
                 self.later_inside(wait, Inside::Copied(zone));

@@ -148,7 +148,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             tls: None,
             defence: Defence::DEFAULT,
         },
-        control: Control { listen: None },
+        control: Control::default(),
         guard: Guard {
             doubt: Permille::FULL,
             max_ejected: Permille::FULL,
