@@ -49,7 +49,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arguments::{Cli, Command};
 use clap::Parser;
 
-use crate::daemon::{self, Beginning, Failure};
+use crate::daemon::{self, Failure, StartRole};
 use crate::engine::order::Action;
 use crate::io::control::ApiProblem;
 
@@ -59,9 +59,9 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(arguments) => {
             let role = if arguments.take_over {
-                Beginning::TakeOver
+                StartRole::TakeOver
             } else {
-                Beginning::Plain
+                StartRole::Plain
             };
             daemon::run(&arguments.config.config, arguments.log, role)
         }

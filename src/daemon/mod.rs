@@ -41,7 +41,7 @@ mod weigh;
 mod zone_driver;
 
 pub(crate) use control_loop::Shown;
-pub(crate) use run::{Beginning, run, runtime};
+pub(crate) use run::{StartRole, run, runtime};
 
 /// What went wrong, in words for the person at the terminal; the exit code is 1.
 pub(crate) type Failure = String;

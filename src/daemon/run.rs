@@ -35,7 +35,7 @@ use crate::keys::Time;
 
 /// The way in which a server begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beginning {
+pub(crate) enum StartRole {
     /// By itself.
     Plain,
     /// In the place of the program that has started this one.
@@ -43,13 +43,13 @@ pub(crate) enum Beginning {
 }
 
 /// Serves until SIGTERM or SIGINT, or until another program takes over; reads the config again on SIGHUP.
-pub(crate) fn run(path: &Path, format: LogFormat, role: Beginning) -> Result<ExitCode, Failure> {
+pub(crate) fn run(path: &Path, format: LogFormat, role: StartRole) -> Result<ExitCode, Failure> {
     early_signals()
         .thread_block()
         .map_err(|error| format!("cannot hold signals back: {error}"))?;
     let predecessor = match role {
-        Beginning::Plain => None,
-        Beginning::TakeOver => Some(Arc::new(Predecessor::find()?)),
+        StartRole::Plain => None,
+        StartRole::TakeOver => Some(Arc::new(Predecessor::find()?)),
     };
     let outcome = run_after(path, format, predecessor.clone());
     if let (Err(why), Some(predecessor)) = (&outcome, &predecessor) {

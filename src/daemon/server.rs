@@ -20,7 +20,7 @@ use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::Streams;
-use super::sockets::{Answered, Doors, Sockets};
+use super::sockets::{Doors, OpenControl, Sockets};
 use super::transfers::Answering;
 use super::upgrade::{Program, Upgrades};
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -77,7 +77,7 @@ pub(crate) struct Server {
     clock: Clock,
     plan: Arc<Plan>,
     addresses: Vec<SocketAddr>,
-    control: Option<Answered>,
+    control: Option<OpenControl>,
     audit: AuditTrail,
     commands: mpsc::Sender<Command>,
     stop: oneshot::Sender<()>,

@@ -1,4 +1,4 @@
-//! What is listened on: opened, or taken over, before anything runs.
+//! Listening sockets: opened, or taken over, before anything runs.
 //!
 //! It comes first at a start, so that a port that is taken ends it before anything is changed, and because root's
 //! privileges are given up as soon as everything is open.
@@ -60,13 +60,13 @@ pub(super) struct Doors {
     listeners: Listeners,
     /// The control listener, while a predecessor answers there.
     waiting: Option<(ControlServer, control::State)>,
-    control: Option<Answered>,
+    control: Option<OpenControl>,
     predecessor: Option<Arc<Predecessor>>,
     runtime: Handle,
 }
 
 /// Control listeners that are answered; they end when this is dropped.
-pub(super) struct Answered {
+pub(super) struct OpenControl {
     /// The address of the API over HTTP, if it listens there.
     pub(super) address: Option<SocketAddr>,
     _controlling: Controlling,
@@ -80,7 +80,7 @@ pub(super) struct OpenDoors {
     /// QUIC, while a predecessor speaks it.
     pub(super) held: Option<HeldQuic>,
     /// The control listeners.
-    pub(super) control: Option<Answered>,
+    pub(super) control: Option<OpenControl>,
 }
 
 impl Doors {
@@ -135,7 +135,7 @@ impl Doors {
             let address = server.address();
             let controlling = server.serve(state, &self.runtime);
             let controlling = controlling.map_err(|error| cannot_open(&error))?;
-            self.control = Some(Answered {
+            self.control = Some(OpenControl {
                 address,
                 _controlling: controlling,
             });

@@ -1,4 +1,4 @@
-//! What holds for all addresses of a network together.
+//! The set of what holds for all addresses of a network together.
 //!
 //! A class is looked up for one address, and a network may hold several. Where something is to be right for
 //! everybody in it, what counts is what all of them have in common: the intersection of the sets that are known of

@@ -1,4 +1,4 @@
-//! How often a line may be written of what strangers can bring about at will.
+//! A bound on lines of the log that strangers can bring about at will.
 //!
 //! One a second, and the next one says how many were left out: so whoever sends five thousand packets writes neither
 //! five thousand lines nor over those of others. What was left out when it stops is said by whoever looks around

@@ -1,4 +1,4 @@
-//! Who is heard at all of those who want a zone, change one, or say that one has changed.
+//! The judgement of who is heard at all, of those who want a zone, change one, or say that one has changed.
 //!
 //! Such messages wait in queues for a worker, and strangers are not to stand in them: whatever can be seen without a
 //! secret (where a message comes from, whether it is signed, and with whose key it says it is) is judged here, by the
@@ -45,7 +45,7 @@ pub enum RequestKind {
 
 /// The decision on a message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub enum ScreenResult {
     /// It is answered like any query.
     Ordinary,
     /// It is queued for a worker.
@@ -111,7 +111,7 @@ impl Screen {
 
     /// Judges a message.
     #[must_use]
-    pub fn judge(&self, source: IpAddr, request: &[u8]) -> Judgement {
+    pub fn judge(&self, source: IpAddr, request: &[u8]) -> ScreenResult {
         let zoning = Arc::clone(&self.zoning.read().unwrap_or_else(PoisonError::into_inner));
         let known = |found: &tsig::ClaimedKey<'_>| {
             let mut keys = zoning.tsig.iter();
@@ -122,7 +122,7 @@ impl Screen {
             Err(fault) => {
                 self.tell(kind(request), fault.word());
                 let reply = message::reply(request, fault.rcode()).ok();
-                return Judgement::Refused(reply.map(|mut reply| {
+                return ScreenResult::Refused(reply.map(|mut reply| {
                     fault.sign(&mut reply, self.clock.wall_seconds());
                     reply
                 }));
@@ -133,17 +133,17 @@ impl Screen {
             RequestKind::Notify => self.notify(&zoning, (source, key), request),
             RequestKind::Transfer => self.transfer(&zoning, (source, key), request),
             RequestKind::Signed => match key {
-                Some(_) => Judgement::Queued(RequestKind::Signed),
-                None => Judgement::Ordinary,
+                Some(_) => ScreenResult::Queued(RequestKind::Signed),
+                None => ScreenResult::Ordinary,
             },
         }
     }
 
-    fn update(&self, zoning: &Zoning, key: Option<usize>, request: &[u8]) -> Judgement {
+    fn update(&self, zoning: &Zoning, key: Option<usize>, request: &[u8]) -> ScreenResult {
         let may = |key: usize| zoning.acme.grants.iter().any(|grant| grant.key == key);
         match key {
-            Some(key) if may(key) => Judgement::Queued(RequestKind::Update),
-            Some(_) => Judgement::Queued(RequestKind::Signed),
+            Some(key) if may(key) => ScreenResult::Queued(RequestKind::Update),
+            Some(_) => ScreenResult::Queued(RequestKind::Signed),
             None => {
                 let why = "it bears no signature";
                 let rcode = rcode::REFUSED;
@@ -157,7 +157,7 @@ impl Screen {
         zoning: &Zoning,
         (source, key): (IpAddr, Option<usize>),
         request: &[u8],
-    ) -> Judgement {
+    ) -> ScreenResult {
         let refused = |rcode, why| Some(ScreenRefusal { rcode, why });
         let refusal = match notify::read(request) {
             Err(_) => refused(rcode::FORMERR, "it is malformed"),
@@ -174,8 +174,8 @@ impl Screen {
             },
         };
         match (refusal, key) {
-            (None, _) => Judgement::Queued(RequestKind::Notify),
-            (Some(_), Some(_)) => Judgement::Queued(RequestKind::Signed),
+            (None, _) => ScreenResult::Queued(RequestKind::Notify),
+            (Some(_), Some(_)) => ScreenResult::Queued(RequestKind::Signed),
             (Some(refusal), None) => self.refuse(RequestKind::Notify, request, &refusal),
         }
     }
@@ -185,7 +185,7 @@ impl Screen {
         zoning: &Zoning,
         (source, key): (IpAddr, Option<usize>),
         request: &[u8],
-    ) -> Judgement {
+    ) -> ScreenResult {
         let zone = Reader::new(request).and_then(|mut reader| reader.question());
         let outgoing = zone.ok().and_then(|asked| {
             let zone = zoning.zone(&asked.name)?;
@@ -193,19 +193,19 @@ impl Screen {
         });
         let rule = outgoing.map_or(Rule::Refused, |outgoing| outgoing.rule(source, key));
         match (rule, key) {
-            (Rule::Granted, _) => Judgement::Queued(RequestKind::Transfer),
-            (Rule::Refused, Some(_)) => Judgement::Queued(RequestKind::Signed),
+            (Rule::Granted, _) => ScreenResult::Queued(RequestKind::Transfer),
+            (Rule::Refused, Some(_)) => ScreenResult::Queued(RequestKind::Signed),
             (Rule::Refused, None) => {
                 self.tell(RequestKind::Transfer, "no rule of `transfer` fits it");
-                Judgement::Ordinary
+                ScreenResult::Ordinary
             }
         }
     }
 
-    fn refuse(&self, kind: RequestKind, request: &[u8], refusal: &ScreenRefusal) -> Judgement {
+    fn refuse(&self, kind: RequestKind, request: &[u8], refusal: &ScreenRefusal) -> ScreenResult {
         self.tell(kind, refusal.why);
         let reply = message::reply(request, refusal.rcode).ok();
-        Judgement::Refused(reply.map(|mut reply| {
+        ScreenResult::Refused(reply.map(|mut reply| {
             if kind == RequestKind::Notify {
                 message::set_authoritative(&mut reply);
             }

@@ -28,7 +28,7 @@ pub enum ManagerWord {
     Upgrading,
     /// Another process is the server from now on.
     Successor(u32),
-    /// What was accepted is answered, then this ends.
+    /// This ends once what was accepted is answered.
     Stopping,
     /// All is well.
     Alive,

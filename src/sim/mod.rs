@@ -39,7 +39,7 @@ pub use truth::Truth;
 /// One run.
 #[derive(Debug)]
 pub struct World {
-    /// How the machines really are.
+    /// The real state of the machines.
     pub truth: Truth,
     /// How many of 1000 probes of canaries fail, whatever else is so.
     pub canary_loss: Permille,

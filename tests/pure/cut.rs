@@ -430,7 +430,7 @@ fn a_config_that_is_cut_anywhere_never_weakens_unseen() {
             "{text}"
         );
         let begin = text.len() - tail.len();
-        let is_looked_at = |at: &usize| text.as_bytes()[at - 1] == b'\n' || at % 7 == 0;
+        let is_looked_at = |at: &usize| text.as_bytes()[at - 1] == b'\n' || at.is_multiple_of(7);
         for at in (begin..text.len()).filter(is_looked_at) {
             let cut = &text[..at];
             let Some(compiled) = compile(cut, &files) else {

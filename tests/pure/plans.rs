@@ -690,7 +690,7 @@ fn the_shipped_config_is_well() {
     let loopback = |one: &waypost::plan::Slot| one.address.ip().is_loopback();
     assert!(plan.slots.iter().all(loopback));
     assert!(plan.server.listen.iter().all(|one| one.ip().is_loopback()));
-    assert_eq!(preference(&plan, "node", "192.0.2.1"), "e");
+    assert_eq!(preference(&plan, "billing", "192.0.2.1"), "e");
 }
 
 #[test]

@@ -20,9 +20,8 @@ impl Prover<'_> {
         let mut proofs = Vec::new();
         for zone in zones {
             for id in self.strict(zone) {
-                match zone.outgoing.as_ref() {
-                    Some(outgoing) => proofs.push(self.prove_transfer(zone, outgoing, id)),
-                    None => {}
+                if let Some(outgoing) = &zone.outgoing {
+                    proofs.push(self.prove_transfer(zone, outgoing, id));
                 }
             }
         }

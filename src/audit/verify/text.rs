@@ -99,7 +99,7 @@ impl fmt::Display for TransferProof {
         };
         let regions = self.reach.iter().flat_map(|reach| &reach.regions);
         let regions: BTreeSet<String> = regions.map(|one| one.region.clone()).collect();
-        let regions = some(regions.into_iter(), 12);
+        let regions = some(regions, 12);
         write!(
             out,
             "secondaries, which answer clients under {law} alone, get the answers of {client}: {regions}"

@@ -1,4 +1,4 @@
-//! Whether answers of strict services may leave by zone transfer (promise 2).
+//! Leave for answers of strict services to go out by zone transfer (promise 2).
 //!
 //! A secondary answers everybody alike, with the addresses that a steered name has for one client
 //! (`render_for`): for a strict service that is a way out of its fence. So its hostnames have no addresses in what

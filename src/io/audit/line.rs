@@ -63,7 +63,7 @@ pub enum AuditOutcome {
 
 /// A line without its own hash.
 #[derive(Serialize)]
-struct Body<'e> {
+struct LineBody<'e> {
     seq: u64,
     time: String,
     #[serde(flatten)]
@@ -90,7 +90,7 @@ pub(super) fn write(
     wall_ms: u64,
     prev: &str,
 ) -> Result<(String, String), String> {
-    let body = Body {
+    let body = LineBody {
         seq,
         time: time(wall_ms),
         entry,

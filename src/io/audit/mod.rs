@@ -204,7 +204,7 @@ impl OpenChain {
     fn catch_up(&mut self, path: &Path) -> io::Result<File> {
         let locked = File::open(path)?;
         locked.lock()?;
-        if !self.torn && self.file.metadata()?.len() != self.size {
+        if !self.torn && self.file.metadata()?.len() > self.size {
             *self = open(path)?;
         }
         Ok(locked)

@@ -51,11 +51,11 @@ fn a_line_that_was_altered_dropped_or_moved_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     let lines = five(&path);
-    let whole = verify(&[path.clone()]).unwrap();
+    let whole = verify(std::slice::from_ref(&path)).unwrap();
     assert_eq!((whole.first, whole.last), (1, 5));
     let broken_at = |lines: &[String]| {
         fs::write(&path, lines.join("\n") + "\n").unwrap();
-        verify(&[path.clone()]).map_err(|broken| broken.line)
+        verify(std::slice::from_ref(&path)).map_err(|broken| broken.line)
     };
     for index in 0..5 {
         let mut altered = lines.clone();
@@ -120,7 +120,7 @@ fn a_torn_line_is_put_away() {
     five(&path);
     let mut file = OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"seq\":6,\"ti").unwrap();
-    assert!(verify(&[path.clone()]).is_err());
+    assert!(verify(std::slice::from_ref(&path)).is_err());
     assert_eq!(log(&path, u64::MAX).record(&entry("six")), Ok(6));
     assert_eq!(verify(&[path]).unwrap().last, 6);
     let torn = fs::read(folder.path().join("audit.jsonl-torn")).unwrap();

@@ -283,13 +283,7 @@ mod tests {
         ] {
             assert_eq!(found(&peer, &[&bearer]), alice, "{peer:?}");
         }
-        assert_eq!(
-            found(
-                &ControlPeer::Plain,
-                &[&bearer.to_lowercase().replace("wpt", "wpt")]
-            ),
-            alice
-        );
+        assert_eq!(found(&ControlPeer::Plain, &[&bearer.to_lowercase()]), alice);
         for wrong in ["Bearer wpt_secres", "Bearer ", "Basic YTpi", "Bearer"] {
             assert_eq!(found(&ControlPeer::Plain, &[wrong]), Err(401), "{wrong}");
         }

@@ -1,3 +1,4 @@
+//! The part of the program that gives way, against new programs of every kind: shells that say what they are told to.
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
 use std::process::Command;
@@ -9,7 +10,7 @@ use super::{FromNew, FromOld, Offer, Predecessor, UpgradeError};
 
 const BRIEFLY: Duration = Duration::from_millis(200);
 
-/// What `sh` says and does in the place of a new program.
+/// The part that `sh` plays in the place of a new program.
 fn upgrade_to(script: &str, patience: Duration) -> Result<(), UpgradeError> {
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script]);

@@ -34,7 +34,7 @@ use crate::base::limits::{
 use crate::dns::message;
 use crate::dns::rr::rcode;
 use crate::geo::Network;
-use crate::io::screen::{Judgement, RequestKind, Screen};
+use crate::io::screen::{RequestKind, Screen, ScreenResult};
 
 /// Lanes of the queue: for each kind one of datagrams and one of streams.
 const LANES: usize = 2 * RequestKind::ALL.len();
@@ -44,7 +44,7 @@ const LANES: usize = 2 * RequestKind::ALL.len();
 pub struct Request {
     /// The octets of the message.
     pub message: Vec<u8>,
-    /// Who sent it.
+    /// Its sender.
     pub source: IpAddr,
     /// How it came.
     pub transport: Transport,
@@ -186,7 +186,7 @@ impl Request {
 
 impl DeferredQueue {
     /// Judges a message that needs a worker.
-    pub(super) fn judge(&self, source: IpAddr, message: &[u8]) -> Judgement {
+    pub(super) fn judge(&self, source: IpAddr, message: &[u8]) -> ScreenResult {
         self.screen.judge(source, message)
     }
 
@@ -208,9 +208,9 @@ impl DeferredQueue {
         }
         let (writer, replies) = mpsc::channel(1);
         let at_once = match self.judge(source, message) {
-            Judgement::Ordinary => return None,
-            Judgement::Refused(reply) => reply,
-            Judgement::Queued(kind) => {
+            ScreenResult::Ordinary => return None,
+            ScreenResult::Refused(reply) => reply,
+            ScreenResult::Queued(kind) => {
                 let request = Request {
                     message: message.to_vec(),
                     source,

@@ -1,4 +1,4 @@
-//! How many descriptors stream connections may take, so that everything else keeps what it needs.
+//! A bound on the descriptors of stream connections, so that everything else keeps what it needs.
 //!
 //! A process has so many descriptors and no more, and whoever is first takes them: a crowd of idle connections would
 //! leave none for probes, control, files and transfers, and a server that cannot look any more calls nothing dead.

@@ -254,7 +254,7 @@ impl Serving {
     /// Serves QUIC as well, on sockets that were held back.
     ///
     /// # Errors
-    /// When QUIC cannot be spoken.
+    /// QUIC cannot be spoken.
     pub fn add_quic(&mut self, held: HeldQuic) -> io::Result<()> {
         self.acceptors.add_quic(held.0)
     }
@@ -291,7 +291,7 @@ impl Secrets {
         [self.cookies.0, self.counts].concat()
     }
 
-    /// What [`Secrets::to_octets`] gave; nothing if these are none.
+    /// The secrets of [`Secrets::to_octets`]; nothing if these are none.
     #[must_use]
     pub fn of_octets(octets: &[u8]) -> Option<Self> {
         let (cookies, counts) = octets.split_first_chunk()?;

@@ -25,7 +25,7 @@ const AT_ONCE: usize = 100;
 pub struct HealthLog {
     kept: LogEntry,
     /// Entries that the file does not have yet.
-    waiting: Option<Waiting>,
+    waiting: Option<Unwritten>,
     /// The number of the next entry.
     number: u32,
     /// The same once the write that is under way is done.
@@ -43,7 +43,7 @@ struct LogEntry {
 }
 
 #[derive(Clone, Debug)]
-enum Waiting {
+enum Unwritten {
     Everything,
     Part(LogEntry),
 }
@@ -104,15 +104,15 @@ impl HealthLog {
         match keep {
             Keep::Whole(snapshot) => {
                 self.kept = LogEntry { wall_ms, snapshot };
-                self.waiting = Some(Waiting::Everything);
+                self.waiting = Some(Unwritten::Everything);
             }
             Keep::Part(snapshot) => {
                 let entry = LogEntry { wall_ms, snapshot };
                 self.kept.add(entry.clone());
                 match &mut self.waiting {
-                    Some(Waiting::Everything) => {}
-                    Some(Waiting::Part(part)) => part.add(entry),
-                    None => self.waiting = Some(Waiting::Part(entry)),
+                    Some(Unwritten::Everything) => {}
+                    Some(Unwritten::Part(part)) => part.add(entry),
+                    None => self.waiting = Some(Unwritten::Part(entry)),
                 }
             }
         }
@@ -125,12 +125,12 @@ impl HealthLog {
     pub fn write(&mut self) -> Result<Option<LogWrite>, String> {
         let write = match &self.waiting {
             None => return Ok(None),
-            Some(Waiting::Part(part)) if self.room > 0 => {
+            Some(Unwritten::Part(part)) if self.room > 0 => {
                 let mut text = Vec::new();
                 lines::write(&mut text, self.number, &as_text(part)?);
                 (text.len() <= self.room).then_some(LogWrite::Append(text))
             }
-            Some(Waiting::Part(_) | Waiting::Everything) => None,
+            Some(Unwritten::Part(_) | Unwritten::Everything) => None,
         };
         if let Some(append) = write {
             self.number_then = self.number.wrapping_add(1);
@@ -146,7 +146,7 @@ impl HealthLog {
         match done {
             None => {
                 self.room = 0;
-                self.waiting = Some(Waiting::Everything);
+                self.waiting = Some(Unwritten::Everything);
             }
             Some(LogWrite::Append(text)) => {
                 (self.waiting, self.number) = (None, self.number_then);

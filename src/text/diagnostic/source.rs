@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_is_hidden_is_not_shown_wherever_the_mark_is() {
-        let source = source(b"a = \"secret\" # b\nc\n").hiding(vec![5..11]);
+        let source = source(b"a = \"secret\" # b\nc\n").hiding(std::iter::once(5..11).collect());
         let excerpt = |at| {
             let own = source.excerpt(&at);
             let marked = own.text[own.mark.clone()].to_owned();

@@ -125,16 +125,6 @@ fn a_token_orders_what_its_scope_covers() {
     let (text, code) = with(None, &["drain", "eu-frankfurt", "--json"]);
     let problem: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!((code, &problem["type"]), (Some(1), &"about:blank".into()));
-    let outcomes: Vec<String> = audit(&world)
-        .iter()
-        .map(|line| {
-            format!(
-                "{} {}",
-                line["identity"].as_str().unwrap(),
-                line["outcome"].as_str().unwrap()
-            )
-        })
-        .collect();
     let expected = [
         "anybody refused",
         "nobody known refused",
@@ -146,7 +136,14 @@ fn a_token_orders_what_its_scope_covers() {
         "token ops refused",
         "anybody refused",
     ];
+    let outcomes = audit(&world).iter().map(outcome).collect::<Vec<_>>();
     assert_eq!(outcomes, expected);
+}
+
+/// Who asked for a change, and what became of it.
+fn outcome(line: &serde_json::Value) -> String {
+    let word = |key: &str| line[key].as_str().unwrap().to_owned();
+    format!("{} {}", word("identity"), word("outcome"))
 }
 
 #[test]

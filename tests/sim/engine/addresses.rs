@@ -52,9 +52,11 @@ fn given(desk: &Desk) -> Vec<IpAddr> {
 }
 
 fn moves(desk: &Desk) -> Vec<(String, bool)> {
-    let notices = desk.notices.iter().filter_map(|notice| match notice {
-        Notice::Address { address, left, .. } => Some((address.clone(), *left)),
-        _ => None,
+    let notices = desk.notices.iter().filter_map(|notice| {
+        let Notice::Address { address, left, .. } = notice else {
+            return None;
+        };
+        Some((address.clone(), *left))
     });
     notices.collect()
 }

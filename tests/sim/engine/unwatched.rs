@@ -9,14 +9,17 @@ const LOCAL: ProbeResult = ProbeResult::Fail(Cause::Local);
 
 /// The notices of one address: whether it was unwatched, and for how long by then.
 fn told(desk: &Desk, address: &str) -> Vec<(bool, u64)> {
-    let notices = desk.notices.iter().filter_map(|notice| match notice {
-        Notice::Unwatched {
+    let notices = desk.notices.iter().filter_map(|notice| {
+        let Notice::Unwatched {
             address: own,
             active,
             age_ms,
             ..
-        } if own == address => Some((*active, *age_ms)),
-        _ => None,
+        } = notice
+        else {
+            return None;
+        };
+        (own == address).then_some((*active, *age_ms))
     });
     notices.collect()
 }

@@ -32,7 +32,7 @@ use crate::base::{Draws, Moment, Span};
 use crate::dns::cookie::Proof;
 use crate::io::metrics::{Dropped, QueryCounters};
 use crate::io::publish::Reader;
-use crate::io::screen::Judgement;
+use crate::io::screen::ScreenResult;
 use crate::plan::{RateLimit, ResponseClass};
 use crate::table::Table;
 
@@ -254,13 +254,13 @@ impl<'w> BatchResponder<'w> {
         let source = canonical(source);
         let judgement = deferred.judge(source, message);
         let counted = match judgement {
-            Judgement::Ordinary => return false,
-            Judgement::Queued(_) => Counted {
+            ScreenResult::Ordinary => return false,
+            ScreenResult::Queued(_) => Counted {
                 class: ResponseClass::Answer,
                 subject: inspect::asked_name(message),
                 proof: Proof::None,
             },
-            Judgement::Refused(_) => Counted::NOTHING,
+            ScreenResult::Refused(_) => Counted::NOTHING,
         };
         let message = message.to_vec();
         let sending = Sending {
@@ -272,9 +272,9 @@ impl<'w> BatchResponder<'w> {
             Ruling::Drop => None,
             Ruling::Slip => deferred::short(&message),
             Ruling::Send | Ruling::Exempt => match judgement {
-                Judgement::Ordinary => None,
-                Judgement::Refused(reply) => reply,
-                Judgement::Queued(kind) => {
+                ScreenResult::Ordinary => None,
+                ScreenResult::Refused(reply) => reply,
+                ScreenResult::Queued(kind) => {
                     let back = batch.reply_path(index, socket);
                     let offered = deferred.offer_datagram(kind, (source, &message), back);
                     offered.err().and_then(|_| deferred::busy(&message))
