@@ -90,31 +90,37 @@ fn an_undrain_leaves_out_what_another_operator_drained() {
         .find(|line| line.contains("  fra-one "))
         .unwrap();
     assert!(
-        line.contains("drained by order of ada (fra-one), bob (eu-frankfurt)"),
+        line.contains(
+            "drained by order of ada (user root) (fra-one), bob (user root) (eu-frankfurt)"
+        ),
         "{text}"
     );
     let text = site.well("bob", &["undrain", "eu-frankfurt"]);
-    let expected = "no longer drained: fra-two; still drained: fra-one (drain fra-one by ada for \"disks\" holds fra-one)";
+    let expected = "no longer drained: fra-two; still drained: fra-one (drain fra-one by ada (user root) for \"disks\" holds fra-one)";
     assert!(text.starts_with(expected), "{text}");
     wait_for_state("fra-two", "healthy");
     assert_eq!(state_of("fra-one"), "drained");
     let text = site.well("eve", &["orders"]);
     assert!(
-        text.contains("drain fra-one  since ") && text.contains("  by ada: disks"),
+        text.contains("drain fra-one  since ") && text.contains("  by ada (user root): disks"),
         "{text}"
     );
     let ended = text
         .lines()
         .find(|line| line.contains("drain eu-frankfurt"));
-    assert!(ended.unwrap().contains("lifted by bob"), "{text}");
+    assert!(
+        ended.unwrap().contains("lifted by bob (user root)"),
+        "{text}"
+    );
     site.well("ada", &["undrain", "fra-one"]);
     wait_for_state("fra-one", "healthy");
-    let nobody = site.refused("", &["drain", "fra-one"]);
-    assert!(nobody.contains("author is missing"), "{nobody}");
     let nobody = site.refused("ada", &["drain", "fra-one", "--author", ""]);
     assert!(nobody.contains("author is empty"), "{nobody}");
     site.well("ada", &["drain", "fra-one", "--author", "eve"]);
-    assert!(site.well("ada", &["orders"]).contains("by eve"));
+    assert!(site.well("ada", &["orders"]).contains("by eve (user root)"));
+    // Whoever says no name is known by the socket.
+    site.well("", &["drain", "fra-two", "--force"]);
+    assert!(site.well("ada", &["orders"]).contains("by user root"));
 }
 
 #[test]

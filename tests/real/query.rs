@@ -321,7 +321,7 @@ fn tls_is_spoken_with_whom_it_should_be() {
     for (bad, words) in [
         (
             &["--ca", "ca.pem", "--tls-name", "other.example"][..],
-            "not valid for name",
+            "certificate is not for this host",
         ),
         (&["--ca", "leaf.key"], "holds no certificate"),
         (&["--ca", "absent.pem"], "absent.pem"),

@@ -181,6 +181,10 @@ fn a_folder_that_another_server_writes_is_left_alone() {
 #[test]
 fn a_full_disk_is_said_and_what_it_missed_is_written_once_there_is_room() {
     let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    // On another disk: a change that cannot be recorded is not made.
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    let config = config.replace("[control]\n", "[control]\naudit = \"audit.jsonl\"\n");
+    world.write("config.toml", &config);
     let _machines = machines(&world);
     let binary = env!("CARGO_BIN_EXE_waypost");
     let script = format!(

@@ -73,7 +73,8 @@ impl Upgradable {
     /// Says `waypost upgrade`; what it says, and whether it went well.
     fn upgrade(&mut self, arguments: &[&str]) -> (String, bool) {
         let output = Command::new(built())
-            .args(["upgrade", "--control", "127.0.0.1:8053"])
+            .args(["upgrade", "--config"])
+            .arg(self.world.path("config.toml"))
             .args(arguments)
             .output()
             .unwrap();

@@ -525,7 +525,7 @@ fn reload_is_a_post_with_its_outcome() {
 fn an_upgrade_is_a_post_with_its_outcome() {
     let rig = Rig::start(Engine::Answers);
     let post = |query: &str, header: &str| {
-        rig.request(&format!(
+        rig.order(&format!(
             "POST /api/v1/upgrade{query} HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 0\r\n\r\n"
         ))
     };

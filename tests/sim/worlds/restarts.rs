@@ -36,6 +36,8 @@ struct Disk {
     /// When what the file holds was given.
     holds: Option<Moment>,
     is_full: bool,
+    /// Whether a bit of the file is wrong: a second one may strike the other copy of the same entry.
+    is_flipped: bool,
     next: u64,
 }
 
@@ -62,7 +64,10 @@ impl Disk {
             }
             match &write {
                 LogWrite::Append(octets) => self.file.extend(octets),
-                LogWrite::Replace(octets) => self.file.clone_from(octets),
+                LogWrite::Replace(octets) => {
+                    self.file.clone_from(octets);
+                    self.is_flipped = false;
+                }
             }
             self.log.written(Some(&write));
         }
@@ -85,9 +90,10 @@ impl Disk {
                 torn = Some(world.now());
             }
         }
-        if draws.chance(500) && !self.file.is_empty() {
+        if draws.chance(500) && !self.file.is_empty() && !self.is_flipped {
             let bit = draws.below(self.file.len() as u64 * 8);
             self.file[usize::try_from(bit / 8).unwrap()] ^= 1 << (bit % 8);
+            self.is_flipped = true;
         }
         let (log, restored, _) = HealthLog::read(&self.file);
         let found = restored.as_ref().map(|own| own.snapshot.at);
