@@ -142,7 +142,7 @@ fn a_flipped_bit_is_told_and_costs_nothing() {
     let path = world.path("state/health.log");
     let mut text = std::fs::read(&path).unwrap();
     text[100] ^= 4;
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, &text).unwrap();
     let (server, answered) = first_answer(&world);
     assert_eq!(answered, ["127.1.0.2"]);
     wait_for("its metrics", || metric("waypost_state_damaged").is_some());
@@ -152,6 +152,9 @@ fn a_flipped_bit_is_told_and_costs_nothing() {
         "{}",
         server.log()
     );
+    wait_for("a file without damage", || {
+        std::fs::read(&path).is_ok_and(|now| now != text)
+    });
     server.kill();
     let (_server, answered) = first_answer(&world);
     assert_eq!(answered, ["127.1.0.2"]);

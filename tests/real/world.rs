@@ -186,10 +186,14 @@ pub(crate) fn request(method: &str, path: &str) -> Option<(u16, String)> {
             path,
         );
     }
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 8053));
+    get_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 8053)), path)
+}
+
+/// GET from a control API that listens there: status and body, once it answers.
+pub(crate) fn get_at(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let stream = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    ask(stream, method, path)
+    ask(stream, "GET", path)
 }
 
 fn ask(mut stream: impl Read + Write, method: &str, path: &str) -> Option<(u16, String)> {

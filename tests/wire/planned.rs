@@ -35,8 +35,13 @@ fn the_command_says_by_its_exit_code_whether_the_change_may_be_made() {
     assert_eq!(code, Some(1), "{text}");
     let why = "12.5% of the clients of data move, and guard.max_moved allows 10%";
     assert!(text.contains(why), "{text}");
-    // The current config's rule does not bind the new one.
-    assert_eq!(run(&strict, CONFIG, &["new.toml"]).1, Some(0));
+    // The current config's rule does not bind the new one; that it is lifted is a loss.
+    let (text, code) = run(&strict, CONFIG, &["new.toml"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("1 loss of guard") && !text.contains("guard.max_moved allows"),
+        "{text}"
+    );
     assert_eq!(run(CONFIG, &moved, &[]).1, Some(2));
     assert_eq!(run(CONFIG, "[server", &["new.toml"]).1, Some(1));
     assert_eq!(

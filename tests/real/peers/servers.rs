@@ -45,7 +45,7 @@ fn config(head: &str, zones: &[Zone], each: fn(&Zone) -> String) -> String {
 }
 
 fn waypost(world: &World, zones: &[Zone]) -> Process {
-    let head = "[server]\nlisten = [\"127.0.0.20:53\"]\nidentity = \"peer\"\n\
+    let head = "[server]\nlisten = [\"127.0.0.20:53\"]\nidentity = \"peer\"\namplification = 1000\n\
                 [control]\nlisten = \"127.0.0.1:8053\"\n";
     let text = config(head, zones, |(zone, file)| {
         format!("[[zones]]\nname = \"{zone}\"\nfile = \"{file}\"\n")

@@ -11,6 +11,7 @@ use waypost::dns::{Name, ask};
 
 use super::cluster::{Cluster, free_port};
 use crate::probing::PATIENCE;
+use crate::world::get_at;
 
 /// How many networks of clients are asked for.
 const CLIENTS: u8 = 200;
@@ -61,9 +62,7 @@ impl Waypost {
 
     /// The state of an endpoint, and its detail; neither before the server answers.
     fn state(&self, endpoint: &str) -> (String, String) {
-        let url = format!("http://{}/api/v1/status", self.control);
-        let body = reqwest::blocking::get(url).and_then(reqwest::blocking::Response::text);
-        let Ok(body) = body else {
+        let Some((_, body)) = get_at(self.control, "/api/v1/status") else {
             return ("silent".to_owned(), String::new());
         };
         let status: Value = serde_json::from_str(&body).unwrap();
