@@ -44,12 +44,12 @@
 //! | 5 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
 //! | 5 | [`steer`] | standings -> who serves which cohort, and who when places are full; knows no time and no DNS |
 //! | 6 | [`table`] | the routing table: build, independent check, explain |
-//! | 7 | [`audit`] | what a plan may ever do: the fence proved, two plans compared |
+//! | 7 | [`audit`] | what a plan may ever do: the fence proved, two plans compared, what another config weakens |
 //! | 7 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |
 //! | 7 | [`zones`] | `handle(now, wall, input)`, `poll()`, `wake_at()`; sole owner of what zones hold: files, transfers, challenges, keys, signatures, serials, expiry |
 //! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of health, orders and steering |
 //! | 8 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
-//! | 9 | [`io`] | clock, publish, files, keys, state, the log of changes, metrics; above them serve, probe, control and transfer, blind to each other |
+//! | 9 | [`io`] | clock, publish, files, keys, state, audit log, metrics, privileges; above them serve, probe, control, transfer and handover, blind to each other |
 //! | 10 | [`daemon`] | the driver: start order, control loop, signals, reload, log |
 //! | 11 | [`cli`] | the subcommands and the demo |
 //!
@@ -114,6 +114,20 @@
 //! of changes ([`io::audit`]) before it is made, and is refused where it cannot be; updates by keys (RFC 2136) and SIGHUP too.
 //! DNS asks none of this.
 //!
+//! # What outlives the process
+//!
+//! [`engine::Engine::snapshot`] is all that the engine knows, by names that outlast a process, and
+//! [`engine::Engine::resume`] starts from one; what a time away means for each part stands in `engine::resume`.
+//! [`io::state`] keeps it, and an order is answered once it is on the disk. An upgrade ([`io::handover`]) passes sockets
+//! and drawn secrets to the new process, and the state by the disk: the old one lets go of it, the new one resumes,
+//! answers, and only then the old one ends.
+//!
+//! # Who may change what
+//!
+//! Whoever asks the control API is known by the kernel, a token or a certificate, has a role, and is written into the
+//! audit log before anything is done ([`io::control`], [`io::audit`]). Nobody asks when a file changes by itself: then
+//! [`audit::weaken`] judges, and what weakens waits for somebody who says that it is meant.
+//!
 //! # Glossary
 //!
 //! Words of DNS are those of RFC 9499. What is Waypost's own:
@@ -133,11 +147,13 @@
 //! | **job** | work on one zone that takes long, done off the core |
 //! | **mount** | a steered name in a zone, and the service that it belongs to |
 //! | **pool** | a service's endpoints of one family in one region |
+//! | **snapshot** | all that the engine knows at a moment, kept over restarts |
 //! | **slot** | one address under one monitor; what is probed |
 //! | **standing** | what steering may know of a target: its share, why, until when |
 //! | **target** | an endpoint's addresses of one family under a service's monitors and recovery |
 //! | **ticket** | the number by which a core answers later whoever asked |
 //! | **variant** | an answer that a steered name may have, known and signed beforehand |
+//! | **weaken** | of a config: take away what protects (a fence, a gate, a signature, a right, a guard) or what is served |
 //! | **withheld** | of a zone: there, and not answered, because it was signed and its keys cannot be used |
 pub mod answer;
 pub mod audit;

@@ -43,7 +43,7 @@ const EDGES: &[(&str, &str)] = &[
     ),
 ];
 /// Parts of `io` that do not see each other.
-const SIBLINGS: &[&str] = &["serve", "probe", "control", "transfer"];
+const SIBLINGS: &[&str] = &["serve", "probe", "control", "transfer", "handover"];
 /// Words that may appear only on the two top floors.
 const EFFECTS: &[&str] = &[
     "tokio::",
