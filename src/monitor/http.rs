@@ -136,7 +136,7 @@ fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
         {
             let message = format!("a probe sends no body, and `{}` speaks of one", name.value);
             reader.error(&name.at, message, |found| {
-                found.help("leave the header away");
+                found.help("omit the header");
             });
         } else if !value.value.bytes().all(printable) {
             reader.error(&value.at, "a header holds printable ASCII only", |found| {

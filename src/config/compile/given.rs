@@ -164,6 +164,6 @@ fn refuse(
     found
         .error(&word.at, message)
         .label(format!("its answer may lie {lies}"))
-        .help("let `render_for` be a client of this jurisdiction, or leave it away")
+        .help("let `render_for` be a client of this jurisdiction, or omit it")
         .rests_on(Gap::Content("services"));
 }

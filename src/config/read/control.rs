@@ -142,7 +142,7 @@ fn group(value: &DeValue<'_>) -> Result<RoleGrant, Trouble> {
 
 fn scopeless(role: AccessRole) -> Trouble {
     Trouble::new(format!("a scope means nothing for role `{}`", role.word()))
-        .with_help("a scope says what an operator may order for; leave it away")
+        .with_help("a scope says what an operator may order for; omit it")
 }
 
 /// `[tokens.NAME]`, in the order of the text.
@@ -171,7 +171,7 @@ pub(super) fn tokens(document: &mut Fields<'_, '_>) -> Vec<TokenSpec> {
             fields
                 .reader()
                 .error(&scope.at, "an empty scope covers nothing", |found| {
-                    found.help("leave it away to cover everything, or write `role = \"viewer\"`");
+                    found.help("omit it to cover everything, or write `role = \"viewer\"`");
                 });
         }
         let scope = items(scope).into_iter().map(|one| one.value).collect();
