@@ -20,7 +20,7 @@ use super::looks::{ENGINE_PATIENCE, engine_is_silent, engine_status};
 use super::order::{OrderQuery, Purpose};
 use super::orders::{ForecastView, Ordered};
 use super::parameters::{self, Parameters};
-use super::recorded::{AskedChange, ChangeEnding};
+use super::recorded::{AskedChange, BegunChange, ChangeEnding};
 use super::replies::{ApiProblem, Refusal, Reply, json as reply_json};
 use super::{challenge, order};
 use crate::base::Span;
@@ -72,21 +72,27 @@ pub(super) async fn reload(
             .and_then(Result::ok),
         Err(_) => None,
     };
-    match outcome {
-        Some(Ok(result)) => {
-            let ending = ChangeEnding::done(plan(&state), &result);
-            begun.end(&state, ending).await;
-            Ok(reply_json(&Reloaded { result }))
-        }
-        Some(Err(error)) => {
-            begun.end(&state, ChangeEnding::failed(&error)).await;
-            Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error))
-        }
-        None => {
-            begun.end(&state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+    match conclude(begun, &state, outcome, plan).await? {
+        Some(result) => Ok(reply_json(&Reloaded { result })),
+        None => Ok(engine_is_silent()),
     }
+}
+
+/// Records what became of a change of the whole server, with what there is after it; `None` if nobody answered.
+async fn conclude(
+    begun: BegunChange,
+    state: &State,
+    outcome: Option<Result<String, String>>,
+    after: fn(&State) -> Value,
+) -> Result<Option<String>, Refusal> {
+    let ending = match &outcome {
+        Some(Ok(result)) => ChangeEnding::done(after(state), result),
+        Some(Err(error)) => ChangeEnding::failed(error),
+        None => ChangeEnding::failed(SILENT),
+    };
+    begun.end(state, ending).await;
+    let refuse = |error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error);
+    outcome.transpose().map_err(refuse)
 }
 
 /// The plan in force, as the audit log names it.
@@ -139,21 +145,9 @@ pub(super) async fn upgrade(
         Ok(()) => done.await.ok(),
         Err(_) => None,
     };
-    match outcome {
-        Some(Ok(result)) => {
-            begun
-                .end(&state, ChangeEnding::done(Value::Null, &result))
-                .await;
-            Ok(reply_json(&Upgraded { result }))
-        }
-        Some(Err(error)) => {
-            begun.end(&state, ChangeEnding::failed(&error)).await;
-            Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, error))
-        }
-        None => {
-            begun.end(&state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+    match conclude(begun, &state, outcome, |_| Value::Null).await? {
+        Some(result) => Ok(reply_json(&Upgraded { result })),
+        None => Ok(engine_is_silent()),
     }
 }
 

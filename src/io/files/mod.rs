@@ -326,24 +326,11 @@ fn digest(config_path: &Path, config: &[u8], files: &Files) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::watch::tests::{folder_with, settle};
     use super::*;
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use tempfile::{TempDir, tempdir};
-
-    fn folder_with(names: &[&str]) -> (TempDir, Vec<PathBuf>) {
-        let folder = tempdir().unwrap();
-        let paths: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
-        for path in &paths {
-            fs::write(path, "one").unwrap();
-        }
-        (folder, paths)
-    }
-
-    /// Polls as often as a change needs to be told when nothing moves.
-    fn settle(watch: &mut Watch) -> Option<Vec<PathBuf>> {
-        watch.changed().or_else(|| watch.changed())
-    }
+    use tempfile::tempdir;
 
     #[test]
     fn a_config_that_cannot_be_read_says_why() {

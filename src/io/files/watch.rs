@@ -159,12 +159,12 @@ impl Watch {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
     use tempfile::{TempDir, tempdir};
 
-    fn folder_with(names: &[&str]) -> (TempDir, Vec<PathBuf>) {
+    pub(in crate::io::files) fn folder_with(names: &[&str]) -> (TempDir, Vec<PathBuf>) {
         let folder = tempdir().unwrap();
         let paths: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
         for path in &paths {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     /// Polls as often as a change needs to be told when nothing moves.
-    fn settle(watch: &mut Watch) -> Option<Vec<PathBuf>> {
+    pub(in crate::io::files) fn settle(watch: &mut Watch) -> Option<Vec<PathBuf>> {
         watch.changed().or_else(|| watch.changed())
     }
 
