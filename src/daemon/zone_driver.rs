@@ -25,6 +25,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::dns::zone::signed::{Chunk, Signed};
 use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
+use crate::io::background;
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
 use crate::io::screen::Screen;
@@ -281,14 +282,14 @@ impl ZoneDriver {
         ticket
     }
 
-    /// Has a job done by a thread that may take its time; there are as many at once as cores.
+    /// Has a job done beside the answers; there are as many at once as cores.
     fn work(&self, number: u64, job: Job) {
         let (events, workers) = (self.events.clone(), Arc::clone(&self.workers));
         tokio::spawn(async move {
             let Ok(_turn) = workers.acquire_owned().await else {
                 return;
             };
-            if let Ok(made) = spawn_blocking(move || job.run(&spread)).await {
+            if let Some(made) = background::run("zone", move || job.run(&spread)).await {
                 let _ = events.send(Input::Made(number, made));
             }
         });

@@ -1,9 +1,10 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `audit`, `clock`, `publish`, `files`, `keep`, `keys`, `state`, `metrics`, `screen`, `log_rate`, `inherited`, `service_manager` and
+//! `audit`, `background`, `clock`, `publish`, `files`, `keep`, `keys`, `state`, `metrics`, `screen`, `log_rate`, `inherited`, `service_manager` and
 //! `privileges` serve the siblings above them: `serve`, `probe`, `transfer`, `control` and `handover`, which do not see
 //! each other. `daemon` joins them to the cores.
 pub mod audit;
+pub mod background;
 pub mod clock;
 pub mod control;
 pub mod files;
