@@ -22,6 +22,7 @@
 //! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
 //! | `notices` | what an operator is told |
+//! | `bursts` | how much of it is told line by line |
 //! | `demand` | how much clients are believed to ask for |
 //! | `overload` | what an operator is told of demand that fits nowhere |
 //! | `target_labels` | by what the targets of one endpoint are told apart |
@@ -41,6 +42,7 @@ use crate::plan::{Demands, Plan};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
+pub mod bursts;
 mod demand;
 mod drains;
 mod effects;

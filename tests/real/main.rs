@@ -13,6 +13,7 @@ mod access;
 mod acme;
 mod advice;
 mod approval;
+mod bursts;
 mod command_line;
 mod defence;
 mod delegation;
