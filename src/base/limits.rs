@@ -196,6 +196,10 @@ pub const ORDERS_PAST: usize = 500;
 pub const OVERRIDE_DEFAULT: Span = Span::from_secs(3600);
 /// Time that an override may hold at most: what is meant for longer belongs in the config.
 pub const OVERRIDE_LONGEST: Span = Span::from_secs(30 * 24 * 3600);
+/// Scrapes of the metrics that are made at once; each holds a text of some octets for each series.
+pub const SCRAPES: usize = 2;
+/// The time for which a further one waits for its turn.
+pub const SCRAPE_PATIENCE: Span = Span::from_secs(5);
 /// Endpoints whose transitions within [`BURST_WINDOW`] are written one by one; of more, there is a line for each region
 /// and cause.
 pub const BURST_ENDPOINTS: usize = 50;

@@ -25,7 +25,7 @@ use super::zone_driver::{Effect, Events, ZoneDriver};
 use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, Status};
+use crate::engine::{Engine, Figures, Input, Notice, OrderId, OrderResult, Output, Status};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
@@ -262,6 +262,7 @@ impl ControlLoop {
         match command {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
+            Command::Figures(reply) => drop(reply.send(self.figures())),
             // What would have to be kept is not taken: whoever asked finds nobody, and asks again.
             Command::Reload { .. } | Command::Order { .. } | Command::Challenge { .. }
                 if self.is_held => {}
@@ -297,6 +298,16 @@ impl ControlLoop {
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             ..self.engine.status(now)
+        }
+    }
+
+    /// The same as numbers.
+    fn figures(&self) -> Figures {
+        let now = self.handles.clock.now();
+        Figures {
+            refused: self.scales.last_refusal(now).is_some(),
+            zones: self.zones.status(),
+            ..self.engine.figures(now)
         }
     }
 

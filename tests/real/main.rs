@@ -34,6 +34,7 @@ mod query;
 mod restart;
 mod rollover;
 mod scrape;
+mod series;
 mod spill;
 mod systemd;
 mod transfer;
