@@ -198,6 +198,19 @@ pub const ORDERS_PAST_AGE: Span = Span::from_secs(90 * 24 * 3600);
 pub const OVERRIDE_DEFAULT: Span = Span::from_secs(3600);
 /// Time that an override may hold at most: what is meant for longer belongs in the config.
 pub const OVERRIDE_LONGEST: Span = Span::from_secs(30 * 24 * 3600);
+/// Scrapes of the metrics that are made at once; each holds a text of some octets for each series.
+pub const SCRAPES: usize = 2;
+/// The time for which a further one waits for its turn.
+pub const SCRAPE_PATIENCE: Span = Span::from_secs(5);
+/// Endpoints whose transitions within [`BURST_WINDOW`] are written one by one; of more, there is a line for each region
+/// and cause.
+pub const BURST_ENDPOINTS: usize = 50;
+/// The time over which transitions are counted for that.
+pub const BURST_WINDOW: Span = Span::from_secs(1);
+/// Longest time for which the first results of endpoints are gathered while more keep coming.
+pub const BURST_FIRST: Span = Span::from_secs(10);
+/// Endpoints that such a line names.
+pub const BURST_NAMED: usize = 3;
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
 /// How often the engine is told how much clients ask for.

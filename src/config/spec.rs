@@ -18,8 +18,8 @@ use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
-    Acme, AddressesDown, AllDown, Approval, DampingPolicy, FailureCount, Guard, Overload,
-    RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
+    Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
+    Overload, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.
@@ -99,6 +99,8 @@ pub(crate) struct ControlSpec {
     pub(crate) tls: Option<ControlTlsSpec>,
     pub(crate) groups: Vec<(At<String>, At<RoleGrant>)>,
     pub(crate) audit: Wish,
+    /// `[metrics] endpoints`.
+    pub(crate) endpoint_series: EndpointSeries,
 }
 
 /// A file that is there by default.

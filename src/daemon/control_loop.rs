@@ -13,18 +13,19 @@ use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
 use super::keeper::{Keeper, KeptOrders, OrderKeeping};
+use super::notice_log::NoticeLog;
 use super::observer::Observer;
+use super::ordered;
 use super::prepared::{Prepared, Source};
 use super::reader::{InForce, Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
 use super::upgrade::{self, Hold};
 use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
-use super::{log, ordered};
 use crate::base::Moment;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, Status};
+use crate::engine::{Engine, Figures, Input, Notice, OrderId, OrderResult, Output, Status};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
@@ -107,6 +108,8 @@ pub(crate) struct ControlLoop {
     published: Arc<Published>,
     observer: Observer,
     expiry: Expiry,
+    /// The engine's notices on their way into the log.
+    log: NoticeLog,
 }
 
 impl ControlLoop {
@@ -132,6 +135,7 @@ impl ControlLoop {
             epoch: 0,
             observer: Observer::new(&plan, handles.clock.now()),
             expiry: Expiry::default(),
+            log: NoticeLog::default(),
             opened: opened_by(&plan),
             scales: Scales::new(sizes),
             zones,
@@ -188,6 +192,7 @@ impl ControlLoop {
             }
             self.observe();
         }
+        self.log.flush();
         self.keeper.close(&mut self.engine).await;
     }
 
@@ -195,7 +200,7 @@ impl ControlLoop {
     fn wake(&self) -> Instant {
         let now = self.handles.clock.now();
         let zones = self.zones.wake_at().filter(|_| !self.is_held);
-        let cores = self.engine.wake_at().into_iter();
+        let cores = self.engine.wake_at().into_iter().chain(self.log.wake_at());
         Instant::now() + patience(now, cores.chain(zones).min())
     }
 
@@ -231,6 +236,7 @@ impl ControlLoop {
             self.keeper.look(&mut self.engine);
         }
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
+        self.log.advance(now);
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));
         }
@@ -256,6 +262,7 @@ impl ControlLoop {
         match command {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
+            Command::Figures(reply) => drop(reply.send(self.figures())),
             // What would have to be kept is not taken: whoever asked finds nobody, and asks again.
             Command::Reload { .. } | Command::Order { .. } | Command::Challenge { .. }
                 if self.is_held => {}
@@ -291,6 +298,16 @@ impl ControlLoop {
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             ..self.engine.status(now)
+        }
+    }
+
+    /// The same as numbers.
+    fn figures(&self) -> Figures {
+        let now = self.handles.clock.now();
+        Figures {
+            refused: self.scales.last_refusal(now).is_some(),
+            zones: self.zones.status(),
+            ..self.engine.figures(now)
         }
     }
 
@@ -525,13 +542,14 @@ impl ControlLoop {
         }
     }
 
-    fn tell(&self, notice: Notice) {
-        log::notice(&notice);
+    fn tell(&mut self, notice: Notice) {
         self.handles.metrics.notice(&notice);
+        let now = self.handles.clock.now();
         if let Some(onlooker) = &self.handles.onlooker {
             // An onlooker that went away misses nothing it wants.
-            let _ = onlooker.send((self.handles.clock.now(), notice));
+            let _ = onlooker.send((now, notice.clone()));
         }
+        self.log.tell(now, notice, self.plan.endpoints.len());
     }
 }
 

@@ -18,12 +18,15 @@
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
-//! | `log`, `order_log`, `sink` | log lines; the queue through which they go |
+//! | `log`, `sink` | the log, and the queue through which its lines go |
+//! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod control_loop;
 mod expiry;
 mod judge;
 mod keeper;
 pub(crate) mod log;
+mod notice_lines;
+mod notice_log;
 mod observer;
 mod order_log;
 mod ordered;
