@@ -10,6 +10,7 @@
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `reader` | the thread that reads the config, and files of zones, again |
+//! | `geo_keeper` | what was compiled of the geo database, kept for the next start |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
@@ -20,6 +21,7 @@
 //! | `log`, `order_log`, `sink` | log lines; the queue through which they go |
 mod control_loop;
 mod expiry;
+mod geo_keeper;
 mod judge;
 mod keeper;
 pub(crate) mod log;
