@@ -71,6 +71,10 @@ pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 pub const NOTIFICATIONS_WAITING: usize = 4096;
 /// Octets of the file in which health, orders and demand are kept.
 pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
+/// Geo databases that are kept compiled.
+pub const GEO_FILES_KEPT: usize = 4;
+/// Octets of one of them: ten times what 10 million networks take.
+pub const GEO_FILE_KEPT_BYTES: u64 = 1024 * 1024 * 1024;
 /// Longest time that the end of the server waits for what is to be kept.
 pub const KEEP_AT_END: Span = Span::from_secs(5);
 /// Octets of the file in which serials of zones and the like are kept.

@@ -379,7 +379,7 @@ impl Spec {
     #[must_use]
     pub fn files(&self, brought: &Files) -> Vec<PathBuf> {
         let mut wanted = Vec::new();
-        wanted.extend(self.geo.database.as_ref().map(|path| self.resolve(path)));
+        wanted.extend(self.geo_file().filter(|_| brought.geo.is_none()));
         let of_monitors = self.monitors.iter().flat_map(|one| &one.written.files);
         wanted.extend(of_monitors.map(|(_, path)| self.resolve(path)));
         let own = self.server.tls.iter();
@@ -405,6 +405,13 @@ impl Spec {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    /// The file of the geo database, unless it is the embedded one.
+    #[must_use]
+    pub fn geo_file(&self) -> Option<PathBuf> {
+        let path = self.geo.database.as_ref();
+        path.map(|path| self.resolve(path))
     }
 
     /// Those of [`Spec::files`] that nobody but the server is to read.
@@ -476,7 +483,8 @@ impl Spec {
     }
 
     /// The folder of what must survive a restart.
-    pub(crate) fn state(&self) -> PathBuf {
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or(STATE))
     }
 

@@ -11,6 +11,7 @@
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `watched` | what the watch reads, in the audit log |
+//! | `geo_keeper` | what was compiled of the geo database, kept for the next start |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
@@ -22,6 +23,7 @@
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod control_loop;
 mod expiry;
+mod geo_keeper;
 mod judge;
 mod keeper;
 pub(crate) mod log;

@@ -7,6 +7,10 @@
 //! each is read by the config that is in force, whatever the text of the config says by now. It decides
 //! nothing: what it compiled, or why it could not, goes to the control loop. What it read because it changed, and nobody asked
 //! for, it records as a change ([`super::watched`]).
+//!
+//! The thread has the lowest priority from its beginning, for others answer meanwhile: reading, parsing and compiling wait
+//! for them. (The first config is read by the thread that starts the server, which nobody waits behind.) What is
+//! compiled of a geo database is kept beside all that (`geo_keeper`).
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
 use super::log;
 use super::prepared::{Keys, Prepared, Source, filed};
@@ -24,6 +29,7 @@ use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
 use crate::dns::Name;
 use crate::io::audit::AuditTrail;
+use crate::io::background;
 use crate::io::control::Force;
 use crate::io::files;
 use crate::io::files::Watch;
@@ -104,10 +110,9 @@ pub(super) fn start(
         watch,
         in_force,
         readings,
+        geo: GeoKeeper::default(),
     };
-    std::thread::Builder::new()
-        .name("config".to_owned())
-        .spawn(move || reader.run(&queue))?;
+    background::spawn("config", move || reader.run(&queue))?;
     Ok(requests)
 }
 
@@ -117,6 +122,7 @@ struct Reader {
     in_force: InForce,
     readings: mpsc::Sender<Reading>,
     recorder: WatchRecorder,
+    geo: GeoKeeper,
 }
 
 /// Nobody wants to know any more.
@@ -141,6 +147,10 @@ impl Reader {
 
     /// Looks whether anything has changed, if the config in force wants that.
     fn look(&mut self) -> Result<(), Ended> {
+        let source = self.source();
+        if self.geo.look(&source) == Freshness::Stale {
+            self.read_all(Vec::new())?;
+        }
         if !self.source().spec.is_watched() {
             return Ok(());
         }

@@ -21,6 +21,7 @@ mod digs;
 mod dnssec;
 mod docker;
 mod elsewhere;
+mod geo_kept;
 mod kdig;
 mod keys;
 mod load;
