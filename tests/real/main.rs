@@ -29,6 +29,7 @@ mod orders;
 mod peers;
 mod postgres;
 mod privileges;
+mod probes;
 mod query;
 mod restart;
 mod rollover;
