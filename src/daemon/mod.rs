@@ -10,6 +10,7 @@
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `reader` | the thread that reads the config, and files of zones, again |
+//! | `watched` | what the watch reads, in the audit log |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
@@ -37,6 +38,7 @@ mod sink;
 pub(crate) mod sockets;
 mod transfers;
 pub(crate) mod upgrade;
+mod watched;
 mod weigh;
 mod zone_driver;
 
