@@ -240,6 +240,16 @@ pub const PROBE_BODY_BYTES: usize = 64 * 1024;
 pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
 /// How long after its first look a probe looks again at a standby whose replay seems too old.
 pub const PROBE_SECOND_LOOK: Span = Span(100);
+/// Connections that probes keep from one to the next at the most; further ones are closed.
+pub const PROBE_CONNECTIONS_KEPT: usize = 16_384;
+/// Age at which a kept connection is closed and a new one is dialled, at the latest: a listener that died may be
+/// survived by its connections.
+pub const PROBE_CONNECTION_AGE: Span = Span::from_secs(10 * 60);
+/// Longest time for which the certificate of a server is not verified in full while its TLS sessions are resumed.
+pub const PROBE_VERIFY_EVERY: Span = Span::from_secs(3600);
+/// Shortest time between two turns of the control loop that take reports and start probes: what comes meanwhile is taken
+/// together.
+pub const PROBE_BATCH: Span = Span(5);
 /// Shortest probe interval that a config may ask for.
 pub const PROBE_INTERVAL_LEAST: Span = Span(100);
 /// Age past which, over a restart, the last look at an address says nothing any more; three of its

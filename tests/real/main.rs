@@ -31,6 +31,7 @@ mod orders;
 mod peers;
 mod postgres;
 mod privileges;
+mod probes;
 mod query;
 mod restart;
 mod rollover;
