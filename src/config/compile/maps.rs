@@ -1,32 +1,31 @@
 //! Sorts clients into classes: whom each region serves, in which order, inside which fence.
 //!
-//! The order of regions is a property of the client alone, the same for all services: first
-//! the regions that claim it, the most specific claim first (network, AS, country, continent;
-//! the nearest among equals), then where the first of them falls back to, then the rest by
-//! distance. Who is claimed by none goes to the nearest region. A service skips the regions
+//! The order of regions follows from the client and the service's steering (`steering`). A service skips the regions
 //! where it has no endpoint; residency then moves regions forward (`prefer`: first those of the
 //! client's jurisdiction, then those that it may use) or takes them out (`strict`). Classes are what is left different: two clients with the same list and fence
 //! are alike.
 //!
 //! A resolver may ask for a network that several classes share, and give one answer to everybody in it. For a strict
 //! service that must be lawful for each, so there are classes for what fences have in common as well.
-//!
-//! Distance is measured from the client, or from its first region if its location is
-//! unknown.
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::places::Places;
 use super::services::Draft;
+use super::steering::Client;
 use crate::base::limits::{CLASSES, SHARED_FENCES};
 use crate::base::{ClassId, JurisdictionId, JurisdictionSet, MapId, RegionId};
 use crate::config::diagnostic::Diagnostics;
-use crate::config::spec::Serves;
-use crate::geo::{Atlas, Location, Networks, Place};
+use crate::geo::{Atlas, Networks, Place};
 use crate::plan::{Class, Map, Residency, Shared};
 
 /// What makes two services sort clients differently.
-type MapKey = (Vec<RegionId>, Residency, JurisdictionSet, JurisdictionSet);
+type MapKey<'k> = (
+    Vec<RegionId>,
+    Residency,
+    JurisdictionSet,
+    JurisdictionSet,
+    &'k str,
+);
 
 /// The maps of a plan, and each service's own.
 pub(super) fn build(
@@ -35,7 +34,7 @@ pub(super) fn build(
     atlas: &Atlas,
     found: &mut Diagnostics,
 ) -> (Vec<Map>, Vec<MapId>) {
-    let mut known: BTreeMap<MapKey, MapId> = BTreeMap::new();
+    let mut known: BTreeMap<MapKey<'_>, MapId> = BTreeMap::new();
     let (mut maps, mut ids) = (Vec::new(), Vec::new());
     for draft in drafts {
         let residency = draft.spec.residency.value;
@@ -44,6 +43,7 @@ pub(super) fn build(
             residency,
             draft.outside,
             draft.unknown,
+            &*draft.steering.key,
         );
         let id = *known.entry(key).or_insert_with(|| {
             maps.push(map(draft, places, atlas, found));
@@ -100,7 +100,7 @@ fn shared(
 ) -> Shared {
     let own = classes.iter().map(|class| class.fence);
     let fences = intersections(own.collect());
-    let everywhere = order(places, &Place::default(), None);
+    let everywhere = order(draft, places, &Place::default(), None);
     let mut found = Vec::new();
     for fence in fences {
         let class = fenced(draft, places, &everywhere, fence);
@@ -174,7 +174,7 @@ fn class(draft: &Draft<'_>, places: &Places<'_>, place: &Place, mark: Option<u16
         Residency::Strict => fence(draft, places, place, law),
     };
     let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
-    let mut preference = order(places, place, mark);
+    let mut preference = order(draft, places, place, mark);
     preference.retain(|region| draft.regions.contains(region) && fence.contains(law_of(region)));
     if let (Residency::Prefer, Some(law)) = (draft.spec.residency.value, law) {
         let near = places.fence_of(law);
@@ -200,62 +200,17 @@ fn fence(
     }
 }
 
-/// All regions in the order in which a client should be served by them.
-fn order(places: &Places<'_>, place: &Place, mark: Option<u16>) -> Vec<RegionId> {
-    let all = (0..places.regions.len()).map(RegionId::from_index);
-    let distance = |from: Option<Location>, region: RegionId| {
-        from.map_or(0, |from| {
-            from.distance_km(places.regions[region.index()].location)
-        })
+/// Regions in the order in which a client of a service should be served by them.
+fn order(
+    draft: &Draft<'_>,
+    places: &Places<'_>,
+    place: &Place,
+    mark: Option<u16>,
+) -> Vec<RegionId> {
+    let client = Client {
+        place,
+        mark,
+        is_usable: &|region| draft.regions.contains(&region),
     };
-    let claim = |region: RegionId| specificity(places, region, place, mark);
-    let mut list: Vec<RegionId> = all.clone().filter(|one| claim(*one) > 0).collect();
-    list.sort_by_key(|one| (Reverse(claim(*one)), distance(place.location, *one), *one));
-    if list.is_empty() && place.location.is_none() {
-        list.clone_from(&places.default);
-        append(&mut list, all);
-        return list;
-    }
-    if list.is_empty() {
-        list.extend(
-            all.clone()
-                .min_by_key(|one| (distance(place.location, *one), *one)),
-        );
-    }
-    let Some(first) = list.first().copied() else {
-        return list;
-    };
-    append(&mut list, places.fallback[first.index()].iter().copied());
-    let from = place
-        .location
-        .unwrap_or(places.regions[first.index()].location);
-    let mut rest: Vec<RegionId> = all.collect();
-    rest.sort_by_key(|one| (distance(Some(from), *one), *one));
-    append(&mut list, rest);
-    list
-}
-
-/// Appends what is not in the list yet.
-fn append(list: &mut Vec<RegionId>, more: impl IntoIterator<Item = RegionId>) {
-    for region in more {
-        if !list.contains(&region) {
-            list.push(region);
-        }
-    }
-}
-
-/// How specifically a region claims a client: 4 by network, 3 by AS, 2 by country, 1 by
-/// continent, 0 not at all.
-fn specificity(places: &Places<'_>, region: RegionId, place: &Place, mark: Option<u16>) -> u8 {
-    if mark == Some(region.0) {
-        return 4;
-    }
-    let claims = places.claims[region.index()].iter();
-    let levels = claims.map(|claim| match claim {
-        Serves::Asn(asn) if place.asn == Some(*asn) => 3,
-        Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
-        Serves::Continent(continent) if place.continent == Some(*continent) => 1,
-        Serves::Network(_) | Serves::Asn(_) | Serves::Countries(_) | Serves::Continent(_) => 0,
-    });
-    levels.max().unwrap_or(0)
+    draft.steering.order(places, client)
 }
