@@ -196,6 +196,8 @@ pub const ORDER_TEXT_BYTES: usize = 512;
 pub const ORDERS_HELD: usize = 1000;
 /// Orders that have ended, as the history shows them; the oldest goes first.
 pub const ORDERS_PAST: usize = 500;
+/// Age past which an order that has ended is forgotten, however few there are.
+pub const ORDERS_PAST_AGE: Span = Span::from_secs(90 * 24 * 3600);
 /// Time that an override holds if nobody says.
 pub const OVERRIDE_DEFAULT: Span = Span::from_secs(3600);
 /// Time that an override may hold at most: what is meant for longer belongs in the config.

@@ -11,6 +11,7 @@
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `geo_keeper` | what was compiled of the geo database, kept for the next start |
+//! | `watched` | what the watch reads, in the audit log |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
@@ -39,6 +40,7 @@ mod sink;
 pub(crate) mod sockets;
 mod transfers;
 pub(crate) mod upgrade;
+mod watched;
 mod weigh;
 mod zone_driver;
 

@@ -113,7 +113,7 @@ impl Server {
         let (reports, report_queue) = mpsc::unbounded_channel();
         let prober = prober(&runtime, clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
-        let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
+        let (reader, reading_queue) = reader(start.config, start.watch, (&in_force, &audit))?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -387,10 +387,13 @@ type Requests = std::sync::mpsc::Sender<reader::Request>;
 fn reader(
     config: Option<PathBuf>,
     watch: Watch,
-    in_force: &InForce,
+    (in_force, audit): (&InForce, &AuditTrail),
 ) -> Result<(Option<Requests>, mpsc::Receiver<reader::Reading>), Failure> {
     let (readings, queue) = mpsc::channel(1);
-    let reader = config.map(|config| reader::start(config, watch, in_force.clone(), readings));
+    let reader = config.map(|config| {
+        let report = (readings, audit.clone());
+        reader::start(config, watch, in_force.clone(), report)
+    });
     let reader = reader.transpose().map_err(|error| no_thread(&error))?;
     Ok((reader, queue))
 }
