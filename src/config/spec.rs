@@ -382,6 +382,9 @@ pub(crate) struct ServiceSpec {
     pub(crate) steering: Option<SteeringSpec>,
 }
 
+/// Claims, by the names of regions.
+pub(crate) type ClaimsByRegion = Vec<(At<String>, Vec<At<Serves>>)>;
+
 /// `[services.NAME.steering]`.
 #[derive(Debug)]
 pub(crate) struct SteeringSpec {
@@ -389,7 +392,7 @@ pub(crate) struct SteeringSpec {
     /// All clients, in this order.
     pub(crate) order: Option<At<Vec<At<String>>>>,
     /// In place of all claims of regions.
-    pub(crate) serves: Option<Vec<(At<String>, Vec<At<Serves>>)>>,
+    pub(crate) serves: Option<ClaimsByRegion>,
     /// In place of the fallback of the regions that are named.
     pub(crate) fallback: Vec<(At<String>, Vec<At<String>>)>,
     /// Tells whether nobody is sent beyond a list of regions.

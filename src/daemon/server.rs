@@ -133,11 +133,10 @@ impl Server {
         let mut control_loop = ControlLoop::new(first, zones.driver, known, handles);
         control_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let published = ready
-            .get_or_init(|| control_loop.published().clone())
-            .clone();
-        let answering = (zones.service, zones.screen);
-        let (deferred, updates) = hand_on(clock, answering, &published);
+        let first = || control_loop.published().clone();
+        let published = ready.get_or_init(first).clone();
+        let answerers = (zones.service, zones.screen);
+        let (deferred, updates) = hand_on(clock, answerers, &published);
         let service = service((clock, metrics), published, deferred, start.secrets);
         let opened = doors.open(service, streams.handle())?;
         let (stop, stopped) = oneshot::channel();

@@ -346,9 +346,8 @@ impl<'p> RegionOrders<'p> {
         self.list.clear();
         let key = (place.country, place.continent, place.asn, mark);
         let steering = self.steering;
-        if !self.claims.contains_key(&key) {
-            self.claims.insert(key, steering.claimed(place, mark));
-        }
+        let claims = self.claims.entry(key);
+        claims.or_insert_with(|| steering.claimed(place, mark));
         match &steering.sorting {
             Sorting::Order(order) => self.list.extend(order),
             Sorting::Nearest => {}

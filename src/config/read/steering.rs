@@ -76,9 +76,9 @@ fn regions(
 }
 
 fn fallback(value: &DeValue<'_>) -> Result<Fallback, Trouble> {
-    match value {
-        DeValue::Boolean(closed) => Ok(Fallback::Closed(*closed)),
-        _ => list_of(value::text)(value).map(Fallback::Regions),
+    match value.as_bool() {
+        Some(closed) => Ok(Fallback::Closed(closed)),
+        None => list_of(value::text)(value).map(Fallback::Regions),
     }
 }
 

@@ -272,7 +272,7 @@ mod tests {
                 *other.verifying_key().to_sec1_point(false).as_bytes()
             );
             for length in 0..10 {
-                let message = vec![length as u8; length * number as usize];
+                let message = vec![length; usize::from(length) * usize::try_from(number).unwrap()];
                 let signature: Signature = other.sign(&message);
                 let made = own.sign(&message);
                 assert_eq!(made[..], *signature.to_bytes(), "{number} {length}");
