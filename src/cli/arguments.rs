@@ -55,7 +55,8 @@ pub(super) enum Command {
     ///
     /// The server starts its own executable anew, which reads and checks everything, takes over the sockets and the state,
     /// and answers; only then the old process ends. No query is lost, and a program that fails changes
-    /// nothing. SIGUSR2 does the same.
+    /// nothing. Connections over QUIC are closed once their queries are answered, and new ones belong to the new
+    /// process. SIGUSR2 does the same.
     Upgrade(Upgrade),
     /// Let what waits for an operator's word come back
     ///
