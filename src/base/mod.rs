@@ -10,6 +10,7 @@ mod ids;
 pub mod limits;
 mod reason;
 mod secret;
+pub mod shown;
 mod similar;
 mod sip;
 mod standing;

@@ -55,7 +55,8 @@ pub(super) enum Command {
     ///
     /// The server starts its own executable anew, which reads and checks everything, takes over the sockets and the state,
     /// and answers; only then the old process ends. No query is lost, and a program that fails changes
-    /// nothing. SIGUSR2 does the same.
+    /// nothing. Connections over QUIC are closed once their queries are answered, and new ones belong to the new
+    /// process. SIGUSR2 does the same.
     Upgrade(Upgrade),
     /// Let what waits for an operator's word come back
     ///
@@ -146,6 +147,8 @@ pub(super) struct Explain {
     /// Ask a running server, with its present health, instead of reading the config
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) proof: ClientProof,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -267,14 +270,27 @@ pub(super) struct Control {
     /// Control address of the running server, or `unix:PATH`; otherwise the socket of the config
     #[arg(long, value_name = "URL|unix:PATH")]
     pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) proof: ClientProof,
+    #[command(flatten)]
+    pub(super) config: Config,
+}
+
+/// By what a client of the control API is known, and what it trusts.
+#[derive(Debug, Args)]
+pub(super) struct ClientProof {
     /// A file that holds a token (`waypost token new`); otherwise WAYPOST_TOKEN, over HTTP
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
     /// Trust the certificates of this PEM file for https, not the system's
     #[arg(long, value_name = "FILE")]
     pub(super) ca: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) config: Config,
+    /// A PEM file with the certificate that says over https who asks, and those between it and its root
+    #[arg(long, value_name = "FILE", requires = "key", alias = "cert")]
+    pub(super) certificate: Option<PathBuf>,
+    /// A PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(super) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

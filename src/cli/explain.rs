@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::arguments::Explain;
-use super::remote::Remote;
+use super::remote::{Remote, credentials};
 use super::say;
 use crate::base::limits::ALIAS_HOPS;
 use crate::base::{AddressSet, Moment, Permille, Span, Standing, Why};
@@ -126,7 +126,7 @@ fn ask(url: &str, arguments: &Explain) -> Result<String, Failure> {
         ("format", format),
     ];
     query.extend(arguments.down.iter().map(|name| ("down", name.as_str())));
-    Remote::at(url)?.get("/api/v1/explain", &query)
+    Remote::at(url, &credentials(&arguments.proof))?.get("/api/v1/explain", &query)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::Path;
 use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::Failure;
+use crate::base::shown;
 use crate::config::{self, Compiled};
 use crate::io::clock::Clock;
 use crate::io::files;
@@ -20,12 +21,14 @@ pub(super) struct Source {
     /// Version of this program.
     version: &'static str,
     /// When it was judged, in seconds since 1970.
+    #[serde(rename = "judged_at", with = "shown::utc")]
     at: u64,
     /// The plan's own digest, as status shows it.
     digest: String,
     /// What the geo database is: `embedded`, or a path.
     geo_database: String,
     /// When that was built, in seconds since 1970.
+    #[serde(with = "shown::utc")]
     geo_built_at: u64,
     /// The config, then every file that it names.
     files: Vec<Fingerprint>,

@@ -14,6 +14,7 @@
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
+//! | `proof` | what that client shows and trusts over TLS |
 //! | `remote` | the client of the control API |
 //! | `present`, `endpoint_lines` | parts of pages, and lines of endpoints |
 //!
@@ -32,6 +33,7 @@ mod order;
 mod orders;
 mod plan;
 mod present;
+mod proof;
 mod query;
 mod reload;
 mod remote;

@@ -2,18 +2,15 @@
 //!
 //! A config leads to its server's socket, where the kernel says who asks; where nobody answers there, over HTTP. A token is taken
 //! from `--token-file` or from the environment, never from the command line, which every user of the machine can read.
+//! Certificates, shown and trusted, are the affair of [`super::proof`].
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-
 use super::Failure;
-use super::arguments::Control;
+use super::arguments::{ClientProof, Control};
+use super::proof::{self, Credentials};
 use crate::base::Span;
 use crate::io::files;
 use crate::plan::ApiToken;
@@ -47,22 +44,10 @@ pub(super) enum ControlWay {
     Http(String),
 }
 
-/// Proof of a client, and its trust.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Credentials {
-    /// The file that holds a token, if one was named.
-    pub(super) token_file: Option<PathBuf>,
-    /// The roots that vouch for the server; those of the system if absent.
-    pub(super) ca: Option<PathBuf>,
-}
-
 impl Remote {
     /// The server that the arguments name, or that their config describes.
     pub(super) fn find(control: &Control) -> Result<Self, Failure> {
-        let credentials = Credentials {
-            token_file: control.token_file.clone(),
-            ca: control.ca.clone(),
-        };
+        let credentials = credentials(&control.proof);
         let way = match &control.control {
             Some(text) => ControlWay::read(text),
             None => ControlWay::in_config(&control.config.config)?,
@@ -71,8 +56,8 @@ impl Remote {
     }
 
     /// The server at a URL as `http://127.0.0.1:8053`, or just `127.0.0.1:8053`, or at a socket as `unix:PATH`.
-    pub(super) fn at(text: &str) -> Result<Self, Failure> {
-        Self::by(ControlWay::read(text), &Credentials::default())
+    pub(super) fn at(text: &str, credentials: &Credentials) -> Result<Self, Failure> {
+        Self::by(ControlWay::read(text), credentials)
     }
 
     /// The server that is reached so.
@@ -92,11 +77,11 @@ impl Remote {
                 named_token.or_else(token_of_environment),
             ),
         };
-        let roots = match url.starts_with("https://") {
-            true => roots(credentials.ca.as_deref())?,
-            false => RootCertStore::empty(),
+        let tls = match url.starts_with("https://") {
+            true => proof::tls(credentials)?,
+            false => proof::no_tls(credentials, &way)?,
         };
-        let client = client.tls_backend_preconfigured(trust(roots)?);
+        let client = client.tls_backend_preconfigured(tls);
         let base = reqwest::Url::parse(&url).map_err(|error| {
             format!(
                 "--control {url}: {error}; write it as http://127.0.0.1:8053 or unix:waypost.sock"
@@ -240,6 +225,15 @@ impl std::fmt::Display for ControlWay {
     }
 }
 
+/// The credentials that a command line names.
+pub(super) fn credentials(proof: &ClientProof) -> Credentials {
+    Credentials {
+        token_file: proof.token_file.clone(),
+        ca: proof.ca.clone(),
+        certificate: proof.certificate.clone().zip(proof.key.clone()),
+    }
+}
+
 fn token_of_environment() -> Option<String> {
     let token = std::env::var(TOKEN).ok()?;
     Some(token.trim().to_owned()).filter(|token| !token.is_empty())
@@ -256,37 +250,6 @@ fn read_token(path: &Path) -> Result<String, Failure> {
     let secret = secret.or_else(|| words.clone().next());
     let secret = secret.ok_or_else(|| format!("--token-file {}: it is empty", path.display()))?;
     Ok(secret.to_owned())
-}
-
-/// Roots that vouch for a server.
-fn roots(ca: Option<&Path>) -> Result<RootCertStore, Failure> {
-    let mut roots = RootCertStore::empty();
-    match ca {
-        Some(path) => {
-            let explain = |error: String| format!("--ca {}: {error}", path.display());
-            let text = std::fs::read(path).map_err(|error| explain(error.to_string()))?;
-            for certificate in CertificateDer::pem_slice_iter(&text) {
-                let certificate = certificate.map_err(|_| explain("it is not PEM".to_owned()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| explain(error.to_string()))?;
-            }
-        }
-        None => {
-            let native = rustls_native_certs::load_native_certs().certs;
-            roots.add_parsable_certificates(native);
-        }
-    }
-    Ok(roots)
-}
-
-/// Settings of TLS; the client wants them also where none is spoken.
-fn trust(roots: RootCertStore) -> Result<ClientConfig, Failure> {
-    let provider = std::sync::Arc::new(aws_lc_rs::default_provider());
-    let settings = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("cannot speak TLS: {error}"))?;
-    Ok(settings.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Where to connect to a listener: one on every address is on loopback too.

@@ -1,8 +1,11 @@
 //! Everything an operator may want to see, as `/api/v1/status` gives it.
 //!
-//! Ages and times to come are milliseconds, shares are permille: units stand in the names.
+//! Ages and times to come are milliseconds, shares are permille: units stand in the names. Moments are seconds since 1970, and
+//! shown as text.
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::base::{Utc, shown};
 
 pub use crate::zones::status::{KeyStatus, SigningStatus, ZoneStatus};
 
@@ -80,6 +83,8 @@ pub struct GeoStatus {
     /// `embedded`, or the path.
     pub source: String,
     /// When it was built, in seconds since 1970.
+    #[serde(with = "shown::utc")]
+    #[schema(value_type = Utc)]
     pub built_at: u64,
     /// The number of networks that it tells apart.
     pub networks: usize,
@@ -91,6 +96,8 @@ pub struct CertificateStatus {
     /// For whom it is: names and addresses.
     pub names: Vec<String>,
     /// When it expires, in seconds since 1970.
+    #[serde(rename = "expires_at", with = "shown::utc")]
+    #[schema(value_type = Utc)]
     pub expires: u64,
 }
 
@@ -234,6 +241,12 @@ pub struct SlotStatus {
     /// How long the last probe took, in microseconds.
     pub took_us: u32,
     /// When the certificate expires, in seconds since 1970.
+    #[serde(
+        rename = "certificate_expires_at",
+        default,
+        with = "shown::utc_or_null"
+    )]
+    #[schema(value_type = Option<Utc>)]
     pub certificate_expires: Option<u64>,
 }
 

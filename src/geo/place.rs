@@ -39,8 +39,10 @@ pub enum Continent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 pub struct Location {
     /// North is positive; -90000 to 90000.
+    #[serde(rename = "latitude_thousandths")]
     pub latitude: i32,
     /// East is positive; -180000 to 180000.
+    #[serde(rename = "longitude_thousandths")]
     pub longitude: i32,
 }
 

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::base::{
     AddressSet, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
-    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span,
+    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, shown,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks};
@@ -476,10 +476,12 @@ pub enum AllDown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TtlBounds {
     /// At the least.
-    #[schema(value_type = String)]
+    #[serde(rename = "min_ms", serialize_with = "shown::ms")]
+    #[schema(value_type = u64)]
     pub min: Span,
     /// At the most.
-    #[schema(value_type = String)]
+    #[serde(rename = "max_ms", serialize_with = "shown::ms")]
+    #[schema(value_type = u64)]
     pub max: Span,
 }
 

@@ -3,6 +3,10 @@
 //! Orders, suppositions and scenarios name the same things, and a region is never called what an
 //! endpoint is called by accident only; so one name can mean several things, and then means all
 //! of them.
+//!
+//! A service is none of them. An endpoint that is out is out for every service that uses it, so an order about one service
+//! would be one about its neighbours too. (The scope of a *token* may name services: there it means the
+//! endpoints that serve no other, [`super::access`].)
 use std::collections::BTreeSet;
 
 use thiserror::Error;
@@ -21,7 +25,7 @@ pub struct Scope {
 
 /// Nothing has the name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no region, endpoint or provider is called {name:?}; {}", way_out(.nearest.as_ref(), .regions))]
+#[error("no region, endpoint or provider is called {name:?}; {}", way_out(.name, .nearest.as_ref(), .regions))]
 pub struct UnknownScope {
     /// The name.
     pub name: String,
@@ -74,8 +78,13 @@ impl Plan {
 }
 
 /// What the person may have meant, or what there is.
-fn way_out(nearest: Option<&String>, regions: &[String]) -> String {
+fn way_out(name: &str, nearest: Option<&String>, regions: &[String]) -> String {
     const SHOWN: usize = 20;
+    if name.starts_with("service:") {
+        return "an order is never for a service, because its endpoints are out for every other that uses them as well: \
+                name a region, an endpoint or a provider (`waypost status` shows who uses what)"
+            .to_owned();
+    }
     if let Some(name) = nearest {
         return format!("did you mean {name:?}?");
     }

@@ -1,7 +1,8 @@
 //! What an operator may see of zones, as `/api/v1/status` gives it.
 //!
-//! Times are seconds since 1970: units stand in the names.
+//! Times are seconds since 1970 here, and text of RFC 3339 once they are shown.
 use crate::base::Utc;
+use crate::base::shown;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -41,11 +42,17 @@ pub struct SigningStatus {
     pub rrsets: usize,
     /// When the next signature is renewed, in seconds since 1970; where others do that, when it should
     /// have come at the latest.
+    #[serde(with = "shown::utc")]
+    #[schema(value_type = Option<Utc>)]
     pub due_at: u64,
     /// When the first signature expires, in seconds since 1970.
+    #[serde(with = "shown::utc")]
+    #[schema(value_type = Option<Utc>)]
     pub expires_at: u64,
     /// When it should have been renewed at the latest, in seconds since 1970: past it, something is
     /// wrong.
+    #[serde(with = "shown::utc")]
+    #[schema(value_type = Option<Utc>)]
     pub overdue_at: u64,
     /// Its keys, oldest first; those that are gone are left out.
     pub keys: Vec<KeyStatus>,

@@ -41,6 +41,7 @@ mod spill;
 mod systemd;
 mod transfer;
 mod upgrade;
+mod upgrade_quic;
 mod watch;
 mod world;
 

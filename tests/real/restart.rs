@@ -128,6 +128,12 @@ fn an_order_that_was_acknowledged_holds_over_a_kill() {
     assert!(well, "{text}");
     let (_server, _) = first_answer(&world);
     wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
+    // What was ordered, and how it ended, is known to the third process as well.
+    let (text, _) = waypost(&world, &["orders"]);
+    assert!(
+        text.contains("lifted by ada") && text.contains("by ada (user root): disks"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -220,6 +226,111 @@ fn a_full_disk_is_said_and_what_it_missed_is_written_once_there_is_room() {
     let (text, _) = inside("cat state/health.log");
     assert!(text.contains("\"scope\":\"fra-one\""), "{text}");
     assert!(server.log().contains("state_writable"), "{}", server.log());
+}
+
+/// Starts the server in a mount namespace of its own, by a script in which `RUN` stands for its command.
+fn start_inside(world: &World, script: &str) -> Process {
+    let run = format!(
+        "{} run --log json --config config.toml",
+        env!("CARGO_BIN_EXE_waypost")
+    );
+    let script = format!("mount --make-rprivate / && {}", script.replace("RUN", &run));
+    world.start(
+        "inside",
+        Command::new("unshare").args(["-m", "sh", "-c", &script]),
+    )
+}
+
+/// The rules of alert that are shipped: what one of them says of a metric.
+fn alert_on(expression: &str) -> bool {
+    let rules = std::fs::read_to_string(crate::world::repository("docker/alerts.yaml")).unwrap();
+    rules.contains(&format!("expr: {expression}\n"))
+}
+
+/// The state was written by a server before; now it cannot be, by whatever `script` does, and the server starts by it.
+fn starts_by_what_it_cannot_write(world: &World, script: &str) {
+    // On another disk: a change that cannot be recorded is not made.
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    let config = config.replace("[control]\n", "[control]\naudit = \"audit.jsonl\"\n");
+    world.write("config.toml", &config);
+    let _machines = machines(world);
+    let server = world.waypost();
+    wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
+    assert!(waypost(world, &["drain", "fra-one", "--author", "ada"]).1);
+    wait_for("fra-one to be drained", || answer() == ["127.1.0.2"]);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    server.kill();
+    let server = start_inside(world, script);
+    let mut first = Vec::new();
+    wait_for("the first answer", || {
+        first = answer();
+        !first.is_empty()
+    });
+    assert_eq!(first, ["127.1.0.2"], "what is there is read");
+    wait_for("a metric of it", || {
+        metric("waypost_state_writable").as_deref() == Some("0")
+    });
+    assert!(alert_on("waypost_state_writable == 0"));
+    wait_for("a line of it", || server.log().contains("state_unwritable"));
+    let (text, well) = waypost(world, &["undrain", "fra-one", "--author", "ada"]);
+    let doubt = "a restart of the server would not know of it";
+    assert!(well && text.contains(doubt), "{text}");
+    wait_for("fra-one to serve", || answer() == ["127.1.0.1"]);
+    let text = std::fs::read_to_string(world.path("state/health.log")).unwrap();
+    assert!(text.contains("\"scope\":\"fra-one\""), "as it was");
+    server.kill();
+}
+
+#[test]
+fn a_read_only_disk_is_said_and_answered_from() {
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    starts_by_what_it_cannot_write(
+        &world,
+        "mount --bind state state && mount -o remount,ro,bind state && exec RUN",
+    );
+}
+
+#[test]
+fn a_folder_of_another_user_is_said_and_answered_from() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    let readable = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(world.path(""), readable).unwrap();
+    // The folder stays root's; the server is nobody, who may bind a port, and read what root lets everybody read.
+    starts_by_what_it_cannot_write(
+        &world,
+        "chmod -R a+rX . && rm -f waypost.sock && chown 65534 audit.jsonl && \
+         exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+         --inh-caps +net_bind_service --ambient-caps +net_bind_service RUN",
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_even_be_read_costs_what_it_held() {
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    let config = config.replace("[control]\n", "[control]\naudit = false\nsocket = false\n");
+    world.write("config.toml", &config);
+    world.write("state/health.log", "not for nobody");
+    let _machines = machines(&world);
+    let server = start_inside(
+        &world,
+        "chmod -R a+rX . && chmod 700 state && \
+         exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+         --inh-caps +net_bind_service --ambient-caps +net_bind_service RUN",
+    );
+    wait_for("fra-one to serve", || state_of("fra-one") == "healthy");
+    assert_eq!(answer(), ["127.1.0.1"]);
+    wait_for("a metric of it", || {
+        metric("waypost_state_writable").as_deref() == Some("0")
+    });
+    assert_eq!(metric("waypost_state_damaged").as_deref(), Some("3"));
+    assert!(alert_on("waypost_state_damaged > 0"));
+    let log = server.log();
+    assert!(
+        log.contains("state_unreadable") && log.contains("Permission denied"),
+        "{log}"
+    );
 }
 
 #[test]

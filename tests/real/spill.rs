@@ -1,6 +1,7 @@
 //! A region fails, and its clients spill over what the others can carry; what fits nowhere is told.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -237,4 +238,71 @@ fn a_full_region_spills_and_what_fits_nowhere_is_told() {
     wait_for("a line of that", || {
         waypost.log().contains("\"event\":\"overload_over\"")
     });
+}
+
+/// An order that the operator ada gives; what is said, and the exit code.
+fn order(world: &World, arguments: &[&str]) -> (String, Option<i32>) {
+    let output = Command::new(env!("CARGO_BIN_EXE_waypost"))
+        .args(arguments)
+        .args(["--author", "ada", "--config"])
+        .arg(world.path("config.toml"))
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (String::from_utf8(text).unwrap(), output.status.code())
+}
+
+/// Everybody still finds a healthy machine, and yet what is left is too little.
+#[test]
+fn a_drain_that_asks_more_of_the_rest_than_it_carries_needs_a_word() {
+    let world = World::new();
+    // Of the 50 of eu, 30 fit where 50 of 80 are taken, and 5 go on; 15 fit nowhere.
+    let small = "[regions.ap]\nlocation = [1.35, 103.8]\nserves = [\"AS\", \"OC\"]\nfallback = [\"na\", \"eu\"]\ncapacity = ";
+    let large = format!("{small}100\n");
+    assert!(CONFIG.contains(&large));
+    world.write(
+        "config.toml",
+        &CONFIG.replace(&large, &format!("{small}5\n")),
+    );
+    world.write("zones/example.org.zone", ZONE);
+    let _machines = [EU, NA, AP].map(|address| world.backend(address));
+    let _waypost = world.waypost();
+    for endpoint in ["eu-one", "na-one", "ap-one"] {
+        wait_for(endpoint, || state_of(endpoint) == "healthy");
+    }
+    let over = "api would be above capacity: 15 of 100 asked for would fit nowhere";
+    let (text, code) = order(&world, &["drain", "eu", "--dry-run"]);
+    assert_eq!(code, Some(1), "{text}");
+    for part in [
+        "LOST, and refused without --force:",
+        over,
+        "nothing was changed",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+    let (text, code) = order(&world, &["drain", "eu"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(over) && text.contains("--force"), "{text}");
+    assert_eq!(state_of("eu-one"), "healthy", "nothing was changed");
+    let (text, code) = order(&world, &["drain", "eu", "--json"]);
+    assert_eq!(code, Some(1), "{text}");
+    let problem: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains(over), "{text}");
+    // What the others can carry takes no word.
+    let (text, code) = order(&world, &["drain", "ap", "--dry-run"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("nothing would be lost"), "{text}");
+    let (text, code) = order(&world, &["drain", "eu", "--force"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains(&format!("WARNING: {over}")), "{text}");
+    wait_for("eu-one to be drained", || state_of("eu-one") == "drained");
+    assert_eq!(
+        (load("na"), load("ap")),
+        (95.0, 5.0),
+        "it stays where it was first sent"
+    );
+    // It is above capacity now; one more drain that adds nothing to that is refused for nothing.
+    let (text, code) = order(&world, &["drain", "eu-one", "--dry-run"]);
+    assert_eq!(code, Some(0), "{text}");
 }

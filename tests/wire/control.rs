@@ -566,7 +566,7 @@ fn an_order_is_a_post_and_reaches_the_engine_whole() {
             "scope": "eu west",
             "author": format!("ops (user {})", user()),
             "reason": "disks, again",
-            "given": null,
+            "given_at": null,
             "from": null,
             "until": null,
         },
@@ -619,7 +619,7 @@ fn orders_are_listed_with_what_is_left_of_their_endpoints() {
         (&order["state"], &order["until"]),
         (&"in_force".into(), &serde_json::Value::Null)
     );
-    let given = order["given"].as_str().unwrap();
+    let given = order["given_at"].as_str().unwrap();
     assert!(given.ends_with('Z') && given.len() == 20, "{given}");
     let endpoints = serde_json::json!([{ "name": "tor-b", "share_permille": 500 }]);
     assert_eq!(order["endpoints"], endpoints);

@@ -17,7 +17,8 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::arguments::{Cli, Query};
-use super::remote::{self, ControlWay, Credentials, Remote};
+use super::proof::Credentials;
+use super::remote::{self, ControlWay, Remote};
 use super::say;
 use crate::daemon::Failure;
 use crate::dns::ask::{Question, Told, Want};
@@ -195,7 +196,7 @@ fn with_server_cookie(question: &mut Question, exchanged: &Exchanged) -> bool {
 /// What the control API says: of the server that is named, or of the config's own if it was asked.
 fn reasons(arguments: &Query, asked: &Asked, exchanged: &Exchanged) -> Option<Reasons> {
     let remote = match (&arguments.control, &asked.server) {
-        (Some(url), _) => Remote::at(url),
+        (Some(url), _) => Remote::at(url, &Credentials::default()),
         (None, Some(_)) => return None,
         // A config without a control listener has no reason to tell, which is no fault.
         (None, None) => Remote::by(

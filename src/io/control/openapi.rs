@@ -1,9 +1,10 @@
 //! The API described: OpenAPI 3.1, made from the types and handlers themselves.
 //!
 //! It is served at `/api/v1/openapi.json`, and kept as `docs/openapi.json`, which a test compares. Names and units are
-//! of one style: keys are in `snake_case`, a number has its unit at the end of its name (`_ms`, `_us`, `_s`, `_permille`,
-//! `_thousandths` of the operator's unit), a moment is text of RFC 3339 in UTC, or a number of seconds since 1970 if its name ends in `_at` or in
-//! `expires`, shares are permille, and what is absent is `null`. What breaks a reader gets another version in its path.
+//! of one style: keys are in `snake_case`; a number has its unit at the end of its name (`_ms`, `_us` of what is shorter, `_s` of what DNS
+//! counts in seconds, `_permille` of every share, `_thousandths` of the operator's unit or of a degree); every moment is text of RFC 3339 in UTC,
+//! under a name that ends in `_at` but for an order's `from` and `until`, which are called as they are asked for; what is absent is
+//! `null`. What breaks a reader gets another version in its path. A test holds the description to it.
 use utoipa::OpenApi;
 
 use super::{changes, looks, scrape};
@@ -13,8 +14,9 @@ use super::{changes, looks, scrape};
     info(
         title = "Waypost control API",
         description = "State, explanations and orders of a running server.\n\nKeys are in snake_case. A number has its unit at \
-            the end of its name: _ms, _us, _s, _permille, _thousandths (of the operator's unit). A moment is text of RFC 3339 in UTC, or \
-            a number of seconds since 1970 if its name ends in _at or in expires. What is absent is null. Errors are application/problem+json (RFC 9457). Within a version keys are only added.",
+            the end of its name: _ms, _us (of what is shorter), _s (of what DNS counts in seconds), _permille (every share), _thousandths (of the \
+            operator's unit, or of a degree). A moment is text of RFC 3339 in UTC, under a name that ends in _at (but for an order's from \
+            and until, which are called as they are asked for). What is absent is null. Errors are application/problem+json (RFC 9457). Within a version keys are only added.",
         version = "1",
     ),
     paths(
@@ -62,6 +64,79 @@ mod tests {
             kept == document(),
             "{KEPT} is not what the types say: UPDATE_OPENAPI=1 cargo test --lib openapi"
         );
+    }
+
+    /// Integers that count something, or are names: they have no unit.
+    const COUNTS: [&str; 22] = [
+        "asn",
+        "capacity",
+        "class",
+        "cohort",
+        "failures",
+        "generation",
+        "names",
+        "networks",
+        "of",
+        "prefix",
+        "qtype",
+        "rrsets",
+        "seq",
+        "serial",
+        "status",
+        "step",
+        "successes",
+        "tag",
+        "tier",
+        "value",
+        "weight",
+        "number",
+    ];
+    /// Units in which a name may end.
+    const UNITS: [&str; 5] = ["_ms", "_us", "_s", "_permille", "_thousandths"];
+
+    /// Every property of the description, wherever it stands: its name, and what it is.
+    fn properties(value: &serde_json::Value, found: &mut Vec<(String, serde_json::Value)>) {
+        if let Some(own) = value.get("properties").and_then(|own| own.as_object()) {
+            found.extend(own.iter().map(|(name, what)| (name.clone(), what.clone())));
+        }
+        match value {
+            serde_json::Value::Object(parts) => {
+                parts.values().for_each(|one| properties(one, found))
+            }
+            serde_json::Value::Array(parts) => parts.iter().for_each(|one| properties(one, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn names_and_units_are_of_one_style() {
+        let document: serde_json::Value = serde_json::from_str(&document()).unwrap();
+        let mut found = Vec::new();
+        properties(&document["components"]["schemas"], &mut found);
+        assert!(found.len() > 150, "{}", found.len());
+        for (name, what) in found {
+            let is_snake = name
+                .bytes()
+                .all(|own| own.is_ascii_lowercase() || own.is_ascii_digit() || own == b'_');
+            assert!(is_snake, "{name} is not in snake_case");
+            let is_moment = what.to_string().contains("#/components/schemas/Utc");
+            let is_named_so = name.ends_with("_at") || ["from", "until"].contains(&name.as_str());
+            assert_eq!(
+                is_moment, is_named_so,
+                "{name}: moments, and nothing else, end in _at"
+            );
+            let kind = what["type"].to_string();
+            let is_number = kind.contains("integer") || kind.contains("\"number\"");
+            let has_unit = UNITS.iter().any(|unit| name.ends_with(unit));
+            assert!(
+                !is_number || has_unit || COUNTS.contains(&name.as_str()),
+                "{name} has no unit"
+            );
+            assert!(
+                is_number || !has_unit || what.get("$ref").is_some(),
+                "{name} is no number"
+            );
+        }
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub struct OrderView {
     /// Why; empty if nobody said.
     pub reason: String,
     /// The time at which it was given; absent for what holds nothing.
+    #[serde(rename = "given_at")]
     pub given: Option<Utc>,
     /// The time from which it is in force.
     pub from: Option<Utc>,
@@ -94,6 +95,7 @@ pub struct PastView {
     #[serde(flatten)]
     pub order: OrderView,
     /// The time at which it ended.
+    #[serde(rename = "ended_at")]
     pub ended: Utc,
     /// `expired`, `lifted`, `replaced`, or `done` at once.
     pub end: String,
@@ -300,14 +302,14 @@ mod tests {
         let expected = serde_json::json!({
             "orders": [{
                 "action": "force", "value": "30.5%", "scope": "eu", "author": "ada", "reason": "disks",
-                "given": "2027-03-01T22:00:00Z", "from": "2027-03-01T22:00:00Z", "until": "2027-03-01T22:01:00Z",
+                "given_at": "2027-03-01T22:00:00Z", "from": "2027-03-01T22:00:00Z", "until": "2027-03-01T22:01:00Z",
                 "state": "in_force",
                 "endpoints": [{ "name": "fra", "share_permille": 305 }],
             }],
             "history": [{
                 "action": "drain", "value": null, "scope": "eu", "author": "ada", "reason": "disks",
-                "given": "2027-03-01T22:00:00Z", "from": "2027-03-01T22:00:00Z", "until": null,
-                "ended": "2027-03-01T22:00:03Z", "end": "lifted", "ended_by": "bob", "ended_reason": "",
+                "given_at": "2027-03-01T22:00:00Z", "from": "2027-03-01T22:00:00Z", "until": null,
+                "ended_at": "2027-03-01T22:00:03Z", "end": "lifted", "ended_by": "bob", "ended_reason": "",
             }],
         });
         assert_eq!(found, expected);

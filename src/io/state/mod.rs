@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`geo_data`] | geo databases, compiled, and when they may be used |
 //! | `challenges` | how challenges stand in their file |
+//! | `content` | what could be read of a file, and in which form it was |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
 //! | [`lines`] | entries with checksums |
 //! | `health_file` | that file on the disk |
@@ -35,6 +36,7 @@ use crate::io::keep;
 use crate::zones::{Known, Memories, Memory};
 
 mod challenges;
+mod content;
 pub mod geo_data;
 mod health_file;
 pub mod health_log;
@@ -43,6 +45,7 @@ mod lock;
 mod transfers;
 mod writer;
 
+use content::FileFormat;
 use health_file::HealthFile;
 use health_log::Restored;
 pub use lock::FolderInUse;
@@ -96,16 +99,24 @@ impl State {
         let mut damages = Vec::new();
         let (health, restored, damage) = HealthFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(health.path(), reason, now)));
-        let (zones, damage) = ZoneFile::open(folder);
-        damages.extend(damage.map(|reason| set_aside(zones.path(), reason, now)));
+        let (mut zones, damage) = ZoneFile::open(folder);
+        damages.extend(damage.map(|reason| copy_aside(zones.path(), reason, now)));
+        zones.renew();
         let challenges = folder.join(CHALLENGES);
-        let kept = challenges::read(&challenges).unwrap_or_else(|reason| {
-            damages.push(set_aside(&challenges, reason, now));
-            crate::dns::challenges::Challenges::default()
-        });
+        let found = challenges::read(&challenges);
+        let is_well = found.damage.is_none() && found.format == FileFormat::Current;
+        damages.extend(
+            found
+                .damage
+                .map(|reason| copy_aside(&challenges, reason, now)),
+        );
+        if !is_well {
+            // Where that fails the disk cannot be written, and what comes next says so.
+            let _ = keep::replace(&challenges, &challenges::write(&found.kept));
+        }
         let memories = Memories {
             zones: zones.known(),
-            challenges: kept,
+            challenges: found.kept,
         };
         let state = Self {
             zones,

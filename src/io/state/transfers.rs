@@ -1,11 +1,12 @@
 //! What is kept of zones: which serial each has been given out with, when each was last known to be
 //! fresh, and which have been served signed.
 //!
-//! One file of JSON objects, each of which adds to those before it. The first holds all that was kept
-//! when it was written, whole beside the old file and put in its place; a change is one more at the
-//! end, because thousands of zones have one each when a server starts. Once the changes are as
+//! One file of JSON objects, each of which adds to those before it, with a checksum and twice ([`super::lines`]). The
+//! first holds all that was kept when it was written, whole beside the old file and put in its place; a change is one
+//! more at the end, because thousands of zones have one each when a server starts. Once the changes are as
 //! long as the first, it is written anew. So a kill at any moment leaves all that was kept, and at the most
-//! an end that is torn, which nobody was told was kept. A serial is written before anybody sees it: what was
+//! an end that is torn, which nobody was told was kept. A file of the older format, objects alone, begins with a brace;
+//! it is read, and written anew as it should be. A serial is written before anybody sees it: what was
 //! given out once is never given out again for something else.
 use std::collections::BTreeMap;
 use std::io;
@@ -17,6 +18,9 @@ use crate::base::limits::TRANSFERS_FILE_BYTES;
 use crate::dns::Name;
 use crate::io::keep;
 use crate::zones::{Known, Last, Memory, Signedness};
+
+use super::content::{FileFormat, StateContent};
+use super::lines;
 
 /// Name of the file in its folder.
 const FILE: &str = "transfers.json";
@@ -46,8 +50,12 @@ struct Kept {
 pub(super) struct ZoneFile {
     path: PathBuf,
     kept: Kept,
+    /// The number of the next entry.
+    number: u32,
     /// Octets that may be added at its end before it is written anew; none while the end may be torn.
     room: usize,
+    /// Tells that what the file holds is not as it should be.
+    is_stale: bool,
 }
 
 /// Octets of changes that a file has room for, however short it is.
@@ -57,17 +65,30 @@ impl ZoneFile {
     /// Opens the file in a folder; there need be neither. With what can be read of it comes why the rest cannot.
     pub(super) fn open(folder: &Path) -> (Self, Option<String>) {
         let path = folder.join(FILE);
-        let (kept, damage) = match keep::read(&path, TRANSFERS_FILE_BYTES) {
-            Ok(None) => (Kept::default(), None),
+        let found = match keep::read(&path, TRANSFERS_FILE_BYTES) {
+            Ok(None) => StateContent::default(),
             Ok(Some(text)) => read(&text),
-            Err(error) => (Kept::default(), Some(error.to_string())),
+            Err(error) => StateContent {
+                damage: Some(error.to_string()),
+                ..StateContent::default()
+            },
         };
         let file = Self {
             path,
-            kept,
+            kept: found.kept,
+            number: 0,
             room: 0,
+            is_stale: found.format == FileFormat::Older || found.damage.is_some(),
         };
-        (file, damage)
+        (file, found.damage)
+    }
+
+    /// Writes a damaged file, or one of the older format, anew with all that could be read of it. Where that fails the disk
+    /// cannot be written, and what is kept next says so.
+    pub(super) fn renew(&mut self) {
+        if self.is_stale {
+            let _ = self.write(&Kept::default());
+        }
     }
 
     /// Where it is.
@@ -118,19 +139,21 @@ impl ZoneFile {
 
     /// Adds a change at the end of the file, or writes the file anew with it.
     fn write(&mut self, change: &Kept) -> io::Result<()> {
-        let line = line(change)?;
+        let line = entry(change, self.number)?;
         let room = std::mem::take(&mut self.room).checked_sub(line.len());
         if let Some(room) = room
             && keep::append(&self.path, &line).is_ok()
         {
             self.room = room;
+            self.number += 1;
             return Ok(());
         }
         let mut kept = self.kept.clone();
         kept.add(change.clone());
-        let text = self::line(&kept)?;
+        let text = entry(&kept, 0)?;
         keep::replace(&self.path, &text)?;
         self.room = text.len().max(ROOM_LEAST);
+        (self.number, self.is_stale) = (1, false);
         Ok(())
     }
 }
@@ -176,9 +199,10 @@ impl Kept {
     }
 }
 
-fn line(kept: &Kept) -> io::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec(kept).map_err(io::Error::other)?;
-    text.push(b'\n');
+fn entry(kept: &Kept, number: u32) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let entry = serde_json::to_vec(kept).map_err(io::Error::other)?;
+    lines::write(&mut text, number, &entry);
     Ok(text)
 }
 
@@ -186,8 +210,34 @@ fn key(zone: &Name) -> String {
     zone.to_string().to_ascii_lowercase()
 }
 
+/// Reads a file as far as it can be read.
+fn read(text: &[u8]) -> StateContent<Kept> {
+    if text.first() == Some(&b'{') {
+        let (kept, damage) = read_older(text);
+        return StateContent {
+            kept,
+            format: FileFormat::Older,
+            damage,
+        };
+    }
+    let lines = lines::read(text);
+    let mut found = StateContent {
+        damage: lines.damage,
+        ..StateContent::<Kept>::default()
+    };
+    for entry in lines.entries {
+        match serde_json::from_slice(entry) {
+            Ok(later) => found.kept.add(later),
+            Err(error) => {
+                found.damage = Some(format!("an entry cannot be understood: {error}"));
+            }
+        }
+    }
+    found
+}
+
 /// Reads objects as far as they can be read; why no further. A torn end is what nobody was told was kept.
-fn read(text: &[u8]) -> (Kept, Option<String>) {
+fn read_older(text: &[u8]) -> (Kept, Option<String>) {
     // A file system may have made room for what it has not written.
     let end = text.iter().rposition(|octet| *octet != 0);
     let text = text.get(..end.map_or(0, |end| end + 1)).unwrap_or_default();
@@ -288,8 +338,11 @@ mod tests {
         file.keep(&[&version(0, 1)]).unwrap();
         file.keep(&[&version(1, 2)]).unwrap();
         let whole = fs::read(&path).unwrap();
+        let entry = entry(&Kept::default(), 0).unwrap().len() / 2;
         for cut in 1..20 {
-            let mut torn = whole[..whole.len() - 1 - cut].to_vec();
+            // Neither copy of the last entry is whole.
+            let mut torn = whole[..whole.len() - whole.len() / 4 - 1 - cut].to_vec();
+            assert!(whole.len() / 4 > entry);
             torn.extend(vec![0; cut % 3]);
             fs::write(&path, &torn).unwrap();
             let mut file = open(folder.path());
@@ -314,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_what_stands_behind_it() {
+    fn damage_to_a_file_of_the_older_format_costs_what_stands_behind_it() {
         let folder = tempfile::tempdir().unwrap();
         for (text, known) in [("", None), ("{", None), ("{} x", None)] {
             fs::write(folder.path().join(FILE), text).unwrap();
@@ -322,17 +375,70 @@ mod tests {
             assert!(damage.is_some(), "{text}");
             assert_eq!(serial(&file, 0), known);
         }
-        fs::remove_file(folder.path().join(FILE)).unwrap();
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_nothing_and_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
         let mut file = open(folder.path());
         file.keep(&[&version(0, 1)]).unwrap();
         file.keep(&[&version(1, 2)]).unwrap();
-        let mut text = fs::read(folder.path().join(FILE)).unwrap();
-        let second = text.len() / 2;
-        text[second] = b'x';
-        fs::write(folder.path().join(FILE), text).unwrap();
-        let (file, damage) = ZoneFile::open(folder.path());
-        assert!(damage.is_some());
-        assert_eq!((serial(&file, 0), serial(&file, 1)), (Some(1), None));
+        let whole = fs::read(&path).unwrap();
+        let mut told = 0;
+        for octet in 0..whole.len() {
+            let mut text = whole.clone();
+            text[octet] ^= 1 << (octet % 8);
+            fs::write(&path, text).unwrap();
+            let (mut file, damage) = ZoneFile::open(folder.path());
+            assert_eq!((serial(&file, 0), serial(&file, 1)), (Some(1), Some(2)));
+            told += usize::from(damage.is_some());
+            file.renew();
+            open(folder.path());
+        }
+        // A line end says nothing, and the last line has nothing behind it that would tell it from a torn one.
+        assert!(told > whole.len() * 7 / 10, "{told} of {}", whole.len());
+    }
+
+    #[test]
+    fn damage_to_both_copies_costs_what_they_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let mut file = open(folder.path());
+        for number in 0..3 {
+            file.keep(&[&version(number, 7)]).unwrap();
+        }
+        let mut text = fs::read(&path).unwrap();
+        let line = text.len() / 6;
+        for copy in [2, 3] {
+            text[line * copy + line / 2] ^= 4;
+        }
+        fs::write(&path, text).unwrap();
+        let (mut file, damage) = ZoneFile::open(folder.path());
+        assert_eq!(damage.as_deref(), Some("1 of 3 entries are damaged"));
+        let serials = [0, 1, 2].map(|number| serial(&file, number));
+        assert_eq!(serials, [Some(7), None, Some(7)]);
+        file.renew();
+        assert_eq!(serial(&open(folder.path()), 2), Some(7));
+    }
+
+    #[test]
+    fn a_file_of_the_older_format_is_read_and_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let older = "{\"versions\":{\"zone0.example\":{\"serial\":7,\"digest\":9}}}\n{\"signed\":{\"zone1.example\":true}}\n{\"ver";
+        fs::write(&path, older).unwrap();
+        let mut file = open(folder.path());
+        assert_eq!(serial(&file, 0), Some(7));
+        assert!(file.known()[&zone(1)].signed);
+        file.renew();
+        assert!(
+            fs::read_to_string(&path)
+                .unwrap()
+                .starts_with("1 00000000 ")
+        );
+        let again = open(folder.path());
+        assert_eq!(again.known(), file.known());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
 use crate::base::{
     ClassId, Family, JurisdictionId, JurisdictionSet, Moment, Permille, Reason, RegionId,
-    ServiceId, Span, Standing, Why,
+    ServiceId, Span, Standing, Why, shown,
 };
 use crate::dns::addresses;
 use crate::geo::{ClassHit, Continent, Country, Location};
@@ -136,11 +136,13 @@ pub struct Stand {
     /// What it carries and can carry; absent where no capacity is planned.
     pub load: Option<Load>,
     /// Share of the clients that would choose it.
+    #[serde(rename = "share_permille")]
     pub share: Permille,
     /// Why it has this share.
     pub why: Why,
     /// How long this lasts at the least; absent where nothing watches it.
-    #[schema(value_type = Option<String>)]
+    #[serde(rename = "hold_ms", serialize_with = "shown::ms_or_null")]
+    #[schema(value_type = Option<u64>)]
     pub hold: Option<Span>,
     /// Time until the share changes by itself.
     pub until_ms: Option<u64>,
@@ -150,10 +152,12 @@ pub struct Stand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Ttl {
     /// Seconds, as the answer says.
+    #[serde(rename = "ttl_s")]
     pub seconds: u32,
     /// How long the answer lasts at the least, if probes begin to disagree at once; absent where nothing watches
     /// whoever may answer.
-    #[schema(value_type = Option<String>)]
+    #[serde(rename = "hold_ms", serialize_with = "shown::ms_or_null")]
+    #[schema(value_type = Option<u64>)]
     pub hold: Option<Span>,
     /// Time until it changes by itself, if it does.
     pub until_ms: Option<u64>,
@@ -572,7 +576,7 @@ ECS scope   /0: the whole class gets this answer now
         assert_eq!(explanation.to_string(), expected);
         let json = serde_json::to_value(&explanation).unwrap();
         assert_eq!(json["chain"]["kind"], "steered");
-        assert_eq!(json["chain"]["ttl"]["hold"], "15s");
+        assert_eq!(json["chain"]["ttl"]["hold_ms"], 15_000);
         assert_eq!(json["health"], "present");
         explanation.health = Health::Supposed;
         let text = explanation.to_string();

@@ -10,7 +10,8 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use crate::base::{Family, Moment, ServiceId};
+use crate::base::shown;
+use crate::base::{Family, Moment, ServiceId, Utc};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::Found;
@@ -97,6 +98,8 @@ pub struct SignedZone {
     /// Tells whether its signatures came with it, and are not made here.
     pub elsewhere: bool,
     /// When the first of its signatures expires, in seconds since 1970.
+    #[serde(with = "shown::utc")]
+    #[schema(value_type = Utc)]
     pub expires_at: u64,
 }
 

@@ -140,6 +140,44 @@ fn a_token_orders_what_its_scope_covers() {
     assert_eq!(outcomes, expected);
 }
 
+#[test]
+fn a_scope_of_services_covers_the_endpoints_that_serve_no_others() {
+    let world = World::new();
+    let of = |name: &str, scope: &[&str]| {
+        let scope = scope.iter().flat_map(|one| ["--scope", one]);
+        let arguments = [name, "--role", "operator"].into_iter().chain(scope);
+        token(&arguments.collect::<Vec<_>>())
+    };
+    let (api, of_api) = of("api", &["service:api"]);
+    let (all, of_all) = of("all", &["service:api", "service:user*"]);
+    write(&world, &config("", &format!("{of_api}\n{of_all}")));
+    let _waypost = world.waypost();
+    let drain = |secret: &str, scope: &str| {
+        let file = world.write("token", secret);
+        let file = file.to_str().unwrap();
+        let control = ["--control", "http://127.0.0.1:8053", "--token-file", file];
+        run(
+            WAYPOST,
+            &[&["drain", scope, "--force"], &control[..]].concat(),
+        )
+    };
+    let (text, well) = drain(&api, "fra-one");
+    assert!(
+        !well && text.contains("which the scope"),
+        "userdata uses it too: {text}"
+    );
+    assert_eq!(drained(), [""; 0]);
+    let (text, well) = drain(&all, "fra-one");
+    assert!(well, "{text}");
+    assert_eq!(drained(), ["fra-one"]);
+    // An order names machines: a service has none of its own.
+    let (text, well) = drain(&all, "service:api");
+    assert!(
+        !well && text.contains("an order is never for a service"),
+        "{text}"
+    );
+}
+
 /// Who asked for a change, and what became of it.
 fn outcome(line: &serde_json::Value) -> String {
     let word = |key: &str| line[key].as_str().unwrap().to_owned();
@@ -215,6 +253,47 @@ fn issue(world: &World, authority: &str, name: &str, extensions: &str) {
             "x509 -req -in {name}.csr -CA {authority}.pem -CAkey {authority}.key -CAcreateserial -days 7 -extfile {name}.ext -out {name}.pem"
         ),
     );
+}
+
+/// `--certificate` and `--key` with the certificates of this world.
+fn our_own_client_shows_a_certificate(world: &World) {
+    let at = |name: &str| world.path(name).to_str().unwrap().to_owned();
+    let with = |arguments: &[&str], certificate: &str, key: &str| {
+        let (ca, certificate, key) = (at("ca.pem"), at(certificate), at(key));
+        let proof = ["--ca", &ca, "--certificate", &certificate, "--key", &key];
+        run(WAYPOST, &[arguments, &proof].concat())
+    };
+    let https = ["--control", "https://127.0.0.1:8053"];
+    let undrain = [&["undrain", "fra-one"][..], &https].concat();
+    let (text, well) = with(&undrain, "alice.pem", "alice.key");
+    assert!(
+        well && text.contains("no longer drained: fra-one"),
+        "{text}"
+    );
+    let explain = ["explain", "api.example.org", "--client", "192.0.2.1"];
+    let (text, well) = with(&[&explain[..], &https].concat(), "alice.pem", "alice.key");
+    assert!(well, "{text}");
+    let (text, well) = with(&undrain, "mallory.pem", "mallory.key");
+    assert!(!well && text.contains("none of the config's"), "{text}");
+    let (text, well) = with(&undrain, "forged.pem", "forged.key");
+    assert!(!well && text.contains("no answer from"), "{text}");
+    let (text, well) = with(&undrain, "alice.pem", "mallory.key");
+    assert!(!well && text.contains("mallory.key"), "{text}");
+    let (text, well) = with(&undrain, "alice.pem", "gone.key");
+    assert!(
+        !well && text.contains("--key ") && text.contains("gone.key"),
+        "{text}"
+    );
+    let config = ["undrain", "fra-one", "--config", &at("config.toml")];
+    let (text, well) = with(
+        &[&config[..2], &["--control", "127.0.0.1:8053"]].concat(),
+        "alice.pem",
+        "alice.key",
+    );
+    assert!(!well && text.contains("over https only"), "{text}");
+    // The config leads to the socket, where a certificate is shown to nobody.
+    let (text, well) = with(&config, "alice.pem", "alice.key");
+    assert!(!well && text.contains("over https only"), "{text}");
 }
 
 #[test]
@@ -322,6 +401,7 @@ fn certificates_of_openssl_prove_who_asks() {
     assert!(well, "{text}");
     let (text, well) = run(WAYPOST, &["status", "--control", "https://127.0.0.1:8053"]);
     assert!(!well, "its authority is none of the system's: {text}");
+    our_own_client_shows_a_certificate(&world);
     let ways = audit(&world);
     assert!(ways.iter().all(|line| line["way"] == "tls"), "{ways:?}");
 }

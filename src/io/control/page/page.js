@@ -120,7 +120,7 @@ function show(status) {
   fill("services", status.services.flatMap(serviceRows));
   const signed = (zone) => (zone.signing ? `, signed by ${zone.signing.keys.map((key) => key.tag).join(" and ")}` : "");
   const zones = status.zones.map((zone) => `${zone.name} (${zone.names} names${signed(zone)})`).join(", ");
-  const built = new Date(status.geo.built_at * 1000).toISOString().slice(0, 10);
+  const built = status.geo.built_at.slice(0, 10);
   document.getElementById("sources").textContent =
     `Zones: ${zones || "none"}. Geo: ${status.geo.source}, built ${built}, ${status.geo.networks} networks.`;
 }

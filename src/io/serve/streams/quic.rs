@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Streams do not wait for each other. What breaks the protocol (a message id, a keepalive option,
-//! a second query on a stream: section 4.3.3) ends the connection. What an observer sees of packets
+//! a second query on a stream: section 4.3.3) ends the connection. When the server stops, or leaves its place to another process, a connection
+//! ends once its queries are answered; one that has asked nothing yet is given a moment to. What an observer sees of packets
 //! is their number: each is padded to the size of the path (section 5.4).
 //!
 //! The client's address is the one that its connection has now, for it may move (RFC 9000, section 9).
@@ -22,6 +23,7 @@ use quinn::{
     TransportConfig, VarInt,
 };
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::listen::{AcceptorChannels, Arrival};
@@ -131,7 +133,12 @@ pub(super) async fn serve(
             },
             Some(_) = tasks.join_next() => {}
             () = handler.streams.silence(&context.activity) => break,
-            _ = context.stopping.changed() => break,
+            _ = context.stopping.changed() => {
+                if left == limits::STREAM_QUERIES {
+                    handler.await_first(&mut tasks).await;
+                }
+                break;
+            }
         }
     }
     while tasks.join_next().await.is_some() {}
@@ -139,6 +146,18 @@ pub(super) async fn serve(
 }
 
 impl DoqHandler {
+    /// Waits a moment for the query of a connection that has asked nothing yet: whoever has just connected when the server stops
+    /// is about to ask.
+    async fn await_first(&self, tasks: &mut JoinSet<()>) {
+        let first = timeout(
+            duration(limits::STREAM_IDLE_LEAST),
+            self.connection.accept_bi(),
+        );
+        if let Ok(Ok(stream)) = first.await {
+            tasks.spawn(self.clone().answer(stream));
+        }
+    }
+
     /// Answers the query of one stream; the stream, or the connection, ends with it.
     async fn answer(self, (mut send, mut receive): (SendStream, RecvStream)) {
         let Some(frame) = self.read(&mut receive).await else {
