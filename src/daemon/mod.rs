@@ -39,6 +39,7 @@ mod transfers;
 pub(crate) mod upgrade;
 mod weigh;
 mod zone_driver;
+mod zone_work;
 
 pub(crate) use control_loop::Shown;
 pub(crate) use run::{StartRole, run, runtime};

@@ -33,6 +33,7 @@ mod query;
 mod restart;
 mod rollover;
 mod scrape;
+mod signing;
 mod spill;
 mod systemd;
 mod transfer;
