@@ -18,8 +18,8 @@ use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
-    Acme, AddressesDown, AllDown, Approval, DampingPolicy, FailureCount, Guard, Overload,
-    RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
+    Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
+    Overload, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.
@@ -99,6 +99,8 @@ pub(crate) struct ControlSpec {
     pub(crate) tls: Option<ControlTlsSpec>,
     pub(crate) groups: Vec<(At<String>, At<RoleGrant>)>,
     pub(crate) audit: Wish,
+    /// `[metrics] endpoints`.
+    pub(crate) endpoint_series: EndpointSeries,
 }
 
 /// A file that is there by default.
@@ -377,7 +379,7 @@ impl Spec {
     #[must_use]
     pub fn files(&self, brought: &Files) -> Vec<PathBuf> {
         let mut wanted = Vec::new();
-        wanted.extend(self.geo.database.as_ref().map(|path| self.resolve(path)));
+        wanted.extend(self.geo_file().filter(|_| brought.geo.is_none()));
         let of_monitors = self.monitors.iter().flat_map(|one| &one.written.files);
         wanted.extend(of_monitors.map(|(_, path)| self.resolve(path)));
         let own = self.server.tls.iter();
@@ -403,6 +405,13 @@ impl Spec {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    /// The file of the geo database, unless it is the embedded one.
+    #[must_use]
+    pub fn geo_file(&self) -> Option<PathBuf> {
+        let path = self.geo.database.as_ref();
+        path.map(|path| self.resolve(path))
     }
 
     /// Those of [`Spec::files`] that nobody but the server is to read.
@@ -474,7 +483,8 @@ impl Spec {
     }
 
     /// The folder of what must survive a restart.
-    pub(crate) fn state(&self) -> PathBuf {
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or(STATE))
     }
 

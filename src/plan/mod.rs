@@ -30,6 +30,7 @@ mod defence;
 mod demand;
 mod dnssec;
 mod geo_loss;
+mod metrics;
 mod monitor;
 mod scope;
 mod shrink;
@@ -51,6 +52,7 @@ pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use geo_loss::GeoKnowledge;
+pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
@@ -130,6 +132,8 @@ pub struct Control {
     pub access: AccessRules,
     /// The certificate that it proves itself by, where it speaks TLS.
     pub pair: Option<Pair>,
+    /// The endpoints that metrics tell of one by one.
+    pub endpoint_series: EndpointSeries,
 }
 
 /// Guards against the prober's own faults and against a careless reload.
@@ -150,8 +154,7 @@ pub struct Guard {
     pub max_shrink: Permille,
     /// Most part of a zone's names that a file may drop that has no higher serial, unless a reload is forced.
     pub max_shrink_watched: Permille,
-    /// Most part of demand that a new config may move while everything is healthy
-    /// (`waypost plan`).
+    /// Most part of demand that a new config may move while everything is healthy (`waypost plan`).
     pub max_moved: Permille,
     /// What `waypost plan` makes of a config that loses capacity or redundancy.
     pub losses: Losses,

@@ -13,6 +13,7 @@ mod dnssec;
 mod fuzz;
 mod geo_claims;
 mod geo_files;
+mod geo_kept;
 mod planned;
 mod plans;
 mod shared;

@@ -59,7 +59,7 @@ use super::reader::At;
 use super::spec::Spec;
 use super::{Compiled, FiledZone, Files};
 use crate::base::{HashKey, MapId, Permille, limits};
-use crate::geo::Atlas;
+use crate::geo::{Atlas, FileDigest};
 use crate::plan::{
     Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds, ZonePlan, Zoning,
 };
@@ -401,15 +401,25 @@ fn cohort_key(spec: &Spec) -> HashKey {
     HashKey::from_secret(names.join(" ").as_bytes())
 }
 
-/// One number for the config and all that it names but what the server writes itself.
+/// One number for the config and all that it names but what the server writes itself; the same whether the geo database
+/// was compiled before or not.
 fn digest(spec: &Spec, files: &Files) -> u64 {
     let key = HashKey::from_secret(b"digest");
-    let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
+    let mut own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
+    let geo = spec.geo_file();
+    let read = || files.get(geo.as_ref()?)?.as_ref().ok();
+    let of_geo = match &files.geo {
+        Some(ready) => Some(ready.digest),
+        None => read().map(|octets| FileDigest::of(octets)),
+    };
+    own.extend(geo.clone());
     let others = files.iter().filter(|(path, _)| !own.contains(*path));
     let texts = others.filter_map(|(_, file)| file.as_ref().ok());
     let texts = std::iter::once(spec.text.as_bytes()).chain(texts.map(|text| &**text));
     let hashes: Vec<u8> = texts
-        .flat_map(|text| key.hash(text).to_le_bytes())
+        .map(|text| key.hash(text))
+        .chain(of_geo)
+        .flat_map(u64::to_le_bytes)
         .collect();
     key.hash(&hashes)
 }
