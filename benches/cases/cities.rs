@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use waypost::base::Draws;
 
 #[path = "../../tests/support/mmdb_file.rs"]
+#[expect(clippy::unwrap_used, reason = "shared with tests")]
 mod mmdb_file;
 
 use mmdb_file::{Child, Options, assemble, write_value};

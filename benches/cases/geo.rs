@@ -6,7 +6,7 @@
 //! through 65,536 addresses in turn, which touch more memory than the first two levels of cache
 //! hold, because clients come from everywhere.
 //!
-//! A city file has a tenth of the networks and places that are sold, so that a round stays short; what it costs grows with
+//! A city file has a thirtieth of the networks and places of those that are sold, so that a round stays short; what it costs grows with
 //! both. It is compiled, taken up as it is kept, and sorted by the continents of its places.
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -29,7 +29,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("geo/read the embedded file", read),
         case("geo/compile 500,000 prefixes", compile),
-        case("geo/read a file of 300,000 networks", read_cities),
+        case("geo/read a file of 100,000 networks", read_cities),
         case("geo/take up what is kept of it", take_up_cities),
         case("geo/sort its networks", sort_cities),
         case("geo/find IPv4", || find(crowded(), any_ipv4)),
@@ -50,12 +50,12 @@ fn compile() -> Box<dyn FnMut()> {
 }
 
 fn read_cities() -> Box<dyn FnMut()> {
-    let file = cities::write(300_000, 10_000);
+    let file = cities::write(100_000, 4_000);
     Box::new(move || drop(black_box(Database::read(black_box(&file)))))
 }
 
 fn city_database() -> Database {
-    let file = cities::write(300_000, 10_000);
+    let file = cities::write(100_000, 4_000);
     Database::read(&file).expect("the file that is drawn is sound")
 }
 

@@ -279,6 +279,9 @@ pub const FILES: usize = 2 * ZONES;
 /// Files that are looked at for changes at one poll, a second, on average: 10 ms of processor time.
 pub const FILES_AT_A_POLL: usize = 10_000;
 
+/// Networks that regions and services claim, in all: each has a mark of 16 bits.
+pub const CLAIMED_NETWORKS: usize = 60_000;
+
 /// Regions of a plan.
 pub const REGIONS: usize = 256;
 /// Endpoints of a plan.

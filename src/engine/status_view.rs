@@ -130,6 +130,7 @@ impl StatusView<'_> {
             provider: endpoint.provider.clone(),
             tier: endpoint.tier,
             weight: endpoint.weight,
+            disabled: !endpoint.enabled,
             capacity: endpoint.capacity,
             load_thousandths: None,
             addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),

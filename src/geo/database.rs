@@ -150,7 +150,7 @@ impl<'r, 'f> Reading<'r, 'f> {
     fn read(
         &mut self,
         tree: &mut SearchTree<'_>,
-    ) -> Result<(Steps<u32, u32>, Steps<u128, u32>), BrokenTree<MaxMindDbError>> {
+    ) -> Result<StepsOfFamilies, BrokenTree<MaxMindDbError>> {
         if self.reader.metadata().ip_version == 4 {
             let v4 = self.family(tree, 0, None)?;
             return Ok((v4, Steps::all(UNKNOWN)));
@@ -217,6 +217,9 @@ impl Addressed for u128 {
         IpAddr::V6(self.into())
     }
 }
+
+/// Indexes of places over the addresses of IPv4 and of IPv6.
+type StepsOfFamilies = (Steps<u32, u32>, Steps<u128, u32>);
 
 /// The places of records, by the numbers that the tree has for them. It is asked for every network, so it is a table of
 /// its own, of pairs that lie side by side: one look at memory for nearly each.

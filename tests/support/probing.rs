@@ -49,6 +49,7 @@ fn test_plan() -> TestPlan {
             all_down: AllDown::FailOpen,
             answers: 1,
             gating: Gating::Gated,
+            min_up: Permille::NONE,
         }],
         probing: Probing {
             interval: Span(200),

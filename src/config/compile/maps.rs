@@ -1,32 +1,35 @@
 //! Sorts clients into classes: whom each region serves, in which order, inside which fence.
 //!
-//! The order of regions is a property of the client alone, the same for all services: first
-//! the regions that claim it, the most specific claim first (network, AS, country, continent;
-//! the nearest among equals), then where the first of them falls back to, then the rest by
-//! distance. Who is claimed by none goes to the nearest region. Distance is measured from the client, or from its first
-//! region if its location is unknown. A service skips the regions where it has no endpoint; residency then moves regions forward (`prefer`: first those of the
+//! The order of regions follows from the client and the service's steering (`steering`), which most services share. A
+//! service skips the regions where it has no endpoint; residency then moves regions forward (`prefer`: first those of the
 //! client's jurisdiction, then those that it may use) or takes them out (`strict`). Classes are what is left different: two
 //! clients with the same list and fence are alike.
 //!
 //! A geo database may know a hundred thousand places and millions of networks. Both are looked at once: what a service may
-//! ask of a client is its order and its law, and clients of one *kind* have both in common. Each map is made of kinds.
+//! ask of a client is its order and its law, and clients of one *kind* have both in common. Each map is made of the kinds of its
+//! service's steering.
 //!
 //! A resolver may ask for a network that several classes share, and give one answer to everybody in it. For a strict
 //! service that must be lawful for each, so there are classes for what fences have in common as well.
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::places::Places;
 use super::services::Draft;
+use super::steering::{RegionOrderId, RegionOrders};
 use crate::base::limits::{CLASSES, SHARED_FENCES};
 use crate::base::{ClassId, JurisdictionId, JurisdictionSet, MapId, RegionId};
 use crate::config::diagnostic::Diagnostics;
-use crate::config::spec::Serves;
-use crate::geo::{Atlas, Continent, Country, Direction, Location, Place, Sorted};
+use crate::geo::{Atlas, Place, Sorted};
 use crate::plan::{Class, Map, Residency, Shared};
 
 /// Everything that makes two services sort clients differently.
-type MapKey = (Vec<RegionId>, Residency, JurisdictionSet, JurisdictionSet);
+type MapKey<'k> = (
+    Vec<RegionId>,
+    Residency,
+    JurisdictionSet,
+    JurisdictionSet,
+    &'k str,
+);
 
 /// The maps of a plan, and each service's own.
 pub(super) fn build(
@@ -35,8 +38,8 @@ pub(super) fn build(
     atlas: &Atlas,
     found: &mut Diagnostics,
 ) -> (Vec<Map>, Vec<MapId>) {
-    let clients = ClientKinds::sort(places, atlas);
-    let mut known: BTreeMap<MapKey, MapId> = BTreeMap::new();
+    let mut clients: BTreeMap<&str, ClientKinds> = BTreeMap::new();
+    let mut known: BTreeMap<MapKey<'_>, MapId> = BTreeMap::new();
     let (mut maps, mut ids) = (Vec::new(), Vec::new());
     for draft in drafts {
         let residency = draft.spec.residency.value;
@@ -45,9 +48,12 @@ pub(super) fn build(
             residency,
             draft.outside,
             draft.unknown,
+            &*draft.steering.key,
         );
         let id = *known.entry(key).or_insert_with(|| {
-            maps.push(map(draft, places, &clients, found));
+            let clients = clients.entry(&draft.steering.key);
+            let clients = clients.or_insert_with(|| ClientKinds::sort(draft, places, atlas));
+            maps.push(map(draft, places, clients, found));
             MapId::from_index(maps.len() - 1)
         });
         ids.push(id);
@@ -55,14 +61,14 @@ pub(super) fn build(
     (maps, ids)
 }
 
-/// All clients, by what any service may ask of them.
+/// All clients, by what any service of one steering may ask of them.
 struct ClientKinds {
     kinds: Vec<ClientKind>,
     sorted: Sorted,
     orders: Vec<Vec<RegionId>>,
 }
 
-/// All that any service may ask of a client.
+/// All that such a service may ask of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct ClientKind {
     order: RegionOrderId,
@@ -81,8 +87,8 @@ enum ClientLaw {
 }
 
 impl ClientKinds {
-    fn sort(places: &Places<'_>, atlas: &Atlas) -> Self {
-        let mut orders = RegionOrders::new(places);
+    fn sort(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas) -> Self {
+        let mut orders = RegionOrders::new(&draft.steering, places);
         let mut kinds = Vec::new();
         let mut known: HashMap<ClientKind, u32> = HashMap::new();
         let sorted = atlas.sort(&mut |place, mark| {
@@ -167,7 +173,7 @@ fn shared(
 ) -> Shared {
     let own = classes.iter().map(|class| class.fence);
     let fences = intersections(own.collect());
-    let mut orders = RegionOrders::new(places);
+    let mut orders = RegionOrders::new(&draft.steering, places);
     orders.of(&Place::default(), None);
     let everywhere = orders.into_list();
     let mut found = Vec::new();
@@ -258,148 +264,4 @@ fn fence(draft: &Draft<'_>, places: &Places<'_>, country: ClientLaw) -> Jurisdic
         ClientLaw::Lawless => draft.outside,
         ClientLaw::Law(law) => places.fence_of(law),
     }
-}
-
-/// The number of an order.
-type RegionOrderId = usize;
-
-/// Marks that regions claim clients by.
-type ClaimKey = (Option<Country>, Option<Continent>, Option<u32>, Option<u16>);
-
-/// Orders of regions, of which there are far fewer than places. A city file has a hundred thousand of those: claims are looked
-/// through once for each country, continent, AS number and mark that occur, and distances are computed once for each place.
-struct RegionOrders<'p> {
-    places: &'p Places<'p>,
-    /// By region: where it is.
-    directions: Vec<Direction>,
-    /// The claim of each region on a client, by what it may claim it by: 0 for none, up to 4.
-    claims: HashMap<ClaimKey, Vec<u8>>,
-    known: HashMap<Vec<RegionId>, RegionOrderId>,
-    /// By region: how far it is from the client at hand.
-    distances: Vec<u32>,
-    /// The order of the client at hand, and room to sort in.
-    list: Vec<RegionId>,
-    rest: Vec<RegionId>,
-}
-
-impl<'p> RegionOrders<'p> {
-    fn new(places: &'p Places<'p>) -> Self {
-        let regions = places.regions.iter();
-        Self {
-            places,
-            directions: regions.map(|own| own.location.direction()).collect(),
-            claims: HashMap::new(),
-            known: HashMap::new(),
-            distances: vec![0; places.regions.len()],
-            list: Vec::new(),
-            rest: Vec::new(),
-        }
-    }
-
-    /// The order for a client.
-    fn of(&mut self, place: &Place, mark: Option<u16>) -> RegionOrderId {
-        self.fill(place, mark);
-        if let Some(id) = self.known.get(&self.list) {
-            return *id;
-        }
-        let id = self.known.len();
-        self.known.insert(self.list.clone(), id);
-        id
-    }
-
-    /// The orders by their numbers.
-    fn into_list(self) -> Vec<Vec<RegionId>> {
-        let mut list = vec![Vec::new(); self.known.len()];
-        for (order, id) in self.known {
-            list[id] = order;
-        }
-        list
-    }
-
-    /// All regions in the order in which a client should be served by them.
-    fn fill(&mut self, place: &Place, mark: Option<u16>) {
-        let places = self.places;
-        let own = place.location.map(Location::direction);
-        match own {
-            Some(own) => self.measure(own),
-            None => self.distances.fill(0),
-        }
-        self.list.clear();
-        let key = (place.country, place.continent, place.asn, mark);
-        let claims = self.claims.entry(key);
-        let claims = claims.or_insert_with(|| claims_of(places, place, mark));
-        let all = (0..places.regions.len()).map(RegionId::from_index);
-        self.list
-            .extend(all.clone().filter(|one| claims[one.index()] > 0));
-        let distances = &self.distances;
-        let rank = |one: &RegionId| (Reverse(claims[one.index()]), distances[one.index()], *one);
-        self.list.sort_unstable_by_key(rank);
-        if self.list.is_empty() && own.is_none() {
-            self.list.extend(&places.default);
-            append(&mut self.list, all);
-            return;
-        }
-        if self.list.is_empty() {
-            let nearest = all.clone().min_by_key(|one| (distances[one.index()], *one));
-            self.list.extend(nearest);
-        }
-        let Some(first) = self.list.first().copied() else {
-            return;
-        };
-        append(
-            &mut self.list,
-            places.fallback[first.index()].iter().copied(),
-        );
-        if self.list.len() == places.regions.len() {
-            return;
-        }
-        if own.is_none() {
-            self.measure(self.directions[first.index()]);
-        }
-        let (list, distances) = (&self.list, &self.distances);
-        self.rest.clear();
-        self.rest.extend(all.filter(|one| !list.contains(one)));
-        self.rest
-            .sort_unstable_by_key(|one| (distances[one.index()], *one));
-        self.list.extend(&self.rest);
-    }
-
-    /// Finds how far each region is from a point.
-    fn measure(&mut self, from: Direction) {
-        for (distance, region) in self.distances.iter_mut().zip(&self.directions) {
-            *distance = from.distance_km(*region);
-        }
-    }
-}
-
-/// Appends what is not in the list yet.
-fn append(list: &mut Vec<RegionId>, more: impl IntoIterator<Item = RegionId>) {
-    for region in more {
-        if !list.contains(&region) {
-            list.push(region);
-        }
-    }
-}
-
-/// By region: the rank of its claim on a client.
-fn claims_of(places: &Places<'_>, place: &Place, mark: Option<u16>) -> Vec<u8> {
-    let regions = (0..places.regions.len()).map(RegionId::from_index);
-    let claims = regions.map(|region| specificity(places, region, place, mark));
-    claims.collect()
-}
-
-/// Ranks the claim of a region on a client: 4 by network, 3 by AS, 2 by country, 1 by
-/// continent, 0 not at all.
-fn specificity(places: &Places<'_>, region: RegionId, place: &Place, mark: Option<u16>) -> u8 {
-    if mark == Some(region.0) {
-        return 4;
-    }
-    let claims = places.claims[region.index()].iter();
-    let levels = claims.map(|claim| match claim {
-        Serves::Asn(asn) if place.asn == Some(*asn) => 3,
-        Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
-        Serves::Continent(continent) if place.continent == Some(*continent) => 1,
-        Serves::Network(_) | Serves::Asn(_) | Serves::Countries(_) | Serves::Continent(_) => 0,
-    });
-    levels.max().unwrap_or(0)
 }

@@ -27,15 +27,15 @@ use p256::{FieldBytes, PublicKey, Scalar};
 
 /// Octets of a number modulo the order or of a coordinate.
 const SIZE: usize = 32;
-/// How often a message is signed before the processor is given up.
+/// Attempts at one message before the processor is given up.
 const ATTEMPTS: usize = 4;
-/// What stands before the coordinates of a point that is written whole (SEC 1, section 2.3.3).
+/// The octet before the coordinates of a point that is written whole (SEC 1, section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
 
 /// A number modulo the order of the base point, big endian.
 type Number = [u8; SIZE];
 /// A point: x and y, or a signature: r and s (RFC 6605, section 4).
-pub(super) type Pair = [u8; 2 * SIZE];
+pub(super) type TwoNumbers = [u8; 2 * SIZE];
 
 /// A key that signs.
 pub(super) struct Ecdsa {
@@ -44,7 +44,7 @@ pub(super) struct Ecdsa {
 
 impl Ecdsa {
     /// The key of a secret number, with the public point; `None` if it is not between 0 and the order.
-    pub(super) fn new(secret: &Number) -> Option<(Self, Pair)> {
+    pub(super) fn new(secret: &Number) -> Option<(Self, TwoNumbers)> {
         let point = base_times(secret)?;
         let secret = Zeroizing::new(*secret);
         Some((Self { secret }, point))
@@ -59,7 +59,7 @@ impl Ecdsa {
     ///
     /// # Panics
     /// When the processor computes wrongly time after time, or there is no memory left.
-    pub(super) fn sign(&self, message: &[u8]) -> Pair {
+    pub(super) fn sign(&self, message: &[u8]) -> TwoNumbers {
         let mut attempts = (0..ATTEMPTS).filter_map(|_| self.attempt(message));
         attempts
             .next()
@@ -70,7 +70,7 @@ impl Ecdsa {
     ///
     /// Also `None` where r or s is zero, for which RFC 6979 takes another nonce: among 2^255 messages there is
     /// one.
-    fn attempt(&self, message: &[u8]) -> Option<Pair> {
+    fn attempt(&self, message: &[u8]) -> Option<TwoNumbers> {
         let z = digest_of(message);
         let nonce = Nonces::new(&self.secret, &z).next()?;
         // Read before the point is made of the same octets, which are read again afterwards.
@@ -86,8 +86,14 @@ impl Ecdsa {
             .then_some(signature)
     }
 
-    /// Whether a signature that was made with a nonce holds, given that `point` was the multiple of it.
-    fn is_sound(&self, message: &[u8], nonce: &Number, point: &Pair, signature: &Pair) -> bool {
+    /// Checks a signature that was made with a nonce, given that `point` is the multiple of it, or is not on the curve.
+    fn is_sound(
+        &self,
+        message: &[u8],
+        nonce: &Number,
+        point: &TwoNumbers,
+        signature: &TwoNumbers,
+    ) -> bool {
         let (x, _) = halves(point);
         let (r, s) = halves(signature);
         let numbers = [&*self.secret, nonce, &r, &s].map(scalar);
@@ -158,7 +164,7 @@ impl Nonces {
 }
 
 /// A multiple of the base point, computed twice; `None` if the number is not between 0 and the order.
-fn base_times(number: &Number) -> Option<Pair> {
+fn base_times(number: &Number) -> Option<TwoNumbers> {
     let key = agreement::PrivateKey::from_private_key(&ECDH_P256, number).ok()?;
     let point = key.compute_public_key().ok()?;
     point
@@ -168,7 +174,7 @@ fn base_times(number: &Number) -> Option<Pair> {
         .ok()
 }
 
-/// What is signed in place of a message: its digest, modulo the order.
+/// The number that is signed in place of a message: its digest, modulo the order.
 fn digest_of(message: &[u8]) -> Scalar {
     let mut octets = [0; SIZE];
     octets.copy_from_slice(digest::digest(&digest::SHA256, message).as_ref());
@@ -185,14 +191,14 @@ fn reduced(number: Number) -> Scalar {
     Scalar::reduce(&FieldBytes::from(number))
 }
 
-fn halves(pair: &Pair) -> (Number, Number) {
+fn halves(pair: &TwoNumbers) -> (Number, Number) {
     let (mut first, mut second) = ([0; SIZE], [0; SIZE]);
     first.copy_from_slice(&pair[..SIZE]);
     second.copy_from_slice(&pair[SIZE..]);
     (first, second)
 }
 
-fn pair(first: Number, second: Number) -> Pair {
+fn pair(first: Number, second: Number) -> TwoNumbers {
     let mut pair = [0; 2 * SIZE];
     pair[..SIZE].copy_from_slice(&first);
     pair[SIZE..].copy_from_slice(&second);
@@ -200,7 +206,7 @@ fn pair(first: Number, second: Number) -> Pair {
 }
 
 /// A point as SEC 1 writes it whole.
-fn whole(point: &Pair) -> [u8; 1 + 2 * SIZE] {
+fn whole(point: &TwoNumbers) -> [u8; 1 + 2 * SIZE] {
     let mut octets = [UNCOMPRESSED; 1 + 2 * SIZE];
     octets[1..].copy_from_slice(point);
     octets
