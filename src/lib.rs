@@ -73,6 +73,11 @@
 //! asked for, and two nodes make the same. A zone that was signed and cannot be signed any more is withheld
 //! (SERVFAIL), never answered unsigned.
 //!
+//! Signing stands in nobody's way. Many signatures are made in steps, on threads of the lowest priority, and nothing else
+//! waits for a step. Meanwhile the zone goes on with its last version; one that has none (a new zone, a start) answers
+//! SERVFAIL with the extended error Not Ready until it is signed. What was signed is kept over restarts, bound to
+//! what it is over and to the key, and only what is missing, stale or damaged is made anew ([`dns::zone::signed`]).
+//!
 //! # How a client finds its endpoint
 //!
 //! The address (the ECS prefix if one is given, else the source) falls into a **class** of the
@@ -119,7 +124,8 @@
 //!
 //! [`engine::Engine::snapshot`] is all that the engine knows, by names that outlast a process, and
 //! [`engine::Engine::resume`] starts from one; what a time away means for each part stands in `engine::resume`.
-//! [`io::state`] keeps it, and an order is answered once it is on the disk. An upgrade ([`io::handover`]) passes sockets
+//! [`io::state`] keeps it, and an order is answered once it is on the disk. Signatures are kept beside it, and nobody waits
+//! for those. An upgrade ([`io::handover`]) passes sockets
 //! and drawn secrets to the new process, and the state by the disk: the old one lets go of it, the new one resumes,
 //! answers, and only then the old one ends.
 //!
@@ -153,6 +159,7 @@
 //! | **standing** | what steering may know of a target: its share, why, until when |
 //! | **target** | an endpoint's addresses of one family under a service's monitors and recovery |
 //! | **ticket** | the number by which a core answers later whoever asked |
+//! | **unready** | of a zone: there, and not answered yet, because its signatures are being made |
 //! | **variant** | an answer that a steered name may have, known and signed beforehand |
 //! | **weaken** | of a config: take away what protects (a fence, a gate, a signature, a right, a guard) or what is served |
 //! | **withheld** | of a zone: there, and not answered, because it was signed and its keys cannot be used |

@@ -45,7 +45,7 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
     };
     match served.zone.presence() {
         Presence::Loaded => {}
-        Presence::Awaited => return Outcome::fail(Reason::NotLoaded),
+        Presence::Awaited | Presence::Unsigned => return Outcome::fail(Reason::NotLoaded),
         Presence::Withheld => return Outcome::fail(Reason::Withheld),
     }
     let mut walk = Walk {

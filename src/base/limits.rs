@@ -79,6 +79,14 @@ pub const GEO_FILE_KEPT_BYTES: u64 = 1024 * 1024 * 1024;
 pub const KEEP_AT_END: Span = Span::from_secs(5);
 /// Octets of the file in which serials of zones and the like are kept.
 pub const TRANSFERS_FILE_BYTES: u64 = 256 * 1024 * 1024;
+/// Octets of the file in which the signatures of one zone are kept; one that would be longer is not written.
+pub const SIGNATURES_FILE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// Octets of kept signatures that are written in a second at the most, of all zones together.
+pub const SIGNATURES_BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
+/// Least time between two writes of one zone's signatures.
+pub const KEEP_SIGNATURES_EVERY: Span = Span::from_secs(10);
+/// Signatures that are made at once when a zone is composed; more are made in steps of their own.
+pub const SIGNATURES_AT_ONCE: usize = 2048;
 /// Messages of one kind that may wait for whoever answers what must be waited for; twice, apart for datagrams and for
 /// streams.
 pub const DEFERRED_WAITING: usize = 256;

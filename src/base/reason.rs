@@ -45,7 +45,7 @@ pub enum Reason {
     Chaos,
     /// The signatures of the zone are about to expire, or have.
     Expired,
-    /// The zone has not come from its primary yet, or came too long ago.
+    /// The zone has not come from its primary yet, came too long ago, or is still being signed.
     NotLoaded,
     /// The zone was signed and cannot be signed now: an answer without signatures would be bogus.
     Withheld,

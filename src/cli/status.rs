@@ -16,6 +16,8 @@ use crate::engine::status::{
 use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
 use crate::plan::Units;
+use crate::zones::ZoneStatus;
+use crate::zones::status::UnfinishedStatus;
 
 /// Asks the server and prints its state.
 pub(super) fn status(arguments: &arguments::Status) -> Result<ExitCode, Failure> {
@@ -76,12 +78,13 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
         refusal_lines(out, refused, paint);
     }
     for zone in &status.zones {
-        if zone.serial.is_none() {
-            let text = format!(
-                "zone {} is not answered: it has not come from its primaries, or came too long ago",
-                zone.name
-            );
+        if let Some(text) = unanswered(zone) {
             line(out, &paint.code("1;31", &text));
+        }
+        if let Some(why) = &zone.signatures_unkept {
+            let name = &zone.name;
+            let text = format!("signatures of zone {name} would not outlive a restart: {why}");
+            line(out, &paint.code("35", &text));
         }
         if let Some(signing) = &zone.signing {
             signing_lines(out, &zone.name, signing);
@@ -129,6 +132,23 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
 }
 
 /// How a zone is signed, by which keys, and what happens next to them.
+/// The reason why a zone is not answered, or not as it should be; `None` where it is.
+fn unanswered(zone: &ZoneStatus) -> Option<String> {
+    let (name, is_answered) = (&zone.name, zone.serial.is_some());
+    match (&zone.unfinished, is_answered) {
+        (Some(UnfinishedStatus { made, of }), true) => Some(format!(
+            "zone {name} is answered in its last version: {made} of {of} signatures of the next one are made"
+        )),
+        (Some(UnfinishedStatus { made, of }), false) => Some(format!(
+            "zone {name} is not answered yet: {made} of {of} signatures are made"
+        )),
+        (None, true) => None,
+        (None, false) => Some(format!(
+            "zone {name} is not answered: it has not come from its primaries, or came too long ago"
+        )),
+    }
+}
+
 fn signing_lines(out: &mut String, zone: &str, signing: &SigningStatus) {
     if signing.elsewhere {
         let (denial, rrsets, expires) = (

@@ -162,7 +162,7 @@ impl ControlLoop {
     /// Has the first versions of zones ready for secondaries before anybody is answered, within a bounded time.
     pub(crate) async fn settle(&mut self, events: &mut Events) {
         let end = Instant::now() + SETTLING;
-        while !self.zones.is_settled() {
+        while !self.zones.may_answer() {
             tokio::select! {
                 Some(event) = events.recv() => self.zone_event(event),
                 () = tokio::time::sleep_until(end) => return,
@@ -214,6 +214,10 @@ impl ControlLoop {
             self.observe();
         }
         self.log.flush();
+        if !self.is_held {
+            let effects = self.zones.release_signatures().await;
+            self.follow(effects);
+        }
         self.keeper.close(&mut self.engine).await;
     }
 
@@ -360,6 +364,8 @@ impl ControlLoop {
         match hold {
             Hold::Release(done) => {
                 self.is_held = true;
+                let effects = self.zones.release_signatures().await;
+                self.follow(effects);
                 if self.keeper.release(&mut self.engine).await {
                     // If the conversation has ended meanwhile, it says so next.
                     let _ = done.send(());
@@ -367,6 +373,7 @@ impl ControlLoop {
             }
             Hold::Resume => {
                 self.keeper.resume(self.in_force_state());
+                self.zones.resume_signatures(self.in_force_state());
                 self.is_held = false;
             }
         }

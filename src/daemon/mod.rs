@@ -46,6 +46,7 @@ pub(crate) mod upgrade;
 mod watched;
 mod weigh;
 mod zone_driver;
+mod zone_work;
 
 pub(crate) use control_loop::Shown;
 pub(crate) use run::{StartRole, run, runtime};

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -110,8 +110,9 @@ impl Server {
         let state = control::State::new(plan.control.clone(), clock, way);
         let (ready, metrics) = (state.published.clone(), state.metrics.clone());
         let heartbeat = state.heartbeat.clone();
+        let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
-        let mut zones = FirstZones::of(before, (&metrics, &audit), prepared.zones).await?;
+        let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
         let probes = Probes::start().map_err(|error| no_runtime(&error))?;
         let prober = prober(probes.handle(), clock, reports)?;
@@ -129,14 +130,12 @@ impl Server {
             upgrades: upgrades.requests,
         };
         let first = (plan.clone(), zones.served, prepared.sizes);
-        let known = (zones.keeper, health);
-        let mut control_loop = ControlLoop::new(first, zones.driver, known, handles);
+        let mut control_loop =
+            ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
         control_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let first = || control_loop.published().clone();
-        let published = ready.get_or_init(first).clone();
-        let answerers = (zones.service, zones.screen);
-        let (deferred, updates) = hand_on(clock, answerers, &published);
+        let published = announce(&ready, &control_loop);
+        let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
         let service = service((clock, metrics), published, deferred, start.secrets);
         let opened = doors.open(service, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
@@ -281,21 +280,23 @@ impl FirstZones {
     async fn of(
         before: BeforeStart,
         (metrics, audit): (&Arc<Metrics>, &AuditTrail),
-        zones: NewConfig,
+        (zones, patience): (NewConfig, FirstAnswer),
     ) -> Result<Self, Failure> {
         let (clock, is_kept, disk) = (before.clock, before.state.is_some(), before.watch(metrics));
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
         let screen = Arc::new(Screen::new(clock));
         let engine = ZoneEngine::new(before.zones);
-        let disk = (before.state, disk);
+        let folder = zones.zoning.state.clone();
+        let disk = (before.state, folder.as_deref(), disk);
         let answering = (Arc::clone(&service), Arc::clone(&screen));
         let driver = ZoneDriver::start(clock, engine, disk, answering);
         let (mut driver, mut events) = driver.map_err(|error| no_thread(&error))?;
         driver.record_in(audit.clone());
         let writer = is_kept.then(|| driver.writer().clone());
         let (keeper, kept) = Keeper::new(writer, clock);
-        let (driver, served) = settle(clock, driver, &mut events, zones).await?;
+        let first = (zones, patience);
+        let (driver, served) = settle(clock, driver, &mut events, first).await?;
         Ok(Self {
             driver,
             served,
@@ -307,6 +308,12 @@ impl FirstZones {
             kept,
         })
     }
+}
+
+/// Says where the tables are, from which it is answered from now on.
+fn announce(ready: &OnceLock<Arc<Published>>, control_loop: &ControlLoop) -> Arc<Published> {
+    let published = ready.get_or_init(|| Arc::clone(control_loop.published()));
+    Arc::clone(published)
 }
 
 /// All that is needed to answer from what is published.
@@ -351,7 +358,7 @@ async fn settle(
     clock: Clock,
     mut driver: ZoneDriver,
     events: &mut Events,
-    zones: NewConfig,
+    (zones, patience): (NewConfig, FirstAnswer),
 ) -> Result<(ZoneDriver, Arc<Zones>), Failure> {
     let mut effects = driver.configure(zones);
     let mut served: Option<Arc<Zones>> = None;
@@ -364,7 +371,9 @@ async fn settle(
                 Effect::Filed(..) => {}
             }
         }
-        if let Some(zones) = served.take_if(|_| is_ready(&driver, clock.now().since(began))) {
+        if let Some(zones) =
+            served.take_if(|_| is_ready(&driver, clock.now().since(began), patience))
+        {
             return Ok((driver, zones));
         }
         tokio::select! {
@@ -374,10 +383,32 @@ async fn settle(
     }
 }
 
+/// The zones that the first answer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstAnswer {
+    /// Zones that can be answered; others are not ready until they are signed.
+    UntilLoaded,
+    /// All zones: somebody else answers meanwhile, in their last version.
+    UntilSigned,
+}
+
+impl FirstAnswer {
+    /// Of a server that takes the place of another, if there is one.
+    fn beside(predecessor: &Option<Arc<Predecessor>>) -> Self {
+        match predecessor {
+            Some(_) => Self::UntilSigned,
+            None => Self::UntilLoaded,
+        }
+    }
+}
+
 /// Tells that there is no more to wait for, after so long.
-fn is_ready(driver: &ZoneDriver, waited: Span) -> bool {
+fn is_ready(driver: &ZoneDriver, waited: Span, patience: FirstAnswer) -> bool {
+    if patience == FirstAnswer::UntilSigned && driver.is_signing() {
+        return false;
+    }
     let primaries = waited >= TRANSFER_AT_START || driver.has_asked_primaries();
-    waited >= ZONES_AT_START || primaries && driver.is_settled()
+    waited >= ZONES_AT_START || primaries && driver.may_answer()
 }
 
 fn not_answering(error: &io::Error) -> Failure {

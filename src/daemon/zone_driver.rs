@@ -1,55 +1,48 @@
 //! Drives the engine of zones: carries out what it says, and brings back what comes of it.
 //!
 //! ```text
-//! ZoneEngine --Work--> blocking threads --.      --Fetch--> tasks ------.
-//!            --Advance--> key folders ----+      --Copy--> disk --------+--events--> control loop --> ZoneEngine
-//!            --Remember--> writer thread -'      --Tell--> herald       '
+//! ZoneEngine --Work--> threads (zone_work) --.   --Fetch--> tasks ------.
+//!            --Advance--> key folders -------+   --Copy--> disk --------+--events--> control loop --> ZoneEngine
+//!            --Remember--> writer thread ----+   --Tell--> herald       '
+//!            --Recall, KeepSignatures--> ----'  (a writer thread of their own)
 //! ```
 //!
 //! It decides nothing. What the rest of the server has to do about it ([`Effect`]) goes to the control loop, which
 //! owns both cores.
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
+use super::zone_work::Workers;
 use crate::base::Moment;
+use crate::base::limits::KEEP_AT_END;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::dns::zone::signed::{Chunk, Signed};
 use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
-use crate::io::background;
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
 use crate::io::screen::Screen;
 use crate::io::serve::deferred;
-use crate::io::state::{State, StateWriter, WriterEvents};
+use crate::io::state::{SignatureWriter, State, StateWriter, WriterEvents};
 use crate::io::transfer::{self, Fetcher, Herald, Service};
 use crate::keys::{Policy, Time};
 use crate::plan::Zoning;
 use crate::table::Table;
-use crate::zones::job::Job;
 use crate::zones::{
     ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, KeyChange, KeyChangeStage,
-    Level, NewConfig, Notice, Output, Reply, Ticket, ZoneEngine, ZoneStatus,
+    Level, NewConfig, Notice, Output, Recalled, Reply, Ticket, ZoneEngine, ZoneStatus,
 };
 
 /// How often folders of keys are looked at for what others have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Chunks of signatures below which one thread makes them all.
-const FEW: usize = 4;
-/// Chunks from which it is said how far it is: those of a few seconds.
-const MANY: usize = 256;
-/// How often that is said.
-const STEPS: usize = 10;
-
 /// What has happened to zones.
 pub(super) type Events = mpsc::UnboundedReceiver<Input>;
 
@@ -81,7 +74,8 @@ pub(super) struct ZoneDriver {
     audit: AuditTrail,
     writer: StateWriter,
     folders: Sender<Vec<Store>>,
-    workers: Arc<Semaphore>,
+    workers: Workers,
+    signatures: SignatureWriter,
     waiting: BTreeMap<Ticket, Waiting>,
     tickets: u64,
 }
@@ -102,7 +96,7 @@ impl ZoneDriver {
     pub(super) fn start(
         clock: Clock,
         engine: ZoneEngine,
-        (state, disk): (Option<State>, DiskEvents),
+        (state, folder, disk): (Option<State>, Option<&Path>, DiskEvents),
         (service, screen): (Arc<Service>, Arc<Screen>),
     ) -> io::Result<(Self, Events)> {
         let (events, happened) = mpsc::unbounded_channel();
@@ -114,7 +108,13 @@ impl ZoneDriver {
             }),
             disk,
         };
+        let kept = events.clone();
+        let kept = Box::new(move |apex, outcome| {
+            // At the end of the server nobody wants it any more.
+            let _ = kept.send(Input::SignaturesKept(apex, outcome));
+        });
         let driver = Self {
+            signatures: SignatureWriter::start(folder, kept)?,
             engine,
             clock,
             writer: StateWriter::start(state, writer)?,
@@ -125,7 +125,7 @@ impl ZoneDriver {
             herald: Herald::new(clock),
             fetcher: Arc::new(Fetcher::new(clock)),
             audit: AuditTrail::default(),
-            workers: Arc::new(Semaphore::new(cores())),
+            workers: Workers::new(),
             waiting: BTreeMap::new(),
             tickets: 0,
         };
@@ -153,8 +153,29 @@ impl ZoneDriver {
     }
 
     /// Whether nothing is under way that a first answer should wait for.
-    pub(super) fn is_settled(&self) -> bool {
-        self.engine.is_settled()
+    pub(super) fn may_answer(&self) -> bool {
+        self.engine.may_answer()
+    }
+
+    /// Tells that signatures are being made without which a zone is not as it should be.
+    pub(super) fn is_signing(&self) -> bool {
+        self.engine.is_signing()
+    }
+
+    /// Has the signatures kept that are not yet, within a bounded time, and no others after that until they may be again.
+    pub(super) async fn release_signatures(&mut self) -> Vec<Effect> {
+        let effects = self.handle(Input::Ending);
+        let patience = Duration::from_millis(KEEP_AT_END.0);
+        // What is not on the disk by then is made anew.
+        let _ = tokio::time::timeout(patience, self.signatures.release()).await;
+        effects
+    }
+
+    /// Keeps signatures again in a folder of state.
+    pub(super) fn resume_signatures(&self, folder: Option<PathBuf>) {
+        if let Some(folder) = folder {
+            self.signatures.resume(folder);
+        }
     }
 
     /// Tells that every zone that comes from primaries is there, or they have been asked for it in vain.
@@ -212,7 +233,10 @@ impl ZoneDriver {
 
     fn carry_out(&mut self, output: Output, effects: &mut Vec<Effect>) {
         match output {
-            Output::Work(number, job) => self.work(number, job),
+            Output::Work(number, job) => self.workers.work(number, job, self.events.clone()),
+            Output::Recall(number, apex) => self.recall(number, apex),
+            Output::KeepSignatures(to_keep) => self.signatures.keep(to_keep),
+            Output::RetainSignatures(apexes) => self.signatures.retain(apexes),
             Output::Fetch(number, request) => {
                 let (fetcher, events) = (Arc::clone(&self.fetcher), self.events.clone());
                 tokio::spawn(async move {
@@ -282,17 +306,18 @@ impl ZoneDriver {
         ticket
     }
 
-    /// Has a job done beside the answers; there are as many at once as cores.
-    fn work(&self, number: u64, job: Job) {
-        let (events, workers) = (self.events.clone(), Arc::clone(&self.workers));
-        tokio::spawn(async move {
-            let Ok(_turn) = workers.acquire_owned().await else {
-                return;
-            };
-            if let Some(made) = background::run("zone", move || job.run(&spread)).await {
-                let _ = events.send(Input::Made(number, made));
-            }
+    /// Finds the signatures of a zone that were kept.
+    fn recall(&self, number: u64, apex: Name) {
+        let events = self.events.clone();
+        let tell = Box::new(move |recalled| {
+            // At the end of the server nobody wants it any more.
+            let _ = events.send(Input::Recalled(number, recalled));
         });
+        if !self.signatures.recall(apex, tell) {
+            let _ = self
+                .events
+                .send(Input::Recalled(number, Recalled::default()));
+        }
     }
 
     fn advance(&self, apex: Name, policy: Box<Policy>, at: Time) {
@@ -341,10 +366,6 @@ impl ZoneDriver {
         // The thread ends with the server.
         let _ = self.folders.send(stores.collect());
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Starts the thread that notices what others change in folders of keys.
@@ -411,61 +432,6 @@ impl WatchedKeys {
 fn written(store: &Store) -> Option<SystemTime> {
     let metadata = std::fs::metadata(store.state_path()).ok()?;
     metadata.modified().ok()
-}
-
-/// Makes chunks of signatures by all threads, and says how far they are where it takes long.
-fn spread(signed: &Signed, chunks: &[usize], now: u64) -> Vec<(usize, Chunk)> {
-    let progress = Progress {
-        signed,
-        chunks: chunks.len(),
-        is_told: chunks.len() >= MANY,
-        made: std::sync::atomic::AtomicUsize::new(0),
-    };
-    let make = |own: &[usize]| -> Vec<(usize, Chunk)> {
-        let own = own.iter();
-        own.map(|&chunk| {
-            let made = (chunk, signed.sign(chunk, now));
-            progress.count();
-            made
-        })
-        .collect()
-    };
-    let threads = match chunks.len() {
-        0..FEW => 1,
-        _ => cores(),
-    };
-    let share = chunks.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let own = chunks.chunks(share);
-        let threads: Vec<_> = own.map(|own| scope.spawn(|| make(own))).collect();
-        let made = threads.into_iter();
-        made.flat_map(|thread| thread.join().expect("signing does not panic"))
-            .collect()
-    })
-}
-
-/// How much is made of a zone.
-struct Progress<'z> {
-    signed: &'z Signed,
-    chunks: usize,
-    is_told: bool,
-    made: std::sync::atomic::AtomicUsize,
-}
-
-impl Progress<'_> {
-    /// One chunk more.
-    fn count(&self) {
-        let made = 1 + self.made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if self.is_told && made.is_multiple_of(self.chunks / STEPS) {
-            info!(
-                event = "signing",
-                zone = %self.signed.zone().apex(),
-                rrsets = self.signed.entries(),
-                percent = made * 100 / self.chunks,
-                "signatures are being made"
-            );
-        }
-    }
 }
 
 /// Writes a notice as a line.

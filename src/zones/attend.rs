@@ -40,6 +40,7 @@ impl ZoneEngine {
         if self.zones[place].job.is_none() {
             self.begin_work(place);
         }
+        self.keep_signatures(place);
         self.ask_for_step(place);
     }
 
@@ -59,29 +60,54 @@ impl ZoneEngine {
     /// Begins the next job of a zone that has none, if there is anything to do.
     fn begin_work(&mut self, place: usize) {
         let seconds = self.wall_ms / 1000;
+        let effort = self.effort;
         let zone = &mut self.zones[place];
         let apex = zone.plan.apex.clone();
         let wishes = zone.wishes();
         let work = if let Some(work) = zone.take(self.zoning.max_shrink, &self.steered) {
             Some(work)
-        } else if zone.granted < wishes {
+        } else if zone.wants_step() {
+            zone.step(effort, seconds)
+        } else if zone.composed_for() < wishes {
+            if zone.wants_recall() {
+                return self.ask_for_kept(place);
+            }
             let laid = self.challenges.laid(&apex);
-            let compose = zone.compose(laid, &self.steered, seconds);
+            let compose = zone.compose(laid, &self.steered, (seconds, effort.at_once));
             Some(Work::Compose(Box::new(compose)))
-        } else if let Some(work) = zone.renew(self.now, seconds) {
-            Some(work)
-        } else if let Some(table) = &self.table {
-            let known = self.known.get(&apex).and_then(|known| known.last);
-            zone.draw(self.now, table, known)
         } else {
-            None
+            let work = zone.renew(self.now, seconds);
+            work.or_else(|| self.draw(place))
+                .or_else(|| self.zones[place].step(effort, seconds))
         };
         if let Some(work) = work {
-            let number = self.next_number();
-            self.zones[place].job = Some((number, wishes));
-            self.owners.insert(number, apex);
+            let number = self.begin_job(place);
             self.outputs.push_back(Output::Work(number, Job::new(work)));
         }
+    }
+
+    /// Something is under way for a zone; its number.
+    fn begin_job(&mut self, place: usize) -> u64 {
+        let number = self.next_number();
+        let zone = &mut self.zones[place];
+        zone.job = Some((number, zone.wishes()));
+        self.owners.insert(number, zone.plan.apex.clone());
+        number
+    }
+
+    /// Asks for the signatures of a zone that were kept.
+    fn ask_for_kept(&mut self, place: usize) {
+        let number = self.begin_job(place);
+        let apex = self.zones[place].plan.apex.clone();
+        self.outputs.push_back(Output::Recall(number, apex));
+    }
+
+    /// A rendering of a zone for secondaries, if there may be something new for them.
+    fn draw(&mut self, place: usize) -> Option<Work> {
+        let table = self.table.as_ref()?;
+        let zone = &mut self.zones[place];
+        let known = self.known.get(&zone.plan.apex).and_then(|known| known.last);
+        zone.draw(self.now, table, known)
     }
 
     /// Takes in what a job made.
@@ -98,46 +124,17 @@ impl ZoneEngine {
         self.touched.insert(place);
         match made.0 {
             Outcome::Composed(composed) => self.composed(place, wishes, composed),
-            Outcome::Renewed(signed) => {
-                self.zones[place].composed.signed = Some(Arc::new(signed));
+            Outcome::Signed(slice) => self.signed(place, slice),
+            Outcome::Renewed(signed, made) => {
+                let zone = &mut self.zones[place];
+                zone.composed.signed = Some(Arc::new(signed));
+                zone.made += made as u64;
+                zone.keeping.has_changed();
                 self.is_stale = true;
             }
             Outcome::Taken(taken) => self.taken(place, taken),
             Outcome::Drawn(drawn) => self.drawn(place, *drawn),
         }
-    }
-
-    fn composed(&mut self, place: usize, wishes: u64, composed: Result<Composed, String>) {
-        let zone = &mut self.zones[place];
-        zone.granted = wishes;
-        let failed = match composed {
-            Ok(composed) => {
-                zone.settle(composed);
-                self.is_stale = true;
-                None
-            }
-            Err(why) => {
-                // What came last makes no zone with what is laid over it: the one before stays.
-                zone.base = Arc::clone(&zone.composed.base);
-                self.tell(Notice::error("signing_failed", why.clone()));
-                Some(why)
-            }
-        };
-        self.remember_signed(place);
-        self.tell_withheld(place);
-        let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
-        let waited = zone.waiting.extract_if(.., |(wish, _)| *wish <= wishes);
-        let waited: Vec<Ticket> = waited.map(|(_, ticket)| ticket).collect();
-        if !waited.is_empty() {
-            self.publish();
-        }
-        for ticket in waited {
-            let outcome = failed.clone().map_or(Ok(()), Err);
-            self.reply(ticket, Reply::Filed(outcome));
-        }
-        self.challenge_composed(&apex, wishes, failed.as_deref());
-        self.go_on_with_change();
     }
 
     fn look_at_signatures(&mut self, place: usize) {

@@ -1,14 +1,20 @@
 //! One zone as it is to be served: what is laid over what came, and its signatures.
+//!
+//! Signatures that there are already are taken over: from the zone as it was, or from what was kept over a restart. Those
+//! that are lacking are made here if they are few; many are made afterwards, in steps that nothing waits behind.
 use std::sync::Arc;
 
-use super::job::Spread;
+use super::job::{Spread, signed_in};
 use super::keys::Shown;
 use crate::dns::Name;
 use crate::dns::challenges;
 use crate::dns::rr::rtype;
 use crate::dns::transfer::serial;
-use crate::dns::zone::signed::{MADE_HERE, Signed, Steered};
+use crate::dns::zone::signed::{KeptMark, KeptSignatures, MADE_HERE, Signed, Steered};
 use crate::dns::zone::{Edit, Mount, Presence, Zone};
+
+/// Chunks of signatures that are looked at without a thought.
+const FEW: usize = 64;
 
 /// What a zone is made of.
 #[derive(Clone, Debug)]
@@ -29,6 +35,10 @@ pub(super) struct Compose {
     pub(super) steered: Arc<[Steered]>,
     /// Its last signatures, so that none of them is made twice.
     pub(super) before: Option<Arc<Signed>>,
+    /// Those that were kept over a restart, in place of its last.
+    pub(super) kept: Option<Arc<KeptSignatures>>,
+    /// The number of signatures that are made at once; where more are lacking, none is.
+    pub(super) most: usize,
     /// Seconds since 1970.
     pub(super) now: u64,
 }
@@ -44,49 +54,112 @@ pub(super) struct Composed {
     pub(super) signed: Option<Arc<Signed>>,
 }
 
+/// The outcome of composing a zone.
+#[derive(Debug)]
+pub(super) struct Composition {
+    /// The zone; it is not to be served as long as signatures are lacking.
+    pub(super) composed: Composed,
+    /// The number of signatures that are lacking.
+    pub(super) lacking: usize,
+    /// The number of signatures that were made.
+    pub(super) made: usize,
+    /// Those that had been kept over a restart.
+    pub(super) mark: Option<KeptMark>,
+}
+
+impl Composition {
+    /// Of a zone to which nothing has to be signed.
+    fn of(composed: Composed) -> Self {
+        Self {
+            composed,
+            lacking: 0,
+            made: 0,
+            mark: None,
+        }
+    }
+}
+
+impl Composed {
+    fn unsigned(base: Arc<Zone>, zone: Arc<Zone>) -> Self {
+        Self {
+            base,
+            zone,
+            signed: None,
+        }
+    }
+}
+
 impl Compose {
     /// Lays records over the zone, and signs it if it has keys. A zone that was signed elsewhere is served as it
     /// came: nobody could sign what would be laid over it.
     ///
     /// # Errors
     /// What comes out is no zone.
-    pub(super) fn make(self, spread: &Spread<'_>) -> Result<Composed, String> {
+    pub(super) fn make(self, spread: &Spread<'_>) -> Result<Composition, String> {
         let base = self.remounted()?;
         if let Some(presence) = self.absent {
             let zone = Arc::new(Zone::absent(base.apex(), &base.mounts(), presence));
-            return Ok(Composed {
-                base,
-                zone,
-                signed: None,
-            });
+            return Ok(Composition::of(Composed::unsigned(base, zone)));
         }
         let shown = self.shown.as_ref().filter(|shown| shown.is_signed());
         if base.presence() != Presence::Loaded {
             let zone = Arc::clone(&base);
-            return Ok(Composed {
-                base,
-                zone,
-                signed: None,
-            });
+            return Ok(Composition::of(Composed::unsigned(base, zone)));
         }
         if shown.is_none()
             && let Some(signed) = Signed::elsewhere(Arc::clone(&base))
         {
-            return Ok(Composed {
+            return Ok(Composition::of(Composed {
                 zone: Arc::clone(&base),
                 base,
                 signed: Some(Arc::new(signed)),
-            });
+            }));
         }
         let zone = self.amended(&base, shown)?;
-        let signed = shown.map(|shown| {
-            let before = self.before.as_deref();
-            let signing = shown.signing.clone();
-            let signed = Signed::following(before, Arc::clone(&zone), signing, &self.steered);
+        Ok(match shown {
+            Some(shown) => self.sign(base, &zone, shown, spread),
+            None => Composition::of(Composed::unsigned(base, zone)),
+        })
+    }
+
+    /// Signs the zone as far as that is soon done.
+    fn sign(
+        &self,
+        base: Arc<Zone>,
+        zone: &Arc<Zone>,
+        shown: &Shown,
+        spread: &Spread<'_>,
+    ) -> Composition {
+        let (before, signing) = (self.before.as_deref(), shown.signing.clone());
+        let mut signed = Signed::following(before, Arc::clone(zone), signing, &self.steered);
+        let kept = self.kept.as_ref().filter(|_| before.is_none());
+        if let Some(kept) = kept {
+            let all: Vec<usize> = (0..signed.blocks()).collect();
+            signed = signed.renewed(spread(&all, &|chunk| signed.adopt(chunk, kept)));
+        }
+        let mark = kept.map(|_| signed.mark());
+        let chunks = signed.lacking(self.now);
+        let lacks = chunks.iter().map(|&chunk| signed.lacks(chunk, self.now));
+        let lacking: usize = lacks.sum();
+        let (signed, lacking, made) = if lacking > self.most {
+            (signed, lacking, 0)
+        } else {
+            // What is due besides is renewed in its turn, unless it is little too.
             let stale = signed.stale(self.now);
-            Arc::new(signed.renewed(spread(&signed, &stale, self.now)))
-        });
-        Ok(Composed { base, zone, signed })
+            let chunks = if stale.len() > FEW { chunks } else { stale };
+            let (signed, made) = signed_in(&signed, &chunks, self.now, spread);
+            (signed, 0, made)
+        };
+        Composition {
+            composed: Composed {
+                base,
+                zone: Arc::clone(zone),
+                signed: Some(Arc::new(signed)),
+            },
+            lacking,
+            made,
+            mark,
+        }
     }
 
     /// The zone as it came, with the steered names that are wanted.

@@ -6,12 +6,18 @@
 //! steering that came with them, so that both change in one table. When one of them cannot be composed,
 //! nothing changes.
 //!
+//! A config does not wait until a zone is signed that lacks many signatures: a new zone is not ready then, and one that is
+//! served goes on with its last version ([`super::sign`]). Only where that does not fit the new config, because its
+//! steered names are others or are answered otherwise, all of it waits.
+//!
 //! A zone that has come from a primary is newer than its copy on the disk: what is in memory counts, with the
 //! steered names of the new config.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::compose::Composition;
 use super::job::{Job, Made, Outcome, Work};
+use super::kept::Recalled;
 use super::keys::Keys;
 use super::secondary::Secondary;
 use super::zone::OneZone;
@@ -66,6 +72,8 @@ pub(super) struct Pending {
     zones: Vec<Next>,
     /// By job: the place of the zone that is being composed.
     jobs: BTreeMap<u64, usize>,
+    /// Signatures that zones without any may still have made before all is taken into force.
+    room: usize,
     failed: Option<String>,
 }
 
@@ -98,43 +106,76 @@ impl ZoneEngine {
             zones,
         } = config;
         self.forget_challenges();
-        let same_steered = self.steered_alike(&steered);
+        let same_steered = are_alike(&self.steered, &steered);
         let plans = zoning.zones.iter().map(Arc::clone);
-        let mut next: Vec<Next> = plans
+        let next: Vec<Next> = plans
             .zip(zones)
             .map(|(plan, new)| self.next(plan, new, same_steered))
             .collect();
         let laid = self.challenges.wanted(&zoning, &self.bases(&next));
-        let mut jobs = BTreeMap::new();
-        for (place, next) in next.iter_mut().enumerate() {
-            if let Next::Other(zone) = next {
-                let dynamic = laid.get(&zone.plan.apex).cloned();
-                let compose =
-                    zone.compose(dynamic.unwrap_or_default(), &steered, self.wall_ms / 1000);
-                let number = self.next_number();
-                self.owners.insert(number, zone.plan.apex.clone());
-                jobs.insert(number, place);
-                let job = Job::new(Work::Compose(Box::new(compose)));
-                self.outputs.push_back(Output::Work(number, job));
-            }
-        }
-        self.pending = Some(Pending {
+        let others = next.iter().enumerate();
+        let others = others.filter(|(_, next)| matches!(next, Next::Other(_)));
+        let others: Vec<usize> = others.map(|(place, _)| place).collect();
+        let mut pending = Pending {
             ticket,
             zoning,
             steered,
             laid,
             zones: next,
-            jobs,
+            jobs: BTreeMap::new(),
+            room: self.effort.at_once,
             failed: None,
-        });
+        };
+        for place in others {
+            self.begin_next(&mut pending, place);
+        }
+        self.pending = Some(pending);
         self.adopt();
     }
 
-    /// Whether steered names may be answered with what they may be answered with now.
-    fn steered_alike(&self, steered: &[Steered]) -> bool {
-        let mut pairs = self.steered.iter().zip(steered);
-        self.steered.len() == steered.len()
-            && pairs.all(|(one, other)| (one.ttl, &one.answers) == (other.ttl, &other.answers))
+    /// Begins to compose a zone of a config, or asks first for the signatures that were kept of it.
+    fn begin_next(&mut self, pending: &mut Pending, place: usize) {
+        let Next::Other(zone) = &pending.zones[place] else {
+            return;
+        };
+        let number = self.next_number();
+        self.owners.insert(number, zone.plan.apex.clone());
+        pending.jobs.insert(number, place);
+        if zone.wants_recall() {
+            let apex = zone.plan.apex.clone();
+            return self.outputs.push_back(Output::Recall(number, apex));
+        }
+        let dynamic = pending.laid.get(&zone.plan.apex).cloned();
+        let most = match (zone.newest(), zone.recalled()) {
+            (None, None) => {
+                // A record has a link of the chain beside it at the most.
+                let all = 2 * zone.base.records();
+                let most = pending.room;
+                pending.room = pending.room.saturating_sub(all);
+                most
+            }
+            _ => self.effort.at_once,
+        };
+        let times = (self.wall_ms / 1000, most);
+        let compose = zone.compose(dynamic.unwrap_or_default(), &pending.steered, times);
+        let job = Job::new(Work::Compose(Box::new(compose)));
+        self.outputs.push_back(Output::Work(number, job));
+    }
+
+    /// Takes what was kept of the signatures of a zone of a config.
+    pub(super) fn recalled_next(&mut self, number: u64, recalled: Recalled) {
+        let Some(mut pending) = self.pending.take() else {
+            return;
+        };
+        if let Some(place) = pending.jobs.remove(&number) {
+            self.owners.remove(&number);
+            if let Next::Other(zone) = &mut pending.zones[place] {
+                let notice = zone.take_recalled(recalled);
+                self.outputs.extend(notice.map(Output::Notice));
+            }
+            self.begin_next(&mut pending, place);
+        }
+        self.pending = Some(pending);
     }
 
     /// What becomes of a zone.
@@ -205,20 +246,71 @@ impl ZoneEngine {
             return;
         };
         self.owners.remove(&number);
-        let (Outcome::Composed(composed), Next::Other(zone)) = (made.0, &mut pending.zones[place])
-        else {
+        let Next::Other(zone) = &mut pending.zones[place] else {
             return;
         };
-        match composed {
-            Ok(composed) => {
-                zone.settle(composed);
-                zone.granted = zone.wishes();
+        match made.0 {
+            Outcome::Composed(Ok(composition)) => {
+                zone.take_note(&composition);
+                match composition.lacking {
+                    0 => zone.is_composed(composition),
+                    _ => self.is_lacking(place, composition),
+                }
             }
-            Err(why) => {
+            Outcome::Composed(Err(why)) => {
                 pending.failed.get_or_insert(why);
             }
+            Outcome::Signed(slice) => match zone.stepped(slice) {
+                Some((composed, wishes)) => {
+                    zone.settle(composed);
+                    zone.granted = wishes;
+                }
+                None => self.step_next(place),
+            },
+            Outcome::Renewed(..) | Outcome::Taken(_) | Outcome::Drawn(_) => {}
         }
         self.adopt();
+    }
+
+    /// Takes a zone that lacks many signatures: what can do without goes on without.
+    fn is_lacking(&mut self, place: usize, composition: Composition) {
+        let Some(pending) = &mut self.pending else {
+            return;
+        };
+        let Next::Other(zone) = &mut pending.zones[place] else {
+            return;
+        };
+        let wishes = zone.wishes();
+        zone.begin_signing(wishes, composition);
+        let last = self.places.get(&zone.plan.apex);
+        let last = last.map(|place| &self.zones[*place]);
+        let last = last.filter(|last| last.composed.zone.presence() == Presence::Loaded);
+        let Some(last) = last else {
+            return zone.be_unready();
+        };
+        let mounts = &zone.plan.mounts;
+        let steered = (&self.steered, &pending.steered);
+        if last.plan.mounts == *mounts && (mounts.is_empty() || are_alike(steered.0, steered.1)) {
+            zone.composed = last.composed.clone();
+        } else {
+            self.step_next(place);
+        }
+    }
+
+    /// Has more signatures of a zone made, for which the config waits.
+    fn step_next(&mut self, place: usize) {
+        let number = self.next_number();
+        let Some(pending) = &mut self.pending else {
+            return;
+        };
+        let Next::Other(zone) = &mut pending.zones[place] else {
+            return;
+        };
+        if let Some(work) = zone.step(self.effort, self.wall_ms / 1000) {
+            self.owners.insert(number, zone.plan.apex.clone());
+            pending.jobs.insert(number, place);
+            self.outputs.push_back(Output::Work(number, Job::new(work)));
+        }
     }
 
     /// Takes the config into force once its zones are composed.
@@ -270,13 +362,17 @@ impl ZoneEngine {
             self.remember_signed(place);
             self.tell_withheld(place);
             let apex = self.zones[place].plan.apex.clone();
-            self.challenge_composed(&apex, u64::MAX, None);
+            match self.zones[place].unfinished {
+                Some(_) => self.signing_goes_on(place, u64::MAX, Some(0)),
+                None => self.challenge_composed(&apex, u64::MAX, None),
+            }
         }
         (self.is_stale, self.published) = (false, Some(self.now));
         self.served = self.gather();
         let zones = Arc::clone(&self.served);
         self.outputs
             .push_back(Output::Configured(pending.ticket, Ok(zones)));
+        self.retain_signatures();
         self.answer_replaced();
         for gone in gone {
             self.part_with(gone);
@@ -287,7 +383,12 @@ impl ZoneEngine {
 
     /// Hands on what a zone keeps over another config.
     fn inherit(&mut self, zone: &mut OneZone, mut before: OneZone) {
-        zone.waiting = std::mem::take(&mut before.waiting);
+        // What they wait for is in this version.
+        let wishes = zone.wishes();
+        let waiting = std::mem::take(&mut before.waiting).into_iter();
+        zone.waiting = waiting.map(|(_, ticket)| (wishes, ticket)).collect();
+        zone.made += before.made;
+        zone.keep_as(before.keeping);
         let same_source = before.plan.incoming == zone.plan.incoming;
         if let Some(mut secondary) = before.secondary.filter(|_| same_source) {
             secondary.go_on(self.now);
@@ -340,10 +441,23 @@ impl ZoneEngine {
     }
 }
 
+/// Tells that steered names may be answered with the same.
+fn are_alike(one: &[Steered], other: &[Steered]) -> bool {
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len()
+        && pairs.all(|(one, other)| (one.ttl, &one.answers) == (other.ttl, &other.answers))
+}
+
 impl OneZone {
+    /// Serves what was composed for a config.
+    fn is_composed(&mut self, composition: Composition) {
+        self.settle(composition.composed);
+        self.granted = self.wishes();
+    }
+
     /// Goes on from what another config had of the zone: its signatures, and what came from a primary.
     fn follow(&mut self, own: &Self) {
-        self.composed.signed = own.composed.signed.clone();
+        self.composed.signed = own.newest().cloned();
         if self.secondary.is_some()
             && own.secondary.is_some()
             && own.base.presence() == Presence::Loaded

@@ -5,26 +5,61 @@
 //! what is there.
 use std::sync::Arc;
 
-use super::compose::{Compose, Composed};
+use super::compose::{Compose, Composition};
 use super::content::{self, Refusal, Taken};
 use super::version::{Drawn, Last, draw};
 use crate::base::Permille;
+use crate::base::limits::SIGNATURES_AT_ONCE;
 use crate::dns::Name;
 use crate::dns::transfer::{Diff, Journal, Packed};
 use crate::dns::zone::signed::{Chunk, Signed, Steered};
 use crate::dns::zone::{Mount, Served, Zone};
 use crate::table::{RenderView, Table};
 
-/// Makes chunks of signatures for a time, by as many threads as it has.
-pub type Spread<'s> = dyn Fn(&Signed, &[usize], u64) -> Vec<(usize, Chunk)> + 's;
+/// The amount that is signed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Signatures that are made when a zone is composed; more are made in steps.
+    pub at_once: usize,
+    /// Chunks of signatures that are made in one step, so that nothing waits for long behind it.
+    pub step: usize,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self {
+            at_once: SIGNATURES_AT_ONCE,
+            // Some 4,000 signatures.
+            step: 64,
+        }
+    }
+}
+
+/// Names from which on what is done for a zone is no small work.
+const MANY_NAMES: usize = 10_000;
+
+/// Makes a chunk of signatures.
+pub type Make<'m> = dyn Fn(usize) -> Chunk + Sync + 'm;
+
+/// Has these chunks made, by as many threads as it has.
+pub type Spread<'s> = dyn Fn(&[usize], &Make<'_>) -> Vec<(usize, Chunk)> + 's;
 
 /// Makes chunks of signatures one after the other.
 #[must_use]
-pub fn in_turn(signed: &Signed, chunks: &[usize], now: u64) -> Vec<(usize, Chunk)> {
+pub fn in_turn(chunks: &[usize], make: &Make<'_>) -> Vec<(usize, Chunk)> {
     let chunks = chunks.iter();
-    chunks
-        .map(|&chunk| (chunk, signed.sign(chunk, now)))
-        .collect()
+    chunks.map(|&chunk| (chunk, make(chunk))).collect()
+}
+
+/// The kind of work that a job is, so that small work does not wait behind long work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobWeight {
+    /// It is done in a blink.
+    Small,
+    /// It takes as long as the zone is large, on one thread.
+    Large,
+    /// It makes signatures, on all threads that there are: one such job at a time is enough.
+    Signing,
 }
 
 /// Work on one zone.
@@ -39,6 +74,13 @@ pub struct Made(pub(super) Outcome);
 pub(super) enum Work {
     /// Lay records over it and sign it.
     Compose(Box<Compose>),
+    /// Make some of the signatures without which it is not answered.
+    Sign {
+        signed: Arc<Signed>,
+        /// The number of chunks at the most.
+        most: usize,
+        now: u64,
+    },
     /// Renew signatures.
     Renew {
         signed: Arc<Signed>,
@@ -89,10 +131,53 @@ pub(super) struct Drawing {
 
 #[derive(Debug)]
 pub(super) enum Outcome {
-    Composed(Result<Composed, String>),
-    Renewed(Signed),
+    Composed(Result<Composition, String>),
+    Signed(SigningStep),
+    /// With the number of signatures that were made.
+    Renewed(Signed, usize),
     Taken(Result<Taken, Refusal>),
     Drawn(Box<Drawn>),
+}
+
+/// Some of the signatures of a zone.
+#[derive(Debug)]
+pub(super) struct SigningStep {
+    /// The zone with them.
+    pub(super) signed: Signed,
+    /// The number of those that it lacked and has now.
+    pub(super) done: usize,
+    /// The number of signatures that were made for that.
+    pub(super) made: usize,
+    /// Set if it lacks none any more.
+    pub(super) is_last: bool,
+}
+
+impl SigningStep {
+    fn make(signed: &Signed, (most, now): (usize, u64), spread: &Spread<'_>) -> Self {
+        let mut chunks = signed.lacking(now);
+        let is_last = chunks.len() <= most;
+        chunks.truncate(most);
+        let done = chunks.iter().map(|&chunk| signed.lacks(chunk, now)).sum();
+        let (signed, made) = signed_in(signed, &chunks, now, spread);
+        Self {
+            signed,
+            done,
+            made,
+            is_last,
+        }
+    }
+}
+
+/// The zone with these chunks made, and how many signatures were made for that.
+pub(super) fn signed_in(
+    signed: &Signed,
+    chunks: &[usize],
+    now: u64,
+    spread: &Spread<'_>,
+) -> (Signed, usize) {
+    let chunks = spread(chunks, &|chunk| signed.sign(chunk, now));
+    let made = chunks.iter().map(|(_, chunk)| chunk.made()).sum();
+    (signed.renewed(chunks), made)
 }
 
 impl Job {
@@ -100,18 +185,31 @@ impl Job {
         Self(work)
     }
 
+    /// The kind of work that it is.
+    #[must_use]
+    pub fn weight(&self) -> JobWeight {
+        match &self.0 {
+            Work::Sign { .. } | Work::Renew { .. } => JobWeight::Signing,
+            Work::Compose(compose) if compose.base.names() < MANY_NAMES => JobWeight::Small,
+            Work::Compose(_) | Work::Take(_) | Work::Draw(_) => JobWeight::Large,
+        }
+    }
+
     /// Does the work.
     #[must_use]
     pub fn run(self, spread: &Spread<'_>) -> Made {
         Made(match self.0 {
             Work::Compose(compose) => Outcome::Composed(compose.make(spread)),
+            Work::Sign { signed, most, now } => {
+                Outcome::Signed(SigningStep::make(&signed, (most, now), spread))
+            }
             Work::Renew {
                 signed,
                 chunks,
                 now,
             } => {
-                let made = spread(&signed, &chunks, now);
-                Outcome::Renewed(signed.renewed(made))
+                let (signed, made) = signed_in(&signed, &chunks, now, spread);
+                Outcome::Renewed(signed, made)
             }
             Work::Take(arrival) => Outcome::Taken(content::take(*arrival)),
             Work::Draw(drawing) => Outcome::Drawn(Box::new(draw(*drawing))),

@@ -17,6 +17,9 @@
 //! | `zone` | one zone: what it is made of, and what is due for it |
 //! | `attend`, `incoming`, `outgoing` | what is done for zones, for those from primaries, for those given to secondaries |
 //! | `compose` | what is laid over a zone, and its signatures |
+//! | `sign`, `unfinished` | what is answered while signatures are made, and how far that is |
+//! | `memory` | what is known over restarts |
+//! | `keep`, `kept` | when signatures are kept over restarts, and asked for |
 //! | `keys` | what a zone shows of its keys, and whether it may be answered without |
 //! | `signedness` | whether a zone may be answered unsigned, over restarts |
 //! | `secondary` | when primaries are asked, and when a zone is too old |
@@ -29,7 +32,9 @@
 //!
 //! # One zone does not wait for another
 //!
-//! What takes long is a [`Job`] that changes nothing; a zone has one at a time, so its results come in order.
+//! What takes long is a [`Job`] that changes nothing; a zone has one at a time, so its results come in order. Many
+//! signatures are made in steps, and a config does not wait for them: a zone that was served goes on with its last version,
+//! another one is not ready until it is signed.
 //! A change of one zone reads no config, parses no other zone and touches no probe. A config is composed as a whole
 //! beside what is served, and taken into force in one step; what happens to zones meanwhile waits for that.
 //!
@@ -46,7 +51,6 @@ use std::sync::Arc;
 
 use crate::base::{Moment, Span};
 use crate::dns::Name;
-use crate::dns::challenges::Challenges;
 use crate::dns::transfer::{Entry, Journal, Received};
 use crate::dns::zone::signed::Steered;
 use crate::dns::zone::{Presence, Zone, Zones};
@@ -61,12 +65,17 @@ mod config;
 mod content;
 mod incoming;
 pub mod job;
+mod keep;
+mod kept;
 mod keys;
+mod memory;
 mod notice;
 mod outgoing;
 mod secondary;
+mod sign;
 mod signedness;
 pub mod status;
+mod unfinished;
 mod version;
 mod wall;
 mod zone;
@@ -76,14 +85,17 @@ pub use challenge::{
     KeyChangeStage,
 };
 pub use config::{Filed, NewConfig, NewZone};
-pub use job::{Job, Made};
+pub use job::{Job, JobWeight, Made};
+pub use kept::{Recalled, ToKeep};
 pub use keys::{longest_ttl, policy};
+pub use memory::{Known, Memories, Memory, Signedness};
 pub use notice::{Level, Notice};
 pub use secondary::Want;
 pub use status::ZoneStatus;
 pub use version::Last;
 
 use config::Pending;
+use job::Effort;
 use wall::{Look, Wall};
 use zone::OneZone;
 
@@ -118,6 +130,12 @@ pub enum Input {
     Fetched(u64, Result<Received, String>),
     /// A job is done.
     Made(u64, Made),
+    /// The signatures of a zone that were kept.
+    Recalled(u64, Recalled),
+    /// The signatures of a zone are on the disk, or why they are not.
+    SignaturesKept(Name, Result<(), String>),
+    /// The process is about to end: what waits to be kept is to be kept now.
+    Ending,
     /// The folder of a zone's keys was looked at.
     Keys {
         /// The zone.
@@ -153,6 +171,12 @@ pub enum Input {
 pub enum Output {
     /// Do a job, and give what it made back with its number.
     Work(u64, Job),
+    /// Read the signatures of a zone that were kept, and give them back with this number.
+    Recall(u64, Name),
+    /// Keep signatures over restarts; answered by [`Input::SignaturesKept`].
+    KeepSignatures(Box<ToKeep>),
+    /// Keep no signatures but those of these zones.
+    RetainSignatures(BTreeSet<Name>),
     /// Ask a primary for a zone, and give back what comes with its number.
     Fetch(u64, Box<Request>),
     /// Take the steps of a zone's keys that are due at a time, in their folder.
@@ -213,48 +237,6 @@ pub struct Request {
     pub key: Option<TsigKey>,
 }
 
-/// What is kept over restarts.
-#[derive(Clone, Debug)]
-pub enum Memory {
-    /// The last version of a zone that was given out.
-    Version(Name, Last),
-    /// When a zone was last known to be fresh, seconds since 1970.
-    Refreshed(Name, u64),
-    /// Whether a zone is signed here.
-    Signed(Name, Signedness),
-    /// All challenges.
-    Challenges(Challenges),
-}
-
-/// Whether a zone has been served signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signedness {
-    /// It has, and resolvers may count on it.
-    Signed,
-    /// It has not, or was made insecure on purpose.
-    Unsigned,
-}
-
-/// What was kept over a restart.
-#[derive(Clone, Debug, Default)]
-pub struct Memories {
-    /// By zone.
-    pub zones: BTreeMap<Name, Known>,
-    /// All challenges.
-    pub challenges: Challenges,
-}
-
-/// What was kept of a zone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// The last version that was given out.
-    pub last: Option<Last>,
-    /// When it was last known to be fresh, seconds since 1970.
-    pub refreshed: Option<u64>,
-    /// Whether it has been served signed.
-    pub signed: bool,
-}
-
 /// What is said to whoever asked.
 #[derive(Debug)]
 pub enum Reply {
@@ -280,6 +262,7 @@ pub struct ZoneEngine {
     agenda: BTreeSet<(Moment, usize)>,
     /// Zones that something has happened to.
     touched: BTreeSet<usize>,
+    effort: Effort,
     challenges: challenge::Store,
     known: BTreeMap<Name, Known>,
     /// What is being kept of whether zones are signed.
@@ -314,6 +297,7 @@ impl ZoneEngine {
             places: HashMap::new(),
             agenda: BTreeSet::new(),
             touched: BTreeSet::new(),
+            effort: Effort::default(),
             challenges: challenge::Store::new(memories.challenges),
             known: memories.zones,
             signedness: signedness::Keeping::default(),
@@ -332,6 +316,12 @@ impl ZoneEngine {
             published: None,
             outputs: VecDeque::new(),
         }
+    }
+
+    /// The same, with another effort of signing.
+    #[must_use]
+    pub fn with_effort(self, effort: Effort) -> Self {
+        Self { effort, ..self }
     }
 
     /// Takes in one thing that happened; `wall_ms` is milliseconds since 1970.
@@ -401,10 +391,17 @@ impl ZoneEngine {
         self.zones.iter().map(OneZone::status).collect()
     }
 
-    /// Whether nothing is under way that a first answer should wait for: every zone is composed, and once there is
-    /// a table, those that are given to secondaries can be. What primaries do is not waited for.
+    /// Tells that nothing is under way: every zone is as it should be, and once there is a table, those that are given to
+    /// secondaries can be. What primaries do is not waited for.
     #[must_use]
     pub fn is_settled(&self) -> bool {
+        self.may_answer() && self.zones.iter().all(OneZone::is_settled)
+    }
+
+    /// Tells that nothing is under way that a first answer should wait for: the same, but for zones whose signatures are
+    /// being made.
+    #[must_use]
+    pub fn may_answer(&self) -> bool {
         let has_table = self.table.is_some();
         let is_given = |zone: &OneZone| {
             let versions = zone.versions.as_ref().filter(|_| has_table);
@@ -412,12 +409,19 @@ impl ZoneEngine {
                 zone.composed.zone.presence() != Presence::Loaded || own.journal.is_some()
             })
         };
+        let is_ready = |zone: &OneZone| zone.unfinished.is_some() || zone.is_settled();
         self.pending.is_none()
             && !self.is_stale
             && self
                 .zones
                 .iter()
-                .all(|zone| zone.is_settled() && is_given(zone))
+                .all(|zone| is_ready(zone) && is_given(zone))
+    }
+
+    /// Tells that signatures are being made without which a zone is not as it should be.
+    #[must_use]
+    pub fn is_signing(&self) -> bool {
+        self.zones.iter().any(|zone| zone.unfinished.is_some())
     }
 
     /// Tells that every zone that comes from primaries is there, or they have been asked for it in vain.
@@ -437,8 +441,14 @@ impl ZoneEngine {
             Input::Made(number, made) if self.is_for_config(number) => {
                 self.composed_next(number, made);
             }
+            Input::Recalled(number, recalled) if self.is_for_config(number) => {
+                self.recalled_next(number, recalled);
+            }
             input if self.pending.is_some() => self.deferred.push_back(input),
             Input::Made(number, made) => self.made(number, made),
+            Input::Recalled(number, recalled) => self.recalled(number, recalled),
+            Input::SignaturesKept(apex, outcome) => self.signatures_kept(&apex, outcome),
+            Input::Ending => self.keep_all_signatures(),
             Input::Remembered(ticket, outcome) => self.remembered(ticket, outcome),
             Input::Recorded(ticket, outcome) => self.challenge_recorded(ticket, outcome),
             Input::Config(ticket, config) => self.configure(ticket, *config),

@@ -28,6 +28,24 @@ pub struct ZoneStatus {
     /// Whether it is to be signed here and is not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsigned: bool,
+    /// Its progress, while it cannot be served as it should be because signatures are lacking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<UnfinishedStatus>,
+    /// Signatures that were made for it since the server started; those that had been kept are none of them.
+    #[serde(default)]
+    pub signatures_made: u64,
+    /// The reason why its signatures are not kept over a restart, if they should be and are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signatures_unkept: Option<String>,
+}
+
+/// The progress of a zone whose signatures are being made: what is served of it has none of them yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnfinishedStatus {
+    /// Signatures that have been made.
+    pub made: usize,
+    /// Signatures that were lacking when all began.
+    pub of: usize,
 }
 
 /// How a zone is signed.

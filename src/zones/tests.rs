@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::job::in_turn;
 use super::{
-    Filed, Input, Job, Known, Memories, NewConfig, NewZone, Output, Request, Ticket, ZoneEngine,
+    Filed, Input, Job, Known, Memories, NewConfig, NewZone, Output, Recalled, Request, Ticket,
+    ZoneEngine,
 };
 use crate::base::{Moment, Permille, Span};
 use crate::dns::Name;
@@ -155,7 +156,14 @@ impl Bench {
                 Output::Remember(ticket, _) => self.give(Input::Remembered(ticket, Ok(()))),
                 Output::Record(ticket, _) => self.give(Input::Recorded(ticket, Ok(()))),
                 Output::Notice(notice) => self.events.push(notice.event),
-                Output::Copy { .. }
+                Output::Recall(number, _) => {
+                    self.give(Input::Recalled(number, Recalled::default()));
+                }
+                Output::KeepSignatures(to_keep) => {
+                    self.give(Input::SignaturesKept(to_keep.apex, Ok(())));
+                }
+                Output::RetainSignatures(_)
+                | Output::Copy { .. }
                 | Output::Offer(..)
                 | Output::Tell { .. }
                 | Output::Reply(..)

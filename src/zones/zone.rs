@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use super::compose::{Compose, Composed};
 use super::job::{Arrival, Came, Drawing, Work};
+use super::kept::{Recall, SignatureKeeping};
 use super::keys::Keys;
 use super::secondary::{Secondary, soa};
-use super::status::{SigningStatus, ZoneStatus};
+use super::status::{SigningStatus, UnfinishedStatus, ZoneStatus};
+use super::unfinished::Unfinished;
 use super::version::{Last, Versions};
 use super::wall::Wall;
 use super::{Filed, Ticket};
@@ -49,6 +51,12 @@ pub(super) struct OneZone {
     pub(super) serial: Option<u32>,
     /// What is served.
     pub(super) composed: Composed,
+    /// The version that is to be served once it has its signatures.
+    pub(super) unfinished: Option<Unfinished>,
+    /// Signatures that were made since the server started.
+    pub(super) made: u64,
+    pub(super) recall: Recall,
+    pub(super) keeping: SignatureKeeping,
     wishes: u64,
     pub(super) granted: u64,
     /// Who waits for which wish.
@@ -87,6 +95,10 @@ impl OneZone {
             keys,
             was_signed: false,
             serial: None,
+            unfinished: None,
+            made: 0,
+            recall: Recall::default(),
+            keeping: SignatureKeeping::default(),
             wishes: 1,
             granted: 0,
             waiting: Vec::new(),
@@ -138,7 +150,7 @@ impl OneZone {
         &self,
         dynamic: Vec<Edit>,
         steered: &Arc<[Steered]>,
-        now: u64,
+        (now, most): (u64, usize),
     ) -> Compose {
         let is_expired = self.secondary.as_ref().is_some_and(|own| own.is_expired);
         let absent = match (is_expired, self.withheld()) {
@@ -154,7 +166,9 @@ impl OneZone {
             serial: self.serial,
             shown: self.keys.as_ref().and_then(|keys| keys.shown(&self.base)),
             steered: Arc::clone(steered),
-            before: self.composed.signed.clone(),
+            before: self.newest().cloned(),
+            kept: self.recalled(),
+            most,
             now,
         }
     }
@@ -191,11 +205,11 @@ impl OneZone {
             return None;
         }
         let mut chunks = signed.stale(seconds);
+        self.recheck &= chunks.len() > CHUNKS;
+        chunks.truncate(CHUNKS);
         if !self.recheck {
-            chunks.truncate(CHUNKS);
+            self.renew_not_before = now.after(RENEW_EVERY);
         }
-        self.recheck = false;
-        self.renew_not_before = now.after(RENEW_EVERY);
         (!chunks.is_empty()).then(|| Work::Renew {
             signed: Arc::clone(signed),
             chunks,
@@ -252,7 +266,8 @@ impl OneZone {
         let step = free.then(|| self.step_at(now, wall)).flatten();
         let version = table.filter(|_| free).and_then(|table| self.draw_at(table));
         let overdue = self.overdue_at(wall);
-        let all = [look, expiry, signing, step, version, overdue];
+        let keep = self.keeping.wake_at();
+        let all = [look, expiry, signing, step, version, overdue, keep];
         all.into_iter().flatten().min()
     }
 
@@ -353,9 +368,16 @@ impl OneZone {
             serial: soa(zone).map(|soa| soa.serial()),
             signing: self.signing(),
             withheld: self.withheld(),
-            unsigned: self.keys.as_ref().is_some_and(|keys| {
-                self.composed.signed.is_none() && !keys.is_unsigned_by_policy()
+            unsigned: self.unfinished.is_none()
+                && self.keys.as_ref().is_some_and(|keys| {
+                    self.composed.signed.is_none() && !keys.is_unsigned_by_policy()
+                }),
+            unfinished: self.unfinished.as_ref().map(|own| {
+                let (made, of) = own.progress();
+                UnfinishedStatus { made, of }
             }),
+            signatures_made: self.made,
+            signatures_unkept: self.keeping.trouble.clone(),
         }
     }
 

@@ -37,6 +37,7 @@ mod restart;
 mod rollover;
 mod scrape;
 mod series;
+mod signing;
 mod spill;
 mod systemd;
 mod transfer;

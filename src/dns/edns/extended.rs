@@ -8,7 +8,7 @@
 //! | a transfer that is not given, what policy forbids | 18, Prohibited | section 4.19 |
 //! | an opcode or a class that is not served | 21, Not Supported | section 4.22 |
 //! | signatures past their time | 7, Signature Expired | whoever serves them knows it first |
-//! | a zone that has no data yet, or has outlived it | 14, Not Ready | section 4.15 |
+//! | a zone that has no data or no signatures yet, or has outlived its data | 14, Not Ready | section 4.15 |
 //!
 //! Codes speak for themselves, so there is text only where the code is Other. Malformed queries get nothing: what
 //! is wrong with them has no code, and a forged one should come back no longer than it was.

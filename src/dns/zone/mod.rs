@@ -106,6 +106,8 @@ pub enum Presence {
     Awaited,
     /// It is there, was signed and cannot be signed now: an answer would be bogus.
     Withheld,
+    /// It is there, and its signatures are being made: it is not answered before it has them.
+    Unsigned,
 }
 
 impl Zone {

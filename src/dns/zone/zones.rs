@@ -118,7 +118,7 @@ impl Zones {
         let served = self.of(apex)?;
         match served.zone.presence() {
             Presence::Loaded => served.zone.serial(),
-            Presence::Awaited | Presence::Withheld => None,
+            Presence::Awaited | Presence::Withheld | Presence::Unsigned => None,
         }
     }
 

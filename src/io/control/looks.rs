@@ -16,11 +16,16 @@ use super::orders::OrderList;
 use super::page::Asset;
 use super::parameters;
 use super::replies::{ApiProblem, Refusal, Reply, TEXT, json, respond};
+use crate::dns::zone::{Presence, Zones};
 use crate::engine::Status;
 use crate::table::explain::Explanation;
+use crate::zones::status::UnfinishedStatus;
 
 /// Time that the engine may take to say how it is.
 pub(super) const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Zones that are named where there may be thousands.
+const NAMED: usize = 20;
 
 /// The process is well.
 #[derive(Serialize, ToSchema)]
@@ -73,7 +78,8 @@ pub(super) async fn health(Given(state): Given<State>) -> Reply {
 /// Tells whether queries are answered
 ///
 /// They are also while the engine is slow; not when it has ended, for then nothing that happens to an endpoint
-/// changes an answer any more.
+/// changes an answer any more. Nor are they as long as a zone is not answered because it is being signed; the others
+/// are answered meanwhile, and `detail` says how far it is.
 #[utoipa::path(get, path = "/readyz", tag = "process", security(()),
     responses((status = 200, description = "They are", body = Ready), (status = 503, description = "They are not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn readiness(Given(state): Given<State>) -> Reply {
@@ -81,13 +87,37 @@ pub(super) async fn readiness(Given(state): Given<State>) -> Reply {
         let message = "the engine has ended; DNS goes on from the last table";
         return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response();
     }
-    match state.published.get() {
-        Some(published) => json(&Ready {
-            status: "ready",
-            generation: published.load().generation,
-        }),
-        None => not_ready(),
+    let Some(published) = state.published.get() else {
+        return not_ready();
+    };
+    let table = published.load();
+    if has_unsigned(&table.zones) {
+        return unsigned(&state).await;
     }
+    json(&Ready {
+        status: "ready",
+        generation: table.generation,
+    })
+}
+
+/// Tells that a zone is not answered because its signatures are being made.
+fn has_unsigned(zones: &Zones) -> bool {
+    let mut zones = zones.all().iter();
+    zones.any(|served| served.zone.presence() == Presence::Unsigned)
+}
+
+/// Says how far zones are that are being signed.
+async fn unsigned(state: &State) -> Reply {
+    let status = engine_status(state).await;
+    let zones = status.iter().flat_map(|status| &status.zones);
+    let zones = zones.filter_map(|zone| {
+        let UnfinishedStatus { made, of } = zone.unfinished?;
+        let name = &zone.name;
+        Some(format!("zone `{name}`: {made} of {of} signatures"))
+    });
+    let zones: Vec<String> = zones.take(NAMED).collect();
+    let message = format!("zones are being signed: {}", zones.join("; "));
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
 }
 
 /// Tells everything an operator may want to see

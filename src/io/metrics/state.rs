@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::text::{Exposition, Kind, render_pairs, seconds, thousandths};
 use crate::base::RegionId;
 use crate::engine::Figures;
+use crate::zones::ZoneStatus;
 
 /// Writes the gauges of what the engine knows.
 pub(super) fn write(text: &mut Exposition, figures: &Figures) {
@@ -45,7 +46,7 @@ fn write_zones(text: &mut Exposition, figures: &Figures) {
     text.family(
         "waypost_zone_answered",
         Kind::Gauge,
-        "0 for a zone that has not come from its primaries, came too long ago, or cannot be signed any more: SERVFAIL.",
+        "0 for a zone that has not come from its primaries, came too long ago, is still being signed, or cannot be signed any more: SERVFAIL.",
     );
     for zone in &figures.zones {
         text.sample(&[("zone", &zone.name)], u8::from(zone.serial.is_some()));
@@ -90,6 +91,7 @@ fn write_signing(text: &mut Exposition, figures: &Figures) {
     for (zone, signing) in signed() {
         text.sample(&[("zone", zone)], signing.expires_at);
     }
+    write_unfinished(text, figures);
     text.family(
         "waypost_zone_key",
         Kind::Gauge,
@@ -107,6 +109,51 @@ fn write_signing(text: &mut Exposition, figures: &Figures) {
             ];
             text.sample(&labels, 1);
         }
+    }
+}
+
+/// The progress of signatures, where they are made here.
+fn write_unfinished(text: &mut Exposition, figures: &Figures) {
+    let unfinished = || {
+        let zones = figures.zones.iter();
+        zones.filter_map(|zone| Some((&*zone.name, zone.unfinished?)))
+    };
+    text.family(
+        "waypost_zone_signatures_lacking",
+        Kind::Gauge,
+        "Signatures that a zone lacked when its signing began, by zone that is being signed.",
+    );
+    for (zone, unfinished) in unfinished() {
+        text.sample(&[("zone", zone)], unfinished.of);
+    }
+    text.family(
+        "waypost_zone_signatures_ready",
+        Kind::Gauge,
+        "How many of them have been made, by zone that is being signed.",
+    );
+    for (zone, unfinished) in unfinished() {
+        text.sample(&[("zone", zone)], unfinished.made);
+    }
+    text.family(
+        "waypost_zone_signatures_made_total",
+        Kind::Counter,
+        "Signatures made since the server started, by zone that is signed here.",
+    );
+    let is_ours = |zone: &&ZoneStatus| {
+        let signing = zone.signing.as_ref();
+        zone.unfinished.is_some() || signing.is_some_and(|signing| !signing.elsewhere)
+    };
+    for zone in figures.zones.iter().filter(is_ours) {
+        text.sample(&[("zone", &zone.name)], zone.signatures_made);
+    }
+    text.family(
+        "waypost_zone_signatures_unkept",
+        Kind::Gauge,
+        "1 for a zone whose signatures could not be read after a restart, or cannot be written for the next one.",
+    );
+    let unkept = |zone: &&ZoneStatus| zone.signatures_unkept.is_some();
+    for zone in figures.zones.iter().filter(unkept) {
+        text.sample(&[("zone", &zone.name)], 1);
     }
 }
 

@@ -6,12 +6,13 @@
 //!   challenges.json     TXT records that were set by orders and updates
 //!   health.log          health of slots and targets, orders, observed demand
 //!   lock                held by the server that writes here
+//!   signatures/         signatures of zones, one file for each
 //!   transfers.json      serials that were given out, when zones were fresh, which were signed
 //! ```
 //!
 //! A file that cannot be read, in whole or in part, costs what it holds and nothing else: it is set aside under
 //! another name, and said. There is one writer, and one process ([`FolderInUse`]); what it writes is on the disk when
-//! it says so. A folder that cannot be written is read nevertheless.
+//! it says so. Signatures have a writer of their own, which nobody waits for. A folder that cannot be written is read nevertheless.
 //!
 //! | module | what it knows |
 //! |---|---|
@@ -23,6 +24,7 @@
 //! | `health_file` | that file on the disk |
 //! | `lock` | who may write in the folder |
 //! | `writer` | the thread that writes |
+//! | `signatures`, `signature_writer` | files of signatures, and the thread that writes them |
 //! | `transfers` | how what is kept of zones stands in its file |
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -42,6 +44,8 @@ mod health_file;
 pub mod health_log;
 pub mod lines;
 mod lock;
+mod signature_writer;
+mod signatures;
 mod transfers;
 mod writer;
 
@@ -49,6 +53,7 @@ use content::FileFormat;
 use health_file::HealthFile;
 use health_log::Restored;
 pub use lock::FolderInUse;
+pub use signature_writer::SignatureWriter;
 use transfers::ZoneFile;
 pub use writer::{Acknowledge, StateWriter, WriterEvents};
 

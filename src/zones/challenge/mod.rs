@@ -254,6 +254,15 @@ impl ZoneEngine {
         }
     }
 
+    /// Takes note that a zone was composed and is yet to be signed, which takes long: nobody waits for that. `refused` is why
+    /// nothing new can be shown there for now; where the zone is not answered at all, it will be once that is.
+    pub(super) fn challenge_held_up(&mut self, apex: &Name, wish: u64, refused: Option<&str>) {
+        let change = self.challenges.change.as_ref();
+        // What goes by itself goes with the zone's next version.
+        let is_asked = change.is_some_and(|change| !matches!(change.then, Then::Nobody));
+        self.challenge_composed(apex, wish, refused.filter(|_| is_asked));
+    }
+
     /// Keeps a change once it is served, or undoes it if it cannot be.
     pub(super) fn go_on_with_change(&mut self) {
         let is_served = |change: &mut Change| {

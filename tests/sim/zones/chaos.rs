@@ -208,7 +208,11 @@ fn config(world: &mut World) {
 }
 
 fn disk(world: &mut World) {
-    match world.draws.below(4) {
+    match world.draws.below(5) {
+        4 => {
+            let draws = &mut world.draws;
+            let _ = world.disk.signatures.damage(draws);
+        }
         0 => world.disk.is_full = true,
         1 => world.pace.write = 2000,
         _ => {

@@ -14,6 +14,7 @@ use waypost::zones::{ChallengeRefusal, ChallengesDone, Reply};
 use super::clients::{self, Asked, Item};
 use super::data::{EXPIRE, Edition, REFRESH, RETRY, below, is_ahead, mark_of, text, texts, window};
 use super::primaries::{Mood, SILENCE};
+use super::validator::Validator;
 use super::world::World;
 
 /// Whom secondaries are rendered a zone for.
@@ -75,6 +76,9 @@ pub(super) struct Checks {
     /// When which challenge was served last at a name that may be an alias.
     shown: BTreeMap<Item, u64>,
     pub(super) seen: BTreeSet<&'static str>,
+    validator: Validator,
+    /// When the wall clock was set last.
+    clock_set: u64,
 }
 
 impl Checks {
@@ -105,6 +109,10 @@ impl Checks {
 
     pub(super) fn disturb_primaries(&mut self, now: u64) {
         self.primaries_disturbed = now;
+    }
+
+    pub(super) fn clock_set(&mut self, now: u64) {
+        self.clock_set = now;
     }
 
     pub(super) fn disk_changed(&mut self, now: u64) {
@@ -207,6 +215,7 @@ impl Checks {
                     watched.signed = served.signed.clone();
                     let content = watched.signed.as_ref();
                     let content = content.and_then(|_| render_served(table, served, VIEW));
+                    content.iter().for_each(|own| self.validator.look(own));
                     watched.window = content.as_ref().and_then(window);
                 }
             }
@@ -264,6 +273,10 @@ impl Checks {
                 self.seen.insert("withheld");
                 return;
             }
+            Presence::Unsigned => {
+                self.seen.insert("unready");
+                return;
+            }
             Presence::Awaited => return,
         }
         if served.signed.is_some() {
@@ -301,8 +314,12 @@ impl Checks {
             return;
         }
         let since = *watched.invalid.get_or_insert(world.now);
-        // Jobs that are under way come first: one of the zone, and those of a config.
-        let most = SIGNED_WITHIN + 3 * world.pace.job;
+        // Jobs that are under way come first: one of the zone, and those of a config. What was kept over a restart holds at
+        // once.
+        let most = match self.clock_set > self.started {
+            true => SIGNED_WITHIN + 6 * world.pace.job,
+            false => 0,
+        };
         assert!(
             world.now - since <= most,
             "{apex}: signatures hold from {opens} to {expires}, and it is {} (refused: {is_refused})",
@@ -320,7 +337,7 @@ impl Checks {
         let served = world.served(apex).unwrap();
         let mark = match served.zone.presence() {
             Presence::Loaded => mark_of(&served.zone),
-            Presence::Withheld => return,
+            Presence::Withheld | Presence::Unsigned => return,
             Presence::Awaited => None,
         };
         if let Some(good) = watched.good.filter(|_| !watched.murky) {

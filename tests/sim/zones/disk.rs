@@ -13,6 +13,7 @@ use waypost::keys::{Key, KeyId, Keyring, Policy, Ring, Role, Step, Time};
 use waypost::zones::{Memories, Memory, Signedness};
 
 use super::data::Edition;
+use super::signatures::SignatureFiles;
 
 /// Flags of a key that the DS names, and of one that it does not.
 const ENTRY: u16 = 257;
@@ -26,6 +27,7 @@ pub(super) struct Disk {
     /// By zone: its file.
     pub(super) files: BTreeMap<Name, Edition>,
     pub(super) folders: BTreeMap<Name, Folder>,
+    pub(super) signatures: SignatureFiles,
     pub(super) is_full: bool,
 }
 

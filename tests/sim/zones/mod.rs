@@ -3,11 +3,14 @@
 //! | module | what it is |
 //! |---|---|
 //! | `world` | drives the engine in virtual time, carries out what it says |
+//! | `restarts` | ends and starts of the process |
 //! | `chaos` | what goes wrong, and what people do |
 //! | `checks` | what must hold after every step |
+//! | `validator` | what of that validators see |
 //! | `setup` | the config |
 //! | `data` | what zones hold |
 //! | `disk` | memories, copies, files, folders of keys |
+//! | `signatures` | files of signatures, torn and damaged |
 //! | `trace` | tells what goes in and out (`SIM_TRACE`, with `SIM_FIRST` and `ZONE_SEEDS=1`) |
 //! | `primaries`, `secondaries`, `clients` | who is outside |
 use std::collections::BTreeSet;
@@ -15,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use waypost::base::Span;
 use waypost::keys::{Role, Time};
+use waypost::zones::job::Effort;
 
 mod chaos;
 mod checks;
@@ -22,9 +26,12 @@ mod clients;
 mod data;
 mod disk;
 mod primaries;
+mod restarts;
 mod secondaries;
 mod setup;
+mod signatures;
 mod trace;
+mod validator;
 mod world;
 
 use world::{Outside, World};
@@ -39,7 +46,7 @@ const LONG: (u64, u64) = (20, 12);
 const CALM: Span = Span::from_secs(30);
 
 /// What no set of worlds may lack.
-const EVERYTHING: [&str; 12] = [
+const EVERYTHING: [&str; 17] = [
     "advance",
     "challenge",
     "clock_set",
@@ -47,8 +54,13 @@ const EVERYTHING: [&str; 12] = [
     "insecure",
     "key_step",
     "primary_behind",
+    "signatures_damaged",
+    "signatures_kept",
+    "signatures_unkept",
     "signed",
+    "signing",
     "transferred",
+    "unready",
     "withheld",
     "zone_returned",
     "zone_version",
@@ -137,6 +149,74 @@ fn worlds_of_zones_hold() {
     for word in EVERYTHING {
         assert!(seen.contains(word), "no world has shown `{word}`: {seen:?}");
     }
+}
+
+/// A world in which nothing goes wrong and no signature falls due, with this effort.
+fn quiet(effort: Effort) -> World {
+    let mut world = World::new(3);
+    world.effort = effort;
+    world.is_calm = true;
+    for zone in &mut world.setup.zones {
+        if let Some(how) = &mut zone.dnssec {
+            how.signature_validity = Span::from_secs(14 * 86_400);
+            how.zsk_lifetime = None;
+        }
+    }
+    begin(&mut world);
+    world.rest(Span::from_secs(20));
+    world
+}
+
+/// Signatures made since the process started, in all.
+fn made(world: &World) -> u64 {
+    let zones = world.engine.status();
+    zones.iter().map(|zone| zone.signatures_made).sum()
+}
+
+#[test]
+fn a_restart_without_a_change_makes_no_signature_and_a_change_only_its_own() {
+    for effort in [
+        Effort::default(),
+        Effort {
+            at_once: 0,
+            step: 1,
+        },
+    ] {
+        let mut world = quiet(effort);
+        assert!(made(&world) > 50, "{}", made(&world));
+        for _ in 0..3 {
+            world.crash();
+            world.rest(Span::from_secs(20));
+            assert!(world.is_up);
+            assert_eq!(made(&world), 0, "{effort:?}");
+        }
+        // One file changes while the process is not there: SOA, version and one address are others then.
+        world.crash();
+        let apex = data::name("signed.test");
+        let before = world.disk.files[&apex];
+        let edition = data::Edition {
+            mark: before.mark + 1,
+            serial: before.serial + 1,
+            ..before
+        };
+        world.edit(&apex, edition);
+        world.rest(Span::from_secs(20));
+        assert_eq!(
+            data::mark_of(&world.served(&apex).unwrap().zone),
+            Some(edition.mark)
+        );
+        assert_eq!(made(&world), 3, "{effort:?}");
+    }
+}
+
+#[test]
+fn signatures_that_have_expired_meanwhile_are_made_before_anything_is_answered() {
+    let mut world = quiet(Effort::default());
+    world.crash();
+    world.set_clock(20 * 86_400_000);
+    world.rest(Span::from_secs(20));
+    // All of them: the checks have looked at every version that was served.
+    assert!(made(&world) > 50, "{}", made(&world));
 }
 
 fn try_to_play(seed: u64) -> Result<BTreeSet<&'static str>, String> {

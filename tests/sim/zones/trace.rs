@@ -21,7 +21,13 @@ pub(super) fn input(now: u64, input: &Input) {
             format!("Fetched {number} {} changes", diffs.len())
         }
         Input::Made(number, _) => format!("Made {number}"),
+        Input::Recalled(number, recalled) => {
+            let (is_there, damage) = (recalled.kept.is_some(), &recalled.damage);
+            format!("Recalled {number} {is_there} {damage:?}")
+        }
         Input::Notified(_)
+        | Input::SignaturesKept(..)
+        | Input::Ending
         | Input::Fetched(..)
         | Input::Keys { .. }
         | Input::Remembered(..)
@@ -37,6 +43,10 @@ pub(super) fn input(now: u64, input: &Input) {
 pub(super) fn output(now: u64, output: &Output) {
     let text = match output {
         Output::Work(number, _) => format!("Work {number}"),
+        Output::KeepSignatures(to_keep) => {
+            let (apex, is_part) = (&to_keep.apex, to_keep.since.is_some());
+            format!("KeepSignatures {apex} {is_part}")
+        }
         Output::Fetch(number, request) => {
             let (apex, primary) = (&request.apex, request.primary);
             format!("Fetch {number} {apex} {primary} {:?}", request.want)
@@ -51,7 +61,11 @@ pub(super) fn output(now: u64, output: &Output) {
         Output::Publish(_) => "Publish".to_owned(),
         Output::Notice(notice) => format!("{} {:?}: {}", notice.event, notice.zone, notice.text),
         Output::Advance { apex, at, .. } => format!("Advance {apex} {at:?}"),
-        Output::Remember(..) | Output::Record(..) | Output::Reply(..) => format!("{output:?}"),
+        Output::Recall(..)
+        | Output::RetainSignatures(_)
+        | Output::Remember(..)
+        | Output::Record(..)
+        | Output::Reply(..) => format!("{output:?}"),
     };
     eprintln!("{now} -> {text}");
 }

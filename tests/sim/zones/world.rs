@@ -13,9 +13,9 @@ use waypost::dns::zone::{Served, Zone, Zones};
 use waypost::keys::{Policy, Time};
 use waypost::plan::{Demands, Plan};
 use waypost::table::{Basis, Table, variants};
-use waypost::zones::job::in_turn;
+use waypost::zones::job::{Effort, in_turn};
 use waypost::zones::{
-    Filed, Input, Made, Memory, NewConfig, NewZone, Output, Reply, Ticket, ZoneEngine, policy,
+    Filed, Input, Made, Memory, NewConfig, NewZone, Output, Reply, Ticket, ToKeep, ZoneEngine,
 };
 
 use super::checks::Checks;
@@ -31,11 +31,13 @@ use crate::fixture;
 const EPOCH_MS: u64 = 1_800_000_000_000;
 
 /// What dies with the process.
-enum Inside {
+pub(super) enum Inside {
     Made(u64, Made),
     Fetched(u64, Result<Received, String>),
     /// With how far the wall clock was off when it was asked for.
     Write(Ticket, Memory, i64),
+    Recall(u64, Name),
+    WriteSignatures(Box<ToKeep>),
     Copied(Arc<Zone>),
     Advance(Name, Box<Policy>, Time),
     LookAtKeys(Name),
@@ -71,6 +73,8 @@ pub(super) struct World {
     /// How wrong it becomes, millionths.
     pub(super) drift: i64,
     pub(super) engine: ZoneEngine,
+    /// How much is signed at once.
+    pub(super) effort: Effort,
     /// When the process began.
     pub(super) born: u64,
     pub(super) is_up: bool,
@@ -78,10 +82,10 @@ pub(super) struct World {
     pub(super) is_calm: bool,
     /// Whether everything is told.
     is_traced: bool,
-    inside: BTreeMap<(u64, u64), Inside>,
+    pub(super) inside: BTreeMap<(u64, u64), Inside>,
     outside: BTreeMap<(u64, u64), Outside>,
     sequence: u64,
-    writer_free: u64,
+    pub(super) writer_free: u64,
     pub(super) pace: Pace,
     pub(super) disk: Disk,
     pub(super) primaries: [Primary; 2],
@@ -121,6 +125,13 @@ impl World {
             publish: 1 + draws.below(60),
             chaos: 2000,
         };
+        let effort = match draws.chance(500) {
+            true => Effort::default(),
+            false => Effort {
+                at_once: usize::try_from(draws.below(30)).unwrap(),
+                step: 1,
+            },
+        };
         let drift = i64::try_from(draws.below(201)).unwrap() - 100;
         Self {
             draws,
@@ -128,6 +139,7 @@ impl World {
             offset: 0,
             drift,
             engine: ZoneEngine::new(disk.memories.clone()),
+            effort,
             born: 0,
             is_up: false,
             is_calm: false,
@@ -250,6 +262,15 @@ impl World {
                 }
                 self.give(Input::Remembered(ticket, kept));
             }
+            Inside::Recall(number, apex) => {
+                let recalled = self.disk.signatures.recall(&apex);
+                self.give(Input::Recalled(number, recalled));
+            }
+            Inside::WriteSignatures(to_keep) => {
+                let kept = self.disk.write();
+                let kept = kept.map(|()| self.disk.signatures.keep(&to_keep));
+                self.give(Input::SignaturesKept(to_keep.apex, kept));
+            }
             Inside::Copied(zone) => {
                 let apex = zone.apex().clone();
                 let outcome = self.copy(&zone);
@@ -307,9 +328,10 @@ impl World {
     /// Sets the wall clock to be wrong by so many milliseconds.
     pub(super) fn set_clock(&mut self, offset: i64) {
         self.offset = offset;
+        self.checks.clock_set(self.now);
     }
 
-    fn copy(&mut self, zone: &Arc<Zone>) -> Result<(), String> {
+    pub(super) fn copy(&mut self, zone: &Arc<Zone>) -> Result<(), String> {
         self.disk.write()?;
         let copy = (Arc::clone(zone), self.seconds());
         self.disk.copies.insert(zone.apex().clone(), copy);
@@ -326,6 +348,15 @@ impl World {
                 let wait = self.draws.below(self.pace.job);
                 self.later_inside(wait, Inside::Made(number, made));
             }
+            Output::Recall(number, apex) => {
+                let wait = self.draws.below(self.pace.write);
+                self.later_inside(wait, Inside::Recall(number, apex));
+            }
+            Output::KeepSignatures(to_keep) => {
+                let wait = self.draws.below(self.pace.write);
+                self.later_inside(wait, Inside::WriteSignatures(to_keep));
+            }
+            Output::RetainSignatures(apexes) => self.disk.signatures.retain(&apexes),
             Output::Fetch(number, request) => {
                 let asked = self.primaries.iter();
                 let asked = asked
@@ -515,69 +546,6 @@ impl World {
             let wait = self.draws.below(1000);
             self.later_inside(wait, Inside::LookAtKeys(apex.clone()));
         }
-    }
-
-    /// Ends the process at once; it comes back later.
-    pub(super) fn crash(&mut self) {
-        if !self.is_up {
-            return;
-        }
-        let inside = std::mem::take(&mut self.inside);
-        let mut is_written = true;
-        for happening in inside.into_values() {
-            match happening {
-                Inside::Write(_, memory, offset) => {
-                    is_written = is_written && self.draws.chance(500);
-                    if is_written {
-                        let is_challenges = matches!(memory, Memory::Challenges(_));
-                        let kept = self.disk.keep(memory);
-                        if is_challenges {
-                            self.checks.challenges_written(&kept, offset);
-                        }
-                    }
-                }
-                Inside::Copied(zone) if self.draws.chance(500) => {
-                    let _ = self.copy(&zone);
-                }
-                Inside::Advance(apex, policy, at) if self.draws.chance(500) => {
-                    let folder = self.disk.folders.get_mut(&apex).unwrap();
-                    let _ = folder.advance(&policy, at, &mut self.draws);
-                }
-                Inside::Copied(_)
-                | Inside::Advance(..)
-                | Inside::Made(..)
-                | Inside::Fetched(..)
-                | Inside::LookAtKeys(_)
-                | Inside::Published(_) => {}
-            }
-        }
-        self.is_up = false;
-        for asked in std::mem::take(&mut self.clients.waiting).into_values() {
-            self.clients.lose(&asked);
-        }
-        self.filing.clear();
-        self.configuring = None;
-        self.table = None;
-        self.secondary.server_ended();
-        let wait = 10 + self.draws.below(5000);
-        self.later(wait, Outside::Start);
-    }
-
-    fn start(&mut self) {
-        self.born = self.now;
-        self.writer_free = self.now;
-        self.is_up = true;
-        self.engine = ZoneEngine::new(self.disk.memories.clone());
-        let at = Time(self.seconds());
-        for zone in self.setup.clone().configured() {
-            if let Some(how) = &zone.dnssec {
-                let folder = self.disk.folders.get_mut(&zone.apex).unwrap();
-                // What cannot be recorded is told, and does not keep the server from its start.
-                let _ = folder.advance(&policy(how, longest()), at, &mut self.draws);
-            }
-        }
-        super::checks::started(self);
-        self.configure();
     }
 
     /// Lets so much time pass.

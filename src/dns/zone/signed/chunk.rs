@@ -6,6 +6,7 @@ use crate::dns::rr::RrSet;
 pub struct Chunk {
     pub(super) times: Times,
     pub(super) signatures: Signatures,
+    made: usize,
 }
 
 /// When signatures are good, seconds since 1970.
@@ -38,6 +39,25 @@ impl Chunk {
         Self {
             times: Times::NOTHING,
             signatures: Signatures::default(),
+            made: 0,
+        }
+    }
+
+    /// The number of its signatures that were made for it, and not taken over.
+    #[must_use]
+    pub fn made(&self) -> usize {
+        self.made
+    }
+
+    /// Counts the signatures of an entry, which begin at this octet, if they are not those that were known.
+    pub(super) fn count(&mut self, from: usize, known: Option<RrSet<'_>>) {
+        let mut own = self.signatures.octets.get(from..).unwrap_or_default();
+        let own = RrSet::take(&mut own);
+        let is_known = own
+            .zip(known)
+            .is_some_and(|(own, known)| own.encoded == known.encoded);
+        if let Some(own) = own.filter(|_| !is_known) {
+            self.made += own.records().count();
         }
     }
 
@@ -75,6 +95,12 @@ impl Times {
     /// yet, because the clock was ahead when it was made and has been put back.
     pub(super) fn due_at(self, now: u64) -> u64 {
         if self.opens > now { 0 } else { self.due }
+    }
+
+    /// Tells that one of them cannot be answered with at this time: it is missing, is not by the present keys, does not
+    /// hold yet, or has a quarter of its validity (seconds) left or less, which a renewal never lets it come to.
+    pub(super) fn is_lacking(self, now: u64, validity: u64) -> bool {
+        self.due == 0 || self.opens > now || self.due.saturating_add(validity / 4) <= now
     }
 
     /// The same signatures, to be looked at again at once; nothing has to be done where there are none.

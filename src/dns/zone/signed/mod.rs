@@ -19,6 +19,7 @@
 //! | [`base`] | what is signed, and in which chunk its signatures stand |
 //! | `follow` | what a zone takes over from the one before |
 //! | `elsewhere` | zones that come with signatures |
+//! | `kept` | signatures over restarts |
 //! | `variant` | answers of steered names, whatever their order |
 //! | `listing` | all of it in a row, for transfers |
 //!
@@ -41,6 +42,7 @@ mod change;
 mod chunk;
 mod elsewhere;
 mod follow;
+mod kept;
 mod listing;
 mod rrsig;
 #[cfg(test)]
@@ -48,6 +50,7 @@ mod tests;
 mod variant;
 
 pub use chunk::Chunk;
+pub use kept::{KeptCondition, KeptMark, KeptSignatures};
 
 use base::Base;
 use chain::LinkOwner;
@@ -247,6 +250,38 @@ impl Signed {
         due.into_iter().map(|(_, number)| number).collect()
     }
 
+    /// The chunks that keep the zone from being answered at this time (seconds since 1970): a signature of theirs
+    /// is missing, is not by the present keys, does not hold yet, or should have been renewed long ago. In their order.
+    #[must_use]
+    pub fn lacking(&self, now: u64) -> Vec<usize> {
+        let Some(signing) = self.signing() else {
+            return Vec::new();
+        };
+        let is_lacking = |times: &Times| times.is_lacking(now, signing.validity);
+        let all = (0..).zip(&self.times);
+        all.filter(|(_, times)| is_lacking(times))
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// The number of signatures of a chunk that keep the zone from being answered at this time.
+    #[must_use]
+    pub fn lacks(&self, chunk: usize, now: u64) -> usize {
+        let Some(signing) = self.signing() else {
+            return 0;
+        };
+        let known = self.chunks.get(chunk);
+        let parts = self.base.parts(chunk).into_iter().enumerate();
+        let lacks = parts.filter_map(|(place, part)| {
+            let kind = self.base.signed_type(part)?;
+            let set = known.and_then(|known| known.set(place));
+            let times = set.map_or(Times::MISSING, |set| rrsig::times(set, kind, signing));
+            let is_lacking = times.is_lacking(now, signing.validity);
+            is_lacking.then(|| signing.keys(kind).count())
+        });
+        lacks.sum()
+    }
+
     /// When the next signature is to be made, seconds since 1970, as the clock stands now: 0 if one is missing
     /// or does not hold yet.
     #[must_use]
@@ -268,8 +303,10 @@ impl Signed {
             if let Some(content) = self.base.content(part) {
                 let known = known.and_then(|known| known.set(place));
                 let by = (signing, signer);
+                let from = made.signatures.octets.len();
                 let times = rrsig::make(&content, by, now, known, &mut made.signatures.octets);
                 made.times = made.times.and(times);
+                made.count(from, known);
             }
             made.end_entry();
         }

@@ -43,18 +43,26 @@ impl Variant {
         self.family == other.family && self.ttl == other.ttl
     }
 
-    /// What is signed: `owner` is the name of its node.
-    pub(super) fn content(&self, owner: Vec<u8>) -> Content {
+    /// The type and the TTL of its records.
+    pub(super) fn kind(&self) -> (u16, u32) {
+        (self.rtype(), self.ttl)
+    }
+
+    /// RDATA of each record.
+    pub(super) fn rdata(&self) -> impl Iterator<Item = &[u8]> {
         let size = addresses::record_bytes(self.family);
         let head = size - address_bytes(self.family);
         let records = self.records.chunks(size);
+        records.filter_map(move |record| record.get(head..))
+    }
+
+    /// What is signed: `owner` is the name of its node.
+    pub(super) fn content(&self, owner: Vec<u8>) -> Content {
         Content {
             owner,
             rtype: self.rtype(),
             ttl: self.ttl,
-            records: records
-                .filter_map(|record| Some(record.get(head..)?.to_vec()))
-                .collect(),
+            records: self.rdata().map(<[u8]>::to_vec).collect(),
         }
     }
 }

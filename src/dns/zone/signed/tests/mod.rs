@@ -9,6 +9,7 @@ use crate::dns::dnssec::Algorithm;
 use crate::dns::zone::Record;
 
 mod following;
+mod kept;
 mod wall_clock;
 
 const NOW: u64 = 1_800_000_000;
