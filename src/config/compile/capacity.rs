@@ -6,7 +6,8 @@
 //! it is an error, because whoever plans for growth or for an emergency may well mean it.
 use super::places::Places;
 use super::services::Draft;
-use crate::base::RegionId;
+use crate::base::limits::COHORT_MEMBERS;
+use crate::base::{Family, RegionId};
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::spec::{DemandSpec, EndpointSpec, RegionSpec, ServiceSpec, Spec};
 use crate::plan::Demand;
@@ -151,6 +152,36 @@ fn check_tier(tier: &[&EndpointSpec], region: &str, found: &mut Diagnostics) {
         }
         (false, None) => check_weights(tier, found),
     }
+    if let Some(first) = stated.first() {
+        check_count(tier, (first, region), found);
+    }
+}
+
+/// Capacities of endpoints are planned by cohort, which a fleet is not dealt out by.
+fn check_count(
+    tier: &[&EndpointSpec],
+    (first, region): (&EndpointSpec, &str),
+    found: &mut Diagnostics,
+) {
+    let of = |family: Family| {
+        let has = |one: &&&EndpointSpec| {
+            let mut addresses = one.addresses.iter();
+            addresses.any(|address| Family::of(address.value) == family)
+        };
+        tier.iter().filter(has).count()
+    };
+    let count = Family::ALL.map(of).into_iter().max().unwrap_or(0);
+    let Some(own) = first.capacity.as_ref().filter(|_| count > COHORT_MEMBERS) else {
+        return;
+    };
+    let message = format!(
+        "tier {} of `{region}` has {count} endpoints, too many to plan the capacity of each",
+        first.tier
+    );
+    found.error(&own.at, message).help(format!(
+        "state the capacity of `{region}` in place of its endpoints', whose parts are their weights; \
+         or make tiers of {COHORT_MEMBERS}"
+    ));
 }
 
 /// By weight an endpoint gets its part of the tier's clients, whatever it can carry.

@@ -1,23 +1,26 @@
 //! Weights that a thousand cohorts cannot tell apart.
 //!
-//! Clients are divided into [`COHORTS`] parts, so a weight holds to a thousandth of its tier. No weight gets nobody: what is
+//! Where clients are divided into cohorts, a weight holds to a thousandth of its tier. A tier whose weights want more
+//! is a fleet ([`crate::plan::Fleet`]), in which they hold exactly. Where its endpoints state capacities it is none, because
+//! these are planned by cohort. No weight gets nobody there: what is
 //! less than a part gets one ([`crate::plan::CohortOrder`]), which is more than its share; that is for the
 //! operator to settle. What is rounded by much is told.
+use super::deals::{ROUNDED, rounded};
 use crate::base::Family;
-use crate::base::limits::COHORTS;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::spec::{EndpointSpec, Spec};
 
-/// Largest part of a share that may be rounded away unsaid: a tenth.
-const ROUNDED: u64 = 10;
-
-/// Checks the weights of every tier.
+/// Checks the weights of every tier that is dealt out by cohort whatever they are.
 pub(super) fn check(spec: &Spec, found: &mut Diagnostics) {
     for region in &spec.regions {
         let mut tiers: Vec<u16> = region.endpoints.iter().map(|one| one.tier).collect();
         tiers.sort_unstable();
         tiers.dedup();
-        for tier in tiers {
+        let stated = |tier: &u16| {
+            let mut own = region.endpoints.iter().filter(|one| one.tier == *tier);
+            own.any(|one| one.capacity.is_some())
+        };
+        for tier in tiers.into_iter().filter(stated) {
             let mut told: Vec<&str> = Vec::new();
             for family in Family::ALL {
                 let members = region.endpoints.iter().filter(|one| one.tier == tier);
@@ -40,9 +43,7 @@ fn check_tier<'s>(members: &[&'s EndpointSpec], told: &mut Vec<&'s str>, found: 
             continue;
         }
         let (name, weight) = (&one.name.value, one.weight);
-        let parts = u64::from(weight) * u64::from(COHORTS);
-        let rest = parts % sum.max(1);
-        let off = rest.min(sum - rest);
+        let (parts, off) = rounded(u64::from(weight), sum);
         if parts < sum {
             told.push(name);
             let message = format!(
@@ -51,7 +52,7 @@ fn check_tier<'s>(members: &[&'s EndpointSpec], told: &mut Vec<&'s str>, found: 
             found
                 .unsettled(&one.name.at, message)
                 .label("until it is more: a thousandth of the clients")
-                .help("weights hold to a thousandth of their tier: raise this one, or lower the others");
+                .help("where endpoints state capacities, weights hold to a thousandth: raise this one, or lower the others");
         } else if off * ROUNDED > parts {
             told.push(name);
             let least = parts / sum;
@@ -61,7 +62,9 @@ fn check_tier<'s>(members: &[&'s EndpointSpec], told: &mut Vec<&'s str>, found: 
             found
                 .warn(&one.name.at, message)
                 .label(format!("{least} or {} of a thousand clients", least + 1))
-                .help("weights hold to a thousandth of their tier");
+                .help(
+                    "where endpoints state capacities, weights hold to a thousandth of their tier",
+                );
         }
     }
 }
