@@ -69,9 +69,9 @@
 //! steering of one answer are of one generation. A change of one zone is no reload: it reads no config, parses no
 //! other zone and touches no probe, and costs what it changes ([`dns::zone::Zone::amended`],
 //! [`dns::zone::signed`]). A signature is a function of content, key and time, and a steered name has a
-//! finite list of answers ([`table::variants`](fn@table::variants)), so all of them are there before they are
-//! asked for, and two nodes make the same. A zone that was signed and cannot be signed any more is withheld
-//! (SERVFAIL), never answered unsigned.
+//! finite list of answers ([`table::variants`](fn@table::variants)), of a thousand endpoints no more than some
+//! thousands, so all of them are there before they are asked for, and two nodes make the same. A zone that was signed
+//! and cannot be signed any more is withheld (SERVFAIL), never answered unsigned.
 //!
 //! Signing stands in nobody's way. Many signatures are made in steps, on threads of the lowest priority, and nothing else
 //! waits for a step. Meanwhile the zone goes on with its last version; one that has none (a new zone, a start) answers
@@ -92,6 +92,15 @@
 //! rises each client moves at most once. Because all ranges of a map are maximal, the widest
 //! prefix around an address that lies in one class is computed from the range itself, and is
 //! the ECS scope.
+//!
+//! A tier is a **fleet** ([`plan::Fleet`]) where that is not enough: where it has more than 64 endpoints, where a thousand
+//! cohorts cannot hold its weights, or where its answers are signed and all choices of them would be too many.
+//! It answers with one of its **sets**, as many as it has endpoints at most, each endpoint in exactly its share of them. The
+//! cohort says, as above, whether the client is one of those that move first; which set it is, the client's whole hash
+//! draws, so that weights hold exactly and not to a thousandth. Who draws a set of which nobody is up draws again. Of a set of
+//! which some are up others fill the places of those that are not; in a signed zone, where every answer is known
+//! beforehand, the largest part of it that is up answers, of `n (log2 k + 1)` parts that there are of `n` endpoints and
+//! `k` in an answer.
 //!
 //! Where capacities are stated and a demand does not fit by preference alone, a class is *diverted*:
 //! some of its cohorts are sent past what is full, along its own preference and never out of its
@@ -150,11 +159,13 @@
 //! | **compose** | lay challenges, serial and keys over a base, and sign it |
 //! | **copy** | the file in which the last good version of a zone from a primary is kept |
 //! | **fence** | jurisdictions that an answer may lie in |
+//! | **fleet** | a tier that is dealt out by draws of each client, because it is too large or too fine for cohorts |
 //! | **generation** | the number of a published table |
 //! | **job** | work on one zone that takes long, done off the core |
 //! | **mount** | a steered name in a zone, and the service that it belongs to |
 //! | **pool** | a service's endpoints of one family in one region |
 //! | **snapshot** | all that the engine knows at a moment, kept over restarts |
+//! | **set** | endpoints of a fleet that answer together |
 //! | **slot** | one address under one monitor; what is probed |
 //! | **standing** | what steering may know of a target: its share, why, until when |
 //! | **target** | an endpoint's addresses of one family under a service's monitors and recovery |

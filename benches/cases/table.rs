@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::base::{ClassId, Draws, Family, Moment, ServiceId};
 use crate::cases::Case;
-use crate::plan::{CohortOrder, Demand, Plan};
+use crate::plan::fleet::Missing;
+use crate::plan::{CohortOrder, Demand, Fleet, Plan};
 use waypost::table::{Table, check, check_changed};
 
 #[path = "../../src/table/fixture.rs"]
@@ -63,6 +64,7 @@ pub(crate) fn cases() -> Vec<Case> {
         &large,
         &roomy,
         &crowded,
+        &fleets(),
         &selections(),
         &rings(),
     ]
@@ -118,6 +120,47 @@ fn crowded() -> [Case; 4] {
             "table/50 services, capacities too small: check what changed, one region down",
             || Bench::planned(44).check(&REGION_DOWN),
         ),
+    ]
+}
+
+/// A service of 8 regions with 1,000 endpoints in each, no two weights in a row alike.
+fn fleets() -> [Case; 12] {
+    let case = |name, prepare| Case { name, prepare };
+    [
+        case("table/fleets of 1,000: deal", || dealt(1)),
+        case("table/fleets of 1,000: build from scratch", || {
+            Bench::of_fleets(1).scratch()
+        }),
+        case("table/fleets of 1,000: rebuild, one endpoint down", || {
+            Bench::of_fleets(1).rebuild(&DOWN)
+        }),
+        case(
+            "table/fleets of 1,000: check what changed, one endpoint down",
+            || Bench::of_fleets(1).check(&DOWN),
+        ),
+        case("table/fleets of 1,000: check all", || {
+            Bench::of_fleets(1).check_all()
+        }),
+        case("table/fleets of 1,000: select", || of_fleet(1, &[])),
+        case("table/fleets of 1,000, answers of 16: deal", || dealt(16)),
+        case(
+            "table/fleets of 1,000, answers of 16: build from scratch",
+            || Bench::of_fleets(16).scratch(),
+        ),
+        case(
+            "table/fleets of 1,000, answers of 16: rebuild, one endpoint down",
+            || Bench::of_fleets(16).rebuild(&DOWN),
+        ),
+        case(
+            "table/fleets of 1,000, answers of 16: check what changed, one endpoint down",
+            || Bench::of_fleets(16).check(&DOWN),
+        ),
+        case("table/fleets of 1,000, answers of 16: check all", || {
+            Bench::of_fleets(16).check_all()
+        }),
+        case("table/fleets of 1,000, answers of 16: select", || {
+            of_fleet(16, &[])
+        }),
     ]
 }
 
@@ -178,6 +221,50 @@ fn planned(capacity: u32) -> Arc<Plan> {
     Arc::new(plan)
 }
 
+/// The plan of a service with a fleet in each region, so many of it in an answer.
+fn fleet_plan(answers: u8) -> Arc<Plan> {
+    let machines = (0..1000 * REGIONS).map(|index| (index / 1000, 1, weight(index)));
+    let machines: Vec<_> = machines.collect();
+    let mut world = World::new(&machines, &[]);
+    let mut draws = Draws::from_seed(1);
+    world.classes = (0..CLASSES)
+        .map(|_| shuffled(REGIONS, &mut draws))
+        .collect();
+    world.answers = answers;
+    world.fleets = Some(Missing::Divided);
+    world.plan()
+}
+
+/// Some weight up to 250.
+fn weight(index: u16) -> u16 {
+    1 + index.wrapping_mul(7919) % 250
+}
+
+/// What a plan has dealt for a fleet.
+fn dealt(answers: u8) -> Box<dyn FnMut()> {
+    let weights: Vec<u16> = (0..1000).map(weight).collect();
+    Box::new(move || {
+        let weights = black_box(&weights);
+        drop(black_box(Fleet::deal(
+            weights,
+            answers,
+            Missing::Divided,
+            1,
+        )));
+    })
+}
+
+/// Asks a table of fleets for one selection after the other.
+fn of_fleet(answers: u8, shares: &[u16]) -> Box<dyn FnMut()> {
+    let table = build(&fleet_plan(answers), shares, None);
+    let mut count: u16 = 0;
+    Box::new(move || {
+        count = count.wrapping_add(7);
+        let found = table.select(SERVICE, Family::V4, ClassId(count % CLASSES), count);
+        black_box(found).expect("every class of this plan has an endpoint");
+    })
+}
+
 /// The table of a plan, with everything healthy but the shares of the first endpoints.
 pub(crate) fn build(plan: &Arc<Plan>, shares: &[u16], previous: Option<&Table>) -> Table {
     let standings = standings(plan, shares);
@@ -201,6 +288,12 @@ struct Bench {
 impl Bench {
     fn new(services: usize) -> Self {
         let plan = plan(services);
+        let whole = build(&plan, &[], None);
+        Self { plan, whole }
+    }
+
+    fn of_fleets(answers: u8) -> Self {
+        let plan = fleet_plan(answers);
         let whole = build(&plan, &[], None);
         Self { plan, whole }
     }

@@ -65,10 +65,10 @@ pub(super) fn steer(
         }
         _ => plan.classify(id, client),
     };
-    let cohort = plan.cohort(client);
+    let own = plan.client_hash(client);
     let table = walk.request.table;
     walk.outcome.service = Some(id);
-    let selection = table.select(id, family, hit.class, cohort);
+    let selection = table.select(id, family, hit.class, own);
     walk.outcome.asked = selection.map(|_| (family, hit.class));
     if named.is_some() && has_endpoints(service, family) {
         let by_cohort = selection.is_some_and(|selection| selection.by_cohort);

@@ -312,17 +312,23 @@ pub const MONITORS: usize = 10_000;
 /// Jurisdictions of a plan (bits of a set, one of them taken by "none").
 pub const JURISDICTIONS: usize = 62;
 /// Endpoints of one tier of one pool.
-pub const TIER_MEMBERS: usize = 64;
+pub const TIER_MEMBERS: usize = 1000;
+/// Endpoints of a tier that is dealt out by cohort; a larger one is a fleet.
+pub const COHORT_MEMBERS: usize = 64;
+/// Draws of a client among the sets of a fleet, before all that could answer are compared: with one in ten of them
+/// up, one client in thirty is not served by then.
+pub const FLEET_DRAWS: usize = 32;
 /// Addresses of one endpoint.
 pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.
 pub const STEERED_RRSET_BYTES: usize = 900;
-/// Answers that one tier of a service may give, where they are signed beforehand.
+/// Choices of endpoints of one tier that may all be signed beforehand; where there are more, the tier is a fleet.
 pub const TIER_SUBSETS: usize = 4096;
-/// Answers of one family that a service may give, where they are signed beforehand.
-pub const STEERED_ANSWERS: usize = 65_536;
+/// Answers of one family that a service may give, where they are signed beforehand: a tier of
+/// [`TIER_MEMBERS`] endpoints, [`ANSWERS`] in an answer, has 5,000 of them, so there may be 52 such tiers.
+pub const STEERED_ANSWERS: usize = 262_144;
 /// Network classes of one map.
 pub const CLASSES: usize = 60_000;
 /// Fences of one map that networks with several may have in common.

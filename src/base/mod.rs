@@ -5,6 +5,7 @@
 //! other both need it: `health` says *why* an endpoint has its [`Standing`], `steer` only
 //! reads the share; a probe and a policy meet at a [`SlotId`] and nowhere else.
 mod address_set;
+mod client_hash;
 pub mod hash;
 mod ids;
 pub mod limits;
@@ -18,6 +19,7 @@ mod time;
 mod utc;
 
 pub use address_set::AddressSet;
+pub use client_hash::ClientHash;
 pub use hash::{Draws, HashKey};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,

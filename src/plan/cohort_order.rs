@@ -13,7 +13,7 @@
 //! Cohort orders are most of what a large plan holds in memory, and what a table is built from reads all of
 //! them; so a choice is two octets: 10 bits of rank and 6 of member.
 use crate::base::hash::Draws;
-use crate::base::limits::{COHORTS, TIER_MEMBERS};
+use crate::base::limits::{COHORT_MEMBERS, COHORTS};
 
 /// The choices of every cohort.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,8 +27,8 @@ pub struct CohortOrder {
 pub struct Choice(u16);
 
 /// Bits that hold the index of a member.
-const MEMBER_BITS: u32 = TIER_MEMBERS.ilog2();
-const _: () = assert!(TIER_MEMBERS.is_power_of_two() && COHORTS <= 1 << (16 - MEMBER_BITS));
+const MEMBER_BITS: u32 = COHORT_MEMBERS.ilog2();
+const _: () = assert!(COHORT_MEMBERS.is_power_of_two() && COHORTS <= 1 << (16 - MEMBER_BITS));
 
 impl Choice {
     /// Index of the member within its tier.
@@ -51,7 +51,7 @@ impl Choice {
 
 impl CohortOrder {
     /// Deals the cohorts out by `weights` (one per member, none zero, at most
-    /// [`crate::base::limits::TIER_MEMBERS`]); `seed` makes orders of different tiers independent.
+    /// [`COHORT_MEMBERS`]); `seed` makes orders of different tiers independent.
     #[must_use]
     pub fn deal(weights: &[u16], seed: u64) -> Self {
         let members = weights.len();

@@ -17,18 +17,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::base::{
-    AddressSet, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
-    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, shown,
+    AddressSet, ClassId, ClientHash, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet,
+    MapId, MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, shown,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks};
 
 mod access;
 mod acme;
+mod alias;
 pub mod cohort_order;
 mod defence;
 mod demand;
 mod dnssec;
+pub mod fleet;
 mod geo_loss;
 mod metrics;
 mod monitor;
@@ -53,6 +55,7 @@ pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
+pub use fleet::Fleet;
 pub use geo_loss::GeoKnowledge;
 pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
@@ -68,8 +71,7 @@ pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 /// Everything that was decided before start.
 #[derive(Debug)]
 pub struct Plan {
-    /// Hash over the config and all files that it names but copies of zones from primaries; tells plans apart in
-    /// status and logs.
+    /// Hash over the config and all files that it names but copies of zones from primaries; tells plans apart.
     pub digest: u64,
     /// Hash over what is decided for clients: regions, endpoints, monitors, services, maps by claim. Nodes that serve the
     /// same agree on it, whatever addresses they listen on, whoever controls them and wherever their files are.
@@ -407,6 +409,8 @@ pub struct Service {
     pub monitors: Vec<MonitorId>,
     /// How its targets come back.
     pub recovery: RecoveryId,
+    /// Tells whether its answers are signed beforehand, in a zone that is signed here.
+    pub is_signed: bool,
     /// Its pools by family and region; empty where it has no endpoint.
     pub pools: [Vec<Pool>; 2],
 }
@@ -572,18 +576,16 @@ impl Plan {
         &self.maps[map.index()].classes[class.index()]
     }
 
-    /// The cohort of a client: the same for its whole network (/24 or /48), between 0 and
-    /// [`crate::base::limits::COHORTS`].
+    /// The cohort of a client, the same for its whole network (/24 or /48): 0 to 999.
     #[must_use]
     pub fn cohort(&self, client: IpAddr) -> u16 {
-        let network = match client {
-            IpAddr::V4(address) => u64::from(u32::from(address) >> 8),
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(address) => u64::from(u32::from(address) >> 8),
-                None => (1 << 63) | (u64::try_from(u128::from(address) >> 80).unwrap_or(0)),
-            },
-        };
-        let cohorts = u64::from(crate::base::limits::COHORTS);
-        u16::try_from(self.key.hash_u64(network) % cohorts).unwrap_or(0)
+        self.client_hash(client).cohort()
+    }
+
+    /// The keyed hash of a client's network (/24 or /48).
+    #[inline]
+    #[must_use]
+    pub fn client_hash(&self, client: IpAddr) -> ClientHash {
+        ClientHash::of(self.key, client)
     }
 }

@@ -1,7 +1,7 @@
 //! What a service can be answered with in one region: endpoints by tier.
 use std::sync::Arc;
 
-use super::CohortOrder;
+use super::{CohortOrder, Fleet};
 use crate::base::{EndpointId, Permille, Standing, TargetId};
 
 /// A service's endpoints of one family in one region.
@@ -35,9 +35,10 @@ pub struct Tier {
     pub number: u16,
     /// Its endpoints, in the order of the config.
     pub members: Vec<Member>,
-    /// For each cohort, the members in the order in which it would choose them; shared by
-    /// all tiers of the same endpoints and weights.
+    /// The order of the members for each cohort, shared by equal tiers; nobody's where the tier is a fleet.
     pub cohort_order: Arc<CohortOrder>,
+    /// In place of it where cohorts are too coarse, or choices too many.
+    pub fleet: Option<Arc<Fleet>>,
 }
 
 /// One endpoint of a tier.

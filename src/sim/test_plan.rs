@@ -340,6 +340,7 @@ impl TestPlan {
             all_down: service.all_down,
             demand: Demand::Unstated,
             overload: Overload::Spread,
+            is_signed: true,
             answers: service.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),
@@ -538,6 +539,7 @@ fn tier(number: u16, region: u16, members: Vec<Member>) -> Tier {
         number,
         members,
         cohort_order: Arc::new(CohortOrder::deal(&weights, seed)),
+        fleet: None,
     }
 }
 

@@ -3,6 +3,9 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`pool`] | which endpoints of one pool take which cohorts |
+//! | [`pick`] | who answers together, and which tiers may serve |
+//! | `hands` | who of tiers takes which cohorts |
+//! | [`fleet`] | the same where a tier is too large, or its weights too fine, for cohorts |
 //! | [`route`] | in which order a class consults its pools, and what is left when they end |
 //! | [`capacity`] | who serves whom when that is more than places can carry |
 //!
@@ -20,8 +23,13 @@
 //! every choice of the chain is accepted from one share on, and the overflow goes to the
 //! largest share, which a rising share overtakes once.
 pub mod capacity;
+pub mod fleet;
+mod hands;
+pub mod pick;
 pub mod pool;
 pub mod route;
 
-pub use pool::{Pick, Picks, PoolAssignment, Rule, Spread, decide};
+pub use fleet::CohortSource;
+pub use pick::{Pick, Picks, Rule};
+pub use pool::{PoolAssignment, Spread, decide};
 pub use route::{Ending, Extent, PoolState, Route, Step, route};

@@ -11,9 +11,10 @@ use crate::base::{
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
+use crate::plan::fleet::Missing;
 use crate::plan::{
     AddressesDown, AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
-    Endpoint, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool,
+    Endpoint, Fleet, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool,
     Recovery, Region, Residency, Server, Service, Steering, Target, Tier, TtlBounds,
 };
 
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(crate) answers: u8,
     pub(crate) all_down: AllDown,
     pub(crate) families: Vec<Family>,
+    /// Every tier is a fleet, of which some may be missing so.
+    pub(crate) fleets: Option<Missing>,
 }
 
 static ATLAS: LazyLock<Arc<Atlas>> = LazyLock::new(|| {
@@ -46,6 +49,7 @@ impl World {
             answers: 1,
             all_down: AllDown::FailOpen,
             families: vec![Family::V4],
+            fleets: None,
         }
     }
 
@@ -160,6 +164,7 @@ impl World {
             all_down: self.all_down,
             demand: Demand::Unstated,
             overload: Overload::Spread,
+            is_signed: true,
             answers: self.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(10),
@@ -198,10 +203,16 @@ impl World {
             .collect();
         let weights: Vec<u16> = members.iter().map(|member| member.weight).collect();
         let seed = u64::from(region) << 16 | u64::from(number);
+        let fleet = |missing| Arc::new(Fleet::deal(&weights, self.answers, missing, seed));
+        let by_cohort: &[u16] = match self.fleets {
+            Some(_) => &[],
+            None => &weights,
+        };
         Tier {
             number,
             members,
-            cohort_order: Arc::new(CohortOrder::deal(&weights, seed)),
+            cohort_order: Arc::new(CohortOrder::deal(by_cohort, seed)),
+            fleet: self.fleets.map(fleet),
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{ClassId, EndpointId, Family, RegionId, ServiceId, TargetId};
-use crate::plan::{AllDown, Demand, Map, Overload, Plan, Pool, Service};
+use crate::plan::{AllDown, Demand, Map, Overload, Plan, Pool, Service, Tier};
 
 /// Marks what is absent in dense lists of numbers.
 pub(super) const ABSENT: u32 = u32::MAX;
@@ -317,14 +317,18 @@ fn pool_key(region: RegionId, answers: u8, pool: &Pool) -> PoolKey {
     let tiers = pool.tiers.iter().map(|tier| {
         let members = tier.members.iter();
         let members = members.map(|member| (member.endpoint, member.target));
-        // Where two cohort orders are one object they are equal; where not, the pools stay apart.
-        (
-            tier.number,
-            Arc::as_ptr(&tier.cohort_order).addr(),
-            members.collect(),
-        )
+        // Where two cohort orders or fleets are one object they are equal; where not, the pools stay apart.
+        (tier.number, deal_of(tier), members.collect())
     });
     (region, answers, tiers.collect())
+}
+
+/// The address of what deals out a tier.
+fn deal_of(tier: &Tier) -> usize {
+    match &tier.fleet {
+        Some(fleet) => Arc::as_ptr(fleet).addr(),
+        None => Arc::as_ptr(&tier.cohort_order).addr(),
+    }
 }
 
 fn part_key(service: &Service, pools: Box<[u32]>) -> RoutesKey {

@@ -8,6 +8,7 @@ use crate::base::{ClassId, EndpointId, RegionId};
 use crate::plan::Demands;
 use crate::steer::capacity::cohorts::Cohorts;
 use crate::steer::capacity::rooms::Loads;
+use crate::steer::fleet::CohortSource;
 
 use super::layout::{Layout, RoutesPlace};
 use super::pool::{Given, PoolTable};
@@ -122,10 +123,16 @@ impl Profile {
 
     fn leave(&mut self, spare: &Given, region: RegionId, left: &Cohorts) {
         let mut counts = vec![0; spare.picks.len()];
-        for cohort in left.iter() {
-            if let Some(pick) = spare.spread.pick(cohort) {
-                counts[pick] += 1;
+        let mut drawn = 0;
+        for source in left.iter().filter_map(|cohort| spare.spread.source(cohort)) {
+            match source {
+                CohortSource::Pick(pick) => counts[pick] += 1,
+                CohortSource::Fleet => drawn += 1,
             }
+        }
+        if drawn > 0 {
+            // What each endpoint of a fleet carries is not counted: none of them states a capacity.
+            self.fixed.push((region, Box::default(), drawn));
         }
         for (pick, count) in spare
             .picks

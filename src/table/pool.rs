@@ -3,9 +3,9 @@
 //! The records and endpoints of each distinct pick are kept once, one after the other, so
 //! that an answer is a slice of bytes that are there already.
 use crate::base::limits::COHORTS;
-use crate::base::{EndpointId, Moment, Permille, RegionId, Span, Standing};
+use crate::base::{ClientHash, EndpointId, Moment, Permille, RegionId, Span, Standing};
 use crate::dns::addresses;
-use crate::plan::{Member, Plan, Pool};
+use crate::plan::{Member, Plan, Pool, Tier};
 use crate::steer::capacity::pool_offer::PoolOffer;
 use crate::steer::{self, Extent, PoolState, Rule, Spread};
 
@@ -127,9 +127,9 @@ impl PoolTable {
         let offer = match planning {
             Planning::Idle => None,
             Planning::Active => {
-                let hands = by_share.picks.iter().map(|pick| by_share.endpoints(pick));
+                let endpoints = |pick: usize| by_share.endpoints(&by_share.picks[pick]);
                 let of = (place.region, pool);
-                let offer = PoolOffer::new(of, &by_share.spread, hands, standings);
+                let offer = PoolOffer::new(of, &by_share.spread, endpoints, standings);
                 Some(Box::new(offer))
             }
         };
@@ -176,8 +176,11 @@ fn state(pool: &Pool, spread: &Spread, standings: &[Standing]) -> PoolState {
     let extent = match spread {
         Spread::Nobody => Extent::Nobody,
         Spread::Everyone => Extent::Everyone,
-        Spread::ByCohort(_) if spread.taken() == COHORTS => Extent::Everyone,
-        Spread::ByCohort(_) => Extent::Some,
+        Spread::ByCohort(_) | Spread::Fleet(_) => match spread.taken() {
+            0 => Extent::Nobody,
+            COHORTS => Extent::Everyone,
+            _ => Extent::Some,
+        },
     };
     let members = pool.tiers.iter().flat_map(|tier| &tier.members);
     let shares = members.map(|member| standings[member.target.index()].share);
@@ -198,30 +201,30 @@ impl Given {
         let pool = place.pool(plan);
         let outcome = steer::decide(pool, rule, place.answers(plan), standings);
         let waits = waits(pool, standings);
-        let (mut records, mut endpoints) = (Vec::new(), Vec::new());
-        let picks = outcome.picks.iter().map(|pick| {
-            let tier = usize::from(pick.tier);
-            let (start, first) = (records.len(), endpoints.len());
-            for &member in pick.members() {
-                let member = &pool.tiers[tier].members[usize::from(member)];
-                endpoints.push(member.endpoint);
-                let endpoint = &plan.endpoints[member.endpoint.index()];
-                let without = standings[member.target.index()].without;
-                let own = endpoint.addresses_of(place.family, without);
-                own.for_each(|one| addresses::put(one, &mut records));
-            }
-            Pick {
-                tier: pick.tier,
-                wait: waits[tier],
-                records: slice(start, records.len()),
-                endpoints: slice(first, endpoints.len()),
-            }
-        });
+        let mut writer = Writer {
+            plan,
+            place,
+            standings,
+            records: Vec::new(),
+            endpoints: Vec::new(),
+        };
+        let mut picks = Vec::with_capacity(outcome.picks.len());
+        for turned in outcome.picks.chunk_by(steer::Pick::is_turned) {
+            let tier = turned[0].tier;
+            let wait = waits[usize::from(tier)];
+            let slices = writer.write(&pool.tiers[usize::from(tier)], turned);
+            picks.extend(slices.into_iter().map(|(records, endpoints)| Pick {
+                tier,
+                wait,
+                records,
+                endpoints,
+            }));
+        }
         Self {
-            picks: picks.collect(),
+            picks: picks.into(),
             spread: outcome.spread,
-            records: records.into(),
-            endpoints: endpoints.into(),
+            records: writer.records.into(),
+            endpoints: writer.endpoints.into(),
         }
     }
 
@@ -253,9 +256,10 @@ impl Given {
             && same.all(|same| same)
     }
 
-    /// What a cohort gets, if anything.
-    pub(super) fn pick(&self, cohort: u16) -> Option<&Pick> {
-        self.picks.get(self.spread.pick(cohort)?)
+    /// What a client of a cohort gets, if anything.
+    #[inline]
+    pub(super) fn pick(&self, client: ClientHash, cohort: u16) -> Option<&Pick> {
+        self.picks.get(self.spread.pick(client, cohort)?)
     }
 
     /// The address records of one of its picks.
@@ -263,9 +267,56 @@ impl Given {
         pick.records.of(&self.records)
     }
 
+    /// The endpoints of all its picks, some of them more than once.
+    pub(super) fn all_endpoints(&self) -> &[EndpointId] {
+        &self.endpoints
+    }
+
     /// The endpoints of one of its picks.
     pub(super) fn endpoints(&self, pick: &Pick) -> &[EndpointId] {
         pick.endpoints.of(&self.endpoints)
+    }
+}
+
+/// Writes the records and endpoints of picks.
+struct Writer<'p> {
+    plan: &'p Plan,
+    place: PoolPlace,
+    standings: &'p [Standing],
+    records: Vec<u8>,
+    endpoints: Vec<EndpointId>,
+}
+
+impl Writer<'_> {
+    /// Writes picks of a tier that differ in nothing but who comes first. Where there are several, the members are
+    /// written twice around, and each pick is so much of it from its own first member on.
+    fn write(&mut self, tier: &Tier, turned: &[steer::Pick]) -> Vec<(Slice, Slice)> {
+        let around = turned[0].around();
+        let count = around.len();
+        let (start, length) = match turned {
+            [alone] => (alone.first(), count),
+            _ => (0, 2 * count),
+        };
+        let (mut ends, first) = (vec![self.records.len()], self.endpoints.len());
+        for step in 0..length {
+            let member = around[(start + step) % count];
+            self.put(&tier.members[usize::from(member)]);
+            ends.push(self.records.len());
+        }
+        let slices = turned.iter().map(|pick| {
+            let from = pick.first() - start;
+            let endpoints = slice(first + from, first + from + count);
+            (slice(ends[from], ends[from + count]), endpoints)
+        });
+        slices.collect()
+    }
+
+    fn put(&mut self, member: &Member) {
+        self.endpoints.push(member.endpoint);
+        let endpoint = &self.plan.endpoints[member.endpoint.index()];
+        let without = self.standings[member.target.index()].without;
+        let own = endpoint.addresses_of(self.place.family, without);
+        own.for_each(|one| addresses::put(one, &mut self.records));
     }
 }
 

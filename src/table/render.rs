@@ -111,7 +111,7 @@ fn records(table: &Table, service: ServiceId, family: Family, view: RenderView) 
         return &[];
     }
     let class = plan.classify(service, view.client).class;
-    let selection = table.select(service, family, class, plan.cohort(view.client));
+    let selection = table.select(service, family, class, plan.client_hash(view.client));
     selection.map_or(&[][..], |selection| selection.records)
 }
 

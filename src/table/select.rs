@@ -1,8 +1,10 @@
-//! What a cohort of a class gets: a few array reads, nothing kept, nothing allocated.
+//! What a client of a class gets: a few array reads, nothing kept, nothing allocated.
 use std::sync::Arc;
 
-use crate::base::{ClassId, Family, Reason, RegionId, ServiceId};
+use crate::base::{ClassId, ClientHash, Family, Reason, RegionId, ServiceId};
+use crate::steer::Spread;
 use crate::steer::capacity::Placement;
+use crate::steer::fleet::SetDrawn;
 
 use super::pool::{Given, Pick, PoolTable, Wait};
 use super::service_routes::{
@@ -11,20 +13,40 @@ use super::service_routes::{
 use super::{PoolView, Selection, Stranded, Table};
 
 impl Table {
-    /// What a cohort of a class gets; `None` if the service has no endpoint of this family
-    /// inside the class's fence (a fact of the config, never of health).
+    /// What a client of a class gets, or a cohort, by one client that stands for it; `None` if the service has no
+    /// endpoint of this family inside the class's fence (a fact of the config, never of health).
     #[must_use]
     pub fn select(
         &self,
         service: ServiceId,
         family: Family,
         class: ClassId,
-        cohort: u16,
+        client: impl Into<ClientHash>,
     ) -> Option<Selection<'_>> {
         let route = self.routes(service, family)?.route(class)?;
         match &route.whole {
             Some(whole) => Some(whole.selection()),
-            None => route.ask(&self.pools, cohort),
+            None => route.ask(&self.pools, client.into()),
+        }
+    }
+
+    /// The set of a fleet that a client is given by the pool of a service in a region: by share, or of what it gives
+    /// to those whom no share takes.
+    pub(super) fn set_drawn(
+        &self,
+        (service, family): (ServiceId, Family),
+        region: RegionId,
+        (client, reason): (ClientHash, Reason),
+    ) -> Option<SetDrawn> {
+        let number = self.layout.pool_of(service, family, region)?;
+        let pool = &self.pools[number];
+        let given = match matches!(reason, Reason::Overflow | Reason::FailOpen) {
+            true => pool.spare.as_ref()?,
+            false => &pool.by_share,
+        };
+        match &given.spread {
+            Spread::Fleet(fleet) => fleet.set(client),
+            Spread::Nobody | Spread::Everyone | Spread::ByCohort(_) => None,
         }
     }
 
@@ -69,12 +91,8 @@ impl Table {
         let number = self.layout.pool_of(service, family, region)?;
         let pool = self.layout.pools[number].pool(&self.plan);
         let given = &self.pools[number].by_share;
-        let picks = given.picks.iter();
-        let tier = picks.clone().map(|pick| pick.tier).min();
-        let mut serving: Vec<_> = picks
-            .flat_map(|pick| given.endpoints(pick))
-            .copied()
-            .collect();
+        let tier = given.picks.iter().map(|pick| pick.tier).min();
+        let mut serving = given.all_endpoints().to_vec();
         serving.sort_unstable();
         serving.dedup();
         Some(PoolView {
@@ -127,6 +145,13 @@ impl Table {
     }
 }
 
+/// A client that asks; its cohort is found once for all steps.
+#[derive(Clone, Copy)]
+struct AskingClient {
+    client: ClientHash,
+    cohort: u16,
+}
+
 impl Whole {
     fn selection(&self) -> Selection<'_> {
         Selection {
@@ -142,20 +167,24 @@ impl Whole {
 }
 
 impl Route {
-    /// What the pools of a table give to a cohort.
+    /// What the pools of a table give to a client.
     pub(super) fn ask<'t>(
         &'t self,
         pools: &'t [Arc<PoolTable>],
-        cohort: u16,
+        client: ClientHash,
     ) -> Option<Selection<'t>> {
+        let asker = AskingClient {
+            client,
+            cohort: client.cohort(),
+        };
         if !self.allocations.is_empty() {
-            return self.ask_allocations(pools, cohort);
+            return self.ask_allocations(pools, asker);
         }
         let first = self.first.as_ref();
-        let first = first.and_then(|step| step.take(pools, cohort));
+        let first = first.and_then(|step| step.take(pools, asker));
         first
-            .or_else(|| self.later.iter().find_map(|step| step.take(pools, cohort)))
-            .or_else(|| self.leave(pools, cohort))
+            .or_else(|| self.later.iter().find_map(|step| step.take(pools, asker)))
+            .or_else(|| self.leave(pools, asker))
     }
 
     /// The same where a plan of capacity diverts; apart, so that others do not pay for it.
@@ -164,17 +193,21 @@ impl Route {
     fn ask_allocations<'t>(
         &'t self,
         pools: &'t [Arc<PoolTable>],
-        cohort: u16,
+        asker: AskingClient,
     ) -> Option<Selection<'t>> {
         let mut allocations = self.allocations.iter();
-        match allocations.find(|allocation| allocation.cohorts.contains(cohort)) {
-            Some(allocation) => allocation.take(pools, cohort, self.wait),
-            None => self.leave(pools, cohort),
+        match allocations.find(|allocation| allocation.cohorts.contains(asker.cohort)) {
+            Some(allocation) => allocation.take(pools, asker, self.wait),
+            None => self.leave(pools, asker),
         }
     }
 
-    /// What is left for a cohort that no step takes.
-    fn leave<'t>(&'t self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
+    /// What is left for a client whose cohort no step takes.
+    fn leave<'t>(
+        &'t self,
+        pools: &'t [Arc<PoolTable>],
+        asker: AskingClient,
+    ) -> Option<Selection<'t>> {
         let (pool, region, reason) = match self.rest {
             Rest::Overflow(pool, region) => (pool, region, Reason::Overflow),
             Rest::FailOpen(pool, region) => (pool, region, Reason::FailOpen),
@@ -182,16 +215,16 @@ impl Route {
             Rest::Nobody => return None,
         };
         let given = pools.get(pool as usize)?.spare.as_ref()?;
-        let pick = given.pick(cohort)?;
+        let pick = given.pick(asker.client, asker.cohort)?;
         Some(given.selection(pick, region, reason, self.wait))
     }
 }
 
 impl Step {
     #[inline]
-    fn take<'t>(&self, pools: &'t [Arc<PoolTable>], cohort: u16) -> Option<Selection<'t>> {
+    fn take<'t>(&self, pools: &'t [Arc<PoolTable>], asker: AskingClient) -> Option<Selection<'t>> {
         let given = &pools.get(self.pool as usize)?.by_share;
-        let pick = given.pick(cohort)?;
+        let pick = given.pick(asker.client, asker.cohort)?;
         let reason = self.place.reason(pick);
         let wait = self.before.or(pick.wait);
         Some(given.selection(pick, self.region, reason, wait))
@@ -215,7 +248,7 @@ impl RouteAllocation {
     fn take<'t>(
         &'t self,
         pools: &'t [Arc<PoolTable>],
-        cohort: u16,
+        asker: AskingClient,
         wait: Wait,
     ) -> Option<Selection<'t>> {
         let reason = |natural| match self.placement {
@@ -226,7 +259,7 @@ impl RouteAllocation {
         match &self.by {
             Recipient::Share => {
                 let given = &pools.get(self.pool as usize)?.by_share;
-                let pick = given.pick(cohort)?;
+                let pick = given.pick(asker.client, asker.cohort)?;
                 let reason = reason(self.place.reason(pick));
                 Some(given.selection(pick, self.region, reason, wait))
             }

@@ -304,8 +304,8 @@ impl Routes<'_> {
             (None, Rest::Nobody | Rest::AllDown) => None,
         };
         match spread {
-            Some(Spread::ByCohort(_)) => None,
-            _ => route.ask(self.pools, 0).as_ref().map(Whole::of),
+            Some(Spread::ByCohort(_) | Spread::Fleet(_)) => None,
+            _ => route.ask(self.pools, 0.into()).as_ref().map(Whole::of),
         }
     }
 }
@@ -397,7 +397,7 @@ impl Route {
             Recipient::Share => *spread == Spread::Everyone,
         };
         let whole = alike && allocation.cohorts == Cohorts::ALL;
-        whole.then(|| self.ask(pools, 0).as_ref().map(Whole::of))?
+        whole.then(|| self.ask(pools, 0.into()).as_ref().map(Whole::of))?
     }
 
     /// The pools that take some cohorts, in order.

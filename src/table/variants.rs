@@ -5,13 +5,20 @@
 //! the client's cohort's matter and changes no signature. Of an endpoint whose addresses leave one by one, any part
 //! but none may be given. So the answers of a tier are its subsets of at
 //! most that size (with each such part of their addresses), a finite list that follows from the plan alone.
+//!
+//! A fleet ([`crate::plan::Fleet`]) has more such subsets than could be signed, so of its sets only the halves, their halves
+//! and so on are ever given: for `n` endpoints and `k` in an answer `n (log2 k + 1)` answers. An endpoint of which some
+//! addresses are down is given alone there.
+//!
+//! Of a service whose zones nobody signs, what cannot be listed is left out: nobody asks for it.
 use std::collections::BTreeSet;
 
 use crate::base::limits::{STEERED_ANSWERS, TIER_SUBSETS};
 use crate::base::{AddressSet, EndpointId, Family};
 use crate::dns::addresses;
 use crate::dns::zone::signed::Steered;
-use crate::plan::{AddressesDown, Member, Plan, Service};
+use crate::plan::fleet::Missing;
+use crate::plan::{AddressesDown, Fleet, Member, Plan, Service};
 
 /// There are more answers than can be signed beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,10 +37,12 @@ pub struct TooMany {
 /// # Errors
 /// When there are more than [`TIER_SUBSETS`] for one tier, or [`STEERED_ANSWERS`] for one service.
 pub fn variants(plan: &Plan) -> Result<Vec<Steered>, TooMany> {
-    plan.services
-        .iter()
-        .map(|service| of_service(plan, service))
-        .collect()
+    let services = plan.services.iter();
+    let each = services.map(|service| match of_service(plan, service) {
+        Err(_) if !service.is_signed => Ok(Steered::default()),
+        found => found,
+    });
+    each.collect()
 }
 
 fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
@@ -57,7 +66,11 @@ fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
                 .iter()
                 .map(|member| parts(plan, family, member));
             let parts: Option<Vec<Vec<Portion>>> = parts.collect();
-            let subsets = parts.and_then(|parts| subsets(&parts, most));
+            let subsets = parts.and_then(|parts| match &tier.fleet {
+                Some(fleet) if fleet.missing() == Missing::Filled => None,
+                Some(fleet) => Some(of_fleet(fleet, &parts)),
+                None => subsets(&parts, most),
+            });
             for subset in subsets.ok_or_else(|| too_many(TIER_SUBSETS))? {
                 answers.insert(records(plan, family, &subset));
             }
@@ -114,6 +127,15 @@ fn subsets(members: &[Vec<Portion>], most: usize) -> Option<Vec<Vec<Portion>>> {
     }
     all.retain(|chosen| !chosen.is_empty());
     Some(all)
+}
+
+/// The parts of a fleet's sets, whole, and each member alone in each of its parts.
+fn of_fleet(fleet: &Fleet, members: &[Vec<Portion>]) -> Vec<Vec<Portion>> {
+    let whole = |member: u16| members[usize::from(member)][0];
+    let several = fleet.parts().into_iter().filter(|part| part.len() > 1);
+    let several = several.map(|part| part.into_iter().map(whole).collect());
+    let alone = members.iter().flatten().map(|part| vec![*part]);
+    several.chain(alone).collect()
 }
 
 fn records(plan: &Plan, family: Family, chosen: &[Portion]) -> Box<[u8]> {

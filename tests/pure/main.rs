@@ -10,6 +10,8 @@ mod answer;
 mod config;
 mod cut;
 mod dnssec;
+mod fleet;
+mod fleet_config;
 mod fuzz;
 mod geo_claims;
 mod geo_files;
@@ -30,6 +32,10 @@ mod advised;
 mod bend;
 #[path = "../../src/table/fixture.rs"]
 mod fixture;
+#[path = "../support/fleet_oracle.rs"]
+mod fleet_oracle;
+#[path = "../support/fleets.rs"]
+mod fleets;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/policy.rs"]

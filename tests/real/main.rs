@@ -48,6 +48,8 @@ mod world;
 
 #[path = "../support/advised.rs"]
 mod advised;
+#[path = "../support/fleets.rs"]
+mod fleets;
 #[path = "../support/identity.rs"]
 #[expect(dead_code, reason = "only kdig asks over encrypted transports")]
 mod identity;

@@ -14,5 +14,8 @@ mod zones;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod fixture;
 
+#[path = "../support/fleet_oracle.rs"]
+mod fleet_oracle;
+
 // The fixture of `src/table` names them as the library does.
 use waypost::{base, dns, geo, plan};

@@ -224,10 +224,13 @@ pub(super) fn shifts(before: &Dealt, after: &Dealt, cohorts: Cohorts) -> Vec<Shi
             }
         }
         Cohorts::Other => {
+            let after = after.counts();
             for (one, of_one) in before.counts() {
-                for (other, of_other) in after.counts() {
-                    add(&mut shifts, [&one, &other], of_one * of_other);
-                }
+                // Each pair comes once; of a fleet there are too many of them to look.
+                shifts.extend(after.iter().map(|(other, of_other)| Shift {
+                    answers: [&one, other].map(Arc::clone),
+                    millionths: of_one * of_other,
+                }));
             }
         }
     }

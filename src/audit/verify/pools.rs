@@ -8,10 +8,11 @@
 //! is given beside them is a breach.
 //!
 //! That someone is given whoever else is down rests on the cohort order: each cohort must have every
-//! member of the tier among its choices, for then it has one that is up.
+//! member of the tier among its choices, for then it has one that is up. Of a fleet it rests on the sets: every member is
+//! in one, and whoever draws in vain goes through all of them. There some states are tried of some members only.
 use std::collections::BTreeSet;
 
-use crate::base::limits::COHORTS;
+use crate::base::limits::{COHORT_MEMBERS, COHORTS};
 use crate::base::{EndpointId, Family, Permille, RegionId, ServiceId, Standing};
 use crate::plan::{Member, Plan, Pool, Tier};
 use crate::steer::{Rule, decide};
@@ -56,10 +57,15 @@ pub(super) fn yields(plan: &Plan, pool: &Pool, answers: u8, standings: &mut [Sta
         given: BTreeSet::new(),
         cases: 0,
         empty: Vec::new(),
+        stride: members(pool).count().div_ceil(COHORT_MEMBERS).max(1),
     };
-    for member in members(pool) {
+    for (place, member) in members(pool).enumerate() {
         let name = || plan.endpoints[member.endpoint.index()].name.clone();
-        for share in [Permille::FULL, Permille(1)] {
+        let shares = match place % seen.stride {
+            0 => &[Permille::FULL, Permille(1)][..],
+            _ => &[Permille::FULL],
+        };
+        for &share in shares {
             standings[member.target.index()].share = share;
             let whole = share == Permille::FULL;
             let by_share = seen.ask(Rule::ByShare, standings) || pool.is_short(standings);
@@ -76,7 +82,7 @@ pub(super) fn yields(plan: &Plan, pool: &Pool, answers: u8, standings: &mut [Sta
         seen.ask(Rule::Largest, standings);
     }
     set_all(pool, Permille::FULL, standings);
-    for member in members(pool) {
+    for member in members(pool).step_by(seen.stride) {
         standings[member.target.index()].share = Permille::NONE;
         let someone = members(pool).nth(1).is_some();
         if someone && !seen.ask(Rule::ByShare, standings) && !pool.is_short(standings) {
@@ -114,8 +120,16 @@ fn set_all(pool: &Pool, share: Permille, standings: &mut [Standing]) {
     }
 }
 
-/// Whether every cohort has all members of a tier among its choices.
+/// Whether every cohort has all members of a tier among its choices; of a fleet, whether every member is in a set, and
+/// has its place on the ring.
 fn deals_to_all(tier: &Tier) -> bool {
+    if let Some(fleet) = &tier.fleet {
+        let sets = (0..fleet.count()).flat_map(|set| fleet.set(set)).copied();
+        let in_sets: BTreeSet<u16> = sets.collect();
+        let on_ring: BTreeSet<u16> = fleet.ring().iter().copied().collect();
+        let all: BTreeSet<u16> = (0..).take(tier.members.len()).collect();
+        return in_sets == all && on_ring == all;
+    }
     (0..COHORTS).all(|cohort| {
         let choices = tier.cohort_order.choices(cohort).iter();
         let mut chosen: Vec<u8> = choices.map(|choice| choice.member()).collect();
@@ -131,6 +145,8 @@ struct Seen<'p> {
     given: BTreeSet<EndpointId>,
     cases: u64,
     empty: Vec<String>,
+    /// Of so many members, one is tried in states that cost a fleet as many steps as it has seats.
+    stride: usize,
 }
 
 impl Seen<'_> {
@@ -140,11 +156,12 @@ impl Seen<'_> {
         let outcome = decide(self.pool, rule, self.answers, standings);
         for pick in &outcome.picks {
             let tier = &self.pool.tiers[usize::from(pick.tier)];
-            let members = pick.members().iter();
-            self.given
-                .extend(members.map(|member| tier.members[usize::from(*member)].endpoint));
+            self.given.extend(
+                pick.members()
+                    .map(|member| tier.members[usize::from(member)].endpoint),
+            );
         }
-        let whole = outcome.picks.iter().all(|pick| !pick.members().is_empty());
+        let whole = outcome.picks.iter().all(|pick| !pick.around().is_empty());
         whole && outcome.spread.taken() == COHORTS
     }
 }

@@ -150,6 +150,8 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         ttl: _,
         monitors,
         recovery,
+        // Zones are judged by themselves.
+        is_signed: _,
         pools: _,
     } = before.service;
     let next = after.service;

@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use super::places::Places;
 use super::services::Draft;
-use crate::base::{EndpointId, RegionId};
+use crate::base::limits::COHORT_MEMBERS;
+use crate::base::{EndpointId, Family, RegionId};
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::spec::{DemandSpec, RegionSpec, ServiceSpec, Spec};
 use crate::plan::{Demand, Endpoint};
@@ -169,6 +170,34 @@ fn check_tier(tier: &[&Endpoint], region: RegionId, places: &Places<'_>, found: 
         }
         (false, None) => check_weights(tier, places, found),
     }
+    if !stated.is_empty() {
+        check_count(tier, region, places, found);
+    }
+}
+
+/// Capacities of endpoints are planned by cohort, which a fleet is not dealt out by.
+fn check_count(tier: &[&Endpoint], region: RegionId, places: &Places<'_>, found: &mut Diagnostics) {
+    let of = |family: Family| {
+        let has = |one: &&&Endpoint| one.addresses.iter().any(|own| Family::of(*own) == family);
+        tier.iter().filter(has).count()
+    };
+    let count = Family::ALL.map(of).into_iter().max().unwrap_or(0);
+    let mut stated = tier.iter().filter(|one| one.capacity.is_some());
+    let first = stated.next().filter(|_| count > COHORT_MEMBERS);
+    let written = first.and_then(|first| places.written_of(&first.name));
+    let Some((first, own)) = first.zip(written.and_then(|written| written.capacity.as_ref()))
+    else {
+        return;
+    };
+    let region = &places.regions[region.index()].name;
+    let message = format!(
+        "tier {} of `{region}` has {count} endpoints, too many to plan the capacity of each",
+        first.tier
+    );
+    found.error(&own.at, message).help(format!(
+        "state the capacity of `{region}` in place of its endpoints', whose parts are their weights; \
+         or make tiers of {COHORT_MEMBERS}"
+    ));
 }
 
 /// By weight an endpoint gets its part of the tier's clients, whatever it can carry.

@@ -33,6 +33,7 @@ mod acme;
 mod capacity;
 mod checks;
 mod claims;
+mod deals;
 mod defence;
 mod fences;
 mod geo;
@@ -151,6 +152,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     };
     let plan = build(spec, files, parts, found);
     check_bounds(spec, &plan, found);
+    services::check_signed(&plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
     given::check(spec, (&places, &plan), &drafts, given, found);
     let (plans, zones) = zones::plans(zones, spec, &transfers);
@@ -394,6 +396,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
         },
         monitors: draft.monitors.clone(),
         recovery: draft.recovery,
+        is_signed: draft.is_signed,
         pools: wiring.pools(draft),
     }
 }

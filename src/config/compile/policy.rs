@@ -80,6 +80,7 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         ttl,
         monitors,
         recovery,
+        is_signed,
         pools,
     } = service;
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
@@ -88,6 +89,11 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());
     let tiers = pools.iter().flatten().flat_map(|pool| &pool.tiers);
+    // Signed fleets answer otherwise while some of a set are down.
+    let fleets = tiers.clone().any(|tier| tier.fleet.is_some());
+    if fleets {
+        add(&is_signed);
+    }
     let members = tiers.map(|tier| (tier.number, &tier.members));
     add(&members.collect::<Vec<_>>());
 }

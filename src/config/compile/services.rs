@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::checks::Checks;
 use super::places::Places;
 use super::steering::{self, Steering};
-use super::{capacity, fences, weights};
+use super::{capacity, deals, fences, weights};
 use crate::base::limits::{STEERED_RRSET_BYTES, TIER_MEMBERS};
 use crate::base::{
     EndpointId, Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId, RegionId, ServiceId,
@@ -15,7 +15,7 @@ use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
 use crate::monitor::host;
 use crate::monitor::kind::Host;
-use crate::plan::{AddressesDown, Demand, Endpoint};
+use crate::plan::{AddressesDown, Demand, Endpoint, Plan};
 
 /// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
 const RECORD_BYTES: usize = 12;
@@ -36,6 +36,8 @@ pub(super) struct Draft<'s> {
     pub(super) demand: Demand,
     /// How its clients prefer regions.
     pub(super) steering: Rc<Steering>,
+    /// Tells whether a hostname of it lies in a zone that is signed here.
+    pub(super) is_signed: bool,
 }
 
 pub(super) fn resolve<'s>(
@@ -47,7 +49,10 @@ pub(super) fn resolve<'s>(
     let by_regions = steering::by_regions(places);
     let numbered = (0..).map(ServiceId::from_index).zip(&spec.services);
     let drafts = numbered.map(|one| {
-        let draft = draft(one, (places, &by_regions), checks, found);
+        let draft = Draft {
+            is_signed: is_signed(one.1, spec),
+            ..draft(one, (places, &by_regions), checks, found)
+        };
         fences::check(&draft, places, found);
         check_size(&draft, places, found);
         check_families(&draft, places, found);
@@ -93,7 +98,21 @@ fn draft<'s>(
         recovery: RecoveryId::from_index(recovery.unwrap_or(checks.default)),
         outside: lands(spec.outside.as_ref(), places, found),
         unknown: lands(spec.unknown.as_ref(), places, found),
+        is_signed: false,
     }
+}
+
+/// Tells whether some hostname of a service has a signed zone as the smallest that it lies in.
+fn is_signed(service: &ServiceSpec, spec: &Spec) -> bool {
+    service.hostnames.iter().any(|hostname| {
+        let zones = spec
+            .zones
+            .iter()
+            .filter_map(|zone| Some((zone, zone.name.as_ref()?)));
+        let around = zones.filter(|(_, name)| hostname.value.is_within(&name.value));
+        let own = around.max_by_key(|(_, name)| name.value.as_wire().len());
+        own.is_some_and(|(zone, _)| zone.dnssec.is_some())
+    })
 }
 
 /// The regions of a service that have endpoints, and these.
@@ -172,7 +191,7 @@ fn lands(
     }
 }
 
-/// An answer must fit into any UDP reply, and a tier into a cohort order.
+/// An answer must fit into any UDP reply, and a tier into what can be dealt out.
 fn check_size(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     let spec = draft.spec;
     for region in &draft.regions {
@@ -181,9 +200,9 @@ fn check_size(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
             for tier in tiers(draft, *region, family, places) {
                 if tier.len() > TIER_MEMBERS {
                     let message = format!("a tier of `{name}` has {} endpoints", tier.len());
-                    found
-                        .error(&spec.name.at, message)
-                        .help(format!("a tier holds {TIER_MEMBERS} at the most"));
+                    found.error(&spec.name.at, message).help(format!(
+                        "a tier holds {TIER_MEMBERS} at the most: make a tier or a region of the others"
+                    ));
                 }
                 let bytes = answer_bytes(&tier, family, usize::from(spec.answers.value));
                 if bytes > STEERED_RRSET_BYTES {
@@ -195,6 +214,25 @@ fn check_size(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
                 }
             }
         }
+    }
+}
+
+/// Answers of signed services must all be known beforehand.
+pub(super) fn check_signed(plan: &Plan, drafts: &[Draft<'_>], found: &mut Diagnostics) {
+    let services = plan.services.iter().zip(drafts);
+    for (service, draft) in services.filter(|(service, _)| service.is_signed) {
+        let families = Family::ALL.into_iter();
+        let mut counted = families.filter_map(|own| deals::count(plan, service, own).err());
+        let Some(excess) = counted.next() else {
+            continue;
+        };
+        let message = format!(
+            "service `{}` may give more than {} different answers, too many to sign beforehand",
+            service.name, excess.most
+        );
+        found
+            .error(&draft.spec.answers.at, message)
+            .help(excess.help);
     }
 }
 

@@ -7,18 +7,18 @@
 //! of ids, so that health finds its own again after a reload.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use super::checks::Checks;
+use super::deals::{self, Deals, TierToDeal};
 use super::places::Places;
 use super::services::{Draft, tiers};
 use crate::base::{
-    AddressSet, EndpointId, Family, HashKey, MonitorId, Permille, RecoveryId, RegionId, SlotId,
-    TargetId,
+    AddressSet, EndpointId, Family, MonitorId, Permille, RecoveryId, RegionId, SlotId, TargetId,
 };
 use crate::config::reader::At;
 use crate::monitor::kind::Host;
-use crate::plan::{AddressesDown, CohortOrder, Endpoint, Member, Pool, Slot, Target, Tier};
+use crate::plan::fleet::Missing;
+use crate::plan::{AddressesDown, Endpoint, Member, Pool, Slot, Target, Tier};
 
 /// What is probed and what is steered, as far as services were wired.
 pub(super) struct Wiring<'p> {
@@ -29,7 +29,7 @@ pub(super) struct Wiring<'p> {
     endpoint_ids: BTreeMap<&'p str, EndpointId>,
     slot_ids: BTreeMap<String, SlotId>,
     target_ids: BTreeMap<String, TargetId>,
-    cohort_orders: BTreeMap<String, Arc<CohortOrder>>,
+    deals: Deals,
 }
 
 /// What one service asks of its endpoints.
@@ -56,7 +56,7 @@ impl<'p> Wiring<'p> {
             endpoint_ids: ids.collect(),
             slot_ids: BTreeMap::new(),
             target_ids: BTreeMap::new(),
-            cohort_orders: BTreeMap::new(),
+            deals: Deals::default(),
         }
     }
 
@@ -134,10 +134,27 @@ impl<'p> Wiring<'p> {
         let tiers = tiers.map(|endpoints| {
             let members = endpoints.iter();
             let members = members.map(|one| self.member(one, family, watches));
+            let members: Vec<Member> = members.collect();
+            let ways = endpoints.iter().zip(&members).map(|(endpoint, member)| {
+                let own = endpoint.addresses_of(family, AddressSet::EMPTY);
+                deals::ways(&self.targets[member.target.index()], own.count())
+            });
+            let ways: Vec<u64> = ways.collect();
+            let (cohort_order, fleet) = self.deals.deal(&TierToDeal {
+                region: &places.regions[region.index()].name,
+                endpoints: &endpoints,
+                ways: &ways,
+                answers: draft.spec.answers.value,
+                missing: match draft.is_signed {
+                    true => Missing::Divided,
+                    false => Missing::Filled,
+                },
+            });
             Tier {
                 number: endpoints[0].tier,
-                members: members.collect(),
-                cohort_order: self.cohort_order(region, &endpoints),
+                members,
+                cohort_order,
+                fleet,
             }
         });
         let tiers: Vec<Tier> = tiers.collect();
@@ -289,21 +306,5 @@ impl<'p> Wiring<'p> {
             });
         }
         id
-    }
-
-    /// The cohort order of a tier. Its seed is made of names, so a reload deals the same hands; its
-    /// key has the weights too, so tiers with the same members share one.
-    fn cohort_order(&mut self, region: RegionId, endpoints: &[&Endpoint]) -> Arc<CohortOrder> {
-        let region = &self.places.regions[region.index()].name;
-        let names: Vec<&str> = endpoints.iter().map(|one| &*one.name).collect();
-        // Those of weight 0 are alike among themselves.
-        let weights: Vec<u16> = endpoints.iter().map(|one| one.weight.max(1)).collect();
-        let seed = format!("{region}/{}/{}", endpoints[0].tier, names.join("/"));
-        let key = format!("{seed}/{weights:?}");
-        let cohort_order = self.cohort_orders.entry(key).or_insert_with(|| {
-            let seed = HashKey::from_secret(b"ring").hash(seed.as_bytes());
-            Arc::new(CohortOrder::deal(&weights, seed))
-        });
-        cohort_order.clone()
     }
 }

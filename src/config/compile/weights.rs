@@ -1,27 +1,28 @@
 //! Weights that a thousand cohorts cannot tell apart.
 //!
-//! Clients are divided into [`COHORTS`] parts, so a weight holds to a thousandth of its tier. No weight gets nobody: what is
+//! Where clients are divided into cohorts, a weight holds to a thousandth of its tier. A tier whose weights want more
+//! is a fleet ([`crate::plan::Fleet`]), in which they hold exactly. Where its endpoints state capacities it is none, because
+//! these are planned by cohort. No weight gets nobody there: what is
 //! less than a part gets one ([`crate::plan::CohortOrder`]), which is more than its share; that is for the
 //! operator to settle. What is rounded by much is told.
 use std::collections::BTreeSet;
 
+use super::deals::{ROUNDED, rounded};
 use super::places::Places;
 use super::services::{Draft, tiers};
 use crate::base::Family;
-use crate::base::limits::COHORTS;
 use crate::config::diagnostic::Diagnostics;
 use crate::plan::Endpoint;
 
-/// Largest part of a share that may be rounded away unsaid: a tenth.
-const ROUNDED: u64 = 10;
-
-/// Checks the weights of every tier of every service.
+/// Checks the weights of every tier that is dealt out by cohort whatever they are.
 pub(super) fn check(drafts: &[Draft<'_>], places: &Places<'_>, found: &mut Diagnostics) {
     let mut told = BTreeSet::new();
     for draft in drafts {
         for region in &draft.regions {
             for family in Family::ALL {
-                for tier in tiers(draft, *region, family, places) {
+                let all = tiers(draft, *region, family, places).into_iter();
+                let states = |tier: &Vec<&Endpoint>| tier.iter().any(|one| one.capacity.is_some());
+                for tier in all.filter(states) {
                     check_tier(&tier, places, &mut told, found);
                 }
             }
@@ -45,9 +46,7 @@ fn check_tier<'p>(
         let Some(at) = places.written_of(name).map(|written| &written.name.at) else {
             continue;
         };
-        let parts = u64::from(weight) * u64::from(COHORTS);
-        let rest = parts % sum.max(1);
-        let off = rest.min(sum - rest);
+        let (parts, off) = rounded(u64::from(weight), sum);
         if parts < sum {
             told.insert(name);
             let message = format!(
@@ -56,7 +55,7 @@ fn check_tier<'p>(
             found
                 .unsettled(at, message)
                 .label("until it is more: a thousandth of the clients")
-                .help("weights hold to a thousandth of their tier: raise this one, or lower the others");
+                .help("where endpoints state capacities, weights hold to a thousandth: raise this one, or lower the others");
         } else if off * ROUNDED > parts {
             told.insert(name);
             let least = parts / sum;
@@ -66,7 +65,9 @@ fn check_tier<'p>(
             found
                 .warn(at, message)
                 .label(format!("{least} or {} of a thousand clients", least + 1))
-                .help("weights hold to a thousandth of their tier");
+                .help(
+                    "where endpoints state capacities, weights hold to a thousandth of their tier",
+                );
         }
     }
 }

@@ -19,7 +19,9 @@ use super::accounting::{Accounting, Shift};
 use super::endpoint_timelines::EndpointTimelines;
 use super::population;
 use super::scenario::Resolvers;
-use crate::base::{ClassId, JurisdictionSet, Moment, Reason, ServiceId, Span, TargetId};
+use crate::base::{
+    ClassId, ClientHash, JurisdictionSet, Moment, Reason, ServiceId, Span, TargetId,
+};
 use crate::plan::Plan;
 use crate::sim::resolver;
 use crate::table::Table;
@@ -61,7 +63,7 @@ pub(super) struct Cache {
     pub(super) client: IpAddr,
     /// Its class and cohort in the plan in force.
     pub(super) class: ClassId,
-    pub(super) cohort: u16,
+    pub(super) client_hash: ClientHash,
     pub(super) moves: u32,
     /// The most often that it moved to one endpoint within one ramp of it.
     pub(super) moves_in_ramp: u32,
@@ -192,7 +194,7 @@ impl Caches {
                 group: self.groups.len(),
                 client: *client,
                 class: group.class,
-                cohort: 0,
+                client_hash: 0.into(),
                 moves: 0,
                 moves_in_ramp: 0,
                 longest: Span::ZERO,
@@ -229,7 +231,7 @@ impl Caches {
         }
         for cache in &mut self.caches {
             let service = &self.services[self.groups[cache.group].service];
-            cache.cohort = plan.cohort(cache.client);
+            cache.client_hash = plan.client_hash(cache.client);
             if let Some(id) = service.id {
                 cache.class = plan.classify(id, cache.client).class;
                 let service = &plan.services[id.index()];

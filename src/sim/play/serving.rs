@@ -120,7 +120,7 @@ fn add(
     for cache in &caches.caches[group.caches.clone()] {
         let selection = service
             .id
-            .and_then(|id| table.select(id, service.family, cache.class, cache.cohort));
+            .and_then(|id| table.select(id, service.family, cache.class, cache.client_hash));
         let region = selection.and_then(|selection| selection.region);
         let place = region.and_then(|region| {
             let name = &table.plan.regions.get(region.index())?.name;

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::base::limits::{CAPACITY_CHOICES, COHORTS};
 use crate::base::{EndpointId, RegionId, Standing};
 use crate::plan::{CohortOrder, Pool, Tier};
+use crate::steer::fleet::CohortSource;
 use crate::steer::pool::Spread;
 
 use super::cohorts::Cohorts;
@@ -72,22 +73,17 @@ pub(super) struct Turn {
 }
 
 impl PoolOffer {
-    /// Of a pool in a region that gives `sets` by `spread`: the endpoints of each of its picks.
+    /// Of a pool in a region that gives by `spread` picks of some `endpoints`, each by its number.
     pub fn new<'h>(
         (region, pool): (RegionId, &Pool),
         spread: &Spread,
-        sets: impl Iterator<Item = &'h [EndpointId]>,
+        endpoints: impl Fn(usize) -> &'h [EndpointId],
         standings: &[Standing],
     ) -> Self {
-        let sets = sets.map(|endpoints| MemberSet {
-            endpoints: endpoints.to_vec(),
-            cohorts: Cohorts::NONE,
-            count: 0,
-        });
         let mut offer = Self {
             region,
             takes: Cohorts::NONE,
-            sets: sets.collect(),
+            sets: member_sets(spread, endpoints),
             lone_members: lone_members(pool, standings),
             load_by_endpoint: Vec::new(),
             cohort_orders: pool
@@ -97,7 +93,7 @@ impl PoolOffer {
                 .collect(),
             turns: CachedTurns::default(),
         };
-        offer.deal(spread);
+        offer.count();
         offer
     }
 
@@ -120,18 +116,7 @@ impl PoolOffer {
         }
     }
 
-    fn deal(&mut self, spread: &Spread) {
-        match spread {
-            Spread::Nobody => {}
-            Spread::Everyone => self.sets[0].cohorts = Cohorts::ALL,
-            Spread::ByCohort(_) => {
-                for cohort in 0..COHORTS {
-                    if let Some(pick) = spread.pick(cohort) {
-                        self.sets[pick].cohorts.insert(cohort);
-                    }
-                }
-            }
-        }
+    fn count(&mut self) {
         for set in &mut self.sets {
             set.count = set.cohorts.len();
             self.takes = self.takes.or(&set.cohorts);
@@ -168,9 +153,41 @@ impl PoolOffer {
     }
 }
 
+/// The members that answer together, and whose cohorts. A fleet is one of them, and its endpoints are not told: none
+/// of them states a capacity, and how much each carries is its weight's matter.
+fn member_sets<'h>(
+    spread: &Spread,
+    endpoints: impl Fn(usize) -> &'h [EndpointId],
+) -> Vec<MemberSet> {
+    let set = |endpoints: &[EndpointId], cohorts| MemberSet {
+        endpoints: endpoints.to_vec(),
+        cohorts,
+        count: 0,
+    };
+    if *spread == Spread::Everyone {
+        return vec![set(endpoints(0), Cohorts::ALL)];
+    }
+    let mut picks: Vec<Cohorts> = Vec::new();
+    let mut fleet = Cohorts::NONE;
+    for (cohort, source) in (0..COHORTS).filter_map(|own| Some((own, spread.source(own)?))) {
+        match source {
+            CohortSource::Fleet => fleet.insert(cohort),
+            CohortSource::Pick(pick) => {
+                picks.resize(picks.len().max(pick + 1), Cohorts::NONE);
+                picks[pick].insert(cohort);
+            }
+        }
+    }
+    let picks = picks.into_iter().enumerate();
+    let picks = picks.map(|(pick, cohorts)| set(endpoints(pick), cohorts));
+    let sets = picks.chain([set(&[], fleet)]);
+    sets.filter(|set| !set.cohorts.is_empty()).collect()
+}
+
 /// The members of a pool that have a share, and whom each may take.
 fn lone_members(pool: &Pool, standings: &[Standing]) -> Vec<LoneMember> {
     let tiers = (0..).zip(&pool.tiers);
+    let tiers = tiers.filter(|(_, tier)| tier.fleet.is_none());
     let members = tiers.flat_map(|(index, tier)| {
         let members = (0..).zip(&tier.members);
         members.map(move |(member, own)| (index, tier, member, own))

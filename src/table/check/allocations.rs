@@ -8,9 +8,9 @@ use std::cell::OnceCell;
 use crate::base::limits::COHORTS;
 use crate::base::{ClassId, EndpointId, Reason};
 use crate::plan::{Class, Overload, Pool};
-use crate::steer::Spread;
 use crate::steer::capacity::Placement;
 use crate::steer::capacity::cohorts::Cohorts;
+use crate::steer::{CohortSource, Spread};
 use crate::table::Table;
 use crate::table::pool::PoolTable;
 use crate::table::service_routes::{Preference, Recipient, Route, RouteAllocation};
@@ -20,8 +20,10 @@ use super::{Breach, Check, Given, Largest, Subject};
 /// Whom a pool takes by share.
 #[derive(Debug)]
 pub(super) struct Takes {
-    /// By pick.
+    /// By pick, those who get it for sure.
     pub(super) by_pick: Vec<Cohorts>,
+    /// Those to whom a fleet gives what they draw.
+    pub(super) drawn: Cohorts,
     pub(super) all: Cohorts,
 }
 
@@ -46,20 +48,26 @@ impl AllTakes {
 impl Takes {
     fn new(pool: &PoolTable) -> Self {
         let mut by_pick = vec![Cohorts::NONE; pool.by_share.picks.len()];
+        let mut drawn = Cohorts::NONE;
         match &pool.by_share.spread {
             Spread::Nobody => {}
             Spread::Everyone => by_pick[0] = Cohorts::ALL,
-            spread @ Spread::ByCohort(_) => {
+            spread @ (Spread::ByCohort(_) | Spread::Fleet(_)) => {
                 for cohort in 0..COHORTS {
-                    if let Some(pick) = spread.pick(cohort) {
-                        by_pick[pick].insert(cohort);
+                    match spread.source(cohort) {
+                        Some(CohortSource::Pick(pick)) => by_pick[pick].insert(cohort),
+                        Some(CohortSource::Fleet) => drawn.insert(cohort),
+                        None => {}
                     }
                 }
             }
         }
-        let all = by_pick.iter();
-        let all = all.fold(Cohorts::NONE, |all, own| all.or(own));
-        Self { by_pick, all }
+        let all = by_pick.iter().fold(drawn, |all, own| all.or(own));
+        Self {
+            by_pick,
+            drawn,
+            all,
+        }
     }
 }
 
@@ -122,7 +130,7 @@ impl Check<'_> {
                 .picks
                 .first()
                 .is_some_and(|pick| by_share.endpoints(pick) == said),
-            (Recipient::Share, Spread::Nobody | Spread::ByCohort(_)) => false,
+            (Recipient::Share, Spread::Nobody | Spread::ByCohort(_) | Spread::Fleet(_)) => false,
         };
         match same && allocation.cohorts == Cohorts::ALL {
             true => Ok(()),
@@ -218,6 +226,15 @@ impl Check<'_> {
         let Some((tier, number, member)) = same.next() else {
             return Cohorts::NONE;
         };
+        if let Some(fleet) = &tier.fleet {
+            // Of a fleet nobody is led to one alone; but where it has room, so have its cohorts.
+            let mut accepts = Cohorts::NONE;
+            let share = self.share(member).0;
+            for cohort in (0..COHORTS).filter(|cohort| fleet.rank(*cohort) < share) {
+                accepts.insert(cohort);
+            }
+            return accepts;
+        }
         let share = self.share(member).0;
         match share {
             0 => return Cohorts::NONE,

@@ -4,6 +4,7 @@
 //! The sums are made anew from what routes give and classes ask for. All is in millionths of the
 //! operator's unit.
 use crate::base::{ClassId, EndpointId, Family, RegionId};
+use crate::steer::CohortSource;
 use crate::steer::capacity::Placement;
 use crate::steer::capacity::cohorts::Cohorts;
 use crate::table::pool::Given;
@@ -214,7 +215,14 @@ impl Check<'_> {
         shares: &mut Vec<Share<'r>>,
     ) {
         let given = &self.table.pools[pool].by_share;
-        let picks = given.picks.iter().zip(&self.takes(pool).by_pick);
+        let takes = self.takes(pool);
+        let picks = given.picks.iter().zip(&takes.by_pick);
+        shares.push(Share {
+            region,
+            together: &[],
+            count: takes.drawn.and(some).len().into(),
+            fixed: false,
+        });
         shares.extend(picks.map(|(pick, takers)| Share {
             region,
             together: given.endpoints(pick),
@@ -287,9 +295,19 @@ struct Share<'r> {
 
 fn add_spare<'r>(spare: &'r Given, region: RegionId, left: &Cohorts, shares: &mut Vec<Share<'r>>) {
     let mut counts = vec![0; spare.picks.len()];
-    for pick in left.iter().filter_map(|cohort| spare.spread.pick(cohort)) {
-        counts[pick] += 1;
+    let mut drawn = 0;
+    for source in left.iter().filter_map(|cohort| spare.spread.source(cohort)) {
+        match source {
+            CohortSource::Pick(pick) => counts[pick] += 1,
+            CohortSource::Fleet => drawn += 1,
+        }
     }
+    shares.push(Share {
+        region,
+        together: &[],
+        count: drawn,
+        fixed: true,
+    });
     shares.extend(spare.picks.iter().zip(counts).map(|(pick, count)| Share {
         region,
         together: spare.endpoints(pick),

@@ -37,6 +37,7 @@ use allocations::AllTakes;
 use route::known_to_give;
 
 mod allocations;
+mod fleet;
 mod loads;
 mod numbers;
 #[cfg(test)]

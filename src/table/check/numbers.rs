@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::{Family, RegionId, ServiceId};
-use crate::plan::{AllDown, Demand, Overload, Pool, Service};
+use crate::plan::{AllDown, Demand, Overload, Pool, Service, Tier};
 
 use super::{Breach, Check, CheckError, Subject};
 
@@ -73,7 +73,13 @@ fn planned(service: &Service) -> Option<Overload> {
 fn same_members(one: &Pool, other: &Pool) -> bool {
     let mut tiers = one.tiers.iter().zip(&other.tiers);
     one.tiers.len() == other.tiers.len()
-        && tiers.all(|(one, other)| {
-            one.members == other.members && Arc::ptr_eq(&one.cohort_order, &other.cohort_order)
-        })
+        && tiers.all(|(one, other)| one.members == other.members && is_dealt_alike(one, other))
+}
+
+fn is_dealt_alike(one: &Tier, other: &Tier) -> bool {
+    match (&one.fleet, &other.fleet) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => Arc::ptr_eq(&one.cohort_order, &other.cohort_order),
+        (Some(_), None) | (None, Some(_)) => false,
+    }
 }

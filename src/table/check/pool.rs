@@ -6,6 +6,7 @@ use crate::plan::{Member, Pool, Tier};
 use crate::steer::{Extent, Picks, Spread};
 use crate::table::pool::{Given, Pick};
 
+use super::fleet::Ground;
 use super::{Breach, Check, CheckError, Subject};
 
 /// How many cohorts get what of one pool.
@@ -40,7 +41,17 @@ impl Check<'_> {
         given: &Given,
         extent: Extent,
     ) -> Result<(), Breach> {
-        let count = Count::of(given)?;
+        let count = match &given.spread {
+            Spread::Fleet(fleet) => {
+                let found = self.check_fleet(own, pool, (given, fleet), Ground::Share)?;
+                self.check_passed(pool, last_tier(given))?;
+                Count {
+                    takers: found.takers,
+                    left: found.left,
+                }
+            }
+            Spread::Nobody | Spread::Everyone | Spread::ByCohort(_) => Count::of(given)?,
+        };
         if pool.is_short(&self.table.standings) {
             return match count.left {
                 COHORTS => count.check_extent(extent),
@@ -78,12 +89,21 @@ impl Check<'_> {
     /// Checks what a pool gives where no share takes a cohort: something to every cohort, from
     /// endpoints that have a share as long as any has.
     fn check_spare(&self, own: Subject<'_>, pool: &Pool, given: &Given) -> Result<(), Breach> {
+        let mut all = pool.tiers.iter().flat_map(|tier| &tier.members);
+        let alive = all.any(|member| self.share(member) > Permille::NONE);
+        if let Spread::Fleet(fleet) = &given.spread {
+            let ground = if alive { Ground::Life } else { Ground::Config };
+            let found = self.check_fleet(own, pool, (given, fleet), ground)?;
+            return if found.left > 0 {
+                Err(Breach::Empty)
+            } else {
+                Ok(())
+            };
+        }
         let count = Count::of(given)?;
         if count.left > 0 {
             return Err(Breach::Empty);
         }
-        let mut all = pool.tiers.iter().flat_map(|tier| &tier.members);
-        let alive = all.any(|member| self.share(member) > Permille::NONE);
         let picks = given.picks.iter().zip(&count.takers);
         for (pick, _) in picks.filter(|(_, takers)| **takers > 0) {
             if alive {
@@ -226,6 +246,8 @@ impl Count {
         match &given.spread {
             Spread::Nobody => count.left = COHORTS,
             Spread::Everyone => *count.takers.first_mut().ok_or(Breach::Empty)? = COHORTS,
+            // Draws are not counted by cohort.
+            Spread::Fleet(_) => return Err(Breach::Scope),
             Spread::ByCohort(Picks::Few(picks)) => {
                 let mut by_pick = [0; 1 << u8::BITS];
                 for pick in picks {
@@ -297,6 +319,12 @@ impl Served {
             self.0[number][member] += takers;
         }
     }
+}
+
+/// The last tier that somebody is given of.
+fn last_tier(given: &Given) -> usize {
+    let tiers = given.picks.iter().map(|pick| usize::from(pick.tier));
+    tiers.max().unwrap_or(0)
 }
 
 fn position(tier: &Tier, endpoint: EndpointId) -> Option<usize> {

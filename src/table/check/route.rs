@@ -183,7 +183,7 @@ impl Cohorts {
     /// Those whom a spread leaves.
     fn not_in(self, spread: &Spread) -> Self {
         let mut left = self;
-        for cohort in (0..COHORTS).filter(|cohort| spread.pick(*cohort).is_some()) {
+        for cohort in (0..COHORTS).filter(|cohort| spread.source(*cohort).is_some()) {
             left.0[usize::from(cohort / 64)] &= !(1 << (cohort % 64));
         }
         left

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
 use crate::base::{
-    ClassId, Family, JurisdictionId, JurisdictionSet, Moment, Permille, Reason, RegionId,
-    ServiceId, Span, Standing, Why, shown,
+    ClassId, ClientHash, Family, JurisdictionId, JurisdictionSet, Moment, Permille, Reason,
+    RegionId, ServiceId, Span, Standing, Why, shown,
 };
 use crate::dns::addresses;
 use crate::geo::{ClassHit, Continent, Country, Location};
@@ -17,6 +17,7 @@ use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
 
 use super::Question;
+use super::set::{self, SetFacts};
 
 /// Everything that decides one client's answer for a steered name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -41,6 +42,8 @@ pub struct Steered {
     pub fence: Option<Vec<String>>,
     /// The client's cohort, 0 to 999.
     pub cohort: u16,
+    /// The set that the client drew, where a fleet serves it.
+    pub set: Option<SetFacts>,
     /// The pools that were asked, in order.
     pub consulted: Vec<Consulted>,
     /// Why the answer is what it is.
@@ -180,7 +183,7 @@ struct Link<'t> {
     id: ServiceId,
     service: &'t Service,
     family: Family,
-    cohort: u16,
+    client: ClientHash,
     now: Moment,
 }
 
@@ -193,12 +196,12 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         id,
         service: &plan.services[id.index()],
         family,
-        cohort: plan.cohort(client),
+        client: plan.client_hash(client),
         now: question.now,
     };
     let hit = plan.classify(id, client);
     let class = plan.class(id, hit.class);
-    let selection = table.select(id, family, hit.class, link.cohort);
+    let selection = table.select(id, family, hit.class, link.client);
     let region = selection.and_then(|selection| selection.region);
     let endpoints = selection.map_or(&[][..], |selection| selection.endpoints);
     let names = endpoints
@@ -218,7 +221,8 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         residency: link.service.residency,
         policy: link.service.steering.policy,
         fence: link.fence(class.fence),
-        cohort: link.cohort,
+        cohort: link.client.cohort(),
+        set: selection.and_then(|found| link.set(found)),
         consulted: link.consulted(&class.preference, selection),
         reason: selection.map_or(Reason::Nodata, |selection| selection.reason),
         all_down: link.service.all_down,
@@ -249,6 +253,16 @@ impl Link<'_> {
             asn: place.asn,
             claimed_by: claimed.map(|region| region.name.clone()),
         }
+    }
+
+    /// The set of a fleet that was drawn for an answer.
+    fn set(&self, found: Selection<'_>) -> Option<SetFacts> {
+        let (region, client) = (found.region?, (self.client, found.reason));
+        let drawn = self
+            .table
+            .set_drawn((self.id, self.family), region, client)?;
+        let tiers = &self.service.pools[self.family.index()][region.index()].tiers;
+        set::of(&self.table.plan, tiers, *found.endpoints.first()?, drawn)
     }
 
     /// The names of a fence; nothing if it is everywhere.
@@ -300,7 +314,8 @@ impl Link<'_> {
         let number = self.table.layout.pool_of(self.id, self.family, region);
         let given = number.map(|number| &*self.table.pools[number]);
         let takes = given.map_or(0, |pool: &PoolTable| pool.by_share.spread.taken());
-        let mine = given.is_some_and(|pool| pool.by_share.pick(self.cohort).is_some());
+        let cohort = self.client.cohort();
+        let mine = given.is_some_and(|pool| pool.by_share.spread.source(cohort).is_some());
         let load = self.table.region_load(region);
         Consulted {
             region: self.region(region),

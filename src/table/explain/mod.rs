@@ -21,10 +21,12 @@ use crate::plan::UnknownScope;
 use super::Table;
 
 mod chain;
+mod set;
 mod suppose;
 mod text;
 
 pub use chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use set::SetFacts;
 pub use suppose::suppose;
 
 /// What is asked.

@@ -78,6 +78,11 @@ fn write_steered(
     line(out, "preference", &preference(steered))?;
     line(out, "fence", &fence(steered))?;
     line(out, "cohort", &format!("{} of 0 to 999", steered.cohort))?;
+    if let Some(set) = &steered.set {
+        let (number, of) = (set.number, set.of);
+        let endpoints = list(&set.endpoints, ", ");
+        line(out, "set", &format!("{number} of {of}: {endpoints}"))?;
+    }
     for consulted in &steered.consulted {
         write!(out, "\n{}: {}", consulted.region, role(consulted, steered))?;
         match consulted.load {

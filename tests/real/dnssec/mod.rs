@@ -2,5 +2,6 @@
 mod clients;
 mod dnsviz;
 mod elsewhere;
+mod fleet;
 mod validators;
 mod whole;

@@ -159,7 +159,7 @@ impl Checks {
             let selection =
                 world
                     .table()
-                    .select(client.service, client.family, client.class, client.cohort);
+                    .select(client.service, client.family, client.class, client.hash);
             let reason = selection.map(|selection| selection.reason);
             let first = first_pool(world.plan(), client);
             assert_eq!(
@@ -303,7 +303,10 @@ impl Checks {
         let (endpoint, share) = (target.endpoint, usize::from(shares[id.index()]));
         let (mut seen, mut most) = (0, 0);
         for cohort in 0..limits::COHORTS {
-            let client = Client { cohort, ..any };
+            let client = Client {
+                hash: cohort.into(),
+                ..any
+            };
             let Some((with_full, _)) = serve(plan, &full, client) else {
                 return;
             };
@@ -312,7 +315,12 @@ impl Checks {
             let selection = selection.filter(|found| found.reason != Reason::Overflow);
             seen += usize::from(selection.is_some_and(|found| found.endpoints.contains(&endpoint)));
         }
-        let hands = 16;
+        // Of a fleet each cohort is one client that stands for it: a sample of a thousand.
+        let pools = plan.services[any.service.index()].pools.iter().flatten();
+        let fleets = pools
+            .flat_map(|pool| &pool.tiers)
+            .any(|tier| tier.fleet.is_some());
+        let hands = if fleets { 70 } else { 16 };
         let ceiling = most * share / 1000 + hands;
         assert!(
             seen <= ceiling,
@@ -347,7 +355,7 @@ impl Checks {
                 service: ServiceId::from_index(usize::from(service) % plan.services.len()),
                 class: ClassId(region % regions),
                 family,
-                cohort: plan.cohort(address.into()),
+                hash: plan.client_hash(address.into()),
                 address,
             }
         });

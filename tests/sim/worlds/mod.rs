@@ -1,7 +1,7 @@
 //! Seeded worlds, checked while faults fly and again once they stop.
 //!
-//! One seed decides a whole run: the test plan, which kinds of faults are let loose, when they strike,
-//! how long every probe takes. `SIM_SEEDS` says how many seeds run (1,000 if it is not set); a seed that fails
+//! One seed decides a whole run: the test plan (of one seed in four its tiers are fleets), which kinds of faults are let
+//! loose, when they strike, how long every probe takes. `SIM_SEEDS` says how many seeds run (1,000 if it is not set); a seed that fails
 //! is appended to `tests/sim/worlds/failing-seeds.txt`, and the seeds in there run first.
 //!
 //! Each of these faults was planted once, alone, and taken out again. What caught it within 60 seeds:
@@ -57,9 +57,12 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use waypost::base::{Draws, Moment, SlotId, Span};
 use waypost::engine::order::{Action, Order};
+use waypost::plan::fleet::Missing;
+use waypost::plan::{CohortOrder, Fleet, Plan};
 use waypost::sim::swarm::{self, Fault};
 use waypost::sim::{Swarm, TestPlan, Truth, World};
 
@@ -108,10 +111,10 @@ fn play(seed: u64) -> Played {
     let mut draws = Draws::from_seed(seed);
     let mut test_plan = TestPlan::draw(&mut draws);
     let swarm = Swarm::draw(&mut draws);
-    let mut world = World::new(test_plan.plan(), draws.next_u64());
+    let mut world = World::new(dealt(&test_plan, seed), draws.next_u64());
     let mut checks = Checks::new(&world, &mut draws);
     for _ in 0..STRIKES {
-        strike(&mut world, &swarm, &mut test_plan, &mut draws);
+        strike(&mut world, &swarm, (&mut test_plan, seed), &mut draws);
         checks.observe(&world);
         speak_up(&mut world, &mut draws);
         checks.observe(&world);
@@ -130,22 +133,54 @@ fn replay(seed: u64) -> Vec<String> {
     let mut draws = Draws::from_seed(seed);
     let mut test_plan = TestPlan::draw(&mut draws);
     let swarm = Swarm::draw(&mut draws);
-    let mut world = World::new(test_plan.plan(), draws.next_u64());
+    let mut world = World::new(dealt(&test_plan, seed), draws.next_u64());
     Checks::new(&world, &mut draws);
     for _ in 0..STRIKES {
-        strike(&mut world, &swarm, &mut test_plan, &mut draws);
+        strike(&mut world, &swarm, (&mut test_plan, seed), &mut draws);
         speak_up(&mut world, &mut draws);
         world.run_until(world.now().after(Span(200 + draws.below(9000))));
     }
     world.transcript().to_vec()
 }
 
-fn strike(world: &mut World, swarm: &Swarm, test_plan: &mut TestPlan, draws: &mut Draws) {
+/// The plan; of one seed in four its tiers are fleets.
+fn dealt(test_plan: &TestPlan, seed: u64) -> Arc<Plan> {
+    let missing = match seed % 8 {
+        3 => Missing::Filled,
+        7 => Missing::Divided,
+        _ => return test_plan.plan(),
+    };
+    let mut plan = Arc::into_inner(test_plan.plan()).unwrap();
+    for service in &mut plan.services {
+        let pools = service.pools.iter_mut().flatten().enumerate();
+        for (number, tier) in
+            pools.flat_map(|(number, pool)| pool.tiers.iter_mut().map(move |tier| (number, tier)))
+        {
+            let weights: Vec<u16> = tier.members.iter().map(|member| member.weight).collect();
+            let seed = u64::try_from(number).unwrap() << 16 | u64::from(tier.number);
+            tier.fleet = Some(Arc::new(Fleet::deal(
+                &weights,
+                service.answers,
+                missing,
+                seed,
+            )));
+            tier.cohort_order = Arc::new(CohortOrder::deal(&[], 0));
+        }
+    }
+    Arc::new(plan)
+}
+
+fn strike(
+    world: &mut World,
+    swarm: &Swarm,
+    (test_plan, seed): (&mut TestPlan, u64),
+    draws: &mut Draws,
+) {
     let plan = world.plan().clone();
     match swarm.strike(&mut world.truth, &plan, draws) {
         Fault::Reload => {
             test_plan.change(draws);
-            world.reload(test_plan.plan());
+            world.reload(dealt(test_plan, seed));
         }
         kind @ (Fault::Drain | Fault::Approve) => {
             let request = swarm::order(kind, &plan, world.now(), draws);

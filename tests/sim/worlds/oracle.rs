@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use waypost::base::{ClassId, EndpointId, Family, Moment, Reason, ServiceId};
+use waypost::base::{ClassId, ClientHash, EndpointId, Family, Moment, Reason, ServiceId};
 use waypost::engine::OrderRequest;
 use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
@@ -17,6 +17,7 @@ use waypost::sim::Event;
 
 use super::drains::{Drains, names};
 use super::record::{Gates, Record};
+use crate::fleet_oracle;
 
 /// How old the last result may be before it says nothing, in milliseconds.
 const OUTDATED: u64 = 15 * 60 * 1000;
@@ -599,7 +600,7 @@ pub(crate) struct Client {
     pub(crate) service: ServiceId,
     pub(crate) family: Family,
     pub(crate) class: ClassId,
-    pub(crate) cohort: u16,
+    pub(crate) hash: ClientHash,
     pub(crate) address: Ipv4Addr,
 }
 
@@ -630,12 +631,19 @@ pub(crate) fn serve(
             continue;
         }
         for (depth, tier) in tiers.iter().enumerate() {
-            let choices = tier.cohort_order.choices(client.cohort).iter();
-            let takers = choices.filter(|choice| choice.rank() < share(tier, choice.member()));
-            let takers: Vec<EndpointId> = takers
-                .take(count)
-                .map(|choice| name(tier, choice.member()))
-                .collect();
+            let takers = match &tier.fleet {
+                Some(fleet) => of_tier(
+                    tier,
+                    fleet_oracle::by_share(fleet, &shares_of(tier, shares), client.hash),
+                ),
+                None => {
+                    let choices = tier.cohort_order.choices(client.hash.cohort()).iter();
+                    let takers =
+                        choices.filter(|choice| choice.rank() < share(tier, choice.member()));
+                    let takers = takers.take(count).map(|choice| name(tier, choice.member()));
+                    takers.collect()
+                }
+            };
             if !takers.is_empty() {
                 let reason = match (place, depth) {
                     (0, 0) => Reason::Preferred,
@@ -659,9 +667,13 @@ pub(crate) fn serve(
         if service.all_down != AllDown::FailOpen {
             return Some((Vec::new(), Reason::AllDown));
         }
+        if let Some(fleet) = &first[0].fleet {
+            let own = fleet_oracle::spare(fleet, &shares_of(&first[0], shares), client.hash);
+            return Some((of_tier(&first[0], own), Reason::FailOpen));
+        }
         let choices = first[0]
             .cohort_order
-            .choices(client.cohort)
+            .choices(client.hash.cohort())
             .iter()
             .take(count);
         return Some((
@@ -672,9 +684,13 @@ pub(crate) fn serve(
         ));
     }
     let tier = all.clone().find(|tier| largest(tier) == most).unwrap();
+    if let Some(fleet) = &tier.fleet {
+        let own = fleet_oracle::spare(fleet, &shares_of(tier, shares), client.hash);
+        return Some((of_tier(tier, own), Reason::Overflow));
+    }
     let mut order: Vec<u8> = tier
         .cohort_order
-        .choices(client.cohort)
+        .choices(client.hash.cohort())
         .iter()
         .map(|choice| choice.member())
         .collect();
@@ -685,4 +701,20 @@ pub(crate) fn serve(
         .take(count)
         .map(|member| name(tier, member));
     Some((endpoints.collect(), Reason::Overflow))
+}
+
+/// The shares of a tier's members.
+fn shares_of(tier: &Tier, shares: &[u16]) -> Vec<u16> {
+    let members = tier.members.iter();
+    members
+        .map(|member| shares[member.target.index()])
+        .collect()
+}
+
+/// The endpoints of some of its members.
+fn of_tier(tier: &Tier, members: Vec<u16>) -> Vec<EndpointId> {
+    let members = members.into_iter();
+    members
+        .map(|own| tier.members[usize::from(own)].endpoint)
+        .collect()
 }

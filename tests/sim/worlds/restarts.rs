@@ -21,7 +21,7 @@ use waypost::sim::swarm::{self, Fault};
 use waypost::sim::{Swarm, TestPlan, World};
 
 use super::checks::Checks;
-use super::{converge, speak_up, strike};
+use super::{converge, dealt, speak_up, strike};
 
 const SEEDS: u64 = 150;
 const STRIKES: u64 = 12;
@@ -118,7 +118,7 @@ fn play(seed: u64) {
     let mut draws = Draws::from_seed(seed);
     let mut test_plan = TestPlan::draw(&mut draws);
     let swarm = Swarm::draw(&mut draws);
-    let mut world = World::new(test_plan.plan(), draws.next_u64());
+    let mut world = World::new(dealt(&test_plan, seed), draws.next_u64());
     let mut checks = Checks::new(&world, &mut draws);
     let mut disk = Disk::default();
     for _ in 0..STRIKES {
@@ -137,7 +137,7 @@ fn play(seed: u64) {
                 disk.keep(&mut world);
                 checks.observe(&world);
             }
-            _ => strike(&mut world, &swarm, &mut test_plan, &mut draws),
+            _ => strike(&mut world, &swarm, (&mut test_plan, seed), &mut draws),
         }
         checks.observe(&world);
         speak_up(&mut world, &mut draws);
