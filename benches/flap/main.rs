@@ -77,6 +77,7 @@ fn main() {
     let wish = Wish {
         endpoints: ENDPOINTS,
         port,
+        interval: 5,
         monitor: "fall = 1\nrise = 1",
         recovery: "steps = [100]\nevery = \"1s\"",
     };

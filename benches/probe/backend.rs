@@ -1,7 +1,7 @@
 //! What is probed: one cheap HTTP responder that all of 127.0.0.0/8 reaches, in a process of its own.
 //!
-//! A few threads each take a connection, read once, write once and close. Nothing is parsed but the
-//! first letters of the path: `/tally` is answered with how many probes came, `/flap` and `/calm`
+//! One thread takes all connections, and answers what comes over each until the other side closes it; it closes first
+//! where a request says `connection: close`. Nothing else is parsed but the first letters of the path: `/tally` is answered with how many probes came, `/flap` and `/calm`
 //! say whether addresses flip from now on (not at first), all else is a probe.
 //! A probe of an address that is *down* at that moment is answered with 500. Which addresses are
 //! down follows from the address and the time alone: with a period of `p` every address is up
@@ -9,24 +9,25 @@
 //!
 //! The process ends when its standard input does, so it never outlives the bench.
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::child::Pinned;
 
 /// The first argument that makes the bench's program a backend.
 pub(crate) const ROLE: &str = "backend";
 
-const THREADS: usize = 16;
-const BACKLOG: i32 = 4096;
-const WELL: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
-const ILL: &[u8] =
-    b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno";
+const BACKLOG: i32 = 16_384;
+const WELL: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n";
+const ILL: &str = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n";
+const LAST: &str = "connection: close\r\n\r\nok";
+const NOT_LAST: &str = "\r\nok";
 
 /// A backend at work.
 #[derive(Debug)]
@@ -58,6 +59,11 @@ impl Backend {
         self.ask(manner).unwrap();
     }
 
+    /// How many connections it has taken.
+    pub(crate) fn connections(&self) -> u64 {
+        self.ask("conn").unwrap()
+    }
+
     /// How many probes it has answered.
     pub(crate) fn tally(&self) -> u64 {
         self.ask("tally").unwrap()
@@ -74,10 +80,10 @@ impl Backend {
     }
 }
 
-/// What the threads of a backend share.
+/// What the connections of a backend share.
 struct Desk {
-    listener: TcpListener,
     probes: AtomicU64,
+    connections: AtomicU64,
     period_ms: u64,
     flaps: AtomicBool,
 }
@@ -87,51 +93,85 @@ pub(crate) fn run(arguments: &[String]) {
     let (port, period_ms) = (arguments[0].parse().unwrap(), arguments[1].parse().unwrap());
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
+    socket.set_nonblocking(true).unwrap();
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     socket.bind(&address.into()).unwrap();
     socket.listen(BACKLOG).unwrap();
     let desk = Arc::new(Desk {
-        listener: socket.into(),
         probes: AtomicU64::new(0),
+        connections: AtomicU64::new(0),
         period_ms,
         flaps: AtomicBool::new(false),
     });
-    for _ in 0..THREADS {
-        let desk = Arc::clone(&desk);
-        std::thread::spawn(move || desk.serve());
-    }
+    std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(desk.serve(socket.into()));
+    });
     let _ = std::io::stdin().read(&mut [0]);
 }
 
 impl Desk {
-    fn serve(&self) {
+    async fn serve(self: Arc<Self>, listener: std::net::TcpListener) {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         loop {
             // A peer that went away is its own affair.
-            let _ = self
-                .listener
-                .accept()
-                .and_then(|(stream, _)| self.answer(stream));
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
+            self.connections.fetch_add(1, Ordering::Relaxed);
+            let desk = Arc::clone(&self);
+            tokio::spawn(async move {
+                let _ = desk.answer_all(stream).await;
+            });
         }
     }
 
-    fn answer(&self, mut stream: TcpStream) -> std::io::Result<()> {
+    async fn answer_all(&self, mut stream: tokio::net::TcpStream) -> std::io::Result<()> {
         let mut request = [0; 1024];
-        let length = stream.read(&mut request)?;
-        match &request[..length.min(9)] {
-            b"GET /flap" => self.flaps.store(true, Ordering::Relaxed),
-            b"GET /calm" => self.flaps.store(false, Ordering::Relaxed),
-            b"GET /tall" => {}
-            _ => return self.answer_probe(&mut stream),
+        loop {
+            let length = stream.read(&mut request).await?;
+            let text = &request[..length];
+            let answer = match &text[..length.min(9)] {
+                [] => return Ok(()),
+                b"GET /flap" => self.flap(true),
+                b"GET /calm" => self.flap(false),
+                b"GET /tall" => self.tell(&self.probes),
+                b"GET /conn" => self.tell(&self.connections),
+                _ => {
+                    let is_last = text
+                        .windows(6)
+                        .any(|word| word.eq_ignore_ascii_case(b" close"));
+                    let answer = self.answer(stream.local_addr()?.ip(), is_last);
+                    stream.write_all(answer.as_bytes()).await?;
+                    if is_last {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            };
+            return stream.write_all(answer.as_bytes()).await;
         }
-        let tally = self.probes.load(Ordering::Relaxed);
-        write!(stream, "HTTP/1.1 200 OK\r\n\r\n{tally}")
     }
 
-    fn answer_probe(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+    fn flap(&self, flaps: bool) -> String {
+        self.flaps.store(flaps, Ordering::Relaxed);
+        self.tell(&self.probes)
+    }
+
+    fn tell(&self, count: &AtomicU64) -> String {
+        format!("HTTP/1.1 200 OK\r\n\r\n{}", count.load(Ordering::Relaxed))
+    }
+
+    fn answer(&self, address: IpAddr, is_last: bool) -> String {
         self.probes.fetch_add(1, Ordering::Relaxed);
         let flaps = self.flaps.load(Ordering::Relaxed);
-        let is_well = !flaps || is_up(stream.local_addr()?.ip(), self.period_ms);
-        stream.write_all(if is_well { WELL } else { ILL })
+        let status = if !flaps || is_up(address, self.period_ms) {
+            WELL
+        } else {
+            ILL
+        };
+        format!("{status}{}", if is_last { LAST } else { NOT_LAST })
     }
 }
 

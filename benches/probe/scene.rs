@@ -1,8 +1,9 @@
 //! The world of a bench: a config of many HTTP endpoints, and a server that runs it on one core.
 //!
 //! 250 regions with eight tiers of five each; every endpoint has an address of its own in 127.0.0.0/8, all on
-//! one port. Ten services share all endpoints and one monitor, so there are as many slots and
-//! targets as endpoints. The server is the release build of this package.
+//! one port. Ten services (one, where the endpoints are more than ten thousand) share all endpoints and one monitor, so there
+//! are as many slots and targets as endpoints. The server is the release build of this package. gdnsd can be given the same
+//! endpoints, if it is installed.
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -17,6 +18,10 @@ use crate::child::{Pinned, free_port};
 const REGIONS: usize = 250;
 const SERVICES: usize = 10;
 const TIERS: usize = 8;
+/// Endpoints that ten services may share.
+const FEW: usize = 10_000;
+/// Addresses of one resource of gdnsd's: 64 are the most.
+const MULTIPLE: usize = 50;
 
 /// What the config says besides endpoints.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Wish {
     pub(crate) endpoints: usize,
     /// Where they listen.
     pub(crate) port: u16,
+    /// Seconds between two probes of one.
+    pub(crate) interval: u64,
     /// Further lines of the monitor.
     pub(crate) monitor: &'static str,
     /// Lines of the recovery that all services have.
@@ -98,11 +105,12 @@ fn write_config(folder: &Path, wish: Wish, port: u16, control: u16) {
          [control]\nlisten = \"127.0.0.1:{control}\"\n\
          [[zones]]\nname = \"example.org\"\nfile = \"bench.zone\"\n\
          [monitors.web]\ntype = \"http\"\nport = {}\nhost = \"health.example.org\"\n\
-         path = \"/healthz\"\ninterval = \"5s\"\ntimeout = \"2s\"\n{}\n\
+         path = \"/healthz\"\ninterval = \"{}s\"\ntimeout = \"2s\"\n{}\n\
          [recoveries.bench]\n{}\n",
-        wish.port, wish.monitor, wish.recovery
+        wish.port, wish.interval, wish.monitor, wish.recovery
     );
-    for service in 0..SERVICES {
+    let services = if wish.endpoints > FEW { 1 } else { SERVICES };
+    for service in 0..services {
         writeln!(
             text,
             "[services.s{service}]\nhostnames = [\"s{service}.example.org\"]\n\
@@ -130,12 +138,74 @@ fn write_region(text: &mut String, region: usize, endpoints: usize) {
     .unwrap();
     for index in 0..endpoints {
         let (number, tier) = (region * endpoints + index, index % TIERS + 1);
-        let address = Ipv4Addr::new(127, 64, (number / 250) as u8, (number % 250 + 1) as u8);
+        let address = address(number);
         writeln!(
             text,
             "[[regions.r{region}.endpoints]]\nname = \"e{number}\"\nprovider = \"p{tier}\"\n\
              tier = {tier}\naddresses = [\"{address}\"]"
         )
         .unwrap();
+    }
+}
+
+/// An address for each number below 9 million.
+fn address(number: usize) -> Ipv4Addr {
+    let [high, middle, low] = [number / 62_500 + 64, number / 250 % 250, number % 250 + 1];
+    Ipv4Addr::new(127, high as u8, middle as u8, low as u8)
+}
+
+/// gdnsd at work on the same endpoints.
+#[derive(Debug)]
+pub(crate) struct Gdnsd {
+    process: Pinned,
+    _folder: TempDir,
+}
+
+impl Gdnsd {
+    /// Starts it on a core; `None` where it is not installed.
+    pub(crate) fn start(wish: Wish, core: usize) -> Option<Self> {
+        let installed = Command::new("gdnsd").arg("-h").output();
+        installed.ok()?;
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["etc/zones", "run", "state"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        let root = folder.path().display();
+        let mut text = format!(
+            "options => {{ listen => [ 127.0.0.1:{} ], run_dir => {root}/run, state_dir => {root}/state }}\n\
+             service_types => {{ web => {{ plugin => http_status, port => {}, url_path => /healthz,\n\
+             vhost => health.example.org, interval => {}, timeout => 2 }} }}\nplugins => {{ multifo => {{\n",
+            free_port(),
+            wish.port,
+            wish.interval
+        );
+        for resource in 0..wish.endpoints / MULTIPLE {
+            writeln!(text, "r{resource} => {{ service_types => web").unwrap();
+            for index in 0..MULTIPLE {
+                writeln!(text, "a{index} => {}", address(resource * MULTIPLE + index)).unwrap();
+            }
+            writeln!(text, "}}").unwrap();
+        }
+        text.push_str("}}\n");
+        std::fs::write(folder.path().join("etc/config"), text).unwrap();
+        std::fs::write(folder.path().join("etc/zones/example.org"), ZONE).unwrap();
+        let mut command = Command::new("gdnsd");
+        command
+            .arg("-c")
+            .arg(folder.path().join("etc"))
+            .arg("start");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Some(Self {
+            process: Pinned::start(&mut command, core),
+            _folder: folder,
+        })
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 }

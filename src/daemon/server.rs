@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
@@ -113,9 +112,7 @@ impl Server {
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
-        let (reports, report_queue) = mpsc::unbounded_channel();
-        let probes = Probes::start().map_err(|error| no_runtime(&error))?;
-        let prober = prober(probes.handle(), clock, reports)?;
+        let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
         let (reader, reading_queue) = reader(start.config, start.watch, (&in_force, &audit))?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
@@ -432,13 +429,13 @@ fn reader(
     Ok((reader, queue))
 }
 
-fn prober(
-    runtime: &Handle,
-    clock: Clock,
-    reports: mpsc::UnboundedSender<Finished>,
-) -> Result<Prober, Failure> {
-    let prober = Prober::new(runtime, clock, reports);
-    prober.map_err(|error| format!("cannot start the prober: {error}"))
+/// A prober, with the runtime that its probes run in and what they report.
+fn prober(clock: Clock) -> Result<(Probes, Prober, mpsc::UnboundedReceiver<Finished>), Failure> {
+    let (reports, queue) = mpsc::unbounded_channel();
+    let probes = Probes::start().map_err(|error| no_runtime(&error))?;
+    let prober = Prober::new(probes.handle(), clock, reports);
+    let prober = prober.map_err(|error| format!("cannot start the prober: {error}"))?;
+    Ok((probes, prober, queue))
 }
 
 fn no_runtime(error: &io::Error) -> Failure {

@@ -6,7 +6,7 @@ use waypost::io::probe::response::{
 
 use crate::bend::{Bender, rounds, survive};
 
-const RESPONSES: u64 = 200_000;
+const RESPONSES: u64 = 50_000;
 const WORDS: &[&str] = &[
     "HTTP/1.1 200 OK\r\n",
     "HTTP/1.1 100 Continue\r\n\r\n",
