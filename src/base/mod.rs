@@ -17,7 +17,7 @@ mod time;
 mod utc;
 
 pub use address_set::AddressSet;
-pub use hash::{Draws, HashKey};
+pub use hash::{Draws, HashKey, PieceHashing};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
     RegionId, ServiceId, SlotId, TargetId,
