@@ -1,7 +1,7 @@
 //! Reads the config again when someone asks or when it changes, and a zone's file when that changes.
 //!
-//! One thread does all of it, one reading after the other: so a slow disk holds up neither
-//! answers nor probes, and an older text can never overtake a newer one. Requests that come
+//! One thread of low priority does all of it, one reading after the other: so neither a slow disk nor a large zone holds
+//! up answers or probes, and an older text can never overtake a newer one. Requests that come
 //! while it reads are answered together by the next reading, and it reads no config before the last one is taken or
 //! refused: so what it holds a config against is what is in force. A change of zone files alone is no reload:
 //! each is read by the config that is in force, whatever the text of the config says by now. It decides
@@ -21,6 +21,7 @@ use super::log;
 use super::prepared::{Keys, Prepared, Source, filed};
 use crate::config;
 use crate::dns::Name;
+use crate::io::background;
 use crate::io::control::Force;
 use crate::io::files;
 use crate::io::files::Watch;
@@ -115,7 +116,10 @@ pub(super) fn start(
     };
     std::thread::Builder::new()
         .name("config".to_owned())
-        .spawn(move || reader.run(&queue))?;
+        .spawn(move || {
+            background::yield_to_answers();
+            reader.run(&queue);
+        })?;
     Ok(requests)
 }
 
