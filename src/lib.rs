@@ -111,7 +111,8 @@
 //!
 //! Every rule of access stands in [`plan::AccessRules`]. `io::control` finds out who asks (the kernel's word over the socket, a token, a
 //! certificate), what that one's role allows, and whether its scope covers every endpoint of an order. A change is written in the log
-//! of changes ([`io::audit`]) before it is made, and is refused where it cannot be; updates by keys (RFC 2136) and SIGHUP too.
+//! of changes ([`io::audit`]) before it is made, and is refused where it cannot be; updates by keys (RFC 2136), SIGHUP, and a config
+//! that the watch has read too.
 //! DNS asks none of this.
 //!
 //! # What outlives the process

@@ -117,6 +117,7 @@ fn test_plan() -> TestPlan {
         all_down: AllDown::FailOpen,
         answers: 1 + number / 2,
         gating: Gating::Free,
+        min_up: Permille::NONE,
     };
     TestPlan {
         regions: ENDPOINTS / PER_REGION,

@@ -5,6 +5,9 @@
 //! of /29 to /56 in the public space, where a table of IPv6 is as crowded as it gets. Look-ups go
 //! through 65,536 addresses in turn, which touch more memory than the first two levels of cache
 //! hold, because clients come from everywhere.
+//!
+//! A city file has a thirtieth of the networks and places of those that are sold, so that a round stays short; what it costs grows with
+//! both. It is compiled, taken up as it is kept, and sorted by the continents of its places.
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -12,6 +15,9 @@ use waypost::base::{ClassId, Draws};
 use waypost::geo::{Atlas, Database, EMBEDDED, Network, Networks, Place};
 
 use crate::cases::Case;
+
+#[path = "cities.rs"]
+mod cities;
 
 const PREFIXES: usize = 500_000;
 const ADDRESSES: usize = 65_536;
@@ -23,6 +29,9 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("geo/read the embedded file", read),
         case("geo/compile 500,000 prefixes", compile),
+        case("geo/read a file of 100,000 networks", read_cities),
+        case("geo/take up what is kept of it", take_up_cities),
+        case("geo/sort its networks", sort_cities),
         case("geo/find IPv4", || find(crowded(), any_ipv4)),
         case("geo/find IPv6", || find(crowded(), any_ipv6)),
         case("geo/find IPv6, borders beyond /64", || {
@@ -38,6 +47,31 @@ fn read() -> Box<dyn FnMut()> {
 fn compile() -> Box<dyn FnMut()> {
     let (database, marks) = (database(), marks(any_short));
     Box::new(move || drop(black_box(networks(&database, black_box(&marks)))))
+}
+
+fn read_cities() -> Box<dyn FnMut()> {
+    let file = cities::write(100_000, 4_000);
+    Box::new(move || drop(black_box(Database::read(black_box(&file)))))
+}
+
+fn city_database() -> Database {
+    let file = cities::write(100_000, 4_000);
+    Database::read(&file).expect("the file that is drawn is sound")
+}
+
+fn take_up_cities() -> Box<dyn FnMut()> {
+    let kept = city_database().compiled().expect("it is small enough");
+    let kept = bytes::Bytes::from(kept);
+    Box::new(move || drop(black_box(Database::take_up(black_box(kept.clone())))))
+}
+
+fn sort_cities() -> Box<dyn FnMut()> {
+    let atlas = Atlas::new(&city_database(), &[], &[]);
+    Box::new(move || {
+        let mut kind_of =
+            |place: &Place, _| place.continent.map_or(0, |continent| continent as u32);
+        drop(black_box(atlas.sort(black_box(&mut kind_of))));
+    })
 }
 
 /// Looks addresses up in turn. They are kept by family and become an [`IpAddr`] on the way, as

@@ -71,6 +71,10 @@ pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 pub const NOTIFICATIONS_WAITING: usize = 4096;
 /// Octets of the file in which health, orders and demand are kept.
 pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
+/// Geo databases that are kept compiled.
+pub const GEO_FILES_KEPT: usize = 4;
+/// Octets of one of them: ten times what 10 million networks take.
+pub const GEO_FILE_KEPT_BYTES: u64 = 1024 * 1024 * 1024;
 /// Longest time that the end of the server waits for what is to be kept.
 pub const KEEP_AT_END: Span = Span::from_secs(5);
 /// Octets of the file in which serials of zones and the like are kept.
@@ -192,10 +196,25 @@ pub const ORDER_TEXT_BYTES: usize = 512;
 pub const ORDERS_HELD: usize = 1000;
 /// Orders that have ended, as the history shows them; the oldest goes first.
 pub const ORDERS_PAST: usize = 500;
+/// Age past which an order that has ended is forgotten, however few there are.
+pub const ORDERS_PAST_AGE: Span = Span::from_secs(90 * 24 * 3600);
 /// Time that an override holds if nobody says.
 pub const OVERRIDE_DEFAULT: Span = Span::from_secs(3600);
 /// Time that an override may hold at most: what is meant for longer belongs in the config.
 pub const OVERRIDE_LONGEST: Span = Span::from_secs(30 * 24 * 3600);
+/// Scrapes of the metrics that are made at once; each holds a text of some octets for each series.
+pub const SCRAPES: usize = 2;
+/// The time for which a further one waits for its turn.
+pub const SCRAPE_PATIENCE: Span = Span::from_secs(5);
+/// Endpoints whose transitions within [`BURST_WINDOW`] are written one by one; of more, there is a line for each region
+/// and cause.
+pub const BURST_ENDPOINTS: usize = 50;
+/// The time over which transitions are counted for that.
+pub const BURST_WINDOW: Span = Span::from_secs(1);
+/// Longest time for which the first results of endpoints are gathered while more keep coming.
+pub const BURST_FIRST: Span = Span::from_secs(10);
+/// Endpoints that such a line names.
+pub const BURST_NAMED: usize = 3;
 /// Log lines that may wait for a slow reader; further ones are lost, and counted.
 pub const LOG_LINES_WAITING: usize = 4096;
 /// How often the engine is told how much clients ask for.
@@ -221,6 +240,16 @@ pub const PROBE_BODY_BYTES: usize = 64 * 1024;
 pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
 /// How long after its first look a probe looks again at a standby whose replay seems too old.
 pub const PROBE_SECOND_LOOK: Span = Span(100);
+/// Connections that probes keep from one to the next at the most; further ones are closed.
+pub const PROBE_CONNECTIONS_KEPT: usize = 16_384;
+/// Age at which a kept connection is closed and a new one is dialled, at the latest: a listener that died may be
+/// survived by its connections.
+pub const PROBE_CONNECTION_AGE: Span = Span::from_secs(10 * 60);
+/// Longest time for which the certificate of a server is not verified in full while its TLS sessions are resumed.
+pub const PROBE_VERIFY_EVERY: Span = Span::from_secs(3600);
+/// Shortest time between two turns of the control loop that take reports and start probes: what comes meanwhile is taken
+/// together.
+pub const PROBE_BATCH: Span = Span(5);
 /// Shortest probe interval that a config may ask for.
 pub const PROBE_INTERVAL_LEAST: Span = Span(100);
 /// Age past which, over a restart, the last look at an address says nothing any more; three of its
@@ -241,6 +270,9 @@ pub const FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 pub const FILES: usize = 2 * ZONES;
 /// Files that are looked at for changes at one poll, a second, on average: 10 ms of processor time.
 pub const FILES_AT_A_POLL: usize = 10_000;
+
+/// Networks that regions and services claim, in all: each has a mark of 16 bits.
+pub const CLAIMED_NETWORKS: usize = 60_000;
 
 /// Regions of a plan.
 pub const REGIONS: usize = 256;

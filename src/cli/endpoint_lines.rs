@@ -14,6 +14,7 @@ pub(super) fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint:
         endpoint.name, endpoint.provider, endpoint.tier, endpoint.weight
     );
     match &alike(&endpoint.targets)[..] {
+        [] if endpoint.disabled => line(out, &format!("{name} disabled by the config")),
         [] => line(out, &format!("{name} no service uses it")),
         [all] => {
             let state = state_of(all, &carried, "", paint);

@@ -18,8 +18,8 @@ use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
-    Acme, AddressesDown, AllDown, Approval, DampingPolicy, FailureCount, Guard, Overload,
-    RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
+    Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
+    Overload, Policy, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.
@@ -99,6 +99,8 @@ pub(crate) struct ControlSpec {
     pub(crate) tls: Option<ControlTlsSpec>,
     pub(crate) groups: Vec<(At<String>, At<RoleGrant>)>,
     pub(crate) audit: Wish,
+    /// `[metrics] endpoints`.
+    pub(crate) endpoint_series: EndpointSeries,
 }
 
 /// A file that is there by default.
@@ -278,6 +280,8 @@ pub(crate) struct RegionSpec {
     pub(crate) jurisdiction: Option<At<String>>,
     pub(crate) serves: Vec<At<Serves>>,
     pub(crate) fallback: Vec<At<String>>,
+    /// `takes_failover = false`: nobody whom it does not claim is ever sent there.
+    pub(crate) is_closed: bool,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) endpoints: Vec<EndpointSpec>,
 }
@@ -292,17 +296,35 @@ pub(crate) enum Serves {
     Network(Network),
 }
 
-/// One of a region's endpoints.
+/// An endpoint of a region, or of a service.
 #[derive(Debug)]
 pub(crate) struct EndpointSpec {
     pub(crate) name: At<String>,
+    /// Where it is; only a service's own says so itself.
+    pub(crate) region: Option<At<String>>,
     pub(crate) provider: String,
     pub(crate) tier: u16,
+    /// 0: the last of its tier.
     pub(crate) weight: u16,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
     /// Of this endpoint, whatever its services say.
     pub(crate) addresses_down: Option<At<AddressesDown>>,
+    /// `enabled = false`: it serves nobody and is not probed.
+    pub(crate) is_disabled: bool,
+    /// In place of its services' monitors.
+    pub(crate) monitors: Option<At<Vec<At<String>>>>,
+    pub(crate) probe: ProbeSpec,
+}
+
+/// `probe` of an endpoint: where it is probed, if elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct ProbeSpec {
+    pub(crate) address: Option<At<IpAddr>>,
+    /// In place of the port of each monitor.
+    pub(crate) port: Option<u16>,
+    /// In place of the host of each monitor that has one.
+    pub(crate) host: Option<At<String>>,
 }
 
 /// One of `[monitors]`.
@@ -353,6 +375,29 @@ pub(crate) struct ServiceSpec {
     pub(crate) overload: Option<At<Overload>>,
     /// Of its endpoints that say nothing themselves.
     pub(crate) addresses_down: Option<At<AddressesDown>>,
+    /// Its own; with any, those of regions are not its.
+    pub(crate) endpoints: Vec<EndpointSpec>,
+    /// The part of a pool that must be up for the pool to serve.
+    pub(crate) min_up: Option<At<Permille>>,
+    pub(crate) steering: Option<SteeringSpec>,
+}
+
+/// `[services.NAME.steering]`.
+#[derive(Debug)]
+pub(crate) struct SteeringSpec {
+    pub(crate) policy: At<Policy>,
+    /// All clients, in this order.
+    pub(crate) order: Option<At<Vec<At<String>>>>,
+    /// In place of all claims of regions.
+    pub(crate) serves: Option<Vec<(At<String>, Vec<At<Serves>>)>>,
+    /// In place of the fallback of the regions that are named.
+    pub(crate) fallback: Vec<(At<String>, Vec<At<String>>)>,
+    /// Tells whether nobody is sent beyond a list of regions.
+    pub(crate) is_closed: bool,
+    /// Clients of a place, and the regions that they prefer.
+    pub(crate) places: Vec<(At<Serves>, Vec<At<String>>)>,
+    /// Percent by which a region counts as nearer (or, below 0, as farther).
+    pub(crate) bias: Vec<(At<String>, At<i16>)>,
 }
 
 /// How much the clients of a service ask for.
@@ -372,12 +417,28 @@ pub(crate) enum Lands {
 }
 
 impl Spec {
+    /// All claims of clients: those of regions, then those of services.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &At<Serves>> + Clone {
+        let of_regions = self.regions.iter().flat_map(|region| &region.serves);
+        let steering = self.services.iter().filter_map(|one| one.steering.as_ref());
+        let serves = steering.clone().flat_map(|own| own.serves.iter().flatten());
+        let serves = serves.flat_map(|(_, claims)| claims);
+        let of_places = steering.flat_map(|own| own.places.iter().map(|(place, _)| place));
+        of_regions.chain(serves).chain(of_places)
+    }
+
+    /// All endpoints: those of regions, then those of services, in the order of their ids.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &EndpointSpec> {
+        let of_regions = self.regions.iter().flat_map(|one| &one.endpoints);
+        of_regions.chain(self.services.iter().flat_map(|one| &one.endpoints))
+    }
+
     /// The files wanted beyond those already brought, paths relative to the config's folder
     /// resolved; ask again with what was brought until nothing is wanted (`$INCLUDE` nests).
     #[must_use]
     pub fn files(&self, brought: &Files) -> Vec<PathBuf> {
         let mut wanted = Vec::new();
-        wanted.extend(self.geo.database.as_ref().map(|path| self.resolve(path)));
+        wanted.extend(self.geo_file().filter(|_| brought.geo.is_none()));
         let of_monitors = self.monitors.iter().flat_map(|one| &one.written.files);
         wanted.extend(of_monitors.map(|(_, path)| self.resolve(path)));
         let own = self.server.tls.iter();
@@ -403,6 +464,13 @@ impl Spec {
         wanted.sort();
         wanted.dedup();
         wanted
+    }
+
+    /// The file of the geo database, unless it is the embedded one.
+    #[must_use]
+    pub fn geo_file(&self) -> Option<PathBuf> {
+        let path = self.geo.database.as_ref();
+        path.map(|path| self.resolve(path))
     }
 
     /// Those of [`Spec::files`] that nobody but the server is to read.
@@ -474,7 +542,8 @@ impl Spec {
     }
 
     /// The folder of what must survive a restart.
-    pub(crate) fn state(&self) -> PathBuf {
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or(STATE))
     }
 

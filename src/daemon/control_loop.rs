@@ -2,7 +2,9 @@
 //!
 //! It waits for whatever comes first: a finished probe, a word from the control API or a
 //! signal, something that was read again, something that happened to a zone, or a core's own wake-up. It decides
-//! nothing; whether a new plan may be taken is weighed apart (`weigh`). Answering goes on in the listeners' threads
+//! nothing; whether a new plan may be taken is weighed apart (`weigh`). Reports and probes that are due are taken together with
+//! those of the next milliseconds ([`PROBE_BATCH`]), for thousands come a second. An order, or the first report after a pause,
+//! waits for nothing. Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -13,18 +15,20 @@ use tracing::{error, info, warn};
 
 use super::expiry::Expiry;
 use super::keeper::{Keeper, KeptOrders, OrderKeeping};
+use super::notice_log::NoticeLog;
 use super::observer::Observer;
+use super::ordered;
 use super::prepared::{Prepared, Source};
 use super::reader::{InForce, Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
 use super::upgrade::{self, Hold};
 use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
-use super::{log, ordered};
 use crate::base::Moment;
+use crate::base::limits::PROBE_BATCH;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, Status};
+use crate::engine::{Engine, Figures, Input, Notice, OrderId, OrderResult, Output, Status};
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Heartbeat};
 use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
@@ -38,6 +42,10 @@ use crate::zones;
 
 /// Longest wait when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
+/// [`PROBE_BATCH`].
+const BATCH: Duration = Duration::from_millis(PROBE_BATCH.0);
+/// Reports that are taken in one turn at the most.
+const REPORTS_TOGETHER: usize = 1024;
 /// How long the start waits for the first versions of zones that are given to secondaries.
 const SETTLING: Duration = Duration::from_secs(2);
 /// What an onlooker (the demo) is shown: each notice, and when it came.
@@ -104,9 +112,13 @@ pub(crate) struct ControlLoop {
     pub(super) is_held: bool,
     /// The config that is being composed.
     composing: Option<Composing>,
+    /// The end of the batch: reports and probes wait for it.
+    next_batch: Instant,
     published: Arc<Published>,
     observer: Observer,
     expiry: Expiry,
+    /// The engine's notices on their way into the log.
+    log: NoticeLog,
 }
 
 impl ControlLoop {
@@ -132,11 +144,13 @@ impl ControlLoop {
             epoch: 0,
             observer: Observer::new(&plan, handles.clock.now()),
             expiry: Expiry::default(),
+            log: NoticeLog::default(),
             opened: opened_by(&plan),
             scales: Scales::new(sizes),
             zones,
             is_held: false,
             composing: None,
+            next_batch: Instant::now(),
             plan: plan.clone(),
             handles,
         };
@@ -163,16 +177,22 @@ impl ControlLoop {
 
     /// Goes on until told to stop.
     pub(crate) async fn run(mut self, mut channels: Channels) {
+        let mut reports = Vec::new();
         loop {
             self.handles.heartbeat.beat(self.handles.clock.now());
-            let wake = self.wake();
+            let turn = Instant::now();
+            let takes_reports = self.next_batch <= turn;
+            let wake = self.wake(turn);
             tokio::select! {
                 _ = &mut channels.stop => break,
                 Some((id, outcome)) = channels.kept.recv() => {
                     let told = self.keeper.written(id, outcome);
                     self.answer_order(id, told);
                 }
-                Some(finished) = channels.reports.recv() => self.finished(&finished),
+                // What nobody waits for wakes nobody.
+                _ = channels.reports.recv_many(&mut reports, REPORTS_TOGETHER), if takes_reports => {
+                    self.take_reports(&mut reports);
+                }
                 Some(hold) = channels.holds.recv(), if self.composing.is_none() => self.hold(hold).await,
                 Some(command) = channels.commands.recv() => self.command(command),
                 // A config that is being composed is taken into force before the next one is.
@@ -184,19 +204,28 @@ impl ControlLoop {
                     let effects = self.zones.update(request);
                     self.follow(effects);
                 }
-                () = tokio::time::sleep_until(wake) => self.tick(),
+                () = tokio::time::sleep_until(wake) => if takes_reports {
+                    let waiting = std::iter::from_fn(|| channels.reports.try_recv().ok());
+                    reports.extend(waiting.take(REPORTS_TOGETHER));
+                    self.take_reports(&mut reports);
+                    self.tick();
+                }
             }
             self.observe();
         }
+        self.log.flush();
         self.keeper.close(&mut self.engine).await;
     }
 
     /// When to turn at the latest.
-    fn wake(&self) -> Instant {
+    fn wake(&self, turn: Instant) -> Instant {
+        if self.next_batch > turn {
+            return self.next_batch;
+        }
         let now = self.handles.clock.now();
         let zones = self.zones.wake_at().filter(|_| !self.is_held);
-        let cores = self.engine.wake_at().into_iter();
-        Instant::now() + patience(now, cores.chain(zones).min())
+        let cores = self.engine.wake_at().into_iter().chain(self.log.wake_at());
+        turn + patience(now, cores.chain(zones).min())
     }
 
     fn tick(&mut self) {
@@ -231,6 +260,7 @@ impl ControlLoop {
             self.keeper.look(&mut self.engine);
         }
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
+        self.log.advance(now);
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
             self.handle(Input::Observed(observed));
         }
@@ -241,6 +271,13 @@ impl ControlLoop {
         let before = Instant::now();
         self.engine.handle(self.handles.clock.now(), input);
         self.carry_out(before.elapsed());
+    }
+
+    fn take_reports(&mut self, reports: &mut Vec<Finished>) {
+        self.next_batch = Instant::now() + BATCH;
+        for finished in reports.drain(..) {
+            self.finished(&finished);
+        }
     }
 
     fn finished(&mut self, finished: &Finished) {
@@ -256,6 +293,7 @@ impl ControlLoop {
         match command {
             // Whoever asked may have gone.
             Command::Status(reply) => drop(reply.send(self.status())),
+            Command::Figures(reply) => drop(reply.send(self.figures())),
             // What would have to be kept is not taken: whoever asked finds nobody, and asks again.
             Command::Reload { .. } | Command::Order { .. } | Command::Challenge { .. }
                 if self.is_held => {}
@@ -291,6 +329,16 @@ impl ControlLoop {
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             ..self.engine.status(now)
+        }
+    }
+
+    /// The same as numbers.
+    fn figures(&self) -> Figures {
+        let now = self.handles.clock.now();
+        Figures {
+            refused: self.scales.last_refusal(now).is_some(),
+            zones: self.zones.status(),
+            ..self.engine.figures(now)
         }
     }
 
@@ -525,13 +573,14 @@ impl ControlLoop {
         }
     }
 
-    fn tell(&self, notice: Notice) {
-        log::notice(&notice);
+    fn tell(&mut self, notice: Notice) {
         self.handles.metrics.notice(&notice);
+        let now = self.handles.clock.now();
         if let Some(onlooker) = &self.handles.onlooker {
             // An onlooker that went away misses nothing it wants.
-            let _ = onlooker.send((self.handles.clock.now(), notice));
+            let _ = onlooker.send((now, notice.clone()));
         }
+        self.log.tell(now, notice, self.plan.endpoints.len());
     }
 }
 

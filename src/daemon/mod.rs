@@ -10,6 +10,8 @@
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `reader` | the thread that reads the config, and files of zones, again |
+//! | `watched` | what the watch reads, in the audit log |
+//! | `geo_keeper` | what was compiled of the geo database, kept for the next start |
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
@@ -17,12 +19,16 @@
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
-//! | `log`, `order_log`, `sink` | log lines; the queue through which they go |
+//! | `log`, `sink` | the log, and the queue through which its lines go |
+//! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod control_loop;
 mod expiry;
+mod geo_keeper;
 mod judge;
 mod keeper;
 pub(crate) mod log;
+mod notice_lines;
+mod notice_log;
 mod observer;
 mod order_log;
 mod ordered;
@@ -37,6 +43,7 @@ mod sink;
 pub(crate) mod sockets;
 mod transfers;
 pub(crate) mod upgrade;
+mod watched;
 mod weigh;
 mod zone_driver;
 

@@ -11,6 +11,7 @@ use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
 use crate::io::files::Loaded;
 use crate::io::keys::Store;
+use crate::io::state::geo_data::GeoData;
 use crate::io::state::{self, Damage};
 use crate::keys::{Keyring, Time};
 use crate::plan::{Plan, ZoneDnssec, ZonePlan, ZoneSize, Zoning};
@@ -38,6 +39,8 @@ pub(crate) struct Source {
     pub(crate) spec: Spec,
     pub(crate) zoning: Arc<Zoning>,
     pub(crate) steered: Arc<[Steered]>,
+    /// The file of the geo database, unless it is the embedded one.
+    pub(crate) geo: Option<GeoData>,
     /// By zone that is read from its file alone: its files.
     pub(crate) files: Vec<(Name, Vec<PathBuf>)>,
 }
@@ -95,6 +98,7 @@ impl Prepared {
                 plan,
                 files: loaded.spec.files_by_zone(&loaded.files),
                 spec: loaded.spec,
+                geo: loaded.geo,
                 zoning,
                 steered,
             }),

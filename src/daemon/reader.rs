@@ -1,11 +1,16 @@
 //! Reads the config again when someone asks or when it changes, and a zone's file when that changes.
 //!
-//! One thread of low priority does all of it, one reading after the other: so neither a slow disk nor a large zone holds
-//! up answers or probes, and an older text can never overtake a newer one. Requests that come
+//! One thread does all of it, one reading after the other: so a slow disk holds up neither
+//! answers nor probes, and an older text can never overtake a newer one. Requests that come
 //! while it reads are answered together by the next reading, and it reads no config before the last one is taken or
 //! refused: so what it holds a config against is what is in force. A change of zone files alone is no reload:
 //! each is read by the config that is in force, whatever the text of the config says by now. It decides
-//! nothing: what it compiled, or why it could not, goes to the control loop.
+//! nothing: what it compiled, or why it could not, goes to the control loop. What it read because it changed, and nobody asked
+//! for, it records as a change ([`super::watched`]).
+//!
+//! The thread has the lowest priority from its beginning, for others answer meanwhile: reading, parsing and compiling wait
+//! for them. (The first config is read by the thread that starts the server, which nobody waits behind.) What is
+//! compiled of a geo database is kept beside all that (`geo_keeper`).
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,11 +21,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
 use super::log;
 use super::prepared::{Keys, Prepared, Source, filed};
+use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
 use crate::dns::Name;
+use crate::io::audit::AuditTrail;
 use crate::io::background;
 use crate::io::control::Force;
 use crate::io::files;
@@ -46,7 +54,7 @@ pub(super) enum Reading {
     /// The config with all that it names.
     Config {
         /// The config with what it would change, or every error.
-        outcome: Result<(Box<Prepared>, Judgement), String>,
+        outcome: ConfigRead,
         /// The word that it is meant, whatever it takes away.
         force: Force,
         /// Everybody who wants to know.
@@ -66,24 +74,14 @@ pub(super) struct ReloadWaiters {
     replies: Vec<Reply>,
     /// The changes that it makes, for whoever asked.
     pub(super) changes: Option<String>,
-    reader: Sender<ReloadFate>,
-}
-
-/// The fate of a config that was read.
-enum ReloadFate {
-    /// It is in force, or says what the one in force says.
-    Yes,
-    /// The one in force stays.
-    No,
+    reader: Sender<Result<String, String>>,
 }
 
 impl ReloadWaiters {
     /// Tells everybody.
     pub(super) fn answer(self, outcome: Result<String, String>) {
-        let taken = match &outcome {
-            Ok(_) => ReloadFate::Yes,
-            Err(_) => ReloadFate::No,
-        };
+        // The reader ends with the server.
+        drop(self.reader.send(outcome.clone()));
         let outcome = outcome.map(|text| match &self.changes {
             None => text,
             Some(changes) => format!("{text}\n{changes}"),
@@ -92,8 +90,6 @@ impl ReloadWaiters {
             // Whoever asked may have gone.
             drop(reply.send(outcome.clone()));
         }
-        // The reader ends with the server.
-        drop(self.reader.send(taken));
     }
 }
 
@@ -105,21 +101,18 @@ pub(super) fn start(
     config: PathBuf,
     watch: Watch,
     in_force: InForce,
-    readings: mpsc::Sender<Reading>,
+    (readings, audit): (mpsc::Sender<Reading>, AuditTrail),
 ) -> io::Result<Sender<Request>> {
     let (requests, queue) = std::sync::mpsc::channel();
     let reader = Reader {
+        recorder: WatchRecorder::new(audit, &config),
         config,
         watch,
         in_force,
         readings,
+        geo: GeoKeeper::default(),
     };
-    std::thread::Builder::new()
-        .name("config".to_owned())
-        .spawn(move || {
-            background::yield_to_answers();
-            reader.run(&queue);
-        })?;
+    background::spawn("config", move || reader.run(&queue))?;
     Ok(requests)
 }
 
@@ -128,6 +121,8 @@ struct Reader {
     watch: Watch,
     in_force: InForce,
     readings: mpsc::Sender<Reading>,
+    recorder: WatchRecorder,
+    geo: GeoKeeper,
 }
 
 /// Nobody wants to know any more.
@@ -152,6 +147,10 @@ impl Reader {
 
     /// Looks whether anything has changed, if the config in force wants that.
     fn look(&mut self) -> Result<(), Ended> {
+        let source = self.source();
+        if self.geo.look(&source) == Freshness::Stale {
+            self.read_all(Vec::new())?;
+        }
         if !self.source().spec.is_watched() {
             return Ok(());
         }
@@ -206,6 +205,11 @@ impl Reader {
             let judgement = Judgement::of(&self.source(), &prepared.source, occasion);
             (prepared, judgement)
         });
+        // Whoever asks has recorded it.
+        let (outcome, begun) = match occasion {
+            Occasion::Watched => self.recorder.begin(&self.source(), outcome),
+            Occasion::Asked | Occasion::Signalled => (outcome, None),
+        };
         let (reader, done) = std::sync::mpsc::channel();
         self.send(Reading::Config {
             outcome,
@@ -216,7 +220,12 @@ impl Reader {
                 reader,
             },
         })?;
-        let taken = matches!(done.recv(), Ok(ReloadFate::Yes));
+        let fate = done.recv();
+        let fate = fate.unwrap_or_else(|_| Err("the server ended".to_owned()));
+        if let Some(begun) = begun {
+            self.recorder.end(begun, &fate);
+        }
+        let taken = fate.is_ok();
         if let Some(before) = before.filter(|_| !taken) {
             // The config in force goes on, and its files are watched as before.
             self.watch.keep(before);

@@ -1,8 +1,9 @@
-//! The two runtimes, and what runs in which.
+//! The runtimes, and what runs in which.
 //!
 //! | runtime | its tasks |
 //! |---|---|
-//! | background | engine, probes, control |
+//! | background | engine, control |
+//! | probes | probes: one thread, so that none is handed from one to another |
 //! | streams | TCP answers |
 //!
 //! They are apart so that no crowd of TCP clients holds up a probe, and no scrape an answer. All threads
@@ -11,6 +12,7 @@
 use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
 
 /// Threads of each runtime.
 const WORKERS: usize = 2;
@@ -22,6 +24,31 @@ pub(crate) fn background() -> io::Result<Runtime> {
         .thread_name("background")
         .enable_all()
         .build()
+}
+
+/// The runtime of probes, and its thread. It ends when this is dropped, with what runs in it.
+pub(crate) struct Probes {
+    handle: Handle,
+    _end: oneshot::Sender<()>,
+}
+
+impl Probes {
+    pub(crate) fn start() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("probes".to_owned());
+        thread.spawn(move || {
+            // Nothing is sent: that the other end is dropped says enough.
+            let _ = runtime.block_on(ended);
+            runtime.shutdown_background();
+        })?;
+        Ok(Self { handle, _end: end })
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
 }
 
 /// The runtime of TCP answers. It ends without waiting, so it may be dropped inside another.

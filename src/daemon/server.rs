@@ -19,7 +19,7 @@ use super::control_loop::{Channels, ControlLoop, Handles, Shown};
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
-use super::runtimes::Streams;
+use super::runtimes::{Probes, Streams};
 use super::sockets::{Doors, OpenControl, Sockets};
 use super::transfers::Answering;
 use super::upgrade::{Program, Upgrades};
@@ -90,6 +90,8 @@ pub(crate) struct Server {
     /// The sockets, to be handed to a successor and to be kept by the service manager.
     descriptors: Arc<Vec<OwnedFd>>,
     heartbeat: Arc<Heartbeat>,
+    /// The runtime of probes; ends with the server.
+    _probes: Probes,
     /// Where TCP is answered; ends with the server.
     _streams: Streams,
 }
@@ -97,7 +99,7 @@ pub(crate) struct Server {
 impl Server {
     /// Publishes the first table, and begins to answer.
     pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
-        let (runtime, prepared) = (Handle::current(), start.prepared);
+        let prepared = start.prepared;
         let plan = prepared.plan;
         let descriptors = Arc::new(start.sockets.descriptors()?);
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
@@ -111,9 +113,10 @@ impl Server {
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), prepared.zones).await?;
         let (reports, report_queue) = mpsc::unbounded_channel();
-        let prober = prober(&runtime, clock, reports)?;
+        let probes = Probes::start().map_err(|error| no_runtime(&error))?;
+        let prober = prober(probes.handle(), clock, reports)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
-        let (reader, reading_queue) = reader(start.config, start.watch, &in_force)?;
+        let (reader, reading_queue) = reader(start.config, start.watch, (&in_force, &audit))?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -163,6 +166,7 @@ impl Server {
             upgrader: upgrades.task,
             descriptors,
             heartbeat,
+            _probes: probes,
             _streams: streams,
         })
     }
@@ -387,10 +391,13 @@ type Requests = std::sync::mpsc::Sender<reader::Request>;
 fn reader(
     config: Option<PathBuf>,
     watch: Watch,
-    in_force: &InForce,
+    (in_force, audit): (&InForce, &AuditTrail),
 ) -> Result<(Option<Requests>, mpsc::Receiver<reader::Reading>), Failure> {
     let (readings, queue) = mpsc::channel(1);
-    let reader = config.map(|config| reader::start(config, watch, in_force.clone(), readings));
+    let reader = config.map(|config| {
+        let report = (readings, audit.clone());
+        reader::start(config, watch, in_force.clone(), report)
+    });
     let reader = reader.transpose().map_err(|error| no_thread(&error))?;
     Ok((reader, queue))
 }
@@ -400,7 +407,7 @@ fn prober(
     clock: Clock,
     reports: mpsc::UnboundedSender<Finished>,
 ) -> Result<Prober, Failure> {
-    let prober = Prober::new(runtime.clone(), clock, reports);
+    let prober = Prober::new(runtime, clock, reports);
     prober.map_err(|error| format!("cannot start the prober: {error}"))
 }
 

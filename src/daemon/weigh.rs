@@ -187,8 +187,8 @@ fn refuse_for(complaints: &[String], details: &str) -> Result<(), String> {
     }
 }
 
-/// The first lines of a refusal, as far as a status shows it.
-fn opening(text: &str) -> String {
+/// The first lines of a refusal, as far as a status or the audit log shows it.
+pub(super) fn opening(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let lines = lines.take(REFUSAL_LINES);
     let lines: Vec<String> = lines

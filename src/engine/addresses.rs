@@ -42,13 +42,13 @@ pub(super) fn slots<'s>(
     })
 }
 
-/// Tells that the last probe of some slot failed; where addresses leave one by one, of each address.
+/// Tells that the last probe of some slot failed; where one address is enough, of each address.
 pub(super) fn is_failing(plan: &Plan, target: &Target, last: impl Fn(SlotId) -> Last) -> bool {
     let failed = |slot: &SlotId| last(*slot) == Last::Failed;
     let address = |slot: &SlotId| plan.slots[slot.index()].address.ip();
     match target.addresses_down {
         AddressesDown::Endpoint => target.slots.iter().any(failed),
-        AddressesDown::Address => {
+        AddressesDown::Address | AddressesDown::Stay => {
             let mut each = target
                 .slots
                 .chunk_by(|one, other| address(one) == address(other));

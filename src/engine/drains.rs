@@ -19,7 +19,7 @@ use crate::health::drain::Ceiling;
 use crate::plan::{Plan, Recovery};
 
 use super::order::{Action, OrderRecord, OrderRequest, Override, Refused};
-use super::orders::{OrderAddition, Orders};
+use super::orders::{OrderAddition, Orders, OrdersBefore};
 use super::reload_map::ReloadMap;
 
 /// The orders in force, and what they leave of endpoints and targets.
@@ -77,12 +77,12 @@ impl Drains {
     pub(super) fn restored(
         plan: &Plan,
         (then, now): (Moment, Moment),
-        records: &[OrderRecord],
+        kept: OrdersBefore<'_>,
         ceilings: Vec<Option<Ceiling>>,
     ) -> Self {
-        let orders = Orders::restored(now, records);
+        let orders = Orders::restored(now, kept);
         let (before, after) = (
-            covers(plan, records, then),
+            covers(plan, kept.held, then),
             covers(plan, orders.held(), now),
         );
         let ceilings = plan.targets.iter().zip(ceilings).map(|(target, kept)| {

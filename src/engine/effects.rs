@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::drains::{Cover, Drains, OrderTaken};
+use super::lookout::Lookout;
 use super::order::{Action, Effect, Executed, Order, OrderRecord, Refused};
 use crate::base::{EndpointId, Moment, Standing, Why};
 use crate::plan::{Plan, Target};
@@ -111,8 +112,17 @@ fn states(plan: &Plan, standings: &[Standing], endpoint: EndpointId) -> BTreeSet
         .collect()
 }
 
+/// The state as an operator is shown it; that nobody looks is told where nothing worse is known.
+pub(super) fn shown_state(lookout: &Lookout, target: &Target, standing: &Standing) -> &'static str {
+    let served_in_full = matches!(standing.why, Why::Unproven | Why::Healthy);
+    if served_in_full && lookout.is_blind_to(target) {
+        return "unwatched";
+    }
+    state(target, standing)
+}
+
 /// The state as one word: what nothing watches stays unproven for ever, and is called so.
-pub(super) fn state(target: &Target, standing: &Standing) -> &'static str {
+fn state(target: &Target, standing: &Standing) -> &'static str {
     if target.slots.is_empty() && standing.why == Why::Unproven {
         return "unmonitored";
     }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use super::health_state::HealthState;
 use super::notices::{family_word, region_names};
 use super::order::{Action, ClientLoss, Order, Override};
-use super::overload::unplaced;
 use crate::base::{EndpointId, Family, Moment, Permille, ServiceId, Standing, TargetId, Why};
 use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan};
@@ -151,7 +150,7 @@ fn stranded(tables: [&Table; 2], service: ServiceId, family: Family) -> Option<C
 }
 
 fn overloaded(tables: [&Table; 2], service: ServiceId, name: &str) -> Option<ClientLoss> {
-    let [before, after] = tables.map(|table| unplaced(table, service));
+    let [before, after] = tables.map(|table| table.unplaced(service));
     (after > before).then(|| ClientLoss::Overloaded {
         service: name.to_owned(),
         demand_thousandths: tables[1].demands.total(service),

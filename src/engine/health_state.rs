@@ -22,7 +22,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::{EndpointId, Moment, SlotId, Span, Standing, TargetId};
+use crate::base::{AddressSet, EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::health::ejections::Ejections;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
@@ -505,18 +505,17 @@ impl HealthState {
 
     fn evidence(&self, id: TargetId) -> Evidence {
         let target = &self.plan.targets[id.index()];
-        if target.addresses_down == AddressesDown::Address {
-            let slots = addresses::slots(&self.plan, target, &self.slots);
-            return Evidence::by_address(slots);
+        let watched = |slot: &SlotId| (&self.slots[slot.index()], monitor(&self.plan, *slot));
+        let gates = target.gate.iter().map(watched);
+        let by_address = || addresses::slots(&self.plan, target, &self.slots);
+        match target.addresses_down {
+            AddressesDown::Endpoint => Evidence::of(target.slots.iter().map(watched), gates),
+            AddressesDown::Address => Evidence::by_address(by_address(), gates),
+            AddressesDown::Stay => Evidence {
+                without: AddressSet::EMPTY,
+                ..Evidence::by_address(by_address(), gates)
+            },
         }
-        let slots = target.slots.iter();
-        Evidence::of(
-            slots.map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
-            target
-                .gate
-                .iter()
-                .map(|slot| (&self.slots[slot.index()], monitor(&self.plan, *slot))),
-        )
     }
 
     fn count_slot(&mut self, id: SlotId, from: Last) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::demand::DemandEstimate;
 use super::health_state::{HealthState, recovery};
-use super::order::OrderRecord;
+use super::order::{OrderRecord, PastOrder};
 use super::snapshot::{Keep, KeptTarget, Snapshot};
 use crate::base::limits;
 use crate::base::{Moment, Permille, SlotId, TargetId};
@@ -31,6 +31,8 @@ pub(super) struct LastKept {
     slots: Vec<SlotHealth>,
     targets: Vec<KeptTarget>,
     orders: Vec<OrderRecord>,
+    /// Orders that had ended.
+    ended: u64,
     planned: Arc<Demands>,
 }
 
@@ -62,6 +64,7 @@ impl Knowledge<'_> {
             slots: slots.collect(),
             targets: targets.collect(),
             orders: self.health.drains().records(),
+            ended: self.health.drains().orders.ended(),
             planned: Arc::clone(self.demand.planned()),
         }
     }
@@ -81,6 +84,7 @@ impl Knowledge<'_> {
         if let Some(orders) = &changed.orders {
             given.orders.clone_from(orders);
         }
+        given.ended = self.health.drains().orders.ended();
         given.planned = Arc::clone(self.demand.planned());
     }
 
@@ -111,11 +115,18 @@ impl Knowledge<'_> {
                 Some(given) if given.orders == orders => None,
                 Some(_) | None => Some(orders),
             },
+            past: self.past_since(given.map_or(0, |given| given.ended)),
             demand: match given.is_some_and(is_planned) {
                 true => BTreeMap::new(),
                 false => self.demand.kept(self.plan),
             },
         }
+    }
+
+    /// The orders that ended since so many had.
+    fn past_since(self, ended: u64) -> Vec<PastOrder> {
+        let past = self.health.drains().orders.past_since(ended);
+        past.cloned().collect()
     }
 
     fn curves(self) -> BTreeMap<String, Vec<Permille>> {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use crate::base::limits::{UNWATCHED_INTERVALS, UNWATCHED_LEAST};
 use crate::base::{Moment, SlotId, Span};
-use crate::plan::{Monitor, Plan};
+use crate::plan::{Monitor, Plan, Target};
 
 use super::reload_map::ReloadMap;
 
@@ -83,6 +83,12 @@ impl Lookout {
     /// Tells that a slot is unwatched.
     pub(super) fn is_unwatched(&self, id: SlotId) -> bool {
         self.unwatched.contains(&id)
+    }
+
+    /// Tells that a slot of a target is unwatched.
+    pub(super) fn is_blind_to(&self, target: &Target) -> bool {
+        let mut slots = target.slots.iter().chain(&target.gate);
+        slots.any(|slot| self.is_unwatched(*slot))
     }
 
     /// The time since the last real result, or since one was first waited for.

@@ -21,7 +21,9 @@
 //! | `kept` | what of that has changed since it was asked for |
 //! | `resume` | what of it still counts afterwards |
 //! | `status_view` | what an operator may see |
+//! | `figures` | the same as numbers, for metrics |
 //! | `notices` | what an operator is told |
+//! | `bursts` | how much of it is told line by line |
 //! | `demand` | how much clients are believed to ask for |
 //! | `overload` | what an operator is told of demand that fits nowhere |
 //! | `target_labels` | by what the targets of one endpoint are told apart |
@@ -41,9 +43,11 @@ use crate::plan::{Demands, Plan};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
+pub mod bursts;
 mod demand;
 mod drains;
 mod effects;
+mod figures;
 mod forecast;
 mod health_state;
 mod index;
@@ -66,6 +70,7 @@ mod target_labels;
 
 use demand::DemandEstimate;
 pub use demand::Observed;
+pub use figures::{Figures, ServiceFigures, SlotFigures, TargetFigures};
 pub use forecast::Forecast;
 use forecast::Outlook;
 use health_state::{Change, HealthState};
@@ -276,6 +281,12 @@ impl Engine {
     #[must_use]
     pub fn status(&self, now: Moment) -> Status {
         status_view::status(self, now)
+    }
+
+    /// The same as numbers, for metrics; refusals and zones are for whoever knows them to add.
+    #[must_use]
+    pub fn figures(&self, now: Moment) -> Figures {
+        figures::figures(self, now)
     }
 
     /// The published table.

@@ -13,6 +13,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::limits::ORDERS_PAST_AGE;
 use crate::base::{Moment, Permille};
 use crate::plan::{Units, UnknownScope};
 
@@ -65,8 +66,8 @@ pub struct OrderRecord {
     pub until: Option<Moment>,
 }
 
-/// An order that has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An order that has ended, as it is kept over restarts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastOrder {
     /// The order; `until` is what it was given with.
     pub record: OrderRecord,
@@ -77,7 +78,8 @@ pub struct PastOrder {
 }
 
 /// The end of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum OrderEnd {
     /// Its time was over.
     Expired,
@@ -249,6 +251,14 @@ impl OrderRecord {
     pub fn overlaps(&self, other: &Self) -> bool {
         let ends_after = |one: &Self, two: &Self| one.until.is_none_or(|end| end > two.begins());
         ends_after(self, other) && ends_after(other, self)
+    }
+}
+
+impl PastOrder {
+    /// Tells that it ended so short a time ago that it is still remembered.
+    #[must_use]
+    pub fn is_recent(&self, now: Moment) -> bool {
+        now.since(self.ended) <= ORDERS_PAST_AGE
     }
 }
 

@@ -46,7 +46,12 @@ pub(super) fn orders(plan: &Plan, health: &HealthState, now: Moment) -> OrderBoo
     });
     OrderBook {
         held: held.collect(),
-        past: orders.past().rev().cloned().collect(),
+        past: orders
+            .past()
+            .rev()
+            .filter(|past| past.is_recent(now))
+            .cloned()
+            .collect(),
     }
 }
 

@@ -7,7 +7,7 @@
 //!
 //! # When they end
 //! At their time, by themselves, or when somebody lifts them: all of one kind that have that very scope, and no
-//! others. What ended is remembered for a while, as the history.
+//! others. What ended is the history: kept over restarts like what is in force, bounded in number and age.
 //!
 //! An order whose scope means nothing any more, after a reload, is held as before, and covers nothing: the next reload
 //! may bring the name back, and a machine that somebody took out must not come back by a slip in a file.
@@ -30,6 +30,17 @@ pub(super) struct Orders {
     seen: Moment,
     /// Oldest first.
     past: VecDeque<PastOrder>,
+    /// All that have ever ended here, those that are forgotten included.
+    ended: u64,
+}
+
+/// Orders as they were before a restart.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OrdersBefore<'s> {
+    /// Those in force or to come.
+    pub(super) held: &'s [OrderRecord],
+    /// Those that had ended, oldest first.
+    pub(super) past: &'s [PastOrder],
 }
 
 /// The outcome of adding an order.
@@ -53,13 +64,16 @@ pub(super) enum OrderTurn {
 }
 
 impl Orders {
-    /// Those that were in force or to come before a restart. What has ended meanwhile is in the history.
-    pub(super) fn restored(now: Moment, records: &[OrderRecord]) -> Self {
+    /// Those before a restart. What has ended meanwhile is in the history.
+    pub(super) fn restored(now: Moment, kept: OrdersBefore<'_>) -> Self {
         let mut orders = Self {
-            held: records.to_vec(),
+            held: kept.held.to_vec(),
             seen: now,
-            past: VecDeque::new(),
+            ..Self::default()
         };
+        for past in kept.past {
+            orders.remember_past(now, past.clone());
+        }
         orders.end_where(now, |held| {
             let over = held.until.is_some_and(|until| until <= now);
             over.then_some(OrderEnd::Expired)
@@ -75,6 +89,17 @@ impl Orders {
     /// Those that have ended, oldest first.
     pub(super) fn past(&self) -> impl DoubleEndedIterator<Item = &PastOrder> {
         self.past.iter()
+    }
+
+    /// The number of all that have ever ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.ended
+    }
+
+    /// Those of them that ended since so many had, oldest first, as far as they are remembered.
+    pub(super) fn past_since(&self, ended: u64) -> impl Iterator<Item = &PastOrder> {
+        let newer = usize::try_from(self.ended.saturating_sub(ended)).unwrap_or(usize::MAX);
+        self.past.iter().skip(self.past.len().saturating_sub(newer))
     }
 
     /// The moment at which the next order begins or ends by itself.
@@ -180,14 +205,21 @@ impl Orders {
     }
 
     fn bury(&mut self, now: Moment, record: OrderRecord, end: OrderEnd) {
-        if self.past.len() >= ORDERS_PAST {
-            self.past.pop_front();
-        }
         let ended = match (&end, record.until) {
             (OrderEnd::Expired, Some(until)) => until,
             _ => now,
         };
-        self.past.push_back(PastOrder { record, ended, end });
+        self.remember_past(now, PastOrder { record, ended, end });
+    }
+
+    /// Adds to the history; what is too old, or one too many, goes.
+    fn remember_past(&mut self, now: Moment, past: PastOrder) {
+        self.past.push_back(past);
+        self.past.retain(|past| past.is_recent(now));
+        if self.past.len() > ORDERS_PAST {
+            self.past.pop_front();
+        }
+        self.ended += 1;
     }
 }
 
@@ -216,6 +248,7 @@ fn is_lifted_by(held: &OrderRecord, action: Action) -> bool {
 mod tests {
     use super::*;
     use crate::base::Permille;
+    use crate::base::limits::ORDERS_PAST_AGE;
     use crate::engine::order::Override;
 
     fn order(action: Action, scope: &str, author: &str) -> Order {
@@ -338,9 +371,40 @@ mod tests {
             drain("ada", (None, Some(20))),
             drain("bob", (None, Some(40))),
         ];
-        let orders = Orders::restored(Moment(30), &records);
+        let kept = OrdersBefore {
+            held: &records,
+            past: &[],
+        };
+        let orders = Orders::restored(Moment(30), kept);
         assert_eq!(authors(&orders), ["bob"]);
         assert_eq!(orders.past().count(), 1);
         assert_eq!(orders.wake_at(), Some(Moment(40)));
+    }
+
+    #[test]
+    fn the_history_goes_on_after_a_restart_and_is_bounded_in_number_and_age() {
+        let ended_at = |at| PastOrder {
+            record: drain("ada", (None, Some(at))),
+            ended: Moment(at),
+            end: OrderEnd::Expired,
+        };
+        let past: Vec<PastOrder> = (0..ORDERS_PAST as u64 + 7).map(ended_at).collect();
+        let kept = OrdersBefore {
+            held: &[],
+            past: &past,
+        };
+        let mut orders = Orders::restored(Moment(1000), kept);
+        let found: Vec<_> = orders.past().cloned().collect();
+        assert_eq!(found, past[7..]);
+        let known = orders.ended();
+        assert_eq!(orders.past_since(known).count(), 0);
+        orders.remember(Moment(2000), &order(Action::Approve, "eu", "bob"));
+        let newer: Vec<_> = orders.past_since(known).map(|past| past.ended).collect();
+        assert_eq!(newer, [Moment(2000)]);
+        assert_eq!(orders.past().count(), ORDERS_PAST);
+        let much_later = Moment(1500).after(ORDERS_PAST_AGE);
+        assert_eq!(Orders::restored(much_later, kept).past().count(), 0);
+        orders.remember(much_later, &order(Action::Approve, "eu", "bob"));
+        assert_eq!(orders.past().count(), 2, "older ones are forgotten");
     }
 }

@@ -4,7 +4,7 @@
 //! It knows only what a published table says of its own load.
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::{Family, ServiceId};
+use crate::base::ServiceId;
 use crate::plan::Overload;
 use crate::table::Table;
 
@@ -65,15 +65,9 @@ fn overloaded(table: &Table) -> BTreeMap<String, OverloadTold> {
         let own = OverloadTold {
             overload: service.overload,
             asked: table.demands.total(id),
-            unplaced: unplaced(table, id),
+            unplaced: table.unplaced(id),
         };
         (own.unplaced > 0).then(|| (service.name.clone(), own))
     });
     over.collect()
-}
-
-/// The part of a service's demand that fits nowhere, in thousandths of the operator's unit, rounded up.
-pub(super) fn unplaced(table: &Table, service: ServiceId) -> u64 {
-    let families = Family::ALL.map(|family| table.overloaded(service, family));
-    families.iter().sum::<u64>().div_ceil(1000)
 }

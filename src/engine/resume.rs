@@ -9,6 +9,7 @@
 //! | damping, recent leavings | as if no time had passed |
 //! | a drain's way down or up | at its step, like a ramp |
 //! | an order | in force; its own end is a time of the day, so the time away counts |
+//! | an order that has ended | in the history, until its age or a newer one puts it out |
 //! | doubt and blackout | weighed anew from the last results |
 //! | observed demand | believed as it was; older than the bound it is unknown |
 //!
@@ -20,6 +21,7 @@
 //! ([`HealthState::begin`]).
 use super::drains::Drains;
 use super::health_state::{Beginning, monitor, recovery};
+use super::orders::OrdersBefore;
 use super::snapshot::{KeptTarget, Snapshot};
 use crate::base::limits;
 use crate::base::{Moment, SlotId, Span, TargetId};
@@ -43,7 +45,10 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
         .clone()
         .map(|id| Some(view.kept(id)?.left_at?.after(view.away)));
     let ceilings = ids.clone().map(|id| view.ceiling(id));
-    let orders = snapshot.orders.as_deref().unwrap_or_default();
+    let orders = OrdersBefore {
+        held: snapshot.orders.as_deref().unwrap_or_default(),
+        past: &snapshot.past,
+    };
     Beginning {
         targets: targets.collect(),
         left_at: left_at.collect(),

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::order::OrderRecord;
+use super::order::{OrderRecord, PastOrder};
+use crate::base::limits::ORDERS_PAST;
 use crate::base::{Moment, Permille};
 use crate::health::drain::Ceiling;
 use crate::health::slot::SlotHealth;
@@ -33,6 +34,9 @@ pub struct Snapshot {
     /// The orders in force; absent in a part that does not change them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<Vec<OrderRecord>>,
+    /// The orders that have ended, oldest first; in a part those that ended since the one before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<PastOrder>,
     /// Observed demand, by service.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub demand: BTreeMap<String, KeptDemand>,
@@ -78,7 +82,7 @@ impl Snapshot {
         *self == nothing
     }
 
-    /// Adds a later part.
+    /// Adds a later part. Of orders that have ended the newest [`ORDERS_PAST`] stay.
     pub fn add(&mut self, later: Self) {
         let Self {
             at,
@@ -86,6 +90,7 @@ impl Snapshot {
             targets,
             curves,
             orders,
+            past,
             demand,
         } = later;
         self.at = at;
@@ -93,6 +98,9 @@ impl Snapshot {
         self.targets.extend(targets);
         self.curves.extend(curves);
         self.orders = orders.or(self.orders.take());
+        self.past.extend(past);
+        let forgotten = self.past.len().saturating_sub(ORDERS_PAST);
+        self.past.drain(..forgotten);
         self.demand.extend(demand);
     }
 }

@@ -14,11 +14,10 @@ use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
 use crate::table::{PoolView, Table};
 
 use super::Engine;
-use super::effects::state;
+use super::effects;
 use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
-use super::overload::unplaced;
 use super::status::{
     CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, OrderStatus, PoolStatus,
     RegionStatus, ServiceStatus, SlotStatus, Status, TargetStatus,
@@ -131,6 +130,7 @@ impl StatusView<'_> {
             provider: endpoint.provider.clone(),
             tier: endpoint.tier,
             weight: endpoint.weight,
+            disabled: !endpoint.enabled,
             capacity: endpoint.capacity,
             load_thousandths: None,
             addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),
@@ -167,25 +167,16 @@ impl StatusView<'_> {
             monitors: monitors(&self.engine.plan, target),
             watch: self.engine.labels.label(id).to_owned(),
             services: self.users[id.index()].clone(),
-            state: self.state(target, standing).to_owned(),
+            state: effects::shown_state(&self.engine.lookout, target, standing).to_owned(),
             detail: self.detail(target, standing, orders),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
-            unwatched: self.is_unwatched(target),
+            unwatched: self.engine.lookout.is_blind_to(target),
             without: self.without(target, standing),
             wants_approval: self.engine.health.is_awaiting_approval(id),
             slots: slots.map(|slot| self.slot(*slot)).collect(),
         }
-    }
-
-    /// The state as one word; that nobody looks is told where nothing worse is known.
-    fn state(&self, target: &Target, standing: &Standing) -> &'static str {
-        let served_in_full = matches!(standing.why, Why::Unproven | Why::Healthy);
-        if served_in_full && self.is_unwatched(target) {
-            return "unwatched";
-        }
-        state(target, standing)
     }
 
     /// The cause, or the step of the ramp, in words; then what is left out, and what nobody looks at.
@@ -205,14 +196,9 @@ impl StatusView<'_> {
         let targets = plan
             .targets
             .iter()
-            .filter(|target| self.is_unwatched(target));
+            .filter(|target| self.engine.lookout.is_blind_to(target));
         let names = targets.map(|target| plan.endpoints[target.endpoint.index()].name.clone());
         names.collect::<BTreeSet<String>>().into_iter().collect()
-    }
-
-    fn is_unwatched(&self, target: &Target) -> bool {
-        let mut slots = target.slots.iter().chain(&target.gate);
-        slots.any(|slot| self.engine.lookout.is_unwatched(*slot))
     }
 
     /// The monitor of a target that has not looked for longest, if that is too long.
@@ -305,7 +291,7 @@ impl StatusView<'_> {
             all_down_regions: all_down_regions.into_iter().collect(),
             when_all_down: answer_word(service.all_down).to_owned(),
             demand_thousandths: table.demands.total(id),
-            overloaded_thousandths: unplaced(table, id),
+            overloaded_thousandths: table.unplaced(id),
             overload: service.overload.word().to_owned(),
             pools: self.pools(id),
         }

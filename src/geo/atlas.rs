@@ -5,45 +5,40 @@
 //! autonomous system stays, for the operator has said where a network is, not whose it is.
 //! Marks are apart from places: they are what regions claim by network.
 //!
-//! The atlas knows each distinct pair of place and mark as a *spot*; that makes sorting millions
-//! of networks into classes a matter of asking once for each spot.
+//! The database stays as it is, packed, and may be shared by plans; what is laid over it is short, and both are walked over
+//! side by side ([`super::laid`]). The atlas knows each distinct pair of place and mark as a *spot*; that makes sorting
+//! millions of networks into classes a matter of asking once for each spot ([`Atlas::sort`]).
 //!
 //! It does not know what a class or a mark stands for.
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use super::common::Common;
-use super::country;
 use super::database::{Database, Places};
+use super::laid::{Laid, Over, Spot, blocks};
 use super::network::Network;
 use super::networks::Networks;
 use super::place::{Country, Place};
+use super::sorted::{Sorted, Sorting};
 use super::steps::{Key, Steps};
+use super::{country, packed::PackedSteps};
 use crate::base::ClassId;
 
 /// A database with the operator's own networks laid over it.
 #[derive(Debug)]
 pub struct Atlas {
-    spots: Vec<Spot>,
+    database: Database,
     /// The operator's own networks.
     overrides: Vec<(Network, Country)>,
-    /// Indexes of `spots`.
+    /// Layers over networks, without repetition; the first is none.
+    overs: Vec<Over>,
+    /// Indexes of `overs`.
     v4: Steps<u32, u32>,
-    /// Indexes of `spots`.
+    /// Indexes of `overs`.
     v6: Steps<u128, u32>,
-    /// The IPv4 addresses of each spot that has any.
-    extents: Vec<SpotExtent>,
-}
-
-/// The IPv4 addresses that have one place and one mark, wherever they lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SpotExtent {
-    /// The place where they are.
-    pub place: Place,
-    /// One of them.
-    pub example: Ipv4Addr,
-    /// Number of them, as [`Stretch::size`] counts.
-    pub size: u64,
+    /// Places that the operator's countries make and the database does not have; they follow its own.
+    made: Vec<Place>,
+    /// The number of the place that a country makes of one of the database's, by both.
+    replaced: HashMap<(u32, Country), u32>,
 }
 
 /// Neighbouring addresses of one place and one mark.
@@ -70,31 +65,6 @@ impl Stretch<'_> {
     }
 }
 
-/// A place, and the mark over it.
-type Spot = (Place, Option<u16>);
-
-/// The number of /24s that the addresses from the first to the last lie in.
-fn blocks(first: u32, last: u32) -> u64 {
-    u64::from(last >> 8) - u64::from(first >> 8) + 1
-}
-
-/// The addresses of each spot, in the order in which spots begin.
-fn extents(spots: &[Spot], v4: &Steps<u32, u32>) -> Vec<SpotExtent> {
-    let mut sizes: Vec<Option<(u32, u64)>> = vec![None; spots.len()];
-    for (first, last, spot) in v4.stretches() {
-        sizes[spot as usize].get_or_insert((first, 0)).1 += blocks(first, last);
-    }
-    let sized = spots.iter().zip(sizes);
-    let extent = |((place, _), size): (&Spot, Option<(u32, u64)>)| {
-        size.map(|(example, size)| SpotExtent {
-            place: *place,
-            example: example.into(),
-            size,
-        })
-    };
-    sized.filter_map(extent).collect()
-}
-
 impl Atlas {
     /// Lays networks over a database: `countries` replace the place (but for the number of the
     /// autonomous system), `marks` are what regions claim by network (`serves`); the longest
@@ -105,27 +75,47 @@ impl Atlas {
         countries: &[(Network, Country)],
         marks: &[(Network, u16)],
     ) -> Self {
-        let mut layers = Layers::new(&database.places);
+        let mut overs = Overs::new();
         let (countries_v4, countries_v6) = by_family(countries);
         let (marks_v4, marks_v6) = by_family(marks);
-        let v4 = layers.lay(&database.v4, countries_v4, marks_v4);
-        let v6 = layers.lay(&database.v6, countries_v6, marks_v6);
-        let places = layers.places.list;
-        let spot = |(place, mark): (u32, _)| (places[place as usize], mark);
-        let spots: Vec<Spot> = layers.spots.into_iter().map(spot).collect();
-        Self {
-            extents: extents(&spots, &v4),
-            spots,
+        let v4 = overs.lay(countries_v4, marks_v4);
+        let v6 = overs.lay(countries_v6, marks_v6);
+        let mut atlas = Self {
+            database: database.clone(),
             overrides: countries.to_vec(),
+            overs: overs.list,
             v4,
             v6,
+            made: Vec::new(),
+            replaced: HashMap::new(),
+        };
+        if !countries.is_empty() {
+            atlas.replace();
         }
+        atlas
     }
 
-    /// The IPv4 addresses of each place and mark that have any.
-    #[must_use]
-    pub fn extents(&self) -> &[SpotExtent] {
-        &self.extents
+    /// Makes the places of the operator's countries.
+    fn replace(&mut self) {
+        let known = self.database.places().len();
+        let mut places = Places::from_list(self.database.places().to_vec());
+        let mut replaced = HashMap::new();
+        let content = &self.database.0;
+        let v4 = under(&content.v4, &self.v4, &self.overs);
+        let v6 = under(&content.v6, &self.v6, &self.overs);
+        for (place, country) in v4.into_iter().chain(v6) {
+            replaced.entry((place, country)).or_insert_with(|| {
+                let facts = country::find(country);
+                places.number(Place {
+                    country: Some(country),
+                    continent: facts.map(|facts| facts.continent),
+                    location: facts.map(|facts| facts.location),
+                    asn: places.list[place as usize].asn,
+                })
+            });
+        }
+        self.made = places.list.split_off(known);
+        self.replaced = replaced;
     }
 
     /// The operator's own networks, and the country of each.
@@ -134,121 +124,154 @@ impl Atlas {
         &self.overrides
     }
 
+    /// The database under them.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// What is known of an address: its place and the mark over it. IPv4-mapped IPv6 addresses
     /// count as IPv4.
     #[must_use]
     pub fn find(&self, address: IpAddr) -> (Place, Option<u16>) {
-        let spot = match address.to_canonical() {
-            IpAddr::V4(v4) => self.v4.find(v4.to_bits()),
-            IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
+        let content = &self.database.0;
+        let (place, over) = match address.to_canonical() {
+            IpAddr::V4(v4) => {
+                let bits = v4.to_bits();
+                (content.v4.find(bits), self.v4.find(bits))
+            }
+            IpAddr::V6(v6) => {
+                let bits = v6.to_bits();
+                (content.v6.find(bits), self.v6.find(bits))
+            }
         };
-        self.spots[spot as usize]
+        let (place, mark) = self.spot(place, over);
+        (*self.place(place), mark)
     }
 
     /// Everything from the first address to the last: IPv4, then IPv6.
     pub fn stretches(&self) -> impl Iterator<Item = Stretch<'_>> {
-        let stretch = |first, last, spot: u32| {
-            let (place, mark) = &self.spots[spot as usize];
-            Stretch {
-                first,
-                last,
-                place,
-                mark: *mark,
-            }
+        let stretch = |first, last, (place, mark): Spot| Stretch {
+            first,
+            last,
+            place: self.place(place),
+            mark,
         };
         let address_v4 = |bits: u32| IpAddr::V4(bits.into());
         let address_v6 = |bits: u128| IpAddr::V6(bits.into());
-        let v4 = self.v4.stretches();
+        let v4 = self.runs(&self.database.0.v4, &self.v4);
         let v4 =
             v4.map(move |(first, last, spot)| stretch(address_v4(first), address_v4(last), spot));
-        let v6 = self.v6.stretches();
+        let v6 = self.runs(&self.database.0.v6, &self.v6);
         v4.chain(
             v6.map(move |(first, last, spot)| stretch(address_v6(first), address_v6(last), spot)),
         )
     }
 
+    /// The spots of a family with the first and the last address of each.
+    fn runs<'a, K: Key>(
+        &'a self,
+        database: &'a PackedSteps<K>,
+        over: &'a Steps<K, u32>,
+    ) -> impl Iterator<Item = (K, K, Spot)> {
+        let laid = Laid::new(database, over);
+        let spots = laid.map(|(start, place, over)| (start, self.spot(place, over)));
+        let mut spots = spots.peekable();
+        std::iter::from_fn(move || {
+            let (first, spot) = spots.next()?;
+            while spots.next_if(|(_, next)| *next == spot).is_some() {}
+            let last = spots.peek().map_or(K::ZERO, |(next, _)| *next).previous();
+            Some((first, last, spot))
+        })
+    }
+
+    /// Sorts all addresses by what `kind_of` makes of each distinct place and mark: it is asked once for each, in the order
+    /// in which they come, and gives small numbers.
+    pub fn sort(&self, kind_of: &mut dyn FnMut(&Place, Option<u16>) -> u32) -> Sorted {
+        let places = self.database.places().len() + self.made.len();
+        let mut sorting = Sorting::new(places, |(place, mark): Spot| {
+            kind_of(self.place(place), mark)
+        });
+        let spot = |place, over| self.spot(place, over);
+        let content = &self.database.0;
+        let v4 = sorting.family(Laid::new(&content.v4, &self.v4), content.v4.len(), spot);
+        let v6 = sorting.family(Laid::new(&content.v6, &self.v6), content.v6.len(), spot);
+        sorting.finish(v4, v6)
+    }
+
     /// Sorts all addresses into classes; `class_of` is asked once for each distinct
     /// (place, mark).
     pub fn classify(&self, class_of: &mut dyn FnMut(&Place, Option<u16>) -> ClassId) -> Networks {
-        let class_of_spot = |(place, mark): &Spot| class_of(place, *mark);
-        let classes: Vec<_> = self.spots.iter().map(class_of_spot).collect();
-        Networks::new(&self.v4, &self.v6, |spot| classes[spot as usize])
+        let sorted = self.sort(&mut |place, mark| class_of(place, mark).0.into());
+        sorted.classify(|kind| ClassId::from_index(kind as usize))
+    }
+
+    #[inline]
+    fn spot(&self, place: u32, over: u32) -> Spot {
+        if over == 0 {
+            return (place, None);
+        }
+        let (country, mark) = self.overs[over as usize];
+        let replaced = country.and_then(|country| self.replaced.get(&(place, country)));
+        (replaced.copied().unwrap_or(place), mark)
+    }
+
+    fn place(&self, number: u32) -> &Place {
+        let (own, number) = (self.database.places(), number as usize);
+        own.get(number)
+            .unwrap_or_else(|| &self.made[number - own.len()])
     }
 }
 
-impl Atlas {
-    /// Finds what all addresses of a network have in common, of sets that `set_of` gives for each distinct place and mark.
-    pub fn common(&self, set_of: &mut dyn FnMut(&Place, Option<u16>) -> u64) -> Common {
-        let set_of_spot = |(place, mark): &Spot| set_of(place, *mark);
-        let sets: Vec<_> = self.spots.iter().map(set_of_spot).collect();
-        Common::new(
-            self.v4.mapped(|spot| sets[spot as usize]),
-            self.v6.mapped(|spot| sets[spot as usize]),
-        )
+/// Each place of the database that a country is laid over, with it.
+fn under<K: Key>(
+    database: &PackedSteps<K>,
+    over: &Steps<K, u32>,
+    overs: &[Over],
+) -> Vec<(u32, Country)> {
+    let mut found = Vec::new();
+    let mut pairs = over.pairs().peekable();
+    while let Some((start, over)) = pairs.next() {
+        let Some(country) = overs[over as usize].0 else {
+            continue;
+        };
+        let end = pairs.peek().map(|(end, _)| *end);
+        let inside = database.pairs_from(start);
+        let inside = inside.take_while(|(start, _)| end.is_none_or(|end| *start < end));
+        found.extend(inside.map(|(_, place)| (place, country)));
     }
+    found
 }
 
-/// Spots, numbered as they come up while the layers are laid.
-struct Layers {
-    places: Places,
-    spots: Vec<(u32, Option<u16>)>,
-    /// Spots without a mark, by place: nearly all, so they are found without a hash.
-    unmarked: Vec<Option<u32>>,
-    marked: HashMap<(u32, u16), u32>,
+/// Layers over networks, numbered as they come.
+struct Overs {
+    list: Vec<Over>,
+    numbers: HashMap<Over, u32>,
 }
 
-impl Layers {
-    fn new(places: &[Place]) -> Self {
+impl Overs {
+    fn new() -> Self {
         Self {
-            places: Places::from_list(places.to_vec()),
-            spots: Vec::new(),
-            unmarked: Vec::new(),
-            marked: HashMap::new(),
+            list: vec![(None, None)],
+            numbers: HashMap::from([((None, None), 0)]),
         }
     }
 
     fn lay<K: Key>(
         &mut self,
-        places: &Steps<K, u32>,
         countries: Vec<(K, u8, Option<Country>)>,
         marks: Vec<(K, u8, Option<u16>)>,
     ) -> Steps<K, u32> {
         let countries = Steps::from_prefixes(None, countries);
         let marks = Steps::from_prefixes(None, marks);
-        let over = countries.zip(&marks, |country, mark| (country, mark));
-        places.zip(&over, |place, (country, mark)| {
-            let place = self.replace(place, country);
-            self.spot(place, mark)
+        countries.zip(&marks, |country, mark| {
+            let next = u32::try_from(self.list.len()).expect("there are fewer countries and marks");
+            let number = *self.numbers.entry((country, mark)).or_insert(next);
+            if number == next {
+                self.list.push((country, mark));
+            }
+            number
         })
-    }
-
-    fn replace(&mut self, place: u32, country: Option<Country>) -> u32 {
-        let Some(country) = country else {
-            return place;
-        };
-        let facts = country::find(country);
-        self.places.number(Place {
-            country: Some(country),
-            continent: facts.map(|facts| facts.continent),
-            location: facts.map(|facts| facts.location),
-            asn: self.places.list[place as usize].asn,
-        })
-    }
-
-    fn spot(&mut self, place: u32, mark: Option<u16>) -> u32 {
-        let next = u32::try_from(self.spots.len()).expect("spots are no more than networks");
-        let index = place as usize;
-        if self.unmarked.len() <= index {
-            self.unmarked.resize(index + 1, None);
-        }
-        let number = match mark {
-            None => *self.unmarked[index].get_or_insert(next),
-            Some(mark) => *self.marked.entry((place, mark)).or_insert(next),
-        };
-        if number == next {
-            self.spots.push((place, mark));
-        }
-        number
     }
 }
 

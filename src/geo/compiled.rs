@@ -1,99 +1,214 @@
-//! The embedded database as it lies in memory, so that a start need not read a MaxMind-format file.
+//! A database as it is kept: compiled, so that whoever takes it up need not read a MaxMind-format file.
 //!
-//! Walking the tree of such a file and sorting what hangs there costs more than all the rest of a start. Here the
-//! result of that stands in a file of its own (`iptoasn-country.steps`), which the program carries in place of the
-//! database: a few counts, the country codes, and for each family the starts of its ranges and then their codes. Taking
-//! it up is copying two lists.
+//! Walking the tree of such a file and decoding its records costs more than all the rest of a start. What comes of it is
+//! a list of places and two packed step functions, and those are what stands here, as they lie in memory: taking them up is
+//! looking at them once. The program carries its embedded database so (`iptoasn-country.steps`), and a server keeps that of
+//! its operator.
 //!
 //! ```text
-//! built_at u64 | networks u64 | codes u32 | IPv4 ranges u32 | IPv6 ranges u32
-//! codes x 2 octets | IPv4 starts x 4 | IPv4 codes x 1 | IPv6 starts x 16 | IPv6 codes x 1
+//! MAGIC | checksum of all that follows u64 | built_at u64 | networks u64
+//! places u32 | IPv4 entries u32 | IPv6 entries u32 | octets of the IPv4 entries u32
+//! places x 16 | IPv4 entries | IPv6 entries
+//! place: country, 2 letters or zeros | continent u8, 0 for none | 1: it has a location, 2: it has an AS number
+//!        | latitude i32 | longitude i32 | AS number u32
 //! ```
 //!
-//! All numbers are in network order. Codes are as the database writes them: what a code means is read at the
-//! start, by the same rules as a record of a file. Two octets of zero are a record without a code.
+//! Numbers have their lowest octet first. What is damaged is never used: the checksum covers every octet, and what it
+//! lets pass is still held to be places as they are written and entries that are in order ([`super::packed`]). [`MAGIC`]
+//! names the form *and* what records are taken to mean: whoever changes `record` or the facts of `country` so that the same
+//! file comes to other places changes it, and a test of the embedded database reminds them.
 //!
-//! A test holds the two files together: it makes this one of the database again, and fails if a single octet
-//! differs. It does not know other databases: one with cities or autonomous systems is read as it comes.
-use super::database::Database;
-use super::place::Place;
-use super::record::Record;
-use super::steps::Steps;
+//! It does not know which file it was compiled from, nor whether that has changed.
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::database::{Database, GeoContent};
+use super::packed::PackedSteps;
+use super::place::{Continent, Country, Location, Place};
+use crate::base::HashKey;
 
 /// The compiled form of [`super::EMBEDDED`].
 static COMPILED: &[u8] = include_bytes!("iptoasn-country.steps");
 
-/// Stands for a record that names no country.
-const NO_CODE: [u8; 2] = [0, 0];
+/// The first octets of the compiled form of this version.
+const MAGIC: &[u8; 16] = b"waypost geo 0001";
+
+/// Octets of a place.
+const PLACE: usize = 16;
+/// Set where a place has a location.
+const LOCATED: u8 = 1;
+/// Set where a place has the number of an autonomous system.
+const NUMBERED: u8 = 2;
+
+/// The continents by their number in the file, less one.
+const CONTINENTS: [Continent; 7] = [
+    Continent::Af,
+    Continent::An,
+    Continent::As,
+    Continent::Eu,
+    Continent::Na,
+    Continent::Oc,
+    Continent::Sa,
+];
 
 impl Database {
     /// The database that the program carries: what [`Database::read`] makes of [`super::EMBEDDED`], without its work.
     #[must_use]
     pub fn embedded() -> Self {
-        let found = decode(&mut Octets(COMPILED));
+        let found = Self::take_up(Bytes::from_static(COMPILED));
         found.expect("the compiled file is whole: a test makes it again and compares")
+    }
+
+    /// Takes up what [`Database::compiled`] has written; None when it is of another version or damaged. The octets stay
+    /// in use.
+    #[must_use]
+    pub fn take_up(octets: Bytes) -> Option<Self> {
+        let mut rest = Octets(octets);
+        if rest.array::<16>()? != *MAGIC || rest.number()? != checksum(&rest.0) {
+            return None;
+        }
+        let (built_at, networks) = (rest.number()?, rest.number()?);
+        let [places, v4, v6, v4_octets] =
+            [rest.count()?, rest.count()?, rest.count()?, rest.count()?];
+        let list = rest.take(places.checked_mul(PLACE)?)?;
+        let list = list.as_chunks().0.iter().map(place);
+        let list: Vec<Place> = list.collect::<Option<_>>()?;
+        let first = rest.take(v4_octets)?;
+        if list.first() != Some(&Place::default()) {
+            return None;
+        }
+        Some(Self(Arc::new(GeoContent {
+            places: list,
+            v4: PackedSteps::take_up(first, v4, places)?,
+            v6: PackedSteps::take_up(rest.0, v6, places)?,
+            built_at,
+            networks: usize::try_from(networks).ok()?,
+        })))
+    }
+
+    /// The compiled form; None for a database too large for it, one of more than 4 GiB.
+    #[must_use]
+    pub fn compiled(&self) -> Option<Vec<u8>> {
+        let GeoContent {
+            places,
+            v4,
+            v6,
+            built_at,
+            networks,
+        } = &*self.0;
+        let mut made = MAGIC.to_vec();
+        made.extend([0; 8]);
+        made.extend(built_at.to_le_bytes());
+        made.extend((*networks as u64).to_le_bytes());
+        for count in [places.len(), v4.len(), v6.len(), v4.octets().len()] {
+            made.extend(u32::try_from(count).ok()?.to_le_bytes());
+        }
+        made.extend(places.iter().flat_map(octets));
+        made.extend(v4.octets());
+        made.extend(v6.octets());
+        let sum = checksum(&made[HEAD..]);
+        made[MAGIC.len()..HEAD].copy_from_slice(&sum.to_le_bytes());
+        Some(made)
     }
 }
 
-/// Takes a compiled file apart; nothing if it ends too early.
-fn decode(octets: &mut Octets<'static>) -> Option<Database> {
-    let built_at = u64::from_be_bytes(octets.array()?);
-    let networks = usize::try_from(u64::from_be_bytes(octets.array()?)).ok()?;
-    let [codes, v4, v6] = [octets.count()?, octets.count()?, octets.count()?];
-    let codes = octets.list::<2>(codes)?;
-    Some(Database {
-        places: codes.iter().map(place).collect(),
-        v4: Steps::from_parts(
-            octets
-                .list(v4)?
-                .iter()
-                .map(|start| u32::from_be_bytes(*start)),
-            octets.list(v4)?.iter().map(|[code]| u32::from(*code)),
-        ),
-        v6: Steps::from_parts(
-            octets
-                .list(v6)?
-                .iter()
-                .map(|start| u128::from_be_bytes(*start)),
-            octets.list(v6)?.iter().map(|[code]| u32::from(*code)),
-        ),
-        built_at,
-        networks,
-    })
+/// Octets in front of those that the checksum covers.
+const HEAD: usize = MAGIC.len() + 8;
+
+/// The hash of the program is fast and spreads every bit over all of 64: what falls over by itself is seen. It is no seal:
+/// whoever may write in the folder of the state may as well write another database.
+fn checksum(octets: &[u8]) -> u64 {
+    HashKey::from_secret(MAGIC).hash(octets)
 }
 
-/// The meaning of a code.
-fn place(code: &[u8; 2]) -> Place {
-    let code = Some(code).filter(|code| **code != NO_CODE);
-    let text = code.and_then(|code| std::str::from_utf8(code).ok());
-    text.map(Record::of_country).unwrap_or_default().place()
+fn octets(place: &Place) -> [u8; PLACE] {
+    let flags =
+        u8::from(place.location.is_some()) * LOCATED + u8::from(place.asn.is_some()) * NUMBERED;
+    let number = |own: Continent| CONTINENTS.iter().position(|one| *one == own);
+    let continent = place
+        .continent
+        .and_then(number)
+        .map_or(0, |index| index + 1);
+    let continent = u8::try_from(continent).expect("there are seven continents");
+    let Country([one, two]) = place.country.unwrap_or(Country([0, 0]));
+    let location = place.location.map(|own| (own.latitude, own.longitude));
+    let (latitude, longitude) = location.unwrap_or_default();
+    let ([a, b, c, d], [e, f, g, h]) = (latitude.to_le_bytes(), longitude.to_le_bytes());
+    let [i, j, k, l] = place.asn.unwrap_or(0).to_le_bytes();
+    [
+        one, two, continent, flags, a, b, c, d, e, f, g, h, i, j, k, l,
+    ]
+}
+
+/// The place of these octets; None for octets that no place has.
+fn place(octets: &[u8; PLACE]) -> Option<Place> {
+    let [
+        one,
+        two,
+        continent,
+        flags,
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        i,
+        j,
+        k,
+        l,
+    ] = *octets;
+    let country = match [one, two] {
+        [0, 0] => None,
+        code => Some(Country::parse(std::str::from_utf8(&code).ok()?)?),
+    };
+    let continent = match continent.checked_sub(1) {
+        None => None,
+        Some(index) => Some(*CONTINENTS.get(usize::from(index))?),
+    };
+    let location = Location {
+        latitude: i32::from_le_bytes([a, b, c, d]),
+        longitude: i32::from_le_bytes([e, f, g, h]),
+    };
+    let place = Place {
+        country,
+        continent,
+        location: (flags & LOCATED != 0).then_some(location),
+        asn: (flags & NUMBERED != 0).then_some(u32::from_le_bytes([i, j, k, l])),
+    };
+    // What is not written so, no place was.
+    (self::octets(&place) == *octets).then_some(place)
 }
 
 /// Octets that are not read yet.
-struct Octets<'o>(&'o [u8]);
+struct Octets(Bytes);
 
-impl<'o> Octets<'o> {
+impl Octets {
+    fn take(&mut self, count: usize) -> Option<Bytes> {
+        (count <= self.0.len()).then(|| self.0.split_to(count))
+    }
+
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (array, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*array)
+        self.take(N)?.first_chunk().copied()
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
     }
 
     fn count(&mut self) -> Option<usize> {
-        usize::try_from(u32::from_be_bytes(self.array()?)).ok()
-    }
-
-    fn list<const N: usize>(&mut self, count: usize) -> Option<&'o [[u8; N]]> {
-        let (list, rest) = self.0.split_at_checked(count.checked_mul(N)?)?;
-        self.0 = rest;
-        Some(list.as_chunks().0)
+        usize::try_from(u32::from_le_bytes(self.array()?)).ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geo::{Continent, EMBEDDED};
+    use crate::base::Draws;
+    use crate::geo::EMBEDDED;
 
     /// The environment variable that has the compiled file written anew.
     const UPDATE: &str = "UPDATE_GEO";
@@ -101,58 +216,67 @@ mod tests {
     #[test]
     fn the_compiled_file_is_what_the_database_compiles_to() {
         let read = Database::read(EMBEDDED).unwrap();
-        let made = encode(&read);
+        let made = read.compiled().unwrap();
         if std::env::var_os(UPDATE).is_some() {
             let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/geo/iptoasn-country.steps");
             std::fs::write(path, &made).unwrap();
         }
         assert!(
             made == COMPILED,
-            "iptoasn-country.mmdb has changed, or what is made of it: say `{UPDATE}=1 cargo test --lib geo::compiled`"
+            "iptoasn-country.mmdb has changed, or what is made of it: change MAGIC, unless only the file has changed, and \
+             say `{UPDATE}=1 cargo test --lib geo::compiled`"
         );
         assert_eq!(Database::embedded(), read);
     }
 
     #[test]
-    fn a_file_that_ends_early_is_told_from_a_whole_one() {
-        for length in [0, 27, 28, 1000, COMPILED.len() - 1] {
-            assert!(
-                decode(&mut Octets(&COMPILED[..length])).is_none(),
-                "{length}"
-            );
+    fn a_file_that_ends_early_or_late_is_told_from_a_whole_one() {
+        for length in (0..100).chain([1000, COMPILED.len() - 1]) {
+            let octets = Bytes::from_static(&COMPILED[..length]);
+            assert_eq!(Database::take_up(octets), None, "{length}");
         }
-        let mut whole = Octets(COMPILED);
-        assert!(decode(&mut whole).is_some());
-        assert_eq!(whole.0, b"", "nothing is left over");
+        let more = [COMPILED, &[0]].concat();
+        assert_eq!(Database::take_up(more.into()), None);
     }
 
-    fn encode(database: &Database) -> Vec<u8> {
-        let count = |count: usize| u32::try_from(count).unwrap().to_be_bytes();
-        let code = |index: u32| u8::try_from(index).expect("there are fewer than 256 countries");
-        let mut made = database.built_at.to_be_bytes().to_vec();
-        made.extend((database.networks as u64).to_be_bytes());
-        made.extend(count(database.places.len()));
-        made.extend(count(database.v4.len()));
-        made.extend(count(database.v6.len()));
-        made.extend(database.places.iter().flat_map(code_of));
-        let (v4, v6) = (
-            database.v4.clone().into_pairs(),
-            database.v6.clone().into_pairs(),
-        );
-        made.extend(v4.iter().flat_map(|(start, _)| start.to_be_bytes()));
-        made.extend(v4.iter().map(|(_, index)| code(*index)));
-        made.extend(v6.iter().flat_map(|(start, _)| start.to_be_bytes()));
-        made.extend(v6.iter().map(|(_, index)| code(*index)));
-        made
+    #[test]
+    fn no_flipped_bit_is_overlooked() {
+        let mut draws = Draws::from_seed(7);
+        let size = COMPILED.len() as u64;
+        for place in (0..600).chain((0..200).map(|_| draws.below(size))) {
+            let mut octets = COMPILED.to_vec();
+            octets[usize::try_from(place).unwrap()] ^= 1 << (place % 8);
+            assert_eq!(Database::take_up(octets.into()), None, "{place}");
+        }
     }
 
-    fn code_of(place: &Place) -> [u8; 2] {
-        match (place.country, place.continent) {
-            (Some(country), _) => country.0,
-            (None, Some(Continent::Eu)) => *b"EU",
-            (None, Some(Continent::As)) => *b"AP",
-            (None, None) => NO_CODE,
-            (None, Some(other)) => panic!("no code stands for the continent {other:?}"),
+    #[test]
+    fn a_place_keeps_all_that_is_known_of_it() {
+        let mut draws = Draws::from_seed(8);
+        for _ in 0..2000 {
+            let mut some = || draws.chance(500);
+            let has = [some(), some(), some(), some()];
+            let mut signed = |most: u64| {
+                i32::try_from(draws.below(2 * most)).unwrap() - i32::try_from(most).unwrap()
+            };
+            let location = Location {
+                latitude: signed(90_000),
+                longitude: signed(180_000),
+            };
+            let known = Place {
+                country: has[0].then_some(Country(*b"SG")),
+                continent: has[1].then(|| CONTINENTS[usize::try_from(draws.below(7)).unwrap()]),
+                location: has[2].then_some(location),
+                asn: has[3].then(|| u32::try_from(draws.below(1 << 32)).unwrap()),
+            };
+            assert_eq!(place(&octets(&known)), Some(known));
+        }
+        for octets in [
+            *b"d\x45\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            [8; 16],
+            [0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        ] {
+            assert_eq!(place(&octets), None, "{octets:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A MaxMind-format file, read once into flat ranges of places.
 //!
 //! Decides what a file says of each address, at load time, so that no record is decoded while
-//! queries wait. Records are decoded once for each place in the file where they stand, not once
+//! queries wait. RecordPlaces are decoded once for each place in the file where they stand, not once
 //! for each network that points there.
 //!
 //! In an IPv6 file IPv4 stands at `::/96`, and other blocks (`::ffff:0:0/96`, `2002::/16`,
@@ -14,14 +14,16 @@
 //! It does not know where the file came from, nor how old is too old.
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use maxminddb::{LookupResult, MaxMindDbError, Reader, WithinOptions};
+use maxminddb::{MaxMindDbError, Reader};
 use thiserror::Error;
 
-use super::network::Network;
+use super::packed::PackedSteps;
 use super::place::Place;
 use super::record::Record;
-use super::steps::Steps;
+use super::steps::{Key, Steps};
+use super::tree::{Branch, BrokenTree, Leaf, SearchTree};
 
 /// Why a file is no geo database.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -35,15 +37,19 @@ pub enum GeoError {
     NoPlaces(String),
 }
 
-/// What a geo database says, in memory.
+/// All that a geo database says, in memory; a clone shares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database(pub(super) Arc<GeoContent>);
+
+/// All that a geo database says.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Database {
+pub(super) struct GeoContent {
     /// Distinct places; the first is the unknown one.
     pub(super) places: Vec<Place>,
     /// Indexes of `places`.
-    pub(super) v4: Steps<u32, u32>,
+    pub(super) v4: PackedSteps<u32>,
     /// Indexes of `places`.
-    pub(super) v6: Steps<u128, u32>,
+    pub(super) v6: PackedSteps<u128>,
     pub(super) built_at: u64,
     pub(super) networks: usize,
 }
@@ -55,36 +61,43 @@ impl Database {
     /// When the bytes are no such file or hold no places.
     pub fn read(bytes: &[u8]) -> Result<Self, GeoError> {
         let reader = Reader::from_source(bytes).map_err(|error| broken(&error))?;
-        let mut reading = Reading::new();
-        reading.read(&reader).map_err(|error| broken(&error))?;
-        if reading.places.numbers.len() == 1 {
-            return Err(GeoError::NoPlaces(reader.metadata().database_type.clone()));
+        let metadata = reader.metadata();
+        let tree = SearchTree::new(bytes, metadata.node_count, metadata.record_size);
+        let mut tree = tree.ok_or_else(|| format_error("its search tree does not fit into it"))?;
+        let mut reading = Reading::new(&reader);
+        let (v4, v6) = reading.read(&mut tree).map_err(|error| match error {
+            BrokenTree::Shape(why) => format_error(why),
+            BrokenTree::Leaf(error) => broken(&error),
+        })?;
+        let places = reading.places.list;
+        if places.len() == 1 {
+            return Err(GeoError::NoPlaces(metadata.database_type.clone()));
         }
-        Ok(Self {
-            places: reading.places.list,
-            v4: Steps::from_prefixes(UNKNOWN, reading.v4),
-            v6: Steps::from_prefixes(UNKNOWN, reading.v6),
-            built_at: reader.metadata().build_epoch,
+        Ok(Self(Arc::new(GeoContent {
+            v4: PackedSteps::of(&v4, places.len()),
+            v6: PackedSteps::of(&v6, places.len()),
+            places,
+            built_at: metadata.build_epoch,
             networks: reading.networks,
-        })
+        })))
     }
 
     /// When the file was built, in seconds since 1970.
     #[must_use]
     pub fn built_at(&self) -> u64 {
-        self.built_at
+        self.0.built_at
     }
 
     /// Every place that it knows, the unknown one first.
     #[must_use]
     pub fn places(&self) -> &[Place] {
-        &self.places
+        &self.0.places
     }
 
     /// How many networks it tells apart.
     #[must_use]
     pub fn networks(&self) -> usize {
-        self.networks
+        self.0.networks
     }
 }
 
@@ -115,90 +128,153 @@ impl Places {
 }
 
 /// What has been read so far.
-struct Reading {
+struct Reading<'r, 'f> {
+    reader: &'r Reader<&'f [u8]>,
     places: Places,
-    /// The place of the record at each offset of the data section.
-    offsets: HashMap<usize, u32>,
-    v4: Vec<(u32, u8, u32)>,
-    v6: Vec<(u128, u8, u32)>,
+    /// The place of each record, by the number that the tree has for it.
+    records: RecordPlaces,
     networks: usize,
 }
 
-impl Reading {
-    fn new() -> Self {
+impl<'r, 'f> Reading<'r, 'f> {
+    fn new(reader: &'r Reader<&'f [u8]>) -> Self {
         Self {
+            reader,
             places: Places::from_list(vec![Place::default()]),
-            offsets: HashMap::new(),
-            v4: Vec::new(),
-            v6: Vec::new(),
+            records: RecordPlaces::new(),
             networks: 0,
         }
     }
 
-    /// Walks the tree. A sound tree has one leaf more than it has nodes; a broken one may lead
-    /// around in circles, and many times over the same ground.
-    fn read(&mut self, reader: &Reader<&[u8]>) -> Result<(), MaxMindDbError> {
-        let mut left = 2 * u64::from(reader.metadata().node_count) + 2;
-        for found in reader.networks(options(reader)?)? {
-            left = left.checked_sub(1).ok_or_else(|| {
-                MaxMindDbError::invalid_database("its search tree leads around in circles")
-            })?;
-            self.add(&found?)?;
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, found: &LookupResult<'_, &[u8]>) -> Result<(), MaxMindDbError> {
-        let Some(offset) = found.offset() else {
-            return Ok(());
-        };
-        let network = found.network()?;
-        let network = Network::around(network.ip(), network.prefix());
-        let place = self.place_at(offset, found)?;
-        self.networks += usize::from(place != UNKNOWN);
-        self.lay(network, place);
-        Ok(())
-    }
-
-    fn place_at(
+    /// Reads both families.
+    fn read(
         &mut self,
-        offset: usize,
-        found: &LookupResult<'_, &[u8]>,
-    ) -> Result<u32, MaxMindDbError> {
-        if let Some(&place) = self.offsets.get(&offset) {
-            return Ok(place);
+        tree: &mut SearchTree<'_>,
+    ) -> Result<StepsOfFamilies, BrokenTree<MaxMindDbError>> {
+        if self.reader.metadata().ip_version == 4 {
+            let v4 = self.family(tree, 0, None)?;
+            return Ok((v4, Steps::all(UNKNOWN)));
         }
-        let record: Record<'_> = found.decode()?.unwrap_or_default();
-        let place = self.places.number(record.place());
-        self.offsets.insert(offset, place);
-        Ok(place)
-    }
-
-    fn lay(&mut self, network: Network, place: u32) {
-        match network.address {
-            IpAddr::V4(address) => self.v4.push((address.to_bits(), network.prefix, place)),
-            IpAddr::V6(address) => {
-                // One record for `::/96` or more is one for all of IPv4.
-                if address.is_unspecified() && network.prefix <= 96 {
-                    self.v4.push((0, 0, place));
-                }
-                self.v6.push((address.to_bits(), network.prefix, place));
+        let root = tree.ipv4();
+        match tree.leaf(root) {
+            Some(leaf) => {
+                let all = self.place_of(leaf, 0_u128).map_err(BrokenTree::Leaf)?;
+                Ok((Steps::all(all), self.family(tree, 0, None)?))
+            }
+            None => {
+                let v4 = self.family(tree, root, None)?;
+                Ok((v4, self.family(tree, 0, Some(root))?))
             }
         }
     }
+
+    /// Reads what lies below a branch, but for what lies below `other`.
+    fn family<K: Addressed>(
+        &mut self,
+        tree: &mut SearchTree<'_>,
+        root: Branch,
+        other: Option<Branch>,
+    ) -> Result<Steps<K, u32>, BrokenTree<MaxMindDbError>> {
+        let mut steps = Steps::all(UNKNOWN);
+        tree.walk(root, other, |start: K, leaf| {
+            let place = self.place_of(leaf, start)?;
+            self.networks += usize::from(place != UNKNOWN);
+            steps.set_from(start, place);
+            Ok(())
+        })?;
+        Ok(steps)
+    }
+
+    /// The place that a leaf leads to; `start` is an address that leads to the leaf.
+    fn place_of<K: Addressed>(&mut self, leaf: Leaf, start: K) -> Result<u32, MaxMindDbError> {
+        let Leaf::Record(branch) = leaf else {
+            return Ok(UNKNOWN);
+        };
+        if let Some(place) = self.records.find(branch) {
+            return Ok(place);
+        }
+        let found = self.reader.lookup(start.address())?;
+        let record: Record<'_> = found.decode()?.unwrap_or_default();
+        let place = self.places.number(record.place());
+        self.records.insert(branch, place);
+        Ok(place)
+    }
 }
 
-/// Where IPv4 has a subtree, the crate passes over other ways into it. Where it has none, that
-/// check would mistake every network of the same record for an alias, so it is switched off.
-fn options(reader: &Reader<&[u8]>) -> Result<WithinOptions, MaxMindDbError> {
-    let every_leaf = WithinOptions::default().include_networks_without_data();
-    let any = Network::around(IpAddr::from([0, 0, 0, 0]), 0);
-    let first = reader.lookup(any.address)?.network()?;
-    Ok(if first.is_ipv4() {
-        every_leaf
-    } else {
-        every_leaf.include_aliased_networks()
-    })
+/// The addresses of a family.
+trait Addressed: Key {
+    fn address(self) -> IpAddr;
+}
+
+impl Addressed for u32 {
+    fn address(self) -> IpAddr {
+        IpAddr::V4(self.into())
+    }
+}
+
+impl Addressed for u128 {
+    fn address(self) -> IpAddr {
+        IpAddr::V6(self.into())
+    }
+}
+
+/// Indexes of places over the addresses of IPv4 and of IPv6.
+type StepsOfFamilies = (Steps<u32, u32>, Steps<u128, u32>);
+
+/// The places of records, by the numbers that the tree has for them. It is asked for every network, so it is a table of
+/// its own, of pairs that lie side by side: one look at memory for nearly each.
+struct RecordPlaces {
+    /// A number of 0 is nobody's, for the first numbers are those of nodes.
+    slots: Vec<(Branch, u32)>,
+    taken: usize,
+}
+
+impl RecordPlaces {
+    /// Room for the first records.
+    const ROOM: usize = 1024;
+
+    fn new() -> Self {
+        Self {
+            slots: vec![(0, UNKNOWN); Self::ROOM],
+            taken: 0,
+        }
+    }
+
+    /// The slot of a record: its own, or the one that it may take.
+    #[inline]
+    fn slot(&self, branch: Branch) -> usize {
+        let mask = self.slots.len() - 1;
+        let mixed = u64::from(branch).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let mut slot = mixed as usize & mask;
+        while self.slots[slot].0 != branch && self.slots[slot].0 != 0 {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    #[inline]
+    fn find(&self, branch: Branch) -> Option<u32> {
+        let (known, place) = self.slots[self.slot(branch)];
+        (known == branch).then_some(place)
+    }
+
+    fn insert(&mut self, branch: Branch, place: u32) {
+        if 2 * self.taken >= self.slots.len() {
+            let larger = vec![(0, UNKNOWN); 4 * self.slots.len()];
+            let before = std::mem::replace(&mut self.slots, larger);
+            for pair in before.into_iter().filter(|(known, _)| *known != 0) {
+                let slot = self.slot(pair.0);
+                self.slots[slot] = pair;
+            }
+        }
+        let slot = self.slot(branch);
+        self.slots[slot] = (branch, place);
+        self.taken += 1;
+    }
+}
+
+fn format_error(why: &str) -> GeoError {
+    GeoError::Format(why.to_owned())
 }
 
 fn broken(error: &MaxMindDbError) -> GeoError {
@@ -261,7 +337,7 @@ mod tests {
     fn the_embedded_file_is_whole_and_dated() {
         let database = embedded();
         assert!(database.networks() > 100_000, "{}", database.networks());
-        assert!((200..=251).contains(&database.places.len()));
+        assert!((200..=251).contains(&database.places().len()));
         // 2026-06-17 and the days around it.
         assert!(
             database.built_at().abs_diff(1_781_654_400) < 3 * 86_400,
@@ -301,5 +377,24 @@ mod tests {
         );
         // The metadata are at the end: without the beginning the tree does not fit.
         assert!(Database::read(&EMBEDDED[EMBEDDED.len() / 2..]).is_err());
+    }
+
+    /// Every leaf, as the crate that knows the format walks over them: what is laid there, and what is found.
+    #[test]
+    fn the_walk_finds_what_a_general_iterator_does() {
+        let reader = maxminddb::Reader::from_source(EMBEDDED).unwrap();
+        let database = embedded();
+        let atlas = Atlas::new(&database, &[], &[]);
+        let options = maxminddb::WithinOptions::default().include_networks_without_data();
+        let mut networks = 0;
+        for found in reader.networks(options).unwrap() {
+            let found = found.unwrap();
+            let record: Option<super::Record<'_>> = found.decode().unwrap();
+            let place = record.unwrap_or_default().place();
+            networks += usize::from(place != Place::default());
+            let network = found.network().unwrap();
+            assert_eq!(atlas.find(network.ip()).0, place, "{network}");
+        }
+        assert_eq!(database.networks(), networks);
     }
 }

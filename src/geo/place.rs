@@ -98,15 +98,34 @@ impl Location {
         })
     }
 
-    /// Great-circle distance in whole kilometres, by the haversine formula on a sphere: within
-    /// half a percent of the true one.
+    /// Great-circle distance in whole kilometres, on a sphere: within half a percent of the true one.
     #[must_use]
     pub fn distance_km(self, other: Self) -> u32 {
-        let (here, there) = (radians(self.latitude), radians(other.latitude));
-        let north = (there - here) / 2.0;
-        let east = (radians(other.longitude) - radians(self.longitude)) / 2.0;
-        let haversine = north.sin().powi(2) + here.cos() * there.cos() * east.sin().powi(2);
-        let kilometres = 2.0 * EARTH_RADIUS_KM * haversine.clamp(0.0, 1.0).sqrt().asin();
+        self.direction().distance_km(other.direction())
+    }
+
+    /// The direction of the point from the middle of the globe. Whoever wants many distances of one point takes this first:
+    /// it is most of the work.
+    #[must_use]
+    pub fn direction(self) -> Direction {
+        let (north, east) = (radians(self.latitude), radians(self.longitude));
+        let ((sin_north, cos_north), (sin_east, cos_east)) = (north.sin_cos(), east.sin_cos());
+        Direction([cos_north * cos_east, cos_north * sin_east, sin_north])
+    }
+}
+
+/// The direction of a point from the middle of the globe, of length 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Direction([f64; 3]);
+
+impl Direction {
+    /// Great-circle distance, as [`Location::distance_km`]: by half the chord between the points, which is as exact for
+    /// neighbours as it is for antipodes.
+    #[must_use]
+    pub fn distance_km(self, other: Self) -> u32 {
+        let axes = self.0.into_iter().zip(other.0);
+        let chord: f64 = axes.map(|(own, other)| (own - other) * (own - other)).sum();
+        let kilometres = 2.0 * EARTH_RADIUS_KM * (chord.sqrt() / 2.0).clamp(0.0, 1.0).asin();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -56,16 +56,6 @@ enum Field<'a> {
     Map(Box<Record<'a>>),
 }
 
-impl<'a> Record<'a> {
-    /// A flat record that says this country code and nothing else.
-    pub(super) fn of_country(code: &'a str) -> Self {
-        Self {
-            country_code: Field::Text(code),
-            ..Self::default()
-        }
-    }
-}
-
 impl Record<'_> {
     /// Where this record puts its network.
     pub(super) fn place(&self) -> Place {

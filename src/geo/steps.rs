@@ -17,6 +17,8 @@ pub(super) trait Key: Copy + Ord + Debug {
 
     /// The bits of a prefix of this length, which is at most [`Self::WIDTH`].
     fn mask(prefix: u8) -> Self;
+    /// The number with one bit set, the first of an address being 1 and the last [`Self::WIDTH`].
+    fn bit(number: u8) -> Self;
     /// The first address of the network of this prefix around the address.
     fn first_of(self, prefix: u8) -> Self;
     /// The first address after the network of this prefix that starts here, unless that is
@@ -31,6 +33,15 @@ pub(super) trait Key: Copy + Ord + Debug {
     /// The number that `count` bits after the first `skip` make; at least one bit, at most 16,
     /// and no more than there are.
     fn part(self, skip: u8, count: u8) -> usize;
+    /// The address so far behind this one, round the end of all.
+    fn plus(self, step: Self) -> Self;
+    /// The way from another address to this one.
+    fn minus(self, before: Self) -> Self;
+    /// Its octets, the lowest first, and zeros.
+    fn octets(self) -> [u8; 16];
+    /// The number of the first `count` octets, the lowest first, with so many octets of zero below them; some number
+    /// where that is more than there is room for.
+    fn from_octets(octets: &[u8; 16], count: u8, zeros: u8) -> Self;
 }
 
 macro_rules! key {
@@ -42,6 +53,12 @@ macro_rules! key {
             fn mask(prefix: u8) -> Self {
                 (!0 as Self)
                     .checked_shl(u32::from($width - prefix))
+                    .unwrap_or(0)
+            }
+
+            fn bit(number: u8) -> Self {
+                (1 as Self)
+                    .checked_shl(u32::from($width - number))
                     .unwrap_or(0)
             }
 
@@ -71,6 +88,26 @@ macro_rules! key {
                 let part = (self << skip) >> ($width - count);
                 usize::try_from(part).expect("no more than 16 bits are asked for")
             }
+
+            fn plus(self, step: Self) -> Self {
+                self.wrapping_add(step)
+            }
+
+            fn minus(self, before: Self) -> Self {
+                self.wrapping_sub(before)
+            }
+
+            fn octets(self) -> [u8; 16] {
+                u128::from(self).to_le_bytes()
+            }
+
+            #[inline]
+            fn from_octets(octets: &[u8; 16], count: u8, zeros: u8) -> Self {
+                let own = octets.first_chunk().expect("no address has more octets");
+                let unwanted = u32::from($width - count.wrapping_mul(8).min($width));
+                let number = Self::from_le_bytes(*own) & (Self::MAX >> unwanted.min($width - 8));
+                number.wrapping_shl(8 * u32::from(zeros))
+            }
         }
     };
 }
@@ -94,26 +131,24 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
         }
     }
 
-    /// Starts, the first of them zero and each above the one before it, with the values from there, of which neighbours
-    /// differ.
-    pub(super) fn from_parts(
-        starts: impl ExactSizeIterator<Item = K>,
-        values: impl ExactSizeIterator<Item = V>,
-    ) -> Self {
+    /// Nothing yet, and room for so many starts; the first that is set is zero.
+    pub(super) fn with_room(room: usize) -> Self {
         Self {
-            starts: starts.collect(),
-            values: values.collect(),
+            starts: Vec::with_capacity(room),
+            values: Vec::with_capacity(room),
         }
     }
 
-    /// Each value with the first and the last address that it holds for, in order.
-    pub(super) fn stretches(&self) -> impl Iterator<Item = (K, K, V)> {
-        let ends = self.starts.iter().skip(1).map(|end| end.previous());
-        let ends = ends.chain(std::iter::once(K::ZERO.previous()));
-        let firsts = self.starts.iter().zip(&self.values);
-        firsts
-            .zip(ends)
-            .map(|((first, value), last)| (*first, last, *value))
+    /// Gives back the room that is not needed.
+    pub(super) fn shrink(&mut self) {
+        self.starts.shrink_to_fit();
+        self.values.shrink_to_fit();
+    }
+
+    /// The starts, the first of them zero, each with the value from there.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (K, V)> {
+        let starts = self.starts.iter().copied();
+        starts.zip(self.values.iter().copied())
     }
 
     /// Lays prefixes over a value that holds everywhere else. The longest prefix wins; of two
@@ -207,12 +242,6 @@ impl<K: Key, V: Copy + PartialEq> Steps<K, V> {
     pub(super) fn len(&self) -> usize {
         self.starts.len()
     }
-
-    /// The starts, the first of them zero, each with the value from there.
-    #[cfg(test)]
-    pub(super) fn into_pairs(self) -> Vec<(K, V)> {
-        self.starts.into_iter().zip(self.values).collect()
-    }
 }
 
 /// A step function that is written from its beginning to its end, as whoever looks up in it wants it.
@@ -301,7 +330,7 @@ mod tests {
                 assert_eq!(steps.find(address), expected.0);
                 assert_eq!(both.find(address), expected.0 * 10 + expected.1);
             }
-            let pairs = both.into_pairs();
+            let pairs: Vec<_> = both.pairs().collect();
             assert!(pairs.windows(2).all(|pair| pair[0].1 != pair[1].1));
         }
     }

@@ -1,10 +1,17 @@
 //! Keys of monitors that speak TLS: how the certificate of the server is judged.
 //!
 //! A part of several types, and no type itself. Whom the certificate must name is the monitor's host.
+//!
+//! TLS sessions are resumed from one probe of an address to the next, which spares both sides most of a handshake and shows no
+//! certificate. A certificate that was replaced by a bad one may therefore go unseen for `verify_every`; one that runs
+//! out is seen at once, for its date is remembered.
 use std::sync::Arc;
+
+use toml::de::DeValue;
 
 use super::kind::NamedFile;
 use crate::base::Span;
+use crate::base::limits::PROBE_VERIFY_EVERY;
 use crate::text::reader::{Fields, plain};
 use crate::text::value::{self, Trouble};
 
@@ -17,6 +24,9 @@ pub struct CertificatePolicy {
     pub roots: Option<(String, Arc<[u8]>)>,
     /// Time that it must still be valid, whether it is verified otherwise or not; absent = not asked.
     pub min_validity: Option<Span>,
+    /// Time for which TLS sessions are resumed before the certificate is verified in full again; zero = each probe makes a
+    /// whole handshake.
+    pub verify_every: Span,
 }
 
 /// Necessity of a valid certificate.
@@ -42,6 +52,8 @@ impl CertificatePolicy {
             verify,
             roots: None,
             min_validity: plain(fields.optional("min_validity", value::long_span)),
+            verify_every: plain(fields.optional("verify_every", verify_every))
+                .unwrap_or(PROBE_VERIFY_EVERY),
         }
     }
 
@@ -68,4 +80,16 @@ impl CertificatePolicy {
         self.roots = Some((file.path.to_owned(), Arc::clone(file.content)));
         Ok(())
     }
+}
+
+/// A time that is no longer than [`PROBE_VERIFY_EVERY`].
+fn verify_every(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let span = value::span(value)?;
+    if span <= PROBE_VERIFY_EVERY {
+        return Ok(span);
+    }
+    let message = format!("a certificate is to be verified more often than every {span}");
+    Err(Trouble::new(message).with_help(format!(
+        "{PROBE_VERIFY_EVERY} is the most; \"0s\" verifies it with each probe"
+    )))
 }

@@ -2,6 +2,10 @@
 //!
 //! A status of 200 to 299 passes unless others are listed: a redirect is not the page that was asked for,
 //! and probes do not follow it.
+//!
+//! With `reuse = true` the connection is kept for the next probe. That costs less on both sides, and shows less: a
+//! listener that takes no connections any more while its workers go on is seen when the connection is renewed, within ten
+//! minutes.
 use toml::de::DeValue;
 
 use super::host;
@@ -25,6 +29,19 @@ pub struct HttpCheck {
     pub expect_status: Vec<(u16, u16)>,
     /// Text that the body must hold.
     pub expect_body: Option<String>,
+    /// The connection of each probe.
+    pub connection: ProbeConnection,
+}
+
+/// The connection that a request is sent over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProbeConnection {
+    /// A new one for each probe, which thereby proves that the server takes connections.
+    #[default]
+    New,
+    /// The one that the probe before has left, as long as it stands and is younger than
+    /// [`crate::base::limits::PROBE_CONNECTION_AGE`]; otherwise a new one.
+    Kept,
 }
 
 impl MonitorType for HttpCheck {
@@ -47,11 +64,13 @@ impl MonitorType for HttpCheck {
                 found.help("leave `method` away, or `expect_body`");
             });
         }
+        let headers = headers(fields);
         Self {
             host: plain(fields.optional("host", host::host)),
             method: plain(method).unwrap_or("GET").to_owned(),
             path: plain(fields.optional("path", request_path)).unwrap_or_else(|| "/".to_owned()),
-            headers: headers(fields),
+            connection: connection(fields, &headers),
+            headers,
             expect_status,
             expect_body: plain(expect_body),
         }
@@ -59,6 +78,25 @@ impl MonitorType for HttpCheck {
 
     fn host(&self) -> Host<'_> {
         Host::or_of_service(self.host.as_deref())
+    }
+}
+
+/// `reuse`, which goes with no header that says otherwise.
+fn connection(fields: &mut Fields<'_, '_>, headers: &[(String, String)]) -> ProbeConnection {
+    let Some(reuse) = fields.optional("reuse", value::boolean) else {
+        return ProbeConnection::New;
+    };
+    let is_stated = |(name, _): &(String, String)| name.eq_ignore_ascii_case("connection");
+    if reuse.value && headers.iter().any(is_stated) {
+        let message = "`reuse` keeps connections, and the header `Connection` speaks of that too";
+        fields.reader().error(&reuse.at, message, |found| {
+            found.help("omit the header, or `reuse`");
+        });
+    }
+    if reuse.value {
+        ProbeConnection::Kept
+    } else {
+        ProbeConnection::New
     }
 }
 

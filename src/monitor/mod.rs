@@ -247,4 +247,61 @@ mod tests {
         let week = Some(Span::from_secs(7 * 86_400));
         assert_eq!((most.verify, most.min_validity), (Verify::Off, week));
     }
+
+    #[test]
+    fn connections_are_kept_where_that_is_asked_and_can_be() {
+        use super::http::ProbeConnection;
+        for (text, connection) in [
+            ("type = \"http\"", ProbeConnection::New),
+            ("type = \"http\"\nreuse = false", ProbeConnection::New),
+            ("type = \"http\"\nreuse = true", ProbeConnection::Kept),
+            ("type = \"https\"\nreuse = true", ProbeConnection::Kept),
+        ] {
+            let (written, found) = given(text);
+            assert!(found.is_empty(), "{text}: {found:?}");
+            let (Check::Http(check) | Check::Https(https::HttpsCheck { http: check, .. })) =
+                written.check
+            else {
+                panic!("{text}");
+            };
+            assert_eq!(check.connection, connection, "{text}");
+        }
+        for (text, message) in [
+            (
+                "type = \"tcp\"\nport = 25\nreuse = true",
+                "`reuse` means nothing to a monitor of type tcp",
+            ),
+            (
+                "type = \"postgres\"\nuser = \"u\"\nmax_lag = \"1s\"\nreuse = true",
+                "`reuse` means nothing to a monitor of type postgres",
+            ),
+            (
+                "type = \"http\"\nreuse = true\nheaders = { \"connection\" = \"close\" }",
+                "`reuse` keeps connections, and the header `Connection` speaks of that too",
+            ),
+        ] {
+            assert_eq!(given(text).1, [message], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_verified_once_an_hour_at_the_least() {
+        let every = |text: &str| {
+            let Check::Tls(check) = given(text).0.check else {
+                panic!("{text}");
+            };
+            check.certificate.verify_every
+        };
+        assert_eq!(every("type = \"tls\""), Span::from_secs(3600));
+        assert_eq!(
+            every("type = \"tls\"\nverify_every = \"5m\""),
+            Span::from_secs(300)
+        );
+        assert_eq!(every("type = \"tls\"\nverify_every = \"0s\""), Span::ZERO);
+        let (_, found) = given("type = \"https\"\nverify_every = \"2h\"");
+        assert_eq!(
+            found,
+            ["a certificate is to be verified more often than every 2h"]
+        );
+    }
 }

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::base::{
     AddressSet, ClassId, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
-    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, TargetId,
+    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks};
@@ -30,9 +30,12 @@ mod defence;
 mod demand;
 mod dnssec;
 mod geo_loss;
+mod metrics;
 mod monitor;
+mod pool;
 mod scope;
 mod shrink;
+mod steering;
 mod transfer;
 mod transport;
 mod tsig;
@@ -51,9 +54,12 @@ pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use geo_loss::GeoKnowledge;
+pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
+pub use pool::{Member, Pool, Tier};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
+pub use steering::{Policy, Steering};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
@@ -130,6 +136,8 @@ pub struct Control {
     pub access: AccessRules,
     /// The certificate that it proves itself by, where it speaks TLS.
     pub pair: Option<Pair>,
+    /// The endpoints that metrics tell of one by one.
+    pub endpoint_series: EndpointSeries,
 }
 
 /// Guards against the prober's own faults and against a careless reload.
@@ -150,8 +158,7 @@ pub struct Guard {
     pub max_shrink: Permille,
     /// Most part of a zone's names that a file may drop that has no higher serial, unless a reload is forced.
     pub max_shrink_watched: Permille,
-    /// Most part of demand that a new config may move while everything is healthy
-    /// (`waypost plan`).
+    /// Most part of demand that a new config may move while everything is healthy (`waypost plan`).
     pub max_moved: Permille,
     /// What `waypost plan` makes of a config that loses capacity or redundancy.
     pub losses: Losses,
@@ -218,6 +225,8 @@ pub struct Region {
     pub jurisdiction: Option<JurisdictionId>,
     /// What its endpoints can carry together, in the operator's unit; unlimited if absent.
     pub capacity: Option<u32>,
+    /// Whether clients whom it does not claim may be sent there.
+    pub takes_failover: bool,
 }
 
 /// One target of a region at a provider.
@@ -227,11 +236,15 @@ pub struct Endpoint {
     pub name: String,
     /// Its region.
     pub region: RegionId,
+    /// The one service that it belongs to; absent = it is its region's, for all services without endpoints of their own.
+    pub service: Option<ServiceId>,
+    /// Whether it serves anybody, and is probed: the config can take it out for good.
+    pub enabled: bool,
     /// Who runs the machine.
     pub provider: String,
     /// 1 = primary, 2 = backup, ….
     pub tier: u16,
-    /// Weight within its tier.
+    /// Weight within its tier; 0 = it serves only what the others of its tier cannot.
     pub weight: u16,
     /// What it can carry, in the operator's unit; unlimited if absent.
     pub capacity: Option<u32>,
@@ -350,12 +363,17 @@ pub enum AddressesDown {
     Address,
     /// The endpoint, with all of them.
     Endpoint,
+    /// None while another is up: all are answered.
+    Stay,
 }
 
 impl AddressesDown {
     /// The words of the config.
     pub(crate) const WORDS: &'static [(&'static str, Self)] =
         &[("address", Self::Address), ("endpoint", Self::Endpoint)];
+    /// The words of `serve`, which is the same by what goes on.
+    pub(crate) const SERVE_WORDS: &'static [(&'static str, Self)] =
+        &[("up", Self::Address), ("all", Self::Stay)];
 }
 
 /// What is steered.
@@ -367,6 +385,8 @@ pub struct Service {
     pub hostnames: Vec<Name>,
     /// Which clients are alike for it, and what they prefer.
     pub map: MapId,
+    /// What its map was made by.
+    pub steering: Steering,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
     /// Where answers to clients outside every jurisdiction may lie, if it is strict.
@@ -461,36 +481,6 @@ pub struct TtlBounds {
     /// At the most.
     #[schema(value_type = String)]
     pub max: Span,
-}
-
-/// A service's endpoints of one family in one region.
-#[derive(Clone, Debug, Default)]
-pub struct Pool {
-    /// Best first; none is empty.
-    pub tiers: Vec<Tier>,
-}
-
-/// The endpoints of one pool that serve together.
-#[derive(Clone, Debug)]
-pub struct Tier {
-    /// The tier's number in the config, 1 = primary.
-    pub number: u16,
-    /// Its endpoints, in the order of the config.
-    pub members: Vec<Member>,
-    /// For each cohort, the members in the order in which it would choose them; shared by
-    /// all tiers of the same endpoints and weights.
-    pub cohort_order: Arc<CohortOrder>,
-}
-
-/// One endpoint of a tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// What its health is known as.
-    pub target: TargetId,
-    /// Configured weight.
-    pub weight: u16,
 }
 
 /// Which clients are alike for some services, and what they prefer.

@@ -13,11 +13,10 @@ use crate::base::{
     Draws, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
 };
-use crate::geo::Location;
 use crate::plan::{
     AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
     Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Monitor, Overload, Plan, Pool, Recovery, Region, Residency, Server, Service, Slot, Target,
+    Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, Steering, Target,
     Tier, TtlBounds,
 };
 
@@ -74,6 +73,8 @@ pub struct TestService {
     pub answers: u8,
     /// Tells whether its ramps wait for the gate.
     pub gating: Gating,
+    /// The part of a pool that must be up.
+    pub min_up: Permille,
 }
 
 /// Tells whether a service's ramps wait for a gate.
@@ -219,7 +220,7 @@ impl TestPlan {
             control: Control::default(),
             guard: self.guard.clone(),
             jurisdictions: self.jurisdictions(),
-            regions: (0..self.regions).map(region).collect(),
+            regions: (0..self.regions).map(test_zone::region).collect(),
             endpoints: self.machines.iter().map(TestEndpoint::endpoint).collect(),
             monitors: vec![self.monitor("web"), self.monitor("gate")],
             recoveries: vec![self.recovery(Gating::Free), self.recovery(Gating::Gated)],
@@ -332,6 +333,7 @@ impl TestPlan {
                 Residency::Strict => MapId(1),
                 Residency::Any | Residency::Prefer => MapId(0),
             },
+            steering: Steering::default(),
             residency: service.residency,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,
@@ -347,13 +349,19 @@ impl TestPlan {
             recovery: service.gating.recovery(),
             pools: Family::ALL.map(|family| {
                 pools(family)
-                    .map(|(family, region)| self.pool(family, region, targets))
+                    .map(|(family, region)| self.pool(family, region, service, targets))
                     .collect()
             }),
         }
     }
 
-    fn pool(&self, family: Family, region: u16, targets: &[(TargetId, &Target)]) -> Pool {
+    fn pool(
+        &self,
+        family: Family,
+        region: u16,
+        service: &TestService,
+        targets: &[(TargetId, &Target)],
+    ) -> Pool {
         let own = targets.iter().filter(|(_, target)| {
             target.family == family && self.machine_of(target).region == region
         });
@@ -377,6 +385,7 @@ impl TestPlan {
         };
         Pool {
             tiers: numbers.into_iter().map(tier).collect(),
+            min_up: (own.len() * usize::from(service.min_up.0)).div_ceil(1000),
         }
     }
 
@@ -432,6 +441,8 @@ impl TestEndpoint {
         Endpoint {
             name: self.name(),
             region: RegionId(self.region),
+            service: None,
+            enabled: true,
             provider: format!("p{}", self.tier),
             tier: self.tier,
             weight: self.weight,
@@ -503,6 +514,10 @@ impl TestService {
                 0 => Gating::Gated,
                 _ => Gating::Free,
             },
+            min_up: match draws.below(4) {
+                0 => Permille(600),
+                _ => Permille::NONE,
+            },
         }
     }
 }
@@ -557,18 +572,6 @@ fn steps(draws: &mut Draws) -> Vec<Permille> {
     ];
     let curve = curves[usize::from(small(draws, 4))];
     curve.iter().copied().map(Permille).collect()
-}
-
-fn region(number: u16) -> Region {
-    Region {
-        name: format!("r{number}"),
-        location: Location {
-            latitude: 0,
-            longitude: i32::from(number) * 10_000,
-        },
-        jurisdiction: Some(TestPlan::jurisdiction_of(number)),
-        capacity: None,
-    }
 }
 
 fn server() -> Server {

@@ -11,8 +11,8 @@ use crate::base::ClassId;
 use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::{Mount, Record, Zone, Zones};
-use crate::geo::{Atlas, Database, Network, Networks};
-use crate::plan::Plan;
+use crate::geo::{Atlas, Database, Location, Network, Networks};
+use crate::plan::{Plan, Region};
 
 /// Most regions that have clients.
 pub const REGIONS_MOST: u16 = 8;
@@ -34,6 +34,20 @@ pub fn atlas() -> Arc<Atlas> {
 #[must_use]
 pub fn networks() -> Networks {
     ATLAS.classify(&mut |_, mark| ClassId(mark.unwrap_or(0)))
+}
+
+/// A region: as far from the next as any other.
+pub(super) fn region(number: u16) -> Region {
+    Region {
+        name: format!("r{number}"),
+        location: Location {
+            latitude: 0,
+            longitude: i32::from(number) * 10_000,
+        },
+        jurisdiction: Some(super::test_plan::TestPlan::jurisdiction_of(number)),
+        capacity: None,
+        takes_failover: true,
+    }
 }
 
 /// A client of a region.

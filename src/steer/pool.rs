@@ -144,7 +144,10 @@ struct Candidate<'p> {
 /// `standings` are by [`crate::base::TargetId`].
 #[must_use]
 pub fn decide(pool: &Pool, rule: Rule, answers: u8, standings: &[Standing]) -> PoolAssignment {
-    let tiers = open_tiers(pool, rule, standings);
+    let tiers = match rule {
+        Rule::ByShare if pool.is_short(standings) => Vec::new(),
+        Rule::ByShare | Rule::Largest | Rule::Open => open_tiers(pool, rule, standings),
+    };
     let answers = usize::from(answers).clamp(1, ANSWERS);
     let Some(first) = tiers.first() else {
         return PoolAssignment {

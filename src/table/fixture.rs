@@ -14,7 +14,7 @@ use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::{
     AddressesDown, AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
     Endpoint, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool,
-    Recovery, Region, Residency, Server, Service, Target, Tier, TtlBounds,
+    Recovery, Region, Residency, Server, Service, Steering, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -77,6 +77,7 @@ impl World {
                 },
                 jurisdiction: Some(jurisdiction(region)),
                 capacity: None,
+                takes_failover: true,
             }),
             endpoints: self.endpoints(),
             monitors: Vec::new(),
@@ -114,6 +115,8 @@ impl World {
         let endpoints = numbered.map(|(index, &(region, tier, weight))| Endpoint {
             name: format!("e{index}"),
             region: RegionId(region),
+            service: None,
+            enabled: true,
             provider: format!("p{tier}"),
             tier,
             weight,
@@ -150,6 +153,7 @@ impl World {
             hostnames: vec![Name::parse(&format!("{name}.example.org")).expect("a name")],
             name,
             map: MapId(0),
+            steering: Steering::default(),
             residency: Residency::Strict,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,
@@ -178,6 +182,7 @@ impl World {
         let tier = |number| self.tier(place, region, number);
         Pool {
             tiers: numbers.into_iter().map(tier).collect(),
+            min_up: 0,
         }
     }
 

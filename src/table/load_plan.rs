@@ -235,6 +235,13 @@ impl Table {
         load_plan.loads.regions.get(region.index()).copied()
     }
 
+    /// The part of a service's demand that fits nowhere, in thousandths of the operator's unit, rounded up.
+    #[must_use]
+    pub fn unplaced(&self, service: ServiceId) -> u64 {
+        let families = Family::ALL.map(|family| self.overloaded(service, family));
+        families.iter().sum::<u64>().div_ceil(1000)
+    }
+
     /// What of a service's demand in a family fits nowhere, in millionths of the operator's unit.
     #[must_use]
     pub fn overloaded(&self, service: ServiceId, family: Family) -> u64 {

@@ -13,7 +13,7 @@ use waypost::plan::{
 const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
 /// Regions on four continents; clients by override, so that no database decides.
-const BASE: &str = r#"
+pub(crate) const BASE: &str = r#"
 [server]
 listen = ["127.0.0.1:0", "[::1]:0"]
 
@@ -109,7 +109,7 @@ monitors = ["port"]
 regions = ["singapore", "iceland"]
 "#;
 
-fn compile(text: &str) -> (Plan, Diagnostics) {
+pub(crate) fn compile(text: &str) -> (Plan, Diagnostics) {
     compile_with(text, &[])
 }
 
@@ -136,13 +136,13 @@ fn plan() -> Plan {
     plan
 }
 
-fn service(plan: &Plan, name: &str) -> ServiceId {
+pub(crate) fn service(plan: &Plan, name: &str) -> ServiceId {
     let mut services = plan.services.iter();
     ServiceId::from_index(services.position(|one| one.name == name).unwrap())
 }
 
 /// The regions of a client of a service, by the first letter of each.
-fn preference(plan: &Plan, name: &str, client: &str) -> String {
+pub(crate) fn preference(plan: &Plan, name: &str, client: &str) -> String {
     let service = service(plan, name);
     let hit = plan.classify(service, client.parse().unwrap());
     let class = plan.class(service, hit.class);

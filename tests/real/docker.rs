@@ -1,4 +1,5 @@
 //! What cannot be run here is at least read by the programs (or parsers) it is for.
+use crate::series;
 use crate::world::{repository, run};
 
 /// Every file of a folder of the repository with one of the endings.
@@ -50,10 +51,39 @@ fn yaml_files_parse() {
     }
 }
 
+/// The names of Waypost's metrics in a text; a histogram's by its own name.
+fn metrics_in(text: &str) -> Vec<String> {
+    let words = text.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '_'));
+    let names = words.filter(|word| word.starts_with("waypost_"));
+    names
+        .map(|name| name.trim_end_matches("_bucket").to_owned())
+        .collect()
+}
+
 #[test]
-fn every_query_of_the_dashboard_is_promql_over_metrics_that_exist() {
-    let known = std::fs::read_to_string(repository("docker/alerts.yaml")).unwrap();
-    assert!(known.contains("waypost_fail_open"));
+fn rules_dashboards_and_the_readme_name_metrics_that_exist() {
+    let known = series::table();
+    for file in [
+        files("docker/grafana", ".json"),
+        files("docker", "alerts.yaml"),
+        files("docker", "alerts.test.yaml"),
+        vec![repository("README.md").to_str().unwrap().to_owned()],
+    ]
+    .concat()
+    {
+        let names = metrics_in(&std::fs::read_to_string(&file).unwrap());
+        assert!(!names.is_empty(), "{file}");
+        for name in names {
+            assert!(
+                known.contains_key(&name),
+                "{file}: {name} is not in docs/metrics.md"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_query_of_the_dashboard_is_promql() {
     for file in files("docker/grafana", ".json") {
         let dashboard: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();

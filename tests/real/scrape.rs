@@ -1,7 +1,10 @@
 //! Prometheus scrapes `/metrics`, and a query returns the endpoint states.
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
-use crate::world::{World, dig, get, run, state_of, wait_for};
+use crate::world::{World, dig, get, get_at, run, state_of, wait_for};
 
 const PROMETHEUS: &str = "global:
   scrape_interval: 1s
@@ -73,7 +76,80 @@ fn prometheus_scrapes_endpoint_states_and_query_counts() {
         let down = query("min by (endpoint) (waypost_endpoint_up) == 0");
         down.len() == 1 && down[0]["metric"]["endpoint"] == "fra-two"
     });
-    assert!(!query("waypost_probe_failures_total{endpoint=\"fra-two\"} > 0").is_empty());
+    let failed = "waypost_endpoint_probe_failures_total{endpoint=\"fra-two\"} > 0";
+    wait_for("its failed probes", || query(failed).len() == 1);
+    let causes = "waypost_probe_failures_total{region=\"eu-frankfurt\",monitor=\"web\"} > 0";
+    assert!(!query(causes).is_empty());
+}
+
+/// Hands connections on to the control listener, and keeps the heads of its replies.
+fn relay(listener: &TcpListener, heads: &Mutex<Vec<String>>) {
+    for client in listener.incoming() {
+        let mut client = client.unwrap();
+        let mut server = TcpStream::connect("127.0.0.1:8053").unwrap();
+        let (mut request, mut part) = (Vec::new(), [0; 4096]);
+        while !request.ends_with(b"\r\n\r\n") {
+            let count = client.read(&mut part).unwrap();
+            request.extend(&part[..count]);
+            if count == 0 {
+                break;
+            }
+        }
+        server.write_all(&request).unwrap();
+        let mut reply = Vec::new();
+        server.read_to_end(&mut reply).unwrap();
+        let head = String::from_utf8_lossy(&reply[..reply.len().min(600)]).to_ascii_lowercase();
+        heads.lock().unwrap().push(head);
+        // It may have gone with the test.
+        let _ = client.write_all(&reply);
+    }
+}
+
+#[test]
+fn prometheus_takes_openmetrics_by_gzip() {
+    let world = World::new();
+    world.write_config();
+    let _one = world.backend("127.1.0.1");
+    let _waypost = world.waypost();
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let listener = TcpListener::bind("127.0.0.1:9154").unwrap();
+    let kept = Arc::clone(&heads);
+    std::thread::spawn(move || relay(&listener, &kept));
+    let config = world.write("prometheus.yaml", &PROMETHEUS.replace("8053", "9154"));
+    let _prometheus = world.start(
+        "prometheus",
+        Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                world.path("tsdb").display()
+            ))
+            .arg("--web.listen-address=127.0.0.1:9090"),
+    );
+    wait_for("an endpoint that is up", || {
+        query("waypost_endpoint_up{endpoint=\"fra-one\"} == 1").len() == 1
+    });
+    wait_for("quantiles of a histogram", || {
+        let quantile = "histogram_quantile(0.5, sum by (le) (rate(waypost_probe_duration_seconds_bucket{phase=\"total\"}[1m]))) > 0";
+        query(quantile).len() == 1
+    });
+    assert_eq!(query("up == 1").len(), 1);
+    let heads = heads.lock().unwrap();
+    for head in heads.iter() {
+        assert!(head.contains("content-encoding: gzip"), "{head}");
+        let kind = "content-type: application/openmetrics-text; version=1.0.0";
+        assert!(head.contains(kind), "{head}");
+    }
+    // Only OpenMetrics tells units.
+    let (status, text) = get_at(
+        "127.0.0.1:9090".parse().unwrap(),
+        "/api/v1/metadata?metric=waypost_probe_age_seconds",
+    )
+    .unwrap();
+    assert!(
+        status == 200 && text.contains("\"unit\":\"seconds\""),
+        "{text}"
+    );
 }
 
 #[test]

@@ -263,3 +263,85 @@ fn no_secret_leaves_with_an_error() {
         "it may be read by all"
     );
 }
+
+/// The lines of the audit log from one on.
+fn audit(world: &World, from: usize) -> Vec<Value> {
+    let text = fs::read_to_string(world.path("audit.jsonl")).unwrap_or_default();
+    let lines = text.lines().skip(from);
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The outcomes of these lines, all of which are the watch's.
+fn outcomes(lines: &[Value]) -> Vec<&str> {
+    for line in lines {
+        assert_eq!(
+            (&line["identity"], &line["way"]),
+            (&"watch".into(), &"file".into()),
+            "{line}"
+        );
+    }
+    lines
+        .iter()
+        .map(|line| line["outcome"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn what_the_watch_takes_and_what_it_refuses_is_in_the_log_of_changes() {
+    let world = World::new();
+    let config = CONFIG.replace("[control]\n", "[control]\naudit = \"audit.jsonl\"\n");
+    world.write("config.toml", &config);
+    world.write("zones/example.org.zone", ZONE);
+    let _waypost = world.waypost();
+    let before = plan();
+    let more = "\n[[regions.na-toronto.endpoints]]\nname = \"tor-two\"\nprovider = \"ovh\"\ntier = 2\naddresses = [\"127.2.0.2\"]\n";
+    let larger = format!("{config}{more}");
+    world.write("config.toml", &larger);
+    wait_for("the larger config", || plan() != before);
+    wait_for("its end", || audit(&world, 0).len() == 2);
+    let lines = audit(&world, 0);
+    assert_eq!(outcomes(&lines), ["begun", "done"]);
+    assert_eq!(format!("{}", lines[1]["before"]["plan"]), before);
+    assert_eq!(format!("{}", lines[1]["after"]["plan"]), plan());
+    assert_eq!(lines[1]["begun"], lines[0]["seq"]);
+    let detail = lines[1]["detail"].as_str().unwrap();
+    assert!(detail.contains("endpoints added: tor-two"), "{detail}");
+
+    world.write(
+        "config.toml",
+        &larger.replace("residency = \"strict\"", "residency = \"any\""),
+    );
+    wait_for("its end", || audit(&world, 2).len() == 2);
+    let lines = audit(&world, 2);
+    assert_eq!(outcomes(&lines), ["begun", "refused"]);
+    let detail = lines[1]["detail"].as_str().unwrap();
+    assert!(detail.contains("fence of userdata"), "{detail}");
+
+    world.write("config.toml", &format!("{larger}[servre]\n"));
+    wait_for("the error", || audit(&world, 4).len() == 1);
+    let lines = audit(&world, 4);
+    assert_eq!(outcomes(&lines), ["refused"]);
+    assert!(lines[0]["after"].is_null(), "{}", lines[0]);
+
+    // What cannot be written there is not done.
+    let whole = fs::read(world.path("audit.jsonl")).unwrap();
+    fs::remove_file(world.path("audit.jsonl")).unwrap();
+    fs::create_dir(world.path("audit.jsonl")).unwrap();
+    let during = plan();
+    world.write("config.toml", &config);
+    wait_for("the refusal", || {
+        refusal().is_some_and(|why| why.contains("cannot be recorded"))
+    });
+    assert_eq!(plan(), during);
+    fs::remove_dir(world.path("audit.jsonl")).unwrap();
+    fs::write(world.path("audit.jsonl"), whole).unwrap();
+    let (code, body) = request("POST", "/api/v1/reload?force=true").unwrap();
+    assert_eq!(code, 200, "{body}");
+    assert_eq!(plan(), before);
+    let path = world.path("config.toml");
+    let verify = ["audit", "verify", "--config", path.to_str().unwrap()];
+    let (text, well) = crate::world::run(env!("CARGO_BIN_EXE_waypost"), &verify);
+    assert!(well, "{text}");
+}

@@ -49,6 +49,7 @@ fn test_plan() -> TestPlan {
             all_down: AllDown::FailOpen,
             answers: 1,
             gating: Gating::Gated,
+            min_up: Permille::NONE,
         }],
         probing: Probing {
             interval: Span(200),
@@ -69,7 +70,7 @@ fn test_plan() -> TestPlan {
 /// Probes an address once. What was started has ended when this returns.
 pub(crate) async fn probe_within(timeout: Span, at: SocketAddr, check: PostgresCheck) -> Report {
     let (sender, mut reports) = unbounded_channel();
-    let mut prober = Prober::new(Handle::current(), Clock::start(), sender).unwrap();
+    let mut prober = Prober::new(&Handle::current(), Clock::start(), sender).unwrap();
     let user = check.user.clone();
     let mut plan = Arc::into_inner(test_plan().plan()).unwrap();
     plan.monitors[1].check = Check::Postgres(check);

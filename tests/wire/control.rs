@@ -14,8 +14,7 @@ use waypost::base::{Cause, Moment, Reason, RegionId, ServiceId, SlotId, Span};
 use waypost::engine::notice::Sense;
 use waypost::engine::order::{Action, Consent, Order};
 use waypost::engine::status::{
-    EndpointStatus, RefusedConfig, RegionStatus, ServiceStatus, SlotStatus, TargetStatus,
-    ZoneStatus,
+    EndpointStatus, RegionStatus, ServiceStatus, SlotStatus, TargetStatus, ZoneStatus,
 };
 use waypost::engine::{Input, Notice, OrderId, OrderRequest, Status};
 use waypost::health::{ProbeResult, Report, Timing};
@@ -27,7 +26,9 @@ use waypost::io::control::{
 };
 use waypost::io::metrics::{Metrics, ProbeLabels, ReloadResult};
 use waypost::io::publish::Published;
-use waypost::plan::{AccessRole, AccessRules, ApiToken, Chosen, Control, RoleGrant, ScopePattern};
+use waypost::plan::{
+    AccessRole, AccessRules, ApiToken, Chosen, Control, EndpointSeries, RoleGrant, ScopePattern,
+};
 use waypost::table::Table;
 use waypost::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
@@ -68,7 +69,7 @@ impl Rig {
         let access = access(folder.path());
         let first = Control {
             access: access.clone(),
-            pair: None,
+            ..Control::default()
         };
         let heartbeat = Arc::new(Heartbeat::default());
         let state = State {
@@ -260,6 +261,9 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             (Engine::IsBusy | Engine::IsSilent | Engine::HasEnded, command) => kept.push(command),
             (Engine::Answers, Command::Status(reply)) => {
                 reply.send(status()).unwrap();
+            }
+            (Engine::Answers, Command::Figures(reply)) => {
+                reply.send(core.figures(clock.now())).unwrap();
             }
             (Engine::Answers, Command::Reload { force, reply }) => {
                 let result = match force {
@@ -736,52 +740,186 @@ fn the_page_needs_nothing_from_elsewhere() {
     assert!(!head.head.contains("content-length: 0"));
 }
 
+/// An engine of four regions, of which three endpoints have been probed; one of them is down for one service alone.
+fn probed() -> waypost::engine::Engine {
+    let text = policy::with(&[(
+        "[services.node]",
+        "[monitors.deep]\ntype = \"tcp\"\nport = 81\n[services.node]",
+    )]);
+    let node = text.rfind("monitors = [\"web\"]").unwrap();
+    let text =
+        text[..node].to_owned() + &text[node..].replacen("[\"web\"]", "[\"web\", \"deep\"]", 1);
+    let plan = Arc::new(policy::compile(&text));
+    let mut core = waypost::engine::Engine::new(Arc::clone(&plan), Arc::default(), Moment(0), 7);
+    let slots = plan.slots.iter().enumerate();
+    let slots: Vec<(SlotId, u16)> = slots
+        .filter(|(_, slot)| slot.address.ip().to_string() != "192.0.2.40")
+        .map(|(place, slot)| (SlotId::from_index(place), slot.address.port()))
+        .collect();
+    for at in 1..=4 {
+        for (slot, port) in &slots {
+            let outcome = match port {
+                81 => ProbeResult::Fail(Cause::Refused),
+                _ => ProbeResult::Pass,
+            };
+            let report = Report {
+                outcome,
+                timing: Timing::default(),
+                certificate_expires: Some(1_800_000_000 + u64::from(*port)),
+            };
+            core.handle(Moment(at * 1000), Input::Reported(*slot, report));
+            while core.poll().is_some() {}
+        }
+    }
+    core
+}
+
 #[test]
-fn metrics_show_the_state_once_for_each_series() {
-    let rig = Rig::start(Engine::Answers);
-    let text = rig.get("/metrics").body;
-    let own = r#"region="eu",provider="hetzner",endpoint="fra-\"1\"",family="v4""#;
-    let slot = format!(r#"{own},monitor="web",address="192.0.2.10:443""#);
+fn metrics_show_the_worst_of_an_endpoint_once() {
+    let metrics = Metrics::new(Clock::start());
+    let core = probed();
+    let text = metrics.render(Some(&core.figures(Moment(6500))));
+    let fra = r#"region="frankfurt",provider="acme",endpoint="fra-a""#;
+    let sin = r#"region="singapore",provider="bolt",endpoint="sin-a""#;
     for line in [
-        format!(r#"waypost_endpoint_state{{{own},monitors="web",state="healthy"}} 1"#),
-        format!(r#"waypost_endpoint_state{{{own},monitors="web+db",state="ramping"}} 1"#),
-        format!(r#"waypost_endpoint_state{{{own},monitors="",state="unmonitored"}} 1"#),
-        format!(r#"waypost_endpoint_share_ratio{{{own},monitors="web"}} 1"#),
-        format!(r#"waypost_endpoint_share_ratio{{{own},monitors="web+db"}} 0.2"#),
-        format!(r#"waypost_endpoint_up{{{own},monitors="web"}} 1"#),
-        format!(r#"waypost_endpoint_up{{{own},monitors="web+db"}} 1"#),
-        format!("waypost_probe_age_seconds{{{slot}}} 2.5"),
-        format!("waypost_certificate_expiry_timestamp_seconds{{{slot}}} 1800000000"),
-        r#"waypost_fail_open{service="api"} 1"#.to_owned(),
-        r#"waypost_all_down{service="api"} 0"#.to_owned(),
-        r#"waypost_zone_names{zone="example.org"} 7"#.to_owned(),
-        "waypost_table_generation 42".to_owned(),
-        "waypost_table_age_seconds 1.5".to_owned(),
-        "waypost_config_refused 0".to_owned(),
+        format!(r#"waypost_endpoint_state{{{fra},family="v4",state="down"}} 1"#),
+        format!(r#"waypost_endpoint_state{{{fra},family="v6",state="down"}} 1"#),
+        format!(r#"waypost_endpoint_state{{{sin},family="v4",state="unproven"}} 1"#),
+        format!(r#"waypost_endpoint_share_ratio{{{fra},family="v4"}} 0"#),
+        format!(r#"waypost_endpoint_up{{{fra},family="v4"}} 0"#),
+        format!(r#"waypost_endpoint_up{{{sin},family="v4"}} 1"#),
+        format!("waypost_endpoint_unwatched{{{fra}}} 0"),
+        format!("waypost_endpoint_probe_failures_total{{{fra}}} 0"),
+        format!("waypost_probe_age_seconds{{{fra}}} 2.5"),
+        format!("waypost_certificate_expiry_timestamp_seconds{{{fra}}} 1800000080"),
+        r#"waypost_region_endpoints{region="frankfurt",state="down"} 2"#.to_owned(),
+        r#"waypost_region_endpoints{region="toronto",state="healthy"} 2"#.to_owned(),
+        r#"waypost_service_endpoints{service="api"} 6"#.to_owned(),
+        r#"waypost_service_endpoints_up{service="api"} 6"#.to_owned(),
+        r#"waypost_service_endpoints{service="node"} 3"#.to_owned(),
+        r#"waypost_service_endpoints_up{service="node"} 1"#.to_owned(),
+        r#"waypost_fail_open{service="api"} 0"#.to_owned(),
+        r#"waypost_all_down{service="node"} 1"#.to_owned(),
+        "waypost_doubting 0".to_owned(),
     ] {
         let count = text.lines().filter(|found| **found == line).count();
         assert_eq!(count, 1, "{line} in\n{text}");
     }
-    let unwatched = format!(r#"waypost_endpoint_up{{{own},monitors=""}}"#);
-    assert!(!text.contains(&unwatched), "{text}");
+    assert!(
+        !text.contains(&format!("waypost_probe_age_seconds{{{sin}")),
+        "{text}"
+    );
     check_exposition(&text);
+    check_with_promtool(&text);
+}
+
+#[test]
+fn the_config_says_whose_series_are_written() {
+    let metrics = Metrics::new(Clock::start());
+    let mut figures = probed().figures(Moment(5000));
+    let mut endpoints = |series| {
+        let mut plan = policy::compile(policy::CONFIG);
+        plan.control.endpoint_series = series;
+        // What the other plan says of slots and targets stays.
+        let own = probed();
+        let old = own.figures(Moment(5000)).plan;
+        (plan.targets, plan.slots) = (old.targets.clone(), old.slots.clone());
+        (plan.services, plan.monitors) = (old.services.clone(), old.monitors.clone());
+        figures.plan = Arc::new(plan);
+        let text = metrics.render(Some(&figures));
+        assert!(
+            text.contains("waypost_region_endpoints{region=\"toronto\",state=\"healthy\"} 2\n")
+        );
+        assert!(text.contains("waypost_service_endpoints_up{service=\"node\"} 1\n"));
+        check_exposition(&text);
+        let names = ["fra-a", "fra-b", "kef-a", "tor-a", "tor-b", "sin-a"];
+        names.map(|name| text.contains(&format!("endpoint=\"{name}\"")))
+    };
+    assert_eq!(endpoints(EndpointSeries::All), [true; 6]);
+    let down = [true, true, false, false, false, false];
+    assert_eq!(endpoints(EndpointSeries::NotHealthy), down);
+    assert_eq!(endpoints(EndpointSeries::None), [false; 6]);
+}
+
+#[test]
+fn metrics_come_in_the_form_that_is_asked_for() {
+    let rig = Rig::start(Engine::Answers);
+    let text = rig.get("/metrics");
+    assert!(
+        text.head
+            .contains("content-type: text/plain; version=0.0.4"),
+        "{}",
+        text.head
+    );
+    assert!(!text.head.contains("content-encoding"));
+    let open = rig.request(
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: application/openmetrics-text; version=1.0.0\r\n\r\n",
+    );
+    assert!(
+        open.head
+            .contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        "{}",
+        open.head
+    );
+    assert!(open.body.ends_with("\n# EOF\n"), "{}", open.body);
+    assert!(open.body.contains("# TYPE waypost_reloads counter\n"));
+    assert!(open.body.contains("# TYPE waypost_config info\n"));
+    assert!(
+        open.body
+            .contains("# UNIT waypost_table_age_seconds seconds\n")
+    );
+    let mut stream = TcpStream::connect(rig.metrics_address).unwrap();
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
+    )
+    .unwrap();
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).unwrap();
+    let end = octets
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8_lossy(&octets[..end]).to_ascii_lowercase();
+    assert!(head.contains("content-encoding: gzip"), "{head}");
+    assert!(head.contains("vary: accept, accept-encoding"), "{head}");
+    let mut unpacked = String::new();
+    flate2::read::GzDecoder::new(&octets[end + 4..])
+        .read_to_string(&mut unpacked)
+        .unwrap();
+    check_exposition(&unpacked);
+    assert!(unpacked.contains("waypost_engine_responding 1\n"));
+}
+
+#[test]
+fn a_third_scrape_waits_for_its_turn() {
+    let metrics = Metrics::new(Clock::start());
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (one, two) = (metrics.admit_scrape().await, metrics.admit_scrape().await);
+        assert!(one.is_some() && two.is_some());
+        let soon = Duration::from_millis(50);
+        assert!(
+            tokio::time::timeout(soon, metrics.admit_scrape())
+                .await
+                .is_err()
+        );
+        drop(one);
+        assert!(metrics.admit_scrape().await.is_some());
+    });
 }
 
 #[test]
 fn a_refused_config_shows_as_a_gauge() {
     let metrics = Metrics::new(Clock::start());
-    let mut status = status();
-    assert!(
-        metrics
-            .render(Some(&status))
-            .contains("\nwaypost_config_refused 0\n")
-    );
-    status.refused = Some(RefusedConfig::default());
-    assert!(
-        metrics
-            .render(Some(&status))
-            .contains("\nwaypost_config_refused 1\n")
-    );
+    let mut figures = probed().figures(Moment(5000));
+    for (refused, line) in [
+        (false, "\nwaypost_config_refused 0\n"),
+        (true, "\nwaypost_config_refused 1\n"),
+    ] {
+        figures.refused = refused;
+        assert!(metrics.render(Some(&figures)).contains(line));
+    }
 }
 
 #[test]
@@ -790,8 +928,8 @@ fn everything_that_is_counted_is_exposed() {
     let metrics = Metrics::new(clock);
     let table = serving::table(1);
     observe_everything(&metrics, &table);
-    let text = metrics.render(Some(&status()));
-    let probe = r#"region="eu",provider="hetzner",endpoint="fra",monitor="web",family="v4""#;
+    let text = metrics.render(Some(&probed().figures(Moment(5000))));
+    let probe = r#"region="eu",monitor="web""#;
     for line in [
         format!(r#"waypost_probe_duration_seconds_bucket{{{probe},phase="connect",le="0.0025"}} 1"#),
         format!(r#"waypost_probe_duration_seconds_bucket{{{probe},phase="connect",le="0.001"}} 0"#),

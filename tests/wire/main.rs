@@ -6,6 +6,7 @@
     reason = "tests over real sockets and real time"
 )]
 mod control;
+mod geo_data;
 mod keys;
 mod planned;
 mod postgres;

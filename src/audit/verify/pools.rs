@@ -62,7 +62,8 @@ pub(super) fn yields(plan: &Plan, pool: &Pool, answers: u8, standings: &mut [Sta
         for share in [Permille::FULL, Permille(1)] {
             standings[member.target.index()].share = share;
             let whole = share == Permille::FULL;
-            let taken = seen.ask(Rule::ByShare, standings) && seen.ask(Rule::Largest, standings);
+            let by_share = seen.ask(Rule::ByShare, standings) || pool.is_short(standings);
+            let taken = by_share && seen.ask(Rule::Largest, standings);
             if whole && !taken {
                 seen.empty.push(format!("only {} is up", name()));
             }
@@ -78,7 +79,7 @@ pub(super) fn yields(plan: &Plan, pool: &Pool, answers: u8, standings: &mut [Sta
     for member in members(pool) {
         standings[member.target.index()].share = Permille::NONE;
         let someone = members(pool).nth(1).is_some();
-        if someone && !seen.ask(Rule::ByShare, standings) {
+        if someone && !seen.ask(Rule::ByShare, standings) && !pool.is_short(standings) {
             let name = &plan.endpoints[member.endpoint.index()].name;
             seen.empty.push(format!("only {name} is down"));
         }

@@ -51,6 +51,7 @@ fn control([before, after]: [&Control; 2], found: &mut Findings) {
         access,
         // Which certificate it shows is no right of anybody.
         pair: _,
+        endpoint_series: _,
     } = before;
     let AccessRules {
         // Where the kernel says who asks; who that may be is `groups`.

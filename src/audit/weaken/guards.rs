@@ -52,6 +52,8 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
             name,
             capacity,
             region: _,
+            service: _,
+            enabled: _,
             provider: _,
             tier: _,
             weight: _,

@@ -3,7 +3,7 @@
 //! Services are told apart by their hostnames, as everywhere in a comparison: one that was renamed is the same.
 use crate::audit::compare::LossKind;
 use crate::audit::compare::subjects::{self, Subject};
-use crate::base::{Family, MonitorId, RegionId};
+use crate::base::{Family, MonitorId, RegionId, ServiceId};
 use crate::plan::{
     AllDown, Approval, DampingPolicy, Demand, Plan, Recovery, Region, Residency, Service,
 };
@@ -67,11 +67,16 @@ fn regions(plans: [&Plan; 2], found: &mut Findings) {
             location: _,
             jurisdiction: _,
             capacity,
+            takes_failover,
         } = before;
         // Another law is the fences' affair; without any, nobody knows what is inside.
         if let (Some(own), None) = (law(0, before), law(1, after)) {
             let of = format!("region {name}");
             found.tell(LossKind::Fence, &of, [&*own, "no jurisdiction"]);
+        }
+        if !takes_failover && after.takes_failover {
+            let change = ["takes_failover = false", "takes everybody"];
+            found.tell(LossKind::Fence, &format!("region {name}"), change);
         }
         if let (Some(own), None) = (capacity, after.capacity) {
             let change = [format!("capacity {own}"), "unlimited".to_owned()];
@@ -110,6 +115,14 @@ impl Side<'_> {
         &self.plan.monitors[id.index()].name
     }
 
+    /// Tells whether it has endpoints of its own.
+    fn has_own(&self) -> bool {
+        let mut services = self.plan.services.iter();
+        let place = services.position(|one| one.name == self.service.name);
+        let mut endpoints = self.plan.endpoints.iter();
+        endpoints.any(|one| one.service.map(ServiceId::index) == place && place.is_some())
+    }
+
     /// Tells whether it has an endpoint of a family in a region of this name.
     fn is_in(&self, family: Family, region: &str) -> bool {
         let regions = self.plan.regions.iter();
@@ -126,6 +139,7 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         hostnames: _,
         // What fences come to is judged client by client.
         map: _,
+        steering,
         outside: _,
         unknown: _,
         residency,
@@ -151,6 +165,17 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
     if *all_down != AllDown::FailOpen && next.all_down == AllDown::FailOpen {
         let change = ["all_down is no answer", "all_down = \"fail-open\""];
         found.tell(LossKind::Guard, name, change);
+    }
+    if steering.is_own && !next.steering.is_own {
+        let change = ["steering of its own", "that of the regions"];
+        found.tell(LossKind::Guard, name, change);
+    } else if steering.is_closed && !next.steering.is_closed {
+        let change = ["a closed fallback", "an open one"];
+        found.tell(LossKind::Fence, name, change);
+    }
+    if before.has_own() && !after.has_own() {
+        let change = ["endpoints of its own", "those of the regions"];
+        found.tell(LossKind::Service, name, change);
     }
     if *demand != Demand::Unstated && next.demand == Demand::Unstated {
         found.tell(LossKind::Guard, name, ["demand", "no demand"]);

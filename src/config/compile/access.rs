@@ -52,7 +52,11 @@ pub(super) fn control(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Co
     if let Some(listen) = &control.listen {
         check_reach(listen, &access, found);
     }
-    Control { access, pair }
+    Control {
+        access,
+        pair,
+        endpoint_series: control.endpoint_series,
+    }
 }
 
 fn chosen(

@@ -4,12 +4,15 @@
 //! capacity is unlimited. What can be told from the text is told: figures that have no effect,
 //! that contradict each other, or that cannot be met even while everything is healthy. Nothing of
 //! it is an error, because whoever plans for growth or for an emergency may well mean it.
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use super::places::Places;
 use super::services::Draft;
-use crate::base::RegionId;
+use crate::base::{EndpointId, RegionId};
 use crate::config::diagnostic::{Diagnostics, Gap};
-use crate::config::spec::{DemandSpec, EndpointSpec, RegionSpec, ServiceSpec, Spec};
-use crate::plan::Demand;
+use crate::config::spec::{DemandSpec, RegionSpec, ServiceSpec, Spec};
+use crate::plan::{Demand, Endpoint};
 
 /// How many times its part by capacity an endpoint's part by weight may be.
 const CONTRADICTION: u64 = 2;
@@ -63,14 +66,21 @@ pub(super) fn check(
     places: &Places<'_>,
     found: &mut Diagnostics,
 ) {
-    for region in &spec.regions {
-        check_region(region, found);
-        for tier in tiers(region) {
-            check_tier(&tier, &region.name.value, found);
+    for (place, region) in spec.regions.iter().enumerate() {
+        check_region(RegionId::from_index(place), region, places, found);
+    }
+    let mut told = BTreeSet::new();
+    for draft in drafts {
+        for region in &draft.regions {
+            for tier in tiers(draft, *region, places) {
+                if told.insert(tier.iter().map(|one| &*one.name).collect::<Vec<_>>()) {
+                    check_tier(&tier, *region, places, found);
+                }
+            }
         }
     }
     for draft in drafts {
-        check_service(draft, spec, places, found);
+        check_service(draft, places, found);
     }
     let silent = drafts.iter().filter(|draft| draft.spec.demand.is_none());
     let silent: Vec<String> = silent
@@ -97,9 +107,10 @@ pub(super) fn check(
     }
 }
 
-/// A region can carry no more than its endpoints can.
-fn check_region(region: &RegionSpec, found: &mut Diagnostics) {
-    let (Some(own), Some(sum)) = (&region.capacity, sum(region)) else {
+/// A region can carry no more than its endpoints can, whosever they are.
+fn check_region(id: RegionId, region: &RegionSpec, places: &Places<'_>, found: &mut Diagnostics) {
+    let inside = places.endpoints.iter().filter(|one| one.region == id);
+    let (Some(own), Some(sum)) = (&region.capacity, sum(inside)) else {
         return;
     };
     if u64::from(own.value) > sum {
@@ -114,17 +125,20 @@ fn check_region(region: &RegionSpec, found: &mut Diagnostics) {
     }
 }
 
-/// What all endpoints of a region carry, if all of them say.
-fn sum(region: &RegionSpec) -> Option<u64> {
-    let stated = region.endpoints.iter();
-    let stated = stated.map(|one| one.capacity.as_ref().map(|given| u64::from(given.value)));
-    let sum: u64 = stated.sum::<Option<u64>>()?;
-    (!region.endpoints.is_empty()).then_some(sum)
+/// What all of some endpoints carry, if there are any and all of them say.
+fn sum<'p>(endpoints: impl Iterator<Item = &'p Endpoint>) -> Option<u64> {
+    let mut stated = endpoints.map(|one| one.capacity.map(u64::from)).peekable();
+    stated.peek()?;
+    stated.sum()
 }
 
-/// The endpoints of a region by tier.
-fn tiers(region: &RegionSpec) -> Vec<Vec<&EndpointSpec>> {
-    let mut endpoints: Vec<&EndpointSpec> = region.endpoints.iter().collect();
+/// The endpoints of a service in a region by tier.
+fn tiers<'p>(
+    draft: &Draft<'_>,
+    region: RegionId,
+    places: &'p Places<'_>,
+) -> Vec<Vec<&'p Endpoint>> {
+    let mut endpoints: Vec<&Endpoint> = draft.endpoints_in(region, places).collect();
     endpoints.sort_by_key(|one| one.tier);
     endpoints
         .chunk_by(|one, other| one.tier == other.tier)
@@ -132,34 +146,41 @@ fn tiers(region: &RegionSpec) -> Vec<Vec<&EndpointSpec>> {
         .collect()
 }
 
-fn check_tier(tier: &[&EndpointSpec], region: &str, found: &mut Diagnostics) {
-    let (stated, unstated): (Vec<&EndpointSpec>, Vec<&EndpointSpec>) =
+fn check_tier(tier: &[&Endpoint], region: RegionId, places: &Places<'_>, found: &mut Diagnostics) {
+    let (stated, unstated): (Vec<&Endpoint>, Vec<&Endpoint>) =
         tier.iter().partition(|one| one.capacity.is_some());
     match (stated.is_empty(), unstated.first()) {
         (true, _) => {}
         (false, Some(first)) => {
             let number = first.tier;
+            let region = &places.regions[region.index()].name;
             let message =
                 format!("only some endpoints of tier {number} of `{region}` state a capacity");
-            let names: Vec<&str> = unstated.iter().map(|one| &*one.name.value).collect();
+            let names: Vec<&str> = unstated.iter().map(|one| &*one.name).collect();
+            let Some(written) = places.written_of(&first.name) else {
+                return;
+            };
             found
-                .warn(&first.name.at, message)
+                .warn(&written.name.at, message)
                 .label(format!("without it: {}", names.join(", ")))
                 .help("what states no capacity is unlimited, so this tier is never full")
                 .rests_on(Gap::Content("regions"))
                 .rests_on(Gap::Content("services"));
         }
-        (false, None) => check_weights(tier, found),
+        (false, None) => check_weights(tier, places, found),
     }
 }
 
 /// By weight an endpoint gets its part of the tier's clients, whatever it can carry.
-fn check_weights(tier: &[&EndpointSpec], found: &mut Diagnostics) {
-    let capacity = |one: &EndpointSpec| one.capacity.as_ref().map_or(0, |own| u64::from(own.value));
+fn check_weights(tier: &[&Endpoint], places: &Places<'_>, found: &mut Diagnostics) {
+    let capacity = |one: &Endpoint| one.capacity.map_or(0, u64::from);
     let weights: u64 = tier.iter().map(|one| u64::from(one.weight)).sum();
     let capacities: u64 = tier.iter().map(|one| capacity(one)).sum();
     for one in tier {
-        let Some(own) = &one.capacity else { continue };
+        let written = places.written_of(&one.name);
+        let Some(own) = written.and_then(|written| written.capacity.as_ref()) else {
+            continue;
+        };
         let by_weight = u64::from(one.weight) * capacities;
         let by_capacity = u64::from(own.value) * weights;
         if by_weight <= by_capacity.saturating_mul(CONTRADICTION) {
@@ -168,7 +189,7 @@ fn check_weights(tier: &[&EndpointSpec], found: &mut Diagnostics) {
         let percent = |part: u64, whole: u64| part * 100 / whole.max(1);
         let message = format!(
             "`{}` gets {}% of its tier's clients by weight, and has {}% of its capacity",
-            one.name.value,
+            one.name,
             percent(u64::from(one.weight), weights),
             percent(u64::from(own.value), capacities),
         );
@@ -180,7 +201,7 @@ fn check_weights(tier: &[&EndpointSpec], found: &mut Diagnostics) {
     }
 }
 
-fn check_service(draft: &Draft<'_>, spec: &Spec, places: &Places<'_>, found: &mut Diagnostics) {
+fn check_service(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     let written = draft.spec;
     let name = &written.name.value;
     if let (Some(overload), None) = (&written.overload, &written.demand) {
@@ -195,15 +216,12 @@ fn check_service(draft: &Draft<'_>, spec: &Spec, places: &Places<'_>, found: &mu
     let Some(demand) = &written.demand else {
         return;
     };
-    let regions = draft
-        .regions
-        .iter()
-        .map(|region| &spec.regions[region.index()]);
-    let regions: Vec<&RegionSpec> = regions.collect();
-    if regions.is_empty() {
+    if draft.regions.is_empty() {
         return;
     }
-    if !regions.iter().any(|region| states_capacity(region)) {
+    let states = |id: &EndpointId| places.endpoints[id.index()].capacity.is_some();
+    let is_bounded = |region: &RegionId| places.regions[region.index()].capacity.is_some();
+    if !draft.endpoints.iter().any(states) && !draft.regions.iter().any(is_bounded) {
         let message = format!("nothing that `{name}` can use states a capacity");
         found
             .warn(&demand.at, message)
@@ -212,16 +230,11 @@ fn check_service(draft: &Draft<'_>, spec: &Spec, places: &Places<'_>, found: &mu
             .rests_on(Gap::Content("regions"))
             .rests_on(Gap::Content("services"));
     }
-    warn_of_excess(draft, &regions, places, found);
+    warn_of_excess(draft, places, found);
 }
 
 /// More is asked for than all regions together carry.
-fn warn_of_excess(
-    draft: &Draft<'_>,
-    regions: &[&RegionSpec],
-    places: &Places<'_>,
-    found: &mut Diagnostics,
-) {
+fn warn_of_excess(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     let Some(at) = draft.spec.demand.as_ref().map(|demand| &demand.at) else {
         return;
     };
@@ -230,13 +243,14 @@ fn warn_of_excess(
         Demand::Whole(amount) => u64::from(*amount),
         Demand::ByRegion(list) => list.iter().map(|(_, amount)| u64::from(*amount)).sum(),
     };
-    let carried = regions.iter().map(|region| carries(region));
+    let regions = draft.regions.iter();
+    let carried = regions.map(|region| carries(draft, *region, places));
     let Some(carried) = carried.sum::<Option<u64>>() else {
         return;
     };
     if asked > carried {
         let name = &draft.spec.name.value;
-        let all = places.regions.len() == regions.len();
+        let all = places.regions.len() == draft.regions.len();
         let whose = if all {
             "all regions"
         } else {
@@ -249,26 +263,21 @@ fn warn_of_excess(
     }
 }
 
-/// What a region carries, if it is limited.
-fn carries(region: &RegionSpec) -> Option<u64> {
-    let own = region.capacity.as_ref().map(|given| u64::from(given.value));
-    match (own, sum(region)) {
+/// What a service's endpoints in a region carry, if they are limited.
+fn carries(draft: &Draft<'_>, region: RegionId, places: &Places<'_>) -> Option<u64> {
+    let own = places.regions[region.index()].capacity.map(u64::from);
+    match (own, sum(draft.endpoints_in(region, places))) {
         (Some(own), Some(sum)) => Some(own.min(sum)),
         (own, sum) => own.or(sum),
     }
 }
 
-fn states_capacity(region: &RegionSpec) -> bool {
-    region.capacity.is_some() || region.endpoints.iter().any(|one| one.capacity.is_some())
-}
-
 /// Where the first capacity stands.
-fn first_capacity(spec: &Spec) -> Option<std::ops::Range<usize>> {
-    let all = spec.regions.iter().flat_map(|region| {
-        let of_endpoints = region.endpoints.iter().map(|one| &one.capacity);
-        std::iter::once(&region.capacity).chain(of_endpoints)
-    });
-    all.flatten()
+fn first_capacity(spec: &Spec) -> Option<Range<usize>> {
+    let of_regions = spec.regions.iter().filter_map(|one| one.capacity.as_ref());
+    let of_endpoints = spec.endpoints().filter_map(|one| one.capacity.as_ref());
+    of_regions
+        .chain(of_endpoints)
         .map(|given| given.at.clone())
         .min_by_key(|at| at.start)
 }

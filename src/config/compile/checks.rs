@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::names::Names;
+use super::places::Places;
 use crate::base::{MonitorId, Span};
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
@@ -29,6 +30,8 @@ pub(super) struct Checks<'s> {
     pub(super) monitor_names: Names<'s>,
     pub(super) recovery_names: Names<'s>,
     pub(super) monitors: Vec<Monitor>,
+    /// By endpoint: the monitors that it names itself.
+    pub(super) own: Vec<Option<Vec<MonitorId>>>,
     /// The one that watches canaries, if there are any.
     pub(super) canary: Option<MonitorId>,
     /// The last one is the built-in default, unless the config has one of that name.
@@ -38,7 +41,12 @@ pub(super) struct Checks<'s> {
 }
 
 impl<'s> Checks<'s> {
-    pub(super) fn resolve(spec: &'s Spec, files: &Files, found: &mut Diagnostics) -> Self {
+    pub(super) fn resolve(
+        spec: &'s Spec,
+        places: &Places<'_>,
+        files: &Files,
+        found: &mut Diagnostics,
+    ) -> Self {
         let monitors = spec.monitors.iter().map(|one| &*one.name.value);
         let recoveries = spec.recoveries.iter().map(|one| &*one.name.value);
         let monitor_names = Names::new("monitor", monitors);
@@ -47,6 +55,7 @@ impl<'s> Checks<'s> {
         let monitors = monitors.map(|one| monitor(one, spec, files, found));
         let mut checks = Self {
             monitors: monitors.collect(),
+            own: Vec::new(),
             canary: None,
             recoveries: Vec::new(),
             default: recovery_names
@@ -57,6 +66,12 @@ impl<'s> Checks<'s> {
         };
         checks.add_canary(spec, found);
         checks.add_recoveries(spec, found);
+        let own = places.written.iter().map(|endpoint| {
+            let names = endpoint.monitors.as_ref()?;
+            let own = checks.monitor_names.find_all(&names.value, found);
+            Some(own.into_iter().map(MonitorId::from_index).collect())
+        });
+        checks.own = own.collect();
         checks
     }
 

@@ -31,7 +31,7 @@ pub(super) fn knowledge(database: &Database) -> GeoKnowledge {
 
 /// The knowledge that regions claim by.
 pub(super) fn claimed(spec: &Spec) -> GeoKnowledge {
-    let claims = || spec.regions.iter().flat_map(|region| &region.serves);
+    let claims = || spec.claims();
     let is_place =
         |claim: &At<Serves>| matches!(claim.value, Serves::Continent(_) | Serves::Countries(_));
     GeoKnowledge {
@@ -49,8 +49,7 @@ pub(super) fn check(spec: &Spec, database: &Database, found: &mut Diagnostics) {
             .label("every client is of unknown place, but those of `overrides`")
             .help("give `database` a country or city file; one of AS numbers holds nothing else");
     }
-    let claims = spec.regions.iter().flat_map(|region| &region.serves);
-    let vain = claims.filter(|claim| !known.matches(&claim.value));
+    let vain = spec.claims().filter(|claim| !known.matches(&claim.value));
     for claim in vain {
         let (message, help) = match &claim.value {
             Serves::Asn(number) if !knows.autonomous_systems => (

@@ -18,6 +18,7 @@ use crate::plan::{Jurisdiction, Residency};
 
 /// Judges the fences of one service.
 pub(super) fn check(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
+    check_failover(draft, found);
     if draft.spec.residency.value != Residency::Strict {
         refuse_needless(draft, found);
         return;
@@ -27,7 +28,11 @@ pub(super) fn check(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnost
         return;
     }
     for (id, jurisdiction) in (0..).map(JurisdictionId).zip(&places.jurisdictions) {
-        if !reaches(draft, places.fence_of(id), places) {
+        let is_claimed = |region: &RegionId| {
+            let mut countries = jurisdiction.countries.iter();
+            countries.all(|country| draft.steering.claims_country(*region, *country))
+        };
+        if !reaches(draft, places.fence_of(id), places, is_claimed) {
             report_law(draft, jurisdiction, places, found);
         }
     }
@@ -103,7 +108,7 @@ fn report_lands(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics)
         ("unknown", &spec.unknown, inside.1, "of unknown place"),
     ] {
         let Some(lands) = lands else { continue };
-        if fence == JurisdictionSet::EMPTY || reaches(draft, fence, places) {
+        if fence == JurisdictionSet::EMPTY || reaches(draft, fence, places, |_| false) {
             continue;
         }
         let service = &spec.name.value;
@@ -119,11 +124,36 @@ fn report_lands(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics)
     }
 }
 
-/// Whether the service has an endpoint inside a fence, or one whose law is misspelt and may be.
-fn reaches(draft: &Draft<'_>, fence: JurisdictionSet, places: &Places<'_>) -> bool {
+/// Clients whom nobody claims have no endpoint where every region takes those alone whom it claims.
+fn check_failover(draft: &Draft<'_>, found: &mut Diagnostics) {
+    let mut regions = draft.regions.iter();
+    if draft.regions.is_empty() || regions.any(|one| draft.steering.takes_failover(*one)) {
+        return;
+    }
+    let name = &draft.spec.name;
+    let message = format!(
+        "service `{}` has no endpoint for clients whom no region claims",
+        name.value
+    );
+    found
+        .error(&name.at, message)
+        .label("all its regions have `takes_failover = false`")
+        .help("give it an endpoint in a region that takes failover")
+        .rests_on(Gap::Names("regions"));
+}
+
+/// Whether the service has an endpoint inside a fence, or one whose law is misspelt and may be, in a region that takes
+/// these clients.
+fn reaches(
+    draft: &Draft<'_>,
+    fence: JurisdictionSet,
+    places: &Places<'_>,
+    is_claimed: impl Fn(&RegionId) -> bool,
+) -> bool {
     let inside = |region: &RegionId| {
         let law = places.regions[region.index()].jurisdiction;
-        fence.contains(law) || places.unknown_law.contains(region)
+        let is_open = draft.steering.takes_failover(*region) || is_claimed(region);
+        is_open && (fence.contains(law) || places.unknown_law.contains(region))
     };
     draft.regions.iter().any(inside)
 }

@@ -40,6 +40,9 @@ fn database(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Option<Datab
     let Some(path) = &spec.geo.database else {
         return Some(Database::embedded());
     };
+    if let Some(ready) = &files.geo {
+        return Some(ready.database.clone());
+    }
     let help = "write the path of a MaxMind-format file, or \"embedded\"";
     let message = match files.get(&spec.resolve(path)) {
         Some(Ok(bytes)) => match Database::read(bytes) {

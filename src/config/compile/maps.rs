@@ -1,32 +1,35 @@
 //! Sorts clients into classes: whom each region serves, in which order, inside which fence.
 //!
-//! The order of regions is a property of the client alone, the same for all services: first
-//! the regions that claim it, the most specific claim first (network, AS, country, continent;
-//! the nearest among equals), then where the first of them falls back to, then the rest by
-//! distance. Who is claimed by none goes to the nearest region. A service skips the regions
-//! where it has no endpoint; residency then moves regions forward (`prefer`: first those of the
-//! client's jurisdiction, then those that it may use) or takes them out (`strict`). Classes are what is left different: two clients with the same list and fence
-//! are alike.
+//! The order of regions follows from the client and the service's steering (`steering`), which most services share. A
+//! service skips the regions where it has no endpoint; residency then moves regions forward (`prefer`: first those of the
+//! client's jurisdiction, then those that it may use) or takes them out (`strict`). Classes are what is left different: two
+//! clients with the same list and fence are alike.
+//!
+//! A geo database may know a hundred thousand places and millions of networks. Both are looked at once: what a service may
+//! ask of a client is its order and its law, and clients of one *kind* have both in common. Each map is made of the kinds of its
+//! service's steering.
 //!
 //! A resolver may ask for a network that several classes share, and give one answer to everybody in it. For a strict
 //! service that must be lawful for each, so there are classes for what fences have in common as well.
-//!
-//! Distance is measured from the client, or from its first region if its location is
-//! unknown.
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::places::Places;
 use super::services::Draft;
+use super::steering::{RegionOrderId, RegionOrders};
 use crate::base::limits::{CLASSES, SHARED_FENCES};
 use crate::base::{ClassId, JurisdictionId, JurisdictionSet, MapId, RegionId};
 use crate::config::diagnostic::Diagnostics;
-use crate::config::spec::Serves;
-use crate::geo::{Atlas, Location, Networks, Place};
+use crate::geo::{Atlas, Place, Sorted};
 use crate::plan::{Class, Map, Residency, Shared};
 
-/// What makes two services sort clients differently.
-type MapKey = (Vec<RegionId>, Residency, JurisdictionSet, JurisdictionSet);
+/// Everything that makes two services sort clients differently.
+type MapKey<'k> = (
+    Vec<RegionId>,
+    Residency,
+    JurisdictionSet,
+    JurisdictionSet,
+    &'k str,
+);
 
 /// The maps of a plan, and each service's own.
 pub(super) fn build(
@@ -35,7 +38,8 @@ pub(super) fn build(
     atlas: &Atlas,
     found: &mut Diagnostics,
 ) -> (Vec<Map>, Vec<MapId>) {
-    let mut known: BTreeMap<MapKey, MapId> = BTreeMap::new();
+    let mut clients: BTreeMap<&str, ClientKinds> = BTreeMap::new();
+    let mut known: BTreeMap<MapKey<'_>, MapId> = BTreeMap::new();
     let (mut maps, mut ids) = (Vec::new(), Vec::new());
     for draft in drafts {
         let residency = draft.spec.residency.value;
@@ -44,9 +48,12 @@ pub(super) fn build(
             residency,
             draft.outside,
             draft.unknown,
+            &*draft.steering.key,
         );
         let id = *known.entry(key).or_insert_with(|| {
-            maps.push(map(draft, places, atlas, found));
+            let clients = clients.entry(&draft.steering.key);
+            let clients = clients.or_insert_with(|| ClientKinds::sort(draft, places, atlas));
+            maps.push(map(draft, places, clients, found));
             MapId::from_index(maps.len() - 1)
         });
         ids.push(id);
@@ -54,11 +61,76 @@ pub(super) fn build(
     (maps, ids)
 }
 
-fn map(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas, found: &mut Diagnostics) -> Map {
+/// All clients, by what any service of one steering may ask of them.
+struct ClientKinds {
+    kinds: Vec<ClientKind>,
+    sorted: Sorted,
+    orders: Vec<Vec<RegionId>>,
+}
+
+/// All that such a service may ask of a client.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct ClientKind {
+    order: RegionOrderId,
+    country: ClientLaw,
+}
+
+/// The law of a client's country, as far as it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum ClientLaw {
+    /// Nothing.
+    Unknown,
+    /// It is one of no jurisdiction.
+    Lawless,
+    /// The law that holds there.
+    Law(JurisdictionId),
+}
+
+impl ClientKinds {
+    fn sort(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas) -> Self {
+        let mut orders = RegionOrders::new(&draft.steering, places);
+        let mut kinds = Vec::new();
+        let mut known: HashMap<ClientKind, u32> = HashMap::new();
+        let sorted = atlas.sort(&mut |place, mark| {
+            let kind = ClientKind {
+                order: orders.of(place, mark),
+                country: knowledge(places, place),
+            };
+            *known.entry(kind).or_insert_with(|| {
+                kinds.push(kind);
+                u32::try_from(kinds.len() - 1).expect("there are fewer kinds than places")
+            })
+        });
+        Self {
+            kinds,
+            sorted,
+            orders: orders.into_list(),
+        }
+    }
+
+    fn order(&self, kind: ClientKind) -> &[RegionId] {
+        &self.orders[kind.order]
+    }
+}
+
+fn knowledge(places: &Places<'_>, place: &Place) -> ClientLaw {
+    match place.country.map(|country| places.law.get(&country)) {
+        None => ClientLaw::Unknown,
+        Some(None) => ClientLaw::Lawless,
+        Some(Some(law)) => ClientLaw::Law(*law),
+    }
+}
+
+fn map(
+    draft: &Draft<'_>,
+    places: &Places<'_>,
+    clients: &ClientKinds,
+    found: &mut Diagnostics,
+) -> Map {
     let mut known: BTreeMap<(Vec<RegionId>, JurisdictionSet), ClassId> = BTreeMap::new();
     let mut classes = Vec::new();
-    let networks = atlas.classify(&mut |place, mark| {
-        let class = class(draft, places, place, mark);
+    let ids = clients.kinds.iter().map(|kind| {
+        let class = class(draft, places, clients.order(*kind), kind.country);
         let key = (class.preference.clone(), class.fence);
         match known.get(&key) {
             Some(id) => *id,
@@ -71,6 +143,7 @@ fn map(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas, found: &mut Diagno
             }
         }
     });
+    let ids: Vec<ClassId> = ids.collect();
     if classes.len() >= CLASSES {
         let name = &draft.spec.name;
         let message = format!("service `{}` tells too many clients apart", name.value);
@@ -78,13 +151,13 @@ fn map(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas, found: &mut Diagno
             "{CLASSES} classes is the most: let it have fewer regions"
         ));
     }
-    let mut sizes = sizes(&networks, classes.len(), atlas);
+    let mut sizes = sizes(clients, &ids, classes.len());
     let shared = (draft.spec.residency.value == Residency::Strict)
-        .then(|| shared(draft, places, atlas, &mut classes));
+        .then(|| shared(draft, places, clients, &mut classes));
     sizes.resize(classes.len(), 0);
     Map {
         classes,
-        networks,
+        networks: clients.sorted.classify(|kind| ids[kind as usize]),
         sizes,
         shared,
     }
@@ -95,15 +168,17 @@ fn map(draft: &Draft<'_>, places: &Places<'_>, atlas: &Atlas, found: &mut Diagno
 fn shared(
     draft: &Draft<'_>,
     places: &Places<'_>,
-    atlas: &Atlas,
+    clients: &ClientKinds,
     classes: &mut Vec<Class>,
 ) -> Shared {
     let own = classes.iter().map(|class| class.fence);
     let fences = intersections(own.collect());
-    let everywhere = order(places, &Place::default(), None);
+    let mut orders = RegionOrders::new(&draft.steering, places);
+    orders.of(&Place::default(), None);
+    let everywhere = orders.into_list();
     let mut found = Vec::new();
     for fence in fences {
-        let class = fenced(draft, places, &everywhere, fence);
+        let class = fenced(draft, places, &everywhere[0], fence);
         let known = classes.iter().position(|own| *own == class);
         let id = known.unwrap_or_else(|| {
             classes.push(class);
@@ -111,12 +186,10 @@ fn shared(
         });
         found.push((fence, ClassId::from_index(id)));
     }
-    let of_place = |place: &Place, _| {
-        let law = place.country.and_then(|country| places.law.get(&country));
-        fence(draft, places, place, law.copied()).0
-    };
+    let kinds = clients.kinds.iter();
+    let sets = kinds.map(|kind| fence(draft, places, kind.country).0);
     Shared {
-        fences: atlas.common(&mut { of_place }),
+        fences: clients.sorted.common(&sets.collect::<Vec<u64>>()),
         nobody: found[0].1,
         classes: found,
     }
@@ -154,108 +227,41 @@ fn fenced(
     }
 }
 
-/// How large each class is ([`Map::sizes`]).
-fn sizes(networks: &Networks, classes: usize, atlas: &Atlas) -> Vec<u64> {
+/// The size of each class ([`Map::sizes`]).
+fn sizes(clients: &ClientKinds, ids: &[ClassId], classes: usize) -> Vec<u64> {
     let mut sizes = vec![1; classes];
-    for extent in atlas.extents() {
-        if extent.place.country.is_some() {
-            sizes[networks.find(extent.example.into()).class.index()] += extent.size;
+    let kinds = clients.kinds.iter().zip(ids);
+    for ((kind, id), size) in kinds.zip(clients.sorted.sizes()) {
+        if kind.country != ClientLaw::Unknown {
+            sizes[id.index()] += size;
         }
     }
     sizes
 }
 
 /// The class of a client for a service.
-fn class(draft: &Draft<'_>, places: &Places<'_>, place: &Place, mark: Option<u16>) -> Class {
-    let law = place.country.and_then(|country| places.law.get(&country));
-    let law = law.copied();
+fn class(draft: &Draft<'_>, places: &Places<'_>, order: &[RegionId], country: ClientLaw) -> Class {
     let fence = match draft.spec.residency.value {
         Residency::Any | Residency::Prefer => JurisdictionSet::EVERYWHERE,
-        Residency::Strict => fence(draft, places, place, law),
+        Residency::Strict => fence(draft, places, country),
     };
-    let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
-    let mut preference = order(places, place, mark);
-    preference.retain(|region| draft.regions.contains(region) && fence.contains(law_of(region)));
-    if let (Residency::Prefer, Some(law)) = (draft.spec.residency.value, law) {
+    let mut class = fenced(draft, places, order, fence);
+    if let (Residency::Prefer, ClientLaw::Law(law)) = (draft.spec.residency.value, country) {
+        let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
         let near = places.fence_of(law);
-        preference.sort_by_key(|region| match law_of(region) {
+        class.preference.sort_by_key(|region| match law_of(region) {
             own if own == Some(law) => 0,
             other if near.contains(other) => 1,
             _ => 2,
         });
     }
-    Class { preference, fence }
+    class
 }
 
-fn fence(
-    draft: &Draft<'_>,
-    places: &Places<'_>,
-    place: &Place,
-    law: Option<JurisdictionId>,
-) -> JurisdictionSet {
-    match (place.country, law) {
-        (None, _) => draft.unknown,
-        (Some(_), None) => draft.outside,
-        (Some(_), Some(law)) => places.fence_of(law),
+fn fence(draft: &Draft<'_>, places: &Places<'_>, country: ClientLaw) -> JurisdictionSet {
+    match country {
+        ClientLaw::Unknown => draft.unknown,
+        ClientLaw::Lawless => draft.outside,
+        ClientLaw::Law(law) => places.fence_of(law),
     }
-}
-
-/// All regions in the order in which a client should be served by them.
-fn order(places: &Places<'_>, place: &Place, mark: Option<u16>) -> Vec<RegionId> {
-    let all = (0..places.regions.len()).map(RegionId::from_index);
-    let distance = |from: Option<Location>, region: RegionId| {
-        from.map_or(0, |from| {
-            from.distance_km(places.regions[region.index()].location)
-        })
-    };
-    let claim = |region: RegionId| specificity(places, region, place, mark);
-    let mut list: Vec<RegionId> = all.clone().filter(|one| claim(*one) > 0).collect();
-    list.sort_by_key(|one| (Reverse(claim(*one)), distance(place.location, *one), *one));
-    if list.is_empty() && place.location.is_none() {
-        list.clone_from(&places.default);
-        append(&mut list, all);
-        return list;
-    }
-    if list.is_empty() {
-        list.extend(
-            all.clone()
-                .min_by_key(|one| (distance(place.location, *one), *one)),
-        );
-    }
-    let Some(first) = list.first().copied() else {
-        return list;
-    };
-    append(&mut list, places.fallback[first.index()].iter().copied());
-    let from = place
-        .location
-        .unwrap_or(places.regions[first.index()].location);
-    let mut rest: Vec<RegionId> = all.collect();
-    rest.sort_by_key(|one| (distance(Some(from), *one), *one));
-    append(&mut list, rest);
-    list
-}
-
-/// Appends what is not in the list yet.
-fn append(list: &mut Vec<RegionId>, more: impl IntoIterator<Item = RegionId>) {
-    for region in more {
-        if !list.contains(&region) {
-            list.push(region);
-        }
-    }
-}
-
-/// How specifically a region claims a client: 4 by network, 3 by AS, 2 by country, 1 by
-/// continent, 0 not at all.
-fn specificity(places: &Places<'_>, region: RegionId, place: &Place, mark: Option<u16>) -> u8 {
-    if mark == Some(region.0) {
-        return 4;
-    }
-    let claims = places.claims[region.index()].iter();
-    let levels = claims.map(|claim| match claim {
-        Serves::Asn(asn) if place.asn == Some(*asn) => 3,
-        Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
-        Serves::Continent(continent) if place.continent == Some(*continent) => 1,
-        Serves::Network(_) | Serves::Asn(_) | Serves::Countries(_) | Serves::Continent(_) => 0,
-    });
-    levels.max().unwrap_or(0)
 }

@@ -12,6 +12,7 @@
 //! | `checks` | monitors, recoveries |
 //! | `defence` | what keeps the server from being used against others |
 //! | `services` | services and their sizes |
+//! | `steering` | how the clients of a service prefer regions |
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
 //! | `zones` | zone files, with hostnames mounted |
@@ -41,6 +42,7 @@ mod names;
 mod places;
 mod policy;
 mod services;
+mod steering;
 mod targets;
 mod tls;
 mod transfer;
@@ -59,7 +61,7 @@ use super::reader::At;
 use super::spec::Spec;
 use super::{Compiled, FiledZone, Files};
 use crate::base::{HashKey, MapId, Permille, limits};
-use crate::geo::Atlas;
+use crate::geo::{Atlas, FileDigest};
 use crate::plan::{
     Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds, ZonePlan, Zoning,
 };
@@ -117,7 +119,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         return None;
     }
     let places = Places::resolve(spec, found);
-    let checks = Checks::resolve(spec, files, found);
+    let checks = Checks::resolve(spec, &places, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     let zones = zones::load(spec, files, found);
     let tls = tls::resolve(spec, files, found);
@@ -254,10 +256,11 @@ fn listeners(spec: &Spec) -> impl Iterator<Item = (Carrier, &At<SocketAddr>)> {
 
 /// A canary tells whether this node's own network works; one of the endpoints could not.
 fn check_canaries(spec: &Spec, found: &mut Diagnostics) {
-    let endpoints = || spec.regions.iter().flat_map(|region| &region.endpoints);
     for canary in &spec.canaries {
         let ip = canary.value.ip();
-        let owner = endpoints().find(|one| one.addresses.iter().any(|own| own.value == ip));
+        let owner = spec
+            .endpoints()
+            .find(|one| one.addresses.iter().any(|own| own.value == ip));
         if let Some(owner) = owner {
             let message = format!("`{ip}` is an address of endpoint `{}`", owner.name.value);
             found.warn(&canary.at, message).help(
@@ -269,15 +272,21 @@ fn check_canaries(spec: &Spec, found: &mut Diagnostics) {
 
 /// Ids must not run out; false if they would.
 fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
-    use limits::{ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, TSIG_KEYS, ZONES};
+    use limits::{
+        CLAIMED_NETWORKS, ENDPOINTS, JURISDICTIONS, MONITORS, REGIONS, SERVICES, TSIG_KEYS, ZONES,
+    };
     let jurisdictions = spec.jurisdictions.iter().map(|one| &one.name.at);
     let regions = spec.regions.iter().map(|one| &one.name.at);
-    let endpoints = spec.regions.iter().flat_map(|one| &one.endpoints);
+    let endpoints = spec.endpoints();
     let monitors = spec.monitors.iter().map(|one| &one.name.at);
     let recoveries = spec.recoveries.iter().map(|one| &one.name.at);
     let services = spec.services.iter().map(|one| &one.name.at);
     let zones = spec.zones.iter().filter_map(|one| one.name.as_ref());
     let tsig = spec.tsig.iter().map(|one| &one.name.at);
+    let claims = spec
+        .claims()
+        .filter(|one| places::network(&one.value).is_some());
+    let claims = claims.map(|one| &one.at);
     let fits = [
         within("jurisdictions", JURISDICTIONS, jurisdictions, found),
         within("regions", REGIONS, regions, found),
@@ -292,8 +301,9 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
         within("services", SERVICES, services, found),
         within("zones", ZONES, zones.map(|name| &name.at), found),
         within("keys", TSIG_KEYS, tsig, found),
+        within("claimed networks", CLAIMED_NETWORKS, claims, found),
     ];
-    fits == [true; 8]
+    fits == [true; 9]
 }
 
 /// Whether there are no more than `most`; reported at the first that is too many.
@@ -325,7 +335,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
             spec,
             (parts.places, parts.checks),
             cohort_key(spec),
-            &services,
+            (parts.drafts, &services),
         ),
         key: cohort_key(spec),
         server: server(spec, parts.tls, parts.defence),
@@ -367,6 +377,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
         name: spec.name.value.clone(),
         hostnames: hostnames.collect(),
         map,
+        steering: draft.steering.facts,
         residency: spec.residency.value,
         all_down: spec.all_down,
         outside: draft.outside,
@@ -401,15 +412,25 @@ fn cohort_key(spec: &Spec) -> HashKey {
     HashKey::from_secret(names.join(" ").as_bytes())
 }
 
-/// One number for the config and all that it names but what the server writes itself.
+/// One number for the config and all that it names but what the server writes itself; the same whether the geo database
+/// was compiled before or not.
 fn digest(spec: &Spec, files: &Files) -> u64 {
     let key = HashKey::from_secret(b"digest");
-    let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
+    let mut own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
+    let geo = spec.geo_file();
+    let read = || files.get(geo.as_ref()?)?.as_ref().ok();
+    let of_geo = match &files.geo {
+        Some(ready) => Some(ready.digest),
+        None => read().map(|octets| FileDigest::of(octets)),
+    };
+    own.extend(geo.clone());
     let others = files.iter().filter(|(path, _)| !own.contains(*path));
     let texts = others.filter_map(|(_, file)| file.as_ref().ok());
     let texts = std::iter::once(spec.text.as_bytes()).chain(texts.map(|text| &**text));
     let hashes: Vec<u8> = texts
-        .flat_map(|text| key.hash(text).to_le_bytes())
+        .map(|text| key.hash(text))
+        .chain(of_geo)
+        .flat_map(u64::to_le_bytes)
         .collect();
     key.hash(&hashes)
 }

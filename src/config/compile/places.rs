@@ -7,14 +7,13 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::names::Names;
-use super::weights;
-use crate::base::{JurisdictionId, JurisdictionSet, RegionId};
+use crate::base::{EndpointId, JurisdictionId, JurisdictionSet, RegionId, ServiceId};
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
-use crate::config::spec::{EndpointSpec, RegionSpec, Serves, Spec};
+use crate::config::spec::{EndpointSpec, RegionSpec, Serves, ServiceSpec, Spec};
 use crate::geo::{Country, Network};
 use crate::monitor::reach;
-use crate::plan::{AddressesDown, Endpoint, Jurisdiction, Region};
+use crate::plan::{Endpoint, Jurisdiction, Region};
 
 /// Where things are, and under which law.
 pub(super) struct Places<'s> {
@@ -22,11 +21,14 @@ pub(super) struct Places<'s> {
     pub(super) region_names: Names<'s>,
     pub(super) jurisdictions: Vec<Jurisdiction>,
     pub(super) regions: Vec<Region>,
+    /// Those of regions, then those of services.
     pub(super) endpoints: Vec<Endpoint>,
-    /// By endpoint: what it says of addresses that are down.
-    pub(super) addresses_down: Vec<Option<At<AddressesDown>>>,
+    /// By endpoint: what is written of it.
+    pub(super) written: Vec<&'s EndpointSpec>,
     /// By region: its endpoints, which stand together.
-    endpoints_of: Vec<Range<usize>>,
+    of_region: Vec<Range<usize>>,
+    /// By service: its own endpoints, which stand together.
+    of_service: Vec<Range<usize>>,
     /// Whose law holds in a country.
     pub(super) law: BTreeMap<Country, JurisdictionId>,
     /// Regions whose jurisdiction is named and not known.
@@ -35,7 +37,7 @@ pub(super) struct Places<'s> {
     pub(super) fallback: Vec<Vec<RegionId>>,
     /// By region: which clients it claims.
     pub(super) claims: Vec<Vec<Serves>>,
-    /// Networks that regions claim.
+    /// Networks that regions and services claim, each once; its number is its mark in the atlas.
     pub(super) marks: Vec<(Network, u16)>,
     /// Order for clients whose place is unknown.
     pub(super) default: Vec<RegionId>,
@@ -51,13 +53,14 @@ impl<'s> Places<'s> {
             jurisdictions: Vec::new(),
             regions: Vec::new(),
             endpoints: Vec::new(),
-            addresses_down: Vec::new(),
-            endpoints_of: Vec::new(),
+            written: Vec::new(),
+            of_region: Vec::new(),
+            of_service: Vec::new(),
             law: BTreeMap::new(),
             unknown_law: BTreeSet::new(),
             fallback: Vec::new(),
             claims: Vec::new(),
-            marks: Vec::new(),
+            marks: marks(spec),
             default: Vec::new(),
         };
         places.add_jurisdictions(spec, found);
@@ -65,12 +68,14 @@ impl<'s> Places<'s> {
         for region in &spec.regions {
             places.add_region(region, found);
         }
+        for service in &spec.services {
+            places.add_own(service, found);
+        }
+        warn_of_empty(spec, &places, found);
         places.default = places.region_ids(&spec.geo.default, found);
         check_endpoints(spec, found);
         check_overrides(spec, found);
-        check_claimed_networks(spec, found);
         check_shared_claims(spec, found);
-        weights::check(spec, found);
         places
     }
 
@@ -139,7 +144,7 @@ impl<'s> Places<'s> {
         }
     }
 
-    fn add_region(&mut self, spec: &RegionSpec, found: &mut Diagnostics) {
+    fn add_region(&mut self, spec: &'s RegionSpec, found: &mut Diagnostics) {
         let id = RegionId::from_index(self.regions.len());
         let jurisdiction = spec.jurisdiction.as_ref().and_then(|name| {
             let place = self.jurisdiction_names.find(name, found)?;
@@ -153,6 +158,7 @@ impl<'s> Places<'s> {
             location: spec.location,
             jurisdiction,
             capacity: spec.capacity.as_ref().map(|given| given.value),
+            takes_failover: !spec.is_closed,
         });
         let own = &spec.name.value;
         if let Some(itself) = spec.fallback.iter().find(|next| next.value == *own) {
@@ -164,32 +170,47 @@ impl<'s> Places<'s> {
         self.fallback.push(fallback);
         let claims = spec.serves.iter().map(|claim| claim.value.clone());
         self.claims.push(claims.collect());
-        let networks = spec.serves.iter().filter_map(|claim| network(&claim.value));
-        self.marks.extend(networks.map(|network| (network, id.0)));
-        let endpoints = spec.endpoints.iter().map(|one| endpoint(one, id));
-        let said = spec.endpoints.iter().map(|one| one.addresses_down.clone());
-        self.addresses_down.extend(said);
         let first = self.endpoints.len();
-        self.endpoints.extend(endpoints);
-        self.endpoints_of.push(first..self.endpoints.len());
-        if spec.endpoints.is_empty() {
-            let message = format!("region `{}` has no endpoints", spec.name.value);
-            let help = format!("write `[[regions.{}.endpoints]]`", spec.name.value);
-            found
-                .warn(&spec.name.at, message)
-                .help(help)
-                .rests_on(Gap::Content("regions"));
+        for one in &spec.endpoints {
+            self.endpoints.push(endpoint(one, id, None));
+            self.written.push(one);
         }
+        self.of_region.push(first..self.endpoints.len());
     }
 
-    /// The word of each endpoint of a region about addresses that are down.
-    pub(super) fn addresses_down_in(&self, region: RegionId) -> &[Option<At<AddressesDown>>] {
-        &self.addresses_down[self.endpoints_of[region.index()].clone()]
+    /// The endpoints of a service's own. One whose region is not known belongs to none, which only matters until that is
+    /// reported.
+    fn add_own(&mut self, spec: &'s ServiceSpec, found: &mut Diagnostics) {
+        let service = ServiceId::from_index(self.of_service.len());
+        let first = self.endpoints.len();
+        for one in &spec.endpoints {
+            let region = one.region.as_ref();
+            let place = region.and_then(|name| self.region_names.find(name, found));
+            let Some(place) = place else { continue };
+            let own = endpoint(one, RegionId::from_index(place), Some(service));
+            self.endpoints.push(own);
+            self.written.push(one);
+        }
+        self.of_service.push(first..self.endpoints.len());
     }
 
-    /// The endpoints of a region.
-    pub(super) fn endpoints_in(&self, region: RegionId) -> &[Endpoint] {
-        &self.endpoints[self.endpoints_of[region.index()].clone()]
+    /// The endpoints that a service may be answered with: its own if it has any, otherwise those of all regions.
+    /// Disabled ones are nobody's.
+    pub(super) fn endpoints_of(&self, service: ServiceId) -> impl Iterator<Item = EndpointId> + '_ {
+        let own = self.of_service[service.index()].clone();
+        let regions = self.of_region.last().map_or(0, |last| last.end);
+        let all = match own.is_empty() {
+            true => 0..regions,
+            false => own,
+        };
+        all.filter(|place| self.endpoints[*place].enabled)
+            .map(EndpointId::from_index)
+    }
+
+    /// What is written of an endpoint.
+    pub(super) fn written_of(&self, name: &str) -> Option<&'s EndpointSpec> {
+        let mut all = self.written.iter().copied();
+        all.find(|one| one.name.value == name)
     }
 
     /// Regions by name, unknown ones reported.
@@ -203,10 +224,12 @@ impl<'s> Places<'s> {
     }
 }
 
-fn endpoint(spec: &EndpointSpec, region: RegionId) -> Endpoint {
+fn endpoint(spec: &EndpointSpec, region: RegionId, service: Option<ServiceId>) -> Endpoint {
     Endpoint {
         name: spec.name.value.clone(),
         region,
+        service,
+        enabled: !spec.is_disabled,
         provider: spec.provider.clone(),
         tier: spec.tier,
         weight: spec.weight,
@@ -215,33 +238,80 @@ fn endpoint(spec: &EndpointSpec, region: RegionId) -> Endpoint {
     }
 }
 
-/// Names must be unique over all regions; addresses should be.
+/// Tells of regions where no endpoint is, neither their own nor a service's.
+fn warn_of_empty(spec: &Spec, places: &Places<'_>, found: &mut Diagnostics) {
+    let used: BTreeSet<RegionId> = places.endpoints.iter().map(|one| one.region).collect();
+    for (place, region) in spec.regions.iter().enumerate() {
+        if used.contains(&RegionId::from_index(place)) {
+            continue;
+        }
+        let message = format!("region `{}` has no endpoints", region.name.value);
+        let help = format!("write `[[regions.{}.endpoints]]`", region.name.value);
+        found
+            .warn(&region.name.at, message)
+            .help(help)
+            .rests_on(Gap::Content("regions"))
+            .rests_on(Gap::Content("services"));
+    }
+}
+
+/// Names must be unique over the whole config. So should addresses be, but that services of one machine may each watch it
+/// in a way of their own.
 fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
-    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut owners: BTreeMap<IpAddr, &str> = BTreeMap::new();
-    for region in &spec.regions {
-        for endpoint in &region.endpoints {
-            let name = &endpoint.name;
-            if let Some(other) = names.insert(&name.value, &region.name.value)
-                && !name.value.is_empty()
-            {
+    let mut names: BTreeMap<&str, String> = BTreeMap::new();
+    let mut owners: BTreeMap<(Option<&str>, IpAddr), &str> = BTreeMap::new();
+    for (owner, endpoint) in owned(spec) {
+        let name = &endpoint.name;
+        let whose = match owner {
+            Owner::Region(region) => format!("in region `{region}`"),
+            Owner::Service(service) => format!("of service `{service}`"),
+        };
+        if let Some(other) = names.insert(&name.value, whose)
+            && !name.value.is_empty()
+        {
+            found
+                .error(&name.at, format!("a second endpoint `{}`", name.value))
+                .label(format!("the first is {other}"))
+                .help("health, orders and metrics know an endpoint by its name alone");
+        }
+        let service = match owner {
+            Owner::Region(_) => None,
+            Owner::Service(service) => Some(service),
+        };
+        for address in &endpoint.addresses {
+            check_reach(address, found);
+            let owner = owners.entry((service, address.value));
+            let owner = *owner.or_insert(&name.value);
+            if owner != name.value {
+                let message = format!("`{}` is an address of `{owner}` too", address.value);
                 found
-                    .error(&name.at, format!("a second endpoint `{}`", name.value))
-                    .label(format!("the first is in region `{other}`"))
-                    .help("health, orders and metrics know an endpoint by its name alone");
-            }
-            for address in &endpoint.addresses {
-                check_reach(address, found);
-                let owner = *owners.entry(address.value).or_insert(&name.value);
-                if owner != name.value {
-                    let message = format!("`{}` is an address of `{owner}` too", address.value);
-                    found
-                        .warn(&address.at, message)
-                        .help("two endpoints at one address fail together");
-                }
+                    .warn(&address.at, message)
+                    .help("two endpoints at one address fail together");
             }
         }
+        if let Some(probed) = &endpoint.probe.address {
+            check_reach(probed, found);
+        }
     }
+}
+
+/// Whose endpoint it is.
+#[derive(Clone, Copy)]
+enum Owner<'s> {
+    Region(&'s str),
+    Service(&'s str),
+}
+
+fn owned(spec: &Spec) -> impl Iterator<Item = (Owner<'_>, &EndpointSpec)> {
+    let of_regions = spec.regions.iter().flat_map(|region| {
+        let owner = Owner::Region(&region.name.value);
+        region.endpoints.iter().map(move |one| (owner, one))
+    });
+    let of_services = spec.services.iter().flat_map(|service| {
+        let owner = Owner::Service(&service.name.value);
+        service.endpoints.iter().map(move |one| (owner, one))
+    });
+    of_regions.chain(of_services)
 }
 
 /// Tells of an address that clients and probes cannot reach at all. A server takes one that nobody can: its probes
@@ -281,24 +351,6 @@ fn check_overrides(spec: &Spec, found: &mut Diagnostics) {
     }
 }
 
-/// Each network can be claimed by one region.
-fn check_claimed_networks(spec: &Spec, found: &mut Diagnostics) {
-    let mut owners: BTreeMap<Network, &str> = BTreeMap::new();
-    for region in &spec.regions {
-        for claim in &region.serves {
-            let Some(network) = network(&claim.value) else {
-                continue;
-            };
-            if let Some(other) = owners.insert(network, &region.name.value) {
-                found
-                    .error(&claim.at, "this network is claimed twice")
-                    .label(format!("region `{other}` claims it as well"))
-                    .help("a network belongs to one region; a longer prefix may go to another");
-            }
-        }
-    }
-}
-
 /// A place that two regions claim goes to the nearer one of them, which nobody reads out of the text.
 fn check_shared_claims(spec: &Spec, found: &mut Diagnostics) {
     let mut owners: Vec<(&Serves, &str)> = Vec::new();
@@ -319,7 +371,15 @@ fn check_shared_claims(spec: &Spec, found: &mut Diagnostics) {
     }
 }
 
-fn network(claim: &Serves) -> Option<Network> {
+/// All networks that are claimed anywhere, each with its number.
+fn marks(spec: &Spec) -> Vec<(Network, u16)> {
+    let networks = spec.claims().filter_map(|claim| network(&claim.value));
+    let networks: BTreeSet<Network> = networks.collect();
+    networks.into_iter().zip(0..).collect()
+}
+
+/// The network that a claim is, if it is one.
+pub(super) fn network(claim: &Serves) -> Option<Network> {
     match claim {
         Serves::Network(network) => Some(*network),
         Serves::Continent(_) | Serves::Countries(_) | Serves::Asn(_) => None,

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 
 use super::checks::Checks;
 use super::places::Places;
+use super::services::Draft;
 use crate::base::HashKey;
 use crate::config::spec::Spec;
 use crate::plan::Service;
@@ -18,7 +19,7 @@ pub(super) fn of(
     spec: &Spec,
     (places, checks): (&Places<'_>, &Checks<'_>),
     cohorts: HashKey,
-    services: &[Service],
+    (drafts, services): (&[Draft<'_>], &[Service]),
 ) -> u64 {
     let key = HashKey::from_secret(b"policy");
     let mut hash = 0;
@@ -36,12 +37,7 @@ pub(super) fn of(
     add(&places.jurisdictions);
     add(&places.regions);
     add(&places.endpoints);
-    add(&(
-        &places.fallback,
-        &places.claims,
-        &places.marks,
-        &places.default,
-    ));
+    add(&places.marks);
     let overrides = spec.geo.overrides.iter();
     add(&overrides
         .map(|(network, country)| (network.value, *country))
@@ -52,7 +48,8 @@ pub(super) fn of(
         add(&monitor);
     }
     add(&checks.recoveries);
-    for service in services {
+    for (draft, service) in drafts.iter().zip(services) {
+        add(&draft.steering.key);
         add_service(service, &mut add);
     }
     let mut zones: Vec<String> = spec
@@ -72,6 +69,7 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         name,
         hostnames,
         map: _,
+        steering: _,
         residency,
         all_down,
         outside,
@@ -87,6 +85,8 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
     add(&(name, hostnames, residency, all_down, outside, unknown));
     add(&(demand, overload, answers, ttl, monitors, recovery));
+    let least = pools.iter().flatten().map(|pool| pool.min_up);
+    add(&least.collect::<Vec<_>>());
     let tiers = pools.iter().flatten().flat_map(|pool| &pool.tiers);
     let members = tiers.map(|tier| (tier.number, &tier.members));
     add(&members.collect::<Vec<_>>());

@@ -1,11 +1,15 @@
 //! Services with their names resolved, and what does not go together in them.
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use super::checks::Checks;
 use super::places::Places;
-use super::{capacity, fences};
+use super::steering::{self, Steering};
+use super::{capacity, fences, weights};
 use crate::base::limits::{STEERED_RRSET_BYTES, TIER_MEMBERS};
-use crate::base::{Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId, RegionId};
+use crate::base::{
+    EndpointId, Family, JurisdictionId, JurisdictionSet, MonitorId, RecoveryId, RegionId, ServiceId,
+};
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
@@ -21,6 +25,8 @@ pub(super) struct Draft<'s> {
     pub(super) spec: &'s ServiceSpec,
     /// Regions where it has endpoints, in the order of the config.
     pub(super) regions: Vec<RegionId>,
+    /// What it may be answered with, in the order of the config: in these regions, and enabled.
+    pub(super) endpoints: Vec<EndpointId>,
     pub(super) monitors: Vec<MonitorId>,
     pub(super) recovery: RecoveryId,
     /// Fence of clients outside every jurisdiction.
@@ -28,6 +34,8 @@ pub(super) struct Draft<'s> {
     /// Fence of clients whose place is unknown.
     pub(super) unknown: JurisdictionSet,
     pub(super) demand: Demand,
+    /// How its clients prefer regions.
+    pub(super) steering: Rc<Steering>,
 }
 
 pub(super) fn resolve<'s>(
@@ -36,8 +44,10 @@ pub(super) fn resolve<'s>(
     checks: &Checks<'_>,
     found: &mut Diagnostics,
 ) -> Vec<Draft<'s>> {
-    let drafts = spec.services.iter().map(|one| {
-        let draft = draft(one, places, checks, found);
+    let by_regions = steering::by_regions(places);
+    let numbered = (0..).map(ServiceId::from_index).zip(&spec.services);
+    let drafts = numbered.map(|one| {
+        let draft = draft(one, (places, &by_regions), checks, found);
         fences::check(&draft, places, found);
         check_size(&draft, places, found);
         check_families(&draft, places, found);
@@ -46,14 +56,16 @@ pub(super) fn resolve<'s>(
         draft
     });
     let drafts: Vec<Draft<'_>> = drafts.collect();
+    steering::check_networks(spec, &drafts, found);
+    weights::check(&drafts, places, found);
     capacity::check(spec, &drafts, places, found);
     warn_of_unused(spec, &drafts, checks, found);
     drafts
 }
 
 fn draft<'s>(
-    spec: &'s ServiceSpec,
-    places: &Places<'_>,
+    (id, spec): (ServiceId, &'s ServiceSpec),
+    (places, by_regions): (&Places<'_>, &Rc<Steering>),
     checks: &Checks<'_>,
     found: &mut Diagnostics,
 ) -> Draft<'s> {
@@ -70,11 +82,13 @@ fn draft<'s>(
         "default" => Some(checks.default),
         _ => checks.recovery_names.find(name, found),
     });
-    let regions = regions(spec, places, found);
+    let (regions, endpoints) = regions((id, spec), places, found);
     Draft {
         spec,
         demand: capacity::demand(spec, &regions, places, found),
         regions,
+        steering: steering::of_service(spec, places, by_regions, found),
+        endpoints,
         monitors: monitors.into_iter().map(MonitorId::from_index).collect(),
         recovery: RecoveryId::from_index(recovery.unwrap_or(checks.default)),
         outside: lands(spec.outside.as_ref(), places, found),
@@ -82,8 +96,12 @@ fn draft<'s>(
     }
 }
 
-/// The regions of a service that have endpoints.
-fn regions(spec: &ServiceSpec, places: &Places<'_>, found: &mut Diagnostics) -> Vec<RegionId> {
+/// The regions of a service that have endpoints, and these.
+fn regions(
+    (id, spec): (ServiceId, &ServiceSpec),
+    places: &Places<'_>,
+    found: &mut Diagnostics,
+) -> (Vec<RegionId>, Vec<EndpointId>) {
     let mut regions = match &spec.regions {
         Some(names) => places.region_ids(&names.value, found),
         None => (0..places.regions.len())
@@ -91,17 +109,48 @@ fn regions(spec: &ServiceSpec, places: &Places<'_>, found: &mut Diagnostics) -> 
             .collect(),
     };
     regions.sort();
-    regions.retain(|region| !places.endpoints_in(*region).is_empty());
+    let region_of = |one: EndpointId| places.endpoints[one.index()].region;
+    let mut endpoints: Vec<EndpointId> = places.endpoints_of(id).collect();
+    for one in &endpoints {
+        warn_of_unreached(*one, (spec, &regions), places, found);
+    }
+    endpoints.retain(|one| regions.contains(&region_of(*one)));
+    regions.retain(|region| endpoints.iter().any(|one| region_of(*one) == *region));
     if regions.is_empty() {
         let at = spec.regions.as_ref().map_or(&spec.name.at, |list| &list.at);
         let message = format!("service `{}` has no endpoint", spec.name.value);
         found
             .error(at, message)
-            .help("at least one of its regions needs `[[regions.NAME.endpoints]]`")
+            .help(format!(
+                "at least one of its regions needs `[[regions.NAME.endpoints]]`, or the service \
+                 `[[services.{}.endpoints]]`",
+                spec.name.value
+            ))
             .rests_on(Gap::Content("regions"))
             .rests_on(Gap::Uses("regions"));
     }
-    regions
+    (regions, endpoints)
+}
+
+/// Tells of a service's own endpoint that lies in none of its `regions`.
+fn warn_of_unreached(
+    id: EndpointId,
+    (spec, regions): (&ServiceSpec, &[RegionId]),
+    places: &Places<'_>,
+    found: &mut Diagnostics,
+) {
+    let own = &places.endpoints[id.index()];
+    let at = places.written[id.index()].region.as_ref();
+    let Some(at) = at.filter(|_| !regions.contains(&own.region)) else {
+        return;
+    };
+    let message = format!(
+        "endpoint `{}` serves nobody: `regions` of `{}` leaves its region out",
+        own.name, spec.name.value
+    );
+    found
+        .warn(&at.at, message)
+        .help("name the region in `regions`, or omit `regions`: own endpoints say where they are");
 }
 
 fn lands(
@@ -129,7 +178,7 @@ fn check_size(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     for region in &draft.regions {
         let name = &places.regions[region.index()].name;
         for family in Family::ALL {
-            for tier in tiers(*region, family, places) {
+            for tier in tiers(draft, *region, family, places) {
                 if tier.len() > TIER_MEMBERS {
                     let message = format!("a tier of `{name}` has {} endpoints", tier.len());
                     found
@@ -149,17 +198,35 @@ fn check_size(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     }
 }
 
-/// The endpoints of a region with addresses of a family, by tier, best tier first.
+impl Draft<'_> {
+    /// Its endpoints in a region.
+    pub(super) fn endpoints_in<'p>(
+        &self,
+        region: RegionId,
+        places: &'p Places<'_>,
+    ) -> impl Iterator<Item = &'p Endpoint> {
+        let all = self
+            .endpoints
+            .iter()
+            .map(|id| &places.endpoints[id.index()]);
+        all.filter(move |one| one.region == region)
+    }
+}
+
+/// A service's endpoints of a region with addresses of a family, by tier, best tier first; those of weight 0 are a tier
+/// of their own, after the others of their number.
 pub(super) fn tiers<'p>(
+    draft: &Draft<'_>,
     region: RegionId,
     family: Family,
     places: &'p Places<'_>,
 ) -> Vec<Vec<&'p Endpoint>> {
-    let all = places.endpoints_in(region).iter();
+    let all = draft.endpoints_in(region, places);
     let mut members: Vec<&Endpoint> = all.filter(|endpoint| count(endpoint, family) > 0).collect();
-    members.sort_by_key(|endpoint| endpoint.tier);
+    let rank = |one: &Endpoint| (one.tier, one.weight == 0);
+    members.sort_by_key(|one| rank(one));
     members
-        .chunk_by(|one, other| one.tier == other.tier)
+        .chunk_by(|one, other| rank(one) == rank(other))
         .map(<[_]>::to_vec)
         .collect()
 }
@@ -183,8 +250,8 @@ fn count(endpoint: &Endpoint, family: Family) -> usize {
 
 /// Clients that ask for one family only do not fail over to endpoints without it.
 fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
-    let of_region = |region: &RegionId| places.endpoints_in(*region);
-    let all: Vec<&Endpoint> = draft.regions.iter().flat_map(of_region).collect();
+    let all = draft.endpoints.iter();
+    let all: Vec<&Endpoint> = all.map(|id| &places.endpoints[id.index()]).collect();
     for (family, name) in [(Family::V4, "IPv4"), (Family::V6, "IPv6")] {
         let without: Vec<&str> = all
             .iter()
@@ -239,9 +306,9 @@ fn check_addresses_down(
     if !recovery.guards_data() {
         return;
     }
-    let regions = draft.regions.iter();
-    let endpoints = regions.flat_map(|region| places.addresses_down_in(*region));
-    let said = draft.spec.addresses_down.iter().chain(endpoints.flatten());
+    let endpoints = draft.endpoints.iter();
+    let endpoints = endpoints.filter_map(|id| places.written[id.index()].addresses_down.as_ref());
+    let said = draft.spec.addresses_down.iter().chain(endpoints);
     for one in said.filter(|one| one.value == AddressesDown::Address) {
         let message = format!(
             "recovery `{}` of service `{}` has a gate or an approval, and an address would come back round it",
@@ -260,14 +327,16 @@ fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found:
         .iter()
         .flat_map(|one| one.gates.iter().copied());
     let watched = drafts.iter().flat_map(|one| &one.monitors).copied();
-    let monitors: BTreeSet<usize> = watched.chain(gates).map(MonitorId::index).collect();
+    let own = checks.own.iter().flatten().flatten().copied();
+    let all = watched.chain(own).chain(gates);
+    let monitors: BTreeSet<usize> = all.map(MonitorId::index).collect();
     let recoveries: BTreeSet<usize> = drafts.iter().map(|one| one.recovery.index()).collect();
     for (place, monitor) in spec.monitors.iter().enumerate() {
         if !monitors.contains(&place) {
             let message = format!("monitor `{}` is not used", monitor.name.value);
             found
                 .warn(&monitor.name.at, message)
-                .help("name it in the `monitors` of a service, or in the `gate` of a recovery")
+                .help("name it in the `monitors` of a service or an endpoint, or in the `gate` of a recovery")
                 .rests_on(Gap::Uses("monitors"))
                 .rests_on(Gap::Content("recoveries"))
                 .rests_on(Gap::Content("services"));

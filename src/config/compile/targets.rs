@@ -13,7 +13,8 @@ use super::checks::Checks;
 use super::places::Places;
 use super::services::{Draft, tiers};
 use crate::base::{
-    AddressSet, EndpointId, Family, HashKey, MonitorId, RecoveryId, RegionId, SlotId, TargetId,
+    AddressSet, EndpointId, Family, HashKey, MonitorId, Permille, RecoveryId, RegionId, SlotId,
+    TargetId,
 };
 use crate::config::reader::At;
 use crate::monitor::kind::Host;
@@ -61,22 +62,31 @@ impl<'p> Wiring<'p> {
 
     /// The pools of a service, by family and region.
     pub(super) fn pools(&mut self, draft: &Draft<'_>) -> [Vec<Pool>; 2] {
-        let watch = self.watch(draft);
+        let watches: BTreeMap<EndpointId, Watch> = draft
+            .endpoints
+            .iter()
+            .map(|id| (*id, self.watch(draft, *id)))
+            .collect();
         Family::ALL.map(|family| {
             let regions = (0..self.places.regions.len()).map(RegionId::from_index);
             let pools = regions.map(|region| match draft.regions.contains(&region) {
-                true => self.pool(region, family, &watch),
+                true => self.pool(draft, region, family, &watches),
                 false => Pool::default(),
             });
             pools.collect()
         })
     }
 
-    fn watch(&self, draft: &Draft<'_>) -> Watch {
+    /// What a service asks of one of its endpoints: what the endpoint says itself comes first.
+    fn watch(&self, draft: &Draft<'_>, endpoint: EndpointId) -> Watch {
         let hostname = draft.spec.hostnames.first();
         let hostname = hostname.map_or_else(String::new, |name| name.value.to_string());
-        let with_host = |id: MonitorId| (id, self.host(id, &hostname));
-        let mut monitors: Vec<_> = draft.monitors.iter().copied().map(with_host).collect();
+        let probe = &self.places.written[endpoint.index()].probe;
+        let instead = probe.host.as_ref().map(|host| &*host.value);
+        let with_host = |id: MonitorId| (id, self.host(id, &hostname, instead));
+        let own = self.checks.own[endpoint.index()].as_ref();
+        let monitors = own.unwrap_or(&draft.monitors).iter();
+        let mut monitors: Vec<_> = monitors.copied().map(with_host).collect();
         monitors.sort();
         let recovery = &self.checks.recoveries[draft.recovery.index()];
         let gates: Vec<_> = recovery.gates.iter().copied().map(with_host).collect();
@@ -93,13 +103,14 @@ impl<'p> Wiring<'p> {
         }
     }
 
-    /// The host that a monitor asks for; empty where it asks for none.
-    fn host(&self, monitor: MonitorId, hostname: &str) -> String {
-        match self.checks.monitors[monitor.index()].check.host() {
-            Host::Nobody => String::new(),
-            Host::Named(name) => name.to_owned(),
-            Host::OfService => hostname.to_owned(),
-        }
+    /// The host that a monitor asks for, or another instead; empty where it asks for none.
+    fn host(&self, monitor: MonitorId, hostname: &str, instead: Option<&str>) -> String {
+        let host = match self.checks.monitors[monitor.index()].check.host() {
+            Host::Nobody => "",
+            Host::Named(name) => instead.unwrap_or(name),
+            Host::OfService => instead.unwrap_or(hostname),
+        };
+        host.to_owned()
     }
 
     /// A monitor's name, with the host if the service brought it.
@@ -111,27 +122,44 @@ impl<'p> Wiring<'p> {
         }
     }
 
-    fn pool(&mut self, region: RegionId, family: Family, watch: &Watch) -> Pool {
+    fn pool(
+        &mut self,
+        draft: &Draft<'_>,
+        region: RegionId,
+        family: Family,
+        watches: &BTreeMap<EndpointId, Watch>,
+    ) -> Pool {
         let places = self.places;
-        let tiers = tiers(region, family, places).into_iter();
+        let tiers = tiers(draft, region, family, places).into_iter();
         let tiers = tiers.map(|endpoints| {
-            let members = endpoints.iter().map(|one| self.member(one, family, watch));
+            let members = endpoints.iter();
+            let members = members.map(|one| self.member(one, family, watches));
             Tier {
                 number: endpoints[0].tier,
                 members: members.collect(),
                 cohort_order: self.cohort_order(region, &endpoints),
             }
         });
+        let tiers: Vec<Tier> = tiers.collect();
+        let members: usize = tiers.iter().map(|tier| tier.members.len()).sum();
+        let part = draft.spec.min_up.as_ref();
+        let part = part.map_or(Permille::NONE, |part| part.value);
         Pool {
-            tiers: tiers.collect(),
+            tiers,
+            min_up: (members * usize::from(part.0)).div_ceil(usize::from(Permille::FULL.0)),
         }
     }
 
-    fn member(&mut self, endpoint: &Endpoint, family: Family, watch: &Watch) -> Member {
+    fn member(
+        &mut self,
+        endpoint: &Endpoint,
+        family: Family,
+        watches: &BTreeMap<EndpointId, Watch>,
+    ) -> Member {
         let id = self.endpoint_ids[&*endpoint.name];
         Member {
             endpoint: id,
-            target: self.target(id, family, watch),
+            target: self.target(id, family, &watches[&id]),
             weight: endpoint.weight,
         }
     }
@@ -146,6 +174,7 @@ impl<'p> Wiring<'p> {
         let whole = match addresses_down {
             AddressesDown::Endpoint if self.said(endpoint, watch).is_some() => "/whole",
             AddressesDown::Endpoint | AddressesDown::Address => "",
+            AddressesDown::Stay => "/all",
         };
         let key = format!("{name}/{family_name}/{}{whole}", watch.key);
         if let Some(id) = self.target_ids.get(&key) {
@@ -168,19 +197,28 @@ impl<'p> Wiring<'p> {
 
     /// The word about an endpoint's addresses that are down: by itself, or by its service.
     fn said(&self, endpoint: EndpointId, watch: &Watch) -> Option<AddressesDown> {
-        let own = self.places.addresses_down[endpoint.index()].as_ref();
+        let own = self.places.written[endpoint.index()]
+            .addresses_down
+            .as_ref();
         own.map(|one| one.value).or(watch.addresses_down)
     }
 
     /// The one that leaves when one of several addresses is down: the address, unless something else is said. An address
-    /// would come back round a gate or an approval, so with these it is the endpoint.
+    /// would come back round a gate or an approval, so with these it is the endpoint; and where another address is
+    /// probed, that one speaks for all of them.
     fn addresses_down(&self, endpoint: EndpointId, family: Family, watch: &Watch) -> AddressesDown {
         let recovery = &self.checks.recoveries[watch.recovery.index()];
         let count = self.places.endpoints[endpoint.index()]
             .addresses_of(family, AddressSet::EMPTY)
             .count();
+        let is_elsewhere = self.places.written[endpoint.index()]
+            .probe
+            .address
+            .is_some();
         match self.said(endpoint, watch) {
-            _ if count < 2 || recovery.guards_data() => AddressesDown::Endpoint,
+            _ if count < 2 || is_elsewhere => AddressesDown::Endpoint,
+            Some(AddressesDown::Stay) => AddressesDown::Stay,
+            _ if recovery.guards_data() => AddressesDown::Endpoint,
             said => said.unwrap_or(AddressesDown::Address),
         }
     }
@@ -213,8 +251,14 @@ impl<'p> Wiring<'p> {
     ) -> Vec<SlotId> {
         let places = self.places;
         let addresses = places.endpoints[endpoint.index()].addresses.iter().copied();
+        let mut addresses: Vec<IpAddr> = addresses
+            .filter(|address| Family::of(*address) == family)
+            .collect();
+        if let Some(elsewhere) = &places.written[endpoint.index()].probe.address {
+            addresses = vec![elsewhere.value];
+        }
         let mut slots = Vec::new();
-        for address in addresses.filter(|address| Family::of(*address) == family) {
+        for address in addresses {
             for (monitor, host) in monitors {
                 slots.push(self.slot(endpoint, address, *monitor, host));
             }
@@ -230,7 +274,8 @@ impl<'p> Wiring<'p> {
         host: &str,
     ) -> SlotId {
         let watched = &self.checks.monitors[monitor.index()];
-        let address = SocketAddr::new(address, watched.port);
+        let port = self.places.written[endpoint.index()].probe.port;
+        let address = SocketAddr::new(address, port.unwrap_or(watched.port));
         let key = format!("{}/{address}/{host}", watched.name);
         let next = SlotId::from_index(self.slots.len());
         let id = *self.slot_ids.entry(key.clone()).or_insert(next);
@@ -251,7 +296,8 @@ impl<'p> Wiring<'p> {
     fn cohort_order(&mut self, region: RegionId, endpoints: &[&Endpoint]) -> Arc<CohortOrder> {
         let region = &self.places.regions[region.index()].name;
         let names: Vec<&str> = endpoints.iter().map(|one| &*one.name).collect();
-        let weights: Vec<u16> = endpoints.iter().map(|one| one.weight).collect();
+        // Those of weight 0 are alike among themselves.
+        let weights: Vec<u16> = endpoints.iter().map(|one| one.weight.max(1)).collect();
         let seed = format!("{region}/{}/{}", endpoints[0].tier, names.join("/"));
         let key = format!("{seed}/{weights:?}");
         let cohort_order = self.cohort_orders.entry(key).or_insert_with(|| {

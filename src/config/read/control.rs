@@ -1,4 +1,4 @@
-//! `[control]` and `[tokens]`: where the control API listens, and who may ask it what.
+//! `[control]`, `[tokens]` and `[metrics]`: where the control API listens, who may ask it what, and what metrics tell.
 //!
 //! ```toml
 //! [control]
@@ -9,6 +9,9 @@
 //! tls     = { certificate = "…", key = "…", client_roots = "…" }
 //! groups  = { ops = "operator", web = { role = "operator", scope = ["service:www"] } }
 //! audit   = "state/audit.jsonl"              # the default, in the folder of the state; false = none
+//!
+//! [metrics]
+//! endpoints = "not_healthy"                  # those of which there are series; "all" (the default), "none"
 //!
 //! [tokens.alice]
 //! hash        = "sha256:…"                   # of `waypost token new`
@@ -27,7 +30,7 @@ use crate::config::reader::{At, Fields};
 use crate::config::spec::{ControlSpec, ControlTlsSpec, TokenSpec, Wish};
 use crate::config::value::{self, Trouble};
 use crate::monitor::host;
-use crate::plan::{AccessRole, RoleGrant, ScopePattern};
+use crate::plan::{AccessRole, EndpointSeries, RoleGrant, ScopePattern};
 
 use super::{items, path, plain};
 
@@ -36,10 +39,14 @@ const ROLES: &[(&str, AccessRole)] = &AccessRole::WORDS;
 const SCOPE: &str = "write names of regions, providers and endpoints, with `*`: \"eu-*\"; or \"region:…\", \"provider:…\", \
                      \"endpoint:…\", \"service:…\"";
 
-/// `[control]`; its defaults if there is none.
+/// `[control]` and `[metrics]`; their defaults if there are none.
 pub(super) fn control(document: &mut Fields<'_, '_>) -> ControlSpec {
+    let endpoint_series = endpoint_series(document);
     let Some(mut fields) = document.table("control") else {
-        return ControlSpec::default();
+        return ControlSpec {
+            endpoint_series,
+            ..ControlSpec::default()
+        };
     };
     let spec = ControlSpec {
         socket: socket(&mut fields),
@@ -49,9 +56,20 @@ pub(super) fn control(document: &mut Fields<'_, '_>) -> ControlSpec {
         tls: tls(&mut fields),
         groups: fields.pairs("groups", group),
         audit: audit(&mut fields),
+        endpoint_series,
     };
     fields.finish();
     spec
+}
+
+/// `endpoints` of `[metrics]`.
+fn endpoint_series(document: &mut Fields<'_, '_>) -> EndpointSeries {
+    let Some(mut fields) = document.table("metrics") else {
+        return EndpointSeries::default();
+    };
+    let series = fields.optional("endpoints", value::word(EndpointSeries::WORDS));
+    fields.finish();
+    plain(series).unwrap_or_default()
 }
 
 /// `listen` of `[control]`.

@@ -6,17 +6,13 @@
 //! the country.
 use toml::de::DeValue;
 
-use crate::base::limits::ENDPOINT_ADDRESSES;
+use super::{endpoint, items, plain};
 use crate::base::similar;
 use crate::config::diagnostic::Gap;
 use crate::config::reader::{At, Fields, Reader};
-use crate::config::spec::{EndpointSpec, JurisdictionSpec, RegionSpec, Serves};
+use crate::config::spec::{JurisdictionSpec, RegionSpec, Serves};
 use crate::config::value::{self, Trouble};
 use crate::geo::{Continent, Location};
-
-use crate::plan::AddressesDown;
-
-use super::{items, plain};
 
 pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSpec> {
     let mut list = Vec::new();
@@ -42,7 +38,7 @@ pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
         let meant = similar(&name.value, others.map(String::as_str));
         if let Some(meant) = meant.filter(|_| fields.has_only("endpoints")) {
             report_torn(&name, meant, fields.reader());
-            endpoints(&mut fields);
+            endpoint::of_region(&mut fields);
             continue;
         }
         list.push(RegionSpec {
@@ -55,8 +51,9 @@ pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
             jurisdiction: fields.optional("jurisdiction", value::text),
             serves: items(fields.list("serves", serves)),
             fallback: items(fields.list("fallback", value::text)),
+            is_closed: plain(fields.optional("takes_failover", value::boolean)) == Some(false),
             capacity: fields.optional("capacity", value::amount),
-            endpoints: endpoints(&mut fields),
+            endpoints: endpoint::of_region(&mut fields),
         });
         fields.finish();
     }
@@ -75,55 +72,13 @@ fn report_torn(name: &At<String>, meant: &str, reader: &Reader) {
     });
 }
 
-fn endpoints(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
-    let mut list = Vec::new();
-    for mut fields in region.tables("endpoints") {
-        let name = fields.required("name", r#""fra-hetzner""#, value::label);
-        let at = fields.at();
-        list.push(EndpointSpec {
-            provider: plain(fields.required("provider", r#""hetzner""#, value::label))
-                .unwrap_or_default(),
-            tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
-            weight: plain(fields.optional("weight", value::number(1..=65_535))).unwrap_or(100),
-            capacity: fields.optional("capacity", value::amount),
-            addresses: addresses(&mut fields),
-            addresses_down: fields.optional("addresses_down", value::word(AddressesDown::WORDS)),
-            name: name.unwrap_or(At {
-                value: String::new(),
-                at,
-            }),
-        });
-        fields.finish();
-    }
-    list
-}
-
-fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<std::net::IpAddr>> {
-    let list = endpoint.required_list("addresses", r#"["192.0.2.10"]"#, value::address);
-    let reader = endpoint.reader();
-    for (index, address) in list.iter().enumerate() {
-        if list[..index]
-            .iter()
-            .any(|other| other.value == address.value)
-        {
-            let message = format!("`{}` is listed twice", address.value);
-            reader.error(&address.at, message, |found| {
-                found.help("remove one of them");
-            });
-        }
-    }
-    if let Some(one) = list.get(ENDPOINT_ADDRESSES) {
-        let message = format!("more than {ENDPOINT_ADDRESSES} addresses of one endpoint");
-        reader.error(&one.at, message, |found| {
-            found.help("make several endpoints of them");
-        });
-    }
-    list
-}
-
 /// A continent, a country, a list of countries, an autonomous system or a network.
-fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
-    let text = value::text(value)?;
+pub(super) fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
+    client_place(&value::text(value)?)
+}
+
+/// The same as text.
+pub(super) fn client_place(text: &str) -> Result<Serves, Trouble> {
     let number = text.strip_prefix("AS").filter(|number| !number.is_empty());
     if let Some(number) = number.filter(|number| number.bytes().all(|b| b.is_ascii_digit())) {
         let asn = number.parse().map(Serves::Asn);
@@ -133,17 +88,17 @@ fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
         });
     }
     if text.starts_with('@') {
-        return value::country_list(&text).map(Serves::Countries);
+        return value::country_list(text).map(Serves::Countries);
     }
     if let Some(letters) = text.strip_prefix("country:") {
         return value::known_country(letters).map(|country| Serves::Countries(vec![country]));
     }
     if text.contains(['/', '.', ':']) {
-        return value::known_network(&text).map(Serves::Network);
+        return value::known_network(text).map(Serves::Network);
     }
-    match Continent::parse(&text) {
+    match Continent::parse(text) {
         Some(continent) => Ok(Serves::Continent(continent)),
-        None => country(&text),
+        None => country(text),
     }
 }
 

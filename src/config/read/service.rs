@@ -13,9 +13,9 @@ use crate::base::limits::ANSWERS;
 use crate::config::reader::{At, Fields, Shape};
 use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
 use crate::config::value::{self, Trouble, mismatch};
-use crate::plan::{AddressesDown, AllDown, Overload, Residency};
+use crate::plan::{AllDown, Overload, Residency};
 
-use super::{items, plain};
+use super::{endpoint, items, plain, steering};
 
 const RESIDENCIES: &[(&str, Residency)] = &[
     ("any", Residency::Any),
@@ -76,7 +76,10 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
             .unwrap_or(AllDown::FailOpen),
         demand: demand(fields),
         overload: fields.optional("overload", value::word(OVERLOADS)),
-        addresses_down: fields.optional("addresses_down", value::word(AddressesDown::WORDS)),
+        addresses_down: endpoint::addresses_down(fields),
+        endpoints: endpoint::of_service(fields),
+        steering: steering::read(fields),
+        min_up: fields.optional("min_up", value::percent),
         name,
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`algorithm`] | the algorithms that keys may have, with their numbers and names |
 //! | [`key`] | public keys as DNSKEY records, private keys that sign |
+//! | `ecdsa` | signatures of ECDSA, with nonces made of key and message |
 //! | [`ds`] | digests of keys for the parent (DS, CDS, CDNSKEY) |
 //! | [`material`] | the secret numbers of a private key, for files to hold |
 //! | [`bind`] | key files as BIND writes them |
@@ -17,6 +18,7 @@ pub mod algorithm;
 pub mod bind;
 mod der;
 pub mod ds;
+mod ecdsa;
 pub mod key;
 pub mod material;
 pub mod pkcs8;

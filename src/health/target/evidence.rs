@@ -69,9 +69,12 @@ impl Evidence {
         }
     }
 
-    /// Looks at the slots of a target whose addresses leave one by one: the target is up with the first
-    /// address that is, and down with the last. Such a target has no gates.
-    pub fn by_address<'s>(slots: impl Iterator<Item = AddressSlot<'s>>) -> Self {
+    /// Looks at the slots of a target for which one address is enough, and at those of its gates: it is up with the
+    /// first address that is, and down with the last.
+    pub fn by_address<'s>(
+        slots: impl Iterator<Item = AddressSlot<'s>>,
+        gates: impl Iterator<Item = (&'s SlotHealth, &'s Monitor)>,
+    ) -> Self {
         let slots: Vec<AddressSlot<'s>> = slots.collect();
         let none = || std::iter::empty();
         let (mut verdicts, mut without) = (Vec::new(), AddressSet::EMPTY);
@@ -87,7 +90,7 @@ impl Evidence {
         let verdict = together(verdicts.iter().map(|own| own.verdict));
         Self {
             verdict,
-            gate: Gate::Open,
+            gate: Gate::of(gates),
             hold: hold.unwrap_or(Span(u64::MAX)),
             without: match verdict {
                 Verdict::Down(_) => AddressSet::EMPTY,

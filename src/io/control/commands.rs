@@ -7,7 +7,7 @@ use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::orders::Ordered;
 use crate::base::Span;
-use crate::engine::{Forecast, OrderBook, OrderRequest, Status};
+use crate::engine::{Figures, Forecast, OrderBook, OrderRequest, Status};
 use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
@@ -20,6 +20,8 @@ use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 pub enum Command {
     /// Everything an operator may want to see.
     Status(oneshot::Sender<Status>),
+    /// The same as numbers, for metrics.
+    Figures(oneshot::Sender<Figures>),
     /// Read the config again and put it in force.
     Reload {
         /// Tells whether a large shrinkage is meant.

@@ -15,7 +15,7 @@ use super::explain::{self, Format, Query};
 use super::orders::OrderList;
 use super::page::Asset;
 use super::parameters;
-use super::replies::{ApiProblem, METRICS, Refusal, Reply, TEXT, json, respond};
+use super::replies::{ApiProblem, Refusal, Reply, TEXT, json, respond};
 use crate::engine::Status;
 use crate::table::explain::Explanation;
 
@@ -52,17 +52,6 @@ pub(super) struct Ready {
 /// The page, or a file of it.
 pub(super) fn page(asset: Asset) -> Reply {
     respond(StatusCode::OK, asset.kind(), asset.text())
-}
-
-/// Counters and gauges
-///
-/// In the text format of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "process", security(()),
-    responses((status = 200, description = "All metrics", body = String, content_type = "text/plain")))]
-pub(super) async fn metrics(Given(state): Given<State>) -> Reply {
-    let status = engine_status(&state).await;
-    let text = state.metrics.render(status.as_ref());
-    respond(StatusCode::OK, METRICS, text)
 }
 
 /// Tells whether the process is well

@@ -12,6 +12,7 @@
 //! | `routes` | which request means what |
 //! | `origin` | whether a browser was led here by another site's page |
 //! | `looks` | what is told of the server |
+//! | `scrape` | in which form metrics are told |
 //! | `changes` | what may be ordered |
 //! | `parameters` | what stands behind `?` |
 //! | `replies` | how a reply, or a problem, is made |
@@ -69,6 +70,7 @@ mod parameters;
 mod recorded;
 mod replies;
 mod routes;
+mod scrape;
 mod serving;
 
 /// The listeners, open but not yet read.

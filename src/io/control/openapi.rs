@@ -6,7 +6,7 @@
 //! `expires`, shares are permille, and what is absent is `null`. What breaks a reader gets another version in its path.
 use utoipa::OpenApi;
 
-use super::{changes, looks};
+use super::{changes, looks, scrape};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -18,7 +18,7 @@ use super::{changes, looks};
         version = "1",
     ),
     paths(
-        looks::metrics,
+        scrape::metrics,
         looks::health,
         looks::readiness,
         looks::status,

@@ -19,8 +19,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 
 /// The media type of plain text.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
-/// The media type of metrics (the text format of Prometheus, version 0.0.4).
-pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
 const PROBLEM: &str = "application/problem+json";
 

@@ -16,7 +16,7 @@ use super::commands::State;
 use super::page::Asset;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
-use super::{changes, looks, openapi, origin};
+use super::{changes, looks, openapi, origin, scrape};
 use crate::plan::{AccessRules, Permission};
 
 /// Routes of everything that is served.
@@ -48,7 +48,7 @@ pub(super) fn open(state: State) -> Router {
 
 fn process() -> Router<State> {
     Router::new()
-        .route("/metrics", get(looks::metrics))
+        .route("/metrics", get(scrape::metrics))
         .route("/healthz", get(looks::health))
         .route("/readyz", get(looks::readiness))
 }

@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::base::{HashKey, limits};
+use crate::base::limits;
 use crate::config::{self, Contact, Diagnostics, Files, Spec};
 use crate::dns::Name;
+use crate::io::state::geo_data::GeoData;
 
 /// Readings of a file that changes while it is read.
 const ATTEMPTS: usize = 5;
@@ -56,8 +57,8 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// What was brought for each file it names: the bytes, or why not.
     pub files: Files,
-    /// Hash over the paths and contents of the config and the files; equal when nothing differs.
-    pub digest: u64,
+    /// The file of the geo database, unless it is the embedded one.
+    pub geo: Option<GeoData>,
     watch: Watch,
 }
 
@@ -100,16 +101,16 @@ fn load_once(config_path: &Path) -> Result<Loaded, Unreadable> {
     watch.add(config_path.to_owned(), stamp);
     // What the server writes itself is no change to be read.
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
-    let files = bring(&spec, &own, &mut watch);
+    let (files, geo) = bring(&spec, &own, &mut watch);
     if is_open_to_all(config_path) {
         spec.warn_of_secrets(&mut diagnostics);
     }
     watch.entries.retain(|entry| !own.contains(&entry.path));
     Ok(Loaded {
-        digest: digest(config_path, config.as_bytes(), &files),
         spec,
         diagnostics,
         files,
+        geo,
         watch,
     })
 }
@@ -161,8 +162,9 @@ fn config_text(path: &Path, bytes: Result<Vec<u8>, String>) -> Result<String, Un
 }
 
 /// Brings files until the config wants no more of them, and those once more that have changed meanwhile.
-fn bring(spec: &Spec, own: &BTreeSet<PathBuf>, watch: &mut Watch) -> Files {
+fn bring(spec: &Spec, own: &BTreeSet<PathBuf>, watch: &mut Watch) -> (Files, Option<GeoData>) {
     let mut files = Files::new();
+    let mut geo = bring_geo(spec, &mut files, watch);
     let config = watch.entries.first().map(|entry| entry.path.clone());
     for _ in 0..ROUNDS {
         bring_missing(spec, &mut files, watch);
@@ -175,10 +177,34 @@ fn bring(spec: &Spec, own: &BTreeSet<PathBuf>, watch: &mut Watch) -> Files {
             files.remove(path);
         }
         watch.entries.retain(|entry| !moved.contains(&entry.path));
+        if geo.as_ref().is_some_and(|geo| moved.contains(&geo.source)) {
+            files.geo = None;
+            geo = bring_geo(spec, &mut files, watch);
+        }
     }
     let missing = spec.files(&files).into_iter();
     files.extend(missing.map(|path| (path, Err(MOVES.to_owned()))));
-    files
+    if let Some(geo) = &mut geo
+        && let Some(Ok(octets)) = files.get(&geo.source)
+        && let Some(ready) = geo.find_by_content(octets)
+    {
+        files.remove(&geo.source);
+        files.geo = Some(ready);
+    }
+    (files, geo)
+}
+
+/// Brings the geo database, if it is kept compiled. Its file is watched from before the look at it, so that whatever
+/// changes after that is seen.
+fn bring_geo(spec: &Spec, files: &mut Files, watch: &mut Watch) -> Option<GeoData> {
+    let source = spec.geo_file()?;
+    let stamp = Stamp::take(&source);
+    let (geo, ready) = GeoData::find(&spec.state(), &source);
+    if ready.is_some() {
+        watch.add(source, stamp);
+    }
+    files.geo = ready;
+    Some(geo)
 }
 
 fn bring_missing(spec: &Spec, files: &mut Files, watch: &mut Watch) {
@@ -266,7 +292,8 @@ fn read_regular(path: &Path, metadata: &Metadata, most: u64) -> Result<Vec<u8>, 
     if !metadata.is_file() {
         return Err("is not a regular file".to_owned());
     }
-    let mut bytes = Vec::new();
+    // One octet more than it holds, so that its end is found without more room.
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(most) + 1).unwrap_or(0));
     File::open(path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
         .map_err(|error| explain(path, &error))?;
@@ -306,22 +333,6 @@ fn explain(path: &Path, error: &io::Error) -> String {
         ErrorKind::NotADirectory => "a part of the path is not a directory".to_owned(),
         _ => error.to_string(),
     }
-}
-
-fn digest(config_path: &Path, config: &[u8], files: &Files) -> u64 {
-    let key = HashKey::from_secret(b"files");
-    let of = |path: &Path, bytes: &[u8]| {
-        let path = key.hash(path.as_os_str().as_encoded_bytes());
-        HashKey(path).hash(bytes)
-    };
-    let first = of(config_path, config);
-    files.iter().fold(first, |state, (path, bytes)| {
-        let hash = match bytes {
-            Ok(bytes) => of(path, bytes),
-            Err(reason) => !of(path, reason.as_bytes()),
-        };
-        HashKey(state).hash_u64(hash)
-    })
 }
 
 #[cfg(test)]
@@ -456,20 +467,5 @@ mod tests {
         assert_eq!(loaded.paths().collect::<Vec<_>>(), [paths[0].as_path()]);
         fs::write(&paths[0], "changed").unwrap();
         assert_eq!(settle(&mut loaded.watch()), Some(paths));
-    }
-
-    #[test]
-    fn the_digest_follows_the_contents() {
-        let (_folder, paths) = folder_with(&["config.toml"]);
-        let digest_of = |text: &str| {
-            fs::write(&paths[0], text).unwrap();
-            load(&paths[0]).unwrap().digest
-        };
-        assert_eq!(digest_of("# one"), digest_of("# one"));
-        assert_ne!(digest_of("# one"), digest_of("# two"));
-        let files = |bytes| Files::from([(PathBuf::from("zone"), bytes)]);
-        let of = |bytes| digest(&paths[0], b"", &files(bytes));
-        assert_ne!(of(Ok(Arc::from(*b"a"))), of(Ok(Arc::from(*b"b"))));
-        assert_ne!(of(Ok(Arc::from(*b"a"))), of(Err("a".to_owned())));
     }
 }

@@ -59,13 +59,21 @@ impl Limits {
         shown.collect()
     }
 
-    pub(super) fn write(&self, text: &mut Exposition) {
-        let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
-        text.family(
-            "waypost_rate_limited_networks",
-            Kind::Gauge,
-            "Networks that get no more replies of some class for now.",
-        )
-        .sample(&[], present.len());
+    /// The number of networks.
+    pub(super) fn count(&self) -> usize {
+        self.present
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
+}
+
+/// Writes how many there are.
+pub(super) fn write(text: &mut Exposition, networks: usize) {
+    text.family(
+        "waypost_rate_limited_networks",
+        Kind::Gauge,
+        "Networks that get no more replies of some class for now.",
+    )
+    .sample(&[], networks);
 }

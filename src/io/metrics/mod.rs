@@ -4,32 +4,45 @@
 //! |---|---|
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
 //! | [`asked`] | per-thread counts of who asks, where demand is observed |
-//! | `durations` | how long probes took, by what was probed |
+//! | `durations` | how long probes took, by monitor and region |
+//! | `histogram` | times by size |
 //! | `limits` | who is limited at the moment |
-//! | `registry` | counters and histograms of things that happen, by the `metrics` recorder |
-//! | `state` | the engine's status as gauges, written afresh at each scrape |
+//! | `registry` | counters and histograms of things that happen, behind handles of the `metrics` crate |
+//! | `state` | what the engine knows as gauges, written afresh at each scrape |
+//! | `endpoints`, `services` | of that, what is told of each endpoint and service |
 //! | `state_folder` | whether the folder of state was damaged, and can be written |
 //! | `process` | what the kernel says of this process |
-//! | `text` | the text format |
+//! | `text` | the two forms in which all of it is written |
 //!
 //! No label holds an address of a client, or anything else that a stranger's packet says: the
-//! number of series follows from the config alone (promises 8 and 10).
+//! number of series follows from the config alone (promises 8 and 10). `docs/metrics.md` has them all, with the number of
+//! series that each makes, and a test that counts them in a scrape.
+//!
+//! A scrape is taken in two steps. [`Metrics::gather`] copies what is counted, and holds a lock for no longer than that;
+//! [`Gathered::write`] makes the text of it, which takes a thousand times as long, holds nothing, and belongs on a thread that
+//! yields to those that answer.
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use metrics::{Counter, Histogram};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use self::asked::Asked;
-use self::durations::Durations;
+use self::durations::{Durations, DurationsCopy};
+use self::endpoints::FailedProbes;
 use self::limits::Limits;
-use self::queries::Ledger;
-use self::registry::Registry;
+use self::queries::{Ledger, LedgerCopy};
+use self::registry::{Registry, RegistryCopy};
 use self::state_folder::StateFolder;
 use self::text::{Exposition, Kind};
 use crate::answer::Transport;
-use crate::base::{Family, Moment, SlotId, Span};
+use crate::base::limits::{SCRAPE_PATIENCE, SCRAPES};
+use crate::base::{Moment, SlotId, Span};
 use crate::engine::status::LimitedStatus;
-use crate::engine::{Notice, Status};
+use crate::engine::{Figures, Notice};
 use crate::health::{ProbeResult, Report};
 use crate::io::clock::Clock;
 use crate::plan::Plan;
@@ -37,10 +50,13 @@ use crate::table::Table;
 
 pub mod asked;
 mod durations;
+mod endpoints;
+mod histogram;
 mod limits;
 mod process;
 pub mod queries;
 mod registry;
+mod services;
 mod state;
 mod state_folder;
 mod text;
@@ -48,9 +64,7 @@ mod text;
 pub use limits::LimitedNetwork;
 pub use queries::QueryCounters;
 pub use state_folder::StateCondition;
-
-/// Probes after which samples are moved into buckets even if nobody scrapes.
-const SETTLE_EVERY: u64 = 4096;
+pub use text::{MetricsForm, Packing};
 
 /// Everything that is counted.
 #[derive(Debug)]
@@ -61,28 +75,40 @@ pub struct Metrics {
     ledger: Ledger,
     durations: Durations,
     limits: Limits,
-    observed: AtomicU64,
+    failures: Mutex<FailedProbes>,
+    /// The digest of the plan whose endpoints are counted.
+    counted_by: AtomicU64,
+    scrapes: Arc<Semaphore>,
     loaded_at: AtomicU64,
     dropped: [Counter; Dropped::ALL.len()],
     lateness: Histogram,
     table_build: Histogram,
     tables: Counter,
-    state_folder: StateFolder,
+    state_folder: Arc<StateFolder>,
+}
+
+/// All that was counted up to one moment, to be written.
+#[derive(Debug)]
+pub struct Gathered {
+    registry: RegistryCopy,
+    ledger: LedgerCopy,
+    durations: DurationsCopy,
+    failures: FailedProbes,
+    limited: usize,
+    state_folder: Arc<StateFolder>,
+    config_age: Span,
+    started_at: u64,
 }
 
 /// What a probe is told by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbeLabels<'a> {
-    /// Region of the endpoint.
+    /// Region of the endpoint; empty for a canary.
     pub region: &'a str,
-    /// Provider of the endpoint.
-    pub provider: &'a str,
-    /// Endpoint.
-    pub endpoint: &'a str,
+    /// Endpoint; absent for a canary.
+    pub endpoint: Option<&'a str>,
     /// Monitor.
     pub monitor: &'a str,
-    /// `v4` or `v6`.
-    pub family: &'a str,
 }
 
 /// Why something that came got no reply.
@@ -123,7 +149,7 @@ impl Metrics {
     /// Starts from nothing; the age of the config counts from now.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        let registry = Registry::new();
+        let registry = Registry::default();
         let drops = Dropped::ALL
             .map(|cause| registry.counter("waypost_dropped_total", &[("cause", cause.word())]));
         for result in ReloadResult::ALL {
@@ -137,13 +163,15 @@ impl Metrics {
             ledger: Ledger::default(),
             durations: Durations::default(),
             limits: Limits::new(&registry),
-            observed: AtomicU64::new(0),
+            failures: Mutex::default(),
+            counted_by: AtomicU64::new(0),
+            scrapes: Arc::new(Semaphore::new(SCRAPES)),
             loaded_at: AtomicU64::new(clock.now().0),
             dropped: drops,
             lateness: registry.histogram("waypost_probe_lateness_seconds", &[]),
             table_build: registry.histogram("waypost_table_build_seconds", &[]),
             tables: registry.counter("waypost_tables_published_total", &[]),
-            state_folder: StateFolder::default(),
+            state_folder: Arc::default(),
             registry,
         }
     }
@@ -197,23 +225,23 @@ impl Metrics {
     /// Takes in what one probe saw.
     pub fn observe_probe(&self, labels: ProbeLabels<'_>, report: &Report) {
         self.durations.observe(labels, report.timing);
-        if let ProbeResult::Fail(cause) = report.outcome {
-            let [region, provider, endpoint, monitor, family] = labels.pairs();
-            let labels = [
-                region,
-                provider,
-                endpoint,
-                monitor,
-                family,
-                ("cause", cause.word()),
-            ];
-            self.registry
-                .counter("waypost_probe_failures_total", &labels)
-                .increment(1);
-        }
-        let observed = self.observed.fetch_add(1, Ordering::Relaxed);
-        if observed % SETTLE_EVERY == SETTLE_EVERY - 1 {
-            self.registry.settle();
+        let ProbeResult::Fail(cause) = report.outcome else {
+            return;
+        };
+        let by = [
+            ("region", labels.region),
+            ("monitor", labels.monitor),
+            ("cause", cause.word()),
+        ];
+        self.registry
+            .counter("waypost_probe_failures_total", &by)
+            .increment(1);
+        if let Some(endpoint) = labels.endpoint {
+            let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+            match failures.get_mut(endpoint) {
+                Some(count) => *count += 1,
+                None => drop(failures.insert(endpoint.to_owned(), 1)),
+            }
         }
     }
 
@@ -244,9 +272,20 @@ impl Metrics {
     }
 
     /// Takes in that a table was published, and how long it took to build.
-    pub fn published(&self, _table: &Table, build: Duration) {
+    pub fn published(&self, table: &Table, build: Duration) {
         self.tables.increment(1);
         self.table_build.record(build);
+        let digest = table.plan.digest;
+        if self.counted_by.swap(digest, Ordering::Relaxed) != digest {
+            self.forget_gone(&table.plan);
+        }
+    }
+
+    /// Forgets what was counted of endpoints that a plan does not have.
+    fn forget_gone(&self, plan: &Plan) {
+        let names: BTreeSet<&str> = plan.endpoints.iter().map(|one| &*one.name).collect();
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.retain(|name, _| names.contains(&**name));
     }
 
     /// Takes in how a reload ended.
@@ -259,29 +298,76 @@ impl Metrics {
         }
     }
 
-    /// Everything in the Prometheus text format. Without a status (the engine does not answer)
+    /// Lets a scrape begin, once fewer than [`SCRAPES`] are under way; none if that takes too long. Until the permit is
+    /// dropped, it is under way.
+    pub async fn admit_scrape(&self) -> Option<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.scrapes).acquire_owned();
+        let patience = Duration::from_millis(SCRAPE_PATIENCE.0);
+        timeout(patience, permit).await.ok()?.ok()
+    }
+
+    /// Copies what is counted.
+    #[must_use]
+    pub fn gather(&self) -> Gathered {
+        let loaded_at = Moment(self.loaded_at.load(Ordering::Relaxed));
+        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let failures = FailedProbes::clone(&failures);
+        Gathered {
+            registry: self.registry.copy(),
+            ledger: self.ledger.copy(),
+            durations: self.durations.copy(),
+            failures,
+            limited: self.limits.count(),
+            state_folder: Arc::clone(&self.state_folder),
+            config_age: self.clock.now().since(loaded_at),
+            started_at: self.started_at,
+        }
+    }
+
+    /// Everything in the text format of Prometheus, as [`Gathered::write`] has it.
+    #[must_use]
+    pub fn render(&self, figures: Option<&Figures>) -> String {
+        let octets = self
+            .gather()
+            .write(MetricsForm::Text, Packing::Plain, figures);
+        String::from_utf8(octets).expect("names are UTF-8, and what is not packed is text")
+    }
+
+    fn count_transition(&self, notice: &Notice) {
+        if let Notice::Standing { region, to, .. } = notice {
+            let labels = [("region", region.as_str()), ("state", to.word())];
+            self.registry
+                .counter("waypost_endpoint_transitions_total", &labels)
+                .increment(1);
+        }
+    }
+}
+
+impl Gathered {
+    /// Writes everything. Without figures (the engine does not answer)
     /// what the engine knows is left out, and `waypost_engine_responding` is 0.
     #[must_use]
-    pub fn render(&self, status: Option<&Status>) -> String {
-        let mut text = Exposition::after(self.registry.render());
-        self.ledger.write(&mut text);
+    pub fn write(self, form: MetricsForm, packing: Packing, figures: Option<&Figures>) -> Vec<u8> {
+        let mut text = Exposition::new(form, packing);
+        self.registry.write(&mut text);
         self.durations.write(&mut text);
-        self.limits.write(&mut text);
+        limits::write(&mut text, self.limited);
         self.state_folder.write(&mut text);
-        self.write_self(&mut text, status);
-        if let Some(status) = status {
-            state::write(&mut text, status);
+        self.write_self(&mut text, figures);
+        self.ledger.write(&mut text);
+        if let Some(figures) = figures {
+            state::write(&mut text, figures);
+            endpoints::write(&mut text, figures, &self.failures);
+            services::write(&mut text, figures);
         }
         process::write(&mut text, self.started_at);
         text.finish()
     }
 
-    fn write_self(&self, text: &mut Exposition, status: Option<&Status>) {
-        let loaded_at = Moment(self.loaded_at.load(Ordering::Relaxed));
-        let age = self.clock.now().since(loaded_at);
+    fn write_self(&self, text: &mut Exposition, figures: Option<&Figures>) {
         text.family(
             "waypost_build_info",
-            Kind::Gauge,
+            Kind::Info,
             "The version of the program.",
         )
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
@@ -290,36 +376,13 @@ impl Metrics {
             Kind::Gauge,
             "Time since the config was last read and found good.",
         )
-        .sample(&[], state::seconds(age.0));
+        .sample(&[], text::seconds(self.config_age.0));
         text.family(
             "waypost_engine_responding",
             Kind::Gauge,
             "Whether the engine answered this scrape (1) or not (0).",
         )
-        .sample(&[], u8::from(status.is_some()));
-    }
-
-    fn count_transition(&self, notice: &Notice) {
-        if let Notice::Standing {
-            endpoint,
-            region,
-            provider,
-            family,
-            to,
-            ..
-        } = notice
-        {
-            let labels = [
-                ("region", region.as_str()),
-                ("provider", provider.as_str()),
-                ("endpoint", endpoint.as_str()),
-                ("family", *family),
-                ("state", to.word()),
-            ];
-            self.registry
-                .counter("waypost_endpoint_transitions_total", &labels)
-                .increment(1);
-        }
+        .sample(&[], u8::from(figures.is_some()));
     }
 }
 
@@ -332,24 +395,9 @@ impl<'a> ProbeLabels<'a> {
         let region = endpoint.map(|endpoint| &plan.regions[endpoint.region.index()]);
         Self {
             region: region.map_or("", |region| &region.name),
-            provider: endpoint.map_or("", |endpoint| &endpoint.provider),
-            endpoint: endpoint.map_or("canary", |endpoint| &endpoint.name),
+            endpoint: endpoint.map(|endpoint| &*endpoint.name),
             monitor: &plan.monitors[slot.monitor.index()].name,
-            family: match Family::of(slot.address.ip()) {
-                Family::V4 => "v4",
-                Family::V6 => "v6",
-            },
         }
-    }
-
-    fn pairs(self) -> [(&'static str, &'a str); 5] {
-        [
-            ("region", self.region),
-            ("provider", self.provider),
-            ("endpoint", self.endpoint),
-            ("monitor", self.monitor),
-            ("family", self.family),
-        ]
     }
 }
 

@@ -58,6 +58,13 @@ struct Book {
     asked: (u64, Asked),
 }
 
+/// The slabs that are written, and the sums of the others.
+#[derive(Debug)]
+pub(super) struct LedgerCopy {
+    slabs: Vec<Arc<Slab>>,
+    retired: Totals,
+}
+
 #[derive(Clone, Debug, Default)]
 struct Totals {
     queries: BTreeMap<Labels, u64>,
@@ -152,7 +159,38 @@ impl Ledger {
         QueryCounters { slab }
     }
 
-    pub(super) fn write(&self, text: &mut Exposition) {
+    /// How often the clients of each class have asked since this plan is in force.
+    pub(super) fn asked(&self, plan: &Plan) -> Asked {
+        let mut book = self.book();
+        if book.asked.0 != plan.digest {
+            book.asked = (plan.digest, Asked::new());
+        }
+        book.retire();
+        let mut asked = book.asked.1.clone();
+        for slab in book.slabs.iter().filter(|slab| slab.digest == plan.digest) {
+            slab.asked.add_to(&mut asked);
+        }
+        asked
+    }
+
+    /// Copies what there is: threads that take new slabs do not wait for it to be added up.
+    pub(super) fn copy(&self) -> LedgerCopy {
+        let mut book = self.book();
+        book.retire();
+        LedgerCopy {
+            slabs: book.slabs.clone(),
+            retired: book.retired.clone(),
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LedgerCopy {
+    /// Writes the families.
+    pub(super) fn write(self, text: &mut Exposition) {
         let totals = self.totals();
         text.family(
             "waypost_queries_total",
@@ -180,32 +218,12 @@ impl Ledger {
         write_fail_open(&totals, text);
     }
 
-    /// How often the clients of each class have asked since this plan is in force.
-    pub(super) fn asked(&self, plan: &Plan) -> Asked {
-        let mut book = self.book();
-        if book.asked.0 != plan.digest {
-            book.asked = (plan.digest, Asked::new());
-        }
-        book.retire();
-        let mut asked = book.asked.1.clone();
-        for slab in book.slabs.iter().filter(|slab| slab.digest == plan.digest) {
-            slab.asked.add_to(&mut asked);
-        }
-        asked
-    }
-
-    fn totals(&self) -> Totals {
-        let mut book = self.book();
-        book.retire();
-        let mut totals = book.retired.clone();
-        for slab in &book.slabs {
+    fn totals(self) -> Totals {
+        let mut totals = self.retired;
+        for slab in &self.slabs {
             slab.add_to(&mut totals);
         }
         totals
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

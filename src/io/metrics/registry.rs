@@ -1,16 +1,17 @@
-//! Counters and histograms of things that happen: a thin layer over the `metrics` recorder.
+//! Counters, gauges and histograms of things that happen, behind the handles of the `metrics` crate.
 //!
-//! The recorder is not installed globally, so that two servers in one process (a test, a
-//! simulation) count apart. Every family is described here, once, with its help line.
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+//! It is not installed globally, so that two servers in one process (a test, a
+//! simulation) count apart. Every family is described here, once, with its help line; its labels are words of the program
+//! and names of the config.
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-static METADATA: Metadata<'_> = Metadata::new("waypost", Level::INFO, None);
+use metrics::{Counter, Gauge, HistogramFn};
 
-/// Lateness and build times: from half a millisecond to what is long for a timeout.
-const BUCKETS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+use super::histogram::Histogram;
+use super::text::{Exposition, Kind, render_pairs};
 
 const CONNECTIONS: &str = "waypost_connections";
 const COUNTERS: [(&str, &str); 7] = [
@@ -22,10 +23,13 @@ const COUNTERS: [(&str, &str); 7] = [
         "waypost_dropped_total",
         "Datagrams and connections that got no reply, by cause.",
     ),
-    ("waypost_probe_failures_total", "Failed probes, by cause."),
+    (
+        "waypost_probe_failures_total",
+        "Failed probes, by monitor, region and cause.",
+    ),
     (
         "waypost_endpoint_transitions_total",
-        "Changes of an endpoint's state, by the state it went to.",
+        "Changes of endpoints' states, by region and the state they went to.",
     ),
     (
         "waypost_notices_total",
@@ -49,69 +53,152 @@ const HISTOGRAMS: [(&str, &str); 2] = [
     ),
 ];
 
-/// The recorder and its renderer.
+/// Series by family and rendered labels.
+type Families<T> = BTreeMap<&'static str, BTreeMap<String, Arc<T>>>;
+
+/// All handles that were given out.
+#[derive(Debug, Default)]
+pub(super) struct Registry(Mutex<SeriesHandles>);
+
+#[derive(Debug, Default)]
+struct SeriesHandles {
+    counters: Families<AtomicU64>,
+    /// Bits of a float, as the `metrics` crate keeps gauges.
+    gauges: Families<AtomicU64>,
+    histograms: Families<Samples>,
+}
+
+/// All of them at one moment.
 #[derive(Debug)]
-pub(super) struct Registry {
-    recorder: PrometheusRecorder,
-    handle: PrometheusHandle,
+pub(super) struct RegistryCopy {
+    counters: Families<AtomicU64>,
+    gauges: Families<AtomicU64>,
+    histograms: BTreeMap<&'static str, BTreeMap<String, Histogram>>,
+}
+
+/// A histogram that whoever holds its handle adds to.
+#[derive(Debug, Default)]
+struct Samples(Mutex<Histogram>);
+
+impl HistogramFn for Samples {
+    /// Takes in a time in seconds.
+    fn record(&self, seconds: f64) {
+        let took = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        self.get().add(micros);
+    }
+}
+
+impl Samples {
+    fn get(&self) -> MutexGuard<'_, Histogram> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Registry {
-    pub(super) fn new() -> Self {
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(&BUCKETS)
-            .expect("the buckets are not empty")
-            .build_recorder();
-        for (name, help) in COUNTERS {
-            recorder.describe_counter(name.into(), None, help.into());
-        }
-        for (name, help) in HISTOGRAMS {
-            recorder.describe_histogram(name.into(), None, help.into());
-        }
-        recorder.describe_gauge(
-            CONNECTIONS.into(),
-            None,
-            "Connections that are open, by stream transport.".into(),
-        );
-        let handle = recorder.handle();
-        Self { recorder, handle }
-    }
-
     pub(super) fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
-        self.recorder
-            .register_counter(&key(name, labels), &METADATA)
+        Counter::from_arc(series(&mut self.handles().counters, name, labels))
     }
 
     /// The gauge of one transport's connections.
     pub(super) fn connections(&self, transport: &str) -> Gauge {
         let labels = [("transport", transport)];
-        self.recorder
-            .register_gauge(&key(CONNECTIONS, &labels), &METADATA)
+        Gauge::from_arc(series(&mut self.handles().gauges, CONNECTIONS, &labels))
     }
 
     pub(super) fn histogram(
         &self,
         name: &'static str,
         labels: &[(&'static str, &str)],
-    ) -> Histogram {
-        self.recorder
-            .register_histogram(&key(name, labels), &METADATA)
+    ) -> metrics::Histogram {
+        metrics::Histogram::from_arc(series(&mut self.handles().histograms, name, labels))
     }
 
-    /// Moves samples into buckets, so that they do not pile up while nobody scrapes.
-    pub(super) fn settle(&self) {
-        self.handle.run_upkeep();
+    /// Copies what there is; nobody who counts waits for it to be written.
+    pub(super) fn copy(&self) -> RegistryCopy {
+        let handles = self.handles();
+        let histograms = handles.histograms.iter().map(|(name, family)| {
+            let copies = family
+                .iter()
+                .map(|(labels, one)| (labels.clone(), *one.get()));
+            (*name, copies.collect())
+        });
+        RegistryCopy {
+            counters: handles.counters.clone(),
+            gauges: handles.gauges.clone(),
+            histograms: histograms.collect(),
+        }
     }
 
-    pub(super) fn render(&self) -> String {
-        self.handle.render()
+    fn handles(&self) -> MutexGuard<'_, SeriesHandles> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
-    let labels: Vec<Label> = labels
-        .iter()
-        .map(|&(name, value)| Label::new(name, value.to_owned()))
-        .collect();
-    Key::from_parts(name, labels)
+impl RegistryCopy {
+    /// Writes all of it.
+    pub(super) fn write(&self, text: &mut Exposition) {
+        for (name, help) in COUNTERS {
+            text.family(name, Kind::Counter, help);
+            for (labels, count) in self.counters.get(name).into_iter().flatten() {
+                text.part("", labels, count.load(Ordering::Relaxed));
+            }
+        }
+        let help = "Connections that are open, by stream transport.";
+        text.family(CONNECTIONS, Kind::Gauge, help);
+        for (labels, open) in self.gauges.get(CONNECTIONS).into_iter().flatten() {
+            text.part("", labels, f64::from_bits(open.load(Ordering::Relaxed)));
+        }
+        for (name, help) in HISTOGRAMS {
+            text.family(name, Kind::Histogram, help);
+            for (labels, histogram) in self.histograms.get(name).into_iter().flatten() {
+                histogram.write(text, labels);
+            }
+        }
+    }
+}
+
+/// The series of a family with these labels; it is made when it is first asked for.
+fn series<T: Default>(
+    families: &mut Families<T>,
+    name: &'static str,
+    labels: &[(&'static str, &str)],
+) -> Arc<T> {
+    let family = families.entry(name).or_default();
+    Arc::clone(family.entry(render_pairs(labels)).or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::metrics::text::{MetricsForm, Packing};
+
+    #[test]
+    fn handles_of_the_same_labels_count_together() {
+        let registry = Registry::default();
+        for cause in ["slow", "slow", "access"] {
+            let labels = [("cause", cause)];
+            registry
+                .counter("waypost_dropped_total", &labels)
+                .increment(2);
+        }
+        registry.connections("tcp").set(3.0);
+        let lateness = registry.histogram("waypost_probe_lateness_seconds", &[]);
+        lateness.record(Duration::from_micros(1500));
+        lateness.record(-1.0);
+        let mut text = Exposition::new(MetricsForm::Text, Packing::Plain);
+        registry.copy().write(&mut text);
+        let text = String::from_utf8(text.finish()).unwrap();
+        for line in [
+            "waypost_dropped_total{cause=\"slow\"} 4",
+            "waypost_dropped_total{cause=\"access\"} 2",
+            "waypost_connections{transport=\"tcp\"} 3",
+            "waypost_probe_lateness_seconds_bucket{le=\"0.0005\"} 1",
+            "waypost_probe_lateness_seconds_bucket{le=\"0.0025\"} 2",
+            "waypost_probe_lateness_seconds_sum 0.001500",
+            "waypost_probe_lateness_seconds_count 2",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+        }
+    }
 }

@@ -37,6 +37,7 @@ impl StateFolder {
         }
     }
 
+    /// Writes the families.
     pub(super) fn write(&self, text: &mut Exposition) {
         let is_there = self.is_there.load(Ordering::Relaxed);
         text.family(

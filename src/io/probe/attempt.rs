@@ -5,19 +5,26 @@
 //! connection, or another kind, has [`Attempt::watch`] to hold its own steps to the deadline. A failure
 //! names the phase that it happened in. What was learnt before (times, the certificate's expiry) is
 //! reported with the failure. What is asked and expected is the types'.
+//!
+//! What a probe that has passed leaves behind ([`Left`]) is put away once it has been reported, so that nobody waits for a
+//! peer's farewell or for the rest of a page.
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_rustls::client::TlsStream;
+use tokio::time::Instant;
 use tokio_rustls::{TlsConnector, rustls};
 
 use super::cause;
 use super::duty::Finished;
+use super::exchange::HttpExchange;
+use super::memory::SlotMemory;
 use super::stopwatch::Stopwatch;
+use super::stream::ProbeStream;
 use super::trust::{TlsSettings, Trust};
 use crate::base::{Cause, Span, limits};
 use crate::health::{ProbeResult, Report, Timing};
@@ -39,7 +46,7 @@ pub(super) trait Probe: Sized {
     ///
     /// # Errors
     /// Why it has failed.
-    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause>;
+    async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause>;
 }
 
 /// The means of this node that its monitors share.
@@ -54,48 +61,90 @@ pub(super) struct Resources {
 
 /// The place that a probe is aimed at.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub(super) struct Destination<'p> {
     /// Its address, with the monitor's port.
     pub(super) address: SocketAddr,
     /// The host to ask it for; the address itself where the plan names none.
-    pub(super) host: String,
+    pub(super) host: Cow<'p, str>,
 }
 
-/// A connection that has served its purpose and stands.
-pub(super) trait OpenStream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// The side that says the first word over a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstWord {
+    /// This one: what it says carries the last packet of TCP's handshake with it, which spares both sides a packet.
+    Ours,
+    /// The peer, or nobody.
+    Theirs,
+}
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> OpenStream for S {}
+/// The legacy of a probe that has passed.
+#[derive(Debug)]
+pub(super) enum Left {
+    /// A connection that has served its purpose, to be closed politely.
+    Connection(ProbeStream),
+    /// An exchange over a connection of that age, for the next probe.
+    Exchange(Box<HttpExchange>, Instant),
+}
+
+impl Left {
+    /// Puts it away, within [`limits::PROBE_LINGER`].
+    pub(super) async fn put_away(self, memory: SlotMemory<'_>) {
+        match self {
+            Self::Connection(stream) => stream.close_gracefully().await,
+            Self::Exchange(exchange, dialled) => {
+                let patience = Duration::from_millis(limits::PROBE_LINGER.0);
+                let finished = tokio::time::timeout(patience, exchange.finish()).await;
+                if let Ok(Some(stream)) = finished {
+                    memory.keep(stream, dialled);
+                }
+            }
+        }
+    }
+}
 
 /// A probe under way.
-pub(super) struct Attempt {
+pub(super) struct Attempt<'m> {
     /// Its deadline.
     pub(super) watch: Stopwatch,
+    memory: SlotMemory<'m>,
     timing: Timing,
     certificate_expires: Option<u64>,
-    open: Option<Box<dyn OpenStream>>,
+    left: Option<Left>,
 }
 
-impl Attempt {
-    /// Starts, with the time that the probe has in all.
-    pub(super) fn start(timeout: Span) -> Self {
+impl<'m> Attempt<'m> {
+    /// Starts, with the time that the probe has in all and what the one before has left.
+    pub(super) fn start(timeout: Span, memory: SlotMemory<'m>) -> Self {
         Self {
             watch: Stopwatch::start(timeout),
+            memory,
             timing: Timing::default(),
             certificate_expires: None,
-            open: None,
+            left: None,
         }
+    }
+
+    /// Takes the connection that the probe before has left, if it stands.
+    pub(super) async fn take_kept(&mut self) -> Option<(ProbeStream, Instant)> {
+        let found = self.memory.take(self.watch.began()).await?;
+        self.certificate_expires = found.certificate_expires;
+        Some((found.stream, found.dialled))
     }
 
     /// Connects over TCP.
     ///
     /// # Errors
     /// Why no connection stands.
-    pub(super) async fn connect(&mut self, address: SocketAddr) -> Result<TcpStream, Cause> {
+    pub(super) async fn connect(
+        &mut self,
+        address: SocketAddr,
+        first_word: FirstWord,
+    ) -> Result<TcpStream, Cause> {
         if reach::obstacle(address.ip()).is_some() {
             return Err(Cause::Unreachable);
         }
         let connect = async {
-            let stream = TcpStream::connect(address).await;
+            let stream = dial(address, first_word).await;
             stream.map_err(|error| cause::of_connect(&error))
         };
         let (took, result) = self.watch.phase(Cause::ConnectTimeout, connect).await;
@@ -103,7 +152,7 @@ impl Attempt {
         result
     }
 
-    /// Makes a whole TLS handshake, and notes when the certificate that was shown expires.
+    /// Makes a TLS handshake, whole or by a session of before, and notes when the certificate expires.
     ///
     /// # Errors
     /// Why it failed, or what is wrong with the certificate.
@@ -112,18 +161,24 @@ impl Attempt {
         stream: TcpStream,
         tls: &TlsSettings,
         host: &str,
-    ) -> Result<TlsStream<TcpStream>, Cause> {
+    ) -> Result<ProbeStream, Cause> {
         let name = name_of(host).to_owned();
         let name = ServerName::try_from(name).map_err(|_| Cause::Local)?;
-        let (config, witness) = tls.for_one_probe();
-        let connect = TlsConnector::from(config).connect(name, stream);
+        let session = self.memory.session(tls);
+        let began = self.watch.began();
+        let connect = TlsConnector::from(session.begin(began)).connect(name, stream);
         let handshake = async { connect.await.map_err(|error| cause::of_handshake(&error)) };
         let (took, result) = self.watch.phase(Cause::TlsTimeout, handshake).await;
         self.timing.tls_us = took;
-        self.certificate_expires = witness.expires();
+        let stream = result.as_ref().ok();
+        session.end(
+            began,
+            stream.and_then(|stream| stream.get_ref().1.handshake_kind()),
+        );
+        self.certificate_expires = session.expires();
         let stream = result?;
-        witness.judge_validity()?;
-        Ok(stream)
+        session.judge_validity()?;
+        Ok(ProbeStream::Tls(Box::new(stream)))
     }
 
     /// Waits for an exchange over a connection that stands.
@@ -146,42 +201,41 @@ impl Attempt {
         self.timing.response_us = took.max(1);
     }
 
-    /// Leaves a connection to be closed politely once the probe has been reported, if it passes.
-    pub(super) fn leave_open(&mut self, stream: impl OpenStream + 'static) {
-        self.open = Some(Box::new(stream));
+    /// Leaves something behind, to be put away once the probe has been reported, if it passes.
+    pub(super) fn leave(&mut self, left: Left) {
+        self.left = Some(left);
     }
 
-    /// The report, and the connection that was left open.
-    pub(super) fn conclude(
-        mut self,
-        result: Result<(), Cause>,
-    ) -> (Report, Option<Box<dyn OpenStream>>) {
+    /// The report, and what is left to be put away. After a failure nothing is, and nothing spares the next probe
+    /// anything.
+    pub(super) fn conclude(mut self, result: Result<(), Cause>) -> (Report, Option<Left>) {
         self.timing.total_us = self.watch.total();
-        let (outcome, open) = match result {
-            Ok(()) => (ProbeResult::Pass, self.open),
-            Err(cause) => (ProbeResult::Fail(cause), None),
+        let (outcome, left) = match result {
+            Ok(()) => (ProbeResult::Pass, self.left),
+            Err(cause) => {
+                self.memory.forget();
+                (ProbeResult::Fail(cause), None)
+            }
         };
         let report = Report {
             outcome,
             timing: self.timing,
             certificate_expires: self.certificate_expires,
         };
-        (report, open)
+        (report, left)
     }
 }
 
-/// Closes a connection. Whatever the peer has still to say (a banner) is read, for the kernel answers
-/// unread bytes with a reset, which fills the peer's log.
-pub(super) async fn close_gracefully(mut stream: Box<dyn OpenStream>) {
-    let farewell = async {
-        stream.shutdown().await?;
-        let mut bytes = [0; 1024];
-        while stream.read(&mut bytes).await? > 0 {}
-        std::io::Result::Ok(())
+async fn dial(address: SocketAddr, first_word: FirstWord) -> std::io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    let patience = Duration::from_millis(limits::PROBE_LINGER.0);
-    // The probe has been judged; how the peer takes its leave changes nothing.
-    let _ = tokio::time::timeout(patience, farewell).await;
+    if first_word == FirstWord::Ours {
+        // Where the kernel does not know the option, the packet is sent.
+        let _ = SockRef::from(&socket).set_tcp_quickack(false);
+    }
+    socket.connect(address).await
 }
 
 #[cfg(test)]

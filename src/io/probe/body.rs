@@ -7,14 +7,27 @@
 use std::io::{self, Write};
 
 use flate2::write::{DeflateDecoder, GzDecoder, ZlibDecoder};
-use hyper::header::{CONTENT_ENCODING, HeaderMap};
 
 use crate::base::{Cause, limits};
 
 /// Octets that are taken apart before it is looked again how many have come out.
 const STEP: usize = 512;
 
+/// The way in which a body is compressed (RFC 9110, section 8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// Not at all.
+    Identity,
+    /// `gzip`.
+    Gzip,
+    /// `deflate`.
+    Deflate,
+    /// Another one, or several over each other.
+    Unknown,
+}
+
 /// A body that is coming.
+#[derive(Debug)]
 pub(super) struct Body {
     decoding: Decoding,
     came: usize,
@@ -22,6 +35,7 @@ pub(super) struct Body {
 }
 
 /// The way from what comes to text.
+#[derive(Debug)]
 enum Decoding {
     Plain(Vec<u8>),
     Gzip(GzDecoder<Vec<u8>>),
@@ -31,26 +45,37 @@ enum Decoding {
     Raw(DeflateDecoder<Vec<u8>>),
 }
 
+impl Coding {
+    /// Reads the values of all fields `Content-Encoding`.
+    pub(super) fn of<'v>(values: impl Iterator<Item = &'v [u8]>) -> Self {
+        let codings = values.flat_map(|value| value.split(|octet| *octet == b','));
+        let codings = codings.map(<[u8]>::trim_ascii);
+        let mut found = Self::Identity;
+        for coding in codings.filter(|coding| !coding.is_empty()) {
+            if coding.eq_ignore_ascii_case(b"identity") {
+                continue;
+            }
+            found = match (found, coding.to_ascii_lowercase().as_slice()) {
+                (Self::Identity, b"gzip" | b"x-gzip") => Self::Gzip,
+                (Self::Identity, b"deflate") => Self::Deflate,
+                _ => Self::Unknown,
+            };
+        }
+        found
+    }
+}
+
 impl Body {
-    /// A body with the header fields of its response.
+    /// A body of a coding.
     ///
     /// # Errors
     /// [`Cause::Compressed`] when it is compressed in a way that is not known here.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Cause> {
-        let codings = headers.get_all(CONTENT_ENCODING).iter();
-        let codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-        let codings = codings.map(|coding| coding.trim_ascii().to_ascii_lowercase());
-        let codings: Vec<Vec<u8>> = codings
-            .filter(|coding| !coding.is_empty() && coding != b"identity")
-            .collect();
-        let decoding = match codings.as_slice() {
-            [] => Decoding::Plain(Vec::new()),
-            [one] => match one.as_slice() {
-                b"gzip" | b"x-gzip" => Decoding::Gzip(GzDecoder::new(Vec::new())),
-                b"deflate" => Decoding::Deflate,
-                _ => return Err(Cause::Compressed),
-            },
-            _ => return Err(Cause::Compressed),
+    pub(super) fn of(coding: Coding) -> Result<Self, Cause> {
+        let decoding = match coding {
+            Coding::Identity => Decoding::Plain(Vec::new()),
+            Coding::Gzip => Decoding::Gzip(GzDecoder::new(Vec::new())),
+            Coding::Deflate => Decoding::Deflate,
+            Coding::Unknown => return Err(Cause::Compressed),
         };
         Ok(Self {
             decoding,
@@ -141,14 +166,9 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-    use hyper::header::HeaderValue;
 
-    fn headers(coding: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        if !coding.is_empty() {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_str(coding).unwrap());
-        }
-        headers
+    fn coding(value: &str) -> Coding {
+        Coding::of(std::iter::once(value.as_bytes()))
     }
 
     fn packed(coding: &str, text: &[u8]) -> Vec<u8> {
@@ -174,7 +194,7 @@ mod tests {
 
     /// Tells whether the text is found in a body that comes in parts of a size.
     fn found(coding: &str, octets: &[u8], size: usize, text: &str) -> Result<bool, Cause> {
-        let mut body = Body::of(&headers(coding))?;
+        let mut body = Body::of(self::coding(coding))?;
         for part in octets.chunks(size) {
             let more = body.take(part)?;
             if body.holds(text) {
@@ -226,7 +246,7 @@ mod tests {
     fn no_more_is_read_or_unfolded_than_a_probe_reads() {
         let bomb = packed("gzip", &vec![b'a'; 50_000_000]);
         assert!(bomb.len() < limits::PROBE_BODY_BYTES);
-        let mut body = Body::of(&headers("gzip")).unwrap();
+        let mut body = Body::of(coding("gzip")).unwrap();
         assert_eq!(body.take(&bomb), Ok(false));
         assert!(body.decoding.text().len() < 2 * limits::PROBE_BODY_BYTES + 1100 * STEP);
         let late = [&vec![b'a'; limits::PROBE_BODY_BYTES - 3][..], b"ready"].concat();

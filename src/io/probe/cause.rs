@@ -8,7 +8,6 @@
     clippy::wildcard_enum_match_arm,
     reason = "the enums of errors are open; the last arm says what the rest means"
 )]
-use std::error::Error;
 use std::io::{self, ErrorKind};
 
 use rustls::CertificateError;
@@ -45,29 +44,9 @@ pub(super) fn of_handshake(error: &io::Error) -> Cause {
     of_stream(error, Cause::TlsTimeout)
 }
 
-/// Of a dialogue over a connection that stood.
+/// Of a dialogue, or a request and its response, over a connection that stood.
 pub(super) fn of_answer(error: &io::Error) -> Cause {
     of_stream(error, Cause::ResponseTimeout)
-}
-
-/// Of a request and its response.
-pub(super) fn of_exchange(error: &hyper::Error) -> Cause {
-    if let Some(inner) = find::<io::Error>(error) {
-        return of_stream(inner, Cause::ResponseTimeout);
-    }
-    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        return Cause::Reset;
-    }
-    if error.is_user() {
-        return Cause::Local;
-    }
-    Cause::Protocol
-}
-
-/// Tells whether a peer that spoke TLS closed the connection without saying so (RFC 8446, section 6.1).
-pub(super) fn is_end_without_farewell(error: &hyper::Error) -> bool {
-    let inner = find::<io::Error>(error);
-    inner.is_some_and(|inner| inner.kind() == ErrorKind::UnexpectedEof)
 }
 
 /// Of a connection that stood; `late` when the kernel itself gave up waiting for the peer.
@@ -119,18 +98,6 @@ fn of_certificate(error: &CertificateError) -> Cause {
 
 fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
-}
-
-/// The first error of a type among the sources of another.
-fn find<E: Error + 'static>(error: &dyn Error) -> Option<&E> {
-    let mut source = error.source();
-    while let Some(current) = source {
-        if let Some(found) = current.downcast_ref() {
-            return Some(found);
-        }
-        source = current.source();
-    }
-    None
 }
 
 #[cfg(test)]

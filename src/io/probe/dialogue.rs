@@ -18,7 +18,7 @@ use crate::monitor::dialogue::Dialogue;
 pub(super) async fn hold<S>(
     dialogue: &Dialogue,
     stream: &mut S,
-    attempt: &mut Attempt,
+    attempt: &mut Attempt<'_>,
 ) -> Result<(), Cause>
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -21,6 +21,7 @@ pub struct Finished {
 }
 
 /// Reports once: what it is told, or `Local` when dropped.
+#[derive(Debug)]
 pub(super) struct Duty {
     reports: UnboundedSender<Finished>,
     finished: Finished,

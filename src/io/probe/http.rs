@@ -1,51 +1,54 @@
-//! One request over a connection that stands, and the judgement of its response (RFC 9110, RFC
-//! 9112).
+//! Probes of type `http`, and the part of them that `https` shares: the request, and the connection it is sent over.
 //!
-//! A status that is not expected fails at once; one that is passes at once, unless a text is wanted: then the body
-//! is looked through as it comes ([`Body`]), to its end or to [`limits::PROBE_BODY_BYTES`], whichever comes first. A body without a
-//! length ends with its connection (RFC 9112, section 6.3), and also where that is closed without TLS's farewell: what is
-//! there is looked through, as browsers show it. Redirects are not followed; a monitor that expects one
-//! lists its status. It knows no time: whoever awaits it sets the deadline.
-use std::future::pending;
+//! A connection that was kept is tried first. If it turns out that the server had closed it, which shows before an octet of a
+//! response comes, the request is sent once more over a new one: no fault of the server's (RFC 9112, section 9.3.1), and the
+//! requests of probes may be repeated. What a response means is [`super::exchange`]'s.
 use std::net::Ipv6Addr;
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
 use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
-    TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT_ENCODING, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use hyper::{Method, Uri};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::attempt::{Attempt, Destination, Probe, Resources};
-use super::body::Body;
-use super::cause;
-use crate::base::{Cause, limits};
+use super::attempt::{Attempt, Destination, FirstWord, Left, Probe, Resources};
+use super::exchange::{Expectation, HttpExchange};
+use super::response::RequestMethod;
+use super::stream::ProbeStream;
+use super::trust::TlsSettings;
+use crate::base::Cause;
 use crate::monitor::host::has_port;
-use crate::monitor::http::HttpCheck;
+use crate::monitor::http::{HttpCheck, ProbeConnection};
 
 const OWN_NAME: &str = concat!("waypost/", env!("CARGO_PKG_VERSION"), " (health monitor)");
-
-/// The port of `http` (RFC 9110, section 4.2.1).
-const PORT: u16 = 80;
+/// The status of a server that has waited too long for a request, and closes (RFC 9110, section 15.5.9).
+const REQUEST_TIMEOUT: u16 = 408;
 
 /// A monitor of type `http`, ready to look.
 #[derive(Debug)]
 pub(super) struct HttpProbe {
     request: Request,
-    expect_status: Vec<(u16, u16)>,
-    expect_body: Option<String>,
+    expected: Expectation,
+    connection: ProbeConnection,
 }
 
-/// A request without its Host header.
+/// The transport of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scheme<'t> {
+    /// TCP.
+    Http,
+    /// TLS over TCP.
+    Https(&'t TlsSettings),
+}
+
+/// A request but for its host, as it is sent.
 #[derive(Debug)]
 struct Request {
-    method: Method,
-    path: Uri,
-    headers: HeaderMap,
+    method: RequestMethod,
+    /// The request line.
+    line: String,
+    /// The header fields, without the empty line, and with a Host if the monitor has given one there.
+    fields: Vec<u8>,
+    has_host: bool,
 }
 
 impl Probe for HttpProbe {
@@ -54,71 +57,94 @@ impl Probe for HttpProbe {
     fn prepare(check: &HttpCheck, _: &mut Resources) -> Result<Self, String> {
         Ok(Self {
             request: Request::prepare(check)?,
-            expect_status: check.expect_status.clone(),
-            expect_body: check.expect_body.clone(),
+            expected: Expectation {
+                status: check.expect_status.clone(),
+                body: check.expect_body.clone(),
+            },
+            connection: check.connection,
         })
     }
 
-    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
-        let stream = attempt.connect(to.address).await?;
-        attempt
-            .exchange(self.ask(stream, &authority(to, PORT)))
-            .await
+    async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
+        self.ask(to, attempt, Scheme::Http).await
+    }
+}
+
+impl HttpProbe {
+    /// Sends the request, over a connection that was kept or a new one, and judges the response.
+    ///
+    /// # Errors
+    /// What is wrong with the response, or why none came.
+    pub(super) async fn ask(
+        &self,
+        to: &Destination<'_>,
+        attempt: &mut Attempt<'_>,
+        scheme: Scheme<'_>,
+    ) -> Result<(), Cause> {
+        let request = self.request.to_host(&authority(to, scheme.port()));
+        if self.connection == ProbeConnection::Kept
+            && let Some((stream, dialled)) = attempt.take_kept().await
+        {
+            let mut exchange = HttpExchange::new(stream, self.request.method);
+            let result = attempt
+                .exchange(exchange.run(&request, &self.expected))
+                .await;
+            if !was_closed(&exchange, result) {
+                attempt.leave(Left::Exchange(Box::new(exchange), dialled));
+                return result;
+            }
+        }
+        let stream = scheme.dial(to, attempt).await?;
+        let mut exchange = HttpExchange::new(stream, self.request.method);
+        let result = attempt
+            .exchange(exchange.run(&request, &self.expected))
+            .await;
+        if self.connection == ProbeConnection::Kept {
+            let dialled = attempt.watch.began();
+            attempt.leave(Left::Exchange(Box::new(exchange), dialled));
+        }
+        result
+    }
+}
+
+/// Tells that a connection that was kept had been closed before the request came, or was about to be.
+fn was_closed(exchange: &HttpExchange, result: Result<(), Cause>) -> bool {
+    match result {
+        Ok(()) | Err(Cause::ResponseTimeout) => false,
+        Err(Cause::Status(REQUEST_TIMEOUT)) => true,
+        Err(_) => exchange.is_silent(),
+    }
+}
+
+impl Scheme<'_> {
+    /// Its port (RFC 9110, sections 4.2.1 and 4.2.2).
+    fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https(_) => 443,
+        }
+    }
+
+    async fn dial(
+        self,
+        to: &Destination<'_>,
+        attempt: &mut Attempt<'_>,
+    ) -> Result<ProbeStream, Cause> {
+        let stream = attempt.connect(to.address, FirstWord::Ours).await?;
+        match self {
+            Self::Http => Ok(ProbeStream::Plain(stream)),
+            Self::Https(tls) => attempt.shake_hands(stream, tls, &to.host).await,
+        }
     }
 }
 
 /// The host of a request, with the port that is probed where it is not the scheme's (RFC 9110, section 7.2). One that
 /// says its port itself is as it is.
-pub(super) fn authority(to: &Destination, scheme: u16) -> String {
+fn authority(to: &Destination<'_>, scheme: u16) -> String {
     let host = in_brackets(&to.host);
     match to.address.port() {
         port if port != scheme && !has_port(&host) => format!("{host}:{port}"),
         _ => host,
-    }
-}
-
-impl HttpProbe {
-    /// Sends the request over a connection that stands, and judges the response.
-    ///
-    /// # Errors
-    /// What is wrong with the response, or why none came.
-    pub(super) async fn ask<S>(&self, stream: S, host: &str) -> Result<(), Cause>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let request = self.request.address_to(host)?;
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(limits::PROBE_HEAD_BYTES)
-            .max_headers(limits::PROBE_HEADERS)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| cause::of_exchange(&error))?;
-        let judged = async {
-            let response = sender.send_request(request).await;
-            self.judge(response.map_err(|error| cause::of_exchange(&error))?)
-                .await
-        };
-        // The connection moves the bytes and hands its errors to the request; it never wins.
-        let carry = async {
-            let _ = connection.await;
-            pending().await
-        };
-        tokio::select! {
-            result = judged => result,
-            never = carry => never,
-        }
-    }
-
-    async fn judge(&self, response: hyper::Response<Incoming>) -> Result<(), Cause> {
-        let status = response.status().as_u16();
-        let expected = |&(first, last): &(u16, u16)| (first..=last).contains(&status);
-        if !self.expect_status.iter().any(expected) {
-            return Err(Cause::Status(status));
-        }
-        match &self.expect_body {
-            Some(text) => look_for(text, response).await,
-            None => Ok(()),
-        }
     }
 }
 
@@ -130,42 +156,60 @@ impl Request {
     /// What is wrong, for a person.
     fn prepare(check: &HttpCheck) -> Result<Self, String> {
         let method = check.method.parse();
+        let method: Method = method.map_err(|_| format!("`{}` is no HTTP method", check.method))?;
         let path = check.path.parse();
+        let path: Uri = path.map_err(|error| format!("path `{}`: {error}", check.path))?;
+        let path = path.path_and_query().map_or("/", |path| path.as_str());
+        let headers = headers(check)?;
+        let mut fields = Vec::new();
+        for (name, value) in &headers {
+            fields.extend_from_slice(name.as_str().as_bytes());
+            fields.extend_from_slice(b": ");
+            fields.extend_from_slice(value.as_bytes());
+            fields.extend_from_slice(b"\r\n");
+        }
         Ok(Self {
-            method: method.map_err(|_| format!("`{}` is no HTTP method", check.method))?,
-            path: path.map_err(|error| format!("path `{}`: {error}", check.path))?,
-            headers: headers(&check.headers)?,
+            method: match method {
+                Method::HEAD => RequestMethod::Head,
+                _ => RequestMethod::Get,
+            },
+            line: format!("{method} {path} HTTP/1.1\r\n"),
+            fields,
+            has_host: headers.contains_key(HOST),
         })
     }
 
-    /// The whole request, for one host.
-    fn address_to(&self, host: &str) -> Result<hyper::Request<Empty<Bytes>>, Cause> {
-        let mut request = hyper::Request::new(Empty::new());
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.path.clone();
-        *request.headers_mut() = self.headers.clone();
-        if !self.headers.contains_key(HOST) {
-            let host = HeaderValue::from_str(host).map_err(|_| Cause::Local)?;
-            request.headers_mut().insert(HOST, host);
+    /// The whole request, for one host, which comes first (RFC 9110, section 7.2).
+    fn to_host(&self, host: &str) -> Vec<u8> {
+        const ROOM: usize = "host: \r\n\r\n".len();
+        let mut request =
+            Vec::with_capacity(self.line.len() + host.len() + self.fields.len() + ROOM);
+        request.extend_from_slice(self.line.as_bytes());
+        if !self.has_host {
+            request.extend_from_slice(b"host: ");
+            request.extend_from_slice(host.as_bytes());
+            request.extend_from_slice(b"\r\n");
         }
-        Ok(request)
+        request.extend_from_slice(&self.fields);
+        request.extend_from_slice(b"\r\n");
+        request
     }
 }
 
-fn headers(given: &[(String, String)]) -> Result<HeaderMap, String> {
+fn headers(check: &HttpCheck) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, value) in given {
+    for (name, value) in &check.headers {
         let refuse = |_| format!("`{name}: {value}` is no HTTP header");
         let key = HeaderName::try_from(name).map_err(|_| refuse(()))?;
         let value = HeaderValue::try_from(value).map_err(|_| refuse(()))?;
         headers.append(key, value);
     }
-    let own = [
-        (USER_AGENT, OWN_NAME),
-        (CONNECTION, "close"),
-        (ACCEPT_ENCODING, "identity"),
-    ];
-    for (key, value) in own {
+    let own = [(USER_AGENT, OWN_NAME), (ACCEPT_ENCODING, "identity")];
+    let farewell = match check.connection {
+        ProbeConnection::New => Some((CONNECTION, "close")),
+        ProbeConnection::Kept => None,
+    };
+    for (key, value) in own.into_iter().chain(farewell) {
         headers
             .entry(key)
             .or_insert(HeaderValue::from_static(value));
@@ -178,33 +222,6 @@ fn in_brackets(host: &str) -> String {
     match host.parse::<Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
         Err(_) => host.to_owned(),
-    }
-}
-
-/// Reads a body until a text has come.
-async fn look_for(text: &str, response: hyper::Response<Incoming>) -> Result<(), Cause> {
-    let headers = response.headers();
-    let is_framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    let mut found = Body::of(headers)?;
-    let mut body = response.into_body();
-    while let Some(frame) = body.frame().await {
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) if !is_framed && cause::is_end_without_farewell(&error) => break,
-            Err(error) => return Err(cause::of_exchange(&error)),
-        };
-        let has_room = found.take(&frame.into_data().unwrap_or_default())?;
-        if found.holds(text) {
-            return Ok(());
-        }
-        if !has_room {
-            break;
-        }
-    }
-    found.end();
-    match found.holds(text) {
-        true => Ok(()),
-        false => Err(Cause::Body),
     }
 }
 
@@ -222,23 +239,43 @@ mod tests {
             headers: headers.iter().map(own).collect(),
             expect_status: vec![(200, 200)],
             expect_body: None,
+            connection: ProbeConnection::New,
         }
+    }
+
+    /// The request to a host, as text.
+    fn sent(check: &HttpCheck, host: &str) -> String {
+        let request = Request::prepare(check).unwrap();
+        String::from_utf8(request.to_host(host)).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_sent_as_the_monitor_says() {
+        let rest = format!("user-agent: {OWN_NAME}\r\naccept-encoding: identity\r\n");
+        let line = "GET /healthz?deep=1 HTTP/1.1\r\nhost: api.example.org\r\n";
+        let own = check(&[("X-Two", "1"), ("x-two", "2")]);
+        let own_fields = "x-two: 1\r\nx-two: 2\r\n";
+        assert_eq!(
+            sent(&own, "api.example.org"),
+            format!("{line}{own_fields}{rest}connection: close\r\n\r\n")
+        );
+        let kept = HttpCheck {
+            method: "HEAD".to_owned(),
+            connection: ProbeConnection::Kept,
+            ..check(&[])
+        };
+        let line = line.replace("GET", "HEAD");
+        assert_eq!(sent(&kept, "api.example.org"), format!("{line}{rest}\r\n"));
     }
 
     #[test]
     fn headers_of_the_monitor_replace_the_default_ones() {
-        let given = check(&[("user-agent", "mine"), ("X-Two", "1"), ("x-two", "2")]);
-        let request = Request::prepare(&given).unwrap();
-        let request = request.address_to("api.example.org").unwrap();
-        assert_eq!(request.headers()["host"], "api.example.org");
-        assert_eq!(request.headers()["user-agent"], "mine");
-        assert_eq!(request.headers()["connection"], "close");
-        assert_eq!(request.headers().get_all("x-two").iter().count(), 2);
-        assert_eq!(request.uri(), "/healthz?deep=1");
-        let request = Request::prepare(&check(&[("Host", "other")])).unwrap();
-        let request = request.address_to("api.example.org").unwrap();
-        assert_eq!(request.headers().get_all("host").iter().count(), 1);
-        assert_eq!(request.headers()["host"], "other");
+        let own = sent(&check(&[("user-agent", "mine")]), "api.example.org");
+        assert!(own.contains("\r\nuser-agent: mine\r\n"), "{own}");
+        assert_eq!(own.matches("user-agent").count(), 1, "{own}");
+        let own = sent(&check(&[("Host", "other")]), "api.example.org");
+        assert!(own.contains("\r\nhost: other\r\n"), "{own}");
+        assert!(!own.contains("api.example.org"), "{own}");
     }
 
     #[test]
@@ -257,8 +294,7 @@ mod tests {
                     path: path.clone(),
                     ..check(&[])
                 };
-                let request = Request::prepare(&given).unwrap();
-                assert_eq!(request.path.path_and_query().unwrap().as_str(), path);
+                assert!(sent(&given, "a").starts_with(&format!("GET {path} HTTP/1.1\r\n")));
             }
         }
         refused.dedup();
@@ -269,8 +305,7 @@ mod tests {
                 path: path.to_owned(),
                 ..check(&[])
             };
-            let request = Request::prepare(&given).unwrap();
-            assert_eq!(request.path.path_and_query().unwrap().as_str(), path);
+            assert!(sent(&given, "a").starts_with(&format!("GET {path} HTTP/1.1\r\n")));
         }
     }
 
@@ -291,7 +326,7 @@ mod tests {
         ] {
             let to = Destination {
                 address: (std::net::Ipv4Addr::LOCALHOST, port).into(),
-                host: host.to_owned(),
+                host: host.into(),
             };
             assert_eq!(authority(&to, scheme), sent, "{host} {port} {scheme}");
         }

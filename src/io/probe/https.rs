@@ -1,12 +1,9 @@
 //! Probes of type `https`: the request of an `http` probe, over TLS.
 use super::attempt::{Attempt, Destination, Probe, Resources};
-use super::http::{HttpProbe, authority};
+use super::http::{HttpProbe, Scheme};
 use super::trust::TlsSettings;
 use crate::base::Cause;
 use crate::monitor::https::HttpsCheck;
-
-/// The port of `https` (RFC 9110, section 4.2.2).
-const PORT: u16 = 443;
 
 /// A monitor of type `https`, ready to look.
 #[derive(Debug)]
@@ -26,11 +23,7 @@ impl Probe for HttpsProbe {
         })
     }
 
-    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
-        let stream = attempt.connect(to.address).await?;
-        let stream = attempt.shake_hands(stream, &self.tls, &to.host).await?;
-        attempt
-            .exchange(self.http.ask(stream, &authority(to, PORT)))
-            .await
+    async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
+        self.http.ask(to, attempt, Scheme::Https(&self.tls)).await
     }
 }

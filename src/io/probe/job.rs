@@ -3,12 +3,15 @@
 //! Roots, methods, paths and headers are read once for each monitor. A monitor that cannot be run
 //! (roots that do not parse, a header that is none) is told to the caller and its probes end as
 //! local failures; the other monitors of the plan go on. The compiler of the config refuses most of
-//! these first. What a monitor of each type does is not known here.
+//! these first. What a monitor of each type does is not known here. A job is a place in what is prepared, so that a probe
+//! copies nothing of it.
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::attempt::{Attempt, Destination, OpenStream, Resources};
+use super::attempt::{Attempt, Destination, Left, Resources};
+use super::memory::{SlotMemories, SlotMemory};
 use super::types::Prepared;
-use crate::base::Span;
+use crate::base::{Cause, SlotId, Span};
 use crate::engine::ProbeId;
 use crate::health::Report;
 use crate::plan::{Plan, Slot};
@@ -25,26 +28,41 @@ pub struct Unready {
 /// One probe, ready to run.
 #[derive(Debug)]
 pub(super) struct Job {
+    /// Time that it has.
     pub(super) timeout: Span,
-    to: Destination,
+    jobs: Arc<Jobs>,
+    slot: SlotId,
     prepared: Prepared,
 }
 
 impl Job {
-    /// Runs the probe. With the report comes the connection, if it still stands and deserves a polite end.
-    pub(super) async fn run(&self) -> (Report, Option<Box<dyn OpenStream>>) {
-        let mut attempt = Attempt::start(self.timeout);
-        let result = self.prepared.look(&self.to, &mut attempt).await;
+    /// Runs the probe. With the report comes what it leaves, if that is to be put away.
+    pub(super) async fn run(&self) -> (Report, Option<Left>) {
+        let mut attempt = Attempt::start(self.timeout, self.memory());
+        let Some(slot) = self.jobs.slot(self.slot) else {
+            return attempt.conclude(Err(Cause::Local));
+        };
+        let result = self.prepared.look(&destination(slot), &mut attempt).await;
         attempt.conclude(result)
+    }
+
+    /// Puts away what it has left.
+    pub(super) async fn put_away(&self, left: Left) {
+        left.put_away(self.memory()).await;
+    }
+
+    fn memory(&self) -> SlotMemory<'_> {
+        self.jobs.memories.of(self.slot)
     }
 }
 
-/// A plan with its monitors prepared.
+/// A plan with its monitors prepared, and what its probes leave each other.
 #[derive(Debug)]
 pub(super) struct Jobs {
     current: Option<(u32, Arc<Plan>)>,
     /// By monitor; `None` for one that cannot be run.
     prepared: Vec<Option<Prepared>>,
+    memories: SlotMemories,
 }
 
 impl Jobs {
@@ -53,6 +71,7 @@ impl Jobs {
         Self {
             current: None,
             prepared: Vec::new(),
+            memories: SlotMemories::new(0, 0),
         }
     }
 
@@ -72,29 +91,40 @@ impl Jobs {
             });
             prepared.push(made.ok());
         }
-        let current = Some((epoch, plan));
-        (Self { current, prepared }, unready)
+        let memories = SlotMemories::new(plan.slots.len(), plan.server.connections);
+        let jobs = Self {
+            current: Some((epoch, plan)),
+            prepared,
+            memories,
+        };
+        (jobs, unready)
     }
 
     /// The job of a probe; `None` if it is of another plan or its monitor cannot be run.
-    pub(super) fn find(&self, id: ProbeId) -> Option<Job> {
+    pub(super) fn find(self: &Arc<Self>, id: ProbeId) -> Option<Job> {
         let (epoch, plan) = self.current.as_ref()?;
-        let slot = plan.slots.get(id.slot.index())?;
+        let slot = self.slot(id.slot)?;
         let monitor = plan.monitors.get(slot.monitor.index())?;
         let prepared = self.prepared.get(slot.monitor.index())?.as_ref()?;
         (*epoch == id.epoch).then(|| Job {
             timeout: monitor.timeout,
-            to: destination(slot),
+            jobs: Arc::clone(self),
+            slot: id.slot,
             prepared: prepared.clone(),
         })
+    }
+
+    fn slot(&self, slot: SlotId) -> Option<&Slot> {
+        let (_, plan) = self.current.as_ref()?;
+        plan.slots.get(slot.index())
     }
 }
 
 /// Address and host of a slot's probes.
-fn destination(slot: &Slot) -> Destination {
+fn destination(slot: &Slot) -> Destination<'_> {
     let host = match &*slot.host {
-        "" => slot.address.ip().to_string(),
-        named => named.to_owned(),
+        "" => Cow::Owned(slot.address.ip().to_string()),
+        named => Cow::Borrowed(named),
     };
     Destination {
         address: slot.address,

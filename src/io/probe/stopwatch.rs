@@ -40,6 +40,11 @@ impl Stopwatch {
         (took.max(1), result.unwrap_or(Err(late)))
     }
 
+    /// The moment of the start.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Microseconds since the start.
     pub(super) fn total(&self) -> u32 {
         micros(self.began.elapsed())

@@ -1,6 +1,7 @@
 //! Probes of type `tcp`: a connection that stands is enough, unless something is to be said over it.
-use super::attempt::{Attempt, Destination, Probe, Resources};
+use super::attempt::{Attempt, Destination, FirstWord, Left, Probe, Resources};
 use super::dialogue;
+use super::stream::ProbeStream;
 use crate::base::Cause;
 use crate::monitor::dialogue::Dialogue;
 use crate::monitor::tcp::TcpCheck;
@@ -20,10 +21,10 @@ impl Probe for TcpProbe {
         })
     }
 
-    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
-        let mut stream = attempt.connect(to.address).await?;
+    async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
+        let mut stream = attempt.connect(to.address, FirstWord::Theirs).await?;
         dialogue::hold(&self.dialogue, &mut stream, attempt).await?;
-        attempt.leave_open(stream);
+        attempt.leave(Left::Connection(ProbeStream::Plain(stream)));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! No protocol is offered (ALPN): what the server speaks inside is not known here, and one that is offered
 //! what it does not speak would refuse the handshake.
-use super::attempt::{Attempt, Destination, Probe, Resources};
+use super::attempt::{Attempt, Destination, FirstWord, Left, Probe, Resources};
 use super::dialogue;
 use super::trust::TlsSettings;
 use crate::base::Cause;
@@ -27,12 +27,12 @@ impl Probe for TlsProbe {
         })
     }
 
-    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
-        let stream = attempt.connect(to.address).await?;
+    async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
+        let stream = attempt.connect(to.address, FirstWord::Ours).await?;
         let handshake = attempt.shake_hands(stream, &self.settings, &to.host);
         let mut stream = handshake.await?;
         dialogue::hold(&self.dialogue, &mut stream, attempt).await?;
-        attempt.leave_open(stream);
+        attempt.leave(Left::Connection(stream));
         Ok(())
     }
 }

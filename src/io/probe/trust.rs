@@ -1,14 +1,9 @@
-//! Whom a probe trusts, and what it remembers of the certificate it was shown.
-//!
-//! Each probe makes a whole handshake: nothing is resumed, for a resumed session proves neither the
-//! key nor the certificate of today. Around the verifier of a monitor stands a [`Witness`], one for
-//! each probe: it notes when the leaf expires before the verifier judges it, so that the date is
-//! known also when the judgement is no.
+//! Whom the probes of a monitor trust: the roots, and what TLS is spoken with.
 //!
 //! It does not know the endpoint; the name to verify comes with each probe. One provider,
 //! `aws-lc-rs`, is named here, so that nothing depends on a default that some other part of the
 //! process installed.
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -19,7 +14,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use thiserror::Error;
 use tokio_rustls::rustls;
 
-use crate::base::{Cause, Span};
+use crate::base::Span;
 use crate::monitor::certificate::{CertificatePolicy, Verify};
 
 /// Why TLS cannot be spoken, or a monitor's roots cannot be used.
@@ -43,7 +38,8 @@ pub enum TlsError {
     NoSystemRoots(String),
 }
 
-type Verifier = Arc<dyn ServerCertVerifier>;
+/// A judge of certificates.
+pub(super) type Verifier = Arc<dyn ServerCertVerifier>;
 
 /// Makes TLS settings for monitors; the system's roots are read once, when first wanted.
 #[derive(Debug)]
@@ -56,9 +52,16 @@ pub(super) struct Trust {
 /// The settings that one monitor speaks TLS with.
 #[derive(Clone, Debug)]
 pub(super) struct TlsSettings {
-    base: ClientConfig,
-    verifier: Verifier,
-    min_validity: Option<Span>,
+    /// All but the verifier and the sessions that are resumed.
+    pub(super) base: ClientConfig,
+    /// The judge of certificates.
+    pub(super) verifier: Verifier,
+    /// The necessity of a valid certificate.
+    pub(super) verify: Verify,
+    /// Time that a certificate must still be valid, if that is asked.
+    pub(super) min_validity: Option<Span>,
+    /// Time for which sessions are resumed.
+    pub(super) verify_every: Span,
 }
 
 impl Trust {
@@ -96,7 +99,9 @@ impl Trust {
         Ok(TlsSettings {
             base,
             verifier,
+            verify: policy.verify,
             min_validity: policy.min_validity,
+            verify_every: policy.verify_every,
         })
     }
 
@@ -142,109 +147,6 @@ impl Trust {
         let verifier = builder.build().map_err(|error| error.to_string())?;
         Ok(verifier)
     }
-}
-
-impl TlsSettings {
-    /// Settings for one probe, and its witness.
-    pub(super) fn for_one_probe(&self) -> (Arc<ClientConfig>, Arc<Witness>) {
-        let witness = Arc::new(Witness {
-            judge: Arc::clone(&self.verifier),
-            min_validity: self.min_validity,
-            shown: OnceLock::new(),
-        });
-        let mut config = self.base.clone();
-        let verifier: Verifier = Arc::<Witness>::clone(&witness);
-        config.dangerous().set_certificate_verifier(verifier);
-        (Arc::new(config), witness)
-    }
-}
-
-/// Notes the leaf's expiry, then lets the monitor's verifier judge.
-#[derive(Debug)]
-pub(super) struct Witness {
-    judge: Verifier,
-    min_validity: Option<Span>,
-    shown: OnceLock<ShownLeaf>,
-}
-
-/// The leaf that was shown.
-#[derive(Clone, Copy, Debug)]
-struct ShownLeaf {
-    /// The time of the handshake, in seconds since 1970.
-    at: u64,
-    /// Its last second of validity, in seconds since 1970; `None` if it cannot be read.
-    expires: Option<u64>,
-}
-
-impl Witness {
-    /// Last second of validity of the leaf that was shown, in seconds since 1970; `None` if none was shown
-    /// or it cannot be read.
-    pub(super) fn expires(&self) -> Option<u64> {
-        self.shown.get()?.expires
-    }
-
-    /// Judges whether the leaf that was shown is valid for as long as the monitor asks.
-    ///
-    /// # Errors
-    /// That it is not, or that nobody can say.
-    pub(super) fn judge_validity(&self) -> Result<(), Cause> {
-        let Some(least) = self.min_validity else {
-            return Ok(());
-        };
-        let shown = self.shown.get().ok_or(Cause::Certificate)?;
-        let expires = shown.expires.ok_or(Cause::Certificate)?;
-        match expires.checked_sub(shown.at) {
-            None => Err(Cause::CertificateExpired),
-            Some(left) if left < least.0 / 1000 => Err(Cause::CertificateExpiring),
-            Some(_) => Ok(()),
-        }
-    }
-}
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        self.shown.get_or_init(|| ShownLeaf {
-            at: now.as_secs(),
-            expires: expiry(end_entity),
-        });
-        self.judge
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.judge.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.judge.supported_verify_schemes()
-    }
-}
-
-/// The last second at which a certificate is valid (RFC 5280, section 4.1.2.5).
-fn expiry(certificate: &CertificateDer<'_>) -> Option<u64> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    u64::try_from(parsed.validity().not_after.timestamp()).ok()
 }
 
 /// Takes any certificate, as [`Verify::Off`] asks: also one so old or odd that its signature

@@ -29,7 +29,7 @@ macro_rules! registry {
             }
 
             /// Looks once at what the probe is aimed at.
-            pub(super) async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
+            pub(super) async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
                 match self {
                     $(Self::$Variant(probe) => probe.look(to, attempt).await,)*
                 }

@@ -194,6 +194,7 @@ impl LogEntry {
             targets,
             curves,
             orders,
+            past,
             demand,
         } = &self.snapshot;
         let part = |snapshot: Snapshot| Self {
@@ -209,6 +210,12 @@ impl LogEntry {
             demand: demand.clone(),
             ..Snapshot::default()
         })];
+        parts.extend(past.chunks(AT_ONCE).map(|past| {
+            part(Snapshot {
+                past: past.to_vec(),
+                ..Snapshot::default()
+            })
+        }));
         parts.extend(chunks(slots).into_iter().map(|slots| {
             part(Snapshot {
                 slots,
@@ -243,7 +250,7 @@ fn as_text(entry: &LogEntry) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
     use crate::engine::Order;
-    use crate::engine::order::{Action, OrderRecord};
+    use crate::engine::order::{Action, OrderEnd, OrderRecord, PastOrder};
     use crate::health::slot::SlotHealth;
 
     fn record(scope: &str) -> OrderRecord {
@@ -313,6 +320,34 @@ mod tests {
         ] {
             assert_eq!(restored.moment_at(wall_ms), Moment(moment));
         }
+    }
+
+    #[test]
+    fn a_history_is_written_in_parts_and_a_file_without_one_is_read() {
+        let past = (0..250).map(|at| PastOrder {
+            record: record("one"),
+            ended: Moment(at),
+            end: OrderEnd::Lifted {
+                by: "bob".to_owned(),
+                reason: String::new(),
+            },
+        });
+        let whole = Snapshot {
+            past: past.collect(),
+            ..snapshot(1000, 1)
+        };
+        let (mut log, mut file) = (HealthLog::default(), Vec::new());
+        log.take(Keep::Whole(whole.clone()), 5);
+        write(&mut log, &mut file);
+        assert_eq!(HealthLog::read(&file).1.unwrap().snapshot, whole);
+        // As it was written before there was a history.
+        let older = br#"{"wall_ms":5,"snapshot":{"at":9,"orders":[{"order":{"action":"drain","scope":"eu","author":"ada","reason":""},"given":7,"from":null,"until":null}]}}"#;
+        let mut file = Vec::new();
+        lines::write(&mut file, 0, older);
+        let (_, restored, damage) = HealthLog::read(&file);
+        let found = restored.unwrap().snapshot;
+        assert_eq!((found.orders.unwrap().len(), damage), (1, None));
+        assert_eq!(found.past, []);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! state/
+//!   geo/                geo databases as they were compiled last
 //!   challenges.json     TXT records that were set by orders and updates
 //!   health.log          health of slots and targets, orders, observed demand
 //!   lock                held by the server that writes here
@@ -14,6 +15,7 @@
 //!
 //! | module | what it knows |
 //! |---|---|
+//! | [`geo_data`] | geo databases, compiled, and when they may be used |
 //! | `challenges` | how challenges stand in their file |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
 //! | [`lines`] | entries with checksums |
@@ -33,6 +35,7 @@ use crate::io::keep;
 use crate::zones::{Known, Memories, Memory};
 
 mod challenges;
+pub mod geo_data;
 mod health_file;
 pub mod health_log;
 pub mod lines;

@@ -182,7 +182,7 @@ fn lone_members(pool: &Pool, standings: &[Standing]) -> Vec<LoneMember> {
         accepts: accepts(tier, member, standings[own.target.index()].share.0),
     });
     lone_members
-        .filter(|lone| !lone.accepts.is_empty())
+        .filter(|lone| !lone.accepts.is_empty() && !pool.is_short(standings))
         .collect()
 }
 

@@ -84,6 +84,9 @@ pub enum Breach {
     /// An endpoint without a share.
     #[error("endpoint {0} has no share")]
     Dead(String),
+    /// A pool of which too few endpoints are up takes clients by share.
+    #[error("{0} takes clients, and fewer of its endpoints are fully up than it needs")]
+    Short(String),
     /// An endpoint serves more than its share.
     #[error("endpoint {0} serves {1} cohorts of 1000, its share is {2}")]
     Ahead(String, u16, Permille),
@@ -351,12 +354,15 @@ impl<'t> Check<'t> {
     fn largest(&self, own: Subject<'_>) -> Largest {
         let regions = (0..self.table.plan.regions.len()).map(RegionId::from_index);
         let largest = regions.map(|region| {
-            let members = own
-                .pool(region)?
-                .tiers
-                .iter()
-                .flat_map(|tier| &tier.members);
-            members.map(|member| self.share(member)).max()
+            let pool = own.pool(region)?;
+            let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+            let largest = members.map(|member| self.share(member)).max()?;
+            // A pool that is short takes nobody by share, so nobody could have been passed over.
+            let bound = match pool.is_short(&self.table.standings) {
+                true => Permille(Permille::FULL.0 - 1),
+                false => Permille::FULL,
+            };
+            Some(largest.min(bound))
         });
         largest.collect()
     }

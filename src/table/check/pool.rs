@@ -41,6 +41,12 @@ impl Check<'_> {
         extent: Extent,
     ) -> Result<(), Breach> {
         let count = Count::of(given)?;
+        if pool.is_short(&self.table.standings) {
+            return match count.left {
+                COHORTS => count.check_extent(extent),
+                _ => Err(Breach::Short(self.region_of(pool))),
+            };
+        }
         if count.left > 0 {
             self.check_passed(pool, pool.tiers.len())?;
         }
@@ -58,6 +64,15 @@ impl Check<'_> {
             }
         }
         count.check_extent(extent)
+    }
+
+    /// The name of the region of a pool.
+    fn region_of(&self, pool: &Pool) -> String {
+        let mut members = pool.tiers.iter().flat_map(|tier| &tier.members);
+        let first = members.next();
+        first.map_or_else(String::new, |member| {
+            self.region_name(self.table.plan.endpoints[member.endpoint.index()].region)
+        })
     }
 
     /// Checks what a pool gives where no share takes a cohort: something to every cohort, from

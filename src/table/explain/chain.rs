@@ -11,7 +11,7 @@ use crate::base::{
 };
 use crate::dns::addresses;
 use crate::geo::{ClassHit, Continent, Country, Location};
-use crate::plan::{AllDown, Member, Overload, Pool, Residency, Service, TtlBounds};
+use crate::plan::{AllDown, Member, Overload, Policy, Pool, Residency, Service, TtlBounds};
 
 use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
@@ -35,6 +35,8 @@ pub struct Steered {
     pub preference: Vec<String>,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
+    /// How its clients are sorted among regions.
+    pub policy: Policy,
     /// The jurisdictions in which the answer may lie; absent means anywhere.
     pub fence: Option<Vec<String>>,
     /// The client's cohort, 0 to 999.
@@ -114,6 +116,8 @@ pub enum Role {
     Full,
     /// It takes nobody.
     Out,
+    /// It takes nobody, because fewer of its endpoints are fully up than it needs (`min_up`).
+    Short,
     /// It has no endpoint of this family.
     Absent,
 }
@@ -208,6 +212,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
             .map(|region| link.region(*region))
             .collect(),
         residency: link.service.residency,
+        policy: link.service.steering.policy,
         fence: link.fence(class.fence),
         cohort: link.cohort,
         consulted: link.consulted(&class.preference, selection),
@@ -299,6 +304,7 @@ impl Link<'_> {
             role: match (serves, given, takes) {
                 (true, ..) => Role::Serves,
                 (false, None, _) => Role::Absent,
+                (false, Some(_), 0) if pool.is_short(&self.table.standings) => Role::Short,
                 (false, Some(_), 0) => Role::Out,
                 (false, Some(_), _) if mine && found.is_some_and(by_room) => Role::Full,
                 (false, Some(_), _) => Role::Passes,

@@ -4,7 +4,7 @@ use std::fmt;
 use crate::base::{Family, Reason, Span, Utc, Why};
 use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
-use crate::plan::{AllDown, Units};
+use crate::plan::{AllDown, Policy, Units};
 
 use super::chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
 use super::{Chain, Explanation, Health, SignedZone};
@@ -52,6 +52,15 @@ impl fmt::Display for SignedZone {
     }
 }
 
+fn preference(steered: &Steered) -> String {
+    let regions = list(&steered.preference, " > ");
+    match steered.policy {
+        Policy::Place => regions,
+        Policy::Nearest => format!("{regions} (policy nearest)"),
+        Policy::Order => format!("{regions} (policy order)"),
+    }
+}
+
 fn write_steered(
     out: &mut fmt::Formatter<'_>,
     explanation: &Explanation,
@@ -66,7 +75,7 @@ fn write_steered(
     )?;
     line(out, "place", &place(&steered.place))?;
     line(out, "class", &steered.class.0.to_string())?;
-    line(out, "preference", &list(&steered.preference, " > "))?;
+    line(out, "preference", &preference(steered))?;
     line(out, "fence", &fence(steered))?;
     line(out, "cohort", &format!("{} of 0 to 999", steered.cohort))?;
     for consulted in &steered.consulted {
@@ -164,6 +173,9 @@ fn role(consulted: &Consulted, steered: &Steered) -> String {
         (Role::Serves, _) => format!("takes {takes} of 1000 cohorts, this one too"),
         (Role::Passes, _) => format!("takes {takes} of 1000 cohorts, not this one"),
         (Role::Out, _) => "takes nobody".to_owned(),
+        (Role::Short, _) => {
+            "takes nobody: fewer endpoints are fully up than `min_up` asks for".to_owned()
+        }
         (Role::Absent, _) => "has no endpoint of this family".to_owned(),
     }
 }

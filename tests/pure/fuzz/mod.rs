@@ -7,6 +7,7 @@
 //! | `messages` | updates, notifications, signed messages, replies to our own queries | a forged signature is not believed |
 //! | `masters` | master files | errors stand in the text; a zone, written down, is read as the same |
 //! | `config` | configs | diagnostics can be shown; a plan has a table that its check passes |
+//! | `responses` | responses over HTTP to probes | whole or in parts they mean the same; no head is awaited for ever |
 //! | `transfers` | streams of AXFR and IXFR | nothing outside the zone comes in; changes fit or are refused |
 //!
 //! Frames of PostgreSQL come over a socket: `tests/wire/postgres/bent.rs`.
@@ -17,4 +18,5 @@ mod config;
 mod masters;
 mod messages;
 mod packets;
+mod responses;
 mod transfers;

@@ -130,6 +130,26 @@ fn where_the_endpoint_leaves_one_dead_address_takes_it_out() {
     assert!(moves(&desk).is_empty());
 }
 
+/// `serve = "all"`: one that is up is enough for all of them.
+#[test]
+fn where_all_are_served_the_endpoint_leaves_with_the_last() {
+    let mut desk = Desk::of(plan(test_plan(1), 2, AddressesDown::Stay));
+    let dead = last_dead(&desk);
+    let own = desk.engine.table().plan.endpoints[0].addresses.clone();
+    let other = desk.engine.table().plan.endpoints[1].addresses.clone();
+    desk.run(30_000, |slot| match slot == dead {
+        true => FAIL,
+        false => ProbeResult::Pass,
+    });
+    assert_eq!(given(&desk), own, "the dead one too");
+    assert!(moves(&desk).is_empty());
+    desk.run(60_000, |slot| match slot == dead || slot.0 == 0 {
+        true => FAIL,
+        false => ProbeResult::Pass,
+    });
+    assert_eq!(given(&desk), other, "none is up");
+}
+
 #[test]
 fn a_doubt_takes_no_address_out_and_lets_none_stay_out_that_is_back() {
     let mut desk = Desk::of(plan(

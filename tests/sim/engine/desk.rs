@@ -29,6 +29,7 @@ pub(crate) fn test_plan(machines: u16) -> TestPlan {
             all_down: AllDown::FailOpen,
             answers: 1,
             gating: Gating::Free,
+            min_up: Permille::NONE,
         }],
         probing: Probing {
             interval: Span(5000),

@@ -246,3 +246,41 @@ fn only_what_has_changed_is_given_to_be_kept() {
         Some(Keep::Whole(_))
     ));
 }
+
+/// The scopes of the orders that have ended, last first.
+fn history(desk: &Desk) -> Vec<String> {
+    let past = desk.engine.orders(desk.now).past.into_iter();
+    past.map(|past| past.record.order.scope).collect()
+}
+
+#[test]
+fn the_history_of_orders_is_kept_in_parts() {
+    let plan = test_plan(2);
+    let mut desk = Desk::new(&plan);
+    desk.run(5_000, |_| ProbeResult::Pass);
+    let Some(Keep::Whole(mut kept)) = desk.engine.changes(desk.now) else {
+        panic!("everything is given at first");
+    };
+    for scope in ["m0", "m1", "m2"] {
+        order(&mut desk, Action::Drain, scope);
+        order(&mut desk, Action::Undrain, scope);
+        let Some(Keep::Part(part)) = desk.engine.changes(desk.now) else {
+            panic!("an order that ended is worth keeping");
+        };
+        assert_eq!(part.past.len(), 1, "{scope}: only what is new");
+        kept.add(part);
+    }
+    let start = |kept: &Snapshot, now| {
+        let engine = Engine::resume((plan.plan(), Arc::default()), kept, now, 43);
+        Desk::on(engine, now)
+    };
+    let mut again = start(&kept, desk.now.after(Span(60_000)));
+    assert_eq!(history(&again), ["m2", "m1", "m0"]);
+    order(&mut again, Action::Drain, "m3");
+    order(&mut again, Action::Undrain, "m3");
+    let again = start(&self::kept(&again), again.now);
+    assert_eq!(history(&again), ["m3", "m2", "m1", "m0"]);
+    let much_later = again.now.after(limits::ORDERS_PAST_AGE).after(Span(1));
+    let again = start(&self::kept(&again), much_later);
+    assert!(history(&again).is_empty(), "each has its age");
+}

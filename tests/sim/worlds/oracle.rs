@@ -12,7 +12,7 @@ use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
 use waypost::engine::order::{Action, Effect};
 use waypost::health::ProbeResult;
-use waypost::plan::{AllDown, Endpoint, Plan, Recovery, Target, Tier};
+use waypost::plan::{AllDown, Endpoint, Plan, Pool, Recovery, Target, Tier};
 use waypost::sim::Event;
 
 use super::drains::{Drains, names};
@@ -613,13 +613,22 @@ pub(crate) fn serve(
     let preference = &plan.class(client.service, client.class).preference;
     let pools = preference
         .iter()
-        .map(|region| &service.pools[client.family.index()][region.index()].tiers);
-    let pools: Vec<&Vec<Tier>> = pools.filter(|tiers| !tiers.is_empty()).collect();
+        .map(|region| &service.pools[client.family.index()][region.index()]);
+    let asked: Vec<&Pool> = pools.filter(|pool| !pool.tiers.is_empty()).collect();
+    let pools: Vec<&Vec<Tier>> = asked.iter().map(|pool| &pool.tiers).collect();
+    let up = |tiers: &[Tier]| {
+        let members = tiers.iter().flat_map(|tier| &tier.members);
+        let shares = members.map(|member| shares[member.target.index()]);
+        shares.filter(|share| *share == 1000).count()
+    };
     let count = usize::from(service.answers);
     let share = |tier: &Tier, member: u8| shares[tier.members[usize::from(member)].target.index()];
     let name = |tier: &Tier, member: u8| tier.members[usize::from(member)].endpoint;
     let first = *pools.first()?;
     for (place, tiers) in pools.iter().enumerate() {
+        if asked[place].min_up > 1 && up(tiers) < asked[place].min_up {
+            continue;
+        }
         for (depth, tier) in tiers.iter().enumerate() {
             let choices = tier.cohort_order.choices(client.cohort).iter();
             let takers = choices.filter(|choice| choice.rank() < share(tier, choice.member()));

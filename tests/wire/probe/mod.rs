@@ -20,7 +20,7 @@ use waypost::health::{ProbeResult, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::monitor::certificate::{CertificatePolicy, Verify};
-use waypost::monitor::http::HttpCheck;
+use waypost::monitor::http::{HttpCheck, ProbeConnection};
 use waypost::monitor::https::HttpsCheck;
 use waypost::plan::{
     Check, Control, Defence, FailureCount, GeoFile, GeoKnowledge, Guard, Monitor, Plan, Server,
@@ -28,6 +28,7 @@ use waypost::plan::{
 };
 
 mod dialogue;
+mod kept;
 mod tls;
 
 use crate::backend::{Backend, Manner};
@@ -118,6 +119,7 @@ fn http_check() -> HttpCheck {
         headers: vec![("x-token".to_owned(), "secret".to_owned())],
         expect_status: vec![(200, 204), (301, 301)],
         expect_body: None,
+        connection: ProbeConnection::New,
     }
 }
 
@@ -127,6 +129,7 @@ fn policy(roots: &str) -> CertificatePolicy {
         verify: Verify::Required,
         roots: Some(("roots.pem".to_owned(), Arc::from(roots.as_bytes()))),
         min_validity: None,
+        verify_every: Span::ZERO,
     }
 }
 
@@ -204,7 +207,7 @@ fn slot((index, watched): (usize, &Watched)) -> Slot {
 fn prober(watched: &[Watched], bounds: Bounds) -> (Prober, UnboundedReceiver<Finished>) {
     let (sender, reports) = unbounded_channel();
     let handle = tokio::runtime::Handle::current();
-    let mut prober = Prober::bounded(handle, Clock::start(), sender, bounds).unwrap();
+    let mut prober = Prober::bounded(&handle, Clock::start(), sender, bounds).unwrap();
     assert_eq!(prober.use_plan(EPOCH, plan(watched)), []);
     (prober, reports)
 }

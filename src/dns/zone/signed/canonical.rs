@@ -1,7 +1,12 @@
 //! The canonical form of names, RDATA and RRsets (RFC 4034, section 6): what a signature covers,
 //! and in which order names of a zone stand in a chain.
+use std::borrow::Cow;
+
 use crate::dns::rr::{class, rtype};
 use crate::dns::rrset;
+
+/// Type, class, TTL and RDLENGTH: what stands between owner and RDATA.
+const HEAD_BYTES: usize = 10;
 
 /// What one RRSIG covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +36,22 @@ impl Content {
     /// The records as they are signed, in canonical order, none twice (RFC 4034, sections 6.2 and
     /// 6.3).
     pub(super) fn wire(&self) -> Vec<u8> {
-        let canonical = |rdata: &Vec<u8>| rdata_of(self.rtype, rdata);
-        let mut records: Vec<Vec<u8>> = self.records.iter().map(canonical).collect();
-        records.sort();
+        let canonical = |rdata| rdata_of(self.rtype, rdata);
+        let mut records: Vec<Cow<'_, [u8]>> = self
+            .records
+            .iter()
+            .map(Vec::as_slice)
+            .map(canonical)
+            .collect();
+        records.sort_unstable();
         records.dedup();
-        let owner = self.owner.to_ascii_lowercase();
-        let mut wire = Vec::new();
+        let each = self.owner.len() + HEAD_BYTES;
+        let length: usize = records.iter().map(|rdata| each + rdata.len()).sum();
+        let mut wire = Vec::with_capacity(length);
         for rdata in records {
-            wire.extend_from_slice(&owner);
+            let owner = wire.len();
+            wire.extend_from_slice(&self.owner);
+            wire[owner..].make_ascii_lowercase();
             wire.extend_from_slice(&self.rtype.to_be_bytes());
             wire.extend_from_slice(&class::IN.to_be_bytes());
             wire.extend_from_slice(&self.ttl.to_be_bytes());
@@ -51,22 +64,22 @@ impl Content {
 
 /// RDATA with the names in it in lower case, for the types of RFC 4034, section 6.2, as RFC
 /// 6840, section 5.1, has them.
-fn rdata_of(kind: u16, rdata: &[u8]) -> Vec<u8> {
+fn rdata_of(kind: u16, rdata: &[u8]) -> Cow<'_, [u8]> {
     const MINFO: u16 = 14;
     const RP: u16 = 17;
     const PX: u16 = 26;
     const NAPTR: u16 = 35;
-    let mut rdata = rdata.to_vec();
     let (mut at, names) = match kind {
         rtype::NS | 3 | 4 | rtype::CNAME | 7..=9 | rtype::PTR | rtype::DNAME => (0, 1),
         rtype::SOA | MINFO | RP => (0, 2),
         rtype::MX | 18 | 21 | 36 => (2, 1),
         PX => (2, 2),
         rtype::SRV => (6, 1),
-        NAPTR => (behind_strings(&rdata, 4, 3), 1),
+        NAPTR => (behind_strings(rdata, 4, 3), 1),
         rtype::RRSIG => (18, 1),
-        _ => (0, 0),
+        _ => return Cow::Borrowed(rdata),
     };
+    let mut rdata = rdata.to_vec();
     for _ in 0..names {
         while let Some(&length) = rdata.get(at).filter(|length| **length > 0) {
             let end = at + 1 + usize::from(length);
@@ -77,7 +90,7 @@ fn rdata_of(kind: u16, rdata: &[u8]) -> Vec<u8> {
         }
         at += 1;
     }
-    rdata
+    Cow::Owned(rdata)
 }
 
 /// Where so many character-strings end that start at `at`.
@@ -189,11 +202,11 @@ mod tests {
     #[test]
     fn names_in_rdata_are_lowered_and_nothing_else() {
         let mx = b"\x00\x41\x01A\x01B\x00";
-        assert_eq!(rdata_of(rtype::MX, mx), b"\x00\x41\x01a\x01b\x00");
-        assert_eq!(rdata_of(rtype::TXT, b"\x01A"), b"\x01A");
+        assert_eq!(*rdata_of(rtype::MX, mx), *b"\x00\x41\x01a\x01b\x00");
+        assert_eq!(*rdata_of(rtype::TXT, b"\x01A"), *b"\x01A");
         let naptr = b"AAAA\x01U\x02AB\x00\x01N\x00";
-        assert_eq!(rdata_of(35, naptr), b"AAAA\x01U\x02AB\x00\x01n\x00");
-        assert_eq!(rdata_of(rtype::SOA, b"\x01A"), b"\x01a", "cut short");
+        assert_eq!(*rdata_of(35, naptr), *b"AAAA\x01U\x02AB\x00\x01n\x00");
+        assert_eq!(*rdata_of(rtype::SOA, b"\x01A"), *b"\x01a", "cut short");
     }
 
     #[test]

@@ -23,6 +23,8 @@ use crate::dns::rrset::Source;
 
 /// How far a validator's clock may be behind.
 const CLOCK_SKEW_SECONDS: u64 = 3600;
+/// Octets of RDATA before the signer's name (RFC 4034, section 3.1).
+const HEAD_BYTES: usize = 18;
 /// The key of the hash that spreads contents over a period; the same on all nodes.
 const PHASE: HashKey = HashKey(0x5252_5349_4753);
 
@@ -55,19 +57,18 @@ impl Window {
     }
 }
 
-/// RDATA of an RRSIG without its signature (RFC 4034, section 3.1).
-fn head(content: &Content, key: &PrivateKey, signer: &[u8], window: Window) -> Vec<u8> {
-    let public = key.public();
-    let mut head = Vec::with_capacity(18 + signer.len() + 64);
-    head.extend_from_slice(&content.rtype.to_be_bytes());
-    head.push(public.algorithm.number());
-    head.push(content.labels());
-    head.extend_from_slice(&content.ttl.to_be_bytes());
-    head.extend_from_slice(&time(window.expiration));
-    head.extend_from_slice(&time(window.inception()));
-    head.extend_from_slice(&public.tag().to_be_bytes());
-    head.extend_from_slice(&signer.to_ascii_lowercase());
-    head
+/// Appends RDATA of an RRSIG without its signature (RFC 4034, section 3.1).
+fn put_head(content: &Content, key: &PrivateKey, signer: &[u8], window: Window, out: &mut Vec<u8>) {
+    out.extend_from_slice(&content.rtype.to_be_bytes());
+    out.push(key.public().algorithm.number());
+    out.push(content.labels());
+    out.extend_from_slice(&content.ttl.to_be_bytes());
+    out.extend_from_slice(&time(window.expiration));
+    out.extend_from_slice(&time(window.inception()));
+    out.extend_from_slice(&key.tag().to_be_bytes());
+    let name = out.len();
+    out.extend_from_slice(signer);
+    out[name..].make_ascii_lowercase();
 }
 
 /// A time as RRSIG has it: modulo 2^32 (RFC 4034, section 3.1.5).
@@ -76,20 +77,23 @@ fn time(seconds: u64) -> [u8; 4] {
     low
 }
 
-/// The RRSIG RRset of a content, one record for each key, as a zone keeps it.
+/// Appends the RRSIG RRset of a content, one record for each key, as a zone keeps it.
 fn encode<'k>(
     content: &Content,
     wire: &[u8],
     keys: impl Iterator<Item = &'k PrivateKey>,
-    signer: &[u8],
-    window: Window,
-) -> Vec<u8> {
+    (signer, window): (&[u8], Window),
+    out: &mut Vec<u8>,
+) {
+    let mut message = Vec::with_capacity(HEAD_BYTES + signer.len() + wire.len());
     let records: Vec<Vec<u8>> = keys
         .map(|key| {
-            let mut rdata = head(content, key, signer, window);
-            let signature = key.sign(&[&rdata, wire].concat());
-            rdata.extend_from_slice(&signature);
-            rdata
+            message.clear();
+            put_head(content, key, signer, window, &mut message);
+            let head = message.len();
+            message.extend_from_slice(wire);
+            let signature = key.sign(&message);
+            [&message[..head], &signature].concat()
         })
         .collect();
     let set = Source {
@@ -99,11 +103,9 @@ fn encode<'k>(
         records: records.iter().map(Vec::as_slice),
         glue: &[],
     };
-    let mut encoded = Vec::new();
     if !records.is_empty() {
-        set.put(&mut encoded);
+        set.put(out);
     }
-    encoded
 }
 
 /// Appends the RRSIG RRset of a content as it is to be at a time, a known one if it is that; when it holds.
@@ -120,7 +122,7 @@ pub(super) fn make(
     let keys = || signing.keys(content.rtype);
     match known.filter(|set| is_current(set.records(), keys(), window)) {
         Some(set) => copy(set, out),
-        None => out.extend(encode(content, &wire, keys(), signer, window)),
+        None => encode(content, &wire, keys(), (signer, window), out),
     }
     Times {
         opens: window.inception(),
@@ -159,8 +161,7 @@ fn maker(rdata: &[u8]) -> Option<([u8; 2], u8)> {
 }
 
 fn maker_of(key: &PrivateKey) -> ([u8; 2], u8) {
-    let public = key.public();
-    (public.tag().to_be_bytes(), public.algorithm.number())
+    (key.tag().to_be_bytes(), key.public().algorithm.number())
 }
 
 /// How long a content has one and the same signature, seconds.

@@ -34,7 +34,7 @@ use tokio::time::sleep;
 use self::lag::{Goal, Lag, Lsn, Replay};
 use self::session::Session;
 use self::session::Startup;
-use super::attempt::{Attempt, Destination, Probe, Resources};
+use super::attempt::{Attempt, Destination, FirstWord, Probe, Resources};
 use super::cause;
 use super::stopwatch::Stopwatch;
 use crate::base::{Cause, limits};
@@ -60,8 +60,8 @@ impl Probe for PostgresProbe {
         })
     }
 
-    async fn look(&self, to: &Destination, attempt: &mut Attempt) -> Result<(), Cause> {
-        let stream = attempt.connect(to.address).await?;
+    async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
+        let stream = attempt.connect(to.address, FirstWord::Ours).await?;
         let result = inspect(&mut attempt.watch, stream, self).await;
         attempt.note_response();
         result

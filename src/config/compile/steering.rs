@@ -1,0 +1,500 @@
+//! How the clients of a service prefer its regions, with names resolved: by the regions' own maps, or as
+//! `[services.NAME.steering]` says.
+//!
+//! By place, the order is: the regions that claim the client, the most specific claim first (network, AS, country,
+//! continent; the nearest among equals), then where the first of them falls back to, then the rest by distance. Who is
+//! claimed by none goes to the nearest region. A list for the client's place comes before all of it. A region that takes no
+//! failover is there only for those whom it claims, and a closed fallback has nobody behind it.
+//!
+//! It does not know which regions a service has endpoints in, nor fences: `maps` takes out what may not be.
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+use super::places::{Places, network};
+use super::services::Draft;
+use crate::base::RegionId;
+use crate::config::diagnostic::{Diagnostics, Gap};
+use crate::config::reader::At;
+use crate::config::spec::{Serves, ServiceSpec, Spec, SteeringSpec};
+use crate::geo::{Continent, Country, Direction, Location, Network, Place, country};
+use crate::plan::{Policy, Steering as Facts};
+
+/// How specific a claim by network is.
+const BY_NETWORK: u8 = 4;
+
+/// How clients prefer regions.
+#[derive(Debug)]
+pub(super) struct Steering {
+    sorting: Sorting,
+    /// What is told of it.
+    pub(super) facts: Facts,
+    /// By region: whom it claims, but for networks.
+    claims: Vec<Vec<Serves>>,
+    /// By mark: the regions that claim the network, or the longest one around it that is claimed.
+    by_mark: Vec<Vec<RegionId>>,
+    /// Clients of a place, and the regions that they prefer.
+    places: Vec<(Preferring, Vec<RegionId>)>,
+    /// By region: where its clients go next.
+    fallback: Vec<Vec<RegionId>>,
+    /// By region: whether clients whom it does not claim may be sent there.
+    takes_failover: Vec<bool>,
+    /// By region: percent by which it counts as nearer.
+    bias: Vec<i16>,
+    /// All of the above as text: two services that agree in it sort clients alike.
+    pub(super) key: String,
+}
+
+#[derive(Debug)]
+enum Sorting {
+    Place,
+    Nearest,
+    Order(Vec<RegionId>),
+}
+
+/// Clients that a list of regions is for.
+#[derive(Debug)]
+enum Preferring {
+    /// Those of a place that is no network.
+    Of(Serves),
+    /// Those of these marks.
+    Marks(Vec<u16>),
+}
+
+/// The steering of services that say nothing of it.
+pub(super) fn by_regions(places: &Places<'_>) -> Rc<Steering> {
+    Rc::new(Steering::new(places).keyed())
+}
+
+/// The steering that a service has of its own, otherwise the one of the regions.
+pub(super) fn of_service(
+    spec: &ServiceSpec,
+    places: &Places<'_>,
+    by_regions: &Rc<Steering>,
+    found: &mut Diagnostics,
+) -> Rc<Steering> {
+    let Some(written) = &spec.steering else {
+        return Rc::clone(by_regions);
+    };
+    let mut own = Steering::new(places);
+    own.sorting = sorting(written, places, found);
+    own.facts = Facts {
+        policy: written.policy.value,
+        is_own: true,
+        is_closed: written.is_closed,
+    };
+    if let Some(serves) = &written.serves {
+        own.claim(serves, places, found);
+    }
+    for (region, fallback) in &written.fallback {
+        let fallback = places.region_ids(fallback, found);
+        if let Some(place) = places.region_names.find(region, found) {
+            own.fallback[place] = fallback;
+        }
+    }
+    for (place, regions) in &written.places {
+        let regions = places.region_ids(regions, found);
+        let preferring = match network(&place.value) {
+            Some(outer) => Preferring::Marks(inside(outer, places)),
+            None => Preferring::Of(place.value.clone()),
+        };
+        own.places.push((preferring, regions));
+    }
+    for (region, percent) in &written.bias {
+        if let Some(place) = places.region_names.find(region, found) {
+            own.bias[place] = percent.value;
+        }
+    }
+    refuse_needless(written, found);
+    Rc::new(own.keyed())
+}
+
+/// Marks of networks inside a network.
+fn inside(outer: Network, places: &Places<'_>) -> Vec<u16> {
+    let marks = places.marks.iter();
+    let own =
+        marks.filter(|(inner, _)| outer.prefix <= inner.prefix && outer.contains(inner.address));
+    own.map(|(_, mark)| *mark).collect()
+}
+
+fn sorting(written: &SteeringSpec, places: &Places<'_>, found: &mut Diagnostics) -> Sorting {
+    match (written.policy.value, &written.order) {
+        (Policy::Place, _) => Sorting::Place,
+        (Policy::Nearest, _) => Sorting::Nearest,
+        (Policy::Order, Some(order)) if !order.value.is_empty() => {
+            Sorting::Order(places.region_ids(&order.value, found))
+        }
+        (Policy::Order, _) => {
+            found
+                .error(&written.policy.at, "policy \"order\" has no order")
+                .help("write `order = [\"eu-frankfurt\", \"na-toronto\"]`");
+            Sorting::Place
+        }
+    }
+}
+
+/// Tells of keys that the policy does not look at.
+fn refuse_needless(written: &SteeringSpec, found: &mut Diagnostics) {
+    let policy = written.policy.value;
+    let order = written.order.as_ref().filter(|_| policy != Policy::Order);
+    let is_by_list = policy == Policy::Order;
+    let claims = written.serves.iter().flatten().map(|(name, _)| &name.at);
+    let bias = written.bias.iter().map(|(name, _)| &name.at);
+    let fallback = written.fallback.iter().map(|(name, _)| &name.at);
+    let unused = [
+        ("order", order.map(|one| &one.at), "\"order\""),
+        (
+            "serves",
+            claims
+                .into_iter()
+                .next()
+                .filter(|_| policy != Policy::Place),
+            "\"place\"",
+        ),
+        (
+            "fallback",
+            fallback
+                .into_iter()
+                .next()
+                .filter(|_| policy != Policy::Place),
+            "\"place\"",
+        ),
+        (
+            "bias",
+            bias.into_iter().next().filter(|_| is_by_list),
+            "\"place\" or \"nearest\"",
+        ),
+    ];
+    for (key, at, policies) in unused {
+        if let Some(at) = at {
+            found
+                .warn(at, format!("`{key}` has no effect under this policy"))
+                .help(format!("it belongs to the policy {policies}"))
+                .rests_on(Gap::Content("services"));
+        }
+    }
+}
+
+impl Steering {
+    /// That of the regions.
+    fn new(places: &Places<'_>) -> Self {
+        let mut own = Self {
+            sorting: Sorting::Place,
+            facts: Facts::default(),
+            claims: places.claims.clone(),
+            by_mark: Vec::new(),
+            places: Vec::new(),
+            fallback: places.fallback.clone(),
+            takes_failover: places
+                .regions
+                .iter()
+                .map(|one| one.takes_failover)
+                .collect(),
+            bias: vec![0; places.regions.len()],
+            key: String::new(),
+        };
+        own.mark(places);
+        own
+    }
+
+    fn keyed(mut self) -> Self {
+        self.key = format!("{self:?}");
+        self
+    }
+
+    /// Takes over claims in place of those of all regions.
+    fn claim(
+        &mut self,
+        serves: &[(At<String>, Vec<At<Serves>>)],
+        places: &Places<'_>,
+        found: &mut Diagnostics,
+    ) {
+        self.claims = vec![Vec::new(); places.regions.len()];
+        for (region, claims) in serves {
+            if let Some(place) = places.region_names.find(region, found) {
+                let claims = claims.iter().map(|claim| claim.value.clone());
+                self.claims[place] = claims.collect();
+            }
+        }
+        self.mark(places);
+    }
+
+    /// Works out who claims each network that is marked.
+    fn mark(&mut self, places: &Places<'_>) {
+        let mut owners: BTreeMap<Network, Vec<RegionId>> = BTreeMap::new();
+        for (place, claims) in self.claims.iter().enumerate() {
+            for network in claims.iter().filter_map(network) {
+                owners
+                    .entry(network)
+                    .or_default()
+                    .push(RegionId::from_index(place));
+            }
+        }
+        let marks = places.marks.iter().map(|(network, _)| {
+            let mut around = (0..=network.prefix).rev();
+            let found =
+                around.find_map(|prefix| owners.get(&Network::around(network.address, prefix)));
+            found.cloned().unwrap_or_default()
+        });
+        self.by_mark = marks.collect();
+    }
+
+    /// Who claims a client, and the list for its place.
+    fn claimed(&self, place: &Place, mark: Option<u16>) -> Claimed {
+        let marked = mark.and_then(|mark| self.by_mark.get(usize::from(mark)));
+        let levels = (0..).map(RegionId::from_index).zip(&self.claims);
+        let levels = levels.map(|(region, claims)| {
+            if marked.is_some_and(|owners| owners.contains(&region)) {
+                return BY_NETWORK;
+            }
+            let levels = claims.iter().map(|claim| level(claim, place));
+            levels.max().unwrap_or(0)
+        });
+        let lists = self.places.iter().map(|(preferring, regions)| {
+            let level = match preferring {
+                Preferring::Of(claim) => level(claim, place),
+                Preferring::Marks(marks) => match mark.is_some_and(|own| marks.contains(&own)) {
+                    true => BY_NETWORK,
+                    false => 0,
+                },
+            };
+            (level, regions)
+        });
+        let best = lists
+            .filter(|(level, _)| *level > 0)
+            .max_by_key(|(level, _)| *level);
+        Claimed {
+            levels: levels.collect(),
+            preferred: best.map_or_else(Vec::new, |(_, regions)| regions.clone()),
+        }
+    }
+}
+
+/// The number of an order.
+pub(super) type RegionOrderId = usize;
+
+/// All that regions claim clients by.
+type ClaimKey = (Option<Country>, Option<Continent>, Option<u32>, Option<u16>);
+
+/// Who claims a client.
+struct Claimed {
+    /// By region: 4 by network, 3 by AS, 2 by country, 1 by continent, 0 not at all.
+    levels: Vec<u8>,
+    /// The list for its place.
+    preferred: Vec<RegionId>,
+}
+
+/// Orders of regions, of which there are far fewer than places. A city file has a hundred thousand of those: claims are
+/// looked through once for each country, continent, AS number and mark that occur, and distances are computed once for
+/// each place.
+pub(super) struct RegionOrders<'p> {
+    steering: &'p Steering,
+    places: &'p Places<'p>,
+    /// By region: where it is.
+    directions: Vec<Direction>,
+    claims: HashMap<ClaimKey, Claimed>,
+    known: HashMap<Vec<RegionId>, RegionOrderId>,
+    /// By region: how far it is from the client at hand, as its bias has it.
+    distances: Vec<u32>,
+    /// The order of the client at hand, and room to sort in.
+    list: Vec<RegionId>,
+    rest: Vec<RegionId>,
+}
+
+impl<'p> RegionOrders<'p> {
+    pub(super) fn new(steering: &'p Steering, places: &'p Places<'p>) -> Self {
+        let regions = places.regions.iter();
+        Self {
+            steering,
+            places,
+            directions: regions.map(|own| own.location.direction()).collect(),
+            claims: HashMap::new(),
+            known: HashMap::new(),
+            distances: vec![0; places.regions.len()],
+            list: Vec::new(),
+            rest: Vec::new(),
+        }
+    }
+
+    /// The order for a client.
+    pub(super) fn of(&mut self, place: &Place, mark: Option<u16>) -> RegionOrderId {
+        self.fill(place, mark);
+        if let Some(id) = self.known.get(&self.list) {
+            return *id;
+        }
+        let id = self.known.len();
+        self.known.insert(self.list.clone(), id);
+        id
+    }
+
+    /// The orders by their numbers.
+    pub(super) fn into_list(self) -> Vec<Vec<RegionId>> {
+        let mut list = vec![Vec::new(); self.known.len()];
+        for (order, id) in self.known {
+            list[id] = order;
+        }
+        list
+    }
+
+    /// Regions in the order in which a client should be served by them.
+    fn fill(&mut self, place: &Place, mark: Option<u16>) {
+        let own = place.location.map(Location::direction);
+        match own {
+            Some(own) => self.measure(own),
+            None => self.distances.fill(0),
+        }
+        self.list.clear();
+        let key = (place.country, place.continent, place.asn, mark);
+        let steering = self.steering;
+        if !self.claims.contains_key(&key) {
+            self.claims.insert(key, steering.claimed(place, mark));
+        }
+        match &steering.sorting {
+            Sorting::Order(order) => self.list.extend(order),
+            Sorting::Nearest => {}
+            Sorting::Place => self.take_claims(key, own.is_some()),
+        }
+        self.take_rest(own);
+        let Some(claimed) = self.claims.get(&key) else {
+            return;
+        };
+        self.list.retain(|region| {
+            steering.takes_failover[region.index()]
+                || claimed.levels[region.index()] > 0
+                || claimed.preferred.contains(region)
+        });
+    }
+
+    /// Whom the policy "place" names for a client: the list for its place, who claims it, and the fallback of the first.
+    fn take_claims(&mut self, key: ClaimKey, is_located: bool) {
+        let Some(claimed) = self.claims.get(&key) else {
+            return;
+        };
+        let all = (0..self.directions.len()).map(RegionId::from_index);
+        self.list.extend(&claimed.preferred);
+        let (levels, distances) = (&claimed.levels, &self.distances);
+        self.rest.clear();
+        self.rest
+            .extend(all.clone().filter(|one| levels[one.index()] > 0));
+        let rank = |one: &RegionId| (Reverse(levels[one.index()]), distances[one.index()], *one);
+        self.rest.sort_unstable_by_key(rank);
+        append(&mut self.list, self.rest.iter().copied());
+        if self.list.is_empty() && is_located {
+            let open = all.filter(|one| self.steering.takes_failover[one.index()]);
+            let nearest = open.min_by_key(|one| (distances[one.index()], *one));
+            self.list.extend(nearest);
+        }
+        if let Some(first) = self.list.first().copied() {
+            let fallback = &self.steering.fallback[first.index()];
+            append(&mut self.list, fallback.iter().copied());
+        }
+    }
+
+    /// Everybody else by distance: from the client, or from its first region if its location is unknown.
+    fn take_rest(&mut self, own: Option<Direction>) {
+        if self.steering.facts.is_closed && !self.list.is_empty() {
+            return;
+        }
+        let all = (0..self.directions.len()).map(RegionId::from_index);
+        match (own, self.list.first().copied()) {
+            (None, None) => {
+                self.list.extend(&self.places.default);
+                append(&mut self.list, all);
+                return;
+            }
+            (None, Some(first)) => self.measure(self.directions[first.index()]),
+            (Some(_), _) => {}
+        }
+        let (list, distances) = (&self.list, &self.distances);
+        self.rest.clear();
+        self.rest.extend(all.filter(|one| !list.contains(one)));
+        self.rest
+            .sort_unstable_by_key(|one| (distances[one.index()], *one));
+        self.list.extend(&self.rest);
+    }
+
+    /// Finds how far each region counts as being from a point.
+    fn measure(&mut self, from: Direction) {
+        let regions = self.directions.iter().zip(&self.steering.bias);
+        for (distance, (region, bias)) in self.distances.iter_mut().zip(regions) {
+            let percent = u32::from((100 - bias).unsigned_abs());
+            *distance = from.distance_km(*region) * percent / 100;
+        }
+    }
+}
+
+impl Steering {
+    /// Tells whether a region serves clients whom nobody claims.
+    pub(super) fn takes_failover(&self, region: RegionId) -> bool {
+        self.takes_failover[region.index()]
+    }
+
+    /// Tells whether a region claims a whole country.
+    pub(super) fn claims_country(&self, region: RegionId, country: Country) -> bool {
+        let place = Place {
+            country: Some(country),
+            continent: country::find(country).map(|facts| facts.continent),
+            ..Place::default()
+        };
+        let claims = self.claims[region.index()].iter();
+        claims
+            .map(|claim| level(claim, &place))
+            .any(|level| level > 0)
+    }
+}
+
+/// How specifically a claim that is no network names a place.
+fn level(claim: &Serves, place: &Place) -> u8 {
+    match claim {
+        Serves::Asn(asn) if place.asn == Some(*asn) => 3,
+        Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
+        Serves::Continent(continent) if place.continent == Some(*continent) => 1,
+        Serves::Network(_) | Serves::Asn(_) | Serves::Countries(_) | Serves::Continent(_) => 0,
+    }
+}
+
+/// Appends what is not in the list yet.
+fn append(list: &mut Vec<RegionId>, more: impl IntoIterator<Item = RegionId>) {
+    for region in more {
+        if !list.contains(&region) {
+            list.push(region);
+        }
+    }
+}
+
+/// Refuses a network that two regions of one service claim. Regions of different services may.
+pub(super) fn check_networks(spec: &Spec, drafts: &[Draft<'_>], found: &mut Diagnostics) {
+    let mut told = BTreeSet::new();
+    for draft in drafts {
+        let own = draft.spec.steering.as_ref();
+        let own = own.and_then(|steering| steering.serves.as_ref());
+        let claims: Vec<(&str, &At<Serves>)> = match own {
+            Some(serves) => all_of(serves.iter().map(|(region, claims)| (region, claims))),
+            None => {
+                let regions = draft.regions.iter().map(|id| &spec.regions[id.index()]);
+                all_of(regions.map(|region| (&region.name, &region.serves)))
+            }
+        };
+        let mut owners: BTreeMap<Network, &str> = BTreeMap::new();
+        for (region, claim) in claims {
+            let Some(network) = network(&claim.value) else {
+                continue;
+            };
+            let other = owners.insert(network, region);
+            if let Some(other) = other.filter(|_| told.insert(claim.at.start)) {
+                found
+                    .error(&claim.at, "this network is claimed twice")
+                    .label(format!("region `{other}` claims it as well"))
+                    .help("a network belongs to one region of a service; a longer prefix may go to another");
+            }
+        }
+    }
+}
+
+fn all_of<'s>(
+    regions: impl Iterator<Item = (&'s At<String>, &'s Vec<At<Serves>>)>,
+) -> Vec<(&'s str, &'s At<Serves>)> {
+    let all =
+        regions.flat_map(|(region, claims)| claims.iter().map(|claim| (&*region.value, claim)));
+    all.collect()
+}

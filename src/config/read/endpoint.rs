@@ -1,0 +1,107 @@
+//! `[[regions.NAME.endpoints]]` and `[[services.NAME.endpoints]]`: the machines that answers name.
+//!
+//! The two differ in one key: an endpoint of a service says in which region it is.
+use std::net::IpAddr;
+
+use crate::base::limits::ENDPOINT_ADDRESSES;
+use crate::config::reader::{At, Fields};
+use crate::config::spec::{EndpointSpec, ProbeSpec};
+use crate::config::value;
+use crate::monitor::host;
+use crate::plan::AddressesDown;
+
+use super::plain;
+
+/// Those of a region.
+pub(super) fn of_region(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
+    read(region, |_| None)
+}
+
+/// Those of a service.
+pub(super) fn of_service(service: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
+    read(service, |endpoint| {
+        endpoint.required("region", r#""eu-frankfurt""#, value::text)
+    })
+}
+
+fn read(
+    owner: &mut Fields<'_, '_>,
+    region: impl Fn(&mut Fields<'_, '_>) -> Option<At<String>>,
+) -> Vec<EndpointSpec> {
+    let mut list = Vec::new();
+    for mut fields in owner.tables("endpoints") {
+        let name = fields.required("name", r#""fra-hetzner""#, value::label);
+        let at = fields.at();
+        list.push(EndpointSpec {
+            region: region(&mut fields),
+            provider: plain(fields.required("provider", r#""hetzner""#, value::label))
+                .unwrap_or_default(),
+            tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
+            weight: plain(fields.optional("weight", value::number(0..=65_535))).unwrap_or(100),
+            capacity: fields.optional("capacity", value::amount),
+            addresses: addresses(&mut fields),
+            addresses_down: addresses_down(&mut fields),
+            is_disabled: plain(fields.optional("enabled", value::boolean)) == Some(false),
+            monitors: fields.list("monitors", value::text),
+            probe: probe(&mut fields),
+            name: name.unwrap_or(At {
+                value: String::new(),
+                at,
+            }),
+        });
+        fields.finish();
+    }
+    list
+}
+
+fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<IpAddr>> {
+    let list = endpoint.required_list("addresses", r#"["192.0.2.10"]"#, value::address);
+    let reader = endpoint.reader();
+    for (index, address) in list.iter().enumerate() {
+        if list[..index]
+            .iter()
+            .any(|other| other.value == address.value)
+        {
+            let message = format!("`{}` is listed twice", address.value);
+            reader.error(&address.at, message, |found| {
+                found.help("remove one of them");
+            });
+        }
+    }
+    if let Some(one) = list.get(ENDPOINT_ADDRESSES) {
+        let message = format!("more than {ENDPOINT_ADDRESSES} addresses of one endpoint");
+        reader.error(&one.at, message, |found| {
+            found.help("make several endpoints of them");
+        });
+    }
+    list
+}
+
+/// `addresses_down`, or `serve`, which says the same by what goes on.
+pub(super) fn addresses_down(fields: &mut Fields<'_, '_>) -> Option<At<AddressesDown>> {
+    let down = fields.optional("addresses_down", value::word(AddressesDown::WORDS));
+    let serve = fields.optional("serve", value::word(AddressesDown::SERVE_WORDS));
+    if let (Some(_), Some(serve)) = (&down, &serve) {
+        let message = "`serve` and `addresses_down` say which addresses go on, and both are here";
+        fields
+            .reader()
+            .error(&serve.at, message.to_owned(), |found| {
+                found.help("keep one of them");
+            });
+    }
+    down.or(serve)
+}
+
+/// `{ address = "192.0.2.31", port = 8443, host = "www-fra.example.net" }`.
+fn probe(endpoint: &mut Fields<'_, '_>) -> ProbeSpec {
+    let Some(mut fields) = endpoint.table("probe") else {
+        return ProbeSpec::default();
+    };
+    let probe = ProbeSpec {
+        address: fields.optional("address", value::address),
+        port: plain(fields.optional("port", value::number(1..=65_535))),
+        host: fields.optional("host", host::host),
+    };
+    fields.finish();
+    probe
+}

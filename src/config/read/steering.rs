@@ -1,0 +1,119 @@
+//! `[services.NAME.steering]`: how a service's clients prefer its regions, where that is not by the regions' own maps.
+use super::place::{client_place, serves};
+use crate::config::reader::{At, Fields};
+use crate::config::spec::{Serves, SteeringSpec};
+use crate::config::value::{self, Trouble, mismatch};
+use crate::plan::Policy;
+use toml::de::DeValue;
+
+/// The word in `fallback` that is no region.
+const CLOSED: &str = "closed";
+
+/// One value of `fallback`.
+enum Fallback {
+    Regions(Vec<At<String>>),
+    Closed(bool),
+}
+
+pub(super) fn read(service: &mut Fields<'_, '_>) -> Option<SteeringSpec> {
+    let mut fields = service.table("steering")?;
+    let at = fields.at();
+    let policy = fields.optional("policy", value::word(Policy::WORDS));
+    let claims = fields
+        .key("serves")
+        .map(|_| fields.pairs("serves", list_of(serves)));
+    let fallback = fields.pairs("fallback", fallback);
+    let steering = SteeringSpec {
+        policy: policy.unwrap_or(At {
+            value: Policy::Place,
+            at,
+        }),
+        order: fields.list("order", value::text),
+        serves: claims.map(|all| {
+            let all = all.into_iter();
+            all.map(|(region, claims)| (region, claims.value)).collect()
+        }),
+        is_closed: fallback
+            .iter()
+            .any(|(_, one)| matches!(one.value, Fallback::Closed(true))),
+        fallback: regions(fallback, &fields),
+        places: places(&mut fields),
+        bias: fields.pairs("bias", value::number(-99..=99)),
+    };
+    fields.finish();
+    Some(steering)
+}
+
+/// `{ eu-frankfurt = ["na-toronto"], closed = true }` without the word that is no region.
+fn regions(
+    fallback: Vec<(At<String>, At<Fallback>)>,
+    fields: &Fields<'_, '_>,
+) -> Vec<(At<String>, Vec<At<String>>)> {
+    let mut list = Vec::new();
+    for (name, value) in fallback {
+        let (help, message) = match (value.value, name.value == CLOSED) {
+            (Fallback::Regions(regions), false) => {
+                list.push((name, regions));
+                continue;
+            }
+            (Fallback::Closed(_), true) => continue,
+            (Fallback::Regions(_), true) => (
+                "write `closed = true` to send nobody beyond these lists",
+                "`closed` is true or false",
+            ),
+            (Fallback::Closed(_), false) => (
+                "write a list of regions such as [\"na-toronto\"]",
+                "a fallback is a list of regions",
+            ),
+        };
+        fields
+            .reader()
+            .error(&value.at, message.to_owned(), |found| {
+                found.help(help);
+            });
+    }
+    list
+}
+
+fn fallback(value: &DeValue<'_>) -> Result<Fallback, Trouble> {
+    match value {
+        DeValue::Boolean(closed) => Ok(Fallback::Closed(*closed)),
+        _ => list_of(value::text)(value).map(Fallback::Regions),
+    }
+}
+
+/// `{ AU = ["ap-singapore", "na-toronto"] }`.
+fn places(fields: &mut Fields<'_, '_>) -> Vec<(At<Serves>, Vec<At<String>>)> {
+    let all = fields.pairs("places", list_of(value::text));
+    let reader = fields.reader();
+    let mut list = Vec::new();
+    for (place, regions) in all {
+        match client_place(&place.value) {
+            Ok(value) => list.push((
+                At {
+                    value,
+                    at: place.at,
+                },
+                regions.value,
+            )),
+            Err(trouble) => reader.trouble(&place.at, trouble),
+        }
+    }
+    list
+}
+
+/// A list inside a table whose keys the user makes up.
+fn list_of<T>(
+    parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
+) -> impl Fn(&DeValue<'_>) -> Result<Vec<At<T>>, Trouble> {
+    move |value| {
+        let items = value.as_array().ok_or_else(|| mismatch("a list", value))?;
+        let items = items.iter().map(|item| {
+            Ok(At {
+                value: parse(item.get_ref())?,
+                at: item.span(),
+            })
+        });
+        items.collect()
+    }
+}

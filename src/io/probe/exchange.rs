@@ -1,0 +1,209 @@
+//! A request over a connection that stands, and the judgement of its response (RFC 9110).
+//!
+//! A status that is not expected fails at once; one that is passes at once, unless a text is wanted: then the body
+//! is looked through as it comes ([`Body`]), to its end or to [`limits::PROBE_BODY_BYTES`], whichever comes first. A body without a
+//! length ends with its connection, and also where that is closed without TLS's farewell: what is
+//! there is looked through, as browsers show it. Redirects are not followed; a monitor that expects one
+//! lists its status. It knows no time: whoever awaits it sets the deadline.
+//!
+//! What is left of a response that has been judged can be read to its end, after the report: only then may the connection
+//! carry another request.
+use super::body::Body;
+use super::cause;
+use super::response::{RequestMethod, ResponseHead, ResponsePiece, ResponseReader};
+use super::stream::ProbeStream;
+use crate::base::{Cause, limits};
+
+/// The expectations of a response.
+#[derive(Debug)]
+pub(super) struct Expectation {
+    /// Statuses that pass, as inclusive ranges.
+    pub(super) status: Vec<(u16, u16)>,
+    /// Text that the body must hold.
+    pub(super) body: Option<String>,
+}
+
+/// An exchange over one connection.
+#[derive(Debug)]
+pub(super) struct HttpExchange {
+    stream: ProbeStream,
+    response: Response,
+}
+
+/// A response under way.
+#[derive(Debug)]
+struct Response {
+    reader: ResponseReader,
+    head: Option<ResponseHead>,
+    body: Option<Body>,
+    progress: ResponseProgress,
+    /// Octets of the body that have been read for no other reason than to come to its end.
+    drained: usize,
+}
+
+/// The octets of a response, as they follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ResponseProgress {
+    /// None has come.
+    Silent,
+    /// Some have, and nothing is wrong with them.
+    Coming,
+    /// The last one has.
+    Complete,
+    /// More than the response has come, or less.
+    Spoilt,
+}
+
+impl HttpExchange {
+    /// An exchange that has not begun.
+    pub(super) fn new(stream: ProbeStream, method: RequestMethod) -> Self {
+        Self {
+            stream,
+            response: Response {
+                reader: ResponseReader::new(method),
+                head: None,
+                body: None,
+                progress: ResponseProgress::Silent,
+                drained: 0,
+            },
+        }
+    }
+
+    /// Sends the request, and judges the response.
+    ///
+    /// # Errors
+    /// What is wrong with the response, or why none came.
+    pub(super) async fn run(
+        &mut self,
+        request: &[u8],
+        expected: &Expectation,
+    ) -> Result<(), Cause> {
+        let sent = self.stream.send(request).await;
+        sent.map_err(|error| cause::of_answer(&error))?;
+        let Self { stream, response } = self;
+        loop {
+            let judged = stream.read(|part| response.take(part, expected)).await;
+            if let Some(judged) = judged.map_err(|error| cause::of_answer(&error))? {
+                return judged;
+            }
+        }
+    }
+
+    /// Tells that nothing has come over the connection.
+    pub(super) fn is_silent(&self) -> bool {
+        self.response.progress == ResponseProgress::Silent
+    }
+
+    /// Reads a response that has been judged to its end, if that is near, and gives the connection if it can carry another
+    /// request.
+    pub(super) async fn finish(mut self) -> Option<ProbeStream> {
+        let is_persistent = self.response.head.is_some_and(|head| head.is_persistent);
+        let Self { stream, response } = &mut self;
+        while is_persistent && response.progress == ResponseProgress::Coming {
+            stream.read(|part| response.drain_more(part)).await.ok()?;
+        }
+        let is_reusable = is_persistent && response.progress == ResponseProgress::Complete;
+        is_reusable.then_some(self.stream)
+    }
+}
+
+impl Response {
+    /// Takes in what has come, nothing for the end of the connection; judges as soon as it can.
+    fn take(&mut self, part: &[u8], expected: &Expectation) -> Option<Result<(), Cause>> {
+        if part.is_empty() {
+            return Some(self.close(expected));
+        }
+        self.progress = ResponseProgress::Coming;
+        let mut rest = part;
+        let judged = self.judge(&mut rest, expected).transpose();
+        if judged == Some(Ok(())) {
+            self.drain(rest);
+        }
+        judged
+    }
+
+    fn judge(&mut self, rest: &mut &[u8], expected: &Expectation) -> Result<Option<()>, Cause> {
+        loop {
+            match self.reader.next(rest).map_err(|_| Cause::Protocol)? {
+                ResponsePiece::Nothing => return Ok(None),
+                ResponsePiece::Head(head) => {
+                    self.head = Some(head);
+                    let within =
+                        |(first, last): &(u16, u16)| (*first..=*last).contains(&head.status);
+                    if !expected.status.iter().any(within) {
+                        return Err(Cause::Status(head.status));
+                    }
+                    if expected.body.is_none() {
+                        return Ok(Some(()));
+                    }
+                    self.body = Some(Body::of(head.coding)?);
+                }
+                ResponsePiece::Data(data) => {
+                    let (Some(body), Some(text)) = (&mut self.body, &expected.body) else {
+                        return Ok(Some(()));
+                    };
+                    let has_room = body.take(data)?;
+                    if body.holds(text) {
+                        return Ok(Some(()));
+                    }
+                    if !has_room {
+                        return self.judge_body(expected).map(Some);
+                    }
+                }
+                ResponsePiece::End => return self.judge_body(expected).map(Some),
+            }
+        }
+    }
+
+    /// The connection has ended: a body that has no other end is complete.
+    fn close(&mut self, expected: &Expectation) -> Result<(), Cause> {
+        let is_whole = self.reader.close().is_ok();
+        if self.progress != ResponseProgress::Silent {
+            self.progress = ResponseProgress::Spoilt;
+        }
+        if is_whole {
+            self.judge_body(expected)
+        } else {
+            Err(Cause::Reset)
+        }
+    }
+
+    /// Judges a body of which no more comes.
+    fn judge_body(&mut self, expected: &Expectation) -> Result<(), Cause> {
+        let (Some(body), Some(text)) = (&mut self.body, &expected.body) else {
+            return Ok(());
+        };
+        body.end();
+        if body.holds(text) {
+            Ok(())
+        } else {
+            Err(Cause::Body)
+        }
+    }
+
+    /// Passes over more of a response that has been judged, nothing for the end of the connection.
+    fn drain_more(&mut self, part: &[u8]) {
+        if part.is_empty() {
+            self.progress = ResponseProgress::Spoilt;
+        } else {
+            self.drain(part);
+        }
+    }
+
+    /// Passes over what has come of the rest.
+    fn drain(&mut self, mut part: &[u8]) {
+        self.drained += part.len();
+        if self.drained > limits::PROBE_BODY_BYTES {
+            self.progress = ResponseProgress::Spoilt;
+            return;
+        }
+        self.progress = loop {
+            match self.reader.next(&mut part) {
+                Ok(ResponsePiece::Nothing) => break ResponseProgress::Coming,
+                Ok(ResponsePiece::Head(_) | ResponsePiece::Data(_)) => {}
+                Ok(ResponsePiece::End) if part.is_empty() => break ResponseProgress::Complete,
+                Ok(ResponsePiece::End) | Err(_) => break ResponseProgress::Spoilt,
+            }
+        };
+    }
+}

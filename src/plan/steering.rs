@@ -1,0 +1,36 @@
+//! What a service's map was made by, for those who show it or compare it. Who prefers which region stands in the map.
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What a service's map was made by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Steering {
+    /// The word of the config.
+    pub policy: Policy,
+    /// Whether the service's own word is in force, and not that of the regions alone.
+    pub is_own: bool,
+    /// Whether nobody is sent beyond the lists of regions.
+    pub is_closed: bool,
+}
+
+/// How clients are sorted among regions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// By claims, fallback and distance.
+    #[default]
+    Place,
+    /// By distance alone.
+    Nearest,
+    /// All alike, by a list.
+    Order,
+}
+
+impl Policy {
+    /// The words of the config.
+    pub(crate) const WORDS: &'static [(&'static str, Self)] = &[
+        ("place", Self::Place),
+        ("nearest", Self::Nearest),
+        ("order", Self::Order),
+    ];
+}

@@ -1,0 +1,179 @@
+//! Steering of a service's own: policies, claims, fallback, and regions that take no failover.
+use waypost::plan::Plan;
+
+use crate::plans::{BASE, compile, preference};
+
+/// Clients by country: Germany, Canada, Singapore, Brazil, Iceland, Japan; one that nobody knows.
+const CLIENTS: [&str; 7] = [
+    "198.51.100.1",
+    "198.51.100.33",
+    "198.51.100.65",
+    "198.51.100.97",
+    "198.51.100.129",
+    "198.51.100.161",
+    "203.0.113.200",
+];
+
+/// A service `own` that is steered so.
+fn steered(steering: &str) -> Plan {
+    let own = "[services.own]\nhostnames = [\"own.example.org\"]\nmonitors = [\"port\"]\n";
+    let (plan, found) = compile(&format!("{BASE}{own}[services.own.steering]\n{steering}\n"));
+    assert!(found.list().is_empty(), "{}", found.render(false));
+    plan
+}
+
+fn all(plan: &Plan) -> Vec<String> {
+    let clients = CLIENTS.iter();
+    clients
+        .map(|client| preference(plan, "own", client))
+        .collect()
+}
+
+#[test]
+fn by_place_is_what_there_is_without_a_word() {
+    let plan = steered("policy = \"place\"");
+    let service = |name: &str| {
+        let all = CLIENTS.iter();
+        all.map(|client| preference(&plan, name, client))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(service("own"), service("api"));
+    // And shares its map.
+    let map = |name: &str| {
+        let mut services = plan.services.iter();
+        services.find(|one| one.name == name).unwrap().map
+    };
+    assert_eq!(map("own"), map("api"));
+}
+
+#[test]
+fn nearest_looks_at_no_claim() {
+    let plan = steered("policy = \"nearest\"");
+    // Nobody falls back anywhere; nobody knows where the last one is.
+    let expected = ["fits", "tifs", "sfit", "tfis", "ifts", "sift", "tfsi"];
+    assert_eq!(all(&plan), expected);
+    // A claimed network in no country is nobody's.
+    assert_eq!(preference(&plan, "own", "203.0.113.1"), "tfsi");
+}
+
+#[test]
+fn a_bias_makes_a_region_count_as_nearer() {
+    // Toronto is 8,200 km from Brazil's middle, Frankfurt 9,300.
+    let plan = steered("policy = \"nearest\"\nbias = { frankfurt = 30 }");
+    assert_eq!(preference(&plan, "own", CLIENTS[3]), "ftis");
+}
+
+#[test]
+fn an_order_is_everybodys() {
+    let plan = steered("policy = \"order\"\norder = [\"singapore\", \"toronto\"]");
+    for (client, regions) in CLIENTS.iter().zip(all(&plan)) {
+        assert!(regions.starts_with("st"), "{client} {regions}");
+        assert_eq!(regions.len(), 4, "everybody has somewhere to go: {client}");
+    }
+}
+
+#[test]
+fn claims_and_fallback_can_be_a_services_own() {
+    let plan = steered(
+        "serves = { toronto = [\"EU\"], singapore = [\"203.0.113.192/26\", \"SG\"] }\n\
+         fallback = { toronto = [\"iceland\"] }",
+    );
+    // Europe is Toronto's here; Canada, which nobody claims, goes to the nearest.
+    let expected = ["tifs", "tifs", "sfit", "tifs", "tifs", "sift", "sfit"];
+    assert_eq!(all(&plan), expected);
+    // A network that a region claims for others is nobody's here.
+    assert_eq!(preference(&plan, "own", "203.0.113.1"), "tfsi");
+    assert_eq!(preference(&plan, "api", "203.0.113.1"), "fsit");
+}
+
+#[test]
+fn a_closed_list_has_nobody_behind_it() {
+    let plan = steered("fallback = { frankfurt = [\"toronto\"], closed = true }");
+    let expected = ["ft", "t", "s", "t", "if", "s"];
+    assert_eq!(all(&plan)[..6], expected);
+    assert_eq!(
+        preference(&plan, "own", CLIENTS[6]),
+        "tfsi",
+        "nobody knows where"
+    );
+}
+
+#[test]
+fn clients_of_a_place_may_have_a_list_of_their_own() {
+    let plan = steered(
+        "places = { BR = [\"singapore\", \"iceland\"], \"203.0.113.0/24\" = [\"iceland\"] }",
+    );
+    assert_eq!(preference(&plan, "own", CLIENTS[3]), "sitf");
+    assert_eq!(preference(&plan, "own", "203.0.113.1"), "ifts");
+    // The rest as before.
+    assert_eq!(preference(&plan, "own", CLIENTS[0]), "fsit");
+}
+
+/// Whom such a region does not claim is never sent there, whatever fails.
+#[test]
+fn a_region_that_takes_no_failover_serves_only_whom_it_claims() {
+    let text = BASE.replace(
+        "[regions.iceland]",
+        "[regions.iceland]\ntakes_failover = false",
+    );
+    let (plan, found) = compile(&text);
+    assert!(found.list().is_empty(), "{}", found.render(false));
+    for client in CLIENTS {
+        let regions = preference(&plan, "api", client);
+        assert_eq!(
+            regions.contains('i'),
+            client == CLIENTS[4],
+            "{client} {regions}"
+        );
+    }
+    assert_eq!(preference(&plan, "api", CLIENTS[4]), "ifts");
+    // Nor by the fallback of another.
+    let text = text.replace("fallback = [\"singapore\"]", "fallback = [\"iceland\"]");
+    let (plan, _) = compile(&text);
+    assert!(!preference(&plan, "api", CLIENTS[0]).contains('i'));
+}
+
+/// One office network, two services on different machines there.
+#[test]
+fn regions_of_different_services_may_claim_one_network() {
+    let office = |name: &str, address: &str| {
+        format!(
+            "[regions.{name}]\nlocation = [50.11, 8.68]\nserves = [\"10.1.0.0/16\"]\n\
+             [[regions.{name}.endpoints]]\nname = \"{name}-1\"\nprovider = \"a\"\n\
+             addresses = [\"{address}\"]\n"
+        )
+    };
+    let (head, services) = BASE.split_once("[monitors.web]").unwrap();
+    let regions = office("web", "192.0.2.60") + &office("db", "192.0.2.61");
+    let text = format!("{head}{regions}[monitors.web]{services}");
+    let only = |regions: &str| format!("monitors = [\"port\"]\nregions = {regions}\n");
+    let own = |name: &str, regions: &str| {
+        let hostnames = format!("hostnames = [\"{name}.example.org\"]\n");
+        format!("[services.{name}]\n{hostnames}{}", only(regions))
+    };
+    let open = "[\"frankfurt\", \"toronto\", \"singapore\", \"iceland\"]";
+    let text = text.replace(
+        "monitors = [\"web\", \"port\"]\n",
+        &only(open).replace("\"port\"", "\"web\", \"port\""),
+    );
+    let text = text.replace(
+        "[services.home]",
+        &format!(
+            "{}{}[services.home]",
+            own("w", "[\"web\", \"frankfurt\"]"),
+            own("x", "[\"db\", \"frankfurt\"]")
+        ),
+    );
+    let text = text.replace(
+        "residency = \"prefer\"\n",
+        &format!("residency = \"prefer\"\nregions = {open}\n"),
+    );
+    let text = text.replace(
+        "residency = \"strict\"\n",
+        &format!("residency = \"strict\"\nregions = {open}\n"),
+    );
+    let (plan, found) = compile(&text);
+    assert!(!found.has_errors(), "{}", found.render(false));
+    assert_eq!(preference(&plan, "w", "10.1.2.3"), "wf");
+    assert_eq!(preference(&plan, "x", "10.1.2.3"), "df");
+}
