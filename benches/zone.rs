@@ -3,7 +3,10 @@
 //! `cargo bench --bench zone`. Before the times stands a table of what one load takes on its own,
 //! in a process that does nothing else, as the system accounts for it: the CPU time of the load,
 //! what the zone holds once the text is gone, and the most that was held on the way, the text
-//! included. The bars: 1,000,000 names loaded in at most 1.5 times Knot's time, and no more memory.
+//! included. The bars: 1,000,000 names loaded in at most 1.5 times Knot's time, and no more memory. Where they are
+//! installed, `kzonecheck` and `nsd-checkzone` read the same file: CPU time and memory of their whole process.
+//! The same is told of a transfer of these names: CPU times of the messages taken in and of the zone made, and
+//! the most that was held beside the messages, also for each octet that came.
 //! Then one record is changed in 1,000,000 names, not signed and signed: the CPU time of the new zone, of what
 //! it takes over from the signed one before, and of the signatures that are to be made. The bar: a second
 //! in all, so that a notified change is served within one.
@@ -14,6 +17,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use waypost::dns::Name;
 use waypost::dns::dnssec::{Algorithm, PrivateKey};
 use waypost::dns::rr::rtype;
@@ -29,6 +34,13 @@ mod timing;
 const ALONE: &str = "WAYPOST_BENCH_NAMES";
 /// Tells this program to change a zone that is signed in this way.
 const CHANGED: &str = "WAYPOST_BENCH_CHANGED";
+/// Tells this program to take a transfer of so many names.
+const TAKEN: &str = "WAYPOST_BENCH_TAKEN";
+/// Programs that read a master file, and what they are called with in front of its name.
+const READERS: [(&str, &[&str]); 2] = [
+    ("kzonecheck", &["-o", "example.org"]),
+    ("nsd-checkzone", &["example.org"]),
+];
 /// Ways to sign a zone that is changed.
 const WAYS: [(&str, Option<Denial>); 3] = [
     ("not signed", None),
@@ -44,13 +56,18 @@ fn main() {
     if let Ok(names) = env::var(ALONE) {
         return load_alone(names.parse().expect("a number of names"));
     }
+    if let Ok(names) = env::var(TAKEN) {
+        return take_alone(names.parse().expect("a number of names"));
+    }
     if let Ok(way) = env::var(CHANGED) {
         let way = WAYS.iter().find(|(word, _)| *word == way);
         return change_alone(way.expect("one of the ways"));
     }
     // With a filter, someone wants to see one case again.
     if env::args().skip(1).eq(["--bench"]) {
+        others();
         accounts();
+        transfers();
         changes();
     }
     times();
@@ -87,6 +104,70 @@ fn load_alone(names: u32) {
     let held = (kilobytes("VmRSS:") + size).saturating_sub(empty);
     let [size, held, most] = [size, held, most].map(|size| (size + 512) / 1024);
     println!("| {names} | {size} | {milliseconds} | {held} | {most} |");
+    drop(zone);
+}
+
+/// What others take for the largest of these files; their times come in the order in which they ran.
+fn others() {
+    println!("| program | CPU ms | most MB of those so far |\n|---|---|---|");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("zone");
+    fs::write(&file, subject::master_file(NAMES)).expect("room on the disk");
+    for (program, arguments) in READERS {
+        let before = children();
+        let status = Command::new(program).args(arguments).arg(&file).output();
+        let Ok(output) = status else {
+            println!("| {program} | not installed | |");
+            continue;
+        };
+        assert!(output.status.success(), "{program}: {output:?}");
+        let (cpu, most) = children();
+        println!("| {program} | {} | {} |", cpu - before.0, most / 1024);
+    }
+}
+
+/// CPU milliseconds of all processes that were waited for, and the most kB that one of them held.
+fn children() -> (i64, i64) {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux");
+    let cpu = usage.user_time().num_milliseconds() + usage.system_time().num_milliseconds();
+    (cpu, usage.max_rss())
+}
+
+/// One process for each size.
+fn transfers() {
+    println!(
+        "| names | octets MB | taken in ms | zone made ms | zone MB | most MB | most for each octet |\n|---|---|---|---|---|---|---|"
+    );
+    for names in [10_000, 100_000, 1_000_000] {
+        let own = env::current_exe().expect("a program knows its path");
+        let status = Command::new(own).env(TAKEN, names.to_string()).status();
+        assert!(status.is_ok_and(|status| status.success()), "{names} names");
+    }
+}
+
+fn take_alone(names: u32) {
+    let messages = subject::transfer(names);
+    let octets: usize = messages.iter().map(Vec::len).sum();
+    // What was held before is not to be counted (proc(5)).
+    fs::write("/proc/self/clear_refs", "5").expect("a process may ask this of itself");
+    let (before, start) = (kilobytes("VmRSS:"), cpu_ms());
+    let packed = subject::receive(&messages);
+    let received = cpu_ms();
+    let zone = subject::make(packed);
+    let made = cpu_ms();
+    let most = kilobytes("VmHWM:").saturating_sub(before);
+    let held = kilobytes("VmRSS:").saturating_sub(before);
+    let hundredths = 100 * 1024 * most / octets as u64;
+    println!(
+        "| {names} | {} | {} | {} | {} | {} | {}.{:02} |",
+        (octets + (1 << 19)) >> 20,
+        received - start,
+        made - received,
+        (held + 512) / 1024,
+        (most + 512) / 1024,
+        hundredths / 100,
+        hundredths % 100,
+    );
     drop(zone);
 }
 

@@ -41,6 +41,50 @@ impl HashKey {
     }
 }
 
+/// Bytes that are hashed as they come, so many in all; the outcome is that of [`HashKey::hash`].
+#[derive(Clone, Debug)]
+pub struct PieceHashing {
+    state: u64,
+    /// Bytes that make no word yet.
+    word: [u8; 8],
+    filled: usize,
+}
+
+impl HashKey {
+    /// Begins to hash bytes of this length.
+    #[must_use]
+    pub fn hashing(self, length: u64) -> PieceHashing {
+        PieceHashing {
+            state: self.0 ^ length.wrapping_mul(FOLD),
+            word: [0; 8],
+            filled: 0,
+        }
+    }
+}
+
+impl PieceHashing {
+    /// Takes the next bytes.
+    pub fn take(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (now, rest) = bytes.split_at(bytes.len().min(8 - self.filled));
+            self.word[self.filled..self.filled + now.len()].copy_from_slice(now);
+            self.filled += now.len();
+            bytes = rest;
+            if self.filled == 8 {
+                self.state = fold(self.state ^ u64::from_le_bytes(self.word));
+                self.filled = 0;
+            }
+        }
+    }
+
+    /// The hash of all that was taken.
+    #[must_use]
+    pub fn finish(mut self) -> u64 {
+        self.word[self.filled..].fill(0);
+        fold(fold(self.state ^ u64::from_le_bytes(self.word)))
+    }
+}
+
 /// Multiplies and folds the 128-bit product onto 64 bits.
 fn fold(word: u64) -> u64 {
     let product = u128::from(word ^ 0xA076_1D64_78BD_642F) * u128::from(FOLD | 1);
@@ -102,6 +146,25 @@ mod tests {
             .map(|count| (f64::from(*count) - 1000.0).powi(2) / 1000.0)
             .sum();
         assert!(chi < 37.7, "chi-square {chi} for {buckets:?}");
+    }
+
+    #[test]
+    fn bytes_in_pieces_have_the_hash_of_all() {
+        let key = HashKey::from_secret(b"pieces");
+        let bytes: Vec<u8> = (0..100).collect();
+        for length in 0..bytes.len() {
+            for piece in [1, 3, 8, 21] {
+                let mut hashing = key.hashing(length as u64);
+                bytes[..length]
+                    .chunks(piece)
+                    .for_each(|one| hashing.take(one));
+                assert_eq!(
+                    hashing.finish(),
+                    key.hash(&bytes[..length]),
+                    "{length} {piece}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod utc;
 
 pub use address_set::AddressSet;
 pub use client_hash::ClientHash;
-pub use hash::{Draws, HashKey};
+pub use hash::{Draws, HashKey, PieceHashing};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
     RegionId, ServiceId, SlotId, TargetId,

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use crate::base::HashKey;
+use crate::base::{HashKey, PieceHashing};
 
 /// The first line of a record.
 const HEAD: &str = "waypost copy 1";
@@ -23,8 +23,36 @@ pub fn record_of(copy: &Path) -> PathBuf {
 /// The line that a record has for this copy.
 #[must_use]
 pub fn line(copy: &[u8]) -> String {
-    let hash = HashKey::from_secret(b"copy").hash(copy);
-    format!("{} {hash:016x}", copy.len())
+    let mut line = CopyLine::of(copy.len() as u64);
+    line.take(copy);
+    line.finish()
+}
+
+/// The line for a copy that is read a piece at a time.
+#[derive(Debug)]
+pub struct CopyLine {
+    length: u64,
+    hashing: PieceHashing,
+}
+
+impl CopyLine {
+    /// Of a copy of so many octets.
+    #[must_use]
+    pub fn of(length: u64) -> Self {
+        let hashing = HashKey::from_secret(b"copy").hashing(length);
+        Self { length, hashing }
+    }
+
+    /// Takes the next octets.
+    pub fn take(&mut self, octets: &[u8]) {
+        self.hashing.take(octets);
+    }
+
+    /// The line, once all octets were taken.
+    #[must_use]
+    pub fn finish(self) -> String {
+        format!("{} {:016x}", self.length, self.hashing.finish())
+    }
 }
 
 /// A record that names these copies by their lines.

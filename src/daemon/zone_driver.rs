@@ -43,6 +43,9 @@ use crate::zones::{
 
 /// How often folders of keys are looked at for what others have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Copies that are written at once: each waits for the disk more than it works.
+const COPIES: usize = 64;
+
 /// What has happened to zones.
 pub(super) type Events = mpsc::UnboundedReceiver<Input>;
 
@@ -76,6 +79,7 @@ pub(super) struct ZoneDriver {
     folders: Sender<Vec<Store>>,
     workers: Workers,
     signatures: SignatureWriter,
+    copiers: Arc<Semaphore>,
     waiting: BTreeMap<Ticket, Waiting>,
     tickets: u64,
 }
@@ -126,6 +130,7 @@ impl ZoneDriver {
             fetcher: Arc::new(Fetcher::new(clock)),
             audit: AuditTrail::default(),
             workers: Workers::new(),
+            copiers: Arc::new(Semaphore::new(COPIES)),
             waiting: BTreeMap::new(),
             tickets: 0,
         };
@@ -342,18 +347,22 @@ impl ZoneDriver {
             .map(|folder| Store::new(folder, apex))
     }
 
+    /// Has a copy written beside the answers.
     fn copy(&self, file: PathBuf, zone: Arc<crate::dns::zone::Zone>) {
-        let events = self.events.clone();
+        let (events, copiers) = (self.events.clone(), Arc::clone(&self.copiers));
         let clock = self.clock;
-        spawn_blocking(move || {
-            let began = clock.now();
-            let written = transfer::write_copy(&file, &zone);
-            let outcome =
-                written.map_err(|error| format!("cannot write `{}`: {error}", file.display()));
+        tokio::spawn(async move {
+            let Ok(_turn) = copiers.acquire_owned().await else {
+                return;
+            };
+            let (began, apex) = (clock.now(), zone.apex().clone());
+            let shown = file.display().to_string();
+            let written = background::run("copy", move || transfer::write_copy(&file, &zone)).await;
+            let written = written.unwrap_or_else(|| Err(std::io::Error::other("it was given up")));
             let _ = events.send(Input::Copied {
-                apex: zone.apex().clone(),
+                apex,
                 took: clock.now().since(began),
-                outcome,
+                outcome: written.map_err(|error| format!("cannot write `{shown}`: {error}")),
             });
         });
     }

@@ -70,6 +70,28 @@ pub struct Record {
     pub rdata: Vec<u8>,
 }
 
+/// A record by reference, names in its data made whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordRef<'r> {
+    /// Owner, in wire format.
+    pub(super) owner: &'r [u8],
+    /// Type.
+    pub(super) rtype: u16,
+    /// Class.
+    pub(super) class: u16,
+    /// Time to live, seconds.
+    pub(super) ttl: u32,
+    /// Data, names in it uncompressed.
+    pub(super) rdata: &'r [u8],
+}
+
+/// Room in which the names of one record after the other are made whole.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    owner: Vec<u8>,
+    rdata: Vec<u8>,
+}
+
 /// Takes a message apart from its front.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'m> {
@@ -87,10 +109,18 @@ pub(super) struct Raw<'m> {
     pub(super) class: u16,
     /// Time to live.
     pub(super) ttl: u32,
-    /// Where the data starts in the message.
-    pub(super) start: usize,
     /// The data.
     pub(super) rdata: &'m [u8],
+}
+
+/// Fields of a record behind its owner.
+struct RecordBody<'m> {
+    rtype: u16,
+    class: u16,
+    ttl: u32,
+    /// Place of the data in the message.
+    start: usize,
+    rdata: &'m [u8],
 }
 
 impl Header {
@@ -224,30 +254,68 @@ impl<'m> Reader<'m> {
     /// # Errors
     /// When there is none, or its data is not what its type says.
     pub fn record(&mut self) -> Result<Record, Malformed> {
-        let raw = self.raw()?;
+        let mut room = Room::default();
+        let record = self.record_in(&mut room)?;
         Ok(Record {
-            rdata: whole(self.message, &raw)?,
-            owner: raw.owner,
-            rtype: raw.rtype,
-            class: raw.class,
-            ttl: raw.ttl,
+            owner: Name::from_wire(record.owner).ok_or(Malformed)?,
+            rtype: record.rtype,
+            class: record.class,
+            ttl: record.ttl,
+            rdata: record.rdata.to_vec(),
+        })
+    }
+
+    /// Takes a record and makes the names in it whole, without an allocation for each.
+    pub(super) fn record_in<'r>(&mut self, room: &'r mut Room) -> Result<RecordRef<'r>, Malformed>
+    where
+        'm: 'r,
+    {
+        room.owner.clear();
+        self.at = expand(self.message, self.at, &mut room.owner)?;
+        let body = self.body()?;
+        let (skipped, names) = names(body.rtype, body.rdata);
+        let rdata = if names == 0 || body.rdata.is_empty() {
+            body.rdata
+        } else {
+            room.rdata.clear();
+            whole(self.message, &body, (skipped, names), &mut room.rdata)?;
+            &room.rdata
+        };
+        Ok(RecordRef {
+            owner: &room.owner,
+            rtype: body.rtype,
+            class: body.class,
+            ttl: body.ttl,
+            rdata,
         })
     }
 
     /// Takes a record and leaves its data as it stands.
     pub(super) fn raw(&mut self) -> Result<Raw<'m>, Malformed> {
         let owner = self.name()?;
-        let (rtype, class) = (self.word()?, self.word()?);
-        let ttl = u32::from(self.word()?) << 16 | u32::from(self.word()?);
-        let length = usize::from(self.word()?);
-        let start = self.at;
-        let rdata = self.message.get(start..start + length).ok_or(Malformed)?;
-        self.at += length;
+        let body = self.body()?;
         Ok(Raw {
             owner,
-            rtype,
-            class,
-            ttl,
+            rtype: body.rtype,
+            class: body.class,
+            ttl: body.ttl,
+            rdata: body.rdata,
+        })
+    }
+
+    /// Takes the fields behind an owner.
+    fn body(&mut self) -> Result<RecordBody<'m>, Malformed> {
+        let rest = self.message.get(self.at..).ok_or(Malformed)?;
+        let (head, rest) = rest.split_first_chunk::<10>().ok_or(Malformed)?;
+        let [r0, r1, c0, c1, t0, t1, t2, t3, l0, l1] = *head;
+        let rdata = rest.get(..usize::from(u16::from_be_bytes([l0, l1])));
+        let rdata = rdata.ok_or(Malformed)?;
+        let start = self.at + head.len();
+        self.at = start + rdata.len();
+        Ok(RecordBody {
+            rtype: u16::from_be_bytes([r0, r1]),
+            class: u16::from_be_bytes([c0, c1]),
+            ttl: u32::from_be_bytes([t0, t1, t2, t3]),
             start,
             rdata,
         })
@@ -325,21 +393,23 @@ fn before_replacement(rdata: &[u8]) -> usize {
     })
 }
 
-fn whole(message: &[u8], raw: &Raw<'_>) -> Result<Vec<u8>, Malformed> {
-    let (skipped, names) = names(raw.rtype, raw.rdata);
-    if names == 0 || raw.rdata.is_empty() {
-        return Ok(raw.rdata.to_vec());
-    }
-    let mut rdata = raw.rdata.get(..skipped).ok_or(Malformed)?.to_vec();
+/// Appends the data of a record, made whole, in which so many names stand behind so many octets.
+fn whole(
+    message: &[u8],
+    body: &RecordBody<'_>,
+    (skipped, names): (usize, usize),
+    rdata: &mut Vec<u8>,
+) -> Result<(), Malformed> {
+    rdata.extend_from_slice(body.rdata.get(..skipped).ok_or(Malformed)?);
     // A name may not reach beyond the data that it stands in; what it points to lies before.
-    let end = raw.start + raw.rdata.len();
+    let end = body.start + body.rdata.len();
     let message = message.get(..end).ok_or(Malformed)?;
-    let mut at = raw.start + skipped;
+    let mut at = body.start + skipped;
     for _ in 0..names {
-        at = expand(message, at, &mut rdata)?;
+        at = expand(message, at, rdata)?;
     }
     rdata.extend_from_slice(&message[at..]);
-    Ok(rdata)
+    Ok(())
 }
 
 #[cfg(test)]

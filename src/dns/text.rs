@@ -7,10 +7,22 @@ use domain::base::iana::Rtype;
 
 use super::master::forms;
 use super::name::Name;
+use super::rr::rtype;
 
 /// The one type whose mnemonic `domain` does not write as IANA does.
 const NSAP_PTR: u16 = 23;
 const NSAP_PTR_NAME: &str = "NSAP-PTR";
+/// Types that most records are of, as most files write them.
+const COMMON: [(&str, u16); 8] = [
+    ("A", rtype::A),
+    ("AAAA", rtype::AAAA),
+    ("NS", rtype::NS),
+    ("CNAME", rtype::CNAME),
+    ("MX", rtype::MX),
+    ("TXT", rtype::TXT),
+    ("PTR", rtype::PTR),
+    ("RRSIG", rtype::RRSIG),
+];
 /// Mnemonics of response codes by number (IANA "DNS Parameters"); those this server gives.
 const RCODES: &[(u16, &str)] = &[
     (0, "NOERROR"),
@@ -40,6 +52,9 @@ pub fn type_name(rtype: u16) -> String {
 /// The number of a type by its mnemonic, in any case, or as `TYPE1234`; `ANY` as well.
 #[must_use]
 pub fn type_number(text: &str) -> Option<u16> {
+    if let Some((_, number)) = COMMON.iter().find(|(name, _)| *name == text) {
+        return Some(*number);
+    }
     let text = text.to_ascii_uppercase();
     let digits = text.strip_prefix("TYPE").filter(|rest| !rest.is_empty());
     match digits {

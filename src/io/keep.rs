@@ -6,7 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Users that may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,32 +30,69 @@ pub fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As for [`replace`].
 pub fn replace_for(readers: Readers, path: &Path, octets: &[u8]) -> io::Result<()> {
-    let (of_folder, of_file) = match readers {
-        Readers::Own => (0o700, 0o600),
-        Readers::Any => (0o777, 0o666),
-    };
-    let folder = path.parent().filter(|own| !own.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(of_folder)
-            .create(folder)?;
+    let mut draft = FileDraft::new(readers, path)?;
+    draft.file.write_all(octets)?;
+    draft.put_in_place()
+}
+
+/// A file that is written beside the one whose place it is to take.
+#[derive(Debug)]
+pub struct FileDraft {
+    /// The file itself, to be written and read.
+    pub file: File,
+    path: PathBuf,
+    beside: PathBuf,
+}
+
+impl FileDraft {
+    /// Begins one for these readers; its folder is made if it is not there.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn new(readers: Readers, path: &Path) -> io::Result<Self> {
+        let (of_folder, of_file) = match readers {
+            Readers::Own => (0o700, 0o600),
+            Readers::Any => (0o777, 0o666),
+        };
+        let folder = folder_of(path);
+        if !folder.is_dir() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(of_folder)
+                .create(folder)?;
+        }
+        let mut beside = path.file_name().unwrap_or_default().to_owned();
+        beside.push(".new");
+        let beside = path.with_file_name(beside);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(of_file)
+            .open(&beside)?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            beside,
+        })
     }
-    let mut beside = path.file_name().unwrap_or_default().to_owned();
-    beside.push(".new");
-    let beside = path.with_file_name(beside);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(of_file)
-        .open(&beside)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The name is on the disk once its folder is.
-    File::open(folder)?.sync_all()
+
+    /// Flushes it and puts it in place of the file.
+    ///
+    /// # Errors
+    /// When the system does not let us; the old file is as it was.
+    pub fn put_in_place(self) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.beside, &self.path)?;
+        // The name is on the disk once its folder is.
+        File::open(folder_of(&self.path))?.sync_all()
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|own| !own.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Puts octets at the end of a file that is there, and on the disk.

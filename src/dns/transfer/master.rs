@@ -1,14 +1,69 @@
 //! Content as a master file, and out of a zone.
 //!
 //! A transferred zone is kept as the file that the config names, so that everything that reads
-//! zones reads this one too, and a person can. Names are absolute and every record says its TTL.
+//! zones reads this one too, and a person can. Names are absolute and every record says its TTL. A zone is
+//! written a piece at a time, as it has its names, so that a large one is never there as text.
 use std::fmt::Write;
 
 use super::content::{Content, Entry};
-use crate::dns::rr::RrSet;
-use crate::dns::text::show_record;
+use crate::dns::rr::{RrSet, rtype};
+use crate::dns::text::{show_rdata, show_record, type_name};
 use crate::dns::zone::Zone;
 use crate::dns::{Name, master};
+
+/// Octets from which on a piece of text is given on.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// A zone as a master file, in pieces of some ten thousand octets that end with a line: a comment that says where it
+/// is from, the SOA, and all other records as the zone has them. `None` without an SOA.
+pub fn master_pieces<'z>(
+    zone: &'z Zone,
+    source: &str,
+) -> Option<impl Iterator<Item = String> + 'z> {
+    let soa = zone.set_at(Zone::APEX, rtype::SOA)?;
+    let soa = entries(zone.apex(), soa).next()?;
+    let mut head = comment(source);
+    put_line(&mut head, &soa);
+    let mut owners = zone.owners();
+    let mut is_first = Some(head);
+    Some(std::iter::from_fn(move || {
+        let mut piece = is_first.take().unwrap_or_default();
+        while piece.len() < PIECE_BYTES
+            && let Some((owner, sets)) = owners.next()
+        {
+            let owner = absolute(&owner);
+            for set in sets.filter(|set| set.rtype != rtype::SOA) {
+                put_set(&mut piece, &owner, set);
+            }
+        }
+        (!piece.is_empty()).then_some(piece)
+    }))
+}
+
+/// The first line of a master file.
+fn comment(source: &str) -> String {
+    format!("; {}\n", source.replace(['\n', '\r'], " "))
+}
+
+/// A name with its final dot.
+fn absolute(name: &Name) -> String {
+    let dot = if *name == Name::root() { "" } else { "." };
+    format!("{name}{dot}")
+}
+
+fn put_line(text: &mut String, entry: &Entry) {
+    let line = show_record(&entry.owner, entry.ttl, entry.rtype, &entry.rdata);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{line}");
+}
+
+fn put_set(text: &mut String, owner: &str, set: RrSet<'_>) {
+    let (ttl, kind) = (set.ttl, type_name(set.rtype));
+    for rdata in set.records() {
+        let shown = show_rdata(set.rtype, rdata);
+        let _ = writeln!(text, "{owner} {ttl} IN {kind} {shown}");
+    }
+}
 
 impl Content {
     /// The records that a zone file gave, without steered names.
@@ -32,11 +87,9 @@ impl Content {
     /// As a master file, one record a line, its first line a comment that says where it is from.
     #[must_use]
     pub fn to_master(&self, source: &str) -> String {
-        let mut text = format!("; {}\n", source.replace(['\n', '\r'], " "));
+        let mut text = comment(source);
         for entry in std::iter::once(&self.soa).chain(self.records()) {
-            let line = show_record(&entry.owner, entry.ttl, entry.rtype, &entry.rdata);
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{line}");
+            put_line(&mut text, entry);
         }
         text
     }
@@ -84,6 +137,29 @@ n 60 IN NAPTR 1 2 \"u\" \"E2U+sip\" \"!^.*$!sip:x@z.test!\" .
         let text = content.to_master("from 192.0.2.1\nnot a record");
         let again = Content::of_master(&apex, text.as_bytes());
         assert_eq!(again, Some(content), "{text}");
+    }
+
+    #[test]
+    fn a_zone_comes_back_from_its_pieces() {
+        let apex = Name::parse("z.test").unwrap();
+        let include = |_: &str| Err(String::new());
+        let more: String = (0..5000)
+            .map(|one| format!("h{one} 60 A 192.0.2.1\n"))
+            .collect();
+        for text in [TEXT.to_owned(), format!("{TEXT}{more}")] {
+            let zone = master::load(&apex, text.as_bytes(), &include, &[]).unwrap();
+            let pieces: Vec<String> = master_pieces(&zone, "a\nb").unwrap().collect();
+            assert!(pieces.iter().all(|piece| piece.ends_with('\n')));
+            assert_eq!(pieces.len() > 1, text.len() > TEXT.len());
+            assert!(pieces.iter().all(|piece| piece.len() < PIECE_BYTES + 1000));
+            let written = pieces.concat();
+            assert!(
+                written.starts_with("; a b\nz.test. 60 IN SOA "),
+                "{written}"
+            );
+            let again = Content::of_master(&apex, written.as_bytes());
+            assert_eq!(again, Content::of_zone(&zone));
+        }
     }
 
     #[test]

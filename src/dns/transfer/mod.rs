@@ -16,7 +16,7 @@
 //! | [`messages`] | records into messages |
 //! | [`receipt`] | messages into records, each step checked |
 //! | [`packed`] | the records of a zone as they come, in few octets |
-//! | [`master`] | content as a master file |
+//! | [`master`] | content, or a zone, as a master file |
 //! | [`zone`] | content into a zone, and changes into the next one |
 //! | [`notify`] | a change told, and the telling read |
 //!
@@ -33,6 +33,7 @@ pub mod zone;
 
 pub use content::{Content, Diff, Entry};
 pub use journal::{Journal, Sending};
+pub use master::master_pieces;
 pub use messages::Messages;
 pub use packed::Packed;
 pub use receipt::{Asked, Broken, Receipt, Received, Strays};

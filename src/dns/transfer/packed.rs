@@ -7,9 +7,13 @@
 //!
 //! ```text
 //! record = octets of the owner's labels before the apex, these labels, type, TTL, octets of the data, data
+//!          255 in place of both says: the owner of the record before
 //! ```
 //!
-//! Nothing is sorted or told apart here: that is done where the zone is built, in any order.
+//! How many owners there are, and how long their labels, is counted, so that whoever makes the zone can make room for
+//! them once. Nothing is sorted or told apart here: that is done where the zone is built, in any order.
+use std::ops::Range;
+
 use super::content::{Content, Entry};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
@@ -19,17 +23,28 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Octets of a record beside its labels and its data.
 const FRAME_BYTES: usize = 1 + 2 + 4 + 2;
 
+/// In place of an owner: that of the record before. No labels before an apex are as long.
+const SAME_OWNER: u8 = u8::MAX;
+
 /// All records of a zone, the SOA apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packed {
     apex: Name,
     soa: Entry,
-    pieces: Vec<Vec<u8>>,
+    pieces: Pieces,
 }
 
 /// The pieces of a zone whose SOA is not known yet.
-#[derive(Debug, Default)]
-pub(super) struct Pieces(Vec<Vec<u8>>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pieces {
+    pieces: Vec<Vec<u8>>,
+    /// Place of the labels of the last owner in the last piece.
+    last: Range<usize>,
+    /// Number of times that an owner is another one than before.
+    owners: usize,
+    /// Octets of the labels of those.
+    labels: usize,
+}
 
 /// One record, by reference.
 pub(super) struct PackedRecord<'p> {
@@ -44,27 +59,35 @@ pub(super) struct PackedRecord<'p> {
 }
 
 impl Pieces {
-    /// Adds a record whose owner lies within the apex.
+    /// Adds a record whose owner, in wire format, lies within the apex.
     pub(super) fn push(
         &mut self,
         apex: &Name,
-        (owner, rtype, ttl): (&Name, u16, u32),
+        (owner, rtype, ttl): (&[u8], u16, u32),
         rdata: &[u8],
     ) {
-        let labels = owner.as_wire().len().saturating_sub(apex.as_wire().len());
-        let labels = &owner.as_wire()[..labels];
+        let labels = owner.len().saturating_sub(apex.as_wire().len());
+        let labels = &owner[..labels];
         let octets = FRAME_BYTES + labels.len() + rdata.len();
         let has_room = |piece: &&mut Vec<u8>| piece.capacity() - piece.len() >= octets;
-        let piece = match self.0.last_mut().filter(has_room) {
-            Some(_) => self.0.last_mut(),
-            None => {
-                self.0.push(Vec::with_capacity(PIECE_BYTES.max(octets)));
-                self.0.last_mut()
-            }
+        let mut is_first = false;
+        if self.pieces.last_mut().filter(has_room).is_none() {
+            self.pieces
+                .push(Vec::with_capacity(PIECE_BYTES.max(octets)));
+            is_first = true;
+        }
+        let Some(piece) = self.pieces.last_mut() else {
+            return;
         };
-        let Some(piece) = piece else { return };
-        piece.push(u8::try_from(labels.len()).unwrap_or(u8::MAX));
-        piece.extend_from_slice(labels);
+        if !is_first && piece.get(self.last.clone()) == Some(labels) {
+            piece.push(SAME_OWNER);
+        } else {
+            piece.push(u8::try_from(labels.len()).unwrap_or(SAME_OWNER));
+            self.last = piece.len()..piece.len() + labels.len();
+            piece.extend_from_slice(labels);
+            self.owners += 1;
+            self.labels += 1 + labels.len();
+        }
         piece.extend_from_slice(&rtype.to_be_bytes());
         piece.extend_from_slice(&ttl.to_be_bytes());
         piece.extend_from_slice(&u16::try_from(rdata.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -76,7 +99,7 @@ impl Pieces {
         Packed {
             apex,
             soa,
-            pieces: self.0,
+            pieces: self,
         }
     }
 }
@@ -87,7 +110,8 @@ impl Packed {
     pub fn of(apex: &Name, content: &Content) -> Self {
         let mut pieces = Pieces::default();
         for entry in content.records() {
-            pieces.push(apex, (&entry.owner, entry.rtype, entry.ttl), &entry.rdata);
+            let about = (entry.owner.as_wire(), entry.rtype, entry.ttl);
+            pieces.push(apex, about, &entry.rdata);
         }
         pieces.under(apex.clone(), content.soa.clone())
     }
@@ -119,7 +143,12 @@ impl Packed {
     /// Octets that it holds.
     #[must_use]
     pub fn octets(&self) -> usize {
-        self.pieces.iter().map(Vec::capacity).sum()
+        self.pieces.pieces.iter().map(Vec::capacity).sum()
+    }
+
+    /// Number of owners at the most, and octets of their labels before the apex, each with its length.
+    pub(super) fn owners(&self) -> (usize, usize) {
+        (self.pieces.owners, self.pieces.labels)
     }
 
     /// Gives the SOA and then every record, and each piece back behind its last.
@@ -131,7 +160,7 @@ impl Packed {
             rdata: &self.soa.rdata,
         });
         let mut owner = Vec::new();
-        for piece in self.pieces {
+        for piece in self.pieces.pieces {
             let mut rest = &piece[..];
             while let Some(record) = next(&mut rest, &self.apex, &mut owner) {
                 take(record);
@@ -140,22 +169,24 @@ impl Packed {
     }
 }
 
-/// Takes the first record; its owner is put together in `owner`.
+/// Takes the first record; its owner is put together in `owner`, which holds that of the record before.
 fn next<'r, 'p: 'r>(
     rest: &mut &'p [u8],
     apex: &Name,
     owner: &'r mut Vec<u8>,
 ) -> Option<PackedRecord<'r>> {
-    let (&labels, behind) = rest.split_first()?;
-    let (labels, behind) = behind.split_at_checked(usize::from(labels))?;
+    let (&labels, mut behind) = rest.split_first()?;
+    if labels != SAME_OWNER {
+        let labels = behind.split_off(..usize::from(labels))?;
+        owner.clear();
+        owner.extend_from_slice(labels);
+        owner.extend_from_slice(apex.as_wire());
+    }
     let (head, behind) = behind.split_first_chunk::<8>()?;
     let [r0, r1, t0, t1, t2, t3, l0, l1] = *head;
     let length = usize::from(u16::from_be_bytes([l0, l1]));
     let (rdata, behind) = behind.split_at_checked(length)?;
     *rest = behind;
-    owner.clear();
-    owner.extend_from_slice(labels);
-    owner.extend_from_slice(apex.as_wire());
     Some(PackedRecord {
         owner,
         rtype: u16::from_be_bytes([r0, r1]),
@@ -174,7 +205,14 @@ mod tests {
         let apex = Name::parse("z.test").unwrap();
         let long: Vec<String> = (0..5000).map(|one| format!("{one:0>200}")).collect();
         let long: Vec<&str> = long.iter().map(String::as_str).collect();
-        for own in [content(1, &[]), content(2, &["a", "b"]), content(3, &long)] {
+        let names = [
+            text("b.z.test", "x"),
+            text("z.test", "y"),
+            text("ab.z.test", "x"),
+        ];
+        let names = Content::of(soa(4), names.into());
+        let texts = [content(1, &[]), content(2, &["a", "b"]), content(3, &long)];
+        for own in texts.into_iter().chain([names]) {
             let packed = Packed::of(&apex, &own);
             assert_eq!(packed.serial(), own.serial());
             assert_eq!(packed.into_content(), own);

@@ -25,9 +25,9 @@ use super::content::{Diff, Entry};
 use super::packed::{Packed, Pieces};
 use super::serial;
 use crate::base::limits::TRANSFER_RECORDS;
-use crate::dns::Name;
-use crate::dns::message::{Header, Malformed, Reader, Record, opcode};
+use crate::dns::message::{Header, Malformed, Reader, RecordRef, Room, opcode};
 use crate::dns::rr::{class, rtype};
+use crate::dns::{Name, octets};
 
 /// What came of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +102,7 @@ pub struct Receipt {
     /// The first SOA.
     soa: Option<Entry>,
     pieces: Pieces,
+    room: Room,
     diffs: Vec<Diff>,
     strays: Option<Strays>,
     count: usize,
@@ -144,6 +145,7 @@ impl Receipt {
             state: State::Start,
             soa: None,
             pieces: Pieces::default(),
+            room: Room::default(),
             diffs: Vec::new(),
             strays: None,
             count: 0,
@@ -199,12 +201,14 @@ impl Receipt {
         if header.counts[1] == 0 && self.state == State::Start {
             return Err(Broken::NoSoa);
         }
+        let mut room = std::mem::take(&mut self.room);
         for _ in 0..header.counts[1] {
             if self.state == State::Current {
                 break;
             }
-            self.record(reader.record()?)?;
+            self.record(&reader.record_in(&mut room)?)?;
         }
+        self.room = room;
         Ok(())
     }
 
@@ -222,42 +226,41 @@ impl Receipt {
         }
     }
 
-    fn record(&mut self, record: Record) -> Result<(), Broken> {
+    fn record(&mut self, record: &RecordRef<'_>) -> Result<(), Broken> {
         self.count += 1;
         if self.count > TRANSFER_RECORDS {
             return Err(Broken::TooMany);
         }
         if record.class != class::IN {
-            return Err(Broken::Alien(record.owner));
+            return Err(Broken::Alien(owner_of(record)?));
         }
-        if !record.owner.is_within(&self.apex) {
-            return self.leave_out(record.owner);
+        if !octets::is_within(record.owner, self.apex.as_wire()) {
+            return self.leave_out(record);
         }
-        let entry = Entry {
-            owner: record.owner,
-            rtype: record.rtype,
-            ttl: record.ttl,
-            rdata: record.rdata.into(),
-        };
-        match entry.rtype {
-            rtype::SOA if entry.owner != self.apex => Err(Broken::Alien(entry.owner)),
-            rtype::SOA => self.boundary(entry),
-            _ => self.data(entry),
+        match record.rtype {
+            rtype::SOA if record.owner.len() != self.apex.as_wire().len() => {
+                Err(Broken::Alien(owner_of(record)?))
+            }
+            rtype::SOA => self.boundary(entry_of(record)?),
+            _ => self.data(record),
         }
     }
 
     /// Counts a record of another zone in; it has its place in the stream like any other.
-    fn leave_out(&mut self, owner: Name) -> Result<(), Broken> {
+    fn leave_out(&mut self, record: &RecordRef<'_>) -> Result<(), Broken> {
         match self.state {
             State::Start => return Err(Broken::NoSoa),
             State::Done | State::Current => return Err(Broken::Excess),
             State::Second => self.state = State::Whole,
             State::Whole | State::Removing | State::Adding => {}
         }
-        let strays = self.strays.get_or_insert(Strays {
-            count: 0,
-            first: owner,
-        });
+        let strays = match &mut self.strays {
+            Some(strays) => strays,
+            None => self.strays.insert(Strays {
+                count: 0,
+                first: owner_of(record)?,
+            }),
+        };
         strays.count += 1;
         Ok(())
     }
@@ -267,21 +270,16 @@ impl Receipt {
         self.diffs.last_mut().ok_or(Broken::Gap)
     }
 
-    fn data(&mut self, entry: Entry) -> Result<(), Broken> {
+    fn data(&mut self, record: &RecordRef<'_>) -> Result<(), Broken> {
         match self.state {
             State::Start => return Err(Broken::NoSoa),
             State::Second | State::Whole => {
                 self.state = State::Whole;
-                let Entry {
-                    owner,
-                    rtype,
-                    ttl,
-                    rdata,
-                } = &entry;
-                self.pieces.push(&self.apex, (owner, *rtype, *ttl), rdata);
+                let about = (record.owner, record.rtype, record.ttl);
+                self.pieces.push(&self.apex, about, record.rdata);
             }
-            State::Removing => self.diff()?.removed.push(entry),
-            State::Adding => self.diff()?.added.push(entry),
+            State::Removing => self.diff()?.removed.push(entry_of(record)?),
+            State::Adding => self.diff()?.added.push(entry_of(record)?),
             State::Done | State::Current => return Err(Broken::Excess),
         }
         Ok(())
@@ -327,6 +325,19 @@ impl Receipt {
             Some(_) | None => State::Second,
         }
     }
+}
+
+fn owner_of(record: &RecordRef<'_>) -> Result<Name, Malformed> {
+    Name::from_wire(record.owner).ok_or(Malformed)
+}
+
+fn entry_of(record: &RecordRef<'_>) -> Result<Entry, Malformed> {
+    Ok(Entry {
+        owner: owner_of(record)?,
+        rtype: record.rtype,
+        ttl: record.ttl,
+        rdata: record.rdata.into(),
+    })
 }
 
 /// A change that begins; its end is not known yet.
@@ -442,14 +453,13 @@ mod tests {
     fn fed(asked: Asked, records: &[Entry]) -> Result<(Option<Received>, Option<Strays>), Broken> {
         let mut receipt = Receipt::new(&apex(), 7, asked);
         for record in records {
-            let record = Record {
-                owner: record.owner.clone(),
+            receipt.record(&RecordRef {
+                owner: record.owner.as_wire(),
                 rtype: record.rtype,
                 class: class::IN,
                 ttl: record.ttl,
-                rdata: record.rdata.to_vec(),
-            };
-            receipt.record(record)?;
+                rdata: &record.rdata,
+            })?;
         }
         let strays = receipt.strays().cloned();
         Ok((receipt.finish(), strays))

@@ -1,8 +1,8 @@
 //! Records, in any order, into a zone.
 //!
-//! Records are taken one at a time and kept in two flat lists, each chained to the one
+//! Records are taken one at a time and kept as they come ([`RawRecords`]), each chained to the one
 //! before it at its name; nothing is allocated per record. When all are there, every name's
-//! chain is sorted by type and copied out as RRsets, and the lists are dropped. Names are
+//! chain is sorted by type and copied out as RRsets, and its records are given back. Names are
 //! settled parents first, so what lies below a zone cut or a DNAME is known from the parent.
 //!
 //! What is wrong is judged by [`check`], name by name; nothing here stops at the first error.
@@ -11,9 +11,11 @@ use std::collections::BTreeSet;
 use super::advice::Notes;
 use super::check;
 use super::hashed::{self, Hash, HashedOwner, Hashing, ITERATIONS_MOST};
-use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME};
+use super::path::NamePath;
+use super::records::{Place, RawRecords};
+use super::tree::{APEX, CUT, DNAME, Mount, NONE, Tree, UNDER_CUT, UNDER_DNAME, give_back_room};
 use super::upkeep::Upkeep;
-use super::{Mount, Presence, Zone, ZoneError};
+use super::{Presence, Zone, ZoneError};
 use domain::base::Rtype;
 
 use crate::dns::name::Name;
@@ -28,22 +30,16 @@ pub(super) const ARENA_BYTES: usize = 1 << 29;
 const RRSET_BYTES: usize = 65_535 - 12 - 259 - 64;
 /// Octets of a compressed owner, type, class, TTL and length.
 const RECORD_BYTES: usize = 12;
+/// Octets in front of an RRset in the data of a zone.
+const SET_BYTES: usize = 12;
+/// Octets that the SOA of denials takes at the most, more or less.
+const DENIAL_BYTES: usize = 2048;
+/// Records of one RRset up to which each is held against each other one.
+const FEW: usize = 16;
 /// Least octets of an SOA: two root names and five numbers.
 pub(super) const SOA_BYTES: usize = 22;
 
-/// Where a record stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Which of the zone's files, in the order they were read.
-    pub(crate) file: u16,
-    /// Line, from 1; 0 when there is none.
-    pub(crate) line: u32,
-}
-
 impl Place {
-    /// No place: what the config asks for, not the file.
-    pub(crate) const NOWHERE: Self = Self { file: 0, line: 0 };
-
     /// An error here.
     pub(super) fn error(self, message: String, help: Option<&'static str>) -> ZoneError {
         ZoneError {
@@ -120,36 +116,18 @@ pub(crate) struct Built {
     pub(crate) warnings: Vec<ZoneError>,
 }
 
-/// A record while building.
-#[derive(Debug)]
-pub(super) struct Raw {
-    /// The record before it at the same name.
-    before: u32,
-    /// Where its RDATA stands, behind its length.
-    rdata: u32,
-    pub(super) ttl: u32,
-    line: u32,
-    file: u16,
-    pub(super) rtype: u16,
-}
-
-impl Raw {
-    pub(super) fn place(&self) -> Place {
-        Place {
-            file: self.file,
-            line: self.line,
-        }
-    }
-}
-
 /// Takes records and makes a zone of them.
 #[derive(Debug)]
 pub(crate) struct Builder {
     pub(super) apex: Name,
     pub(super) tree: Tree,
-    raws: Vec<Raw>,
-    rdata: Vec<u8>,
-    /// Records of an NSEC3 chain, with the hashes that own them.
+    pub(super) records: RawRecords,
+    pub(super) path: NamePath,
+    /// The last owner, and its node: most records stand behind another of their name.
+    last: (Vec<u8>, u32),
+    /// Records of an NSEC3 chain.
+    chain: RawRecords,
+    /// The same by number, with the hashes that own them.
     hashed: Vec<(Hash, u32)>,
     /// Whether any record is a signature or of a chain of denials.
     signed_elsewhere: bool,
@@ -168,8 +146,10 @@ impl Builder {
         Self {
             apex: apex.clone(),
             tree: Tree::new(),
-            raws: Vec::new(),
-            rdata: Vec::new(),
+            records: RawRecords::default(),
+            path: NamePath::into_empty(),
+            last: (Vec::new(), APEX),
+            chain: RawRecords::default(),
             hashed: Vec::new(),
             signed_elsewhere: false,
             data: Vec::new(),
@@ -181,53 +161,75 @@ impl Builder {
         }
     }
 
+    /// The same with room for so many names, and octets of their labels.
+    pub(crate) fn with_room(apex: &Name, names: usize, labels: usize) -> Self {
+        let mut builder = Self::new(apex);
+        builder
+            .tree
+            .reserve(names.min(RECORDS), labels.min(ARENA_BYTES));
+        builder
+    }
+
     /// Takes a record.
     ///
     /// # Errors
     /// When it is outside the zone, when it is of an NSEC3 chain and its owner is no hash, or when there
     /// are too many.
     pub(crate) fn add(&mut self, given: &Given<'_>) -> Result<(), Refused> {
-        let full = [self.rdata.len(), self.tree.label_bytes()];
-        if self.raws.len() >= RECORDS || full.iter().any(|&bytes| bytes >= ARENA_BYTES) {
+        let octets = self.records.octets() + self.chain.octets();
+        let count = self.records.len() + self.chain.len();
+        if count >= RECORDS || octets.max(self.tree.label_bytes()) >= ARENA_BYTES {
             return Err(Refused::TooLarge);
         }
         let length = u16::try_from(given.rdata.len()).map_err(|_| Refused::TooLarge)?;
-        let id = offset(self.raws.len());
-        let before = self.enlist(given, id)?;
+        let is_hashed = is_of_hashed(given.rtype, given.rdata);
+        let before = if is_hashed {
+            self.enlist_hashed(given.owner)?;
+            NONE
+        } else {
+            self.enlist(given.owner)?
+        };
         self.signed_elsewhere |= matches!(given.rtype, rtype::RRSIG | rtype::NSEC | rtype::NSEC3);
-        self.raws.push(Raw {
-            before,
-            rdata: offset(self.rdata.len()),
-            ttl: given.ttl,
-            line: given.place.line,
-            file: given.place.file,
-            rtype: given.rtype,
-        });
-        self.rdata.extend_from_slice(&length.to_be_bytes());
-        self.rdata.extend_from_slice(given.rdata);
+        let records = if is_hashed {
+            &mut self.chain
+        } else {
+            &mut self.records
+        };
+        let about = (before, given.rtype, given.ttl);
+        records.push(about, given.place, (length, given.rdata));
         Ok(())
     }
 
-    /// Puts a record to be taken into the list of its owner; the one before it there.
-    fn enlist(&mut self, given: &Given<'_>, id: u32) -> Result<u32, Refused> {
-        if is_of_hashed(given.rtype, given.rdata) {
-            let apex = octets::ending(given.owner, self.apex.as_wire()).ok_or(Refused::Outside)?;
-            let hash = hashed::from_label(&given.owner[..apex]).ok_or(Refused::NotHashed)?;
-            self.hashed.push((hash, id));
-            return Ok(NONE);
+    /// Puts the record that comes next into the list of its owner; the one before it there.
+    fn enlist(&mut self, owner: &[u8]) -> Result<u32, Refused> {
+        if self.last.0 != owner {
+            let apex = octets::ending(owner, self.apex.as_wire()).ok_or(Refused::Outside)?;
+            let node = self.path.reach_or_insert(&mut self.tree, owner, apex);
+            self.last.1 = node.ok_or(Refused::Outside)?;
+            self.last.0.clear();
+            self.last.0.extend_from_slice(owner);
         }
-        let node = self.node(given.owner).ok_or(Refused::Outside)?;
-        Ok(std::mem::replace(
-            &mut self.tree.nodes[node as usize].sets,
-            id,
-        ))
+        let sets = &mut self.tree.nodes[self.last.1 as usize].sets;
+        Ok(std::mem::replace(sets, self.records.next_id()))
+    }
+
+    fn enlist_hashed(&mut self, owner: &[u8]) -> Result<(), Refused> {
+        let apex = octets::ending(owner, self.apex.as_wire()).ok_or(Refused::Outside)?;
+        let hash = hashed::from_label(&owner[..apex]).ok_or(Refused::NotHashed)?;
+        self.hashed.push((hash, self.chain.next_id()));
+        Ok(())
     }
 
     /// Mounts steered names and makes the zone.
     pub(crate) fn finish(mut self, mounts: &[(Name, Mount)]) -> Built {
+        self.path.flush(&mut self.tree);
         for (name, mount) in mounts {
             self.mount(name, *mount);
         }
+        // Exact where each RRset is one record of a type without names, as in most large zones.
+        let heads = self.records.len() * (RECORD_BYTES - 2 + SET_BYTES);
+        let octets = self.records.octets() + heads + DENIAL_BYTES;
+        self.data.reserve_exact(octets);
         let mut records = Vec::new();
         for id in APEX..offset(self.tree.nodes.len()) {
             self.settle(id, &mut records);
@@ -258,7 +260,7 @@ impl Builder {
         if self.errors.is_empty() {
             zone.denial = zone.data.len();
             zone.data.extend(zone.encode_denial());
-            zone.data.shrink_to_fit();
+            give_back_room(&mut zone.data);
             return Ok(zone);
         }
         self.errors.sort_by_key(|error| (error.file, error.line));
@@ -287,24 +289,29 @@ impl Builder {
         }
     }
 
-    /// Judges a name and writes its records as RRsets.
+    /// Judges a name, writes its records as RRsets, and gives them back.
     pub(super) fn settle(&mut self, id: u32, records: &mut Vec<u32>) {
         self.gather(id, records);
         let flags = self.flags(id, records);
-        self.tree.nodes[id as usize].flags |= flags;
+        let node = &mut self.tree.nodes[id as usize];
+        node.flags |= flags;
+        let is_plain = flags == 0 && node.mount.is_none();
         let view = check::View {
             id,
             records,
-            raws: &self.raws,
+            all: &self.records,
             tree: &self.tree,
             apex: &self.apex,
         };
-        check::node(&view, &mut self.errors);
+        if !is_plain || view.has_ruled_types() {
+            check::node(&view, &mut self.errors);
+        }
         self.notes.take(&view);
         self.tree.nodes[id as usize].sets = offset(self.data.len());
         self.tree.nodes[id as usize].count = self.write_sets(id, records);
         let node = &self.tree.nodes[id as usize];
         self.names += usize::from(node.count > 0 || node.mount.is_some());
+        records.iter().for_each(|id| self.records.give_back(*id));
     }
 
     /// Writes the RRsets of one owner, its records sorted; how many there are.
@@ -323,6 +330,7 @@ impl Builder {
     /// Writes the RRsets of an NSEC3 chain, whose owners are hashes.
     fn settle_hashed(&mut self) -> Vec<HashedOwner> {
         let mut all = std::mem::take(&mut self.hashed);
+        self.records = std::mem::take(&mut self.chain);
         // The link stands in front of its signatures.
         all.sort_by_key(|(hash, id)| (*hash, std::cmp::Reverse(self.kind(*id))));
         let mut owners = Vec::new();
@@ -336,6 +344,7 @@ impl Builder {
                 sets,
                 count: self.write_sets(APEX, &records),
             });
+            records.iter().for_each(|id| self.records.give_back(*id));
         }
         owners
     }
@@ -352,7 +361,7 @@ impl Builder {
             );
             let help = Some("sign the zone with SHA-1 and no iterations (RFC 9276, 3.1)");
             self.errors
-                .push(self.raws[bad as usize].place().error(message, help));
+                .push(self.records.raw(bad).place().error(message, help));
         }
     }
 
@@ -368,16 +377,16 @@ impl Builder {
         let covered = covered(self.kind(set[0]), self.rdata_of(set[0]))?;
         let is_covered = |id: &&u32| self.kind(**id) == covered;
         let covered = owned.iter().filter(is_covered);
-        covered.map(|id| self.raws[*id as usize].ttl).min()
+        covered.map(|id| self.records.raw(*id).ttl).min()
     }
 
     /// The records of a name by type, those of one type in the order of the file, none twice.
-    fn gather(&self, id: u32, records: &mut Vec<u32>) {
+    fn gather(&mut self, id: u32, records: &mut Vec<u32>) {
         records.clear();
         let mut next = self.tree.node(id).sets;
         while next != NONE {
             records.push(next);
-            next = self.raws[next as usize].before;
+            next = self.records.raw(next).before;
         }
         if records.len() < 2 {
             return;
@@ -387,11 +396,30 @@ impl Builder {
         self.drop_doubles(records);
     }
 
-    fn drop_doubles(&self, records: &mut Vec<u32>) {
-        if records.len() > 1 {
-            let mut seen = BTreeSet::new();
-            records.retain(|id| seen.insert(canonical(self.kind(*id), self.rdata_of(*id))));
+    fn drop_doubles(&mut self, records: &mut Vec<u32>) {
+        let sets = records.chunk_by(|one, other| self.set_key(*one) == self.set_key(*other));
+        let doubles: BTreeSet<u32> = sets.flat_map(|set| self.doubles(set)).collect();
+        if !doubles.is_empty() {
+            records.retain(|id| !doubles.contains(id));
+            doubles.iter().for_each(|id| self.records.give_back(*id));
         }
+    }
+
+    /// The records of an RRset that stand in it before.
+    fn doubles(&self, set: &[u32]) -> Vec<u32> {
+        let kind = self.kind(set[0]);
+        let data = |id: u32| self.rdata_of(id);
+        if set.len() > FEW {
+            let mut seen = BTreeSet::new();
+            let double = |id: &&u32| !seen.insert(canonical(kind, data(**id)));
+            return set.iter().filter(double).copied().collect();
+        }
+        let stands_before = |(at, id): &(usize, &u32)| {
+            let mut before = set[..*at].iter();
+            before.any(|other| is_one(kind, data(**id), data(*other)))
+        };
+        let all = set.iter().enumerate();
+        all.filter(stands_before).map(|(_, id)| *id).collect()
     }
 
     fn flags(&self, id: u32, records: &[u32]) -> u8 {
@@ -418,9 +446,9 @@ impl Builder {
 
     /// Writes one RRset; whether it can be. Its TTL is that of what it covers, if it covers something.
     fn write(&mut self, id: u32, records: &[u32], covered: Option<u32>) -> bool {
-        let first = &self.raws[records[0] as usize];
+        let first = self.records.raw(records[0]);
         let (kind, place) = (first.rtype, first.place());
-        let ttls = || records.iter().map(|id| self.raws[*id as usize].ttl);
+        let ttls = || records.iter().map(|id| self.records.raw(*id).ttl);
         let ttl = covered.or(ttls().min()).unwrap_or_default();
         let bytes: usize = records.iter().map(|id| 2 + self.rdata_of(*id).len()).sum();
         if bytes + records.len() * (RECORD_BYTES - 2) > RRSET_BYTES {
@@ -448,16 +476,11 @@ impl Builder {
     }
 
     pub(super) fn kind(&self, record: u32) -> u16 {
-        self.raws[record as usize].rtype
+        self.records.raw(record).rtype
     }
 
     pub(super) fn rdata_of(&self, record: u32) -> &[u8] {
-        let start = self.raws[record as usize].rdata as usize;
-        let length = usize::from(u16::from_be_bytes([
-            self.rdata[start],
-            self.rdata[start + 1],
-        ]));
-        &self.rdata[start + 2..start + 2 + length]
+        self.records.rdata(record)
     }
 
     fn name(&self, id: u32) -> Name {
@@ -482,19 +505,31 @@ fn is_of_hashed(kind: u16, rdata: &[u8]) -> bool {
     kind == rtype::NSEC3 || covered(kind, rdata) == Some(rtype::NSEC3)
 }
 
-/// Type and RDATA with the names of common types in lower case: equal for records that are one.
-fn canonical(kind: u16, rdata: &[u8]) -> (u16, Vec<u8>) {
+/// RDATA with the names of common types in lower case: equal for records that are one.
+fn canonical(kind: u16, rdata: &[u8]) -> Vec<u8> {
+    let mut rdata = rdata.to_vec();
+    let names = names_at(kind, &rdata);
+    rdata[names..].make_ascii_lowercase();
+    rdata
+}
+
+/// The same of two records of one type, without a copy.
+fn is_one(kind: u16, rdata: &[u8], other: &[u8]) -> bool {
+    let names = names_at(kind, rdata);
+    rdata.len() == other.len()
+        && rdata[..names] == other[..names]
+        && rdata[names..].eq_ignore_ascii_case(&other[names..])
+}
+
+/// Where the names begin in RDATA of common types.
+fn names_at(kind: u16, rdata: &[u8]) -> usize {
     let names = match kind {
         rtype::NS | rtype::CNAME | rtype::PTR | rtype::DNAME => 0,
         rtype::MX => 2,
         rtype::SRV => 6,
         _ => rdata.len(),
     };
-    let mut rdata = rdata.to_vec();
-    if let Some(names) = rdata.get_mut(names..) {
-        names.make_ascii_lowercase();
-    }
-    (kind, rdata)
+    names.min(rdata.len())
 }
 
 fn offset(length: usize) -> u32 {

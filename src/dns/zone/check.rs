@@ -2,7 +2,8 @@
 //!
 //! Each rule looks at one name and what its ancestors are; what lies in other zones, such as
 //! whether an NS target has an address, is not asked.
-use super::build::{Place, Raw, is_soa};
+use super::build::is_soa;
+use super::records::{Place, Raw, RawRecords};
 use super::tree::{APEX, CUT, DNAME, Tree, UNDER_CUT, UNDER_DNAME};
 use super::{Zone, ZoneError};
 use domain::base::Rtype;
@@ -20,7 +21,7 @@ pub(super) struct View<'v> {
     /// Its records by type.
     pub(super) records: &'v [u32],
     /// All records.
-    pub(super) raws: &'v [Raw],
+    pub(super) all: &'v RawRecords,
     /// All names.
     pub(super) tree: &'v Tree,
     /// The apex.
@@ -175,9 +176,16 @@ fn mount_place(view: &View<'_>) -> Option<ZoneError> {
 }
 
 impl View<'_> {
+    /// Tells whether it has records of a type that some rule is about. At a name without flags and mount, no rule is about
+    /// any other.
+    pub(super) fn has_ruled_types(&self) -> bool {
+        let ruled = [rtype::SOA, rtype::CNAME, rtype::DNAME, rtype::NS];
+        self.raws_here().any(|raw| ruled.contains(&raw.rtype))
+    }
+
     /// Its records.
     pub(super) fn raws_here(&self) -> impl Iterator<Item = &Raw> {
-        self.records.iter().map(|id| &self.raws[*id as usize])
+        self.records.iter().map(|id| self.all.raw(*id))
     }
 
     /// The places of the records of one type.

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use super::Zone;
 use super::build::Builder;
-use super::tree::{APEX, CUT, Labels, TARGET, label_at};
+use super::tree::{APEX, CUT, Labels, TARGET, Tree, label_at};
+use super::upkeep::Upkeep;
+use crate::dns::name::Name;
 use crate::dns::octets::{self, is_within};
 use crate::dns::rr::rtype;
 use crate::dns::rrset::{Glue, Source, may_be_cut};
@@ -87,37 +89,36 @@ impl Builder {
             return;
         }
         for &record in records {
-            let start = self.rdata_of(record);
-            let Some(place) = targets::place(kind, start) else {
-                continue;
-            };
-            let name = start[place].to_vec();
-            self.note_target(&name);
-        }
-    }
-
-    fn note_target(&mut self, name: &[u8]) {
-        let start = octets::ending(name, self.apex.as_wire()).filter(|_| name.len() > 1);
-        let Some(labels) = start.and_then(|apex| Labels::of(name, apex)) else {
-            return;
-        };
-        let mut node = APEX;
-        let mut is_missing = false;
-        for start in labels.right_to_left() {
-            let child = match is_missing {
-                true => None,
-                false => self.tree.child(node, label_at(name, start)),
-            };
-            match child {
-                Some(child) => node = child,
-                None => {
-                    is_missing = true;
-                    self.upkeep.note_missing(&name[start..]);
-                }
+            let rdata = self.records.rdata(record);
+            if let Some(place) = targets::place(kind, rdata) {
+                note_target(&self.apex, &mut self.tree, &mut self.upkeep, &rdata[place]);
             }
         }
-        self.tree.nodes[node as usize].flags |= TARGET;
     }
+}
+
+fn note_target(apex: &Name, tree: &mut Tree, upkeep: &mut Upkeep, name: &[u8]) {
+    let start = octets::ending(name, apex.as_wire()).filter(|_| name.len() > 1);
+    let Some(labels) = start.and_then(|apex| Labels::of(name, apex)) else {
+        return;
+    };
+    let mut node = APEX;
+    let mut is_missing = false;
+    for start in labels.right_to_left() {
+        let child = if is_missing {
+            None
+        } else {
+            tree.child(node, label_at(name, start))
+        };
+        match child {
+            Some(child) => node = child,
+            None => {
+                is_missing = true;
+                upkeep.note_missing(&name[start..]);
+            }
+        }
+    }
+    tree.nodes[node as usize].flags |= TARGET;
 }
 
 impl Zone {

@@ -45,6 +45,20 @@ impl Index {
         self.place(hash & TAG | (u64::from(id) + 1));
     }
 
+    /// Adds ids that are not there yet. Their places are read first, one behind the other: so the waits for memory
+    /// overlap.
+    pub(super) fn insert_all(&mut self, ids: &[(u64, u32)]) {
+        self.reserve(self.used + ids.len());
+        let mask = self.slots.len().wrapping_sub(1);
+        let places = ids
+            .iter()
+            .map(|(hash, _)| self.slots[position(*hash) & mask]);
+        std::hint::black_box(places.fold(0, |all, slot| all | slot));
+        for (hash, id) in ids {
+            self.insert(*hash, *id);
+        }
+    }
+
     /// Takes an id out that was added with this hash, and moves what stands behind it up, so that a
     /// search still ends at the first empty slot.
     pub(super) fn remove(&mut self, hash: u64, id: u32) {
@@ -70,9 +84,28 @@ impl Index {
         self.used -= 1;
     }
 
+    /// Makes room for so many ids in all.
+    pub(super) fn reserve(&mut self, ids: usize) {
+        let slots = slots_for(ids);
+        if slots > self.slots.len() {
+            self.resize(slots);
+        }
+    }
+
+    /// Gives back the room of ids that never came.
+    pub(super) fn shrink(&mut self) {
+        let slots = slots_for(self.used);
+        if slots < self.slots.len() {
+            self.resize(slots);
+        }
+    }
+
     fn grow(&mut self) {
-        let larger = vec![0; (self.slots.len() * 2).max(SLOTS_LEAST)];
-        for slot in std::mem::replace(&mut self.slots, larger) {
+        self.resize((self.slots.len() * 2).max(SLOTS_LEAST));
+    }
+
+    fn resize(&mut self, slots: usize) {
+        for slot in std::mem::replace(&mut self.slots, vec![0; slots]) {
             if slot != 0 {
                 self.place(slot);
             }
@@ -87,6 +120,11 @@ impl Index {
         }
         self.slots[at] = slot;
     }
+}
+
+/// Slots of the smallest table that takes so many ids.
+fn slots_for(ids: usize) -> usize {
+    (2 * ids).next_power_of_two().max(SLOTS_LEAST)
 }
 
 fn position(hash: u64) -> usize {

@@ -32,14 +32,18 @@ mod encode;
 mod find;
 mod hashed;
 mod index;
+mod path;
+mod records;
 pub mod signed;
 mod tree;
 mod upkeep;
 mod zones;
 
 pub use amend::Edit;
-pub(super) use build::{Builder, Given, Place};
+pub(super) use build::{Builder, Given};
 pub use find::{Found, Match, Trail};
+pub(super) use records::Place;
+pub use tree::Mount;
 pub use zones::{Served, Zones};
 
 use hashed::HashedOwner;
@@ -76,9 +80,6 @@ pub struct ZoneError {
     /// The steered name to blame, if it is one.
     pub mount: Option<Name>,
 }
-
-/// What is mounted over a name: the number that the plan gave it.
-pub type Mount = u16;
 
 /// The data of one zone.
 #[derive(Debug)]

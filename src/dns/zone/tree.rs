@@ -8,9 +8,11 @@
 //!
 //! Labels stand once, in one arena, in the case they were first written in. What data a node
 //! has is the builder's and the reader's business; here it is two numbers.
-use super::Mount;
 use super::index::Index;
 use crate::dns::octets;
+
+/// Number that the plan gave what is mounted over a name.
+pub type Mount = u16;
 
 /// No node, no record.
 pub(super) const NONE: u32 = u32::MAX;
@@ -164,12 +166,33 @@ impl Tree {
         let mut node = APEX;
         for start in labels.right_to_left() {
             let label = label_at(name, start);
-            node = match self.child(node, label) {
-                Some(child) => child,
-                None => self.insert(node, label),
-            };
+            node = self.child_or_insert(node, label);
         }
         Some(node)
+    }
+
+    /// The child of a node by its label, made if it is not there yet.
+    pub(super) fn child_or_insert(&mut self, parent: u32, label: &[u8]) -> u32 {
+        if let Some(child) = self.child(parent, label) {
+            return child;
+        }
+        let (id, hash) = self.append(parent, label);
+        self.index.insert(hash, id);
+        id
+    }
+
+    /// Adds a name that is not there yet, and that nobody finds until it is listed; its node and hash.
+    pub(super) fn append(&mut self, parent: u32, label: &[u8]) -> (u32, u64) {
+        let id = self.push(parent, label);
+        if label == b"*" {
+            self.nodes[parent as usize].flags |= WILD;
+        }
+        (id, edge_hash(parent, label))
+    }
+
+    /// Lets names be found that were added.
+    pub(super) fn list(&mut self, names: &[(u64, u32)]) {
+        self.index.insert_all(names);
     }
 
     /// The wire format of a node's name.
@@ -235,19 +258,18 @@ impl Tree {
         children
     }
 
-    /// Gives back what growing has left over.
-    pub(super) fn shrink(&mut self) {
-        self.nodes.shrink_to_fit();
-        self.labels.shrink_to_fit();
+    /// Makes room for so many names, and octets of their labels.
+    pub(super) fn reserve(&mut self, names: usize, labels: usize) {
+        self.nodes.reserve_exact(names);
+        self.labels.reserve_exact(labels);
+        self.index.reserve(names);
     }
 
-    fn insert(&mut self, parent: u32, label: &[u8]) -> u32 {
-        let id = self.push(parent, label);
-        self.index.insert(edge_hash(parent, label), id);
-        if label == b"*" {
-            self.nodes[parent as usize].flags |= WILD;
-        }
-        id
+    /// Gives back what growing has left over.
+    pub(super) fn shrink(&mut self) {
+        give_back_room(&mut self.nodes);
+        give_back_room(&mut self.labels);
+        self.index.shrink();
     }
 
     fn push(&mut self, parent: u32, label: &[u8]) -> u32 {
@@ -272,4 +294,11 @@ impl Tree {
 #[inline]
 fn edge_hash(parent: u32, label: &[u8]) -> u64 {
     octets::hash(u64::from(parent) << 32, label)
+}
+
+/// Gives back room that a list has for more, unless that is little beside what it holds.
+pub(super) fn give_back_room<T>(list: &mut Vec<T>) {
+    if list.capacity() - list.len() > list.len() / 16 {
+        list.shrink_to_fit();
+    }
 }

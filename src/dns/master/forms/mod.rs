@@ -22,6 +22,7 @@ use std::borrow::Cow;
 
 use super::lex::{Entry, Lexer, Token};
 use crate::dns::name::NameError;
+use crate::dns::rr::rtype;
 
 mod addresses;
 mod blobs;
@@ -29,6 +30,7 @@ mod gateways;
 mod location;
 mod mnemonics;
 mod numbers;
+mod simple;
 mod strings;
 mod svcb;
 mod table;
@@ -137,15 +139,20 @@ pub(super) fn fields<'e, 't>(kind: u16, entry: &'e Entry<'t>, from: usize) -> Co
     }
 }
 
-/// Whether octets may be RDATA of a type; of a type without a form, all may.
+/// Whether octets may be RDATA of a type; of a type without a form, all may. Large zones are made of a few types, whose
+/// octets are judged without being shown.
 pub(in crate::dns) fn is_well_formed(kind: u16, rdata: &[u8]) -> bool {
-    form(kind).is_none_or(|form| form.show(rdata).is_some())
+    let judged = simple::is_well_formed(kind, rdata);
+    judged.unwrap_or_else(|| form(kind).is_none_or(|form| form.show(rdata).is_some()))
 }
 
 /// RDATA in its type's own form; `None` if it has none in which it would come back as it is.
 pub(in crate::dns) fn show(kind: u16, rdata: &[u8]) -> Option<String> {
     let form = form(kind)?;
     let text = form.show(rdata)?;
+    if matches!(kind, rtype::A | rtype::AAAA) {
+        return Some(text);
+    }
     let (mut entry, mut name, mut again) = (Entry::default(), Vec::new(), Vec::new());
     let line = format!(" {text}");
     Lexer::new(line.as_bytes()).next(&mut entry).ok()?;

@@ -47,6 +47,60 @@ fn any_octets_are_shown_or_not() {
     assert_eq!(missed, None);
 }
 
+/// RDATA of a type that is judged without being shown, whole or with an octet changed, added or cut.
+fn judged(draws: &mut Draws, kind: u16) -> Vec<u8> {
+    let wholes: &[&[u8]] = match kind {
+        rtype::A => &[&[192, 0, 2, 1]],
+        rtype::AAAA => &[&[1; 16]],
+        rtype::MX => &[b"\x00\x01\x01a\x01b\x00"],
+        rtype::SRV => &[b"\x00\x01\x00\x02\x00\x03\x01a\x00"],
+        rtype::TXT => &[b"\x01a\x02bc\x00", b"\x00"],
+        rtype::DS | rtype::DNSKEY => &[b"\x01\x02\x0d\x02abcd"],
+        rtype::RRSIG => &[b"\x00\x01\x0d\x02abcdabcdabcdab\x01a\x00xyz"],
+        rtype::NSEC => &[b"\x01a\x00\x00\x02\x40\x01\x01\x01\x02", b"\x00"],
+        rtype::NSEC3 => &[
+            b"\x01\x00\x00\x05\x02ab\x03abc\x00\x01\x40",
+            b"\x01\x00\x00\x05\x00\x01a",
+        ],
+        _ => &[b"\x01a\x02bc\x00", b"\x00"],
+    };
+    let mut any = |bound: usize| usize::try_from(draws.below(bound as u64)).unwrap();
+    let mut rdata = wholes[any(wholes.len())].to_vec();
+    for _ in 0..any(3) {
+        let at = any(rdata.len() + 1);
+        match any(4) {
+            0 => rdata.truncate(at),
+            1 => rdata.insert(at, u8::try_from(any(256)).unwrap()),
+            2 if at < rdata.len() => rdata[at] = u8::try_from(any(40)).unwrap(),
+            _ => rdata.extend(vec![63; any(300)]),
+        }
+    }
+    rdata
+}
+
+#[test]
+fn what_is_judged_without_being_shown_is_judged_as_its_form_does() {
+    let mut draws = Draws::from_seed(2);
+    for form in table::FORMS {
+        if simple::is_well_formed(form.kind, &[]).is_none() {
+            continue;
+        }
+        let mut counts = [0, 0];
+        for _ in 0..2000 {
+            let rdata = judged(&mut draws, form.kind);
+            let fits = form.show(&rdata).is_some();
+            let told = simple::is_well_formed(form.kind, &rdata);
+            assert_eq!(told, Some(fits), "{} {rdata:?}", form.kind);
+            counts[usize::from(fits)] += 1;
+        }
+        assert!(
+            counts.iter().all(|count| *count > 100),
+            "{} {counts:?}",
+            form.kind
+        );
+    }
+}
+
 #[test]
 fn records_are_shown_in_their_own_form() {
     for (kind, rdata, shown) in [

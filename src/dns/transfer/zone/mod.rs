@@ -72,7 +72,8 @@ pub fn zone_of_packed(
     packed: Packed,
     mounts: &[(Name, Mount)],
 ) -> Result<Zone, Vec<ZoneError>> {
-    let mut builder = Builder::new(apex);
+    let (names, labels) = packed.owners();
+    let mut builder = Builder::with_room(apex, names, labels);
     let mut errors = Vec::new();
     packed.each(|record| {
         errors.extend(flaw_of(record.owner, record.rtype, record.rdata));

@@ -20,8 +20,8 @@
 mod records;
 mod targets;
 
-use super::build::{Place, Raw};
 use super::check::View;
+use super::records::{Place, Raw};
 use super::{Zone, ZoneError};
 use crate::base::limits::ZONE_ADVICE;
 use crate::dns::name::Name;

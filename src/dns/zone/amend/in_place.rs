@@ -15,7 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Edit;
 use crate::dns::rr::{RrSet, rtype};
 use crate::dns::zone::Zone;
-use crate::dns::zone::build::{ARENA_BYTES, Builder, Given, Place, RECORDS, is_soa};
+use crate::dns::zone::build::{ARENA_BYTES, Builder, Given, RECORDS, is_soa};
+use crate::dns::zone::path::NamePath;
+use crate::dns::zone::records::Place;
 use crate::dns::zone::tree::{APEX, CUT, DNAME, GONE, NONE, TARGET, UNDER_DNAME, WILD};
 
 /// Octets of unused data that no zone is built anew for.
@@ -245,6 +247,7 @@ impl Builder {
     fn over(zone: &Zone, names: usize, octets: usize) -> Self {
         let mut builder = Self::new(&zone.apex);
         builder.tree = zone.tree.with_room(names);
+        builder.path = NamePath::into_any();
         builder.data = Vec::with_capacity(zone.data.len() + octets);
         builder.data.extend_from_slice(&zone.data);
         builder.names = zone.names;

@@ -12,7 +12,8 @@ mod in_place;
 #[cfg(test)]
 pub(super) mod property;
 
-use super::build::{Builder, Given, Place};
+use super::build::{Builder, Given};
+use super::records::Place;
 use super::tree::APEX;
 use super::{Mount, Zone, ZoneError};
 use crate::dns::name::Name;
