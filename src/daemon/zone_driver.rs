@@ -17,7 +17,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
@@ -27,6 +27,7 @@ use crate::base::limits::KEEP_AT_END;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
+use crate::io::background;
 use crate::io::clock::Clock;
 use crate::io::keys::Store;
 use crate::io::screen::Screen;

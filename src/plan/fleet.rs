@@ -421,7 +421,7 @@ mod tests {
     #[test]
     fn halves_end_at_the_place_alone() {
         let all = |size, place| halves(size, place).collect::<Vec<_>>();
-        assert_eq!(all(1, 0), [0..1]);
+        assert_eq!(all(1, 0), std::iter::once(0..1).collect::<Vec<_>>());
         assert_eq!(all(4, 2), [0..4, 2..4, 2..3]);
         assert_eq!(all(5, 4), [0..5, 3..5, 4..5]);
         assert!(all(3, 3).is_empty());
@@ -433,7 +433,7 @@ mod tests {
         assert_eq!(choices(&[1; 5], 3), 5 + 10 + 10);
         assert_eq!(choices(&[3; 3], 2), 9 + 27);
         assert_eq!(choices(&[1; 5], 16), 31);
-        assert_eq!(choices(&[1; 1000], 16) > 1 << 60, true);
+        assert!(choices(&[1; 1000], 16) > 1 << 60);
     }
 
     #[test]

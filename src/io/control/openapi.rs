@@ -99,13 +99,9 @@ mod tests {
         if let Some(own) = value.get("properties").and_then(|own| own.as_object()) {
             found.extend(own.iter().map(|(name, what)| (name.clone(), what.clone())));
         }
-        match value {
-            serde_json::Value::Object(parts) => {
-                parts.values().for_each(|one| properties(one, found))
-            }
-            serde_json::Value::Array(parts) => parts.iter().for_each(|one| properties(one, found)),
-            _ => {}
-        }
+        let parts = value.as_object().into_iter().flat_map(|own| own.values());
+        let items = value.as_array().into_iter().flatten();
+        parts.chain(items).for_each(|one| properties(one, found));
     }
 
     #[test]
