@@ -9,17 +9,17 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::channels::{Channels, Handles};
 use super::expiry::Expiry;
-use super::keeper::{Keeper, KeptOrders, OrderKeeping};
+use super::keeper::{Keeper, OrderKeeping};
 use super::notice_log::NoticeLog;
 use super::observer::Observer;
 use super::ordered;
 use super::prepared::{Prepared, Source};
-use super::reader::{InForce, Reading, ReloadWaiters, Request};
+use super::reader::{Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
 use super::upgrade::{self, Hold};
 use super::weigh::{Scales, Weighed};
@@ -29,12 +29,10 @@ use crate::base::limits::PROBE_BATCH;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::engine::{Engine, Figures, Input, Notice, OrderId, OrderResult, Output, Status};
-use crate::io::clock::Clock;
-use crate::io::control::{Command, Heartbeat};
-use crate::io::metrics::{Metrics, ProbeLabels, ReloadResult};
-use crate::io::probe::{Finished, Prober};
+use crate::io::control::Command;
+use crate::io::metrics::{ProbeLabels, ReloadResult};
+use crate::io::probe::Finished;
 use crate::io::publish::Published;
-use crate::io::serve::deferred;
 use crate::io::state::health_log::Restored;
 use crate::plan::{Plan, ZoneSize};
 use crate::table::Table;
@@ -48,50 +46,6 @@ const BATCH: Duration = Duration::from_millis(PROBE_BATCH.0);
 const REPORTS_TOGETHER: usize = 1024;
 /// How long the start waits for the first versions of zones that are given to secondaries.
 const SETTLING: Duration = Duration::from_secs(2);
-/// What an onlooker (the demo) is shown: each notice, and when it came.
-pub(crate) type Shown = (Moment, Notice);
-
-/// What the control_loop works with.
-pub(crate) struct Handles {
-    /// What time it is.
-    pub(crate) clock: Clock,
-    /// What is counted.
-    pub(crate) metrics: Arc<Metrics>,
-    /// Where each turn is written down.
-    pub(crate) heartbeat: Arc<Heartbeat>,
-    /// What probes.
-    pub(crate) prober: Prober,
-    /// What reads the config again; absent = no reload.
-    pub(crate) reader: Option<std::sync::mpsc::Sender<Request>>,
-    /// By what the files of zones are read.
-    pub(crate) in_force: InForce,
-    /// Who else wants to know.
-    pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
-    /// The way to upgrades; absent = there are none.
-    pub(crate) upgrades: Option<mpsc::Sender<upgrade::UpgradeRequest>>,
-}
-
-/// What the control_loop listens to.
-pub(crate) struct Channels {
-    /// The control API and signals.
-    pub(crate) commands: mpsc::Receiver<Command>,
-    /// Finished probes.
-    pub(crate) reports: mpsc::UnboundedReceiver<Finished>,
-    /// What was read again.
-    pub(crate) readings: mpsc::Receiver<Reading>,
-    /// What has happened to zones.
-    pub(crate) events: Events,
-    /// Zones that may have changed, as their primaries say.
-    pub(crate) notified: mpsc::Receiver<Name>,
-    /// Updates (RFC 2136).
-    pub(crate) updates: mpsc::Receiver<deferred::Request>,
-    /// The state is wanted by a program that takes this one's place.
-    pub(super) holds: mpsc::Receiver<Hold>,
-    /// Orders that are on the disk now, or are not.
-    pub(super) kept: KeptOrders,
-    /// The end.
-    pub(crate) stop: oneshot::Receiver<()>,
-}
 
 /// Keeps the engine.
 pub(crate) struct ControlLoop {

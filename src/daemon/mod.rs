@@ -5,6 +5,7 @@
 //! | `run` | the server with signals and logs, to its end |
 //! | `server` | the running server: start order, and its parts joined |
 //! | `control_loop` | the task that owns both cores |
+//! | `channels` | what it works with, and what it listens to |
 //! | `zone_driver` | what the engine of zones says, carried out |
 //! | `ordered` | orders that wait for the engine's answer, and the answer in words |
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
@@ -21,6 +22,7 @@
 //! | `runtimes` | what runs where |
 //! | `log`, `sink` | the log, and the queue through which its lines go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
+mod channels;
 mod control_loop;
 mod expiry;
 mod geo_keeper;
@@ -48,7 +50,7 @@ mod weigh;
 mod zone_driver;
 mod zone_work;
 
-pub(crate) use control_loop::Shown;
+pub(crate) use channels::Shown;
 pub(crate) use run::{StartRole, run, runtime};
 
 /// What went wrong, in words for the person at the terminal; the exit code is 1.

@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::Failure;
-use super::control_loop::{Channels, ControlLoop, Handles, Shown};
+use super::channels::{Channels, Handles, Shown};
+use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};

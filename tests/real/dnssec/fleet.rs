@@ -51,7 +51,9 @@ fn answers_of_a_thousand_endpoints_are_validated() {
     let folder = own_network();
     let pair = Pair::new(WAY.algorithm);
     write_anchor(folder.path(), &pair.anchor());
-    let (compiled, _) = FLEET.compile().ok().expect("a good config");
+    let Ok((compiled, _)) = FLEET.compile() else {
+        panic!("it is a good config");
+    };
     let world = sign(compiled, WAY, &pair, now());
     let server = Server::start(table(&world, |_| 1000));
     let _resolver = Resolver::start(folder.path(), &pair.anchor());
