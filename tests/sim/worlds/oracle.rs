@@ -623,27 +623,13 @@ pub(crate) fn serve(
         shares.filter(|share| *share == 1000).count()
     };
     let count = usize::from(service.answers);
-    let share = |tier: &Tier, member: u8| shares[tier.members[usize::from(member)].target.index()];
-    let name = |tier: &Tier, member: u8| tier.members[usize::from(member)].endpoint;
     let first = *pools.first()?;
     for (place, tiers) in pools.iter().enumerate() {
         if asked[place].min_up > 1 && up(tiers) < asked[place].min_up {
             continue;
         }
         for (depth, tier) in tiers.iter().enumerate() {
-            let takers = match &tier.fleet {
-                Some(fleet) => of_tier(
-                    tier,
-                    fleet_oracle::by_share(fleet, &shares_of(tier, shares), client.hash),
-                ),
-                None => {
-                    let choices = tier.cohort_order.choices(client.hash.cohort()).iter();
-                    let takers =
-                        choices.filter(|choice| choice.rank() < share(tier, choice.member()));
-                    let takers = takers.take(count).map(|choice| name(tier, choice.member()));
-                    takers.collect()
-                }
-            };
+            let takers = takers((tier, shares), client, count);
             if !takers.is_empty() {
                 let reason = match (place, depth) {
                     (0, 0) => Reason::Preferred,
@@ -655,52 +641,46 @@ pub(crate) fn serve(
         }
     }
     let all = pools.iter().flat_map(|tiers| tiers.iter());
-    let largest = |tier: &Tier| {
-        tier.members
-            .iter()
-            .map(|member| shares[member.target.index()])
-            .max()
-            .unwrap()
-    };
+    let largest = |tier: &Tier| shares_of(tier, shares).into_iter().max().unwrap();
     let most = all.clone().map(largest).max().unwrap();
+    if most == 0 && service.all_down != AllDown::FailOpen {
+        return Some((Vec::new(), Reason::AllDown));
+    }
     if most == 0 {
-        if service.all_down != AllDown::FailOpen {
-            return Some((Vec::new(), Reason::AllDown));
-        }
-        if let Some(fleet) = &first[0].fleet {
-            let own = fleet_oracle::spare(fleet, &shares_of(&first[0], shares), client.hash);
-            return Some((of_tier(&first[0], own), Reason::FailOpen));
-        }
-        let choices = first[0]
-            .cohort_order
-            .choices(client.hash.cohort())
-            .iter()
-            .take(count);
-        return Some((
-            choices
-                .map(|choice| name(&first[0], choice.member()))
-                .collect(),
-            Reason::FailOpen,
-        ));
+        return Some((spare((&first[0], shares), client, count), Reason::FailOpen));
     }
     let tier = all.clone().find(|tier| largest(tier) == most).unwrap();
+    Some((spare((tier, shares), client, count), Reason::Overflow))
+}
+
+/// Those of a tier who take a client by their shares.
+fn takers((tier, shares): (&Tier, &[u16]), client: Client, count: usize) -> Vec<EndpointId> {
+    let own = shares_of(tier, shares);
     if let Some(fleet) = &tier.fleet {
-        let own = fleet_oracle::spare(fleet, &shares_of(tier, shares), client.hash);
-        return Some((of_tier(tier, own), Reason::Overflow));
+        return of_tier(tier, fleet_oracle::by_share(fleet, &own, client.hash));
     }
-    let mut order: Vec<u8> = tier
-        .cohort_order
-        .choices(client.hash.cohort())
-        .iter()
-        .map(|choice| choice.member())
-        .collect();
-    order.retain(|member| share(tier, *member) > 0);
-    order.sort_by_key(|member| 1000 - share(tier, *member));
+    let choices = tier.cohort_order.choices(client.hash.cohort()).iter();
+    let takers = choices.filter(|choice| choice.rank() < own[usize::from(choice.member())]);
+    let takers = takers.map(|choice| tier.members[usize::from(choice.member())].endpoint);
+    takers.take(count).collect()
+}
+
+/// Those of a tier whom a client gets where no share takes it: the largest shares, or everybody where there is none.
+fn spare((tier, shares): (&Tier, &[u16]), client: Client, count: usize) -> Vec<EndpointId> {
+    let own = shares_of(tier, shares);
+    if let Some(fleet) = &tier.fleet {
+        return of_tier(tier, fleet_oracle::spare(fleet, &own, client.hash));
+    }
+    let choices = tier.cohort_order.choices(client.hash.cohort()).iter();
+    let mut order: Vec<usize> = choices.map(|choice| usize::from(choice.member())).collect();
+    if own.iter().any(|share| *share > 0) {
+        order.retain(|member| own[*member] > 0);
+        order.sort_by_key(|member| 1000 - own[*member]);
+    }
     let endpoints = order
         .into_iter()
-        .take(count)
-        .map(|member| name(tier, member));
-    Some((endpoints.collect(), Reason::Overflow))
+        .map(|member| tier.members[member].endpoint);
+    endpoints.take(count).collect()
 }
 
 /// The shares of a tier's members.

@@ -278,11 +278,11 @@ async fn a_body_of_any_framing_is_read_to_its_end() {
 }
 
 /// The answer to a request, by the number of its connection and of the request on it.
-type Script = fn(usize, usize) -> Answer;
+type AnswerOf = fn(usize, usize) -> Answer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_server_closed_is_dialled_again_within_the_probe() {
-    let scripts: [(&str, Script); 4] = [
+    let scripts: [(&str, AnswerOf); 4] = [
         ("closes after its second answer", |_, which| match which {
             1 => Answer::Last(FINE.to_owned()),
             _ => fine(),
