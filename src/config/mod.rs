@@ -25,6 +25,7 @@ mod compile;
 pub mod copy;
 mod read;
 mod spec;
+mod steering;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
 pub use read::Contact;

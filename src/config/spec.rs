@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::At;
+use super::steering::SteeringSpec;
 use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
@@ -19,7 +20,7 @@ use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
-    Overload, Policy, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
+    Overload, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.
@@ -300,7 +301,7 @@ pub(crate) enum Serves {
 #[derive(Debug)]
 pub(crate) struct EndpointSpec {
     pub(crate) name: At<String>,
-    /// Where it is; only a service's own says so itself.
+    /// The region of a service's own; those of regions say nothing of it.
     pub(crate) region: Option<At<String>>,
     pub(crate) provider: String,
     pub(crate) tier: u16,
@@ -380,27 +381,6 @@ pub(crate) struct ServiceSpec {
     /// The part of a pool that must be up for the pool to serve.
     pub(crate) min_up: Option<At<Permille>>,
     pub(crate) steering: Option<SteeringSpec>,
-}
-
-/// Claims, by the names of regions.
-pub(crate) type ClaimsByRegion = Vec<(At<String>, Vec<At<Serves>>)>;
-
-/// `[services.NAME.steering]`.
-#[derive(Debug)]
-pub(crate) struct SteeringSpec {
-    pub(crate) policy: At<Policy>,
-    /// All clients, in this order.
-    pub(crate) order: Option<At<Vec<At<String>>>>,
-    /// In place of all claims of regions.
-    pub(crate) serves: Option<ClaimsByRegion>,
-    /// In place of the fallback of the regions that are named.
-    pub(crate) fallback: Vec<(At<String>, Vec<At<String>>)>,
-    /// Tells whether nobody is sent beyond a list of regions.
-    pub(crate) is_closed: bool,
-    /// Clients of a place, and the regions that they prefer.
-    pub(crate) places: Vec<(At<Serves>, Vec<At<String>>)>,
-    /// Percent by which a region counts as nearer (or, below 0, as farther).
-    pub(crate) bias: Vec<(At<String>, At<i16>)>,
 }
 
 /// How much the clients of a service ask for.

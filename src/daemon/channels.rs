@@ -16,38 +16,38 @@ use crate::io::metrics::Metrics;
 use crate::io::probe::{Finished, Prober};
 use crate::io::serve::deferred;
 
-/// What an onlooker (the demo) is shown: each notice, and when it came.
+/// A notice for an onlooker (the demo), and when it came.
 pub(crate) type Shown = (Moment, Notice);
 
-/// What the control loop works with.
+/// Everything that the control loop works with.
 pub(crate) struct Handles {
-    /// What time it is.
+    /// The time.
     pub(crate) clock: Clock,
-    /// What is counted.
+    /// Counters.
     pub(crate) metrics: Arc<Metrics>,
-    /// Where each turn is written down.
+    /// The record of each turn.
     pub(crate) heartbeat: Arc<Heartbeat>,
-    /// What probes.
+    /// The prober.
     pub(crate) prober: Prober,
-    /// What reads the config again; absent = no reload.
+    /// The reader of the config; absent = no reload.
     pub(crate) reader: Option<std::sync::mpsc::Sender<Request>>,
-    /// By what the files of zones are read.
+    /// The config by which the files of zones are read.
     pub(crate) in_force: InForce,
-    /// Who else wants to know.
+    /// An onlooker.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
     /// The way to upgrades; absent = there are none.
     pub(crate) upgrades: Option<mpsc::Sender<upgrade::UpgradeRequest>>,
 }
 
-/// What the control loop listens to.
+/// Everything that the control loop listens to.
 pub(crate) struct Channels {
     /// The control API and signals.
     pub(crate) commands: mpsc::Receiver<Command>,
     /// Finished probes.
     pub(crate) reports: mpsc::UnboundedReceiver<Finished>,
-    /// What was read again.
+    /// Configs and files that were read again.
     pub(crate) readings: mpsc::Receiver<Reading>,
-    /// What has happened to zones.
+    /// Events of zones.
     pub(crate) events: Events,
     /// Zones that may have changed, as their primaries say.
     pub(crate) notified: mpsc::Receiver<Name>,

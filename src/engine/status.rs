@@ -131,7 +131,7 @@ pub struct EndpointStatus {
     pub tier: u16,
     /// Weight within its tier.
     pub weight: u16,
-    /// Whether the config has it serve nobody (`enabled = false`).
+    /// Tells whether the config has it serve nobody (`enabled = false`).
     #[serde(default)]
     pub disabled: bool,
     /// What it can carry, in the operator's unit; absent where no bound is stated.

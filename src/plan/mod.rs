@@ -62,7 +62,7 @@ pub use monitor::{FailureCount, Monitor};
 pub use pool::{Member, Pool, Tier};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
-pub use steering::{Policy, Steering};
+pub use steering::{SteeringFacts, SteeringPolicy};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
@@ -227,7 +227,7 @@ pub struct Region {
     pub jurisdiction: Option<JurisdictionId>,
     /// What its endpoints can carry together, in the operator's unit; unlimited if absent.
     pub capacity: Option<u32>,
-    /// Whether clients whom it does not claim may be sent there.
+    /// Tells whether clients whom it does not claim may be sent there.
     pub takes_failover: bool,
 }
 
@@ -240,7 +240,7 @@ pub struct Endpoint {
     pub region: RegionId,
     /// The one service that it belongs to; absent = it is its region's, for all services without endpoints of their own.
     pub service: Option<ServiceId>,
-    /// Whether it serves anybody, and is probed: the config can take it out for good.
+    /// Tells whether it serves anybody, and is probed: the config can take it out for good.
     pub enabled: bool,
     /// Who runs the machine.
     pub provider: String,
@@ -387,8 +387,8 @@ pub struct Service {
     pub hostnames: Vec<Name>,
     /// Which clients are alike for it, and what they prefer.
     pub map: MapId,
-    /// What its map was made by.
-    pub steering: Steering,
+    /// The steering that its map was made by.
+    pub steering: SteeringFacts,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
     /// Where answers to clients outside every jurisdiction may lie, if it is strict.

@@ -9,7 +9,7 @@ use crate::base::{EndpointId, Permille, Standing, TargetId};
 pub struct Pool {
     /// Best first; none is empty. The endpoints of weight 0 are a tier of their own, after the others of their number.
     pub tiers: Vec<Tier>,
-    /// How many of its members must have their full share for it to serve by share; 1 asks for nothing.
+    /// The number of members that must have their full share for it to serve by share; 1 asks for nothing.
     pub min_up: usize,
 }
 
@@ -46,7 +46,7 @@ pub struct Tier {
 pub struct Member {
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// What its health is known as.
+    /// The target that its health is known as.
     pub target: TargetId,
     /// Configured weight.
     pub weight: u16,

@@ -2,21 +2,21 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What a service's map was made by.
+/// The steering that a service's map was made by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Steering {
+pub struct SteeringFacts {
     /// The word of the config.
-    pub policy: Policy,
-    /// Whether the service's own word is in force, and not that of the regions alone.
+    pub policy: SteeringPolicy,
+    /// Tells whether the service's own word is in force, and not that of the regions alone.
     pub is_own: bool,
-    /// Whether nobody is sent beyond the lists of regions.
+    /// Tells whether nobody is sent beyond the lists of regions.
     pub is_closed: bool,
 }
 
-/// How clients are sorted among regions.
+/// The way in which clients are sorted among regions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Policy {
+pub enum SteeringPolicy {
     /// By claims, fallback and distance.
     #[default]
     Place,
@@ -26,7 +26,7 @@ pub enum Policy {
     Order,
 }
 
-impl Policy {
+impl SteeringPolicy {
     /// The words of the config.
     pub(crate) const WORDS: &'static [(&'static str, Self)] = &[
         ("place", Self::Place),

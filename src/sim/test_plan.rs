@@ -16,8 +16,8 @@ use crate::base::{
 use crate::plan::{
     AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
     Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, Steering, Target,
-    Tier, TtlBounds,
+    Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, SteeringFacts,
+    Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -220,7 +220,9 @@ impl TestPlan {
             control: Control::default(),
             guard: self.guard.clone(),
             jurisdictions: self.jurisdictions(),
-            regions: (0..self.regions).map(test_zone::region).collect(),
+            regions: (0..self.regions)
+                .map(|number| test_zone::region(number, Self::jurisdiction_of(number)))
+                .collect(),
             endpoints: self.machines.iter().map(TestEndpoint::endpoint).collect(),
             monitors: vec![self.monitor("web"), self.monitor("gate")],
             recoveries: vec![self.recovery(Gating::Free), self.recovery(Gating::Gated)],
@@ -333,7 +335,7 @@ impl TestPlan {
                 Residency::Strict => MapId(1),
                 Residency::Any | Residency::Prefer => MapId(0),
             },
-            steering: Steering::default(),
+            steering: SteeringFacts::default(),
             residency: service.residency,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,

@@ -7,7 +7,7 @@
 use std::net::Ipv4Addr;
 use std::sync::{Arc, LazyLock};
 
-use crate::base::ClassId;
+use crate::base::{ClassId, JurisdictionId};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::{Mount, Record, Zone, Zones};
@@ -37,14 +37,14 @@ pub fn networks() -> Networks {
 }
 
 /// A region: as far from the next as any other.
-pub(super) fn region(number: u16) -> Region {
+pub(super) fn region(number: u16, jurisdiction: JurisdictionId) -> Region {
     Region {
         name: format!("r{number}"),
         location: Location {
             latitude: 0,
             longitude: i32::from(number) * 10_000,
         },
-        jurisdiction: Some(super::test_plan::TestPlan::jurisdiction_of(number)),
+        jurisdiction: Some(jurisdiction),
         capacity: None,
         takes_failover: true,
     }

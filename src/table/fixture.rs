@@ -15,7 +15,7 @@ use crate::plan::fleet::Missing;
 use crate::plan::{
     AddressesDown, AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
     Endpoint, Fleet, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool,
-    Recovery, Region, Residency, Server, Service, Steering, Target, Tier, TtlBounds,
+    Recovery, Region, Residency, Server, Service, SteeringFacts, Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -157,7 +157,7 @@ impl World {
             hostnames: vec![Name::parse(&format!("{name}.example.org")).expect("a name")],
             name,
             map: MapId(0),
-            steering: Steering::default(),
+            steering: SteeringFacts::default(),
             residency: Residency::Strict,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,

@@ -23,7 +23,7 @@ pub(super) struct Places<'s> {
     pub(super) regions: Vec<Region>,
     /// Those of regions, then those of services.
     pub(super) endpoints: Vec<Endpoint>,
-    /// By endpoint: what is written of it.
+    /// Endpoints as they are written, by id.
     pub(super) written: Vec<&'s EndpointSpec>,
     /// By region: its endpoints, which stand together.
     of_region: Vec<Range<usize>>,
@@ -207,7 +207,7 @@ impl<'s> Places<'s> {
             .map(EndpointId::from_index)
     }
 
-    /// What is written of an endpoint.
+    /// The text of an endpoint.
     pub(super) fn written_of(&self, name: &str) -> Option<&'s EndpointSpec> {
         let mut all = self.written.iter().copied();
         all.find(|one| one.name.value == name)
@@ -263,8 +263,8 @@ fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
     for (owner, endpoint) in owned(spec) {
         let name = &endpoint.name;
         let whose = match owner {
-            Owner::Region(region) => format!("in region `{region}`"),
-            Owner::Service(service) => format!("of service `{service}`"),
+            EndpointOwner::Region(region) => format!("in region `{region}`"),
+            EndpointOwner::Service(service) => format!("of service `{service}`"),
         };
         if let Some(other) = names.insert(&name.value, whose)
             && !name.value.is_empty()
@@ -275,8 +275,8 @@ fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
                 .help("health, orders and metrics know an endpoint by its name alone");
         }
         let service = match owner {
-            Owner::Region(_) => None,
-            Owner::Service(service) => Some(service),
+            EndpointOwner::Region(_) => None,
+            EndpointOwner::Service(service) => Some(service),
         };
         for address in &endpoint.addresses {
             check_reach(address, found);
@@ -295,20 +295,20 @@ fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
     }
 }
 
-/// Whose endpoint it is.
+/// The owner of an endpoint.
 #[derive(Clone, Copy)]
-enum Owner<'s> {
+enum EndpointOwner<'s> {
     Region(&'s str),
     Service(&'s str),
 }
 
-fn owned(spec: &Spec) -> impl Iterator<Item = (Owner<'_>, &EndpointSpec)> {
+fn owned(spec: &Spec) -> impl Iterator<Item = (EndpointOwner<'_>, &EndpointSpec)> {
     let of_regions = spec.regions.iter().flat_map(|region| {
-        let owner = Owner::Region(&region.name.value);
+        let owner = EndpointOwner::Region(&region.name.value);
         region.endpoints.iter().map(move |one| (owner, one))
     });
     let of_services = spec.services.iter().flat_map(|service| {
-        let owner = Owner::Service(&service.name.value);
+        let owner = EndpointOwner::Service(&service.name.value);
         service.endpoints.iter().map(move |one| (owner, one))
     });
     of_regions.chain(of_services)

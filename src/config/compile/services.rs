@@ -25,7 +25,7 @@ pub(super) struct Draft<'s> {
     pub(super) spec: &'s ServiceSpec,
     /// Regions where it has endpoints, in the order of the config.
     pub(super) regions: Vec<RegionId>,
-    /// What it may be answered with, in the order of the config: in these regions, and enabled.
+    /// Endpoints that it may be answered with, in the order of the config: in these regions, and enabled.
     pub(super) endpoints: Vec<EndpointId>,
     pub(super) monitors: Vec<MonitorId>,
     pub(super) recovery: RecoveryId,
@@ -34,7 +34,7 @@ pub(super) struct Draft<'s> {
     /// Fence of clients whose place is unknown.
     pub(super) unknown: JurisdictionSet,
     pub(super) demand: Demand,
-    /// How its clients prefer regions.
+    /// The way in which its clients prefer regions.
     pub(super) steering: Rc<Steering>,
     /// Tells whether a hostname of it lies in a zone that is signed here.
     pub(super) is_signed: bool,

@@ -16,28 +16,29 @@ use super::services::Draft;
 use crate::base::RegionId;
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
-use crate::config::spec::{Serves, ServiceSpec, Spec, SteeringSpec};
+use crate::config::spec::{Serves, ServiceSpec, Spec};
+use crate::config::steering::SteeringSpec;
 use crate::geo::{Continent, Country, Direction, Location, Network, Place, country};
-use crate::plan::{Policy, Steering as Facts};
+use crate::plan::{SteeringFacts, SteeringPolicy};
 
-/// How specific a claim by network is.
+/// The level of a claim by network.
 const BY_NETWORK: u8 = 4;
 
-/// How clients prefer regions.
+/// The way in which clients prefer regions.
 #[derive(Debug)]
 pub(super) struct Steering {
-    sorting: Sorting,
-    /// What is told of it.
-    pub(super) facts: Facts,
-    /// By region: whom it claims, but for networks.
+    sorting: RegionSorting,
+    /// SteeringFacts that are told of it.
+    pub(super) facts: SteeringFacts,
+    /// Claims by region.
     claims: Vec<Vec<Serves>>,
     /// By mark: the regions that claim the network, or the longest one around it that is claimed.
     by_mark: Vec<Vec<RegionId>>,
     /// Clients of a place, and the regions that they prefer.
     places: Vec<(Preferring, Vec<RegionId>)>,
-    /// By region: where its clients go next.
+    /// Regions to which the clients of each go next.
     fallback: Vec<Vec<RegionId>>,
-    /// By region: whether clients whom it does not claim may be sent there.
+    /// Tells of each region whether clients whom it does not claim may be sent there.
     takes_failover: Vec<bool>,
     /// By region: percent by which it counts as nearer.
     bias: Vec<i16>,
@@ -46,7 +47,7 @@ pub(super) struct Steering {
 }
 
 #[derive(Debug)]
-enum Sorting {
+enum RegionSorting {
     Place,
     Nearest,
     Order(Vec<RegionId>),
@@ -78,7 +79,7 @@ pub(super) fn of_service(
     };
     let mut own = Steering::new(places);
     own.sorting = sorting(written, places, found);
-    own.facts = Facts {
+    own.facts = SteeringFacts {
         policy: written.policy.value,
         is_own: true,
         is_closed: written.is_closed,
@@ -117,18 +118,18 @@ fn inside(outer: Network, places: &Places<'_>) -> Vec<u16> {
     own.map(|(_, mark)| *mark).collect()
 }
 
-fn sorting(written: &SteeringSpec, places: &Places<'_>, found: &mut Diagnostics) -> Sorting {
+fn sorting(written: &SteeringSpec, places: &Places<'_>, found: &mut Diagnostics) -> RegionSorting {
     match (written.policy.value, &written.order) {
-        (Policy::Place, _) => Sorting::Place,
-        (Policy::Nearest, _) => Sorting::Nearest,
-        (Policy::Order, Some(order)) if !order.value.is_empty() => {
-            Sorting::Order(places.region_ids(&order.value, found))
+        (SteeringPolicy::Place, _) => RegionSorting::Place,
+        (SteeringPolicy::Nearest, _) => RegionSorting::Nearest,
+        (SteeringPolicy::Order, Some(order)) if !order.value.is_empty() => {
+            RegionSorting::Order(places.region_ids(&order.value, found))
         }
-        (Policy::Order, _) => {
+        (SteeringPolicy::Order, _) => {
             found
                 .error(&written.policy.at, "policy \"order\" has no order")
                 .help("write `order = [\"eu-frankfurt\", \"na-toronto\"]`");
-            Sorting::Place
+            RegionSorting::Place
         }
     }
 }
@@ -136,8 +137,11 @@ fn sorting(written: &SteeringSpec, places: &Places<'_>, found: &mut Diagnostics)
 /// Tells of keys that the policy does not look at.
 fn refuse_needless(written: &SteeringSpec, found: &mut Diagnostics) {
     let policy = written.policy.value;
-    let order = written.order.as_ref().filter(|_| policy != Policy::Order);
-    let is_by_list = policy == Policy::Order;
+    let order = written
+        .order
+        .as_ref()
+        .filter(|_| policy != SteeringPolicy::Order);
+    let is_by_list = policy == SteeringPolicy::Order;
     let claims = written.serves.iter().flatten().map(|(name, _)| &name.at);
     let bias = written.bias.iter().map(|(name, _)| &name.at);
     let fallback = written.fallback.iter().map(|(name, _)| &name.at);
@@ -148,7 +152,7 @@ fn refuse_needless(written: &SteeringSpec, found: &mut Diagnostics) {
             claims
                 .into_iter()
                 .next()
-                .filter(|_| policy != Policy::Place),
+                .filter(|_| policy != SteeringPolicy::Place),
             "\"place\"",
         ),
         (
@@ -156,7 +160,7 @@ fn refuse_needless(written: &SteeringSpec, found: &mut Diagnostics) {
             fallback
                 .into_iter()
                 .next()
-                .filter(|_| policy != Policy::Place),
+                .filter(|_| policy != SteeringPolicy::Place),
             "\"place\"",
         ),
         (
@@ -176,11 +180,11 @@ fn refuse_needless(written: &SteeringSpec, found: &mut Diagnostics) {
 }
 
 impl Steering {
-    /// That of the regions.
+    /// The steering of the regions.
     fn new(places: &Places<'_>) -> Self {
         let mut own = Self {
-            sorting: Sorting::Place,
-            facts: Facts::default(),
+            sorting: RegionSorting::Place,
+            facts: SteeringFacts::default(),
             claims: places.claims.clone(),
             by_mark: Vec::new(),
             places: Vec::new(),
@@ -239,7 +243,7 @@ impl Steering {
         self.by_mark = marks.collect();
     }
 
-    /// Who claims a client, and the list for its place.
+    /// Claims on a client, and the list for its place.
     fn claimed(&self, place: &Place, mark: Option<u16>) -> Claimed {
         let marked = mark.and_then(|mark| self.by_mark.get(usize::from(mark)));
         let levels = (0..).map(RegionId::from_index).zip(&self.claims);
@@ -276,7 +280,7 @@ pub(super) type RegionOrderId = usize;
 /// All that regions claim clients by.
 type ClaimKey = (Option<Country>, Option<Continent>, Option<u32>, Option<u16>);
 
-/// Who claims a client.
+/// Claims on a client.
 struct Claimed {
     /// By region: 4 by network, 3 by AS, 2 by country, 1 by continent, 0 not at all.
     levels: Vec<u8>,
@@ -290,11 +294,11 @@ struct Claimed {
 pub(super) struct RegionOrders<'p> {
     steering: &'p Steering,
     places: &'p Places<'p>,
-    /// By region: where it is.
+    /// Places of regions.
     directions: Vec<Direction>,
     claims: HashMap<ClaimKey, Claimed>,
     known: HashMap<Vec<RegionId>, RegionOrderId>,
-    /// By region: how far it is from the client at hand, as its bias has it.
+    /// Distances of regions from the client at hand, as their bias has them.
     distances: Vec<u32>,
     /// The order of the client at hand, and room to sort in.
     list: Vec<RegionId>,
@@ -349,9 +353,9 @@ impl<'p> RegionOrders<'p> {
         let claims = self.claims.entry(key);
         claims.or_insert_with(|| steering.claimed(place, mark));
         match &steering.sorting {
-            Sorting::Order(order) => self.list.extend(order),
-            Sorting::Nearest => {}
-            Sorting::Place => self.take_claims(key, own.is_some()),
+            RegionSorting::Order(order) => self.list.extend(order),
+            RegionSorting::Nearest => {}
+            RegionSorting::Place => self.take_claims(key, own.is_some()),
         }
         self.take_rest(own);
         let Some(claimed) = self.claims.get(&key) else {
@@ -364,7 +368,7 @@ impl<'p> RegionOrders<'p> {
         });
     }
 
-    /// Whom the policy "place" names for a client: the list for its place, who claims it, and the fallback of the first.
+    /// Takes whom the policy "place" names for a client: the list for its place, who claims it, and the fallback of the first.
     fn take_claims(&mut self, key: ClaimKey, is_located: bool) {
         let Some(claimed) = self.claims.get(&key) else {
             return;
@@ -389,7 +393,7 @@ impl<'p> RegionOrders<'p> {
         }
     }
 
-    /// Everybody else by distance: from the client, or from its first region if its location is unknown.
+    /// Takes everybody else by distance: from the client, or from its first region if its location is unknown.
     fn take_rest(&mut self, own: Option<Direction>) {
         if self.steering.facts.is_closed && !self.list.is_empty() {
             return;
@@ -442,7 +446,7 @@ impl Steering {
     }
 }
 
-/// How specifically a claim that is no network names a place.
+/// Ranks how specifically a claim that is no network names a place.
 fn level(claim: &Serves, place: &Place) -> u8 {
     match claim {
         Serves::Asn(asn) if place.asn == Some(*asn) => 3,

@@ -77,7 +77,7 @@ impl<'p> Wiring<'p> {
         })
     }
 
-    /// What a service asks of one of its endpoints: what the endpoint says itself comes first.
+    /// The watch of a service over one of its endpoints; what the endpoint says itself comes first.
     fn watch(&self, draft: &Draft<'_>, endpoint: EndpointId) -> Watch {
         let hostname = draft.spec.hostnames.first();
         let hostname = hostname.map_or_else(String::new, |name| name.value.to_string());

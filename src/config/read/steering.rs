@@ -1,9 +1,10 @@
 //! `[services.NAME.steering]`: how a service's clients prefer its regions, where that is not by the regions' own maps.
 use super::place::{client_place, serves};
 use crate::config::reader::{At, Fields};
-use crate::config::spec::{Serves, SteeringSpec};
+use crate::config::spec::Serves;
+use crate::config::steering::SteeringSpec;
 use crate::config::value::{self, Trouble, mismatch};
-use crate::plan::Policy;
+use crate::plan::SteeringPolicy;
 use toml::de::DeValue;
 
 /// The word in `fallback` that is no region.
@@ -18,14 +19,14 @@ enum Fallback {
 pub(super) fn read(service: &mut Fields<'_, '_>) -> Option<SteeringSpec> {
     let mut fields = service.table("steering")?;
     let at = fields.at();
-    let policy = fields.optional("policy", value::word(Policy::WORDS));
+    let policy = fields.optional("policy", value::word(SteeringPolicy::WORDS));
     let claims = fields
         .key("serves")
         .map(|_| fields.pairs("serves", list_of(serves)));
     let fallback = fields.pairs("fallback", fallback);
     let steering = SteeringSpec {
         policy: policy.unwrap_or(At {
-            value: Policy::Place,
+            value: SteeringPolicy::Place,
             at,
         }),
         order: fields.list("order", value::text),

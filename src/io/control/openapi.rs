@@ -67,13 +67,14 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 22] = [
+    const COUNTS: [&str; 23] = [
         "asn",
         "capacity",
         "class",
         "cohort",
         "failures",
         "generation",
+        "made",
         "names",
         "networks",
         "of",

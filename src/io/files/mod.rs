@@ -373,13 +373,16 @@ mod tests {
     fn files_behind_links_that_are_swapped_are_of_one_version() {
         let folder = tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for version in ["0", "1"] {
-            fs::create_dir(at(version)).unwrap();
+        let write = |number: u32| {
+            let (name, version) = (number.to_string(), number % 2);
+            fs::create_dir(at(&name)).unwrap();
             let config = format!("[[zones]]\nname = \"a\"\nfile = \"z\"\n# {version}");
-            fs::write(at(version).join("config.toml"), config).unwrap();
-            fs::write(at(version).join("z"), version).unwrap();
-        }
-        symlink("0", at("data")).unwrap();
+            fs::write(at(&name).join("config.toml"), config).unwrap();
+            fs::write(at(&name).join("z"), version.to_string()).unwrap();
+            symlink(&name, at("next")).unwrap();
+            fs::rename(at("next"), at("data")).unwrap();
+        };
+        write(0);
         symlink("data/config.toml", at("config.toml")).unwrap();
         symlink("data/z", at("z")).unwrap();
         let version = || {
@@ -390,21 +393,16 @@ mod tests {
         };
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            // A version never comes back, as in a volume of Kubernetes.
             scope.spawn(|| {
-                for version in ["1", "0"].iter().cycle() {
-                    symlink(version, at("next")).unwrap();
-                    fs::rename(at("next"), at("data")).unwrap();
-                    if done.load(Ordering::Relaxed) {
-                        return;
-                    }
-                }
+                let mut numbers = (1..).take_while(|_| !done.load(Ordering::Relaxed));
+                numbers.try_for_each(|number| (number < 100_000).then(|| write(number)))
             });
-            for _ in 0..100 {
-                if let Some((config, zone)) = version() {
-                    assert_eq!(config, Some(zone));
-                }
-            }
+            let seen: Vec<_> = (0..100).filter_map(|_| version()).collect();
             done.store(true, Ordering::Relaxed);
+            for (config, zone) in seen {
+                assert_eq!(config, Some(zone));
+            }
         });
         let (config, zone) = version().unwrap();
         assert_eq!(config, Some(zone), "at rest");

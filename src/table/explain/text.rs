@@ -4,7 +4,7 @@ use std::fmt;
 use crate::base::{Family, Reason, Span, Utc, Why};
 use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
-use crate::plan::{AllDown, Policy, Units};
+use crate::plan::{AllDown, SteeringPolicy, Units};
 
 use super::chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
 use super::{Chain, Explanation, Health, SignedZone};
@@ -55,9 +55,9 @@ impl fmt::Display for SignedZone {
 fn preference(steered: &Steered) -> String {
     let regions = list(&steered.preference, " > ");
     match steered.policy {
-        Policy::Place => regions,
-        Policy::Nearest => format!("{regions} (policy nearest)"),
-        Policy::Order => format!("{regions} (policy order)"),
+        SteeringPolicy::Place => regions,
+        SteeringPolicy::Nearest => format!("{regions} (policy nearest)"),
+        SteeringPolicy::Order => format!("{regions} (policy order)"),
     }
 }
 

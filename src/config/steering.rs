@@ -1,0 +1,25 @@
+//! `[services.NAME.steering]` as written, no name resolved yet.
+use super::reader::At;
+use super::spec::Serves;
+use crate::plan::SteeringPolicy;
+
+/// Claims, by the names of regions.
+pub(crate) type ClaimsByRegion = Vec<(At<String>, Vec<At<Serves>>)>;
+
+/// `[services.NAME.steering]`.
+#[derive(Debug)]
+pub(crate) struct SteeringSpec {
+    pub(crate) policy: At<SteeringPolicy>,
+    /// All clients, in this order.
+    pub(crate) order: Option<At<Vec<At<String>>>>,
+    /// In place of all claims of regions.
+    pub(crate) serves: Option<ClaimsByRegion>,
+    /// In place of the fallback of the regions that are named.
+    pub(crate) fallback: Vec<(At<String>, Vec<At<String>>)>,
+    /// Tells whether nobody is sent beyond a list of regions.
+    pub(crate) is_closed: bool,
+    /// Clients of a place, and the regions that they prefer.
+    pub(crate) places: Vec<(At<Serves>, Vec<At<String>>)>,
+    /// Percent by which a region counts as nearer (or, below 0, as farther).
+    pub(crate) bias: Vec<(At<String>, At<i16>)>,
+}
