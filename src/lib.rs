@@ -134,7 +134,8 @@
 //! [`engine::Engine::snapshot`] is all that the engine knows, by names that outlast a process, and
 //! [`engine::Engine::resume`] starts from one; what a time away means for each part stands in `engine::resume`.
 //! [`io::state`] keeps it, and an order is answered once it is on the disk. Signatures are kept beside it, and nobody waits
-//! for those. An upgrade ([`io::handover`]) passes sockets
+//! for those; nor for geo databases, which are kept as their files say and not as a config makes use of them
+//! ([`io::state::geo_data`]). An upgrade ([`io::handover`]) passes sockets
 //! and drawn secrets to the new process, and the state by the disk: the old one lets go of it, the new one resumes,
 //! answers, and only then the old one ends.
 //!

@@ -37,7 +37,7 @@ pub(super) fn of(
     add(&places.jurisdictions);
     add(&places.regions);
     add(&places.endpoints);
-    add(&places.marks);
+    add(&(&places.marks, &places.default));
     let overrides = spec.geo.overrides.iter();
     add(&overrides
         .map(|(network, country)| (network.value, *country))

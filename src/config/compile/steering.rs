@@ -202,7 +202,10 @@ impl Steering {
     }
 
     fn keyed(mut self) -> Self {
-        self.key = format!("{self:?}");
+        let claims = (&self.claims, &self.by_mark, &self.places);
+        let lists = (&self.fallback, &self.takes_failover, &self.bias);
+        let closed = self.facts.is_closed;
+        self.key = format!("{:?} {claims:?} {lists:?} {closed}", self.sorting);
         self
     }
 

@@ -67,7 +67,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 23] = [
+    const COUNTS: [&str; 24] = [
         "asn",
         "capacity",
         "class",
@@ -83,6 +83,7 @@ mod tests {
         "rrsets",
         "seq",
         "serial",
+        "signatures_made",
         "status",
         "step",
         "successes",
