@@ -193,7 +193,14 @@ fn seat(
     let own = &plan.services[service.index()];
     let (mut choices, mut natural) = (Vec::new(), Vec::new());
     for region in &plan.class(service, class).preference {
-        for tier in &own.pools[family.index()][region.index()].tiers {
+        let pool = &own.pools[family.index()][region.index()];
+        let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+        let shares = members.map(|member| table.standings[member.target.index()].share.0);
+        let up = shares.filter(|share| *share == 1000).count();
+        if pool.min_up > 1 && up < pool.min_up {
+            continue; // It counts as down.
+        }
+        for tier in &pool.tiers {
             let ring = tier.cohort_order.choices(cohort).iter();
             let ring =
                 ring.map(|choice| (&tier.members[usize::from(choice.member())], choice.rank()));
