@@ -255,6 +255,7 @@ impl Checks {
         answers: Vec<Vec<EndpointId>>,
     ) {
         let name = |index: usize| table.plan.targets[index].key.clone();
+        let answers = self.of_whole_pools(&table.plan, answers);
         let ride = self
             .ride
             .take()
@@ -345,6 +346,22 @@ impl Checks {
                 check_out(world, id);
             }
         }
+    }
+
+    /// The answers but for those of services whose pools count as down at a bound: such a pool comes back as a whole, beside
+    /// what its endpoints do.
+    fn of_whole_pools(
+        &self,
+        plan: &Plan,
+        mut answers: Vec<Vec<EndpointId>>,
+    ) -> Vec<Vec<EndpointId>> {
+        for (client, answer) in self.clients(plan).iter().zip(&mut answers) {
+            let mut pools = plan.services[client.service.index()].pools.iter().flatten();
+            if pools.any(|pool| pool.min_up > 1) {
+                answer.clear();
+            }
+        }
+        answers
     }
 
     fn clients(&self, plan: &Plan) -> Vec<Client> {
