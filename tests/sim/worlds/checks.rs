@@ -27,6 +27,8 @@ pub(crate) struct Checks {
     /// What was seen at all: words of standings and reasons of answers.
     pub(crate) seen: BTreeSet<&'static str>,
     ride: Option<Ride>,
+    /// Pools that count as down.
+    short: Vec<bool>,
     dead_since: BTreeMap<String, Moment>,
     asked: BTreeMap<ProbeId, Moment>,
     draws: Draws,
@@ -57,6 +59,7 @@ impl Checks {
             clients,
             seen: BTreeSet::new(),
             ride: None,
+            short: Vec::new(),
             dead_since: BTreeMap::new(),
             asked: BTreeMap::new(),
             draws: Draws::from_seed(draws.next_u64()),
@@ -255,7 +258,13 @@ impl Checks {
         answers: Vec<Vec<EndpointId>>,
     ) {
         let name = |index: usize| table.plan.targets[index].key.clone();
-        let answers = self.of_whole_pools(&table.plan, answers);
+        // A pool that begins or ceases to count as down is an event of its own, as is the share of another.
+        let short = short_pools(table);
+        if self.short != short {
+            self.short = short;
+            self.ride = Some(Ride::start(String::new(), shares, answers));
+            return;
+        }
         let ride = self
             .ride
             .take()
@@ -348,22 +357,6 @@ impl Checks {
         }
     }
 
-    /// The answers but for those of services whose pools count as down at a bound: such a pool comes back as a whole, beside
-    /// what its endpoints do.
-    fn of_whole_pools(
-        &self,
-        plan: &Plan,
-        mut answers: Vec<Vec<EndpointId>>,
-    ) -> Vec<Vec<EndpointId>> {
-        for (client, answer) in self.clients(plan).iter().zip(&mut answers) {
-            let mut pools = plan.services[client.service.index()].pools.iter().flatten();
-            if pools.any(|pool| pool.min_up > 1) {
-                answer.clear();
-            }
-        }
-        answers
-    }
-
     fn clients(&self, plan: &Plan) -> Vec<Client> {
         let regions = u16::try_from(plan.regions.len()).unwrap();
         let clients = self.clients.iter().map(|&(service, region, family, host)| {
@@ -402,6 +395,17 @@ impl Ride {
         }
         (self.shares, self.answers) = (shares, answers);
     }
+}
+
+/// Tells of each pool whether it counts as down, read literally.
+fn short_pools(table: &Table) -> Vec<bool> {
+    let pools = table.plan.services.iter().flat_map(|own| own.pools.iter());
+    let short = pools.flatten().map(|pool| {
+        let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+        let shares = members.map(|one| table.standings[one.target.index()].share.0);
+        pool.min_up > 1 && shares.filter(|share| *share == 1000).count() < pool.min_up
+    });
+    short.collect()
 }
 
 /// What a table says of every target.
