@@ -38,6 +38,7 @@ mod defence;
 mod fences;
 mod geo;
 mod given;
+mod internal;
 mod lots;
 mod maps;
 mod names;

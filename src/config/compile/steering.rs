@@ -11,6 +11,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use super::internal;
 use super::places::{Places, network};
 use super::region_sorting::{self, RegionSorting};
 use super::services::Draft;
@@ -19,7 +20,7 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec, Spec};
 use crate::geo::{Continent, Country, Direction, Location, Network, Place, country};
-use crate::plan::SteeringFacts;
+use crate::plan::{Residency, SteeringFacts};
 
 /// The level of a claim by network.
 const BY_NETWORK: u8 = 4;
@@ -62,13 +63,18 @@ pub(super) fn by_regions(places: &Places<'_>) -> Rc<Steering> {
 
 /// The steering that a service has of its own, otherwise the one of the regions.
 pub(super) fn of_service(
-    spec: &ServiceSpec,
+    (spec, regions): (&ServiceSpec, &[RegionId]),
     places: &Places<'_>,
     by_regions: &Rc<Steering>,
     found: &mut Diagnostics,
 ) -> Rc<Steering> {
+    let kind = (regions, spec.residency.value);
     let Some(written) = &spec.steering else {
-        return Rc::clone(by_regions);
+        let closed = by_regions.internal(kind, places);
+        if closed.is_empty() {
+            return Rc::clone(by_regions);
+        }
+        return Rc::new(Steering::new(places).closing(&closed).keyed());
     };
     let mut own = Steering::new(places);
     own.sorting = RegionSorting::of(written, places, found);
@@ -100,7 +106,8 @@ pub(super) fn of_service(
         }
     }
     region_sorting::tell_needless(written, found);
-    Rc::new(own.keyed())
+    let closed = own.internal(kind, places);
+    Rc::new(own.closing(&closed).keyed())
 }
 
 /// Marks of networks inside a network.
@@ -122,15 +129,27 @@ impl Steering {
             places: Vec::new(),
             fallback: places.fallback.clone(),
             takes_failover: places
-                .regions
+                .said_failover
                 .iter()
-                .map(|one| one.takes_failover)
+                .map(|said| said.unwrap_or(true))
                 .collect(),
             bias: vec![0; places.regions.len()],
             key: String::new(),
         };
         own.mark(places);
         own
+    }
+
+    /// Regions of a service that are for internal networks alone.
+    fn internal(&self, kind: (&[RegionId], Residency), places: &Places<'_>) -> Vec<RegionId> {
+        internal::closed(kind, (&self.claims, &self.sorting), places)
+    }
+
+    fn closing(mut self, closed: &[RegionId]) -> Self {
+        for region in closed {
+            self.takes_failover[region.index()] = false;
+        }
+        self
     }
 
     fn keyed(mut self) -> Self {
