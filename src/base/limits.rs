@@ -335,6 +335,10 @@ pub const TIER_SUBSETS: usize = 4096;
 pub const STEERED_ANSWERS: usize = 262_144;
 /// Network classes of one map.
 pub const CLASSES: usize = 60_000;
+/// Regions that a service may share its clients out among by weight.
+pub const WEIGHTED_REGIONS: usize = 32;
+/// Orders of regions that clients of one class may draw: the first two places of [`WEIGHTED_REGIONS`], or all of six.
+pub const REGION_ORDERS: usize = 1000;
 /// Fences of one map that networks with several may have in common.
 pub const SHARED_FENCES: usize = 1024;
 /// How deep `$INCLUDE` may nest.

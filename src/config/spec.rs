@@ -296,8 +296,8 @@ pub(crate) struct RegionSpec {
     pub(crate) jurisdiction: Option<At<String>>,
     pub(crate) serves: Vec<At<Serves>>,
     pub(crate) fallback: Vec<At<String>>,
-    /// `takes_failover = false`: nobody whom it does not claim is ever sent there.
-    pub(crate) is_closed: bool,
+    /// Tells whether clients whom it does not claim may be sent there; nobody said if absent.
+    pub(crate) takes_failover: Option<bool>,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) endpoints: Vec<EndpointSpec>,
 }
