@@ -14,10 +14,10 @@ use crate::base::{
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
 };
 use crate::plan::{
-    AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
-    Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, SteeringFacts,
-    Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, Check, ChosenRecords, Class, CohortOrder, Control,
+    DampingPolicy, Defence, Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard,
+    Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service,
+    Slot, SteeringFacts, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -343,6 +343,7 @@ impl TestPlan {
             demand: Demand::Unstated,
             overload: Overload::Spread,
             is_signed: true,
+            records: ChosenRecords::default(),
             answers: service.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),
@@ -451,6 +452,7 @@ impl TestEndpoint {
             weight: self.weight,
             capacity: self.capacity,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
+            hostname: None,
         }
     }
 
