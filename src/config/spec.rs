@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::At;
+use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
 use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
@@ -396,6 +397,7 @@ pub(crate) struct ServiceSpec {
     /// The part of a pool that must be up for the pool to serve.
     pub(crate) min_up: Option<At<Permille>>,
     pub(crate) steering: Option<SteeringSpec>,
+    pub(crate) records: Vec<RecordsSpec>,
 }
 
 /// How much the clients of a service ask for.

@@ -14,9 +14,10 @@ use crate::base::{
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
 };
 use crate::plan::{
-    AddressesDown, AllDown, Approval, Check, CohortOrder, Control, DampingPolicy, Defence, Demand,
-    Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Monitor,
-    Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, Check, ChosenRecords, CohortOrder, Control, DampingPolicy,
+    Defence, Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map,
+    Member, Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, Target,
+    Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -346,6 +347,7 @@ impl TestPlan {
             demand: Demand::Unstated,
             overload: Overload::Spread,
             is_signed: true,
+            records: ChosenRecords::default(),
             answers: service.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),
@@ -430,6 +432,7 @@ impl TestEndpoint {
             weight: self.weight,
             capacity: self.capacity,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
+            hostname: None,
         }
     }
 
