@@ -16,8 +16,8 @@ use crate::base::{
 use crate::plan::{
     AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
     Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, SteeringFacts,
-    Target, Tier, TtlBounds,
+    Monitor, Overload, Plan, Pool, ProbeSource, Recovery, Residency, Server, Service, Slot,
+    SteeringFacts, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -267,6 +267,8 @@ impl TestPlan {
             near_interval: self.probing.near_interval,
             failures: FailureCount::Accumulated,
             timeout: self.probing.timeout,
+            slow_after: None,
+            source: ProbeSource::default(),
             fall: self.probing.fall,
             rise: self.probing.rise,
         }
