@@ -19,6 +19,7 @@ use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
+use crate::monitor::source::ProbeSource;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
     Overload, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency, WebhookShape,
@@ -350,6 +351,9 @@ pub(crate) struct MonitorSpec {
     pub(crate) name: At<String>,
     /// The keys of its type.
     pub(crate) written: Written,
+    pub(crate) source: ProbeSource,
+    /// Time past which a probe that passed counts as one that failed.
+    pub(crate) slow_after: Option<Span>,
     pub(crate) interval: Span,
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,

@@ -48,6 +48,7 @@ mod zoning;
 
 pub use crate::base::Secret;
 pub use crate::monitor::Check;
+pub use crate::monitor::source::ProbeSource;
 pub use access::{
     AccessRole, AccessRules, ApiToken, Carriage, Chosen, GroupRole, Permission, RoleGrant,
     ScopeKind, ScopePattern,

@@ -16,8 +16,8 @@ use crate::base::{
 use crate::plan::{
     AddressesDown, AllDown, Approval, Check, ChosenRecords, CohortOrder, Control, DampingPolicy,
     Defence, Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map,
-    Member, Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, Target,
-    Tier, TtlBounds,
+    Member, Monitor, Overload, Plan, Pool, ProbeSource, Recovery, Residency, Server, Service, Slot,
+    Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -274,6 +274,8 @@ impl TestPlan {
             near_interval: self.probing.near_interval,
             failures: FailureCount::Accumulated,
             timeout: self.probing.timeout,
+            slow_after: None,
+            source: ProbeSource::default(),
             fall: self.probing.fall,
             rise: self.probing.rise,
         }
