@@ -23,6 +23,7 @@ mod shared;
 mod steering;
 mod table;
 mod tidy;
+mod ui;
 mod verify;
 mod zones;
 

@@ -28,6 +28,7 @@ mod load;
 mod many;
 mod masters;
 mod orders;
+mod page;
 mod peers;
 mod postgres;
 mod privileges;
