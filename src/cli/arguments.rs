@@ -576,6 +576,9 @@ pub(super) struct Demo {
     /// Play nothing and stay: kill and heal endpoints by key (needs a terminal)
     #[arg(long, conflicts_with = "script")]
     pub(super) keep: bool,
+    /// Open the server's page, which shows the play as well, in a browser
+    #[arg(long)]
+    pub(super) web: bool,
     /// Print lines even on a terminal
     #[arg(long, conflicts_with = "keep")]
     pub(super) plain: bool,

@@ -24,6 +24,7 @@ mod shared;
 mod steering;
 mod table;
 mod tidy;
+mod ui;
 mod verify;
 mod weights;
 mod zones;
