@@ -318,6 +318,12 @@ pub const COHORT_MEMBERS: usize = 64;
 /// Draws of a client among the sets of a fleet, before all that could answer are compared: with one in ten of them
 /// up, one client in thirty is not served by then.
 pub const FLEET_DRAWS: usize = 32;
+/// Octets of the file of the addresses of names.
+pub const NAMES_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Questions for addresses of names that are out at once.
+pub const NAME_QUESTIONS: usize = 64;
+/// Resolvers of a config.
+pub const RESOLVERS: usize = 8;
 /// Addresses of one endpoint.
 pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.

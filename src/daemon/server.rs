@@ -17,6 +17,7 @@ use super::Failure;
 use super::channels::{Channels, Handles, Shown};
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
+use super::names::{NameHandle, NameHolds, NamesBefore};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::{Probes, Streams};
@@ -108,14 +109,14 @@ impl Server {
         let audit = audit(&plan, clock);
         let way = (commands.clone(), audit.clone());
         let state = control::State::new(plan.control.clone(), clock, way);
-        let (ready, metrics) = (state.published.clone(), state.metrics.clone());
-        let heartbeat = state.heartbeat.clone();
+        let (ready, metrics, heartbeat) = shared(&state);
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
-        let (reader, reading_queue) = reader(start.config, start.watch, (&in_force, &audit))?;
+        let reading = (start.config, start.watch, (&in_force, &audit));
+        let (reader, reading_queue, (names, holding)) = reader(reading, clock, zones.names)?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -124,6 +125,7 @@ impl Server {
             heartbeat: heartbeat.clone(),
             prober,
             reader,
+            names,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
@@ -145,6 +147,7 @@ impl Server {
             notified: zones.notified,
             updates,
             kept: zones.kept,
+            holding,
             holds: upgrades.holds,
             stop: stopped,
         };
@@ -261,6 +264,14 @@ impl Server {
     }
 }
 
+/// The things that the control API shares with the rest.
+type Shared = (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>);
+
+fn shared(state: &control::State) -> Shared {
+    let (published, metrics) = (state.published.clone(), state.metrics.clone());
+    (published, metrics, state.heartbeat.clone())
+}
+
 /// The zones of the first config, and what drives them.
 struct FirstZones {
     driver: ZoneDriver,
@@ -271,6 +282,7 @@ struct FirstZones {
     notified: mpsc::Receiver<Name>,
     keeper: Keeper,
     kept: KeptOrders,
+    names: NamesBefore,
 }
 
 impl FirstZones {
@@ -284,7 +296,7 @@ impl FirstZones {
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
         let screen = Arc::new(Screen::new(clock));
-        let engine = ZoneEngine::new(before.zones);
+        let engine = ZoneEngine::new(before.zones).with_names(before.names.known());
         let folder = zones.zoning.state.clone();
         let disk = (before.state, folder.as_deref(), disk);
         let answering = (Arc::clone(&service), Arc::clone(&screen));
@@ -304,6 +316,7 @@ impl FirstZones {
             notified,
             keeper,
             kept,
+            names: before.names,
         })
     }
 }
@@ -413,21 +426,32 @@ fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
 }
 
-type Requests = std::sync::mpsc::Sender<reader::Request>;
+type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;
 
-/// Starts the thread that reads the config again, if there is one to read.
+/// The config to be read again, and what it is read with.
+type ToRead<'r> = (Option<PathBuf>, Watch, (&'r InForce, &'r AuditTrail));
+
+/// The way to a reader, what it has read, and the names that it is told the addresses of.
+type Reading = (
+    Option<Requests>,
+    mpsc::Receiver<reader::Reading>,
+    (NameHandle, NameHolds),
+);
+
+/// Starts the thread that reads the config again, if there is one to read, and to resolve names.
 fn reader(
-    config: Option<PathBuf>,
-    watch: Watch,
-    (in_force, audit): (&InForce, &AuditTrail),
-) -> Result<(Option<Requests>, mpsc::Receiver<reader::Reading>), Failure> {
+    (config, watch, (in_force, audit)): ToRead<'_>,
+    clock: Clock,
+    names: NamesBefore,
+) -> Result<Reading, Failure> {
     let (readings, queue) = mpsc::channel(1);
     let reader = config.map(|config| {
-        let report = (readings, audit.clone());
+        let report = (readings, audit.clone(), names.known());
         reader::start(config, watch, in_force.clone(), report)
     });
     let reader = reader.transpose().map_err(|error| no_thread(&error))?;
-    Ok((reader, queue))
+    let names = names.start(clock, reader.clone());
+    Ok((reader, queue, names))
 }
 
 /// A prober, with the runtime that its probes run in and what they report.

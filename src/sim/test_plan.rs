@@ -16,8 +16,8 @@ use crate::base::{
 use crate::plan::{
     AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
     Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, SteeringFacts,
-    Target, Tier, TtlBounds,
+    Monitor, Overload, Plan, Pool, Recovery, Residency, Resolving, Server, Service, Slot,
+    SteeringFacts, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -230,7 +230,8 @@ impl TestPlan {
             canaries: (watched..slots.len()).map(SlotId::from_index).collect(),
             slots,
             targets,
-            maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
+            maps: vec![self.map(Residency::Any), self.map(Residency::Strict)].into(),
+            resolving: Resolving::default(),
             atlas: test_zone::atlas(),
             geo: GeoFile {
                 source: "none".into(),
@@ -343,6 +344,7 @@ impl TestPlan {
             demand: Demand::Unstated,
             overload: Overload::Spread,
             is_signed: true,
+            is_unresolved: false,
             answers: service.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),
@@ -451,6 +453,7 @@ impl TestEndpoint {
             weight: self.weight,
             capacity: self.capacity,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
+            named: None,
         }
     }
 

@@ -27,6 +27,7 @@ mod keys;
 mod load;
 mod many;
 mod masters;
+mod names;
 mod orders;
 mod peers;
 mod postgres;

@@ -81,6 +81,8 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         monitors,
         recovery,
         is_signed,
+        // Each node resolves names by itself.
+        is_unresolved: _,
         pools,
     } = service;
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();

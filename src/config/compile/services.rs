@@ -15,6 +15,7 @@ use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
 use crate::monitor::host;
 use crate::monitor::kind::Host;
+use crate::names::NAME_ADDRESSES;
 use crate::plan::{AddressesDown, Demand, Endpoint, Plan};
 
 /// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
@@ -276,7 +277,12 @@ fn answer_bytes(tier: &[&Endpoint], family: Family, answers: usize) -> usize {
             Family::V4 => 4,
             Family::V6 => 16,
         };
-    let mut counts: Vec<usize> = tier.iter().map(|one| count(one, family)).collect();
+    // A name may have other addresses by the next answer.
+    let most = |one: &&Endpoint| match one.named {
+        Some(_) => NAME_ADDRESSES,
+        None => count(one, family),
+    };
+    let mut counts: Vec<usize> = tier.iter().map(most).collect();
     counts.sort_unstable_by(|one, other| other.cmp(one));
     counts.iter().take(answers).sum::<usize>() * record
 }
@@ -289,7 +295,9 @@ fn count(endpoint: &Endpoint, family: Family) -> usize {
 /// Clients that ask for one family only do not fail over to endpoints without it.
 fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     let all = draft.endpoints.iter();
-    let all: Vec<&Endpoint> = all.map(|id| &places.endpoints[id.index()]).collect();
+    let all = all.map(|id| &places.endpoints[id.index()]);
+    // Which families a name has is not the config's to say.
+    let all: Vec<&Endpoint> = all.filter(|one| one.named.is_none()).collect();
     for (family, name) in [(Family::V4, "IPv4"), (Family::V6, "IPv6")] {
         let without: Vec<&str> = all
             .iter()

@@ -12,6 +12,7 @@ mod guard;
 mod monitor;
 mod place;
 mod recovery;
+mod resolvers;
 mod service;
 mod steering;
 mod tls;
@@ -113,6 +114,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         services: service::services(&mut fields),
         tsig: tsig::keys(&mut fields),
         acme: acme::acme(&mut fields),
+        resolvers: resolvers::resolvers(&mut fields),
         guard,
         ejection_bounds,
         canaries,
@@ -202,6 +204,7 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
             transfer: transfer::transfer(&mut fields),
             incoming: transfer::incoming(&mut fields),
             source: transfer::source(&mut fields),
+            aliases: resolvers::aliases(&mut fields),
         });
         fields.finish();
     }

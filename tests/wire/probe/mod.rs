@@ -23,8 +23,8 @@ use waypost::monitor::certificate::{CertificatePolicy, Verify};
 use waypost::monitor::http::{HttpCheck, ProbeConnection};
 use waypost::monitor::https::HttpsCheck;
 use waypost::plan::{
-    Check, Control, Defence, FailureCount, GeoFile, GeoKnowledge, Guard, Monitor, Plan, Server,
-    Slot,
+    Check, Control, Defence, FailureCount, GeoFile, GeoKnowledge, Guard, Monitor, Plan, Resolving,
+    Server, Slot,
 };
 
 mod dialogue;
@@ -168,7 +168,8 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         targets: Vec::new(),
         canaries: Vec::new(),
         services: Vec::new(),
-        maps: Vec::new(),
+        maps: Arc::default(),
+        resolving: Resolving::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),
