@@ -13,6 +13,7 @@
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `names` | machines that are known by name: resolvers asked, and what is known handed on |
 //! | `readdress` | other addresses of them, on their way into force |
+//! | `dry_start` | a start without sockets, so that what a config costs can be counted |
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `watched` | what the watch reads, in the audit log |
 //! | `geo_keeper` | what was compiled of the geo database, kept for the next start |
@@ -28,6 +29,7 @@
 mod channels;
 mod composing;
 mod control_loop;
+pub(crate) mod dry_start;
 mod expiry;
 mod geo_keeper;
 mod judge;
