@@ -26,6 +26,7 @@ mod compile;
 pub mod copy;
 mod naming;
 mod read;
+mod records;
 mod spec;
 mod steering;
 

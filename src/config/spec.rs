@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::naming::{AliasSpec, HostnameSpec, ResolversSpec};
 use super::reader::At;
+use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
 use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
@@ -389,6 +390,7 @@ pub(crate) struct ServiceSpec {
     /// The part of a pool that must be up for the pool to serve.
     pub(crate) min_up: Option<At<Permille>>,
     pub(crate) steering: Option<SteeringSpec>,
+    pub(crate) records: Vec<RecordsSpec>,
 }
 
 /// How much the clients of a service ask for.

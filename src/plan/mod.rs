@@ -36,6 +36,7 @@ mod metrics;
 mod monitor;
 mod naming;
 mod pool;
+mod records;
 mod scope;
 mod shrink;
 mod steering;
@@ -62,6 +63,7 @@ pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
 pub use naming::{NamedMachine, ProbedBy, Resolving, Spoken, Upstream, ZoneAlias};
 pub use pool::{Member, Pool, Tier};
+pub use records::{ChosenRecords, ChosenSet, Hints, RecordType, Whose};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
 pub use steering::{SteeringFacts, SteeringPolicy};
@@ -256,7 +258,8 @@ pub struct Endpoint {
     pub capacity: Option<u32>,
     /// Addresses of both families; of a machine that is known by name, those by which it was known when the plan was made.
     pub addresses: Vec<IpAddr>,
-    /// The name that it is known by, in place of addresses in the config.
+    /// The name that it is known by, in place of addresses in the config; answered as a CNAME where the service has one of it
+    /// ([`ChosenRecords`]).
     pub named: Option<NamedMachine>,
 }
 
@@ -266,7 +269,7 @@ impl Endpoint {
         &self,
         family: Family,
         without: AddressSet,
-    ) -> impl Iterator<Item = IpAddr> + '_ {
+    ) -> impl Iterator<Item = IpAddr> + Clone + '_ {
         let all = self.addresses.iter().copied().enumerate();
         let own =
             all.filter(move |(place, one)| Family::of(*one) == family && !without.contains(*place));
@@ -419,6 +422,8 @@ pub struct Service {
     pub is_signed: bool,
     /// Tells whether a machine of it that is known by name has no address yet: types that it lacks may come, and are not denied.
     pub is_unresolved: bool,
+    /// ChosenRecords of other types that follow the choice, CNAMEs among them.
+    pub records: ChosenRecords,
     /// Its pools by family and region; empty where it has no endpoint.
     pub pools: [Vec<Pool>; 2],
 }

@@ -14,10 +14,10 @@ use crate::base::{
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
 };
 use crate::plan::{
-    AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
-    Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Monitor, Overload, Plan, Pool, Recovery, Residency, Resolving, Server, Service, Slot,
-    SteeringFacts, Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, Check, ChosenRecords, Class, CohortOrder, Control,
+    DampingPolicy, Defence, Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard,
+    Jurisdiction, Map, Member, Monitor, Overload, Plan, Pool, Recovery, Residency, Resolving,
+    Server, Service, Slot, SteeringFacts, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -345,6 +345,7 @@ impl TestPlan {
             overload: Overload::Spread,
             is_signed: true,
             is_unresolved: false,
+            records: ChosenRecords::default(),
             answers: service.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),

@@ -13,10 +13,10 @@ use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::fleet::Missing;
 use crate::plan::{
-    AddressesDown, AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
-    Endpoint, Fleet, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool,
-    Recovery, Region, Residency, Resolving, Server, Service, SteeringFacts, Target, Tier,
-    TtlBounds,
+    AddressesDown, AllDown, Approval, ChosenRecords, Class, CohortOrder, Control, DampingPolicy,
+    Defence, Demand, Endpoint, Fleet, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
+    Overload, Plan, Pool, Recovery, Region, Residency, Resolving, Server, Service, SteeringFacts,
+    Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -169,6 +169,7 @@ impl World {
             overload: Overload::Spread,
             is_signed: true,
             is_unresolved: false,
+            records: ChosenRecords::default(),
             answers: self.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(10),

@@ -10,6 +10,7 @@
 //! | [`build`] | a generation out of plan and standings, sharing what did not change |
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
+//! | [`records`] | records that follow the choice: CNAMEs, HTTPS, TXT, … |
 //! | [`render`](fn@render) | a zone with steered names as one client sees them |
 //! | [`select`] | what a cohort gets: a few array reads |
 //! | [`shifts`] | who moves between two tables |
@@ -32,6 +33,7 @@ mod layout;
 mod load;
 mod load_plan;
 mod pool;
+mod records;
 mod render;
 mod select;
 mod service_routes;
@@ -41,6 +43,8 @@ mod tests;
 mod variants;
 
 pub use build::Basis;
+pub use records::RecordChoice;
+
 pub use check::{Breach, CheckError, check, check_changed};
 
 pub use render::{RenderView, StrictNames, render, render_served, steered};

@@ -153,6 +153,8 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         // Zones are judged by themselves.
         is_signed: _,
         is_unresolved: _,
+        // It follows the choice, which fences are held against.
+        records: _,
         pools: _,
     } = before.service;
     let next = after.service;

@@ -68,7 +68,7 @@ fn check_owner(loaded: &Loaded, name: &At<Name>, found: &mut Diagnostics) {
         (rtype::AAAA, "AAAA"),
         (rtype::CNAME, "CNAME"),
     ] {
-        if loaded.has(&name.value, rtype) {
+        if loaded.holds(&name.value, rtype) {
             let message = format!("`{}` has {word} records in the zone's file", name.value);
             found
                 .error(&name.at, message)

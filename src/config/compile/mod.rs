@@ -17,6 +17,7 @@
 //! | `steering` | how the clients of a service prefer regions |
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
+//! | `records` | records that follow the choice, and what cannot stand beside them |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `claims` | whether it can serve what regions claim |
@@ -46,6 +47,7 @@ mod names;
 mod naming;
 mod places;
 mod policy;
+mod records;
 mod services;
 mod steering;
 mod targets;
@@ -69,8 +71,8 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::geo::{Atlas, FileDigest};
 use crate::names::KnownNames;
 use crate::plan::{
-    Control, Defence, GeoFile, Overload, Plan, Resolving, Server, Service, Tls, TtlBounds,
-    ZonePlan, Zoning,
+    ChosenRecords, Control, Defence, GeoFile, Overload, Plan, Resolving, Server, Service, Tls,
+    TtlBounds, ZonePlan, Zoning,
 };
 
 use checks::Checks;
@@ -83,6 +85,8 @@ struct Parts<'p> {
     places: &'p Places<'p>,
     checks: &'p Checks<'p>,
     drafts: &'p [Draft<'p>],
+    /// By service.
+    records: Vec<ChosenRecords>,
     defence: Defence,
     atlas: Arc<Atlas>,
     geo: GeoFile,
@@ -129,7 +133,9 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let checks = Checks::resolve(spec, &places, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     naming::check((spec, &places), &drafts, found);
-    let zones = zones::load(spec, files, found);
+    let records = records::resolve(&drafts, &places, found);
+    let zones = zones::load(spec, &records::marks(&records), files, found);
+    records::check_zones(spec, &zones, found);
     aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
     let resolving = naming::resolving(spec, files, found);
@@ -153,6 +159,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         places: &places,
         checks: &checks,
         drafts: &drafts,
+        records,
         defence,
         atlas,
         geo,
@@ -337,8 +344,11 @@ fn within<'s>(
 fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) -> Plan {
     let (maps, map_ids) = maps::build(parts.drafts, parts.places, &parts.atlas, found);
     let mut wiring = Wiring::new(parts.places, parts.checks);
-    let drafts = parts.drafts.iter().zip(map_ids);
-    let services = drafts.map(|(draft, map)| service(draft, map, &mut wiring));
+    let drafts = parts.drafts.iter().zip(map_ids).zip(parts.records.clone());
+    let services = drafts.map(|((draft, map), records)| Service {
+        records,
+        ..service(draft, map, &mut wiring)
+    });
     let services: Vec<Service> = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
     Plan {
@@ -378,9 +388,11 @@ fn policy(spec: &Spec, files: &Files, parts: &Parts<'_>, services: &[Service]) -
     let checks = Checks::resolve(spec, &places, files, &mut told);
     let drafts = services::resolve(spec, &places, &checks, &mut told);
     let mut wiring = Wiring::new(&places, &checks);
-    let maps = services.iter().map(|own| own.map);
-    let services = drafts.iter().zip(maps);
-    let services = services.map(|(draft, map)| service(draft, map, &mut wiring));
+    let services = drafts.iter().zip(services);
+    let services = services.map(|(draft, own)| Service {
+        records: own.records.clone(),
+        ..service(draft, own.map, &mut wiring)
+    });
     let services: Vec<Service> = services.collect();
     of(&places, &checks, &drafts, &services)
 }
@@ -392,9 +404,11 @@ pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<P
     let checks = Checks::resolve(spec, &places, files, &mut found);
     let drafts = services::resolve(spec, &places, &checks, &mut found);
     let mut wiring = Wiring::new(&places, &checks);
-    let maps = in_force.services.iter().map(|own| own.map);
-    let services = drafts.iter().zip(maps);
-    let services = services.map(|(draft, map)| service(draft, map, &mut wiring));
+    let services = drafts.iter().zip(&in_force.services);
+    let services = services.map(|(draft, own)| Service {
+        records: own.records.clone(),
+        ..service(draft, own.map, &mut wiring)
+    });
     let services = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
     let plan = Plan {
@@ -456,6 +470,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
             let own = &places.endpoints[id.index()];
             own.named.is_some() && own.addresses.is_empty()
         }),
+        records: ChosenRecords::default(),
         pools: wiring.pools(draft),
     }
 }

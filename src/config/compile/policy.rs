@@ -83,11 +83,15 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         is_signed,
         // Each node resolves names by itself.
         is_unresolved: _,
+        records,
         pools,
     } = service;
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
     add(&(name, hostnames, residency, all_down, outside, unknown));
     add(&(demand, overload, answers, ttl, monitors, recovery));
+    if !records.is_empty() {
+        add(records);
+    }
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());
     let tiers = pools.iter().flatten().flat_map(|pool| &pool.tiers);

@@ -13,6 +13,7 @@ use crate::base::{
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
+use crate::dns::Name;
 use crate::monitor::host;
 use crate::monitor::kind::Host;
 use crate::names::NAME_ADDRESSES;
@@ -39,6 +40,9 @@ pub(super) struct Draft<'s> {
     pub(super) steering: Rc<Steering>,
     /// Tells whether a hostname of it lies in a zone that is signed here.
     pub(super) is_signed: bool,
+    /// Tells whether a CNAME cannot stand at some hostname of it, or beside what an answer has: machines that are known by name
+    /// are answered with their addresses then.
+    pub(super) flattens: bool,
 }
 
 pub(super) fn resolve<'s>(
@@ -52,6 +56,7 @@ pub(super) fn resolve<'s>(
     let drafts = numbered.map(|one| {
         let draft = Draft {
             is_signed: is_signed(one.1, spec),
+            flattens: flattens(one.1, spec),
             ..draft(one, (places, &by_regions), checks, found)
         };
         fences::check(&draft, places, found);
@@ -100,7 +105,15 @@ fn draft<'s>(
         outside: lands(spec.outside.as_ref(), places, found),
         unknown: lands(spec.unknown.as_ref(), places, found),
         is_signed: false,
+        flattens: false,
     }
+}
+
+/// Tells whether some hostname of a service is an apex (RFC 1912, section 2.4), or its answers name several machines.
+fn flattens(service: &ServiceSpec, spec: &Spec) -> bool {
+    let apexes = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
+    let is_apex = |name: &At<Name>| apexes.clone().any(|apex| apex.value == name.value);
+    service.answers.value > 1 || service.hostnames.iter().any(is_apex)
 }
 
 /// Tells whether some hostname of a service has a signed zone as the smallest that it lies in.

@@ -11,6 +11,7 @@ mod endpoint;
 mod guard;
 mod monitor;
 mod place;
+mod records;
 mod recovery;
 mod resolvers;
 mod service;

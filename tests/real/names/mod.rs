@@ -356,6 +356,37 @@ fn private_addresses_and_names_of_our_own_are_refused() {
 }
 
 #[test]
+fn a_name_is_answered_as_an_alias_where_one_can_stand() {
+    let mut cast = Cast::new("www A 127.9.0.1\n");
+    let _backends = ["127.9.0.1", "127.9.0.9"].map(|own| cast.world.backend(own));
+    let plain = STEERED.replace("flatten = true\n", "");
+    let alias = plain.replace(
+        "\"api.example.org\", \"example.org\"",
+        "\"api.example.org\"",
+    );
+    cast.world
+        .write("config.toml", &config("udp://127.0.0.30", &alias));
+    let waypost = cast.world.waypost();
+    for kind in ["A", "AAAA", "TXT"] {
+        wait_for(kind, || asked("api.example.org", kind) == ["www.cdn.test."]);
+    }
+    // One that is dead is no alias any more.
+    cast.set("www A 127.9.0.7\n");
+    wait_for("the one with an address", || {
+        asked("api.example.org", "A") == ["127.9.0.9"]
+    });
+    drop(waypost);
+    cast.set("www A 127.9.0.1\n");
+    cast.world
+        .write("config.toml", &config("udp://127.0.0.30", &plain));
+    let _waypost = cast.world.waypost();
+    wait_for("addresses at an apex", || {
+        asked("example.org", "A") == ["127.9.0.1"]
+    });
+    assert_eq!(asked("api.example.org", "A"), ["127.9.0.1"]);
+}
+
+#[test]
 fn two_networks_by_weight_and_health() {
     let mut cast = Cast::new("one A 127.9.0.1\ntwo A 127.9.0.2\n");
     let first = cast.world.backend("127.9.0.1");
