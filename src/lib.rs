@@ -37,6 +37,7 @@
 //! | 1 | [`dns`] | names, in-place query parsing, reply writing, EDNS, cookies, TSIG, transfers, zone data, keys and signatures; the only folder that names a DNS library |
 //! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
 //! | 2 | [`text`] | text in TOML taken apart: tables and values with their places, and all that is wrong with them |
+//! | 2 | [`names`] | machines that are known by name: which is asked for when, and which addresses it has; knows time, as an argument, and no sockets |
 //! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
 //! | 3 | [`monitor`] | how an endpoint can be checked: one file for each type, with its keys, defaults, files and needs |
 //! | 4 | [`plan`] | what was decided before start, of steering and of zones: dense, resolved, immutable |
@@ -192,6 +193,7 @@ pub mod health;
 pub mod io;
 pub mod keys;
 pub mod monitor;
+pub mod names;
 pub mod plan;
 pub mod sim;
 pub mod steer;

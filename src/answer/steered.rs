@@ -14,7 +14,8 @@
 //!
 //! **Denial** of a type follows from the config alone. When nothing is healthy and the service
 //! asks for NODATA, the SOA is given no longer than the answer would have been: the lack is not
-//! to outlast the outage in caches.
+//! to outlast the outage in caches. A machine that is known by name and has not been resolved yet may have any type, so nothing
+//! is denied that it could bring: that is SERVFAIL.
 //!
 //! Which endpoints are healthy and how a cohort chooses among them is the table's matter.
 use std::net::IpAddr;
@@ -119,9 +120,19 @@ pub(super) fn addresses(
             all_down(walk, (here, trail), service, &selection)
         }
         Some(selection) => return give(walk, (here, trail), (service, family), &selection),
+        None if service.is_unresolved => not_yet(walk),
         None => deny(walk, here, trail),
     }
     Ok(SteeredTurn::Done)
+}
+
+/// A machine that is known by name may have such addresses, and nobody knows yet.
+#[cold]
+fn not_yet(walk: &mut Walk<'_, '_, '_, '_>) {
+    walk.reply.clear();
+    walk.outcome.rcode = rcode::SERVFAIL;
+    walk.outcome.authoritative = false;
+    walk.outcome.reason = Reason::AllDown;
 }
 
 fn give(

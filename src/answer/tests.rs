@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::*;
 use crate::base::{HashKey, Permille, Span};
 use crate::geo::{Atlas, Database, EMBEDDED};
-use crate::plan::{Control, Defence, GeoFile, GeoKnowledge, Guard, Plan};
+use crate::plan::{Control, Defence, GeoFile, GeoKnowledge, Guard, Plan, Resolving};
 
 const IN: u16 = class::IN;
 const CH: u16 = class::CH;
@@ -61,7 +61,8 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
         targets: Vec::new(),
         canaries: Vec::new(),
         services: Vec::new(),
-        maps: Vec::new(),
+        maps: Arc::default(),
+        resolving: Resolving::default(),
         atlas: atlas(),
         geo: GeoFile {
             source: "embedded".to_owned(),

@@ -322,6 +322,12 @@ pub const FLEET_DRAWS: usize = 32;
 pub const NOTIFY_QUEUE: usize = 1024;
 /// Lines of the log in one message to a receiver.
 pub const NOTIFY_TOGETHER: usize = 200;
+/// Octets of the file of the addresses of names.
+pub const NAMES_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Questions for addresses of names that are out at once.
+pub const NAME_QUESTIONS: usize = 64;
+/// Resolvers of a config.
+pub const RESOLVERS: usize = 8;
 /// Addresses of one endpoint.
 pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.

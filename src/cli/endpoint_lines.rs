@@ -15,6 +15,11 @@ pub(super) fn endpoint_lines(out: &mut String, endpoint: &EndpointStatus, paint:
     );
     match &alike(&endpoint.targets)[..] {
         [] if endpoint.disabled => line(out, &format!("{name} disabled by the config")),
+        [] if endpoint.hostname.is_some() && endpoint.addresses.is_empty() => {
+            let hostname = endpoint.hostname.as_deref().unwrap_or_default();
+            let text = format!("{name} down: `{hostname}` has no address");
+            line(out, &paint.code("1;31", &text));
+        }
         [] => line(out, &format!("{name} no service uses it")),
         [all] => {
             let state = state_of(all, &carried, "", paint);

@@ -1,6 +1,7 @@
 //! A config that is read to be judged, with what tells later which text that was.
 use serde::Serialize;
 use std::path::Path;
+use std::sync::Arc;
 use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::Failure;
@@ -51,7 +52,9 @@ impl Source {
 
 /// Reads and compiles a config.
 pub(super) fn read(path: &Path) -> Result<Judged, Failure> {
-    let loaded = files::load(path).map_err(|error| error.to_string())?;
+    let mut loaded = files::load(path).map_err(|error| error.to_string())?;
+    // Whatever addresses a name has had, a judgement is about all that it may have.
+    loaded.files.names = Arc::default();
     let config = fingerprint(path, loaded.spec.text.as_bytes());
     let named = loaded.files.iter().filter_map(|(path, bytes)| {
         let bytes = bytes.as_ref().ok()?;

@@ -15,6 +15,7 @@ use crate::engine::status::{
 };
 use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
+use crate::names::NameReport;
 use crate::plan::Units;
 use crate::zones::ZoneStatus;
 use crate::zones::status::UnfinishedStatus;
@@ -90,6 +91,9 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
             signing_lines(out, &zone.name, signing);
         }
     }
+    for name in &status.names {
+        name_line(out, name, paint);
+    }
     if let Some(certificate) = &status.certificate {
         let now = Clock::start().wall_seconds();
         certificate_line(out, certificate, now, paint);
@@ -128,6 +132,21 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
         let age = ago(*age_ms);
         let text = format!("{network} has had enough replies of class {class}, for {age}.");
         line(out, &paint.code("35", &text));
+    }
+}
+
+/// A machine that is known by name: its addresses, and what is wrong.
+fn name_line(out: &mut String, own: &NameReport, paint: Paint) {
+    let name = &own.name;
+    let addresses: Vec<String> = own.addresses.iter().map(ToString::to_string).collect();
+    let known = match own.age_ms {
+        None => "has no address: its endpoint is down".to_owned(),
+        Some(age) => format!("is {}  confirmed {} ago", addresses.join(", "), ago(age)),
+    };
+    let text = format!("name {name} {known}");
+    match &own.reason {
+        None => line(out, &text),
+        Some(reason) => line(out, &paint.code("1;31", &format!("{text}  ({reason})"))),
     }
 }
 

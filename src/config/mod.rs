@@ -18,11 +18,13 @@ use std::sync::Arc;
 use crate::dns::Name;
 use crate::dns::zone::{Mount, Zone, Zones};
 use crate::geo::Database;
+use crate::names::KnownNames;
 use crate::plan::{Plan, ZonePlan, Zoning};
 use crate::text::{diagnostic, reader, value};
 
 mod compile;
 pub mod copy;
+mod naming;
 mod read;
 mod records;
 mod spec;
@@ -41,6 +43,8 @@ pub struct Files {
     files: BTreeMap<PathBuf, FileBrought>,
     /// The geo database, if it is there compiled: then its file is not asked for.
     pub geo: Option<ReadyGeo>,
+    /// The addresses of machines that are known by name; they are assumed where nothing is said of them.
+    pub names: Arc<KnownNames>,
 }
 
 /// A geo database that was compiled before.
@@ -79,6 +83,7 @@ impl FromIterator<(PathBuf, FileBrought)> for Files {
         Self {
             files: files.into_iter().collect(),
             geo: None,
+            names: Arc::default(),
         }
     }
 }
@@ -162,6 +167,15 @@ pub fn compile(
     files: &Files,
 ) -> Result<(Compiled, Diagnostics), Diagnostics> {
     compile::compile(spec, diagnostics, files)
+}
+
+/// The plan of a config in force, for other addresses of machines that are known by name ([`Files::names`]): what
+/// [`compile`] makes of the same texts, without going through zones, networks and clients again.
+///
+/// # Errors
+/// The reason, if the addresses do not go with the config.
+pub fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<Plan, Diagnostics> {
+    compile::readdress(spec, files, in_force)
 }
 
 /// Reads the file of one zone again, by the spec of the config that is in force.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::naming::{AliasSpec, HostnameSpec, ResolversSpec};
 use super::reader::At;
 use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
@@ -22,8 +23,8 @@ use crate::monitor::Written;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
-    Overload, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency, WebhookShape,
-    ZoneDnssec,
+    Overload, ProbedBy, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency,
+    WebhookShape, ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.
@@ -55,6 +56,7 @@ pub struct Spec {
     pub(crate) services: Vec<ServiceSpec>,
     pub(crate) tsig: Vec<TsigSpec>,
     pub(crate) acme: AcmeSpec,
+    pub(crate) resolvers: ResolversSpec,
 }
 
 /// `[server]`.
@@ -181,6 +183,8 @@ pub(crate) struct ZoneSpec {
     pub(crate) incoming: Option<IncomingSpec>,
     /// Where requests and notifications leave from.
     pub(crate) source: Vec<At<IpAddr>>,
+    /// Names with the addresses of others.
+    pub(crate) aliases: Vec<AliasSpec>,
 }
 
 /// `transfer` of one of `[[zones]]`.
@@ -326,6 +330,8 @@ pub(crate) struct EndpointSpec {
     pub(crate) weight: u16,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
+    /// The name that its addresses are found by.
+    pub(crate) hostname: Option<HostnameSpec>,
     /// Of this endpoint, whatever its services say.
     pub(crate) addresses_down: Option<At<AddressesDown>>,
     /// `enabled = false`: it serves nobody and is not probed.
@@ -339,6 +345,8 @@ pub(crate) struct EndpointSpec {
 #[derive(Debug, Default)]
 pub(crate) struct ProbeSpec {
     pub(crate) address: Option<At<IpAddr>>,
+    /// For a machine known by name.
+    pub(crate) by: Option<At<ProbedBy>>,
     /// In place of the port of each monitor.
     pub(crate) port: Option<u16>,
     /// In place of the host of each monitor that has one.
@@ -460,6 +468,8 @@ impl Spec {
                 TsigSecret::Here(_) => {}
             }
         }
+        let roots = self.resolvers.roots.as_ref();
+        wanted.extend(roots.map(|path| self.resolve(path)));
         let secrets = self.server.defence.cookies.file.as_ref();
         wanted.extend(secrets.map(|path| self.resolve(path)));
         wanted.extend(

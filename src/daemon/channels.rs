@@ -5,7 +5,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::comparer::Comparer;
 use super::keeper::KeptOrders;
-use super::reader::{InForce, Reading, Request};
+use super::names::{NameHandle, NameHolds};
+use super::reader::{InForce, ReaderMessage, Reading};
 use super::upgrade::{self, Hold};
 use super::zone_driver::Events;
 use crate::base::Moment;
@@ -37,11 +38,13 @@ pub(crate) struct Handles {
     /// The prober.
     pub(crate) prober: Prober,
     /// The reader of the config; absent = no reload.
-    pub(crate) reader: Option<std::sync::mpsc::Sender<Request>>,
+    pub(crate) reader: Option<std::sync::mpsc::Sender<ReaderMessage>>,
     /// Compares configs; absent = there is none to compare with.
     pub(crate) comparer: Option<Comparer>,
     /// The config by which the files of zones are read.
     pub(crate) in_force: InForce,
+    /// Machines that are known by name.
+    pub(super) names: NameHandle,
     /// An onlooker.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
     /// The way to upgrades; absent = there are none.
@@ -66,6 +69,8 @@ pub(crate) struct Channels {
     pub(super) holds: mpsc::Receiver<Hold>,
     /// Orders that are on the disk now, or are not.
     pub(super) kept: KeptOrders,
+    /// Names whose addresses are confirmed.
+    pub(super) holding: NameHolds,
     /// The end.
     pub(crate) stop: oneshot::Receiver<()>,
 }

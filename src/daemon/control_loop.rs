@@ -6,21 +6,23 @@
 //! those of the next milliseconds ([`PROBE_BATCH`]), for thousands come a second. An order, or the first report after a pause,
 //! waits for nothing. Answering goes on in the listeners' threads
 //! from the last published table, whatever happens to this task.
+use std::sync::mpsc::SendError;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::channels::{Channels, Handles};
+use super::composing::Composing;
 use super::expiry::Expiry;
 use super::keeper::{Keeper, OrderKeeping};
 use super::notice_log::NoticeLog;
 use super::observer::Observer;
 use super::ordered;
-use super::prepared::{Prepared, Source};
-use super::reader::{Reading, ReloadWaiters, Request};
-use super::reload_effects::{Opened, gone, opened_by};
+use super::readdress;
+use super::reader::{ReaderMessage, Reading, ReloadWaiters, Request};
+use super::reload_effects::{Opened, opened_by};
 use super::upgrade::{self, Hold};
 use super::weigh::{Scales, Weighed};
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -50,23 +52,23 @@ const SETTLING: Duration = Duration::from_secs(2);
 
 /// Keeps the engine.
 pub(crate) struct ControlLoop {
-    handles: Handles,
+    pub(super) handles: Handles,
     engine: Engine,
     /// Orders that wait for their answer.
     orders: ordered::Waiting,
     keeper: Keeper,
-    epoch: u32,
-    plan: Arc<Plan>,
+    pub(super) epoch: u32,
+    pub(super) plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
-    opened: Opened,
+    pub(super) opened: Opened,
     /// Weighs what was read again.
-    scales: Scales,
+    pub(super) scales: Scales,
     /// Drives the engine of zones.
-    zones: ZoneDriver,
+    pub(super) zones: ZoneDriver,
     /// The state is another program's: nothing is taken that would have to be kept.
     pub(super) is_held: bool,
     /// The config that is being composed.
-    composing: Option<Composing>,
+    pub(super) composing: Option<Composing>,
     /// The end of the batch: reports and probes wait for it.
     next_batch: Instant,
     published: Arc<Published>,
@@ -110,6 +112,7 @@ impl ControlLoop {
             handles,
         };
         control_loop.probe_by(plan);
+        control_loop.resolve_names();
         control_loop.carry_out(Duration::ZERO);
         control_loop
     }
@@ -152,6 +155,7 @@ impl ControlLoop {
                 Some(command) = channels.commands.recv() => self.command(command),
                 // A config that is being composed is taken into force before the next one is.
                 Some(reading) = channels.readings.recv(), if self.is_free() => self.take(reading),
+                Some((name, until)) = channels.holding.recv() => self.handle(Input::Holds(name, until)),
                 Some(event) = channels.events.recv(), if !self.is_held => self.zone_event(event),
                 // What waits for zones meanwhile waits in these queues, which have bounds.
                 Some(apex) = channels.notified.recv(), if self.is_free() => self.zone_event(zones::Input::Notified(apex)),
@@ -202,7 +206,7 @@ impl ControlLoop {
     }
 
     /// Does what has become of zones asks for.
-    fn follow(&mut self, effects: Vec<Effect>) {
+    pub(super) fn follow(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Publish(zones) => self.handle(Input::Zones(zones)),
@@ -226,7 +230,7 @@ impl ControlLoop {
     }
 
     /// Lets the engine take something in, and carries out what it says.
-    fn handle(&mut self, input: Input) {
+    pub(super) fn handle(&mut self, input: Input) {
         let before = Instant::now();
         self.engine.handle(self.handles.clock.now(), input);
         self.carry_out(before.elapsed());
@@ -293,6 +297,7 @@ impl ControlLoop {
         Status {
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
+            names: self.handles.names.report(),
             ..self.engine.status(now)
         }
     }
@@ -303,6 +308,7 @@ impl ControlLoop {
         Figures {
             refused: self.scales.last_refusal(now).is_some(),
             zones: self.zones.status(),
+            names: self.handles.names.report(),
             ..self.engine.figures(now)
         }
     }
@@ -355,9 +361,11 @@ impl ControlLoop {
     fn ask_reader(&self, request: Request) {
         let refused = match &self.handles.reader {
             None => Some((request, "this server has no config file to read again")),
-            Some(reader) => match reader.send(request) {
-                Ok(()) => None,
-                Err(unsent) => Some((unsent.0, "the thread that reads the config has ended")),
+            Some(reader) => match reader.send(ReaderMessage::Reload(request)) {
+                Err(SendError(ReaderMessage::Reload(request))) => {
+                    Some((request, "the thread that reads the config has ended"))
+                }
+                Ok(()) | Err(SendError(ReaderMessage::Names(_))) => None,
             },
         };
         if let Some((request, why)) = refused {
@@ -388,6 +396,13 @@ impl ControlLoop {
                     Err(refusal) => self.conclude(Err(refusal), waiting),
                 }
             }
+            Reading::Names(Ok(own), done) => {
+                let (steered, known) = (Arc::clone(&own.source.steered), Arc::clone(&own.known));
+                self.composing = Some(Composing::Names(own, done));
+                let effects = self.zones.rename(steered, known);
+                self.follow(effects);
+            }
+            Reading::Names(Err(why), _) => readdress::refuse(&why),
             Reading::Zone { apex, outcome } => {
                 match outcome.and_then(|filed| self.scales.zone(&self.plan, &apex, filed)) {
                     Ok(filed) => {
@@ -398,45 +413,6 @@ impl ControlLoop {
                 }
             }
         }
-    }
-
-    /// Has the zones of a config composed; what is served stays until all are there.
-    fn compose(&mut self, prepared: Prepared, waiting: ReloadWaiters) {
-        let Prepared {
-            plan,
-            zones,
-            sizes,
-            source,
-            damaged: _,
-        } = prepared;
-        self.composing = Some(Composing {
-            plan,
-            sizes,
-            source,
-            waiting,
-        });
-        let effects = self.zones.configure(zones);
-        self.follow(effects);
-    }
-
-    /// Takes a config whose zones are composed into force.
-    fn configured(&mut self, outcome: Result<Arc<Zones>, String>) {
-        let Some(composing) = self.composing.take() else {
-            return;
-        };
-        let Composing {
-            plan,
-            sizes,
-            source,
-            waiting,
-        } = composing;
-        let outcome = outcome.map(|zones| {
-            self.scales.sizes = sizes;
-            let in_force = self.handles.in_force.write();
-            *in_force.unwrap_or_else(PoisonError::into_inner) = source;
-            self.apply(plan, zones)
-        });
-        self.conclude(outcome, waiting);
     }
 
     /// Says whether a zone is served as its file has it now.
@@ -456,7 +432,7 @@ impl ControlLoop {
     }
 
     /// Says what became of a reload; after a refusal everything is as it was.
-    fn conclude(&mut self, outcome: Result<String, String>, waiting: ReloadWaiters) {
+    pub(super) fn conclude(&mut self, outcome: Result<String, String>, waiting: ReloadWaiters) {
         match &outcome {
             Ok(_) => self.scales.taken(),
             Err(text) => self.refuse(None, text),
@@ -477,35 +453,8 @@ impl ControlLoop {
         self.scales.refused(self.handles.clock.now(), zone, text);
     }
 
-    fn apply(&mut self, plan: Arc<Plan>, zones: Arc<Zones>) -> String {
-        self.warn_of_restart(&plan);
-        let mut text = format!("plan {:016x} is in force", plan.digest);
-        if let Some(gone) = gone(&self.plan, &plan) {
-            info!(event = "endpoints_gone", "no longer configured: {gone}");
-            text = format!("{text}; no longer configured: {gone}");
-        }
-        self.epoch += 1;
-        self.plan = plan.clone();
-        self.probe_by(plan.clone());
-        self.handles.metrics.reload(ReloadResult::Applied);
-        self.handle(Input::Reload(plan, zones));
-        text
-    }
-
-    /// Says what of the new plan waits for a restart.
-    fn warn_of_restart(&self, next: &Plan) {
-        for ((key, opened), (_, wanted)) in self.opened.iter().zip(opened_by(next)) {
-            if *opened != wanted {
-                warn!(
-                    event = "restart_needed",
-                    "{key} is {opened} until a restart; the new config says {wanted}"
-                );
-            }
-        }
-    }
-
     /// Probes by this plan from now on.
-    fn probe_by(&mut self, plan: Arc<Plan>) {
+    pub(super) fn probe_by(&mut self, plan: Arc<Plan>) {
         let (webhooks, node) = (&plan.control.webhooks, plan.server.identity.as_deref());
         let node = node.unwrap_or("waypost");
         let metrics = &self.handles.metrics;
@@ -568,14 +517,6 @@ impl ControlLoop {
 fn patience(now: Moment, wake_at: Option<Moment>) -> Duration {
     let wait = wake_at.map_or(IDLE, |wake| Duration::from_millis(wake.since(now).0));
     wait.min(IDLE)
-}
-
-/// A config whose zones are being composed.
-struct Composing {
-    plan: Arc<Plan>,
-    sizes: Vec<ZoneSize>,
-    source: Arc<Source>,
-    waiting: ReloadWaiters,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
+use super::names::NamesBefore;
 use super::zone_driver::DiskEvents;
 use crate::base::Moment;
 use crate::base::limits::{KEEP_AT_END, KEEP_EVERY};
@@ -44,6 +45,8 @@ pub(super) struct BeforeStart {
     pub(super) state: Option<State>,
     pub(super) zones: Memories,
     pub(super) health: Option<Restored>,
+    /// The addresses of machines that are known by name.
+    pub(super) names: NamesBefore,
     damages: usize,
 }
 
@@ -74,6 +77,7 @@ impl BeforeStart {
                 state: None,
                 zones: Memories::default(),
                 health: None,
+                names: NamesBefore::read(zoning, wall / 1000),
                 damages: 0,
             });
         };
@@ -91,6 +95,7 @@ impl BeforeStart {
             state: Some(opened.state),
             zones: opened.zones,
             health: opened.health,
+            names: NamesBefore::read(zoning, wall / 1000),
             damages: opened.damages.len(),
         })
     }

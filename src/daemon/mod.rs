@@ -6,10 +6,13 @@
 //! | `server` | the running server: start order, and its parts joined |
 //! | `control_loop` | the task that owns both cores |
 //! | `channels` | what it works with, and what it listens to |
+//! | `composing` | what was read again, on its way into force |
 //! | `zone_driver` | what the engine of zones says, carried out |
 //! | `ordered` | orders that wait for the engine's answer, and the answer in words |
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
+//! | `names` | machines that are known by name: resolvers asked, and what is known handed on |
+//! | `readdress` | other addresses of them, on their way into force |
 //! | `dry_start` | a start without sockets, so that what a config costs can be counted |
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `watched` | what the watch reads, in the audit log |
@@ -26,6 +29,7 @@
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod channels;
 mod comparer;
+mod composing;
 mod control_loop;
 pub(crate) mod dry_start;
 mod expiry;
@@ -33,12 +37,14 @@ mod geo_keeper;
 mod judge;
 mod keeper;
 pub(crate) mod log;
+mod names;
 mod notice_lines;
 mod notice_log;
 mod observer;
 mod order_log;
 mod ordered;
 pub(crate) mod prepared;
+mod readdress;
 mod reader;
 mod reload_effects;
 mod run;

@@ -6,7 +6,8 @@ use std::time::UNIX_EPOCH;
 
 use tracing::error;
 
-use crate::config::{Compiled, FiledZone, Spec};
+use crate::base::Span;
+use crate::config::{Compiled, FiledZone, Files, Spec};
 use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
 use crate::io::files::Loaded;
@@ -33,10 +34,12 @@ pub(crate) struct Prepared {
 }
 
 /// What the files of zones are read by.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) plan: Arc<Plan>,
-    pub(crate) spec: Spec,
+    pub(crate) spec: Arc<Spec>,
+    /// All that was brought for it, but for zones and the geo database.
+    pub(crate) brought: Files,
     pub(crate) zoning: Arc<Zoning>,
     pub(crate) steered: Arc<[Steered]>,
     /// The file of the geo database, unless it is the embedded one.
@@ -97,7 +100,8 @@ impl Prepared {
             source: Arc::new(Source {
                 plan,
                 files: loaded.spec.files_by_zone(&loaded.files),
-                spec: loaded.spec,
+                brought: without_data(&loaded.spec, &loaded.files),
+                spec: Arc::new(loaded.spec),
                 geo: loaded.geo,
                 zoning,
                 steered,
@@ -112,6 +116,18 @@ impl Prepared {
             tell(&state::set_aside(path, reason.clone(), now));
         }
     }
+}
+
+/// All that was brought, but for what is large: it is needed to make another plan of the same config.
+fn without_data(spec: &Spec, files: &Files) -> Files {
+    let mut brought = files.clone();
+    brought.geo = None;
+    let zones = spec.files_by_zone(files).into_iter();
+    let data = zones.flat_map(|(_, own)| own).chain(spec.written_here());
+    for path in data.chain(spec.geo_file()) {
+        brought.remove(&path);
+    }
+    brought
 }
 
 /// Says that a file was damaged, and where it is now.
@@ -136,16 +152,21 @@ pub(crate) fn tell(damage: &Damage) {
 }
 
 /// What is read of a zone's file.
-pub(crate) fn filed(filed: &FiledZone, steered: &[Steered]) -> Filed {
+pub(crate) fn filed(plan: &ZonePlan, filed: &FiledZone, steered: &[Steered]) -> Filed {
+    let aliases = plan
+        .aliases
+        .iter()
+        .map(|own| Span::from_secs(own.ttl.into()));
+    let of_aliases = aliases.max().unwrap_or(Span::ZERO);
     Filed {
-        longest_ttl: longest_ttl(&filed.zone, steered),
+        longest_ttl: longest_ttl(&filed.zone, steered).max(of_aliases),
         zone: Arc::clone(&filed.zone),
         digest: filed.digest,
     }
 }
 
 fn new_zone(plan: &ZonePlan, read: &FiledZone, steered: &[Steered], keys: Keys) -> NewZone {
-    let filed = filed(read, steered);
+    let filed = filed(plan, read, steered);
     let ring = plan
         .dnssec
         .as_ref()

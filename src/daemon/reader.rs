@@ -25,6 +25,7 @@ use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
 use super::log;
 use super::prepared::{Keys, Prepared, Source, filed};
+use super::readdress::Readdressed;
 use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
 use crate::dns::Name;
@@ -33,6 +34,7 @@ use crate::io::background;
 use crate::io::control::Force;
 use crate::io::files;
 use crate::io::files::Watch;
+use crate::names::KnownNames;
 use crate::zones::Filed;
 
 /// How often the files are looked at.
@@ -49,8 +51,19 @@ pub(super) struct Request {
     pub(super) reply: Reply,
 }
 
+/// A thing that the reader is asked for.
+pub(super) enum ReaderMessage {
+    /// To read the config again.
+    Reload(Request),
+    /// To make a plan of the config in force with these addresses of names.
+    Names(Arc<KnownNames>),
+}
+
 /// What was read again.
 pub(super) enum Reading {
+    /// The config in force with other addresses of names, or why they do not go with it; whoever made it waits to be told that
+    /// it is over.
+    Names(Result<Box<Readdressed>, String>, Sender<()>),
     /// The config with all that it names.
     Config {
         /// The config with what it would change, or every error.
@@ -101,8 +114,8 @@ pub(super) fn start(
     config: PathBuf,
     watch: Watch,
     in_force: InForce,
-    (readings, audit): (mpsc::Sender<Reading>, AuditTrail),
-) -> io::Result<Sender<Request>> {
+    (readings, audit, names): (mpsc::Sender<Reading>, AuditTrail, Arc<KnownNames>),
+) -> io::Result<Sender<ReaderMessage>> {
     let (requests, queue) = std::sync::mpsc::channel();
     let reader = Reader {
         recorder: WatchRecorder::new(audit, &config),
@@ -110,6 +123,7 @@ pub(super) fn start(
         watch,
         in_force,
         readings,
+        names,
         geo: GeoKeeper::default(),
     };
     background::spawn("config", move || reader.run(&queue))?;
@@ -123,18 +137,20 @@ struct Reader {
     readings: mpsc::Sender<Reading>,
     recorder: WatchRecorder,
     geo: GeoKeeper,
+    /// The addresses of names, as they were handed on last.
+    names: Arc<KnownNames>,
 }
 
 /// Nobody wants to know any more.
 struct Ended;
 
 impl Reader {
-    fn run(mut self, queue: &Receiver<Request>) {
+    fn run(mut self, queue: &Receiver<ReaderMessage>) {
         loop {
             let done = match queue.recv_timeout(LOOK_EVERY) {
                 Ok(first) => {
-                    let requests = std::iter::once(first).chain(queue.try_iter());
-                    self.read(requests.collect())
+                    let all = std::iter::once(first).chain(queue.try_iter());
+                    self.take(all.collect())
                 }
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -143,6 +159,35 @@ impl Reader {
                 return;
             }
         }
+    }
+
+    /// Does what was asked for: the last addresses count, and a config is read with them.
+    fn take(&mut self, messages: Vec<ReaderMessage>) -> Result<(), Ended> {
+        let (mut requests, mut names) = (Vec::new(), None);
+        for message in messages {
+            match message {
+                ReaderMessage::Reload(request) => requests.push(request),
+                ReaderMessage::Names(known) => names = Some(known),
+            }
+        }
+        if let Some(known) = names {
+            self.names = Arc::clone(&known);
+            self.readdress(known)?;
+        }
+        match requests.is_empty() {
+            true => Ok(()),
+            false => self.read(requests),
+        }
+    }
+
+    /// Has other addresses of names taken into force, and waits until that is done.
+    fn readdress(&mut self, known: Arc<KnownNames>) -> Result<(), Ended> {
+        let outcome = Readdressed::of(&self.source(), known).map(Box::new);
+        let (done, over) = std::sync::mpsc::channel();
+        self.send(Reading::Names(outcome, done))?;
+        // Whoever took it may have ended.
+        let _ = over.recv();
+        Ok(())
     }
 
     /// Looks whether anything has changed, if the config in force wants that.
@@ -199,7 +244,7 @@ impl Reader {
             (false, true) => Occasion::Asked,
             (false, false) => Occasion::Signalled,
         };
-        let (outcome, watch) = compile(&self.config);
+        let (outcome, watch) = compile(&self.config, &self.names);
         let before = watch.map(|watch| std::mem::replace(&mut self.watch, watch));
         let outcome = outcome.map(|prepared| {
             let judgement = Judgement::of(&self.source(), &prepared.source, occasion);
@@ -242,7 +287,7 @@ impl Reader {
         let outcome = compiled
             .map(|(zone, doubts)| {
                 log::findings(&doubts);
-                filed(&zone, &source.steered)
+                filed(plan, &zone, &source.steered)
             })
             .map_err(|found| found.render(false));
         self.send(Reading::Zone {
@@ -257,12 +302,13 @@ impl Reader {
 }
 
 /// Reads and compiles, with a watch on the files of this reading.
-fn compile(path: &Path) -> (Result<Box<Prepared>, String>, Option<Watch>) {
+fn compile(path: &Path, names: &Arc<KnownNames>) -> (Result<Box<Prepared>, String>, Option<Watch>) {
     let mut loaded = match files::load(path) {
         Err(unreadable) => return (Err(unreadable.to_string()), None),
         Ok(loaded) => loaded,
     };
     let watch = loaded.watch();
+    loaded.files.names = Arc::clone(names);
     let diagnostics = std::mem::take(&mut loaded.diagnostics);
     let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
     let prepared = match compiled {

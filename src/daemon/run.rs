@@ -32,6 +32,7 @@ use crate::io::serve::Secrets;
 use crate::io::service_manager::{self, ManagerWord};
 use crate::io::terminal::has_colours;
 use crate::keys::Time;
+use crate::names::NameEngine;
 
 /// The way in which a server begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +122,9 @@ impl ReadConfig {
     fn read(path: &Path) -> Result<Self, Failure> {
         let mut loaded = files::load(path).map_err(|error| error.to_string())?;
         let watch = loaded.watch();
+        // Nothing is assumed of names here: those that nothing is known of have no address.
+        let kept = crate::io::state::names::read(&loaded.spec.state()).0;
+        loaded.files.names = Arc::clone(NameEngine::new(kept).given());
         let diagnostics = std::mem::take(&mut loaded.diagnostics);
         let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
         let (compiled, diagnostics) = compiled.map_err(|diagnostics| {

@@ -18,6 +18,7 @@ use super::channels::{Channels, Handles, Shown};
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
+use super::names::{NameHandle, NameHolds, NamesBefore};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::{Probes, Streams};
@@ -113,15 +114,15 @@ impl Server {
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let audit = audit(&plan, clock);
         let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
-        let (ready, metrics) = (state.published.clone(), state.metrics.clone());
-        let heartbeat = state.heartbeat.clone();
+        let (ready, metrics, heartbeat) = shared(&state);
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
-        let (reader, comparer, reading_queue) =
-            reader(start.config, start.watch, (&in_force, &audit))?;
+        let reading = (start.config, start.watch, (&in_force, &audit));
+        let (reading, comparer, (names, holding)) = reader(reading, clock, zones.names)?;
+        let (reader, reading_queue) = reading;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -133,6 +134,7 @@ impl Server {
             prober,
             reader,
             comparer,
+            names,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
@@ -154,6 +156,7 @@ impl Server {
             notified: zones.notified,
             updates,
             kept: zones.kept,
+            holding,
             holds: upgrades.holds,
             stop: stopped,
         };
@@ -270,6 +273,14 @@ impl Server {
     }
 }
 
+/// The things that the control API shares with the rest.
+type Shared = (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>);
+
+fn shared(state: &control::State) -> Shared {
+    let (published, metrics) = (state.published.clone(), state.metrics.clone());
+    (published, metrics, state.heartbeat.clone())
+}
+
 /// The zones of the first config, and what drives them.
 struct FirstZones {
     driver: ZoneDriver,
@@ -280,6 +291,7 @@ struct FirstZones {
     notified: mpsc::Receiver<Name>,
     keeper: Keeper,
     kept: KeptOrders,
+    names: NamesBefore,
 }
 
 impl FirstZones {
@@ -293,7 +305,7 @@ impl FirstZones {
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
         let screen = Arc::new(Screen::new(clock));
-        let engine = ZoneEngine::new(before.zones);
+        let engine = ZoneEngine::new(before.zones).with_names(before.names.known());
         let folder = zones.zoning.state.clone();
         let disk = (before.state, folder.as_deref(), disk);
         let answering = (Arc::clone(&service), Arc::clone(&screen));
@@ -313,6 +325,7 @@ impl FirstZones {
             notified,
             keeper,
             kept,
+            names: before.names,
         })
     }
 }
@@ -422,30 +435,34 @@ fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
 }
 
-type Requests = std::sync::mpsc::Sender<reader::Request>;
+type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;
 
-/// Whoever reads configs: again, and beside the one in force; and what comes of the first.
+/// The config to be read again, and what it is read with.
+type ToRead<'r> = (Option<PathBuf>, Watch, (&'r InForce, &'r AuditTrail));
+
+/// The way to a reader and what it has read, who compares configs, and the names that they are told the addresses of.
 type ConfigReaders = (
-    Option<Requests>,
+    (Option<Requests>, mpsc::Receiver<reader::Reading>),
     Option<Comparer>,
-    mpsc::Receiver<reader::Reading>,
+    (NameHandle, NameHolds),
 );
 
-/// Starts the thread that reads the config again, if there is one to read.
+/// Starts the thread that reads the config again, if there is one to read, and to resolve names.
 fn reader(
-    config: Option<PathBuf>,
-    watch: Watch,
-    (in_force, audit): (&InForce, &AuditTrail),
+    (config, watch, (in_force, audit)): ToRead<'_>,
+    clock: Clock,
+    names: NamesBefore,
 ) -> Result<ConfigReaders, Failure> {
     let (readings, queue) = mpsc::channel(1);
     let compared = config.clone();
     let comparer = compared.map(|config| Comparer::new(config, in_force.clone()));
     let reader = config.map(|config| {
-        let report = (readings, audit.clone());
+        let report = (readings, audit.clone(), names.known());
         reader::start(config, watch, in_force.clone(), report)
     });
     let reader = reader.transpose().map_err(|error| no_thread(&error))?;
-    Ok((reader, comparer, queue))
+    let names = names.start(clock, reader.clone());
+    Ok(((reader, queue), comparer, names))
 }
 
 /// A prober, with the runtime that its probes run in and what they report.

@@ -26,6 +26,7 @@ use crate::base::Moment;
 use crate::base::limits::KEEP_AT_END;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
+use crate::dns::zone::signed::Steered;
 use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
 use crate::io::background;
 use crate::io::clock::Clock;
@@ -35,6 +36,7 @@ use crate::io::serve::deferred;
 use crate::io::state::{SignatureWriter, State, StateWriter, WriterEvents};
 use crate::io::transfer::{self, Fetcher, Herald, Service};
 use crate::keys::{Policy, Time};
+use crate::names::KnownNames;
 use crate::plan::Zoning;
 use crate::table::Table;
 use crate::zones::{
@@ -196,6 +198,16 @@ impl ZoneDriver {
         self.screen.use_zoning(Arc::clone(&config.zoning));
         self.watch_keys(&config.zoning);
         self.handle(Input::Config(ticket, Box::new(config)))
+    }
+
+    /// Has steered names, and aliases, answered with other addresses.
+    pub(super) fn rename(
+        &mut self,
+        steered: Arc<[Steered]>,
+        known: Arc<KnownNames>,
+    ) -> Vec<Effect> {
+        let ticket = self.wait_for(Waiting::Config);
+        self.handle(Input::Names(ticket, steered, known))
     }
 
     /// Has a zone served as its file has it now.

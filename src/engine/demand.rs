@@ -328,7 +328,7 @@ mod tests {
         demand.migrate(&before, &plan(&[&[0, 1], &[1, 0]]));
         assert_eq!(row(&demand), [100_000, 50_000], "class by class");
         let mut other = plan(&[&[0, 1], &[1], &[1, 0]]);
-        other.maps[0].sizes = vec![1, 1, 3];
+        Arc::get_mut(&mut other.maps).unwrap()[0].sizes = vec![1, 1, 3];
         demand.migrate(&before, &other);
         assert_eq!(row(&demand), [30_000, 30_000, 90_000], "by size");
         let mut stated = plan(&[&[0, 1]]);

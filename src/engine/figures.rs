@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base::{Family, Moment, Permille, RegionId, ServiceId, SlotId, Span};
 use crate::health::guard::Doubt;
+use crate::names::NameReport;
 use crate::plan::{AllDown, Plan};
 use crate::table::Table;
 
@@ -32,6 +33,8 @@ pub struct Figures {
     pub targets: Vec<TargetFigures>,
     /// By [`SlotId`].
     pub slots: Vec<SlotFigures>,
+    /// Machines that are known by name; they are looked after elsewhere.
+    pub names: Vec<NameReport>,
     /// Zones; they are looked after elsewhere.
     pub zones: Vec<ZoneStatus>,
 }
@@ -124,6 +127,7 @@ pub(super) fn figures(engine: &Engine, now: Moment) -> Figures {
         refused: false,
         targets: targets.collect(),
         slots: slots.collect(),
+        names: Vec::new(),
         zones: Vec::new(),
     }
 }

@@ -19,10 +19,11 @@
 //!
 //! It knows no table, no schedule and no words for the operator; it gives back which standings
 //! changed.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::{AddressSet, EndpointId, Moment, SlotId, Span, Standing, TargetId};
+use crate::dns::Name;
 use crate::health::ejections::Ejections;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
@@ -55,6 +56,8 @@ pub(super) struct HealthState {
     pub(super) drains: Drains,
     pub(super) turns: Vec<OrderTurn>,
     capped: BTreeSet<(Moment, TargetId)>,
+    /// Until when the addresses of names hold.
+    pub(super) holds: BTreeMap<Name, Moment>,
 }
 
 /// All that is known of a plan when its state begins; all by the numbers of that plan.
@@ -107,7 +110,9 @@ impl HealthState {
             left_at: left_at.collect(),
             drains: drains.migrate(now, plans, kept, &self.standings),
         };
-        Self::begin(plan, now, known)
+        let mut next = Self::begin(plan, now, known);
+        next.hold_all(self.holds.clone());
+        next
     }
 
     /// The state of a plan of which something is known: from before a reload, or a restart.
@@ -146,6 +151,7 @@ impl HealthState {
             drains,
             turns: Vec::new(),
             capped: BTreeSet::new(),
+            holds: BTreeMap::new(),
             plan,
             slots,
             targets,
@@ -327,7 +333,8 @@ impl HealthState {
                 ..target.standing(recovery, evidence.hold)
             };
             let own = (id, self.endpoint(id));
-            self.drains.over_later(now, health, own, recovery)
+            let to = self.drains.over_later(now, health, own, recovery);
+            self.while_known(id, to)
         });
         standings.collect()
     }
@@ -464,7 +471,7 @@ impl HealthState {
     }
 
     /// Writes down the standing, the next step and the count of a target.
-    fn note(&mut self, id: TargetId) -> Option<Change> {
+    pub(super) fn note(&mut self, id: TargetId) -> Option<Change> {
         let evidence = self.evidence(id);
         if let Some(due) = self.next_step(id) {
             self.steps.insert((due, id));
@@ -477,6 +484,7 @@ impl HealthState {
             ..target.standing(recovery, evidence.hold)
         };
         let to = self.drains.over(health, (id, self.endpoint(id)), recovery);
+        let to = self.while_known(id, to);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
         self.count_ejection(id);
@@ -499,7 +507,7 @@ impl HealthState {
         own.chain(self.drains.next_step(id)).min()
     }
 
-    fn endpoint(&self, id: TargetId) -> EndpointId {
+    pub(super) fn endpoint(&self, id: TargetId) -> EndpointId {
         self.plan.targets[id.index()].endpoint
     }
 

@@ -11,6 +11,7 @@
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `addresses` | which addresses of an endpoint leave alone |
+//! | `holds` | how long addresses of machines that are known by name are good |
 //! | `lookout` | what nobody has looked at for too long |
 //! | `obey` | how orders are carried out on health |
 //! | `forecast` | what an order would do |
@@ -32,11 +33,12 @@
 //! A table is published when the standings differ from those of the published one: at once if a pool
 //! lost the last endpoint that could serve, otherwise [`limits::COALESCE`] after the first change.
 //! Generations only rise, over reloads as well. It knows no clock, no socket and no query.
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::base::limits;
 use crate::base::{Cause, EndpointId, Moment, SlotId};
+use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
@@ -50,6 +52,7 @@ mod effects;
 mod figures;
 mod forecast;
 mod health_state;
+mod holds;
 mod index;
 mod kept;
 mod lookout;
@@ -103,6 +106,11 @@ pub enum Input {
     /// A new plan, and the zones that its services are mounted in; health is kept by name, and with it the
     /// probes that are out.
     Reload(Arc<Plan>, Arc<Zones>),
+    /// The current plan with other addresses of machines that are known by name, the zones that go with it, and until when
+    /// those addresses hold; all else stays as at a reload.
+    Readdress(Arc<Plan>, Arc<Zones>, BTreeMap<Name, Moment>),
+    /// The addresses of a name are confirmed, and hold until then.
+    Holds(Name, Moment),
     /// What the zones of the current plan have become: signed anew, or with other records.
     Zones(Arc<Zones>),
     /// An operator's order; it is answered by [`Output::Ordered`].
@@ -248,6 +256,11 @@ impl Engine {
             Input::Probed(id, report) => self.take_report(now, id, report),
             Input::Reported(slot, report) => self.take_unasked(now, slot, report),
             Input::Reload(plan, zones) => self.reload(now, plan, zones),
+            Input::Readdress(plan, zones, holds) => self.readdress(now, (plan, zones), holds),
+            Input::Holds(name, until) => {
+                let changes = self.health.hold(&name, until);
+                self.take_changes(now, &changes);
+            }
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
             Input::Order(id, request) => self.take_order(now, id, &request),
@@ -435,9 +448,31 @@ impl Engine {
         }
     }
 
+    fn readdress(
+        &mut self,
+        now: Moment,
+        (plan, zones): (Arc<Plan>, Arc<Zones>),
+        holds: BTreeMap<Name, Moment>,
+    ) {
+        self.health.holds = holds;
+        self.adopt(now, plan, zones);
+        self.publish(now);
+    }
+
     fn reload(&mut self, now: Moment, plan: Arc<Plan>, zones: Arc<Zones>) {
-        let reload = ReloadMap::between(&self.plan, &plan);
         let before = self.plan.targets.len();
+        let reload = self.adopt(now, plan, zones);
+        let notice = notices::reloaded(&self.plan, before, &reload);
+        self.outputs.push_back(Output::Notice(notice));
+        for slot in self.lookout.advance(now) {
+            self.tell_unwatched(now, slot, Attention::Lost);
+        }
+        self.publish(now);
+    }
+
+    /// Goes on by another plan, with the health of all that is in both.
+    fn adopt(&mut self, now: Moment, plan: Arc<Plan>, zones: Arc<Zones>) -> ReloadMap {
+        let reload = ReloadMap::between(&self.plan, &plan);
         self.health = self.health.migrate(plan.clone(), now, &reload);
         self.schedule = self.schedule.migrate(&plan, now, &reload);
         self.lookout = self.lookout.migrate(&plan, now, &reload);
@@ -446,12 +481,7 @@ impl Engine {
         self.zones = zones;
         self.plan = plan;
         self.given = None;
-        let notice = notices::reloaded(&self.plan, before, &reload);
-        self.outputs.push_back(Output::Notice(notice));
-        for slot in self.lookout.advance(now) {
-            self.tell_unwatched(now, slot, Attention::Lost);
-        }
-        self.publish(now);
+        reload
     }
 
     /// Answers from other zones at once: whoever changed them may be waited for.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::base::{Utc, shown};
+use crate::names::NameReport;
 
 pub use crate::zones::status::{KeyStatus, SigningStatus, ZoneStatus};
 
@@ -49,6 +50,9 @@ pub struct Status {
     /// Canaries: whether this node can see.
     #[serde(default)]
     pub canaries: Vec<SlotStatus>,
+    /// Machines that are known by name.
+    #[serde(default)]
+    pub names: Vec<NameReport>,
     /// Zones.
     pub zones: Vec<ZoneStatus>,
     /// Regions with their endpoints, in the order of the config.
@@ -140,6 +144,9 @@ pub struct EndpointStatus {
     /// What it carries, as for regions.
     #[serde(default)]
     pub load_thousandths: Option<u64>,
+    /// The name that it is known by, in place of addresses.
+    #[serde(default)]
+    pub hostname: Option<String>,
     /// Addresses.
     pub addresses: Vec<String>,
     /// The first of the orders by which it is drained, if it is.

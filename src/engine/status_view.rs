@@ -60,6 +60,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         }),
         canaries: plan.canaries.iter().map(|id| view.slot(*id)).collect(),
         // They are looked after elsewhere.
+        names: Vec::new(),
         zones: Vec::new(),
         regions: view.regions(),
         services: services
@@ -133,6 +134,7 @@ impl StatusView<'_> {
             disabled: !endpoint.enabled,
             capacity: endpoint.capacity,
             load_thousandths: None,
+            hostname: endpoint.named.as_ref().map(|own| own.name.to_string()),
             addresses: endpoint.addresses.iter().map(ToString::to_string).collect(),
             drain: drain.map(|held| DrainStatus {
                 since_ms: self.now.since(held.begins()).0,

@@ -35,6 +35,7 @@ mod geo_loss;
 mod lots;
 mod metrics;
 mod monitor;
+mod naming;
 mod pool;
 mod records;
 mod scope;
@@ -64,6 +65,7 @@ pub use geo_loss::GeoKnowledge;
 pub use lots::{Lot, Lots};
 pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
+pub use naming::{NamedMachine, ProbedBy, Resolving, Spoken, Upstream, ZoneAlias};
 pub use pool::{Member, Pool, Tier};
 pub use records::{ChosenRecords, ChosenSet, Hints, RecordType, Whose};
 pub use scope::{Scope, UnknownScope};
@@ -76,7 +78,7 @@ pub use webhook::{Urgency, Webhook, WebhookShape};
 pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 
 /// Everything that was decided before start.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Hash over the config and all files that it names but copies of zones from primaries; tells plans apart.
     pub digest: u64,
@@ -110,11 +112,13 @@ pub struct Plan {
     /// Services by [`ServiceId`]; the id is also the number of a mount in a zone.
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
-    pub maps: Vec<Map>,
+    pub maps: Arc<Vec<Map>>,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.
     pub geo: GeoFile,
+    /// The resolvers that are asked for machines that are known by name.
+    pub resolving: Resolving,
 }
 
 /// Listeners and the server's own words.
@@ -259,10 +263,11 @@ pub struct Endpoint {
     pub weight: u16,
     /// What it can carry, in the operator's unit; unlimited if absent.
     pub capacity: Option<u32>,
-    /// Addresses of both families.
+    /// Addresses of both families; of a machine that is known by name, those by which it was known when the plan was made.
     pub addresses: Vec<IpAddr>,
-    /// The name that the machine is known by; answered as a CNAME where the service has one of it ([`ChosenRecords`]).
-    pub hostname: Option<Name>,
+    /// The name that it is known by, in place of addresses in the config; answered as a CNAME where the service has one of it
+    /// ([`ChosenRecords`]).
+    pub named: Option<NamedMachine>,
 }
 
 impl Endpoint {
@@ -422,6 +427,8 @@ pub struct Service {
     pub recovery: RecoveryId,
     /// Tells whether its answers are signed beforehand, in a zone that is signed here.
     pub is_signed: bool,
+    /// Tells whether a machine of it that is known by name has no address yet: types that it lacks may come, and are not denied.
+    pub is_unresolved: bool,
     /// ChosenRecords of other types that follow the choice, CNAMEs among them.
     pub records: ChosenRecords,
     /// Its pools by family and region; empty where it has no endpoint.

@@ -6,7 +6,7 @@
 //! addresses inside a fence keeps these there.
 //!
 //! A **CNAME** is one of these types, and more than that: whoever is led to an endpoint or a region that has one gets it
-//! whatever he asks for (RFC 1034, section 3.6.2). A machine that is known by its name ([`super::Endpoint::hostname`]) has one
+//! whatever he asks for (RFC 1034, section 3.6.2). A machine that is known by its name ([`super::Endpoint::named`]) has one
 //! by itself.
 //!
 //! A service has one choice for all of these, of one family ([`ChosenRecords::LEADING`]): else a client could be told a CNAME for A

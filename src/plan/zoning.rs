@@ -5,16 +5,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::ZoneAlias;
 use super::{Acme, Incoming, Outgoing, TsigKey, ZoneDnssec};
 use crate::base::Permille;
 use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 5] = [
+pub const STATE_FILES: [&str; 6] = [
     "challenges.json",
     "health.log",
     "lock",
+    "names.log",
     "transfers.json",
     "zones.json",
 ];
@@ -49,6 +51,8 @@ pub struct ZonePlan {
     pub incoming: Option<Incoming>,
     /// Its steered names, and the number of the service that each belongs to.
     pub mounts: Vec<(Name, Mount)>,
+    /// Static names with the addresses of others.
+    pub aliases: Vec<ZoneAlias>,
 }
 
 impl Zoning {

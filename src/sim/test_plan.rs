@@ -16,8 +16,8 @@ use crate::base::{
 use crate::plan::{
     AddressesDown, AllDown, Approval, Check, ChosenRecords, CohortOrder, Control, DampingPolicy,
     Defence, Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map,
-    Member, Monitor, Overload, Plan, Pool, ProbeSource, Recovery, Residency, Server, Service, Slot,
-    Target, Tier, TtlBounds,
+    Member, Monitor, Overload, Plan, Pool, ProbeSource, Recovery, Residency, Resolving, Server,
+    Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -232,7 +232,8 @@ impl TestPlan {
             canaries: (watched..slots.len()).map(SlotId::from_index).collect(),
             slots,
             targets,
-            maps: self.services.iter().map(|own| self.map(own)).collect(),
+            maps: Arc::new(self.services.iter().map(|own| self.map(own)).collect()),
+            resolving: Resolving::default(),
             atlas: test_zone::atlas(),
             geo: GeoFile {
                 source: "none".into(),
@@ -349,6 +350,7 @@ impl TestPlan {
             demand: Demand::Unstated,
             overload: Overload::Spread,
             is_signed: true,
+            is_unresolved: false,
             records: ChosenRecords::default(),
             answers: service.answers,
             ttl: TtlBounds {
@@ -434,7 +436,7 @@ impl TestEndpoint {
             weight: self.weight,
             capacity: self.capacity,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
-            hostname: None,
+            named: None,
         }
     }
 

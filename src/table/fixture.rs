@@ -15,8 +15,8 @@ use crate::plan::fleet::Missing;
 use crate::plan::{
     AddressesDown, AllDown, Approval, ChosenRecords, Class, CohortOrder, Control, DampingPolicy,
     Defence, Demand, Endpoint, Fleet, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Overload, Plan, Pool, Recovery, Region, Residency, Server, Service, SteeringFacts, Target,
-    Tier, TtlBounds,
+    Overload, Plan, Pool, Recovery, Region, Residency, Resolving, Server, Service, SteeringFacts,
+    Target, Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -93,7 +93,8 @@ impl World {
             services: (0..self.services)
                 .map(|index| self.service(index))
                 .collect(),
-            maps: vec![self.map()],
+            maps: vec![self.map()].into(),
+            resolving: Resolving::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
                 source: "embedded".into(),
@@ -131,7 +132,7 @@ impl World {
                 .iter()
                 .map(|family| address(*family, index))
                 .collect(),
-            hostname: None,
+            named: None,
         });
         endpoints.collect()
     }
@@ -167,6 +168,7 @@ impl World {
             demand: Demand::Unstated,
             overload: Overload::Spread,
             is_signed: true,
+            is_unresolved: false,
             records: ChosenRecords::default(),
             answers: self.answers,
             ttl: TtlBounds {

@@ -73,7 +73,8 @@ impl ZoneEngine {
                 return self.ask_for_kept(place);
             }
             let laid = self.challenges.laid(&apex);
-            let compose = zone.compose(laid, &self.steered, (seconds, effort.at_once));
+            let given = (&self.steered, &*self.names);
+            let compose = zone.compose(laid, given, (seconds, effort.at_once));
             Some(Work::Compose(Box::new(compose)))
         } else {
             let work = zone.renew(self.now, seconds);

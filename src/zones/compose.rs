@@ -27,6 +27,8 @@ pub(super) struct Compose {
     pub(super) absent: Option<Presence>,
     /// TXT records that come and go by themselves.
     pub(super) dynamic: Vec<Edit>,
+    /// Addresses of names that have those of others.
+    pub(super) aliases: Vec<Edit>,
     /// The serial at the least.
     pub(super) serial: Option<u32>,
     /// What it shows of its keys, if it is to be signed here.
@@ -174,6 +176,7 @@ impl Compose {
 
     fn amended(&self, base: &Arc<Zone>, shown: Option<&Shown>) -> Result<Arc<Zone>, String> {
         let mut edits = challenges::beside(base, &self.dynamic);
+        edits.extend(self.aliases.iter().cloned());
         edits.extend(self.serial.and_then(|serial| soa(base, serial)));
         if let Some(shown) = shown {
             edits.extend(shown.signing.edits(base, shown.records.clone()));

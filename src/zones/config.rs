@@ -112,6 +112,16 @@ impl ZoneEngine {
             .zip(zones)
             .map(|(plan, new)| self.next(plan, new, same_steered))
             .collect();
+        self.begin(ticket, (zoning, steered), next);
+    }
+
+    /// Begins to compose what is not as it was.
+    fn begin(
+        &mut self,
+        ticket: Ticket,
+        (zoning, steered): (Arc<Zoning>, Arc<[Steered]>),
+        next: Vec<Next>,
+    ) {
         let laid = self.challenges.wanted(&zoning, &self.bases(&next));
         let others = next.iter().enumerate();
         let others = others.filter(|(_, next)| matches!(next, Next::Other(_)));
@@ -157,7 +167,8 @@ impl ZoneEngine {
             _ => self.effort.at_once,
         };
         let times = (self.wall_ms / 1000, most);
-        let compose = zone.compose(dynamic.unwrap_or_default(), &pending.steered, times);
+        let given = (&pending.steered, &*self.names);
+        let compose = zone.compose(dynamic.unwrap_or_default(), given, times);
         let job = Job::new(Work::Compose(Box::new(compose)));
         self.outputs.push_back(Output::Work(number, job));
     }
@@ -176,6 +187,30 @@ impl ZoneEngine {
             self.begin_next(&mut pending, place);
         }
         self.pending = Some(pending);
+    }
+
+    /// Begins to compose the zones of the config in force for steered names that are answered otherwise.
+    pub(super) fn steer(&mut self, ticket: Ticket, steered: Arc<[Steered]>) {
+        let next = (0..self.zones.len()).map(|place| {
+            let own = &self.zones[place];
+            if own.plan.mounts.is_empty() || own.keys.is_none() {
+                return Next::Same(place, None);
+            }
+            let filed = Filed {
+                zone: Arc::clone(&own.base),
+                digest: own.digest,
+                longest_ttl: Span::ZERO,
+            };
+            let copied_at = None;
+            let keys = own.keys.clone();
+            Next::Other(Box::new(self.other(
+                Arc::clone(&own.plan),
+                (filed, copied_at),
+                keys,
+            )))
+        });
+        let next = next.collect();
+        self.begin(ticket, (Arc::clone(&self.zoning), steered), next);
     }
 
     /// What becomes of a zone.
@@ -199,15 +234,26 @@ impl ZoneEngine {
         {
             return Next::Same(place, keys.map(Box::new));
         }
+        Next::Other(Box::new(self.other(plan, (new.filed, new.copied_at), keys)))
+    }
+
+    /// A zone that takes the place of the one of its name, if there is one, and goes on from it.
+    fn other(
+        &self,
+        plan: Arc<ZonePlan>,
+        (filed, copied_at): (Filed, Option<u64>),
+        keys: Option<Keys>,
+    ) -> OneZone {
+        let own = self.places.get(&plan.apex).map(|place| &self.zones[*place]);
         let known = self.known.get(&plan.apex).copied().unwrap_or_default();
-        let mut next = OneZone::new(plan, new.filed, keys);
+        let mut next = OneZone::new(plan, filed, keys);
         next.was_signed = known.signed && next.keys.is_some();
         next.serial = known
             .last
             .filter(|_| next.plan.outgoing.is_some())
             .map(|last| last.serial);
         if next.plan.incoming.is_some() {
-            let refreshed = known.refreshed.or(new.copied_at);
+            let refreshed = known.refreshed.or(copied_at);
             // What was noted by a clock that was ahead does not keep the zone longer.
             let refreshed = refreshed.map(|at| at.min(self.wall_ms / 1000));
             let mut secondary = Secondary::new(self.now, refreshed);
@@ -219,7 +265,7 @@ impl ZoneEngine {
         if let Some(own) = own {
             next.follow(own);
         }
-        Next::Other(Box::new(next))
+        next
     }
 
     /// The zones as they came, in which places for challenges are looked for.
@@ -442,7 +488,7 @@ impl ZoneEngine {
 }
 
 /// Tells that steered names may be answered with the same.
-fn are_alike(one: &[Steered], other: &[Steered]) -> bool {
+pub(super) fn are_alike(one: &[Steered], other: &[Steered]) -> bool {
     let mut pairs = one.iter().zip(other);
     one.len() == other.len() && pairs.all(|(one, other)| one == other)
 }

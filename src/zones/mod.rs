@@ -27,6 +27,8 @@
 //! | `version` | when there is a new version for secondaries, with which serial |
 //! | `challenge` | records that are set by orders and updates |
 //! | `config` | another config, taken into force in one step |
+//! | `alias` | names with the addresses of others |
+//! | `names` | other addresses of machines that are known by name, likewise |
 //! | `wall` | when the wall clock was set |
 //! | `job` | work that takes long |
 //!
@@ -55,9 +57,11 @@ use crate::dns::transfer::{Entry, Journal, Received};
 use crate::dns::zone::signed::Steered;
 use crate::dns::zone::{Presence, Zone, Zones};
 use crate::keys::{Keyring, Policy, Step, Time};
+use crate::names::KnownNames;
 use crate::plan::{Incoming, Outgoing, TsigKey, Zoning};
 use crate::table::Table;
 
+mod alias;
 mod attend;
 pub mod challenge;
 mod compose;
@@ -69,6 +73,7 @@ mod keep;
 mod kept;
 mod keys;
 mod memory;
+mod names;
 mod notice;
 mod outgoing;
 mod secondary;
@@ -115,6 +120,9 @@ pub enum Input {
     Tick,
     /// A config is to be taken into force; answered by [`Output::Configured`].
     Config(Ticket, Box<NewConfig>),
+    /// Machines that are known by name have other addresses: steered names are answered with these from then on, and aliases have
+    /// them; answered by [`Output::Configured`].
+    Names(Ticket, Arc<[Steered]>, Arc<KnownNames>),
     /// The file of a zone was read again; answered by [`Reply::Filed`].
     Filed {
         /// Who waits for it.
@@ -255,6 +263,8 @@ pub enum Reply {
 pub struct ZoneEngine {
     zoning: Arc<Zoning>,
     steered: Arc<[Steered]>,
+    /// The addresses of machines that are known by name.
+    names: Arc<KnownNames>,
     /// In the order of the config.
     zones: Vec<OneZone>,
     places: HashMap<Name, usize>,
@@ -293,6 +303,7 @@ impl ZoneEngine {
         Self {
             zoning: Arc::default(),
             steered: Arc::from([]),
+            names: Arc::new(KnownNames::of(BTreeMap::new())),
             zones: Vec::new(),
             places: HashMap::new(),
             agenda: BTreeSet::new(),
@@ -322,6 +333,12 @@ impl ZoneEngine {
     #[must_use]
     pub fn with_effort(self, effort: Effort) -> Self {
         Self { effort, ..self }
+    }
+
+    /// The same, where machines that are known by name have these addresses.
+    #[must_use]
+    pub fn with_names(self, names: Arc<KnownNames>) -> Self {
+        Self { names, ..self }
     }
 
     /// Takes in one thing that happened; `wall_ms` is milliseconds since 1970.
@@ -452,6 +469,7 @@ impl ZoneEngine {
             Input::Remembered(ticket, outcome) => self.remembered(ticket, outcome),
             Input::Recorded(ticket, outcome) => self.challenge_recorded(ticket, outcome),
             Input::Config(ticket, config) => self.configure(ticket, *config),
+            Input::Names(ticket, steered, known) => self.rename(ticket, steered, known),
             Input::Filed {
                 ticket,
                 apex,

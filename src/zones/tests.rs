@@ -57,6 +57,7 @@ fn zone(apex: &str, serial: u32) -> Arc<Zone> {
 /// A zone that comes from a primary, `in.test`, and one that is signed, `own.test`.
 fn zoning(validity: Span) -> Arc<Zoning> {
     let plan = |apex: &str| ZonePlan {
+        aliases: Vec::new(),
         apex: name(apex),
         file: PathBuf::from(apex),
         dnssec: None,

@@ -5,6 +5,7 @@
 //! together are composed together.
 use std::sync::Arc;
 
+use super::alias::alias;
 use super::compose::{Compose, Composed};
 use super::job::{Arrival, Came, Drawing, Work};
 use super::kept::{Recall, SignatureKeeping};
@@ -20,6 +21,7 @@ use crate::dns::Name;
 use crate::dns::transfer::Received;
 use crate::dns::zone::signed::{Signed, Steered};
 use crate::dns::zone::{Edit, Mount, Presence, Served, Zone};
+use crate::names::KnownNames;
 use crate::plan::{Expired, ZonePlan};
 use crate::table::{RenderView, StrictNames, Table};
 
@@ -149,7 +151,7 @@ impl OneZone {
     pub(super) fn compose(
         &self,
         dynamic: Vec<Edit>,
-        steered: &Arc<[Steered]>,
+        (steered, names): (&Arc<[Steered]>, &KnownNames),
         (now, most): (u64, usize),
     ) -> Compose {
         let is_expired = self.secondary.as_ref().is_some_and(|own| own.is_expired);
@@ -163,6 +165,7 @@ impl OneZone {
             mounts: self.remount.clone(),
             absent,
             dynamic,
+            aliases: self.aliases(names),
             serial: self.serial,
             shown: self.keys.as_ref().and_then(|keys| keys.shown(&self.base)),
             steered: Arc::clone(steered),
@@ -171,6 +174,12 @@ impl OneZone {
             most,
             now,
         }
+    }
+
+    /// The addresses of its aliases.
+    pub(super) fn aliases(&self, names: &KnownNames) -> Vec<Edit> {
+        let aliases = self.plan.aliases.iter();
+        aliases.flat_map(|own| alias(own, names)).collect()
     }
 
     /// What came from a primary, to be taken.

@@ -17,6 +17,7 @@ mod fuzz;
 mod geo_claims;
 mod geo_files;
 mod geo_kept;
+mod names;
 mod planned;
 mod plans;
 mod pools;

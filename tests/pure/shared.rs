@@ -218,7 +218,7 @@ fn the_proof_asks_for_whole_networks() {
         assert_eq!(proof.counterexamples, []);
         assert!(proof.cases.shared > 50, "{:?}", proof.cases);
         let data = plan.services.iter().find(|own| own.name == "data").unwrap();
-        let map = &mut plan.maps[data.map.index()];
+        let map = &mut Arc::get_mut(&mut plan.maps).unwrap()[data.map.index()];
         let shared = map.shared.as_mut().unwrap();
         let german = JurisdictionSet::EMPTY.with(plan.regions[0].jurisdiction);
         let german = map.classes.iter().position(|class| class.fence == german);

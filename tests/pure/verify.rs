@@ -216,7 +216,7 @@ fn class_of<'p>(plan: &'p mut Plan, client: &str) -> &'p mut Class {
     let data = ServiceId::from_index(service(plan, "data"));
     let class = plan.classify(data, client.parse().unwrap()).class;
     let map = plan.services[data.index()].map;
-    &mut plan.maps[map.index()].classes[class.index()]
+    &mut Arc::get_mut(&mut plan.maps).unwrap()[map.index()].classes[class.index()]
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_network_in_the_wrong_class_is_found() {
         let stolen = Network::parse("5.0.128.0/20").unwrap();
         let map = plan.services[data.index()].map;
         let networks = stolen_by(plan, stolen, canadian, data);
-        plan.maps[map.index()].networks = networks;
+        Arc::get_mut(&mut plan.maps).unwrap()[map.index()].networks = networks;
     });
     let breach = of_kind(&found, Kind::Outside, Some("DE"));
     let client = breach.client.as_ref().unwrap();
@@ -399,7 +399,7 @@ fn a_region_abroad_before_home_is_found() {
         let api = ServiceId::from_index(service(plan, "api"));
         let class = plan.classify(api, "5.0.0.1".parse().unwrap()).class;
         let map = plan.services[api.index()].map;
-        plan.maps[map.index()].classes[class.index()]
+        Arc::get_mut(&mut plan.maps).unwrap()[map.index()].classes[class.index()]
             .preference
             .swap(0, 2);
     });

@@ -29,6 +29,7 @@ mod load;
 mod many;
 mod masters;
 mod monitors;
+mod names;
 mod notify;
 mod orders;
 mod page;

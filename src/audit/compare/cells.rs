@@ -144,9 +144,10 @@ mod tests {
         });
         let own: Vec<_> = own.collect();
         plan.atlas = Arc::new(Atlas::new(&database, &own, &[]));
-        plan.maps[0].networks = plan
+        let networks = plan
             .atlas
             .classify(&mut |place, _| ClassId(u16::from(place.country == Some(Country(*b"BR")))));
+        Arc::get_mut(&mut plan.maps).unwrap()[0].networks = networks;
         plan
     }
 

@@ -26,6 +26,7 @@ mod given;
 mod pools;
 mod routes;
 mod shared;
+mod stated;
 mod tables;
 mod text;
 
@@ -46,6 +47,7 @@ use super::law::Law;
 use super::sight::{self, Group};
 
 pub use breach::{Client, Counterexample, Given, Kind};
+pub use stated::Statement;
 
 /// Most counterexamples that are kept; all are counted.
 const KEPT: usize = 200;
@@ -65,6 +67,8 @@ pub struct Proof {
     pub services: Vec<ServiceProof>,
     /// Answers of strict services that leave by zone transfer.
     pub transfers: Vec<TransferProof>,
+    /// Statements about machines that are known by name, which the fences of strict services rest on.
+    pub rests_on: Vec<Statement>,
 }
 
 /// Whether the promises hold.
@@ -209,6 +213,7 @@ pub fn verify_with(plan: &Arc<Plan>, zones: &[Arc<ZonePlan>]) -> Proof {
         cases: prover.cases,
         services,
         transfers,
+        rests_on: stated::of(plan),
     }
 }
 

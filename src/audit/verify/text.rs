@@ -79,6 +79,7 @@ impl fmt::Display for Proof {
         for transfer in &self.transfers {
             writeln!(out, "{transfer}")?;
         }
+        self.write_statements(out)?;
         Ok(())
     }
 }
@@ -108,6 +109,24 @@ impl fmt::Display for TransferProof {
 }
 
 impl Proof {
+    fn write_statements(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.rests_on.is_empty() {
+            writeln!(
+                out,
+                "\nit rests on what the config states, and nobody can see of a name"
+            )?;
+        }
+        for own in &self.rests_on {
+            let (name, endpoint, service) = (&own.name, &own.endpoint, &own.service);
+            let law = own.jurisdiction.as_deref().unwrap_or(ANYWHERE);
+            writeln!(
+                out,
+                "{service}: all that `{name}` ({endpoint}) can lead to is in {law}"
+            )?;
+        }
+        Ok(())
+    }
+
     fn write_breaches(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             out,

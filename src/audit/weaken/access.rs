@@ -256,7 +256,15 @@ fn transfers(zonings: [&Zoning; 2], zones: [&ZonePlan; 2], found: &mut Findings)
         mounts: _,
         outgoing: _,
         incoming: _,
+        aliases,
     } = before;
+    for alias in aliases {
+        let mut next = after.aliases.iter();
+        if !next.any(|next| next.owner == alias.owner) {
+            let of = alias.owner.to_string();
+            found.tell(LossKind::Name, &of, ["an alias", "none"]);
+        }
+    }
     let of = format!("zone {apex}");
     let rules = [before, after].map(|zone| zone.outgoing.as_ref());
     if rules != [None, None] {

@@ -2,8 +2,10 @@
 use crate::audit::compare::LossKind;
 use crate::base::Permille;
 use crate::geo::Network;
+use crate::names::PrivateAddresses;
 use crate::plan::{
-    Cookies, Defence, Endpoint, Guard, Losses, Plan, RateLimit, ResponseClass, Server, Tls,
+    Cookies, Defence, Endpoint, Guard, Losses, NamedMachine, Plan, RateLimit, Resolving,
+    ResponseClass, Server, Spoken, Tls, Upstream,
 };
 
 use super::found::{Decisions, Findings};
@@ -35,6 +37,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         endpoints,
         canaries,
         geo,
+        resolving,
     } = before;
     let same_zones = zones(sides[0]) == zones(sides[1]);
     if *key != after.key && same_zones {
@@ -58,7 +61,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
             tier: _,
             weight: _,
             addresses: _,
-            hostname: _,
+            named: _,
         } = endpoint;
         let mut others = after.endpoints.iter();
         let next = others.find(|other| other.name == *name);
@@ -66,13 +69,60 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
             let change = [format!("capacity {own}"), "unlimited".to_owned()];
             found.tell(KIND, &format!("endpoint {name}"), change);
         }
+        if let Some(next) = next {
+            stated(endpoint, next, found);
+        }
     }
     guards(guard, &after.guard, found);
+    asked(resolving, &after.resolving, found);
     listeners(server, &after.server, found);
     let state = sides.map(|side| side.zoning.state.clone().unwrap_or_default());
     if state[0] != state[1] {
         let change = state.map(|folder| folder.display().to_string());
         found.tell(KIND, "[server] state", change);
+    }
+}
+
+/// Compares what is stated of machines that are known by name. Where strict services need the statement, the fence rests on it.
+fn stated(before: &Endpoint, after: &Endpoint, found: &mut Findings) {
+    let law = |own: &NamedMachine| own.jurisdiction;
+    let change = match (&before.named, &after.named) {
+        (Some(own), Some(next)) if law(own) != law(next) => {
+            ["a stated jurisdiction", "another one"]
+        }
+        (None, Some(next)) if next.jurisdiction.is_some() => {
+            ["addresses of the config", "whatever its name leads to"]
+        }
+        (Some(_) | None, Some(_) | None) => return,
+    };
+    let of = format!("endpoint {}", before.name);
+    found.tell(LossKind::Fence, &of, change);
+}
+
+/// Compares who is asked for addresses, and what of answers is left out.
+fn asked(before: &Resolving, after: &Resolving, found: &mut Findings) {
+    let Resolving {
+        servers,
+        roots,
+        timeout: _,
+        bounds: _,
+        private,
+    } = before;
+    if *private != after.private && after.private == PrivateAddresses::Serve {
+        let change = ["private addresses left out", "served"];
+        found.tell(KIND, "[resolvers] private", change);
+    }
+    let is_encrypted = |servers: &[Upstream]| {
+        let mut plain = servers.iter().filter(|one| one.spoken == Spoken::Plain);
+        !servers.is_empty() && plain.next().is_none()
+    };
+    if is_encrypted(servers) && !is_encrypted(&after.servers) {
+        found.tell(KIND, "[resolvers] servers", ["encrypted", "in the clear"]);
+    }
+    if !roots.is_empty() && after.roots.iter().any(|one| !roots.contains(one))
+        || !roots.is_empty() && after.roots.is_empty()
+    {
+        found.tell(KIND, "[resolvers] roots", ["these alone", "also others"]);
     }
 }
 

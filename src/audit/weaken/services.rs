@@ -152,6 +152,7 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         recovery,
         // Zones are judged by themselves.
         is_signed: _,
+        is_unresolved: _,
         // It follows the choice, which fences are held against.
         records: _,
         pools: _,

@@ -8,6 +8,8 @@
 //! | module | what it resolves |
 //! |---|---|
 //! | `names` | a name, or what was most likely meant |
+//! | `naming` | machines that are known by name, and who is asked for them |
+//! | `aliases` | names of zones with the addresses of others |
 //! | `places` | jurisdictions, regions, endpoints |
 //! | `checks` | monitors, recoveries |
 //! | `defence` | what keeps the server from being used against others |
@@ -32,6 +34,7 @@
 //! | `targets` | slots, targets, pools and cohort orders |
 mod access;
 mod acme;
+mod aliases;
 mod capacity;
 mod checks;
 mod claims;
@@ -44,6 +47,7 @@ mod internal;
 mod lots;
 mod maps;
 mod names;
+mod naming;
 mod notify;
 mod places;
 mod policy;
@@ -70,9 +74,10 @@ use super::spec::Spec;
 use super::{Compiled, FiledZone, Files};
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::geo::{Atlas, FileDigest};
+use crate::names::KnownNames;
 use crate::plan::{
-    ChosenRecords, Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds,
-    ZonePlan, Zoning,
+    ChosenRecords, Control, Defence, GeoFile, Overload, Plan, Resolving, Server, Service, Tls,
+    TtlBounds, ZonePlan, Zoning,
 };
 
 use checks::Checks;
@@ -129,13 +134,16 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     if !check_limits(spec, found) {
         return None;
     }
-    let places = Places::resolve(spec, found);
+    let places = Places::resolve(spec, &files.names, found);
     let checks = Checks::resolve(spec, &places, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
+    naming::check((spec, &places), &drafts, found);
     let records = records::resolve(&drafts, &places, found);
     let zones = zones::load(spec, &records::marks(&records), files, found);
     records::check_zones(spec, &zones, found);
+    aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
+    let resolving = naming::resolving(spec, files, found);
     let control = access::control(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
     let mut transfers = transfer::resolve(spec, found);
@@ -164,6 +172,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         control,
     };
     let plan = build(spec, files, parts, found);
+    let plan = Plan { resolving, ..plan };
     check_bounds(spec, &plan, found);
     services::check_signed(&plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
@@ -340,7 +349,7 @@ fn within<'s>(
 fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) -> Plan {
     let (maps, map_ids) = maps::build(parts.drafts, parts.places, &parts.atlas, found);
     let mut wiring = Wiring::new(parts.places, parts.checks);
-    let drafts = parts.drafts.iter().zip(map_ids).zip(parts.records);
+    let drafts = parts.drafts.iter().zip(map_ids).zip(parts.records.clone());
     let services = drafts.map(|((draft, map), records)| Service {
         records,
         ..service(draft, map, &mut wiring)
@@ -348,13 +357,9 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     let services: Vec<Service> = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
     Plan {
+        resolving: Resolving::default(),
         digest: digest(spec, files),
-        policy: policy::of(
-            spec,
-            (parts.places, parts.checks),
-            cohort_key(spec),
-            (parts.drafts, &services),
-        ),
+        policy: policy(spec, files, &parts, &services),
         key: cohort_key(spec),
         server: server(spec, parts.tls, parts.defence),
         control: parts.control,
@@ -368,9 +373,61 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         targets: wiring.targets,
         canaries,
         services,
-        maps,
+        maps: maps.into(),
         atlas: parts.atlas,
         geo: parts.geo,
+    }
+}
+
+/// The hash of the policy: as if names had the addresses that stand for them, since each node resolves them at times of its own.
+fn policy(spec: &Spec, files: &Files, parts: &Parts<'_>, services: &[Service]) -> u64 {
+    let of =
+        |places: &Places<'_>, checks: &Checks<'_>, drafts: &[Draft<'_>], services: &[Service]| {
+            policy::of(spec, (places, checks), cohort_key(spec), (drafts, services))
+        };
+    if parts.places.endpoints.iter().all(|one| one.named.is_none()) {
+        return of(parts.places, parts.checks, parts.drafts, services);
+    }
+    let mut told = Diagnostics::of_config(spec.path.display().to_string(), &spec.text);
+    let places = Places::resolve(spec, &KnownNames::default(), &mut told);
+    let checks = Checks::resolve(spec, &places, files, &mut told);
+    let drafts = services::resolve(spec, &places, &checks, &mut told);
+    let mut wiring = Wiring::new(&places, &checks);
+    let services = drafts.iter().zip(services);
+    let services = services.map(|(draft, own)| Service {
+        records: own.records.clone(),
+        ..service(draft, own.map, &mut wiring)
+    });
+    let services: Vec<Service> = services.collect();
+    of(&places, &checks, &drafts, &services)
+}
+
+/// The plan of a config in force with other addresses of names.
+pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<Plan, Diagnostics> {
+    let mut found = Diagnostics::of_config(spec.path.display().to_string(), &spec.text);
+    let places = Places::resolve(spec, &files.names, &mut found);
+    let checks = Checks::resolve(spec, &places, files, &mut found);
+    let drafts = services::resolve(spec, &places, &checks, &mut found);
+    let mut wiring = Wiring::new(&places, &checks);
+    let services = drafts.iter().zip(&in_force.services);
+    let services = services.map(|(draft, own)| Service {
+        records: own.records.clone(),
+        ..service(draft, own.map, &mut wiring)
+    });
+    let services = services.collect();
+    let canaries = wiring.canaries(&spec.canaries);
+    let plan = Plan {
+        endpoints: places.endpoints.clone(),
+        slots: wiring.slots,
+        targets: wiring.targets,
+        canaries,
+        services,
+        ..in_force.clone()
+    };
+    services::check_signed(&plan, &drafts, &mut found);
+    match found.has_errors() {
+        true => Err(found),
+        false => Ok(plan),
     }
 }
 
@@ -389,6 +446,7 @@ fn server(spec: &Spec, tls: Option<Tls>, defence: Defence) -> Server {
 }
 
 fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
+    let places = wiring.places;
     let spec = draft.spec;
     let hostnames = spec.hostnames.iter().map(|name| name.value.clone());
     Service {
@@ -413,6 +471,10 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
         monitors: draft.monitors.clone(),
         recovery: draft.recovery,
         is_signed: draft.is_signed,
+        is_unresolved: draft.endpoints.iter().any(|id| {
+            let own = &places.endpoints[id.index()];
+            own.named.is_some() && own.addresses.is_empty()
+        }),
         records: ChosenRecords::default(),
         pools: wiring.pools(draft),
     }

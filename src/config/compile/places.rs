@@ -14,7 +14,8 @@ use crate::config::reader::At;
 use crate::config::spec::{EndpointSpec, RegionSpec, Serves, ServiceSpec, Spec};
 use crate::geo::{Country, Network};
 use crate::monitor::reach;
-use crate::plan::{Endpoint, Jurisdiction, Region};
+use crate::names::KnownNames;
+use crate::plan::{Endpoint, Jurisdiction, NamedMachine, Region};
 
 /// Where things are, and under which law.
 pub(super) struct Places<'s> {
@@ -47,7 +48,7 @@ pub(super) struct Places<'s> {
 }
 
 impl<'s> Places<'s> {
-    pub(super) fn resolve(spec: &'s Spec, found: &mut Diagnostics) -> Self {
+    pub(super) fn resolve(spec: &'s Spec, known: &KnownNames, found: &mut Diagnostics) -> Self {
         let jurisdictions = spec.jurisdictions.iter().map(|one| &*one.name.value);
         let regions = spec.regions.iter().map(|one| &*one.name.value);
         let mut places = Self {
@@ -70,10 +71,10 @@ impl<'s> Places<'s> {
         places.add_jurisdictions(spec, found);
         places.add_agreements(spec, found);
         for region in &spec.regions {
-            places.add_region(region, found);
+            places.add_region(region, known, found);
         }
         for service in &spec.services {
-            places.add_own(service, found);
+            places.add_own(service, known, found);
         }
         warn_of_empty(spec, &places, found);
         places.default = places.region_ids(&spec.geo.default, found);
@@ -149,7 +150,7 @@ impl<'s> Places<'s> {
         }
     }
 
-    fn add_region(&mut self, spec: &'s RegionSpec, found: &mut Diagnostics) {
+    fn add_region(&mut self, spec: &'s RegionSpec, known: &KnownNames, found: &mut Diagnostics) {
         let id = RegionId::from_index(self.regions.len());
         let jurisdiction = spec.jurisdiction.as_ref().and_then(|name| {
             let place = self.jurisdiction_names.find(name, found)?;
@@ -181,7 +182,8 @@ impl<'s> Places<'s> {
         self.claims.push(claims);
         let first = self.endpoints.len();
         for one in &spec.endpoints {
-            self.endpoints.push(endpoint(one, id, None));
+            let named = self.named(one, known, found);
+            self.endpoints.push(endpoint(one, (id, None), named));
             self.written.push(one);
         }
         self.of_region.push(first..self.endpoints.len());
@@ -189,18 +191,40 @@ impl<'s> Places<'s> {
 
     /// The endpoints of a service's own. One whose region is not known belongs to none, which only matters until that is
     /// reported.
-    fn add_own(&mut self, spec: &'s ServiceSpec, found: &mut Diagnostics) {
+    fn add_own(&mut self, spec: &'s ServiceSpec, known: &KnownNames, found: &mut Diagnostics) {
         let service = ServiceId::from_index(self.of_service.len());
         let first = self.endpoints.len();
         for one in &spec.endpoints {
             let region = one.region.as_ref();
             let place = region.and_then(|name| self.region_names.find(name, found));
             let Some(place) = place else { continue };
-            let own = endpoint(one, RegionId::from_index(place), Some(service));
+            let named = self.named(one, known, found);
+            let own = endpoint(one, (RegionId::from_index(place), Some(service)), named);
             self.endpoints.push(own);
             self.written.push(one);
         }
         self.of_service.push(first..self.endpoints.len());
+    }
+
+    /// The name that an endpoint is known by, with the addresses that this has, if it is known by name.
+    fn named(
+        &self,
+        spec: &EndpointSpec,
+        known: &KnownNames,
+        found: &mut Diagnostics,
+    ) -> Option<(NamedMachine, Vec<IpAddr>)> {
+        let own = spec.hostname.as_ref()?;
+        let law = own.jurisdiction.as_ref();
+        let law = law.and_then(|name| self.jurisdiction_names.find(name, found));
+        let name = own.name.value.clone();
+        let addresses = known.addresses(&name);
+        let named = NamedMachine {
+            flatten: own.flatten == Some(true),
+            jurisdiction: law.and_then(|place| u8::try_from(place).ok().map(JurisdictionId)),
+            assumed: known.is_assumed(&name),
+            name,
+        };
+        Some((named, addresses))
     }
 
     /// The endpoints that a service may be answered with: its own if it has any, otherwise those of all regions.
@@ -233,7 +257,16 @@ impl<'s> Places<'s> {
     }
 }
 
-fn endpoint(spec: &EndpointSpec, region: RegionId, service: Option<ServiceId>) -> Endpoint {
+fn endpoint(
+    spec: &EndpointSpec,
+    (region, service): (RegionId, Option<ServiceId>),
+    named: Option<(NamedMachine, Vec<IpAddr>)>,
+) -> Endpoint {
+    let written = spec.addresses.iter().map(|address| address.value);
+    let (named, addresses) = match named {
+        Some((named, addresses)) => (Some(named), addresses),
+        None => (None, written.collect()),
+    };
     Endpoint {
         name: spec.name.value.clone(),
         region,
@@ -243,8 +276,8 @@ fn endpoint(spec: &EndpointSpec, region: RegionId, service: Option<ServiceId>) -
         tier: spec.tier,
         weight: spec.weight,
         capacity: spec.capacity.as_ref().map(|given| given.value),
-        addresses: spec.addresses.iter().map(|address| address.value).collect(),
-        hostname: None,
+        addresses,
+        named,
     }
 }
 

@@ -84,6 +84,8 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         monitors,
         recovery,
         is_signed,
+        // Each node resolves names by itself.
+        is_unresolved: _,
         records,
         pools,
     } = service;

@@ -86,12 +86,14 @@ fn of_service(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) -
     }
 }
 
-/// The CNAME of a machine that is known by its name, unless it is answered with its addresses.
+/// The CNAME of a machine that is known by its name, unless it is answered with its addresses: because that is asked for, or because
+/// no CNAME can stand where the service is mounted.
 fn of_hostname(draft: &Draft<'_>, endpoint: &Endpoint) -> Option<ChosenSet> {
-    let hostname = endpoint.hostname.as_ref()?;
+    let named = endpoint.named.as_ref();
+    let named = named.filter(|own| !own.flatten && !draft.flattens)?;
     let ttl = draft.spec.ttl_max.as_secs();
     Some(ChosenSet {
-        records: DetachedSet::new(rtype::CNAME, ttl, &[hostname.as_wire().to_vec()]),
+        records: DetachedSet::new(rtype::CNAME, ttl, &[named.name.as_wire().to_vec()]),
         hints: Hints::AsWritten,
     })
 }

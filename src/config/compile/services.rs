@@ -13,8 +13,10 @@ use crate::base::{
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{Lands, ServiceSpec, Spec};
+use crate::dns::Name;
 use crate::monitor::host;
 use crate::monitor::kind::Host;
+use crate::names::NAME_ADDRESSES;
 use crate::plan::{AddressesDown, Demand, Endpoint, Plan};
 
 /// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
@@ -38,6 +40,9 @@ pub(super) struct Draft<'s> {
     pub(super) steering: Rc<Steering>,
     /// Tells whether a hostname of it lies in a zone that is signed here.
     pub(super) is_signed: bool,
+    /// Tells whether a CNAME cannot stand at some hostname of it, or beside what an answer has: machines that are known by name
+    /// are answered with their addresses then.
+    pub(super) flattens: bool,
 }
 
 pub(super) fn resolve<'s>(
@@ -51,6 +56,7 @@ pub(super) fn resolve<'s>(
     let drafts = numbered.map(|one| {
         let draft = Draft {
             is_signed: is_signed(one.1, spec),
+            flattens: flattens(one.1, spec),
             ..draft(one, (places, &by_regions), checks, found)
         };
         fences::check(&draft, places, found);
@@ -100,7 +106,15 @@ fn draft<'s>(
         outside: lands(spec.outside.as_ref(), places, found),
         unknown: lands(spec.unknown.as_ref(), places, found),
         is_signed: false,
+        flattens: false,
     }
+}
+
+/// Tells whether some hostname of a service is an apex (RFC 1912, section 2.4), or its answers name several machines.
+fn flattens(service: &ServiceSpec, spec: &Spec) -> bool {
+    let apexes = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
+    let is_apex = |name: &At<Name>| apexes.clone().any(|apex| apex.value == name.value);
+    service.answers.value > 1 || service.hostnames.iter().any(is_apex)
 }
 
 /// Tells whether some hostname of a service has a signed zone as the smallest that it lies in.
@@ -277,7 +291,12 @@ fn answer_bytes(tier: &[&Endpoint], family: Family, answers: usize) -> usize {
             Family::V4 => 4,
             Family::V6 => 16,
         };
-    let mut counts: Vec<usize> = tier.iter().map(|one| count(one, family)).collect();
+    // A name may have other addresses by the next answer.
+    let most = |one: &&Endpoint| match one.named {
+        Some(_) => NAME_ADDRESSES,
+        None => count(one, family),
+    };
+    let mut counts: Vec<usize> = tier.iter().map(most).collect();
     counts.sort_unstable_by(|one, other| other.cmp(one));
     counts.iter().take(answers).sum::<usize>() * record
 }
@@ -290,7 +309,9 @@ fn count(endpoint: &Endpoint, family: Family) -> usize {
 /// Clients that ask for one family only do not fail over to endpoints without it.
 fn check_families(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnostics) {
     let all = draft.endpoints.iter();
-    let all: Vec<&Endpoint> = all.map(|id| &places.endpoints[id.index()]).collect();
+    let all = all.map(|id| &places.endpoints[id.index()]);
+    // Which families a name has is not the config's to say.
+    let all: Vec<&Endpoint> = all.filter(|one| one.named.is_none()).collect();
     for (family, name) in [(Family::V4, "IPv4"), (Family::V6, "IPv6")] {
         let without: Vec<&str> = all
             .iter()

@@ -18,11 +18,11 @@ use crate::base::{
 use crate::config::reader::At;
 use crate::monitor::kind::Host;
 use crate::plan::fleet::Missing;
-use crate::plan::{AddressesDown, Endpoint, Member, Pool, Slot, Target, Tier};
+use crate::plan::{AddressesDown, Endpoint, Member, Pool, ProbedBy, Slot, Target, Tier};
 
 /// What is probed and what is steered, as far as services were wired.
 pub(super) struct Wiring<'p> {
-    places: &'p Places<'p>,
+    pub(super) places: &'p Places<'p>,
     checks: &'p Checks<'p>,
     pub(super) slots: Vec<Slot>,
     pub(super) targets: Vec<Target>,
@@ -222,21 +222,21 @@ impl<'p> Wiring<'p> {
 
     /// The one that leaves when one of several addresses is down: the address, unless something else is said. An address
     /// would come back round a gate or an approval, so with these it is the endpoint; and where another address is
-    /// probed, that one speaks for all of them.
+    /// probed, that one speaks for all of them. Of a machine that is known by name all are answered, as by whoever answers
+    /// for that name.
     fn addresses_down(&self, endpoint: EndpointId, family: Family, watch: &Watch) -> AddressesDown {
         let recovery = &self.checks.recoveries[watch.recovery.index()];
-        let count = self.places.endpoints[endpoint.index()]
-            .addresses_of(family, AddressSet::EMPTY)
-            .count();
-        let is_elsewhere = self.places.written[endpoint.index()]
-            .probe
-            .address
-            .is_some();
-        match self.said(endpoint, watch) {
-            _ if count < 2 || is_elsewhere => AddressesDown::Endpoint,
+        let own = &self.places.endpoints[endpoint.index()];
+        let count = own.addresses_of(family, AddressSet::EMPTY).count();
+        let said = self.said(endpoint, watch);
+        let one = self.is_probed_once(endpoint);
+        match said {
+            // How many addresses a name has changes, and what is known of it by its key does not.
+            _ if one || count < 2 && own.named.is_none() => AddressesDown::Endpoint,
+            None if own.named.is_some() => AddressesDown::Stay,
             Some(AddressesDown::Stay) => AddressesDown::Stay,
             _ if recovery.guards_data() => AddressesDown::Endpoint,
-            said => said.unwrap_or(AddressesDown::Address),
+            _ => said.unwrap_or(AddressesDown::Address),
         }
     }
 
@@ -259,6 +259,16 @@ impl<'p> Wiring<'p> {
         ids
     }
 
+    /// Tells that one address speaks for all: another one is probed, or one of those of a name.
+    fn is_probed_once(&self, endpoint: EndpointId) -> bool {
+        let probe = &self.places.written[endpoint.index()].probe;
+        let by_name = probe
+            .by
+            .as_ref()
+            .is_some_and(|by| by.value == ProbedBy::Name);
+        probe.address.is_some() || by_name
+    }
+
     /// A slot for each address and monitor.
     fn slots_of(
         &mut self,
@@ -273,6 +283,9 @@ impl<'p> Wiring<'p> {
             .collect();
         if let Some(elsewhere) = &places.written[endpoint.index()].probe.address {
             addresses = vec![elsewhere.value];
+        }
+        if self.is_probed_once(endpoint) {
+            addresses.truncate(1);
         }
         let mut slots = Vec::new();
         for address in addresses {

@@ -16,7 +16,7 @@ use crate::config::{FiledZone, Files, copy};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
 use crate::dns::zone::Mount;
-use crate::plan::{STATE_FILES, ZoneDnssec, ZonePlan};
+use crate::plan::{STATE_FILES, ZoneAlias, ZoneDnssec, ZonePlan};
 
 use super::transfer::Transfer;
 
@@ -113,6 +113,7 @@ fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Opt
         ..dnssec.policy.clone()
     });
     Some(ZonePlan {
+        aliases: aliases(zone),
         apex: zone.name.as_ref()?.value.clone(),
         file: spec.resolve(zone.file.as_ref()?),
         dnssec,
@@ -120,6 +121,19 @@ fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Opt
         incoming: transfer.incoming,
         mounts: mounts.names,
     })
+}
+
+/// The aliases of a zone.
+fn aliases(zone: &ZoneSpec) -> Vec<ZoneAlias> {
+    let aliases = zone.aliases.iter().filter_map(|own| {
+        Some(ZoneAlias {
+            owner: own.name.as_ref()?.value.clone(),
+            target: own.target.as_ref()?.value.clone(),
+            families: own.families,
+            ttl: own.ttl.as_secs(),
+        })
+    });
+    aliases.collect()
 }
 
 /// A file belongs to one zone, and to nothing else that the server writes.

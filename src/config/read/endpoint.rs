@@ -1,16 +1,22 @@
 //! `[[regions.NAME.endpoints]]` and `[[services.NAME.endpoints]]`: the machines that answers name.
 //!
 //! The two differ in one key: an endpoint of a service says in which region it is.
+//!
+//! A machine has addresses, or a `hostname` by which they are found. `jurisdiction` and `flatten` are of the latter alone.
 use std::net::IpAddr;
 
+use toml::de::DeValue;
+
 use crate::base::limits::ENDPOINT_ADDRESSES;
+use crate::config::naming::HostnameSpec;
 use crate::config::reader::{At, Fields};
 use crate::config::spec::{EndpointSpec, ProbeSpec};
-use crate::config::value;
+use crate::config::value::{self, Trouble};
+use crate::dns::Name;
 use crate::monitor::host;
-use crate::plan::AddressesDown;
+use crate::plan::{AddressesDown, ProbedBy};
 
-use super::plain;
+use super::{items, plain};
 
 /// Those of a region.
 pub(super) fn of_region(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
@@ -39,6 +45,7 @@ fn read(
             tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
             weight: plain(fields.optional("weight", value::number(0..=65_535))).unwrap_or(100),
             capacity: fields.optional("capacity", value::amount),
+            hostname: hostname(&mut fields),
             addresses: addresses(&mut fields),
             addresses_down: addresses_down(&mut fields),
             is_disabled: plain(fields.optional("enabled", value::boolean)) == Some(false),
@@ -55,7 +62,10 @@ fn read(
 }
 
 fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<IpAddr>> {
-    let list = endpoint.required_list("addresses", r#"["192.0.2.10"]"#, value::address);
+    let list = match endpoint.key("hostname") {
+        Some(_) => items(endpoint.list("addresses", value::address)),
+        None => endpoint.required_list("addresses", r#"["192.0.2.10"]"#, machine_address),
+    };
     let reader = endpoint.reader();
     for (index, address) in list.iter().enumerate() {
         if list[..index]
@@ -75,6 +85,71 @@ fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<IpAddr>> {
         });
     }
     list
+}
+
+/// An address; whoever writes a name there is told of the key for it.
+fn machine_address(value: &DeValue<'_>) -> Result<IpAddr, Trouble> {
+    let name = value.as_str().and_then(|text| Name::parse(text).ok());
+    value::address(value).map_err(|trouble| match name {
+        Some(name) if name.labels().count() > 1 && !is_dotted_number(&name) => {
+            trouble.with_help(format!("a machine known by name: `hostname = \"{name}\"`"))
+        }
+        Some(_) | None => trouble,
+    })
+}
+
+fn is_dotted_number(name: &Name) -> bool {
+    let last = name.labels().last().unwrap_or_default();
+    last.iter().all(u8::is_ascii_digit)
+}
+
+/// `hostname`, with what is said of the machine that it names.
+fn hostname(endpoint: &mut Fields<'_, '_>) -> Option<HostnameSpec> {
+    let name = endpoint.optional("hostname", machine_name);
+    let jurisdiction = endpoint.optional("jurisdiction", value::text);
+    let flatten = endpoint.optional("flatten", value::boolean);
+    if let Some(name) = name {
+        if endpoint.key("addresses").is_some() {
+            let message = "`hostname` and `addresses` both say where the machine is";
+            endpoint.reader().error(&name.at, message, |found| {
+                found.help("keep one of them");
+            });
+        }
+        return Some(HostnameSpec {
+            name,
+            jurisdiction,
+            flatten: flatten.map(|one| one.value),
+        });
+    }
+    let places = [
+        ("jurisdiction", jurisdiction.map(|one| one.at)),
+        ("flatten", flatten.map(|one| one.at)),
+    ];
+    for (key, at) in places {
+        if let Some(at) = at
+            && endpoint.key("hostname").is_none()
+        {
+            let message = format!("`{key}` has no effect here");
+            let help = "it is for machines that are known by name (`hostname`); where others are, their region says";
+            endpoint.reader().warn(&at, &message, help);
+        }
+    }
+    None
+}
+
+/// A name that a machine can have.
+pub(super) fn machine_name(value: &DeValue<'_>) -> Result<Name, Trouble> {
+    let text = value::text(value)?;
+    if text.parse::<IpAddr>().is_ok() {
+        return Err(Trouble::new(format!("`{text}` is an address, not a name"))
+            .with_help(format!("write `addresses = [\"{text}\"]`")));
+    }
+    let name = value::domain(value)?;
+    let help = "write a name such as \"example.cdn-a.test\"";
+    if name.is_wildcard() || name.labels().count() == 0 {
+        return Err(Trouble::new(format!("`{name}` is no machine's name")).with_help(help));
+    }
+    Ok(name)
 }
 
 /// `addresses_down`, or `serve`, which says the same by what goes on.
@@ -99,6 +174,7 @@ fn probe(endpoint: &mut Fields<'_, '_>) -> ProbeSpec {
     };
     let probe = ProbeSpec {
         address: fields.optional("address", value::address),
+        by: fields.optional("by", value::word(ProbedBy::WORDS)),
         port: plain(fields.optional("port", value::number(1..=65_535))),
         host: fields.optional("host", host::host),
     };

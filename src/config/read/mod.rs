@@ -14,6 +14,7 @@ mod notify;
 mod place;
 mod records;
 mod recovery;
+mod resolvers;
 mod service;
 mod steering;
 mod tls;
@@ -115,6 +116,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         services: service::services(&mut fields),
         tsig: tsig::keys(&mut fields),
         acme: acme::acme(&mut fields),
+        resolvers: resolvers::resolvers(&mut fields),
         guard,
         ejection_bounds,
         canaries,
@@ -204,6 +206,7 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
             transfer: transfer::transfer(&mut fields),
             incoming: transfer::incoming(&mut fields),
             source: transfer::source(&mut fields),
+            aliases: resolvers::aliases(&mut fields),
         });
         fields.finish();
     }

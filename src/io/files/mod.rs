@@ -20,7 +20,9 @@ use thiserror::Error;
 use crate::base::limits;
 use crate::config::{self, Contact, Diagnostics, Files, Spec};
 use crate::dns::Name;
+use crate::io::state;
 use crate::io::state::geo_data::GeoData;
+use crate::names::KnownNames;
 
 /// Readings of a file that changes while it is read.
 const ATTEMPTS: usize = 5;
@@ -120,7 +122,8 @@ fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
     watch.add(config_path.to_owned(), stamp);
     // What the server writes itself is no change to be read.
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
-    let (files, geo) = bring(&spec, &own, &mut watch);
+    let (mut files, geo) = bring(&spec, &own, &mut watch);
+    files.names = Arc::new(known_names(&spec));
     if is_open_to_all(config_path) {
         spec.warn_of_secrets(&mut diagnostics);
     }
@@ -132,6 +135,13 @@ fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
         geo,
         watch,
     }
+}
+
+/// The addresses of names as the server of this config has kept them, and assumed ones of others.
+fn known_names(spec: &Spec) -> KnownNames {
+    let (kept, _) = state::names::read(&spec.state());
+    let kept = kept.into_iter().map(|own| (own.name, own.addresses));
+    KnownNames::of(kept.collect()).assumed()
 }
 
 /// Reads the files of one zone again. They are watched from now on, as what they include now may be new.

@@ -53,6 +53,7 @@ mod durations;
 mod endpoints;
 mod histogram;
 mod limits;
+mod names;
 mod process;
 pub mod queries;
 mod registry;
@@ -399,6 +400,7 @@ impl Gathered {
         self.ledger.write(&mut text);
         if let Some(figures) = figures {
             state::write(&mut text, figures);
+            names::write(&mut text, figures);
             endpoints::write(&mut text, figures, &self.failures);
             services::write(&mut text, figures);
         }

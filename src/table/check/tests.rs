@@ -93,7 +93,7 @@ fn an_answer_outside_the_fence_or_the_preference_is_found() {
     let strayed = |fence: Option<JurisdictionSet>| {
         let world = World::new(&[(0, 1, 100), (1, 1, 100)], &[&[0]]);
         let mut plan = Arc::into_inner(world.plan()).unwrap();
-        let class = &mut plan.maps[0].classes[0];
+        let class = &mut Arc::get_mut(&mut plan.maps).unwrap()[0].classes[0];
         class.fence = fence.unwrap_or(class.fence);
         let standings = standings(&plan, &[0, 0]);
         let mut table = Table::build(1, Arc::new(plan), standings, Moment(0), None);

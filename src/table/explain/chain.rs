@@ -19,6 +19,8 @@ use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
 
 use super::Question;
+use super::load::Load;
+use super::named::{self, NameFacts};
 use super::set::{self, SetFacts};
 
 /// Everything that decides one client's answer for a steered name.
@@ -63,6 +65,8 @@ pub struct Steered {
     pub tier: Option<u16>,
     /// Endpoints of the answer.
     pub endpoints: Vec<String>,
+    /// Those of them that are known by name.
+    pub named: Vec<NameFacts>,
     /// Addresses of the answer.
     #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpAddr>,
@@ -110,15 +114,6 @@ pub struct Consulted {
     pub load: Option<Load>,
     /// Its endpoints.
     pub endpoints: Vec<Stand>,
-}
-
-/// What a place carries, of all services and both families.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Load {
-    /// By the demand that is planned with, in thousandths of the operator's unit.
-    pub carries_thousandths: u64,
-    /// What it can carry, in the operator's unit; absent where there is no bound.
-    pub capacity: Option<u64>,
 }
 
 /// What a pool does for a cohort.
@@ -248,6 +243,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         region: region.map(|region| link.region(region)),
         tier: endpoints.first().map(|id| plan.endpoints[id.index()].tier),
         endpoints: names.collect(),
+        named: named::of(plan, endpoints),
         addresses: selection.map_or(Vec::new(), |found| {
             addresses::read(family, found.records).collect()
         }),
@@ -396,16 +392,6 @@ impl Link<'_> {
             hold: lasting(selection.hold),
             until_ms: selection.until.map(|until| until.since(self.now).0),
             bounds: self.service.ttl,
-        }
-    }
-}
-
-impl Load {
-    /// Of millionths of the unit.
-    fn new(load: u64, capacity: Option<u64>) -> Self {
-        Self {
-            carries_thousandths: load.div_ceil(1000),
-            capacity,
         }
     }
 }

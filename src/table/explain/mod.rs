@@ -21,11 +21,15 @@ use crate::plan::UnknownScope;
 use super::Table;
 
 mod chain;
+mod load;
+mod named;
 mod set;
 mod suppose;
 mod text;
 
-pub use chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use load::Load;
+pub use named::NameFacts;
 pub use set::SetFacts;
 pub use suppose::suppose;
 

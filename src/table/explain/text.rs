@@ -6,7 +6,8 @@ use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
 use crate::plan::{AllDown, SteeringPolicy, Units};
 
-use super::chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+use super::chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+use super::load::Load;
 use super::{Chain, Explanation, Health, SignedZone};
 
 impl fmt::Display for Explanation {
@@ -99,6 +100,17 @@ fn write_steered(
     }
     writeln!(out)?;
     line(out, "answer", &answer(steered))?;
+    for own in &steered.named {
+        let known = match own.assumed {
+            true => "assumed to have an address of each family: it has not been resolved here",
+            false => "by the addresses that it resolves to",
+        };
+        line(
+            out,
+            "name",
+            &format!("{} is {}, {known}", own.endpoint, own.name),
+        )?;
+    }
     for address in &steered.addresses {
         let ttl = steered.ttl.map_or(0, |ttl| ttl.seconds);
         line(

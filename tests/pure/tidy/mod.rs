@@ -15,35 +15,38 @@ const EDGES: &[(&str, &str)] = &[
     ("geo", "base"),
     ("text", "base dns geo"),
     ("monitor", "base dns text"),
+    ("names", "base dns"),
     ("keys", "base dns"),
-    ("plan", "base dns geo monitor"),
-    ("config", "base dns geo text monitor plan"),
+    ("plan", "base dns geo monitor names"),
+    ("config", "base dns geo text monitor names plan"),
     ("health", "base plan"),
     ("steer", "base plan"),
     ("table", "base dns geo plan steer"),
-    ("audit", "base dns geo plan steer table"),
+    ("audit", "base dns geo names plan steer table"),
     ("answer", "base dns geo plan table"),
-    ("zones", "base dns keys plan table"),
-    ("engine", "base dns plan health table zones"),
+    ("zones", "base dns names keys plan table"),
+    ("engine", "base dns names plan health table zones"),
     (
         "sim",
         "base dns geo text plan config health table answer zones engine",
     ),
     (
         "io",
-        "base dns geo monitor keys plan config health steer table answer zones engine",
+        "base dns geo monitor names keys plan config health steer table answer zones engine",
     ),
     (
         "daemon",
-        "base dns geo keys plan config health table audit answer zones engine io",
+        "base dns geo names keys plan config health table audit answer zones engine io",
     ),
     (
         "cli",
-        "base dns geo keys text plan config health steer table audit answer zones engine sim io daemon",
+        "base dns geo names keys text plan config health steer table audit answer zones engine sim io daemon",
     ),
 ];
 /// Parts of `io` that do not see each other.
-const SIBLINGS: &[&str] = &["serve", "probe", "control", "transfer", "handover"];
+const SIBLINGS: &[&str] = &[
+    "serve", "probe", "control", "transfer", "handover", "resolve",
+];
 /// Words that may appear only on the two top floors.
 const EFFECTS: &[&str] = &[
     "tokio::",

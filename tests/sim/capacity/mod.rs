@@ -64,12 +64,13 @@ fn random_plan(draws: &mut Draws) -> Plan {
     }
     let mut plan = Arc::into_inner(world.plan()).unwrap();
     let second = random_map(&random_classes(regions, draws), &plan, draws);
-    plan.maps.push(second);
-    plan.maps[0].sizes = plan.maps[0]
+    Arc::get_mut(&mut plan.maps).unwrap().push(second);
+    let sizes = plan.maps[0]
         .sizes
         .iter()
         .map(|_| 1 + draws.below(9))
         .collect();
+    Arc::get_mut(&mut plan.maps).unwrap()[0].sizes = sizes;
     for region in &mut plan.regions {
         region.capacity = draws
             .chance(400)

@@ -1,5 +1,7 @@
 //! The same judge over whole worlds: a real engine among swarm faults, orders and reloads, and every
 //! table that it publishes, until all is well again.
+use std::sync::Arc;
+
 use waypost::base::Span;
 use waypost::engine::Order;
 use waypost::engine::order::Action;
@@ -25,7 +27,7 @@ fn demanding(test_plan: &TestPlan, draws: &mut Draws) -> Arc<Plan> {
             .chance(300)
             .then(|| 50 + u32::from(number(draws, 400)));
     }
-    for map in &mut plan.maps {
+    for map in Arc::get_mut(&mut plan.maps).unwrap() {
         map.sizes = map.classes.iter().map(|_| draws.below(1000)).collect();
     }
     for service in &mut plan.services {

@@ -102,7 +102,11 @@ impl Vantages {
             Without::Nothing | Without::Votes => {}
             Without::Fence => {
                 let regions = (0..3).map(RegionId);
-                for class in plan.maps.iter_mut().flat_map(|map| &mut map.classes) {
+                for class in Arc::get_mut(&mut plan.maps)
+                    .unwrap()
+                    .iter_mut()
+                    .flat_map(|map| &mut map.classes)
+                {
                     let known = class.preference.clone();
                     let more = regions.clone().filter(|region| !known.contains(region));
                     class.preference.extend(more);

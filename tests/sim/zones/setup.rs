@@ -99,6 +99,7 @@ impl ZoneSetup {
             primaries.reverse();
         }
         ZonePlan {
+            aliases: Vec::new(),
             apex: self.apex.clone(),
             file: PathBuf::from(format!("/zones/{}", self.apex)),
             dnssec: self.dnssec.clone(),

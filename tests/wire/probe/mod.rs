@@ -25,8 +25,8 @@ use waypost::monitor::https::HttpsCheck;
 use waypost::monitor::identity::ClientIdentity;
 use waypost::monitor::source::ProbeSource;
 use waypost::plan::{
-    Check, Control, Defence, FailureCount, GeoFile, GeoKnowledge, Guard, Monitor, Plan, Server,
-    Slot,
+    Check, Control, Defence, FailureCount, GeoFile, GeoKnowledge, Guard, Monitor, Plan, Resolving,
+    Server, Slot,
 };
 
 mod bent;
@@ -173,7 +173,8 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         targets: Vec::new(),
         canaries: Vec::new(),
         services: Vec::new(),
-        maps: Vec::new(),
+        maps: Arc::default(),
+        resolving: Resolving::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),
