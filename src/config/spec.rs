@@ -8,7 +8,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::naming::{AliasSpec, HostnameSpec, ResolversSpec};
+pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
+use super::naming::{AliasSpec, ResolversSpec};
 use super::reader::At;
 use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
@@ -20,9 +21,11 @@ use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
+use crate::monitor::source::ProbeSource;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
-    Overload, ProbedBy, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
+    Overload, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency, WebhookShape,
+    ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.
@@ -105,6 +108,20 @@ pub(crate) struct ControlSpec {
     pub(crate) audit: Wish,
     /// `[metrics] endpoints`.
     pub(crate) endpoint_series: EndpointSeries,
+    /// `[notify]`.
+    pub(crate) webhooks: Vec<WebhookSpec>,
+}
+
+/// One of `[notify]`.
+#[derive(Debug)]
+pub(crate) struct WebhookSpec {
+    pub(crate) name: At<String>,
+    pub(crate) url: Option<At<String>>,
+    pub(crate) shape: WebhookShape,
+    /// The file of its secret.
+    pub(crate) secret: Option<At<String>>,
+    pub(crate) urgency: Urgency,
+    pub(crate) scope: Vec<ScopePattern>,
 }
 
 /// A file that is there by default.
@@ -286,8 +303,8 @@ pub(crate) struct RegionSpec {
     pub(crate) jurisdiction: Option<At<String>>,
     pub(crate) serves: Vec<At<Serves>>,
     pub(crate) fallback: Vec<At<String>>,
-    /// `takes_failover = false`: nobody whom it does not claim is ever sent there.
-    pub(crate) is_closed: bool,
+    /// Tells whether clients whom it does not claim may be sent there; nobody said if absent.
+    pub(crate) takes_failover: Option<bool>,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) endpoints: Vec<EndpointSpec>,
 }
@@ -302,47 +319,15 @@ pub(crate) enum Serves {
     Network(Network),
 }
 
-/// An endpoint of a region, or of a service.
-#[derive(Debug)]
-pub(crate) struct EndpointSpec {
-    pub(crate) name: At<String>,
-    /// The region of a service's own; those of regions say nothing of it.
-    pub(crate) region: Option<At<String>>,
-    pub(crate) provider: String,
-    pub(crate) tier: u16,
-    /// 0: the last of its tier.
-    pub(crate) weight: u16,
-    pub(crate) capacity: Option<At<u32>>,
-    pub(crate) addresses: Vec<At<IpAddr>>,
-    /// The name that its addresses are found by.
-    pub(crate) hostname: Option<HostnameSpec>,
-    /// Of this endpoint, whatever its services say.
-    pub(crate) addresses_down: Option<At<AddressesDown>>,
-    /// `enabled = false`: it serves nobody and is not probed.
-    pub(crate) is_disabled: bool,
-    /// In place of its services' monitors.
-    pub(crate) monitors: Option<At<Vec<At<String>>>>,
-    pub(crate) probe: ProbeSpec,
-}
-
-/// `probe` of an endpoint: where it is probed, if elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct ProbeSpec {
-    pub(crate) address: Option<At<IpAddr>>,
-    /// For a machine known by name.
-    pub(crate) by: Option<At<ProbedBy>>,
-    /// In place of the port of each monitor.
-    pub(crate) port: Option<u16>,
-    /// In place of the host of each monitor that has one.
-    pub(crate) host: Option<At<String>>,
-}
-
 /// One of `[monitors]`.
 #[derive(Debug)]
 pub(crate) struct MonitorSpec {
     pub(crate) name: At<String>,
     /// The keys of its type.
     pub(crate) written: Written,
+    pub(crate) source: ProbeSource,
+    /// Time past which a probe that passed counts as one that failed.
+    pub(crate) slow_after: Option<Span>,
     pub(crate) interval: Span,
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,
@@ -440,6 +425,9 @@ impl Spec {
         let control = self.control.tls.iter();
         let control = control.flat_map(|tls| [&tls.certificate, &tls.key, &tls.client_roots]);
         wanted.extend(control.flatten().map(|path| self.resolve(path)));
+        let webhooks = self.control.webhooks.iter();
+        let webhooks = webhooks.filter_map(|one| one.secret.as_ref());
+        wanted.extend(webhooks.map(|path| self.resolve(path)));
         for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
             match &secret.value {
                 TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
@@ -473,6 +461,8 @@ impl Spec {
     pub fn secrets(&self) -> Vec<PathBuf> {
         let control = self.control.tls.iter().filter_map(|tls| tls.key.as_ref());
         let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
+        let webhooks = self.control.webhooks.iter();
+        let control = control.chain(webhooks.filter_map(|one| one.secret.as_ref()));
         keys.chain(control).map(|path| self.resolve(path)).collect()
     }
 

@@ -245,7 +245,9 @@ impl ControlLoop {
     fn finished(&mut self, finished: &Finished) {
         if let Some(slot) = self.engine.slot_of(finished.id) {
             let labels = ProbeLabels::of(&self.plan, slot);
-            self.handles.metrics.observe_probe(labels, &finished.report);
+            let monitor = &self.plan.monitors[self.plan.slots[slot.index()].monitor.index()];
+            let report = finished.report.judged_by(monitor);
+            self.handles.metrics.observe_probe(labels, &report);
             self.handles.metrics.probe_late(finished.late);
         }
         self.handle(Input::Probed(finished.id, finished.report));
@@ -442,6 +444,10 @@ impl ControlLoop {
 
     /// Probes by this plan from now on.
     pub(super) fn probe_by(&mut self, plan: Arc<Plan>) {
+        let (webhooks, node) = (&plan.control.webhooks, plan.server.identity.as_deref());
+        let node = node.unwrap_or("waypost");
+        let metrics = &self.handles.metrics;
+        self.handles.notifier.set(webhooks, node, metrics);
         for unready in self.handles.prober.use_plan(self.epoch, plan) {
             let (monitor, why) = (&unready.monitor, &unready.reason);
             error!(

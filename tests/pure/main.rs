@@ -26,6 +26,7 @@ mod steering;
 mod table;
 mod tidy;
 mod verify;
+mod weights;
 mod zones;
 
 #[path = "../support/advised.rs"]
