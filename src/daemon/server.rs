@@ -139,11 +139,10 @@ impl Server {
             upgrades: upgrades.requests,
         };
         let first = (plan.clone(), zones.served, prepared.sizes);
-        let mut control_loop =
-            ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
-        control_loop.settle(&mut zones.events).await;
+        let mut core_loop = ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
+        core_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let published = announce(&ready, &control_loop);
+        let published = announce(&ready, &core_loop);
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
         let service = service((clock, metrics), published, deferred, start.secrets);
         let opened = doors.open(service, streams.handle())?;
@@ -168,7 +167,7 @@ impl Server {
             audit,
             commands,
             stop,
-            task: tokio::spawn(control_loop.run(channels)),
+            task: tokio::spawn(core_loop.run(channels)),
             serving: opened.serving,
             held: opened.held,
             upgrader: upgrades.task,

@@ -1,0 +1,41 @@
+//! Endpoints of regions and of services, as they are written.
+use std::net::IpAddr;
+
+use super::naming::HostnameSpec;
+use super::reader::At;
+use crate::plan::{AddressesDown, ProbedBy};
+
+/// An endpoint of a region, or of a service.
+#[derive(Debug)]
+pub(crate) struct EndpointSpec {
+    pub(crate) name: At<String>,
+    /// The region of a service's own; those of regions say nothing of it.
+    pub(crate) region: Option<At<String>>,
+    pub(crate) provider: String,
+    pub(crate) tier: u16,
+    /// 0: the last of its tier.
+    pub(crate) weight: u16,
+    pub(crate) capacity: Option<At<u32>>,
+    pub(crate) addresses: Vec<At<IpAddr>>,
+    /// The name that its addresses are found by.
+    pub(crate) hostname: Option<HostnameSpec>,
+    /// Of this endpoint, whatever its services say.
+    pub(crate) addresses_down: Option<At<AddressesDown>>,
+    /// `enabled = false`: it serves nobody and is not probed.
+    pub(crate) is_disabled: bool,
+    /// In place of its services' monitors.
+    pub(crate) monitors: Option<At<Vec<At<String>>>>,
+    pub(crate) probe: ProbeSpec,
+}
+
+/// `probe` of an endpoint: where it is probed, if elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct ProbeSpec {
+    pub(crate) address: Option<At<IpAddr>>,
+    /// For a machine known by name.
+    pub(crate) by: Option<At<ProbedBy>>,
+    /// In place of the port of each monitor.
+    pub(crate) port: Option<u16>,
+    /// In place of the host of each monitor that has one.
+    pub(crate) host: Option<At<String>>,
+}
