@@ -13,7 +13,7 @@ use waypost::monitor::dialogue::Dialogue;
 use waypost::monitor::dns::{DnsCheck, DnsTransport, Recursion};
 use waypost::monitor::encryption::Encryption;
 use waypost::monitor::grpc::GrpcCheck;
-use waypost::monitor::http::HttpVersion;
+use waypost::monitor::http::{HttpCheck, HttpVersion};
 use waypost::monitor::ldap::LdapCheck;
 use waypost::monitor::mysql::MysqlCheck;
 use waypost::monitor::redis::{RedisCheck, RedisRole};
@@ -79,25 +79,26 @@ fn message(id: u8, kind: u8, content: &[u8]) -> Vec<u8> {
     [&[0x30, length][..], &operation].concat()
 }
 
-fn conversations() -> Vec<Told> {
-    let well = [10, 1, 0, 4, 0, 4, 0];
-    let told = |check, says, passes| Told {
+/// The result of an operation of LDAP that went well.
+const WELL: [u8; 7] = [10, 1, 0, 4, 0, 4, 0];
+
+fn told(check: Check, says: Vec<u8>, passes: bool) -> Told {
+    Told {
         check,
         says,
         passes,
-    };
-    let starttls = |protocol| {
-        Check::Tls(TlsCheck {
-            host: None,
-            certificate: CertificatePolicy::default(),
-            starttls: Some(protocol),
-            dialogue: Dialogue::default(),
-        })
-    };
-    let of_two = |check: &mut waypost::monitor::http::HttpCheck| {
-        check.version = HttpVersion::Two;
-        check.expect_body = Some("fine".to_owned());
-    };
+    }
+}
+
+fn conversations() -> Vec<Told> {
+    let mut all = databases();
+    all.extend(over_two());
+    all.extend(others());
+    all
+}
+
+/// Redis, MySQL and LDAP.
+fn databases() -> Vec<Told> {
     let redis = RedisCheck {
         user: None,
         password: Some(Secret("right".to_owned())),
@@ -106,10 +107,8 @@ fn conversations() -> Vec<Told> {
         encryption: Encryption::default(),
     };
     let role = "role:slave\r\nmaster_link_status:up\r\nmaster_last_io_seconds_ago:4\r\n";
-    let smtp = SmtpCheck {
-        hello: None,
-        encryption: Encryption::default(),
-    };
+    let length = role.len();
+    let replica = format!("+OK\r\n+PONG\r\n${length}\r\n{role}\r\n+OK\r\n");
     let mysql = MysqlCheck {
         user: "waypost".to_owned(),
         password: Some(Secret("right".to_owned())),
@@ -122,10 +121,59 @@ fn conversations() -> Vec<Told> {
         base: Some(String::new()),
         encryption: Encryption::default(),
     };
+    let entry = [
+        message(2, 0x61, &WELL),
+        message(3, 0x64, &[4, 0, 0x30, 0]),
+        message(3, 0x65, &WELL),
+    ];
+    vec![
+        told(Check::Redis(redis), replica.into_bytes(), true),
+        // What comes before it is asked for is no session that goes well.
+        told(Check::Mysql(mysql.clone()), greeting_then(&[]), false),
+        told(Check::Mysql(mysql), packet(0, &greeting()), false),
+        told(Check::Ldap(ldap), entry.concat(), true),
+    ]
+}
+
+/// gRPC, and HTTP/2 itself.
+fn over_two() -> Vec<Told> {
+    let of_two = |check: &mut HttpCheck| {
+        check.version = HttpVersion::Two;
+        check.expect_body = Some("fine".to_owned());
+    };
     let grpc = GrpcCheck {
         service: String::new(),
         encryption: Encryption::default(),
     };
+    let serving = [
+        beginning_of_two(),
+        frame(0, 0, 1, &[0, 0, 0, 0, 2, 8, 1]),
+        frame(1, 5, 1, b"\x00\x0bgrpc-status\x010"),
+    ];
+    let fine = [beginning_of_two(), frame(0, 1, 1, b"all fine")];
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let http = Watched::http(nowhere).with(of_two).check;
+    vec![
+        told(Check::Grpc(grpc), serving.concat(), true),
+        told(http, fine.concat(), true),
+    ]
+}
+
+/// Mail, DNS over TCP, and protocols that go on by TLS.
+fn others() -> Vec<Told> {
+    let starttls = |protocol| {
+        Check::Tls(TlsCheck {
+            host: None,
+            certificate: CertificatePolicy::default(),
+            starttls: Some(protocol),
+            dialogue: Dialogue::default(),
+        })
+    };
+    let smtp = SmtpCheck {
+        hello: None,
+        encryption: Encryption::default(),
+    };
+    let mail = b"220-mail.example.org\r\n220 ready\r\n250-mail\r\n250 STARTTLS\r\n221 bye\r\n";
     let dns = DnsCheck {
         name: Name::parse("www.example.org").unwrap(),
         rtype: 1,
@@ -135,62 +183,16 @@ fn conversations() -> Vec<Told> {
         transport: DnsTransport::Tcp,
         encryption: Encryption::default(),
     };
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let reply = b"\0\x0c\x12\x34\x80\0\0\0\0\0\0\0\0\0";
     vec![
-        told(
-            Check::Redis(redis),
-            format!("+OK\r\n+PONG\r\n${}\r\n{role}\r\n+OK\r\n", role.len()).into_bytes(),
-            true,
-        ),
-        told(
-            Check::Smtp(smtp),
-            b"220-mail.example.org\r\n220 ready\r\n250-mail\r\n250 STARTTLS\r\n221 bye\r\n"
-                .to_vec(),
-            true,
-        ),
-        told(
-            Check::Mysql(mysql.clone()),
-            greeting_then(&[]),
-            // What comes before it is asked for is no session that goes well.
-            false,
-        ),
-        told(Check::Mysql(mysql), packet(0, &greeting()), false),
-        told(
-            Check::Ldap(ldap),
-            [
-                message(2, 0x61, &well),
-                message(3, 0x64, &[4, 0, 0x30, 0]),
-                message(3, 0x65, &well),
-            ]
-            .concat(),
-            true,
-        ),
-        told(
-            Check::Grpc(grpc),
-            [
-                beginning_of_two(),
-                frame(0, 0, 1, &[0, 0, 0, 0, 2, 8, 1]),
-                frame(1, 5, 1, b"\x00\x0bgrpc-status\x010"),
-            ]
-            .concat(),
-            true,
-        ),
-        told(
-            Watched::http(nowhere).with(of_two).check,
-            [beginning_of_two(), frame(0, 1, 1, b"all fine")].concat(),
-            true,
-        ),
-        told(
-            Check::Dns(dns),
-            b"\0\x0c\x12\x34\x80\0\0\0\0\0\0\0\0\0".to_vec(),
-            false,
-        ),
+        told(Check::Smtp(smtp), mail.to_vec(), true),
+        told(Check::Dns(dns), reply.to_vec(), false),
         told(
             starttls(StartTls::Imap),
             b"* OK\r\na1 OK\r\n".to_vec(),
             false,
         ),
-        told(starttls(StartTls::Ldap), message(1, 0x78, &well), false),
+        told(starttls(StartTls::Ldap), message(1, 0x78, &WELL), false),
         told(starttls(StartTls::Postgres), b"S".to_vec(), false),
     ]
 }

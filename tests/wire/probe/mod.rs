@@ -83,11 +83,11 @@ impl Watched {
     }
 
     fn with(mut self, change: impl FnOnce(&mut HttpCheck)) -> Self {
-        match &mut self.check {
-            Check::Http(check) => change(check),
-            Check::Https(check) => change(&mut check.http),
-            other => panic!("only HTTP checks have settings: {other:?}"),
-        }
+        let (Check::Http(check) | Check::Https(HttpsCheck { http: check, .. })) = &mut self.check
+        else {
+            panic!("only HTTP checks have settings: {:?}", self.check);
+        };
+        change(check);
         self
     }
 
