@@ -64,7 +64,7 @@ pub use monitor::{FailureCount, Monitor};
 pub use pool::{Member, Pool, Tier};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
-pub use steering::{SteeringFacts, SteeringPolicy};
+pub use steering::{Families, SteeringFacts, SteeringPolicy, Subnets};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;

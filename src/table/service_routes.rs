@@ -13,6 +13,7 @@ use crate::steer::capacity::{Placement, Selector};
 use crate::steer::{self, Ending, Extent, Spread};
 
 use super::Selection;
+use super::family_pair::FamilyPair;
 use super::layout::{ABSENT, Layout, Neighbour, RoutesPlace};
 use super::load_plan::DivertedClass;
 use super::pool::{PoolTable, Wait};
@@ -37,7 +38,7 @@ pub(super) struct Route {
     pub(super) first: Option<Step>,
     /// The others, in order.
     pub(super) later: Box<[Step]>,
-    /// Where capacity has decided otherwise: every cohort that some pool takes, in place of steps.
+    /// Where capacity or the other family has decided otherwise: every cohort that some pool takes, in place of steps.
     pub(super) allocations: Box<[RouteAllocation]>,
     /// What becomes of cohorts that no step takes, and that are in no allocation.
     pub(super) rest: Rest,
@@ -193,9 +194,9 @@ impl ServiceRoutes {
 }
 
 /// The routes of some services while they are found.
-struct Routes<'p> {
-    place: &'p RoutesPlace,
-    pools: &'p [Arc<PoolTable>],
+pub(super) struct Routes<'p> {
+    pub(super) place: &'p RoutesPlace,
+    pub(super) pools: &'p [Arc<PoolTable>],
     all_down: AllDown,
     done: Vec<Route>,
 }
@@ -227,18 +228,26 @@ impl Routes<'_> {
             return (Neighbour::EQUAL, ServiceRoutes::NONE);
         };
         let dense = self.dense(&route);
+        let mut depth = match route.ending {
+            Ending::Whole => u16::try_from(route.depth).unwrap_or(u16::MAX),
+            Ending::Overflow(_) | Ending::FailOpen(_) | Ending::AllDown => Neighbour::EQUAL,
+        };
+        let dense = match self.place.others.is_empty() {
+            true => dense,
+            false => {
+                depth = Neighbour::EQUAL;
+                FamilyPair::new(self, preference).lead(dense)
+            }
+        };
         self.done.push(dense);
         let number = u16::try_from(self.done.len() - 1);
-        let number = number.expect("limits.rs bounds the classes of a map");
-        match route.ending {
-            Ending::Whole => (u16::try_from(route.depth).unwrap_or(u16::MAX), number),
-            Ending::Overflow(_) | Ending::FailOpen(_) | Ending::AllDown => {
-                (Neighbour::EQUAL, number)
-            }
-        }
+        (
+            depth,
+            number.expect("limits.rs bounds the classes of a map"),
+        )
     }
 
-    fn pool(&self, region: RegionId) -> Option<(u32, &PoolTable)> {
+    pub(super) fn pool(&self, region: RegionId) -> Option<(u32, &PoolTable)> {
         let number = *self.place.pools.get(region.index())?;
         (number != ABSENT).then(|| (number, &*self.pools[number as usize]))
     }
@@ -387,7 +396,7 @@ impl Route {
     }
 
     /// What every cohort gets, if they are all in one allocation and it makes no difference.
-    fn whole_allocation(&self, pools: &[Arc<PoolTable>]) -> Option<Whole> {
+    pub(super) fn whole_allocation(&self, pools: &[Arc<PoolTable>]) -> Option<Whole> {
         let [allocation] = &*self.allocations else {
             return None;
         };

@@ -12,7 +12,7 @@ use super::places::Places;
 use super::services::Draft;
 use crate::base::HashKey;
 use crate::config::spec::Spec;
-use crate::plan::Service;
+use crate::plan::{Families, Service, Subnets};
 
 /// The hash of the policy.
 pub(super) fn of(
@@ -69,7 +69,7 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         name,
         hostnames,
         map: _,
-        steering: _,
+        steering,
         residency,
         all_down,
         outside,
@@ -86,6 +86,13 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
     add(&(name, hostnames, residency, all_down, outside, unknown));
     add(&(demand, overload, answers, ttl, monitors, recovery));
+    // How clients are sorted is in the key of the steering, and so is what is not said here.
+    if steering.subnets != Subnets::Counted {
+        add(&steering.subnets);
+    }
+    if steering.families != Families::Apart {
+        add(&steering.families);
+    }
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());
     let tiers = pools.iter().flatten().flat_map(|pool| &pool.tiers);

@@ -19,8 +19,9 @@ use crate::base::RegionId;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec, Spec};
+use crate::config::steering::SteeringSpec;
 use crate::geo::{Continent, Country, Direction, Location, Network, Place, country};
-use crate::plan::{Residency, SteeringFacts};
+use crate::plan::{Families, Residency, SteeringFacts};
 
 /// The level of a claim by network.
 const BY_NETWORK: u8 = 4;
@@ -82,7 +83,13 @@ pub(super) fn of_service(
         policy: written.policy.value,
         is_own: true,
         is_closed: written.is_closed,
+        subnets: written.subnets,
+        families: written
+            .families
+            .as_ref()
+            .map_or(Families::default(), |families| families.value),
     };
+    refuse_diverted(spec, written, found);
     if let Some(serves) = &written.serves {
         own.claim(serves, places, found);
     }
@@ -108,6 +115,21 @@ pub(super) fn of_service(
     region_sorting::tell_needless(written, found);
     let closed = own.internal(kind, places);
     Rc::new(own.closing(&closed).keyed())
+}
+
+/// Refuses families that are to be together where capacity would take them apart.
+fn refuse_diverted(spec: &ServiceSpec, written: &SteeringSpec, found: &mut Diagnostics) {
+    let families = written.families.as_ref();
+    let families = families.filter(|own| own.value == Families::Together);
+    if let (Some(families), Some(_)) = (families, &spec.demand) {
+        found
+            .error(
+                &families.at,
+                "families that are together cannot be planned by demand",
+            )
+            .label("who finds no room is led elsewhere family by family")
+            .help("take out `families` or the service's `demand`");
+    }
 }
 
 /// Marks of networks inside a network.

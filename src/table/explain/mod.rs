@@ -21,11 +21,15 @@ use crate::plan::UnknownScope;
 use super::Table;
 
 mod chain;
+mod drawn;
+mod scope;
 mod set;
 mod suppose;
 mod text;
 
-pub use chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use chain::{Consulted, Load, PlaceFacts, Role, Stand, Steered, Ttl};
+pub use drawn::RegionWeight;
+pub use scope::Scope;
 pub use set::SetFacts;
 pub use suppose::suppose;
 

@@ -8,7 +8,7 @@ use waypost::base::{
     limits,
 };
 use waypost::engine::ProbeId;
-use waypost::plan::{AllDown, Plan, Residency};
+use waypost::plan::{AllDown, Families, Plan, Residency};
 use waypost::sim::{Event, TestPlan, World, resolver, test_zone};
 use waypost::table::Table;
 
@@ -165,12 +165,16 @@ impl Checks {
                     .table()
                     .select(client.service, client.family, client.class, client.hash);
             let reason = selection.map(|selection| selection.reason);
-            let first = first_pool(world.plan(), client);
-            assert_eq!(
-                reason,
-                first.map(|_| Reason::Preferred),
-                "convergence: {client:?}"
-            );
+            let shares = vec![1000; world.plan().targets.len()];
+            let expected = serve(world.plan(), &shares, client);
+            let expected = expected.map(|(_, reason)| reason);
+            assert_eq!(reason, expected, "convergence: {client:?}");
+            let is_pair = world.plan().services[client.service.index()]
+                .steering
+                .families
+                == Families::Together;
+            let is_first = expected.is_none_or(|reason| reason == Reason::Preferred);
+            assert!(is_first || is_pair, "convergence: {client:?}");
         }
     }
 
