@@ -11,15 +11,15 @@ pub struct SteeringFacts {
     pub is_own: bool,
     /// Tells whether nobody is sent beyond the lists of regions.
     pub is_closed: bool,
-    /// Whose network counts where a query names a client's.
+    /// The network that counts where a query names a client's.
     pub subnets: Subnets,
-    /// Whether one region serves both families.
-    pub families: Families,
+    /// Tells whether one region serves both families.
+    pub families: FamilyPairing,
 }
 
-/// Whether both families of an answer come from one region.
+/// The rule by which both families of an answer come from one region, or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Families {
+pub enum FamilyPairing {
     /// Each from the best region for it.
     #[default]
     Apart,
@@ -27,13 +27,13 @@ pub enum Families {
     Together,
 }
 
-impl Families {
+impl FamilyPairing {
     /// The words of the config.
     pub(crate) const WORDS: &'static [(&'static str, Self)] =
         &[("apart", Self::Apart), ("together", Self::Together)];
 }
 
-/// Whose network counts where a query has a client subnet (RFC 7871).
+/// The network that counts where a query has a client subnet (RFC 7871).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Subnets {
     /// The client's.

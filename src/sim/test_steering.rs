@@ -1,19 +1,19 @@
-//! How the clients of a test plan's services prefer regions, in short.
+//! The way in which the clients of a test plan's services prefer regions, in short.
 //!
 //! Without a word, each region has clients that prefer it, and the others follow in the order of the regions. Beside that there
 //! is what a service can say of its own: weights by which all clients draw.
 use crate::base::{ClassId, Draws, JurisdictionId, JurisdictionSet, RegionId};
-use crate::plan::{Class, Families, Lot, Lots, Map, Residency, SteeringFacts, SteeringPolicy};
+use crate::plan::{Class, FamilyPairing, Lot, Lots, Map, Residency, SteeringFacts, SteeringPolicy};
 
 use super::test_zone;
 
-/// What a service says of its steering.
+/// The steering of a service.
 #[derive(Clone, Debug, Default)]
 pub struct TestSteering {
     /// Weights of regions, by their numbers, 0 for those beyond the list; nothing: the place of clients decides.
     pub weights: Vec<u16>,
-    /// Whether one region serves both families.
-    pub families: Families,
+    /// Tells whether one region serves both families.
+    pub families: FamilyPairing,
 }
 
 impl TestSteering {
@@ -27,8 +27,8 @@ impl TestSteering {
                 _ => Vec::new(),
             },
             families: match draws.below(3) {
-                0 => Families::Together,
-                _ => Families::Apart,
+                0 => FamilyPairing::Together,
+                _ => FamilyPairing::Apart,
             },
         }
     }

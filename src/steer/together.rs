@@ -17,7 +17,7 @@ pub struct RegionTakes {
     pub other: Cohorts,
 }
 
-/// Whom each region serves of the family at hand, by their places in a preference; and how many of the regions that
+/// Finds whom each region serves of the family at hand, by their places in a preference; and how many of the regions that
 /// depends on.
 #[must_use]
 pub fn together(regions: &[RegionTakes]) -> (Vec<Cohorts>, usize) {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{ClassId, EndpointId, Family, RegionId, ServiceId, TargetId};
-use crate::plan::{AllDown, Demand, Families, Map, Overload, Plan, Pool, Service, Tier};
+use crate::plan::{AllDown, Demand, FamilyPairing, Map, Overload, Plan, Pool, Service, Tier};
 
 /// Marks what is absent in dense lists of numbers.
 pub(super) const ABSENT: u32 = u32::MAX;
@@ -142,7 +142,7 @@ impl Layout {
             let place = |family| (ServiceId::from_index(index), family);
             let numbers =
                 Family::ALL.map(|family| layout.number_pools(plan, place(family), &mut pools));
-            let is_together = plan.services[index].steering.families == Families::Together;
+            let is_together = plan.services[index].steering.families == FamilyPairing::Together;
             let of_service = Family::ALL.map(|family| {
                 let others = match (is_together, family) {
                     (false, _) => Box::default(),

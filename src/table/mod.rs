@@ -26,7 +26,6 @@ use crate::plan::{Demands, Plan, TtlBounds};
 mod build;
 mod check;
 pub mod explain;
-mod family_pair;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod layout;

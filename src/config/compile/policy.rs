@@ -12,7 +12,7 @@ use super::places::Places;
 use super::services::Draft;
 use crate::base::HashKey;
 use crate::config::spec::Spec;
-use crate::plan::{Families, Service, Subnets};
+use crate::plan::{FamilyPairing, Service, Subnets};
 
 /// The hash of the policy.
 pub(super) fn of(
@@ -90,7 +90,7 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     if steering.subnets != Subnets::Counted {
         add(&steering.subnets);
     }
-    if steering.families != Families::Apart {
+    if steering.families != FamilyPairing::Apart {
         add(&steering.families);
     }
     let least = pools.iter().flatten().map(|pool| pool.min_up);

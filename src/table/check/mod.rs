@@ -29,7 +29,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::base::{ClassId, Family, Permille, Reason, RegionId, ServiceId};
-use crate::plan::{AllDown, Class, Families, Pool, Service};
+use crate::plan::{AllDown, Class, FamilyPairing, Pool, Service};
 
 use super::Table;
 
@@ -256,7 +256,7 @@ impl<'t> Check<'t> {
                 Some(gives) => gives,
                 None => {
                     let route = &routes.routes[number];
-                    if own.service.steering.families == Families::Together {
+                    if own.service.steering.families == FamilyPairing::Together {
                         self.check_pair(own, (id, class), &largest)
                             .map_err(failed)?;
                         continue;

@@ -4,13 +4,16 @@ use std::net::IpAddr;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
 use crate::base::{
     ClassId, ClientHash, Family, JurisdictionId, JurisdictionSet, Moment, Permille, Reason,
     RegionId, ServiceId, Span, Standing, Why, shown,
 };
 use crate::dns::addresses;
-use crate::geo::{Continent, Country, Location};
-use crate::plan::{AllDown, Member, Overload, Pool, Residency, Service, SteeringPolicy, TtlBounds};
+use crate::geo::{ClassHit, Continent, Country, Location};
+use crate::plan::{
+    AllDown, Member, Overload, Pool, Residency, Service, SteeringPolicy, Subnets, TtlBounds,
+};
 
 use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
@@ -235,7 +238,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
             addresses::read(family, found.records).collect()
         }),
         ttl: selection.map(|selection| link.ttl(&selection)),
-        scope: scope::of((client, hit), selection, link.service),
+        scope: scope((client, hit), selection, link.service),
     }
 }
 
@@ -379,6 +382,32 @@ impl Load {
             carries_thousandths: load.div_ceil(1000),
             capacity,
         }
+    }
+}
+
+/// Finds how widely an answer holds.
+fn scope(
+    (client, hit): (IpAddr, ClassHit),
+    selection: Option<Selection<'_>>,
+    service: &Service,
+) -> Scope {
+    if service.steering.subnets == Subnets::PassedOver {
+        return Scope {
+            prefix: 0,
+            by_cohort: false,
+            counts: false,
+        };
+    }
+    let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
+    let narrowest = match (by_cohort, client) {
+        (false, _) => 0,
+        (true, IpAddr::V4(_)) => COHORT_PREFIX_V4,
+        (true, IpAddr::V6(_)) => COHORT_PREFIX_V6,
+    };
+    Scope {
+        prefix: hit.prefix.max(narrowest),
+        by_cohort,
+        counts: true,
     }
 }
 

@@ -1,15 +1,10 @@
-//! How widely an answer holds, as its ECS scope tells resolvers.
+//! The width in which an answer holds, as its ECS scope tells resolvers.
 use std::net::IpAddr;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
-use crate::geo::ClassHit;
-use crate::plan::{Service, Subnets};
-use crate::table::Selection;
-
-/// How widely the answer holds.
+/// The width in which an answer holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Scope {
     /// Prefix length that the ECS option of an answer gets (RFC 7871, section 7.2.1).
@@ -42,31 +37,5 @@ pub(super) fn network(client: IpAddr, prefix: u8) -> String {
                 std::net::Ipv6Addr::from(u128::from(address) & mask)
             )
         }
-    }
-}
-
-/// How widely an answer holds.
-pub(super) fn of(
-    (client, hit): (IpAddr, ClassHit),
-    selection: Option<Selection<'_>>,
-    service: &Service,
-) -> Scope {
-    if service.steering.subnets == Subnets::PassedOver {
-        return Scope {
-            prefix: 0,
-            by_cohort: false,
-            counts: false,
-        };
-    }
-    let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
-    let narrowest = match (by_cohort, client) {
-        (false, _) => 0,
-        (true, IpAddr::V4(_)) => COHORT_PREFIX_V4,
-        (true, IpAddr::V6(_)) => COHORT_PREFIX_V6,
-    };
-    Scope {
-        prefix: hit.prefix.max(narrowest),
-        by_cohort,
-        counts: true,
     }
 }

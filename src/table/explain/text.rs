@@ -59,13 +59,14 @@ fn preference(steered: &Steered) -> String {
     let weights: Vec<String> = weights
         .map(|one| format!("{} {}", one.region, one.weight))
         .collect();
-    match steered.policy {
-        SteeringPolicy::Place => regions,
-        SteeringPolicy::Weight if !weights.is_empty() => {
-            format!("{regions} (policy weight, drawn by {})", weights.join(", "))
-        }
-        policy => format!("{regions} (policy {})", policy.word()),
+    if steered.policy == SteeringPolicy::Place {
+        return regions;
     }
+    let drawn = match weights.is_empty() {
+        true => String::new(),
+        false => format!(", drawn by {}", weights.join(", ")),
+    };
+    format!("{regions} (policy {}{drawn})", steered.policy.word())
 }
 
 fn write_steered(

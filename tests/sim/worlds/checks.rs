@@ -8,11 +8,12 @@ use waypost::base::{
     limits,
 };
 use waypost::engine::ProbeId;
-use waypost::plan::{AllDown, Families, Plan, Residency};
+use waypost::plan::{AllDown, FamilyPairing, Plan, Residency};
 use waypost::sim::{Event, TestPlan, World, resolver, test_zone};
 use waypost::table::Table;
 
 use super::oracle::{Client, Expected, Oracle, serve};
+use super::staying::{self, ClientsTold};
 
 const CLIENTS: usize = 24;
 
@@ -172,7 +173,7 @@ impl Checks {
             let is_pair = world.plan().services[client.service.index()]
                 .steering
                 .families
-                == Families::Together;
+                == FamilyPairing::Together;
             let is_first = expected.is_none_or(|reason| reason == Reason::Preferred);
             assert!(is_first || is_pair, "convergence: {client:?}");
         }
@@ -251,6 +252,19 @@ impl Checks {
         }
         let words = table.standings.iter().map(|standing| standing.why.word());
         self.seen.extend(words);
+        if let Some(ride) = &self.ride
+            && self.short == short_pools(table)
+        {
+            let before = ClientsTold {
+                shares: &ride.shares,
+                answers: &ride.answers,
+            };
+            let after = ClientsTold {
+                shares: &shares,
+                answers: &answers,
+            };
+            staying::check(&table.plan, &self.clients(&table.plan), before, after);
+        }
         self.check_moves(world, table, shares, answers);
     }
 

@@ -12,7 +12,7 @@ use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
 use waypost::engine::order::{Action, Effect};
 use waypost::health::ProbeResult;
-use waypost::plan::{AllDown, Endpoint, Families, Plan, Pool, Recovery, Target, Tier};
+use waypost::plan::{AllDown, Endpoint, FamilyPairing, Plan, Pool, Recovery, Target, Tier};
 use waypost::sim::Event;
 
 use super::drains::{Drains, names};
@@ -667,7 +667,7 @@ pub(crate) fn serve(
 /// The region that takes a client for both families, if they are to come from one.
 fn pair_region(plan: &Plan, shares: &[u16], client: Client) -> Option<RegionId> {
     let service = &plan.services[client.service.index()];
-    if service.steering.families == Families::Apart {
+    if service.steering.families == FamilyPairing::Apart {
         return None;
     }
     let takes = |region: RegionId, family: Family| {
