@@ -2,7 +2,8 @@
 //!
 //! **Whose network.** The client subnet of the query, where there is one with a prefix; a
 //! prefix of 0 says that the client's address is not to count (RFC 7871, section 7.1.2), so the
-//! source address of the packet counts then, as it does without ECS.
+//! source address of the packet counts then, as it does without ECS. So it does for a service that says `ecs = false`; the
+//! scope of its answers is 0: they hold for all whom the resolver asks for (section 7.2.1).
 //!
 //! **For whom it holds** (the scope). The widest prefix around the subnet that lies in one class;
 //! where cohorts of the class are told apart, no wider than the network that a cohort is drawn for.
@@ -29,7 +30,7 @@ use crate::dns::reply::{Full, Section};
 use crate::dns::rr::{rcode, rtype};
 use crate::dns::zone::Trail;
 use crate::geo::{ClassHit, Network};
-use crate::plan::{AllDown, Service};
+use crate::plan::{AllDown, Service, Subnets};
 use crate::table::Selection;
 
 /// Bits in front of the IPv4 address in an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2).
@@ -62,6 +63,8 @@ impl Asking {
     pub(super) fn of(request: Request<'_>, id: ServiceId) -> Self {
         let plan = &request.table.plan;
         let subnet = request.edns.and_then(|edns| edns.subnet.as_ref());
+        let subnet =
+            subnet.filter(|_| plan.services[id.index()].steering.subnets == Subnets::Counted);
         let named = subnet.and_then(Subnet::client);
         let client = named.unwrap_or(request.asker.source);
         let hit = match (named, subnet) {
@@ -111,7 +114,8 @@ pub(super) fn addresses(
     walk.outcome.service = Some(id);
     let selection = table.select(id, family, asking.hit.class, asking.own);
     walk.outcome.asked = selection.map(|_| (family, asking.hit.class));
-    if asking.named.is_some() && has_endpoints(service, family) {
+    // Whoever is given something is so by some endpoint; that of those who are not is looked for.
+    if asking.named.is_some() && (selection.is_some() || has_endpoints(service, family)) {
         let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
         walk.outcome.scope = asking.scope(by_cohort);
     }

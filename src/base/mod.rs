@@ -11,6 +11,7 @@ mod ids;
 pub mod limits;
 mod reason;
 mod secret;
+mod shared_out;
 pub mod shown;
 mod similar;
 mod sip;
@@ -27,6 +28,7 @@ pub use ids::{
 };
 pub use reason::Reason;
 pub use secret::Secret;
+pub use shared_out::shared_out;
 pub use similar::similar;
 pub use sip::sip_hash;
 pub use standing::{Cause, Permille, Standing, Why};

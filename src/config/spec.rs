@@ -24,8 +24,8 @@ use crate::monitor::Written;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
-    Overload, ProbedBy, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency,
-    WebhookShape, ZoneDnssec,
+    Overload, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency, WebhookShape,
+    ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.

@@ -1,7 +1,7 @@
 //! `[services.NAME.steering]` as written, no name resolved yet.
 use super::reader::At;
 use super::spec::Serves;
-use crate::plan::SteeringPolicy;
+use crate::plan::{FamilyPairing, SteeringPolicy, Subnets};
 
 /// Claims, by the names of regions.
 pub(crate) type ClaimsByRegion = Vec<(At<String>, Vec<At<Serves>>)>;
@@ -24,4 +24,8 @@ pub(crate) struct SteeringSpec {
     pub(crate) places: Vec<(At<Serves>, Vec<At<String>>)>,
     /// Percent by which a region counts as nearer (or, below 0, as farther).
     pub(crate) bias: Vec<(At<String>, At<i16>)>,
+    /// The network that counts.
+    pub(crate) subnets: Subnets,
+    /// Tells whether one region serves both families.
+    pub(crate) families: Option<At<FamilyPairing>>,
 }

@@ -17,9 +17,9 @@
 //! It does not know what is healthy, nor fences: regions that a client may not use are not among those it draws.
 use std::net::IpAddr;
 
-use super::{Map, Plan, shared_out};
+use super::{Map, Plan};
 use crate::base::limits::{REGION_ORDERS, WEIGHTED_REGIONS};
-use crate::base::{ClassId, ClientHash, HashKey, RegionId, ServiceId};
+use crate::base::{ClassId, ClientHash, HashKey, RegionId, ServiceId, shared_out};
 
 /// The orders of regions that clients of one class draw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Lots {
     /// The class of the first order; those of the others follow.
     pub first: ClassId,
     regions: Vec<Lot>,
-    /// How many places of an order are drawn.
+    /// The number of places of an order that are drawn.
     depth: usize,
 }
 
@@ -54,7 +54,7 @@ impl Lot {
         }
     }
 
-    /// How late it arrives in a client's race, before its weight is looked at.
+    /// Finds how late it arrives in a client's race, before its weight is looked at.
     fn delay(&self, client: ClientHash) -> u64 {
         negative_log(client.draws(self.seed).next_u64())
     }
@@ -83,7 +83,7 @@ impl Lots {
         &self.regions
     }
 
-    /// How many orders there are.
+    /// Counts the orders.
     #[must_use]
     pub fn count(&self) -> usize {
         let left = (0..self.depth).map(|drawn| self.regions.len() - drawn);

@@ -48,6 +48,7 @@ mod webhook;
 mod zoning;
 
 pub use crate::base::Secret;
+pub(crate) use crate::base::shared_out;
 pub use crate::monitor::Check;
 pub use crate::monitor::source::ProbeSource;
 pub use access::{
@@ -57,7 +58,6 @@ pub use access::{
 pub use acme::{Acme, Grant};
 pub use cohort_order::CohortOrder;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
-pub(crate) use demand::shared_out;
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use fleet::Fleet;
@@ -70,7 +70,7 @@ pub use pool::{Member, Pool, Tier};
 pub use records::{ChosenRecords, ChosenSet, Hints, RecordType, Whose};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
-pub use steering::{SteeringFacts, SteeringPolicy};
+pub use steering::{FamilyPairing, SteeringFacts, SteeringPolicy, Subnets};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;

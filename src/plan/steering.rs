@@ -11,6 +11,36 @@ pub struct SteeringFacts {
     pub is_own: bool,
     /// Tells whether nobody is sent beyond the lists of regions.
     pub is_closed: bool,
+    /// The network that counts where a query names a client's.
+    pub subnets: Subnets,
+    /// Tells whether one region serves both families.
+    pub families: FamilyPairing,
+}
+
+/// The rule by which both families of an answer come from one region, or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FamilyPairing {
+    /// Each from the best region for it.
+    #[default]
+    Apart,
+    /// Both from the first region that serves both; where none does, as if they were apart.
+    Together,
+}
+
+impl FamilyPairing {
+    /// The words of the config.
+    pub(crate) const WORDS: &'static [(&'static str, Self)] =
+        &[("apart", Self::Apart), ("together", Self::Together)];
+}
+
+/// The network that counts where a query has a client subnet (RFC 7871).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subnets {
+    /// The client's.
+    #[default]
+    Counted,
+    /// The resolver's own, so that the answer holds for all that it asks for: the scope of the reply is 0.
+    PassedOver,
 }
 
 /// The way in which clients are sorted among regions.

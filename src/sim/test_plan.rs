@@ -75,7 +75,7 @@ pub struct TestService {
     pub gating: Gating,
     /// The part of a pool that must be up.
     pub min_up: Permille,
-    /// How its clients prefer regions.
+    /// The way in which its clients prefer regions.
     pub steering: TestSteering,
 }
 

@@ -1,21 +1,23 @@
-//! How the clients of a test plan's services prefer regions, in short.
+//! The way in which the clients of a test plan's services prefer regions, in short.
 //!
 //! Without a word, each region has clients that prefer it, and the others follow in the order of the regions. Beside that there
 //! is what a service can say of its own: weights by which all clients draw.
 use crate::base::{ClassId, Draws, JurisdictionId, JurisdictionSet, RegionId};
-use crate::plan::{Class, Lot, Lots, Map, Residency, SteeringFacts, SteeringPolicy};
+use crate::plan::{Class, FamilyPairing, Lot, Lots, Map, Residency, SteeringFacts, SteeringPolicy};
 
 use super::test_zone;
 
-/// What a service says of its steering.
+/// The steering of a service.
 #[derive(Clone, Debug, Default)]
 pub struct TestSteering {
     /// Weights of regions, by their numbers, 0 for those beyond the list; nothing: the place of clients decides.
     pub weights: Vec<u16>,
+    /// Tells whether one region serves both families.
+    pub families: FamilyPairing,
 }
 
 impl TestSteering {
-    /// Draws one; of half of the services nothing is said.
+    /// Draws one; of most services nothing is said.
     pub(super) fn draw(regions: u16, draws: &mut Draws) -> Self {
         let weight = |draws: &mut Draws| u16::try_from(draws.below(5)).unwrap_or(0);
         let drawn = (0..regions).map(|_| weight(draws)).collect();
@@ -23,6 +25,10 @@ impl TestSteering {
             weights: match draws.below(3) {
                 0 => drawn,
                 _ => Vec::new(),
+            },
+            families: match draws.below(3) {
+                0 => FamilyPairing::Together,
+                _ => FamilyPairing::Apart,
             },
         }
     }
@@ -35,6 +41,7 @@ impl TestSteering {
         };
         SteeringFacts {
             policy,
+            families: self.families,
             ..SteeringFacts::default()
         }
     }

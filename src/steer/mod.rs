@@ -7,6 +7,7 @@
 //! | `hands` | who of tiers takes which cohorts |
 //! | [`fleet`] | the same where a tier is too large, or its weights too fine, for cohorts |
 //! | [`route`] | in which order a class consults its pools, and what is left when they end |
+//! | [`together`](mod@together) | the same where both families are to come from one region |
 //! | [`capacity`] | who serves whom when that is more than places can carry |
 //!
 //! ```text
@@ -28,8 +29,10 @@ mod hands;
 pub mod pick;
 pub mod pool;
 pub mod route;
+pub mod together;
 
 pub use fleet::CohortSource;
 pub use pick::{Pick, Picks, Rule};
 pub use pool::{PoolAssignment, Spread, decide};
 pub use route::{Ending, Extent, PoolState, Route, Step, route};
+pub use together::{RegionTakes, together};

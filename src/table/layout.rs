@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::{ClassId, EndpointId, Family, RegionId, ServiceId, TargetId};
-use crate::plan::{AllDown, Demand, Map, Overload, Plan, Pool, Service, Tier};
+use crate::plan::{AllDown, Demand, FamilyPairing, Map, Overload, Plan, Pool, Service, Tier};
 
 /// Marks what is absent in dense lists of numbers.
 pub(super) const ABSENT: u32 = u32::MAX;
@@ -64,6 +64,8 @@ pub(super) struct RoutesPlace {
     pub(super) family: Family,
     /// Pool by region, [`ABSENT`] where there is none.
     pub(super) pools: Box<[u32]>,
+    /// The same of the other family, where both come from one region; nothing where that does not matter.
+    pub(super) others: Box<[u32]>,
 }
 
 /// The classes of one map in the order of their preferences.
@@ -91,7 +93,7 @@ pub(super) struct Groups {
 /// What makes pools equal.
 type PoolKey = (RegionId, u8, Vec<(u16, usize, Vec<(EndpointId, TargetId)>)>);
 /// Key by which routes are equal.
-type RoutesKey = (usize, Box<[u32]>, u8, Option<Overload>);
+type RoutesKey = (usize, [Box<[u32]>; 2], u8, Option<Overload>);
 
 impl PoolPlace {
     pub(super) fn pool(self, plan: &Plan) -> &Pool {
@@ -115,9 +117,10 @@ impl RoutesPlace {
             .collect()
     }
 
-    /// The numbers of its pools.
+    /// The numbers of its pools, and of those of the other family that its routes depend on.
     pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
-        let numbers = self.pools.iter().filter(|number| **number != ABSENT);
+        let numbers = self.pools.iter().chain(&self.others);
+        let numbers = numbers.filter(|number| **number != ABSENT);
         numbers.map(|number| *number as usize)
     }
 }
@@ -137,8 +140,16 @@ impl Layout {
         let (mut pools, mut service_routes) = (BTreeMap::new(), BTreeMap::new());
         for index in 0..plan.services.len() {
             let place = |family| (ServiceId::from_index(index), family);
+            let numbers =
+                Family::ALL.map(|family| layout.number_pools(plan, place(family), &mut pools));
+            let is_together = plan.services[index].steering.families == FamilyPairing::Together;
             let of_service = Family::ALL.map(|family| {
-                let numbers = layout.number_pools(plan, place(family), &mut pools);
+                let others = match (is_together, family) {
+                    (false, _) => Box::default(),
+                    (true, Family::V4) => numbers[Family::V6.index()].clone(),
+                    (true, Family::V6) => numbers[Family::V4.index()].clone(),
+                };
+                let numbers = [numbers[family.index()].clone(), others];
                 layout.number_part(plan, place(family), numbers, &mut service_routes)
             });
             layout.routes_of.push(of_service);
@@ -205,15 +216,17 @@ impl Layout {
         &mut self,
         plan: &Plan,
         (service, family): (ServiceId, Family),
-        pools: Box<[u32]>,
+        numbers: [Box<[u32]>; 2],
         known: &mut BTreeMap<RoutesKey, u32>,
     ) -> u32 {
-        let key = part_key(&plan.services[service.index()], pools.clone());
+        let key = part_key(&plan.services[service.index()], numbers.clone());
+        let [pools, others] = numbers;
         *known.entry(key).or_insert_with(|| {
             self.service_routes.push(RoutesPlace {
                 service,
                 family,
                 pools,
+                others,
             });
             number(self.service_routes.len())
         })
@@ -331,7 +344,7 @@ fn deal_of(tier: &Tier) -> usize {
     }
 }
 
-fn part_key(service: &Service, pools: Box<[u32]>) -> RoutesKey {
+fn part_key(service: &Service, pools: [Box<[u32]>; 2]) -> RoutesKey {
     let all_down = match service.all_down {
         AllDown::FailOpen => 0,
         AllDown::Servfail | AllDown::Nodata => 1,

@@ -5,12 +5,13 @@
 //! routes are built. How a pool comes to what it gives is not known here.
 use std::sync::Arc;
 
+use crate::base::limits::COHORTS;
 use crate::base::{ClassId, EndpointId, Reason, RegionId, Standing};
 use crate::dns::addresses;
 use crate::plan::{AllDown, Plan};
 use crate::steer::capacity::cohorts::Cohorts;
 use crate::steer::capacity::{Placement, Selector};
-use crate::steer::{self, Ending, Extent, Spread};
+use crate::steer::{self, Ending, Extent, RegionTakes, Spread, together};
 
 use super::Selection;
 use super::layout::{ABSENT, Layout, Neighbour, RoutesPlace};
@@ -37,7 +38,7 @@ pub(super) struct Route {
     pub(super) first: Option<Step>,
     /// The others, in order.
     pub(super) later: Box<[Step]>,
-    /// Where capacity has decided otherwise: every cohort that some pool takes, in place of steps.
+    /// Where capacity or the other family has decided otherwise: every cohort that some pool takes, in place of steps.
     pub(super) allocations: Box<[RouteAllocation]>,
     /// What becomes of cohorts that no step takes, and that are in no allocation.
     pub(super) rest: Rest,
@@ -227,15 +228,23 @@ impl Routes<'_> {
             return (Neighbour::EQUAL, ServiceRoutes::NONE);
         };
         let dense = self.dense(&route);
+        let mut depth = match route.ending {
+            Ending::Whole => u16::try_from(route.depth).unwrap_or(u16::MAX),
+            Ending::Overflow(_) | Ending::FailOpen(_) | Ending::AllDown => Neighbour::EQUAL,
+        };
+        let dense = match self.place.others.is_empty() {
+            true => dense,
+            false => {
+                depth = Neighbour::EQUAL;
+                FamilyPair::new(self, preference).lead(dense)
+            }
+        };
         self.done.push(dense);
         let number = u16::try_from(self.done.len() - 1);
-        let number = number.expect("limits.rs bounds the classes of a map");
-        match route.ending {
-            Ending::Whole => (u16::try_from(route.depth).unwrap_or(u16::MAX), number),
-            Ending::Overflow(_) | Ending::FailOpen(_) | Ending::AllDown => {
-                (Neighbour::EQUAL, number)
-            }
-        }
+        (
+            depth,
+            number.expect("limits.rs bounds the classes of a map"),
+        )
     }
 
     fn pool(&self, region: RegionId) -> Option<(u32, &PoolTable)> {
@@ -408,5 +417,118 @@ impl Route {
     /// Tells whether nothing is healthy for the classes that have it.
     pub(super) fn strands(&self) -> bool {
         matches!(self.rest, Rest::FailOpen(..) | Rest::AllDown)
+    }
+}
+
+/// The regions of a preference, as both families see them, where these come from one region
+/// ([`steer::together`](fn@steer::together)). A route that leads everyone where it would lead them by itself is left as it is, so
+/// that nothing is paid while both families are well.
+struct FamilyPair<'p> {
+    pools: &'p [Arc<PoolTable>],
+    /// By region in which the family at hand has a pool: its number.
+    numbers: Vec<(RegionId, u32)>,
+    takes: Vec<RegionTakes>,
+    /// Time for which all pools of the other family stay as they are.
+    others: Wait,
+}
+
+impl<'p> FamilyPair<'p> {
+    fn new(routes: &Routes<'p>, preference: &[RegionId]) -> Self {
+        let pools = routes.pools;
+        let mut pair = Self {
+            pools,
+            numbers: Vec::new(),
+            takes: Vec::new(),
+            others: Wait::FOREVER,
+        };
+        for &region in preference {
+            let Some((number, own)) = routes.pool(region) else {
+                continue;
+            };
+            let other = routes.place.others[region.index()];
+            let other = (other != ABSENT).then(|| &*pools[other as usize]);
+            pair.numbers.push((region, number));
+            pair.takes.push(RegionTakes {
+                own: taken(&own.by_share.spread),
+                other: other.map_or(Cohorts::NONE, |pool| taken(&pool.by_share.spread)),
+            });
+            let wait = other.map_or(Wait::FOREVER, |pool| pool.wait);
+            pair.others = pair.others.or(wait);
+        }
+        pair
+    }
+
+    /// The route that leads both families together, where it led one alone.
+    fn lead(&self, mut route: Route) -> Route {
+        let (serves, _) = together(&self.takes);
+        if serves == self.alone() {
+            route.shorten(self.others);
+            return route;
+        }
+        let own = self
+            .numbers
+            .iter()
+            .map(|(_, number)| self.pools[*number as usize].wait);
+        let wait = own.fold(self.others, Wait::or);
+        let places = self.numbers.iter().zip(serves).enumerate();
+        let led = places.filter(|(_, (_, cohorts))| !cohorts.is_empty());
+        let allocations = led.map(|(place, ((region, pool), cohorts))| RouteAllocation {
+            pool: *pool,
+            region: *region,
+            place: match place {
+                0 => Preference::First,
+                _ => Preference::Later,
+            },
+            by: Recipient::Share,
+            placement: Placement::Natural,
+            cohorts,
+        });
+        let mut route = Route {
+            whole: None,
+            first: None,
+            later: Box::default(),
+            allocations: allocations.collect(),
+            rest: route.rest,
+            wait,
+        };
+        route.whole = route.whole_allocation(self.pools);
+        route
+    }
+
+    /// Finds whom each region serves if the other family does not matter.
+    fn alone(&self) -> Vec<Cohorts> {
+        let mut left = Cohorts::ALL;
+        let takes = self.takes.iter().map(|region| {
+            let own = left.and(&region.own);
+            left = left.without(&own);
+            own
+        });
+        takes.collect()
+    }
+}
+
+/// The cohorts that a pool takes by share.
+fn taken(spread: &Spread) -> Cohorts {
+    match spread {
+        Spread::Nobody => Cohorts::NONE,
+        Spread::Everyone => Cohorts::ALL,
+        Spread::ByCohort(_) | Spread::Fleet(_) => {
+            let mut taken = Cohorts::NONE;
+            let own = (0..COHORTS).filter(|cohort| spread.source(*cohort).is_some());
+            own.for_each(|cohort| taken.insert(cohort));
+            taken
+        }
+    }
+}
+
+impl Route {
+    /// Lets what it gives last no longer than something else does.
+    fn shorten(&mut self, wait: Wait) {
+        self.wait = self.wait.or(wait);
+        if let Some(whole) = &mut self.whole {
+            whole.wait = whole.wait.or(wait);
+        }
+        let steps = self.first.iter_mut().chain(&mut self.later);
+        steps.for_each(|step| step.before = step.before.or(wait));
     }
 }

@@ -1,7 +1,15 @@
 //! Steering of a service's own: policies, claims, fallback, and regions that take no failover.
-use waypost::plan::Plan;
+use std::sync::Arc;
 
-use crate::plans::{BASE, compile, preference};
+use waypost::answer::Transport;
+use waypost::base::{Family, Moment, Permille, Standing};
+use waypost::dns::Name;
+use waypost::plan::Plan;
+use waypost::table::Table;
+use waypost::table::explain::{Question, explain};
+
+use crate::plans::{BASE, compile, preference, service};
+use crate::sample::{Ask, reply_to};
 
 /// Clients by country: Germany, Canada, Singapore, Brazil, Iceland, Japan; one that nobody knows.
 const CLIENTS: [&str; 7] = [
@@ -211,4 +219,96 @@ fn regions_of_different_services_may_claim_one_network() {
     assert!(!found.has_errors(), "{}", found.render(false));
     assert_eq!(preference(&plan, "w", "10.1.2.3"), "wf");
     assert_eq!(preference(&plan, "x", "10.1.2.3"), "df");
+}
+
+/// A table in which some targets are down, by endpoint and family.
+fn table(plan: &Arc<Plan>, down: &[(&str, Family)]) -> Table {
+    let standings = plan.targets.iter().map(|target| {
+        let name = plan.endpoints[target.endpoint.index()].name.as_str();
+        let is_down = down.contains(&(name, target.family));
+        Standing {
+            share: if is_down {
+                Permille::NONE
+            } else {
+                Permille::FULL
+            },
+            ..Standing::UNPROVEN
+        }
+    });
+    let table = Table::build(1, Arc::clone(plan), standings.collect(), Moment(0), None);
+    waypost::table::check(&table).unwrap();
+    table
+}
+
+/// The regions that a client's two families come from, by their first letters.
+fn pair(table: &Table, client: &str) -> String {
+    let plan = &table.plan;
+    let own = service(plan, "own");
+    let client = client.parse().unwrap();
+    let class = plan.classify(own, client).class;
+    let regions = Family::ALL.map(|family| {
+        let found = table.select(own, family, class, plan.client_hash(client));
+        let region = found.and_then(|found| found.region).unwrap();
+        plan.regions[region.index()].name.chars().next().unwrap()
+    });
+    regions.into_iter().collect()
+}
+
+#[test]
+fn families_that_are_together_come_from_one_region() {
+    let dead = [
+        ("fra-a", Family::V6),
+        ("fra-b", Family::V6),
+        ("fra-c", Family::V6),
+    ];
+    let german = CLIENTS[0];
+    let apart = Arc::new(steered("families = \"apart\""));
+    assert_eq!(pair(&table(&apart, &[]), german), "ff");
+    assert_eq!(pair(&table(&apart, &dead), german), "fs");
+    let together = Arc::new(steered("families = \"together\""));
+    assert_eq!(pair(&table(&together, &[]), german), "ff");
+    assert_eq!(pair(&table(&together, &dead), german), "ss");
+    // Part of a region is enough, where it has both.
+    assert_eq!(pair(&table(&together, &dead[..2]), german), "ff");
+    // Where no region has both, each comes from where it is best.
+    let rest = [
+        ("tor-a", Family::V4),
+        ("sin-a", Family::V6),
+        ("kef-a", Family::V4),
+    ];
+    let all = [&dead[..], &rest].concat();
+    assert_eq!(pair(&table(&together, &all), german), "fi");
+    // And explain says why the nearer one is passed over.
+    let zones = waypost::sim::test_zone::zones(&together);
+    let told = table(&together, &dead).with_zones(zones);
+    let question = Question {
+        name: Name::parse("own.example.org").unwrap(),
+        qtype: 1,
+        client: german.parse().unwrap(),
+        now: Moment(0),
+        suppose: Vec::new(),
+    };
+    let text = explain(&told, &question).unwrap().to_string();
+    assert!(
+        text.contains("frankfurt: would take this cohort; its other family would not"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_service_may_pass_client_subnets_over() {
+    let scope = |steering: &str| {
+        let plan = Arc::new(steered(steering));
+        let table = table(&plan, &[]).with_zones(waypost::sim::test_zone::zones(&plan));
+        let ask = Ask::new("own.example.org A").subnet("198.51.100.32", 27);
+        let (answered, reply) =
+            reply_to(&table, &ask.packet(), CLIENTS[0], Transport::Udp).unwrap();
+        let region = answered.region.unwrap();
+        (
+            plan.regions[region.index()].name.clone(),
+            reply[reply.len() - 5],
+        )
+    };
+    assert_eq!(scope("ecs = true"), ("toronto".to_owned(), 27));
+    assert_eq!(scope("ecs = false"), ("frankfurt".to_owned(), 0));
 }

@@ -5,7 +5,7 @@ use crate::audit::compare::LossKind;
 use crate::audit::compare::subjects::{self, Subject};
 use crate::base::{Family, MonitorId, RegionId, ServiceId};
 use crate::plan::{
-    AllDown, Approval, DampingPolicy, Demand, Plan, Recovery, Region, Residency, Service,
+    AllDown, Approval, DampingPolicy, Demand, Plan, Recovery, Region, Residency, Service, Subnets,
 };
 
 use super::found::{Decisions, Findings};
@@ -176,6 +176,12 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         found.tell(LossKind::Guard, name, change);
     } else if steering.is_closed && !next.steering.is_closed {
         let change = ["a closed fallback", "an open one"];
+        found.tell(LossKind::Fence, name, change);
+    }
+    if (*residency, next.residency) == (Residency::Strict, Residency::Strict)
+        && (steering.subnets, next.steering.subnets) == (Subnets::Counted, Subnets::PassedOver)
+    {
+        let change = ["fences by the client's network", "by its resolver's"];
         found.tell(LossKind::Fence, name, change);
     }
     if before.has_own() && !after.has_own() {

@@ -4,13 +4,13 @@
 //! home in the order in which they were drawn, then those abroad likewise.
 use std::collections::BTreeMap;
 
-use super::services::Draft;
 use crate::base::limits::CLASSES;
 use crate::base::{ClassId, RegionId};
 use crate::config::diagnostic::Diagnostics;
+use crate::config::reader::At;
 use crate::plan::{Class, Lot, Lots, Region};
 
-/// By class: how far from home its regions are, in the order of its preference.
+/// Distances from home, by class, of its regions in the order of its preference.
 pub(super) type Ranks = BTreeMap<ClassId, Vec<u8>>;
 
 /// Classes that are still growing.
@@ -23,13 +23,13 @@ pub(super) struct Growing<'c> {
 
 /// Adds a class for each order that clients of one class may draw, and lets the class itself prefer nothing.
 pub(super) fn deal(
-    draft: &Draft<'_>,
-    regions: &[Region],
+    (weights, regions): (Option<&[u16]>, &[Region]),
+    name: &At<String>,
     ranks: &Ranks,
     growing: &mut Growing<'_>,
     found: &mut Diagnostics,
 ) -> Vec<Lots> {
-    let Some(weights) = draft.steering.weights() else {
+    let Some(weights) = weights else {
         return Vec::new();
     };
     let mut all = Vec::new();
@@ -37,8 +37,8 @@ pub(super) fn deal(
         let known = &growing.classes[of.index()].preference;
         let drawn = known.iter().filter(|region| weights[region.index()] > 0);
         let lot = |region: &RegionId| {
-            let name = &regions[region.index()].name;
-            Lot::new(*region, name, weights[region.index()])
+            let own = &regions[region.index()].name;
+            Lot::new(*region, own, weights[region.index()])
         };
         let drawn: Vec<Lot> = drawn.map(lot).collect();
         if drawn.len() < 2 {
@@ -46,7 +46,6 @@ pub(super) fn deal(
         }
         let lots = Lots::new(of, ClassId::from_index(growing.classes.len()), drawn);
         if growing.classes.len() + lots.count() > CLASSES {
-            let name = &draft.spec.name;
             let message = format!("service `{}` tells too many clients apart", name.value);
             found.error(&name.at, message).help(format!(
                 "{CLASSES} classes is the most: let fewer regions have a weight"

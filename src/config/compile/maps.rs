@@ -162,7 +162,8 @@ fn map(
         classes: &mut classes,
         sizes: &mut sizes,
     };
-    let lots = lots::deal(draft, &places.regions, &ranks, growing, found);
+    let weighted = (draft.steering.weights(), &places.regions[..]);
+    let lots = lots::deal(weighted, &draft.spec.name, &ranks, growing, found);
     Map {
         lots,
         classes,
@@ -263,7 +264,7 @@ fn class(draft: &Draft<'_>, places: &Places<'_>, order: &[RegionId], country: Cl
     class
 }
 
-/// How far from a client's jurisdiction a region is: in it, where its data may lie as well, or elsewhere.
+/// The distance of a region from a client's jurisdiction: in it, where its data may lie as well, or elsewhere.
 fn distance_from_home(places: &Places<'_>, law: JurisdictionId, region: RegionId) -> u8 {
     match places.regions[region.index()].jurisdiction {
         own if own == Some(law) => 0,
@@ -272,7 +273,7 @@ fn distance_from_home(places: &Places<'_>, law: JurisdictionId, region: RegionId
     }
 }
 
-/// How far from home the regions of a class are, where that matters to draws; otherwise nothing.
+/// The distances from home of the regions of a class, where that matters to draws; otherwise nothing.
 fn ranks_of(draft: &Draft<'_>, places: &Places<'_>, class: &Class, country: ClientLaw) -> Vec<u8> {
     let is_drawn = draft.steering.weights().is_some();
     match (draft.spec.residency.value, country) {

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::internal;
 use super::names::Names;
 use crate::base::{EndpointId, JurisdictionId, JurisdictionSet, RegionId, ServiceId};
 use crate::config::diagnostic::{Diagnostics, Gap};
@@ -47,6 +46,33 @@ pub(super) struct Places<'s> {
     pub(super) default: Vec<RegionId>,
 }
 
+/// Tells whether claims are of internal networks and of nothing else.
+pub(super) fn are_internal(claims: &[Serves]) -> bool {
+    let networks = claims.iter().map(network);
+    !claims.is_empty()
+        && networks
+            .into_iter()
+            .all(|one| one.is_some_and(Network::is_internal))
+}
+
+/// Warns of fallback to a region where nobody but internal networks is sent.
+fn warn_of_internal(spec: &Spec, places: &Places<'_>, found: &mut Diagnostics) {
+    let lists = spec.regions.iter().flat_map(|region| &region.fallback);
+    for named in lists {
+        let mut regions = places.regions.iter();
+        let Some(place) = regions.position(|region| region.name == named.value) else {
+            continue;
+        };
+        if places.said_failover[place].is_none() && are_internal(&places.claims[place]) {
+            found
+                .warn(&named.at, format!("`{}` takes no failover", named.value))
+                .label("it claims internal networks alone")
+                .help("say `takes_failover = true` there if others may be sent to it")
+                .rests_on(Gap::Content("regions"));
+        }
+    }
+}
+
 impl<'s> Places<'s> {
     pub(super) fn resolve(spec: &'s Spec, known: &KnownNames, found: &mut Diagnostics) -> Self {
         let jurisdictions = spec.jurisdictions.iter().map(|one| &*one.name.value);
@@ -81,7 +107,7 @@ impl<'s> Places<'s> {
         check_endpoints(spec, found);
         check_overrides(spec, found);
         check_shared_claims(spec, found);
-        internal::check(spec, &places, found);
+        warn_of_internal(spec, &places, found);
         places
     }
 
@@ -168,7 +194,7 @@ impl<'s> Places<'s> {
             capacity: spec.capacity.as_ref().map(|given| given.value),
             takes_failover: spec
                 .takes_failover
-                .unwrap_or_else(|| !internal::are_internal(&claims)),
+                .unwrap_or_else(|| !are_internal(&claims)),
         });
         self.said_failover.push(spec.takes_failover);
         let own = &spec.name.value;

@@ -13,7 +13,7 @@ use super::services::Draft;
 use crate::base::HashKey;
 use crate::config::spec::Spec;
 use crate::monitor::source::ProbeSource;
-use crate::plan::Service;
+use crate::plan::{FamilyPairing, Service, Subnets};
 
 /// The hash of the policy.
 pub(super) fn of(
@@ -72,7 +72,7 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         name,
         hostnames,
         map: _,
-        steering: _,
+        steering,
         residency,
         all_down,
         outside,
@@ -94,6 +94,13 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     add(&(demand, overload, answers, ttl, monitors, recovery));
     if !records.is_empty() {
         add(records);
+    }
+    // How clients are sorted is in the key of the steering, and so is what is not said here.
+    if steering.subnets != Subnets::Counted {
+        add(&steering.subnets);
+    }
+    if steering.families != FamilyPairing::Apart {
+        add(&steering.families);
     }
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! What a policy of `[services.NAME.steering]` sorts regions by, with names resolved, and the keys that it does not look at.
+//! Finds what a policy of `[services.NAME.steering]` sorts regions by, with names resolved, and the keys that it does not look at.
 //!
 //! It does not know who is claimed by whom, nor where anybody is: that is `steering`'s.
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::steering::SteeringSpec;
 use crate::plan::SteeringPolicy::{self, Nearest, Order, Place, Weight};
 
-/// What regions are sorted by.
+/// The way in which regions are sorted.
 #[derive(Debug)]
 pub(super) enum RegionSorting {
     /// Claims, fallback, and distance.
@@ -24,7 +24,19 @@ pub(super) enum RegionSorting {
 }
 
 impl RegionSorting {
-    /// What a service wants its regions to be sorted by.
+    /// The regions that it names for all clients.
+    pub(super) fn named(&self) -> Vec<RegionId> {
+        match self {
+            Self::Place | Self::Nearest => Vec::new(),
+            Self::Order(order) => order.clone(),
+            Self::Weight(weights) => {
+                let all = (0..weights.len()).map(RegionId::from_index);
+                all.filter(|one| weights[one.index()] > 0).collect()
+            }
+        }
+    }
+
+    /// Finds the way in which a service wants its regions sorted.
     pub(super) fn of(written: &SteeringSpec, places: &Places<'_>, found: &mut Diagnostics) -> Self {
         match (written.policy.value, &written.order) {
             (Place, _) => Self::Place,

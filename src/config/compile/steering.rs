@@ -11,16 +11,17 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::internal;
-use super::places::{Places, network};
+use super::internal::Openness;
+use super::places::{Places, are_internal, network};
 use super::region_sorting::{self, RegionSorting};
 use super::services::Draft;
 use crate::base::RegionId;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec, Spec};
+use crate::config::steering::SteeringSpec;
 use crate::geo::{Continent, Country, Direction, Location, Network, Place, country};
-use crate::plan::{Residency, SteeringFacts};
+use crate::plan::{FamilyPairing, Residency, SteeringFacts};
 
 /// The level of a claim by network.
 const BY_NETWORK: u8 = 4;
@@ -82,7 +83,13 @@ pub(super) fn of_service(
         policy: written.policy.value,
         is_own: true,
         is_closed: written.is_closed,
+        subnets: written.subnets,
+        families: written
+            .families
+            .as_ref()
+            .map_or(FamilyPairing::default(), |families| families.value),
     };
+    refuse_diverted(spec, written, found);
     if let Some(serves) = &written.serves {
         own.claim(serves, places, found);
     }
@@ -108,6 +115,21 @@ pub(super) fn of_service(
     region_sorting::tell_needless(written, found);
     let closed = own.internal(kind, places);
     Rc::new(own.closing(&closed).keyed())
+}
+
+/// Refuses families that are to be together where capacity would take them apart.
+fn refuse_diverted(spec: &ServiceSpec, written: &SteeringSpec, found: &mut Diagnostics) {
+    let families = written.families.as_ref();
+    let families = families.filter(|own| own.value == FamilyPairing::Together);
+    if let (Some(families), Some(_)) = (families, &spec.demand) {
+        found
+            .error(
+                &families.at,
+                "families that are together cannot be planned by demand",
+            )
+            .label("who finds no room is led elsewhere family by family")
+            .help("take out `families` or the service's `demand`");
+    }
 }
 
 /// Marks of networks inside a network.
@@ -141,8 +163,20 @@ impl Steering {
     }
 
     /// Regions of a service that are for internal networks alone.
-    fn internal(&self, kind: (&[RegionId], Residency), places: &Places<'_>) -> Vec<RegionId> {
-        internal::closed(kind, (&self.claims, &self.sorting), places)
+    fn internal(
+        &self,
+        (regions, residency): (&[RegionId], Residency),
+        places: &Places<'_>,
+    ) -> Vec<RegionId> {
+        let claims = self.claims.iter();
+        let internal: Vec<bool> = claims.map(|own| are_internal(own)).collect();
+        let openness = Openness {
+            regions: &places.regions,
+            said: &places.said_failover,
+            internal: &internal,
+            named: &self.sorting.named(),
+        };
+        openness.closed(regions, residency)
     }
 
     fn closing(mut self, closed: &[RegionId]) -> Self {

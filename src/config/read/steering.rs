@@ -4,7 +4,7 @@ use crate::config::reader::{At, Fields};
 use crate::config::spec::Serves;
 use crate::config::steering::SteeringSpec;
 use crate::config::value::{self, Trouble, mismatch};
-use crate::plan::SteeringPolicy;
+use crate::plan::{FamilyPairing, SteeringPolicy, Subnets};
 use toml::de::DeValue;
 
 /// The word in `fallback` that is no region.
@@ -41,6 +41,11 @@ pub(super) fn read(service: &mut Fields<'_, '_>) -> Option<SteeringSpec> {
         fallback: regions(fallback, &fields),
         places: places(&mut fields),
         bias: fields.pairs("bias", value::number(-99..=99)),
+        families: fields.optional("families", value::word(FamilyPairing::WORDS)),
+        subnets: match fields.optional("ecs", value::boolean).map(|ecs| ecs.value) {
+            Some(false) => Subnets::PassedOver,
+            Some(true) | None => Subnets::Counted,
+        },
     };
     fields.finish();
     Some(steering)

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 
 use crate::base::limits::COHORTS;
 use crate::base::{ClassId, EndpointId, Reason};
-use crate::plan::{Class, Overload, Pool};
+use crate::plan::{Class, FamilyPairing, Overload, Pool};
 use crate::steer::capacity::Placement;
 use crate::steer::capacity::cohorts::Cohorts;
 use crate::steer::{CohortSource, Spread};
@@ -33,9 +33,11 @@ pub(super) struct AllTakes(Vec<OnceCell<Takes>>);
 
 impl AllTakes {
     pub(super) fn new(table: &Table) -> Self {
-        let count = match &table.load_plan {
-            Some(_) => table.pools.len(),
-            None => 0,
+        let mut services = table.plan.services.iter();
+        let is_pair = services.any(|own| own.steering.families == FamilyPairing::Together);
+        let count = match (&table.load_plan, is_pair) {
+            (Some(_), _) | (None, true) => table.pools.len(),
+            (None, false) => 0,
         };
         Self(std::iter::repeat_with(OnceCell::new).take(count).collect())
     }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::base::{ClassId, Family, Permille, Reason, RegionId, ServiceId};
-use crate::plan::{AllDown, Class, Pool, Service};
+use crate::plan::{AllDown, Class, FamilyPairing, Pool, Service};
 
 use super::Table;
 
@@ -37,6 +37,7 @@ use allocations::AllTakes;
 use route::known_to_give;
 
 mod allocations;
+mod family_pair;
 mod fleet;
 mod loads;
 mod numbers;
@@ -82,6 +83,9 @@ pub enum Breach {
     /// Someone better could have taken the client.
     #[error("{0} could have taken the client and was passed over")]
     Passed(String),
+    /// Another region than the one that both families are to come from.
+    #[error("{0} is where both families are to come from")]
+    Apart(String),
     /// An endpoint without a share.
     #[error("endpoint {0} has no share")]
     Dead(String),
@@ -252,6 +256,11 @@ impl<'t> Check<'t> {
                 Some(gives) => gives,
                 None => {
                     let route = &routes.routes[number];
+                    if own.service.steering.families == FamilyPairing::Together {
+                        self.check_pair(own, (id, class), &largest)
+                            .map_err(failed)?;
+                        continue;
+                    }
                     if !route.allocations.is_empty() {
                         self.check_allocations(own, (id, class), route, &largest)
                             .map_err(failed)?;

@@ -12,15 +12,17 @@ use crate::base::{
 use crate::dns::addresses;
 use crate::geo::{ClassHit, Continent, Country, Location};
 use crate::plan::{
-    AllDown, Map, Member, Overload, Pool, Residency, Service, SteeringPolicy, TtlBounds,
+    AllDown, Member, Overload, Pool, Residency, Service, SteeringPolicy, Subnets, TtlBounds,
 };
 
 use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
 
 use super::Question;
+use super::drawn::{self, RegionWeight};
 use super::load::Load;
 use super::named::{self, NameFacts};
+use super::scope::{self, Scope};
 use super::set::{self, SetFacts};
 
 /// Everything that decides one client's answer for a steered name.
@@ -76,15 +78,6 @@ pub struct Steered {
     pub scope: Scope,
 }
 
-/// A region that clients draw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct RegionWeight {
-    /// Its name.
-    pub region: String,
-    /// Its weight among those that the client may be sent to.
-    pub weight: u16,
-}
-
 /// Where a client is, as far as known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PlaceFacts {
@@ -126,6 +119,8 @@ pub enum Role {
     Passes,
     /// It would take this cohort, and is full.
     Full,
+    /// It would take this cohort, and its other family would not: both are to come from one region.
+    Apart,
     /// It takes nobody.
     Out,
     /// It takes nobody, because fewer of its endpoints are fully up than it needs (`min_up`).
@@ -177,15 +172,6 @@ pub struct Ttl {
     pub bounds: TtlBounds,
 }
 
-/// How widely the answer holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Scope {
-    /// Prefix length that the ECS option of an answer gets (RFC 7871, section 7.2.1).
-    pub prefix: u8,
-    /// Tells whether cohorts differ, so that it is no wider than a cohort's network.
-    pub by_cohort: bool,
-}
-
 /// What the links are found from.
 struct Link<'t> {
     table: &'t Table,
@@ -222,10 +208,10 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
     Steered {
         service: link.service.name.clone(),
         family,
-        network: network(client, hit.prefix),
+        network: scope::network(client, hit.prefix),
         place: link.place(client),
         class: own,
-        weights: link.weights(map, hit.class),
+        weights: drawn::weights(plan, map, hit.class),
         preference: class
             .preference
             .iter()
@@ -248,7 +234,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
             addresses::read(family, found.records).collect()
         }),
         ttl: selection.map(|selection| link.ttl(&selection)),
-        scope: scope(client, hit, selection),
+        scope: scope((client, hit), selection, link.service),
     }
 }
 
@@ -267,18 +253,6 @@ impl Link<'_> {
             asn: place.asn,
             claimed_by: claimed.map(|region| region.name.clone()),
         }
-    }
-
-    /// The weights by which clients of a class draw.
-    fn weights(&self, map: &Map, class: ClassId) -> Vec<RegionWeight> {
-        let lots = map.lots_of(class).into_iter();
-        let lots = lots
-            .flat_map(|lots| lots.regions())
-            .map(|lot| RegionWeight {
-                region: self.region(lot.region),
-                weight: lot.weight,
-            });
-        lots.collect()
     }
 
     /// The set of a fleet that was drawn for an answer.
@@ -352,6 +326,7 @@ impl Link<'_> {
                 (false, Some(_), 0) if pool.is_short(&self.table.standings) => Role::Short,
                 (false, Some(_), 0) => Role::Out,
                 (false, Some(_), _) if mine && found.is_some_and(by_room) => Role::Full,
+                (false, Some(_), _) if mine => Role::Apart,
                 (false, Some(_), _) => Role::Passes,
             },
             load: load.map(|load| Load::new(load, capacity)),
@@ -396,31 +371,19 @@ impl Link<'_> {
     }
 }
 
-/// A network in CIDR notation, host bits cleared.
-fn network(client: IpAddr, prefix: u8) -> String {
-    match client {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX
-                .checked_shl(32 - u32::from(prefix.min(32)))
-                .unwrap_or(0);
-            format!(
-                "{}/{prefix}",
-                std::net::Ipv4Addr::from(u32::from(address) & mask)
-            )
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX
-                .checked_shl(128 - u32::from(prefix.min(128)))
-                .unwrap_or(0);
-            format!(
-                "{}/{prefix}",
-                std::net::Ipv6Addr::from(u128::from(address) & mask)
-            )
-        }
+/// Finds how widely an answer holds.
+fn scope(
+    (client, hit): (IpAddr, ClassHit),
+    selection: Option<Selection<'_>>,
+    service: &Service,
+) -> Scope {
+    if service.steering.subnets == Subnets::PassedOver {
+        return Scope {
+            prefix: 0,
+            by_cohort: false,
+            counts: false,
+        };
     }
-}
-
-fn scope(client: IpAddr, hit: ClassHit, selection: Option<Selection<'_>>) -> Scope {
     let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
     let narrowest = match (by_cohort, client) {
         (false, _) => 0,
@@ -430,6 +393,7 @@ fn scope(client: IpAddr, hit: ClassHit, selection: Option<Selection<'_>>) -> Sco
     Scope {
         prefix: hit.prefix.max(narrowest),
         by_cohort,
+        counts: true,
     }
 }
 
@@ -553,10 +517,10 @@ mod tests {
         let parted = explained([400, 1000, 1000]);
         assert_eq!((parted.scope.prefix, parted.scope.by_cohort), (24, true));
         let client = "2001:db8:1:2::3".parse().unwrap();
-        assert_eq!(network(client, 48), "2001:db8:1::/48");
-        assert_eq!(network(client, 128), "2001:db8:1:2::3/128");
+        assert_eq!(scope::network(client, 48), "2001:db8:1::/48");
+        assert_eq!(scope::network(client, 128), "2001:db8:1:2::3/128");
         assert_eq!(
-            network("203.0.113.77".parse().unwrap(), 25),
+            scope::network("203.0.113.77".parse().unwrap(), 25),
             "203.0.113.0/25"
         );
     }

@@ -21,15 +21,19 @@ use crate::plan::UnknownScope;
 use super::Table;
 
 mod chain;
+mod drawn;
 mod load;
 mod named;
+mod scope;
 mod set;
 mod suppose;
 mod text;
 
-pub use chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use chain::{Consulted, PlaceFacts, Role, Stand, Steered, Ttl};
+pub use drawn::RegionWeight;
 pub use load::Load;
 pub use named::NameFacts;
+pub use scope::Scope;
 pub use set::SetFacts;
 pub use suppose::suppose;
 

@@ -6,8 +6,9 @@ use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
 use crate::plan::{AllDown, SteeringPolicy, Units};
 
-use super::chain::{Consulted, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+use super::chain::{Consulted, PlaceFacts, Role, Stand, Steered, Ttl};
 use super::load::Load;
+use super::scope::Scope;
 use super::{Chain, Explanation, Health, SignedZone};
 
 impl fmt::Display for Explanation {
@@ -59,13 +60,14 @@ fn preference(steered: &Steered) -> String {
     let weights: Vec<String> = weights
         .map(|one| format!("{} {}", one.region, one.weight))
         .collect();
-    match steered.policy {
-        SteeringPolicy::Place => regions,
-        SteeringPolicy::Weight if !weights.is_empty() => {
-            format!("{regions} (policy weight, drawn by {})", weights.join(", "))
-        }
-        policy => format!("{regions} (policy {})", policy.word()),
+    if steered.policy == SteeringPolicy::Place {
+        return regions;
     }
+    let drawn = match weights.is_empty() {
+        true => String::new(),
+        false => format!(", drawn by {}", weights.join(", ")),
+    };
+    format!("{regions} (policy {}{drawn})", steered.policy.word())
 }
 
 fn write_steered(
@@ -192,6 +194,10 @@ fn role(consulted: &Consulted, steered: &Steered) -> String {
             "is full as well, and serves it by overload = \"{}\"",
             steered.overload.word()
         ),
+        (Role::Apart, _) => {
+            "would take this cohort; its other family would not, and both come from one region"
+                .to_owned()
+        }
         (Role::Full, _) => "would take this cohort and is full".to_owned(),
         (Role::Serves, _) => format!("takes {takes} of 1000 cohorts, this one too"),
         (Role::Passes, _) => format!("takes {takes} of 1000 cohorts, not this one"),
@@ -329,9 +335,12 @@ impl fmt::Display for Ttl {
 
 impl fmt::Display for Scope {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let why = match self.by_cohort {
-            true => "cohorts of the class get different answers now",
-            false => "the whole class gets this answer now",
+        let why = match (self.counts, self.by_cohort) {
+            (false, _) => {
+                "a client subnet does not count for this service, but the resolver's own address"
+            }
+            (true, true) => "cohorts of the class get different answers now",
+            (true, false) => "the whole class gets this answer now",
         };
         write!(out, "/{}: {why}", self.prefix)
     }

@@ -8,11 +8,12 @@ use waypost::base::{
     limits,
 };
 use waypost::engine::ProbeId;
-use waypost::plan::{AllDown, Plan, Residency};
+use waypost::plan::{AllDown, FamilyPairing, Plan, Residency};
 use waypost::sim::{Event, TestPlan, World, resolver, test_zone};
 use waypost::table::Table;
 
 use super::oracle::{Client, Expected, Oracle, serve};
+use super::staying::{self, ClientsTold};
 
 const CLIENTS: usize = 24;
 
@@ -165,12 +166,16 @@ impl Checks {
                     .table()
                     .select(client.service, client.family, client.class, client.hash);
             let reason = selection.map(|selection| selection.reason);
-            let first = first_pool(world.plan(), client);
-            assert_eq!(
-                reason,
-                first.map(|_| Reason::Preferred),
-                "convergence: {client:?}"
-            );
+            let shares = vec![1000; world.plan().targets.len()];
+            let expected = serve(world.plan(), &shares, client);
+            let expected = expected.map(|(_, reason)| reason);
+            assert_eq!(reason, expected, "convergence: {client:?}");
+            let is_pair = world.plan().services[client.service.index()]
+                .steering
+                .families
+                == FamilyPairing::Together;
+            let is_first = expected.is_none_or(|reason| reason == Reason::Preferred);
+            assert!(is_first || is_pair, "convergence: {client:?}");
         }
     }
 
@@ -247,6 +252,19 @@ impl Checks {
         }
         let words = table.standings.iter().map(|standing| standing.why.word());
         self.seen.extend(words);
+        if let Some(ride) = &self.ride
+            && self.short == short_pools(table)
+        {
+            let before = ClientsTold {
+                shares: &ride.shares,
+                answers: &ride.answers,
+            };
+            let after = ClientsTold {
+                shares: &shares,
+                answers: &answers,
+            };
+            staying::check(&table.plan, &self.clients(&table.plan), before, after);
+        }
         self.check_moves(world, table, shares, answers);
     }
 

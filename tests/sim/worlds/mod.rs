@@ -71,6 +71,7 @@ mod drains;
 mod oracle;
 mod record;
 mod restarts;
+mod staying;
 
 use checks::Checks;
 

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use waypost::base::{ClassId, ClientHash, EndpointId, Family, Moment, Reason, ServiceId};
+use waypost::base::{ClassId, ClientHash, EndpointId, Family, Moment, Reason, RegionId, ServiceId};
 use waypost::engine::OrderRequest;
 use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
 use waypost::engine::order::{Action, Effect};
 use waypost::health::ProbeResult;
-use waypost::plan::{AllDown, Endpoint, Plan, Pool, Recovery, Target, Tier};
+use waypost::plan::{AllDown, Endpoint, FamilyPairing, Plan, Pool, Recovery, Target, Tier};
 use waypost::sim::Event;
 
 use super::drains::{Drains, names};
@@ -626,7 +626,16 @@ pub(crate) fn serve(
     };
     let count = usize::from(service.answers);
     let first = *pools.first()?;
+    let pair = pair_region(plan, shares, client);
+    let has_pool = |one: &&RegionId| {
+        let pools = &service.pools[client.family.index()];
+        !pools[one.index()].tiers.is_empty()
+    };
+    let regions: Vec<RegionId> = preference.iter().filter(has_pool).copied().collect();
     for (place, tiers) in pools.iter().enumerate() {
+        if pair.is_some_and(|pair| regions[place] != pair) {
+            continue;
+        }
         if asked[place].min_up > 1 && up(tiers) < asked[place].min_up {
             continue;
         }
@@ -653,6 +662,30 @@ pub(crate) fn serve(
     }
     let tier = all.clone().find(|tier| largest(tier) == most).unwrap();
     Some((spare((tier, shares), client, count), Reason::Overflow))
+}
+
+/// The region that takes a client for both families, if they are to come from one.
+fn pair_region(plan: &Plan, shares: &[u16], client: Client) -> Option<RegionId> {
+    let service = &plan.services[client.service.index()];
+    if service.steering.families == FamilyPairing::Apart {
+        return None;
+    }
+    let takes = |region: RegionId, family: Family| {
+        let pool = &service.pools[family.index()][region.index()];
+        let members = pool.tiers.iter().flat_map(|tier| &tier.members);
+        let up = members
+            .filter(|one| shares[one.target.index()] == 1000)
+            .count();
+        let is_short = pool.min_up > 1 && up < pool.min_up;
+        let client = Client { family, ..client };
+        let count = usize::from(service.answers);
+        let mut tiers = pool.tiers.iter();
+        !is_short && tiers.any(|tier| !takers((tier, shares), client, count).is_empty())
+    };
+    let mut preference = plan.class(client.service, client.class).preference.iter();
+    preference
+        .find(|region| Family::ALL.iter().all(|family| takes(**region, *family)))
+        .copied()
 }
 
 /// Those of a tier who take a client by their shares.
