@@ -415,7 +415,7 @@ pub struct Service {
     pub recovery: RecoveryId,
     /// Tells whether its answers are signed beforehand, in a zone that is signed here.
     pub is_signed: bool,
-    /// ChosenRecords of other types that follow the choice, CNAMEs among them.
+    /// Records of other types that follow the choice, CNAMEs among them.
     pub records: ChosenRecords,
     /// Its pools by family and region; empty where it has no endpoint.
     pub pools: [Vec<Pool>; 2],

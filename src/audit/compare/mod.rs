@@ -24,6 +24,7 @@ mod failures;
 mod fences;
 mod losses;
 mod moves;
+mod records;
 mod redundancy;
 mod rules;
 pub(in crate::audit) mod subjects;
@@ -97,6 +98,9 @@ pub struct ServiceChange {
     pub moved_millionths: Part,
     /// From where to where, most first.
     pub moves: Vec<Move>,
+    /// RRsets of other types than addresses that come, go, or say something else, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<String>,
 }
 
 /// Whether something was there, and whether it stays.
@@ -451,6 +455,7 @@ impl World<'_> {
             moved: now.moved.amount(scale),
             moved_millionths: now.moved.part_of(now.all, scale),
             moves: told(now, scale),
+            records: records::changes(self.refs(), subject.services),
         }
     }
 
