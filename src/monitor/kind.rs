@@ -6,6 +6,7 @@
 //! ([`Port`], [`Host`]) and the compiler of the config gives it. How a probe dials and judges is not known here.
 use std::sync::Arc;
 
+use crate::base::Span;
 use crate::text::reader::Fields;
 use crate::text::value::Trouble;
 
@@ -35,6 +36,37 @@ pub(crate) trait MonitorType: Sized {
     fn host(&self) -> Host<'_> {
         Host::Nobody
     }
+
+    /// Tells what a probe that passes takes of the network; by default a connection, and a response over it.
+    fn exchange(&self) -> ProbeExchange {
+        ProbeExchange::PLAIN
+    }
+}
+
+/// What a probe that passes takes of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeExchange {
+    /// Tells that a connection is made first; datagrams need none.
+    pub connects: bool,
+    /// Tells that the first octet of a response is awaited apart (HTTP).
+    pub has_first_octet: bool,
+    /// Whether it is over TLS.
+    pub encrypted: bool,
+    /// Whether a response is waited for once the connection stands.
+    pub responds: bool,
+    /// How long a connection serves, over many probes; absent = each probe has its own.
+    pub kept: Option<Span>,
+}
+
+impl ProbeExchange {
+    /// A connection for each probe, without TLS, and a response.
+    pub const PLAIN: Self = Self {
+        connects: true,
+        has_first_octet: false,
+        encrypted: false,
+        responds: true,
+        kept: None,
+    };
 }
 
 /// A file that a key of a monitor names.
@@ -55,6 +87,8 @@ pub(crate) enum Port {
     Default(u16),
     /// The key `port`, which must be there.
     Required,
+    /// None: its protocol knows no ports.
+    None,
 }
 
 /// The host that a probe asks for.

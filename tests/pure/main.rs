@@ -24,7 +24,9 @@ mod shared;
 mod steering;
 mod table;
 mod tidy;
+mod ui;
 mod verify;
+mod weights;
 mod zones;
 
 #[path = "../support/advised.rs"]

@@ -10,8 +10,10 @@ use waypost::engine::ProbeId;
 use waypost::health::{ProbeResult, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::Prober;
+use waypost::monitor::encryption::Encryption;
 use waypost::monitor::postgres::PostgresCheck;
 use waypost::plan::{AllDown, Check, Guard, Residency, Secret};
+use waypost::sim::TestSteering;
 use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestPlan, TestService};
 
 /// Longer than any server takes to start or to stop here.
@@ -28,6 +30,7 @@ pub(crate) fn check() -> PostgresCheck {
         primary: None,
         max_lag: None,
         max_lag_bytes: None,
+        encryption: Encryption::default(),
     }
 }
 
@@ -50,6 +53,7 @@ fn test_plan() -> TestPlan {
             answers: 1,
             gating: Gating::Gated,
             min_up: Permille::NONE,
+            steering: TestSteering::default(),
         }],
         probing: Probing {
             interval: Span(200),

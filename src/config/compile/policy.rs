@@ -12,6 +12,7 @@ use super::places::Places;
 use super::services::Draft;
 use crate::base::HashKey;
 use crate::config::spec::Spec;
+use crate::monitor::source::ProbeSource;
 use crate::plan::Service;
 
 /// The hash of the policy.
@@ -45,6 +46,8 @@ pub(super) fn of(
     for monitor in &checks.monitors {
         let mut monitor = monitor.clone();
         monitor.check.forget_paths();
+        // Each node has addresses and interfaces of its own.
+        monitor.source = ProbeSource::default();
         add(&monitor);
     }
     add(&checks.recoveries);

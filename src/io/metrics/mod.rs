@@ -21,7 +21,7 @@
 //! A scrape is taken in two steps. [`Metrics::gather`] copies what is counted, and holds a lock for no longer than that;
 //! [`Gathered::write`] makes the text of it, which takes a thousand times as long, holds nothing, and belongs on a thread that
 //! yields to those that answer.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -62,6 +62,7 @@ mod state_folder;
 mod text;
 
 pub use limits::LimitedNetwork;
+pub use process::private_bytes;
 pub use queries::QueryCounters;
 pub use state_folder::StateCondition;
 pub use text::{MetricsForm, Packing};
@@ -134,6 +135,27 @@ pub enum Dropped {
     Handshake,
 }
 
+/// What became of something that a receiver of `[notify]` was to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notified {
+    /// A message was taken.
+    Delivered,
+    /// A message was given up.
+    Failed,
+    /// A line did not go into a message: too many waited.
+    LeftOut,
+}
+
+impl Notified {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::LeftOut => "left_out",
+        }
+    }
+}
+
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
@@ -192,6 +214,12 @@ impl Metrics {
     #[must_use]
     pub fn asked(&self, plan: &Plan) -> Asked {
         self.ledger.asked(plan)
+    }
+
+    /// Steered answers by region, since the process started; those without one under the empty name.
+    #[must_use]
+    pub fn answers_by_region(&self) -> BTreeMap<String, u64> {
+        self.ledger.copy().by_region()
     }
 
     /// Counts something that got no reply.
@@ -269,6 +297,20 @@ impl Metrics {
         self.registry
             .counter("waypost_notices_total", &[("event", event)])
             .increment(1);
+    }
+
+    /// Counts things that a receiver of `[notify]` was to be told.
+    pub fn notified(&self, receiver: &str, outcome: Notified, count: u64) {
+        let labels = [("receiver", receiver), ("result", outcome.word())];
+        self.registry
+            .counter("waypost_notifications_total", &labels)
+            .increment(count);
+    }
+
+    /// Wall time, in seconds since 1970.
+    #[must_use]
+    pub fn wall_seconds(&self) -> u64 {
+        self.clock.wall_seconds()
     }
 
     /// Takes in that a table was published, and how long it took to build.
