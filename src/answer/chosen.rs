@@ -52,7 +52,8 @@ pub(super) fn steer(
     if let Some((choice, set)) = choice.and_then(|own| Some((own, own.alias(service)?))) {
         walk.outcome.region = choice.selection.region;
         walk.outcome.reason = choice.selection.reason;
-        let is_counted = steered::family(qtype).is_some();
+        // Who asks for both families is one client of the choice.
+        let is_counted = steered::family(qtype) == Some(choice.family);
         walk.outcome.asked = is_counted.then_some((choice.family, asking.hit.class));
         if walk.shown.is_some() && qtype == rtype::RRSIG {
             let set = timed(walk, (service, &choice), set);

@@ -179,7 +179,10 @@ impl<'r> Walk<'r, '_, '_, '_> {
             Found::Dname { owner, rrset } => {
                 return Ok(Step::Alias(Alias::Subtree(owner, rrset), trail));
             }
-            Found::Mounted(mount) => return self.steered((here, trail), ServiceId(mount)),
+            Found::Mounted(mount) => match self.steered((here, trail), ServiceId(mount)) {
+                Ok(SteeredTurn::Done) => {}
+                turn => return self.turn(turn, trail, ServiceId(mount)),
+            },
             Found::Referral { owner, ns } => self.refer(here, owner, (trail.node, ns)),
             Found::Nodata => self.deny(here, trail, rcode::NOERROR, Reason::Nodata),
             Found::Nxdomain => self.deny(here, trail, rcode::NXDOMAIN, Reason::Nxdomain),
@@ -189,17 +192,28 @@ impl<'r> Walk<'r, '_, '_, '_> {
 
     /// Answers for a steered name. The service of one that is marked is not found under its number, and answers with more than
     /// addresses.
-    #[inline(always)]
-    fn steered(&mut self, at: (Here<'_>, Trail), mount: ServiceId) -> Result<Step<'r>, Full> {
+    #[inline(never)]
+    fn steered(&mut self, at: (Here<'_>, Trail), mount: ServiceId) -> Result<SteeredTurn, Full> {
         let services = &self.request.table.plan.services;
-        let turn = match services.get(mount.index()) {
-            Some(service) => steered::addresses(self, at, (mount, service))?,
-            None => chosen::steer(self, at, mount)?,
-        };
-        match turn {
-            SteeredTurn::Done => Ok(Step::Done),
-            SteeredTurn::Alias => Ok(chosen::alias(self, at.1, mount)),
+        match services.get(mount.index()) {
+            Some(service) => steered::addresses(self, at, (mount, service)),
+            None => chosen::steer(self, at, mount),
         }
+    }
+
+    /// Goes on from a steered name that was not answered by itself.
+    #[cold]
+    #[inline(never)]
+    fn turn(
+        &self,
+        turn: Result<SteeredTurn, Full>,
+        trail: Trail,
+        mount: ServiceId,
+    ) -> Result<Step<'r>, Full> {
+        turn.map(|turn| match turn {
+            SteeredTurn::Done => Step::Done,
+            SteeredTurn::Alias => chosen::alias(self, trail, mount),
+        })
     }
 
     /// Answers with an RRset; where in the reply it starts.
@@ -220,7 +234,10 @@ impl<'r> Walk<'r, '_, '_, '_> {
         }
         match found {
             Found::Answer(rrset) => self.data(here, trail, rrset).map(|_| Step::Done),
-            Found::Mounted(mount) => self.steered((here, trail), ServiceId(mount)),
+            Found::Mounted(mount) => match self.steered((here, trail), ServiceId(mount)) {
+                Ok(SteeredTurn::Done) => Ok(Step::Done),
+                turn => self.turn(turn, trail, ServiceId(mount)),
+            },
             Found::Cname(_)
             | Found::Dname { .. }
             | Found::Referral { .. }

@@ -16,7 +16,7 @@
 //! *provable* encloser, the nearest name above that has one, and the cover of the next closer name.
 //!
 //! Where a steered name has a type only for other clients, its link without that type is shown
-//! ([`Signed::lack`]). Nothing is signed here, and nothing chosen: signatures were made before.
+//! ([`Signed::lack`]), and the link with all types is not shown beside it. Nothing is signed here, and nothing chosen: signatures were made before.
 use super::lookup::{Here, Walk};
 use crate::base::limits::{ALIAS_HOPS, NAME_BYTES};
 use crate::dns::reply::{Full, Owner, Section};
@@ -43,6 +43,17 @@ impl Needed {
         if let Some(place) = self.numbers.get_mut(usize::from(self.count)) {
             *place = number;
             self.count += 1;
+        }
+    }
+
+    /// Adds a link in place of another, if that is needed.
+    fn add_instead(&mut self, other: usize, number: usize) {
+        let count = usize::from(self.count);
+        let mut known = self.numbers[..count].iter_mut();
+        let place = known.find(|known| **known as usize == other);
+        match (place, u32::try_from(number)) {
+            (Some(place), Ok(number)) => *place = number,
+            _ => self.add(number),
         }
     }
 
@@ -131,7 +142,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
                 if trail.how == Match::Wildcard {
                     self.need_encloser(signed, here, trail);
                 }
-                self.need(Some(lack));
+                self.need_lack(signed, trail.node, &lack);
             }
             None => self.prove_denial(here, trail),
         }
@@ -147,7 +158,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
                 if trail.how == Match::Wildcard {
                     self.need_encloser(signed, here, trail);
                 }
-                self.need(Some(lack));
+                self.need_lack(signed, trail.node, &lack);
             }
             None => self.prove_denial(here, trail),
         }
@@ -248,6 +259,16 @@ impl<'r> Walk<'r, '_, '_, '_> {
         self.need(link);
         self.need(closer(signed, here, encloser.next_closer));
         encloser
+    }
+
+    /// The link of a node without a type. It stands in for the whole link where that covers a name, or was needed by an
+    /// alias: both have one owner, so a validator would take them for one RRset, whose signatures fail.
+    fn need_lack(&mut self, signed: &Signed, node: u32, lack: &Proof<'_>) {
+        let whole = signed.matching(node).filter(|_| self.needed.count > 0);
+        match whole {
+            Some(whole) => self.needed.add_instead(whole.number, lack.number),
+            None => self.needed.add(lack.number),
+        }
     }
 
     fn need(&mut self, proof: Option<Proof<'_>>) {

@@ -51,7 +51,7 @@ fn follow(table: &Table, mut question: Question) -> Result<Vec<Explanation>, Fai
         explained.health = Health::Supposed;
         let target = match &explained.chain {
             Chain::Static { target, .. } => target.clone(),
-            Chain::Steered(_) => None,
+            Chain::Steered(_) => explained.chosen.as_ref().and_then(|own| own.target.clone()),
         };
         chain.push(explained);
         match target {

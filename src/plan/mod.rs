@@ -429,7 +429,7 @@ pub struct Service {
     pub is_signed: bool,
     /// Tells whether a machine of it that is known by name has no address yet: types that it lacks may come, and are not denied.
     pub is_unresolved: bool,
-    /// ChosenRecords of other types that follow the choice, CNAMEs among them.
+    /// Records of other types that follow the choice, CNAMEs among them.
     pub records: ChosenRecords,
     /// Its pools by family and region; empty where it has no endpoint.
     pub pools: [Vec<Pool>; 2],

@@ -1,4 +1,4 @@
-//! ChosenRecords other than addresses that follow the choice: RRsets by region and endpoint.
+//! Records other than addresses that follow the choice: RRsets by region and endpoint.
 //!
 //! A query for such a type is steered like one for addresses: the client's class, health and cohort choose a region and
 //! endpoints of it, and the RRset is that of the endpoint which the answer would name first, otherwise that of its

@@ -2,6 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`hinted`] | RRsets by choice with their hints, for signatures and transfers |
 //! | [`layout`] | numbers what is distinct in a plan; made once per plan |
 //! | [`pool`] | what one pool gives to whom, as bytes of addresses |
 //! | [`service_routes`] | which pools the classes of a service consult |
@@ -31,6 +32,7 @@ mod countries;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod hinted;
 mod layout;
 mod load;
 mod load_plan;

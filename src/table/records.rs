@@ -1,4 +1,4 @@
-//! ChosenRecords that follow the choice: whose choice it is, and which RRset it comes to.
+//! Records that follow the choice: whose choice it is, and which RRset it comes to.
 //!
 //! Nothing is chosen here that [`Table::select`] has not chosen. What a record says beside what is written is put
 //! together here as well: the addresses in HTTPS and SVCB records, of the endpoints that the answer names, for as long as all
@@ -10,9 +10,7 @@ use crate::base::limits::ANSWERS;
 use crate::base::{
     AddressSet, ClassId, ClientHash, EndpointId, Family, Permille, RegionId, ServiceId, Standing,
 };
-use crate::dns::svcb;
-use crate::dns::zone::signed::SteeredSet;
-use crate::plan::{ChosenRecords, ChosenSet, Hints, Service};
+use crate::plan::{ChosenRecords, ChosenSet, Service};
 
 use super::{Selection, Table};
 
@@ -136,25 +134,5 @@ impl<'t> ChosenHints<'t> {
         let mut members = pool.tiers.iter().flat_map(|tier| &tier.members);
         let member = members.find(|member| member.endpoint == endpoint)?;
         self.table.standings.get(member.target.index())
-    }
-}
-
-/// RDATA of the records of a set, with these addresses where hints go.
-fn composed(set: &ChosenSet, hints: [&[IpAddr]; 2]) -> Vec<Vec<u8>> {
-    let records = set.records.set().records();
-    let composed = records.map(|rdata| match set.hints {
-        Hints::AsWritten => rdata.to_vec(),
-        Hints::Chosen => svcb::with_hints(rdata, hints),
-    });
-    composed.collect()
-}
-
-/// A set with these addresses where hints go, as whoever signs it beforehand or sends it away has it.
-pub(super) fn steered_set(set: &ChosenSet, hints: [&[IpAddr]; 2]) -> SteeredSet {
-    let written = set.records.set();
-    SteeredSet {
-        rtype: written.rtype,
-        ttl: written.ttl,
-        records: composed(set, hints),
     }
 }

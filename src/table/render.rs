@@ -22,7 +22,7 @@ use crate::dns::{Name, addresses};
 use crate::plan::Residency;
 
 use super::Table;
-use super::records::steered_set;
+use super::hinted::steered_set;
 
 /// The client as whom a zone is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 //! and so on are ever given: for `n` endpoints and `k` in an answer `n (log2 k + 1)` answers. An endpoint of which some
 //! addresses are down is given alone there.
 //!
-//! ChosenRecords of other types are those that are written, and where addresses go into them as hints one for each such choice,
+//! Records of other types are those that are written, and where addresses go into them as hints one for each such choice,
 //! with and without the addresses of the other family.
 //!
 //! Of a service whose zones nobody signs, what cannot be listed is left out: nobody asks for it.
@@ -27,7 +27,7 @@ use crate::plan::{
     AddressesDown, ChosenRecords, ChosenSet, Fleet, Hints, Member, Plan, RecordType, Service, Tier,
 };
 
-use super::records::steered_set;
+use super::hinted::steered_set;
 
 /// There are more answers than can be signed beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -199,7 +199,8 @@ fn hinted(
 /// The types that one client may lack all together: those that its choice has no RRset of, and addresses of none, one or
 /// both families; where it has a CNAME, all others; and all, where it gets nothing.
 fn lacking(plan: &Plan, service: &Service, steered: &Steered) -> Vec<Vec<u16>> {
-    let types = steered.types();
+    let mut types = steered.types();
+    types.sort_unstable();
     let has_alias = types.contains(&rtype::CNAME);
     let mut all: BTreeSet<Vec<u16>> = BTreeSet::from([types.clone()]);
     let members = tiers(service).flat_map(|(_, tier)| &tier.members);

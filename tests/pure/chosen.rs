@@ -1,12 +1,20 @@
 //! Records that follow the choice, and steered wildcards: what clients are told, and for how long and how many.
+use std::sync::Arc;
+
 use hickory_proto::op::Message;
 use hickory_proto::rr::Record;
 use waypost::answer::Transport;
-use waypost::base::Reason;
-use waypost::dns::rr::rcode;
+use waypost::audit::compare::compare;
+use waypost::audit::verify::{Verdict, verify};
+use waypost::base::{Moment, Reason};
+use waypost::dns::Name;
+use waypost::dns::rr::{DetachedSet, rcode, rtype};
+use waypost::dns::text::type_number;
+use waypost::plan::ChosenRecords;
 use waypost::table::Table;
+use waypost::table::explain::{Question, explain};
 
-use crate::records::{ALL, CANADIAN, SINGAPOREAN, table};
+use crate::records::{ALL, CANADIAN, SINGAPOREAN, compile, table};
 use crate::sample::{Ask, GERMAN, reply_to};
 
 /// The records of a section, without their class.
@@ -175,6 +183,8 @@ fn chains_of_steered_names_end_and_have_the_narrowest_scope() {
     }
     let chained = scope(&well, "named.example.org A", "192.0.2.0");
     assert!(chained >= scope(&well, "mixed.example.org A", "192.0.2.0"));
+    assert_eq!(scope(&well, "wide.example.org A", "198.51.100.0"), 0);
+    assert_eq!(scope(&well, "narrow.example.org A", "198.51.100.0"), 24);
     assert_eq!(
         scope(&well, "www.example.org CAA", "192.0.2.0"),
         0,
@@ -256,4 +266,86 @@ fn a_record_of_a_strict_region_stays_inside_the_fence() {
         }
         assert!(answers(&table, "data.example.org TXT", SINGAPOREAN).is_empty());
     }
+}
+
+#[test]
+fn explain_names_the_rrset_and_whose_it_is() {
+    let well = table(&[]);
+    let told = |question: &str, client: &str| {
+        let (name, kind) = question.split_once(' ').unwrap();
+        let question = Question {
+            name: Name::parse(name).unwrap(),
+            qtype: type_number(kind).unwrap(),
+            client: client.parse().unwrap(),
+            now: Moment(0),
+            suppose: Vec::new(),
+        };
+        explain(&well, &question).unwrap().to_string()
+    };
+    let text = told("www.example.org TXT", GERMAN);
+    assert!(text.contains("records     TXT of region eu\n"), "{text}");
+    assert!(
+        text.contains("RRset       www.example.org 10 IN TXT \"eu\"\n"),
+        "{text}"
+    );
+    let text = told("www.example.org TXT", CANADIAN);
+    assert!(
+        text.contains("records     no TXT for this choice: NODATA\n"),
+        "{text}"
+    );
+    let text = told("x.apps.example.org HTTPS", GERMAN);
+    assert!(text.contains("records     HTTPS of everybody\n"), "{text}");
+    assert!(text.contains("ipv4hint=192.0.2.10"), "{text}");
+    let text = told("mixed.example.org CAA", CANADIAN);
+    assert!(
+        text.contains("mixed.example.org 10 IN CNAME round.example.org.\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("for every type, and leads to round.example.org\n"),
+        "{text}"
+    );
+    let text = told("mixed.example.org CAA", GERMAN);
+    assert!(text.contains("it has not this type"), "{text}");
+}
+
+/// Its other half is the fault `records-of-another-region`, which must be caught here.
+#[test]
+fn verify_asks_for_records_as_well() {
+    let proof = verify(&Arc::new(compile().plan));
+    assert_eq!(proof.result, Verdict::Proved, "{:?}", proof.counterexamples);
+    let mut without = compile().plan;
+    for service in &mut without.services {
+        service.records = ChosenRecords::default();
+    }
+    let fewer = verify(&Arc::new(without)).cases.answers;
+    assert!(fewer < proof.cases.answers);
+}
+
+#[test]
+fn a_comparison_tells_of_records_that_change() {
+    let before = Arc::new(compile().plan);
+    let mut after = compile().plan;
+    let www = after.services.iter_mut().find(|one| one.name == "www");
+    let kinds = &mut www.unwrap().records.types;
+    kinds.retain(|kind| kind.rtype != rtype::MX);
+    let txt = kinds
+        .iter_mut()
+        .find(|kind| kind.rtype == rtype::TXT)
+        .unwrap();
+    txt.sets[0].1.records = DetachedSet::new(rtype::TXT, 20, &[b"\x02EU".to_vec()]);
+    let found = compare(&before, &Arc::new(after));
+    let www = found
+        .services
+        .iter()
+        .find(|one| one.service == "www")
+        .unwrap();
+    assert_eq!(
+        www.records,
+        [
+            "MX of everybody: 10 Round.example.org. (60 s) -> none",
+            "TXT of eu: \"eu\" (20 s) -> \"EU\" (20 s)",
+        ]
+    );
+    assert!(found.to_string().contains("www TXT of eu: "), "{found}");
 }

@@ -64,6 +64,9 @@ mod mmdb;
 mod place;
 #[path = "../support/probing.rs"]
 mod probing;
+#[path = "../support/records.rs"]
+#[expect(dead_code, reason = "resolvers name the client")]
+mod records;
 #[path = "../support/sample.rs"]
 #[expect(dead_code, reason = "what is asked of signed zones needs less")]
 mod sample;

@@ -26,6 +26,7 @@ mod fences;
 mod joint;
 mod losses;
 mod moves;
+mod records;
 mod redundancy;
 mod rules;
 pub(in crate::audit) mod subjects;
@@ -99,6 +100,9 @@ pub struct ServiceChange {
     pub moved_millionths: Part,
     /// From where to where, most first.
     pub moves: Vec<Move>,
+    /// RRsets of other types than addresses that come, go, or say something else, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<String>,
 }
 
 /// Whether something was there, and whether it stays.
@@ -453,6 +457,7 @@ impl World<'_> {
             moved: now.moved.amount(scale),
             moved_millionths: now.moved.part_of(now.all, scale),
             moves: told(now, scale),
+            records: records::changes(self.refs(), subject.services),
         }
     }
 

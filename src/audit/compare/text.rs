@@ -182,7 +182,9 @@ impl ServiceChange {
                 writeln!(out, "  {hostnames}: was {was}, is {}", self.service)
             }
             (Change::Kept, None) => Ok(()),
-        }
+        }?;
+        let mut records = self.records.iter();
+        records.try_for_each(|one| writeln!(out, "  {} {one}", self.service))
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `pools` | what each pool can give, by the decision that gives it |
 //! | `routes` | every combination of pools that a preference can meet |
 //! | `tables` | whole tables for the states that stand for the rest, asked as a query asks |
+//! | `records` | what those tables give of other types than addresses |
 //! | `breach` | what disproves a promise |
 //! | `text` | the proof for a person |
 //!
@@ -24,6 +25,7 @@ mod breach;
 mod classes;
 mod given;
 mod pools;
+mod records;
 mod routes;
 mod shared;
 mod stated;

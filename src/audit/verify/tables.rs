@@ -23,7 +23,7 @@ use crate::table::{Selection, Table, check};
 use super::{Counterexample, DOWN, Kind, Prover, Subject};
 
 /// One in so many cohorts is asked for classes that are only sampled.
-const SAMPLE: usize = 125;
+pub(super) const SAMPLE: usize = 125;
 
 /// A state of health, and what it is called.
 struct State {
@@ -32,10 +32,13 @@ struct State {
 }
 
 /// A class of a service with the strictest law of its clients.
-struct Subjected {
-    class: ClassId,
-    group: usize,
-    allowed: JurisdictionSet,
+pub(super) struct Subjected {
+    /// The class.
+    pub(super) class: ClassId,
+    /// The place of the group with that law.
+    pub(super) group: usize,
+    /// Jurisdictions that all their laws allow.
+    pub(super) allowed: JurisdictionSet,
 }
 
 impl Prover<'_> {
@@ -63,6 +66,7 @@ impl Prover<'_> {
                     let own = Subject { service, family };
                     self.ask_classes(&table, own, (subjects, groups), &state);
                 }
+                self.ask_records(&table, service, (subjects, groups), &state.health);
             }
             previous = Some(table);
         }

@@ -1,4 +1,4 @@
-//! ChosenRecords that follow the choice: whose each RRset is, and what cannot stand together.
+//! Records that follow the choice: whose each RRset is, and what cannot stand together.
 //!
 //! What a client is told must not change its meaning with the choice, so a type that a zone file has at the same
 //! name is refused here, and a name that may be answered with a CNAME is refused by its zone if it is an apex or has other
@@ -17,10 +17,10 @@ use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::records::RecordsSpec;
 use crate::config::spec::Spec;
 use crate::dns::rr::{DetachedSet, rtype};
-use crate::dns::svcb;
 use crate::dns::text::type_name;
 use crate::dns::zone::{HAS_RECORDS, MAY_ALIAS, Mount};
-use crate::plan::{ChosenRecords, ChosenSet, Endpoint, Hints, RecordType, Whose};
+use crate::dns::{Name, svcb};
+use crate::plan::{ChosenRecords, ChosenSet, Endpoint, Hints, RecordType, Residency, Whose};
 
 /// The records of each service.
 pub(super) fn resolve(
@@ -32,6 +32,7 @@ pub(super) fn resolve(
         let records = of_service(draft, places, found);
         check_alias(draft, &records, found);
         check_hints(draft, &records, found);
+        check_strict(draft, found);
         records
     });
     each.collect()
@@ -230,7 +231,7 @@ fn check_alias(draft: &Draft<'_>, records: &ChosenRecords, found: &mut Diagnosti
     }
 }
 
-/// ChosenRecords with hints that are signed beforehand are one for each choice of addresses.
+/// Records with hints that are signed beforehand are one for each choice of addresses.
 fn check_hints(draft: &Draft<'_>, records: &ChosenRecords, found: &mut Diagnostics) {
     let has_hints = |kind: &&RecordType| {
         let mut sets = kind.sets.iter();
@@ -246,6 +247,31 @@ fn check_hints(draft: &Draft<'_>, records: &ChosenRecords, found: &mut Diagnosti
         found
             .error(&draft.spec.answers.at, message)
             .help("lower `answers`, or leave `hints` away");
+    }
+}
+
+/// A name leads out of what is proved, so a strict service rests on whoever answers for it.
+fn check_strict(draft: &Draft<'_>, found: &mut Diagnostics) {
+    if draft.spec.residency.value != Residency::Strict {
+        return;
+    }
+    let is_alias = |own: &&RecordsSpec| {
+        let kind = own.rtype.as_ref().map(|kind| kind.value);
+        kind == Some(rtype::CNAME)
+    };
+    let aliases = draft.spec.records.iter().filter(is_alias);
+    for target in aliases.filter_map(|own| own.values.first()) {
+        let Some(name) = Name::from_wire(&target.value) else {
+            continue;
+        };
+        let message = format!(
+            "strict service `{}` rests on whoever answers for `{name}`",
+            draft.spec.name.value
+        );
+        found
+            .warn(&target.at, message)
+            .label("no fence is proved for what that name leads to")
+            .help("see to it that it leads to places inside of the fence, whoever asks");
     }
 }
 

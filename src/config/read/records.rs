@@ -4,8 +4,8 @@
 //! in several zones, so there is no origin, and names in values are written whole.
 use toml::de::DeValue;
 
-use super::{plain, service};
-use crate::base::similar;
+use super::plain;
+use crate::base::{Span, similar};
 use crate::config::reader::{At, Fields};
 use crate::config::records::RecordsSpec;
 use crate::config::value::{self, Trouble};
@@ -29,7 +29,7 @@ pub(super) fn of_service(service: &mut Fields<'_, '_>) -> Vec<RecordsSpec> {
             region: fields.optional("region", value::text),
             endpoint: fields.optional("endpoint", value::text),
             values: values(&mut fields, rtype.as_ref().map(|own| own.value)),
-            ttl: plain(fields.optional("ttl", service::whole_seconds)),
+            ttl: plain(fields.optional("ttl", whole_seconds)),
             hints: fields.optional("hints", value::boolean),
             rtype,
         });
@@ -79,4 +79,14 @@ fn record_type(value: &DeValue<'_>) -> Result<u16, Trouble> {
         type_name(number)
     );
     Err(Trouble::new(message).with_help(help))
+}
+
+/// A TTL.
+pub(super) fn whole_seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let span = value::span(value)?;
+    match span.0 >= 1000 && span.0.is_multiple_of(1000) {
+        true => Ok(span),
+        false => Err(Trouble::new(format!("{span} is not a TTL"))
+            .with_help("a TTL is in whole seconds, 1s at the least")),
+    }
 }

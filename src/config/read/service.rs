@@ -91,8 +91,8 @@ fn ttl(service: &mut Fields<'_, '_>) -> (Span, Span) {
     let Some(mut fields) = service.table("ttl") else {
         return (least, most);
     };
-    let min = fields.optional("min", whole_seconds);
-    let max = fields.optional("max", whole_seconds);
+    let min = fields.optional("min", records::whole_seconds);
+    let max = fields.optional("max", records::whole_seconds);
     let at = fields.at();
     let reader = fields.reader();
     fields.finish();
@@ -118,16 +118,6 @@ fn ttl(service: &mut Fields<'_, '_>) -> (Span, Span) {
         });
     }
     (shortest, longest)
-}
-
-/// A TTL.
-pub(super) fn whole_seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
-    let span = value::span(value)?;
-    match span.0 >= 1000 && span.0.is_multiple_of(1000) {
-        true => Ok(span),
-        false => Err(Trouble::new(format!("{span} is not a TTL"))
-            .with_help("a TTL is in whole seconds, 1s at the least")),
-    }
 }
 
 /// `1200`, `"observed"`, or `{ eu-frankfurt = 800, na-toronto = 300 }`.

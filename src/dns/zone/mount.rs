@@ -1,4 +1,4 @@
-//! What is mounted over a name: the number of a service, and what a zone must know of its answers.
+//! The number of a service that is mounted over a name, and what a zone must know of its answers.
 //!
 //! Of steering a zone knows the number alone. A service that answers with more than addresses has a *mark* in the number,
 //! above every number that a service may have: so whoever looks a service up by what is mounted finds none under a marked

@@ -21,6 +21,7 @@ use crate::plan::UnknownScope;
 use super::Table;
 
 mod chain;
+mod chosen;
 mod drawn;
 mod load;
 mod named;
@@ -30,6 +31,7 @@ mod suppose;
 mod text;
 
 pub use chain::{Consulted, PlaceFacts, Role, Stand, Steered, Ttl};
+pub use chosen::ChosenFacts;
 pub use drawn::RegionWeight;
 pub use load::Load;
 pub use named::NameFacts;
@@ -42,7 +44,7 @@ pub use suppose::suppose;
 pub struct Question {
     /// The name.
     pub name: Name,
-    /// The type, as a number; steered names have A and AAAA.
+    /// The type, as a number.
     pub qtype: u16,
     /// Whose answer: the address of a client, or of its ECS network.
     pub client: IpAddr,
@@ -94,8 +96,11 @@ pub struct Explanation {
     /// How the zone is signed; absent when it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed: Option<SignedZone>,
-    /// The chain.
+    /// The chain; of records that follow the choice, that of the family which leads.
     pub chain: Chain,
+    /// The RRset that the choice comes to, if that is more than addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ChosenFacts>,
 }
 
 /// How a zone is signed.
@@ -142,6 +147,8 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
             &supposed
         }
     };
+    let chosen = chosen::find(table, question);
+    let leading = chosen.as_ref().map(|(family, _)| *family);
     Ok(Explanation {
         name: question.name.clone(),
         qtype: question.qtype,
@@ -150,7 +157,8 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
         supposed: question.suppose.clone(),
         generation: table.generation,
         signed: signed_zone(table, question),
-        chain: find_chain(table, question)?,
+        chain: find_chain(table, question, leading)?,
+        chosen: chosen.map(|(_, facts)| facts),
     })
 }
 
@@ -170,12 +178,19 @@ fn signed_zone(table: &Table, question: &Question) -> Option<SignedZone> {
     })
 }
 
-fn find_chain(table: &Table, question: &Question) -> Result<Chain, ExplainError> {
+fn find_chain(
+    table: &Table,
+    question: &Question,
+    leading: Option<Family>,
+) -> Result<Chain, ExplainError> {
     let wire = question.name.as_wire();
     let Some((zone, _)) = table.zones.find(wire, question.qtype) else {
         return Err(ExplainError::NotOurs(question.name.clone()));
     };
-    let (finding, target) = match (zone.find(wire, question.qtype), family(question.qtype)) {
+    let (finding, target) = match (
+        zone.find(wire, question.qtype),
+        leading.or_else(|| family(question.qtype)),
+    ) {
         (Found::Answer(_) | Found::Mounted(_) | Found::Nodata, _)
             if question.qtype == rtype::ANY =>
         {
@@ -188,7 +203,7 @@ fn find_chain(table: &Table, question: &Question) -> Result<Chain, ExplainError>
             let steered = chain::steer(table, ServiceId(service_number(mount)), family, question);
             return Ok(Chain::Steered(Box::new(steered)));
         }
-        (Found::Mounted(_), None) => ("a steered name; it has addresses, and not this type", None),
+        (Found::Mounted(_), None) => ("a steered name; it has not this type", None),
         (Found::Answer(_), _) => ("records of the zone file", None),
         (Found::Cname(rrset), _) => (
             "an alias (CNAME)",

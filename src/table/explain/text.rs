@@ -9,7 +9,7 @@ use crate::plan::{AllDown, SteeringPolicy, Units};
 use super::chain::{Consulted, PlaceFacts, Role, Stand, Steered, Ttl};
 use super::load::Load;
 use super::scope::Scope;
-use super::{Chain, Explanation, Health, SignedZone};
+use super::{Chain, ChosenFacts, Explanation, Health, SignedZone};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -113,6 +113,9 @@ fn write_steered(
             &format!("{} is {}, {known}", own.endpoint, own.name),
         )?;
     }
+    if let Some(chosen) = &explanation.chosen {
+        return write_chosen(out, explanation, chosen);
+    }
     for address in &steered.addresses {
         let ttl = steered.ttl.map_or(0, |ttl| ttl.seconds);
         line(
@@ -128,6 +131,31 @@ fn write_steered(
         line(out, "told", &format!("{} (EDE {})", error.text, error.code))?;
     }
     line(out, "ECS scope", &steered.scope.to_string())
+}
+
+/// The RRset that the choice comes to.
+fn write_chosen(
+    out: &mut fmt::Formatter<'_>,
+    explanation: &Explanation,
+    chosen: &ChosenFacts,
+) -> fmt::Result {
+    let rtype = &chosen.rtype;
+    match &chosen.belongs_to {
+        Some(owner) => line(out, "records", &format!("{rtype} of {owner}"))?,
+        None => line(
+            out,
+            "records",
+            &format!("no {rtype} for this choice: NODATA"),
+        )?,
+    }
+    for record in &chosen.records {
+        let text = format!("{} {} IN {rtype} {record}", explanation.name, chosen.ttl_s);
+        line(out, "RRset", &text)?;
+    }
+    match &chosen.target {
+        Some(target) => writeln!(out, "it is given for every type, and leads to {target}"),
+        None => Ok(()),
+    }
 }
 
 fn line(out: &mut fmt::Formatter<'_>, head: &str, text: &str) -> fmt::Result {

@@ -3,5 +3,6 @@ mod clients;
 mod dnsviz;
 mod elsewhere;
 mod fleet;
+mod records;
 mod validators;
 mod whole;
