@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use crate::base::{ClassId, MapId};
 use crate::geo::atlas::Stretch;
 use crate::geo::{Country, Network, Networks};
-use crate::plan::Plan;
+use crate::plan::{Map, Plan};
 
 use super::law::{Law, Who};
 
@@ -43,8 +43,9 @@ struct Sighting {
 
 /// The clients of a map, by class and law.
 pub(super) fn groups(plan: &Plan, law: &Law<'_>, map: MapId) -> Vec<Group> {
+    let map = &plan.maps[map.index()];
     let mut groups: BTreeMap<(ClassId, Who), Group> = BTreeMap::new();
-    for ((class, country), seen) in sightings(plan, &plan.maps[map.index()].networks) {
+    for ((class, country), seen) in sightings(plan, &map.networks) {
         let who = law.who(country);
         let group = groups.entry((class, who)).or_insert_with(|| Group {
             class,
@@ -58,7 +59,22 @@ pub(super) fn groups(plan: &Plan, law: &Law<'_>, map: MapId) -> Vec<Group> {
         group.networks += seen.networks;
         group.size += seen.size;
     }
-    groups.into_values().collect()
+    let groups = groups.into_values();
+    groups.flat_map(|group| outcomes(map, group)).collect()
+}
+
+/// The groups of those who draw regions, by what they draw.
+fn outcomes(map: &Map, group: Group) -> Vec<Group> {
+    let Some(lots) = map.lots_of(group.class) else {
+        return vec![group];
+    };
+    let parts = lots.classes().zip(lots.parts(group.size));
+    let groups = parts.map(|(class, size)| Group {
+        class,
+        size,
+        ..group.clone()
+    });
+    groups.collect()
 }
 
 fn sightings(plan: &Plan, networks: &Networks) -> BTreeMap<(ClassId, Option<Country>), Sighting> {

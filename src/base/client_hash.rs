@@ -26,6 +26,12 @@ impl ClientHash {
         Self(key.hash_u64(network))
     }
 
+    /// The hash of some client.
+    #[must_use]
+    pub fn any(draws: &mut Draws) -> Self {
+        Self(draws.next_u64())
+    }
+
     /// Its cohort, between 0 and [`COHORTS`].
     #[inline]
     #[must_use]

@@ -318,6 +318,10 @@ pub const COHORT_MEMBERS: usize = 64;
 /// Draws of a client among the sets of a fleet, before all that could answer are compared: with one in ten of them
 /// up, one client in thirty is not served by then.
 pub const FLEET_DRAWS: usize = 32;
+/// Lines of the log that wait for one receiver of `[notify]`; what comes beyond them is left out, and counted.
+pub const NOTIFY_QUEUE: usize = 1024;
+/// Lines of the log in one message to a receiver.
+pub const NOTIFY_TOGETHER: usize = 200;
 /// Addresses of one endpoint.
 pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.
@@ -331,6 +335,10 @@ pub const TIER_SUBSETS: usize = 4096;
 pub const STEERED_ANSWERS: usize = 262_144;
 /// Network classes of one map.
 pub const CLASSES: usize = 60_000;
+/// Regions that a service may share its clients out among by weight.
+pub const WEIGHTED_REGIONS: usize = 32;
+/// Orders of regions that clients of one class may draw: the first two places of [`WEIGHTED_REGIONS`], or all of six.
+pub const REGION_ORDERS: usize = 1000;
 /// Fences of one map that networks with several may have in common.
 pub const SHARED_FENCES: usize = 1024;
 /// How deep `$INCLUDE` may nest.

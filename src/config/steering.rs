@@ -12,6 +12,8 @@ pub(crate) struct SteeringSpec {
     pub(crate) policy: At<SteeringPolicy>,
     /// All clients, in this order.
     pub(crate) order: Option<At<Vec<At<String>>>>,
+    /// Weights of regions, by which all clients are shared out.
+    pub(crate) weights: Vec<(At<String>, At<u16>)>,
     /// In place of all claims of regions.
     pub(crate) serves: Option<ClaimsByRegion>,
     /// In place of the fallback of the regions that are named.

@@ -15,6 +15,7 @@ use crate::io::clock::Clock;
 use crate::io::control::{Command, Heartbeat};
 use crate::io::history::History;
 use crate::io::metrics::Metrics;
+use crate::io::notify::Notifier;
 use crate::io::probe::{Finished, Prober};
 use crate::io::serve::deferred;
 
@@ -29,6 +30,8 @@ pub(crate) struct Handles {
     pub(crate) metrics: Arc<Metrics>,
     /// The timeline.
     pub(crate) history: History,
+    /// Those who are told what the log says.
+    pub(crate) notifier: Notifier,
     /// The record of each turn.
     pub(crate) heartbeat: Arc<Heartbeat>,
     /// The prober.

@@ -40,6 +40,7 @@ use crate::io::handover::{Predecessor, Successor};
 use crate::io::history::History;
 use crate::io::history::event::TimelineEvent;
 use crate::io::metrics::Metrics;
+use crate::io::notify::Notifier;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::screen::Screen;
@@ -63,6 +64,8 @@ pub(crate) struct Start {
     pub(crate) config: Option<PathBuf>,
     /// The files behind the plan.
     pub(crate) watch: Watch,
+    /// Those who are told what the log says.
+    pub(crate) notifier: Notifier,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
     /// The sockets that are listened on.
@@ -110,8 +113,7 @@ impl Server {
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let audit = audit(&plan, clock);
         let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
-        let (ready, metrics) = (state.published.clone(), state.metrics.clone());
-        let heartbeat = state.heartbeat.clone();
+        let (ready, metrics, heartbeat) = shared_with(&state);
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
@@ -125,6 +127,7 @@ impl Server {
             clock,
             metrics: metrics.clone(),
             history,
+            notifier: start.notifier,
             heartbeat: heartbeat.clone(),
             prober,
             reader,
@@ -482,6 +485,14 @@ fn new_state(
     state.history = timeline(zoning, clock);
     let history = state.history.clone();
     (state, history)
+}
+
+/// The parts of what requests are answered from that others fill.
+fn shared_with(
+    state: &control::State,
+) -> (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>) {
+    let (ready, metrics) = (state.published.clone(), state.metrics.clone());
+    (ready, metrics, state.heartbeat.clone())
 }
 
 /// Starts the timeline, with what is kept of it.

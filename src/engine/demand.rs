@@ -185,8 +185,11 @@ fn rates(map: &Map, counts: Option<&Vec<u64>>, within: Span) -> Vec<u64> {
     let counts = counts.map_or(&[][..], Vec::as_slice);
     let classes = 0..map.classes.len();
     let counts = classes.map(|class| counts.get(class).copied().unwrap_or(0));
+    let mut counts: Vec<u64> = counts.collect();
+    map.share_out_drawn(&mut counts);
     let scale = Demands::UNIT * Span::from_secs(1).0;
     counts
+        .into_iter()
         .map(|count| count.saturating_mul(scale) / within.0)
         .collect()
 }

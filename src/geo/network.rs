@@ -12,6 +12,19 @@ use std::str::FromStr;
 
 use super::steps::Key;
 
+/// Networks that are not routed on the Internet.
+const INTERNAL: [&str; 9] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "fc00::/7",
+    "fe80::/10",
+    "::1/128",
+];
+
 /// A network in CIDR notation; host bits are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
@@ -55,6 +68,15 @@ impl Network {
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
         Self::around(address, self.prefix) == self
+    }
+
+    /// Tells whether it lies inside of a network that is not routed on the Internet: private (RFC 1918, RFC 4193), shared
+    /// with a carrier (RFC 6598), of one link (RFC 3927, RFC 4291) or of the machine itself.
+    #[must_use]
+    pub fn is_internal(self) -> bool {
+        let outer = INTERNAL.iter().filter_map(|text| Self::parse(text));
+        let mut outer = outer.filter(|outer| outer.address.is_ipv4() == self.address.is_ipv4());
+        outer.any(|outer| outer.prefix <= self.prefix && outer.contains(self.address))
     }
 
     fn unmapped(self) -> Self {
@@ -101,7 +123,33 @@ fn width(address: IpAddr) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::Network;
+    use super::{INTERNAL, Network};
+
+    #[test]
+    fn internal_is_what_no_router_of_the_internet_knows() {
+        let is_internal = |text: &str| Network::parse(text).unwrap().is_internal();
+        for text in INTERNAL {
+            assert!(is_internal(text), "{text}");
+        }
+        for text in [
+            "10.10.4.0/24",
+            "100.127.0.0/16",
+            "fd12:3456::/48",
+            "::ffff:10.0.0.0/104",
+        ] {
+            assert!(is_internal(text), "{text}");
+        }
+        for text in [
+            "8.0.0.0/7",
+            "172.32.0.0/16",
+            "100.0.0.0/9",
+            "192.0.2.0/24",
+            "2001:db8::/32",
+            "::/0",
+        ] {
+            assert!(!is_internal(text), "{text}");
+        }
+    }
 
     #[test]
     fn networks_read_and_write_alike() {

@@ -32,6 +32,7 @@ mod demand;
 mod dnssec;
 pub mod fleet;
 mod geo_loss;
+mod lots;
 mod metrics;
 mod monitor;
 mod pool;
@@ -41,6 +42,7 @@ mod steering;
 mod transfer;
 mod transport;
 mod tsig;
+mod webhook;
 mod zoning;
 
 pub use crate::base::Secret;
@@ -57,6 +59,7 @@ pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use fleet::Fleet;
 pub use geo_loss::GeoKnowledge;
+pub use lots::{Lot, Lots};
 pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
 pub use pool::{Member, Pool, Tier};
@@ -66,6 +69,7 @@ pub use steering::{SteeringFacts, SteeringPolicy};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
+pub use webhook::{Urgency, Webhook, WebhookShape};
 pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 
 /// Everything that was decided before start.
@@ -140,6 +144,8 @@ pub struct Control {
     pub pair: Option<Pair>,
     /// The endpoints that metrics tell of one by one.
     pub endpoint_series: EndpointSeries,
+    /// Who is told when something happens.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// Guards against the prober's own faults and against a careless reload.
@@ -499,6 +505,8 @@ pub struct Map {
     /// IPv4 addresses of each class whose place is known, in /24s rounded up; at least 1, and nothing for classes of
     /// [`Map::shared`] that no address by itself is in.
     pub sizes: Vec<u64>,
+    /// By their class, sorted: where clients draw regions by weight. Nothing, where they do not.
+    pub lots: Vec<Lots>,
     /// The classes of networks whose addresses are under several fences; absent where there are no fences.
     pub shared: Option<Shared>,
 }
@@ -545,7 +553,8 @@ pub struct Class {
 }
 
 impl Plan {
-    /// The class of a client for a service, and how wide around it that holds.
+    /// The class of a client for a service, and how wide around it that holds. Where clients draw regions, it is the one
+    /// of all who draw alike, and [`Plan::class_of`] is the client's own.
     #[must_use]
     pub fn classify(&self, service: ServiceId, client: IpAddr) -> ClassHit {
         let map = self.services[service.index()].map;

@@ -24,6 +24,8 @@ pub enum SteeringPolicy {
     Nearest,
     /// All alike, by a list.
     Order,
+    /// By a draw of each client, by weight.
+    Weight,
 }
 
 impl SteeringPolicy {
@@ -32,5 +34,16 @@ impl SteeringPolicy {
         ("place", Self::Place),
         ("nearest", Self::Nearest),
         ("order", Self::Order),
+        ("weight", Self::Weight),
     ];
+    /// The word of the config.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::Nearest => "nearest",
+            Self::Order => "order",
+            Self::Weight => "weight",
+        }
+    }
 }

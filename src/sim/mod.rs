@@ -29,11 +29,13 @@ pub mod play;
 pub mod resolver;
 pub mod swarm;
 pub mod test_plan;
+pub mod test_steering;
 pub mod test_zone;
 pub mod truth;
 
 pub use swarm::Swarm;
 pub use test_plan::TestPlan;
+pub use test_steering::TestSteering;
 pub use truth::Truth;
 
 /// One run.

@@ -14,10 +14,9 @@ use crate::base::{
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
 };
 use crate::plan::{
-    AddressesDown, AllDown, Approval, Check, Class, CohortOrder, Control, DampingPolicy, Defence,
-    Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
-    Monitor, Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, SteeringFacts,
-    Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, Check, CohortOrder, Control, DampingPolicy, Defence, Demand,
+    Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Monitor,
+    Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -75,6 +74,8 @@ pub struct TestService {
     pub gating: Gating,
     /// The part of a pool that must be up.
     pub min_up: Permille,
+    /// How its clients prefer regions.
+    pub steering: TestSteering,
 }
 
 /// Tells whether a service's ramps wait for a gate.
@@ -138,7 +139,7 @@ pub struct Probing {
     pub rise: u16,
 }
 
-use super::test_zone;
+use super::{TestSteering, test_zone};
 
 const WEB: MonitorId = MonitorId(0);
 const GATE: MonitorId = MonitorId(1);
@@ -160,7 +161,7 @@ impl TestPlan {
             regions,
             machines,
             services: (0..=small(draws, 2))
-                .map(|_| TestService::draw(draws))
+                .map(|_| TestService::draw(regions, draws))
                 .collect(),
             probing: Probing {
                 interval,
@@ -230,7 +231,7 @@ impl TestPlan {
             canaries: (watched..slots.len()).map(SlotId::from_index).collect(),
             slots,
             targets,
-            maps: vec![self.map(Residency::Any), self.map(Residency::Strict)],
+            maps: self.services.iter().map(|own| self.map(own)).collect(),
             atlas: test_zone::atlas(),
             geo: GeoFile {
                 source: "none".into(),
@@ -246,6 +247,11 @@ impl TestPlan {
     #[must_use]
     pub fn jurisdiction_of(region: u16) -> JurisdictionId {
         JurisdictionId(u8::try_from(region / 2).unwrap_or(u8::MAX))
+    }
+
+    fn map(&self, service: &TestService) -> Map {
+        let steering = &service.steering;
+        steering.map((self.regions, service.residency), Self::jurisdiction_of)
     }
 
     fn jurisdictions(&self) -> Vec<Jurisdiction> {
@@ -331,11 +337,8 @@ impl TestPlan {
         Service {
             hostnames: vec![test_zone::hostname(index)],
             name,
-            map: match service.residency {
-                Residency::Strict => MapId(1),
-                Residency::Any | Residency::Prefer => MapId(0),
-            },
-            steering: SteeringFacts::default(),
+            map: MapId::from_index(index),
+            steering: service.steering.facts(),
             residency: service.residency,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,
@@ -394,30 +397,6 @@ impl TestPlan {
 
     fn machine_of(&self, target: &Target) -> &TestEndpoint {
         &self.machines[target.endpoint.index()]
-    }
-
-    /// Class `r` is that of the clients of region `r`.
-    fn map(&self, residency: Residency) -> Map {
-        let classes = (0..self.regions).map(|home| {
-            let law = Self::jurisdiction_of(home);
-            let order = (home..self.regions).chain(0..home);
-            let inside = |region: &u16| {
-                residency != Residency::Strict || Self::jurisdiction_of(*region) == law
-            };
-            Class {
-                preference: order.filter(inside).map(RegionId).collect(),
-                fence: match residency {
-                    Residency::Strict => JurisdictionSet::EMPTY.with(Some(law)),
-                    Residency::Any | Residency::Prefer => JurisdictionSet::EVERYWHERE,
-                },
-            }
-        });
-        Map {
-            classes: classes.collect(),
-            networks: test_zone::networks(),
-            sizes: vec![256; usize::from(self.regions)],
-            shared: None,
-        }
     }
 }
 
@@ -497,7 +476,7 @@ impl TestEndpoint {
 }
 
 impl TestService {
-    fn draw(draws: &mut Draws) -> Self {
+    fn draw(regions: u16, draws: &mut Draws) -> Self {
         Self {
             residency: match draws.below(3) {
                 0 => Residency::Any,
@@ -521,6 +500,7 @@ impl TestService {
                 0 => Permille(600),
                 _ => Permille::NONE,
             },
+            steering: TestSteering::draw(regions, draws),
         }
     }
 }

@@ -36,10 +36,15 @@ pub fn networks() -> Networks {
     ATLAS.classify(&mut |_, mark| ClassId(mark.unwrap_or(0)))
 }
 
+/// The name of a region.
+pub(super) fn region_name(number: u16) -> String {
+    format!("r{number}")
+}
+
 /// A region: as far from the next as any other.
 pub(super) fn region(number: u16, jurisdiction: JurisdictionId) -> Region {
     Region {
-        name: format!("r{number}"),
+        name: region_name(number),
         location: Location {
             latitude: 0,
             longitude: i32::from(number) * 10_000,

@@ -229,6 +229,7 @@ impl World {
             classes: classes.collect(),
             networks: Networks::all(ClassId(0)),
             sizes: vec![1; self.classes.len()],
+            lots: Vec::new(),
             shared: None,
         }
     }

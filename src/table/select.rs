@@ -23,11 +23,32 @@ impl Table {
         class: ClassId,
         client: impl Into<ClientHash>,
     ) -> Option<Selection<'_>> {
-        let route = self.routes(service, family)?.route(class)?;
+        let Some(route) = self.routes(service, family)?.route(class) else {
+            return self.select_drawn((service, family), class, client.into());
+        };
         match &route.whole {
             Some(whole) => Some(whole.selection()),
             None => route.ask(&self.pools, client.into()),
         }
+    }
+
+    /// The same for a class without a route: that of clients who draw regions, each of which has a class of its own, or of
+    /// those who can be given nothing. It is apart, so that others do not pay for it.
+    #[cold]
+    #[inline(never)]
+    fn select_drawn(
+        &self,
+        (service, family): (ServiceId, Family),
+        class: ClassId,
+        client: ClientHash,
+    ) -> Option<Selection<'_>> {
+        let map = self.plan.services[service.index()].map;
+        let lots = self.plan.maps[map.index()].lots_of(class)?;
+        let found = self.select(service, family, lots.draw(client), client)?;
+        Some(Selection {
+            by_cohort: true,
+            ..found
+        })
     }
 
     /// The set of a fleet that a client is given by the pool of a service in a region: by share, or of what it gives

@@ -25,6 +25,7 @@ mod table;
 mod tidy;
 mod ui;
 mod verify;
+mod weights;
 mod zones;
 
 #[path = "../support/advised.rs"]

@@ -133,6 +133,41 @@ fn a_region_that_takes_no_failover_serves_only_whom_it_claims() {
     assert!(!preference(&plan, "api", CLIENTS[0]).contains('i'));
 }
 
+/// The inside of an office is not where the public goes when all else is down.
+#[test]
+fn a_region_of_internal_networks_takes_no_failover() {
+    let office = "[regions.office]\nlocation = [50.11, 8.68]\nserves = [\"10.10.4.0/24\", \"fd00:4::/48\"]\n\
+                  jurisdiction = \"EEA\"\n\
+                  [[regions.office.endpoints]]\nname = \"office-1\"\nprovider = \"a\"\n\
+                  addresses = [\"192.0.2.60\", \"2001:db8::60\"]\n";
+    let (head, services) = BASE.split_once("[monitors.web]").unwrap();
+    let only = "[services.inside]\nhostnames = [\"inside.example.org\"]\nmonitors = [\"port\"]\n\
+                regions = [\"office\"]\n";
+    let text = format!("{head}{office}[monitors.web]{services}{only}");
+    let (plan, found) = compile(&text);
+    assert!(found.list().is_empty(), "{}", found.render(false));
+    for client in CLIENTS {
+        assert!(!preference(&plan, "api", client).contains('o'), "{client}");
+    }
+    assert_eq!(preference(&plan, "api", "10.10.4.1"), "ofits");
+    assert_eq!(preference(&plan, "api", "fd00:4::1"), "ofits");
+    // A service that has no other region is answered with it.
+    assert_eq!(preference(&plan, "inside", CLIENTS[0]), "o");
+    // Behind the fence of a strict service there may be others, or none.
+    assert!(!preference(&plan, "data", CLIENTS[0]).contains('o'));
+    // Whoever means it says so.
+    let open = text.replace(
+        "[regions.office]",
+        "[regions.office]\ntakes_failover = true",
+    );
+    let (plan, _) = compile(&open);
+    assert!(preference(&plan, "api", CLIENTS[0]).contains('o'));
+    // A claim of anything else makes it like any other.
+    let mixed = text.replace("\"10.10.4.0/24\"", "\"10.10.4.0/24\", \"LI\"");
+    let (plan, _) = compile(&mixed);
+    assert!(preference(&plan, "api", CLIENTS[0]).contains('o'));
+}
+
 /// One office network, two services on different machines there.
 #[test]
 fn regions_of_different_services_may_claim_one_network() {

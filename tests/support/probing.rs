@@ -12,6 +12,7 @@ use waypost::io::clock::Clock;
 use waypost::io::probe::Prober;
 use waypost::monitor::postgres::PostgresCheck;
 use waypost::plan::{AllDown, Check, Guard, Residency, Secret};
+use waypost::sim::TestSteering;
 use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestPlan, TestService};
 
 /// Longer than any server takes to start or to stop here.
@@ -50,6 +51,7 @@ fn test_plan() -> TestPlan {
             answers: 1,
             gating: Gating::Gated,
             min_up: Permille::NONE,
+            steering: TestSteering::default(),
         }],
         probing: Probing {
             interval: Span(200),

@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::joint;
 use crate::audit::law::{Law, Who};
 use crate::audit::sight::{successor, widest};
 use crate::base::{ClassId, MapId};
 use crate::geo::atlas::Stretch;
 use crate::geo::{Country, Network};
-use crate::plan::Plan;
+use crate::plan::{Map, Plan, shared_out};
 
 /// Clients that are alike in both plans; pairs are before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +58,28 @@ pub(super) fn cells(plans: [&Plan; 2], laws: [&Law<'_>; 2], maps: [MapId; 2]) ->
             cell.countries.insert(country);
         }
     }
-    cells.into_values().collect()
+    let maps = [0, 1].map(|side: usize| &plans[side].maps[maps[side].index()]);
+    let cells = cells.into_values();
+    cells.flat_map(|cell| drawn(maps, cell)).collect()
+}
+
+/// The parts of a cell whose clients draw regions, by what they draw before and after.
+fn drawn(maps: [&Map; 2], cell: Cell) -> Vec<Cell> {
+    let joint = joint::of(maps, cell.classes);
+    if let [_] = joint[..] {
+        return vec![cell];
+    }
+    let parts: Vec<u64> = joint.iter().map(|(_, part)| *part).collect();
+    let sizes = shared_out(cell.size, &parts);
+    let networks = shared_out(cell.networks, &parts);
+    let cells = joint.into_iter().zip(sizes.into_iter().zip(networks));
+    let cells = cells.map(|((classes, _), (size, networks))| Cell {
+        classes,
+        networks: networks.max(1),
+        size,
+        ..cell.clone()
+    });
+    cells.collect()
 }
 
 /// A walk over the stretches of two atlases, side by side.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `subjects` | which hostnames are compared with which, and what their clients weigh |
 //! | `cells` | which clients are alike in both plans |
+//! | `joint` | what those draw in both who draw their regions |
 //! | `failures` | what may fail, and the tables that there are then |
 //! | `answers`, `moves` | what clients are given, and who moves from where to where |
 //! | `fences`, `capacity`, `redundancy`, `losses` | what the new plan loses |
@@ -22,6 +23,7 @@ mod capacity;
 mod cells;
 mod failures;
 mod fences;
+mod joint;
 mod losses;
 mod moves;
 mod redundancy;

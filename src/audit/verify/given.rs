@@ -68,7 +68,7 @@ impl Prover<'_> {
         };
         let (before, client) = (self.found, outgoing.render_for);
         let group = Group {
-            class: self.plan.classify(id, client).class,
+            class: self.plan.class_of(id, client),
             who: Who::Under(law),
             countries: Vec::new(),
             networks: 1,

@@ -47,17 +47,20 @@ impl Prover<'_> {
         if self.plan.services[id.index()].residency != Residency::Strict {
             return;
         }
+        let map = &self.plan.maps[self.plan.services[id.index()].map.index()];
         for (class, seen) in self.shared(id) {
             self.cases.shared += seen.networks;
-            let group = Group {
-                class,
-                who: Who::Several,
-                countries: Vec::new(),
-                networks: seen.networks,
-                size: 0,
-                example: seen.example,
-            };
-            self.prove_lawful(id, &group, seen.allowed);
+            for class in map.outcomes(class) {
+                let group = Group {
+                    class,
+                    who: Who::Several,
+                    countries: Vec::new(),
+                    networks: seen.networks,
+                    size: 0,
+                    example: seen.example,
+                };
+                self.prove_lawful(id, &group, seen.allowed);
+            }
         }
     }
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::clients::{CLIENTS, Heard};
 use super::machines::Machines;
 use crate::base::{EndpointId, Family, Moment, ServiceId, Span};
-use crate::geo::ClassHit;
 use crate::plan::Plan;
 
 /// What a judged answer is.
@@ -179,7 +178,7 @@ impl Judge {
         let Some(machine) = machines.with_address(address) else {
             return wrong(&format!("{address} is no endpoint's"));
         };
-        let ClassHit { class, .. } = plan.classify(heard.service, client.address);
+        let class = plan.class_of(heard.service, client.address);
         let fence = plan.class(heard.service, class).fence;
         if !fence.contains(plan.regions[machine.region().index()].jurisdiction) {
             return wrong(&format!("{} lies outside the fence", machine.name));
@@ -216,7 +215,7 @@ impl Judge {
     /// Whether any machine that may serve this client is alive.
     fn others_live(&self, client: usize, service: ServiceId) -> bool {
         let address = CLIENTS[client].address;
-        let class = self.plan.classify(service, address).class;
+        let class = self.plan.class_of(service, address);
         let class = self.plan.class(service, class);
         let pools = &self.plan.services[service.index()].pools[Family::V4.index()];
         class

@@ -137,7 +137,7 @@ fn check_failover(draft: &Draft<'_>, found: &mut Diagnostics) {
     );
     found
         .error(&name.at, message)
-        .label("all its regions have `takes_failover = false`")
+        .label("none of its regions takes failover")
         .help("give it an endpoint in a region that takes failover")
         .rests_on(Gap::Names("regions"));
 }

@@ -134,7 +134,7 @@ pub(super) fn check(
         };
         let allowed = places.fence_of(law);
         for service in strict(loaded, drafts) {
-            let class = plan.classify(service, outgoing.render_for).class;
+            let class = plan.class_of(service, outgoing.render_for);
             let fence = plan.class(service, class).fence;
             if fence.0 & !allowed.0 != 0 {
                 refuse(word, &drafts[service.index()], fence, places, found);

@@ -13,6 +13,7 @@
 //! service that must be lawful for each, so there are classes for what fences have in common as well.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::lots::{self, Growing, Ranks};
 use super::places::Places;
 use super::services::Draft;
 use super::steering::{RegionOrderId, RegionOrders};
@@ -127,11 +128,12 @@ fn map(
     clients: &ClientKinds,
     found: &mut Diagnostics,
 ) -> Map {
-    let mut known: BTreeMap<(Vec<RegionId>, JurisdictionSet), ClassId> = BTreeMap::new();
-    let mut classes = Vec::new();
+    let mut known: BTreeMap<(Vec<RegionId>, JurisdictionSet, Vec<u8>), ClassId> = BTreeMap::new();
+    let (mut classes, mut ranks) = (Vec::new(), Ranks::new());
     let ids = clients.kinds.iter().map(|kind| {
         let class = class(draft, places, clients.order(*kind), kind.country);
-        let key = (class.preference.clone(), class.fence);
+        let own = ranks_of(draft, places, &class, kind.country);
+        let key = (class.preference.clone(), class.fence, own.clone());
         match known.get(&key) {
             Some(id) => *id,
             None if classes.len() >= CLASSES => ClassId(0),
@@ -139,6 +141,7 @@ fn map(
                 let id = ClassId::from_index(classes.len());
                 known.insert(key, id);
                 classes.push(class);
+                ranks.insert(id, own);
                 id
             }
         }
@@ -155,7 +158,13 @@ fn map(
     let shared = (draft.spec.residency.value == Residency::Strict)
         .then(|| shared(draft, places, clients, &mut classes));
     sizes.resize(classes.len(), 0);
+    let growing = &mut Growing {
+        classes: &mut classes,
+        sizes: &mut sizes,
+    };
+    let lots = lots::deal(draft, &places.regions, &ranks, growing, found);
     Map {
+        lots,
         classes,
         networks: clients.sorted.classify(|kind| ids[kind as usize]),
         sizes,
@@ -247,15 +256,33 @@ fn class(draft: &Draft<'_>, places: &Places<'_>, order: &[RegionId], country: Cl
     };
     let mut class = fenced(draft, places, order, fence);
     if let (Residency::Prefer, ClientLaw::Law(law)) = (draft.spec.residency.value, country) {
-        let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
-        let near = places.fence_of(law);
-        class.preference.sort_by_key(|region| match law_of(region) {
-            own if own == Some(law) => 0,
-            other if near.contains(other) => 1,
-            _ => 2,
-        });
+        class
+            .preference
+            .sort_by_key(|region| distance_from_home(places, law, *region));
     }
     class
+}
+
+/// How far from a client's jurisdiction a region is: in it, where its data may lie as well, or elsewhere.
+fn distance_from_home(places: &Places<'_>, law: JurisdictionId, region: RegionId) -> u8 {
+    match places.regions[region.index()].jurisdiction {
+        own if own == Some(law) => 0,
+        other if places.fence_of(law).contains(other) => 1,
+        _ => 2,
+    }
+}
+
+/// How far from home the regions of a class are, where that matters to draws; otherwise nothing.
+fn ranks_of(draft: &Draft<'_>, places: &Places<'_>, class: &Class, country: ClientLaw) -> Vec<u8> {
+    let is_drawn = draft.steering.weights().is_some();
+    match (draft.spec.residency.value, country) {
+        (Residency::Prefer, ClientLaw::Law(law)) if is_drawn => {
+            let regions = class.preference.iter();
+            let ranks = regions.map(|region| distance_from_home(places, law, *region));
+            ranks.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn fence(draft: &Draft<'_>, places: &Places<'_>, country: ClientLaw) -> JurisdictionSet {

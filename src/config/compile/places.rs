@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::internal;
 use super::names::Names;
 use crate::base::{EndpointId, JurisdictionId, JurisdictionSet, RegionId, ServiceId};
 use crate::config::diagnostic::{Diagnostics, Gap};
@@ -37,6 +38,8 @@ pub(super) struct Places<'s> {
     pub(super) fallback: Vec<Vec<RegionId>>,
     /// By region: which clients it claims.
     pub(super) claims: Vec<Vec<Serves>>,
+    /// By region: whether clients whom it does not claim may be sent there, where somebody said so.
+    pub(super) said_failover: Vec<Option<bool>>,
     /// Networks that regions and services claim, each once; its number is its mark in the atlas.
     pub(super) marks: Vec<(Network, u16)>,
     /// Order for clients whose place is unknown.
@@ -60,6 +63,7 @@ impl<'s> Places<'s> {
             unknown_law: BTreeSet::new(),
             fallback: Vec::new(),
             claims: Vec::new(),
+            said_failover: Vec::new(),
             marks: marks(spec),
             default: Vec::new(),
         };
@@ -76,6 +80,7 @@ impl<'s> Places<'s> {
         check_endpoints(spec, found);
         check_overrides(spec, found);
         check_shared_claims(spec, found);
+        internal::check(spec, &places, found);
         places
     }
 
@@ -153,13 +158,18 @@ impl<'s> Places<'s> {
         if spec.jurisdiction.is_some() && jurisdiction.is_none() {
             self.unknown_law.insert(id);
         }
+        let claims = spec.serves.iter().map(|claim| claim.value.clone());
+        let claims: Vec<Serves> = claims.collect();
         self.regions.push(Region {
             name: spec.name.value.clone(),
             location: spec.location,
             jurisdiction,
             capacity: spec.capacity.as_ref().map(|given| given.value),
-            takes_failover: !spec.is_closed,
+            takes_failover: spec
+                .takes_failover
+                .unwrap_or_else(|| !internal::are_internal(&claims)),
         });
+        self.said_failover.push(spec.takes_failover);
         let own = &spec.name.value;
         if let Some(itself) = spec.fallback.iter().find(|next| next.value == *own) {
             found
@@ -168,8 +178,7 @@ impl<'s> Places<'s> {
         }
         let fallback = self.region_ids(&spec.fallback, found);
         self.fallback.push(fallback);
-        let claims = spec.serves.iter().map(|claim| claim.value.clone());
-        self.claims.push(claims.collect());
+        self.claims.push(claims);
         let first = self.endpoints.len();
         for one in &spec.endpoints {
             self.endpoints.push(endpoint(one, id, None));

@@ -88,11 +88,12 @@ fn draft<'s>(
         _ => checks.recovery_names.find(name, found),
     });
     let (regions, endpoints) = regions((id, spec), places, found);
+    let steering = steering::of_service((spec, &regions), places, by_regions, found);
     Draft {
         spec,
         demand: capacity::demand(spec, &regions, places, found),
         regions,
-        steering: steering::of_service(spec, places, by_regions, found),
+        steering,
         endpoints,
         monitors: monitors.into_iter().map(MonitorId::from_index).collect(),
         recovery: RecoveryId::from_index(recovery.unwrap_or(checks.default)),

@@ -11,15 +11,16 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use super::internal;
 use super::places::{Places, network};
+use super::region_sorting::{self, RegionSorting};
 use super::services::Draft;
 use crate::base::RegionId;
-use crate::config::diagnostic::{Diagnostics, Gap};
+use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec, Spec};
-use crate::config::steering::SteeringSpec;
 use crate::geo::{Continent, Country, Direction, Location, Network, Place, country};
-use crate::plan::{SteeringFacts, SteeringPolicy};
+use crate::plan::{Residency, SteeringFacts};
 
 /// The level of a claim by network.
 const BY_NETWORK: u8 = 4;
@@ -46,13 +47,6 @@ pub(super) struct Steering {
     pub(super) key: String,
 }
 
-#[derive(Debug)]
-enum RegionSorting {
-    Place,
-    Nearest,
-    Order(Vec<RegionId>),
-}
-
 /// Clients that a list of regions is for.
 #[derive(Debug)]
 enum Preferring {
@@ -69,16 +63,21 @@ pub(super) fn by_regions(places: &Places<'_>) -> Rc<Steering> {
 
 /// The steering that a service has of its own, otherwise the one of the regions.
 pub(super) fn of_service(
-    spec: &ServiceSpec,
+    (spec, regions): (&ServiceSpec, &[RegionId]),
     places: &Places<'_>,
     by_regions: &Rc<Steering>,
     found: &mut Diagnostics,
 ) -> Rc<Steering> {
+    let kind = (regions, spec.residency.value);
     let Some(written) = &spec.steering else {
-        return Rc::clone(by_regions);
+        let closed = by_regions.internal(kind, places);
+        if closed.is_empty() {
+            return Rc::clone(by_regions);
+        }
+        return Rc::new(Steering::new(places).closing(&closed).keyed());
     };
     let mut own = Steering::new(places);
-    own.sorting = sorting(written, places, found);
+    own.sorting = RegionSorting::of(written, places, found);
     own.facts = SteeringFacts {
         policy: written.policy.value,
         is_own: true,
@@ -106,8 +105,9 @@ pub(super) fn of_service(
             own.bias[place] = percent.value;
         }
     }
-    refuse_needless(written, found);
-    Rc::new(own.keyed())
+    region_sorting::tell_needless(written, found);
+    let closed = own.internal(kind, places);
+    Rc::new(own.closing(&closed).keyed())
 }
 
 /// Marks of networks inside a network.
@@ -116,67 +116,6 @@ fn inside(outer: Network, places: &Places<'_>) -> Vec<u16> {
     let own =
         marks.filter(|(inner, _)| outer.prefix <= inner.prefix && outer.contains(inner.address));
     own.map(|(_, mark)| *mark).collect()
-}
-
-fn sorting(written: &SteeringSpec, places: &Places<'_>, found: &mut Diagnostics) -> RegionSorting {
-    match (written.policy.value, &written.order) {
-        (SteeringPolicy::Place, _) => RegionSorting::Place,
-        (SteeringPolicy::Nearest, _) => RegionSorting::Nearest,
-        (SteeringPolicy::Order, Some(order)) if !order.value.is_empty() => {
-            RegionSorting::Order(places.region_ids(&order.value, found))
-        }
-        (SteeringPolicy::Order, _) => {
-            found
-                .error(&written.policy.at, "policy \"order\" has no order")
-                .help("write `order = [\"eu-frankfurt\", \"na-toronto\"]`");
-            RegionSorting::Place
-        }
-    }
-}
-
-/// Tells of keys that the policy does not look at.
-fn refuse_needless(written: &SteeringSpec, found: &mut Diagnostics) {
-    let policy = written.policy.value;
-    let order = written
-        .order
-        .as_ref()
-        .filter(|_| policy != SteeringPolicy::Order);
-    let is_by_list = policy == SteeringPolicy::Order;
-    let claims = written.serves.iter().flatten().map(|(name, _)| &name.at);
-    let bias = written.bias.iter().map(|(name, _)| &name.at);
-    let fallback = written.fallback.iter().map(|(name, _)| &name.at);
-    let unused = [
-        ("order", order.map(|one| &one.at), "\"order\""),
-        (
-            "serves",
-            claims
-                .into_iter()
-                .next()
-                .filter(|_| policy != SteeringPolicy::Place),
-            "\"place\"",
-        ),
-        (
-            "fallback",
-            fallback
-                .into_iter()
-                .next()
-                .filter(|_| policy != SteeringPolicy::Place),
-            "\"place\"",
-        ),
-        (
-            "bias",
-            bias.into_iter().next().filter(|_| is_by_list),
-            "\"place\" or \"nearest\"",
-        ),
-    ];
-    for (key, at, policies) in unused {
-        if let Some(at) = at {
-            found
-                .warn(at, format!("`{key}` has no effect under this policy"))
-                .help(format!("it belongs to the policy {policies}"))
-                .rests_on(Gap::Content("services"));
-        }
-    }
 }
 
 impl Steering {
@@ -190,15 +129,27 @@ impl Steering {
             places: Vec::new(),
             fallback: places.fallback.clone(),
             takes_failover: places
-                .regions
+                .said_failover
                 .iter()
-                .map(|one| one.takes_failover)
+                .map(|said| said.unwrap_or(true))
                 .collect(),
             bias: vec![0; places.regions.len()],
             key: String::new(),
         };
         own.mark(places);
         own
+    }
+
+    /// Regions of a service that are for internal networks alone.
+    fn internal(&self, kind: (&[RegionId], Residency), places: &Places<'_>) -> Vec<RegionId> {
+        internal::closed(kind, (&self.claims, &self.sorting), places)
+    }
+
+    fn closing(mut self, closed: &[RegionId]) -> Self {
+        for region in closed {
+            self.takes_failover[region.index()] = false;
+        }
+        self
     }
 
     fn keyed(mut self) -> Self {
@@ -358,6 +309,7 @@ impl<'p> RegionOrders<'p> {
         match &steering.sorting {
             RegionSorting::Order(order) => self.list.extend(order),
             RegionSorting::Nearest => {}
+            RegionSorting::Weight(weights) => self.take_weighted(weights),
             RegionSorting::Place => self.take_claims(key, own.is_some()),
         }
         self.take_rest(own);
@@ -369,6 +321,18 @@ impl<'p> RegionOrders<'p> {
                 || claimed.levels[region.index()] > 0
                 || claimed.preferred.contains(region)
         });
+    }
+
+    /// Takes the regions that clients draw, then the others in the order for clients whose place is unknown: draws are of
+    /// all clients alike.
+    fn take_weighted(&mut self, weights: &[u16]) {
+        let all = (0..weights.len()).map(RegionId::from_index);
+        let drawn = all.clone().filter(|one| weights[one.index()] > 0);
+        self.list.extend(drawn);
+        if !self.steering.facts.is_closed {
+            append(&mut self.list, self.places.default.iter().copied());
+            append(&mut self.list, all);
+        }
     }
 
     /// Takes whom the policy "place" names for a client: the list for its place, who claims it, and the fallback of the first.
@@ -430,6 +394,14 @@ impl<'p> RegionOrders<'p> {
 }
 
 impl Steering {
+    /// The weights of regions, where clients draw them.
+    pub(super) fn weights(&self) -> Option<&[u16]> {
+        match &self.sorting {
+            RegionSorting::Weight(weights) => Some(weights),
+            RegionSorting::Place | RegionSorting::Nearest | RegionSorting::Order(_) => None,
+        }
+    }
+
     /// Tells whether a region serves clients whom nobody claims.
     pub(super) fn takes_failover(&self, region: RegionId) -> bool {
         self.takes_failover[region.index()]

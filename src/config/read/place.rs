@@ -51,7 +51,7 @@ pub(super) fn regions(document: &mut Fields<'_, '_>) -> Vec<RegionSpec> {
             jurisdiction: fields.optional("jurisdiction", value::text),
             serves: items(fields.list("serves", serves)),
             fallback: items(fields.list("fallback", value::text)),
-            is_closed: plain(fields.optional("takes_failover", value::boolean)) == Some(false),
+            takes_failover: plain(fields.optional("takes_failover", value::boolean)),
             capacity: fields.optional("capacity", value::amount),
             endpoints: endpoint::of_region(&mut fields),
         });

@@ -30,6 +30,7 @@ pub(super) fn read(service: &mut Fields<'_, '_>) -> Option<SteeringSpec> {
             at,
         }),
         order: fields.list("order", value::text),
+        weights: fields.pairs("weights", value::number(0..=65_535)),
         serves: claims.map(|all| {
             let all = all.into_iter();
             all.map(|(region, claims)| (region, claims.value)).collect()

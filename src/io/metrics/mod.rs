@@ -62,6 +62,7 @@ mod state_folder;
 mod text;
 
 pub use limits::LimitedNetwork;
+pub use process::private_bytes;
 pub use queries::QueryCounters;
 pub use state_folder::StateCondition;
 pub use text::{MetricsForm, Packing};
@@ -132,6 +133,27 @@ pub enum Dropped {
     Slow,
     /// A connection whose peer would not have the handshake: another name, protocol or version.
     Handshake,
+}
+
+/// What became of something that a receiver of `[notify]` was to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notified {
+    /// A message was taken.
+    Delivered,
+    /// A message was given up.
+    Failed,
+    /// A line did not go into a message: too many waited.
+    LeftOut,
+}
+
+impl Notified {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::LeftOut => "left_out",
+        }
+    }
 }
 
 /// How a reload ended.
@@ -275,6 +297,20 @@ impl Metrics {
         self.registry
             .counter("waypost_notices_total", &[("event", event)])
             .increment(1);
+    }
+
+    /// Counts things that a receiver of `[notify]` was to be told.
+    pub fn notified(&self, receiver: &str, outcome: Notified, count: u64) {
+        let labels = [("receiver", receiver), ("result", outcome.word())];
+        self.registry
+            .counter("waypost_notifications_total", &labels)
+            .increment(count);
+    }
+
+    /// Wall time, in seconds since 1970.
+    #[must_use]
+    pub fn wall_seconds(&self) -> u64 {
+        self.clock.wall_seconds()
     }
 
     /// Takes in that a table was published, and how long it took to build.

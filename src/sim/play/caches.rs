@@ -233,7 +233,7 @@ impl Caches {
             let service = &self.services[self.groups[cache.group].service];
             cache.client_hash = plan.client_hash(cache.client);
             if let Some(id) = service.id {
-                cache.class = plan.classify(id, cache.client).class;
+                cache.class = plan.class_of(id, cache.client);
                 let service = &plan.services[id.index()];
                 cache.allowed = population::allowed(plan, service, cache.client);
             }

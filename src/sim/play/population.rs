@@ -54,15 +54,23 @@ struct Networks {
 
 /// Draws clients for all classes of a map.
 pub(super) fn panels(plan: &Plan, map: MapId, cohorts: u16, draws: &mut Draws) -> Vec<Panel> {
-    let classes = networks(plan, map).into_iter().enumerate();
-    let panels = classes.filter_map(|(index, networks)| {
+    let own = &plan.maps[map.index()];
+    let mut panels = Vec::new();
+    for (index, networks) in networks(plan, map).into_iter().enumerate() {
         let ranges = networks.ranges();
-        (!ranges.is_empty()).then(|| Panel {
-            class: ClassId::from_index(index),
-            clients: draw_clients(plan, &ranges, cohorts, draws),
-        })
-    });
-    panels.collect()
+        let place = ClassId::from_index(index);
+        if ranges.is_empty() {
+            continue;
+        }
+        for class in own.outcomes(place) {
+            let is_own = |client| own.drawn(place, plan.client_hash(client)) == class;
+            let clients = draw_clients((plan, cohorts), &ranges, is_own, draws);
+            if !clients.is_empty() {
+                panels.push(Panel { class, clients });
+            }
+        }
+    }
+    panels
 }
 
 fn networks(plan: &Plan, map: MapId) -> Vec<Networks> {
@@ -96,7 +104,13 @@ impl Networks {
     }
 }
 
-fn draw_clients(plan: &Plan, ranges: &[Range], cohorts: u16, draws: &mut Draws) -> Vec<IpAddr> {
+/// Clients of some networks that are wanted; none if none are found.
+fn draw_clients(
+    (plan, cohorts): (&Plan, u16),
+    ranges: &[Range],
+    is_wanted: impl Fn(IpAddr) -> bool,
+    draws: &mut Draws,
+) -> Vec<IpAddr> {
     let mut ends = Vec::with_capacity(ranges.len());
     let mut sum = 0;
     for range in ranges {
@@ -104,14 +118,18 @@ fn draw_clients(plan: &Plan, ranges: &[Range], cohorts: u16, draws: &mut Draws) 
         ends.push(sum);
     }
     let mut seats = vec![None; usize::from(cohorts)];
+    let mut spare = None;
     for _ in 0..TRIES * seats.len() {
         let client = draw_one(ranges, &ends, sum, draws);
-        let seat = usize::from(plan.cohort(client)) * seats.len() / usize::from(COHORTS);
-        seats[seat].get_or_insert(client);
+        if is_wanted(client) {
+            let seat = usize::from(plan.cohort(client)) * seats.len() / usize::from(COHORTS);
+            seats[seat].get_or_insert(client);
+            spare = Some(client);
+        }
     }
-    let clients = seats.into_iter();
-    clients
-        .map(|client| client.unwrap_or_else(|| draw_one(ranges, &ends, sum, draws)))
+    seats
+        .into_iter()
+        .filter_map(|client| client.or(spare))
         .collect()
 }
 

@@ -237,6 +237,10 @@ impl<'t> Check<'t> {
         for (index, class) in map.classes.iter().enumerate() {
             let id = ClassId::from_index(index);
             let failed = |breach| own.error(format!("class {index}"), breach);
+            if map.lots_of(id).is_some() {
+                // Nobody is in it who is not in one of those that its clients draw.
+                continue;
+            }
             let Some(number) = routes.number(id) else {
                 self.check_none(own, class).map_err(failed)?;
                 continue;

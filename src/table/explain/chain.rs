@@ -11,7 +11,9 @@ use crate::base::{
 };
 use crate::dns::addresses;
 use crate::geo::{ClassHit, Continent, Country, Location};
-use crate::plan::{AllDown, Member, Overload, Pool, Residency, Service, SteeringPolicy, TtlBounds};
+use crate::plan::{
+    AllDown, Map, Member, Overload, Pool, Residency, Service, SteeringPolicy, TtlBounds,
+};
 
 use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
@@ -34,6 +36,9 @@ pub struct Steered {
     pub class: ClassId,
     /// The regions of the class, best first.
     pub preference: Vec<String>,
+    /// The weights by which the client drew the order of its regions; empty where it draws none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<RegionWeight>,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
     /// The way in which its clients are sorted among regions.
@@ -65,6 +70,15 @@ pub struct Steered {
     pub ttl: Option<Ttl>,
     /// How widely the answer holds.
     pub scope: Scope,
+}
+
+/// A region that clients draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RegionWeight {
+    /// Its name.
+    pub region: String,
+    /// Its weight among those that the client may be sent to.
+    pub weight: u16,
 }
 
 /// Where a client is, as far as known.
@@ -200,7 +214,10 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         now: question.now,
     };
     let hit = plan.classify(id, client);
-    let class = plan.class(id, hit.class);
+    let map = &plan.maps[link.service.map.index()];
+    let own = map.drawn(hit.class, link.client);
+    let class = plan.class(id, own);
+    // As a query asks, that is before anything is drawn.
     let selection = table.select(id, family, hit.class, link.client);
     let region = selection.and_then(|selection| selection.region);
     let endpoints = selection.map_or(&[][..], |selection| selection.endpoints);
@@ -212,7 +229,8 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         family,
         network: network(client, hit.prefix),
         place: link.place(client),
-        class: hit.class,
+        class: own,
+        weights: link.weights(map, hit.class),
         preference: class
             .preference
             .iter()
@@ -253,6 +271,18 @@ impl Link<'_> {
             asn: place.asn,
             claimed_by: claimed.map(|region| region.name.clone()),
         }
+    }
+
+    /// The weights by which clients of a class draw.
+    fn weights(&self, map: &Map, class: ClassId) -> Vec<RegionWeight> {
+        let lots = map.lots_of(class).into_iter();
+        let lots = lots
+            .flat_map(|lots| lots.regions())
+            .map(|lot| RegionWeight {
+                region: self.region(lot.region),
+                weight: lot.weight,
+            });
+        lots.collect()
     }
 
     /// The set of a fleet that was drawn for an answer.

@@ -54,10 +54,18 @@ impl fmt::Display for SignedZone {
 
 fn preference(steered: &Steered) -> String {
     let regions = list(&steered.preference, " > ");
+    let weights = steered.weights.iter();
+    let weights: Vec<String> = weights
+        .map(|one| format!("{} {}", one.region, one.weight))
+        .collect();
     match steered.policy {
         SteeringPolicy::Place => regions,
-        SteeringPolicy::Nearest => format!("{regions} (policy nearest)"),
-        SteeringPolicy::Order => format!("{regions} (policy order)"),
+        SteeringPolicy::Weight if !weights.is_empty() => {
+            format!("{regions} (policy weight, drawn by {})", weights.join(", "))
+        }
+        policy @ (SteeringPolicy::Weight | SteeringPolicy::Nearest | SteeringPolicy::Order) => {
+            format!("{regions} (policy {})", policy.word())
+        }
     }
 }
 

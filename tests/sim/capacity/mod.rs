@@ -134,6 +134,7 @@ fn random_map(classes: &[Vec<u16>], plan: &Plan, draws: &mut Draws) -> Map {
         sizes: classes.iter().map(|_| 1 + draws.below(20)).collect(),
         classes,
         networks: geo::Networks::all(ClassId(0)),
+        lots: Vec::new(),
         shared: None,
     }
 }

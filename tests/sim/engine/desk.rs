@@ -5,8 +5,8 @@ use waypost::base::{Cause, Family, Moment, Permille, SlotId, Span};
 use waypost::engine::{Engine, Input, Notice, OrderId, OrderResult, Output, ProbeId};
 use waypost::health::{ProbeResult, Report, Timing};
 use waypost::plan::{AllDown, Guard, Plan, Residency};
-use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestService};
+use waypost::sim::{TestPlan, TestSteering};
 use waypost::table::Table;
 
 pub(crate) const FAIL: ProbeResult = ProbeResult::Fail(Cause::Refused);
@@ -30,6 +30,7 @@ pub(crate) fn test_plan(machines: u16) -> TestPlan {
             answers: 1,
             gating: Gating::Free,
             min_up: Permille::NONE,
+            steering: TestSteering::default(),
         }],
         probing: Probing {
             interval: Span(5000),

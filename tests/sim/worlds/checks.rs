@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use waypost::base::{
-    ClassId, Draws, EndpointId, Family, Moment, Reason, RegionId, ServiceId, TargetId, limits,
+    ClassId, Draws, EndpointId, Family, HashKey, Moment, Reason, RegionId, ServiceId, TargetId,
+    limits,
 };
 use waypost::engine::ProbeId;
 use waypost::plan::{AllDown, Plan, Residency};
@@ -361,9 +362,11 @@ impl Checks {
         let regions = u16::try_from(plan.regions.len()).unwrap();
         let clients = self.clients.iter().map(|&(service, region, family, host)| {
             let address = test_zone::client(region % regions, host);
+            let service = ServiceId::from_index(usize::from(service) % plan.services.len());
             Client {
-                service: ServiceId::from_index(usize::from(service) % plan.services.len()),
-                class: ClassId(region % regions),
+                service,
+                class: plan.class_of(service, address.into()),
+                home: region % regions,
                 family,
                 hash: plan.client_hash(address.into()),
                 address,
@@ -425,6 +428,7 @@ fn check_client(
 ) -> (Vec<EndpointId>, Reason) {
     let plan = &table.plan;
     let now = world.now();
+    check_draw(plan, client);
     let name = test_zone::hostname(client.service.index());
     let asked = resolver::ask(table, now, client.address.into(), &name, client.family);
     let learned = asked.unwrap_or_else(|| panic!("never empty: no reply for {client:?}"));
@@ -463,9 +467,31 @@ fn check_client(
     (endpoints, reason)
 }
 
+/// Regions that are drawn come in the order of a race by their weights, whatever the place of the client.
+fn check_draw(plan: &Plan, client: Client) {
+    let service = &plan.services[client.service.index()];
+    let map = &plan.maps[service.map.index()];
+    let Some(lots) = map.lots_of(ClassId(client.home)) else {
+        return;
+    };
+    let key = HashKey::from_secret(b"lots");
+    let arrivals = lots.regions().iter().map(|lot| {
+        let name = &plan.regions[lot.region.index()].name;
+        let number = client.hash.draws(key.hash(name.as_bytes())).next_u64();
+        let delay = -((number as f64) / 2_f64.powi(64)).ln();
+        (delay / f64::from(lot.weight), lot.region)
+    });
+    let mut arrivals: Vec<(f64, RegionId)> = arrivals.collect();
+    arrivals.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let order = arrivals.into_iter().map(|(_, region)| region);
+    let preference = &plan.class(client.service, client.class).preference;
+    let drawn = preference.iter().take(lots.regions().len()).copied();
+    assert!(drawn.eq(order), "draw: {client:?}");
+}
+
 /// No address of an endpoint under another law than the client's.
 fn check_fence(plan: &Plan, client: Client, seen: &BTreeSet<IpAddr>) {
-    let law = TestPlan::jurisdiction_of(client.class.0);
+    let law = TestPlan::jurisdiction_of(client.home);
     let inside = plan
         .endpoints
         .iter()

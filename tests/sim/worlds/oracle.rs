@@ -600,6 +600,8 @@ pub(crate) struct Client {
     pub(crate) service: ServiceId,
     pub(crate) family: Family,
     pub(crate) class: ClassId,
+    /// The region whose clients live where it does.
+    pub(crate) home: u16,
     pub(crate) hash: ClientHash,
     pub(crate) address: Ipv4Addr,
 }
