@@ -13,7 +13,8 @@
 //!
 //! **Steered targets get none.** Their addresses depend on the client, so each would bring its own ECS
 //! scope, TTL and health into a reply that has one scope and may be kept for all clients alike; the
-//! client asks for them and gets an answer of its own. [`super::steered`] is not known here.
+//! client asks for them and gets an answer of its own. [`super::steered`] is not known here. Where the answer itself is one
+//! client's, [`super::led`] adds them.
 //!
 //! The answer is complete before anything here begins: proofs are in the authority section, and at most
 //! [`ADDITIONAL_TARGETS`] names are looked at for an answer.

@@ -24,6 +24,8 @@ pub(super) struct Chain<'r> {
     place: Place,
     /// The aliases followed, to know what comes again.
     passed: [Option<Passed<'r>>; ALIAS_HOPS],
+    /// Bits of the client's address that the aliases depend on.
+    scope: u8,
 }
 
 /// An alias that was followed.
@@ -53,19 +55,31 @@ impl<'r> Chain<'r> {
             name,
             place: question.place,
             passed: [None; ALIAS_HOPS],
+            scope: 0,
         };
+        let followed = chain.go(walk, alias);
+        // An alias that is steered may depend on more of the client than what it leads to.
+        walk.outcome.scope = walk.outcome.scope.max(chain.scope);
+        followed
+    }
+
+    fn go(
+        &mut self,
+        walk: &mut Walk<'r, '_, '_, '_>,
+        alias: (Alias<'r>, Trail),
+    ) -> Result<(), Full> {
         let mut alias = alias;
         for _ in 0..ALIAS_HOPS {
-            if chain.take(walk, alias)? == Next::End {
+            if self.take(walk, alias)? == Next::End {
                 return Ok(());
             }
-            alias = match walk.step(chain.here(walk.zone))? {
+            alias = match walk.step(self.here(walk.zone))? {
                 Step::Alias(next, trail) => (next, trail),
                 Step::Done => return Ok(()),
             };
         }
         // One alias too many: it is shown, and its target is left to the client.
-        chain.take(walk, alias).map(|_| ())
+        self.take(walk, alias).map(|_| ())
     }
 
     /// Writes an alias and goes where it leads.
@@ -79,6 +93,7 @@ impl<'r> Chain<'r> {
             Alias::Subtree(owner, rrset) => (owner, rrset),
         };
         let rrset = rrset.for_at_most(walk.longest);
+        self.scope = self.scope.max(walk.outcome.scope);
         let Some(target) = rrset.records().next() else {
             return Ok(Next::End);
         };

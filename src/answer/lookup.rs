@@ -20,9 +20,10 @@
 use super::Request;
 use super::additional::Need;
 use super::chain::Chain;
+use super::chosen;
 use super::outcome::Outcome;
 use super::proof::Needed;
-use super::steered;
+use super::steered::{self, SteeredTurn};
 use crate::base::{Reason, ServiceId};
 use crate::dns::reply::{Full, Owner, Place, Reply, Section};
 use crate::dns::rr::{RrSet, rcode, rtype};
@@ -166,7 +167,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
         }
         match found {
             Found::Answer(_) | Found::Mounted(_) if qtype == rtype::ANY => {
-                self.any(here, trail, found)?;
+                return self.any(here, trail, found);
             }
             Found::Answer(rrset) => {
                 let first = self.data(here, trail, rrset)?;
@@ -178,12 +179,27 @@ impl<'r> Walk<'r, '_, '_, '_> {
             Found::Dname { owner, rrset } => {
                 return Ok(Step::Alias(Alias::Subtree(owner, rrset), trail));
             }
-            Found::Mounted(mount) => steered::steer(self, (here, trail), ServiceId(mount))?,
+            Found::Mounted(mount) => return self.steered((here, trail), ServiceId(mount)),
             Found::Referral { owner, ns } => self.refer(here, owner, (trail.node, ns)),
             Found::Nodata => self.deny(here, trail, rcode::NOERROR, Reason::Nodata),
             Found::Nxdomain => self.deny(here, trail, rcode::NXDOMAIN, Reason::Nxdomain),
         }
         Ok(Step::Done)
+    }
+
+    /// Answers for a steered name. The service of one that is marked is not found under its number, and answers with more than
+    /// addresses.
+    #[inline(always)]
+    fn steered(&mut self, at: (Here<'_>, Trail), mount: ServiceId) -> Result<Step<'r>, Full> {
+        let services = &self.request.table.plan.services;
+        let turn = match services.get(mount.index()) {
+            Some(service) => steered::addresses(self, at, (mount, service))?,
+            None => chosen::steer(self, at, mount)?,
+        };
+        match turn {
+            SteeredTurn::Done => Ok(Step::Done),
+            SteeredTurn::Alias => Ok(chosen::alias(self, at.1, mount)),
+        }
     }
 
     /// Answers with an RRset; where in the reply it starts.
@@ -197,19 +213,19 @@ impl<'r> Walk<'r, '_, '_, '_> {
 
     /// One RRset is enough for ANY (RFC 8482, section 4.1): HINFO, or for those who want signatures
     /// something that has them.
-    fn any(&mut self, here: Here<'_>, trail: Trail, found: Found<'_>) -> Result<(), Full> {
+    fn any(&mut self, here: Here<'_>, trail: Trail, found: Found<'_>) -> Result<Step<'r>, Full> {
         if self.signed.is_none() {
             let written = self.reply.rrset(Section::Answer, here.owner(), ANY_ANSWER);
-            return written.map(|_| ());
+            return written.map(|_| Step::Done);
         }
         match found {
-            Found::Answer(rrset) => self.data(here, trail, rrset).map(|_| ()),
-            Found::Mounted(mount) => steered::steer(self, (here, trail), ServiceId(mount)),
+            Found::Answer(rrset) => self.data(here, trail, rrset).map(|_| Step::Done),
+            Found::Mounted(mount) => self.steered((here, trail), ServiceId(mount)),
             Found::Cname(_)
             | Found::Dname { .. }
             | Found::Referral { .. }
             | Found::Nodata
-            | Found::Nxdomain => Ok(()),
+            | Found::Nxdomain => Ok(Step::Done),
         }
     }
 
@@ -237,7 +253,7 @@ impl<'r> Walk<'r, '_, '_, '_> {
                 self.prove_wildcard(here, trail);
             }
             (None, Found::Mounted(mount)) => {
-                steered::steer(self, (here, trail), ServiceId(*mount))?;
+                let _ = self.steered((here, trail), ServiceId(*mount))?;
             }
             (None, _) => return Ok(false),
         }

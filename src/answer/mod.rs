@@ -7,6 +7,8 @@
 //! | [`chain`] | aliases: the names an answer passes through |
 //! | [`additional`] | the additional section: what saves the client a question |
 //! | [`steered`] | steered names: whose network counts, which addresses, which ECS scope |
+//! | [`chosen`] | steered names with more than addresses: CNAMEs, and other types by choice |
+//! | [`led`] | addresses beside records by choice |
 //! | [`proof`] | what DNSSEC adds: signatures, and proofs of what does not exist |
 //! | [`defend`] | what a forged query may bring about: proof by cookie, bounds, withheld answers |
 //! | [`chaos`] | the server's own words in class CH |
@@ -34,7 +36,9 @@ use crate::table::Table;
 mod additional;
 mod chain;
 mod chaos;
+mod chosen;
 mod defend;
+mod led;
 mod lookup;
 mod outcome;
 mod proof;

@@ -20,7 +20,7 @@
 use super::lookup::{Here, Walk};
 use crate::base::limits::{ALIAS_HOPS, NAME_BYTES};
 use crate::dns::reply::{Full, Owner, Section};
-use crate::dns::rr::RrSet;
+use crate::dns::rr::{RrSet, rtype};
 use crate::dns::zone::signed::{Proof, Signed};
 use crate::dns::zone::{Match, Trail};
 
@@ -62,9 +62,10 @@ impl<'r> Walk<'r, '_, '_, '_> {
         owner: Owner<'_>,
         (node, set): (u32, RrSet<'_>),
     ) -> Result<(), Full> {
-        let signatures = self
-            .signed
-            .and_then(|signed| signed.of_set(node, set.rtype));
+        let signatures = self.signed.and_then(|signed| {
+            let own = signed.of_set(node, set.rtype);
+            own.or_else(|| signed.of_steered_set(node, set.rtype, set.records()))
+        });
         self.sign(section, owner, signatures, set.ttl)
     }
 
@@ -126,6 +127,22 @@ impl<'r> Walk<'r, '_, '_, '_> {
     pub(super) fn prove_lack(&mut self, here: Here<'_>, trail: Trail) {
         let Some(signed) = self.signed else { return };
         match signed.lack(trail.node, self.request.question.qtype) {
+            Some(lack) => {
+                if trail.how == Match::Wildcard {
+                    self.need_encloser(signed, here, trail);
+                }
+                self.need(Some(lack));
+            }
+            None => self.prove_denial(here, trail),
+        }
+    }
+
+    /// The same of a name that others may get a CNAME of: its type must not be in the link (RFC 6840, section 4.3).
+    pub(super) fn prove_lack_beside_alias(&mut self, here: Here<'_>, trail: Trail) {
+        let Some(signed) = self.signed else { return };
+        let qtype = self.request.question.qtype;
+        let lack = signed.lack(trail.node, qtype);
+        match lack.or_else(|| signed.lack(trail.node, rtype::CNAME)) {
             Some(lack) => {
                 if trail.how == Match::Wildcard {
                     self.need_encloser(signed, here, trail);

@@ -19,63 +19,100 @@
 //! Which endpoints are healthy and how a cohort chooses among them is the table's matter.
 use std::net::IpAddr;
 
+use super::Request;
 use super::lookup::{Here, Walk};
 use crate::base::limits::{COHORT_PREFIX_V4, COHORT_PREFIX_V6};
-use crate::base::{Family, Reason, ServiceId};
+use crate::base::{ClientHash, Family, Reason, ServiceId};
 use crate::dns::edns::Subnet;
 use crate::dns::reply::{Full, Section};
 use crate::dns::rr::{rcode, rtype};
 use crate::dns::zone::Trail;
-use crate::geo::Network;
+use crate::geo::{ClassHit, Network};
 use crate::plan::{AllDown, Service};
 use crate::table::Selection;
 
 /// Bits in front of the IPv4 address in an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2).
 const MAPPED_PREFIX: u8 = 96;
 
-/// Answers for a steered name, or denies the type.
+/// Outcome of a look at a steered name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SteeredTurn {
+    /// It was answered, or denied.
+    Done,
+    /// Its answer is an alias, which is not written yet.
+    Alias,
+}
+
+/// The client whose network counts, and where that falls.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    client: IpAddr,
+    /// The client, if the query names its network.
+    pub(super) named: Option<IpAddr>,
+    /// Its class.
+    pub(super) hit: ClassHit,
+    /// The hash of its network.
+    pub(super) own: ClientHash,
+}
+
+impl Asking {
+    /// Of a query about a service.
+    #[inline(always)]
+    pub(super) fn of(request: Request<'_>, id: ServiceId) -> Self {
+        let plan = &request.table.plan;
+        let subnet = request.edns.and_then(|edns| edns.subnet.as_ref());
+        let named = subnet.and_then(Subnet::client);
+        let client = named.unwrap_or(request.asker.source);
+        let hit = match (named, subnet) {
+            (Some(address), Some(subnet)) => {
+                let prefix = subnet.source_prefix;
+                plan.classify_network(id, Network { address, prefix })
+            }
+            _ => plan.classify(id, client),
+        };
+        Self {
+            client,
+            named,
+            hit,
+            own: plan.client_hash(client),
+        }
+    }
+
+    /// The scope of an answer: of its class, or no wider than a cohort's network.
+    #[inline(always)]
+    pub(super) fn scope(&self, by_cohort: bool) -> u8 {
+        match by_cohort {
+            true => cohort_scope(self.client, self.hit.prefix),
+            false => scope(self.client, self.hit.prefix),
+        }
+    }
+}
+
+/// Answers with addresses, or denies the type.
 ///
 /// # Errors
 /// [`Full`], with no address written.
-pub(super) fn steer(
+#[inline(always)]
+pub(super) fn addresses(
     walk: &mut Walk<'_, '_, '_, '_>,
     (here, trail): (Here<'_>, Trail),
-    id: ServiceId,
-) -> Result<(), Full> {
-    let plan = &walk.request.table.plan;
-    let Some(service) = plan.services.get(id.index()) else {
-        walk.outcome.rcode = rcode::SERVFAIL;
-        walk.outcome.authoritative = false;
-        return Ok(());
-    };
+    (id, service): (ServiceId, &Service),
+) -> Result<SteeredTurn, Full> {
     let qtype = walk.request.question.qtype;
     let any = qtype == rtype::ANY || (qtype == rtype::RRSIG && walk.shown.is_some());
     let any = || first_family(service).filter(|_| any);
     let Some(family) = family(qtype).or_else(any) else {
         deny(walk, here, trail);
-        return Ok(());
+        return Ok(SteeredTurn::Done);
     };
-    let subnet = walk.request.edns.and_then(|edns| edns.subnet.as_ref());
-    let named = subnet.and_then(Subnet::client);
-    let client = named.unwrap_or(walk.request.asker.source);
-    let hit = match (named, subnet) {
-        (Some(address), Some(subnet)) => {
-            let prefix = subnet.source_prefix;
-            plan.classify_network(id, Network { address, prefix })
-        }
-        _ => plan.classify(id, client),
-    };
-    let own = plan.client_hash(client);
+    let asking = Asking::of(walk.request, id);
     let table = walk.request.table;
     walk.outcome.service = Some(id);
-    let selection = table.select(id, family, hit.class, own);
-    walk.outcome.asked = selection.map(|_| (family, hit.class));
-    if named.is_some() && has_endpoints(service, family) {
+    let selection = table.select(id, family, asking.hit.class, asking.own);
+    walk.outcome.asked = selection.map(|_| (family, asking.hit.class));
+    if asking.named.is_some() && has_endpoints(service, family) {
         let by_cohort = selection.is_some_and(|selection| selection.by_cohort);
-        walk.outcome.scope = match by_cohort {
-            true => cohort_scope(client, hit.prefix),
-            false => scope(client, hit.prefix),
-        };
+        walk.outcome.scope = asking.scope(by_cohort);
     }
     match selection {
         Some(selection) if selection.records.is_empty() => {
@@ -84,7 +121,7 @@ pub(super) fn steer(
         Some(selection) => return give(walk, (here, trail), (service, family), &selection),
         None => deny(walk, here, trail),
     }
-    Ok(())
+    Ok(SteeredTurn::Done)
 }
 
 fn give(
@@ -92,7 +129,7 @@ fn give(
     (here, trail): (Here<'_>, Trail),
     (service, family): (&Service, Family),
     selection: &Selection<'_>,
-) -> Result<(), Full> {
+) -> Result<SteeredTurn, Full> {
     walk.outcome.region = selection.region;
     walk.outcome.reason = selection.reason;
     let ttl = selection.ttl(walk.request.asker.now, service.ttl);
@@ -105,11 +142,11 @@ fn give(
     let signatures = signed.and_then(|signed| signed.of_variant(trail.node, selection.records));
     walk.sign(Section::Answer, here.owner(), signatures, ttl)?;
     walk.prove_wildcard(here, trail);
-    Ok(())
+    Ok(SteeredTurn::Done)
 }
 
 /// Nothing is healthy, and the service does not want that answered.
-fn all_down(
+pub(super) fn all_down(
     walk: &mut Walk<'_, '_, '_, '_>,
     (here, trail): (Here<'_>, Trail),
     service: &Service,
@@ -131,13 +168,13 @@ fn all_down(
     }
 }
 
-fn deny(walk: &mut Walk<'_, '_, '_, '_>, here: Here<'_>, trail: Trail) {
+pub(super) fn deny(walk: &mut Walk<'_, '_, '_, '_>, here: Here<'_>, trail: Trail) {
     walk.outcome.reason = Reason::Nodata;
     walk.add_soa(here, u32::MAX);
     walk.prove_lack(here, trail);
 }
 
-fn family(qtype: u16) -> Option<Family> {
+pub(super) fn family(qtype: u16) -> Option<Family> {
     match qtype {
         rtype::A => Some(Family::V4),
         rtype::AAAA => Some(Family::V6),

@@ -328,6 +328,8 @@ pub const ENDPOINT_ADDRESSES: usize = 64;
 pub const ANSWERS: usize = 16;
 /// Bytes of records in one steered answer; leaves room for a header, a question and OPT.
 pub const STEERED_RRSET_BYTES: usize = 900;
+/// Octets of RDATA in one RRset that follows the choice; a message holds it several times.
+pub const RECORD_SET_BYTES: usize = 16_384;
 /// Choices of endpoints of one tier that may all be signed beforehand; where there are more, the tier is a fleet.
 pub const TIER_SUBSETS: usize = 4096;
 /// Answers of one family that a service may give, where they are signed beforehand: a tier of

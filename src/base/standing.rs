@@ -195,6 +195,8 @@ pub enum Cause {
     Protocol,
     /// The endpoint's data is further behind than the monitor allows.
     Behind,
+    /// Everything was as expected, and came later than the monitor allows.
+    Slow,
     /// The endpoint refuses the monitor's credentials.
     Login,
     /// The node could not start the probe: no socket, no memory.
@@ -226,6 +228,7 @@ impl Cause {
             Self::Answer => "answer",
             Self::Protocol => "protocol",
             Self::Behind => "behind",
+            Self::Slow => "slow",
             Self::Login => "login",
             Self::Local => "local",
         }
@@ -256,6 +259,7 @@ impl fmt::Display for Cause {
             Self::Answer => "answer does not match",
             Self::Protocol => "not the monitor's protocol",
             Self::Behind => "its data is behind",
+            Self::Slow => "slower than the monitor allows",
             Self::Login => "login refused",
             Self::Local => "this node could not start the probe",
         })

@@ -24,6 +24,7 @@ use crate::text::{diagnostic, reader, value};
 mod compile;
 pub mod copy;
 mod read;
+mod records;
 mod spec;
 mod steering;
 

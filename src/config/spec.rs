@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::reader::At;
+use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
 use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
@@ -18,6 +19,7 @@ use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
 use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
+use crate::monitor::source::ProbeSource;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
     Overload, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency, WebhookShape,
@@ -349,6 +351,9 @@ pub(crate) struct MonitorSpec {
     pub(crate) name: At<String>,
     /// The keys of its type.
     pub(crate) written: Written,
+    pub(crate) source: ProbeSource,
+    /// Time past which a probe that passed counts as one that failed.
+    pub(crate) slow_after: Option<Span>,
     pub(crate) interval: Span,
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,
@@ -396,6 +401,7 @@ pub(crate) struct ServiceSpec {
     /// The part of a pool that must be up for the pool to serve.
     pub(crate) min_up: Option<At<Permille>>,
     pub(crate) steering: Option<SteeringSpec>,
+    pub(crate) records: Vec<RecordsSpec>,
 }
 
 /// How much the clients of a service ask for.

@@ -242,7 +242,9 @@ impl ControlLoop {
     fn finished(&mut self, finished: &Finished) {
         if let Some(slot) = self.engine.slot_of(finished.id) {
             let labels = ProbeLabels::of(&self.plan, slot);
-            self.handles.metrics.observe_probe(labels, &finished.report);
+            let monitor = &self.plan.monitors[self.plan.slots[slot.index()].monitor.index()];
+            let report = finished.report.judged_by(monitor);
+            self.handles.metrics.observe_probe(labels, &report);
             self.handles.metrics.probe_late(finished.late);
         }
         self.handle(Input::Probed(finished.id, finished.report));

@@ -189,7 +189,8 @@ impl DryStart {
         let report = Report {
             outcome: ProbeResult::Pass,
             timing: Timing {
-                connect_us: 1,
+                connect_us: u32::from(exchange.connects),
+                first_byte_us: u32::from(exchange.has_first_octet),
                 tls_us: u32::from(exchange.encrypted),
                 response_us: u32::from(exchange.responds),
                 total_us: 1,

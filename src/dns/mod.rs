@@ -7,6 +7,7 @@
 //! | [`ask`] | the client side: a question and a reply, for tools |
 //! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
 //! | `rrset` | RRsets encoded as a reply copies them |
+//! | [`svcb`] | hints in SVCB and HTTPS records, which are put in as they are chosen |
 //! | `targets` | names in RDATA whose addresses go beside an answer |
 //! | [`octets`] | octets of names hashed and compared without their case |
 //! | [`query`] | a query read in place, EDNS and its options included |
@@ -41,6 +42,7 @@ pub mod query;
 pub mod reply;
 pub mod rr;
 mod rrset;
+pub mod svcb;
 mod targets;
 pub mod text;
 pub mod transfer;

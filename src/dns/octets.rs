@@ -54,7 +54,7 @@ fn alike(one: u64, other: u64) -> bool {
 /// Where `ancestor` starts in `name` if that is it or, by the octets alone, lies below it; both
 /// in wire format, in any case.
 #[inline]
-pub(super) fn ending(name: &[u8], ancestor: &[u8]) -> Option<usize> {
+pub fn ending(name: &[u8], ancestor: &[u8]) -> Option<usize> {
     let start = name.len().checked_sub(ancestor.len())?;
     same(&name[start..], ancestor).then_some(start)
 }

@@ -1,5 +1,5 @@
 //! Numbers of the protocol, and an RRset by reference.
-pub use super::rrset::{RrSet, Target};
+pub use super::rrset::{DetachedSet, RrSet, Target};
 
 /// Record types (IANA "DNS Parameters"), as numbers; any other number is as good.
 pub mod rtype {

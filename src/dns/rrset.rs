@@ -113,6 +113,43 @@ pub(super) struct Glue {
     pub(super) node: Option<u32>,
 }
 
+/// An RRset that stands in no zone: whoever has it says at which names it is answered.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DetachedSet(Box<[u8]>);
+
+impl DetachedSet {
+    /// Of these records, of which there is at least one; the whole is smaller than a message.
+    #[must_use]
+    pub fn new(rtype: u16, ttl: u32, records: &[Vec<u8>]) -> Self {
+        let set = Source {
+            rtype,
+            ttl,
+            owner: &[],
+            records: records.iter().map(Vec::as_slice),
+            glue: &[],
+        };
+        let mut encoded = Vec::new();
+        set.put(&mut encoded);
+        Self(encoded.into())
+    }
+
+    /// The RRset.
+    #[must_use]
+    pub fn set(&self) -> RrSet<'_> {
+        let set = RrSet::take(&mut &*self.0);
+        set.expect("it was encoded as an RRset")
+    }
+}
+
+/// Type, TTL and RDATA of each record.
+impl std::fmt::Debug for DetachedSet {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let set = self.set();
+        let records: Vec<&[u8]> = set.records().collect();
+        write!(out, "{} {} {records:?}", set.rtype, set.ttl)
+    }
+}
+
 impl<'z> RrSet<'z> {
     /// An RRset of one record that no zone has; `encoded` points to the question.
     pub(crate) const fn of_one(rtype: u16, ttl: u32, encoded: &'static [u8]) -> RrSet<'static> {
@@ -180,6 +217,14 @@ impl<'z> RrSet<'z> {
     #[must_use]
     pub fn has_targets(&self) -> bool {
         self.extra().is_some_and(|extra| !extra.glue.is_empty())
+    }
+
+    /// The name that each record leads to, and where in its RDATA that stands; whatever any zone knows of it.
+    pub fn target_names(self) -> impl Iterator<Item = Option<(usize, &'z [u8])>> + Clone {
+        self.records().map(move |rdata| {
+            let place = targets::place(self.rtype, rdata)?;
+            Some((place.start, rdata.get(place)?))
+        })
     }
 
     /// The targets, in the order of the zone; none if the zone knows none of them.

@@ -358,6 +358,7 @@ impl Engine {
     }
 
     fn judge(&mut self, now: Moment, slot: SlotId, report: Report) {
+        let report = report.judged_by(health_state::monitor(&self.plan, slot));
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
         if report.outcome != ProbeResult::Fail(Cause::Local) {

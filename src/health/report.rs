@@ -1,7 +1,8 @@
 //! What one probe saw.
 use serde::{Deserialize, Serialize};
 
-use crate::base::Cause;
+use crate::base::{Cause, Span};
+use crate::plan::Monitor;
 
 /// Tells whether the probe passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,10 @@ pub struct Timing {
     pub connect_us: u32,
     /// From there until TLS stood.
     pub tls_us: u32,
-    /// From there until the whole response was read and judged.
+    /// From the request until the first octet of the response, where the protocol has one of each (HTTP, gRPC).
+    pub first_byte_us: u32,
+    /// From when the connection was ready until the whole response was read and judged; the time to the first octet is part
+    /// of it.
     pub response_us: u32,
     /// All together.
     pub total_us: u32,
@@ -36,4 +40,67 @@ pub struct Report {
     pub timing: Timing,
     /// When the server's certificate expires, in seconds since 1970, where one was seen.
     pub certificate_expires: Option<u64>,
+}
+
+impl Report {
+    /// The report as a monitor takes it: a probe that passed and took longer than `slow_after` has failed for being slow, and
+    /// counts towards `fall` as any other. One that failed has failed for its own cause, however long that took.
+    #[must_use]
+    pub fn judged_by(self, monitor: &Monitor) -> Self {
+        let took_us = u64::from(self.timing.total_us);
+        let is_late = |most: Span| took_us > most.0.saturating_mul(1000);
+        match self.outcome {
+            ProbeResult::Pass if monitor.slow_after.is_some_and(is_late) => Self {
+                outcome: ProbeResult::Fail(Cause::Slow),
+                ..self
+            },
+            ProbeResult::Pass | ProbeResult::Fail(_) => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Check, FailureCount, ProbeSource};
+
+    #[test]
+    fn what_passes_too_late_has_failed_for_being_slow() {
+        let passed = ProbeResult::Pass;
+        let refused = ProbeResult::Fail(Cause::Refused);
+        let slow = ProbeResult::Fail(Cause::Slow);
+        for (slow_after, total_us, outcome, judged) in [
+            (None, u32::MAX, passed, passed),
+            (Some(Span(500)), 500_000, passed, passed),
+            (Some(Span(500)), 500_001, passed, slow),
+            (Some(Span(500)), 500_001, refused, refused),
+            (Some(Span(u64::MAX)), u32::MAX, passed, passed),
+        ] {
+            let monitor = Monitor {
+                name: "web".to_owned(),
+                check: Check::default(),
+                port: 443,
+                interval: Span(5000),
+                near_interval: Span(1000),
+                timeout: Span(2000),
+                slow_after,
+                source: ProbeSource::default(),
+                fall: 3,
+                failures: FailureCount::Accumulated,
+                rise: 3,
+            };
+            let timing = Timing {
+                total_us,
+                ..Timing::default()
+            };
+            let report = Report {
+                outcome,
+                timing,
+                certificate_expires: Some(7),
+            };
+            let found = report.judged_by(&monitor);
+            assert_eq!(found.outcome, judged, "{slow_after:?} {total_us}");
+            assert_eq!((found.timing, found.certificate_expires), (timing, Some(7)));
+        }
+    }
 }

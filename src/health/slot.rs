@@ -201,7 +201,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::Check;
+    use crate::plan::{Check, ProbeSource};
 
     use super::*;
 
@@ -213,6 +213,8 @@ mod tests {
             interval: Span(5000),
             near_interval: Span(1000),
             timeout: Span(2000),
+            slow_after: None,
+            source: ProbeSource::default(),
             fall,
             failures: FailureCount::Accumulated,
             rise,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use toml::de::DeValue;
 
+use super::identity::ClientIdentity;
 use super::kind::NamedFile;
 use crate::base::Span;
 use crate::base::limits::PROBE_VERIFY_EVERY;
@@ -27,6 +28,21 @@ pub struct CertificatePolicy {
     /// Time for which TLS sessions are resumed before the certificate is verified in full again; zero = each probe makes a
     /// whole handshake.
     pub verify_every: Span,
+    /// The proof of who asks, for servers that want one (mutual TLS); by default none.
+    pub identity: ClientIdentity,
+}
+
+/// It must be valid, and signed by one of the system's roots.
+impl Default for CertificatePolicy {
+    fn default() -> Self {
+        Self {
+            verify: Verify::Required,
+            roots: None,
+            min_validity: None,
+            verify_every: PROBE_VERIFY_EVERY,
+            identity: ClientIdentity::default(),
+        }
+    }
 }
 
 /// Necessity of a valid certificate.
@@ -40,10 +56,12 @@ pub enum Verify {
 
 impl CertificatePolicy {
     /// Keys of it that name files.
-    pub(super) const FILES: &'static [&'static str] = &["roots"];
+    pub(super) const FILES: &'static [&'static str] =
+        &["roots", "client_certificate", "client_key"];
 
-    /// Reads the keys but for the roots.
+    /// Reads the keys but for those that name files.
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
+        ClientIdentity::refuse_half(fields);
         let verify = match plain(fields.optional("verify", value::boolean)) {
             Some(false) => Verify::Off,
             Some(true) | None => Verify::Required,
@@ -54,6 +72,7 @@ impl CertificatePolicy {
             min_validity: plain(fields.optional("min_validity", value::long_span)),
             verify_every: plain(fields.optional("verify_every", verify_every))
                 .unwrap_or(PROBE_VERIFY_EVERY),
+            identity: ClientIdentity::default(),
         }
     }
 
@@ -62,10 +81,18 @@ impl CertificatePolicy {
         if let Some((path, _)) = &mut self.roots {
             path.clear();
         }
+        self.identity.forget_paths();
     }
 
-    /// Takes the roots.
+    /// Takes the roots, or a part of the client's identity.
     pub(super) fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
+        match file.key {
+            "roots" => self.take_roots(file),
+            _ => self.identity.take_file(file),
+        }
+    }
+
+    fn take_roots(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
         let mark = b"-----BEGIN CERTIFICATE-----";
         if !file
             .content

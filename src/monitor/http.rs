@@ -1,22 +1,26 @@
-//! Monitors of type `http`: one request over HTTP/1.1, judged by the status and the body of its response.
+//! Monitors of type `http`: one request over HTTP/1.1 or HTTP/2, judged by the status and the body of its response.
 //!
 //! A status of 200 to 299 passes unless others are listed: a redirect is not the page that was asked for,
 //! and probes do not follow it.
 //!
 //! With `reuse = true` the connection is kept for the next probe. That costs less on both sides, and shows less: a
 //! listener that takes no connections any more while its workers go on is seen when the connection is renewed, within ten
-//! minutes.
+//! minutes. HTTP/2 is spoken where the monitor says so (`http_version = "2"`): with prior knowledge over TCP, and as the only
+//! protocol that is offered over TLS (RFC 9113, section 3), so that what falls back to HTTP/1.1 fails.
 use toml::de::DeValue;
 
 use super::host;
+use super::json::{self, JsonExpectation};
 use super::kind::{Host, MonitorType, Port, ProbeExchange};
-use crate::base::limits::PROBE_CONNECTION_AGE;
+use crate::base::limits::{PROBE_CONNECTION_AGE, PROBE_DIALOGUE_BYTES};
 use crate::text::reader::{Fields, items, plain};
 use crate::text::value::{self, Trouble};
 
 /// Request and expectations of an HTTP probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCheck {
+    /// The version of the protocol.
+    pub version: HttpVersion,
     /// Host header, as it is sent if it has a port, otherwise with the monitor's where that is not the scheme's; absent = the
     /// service's first hostname.
     pub host: Option<String>,
@@ -26,12 +30,26 @@ pub struct HttpCheck {
     pub path: String,
     /// Further headers.
     pub headers: Vec<(String, String)>,
+    /// The content of the request; absent = none.
+    pub body: Option<String>,
     /// Statuses that pass, as inclusive ranges.
     pub expect_status: Vec<(u16, u16)>,
     /// Text that the body must hold.
     pub expect_body: Option<String>,
+    /// Expectations of a body in JSON; all of them must hold.
+    pub expect_json: Vec<JsonExpectation>,
     /// The connection of each probe.
     pub connection: ProbeConnection,
+}
+
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1 (RFC 9112).
+    #[default]
+    One,
+    /// HTTP/2 (RFC 9113).
+    Two,
 }
 
 /// The connection that a request is sent over.
@@ -49,31 +67,29 @@ impl MonitorType for HttpCheck {
     const PORT: Port = Port::Default(80);
 
     fn read(fields: &mut Fields<'_, '_>) -> Self {
-        const METHODS: &[(&str, &str)] = &[("GET", "GET"), ("HEAD", "HEAD")];
+        const VERSIONS: &[(&str, HttpVersion)] =
+            &[("1.1", HttpVersion::One), ("2", HttpVersion::Two)];
         let statuses = items(fields.list("expect_status", statuses));
         let mut expect_status: Vec<(u16, u16)> =
             statuses.into_iter().map(|one| one.value).collect();
         if expect_status.is_empty() {
             expect_status.push((200, 299));
         }
-        let method = fields.optional("method", value::word(METHODS));
-        let expect_body = fields.optional("expect_body", value::text);
-        let is_head = method.as_ref().is_some_and(|method| method.value == "HEAD");
-        if let (true, Some(body)) = (is_head, &expect_body) {
-            let message = "a HEAD request gets no body";
-            fields.reader().error(&body.at, message, |found| {
-                found.help("leave `method` away, or `expect_body`");
-            });
-        }
+        let version = fields.optional("http_version", value::word(VERSIONS));
+        let version = plain(version).unwrap_or_default();
+        let content = content(fields);
         let headers = headers(fields);
         Self {
+            version,
             host: plain(fields.optional("host", host::host)),
-            method: plain(method).unwrap_or("GET").to_owned(),
             path: plain(fields.optional("path", request_path)).unwrap_or_else(|| "/".to_owned()),
-            connection: connection(fields, &headers),
+            connection: connection(fields, &headers, (version, content.method)),
             headers,
             expect_status,
-            expect_body: plain(expect_body),
+            method: content.method.to_owned(),
+            body: content.body,
+            expect_body: content.expect_body,
+            expect_json: content.expect_json,
         }
     }
 
@@ -88,13 +104,67 @@ impl MonitorType for HttpCheck {
         };
         ProbeExchange {
             kept,
+            has_first_octet: true,
             ..ProbeExchange::PLAIN
         }
     }
 }
 
-/// `reuse`, which goes with no header that says otherwise.
-fn connection(fields: &mut Fields<'_, '_>, headers: &[(String, String)]) -> ProbeConnection {
+/// The method, and what is sent and expected beside the heads.
+struct HttpContent {
+    method: &'static str,
+    body: Option<String>,
+    expect_body: Option<String>,
+    expect_json: Vec<JsonExpectation>,
+}
+
+/// Reads the method and the bodies that go with it: only POST sends one, and HEAD gets none.
+fn content(fields: &mut Fields<'_, '_>) -> HttpContent {
+    const METHODS: &[(&str, &str)] = &[("GET", "GET"), ("HEAD", "HEAD"), ("POST", "POST")];
+    let method = plain(fields.optional("method", value::word(METHODS))).unwrap_or("GET");
+    let body = fields.optional("body", request_body);
+    if let (false, Some(body)) = (method == "POST", &body) {
+        let message = format!("a {method} request has no body");
+        fields.reader().error(&body.at, message, |found| {
+            found.help("write `method = \"POST\"`, or omit `body`");
+        });
+    }
+    let expect_body = fields.optional("expect_body", value::text);
+    let expect_json = json::read(fields);
+    let json_at = fields.key("expect_json");
+    let text_at = expect_body.as_ref().map(|body| body.at.clone());
+    for (key, at) in [("expect_body", text_at), ("expect_json", json_at)] {
+        if let (true, Some(at)) = (method == "HEAD", at) {
+            let message = "a HEAD request gets no body";
+            fields.reader().error(&at, message, |found| {
+                found.help(format!("leave `method` away, or `{key}`"));
+            });
+        }
+    }
+    HttpContent {
+        method,
+        body: plain(body),
+        expect_body: plain(expect_body),
+        expect_json,
+    }
+}
+
+/// The content of a request.
+fn request_body(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value::text(value)?;
+    if text.len() > PROBE_DIALOGUE_BYTES {
+        return Err(Trouble::new(format!("{} octets are too many", text.len()))
+            .with_help(format!("a probe sends {PROBE_DIALOGUE_BYTES} at the most")));
+    }
+    Ok(text)
+}
+
+/// `reuse`, which goes with no header that says otherwise, and with no request that may not be repeated.
+fn connection(
+    fields: &mut Fields<'_, '_>,
+    headers: &[(String, String)],
+    (version, method): (HttpVersion, &str),
+) -> ProbeConnection {
     let Some(reuse) = fields.optional("reuse", value::boolean) else {
         return ProbeConnection::New;
     };
@@ -103,6 +173,18 @@ fn connection(fields: &mut Fields<'_, '_>, headers: &[(String, String)]) -> Prob
         let message = "`reuse` keeps connections, and the header `Connection` speaks of that too";
         fields.reader().error(&reuse.at, message, |found| {
             found.help("omit the header, or `reuse`");
+        });
+    }
+    if reuse.value && version == HttpVersion::Two {
+        let message = "connections are kept for HTTP/1.1 only";
+        fields.reader().error(&reuse.at, message, |found| {
+            found.help("omit `reuse`, or `http_version`");
+        });
+    }
+    if reuse.value && method == "POST" {
+        let message = "a request that finds its kept connection closed is sent again, which a POST may not be";
+        fields.reader().error(&reuse.at, message, |found| {
+            found.help("omit `reuse`: each probe has a connection of its own then (RFC 9110, section 9.2.2)");
         });
     }
     if reuse.value {
@@ -184,7 +266,10 @@ fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
             .iter()
             .any(|own| name.value.eq_ignore_ascii_case(own))
         {
-            let message = format!("a probe sends no body, and `{}` speaks of one", name.value);
+            let message = format!(
+                "a probe itself says what body it sends, and `{}` speaks of one",
+                name.value
+            );
             reader.error(&name.at, message, |found| {
                 found.help("omit the header");
             });

@@ -46,6 +46,10 @@ pub(crate) trait MonitorType: Sized {
 /// What a probe that passes takes of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbeExchange {
+    /// Tells that a connection is made first; datagrams need none.
+    pub connects: bool,
+    /// Tells that the first octet of a response is awaited apart (HTTP).
+    pub has_first_octet: bool,
     /// Whether it is over TLS.
     pub encrypted: bool,
     /// Whether a response is waited for once the connection stands.
@@ -57,6 +61,8 @@ pub struct ProbeExchange {
 impl ProbeExchange {
     /// A connection for each probe, without TLS, and a response.
     pub const PLAIN: Self = Self {
+        connects: true,
+        has_first_octet: false,
         encrypted: false,
         responds: true,
         kept: None,
@@ -81,6 +87,8 @@ pub(crate) enum Port {
     Default(u16),
     /// The key `port`, which must be there.
     Required,
+    /// None: its protocol knows no ports.
+    None,
 }
 
 /// The host that a probe asks for.

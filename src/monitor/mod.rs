@@ -6,7 +6,8 @@
 //! config has for one type and that belong to others are refused by what the others read, so there is no
 //! second list of keys.
 //!
-//! `certificate`, `dialogue` and `host` are parts that several types share; `reach` tells which addresses nobody can probe. Names, paces and thresholds are the same for all
+//! `certificate`, `identity`, `encryption`, `starttls`, `password`, `dialogue`, `json` and `host` are parts that several types share; `source` is
+//! the way by which probes of any type leave this node; `reach` tells which addresses nobody can probe. Names, paces and thresholds are the same for all
 //! types and are `config`'s; when probes run and what a failure means is not known here.
 use toml::de::DeValue;
 
@@ -16,12 +17,25 @@ use crate::text::value::{self, Trouble};
 
 pub mod certificate;
 pub mod dialogue;
+pub mod dns;
+pub mod encryption;
+pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod https;
+pub mod icmp;
+pub mod identity;
+pub mod json;
 pub mod kind;
+pub mod ldap;
+pub mod mysql;
+mod password;
 pub mod postgres;
 pub mod reach;
+pub mod redis;
+pub mod smtp;
+pub mod source;
+pub mod starttls;
 pub mod tcp;
 pub mod tls;
 
@@ -78,7 +92,7 @@ macro_rules! registry {
 }
 
 registry! {
-    /// A request over HTTP/1.1.
+    /// A request over HTTP/1.1 or HTTP/2.
     "http" => Http(http::HttpCheck),
     /// The same over TLS.
     "https" => Https(https::HttpsCheck),
@@ -88,10 +102,24 @@ registry! {
     "tls" => Tls(tls::TlsCheck),
     /// A PostgreSQL server whose data is no further behind its primary's than allowed.
     "postgres" => Postgres(postgres::PostgresCheck),
+    /// A question to a DNS server.
+    "dns" => Dns(dns::DnsCheck),
+    /// The health that a gRPC server tells of itself.
+    "grpc" => Grpc(grpc::GrpcCheck),
+    /// A Redis server, its role, and how far it is behind its master.
+    "redis" => Redis(redis::RedisCheck),
+    /// An echo.
+    "icmp" => Icmp(icmp::IcmpCheck),
+    /// A mail server that greets.
+    "smtp" => Smtp(smtp::SmtpCheck),
+    /// A MySQL or MariaDB server that logs the probe in.
+    "mysql" => Mysql(mysql::MysqlCheck),
+    /// A directory that takes a bind, and has an entry.
+    "ldap" => Ldap(ldap::LdapCheck),
 }
 
 /// Types that later versions know.
-const LATER: &[&str] = &["dns", "grpc", "icmp", "exec", "push"];
+const LATER: &[&str] = &["exec", "push"];
 
 /// The connection alone.
 impl Default for Check {
@@ -153,6 +181,7 @@ fn read_as<T: MonitorType>(fields: &mut Fields<'_, '_>, check: fn(T) -> Check) -
     let port = match T::PORT {
         Port::Default(port) => plain(fields.optional("port", bounds)).unwrap_or(port),
         Port::Required => plain(fields.required("port", "443", bounds)).unwrap_or(1),
+        Port::None => 0,
     };
     let named = T::FILES.iter();
     let files = named.filter_map(|key| Some((*key, fields.optional(key, value::path)?)));
@@ -182,7 +211,7 @@ fn all_words() -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::certificate::Verify;
     use super::kind::Host;
     use super::*;
@@ -191,7 +220,7 @@ mod tests {
     use crate::text::reader::{self, Reader};
 
     /// Reads the keys of one monitor, and what is said of them.
-    fn given(text: &str) -> (Written, Vec<String>) {
+    pub(crate) fn given(text: &str) -> (Written, Vec<String>) {
         let mut found = Diagnostics::of_config("config.toml".to_owned(), text);
         let document = reader::parse(&mut found, text);
         let reader = Reader::new(found);

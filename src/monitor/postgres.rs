@@ -6,7 +6,9 @@
 //! required: a monitor that allows any lag says nothing that `tcp` would not.
 use toml::de::DeValue;
 
-use super::kind::{MonitorType, NamedFile, Port};
+use super::encryption::{Encryption, EncryptionWays};
+use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
+use super::password;
 use crate::base::{Secret, Span};
 use crate::text::reader::{At, Fields, Shape, plain};
 use crate::text::value::{self, Trouble};
@@ -26,11 +28,14 @@ pub struct PostgresCheck {
     pub max_lag: Option<Span>,
     /// Most bytes of the write-ahead log that replay may be behind.
     pub max_lag_bytes: Option<u64>,
+    /// Encryption, of the talk with the primary as well.
+    pub encryption: Encryption,
 }
 
 impl MonitorType for PostgresCheck {
     const PORT: Port = Port::Default(5432);
-    const FILES: &'static [&'static str] = &["password_file"];
+    const FILES: &'static [&'static str] =
+        &[password::FILE, "roots", "client_certificate", "client_key"];
 
     fn read(fields: &mut Fields<'_, '_>) -> Self {
         let user = plain(fields.required("user", r#""waypost""#, name));
@@ -51,22 +56,28 @@ impl MonitorType for PostgresCheck {
             primary,
             max_lag: plain(lag.time),
             max_lag_bytes: plain(lag.octets),
+            encryption: Encryption::read(fields, EncryptionWays::OnRequest),
         }
     }
 
-    /// The password: all of the file but the end of its last line, which editors add.
     fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
-        let text = file.content.strip_suffix(b"\n").unwrap_or(file.content);
-        let line = text.strip_suffix(b"\r").unwrap_or(text);
-        let message = match std::str::from_utf8(line) {
-            Ok("") => format!("`{}` holds no password", file.path),
-            Ok(password) => {
-                self.password = Some(Secret(password.to_owned()));
-                return Ok(());
-            }
-            Err(_) => format!("`{}` is not UTF-8 text", file.path),
-        };
-        Err(Trouble::new(message).with_help("the file holds the password and nothing else"))
+        if file.key == password::FILE {
+            self.password = Some(password::read(file)?);
+            return Ok(());
+        }
+        self.encryption.take_file(file)
+    }
+
+    fn forget_paths(&mut self) {
+        self.encryption.forget_paths();
+    }
+
+    fn host(&self) -> Host<'_> {
+        self.encryption.host()
+    }
+
+    fn exchange(&self) -> ProbeExchange {
+        self.encryption.exchange()
     }
 }
 

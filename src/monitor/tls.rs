@@ -3,6 +3,7 @@ use super::certificate::CertificatePolicy;
 use super::dialogue::Dialogue;
 use super::host;
 use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
+use super::starttls::{self, StartTls};
 use crate::text::reader::{Fields, plain};
 use crate::text::value::Trouble;
 
@@ -14,6 +15,8 @@ pub struct TlsCheck {
     pub host: Option<String>,
     /// The judgement of the server's certificate.
     pub certificate: CertificatePolicy,
+    /// The protocol in which the server is asked for TLS; absent = it speaks TLS from the first octet.
+    pub starttls: Option<StartTls>,
     /// Texts that are sent and expected after the handshake; by default none.
     pub dialogue: Dialogue,
 }
@@ -25,6 +28,7 @@ impl MonitorType for TlsCheck {
     fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
             host: plain(fields.optional("host", host::host)),
+            starttls: plain(fields.optional("starttls", starttls::read)),
             certificate: CertificatePolicy::read(fields),
             dialogue: Dialogue::read(fields),
         }
@@ -45,8 +49,8 @@ impl MonitorType for TlsCheck {
     fn exchange(&self) -> ProbeExchange {
         ProbeExchange {
             encrypted: true,
-            responds: self.dialogue.has_steps(),
-            kept: None,
+            responds: self.starttls.is_some() || self.dialogue.has_steps(),
+            ..ProbeExchange::PLAIN
         }
     }
 }

@@ -36,6 +36,7 @@ mod lots;
 mod metrics;
 mod monitor;
 mod pool;
+mod records;
 mod scope;
 mod shrink;
 mod steering;
@@ -47,6 +48,7 @@ mod zoning;
 
 pub use crate::base::Secret;
 pub use crate::monitor::Check;
+pub use crate::monitor::source::ProbeSource;
 pub use access::{
     AccessRole, AccessRules, ApiToken, Carriage, Chosen, GroupRole, Permission, RoleGrant,
     ScopeKind, ScopePattern,
@@ -63,6 +65,7 @@ pub use lots::{Lot, Lots};
 pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
 pub use pool::{Member, Pool, Tier};
+pub use records::{ChosenRecords, ChosenSet, Hints, RecordType, Whose};
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
 pub use steering::{SteeringFacts, SteeringPolicy};
@@ -258,6 +261,8 @@ pub struct Endpoint {
     pub capacity: Option<u32>,
     /// Addresses of both families.
     pub addresses: Vec<IpAddr>,
+    /// The name that the machine is known by; answered as a CNAME where the service has one of it ([`ChosenRecords`]).
+    pub hostname: Option<Name>,
 }
 
 impl Endpoint {
@@ -266,7 +271,7 @@ impl Endpoint {
         &self,
         family: Family,
         without: AddressSet,
-    ) -> impl Iterator<Item = IpAddr> + '_ {
+    ) -> impl Iterator<Item = IpAddr> + Clone + '_ {
         let all = self.addresses.iter().copied().enumerate();
         let own =
             all.filter(move |(place, one)| Family::of(*one) == family && !without.contains(*place));
@@ -417,6 +422,8 @@ pub struct Service {
     pub recovery: RecoveryId,
     /// Tells whether its answers are signed beforehand, in a zone that is signed here.
     pub is_signed: bool,
+    /// ChosenRecords of other types that follow the choice, CNAMEs among them.
+    pub records: ChosenRecords,
     /// Its pools by family and region; empty where it has no endpoint.
     pub pools: [Vec<Pool>; 2],
 }

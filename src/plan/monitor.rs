@@ -1,6 +1,7 @@
 //! Monitors, with their files brought.
 use crate::base::Span;
 use crate::monitor::Check;
+use crate::monitor::source::ProbeSource;
 
 /// Which failures of a slot that is up count together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct Monitor {
     pub near_interval: Span,
     /// Time that one probe may take in all.
     pub timeout: Span,
+    /// Time past which a probe that passed counts as one that failed; absent = only the timeout does.
+    pub slow_after: Option<Span>,
+    /// The way by which its probes leave this node.
+    pub source: ProbeSource,
     /// Failures that take a slot down.
     pub fall: u16,
     /// Which failures count together.

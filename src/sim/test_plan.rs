@@ -14,9 +14,10 @@ use crate::base::{
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
 };
 use crate::plan::{
-    AddressesDown, AllDown, Approval, Check, CohortOrder, Control, DampingPolicy, Defence, Demand,
-    Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Monitor,
-    Overload, Plan, Pool, Recovery, Residency, Server, Service, Slot, Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, Check, ChosenRecords, CohortOrder, Control, DampingPolicy,
+    Defence, Demand, Endpoint, FailureCount, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map,
+    Member, Monitor, Overload, Plan, Pool, ProbeSource, Recovery, Residency, Server, Service, Slot,
+    Target, Tier, TtlBounds,
 };
 
 /// A plan in short.
@@ -273,6 +274,8 @@ impl TestPlan {
             near_interval: self.probing.near_interval,
             failures: FailureCount::Accumulated,
             timeout: self.probing.timeout,
+            slow_after: None,
+            source: ProbeSource::default(),
             fall: self.probing.fall,
             rise: self.probing.rise,
         }
@@ -346,6 +349,7 @@ impl TestPlan {
             demand: Demand::Unstated,
             overload: Overload::Spread,
             is_signed: true,
+            records: ChosenRecords::default(),
             answers: service.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(1),
@@ -430,6 +434,7 @@ impl TestEndpoint {
             weight: self.weight,
             capacity: self.capacity,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
+            hostname: None,
         }
     }
 

@@ -13,9 +13,10 @@ use crate::dns::Name;
 use crate::geo::{Atlas, Database, EMBEDDED, Location, Networks};
 use crate::plan::fleet::Missing;
 use crate::plan::{
-    AddressesDown, AllDown, Approval, Class, CohortOrder, Control, DampingPolicy, Defence, Demand,
-    Endpoint, Fleet, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member, Overload, Plan, Pool,
-    Recovery, Region, Residency, Server, Service, SteeringFacts, Target, Tier, TtlBounds,
+    AddressesDown, AllDown, Approval, ChosenRecords, Class, CohortOrder, Control, DampingPolicy,
+    Defence, Demand, Endpoint, Fleet, GeoFile, GeoKnowledge, Guard, Jurisdiction, Map, Member,
+    Overload, Plan, Pool, Recovery, Region, Residency, Server, Service, SteeringFacts, Target,
+    Tier, TtlBounds,
 };
 
 /// One endpoint: region, tier, weight.
@@ -130,6 +131,7 @@ impl World {
                 .iter()
                 .map(|family| address(*family, index))
                 .collect(),
+            hostname: None,
         });
         endpoints.collect()
     }
@@ -165,6 +167,7 @@ impl World {
             demand: Demand::Unstated,
             overload: Overload::Spread,
             is_signed: true,
+            records: ChosenRecords::default(),
             answers: self.answers,
             ttl: TtlBounds {
                 min: Span::from_secs(10),

@@ -11,6 +11,7 @@
 //! | [`countries`] | who serves which country, for a picture |
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
+//! | [`records`] | records that follow the choice: CNAMEs, HTTPS, TXT, … |
 //! | [`render`](fn@render) | a zone with steered names as one client sees them |
 //! | [`select`] | what a cohort gets: a few array reads |
 //! | [`shifts`] | who moves between two tables |
@@ -34,6 +35,7 @@ mod layout;
 mod load;
 mod load_plan;
 mod pool;
+mod records;
 mod render;
 mod select;
 mod service_routes;
@@ -43,6 +45,8 @@ mod tests;
 mod variants;
 
 pub use build::Basis;
+pub use records::RecordChoice;
+
 pub use check::{Breach, CheckError, check, check_changed};
 pub use countries::{CountryClients, CountryShares};
 

@@ -1,8 +1,8 @@
 //! A zone as one client sees it: steered names as the addresses that this client would get.
 //!
-//! A stock secondary knows no steering, so it is given each steered name as plain A and AAAA
-//! records: those of the class and cohort of one configured client. What makes a version new is a
-//! change of these addresses, so the TTL must not be one that runs down with the clock: it is the
+//! A stock secondary knows no steering, so it is given each steered name as plain records, addresses and whatever else
+//! follows the choice: those of the class and cohort of one configured client. What makes a version new is a
+//! change of these records, so the TTL must not be one that runs down with the clock: it is the
 //! service's longest, which is what the name has while nothing is amiss. A service that answers
 //! nothing when all is down has no records then.
 //!
@@ -14,13 +14,15 @@
 use std::net::IpAddr;
 
 use crate::base::{Family, ServiceId};
+use crate::dns::rr::rtype;
 use crate::dns::transfer::{Content, Entry};
-use crate::dns::zone::{Served, Zone};
+use crate::dns::zone::signed::StaticForm;
+use crate::dns::zone::{Served, Zone, service_number};
 use crate::dns::{Name, addresses};
 use crate::plan::Residency;
 
 use super::Table;
-use crate::dns::rr::rtype;
+use super::records::steered_set;
 
 /// The client as whom a zone is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,62 +59,86 @@ pub fn render_served(table: &Table, served: &Served, view: RenderView) -> Option
     let Some(signed) = &served.signed else {
         return Some(plain);
     };
-    let chosen = |mount, family| records(table, ServiceId(mount), family, view);
+    let chosen = |mount| form(table, ServiceId(service_number(mount)), view);
     let soa = plain.soa.clone();
     let mut all = plain.into_records();
     all.extend(signed.additions(chosen));
     Some(Content::of(soa, all))
 }
 
-/// The addresses of each steered name, one RRset after the other.
+/// The records of each steered name, one RRset after the other.
 pub fn steered(table: &Table, zone: &Zone, view: RenderView) -> impl Iterator<Item = Entry> {
     let mounts = zone.mounts().into_iter();
     mounts.flat_map(move |(owner, mount)| {
-        let sets = Family::ALL.map(|family| set(table, &owner, ServiceId(mount), family, view));
-        sets.into_iter().flatten()
+        let service = ServiceId(service_number(mount));
+        entries(table, &owner, (service, form(table, service, view)))
     })
 }
 
-fn set(
+fn entries(
     table: &Table,
     owner: &Name,
-    service: ServiceId,
-    family: Family,
-    view: RenderView,
+    (service, form): (ServiceId, StaticForm<'_>),
 ) -> Vec<Entry> {
-    let plan = &table.plan;
-    let Some(own) = plan.services.get(service.index()) else {
+    let Some(own) = table.plan.services.get(service.index()) else {
         return Vec::new();
     };
     let ttl = own.ttl.max.as_secs();
-    addresses::read(family, records(table, service, family, view))
-        .map(|address| Entry {
-            owner: owner.clone(),
-            rtype: match family {
-                Family::V4 => rtype::A,
-                Family::V6 => rtype::AAAA,
-            },
-            ttl,
-            rdata: match address {
-                IpAddr::V4(address) => address.octets().into(),
-                IpAddr::V6(address) => address.octets().into(),
-            },
+    let addresses = Family::ALL.into_iter().flat_map(|family| {
+        let records = form.addresses[family.index()];
+        addresses::read(family, records).map(move |address| match address {
+            IpAddr::V4(address) => (rtype::A, ttl, address.octets().into()),
+            IpAddr::V6(address) => (rtype::AAAA, ttl, address.octets().into()),
         })
-        .collect()
+    });
+    let sets = form.sets.iter().flat_map(|set| {
+        let records = set.records.iter();
+        records.map(|rdata| (set.rtype, set.ttl, rdata.clone().into_boxed_slice()))
+    });
+    let entry = |(rtype, ttl, rdata)| Entry {
+        owner: owner.clone(),
+        rtype,
+        ttl,
+        rdata,
+    };
+    addresses.chain(sets).map(entry).collect()
 }
 
-/// The address records that a client gets.
-fn records(table: &Table, service: ServiceId, family: Family, view: RenderView) -> &[u8] {
+/// All that a client gets of a service's names.
+fn form(table: &Table, service: ServiceId, view: RenderView) -> StaticForm<'_> {
     let plan = &table.plan;
+    let nothing = StaticForm::default();
     let Some(own) = plan.services.get(service.index()) else {
-        return &[];
+        return nothing;
     };
     if own.residency == Residency::Strict && view.strict == StrictNames::LeftOut {
-        return &[];
+        return nothing;
     }
     let class = plan.classify(service, view.client).class;
-    let selection = table.select(service, family, class, plan.client_hash(view.client));
-    selection.map_or(&[][..], |selection| selection.records)
+    let client = plan.client_hash(view.client);
+    let choice = match own.records.is_empty() {
+        true => None,
+        false => table.choose(service, class, client),
+    };
+    if let Some(alias) = choice.and_then(|choice| choice.alias(own)) {
+        return StaticForm {
+            sets: vec![steered_set(alias, [&[], &[]])],
+            ..nothing
+        };
+    }
+    let addresses = Family::ALL.map(|family| {
+        let selection = table.select(service, family, class, client);
+        selection.map_or(&[][..], |selection| selection.records)
+    });
+    let sets = choice.map_or_else(Vec::new, |choice| {
+        let hints = table.hints(service, &choice);
+        let hints = Family::ALL.map(|family| hints.of(family).collect::<Vec<_>>());
+        let types = own.records.types.iter();
+        let sets = types.filter_map(|kind| choice.set(own, kind.rtype));
+        sets.map(|set| steered_set(set, [&hints[0], &hints[1]]))
+            .collect()
+    });
+    StaticForm { addresses, sets }
 }
 
 #[cfg(test)]

@@ -10,15 +10,24 @@
 //! and so on are ever given: for `n` endpoints and `k` in an answer `n (log2 k + 1)` answers. An endpoint of which some
 //! addresses are down is given alone there.
 //!
+//! ChosenRecords of other types are those that are written, and where addresses go into them as hints one for each such choice,
+//! with and without the addresses of the other family.
+//!
 //! Of a service whose zones nobody signs, what cannot be listed is left out: nobody asks for it.
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use crate::base::limits::{STEERED_ANSWERS, TIER_SUBSETS};
 use crate::base::{AddressSet, EndpointId, Family};
 use crate::dns::addresses;
-use crate::dns::zone::signed::Steered;
+use crate::dns::rr::rtype;
+use crate::dns::zone::signed::{Steered, SteeredSet};
 use crate::plan::fleet::Missing;
-use crate::plan::{AddressesDown, Fleet, Member, Plan, Service};
+use crate::plan::{
+    AddressesDown, ChosenRecords, ChosenSet, Fleet, Hints, Member, Plan, RecordType, Service, Tier,
+};
+
+use super::records::steered_set;
 
 /// There are more answers than can be signed beforehand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,37 +59,174 @@ fn of_service(plan: &Plan, service: &Service) -> Result<Steered, TooMany> {
         ttl: service.ttl.max.as_secs(),
         ..Steered::default()
     };
-    for family in [Family::V4, Family::V6] {
-        let tiers = service.pools[family.index()]
-            .iter()
-            .flat_map(|pool| &pool.tiers);
+    for family in Family::ALL {
+        let pools = service.pools[family.index()].iter();
+        let tiers = pools.flat_map(|pool| &pool.tiers);
         let mut answers = BTreeSet::new();
         for tier in tiers {
-            let most = usize::from(service.answers);
-            let too_many = |most| TooMany {
-                service: service.name.clone(),
-                most,
-            };
-            let parts = tier
-                .members
-                .iter()
-                .map(|member| parts(plan, family, member));
-            let parts: Option<Vec<Vec<Portion>>> = parts.collect();
-            let subsets = parts.and_then(|parts| match &tier.fleet {
-                Some(fleet) if fleet.missing() == Missing::Filled => None,
-                Some(fleet) => Some(of_fleet(fleet, &parts)),
-                None => subsets(&parts, most),
-            });
-            for subset in subsets.ok_or_else(|| too_many(TIER_SUBSETS))? {
-                answers.insert(records(plan, family, &subset));
+            for subset in choices(plan, service, (family, tier))? {
+                if !is_led_away(plan, service, (family, &subset)) {
+                    answers.insert(records(plan, family, &subset));
+                }
             }
             if answers.len() > STEERED_ANSWERS {
-                return Err(too_many(STEERED_ANSWERS));
+                return Err(too_many(service, STEERED_ANSWERS));
             }
         }
+        // A machine that is known by its name alone has no addresses to be answered.
+        answers.remove(&[][..]);
         steered.answers[family.index()] = answers.into_iter().collect();
     }
+    if !service.records.is_empty() {
+        steered.sets = sets(plan, service)?;
+        steered.lacking = lacking(plan, service, &steered);
+    }
     Ok(steered)
+}
+
+fn too_many(service: &Service, most: usize) -> TooMany {
+    TooMany {
+        service: service.name.clone(),
+        most,
+    }
+}
+
+/// The choices of members that a tier may give.
+fn choices(
+    plan: &Plan,
+    service: &Service,
+    (family, tier): (Family, &Tier),
+) -> Result<Vec<Vec<Portion>>, TooMany> {
+    let members = tier.members.iter();
+    let parts = members.map(|member| parts(plan, family, member));
+    let parts: Option<Vec<Vec<Portion>>> = parts.collect();
+    let subsets = parts.and_then(|parts| match &tier.fleet {
+        Some(fleet) if fleet.missing() == Missing::Filled => None,
+        Some(fleet) => Some(of_fleet(fleet, &parts)),
+        None => subsets(&parts, usize::from(service.answers)),
+    });
+    subsets.ok_or_else(|| too_many(service, TIER_SUBSETS))
+}
+
+/// Tells whether whoever is given this choice gets a CNAME in place of its addresses: where the family leads for all clients.
+fn is_led_away(plan: &Plan, service: &Service, (family, chosen): (Family, &[Portion])) -> bool {
+    let [first, _] = ChosenRecords::LEADING;
+    let has_first = service.pools[first.index()]
+        .iter()
+        .any(|pool| !pool.tiers.is_empty());
+    let leads = family == first || !has_first;
+    leads
+        && chosen
+            .iter()
+            .all(|(endpoint, _)| alias(plan, service, *endpoint).is_some())
+}
+
+fn alias<'s>(plan: &Plan, service: &'s Service, endpoint: EndpointId) -> Option<&'s ChosenSet> {
+    let region = plan.endpoints[endpoint.index()].region;
+    service.records.alias(region, endpoint)
+}
+
+/// The tiers that a service's records can follow, of both families: of the second where a client has none of the first.
+fn tiers(service: &Service) -> impl Iterator<Item = (Family, &Tier)> {
+    let families = ChosenRecords::LEADING.into_iter();
+    families.flat_map(|family| {
+        let pools = service.pools[family.index()].iter();
+        let tiers = pools.flat_map(|pool| &pool.tiers);
+        tiers.map(move |tier| (family, tier))
+    })
+}
+
+/// Every RRset of other types than addresses, by type.
+fn sets(plan: &Plan, service: &Service) -> Result<Vec<SteeredSet>, TooMany> {
+    let mut all = Vec::new();
+    for kind in &service.records.types {
+        let written = kind.sets.iter().map(|(_, set)| set);
+        let mut own: Vec<SteeredSet> = written
+            .clone()
+            .filter(|set| set.hints == Hints::AsWritten)
+            .map(|set| steered_set(set, [&[], &[]]))
+            .collect();
+        if written.clone().any(|set| set.hints == Hints::Chosen) {
+            for of in tiers(service) {
+                for subset in choices(plan, service, of)? {
+                    own.extend(hinted(plan, kind, (of.0, subset)));
+                }
+                if own.len() > STEERED_ANSWERS {
+                    return Err(too_many(service, STEERED_ANSWERS));
+                }
+            }
+        }
+        own.sort();
+        own.dedup();
+        all.append(&mut own);
+    }
+    Ok(all)
+}
+
+/// The RRsets with hints that a choice comes to: of each of its endpoints if that is named first, with and without
+/// the addresses of the family that does not lead.
+fn hinted(
+    plan: &Plan,
+    kind: &RecordType,
+    (leading, chosen): (Family, Vec<Portion>),
+) -> Vec<SteeredSet> {
+    let mut chosen = chosen;
+    chosen.sort_by_key(|(endpoint, _)| *endpoint);
+    let addresses = |family: Family, whole: bool| -> Vec<IpAddr> {
+        let all = chosen.iter().flat_map(|(endpoint, without)| {
+            let without = if whole { AddressSet::EMPTY } else { *without };
+            plan.endpoints[endpoint.index()].addresses_of(family, without)
+        });
+        all.collect()
+    };
+    let (v4, v6) = match leading {
+        Family::V4 => (addresses(Family::V4, false), addresses(Family::V6, true)),
+        Family::V6 => (Vec::new(), addresses(Family::V6, false)),
+    };
+    let others = match leading {
+        Family::V4 => vec![&[][..], &v6],
+        Family::V6 => vec![&v6[..]],
+    };
+    let sets = chosen.iter().filter_map(|(endpoint, _)| {
+        let region = plan.endpoints[endpoint.index()].region;
+        let set = kind.of(region, *endpoint)?;
+        (set.hints == Hints::Chosen).then_some(set)
+    });
+    let each = sets.flat_map(|set| others.iter().map(|others| steered_set(set, [&v4, others])));
+    each.collect()
+}
+
+/// The types that one client may lack all together: those that its choice has no RRset of, and addresses of none, one or
+/// both families; where it has a CNAME, all others; and all, where it gets nothing.
+fn lacking(plan: &Plan, service: &Service, steered: &Steered) -> Vec<Vec<u16>> {
+    let types = steered.types();
+    let has_alias = types.contains(&rtype::CNAME);
+    let mut all: BTreeSet<Vec<u16>> = BTreeSet::from([types.clone()]);
+    let members = tiers(service).flat_map(|(_, tier)| &tier.members);
+    for member in members {
+        let region = plan.endpoints[member.endpoint.index()].region;
+        if alias(plan, service, member.endpoint).is_some() {
+            let others = types.iter().filter(|kind| **kind != rtype::CNAME);
+            all.insert(others.copied().collect());
+            continue;
+        }
+        let lacks: Vec<u16> = service.records.lacks(region, member.endpoint).collect();
+        for addresses in [
+            &[][..],
+            &[rtype::A],
+            &[rtype::AAAA],
+            &[rtype::A, rtype::AAAA],
+        ] {
+            let own = addresses.iter().filter(|kind| types.contains(kind));
+            let alias = has_alias.then_some(rtype::CNAME);
+            let mut omitted: Vec<u16> = own.chain(&lacks).copied().chain(alias).collect();
+            omitted.sort_unstable();
+            all.insert(omitted);
+        }
+    }
+    all.into_iter()
+        .filter(|omitted| !omitted.is_empty())
+        .collect()
 }
 
 /// An endpoint, and the addresses of it that are not given.

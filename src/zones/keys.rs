@@ -10,7 +10,7 @@
 use crate::base::{Moment, Span};
 use crate::dns::rr::rtype;
 use crate::dns::zone::signed::{self, Signing, Steered};
-use crate::dns::zone::{Edit, Zone};
+use crate::dns::zone::{Edit, Zone, service_number};
 use crate::keys::{Keyring, Policy, Time};
 use crate::plan::{Denial, ZoneDnssec};
 
@@ -64,7 +64,10 @@ pub fn policy(how: &ZoneDnssec, zone_ttl: Span) -> Policy {
 #[must_use]
 pub fn longest_ttl(zone: &Zone, steered: &[Steered]) -> Span {
     let mounted = zone.mounts().into_iter();
-    let mounted = mounted.filter_map(|(_, mount)| Some(steered.get(usize::from(mount))?.ttl));
+    let mounted = mounted.filter_map(|(_, mount)| {
+        let steered = steered.get(usize::from(service_number(mount)))?;
+        Some(steered.longest_ttl())
+    });
     let sets = zone
         .owners()
         .flat_map(|(_, sets)| sets.map(|set| set.ttl).collect::<Vec<_>>());

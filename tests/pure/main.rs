@@ -7,6 +7,7 @@
 mod allocations;
 mod amplification;
 mod answer;
+mod chosen;
 mod config;
 mod cut;
 mod dnssec;
@@ -42,6 +43,8 @@ mod fleets;
 mod mmdb;
 #[path = "../support/policy.rs"]
 mod policy;
+#[path = "../support/records.rs"]
+mod records;
 #[path = "../support/sample.rs"]
 mod sample;
 #[path = "../support/signed.rs"]

@@ -28,6 +28,7 @@ mod keys;
 mod load;
 mod many;
 mod masters;
+mod monitors;
 mod notify;
 mod orders;
 mod page;

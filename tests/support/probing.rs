@@ -10,6 +10,7 @@ use waypost::engine::ProbeId;
 use waypost::health::{ProbeResult, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::Prober;
+use waypost::monitor::encryption::Encryption;
 use waypost::monitor::postgres::PostgresCheck;
 use waypost::plan::{AllDown, Check, Guard, Residency, Secret};
 use waypost::sim::TestSteering;
@@ -29,6 +30,7 @@ pub(crate) fn check() -> PostgresCheck {
         primary: None,
         max_lag: None,
         max_lag_bytes: None,
+        encryption: Encryption::default(),
     }
 }
 

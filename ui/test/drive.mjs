@@ -178,14 +178,14 @@ await picture(page, "plan");
 step("the server dies");
 expected = true;
 await world("stop waypost");
-await page.locator(".gone").getByText("does not answer since").waitFor();
+await page.locator("p.gone").getByText("does not answer since").waitFor();
 await go(page, "overview");
 await page.locator(".attention").getByText("fra-one").waitFor();
 await picture(page, "gone");
 
 step("and comes back, with its timeline");
 await world("start waypost");
-await page.locator(".gone").waitFor({ state: "detached" });
+await page.locator("p.gone").waitFor({ state: "detached" });
 expected = false;
 await go(page, "events");
 for (const words of ["fra-one v4 is down", "drain tor-one", "new disks"]) await page.locator(".event-row").filter({ hasText: words }).first().waitFor();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::audit::law::Who;
 use crate::audit::sight::Group;
 use crate::base::ServiceId;
+use crate::dns::zone::service_number;
 use crate::geo::Network;
 use crate::plan::{Outgoing, Residency, ZonePlan};
 
@@ -33,7 +34,7 @@ impl Prover<'_> {
         let mut mounted: Vec<ServiceId> = zone
             .mounts
             .iter()
-            .map(|(_, mount)| ServiceId(*mount))
+            .map(|(_, mount)| ServiceId(service_number(*mount)))
             .collect();
         mounted.sort_unstable();
         mounted.dedup();

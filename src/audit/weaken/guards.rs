@@ -58,6 +58,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
             tier: _,
             weight: _,
             addresses: _,
+            hostname: _,
         } = endpoint;
         let mut others = after.endpoints.iter();
         let next = others.find(|other| other.name == *name);

@@ -152,6 +152,8 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         recovery,
         // Zones are judged by themselves.
         is_signed: _,
+        // It follows the choice, which fences are held against.
+        records: _,
         pools: _,
     } = before.service;
     let next = after.service;
@@ -277,7 +279,11 @@ fn other_gates(sides: [Side<'_>; 2], lists: [&[MonitorId]; 2]) -> Vec<String> {
         let monitor = &sides[0].plan.monitors[id.index()];
         let others = other.iter().map(|id| &sides[1].plan.monitors[id.index()]);
         let mut same_name = others.filter(|other| other.name == monitor.name);
-        same_name.any(|other| other.check != monitor.check || other.port != monitor.port)
+        same_name.any(|other| {
+            other.check != monitor.check
+                || other.port != monitor.port
+                || other.slow_after != monitor.slow_after
+        })
     });
     changed.map(|id| sides[0].monitor(*id).to_owned()).collect()
 }

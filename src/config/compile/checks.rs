@@ -16,6 +16,7 @@ use crate::config::spec::{MonitorSpec, RecoverySpec, Spec};
 use crate::config::value::Trouble;
 use crate::monitor::Check;
 use crate::monitor::kind::NamedFile;
+use crate::monitor::source::ProbeSource;
 use crate::plan::{Approval, DampingPolicy, FailureCount, Monitor, Recovery};
 
 /// The recovery of services that name none.
@@ -174,6 +175,8 @@ fn canary_monitor() -> Monitor {
         interval: Span::from_secs(5),
         near_interval: Span::from_secs(1),
         timeout: Span::from_secs(2),
+        slow_after: None,
+        source: ProbeSource::default(),
         fall: 2,
         failures: FailureCount::Accumulated,
         rise: 5,
@@ -195,6 +198,8 @@ fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnost
         interval: spec.interval,
         near_interval: spec.near_interval,
         timeout: spec.timeout,
+        slow_after: spec.slow_after,
+        source: spec.source.clone(),
         fall: spec.fall,
         failures: spec.failures,
         rise: spec.rise,

@@ -17,6 +17,7 @@ use crate::base::{JurisdictionId, JurisdictionSet, ServiceId};
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{Spec, TransferSpec};
+use crate::dns::zone::service_number;
 use crate::geo::Atlas;
 use crate::plan::{Plan, Residency};
 
@@ -61,7 +62,7 @@ fn strict(loaded: &Loaded, drafts: &[Draft<'_>]) -> Vec<ServiceId> {
         .mounts
         .names
         .iter()
-        .map(|(_, mount)| ServiceId(*mount));
+        .map(|(_, mount)| ServiceId(service_number(*mount)));
     let is_strict = |id: &ServiceId| {
         let draft = drafts.get(id.index());
         draft.is_some_and(|draft| draft.spec.residency.value == Residency::Strict)

@@ -15,6 +15,7 @@
 //! | `steering` | how the clients of a service prefer regions |
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
+//! | `records` | records that follow the choice, and what cannot stand beside them |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `claims` | whether it can serve what regions claim |
@@ -46,6 +47,7 @@ mod names;
 mod notify;
 mod places;
 mod policy;
+mod records;
 mod region_sorting;
 mod services;
 mod steering;
@@ -69,7 +71,8 @@ use super::{Compiled, FiledZone, Files};
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::geo::{Atlas, FileDigest};
 use crate::plan::{
-    Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds, ZonePlan, Zoning,
+    ChosenRecords, Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds,
+    ZonePlan, Zoning,
 };
 
 use checks::Checks;
@@ -82,6 +85,8 @@ struct Parts<'p> {
     places: &'p Places<'p>,
     checks: &'p Checks<'p>,
     drafts: &'p [Draft<'p>],
+    /// By service.
+    records: Vec<ChosenRecords>,
     defence: Defence,
     atlas: Arc<Atlas>,
     geo: GeoFile,
@@ -127,7 +132,9 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let places = Places::resolve(spec, found);
     let checks = Checks::resolve(spec, &places, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
-    let zones = zones::load(spec, files, found);
+    let records = records::resolve(&drafts, &places, found);
+    let zones = zones::load(spec, &records::marks(&records), files, found);
+    records::check_zones(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
     let control = access::control(spec, files, found);
     let tsig = tsig::keys(spec, files, found);
@@ -149,6 +156,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         places: &places,
         checks: &checks,
         drafts: &drafts,
+        records,
         defence,
         atlas,
         geo,
@@ -332,8 +340,11 @@ fn within<'s>(
 fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) -> Plan {
     let (maps, map_ids) = maps::build(parts.drafts, parts.places, &parts.atlas, found);
     let mut wiring = Wiring::new(parts.places, parts.checks);
-    let drafts = parts.drafts.iter().zip(map_ids);
-    let services = drafts.map(|(draft, map)| service(draft, map, &mut wiring));
+    let drafts = parts.drafts.iter().zip(map_ids).zip(parts.records);
+    let services = drafts.map(|((draft, map), records)| Service {
+        records,
+        ..service(draft, map, &mut wiring)
+    });
     let services: Vec<Service> = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
     Plan {
@@ -402,6 +413,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
         monitors: draft.monitors.clone(),
         recovery: draft.recovery,
         is_signed: draft.is_signed,
+        records: ChosenRecords::default(),
         pools: wiring.pools(draft),
     }
 }

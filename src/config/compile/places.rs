@@ -244,6 +244,7 @@ fn endpoint(spec: &EndpointSpec, region: RegionId, service: Option<ServiceId>) -
         weight: spec.weight,
         capacity: spec.capacity.as_ref().map(|given| given.value),
         addresses: spec.addresses.iter().map(|address| address.value).collect(),
+        hostname: None,
     }
 }
 

@@ -12,6 +12,7 @@ use super::places::Places;
 use super::services::Draft;
 use crate::base::HashKey;
 use crate::config::spec::Spec;
+use crate::monitor::source::ProbeSource;
 use crate::plan::Service;
 
 /// The hash of the policy.
@@ -45,6 +46,8 @@ pub(super) fn of(
     for monitor in &checks.monitors {
         let mut monitor = monitor.clone();
         monitor.check.forget_paths();
+        // Each node has addresses and interfaces of its own.
+        monitor.source = ProbeSource::default();
         add(&monitor);
     }
     add(&checks.recoveries);
@@ -81,11 +84,15 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         monitors,
         recovery,
         is_signed,
+        records,
         pools,
     } = service;
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
     add(&(name, hostnames, residency, all_down, outside, unknown));
     add(&(demand, overload, answers, ttl, monitors, recovery));
+    if !records.is_empty() {
+        add(records);
+    }
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());
     let tiers = pools.iter().flatten().flat_map(|pool| &pool.tiers);

@@ -42,11 +42,24 @@ pub(super) struct Loaded {
     filed: FiledZone,
 }
 
-/// Reads every zone's file.
-pub(super) fn load(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<Loaded> {
+impl Loaded {
+    /// Tells whether its file has records of a type at a name.
+    pub(super) fn holds(&self, name: &Name, rtype: u16) -> bool {
+        let mut sets = self.filed.zone.rrsets(name.as_wire());
+        sets.any(|set| set.rtype == rtype)
+    }
+}
+
+/// Reads every zone's file; a service's names are mounted with its mark.
+pub(super) fn load(
+    spec: &Spec,
+    marks: &[Mount],
+    files: &Files,
+    found: &mut Diagnostics,
+) -> Vec<Loaded> {
     check_apexes(spec, found);
     check_files(spec, found);
-    let mounts = mounts(spec, found);
+    let mounts = mounts(spec, marks, found);
     let mut zones = Vec::new();
     for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
         if let Some(filed) = load_one(zone, spec, files, &mounts, found) {
@@ -175,14 +188,17 @@ fn check_apexes(spec: &Spec, found: &mut Diagnostics) {
 }
 
 /// By zone, the hostnames that lie in it and in no smaller one.
-fn mounts(spec: &Spec, found: &mut Diagnostics) -> Vec<Mounts> {
+fn mounts(spec: &Spec, marks: &[Mount], found: &mut Diagnostics) -> Vec<Mounts> {
     let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Mounts::default()).collect();
     let apexes = spec.zones.iter().zip(0..);
     let apexes = apexes.filter_map(|(zone, place)| Some((&zone.name.as_ref()?.value, place)));
     let apexes: HashMap<&Name, usize> = apexes.collect();
     let mut owners: BTreeMap<&Name, &str> = BTreeMap::new();
     let mut outside: Vec<Outside<'_>> = Vec::new();
-    for (service, number) in spec.services.iter().zip(0..) {
+    let numbers = (0..)
+        .zip(marks)
+        .map(|(number, mark): (Mount, _)| number | mark);
+    for (service, number) in spec.services.iter().zip(numbers) {
         for hostname in &service.hostnames {
             let owner = &service.name.value;
             if let Some(other) = owners.insert(&hostname.value, owner) {

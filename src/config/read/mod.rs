@@ -12,6 +12,7 @@ mod guard;
 mod monitor;
 mod notify;
 mod place;
+mod records;
 mod recovery;
 mod service;
 mod steering;

@@ -11,6 +11,7 @@ use crate::config::reader::{At, Fields};
 use crate::config::spec::MonitorSpec;
 use crate::config::value::{self, Trouble};
 use crate::monitor;
+use crate::monitor::source::ProbeSource;
 use crate::plan::FailureCount;
 
 use super::plain;
@@ -28,7 +29,9 @@ fn monitor(name: At<String>, fields: &mut Fields<'_, '_>) -> MonitorSpec {
     let pace = pace(fields);
     MonitorSpec {
         name,
+        source: ProbeSource::read(fields),
         written: monitor::read(fields),
+        slow_after: pace.slow_after,
         interval: pace.interval,
         near_interval: pace.near_interval,
         timeout: pace.timeout,
@@ -42,6 +45,7 @@ struct Pace {
     interval: Span,
     near_interval: Span,
     timeout: Span,
+    slow_after: Option<Span>,
 }
 
 fn pace(fields: &mut Fields<'_, '_>) -> Pace {
@@ -71,11 +75,26 @@ fn pace(fields: &mut Fields<'_, '_>) -> Pace {
             found.help("the default is \"2s\"");
         });
     }
+    let used = timeout
+        .as_ref()
+        .map_or(Span(2000).min(interval), |given| given.value);
+    let slow = fields.optional("slow_after", value::span);
+    if let Some(slow) = slow
+        .as_ref()
+        .filter(|slow| slow.value >= used || slow.value == Span::ZERO)
+    {
+        let message =
+            format!("`slow_after` is longer than nothing and shorter than the timeout of {used}");
+        reader.error(&slow.at, message, |found| {
+            found.help("a probe that passes later than that counts as failed, such as \"500ms\"");
+        });
+    }
     let half = Span(interval.0 / 2).max(Span(500)).min(interval);
     Pace {
         interval,
         near_interval: plain(near).unwrap_or(half),
-        timeout: plain(timeout).unwrap_or(Span(2000).min(interval)),
+        timeout: used,
+        slow_after: plain(slow),
     }
 }
 

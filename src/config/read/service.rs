@@ -15,7 +15,7 @@ use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
 use crate::config::value::{self, Trouble, mismatch};
 use crate::plan::{AllDown, Overload, Residency};
 
-use super::{endpoint, items, plain, steering};
+use super::{endpoint, items, plain, records, steering};
 
 const RESIDENCIES: &[(&str, Residency)] = &[
     ("any", Residency::Any),
@@ -56,7 +56,7 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
     let answers = fields.optional("answers", value::number(1..=most));
     let or_here = name.at.clone();
     ServiceSpec {
-        hostnames: fields.required_list("hostnames", r#"["api.example.org"]"#, hostname),
+        hostnames: fields.required_list("hostnames", r#"["api.example.org"]"#, value::domain),
         monitors: items(fields.list("monitors", value::text)),
         recovery: fields.optional("recovery", value::text),
         regions: fields.list("regions", value::text),
@@ -79,17 +79,9 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
         addresses_down: endpoint::addresses_down(fields),
         endpoints: endpoint::of_service(fields),
         steering: steering::read(fields),
+        records: records::of_service(fields),
         min_up: fields.optional("min_up", value::percent),
         name,
-    }
-}
-
-fn hostname(value: &DeValue<'_>) -> Result<crate::dns::Name, Trouble> {
-    let name = value::domain(value)?;
-    match name.is_wildcard() {
-        true => Err(Trouble::new("a steered name cannot be a wildcard")
-            .with_help("list the names; an alias in the zone can be a wildcard: `* CNAME api`")),
-        false => Ok(name),
     }
 }
 
@@ -128,7 +120,8 @@ fn ttl(service: &mut Fields<'_, '_>) -> (Span, Span) {
     (shortest, longest)
 }
 
-fn whole_seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
+/// A TTL.
+pub(super) fn whole_seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
     let span = value::span(value)?;
     match span.0 >= 1000 && span.0.is_multiple_of(1000) {
         true => Ok(span),

@@ -40,6 +40,7 @@ mod outside;
 mod rdata;
 mod reader;
 mod remarks;
+mod value;
 mod words;
 
 use lex::{At, Token};
@@ -99,6 +100,14 @@ impl Problem {
 #[must_use]
 pub fn includes(text: &[u8]) -> Vec<String> {
     directives::includes(text)
+}
+
+/// Reads the data of one record, as it stands behind the type; names in it are whole.
+///
+/// # Errors
+/// What is wrong, and what to do about it.
+pub fn rdata(kind: u16, text: &str) -> Result<Vec<u8>, (String, Option<String>)> {
+    value::rdata(kind, text).map_err(|problem| (problem.message, problem.help))
 }
 
 /// Reads a master file into a zone and mounts steered names over it.

@@ -26,6 +26,8 @@ pub const AUTHORITATIVE: u16 = 0x0400;
 /// Flag: something is missing for want of room (TC).
 pub const TRUNCATED: u16 = 0x0200;
 
+mod hinted;
+
 const POINTER: u16 = 0xC000;
 /// Where the question's name stands.
 #[expect(clippy::cast_possible_truncation, reason = "12 is small")]
@@ -281,6 +283,26 @@ impl<'b, 'q> Reply<'b, 'q> {
             ttl,
         };
         self.whole(|reply| reply.record(Section::Answer, head, |reply| reply.put_name(target)))
+    }
+
+    /// Writes address records of one family into the additional section, in their order; `records` are as
+    /// [`addresses::put`] makes them.
+    ///
+    /// # Errors
+    /// [`Full`], with nothing of it written.
+    pub fn addresses_beside(
+        &mut self,
+        owner: Owner<'_>,
+        ttl: u32,
+        family: Family,
+        records: &[u8],
+    ) -> Result<(), Full> {
+        let answers = self.counts[Section::Answer as usize];
+        self.addresses(owner, ttl, family, records)?;
+        let added = self.counts[Section::Answer as usize] - answers;
+        self.counts[Section::Answer as usize] = answers;
+        self.counts[Section::Additional as usize] += added;
+        Ok(())
     }
 
     /// Writes address records of one family into the answer, in their order; `records` are as

@@ -3,6 +3,7 @@
 //! Each rule looks at one name and what its ancestors are; what lies in other zones, such as
 //! whether an NS target has an address, is not asked.
 use super::build::is_soa;
+use super::mount::MAY_ALIAS;
 use super::records::{Place, Raw, RawRecords};
 use super::tree::{APEX, CUT, DNAME, Tree, UNDER_CUT, UNDER_DNAME};
 use super::{Zone, ZoneError};
@@ -37,6 +38,7 @@ pub(super) fn node(view: &View<'_>, errors: &mut Vec<ZoneError>) {
         wildcard,
         below_dname,
         mount_data,
+        mount_alias,
         mount_place,
     ];
     errors.extend(rules.iter().filter_map(|rule| rule(view)));
@@ -158,6 +160,29 @@ fn mount_data(view: &View<'_>) -> Option<ZoneError> {
     );
     let help = Some("remove the record here, or the name from the service's `hostnames`");
     Some(raw.place().error(message, help))
+}
+
+/// A CNAME stands alone at its name, and an apex holds an SOA (RFC 1034, section 3.6.2).
+fn mount_alias(view: &View<'_>) -> Option<ZoneError> {
+    let mount = view.tree.node(view.id).mount?;
+    if mount & MAY_ALIAS == 0 {
+        return None;
+    }
+    let name = view.name();
+    if view.id == APEX {
+        let message = format!("`{name}` is an apex, and its service may answer with a CNAME");
+        let help = "an apex holds other records: give it a service without CNAMEs";
+        return Some(Place::NOWHERE.mount_error(name, message, help));
+    }
+    let raw = view
+        .raws_here()
+        .find(|raw| !BESIDE_CNAME.contains(&raw.rtype))?;
+    let message = format!(
+        "`{name}` may be answered with a CNAME and has a static {} as well",
+        Rtype::from_int(raw.rtype)
+    );
+    let help = "nothing may stand beside a CNAME (RFC 1034, 3.6.2): remove the record here, or give the name a service without CNAMEs";
+    Some(raw.place().error(message, Some(help)))
 }
 
 fn mount_place(view: &View<'_>) -> Option<ZoneError> {

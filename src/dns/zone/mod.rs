@@ -32,6 +32,7 @@ mod encode;
 mod find;
 mod hashed;
 mod index;
+mod mount;
 mod path;
 mod records;
 pub mod signed;
@@ -42,8 +43,8 @@ mod zones;
 pub use amend::Edit;
 pub(super) use build::{Builder, Given};
 pub use find::{Found, Match, Trail};
+pub use mount::{HAS_RECORDS, MAY_ALIAS, Mount, service_number};
 pub(super) use records::Place;
-pub use tree::Mount;
 pub use zones::{Served, Zones};
 
 use hashed::HashedOwner;

@@ -9,10 +9,8 @@
 //! Labels stand once, in one arena, in the case they were first written in. What data a node
 //! has is the builder's and the reader's business; here it is two numbers.
 use super::index::Index;
+use super::mount::Mount;
 use crate::dns::octets;
-
-/// Number that the plan gave what is mounted over a name.
-pub type Mount = u16;
 
 /// No node, no record.
 pub(super) const NONE: u32 = u32::MAX;

@@ -12,7 +12,7 @@ use super::histogram::Histogram;
 use super::text::{Exposition, Kind, render_pairs};
 use crate::health::Timing;
 
-const PHASES: [&str; 4] = ["connect", "tls", "response", "total"];
+const PHASES: [&str; 5] = ["connect", "tls", "first_byte", "response", "total"];
 
 /// All series, by monitor and region.
 #[derive(Debug, Default)]
@@ -70,13 +70,15 @@ impl Series {
         let Timing {
             connect_us,
             tls_us,
+            first_byte_us,
             response_us,
             total_us,
         } = timing;
-        let [connect, tls, response, total] = &mut self.0;
+        let [connect, tls, first_byte, response, total] = &mut self.0;
         for (phase, micros) in [
             (connect, connect_us),
             (tls, tls_us),
+            (first_byte, first_byte_us),
             (response, response_us),
         ] {
             if micros > 0 {

@@ -9,12 +9,12 @@
 //! What a probe that has passed leaves behind ([`Left`]) is put away once it has been reported, so that nobody waits for a
 //! peer's farewell or for the rest of a page.
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use socket2::SockRef;
-use tokio::net::{TcpSocket, TcpStream};
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_rustls::{TlsConnector, rustls};
@@ -22,6 +22,7 @@ use tokio_rustls::{TlsConnector, rustls};
 use super::cause;
 use super::duty::Finished;
 use super::exchange::HttpExchange;
+use super::http2::Http2Farewell;
 use super::memory::SlotMemory;
 use super::stopwatch::Stopwatch;
 use super::stream::ProbeStream;
@@ -30,6 +31,7 @@ use crate::base::{Cause, Span, limits};
 use crate::health::{ProbeResult, Report, Timing};
 use crate::monitor::host::name_of;
 use crate::monitor::reach;
+use crate::monitor::source::ProbeSource;
 
 /// A monitor that is ready to look: what all probes of it share.
 pub(super) trait Probe: Sized {
@@ -82,17 +84,30 @@ pub(super) enum FirstWord {
 pub(super) enum Left {
     /// A connection that has served its purpose, to be closed politely.
     Connection(ProbeStream),
+    /// One whose protocol has a word of farewell, which is said first.
+    Session(ProbeStream, Vec<u8>),
     /// An exchange over a connection of that age, for the next probe.
     Exchange(Box<HttpExchange>, Instant),
+    /// The end of a connection over HTTP/2.
+    Http2(Http2Farewell),
 }
 
 impl Left {
     /// Puts it away, within [`limits::PROBE_LINGER`].
     pub(super) async fn put_away(self, memory: SlotMemory<'_>) {
+        let patience = Duration::from_millis(limits::PROBE_LINGER.0);
         match self {
             Self::Connection(stream) => stream.close_gracefully().await,
+            Self::Session(mut stream, farewell) => {
+                // The probe has been judged; whether the peer hears it changes nothing.
+                let _ = tokio::time::timeout(patience, stream.send(&farewell)).await;
+                stream.close_gracefully().await;
+            }
+            Self::Http2(farewell) => {
+                // The probe has been judged; how the peer takes its leave changes nothing.
+                let _ = tokio::time::timeout(patience, farewell.say()).await;
+            }
             Self::Exchange(exchange, dialled) => {
-                let patience = Duration::from_millis(limits::PROBE_LINGER.0);
                 let finished = tokio::time::timeout(patience, exchange.finish()).await;
                 if let Ok(Some(stream)) = finished {
                     memory.keep(stream, dialled);
@@ -106,6 +121,7 @@ impl Left {
 pub(super) struct Attempt<'m> {
     /// Its deadline.
     pub(super) watch: Stopwatch,
+    source: &'m ProbeSource,
     memory: SlotMemory<'m>,
     timing: Timing,
     certificate_expires: Option<u64>,
@@ -113,10 +129,11 @@ pub(super) struct Attempt<'m> {
 }
 
 impl<'m> Attempt<'m> {
-    /// Starts, with the time that the probe has in all and what the one before has left.
-    pub(super) fn start(timeout: Span, memory: SlotMemory<'m>) -> Self {
+    /// Starts, with the time that the probe has in all, where it leaves this node, and what the one before has left.
+    pub(super) fn start(timeout: Span, source: &'m ProbeSource, memory: SlotMemory<'m>) -> Self {
         Self {
             watch: Stopwatch::start(timeout),
+            source,
             memory,
             timing: Timing::default(),
             certificate_expires: None,
@@ -144,12 +161,37 @@ impl<'m> Attempt<'m> {
             return Err(Cause::Unreachable);
         }
         let connect = async {
-            let stream = dial(address, first_word).await;
+            let stream = dial(address, self.source, first_word).await;
             stream.map_err(|error| cause::of_connect(&error))
         };
         let (took, result) = self.watch.phase(Cause::ConnectTimeout, connect).await;
         self.timing.connect_us = took;
         result
+    }
+
+    /// A socket for datagrams to and from one address.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn datagrams(&self, to: SocketAddr) -> Result<UdpSocket, Cause> {
+        let open = || {
+            let socket = Socket::new(Domain::for_address(to), Type::DGRAM.nonblocking(), None)?;
+            self.aim(&socket, to)?;
+            UdpSocket::from_std(socket.into())
+        };
+        if reach::obstacle(to.ip()).is_some() {
+            return Err(Cause::Unreachable);
+        }
+        open().map_err(|error| cause::of_connect(&error))
+    }
+
+    /// Lets a socket speak to one address only, from where the monitor's probes leave this node.
+    ///
+    /// # Errors
+    /// That of the socket.
+    pub(super) fn aim(&self, socket: &Socket, to: SocketAddr) -> std::io::Result<()> {
+        depart(&SockRef::from(socket), self.source, to)?;
+        socket.connect(&to.into())
     }
 
     /// Makes a TLS handshake, whole or by a session of before, and notes when the certificate expires.
@@ -181,24 +223,31 @@ impl<'m> Attempt<'m> {
         Ok(ProbeStream::Tls(Box::new(stream)))
     }
 
-    /// Waits for an exchange over a connection that stands.
+    /// Waits for an exchange over a connection that stands; the times of several add up.
     ///
     /// # Errors
     /// That of the exchange, or that the time ran out.
-    pub(super) async fn exchange(
+    pub(super) async fn exchange<T>(
         &mut self,
-        exchange: impl Future<Output = Result<(), Cause>>,
-    ) -> Result<(), Cause> {
+        exchange: impl Future<Output = Result<T, Cause>>,
+    ) -> Result<T, Cause> {
         let (took, result) = self.watch.phase(Cause::ResponseTimeout, exchange).await;
-        self.timing.response_us = took;
+        self.timing.response_us = self.timing.response_us.saturating_add(took);
         result
     }
 
-    /// Counts the time since the connection stood as that of the response; for exchanges of
+    /// Counts the time but for that of connection and handshake as that of the response; for exchanges of
     /// several phases.
     pub(super) fn note_response(&mut self) {
-        let took = self.watch.total().saturating_sub(self.timing.connect_us);
+        let before = self.timing.connect_us.saturating_add(self.timing.tls_us);
+        let took = self.watch.total().saturating_sub(before);
         self.timing.response_us = took.max(1);
+    }
+
+    /// Notes how long the first octet of a response was awaited, if one has come.
+    pub(super) fn note_first_octet(&mut self, took: Option<Duration>) {
+        let micros = took.map(|took| u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1));
+        self.timing.first_byte_us = micros.unwrap_or(self.timing.first_byte_us);
     }
 
     /// Leaves something behind, to be put away once the probe has been reported, if it passes.
@@ -226,11 +275,28 @@ impl<'m> Attempt<'m> {
     }
 }
 
-async fn dial(address: SocketAddr, first_word: FirstWord) -> std::io::Result<TcpStream> {
+/// Binds a socket to where a monitor's probes leave this node, on the way to an address.
+fn depart(socket: &SockRef<'_>, source: &ProbeSource, to: SocketAddr) -> std::io::Result<()> {
+    if let Some(interface) = &source.interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    let own = match to {
+        SocketAddr::V4(_) => source.v4.map(IpAddr::V4),
+        SocketAddr::V6(_) => source.v6.map(IpAddr::V6),
+    };
+    own.map_or(Ok(()), |own| socket.bind(&SocketAddr::new(own, 0).into()))
+}
+
+async fn dial(
+    address: SocketAddr,
+    source: &ProbeSource,
+    first_word: FirstWord,
+) -> std::io::Result<TcpStream> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
+    depart(&SockRef::from(&socket), source, address)?;
     if first_word == FirstWord::Ours {
         // Where the kernel does not know the option, the packet is sent.
         let _ = SockRef::from(&socket).set_tcp_quickack(false);

@@ -111,6 +111,12 @@ impl Body {
         text.is_empty() || windows.any(|window| window == text.as_bytes())
     }
 
+    /// The text that has come so far.
+    pub(super) fn text(&self) -> &[u8] {
+        let all = self.decoding.text();
+        &all[..all.len().min(limits::PROBE_BODY_BYTES)]
+    }
+
     /// No more is to come: what the decoder still holds is part of the text.
     pub(super) fn end(&mut self) {
         // A body that is cut holds what came of it; whether that is enough is for the text to show.

@@ -10,7 +10,7 @@
 )]
 use std::io::{self, ErrorKind};
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use tokio_rustls::rustls;
 
 use crate::base::Cause;
@@ -66,12 +66,28 @@ fn of_stream(error: &io::Error, late: Cause) -> Cause {
 fn of_tls(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(error) => of_certificate(error),
+        rustls::Error::AlertReceived(alert) if is_of_own_certificate(*alert) => Cause::Login,
         rustls::Error::InvalidMessage(_) => Cause::Protocol,
         rustls::Error::FailedToGetCurrentTime | rustls::Error::FailedToGetRandomBytes => {
             Cause::Local
         }
         _ => Cause::Tls,
     }
+}
+
+/// Tells whether a server complains of the certificate that the monitor has shown, or that it has shown none.
+fn is_of_own_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateRequired
+    )
 }
 
 fn of_certificate(error: &CertificateError) -> Cause {
@@ -103,8 +119,8 @@ fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustls::InvalidMessage;
     use rustls::pki_types::{ServerName, UnixTime};
-    use rustls::{AlertDescription, InvalidMessage};
     use std::time::Duration;
 
     #[test]
@@ -140,6 +156,10 @@ mod tests {
             (
                 rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
                 Cause::Tls,
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                Cause::Login,
             ),
             (rustls::Error::FailedToGetCurrentTime, Cause::Local),
         ];

@@ -1,33 +1,32 @@
 //! A request over a connection that stands, and the judgement of its response (RFC 9110).
 //!
-//! A status that is not expected fails at once; one that is passes at once, unless a text is wanted: then the body
+//! A status that is not expected fails at once; one that is passes at once, unless something is wanted of the body: then it
 //! is looked through as it comes ([`Body`]), to its end or to [`limits::PROBE_BODY_BYTES`], whichever comes first. A body without a
 //! length ends with its connection, and also where that is closed without TLS's farewell: what is
 //! there is looked through, as browsers show it. Redirects are not followed; a monitor that expects one
-//! lists its status. It knows no time: whoever awaits it sets the deadline.
+//! lists its status. It notes when the first
+//! octet came; whoever awaits it sets the deadline.
 //!
 //! What is left of a response that has been judged can be read to its end, after the report: only then may the connection
 //! carry another request.
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::body::Body;
 use super::cause;
+use super::expectation::Expectation;
 use super::response::{RequestMethod, ResponseHead, ResponsePiece, ResponseReader};
 use super::stream::ProbeStream;
 use crate::base::{Cause, limits};
-
-/// The expectations of a response.
-#[derive(Debug)]
-pub(super) struct Expectation {
-    /// Statuses that pass, as inclusive ranges.
-    pub(super) status: Vec<(u16, u16)>,
-    /// Text that the body must hold.
-    pub(super) body: Option<String>,
-}
 
 /// An exchange over one connection.
 #[derive(Debug)]
 pub(super) struct HttpExchange {
     stream: ProbeStream,
     response: Response,
+    /// Time from the request to the first octet of the response, once that has come.
+    first_octet: Option<Duration>,
 }
 
 /// A response under way.
@@ -59,6 +58,7 @@ impl HttpExchange {
     pub(super) fn new(stream: ProbeStream, method: RequestMethod) -> Self {
         Self {
             stream,
+            first_octet: None,
             response: Response {
                 reader: ResponseReader::new(method),
                 head: None,
@@ -78,15 +78,28 @@ impl HttpExchange {
         request: &[u8],
         expected: &Expectation,
     ) -> Result<(), Cause> {
+        let began = Instant::now();
         let sent = self.stream.send(request).await;
         sent.map_err(|error| cause::of_answer(&error))?;
-        let Self { stream, response } = self;
+        let Self {
+            stream,
+            response,
+            first_octet,
+        } = self;
         loop {
             let judged = stream.read(|part| response.take(part, expected)).await;
+            if judged.is_ok() && response.progress != ResponseProgress::Silent {
+                first_octet.get_or_insert_with(|| began.elapsed());
+            }
             if let Some(judged) = judged.map_err(|error| cause::of_answer(&error))? {
                 return judged;
             }
         }
+    }
+
+    /// Time from the request to the first octet of the response, if one has come.
+    pub(super) fn first_octet(&self) -> Option<Duration> {
+        self.first_octet
     }
 
     /// Tells that nothing has come over the connection.
@@ -98,7 +111,9 @@ impl HttpExchange {
     /// request.
     pub(super) async fn finish(mut self) -> Option<ProbeStream> {
         let is_persistent = self.response.head.is_some_and(|head| head.is_persistent);
-        let Self { stream, response } = &mut self;
+        let Self {
+            stream, response, ..
+        } = &mut self;
         while is_persistent && response.progress == ResponseProgress::Coming {
             stream.read(|part| response.drain_more(part)).await.ok()?;
         }
@@ -128,22 +143,18 @@ impl Response {
                 ResponsePiece::Nothing => return Ok(None),
                 ResponsePiece::Head(head) => {
                     self.head = Some(head);
-                    let within =
-                        |(first, last): &(u16, u16)| (*first..=*last).contains(&head.status);
-                    if !expected.status.iter().any(within) {
-                        return Err(Cause::Status(head.status));
-                    }
-                    if expected.body.is_none() {
+                    expected.judge_status(head.status)?;
+                    if !expected.wants_body() {
                         return Ok(Some(()));
                     }
                     self.body = Some(Body::of(head.coding)?);
                 }
                 ResponsePiece::Data(data) => {
-                    let (Some(body), Some(text)) = (&mut self.body, &expected.body) else {
+                    let Some(body) = &mut self.body else {
                         return Ok(Some(()));
                     };
                     let has_room = body.take(data)?;
-                    if body.holds(text) {
+                    if expected.is_met(body) {
                         return Ok(Some(()));
                     }
                     if !has_room {
@@ -170,14 +181,9 @@ impl Response {
 
     /// Judges a body of which no more comes.
     fn judge_body(&mut self, expected: &Expectation) -> Result<(), Cause> {
-        let (Some(body), Some(text)) = (&mut self.body, &expected.body) else {
-            return Ok(());
-        };
-        body.end();
-        if body.holds(text) {
-            Ok(())
-        } else {
-            Err(Cause::Body)
+        match &mut self.body {
+            Some(body) => expected.judge_body(body),
+            None => Ok(()),
         }
     }
 

@@ -5,21 +5,27 @@
 //! requests of probes may be repeated. What a response means is [`super::exchange`]'s.
 use std::net::Ipv6Addr;
 
+use bytes::Bytes;
 use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
+    USER_AGENT,
 };
 use hyper::{Method, Uri};
 
 use super::attempt::{Attempt, Destination, FirstWord, Left, Probe, Resources};
-use super::exchange::{Expectation, HttpExchange};
+use super::exchange::HttpExchange;
+use super::expectation::Expectation;
+use super::http2;
 use super::response::RequestMethod;
 use super::stream::ProbeStream;
 use super::trust::TlsSettings;
 use crate::base::Cause;
 use crate::monitor::host::has_port;
-use crate::monitor::http::{HttpCheck, ProbeConnection};
+use crate::monitor::http::{HttpCheck, HttpVersion, ProbeConnection};
 
-const OWN_NAME: &str = concat!("waypost/", env!("CARGO_PKG_VERSION"), " (health monitor)");
+/// The name that probes give themselves.
+pub(super) const OWN_NAME: &str =
+    concat!("waypost/", env!("CARGO_PKG_VERSION"), " (health monitor)");
 /// The status of a server that has waited too long for a request, and closes (RFC 9110, section 15.5.9).
 const REQUEST_TIMEOUT: u16 = 408;
 
@@ -28,6 +34,7 @@ const REQUEST_TIMEOUT: u16 = 408;
 pub(super) struct HttpProbe {
     request: Request,
     expected: Expectation,
+    version: HttpVersion,
     connection: ProbeConnection,
 }
 
@@ -49,6 +56,21 @@ struct Request {
     /// The header fields, without the empty line, and with a Host if the monitor has given one there.
     fields: Vec<u8>,
     has_host: bool,
+    /// The content.
+    content: Option<Bytes>,
+    /// The same request in the words of HTTP/2.
+    two: RequestOfTwo,
+}
+
+/// A request but for its host, as HTTP/2 has it.
+#[derive(Debug)]
+struct RequestOfTwo {
+    method: Method,
+    path: String,
+    /// The header fields, without those of one connection (RFC 9113, section 8.2.2), and without a Host.
+    headers: HeaderMap,
+    /// The Host that the monitor has given among its headers.
+    host: Option<String>,
 }
 
 impl Probe for HttpProbe {
@@ -57,10 +79,8 @@ impl Probe for HttpProbe {
     fn prepare(check: &HttpCheck, _: &mut Resources) -> Result<Self, String> {
         Ok(Self {
             request: Request::prepare(check)?,
-            expected: Expectation {
-                status: check.expect_status.clone(),
-                body: check.expect_body.clone(),
-            },
+            expected: Expectation::of(check),
+            version: check.version,
             connection: check.connection,
         })
     }
@@ -81,6 +101,9 @@ impl HttpProbe {
         attempt: &mut Attempt<'_>,
         scheme: Scheme<'_>,
     ) -> Result<(), Cause> {
+        if self.version == HttpVersion::Two {
+            return self.ask_by_two(to, attempt, scheme).await;
+        }
         let request = self.request.to_host(&authority(to, scheme.port()));
         if self.connection == ProbeConnection::Kept
             && let Some((stream, dialled)) = attempt.take_kept().await
@@ -89,6 +112,7 @@ impl HttpProbe {
             let result = attempt
                 .exchange(exchange.run(&request, &self.expected))
                 .await;
+            attempt.note_first_octet(exchange.first_octet());
             if !was_closed(&exchange, result) {
                 attempt.leave(Left::Exchange(Box::new(exchange), dialled));
                 return result;
@@ -99,11 +123,39 @@ impl HttpProbe {
         let result = attempt
             .exchange(exchange.run(&request, &self.expected))
             .await;
+        attempt.note_first_octet(exchange.first_octet());
         if self.connection == ProbeConnection::Kept {
             let dialled = attempt.watch.began();
             attempt.leave(Left::Exchange(Box::new(exchange), dialled));
         }
         result
+    }
+
+    /// The same over HTTP/2.
+    async fn ask_by_two(
+        &self,
+        to: &Destination<'_>,
+        attempt: &mut Attempt<'_>,
+        scheme: Scheme<'_>,
+    ) -> Result<(), Cause> {
+        let authority = authority(to, scheme.port());
+        let request = self.request.two.to_host(scheme.word(), &authority);
+        let request = request.map_err(|_| Cause::Local)?;
+        let stream = scheme.dial(to, attempt).await?;
+        if matches!(scheme, Scheme::Https(_)) && !stream.has_agreed_on(http2::NAME) {
+            return Err(Cause::Protocol);
+        }
+        let content = self.request.content.clone();
+        let mut first_octet = None;
+        let exchange = http2::hold(stream, async |sender| {
+            let request = (request, content);
+            http2::ask(sender, request, &self.expected, &mut first_octet).await
+        });
+        let result = attempt.exchange(exchange).await;
+        attempt.note_first_octet(first_octet);
+        let ((), farewell) = result?;
+        attempt.leave(Left::Http2(farewell));
+        Ok(())
     }
 }
 
@@ -125,6 +177,14 @@ impl Scheme<'_> {
         }
     }
 
+    /// Its name.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https(_) => "https",
+        }
+    }
+
     async fn dial(
         self,
         to: &Destination<'_>,
@@ -140,7 +200,7 @@ impl Scheme<'_> {
 
 /// The host of a request, with the port that is probed where it is not the scheme's (RFC 9110, section 7.2). One that
 /// says its port itself is as it is.
-fn authority(to: &Destination<'_>, scheme: u16) -> String {
+pub(super) fn authority(to: &Destination<'_>, scheme: u16) -> String {
     let host = in_brackets(&to.host);
     match to.address.port() {
         port if port != scheme && !has_port(&host) => format!("{host}:{port}"),
@@ -160,7 +220,7 @@ impl Request {
         let path = check.path.parse();
         let path: Uri = path.map_err(|error| format!("path `{}`: {error}", check.path))?;
         let path = path.path_and_query().map_or("/", |path| path.as_str());
-        let headers = headers(check)?;
+        let mut headers = headers(check)?;
         let mut fields = Vec::new();
         for (name, value) in &headers {
             fields.extend_from_slice(name.as_str().as_bytes());
@@ -176,6 +236,15 @@ impl Request {
             line: format!("{method} {path} HTTP/1.1\r\n"),
             fields,
             has_host: headers.contains_key(HOST),
+            content: check.body.as_ref().map(|body| Bytes::from(body.clone())),
+            two: RequestOfTwo {
+                path: path.to_owned(),
+                host: headers
+                    .remove(HOST)
+                    .and_then(|host| host.to_str().ok().map(str::to_owned)),
+                headers: without_connection(headers),
+                method,
+            },
         })
     }
 
@@ -192,8 +261,34 @@ impl Request {
         }
         request.extend_from_slice(&self.fields);
         request.extend_from_slice(b"\r\n");
+        request.extend_from_slice(self.content.as_deref().unwrap_or_default());
         request
     }
+}
+
+impl RequestOfTwo {
+    /// The whole request, for one host.
+    fn to_host(&self, scheme: &str, host: &str) -> Result<hyper::Request<()>, hyper::http::Error> {
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority(self.host.as_deref().unwrap_or(host))
+            .path_and_query(self.path.as_str())
+            .build()?;
+        let mut request = hyper::Request::builder()
+            .method(self.method.clone())
+            .uri(uri)
+            .body(())?;
+        *request.headers_mut() = self.headers.clone();
+        Ok(request)
+    }
+}
+
+/// The header fields without those that speak of one connection (RFC 9113, section 8.2.2).
+fn without_connection(mut headers: HeaderMap) -> HeaderMap {
+    for name in ["connection", "keep-alive", "proxy-connection", "upgrade"] {
+        headers.remove(name);
+    }
+    headers
 }
 
 fn headers(check: &HttpCheck) -> Result<HeaderMap, String> {
@@ -214,6 +309,9 @@ fn headers(check: &HttpCheck) -> Result<HeaderMap, String> {
             .entry(key)
             .or_insert(HeaderValue::from_static(value));
     }
+    if let Some(body) = &check.body {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
     Ok(headers)
 }
 
@@ -233,6 +331,9 @@ mod tests {
     fn check(headers: &[(&str, &str)]) -> HttpCheck {
         let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
         HttpCheck {
+            version: HttpVersion::One,
+            body: None,
+            expect_json: Vec::new(),
             host: None,
             method: "GET".to_owned(),
             path: "/healthz?deep=1".to_owned(),
@@ -266,6 +367,38 @@ mod tests {
         };
         let line = line.replace("GET", "HEAD");
         assert_eq!(sent(&kept, "api.example.org"), format!("{line}{rest}\r\n"));
+    }
+
+    #[test]
+    fn a_body_is_sent_behind_its_length() {
+        let posted = HttpCheck {
+            method: "POST".to_owned(),
+            body: Some("{\"deep\": true}".to_owned()),
+            ..check(&[("Content-Type", "application/json")])
+        };
+        let sent = sent(&posted, "api.example.org");
+        assert!(
+            sent.starts_with("POST /healthz?deep=1 HTTP/1.1\r\n"),
+            "{sent}"
+        );
+        assert!(sent.contains("\r\ncontent-length: 14\r\n"), "{sent}");
+        assert!(sent.ends_with("\r\n\r\n{\"deep\": true}"), "{sent}");
+    }
+
+    #[test]
+    fn a_request_of_version_two_has_no_fields_of_a_connection() {
+        let own = check(&[("X-Two", "1"), ("Connection", "close"), ("Host", "other:1")]);
+        let request = Request::prepare(&own).unwrap();
+        let whole = request
+            .two
+            .to_host("https", "api.example.org:8443")
+            .unwrap();
+        assert_eq!(whole.uri(), "https://other:1/healthz?deep=1");
+        let names: Vec<&str> = whole.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-two", "user-agent", "accept-encoding"]);
+        let request = Request::prepare(&check(&[])).unwrap();
+        let whole = request.two.to_host("http", "[2001:db8::1]:80").unwrap();
+        assert_eq!(whole.uri(), "http://[2001:db8::1]:80/healthz?deep=1");
     }
 
     #[test]

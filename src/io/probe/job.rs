@@ -14,6 +14,7 @@ use super::types::Prepared;
 use crate::base::{Cause, SlotId, Span};
 use crate::engine::ProbeId;
 use crate::health::Report;
+use crate::monitor::source::ProbeSource;
 use crate::plan::{Plan, Slot};
 
 /// A monitor that cannot be run here; each of its probes ends as a local failure.
@@ -38,10 +39,12 @@ pub(super) struct Job {
 impl Job {
     /// Runs the probe. With the report comes what it leaves, if that is to be put away.
     pub(super) async fn run(&self) -> (Report, Option<Left>) {
-        let mut attempt = Attempt::start(self.timeout, self.memory());
-        let Some(slot) = self.jobs.slot(self.slot) else {
+        let Some((slot, source)) = self.jobs.aim(self.slot) else {
+            let nowhere = ProbeSource::default();
+            let attempt = Attempt::start(self.timeout, &nowhere, self.memory());
             return attempt.conclude(Err(Cause::Local));
         };
+        let mut attempt = Attempt::start(self.timeout, source, self.memory());
         let result = self.prepared.look(&destination(slot), &mut attempt).await;
         attempt.conclude(result)
     }
@@ -112,6 +115,14 @@ impl Jobs {
             slot: id.slot,
             prepared: prepared.clone(),
         })
+    }
+
+    /// The slot, and where its probes leave this node.
+    fn aim(&self, slot: SlotId) -> Option<(&Slot, &ProbeSource)> {
+        let (_, plan) = self.current.as_ref()?;
+        let slot = plan.slots.get(slot.index())?;
+        let monitor = plan.monitors.get(slot.monitor.index())?;
+        Some((slot, &monitor.source))
     }
 
     fn slot(&self, slot: SlotId) -> Option<&Slot> {

@@ -19,9 +19,12 @@ use rustls::client::{
 };
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, HandshakeKind, NamedGroup, SignatureScheme};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_rustls::rustls;
+use tokio_rustls::{TlsConnector, rustls};
 
+use super::cause;
+use super::stream::ProbeStream;
 use super::trust::{TlsSettings, Verifier};
 use crate::base::{Cause, Permille, Span};
 use crate::monitor::certificate::Verify;
@@ -66,6 +69,23 @@ impl TlsSession {
             verify_every,
             verified: Mutex::default(),
         }
+    }
+
+    /// Makes one whole handshake with a server that is not the probed one, and leaves nothing to another.
+    ///
+    /// # Errors
+    /// Why it failed, or what is wrong with the certificate.
+    pub(super) async fn shake_hands_once(
+        settings: &TlsSettings,
+        stream: TcpStream,
+        host: &str,
+    ) -> Result<ProbeStream, Cause> {
+        let session = Self::new(settings, Permille::FULL);
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| Cause::Local)?;
+        let connect = TlsConnector::from(session.begin(Instant::now())).connect(name, stream);
+        let stream = connect.await.map_err(|error| cause::of_handshake(&error))?;
+        session.judge_validity()?;
+        Ok(ProbeStream::Tls(Box::new(stream)))
     }
 
     /// Prepares for a handshake: a whole one where the certificate is to be verified.

@@ -5,6 +5,7 @@
 //! message that says how long it is shows by itself whether it was cut.
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -62,6 +63,23 @@ impl ProbeStream {
             Poll::Ready(came.is_pending())
         })
         .await
+    }
+
+    /// The address that it comes from.
+    pub(super) fn local(&self) -> Option<IpAddr> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        stream.local_addr().ok().map(|address| address.ip())
+    }
+
+    /// Tells that a protocol was agreed on in the handshake (RFC 7301).
+    pub(super) fn has_agreed_on(&self, protocol: &[u8]) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(protocol),
+        }
     }
 
     /// Sends a message.

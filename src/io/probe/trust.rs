@@ -10,6 +10,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use thiserror::Error;
 use tokio_rustls::rustls;
@@ -31,6 +32,9 @@ pub enum TlsError {
         /// The fault, for a person.
         message: String,
     },
+    /// The certificate that a monitor proves itself by cannot be used.
+    #[error("the client's certificate: {0}")]
+    Identity(String),
     /// The system has no roots.
     #[error(
         "this system has no trusted root certificates ({0}); give the monitor roots of its own"
@@ -83,7 +87,7 @@ impl Trust {
     /// Settings for one monitor, which offers these protocols (ALPN, RFC 7301).
     ///
     /// # Errors
-    /// When its roots, or the system's, cannot be used.
+    /// When its roots or the system's, or its own certificate, cannot be used.
     pub(super) fn settings(
         &mut self,
         policy: &CertificatePolicy,
@@ -96,6 +100,9 @@ impl Trust {
         };
         let mut base = self.base.clone();
         base.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        if let Some(pair) = policy.identity.certified().map_err(TlsError::Identity)? {
+            base.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
+        }
         Ok(TlsSettings {
             base,
             verifier,

@@ -44,4 +44,11 @@ registry! {
     Tcp => super::tcp::TcpProbe,
     Tls => super::tls::TlsProbe,
     Postgres => super::postgres::PostgresProbe,
+    Dns => super::dns::DnsProbe,
+    Grpc => super::grpc::GrpcProbe,
+    Redis => super::redis::RedisProbe,
+    Icmp => super::icmp::IcmpProbe,
+    Smtp => super::smtp::SmtpProbe,
+    Mysql => super::mysql::MysqlProbe,
+    Ldap => super::ldap::LdapProbe,
 }

@@ -14,7 +14,7 @@ use crate::base::shown;
 use crate::base::{Family, Moment, ServiceId, Utc};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
-use crate::dns::zone::Found;
+use crate::dns::zone::{Found, service_number};
 
 use crate::plan::UnknownScope;
 
@@ -177,7 +177,7 @@ fn find_chain(table: &Table, question: &Question) -> Result<Chain, ExplainError>
             )
         }
         (Found::Mounted(mount), Some(family)) => {
-            let steered = chain::steer(table, ServiceId(mount), family, question);
+            let steered = chain::steer(table, ServiceId(service_number(mount)), family, question);
             return Ok(Chain::Steered(Box::new(steered)));
         }
         (Found::Mounted(_), None) => ("a steered name; it has addresses, and not this type", None),

@@ -15,6 +15,7 @@ use crate::base::similar;
 const SECRET: &[&str] = &[
     "api_key",
     "authorization",
+    "body",
     "cohort_key",
     "cookies",
     "credentials",

@@ -14,7 +14,7 @@ const EDGES: &[(&str, &str)] = &[
     ("dns", "base"),
     ("geo", "base"),
     ("text", "base dns geo"),
-    ("monitor", "base text"),
+    ("monitor", "base dns text"),
     ("keys", "base dns"),
     ("plan", "base dns geo monitor"),
     ("config", "base dns geo text monitor plan"),

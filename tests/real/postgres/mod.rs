@@ -2,3 +2,4 @@
 mod cluster;
 mod replay;
 mod story;
+mod tls;

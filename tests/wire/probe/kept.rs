@@ -441,6 +441,7 @@ async fn a_monitor_of_type_tls_resumes_as_well() {
     let mut certificate = policy(&authority.pem());
     certificate.verify_every = HOUR;
     let check = TlsCheck {
+        starttls: None,
         host: None,
         certificate,
         dialogue: Dialogue::default(),

@@ -20,13 +20,16 @@ use waypost::health::{ProbeResult, Report};
 use waypost::io::clock::Clock;
 use waypost::io::probe::{Bounds, Finished, Prober};
 use waypost::monitor::certificate::{CertificatePolicy, Verify};
-use waypost::monitor::http::{HttpCheck, ProbeConnection};
+use waypost::monitor::http::{HttpCheck, HttpVersion, ProbeConnection};
 use waypost::monitor::https::HttpsCheck;
+use waypost::monitor::identity::ClientIdentity;
+use waypost::monitor::source::ProbeSource;
 use waypost::plan::{
     Check, Control, Defence, FailureCount, GeoFile, GeoKnowledge, Guard, Monitor, Plan, Server,
     Slot,
 };
 
+mod bent;
 mod dialogue;
 mod kept;
 mod tls;
@@ -83,9 +86,7 @@ impl Watched {
         match &mut self.check {
             Check::Http(check) => change(check),
             Check::Https(check) => change(&mut check.http),
-            Check::Tcp(_) | Check::Tls(_) | Check::Postgres(_) => {
-                panic!("only HTTP checks have settings")
-            }
+            other => panic!("only HTTP checks have settings: {other:?}"),
         }
         self
     }
@@ -113,6 +114,9 @@ impl Watched {
 
 fn http_check() -> HttpCheck {
     HttpCheck {
+        version: HttpVersion::One,
+        body: None,
+        expect_json: Vec::new(),
         host: None,
         method: "GET".to_owned(),
         path: "/healthz?deep=1".to_owned(),
@@ -130,6 +134,7 @@ fn policy(roots: &str) -> CertificatePolicy {
         roots: Some(("roots.pem".to_owned(), Arc::from(roots.as_bytes()))),
         min_validity: None,
         verify_every: Span::ZERO,
+        identity: ClientIdentity::default(),
     }
 }
 
@@ -188,6 +193,8 @@ fn monitor(watched: &Watched) -> Monitor {
         interval: Span(1000),
         near_interval: Span(1000),
         timeout: watched.timeout,
+        slow_after: None,
+        source: ProbeSource::default(),
         fall: 3,
         failures: FailureCount::Accumulated,
         rise: 3,
@@ -391,7 +398,8 @@ async fn http_sends_what_the_monitor_says() {
     let backend = Backend::start("127.0.0.1", None, Manner::respond("200 OK", "fine")).await;
     let report = probe(Watched::http(backend.address)).await;
     assert_eq!(report.outcome, ProbeResult::Pass);
-    assert!(report.timing.response_us > 0);
+    let timing = report.timing;
+    assert!(timing.first_byte_us > 0 && timing.response_us >= timing.first_byte_us);
     let head = backend.seen()[0].head.to_ascii_lowercase();
     let version = env!("CARGO_PKG_VERSION");
     assert!(

@@ -13,6 +13,7 @@ use waypost::base::{Cause, Span};
 use waypost::health::ProbeResult;
 use waypost::monitor::certificate::Verify;
 use waypost::monitor::dialogue::Dialogue;
+use waypost::monitor::starttls::StartTls;
 use waypost::monitor::tls::TlsCheck;
 use waypost::plan::Check;
 
@@ -22,6 +23,7 @@ use super::{
 
 fn watched(address: SocketAddr, roots: &str) -> Watched {
     let check = TlsCheck {
+        starttls: None,
         host: None,
         certificate: policy(roots),
         dialogue: Dialogue::default(),
@@ -264,4 +266,44 @@ async fn a_body_without_a_length_ends_with_its_connection_farewell_or_not() {
         let watched = watched.with(|check| check.expect_body = text.map(str::to_owned));
         assert_eq!(probe(watched).await.outcome, outcome, "{says:?} {text:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_behind_starttls_is_judged_as_any_other() {
+    let authority = Authority::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = TlsAcceptor::from(authority.server(HOST, 2090));
+    let heard = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"* OK ready\r\n").await.unwrap();
+            let mut line = [0; 13];
+            stream.read_exact(&mut line).await.unwrap();
+            heard.push(line);
+            stream
+                .write_all(b"* more\r\na1 OK begin\r\n")
+                .await
+                .unwrap();
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+        }
+        heard
+    });
+    let imap = with(watched(address, &authority.pem()), |check| {
+        check.starttls = Some(StartTls::Imap);
+    });
+    let report = probe(imap.clone()).await;
+    assert_eq!(report.outcome, ProbeResult::Pass);
+    assert_eq!(report.certificate_expires, end_of(2090));
+    assert!(report.timing.tls_us > 0 && report.timing.response_us > 0);
+    let stranger = Authority::new();
+    let distrusting = with(imap, |check| check.certificate = policy(&stranger.pem()));
+    assert_eq!(
+        probe(distrusting).await.outcome,
+        fail(Cause::CertificateIssuer)
+    );
+    assert_eq!(heard.await.unwrap(), [*b"a1 STARTTLS\r\n"; 2]);
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::canonical::Content;
 use super::chain::{self, Chain, LinkOwner};
-use super::variant::{Variant, variant_hash};
+use super::variant::{Variant, set_hash, variant_hash};
 use super::{CHUNK, Signer};
 use crate::dns::rr::RrSet;
 use crate::dns::zone::Zone;
@@ -28,7 +28,10 @@ pub(super) struct Base {
     pub(super) first: Vec<u32>,
     pub(super) chain: Chain,
     pub(super) variants: Vec<Variant>,
+    /// Those of addresses.
     pub(super) variant_index: Index,
+    /// Those of other types.
+    pub(super) set_index: Index,
     /// The number of the first steered answer among all entries, counted as if each chunk had
     /// [`CHUNK`] of them.
     pub(super) variants_from: usize,
@@ -55,9 +58,12 @@ impl Base {
         chain: Chain,
         variants: Vec<Variant>,
     ) -> Self {
-        let mut variant_index = Index::default();
-        for (number, variant) in (0..).zip(&variants) {
-            variant_index.insert(variant_hash(variant.node, &variant.records), number);
+        let (mut variant_index, mut set_index) = (Index::default(), Index::default());
+        for (number, own) in (0..).zip(&variants) {
+            match own.is_of_addresses() {
+                true => variant_index.insert(variant_hash(own.node, &own.records), number),
+                false => set_index.insert(set_hash(own.node, own.rtype, own.rdata()), number),
+            }
         }
         let blocks = zone.tree.nodes.len().div_ceil(CHUNK) + chain.lacks().len().div_ceil(CHUNK);
         let mut base = Self {
@@ -67,6 +73,7 @@ impl Base {
             chain,
             variants,
             variant_index,
+            set_index,
             variants_from: blocks * CHUNK,
         };
         for block in 0..base.node_blocks() {
@@ -163,7 +170,7 @@ impl Base {
                 let kind = self.zone.sets(node).nth(place)?.rtype;
                 chain::is_signed(&self.zone, node, kind).then_some(kind)
             }
-            Part::Variant(number) => Some(self.variants.get(number)?.rtype()),
+            Part::Variant(number) => Some(self.variants.get(number)?.rtype),
         }
     }
 

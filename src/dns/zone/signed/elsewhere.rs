@@ -29,6 +29,7 @@ impl Signed {
             first: Vec::new(),
             variants: Vec::new(),
             variant_index: Index::default(),
+            set_index: Index::default(),
             variants_from: 0,
         };
         Some(Self {

@@ -124,6 +124,7 @@ impl Heir<'_> {
             chain: followed.chain,
             variants: std::mem::take(variants),
             variant_index: old.variant_index.clone(),
+            set_index: old.set_index.clone(),
             variants_from: 0,
         };
         base.first.resize(count, 0);
@@ -234,7 +235,12 @@ impl Heir<'_> {
             Part::Variant(number) => {
                 let variant = base.variants.get(number)?;
                 let was = self.was(variant.node)?;
-                let number = self.before.variant(was, &variant.records)?;
+                let number = match variant.is_of_addresses() {
+                    true => self.before.variant(was, &variant.records)?,
+                    false => self
+                        .before
+                        .steered_set(was, variant.rtype, variant.rdata())?,
+                };
                 old.variants[number].is_as(variant).then_some(())?;
                 self.before.of_entry(old.variants_from + number)
             }

@@ -55,7 +55,7 @@ pub use kept::{KeptCondition, KeptMark, KeptSignatures};
 use base::Base;
 use chain::LinkOwner;
 use chunk::{Signatures, Times};
-use variant::variant_hash;
+use variant::{set_hash, variant_hash};
 
 /// Nodes, lacks or steered answers of one chunk.
 const CHUNK: usize = 32;
@@ -91,13 +91,40 @@ pub struct Signing {
 }
 
 /// What a steered name may be answered with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Steered {
     /// The greatest TTL of these answers, seconds.
     pub ttl: u32,
     /// By family: each answer, as [`addresses::put`] makes it. A family without any is a type
     /// that the name does not have.
     pub answers: [Vec<Box<[u8]>>; 2],
+    /// RRsets of other types, a CNAME among them, by their types.
+    pub sets: Vec<SteeredSet>,
+    /// The types that one client may lack all together, sorted; beside one address type, both, and each type alone,
+    /// which are never missing here.
+    pub lacking: Vec<Vec<u16>>,
+}
+
+/// One RRset that a steered name may be answered with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SteeredSet {
+    /// Type; none of an address.
+    pub rtype: u16,
+    /// Its greatest TTL, seconds.
+    pub ttl: u32,
+    /// RDATA of each record, names uncompressed.
+    pub records: Vec<Vec<u8>>,
+}
+
+/// Everything that one client gets of a steered name, whatever the health.
+#[derive(Clone, Debug, Default)]
+pub struct StaticForm<'c> {
+    /// By family: the addresses, as [`addresses::put`] makes them.
+    ///
+    /// [`addresses::put`]: crate::dns::addresses::put
+    pub addresses: [&'c [u8]; 2],
+    /// RRsets of other types; a CNAME is the only one.
+    pub sets: Vec<SteeredSet>,
 }
 
 /// A zone with its signatures.
@@ -145,12 +172,33 @@ pub struct Proof<'s> {
 }
 
 impl Steered {
-    /// The address types that the name has.
-    fn types(&self) -> impl Iterator<Item = u16> {
+    /// The types that the name has for some client, each once.
+    #[must_use]
+    pub fn types(&self) -> Vec<u16> {
         let types = [rtype::A, rtype::AAAA].into_iter().zip(&self.answers);
+        let addresses = types.filter(|(_, answers)| !answers.is_empty());
+        let addresses = addresses.map(|(rtype, _)| rtype);
+        let mut types: Vec<u16> = addresses.collect();
+        types.extend(self.sets.iter().map(|set| set.rtype));
+        types.dedup();
         types
-            .filter(|(_, answers)| !answers.is_empty())
-            .map(|(rtype, _)| rtype)
+    }
+
+    /// The greatest TTL of any answer, seconds.
+    #[must_use]
+    pub fn longest_ttl(&self) -> u32 {
+        let sets = self.sets.iter().map(|set| set.ttl);
+        sets.fold(self.ttl, u32::max)
+    }
+}
+
+impl StaticForm<'_> {
+    /// The types that there is something of.
+    pub(super) fn types(&self) -> Vec<u16> {
+        let types = [rtype::A, rtype::AAAA].into_iter().zip(self.addresses);
+        let addresses = types.filter(|(_, records)| !records.is_empty());
+        let sets = self.sets.iter().map(|set| set.rtype);
+        addresses.map(|(rtype, _)| rtype).chain(sets).collect()
     }
 }
 
@@ -356,6 +404,34 @@ impl Signed {
     pub fn of_variant(&self, node: u32, records: &[u8]) -> Option<RrSet<'_>> {
         let number = self.variant(node, records)?;
         self.of_entry(self.base.variants_from + number)
+    }
+
+    /// The RRSIG RRset of a steered RRset that is none of addresses, whatever the order of its records.
+    #[must_use]
+    pub fn of_steered_set<'r>(
+        &self,
+        node: u32,
+        rtype: u16,
+        records: impl Iterator<Item = &'r [u8]> + Clone,
+    ) -> Option<RrSet<'_>> {
+        let number = self.steered_set(node, rtype, records)?;
+        self.of_entry(self.base.variants_from + number)
+    }
+
+    fn steered_set<'r>(
+        &self,
+        node: u32,
+        rtype: u16,
+        records: impl Iterator<Item = &'r [u8]> + Clone,
+    ) -> Option<usize> {
+        let variants = &self.base.variants;
+        let is_it = |number: u32| {
+            let variant = &variants[number as usize];
+            (variant.node, variant.rtype) == (node, rtype) && variant.has(records.clone())
+        };
+        let hash = set_hash(node, rtype, records.clone());
+        let number = self.base.set_index.find(hash, is_it)?;
+        Some(number as usize)
     }
 
     #[inline]

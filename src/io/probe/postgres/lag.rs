@@ -174,6 +174,7 @@ pub(super) fn judge(check: &PostgresCheck, replay: &Replay, goal: Goal) -> Lag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::monitor::encryption::Encryption;
 
     fn check(max_lag: Option<u64>, max_lag_bytes: Option<u64>) -> PostgresCheck {
         PostgresCheck {
@@ -183,6 +184,7 @@ mod tests {
             primary: None,
             max_lag: max_lag.map(Span),
             max_lag_bytes,
+            encryption: Encryption::default(),
         }
     }
 

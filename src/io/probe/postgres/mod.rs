@@ -25,7 +25,8 @@
 //!
 //! Both sessions end with the probe: no task is left behind. (A primary that is named by host name is
 //! looked up by the system, whose patience may be longer than the probe's; an address is not.)
-//! Nothing is encrypted: the password is never sent in clear, but what is asked and answered is.
+//! The password is never sent in clear; what is asked and answered is, unless the monitor asks for TLS: then the primary is
+//! asked over TLS too, and its certificate must be for the name that the monitor has for it.
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -36,8 +37,13 @@ use self::session::Session;
 use self::session::Startup;
 use super::attempt::{Attempt, Destination, FirstWord, Probe, Resources};
 use super::cause;
+use super::session::TlsSession;
+use super::starttls;
 use super::stopwatch::Stopwatch;
+use super::stream::ProbeStream;
+use super::trust::TlsSettings;
 use crate::base::{Cause, limits};
+use crate::monitor::encryption::EncryptionStart;
 use crate::monitor::postgres::PostgresCheck;
 
 mod lag;
@@ -48,13 +54,22 @@ mod session;
 pub(super) struct PostgresProbe {
     check: PostgresCheck,
     startup: Startup,
+    settings: Option<TlsSettings>,
 }
 
 impl Probe for PostgresProbe {
     type Check = PostgresCheck;
 
-    fn prepare(check: &PostgresCheck, _: &mut Resources) -> Result<Self, String> {
+    fn prepare(check: &PostgresCheck, resources: &mut Resources) -> Result<Self, String> {
+        let settings = match check.encryption.begins {
+            EncryptionStart::Never => None,
+            EncryptionStart::AtOnce | EncryptionStart::OnRequest => {
+                let settings = resources.trust.settings(&check.encryption.certificate, &[]);
+                Some(settings.map_err(|error| error.to_string())?)
+            }
+        };
         Ok(Self {
+            settings,
             check: check.clone(),
             startup: Startup::new(&check.user, &check.database)?,
         })
@@ -62,6 +77,13 @@ impl Probe for PostgresProbe {
 
     async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
         let stream = attempt.connect(to.address, FirstWord::Ours).await?;
+        let stream = match &self.settings {
+            None => ProbeStream::Plain(stream),
+            Some(settings) => {
+                let stream = attempt.exchange(starttls::of_postgres(stream)).await?;
+                attempt.shake_hands(stream, settings, &to.host).await?
+            }
+        };
         let result = inspect(&mut attempt.watch, stream, self).await;
         attempt.note_response();
         result
@@ -71,7 +93,7 @@ impl Probe for PostgresProbe {
 /// Logs in over a connection that stands, and judges how far behind the server is.
 async fn inspect(
     watch: &mut Stopwatch,
-    stream: TcpStream,
+    stream: ProbeStream,
     postgres: &PostgresProbe,
 ) -> Result<(), Cause> {
     let login = Session::open(stream, postgres);
@@ -88,7 +110,7 @@ async fn inspect(
 
 async fn judge(
     watch: &mut Stopwatch,
-    session: &mut Session<TcpStream>,
+    session: &mut Session<ProbeStream>,
     postgres: &PostgresProbe,
 ) -> Result<(), Cause> {
     let position = match &postgres.check.primary {
@@ -117,7 +139,7 @@ async fn judge(
     }
 }
 
-async fn ask_replay(session: &mut Session<TcpStream>) -> Result<Replay, Cause> {
+async fn ask_replay(session: &mut Session<ProbeStream>) -> Result<Replay, Cause> {
     let answer = session.ask(Replay::QUESTION).await?;
     Replay::read(&answer).ok_or(Cause::Protocol)
 }
@@ -141,6 +163,13 @@ async fn ask_primary(host: &str, port: u16, postgres: &PostgresProbe) -> Result<
     let addresses: Vec<_> = addresses.map_err(|_| Cause::Behind)?.collect();
     let stream = TcpStream::connect(&addresses[..]).await;
     let stream = stream.map_err(|error| cause::of_connect(&error))?;
+    let stream = match &postgres.settings {
+        None => ProbeStream::Plain(stream),
+        Some(settings) => {
+            let stream = starttls::of_postgres(stream).await?;
+            TlsSession::shake_hands_once(settings, stream, host).await?
+        }
+    };
     let mut session = Session::open(stream, postgres).await?;
     let answer = session.ask(Lsn::QUESTION).await;
     session.close().await;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::names::{has_data, is_authoritative, sort_key};
-use super::{Chain, Order, offset, without};
+use super::{Chain, Order, offset};
 use crate::dns::zone::Zone;
 use crate::dns::zone::hashed::Hash;
 use crate::dns::zone::signed::Steered;
@@ -50,6 +50,10 @@ impl Chain {
     ) -> Option<Followed> {
         let data = self.data.as_ref()?;
         if data.len().saturating_sub(UNUSED_FREE) > 2 * self.made {
+            return None;
+        }
+        let (lacks, omitted) = self.lacks_of(zone, steered);
+        if lacks != self.lacks || omitted != self.omitted {
             return None;
         }
         let is_linked =
@@ -260,12 +264,12 @@ impl Spliced {
                 linked.push(self.chain.slots[link]);
             }
         }
-        for (place, (node, rtype)) in self.chain.lacks.clone().into_iter().enumerate() {
-            let link = self.chain.of_node[node as usize] as usize;
+        for place in 0..self.chain.lacks.len() {
+            let link = self.chain.of_node[self.chain.lacks[place].0 as usize] as usize;
             if !self.dirty.contains(&link) {
                 continue;
             }
-            let set = self.chain.encode(of, link, without(&rtype));
+            let set = self.chain.encode(of, link, &self.chain.omitted[place]);
             if !self.chain.is_set(links + place, &set) {
                 self.chain.replace(links + place, &set);
                 lacking.push(place);
@@ -297,6 +301,7 @@ impl Chain {
             slots: Vec::with_capacity(links + self.lacks.len()),
             of_node: vec![NONE; zone.tree.nodes.len()],
             lacks: self.lacks.clone(),
+            omitted: self.omitted.clone(),
             wildcards: Vec::new(),
             starts: Vec::with_capacity(links + self.lacks.len()),
             data: Some(data),

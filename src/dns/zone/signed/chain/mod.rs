@@ -3,9 +3,11 @@
 //! others, and is taken as it is: then names that are left out of it (opt-out) have no link.
 //!
 //! Links stand in the order of the chain, each with its RRset as a reply copies it. Behind the
-//! links stand *lacks*: for each steered name and address type the link once more without that
-//! type, for clients that get no address of it (their law lets no endpoint be theirs, or nothing
-//! is healthy and the service answers nothing then); and once without both.
+//! links stand *lacks*: for each steered name and steered type the link once more without that
+//! type, for clients that get nothing of it (their law lets no endpoint be theirs, their region has no such record, or
+//! nothing is healthy and the service answers nothing then); once without both address types; and once without whatever
+//! else a client may lack all together, for transfers. Where some clients get a CNAME and others do not, whoever is denied
+//! something gets none, so that no lack has that type (a link with it proves no other type to be missing).
 //!
 //! Which names there are follows from the zone alone, and which types a steered name has follows
 //! from the config alone ([`Steered`]); health is not known here (promise 12).
@@ -13,9 +15,9 @@ use super::canonical::SortKey;
 use super::{CHUNK, Denial, Steered};
 use crate::dns::rr::{RrSet, rtype};
 use crate::dns::rrset::Source;
-use crate::dns::zone::Zone;
 use crate::dns::zone::hashed::{self, Hash, HashedOwner, Hashing, LABEL_BYTES};
 use crate::dns::zone::tree::{APEX, NONE};
+use crate::dns::zone::{Zone, service_number};
 
 mod follow;
 mod names;
@@ -27,7 +29,9 @@ use names::{authoritative, has_data, leads_somewhere, put_bitmap, sort_key, type
 /// Hash algorithm, flags, two octets of iterations, length of salt, length of hash.
 const NSEC3_HEAD: [u8; 6] = [1, 0, 0, 0, 0, 20];
 /// In place of a type: A and AAAA. No record has type 0.
-pub(super) const BOTH: u16 = 0;
+const BOTH: u16 = 0;
+/// In place of a type: the first of the types that a client may lack together. They are meta-types or for private use.
+const TOGETHER: u16 = 0xFF00;
 /// RDATA of NSEC3PARAM: SHA-1, no flags, no iterations, no salt.
 pub(super) const NSEC3_PARAMETERS: [u8; 5] = [1, 0, 0, 0, 0];
 
@@ -40,9 +44,11 @@ pub(super) struct Chain {
     slots: Vec<u32>,
     /// Number of the link by node; [`NONE`] where a name has none.
     of_node: Vec<u32>,
-    /// Which node and type each lack is of, sorted ([`BOTH`] where it is two); the number of its link
-    /// follows from its place.
+    /// Which node and type each lack is of, sorted ([`BOTH`] or [`TOGETHER`] where it is several); the number of its
+    /// link follows from its place.
     lacks: Vec<(u32, u16)>,
+    /// The types that each lack leaves out.
+    omitted: Vec<Vec<u16>>,
     /// By node that others are below, sorted: the link that covers the wildcard there. Whoever asks
     /// for names at random meets such a node, and half of the search for a proof is done.
     wildcards: Vec<(u32, u32)>,
@@ -89,10 +95,10 @@ impl Chain {
             chain.put(&set);
         }
         chain.wildcards = chain.cover_wildcards(zone);
-        chain.lacks = chain.lacks_of(zone, steered);
-        for (node, rtype) in chain.lacks.clone() {
-            let link = chain.of_node[node as usize] as usize;
-            let set = chain.encode((zone, steered), link, without(&rtype));
+        (chain.lacks, chain.omitted) = chain.lacks_of(zone, steered);
+        for lack in 0..chain.lacks.len() {
+            let link = chain.of_node[chain.lacks[lack].0 as usize] as usize;
+            let set = chain.encode((zone, steered), link, &chain.omitted[lack]);
             chain.put(&set);
         }
         chain.place_lacks();
@@ -100,19 +106,19 @@ impl Chain {
         chain
     }
 
-    fn lacks_of(&self, zone: &Zone, steered: &[Steered]) -> Vec<(u32, u16)> {
+    /// The lacks of a zone, and the types that each leaves out.
+    fn lacks_of(&self, zone: &Zone, steered: &[Steered]) -> (Vec<(u32, u16)>, Vec<Vec<u16>>) {
         let nodes = (APEX..).zip(&zone.tree.nodes);
         let mounted = nodes.filter_map(|(node, entry)| {
-            let steered = steered.get(usize::from(entry.mount?))?;
-            (self.of_node[node as usize] != NONE).then_some((node, steered))
+            let steered = steered.get(usize::from(service_number(entry.mount?)))?;
+            let link = self.of_node.get(node as usize)?;
+            (*link != NONE).then_some((node, steered))
         });
         let lacks = mounted.flat_map(|(node, steered)| {
-            let types: Vec<u16> = steered.types().collect();
-            let both = (types.len() > 1).then_some(BOTH);
-            let types = both.into_iter().chain(types);
-            types.map(move |rtype| (node, rtype))
+            let own = omissions(steered).into_iter();
+            own.map(move |(code, omitted)| ((node, code), omitted))
         });
-        lacks.collect()
+        lacks.unzip()
     }
 
     /// Gives the lacks their places among signatures: behind those of the nodes, in chunks of their own.
@@ -141,6 +147,7 @@ impl Chain {
             slots: Vec::new(),
             of_node: vec![NONE; zone.tree.nodes.len()],
             lacks: Vec::new(),
+            omitted: Vec::new(),
             wildcards: Vec::new(),
             starts: Vec::new(),
             data: None,
@@ -226,6 +233,15 @@ impl Chain {
     pub(super) fn matching(&self, node: u32) -> Option<usize> {
         let link = *self.of_node.get(node as usize)?;
         (link != NONE).then_some(link as usize)
+    }
+
+    /// The link of a node without exactly these types, which are sorted.
+    pub(super) fn lack_of_all(&self, node: u32, types: &[u16]) -> Option<usize> {
+        let first = self.lacks.partition_point(|lack| lack.0 < node);
+        let own = self.lacks[first..].iter().zip(&self.omitted[first..]);
+        let mut own = own.take_while(|((of, _), _)| *of == node);
+        let place = own.position(|(_, omitted)| omitted == types)?;
+        Some(self.links() + first + place)
     }
 
     /// The link of a node without one type.
@@ -378,12 +394,29 @@ impl Chain {
     }
 }
 
-/// The types that a lack leaves out.
-fn without(rtype: &u16) -> &[u16] {
-    match *rtype {
-        BOTH => &[rtype::A, rtype::AAAA],
-        _ => std::slice::from_ref(rtype),
+/// The lacks of a steered name, sorted by their type or what stands for it, and the types that each leaves out.
+fn omissions(steered: &Steered) -> Vec<(u16, Vec<u16>)> {
+    let types = steered.types();
+    let alias = types.iter().copied().find(|kind| *kind == rtype::CNAME);
+    let addresses = [rtype::A, rtype::AAAA];
+    let mut all: Vec<(u16, Vec<u16>)> = Vec::new();
+    if addresses.iter().all(|kind| types.contains(kind)) {
+        all.push((BOTH, addresses.to_vec()));
     }
+    all.extend(types.iter().map(|kind| (*kind, vec![*kind])));
+    // Whoever answers denies an address type without looking whether any client has it.
+    let others = addresses
+        .iter()
+        .filter(|kind| alias.is_some() && !types.contains(kind));
+    all.extend(others.map(|kind| (*kind, Vec::new())));
+    let together = (TOGETHER..).zip(steered.lacking.iter().cloned());
+    for (_, omitted) in &mut all {
+        omitted.extend(alias.filter(|alias| !omitted.contains(alias)));
+        omitted.sort_unstable();
+    }
+    all.extend(together);
+    all.sort_unstable();
+    all
 }
 
 /// How the chain of a zone hashes names: as the apex says (RFC 5155, section 4), if links are hashed so;

@@ -1,9 +1,9 @@
 //! What a link says: which nodes have one, which types stand there, and by what names are sorted.
 use super::Steered;
 use crate::dns::rr::rtype;
-use crate::dns::zone::Zone;
 use crate::dns::zone::signed::canonical::SortKey;
 use crate::dns::zone::tree::{APEX, CUT, GONE, Node, UNDER_CUT, UNDER_DNAME};
+use crate::dns::zone::{Zone, service_number};
 
 /// Whether RRsets of a type at a node are this zone's own to sign (RFC 4035, section 2.2).
 pub(in crate::dns::zone::signed) fn is_signed(zone: &Zone, node: u32, kind: u16) -> bool {
@@ -19,8 +19,8 @@ pub(super) fn types_at(zone: &Zone, node: u32, steered: &[Steered]) -> Vec<u16> 
         .map(|set| set.rtype)
         .filter(|kind| !is_cut || matches!(*kind, rtype::NS | rtype::DS))
         .collect();
-    let mount = zone.tree.node(node).mount.map(usize::from);
-    if let Some(steered) = mount.and_then(|mount| steered.get(mount)) {
+    let mount = zone.tree.node(node).mount.map(service_number);
+    if let Some(steered) = mount.and_then(|mount| steered.get(usize::from(mount))) {
         types.extend(steered.types());
     }
     types

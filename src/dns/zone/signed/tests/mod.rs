@@ -57,6 +57,7 @@ fn steered() -> Vec<Steered> {
     vec![Steered {
         ttl: 30,
         answers: [v4, vec![answer(&["2001:db8::1"])]],
+        ..Steered::default()
     }]
 }
 
