@@ -28,10 +28,10 @@ pub(crate) struct Handles {
     pub(crate) clock: Clock,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
-    /// The timeline.
-    pub(crate) history: History,
     /// Those who are told what the log says.
     pub(crate) notifier: Notifier,
+    /// The timeline.
+    pub(crate) history: History,
     /// The record of each turn.
     pub(crate) heartbeat: Arc<Heartbeat>,
     /// The prober.
