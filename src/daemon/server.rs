@@ -128,8 +128,8 @@ impl Server {
             in_force,
             clock,
             metrics: metrics.clone(),
-            notifier: start.notifier,
             history,
+            notifier: start.notifier,
             heartbeat: heartbeat.clone(),
             prober,
             reader,
@@ -502,6 +502,14 @@ fn new_state(
     state.history = timeline(zoning, clock);
     let history = state.history.clone();
     (state, history)
+}
+
+/// The parts of what requests are answered from that others fill.
+fn shared_with(
+    state: &control::State,
+) -> (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>) {
+    let (ready, metrics) = (state.published.clone(), state.metrics.clone());
+    (ready, metrics, state.heartbeat.clone())
 }
 
 /// Starts the timeline, with what is kept of it.
