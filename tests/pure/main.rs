@@ -10,6 +10,7 @@ mod answer;
 mod config;
 mod cut;
 mod dnssec;
+mod documents;
 mod fleet;
 mod fleet_config;
 mod fuzz;
