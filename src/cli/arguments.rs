@@ -124,7 +124,13 @@ pub(super) struct Run {
 pub(super) struct Check {
     #[command(flatten)]
     pub(super) config: Config,
-    /// Print the findings as JSON
+    /// Say as well what a server with this config will hold and do: memory, probes, series, signatures, transfers
+    ///
+    /// It is counted on the very plan, table and signed zones that a server would have, with every probe passing, and
+    /// nothing is written. A large signed zone takes as long as its first signing.
+    #[arg(long)]
+    pub(super) cost: bool,
+    /// Print the findings as JSON; with `--cost` an object of `findings` and `cost`
     #[arg(long)]
     pub(super) json: bool,
 }

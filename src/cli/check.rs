@@ -1,7 +1,11 @@
 //! `waypost check`: every error of config, zones and geo file at once.
+use std::mem::take;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use super::arguments::Check;
+use super::cost::Cost;
 use super::{say, unkept, unrecorded};
 use crate::config::{self, Compiled, Finding, Severity};
 use crate::daemon::Failure;
@@ -12,7 +16,7 @@ use crate::io::terminal::has_colours;
 
 /// Prints all findings; exits 1 when one is an error.
 pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
-    let loaded = match files::load(&arguments.config.config) {
+    let mut loaded = match files::load(&arguments.config.config) {
         Ok(loaded) => loaded,
         Err(unreadable) if arguments.json => {
             say(&as_json(&[finding(unreadable)])?);
@@ -21,7 +25,7 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
         Err(unreadable) => return Err(unreadable.to_string()),
     };
     let (compiled, diagnostics) =
-        match config::compile(&loaded.spec, loaded.diagnostics, &loaded.files) {
+        match config::compile(&loaded.spec, take(&mut loaded.diagnostics), &loaded.files) {
             Ok((compiled, diagnostics)) => (Some(compiled), diagnostics),
             Err(diagnostics) => (None, diagnostics),
         };
@@ -30,10 +34,16 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
         let own = compiled.as_ref();
         losses.extend(own.and_then(|own| warning(&arguments.config.config, own)));
     }
+    let is_well = compiled.is_some() && !diagnostics.has_unsettled();
     if arguments.json {
         let mut findings = diagnostics.list();
         findings.extend(losses);
-        say(&as_json(&findings)?);
+        let cost = compiled.filter(|_| arguments.cost);
+        let cost = cost.map(|own| Cost::of(loaded, own)).transpose()?;
+        say(&match arguments.cost {
+            true => as_json(&Costed { findings, cost })?,
+            false => as_json(&findings)?,
+        });
     } else {
         let findings = diagnostics.render(has_colours(&std::io::stdout()));
         if !findings.is_empty() {
@@ -48,8 +58,11 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
             Some(compiled) => say(&summary(compiled)),
             None => {}
         }
+        if let Some(own) = compiled.filter(|_| arguments.cost) {
+            say(&Cost::of(loaded, own)?.text());
+        }
     }
-    Ok(if compiled.is_some() && !diagnostics.has_unsettled() {
+    Ok(if is_well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -60,8 +73,16 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
 const UNSETTLED: &str = "a server takes this config as it is, but it should not be rolled out \
                          before it says what is meant";
 
-fn as_json(findings: &[Finding]) -> Result<String, Failure> {
-    serde_json::to_string_pretty(findings).map_err(|error| error.to_string())
+/// What `--json --cost` prints.
+#[derive(Serialize)]
+struct Costed {
+    findings: Vec<Finding>,
+    /// Absent where there are errors.
+    cost: Option<Cost>,
+}
+
+fn as_json(what: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(what).map_err(|error| error.to_string())
 }
 
 /// A config that cannot be read, as the one thing that is wrong with it.

@@ -8,6 +8,7 @@
 //! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
 //! | `unkept` | what `check` says of a config that a restart goes around |
 //! | `check`, `explain`, `status`, `reload`, `upgrade`, `order`, `orders` | subcommands that look or ask, and end |
+//! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `token` | `waypost token`: secrets for the control API |
 //! | `audit` | `waypost audit`: whether the log of changes is whole |
@@ -24,6 +25,7 @@ mod acme;
 mod arguments;
 mod audit;
 mod check;
+mod cost;
 mod demo;
 mod endpoint_lines;
 mod explain;

@@ -10,6 +10,7 @@
 //! | `ordered` | orders that wait for the engine's answer, and the answer in words |
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
+//! | `dry_start` | a start without sockets, so that what a config costs can be counted |
 //! | `reader` | the thread that reads the config, and files of zones, again |
 //! | `watched` | what the watch reads, in the audit log |
 //! | `geo_keeper` | what was compiled of the geo database, kept for the next start |
@@ -24,6 +25,7 @@
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod channels;
 mod control_loop;
+pub(crate) mod dry_start;
 mod expiry;
 mod geo_keeper;
 mod judge;

@@ -61,7 +61,7 @@ fn cores() -> usize {
 }
 
 /// Has chunks of signatures made by all threads.
-fn spread(chunks: &[usize], make: &Make<'_>) -> Vec<(usize, Chunk)> {
+pub(super) fn spread(chunks: &[usize], make: &Make<'_>) -> Vec<(usize, Chunk)> {
     let threads = match chunks.len() {
         0..FEW => 1,
         _ => cores(),

@@ -26,6 +26,11 @@ impl Dialogue {
             expect: plain(fields.optional("expect", octets)),
         }
     }
+
+    /// Tells whether anything is sent or read.
+    pub(super) fn has_steps(&self) -> bool {
+        self.send.is_some() || self.expect.is_some()
+    }
 }
 
 /// A text that can be sent or found.

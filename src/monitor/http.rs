@@ -9,7 +9,8 @@
 use toml::de::DeValue;
 
 use super::host;
-use super::kind::{Host, MonitorType, Port};
+use super::kind::{Host, MonitorType, Port, ProbeExchange};
+use crate::base::limits::PROBE_CONNECTION_AGE;
 use crate::text::reader::{Fields, items, plain};
 use crate::text::value::{self, Trouble};
 
@@ -78,6 +79,17 @@ impl MonitorType for HttpCheck {
 
     fn host(&self) -> Host<'_> {
         Host::or_of_service(self.host.as_deref())
+    }
+
+    fn exchange(&self) -> ProbeExchange {
+        let kept = match self.connection {
+            ProbeConnection::New => None,
+            ProbeConnection::Kept => Some(PROBE_CONNECTION_AGE),
+        };
+        ProbeExchange {
+            kept,
+            ..ProbeExchange::PLAIN
+        }
     }
 }
 

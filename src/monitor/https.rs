@@ -1,7 +1,7 @@
 //! Monitors of type `https`: as `http`, over TLS, with the server's certificate judged.
 use super::certificate::CertificatePolicy;
 use super::http::HttpCheck;
-use super::kind::{Host, MonitorType, NamedFile, Port};
+use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
 use crate::text::reader::Fields;
 use crate::text::value::Trouble;
 
@@ -35,5 +35,12 @@ impl MonitorType for HttpsCheck {
 
     fn host(&self) -> Host<'_> {
         self.http.host()
+    }
+
+    fn exchange(&self) -> ProbeExchange {
+        ProbeExchange {
+            encrypted: true,
+            ..self.http.exchange()
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! ([`Port`], [`Host`]) and the compiler of the config gives it. How a probe dials and judges is not known here.
 use std::sync::Arc;
 
+use crate::base::Span;
 use crate::text::reader::Fields;
 use crate::text::value::Trouble;
 
@@ -35,6 +36,31 @@ pub(crate) trait MonitorType: Sized {
     fn host(&self) -> Host<'_> {
         Host::Nobody
     }
+
+    /// Tells what a probe that passes takes of the network; by default a connection, and a response over it.
+    fn exchange(&self) -> ProbeExchange {
+        ProbeExchange::PLAIN
+    }
+}
+
+/// What a probe that passes takes of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeExchange {
+    /// Whether it is over TLS.
+    pub encrypted: bool,
+    /// Whether a response is waited for once the connection stands.
+    pub responds: bool,
+    /// How long a connection serves, over many probes; absent = each probe has its own.
+    pub kept: Option<Span>,
+}
+
+impl ProbeExchange {
+    /// A connection for each probe, without TLS, and a response.
+    pub const PLAIN: Self = Self {
+        encrypted: false,
+        responds: true,
+        kept: None,
+    };
 }
 
 /// A file that a key of a monitor names.

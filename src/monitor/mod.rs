@@ -49,6 +49,14 @@ macro_rules! registry {
                 }
             }
 
+            /// Tells what a probe that passes takes of the network.
+            #[must_use]
+            pub fn exchange(&self) -> kind::ProbeExchange {
+                match self {
+                    $(Self::$Variant(check) => check.exchange(),)*
+                }
+            }
+
             /// Forgets where its files are; what they hold stays. Two such checks are alike if they probe alike.
             pub(crate) fn forget_paths(&mut self) {
                 match self {

@@ -1,6 +1,6 @@
 //! Monitors of type `tcp`: a connection that stands, and what is said over it.
 use super::dialogue::Dialogue;
-use super::kind::{MonitorType, Port};
+use super::kind::{MonitorType, Port, ProbeExchange};
 use crate::text::reader::Fields;
 
 /// Expectations of a TCP probe: a connection that stands, and perhaps an answer.
@@ -16,6 +16,13 @@ impl MonitorType for TcpCheck {
     fn read(fields: &mut Fields<'_, '_>) -> Self {
         Self {
             dialogue: Dialogue::read(fields),
+        }
+    }
+
+    fn exchange(&self) -> ProbeExchange {
+        ProbeExchange {
+            responds: self.dialogue.has_steps(),
+            ..ProbeExchange::PLAIN
         }
     }
 }

@@ -2,7 +2,7 @@
 use super::certificate::CertificatePolicy;
 use super::dialogue::Dialogue;
 use super::host;
-use super::kind::{Host, MonitorType, NamedFile, Port};
+use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
 use crate::text::reader::{Fields, plain};
 use crate::text::value::Trouble;
 
@@ -40,5 +40,13 @@ impl MonitorType for TlsCheck {
 
     fn host(&self) -> Host<'_> {
         Host::or_of_service(self.host.as_deref())
+    }
+
+    fn exchange(&self) -> ProbeExchange {
+        ProbeExchange {
+            encrypted: true,
+            responds: self.dialogue.has_steps(),
+            kept: None,
+        }
     }
 }

@@ -94,6 +94,14 @@ impl Table {
         table
     }
 
+    /// The number of its picks and routes: what its memory and the time of building it grow with.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        let picks = self.pools.iter().map(|pool| pool.picks());
+        let routes = self.service_routes.iter().map(|own| own.routes.len());
+        picks.sum::<usize>() + routes.sum::<usize>()
+    }
+
     /// The same table, answering from these zones.
     #[must_use]
     pub fn with_zones(self, zones: Arc<Zones>) -> Self {

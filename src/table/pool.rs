@@ -110,6 +110,12 @@ impl Slice {
 }
 
 impl PoolTable {
+    /// The number of its picks, under all rules.
+    pub(super) fn picks(&self) -> usize {
+        let spare = self.spare.as_ref().map_or(0, |given| given.picks.len());
+        self.by_share.picks.len() + spare
+    }
+
     pub(super) fn new(
         plan: &Plan,
         place: PoolPlace,

@@ -15,6 +15,7 @@ mod advice;
 mod approval;
 mod bursts;
 mod command_line;
+mod costs;
 mod defence;
 mod delegation;
 mod digs;

@@ -62,6 +62,7 @@ mod state_folder;
 mod text;
 
 pub use limits::LimitedNetwork;
+pub use process::private_bytes;
 pub use queries::QueryCounters;
 pub use state_folder::StateCondition;
 pub use text::{MetricsForm, Packing};

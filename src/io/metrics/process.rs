@@ -63,11 +63,17 @@ fn parse_cpu_seconds(stat: &str) -> Option<f64> {
 }
 
 fn resident_bytes() -> Option<u64> {
-    parse_resident_bytes(&fs::read_to_string("/proc/self/status").ok()?)
+    parse_bytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
 }
 
-fn parse_resident_bytes(status: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+/// Resident memory that is no file's: what the process has asked for. Absent where the system does not say.
+#[must_use]
+pub fn private_bytes() -> Option<u64> {
+    parse_bytes(&fs::read_to_string("/proc/self/status").ok()?, "RssAnon:")
+}
+
+fn parse_bytes(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with(field))?;
     let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -82,7 +88,7 @@ mod tests {
         assert_eq!(parse_cpu_seconds(stat), Some(2.0));
         assert_eq!(parse_cpu_seconds("12 nothing"), None);
         let status = "Name:\twaypost\nVmRSS:\t    2048 kB\n";
-        assert_eq!(parse_resident_bytes(status), Some(2 * 1024 * 1024));
-        assert_eq!(parse_resident_bytes("Name:\twaypost\n"), None);
+        assert_eq!(parse_bytes(status, "VmRSS:"), Some(2 * 1024 * 1024));
+        assert_eq!(parse_bytes("Name:\twaypost\n", "VmRSS:"), None);
     }
 }

@@ -179,6 +179,12 @@ fn write_node(text: &mut Exposition, figures: &Figures) {
     )
     .sample(&[], figures.table.generation);
     text.family(
+        "waypost_table_entries",
+        Kind::Gauge,
+        "Picks of pools and routes of classes that the published table holds.",
+    )
+    .sample(&[], figures.table.entries());
+    text.family(
         "waypost_table_age_seconds",
         Kind::Gauge,
         "Age of the published table.",
