@@ -9,7 +9,7 @@ use std::path::Path;
 
 use waypost::config::{self, Files};
 
-use super::{cells, code, page, prose};
+use super::{cells, code, page, pending, prose};
 use crate::mmdb::{self, Options};
 
 /// A config with every table of the reference; keys of a table may be put where its heading stands.
@@ -280,6 +280,9 @@ fn documented_defaults_are_those_of_the_code() {
         let Some(value) = code(&default) else {
             continue;
         };
+        if is_awaited(&section, &key) {
+            continue;
+        }
         if ELSEWHERE
             .iter()
             .any(|one| (one.0, one.1) == (&section, &key))
@@ -312,6 +315,16 @@ fn documented_defaults_are_those_of_the_code() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     assert!(compared >= 50, "only {compared} defaults were compared");
+}
+
+/// Whether a table is one that other work brings and the sample does not have yet.
+fn is_awaited_table(table: &str) -> bool {
+    pending::TABLES.contains(&table) && !SAMPLE.contains(&format!("#@ {table}\n"))
+}
+
+/// Whether a key is one that other work brings, and is not there yet.
+fn is_awaited(table: &str, key: &str) -> bool {
+    is_awaited_table(table) || pending::is_key(table, key) && !known(table).contains(key)
 }
 
 /// Every span of code in a text.
@@ -361,13 +374,17 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
     tables.get_mut("[monitors.NAME]").unwrap().extend(told);
     let mut wrong = Vec::new();
     for (table, documented) in tables {
+        if is_awaited_table(&table) {
+            continue;
+        }
         let known = known(&table);
         for key in known.difference(&documented) {
             wrong.push(format!(
                 "{table} {key} is not in docs/src/reference/config.md"
             ));
         }
-        for key in documented.difference(&known) {
+        let unread = documented.difference(&known);
+        for key in unread.filter(|key| !pending::is_key(&table, key)) {
             wrong.push(format!(
                 "{table} {key} is in docs/src/reference/config.md and nobody reads it"
             ));

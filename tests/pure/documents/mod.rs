@@ -8,6 +8,7 @@ mod crates;
 mod defaults;
 mod events;
 mod links;
+mod pending;
 mod words;
 
 use std::fs;
