@@ -318,6 +318,10 @@ pub const COHORT_MEMBERS: usize = 64;
 /// Draws of a client among the sets of a fleet, before all that could answer are compared: with one in ten of them
 /// up, one client in thirty is not served by then.
 pub const FLEET_DRAWS: usize = 32;
+/// Lines of the log that wait for one receiver of `[notify]`; what comes beyond them is left out, and counted.
+pub const NOTIFY_QUEUE: usize = 1024;
+/// Lines of the log in one message to a receiver.
+pub const NOTIFY_TOGETHER: usize = 200;
 /// Addresses of one endpoint.
 pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.

@@ -20,7 +20,8 @@ use crate::geo::{Continent, Country, Location, Network};
 use crate::monitor::Written;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
-    Overload, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
+    Overload, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency, WebhookShape,
+    ZoneDnssec,
 };
 
 /// The folder of the state, in the folder of the config.
@@ -102,6 +103,20 @@ pub(crate) struct ControlSpec {
     pub(crate) audit: Wish,
     /// `[metrics] endpoints`.
     pub(crate) endpoint_series: EndpointSeries,
+    /// `[notify]`.
+    pub(crate) webhooks: Vec<WebhookSpec>,
+}
+
+/// One of `[notify]`.
+#[derive(Debug)]
+pub(crate) struct WebhookSpec {
+    pub(crate) name: At<String>,
+    pub(crate) url: Option<At<String>>,
+    pub(crate) shape: WebhookShape,
+    /// The file of its secret.
+    pub(crate) secret: Option<At<String>>,
+    pub(crate) urgency: Urgency,
+    pub(crate) scope: Vec<ScopePattern>,
 }
 
 /// A file that is there by default.
@@ -430,6 +445,9 @@ impl Spec {
         let control = self.control.tls.iter();
         let control = control.flat_map(|tls| [&tls.certificate, &tls.key, &tls.client_roots]);
         wanted.extend(control.flatten().map(|path| self.resolve(path)));
+        let webhooks = self.control.webhooks.iter();
+        let webhooks = webhooks.filter_map(|one| one.secret.as_ref());
+        wanted.extend(webhooks.map(|path| self.resolve(path)));
         for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
             match &secret.value {
                 TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
@@ -461,6 +479,8 @@ impl Spec {
     pub fn secrets(&self) -> Vec<PathBuf> {
         let control = self.control.tls.iter().filter_map(|tls| tls.key.as_ref());
         let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
+        let webhooks = self.control.webhooks.iter();
+        let control = control.chain(webhooks.filter_map(|one| one.secret.as_ref()));
         keys.chain(control).map(|path| self.resolve(path)).collect()
     }
 

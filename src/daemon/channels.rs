@@ -13,6 +13,7 @@ use crate::engine::Notice;
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Heartbeat};
 use crate::io::metrics::Metrics;
+use crate::io::notify::Notifier;
 use crate::io::probe::{Finished, Prober};
 use crate::io::serve::deferred;
 
@@ -25,6 +26,8 @@ pub(crate) struct Handles {
     pub(crate) clock: Clock,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
+    /// Those who are told what the log says.
+    pub(crate) notifier: Notifier,
     /// The record of each turn.
     pub(crate) heartbeat: Arc<Heartbeat>,
     /// The prober.

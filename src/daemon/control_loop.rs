@@ -493,6 +493,10 @@ impl ControlLoop {
 
     /// Probes by this plan from now on.
     fn probe_by(&mut self, plan: Arc<Plan>) {
+        let (webhooks, node) = (&plan.control.webhooks, plan.server.identity.as_deref());
+        let node = node.unwrap_or("waypost");
+        let metrics = &self.handles.metrics;
+        self.handles.notifier.set(webhooks, node, metrics);
         for unready in self.handles.prober.use_plan(self.epoch, plan) {
             let (monitor, why) = (&unready.monitor, &unready.reason);
             error!(

@@ -3,11 +3,16 @@
 //! Notices of the engine are worded in [`super::notice_lines`], and told line by line or together by [`super::notice_log`].
 use clap::ValueEnum;
 use tracing::{error, warn};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::Failure;
 use super::sink::Sink;
 use crate::config::{Diagnostics, Severity};
+use crate::io::clock::Clock;
+use crate::io::notify::Notifier;
 use crate::io::terminal::has_colours;
 
 /// How log lines are written.
@@ -20,20 +25,30 @@ pub(crate) enum LogFormat {
 }
 
 /// Starts logging to standard error, never waiting for it. `RUST_LOG` chooses levels; `info`
-/// otherwise.
-pub(super) fn start(format: LogFormat) -> Result<Sink, Failure> {
+/// otherwise. Whoever is to be notified is told by the same lines, whatever of them is written.
+pub(super) fn start(format: LogFormat) -> Result<(Sink, Notifier), Failure> {
     let sink = Sink::start(std::io::stderr())
         .map_err(|error| format!("cannot start the thread that logs: {error}"))?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(sink.clone())
         .with_target(false);
+    let notifier = Notifier::default();
+    let told = notifier
+        .layer(Clock::start())
+        .with_filter(LevelFilter::INFO);
+    let log = tracing_subscriber::registry().with(told);
     match format {
-        LogFormat::Text => lines.with_ansi(has_colours(&std::io::stderr())).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => {
+            let lines = lines.with_ansi(has_colours(&std::io::stderr()));
+            log.with(lines.with_filter(filter)).init();
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            log.with(lines.with_filter(filter)).init();
+        }
     }
-    Ok(sink)
+    Ok((sink, notifier))
 }
 
 /// Writes what is doubtful in a config that is taken all the same.

@@ -83,7 +83,7 @@ fn run_after(
     }
     let now = Time(Clock::start().wall_seconds());
     let prepared = Prepared::new(config.loaded, config.compiled, Keys::Advance(now))?;
-    let sink = log::start(format)?;
+    let (sink, notifier) = log::start(format)?;
     let runtime = runtime()?;
     log::findings(&config.diagnostics);
     if dropped == Some(RootDropped::Other) {
@@ -97,6 +97,7 @@ fn run_after(
         prepared,
         config: Some(path.to_owned()),
         watch: config.watch,
+        notifier,
         onlooker: None,
         sockets,
         secrets,

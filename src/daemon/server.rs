@@ -37,6 +37,7 @@ use crate::io::control::{self, Command, Heartbeat};
 use crate::io::files::Watch;
 use crate::io::handover::{Predecessor, Successor};
 use crate::io::metrics::Metrics;
+use crate::io::notify::Notifier;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::screen::Screen;
@@ -60,6 +61,8 @@ pub(crate) struct Start {
     pub(crate) config: Option<PathBuf>,
     /// The files behind the plan.
     pub(crate) watch: Watch,
+    /// Those who are told what the log says.
+    pub(crate) notifier: Notifier,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
     /// The sockets that are listened on.
@@ -121,6 +124,7 @@ impl Server {
             in_force,
             clock,
             metrics: metrics.clone(),
+            notifier: start.notifier,
             heartbeat: heartbeat.clone(),
             prober,
             reader,

@@ -1,6 +1,6 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `audit`, `background`, `clock`, `publish`, `files`, `keep`, `keys`, `state`, `metrics`, `screen`, `log_rate`, `inherited`, `service_manager` and
+//! `audit`, `background`, `clock`, `publish`, `files`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_rate`, `inherited`, `service_manager` and
 //! `privileges` serve the siblings above them: `serve`, `probe`, `transfer`, `control` and `handover`, which do not see
 //! each other. `daemon` joins them to the cores.
 pub mod audit;
@@ -14,6 +14,7 @@ pub mod keep;
 pub mod keys;
 pub mod log_rate;
 pub mod metrics;
+pub mod notify;
 pub mod privileges;
 pub mod probe;
 pub mod publish;

@@ -216,7 +216,8 @@ impl ScopePattern {
         })
     }
 
-    fn is(&self, kind: ScopeKind, name: &str) -> bool {
+    /// Tells whether it stands for a thing of this kind and name.
+    pub(super) fn is(&self, kind: ScopeKind, name: &str) -> bool {
         let is_kind = match self.kind {
             None => kind != ScopeKind::Service,
             Some(own) => own == kind,

@@ -41,6 +41,7 @@ mod steering;
 mod transfer;
 mod transport;
 mod tsig;
+mod webhook;
 mod zoning;
 
 pub use crate::base::Secret;
@@ -66,6 +67,7 @@ pub use steering::{SteeringFacts, SteeringPolicy};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
+pub use webhook::{Urgency, Webhook, WebhookShape};
 pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 
 /// Everything that was decided before start.
@@ -140,6 +142,8 @@ pub struct Control {
     pub pair: Option<Pair>,
     /// The endpoints that metrics tell of one by one.
     pub endpoint_series: EndpointSeries,
+    /// Who is told when something happens.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// Guards against the prober's own faults and against a careless reload.

@@ -28,6 +28,7 @@ mod keys;
 mod load;
 mod many;
 mod masters;
+mod notify;
 mod orders;
 mod peers;
 mod postgres;

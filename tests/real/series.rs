@@ -94,7 +94,7 @@ const ZONE: &str =
     "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 604800 60\n@ NS ns1\nns1 A 127.0.0.20\n";
 
 /// How many there are of each thing that series are for.
-const SIZES: [(&str, usize); 9] = [
+const SIZES: [(&str, usize); 10] = [
     ("node", 1),
     ("region", 3),
     ("service", 3),
@@ -105,6 +105,8 @@ const SIZES: [(&str, usize); 9] = [
     ("monitor region", 5),
     ("address monitor", 1),
     ("tag zone", 1),
+    // Nobody is notified.
+    ("receiver", 0),
 ];
 /// What is asked, and so counted.
 const QUESTIONS: [&str; 3] = ["api.example.org", "data.example.org", "nothing.example.org"];
@@ -344,6 +346,7 @@ fn check_totals(rows: &BTreeMap<String, Row>) {
         ("pair of region and monitor", sum("monitor region")),
         ("zone", sum("zone")),
         ("node", sum("node")),
+        ("receiver of `[notify]`", sum("receiver")),
     ];
     let expected = expected.map(|(each, sum)| (each.to_owned(), sum));
     assert_eq!(totals(), BTreeMap::from(expected));

@@ -52,6 +52,8 @@ fn control([before, after]: [&Control; 2], found: &mut Findings) {
         // Which certificate it shows is no right of anybody.
         pair: _,
         endpoint_series: _,
+        // Whoever is told no more may have been told no more on purpose, and nobody gets a right by it.
+        webhooks: _,
     } = before;
     let AccessRules {
         // Where the kernel says who asks; who that may be is `groups`.

@@ -23,6 +23,7 @@ use crate::engine::{Notice, Status};
 use crate::io::control::Command;
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::inherited::Inherited;
+use crate::io::notify::Notifier;
 use crate::io::serve::Secrets;
 use crate::plan::Plan;
 
@@ -86,6 +87,7 @@ impl Stage {
             prepared: Prepared::new(loaded, compiled, Keys::Read)?,
             config: None,
             watch: Watch::default(),
+            notifier: Notifier::default(),
             onlooker: Some(onlooker),
         });
         let server = server.await?;

@@ -11,7 +11,7 @@ use crate::config::reader::At;
 use crate::config::spec::{SOCKET, Spec, TokenSpec, Wish, default_audit};
 use crate::plan::{AccessRules, ApiToken, Carriage, Chosen, Control, GroupRole};
 
-use super::tls;
+use super::{notify, tls};
 
 /// Resolves where the control API listens, and who may ask it what.
 pub(super) fn control(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Control {
@@ -56,6 +56,7 @@ pub(super) fn control(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Co
         access,
         pair,
         endpoint_series: control.endpoint_series,
+        webhooks: notify::webhooks(spec, files, found),
     }
 }
 

@@ -22,6 +22,7 @@
 //! | `tls` | the server's own certificate and key |
 //! | `transfer` | who gets zones, and where they come from |
 //! | `access` | who may ask the control API what |
+//! | `notify` | who is told when something happens |
 //! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
@@ -40,6 +41,7 @@ mod geo;
 mod given;
 mod maps;
 mod names;
+mod notify;
 mod places;
 mod policy;
 mod services;

@@ -32,19 +32,21 @@ use crate::config::value::{self, Trouble};
 use crate::monitor::host;
 use crate::plan::{AccessRole, EndpointSeries, RoleGrant, ScopePattern};
 
-use super::{items, path, plain};
+use super::{items, notify, path, plain};
 
 /// The words of roles, as a value may be.
 const ROLES: &[(&str, AccessRole)] = &AccessRole::WORDS;
 const SCOPE: &str = "write names of regions, providers and endpoints, with `*`: \"eu-*\"; or \"region:…\", \"provider:…\", \
                      \"endpoint:…\", \"service:…\"";
 
-/// `[control]` and `[metrics]`; their defaults if there are none.
+/// `[control]`, `[metrics]` and `[notify]`; their defaults if there are none.
 pub(super) fn control(document: &mut Fields<'_, '_>) -> ControlSpec {
     let endpoint_series = endpoint_series(document);
+    let webhooks = notify::webhooks(document);
     let Some(mut fields) = document.table("control") else {
         return ControlSpec {
             endpoint_series,
+            webhooks,
             ..ControlSpec::default()
         };
     };
@@ -57,6 +59,7 @@ pub(super) fn control(document: &mut Fields<'_, '_>) -> ControlSpec {
         groups: fields.pairs("groups", group),
         audit: audit(&mut fields),
         endpoint_series,
+        webhooks,
     };
     fields.finish();
     spec
@@ -205,7 +208,7 @@ pub(super) fn tokens(document: &mut Fields<'_, '_>) -> Vec<TokenSpec> {
     tokens
 }
 
-fn pattern(value: &DeValue<'_>) -> Result<ScopePattern, Trouble> {
+pub(super) fn pattern(value: &DeValue<'_>) -> Result<ScopePattern, Trouble> {
     let text = value::text(value)?;
     ScopePattern::parse(&text)
         .ok_or_else(|| Trouble::new(format!("`{text}` is no scope")).with_help(SCOPE))

@@ -10,6 +10,7 @@ mod dnssec;
 mod endpoint;
 mod guard;
 mod monitor;
+mod notify;
 mod place;
 mod recovery;
 mod service;

@@ -135,6 +135,27 @@ pub enum Dropped {
     Handshake,
 }
 
+/// What became of something that a receiver of `[notify]` was to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notified {
+    /// A message was taken.
+    Delivered,
+    /// A message was given up.
+    Failed,
+    /// A line did not go into a message: too many waited.
+    LeftOut,
+}
+
+impl Notified {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::LeftOut => "left_out",
+        }
+    }
+}
+
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
@@ -270,6 +291,20 @@ impl Metrics {
         self.registry
             .counter("waypost_notices_total", &[("event", event)])
             .increment(1);
+    }
+
+    /// Counts things that a receiver of `[notify]` was to be told.
+    pub fn notified(&self, receiver: &str, outcome: Notified, count: u64) {
+        let labels = [("receiver", receiver), ("result", outcome.word())];
+        self.registry
+            .counter("waypost_notifications_total", &labels)
+            .increment(count);
+    }
+
+    /// Wall time, in seconds since 1970.
+    #[must_use]
+    pub fn wall_seconds(&self) -> u64 {
+        self.clock.wall_seconds()
     }
 
     /// Takes in that a table was published, and how long it took to build.

@@ -14,7 +14,7 @@ use super::histogram::Histogram;
 use super::text::{Exposition, Kind, render_pairs};
 
 const CONNECTIONS: &str = "waypost_connections";
-const COUNTERS: [(&str, &str); 7] = [
+const COUNTERS: [(&str, &str); 8] = [
     (
         "waypost_rate_limit_exempt_total",
         "Replies that rate limits did not apply to: to holders of a cookie, and to exempt networks.",
@@ -36,6 +36,10 @@ const COUNTERS: [(&str, &str); 7] = [
         "Transitions of the whole node, by event.",
     ),
     ("waypost_reloads_total", "Reloads of the config, by result."),
+    (
+        "waypost_notifications_total",
+        "Messages to receivers of [notify] by what became of them, and lines that were left out of them.",
+    ),
     (
         "waypost_tables_published_total",
         "Tables that were published.",

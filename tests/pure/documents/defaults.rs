@@ -41,6 +41,9 @@ client_roots = "tls/chain.pem"
 certificate = "alice.example"
 role = "operator"
 #@ [tokens.NAME]
+[notify.one]
+url = "https://hooks.example.org/waypost"
+#@ [notify.NAME]
 [metrics]
 #@ [metrics]
 [geo]

@@ -1,0 +1,174 @@
+//! When a receiver is sent a message, and when again.
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::Client;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tracing::{error, info};
+
+use super::Told;
+use super::body::{self, Speaker};
+use crate::base::limits::NOTIFY_TOGETHER;
+use crate::io::metrics::{Metrics, Notified};
+use crate::plan::{Webhook, WebhookShape};
+
+/// The time over which what happens is gathered into one message.
+const GATHERED: Duration = Duration::from_secs(1);
+/// The time that one request may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The pauses before it is tried again; after the last it is given up.
+const PAUSES: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+    Duration::from_secs(40),
+];
+/// The header of the signature.
+const SIGNATURE: &str = "X-Waypost-Signature";
+
+/// All that is needed to tell one receiver.
+pub(super) struct Delivery {
+    pub(super) webhook: Webhook,
+    pub(super) node: String,
+    pub(super) metrics: Arc<Metrics>,
+    /// Things that its queue had no room for.
+    pub(super) left_out: Arc<AtomicU64>,
+}
+
+/// The outcome of one request.
+enum Reception {
+    /// It was taken.
+    Taken,
+    /// It never will be, as it is.
+    Refused(String),
+    /// It may be later.
+    Failed(String),
+}
+
+impl Delivery {
+    /// Tells the receiver what comes, as long as it is in the config.
+    pub(super) async fn run(self, mut waiting: mpsc::Receiver<Arc<Told>>) {
+        let client = match client() {
+            Ok(client) => client,
+            Err(why) => return self.complain(&why),
+        };
+        let mut is_heard = true;
+        while let Some(first) = waiting.recv().await {
+            sleep(GATHERED).await;
+            let mut told = vec![first];
+            while told.len() < NOTIFY_TOGETHER
+                && let Ok(next) = waiting.try_recv()
+            {
+                told.push(next);
+            }
+            let left_out = self.left_out.swap(0, Ordering::Relaxed);
+            self.metrics
+                .notified(&self.webhook.name, Notified::LeftOut, left_out);
+            let sender = Speaker {
+                node: &self.node,
+                left_out,
+            };
+            let secret = self.webhook.secret.as_ref();
+            for message in body::messages(self.webhook.shape, secret, sender, &told) {
+                is_heard = self.send(&client, &message, is_heard).await;
+            }
+        }
+    }
+
+    /// Sends one message until it is taken or given up; tells whether it was taken.
+    async fn send(&self, client: &Client, message: &Value, was_heard: bool) -> bool {
+        let text = message.to_string();
+        let mut pauses = PAUSES.iter();
+        loop {
+            let why = match self.attempt(client, &text).await {
+                Reception::Taken => {
+                    self.metrics
+                        .notified(&self.webhook.name, Notified::Delivered, 1);
+                    if !was_heard {
+                        let receiver = &self.webhook.name;
+                        info!(
+                            event = "notify_over",
+                            receiver, "the receiver takes messages again"
+                        );
+                    }
+                    return true;
+                }
+                Reception::Failed(why) => match pauses.next() {
+                    Some(pause) => {
+                        sleep(*pause).await;
+                        continue;
+                    }
+                    None => why,
+                },
+                Reception::Refused(why) => why,
+            };
+            self.metrics
+                .notified(&self.webhook.name, Notified::Failed, 1);
+            if was_heard {
+                self.complain(&why);
+            }
+            return false;
+        }
+    }
+
+    async fn attempt(&self, client: &Client, text: &str) -> Reception {
+        let request = client
+            .post(&self.webhook.url)
+            .header("Content-Type", "application/json")
+            .timeout(PATIENCE)
+            .body(text.to_owned());
+        let request = match (&self.webhook.secret, self.webhook.shape) {
+            (Some(secret), WebhookShape::Json | WebhookShape::Slack) => {
+                let seconds = self.metrics.wall_seconds();
+                request.header(SIGNATURE, body::signature(secret, seconds, text))
+            }
+            (Some(_), WebhookShape::Pagerduty) | (None, _) => request,
+        };
+        match request.send().await {
+            Ok(response) => {
+                let status = response.status();
+                // Too many requests and a timeout are the receiver's troubles of the moment, as all of 5xx.
+                let is_passing = status.is_server_error() || [408, 429].contains(&status.as_u16());
+                match (status.is_success(), is_passing) {
+                    (true, _) => Reception::Taken,
+                    (false, true) => Reception::Failed(format!("it answers {status}")),
+                    (false, false) => Reception::Refused(format!("it answers {status}")),
+                }
+            }
+            Err(error) => Reception::Failed(error.without_url().to_string()),
+        }
+    }
+
+    fn complain(&self, why: &str) {
+        let receiver = &self.webhook.name;
+        error!(
+            event = "notify_failed",
+            receiver, "the receiver is not told what happens: {why}"
+        );
+    }
+}
+
+/// A client that goes by no proxy, follows no redirect, and trusts the roots of the system.
+fn client() -> Result<Client, String> {
+    let mut roots = RootCertStore::empty();
+    for root in rustls_native_certs::load_native_certs().certs {
+        // A root that cannot be read vouches for nobody.
+        let _ = roots.add(root);
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_backend_preconfigured(tls)
+        .build()
+        .map_err(|error| error.to_string())
+}
