@@ -1,6 +1,6 @@
 //! The command line: one definition for `--help`, errors and parsing.
 //!
-//! Exit codes: 0 well, 1 found a problem, 2 used wrongly (clap's own).
+//! Exit codes: 0 well, 1 found a problem, 2 invalid usage (clap's own).
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -29,7 +29,7 @@ pub(super) enum Command {
     Check(Check),
     /// Say what one client is answered, and why
     Explain(Explain),
-    /// Ask a name server, and say all that it tells
+    /// Ask a name server, and show everything in its reply
     ///
     /// A small `dig`. It asks the config's first listener if no server is named, and its control
     /// API for the reason of the answer. Exits 1 without an answer (SERVFAIL and REFUSED are none).
@@ -53,7 +53,7 @@ pub(super) enum Command {
     Reload(Reload),
     /// Replace a running server by its program as it is installed now
     ///
-    /// The server starts its own executable anew, which reads and checks everything, takes over the sockets and the state,
+    /// The server starts its own executable again, which reads and checks everything, takes over the sockets and the state,
     /// and answers; only then the old process ends. No query is lost, and a program that fails changes
     /// nothing. Connections over QUIC are closed once their queries are answered, and new ones belong to the new
     /// process. SIGUSR2 does the same.
@@ -193,7 +193,7 @@ pub(super) struct Query {
     /// Ask who the server is
     #[arg(long)]
     pub(super) nsid: bool,
-    /// Send a cookie; comes back with the server's, and asks again if the server wants that
+    /// Send a cookie; ask again with the server's if it wants that
     #[arg(long)]
     pub(super) cookie: bool,
     /// How long to wait for a reply
@@ -383,7 +383,7 @@ pub(super) struct Drain {
     /// Drain even where clients are left without a healthy endpoint, or above capacity
     #[arg(long)]
     pub(super) force: bool,
-    /// Come back when no new answer has it any more; the order stays if this is interrupted
+    /// Wait until no new answer has it any more; the order stays if this is interrupted
     #[arg(long, conflicts_with_all = ["dry_run", "json"])]
     pub(super) wait: bool,
 }
@@ -524,11 +524,11 @@ pub(super) struct Acme {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AcmeCommand {
-    /// Add a value to a name; comes back when it is served
+    /// Add a value to a name, and wait until it is served
     Add(AcmeAdd),
     /// Remove a value, or all values of a name
     Remove(AcmeRemove),
-    /// Say which values there are
+    /// List the values
     List(Status),
 }
 

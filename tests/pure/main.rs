@@ -11,6 +11,7 @@ mod chosen;
 mod config;
 mod cut;
 mod dnssec;
+mod documents;
 mod fleet;
 mod fleet_config;
 mod fuzz;

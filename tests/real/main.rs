@@ -46,6 +46,7 @@ mod signing;
 mod spill;
 mod systemd;
 mod transfer;
+mod tutorial;
 mod upgrade;
 mod upgrade_quic;
 mod watch;

@@ -4,6 +4,8 @@
 //! than expected, the figure is left out rather than guessed.
 use std::fs;
 
+use nix::sys::resource::{Resource, getrlimit};
+
 use super::text::{Exposition, Kind};
 
 /// Clock ticks a second in `/proc/self/stat`: a constant of Linux's interface (USER_HZ).
@@ -36,6 +38,14 @@ pub(super) fn write(text: &mut Exposition, started_at: u64) {
     if let Ok(files) = fs::read_dir("/proc/self/fd") {
         text.family("process_open_fds", Kind::Gauge, "Open file descriptors.")
             .sample(&[], files.count());
+    }
+    if let Ok((most, _)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        text.family(
+            "process_max_fds",
+            Kind::Gauge,
+            "Most file descriptors that may be open.",
+        )
+        .sample(&[], most);
     }
 }
 
