@@ -504,14 +504,6 @@ fn new_state(
     (state, history)
 }
 
-/// The parts of what requests are answered from that others fill.
-fn shared_with(
-    state: &control::State,
-) -> (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>) {
-    let (ready, metrics) = (state.published.clone(), state.metrics.clone());
-    (ready, metrics, state.heartbeat.clone())
-}
-
 /// Starts the timeline, with what is kept of it.
 fn timeline(zoning: &Zoning, clock: Clock) -> History {
     let folder = zoning.state.as_ref().map(|state| state.join("history"));
