@@ -23,9 +23,11 @@ use crate::text::{diagnostic, reader, value};
 
 mod compile;
 pub mod copy;
+mod maintenance;
 mod read;
 mod spec;
 mod steering;
+mod watch;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
 pub use read::Contact;

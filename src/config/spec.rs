@@ -8,8 +8,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::maintenance::MaintenanceSpec;
 use super::reader::At;
 use super::steering::SteeringSpec;
+use super::watch::{WatchSpec, WeightSpec};
 use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
@@ -50,6 +52,7 @@ pub struct Spec {
     pub(crate) monitors: Vec<MonitorSpec>,
     pub(crate) recoveries: Vec<RecoverySpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) maintenance: Vec<MaintenanceSpec>,
     pub(crate) tsig: Vec<TsigSpec>,
     pub(crate) acme: AcmeSpec,
 }
@@ -71,6 +74,8 @@ pub(crate) struct ServerSpec {
     pub(crate) state: Option<String>,
     /// `watch = false`: files that change are left unread until somebody asks.
     pub(crate) watch_off: bool,
+    /// `exec = true`: monitors may run programs.
+    pub(crate) exec: bool,
     pub(crate) defence: DefenceSpec,
 }
 
@@ -307,6 +312,7 @@ pub(crate) struct EndpointSpec {
     pub(crate) tier: u16,
     /// 0: the last of its tier.
     pub(crate) weight: u16,
+    pub(crate) weight_from: Option<At<WeightSpec>>,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
     /// Of this endpoint, whatever its services say.
@@ -314,7 +320,7 @@ pub(crate) struct EndpointSpec {
     /// `enabled = false`: it serves nobody and is not probed.
     pub(crate) is_disabled: bool,
     /// In place of its services' monitors.
-    pub(crate) monitors: Option<At<Vec<At<String>>>>,
+    pub(crate) monitors: Option<WatchSpec>,
     pub(crate) probe: ProbeSpec,
 }
 
@@ -361,7 +367,7 @@ pub(crate) struct RecoverySpec {
 pub(crate) struct ServiceSpec {
     pub(crate) name: At<String>,
     pub(crate) hostnames: Vec<At<Name>>,
-    pub(crate) monitors: Vec<At<String>>,
+    pub(crate) monitors: WatchSpec,
     pub(crate) recovery: Option<At<String>>,
     /// All regions if absent.
     pub(crate) regions: Option<At<Vec<At<String>>>>,

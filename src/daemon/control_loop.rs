@@ -15,10 +15,12 @@ use tracing::{error, info, warn};
 use super::channels::{Channels, Handles};
 use super::expiry::Expiry;
 use super::keeper::{Keeper, OrderKeeping};
+use super::maintenance;
 use super::notice_log::NoticeLog;
 use super::observer::Observer;
 use super::ordered;
 use super::prepared::{Prepared, Source};
+use super::pushed;
 use super::reader::{Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, gone, opened_by};
 use super::upgrade::{self, Hold};
@@ -253,7 +255,10 @@ impl ControlLoop {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Figures(reply) => drop(reply.send(self.figures())),
             // What would have to be kept is not taken: whoever asked finds nobody, and asks again.
-            Command::Reload { .. } | Command::Order { .. } | Command::Challenge { .. }
+            Command::Reload { .. }
+            | Command::Order { .. }
+            | Command::Push { .. }
+            | Command::Challenge { .. }
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Upgrade { patience, reply } => {
@@ -273,6 +278,15 @@ impl ControlLoop {
             Command::Orders(reply) => {
                 drop(reply.send(self.engine.orders(self.handles.clock.now())));
             }
+            Command::Push { push, reply } => {
+                let slots = pushed::slots_of(&self.plan, &push);
+                for slot in slots.iter().flatten() {
+                    let labels = ProbeLabels::of(&self.plan, *slot);
+                    self.handles.metrics.observe_probe(labels, &push.report);
+                    self.handle(Input::Reported(*slot, push.report));
+                }
+                drop(reply.send(slots.map(|slots| slots.len())));
+            }
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
                 self.follow(effects);
@@ -284,6 +298,7 @@ impl ControlLoop {
     fn status(&self) -> Status {
         let now = self.handles.clock.now();
         Status {
+            maintenance: maintenance::status(&self.plan, self.handles.clock.calendar().utc),
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             ..self.engine.status(now)

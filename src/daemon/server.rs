@@ -17,6 +17,7 @@ use super::Failure;
 use super::channels::{Channels, Handles, Shown};
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
+use super::maintenance::MaintenanceKeeper;
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::{Probes, Streams};
@@ -133,6 +134,7 @@ impl Server {
         control_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let published = announce(&ready, &control_loop);
+        MaintenanceKeeper::start(&published, clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
         let service = service((clock, metrics), published, deferred, start.secrets);
         let opened = doors.open(service, streams.handle())?;

@@ -6,21 +6,26 @@
 //! config has for one type and that belong to others are refused by what the others read, so there is no
 //! second list of keys.
 //!
-//! `certificate`, `dialogue` and `host` are parts that several types share; `reach` tells which addresses nobody can probe. Names, paces and thresholds are the same for all
+//! `bounds`, `certificate`, `dialogue` and `host` are parts that several types share; `reach` tells which addresses nobody can probe. Names, paces and thresholds are the same for all
 //! types and are `config`'s; when probes run and what a failure means is not known here.
 use toml::de::DeValue;
 
 use self::kind::{MonitorType, NamedFile, Port};
+use crate::base::Span;
 use crate::text::reader::{At, Fields, keys_read, plain};
 use crate::text::value::{self, Trouble};
 
+pub mod bounds;
 pub mod certificate;
 pub mod dialogue;
+pub mod exec;
 pub mod host;
 pub mod http;
 pub mod https;
 pub mod kind;
 pub mod postgres;
+pub mod prometheus;
+pub mod push;
 pub mod reach;
 pub mod tcp;
 pub mod tls;
@@ -46,6 +51,22 @@ macro_rules! registry {
             pub fn host(&self) -> kind::Host<'_> {
                 match self {
                     $(Self::$Variant(check) => check.host(),)*
+                }
+            }
+
+            /// The bounds of the value that it reads, if it reads one.
+            #[must_use]
+            pub fn bounds(&self) -> Option<&bounds::ValueBounds> {
+                match self {
+                    $(Self::$Variant(check) => check.bounds(),)*
+                }
+            }
+
+            /// The time after which silence is down, where nothing is asked and reports are waited for.
+            #[must_use]
+            pub fn silence(&self) -> Option<Span> {
+                match self {
+                    $(Self::$Variant(check) => check.silence(),)*
                 }
             }
 
@@ -88,10 +109,16 @@ registry! {
     "tls" => Tls(tls::TlsCheck),
     /// A PostgreSQL server whose data is no further behind its primary's than allowed.
     "postgres" => Postgres(postgres::PostgresCheck),
+    /// The value of a query that a Prometheus server answers.
+    "prometheus" => Prometheus(prometheus::PrometheusCheck),
+    /// Reports that a machine or a job sends by itself.
+    "push" => Push(push::PushCheck),
+    /// A program of this machine that says how the endpoint is.
+    "exec" => Exec(exec::ExecCheck),
 }
 
 /// Types that later versions know.
-const LATER: &[&str] = &["dns", "grpc", "icmp", "exec", "push"];
+const LATER: &[&str] = &["dns", "grpc", "icmp"];
 
 /// The connection alone.
 impl Default for Check {
@@ -152,6 +179,7 @@ fn read_as<T: MonitorType>(fields: &mut Fields<'_, '_>, check: fn(T) -> Check) -
     let bounds = value::number(1..=65_535);
     let port = match T::PORT {
         Port::Default(port) => plain(fields.optional("port", bounds)).unwrap_or(port),
+        Port::None => 0,
         Port::Required => plain(fields.required("port", "443", bounds)).unwrap_or(1),
     };
     let named = T::FILES.iter();
@@ -186,7 +214,6 @@ mod tests {
     use super::certificate::Verify;
     use super::kind::Host;
     use super::*;
-    use crate::base::Span;
     use crate::text::Diagnostics;
     use crate::text::reader::{self, Reader};
 

@@ -28,6 +28,7 @@ use crate::table::Table;
 pub mod play;
 pub mod resolver;
 pub mod swarm;
+mod test_canary;
 pub mod test_plan;
 pub mod test_zone;
 pub mod truth;
@@ -366,5 +367,6 @@ fn report(took: Span, outcome: ProbeResult) -> Report {
             ..Timing::default()
         },
         certificate_expires: None,
+        value: None,
     }
 }

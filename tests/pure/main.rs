@@ -7,6 +7,7 @@
 mod allocations;
 mod amplification;
 mod answer;
+mod combinations;
 mod config;
 mod cut;
 mod dnssec;
@@ -23,7 +24,9 @@ mod shared;
 mod steering;
 mod table;
 mod tidy;
+mod told;
 mod verify;
+mod weights;
 mod zones;
 
 #[path = "../support/advised.rs"]

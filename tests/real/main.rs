@@ -38,6 +38,7 @@ mod restart;
 mod rollover;
 mod scrape;
 mod series;
+mod signals;
 mod signing;
 mod spill;
 mod systemd;

@@ -305,6 +305,7 @@ impl Stage {
             | Why::Draining
             | Why::Drained
             | Why::Returning
+            | Why::Weighted
             | Why::Forced
             | Why::Supposed => {}
         }
@@ -354,6 +355,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Draining
             | Why::Drained
             | Why::Returning
+            | Why::Weighted
             | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",

@@ -38,6 +38,7 @@ mod defence;
 mod fences;
 mod geo;
 mod given;
+mod maintenance;
 mod maps;
 mod names;
 mod places;
@@ -48,6 +49,8 @@ mod targets;
 mod tls;
 mod transfer;
 mod tsig;
+mod watch;
+mod weight_from;
 mod weights;
 mod zones;
 
@@ -64,7 +67,8 @@ use super::{Compiled, FiledZone, Files};
 use crate::base::{HashKey, MapId, Permille, limits};
 use crate::geo::{Atlas, FileDigest};
 use crate::plan::{
-    Control, Defence, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds, ZonePlan, Zoning,
+    Control, Defence, Endpoint, GeoFile, Overload, Plan, Server, Service, Tls, TtlBounds, ZonePlan,
+    Zoning,
 };
 
 use checks::Checks;
@@ -150,8 +154,10 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         tls,
         control,
     };
-    let plan = build(spec, files, parts, found);
+    let mut plan = build(spec, files, parts, found);
+    plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);
+    weight_from::check(&plan, &places, found);
     services::check_signed(&plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
     given::check(spec, (&places, &plan), &drafts, given, found);
@@ -326,6 +332,7 @@ fn within<'s>(
 
 fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) -> Plan {
     let (maps, map_ids) = maps::build(parts.drafts, parts.places, &parts.atlas, found);
+    let endpoints = weighed(&parts, found);
     let mut wiring = Wiring::new(parts.places, parts.checks);
     let drafts = parts.drafts.iter().zip(map_ids);
     let services = drafts.map(|(draft, map)| service(draft, map, &mut wiring));
@@ -345,17 +352,29 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         guard: spec.guard.clone(),
         jurisdictions: parts.places.jurisdictions.clone(),
         regions: parts.places.regions.clone(),
-        endpoints: parts.places.endpoints.clone(),
+        endpoints,
         monitors: parts.checks.monitors.clone(),
         recoveries: parts.checks.recoveries.clone(),
         slots: wiring.slots,
         targets: wiring.targets,
         canaries,
+        // Of scopes of this plan.
+        maintenance: Vec::new(),
         services,
         maps,
         atlas: parts.atlas,
         geo: parts.geo,
     }
+}
+
+/// All endpoints, with the sources of their weights.
+fn weighed(parts: &Parts<'_>, found: &mut Diagnostics) -> Vec<Endpoint> {
+    let pairs = parts.places.endpoints.iter().zip(&parts.places.written);
+    let weighed = pairs.map(|(endpoint, written)| Endpoint {
+        weight_from: weight_from::source(written, parts.checks, found),
+        ..endpoint.clone()
+    });
+    weighed.collect()
 }
 
 fn server(spec: &Spec, tls: Option<Tls>, defence: Defence) -> Server {
@@ -369,6 +388,7 @@ fn server(spec: &Spec, tls: Option<Tls>, defence: Defence) -> Server {
         connections: server.connections.unwrap_or(limits::STREAM_CONNECTIONS),
         tls,
         defence,
+        exec: server.exec,
     }
 }
 
@@ -394,7 +414,9 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
             min: spec.ttl_min,
             max: spec.ttl_max,
         },
-        monitors: draft.monitors.clone(),
+        monitors: draft.watch.monitors.clone(),
+        combination: draft.watch.combination.clone(),
+        reported: draft.watch.reported.clone(),
         recovery: draft.recovery,
         is_signed: draft.is_signed,
         pools: wiring.pools(draft),

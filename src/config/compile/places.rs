@@ -233,6 +233,8 @@ fn endpoint(spec: &EndpointSpec, region: RegionId, service: Option<ServiceId>) -
         provider: spec.provider.clone(),
         tier: spec.tier,
         weight: spec.weight,
+        // By another monitor's number, which is found later.
+        weight_from: None,
         capacity: spec.capacity.as_ref().map(|given| given.value),
         addresses: spec.addresses.iter().map(|address| address.value).collect(),
     }

@@ -37,6 +37,14 @@ pub(super) fn of(
     add(&places.jurisdictions);
     add(&places.regions);
     add(&places.endpoints);
+    let followed = places
+        .written
+        .iter()
+        .filter_map(|one| one.weight_from.as_ref());
+    let followed: Vec<_> = followed.map(|one| &one.value).collect();
+    if !followed.is_empty() {
+        add(&followed);
+    }
     add(&(&places.marks, &places.default));
     let overrides = spec.geo.overrides.iter();
     add(&overrides
@@ -48,6 +56,16 @@ pub(super) fn of(
         add(&monitor);
     }
     add(&checks.recoveries);
+    if !spec.maintenance.is_empty() {
+        let windows = spec
+            .maintenance
+            .iter()
+            .map(|one| (&one.name.value, &one.start, &one.recurrence));
+        add(&windows.collect::<Vec<_>>());
+    }
+    if checks.own.iter().any(Option::is_some) {
+        add(&checks.own);
+    }
     for (draft, service) in drafts.iter().zip(services) {
         add(&draft.steering.key);
         add_service(service, &mut add);
@@ -79,6 +97,8 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         answers,
         ttl,
         monitors,
+        combination,
+        reported,
         recovery,
         is_signed,
         pools,
@@ -86,6 +106,9 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
     add(&(name, hostnames, residency, all_down, outside, unknown));
     add(&(demand, overload, answers, ttl, monitors, recovery));
+    if combination.is_some() || !reported.is_empty() {
+        add(&(combination, reported));
+    }
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());
     let tiers = pools.iter().flatten().flat_map(|pool| &pool.tiers);

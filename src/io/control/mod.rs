@@ -36,7 +36,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-pub use self::commands::{Command, Force, OrderRefusal, State};
+pub use self::commands::{Command, Force, OrderRefusal, PushReport, State};
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;
@@ -67,6 +67,7 @@ mod orders;
 mod origin;
 mod page;
 mod parameters;
+mod push;
 mod recorded;
 mod replies;
 mod routes;

@@ -7,7 +7,7 @@
 //! `null`. What breaks a reader gets another version in its path. A test holds the description to it.
 use utoipa::OpenApi;
 
-use super::{changes, looks, scrape};
+use super::{changes, looks, push, scrape};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,6 +28,7 @@ use super::{changes, looks, scrape};
         looks::audit,
         changes::reload,
         changes::upgrade,
+        push::push,
         looks::orders,
         changes::order,
         changes::list_challenges,
@@ -67,15 +68,17 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 24] = [
+    const COUNTS: [&str; 26] = [
         "asn",
         "capacity",
         "class",
         "cohort",
         "failures",
         "generation",
+        "held",
         "made",
         "names",
+        "needed",
         "networks",
         "of",
         "prefix",

@@ -16,7 +16,7 @@ use super::commands::State;
 use super::page::Asset;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
-use super::{changes, looks, openapi, origin, scrape};
+use super::{changes, looks, openapi, origin, push, scrape};
 use crate::plan::{AccessRules, Permission};
 
 /// Routes of everything that is served.
@@ -31,6 +31,7 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/audit", get(looks::audit))
         .route("/api/v1/reload", post(changes::reload))
         .route("/api/v1/upgrade", post(changes::upgrade))
+        .route(push::PATH, post(push::push))
         .route("/api/v1/orders", get(looks::orders).post(changes::order))
         .route(
             "/api/v1/acme",
@@ -106,7 +107,12 @@ fn known(
     origin::check(parts, &access.hosts).map_err(|refusal| Box::new((nobody(), refusal)))?;
     let caller = Caller::find(peer, &parts.headers, access, now);
     let caller = caller.map_err(|refusal| Box::new((nobody(), refusal)))?;
-    match caller.may(Permission::Look) {
+    // Whoever may do no more than report need not see anything for it.
+    let wanted = match parts.uri.path() {
+        push::PATH => Permission::Report,
+        _ => Permission::Look,
+    };
+    match caller.may(wanted) {
         Ok(()) => Ok(caller),
         Err(refusal) => Err(Box::new((caller, refusal))),
     }

@@ -52,11 +52,15 @@ mod cause;
 mod dialogue;
 mod duty;
 mod exchange;
+mod exec;
 mod http;
 mod https;
 mod job;
+mod launcher;
 mod memory;
 mod postgres;
+mod prometheus;
+mod push;
 mod queue;
 pub mod response;
 mod session;
@@ -126,6 +130,7 @@ impl Prober {
             resources: Resources {
                 trust: Trust::new()?,
                 reports,
+                programs: None,
             },
             jobs: Arc::new(Jobs::none()),
         })

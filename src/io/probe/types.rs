@@ -44,4 +44,7 @@ registry! {
     Tcp => super::tcp::TcpProbe,
     Tls => super::tls::TlsProbe,
     Postgres => super::postgres::PostgresProbe,
+    Prometheus => super::prometheus::PrometheusProbe,
+    Push => super::push::PushProbe,
+    Exec => super::exec::ExecProbe,
 }

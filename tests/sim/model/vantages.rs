@@ -253,6 +253,7 @@ fn report(outcome: ProbeResult) -> Report {
         outcome,
         timing: Timing::default(),
         certificate_expires: None,
+        value: None,
     }
 }
 

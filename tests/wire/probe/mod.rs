@@ -83,7 +83,12 @@ impl Watched {
         match &mut self.check {
             Check::Http(check) => change(check),
             Check::Https(check) => change(&mut check.http),
-            Check::Tcp(_) | Check::Tls(_) | Check::Postgres(_) => {
+            Check::Tcp(_)
+            | Check::Tls(_)
+            | Check::Postgres(_)
+            | Check::Prometheus(_)
+            | Check::Push(_)
+            | Check::Exec(_) => {
                 panic!("only HTTP checks have settings")
             }
         }
@@ -150,6 +155,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             connections: 64,
             tls: None,
             defence: Defence::DEFAULT,
+            exec: false,
         },
         control: Control::default(),
         guard: Guard {
@@ -167,6 +173,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         slots: watched.iter().enumerate().map(slot).collect(),
         targets: Vec::new(),
         canaries: Vec::new(),
+        maintenance: Vec::new(),
         services: Vec::new(),
         maps: Vec::new(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
@@ -200,6 +207,7 @@ fn slot((index, watched): (usize, &Watched)) -> Slot {
         address: watched.address,
         monitor: MonitorId::from_index(index),
         host: watched.host.to_owned(),
+        opposed: false,
         key: format!("slot {index}"),
     }
 }
