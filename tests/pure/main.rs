@@ -13,6 +13,7 @@ mod cut;
 mod dnssec;
 mod fleet;
 mod fleet_config;
+mod followed_weights;
 mod fuzz;
 mod geo_claims;
 mod geo_files;
@@ -26,7 +27,6 @@ mod table;
 mod tidy;
 mod told;
 mod verify;
-mod weights;
 mod zones;
 
 #[path = "../support/advised.rs"]
