@@ -161,6 +161,7 @@
 //! | **challenge** | a TXT record that proves control of a name for a while, set by an order or an update |
 //! | **class** | client networks that a plan treats alike for a service |
 //! | **cohort** | one of a thousand parts of the clients, by a keyed hash of their network |
+//! | **combination** | how the monitors of one address decide together, where not all of them must hold |
 //! | **compose** | lay challenges, serial and keys over a base, and sign it |
 //! | **copy** | the file in which the last good version of a zone from a primary is kept |
 //! | **fence** | jurisdictions that an answer may lie in |
@@ -179,6 +180,7 @@
 //! | **unready** | of a zone: there, and not answered yet, because its signatures are being made |
 //! | **variant** | an answer that a steered name may have, known and signed beforehand |
 //! | **weaken** | of a config: take away what protects (a fence, a gate, a signature, a right, a guard) or what is served |
+//! | **window** | of maintenance: a time by the wall clock in which something is drained |
 //! | **withheld** | of a zone: there, and not answered, because it was signed and its keys cannot be used |
 pub mod answer;
 pub mod audit;

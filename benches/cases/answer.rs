@@ -167,6 +167,7 @@ fn passed() -> Report {
         outcome: ProbeResult::Pass,
         timing: Timing::default(),
         certificate_expires: None,
+        value: None,
     }
 }
 

@@ -98,6 +98,7 @@ impl Flapping {
             outcome,
             timing: Timing::default(),
             certificate_expires: None,
+            value: None,
         };
         self.engine.handle(self.now, Input::Probed(probe, report));
     }

@@ -39,6 +39,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
             threads: None,
             connections: 64,
             tls: None,
+            exec: false,
             defence: Defence {
                 amplification: u16::MAX,
                 ..Defence::DEFAULT
@@ -60,6 +61,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
         slots: Vec::new(),
         targets: Vec::new(),
         canaries: Vec::new(),
+        maintenance: Vec::new(),
         services: Vec::new(),
         maps: Arc::default(),
         resolving: Resolving::default(),

@@ -236,6 +236,14 @@ pub const CONTROL_REQUEST: Span = Span::from_secs(5);
 pub const PROBES_IN_FLIGHT: usize = 2048;
 /// Probes that may wait for one of those in flight to end; more are given up as local failures.
 pub const PROBES_WAITING: usize = 16_384;
+/// Shortest time for which a report of a machine holds.
+pub const PUSH_TTL_LEAST: Span = Span(1000);
+/// Time between two steps of a weight that follows a value.
+pub const WEIGHT_STEP: Span = Span(10_000);
+/// Programs of `exec` monitors that run at once.
+pub const EXEC_AT_ONCE: usize = 16;
+/// Octets of what such a program says that are kept.
+pub const EXEC_OUTPUT_BYTES: usize = 4096;
 /// How long a TCP probe that has passed may wait for the peer to close as well.
 pub const PROBE_LINGER: Span = Span(200);
 /// Bytes of the head of a response that a probe takes.
@@ -328,6 +336,10 @@ pub const NAMES_FILE_BYTES: u64 = 64 * 1024 * 1024;
 pub const NAME_QUESTIONS: usize = 64;
 /// Resolvers of a config.
 pub const RESOLVERS: usize = 8;
+/// Depth to which combinations of monitors can lie in each other.
+pub const COMBINATION_DEPTH: usize = 4;
+/// Monitors of one combination: so few that two combinations can be compared case by case.
+pub const COMBINED_MONITORS: usize = 12;
 /// Addresses of one endpoint.
 pub const ENDPOINT_ADDRESSES: usize = 64;
 /// Endpoints in one answer.

@@ -9,6 +9,7 @@ mod client_hash;
 pub mod hash;
 mod ids;
 pub mod limits;
+mod monitor_value;
 mod reason;
 mod secret;
 mod shared_out;
@@ -26,6 +27,7 @@ pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
     RegionId, ServiceId, SlotId, TargetId,
 };
+pub use monitor_value::MonitorValue;
 pub use reason::Reason;
 pub use secret::Secret;
 pub use shared_out::shared_out;

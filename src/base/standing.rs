@@ -103,6 +103,8 @@ pub enum Why {
     Returning,
     /// Served, or limited, by an operator's override, whatever probes say.
     Forced,
+    /// Healthy, and limited by a weight that follows a value.
+    Weighted,
     /// Supposed down by `explain --down`.
     Supposed,
 }
@@ -125,6 +127,7 @@ impl Why {
             Self::Drained => "drained",
             Self::Returning => "returning",
             Self::Forced => "forced",
+            Self::Weighted => "weighted",
             Self::Supposed => "supposed",
         }
     }
@@ -144,6 +147,7 @@ impl Why {
             | Self::Drained
             | Self::Returning
             | Self::Forced
+            | Self::Weighted
             | Self::Supposed => None,
         }
     }
@@ -201,6 +205,27 @@ pub enum Cause {
     Login,
     /// The node could not start the probe: no socket, no memory.
     Local,
+    /// Of several monitors fewer hold than are needed.
+    TooFew {
+        /// As many are needed.
+        needed: u8,
+        /// Of so many.
+        of: u8,
+        /// As many held.
+        held: u8,
+    },
+    /// A monitor holds that must not.
+    Opposed,
+    /// A value is out of the monitor's bounds.
+    OutOfBounds,
+    /// There is no value.
+    NoValue,
+    /// The endpoint has reported that it is down.
+    Reported,
+    /// No report has come in time.
+    Silent,
+    /// A program has ended with this status; 128 and more: by a signal.
+    Exit(u8),
 }
 
 impl Cause {
@@ -231,6 +256,13 @@ impl Cause {
             Self::Slow => "slow",
             Self::Login => "login",
             Self::Local => "local",
+            Self::TooFew { .. } => "too_few",
+            Self::Opposed => "opposed",
+            Self::OutOfBounds => "out_of_bounds",
+            Self::NoValue => "no_value",
+            Self::Reported => "reported",
+            Self::Silent => "silent",
+            Self::Exit(_) => "exit",
         }
     }
 }
@@ -262,6 +294,15 @@ impl fmt::Display for Cause {
             Self::Slow => "slower than the monitor allows",
             Self::Login => "login refused",
             Self::Local => "this node could not start the probe",
+            Self::TooFew { needed, of, held } => {
+                return write!(out, "{needed} of {of} monitors needed, {held} held");
+            }
+            Self::Opposed => "a monitor holds that must not",
+            Self::OutOfBounds => "a value is out of bounds",
+            Self::NoValue => "there is no value",
+            Self::Reported => "reported as down",
+            Self::Silent => "no report in time",
+            Self::Exit(status) => return write!(out, "exit status {status}"),
         })
     }
 }

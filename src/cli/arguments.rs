@@ -83,6 +83,8 @@ pub(super) enum Command {
     /// an hour if nothing is said and after 30 days at most, or by `waypost force NAME --lift`; what it
     /// took away comes back by the steps of the recovery.
     Force(ForceOrder),
+    /// Report how an endpoint is, for a monitor of type `push`
+    Push(super::push::Push),
     /// List the orders in force and to come, and those that have ended
     Orders(OrderListing),
     /// Show an ACME server that a name is ours (dns-01)
@@ -469,7 +471,7 @@ fn role(text: &str) -> Result<AccessRole, String> {
     let found = words.find(|(word, _)| *word == text);
     found
         .map(|(_, role)| *role)
-        .ok_or_else(|| "it is viewer, operator, dns or admin".to_owned())
+        .ok_or_else(|| "it is reporter, viewer, operator, dns or admin".to_owned())
 }
 
 fn scope(text: &str) -> Result<ScopePattern, String> {

@@ -3,6 +3,7 @@
 //! An endpoint has a target for each family and kind of watch. As a rule all of them stand alike, and one line says it;
 //! where they do not, each kind has a line under that of the endpoint, told apart by family or by monitors.
 use super::present::{Paint, ago, bar, line, percent};
+use crate::base::MonitorValue;
 use crate::engine::status::{EndpointStatus, TargetStatus};
 use crate::plan::Units;
 
@@ -114,6 +115,17 @@ fn remarks(target: &TargetStatus) -> String {
     }
     if let Some(next) = target.next_step_ms {
         words.push(format!("next step in {}", ago(next)));
+    }
+    if let Some(combination) = &target.combination {
+        words.push(format!("needs {combination}"));
+    }
+    for slot in target.slots.iter().filter(|slot| slot.report_only) {
+        let value = slot.value_thousandths.map(MonitorValue);
+        let value = value.map_or(String::new(), |value| format!(" {value}"));
+        words.push(format!(
+            "{} {}{value} (report only)",
+            slot.monitor, slot.state
+        ));
     }
     let oldest = target.slots.iter().filter_map(|slot| slot.age_ms).max();
     if let Some(age) = oldest.filter(|age| *age > 60_000) {

@@ -36,6 +36,7 @@ mod orders;
 mod plan;
 mod present;
 mod proof;
+mod push;
 mod query;
 mod reload;
 mod remote;
@@ -82,6 +83,7 @@ pub fn main() -> ExitCode {
         Command::Drain(arguments) => order::drain(&arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
         Command::Force(arguments) => order::force(&arguments),
+        Command::Push(arguments) => push::push(&arguments),
         Command::Orders(arguments) => orders::orders(&arguments),
         Command::Acme(arguments) => acme::acme(&arguments),
         Command::Token(arguments) => token::token(&arguments),

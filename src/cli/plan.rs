@@ -6,10 +6,15 @@ use serde::Serialize;
 
 use super::arguments::Plan;
 use super::judged::{self, Source};
+use super::present::line;
 use super::say;
 use crate::audit::compare::{Comparison, Verdict, compare};
 use crate::audit::weaken::{Decisions, weakened};
 use crate::daemon::Failure;
+use crate::io::clock::Clock;
+
+/// Times of a window that are shown.
+const OCCURRENCES: usize = 3;
 
 /// The comparison with what was compared.
 #[derive(Serialize)]
@@ -30,6 +35,7 @@ pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
     });
     let weakened = weakened(before, after);
     let guard = after.plan.guard.clone();
+    let windows = windows(after.plan);
     let comparison = compare(
         &Arc::new(current.compiled.plan),
         &Arc::new(new.compiled.plan),
@@ -45,9 +51,33 @@ pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
         say(&text);
     } else {
         say(comparison.to_string().trim_end());
+        if !windows.is_empty() {
+            say(windows.trim_end());
+        }
     }
     Ok(match comparison.result {
         Verdict::Allowed => ExitCode::SUCCESS,
         Verdict::Refused => ExitCode::FAILURE,
     })
+}
+
+/// The next times of each window of maintenance; nothing without any.
+fn windows(plan: &crate::plan::Plan) -> String {
+    let now = Clock::start().calendar().utc;
+    let mut out = String::new();
+    for window in &plan.maintenance {
+        line(
+            &mut out,
+            &format!("maintenance {} of {}:", window.name, window.scope),
+        );
+        for one in window.after(now).take(OCCURRENCES) {
+            let drained = one.begins(window.lead);
+            let text = format!("  {} to {}, drained from {drained}", one.start, one.end);
+            line(&mut out, &text);
+        }
+        if window.after(now).next().is_none() {
+            line(&mut out, "  over");
+        }
+    }
+    out
 }

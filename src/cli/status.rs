@@ -11,7 +11,8 @@ use crate::base::limits::CERTIFICATE_SOON;
 use crate::daemon::Failure;
 use crate::engine::Status;
 use crate::engine::status::{
-    CertificateStatus, LimitedStatus, OrderStatus, RefusedConfig, ServiceStatus, SigningStatus,
+    CertificateStatus, LimitedStatus, MaintenanceStatus, OrderStatus, RefusedConfig, ServiceStatus,
+    SigningStatus,
 };
 use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
@@ -122,6 +123,9 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
             status.unwatched.join(", ")
         );
         line(out, &paint.code("1;35", &text));
+    }
+    for window in &status.maintenance {
+        line(out, &window_line(window));
     }
     for limited in &status.limited {
         let LimitedStatus {
@@ -316,6 +320,22 @@ fn mark(service: &ServiceStatus) -> Option<String> {
             service.when_all_down
         )
     })
+}
+
+/// A window of maintenance: what is taken out, and when.
+fn window_line(window: &MaintenanceStatus) -> String {
+    let MaintenanceStatus {
+        name,
+        scope,
+        drain_at,
+        start_at,
+        end_at,
+        ..
+    } = window;
+    let state = if window.due { "now" } else { "next" };
+    format!(
+        "Maintenance {name} of {scope}, {state}: from {start_at} to {end_at}, drained from {drain_at}."
+    )
 }
 
 #[cfg(test)]

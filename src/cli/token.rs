@@ -46,7 +46,7 @@ fn new(arguments: &TokenNew) -> Result<(), Failure> {
 /// The table for the config; `now` is seconds since 1970.
 fn table(arguments: &TokenNew, secret: &str, now: u64) -> Result<String, Failure> {
     let role = arguments.role;
-    if !arguments.scope.is_empty() && role != crate::plan::AccessRole::Operator {
+    if !arguments.scope.is_empty() && !role.takes_scope() {
         return Err(format!(
             "--scope: a scope means nothing for role {}",
             role.word()

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 
 use super::naming::HostnameSpec;
 use super::reader::At;
+use super::watch::{WatchSpec, WeightSpec};
 use crate::plan::{AddressesDown, ProbedBy};
 
 /// An endpoint of a region, or of a service.
@@ -15,6 +16,7 @@ pub(crate) struct EndpointSpec {
     pub(crate) tier: u16,
     /// 0: the last of its tier.
     pub(crate) weight: u16,
+    pub(crate) weight_from: Option<At<WeightSpec>>,
     pub(crate) capacity: Option<At<u32>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
     /// The name that its addresses are found by.
@@ -24,7 +26,7 @@ pub(crate) struct EndpointSpec {
     /// `enabled = false`: it serves nobody and is not probed.
     pub(crate) is_disabled: bool,
     /// In place of its services' monitors.
-    pub(crate) monitors: Option<At<Vec<At<String>>>>,
+    pub(crate) monitors: Option<WatchSpec>,
     pub(crate) probe: ProbeSpec,
 }
 

@@ -25,11 +25,13 @@ use crate::text::{diagnostic, reader, value};
 mod compile;
 pub mod copy;
 mod endpoint;
+mod maintenance;
 mod naming;
 mod read;
 mod records;
 mod spec;
 mod steering;
+mod watch;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
 pub use read::Contact;

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
+use super::maintenance::MaintenanceSpec;
 use super::naming::{AliasSpec, ResolversSpec};
 use super::reader::At;
 use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
+use super::watch::WatchSpec;
 use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
@@ -55,6 +57,7 @@ pub struct Spec {
     pub(crate) monitors: Vec<MonitorSpec>,
     pub(crate) recoveries: Vec<RecoverySpec>,
     pub(crate) services: Vec<ServiceSpec>,
+    pub(crate) maintenance: Vec<MaintenanceSpec>,
     pub(crate) tsig: Vec<TsigSpec>,
     pub(crate) acme: AcmeSpec,
     pub(crate) resolvers: ResolversSpec,
@@ -77,6 +80,8 @@ pub(crate) struct ServerSpec {
     pub(crate) state: Option<String>,
     /// `watch = false`: files that change are left unread until somebody asks.
     pub(crate) watch_off: bool,
+    /// `exec = true`: monitors may run programs.
+    pub(crate) exec: bool,
     pub(crate) defence: DefenceSpec,
 }
 
@@ -355,7 +360,7 @@ pub(crate) struct RecoverySpec {
 pub(crate) struct ServiceSpec {
     pub(crate) name: At<String>,
     pub(crate) hostnames: Vec<At<Name>>,
-    pub(crate) monitors: Vec<At<String>>,
+    pub(crate) monitors: WatchSpec,
     pub(crate) recovery: Option<At<String>>,
     /// All regions if absent.
     pub(crate) regions: Option<At<Vec<At<String>>>>,

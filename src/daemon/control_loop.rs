@@ -17,9 +17,11 @@ use super::channels::{Channels, Handles};
 use super::composing::Composing;
 use super::expiry::Expiry;
 use super::keeper::{Keeper, OrderKeeping};
+use super::maintenance;
 use super::notice_log::NoticeLog;
 use super::observer::Observer;
 use super::ordered;
+use super::pushed;
 use super::readdress;
 use super::reader::{ReaderMessage, Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, opened_by};
@@ -260,7 +262,10 @@ impl ControlLoop {
             Command::Status(reply) => drop(reply.send(self.status())),
             Command::Figures(reply) => drop(reply.send(self.figures())),
             // What would have to be kept is not taken: whoever asked finds nobody, and asks again.
-            Command::Reload { .. } | Command::Order { .. } | Command::Challenge { .. }
+            Command::Reload { .. }
+            | Command::Order { .. }
+            | Command::Push { .. }
+            | Command::Challenge { .. }
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Upgrade { patience, reply } => {
@@ -284,6 +289,15 @@ impl ControlLoop {
             Command::Orders(reply) => {
                 drop(reply.send(self.engine.orders(self.handles.clock.now())));
             }
+            Command::Push { push, reply } => {
+                let slots = pushed::slots_of(&self.plan, &push);
+                for slot in slots.iter().flatten() {
+                    let labels = ProbeLabels::of(&self.plan, *slot);
+                    self.handles.metrics.observe_probe(labels, &push.report);
+                    self.handle(Input::Reported(*slot, push.report));
+                }
+                drop(reply.send(slots.map(|slots| slots.len())));
+            }
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
                 self.follow(effects);
@@ -295,6 +309,7 @@ impl ControlLoop {
     fn status(&self) -> Status {
         let now = self.handles.clock.now();
         Status {
+            maintenance: maintenance::status(&self.plan, self.handles.clock.calendar().utc),
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             names: self.handles.names.report(),

@@ -196,6 +196,7 @@ impl DryStart {
                 total_us: 1,
             },
             certificate_expires: exchange.encrypted.then_some(u64::MAX / 1000),
+            value: None,
         };
         self.metrics
             .observe_probe(ProbeLabels::of(&self.plan, slot), &report);

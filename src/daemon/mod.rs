@@ -20,6 +20,8 @@
 //! | `transfers` | who answers what the answering threads hand on |
 //! | `observer` | how much clients have asked since the engine was last told |
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
+//! | `maintenance` | windows of the config, ordered when they are due |
+//! | `pushed` | the slots that a report is of that nobody asked for |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -37,6 +39,7 @@ mod geo_keeper;
 mod judge;
 mod keeper;
 pub(crate) mod log;
+mod maintenance;
 mod names;
 mod notice_lines;
 mod notice_log;
@@ -44,6 +47,7 @@ mod observer;
 mod order_log;
 mod ordered;
 pub(crate) mod prepared;
+mod pushed;
 mod readdress;
 mod reader;
 mod reload_effects;

@@ -296,6 +296,7 @@ pub(super) fn loudness(to: Why) -> Loudness {
         | Why::Draining
         | Why::Drained
         | Why::Returning
+        | Why::Weighted
         | Why::Forced
         | Why::Supposed => Loudness::Information,
     }
@@ -370,6 +371,7 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
         }
         (_, Why::Ramping { step: 1, .. }) => "endpoint is back and starts its ramp".to_owned(),
         (_, Why::Ramping { .. }) => "endpoint goes on with its ramp".to_owned(),
+        (_, Why::Weighted) => format!("endpoint follows its weight, and has {share}"),
         (_, Why::Healthy | Why::Unproven | Why::Supposed) => "endpoint serves in full".to_owned(),
     }
 }

@@ -199,6 +199,7 @@ fn now_are(to: Why) -> &'static str {
         Why::Forced => "are forced by an override",
         Why::Gated => "wait for their gates",
         Why::Ramping { .. } => "are on their ramps",
+        Why::Weighted => "follow their weights",
         Why::Healthy | Why::Unproven | Why::Supposed => "serve in full",
     }
 }

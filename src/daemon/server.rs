@@ -18,6 +18,7 @@ use super::channels::{Channels, Handles, Shown};
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
+use super::maintenance::MaintenanceKeeper;
 use super::names::{NameHandle, NameHolds, NamesBefore};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
@@ -143,6 +144,7 @@ impl Server {
         core_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let published = announce(&ready, &core_loop);
+        MaintenanceKeeper::start(&published, clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
         let service = service((clock, metrics), published, deferred, start.secrets);
         let opened = doors.open(service, streams.handle())?;

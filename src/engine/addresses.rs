@@ -6,7 +6,7 @@ use crate::base::{AddressSet, SlotId};
 use crate::health::guard::{Doubt, Last};
 use crate::health::slot::SlotHealth;
 use crate::health::target::{AddressSlot, Evidence, KeepReason, Verdict};
-use crate::plan::{AddressesDown, Plan, Target};
+use crate::plan::{AddressesDown, Combination, Plan, Target};
 
 /// The addresses that a target is answered without, where it was without `had`: those that are down while others are
 /// not. One that is down with all of them is without none, or kept as it was.
@@ -40,6 +40,35 @@ pub(super) fn slots<'s>(
         let monitor = plan.slots[slot.index()].monitor;
         (place, &slots[slot.index()], &plan.monitors[monitor.index()])
     })
+}
+
+/// The result of the last probes of a target whose monitors are combined, all of its addresses together.
+pub(super) fn combined(
+    plan: &Plan,
+    (target, combination): (&Target, &Combination<usize>),
+    last: impl Fn(SlotId) -> Last,
+) -> Last {
+    let address = |slot: &SlotId| plan.slots[slot.index()].address.ip();
+    let groups = target
+        .slots
+        .chunk_by(|one, other| address(one) == address(other));
+    let each = groups.map(|own| {
+        combination.judge(&|place| match last(*own.get(*place)?) {
+            Last::Nothing => None,
+            Last::Passed => Some(true),
+            Last::Failed => Some(false),
+        })
+    });
+    let each: Vec<Option<bool>> = each.collect();
+    let decisive = target.addresses_down != AddressesDown::Endpoint;
+    let word = |passed: bool| if passed { Last::Passed } else { Last::Failed };
+    if each.contains(&Some(decisive)) {
+        word(decisive)
+    } else if each.contains(&None) {
+        Last::Nothing
+    } else {
+        word(!decisive)
+    }
 }
 
 /// Tells that the last probe of some slot failed; where one address is enough, of each address.

@@ -38,6 +38,7 @@ use super::index::{Index, SlotRole};
 use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
 use super::snapshot::KeptTarget;
+use super::weights::Weights;
 
 /// The health of all slots and targets of a plan, and the drains in force.
 #[derive(Debug)]
@@ -48,12 +49,15 @@ pub(super) struct HealthState {
     pub(super) targets: Vec<TargetHealth>,
     pub(super) standings: Vec<Standing>,
     served: Vec<Served>,
+    /// By target: the result of the last probes of its combined monitors; nothing for targets without a combination.
+    combined: Vec<Last>,
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
-    doubt: Doubt,
+    pub(super) doubt: Doubt,
     total_outage: bool,
     pub(super) ejections: Ejections,
     pub(super) drains: Drains,
+    pub(super) weights: Weights,
     pub(super) turns: Vec<OrderTurn>,
     capped: BTreeSet<(Moment, TargetId)>,
     /// Until when the addresses of names hold.
@@ -67,6 +71,7 @@ pub(super) struct Beginning {
     /// The moment at which each target last left, if that counts still.
     pub(super) left_at: Vec<Option<Moment>>,
     pub(super) drains: Drains,
+    pub(super) weights: Weights,
 }
 
 /// One standing that changed.
@@ -83,7 +88,8 @@ impl HealthState {
         let slots = vec![SlotHealth::default(); plan.slots.len()];
         let targets = vec![TargetHealth::new(now); plan.targets.len()];
         let drains = Drains::new(&plan);
-        Self::of(plan, slots, targets, drains)
+        let weights = Weights::new(&plan, now);
+        Self::of(plan, slots, targets, drains, weights)
     }
 
     /// The state of a new plan: what has the same key as in the old one keeps its health.
@@ -109,6 +115,7 @@ impl HealthState {
             targets: targets.collect(),
             left_at: left_at.collect(),
             drains: drains.migrate(now, plans, kept, &self.standings),
+            weights: self.weights.migrate(plans, now),
         };
         let mut next = Self::begin(plan, now, known);
         next.hold_all(self.holds.clone());
@@ -117,7 +124,13 @@ impl HealthState {
 
     /// The state of a plan of which something is known: from before a reload, or a restart.
     pub(super) fn begin(plan: Arc<Plan>, now: Moment, known: Beginning) -> Self {
-        let mut fresh = Self::of(plan, known.slots, known.targets, known.drains);
+        let mut fresh = Self::of(
+            plan,
+            known.slots,
+            known.targets,
+            known.drains,
+            known.weights,
+        );
         for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
             if let Some(left_at) = left_at {
                 fresh.ejections.remember(left_at, id);
@@ -138,17 +151,20 @@ impl HealthState {
         slots: Vec<SlotHealth>,
         targets: Vec<TargetHealth>,
         drains: Drains,
+        weights: Weights,
     ) -> Self {
         let mut state = Self {
             index: Index::new(&plan),
             tally: Tally::new(targets.len(), plan.regions.len()),
             standings: vec![Standing::UNPROVEN; targets.len()],
             served: vec![Served::No; targets.len()],
+            combined: vec![Last::Nothing; targets.len()],
             steps: BTreeSet::new(),
             doubt: Doubt::None,
             total_outage: false,
             ejections: Ejections::new(&plan),
             drains,
+            weights,
             turns: Vec::new(),
             capped: BTreeSet::new(),
             holds: BTreeMap::new(),
@@ -178,6 +194,7 @@ impl HealthState {
             changes.extend(self.look(now, id));
         }
         changes.extend(self.turn_orders(now));
+        self.weights.advance(&self.plan, now);
         self.ejections.advance(now);
         changes.extend(self.fill_room(now));
         changes
@@ -188,6 +205,7 @@ impl HealthState {
         let last = self.last(id);
         let monitor = monitor(&self.plan, id);
         self.slots[id.index()].observe(monitor, now, report);
+        self.weights.read(&self.plan, now, id, report.value);
         self.count_slot(id, last);
         let concerned = self.index.concerned(id).all();
         for target in &concerned {
@@ -235,7 +253,9 @@ impl HealthState {
         let step = self.steps.first().map(|(due, _)| *due);
         let room = self.ejections.next_change().filter(|_| self.is_capped());
         let turn = self.drains.orders.wake_at();
-        step.into_iter().chain(room).chain(turn).min()
+        let weight = self.weights.wake_at(&self.plan);
+        let orders = room.into_iter().chain(turn);
+        step.into_iter().chain(orders).chain(weight).min()
     }
 
     /// The time to the next probe of a slot, before jitter.
@@ -257,6 +277,7 @@ impl HealthState {
             health: self.targets[id.index()].clone(),
             ceiling: self.drains.ceiling(id),
             left_at: self.ejections.left_at(id),
+            weight: self.weights.level(self.endpoint(id)).cloned(),
         }
     }
 
@@ -318,25 +339,6 @@ impl HealthState {
             let mut shares = pool.iter().map(|id| self.standings[id.index()].share);
             shares.all(|share| share.0 == 0)
         })
-    }
-
-    /// The standings reckoned anew from the slots up, with nothing remembered of the standings.
-    pub(super) fn recompute(&self, now: Moment) -> Vec<Standing> {
-        let ids = (0..self.targets.len()).map(TargetId::from_index);
-        let standings = ids.map(|id| {
-            let (evidence, recovery) = (self.evidence(id), recovery(&self.plan, id));
-            let mut target = self.targets[id.index()].clone();
-            target.observe(now, recovery, evidence);
-            let had = self.standings[id.index()].without;
-            let health = Standing {
-                without: addresses::without(self.doubt, target.kept(), evidence, had),
-                ..target.standing(recovery, evidence.hold)
-            };
-            let own = (id, self.endpoint(id));
-            let to = self.drains.over_later(now, health, own, recovery);
-            self.while_known(id, to)
-        });
-        standings.collect()
     }
 
     /// Looks at the slots of a target again, and keeps it if it just fell and must be kept.
@@ -485,6 +487,7 @@ impl HealthState {
         };
         let to = self.drains.over(health, (id, self.endpoint(id)), recovery);
         let to = self.while_known(id, to);
+        let to = self.weigh(id, to);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.count_target(id);
         self.count_ejection(id);
@@ -511,17 +514,23 @@ impl HealthState {
         self.plan.targets[id.index()].endpoint
     }
 
-    fn evidence(&self, id: TargetId) -> Evidence {
+    pub(super) fn evidence(&self, id: TargetId) -> Evidence {
         let target = &self.plan.targets[id.index()];
         let watched = |slot: &SlotId| (&self.slots[slot.index()], monitor(&self.plan, *slot));
         let gates = target.gate.iter().map(watched);
         let by_address = || addresses::slots(&self.plan, target, &self.slots);
-        match target.addresses_down {
-            AddressesDown::Endpoint => Evidence::of(target.slots.iter().map(watched), gates),
-            AddressesDown::Address => Evidence::by_address(by_address(), gates),
-            AddressesDown::Stay => Evidence {
+        let combination = target.combination.as_ref();
+        match (target.addresses_down, combination) {
+            (AddressesDown::Endpoint, None) => {
+                Evidence::of(target.slots.iter().map(watched), gates)
+            }
+            (AddressesDown::Endpoint, Some(_)) => {
+                Evidence::of_each(combination, by_address(), gates)
+            }
+            (AddressesDown::Address, _) => Evidence::by_address(combination, by_address(), gates),
+            (AddressesDown::Stay, _) => Evidence {
                 without: AddressSet::EMPTY,
-                ..Evidence::by_address(by_address(), gates)
+                ..Evidence::by_address(combination, by_address(), gates)
             },
         }
     }
@@ -531,13 +540,23 @@ impl HealthState {
         match self.index.role(id) {
             SlotRole::Canary => self.tally.move_canary(from, to),
             SlotRole::Watch(region) => self.tally.move_slot(region, from, to),
-            SlotRole::Gate => {}
+            SlotRole::Combined => self.tally.move_passing(from, to),
+            SlotRole::Aside => {}
         }
     }
 
     fn count_target(&mut self, id: TargetId) {
         let target = &self.plan.targets[id.index()];
-        let failing = addresses::is_failing(&self.plan, target, |slot| self.last(slot));
+        let failing = match &target.combination {
+            None => addresses::is_failing(&self.plan, target, |slot| self.last(slot)),
+            Some(own) => {
+                let to = addresses::combined(&self.plan, (target, own), |slot| self.last(slot));
+                let from = std::mem::replace(&mut self.combined[id.index()], to);
+                let region = self.plan.endpoints[target.endpoint.index()].region;
+                self.tally.move_combined(region, from, to);
+                to == Last::Failed
+            }
+        };
         let served = match (self.targets[id.index()].is_served_as_proven(), failing) {
             (false, _) => Served::No,
             (true, false) => Served::Sound,

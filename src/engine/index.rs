@@ -31,8 +31,10 @@ pub(super) enum SlotRole {
     Canary,
     /// A target of this region.
     Watch(RegionId),
-    /// A target's return, and nothing else.
-    Gate,
+    /// Targets that need not all of their monitors to pass, and no other.
+    Combined,
+    /// A target's return, or nothing that decides.
+    Aside,
 }
 
 impl Index {
@@ -99,11 +101,13 @@ impl SlotTargets {
 }
 
 fn roles(plan: &Plan, slots: &[SlotTargets]) -> Vec<SlotRole> {
-    let mut roles = vec![SlotRole::Gate; slots.len()];
+    let mut roles = vec![SlotRole::Aside; slots.len()];
     for (role, concerned) in roles.iter_mut().zip(slots) {
-        if let Some(first) = concerned.watched.first() {
-            let endpoint = plan.targets[first.index()].endpoint;
-            *role = SlotRole::Watch(plan.endpoints[endpoint.index()].region);
+        let mut targets = concerned.watched.iter().map(|id| &plan.targets[id.index()]);
+        if let Some(plain) = targets.clone().find(|one| one.combination.is_none()) {
+            *role = SlotRole::Watch(plan.endpoints[plain.endpoint.index()].region);
+        } else if targets.next().is_some() {
+            *role = SlotRole::Combined;
         }
     }
     for slot in &plan.canaries {

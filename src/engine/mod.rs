@@ -10,6 +10,7 @@
 //! | `orders` | which orders are in force and to come, and which have ended |
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
+//! | `weights` | what is left of shares where weights follow values |
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `holds` | how long addresses of machines that are known by name are good |
 //! | `lookout` | what nobody has looked at for too long |
@@ -17,6 +18,7 @@
 //! | `forecast` | what an order would do |
 //! | `order_book` | which orders there are and were, and for whom |
 //! | `index` | who is concerned by what |
+//! | `recompute` | what the standings come to, for a comparison |
 //! | `reload_map` | which slot or target of a new plan is which of the old one |
 //! | `snapshot` | what there is to be kept over a restart |
 //! | `kept` | what of that has changed since it was asked for |
@@ -63,6 +65,7 @@ pub mod order;
 mod order_book;
 mod orders;
 mod overload;
+mod recompute;
 mod reload_map;
 mod resume;
 mod schedule;
@@ -70,6 +73,7 @@ pub mod snapshot;
 pub mod status;
 mod status_view;
 mod target_labels;
+mod weights;
 
 use demand::DemandEstimate;
 pub use demand::Observed;
@@ -265,6 +269,8 @@ impl Engine {
             Input::Observed(observed) => self.observe(now, &observed),
             Input::Order(id, request) => self.take_order(now, id, &request),
         }
+        let reweighed = self.health.settle_weights();
+        self.take_changes(now, &reweighed);
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
             self.publish(now);
@@ -354,9 +360,18 @@ impl Engine {
     }
 
     fn take_report(&mut self, now: Moment, id: ProbeId, report: Report) {
-        if let Some((slot, started)) = self.schedule.finish(id) {
-            self.judge(now, slot, report);
-            self.plan_next(slot, started);
+        let Some((slot, started)) = self.schedule.finish(id) else {
+            return;
+        };
+        let is_told = health_state::monitor(&self.plan, slot).check.silence();
+        let told = self.health.slot(slot).last().filter(|_| is_told.is_some());
+        match told {
+            // It was silent, and is so no more.
+            Some((at, _)) if at >= started => self.plan_next(slot, at),
+            Some(_) | None => {
+                self.judge(now, slot, report);
+                self.plan_next(slot, started);
+            }
         }
     }
 

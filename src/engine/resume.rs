@@ -23,6 +23,7 @@ use super::drains::Drains;
 use super::health_state::{Beginning, monitor, recovery};
 use super::orders::OrdersBefore;
 use super::snapshot::{KeptTarget, Snapshot};
+use super::weights::Weights;
 use crate::base::limits;
 use crate::base::{Moment, SlotId, Span, TargetId};
 use crate::health::drain::Ceiling;
@@ -52,6 +53,7 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
     Beginning {
         targets: targets.collect(),
         left_at: left_at.collect(),
+        weights: view.weights(),
         drains: Drains::restored(plan, (snapshot.at, now), orders, ceilings.collect()),
         slots,
     }
@@ -109,6 +111,16 @@ impl Resumed<'_> {
             health.forget_slots(self.now, recovery);
         }
         health
+    }
+
+    /// The levels of weights; the time away ages what was read.
+    fn weights(&self) -> Weights {
+        let level = |endpoint| {
+            let mut own = (0..).map(TargetId).zip(&self.plan.targets);
+            let (id, _) = own.find(|(_, target)| target.endpoint == endpoint)?;
+            self.kept(id)?.weight.clone()
+        };
+        Weights::new(self.plan, self.now).known(level)
     }
 
     fn ceiling(&self, id: TargetId) -> Option<Ceiling> {

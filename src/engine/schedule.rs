@@ -188,7 +188,10 @@ impl Schedule {
         interval: Span,
     ) {
         let entry = &mut self.slots[slot.index()];
-        let wait = match std::mem::replace(&mut entry.spread, Spread::Even) {
+        let spread = std::mem::replace(&mut entry.spread, Spread::Even);
+        let wait = match spread {
+            // What reports by itself has its whole time, and needs not be drawn apart.
+            _ if monitor.check.silence().is_some() => interval.0,
             Spread::Crowded => monitor.near_interval.0 + entry.draws.below(interval.0.max(1)),
             Spread::Even => interval.0 * (900 + entry.draws.below(201)) / 1000,
         };
@@ -231,7 +234,9 @@ impl Entry {
     fn new(seed: u64, key: &str, monitor: &Monitor, now: Moment) -> Self {
         let mut draws = Draws::from_seed(HashKey(seed).hash(key.as_bytes()));
         let first = monitor.interval.min(Span::from_secs(1));
-        let due = now.after(Span(1 + draws.below(first.0)));
+        let soon = now.after(Span(1 + draws.below(first.0)));
+        let silence = monitor.check.silence();
+        let due = silence.map_or(soon, |silence| now.after(silence));
         Self {
             due,
             wanted: due,

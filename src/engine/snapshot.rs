@@ -16,6 +16,7 @@ use crate::base::{Moment, Permille};
 use crate::health::drain::Ceiling;
 use crate::health::slot::SlotHealth;
 use crate::health::target::TargetHealth;
+use crate::health::weight::WeightLevel;
 
 /// All that an engine knows, or a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct KeptTarget {
     pub ceiling: Ceiling,
     /// The moment at which it last left, while that counts against the bound on ejections.
     pub left_at: Option<Moment>,
+    /// The level of its endpoint's weight, where that follows a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<WeightLevel>,
 }
 
 /// The part of a service's demand that is kept.

@@ -50,6 +50,9 @@ pub struct Status {
     /// Canaries: whether this node can see.
     #[serde(default)]
     pub canaries: Vec<SlotStatus>,
+    /// Windows of maintenance that are open or to come; known to whoever has a calendar, not to the engine.
+    #[serde(default)]
+    pub maintenance: Vec<MaintenanceStatus>,
     /// Machines that are known by name.
     #[serde(default)]
     pub names: Vec<NameReport>,
@@ -68,6 +71,25 @@ pub struct RefusedConfig {
     pub age_ms: u64,
     /// Why, for a person: the first lines of what the log says.
     pub reason: String,
+}
+
+/// A window of maintenance, at its next time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MaintenanceStatus {
+    /// Its name.
+    pub name: String,
+    /// The region, provider or endpoint that is taken out.
+    pub scope: String,
+    /// The reason; empty if nobody said.
+    pub reason: String,
+    /// Tells whether it is open, or clients are being led away for it.
+    pub due: bool,
+    /// The time at which clients begin to be led away.
+    pub drain_at: Utc,
+    /// The time at which it opens.
+    pub start_at: Utc,
+    /// The time at which it closes.
+    pub end_at: Utc,
 }
 
 /// A network that gets no more replies of a class for now.
@@ -133,8 +155,11 @@ pub struct EndpointStatus {
     pub provider: String,
     /// Tier, 1 = primary.
     pub tier: u16,
-    /// Weight within its tier.
+    /// Weight within its tier; the most, where it follows a value.
     pub weight: u16,
+    /// The weight that it has now, in thousandths, where it follows a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_now_thousandths: Option<u64>,
     /// Tells whether the config has it serve nobody (`enabled = false`).
     #[serde(default)]
     pub disabled: bool,
@@ -196,13 +221,16 @@ pub struct TargetStatus {
     pub family: String,
     /// Monitors that judge it; none if nothing watches it.
     pub monitors: Vec<String>,
+    /// The combination of its monitors, such as `2 of (web, ping, tls)`; absent = all must be up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combination: Option<String>,
     /// The monitors joined by `+`; with hosts and recovery where the endpoint has another target
     /// of the same monitors. Tells the targets of one endpoint and family apart.
     pub watch: String,
     /// Services that use it.
     pub services: Vec<String>,
     /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
-    /// `doubted`, `capped`, `draining`, `drained`, `returning`, `forced`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
+    /// `doubted`, `capped`, `draining`, `drained`, `returning`, `forced`, `weighted`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,
@@ -245,6 +273,12 @@ pub struct SlotStatus {
     /// Tells whether the last result is older than the monitor's interval allows.
     #[serde(default)]
     pub unwatched: bool,
+    /// The value that was read last, in thousandths; absent where none is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_thousandths: Option<i64>,
+    /// Tells whether it is shown only, and decides nothing here.
+    #[serde(default)]
+    pub report_only: bool,
     /// How long the last probe took, in microseconds.
     pub took_us: u32,
     /// When the certificate expires, in seconds since 1970.

@@ -59,6 +59,8 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
             expires: tls.pair.expires,
         }),
         canaries: plan.canaries.iter().map(|id| view.slot(*id)).collect(),
+        // Who knows the time of day knows them.
+        maintenance: Vec::new(),
         // They are looked after elsewhere.
         names: Vec::new(),
         zones: Vec::new(),
@@ -100,8 +102,11 @@ impl StatusView<'_> {
             let load_thousandths = self.load(|table| table.endpoint_load(id));
             let orders = self.engine.health.drains().of(plan, id, self.now);
             let orders: Vec<&OrderRecord> = orders.collect();
+            let level = self.engine.health.weights.level(id);
+            let now = level.map(|level| u64::from(level.share().0) * u64::from(endpoint.weight));
             let status = EndpointStatus {
                 load_thousandths,
+                weight_now_thousandths: now,
                 ..self.endpoint(endpoint, targets, &orders)
             };
             regions[endpoint.region.index()].endpoints.push(status);
@@ -131,6 +136,7 @@ impl StatusView<'_> {
             provider: endpoint.provider.clone(),
             tier: endpoint.tier,
             weight: endpoint.weight,
+            weight_now_thousandths: None,
             disabled: !endpoint.enabled,
             capacity: endpoint.capacity,
             load_thousandths: None,
@@ -164,7 +170,13 @@ impl StatusView<'_> {
         let standing = &self.engine.health.standings()[id.index()];
         let since = self.engine.health.target(id).since();
         let slots = target.slots.iter().chain(&target.gate);
+        let slots = slots.map(|slot| self.slot(*slot));
+        let reported = target.reported.iter().map(|slot| SlotStatus {
+            report_only: true,
+            ..self.slot(*slot)
+        });
         TargetStatus {
+            combination: self.combination(target),
             family: family_word(target.family).to_owned(),
             monitors: monitors(&self.engine.plan, target),
             watch: self.engine.labels.label(id).to_owned(),
@@ -177,8 +189,18 @@ impl StatusView<'_> {
             unwatched: self.engine.lookout.is_blind_to(target),
             without: self.without(target, standing),
             wants_approval: self.engine.health.is_awaiting_approval(id),
-            slots: slots.map(|slot| self.slot(*slot)).collect(),
+            slots: slots.chain(reported).collect(),
         }
+    }
+
+    /// The combination of a target's monitors: `2 of (web, ping, tls)`.
+    fn combination(&self, target: &Target) -> Option<String> {
+        let name = |place: &usize| {
+            let slot = target.slots.get(*place);
+            slot.map_or("", |slot| &monitor(&self.engine.plan, *slot).name)
+        };
+        let combination = target.combination.as_ref()?;
+        Some(combination.map(&mut |place| name(place)).to_string())
     }
 
     /// The cause, or the step of the ramp, in words; then what is left out, and what nobody looks at.
@@ -263,6 +285,8 @@ impl StatusView<'_> {
             cause: slot.last_failure().map(|cause| cause.word().to_owned()),
             age_ms: last.map(|(at, _)| self.now.since(at).0),
             unwatched: self.engine.lookout.is_unwatched(id),
+            report_only: false,
+            value_thousandths: last.and_then(|(_, report)| Some(report.value?.0)),
             took_us: last.map_or(0, |(_, report)| report.timing.total_us),
             certificate_expires: last.and_then(|(_, report)| report.certificate_expires),
         }
@@ -364,6 +388,7 @@ fn detail(target: &Target, standing: &Standing, gates: &str, orders: &[&OrderRec
         Why::Draining => format!("draining {}", by_order(orders, |own| own == Action::Drain)),
         Why::Drained => format!("drained {}", by_order(orders, |own| own == Action::Drain)),
         Why::Returning => "returning after an order".to_owned(),
+        Why::Weighted => "by its weight now".to_owned(),
         Why::Forced => {
             let by = by_order(orders, |own| own.value().is_some());
             format!("forced to {} {by}", standing.share)

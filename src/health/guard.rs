@@ -134,7 +134,18 @@ impl Tally {
 
     /// A slot of a region counted as `from` and now counts as `to`.
     pub fn move_slot(&mut self, region: RegionId, from: Last, to: Last) {
+        self.move_combined(region, from, to);
+        self.move_passing(from, to);
+    }
+
+    /// The monitors of a target of a region, combined, counted as `from` and now count as `to`: none of them
+    /// has to pass by itself, so none is counted by itself.
+    pub fn move_combined(&mut self, region: RegionId, from: Last, to: Last) {
         self.regions[region.index()].shift(from, to);
+    }
+
+    /// A slot counted as `from` and now counts as `to`, in nothing but whether this node sees anything at all.
+    pub fn move_passing(&mut self, from: Last, to: Last) {
         self.passing += usize::from(to == Last::Passed);
         self.passing -= usize::from(from == Last::Passed);
     }

@@ -7,6 +7,7 @@
 //! | [`target`] | slots, gates and ramp together: the standing of a target |
 //! | [`damping`] | how much slower a return is after relapses |
 //! | [`drain`] | what an operator's order leaves of it |
+//! | [`weight`] | what a value leaves of an endpoint's weight |
 //! | [`guard`] | self-doubt |
 //! | [`ejections`] | how much may leave automatically |
 //! | [`votes`] | what several vantages see, combined into one ruling |
@@ -18,5 +19,6 @@ pub mod report;
 pub mod slot;
 pub mod target;
 pub mod votes;
+pub mod weight;
 
 pub use report::{ProbeResult, Report, Timing};

@@ -1,7 +1,7 @@
 //! What one probe saw.
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Cause, Span};
+use crate::base::{Cause, MonitorValue, Span};
 use crate::plan::Monitor;
 
 /// Tells whether the probe passed.
@@ -40,6 +40,9 @@ pub struct Report {
     pub timing: Timing,
     /// When the server's certificate expires, in seconds since 1970, where one was seen.
     pub certificate_expires: Option<u64>,
+    /// The value that was read, where the monitor reads one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<MonitorValue>,
 }
 
 impl Report {

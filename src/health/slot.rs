@@ -32,7 +32,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Cause, Moment, Span};
-use crate::plan::{FailureCount, Monitor};
+use crate::plan::{FailureCount, Monitor, ValueBefore};
 
 use super::{ProbeResult, Report};
 
@@ -69,11 +69,27 @@ pub enum State {
 impl SlotHealth {
     /// Folds one report in.
     pub fn observe(&mut self, monitor: &Monitor, now: Moment, report: Report) {
+        let report = self.judged(monitor, report);
         self.state = match report.outcome {
             ProbeResult::Pass => self.state.passed(monitor),
             ProbeResult::Fail(cause) => self.state.failed(monitor, cause),
         };
         self.last = Some((now, report));
+    }
+
+    /// A report with its value judged: one that passes by the bounds alone may have to come back further.
+    fn judged(&self, monitor: &Monitor, report: Report) -> Report {
+        let before = match self.last_failure() {
+            Some(Cause::OutOfBounds) => ValueBefore::Outside,
+            Some(_) | None => ValueBefore::Within,
+        };
+        match (report.outcome, report.value) {
+            (ProbeResult::Pass, Some(value)) if !monitor.holds(value, before) => Report {
+                outcome: ProbeResult::Fail(Cause::OutOfBounds),
+                ..report
+            },
+            (ProbeResult::Pass | ProbeResult::Fail(_), _) => report,
+        }
     }
 
     /// Tells whether it is up.
@@ -246,6 +262,7 @@ mod tests {
             outcome,
             timing: crate::health::Timing::default(),
             certificate_expires: None,
+            value: None,
         }
     }
 
@@ -321,6 +338,7 @@ mod tests {
                 outcome,
                 timing: crate::health::Timing::default(),
                 certificate_expires: None,
+                value: None,
             };
             slot.observe(&monitor, Moment(9), report);
             seen.push((slot.next_interval(&monitor), slot.hold(&monitor)));

@@ -247,7 +247,8 @@ pub fn path_trouble(text: &str) -> Option<String> {
 /// Headers by which a request says how long its body is.
 const FRAMING: &[&str] = &["content-length", "transfer-encoding", "trailer", "expect"];
 
-fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
+/// Reads `headers`.
+pub(super) fn headers(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
     let reader = fields.reader();
     let mut list = Vec::new();
     for (name, value) in fields.pairs("headers", value::text) {

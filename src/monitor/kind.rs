@@ -6,6 +6,7 @@
 //! ([`Port`], [`Host`]) and the compiler of the config gives it. How a probe dials and judges is not known here.
 use std::sync::Arc;
 
+use super::bounds::ValueBounds;
 use crate::base::Span;
 use crate::text::reader::Fields;
 use crate::text::value::Trouble;
@@ -31,6 +32,16 @@ pub(crate) trait MonitorType: Sized {
 
     /// Forgets where its files are; what they hold stays.
     fn forget_paths(&mut self) {}
+
+    /// The bounds of the value that it reads, if it reads one.
+    fn bounds(&self) -> Option<&ValueBounds> {
+        None
+    }
+
+    /// The time after which silence is down, where nothing is asked and reports are waited for.
+    fn silence(&self) -> Option<Span> {
+        None
+    }
 
     /// The host that a probe asks for.
     fn host(&self) -> Host<'_> {
@@ -87,7 +98,7 @@ pub(crate) enum Port {
     Default(u16),
     /// The key `port`, which must be there.
     Required,
-    /// None: its protocol knows no ports.
+    /// None: it dials nothing that has a port.
     None,
 }
 

@@ -6,19 +6,22 @@
 //! config has for one type and that belong to others are refused by what the others read, so there is no
 //! second list of keys.
 //!
-//! `certificate`, `identity`, `encryption`, `starttls`, `password`, `dialogue`, `json` and `host` are parts that several types share; `source` is
-//! the way by which probes of any type leave this node; `reach` tells which addresses nobody can probe. Names, paces and thresholds are the same for all
+//! `bounds`, `certificate`, `identity`, `encryption`, `starttls`, `password`, `dialogue`, `json` and `host` are parts that several types share;
+//! `source` is the way by which probes of any type leave this node; `reach` tells which addresses nobody can probe. Names, paces and thresholds are the same for all
 //! types and are `config`'s; when probes run and what a failure means is not known here.
 use toml::de::DeValue;
 
 use self::kind::{MonitorType, NamedFile, Port};
+use crate::base::Span;
 use crate::text::reader::{At, Fields, keys_read, plain};
 use crate::text::value::{self, Trouble};
 
+pub mod bounds;
 pub mod certificate;
 pub mod dialogue;
 pub mod dns;
 pub mod encryption;
+pub mod exec;
 pub mod grpc;
 pub mod host;
 pub mod http;
@@ -31,6 +34,8 @@ pub mod ldap;
 pub mod mysql;
 mod password;
 pub mod postgres;
+pub mod prometheus;
+pub mod push;
 pub mod reach;
 pub mod redis;
 pub mod smtp;
@@ -60,6 +65,22 @@ macro_rules! registry {
             pub fn host(&self) -> kind::Host<'_> {
                 match self {
                     $(Self::$Variant(check) => check.host(),)*
+                }
+            }
+
+            /// The bounds of the value that it reads, if it reads one.
+            #[must_use]
+            pub fn bounds(&self) -> Option<&bounds::ValueBounds> {
+                match self {
+                    $(Self::$Variant(check) => check.bounds(),)*
+                }
+            }
+
+            /// The time after which silence is down, where nothing is asked and reports are waited for.
+            #[must_use]
+            pub fn silence(&self) -> Option<Span> {
+                match self {
+                    $(Self::$Variant(check) => check.silence(),)*
                 }
             }
 
@@ -116,10 +137,13 @@ registry! {
     "mysql" => Mysql(mysql::MysqlCheck),
     /// A directory that takes a bind, and has an entry.
     "ldap" => Ldap(ldap::LdapCheck),
+    /// The value of a query that a Prometheus server answers.
+    "prometheus" => Prometheus(prometheus::PrometheusCheck),
+    /// Reports that a machine or a job sends by itself.
+    "push" => Push(push::PushCheck),
+    /// A program of this machine that says how the endpoint is.
+    "exec" => Exec(exec::ExecCheck),
 }
-
-/// Types that later versions know.
-const LATER: &[&str] = &["exec", "push"];
 
 /// The connection alone.
 impl Default for Check {
@@ -193,21 +217,7 @@ fn read_as<T: MonitorType>(fields: &mut Fields<'_, '_>, check: fn(T) -> Check) -
 }
 
 fn known_type(value: &DeValue<'_>) -> Result<Type, Trouble> {
-    let text = value::text(value)?;
-    if LATER.contains(&text.as_str()) {
-        let message = format!("monitor type `{text}` is not supported by this version");
-        return Err(Trouble::new(message).with_help(format!("it can be {}", all_words())));
-    }
     value::word(TYPES)(value)
-}
-
-/// `"http", "https", "tcp" or "postgres"`.
-fn all_words() -> String {
-    let words: Vec<String> = TYPES.iter().map(|(word, _)| format!("{word:?}")).collect();
-    match words.split_last() {
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => String::new(),
-    }
 }
 
 #[cfg(test)]
@@ -215,7 +225,6 @@ pub(crate) mod tests {
     use super::certificate::Verify;
     use super::kind::Host;
     use super::*;
-    use crate::base::Span;
     use crate::text::Diagnostics;
     use crate::text::reader::{self, Reader};
 

@@ -10,7 +10,7 @@
 //! anybody on loopback               nothing                         viewer, and only over plain HTTP
 //! ```
 //!
-//! A **viewer** sees everything. An **operator** also orders, for endpoints that lie in its scope whole. **dns** also sets
+//! A **reporter** reports how endpoints in its scope are, and sees nothing. A **viewer** sees everything. An **operator** also orders, for endpoints that lie in its scope whole. **dns** also sets
 //! challenges, and orders nothing. An **admin** may do all of that, and reload. Whether a request comes from whom it says is
 //! not known here.
 use std::net::{IpAddr, SocketAddr};
@@ -62,6 +62,8 @@ pub enum Carriage {
 /// A role, as a config grants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AccessRole {
+    /// Reports how endpoints are, within a scope; sees nothing.
+    Reporter,
     /// Sees everything.
     Viewer,
     /// Orders, within a scope.
@@ -75,6 +77,8 @@ pub enum AccessRole {
 /// Something that a role may allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
+    /// To report how an endpoint is.
+    Report,
     /// To see.
     Look,
     /// To order.
@@ -99,7 +103,7 @@ pub struct GroupRole {
 pub struct RoleGrant {
     /// The role.
     pub role: AccessRole,
-    /// Things that an operator's orders may be for; none = everything.
+    /// Things that an operator's orders, or reports, may be for; none = everything.
     pub scope: Vec<ScopePattern>,
 }
 
@@ -142,7 +146,8 @@ pub enum ScopeKind {
 
 impl AccessRole {
     /// All, with their words.
-    pub const WORDS: [(&'static str, Self); 4] = [
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("reporter", Self::Reporter),
         ("viewer", Self::Viewer),
         ("operator", Self::Operator),
         ("dns", Self::Dns),
@@ -153,6 +158,7 @@ impl AccessRole {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Reporter => "reporter",
             Self::Viewer => "viewer",
             Self::Operator => "operator",
             Self::Dns => "dns",
@@ -164,11 +170,18 @@ impl AccessRole {
     #[must_use]
     pub fn allows(self, permission: Permission) -> bool {
         match permission {
-            Permission::Look => true,
+            Permission::Report => [Self::Reporter, Self::Operator, Self::Admin].contains(&self),
+            Permission::Look => self != Self::Reporter,
             Permission::Order => [Self::Operator, Self::Admin].contains(&self),
             Permission::Challenge => [Self::Dns, Self::Admin].contains(&self),
             Permission::Govern => self == Self::Admin,
         }
+    }
+
+    /// Tells whether a scope bounds what the role may do.
+    #[must_use]
+    pub fn takes_scope(self) -> bool {
+        [Self::Reporter, Self::Operator].contains(&self)
     }
 }
 
@@ -382,14 +395,15 @@ mod tests {
 
     #[test]
     fn a_role_allows_what_it_is_for() {
-        use Permission::{Challenge, Govern, Look, Order};
+        use Permission::{Challenge, Govern, Look, Order, Report};
         for (role, expected) in [
-            (AccessRole::Viewer, [true, false, false, false]),
-            (AccessRole::Operator, [true, true, false, false]),
-            (AccessRole::Dns, [true, false, true, false]),
-            (AccessRole::Admin, [true; 4]),
+            (AccessRole::Reporter, [false, false, false, false, true]),
+            (AccessRole::Viewer, [true, false, false, false, false]),
+            (AccessRole::Operator, [true, true, false, false, true]),
+            (AccessRole::Dns, [true, false, true, false, false]),
+            (AccessRole::Admin, [true; 5]),
         ] {
-            let found = [Look, Order, Challenge, Govern].map(|one| role.allows(one));
+            let found = [Look, Order, Challenge, Govern, Report].map(|one| role.allows(one));
             assert_eq!(found, expected, "{role:?}");
         }
     }

@@ -17,8 +17,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::base::{
-    AddressSet, ClassId, ClientHash, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet,
-    MapId, MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, shown,
+    AddressSet, ClassId, ClientHash, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
+    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, shown,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks};
@@ -27,29 +27,35 @@ mod access;
 mod acme;
 mod alias;
 pub mod cohort_order;
+pub mod combination;
 mod defence;
 mod demand;
 mod dnssec;
 pub mod fleet;
 mod geo_loss;
 mod lots;
+mod maintenance;
 mod metrics;
 mod monitor;
 mod naming;
 mod pool;
 mod records;
+pub mod recurrence;
 mod scope;
 mod shrink;
 mod steering;
+mod target;
 mod transfer;
 mod transport;
 mod tsig;
 mod webhook;
+mod weight;
 mod zoning;
 
 pub use crate::base::Secret;
 pub(crate) use crate::base::shared_out;
 pub use crate::monitor::Check;
+pub use crate::monitor::bounds::ValueBefore;
 pub use crate::monitor::source::ProbeSource;
 pub use access::{
     AccessRole, AccessRules, ApiToken, Carriage, Chosen, GroupRole, Permission, RoleGrant,
@@ -57,24 +63,29 @@ pub use access::{
 };
 pub use acme::{Acme, Grant};
 pub use cohort_order::CohortOrder;
+pub use combination::Combination;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use fleet::Fleet;
 pub use geo_loss::GeoKnowledge;
 pub use lots::{Lot, Lots};
+pub use maintenance::{Maintenance, Occurrence};
 pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
 pub use naming::{NamedMachine, ProbedBy, Resolving, Spoken, Upstream, ZoneAlias};
 pub use pool::{Member, Pool, Tier};
 pub use records::{ChosenRecords, ChosenSet, Hints, RecordType, Whose};
+pub use recurrence::Recurrence;
 pub use scope::{Scope, UnknownScope};
 pub use shrink::{Shrink, ZoneSize};
 pub use steering::{FamilyPairing, SteeringFacts, SteeringPolicy, Subnets};
+pub use target::{AddressesDown, Slot, Target};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
 pub use webhook::{Urgency, Webhook, WebhookShape};
+pub use weight::WeightSource;
 pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 
 /// Everything that was decided before start.
@@ -109,6 +120,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// Slots of canaries: addresses outside the plan whose probes tell whether this node can see.
     pub canaries: Vec<SlotId>,
+    /// Windows of maintenance.
+    pub maintenance: Vec<Maintenance>,
     /// Services by [`ServiceId`]; the id is also the number of a mount in a zone.
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
@@ -140,6 +153,8 @@ pub struct Server {
     pub tls: Option<Tls>,
     /// How it keeps itself from being used against others.
     pub defence: Defence,
+    /// Tells whether monitors may run programs of this machine.
+    pub exec: bool,
 }
 
 /// The control API.
@@ -261,6 +276,8 @@ pub struct Endpoint {
     pub tier: u16,
     /// Weight within its tier; 0 = it serves only what the others of its tier cannot.
     pub weight: u16,
+    /// The value that its weight follows, up to `weight`; absent = none.
+    pub weight_from: Option<WeightSource>,
     /// What it can carry, in the operator's unit; unlimited if absent.
     pub capacity: Option<u32>,
     /// Addresses of both families; of a machine that is known by name, those by which it was known when the plan was made.
@@ -338,62 +355,6 @@ impl DampingPolicy {
     };
 }
 
-/// One address watched in one way.
-#[derive(Clone, Debug)]
-pub struct Slot {
-    /// The endpoint whose address it is (the first of them, if several share it: an address is watched
-    /// once in one way, whoever has it); none for a canary.
-    pub endpoint: Option<EndpointId>,
-    /// What is connected to.
-    pub address: SocketAddr,
-    /// How it is checked.
-    pub monitor: MonitorId,
-    /// Host header and SNI; empty where the monitor needs none.
-    pub host: String,
-    /// Name across reloads: `monitor/address/host`.
-    pub key: String,
-}
-
-/// The addresses of one family of one endpoint under one set of monitors and one recovery.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Its endpoint.
-    pub endpoint: EndpointId,
-    /// Its family.
-    pub family: Family,
-    /// The slots of each address, one address after the other; what they say together is `addresses_down`'s to tell.
-    pub slots: Vec<SlotId>,
-    /// The one that leaves when one of several addresses is down.
-    pub addresses_down: AddressesDown,
-    /// How it comes back.
-    pub recovery: RecoveryId,
-    /// The gate's slots, if the recovery has a gate; all must pass.
-    pub gate: Vec<SlotId>,
-    /// Name across reloads: `endpoint/family/monitors/recovery`.
-    pub key: String,
-}
-
-/// The one that leaves when one of an endpoint's addresses of a family is down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AddressesDown {
-    /// The address: the endpoint stays while one of them is up.
-    Address,
-    /// The endpoint, with all of them.
-    Endpoint,
-    /// None while another is up: all are answered.
-    Stay,
-}
-
-impl AddressesDown {
-    /// The words of the config.
-    pub(crate) const WORDS: &'static [(&'static str, Self)] =
-        &[("address", Self::Address), ("endpoint", Self::Endpoint)];
-    /// The words of `serve`, which is the same by what goes on.
-    pub(crate) const SERVE_WORDS: &'static [(&'static str, Self)] =
-        &[("up", Self::Address), ("all", Self::Stay)];
-}
-
 /// What is steered.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -421,8 +382,12 @@ pub struct Service {
     pub answers: u8,
     /// Bounds of the TTL.
     pub ttl: TtlBounds,
-    /// Names of its monitors, for explain and status.
+    /// The monitors that decide on its endpoints, but for endpoints that have their own.
     pub monitors: Vec<MonitorId>,
+    /// Their combination; absent = all must hold.
+    pub combination: Option<Combination<MonitorId>>,
+    /// Monitors that are probed and shown, and decide nothing.
+    pub reported: Vec<MonitorId>,
     /// How its targets come back.
     pub recovery: RecoveryId,
     /// Tells whether its answers are signed beforehand, in a zone that is signed here.

@@ -1,6 +1,7 @@
 //! Monitors, with their files brought.
-use crate::base::Span;
+use crate::base::{MonitorValue, Span};
 use crate::monitor::Check;
+use crate::monitor::bounds::ValueBefore;
 use crate::monitor::source::ProbeSource;
 
 /// Which failures of a slot that is up count together.
@@ -38,4 +39,13 @@ pub struct Monitor {
     pub failures: FailureCount,
     /// Successes in a row that bring a slot up, and that wipe its failures.
     pub rise: u16,
+}
+
+impl Monitor {
+    /// Tells whether a value is within the bounds that it must be in; any is, where there are none.
+    #[must_use]
+    pub fn holds(&self, value: MonitorValue, before: ValueBefore) -> bool {
+        let bounds = self.check.bounds();
+        bounds.is_none_or(|bounds| bounds.hold(value, before))
+    }
 }

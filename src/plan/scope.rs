@@ -59,6 +59,13 @@ impl Plan {
         })
     }
 
+    /// The endpoint of this name.
+    #[must_use]
+    pub fn endpoint(&self, name: &str) -> Option<EndpointId> {
+        let place = self.endpoints.iter().position(|one| one.name == name);
+        place.map(EndpointId::from_index)
+    }
+
     /// Tells that a name means an endpoint: its own, its provider's or its region's.
     #[must_use]
     pub fn is_called(&self, endpoint: &Endpoint, name: &str) -> bool {

@@ -28,6 +28,7 @@ use crate::table::Table;
 pub mod play;
 pub mod resolver;
 pub mod swarm;
+mod test_canary;
 pub mod test_plan;
 pub mod test_steering;
 pub mod test_zone;
@@ -368,5 +369,6 @@ fn report(took: Span, outcome: ProbeResult) -> Report {
             ..Timing::default()
         },
         certificate_expires: None,
+        value: None,
     }
 }

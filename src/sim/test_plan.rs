@@ -9,6 +9,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use super::test_canary::canary;
 use crate::base::{
     Draws, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
@@ -210,7 +211,7 @@ impl TestPlan {
     pub fn plan(&self) -> Arc<Plan> {
         let (mut slots, targets) = self.watch();
         let watched = slots.len();
-        slots.extend((0..self.canaries).map(canary));
+        slots.extend((0..self.canaries).map(|number| canary(number, WEB)));
         let targets_of = |service: usize| self.targets_of(service, &targets);
         let services =
             (0..self.services.len()).map(|index| self.service(index, &targets_of(index)));
@@ -230,6 +231,7 @@ impl TestPlan {
             recoveries: vec![self.recovery(Gating::Free), self.recovery(Gating::Gated)],
             services: services.collect(),
             canaries: (watched..slots.len()).map(SlotId::from_index).collect(),
+            maintenance: Vec::new(),
             slots,
             targets,
             maps: Arc::new(self.services.iter().map(|own| self.map(own)).collect()),
@@ -358,6 +360,8 @@ impl TestPlan {
                 max: Span::from_secs(30),
             },
             monitors: vec![WEB],
+            combination: None,
+            reported: Vec::new(),
             recovery: service.gating.recovery(),
             pools: Family::ALL.map(|family| {
                 pools(family)
@@ -434,6 +438,7 @@ impl TestEndpoint {
             provider: format!("p{}", self.tier),
             tier: self.tier,
             weight: self.weight,
+            weight_from: None,
             capacity: self.capacity,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
             named: None,
@@ -455,6 +460,7 @@ impl TestEndpoint {
             address,
             monitor,
             host: String::new(),
+            opposed: false,
             key: format!("{}/{word}/{address}/", self.name()),
         }
     }
@@ -474,6 +480,8 @@ impl TestEndpoint {
             endpoint,
             family,
             slots: slots.to_vec(),
+            combination: None,
+            reported: Vec::new(),
             addresses_down: AddressesDown::Endpoint,
             recovery: gating.recovery(),
             gate: gate.to_vec(),
@@ -541,27 +549,13 @@ fn draw_capacities(machines: &mut [TestEndpoint], draws: &mut Draws) {
     }
 }
 
-/// An address outside the plan that is known to be well.
-fn canary(number: u16) -> Slot {
-    let address = Ipv4Addr::new(203, 0, 113, u8::try_from(number).unwrap_or(u8::MAX));
-    let address = SocketAddr::new(address.into(), 443);
-    Slot {
-        endpoint: None,
-        address,
-        monitor: WEB,
-        host: String::new(),
-        key: format!("canary/web/{address}/"),
-    }
-}
-
 fn steps(draws: &mut Draws) -> Vec<Permille> {
-    let curves: [&[u16]; 4] = [
-        &[50, 200, 500, 1000],
-        &[10, 100, 1000],
-        &[500, 1000],
-        &[1000],
-    ];
-    let curve = curves[usize::from(small(draws, 4))];
+    let curve: &[u16] = match small(draws, 4) {
+        0 => &[50, 200, 500, 1000],
+        1 => &[10, 100, 1000],
+        2 => &[500, 1000],
+        _ => &[1000],
+    };
     curve.iter().copied().map(Permille).collect()
 }
 
@@ -575,6 +569,7 @@ fn server() -> Server {
         connections: 64,
         tls: None,
         defence: Defence::DEFAULT,
+        exec: false,
     }
 }
 

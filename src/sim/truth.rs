@@ -72,6 +72,8 @@ impl Truth {
         let behind = endpoint.is_some_and(|endpoint| self.behind.contains(&endpoint.name));
         let outcome = match self.failure(plan, endpoint, now, draws) {
             None if is_gate && behind => Some(Cause::Body),
+            // Nothing is amiss that such a monitor would find.
+            None if slot.opposed => Some(Cause::Body),
             None if self.canaries.contains(&slot.key) => Some(Cause::Refused),
             failure => failure,
         };

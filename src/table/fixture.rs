@@ -90,6 +90,7 @@ impl World {
             slots: Vec::new(),
             targets: self.targets(),
             canaries: Vec::new(),
+            maintenance: Vec::new(),
             services: (0..self.services)
                 .map(|index| self.service(index))
                 .collect(),
@@ -126,6 +127,7 @@ impl World {
             provider: format!("p{tier}"),
             tier,
             weight,
+            weight_from: None,
             capacity: None,
             addresses: self
                 .families
@@ -145,6 +147,8 @@ impl World {
                 endpoint: EndpointId::from_index(index),
                 family,
                 slots: Vec::new(),
+                combination: None,
+                reported: Vec::new(),
                 addresses_down: AddressesDown::Endpoint,
                 recovery: RecoveryId(0),
                 gate: Vec::new(),
@@ -176,6 +180,8 @@ impl World {
                 max: Span::from_secs(60),
             },
             monitors: vec![MonitorId(0); 0],
+            combination: None,
+            reported: Vec::new(),
             recovery: RecoveryId(0),
             pools: Family::ALL.map(|family| self.each_region(|region| self.pool(family, region))),
         }
@@ -291,6 +297,7 @@ fn server() -> Server {
         connections: 64,
         tls: None,
         defence: Defence::DEFAULT,
+        exec: false,
     }
 }
 

@@ -42,6 +42,7 @@ mod restart;
 mod rollover;
 mod scrape;
 mod series;
+mod signals;
 mod signing;
 mod spill;
 mod systemd;

@@ -152,6 +152,7 @@ impl Rig {
 const ADMIN: &str = "admin";
 const OPS: &str = "ops";
 const HOOK: &str = "hook";
+const BEAT: &str = "beat";
 
 /// Everything that listens, a token of each kind, and an audit log.
 fn access(folder: &Path) -> AccessRules {
@@ -182,6 +183,7 @@ fn access(folder: &Path) -> AccessRules {
             token(ADMIN, AccessRole::Admin, &[]),
             token(OPS, AccessRole::Operator, &["provider:hetzner"]),
             token(HOOK, AccessRole::Dns, &[]),
+            token(BEAT, AccessRole::Reporter, &["provider:hetzner"]),
         ],
         audit: beside("audit.jsonl"),
         ..AccessRules::default()
@@ -235,6 +237,21 @@ fn obey(request: &OrderRequest, clock: Clock) -> Result<Ordered, OrderRefusal> {
         }
         "na" => Err(OrderRefusal::Needless("nothing waits".to_owned())),
         _ => Err(OrderRefusal::Unknown("no such region".to_owned())),
+    }
+}
+
+/// What becomes of an order about challenges.
+fn challenged(order: &ChallengeOrder) -> Result<ChallengesDone, ChallengeRefusal> {
+    match order {
+        ChallengeOrder::List => Ok(ChallengesDone {
+            warnings: Vec::new(),
+            result: String::new(),
+            challenges: Vec::new(),
+        }),
+        ChallengeOrder::Add { .. } => {
+            Err(ChallengeRefusal::Failed("no zone came of it".to_owned()))
+        }
+        ChallengeOrder::Remove { .. } => Err(ChallengeRefusal::Unknown("no such value".to_owned())),
     }
 }
 
@@ -301,21 +318,15 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             (Engine::Answers, Command::Orders(reply)) => {
                 reply.send(core.orders(clock.now())).unwrap();
             }
+            (Engine::Answers, Command::Push { push, reply }) => {
+                let known = push.monitor == "beat";
+                let told = known
+                    .then_some(1)
+                    .ok_or_else(|| "no such monitor".to_owned());
+                reply.send(told).unwrap();
+            }
             (Engine::Answers, Command::Challenge { order, reply }) => {
-                let result = match order {
-                    ChallengeOrder::List => Ok(ChallengesDone {
-                        warnings: Vec::new(),
-                        result: String::new(),
-                        challenges: Vec::new(),
-                    }),
-                    ChallengeOrder::Add { .. } => {
-                        Err(ChallengeRefusal::Failed("no zone came of it".to_owned()))
-                    }
-                    ChallengeOrder::Remove { .. } => {
-                        Err(ChallengeRefusal::Unknown("no such value".to_owned()))
-                    }
-                };
-                reply.send(result).unwrap();
+                reply.send(challenged(&order)).unwrap();
             }
         }
     }
@@ -782,6 +793,7 @@ fn probed() -> waypost::engine::Engine {
                 outcome,
                 timing: Timing::default(),
                 certificate_expires: Some(1_800_000_000 + u64::from(*port)),
+                value: None,
             };
             core.handle(Moment(at * 1000), Input::Reported(*slot, report));
             while core.poll().is_some() {}
@@ -977,6 +989,7 @@ fn observe_everything(metrics: &Metrics, table: &Table) {
             ..Timing::default()
         },
         certificate_expires: None,
+        value: None,
     };
     for _ in 0..5000 {
         metrics.observe_probe(ProbeLabels::of(&table.plan, SlotId(0)), &report);
@@ -1162,6 +1175,37 @@ fn a_role_does_what_it_is_for_and_a_scope_covers_every_endpoint() {
         "it came to the zones"
     );
     assert_eq!(rig.with_token(OPS, "POST", challenge).status, 403);
+}
+
+#[test]
+fn a_reporter_reports_within_its_scope_and_sees_nothing() {
+    let rig = Rig::start(Engine::Answers);
+    rig.publish(3);
+    let push = |secret: &str, query: &str| {
+        let path = format!("/api/v1/push?{query}");
+        rig.with_token(secret, "POST", &path).status
+    };
+    for (secret, query, status) in [
+        (BEAT, "monitor=beat&endpoint=fra&status=down&value=3.5", 200),
+        (OPS, "monitor=beat&endpoint=fra", 200),
+        (ADMIN, "monitor=web&endpoint=fra", 404),
+        (HOOK, "monitor=beat&endpoint=fra", 403),
+        // One that is not there is as one that is not covered.
+        (BEAT, "monitor=beat&endpoint=nowhere", 403),
+        (BEAT, "monitor=beat&endpoint=fra&status=well", 400),
+        ("wpt_forged", "monitor=beat&endpoint=fra", 401),
+    ] {
+        assert_eq!(push(secret, query), status, "{secret} {query}");
+    }
+    for path in [
+        "/api/v1/status",
+        "/api/v1/audit",
+        "/api/v1/orders",
+        "/metrics",
+    ] {
+        assert_eq!(rig.with_token(BEAT, "GET", path).status, 403, "{path}");
+    }
+    assert_eq!(drain(&rig, BEAT, "fra").status, 403);
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn more_given(before: Option<&ApiToken>, after: &ApiToken, found: &mut Findings)
 fn more_granted(of: &str, before: Option<&RoleGrant>, after: &RoleGrant, found: &mut Findings) {
     let RoleGrant { role, scope } = after;
     let all = [
+        Permission::Report,
         Permission::Look,
         Permission::Order,
         Permission::Challenge,
@@ -160,7 +161,7 @@ fn more_granted(of: &str, before: Option<&RoleGrant>, after: &RoleGrant, found: 
         !own.scope.is_empty()
             && (scope.is_empty() || scope.iter().any(|one| !own.scope.contains(one)))
     });
-    if all.iter().any(is_new) || widens && role.allows(Permission::Order) {
+    if all.iter().any(is_new) || widens && role.takes_scope() {
         let told = |grant: &RoleGrant| {
             let scope: Vec<String> = grant.scope.iter().map(ToString::to_string).collect();
             match scope.is_empty() {

@@ -35,6 +35,8 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         slots: _,
         targets: _,
         endpoints,
+        // Windows take out what their drains would, and are refused like these.
+        maintenance: _,
         canaries,
         geo,
         resolving,
@@ -60,6 +62,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
             provider: _,
             tier: _,
             weight: _,
+            weight_from: _,
             addresses: _,
             named: _,
         } = endpoint;
@@ -186,7 +189,12 @@ fn listeners(before: &Server, after: &Server, found: &mut Findings) {
         connections: _,
         tls,
         defence,
+        exec,
     } = before;
+    if !exec && after.exec {
+        let change = ["monitors run no programs", "monitors run programs"];
+        found.tell(KIND, "[server] exec", change);
+    }
     if let Some(own) = tls {
         let none = [Vec::new(), Vec::new(), Vec::new()];
         let other = after.tls.as_ref().map_or(none, addresses);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `found` | losses put together, and the two sides that are compared |
 //! | `services` | services, hostnames, regions and zones that are dropped; residency, gates and approvals of what stays |
+//! | `watches` | monitors of services and endpoints that ask for less |
 //! | `ramp` | whether a return goes ahead of how it went |
 //! | `access` | who may do more than before: transfers, updates, keys, control |
 //! | `signing` | what protects a zone by DNSSEC |
@@ -27,6 +28,7 @@ mod guards;
 mod ramp;
 mod services;
 mod signing;
+mod watches;
 
 pub use found::{Decisions, Weakened};
 

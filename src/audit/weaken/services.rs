@@ -3,13 +3,14 @@
 //! Services are told apart by their hostnames, as everywhere in a comparison: one that was renamed is the same.
 use crate::audit::compare::LossKind;
 use crate::audit::compare::subjects::{self, Subject};
-use crate::base::{Family, MonitorId, RegionId, ServiceId};
+use crate::base::{Family, MonitorId, RegionId};
 use crate::plan::{
     AllDown, Approval, DampingPolicy, Demand, Plan, Recovery, Region, Residency, Service, Subnets,
 };
 
 use super::found::{Decisions, Findings};
 use super::ramp;
+use super::watches::{self, Side, lost_monitors};
 
 /// The word for what is not there any more.
 const GONE: &str = "gone";
@@ -103,36 +104,6 @@ fn overrides(plans: [&Plan; 2], found: &mut Findings) {
     }
 }
 
-/// A service in its plan.
-#[derive(Clone, Copy)]
-struct Side<'p> {
-    plan: &'p Plan,
-    service: &'p Service,
-}
-
-impl Side<'_> {
-    fn monitor(&self, id: MonitorId) -> &str {
-        &self.plan.monitors[id.index()].name
-    }
-
-    /// Tells whether it has endpoints of its own.
-    fn has_own(&self) -> bool {
-        let mut services = self.plan.services.iter();
-        let place = services.position(|one| one.name == self.service.name);
-        let mut endpoints = self.plan.endpoints.iter();
-        endpoints.any(|one| one.service.map(ServiceId::index) == place && place.is_some())
-    }
-
-    /// Tells whether it has an endpoint of a family in a region of this name.
-    fn is_in(&self, family: Family, region: &str) -> bool {
-        let regions = self.plan.regions.iter();
-        let pools = regions.zip(&self.service.pools[family.index()]);
-        pools
-            .filter(|(own, _)| own.name == region)
-            .any(|(_, pool)| !pool.tiers.is_empty())
-    }
-}
-
 fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
     let Service {
         name,
@@ -148,7 +119,11 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         overload: _,
         answers: _,
         ttl: _,
-        monitors,
+        // Judged with those of its endpoints.
+        monitors: _,
+        combination: _,
+        // They decide nothing.
+        reported: _,
         recovery,
         // Zones are judged by themselves.
         is_signed: _,
@@ -191,14 +166,7 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
     if *demand != Demand::Unstated && next.demand == Demand::Unstated {
         found.tell(LossKind::Guard, name, ["demand", "no demand"]);
     }
-    let lost = lost_monitors([before, after], [monitors, &next.monitors]);
-    if !lost.is_empty() {
-        let change = [
-            format!("monitored by {}", lost.join(", ")),
-            "not any more".to_owned(),
-        ];
-        found.tell(LossKind::Guard, name, change);
-    }
+    watches::judge([before, after], found);
     places(before, after, found);
     let own = &before.plan.recoveries[recovery.index()];
     let other = &after.plan.recoveries[next.recovery.index()];
@@ -221,21 +189,6 @@ fn places(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
             }
         }
     }
-}
-
-/// Monitors of the one list that the other has not, neither by name nor by what they do.
-fn lost_monitors(sides: [Side<'_>; 2], lists: [&[MonitorId]; 2]) -> Vec<String> {
-    let [own, other] = lists;
-    let is_kept = |id: &&MonitorId| {
-        let monitor = &sides[0].plan.monitors[id.index()];
-        other.iter().any(|other| {
-            let other = &sides[1].plan.monitors[other.index()];
-            let is_same = other.check == monitor.check && other.port == monitor.port;
-            other.name == monitor.name || is_same
-        })
-    };
-    let lost = own.iter().filter(|id| !is_kept(id));
-    lost.map(|id| sides[0].monitor(*id).to_owned()).collect()
 }
 
 /// Gates, approvals and the pace of returns.

@@ -307,6 +307,7 @@ impl Stage {
             | Why::Draining
             | Why::Drained
             | Why::Returning
+            | Why::Weighted
             | Why::Forced
             | Why::Supposed => {}
         }
@@ -356,6 +357,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Draining
             | Why::Drained
             | Why::Returning
+            | Why::Weighted
             | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",

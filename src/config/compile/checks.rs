@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::names::Names;
 use super::places::Places;
+use super::watch::{self, WatchedBy};
 use crate::base::{MonitorId, Span};
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
@@ -32,7 +33,7 @@ pub(super) struct Checks<'s> {
     pub(super) recovery_names: Names<'s>,
     pub(super) monitors: Vec<Monitor>,
     /// By endpoint: the monitors that it names itself.
-    pub(super) own: Vec<Option<Vec<MonitorId>>>,
+    pub(super) own: Vec<Option<WatchedBy>>,
     /// The one that watches canaries, if there are any.
     pub(super) canary: Option<MonitorId>,
     /// The last one is the built-in default, unless the config has one of that name.
@@ -68,9 +69,8 @@ impl<'s> Checks<'s> {
         checks.add_canary(spec, found);
         checks.add_recoveries(spec, found);
         let own = places.written.iter().map(|endpoint| {
-            let names = endpoint.monitors.as_ref()?;
-            let own = checks.monitor_names.find_all(&names.value, found);
-            Some(own.into_iter().map(MonitorId::from_index).collect())
+            let written = endpoint.monitors.as_ref()?;
+            Some(watch::resolve(written, &checks.monitor_names, found))
         });
         checks.own = own.collect();
         checks
@@ -190,6 +190,15 @@ fn monitor(spec: &MonitorSpec, whole: &Spec, files: &Files, found: &mut Diagnost
             let error = found.error(&path.at, trouble.message);
             error.help(trouble.help.unwrap_or_else(|| HELP.to_owned()));
         }
+    }
+    if matches!(check, Check::Exec(_)) && !whole.server.exec {
+        let message = format!(
+            "monitor `{}` runs a program, and that is off",
+            spec.name.value
+        );
+        found.error(&spec.name.at, message).help(
+            "write `exec = true` in [server]: then whoever writes the config has programs run as the server's user",
+        );
     }
     Monitor {
         name: spec.name.value.clone(),

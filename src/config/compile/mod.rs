@@ -45,6 +45,7 @@ mod geo;
 mod given;
 mod internal;
 mod lots;
+mod maintenance;
 mod maps;
 mod names;
 mod naming;
@@ -59,6 +60,8 @@ mod targets;
 mod tls;
 mod transfer;
 mod tsig;
+mod watch;
+mod weight_from;
 mod weights;
 mod zones;
 
@@ -76,8 +79,8 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::geo::{Atlas, FileDigest};
 use crate::names::KnownNames;
 use crate::plan::{
-    ChosenRecords, Control, Defence, GeoFile, Overload, Plan, Resolving, Server, Service, Tls,
-    TtlBounds, ZonePlan, Zoning,
+    ChosenRecords, Control, Defence, Endpoint, GeoFile, Overload, Plan, Resolving, Server, Service,
+    Tls, TtlBounds, ZonePlan, Zoning,
 };
 
 use checks::Checks;
@@ -171,9 +174,11 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         tls,
         control,
     };
-    let plan = build(spec, files, parts, found);
-    let plan = Plan { resolving, ..plan };
+    let mut plan = build(spec, files, parts, found);
+    plan.resolving = resolving;
+    plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);
+    weight_from::check(&plan, &places, found);
     services::check_signed(&plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
     given::check(spec, (&places, &plan), &drafts, given, found);
@@ -348,6 +353,7 @@ fn within<'s>(
 
 fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) -> Plan {
     let (maps, map_ids) = maps::build(parts.drafts, parts.places, &parts.atlas, found);
+    let endpoints = weighed(parts.places, parts.checks, found);
     let mut wiring = Wiring::new(parts.places, parts.checks);
     let drafts = parts.drafts.iter().zip(map_ids).zip(parts.records.clone());
     let services = drafts.map(|((draft, map), records)| Service {
@@ -366,12 +372,14 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         guard: spec.guard.clone(),
         jurisdictions: parts.places.jurisdictions.clone(),
         regions: parts.places.regions.clone(),
-        endpoints: parts.places.endpoints.clone(),
+        endpoints,
         monitors: parts.checks.monitors.clone(),
         recoveries: parts.checks.recoveries.clone(),
         slots: wiring.slots,
         targets: wiring.targets,
         canaries,
+        // Of scopes of this plan.
+        maintenance: Vec::new(),
         services,
         maps: maps.into(),
         atlas: parts.atlas,
@@ -417,7 +425,7 @@ pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<P
     let services = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
     let plan = Plan {
-        endpoints: places.endpoints.clone(),
+        endpoints: weighed(&places, &checks, &mut found),
         slots: wiring.slots,
         targets: wiring.targets,
         canaries,
@@ -431,6 +439,16 @@ pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<P
     }
 }
 
+/// All endpoints, with the sources of their weights.
+fn weighed(places: &Places<'_>, checks: &Checks<'_>, found: &mut Diagnostics) -> Vec<Endpoint> {
+    let pairs = places.endpoints.iter().zip(&places.written);
+    let weighed = pairs.map(|(endpoint, written)| Endpoint {
+        weight_from: weight_from::source(written, checks, found),
+        ..endpoint.clone()
+    });
+    weighed.collect()
+}
+
 fn server(spec: &Spec, tls: Option<Tls>, defence: Defence) -> Server {
     let server = &spec.server;
     Server {
@@ -442,6 +460,7 @@ fn server(spec: &Spec, tls: Option<Tls>, defence: Defence) -> Server {
         connections: server.connections.unwrap_or(limits::STREAM_CONNECTIONS),
         tls,
         defence,
+        exec: server.exec,
     }
 }
 
@@ -468,7 +487,9 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
             min: spec.ttl_min,
             max: spec.ttl_max,
         },
-        monitors: draft.monitors.clone(),
+        monitors: draft.watch.monitors.clone(),
+        combination: draft.watch.combination.clone(),
+        reported: draft.watch.reported.clone(),
         recovery: draft.recovery,
         is_signed: draft.is_signed,
         is_unresolved: draft.endpoints.iter().any(|id| {

@@ -301,6 +301,8 @@ fn endpoint(
         provider: spec.provider.clone(),
         tier: spec.tier,
         weight: spec.weight,
+        // By another monitor's number, which is found later.
+        weight_from: None,
         capacity: spec.capacity.as_ref().map(|given| given.value),
         addresses,
         named,

@@ -38,6 +38,14 @@ pub(super) fn of(
     add(&places.jurisdictions);
     add(&places.regions);
     add(&places.endpoints);
+    let followed = places
+        .written
+        .iter()
+        .filter_map(|one| one.weight_from.as_ref());
+    let followed: Vec<_> = followed.map(|one| &one.value).collect();
+    if !followed.is_empty() {
+        add(&followed);
+    }
     add(&(&places.marks, &places.default));
     let overrides = spec.geo.overrides.iter();
     add(&overrides
@@ -51,6 +59,16 @@ pub(super) fn of(
         add(&monitor);
     }
     add(&checks.recoveries);
+    if !spec.maintenance.is_empty() {
+        let windows = spec
+            .maintenance
+            .iter()
+            .map(|one| (&one.name.value, &one.start, &one.recurrence));
+        add(&windows.collect::<Vec<_>>());
+    }
+    if checks.own.iter().any(Option::is_some) {
+        add(&checks.own);
+    }
     for (draft, service) in drafts.iter().zip(services) {
         add(&draft.steering.key);
         add_service(service, &mut add);
@@ -82,6 +100,8 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         answers,
         ttl,
         monitors,
+        combination,
+        reported,
         recovery,
         is_signed,
         // Each node resolves names by itself.
@@ -101,6 +121,9 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     }
     if steering.families != FamilyPairing::Apart {
         add(&steering.families);
+    }
+    if combination.is_some() || !reported.is_empty() {
+        add(&(combination, reported));
     }
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());

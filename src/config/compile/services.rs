@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::checks::Checks;
 use super::places::Places;
 use super::steering::{self, Steering};
+use super::watch::{self, WatchedBy};
 use super::{capacity, deals, fences, weights};
 use crate::base::limits::{STEERED_RRSET_BYTES, TIER_MEMBERS};
 use crate::base::{
@@ -29,7 +30,7 @@ pub(super) struct Draft<'s> {
     pub(super) regions: Vec<RegionId>,
     /// Endpoints that it may be answered with, in the order of the config: in these regions, and enabled.
     pub(super) endpoints: Vec<EndpointId>,
-    pub(super) monitors: Vec<MonitorId>,
+    pub(super) watch: WatchedBy,
     pub(super) recovery: RecoveryId,
     /// Fence of clients outside every jurisdiction.
     pub(super) outside: JurisdictionSet,
@@ -80,8 +81,7 @@ fn draft<'s>(
     checks: &Checks<'_>,
     found: &mut Diagnostics,
 ) -> Draft<'s> {
-    let monitors = checks.monitor_names.find_all(&spec.monitors, found);
-    if spec.monitors.is_empty() {
+    if spec.monitors.decide.is_none() {
         let message = format!("service `{}` has no monitor", spec.name.value);
         found
             .warn(&spec.name.at, message)
@@ -101,7 +101,7 @@ fn draft<'s>(
         regions,
         steering,
         endpoints,
-        monitors: monitors.into_iter().map(MonitorId::from_index).collect(),
+        watch: watch::resolve(&spec.monitors, &checks.monitor_names, found),
         recovery: RecoveryId::from_index(recovery.unwrap_or(checks.default)),
         outside: lands(spec.outside.as_ref(), places, found),
         unknown: lands(spec.unknown.as_ref(), places, found),
@@ -344,7 +344,7 @@ fn check_hosts(draft: &Draft<'_>, checks: &Checks<'_>, found: &mut Diagnostics) 
         return;
     };
     let gates = &checks.recoveries[draft.recovery.index()].gates;
-    let monitors = draft.monitors.iter().chain(gates);
+    let monitors = draft.watch.all().chain(gates.iter().copied());
     let monitors = monitors.map(|id| &checks.monitors[id.index()]);
     let mut asking = monitors.filter(|one| one.check.host() == Host::OfService);
     if let Some(monitor) = asking.next() {
@@ -386,8 +386,8 @@ fn warn_of_unused(spec: &Spec, drafts: &[Draft<'_>], checks: &Checks<'_>, found:
         .recoveries
         .iter()
         .flat_map(|one| one.gates.iter().copied());
-    let watched = drafts.iter().flat_map(|one| &one.monitors).copied();
-    let own = checks.own.iter().flatten().flatten().copied();
+    let watched = drafts.iter().flat_map(|one| one.watch.all());
+    let own = checks.own.iter().flatten().flat_map(WatchedBy::all);
     let all = watched.chain(own).chain(gates);
     let monitors: BTreeSet<usize> = all.map(MonitorId::index).collect();
     let recoveries: BTreeSet<usize> = drafts.iter().map(|one| one.recovery.index()).collect();

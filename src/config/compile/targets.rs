@@ -18,7 +18,9 @@ use crate::base::{
 use crate::config::reader::At;
 use crate::monitor::kind::Host;
 use crate::plan::fleet::Missing;
-use crate::plan::{AddressesDown, Endpoint, Member, Pool, ProbedBy, Slot, Target, Tier};
+use crate::plan::{
+    AddressesDown, Combination, Endpoint, Member, Pool, ProbedBy, Slot, Target, Tier,
+};
 
 /// What is probed and what is steered, as far as services were wired.
 pub(super) struct Wiring<'p> {
@@ -36,6 +38,10 @@ pub(super) struct Wiring<'p> {
 struct Watch {
     /// Monitors, each with the host it asks for.
     monitors: Vec<(MonitorId, String)>,
+    /// Their combination, by their places; absent = all must hold.
+    combination: Option<Combination<usize>>,
+    /// Those that decide nothing.
+    reported: Vec<(MonitorId, String)>,
     recovery: RecoveryId,
     gates: Vec<(MonitorId, String)>,
     /// The word of the service about addresses that are down.
@@ -85,21 +91,31 @@ impl<'p> Wiring<'p> {
         let instead = probe.host.as_ref().map(|host| &*host.value);
         let with_host = |id: MonitorId| (id, self.host(id, &hostname, instead));
         let own = self.checks.own[endpoint.index()].as_ref();
-        let monitors = own.unwrap_or(&draft.monitors).iter();
-        let mut monitors: Vec<_> = monitors.copied().map(with_host).collect();
+        let own = own.unwrap_or(&draft.watch);
+        let mut monitors: Vec<_> = own.monitors.iter().copied().map(with_host).collect();
         monitors.sort();
+        let place = |id: &MonitorId| monitors.iter().position(|(own, _)| own == id);
+        let place = |id: &MonitorId| place(id).expect("a combination is of monitors that decide");
+        let combination = own.combination.as_ref();
         let recovery = &self.checks.recoveries[draft.recovery.index()];
         let gates: Vec<_> = recovery.gates.iter().copied().map(with_host).collect();
         let mut names: Vec<String> = monitors.iter().map(|one| self.watched(one)).collect();
         names.sort();
+        let name = |id: &MonitorId| self.watched(&with_host(*id));
+        let names = match combination {
+            None => names.join("+"),
+            Some(own) => own.map(&mut |id| name(id)).to_string(),
+        };
         let gate_names = gates.iter().map(|one| format!("+{}", self.watched(one)));
         let gate_names: String = gate_names.collect();
         Watch {
+            combination: combination.map(|own| own.map(&mut |id| place(id))),
+            reported: own.reported.iter().copied().map(with_host).collect(),
             monitors,
             recovery: draft.recovery,
             gates,
             addresses_down: draft.spec.addresses_down.as_ref().map(|one| one.value),
-            key: format!("{}/{}{gate_names}", names.join("+"), recovery.name),
+            key: format!("{names}/{}{gate_names}", recovery.name),
         }
     }
 
@@ -199,10 +215,14 @@ impl<'p> Wiring<'p> {
         }
         let id = TargetId::from_index(self.targets.len());
         self.target_ids.insert(key.clone(), id);
+        let slots = self.slots_of(endpoint, family, &watch.monitors);
+        self.oppose(&slots, watch);
         let target = Target {
             endpoint,
             family,
-            slots: self.slots_of(endpoint, family, &watch.monitors),
+            slots,
+            combination: watch.combination.clone(),
+            reported: self.slots_of(endpoint, family, &watch.reported),
             addresses_down,
             recovery: watch.recovery,
             gate: self.slots_of(endpoint, family, &watch.gates),
@@ -210,6 +230,19 @@ impl<'p> Wiring<'p> {
         };
         self.targets.push(target);
         id
+    }
+
+    /// Marks the slots that a combination wants not to hold.
+    fn oppose(&mut self, slots: &[SlotId], watch: &Watch) {
+        let Some(combination) = &watch.combination else {
+            return;
+        };
+        let opposed = combination.opposed();
+        for of_address in slots.chunks(watch.monitors.len()) {
+            for slot in opposed.iter().filter_map(|place| of_address.get(**place)) {
+                self.slots[slot.index()].opposed = true;
+            }
+        }
     }
 
     /// The word about an endpoint's addresses that are down: by itself, or by its service.
@@ -253,6 +286,7 @@ impl<'p> Wiring<'p> {
                 address: canary.value,
                 monitor,
                 host: String::new(),
+                opposed: false,
                 key: format!("canary/{}", canary.value),
             });
         }
@@ -315,6 +349,7 @@ impl<'p> Wiring<'p> {
                 address,
                 monitor,
                 host: host.to_owned(),
+                opposed: false,
                 key,
             });
         }

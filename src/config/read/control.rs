@@ -155,7 +155,7 @@ fn group(value: &DeValue<'_>) -> Result<RoleGrant, Trouble> {
             .ok_or_else(|| value::mismatch("a list", list))?;
         list.iter().map(|one| pattern(one.get_ref())).collect()
     })?;
-    match role == AccessRole::Operator || scope.is_empty() {
+    match role.takes_scope() || scope.is_empty() {
         true => Ok(RoleGrant { role, scope }),
         false => Err(scopeless(role)),
     }
@@ -163,7 +163,7 @@ fn group(value: &DeValue<'_>) -> Result<RoleGrant, Trouble> {
 
 fn scopeless(role: AccessRole) -> Trouble {
     Trouble::new(format!("a scope means nothing for role `{}`", role.word()))
-        .with_help("a scope says what an operator may order for; omit it")
+        .with_help("a scope says what an operator may order for, or a reporter report of; omit it")
 }
 
 /// `[tokens.NAME]`, in the order of the text.
@@ -185,7 +185,7 @@ pub(super) fn tokens(document: &mut Fields<'_, '_>) -> Vec<TokenSpec> {
             pattern(value)
         });
         let role = role.unwrap_or(AccessRole::Viewer);
-        if let Some(scope) = scope.as_ref().filter(|_| role != AccessRole::Operator) {
+        if let Some(scope) = scope.as_ref().filter(|_| !role.takes_scope()) {
             fields.reader().trouble(&scope.at, scopeless(role));
         }
         if let Some(scope) = scope.as_ref().filter(|_| written.get() == 0) {

@@ -8,15 +8,17 @@ use std::net::IpAddr;
 use toml::de::DeValue;
 
 use crate::base::limits::ENDPOINT_ADDRESSES;
+use crate::base::{Permille, Span};
 use crate::config::naming::HostnameSpec;
 use crate::config::reader::{At, Fields};
 use crate::config::spec::{EndpointSpec, ProbeSpec};
 use crate::config::value::{self, Trouble};
+use crate::config::watch::WeightSpec;
 use crate::dns::Name;
 use crate::monitor::host;
-use crate::plan::{AddressesDown, ProbedBy};
+use crate::plan::{AddressesDown, ProbedBy, WeightSource};
 
-use super::{items, plain};
+use super::{items, plain, watch};
 
 /// Those of a region.
 pub(super) fn of_region(region: &mut Fields<'_, '_>) -> Vec<EndpointSpec> {
@@ -44,12 +46,13 @@ fn read(
                 .unwrap_or_default(),
             tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
             weight: plain(fields.optional("weight", value::number(0..=65_535))).unwrap_or(100),
+            weight_from: weight_from(&mut fields),
             capacity: fields.optional("capacity", value::amount),
             hostname: hostname(&mut fields),
             addresses: addresses(&mut fields),
             addresses_down: addresses_down(&mut fields),
             is_disabled: plain(fields.optional("enabled", value::boolean)) == Some(false),
-            monitors: fields.list("monitors", value::text),
+            monitors: watch::read(&mut fields),
             probe: probe(&mut fields),
             name: name.unwrap_or(At {
                 value: String::new(),
@@ -165,6 +168,39 @@ pub(super) fn addresses_down(fields: &mut Fields<'_, '_>) -> Option<At<Addresses
             });
     }
     down.or(serve)
+}
+
+/// `{ monitor = "load", min = 10, max = 100, change_per_minute = "10%", stale_after = "5m" }`.
+fn weight_from(endpoint: &mut Fields<'_, '_>) -> Option<At<WeightSpec>> {
+    let at = endpoint.key("weight_from")?;
+    let mut fields = endpoint.table("weight_from")?;
+    let change = fields.optional("change_per_minute", value::percent);
+    let stale = fields.optional("stale_after", value::span);
+    for (at, is_nothing) in [
+        change
+            .as_ref()
+            .map(|one| (&one.at, one.value == Permille::NONE)),
+        stale.as_ref().map(|one| (&one.at, one.value == Span::ZERO)),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        if is_nothing {
+            let message = "with that the weight never follows";
+            fields.reader().error(at, message, |found| {
+                found.help("omit it: the defaults are change_per_minute = \"10%\" and stale_after = \"5m\"");
+            });
+        }
+    }
+    let spec = WeightSpec {
+        monitor: fields.required("monitor", r#""load""#, value::text),
+        min: plain(fields.optional("min", value::number(1..=65_535))).unwrap_or(1),
+        max: fields.optional("max", value::number(1..=65_535)),
+        change_per_minute: plain(change).unwrap_or(WeightSource::CHANGE_PER_MINUTE),
+        stale_after: plain(stale).unwrap_or(WeightSource::STALE_AFTER),
+    };
+    fields.finish();
+    Some(At { value: spec, at })
 }
 
 /// `{ address = "192.0.2.31", port = 8443, host = "www-fra.example.net" }`.

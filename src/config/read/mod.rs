@@ -9,6 +9,7 @@ mod defence;
 mod dnssec;
 mod endpoint;
 mod guard;
+mod maintenance;
 mod monitor;
 mod notify;
 mod place;
@@ -20,6 +21,7 @@ mod steering;
 mod tls;
 mod transfer;
 mod tsig;
+mod watch;
 
 pub(crate) use defence::parse_secret;
 pub(crate) use recovery::default_steps;
@@ -114,6 +116,7 @@ pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
         monitors: monitor::monitors(&mut fields),
         recoveries: recovery::recoveries(&mut fields),
         services: service::services(&mut fields),
+        maintenance: maintenance::windows(&mut fields),
         tsig: tsig::keys(&mut fields),
         acme: acme::acme(&mut fields),
         resolvers: resolvers::resolvers(&mut fields),
@@ -150,6 +153,7 @@ fn server(document: &mut Fields<'_, '_>) -> ServerSpec {
         user: plain(fields.optional("user", value::short_text)),
         state: plain(fields.optional("state", path)),
         watch_off: plain(fields.optional("watch", value::boolean)) == Some(false),
+        exec: plain(fields.optional("exec", value::boolean)) == Some(true),
         defence: defence::defence(&mut fields),
     };
     fields.finish();

@@ -26,18 +26,25 @@ pub(super) fn monitors(document: &mut Fields<'_, '_>) -> Vec<MonitorSpec> {
 }
 
 fn monitor(name: At<String>, fields: &mut Fields<'_, '_>) -> MonitorSpec {
-    let pace = pace(fields);
+    let written = monitor::read(fields);
+    let silence = written.check.silence();
+    let pace = match silence {
+        None => pace(fields),
+        Some(ttl) => pace_of_silence(ttl, fields),
+    };
+    // One report decides: whoever sends it has counted already.
+    let count = if silence.is_some() { 1 } else { 3 };
     MonitorSpec {
         name,
+        written,
         source: ProbeSource::read(fields),
-        written: monitor::read(fields),
         slow_after: pace.slow_after,
         interval: pace.interval,
         near_interval: pace.near_interval,
         timeout: pace.timeout,
-        fall: plain(fields.optional("fall", value::number(1..=1000))).unwrap_or(3),
+        fall: plain(fields.optional("fall", value::number(1..=1000))).unwrap_or(count),
         failures: plain(fields.optional("fall_consecutive", consecutive)).unwrap_or_default(),
-        rise: plain(fields.optional("rise", value::number(1..=1000))).unwrap_or(3),
+        rise: plain(fields.optional("rise", value::number(1..=1000))).unwrap_or(count),
     }
 }
 
@@ -46,6 +53,24 @@ struct Pace {
     near_interval: Span,
     timeout: Span,
     slow_after: Option<Span>,
+}
+
+/// The pace of what reports by itself.
+fn pace_of_silence(ttl: Span, fields: &mut Fields<'_, '_>) -> Pace {
+    for key in ["interval", "near_interval", "timeout"] {
+        if let Some(at) = fields.key(key) {
+            let message = format!("`{key}` means nothing where nobody is asked");
+            fields.reader().error(&at, message, |found| {
+                found.help("`ttl` says for how long a report holds");
+            });
+        }
+    }
+    Pace {
+        interval: ttl,
+        near_interval: ttl,
+        timeout: ttl.min(Span(2000)),
+        slow_after: None,
+    }
 }
 
 fn pace(fields: &mut Fields<'_, '_>) -> Pace {

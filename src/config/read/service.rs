@@ -15,7 +15,7 @@ use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
 use crate::config::value::{self, Trouble, mismatch};
 use crate::plan::{AllDown, Overload, Residency};
 
-use super::{endpoint, items, plain, records, steering};
+use super::{endpoint, plain, records, steering, watch};
 
 const RESIDENCIES: &[(&str, Residency)] = &[
     ("any", Residency::Any),
@@ -57,7 +57,7 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
     let or_here = name.at.clone();
     ServiceSpec {
         hostnames: fields.required_list("hostnames", r#"["api.example.org"]"#, value::domain),
-        monitors: items(fields.list("monitors", value::text)),
+        monitors: watch::read(fields).unwrap_or_default(),
         recovery: fields.optional("recovery", value::text),
         regions: fields.list("regions", value::text),
         residency: residency.unwrap_or(At {

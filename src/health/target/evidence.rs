@@ -1,7 +1,7 @@
 //! The evidence of a target's slots and of its gates together, at one moment.
 use crate::base::{AddressSet, Cause, Span};
 use crate::health::slot::{SlotHealth, State};
-use crate::plan::Monitor;
+use crate::plan::{Combination, Monitor};
 
 /// The evidence of a target's slots and gates together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,34 +69,124 @@ impl Evidence {
         }
     }
 
-    /// Looks at the slots of a target for which one address is enough, and at those of its gates: it is up with the
-    /// first address that is, and down with the last.
-    pub fn by_address<'s>(
+    /// Looks at the slots of a target all of whose addresses must be up, and at those of its gates.
+    pub fn of_each<'s>(
+        combination: Option<&Combination<usize>>,
         slots: impl Iterator<Item = AddressSlot<'s>>,
         gates: impl Iterator<Item = (&'s SlotHealth, &'s Monitor)>,
     ) -> Self {
         let slots: Vec<AddressSlot<'s>> = slots.collect();
-        let none = || std::iter::empty();
-        let (mut verdicts, mut without) = (Vec::new(), AddressSet::EMPTY);
-        for group in slots.chunk_by(|one, other| one.0 == other.0) {
-            let own = group.iter().map(|(_, slot, monitor)| (*slot, *monitor));
-            let own = Self::of(own, none());
-            if let Verdict::Down(_) = own.verdict {
-                without = without.with(group[0].0);
-            }
-            verdicts.push(own);
+        let addresses = addresses(combination, &slots);
+        let verdicts = addresses.iter().map(|(_, own)| own.verdict);
+        Self {
+            verdict: verdicts.reduce(both).unwrap_or(Verdict::Unknown),
+            gate: Gate::of(gates),
+            hold: shortest(&addresses),
+            without: AddressSet::EMPTY,
         }
-        let hold = verdicts.iter().map(|own| own.hold).min();
-        let verdict = together(verdicts.iter().map(|own| own.verdict));
+    }
+
+    /// Looks at the slots of a target for which one address is enough, and at those of its gates: it is up with the
+    /// first address that is, and down with the last.
+    pub fn by_address<'s>(
+        combination: Option<&Combination<usize>>,
+        slots: impl Iterator<Item = AddressSlot<'s>>,
+        gates: impl Iterator<Item = (&'s SlotHealth, &'s Monitor)>,
+    ) -> Self {
+        let slots: Vec<AddressSlot<'s>> = slots.collect();
+        let addresses = addresses(combination, &slots);
+        let is_down = |own: &Self| matches!(own.verdict, Verdict::Down(_));
+        let down = addresses.iter().filter(|(_, own)| is_down(own));
+        let without = down.fold(AddressSet::EMPTY, |set, (place, _)| set.with(*place));
+        let verdict = together(addresses.iter().map(|(_, own)| own.verdict));
         Self {
             verdict,
             gate: Gate::of(gates),
-            hold: hold.unwrap_or(Span(u64::MAX)),
+            hold: shortest(&addresses),
             without: match verdict {
                 Verdict::Down(_) => AddressSet::EMPTY,
                 Verdict::Up | Verdict::Unknown => without,
             },
         }
+    }
+
+    /// Looks at the slots of one address.
+    fn of_address(
+        combination: Option<&Combination<usize>>,
+        slots: &[(&SlotHealth, &Monitor)],
+    ) -> Self {
+        let all = Self::of(slots.iter().copied(), std::iter::empty());
+        Self {
+            verdict: combination.map_or(all.verdict, |own| combined(own, slots)),
+            ..all
+        }
+    }
+}
+
+/// The addresses of a target, each by its place and with what its slots say.
+fn addresses(
+    combination: Option<&Combination<usize>>,
+    slots: &[AddressSlot<'_>],
+) -> Vec<(usize, Evidence)> {
+    let groups = slots.chunk_by(|one, other| one.0 == other.0);
+    let each = groups.map(|group| {
+        let own = group.iter().map(|(_, slot, monitor)| (*slot, *monitor));
+        let own: Vec<_> = own.collect();
+        (group[0].0, Evidence::of_address(combination, &own))
+    });
+    each.collect()
+}
+
+fn shortest(addresses: &[(usize, Evidence)]) -> Span {
+    let holds = addresses.iter().map(|(_, own)| own.hold);
+    holds.min().unwrap_or(Span(u64::MAX))
+}
+
+/// The verdict of the slots of one address, by their combination.
+fn combined(combination: &Combination<usize>, slots: &[(&SlotHealth, &Monitor)]) -> Verdict {
+    let holds = |place: &usize| match slots.get(*place)?.0.state() {
+        State::Unproven => None,
+        State::Up { .. } => Some(true),
+        State::Down { .. } => Some(false),
+    };
+    match combination.judge(&holds) {
+        None => Verdict::Unknown,
+        Some(true) => Verdict::Up,
+        Some(false) => Verdict::Down(cause(combination, slots, &holds)),
+    }
+}
+
+/// The reason why a combination does not hold: how many are too few, or the cause of the first part that had to hold.
+fn cause(
+    combination: &Combination<usize>,
+    slots: &[(&SlotHealth, &Monitor)],
+    holds: &impl Fn(&usize) -> Option<bool>,
+) -> Cause {
+    if let Some(short) = combination.shortfall(holds) {
+        let [needed, of, held] = [short.needed, short.of, short.holding]
+            .map(|count| u8::try_from(count).unwrap_or(u8::MAX));
+        return Cause::TooFew { needed, of, held };
+    }
+    match combination {
+        Combination::Monitor(place) => match slots.get(*place).map(|(slot, _)| slot.state()) {
+            Some(State::Down { cause, .. }) => cause,
+            Some(State::Unproven | State::Up { .. }) | None => Cause::Opposed,
+        },
+        Combination::Not(_) => Cause::Opposed,
+        Combination::Need { of, .. } => {
+            let mut failing = of.iter().filter(|one| one.judge(holds) == Some(false));
+            let first = failing.next();
+            first.map_or(Cause::Opposed, |first| cause(first, slots, holds))
+        }
+    }
+}
+
+/// The verdict of two addresses that must both be up.
+fn both(one: Verdict, other: Verdict) -> Verdict {
+    match (one, other) {
+        (Verdict::Down(cause), _) | (_, Verdict::Down(cause)) => Verdict::Down(cause),
+        (Verdict::Unknown, _) | (_, Verdict::Unknown) => Verdict::Unknown,
+        (Verdict::Up, Verdict::Up) => Verdict::Up,
     }
 }
 

@@ -152,6 +152,7 @@ impl Caller {
             return Ok(());
         }
         let wanted = match permission {
+            Permission::Report => "reporter",
             Permission::Look => "viewer",
             Permission::Order => "operator",
             Permission::Challenge => "dns",

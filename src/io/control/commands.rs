@@ -1,4 +1,5 @@
 //! Commands to whoever owns the engine, and what requests are answered from.
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
@@ -11,6 +12,7 @@ use super::maps::Maps;
 use super::orders::Ordered;
 use crate::base::Span;
 use crate::engine::{Figures, Forecast, OrderBook, OrderRequest, Status};
+use crate::health::Report;
 use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
 use crate::io::history::History;
@@ -63,6 +65,13 @@ pub enum Command {
     },
     /// All orders in force and to come, and those that have ended.
     Orders(oneshot::Sender<OrderBook>),
+    /// Take a report that nobody asked for.
+    Push {
+        /// The report.
+        push: PushReport,
+        /// The number of slots that it is of, or why it is of none; for a person.
+        reply: oneshot::Sender<Result<usize, String>>,
+    },
     /// Set, remove or list challenges.
     Challenge {
         /// The order.
@@ -70,6 +79,19 @@ pub enum Command {
         /// The result, or why there is none.
         reply: oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>,
     },
+}
+
+/// A report of a machine or a job about an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushReport {
+    /// The monitor's name.
+    pub monitor: String,
+    /// The endpoint's.
+    pub endpoint: String,
+    /// The one address that it is about; absent = all of the endpoint's.
+    pub address: Option<IpAddr>,
+    /// The report itself.
+    pub report: Report,
 }
 
 /// Why an order was not taken; for a person.

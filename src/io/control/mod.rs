@@ -42,7 +42,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-pub use self::commands::{Command, Force, OrderRefusal, State};
+pub use self::commands::{Command, Force, OrderRefusal, PushReport, State};
 pub use self::compared::ComparedConfig;
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
@@ -80,6 +80,7 @@ mod orders;
 mod origin;
 mod page;
 mod parameters;
+mod push;
 mod recorded;
 mod replies;
 mod routes;

@@ -7,7 +7,7 @@
 //! `null`. What breaks a reader gets another version in its path. A test holds the description to it.
 use utoipa::OpenApi;
 
-use super::{changes, compare, identity, live, looks, map, scrape, timeline};
+use super::{changes, compare, identity, live, looks, map, push, scrape, timeline};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -35,6 +35,7 @@ use super::{changes, compare, identity, live, looks, map, scrape, timeline};
         compare::plan,
         changes::reload,
         changes::upgrade,
+        push::push,
         looks::orders,
         changes::order,
         changes::list_challenges,
@@ -81,9 +82,11 @@ mod tests {
         "cohort",
         "failures",
         "generation",
+        "held",
         "made",
         "missed",
         "names",
+        "needed",
         "networks",
         "of",
         "prefix",

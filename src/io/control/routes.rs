@@ -16,7 +16,7 @@ use super::commands::State;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{
-    changes, compare, identity, live, looks, map, openapi, origin, page, scrape, timeline,
+    changes, compare, identity, live, looks, map, openapi, origin, page, push, scrape, timeline,
 };
 use crate::plan::{AccessRules, Permission};
 
@@ -36,6 +36,7 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/plan", post(compare::plan))
         .route("/api/v1/reload", post(changes::reload))
         .route("/api/v1/upgrade", post(changes::upgrade))
+        .route(push::PATH, post(push::push))
         .route("/api/v1/orders", get(looks::orders).post(changes::order))
         .route(
             "/api/v1/acme",
@@ -115,7 +116,12 @@ fn known(
     origin::check(parts, &access.hosts).map_err(|refusal| Box::new((nobody(), refusal)))?;
     let caller = Caller::find(peer, &parts.headers, access, now);
     let caller = caller.map_err(|refusal| Box::new((nobody(), refusal)))?;
-    match caller.may(Permission::Look) {
+    // Whoever may do no more than report need not see anything for it.
+    let wanted = match parts.uri.path() {
+        push::PATH => Permission::Report,
+        _ => Permission::Look,
+    };
+    match caller.may(wanted) {
         Ok(()) => Ok(caller),
         // The page says nothing of the server, and asks for a token where one is needed.
         Err(_) if page::has(parts.uri.path()) => Ok(caller),

@@ -374,6 +374,7 @@ fn level(state: Why) -> &'static str {
         | Why::Drained
         | Why::Returning
         | Why::Forced
+        | Why::Weighted
         | Why::Supposed
         | Why::Unproven
         | Why::Ramping { .. } => "note",
@@ -402,6 +403,7 @@ fn became(to: Why, share_permille: u16) -> String {
         Why::Drained => "is drained".to_owned(),
         Why::Returning => "returns after an order".to_owned(),
         Why::Forced => "is forced by an override".to_owned(),
+        Why::Weighted => "follows its weight".to_owned(),
         Why::Healthy => "is healthy".to_owned(),
         Why::Unproven => "is not proven yet".to_owned(),
         Why::Supposed => "is supposed down".to_owned(),

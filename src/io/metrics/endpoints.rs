@@ -14,7 +14,7 @@ use crate::engine::{Figures, TargetFigures};
 use crate::plan::{EndpointSeries, Plan, Target};
 
 /// States of an endpoint, the worst first: of two with the same share, the earlier one is told.
-const STATES: [&str; 15] = [
+const STATES: [&str; 16] = [
     "down",
     "drained",
     "unapproved",
@@ -27,12 +27,13 @@ const STATES: [&str; 15] = [
     "draining",
     "returning",
     "ramping",
+    "weighted",
     "unproven",
     "healthy",
     "unmonitored",
 ];
 /// States of which nothing needs to be told: all is well, or nothing is known yet.
-const QUIET: [&str; 3] = ["unproven", "healthy", "unmonitored"];
+const QUIET: [&str; 4] = ["weighted", "unproven", "healthy", "unmonitored"];
 
 /// Failed probes by endpoint, since the process started.
 pub(super) type FailedProbes = BTreeMap<String, u64>;
@@ -111,7 +112,8 @@ impl EndpointRow {
         *family = Some(family.map_or(own, |other| own.and(other)));
         self.is_monitored |= is_monitored;
         self.is_unwatched |= told.unwatched;
-        for slot in target.slots.iter().chain(&target.gate) {
+        let reported = &target.reported;
+        for slot in target.slots.iter().chain(&target.gate).chain(reported) {
             self.take_slot(figures, *slot);
         }
     }
@@ -329,6 +331,7 @@ mod tests {
             Why::Draining,
             Why::Drained,
             Why::Returning,
+            Why::Weighted,
             Why::Forced,
         ] {
             assert!(STATES.contains(&why.word()), "{why:?}");

@@ -23,11 +23,12 @@ use super::cause;
 use super::duty::Finished;
 use super::exchange::HttpExchange;
 use super::http2::Http2Farewell;
+use super::launcher::Programs;
 use super::memory::SlotMemory;
 use super::stopwatch::Stopwatch;
 use super::stream::ProbeStream;
 use super::trust::{TlsSettings, Trust};
-use crate::base::{Cause, Span, limits};
+use crate::base::{Cause, MonitorValue, Span, limits};
 use crate::health::{ProbeResult, Report, Timing};
 use crate::monitor::host::name_of;
 use crate::monitor::reach;
@@ -59,6 +60,23 @@ pub(super) struct Resources {
     /// The way of the reports. A type that is told instead of asking sends them by itself: who takes them from
     /// here knows which of them it has asked for.
     pub(super) reports: UnboundedSender<Finished>,
+    /// The means of programs, made when first wanted.
+    pub(super) programs: Option<Programs>,
+}
+
+impl Resources {
+    /// The means of programs that monitors run.
+    ///
+    /// # Errors
+    /// When there are none; for a person.
+    pub(super) fn programs(&mut self) -> Result<Programs, String> {
+        let programs = match self.programs.take() {
+            Some(programs) => programs,
+            None => Programs::new()?,
+        };
+        self.programs = Some(programs.clone());
+        Ok(programs)
+    }
 }
 
 /// The place that a probe is aimed at.
@@ -125,6 +143,7 @@ pub(super) struct Attempt<'m> {
     memory: SlotMemory<'m>,
     timing: Timing,
     certificate_expires: Option<u64>,
+    value: Option<MonitorValue>,
     left: Option<Left>,
 }
 
@@ -137,6 +156,7 @@ impl<'m> Attempt<'m> {
             memory,
             timing: Timing::default(),
             certificate_expires: None,
+            value: None,
             left: None,
         }
     }
@@ -250,6 +270,11 @@ impl<'m> Attempt<'m> {
         self.timing.first_byte_us = micros.unwrap_or(self.timing.first_byte_us);
     }
 
+    /// Notes the value that was read.
+    pub(super) fn note_value(&mut self, value: MonitorValue) {
+        self.value = Some(value);
+    }
+
     /// Leaves something behind, to be put away once the probe has been reported, if it passes.
     pub(super) fn leave(&mut self, left: Left) {
         self.left = Some(left);
@@ -270,6 +295,7 @@ impl<'m> Attempt<'m> {
             outcome,
             timing: self.timing,
             certificate_expires: self.certificate_expires,
+            value: self.value,
         };
         (report, left)
     }

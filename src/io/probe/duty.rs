@@ -33,6 +33,7 @@ impl Duty {
             outcome: ProbeResult::Fail(Cause::Local),
             timing: Timing::default(),
             certificate_expires: None,
+            value: None,
         };
         let finished = Finished {
             id,
@@ -94,6 +95,7 @@ mod tests {
             outcome: ProbeResult::Pass,
             timing: Timing::default(),
             certificate_expires: Some(5),
+            value: None,
         };
         duty.fulfil(report);
         let finished = reports.try_recv().unwrap();

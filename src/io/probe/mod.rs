@@ -55,6 +55,7 @@ mod dns;
 mod duty;
 mod encrypted;
 mod exchange;
+mod exec;
 mod expectation;
 mod grpc;
 mod http;
@@ -62,10 +63,13 @@ mod http2;
 mod https;
 mod icmp;
 mod job;
+mod launcher;
 mod ldap;
 mod memory;
 mod mysql;
 mod postgres;
+mod prometheus;
+mod push;
 mod queue;
 mod redis;
 pub mod response;
@@ -138,6 +142,7 @@ impl Prober {
             resources: Resources {
                 trust: Trust::new()?,
                 reports,
+                programs: None,
             },
             jobs: Arc::new(Jobs::none()),
         })

@@ -45,6 +45,12 @@ impl Stopwatch {
         self.began
     }
 
+    /// Milliseconds until the deadline.
+    pub(super) fn left_ms(&self) -> u64 {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Microseconds since the start.
     pub(super) fn total(&self) -> u32 {
         micros(self.began.elapsed())

@@ -51,4 +51,7 @@ registry! {
     Smtp => super::smtp::SmtpProbe,
     Mysql => super::mysql::MysqlProbe,
     Ldap => super::ldap::LdapProbe,
+    Prometheus => super::prometheus::PrometheusProbe,
+    Push => super::push::PushProbe,
+    Exec => super::exec::ExecProbe,
 }

@@ -152,5 +152,6 @@ pub(crate) fn report(outcome: ProbeResult) -> Report {
             ..Timing::default()
         },
         certificate_expires: None,
+        value: None,
     }
 }

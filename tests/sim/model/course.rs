@@ -146,6 +146,7 @@ impl<'m> Run<'m> {
             outcome,
             timing: Timing::default(),
             certificate_expires: None,
+            value: None,
         };
         self.handle(self.now.after(Span(1)), Input::Probed(id, report));
         Some(())

@@ -257,6 +257,7 @@ fn report(outcome: ProbeResult) -> Report {
         outcome,
         timing: Timing::default(),
         certificate_expires: None,
+        value: None,
     }
 }
 

@@ -155,6 +155,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
             connections: 64,
             tls: None,
             defence: Defence::DEFAULT,
+            exec: false,
         },
         control: Control::default(),
         guard: Guard {
@@ -172,6 +173,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         slots: watched.iter().enumerate().map(slot).collect(),
         targets: Vec::new(),
         canaries: Vec::new(),
+        maintenance: Vec::new(),
         services: Vec::new(),
         maps: Arc::default(),
         resolving: Resolving::default(),
@@ -208,6 +210,7 @@ fn slot((index, watched): (usize, &Watched)) -> Slot {
         address: watched.address,
         monitor: MonitorId::from_index(index),
         host: watched.host.to_owned(),
+        opposed: false,
         key: format!("slot {index}"),
     }
 }

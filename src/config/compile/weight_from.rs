@@ -1,0 +1,88 @@
+//! `weight_from` of endpoints: monitors found, limits compared, and whether anybody reads the value.
+//!
+//! A value that nobody reads is a slip: the monitor must be one of those that watch the endpoint for some service, if only
+//! in `report_only`. That is known when slots and targets are there.
+use super::checks::Checks;
+use super::places::Places;
+use crate::base::{EndpointId, MonitorId};
+use crate::config::diagnostic::Diagnostics;
+use crate::config::reader::At;
+use crate::config::spec::EndpointSpec;
+use crate::config::watch::WeightSpec;
+use crate::plan::{Plan, WeightSource};
+
+/// The source of an endpoint's weight.
+pub(super) fn source(
+    written: &EndpointSpec,
+    checks: &Checks<'_>,
+    found: &mut Diagnostics,
+) -> Option<WeightSource> {
+    let spec = written.weight_from.as_ref()?;
+    let limit = spec.value.max.as_ref();
+    let max = limit.map_or(written.weight, |limit| limit.value);
+    if written.weight == 0 {
+        let message = "an endpoint of weight 0 is the last of its tier, whatever a value says";
+        found
+            .error(&spec.at, message)
+            .help("give it the weight that it has at the most");
+    }
+    if let Some(limit) = limit.filter(|limit| limit.value > written.weight) {
+        found
+            .error(
+                &limit.at,
+                format!("`max` is above the endpoint's weight, {}", written.weight),
+            )
+            .help("the weight of the config is the most: raise it, or lower `max`");
+    }
+    if spec.value.min > max {
+        let message = format!("`min`, {}, is above `max`, {max}", spec.value.min);
+        found.error(&spec.at, message).help("swap them");
+    }
+    let monitor = monitor(spec, checks, found)?;
+    Some(WeightSource {
+        monitor,
+        min: spec.value.min,
+        max: max.min(written.weight),
+        change_per_minute: spec.value.change_per_minute,
+        stale_after: spec.value.stale_after,
+    })
+}
+
+fn monitor(
+    spec: &At<WeightSpec>,
+    checks: &Checks<'_>,
+    found: &mut Diagnostics,
+) -> Option<MonitorId> {
+    let name = spec.value.monitor.as_ref()?;
+    let place = checks.monitor_names.find(name, found)?;
+    if checks.monitors[place].check.bounds().is_none() {
+        let message = format!("monitor `{}` reads no value", name.value);
+        found
+            .error(&name.at, message)
+            .help("monitors of type prometheus and push do");
+    }
+    Some(MonitorId::from_index(place))
+}
+
+/// Tells of values that nobody reads.
+pub(super) fn check(plan: &Plan, places: &Places<'_>, found: &mut Diagnostics) {
+    for (place, endpoint) in plan.endpoints.iter().enumerate() {
+        let id = EndpointId::from_index(place);
+        let written = places.written[place].weight_from.as_ref();
+        let Some((source, written)) = endpoint.weight_from.as_ref().zip(written) else {
+            continue;
+        };
+        let mut targets = plan.targets.iter().filter(|target| target.endpoint == id);
+        let is_read = targets.any(|target| {
+            let mut slots = target.slots.iter().chain(&target.reported);
+            slots.any(|slot| plan.slots[slot.index()].monitor == source.monitor)
+        });
+        if !is_read && endpoint.enabled {
+            let name = &plan.monitors[source.monitor.index()].name;
+            let message = format!("nobody reads `{name}` of endpoint `{}`", endpoint.name);
+            found
+                .error(&written.at, message)
+                .help("name it in the `monitors` of the endpoint or its services, in `report_only` if it is to decide nothing");
+        }
+    }
+}
