@@ -23,6 +23,7 @@ mod pools;
 mod shared;
 mod steering;
 mod table;
+mod territories;
 mod tidy;
 mod verify;
 mod weights;

@@ -10,7 +10,7 @@ use crate::base::{
     RegionId, ServiceId, Span, Standing, Why, shown,
 };
 use crate::dns::addresses;
-use crate::geo::{ClassHit, Continent, Country, Location};
+use crate::geo::ClassHit;
 use crate::plan::{
     AllDown, Map, Member, Overload, Pool, Residency, Service, SteeringPolicy, TtlBounds,
 };
@@ -19,6 +19,7 @@ use crate::table::pool::PoolTable;
 use crate::table::{Selection, Table};
 
 use super::Question;
+use super::place::PlaceFacts;
 use super::set::{self, SetFacts};
 
 /// Everything that decides one client's answer for a steered name.
@@ -79,22 +80,6 @@ pub struct RegionWeight {
     pub region: String,
     /// Its weight among those that the client may be sent to.
     pub weight: u16,
-}
-
-/// Where a client is, as far as known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PlaceFacts {
-    /// Country.
-    #[schema(value_type = Option<String>)]
-    pub country: Option<Country>,
-    /// Continent.
-    pub continent: Option<Continent>,
-    /// Location.
-    pub location: Option<Location>,
-    /// Number of the autonomous system.
-    pub asn: Option<u32>,
-    /// The region that claims the client's network by `serves`.
-    pub claimed_by: Option<String>,
 }
 
 /// One pool that was asked.
@@ -228,7 +213,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         service: link.service.name.clone(),
         family,
         network: network(client, hit.prefix),
-        place: link.place(client),
+        place: PlaceFacts::of(plan, client),
         class: own,
         weights: link.weights(map, hit.class),
         preference: class
@@ -259,18 +244,6 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
 impl Link<'_> {
     fn region(&self, region: RegionId) -> String {
         self.table.plan.regions[region.index()].name.clone()
-    }
-
-    fn place(&self, client: IpAddr) -> PlaceFacts {
-        let (place, mark) = self.table.plan.atlas.find(client);
-        let claimed = mark.and_then(|mark| self.table.plan.regions.get(usize::from(mark)));
-        PlaceFacts {
-            country: place.country,
-            continent: place.continent,
-            location: place.location,
-            asn: place.asn,
-            claimed_by: claimed.map(|region| region.name.clone()),
-        }
     }
 
     /// The weights by which clients of a class draw.
@@ -458,6 +431,7 @@ mod tests {
 
     use super::*;
     use crate::dns::Name;
+    use crate::geo::{Continent, Country, Location, Territory};
     use crate::plan::Demand;
     use crate::table::explain::{Chain, Explanation, Health};
     use crate::table::fixture::{SERVICE, World, standing};
@@ -581,6 +555,7 @@ mod tests {
         // What the geo database says of a documentation address is not the matter here.
         steered.place = PlaceFacts {
             country: Country::parse("DE"),
+            subdivision: Territory::parse("DE-HE"),
             continent: Some(Continent::Eu),
             location: Some(Location {
                 latitude: 50_110,
@@ -601,7 +576,7 @@ supposed down: e0
 
 service     s0
 network     0.0.0.0/0, all of one class
-place       country DE, continent EU, near 50.110 N 8.005 W, AS64500
+place       country DE, subdivision DE-HE, continent EU, near 50.110 N 8.005 W, AS64500
 class       0
 preference  r0 > r1
 fence       j0, j1 (residency strict)

@@ -21,11 +21,13 @@ use crate::plan::UnknownScope;
 use super::Table;
 
 mod chain;
+mod place;
 mod set;
 mod suppose;
 mod text;
 
-pub use chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+pub use chain::{Consulted, Load, Role, Scope, Stand, Steered, Ttl};
+pub use place::PlaceFacts;
 pub use set::SetFacts;
 pub use suppose::suppose;
 

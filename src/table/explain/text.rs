@@ -6,7 +6,8 @@ use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
 use crate::plan::{AllDown, SteeringPolicy, Units};
 
-use super::chain::{Consulted, Load, PlaceFacts, Role, Scope, Stand, Steered, Ttl};
+use super::chain::{Consulted, Load, Role, Scope, Stand, Steered, Ttl};
+use super::place::PlaceFacts;
 use super::{Chain, Explanation, Health, SignedZone};
 
 impl fmt::Display for Explanation {
@@ -130,6 +131,7 @@ fn list(names: &[String], joint: &str) -> String {
 fn place(place: &PlaceFacts) -> String {
     let mut facts = Vec::new();
     facts.extend(place.country.map(|country| format!("country {country}")));
+    facts.extend(place.subdivision.map(|part| format!("subdivision {part}")));
     facts.extend(
         place
             .continent
