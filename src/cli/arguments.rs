@@ -98,6 +98,12 @@ pub(super) enum Command {
     Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
     Demo(Demo),
+    /// Translate the config of another server into one of Waypost
+    ///
+    /// Writes `config.toml` and `zones/`, and says line by line what could not be said: on standard error, and as
+    /// comments in the config. `docs/migration.md` has their words and ours. Exits 1 if something was lost. Nothing
+    /// that is there is overwritten.
+    Import(super::import_arguments::ImportArguments),
 }
 
 /// Where the config is.

@@ -17,6 +17,7 @@ mod fuzz;
 mod geo_claims;
 mod geo_files;
 mod geo_kept;
+mod import;
 mod planned;
 mod plans;
 mod pools;
@@ -39,6 +40,8 @@ mod fixture;
 mod fleet_oracle;
 #[path = "../support/fleets.rs"]
 mod fleets;
+#[path = "../support/imported.rs"]
+mod imported;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/policy.rs"]

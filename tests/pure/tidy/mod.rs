@@ -14,6 +14,7 @@ const EDGES: &[(&str, &str)] = &[
     ("dns", "base"),
     ("geo", "base"),
     ("text", "base dns geo"),
+    ("import", "geo"),
     ("monitor", "base dns text"),
     ("keys", "base dns"),
     ("plan", "base dns geo monitor"),
@@ -39,7 +40,7 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "base dns geo keys text plan config health steer table audit answer zones engine sim io daemon",
+        "base dns geo import keys text plan config health steer table audit answer zones engine sim io daemon",
     ),
 ];
 /// Parts of `io` that do not see each other.
