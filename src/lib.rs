@@ -50,7 +50,7 @@
 //! | 7 | [`zones`] | `handle(now, wall, input)`, `poll()`, `wake_at()`; sole owner of what zones hold: files, transfers, challenges, keys, signatures, serials, expiry |
 //! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of health, orders and steering |
 //! | 8 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
-//! | 9 | [`io`] | clock, publish, files, keys, state, audit log, metrics, privileges; above them serve, probe, control, transfer and handover, blind to each other |
+//! | 9 | [`io`] | clock, publish, files, keys, state, timeline, audit log, metrics, privileges; above them serve, probe, control, transfer and handover, blind to each other |
 //! | 10 | [`daemon`] | the driver: start order, control loop, signals, reload, log |
 //! | 11 | [`cli`] | the subcommands and the demo |
 //!
@@ -140,6 +140,9 @@
 //! and drawn secrets to the new process, and the state by the disk: the old one lets go of it, the new one resumes,
 //! answers, and only then the old one ends.
 //!
+//! What happened in the last day is kept as well ([`io::history`]), for people alone: nothing is decided by it, and nothing waits
+//! for it.
+//!
 //! # Who may change what
 //!
 //! Whoever asks the control API is known by the kernel, a token or a certificate, has a role, and is written into the
@@ -172,6 +175,7 @@
 //! | **standing** | what steering may know of a target: its share, why, until when |
 //! | **target** | an endpoint's addresses of one family under a service's monitors and recovery |
 //! | **ticket** | the number by which a core answers later whoever asked |
+//! | **timeline** | what happened in the last day, and how shares have changed |
 //! | **unready** | of a zone: there, and not answered yet, because its signatures are being made |
 //! | **variant** | an answer that a steered name may have, known and signed beforehand |
 //! | **weaken** | of a config: take away what protects (a fence, a gate, a signature, a right, a guard) or what is served |

@@ -354,3 +354,34 @@ pub const CAPACITY_CHOICES: usize = 4;
 /// Steps that one planning of capacity may take to make room by moving others; what has found no
 /// room by then is treated as if there were none.
 pub const CAPACITY_STEPS: u64 = 2_000_000;
+
+/// Time for which the timeline goes back at least; what is older is forgotten.
+pub const HISTORY_KEPT: Span = Span::from_secs(26 * 3600);
+/// Events of the timeline.
+pub const HISTORY_EVENTS: usize = 20_000;
+/// Minutes of the timeline: somewhat more than [`HISTORY_KEPT`] has.
+pub const HISTORY_MINUTES: usize = 1600;
+/// Samples of the latency of probes.
+pub const HISTORY_LATENCIES: usize = 320;
+/// Time between two samples of the latency of probes, in minutes.
+pub const HISTORY_LATENCY_MINUTES: u64 = 5;
+/// Changes of shares that the timeline goes back by.
+pub const HISTORY_CHANGES: usize = 200_000;
+/// Things that may wait to be remembered; what comes then is not.
+pub const HISTORY_WAITING: usize = 4096;
+/// Octets of one file of the timeline.
+pub const HISTORY_FILE_BYTES: u64 = 8 * 1024 * 1024;
+/// Octets of all its files.
+pub const HISTORY_FILES_BYTES: u64 = 64 * 1024 * 1024;
+/// Readers of the live state at once; each has a connection of [`CONTROL_CONNECTIONS`].
+pub const LIVE_READERS: usize = 32;
+/// Changes of the live state that are kept for readers who come back.
+pub const LIVE_MESSAGES: usize = 256;
+/// Octets of them.
+pub const LIVE_BYTES: usize = 4 * 1024 * 1024;
+/// Longest time of one connection that reads the live state; it comes back and goes on where it was.
+pub const LIVE_CONNECTION: Span = Span::from_secs(60);
+/// Maps that are kept for whoever asks for the same again.
+pub const MAPS_KEPT: usize = 64;
+/// Octets of a config that is to be compared with the one in force.
+pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;

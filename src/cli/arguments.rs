@@ -98,11 +98,7 @@ pub(super) enum Command {
     Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
     Demo(Demo),
-    /// Translate the config of another server into one of Waypost
-    ///
-    /// Writes `config.toml` and `zones/`, and says line by line what could not be said: on standard error, and as
-    /// comments in the config. `docs/migration.md` has their words and ours. Exits 1 if something was lost. Nothing
-    /// that is there is overwritten.
+    /// Translate the config of another server, and say what was lost (exit code 1); `docs/migration.md` has the words
     Import(super::import_arguments::ImportArguments),
 }
 
@@ -582,6 +578,9 @@ pub(super) struct Demo {
     /// Play nothing and stay: kill and heal endpoints by key (needs a terminal)
     #[arg(long, conflicts_with = "script")]
     pub(super) keep: bool,
+    /// Open the server's page, which shows the play as well, in a browser
+    #[arg(long)]
+    pub(super) web: bool,
     /// Print lines even on a terminal
     #[arg(long, conflicts_with = "keep")]
     pub(super) plain: bool,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::comparer::Comparer;
 use super::keeper::KeptOrders;
 use super::reader::{InForce, Reading, Request};
 use super::upgrade::{self, Hold};
@@ -12,6 +13,7 @@ use crate::dns::Name;
 use crate::engine::Notice;
 use crate::io::clock::Clock;
 use crate::io::control::{Command, Heartbeat};
+use crate::io::history::History;
 use crate::io::metrics::Metrics;
 use crate::io::notify::Notifier;
 use crate::io::probe::{Finished, Prober};
@@ -28,12 +30,16 @@ pub(crate) struct Handles {
     pub(crate) metrics: Arc<Metrics>,
     /// Those who are told what the log says.
     pub(crate) notifier: Notifier,
+    /// The timeline.
+    pub(crate) history: History,
     /// The record of each turn.
     pub(crate) heartbeat: Arc<Heartbeat>,
     /// The prober.
     pub(crate) prober: Prober,
     /// The reader of the config; absent = no reload.
     pub(crate) reader: Option<std::sync::mpsc::Sender<Request>>,
+    /// Compares configs; absent = there is none to compare with.
+    pub(crate) comparer: Option<Comparer>,
     /// The config by which the files of zones are read.
     pub(crate) in_force: InForce,
     /// An onlooker.

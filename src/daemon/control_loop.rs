@@ -30,6 +30,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::engine::{Engine, Figures, Input, Notice, OrderId, OrderResult, Output, Status};
 use crate::io::control::Command;
+use crate::io::history::event::TimelineEvent;
 use crate::io::metrics::{ProbeLabels, ReloadResult};
 use crate::io::probe::Finished;
 use crate::io::publish::Published;
@@ -98,7 +99,7 @@ impl ControlLoop {
             epoch: 0,
             observer: Observer::new(&plan, handles.clock.now()),
             expiry: Expiry::default(),
-            log: NoticeLog::default(),
+            log: NoticeLog::new(handles.history.clone()),
             opened: opened_by(&plan),
             scales: Scales::new(sizes),
             zones,
@@ -261,6 +262,10 @@ impl ControlLoop {
             Command::Upgrade { patience, reply } => {
                 self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
             }
+            Command::Compare { text, reply } => match &self.handles.comparer {
+                Some(comparer) => comparer.begin(text, reply),
+                None => drop(reply),
+            },
             Command::Order { request, reply } => {
                 let input = self.orders.begin(request, reply);
                 self.handle(input);
@@ -463,6 +468,12 @@ impl ControlLoop {
     fn refuse(&mut self, zone: Option<Name>, text: &str) {
         self.handles.metrics.reload(ReloadResult::Refused);
         error!(event = "reload_refused", "nothing was changed:\n{text}");
+        let what = zone
+            .as_ref()
+            .map_or_else(|| "config".to_owned(), |zone| format!("zone {zone}"));
+        self.handles
+            .history
+            .event(TimelineEvent::refused(&what, text));
         self.scales.refused(self.handles.clock.now(), zone, text);
     }
 
@@ -533,6 +544,7 @@ impl ControlLoop {
 
     fn publish(&mut self, table: Arc<Table>, took: Duration) {
         self.handles.metrics.published(&table, took);
+        self.handles.history.published(&table);
         self.published.publish(Arc::clone(&table));
         if !self.is_held {
             let effects = self.zones.published(table);

@@ -21,9 +21,11 @@
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
+//! | `comparer` | a config that somebody brings, held against the one in force |
 //! | `log`, `sink` | the log, and the queue through which its lines go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod channels;
+mod comparer;
 mod control_loop;
 pub(crate) mod dry_start;
 mod expiry;

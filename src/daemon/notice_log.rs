@@ -8,30 +8,53 @@ use super::notice_lines::{self, Loudness};
 use crate::base::{Moment, Why};
 use crate::engine::Notice;
 use crate::engine::bursts::{BurstLine, Bursts, GroupKind, TransitionGroup};
+use crate::io::history::History;
+use crate::io::history::event::TimelineEvent;
 
-/// Notices on their way into the log.
-#[derive(Debug, Default)]
-pub(super) struct NoticeLog(Bursts);
+/// Notices on their way into the log, and into the timeline.
+#[derive(Debug)]
+pub(super) struct NoticeLog {
+    bursts: Bursts,
+    history: History,
+}
 
 impl NoticeLog {
+    /// A log that has told nothing, beside this timeline.
+    pub(super) fn new(history: History) -> Self {
+        Self {
+            bursts: Bursts::default(),
+            history,
+        }
+    }
+
     /// Writes a notice of a plan with so many endpoints, now or with others that are alike.
     pub(super) fn tell(&mut self, now: Moment, notice: Notice, endpoints: usize) {
-        write(&self.0.take(now, notice, endpoints));
+        let told = self.bursts.take(now, notice, endpoints);
+        self.write(&told);
     }
 
     /// Writes what has waited long enough.
     pub(super) fn advance(&mut self, now: Moment) {
-        write(&self.0.advance(now));
+        let told = self.bursts.advance(now);
+        self.write(&told);
     }
 
     /// Writes what is left, at the end.
     pub(super) fn flush(&mut self) {
-        write(&self.0.flush());
+        let told = self.bursts.flush();
+        self.write(&told);
     }
 
     /// The moment at which to call [`NoticeLog::advance`].
     pub(super) fn wake_at(&self) -> Option<Moment> {
-        self.0.wake_at()
+        self.bursts.wake_at()
+    }
+
+    fn write(&self, told: &[BurstLine]) {
+        for event in told.iter().filter_map(TimelineEvent::of) {
+            self.history.event(event);
+        }
+        write(told);
     }
 }
 

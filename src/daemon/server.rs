@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::Failure;
 use super::channels::{Channels, Handles, Shown};
+use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::prepared::Prepared;
@@ -36,6 +37,8 @@ use crate::io::clock::Clock;
 use crate::io::control::{self, Command, Heartbeat};
 use crate::io::files::Watch;
 use crate::io::handover::{Predecessor, Successor};
+use crate::io::history::History;
+use crate::io::history::event::TimelineEvent;
 use crate::io::metrics::Metrics;
 use crate::io::notify::Notifier;
 use crate::io::probe::{Finished, Prober};
@@ -44,7 +47,7 @@ use crate::io::screen::Screen;
 use crate::io::serve::deferred::{self, DeferredQueue};
 use crate::io::serve::{HeldQuic, Secrets, Service, Serving};
 use crate::io::transfer;
-use crate::plan::Plan;
+use crate::plan::{Plan, Zoning};
 use crate::zones::{NewConfig, ZoneEngine};
 
 /// How often the clock is told while the first zones come.
@@ -109,8 +112,7 @@ impl Server {
         let (clock, health) = (before.clock, before.health.take());
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let audit = audit(&plan, clock);
-        let way = (commands.clone(), audit.clone());
-        let state = control::State::new(plan.control.clone(), clock, way);
+        let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
         let (ready, metrics) = (state.published.clone(), state.metrics.clone());
         let heartbeat = state.heartbeat.clone();
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
@@ -118,16 +120,19 @@ impl Server {
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
-        let (reader, reading_queue) = reader(start.config, start.watch, (&in_force, &audit))?;
+        let (reader, comparer, reading_queue) =
+            reader(start.config, start.watch, (&in_force, &audit))?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
             clock,
             metrics: metrics.clone(),
             notifier: start.notifier,
+            history,
             heartbeat: heartbeat.clone(),
             prober,
             reader,
+            comparer,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
@@ -419,19 +424,28 @@ fn not_answering(error: &io::Error) -> Failure {
 
 type Requests = std::sync::mpsc::Sender<reader::Request>;
 
+/// Whoever reads configs: again, and beside the one in force; and what comes of the first.
+type ConfigReaders = (
+    Option<Requests>,
+    Option<Comparer>,
+    mpsc::Receiver<reader::Reading>,
+);
+
 /// Starts the thread that reads the config again, if there is one to read.
 fn reader(
     config: Option<PathBuf>,
     watch: Watch,
     (in_force, audit): (&InForce, &AuditTrail),
-) -> Result<(Option<Requests>, mpsc::Receiver<reader::Reading>), Failure> {
+) -> Result<ConfigReaders, Failure> {
     let (readings, queue) = mpsc::channel(1);
+    let compared = config.clone();
+    let comparer = compared.map(|config| Comparer::new(config, in_force.clone()));
     let reader = config.map(|config| {
         let report = (readings, audit.clone());
         reader::start(config, watch, in_force.clone(), report)
     });
     let reader = reader.transpose().map_err(|error| no_thread(&error))?;
-    Ok((reader, queue))
+    Ok((reader, comparer, queue))
 }
 
 /// A prober, with the runtime that its probes run in and what they report.
@@ -458,4 +472,26 @@ fn audit(plan: &Plan, clock: Clock) -> AuditTrail {
         warn!(event = "audit_doubt", "{trouble}");
     }
     audit
+}
+
+/// The things that requests are answered from, with the timeline.
+fn new_state(
+    plan: &Plan,
+    zoning: &Zoning,
+    clock: Clock,
+    (commands, audit): (&mpsc::Sender<Command>, &AuditTrail),
+) -> (control::State, History) {
+    let way = (commands.clone(), audit.clone());
+    let mut state = control::State::new(plan.control.clone(), clock, way);
+    state.history = timeline(zoning, clock);
+    let history = state.history.clone();
+    (state, history)
+}
+
+/// Starts the timeline, with what is kept of it.
+fn timeline(zoning: &Zoning, clock: Clock) -> History {
+    let folder = zoning.state.as_ref().map(|state| state.join("history"));
+    let history = History::start(folder, clock);
+    history.event(TimelineEvent::start(env!("CARGO_PKG_VERSION")));
+    history
 }

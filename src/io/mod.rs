@@ -1,6 +1,6 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `audit`, `background`, `clock`, `publish`, `files`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_rate`, `inherited`, `service_manager` and
+//! `audit`, `background`, `clock`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_rate`, `inherited`, `service_manager` and
 //! `privileges` serve the siblings above them: `serve`, `probe`, `transfer`, `control` and `handover`, which do not see
 //! each other. `daemon` joins them to the cores.
 pub mod audit;
@@ -9,6 +9,7 @@ pub mod clock;
 pub mod control;
 pub mod files;
 pub mod handover;
+pub mod history;
 pub mod inherited;
 pub mod keep;
 pub mod keys;

@@ -8,6 +8,7 @@
 //! | [`load`] | what the clients of some services put on endpoints and regions |
 //! | [`load_plan`] | what places carry, and whom capacity diverts |
 //! | [`build`] | a generation out of plan and standings, sharing what did not change |
+//! | [`countries`] | who serves which country, for a picture |
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
 //! | [`records`] | records that follow the choice: CNAMEs, HTTPS, TXT, … |
@@ -26,6 +27,7 @@ use crate::plan::{Demands, Plan, TtlBounds};
 
 mod build;
 mod check;
+mod countries;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -46,6 +48,7 @@ pub use build::Basis;
 pub use records::RecordChoice;
 
 pub use check::{Breach, CheckError, check, check_changed};
+pub use countries::{CountryClients, CountryShares};
 
 pub use render::{RenderView, StrictNames, render, render_served, steered};
 pub use shifts::{ClientShift, client_shifts};

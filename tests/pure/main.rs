@@ -26,6 +26,7 @@ mod steering;
 mod table;
 mod territories;
 mod tidy;
+mod ui;
 mod verify;
 mod weights;
 mod zones;

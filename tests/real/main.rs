@@ -32,6 +32,7 @@ mod masters;
 mod monitors;
 mod notify;
 mod orders;
+mod page;
 mod peers;
 mod postgres;
 mod privileges;

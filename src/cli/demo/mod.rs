@@ -9,6 +9,7 @@
 //! | `judge` | compares what they heard with what is really dead |
 //! | `stage` | the play: server, machines, clients and script together, step by step |
 //! | `view` | the live view of a terminal, and its keys |
+//! | `web` | the page, opened in a browser |
 //! | `plain` | lines, where there is no terminal |
 mod clients;
 mod judge;
@@ -18,6 +19,7 @@ mod script;
 mod shipped;
 mod stage;
 mod view;
+mod web;
 
 use std::process::ExitCode;
 
@@ -55,8 +57,17 @@ pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
         config: config.unwrap_or_default(),
         script,
     }))?;
+    if arguments.web {
+        say(&web::open(stage.control));
+    }
     let shown = if terminal && !arguments.plain {
-        view::show(&runtime, &mut stage)
+        let shown = view::show(&runtime, &mut stage);
+        // The view is gone with its screen; what happened stays.
+        stage
+            .events
+            .iter()
+            .for_each(|event| say(&plain::event_line(event)));
+        shown
     } else {
         plain::show(&runtime, &mut stage)
     };

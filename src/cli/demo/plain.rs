@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::stage::{Stage, Turn};
-use crate::base::ServiceId;
+use crate::base::{ServiceId, Span};
 use crate::cli::{is_heard, say};
 use crate::daemon::Failure;
 
@@ -18,12 +18,8 @@ pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> 
     let mut answers = String::new();
     loop {
         let turn = runtime.block_on(stage.turn())?;
-        for (at, text) in &stage.events[printed..] {
-            say(&format!(
-                "{:>4}.{:01}s  {text}",
-                at.0 / 1000,
-                at.0 % 1000 / 100
-            ));
+        for event in &stage.events[printed..] {
+            say(&event_line(event));
         }
         printed = stage.events.len();
         let now = answers_line(stage);
@@ -42,6 +38,11 @@ pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> 
         }
         runtime.block_on(async { tokio::time::sleep(TURN).await });
     }
+}
+
+/// An event with the time since the play began.
+pub(super) fn event_line((at, text): &(Span, String)) -> String {
+    format!("{:>4}.{:01}s  {text}", at.0 / 1000, at.0 % 1000 / 100)
 }
 
 /// What each client gets for the first service.

@@ -3,13 +3,17 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::compared::ComparedConfig;
 use super::failures::Failures;
 use super::heartbeat::Heartbeat;
+use super::live::hub::Live;
+use super::maps::Maps;
 use super::orders::Ordered;
 use crate::base::Span;
 use crate::engine::{Figures, Forecast, OrderBook, OrderRequest, Status};
 use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
+use crate::io::history::History;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 use crate::plan::Control;
@@ -35,6 +39,13 @@ pub enum Command {
         patience: Span,
         /// The result, or why there is none; for a person.
         reply: oneshot::Sender<Result<String, String>>,
+    },
+    /// Compare a config with the one in force; nothing is changed.
+    Compare {
+        /// Its text.
+        text: String,
+        /// The comparison, or every error; for a person.
+        reply: oneshot::Sender<Result<ComparedConfig, String>>,
     },
     /// Carry out an operator's order.
     Order {
@@ -102,6 +113,12 @@ pub struct State {
     pub audit: AuditTrail,
     /// Refusals of the last while.
     pub failures: Failures,
+    /// The timeline; nothing is remembered until one is given.
+    pub history: History,
+    /// Whoever looks at the page.
+    pub(super) live: Arc<Live>,
+    /// Maps that were drawn.
+    pub(super) maps: Arc<Maps>,
 }
 
 impl State {
@@ -121,6 +138,9 @@ impl State {
             commands,
             audit,
             failures: Failures::default(),
+            history: History::default(),
+            live: Arc::new(Live::new(clock)),
+            maps: Arc::default(),
         }
     }
 

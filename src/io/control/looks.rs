@@ -13,7 +13,6 @@ use utoipa::ToSchema;
 use super::commands::{Command, State};
 use super::explain::{self, Format, Query};
 use super::orders::OrderList;
-use super::page::Asset;
 use super::parameters;
 use super::replies::{ApiProblem, Refusal, Reply, TEXT, json, respond};
 use crate::dns::zone::{Presence, Zones};
@@ -52,11 +51,6 @@ pub(super) struct Ready {
     status: &'static str,
     /// Generation of the published table.
     generation: u64,
-}
-
-/// The page, or a file of it.
-pub(super) fn page(asset: Asset) -> Reply {
-    respond(StatusCode::OK, asset.kind(), asset.text())
 }
 
 /// Tells whether the process is well

@@ -19,6 +19,12 @@
 //! | `openapi` | the API described |
 //! | `order` | how an operator's order is read from a request |
 //! | `challenge` | how an order about challenges is read from a request |
+//! | `live` | how what changes is told to pages that stay open |
+//! | `timeline` | what is told of the last day |
+//! | `sampler` | what is noted of each minute |
+//! | `map`, `maps` | which region serves which country: how that is asked, and drawn |
+//! | `identity` | who asks, and what was changed last |
+//! | `compare`, `compared` | how another config is held against the one in force |
 //! | `explain` | how a question about one client is read from a request |
 //! | `heartbeat` | whether the control loop still turns |
 //! | `page` | what a person sees |
@@ -37,6 +43,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 pub use self::commands::{Command, Force, OrderRefusal, State};
+pub use self::compared::ComparedConfig;
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;
@@ -54,13 +61,19 @@ mod callers;
 mod challenge;
 mod changes;
 mod commands;
+mod compare;
+mod compared;
 mod connections;
 mod encryption;
 mod explain;
 mod failures;
 mod heartbeat;
+mod identity;
 mod listen;
+mod live;
 mod looks;
+mod map;
+mod maps;
 mod openapi;
 mod order;
 mod orders;
@@ -70,8 +83,10 @@ mod parameters;
 mod recorded;
 mod replies;
 mod routes;
+mod sampler;
 mod scrape;
 mod serving;
+mod timeline;
 
 /// The listeners, open but not yet read.
 #[derive(Debug)]
@@ -140,6 +155,7 @@ impl ControlServer {
     pub fn serve(self, state: State, runtime: &Handle) -> io::Result<Controlling> {
         let _entered = runtime.enter();
         let (router, open) = (routes::router(state.clone()), routes::open(state.clone()));
+        let sampling = runtime.spawn(sampler::sample(state.clone())).abort_handle();
         let mut listeners = Vec::new();
         if let Some(unix) = self.bound.unix {
             listeners.push((
@@ -162,7 +178,7 @@ impl ControlServer {
             let task = runtime.spawn(serving::accept(listener, router));
             task.abort_handle()
         });
-        Ok(Controlling(tasks.collect()))
+        Ok(Controlling(tasks.chain([sampling]).collect()))
     }
 }
 

@@ -7,7 +7,7 @@
 //! `null`. What breaks a reader gets another version in its path. A test holds the description to it.
 use utoipa::OpenApi;
 
-use super::{changes, looks, scrape};
+use super::{changes, compare, identity, live, looks, map, scrape, timeline};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,7 +25,14 @@ use super::{changes, looks, scrape};
         looks::readiness,
         looks::status,
         looks::explain,
+        live::stream::events,
+        timeline::history,
+        timeline::endpoint,
+        map::map,
+        identity::whoami,
         looks::audit,
+        identity::audit_lines,
+        compare::plan,
         changes::reload,
         changes::upgrade,
         looks::orders,
@@ -67,7 +74,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 24] = [
+    const COUNTS: [&str; 26] = [
         "asn",
         "capacity",
         "class",
@@ -75,6 +82,7 @@ mod tests {
         "failures",
         "generation",
         "made",
+        "missed",
         "names",
         "networks",
         "of",
@@ -87,6 +95,7 @@ mod tests {
         "status",
         "step",
         "successes",
+        "tables",
         "tag",
         "tier",
         "value",

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 /// The page loads nothing from elsewhere, and nothing may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      connect-src 'self'; img-src data:; frame-ancestors 'none'";
+                      connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The media type of plain text.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";

@@ -13,22 +13,27 @@ use axum::routing::{get, post};
 
 use super::callers::{Caller, ControlPeer, changes as is_change};
 use super::commands::State;
-use super::page::Asset;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
-use super::{changes, looks, openapi, origin, scrape};
+use super::{
+    changes, compare, identity, live, looks, map, openapi, origin, page, scrape, timeline,
+};
 use crate::plan::{AccessRules, Permission};
 
 /// Routes of everything that is served.
 pub(super) fn router(state: State) -> Router {
     let routes = Router::new()
-        .route("/", get(async || looks::page(Asset::Page)))
-        .route("/page.css", get(async || looks::page(Asset::Style)))
-        .route("/page.js", get(async || looks::page(Asset::Script)))
         .route("/api/v1/openapi.json", get(describe))
         .route("/api/v1/status", get(looks::status))
         .route("/api/v1/explain", get(looks::explain))
+        .route("/api/v1/events", get(live::stream::events))
+        .route("/api/v1/endpoint", get(timeline::endpoint))
+        .route("/api/v1/history", get(timeline::history))
+        .route("/api/v1/map", get(map::map))
+        .route("/api/v1/whoami", get(identity::whoami))
         .route("/api/v1/audit", get(looks::audit))
+        .route("/api/v1/audit/lines", get(identity::audit_lines))
+        .route("/api/v1/plan", post(compare::plan))
         .route("/api/v1/reload", post(changes::reload))
         .route("/api/v1/upgrade", post(changes::upgrade))
         .route("/api/v1/orders", get(looks::orders).post(changes::order))
@@ -38,7 +43,11 @@ pub(super) fn router(state: State) -> Router {
                 .post(changes::add_challenge)
                 .delete(changes::remove_challenge),
         );
-    checked(routes.merge(process()), state)
+    let files = page::FILES.iter();
+    let files = files.fold(routes, |routes, file| {
+        routes.route(file.path, get(page::serve))
+    });
+    checked(files.merge(process()), state)
 }
 
 /// Routes of what is open to anybody.
@@ -108,6 +117,8 @@ fn known(
     let caller = caller.map_err(|refusal| Box::new((nobody(), refusal)))?;
     match caller.may(Permission::Look) {
         Ok(()) => Ok(caller),
+        // The page says nothing of the server, and asks for a token where one is needed.
+        Err(_) if page::has(parts.uri.path()) => Ok(caller),
         Err(refusal) => Err(Box::new((caller, refusal))),
     }
 }

@@ -93,10 +93,29 @@ pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
     })
 }
 
+/// Reads all that a text names, as if it stood in the file of this path, which need not hold it.
+///
+/// # Errors
+/// It is too large.
+pub fn load_text(config_path: &Path, text: &str) -> Result<Loaded, Unreadable> {
+    if text.len() as u64 > limits::CONFIG_BYTES {
+        return Err(Unreadable {
+            path: config_path.to_owned(),
+            at: None,
+            reason: format!("is larger than {} bytes", limits::CONFIG_BYTES),
+        });
+    }
+    Ok(load_all(config_path, text, None))
+}
+
 fn load_once(config_path: &Path) -> Result<Loaded, Unreadable> {
     let (stamp, bytes) = read(config_path, limits::CONFIG_BYTES);
     let config = config_text(config_path, bytes)?;
-    let (spec, mut diagnostics) = config::read(config_path, &config);
+    Ok(load_all(config_path, &config, stamp))
+}
+
+fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
+    let (spec, mut diagnostics) = config::read(config_path, config);
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
     // What the server writes itself is no change to be read.
@@ -106,13 +125,13 @@ fn load_once(config_path: &Path) -> Result<Loaded, Unreadable> {
         spec.warn_of_secrets(&mut diagnostics);
     }
     watch.entries.retain(|entry| !own.contains(&entry.path));
-    Ok(Loaded {
+    Loaded {
         spec,
         diagnostics,
         files,
         geo,
         watch,
-    })
+    }
 }
 
 /// Reads the files of one zone again. They are watched from now on, as what they include now may be new.

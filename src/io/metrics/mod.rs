@@ -21,7 +21,7 @@
 //! A scrape is taken in two steps. [`Metrics::gather`] copies what is counted, and holds a lock for no longer than that;
 //! [`Gathered::write`] makes the text of it, which takes a thousand times as long, holds nothing, and belongs on a thread that
 //! yields to those that answer.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -214,6 +214,12 @@ impl Metrics {
     #[must_use]
     pub fn asked(&self, plan: &Plan) -> Asked {
         self.ledger.asked(plan)
+    }
+
+    /// Steered answers by region, since the process started; those without one under the empty name.
+    #[must_use]
+    pub fn answers_by_region(&self) -> BTreeMap<String, u64> {
+        self.ledger.copy().by_region()
     }
 
     /// Counts something that got no reply.

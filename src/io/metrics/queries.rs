@@ -218,6 +218,17 @@ impl LedgerCopy {
         write_fail_open(&totals, text);
     }
 
+    /// Steered answers by region, since the process started; those without one under the empty name.
+    pub(super) fn by_region(self) -> BTreeMap<String, u64> {
+        let mut regions = BTreeMap::new();
+        for (labels, count) in self.totals().queries {
+            if !labels.service.is_empty() {
+                *regions.entry(labels.region).or_default() += count;
+            }
+        }
+        regions
+    }
+
     fn totals(self) -> Totals {
         let mut totals = self.retired;
         for slab in &self.slabs {

@@ -4,6 +4,7 @@
 //! state/
 //!   geo/                geo databases as they were compiled last
 //!   challenges.json     TXT records that were set by orders and updates
+//!   history/            the timeline, which has a writer of its own ([`crate::io::history`])
 //!   health.log          health of slots and targets, orders, observed demand
 //!   lock                held by the server that writes here
 //!   signatures/         signatures of zones, one file for each

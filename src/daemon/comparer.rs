@@ -1,0 +1,86 @@
+//! Compares a config that somebody brings with the one in force, on a thread of low priority: as `waypost plan` does with two files.
+//!
+//! One at a time; whoever comes meanwhile is told so. Files that the config names are read beside the one in force. It changes nothing.
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::oneshot;
+
+use super::prepared::Source;
+use crate::audit::compare::compare;
+use crate::audit::weaken::{Decisions, weakened};
+use crate::config;
+use crate::io::control::ComparedConfig;
+use crate::io::{background, files};
+
+/// The answer to whoever asked.
+pub(super) type ComparisonReply = oneshot::Sender<Result<ComparedConfig, String>>;
+
+/// Compares configs with the one in force.
+#[derive(Clone)]
+pub(crate) struct Comparer {
+    config: PathBuf,
+    in_force: Arc<RwLock<Arc<Source>>>,
+    is_busy: Arc<AtomicBool>,
+}
+
+impl Comparer {
+    /// One for a server with this config file.
+    pub(super) fn new(config: PathBuf, in_force: Arc<RwLock<Arc<Source>>>) -> Self {
+        Self {
+            config,
+            in_force,
+            is_busy: Arc::default(),
+        }
+    }
+
+    /// Compares on a thread of its own, and tells the outcome there.
+    pub(super) fn begin(&self, text: String, reply: ComparisonReply) {
+        if self.is_busy.swap(true, Ordering::AcqRel) {
+            let busy = "another config is being compared; try again in a moment";
+            // Whoever asked may have gone.
+            drop(reply.send(Err(busy.to_owned())));
+            return;
+        }
+        let own = self.clone();
+        let started = background::spawn("compare", move || {
+            let outcome = own.compare(&text);
+            own.is_busy.store(false, Ordering::Release);
+            // Whoever asked may have gone.
+            drop(reply.send(outcome));
+        });
+        if started.is_err() {
+            self.is_busy.store(false, Ordering::Release);
+        }
+    }
+
+    fn compare(&self, text: &str) -> Result<ComparedConfig, String> {
+        let loaded = files::load_text(&self.config, text).map_err(|error| error.to_string())?;
+        let named = self.config.file_name().map(Path::new);
+        let compiled = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
+        let (compiled, _) = compiled.map_err(|found| {
+            let name = named.unwrap_or(&self.config).display();
+            format!(
+                "it has errors, which are told as of {name}\n{}",
+                found.render(false)
+            )
+        })?;
+        let source = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
+        let before = Decisions {
+            plan: &source.plan,
+            zoning: &source.zoning,
+        };
+        let after = Decisions {
+            plan: &compiled.plan,
+            zoning: &compiled.zoning,
+        };
+        let weakened = weakened(before, after);
+        let guard = compiled.plan.guard.clone();
+        let comparison = compare(&source.plan, &Arc::new(compiled.plan)).and(weakened, &guard);
+        Ok(ComparedConfig {
+            text: comparison.to_string().trim_end().to_owned(),
+            comparison: serde_json::to_value(&comparison).map_err(|error| error.to_string())?,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! A config that somebody brings, held against the one in force: what `waypost plan` says of the two. Nothing is changed.
+//!
+//! It takes role admin. A config names files, which are read on this machine where it is compiled, and errors quote them: whoever may
+//! ask that could read them. What is compared, and how, is decided elsewhere; here it is asked for, and waited for.
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, to_bytes};
+use axum::extract::State as Given;
+use axum::http::StatusCode;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::callers::Caller;
+use super::commands::{Command, State};
+use super::compared::ComparedConfig;
+use super::replies::{ApiProblem, Refusal, Reply, json};
+use crate::base::limits::COMPARED_BYTES;
+use crate::plan::Permission;
+
+/// Time that a comparison may take.
+const PATIENCE: Duration = Duration::from_secs(80);
+
+/// Compares a config with the one in force
+///
+/// The body is the text of a config; files that it names are read beside the one in force. It takes role admin, and changes nothing.
+#[utoipa::path(post, path = "/api/v1/plan", tag = "api",
+    request_body(content = String, content_type = "application/toml"),
+    responses((status = 200, description = "The comparison", body = ComparedConfig), (status = 422, description = "Every error of the config", body = ApiProblem, content_type = "application/problem+json"), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn plan(
+    Given(state): Given<State>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Reply, Refusal> {
+    caller.may(Permission::Govern)?;
+    let body = to_bytes(body, COMPARED_BYTES).await.map_err(|_| {
+        let message = format!("a config is at most {COMPARED_BYTES} octets long");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+    })?;
+    let text = String::from_utf8(body.to_vec());
+    let text = text.map_err(|_| Refusal::bad("the config is no UTF-8 text"))?;
+    let (reply, compared) = oneshot::channel();
+    let command = Command::Compare { text, reply };
+    let asked = async {
+        state.commands.send(command).await.ok()?;
+        compared.await.ok()
+    };
+    match timeout(PATIENCE, asked).await.ok().flatten() {
+        Some(Ok(compared)) => Ok(json(&compared)),
+        Some(Err(text)) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text)),
+        None => {
+            let message = "nobody compares configs here, or it took too long";
+            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message))
+        }
+    }
+}
