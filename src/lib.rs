@@ -39,6 +39,7 @@
 //! | 2 | [`text`] | text in TOML taken apart: tables and values with their places, and all that is wrong with them |
 //! | 2 | [`names`] | machines that are known by name: which is asked for when, and which addresses it has; knows time, as an argument, and no sockets |
 //! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
+//! | 2 | [`import`] | configs of other servers -> a config, zone files, and what could not be said; text to text |
 //! | 3 | [`monitor`] | how an endpoint can be checked: one file for each type, with its keys, defaults, files and needs |
 //! | 4 | [`plan`] | what was decided before start, of steering and of zones: dense, resolved, immutable |
 //! | 5 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
@@ -192,6 +193,7 @@ pub mod dns;
 pub mod engine;
 pub mod geo;
 pub mod health;
+pub mod import;
 pub mod io;
 pub mod keys;
 pub mod monitor;

@@ -7,7 +7,7 @@
 //!
 //! | client | a strict service answers from |
 //! |---|---|
-//! | in a country of a jurisdiction | that jurisdiction, and those that it may use |
+//! | in a country of a jurisdiction, or a part of one that is another's | that jurisdiction, and those that it may use |
 //! | in another country | where the service's `outside` says |
 //! | of unknown place | where the service's `unknown` says |
 //!
@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::{JurisdictionId, JurisdictionSet};
-use crate::geo::Country;
+use crate::geo::Territory;
 use crate::plan::{Plan, Residency, Service};
 
 /// Whose law a client is under.
@@ -34,37 +34,39 @@ pub(super) enum Who {
 /// The law of every country of a plan.
 pub(super) struct Law<'p> {
     plan: &'p Plan,
-    of_country: BTreeMap<Country, JurisdictionId>,
-    /// Countries that two jurisdictions name.
-    pub(super) disputed: Vec<Country>,
+    of_territory: BTreeMap<Territory, JurisdictionId>,
+    /// Countries, and parts of them, that two jurisdictions name.
+    pub(super) disputed: Vec<Territory>,
 }
 
 impl<'p> Law<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
-        let (mut of_country, mut disputed) = (BTreeMap::new(), Vec::new());
+        let (mut of_territory, mut disputed) = (BTreeMap::new(), Vec::new());
         for (id, jurisdiction) in (0..).map(JurisdictionId).zip(&plan.jurisdictions) {
-            for country in &jurisdiction.countries {
-                if *of_country.entry(*country).or_insert(id) != id {
-                    disputed.push(*country);
+            for territory in jurisdiction.territories() {
+                if *of_territory.entry(territory).or_insert(id) != id {
+                    disputed.push(territory);
                 }
             }
         }
         Self {
             plan,
-            of_country,
+            of_territory,
             disputed,
         }
     }
 
-    /// Whose law holds for a client in a country.
-    pub(super) fn who(&self, country: Option<Country>) -> Who {
-        match country {
-            None => Who::Unknown,
-            Some(country) => match self.of_country.get(&country) {
-                Some(id) => Who::Under(*id),
-                None => Who::Outside,
-            },
-        }
+    /// Whose law holds for a client in a country, or in a part of one.
+    pub(super) fn who(&self, territory: Option<Territory>) -> Who {
+        let Some(own) = territory else {
+            return Who::Unknown;
+        };
+        let whole = Territory::from(own.country);
+        let id = self
+            .of_territory
+            .get(&own)
+            .or(self.of_territory.get(&whole));
+        id.map_or(Who::Outside, |id| Who::Under(*id))
     }
 
     /// Where a service's answers to a client may lie.
@@ -120,6 +122,7 @@ pub(super) fn is_inside(set: JurisdictionSet, other: JurisdictionSet) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geo::Country;
     use crate::plan::Jurisdiction;
     use crate::table::fixture::World;
 
@@ -133,22 +136,25 @@ mod tests {
         plan.jurisdictions[0] = Jurisdiction {
             name: "EEA".into(),
             countries: vec![country("DE"), country("IS")],
+            subdivisions: vec![Territory::parse("CA-QC").unwrap()],
             may_use: vec![JurisdictionId(2)],
         };
         plan.jurisdictions[1].countries = vec![country("CA"), country("IS")];
         plan.services[0].outside = JurisdictionSet::EMPTY.with(None);
         plan.services[0].unknown = JurisdictionSet::EMPTY;
         let law = Law::new(&plan);
-        assert_eq!(law.disputed, [country("IS")]);
+        assert_eq!(law.disputed, [country("IS").into()]);
         let names = |place: Option<&str>| {
-            let who = law.who(place.map(&country));
+            let who = law.who(place.map(|text| Territory::parse(text).unwrap()));
             let allowed = law.allowed(&plan.services[0], who);
             (law.name(who), law.names(allowed).join(" "))
         };
         let said = |name: &str, fence: &str| (name.to_owned(), fence.to_owned());
         assert_eq!(names(Some("DE")), said("EEA", "EEA j2"));
         assert_eq!(names(Some("CA")), said("j1", "j1"));
-        assert_eq!(names(Some("BR")), said("outside", NOWHERE));
+        assert_eq!(names(Some("CA-ON")), said("j1", "j1"));
+        assert_eq!(names(Some("CA-QC")), said("EEA", "EEA j2"));
+        assert_eq!(names(Some("BR-SP")), said("outside", NOWHERE));
         assert_eq!(names(None), said("unknown", ""));
         plan.services[0].residency = Residency::Prefer;
         let law = Law::new(&plan);

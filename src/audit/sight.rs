@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use crate::base::{ClassId, MapId};
 use crate::geo::atlas::Stretch;
-use crate::geo::{Country, Network, Networks};
+use crate::geo::{Country, Network, Networks, Territory};
 use crate::plan::{Map, Plan};
 
 use super::law::{Law, Who};
@@ -45,8 +45,8 @@ struct Sighting {
 pub(super) fn groups(plan: &Plan, law: &Law<'_>, map: MapId) -> Vec<Group> {
     let map = &plan.maps[map.index()];
     let mut groups: BTreeMap<(ClassId, Who), Group> = BTreeMap::new();
-    for ((class, country), seen) in sightings(plan, &map.networks) {
-        let who = law.who(country);
+    for ((class, territory), seen) in sightings(plan, &map.networks) {
+        let who = law.who(territory);
         let group = groups.entry((class, who)).or_insert_with(|| Group {
             class,
             who,
@@ -55,7 +55,9 @@ pub(super) fn groups(plan: &Plan, law: &Law<'_>, map: MapId) -> Vec<Group> {
             size: 0,
             example: seen.example,
         });
-        group.countries.extend(country);
+        let country = territory.map(|own| own.country);
+        let is_new = |own: &Country| group.countries.last() != Some(own);
+        group.countries.extend(country.filter(is_new));
         group.networks += seen.networks;
         group.size += seen.size;
     }
@@ -77,7 +79,7 @@ fn outcomes(map: &Map, group: Group) -> Vec<Group> {
     groups.collect()
 }
 
-fn sightings(plan: &Plan, networks: &Networks) -> BTreeMap<(ClassId, Option<Country>), Sighting> {
+fn sightings(plan: &Plan, networks: &Networks) -> BTreeMap<(ClassId, Option<Territory>), Sighting> {
     let mut seen = BTreeMap::new();
     let mut walk = Walk {
         networks,
@@ -85,14 +87,14 @@ fn sightings(plan: &Plan, networks: &Networks) -> BTreeMap<(ClassId, Option<Coun
     };
     for stretch in plan.atlas.stretches() {
         walk.over(&stretch, |class, first, last| {
-            let country = stretch.place.country;
-            let own = seen.entry((class, country)).or_insert_with(|| Sighting {
+            let territory = stretch.place.territory();
+            let own = seen.entry((class, territory)).or_insert_with(|| Sighting {
                 networks: 0,
                 size: 0,
                 example: widest(first, last.min(stretch.last)),
             });
             own.networks += 1;
-            if country.is_some() && first == stretch.first {
+            if territory.is_some() && first == stretch.first {
                 own.size += stretch.size();
             }
         });

@@ -100,6 +100,8 @@ pub(super) enum Command {
     Keys(super::keys::Keys),
     /// Start the server with endpoints of its own, and play an outage
     Demo(Demo),
+    /// Translate the config of another server, and say what was lost (exit code 1); `docs/migration.md` has the words
+    Import(super::import_arguments::ImportArguments),
 }
 
 /// Where the config is.

@@ -15,6 +15,7 @@
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
+//! | `import`, `import_arguments` | `waypost import`: configs of other servers |
 //! | `proof` | what that client shows and trusts over TLS |
 //! | `remote` | the client of the control API |
 //! | `present`, `endpoint_lines` | parts of pages, and lines of endpoints |
@@ -29,6 +30,8 @@ mod cost;
 mod demo;
 mod endpoint_lines;
 mod explain;
+mod import;
+mod import_arguments;
 mod judged;
 mod keys;
 mod order;
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         say_failure(&failure);

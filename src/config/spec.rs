@@ -21,7 +21,7 @@ use crate::base::{Permille, Span};
 use crate::dns::cookie;
 use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
-use crate::geo::{Continent, Country, Location, Network};
+use crate::geo::{Continent, Country, Location, Network, Territory};
 use crate::monitor::Written;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{
@@ -175,7 +175,9 @@ pub(crate) struct TlsSpec {
 pub(crate) struct GeoSpec {
     /// Path of the database; the embedded one if absent.
     pub(crate) database: Option<At<String>>,
-    pub(crate) overrides: Vec<(At<Network>, Country)>,
+    /// Path of a file of AS numbers, laid over the database.
+    pub(crate) asn_database: Option<At<String>>,
+    pub(crate) overrides: Vec<(At<Network>, Territory)>,
     pub(crate) default: Vec<At<String>>,
 }
 
@@ -296,7 +298,8 @@ pub(crate) enum TsigSecret {
 #[derive(Debug)]
 pub(crate) struct JurisdictionSpec {
     pub(crate) name: At<String>,
-    pub(crate) countries: Vec<At<Vec<Country>>>,
+    /// Countries, those of lists, and parts of countries.
+    pub(crate) countries: Vec<At<Vec<Territory>>>,
     pub(crate) may_use: Vec<At<String>>,
 }
 
@@ -320,6 +323,8 @@ pub(crate) enum Serves {
     Continent(Continent),
     /// One country, or those of a list.
     Countries(Vec<Country>),
+    /// A part of a country.
+    Subdivision(Territory),
     Asn(u32),
     Network(Network),
 }
@@ -422,6 +427,8 @@ impl Spec {
     pub fn files(&self, brought: &Files) -> Vec<PathBuf> {
         let mut wanted = Vec::new();
         wanted.extend(self.geo_file().filter(|_| brought.geo.is_none()));
+        let systems = self.geo.asn_database.as_ref();
+        wanted.extend(systems.map(|path| self.resolve(path)));
         let of_monitors = self.monitors.iter().flat_map(|one| &one.written.files);
         wanted.extend(of_monitors.map(|(_, path)| self.resolve(path)));
         let own = self.server.tls.iter();

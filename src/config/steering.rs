@@ -10,7 +10,7 @@ pub(crate) type ClaimsByRegion = Vec<(At<String>, Vec<At<Serves>>)>;
 #[derive(Debug)]
 pub(crate) struct SteeringSpec {
     pub(crate) policy: At<SteeringPolicy>,
-    /// All clients, in this order.
+    /// All clients, in this order; by place, those whom nobody claims.
     pub(crate) order: Option<At<Vec<At<String>>>>,
     /// Weights of regions, by which all clients are shared out.
     pub(crate) weights: Vec<(At<String>, At<u16>)>,

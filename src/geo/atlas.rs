@@ -17,7 +17,7 @@ use super::database::{Database, Places};
 use super::laid::{Laid, Over, Spot, blocks};
 use super::network::Network;
 use super::networks::Networks;
-use super::place::{Country, Place};
+use super::place::{Place, Territory};
 use super::sorted::{Sorted, Sorting};
 use super::steps::{Key, Steps};
 use super::{country, packed::PackedSteps};
@@ -27,8 +27,10 @@ use crate::base::ClassId;
 #[derive(Debug)]
 pub struct Atlas {
     database: Database,
+    /// The file that it was read from alone, where another is laid over that.
+    base: Option<Database>,
     /// The operator's own networks.
-    overrides: Vec<(Network, Country)>,
+    overrides: Vec<(Network, Territory)>,
     /// Layers over networks, without repetition; the first is none.
     overs: Vec<Over>,
     /// Indexes of `overs`.
@@ -38,7 +40,7 @@ pub struct Atlas {
     /// Places that the operator's countries make and the database does not have; they follow its own.
     made: Vec<Place>,
     /// The number of the place that a country makes of one of the database's, by both.
-    replaced: HashMap<(u32, Country), u32>,
+    replaced: HashMap<(u32, Territory), u32>,
 }
 
 /// Neighbouring addresses of one place and one mark.
@@ -72,7 +74,7 @@ impl Atlas {
     #[must_use]
     pub fn new(
         database: &Database,
-        countries: &[(Network, Country)],
+        countries: &[(Network, Territory)],
         marks: &[(Network, u16)],
     ) -> Self {
         let mut overs = Overs::new();
@@ -82,6 +84,7 @@ impl Atlas {
         let v6 = overs.lay(countries_v6, marks_v6);
         let mut atlas = Self {
             database: database.clone(),
+            base: None,
             overrides: countries.to_vec(),
             overs: overs.list,
             v4,
@@ -103,11 +106,12 @@ impl Atlas {
         let content = &self.database.0;
         let v4 = under(&content.v4, &self.v4, &self.overs);
         let v6 = under(&content.v6, &self.v6, &self.overs);
-        for (place, country) in v4.into_iter().chain(v6) {
-            replaced.entry((place, country)).or_insert_with(|| {
-                let facts = country::find(country);
+        for (place, territory) in v4.into_iter().chain(v6) {
+            replaced.entry((place, territory)).or_insert_with(|| {
+                let facts = country::find(territory.country);
                 places.number(Place {
-                    country: Some(country),
+                    country: Some(territory.country),
+                    subdivision: Some(territory).filter(|own| own.is_part()),
                     continent: facts.map(|facts| facts.continent),
                     location: facts.map(|facts| facts.location),
                     asn: places.list[place as usize].asn,
@@ -120,14 +124,21 @@ impl Atlas {
 
     /// The operator's own networks, and the country of each.
     #[must_use]
-    pub fn overrides(&self) -> &[(Network, Country)] {
+    pub fn overrides(&self) -> &[(Network, Territory)] {
         &self.overrides
     }
 
-    /// The database under them.
+    /// The same, whose database is one with another laid over it.
+    #[must_use]
+    pub fn read_from(mut self, base: Database) -> Self {
+        self.base = Some(base);
+        self
+    }
+
+    /// The database under them, as its file alone has it.
     #[must_use]
     pub fn database(&self) -> &Database {
-        &self.database
+        self.base.as_ref().unwrap_or(&self.database)
     }
 
     /// What is known of an address: its place and the mark over it. IPv4-mapped IPv6 addresses
@@ -228,7 +239,7 @@ fn under<K: Key>(
     database: &PackedSteps<K>,
     over: &Steps<K, u32>,
     overs: &[Over],
-) -> Vec<(u32, Country)> {
+) -> Vec<(u32, Territory)> {
     let mut found = Vec::new();
     let mut pairs = over.pairs().peekable();
     while let Some((start, over)) = pairs.next() {
@@ -259,7 +270,7 @@ impl Overs {
 
     fn lay<K: Key>(
         &mut self,
-        countries: Vec<(K, u8, Option<Country>)>,
+        countries: Vec<(K, u8, Option<Territory>)>,
         marks: Vec<(K, u8, Option<u16>)>,
     ) -> Steps<K, u32> {
         let countries = Steps::from_prefixes(None, countries);

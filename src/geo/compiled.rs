@@ -8,9 +8,9 @@
 //! ```text
 //! MAGIC | checksum of all that follows u64 | built_at u64 | networks u64
 //! places u32 | IPv4 entries u32 | IPv6 entries u32 | octets of the IPv4 entries u32
-//! places x 16 | IPv4 entries | IPv6 entries
+//! places x 20 | IPv4 entries | IPv6 entries
 //! place: country, 2 letters or zeros | continent u8, 0 for none | 1: it has a location, 2: it has an AS number
-//!        | latitude i32 | longitude i32 | AS number u32
+//!        | latitude i32 | longitude i32 | AS number u32 | code of the subdivision, 3 letters or zeros | 0
 //! ```
 //!
 //! Numbers have their lowest octet first. What is damaged is never used: the checksum covers every octet, and what it
@@ -25,17 +25,17 @@ use bytes::Bytes;
 
 use super::database::{Database, GeoContent};
 use super::packed::PackedSteps;
-use super::place::{Continent, Country, Location, Place};
+use super::place::{Continent, Country, Location, Place, Territory};
 use crate::base::HashKey;
 
 /// The compiled form of [`super::EMBEDDED`].
 static COMPILED: &[u8] = include_bytes!("iptoasn-country.steps");
 
 /// The first octets of the compiled form of this version.
-const MAGIC: &[u8; 16] = b"waypost geo 0001";
+const MAGIC: &[u8; 16] = b"waypost geo 0002";
 
 /// Octets of a place.
-const PLACE: usize = 16;
+const PLACE: usize = 20;
 /// Set where a place has a location.
 const LOCATED: u8 = 1;
 /// Set where a place has the number of an autonomous system.
@@ -136,8 +136,9 @@ fn octets(place: &Place) -> [u8; PLACE] {
     let (latitude, longitude) = location.unwrap_or_default();
     let ([a, b, c, d], [e, f, g, h]) = (latitude.to_le_bytes(), longitude.to_le_bytes());
     let [i, j, k, l] = place.asn.unwrap_or(0).to_le_bytes();
+    let [m, n, o] = place.subdivision.map_or([0; 3], Territory::octets);
     [
-        one, two, continent, flags, a, b, c, d, e, f, g, h, i, j, k, l,
+        one, two, continent, flags, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, 0,
     ]
 }
 
@@ -160,6 +161,10 @@ fn place(octets: &[u8; PLACE]) -> Option<Place> {
         j,
         k,
         l,
+        m,
+        n,
+        o,
+        _,
     ] = *octets;
     let country = match [one, two] {
         [0, 0] => None,
@@ -173,8 +178,15 @@ fn place(octets: &[u8; PLACE]) -> Option<Place> {
         latitude: i32::from_le_bytes([a, b, c, d]),
         longitude: i32::from_le_bytes([e, f, g, h]),
     };
+    let part = [m, n, o].map(char::from).into_iter().collect::<String>();
+    let part = part.trim_end_matches('\0');
+    let subdivision = match (country, part) {
+        (_, "") => None,
+        (country, part) => Some(Territory::part_of(country?, part)?),
+    };
     let place = Place {
         country,
+        subdivision,
         continent,
         location: (flags & LOCATED != 0).then_some(location),
         asn: (flags & NUMBERED != 0).then_some(u32::from_le_bytes([i, j, k, l])),
@@ -265,6 +277,7 @@ mod tests {
             };
             let known = Place {
                 country: has[0].then_some(Country(*b"SG")),
+                subdivision: Territory::parse("SG-01").filter(|_| has[0] && has[1]),
                 continent: has[1].then(|| CONTINENTS[usize::try_from(draws.below(7)).unwrap()]),
                 location: has[2].then_some(location),
                 asn: has[3].then(|| u32::try_from(draws.below(1 << 32)).unwrap()),
@@ -272,9 +285,11 @@ mod tests {
             assert_eq!(place(&octets(&known)), Some(known));
         }
         for octets in [
-            *b"d\x45\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-            [8; 16],
-            [0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            *b"d\x45\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            [8; 20],
+            *b"\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            *b"SG\0\0\0\0\0\0\0\0\0\0\0\0\0\0a\0\0\0",
+            *b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0A\0\0\0",
         ] {
             assert_eq!(place(&octets), None, "{octets:?}");
         }

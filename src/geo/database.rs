@@ -19,6 +19,7 @@ use std::sync::Arc;
 use maxminddb::{MaxMindDbError, Reader};
 use thiserror::Error;
 
+use super::makers;
 use super::packed::PackedSteps;
 use super::place::Place;
 use super::record::Record;
@@ -33,8 +34,14 @@ pub enum GeoError {
     Format(String),
     /// The file has no country, continent, location or autonomous system in it; the type is
     /// the one that it states.
-    #[error("a {0} database, which holds neither countries nor locations")]
+    #[error("a {0} database, which holds neither countries nor locations{advice}", advice = advice(.0))]
     NoPlaces(String),
+}
+
+/// Advice on a database of this type, in brackets.
+fn advice(database_type: &str) -> String {
+    let advice = makers::advice(database_type);
+    advice.map_or_else(String::new, |advice| format!(" ({advice})"))
 }
 
 /// All that a geo database says, in memory; a clone shares it.
@@ -60,7 +67,10 @@ impl Database {
     /// # Errors
     /// When the bytes are no such file or hold no places.
     pub fn read(bytes: &[u8]) -> Result<Self, GeoError> {
-        let reader = Reader::from_source(bytes).map_err(|error| broken(&error))?;
+        let reader = Reader::from_source(bytes).map_err(|error| match makers::foreign(bytes) {
+            Some(what) => format_error(what),
+            None => broken(&error),
+        })?;
         let metadata = reader.metadata();
         let tree = SearchTree::new(bytes, metadata.node_count, metadata.record_size);
         let mut tree = tree.ok_or_else(|| format_error("its search tree does not fit into it"))?;
@@ -310,6 +320,7 @@ mod tests {
             let facts = country::find(Country::parse(code).unwrap()).unwrap();
             let expected = Place {
                 country: Some(facts.country),
+                subdivision: None,
                 continent: Some(facts.continent),
                 location: Some(facts.location),
                 asn: None,

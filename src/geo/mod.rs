@@ -12,6 +12,8 @@
 //! | `digest` | what tells one file from another |
 //! | [`atlas`] | the operator's own networks, laid over a database |
 //! | `laid` | a walk over both, side by side |
+//! | `layered` | AS numbers of one file laid over the places of another |
+//! | `makers` | whose file it is, and which of their files hold no places |
 //! | [`sorted`] | all addresses by what a plan tells apart |
 //! | [`networks`] | a flat table from addresses to classes, with the widest prefix of one class |
 //! | `common` | what all addresses of a network have in common |
@@ -32,6 +34,8 @@ pub mod country;
 pub mod database;
 mod digest;
 mod laid;
+mod layered;
+mod makers;
 pub mod network;
 pub mod networks;
 mod packed;
@@ -48,7 +52,7 @@ pub use database::{Database, GeoError};
 pub use digest::FileDigest;
 pub use network::Network;
 pub use networks::{ClassHit, Networks};
-pub use place::{Continent, Country, Direction, Location, Place};
+pub use place::{Continent, Country, Direction, Location, Place, Territory};
 pub use sorted::Sorted;
 
 /// The database that [`Database::embedded`] is compiled from: countries by network, from iptoasn.com by way of the

@@ -15,6 +15,15 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country(pub [u8; 2]);
 
+/// A country, or a part of one by its code of ISO 3166-2: `US`, `US-CA`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Territory {
+    /// The country.
+    pub country: Country,
+    /// One to three letters and digits, upper case, then zeros; zeros alone for the whole country.
+    part: [u8; 3],
+}
+
 /// A continent, by MaxMind's two letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -51,6 +60,8 @@ pub struct Location {
 pub struct Place {
     /// Country.
     pub country: Option<Country>,
+    /// The largest part of the country that is known; never the whole.
+    pub subdivision: Option<Territory>,
     /// Continent; the database's, otherwise the country's.
     pub continent: Option<Continent>,
     /// Location; the database's, otherwise the country's middle.
@@ -69,6 +80,87 @@ impl Country {
             .iter()
             .all(u8::is_ascii_uppercase)
             .then_some(Self(letters))
+    }
+}
+
+impl Territory {
+    /// Reads the code of a part, with or without the country's before it, of any case.
+    #[must_use]
+    pub fn part_of(country: Country, code: &str) -> Option<Self> {
+        let own = code.split_once('-').map_or(Some(code), |(first, rest)| {
+            (Country::parse(first) == Some(country)).then_some(rest)
+        })?;
+        let fits = own.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let mut part = [0; 3];
+        let room = part
+            .get_mut(..own.len())
+            .filter(|room| !room.is_empty() && fits)?;
+        room.copy_from_slice(own.to_ascii_uppercase().as_bytes());
+        Some(Self { country, part })
+    }
+
+    /// Reads `US` or `US-CA`, of any case.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once('-') {
+            Some((country, code)) => Self::part_of(Country::parse(country)?, code),
+            None => Country::parse(text).map(Self::from),
+        }
+    }
+
+    /// Tells whether it is less than the whole country.
+    #[must_use]
+    pub fn is_part(self) -> bool {
+        self.part != [0; 3]
+    }
+
+    /// The code of the part, with zeros behind it.
+    pub(super) fn octets(self) -> [u8; 3] {
+        self.part
+    }
+}
+
+impl From<Country> for Territory {
+    fn from(country: Country) -> Self {
+        Self {
+            country,
+            part: [0; 3],
+        }
+    }
+}
+
+impl fmt::Display for Territory {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part: String = self
+            .part
+            .iter()
+            .filter(|own| **own != 0)
+            .map(|own| char::from(*own))
+            .collect();
+        match part.is_empty() {
+            true => write!(out, "{}", self.country),
+            false => write!(out, "{}-{part}", self.country),
+        }
+    }
+}
+
+impl fmt::Debug for Territory {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")
+    }
+}
+
+impl Serialize for Territory {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Place {
+    /// The smallest territory that is known.
+    #[must_use]
+    pub fn territory(&self) -> Option<Territory> {
+        self.subdivision.or(self.country.map(Territory::from))
     }
 }
 
@@ -215,6 +307,29 @@ mod tests {
         ] {
             assert_eq!(Location::from_degrees(latitude, longitude), None);
         }
+    }
+
+    #[test]
+    fn territories_are_countries_and_parts_of_them() {
+        for (text, shown) in [
+            ("us-ca", "US-CA"),
+            ("DE", "DE"),
+            ("GB-ENG", "GB-ENG"),
+            ("fr-2a", "FR-2A"),
+        ] {
+            let own = Territory::parse(text).unwrap();
+            assert_eq!(own.to_string(), shown);
+            assert_eq!(own.is_part(), shown.contains('-'));
+        }
+        for text in ["", "US-", "US-CALI", "USA-CA", "US-C\u{e9}"] {
+            assert_eq!(Territory::parse(text), None, "{text}");
+        }
+        let us = Country(*b"US");
+        assert_eq!(
+            Territory::part_of(us, "US-CA"),
+            Territory::part_of(us, "ca")
+        );
+        assert_eq!(Territory::part_of(us, "CA-ON"), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::country;
-use super::place::{Continent, Country, Location, Place};
+use super::place::{Continent, Country, Location, Place, Territory};
 
 /// The fields of a record that say where.
 #[derive(Default, serde::Deserialize)]
@@ -27,6 +27,10 @@ pub(super) struct Record<'a> {
     country: Field<'a>,
     country_code: Field<'a>,
     registered_country: Field<'a>,
+    /// A list, of which the first is the largest part.
+    subdivisions: Field<'a>,
+    subdivision_code: Field<'a>,
+    region_code: Field<'a>,
     continent: Field<'a>,
     continent_code: Field<'a>,
     location: Field<'a>,
@@ -39,8 +43,11 @@ pub(super) struct Record<'a> {
     asn: Field<'a>,
     as_number: Field<'a>,
     autonomous_system_number: Field<'a>,
+    /// Below `country`, in files of GeoOpen.
+    #[serde(rename = "AutonomousSystemNumber")]
+    system_number: Field<'a>,
     traits: Field<'a>,
-    /// Below `country` and `registered_country`.
+    /// Below `country`, `registered_country` and `subdivisions`.
     iso_code: Field<'a>,
     /// Below `continent`.
     code: Field<'a>,
@@ -65,6 +72,7 @@ impl Record<'_> {
             .or_else(|| self.registered().filter(|_| code_continent.is_none()));
         Place {
             country,
+            subdivision: country.and_then(|country| self.subdivision(country)),
             continent: self
                 .continent()
                 .or(code_continent)
@@ -89,6 +97,17 @@ impl Record<'_> {
             .flatten()
             .find_map(read)
             .unwrap_or_default()
+    }
+
+    /// The part of a country. Names of parts are not codes: they are passed over.
+    fn subdivision(&self, country: Country) -> Option<Territory> {
+        let written = [
+            self.subdivisions.inner(|first| first.iso_code.text()),
+            self.subdivision_code.text(),
+            self.region_code.text(),
+        ];
+        let mut codes = written.into_iter().flatten();
+        codes.find_map(|code| Territory::part_of(country, code))
     }
 
     /// The facts of the country in which the network's holder is registered.
@@ -131,6 +150,7 @@ impl Record<'_> {
         let own = written.into_iter().find_map(Field::asn);
         own.or_else(|| self.traits.inner(Record::asn))
             .or_else(|| self.asn.inner(Record::asn))
+            .or_else(|| self.country.inner(|country| country.system_number.asn()))
     }
 }
 
@@ -251,8 +271,13 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Field<'de>, A::Error> {
+        let first = list.next_element::<Field<'de>>()?;
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Absent)
+        // A list of texts or numbers is none of the values that are expected; of maps the first is.
+        Ok(match first {
+            Some(Field::Map(map)) => Field::Map(map),
+            Some(Field::Absent | Field::Text(_) | Field::Number(_)) | None => Field::Absent,
+        })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Field<'de>, A::Error> {

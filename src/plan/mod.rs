@@ -21,7 +21,7 @@ use crate::base::{
     MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, shown,
 };
 use crate::dns::Name;
-use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks};
+use crate::geo::{Atlas, ClassHit, Common, Country, Location, Network, Networks, Territory};
 
 mod access;
 mod acme;
@@ -33,6 +33,7 @@ mod demand;
 mod dnssec;
 pub mod fleet;
 mod geo_loss;
+mod law;
 mod lots;
 mod maintenance;
 mod metrics;
@@ -240,6 +241,8 @@ pub struct Jurisdiction {
     pub name: String,
     /// Its countries.
     pub countries: Vec<Country>,
+    /// Parts of countries that are its, whoever has the rest.
+    pub subdivisions: Vec<Territory>,
     /// Other jurisdictions in which the data of its clients may lie as well, by agreement.
     pub may_use: Vec<JurisdictionId>,
 }

@@ -261,6 +261,7 @@ impl TestPlan {
     fn jurisdictions(&self) -> Vec<Jurisdiction> {
         let numbers = 0..self.regions.div_ceil(2);
         let jurisdictions = numbers.map(|number| Jurisdiction {
+            subdivisions: Vec::new(),
             name: format!("law{number}"),
             countries: Vec::new(),
             may_use: Vec::new(),

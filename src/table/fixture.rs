@@ -70,6 +70,7 @@ impl World {
                 ..Guard::DEFAULT
             },
             jurisdictions: self.each_region(|region| Jurisdiction {
+                subdivisions: Vec::new(),
                 name: format!("j{region}"),
                 countries: Vec::new(),
                 may_use: Vec::new(),

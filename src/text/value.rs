@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use crate::base::similar;
 use crate::base::{Permille, Span};
 use crate::dns::Name;
-use crate::geo::{Country, Location, Network, country};
+use crate::geo::{Country, Location, Network, Territory, country};
 
 /// Why a value does not fit.
 #[derive(Debug)]
@@ -375,13 +375,33 @@ pub(crate) fn one_country(value: &DeValue<'_>) -> Result<Country, Trouble> {
     known_country(&text)
 }
 
-/// A country, or a built-in list of them.
-pub(crate) fn countries(value: &DeValue<'_>) -> Result<Vec<Country>, Trouble> {
+/// A country, a part of one, or a built-in list of countries.
+pub(crate) fn territories(value: &DeValue<'_>) -> Result<Vec<Territory>, Trouble> {
     let text = text(value)?;
     match text.starts_with('@') {
-        true => country_list(&text),
-        false => known_country(&text).map(|country| vec![country]),
+        true => Ok(country_list(&text)?
+            .into_iter()
+            .map(Territory::from)
+            .collect()),
+        false => known_territory(&text).map(|own| vec![own]),
     }
+}
+
+/// A country, or a part of one.
+pub(crate) fn one_territory(value: &DeValue<'_>) -> Result<Territory, Trouble> {
+    known_territory(&text(value)?)
+}
+
+/// The same as text. Which parts a country has is not known here: what a geo database does not know is told by `check`.
+pub(crate) fn known_territory(text: &str) -> Result<Territory, Trouble> {
+    let Some((country, code)) = text.split_once('-') else {
+        return known_country(text).map(Territory::from);
+    };
+    let country = known_country(country)?;
+    Territory::part_of(country, code).ok_or_else(|| {
+        Trouble::new(format!("`{text}` is not a part of a country"))
+            .with_help("write a code of ISO 3166-2 such as \"US-CA\" or \"CA-ON\"")
+    })
 }
 
 /// The countries of a built-in list.

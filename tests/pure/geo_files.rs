@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 use waypost::base::{ClassId, Draws};
 use waypost::geo::{
-    Atlas, Continent, Country, Database, EMBEDDED, GeoError, Location, Network, Place,
+    Atlas, Continent, Country, Database, EMBEDDED, GeoError, Location, Network, Place, Territory,
 };
 
 use crate::mmdb::{self, Options};
@@ -25,6 +25,10 @@ fn network(text: &str) -> Network {
 
 fn country(text: &str) -> Country {
     Country::parse(text).unwrap()
+}
+
+fn territory(text: &str) -> Territory {
+    Territory::parse(text).unwrap()
 }
 
 /// The place that a record stands for.
@@ -50,6 +54,7 @@ fn nested_records_are_read() {
     }));
     let expected = Place {
         country: Some(country("DE")),
+        subdivision: Territory::parse("DE-HE"),
         continent: Some(Continent::Eu),
         location: Some(Location {
             latitude: 50_119,
@@ -64,6 +69,7 @@ fn nested_records_are_read() {
 fn flat_records_are_read_in_every_manner() {
     let expected = Place {
         country: Some(country("CA")),
+        subdivision: None,
         continent: Some(Continent::Na),
         location: Some(Location {
             latitude: 43_650,
@@ -82,6 +88,72 @@ fn flat_records_are_read_in_every_manner() {
     }
 }
 
+/// Records of MaxMind, DB-IP, IPinfo (Lite and Location) and GeoOpen.
+#[test]
+fn parts_of_countries_and_systems_are_read_in_every_manner() {
+    let maxmind = json!({"country": {"iso_code": "US"}, "subdivisions": [{"iso_code": "CA"}, {"iso_code": "X"}]});
+    let dbip =
+        json!({"country": {"iso_code": "US"}, "subdivisions": [{"names": {"en": "California"}}]});
+    let ipinfo = json!({"country": "US", "region": "California", "region_code": "CA", "lat": "37.8", "lng": "-122.4"});
+    let lite = json!({"country": "United States", "country_code": "US", "continent_code": "NA", "asn": "AS64500"});
+    let geo_open = json!({"country": {"iso_code": "US", "AutonomousSystemNumber": "64500", "AutonomousSystemOrganization": "x"}});
+    for (record, subdivision, asn) in [
+        (maxmind, Some("US-CA"), None),
+        (dbip, None, None),
+        (ipinfo, Some("US-CA"), None),
+        (lite, None, Some(64_500)),
+        (geo_open, None, Some(64_500)),
+    ] {
+        let found = place(record.clone());
+        assert_eq!(found.country, Some(country("US")), "{record}");
+        assert_eq!(found.subdivision, subdivision.map(territory), "{record}");
+        assert_eq!(found.asn, asn, "{record}");
+    }
+}
+
+#[test]
+fn numbers_of_another_file_are_laid_over_places() {
+    let file = |entries: &[(&str, Value)]| {
+        Database::read(&mmdb::write(entries, &Options::default())).unwrap()
+    };
+    let places = file(&[
+        ("192.0.2.0/24", json!({"country": "DE", "asn": 1})),
+        ("2001:db8::/32", json!({"country": "IS"})),
+    ]);
+    let systems = file(&[
+        (
+            "192.0.2.128/25",
+            json!({"autonomous_system_number": 64500, "country": "SG"}),
+        ),
+        (
+            "198.51.100.0/24",
+            json!({"autonomous_system_number": 64501}),
+        ),
+        (
+            "2001:db8:1::/48",
+            json!({"autonomous_system_number": 64502}),
+        ),
+    ]);
+    let both = places.with_systems(&systems);
+    let atlas = Atlas::new(&both, &[], &[]).read_from(places.clone());
+    let found = |text| {
+        let (place, _) = atlas.find(address(text));
+        (place.country.map(|code| code.to_string()), place.asn)
+    };
+    let known = |code: &str| Some(code.to_owned());
+    assert_eq!(found("192.0.2.1"), (known("DE"), Some(1)));
+    assert_eq!(found("192.0.2.200"), (known("DE"), Some(64_500)));
+    assert_eq!(found("198.51.100.1"), (None, Some(64_501)));
+    assert_eq!(found("203.0.113.1"), (None, None));
+    assert_eq!(found("2001:db8:1::1"), (known("IS"), Some(64_502)));
+    assert_eq!(found("2001:db8:2::1"), (known("IS"), None));
+    assert_eq!(
+        *atlas.database(),
+        places,
+        "what is kept is what the file says"
+    );
+}
+
 #[test]
 fn what_is_missing_comes_from_the_country() {
     let found = place(json!({"country": {"iso_code": "IS"}}));
@@ -96,6 +168,7 @@ fn a_registered_country_alone_leaves_the_country_unknown() {
     let facts = waypost::geo::country::find(country("IS")).unwrap();
     let near = Place {
         country: None,
+        subdivision: None,
         continent: Some(Continent::Eu),
         location: Some(facts.location),
         asn: None,
@@ -260,9 +333,9 @@ fn the_operator_is_right() {
     )];
     let database = Database::read(&mmdb::write(&entries, &Options::default())).unwrap();
     let countries = [
-        (network("192.0.2.128/25"), country("SG")),
-        (network("192.0.0.0/16"), country("CA")),
-        (network("2001:db8::/32"), country("IS")),
+        (network("192.0.2.128/25"), territory("SG")),
+        (network("192.0.0.0/16"), territory("CA")),
+        (network("2001:db8::/32"), territory("IS")),
     ];
     let marks = [(network("192.0.2.0/26"), 7), (network("192.0.2.192/26"), 8)];
     let atlas = Atlas::new(&database, &countries, &marks);
@@ -288,7 +361,11 @@ fn the_operator_is_right() {
 fn each_spot_is_asked_for_once_and_classes_agree_with_places() {
     let database = Database::read(EMBEDDED).unwrap();
     let marks = [(network("8.8.8.0/24"), 1), (network("2001:4860::/32"), 1)];
-    let atlas = Atlas::new(&database, &[(network("9.9.9.0/24"), country("CH"))], &marks);
+    let atlas = Atlas::new(
+        &database,
+        &[(network("9.9.9.0/24"), territory("CH"))],
+        &marks,
+    );
     let mut asked = BTreeSet::new();
     let class = |place: &Place, mark: Option<u16>| match (mark, place.continent) {
         (Some(_), _) => ClassId(9),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use waypost::base::{ClassId, Draws};
-use waypost::geo::{Atlas, Country, Database, Network, Place};
+use waypost::geo::{Atlas, Database, Network, Place, Territory};
 
 use crate::mmdb::{self, Options};
 
@@ -64,8 +64,8 @@ fn what_is_kept_says_what_the_file_says() {
         let read = Database::read(&any_file(&mut draws)).unwrap();
         let taken = Database::take_up(kept(&read)).unwrap();
         assert_eq!(taken, read);
-        let countries: Vec<(Network, Country)> = (0..draws.below(4))
-            .map(|_| (any_network(&mut draws), Country::parse("FR").unwrap()))
+        let countries: Vec<(Network, Territory)> = (0..draws.below(4))
+            .map(|_| (any_network(&mut draws), Territory::parse("FR").unwrap()))
             .collect();
         let marks: Vec<(Network, u16)> = (0..draws.below(4))
             .map(|number| (any_network(&mut draws), u16::try_from(number).unwrap()))
@@ -92,7 +92,7 @@ fn stretches_cover_all_addresses_once() {
     let mut draws = Draws::from_seed(92);
     for _ in 0..100 {
         let database = Database::read(&any_file(&mut draws)).unwrap();
-        let countries = [(any_network(&mut draws), Country::parse("DE").unwrap())];
+        let countries = [(any_network(&mut draws), Territory::parse("DE").unwrap())];
         let marks = [(any_network(&mut draws), 3)];
         let atlas = Atlas::new(&database, &countries, &marks);
         let stretches: Vec<_> = atlas.stretches().collect();

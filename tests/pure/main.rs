@@ -20,6 +20,7 @@ mod fuzz;
 mod geo_claims;
 mod geo_files;
 mod geo_kept;
+mod import;
 mod names;
 mod planned;
 mod plans;
@@ -27,6 +28,7 @@ mod pools;
 mod shared;
 mod steering;
 mod table;
+mod territories;
 mod tidy;
 mod told;
 mod ui;
@@ -44,6 +46,8 @@ mod fixture;
 mod fleet_oracle;
 #[path = "../support/fleets.rs"]
 mod fleets;
+#[path = "../support/imported.rs"]
+mod imported;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/policy.rs"]

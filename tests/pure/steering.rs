@@ -117,6 +117,34 @@ fn clients_of_a_place_may_have_a_list_of_their_own() {
     assert_eq!(preference(&plan, "own", CLIENTS[0]), "fsit");
 }
 
+#[test]
+fn by_place_an_order_is_for_whom_nobody_claims() {
+    let plan = steered(
+        "order = [\"singapore\", \"iceland\"]\nserves = { toronto = [\"EU\"] }\nfallback = { closed = true }",
+    );
+    let expected = ["t", "si", "si", "si", "t", "si", "si"];
+    assert_eq!(all(&plan), expected);
+}
+
+#[test]
+fn the_longest_network_has_the_list() {
+    for (first, second) in [("24", "26"), ("26", "24")] {
+        let list = |prefix: &str| match prefix {
+            "26" => "\"203.0.113.64/26\" = [\"toronto\"]",
+            _ => "\"203.0.113.0/24\" = [\"iceland\"]",
+        };
+        let plan = steered(&format!("places = {{ {}, {} }}", list(first), list(second)));
+        assert!(
+            preference(&plan, "own", "203.0.113.65").starts_with('t'),
+            "{first} {second}"
+        );
+        assert!(
+            preference(&plan, "own", "203.0.113.1").starts_with('i'),
+            "{first} {second}"
+        );
+    }
+}
+
 /// Whom such a region does not claim is never sent there, whatever fails.
 #[test]
 fn a_region_that_takes_no_failover_serves_only_whom_it_claims() {

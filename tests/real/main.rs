@@ -23,6 +23,7 @@ mod dnssec;
 mod docker;
 mod elsewhere;
 mod geo_kept;
+mod import;
 mod kdig;
 mod keys;
 mod load;
@@ -60,6 +61,8 @@ mod fleets;
 #[path = "../support/identity.rs"]
 #[expect(dead_code, reason = "only kdig asks over encrypted transports")]
 mod identity;
+#[path = "../support/imported.rs"]
+mod imported;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/place.rs"]

@@ -12,7 +12,7 @@ use crate::audit::law::{Law, Who};
 use crate::audit::sight::{successor, widest};
 use crate::base::{ClassId, MapId};
 use crate::geo::atlas::Stretch;
-use crate::geo::{Country, Network};
+use crate::geo::{Country, Network, Territory};
 use crate::plan::{Map, Plan, shared_out};
 
 /// Clients that are alike in both plans; pairs are before and after.
@@ -54,8 +54,8 @@ pub(super) fn cells(plans: [&Plan; 2], laws: [&Law<'_>; 2], maps: [MapId; 2]) ->
         if places != [None, None] {
             cell.size += stretch.size();
         }
-        if let Some(country) = places[1].or(places[0]) {
-            cell.countries.insert(country);
+        if let Some(territory) = places[1].or(places[0]) {
+            cell.countries.insert(territory.country);
         }
     }
     let maps = [0, 1].map(|side: usize| &plans[side].maps[maps[side].index()]);
@@ -106,8 +106,8 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// The next piece, as a stretch, and its country in both plans.
-    fn next(&mut self) -> Option<(Stretch<'p>, [Option<Country>; 2])> {
+    /// The next piece, as a stretch, and its territory in both plans.
+    fn next(&mut self) -> Option<(Stretch<'p>, [Option<Territory>; 2])> {
         let [before, after] = [self.now[0]?, self.now[1]?];
         let piece = Stretch {
             first: self.first?,
@@ -123,7 +123,7 @@ impl<'p> Walk<'p> {
         // The end of IPv4 is the end of both; IPv6 begins with both.
         let begin = self.now[0].map(|stretch| stretch.first);
         self.first = following.or(begin);
-        Some((piece, [before.place.country, after.place.country]))
+        Some((piece, [before.place.territory(), after.place.territory()]))
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
         let database = Database::read(EMBEDDED).unwrap();
         let own = own.iter().map(|(network, country)| {
             let network = Network::parse(network).unwrap();
-            (network, Country::parse(country).unwrap())
+            (network, Territory::parse(country).unwrap())
         });
         let own: Vec<_> = own.collect();
         plan.atlas = Arc::new(Atlas::new(&database, &own, &[]));

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::law::{ANYWHERE, Law, NOWHERE, Who};
 use crate::base::{JurisdictionId, JurisdictionSet, ServiceId};
-use crate::geo::Country;
-use crate::plan::Plan;
+use crate::geo::Territory;
+use crate::plan::{Jurisdiction, Plan};
 
 use super::cells::Cell;
 use super::losses::{LosingClients, Loss, LossKind};
@@ -55,23 +55,21 @@ pub(super) fn losses(
 /// The losses of a service by what holds for each country, and for clients of unknown place.
 pub(super) fn law_losses(laws: Laws<'_>, services: [ServiceId; 2], name: &str) -> Vec<Loss> {
     let jurisdictions = laws.plans.iter().flat_map(|plan| &plan.jurisdictions);
-    let countries: BTreeSet<Country> = jurisdictions
-        .flat_map(|one| &one.countries)
-        .copied()
-        .collect();
-    let known = countries.into_iter().map(|country| {
-        let own = laws.laws.map(|law| law.who(Some(country)));
-        (own, Some(country))
+    let territories: BTreeSet<Territory> =
+        jurisdictions.flat_map(Jurisdiction::territories).collect();
+    let known = territories.into_iter().map(|territory| {
+        let own = laws.laws.map(|law| law.who(Some(territory)));
+        (own, Some(territory))
     });
     let others = [Who::Outside, Who::Unknown].map(|who| ([who; 2], None));
     let mut found: Vec<([String; 2], String)> = Vec::new();
-    for (own, country) in known.chain(others) {
+    for (own, territory) in known.chain(others) {
         let Some(change) = laws.widened(services, own) else {
             continue;
         };
         // Clients under different laws may lose the same; one of them is named.
         if found.iter().all(|(other, _)| *other != change) {
-            let who = country.map_or_else(|| laws.laws[0].name(own[0]), |one| one.to_string());
+            let who = territory.map_or_else(|| laws.laws[0].name(own[0]), |one| one.to_string());
             found.push((change, format!("{name} for {who}")));
         }
     }
@@ -143,7 +141,7 @@ impl Laws<'_> {
         let is_renamed = |name: &str| new.iter().all(|one| one.name != name);
         let by_countries = || {
             let mut others = old.iter();
-            others.position(|one| one.countries == own.countries && is_renamed(&one.name))
+            others.position(|one| one.territories().eq(own.territories()) && is_renamed(&one.name))
         };
         by_name
             .or_else(by_countries)

@@ -42,7 +42,7 @@ use crate::base::{
     AddressSet, EndpointId, Family, JurisdictionSet, MapId, Permille, RegionId, ServiceId, Span,
     Standing, Why,
 };
-use crate::geo::Country;
+use crate::geo::Territory;
 use crate::plan::{AllDown, Plan, Residency, ZonePlan};
 
 use super::law::Law;
@@ -294,7 +294,7 @@ impl<'p> Prover<'p> {
 
     /// A country under two laws has no fence that could be proved.
     fn check_law(&mut self) {
-        let names = |countries: &[Country]| {
+        let names = |countries: &[Territory]| {
             let names: Vec<String> = countries.iter().map(ToString::to_string).collect();
             names.join(" ")
         };

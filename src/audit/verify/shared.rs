@@ -101,7 +101,7 @@ impl Prover<'_> {
         for stretch in own.filter(|stretch| stretch.first.is_ipv4() == is_ipv4) {
             let allowed = self
                 .law
-                .allowed(service, self.law.who(stretch.place.country));
+                .allowed(service, self.law.who(stretch.place.territory()));
             if ranges.last().is_none_or(|(_, last)| *last != allowed) {
                 ranges.push((bits(stretch.first), allowed));
             }

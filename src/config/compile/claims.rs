@@ -8,13 +8,14 @@ use std::collections::BTreeSet;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, Spec};
-use crate::geo::{Continent, Country, Database, country};
+use crate::geo::{Continent, Country, Database, Territory, country};
 use crate::plan::GeoKnowledge;
 
 /// Everything that can be claimed with success.
 struct Claimable {
     countries: BTreeSet<Country>,
     continents: BTreeSet<Continent>,
+    parts: BTreeSet<Territory>,
     systems: BTreeSet<u32>,
 }
 
@@ -32,8 +33,12 @@ pub(super) fn knowledge(database: &Database) -> GeoKnowledge {
 /// The knowledge that regions claim by.
 pub(super) fn claimed(spec: &Spec) -> GeoKnowledge {
     let claims = || spec.claims();
-    let is_place =
-        |claim: &At<Serves>| matches!(claim.value, Serves::Continent(_) | Serves::Countries(_));
+    let is_place = |claim: &At<Serves>| {
+        matches!(
+            claim.value,
+            Serves::Continent(_) | Serves::Countries(_) | Serves::Subdivision(_)
+        )
+    };
     GeoKnowledge {
         places: claims().any(is_place),
         autonomous_systems: claims().any(|claim| matches!(claim.value, Serves::Asn(_))),
@@ -49,20 +54,32 @@ pub(super) fn check(spec: &Spec, database: &Database, found: &mut Diagnostics) {
             .label("every client is of unknown place, but those of `overrides`")
             .help("give `database` a country or city file; one of AS numbers holds nothing else");
     }
+    check_laws(spec, &known, found);
     let vain = spec.claims().filter(|claim| !known.matches(&claim.value));
     for claim in vain {
         let (message, help) = match &claim.value {
             Serves::Asn(number) if !knows.autonomous_systems => (
                 format!("AS{number} never matches: the geo database knows no AS numbers"),
-                "AS numbers come in files of their own: give `database` a file that holds them, or claim networks",
+                "AS numbers come in files of their own: give `asn_database` one, or claim networks",
             ),
             Serves::Asn(number) => (
                 format!("AS{number} never matches: the geo database knows no network of it"),
                 "look the number up, or claim its networks",
             ),
             // That it knows no countries at all is told once.
-            Serves::Continent(_) | Serves::Countries(_) if !knows.places => continue,
-            Serves::Continent(_) | Serves::Countries(_) | Serves::Network(_) => (
+            Serves::Continent(_) | Serves::Countries(_) | Serves::Subdivision(_)
+                if !knows.places =>
+            {
+                continue;
+            }
+            Serves::Subdivision(own) if known.parts.is_empty() => (
+                format!("{own} never matches: the geo database knows no parts of countries"),
+                "give `database` a city file that has their codes (ISO 3166-2), or claim networks",
+            ),
+            Serves::Continent(_)
+            | Serves::Countries(_)
+            | Serves::Subdivision(_)
+            | Serves::Network(_) => (
                 "this claim never matches: the geo database knows no network there".to_owned(),
                 "claim networks, or give them a country in `overrides`",
             ),
@@ -74,9 +91,24 @@ pub(super) fn check(spec: &Spec, database: &Database, found: &mut Diagnostics) {
     }
 }
 
+/// Warns of parts of countries under a law of their own whose clients are never found there.
+fn check_laws(spec: &Spec, known: &Claimable, found: &mut Diagnostics) {
+    let entries = spec.jurisdictions.iter().flat_map(|law| &law.countries);
+    for entry in entries {
+        let mut parts = entry.value.iter().filter(|own| own.is_part());
+        if let Some(part) = parts.find(|own| !known.parts.contains(own)) {
+            found
+                .warn(&entry.at, format!("no client is ever found in {part}: the geo database knows no network there"))
+                .label("so clients there are under the law of their country, if any")
+                .help("give `database` a city file that has codes of ISO 3166-2, or state networks in `overrides`");
+        }
+    }
+}
+
 impl Claimable {
     fn of(spec: &Spec, database: &Database) -> Self {
-        let own = spec.geo.overrides.iter().map(|(_, country)| *country);
+        let territories = spec.geo.overrides.iter().map(|(_, own)| *own);
+        let own = territories.clone().map(|own| own.country);
         let places = database.places().iter();
         let mut countries: BTreeSet<Country> =
             places.clone().filter_map(|one| one.country).collect();
@@ -86,6 +118,11 @@ impl Claimable {
         Self {
             countries,
             continents: continents.chain(own).collect(),
+            parts: places
+                .clone()
+                .filter_map(|one| one.subdivision)
+                .chain(territories.filter(|own| own.is_part()))
+                .collect(),
             systems: places.filter_map(|one| one.asn).collect(),
         }
     }
@@ -96,6 +133,7 @@ impl Claimable {
             Serves::Asn(number) => self.systems.contains(number),
             Serves::Continent(continent) => self.continents.contains(continent),
             Serves::Countries(list) => list.iter().any(|one| self.countries.contains(one)),
+            Serves::Subdivision(own) => self.parts.contains(own),
         }
     }
 }

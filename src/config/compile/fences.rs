@@ -13,7 +13,7 @@ use super::places::Places;
 use super::services::Draft;
 use crate::base::{JurisdictionId, JurisdictionSet, RegionId};
 use crate::config::diagnostic::{Diagnostics, Gap};
-use crate::geo::Country;
+use crate::geo::Territory;
 use crate::plan::{Jurisdiction, Residency};
 
 /// Judges the fences of one service.
@@ -29,8 +29,8 @@ pub(super) fn check(draft: &Draft<'_>, places: &Places<'_>, found: &mut Diagnost
     }
     for (id, jurisdiction) in (0..).map(JurisdictionId).zip(&places.jurisdictions) {
         let is_claimed = |region: &RegionId| {
-            let mut countries = jurisdiction.countries.iter();
-            countries.all(|country| draft.steering.claims_country(*region, *country))
+            let mut territories = jurisdiction.territories();
+            territories.all(|own| draft.steering.claims_territory(*region, own))
         };
         if !reaches(draft, places.fence_of(id), places, is_claimed) {
             report_law(draft, jurisdiction, places, found);
@@ -82,7 +82,7 @@ fn report_law(draft: &Draft<'_>, law: &Jurisdiction, places: &Places<'_>, found:
     let message = format!(
         "service `{}` has no endpoint for clients in `{name}` ({})",
         draft.spec.name.value,
-        examples(&law.countries)
+        examples(&law.territories().collect::<Vec<_>>())
     );
     found
         .error(&draft.spec.residency.at, message)
@@ -159,7 +159,7 @@ fn reaches(
 }
 
 /// Some countries, for a message.
-fn examples(countries: &[Country]) -> String {
+fn examples(countries: &[Territory]) -> String {
     let mut text = String::new();
     for country in countries.iter().take(3) {
         let comma = if text.is_empty() { "" } else { ", " };

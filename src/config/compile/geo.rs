@@ -5,6 +5,7 @@ use super::claims;
 use super::places::Places;
 use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
+use crate::config::reader::At;
 use crate::config::spec::Spec;
 use crate::geo::{Atlas, Database};
 use crate::plan::GeoFile;
@@ -16,11 +17,12 @@ pub(super) fn atlas(
     files: &Files,
     found: &mut Diagnostics,
 ) -> Option<(Arc<Atlas>, GeoFile)> {
-    let database = database(spec, files, found)?;
+    let own = database(spec, files, found)?;
+    let database = with_systems(spec, &own, files, found)?;
     claims::check(spec, &database, found);
     let overrides = spec.geo.overrides.iter();
     let overrides: Vec<_> = overrides
-        .map(|(network, country)| (network.value, *country))
+        .map(|(network, own)| (network.value, *own))
         .collect();
     let path = spec.geo.database.as_ref();
     let file = GeoFile {
@@ -31,9 +33,46 @@ pub(super) fn atlas(
         claimed: claims::claimed(spec),
     };
     Some((
-        Arc::new(Atlas::new(&database, &overrides, &places.marks)),
+        Arc::new(Atlas::new(&database, &overrides, &places.marks).read_from(own)),
         file,
     ))
+}
+
+/// The database with the numbers of `asn_database` in it.
+fn with_systems(
+    spec: &Spec,
+    own: &Database,
+    files: &Files,
+    found: &mut Diagnostics,
+) -> Option<Database> {
+    let Some(path) = &spec.geo.asn_database else {
+        return Some(own.clone());
+    };
+    let systems = read(path, spec, files)
+        .map_err(|message| {
+            found
+                .error(&path.at, message)
+                .help("write the path of a MaxMind-format file of AS numbers");
+        })
+        .ok()?;
+    if systems.places().iter().all(|one| one.asn.is_none()) {
+        let message = format!("`{}` knows no AS numbers", path.value);
+        found
+            .error(&path.at, message)
+            .help("give it a file such as GeoLite2-ASN.mmdb; places belong to `database`");
+        return None;
+    }
+    Some(own.with_systems(&systems))
+}
+
+fn read(path: &At<String>, spec: &Spec, files: &Files) -> Result<Database, String> {
+    match files.get(&spec.resolve(path)) {
+        Some(Ok(bytes)) => {
+            Database::read(bytes).map_err(|error| format!("`{}` is {error}", path.value))
+        }
+        Some(Err(reason)) => Err(format!("cannot read `{}`: {reason}", path.value)),
+        None => Err(format!("`{}` was not read", path.value)),
+    }
 }
 
 fn database(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Option<Database> {
@@ -44,14 +83,6 @@ fn database(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Option<Datab
         return Some(ready.database.clone());
     }
     let help = "write the path of a MaxMind-format file, or \"embedded\"";
-    let message = match files.get(&spec.resolve(path)) {
-        Some(Ok(bytes)) => match Database::read(bytes) {
-            Ok(database) => return Some(database),
-            Err(error) => format!("`{}` is {error}", path.value),
-        },
-        Some(Err(reason)) => format!("cannot read `{}`: {reason}", path.value),
-        None => format!("`{}` was not read", path.value),
-    };
-    found.error(&path.at, message).help(help);
-    None
+    let read = read(path, spec, files).map_err(|message| found.error(&path.at, message).help(help));
+    read.ok()
 }

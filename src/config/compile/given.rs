@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use super::places::Places;
 use super::services::Draft;
-use super::transfer::{Transfer, client_of};
+use super::transfer::{Transfer, client_where};
 use super::zones::Loaded;
 use crate::base::{JurisdictionId, JurisdictionSet, ServiceId};
 use crate::config::diagnostic::{Diagnostics, Gap};
@@ -107,10 +107,15 @@ pub(super) fn render(
 }
 
 fn client_under(places: &Places<'_>, atlas: &Atlas, law: JurisdictionId) -> Option<IpAddr> {
-    let countries = &places.jurisdictions.get(law.index())?.countries;
-    countries
-        .iter()
-        .find_map(|country| client_of(atlas, *country))
+    let mut territories = places.jurisdictions.get(law.index())?.territories();
+    territories.find_map(|own| {
+        client_where(atlas, |place| {
+            let is_there = place.country == Some(own.country);
+            is_there
+                && (!own.is_part() || place.subdivision == Some(own))
+                && places.law_at(place) == Some(law)
+        })
+    })
 }
 
 /// Checks that what leaves is inside what the clients of the jurisdiction may be given.

@@ -115,10 +115,10 @@ impl ClientKinds {
 }
 
 fn knowledge(places: &Places<'_>, place: &Place) -> ClientLaw {
-    match place.country.map(|country| places.law.get(&country)) {
+    match place.country.map(|_| places.law_at(place)) {
         None => ClientLaw::Unknown,
         Some(None) => ClientLaw::Lawless,
-        Some(Some(law)) => ClientLaw::Law(*law),
+        Some(Some(law)) => ClientLaw::Law(law),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::base::{EndpointId, JurisdictionId, JurisdictionSet, RegionId, Service
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{EndpointSpec, RegionSpec, Serves, ServiceSpec, Spec};
-use crate::geo::{Country, Network};
+use crate::geo::{Network, Place, Territory};
 use crate::monitor::reach;
 use crate::names::KnownNames;
 use crate::plan::{Endpoint, Jurisdiction, NamedMachine, Region};
@@ -30,8 +30,8 @@ pub(super) struct Places<'s> {
     of_region: Vec<Range<usize>>,
     /// By service: its own endpoints, which stand together.
     of_service: Vec<Range<usize>>,
-    /// Whose law holds in a country.
-    pub(super) law: BTreeMap<Country, JurisdictionId>,
+    /// Whose law holds in a country, or in a part of one.
+    pub(super) law: BTreeMap<Territory, JurisdictionId>,
     /// Regions whose jurisdiction is named and not known.
     pub(super) unknown_law: BTreeSet<RegionId>,
     /// By region: where its clients go next.
@@ -119,10 +119,13 @@ impl<'s> Places<'s> {
             for entry in &jurisdiction.countries {
                 self.claim_countries(id, entry, spec, found);
             }
-            let countries = self.law.iter().filter(|(_, owner)| **owner == id);
+            let own = self.law.iter().filter(|(_, owner)| **owner == id);
+            let (parts, whole): (Vec<Territory>, Vec<Territory>) =
+                own.map(|(own, _)| *own).partition(|own| own.is_part());
             self.jurisdictions.push(Jurisdiction {
                 name: jurisdiction.name.value.clone(),
-                countries: countries.map(|(country, _)| *country).collect(),
+                countries: whole.into_iter().map(|own| own.country).collect(),
+                subdivisions: parts,
                 may_use: Vec::new(),
             });
         }
@@ -157,10 +160,18 @@ impl<'s> Places<'s> {
         others.fold(own, |fence, other| fence.with(Some(*other)))
     }
 
+    /// Whose law holds at a place: that of the part of the country, where one has it, otherwise the country's.
+    pub(super) fn law_at(&self, place: &Place) -> Option<JurisdictionId> {
+        let part = place.subdivision.and_then(|part| self.law.get(&part));
+        let whole = place.country.map(Territory::from);
+        part.or(whole.and_then(|whole| self.law.get(&whole)))
+            .copied()
+    }
+
     fn claim_countries(
         &mut self,
         id: JurisdictionId,
-        entry: &At<Vec<Country>>,
+        entry: &At<Vec<Territory>>,
         spec: &Spec,
         found: &mut Diagnostics,
     ) {
@@ -453,6 +464,8 @@ fn marks(spec: &Spec) -> Vec<(Network, u16)> {
 pub(super) fn network(claim: &Serves) -> Option<Network> {
     match claim {
         Serves::Network(network) => Some(*network),
-        Serves::Continent(_) | Serves::Countries(_) | Serves::Asn(_) => None,
+        Serves::Continent(_) | Serves::Countries(_) | Serves::Subdivision(_) | Serves::Asn(_) => {
+            None
+        }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn of(
     add(&(&places.marks, &places.default));
     let overrides = spec.geo.overrides.iter();
     add(&overrides
-        .map(|(network, country)| (network.value, *country))
+        .map(|(network, own)| (network.value, *own))
         .collect::<Vec<_>>());
     for monitor in &checks.monitors {
         let mut monitor = monitor.clone();

@@ -87,7 +87,11 @@ type Looked<'w> = (
 pub(super) fn tell_needless(written: &SteeringSpec, found: &mut Diagnostics) {
     let claims = written.serves.iter().flatten();
     let keys: [Looked<'_>; 6] = [
-        ("order", written.order.as_ref().map(|one| &one.at), &[Order]),
+        (
+            "order",
+            written.order.as_ref().map(|one| &one.at),
+            &[Order, Place],
+        ),
         (
             "weights",
             first(written.weights.iter().map(|(name, _)| &name.at)),

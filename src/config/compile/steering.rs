@@ -1,10 +1,11 @@
 //! How the clients of a service prefer its regions, with names resolved: by the regions' own maps, or as
 //! `[services.NAME.steering]` says.
 //!
-//! By place, the order is: the regions that claim the client, the most specific claim first (network, AS, country,
-//! continent; the nearest among equals), then where the first of them falls back to, then the rest by distance. Who is
+//! By place, the order is: the regions that claim the client, the most specific claim first (network, AS, part of a
+//! country, country, continent; the nearest among equals), then where the first of them falls back to, then the rest by distance. Who is
 //! claimed by none goes to the nearest region. A list for the client's place comes before all of it. A region that takes no
-//! failover is there only for those whom it claims, and a closed fallback has nobody behind it.
+//! failover is there only for those whom it claims, and a closed fallback has nobody behind it. With an `order`, whoever is
+//! claimed by none goes by that, and not to the nearest.
 //!
 //! It does not know which regions a service has endpoints in, nor fences: `maps` takes out what may not be.
 use std::cmp::Reverse;
@@ -20,11 +21,11 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec, Spec};
 use crate::config::steering::SteeringSpec;
-use crate::geo::{Continent, Country, Direction, Location, Network, Place, country};
+use crate::geo::{Continent, Direction, Location, Network, Place, Territory, country};
 use crate::plan::{FamilyPairing, Residency, SteeringFacts};
 
 /// The level of a claim by network.
-const BY_NETWORK: u8 = 4;
+const BY_NETWORK: u8 = 5;
 
 /// The way in which clients prefer regions.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(super) struct Steering {
     by_mark: Vec<Vec<RegionId>>,
     /// Clients of a place, and the regions that they prefer.
     places: Vec<(Preferring, Vec<RegionId>)>,
+    /// By place: whom nobody claims goes by this, unless it is empty.
+    unclaimed: Vec<RegionId>,
     /// Regions to which the clients of each go next.
     fallback: Vec<Vec<RegionId>>,
     /// Tells of each region whether clients whom it does not claim may be sent there.
@@ -53,8 +56,8 @@ pub(super) struct Steering {
 enum Preferring {
     /// Those of a place that is no network.
     Of(Serves),
-    /// Those of these marks.
-    Marks(Vec<u16>),
+    /// Those of a network of this prefix length, by marks.
+    Marks(u8, Vec<u16>),
 }
 
 /// The steering of services that say nothing of it.
@@ -79,6 +82,9 @@ pub(super) fn of_service(
     };
     let mut own = Steering::new(places);
     own.sorting = RegionSorting::of(written, places, found);
+    if let (RegionSorting::Place, Some(order)) = (&own.sorting, &written.order) {
+        own.unclaimed = places.region_ids(&order.value, found);
+    }
     own.facts = SteeringFacts {
         policy: written.policy.value,
         is_own: true,
@@ -102,7 +108,7 @@ pub(super) fn of_service(
     for (place, regions) in &written.places {
         let regions = places.region_ids(regions, found);
         let preferring = match network(&place.value) {
-            Some(outer) => Preferring::Marks(inside(outer, places)),
+            Some(outer) => Preferring::Marks(outer.prefix, inside(outer, places)),
             None => Preferring::Of(place.value.clone()),
         };
         own.places.push((preferring, regions));
@@ -149,6 +155,7 @@ impl Steering {
             claims: places.claims.clone(),
             by_mark: Vec::new(),
             places: Vec::new(),
+            unclaimed: Vec::new(),
             fallback: places.fallback.clone(),
             takes_failover: places
                 .said_failover
@@ -188,7 +195,12 @@ impl Steering {
 
     fn keyed(mut self) -> Self {
         let claims = (&self.claims, &self.by_mark, &self.places);
-        let lists = (&self.fallback, &self.takes_failover, &self.bias);
+        let lists = (
+            &self.unclaimed,
+            &self.fallback,
+            &self.takes_failover,
+            &self.bias,
+        );
         let closed = self.facts.is_closed;
         self.key = format!("{:?} {claims:?} {lists:?} {closed}", self.sorting);
         self
@@ -243,18 +255,20 @@ impl Steering {
             levels.max().unwrap_or(0)
         });
         let lists = self.places.iter().map(|(preferring, regions)| {
-            let level = match preferring {
-                Preferring::Of(claim) => level(claim, place),
-                Preferring::Marks(marks) => match mark.is_some_and(|own| marks.contains(&own)) {
-                    true => BY_NETWORK,
-                    false => 0,
-                },
+            let rank = match preferring {
+                Preferring::Of(claim) => (level(claim, place), 0),
+                Preferring::Marks(prefix, marks) => {
+                    match mark.is_some_and(|own| marks.contains(&own)) {
+                        true => (BY_NETWORK, *prefix),
+                        false => (0, 0),
+                    }
+                }
             };
-            (level, regions)
+            (rank, regions)
         });
         let best = lists
-            .filter(|(level, _)| *level > 0)
-            .max_by_key(|(level, _)| *level);
+            .filter(|((level, _), _)| *level > 0)
+            .max_by_key(|(rank, _)| *rank);
         Claimed {
             levels: levels.collect(),
             preferred: best.map_or_else(Vec::new, |(_, regions)| regions.clone()),
@@ -266,18 +280,23 @@ impl Steering {
 pub(super) type RegionOrderId = usize;
 
 /// All that regions claim clients by.
-type ClaimKey = (Option<Country>, Option<Continent>, Option<u32>, Option<u16>);
+type ClaimKey = (
+    Option<Territory>,
+    Option<Continent>,
+    Option<u32>,
+    Option<u16>,
+);
 
 /// Claims on a client.
 struct Claimed {
-    /// By region: 4 by network, 3 by AS, 2 by country, 1 by continent, 0 not at all.
+    /// By region: 5 by network, 4 by AS, 3 by part of a country, 2 by country, 1 by continent, 0 not at all.
     levels: Vec<u8>,
     /// The list for its place.
     preferred: Vec<RegionId>,
 }
 
 /// Orders of regions, of which there are far fewer than places. A city file has a hundred thousand of those: claims are
-/// looked through once for each country, continent, AS number and mark that occur, and distances are computed once for
+/// looked through once for each territory, continent, AS number and mark that occur, and distances are computed once for
 /// each place.
 pub(super) struct RegionOrders<'p> {
     steering: &'p Steering,
@@ -336,7 +355,7 @@ impl<'p> RegionOrders<'p> {
             None => self.distances.fill(0),
         }
         self.list.clear();
-        let key = (place.country, place.continent, place.asn, mark);
+        let key = (place.territory(), place.continent, place.asn, mark);
         let steering = self.steering;
         let claims = self.claims.entry(key);
         claims.or_insert_with(|| steering.claimed(place, mark));
@@ -383,6 +402,9 @@ impl<'p> RegionOrders<'p> {
         let rank = |one: &RegionId| (Reverse(levels[one.index()]), distances[one.index()], *one);
         self.rest.sort_unstable_by_key(rank);
         append(&mut self.list, self.rest.iter().copied());
+        if self.list.is_empty() {
+            self.list.extend(&self.steering.unclaimed);
+        }
         if self.list.is_empty() && is_located {
             let open = all.filter(|one| self.steering.takes_failover[one.index()]);
             let nearest = open.min_by_key(|one| (distances[one.index()], *one));
@@ -441,11 +463,12 @@ impl Steering {
         self.takes_failover[region.index()]
     }
 
-    /// Tells whether a region claims a whole country.
-    pub(super) fn claims_country(&self, region: RegionId, country: Country) -> bool {
+    /// Tells whether a region claims the whole of a country, or of a part of one.
+    pub(super) fn claims_territory(&self, region: RegionId, own: Territory) -> bool {
         let place = Place {
-            country: Some(country),
-            continent: country::find(country).map(|facts| facts.continent),
+            country: Some(own.country),
+            subdivision: Some(own).filter(|own| own.is_part()),
+            continent: country::find(own.country).map(|facts| facts.continent),
             ..Place::default()
         };
         let claims = self.claims[region.index()].iter();
@@ -458,10 +481,15 @@ impl Steering {
 /// Ranks how specifically a claim that is no network names a place.
 fn level(claim: &Serves, place: &Place) -> u8 {
     match claim {
-        Serves::Asn(asn) if place.asn == Some(*asn) => 3,
+        Serves::Asn(asn) if place.asn == Some(*asn) => 4,
+        Serves::Subdivision(own) if place.subdivision == Some(*own) => 3,
         Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
         Serves::Continent(continent) if place.continent == Some(*continent) => 1,
-        Serves::Network(_) | Serves::Asn(_) | Serves::Countries(_) | Serves::Continent(_) => 0,
+        Serves::Network(_)
+        | Serves::Asn(_)
+        | Serves::Subdivision(_)
+        | Serves::Countries(_)
+        | Serves::Continent(_) => 0,
     }
 }
 

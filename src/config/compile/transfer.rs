@@ -12,7 +12,7 @@ use crate::base::limits::{PRIMARIES, SECONDARIES, TRANSFER_BYTES};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{AllowedSpec, IncomingSpec, RenderSpec, Spec, TransferSpec, ZoneSpec};
-use crate::geo::{Atlas, Country};
+use crate::geo::{Atlas, Country, Place};
 use crate::plan::{Allowed, Incoming, Outgoing, Sources};
 
 use super::names::Names;
@@ -92,10 +92,15 @@ impl Drafts<'_> {
 }
 
 /// A client of a country.
-pub(super) fn client_of(atlas: &Atlas, country: Country) -> Option<IpAddr> {
+fn client_of(atlas: &Atlas, country: Country) -> Option<IpAddr> {
+    client_where(atlas, |place| place.country == Some(country))
+}
+
+/// A client at such a place.
+pub(super) fn client_where(atlas: &Atlas, fits: impl Fn(&Place) -> bool) -> Option<IpAddr> {
     let own = atlas
         .stretches()
-        .filter(|one| one.place.country == Some(country) && one.mark.is_none());
+        .filter(|one| fits(one.place) && one.mark.is_none());
     // Of several of one size the first, as a database may be read in no other order.
     own.fold(None, |best: Option<(u64, IpAddr)>, one| match best {
         Some((size, _)) if size >= one.size() => best,

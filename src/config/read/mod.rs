@@ -35,7 +35,7 @@ use super::reader::{self, At, Fields, Reader, items, plain};
 use super::spec::{GeoSpec, SOCKET, ServerSpec, Spec, Wish, ZoneSpec, beside, default_audit};
 use super::value::{self, path};
 use crate::base::limits::{STREAM_CONNECTIONS_LEAST, STREAM_CONNECTIONS_MOST, UDP_REPLY_BYTES};
-use crate::geo::{Country, Network};
+use crate::geo::{Network, Territory};
 
 /// How many connections a config may allow.
 const CONNECTIONS: RangeInclusive<usize> = STREAM_CONNECTIONS_LEAST..=STREAM_CONNECTIONS_MOST;
@@ -172,6 +172,7 @@ fn geo(document: &mut Fields<'_, '_>) -> GeoSpec {
     let database = fields.optional("database", value::text);
     let spec = GeoSpec {
         database: database.filter(|path| path.value != "embedded"),
+        asn_database: fields.optional("asn_database", value::path),
         overrides: overrides(&mut fields),
         default: items(fields.list("default", value::text)),
     };
@@ -179,17 +180,17 @@ fn geo(document: &mut Fields<'_, '_>) -> GeoSpec {
     spec
 }
 
-fn overrides(fields: &mut Fields<'_, '_>) -> Vec<(At<Network>, Country)> {
+fn overrides(fields: &mut Fields<'_, '_>) -> Vec<(At<Network>, Territory)> {
     let reader = fields.reader();
     let mut networks = Vec::new();
-    for (text, country) in fields.pairs("overrides", value::one_country) {
+    for (text, territory) in fields.pairs("overrides", value::one_territory) {
         match value::known_network(&text.value) {
             Ok(network) => networks.push((
                 At {
                     value: network,
                     at: text.at,
                 },
-                country.value,
+                territory.value,
             )),
             Err(trouble) => reader.trouble(&text.at, trouble),
         }

@@ -17,7 +17,7 @@ use crate::geo::{Continent, Location};
 pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSpec> {
     let mut list = Vec::new();
     for (name, mut fields) in document.named("jurisdictions", "jurisdiction") {
-        let countries = fields.required_list("countries", r#"["DE", "@EEA"]"#, value::countries);
+        let countries = fields.required_list("countries", r#"["DE", "@EEA"]"#, value::territories);
         let may_use = items(fields.list("may_use", value::text));
         fields.finish();
         list.push(JurisdictionSpec {
@@ -72,7 +72,7 @@ fn report_torn(name: &At<String>, meant: &str, reader: &Reader) {
     });
 }
 
-/// A continent, a country, a list of countries, an autonomous system or a network.
+/// A continent, a country, a part of one, a list of countries, an autonomous system or a network.
 pub(super) fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
     client_place(&value::text(value)?)
 }
@@ -96,6 +96,9 @@ pub(super) fn client_place(text: &str) -> Result<Serves, Trouble> {
     if text.contains(['/', '.', ':']) {
         return value::known_network(text).map(Serves::Network);
     }
+    if text.contains('-') {
+        return value::known_territory(text).map(Serves::Subdivision);
+    }
     match Continent::parse(text) {
         Some(continent) => Ok(Serves::Continent(continent)),
         None => country(text),
@@ -106,7 +109,7 @@ fn country(text: &str) -> Result<Serves, Trouble> {
     let country = value::known_country(text).map_err(|_| {
         Trouble::new(format!("`{text}` is not a place or network")).with_help(
             "write a continent (\"EU\"), a country (\"DE\", or \"country:NA\" where a continent \
-             has the same letters), a list (\"@EEA\"), \"AS13335\" or \"198.51.100.0/24\"",
+             has the same letters), a part of one (\"US-CA\"), a list (\"@EEA\"), \"AS13335\" or \"198.51.100.0/24\"",
         )
     })?;
     Ok(Serves::Countries(vec![country]))

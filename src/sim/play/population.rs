@@ -157,10 +157,17 @@ pub(super) fn allowed(plan: &Plan, service: &Service, client: IpAddr) -> Jurisdi
     let Some(country) = place.country else {
         return service.unknown;
     };
-    let mut laws = (0..)
+    let laws = (0..)
         .map(crate::base::JurisdictionId)
         .zip(&plan.jurisdictions);
-    match laws.find(|(_, law)| law.countries.contains(&country)) {
+    let own = place.subdivision;
+    let of_part = laws
+        .clone()
+        .find(|(_, law)| own.is_some_and(|own| law.subdivisions.contains(&own)));
+    let of_country = laws
+        .clone()
+        .find(|(_, law)| law.countries.contains(&country));
+    match of_part.or(of_country) {
         None => service.outside,
         Some((own, law)) => {
             let others = law.may_use.iter();

@@ -10,7 +10,7 @@ use crate::base::{
     RegionId, ServiceId, Span, Standing, Why, shown,
 };
 use crate::dns::addresses;
-use crate::geo::{ClassHit, Continent, Country, Location};
+use crate::geo::ClassHit;
 use crate::plan::{
     AllDown, Member, Overload, Pool, Residency, Service, SteeringPolicy, Subnets, TtlBounds,
 };
@@ -22,6 +22,7 @@ use super::Question;
 use super::drawn::{self, RegionWeight};
 use super::load::Load;
 use super::named::{self, NameFacts};
+use super::place::PlaceFacts;
 use super::scope::{self, Scope};
 use super::set::{self, SetFacts};
 
@@ -76,22 +77,6 @@ pub struct Steered {
     pub ttl: Option<Ttl>,
     /// How widely the answer holds.
     pub scope: Scope,
-}
-
-/// Where a client is, as far as known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PlaceFacts {
-    /// Country.
-    #[schema(value_type = Option<String>)]
-    pub country: Option<Country>,
-    /// Continent.
-    pub continent: Option<Continent>,
-    /// Location.
-    pub location: Option<Location>,
-    /// Number of the autonomous system.
-    pub asn: Option<u32>,
-    /// The region that claims the client's network by `serves`.
-    pub claimed_by: Option<String>,
 }
 
 /// One pool that was asked.
@@ -209,7 +194,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         service: link.service.name.clone(),
         family,
         network: scope::network(client, hit.prefix),
-        place: link.place(client),
+        place: PlaceFacts::of(plan, client),
         class: own,
         weights: drawn::weights(plan, map, hit.class),
         preference: class
@@ -241,18 +226,6 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
 impl Link<'_> {
     fn region(&self, region: RegionId) -> String {
         self.table.plan.regions[region.index()].name.clone()
-    }
-
-    fn place(&self, client: IpAddr) -> PlaceFacts {
-        let (place, mark) = self.table.plan.atlas.find(client);
-        let claimed = mark.and_then(|mark| self.table.plan.regions.get(usize::from(mark)));
-        PlaceFacts {
-            country: place.country,
-            continent: place.continent,
-            location: place.location,
-            asn: place.asn,
-            claimed_by: claimed.map(|region| region.name.clone()),
-        }
     }
 
     /// The set of a fleet that was drawn for an answer.
@@ -408,6 +381,7 @@ mod tests {
 
     use super::*;
     use crate::dns::Name;
+    use crate::geo::{Continent, Country, Location, Territory};
     use crate::plan::Demand;
     use crate::table::explain::{Chain, Explanation, Health};
     use crate::table::fixture::{SERVICE, World, standing};
@@ -531,6 +505,7 @@ mod tests {
         // What the geo database says of a documentation address is not the matter here.
         steered.place = PlaceFacts {
             country: Country::parse("DE"),
+            subdivision: Territory::parse("DE-HE"),
             continent: Some(Continent::Eu),
             location: Some(Location {
                 latitude: 50_110,
@@ -551,7 +526,7 @@ supposed down: e0
 
 service     s0
 network     0.0.0.0/0, all of one class
-place       country DE, continent EU, near 50.110 N 8.005 W, AS64500
+place       country DE, subdivision DE-HE, continent EU, near 50.110 N 8.005 W, AS64500
 class       0
 preference  r0 > r1
 fence       j0, j1 (residency strict)

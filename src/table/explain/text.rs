@@ -6,8 +6,9 @@ use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
 use crate::plan::{AllDown, SteeringPolicy, Units};
 
-use super::chain::{Consulted, PlaceFacts, Role, Stand, Steered, Ttl};
+use super::chain::{Consulted, Role, Stand, Steered, Ttl};
 use super::load::Load;
+use super::place::PlaceFacts;
 use super::scope::Scope;
 use super::{Chain, ChosenFacts, Explanation, Health, SignedZone};
 
@@ -172,6 +173,7 @@ fn list(names: &[String], joint: &str) -> String {
 fn place(place: &PlaceFacts) -> String {
     let mut facts = Vec::new();
     facts.extend(place.country.map(|country| format!("country {country}")));
+    facts.extend(place.subdivision.map(|part| format!("subdivision {part}")));
     facts.extend(
         place
             .continent

@@ -14,6 +14,7 @@ const EDGES: &[(&str, &str)] = &[
     ("dns", "base"),
     ("geo", "base"),
     ("text", "base dns geo"),
+    ("import", "geo"),
     ("monitor", "base dns text"),
     ("names", "base dns"),
     ("keys", "base dns"),
@@ -40,7 +41,7 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "base dns geo names keys text plan config health steer table audit answer zones engine sim io daemon",
+        "base dns geo import names keys text plan config health steer table audit answer zones engine sim io daemon",
     ),
 ];
 /// Parts of `io` that do not see each other.
