@@ -194,8 +194,8 @@ mod tests {
     fn every_stretch_is_seen_once_in_the_class_that_it_is_in() {
         let database = Database::read(EMBEDDED).unwrap();
         let own = [
-            (network("198.51.100.128/25"), country("BR")),
-            (network("2001:db8:5::/80"), country("SG")),
+            (network("198.51.100.128/25"), country("BR").into()),
+            (network("2001:db8:5::/80"), country("SG").into()),
         ];
         let atlas = Atlas::new(&database, &own, &[]);
         let class_of = |country: Option<Country>| match country {
@@ -226,7 +226,11 @@ mod tests {
     fn a_foreign_class_inside_of_a_stretch_is_seen() {
         let database = Database::read(EMBEDDED).unwrap();
         let right = Atlas::new(&database, &[], &[]);
-        let wrong = Atlas::new(&database, &[(network("53.7.0.0/16"), country("BR"))], &[]);
+        let wrong = Atlas::new(
+            &database,
+            &[(network("53.7.0.0/16"), country("BR").into())],
+            &[],
+        );
         let is_german = |country| country == Some(Country(*b"DE"));
         let networks = wrong.classify(&mut |place, _| ClassId(u16::from(is_german(place.country))));
         let mut walk = Walk {

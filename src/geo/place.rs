@@ -262,7 +262,7 @@ impl Serialize for Country {
 
 #[cfg(test)]
 mod tests {
-    use super::{Country, Location};
+    use super::{Country, Location, Territory};
 
     const FRANKFURT: Location = Location {
         latitude: 50_110,

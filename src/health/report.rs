@@ -100,6 +100,7 @@ mod tests {
                 outcome,
                 timing,
                 certificate_expires: Some(7),
+                value: None,
             };
             let found = report.judged_by(&monitor);
             assert_eq!(found.outcome, judged, "{slow_after:?} {total_us}");

@@ -119,6 +119,8 @@ pub struct Plan {
     pub slots: Vec<Slot>,
     /// Targets by [`TargetId`].
     pub targets: Vec<Target>,
+    /// By mark of the atlas: the region that claims the network by its `serves`; nothing where only services claim it.
+    pub claimants: Vec<Option<RegionId>>,
     /// Slots of canaries: addresses outside the plan whose probes tell whether this node can see.
     pub canaries: Vec<SlotId>,
     /// Windows of maintenance.

@@ -235,6 +235,7 @@ impl TestPlan {
             slots,
             targets,
             maps: Arc::new(self.services.iter().map(|own| self.map(own)).collect()),
+            claimants: Vec::new(),
             resolving: Resolving::default(),
             atlas: test_zone::atlas(),
             geo: GeoFile {

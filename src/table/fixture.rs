@@ -96,6 +96,7 @@ impl World {
                 .map(|index| self.service(index))
                 .collect(),
             maps: vec![self.map()].into(),
+            claimants: Vec::new(),
             resolving: Resolving::default(),
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {

@@ -91,7 +91,9 @@ pub(super) struct Groups {
 }
 
 /// What makes pools equal.
-type PoolKey = (RegionId, u8, Vec<(u16, usize, Vec<(EndpointId, TargetId)>)>);
+type PoolKey = (RegionId, u8, usize, Vec<TierKey>);
+/// What makes tiers equal.
+type TierKey = (u16, usize, Vec<(EndpointId, TargetId)>);
 /// Key by which routes are equal.
 type RoutesKey = (usize, [Box<[u32]>; 2], u8, Option<Overload>);
 
@@ -333,7 +335,7 @@ fn pool_key(region: RegionId, answers: u8, pool: &Pool) -> PoolKey {
         // Where two cohort orders or fleets are one object they are equal; where not, the pools stay apart.
         (tier.number, deal_of(tier), members.collect())
     });
-    (region, answers, tiers.collect())
+    (region, answers, pool.min_up, tiers.collect())
 }
 
 /// The address of what deals out a tier.

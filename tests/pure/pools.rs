@@ -1,7 +1,10 @@
 //! Services with endpoints of their own: what they are answered with, and how that is watched.
-use waypost::base::{Family, Permille, Standing};
+use std::sync::Arc;
+
+use waypost::base::{Family, Moment, Permille, Standing};
 use waypost::plan::{AddressesDown, Plan, Pool, Slot};
 use waypost::steer::{self, Rule, Spread};
+use waypost::table::Table;
 
 use crate::plans::{BASE, compile, service};
 
@@ -155,4 +158,41 @@ fn two_configs_that_differ_in_a_pool_differ_in_policy() {
         let other = compile(&text.replace(before, after)).0.policy;
         assert_ne!(own, other, "{before}");
     }
+}
+
+#[test]
+fn services_that_share_endpoints_have_each_its_own_least_number() {
+    let text = format!(
+        "{BASE}[services.wide]\nhostnames = [\"wide.example.org\"]\nmonitors = [\"port\"]\n\
+         [services.thin]\nhostnames = [\"thin.example.org\"]\nmonitors = [\"port\"]\nmin_up = \"100%\"\n"
+    );
+    let (plan, found) = compile(&text);
+    assert!(!found.has_errors(), "{}", found.render(false));
+    let plan = Arc::new(plan);
+    let down = |target: &waypost::plan::Target| {
+        plan.endpoints[target.endpoint.index()].name == "fra-b" && target.family == Family::V4
+    };
+    let standings = plan.targets.iter().map(|target| Standing {
+        share: if down(target) {
+            Permille::NONE
+        } else {
+            Permille::FULL
+        },
+        ..Standing::UNPROVEN
+    });
+    let standings: Vec<Standing> = standings.collect();
+    let table = Table::build(1, plan.clone(), standings.into(), Moment::default(), None);
+    let region = |name: &str| {
+        let (service, client) = (service(&plan, name), "198.51.100.1".parse().unwrap());
+        let hit = plan.classify(service, client);
+        let own = plan.client_hash(client);
+        let found = table.select(service, Family::V4, hit.class, own).unwrap();
+        plan.regions[found.region.unwrap().index()].name.clone()
+    };
+    assert_eq!(region("wide"), "frankfurt");
+    assert_eq!(
+        region("thin"),
+        "singapore",
+        "one of three is down, and all were wanted"
+    );
 }

@@ -37,6 +37,8 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         endpoints,
         // Windows take out what their drains would, and are refused like these.
         maintenance: _,
+        // For explanations only.
+        claimants: _,
         canaries,
         geo,
         resolving,

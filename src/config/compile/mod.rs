@@ -363,6 +363,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     let services: Vec<Service> = services.collect();
     let canaries = wiring.canaries(&spec.canaries);
     Plan {
+        claimants: places::claimants(spec, &parts.places.marks),
         resolving: Resolving::default(),
         digest: digest(spec, files),
         policy: policy(spec, files, &parts, &services),

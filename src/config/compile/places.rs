@@ -460,6 +460,18 @@ fn marks(spec: &Spec) -> Vec<(Network, u16)> {
     networks.into_iter().zip(0..).collect()
 }
 
+/// By mark: the region that claims the network by its own `serves`, the first of several.
+pub(super) fn claimants(spec: &Spec, marks: &[(Network, u16)]) -> Vec<Option<RegionId>> {
+    let claims = |network: Network| {
+        let is = |region: &RegionSpec| {
+            let mut claims = region.serves.iter();
+            claims.any(|claim| self::network(&claim.value) == Some(network))
+        };
+        spec.regions.iter().position(is).map(RegionId::from_index)
+    };
+    marks.iter().map(|(network, _)| claims(*network)).collect()
+}
+
 /// The network that a claim is, if it is one.
 pub(super) fn network(claim: &Serves) -> Option<Network> {
     match claim {

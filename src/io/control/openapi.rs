@@ -75,7 +75,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 26] = [
+    const COUNTS: [&str; 28] = [
         "asn",
         "capacity",
         "class",

@@ -151,6 +151,7 @@ mod tests {
         let mut resources = Resources {
             trust: Trust::new().unwrap(),
             reports: unbounded_channel().0,
+            programs: None,
         };
         DnsProbe::prepare(&check, &mut resources).unwrap()
     }

@@ -24,7 +24,7 @@ pub struct PlaceFacts {
     pub location: Option<Location>,
     /// Number of the autonomous system.
     pub asn: Option<u32>,
-    /// The region that claims the client's network by `serves`.
+    /// The region that claims the client's network by its own `serves`.
     pub claimed_by: Option<String>,
 }
 
@@ -32,7 +32,8 @@ impl PlaceFacts {
     /// All that a plan knows of an address.
     pub(super) fn of(plan: &Plan, client: IpAddr) -> Self {
         let (place, mark) = plan.atlas.find(client);
-        let claimed = mark.and_then(|mark| plan.regions.get(usize::from(mark)));
+        let claimed = mark.and_then(|mark| *plan.claimants.get(usize::from(mark))?);
+        let claimed = claimed.map(|region| &plan.regions[region.index()]);
         Self {
             country: place.country,
             subdivision: place.subdivision,

@@ -9,6 +9,7 @@ pub(super) fn input(now: u64, input: &Input) {
     let text = match input {
         Input::Tick | Input::Published(_) => return,
         Input::Config(ticket, _) => format!("Config {ticket:?}"),
+        Input::Names(ticket, ..) => format!("Names {ticket:?}"),
         Input::Filed {
             ticket,
             apex,

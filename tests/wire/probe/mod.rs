@@ -176,6 +176,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         maintenance: Vec::new(),
         services: Vec::new(),
         maps: Arc::default(),
+        claimants: Vec::new(),
         resolving: Resolving::default(),
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
