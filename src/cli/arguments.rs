@@ -6,9 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::daemon::log::LogFormat;
-
 use crate::base::{Span, TimeSpec};
+use crate::daemon::log::LogFormat;
 use crate::engine::order::Override;
 use crate::geo::Network;
 use crate::plan::{AccessRole, ScopePattern};

@@ -159,7 +159,7 @@ mod tests {
     fn types_beside_the_addresses_have_their_names() {
         for (qtype, head, finding) in [
             ("ANY", "api.example.org ANY for", "HINFO"),
-            ("MX", "api.example.org MX for", "and not this type"),
+            ("MX", "api.example.org MX for", "it has not this type"),
         ] {
             let text = explained(&["--type", qtype]).unwrap();
             assert!(text.starts_with(head) && text.contains(finding), "{text}");

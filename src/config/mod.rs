@@ -32,6 +32,7 @@ mod records;
 mod spec;
 mod steering;
 mod watch;
+mod webhook;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
 pub use read::Contact;

@@ -15,6 +15,7 @@ use super::reader::At;
 use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
 use super::watch::WatchSpec;
+use super::webhook::WebhookSpec;
 use super::{Diagnostics, Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
@@ -26,11 +27,10 @@ use crate::monitor::Written;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
-    Overload, RateLimit, Residency, RoleGrant, ScopePattern, Secret, Urgency, WebhookShape,
-    ZoneDnssec,
+    Overload, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
 
-/// The folder of the state, in the folder of the config.
+/// The folder of the state, in that of the config.
 const STATE: &str = "state";
 /// The name of the control socket, in the folder of the config.
 pub(crate) const SOCKET: &str = "waypost.sock";
@@ -115,18 +115,6 @@ pub(crate) struct ControlSpec {
     pub(crate) endpoint_series: EndpointSeries,
     /// `[notify]`.
     pub(crate) webhooks: Vec<WebhookSpec>,
-}
-
-/// One of `[notify]`.
-#[derive(Debug)]
-pub(crate) struct WebhookSpec {
-    pub(crate) name: At<String>,
-    pub(crate) url: Option<At<String>>,
-    pub(crate) shape: WebhookShape,
-    /// The file of its secret.
-    pub(crate) secret: Option<At<String>>,
-    pub(crate) urgency: Urgency,
-    pub(crate) scope: Vec<ScopePattern>,
 }
 
 /// A file that is there by default.

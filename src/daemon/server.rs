@@ -275,9 +275,9 @@ impl Server {
 }
 
 /// The things that the control API shares with the rest.
-type Shared = (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>);
+type ControlShares = (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>);
 
-fn shared(state: &control::State) -> Shared {
+fn shared(state: &control::State) -> ControlShares {
     let (published, metrics) = (state.published.clone(), state.metrics.clone());
     (published, metrics, state.heartbeat.clone())
 }

@@ -169,7 +169,7 @@ pub struct Control {
     pub pair: Option<Pair>,
     /// The endpoints that metrics tell of one by one.
     pub endpoint_series: EndpointSeries,
-    /// Who is told when something happens.
+    /// The receivers that are told when something happens.
     pub webhooks: Vec<Webhook>,
 }
 

@@ -6,7 +6,7 @@ use super::{ScopeKind, ScopePattern, Secret};
 pub struct Webhook {
     /// Its name in the config.
     pub name: String,
-    /// Where it is told.
+    /// The address at which it is told.
     pub url: String,
     /// The shape of what it is told.
     pub shape: WebhookShape,
@@ -30,15 +30,15 @@ pub enum WebhookShape {
     Pagerduty,
 }
 
-/// How bad something is; the least first.
+/// The weight of what happens; the least first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// All goes its way.
+    /// The course of things.
     Info,
-    /// Clients would lose something but for a guard, or somebody is waited for.
+    /// A loss that a guard has kept from clients, or a wait for somebody.
     #[default]
     Warning,
-    /// Clients lose something, or will.
+    /// A loss of clients, now or soon.
     Error,
 }
 

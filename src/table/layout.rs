@@ -90,9 +90,9 @@ pub(super) struct Groups {
     numbers: Box<[u32]>,
 }
 
-/// What makes pools equal.
+/// Key by which pools are equal.
 type PoolKey = (RegionId, u8, usize, Vec<TierKey>);
-/// What makes tiers equal.
+/// Key by which tiers are equal.
 type TierKey = (u16, usize, Vec<(EndpointId, TargetId)>);
 /// Key by which routes are equal.
 type RoutesKey = (usize, [Box<[u32]>; 2], u8, Option<Overload>);

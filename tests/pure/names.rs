@@ -188,6 +188,10 @@ fn other_addresses_are_other_answers_to_sign_and_those_that_stay_are_the_same() 
         "\"example.org.zone\"\n",
         "\"example.org.zone\"\ndnssec = { keys = \"keys\" }\n",
     );
+    let text = text.replace(
+        "hostname = \"edge.cdn.test\"\n",
+        "hostname = \"edge.cdn.test\"\nflatten = true\n",
+    );
     let one = table::variants(&compiled(&text, &["192.0.2.1"]).plan).unwrap();
     let two = table::variants(&compiled(&text, &["192.0.2.2"]).plan).unwrap();
     let [before, after] = [&one[0].answers[0], &two[0].answers[0]];

@@ -13,11 +13,11 @@ use toml::de::DeValue;
 use super::control::pattern;
 use super::{items, path, plain};
 use crate::config::reader::{At, Fields};
-use crate::config::spec::WebhookSpec;
 use crate::config::value::{self, Trouble};
+use crate::config::webhook::WebhookSpec;
 use crate::plan::{Urgency, WebhookShape};
 
-/// Where PagerDuty takes events.
+/// The address at which PagerDuty takes events.
 const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
 
 /// `[notify]`.

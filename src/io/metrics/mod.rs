@@ -136,7 +136,7 @@ pub enum Dropped {
     Handshake,
 }
 
-/// What became of something that a receiver of `[notify]` was to be told.
+/// The outcome for something that a receiver of `[notify]` was to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notified {
     /// A message was taken.

@@ -3,13 +3,13 @@ use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Told;
+use super::LogEvent;
 use crate::plan::{Secret, Urgency, WebhookShape};
 
 /// The most lines of one text.
 const LINES: usize = 20;
 
-/// Who says it, and what was left out since the last message.
+/// The node that says it, and what was left out since the last message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Speaker<'n> {
     pub(super) node: &'n str,
@@ -21,7 +21,7 @@ pub(super) fn messages(
     shape: WebhookShape,
     secret: Option<&Secret>,
     sender: Speaker<'_>,
-    told: &[impl AsRef<Told>],
+    told: &[impl AsRef<LogEvent>],
 ) -> Vec<Value> {
     let told = told.iter().map(AsRef::as_ref);
     match shape {
@@ -50,7 +50,7 @@ pub(super) fn signature(secret: &Secret, seconds: u64, body: &str) -> String {
     format!("t={seconds},v1={digits}")
 }
 
-fn event(told: &Told) -> Value {
+fn event(told: &LogEvent) -> Value {
     let mut all = Map::new();
     all.insert("at".to_owned(), time(told).into());
     all.insert("severity".to_owned(), told.urgency.word().into());
@@ -64,7 +64,7 @@ fn event(told: &Told) -> Value {
     Value::Object(all)
 }
 
-fn text<'t>(sender: Speaker<'_>, told: impl ExactSizeIterator<Item = &'t Told>) -> String {
+fn text<'t>(sender: Speaker<'_>, told: impl ExactSizeIterator<Item = &'t LogEvent>) -> String {
     let more = told.len().saturating_sub(LINES);
     let lines = told.take(LINES).map(|one| {
         let mark = match (one.urgency, is_over(one)) {
@@ -86,7 +86,7 @@ fn text<'t>(sender: Speaker<'_>, told: impl ExactSizeIterator<Item = &'t Told>) 
 }
 
 /// An event of PagerDuty's Events API, version 2.
-fn alert(routing_key: &str, sender: Speaker<'_>, told: &Told) -> Value {
+fn alert(routing_key: &str, sender: Speaker<'_>, told: &LogEvent) -> Value {
     let action = if is_over(told) { "resolve" } else { "trigger" };
     json!({
         "routing_key": routing_key,
@@ -102,8 +102,8 @@ fn alert(routing_key: &str, sender: Speaker<'_>, told: &Told) -> Value {
     })
 }
 
-/// What of a message tells which thing it is about: what begins has the same as what ends.
-fn key(told: &Told) -> String {
+/// The part of a message that tells which thing it is about: what begins has the same as what ends.
+fn key(told: &LogEvent) -> String {
     let name = &told.event;
     let endings = ["_over", "_back", "_left"];
     let name = endings
@@ -121,7 +121,7 @@ fn key(told: &Told) -> String {
 }
 
 /// Tells whether something has come to its end.
-pub(super) fn is_over(told: &Told) -> bool {
+pub(super) fn is_over(told: &LogEvent) -> bool {
     let ends = ["_over", "_back"]
         .iter()
         .any(|end| told.event.ends_with(end));
@@ -133,7 +133,7 @@ pub(super) fn is_over(told: &Told) -> bool {
 }
 
 /// Names of what it concerns, for a text.
-fn subject(told: &Told) -> String {
+fn subject(told: &LogEvent) -> String {
     let things = ["service", "zone", "endpoint"]
         .iter()
         .filter_map(|thing| field(told, thing));
@@ -144,13 +144,13 @@ fn subject(told: &Told) -> String {
     }
 }
 
-fn field<'t>(told: &'t Told, name: &str) -> Option<&'t str> {
+fn field<'t>(told: &'t LogEvent, name: &str) -> Option<&'t str> {
     let found = told.fields.iter().find(|(own, _)| *own == name);
     found.map(|(_, value)| value.as_str())
 }
 
-/// As RFC 3339 has it.
-fn time(told: &Told) -> String {
+/// The time as RFC 3339 has it.
+fn time(told: &LogEvent) -> String {
     let at = i64::try_from(told.at_ms).ok();
     let at = at.and_then(|at| Timestamp::from_millisecond(at).ok());
     at.unwrap_or_default().to_string()
@@ -162,8 +162,8 @@ mod tests {
 
     use super::*;
 
-    fn told(event: &str, to: &str) -> Arc<Told> {
-        Arc::new(Told {
+    fn told(event: &str, to: &str) -> Arc<LogEvent> {
+        Arc::new(LogEvent {
             urgency: Urgency::Error,
             event: event.to_owned(),
             text: "endpoint is down".to_owned(),
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_text_has_a_bounded_number_of_lines_and_says_what_is_missing() {
-        let all: Vec<Arc<Told>> = (0..50).map(|_| told("standing", "down")).collect();
+        let all: Vec<Arc<LogEvent>> = (0..50).map(|_| told("standing", "down")).collect();
         let sender = Speaker {
             left_out: 7,
             ..NODE

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tracing::{error, info};
 
-use super::Told;
+use super::LogEvent;
 use super::body::{self, Speaker};
 use crate::base::limits::NOTIFY_TOGETHER;
 use crate::io::metrics::{Metrics, Notified};
@@ -31,7 +31,7 @@ const PAUSES: [Duration; 4] = [
 /// The header of the signature.
 const SIGNATURE: &str = "X-Waypost-Signature";
 
-/// All that is needed to tell one receiver.
+/// The things that are needed to tell one receiver.
 pub(super) struct Delivery {
     pub(super) webhook: Webhook,
     pub(super) node: String,
@@ -52,7 +52,7 @@ enum Reception {
 
 impl Delivery {
     /// Tells the receiver what comes, as long as it is in the config.
-    pub(super) async fn run(self, mut waiting: mpsc::Receiver<Arc<Told>>) {
+    pub(super) async fn run(self, mut waiting: mpsc::Receiver<Arc<LogEvent>>) {
         let client = match client() {
             Ok(client) => client,
             Err(why) => return self.complain(&why),

@@ -40,7 +40,7 @@ const OWN: &str = "notify";
 
 /// Something that happened, as the log has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Told {
+struct LogEvent {
     urgency: Urgency,
     /// The word of the event.
     event: String,
@@ -51,7 +51,7 @@ struct Told {
     at_ms: u64,
 }
 
-/// Who is told, and the way to them.
+/// The receivers, and the way to them.
 #[derive(Clone, Debug, Default)]
 pub struct Notifier {
     receivers: Arc<Mutex<Vec<WebhookQueue>>>,
@@ -61,7 +61,7 @@ pub struct Notifier {
 #[derive(Debug)]
 struct WebhookQueue {
     webhook: Webhook,
-    queue: mpsc::Sender<Arc<Told>>,
+    queue: mpsc::Sender<Arc<LogEvent>>,
     left_out: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
@@ -98,7 +98,7 @@ impl Notifier {
         }
     }
 
-    fn tell(&self, told: Told) {
+    fn tell(&self, told: LogEvent) {
         let receivers = self
             .receivers
             .lock()
@@ -137,14 +137,14 @@ impl WebhookQueue {
         }
     }
 
-    fn tell(&self, told: Arc<Told>) {
+    fn tell(&self, told: Arc<LogEvent>) {
         if self.queue.try_send(told).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-impl Told {
+impl LogEvent {
     /// The things that it concerns.
     fn things(&self) -> impl Iterator<Item = (ScopeKind, &str)> + Clone {
         self.fields.iter().filter_map(|(name, value)| {
@@ -183,7 +183,7 @@ impl<S: Subscriber> Layer<S> for NotifyLayer {
         let Some(name) = words.event.filter(|name| !name.starts_with(OWN)) else {
             return;
         };
-        self.notifier.tell(Told {
+        self.notifier.tell(LogEvent {
             urgency,
             event: name,
             text: words.text,

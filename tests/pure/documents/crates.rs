@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::{cells, page, pending, prose};
+use super::{cells, page, prose};
 
 #[test]
 fn every_dependency_has_its_sentence() {
@@ -22,10 +22,7 @@ fn every_dependency_has_its_sentence() {
         })
         .collect();
     let missing: Vec<_> = built_in.difference(&named).collect();
-    let gone = named.difference(&built_in);
-    let gone: Vec<_> = gone
-        .filter(|name| !pending::CRATES.contains(&name.as_str()))
-        .collect();
+    let gone: Vec<_> = named.difference(&built_in).collect();
     assert!(
         missing.is_empty() && gone.is_empty(),
         "docs/src/reference/dependencies.md has no sentence for {missing:?}, and one for {gone:?}"

@@ -8,7 +8,6 @@ mod crates;
 mod defaults;
 mod events;
 mod links;
-mod pending;
 mod words;
 
 use std::fs;

@@ -85,7 +85,10 @@ impl<'t> View<'t> {
             let service = ServiceId::from_index(index);
             let map = plan.services[index].map;
             for family in Family::ALL {
-                for class in (0..plan.maps[map.index()].classes.len()).map(ClassId::from_index) {
+                let map_of = &plan.maps[map.index()];
+                let classes = (0..map_of.classes.len()).map(ClassId::from_index);
+                // Nobody is in a class whose clients draw another one.
+                for class in classes.filter(|class| map_of.lots_of(*class).is_none()) {
                     let demand = table.demands.of(service, family, class);
                     *together.entry((map.0, family, class)).or_default() += demand;
                     let cohorts = 0..COHORTS;

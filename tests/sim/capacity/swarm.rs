@@ -5,6 +5,7 @@ use std::sync::Arc;
 use waypost::base::Span;
 use waypost::engine::Order;
 use waypost::engine::order::Action;
+use waypost::plan::FamilyPairing;
 use waypost::sim::swarm::{self, Fault};
 use waypost::sim::{Swarm, TestPlan, Truth, World};
 
@@ -29,8 +30,14 @@ fn demanding(test_plan: &TestPlan, draws: &mut Draws) -> Arc<Plan> {
     }
     for map in Arc::get_mut(&mut plan.maps).unwrap() {
         map.sizes = map.classes.iter().map(|_| draws.below(1000)).collect();
+        for lots in &map.lots {
+            // Nobody is in it who is not in one of those that its clients draw.
+            map.sizes[lots.of.index()] = 0;
+        }
     }
     for service in &mut plan.services {
+        // Families that come from one region are refused where demand is stated.
+        service.steering.families = FamilyPairing::Apart;
         service.demand = Demand::Whole(20 + u32::from(number(draws, 300)));
         service.overload =
             [Overload::Spread, Overload::ShedLast, Overload::Stay][usize::from(number(draws, 3))];

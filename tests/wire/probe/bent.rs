@@ -203,6 +203,9 @@ fn greeting_then(more: &[u8]) -> Vec<u8> {
     [&packet(0, &greeting())[..], &done, &done, more].concat()
 }
 
+/// The head of an empty SETTINGS frame (RFC 9113, section 6.5), as a server begins HTTP/2.
+const HTTP2_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
 /// Says all of it at once and nothing more; gives its address, and what it heard.
 async fn server(says: Vec<u8>) -> (SocketAddr, JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -210,6 +213,12 @@ async fn server(says: Vec<u8>) -> (SocketAddr, JoinHandle<Vec<u8>>) {
     let heard = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut heard = Vec::new();
+        if says.starts_with(HTTP2_SETTINGS) {
+            // It acknowledges what the probe has said: that must have come first.
+            let mut preface = [0; 1024];
+            let count = stream.read(&mut preface).await.unwrap_or(0);
+            heard.extend_from_slice(&preface[..count]);
+        }
         // The probe may be gone before all is said.
         let _ = stream.write_all(&says).await;
         let _ = stream.shutdown().await;
