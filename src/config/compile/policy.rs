@@ -11,7 +11,10 @@ use super::checks::Checks;
 use super::places::Places;
 use super::services::Draft;
 use crate::base::HashKey;
+use crate::config::maintenance::{MaintenanceSpec, WindowLength};
+use crate::config::reader::At;
 use crate::config::spec::Spec;
+use crate::config::watch::WeightSpec;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{FamilyPairing, Service, Subnets};
 
@@ -42,7 +45,7 @@ pub(super) fn of(
         .written
         .iter()
         .filter_map(|one| one.weight_from.as_ref());
-    let followed: Vec<_> = followed.map(|one| &one.value).collect();
+    let followed: Vec<_> = followed.map(|one| followed_weight(&one.value)).collect();
     if !followed.is_empty() {
         add(&followed);
     }
@@ -60,10 +63,7 @@ pub(super) fn of(
     }
     add(&checks.recoveries);
     if !spec.maintenance.is_empty() {
-        let windows = spec
-            .maintenance
-            .iter()
-            .map(|one| (&one.name.value, &one.start, &one.recurrence));
+        let windows = spec.maintenance.iter().map(window);
         add(&windows.collect::<Vec<_>>());
     }
     if checks.own.iter().any(Option::is_some) {
@@ -82,6 +82,46 @@ pub(super) fn of(
     zones.sort();
     add(&zones);
     hash
+}
+
+/// The source of a weight, wherever it stands in the file.
+fn followed_weight(spec: &WeightSpec) -> impl Debug {
+    let WeightSpec {
+        monitor,
+        min,
+        max,
+        change_per_minute,
+        stale_after,
+    } = spec;
+    let (monitor, max) = (written(monitor.as_ref()), written(max.as_ref()));
+    format!("{monitor:?} {min} {max:?} {change_per_minute:?} {stale_after:?}")
+}
+
+/// A window of maintenance, wherever it stands in the file. Its reason is for people.
+fn window(spec: &MaintenanceSpec) -> impl Debug {
+    let MaintenanceSpec {
+        name,
+        scope,
+        reason: _,
+        start,
+        zone,
+        length,
+        recurrence,
+        lead,
+    } = spec;
+    let length = match length {
+        WindowLength::For(span) => format!("for {span:?}"),
+        WindowLength::Until(end) => format!("until {:?}", end.value),
+        WindowLength::Unknown => String::new(),
+    };
+    let (scope, start) = (written(scope.as_ref()), written(start.as_ref()));
+    let (name, zone, recurrence) = (&name.value, zone.iana_name(), written(recurrence.as_ref()));
+    format!("{name:?} {scope:?} {start:?} {zone:?} {length} {recurrence:?} {lead:?}")
+}
+
+/// A value without its place in the file.
+fn written<T>(value: Option<&At<T>>) -> Option<&T> {
+    value.map(|own| &own.value)
 }
 
 /// A service but for the number of its map; who is alike for it follows from the rest.

@@ -108,7 +108,7 @@ addresses = ["192.0.2.11", "192.0.2.12"]
 [[regions.fra.endpoints]]
 name = "fra-3"
 provider = "c"
-addresses = ["192.0.2.14"]
+addresses = ["192.0.2.14", "192.0.2.15"]
 [regions.fra.endpoints.weight_from]
 monitor = "load"
 #@ [regions.NAME.endpoints.weight_from]
@@ -117,6 +117,7 @@ name = "fra-cdn"
 provider = "d"
 jurisdiction = "EEA"
 hostname = "edge.cdn.test"
+addresses_down = "endpoint"
 [regions.tor]
 location = [43.65, -79.38]
 [[regions.tor.endpoints]]
@@ -264,6 +265,7 @@ fn decided(text: &str) -> Result<String, String> {
             (plan.policy, plan.server, plan.control, plan.guard),
             (plan.regions, plan.endpoints, plan.monitors, plan.recoveries),
             (plan.slots, plan.targets, plan.services, plan.geo),
+            (plan.resolving, plan.maintenance),
             compiled.zoning,
         )
     ))
