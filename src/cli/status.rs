@@ -127,13 +127,12 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
     for window in &status.maintenance {
         line(out, &window_line(window));
     }
-    for limited in &status.limited {
-        let LimitedStatus {
-            network,
-            class,
-            age_ms,
-        } = limited;
-        let age = ago(*age_ms);
+    limited_lines(out, &status.limited, paint);
+}
+
+fn limited_lines(out: &mut String, limited: &[LimitedStatus], paint: Paint) {
+    for one in limited {
+        let (network, class, age) = (&one.network, &one.class, ago(one.age_ms));
         let text = format!("{network} has had enough replies of class {class}, for {age}.");
         line(out, &paint.code("35", &text));
     }

@@ -98,18 +98,15 @@ pub(crate) struct Server {
     /// The sockets, to be handed to a successor and to be kept by the service manager.
     descriptors: Arc<Vec<OwnedFd>>,
     heartbeat: Arc<Heartbeat>,
-    /// The runtime of probes; ends with the server.
-    _probes: Probes,
-    /// Where TCP is answered; ends with the server.
-    _streams: Streams,
+    /// The runtime of probes and that in which TCP is answered; they end with the server.
+    _runtimes: (Probes, Streams),
 }
 
 impl Server {
     /// Publishes the first table, and begins to answer.
     pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
-        let prepared = start.prepared;
-        let plan = prepared.plan;
-        let descriptors = Arc::new(start.sockets.descriptors()?);
+        let (prepared, descriptors) = (start.prepared, start.sockets.descriptors()?);
+        let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
@@ -122,8 +119,7 @@ impl Server {
         let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
         let reading = (start.config, start.watch, (&in_force, &audit));
-        let (reading, comparer, (names, holding)) = reader(reading, clock, zones.names)?;
-        let (reader, reading_queue) = reading;
+        let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -146,13 +142,13 @@ impl Server {
         let published = announce(&ready, &core_loop);
         MaintenanceKeeper::start(&published, clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
-        let service = service((clock, metrics), published, deferred, start.secrets);
-        let opened = doors.open(service, streams.handle())?;
+        let served = service((clock, metrics), published, deferred, start.secrets);
+        let opened = doors.open(served, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
             reports: report_queue,
-            readings: reading_queue,
+            readings,
             events: zones.events,
             notified: zones.notified,
             updates,
@@ -175,8 +171,7 @@ impl Server {
             upgrader: upgrades.task,
             descriptors,
             heartbeat,
-            _probes: probes,
-            _streams: streams,
+            _runtimes: (probes, streams),
         })
     }
 

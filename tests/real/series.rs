@@ -94,7 +94,7 @@ const ZONE: &str =
     "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 604800 60\n@ NS ns1\nns1 A 127.0.0.20\n";
 
 /// How many there are of each thing that series are for.
-const SIZES: [(&str, usize); 10] = [
+const SIZES: [(&str, usize); 12] = [
     ("node", 1),
     ("region", 3),
     ("service", 3),
@@ -107,6 +107,9 @@ const SIZES: [(&str, usize); 10] = [
     ("tag zone", 1),
     // Nobody is notified.
     ("receiver", 0),
+    // No machine is known by name.
+    ("name", 0),
+    ("fault name", 0),
 ];
 /// What is asked, and so counted.
 const QUESTIONS: [&str; 3] = ["api.example.org", "data.example.org", "nothing.example.org"];

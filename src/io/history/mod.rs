@@ -268,6 +268,7 @@ impl HistoryWriter {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests wait for a thread")]
 mod tests {
     use std::time::Duration;
 

@@ -5,9 +5,6 @@ use crate::engine::Figures;
 /// Writes what is known of names.
 pub(super) fn write(text: &mut Exposition, figures: &Figures) {
     let names = &figures.names;
-    if names.is_empty() {
-        return;
-    }
     text.family(
         "waypost_name_addresses",
         Kind::Gauge,

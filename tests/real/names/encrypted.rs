@@ -34,7 +34,8 @@ fn names_are_resolved_over_tls_and_https_and_by_nobody_else() {
         cast.set(&format!("www A 127.9.0.{last}\n"));
         let expected = format!("[\"127.9.0.{last}\"]");
         wait_for(scheme, || {
-            name_status("www.cdn.test")["addresses"].to_string() == expected
+            let told = name_status("www.cdn.test")["addresses"].to_string();
+            told == expected
         });
         assert!(name_status("www.cdn.test")["fault"].is_null());
         let kept =

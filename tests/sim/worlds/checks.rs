@@ -29,6 +29,8 @@ pub(crate) struct Checks {
     /// What was seen at all: words of standings and reasons of answers.
     pub(crate) seen: BTreeSet<&'static str>,
     ride: Option<Ride>,
+    /// The digest of the plan by which clients were answered last.
+    told_by: Option<u64>,
     /// Pools that count as down.
     short: Vec<bool>,
     dead_since: BTreeMap<String, Moment>,
@@ -61,6 +63,7 @@ impl Checks {
             clients,
             seen: BTreeSet::new(),
             ride: None,
+            told_by: None,
             short: Vec::new(),
             dead_since: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -252,7 +255,9 @@ impl Checks {
         }
         let words = table.standings.iter().map(|standing| standing.why.word());
         self.seen.extend(words);
+        let same_plan = self.told_by.replace(table.plan.digest) == Some(table.plan.digest);
         if let Some(ride) = &self.ride
+            && same_plan
             && self.short == short_pools(table)
         {
             let before = ClientsTold {

@@ -2,8 +2,8 @@
 //!
 //! So what becomes of others moves nobody, and each change of a client's own endpoint moves it once at the most: sessions
 //! stay where they are for as long as a plan does. Left out are states in which no share takes a client, for then it is
-//! the largest share of all that counts; sets of a fleet that answer by their parts; and families that go together, which
-//! have two endpoints of their own.
+//! the largest share of all that counts; sets of a fleet that answer by their parts; families that go together, which
+//! have two endpoints of their own; and services with a pool that is nobody's while too few of it are up.
 use waypost::base::{EndpointId, Reason};
 use waypost::plan::fleet::Missing;
 use waypost::plan::{FamilyPairing, Plan};
@@ -55,8 +55,10 @@ fn is_by_share(plan: &Plan, client: Client, shares: [&[u16]; 2]) -> bool {
         let fleet = tier.fleet.as_ref();
         fleet.is_some_and(|fleet| fleet.missing() == Missing::Divided)
     });
+    let has_least = service.pools.iter().flatten().any(|pool| pool.min_up > 1);
     service.steering.families == FamilyPairing::Apart
         && !is_divided
+        && !has_least
         && shares.iter().all(|shares| {
             let reason = serve(plan, shares, client).map(|(_, reason)| reason);
             matches!(
