@@ -10,8 +10,8 @@ use waypost::base::{Cause, Family, Moment, Permille, Span};
 use waypost::engine::{Engine, Input, Output, ProbeId};
 use waypost::health::{ProbeResult, Report, Timing};
 use waypost::plan::{AllDown, Guard, Residency};
-use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, Patience, Probing, TestEndpoint, TestService};
+use waypost::sim::{TestPlan, TestSteering};
 
 use crate::cases::Case;
 
@@ -119,6 +119,7 @@ fn test_plan() -> TestPlan {
         answers: 1 + number / 2,
         gating: Gating::Free,
         min_up: Permille::NONE,
+        steering: TestSteering::default(),
     };
     TestPlan {
         regions: ENDPOINTS / PER_REGION,

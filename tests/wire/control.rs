@@ -288,16 +288,7 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 reply.send(result).unwrap();
             }
             (Engine::Answers, Command::Compare { text, reply }) => {
-                let compared = ComparedConfig {
-                    text: format!("{} octets", text.len()),
-                    comparison: serde_json::json!({ "result": "allowed" }),
-                };
-                let found = if text.is_empty() {
-                    Err("config.toml:1:1: it is empty".to_owned())
-                } else {
-                    Ok(compared)
-                };
-                reply.send(found).unwrap();
+                reply.send(compared(&text)).unwrap();
             }
             (Engine::Answers, Command::Upgrade { patience, reply }) => {
                 let late = Err("the new program did not answer in time".to_owned());
@@ -330,6 +321,17 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             }
         }
     }
+}
+
+/// What comes of a config that is held against the one in force.
+fn compared(text: &str) -> Result<ComparedConfig, String> {
+    if text.is_empty() {
+        return Err("config.toml:1:1: it is empty".to_owned());
+    }
+    Ok(ComparedConfig {
+        text: format!("{} octets", text.len()),
+        comparison: serde_json::json!({ "result": "allowed" }),
+    })
 }
 
 fn status() -> Status {
