@@ -350,6 +350,7 @@ fn check_totals(rows: &BTreeMap<String, Row>) {
         ("zone", sum("zone")),
         ("node", sum("node")),
         ("receiver of `[notify]`", sum("receiver")),
+        ("machine known by name", sum("name") + sum("fault name")),
     ];
     let expected = expected.map(|(each, sum)| (each.to_owned(), sum));
     assert_eq!(totals(), BTreeMap::from(expected));
