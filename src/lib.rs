@@ -52,6 +52,7 @@
 //! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of health, orders and steering |
 //! | 8 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
 //! | 9 | [`io`] | clock, publish, files, keys, state, timeline, audit log, metrics, privileges; above them serve, probe, control, transfer and handover, blind to each other |
+//! | 10 | `hickory` | behind the feature of that name: the answers of a table as a request handler of hickory-server |
 //! | 10 | [`daemon`] | the driver: start order, control loop, signals, reload, log |
 //! | 11 | [`cli`] | the subcommands and the demo |
 //!
@@ -193,6 +194,8 @@ pub mod dns;
 pub mod engine;
 pub mod geo;
 pub mod health;
+#[cfg(feature = "hickory")]
+pub mod hickory;
 pub mod import;
 pub mod io;
 pub mod keys;
