@@ -37,6 +37,7 @@ mod monitors;
 mod names;
 mod notify;
 mod orders;
+mod packages;
 mod page;
 mod peers;
 mod postgres;
