@@ -142,7 +142,8 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let drafts = services::resolve(spec, &places, &checks, found);
     naming::check((spec, &places), &drafts, found);
     let records = records::resolve(&drafts, &places, found);
-    let zones = zones::load(spec, &records::marks(&records), files, found);
+    let marks: Vec<_> = records.iter().map(ChosenRecords::mark).collect();
+    let zones = zones::load(spec, &marks, files, found);
     records::check_zones(spec, &zones, found);
     aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
