@@ -22,6 +22,11 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the first config, zone and keys of a domain, and say what its parent needs
+    ///
+    /// What is not given is asked for on a terminal. Nothing that is there already is overwritten. It ends with the NS and DS
+    /// records for the parent, and with the commands that test them.
+    Init(super::init::Init),
     /// Serve: probe every endpoint, answer every query
     Run(Run),
     /// Report every error of config, zones and geo file, and what cannot work in them
@@ -48,6 +53,8 @@ pub(super) enum Command {
     Simulate(Simulate),
     /// Show regions, pools, endpoints and ramps of a running server
     Status(Status),
+    /// Ask a running server whether it is ready (`/readyz`): exit code 0, or 1
+    Ready(Control),
     /// Make a running server read its config again
     Reload(Reload),
     /// Replace a running server by its program as it is installed now
@@ -90,7 +97,7 @@ pub(super) enum Command {
     ///
     /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
     /// and stay over reloads and restarts until then.
-    Acme(Acme),
+    Acme(super::acme::Acme),
     /// Make a token for the control API
     Token(TokenArguments),
     /// Look at the log of changes
@@ -101,6 +108,19 @@ pub(super) enum Command {
     Demo(Demo),
     /// Translate the config of another server, and say what was lost (exit code 1); `docs/migration.md` has the words
     Import(super::import_arguments::ImportArguments),
+    /// Save config, zones, keys and state in one archive
+    ///
+    /// A server may run meanwhile. The archive holds private keys: it is made for its owner alone, and belongs encrypted wherever
+    /// it is sent.
+    Backup(super::backup::Backup),
+    /// Bring back what `waypost backup` has saved, into an empty place
+    ///
+    /// All digests are compared before anything is written.
+    Restore(super::backup::Restore),
+    /// Print the completions of a shell, for bash: `waypost completions bash > /etc/bash_completion.d/waypost`
+    Completions(super::describe::Completions),
+    /// Print the man page of waypost, or write those of all commands into a folder
+    Man(super::describe::Man),
 }
 
 /// Where the config is.
@@ -227,7 +247,7 @@ fn client_network(text: &str) -> Result<Network, String> {
     read().ok_or_else(|| "write it as 198.51.100.0/24 or 2001:db8::/48".to_owned())
 }
 
-fn span(text: &str) -> Result<Span, String> {
+pub(super) fn span(text: &str) -> Result<Span, String> {
     let span = Span::parse(text).filter(|span| *span > Span::ZERO);
     span.ok_or_else(|| "write it as 500ms, 2s or 1m".to_owned())
 }
@@ -517,55 +537,6 @@ fn time(text: &str) -> Result<TimeSpec, String> {
 fn share(text: &str) -> Result<Override, String> {
     let help = "write up, down or a share of 0% to 100%";
     Override::parse(text).ok_or_else(|| help.to_owned())
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Acme {
-    #[command(subcommand)]
-    pub(super) command: AcmeCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AcmeCommand {
-    /// Add a value to a name, and wait until it is served
-    Add(AcmeAdd),
-    /// Remove a value, or all values of a name
-    Remove(AcmeRemove),
-    /// List the values
-    List(Status),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AcmeAdd {
-    /// The domain to be proved, with or without `_acme-challenge.` before it (an alias there is followed),
-    /// or one of `names` of `[acme]`
-    pub(super) name: String,
-    /// What the ACME client says to put there
-    pub(super) value: String,
-    /// How long resolvers may keep it; default: the config's
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(super) ttl: Option<Span>,
-    /// How long it stays, if it is not removed before; default, and at most, the config's
-    #[arg(long = "for", value_name = "TIME", value_parser = span)]
-    pub(super) stay: Option<Span>,
-    #[command(flatten)]
-    pub(super) control: Control,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AcmeRemove {
-    /// The domain, or the name, as it was added
-    pub(super) name: String,
-    /// The value; all of the name if absent
-    pub(super) value: Option<String>,
-    #[command(flatten)]
-    pub(super) control: Control,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,10 @@
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
+//! | `init`, `first_files` | `waypost init`: the first config, zone and keys of a domain, and what stands in them |
+//! | `backup` | `waypost backup` and `waypost restore` |
+//! | `ready` | `waypost ready`: the health check of a container |
+//! | `describe` | man pages and completions, from the definition of the command line |
 //! | `import`, `import_arguments` | `waypost import`: configs of other servers |
 //! | `proof` | what that client shows and trusts over TLS |
 //! | `remote` | the client of the control API |
@@ -25,13 +29,17 @@
 mod acme;
 mod arguments;
 mod audit;
+mod backup;
 mod check;
 mod cost;
 mod demo;
+mod describe;
 mod endpoint_lines;
 mod explain;
+mod first_files;
 mod import;
 mod import_arguments;
+mod init;
 mod judged;
 mod keys;
 mod order;
@@ -41,6 +49,7 @@ mod present;
 mod proof;
 mod push;
 mod query;
+mod ready;
 mod reload;
 mod remote;
 mod simulate;
@@ -94,6 +103,12 @@ pub fn main() -> ExitCode {
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Import(arguments) => import::import(&arguments),
+        Command::Init(arguments) => init::init(arguments),
+        Command::Ready(arguments) => ready::ready(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Completions(arguments) => describe::completions(&arguments),
+        Command::Man(arguments) => describe::man(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         say_failure(&failure);

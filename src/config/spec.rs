@@ -3,6 +3,7 @@
 //! What is absent has its default here already, except where the default depends on other
 //! things (a region's fallback, a service's regions). Names that point at other things stay
 //! [`At`] their positions, so that `compile` can say where a wrong one is.
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -530,6 +531,13 @@ impl Spec {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or(STATE))
+    }
+
+    /// The folders of the keys of signed zones.
+    #[must_use]
+    pub fn key_folders(&self) -> BTreeSet<PathBuf> {
+        let signed = self.zones.iter().filter_map(|zone| zone.dnssec.as_ref());
+        signed.map(|own| self.resolve(&own.keys)).collect()
     }
 
     /// A file beside the config.

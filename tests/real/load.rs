@@ -33,6 +33,8 @@ fn ask_until(stop: &AtomicBool, socket: &UdpSocket, subnet: &str) -> Heard {
     let mut heard = Heard::default();
     let mut buffer = [0; 1500];
     while !stop.load(Ordering::Relaxed) {
+        // A load, and not all that two cores can do: what is done beside answers has the lowest priority.
+        thread::sleep(Duration::from_micros(200));
         let id = u16::try_from(heard.asked % 65_536).unwrap();
         socket.send(&ask::encode(id, &question)).unwrap();
         heard.asked += 1;

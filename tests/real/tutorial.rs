@@ -61,7 +61,7 @@ fn the_tutorial_works_as_it_is_written() {
     let program = Path::new(env!("CARGO_BIN_EXE_waypost"));
     let path = std::env::var("PATH").unwrap_or_default();
     let output = Command::new("timeout")
-        .args(["180", "bash", "script"])
+        .args(["600", "bash", "script"])
         .env(
             "PATH",
             format!("{}:{path}", program.parent().unwrap().display()),

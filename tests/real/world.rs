@@ -12,7 +12,7 @@ use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A private network and a folder; both go when it is dropped.
 pub(crate) struct World {

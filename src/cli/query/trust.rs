@@ -6,16 +6,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use tokio_rustls::rustls;
 
 use crate::daemon::Failure;
+use crate::io::probe::indifferent;
 
 /// The protocol's name in the handshake (RFC 7858, IANA "ALPN Protocol IDs").
 const ALPN: &[u8] = b"dot";
@@ -54,7 +52,7 @@ impl Trust {
             Check::Full => builder.with_root_certificates(read_roots(roots)?),
             Check::Nothing => builder
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Indifferent(provider))),
+                .with_custom_certificate_verifier(indifferent(&provider)),
         }
         .with_no_client_auth();
         config.alpn_protocols = vec![ALPN.to_vec()];
@@ -99,45 +97,5 @@ fn read_roots(file: Option<&Path>) -> Result<RootCertStore, Failure> {
         (false, _) => Ok(roots),
         (true, Some(path)) => Err(format!("--ca {} holds no certificate", path.display())),
         (true, None) => Err("this system trusts no certificate: give --ca FILE".to_owned()),
-    }
-}
-
-/// Takes any certificate.
-#[derive(Debug)]
-struct Indifferent(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Indifferent {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        algorithms.supported_schemes()
     }
 }

@@ -39,7 +39,7 @@ pub use self::duty::Finished;
 use self::job::Jobs;
 pub use self::job::Unready;
 use self::queue::{Admission, DueProbe};
-pub use self::trust::TlsError;
+pub use self::trust::{TlsError, indifferent};
 use self::trust::Trust;
 use crate::base::{Moment, limits};
 use crate::engine::ProbeId;

@@ -163,7 +163,8 @@ struct Indifferent {
     schemes: Vec<SignatureScheme>,
 }
 
-fn indifferent(provider: &CryptoProvider) -> Verifier {
+/// What takes any certificate, with the signature schemes of a provider.
+pub fn indifferent(provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
     let schemes = provider
         .signature_verification_algorithms
         .supported_schemes();

@@ -283,9 +283,20 @@ impl Search {
         }
         for (link, count) in links.iter().zip(counts).filter(|(_, count)| *count > 0) {
             planner.carry_out(&link.arrival, count);
-            self.tenants[link.to.index()].push(link.arrival.claim);
+            self.settle_in(link);
         }
         true
+    }
+
+    /// Makes those who came by a link tenants: before those who are at home if they have spilled over, as in [`Self::new`].
+    fn settle_in(&mut self, link: &Link) {
+        let tenants = &mut self.tenants[link.to.index()];
+        let place = if link.arrival.pool > 0 {
+            0
+        } else {
+            tenants.len()
+        };
+        tenants.insert(place, link.arrival.claim);
     }
 
     /// The links of a chain from its end on, up to the first through which nobody can go.

@@ -212,6 +212,19 @@ fn greeting_then(more: &[u8]) -> Vec<u8> {
 /// The head of an empty SETTINGS frame (RFC 9113, section 6.5), as a server begins HTTP/2.
 const HTTP2_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
+/// Whether a HEADERS frame has come, behind the preface (RFC 9113, sections 3.4 and 6.2).
+fn has_request(heard: &[u8]) -> bool {
+    let mut frames = heard.get(24..).unwrap_or_default();
+    while let [a, b, c, kind, ..] = *frames {
+        if kind == 1 {
+            return true;
+        }
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        frames = frames.get(9 + length..).unwrap_or_default();
+    }
+    false
+}
+
 /// Says all of it at once and nothing more; gives its address, and what it heard.
 async fn server(says: Vec<u8>) -> (SocketAddr, JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -220,10 +233,8 @@ async fn server(says: Vec<u8>) -> (SocketAddr, JoinHandle<Vec<u8>>) {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut heard = Vec::new();
         if says.starts_with(HTTP2_SETTINGS) {
-            // It acknowledges what the probe has said: that must have come first.
-            let mut preface = [0; 1024];
-            let count = stream.read(&mut preface).await.unwrap_or(0);
-            heard.extend_from_slice(&preface[..count]);
+            // Its response is to a request: that must have come first, however many segments it takes.
+            while !has_request(&heard) && stream.read_buf(&mut heard).await.unwrap_or(0) > 0 {}
         }
         // The probe may be gone before all is said.
         let _ = stream.write_all(&says).await;
