@@ -254,6 +254,8 @@ pub const PROBE_HEADERS: usize = 4096;
 pub const PROBE_BODY_BYTES: usize = 64 * 1024;
 /// Octets that a monitor may send over a plain connection, and of what comes back that a probe reads.
 pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
+/// Steps of a dialogue over a plain connection.
+pub const PROBE_DIALOGUE_STEPS: usize = 16;
 /// How long after its first look a probe looks again at a standby whose replay seems too old.
 pub const PROBE_SECOND_LOOK: Span = Span(100);
 /// Connections that probes keep from one to the next at the most; further ones are closed.

@@ -25,12 +25,13 @@ use std::sync::Arc;
 use crate::base::{AddressSet, EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::dns::Name;
 use crate::health::ejections::Ejections;
+use crate::health::followed::FollowedLevel;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{Evidence, KeepReason, TargetHealth};
 use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{ProbeResult, Report};
-use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
+use crate::plan::{AddressesDown, Followed, Monitor, Plan, Recovery};
 
 use super::addresses;
 use super::drains::Drains;
@@ -277,8 +278,13 @@ impl HealthState {
             health: self.targets[id.index()].clone(),
             ceiling: self.drains.ceiling(id),
             left_at: self.ejections.left_at(id),
-            weight: self.weights.level(self.endpoint(id)).cloned(),
+            weight: self.level(id, Followed::Weight).cloned(),
+            capacity: self.level(id, Followed::Capacity).cloned(),
         }
+    }
+
+    fn level(&self, id: TargetId, what: Followed) -> Option<&FollowedLevel> {
+        self.weights.level(self.endpoint(id), what)
     }
 
     /// Tells that an operator's approval would let a target go on.
