@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `arguments` | the command line |
+//! | `arguments`, `shared_arguments` | the command line |
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
@@ -17,6 +17,7 @@
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
 //! | `import`, `import_arguments` | `waypost import`: configs of other servers |
 //! | `proof` | what that client shows and trusts over TLS |
+//! | `saying` | the standard output |
 //! | `remote` | the client of the control API |
 //! | `present`, `endpoint_lines` | parts of pages, and lines of endpoints |
 //!
@@ -43,6 +44,8 @@ mod push;
 mod query;
 mod reload;
 mod remote;
+mod saying;
+mod shared_arguments;
 mod simulate;
 mod status;
 mod token;
@@ -52,10 +55,10 @@ mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arguments::{Cli, Command};
 use clap::Parser;
+pub(crate) use saying::{is_heard, say};
 
 use crate::daemon::{self, Failure, StartRole};
 use crate::engine::order::Action;
@@ -110,25 +113,4 @@ fn say_failure(failure: &str) {
     }
     // A closed standard error is no reason to end otherwise.
     let _ = writeln!(std::io::stderr(), "waypost: {failure}");
-}
-
-/// Whether nobody reads the standard output any more.
-static UNHEARD: AtomicBool = AtomicBool::new(false);
-
-/// Prints to standard output. Once its reader went away (`| head`) nothing more is printed,
-/// and the command ends as it would have: its exit code must not depend on who reads along.
-fn say(text: &str) {
-    use std::io::Write;
-    if !is_heard() {
-        return;
-    }
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        UNHEARD.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Whether anybody may still read what is said.
-fn is_heard() -> bool {
-    !UNHEARD.load(Ordering::Relaxed)
 }

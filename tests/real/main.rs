@@ -32,6 +32,7 @@ mod masters;
 mod monitors;
 mod names;
 mod notify;
+mod observe;
 mod orders;
 mod page;
 mod peers;
