@@ -47,6 +47,11 @@ pub(super) enum Command {
     /// The real engine and the real answers, with clients whose resolvers cache them: what they
     /// would have felt, in seconds instead of days. `scenarios/` has some to begin with.
     Simulate(Simulate),
+    /// Play a scenario on the live system, and compare it with what `simulate` says
+    ///
+    /// Outages are played as drains of what `--allow` names, each of which ends by itself soon after a drill that is gone. It stops at the
+    /// bounds of load and errors, at any outage, and with its terminal; what it did is undone.
+    Drill(super::drill::arguments::Drill),
     /// Show regions, pools, endpoints and ramps of a running server
     Status(Status),
     /// Make a running server read its config again

@@ -21,6 +21,7 @@ mod delegation;
 mod digs;
 mod dnssec;
 mod docker;
+mod drill;
 mod elsewhere;
 mod geo_kept;
 mod import;

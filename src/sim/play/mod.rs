@@ -13,6 +13,7 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`scenario`], [`read`] | what a scenario can say |
+//! | [`drill`] | what of a scenario orders can play on a live system |
 //! | `faults` | what holds now, for probes and for clients |
 //! | `population` | who asks, under which law, and how much |
 //! | `caches` | what each client's resolver holds, and when it asks again |
@@ -40,6 +41,7 @@ use super::{Record, World};
 mod accounting;
 mod buckets;
 mod caches;
+pub mod drill;
 mod endpoint_timelines;
 mod faults;
 mod population;
