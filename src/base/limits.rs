@@ -53,6 +53,8 @@ pub const UDP_QUERY_BYTES: usize = 2048;
 pub const UDP_REPLY_BYTES_MOST: usize = 4096;
 /// Room for bursts in a UDP socket; the kernel gives what it allows.
 pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Turns of an answering thread of which one is timed.
+pub const TIMED_TURNS: u32 = 64;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
 /// Records of one update (RFC 2136), prerequisites and changes together.
@@ -330,6 +332,12 @@ pub const COHORT_MEMBERS: usize = 64;
 pub const FLEET_DRAWS: usize = 32;
 /// Lines of the log that wait for one receiver of `[notify]`; what comes beyond them is left out, and counted.
 pub const NOTIFY_QUEUE: usize = 1024;
+/// Samples of answers that wait for the thread that writes them (`[dnstap]`); what comes beyond them is dropped, and counted.
+pub const DNSTAP_QUEUE: usize = 1024;
+/// Samples that are written at once.
+pub const DNSTAP_TOGETHER: usize = 256;
+/// Octets of a file of samples at which another is begun; the one before it is kept, and no more.
+pub const DNSTAP_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// Lines of the log in one message to a receiver.
 pub const NOTIFY_TOGETHER: usize = 200;
 /// Octets of the file of the addresses of names.

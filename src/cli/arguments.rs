@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::{Span, TimeSpec};
-use crate::daemon::log::LogFormat;
 use crate::engine::order::Override;
 use crate::geo::Network;
-use crate::plan::{AccessRole, ScopePattern};
+use crate::plan::{AccessRole, LogFormat, ScopePattern};
+
+pub(super) use super::shared_arguments::{ClientProof, Config, Control, OrderBy, span};
 
 /// Health-aware authoritative DNS server and global traffic manager.
 #[derive(Debug, Parser)]
@@ -51,6 +52,11 @@ pub(super) enum Command {
     /// The real engine and the real answers, with clients whose resolvers cache them: what they
     /// would have felt, in seconds instead of days. `scenarios/` has some to begin with.
     Simulate(Simulate),
+    /// Play a scenario on the live system, and compare it with what `simulate` says
+    ///
+    /// Outages are played as drains of what `--allow` names, each of which ends by itself soon after a drill that is gone. It stops at the
+    /// bounds of load and errors, at any outage, and with its terminal; what it did is undone.
+    Drill(super::drill::arguments::Drill),
     /// Show regions, pools, endpoints and ramps of a running server
     Status(Status),
     /// Ask a running server whether it is ready (`/readyz`): exit code 0, or 1
@@ -123,21 +129,13 @@ pub(super) enum Command {
     Man(super::describe::Man),
 }
 
-/// Where the config is.
-#[derive(Debug, Args)]
-pub(super) struct Config {
-    /// The config file
-    #[arg(long, value_name = "FILE", default_value = "config.toml")]
-    pub(super) config: PathBuf,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) config: Config,
-    /// How log lines are written
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(super) log: LogFormat,
+    /// The form of log lines, whatever `[log]` says
+    #[arg(long, value_enum)]
+    pub(super) log: Option<LogFormat>,
     /// Take the place of the server that has started this program (`waypost upgrade`)
     #[arg(long, hide = true)]
     pub(super) take_over: bool,
@@ -247,11 +245,6 @@ fn client_network(text: &str) -> Result<Network, String> {
     read().ok_or_else(|| "write it as 198.51.100.0/24 or 2001:db8::/48".to_owned())
 }
 
-pub(super) fn span(text: &str) -> Result<Span, String> {
-    let span = Span::parse(text).filter(|span| *span > Span::ZERO);
-    span.ok_or_else(|| "write it as 500ms, 2s or 1m".to_owned())
-}
-
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
@@ -291,35 +284,6 @@ pub(super) struct Simulate {
     /// Print the summary as JSON
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// Where the running server is.
-#[derive(Debug, Args)]
-pub(super) struct Control {
-    /// Control address of the running server, or `unix:PATH`; otherwise the socket of the config
-    #[arg(long, value_name = "URL|unix:PATH")]
-    pub(super) control: Option<String>,
-    #[command(flatten)]
-    pub(super) proof: ClientProof,
-    #[command(flatten)]
-    pub(super) config: Config,
-}
-
-/// By what a client of the control API is known, and what it trusts.
-#[derive(Debug, Args)]
-pub(super) struct ClientProof {
-    /// A file that holds a token (`waypost token new`); otherwise WAYPOST_TOKEN, over HTTP
-    #[arg(long, value_name = "FILE")]
-    pub(super) token_file: Option<PathBuf>,
-    /// Trust the certificates of this PEM file for https, not the system's
-    #[arg(long, value_name = "FILE")]
-    pub(super) ca: Option<PathBuf>,
-    /// A PEM file with the certificate that says over https who asks, and those between it and its root
-    #[arg(long, value_name = "FILE", requires = "key", alias = "cert")]
-    pub(super) certificate: Option<PathBuf>,
-    /// A PEM file with the private key of that certificate
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    pub(super) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -362,22 +326,6 @@ pub(super) struct Order {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// The author of an order, and the reason.
-#[derive(Debug, Args)]
-pub(super) struct OrderBy {
-    /// Why, for whoever is on duty next
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub(super) reason: String,
-    /// The author; otherwise $SUDO_USER, $USER, or whom the server knows the connection by
-    #[arg(long, value_name = "NAME")]
-    pub(super) author: Option<String>,
 }
 
 /// The beginning and the end of an order.

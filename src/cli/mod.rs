@@ -2,12 +2,13 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `arguments` | the command line |
+//! | `arguments`, `shared_arguments` | the command line |
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
 //! | `unkept` | what `check` says of a config that a restart goes around |
 //! | `check`, `explain`, `status`, `reload`, `upgrade`, `order`, `orders` | subcommands that look or ask, and end |
+//! | `drill` | `waypost drill`: a scenario played on the live system, or in its table |
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `token` | `waypost token`: secrets for the control API |
@@ -21,6 +22,7 @@
 //! | `describe` | man pages and completions, from the definition of the command line |
 //! | `import`, `import_arguments` | `waypost import`: configs of other servers |
 //! | `proof` | what that client shows and trusts over TLS |
+//! | `saying` | the standard output |
 //! | `remote` | the client of the control API |
 //! | `present`, `endpoint_lines` | parts of pages, and lines of endpoints |
 //!
@@ -34,6 +36,7 @@ mod check;
 mod cost;
 mod demo;
 mod describe;
+mod drill;
 mod endpoint_lines;
 mod explain;
 mod first_files;
@@ -52,6 +55,8 @@ mod query;
 mod ready;
 mod reload;
 mod remote;
+mod saying;
+mod shared_arguments;
 mod simulate;
 mod status;
 mod token;
@@ -61,10 +66,10 @@ mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arguments::{Cli, Command};
 use clap::Parser;
+pub(crate) use saying::{is_heard, say};
 
 use crate::daemon::{self, Failure, StartRole};
 use crate::engine::order::Action;
@@ -88,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
+        Command::Drill(arguments) => drill::drill(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Upgrade(arguments) => upgrade::upgrade(&arguments),
@@ -125,25 +131,4 @@ fn say_failure(failure: &str) {
     }
     // A closed standard error is no reason to end otherwise.
     let _ = writeln!(std::io::stderr(), "waypost: {failure}");
-}
-
-/// Whether nobody reads the standard output any more.
-static UNHEARD: AtomicBool = AtomicBool::new(false);
-
-/// Prints to standard output. Once its reader went away (`| head`) nothing more is printed,
-/// and the command ends as it would have: its exit code must not depend on who reads along.
-fn say(text: &str) {
-    use std::io::Write;
-    if !is_heard() {
-        return;
-    }
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        UNHEARD.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Whether anybody may still read what is said.
-fn is_heard() -> bool {
-    !UNHEARD.load(Ordering::Relaxed)
 }

@@ -27,6 +27,7 @@ pub mod copy;
 mod endpoint;
 mod maintenance;
 mod naming;
+mod observation;
 mod read;
 mod records;
 mod spec;

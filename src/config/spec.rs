@@ -12,6 +12,7 @@ use std::sync::Arc;
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::maintenance::MaintenanceSpec;
 use super::naming::{AliasSpec, ResolversSpec};
+use super::observation::ObservationSpec;
 use super::reader::At;
 use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
@@ -116,6 +117,8 @@ pub(crate) struct ControlSpec {
     pub(crate) endpoint_series: EndpointSeries,
     /// `[notify]`.
     pub(crate) webhooks: Vec<WebhookSpec>,
+    /// `[log]` and `[dnstap]`.
+    pub(crate) observation: ObservationSpec,
 }
 
 /// A file that is there by default.

@@ -40,6 +40,7 @@ mod maintenance;
 mod metrics;
 mod monitor;
 mod naming;
+mod observation;
 mod pool;
 mod records;
 pub mod recurrence;
@@ -76,6 +77,7 @@ pub use maintenance::{Maintenance, Occurrence};
 pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
 pub use naming::{NamedMachine, ProbedBy, Resolving, Spoken, Upstream, ZoneAlias};
+pub use observation::{Dnstap, LogFormat, Observation, TapPlace};
 pub use pool::{Member, Pool, Tier};
 pub use records::{ChosenRecords, ChosenSet, Hints, RecordType, Whose};
 pub use recurrence::Recurrence;
@@ -171,6 +173,8 @@ pub struct Control {
     pub endpoint_series: EndpointSeries,
     /// The receivers that are told when something happens.
     pub webhooks: Vec<Webhook>,
+    /// The rest of what the server tells of itself.
+    pub observation: Observation,
 }
 
 /// Guards against the prober's own faults and against a careless reload.

@@ -116,10 +116,12 @@ fn every_query_of_the_dashboard_is_promql() {
         let mut rules = String::from("groups:\n- name: dashboard\n  rules:\n");
         for (number, target) in panels
             .iter()
-            .flat_map(|panel| panel["targets"].as_array().unwrap())
+            .flat_map(|panel| panel["targets"].as_array().into_iter().flatten())
             .enumerate()
         {
-            let expression = serde_json::to_string(target["expr"].as_str().unwrap()).unwrap();
+            let expression = target["expr"].as_str().unwrap();
+            let expression = expression.replace("$__rate_interval", "5m");
+            let expression = serde_json::to_string(&expression).unwrap();
             rules += &format!("  - record: panel:{number}\n    expr: {expression}\n");
         }
         let folder = tempfile::tempdir().unwrap();

@@ -26,6 +26,7 @@
 //! | `transfer` | who gets zones, and where they come from |
 //! | `access` | who may ask the control API what |
 //! | `notify` | who is told when something happens |
+//! | `observation` | the form of the log, and where samples of answers go |
 //! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
@@ -51,6 +52,7 @@ mod maps;
 mod names;
 mod naming;
 mod notify;
+mod observation;
 mod places;
 mod policy;
 mod records;

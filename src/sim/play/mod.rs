@@ -13,6 +13,7 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`scenario`], [`read`] | what a scenario can say |
+//! | [`drill`] | what of a scenario orders can play on a live system |
 //! | `faults` | what holds now, for probes and for clients |
 //! | `windows` | planned maintenance, where the scenario says when it begins |
 //! | `population` | who asks, under which law, and how much |
@@ -41,6 +42,7 @@ use super::{Record, World};
 mod accounting;
 mod buckets;
 mod caches;
+pub mod drill;
 mod endpoint_timelines;
 mod faults;
 mod population;
