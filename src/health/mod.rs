@@ -10,7 +10,6 @@
 //! | [`weight`] | what a value leaves of an endpoint's weight |
 //! | [`guard`] | self-doubt |
 //! | [`ejections`] | how much may leave automatically |
-//! | [`votes`] | what several vantages see, combined into one ruling |
 pub mod damping;
 pub mod drain;
 pub mod ejections;
@@ -18,7 +17,6 @@ pub mod guard;
 pub mod report;
 pub mod slot;
 pub mod target;
-pub mod votes;
 pub mod weight;
 
 pub use report::{ProbeResult, Report, Timing};
