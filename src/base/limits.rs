@@ -413,3 +413,42 @@ pub const LIVE_CONNECTION: Span = Span::from_secs(60);
 pub const MAPS_KEPT: usize = 64;
 /// Octets of a config that is to be compared with the one in force.
 pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
+
+/// Nodes of a roster.
+pub const CLUSTER_MEMBERS: usize = 1024;
+/// Vantages of a roster.
+pub const CLUSTER_VANTAGES: usize = 64;
+/// Octets of one shared record, signature included.
+pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
+/// Octets of records that one node gives another at once.
+pub const CLUSTER_BUNDLE_BYTES: usize = 256 * 1024;
+/// Octets in which a node says what it has.
+pub const CLUSTER_HAVE_BYTES: usize = 256 * 1024;
+/// Targets that one vote speaks of.
+pub const CLUSTER_TARGETS: usize = 131_072;
+/// Causes that one vote gives.
+pub const CLUSTER_CAUSES: usize = 64;
+/// Names of targets in one record.
+pub const CLUSTER_NAMES_AT_ONCE: usize = 4096;
+/// Rows of one record of loads.
+pub const CLUSTER_LOAD_ROWS: usize = 1024;
+/// Zones whose serials one head names.
+pub const CLUSTER_SERIALS: usize = 1024;
+/// Entries of one author's log that are kept, and their octets: what fits twice into what is given at once.
+pub const CLUSTER_LOG: (usize, usize) = (512, 120 * 1024);
+/// Starts of one author that a node remembers the last entry of.
+pub const CLUSTER_LOG_BOOTS: usize = 64;
+/// Entries that one names as seen when it was written.
+pub const CLUSTER_SEEN: usize = 64;
+/// Octets of an entry's scope, author, reason and content.
+pub const CLUSTER_TEXT_BYTES: (usize, usize, usize, usize) = (255, 128, 512, 6 * 1024);
+/// Time that an entry which ends by itself is kept past the longest that any such may hold.
+pub const CLUSTER_SPENT_KEPT: Span = Span::from_secs(3600);
+/// Time for which a vote counts, and no less than three beats.
+pub const CLUSTER_FRESH: Span = Span::from_secs(15);
+/// Difference of two nodes' clocks that is told.
+pub const CLUSTER_SKEW_TOLD: Span = Span::from_secs(30);
+/// Difference of two nodes' clocks from which votes do not count and entries wait.
+pub const CLUSTER_SKEW_MOST: Span = Span::from_secs(300);
+/// Time for which a load counts.
+pub const CLUSTER_LOAD_FRESH: Span = Span::from_secs(30);

@@ -10,7 +10,6 @@
 //! | [`followed`] | what a value leaves of an endpoint's weight or capacity |
 //! | [`guard`] | self-doubt |
 //! | [`ejections`] | how much may leave automatically |
-//! | [`votes`] | what several vantages see, combined into one ruling |
 pub mod damping;
 pub mod drain;
 pub mod ejections;
@@ -19,6 +18,5 @@ pub mod guard;
 pub mod report;
 pub mod slot;
 pub mod target;
-pub mod votes;
 
 pub use report::{ProbeResult, Report, Timing};
