@@ -33,6 +33,7 @@ mod demand;
 mod dnssec;
 pub mod fleet;
 mod geo_loss;
+mod latency;
 mod law;
 mod lots;
 mod maintenance;
@@ -70,6 +71,9 @@ pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use fleet::Fleet;
 pub use geo_loss::GeoKnowledge;
+pub use latency::{
+    BandRule, Measured, MeasuredClient, MeasuredInForce, MeasuredRow, TimesByClient,
+};
 pub use lots::{Lot, Lots};
 pub use maintenance::{Maintenance, Occurrence};
 pub use metrics::EndpointSeries;
@@ -371,6 +375,8 @@ pub struct Service {
     pub map: MapId,
     /// The steering that its map was made by.
     pub steering: SteeringFacts,
+    /// The times that its clients are sorted by, where the policy is that.
+    pub measured: Option<Arc<Measured>>,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
     /// Where answers to clients outside every jurisdiction may lie, if it is strict.
@@ -560,6 +566,14 @@ impl Plan {
         }
         let map = self.services[service.index()].map;
         self.maps[map.index()].classify_shared(network, hit)
+    }
+
+    /// The tables of times by which services sort their clients.
+    #[must_use]
+    pub fn measured(&self) -> MeasuredInForce {
+        let services = self.services.iter();
+        let measured = services.filter_map(|own| Some((own.name.clone(), own.measured.clone()?)));
+        measured.collect()
     }
 
     /// A class of a service's map.

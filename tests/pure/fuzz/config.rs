@@ -104,5 +104,5 @@ fn bent_configs_give_a_plan_or_diagnostics() {
             }
         }
     });
-    assert!(good > rounds(3) && bad > rounds(300), "{good} {bad}");
+    assert!(good > rounds(1) && bad > rounds(300), "{good} {bad}");
 }
