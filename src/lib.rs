@@ -44,8 +44,8 @@
 //! | 4 | [`plan`] | what was decided before start, of steering and of zones: dense, resolved, immutable |
 //! | 5 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
 //! | 5 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains and guards. Knows time, as an argument |
-//! | 6 | [`share`] | what several nodes know together: records, votes and their ruling, orders and how they merge; whoever carries records is elsewhere |
 //! | 5 | [`steer`] | standings -> who serves which cohort, and who when places are full; knows no time and no DNS |
+//! | 6 | [`share`] | what several nodes know together: records, votes and their ruling, orders and how they merge; whoever carries records is elsewhere |
 //! | 6 | [`table`] | the routing table: build, independent check, explain |
 //! | 7 | [`audit`] | what a plan may ever do: the fence proved, two plans compared, what another config weakens |
 //! | 7 | [`answer`] | (table, client, query) -> reply bytes and outcome; never waits, never fails, never allocates |

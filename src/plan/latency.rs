@@ -225,7 +225,7 @@ mod tests {
             MeasuredClient::Network(network("192.0.2.0/24")),
             MeasuredClient::Network(network("192.0.0.0/16")),
             client(),
-            MeasuredClient::Continent(Continent::Europe),
+            MeasuredClient::Continent(Continent::Eu),
         ];
         let rows = rows.map(|client| (client, vec![Some(1)]));
         let own = Measured::new(vec!["a".to_owned()], rows.into(), RULE, None);
@@ -235,7 +235,7 @@ mod tests {
         };
         let place = Place {
             asn: Some(64500),
-            continent: Some(Continent::Europe),
+            continent: Some(Continent::Eu),
             ..Place::default()
         };
         assert_eq!(found("192.0.2.7", &place).unwrap(), "192.0.2.0/24");
