@@ -8,6 +8,9 @@
 //! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
 //! | `unkept` | what `check` says of a config that a restart goes around |
 //! | `check`, `explain`, `status`, `reload`, `upgrade`, `order`, `orders` | subcommands that look or ask, and end |
+//! | `fmt` | `waypost fmt`: configs written in one way |
+//! | `sarif` | findings of `check` for editors and code hosts |
+//! | `report` | what `verify --report` writes for an auditor |
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `token` | `waypost token`: secrets for the control API |
@@ -30,6 +33,7 @@ mod cost;
 mod demo;
 mod endpoint_lines;
 mod explain;
+mod fmt;
 mod import;
 mod import_arguments;
 mod judged;
@@ -43,6 +47,8 @@ mod push;
 mod query;
 mod reload;
 mod remote;
+mod report;
+mod sarif;
 mod simulate;
 mod status;
 mod token;
@@ -74,6 +80,8 @@ pub fn main() -> ExitCode {
             daemon::run(&arguments.config.config, arguments.log, role)
         }
         Command::Check(arguments) => check::check(&arguments),
+        Command::Schema => check::schema(),
+        Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Query(arguments) => query::query(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),

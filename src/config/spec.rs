@@ -29,6 +29,7 @@ use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
     Overload, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
+use crate::text::document::Document;
 
 /// The folder of the state, in that of the config.
 const STATE: &str = "state";
@@ -40,8 +41,8 @@ pub(crate) const SOCKET: &str = "waypost.sock";
 pub struct Spec {
     /// The config's own path; other paths are relative to its folder.
     pub(crate) path: PathBuf,
-    /// Its text.
-    pub(crate) text: Arc<str>,
+    /// Its text, with that of all that it includes.
+    pub(crate) document: Document,
     pub(crate) server: ServerSpec,
     pub(crate) control: ControlSpec,
     pub(crate) tokens: Vec<TokenSpec>,
@@ -466,15 +467,17 @@ impl Spec {
         keys.chain(control).map(|path| self.resolve(path)).collect()
     }
 
-    /// Adds a warning if the config holds secrets itself; for one that others may read.
-    pub fn warn_of_secrets(&self, found: &mut Diagnostics) {
+    /// Adds a warning if a file of the config that others may read holds a secret itself.
+    pub fn warn_of_secrets(&self, is_open: impl Fn(&str) -> bool, found: &mut Diagnostics) {
         let is_here = |secret: &&At<TsigSecret>| matches!(secret.value, TsigSecret::Here(_));
         let tsig = self.tsig.iter().filter_map(|key| key.secret.as_ref());
         let tsig = tsig.filter(is_here).map(|secret| &secret.at);
         let cookies = self.server.defence.cookies.secrets.iter();
         let cohorts = self.server.cohort_key.iter().map(|key| &key.at);
-        let mut all = tsig.chain(cookies.map(|secret| &secret.at)).chain(cohorts);
-        if let Some(at) = all.next() {
+        let all = tsig.chain(cookies.map(|secret| &secret.at)).chain(cohorts);
+        let filled = self.document.filled();
+        let mut here = all.filter(|at| filled.iter().all(|(place, _)| place != *at));
+        if let Some(at) = here.find(|at| is_open(self.document.path_of(at.start))) {
             found
                 .warn(at, "a secret in a file that every user of this machine may read")
                 .help("`chmod 640` the config, in a group of the server's own, or put the secret into a file (`secret_file`)");
@@ -546,7 +549,12 @@ impl Spec {
     /// The config's text.
     #[must_use]
     pub fn text(&self) -> &Arc<str> {
-        &self.text
+        self.document.text()
+    }
+
+    /// Path and text of each file that the config is written in, its own first.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.document.parts()
     }
 
     /// A path of the config, relative to the config's folder.
