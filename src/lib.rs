@@ -43,7 +43,8 @@
 //! | 3 | [`monitor`] | how an endpoint can be checked: one file for each type, with its keys, defaults, files and needs |
 //! | 4 | [`plan`] | what was decided before start, of steering and of zones: dense, resolved, immutable |
 //! | 5 | [`config`] | text -> `Spec` -> `Plan`, or all errors, each with file, line, column and a help line |
-//! | 5 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains, guards and votes. Knows time, as an argument |
+//! | 5 | [`health`] | probe outcomes -> `Standing`; rise, fall, hold-down, gates, approval, ramp, drains and guards. Knows time, as an argument |
+//! | 6 | [`share`] | what several nodes know together: records, votes and their ruling, orders and how they merge; whoever carries records is elsewhere |
 //! | 5 | [`steer`] | standings -> who serves which cohort, and who when places are full; knows no time and no DNS |
 //! | 6 | [`table`] | the routing table: build, independent check, explain |
 //! | 7 | [`audit`] | what a plan may ever do: the fence proved, two plans compared, what another config weakens |
@@ -52,6 +53,7 @@
 //! | 7 | [`engine`] | `handle(now, input)`, `poll()`, `wake_at()`; sole owner of health, orders and steering |
 //! | 8 | [`sim`] | a world that drives engine and answer in virtual time, by seed or by scenario |
 //! | 9 | [`io`] | clock, publish, files, keys, state, timeline, audit log, metrics, privileges; above them serve, probe, control, transfer and handover, blind to each other |
+//! | 10 | `hickory` | behind the feature of that name: the answers of a table as a request handler of hickory-server |
 //! | 10 | [`daemon`] | the driver: start order, control loop, signals, reload, log |
 //! | 11 | [`cli`] | the subcommands and the demo |
 //!
@@ -171,6 +173,7 @@
 //! | **job** | work on one zone that takes long, done off the core |
 //! | **mount** | a steered name in a zone, and the service that it belongs to |
 //! | **pool** | a service's endpoints of one family in one region |
+//! | **record** | of a cluster: what one node says to all, signed by it |
 //! | **snapshot** | all that the engine knows at a moment, kept over restarts |
 //! | **set** | endpoints of a fleet that answer together |
 //! | **slot** | one address under one monitor; what is probed |
@@ -193,12 +196,15 @@ pub mod dns;
 pub mod engine;
 pub mod geo;
 pub mod health;
+#[cfg(feature = "hickory")]
+pub mod hickory;
 pub mod import;
 pub mod io;
 pub mod keys;
 pub mod monitor;
 pub mod names;
 pub mod plan;
+pub mod share;
 pub mod sim;
 pub mod steer;
 pub mod table;

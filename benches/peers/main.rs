@@ -86,6 +86,15 @@ enum Command {
     Latency(Common),
     /// A zone of 1,000,000 names: time, memory, and a second load under queries.
     Load(Common),
+    /// hickory-server with our handler, in the foreground.
+    Hickory {
+        /// UDP port on 127.0.0.1.
+        #[arg(long)]
+        port: u16,
+        /// The config.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// The floor itself, in the foreground.
     Echo {
         /// UDP port on 127.0.0.1.
@@ -165,6 +174,7 @@ fn main() -> ExitCode {
         Command::Nxdomain(common) => run(&common, &[Part::Closed(Scenario::Absent)]),
         Command::Latency(common) => run(&common, &[Part::Latency]),
         Command::Load(common) => run(&common, &[Part::Load]),
+        Command::Hickory { port, config } => servers::hickory::run(port, &config),
         Command::Echo { port } => servers::echo::run(port),
     };
     let Err(failure) = outcome else {

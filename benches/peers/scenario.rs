@@ -79,6 +79,8 @@ impl Scenario {
             Self::Geo => &[
                 Kind::Echo,
                 Kind::Waypost,
+                #[cfg(feature = "hickory")]
+                Kind::Hickory,
                 Kind::Gdnsd,
                 Kind::Knot,
                 Kind::Pdns,
@@ -164,7 +166,9 @@ impl Questions {
     fn first(&self, kind: Kind) -> &Packets {
         match kind {
             Kind::Echo => &self.echoed,
-            Kind::Waypost | Kind::Gdnsd | Kind::Knot | Kind::Nsd | Kind::Pdns => &self.packets,
+            Kind::Waypost | Kind::Hickory | Kind::Gdnsd | Kind::Knot | Kind::Nsd | Kind::Pdns => {
+                &self.packets
+            }
         }
     }
 

@@ -53,6 +53,8 @@ pub const UDP_QUERY_BYTES: usize = 2048;
 pub const UDP_REPLY_BYTES_MOST: usize = 4096;
 /// Room for bursts in a UDP socket; the kernel gives what it allows.
 pub const UDP_RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Turns of an answering thread of which one is timed.
+pub const TIMED_TURNS: u32 = 64;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
 /// Records of one update (RFC 2136), prerequisites and changes together.
@@ -254,6 +256,8 @@ pub const PROBE_HEADERS: usize = 4096;
 pub const PROBE_BODY_BYTES: usize = 64 * 1024;
 /// Octets that a monitor may send over a plain connection, and of what comes back that a probe reads.
 pub const PROBE_DIALOGUE_BYTES: usize = 16 * 1024;
+/// Steps of a dialogue over a plain connection.
+pub const PROBE_DIALOGUE_STEPS: usize = 16;
 /// How long after its first look a probe looks again at a standby whose replay seems too old.
 pub const PROBE_SECOND_LOOK: Span = Span(100);
 /// Connections that probes keep from one to the next at the most; further ones are closed.
@@ -330,6 +334,12 @@ pub const COHORT_MEMBERS: usize = 64;
 pub const FLEET_DRAWS: usize = 32;
 /// Lines of the log that wait for one receiver of `[notify]`; what comes beyond them is left out, and counted.
 pub const NOTIFY_QUEUE: usize = 1024;
+/// Samples of answers that wait for the thread that writes them (`[dnstap]`); what comes beyond them is dropped, and counted.
+pub const DNSTAP_QUEUE: usize = 1024;
+/// Samples that are written at once.
+pub const DNSTAP_TOGETHER: usize = 256;
+/// Octets of a file of samples at which another is begun; the one before it is kept, and no more.
+pub const DNSTAP_FILE_BYTES: u64 = 64 * 1024 * 1024;
 /// Lines of the log in one message to a receiver.
 pub const NOTIFY_TOGETHER: usize = 200;
 /// Octets of the file of the addresses of names.
@@ -405,3 +415,42 @@ pub const LIVE_CONNECTION: Span = Span::from_secs(60);
 pub const MAPS_KEPT: usize = 64;
 /// Octets of a config that is to be compared with the one in force.
 pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
+
+/// Nodes of a roster.
+pub const CLUSTER_MEMBERS: usize = 1024;
+/// Vantages of a roster.
+pub const CLUSTER_VANTAGES: usize = 64;
+/// Octets of one shared record, signature included.
+pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
+/// Octets of records that one node gives another at once.
+pub const CLUSTER_BUNDLE_BYTES: usize = 256 * 1024;
+/// Octets in which a node says what it has.
+pub const CLUSTER_HAVE_BYTES: usize = 256 * 1024;
+/// Targets that one vote speaks of.
+pub const CLUSTER_TARGETS: usize = 131_072;
+/// Causes that one vote gives.
+pub const CLUSTER_CAUSES: usize = 64;
+/// Names of targets in one record.
+pub const CLUSTER_NAMES_AT_ONCE: usize = 4096;
+/// Rows of one record of loads.
+pub const CLUSTER_LOAD_ROWS: usize = 1024;
+/// Zones whose serials one head names.
+pub const CLUSTER_SERIALS: usize = 1024;
+/// Entries of one author's log that are kept, and their octets: what fits twice into what is given at once.
+pub const CLUSTER_LOG: (usize, usize) = (512, 120 * 1024);
+/// Starts of one author that a node remembers the last entry of.
+pub const CLUSTER_LOG_BOOTS: usize = 64;
+/// Entries that one names as seen when it was written.
+pub const CLUSTER_SEEN: usize = 64;
+/// Octets of an entry's scope, author, reason and content.
+pub const CLUSTER_TEXT_BYTES: (usize, usize, usize, usize) = (255, 128, 512, 6 * 1024);
+/// Time that an entry which ends by itself is kept past the longest that any such may hold.
+pub const CLUSTER_SPENT_KEPT: Span = Span::from_secs(3600);
+/// Time for which a vote counts, and no less than three beats.
+pub const CLUSTER_FRESH: Span = Span::from_secs(15);
+/// Difference of two nodes' clocks that is told.
+pub const CLUSTER_SKEW_TOLD: Span = Span::from_secs(30);
+/// Difference of two nodes' clocks from which votes do not count and entries wait.
+pub const CLUSTER_SKEW_MOST: Span = Span::from_secs(300);
+/// Time for which a load counts.
+pub const CLUSTER_LOAD_FRESH: Span = Span::from_secs(30);

@@ -6,7 +6,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::arguments::{Acme, AcmeAdd, AcmeCommand, AcmeRemove, Status};
+use clap::{Args, Subcommand};
+
+use super::arguments::{Control, Status, span};
 use super::remote::Remote;
 use super::say;
 use crate::base::Span;
@@ -14,6 +16,56 @@ use crate::daemon::Failure;
 use crate::zones::{ChallengeStatus, ChallengesDone};
 
 const PATH: &str = "/api/v1/acme";
+
+/// Arguments of `waypost acme`.
+#[derive(Debug, Args)]
+pub(super) struct Acme {
+    #[command(subcommand)]
+    command: AcmeCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AcmeCommand {
+    /// Add a value to a name, and wait until it is served
+    Add(AcmeAdd),
+    /// Remove a value, or all values of a name
+    Remove(AcmeRemove),
+    /// List the values
+    List(Status),
+}
+
+#[derive(Debug, Args)]
+struct AcmeAdd {
+    /// The domain to be proved, with or without `_acme-challenge.` before it (an alias there is followed),
+    /// or one of `names` of `[acme]`
+    name: String,
+    /// The value that the ACME client says to put there
+    value: String,
+    /// The time that resolvers may keep it; default: the config's
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    ttl: Option<Span>,
+    /// The time that it stays, if it is not removed before; default, and at most, the config's
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    stay: Option<Span>,
+    #[command(flatten)]
+    control: Control,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct AcmeRemove {
+    /// The domain, or the name, as it was added
+    name: String,
+    /// The value; all of the name if absent
+    value: Option<String>,
+    #[command(flatten)]
+    control: Control,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 /// Gives the order and prints what the server says.
 pub(super) fn acme(arguments: &Acme) -> Result<ExitCode, Failure> {

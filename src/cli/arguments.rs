@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::base::{Span, TimeSpec};
-use crate::daemon::log::LogFormat;
 use crate::engine::order::Override;
 use crate::geo::Network;
-use crate::plan::{AccessRole, ScopePattern};
+use crate::plan::{AccessRole, LogFormat, ScopePattern};
+
+pub(super) use super::shared_arguments::{ClientProof, Config, Control, OrderBy, span};
 
 /// Health-aware authoritative DNS server and global traffic manager.
 #[derive(Debug, Parser)]
@@ -22,6 +23,11 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the first config, zone and keys of a domain, and say what its parent needs
+    ///
+    /// What is not given is asked for on a terminal. Nothing that is there already is overwritten. It ends with the NS and DS
+    /// records for the parent, and with the commands that test them.
+    Init(super::init::Init),
     /// Serve: probe every endpoint, answer every query
     Run(Run),
     /// Report every error of config, zones and geo file, and what cannot work in them
@@ -50,8 +56,15 @@ pub(super) enum Command {
     /// The real engine and the real answers, with clients whose resolvers cache them: what they
     /// would have felt, in seconds instead of days. `scenarios/` has some to begin with.
     Simulate(Simulate),
+    /// Play a scenario on the live system, and compare it with what `simulate` says
+    ///
+    /// Outages are played as drains of what `--allow` names, each of which ends by itself soon after a drill that is gone. It stops at the
+    /// bounds of load and errors, at any outage, and with its terminal; what it did is undone.
+    Drill(super::drill::arguments::Drill),
     /// Show regions, pools, endpoints and ramps of a running server
     Status(Status),
+    /// Ask a running server whether it is ready (`/readyz`): exit code 0, or 1
+    Ready(Control),
     /// Make a running server read its config again
     Reload(Reload),
     /// Replace a running server by its program as it is installed now
@@ -94,7 +107,7 @@ pub(super) enum Command {
     ///
     /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
     /// and stay over reloads and restarts until then.
-    Acme(Acme),
+    Acme(super::acme::Acme),
     /// Make a token for the control API
     Token(TokenArguments),
     /// Look at the log of changes
@@ -105,23 +118,28 @@ pub(super) enum Command {
     Demo(Demo),
     /// Translate the config of another server, and say what was lost (exit code 1); `docs/migration.md` has the words
     Import(super::import_arguments::ImportArguments),
-}
-
-/// Where the config is.
-#[derive(Debug, Args)]
-pub(super) struct Config {
-    /// The config file
-    #[arg(long, value_name = "FILE", default_value = "config.toml")]
-    pub(super) config: PathBuf,
+    /// Save config, zones, keys and state in one archive
+    ///
+    /// A server may run meanwhile. The archive holds private keys: it is made for its owner alone, and belongs encrypted wherever
+    /// it is sent.
+    Backup(super::backup::Backup),
+    /// Bring back what `waypost backup` has saved, into an empty place
+    ///
+    /// All digests are compared before anything is written.
+    Restore(super::backup::Restore),
+    /// Print the completions of a shell, for bash: `waypost completions bash > /etc/bash_completion.d/waypost`
+    Completions(super::describe::Completions),
+    /// Print the man page of waypost, or write those of all commands into a folder
+    Man(super::describe::Man),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
     #[command(flatten)]
     pub(super) config: Config,
-    /// How log lines are written
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(super) log: LogFormat,
+    /// The form of log lines, whatever `[log]` says
+    #[arg(long, value_enum)]
+    pub(super) log: Option<LogFormat>,
     /// Take the place of the server that has started this program (`waypost upgrade`)
     #[arg(long, hide = true)]
     pub(super) take_over: bool,
@@ -216,11 +234,6 @@ fn client_network(text: &str) -> Result<Network, String> {
     read().ok_or_else(|| "write it as 198.51.100.0/24 or 2001:db8::/48".to_owned())
 }
 
-fn span(text: &str) -> Result<Span, String> {
-    let span = Span::parse(text).filter(|span| *span > Span::ZERO);
-    span.ok_or_else(|| "write it as 500ms, 2s or 1m".to_owned())
-}
-
 #[derive(Debug, Args)]
 pub(super) struct Plan {
     /// The config to go to
@@ -251,35 +264,6 @@ pub(super) struct Simulate {
     /// Print the summary as JSON
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// Where the running server is.
-#[derive(Debug, Args)]
-pub(super) struct Control {
-    /// Control address of the running server, or `unix:PATH`; otherwise the socket of the config
-    #[arg(long, value_name = "URL|unix:PATH")]
-    pub(super) control: Option<String>,
-    #[command(flatten)]
-    pub(super) proof: ClientProof,
-    #[command(flatten)]
-    pub(super) config: Config,
-}
-
-/// By what a client of the control API is known, and what it trusts.
-#[derive(Debug, Args)]
-pub(super) struct ClientProof {
-    /// A file that holds a token (`waypost token new`); otherwise WAYPOST_TOKEN, over HTTP
-    #[arg(long, value_name = "FILE")]
-    pub(super) token_file: Option<PathBuf>,
-    /// Trust the certificates of this PEM file for https, not the system's
-    #[arg(long, value_name = "FILE")]
-    pub(super) ca: Option<PathBuf>,
-    /// A PEM file with the certificate that says over https who asks, and those between it and its root
-    #[arg(long, value_name = "FILE", requires = "key", alias = "cert")]
-    pub(super) certificate: Option<PathBuf>,
-    /// A PEM file with the private key of that certificate
-    #[arg(long, value_name = "FILE", requires = "certificate")]
-    pub(super) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -322,22 +306,6 @@ pub(super) struct Order {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// The author of an order, and the reason.
-#[derive(Debug, Args)]
-pub(super) struct OrderBy {
-    /// Why, for whoever is on duty next
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub(super) reason: String,
-    /// The author; otherwise $SUDO_USER, $USER, or whom the server knows the connection by
-    #[arg(long, value_name = "NAME")]
-    pub(super) author: Option<String>,
 }
 
 /// The beginning and the end of an order.
@@ -497,55 +465,6 @@ fn time(text: &str) -> Result<TimeSpec, String> {
 fn share(text: &str) -> Result<Override, String> {
     let help = "write up, down or a share of 0% to 100%";
     Override::parse(text).ok_or_else(|| help.to_owned())
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Acme {
-    #[command(subcommand)]
-    pub(super) command: AcmeCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AcmeCommand {
-    /// Add a value to a name, and wait until it is served
-    Add(AcmeAdd),
-    /// Remove a value, or all values of a name
-    Remove(AcmeRemove),
-    /// List the values
-    List(Status),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AcmeAdd {
-    /// The domain to be proved, with or without `_acme-challenge.` before it (an alias there is followed),
-    /// or one of `names` of `[acme]`
-    pub(super) name: String,
-    /// What the ACME client says to put there
-    pub(super) value: String,
-    /// How long resolvers may keep it; default: the config's
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    pub(super) ttl: Option<Span>,
-    /// How long it stays, if it is not removed before; default, and at most, the config's
-    #[arg(long = "for", value_name = "TIME", value_parser = span)]
-    pub(super) stay: Option<Span>,
-    #[command(flatten)]
-    pub(super) control: Control,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AcmeRemove {
-    /// The domain, or the name, as it was added
-    pub(super) name: String,
-    /// The value; all of the name if absent
-    pub(super) value: Option<String>,
-    #[command(flatten)]
-    pub(super) control: Control,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

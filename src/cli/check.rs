@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::arguments::Config;
 use super::cost::Cost;
 use super::sarif::sarif;
+use super::shared_arguments::Config;
 use super::{is_heard, say, unkept, unrecorded};
 use crate::config::{self, Compiled, Diagnostics, Finding, Severity};
 use crate::daemon::Failure;

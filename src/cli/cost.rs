@@ -188,7 +188,7 @@ fn transfers(start: &DryStart, zoning: &Zoning) -> Vec<TransferCost> {
 }
 
 /// `640 octets`, `12.5 kB`, `1.2 MB`.
-fn bytes(octets: u64) -> String {
+pub(super) fn bytes(octets: u64) -> String {
     match octets {
         0..1000 => format!("{octets} octets"),
         1000..1_000_000 => format!("{:.1} kB", count(octets) / 1e3),

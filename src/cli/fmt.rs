@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::say;
+use super::saying::say;
 use crate::config;
 use crate::daemon::Failure;
 

@@ -17,7 +17,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<ExitCode, Failure> {
     let files: Vec<ImportedFile> = files.collect::<Result<_, _>>()?;
     let translation =
         import::translate(arguments.maker, &files).map_err(|error| error.to_string())?;
-    write(&arguments.out, &translation)?;
+    write_new(&arguments.out, &translation.files)?;
     let remarks = &translation.remarks;
     if arguments.json {
         say(&serde_json::to_string_pretty(remarks).map_err(|error| error.to_string())?);
@@ -42,16 +42,16 @@ fn read(path: &Path) -> Result<ImportedFile, Failure> {
     })
 }
 
-/// Writes all files, or none where one of them is there.
-fn write(out: &Path, translation: &Translation) -> Result<(), Failure> {
-    let paths = translation.files.iter().map(|(name, _)| out.join(name));
+/// Writes files, each with its text, below a folder: all, or none where one of them is there.
+pub(super) fn write_new(out: &Path, files: &[(String, String)]) -> Result<(), Failure> {
+    let paths = files.iter().map(|(name, _)| out.join(name));
     if let Some(there) = paths.clone().find(|path| path.exists()) {
         return Err(format!(
             "{} is there already and is not overwritten: give another folder by --out",
             there.display()
         ));
     }
-    for (path, (_, text)) in paths.zip(&translation.files) {
+    for (path, (_, text)) in paths.zip(files) {
         let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(failed)?;

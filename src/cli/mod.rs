@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `arguments` | the command line |
+//! | `arguments`, `shared_arguments` | the command line |
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
@@ -11,6 +11,7 @@
 //! | `fmt` | `waypost fmt`: configs written in one way |
 //! | `sarif` | findings of `check` for editors and code hosts |
 //! | `report` | what `verify --report` writes for an auditor |
+//! | `drill` | `waypost drill`: a scenario played on the live system, or in its table |
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `token` | `waypost token`: secrets for the control API |
@@ -18,8 +19,13 @@
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
 //! | `demo` | `waypost demo`: the server with endpoints of its own, and an outage |
+//! | `init`, `first_files` | `waypost init`: the first config, zone and keys of a domain, and what stands in them |
+//! | `backup` | `waypost backup` and `waypost restore` |
+//! | `ready` | `waypost ready`: the health check of a container |
+//! | `describe` | man pages and completions, from the definition of the command line |
 //! | `import`, `import_arguments` | `waypost import`: configs of other servers |
 //! | `proof` | what that client shows and trusts over TLS |
+//! | `saying` | the standard output |
 //! | `remote` | the client of the control API |
 //! | `present`, `endpoint_lines` | parts of pages, and lines of endpoints |
 //!
@@ -28,14 +34,19 @@
 mod acme;
 mod arguments;
 mod audit;
+mod backup;
 mod check;
 mod cost;
 mod demo;
+mod describe;
+mod drill;
 mod endpoint_lines;
 mod explain;
+mod first_files;
 mod fmt;
 mod import;
 mod import_arguments;
+mod init;
 mod judged;
 mod keys;
 mod order;
@@ -45,10 +56,13 @@ mod present;
 mod proof;
 mod push;
 mod query;
+mod ready;
 mod reload;
 mod remote;
 mod report;
 mod sarif;
+mod saying;
+mod shared_arguments;
 mod simulate;
 mod status;
 mod token;
@@ -58,10 +72,10 @@ mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arguments::{Cli, Command};
 use clap::Parser;
+pub(crate) use saying::{is_heard, say};
 
 use crate::daemon::{self, Failure, StartRole};
 use crate::engine::order::Action;
@@ -87,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
+        Command::Drill(arguments) => drill::drill(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Upgrade(arguments) => upgrade::upgrade(&arguments),
@@ -102,6 +117,12 @@ pub fn main() -> ExitCode {
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Import(arguments) => import::import(&arguments),
+        Command::Init(arguments) => init::init(arguments),
+        Command::Ready(arguments) => ready::ready(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Completions(arguments) => describe::completions(&arguments),
+        Command::Man(arguments) => describe::man(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         say_failure(&failure);
@@ -118,25 +139,4 @@ fn say_failure(failure: &str) {
     }
     // A closed standard error is no reason to end otherwise.
     let _ = writeln!(std::io::stderr(), "waypost: {failure}");
-}
-
-/// Whether nobody reads the standard output any more.
-static UNHEARD: AtomicBool = AtomicBool::new(false);
-
-/// Prints to standard output. Once its reader went away (`| head`) nothing more is printed,
-/// and the command ends as it would have: its exit code must not depend on who reads along.
-fn say(text: &str) {
-    use std::io::Write;
-    if !is_heard() {
-        return;
-    }
-    let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        UNHEARD.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Whether anybody may still read what is said.
-fn is_heard() -> bool {
-    !UNHEARD.load(Ordering::Relaxed)
 }

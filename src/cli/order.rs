@@ -21,7 +21,7 @@ const PATH: &str = "/api/v1/orders";
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The parameters of a request.
-type OrderFields = Vec<(&'static str, String)>;
+pub(super) type OrderFields = Vec<(&'static str, String)>;
 
 /// Gives an order without a window, and prints what the server says.
 pub(super) fn order(action: Action, arguments: &Order) -> Result<ExitCode, Failure> {
@@ -119,7 +119,8 @@ fn left(list: &OrderList, scope: &str) -> Option<Vec<EndpointShare>> {
     Some(drain.endpoints.clone())
 }
 
-fn given(action: &str, scope: &str, by: &OrderBy) -> OrderFields {
+/// The parameters of an order.
+pub(super) fn given(action: &str, scope: &str, by: &OrderBy) -> OrderFields {
     let mut parameters = vec![
         ("action", action.to_owned()),
         ("scope", scope.to_owned()),
@@ -146,7 +147,8 @@ fn window(window: &OrderWindow) -> OrderFields {
     [from, until, lasts].into_iter().flatten().collect()
 }
 
-fn post(remote: &Remote, parameters: &OrderFields) -> Result<String, Failure> {
+/// Gives an order; the server's answer.
+pub(super) fn post(remote: &Remote, parameters: &OrderFields) -> Result<String, Failure> {
     let parameters = parameters
         .iter()
         .map(|(name, value)| (*name, value.as_str()));

@@ -112,6 +112,12 @@ impl Remote {
         self.read(self.client.get(url).timeout(self.timeout))
     }
 
+    /// GET of what takes a while to be worked out; the body if the status is 200.
+    pub(super) fn get_slow(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
+        let url = self.url(path, query)?;
+        self.read(self.client.get(url).timeout(self.change_timeout))
+    }
+
     /// POST without a body; the response's body if the status is 200.
     pub(super) fn post(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
         let url = self.url(path, query)?;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::Config;
 use super::judged::{self, Source};
 use super::report::page;
 use super::say;
+use super::shared_arguments::Config;
 use crate::audit::verify::{Proof, Verdict, verify_with};
 use crate::daemon::Failure;
 

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 
 use super::naming::HostnameSpec;
 use super::reader::At;
-use super::watch::{WatchSpec, WeightSpec};
+use super::watch::{FollowSpec, WatchSpec};
 use crate::plan::{AddressesDown, ProbedBy};
 
 /// An endpoint of a region, or of a service.
@@ -16,8 +16,9 @@ pub(crate) struct EndpointSpec {
     pub(crate) tier: u16,
     /// 0: the last of its tier.
     pub(crate) weight: u16,
-    pub(crate) weight_from: Option<At<WeightSpec>>,
+    pub(crate) weight_from: Option<At<FollowSpec>>,
     pub(crate) capacity: Option<At<u32>>,
+    pub(crate) capacity_from: Option<At<FollowSpec>>,
     pub(crate) addresses: Vec<At<IpAddr>>,
     /// The name that its addresses are found by.
     pub(crate) hostname: Option<HostnameSpec>,

@@ -31,6 +31,8 @@ pub mod environment;
 mod include;
 mod maintenance;
 mod naming;
+mod observation;
+mod open_secrets;
 mod read;
 mod records;
 mod schema;

@@ -3,6 +3,7 @@
 //! What is absent has its default here already, except where the default depends on other
 //! things (a region's fallback, a service's regions). Names that point at other things stay
 //! [`At`] their positions, so that `compile` can say where a wrong one is.
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,13 @@ use std::sync::Arc;
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::maintenance::MaintenanceSpec;
 use super::naming::{AliasSpec, ResolversSpec};
+use super::observation::ObservationSpec;
 use super::reader::At;
 use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
 use super::watch::WatchSpec;
 use super::webhook::WebhookSpec;
-use super::{Diagnostics, Files, copy};
+use super::{Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
 use crate::dns::cookie;
@@ -116,6 +118,8 @@ pub(crate) struct ControlSpec {
     pub(crate) endpoint_series: EndpointSeries,
     /// `[notify]`.
     pub(crate) webhooks: Vec<WebhookSpec>,
+    /// `[log]` and `[dnstap]`.
+    pub(crate) observation: ObservationSpec,
 }
 
 /// A file that is there by default.
@@ -467,23 +471,6 @@ impl Spec {
         keys.chain(control).map(|path| self.resolve(path)).collect()
     }
 
-    /// Adds a warning if a file of the config that others may read holds a secret itself.
-    pub fn warn_of_secrets(&self, is_open: impl Fn(&str) -> bool, found: &mut Diagnostics) {
-        let is_here = |secret: &&At<TsigSecret>| matches!(secret.value, TsigSecret::Here(_));
-        let tsig = self.tsig.iter().filter_map(|key| key.secret.as_ref());
-        let tsig = tsig.filter(is_here).map(|secret| &secret.at);
-        let cookies = self.server.defence.cookies.secrets.iter();
-        let cohorts = self.server.cohort_key.iter().map(|key| &key.at);
-        let all = tsig.chain(cookies.map(|secret| &secret.at)).chain(cohorts);
-        let filled = self.document.filled();
-        let mut here = all.filter(|at| filled.iter().all(|(place, _)| place != *at));
-        if let Some(at) = here.find(|at| is_open(self.document.path_of(at.start))) {
-            found
-                .warn(at, "a secret in a file that every user of this machine may read")
-                .help("`chmod 640` the config, in a group of the server's own, or put the secret into a file (`secret_file`)");
-        }
-    }
-
     /// The files of one zone, as far as what was brought shows: its own, what that includes, and the
     /// record of a copy.
     pub(crate) fn zone_files(&self, zone: &ZoneSpec, brought: &Files) -> Vec<PathBuf> {
@@ -533,6 +520,13 @@ impl Spec {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         beside(&self.path, self.server.state.as_deref().unwrap_or(STATE))
+    }
+
+    /// The folders of the keys of signed zones.
+    #[must_use]
+    pub fn key_folders(&self) -> BTreeSet<PathBuf> {
+        let signed = self.zones.iter().filter_map(|zone| zone.dnssec.as_ref());
+        signed.map(|own| self.resolve(&own.keys)).collect()
     }
 
     /// A file beside the config.

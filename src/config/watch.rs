@@ -1,4 +1,4 @@
-//! `monitors` of a service or an endpoint, and `weight_from`, as they are written.
+//! `monitors` of a service or an endpoint, `weight_from` and `capacity_from`, as they are written.
 use super::reader::At;
 use crate::base::{Permille, Span};
 use crate::plan::Combination;
@@ -12,13 +12,13 @@ pub(crate) struct WatchSpec {
     pub(crate) report_only: Vec<At<String>>,
 }
 
-/// `weight_from` of an endpoint: the value that its weight follows.
+/// `weight_from` or `capacity_from` of an endpoint: the value that the number follows.
 #[derive(Debug)]
-pub(crate) struct WeightSpec {
+pub(crate) struct FollowSpec {
     pub(crate) monitor: Option<At<String>>,
-    pub(crate) min: u16,
-    /// The endpoint's weight if absent.
-    pub(crate) max: Option<At<u16>>,
+    pub(crate) min: u32,
+    /// The endpoint's own number if absent.
+    pub(crate) max: Option<At<u32>>,
     pub(crate) change_per_minute: Permille,
     pub(crate) stale_after: Span,
 }

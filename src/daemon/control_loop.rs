@@ -16,6 +16,7 @@ use tracing::{error, info};
 use super::channels::{Channels, Handles};
 use super::composing::Composing;
 use super::expiry::Expiry;
+use super::findings;
 use super::keeper::{Keeper, OrderKeeping};
 use super::maintenance;
 use super::notice_log::NoticeLog;
@@ -458,7 +459,7 @@ impl ControlLoop {
     /// Says why a config, or the file of one zone, is not taken.
     fn refuse(&mut self, zone: Option<Name>, text: &str) {
         self.handles.metrics.reload(ReloadResult::Refused);
-        error!(event = "reload_refused", "nothing was changed:\n{text}");
+        findings::refusal(zone.as_ref(), text);
         let what = zone
             .as_ref()
             .map_or_else(|| "config".to_owned(), |zone| format!("zone {zone}"));
@@ -471,7 +472,6 @@ impl ControlLoop {
     /// Probes by this plan from now on.
     pub(super) fn probe_by(&mut self, plan: Arc<Plan>) {
         let (webhooks, node) = (&plan.control.webhooks, plan.server.identity.as_deref());
-        let node = node.unwrap_or("waypost");
         let metrics = &self.handles.metrics;
         self.handles.notifier.set(webhooks, node, metrics);
         for unready in self.handles.prober.use_plan(self.epoch, plan) {

@@ -15,7 +15,6 @@ use tracing::{error, warn};
 
 use crate::base::{Calendar, TimeSpec, Utc};
 use crate::engine::OrderRequest;
-use crate::engine::order::{Action, Consent, Order};
 use crate::engine::status::MaintenanceStatus;
 use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
 use crate::io::clock::Clock;
@@ -99,7 +98,8 @@ impl MaintenanceKeeper {
         calendar: Calendar,
         before: Option<WindowProgress>,
     ) -> WindowProgress {
-        let request = request(window, end, calendar);
+        let until = calendar.moment_of(TimeSpec::At(end));
+        let request = OrderRequest::of_window(window, until);
         let asked = AuditEntry {
             identity: request.order.author.clone(),
             way: "config".to_owned(),
@@ -169,20 +169,6 @@ impl MaintenanceKeeper {
         let audit = self.audit.clone();
         let written = tokio::task::spawn_blocking(move || audit.record(&entry)).await;
         written.unwrap_or_else(|error| Err(error.to_string()))
-    }
-}
-
-fn request(window: &Maintenance, end: Utc, calendar: Calendar) -> OrderRequest {
-    OrderRequest {
-        order: Order {
-            action: Action::Drain,
-            scope: window.scope.clone(),
-            author: format!("maintenance {}", window.name),
-            reason: window.reason.clone(),
-        },
-        from: None,
-        until: Some(calendar.moment_of(TimeSpec::At(end))),
-        consent: Consent::Withheld,
     }
 }
 

@@ -27,7 +27,8 @@
 //! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
 //! | `comparer` | a config that somebody brings, held against the one in force |
-//! | `log`, `sink` | the log, and the queue through which its lines go |
+//! | `findings` | what is doubtful or wrong in a config, in lines of the log |
+//! | `log`, `log_form`, `sink` | the log, the forms of its lines for machines, and the queue through which they go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod channels;
 mod comparer;
@@ -35,10 +36,12 @@ mod composing;
 mod control_loop;
 pub(crate) mod dry_start;
 mod expiry;
+mod findings;
 mod geo_keeper;
 mod judge;
 mod keeper;
-pub(crate) mod log;
+mod log;
+mod log_form;
 mod maintenance;
 mod names;
 mod notice_lines;

@@ -7,6 +7,7 @@ use super::order_log;
 use crate::base::{Permille, Why};
 use crate::engine::Notice;
 use crate::engine::notice::{Clients, Sense};
+use crate::io::log_line::LogList;
 use crate::plan::Units;
 
 /// Writes a notice of the engine as a line.
@@ -203,14 +204,15 @@ fn stranded(notice: &Notice) {
         | Notice::Reloaded { .. }
         | Notice::Rejected { .. } => return,
     };
-    let prefer = clients.prefer.join(" ");
+    let told = clients.prefer.join(" ");
+    let prefer = LogList(&clients.prefer);
     let Clients { classes, of, .. } = *clients;
-    let text = fate(notice, &prefer);
+    let text = fate(notice, &told);
     if active {
-        error!(event, service, family, prefer, classes, of, "{text}");
+        error!(event, service, family, ?prefer, classes, of, "{text}");
     } else {
         let event = format!("{event}_over");
-        info!(event, service, family, prefer, "{text}");
+        info!(event, service, family, ?prefer, "{text}");
     }
 }
 

@@ -10,6 +10,7 @@ use crate::engine::Notice;
 use crate::engine::bursts::{BurstLine, Bursts, GroupKind, TransitionGroup};
 use crate::io::history::History;
 use crate::io::history::event::TimelineEvent;
+use crate::io::log_line::LogList;
 
 /// Notices on their way into the log, and into the timeline.
 #[derive(Debug)]
@@ -133,7 +134,7 @@ fn write_group(group: &TransitionGroup) {
                 region,
                 endpoints,
                 transitions,
-                named,
+                named = ?LogList(&group.named),
                 $($field = $value,)*
                 "{}",
                 $text

@@ -6,6 +6,7 @@ use tracing::{info, warn};
 use crate::engine::Notice;
 use crate::engine::order::Order;
 use crate::io::control::{OrderRefusal, Ordered};
+use crate::io::log_line::LogList;
 
 /// Writes an operator's order as a line, with what the engine answered.
 pub(super) fn order(order: &Order, answer: &Result<Ordered, OrderRefusal>) {
@@ -41,10 +42,10 @@ pub(super) fn due(notice: &Notice) {
     else {
         return;
     };
-    let (action, endpoints) = (action.word(), endpoints.join(" "));
+    let (action, endpoints) = (action.word(), LogList(endpoints));
     let (event, text) = match began {
         true => ("order_began", "the time of an order has come"),
         false => ("order_expired", "the time of an order is over"),
     };
-    info!(event, action, scope, endpoints, author, reason, "{text}");
+    info!(event, action, scope, ?endpoints, author, reason, "{text}");
 }

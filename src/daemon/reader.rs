@@ -21,9 +21,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use super::findings;
 use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
-use super::log;
 use super::prepared::{Keys, Prepared, Source, filed};
 use super::readdress::Readdressed;
 use super::watched::{ConfigRead, WatchRecorder};
@@ -34,6 +34,7 @@ use crate::io::background;
 use crate::io::control::Force;
 use crate::io::files;
 use crate::io::files::Watch;
+use crate::io::log_line::LogList;
 use crate::names::KnownNames;
 use crate::zones::Filed;
 
@@ -212,10 +213,12 @@ impl Reader {
         let changed = zones.filter(|(_, own)| own.iter().any(|file| files.contains(file)));
         let of_zones: BTreeSet<&PathBuf> = source.files.iter().flat_map(|(_, own)| own).collect();
         let only_zones = files.iter().all(|file| of_zones.contains(file));
+        let shown: Vec<_> = files.iter().map(|file| file.display()).collect();
+        let named = LogList(&shown);
         if only_zones {
-            info!(event = "files_changed", ?files, "reading zones again");
+            info!(event = "files_changed", files = ?named, "reading zones again");
         } else {
-            info!(event = "files_changed", ?files, "reading the config again");
+            info!(event = "files_changed", files = ?named, "reading the config again");
             if self.read_all(Vec::new())? {
                 return Ok(());
             }
@@ -286,10 +289,13 @@ impl Reader {
         let compiled = config::compile_zone(&source.spec, plan, &files);
         let outcome = compiled
             .map(|(zone, doubts)| {
-                log::findings(&doubts);
+                findings::doubts(&doubts);
                 filed(plan, &zone, &source.steered)
             })
-            .map_err(|found| found.render(false));
+            .map_err(|found| {
+                findings::errors(&found);
+                found.render(false)
+            });
         self.send(Reading::Zone {
             apex: apex.clone(),
             outcome,
@@ -313,10 +319,13 @@ fn compile(path: &Path, names: &Arc<KnownNames>) -> (Result<Box<Prepared>, Strin
     let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
     let prepared = match compiled {
         Ok((compiled, doubts)) => {
-            log::findings(&doubts);
+            findings::doubts(&doubts);
             Prepared::new(loaded, compiled, Keys::Read).map(Box::new)
         }
-        Err(diagnostics) => Err(diagnostics.render(false)),
+        Err(diagnostics) => {
+            findings::errors(&diagnostics);
+            Err(diagnostics.render(false))
+        }
     };
     (prepared, Some(watch))
 }

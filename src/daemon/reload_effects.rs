@@ -2,13 +2,13 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use crate::plan::{Plan, Tls};
+use crate::plan::{Observation, Plan, Tls};
 
 /// Endpoints that are gone with a reload and named for it.
 const GONE_NAMED: usize = 10;
 
 /// Keys that are read at the start only, each with its value for a person.
-pub(super) type Opened = [(&'static str, String); 6];
+pub(super) type Opened = [(&'static str, String); 8];
 
 /// The values that a plan gives them.
 pub(super) fn opened_by(plan: &Plan) -> Opened {
@@ -19,6 +19,9 @@ pub(super) fn opened_by(plan: &Plan) -> Opened {
     let tls = plan.server.tls.as_ref();
     let encrypted =
         |of: fn(&Tls) -> &Vec<SocketAddr>| format!("{:?}", tls.map_or(&[][..], |tls| of(tls)));
+    let Observation { log, dnstap } = &plan.control.observation;
+    let samples = dnstap.as_ref();
+    let samples = samples.map_or_else(|| "absent".to_owned(), |own| format!("{own:?}"));
     [
         ("[server.tls] listen", encrypted(|tls| &tls.listen)),
         (
@@ -32,6 +35,8 @@ pub(super) fn opened_by(plan: &Plan) -> Opened {
         ("[server] listen", format!("{:?}", plan.server.listen)),
         ("[server] threads", threads),
         ("[control] listen", control),
+        ("[log] format", format!("{log:?}").to_lowercase()),
+        ("[dnstap]", samples),
     ]
 }
 

@@ -16,23 +16,27 @@ use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
-use super::log::LogFormat;
 use super::prepared::{Keys, Prepared};
 use super::server::{Server, Start};
 use super::signalled::SignalledChange;
+use super::sink::Sink;
 use super::sockets::Sockets;
 use super::upgrade::{Program, on_a_thread};
-use super::{Failure, log, runtimes};
+use super::{Failure, findings, log, runtimes};
 use crate::config::{self, Compiled, Diagnostics};
 use crate::io::clock::Clock;
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::handover::Predecessor;
+use crate::io::log_line::LogList;
+use crate::io::node_name::NodeName;
+use crate::io::notify::Notifier;
 use crate::io::privileges::{Account, RootDropped};
 use crate::io::serve::Secrets;
 use crate::io::service_manager::{self, ManagerWord};
 use crate::io::terminal::has_colours;
 use crate::keys::Time;
 use crate::names::NameEngine;
+use crate::plan::{LogFormat, Plan};
 
 /// The way in which a server begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,11 @@ pub(crate) enum StartRole {
 }
 
 /// Serves until SIGTERM or SIGINT, or until another program takes over; reads the config again on SIGHUP.
-pub(crate) fn run(path: &Path, format: LogFormat, role: StartRole) -> Result<ExitCode, Failure> {
+pub(crate) fn run(
+    path: &Path,
+    format: Option<LogFormat>,
+    role: StartRole,
+) -> Result<ExitCode, Failure> {
     early_signals()
         .thread_block()
         .map_err(|error| format!("cannot hold signals back: {error}"))?;
@@ -61,7 +69,7 @@ pub(crate) fn run(path: &Path, format: LogFormat, role: StartRole) -> Result<Exi
 
 fn run_after(
     path: &Path,
-    format: LogFormat,
+    format: Option<LogFormat>,
     predecessor: Option<Arc<Predecessor>>,
 ) -> Result<ExitCode, Failure> {
     let program = Program::own().map_err(|error| format!("cannot find this program: {error}"))?;
@@ -84,9 +92,9 @@ fn run_after(
     }
     let now = Time(Clock::start().wall_seconds());
     let prepared = Prepared::new(config.loaded, config.compiled, Keys::Advance(now))?;
-    let (sink, notifier) = log::start(format)?;
+    let (sink, notifier) = start_log(format, &prepared.plan)?;
     let runtime = runtime()?;
-    log::findings(&config.diagnostics);
+    findings::doubts(&config.diagnostics);
     if dropped == Some(RootDropped::Other) {
         warn!(
             event = "same_user",
@@ -108,6 +116,12 @@ fn run_after(
     let outcome = runtime.block_on(serve(start));
     sink.flush();
     outcome
+}
+
+/// Starts the log in the form that the command line asks for, or else the config.
+fn start_log(asked: Option<LogFormat>, plan: &Plan) -> Result<(Sink, Notifier), Failure> {
+    let node = NodeName::of(plan.server.identity.as_deref());
+    log::start(asked.unwrap_or(plan.control.observation.log), &node)
 }
 
 /// A config that was read with all that it names, and found without errors.
@@ -186,7 +200,7 @@ async fn serve(start: Start) -> Result<ExitCode, Failure> {
     let predecessor = start.predecessor.clone();
     let mut server = Server::start(start).await?;
     let control = server.control().map(tracing::field::display);
-    info!(event = "ready", listen = ?server.addresses(), control, "answering");
+    info!(event = "ready", listen = ?LogList(server.addresses()), control, "answering");
     let freed = follow(predecessor);
     tokio::pin!(freed);
     let mut is_first = true;

@@ -37,11 +37,13 @@ use crate::dns::zone::Zones;
 use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
 use crate::io::control::{self, Command, Heartbeat};
+use crate::io::dnstap::Tap;
 use crate::io::files::Watch;
 use crate::io::handover::{Predecessor, Successor};
 use crate::io::history::History;
 use crate::io::history::event::TimelineEvent;
 use crate::io::metrics::Metrics;
+use crate::io::node_name::NodeName;
 use crate::io::notify::Notifier;
 use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
@@ -142,7 +144,11 @@ impl Server {
         let published = announce(&ready, &core_loop);
         MaintenanceKeeper::start(&published, clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
-        let served = service((clock, metrics), published, deferred, start.secrets);
+        let served = service(
+            (clock, metrics),
+            (published, deferred),
+            (start.secrets, &plan),
+        )?;
         let opened = doors.open(served, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
@@ -332,21 +338,24 @@ fn announce(ready: &OnceLock<Arc<Published>>, control_loop: &ControlLoop) -> Arc
     Arc::clone(published)
 }
 
-/// All that is needed to answer from what is published.
+/// All that is needed to answer from what is published, with a tap if the config wants samples of answers.
 fn service(
     (clock, metrics): (Clock, Arc<Metrics>),
-    published: Arc<Published>,
-    deferred: DeferredQueue,
-    secrets: Secrets,
-) -> Service {
-    Service {
+    (published, deferred): (Arc<Published>, DeferredQueue),
+    (secrets, plan): (Secrets, &Plan),
+) -> Result<Service, Failure> {
+    let node = NodeName::of(plan.server.identity.as_deref());
+    let tap = plan.control.observation.dnstap.as_ref();
+    let tap = tap.map(|config| Tap::start(config, node, (clock, metrics.clone())));
+    Ok(Service {
         published,
         clock,
         metrics,
         responder: answer,
         deferred: Some(deferred),
         secrets,
-    }
+        tap: tap.transpose().map_err(|error| no_thread(&error))?,
+    })
 }
 
 /// Begins to answer what the answering threads hand on; gives where they do, and where updates come out.

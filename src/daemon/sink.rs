@@ -1,7 +1,7 @@
 //! Where log lines go: a queue, and a thread that writes it to standard error.
 //!
 //! Whoever logs never waits and never fails. A reader that is stuck (a full pipe), gone, or a
-//! disk that is full costs lines and nothing else; once lines go through again, one says how
+//! disk that is full costs lines and nothing else; once lines go through again, one of their form says how
 //! many were lost. Without this, a dead log collector would stop the engine.
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -37,8 +37,11 @@ enum Message {
 }
 
 impl Sink {
-    /// Starts the thread, which writes to `out`.
-    pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
+    /// Starts the thread, which writes to `out`; `word` gives the line that so many were lost.
+    pub(super) fn start(
+        out: impl Write + Send + 'static,
+        word: impl Fn(u64) -> Vec<u8> + Send + 'static,
+    ) -> io::Result<Self> {
         let (queue, messages) = sync_channel(LOG_LINES_WAITING);
         let lost = Arc::new(AtomicU64::new(0));
         let sink = Self {
@@ -46,7 +49,7 @@ impl Sink {
             lost: lost.clone(),
         };
         let thread = std::thread::Builder::new().name("log".to_owned());
-        thread.spawn(move || write_all(&messages, out, &lost))?;
+        thread.spawn(move || write_all(&messages, out, (&lost, word)))?;
         Ok(sink)
     }
 
@@ -66,23 +69,31 @@ impl Sink {
     }
 }
 
-fn write_all(messages: &Receiver<Message>, mut out: impl Write, lost: &AtomicU64) {
+fn write_all(
+    messages: &Receiver<Message>,
+    mut out: impl Write,
+    (lost, word): (&AtomicU64, impl Fn(u64) -> Vec<u8>),
+) {
     for message in messages {
         match message {
-            Message::Line(text) => write_line(&text, &mut out, lost),
+            Message::Line(text) => write_line(&text, &mut out, (lost, &word)),
             // Whoever waited may have given up.
             Message::Flush(done) => drop(done.try_send(())),
         }
     }
 }
 
-fn write_line(text: &[u8], out: &mut impl Write, lost: &AtomicU64) {
+fn write_line(
+    text: &[u8],
+    out: &mut impl Write,
+    (lost, word): (&AtomicU64, impl Fn(u64) -> Vec<u8>),
+) {
     if out.write_all(text).and_then(|()| out.flush()).is_err() {
         lost.fetch_add(1, Ordering::Relaxed);
         return;
     }
     let missing = lost.swap(0, Ordering::Relaxed);
-    if missing > 0 && writeln!(out, "waypost: {missing} log lines were lost").is_err() {
+    if missing > 0 && out.write_all(&word(missing)).is_err() {
         lost.fetch_add(missing, Ordering::Relaxed);
     }
 }
@@ -140,6 +151,10 @@ mod tests {
         }
     }
 
+    fn worded(lost: u64) -> Vec<u8> {
+        format!("{lost} were lost\n").into_bytes()
+    }
+
     fn log(sink: &Sink, text: &str) {
         write!(sink.make_writer(), "{text}").unwrap();
         sink.flush();
@@ -148,13 +163,13 @@ mod tests {
     #[test]
     fn a_broken_reader_costs_lines_and_says_so_later() {
         let out = Flaky::default();
-        let sink = Sink::start(out.clone()).unwrap();
+        let sink = Sink::start(out.clone(), worded).unwrap();
         log(&sink, "one\n");
         log(&sink, "two\n");
         out.0.lock().unwrap().0 = true;
         log(&sink, "three\n");
         let text = String::from_utf8(out.0.lock().unwrap().1.clone()).unwrap();
-        assert_eq!(text, "three\nwaypost: 2 log lines were lost\n");
+        assert_eq!(text, "three\n2 were lost\n");
     }
 
     #[test]
@@ -170,7 +185,7 @@ mod tests {
             }
         }
         let (_hold, held) = sync_channel(0);
-        let sink = Sink::start(Stuck(held)).unwrap();
+        let sink = Sink::start(Stuck(held), worded).unwrap();
         for _ in 0..LOG_LINES_WAITING + 10 {
             write!(sink.make_writer(), "line").unwrap();
         }

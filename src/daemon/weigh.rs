@@ -7,6 +7,7 @@
 //! It knows sizes and judgements, and neither files nor cores.
 use std::collections::BTreeMap;
 
+use super::findings::REFUSED;
 use super::judge::Judgement;
 use super::prepared::Prepared;
 use crate::base::Moment;
@@ -181,7 +182,7 @@ fn refuse_for(complaints: &[String], details: &str) -> Result<(), String> {
     match complaints.is_empty() {
         true => Ok(()),
         false => {
-            let text = format!("refused: {}\n{HELP}\n\n{details}", complaints.join("; "));
+            let text = format!("{REFUSED}{}\n{HELP}\n\n{details}", complaints.join("; "));
             Err(text.trim_end().to_owned())
         }
     }

@@ -31,20 +31,21 @@ pub fn freshness(reply: &[u8]) -> Option<u32> {
 }
 
 /// Reads the records of a message one after another.
-struct Records<'r> {
+pub(super) struct Records<'r> {
     rest: &'r [u8],
     counts: [u16; 4],
 }
 
-struct Record<'r> {
-    rtype: u16,
+/// A record, as far as it is looked at here.
+pub(super) struct Record<'r> {
+    pub(super) rtype: u16,
     ttl: u32,
-    rdata: &'r [u8],
+    pub(super) rdata: &'r [u8],
 }
 
 impl<'r> Records<'r> {
     /// Those after the questions.
-    fn of(message: &'r [u8]) -> Option<Self> {
+    pub(super) fn of(message: &'r [u8]) -> Option<Self> {
         let (header, rest) = message.split_first_chunk::<HEADER_BYTES>()?;
         let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
         let mut records = Self {
@@ -58,7 +59,18 @@ impl<'r> Records<'r> {
         Some(records)
     }
 
-    fn next(&mut self) -> Option<Record<'r>> {
+    /// The number of records in all sections.
+    pub(super) fn number(&self) -> u32 {
+        self.counts[1..].iter().copied().map(u32::from).sum()
+    }
+
+    /// Octets behind what was read.
+    pub(super) fn octets_left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next record.
+    pub(super) fn next(&mut self) -> Option<Record<'r>> {
         self.skip_name()?;
         let head = self.take(10)?;
         let length = u16::from_be_bytes([head[8], head[9]]);

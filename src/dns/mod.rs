@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`name`] | owned domain names |
+//! | [`anonymous`] | a reply without what tells who asked |
 //! | [`addresses`] | address records made once, for replies to copy |
 //! | [`ask`] | the client side: a question and a reply, for tools |
 //! | [`rr`] | type, class, rcode and opcode numbers; an RRset by reference |
@@ -28,6 +29,7 @@
 //! This is the only folder that names a DNS library: `domain` knows the mnemonics and what
 //! replies to our own questions hold, `hickory-proto` is the client side. The query path uses neither.
 pub mod addresses;
+pub mod anonymous;
 pub mod ask;
 pub mod challenges;
 pub mod cookie;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::snapshot::KeptDemand;
 use crate::base::HashKey;
-use crate::base::{ClassId, Family, RegionId, ServiceId, Span};
+use crate::base::{ClassId, EndpointId, Family, RegionId, ServiceId, Span};
 use crate::plan::{Demand, Demands, Map, Plan, shared_out};
 
 /// One observation counts for one part in so many.
@@ -86,6 +86,16 @@ impl DemandEstimate {
     /// What is planned with.
     pub(super) fn planned(&self) -> &Arc<Demands> {
         &self.planned
+    }
+
+    /// Plans with these capacities of endpoints in place of the config's from now on; says whether they are others.
+    pub(super) fn limit(&mut self, capacities: BTreeMap<EndpointId, u32>) -> bool {
+        let is_other = !self.planned.has_capacities(&capacities);
+        if is_other {
+            let planned = Demands::clone(&self.planned);
+            self.planned = Arc::new(planned.within(capacities));
+        }
+        is_other
     }
 
     /// Takes in what was counted; says whether something else is planned with from now on.

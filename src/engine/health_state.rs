@@ -25,12 +25,13 @@ use std::sync::Arc;
 use crate::base::{AddressSet, EndpointId, Moment, SlotId, Span, Standing, TargetId};
 use crate::dns::Name;
 use crate::health::ejections::Ejections;
+use crate::health::followed::FollowedLevel;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{Evidence, KeepReason, TargetHealth};
-use crate::health::votes::{Electorate, Ruling, Trust, VantageId, Vote};
 use crate::health::{ProbeResult, Report};
-use crate::plan::{AddressesDown, Monitor, Plan, Recovery};
+use crate::plan::{AddressesDown, Followed, Monitor, Plan, Recovery};
+use crate::share::{Ruling, Trust, VantagePanel};
 
 use super::addresses;
 use super::drains::Drains;
@@ -54,6 +55,8 @@ pub(super) struct HealthState {
     steps: BTreeSet<(Moment, TargetId)>,
     tally: Tally,
     pub(super) doubt: Doubt,
+    /// The votes of other vantages; of a node that stands alone there are none.
+    panel: VantagePanel,
     total_outage: bool,
     pub(super) ejections: Ejections,
     pub(super) drains: Drains,
@@ -161,6 +164,7 @@ impl HealthState {
             combined: vec![Last::Nothing; targets.len()],
             steps: BTreeSet::new(),
             doubt: Doubt::None,
+            panel: VantagePanel::lone(),
             total_outage: false,
             ejections: Ejections::new(&plan),
             drains,
@@ -277,8 +281,13 @@ impl HealthState {
             health: self.targets[id.index()].clone(),
             ceiling: self.drains.ceiling(id),
             left_at: self.ejections.left_at(id),
-            weight: self.weights.level(self.endpoint(id)).cloned(),
+            weight: self.level(id, Followed::Weight).cloned(),
+            capacity: self.level(id, Followed::Capacity).cloned(),
         }
+    }
+
+    fn level(&self, id: TargetId, what: Followed) -> Option<&FollowedLevel> {
+        self.weights.level(self.endpoint(id), what)
     }
 
     /// Tells that an operator's approval would let a target go on.
@@ -404,16 +413,12 @@ impl HealthState {
     /// Rules on a target by the votes of all vantages. There is one, and its vote is that of the target;
     /// while it doubts itself it has none.
     fn ruling(&self, now: Moment, id: TargetId) -> Ruling {
-        let own = Vote {
-            vantage: VantageId(0),
-            verdict: self.targets[id.index()].verdict(),
-            at: now,
-            trust: match self.doubt {
-                Doubt::None => Trust::Sure,
-                Doubt::MostFail | Doubt::CanariesFail => Trust::Doubting,
-            },
+        let trust = match self.doubt {
+            Doubt::None => Trust::Sure,
+            Doubt::MostFail | Doubt::CanariesFail => Trust::Doubting,
         };
-        Electorate::ALONE.rule(now, &[own])
+        let verdict = self.targets[id.index()].verdict();
+        self.panel.rule(now, id.0, (verdict, trust))
     }
 
     /// Tells that the bound on ejections lets a target go. It does not bind an operator.

@@ -197,10 +197,13 @@ impl Engine {
 
     fn begin(
         (plan, zones): (Arc<Plan>, Arc<Zones>),
-        (health, demand): (HealthState, DemandEstimate),
+        (mut health, mut demand): (HealthState, DemandEstimate),
         now: Moment,
         seed: u64,
     ) -> Self {
+        if let Some(capacities) = health.take_capacities() {
+            demand.limit(capacities);
+        }
         let basis = Basis {
             plan: plan.clone(),
             standings: health.standings().into(),
@@ -271,6 +274,10 @@ impl Engine {
         }
         let reweighed = self.health.settle_weights();
         self.take_changes(now, &reweighed);
+        if let Some(capacities) = self.health.take_capacities() {
+            let is_other = self.demand.limit(capacities);
+            self.replan(now, is_other);
+        }
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
             self.publish(now);
@@ -493,6 +500,9 @@ impl Engine {
         self.lookout = self.lookout.migrate(&plan, now, &reload);
         self.labels = TargetLabels::new(&plan);
         self.demand.migrate(&self.plan, &plan);
+        if let Some(capacities) = self.health.take_capacities() {
+            self.demand.limit(capacities);
+        }
         self.zones = zones;
         self.plan = plan;
         self.given = None;
@@ -507,7 +517,13 @@ impl Engine {
 
     /// Takes in what was counted; a table follows if it is worth one.
     fn observe(&mut self, now: Moment, observed: &Observed) {
-        if self.demand.observe(&self.plan, observed) && self.table.plans_capacity() {
+        let is_worth = self.demand.observe(&self.plan, observed);
+        self.replan(now, is_worth);
+    }
+
+    /// Plans to publish, where another demand or capacity is planned with.
+    fn replan(&mut self, now: Moment, is_other: bool) {
+        if is_other && self.table.plans_capacity() {
             let due = now.after(limits::COALESCE);
             self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
         }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::limits::ORDERS_PAST_AGE;
 use crate::base::{Moment, Permille};
-use crate::plan::{Units, UnknownScope};
+use crate::plan::{Maintenance, Units, UnknownScope};
 
 /// One order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,6 +218,24 @@ impl Order {
             from: None,
             until: None,
             consent: Consent::Given,
+        }
+    }
+}
+
+impl OrderRequest {
+    /// The drain that a window of maintenance asks for until it closes; it is refused where it does damage.
+    #[must_use]
+    pub fn of_window(window: &Maintenance, until: Moment) -> Self {
+        Self {
+            order: Order {
+                action: Action::Drain,
+                scope: window.scope.clone(),
+                author: format!("maintenance {}", window.name),
+                reason: window.reason.clone(),
+            },
+            from: None,
+            until: Some(until),
+            consent: Consent::Withheld,
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::base::{Moment, SlotId, Span, TargetId};
 use crate::health::drain::Ceiling;
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::TargetHealth;
-use crate::plan::{Monitor, Plan, Recovery};
+use crate::plan::{Followed, Monitor, Plan, Recovery};
 
 /// Reads what a snapshot says of a plan at a later moment.
 pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning {
@@ -113,12 +113,16 @@ impl Resumed<'_> {
         health
     }
 
-    /// The levels of weights; the time away ages what was read.
+    /// The levels of what follows values; the time away ages what was read.
     fn weights(&self) -> Weights {
-        let level = |endpoint| {
+        let level = |endpoint, what| {
             let mut own = (0..).map(TargetId).zip(&self.plan.targets);
             let (id, _) = own.find(|(_, target)| target.endpoint == endpoint)?;
-            self.kept(id)?.weight.clone()
+            let kept = self.kept(id)?;
+            match what {
+                Followed::Weight => kept.weight.clone(),
+                Followed::Capacity => kept.capacity.clone(),
+            }
         };
         Weights::new(self.plan, self.now).known(level)
     }

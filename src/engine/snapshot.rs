@@ -14,9 +14,9 @@ use super::order::{OrderRecord, PastOrder};
 use crate::base::limits::ORDERS_PAST;
 use crate::base::{Moment, Permille};
 use crate::health::drain::Ceiling;
+use crate::health::followed::FollowedLevel;
 use crate::health::slot::SlotHealth;
 use crate::health::target::TargetHealth;
-use crate::health::weight::WeightLevel;
 
 /// All that an engine knows, or a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +54,10 @@ pub struct KeptTarget {
     pub left_at: Option<Moment>,
     /// The level of its endpoint's weight, where that follows a value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weight: Option<WeightLevel>,
+    pub weight: Option<FollowedLevel>,
+    /// The same of its capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<FollowedLevel>,
 }
 
 /// The part of a service's demand that is kept.

@@ -166,6 +166,9 @@ pub struct EndpointStatus {
     /// What it can carry, in the operator's unit; absent where no bound is stated.
     #[serde(default)]
     pub capacity: Option<u32>,
+    /// Capacity now, in thousandths, where it follows a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_now_thousandths: Option<u64>,
     /// What it carries, as for regions.
     #[serde(default)]
     pub load_thousandths: Option<u64>,

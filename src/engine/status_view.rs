@@ -10,7 +10,7 @@ use crate::base::{
 };
 use crate::health::guard::Doubt;
 use crate::health::slot::State;
-use crate::plan::{AllDown, Endpoint, Residency, Service, Target};
+use crate::plan::{AllDown, Endpoint, Followed, Residency, Service, Target};
 use crate::table::{PoolView, Table};
 
 use super::Engine;
@@ -102,11 +102,16 @@ impl StatusView<'_> {
             let load_thousandths = self.load(|table| table.endpoint_load(id));
             let orders = self.engine.health.drains().of(plan, id, self.now);
             let orders: Vec<&OrderRecord> = orders.collect();
-            let level = self.engine.health.weights.level(id);
-            let now = level.map(|level| u64::from(level.share().0) * u64::from(endpoint.weight));
+            let level = |what| self.engine.health.weights.level(id, what);
+            let capacity = level(Followed::Capacity).zip(endpoint.capacity);
+            let capacity = capacity.map(|(level, whole)| u64::from(level.part_of(whole)) * 1000);
+            let weight = level(Followed::Weight);
+            let weight =
+                weight.map(|level| u64::from(level.share().0) * u64::from(endpoint.weight));
             let status = EndpointStatus {
                 load_thousandths,
-                weight_now_thousandths: now,
+                weight_now_thousandths: weight,
+                capacity_now_thousandths: capacity,
                 ..self.endpoint(endpoint, targets, &orders)
             };
             regions[endpoint.region.index()].endpoints.push(status);
@@ -137,6 +142,7 @@ impl StatusView<'_> {
             tier: endpoint.tier,
             weight: endpoint.weight,
             weight_now_thousandths: None,
+            capacity_now_thousandths: None,
             disabled: !endpoint.enabled,
             capacity: endpoint.capacity,
             load_thousandths: None,

@@ -1,4 +1,4 @@
-//! Weights that follow values: what is left of each endpoint's share by them.
+//! Weights and capacities that follow values: what is left of each endpoint's share by them, and what it can carry.
 //!
 //! ```text
 //! value of a slot --> level of its endpoint --> part of its weight, beside the others of its tier --> most of its share
@@ -9,6 +9,8 @@
 //! others have its place at once; what a value changes comes by the steps of [`crate::health::weight`]. Cohorts keep
 //! their order: by each step the fewest clients move that must, and the same come back.
 //!
+//! A capacity is planned with as it stands at the time ([`crate::plan::Demands`]), and never above that of the config.
+//!
 //! Nothing is reckoned for endpoints whose tier follows no value. It knows neither why a share is what it is
 //! nor who serves whom.
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,16 +19,18 @@ use super::health_state::{Change, HealthState};
 use crate::base::{
     EndpointId, Family, Moment, MonitorValue, Permille, SlotId, Standing, TargetId, Why,
 };
-use crate::health::weight::WeightLevel;
-use crate::plan::Plan;
+use crate::health::followed::FollowedLevel;
+use crate::plan::{Followed, Plan, ValueSource};
 
 /// The levels of all endpoints, and who shares a tier with whom.
 #[derive(Debug)]
 pub(super) struct Weights {
-    /// By endpoint; absent where the weight follows no value.
-    levels: Vec<Option<WeightLevel>>,
-    /// Endpoints that a slot's value is the weight of.
-    readers: BTreeMap<SlotId, Vec<EndpointId>>,
+    /// By endpoint and number; absent where that follows no value.
+    levels: Vec<[Option<FollowedLevel>; 2]>,
+    /// Numbers of endpoints that a slot's value stands for.
+    readers: BTreeMap<SlotId, Vec<(EndpointId, Followed)>>,
+    /// Tells that some capacity may be another than was taken last.
+    recapacitated: bool,
     /// By endpoint: the tier of which some follow a value.
     tiers: Vec<Option<usize>>,
     /// The endpoints of each such tier.
@@ -41,7 +45,9 @@ impl Weights {
     /// The weights of the config.
     pub(super) fn new(plan: &Plan, now: Moment) -> Self {
         let levels = plan.endpoints.iter();
-        let levels = levels.map(|one| one.weight_from.as_ref().map(|_| WeightLevel::new(now)));
+        let levels = levels.map(|one| {
+            Followed::ALL.map(|what| one.follows(what).map(|_| FollowedLevel::new(now)))
+        });
         let mut by_tier: BTreeMap<_, Vec<EndpointId>> = BTreeMap::new();
         for (place, one) in plan.endpoints.iter().enumerate() {
             if one.enabled && one.weight > 0 {
@@ -49,7 +55,10 @@ impl Weights {
                 tier.or_default().push(EndpointId::from_index(place));
             }
         }
-        let follows = |id: &EndpointId| plan.endpoints[id.index()].weight_from.is_some();
+        let follows = |id: &EndpointId| {
+            let own = &plan.endpoints[id.index()];
+            own.follows(Followed::Weight).is_some()
+        };
         let members = by_tier.into_values();
         let members: Vec<Vec<EndpointId>> =
             members.filter(|tier| tier.iter().any(follows)).collect();
@@ -62,6 +71,7 @@ impl Weights {
         Self {
             levels: levels.collect(),
             readers: readers(plan),
+            recapacitated: true,
             tiers,
             members,
             shares: vec![Permille::FULL; plan.targets.len()],
@@ -70,10 +80,14 @@ impl Weights {
     }
 
     /// The same, with what is known of some endpoints.
-    pub(super) fn known(mut self, of: impl Fn(EndpointId) -> Option<WeightLevel>) -> Self {
-        for (place, level) in self.levels.iter_mut().enumerate() {
-            if let (Some(level), Some(known)) = (level, of(EndpointId::from_index(place))) {
-                *level = known;
+    pub(super) fn known(
+        mut self,
+        of: impl Fn(EndpointId, Followed) -> Option<FollowedLevel>,
+    ) -> Self {
+        for (place, levels) in self.levels.iter_mut().enumerate() {
+            for (level, what) in levels.iter_mut().zip(Followed::ALL) {
+                let known = of(EndpointId::from_index(place), what).filter(|_| level.is_some());
+                *level = known.or(level.take());
             }
         }
         self
@@ -82,19 +96,34 @@ impl Weights {
     /// Those of a new plan: an endpoint keeps its level by its name.
     pub(super) fn migrate(&self, (old, new): (&Plan, &Plan), now: Moment) -> Self {
         let fresh = Self::new(new, now);
-        if fresh.members.is_empty() {
+        if fresh.readers.is_empty() {
             return fresh;
         }
         let names = old.endpoints.iter().zip(&self.levels);
-        let names = names.filter_map(|(one, level)| Some((one.name.as_str(), level.as_ref()?)));
-        let known: BTreeMap<&str, &WeightLevel> = names.collect();
+        let known: BTreeMap<&str, _> = names
+            .map(|(one, levels)| (one.name.as_str(), levels))
+            .collect();
         let name = |id: EndpointId| new.endpoints[id.index()].name.as_str();
-        fresh.known(|id| known.get(name(id)).copied().cloned())
+        fresh.known(|id, what| known.get(name(id))?[what.index()].clone())
     }
 
-    /// The level of an endpoint, where its weight follows a value.
-    pub(super) fn level(&self, id: EndpointId) -> Option<&WeightLevel> {
-        self.levels[id.index()].as_ref()
+    /// The level of a number of an endpoint, where that follows a value.
+    pub(super) fn level(&self, id: EndpointId, what: Followed) -> Option<&FollowedLevel> {
+        self.levels[id.index()][what.index()].as_ref()
+    }
+
+    /// The capacities that follow values, as they are now, if they may be others than were taken last.
+    fn take_capacities(&mut self, plan: &Plan) -> Option<BTreeMap<EndpointId, u32>> {
+        if !std::mem::take(&mut self.recapacitated) {
+            return None;
+        }
+        let own = plan.endpoints.iter().enumerate();
+        let own = own.filter_map(|(place, one)| {
+            let (_, whole) = one.follows(Followed::Capacity)?;
+            let id = EndpointId::from_index(place);
+            Some((id, self.level(id, Followed::Capacity)?.part_of(whole)))
+        });
+        Some(own.collect())
     }
 
     /// Takes in what a slot has read.
@@ -108,9 +137,9 @@ impl Weights {
         let (Some(value), Some(readers)) = (value, self.readers.get(&slot)) else {
             return;
         };
-        for id in readers.clone() {
-            self.turn(plan, id, |level, (source, weight)| {
-                level.read(source, weight, now, value);
+        for reader in readers.clone() {
+            self.turn(plan, reader, |level, (source, whole)| {
+                level.read(source, whole, now, value);
             });
         }
     }
@@ -119,9 +148,11 @@ impl Weights {
     pub(super) fn advance(&mut self, plan: &Plan, now: Moment) {
         if self.wake_at(plan).is_some_and(|due| due <= now) {
             for id in (0..self.levels.len()).map(EndpointId::from_index) {
-                self.turn(plan, id, |level, (source, weight)| {
-                    level.advance(source, weight, now);
-                });
+                for what in Followed::ALL {
+                    self.turn(plan, (id, what), |level, (source, whole)| {
+                        level.advance(source, whole, now);
+                    });
+                }
             }
         }
     }
@@ -129,29 +160,37 @@ impl Weights {
     fn turn(
         &mut self,
         plan: &Plan,
-        id: EndpointId,
-        turn: impl Fn(&mut WeightLevel, (&crate::plan::WeightSource, u16)),
+        (id, what): (EndpointId, Followed),
+        turn: impl Fn(&mut FollowedLevel, (&ValueSource, u32)),
     ) {
-        let endpoint = &plan.endpoints[id.index()];
-        let source = endpoint.weight_from.as_ref();
-        if let (Some(level), Some(source)) = (&mut self.levels[id.index()], source) {
-            let before = level.share();
-            turn(level, (source, endpoint.weight));
-            if level.share() != before {
+        let followed = plan.endpoints[id.index()].follows(what);
+        let level = &mut self.levels[id.index()][what.index()];
+        let (Some(level), Some((source, whole))) = (level, followed) else {
+            return;
+        };
+        let before = (level.share(), level.part_of(whole));
+        turn(level, (source, whole));
+        match what {
+            Followed::Weight if level.share() != before.0 => {
                 self.changed.extend(self.tiers[id.index()]);
             }
+            Followed::Capacity => self.recapacitated |= level.part_of(whole) != before.1,
+            Followed::Weight => {}
         }
     }
 
     /// The moment at which the next step is due.
     pub(super) fn wake_at(&self, plan: &Plan) -> Option<Moment> {
-        if self.members.is_empty() {
+        if self.readers.is_empty() {
             return None;
         }
         let levels = self.levels.iter().zip(&plan.endpoints);
-        let due = levels.filter_map(|(level, endpoint)| {
-            let (level, source) = (level.as_ref()?, endpoint.weight_from.as_ref()?);
-            level.next_step(source, endpoint.weight)
+        let due = levels.flat_map(|(levels, endpoint)| {
+            let own = levels.iter().zip(Followed::ALL);
+            own.filter_map(|(level, what)| {
+                let (source, whole) = endpoint.follows(what)?;
+                level.as_ref()?.next_step(source, whole)
+            })
         });
         due.min()
     }
@@ -174,7 +213,10 @@ impl Weights {
         let Some(tier) = self.tiers[endpoint.index()] else {
             return Permille::FULL;
         };
-        let part = |id: EndpointId| self.level(id).map_or(Permille::FULL, WeightLevel::share);
+        let part = |id: EndpointId| {
+            let level = self.level(id, Followed::Weight);
+            level.map_or(Permille::FULL, FollowedLevel::share)
+        };
         let serves = |id: &EndpointId| {
             let mut targets = state.targets_of(*id).iter();
             targets.any(|target| {
@@ -191,17 +233,22 @@ impl Weights {
     }
 }
 
-/// The endpoints that read their weight of each slot.
-fn readers(plan: &Plan) -> BTreeMap<SlotId, Vec<EndpointId>> {
-    let mut readers: BTreeMap<SlotId, Vec<EndpointId>> = BTreeMap::new();
-    for target in &plan.targets {
-        let source = &plan.endpoints[target.endpoint.index()].weight_from;
-        let Some(source) = source else { continue };
+/// The numbers that are read of each slot.
+fn readers(plan: &Plan) -> BTreeMap<SlotId, Vec<(EndpointId, Followed)>> {
+    let mut readers: BTreeMap<SlotId, Vec<_>> = BTreeMap::new();
+    for (target, what) in plan
+        .targets
+        .iter()
+        .flat_map(|own| Followed::ALL.map(|what| (own, what)))
+    {
+        let Some((source, _)) = plan.endpoints[target.endpoint.index()].follows(what) else {
+            continue;
+        };
         let slots = target.slots.iter().chain(&target.reported);
         for slot in slots.filter(|slot| plan.slots[slot.index()].monitor == source.monitor) {
             let own = readers.entry(*slot).or_default();
-            if !own.contains(&target.endpoint) {
-                own.push(target.endpoint);
+            if !own.contains(&(target.endpoint, what)) {
+                own.push((target.endpoint, what));
             }
         }
     }
@@ -227,6 +274,11 @@ impl HealthState {
             limited(standing, self.weights.most(self, own, &shares))
         });
         weighed.collect()
+    }
+
+    /// The capacities that follow values, if they may be others than were taken last.
+    pub(super) fn take_capacities(&mut self) -> Option<BTreeMap<EndpointId, u32>> {
+        self.weights.take_capacities(&self.plan)
     }
 
     /// Looks again at the targets of tiers whose weights, or whose members, have changed.

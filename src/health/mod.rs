@@ -7,18 +7,16 @@
 //! | [`target`] | slots, gates and ramp together: the standing of a target |
 //! | [`damping`] | how much slower a return is after relapses |
 //! | [`drain`] | what an operator's order leaves of it |
-//! | [`weight`] | what a value leaves of an endpoint's weight |
+//! | [`followed`] | what a value leaves of an endpoint's weight or capacity |
 //! | [`guard`] | self-doubt |
 //! | [`ejections`] | how much may leave automatically |
-//! | [`votes`] | what several vantages see, combined into one ruling |
 pub mod damping;
 pub mod drain;
 pub mod ejections;
+pub mod followed;
 pub mod guard;
 pub mod report;
 pub mod slot;
 pub mod target;
-pub mod votes;
-pub mod weight;
 
 pub use report::{ProbeResult, Report, Timing};

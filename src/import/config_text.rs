@@ -28,6 +28,14 @@ pub(super) fn write(draft: &ImportDraft) -> String {
         text += "\n[[zones]]\n";
         text += &pair("name", &quoted(zone.apex().trim_end_matches('.')));
         text += &pair("file", &quoted(&zone.path()));
+        for ((name, target), types) in zone.aliases() {
+            text += "\n[[zones.aliases]]\n";
+            text += &pair("name", &quoted(name));
+            text += &pair("target", &quoted(target));
+            if types.len() == 1 {
+                text += &pair("types", &list(types));
+            }
+        }
     }
     for region in draft.regions() {
         let (north, east) = draft.locations.get(&region).copied().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! A config as it is drawn by a maker's translator: regions, monitors, services, zones, and what there is to say.
 //!
 //! A translator draws all that its files mean, whether a config can say it or not. [`ImportDraft::settle`] takes out what cannot be
-//! said, with a remark each, so that a feature that comes is switched on in one place and for all makers.
+//! said, with a remark each.
 //!
 //! A *pool* is what one region answers with for one service. Lists of regions name only regions where the service has a pool
 //! that is left.
@@ -159,17 +159,9 @@ impl ImportDraft {
         self.say(RemarkKind::Note, at, what.into(), (why, help));
     }
 
-    /// Says that something cannot be said, unless it can.
-    pub(super) fn needs(
-        &mut self,
-        feature: Feature,
-        at: &SourceLine,
-        what: impl Into<String>,
-    ) -> bool {
-        if !feature.is_sayable() {
-            self.say(RemarkKind::Lost, at, what.into(), feature.explain());
-        }
-        feature.is_sayable()
+    /// Says that something cannot be said.
+    pub(super) fn lacks(&mut self, feature: Feature, at: &SourceLine, what: impl Into<String>) {
+        self.say(RemarkKind::Lost, at, what.into(), feature.explain());
     }
 
     fn say(&mut self, kind: RemarkKind, at: &SourceLine, what: String, words: (&str, &str)) {
@@ -216,22 +208,10 @@ impl ImportDraft {
 
     /// Takes out of a service all that cannot be said; nothing if nothing is left.
     fn settle_service(&mut self, mut service: DraftService) -> Option<DraftService> {
-        service.hostnames.retain(|name| {
-            let is_wildcard = name.starts_with("*.");
-            !is_wildcard
-                || self.needs(
-                    Feature::SteeredWildcards,
-                    &service.origin,
-                    format!("`{name}`"),
-                )
-        });
         for pool in &mut service.pools {
             pool.members.retain(|member| match &member.target {
                 MemberTarget::Addresses(list) => !list.is_empty(),
-                MemberTarget::Hostname(name) => {
-                    let what = format!("`{name}` of service `{}`", service.name);
-                    self.needs(Feature::HostnameEndpoint, &member.origin, what)
-                }
+                MemberTarget::Hostname(_) => true,
             });
             self.scale(pool);
         }
@@ -280,33 +260,16 @@ impl ImportDraft {
             DraftSteering::Everyone(order) => order.retain(|region| service.has_pool(region)),
             DraftSteering::Nearest(bias) => bias.retain(|(region, _)| service.has_pool(region)),
             DraftSteering::ByPlace(lists) => self.settle_places(service, lists),
-            DraftSteering::Weights(shares) => {
-                shares.retain(|(region, _)| service.has_pool(region));
-                let what = format!("shares of regions of service `{}`", service.name);
-                let is_sayable =
-                    shares.len() < 2 || self.needs(Feature::RegionWeights, &service.origin, what);
-                if !is_sayable {
-                    shares.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
-                    let order = shares.drain(..).map(|(region, _)| region);
-                    steering = DraftSteering::Everyone(order.collect());
-                }
-            }
+            DraftSteering::Weights(shares) => shares.retain(|(region, _)| service.has_pool(region)),
         }
         service.steering = steering;
     }
 
     fn settle_places(&mut self, service: &DraftService, lists: &mut PlaceLists) {
         lists.places.retain_mut(|(origin, place, regions)| {
-            let feature = match place {
-                ClientPlace::Subdivision(_) => Some(Feature::Subdivisions),
-                ClientPlace::City(_) => Some(Feature::Cities),
-                ClientPlace::Continent(_)
-                | ClientPlace::Country(_)
-                | ClientPlace::Asn(_)
-                | ClientPlace::Network(_) => None,
-            };
             let what = format!("clients of {}, service `{}`", place.word(), service.name);
-            if feature.is_some_and(|feature| !self.needs(feature, origin, what.clone())) {
+            if let ClientPlace::City(_) = place {
+                self.lacks(Feature::Cities, origin, what);
                 return false;
             }
             regions.retain(|region| service.has_pool(region));

@@ -256,7 +256,7 @@ fn members(view: &ConfigNode, file: &ImportedFile, draft: &mut ImportDraft) -> V
                     list.push(DraftMember::new(origin, text, target));
                 }
                 _ => {
-                    draft.needs(Feature::SteeredRecords, &origin, format!("{kind} {text}"));
+                    draft.lacks(Feature::SteeredRecords, &origin, format!("{kind} {text}"));
                 }
             }
         }

@@ -185,11 +185,9 @@ impl OctoRecord<'_> {
                 .first()
                 .and_then(ConfigNode::text)
                 .unwrap_or_default();
-            draft.needs(
-                Feature::StaticAlias,
-                &self.origin(),
-                format!("{} ALIAS {target}", self.name),
-            );
+            draft
+                .zone(self.apex, &self.origin())
+                .alias(&self.name, target, ["A", "AAAA"]);
             return;
         }
         if self.node.get("geo").is_some() {
@@ -316,7 +314,7 @@ impl OctoRecord<'_> {
         }
         let pools = rule.get("pools").map_or(&[][..], ConfigNode::entries);
         if pools.len() > 1 {
-            draft.needs(Feature::RegionWeights, origin, "several pools of one rule");
+            draft.lacks(Feature::PlaceWeights, origin, "several pools of one rule");
         }
         let heaviest = pools
             .iter()

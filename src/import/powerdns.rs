@@ -382,7 +382,7 @@ impl GeoDomain<'_> {
             ("A" | "AAAA", Ok(address)) => MemberTarget::Addresses(vec![address]),
             ("CNAME", _) => MemberTarget::Hostname(absolute(text)),
             (_, _) => {
-                draft.needs(Feature::SteeredRecords, &origin, format!("{kind} {text}"));
+                draft.lacks(Feature::SteeredRecords, &origin, format!("{kind} {text}"));
                 return None;
             }
         };

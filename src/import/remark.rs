@@ -3,8 +3,7 @@
 //! Both name the file, the line, what stands there, why it cannot stand in the new config, and what to do. Only what is *lost*
 //! changes what clients are answered, and makes `waypost import` exit with 1.
 //!
-//! What Waypost itself cannot say is a [`Feature`]: whether it can is decided in one place, [`Feature::is_sayable`], so that
-//! all translators say it from the day that it can be said.
+//! What Waypost itself cannot say, whoever's config says it, is a [`Feature`], with the same words for all translators.
 use std::fmt;
 use std::rc::Rc;
 
@@ -62,25 +61,17 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Things that another server's config may say, and a config of Waypost perhaps not yet.
+/// Things that another server's config may say, and a translation not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Feature {
-    /// An endpoint that is known by name.
-    HostnameEndpoint,
-    /// Shares of all clients over regions.
-    RegionWeights,
+    /// Shares of the clients of one place over regions.
+    PlaceWeights,
     /// Clients by a measured table.
     LatencyTable,
-    /// Clients by a subdivision of ISO 3166-2.
-    Subdivisions,
     /// Clients by city.
     Cities,
     /// Records other than addresses that follow the choice.
     SteeredRecords,
-    /// A steered name that is a wildcard.
-    SteeredWildcards,
-    /// An ordinary name that is answered by the addresses of another.
-    StaticAlias,
     /// A monitor that runs a program.
     ExecMonitor,
     /// A pool that never takes part of itself out.
@@ -88,60 +79,28 @@ pub(super) enum Feature {
 }
 
 impl Feature {
-    /// Tells whether a config can say it.
-    pub(super) fn is_sayable(self) -> bool {
-        match self {
-            Self::HostnameEndpoint
-            | Self::RegionWeights
-            | Self::LatencyTable
-            | Self::Cities
-            | Self::SteeredRecords
-            | Self::SteeredWildcards
-            | Self::StaticAlias
-            | Self::ExecMonitor
-            | Self::IgnoredHealth => false,
-            Self::Subdivisions => true,
-        }
-    }
-
     /// Why it is not in the config, and what to do.
     pub(super) fn explain(self) -> (&'static str, &'static str) {
         match self {
-            Self::HostnameEndpoint => (
-                "an endpoint has addresses and cannot be known by name",
-                "give the endpoint the addresses that the name has",
-            ),
-            Self::RegionWeights => (
-                "shares of all clients over regions cannot be stated",
+            Self::PlaceWeights => (
+                "shares over regions are of all clients, and not of those of a place",
                 "weigh endpoints inside one region instead",
             ),
             Self::LatencyTable => (
-                "there is no table of measured times",
-                "clients go by distance: state `bias` for a region that should be nearer",
-            ),
-            Self::Subdivisions => (
-                "clients are not told apart by parts of countries",
-                "name the networks of the subdivision",
+                "the measured times are not in these files",
+                "clients go by distance: measure, and give policy \"latency\" the file; or state `bias` for a region that should be nearer",
             ),
             Self::Cities => (
                 "clients are not told apart by city",
                 "name the networks of the city in `places`",
             ),
             Self::SteeredRecords => (
-                "only addresses follow the choice of a region",
-                "put the record into the zone file if one for everybody will do",
-            ),
-            Self::SteeredWildcards => (
-                "a steered name cannot be a wildcard",
-                "steer a name of its own, and let `* CNAME` in the zone lead there",
-            ),
-            Self::StaticAlias => (
-                "a name cannot borrow the addresses of a name elsewhere",
-                "put the addresses into the zone file, or write a CNAME where one may stand",
+                "records other than addresses that follow the choice are not translated",
+                "write them as `[[services.X.records]]`, or into the zone file if one for everybody will do",
             ),
             Self::ExecMonitor => (
-                "no monitor runs a program of one's own",
-                "watch the service by http, https, tcp or tls",
+                "a program is not run because a file of another server says so",
+                "write a monitor of type exec, or watch the service by http, https, tcp or tls",
             ),
             Self::IgnoredHealth => (
                 "an endpoint that is down gets no clients",

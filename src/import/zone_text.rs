@@ -5,6 +5,7 @@
 //! knows, and whatever is wrong in the rest is told by `waypost check`.
 //!
 //! It does not know which entries are steered.
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::remark::SourceLine;
@@ -15,8 +16,15 @@ pub(super) struct DraftZone {
     apex: String,
     origin: SourceLine,
     lines: Vec<String>,
+    /// Types of addresses that names have of others, by both names, without their final dots.
+    aliases: BTreeMap<(String, String), BTreeSet<String>>,
     has_soa: bool,
     has_ns: bool,
+}
+
+/// A name without its final dot.
+fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_owned()
 }
 
 impl DraftZone {
@@ -25,6 +33,7 @@ impl DraftZone {
             apex,
             origin,
             lines: Vec::new(),
+            aliases: BTreeMap::new(),
             has_soa: false,
             has_ns: false,
         }
@@ -39,6 +48,23 @@ impl DraftZone {
     pub(super) fn path(&self) -> String {
         let name = self.apex.trim_end_matches('.').replace('/', "_");
         format!("zones/{name}.zone")
+    }
+
+    /// Gives a name the addresses that another has of some types.
+    pub(super) fn alias<'k>(
+        &mut self,
+        name: &str,
+        target: &str,
+        types: impl IntoIterator<Item = &'k str>,
+    ) {
+        let own = self.aliases.entry((plain(name), plain(target)));
+        own.or_default()
+            .extend(types.into_iter().map(str::to_owned));
+    }
+
+    /// The names that have the addresses of others, whose, and of which types.
+    pub(super) fn aliases(&self) -> &BTreeMap<(String, String), BTreeSet<String>> {
+        &self.aliases
     }
 
     /// Adds a record, its owner absolute.

@@ -1,20 +1,23 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `audit`, `background`, `clock`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_rate`, `resolve`, `inherited`, `service_manager` and
+//! `audit`, `background`, `clock`, `dnstap`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_line`, `log_rate`, `node_name`, `resolve`, `inherited`, `service_manager` and
 //! `privileges` serve the siblings above them: `serve`, `probe`, `transfer`, `control` and `handover`, which do not see
 //! each other. `daemon` joins them to the cores.
 pub mod audit;
 pub mod background;
 pub mod clock;
 pub mod control;
+pub mod dnstap;
 pub mod files;
 pub mod handover;
 pub mod history;
 pub mod inherited;
 pub mod keep;
 pub mod keys;
+pub mod log_line;
 pub mod log_rate;
 pub mod metrics;
+pub mod node_name;
 pub mod notify;
 pub mod privileges;
 pub mod probe;

@@ -22,6 +22,13 @@ pub struct ValueBounds {
 }
 
 impl ValueBounds {
+    /// None.
+    pub const NONE: Self = Self {
+        above: None,
+        below: None,
+        hysteresis: MonitorValue(0),
+    };
+
     /// Reads the keys.
     pub(super) fn read(fields: &mut Fields<'_, '_>) -> Self {
         let above = fields.optional("above", reading);

@@ -9,6 +9,7 @@
 //! protocol that is offered over TLS (RFC 9113, section 3), so that what falls back to HTTP/1.1 fails.
 use toml::de::DeValue;
 
+use super::bounds::ValueBounds;
 use super::host;
 use super::json::{self, JsonExpectation};
 use super::kind::{Host, MonitorType, Port, ProbeExchange};
@@ -38,6 +39,8 @@ pub struct HttpCheck {
     pub expect_body: Option<String>,
     /// Expectations of a body in JSON; all of them must hold.
     pub expect_json: Vec<JsonExpectation>,
+    /// The place of a number in the body, in JSON, that weights and capacities can follow (RFC 6901); nothing is expected of it.
+    pub value: Option<String>,
     /// The connection of each probe.
     pub connection: ProbeConnection,
 }
@@ -90,7 +93,12 @@ impl MonitorType for HttpCheck {
             body: content.body,
             expect_body: content.expect_body,
             expect_json: content.expect_json,
+            value: content.value,
         }
+    }
+
+    fn bounds(&self) -> Option<&ValueBounds> {
+        self.value.as_ref().map(|_| &ValueBounds::NONE)
     }
 
     fn host(&self) -> Host<'_> {
@@ -116,6 +124,7 @@ struct HttpContent {
     body: Option<String>,
     expect_body: Option<String>,
     expect_json: Vec<JsonExpectation>,
+    value: Option<String>,
 }
 
 /// Reads the method and the bodies that go with it: only POST sends one, and HEAD gets none.
@@ -132,8 +141,16 @@ fn content(fields: &mut Fields<'_, '_>) -> HttpContent {
     let expect_body = fields.optional("expect_body", value::text);
     let expect_json = json::read(fields);
     let json_at = fields.key("expect_json");
-    let text_at = expect_body.as_ref().map(|body| body.at.clone());
-    for (key, at) in [("expect_body", text_at), ("expect_json", json_at)] {
+    let value = fields.optional("value", json::pointer);
+    let of_body = [
+        (
+            "expect_body",
+            expect_body.as_ref().map(|body| body.at.clone()),
+        ),
+        ("expect_json", json_at),
+        ("value", value.as_ref().map(|value| value.at.clone())),
+    ];
+    for (key, at) in of_body {
         if let (true, Some(at)) = (method == "HEAD", at) {
             let message = "a HEAD request gets no body";
             fields.reader().error(&at, message, |found| {
@@ -146,6 +163,7 @@ fn content(fields: &mut Fields<'_, '_>) -> HttpContent {
         body: plain(body),
         expect_body: plain(expect_body),
         expect_json,
+        value: plain(value),
     }
 }
 

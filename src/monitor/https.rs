@@ -1,4 +1,5 @@
 //! Monitors of type `https`: as `http`, over TLS, with the server's certificate judged.
+use super::bounds::ValueBounds;
 use super::certificate::CertificatePolicy;
 use super::http::HttpCheck;
 use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
@@ -31,6 +32,10 @@ impl MonitorType for HttpsCheck {
 
     fn forget_paths(&mut self) {
         self.certificate.forget_paths();
+    }
+
+    fn bounds(&self) -> Option<&ValueBounds> {
+        self.http.bounds()
     }
 
     fn host(&self) -> Host<'_> {

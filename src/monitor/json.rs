@@ -123,7 +123,7 @@ fn refuse_empty(fields: &Fields<'_, '_>, [least, most]: [Option<&At<Number>>; 2]
 }
 
 /// A pointer (RFC 6901, section 3).
-fn pointer(value: &DeValue<'_>) -> Result<String, Trouble> {
+pub(super) fn pointer(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = value::text(value)?;
     let mut after_tildes = text.split('~').skip(1);
     if !text.is_empty() && !text.starts_with('/') {

@@ -54,6 +54,31 @@ pub(crate) trait MonitorType: Sized {
     }
 }
 
+/// Has a type of monitor take its files, its host and what it takes of the network from one part of it.
+macro_rules! as_its {
+    ($part:ident) => {
+        fn take_file(
+            &mut self,
+            file: &crate::monitor::kind::NamedFile<'_>,
+        ) -> Result<(), crate::text::value::Trouble> {
+            self.$part.take_file(file)
+        }
+
+        fn forget_paths(&mut self) {
+            self.$part.forget_paths();
+        }
+
+        fn host(&self) -> crate::monitor::kind::Host<'_> {
+            self.$part.host()
+        }
+
+        fn exchange(&self) -> crate::monitor::kind::ProbeExchange {
+            self.$part.exchange()
+        }
+    };
+}
+pub(super) use as_its;
+
 /// What a probe that passes takes of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProbeExchange {

@@ -5,10 +5,10 @@
 //! sends it in clear (RFC 4513, section 6.3.3).
 use toml::de::DeValue;
 
-use super::encryption::{Encryption, EncryptionStart, EncryptionWays};
-use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
+use super::encryption::{EncryptionStart, EncryptionWays};
+use super::kind::{MonitorType, Port, as_its};
+use super::login::Login;
 use super::password;
-use crate::base::Secret;
 use crate::text::reader::{Fields, plain};
 use crate::text::value::{self, Trouble};
 
@@ -17,12 +17,10 @@ use crate::text::value::{self, Trouble};
 pub struct LdapCheck {
     /// The name that binds; absent = nobody's.
     pub bind_dn: Option<String>,
-    /// Its password. Never shown.
-    pub password: Option<Secret>,
     /// The entry that must be there; absent = the bind is enough.
     pub base: Option<String>,
-    /// Encryption.
-    pub encryption: Encryption,
+    /// Password and encryption.
+    pub login: Login,
 }
 
 /// Longest name of an entry that is sent.
@@ -30,11 +28,10 @@ const NAME_BYTES: usize = 4096;
 
 impl MonitorType for LdapCheck {
     const PORT: Port = Port::Default(389);
-    const FILES: &'static [&'static str] =
-        &[password::FILE, "roots", "client_certificate", "client_key"];
+    const FILES: &'static [&'static str] = Login::FILES;
 
     fn read(fields: &mut Fields<'_, '_>) -> Self {
-        let encryption = Encryption::read(fields, EncryptionWays::Both);
+        let login = Login::read(fields, EncryptionWays::Both);
         let bind_dn = fields.optional("bind_dn", name);
         let password = fields.key(password::FILE);
         let dn_at = bind_dn.as_ref().map(|one| one.at.clone());
@@ -49,7 +46,7 @@ impl MonitorType for LdapCheck {
                 "a password is somebody's, and `bind_dn` is absent",
                 "write `bind_dn = \"cn=waypost,dc=example,dc=org\"` beside it",
             )),
-            (Some(_), Some(at)) if encryption.begins == EncryptionStart::Never => Some((
+            (Some(_), Some(at)) if login.encryption.begins == EncryptionStart::Never => Some((
                 at,
                 "the password would be sent in clear",
                 "write `tls = \"starttls\"`, or `tls = true` with the port of LDAPS (636)",
@@ -63,31 +60,12 @@ impl MonitorType for LdapCheck {
         }
         Self {
             bind_dn: plain(bind_dn),
-            password: None,
             base: plain(fields.optional("base", name)),
-            encryption,
+            login,
         }
     }
 
-    fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
-        if file.key == password::FILE {
-            self.password = Some(password::read(file)?);
-            return Ok(());
-        }
-        self.encryption.take_file(file)
-    }
-
-    fn forget_paths(&mut self) {
-        self.encryption.forget_paths();
-    }
-
-    fn host(&self) -> Host<'_> {
-        self.encryption.host()
-    }
-
-    fn exchange(&self) -> ProbeExchange {
-        self.encryption.exchange()
-    }
+    as_its!(login);
 }
 
 /// The name of an entry, as the server reads it.

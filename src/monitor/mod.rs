@@ -31,6 +31,7 @@ pub mod identity;
 pub mod json;
 pub mod kind;
 pub mod ldap;
+pub mod login;
 pub mod mysql;
 mod password;
 pub mod postgres;

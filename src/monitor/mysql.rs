@@ -6,10 +6,9 @@
 //! (`mysql_native_password`, `caching_sha2_password`); where the latter asks for the password itself, it gets it over TLS only.
 use toml::de::DeValue;
 
-use super::encryption::{Encryption, EncryptionWays};
-use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
-use super::password;
-use crate::base::Secret;
+use super::encryption::EncryptionWays;
+use super::kind::{MonitorType, Port, as_its};
+use super::login::Login;
 use crate::text::reader::{Fields, plain};
 use crate::text::value::{self, Trouble};
 
@@ -18,12 +17,10 @@ use crate::text::value::{self, Trouble};
 pub struct MysqlCheck {
     /// User.
     pub user: String,
-    /// Password; absent where none is asked for. Never shown.
-    pub password: Option<Secret>,
     /// Database; absent = none is chosen.
     pub database: Option<String>,
-    /// Encryption.
-    pub encryption: Encryption,
+    /// Password and encryption.
+    pub login: Login,
 }
 
 /// Longest name of a user or a database.
@@ -31,38 +28,18 @@ const NAME_BYTES: usize = 256;
 
 impl MonitorType for MysqlCheck {
     const PORT: Port = Port::Default(3306);
-    const FILES: &'static [&'static str] =
-        &[password::FILE, "roots", "client_certificate", "client_key"];
+    const FILES: &'static [&'static str] = Login::FILES;
 
     fn read(fields: &mut Fields<'_, '_>) -> Self {
         let user = fields.required("user", r#""waypost""#, name);
         Self {
             user: plain(user).unwrap_or_default(),
-            password: None,
             database: plain(fields.optional("database", name)),
-            encryption: Encryption::read(fields, EncryptionWays::OnRequest),
+            login: Login::read(fields, EncryptionWays::OnRequest),
         }
     }
 
-    fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
-        if file.key == password::FILE {
-            self.password = Some(password::read(file)?);
-            return Ok(());
-        }
-        self.encryption.take_file(file)
-    }
-
-    fn forget_paths(&mut self) {
-        self.encryption.forget_paths();
-    }
-
-    fn host(&self) -> Host<'_> {
-        self.encryption.host()
-    }
-
-    fn exchange(&self) -> ProbeExchange {
-        self.encryption.exchange()
-    }
+    as_its!(login);
 }
 
 fn name(value: &DeValue<'_>) -> Result<String, Trouble> {

@@ -6,10 +6,11 @@
 //! in quiet hours. The password is sent as Redis has it, in clear unless TLS is spoken.
 use toml::de::DeValue;
 
-use super::encryption::{Encryption, EncryptionWays};
-use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
+use super::encryption::EncryptionWays;
+use super::kind::{MonitorType, Port, as_its};
+use super::login::Login;
 use super::password;
-use crate::base::{Secret, Span};
+use crate::base::Span;
 use crate::text::reader::{Fields, plain};
 use crate::text::value::{self, Trouble};
 
@@ -18,14 +19,12 @@ use crate::text::value::{self, Trouble};
 pub struct RedisCheck {
     /// The user of the server's access list; absent = the default one.
     pub user: Option<String>,
-    /// Password; absent where none is asked for. Never shown.
-    pub password: Option<Secret>,
     /// The role that the server must have; absent = any.
     pub role: Option<RedisRole>,
     /// Most time since a replica last heard of its master; absent = not asked.
     pub max_lag: Option<Span>,
-    /// Encryption.
-    pub encryption: Encryption,
+    /// Password and encryption.
+    pub login: Login,
 }
 
 /// A server's part among the others.
@@ -39,8 +38,7 @@ pub enum RedisRole {
 
 impl MonitorType for RedisCheck {
     const PORT: Port = Port::Default(6379);
-    const FILES: &'static [&'static str] =
-        &[password::FILE, "roots", "client_certificate", "client_key"];
+    const FILES: &'static [&'static str] = Login::FILES;
 
     fn read(fields: &mut Fields<'_, '_>) -> Self {
         const ROLES: &[(&str, RedisRole)] = &[
@@ -57,32 +55,13 @@ impl MonitorType for RedisCheck {
         }
         Self {
             user: plain(user),
-            password: None,
             role: plain(fields.optional("role", value::word(ROLES))),
             max_lag: plain(fields.optional("max_lag", lag)),
-            encryption: Encryption::read(fields, EncryptionWays::AtOnce),
+            login: Login::read(fields, EncryptionWays::AtOnce),
         }
     }
 
-    fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
-        if file.key == password::FILE {
-            self.password = Some(password::read(file)?);
-            return Ok(());
-        }
-        self.encryption.take_file(file)
-    }
-
-    fn forget_paths(&mut self) {
-        self.encryption.forget_paths();
-    }
-
-    fn host(&self) -> Host<'_> {
-        self.encryption.host()
-    }
-
-    fn exchange(&self) -> ProbeExchange {
-        self.encryption.exchange()
-    }
+    as_its!(login);
 }
 
 fn user(value: &DeValue<'_>) -> Result<String, Trouble> {

@@ -4,7 +4,7 @@
 use toml::de::DeValue;
 
 use super::encryption::{Encryption, EncryptionWays};
-use super::kind::{Host, MonitorType, NamedFile, Port, ProbeExchange};
+use super::kind::{MonitorType, Port, as_its};
 use crate::monitor::host;
 use crate::text::reader::{Fields, plain};
 use crate::text::value::{self, Trouble};
@@ -29,21 +29,7 @@ impl MonitorType for SmtpCheck {
         }
     }
 
-    fn take_file(&mut self, file: &NamedFile<'_>) -> Result<(), Trouble> {
-        self.encryption.take_file(file)
-    }
-
-    fn forget_paths(&mut self) {
-        self.encryption.forget_paths();
-    }
-
-    fn host(&self) -> Host<'_> {
-        self.encryption.host()
-    }
-
-    fn exchange(&self) -> ProbeExchange {
-        self.encryption.exchange()
-    }
+    as_its!(encryption);
 }
 
 /// A name without a port (RFC 5321, section 4.1.1.1).

@@ -8,18 +8,21 @@
 //! It is counted in thousandths of the operator's unit. A cohort is a thousandth of its class, so the
 //! same number is a cohort's demand in millionths, and nothing is ever rounded.
 //!
-//! It knows no health and no capacity.
+//! Beside it stand the capacities that are others than the config's for a while. It knows no health.
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::base::{ClassId, Family, RegionId, ServiceId, shared_out};
+use crate::base::{ClassId, EndpointId, Family, RegionId, ServiceId, shared_out};
 
 use super::{Class, Demand, Map, Plan, Service};
 
-/// What the clients of a plan ask for.
+/// What the clients of a plan ask for, and what endpoints can carry of it at the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
     /// By service, family and class, in thousandths of the unit; empty where nothing is asked for.
     rows: Vec<[Box<[u64]>; 2]>,
+    /// The capacities of endpoints that are not the config's now, because they follow a value.
+    capacities: BTreeMap<EndpointId, u32>,
 }
 
 impl Demands {
@@ -38,7 +41,27 @@ impl Demands {
         });
         Self {
             rows: rows.collect(),
+            capacities: BTreeMap::new(),
         }
+    }
+
+    /// The same with these capacities of endpoints in place of the config's.
+    #[must_use]
+    pub fn within(self, capacities: BTreeMap<EndpointId, u32>) -> Self {
+        Self { capacities, ..self }
+    }
+
+    /// Tells that just these capacities are in place of the config's.
+    #[must_use]
+    pub fn has_capacities(&self, capacities: &BTreeMap<EndpointId, u32>) -> bool {
+        self.capacities == *capacities
+    }
+
+    /// The capacity of an endpoint now, in the operator's unit; unlimited if absent.
+    #[must_use]
+    pub fn capacity(&self, plan: &Plan, endpoint: EndpointId) -> Option<u32> {
+        let now = self.capacities.get(&endpoint).copied();
+        now.or(plan.endpoints[endpoint.index()].capacity)
     }
 
     /// The same with another demand for one service: in thousandths of the unit, by family and

@@ -32,6 +32,7 @@ mod defence;
 mod demand;
 mod dnssec;
 pub mod fleet;
+mod followed;
 mod geo_loss;
 mod law;
 mod lots;
@@ -39,6 +40,7 @@ mod maintenance;
 mod metrics;
 mod monitor;
 mod naming;
+mod observation;
 mod pool;
 mod records;
 pub mod recurrence;
@@ -50,7 +52,6 @@ mod transfer;
 mod transport;
 mod tsig;
 mod webhook;
-mod weight;
 mod zoning;
 
 pub use crate::base::Secret;
@@ -69,12 +70,14 @@ pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use fleet::Fleet;
+pub use followed::{Followed, ValueSource};
 pub use geo_loss::GeoKnowledge;
 pub use lots::{Lot, Lots};
 pub use maintenance::{Maintenance, Occurrence};
 pub use metrics::EndpointSeries;
 pub use monitor::{FailureCount, Monitor};
 pub use naming::{NamedMachine, ProbedBy, Resolving, Spoken, Upstream, ZoneAlias};
+pub use observation::{Dnstap, LogFormat, Observation, TapPlace};
 pub use pool::{Member, Pool, Tier};
 pub use records::{ChosenRecords, ChosenSet, Hints, RecordType, Whose};
 pub use recurrence::Recurrence;
@@ -86,7 +89,6 @@ pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
 pub use webhook::{Urgency, Webhook, WebhookShape};
-pub use weight::WeightSource;
 pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 
 /// Everything that was decided before start.
@@ -171,6 +173,8 @@ pub struct Control {
     pub endpoint_series: EndpointSeries,
     /// The receivers that are told when something happens.
     pub webhooks: Vec<Webhook>,
+    /// The rest of what the server tells of itself.
+    pub observation: Observation,
 }
 
 /// Guards against the prober's own faults and against a careless reload.
@@ -282,9 +286,11 @@ pub struct Endpoint {
     /// Weight within its tier; 0 = it serves only what the others of its tier cannot.
     pub weight: u16,
     /// The value that its weight follows, up to `weight`; absent = none.
-    pub weight_from: Option<WeightSource>,
+    pub weight_from: Option<ValueSource>,
     /// What it can carry, in the operator's unit; unlimited if absent.
     pub capacity: Option<u32>,
+    /// The value that its capacity follows, up to `capacity`; absent = none.
+    pub capacity_from: Option<ValueSource>,
     /// Addresses of both families; of a machine that is known by name, those by which it was known when the plan was made.
     pub addresses: Vec<IpAddr>,
     /// The name that it is known by, in place of addresses in the config; answered as a CNAME where the service has one of it
@@ -293,6 +299,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The source of a number of it, and that number in the config; absent where it follows no value.
+    #[must_use]
+    pub fn follows(&self, what: Followed) -> Option<(&ValueSource, u32)> {
+        match what {
+            Followed::Weight => Some((self.weight_from.as_ref()?, self.weight.into())),
+            Followed::Capacity => Some((self.capacity_from.as_ref()?, self.capacity?)),
+        }
+    }
+
     /// Its addresses of a family, but for some.
     pub fn addresses_of(
         &self,

@@ -15,6 +15,7 @@
 //! Which types there are follows from here alone; whether a client gets something of one does not.
 use crate::base::{EndpointId, Family, RegionId};
 use crate::dns::rr::{DetachedSet, rtype};
+use crate::dns::zone::{HAS_RECORDS, MAY_ALIAS, Mount};
 
 /// The RRsets of one service that follow the choice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,16 @@ impl ChosenRecords {
     #[must_use]
     pub fn may_alias(&self) -> bool {
         self.of_type(rtype::CNAME).is_some()
+    }
+
+    /// The mark that the service's names have in zones.
+    #[must_use]
+    pub fn mark(&self) -> Mount {
+        match (self.is_empty(), self.may_alias()) {
+            (true, _) => 0,
+            (false, false) => HAS_RECORDS,
+            (false, true) => HAS_RECORDS | MAY_ALIAS,
+        }
     }
 
     /// The RRsets of a type.

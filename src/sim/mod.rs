@@ -200,13 +200,13 @@ impl World {
         self.drain();
     }
 
-    /// Hands an operator's order to the engine.
-    pub fn order(&mut self, request: OrderRequest) {
+    /// Hands an operator's order to the engine; gives what that says to it.
+    pub fn order(&mut self, request: OrderRequest) -> Option<OrderResult> {
         self.note(Event::Ordered(request.clone()));
         self.orders += 1;
         let id = OrderId(self.orders);
         self.engine.handle(self.now, Input::Order(id, request));
-        self.drain();
+        self.drain()
     }
 
     /// Lets a machine say unasked how it is; nothing comes of it where a probe's report is lost.
@@ -280,15 +280,21 @@ impl World {
         &self.transcript
     }
 
-    fn drain(&mut self) {
+    /// Carries out what the engine asks for; gives its answer to an order, if there is one.
+    fn drain(&mut self) -> Option<OrderResult> {
+        let mut answer = None;
         while let Some(output) = self.engine.poll() {
             match output {
                 Output::Probe(id, _) => self.start_probe(id),
                 Output::Publish(table) => self.publish(table),
-                Output::Ordered(_, result) => self.note(Event::Answered(result)),
+                Output::Ordered(_, result) => {
+                    self.note(Event::Answered(result.clone()));
+                    answer = Some(result);
+                }
                 Output::Notice(notice) => self.write_notice(notice),
             }
         }
+        answer
     }
 
     fn start_probe(&mut self, id: ProbeId) {

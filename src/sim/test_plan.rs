@@ -442,6 +442,7 @@ impl TestEndpoint {
             weight: self.weight,
             weight_from: None,
             capacity: self.capacity,
+            capacity_from: None,
             addresses: self.families.iter().map(|own| self.address(*own)).collect(),
             named: None,
         }

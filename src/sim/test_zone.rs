@@ -12,7 +12,7 @@ use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::{Mount, Record, Zone, Zones};
 use crate::geo::{Atlas, Database, Location, Network, Networks};
-use crate::plan::{Plan, Region};
+use crate::plan::{Plan, Region, Service, Whose};
 
 /// Most regions that have clients.
 pub const REGIONS_MOST: u16 = 8;
@@ -80,7 +80,8 @@ pub fn zones(plan: &Plan) -> Arc<Zones> {
     let apex = Name::root();
     let services = plan.services.iter().enumerate();
     let mounts = services.flat_map(|(number, service)| {
-        let number = Mount::try_from(number).expect("limits.rs bounds the services");
+        let number =
+            Mount::try_from(number).expect("limits.rs bounds the services") | mark(service);
         service
             .hostnames
             .iter()
@@ -89,6 +90,18 @@ pub fn zones(plan: &Plan) -> Arc<Zones> {
     let mounts: Vec<_> = mounts.collect();
     let zone = Zone::build(&apex, records(&apex), &mounts).expect("hostnames are steered once");
     Arc::new(Zones::new(vec![Arc::new(zone)]))
+}
+
+/// The mark of what follows the choice beside addresses, where aliases lead to machines of the plan alone: what others come to is
+/// not known here, so there the choice itself is answered.
+fn mark(service: &Service) -> Mount {
+    let aliases = service.records.of_type(rtype::CNAME);
+    let mut sets = aliases.iter().flat_map(|own| &own.sets);
+    if sets.all(|(whose, _)| matches!(whose, Whose::Endpoint(_))) {
+        service.records.mark()
+    } else {
+        0
+    }
 }
 
 fn records(apex: &Name) -> Vec<Record> {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Cause, Draws, EndpointId, Moment, SlotId, Span};
+use crate::dns::Name;
 use crate::health::ProbeResult;
 use crate::plan::{Endpoint, Monitor, Plan};
 
@@ -22,6 +23,9 @@ pub struct Truth {
     pub behind: BTreeSet<String>,
     /// Canaries that are dead, by the slot's key.
     pub canaries: BTreeSet<String>,
+    /// Names that no resolver finds an address of. Whoever was sent on to one goes nowhere; probes go on to the addresses that
+    /// were known last.
+    pub unresolved: BTreeSet<Name>,
     /// How well this node can see.
     pub vantage: Vantage,
     /// How many of 1000 reports never come, and how many come twice.

@@ -130,6 +130,7 @@ impl World {
             tier,
             weight,
             weight_from: None,
+            capacity_from: None,
             capacity: None,
             addresses: self
                 .families

@@ -134,7 +134,7 @@ impl LoadPlan {
         self.route_loads
             .iter()
             .for_each(|own| own.add_to(&mut loads));
-        if !loads.exceed(&table.plan) {
+        if !loads.exceed(&table.plan, &table.demands) {
             self.loads = Arc::new(loads);
             return self;
         }
@@ -168,6 +168,7 @@ impl LoadPlan {
         let offers: Option<Vec<&PoolOffer>> = offers.collect();
         place(Inputs {
             plan: &table.plan,
+            demands: &table.demands,
             offers: &offers.expect("every pool has an offer where capacity is planned"),
             claims: &self.claims.claims,
             fixed,

@@ -1,4 +1,4 @@
-//! Weights that follow values: within their limits, slowly, beside the others of the tier, and back to the config.
+//! Weights and capacities that follow values: within their limits, slowly, beside the others of the tier, and back to the config.
 use std::sync::Arc;
 
 use waypost::base::{Family, Moment, MonitorValue, SlotId};
@@ -27,6 +27,23 @@ region = \"frankfurt\"
 provider = \"b\"
 addresses = [\"192.0.2.71\"]
 weight_from = { monitor = \"load\", min = 10, change_per_minute = \"60%\", stale_after = \"5m\" }
+[services.cap]
+hostnames = [\"cap.example.org\"]
+monitors = { all = [\"port\"], report_only = [\"load\"] }
+demand = 100
+[[services.cap.endpoints]]
+name = \"cap-a\"
+region = \"frankfurt\"
+provider = \"a\"
+addresses = [\"192.0.2.80\"]
+capacity = 100
+capacity_from = { monitor = \"load\", min = 10, change_per_minute = \"60%\", stale_after = \"5m\" }
+[[services.cap.endpoints]]
+name = \"cap-b\"
+region = \"frankfurt\"
+provider = \"b\"
+addresses = [\"192.0.2.81\"]
+capacity = 100
 ";
 
 fn plan() -> Arc<Plan> {
@@ -181,4 +198,45 @@ fn what_is_too_old_gives_way_to_the_config_also_over_a_restart() {
     assert!((300..600).contains(&share), "as slowly: {share}");
     story.pass(120);
     assert_eq!(story.shares()[0], (1000, "healthy"));
+}
+
+/// What `cap-a` can carry and carries, in thousandths.
+fn carried(story: &Story) -> (Option<u64>, u64) {
+    let status = story.engine.status(Moment(story.now));
+    let mut endpoints = status.regions.iter().flat_map(|region| &region.endpoints);
+    let own = endpoints.find(|one| one.name == "cap-a").unwrap();
+    (own.capacity_now_thousandths, own.load_thousandths.unwrap())
+}
+
+#[test]
+fn a_capacity_follows_a_value_slowly_and_what_it_cannot_carry_goes_elsewhere() {
+    let mut story = Story::new();
+    story.pass(1);
+    let (now, load) = carried(&story);
+    assert_eq!(now, Some(100_000));
+    assert!((40_000..60_000).contains(&load), "half of 100: {load}");
+    let mut before = 100_000;
+    for _ in 0..20 {
+        story.push("cap-a", 30);
+        // A step, and the table that follows from it.
+        story.pass(11);
+        let (now, load) = carried(&story);
+        let now = now.unwrap();
+        assert!(before - now <= 20_000, "{before} to {now}");
+        assert!(load <= now, "{load} of {now}");
+        before = now;
+    }
+    assert_eq!(carried(&story).0, Some(30_000));
+    // A restart goes on where it was, from the first table on.
+    let text = serde_json::to_string(&story.engine.snapshot(Moment(story.now))).unwrap();
+    let snapshot = serde_json::from_str(&text).unwrap();
+    let at = Moment(story.now + 1000);
+    story.engine = Engine::resume((story.plan.clone(), Arc::default()), &snapshot, at, 1);
+    story.now = at.0;
+    let (now, load) = carried(&story);
+    assert!(now == Some(30_000) && load <= 30_000, "{load} of {now:?}");
+    // What is too old gives way to the config.
+    story.pass(600);
+    let (now, load) = carried(&story);
+    assert!(now == Some(100_000) && load > 40_000, "{load} of {now:?}");
 }

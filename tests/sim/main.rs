@@ -1,9 +1,10 @@
 //! What takes time, in virtual time: the engine, whole seeded worlds, every interleaving of small ones.
 //!
 //! No clock is read and nothing waits: hours pass in milliseconds, and a seed decides a whole run. The environment says how many
-//! seeds run: `SIM_SEEDS`, `CAPACITY_SEEDS`, `KEYS_SEEDS`.
+//! seeds run: `SIM_SEEDS`, `CAPACITY_SEEDS`, `KEYS_SEEDS`, `CLUSTER_SEEDS`.
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 mod capacity;
+mod cluster;
 mod engine;
 mod keys;
 mod model;

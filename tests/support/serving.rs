@@ -73,6 +73,7 @@ impl Rig {
             responder,
             deferred,
             secrets: Secrets::draw().unwrap(),
+            tap: None,
         };
         let serving = listeners.serve(service, runtime.handle()).unwrap();
         Self {

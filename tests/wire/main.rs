@@ -7,6 +7,8 @@
 )]
 mod control;
 mod geo_data;
+#[cfg(feature = "hickory")]
+mod hickory;
 mod keys;
 mod planned;
 mod postgres;

@@ -182,3 +182,116 @@ fn a_report_that_cannot_be_written_and_a_scenario_that_is_not_there_are_told() {
     assert!(told.contains("none.toml"), "{told}");
     assert_eq!(code, Some(1));
 }
+
+/// Two machines of Frankfurt, the second one planned to be taken out, and a service of which one machine is known by name.
+const PLANNED: &str = r#"
+[server]
+listen = ["127.0.0.1:5300"]
+[[zones]]
+name = "example.org"
+file = "example.org.zone"
+[regions.fra]
+location = [50.11, 8.68]
+[monitors.web]
+type = "tcp"
+port = 80
+[[maintenance]]
+name = "patches"
+scope = "fra-b"
+start = "2027-03-21T02:30:00"
+timezone = "Europe/Berlin"
+duration = "20m"
+lead = "5m"
+recurrence = "FREQ=WEEKLY"
+[services.api]
+hostnames = ["api.example.org"]
+monitors = ["web"]
+[[services.api.endpoints]]
+name = "fra-a"
+region = "fra"
+provider = "acme"
+addresses = ["192.0.2.10"]
+[[services.api.endpoints]]
+name = "fra-b"
+region = "fra"
+provider = "acme"
+addresses = ["192.0.2.11"]
+[services.www]
+hostnames = ["www.example.org"]
+monitors = ["web"]
+[[services.www.endpoints]]
+name = "cdn"
+region = "fra"
+provider = "cdn-a"
+hostname = "example.cdn-a.test"
+[services.flat]
+hostnames = ["flat.example.org"]
+monitors = ["web"]
+[[services.flat.endpoints]]
+name = "flat-cdn"
+region = "fra"
+provider = "cdn-a"
+hostname = "example.cdn-a.test"
+flatten = true
+"#;
+
+/// Plays a scenario of half an hour against that.
+fn planned(scenario: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("config.toml", PLANNED);
+    write(
+        "example.org.zone",
+        "$TTL 3600\n@ SOA ns host 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.1\n",
+    );
+    let head = "title = \"t\"\nconfig = \"config.toml\"\nduration = \"40m\"\n";
+    write("scenario.toml", &format!("{head}{scenario}"));
+    json(folder.path().join("scenario.toml").to_str().unwrap(), &[])
+}
+
+/// The line of the timeline that has this in it, in milliseconds.
+fn line(summary: &Value, part: &str) -> Option<u64> {
+    let lines = summary["timeline"].as_array().unwrap();
+    let found = lines
+        .iter()
+        .find(|line| line["text"].as_str().unwrap().contains(part));
+    found.map(|line| line["at_ms"].as_u64().unwrap())
+}
+
+#[test]
+fn a_planned_window_drains_at_the_civil_time_that_the_scenario_begins_at() {
+    // In Berlin there is no 02:30 on 28 March 2027: it is 01:30 in UTC, and clients are led away 5 minutes before.
+    let summary = planned("begins = \"2027-03-28T01:15:00Z\"");
+    let drained = line(&summary, "drain: fra-b");
+    assert!(
+        drained.is_some_and(|at| (600_000..601_000).contains(&at)),
+        "{drained:?} {:#}",
+        summary["timeline"]
+    );
+    assert!(
+        line(&summary, "fra-b v4: healthy -> draining").is_some(),
+        "{:#}",
+        summary["timeline"]
+    );
+    let otherwise = planned("");
+    assert_eq!(line(&otherwise, "drain"), None, "no civil time");
+    let earlier = planned("begins = \"2027-03-28T00:15:00Z\"");
+    assert_eq!(line(&earlier, "drain"), None, "an hour too early");
+}
+
+#[test]
+fn clients_of_an_alias_feel_it_when_its_name_does_not_resolve() {
+    let lost = |scenario: &str, service: &str| {
+        let summary = planned(scenario);
+        let rows = summary["clients"].as_array().unwrap().clone();
+        let own = rows.iter().filter(|row| row["service"] == service);
+        own.map(|row| row["longest_ms"].as_u64().unwrap()).max()
+    };
+    assert_eq!(lost("", "www"), Some(0), "an alias is an answer");
+    let gone = "[[events]]\nat = \"10m\"\nunresolved = \"cdn-a\"\nfor = \"10m\"\n";
+    let felt = lost(gone, "www").unwrap();
+    // What they hold lasts no longer than its TTL.
+    assert!((500_000..=605_000).contains(&felt), "{felt}");
+    assert_eq!(lost(gone, "flat"), Some(0), "its last good addresses stay");
+    assert_eq!(lost(gone, "api"), Some(0));
+}

@@ -17,6 +17,7 @@ use crate::world::{self, World};
 
 pub(crate) mod echo;
 mod gdnsd;
+pub(crate) mod hickory;
 mod knot;
 mod nsd;
 mod pdns;
@@ -42,6 +43,8 @@ pub(crate) enum Kind {
     Waypost,
     /// gdnsd with its geoip plugin.
     Gdnsd,
+    /// hickory-server with our handler.
+    Hickory,
     /// Knot DNS with mod-geoip.
     Knot,
     /// NSD, which steers nothing.
@@ -90,6 +93,7 @@ impl Kind {
             Self::Echo => "echo",
             Self::Waypost => "waypost",
             Self::Gdnsd => "gdnsd",
+            Self::Hickory => "hickory",
             Self::Knot => "knot",
             Self::Nsd => "nsd",
             Self::Pdns => "pdns",
@@ -102,6 +106,7 @@ impl Kind {
             Self::Echo => echo::prepare(setup),
             Self::Waypost => waypost::prepare(setup),
             Self::Gdnsd => gdnsd::prepare(setup),
+            Self::Hickory => hickory::prepare(setup),
             Self::Knot => knot::prepare(setup),
             Self::Nsd => nsd::prepare(setup),
             Self::Pdns => pdns::prepare(setup),

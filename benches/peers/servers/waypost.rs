@@ -9,7 +9,7 @@ use super::{Content, Setup, make_keys};
 use crate::world::{REGIONS, STEERED, ZONE, addresses};
 
 pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
-    let path = setup.write("config.toml", &config(setup))?;
+    let path = write_config(setup)?;
     if setup.content == Content::Signed {
         let mut generate = Command::new(&setup.waypost);
         generate.args(["keys", "generate", ZONE, "--config"]);
@@ -18,6 +18,11 @@ pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
     let mut command = Command::new(&setup.waypost);
     command.arg("run").arg("--config").arg(path);
     Ok(command)
+}
+
+/// Writes the config; the path of it.
+pub(super) fn write_config(setup: &Setup<'_>) -> std::io::Result<std::path::PathBuf> {
+    setup.write("config.toml", &config(setup))
 }
 
 fn config(setup: &Setup<'_>) -> String {

@@ -15,8 +15,8 @@ use crate::dns::Name;
 use crate::dns::challenges::Pattern;
 use crate::geo::Network;
 use crate::plan::{
-    AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, Control, Grant, GroupRole, Incoming,
-    Outgoing, Permission, RoleGrant, TsigKey, ZonePlan, Zoning,
+    AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, Control, Dnstap, Grant, GroupRole,
+    Incoming, Observation, Outgoing, Permission, RoleGrant, TsigKey, ZonePlan, Zoning,
 };
 
 use super::found::{Decisions, Findings};
@@ -45,6 +45,30 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     }
 }
 
+/// Judges what leaves the server in samples of answers: nobody gets more of them unasked.
+fn sampled(before: &Observation, after: &Observation, found: &mut Findings) {
+    let Observation {
+        // The same lines in another form.
+        log: _,
+        dnstap,
+    } = before;
+    let words = |tap: &Option<Dnstap>| match tap {
+        None => "no answers".to_owned(),
+        Some(Dnstap { place, one_in }) => {
+            format!("one of {one_in} answers to {}", place.path().display())
+        }
+    };
+    let is_more = match (dnstap, &after.dnstap) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(own), Some(next)) => own.place != next.place || own.one_in > next.one_in,
+    };
+    if is_more {
+        let change = [words(dnstap), words(&after.dnstap)];
+        found.tell(LossKind::Access, "[dnstap]", change);
+    }
+}
+
 /// The control API: who reaches it, who may do what there, and where that is recorded.
 fn control([before, after]: [&Control; 2], found: &mut Findings) {
     let Control {
@@ -54,7 +78,9 @@ fn control([before, after]: [&Control; 2], found: &mut Findings) {
         endpoint_series: _,
         // Whoever is told no more may have been told no more on purpose, and nobody gets a right by it.
         webhooks: _,
+        observation,
     } = before;
+    sampled(observation, &after.observation, found);
     let AccessRules {
         // Where the kernel says who asks; who that may be is `groups`.
         socket: _,

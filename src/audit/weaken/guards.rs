@@ -65,6 +65,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
             tier: _,
             weight: _,
             weight_from: _,
+            capacity_from: _,
             addresses: _,
             named: _,
         } = endpoint;

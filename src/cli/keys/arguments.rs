@@ -106,7 +106,7 @@ pub(super) struct Ds {
 }
 
 /// What the operator says of the parent, or wants of it.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[group(multiple = false)]
 pub(super) struct Word {
     /// All servers of the parent have the DS of the key with this tag
@@ -182,6 +182,31 @@ pub(super) struct Export {
     pub(super) zone: Zone,
     /// The key's tag
     pub(super) tag: u16,
+}
+
+impl Generate {
+    /// Keys of this zone as the config says.
+    pub(super) fn plain(zone: Zone) -> Self {
+        Self {
+            zone,
+            algorithm: None,
+            split: false,
+            bits: Bits::Bits2048,
+            json: false,
+        }
+    }
+}
+
+impl Ds {
+    /// The records of a zone, for a person.
+    pub(super) fn plain(zone: Zone) -> Self {
+        Self {
+            zone,
+            digest: DigestName::Sha256,
+            word: Word::default(),
+            json: false,
+        }
+    }
 }
 
 impl DigestName {

@@ -13,10 +13,11 @@ mod arguments;
 mod change;
 mod show;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 pub(super) use arguments::Keys;
-use arguments::{Command, Ds};
+use arguments::{Command, Ds, Generate, Zone};
 
 use super::arguments::Config;
 use super::{Failure, judged};
@@ -44,6 +45,25 @@ pub(super) fn keys(arguments: &Keys) -> Result<ExitCode, Failure> {
         Command::Roll(arguments) => change::roll(arguments),
         Command::Import(arguments) => change::import(arguments),
         Command::Export(arguments) => show::export(arguments),
+    }
+}
+
+/// Makes the first keys of a zone, by a config that signs it.
+pub(super) fn begin(config: &Path, zone: &Name) -> Result<ExitCode, Failure> {
+    change::generate(&Generate::plain(at(config, zone)))
+}
+
+/// Prints the DS records that the parent should have.
+pub(super) fn for_parent(config: &Path, zone: &Name) -> Result<ExitCode, Failure> {
+    show::ds(&Ds::plain(at(config, zone)))
+}
+
+fn at(config: &Path, zone: &Name) -> Zone {
+    Zone {
+        zone: zone.clone(),
+        config: Config {
+            config: config.to_owned(),
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use crate::config::reader::At;
 use crate::config::spec::{SOCKET, Spec, TokenSpec, Wish, default_audit};
 use crate::plan::{AccessRules, ApiToken, Carriage, Chosen, Control, GroupRole};
 
+use super::observation::observation;
 use super::{notify, tls};
 
 /// Resolves where the control API listens, and who may ask it what.
@@ -57,6 +58,7 @@ pub(super) fn control(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Co
         pair,
         endpoint_series: control.endpoint_series,
         webhooks: notify::webhooks(spec, files, found),
+        observation: observation(&control.observation, |path| spec.resolve(path)),
     }
 }
 

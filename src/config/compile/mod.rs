@@ -26,6 +26,7 @@
 //! | `transfer` | who gets zones, and where they come from |
 //! | `access` | who may ask the control API what |
 //! | `notify` | who is told when something happens |
+//! | `observation` | the form of the log, and where samples of answers go |
 //! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
 //! | `tsig` | keys shared with other servers |
@@ -41,6 +42,7 @@ mod claims;
 mod deals;
 mod defence;
 mod fences;
+mod followed;
 mod geo;
 mod given;
 mod internal;
@@ -50,6 +52,7 @@ mod maps;
 mod names;
 mod naming;
 mod notify;
+mod observation;
 mod places;
 mod policy;
 mod records;
@@ -61,7 +64,6 @@ mod tls;
 mod transfer;
 mod tsig;
 mod watch;
-mod weight_from;
 mod weights;
 mod zones;
 
@@ -79,8 +81,8 @@ use crate::base::{HashKey, MapId, Permille, limits};
 use crate::geo::{Atlas, FileDigest};
 use crate::names::KnownNames;
 use crate::plan::{
-    ChosenRecords, Control, Defence, Endpoint, GeoFile, Overload, Plan, Resolving, Server, Service,
-    Tls, TtlBounds, ZonePlan, Zoning,
+    ChosenRecords, Control, Defence, Endpoint, Followed, GeoFile, Overload, Plan, Resolving,
+    Server, Service, Tls, TtlBounds, ZonePlan, Zoning,
 };
 
 use checks::Checks;
@@ -142,7 +144,8 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let drafts = services::resolve(spec, &places, &checks, found);
     naming::check((spec, &places), &drafts, found);
     let records = records::resolve(&drafts, &places, found);
-    let zones = zones::load(spec, &records::marks(&records), files, found);
+    let marks: Vec<_> = records.iter().map(ChosenRecords::mark).collect();
+    let zones = zones::load(spec, &marks, files, found);
     records::check_zones(spec, &zones, found);
     aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
@@ -178,7 +181,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     plan.resolving = resolving;
     plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);
-    weight_from::check(&plan, &places, found);
+    followed::check(&plan, &places, found);
     services::check_signed(&plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
     given::check(spec, (&places, &plan), &drafts, given, found);
@@ -440,11 +443,12 @@ pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<P
     }
 }
 
-/// All endpoints, with the sources of their weights.
+/// All endpoints, with the sources of what follows a value.
 fn weighed(places: &Places<'_>, checks: &Checks<'_>, found: &mut Diagnostics) -> Vec<Endpoint> {
     let pairs = places.endpoints.iter().zip(&places.written);
     let weighed = pairs.map(|(endpoint, written)| Endpoint {
-        weight_from: weight_from::source(written, checks, found),
+        weight_from: followed::source((written, Followed::Weight), checks, found),
+        capacity_from: followed::source((written, Followed::Capacity), checks, found),
         ..endpoint.clone()
     });
     weighed.collect()

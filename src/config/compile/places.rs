@@ -312,8 +312,9 @@ fn endpoint(
         provider: spec.provider.clone(),
         tier: spec.tier,
         weight: spec.weight,
-        // By another monitor's number, which is found later.
+        // By the numbers of monitors, which are found later.
         weight_from: None,
+        capacity_from: None,
         capacity: spec.capacity.as_ref().map(|given| given.value),
         addresses,
         named,

@@ -14,7 +14,7 @@ use crate::base::HashKey;
 use crate::config::maintenance::{MaintenanceSpec, WindowLength};
 use crate::config::reader::At;
 use crate::config::spec::Spec;
-use crate::config::watch::WeightSpec;
+use crate::config::watch::FollowSpec;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{FamilyPairing, Service, Subnets};
 
@@ -44,9 +44,11 @@ pub(super) fn of(
     let followed = places
         .written
         .iter()
-        .filter_map(|one| one.weight_from.as_ref());
-    let followed: Vec<_> = followed.map(|one| followed_weight(&one.value)).collect();
-    if !followed.is_empty() {
+        .flat_map(|one| [&one.weight_from, &one.capacity_from].map(Option::as_ref));
+    let followed: Vec<_> = followed
+        .map(|one| one.map(|one| follows(&one.value)))
+        .collect();
+    if followed.iter().any(Option::is_some) {
         add(&followed);
     }
     add(&(&places.marks, &places.default));
@@ -84,9 +86,9 @@ pub(super) fn of(
     hash
 }
 
-/// The source of a weight, wherever it stands in the file.
-fn followed_weight(spec: &WeightSpec) -> impl Debug {
-    let WeightSpec {
+/// The source of a number, wherever it stands in the file.
+fn follows(spec: &FollowSpec) -> impl Debug {
+    let FollowSpec {
         monitor,
         min,
         max,

@@ -18,7 +18,6 @@ use crate::config::records::RecordsSpec;
 use crate::config::spec::Spec;
 use crate::dns::rr::{DetachedSet, rtype};
 use crate::dns::text::type_name;
-use crate::dns::zone::{HAS_RECORDS, MAY_ALIAS, Mount};
 use crate::dns::{Name, svcb};
 use crate::plan::{ChosenRecords, ChosenSet, Endpoint, Hints, RecordType, Residency, Whose};
 
@@ -35,18 +34,6 @@ pub(super) fn resolve(
         check_strict(draft, found);
         records
     });
-    each.collect()
-}
-
-/// The mark of each service, which its names have in zones.
-pub(super) fn marks(records: &[ChosenRecords]) -> Vec<Mount> {
-    let each = records
-        .iter()
-        .map(|own| match (own.is_empty(), own.may_alias()) {
-            (true, _) => 0,
-            (false, false) => HAS_RECORDS,
-            (false, true) => HAS_RECORDS | MAY_ALIAS,
-        });
     each.collect()
 }
 

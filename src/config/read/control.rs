@@ -32,21 +32,23 @@ use crate::config::value::{self, Trouble};
 use crate::monitor::host;
 use crate::plan::{AccessRole, EndpointSeries, RoleGrant, ScopePattern};
 
-use super::{items, notify, path, plain};
+use super::{items, notify, observation, path, plain};
 
 /// The words of roles, as a value may be.
 const ROLES: &[(&str, AccessRole)] = &AccessRole::WORDS;
 const SCOPE: &str = "write names of regions, providers and endpoints, with `*`: \"eu-*\"; or \"region:…\", \"provider:…\", \
                      \"endpoint:…\", \"service:…\"";
 
-/// `[control]`, `[metrics]` and `[notify]`; their defaults if there are none.
+/// `[control]`, `[metrics]`, `[notify]`, `[log]` and `[dnstap]`; their defaults if there are none.
 pub(super) fn control(document: &mut Fields<'_, '_>) -> ControlSpec {
     let endpoint_series = endpoint_series(document);
     let webhooks = notify::webhooks(document);
+    let observation = observation::observation(document);
     let Some(mut fields) = document.table("control") else {
         return ControlSpec {
             endpoint_series,
             webhooks,
+            observation,
             ..ControlSpec::default()
         };
     };
@@ -60,6 +62,7 @@ pub(super) fn control(document: &mut Fields<'_, '_>) -> ControlSpec {
         audit: audit(&mut fields),
         endpoint_series,
         webhooks,
+        observation,
     };
     fields.finish();
     spec

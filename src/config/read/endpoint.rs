@@ -13,10 +13,10 @@ use crate::config::naming::HostnameSpec;
 use crate::config::reader::{At, Fields};
 use crate::config::spec::{EndpointSpec, ProbeSpec};
 use crate::config::value::{self, Trouble};
-use crate::config::watch::WeightSpec;
+use crate::config::watch::FollowSpec;
 use crate::dns::Name;
 use crate::monitor::host;
-use crate::plan::{AddressesDown, ProbedBy, WeightSource};
+use crate::plan::{AddressesDown, ProbedBy, ValueSource};
 
 use super::{items, plain, watch};
 
@@ -46,8 +46,9 @@ fn read(
                 .unwrap_or_default(),
             tier: plain(fields.optional("tier", value::number(1..=99))).unwrap_or(1),
             weight: plain(fields.optional("weight", value::number(0..=65_535))).unwrap_or(100),
-            weight_from: weight_from(&mut fields),
+            weight_from: followed(&mut fields, ("weight_from", 65_535)),
             capacity: fields.optional("capacity", value::amount),
+            capacity_from: followed(&mut fields, ("capacity_from", u32::MAX)),
             hostname: hostname(&mut fields),
             addresses: addresses(&mut fields),
             addresses_down: addresses_down(&mut fields),
@@ -171,9 +172,12 @@ pub(super) fn addresses_down(fields: &mut Fields<'_, '_>) -> Option<At<Addresses
 }
 
 /// `{ monitor = "load", min = 10, max = 100, change_per_minute = "10%", stale_after = "5m" }`.
-fn weight_from(endpoint: &mut Fields<'_, '_>) -> Option<At<WeightSpec>> {
-    let at = endpoint.key("weight_from")?;
-    let mut fields = endpoint.table("weight_from")?;
+fn followed(
+    endpoint: &mut Fields<'_, '_>,
+    (key, most): (&'static str, u32),
+) -> Option<At<FollowSpec>> {
+    let at = endpoint.key(key)?;
+    let mut fields = endpoint.table(key)?;
     let change = fields.optional("change_per_minute", value::percent);
     let stale = fields.optional("stale_after", value::span);
     for (at, is_nothing) in [
@@ -186,18 +190,21 @@ fn weight_from(endpoint: &mut Fields<'_, '_>) -> Option<At<WeightSpec>> {
     .flatten()
     {
         if is_nothing {
-            let message = "with that the weight never follows";
+            let message = format!(
+                "with that the {} never follows",
+                key.trim_end_matches("_from")
+            );
             fields.reader().error(at, message, |found| {
                 found.help("omit it: the defaults are change_per_minute = \"10%\" and stale_after = \"5m\"");
             });
         }
     }
-    let spec = WeightSpec {
+    let spec = FollowSpec {
         monitor: fields.required("monitor", r#""load""#, value::text),
-        min: plain(fields.optional("min", value::number(1..=65_535))).unwrap_or(1),
-        max: fields.optional("max", value::number(1..=65_535)),
-        change_per_minute: plain(change).unwrap_or(WeightSource::CHANGE_PER_MINUTE),
-        stale_after: plain(stale).unwrap_or(WeightSource::STALE_AFTER),
+        min: plain(fields.optional("min", value::number(1..=most))).unwrap_or(1),
+        max: fields.optional("max", value::number(1..=most)),
+        change_per_minute: plain(change).unwrap_or(ValueSource::CHANGE_PER_MINUTE),
+        stale_after: plain(stale).unwrap_or(ValueSource::STALE_AFTER),
     };
     fields.finish();
     Some(At { value: spec, at })

@@ -12,6 +12,7 @@ mod guard;
 mod maintenance;
 mod monitor;
 mod notify;
+mod observation;
 mod place;
 mod records;
 mod recovery;

@@ -31,8 +31,8 @@ pub use extended::ExtendedError;
 pub use subnet::Subnet;
 
 const OPTION_NSID: u16 = 3;
-const OPTION_SUBNET: u16 = 8;
-const OPTION_COOKIE: u16 = 10;
+pub(super) const OPTION_SUBNET: u16 = 8;
+pub(super) const OPTION_COOKIE: u16 = 10;
 const OPTION_KEEPALIVE: u16 = 11;
 const OPTION_PADDING: u16 = 12;
 const OPTION_EXTENDED_ERROR: u16 = 15;

@@ -6,7 +6,7 @@ use super::config::GdnsdConfig;
 use crate::import::draft::ImportDraft;
 use crate::import::node::ConfigNode;
 use crate::import::remark::{Feature, SourceLine};
-use crate::import::toml_text::{list, quoted, slug};
+use crate::import::toml_text::{quoted, slug};
 
 impl GdnsdConfig<'_> {
     /// The monitors of service types, drawn where they are not there yet.
@@ -50,18 +50,12 @@ impl GdnsdConfig<'_> {
             "http_status" => self.http(node, draft),
             "tcp_connect" => vec![pair("type", quoted("tcp"))],
             "extmon" => {
-                draft.needs(
+                draft.lacks(
                     Feature::ExecMonitor,
                     &self.origin(node),
                     format!("`{name}` ({plugin})"),
                 );
-                if !Feature::ExecMonitor.is_sayable() {
-                    return None;
-                }
-                vec![
-                    pair("type", quoted("exec")),
-                    pair("command", list(node.texts_of("cmd"))),
-                ]
+                return None;
             }
             _ => {
                 let (why, help) = (

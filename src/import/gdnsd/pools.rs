@@ -203,7 +203,7 @@ impl GdnsdConfig<'_> {
             .get("ignore_health")
             .filter(|own| own.text() == Some("true"));
         if let Some(ignored) = ignored {
-            draft.needs(
+            draft.lacks(
                 Feature::IgnoredHealth,
                 &self.origin(ignored),
                 "`ignore_health`",

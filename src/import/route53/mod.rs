@@ -30,11 +30,7 @@ pub(super) fn draw(files: &[ImportedFile], draft: &mut ImportDraft) -> Result<()
         draft.zone(apex, origin);
     }
     for (name, sets) in &all.sets {
-        let apex = apexes
-            .iter()
-            .map(|(apex, _)| apex)
-            .filter(|apex| is_below(name, apex));
-        let Some(apex) = apex.max_by_key(|apex| apex.len()) else {
+        let Some(apex) = apex_of(name, &apexes) else {
             let (why, help) = (
                 "no SOA among the files is of a zone above it",
                 "give all record sets of its zone",
@@ -45,6 +41,13 @@ pub(super) fn draw(files: &[ImportedFile], draft: &mut ImportDraft) -> Result<()
         all.draw_name(name, apex, draft);
     }
     Ok(())
+}
+
+/// The apex of the zone of a name.
+fn apex_of<'a>(name: &str, apexes: &'a [(String, SourceLine)]) -> Option<&'a str> {
+    let all = apexes.iter().map(|(apex, _)| apex.as_str());
+    let above = all.filter(|apex| is_below(name, apex));
+    above.max_by_key(|apex| apex.len())
 }
 
 fn is_below(name: &str, apex: &str) -> bool {
@@ -65,7 +68,7 @@ impl HostedSets {
             .collect();
         for set in sets {
             if set.routing() != RoutingKind::Simple && !set.is_address() {
-                draft.needs(
+                draft.lacks(
                     Feature::SteeredRecords,
                     &set.origin,
                     format!("{} {} `{}`", set.name, set.kind, set.identifier()),
@@ -145,12 +148,13 @@ impl HostedSets {
             .at(&["AliasTarget", "DNSName"])
             .and_then(ConfigNode::text);
         let target = plain(target.unwrap_or_default());
+        let apexes = self.apexes();
+        let Some(apex) = apex_of(name, &apexes) else {
+            return;
+        };
         let Some(own) = self.sets.get(&target).filter(|_| target != *name) else {
-            draft.needs(
-                Feature::StaticAlias,
-                &set.origin,
-                format!("{name} {} alias to {target}", set.kind),
-            );
+            let zone = draft.zone(apex, &set.origin);
+            zone.alias(name, &target, [set.kind.as_str()]);
             return;
         };
         let steered = own
@@ -172,14 +176,6 @@ impl HostedSets {
                 }
             }
             None => {
-                let apexes = self.apexes();
-                let apex = apexes
-                    .iter()
-                    .map(|(apex, _)| apex)
-                    .filter(|apex| is_below(name, apex));
-                let Some(apex) = apex.max_by_key(|apex| apex.len()) else {
-                    return;
-                };
                 for own in own.iter().filter(|own| own.kind == set.kind) {
                     for (_, value) in own.values() {
                         draft.zone(apex, &set.origin).record(

@@ -139,7 +139,7 @@ impl HostedSets {
             bias.extend(percent.filter(|own| *own != 0).map(|own| (region, own)));
         }
         if sets.iter().any(|set| set.node.get("Region").is_some()) {
-            draft.needs(
+            draft.lacks(
                 Feature::LatencyTable,
                 &service.origin,
                 format!("latency of `{}`", service.name),

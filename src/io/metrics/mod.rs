@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
+//! | `answer_times` | how long answers took, by samples |
 //! | [`asked`] | per-thread counts of who asks, where demand is observed |
 //! | `durations` | how long probes took, by monitor and region |
 //! | `histogram` | times by size |
@@ -30,6 +31,7 @@ use metrics::{Counter, Histogram};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use self::answer_times::{AnswerTimes, AnswerTimesCopy};
 use self::asked::Asked;
 use self::durations::{Durations, DurationsCopy};
 use self::endpoints::FailedProbes;
@@ -48,6 +50,7 @@ use crate::io::clock::Clock;
 use crate::plan::Plan;
 use crate::table::Table;
 
+mod answer_times;
 pub mod asked;
 mod durations;
 mod endpoints;
@@ -87,6 +90,7 @@ pub struct Metrics {
     table_build: Histogram,
     tables: Counter,
     state_folder: Arc<StateFolder>,
+    answer_times: AnswerTimes,
 }
 
 /// All that was counted up to one moment, to be written.
@@ -98,6 +102,7 @@ pub struct Gathered {
     failures: FailedProbes,
     limited: usize,
     state_folder: Arc<StateFolder>,
+    answer_times: AnswerTimesCopy,
     config_age: Span,
     started_at: u64,
 }
@@ -157,6 +162,24 @@ impl Notified {
     }
 }
 
+/// The fate of a sample of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampled {
+    /// It was written.
+    Written,
+    /// Too many waited, or nobody took it.
+    Dropped,
+}
+
+impl Sampled {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
 /// How a reload ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
@@ -195,6 +218,7 @@ impl Metrics {
             table_build: registry.histogram("waypost_table_build_seconds", &[]),
             tables: registry.counter("waypost_tables_published_total", &[]),
             state_folder: Arc::default(),
+            answer_times: AnswerTimes::default(),
             registry,
         }
     }
@@ -308,6 +332,19 @@ impl Metrics {
             .increment(count);
     }
 
+    /// Counts samples of answers.
+    pub fn sampled(&self, outcome: Sampled, count: u64) {
+        let labels = [("result", outcome.word())];
+        self.registry
+            .counter("waypost_dnstap_samples_total", &labels)
+            .increment(count);
+    }
+
+    /// Takes in one batch of answers over UDP that was timed, and how many they were.
+    pub fn timed_answers(&self, took: Duration, answers: usize) {
+        self.answer_times.add(took, answers);
+    }
+
     /// Wall time, in seconds since 1970.
     #[must_use]
     pub fn wall_seconds(&self) -> u64 {
@@ -362,6 +399,7 @@ impl Metrics {
             failures,
             limited: self.limits.count(),
             state_folder: Arc::clone(&self.state_folder),
+            answer_times: self.answer_times.copy(),
             config_age: self.clock.now().since(loaded_at),
             started_at: self.started_at,
         }
@@ -394,6 +432,7 @@ impl Gathered {
         let mut text = Exposition::new(form, packing);
         self.registry.write(&mut text);
         self.durations.write(&mut text);
+        self.answer_times.write(&mut text);
         limits::write(&mut text, self.limited);
         self.state_folder.write(&mut text);
         self.write_self(&mut text, figures);

@@ -14,7 +14,11 @@ use super::histogram::Histogram;
 use super::text::{Exposition, Kind, render_pairs};
 
 const CONNECTIONS: &str = "waypost_connections";
-const COUNTERS: [(&str, &str); 8] = [
+const COUNTERS: [(&str, &str); 9] = [
+    (
+        "waypost_dnstap_samples_total",
+        "Samples of answers for dnstap by what became of them; only where there is a [dnstap].",
+    ),
     (
         "waypost_rate_limit_exempt_total",
         "Replies that rate limits did not apply to: to holders of a cookie, and to exempt networks.",

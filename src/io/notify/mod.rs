@@ -22,14 +22,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::base::limits::NOTIFY_QUEUE;
 use crate::io::clock::Clock;
+use crate::io::log_line::{LogLine, plain};
 use crate::io::metrics::Metrics;
+use crate::io::node_name::NodeName;
 use crate::plan::{ScopeKind, Urgency, Webhook};
 
 mod body;
@@ -37,6 +38,8 @@ mod deliver;
 
 /// The beginning of events that nobody is told of.
 const OWN: &str = "notify";
+/// The name of a node without an identity, as receivers are told it.
+const NAMELESS: &str = "waypost";
 
 /// Something that happened, as the log has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +58,7 @@ struct LogEvent {
 #[derive(Clone, Debug, Default)]
 pub struct Notifier {
     receivers: Arc<Mutex<Vec<WebhookQueue>>>,
+    node: NodeName,
 }
 
 /// One receiver, as long as it is in the config.
@@ -73,6 +77,15 @@ impl Drop for WebhookQueue {
 }
 
 impl Notifier {
+    /// One that speaks, and has the log speak, as this node.
+    #[must_use]
+    pub fn of(node: NodeName) -> Self {
+        Self {
+            node,
+            ..Self::default()
+        }
+    }
+
     /// The layer of the log that listens.
     #[must_use]
     pub fn layer(&self, clock: Clock) -> NotifyLayer {
@@ -82,8 +95,10 @@ impl Notifier {
         }
     }
 
-    /// Tells these receivers from now on, as this node; those that stay keep what they wait for. It needs a runtime around it.
-    pub fn set(&self, webhooks: &[Webhook], node: &str, metrics: &Arc<Metrics>) {
+    /// Tells these receivers from now on, as the node of this identity; those that stay keep what they wait for. It needs a runtime around it.
+    pub fn set(&self, webhooks: &[Webhook], identity: Option<&str>, metrics: &Arc<Metrics>) {
+        self.node.set(identity);
+        let node = identity.unwrap_or(NAMELESS);
         let mut receivers = self
             .receivers
             .lock()
@@ -178,45 +193,18 @@ impl<S: Subscriber> Layer<S> for NotifyLayer {
         if self.notifier.is_idle() {
             return;
         }
-        let mut words = LineFields::default();
-        event.record(&mut words);
-        let Some(name) = words.event.filter(|name| !name.starts_with(OWN)) else {
+        let line = LogLine::of(event);
+        let Some(name) = line.event.filter(|name| !name.starts_with(OWN)) else {
             return;
         };
+        let fields = line.fields.iter();
+        let fields = fields.map(|(name, value)| (*name, plain(value)));
         self.notifier.tell(LogEvent {
             urgency,
             event: name,
-            text: words.text,
-            fields: words.fields,
+            text: line.text,
+            fields: fields.collect(),
             at_ms: self.clock.wall_ms(),
         });
-    }
-}
-
-/// The fields of a line.
-#[derive(Debug, Default)]
-struct LineFields {
-    event: Option<String>,
-    text: String,
-    fields: Vec<(&'static str, String)>,
-}
-
-impl LineFields {
-    fn take(&mut self, field: &Field, value: String) {
-        match field.name() {
-            "event" => self.event = Some(value),
-            "message" => self.text = value,
-            other => self.fields.push((other, value)),
-        }
-    }
-}
-
-impl Visit for LineFields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, value.to_owned());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        self.take(field, format!("{value:?}"));
     }
 }

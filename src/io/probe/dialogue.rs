@@ -1,8 +1,8 @@
-//! A few octets sent, and a text looked for in what comes back.
+//! A few octets sent, and a text looked for in what comes back, step by step.
 //!
-//! It passes as soon as the text has come. What comes is read to [`limits::PROBE_DIALOGUE_BYTES`] and no
+//! A step is over as soon as its text has come, and the next one looks at what comes after that. What comes is read to [`limits::PROBE_DIALOGUE_BYTES`] and no
 //! further, so an endless stream costs no more than that; what stands past it is not searched. A peer
-//! that says something else and then ends, goes on too long or waits has failed by its answer; one that says nothing
+//! that says something else in a step and then ends, goes on too long or waits has failed by its answer; one that says nothing
 //! has closed too early or let the time run out.
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -23,24 +23,33 @@ pub(super) async fn hold<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if *dialogue == Dialogue::default() {
+    if dialogue.steps.is_empty() {
         return Ok(());
     }
-    let mut heard = Vec::new();
+    let mut heard = HeardOctets::default();
     let exchange = async {
-        if let Some(text) = &dialogue.send {
-            send(stream, text).await?;
+        for step in &dialogue.steps {
+            if let Some(text) = &step.send {
+                send(stream, text).await?;
+            }
+            if let Some(text) = &step.expect {
+                heard.listen(stream, text.as_bytes()).await?;
+            }
         }
-        match &dialogue.expect {
-            Some(text) => listen(stream, text.as_bytes(), &mut heard).await,
-            None => Ok(()),
-        }
+        Ok(())
     };
     let result = attempt.exchange(exchange).await;
     match result {
-        Err(Cause::ResponseTimeout | Cause::Reset) if !heard.is_empty() => Err(Cause::Answer),
+        Err(Cause::ResponseTimeout | Cause::Reset) if !heard.is_over() => Err(Cause::Answer),
         other => other,
     }
+}
+
+/// All that has come, and the part of it that steps which are over have found.
+#[derive(Default)]
+struct HeardOctets {
+    octets: Vec<u8>,
+    over: usize,
 }
 
 async fn send<S: AsyncWrite + Unpin>(stream: &mut S, text: &str) -> Result<(), Cause> {
@@ -51,28 +60,37 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, text: &str) -> Result<(), C
     sent.await.map_err(|error| cause::of_answer(&error))
 }
 
-/// Reads until a text has come.
-async fn listen<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    text: &[u8],
-    heard: &mut Vec<u8>,
-) -> Result<(), Cause> {
-    let mut room = stream.take(u64::try_from(limits::PROBE_DIALOGUE_BYTES).unwrap_or(u64::MAX));
-    loop {
-        let searched = heard.len().saturating_sub(text.len());
-        let read = room.read_buf(heard).await;
-        if read.map_err(|error| cause::of_answer(&error))? == 0 {
-            break;
-        }
-        if heard[searched..]
-            .windows(text.len())
-            .any(|window| window == text)
-        {
-            return Ok(());
-        }
+impl HeardOctets {
+    /// Tells that nothing has come since the last step.
+    fn is_over(&self) -> bool {
+        self.over == self.octets.len()
     }
-    match heard.is_empty() {
-        true => Err(Cause::Reset),
-        false => Err(Cause::Answer),
+
+    /// Reads until a text has come.
+    async fn listen<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        text: &[u8],
+    ) -> Result<(), Cause> {
+        let left = limits::PROBE_DIALOGUE_BYTES.saturating_sub(self.octets.len());
+        let mut room = stream.take(u64::try_from(left).unwrap_or(u64::MAX));
+        let mut searched = self.over;
+        loop {
+            let mut windows = self.octets[searched..].windows(text.len());
+            if let Some(place) = windows.position(|window| window == text) {
+                self.over = searched + place + text.len();
+                return Ok(());
+            }
+            let whole = self.octets.len() + 1;
+            searched = self.over.max(whole.saturating_sub(text.len()));
+            let read = room.read_buf(&mut self.octets).await;
+            if read.map_err(|error| cause::of_answer(&error))? == 0 {
+                break;
+            }
+        }
+        match self.is_over() {
+            true => Err(Cause::Reset),
+            false => Err(Cause::Answer),
+        }
     }
 }

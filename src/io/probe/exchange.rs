@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use super::body::Body;
 use super::cause;
-use super::expectation::Expectation;
+use super::expectation::{Expectation, JudgedResponse};
 use super::response::{RequestMethod, ResponseHead, ResponsePiece, ResponseReader};
 use super::stream::ProbeStream;
-use crate::base::{Cause, limits};
+use crate::base::{Cause, MonitorValue, limits};
 
 /// An exchange over one connection.
 #[derive(Debug)]
@@ -73,11 +73,7 @@ impl HttpExchange {
     ///
     /// # Errors
     /// What is wrong with the response, or why none came.
-    pub(super) async fn run(
-        &mut self,
-        request: &[u8],
-        expected: &Expectation,
-    ) -> Result<(), Cause> {
+    pub(super) async fn run(&mut self, request: &[u8], expected: &Expectation) -> JudgedResponse {
         let began = Instant::now();
         let sent = self.stream.send(request).await;
         sent.map_err(|error| cause::of_answer(&error))?;
@@ -124,20 +120,24 @@ impl HttpExchange {
 
 impl Response {
     /// Takes in what has come, nothing for the end of the connection; judges as soon as it can.
-    fn take(&mut self, part: &[u8], expected: &Expectation) -> Option<Result<(), Cause>> {
+    fn take(&mut self, part: &[u8], expected: &Expectation) -> Option<JudgedResponse> {
         if part.is_empty() {
             return Some(self.close(expected));
         }
         self.progress = ResponseProgress::Coming;
         let mut rest = part;
         let judged = self.judge(&mut rest, expected).transpose();
-        if judged == Some(Ok(())) {
+        if matches!(judged, Some(Ok(_))) {
             self.drain(rest);
         }
         judged
     }
 
-    fn judge(&mut self, rest: &mut &[u8], expected: &Expectation) -> Result<Option<()>, Cause> {
+    fn judge(
+        &mut self,
+        rest: &mut &[u8],
+        expected: &Expectation,
+    ) -> Result<Option<Option<MonitorValue>>, Cause> {
         loop {
             match self.reader.next(rest).map_err(|_| Cause::Protocol)? {
                 ResponsePiece::Nothing => return Ok(None),
@@ -145,17 +145,17 @@ impl Response {
                     self.head = Some(head);
                     expected.judge_status(head.status)?;
                     if !expected.wants_body() {
-                        return Ok(Some(()));
+                        return Ok(Some(None));
                     }
                     self.body = Some(Body::of(head.coding)?);
                 }
                 ResponsePiece::Data(data) => {
                     let Some(body) = &mut self.body else {
-                        return Ok(Some(()));
+                        return Ok(Some(None));
                     };
                     let has_room = body.take(data)?;
                     if expected.is_met(body) {
-                        return Ok(Some(()));
+                        return Ok(Some(None));
                     }
                     if !has_room {
                         return self.judge_body(expected).map(Some);
@@ -167,7 +167,7 @@ impl Response {
     }
 
     /// The connection has ended: a body that has no other end is complete.
-    fn close(&mut self, expected: &Expectation) -> Result<(), Cause> {
+    fn close(&mut self, expected: &Expectation) -> JudgedResponse {
         let is_whole = self.reader.close().is_ok();
         if self.progress != ResponseProgress::Silent {
             self.progress = ResponseProgress::Spoilt;
@@ -180,10 +180,10 @@ impl Response {
     }
 
     /// Judges a body of which no more comes.
-    fn judge_body(&mut self, expected: &Expectation) -> Result<(), Cause> {
+    fn judge_body(&mut self, expected: &Expectation) -> JudgedResponse {
         match &mut self.body {
             Some(body) => expected.judge_body(body),
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 

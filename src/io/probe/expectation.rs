@@ -8,9 +8,12 @@
 use serde_json::Value;
 
 use super::body::Body;
-use crate::base::Cause;
+use crate::base::{Cause, MonitorValue};
 use crate::monitor::http::HttpCheck;
 use crate::monitor::json::JsonExpectation;
+
+/// The outcome of a response: the value of a body, if one is read and it has one.
+pub(super) type JudgedResponse = Result<Option<MonitorValue>, Cause>;
 
 /// The expectations of a response.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub(super) struct Expectation {
     text: Option<String>,
     /// Expectations of a body in JSON.
     json: Vec<JsonExpectation>,
+    /// The place of the value that is read.
+    value: Option<String>,
 }
 
 impl Expectation {
@@ -30,6 +35,7 @@ impl Expectation {
             status: check.expect_status.clone(),
             text: check.expect_body.clone(),
             json: check.expect_json.clone(),
+            value: check.value.clone(),
         }
     }
 
@@ -47,34 +53,39 @@ impl Expectation {
 
     /// Tells whether something is wanted of the body.
     pub(super) fn wants_body(&self) -> bool {
-        self.text.is_some() || !self.json.is_empty()
+        self.text.is_some() || self.wants_json()
+    }
+
+    fn wants_json(&self) -> bool {
+        !self.json.is_empty() || self.value.is_some()
     }
 
     /// Tells whether what has come of a body passes, whatever follows.
     pub(super) fn is_met(&self, body: &mut Body) -> bool {
-        let text = self.text.as_ref().filter(|_| self.json.is_empty());
+        let text = self.text.as_ref().filter(|_| !self.wants_json());
         text.is_some_and(|text| body.holds(text))
     }
 
-    /// Judges a body of which no more comes.
+    /// Judges a body of which no more comes. One that has no number where a value is read has none, and passes.
     ///
     /// # Errors
     /// That it is not as expected.
-    pub(super) fn judge_body(&self, body: &mut Body) -> Result<(), Cause> {
+    pub(super) fn judge_body(&self, body: &mut Body) -> JudgedResponse {
         body.end();
-        let has_text = self.text.as_ref().is_none_or(|text| body.holds(text));
-        match has_text && self.is_json_met(body.text()) {
-            true => Ok(()),
-            false => Err(Cause::Body),
+        if !self.text.as_ref().is_none_or(|text| body.holds(text)) {
+            return Err(Cause::Body);
         }
-    }
-
-    fn is_json_met(&self, text: &[u8]) -> bool {
-        if self.json.is_empty() {
-            return true;
+        if !self.wants_json() {
+            return Ok(None);
         }
-        let body: Result<Value, _> = serde_json::from_slice(text);
-        body.is_ok_and(|body| self.json.iter().all(|wanted| wanted.holds(&body)))
+        let json: Option<Value> = serde_json::from_slice(body.text()).ok();
+        let is_met = |wanted: &JsonExpectation| json.as_ref().is_some_and(|own| wanted.holds(own));
+        if !self.json.iter().all(is_met) {
+            return Err(Cause::Body);
+        }
+        let place = self.value.as_ref().zip(json.as_ref());
+        let found = place.and_then(|(place, json)| json.pointer(place)?.as_number());
+        Ok(found.and_then(|number| MonitorValue::parse(&number.to_string())))
     }
 }
 
@@ -84,7 +95,7 @@ mod tests {
     use crate::io::probe::body::Coding;
     use crate::monitor::json::JsonWanted;
 
-    fn judged(text: Option<&str>, pointer: &str, body: &[u8]) -> Result<(), Cause> {
+    fn judged(text: Option<&str>, pointer: &str, body: &[u8]) -> JudgedResponse {
         let expected = Expectation {
             status: vec![(200, 299)],
             text: text.map(str::to_owned),
@@ -92,6 +103,7 @@ mod tests {
                 pointer: pointer.to_owned(),
                 wanted: JsonWanted::Value(Value::from("up")),
             }],
+            value: None,
         };
         let mut all = Body::of(Coding::Identity).unwrap();
         all.take(body).unwrap();
@@ -102,10 +114,32 @@ mod tests {
     #[test]
     fn text_and_json_are_both_asked_of_a_body() {
         let body = br#"{"db": {"status": "up"}, "note": "ready"}"#;
-        assert_eq!(judged(None, "/db/status", body), Ok(()));
-        assert_eq!(judged(Some("ready"), "/db/status", body), Ok(()));
+        assert_eq!(judged(None, "/db/status", body), Ok(None));
+        assert_eq!(judged(Some("ready"), "/db/status", body), Ok(None));
         assert_eq!(judged(Some("other"), "/db/status", body), Err(Cause::Body));
         assert_eq!(judged(Some("ready"), "/note", body), Err(Cause::Body));
+    }
+
+    #[test]
+    fn a_number_is_read_and_nothing_is_expected_of_it() {
+        let read = |place: &str, body: &[u8]| {
+            let expected = Expectation {
+                status: Vec::new(),
+                text: None,
+                json: Vec::new(),
+                value: Some(place.to_owned()),
+            };
+            assert!(expected.wants_body());
+            let mut all = Body::of(Coding::Identity).unwrap();
+            all.take(body).unwrap();
+            expected.judge_body(&mut all)
+        };
+        let body = br#"{"load": {"free": 37.5, "all": 1e2}, "name": "a"}"#;
+        assert_eq!(read("/load/free", body), Ok(Some(MonitorValue(37_500))));
+        assert_eq!(read("/load/all", body), Ok(Some(MonitorValue(100_000))));
+        assert_eq!(read("/name", body), Ok(None));
+        assert_eq!(read("/other", body), Ok(None));
+        assert_eq!(read("", b"no JSON"), Ok(None));
     }
 
     #[test]

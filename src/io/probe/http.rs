@@ -14,7 +14,7 @@ use hyper::{Method, Uri};
 
 use super::attempt::{Attempt, Destination, FirstWord, Left, Probe, Resources};
 use super::exchange::HttpExchange;
-use super::expectation::Expectation;
+use super::expectation::{Expectation, JudgedResponse};
 use super::http2;
 use super::response::RequestMethod;
 use super::stream::ProbeStream;
@@ -115,7 +115,7 @@ impl HttpProbe {
             attempt.note_first_octet(exchange.first_octet());
             if !was_closed(&exchange, result) {
                 attempt.leave(Left::Exchange(Box::new(exchange), dialled));
-                return result;
+                return note(result, attempt);
             }
         }
         let stream = scheme.dial(to, attempt).await?;
@@ -128,7 +128,7 @@ impl HttpProbe {
             let dialled = attempt.watch.began();
             attempt.leave(Left::Exchange(Box::new(exchange), dialled));
         }
-        result
+        note(result, attempt)
     }
 
     /// The same over HTTP/2.
@@ -153,16 +153,24 @@ impl HttpProbe {
         });
         let result = attempt.exchange(exchange).await;
         attempt.note_first_octet(first_octet);
-        let ((), farewell) = result?;
+        let (value, farewell) = result?;
         attempt.leave(Left::Http2(farewell));
-        Ok(())
+        note(Ok(value), attempt)
     }
 }
 
+/// Notes the value that a response brought.
+fn note(judged: JudgedResponse, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
+    if let Some(value) = judged? {
+        attempt.note_value(value);
+    }
+    Ok(())
+}
+
 /// Tells that a connection that was kept had been closed before the request came, or was about to be.
-fn was_closed(exchange: &HttpExchange, result: Result<(), Cause>) -> bool {
+fn was_closed(exchange: &HttpExchange, result: JudgedResponse) -> bool {
     match result {
-        Ok(()) | Err(Cause::ResponseTimeout) => false,
+        Ok(_) | Err(Cause::ResponseTimeout) => false,
         Err(Cause::Status(REQUEST_TIMEOUT)) => true,
         Err(_) => exchange.is_silent(),
     }
@@ -334,6 +342,7 @@ mod tests {
             version: HttpVersion::One,
             body: None,
             expect_json: Vec::new(),
+            value: None,
             host: None,
             method: "GET".to_owned(),
             path: "/healthz?deep=1".to_owned(),

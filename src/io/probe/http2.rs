@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::body::{Body, Coding};
 use super::cause;
-use super::expectation::Expectation;
+use super::expectation::{Expectation, JudgedResponse};
 use super::stream::ProbeStream;
 use crate::base::{Cause, limits};
 
@@ -110,11 +110,11 @@ pub(super) async fn ask(
     request: (Request<()>, Option<Bytes>),
     expected: &Expectation,
     first_octet: &mut Option<Duration>,
-) -> Result<(), Cause> {
+) -> JudgedResponse {
     let response = send(sender, request, first_octet).await?;
     expected.judge_status(response.status().as_u16())?;
     if !expected.wants_body() {
-        return Ok(());
+        return Ok(None);
     }
     let codings = response.headers().get_all(CONTENT_ENCODING).iter();
     let mut body = Body::of(Coding::of(codings.map(|value| value.as_bytes())))?;
@@ -123,7 +123,7 @@ pub(super) async fn ask(
         let part = part.map_err(|error| of_http2(&error))?;
         let has_room = body.take(&part)?;
         if expected.is_met(&mut body) {
-            return Ok(());
+            return Ok(None);
         }
         if !has_room {
             break;

@@ -59,7 +59,7 @@ impl Probe for LdapProbe {
     fn prepare(check: &LdapCheck, resources: &mut Resources) -> Result<Self, String> {
         Ok(Self {
             check: check.clone(),
-            dialling: Dialling::prepare(&check.encryption, resources, &[])?,
+            dialling: Dialling::prepare(&check.login.encryption, resources, &[])?,
         })
     }
 
@@ -105,7 +105,7 @@ impl LdapProbe {
     /// A simple bind (section 4.2), anonymous without a name.
     fn bind(&self) -> Vec<u8> {
         let name = self.check.bind_dn.as_deref().unwrap_or_default();
-        let password = self.check.password.as_ref();
+        let password = self.check.login.password.as_ref();
         let password = password.map_or(&[][..], |password| password.0.as_bytes());
         let parts = [
             part(tag::INTEGER, &[3]),

@@ -39,7 +39,7 @@ impl Probe for RedisProbe {
     fn prepare(check: &RedisCheck, resources: &mut Resources) -> Result<Self, String> {
         Ok(Self {
             check: check.clone(),
-            dialling: Dialling::prepare(&check.encryption, resources, &[])?,
+            dialling: Dialling::prepare(&check.login.encryption, resources, &[])?,
         })
     }
 
@@ -57,7 +57,7 @@ impl RedisProbe {
         &self,
         session: &mut BoundedStream<S>,
     ) -> Result<(), Cause> {
-        if let Some(password) = &self.check.password {
+        if let Some(password) = &self.check.login.password {
             let user = self.check.user.iter().map(String::as_bytes);
             let words = std::iter::once(&b"AUTH"[..]).chain(user);
             let words: Vec<&[u8]> = words.chain([password.0.as_bytes()]).collect();

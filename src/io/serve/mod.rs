@@ -12,6 +12,7 @@
 //! | `descriptors` | how many descriptors connections leave to everything else |
 //! | `inspect` | which messages need a worker, because the table alone cannot answer them |
 //! | [`deferred`] | messages whose answer must be waited for, on their way to a worker |
+//! | `onlooker` | who sees replies over UDP besides their clients: nobody, or dnstap |
 //! | `udp` | batches, and the address that a reply comes from |
 //! | `streams` | framing, limits, and who must go when it is full |
 //!
@@ -38,6 +39,7 @@ use self::streams::{ConnectionManager, StreamSockets};
 use crate::answer::{Answered, Asker, Transport};
 use crate::dns::cookie::{self, Jar};
 use crate::io::clock::Clock;
+use crate::io::dnstap::Tap;
 use crate::io::inherited::Inherited;
 use crate::io::metrics::{Dropped, Metrics};
 use crate::io::publish::Published;
@@ -49,6 +51,7 @@ mod bind;
 pub mod deferred;
 mod descriptors;
 mod inspect;
+mod onlooker;
 mod streams;
 mod udp;
 
@@ -79,6 +82,8 @@ pub struct Service {
     pub deferred: Option<DeferredQueue>,
     /// Secrets that strangers must not know.
     pub secrets: Secrets,
+    /// The way of samples of answers; absent = nowhere, for as long as it serves.
+    pub tap: Option<Tap>,
 }
 
 /// Random numbers that are drawn once, when the server starts.
@@ -101,6 +106,8 @@ pub struct Serving {
     acceptors: ConnectionManager,
     /// Threads stop when this is closed.
     stop: UnixStream,
+    /// Ended once nothing is answered any more.
+    tap: Option<Tap>,
 }
 
 impl Listeners {
@@ -223,6 +230,7 @@ impl Listeners {
     pub fn serve(self, service: Service, runtime: &Handle) -> io::Result<Serving> {
         let (descriptors, plan) = (self.descriptors, &service.published.load().plan);
         descriptors.tell(plan.server.connections);
+        let tap = service.tap.clone();
         let (stop, stopped) = UnixStream::pair()?;
         let stopped = Arc::new(stopped);
         let (mut sockets, mut streams) = (Vec::new(), self.encrypted);
@@ -246,6 +254,7 @@ impl Listeners {
             threads,
             acceptors: ConnectionManager::start(streams, service, descriptors.places(), runtime)?,
             stop,
+            tap,
         })
     }
 }
@@ -271,6 +280,7 @@ impl Serving {
             threads,
             acceptors,
             stop,
+            tap,
         } = self;
         drop(stop);
         acceptors.stop().await;
@@ -278,6 +288,9 @@ impl Serving {
             for thread in threads {
                 // A panic was counted where it happened; there is nothing left to do about it.
                 let _ = thread.join();
+            }
+            if let Some(tap) = tap {
+                tap.finish();
             }
         });
         let _ = joined.await;

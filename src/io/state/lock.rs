@@ -60,6 +60,17 @@ pub(super) fn lock(folder: &Path) -> Result<Option<File>, FolderInUse> {
     Ok(Some(file))
 }
 
+/// Sees that no process has a folder.
+///
+/// # Errors
+/// One has it.
+pub(super) fn check(folder: &Path) -> Result<(), FolderInUse> {
+    match folder.join(FILE).exists() {
+        true => lock(folder).map(drop),
+        false => Ok(()),
+    }
+}
+
 fn open(folder: &Path, path: &Path) -> io::Result<File> {
     if !folder.is_dir() {
         DirBuilder::new()

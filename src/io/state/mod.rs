@@ -208,6 +208,14 @@ pub fn usable(folder: &Path) -> Result<(), String> {
     allowed.map_err(|error| format!("{} cannot be written: {error}", known.display()))
 }
 
+/// Sees that no server keeps its state in a folder.
+///
+/// # Errors
+/// One does.
+pub fn check_unused(folder: &Path) -> Result<(), FolderInUse> {
+    lock::check(folder)
+}
+
 /// Puts a damaged file out of the way, so that a person can look at it.
 #[must_use]
 pub fn set_aside(path: &Path, reason: String, now: u64) -> Damage {

@@ -12,7 +12,7 @@
 //! A client of a resolver is unavailable while what it holds is dead, and when it holds no
 //! address. With several addresses it tries one at random.
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::IpAddr;
 
 use super::accounting::{Accounting, Shift};
@@ -22,6 +22,7 @@ use super::scenario::Resolvers;
 use crate::base::{
     ClassId, ClientHash, JurisdictionSet, Moment, Reason, ServiceId, Span, TargetId,
 };
+use crate::dns::Name;
 use crate::plan::Plan;
 use crate::sim::resolver;
 use crate::table::Table;
@@ -147,6 +148,8 @@ pub(super) struct Caches {
 pub(super) struct Scene<'s> {
     pub(super) now: Moment,
     pub(super) table: &'s Table,
+    /// Names that lead nowhere.
+    pub(super) unresolved: &'s BTreeSet<Name>,
     pub(super) accounting: &'s mut Accounting,
     pub(super) timelines: &'s mut EndpointTimelines,
 }
@@ -214,7 +217,8 @@ impl Caches {
     pub(super) fn adopt(&mut self, plan: &Plan, accounting: &Accounting) {
         self.laws.clear();
         for endpoint in &plan.endpoints {
-            let law = plan.regions[endpoint.region.index()].jurisdiction;
+            let stated = endpoint.named.as_ref().and_then(|own| own.jurisdiction);
+            let law = stated.or(plan.regions[endpoint.region.index()].jurisdiction);
             let laws = endpoint.addresses.iter().map(|address| (*address, law));
             self.laws.extend(laws);
         }
@@ -290,7 +294,14 @@ impl Caches {
             return;
         }
         let query = &self.services[group.service].query;
-        let ask = |now| resolver::ask_query(scene.table, now, cache.client, query);
+        let ask = |now| {
+            let mut learned = resolver::ask_query(scene.table, now, cache.client, query)?;
+            let alias = learned.alias.as_ref();
+            if alias.is_some_and(|name| scene.unresolved.contains(name)) {
+                (learned.addresses, learned.ttl) = (Vec::new(), None);
+            }
+            Some(learned)
+        };
         let learned = ask(scene.now);
         let later = ask(END_OF_TIME);
         self.asks += 1;

@@ -5,7 +5,7 @@
 //! harms no client, and data that is behind harms nobody who only asks whether it answers.
 use super::scenario::Fault;
 use crate::base::{EndpointId, Moment, Permille, Span};
-use crate::plan::Plan;
+use crate::plan::{Endpoint, Plan};
 use crate::sim::truth::{Condition, Truth, Vantage};
 
 /// The faults that hold now.
@@ -55,6 +55,7 @@ impl Faults {
                 | Fault::Loss(..)
                 | Fault::Flap(..)
                 | Fault::Behind(_)
+                | Fault::Unresolved(_)
                 | Fault::VantageLoss(_) => {}
             }
         }
@@ -69,6 +70,7 @@ impl Faults {
             | Fault::Slow(_)
             | Fault::Loss(..)
             | Fault::Behind(_)
+            | Fault::Unresolved(_)
             | Fault::VantageLoss(_)
             | Fault::CanaryLoss(_)
             | Fault::ProbeLoss(_) => None,
@@ -86,8 +88,12 @@ fn add(truth: &mut Truth, plan: &Plan, fault: &Fault) {
         }
         Fault::Flap(whom, period) => afflict(truth, plan, whom, Condition::Flapping(*period)),
         Fault::Behind(whom) => {
-            let names = machines(plan, whom).map(|name| name.to_owned());
+            let names = machines(plan, whom).map(|own| own.name.clone());
             truth.behind.extend(names);
+        }
+        Fault::Unresolved(whom) => {
+            let named = machines(plan, whom).filter_map(|own| own.named.as_ref());
+            truth.unresolved.extend(named.map(|own| own.name.clone()));
         }
         Fault::VantageLoss(part) => truth.vantage = worse(truth.vantage, *part),
         Fault::CanaryLoss(_) | Fault::ProbeLoss(_) => {}
@@ -120,17 +126,17 @@ fn kill(truth: &mut Truth, plan: &Plan, whom: &str) {
 
 /// The dead stay dead.
 fn afflict(truth: &mut Truth, plan: &Plan, whom: &str, condition: Condition) {
-    for name in machines(plan, whom) {
-        if truth.machines.get(name) != Some(&Condition::Dead) {
-            truth.machines.insert(name.to_owned(), condition);
+    for own in machines(plan, whom) {
+        if truth.machines.get(&own.name) != Some(&Condition::Dead) {
+            truth.machines.insert(own.name.clone(), condition);
         }
     }
 }
 
-fn machines<'p>(plan: &'p Plan, whom: &str) -> impl Iterator<Item = &'p str> {
+fn machines<'p>(plan: &'p Plan, whom: &str) -> impl Iterator<Item = &'p Endpoint> {
     let endpoints = plan.scope(whom).map(|scope| scope.endpoints);
     let endpoints = endpoints.unwrap_or_default().into_iter();
-    endpoints.map(|id| plan.endpoints[id.index()].name.as_str())
+    endpoints.map(|id| &plan.endpoints[id.index()])
 }
 
 /// The part of its clients' connections that an endpoint loses now, permille. One that answers

@@ -13,7 +13,9 @@
 //! | module | what it decides |
 //! |---|---|
 //! | [`scenario`], [`read`] | what a scenario can say |
+//! | [`drill`] | what of a scenario orders can play on a live system |
 //! | `faults` | what holds now, for probes and for clients |
+//! | `windows` | planned maintenance, where the scenario says when it begins |
 //! | `population` | who asks, under which law, and how much |
 //! | `caches` | what each client's resolver holds, and when it asks again |
 //! | `accounting` | sums over time |
@@ -32,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::base::{Draws, MapId, Moment, ServiceId, Span};
+use crate::base::{Calendar, Draws, MapId, Moment, ServiceId, Span, Utc};
 use crate::plan::Plan;
 
 use super::{Record, World};
@@ -40,6 +42,7 @@ use super::{Record, World};
 mod accounting;
 mod buckets;
 mod caches;
+pub mod drill;
 mod endpoint_timelines;
 mod faults;
 mod population;
@@ -51,6 +54,7 @@ pub mod summary;
 mod svg;
 mod text;
 mod timeline;
+mod windows;
 
 use accounting::{Accounting, Felt};
 use buckets::TimeBuckets;
@@ -63,6 +67,7 @@ pub use scenario::{Scenario, Script};
 use serving::Serving;
 pub use summary::Summary;
 use timeline::{Kind, Timeline};
+use windows::Windows;
 
 /// What passes before the scenario begins.
 const WARM_UP: Span = Span::from_secs(180);
@@ -89,6 +94,7 @@ pub struct Play {
     timelines: EndpointTimelines,
     timeline: Timeline,
     serving: Serving,
+    windows: Windows,
     buckets: TimeBuckets,
     /// What a group asks for usually, in thousandths.
     usual: Vec<u64>,
@@ -116,6 +122,8 @@ enum Task {
     Begin(usize),
     /// A flapping machine turns over.
     Turn,
+    /// A planned window opens, or is over.
+    Window,
     /// Demand is set anew.
     Demand,
     /// A stretch of the charts is over.
@@ -143,6 +151,7 @@ impl Play {
             timelines: EndpointTimelines::default(),
             timeline: Timeline::default(),
             serving: Serving::default(),
+            windows: Windows::default(),
             buckets: TimeBuckets::new(script.scenario.duration),
             usual: Vec::new(),
             preferences: Vec::new(),
@@ -207,6 +216,7 @@ impl Play {
         self.caches.refresh(&mut Scene {
             now: next,
             table: &table,
+            unresolved: &self.world.truth.unresolved,
             accounting: &mut self.accounting,
             timelines: &mut self.timelines,
         });
@@ -275,6 +285,7 @@ impl Play {
         if !self.script.scenario.curves.is_empty() {
             self.agenda.insert((self.start, Task::Demand));
         }
+        self.agenda.insert((self.start, Task::Window));
         let first = self.start.after(self.buckets.width);
         self.agenda.insert((first, Task::Bucket));
     }
@@ -285,6 +296,7 @@ impl Play {
             Task::Begin(number) => self.begin(number),
             Task::End(number) => self.end_event(number),
             Task::Turn => self.plan_turn(),
+            Task::Window => self.open_windows(),
             Task::Demand => {
                 self.agenda
                     .insert((self.now.after(DEMAND_STEP), Task::Demand));
@@ -353,6 +365,21 @@ impl Play {
         }
     }
 
+    /// Opens the windows that are due, if the scenario is of a civil time.
+    fn open_windows(&mut self) {
+        let Some(begins) = self.script.scenario.begins else {
+            return;
+        };
+        let played = self.now.since(self.start);
+        let calendar = Calendar {
+            now: self.now,
+            utc: Utc(begins.0.saturating_add(played.0)),
+        };
+        let next = self.windows.open(&self.plan, calendar, &mut self.world);
+        self.agenda.extend(next.map(|next| (next, Task::Window)));
+        self.observe_world();
+    }
+
     fn reload(&mut self, path: &str) {
         let Some(plan) = self.script.reloads.get(path).cloned() else {
             return;
@@ -361,6 +388,7 @@ impl Play {
         self.adopt();
         self.world.reload(plan);
         self.observe_world();
+        self.open_windows();
     }
 
     /// Takes in what the world has done.
@@ -388,7 +416,11 @@ impl Play {
     /// Sets truth, demand and everything that hangs on them anew.
     fn reckon(&mut self) {
         let now = self.now;
-        self.world.truth = self.faults.truth(&self.plan);
+        let truth = self.faults.truth(&self.plan);
+        let before = std::mem::replace(&mut self.world.truth, truth);
+        if before.unresolved != self.world.truth.unresolved {
+            self.caches.rouse(now);
+        }
         (self.world.canary_loss, self.world.probe_loss) = self.faults.losses();
         let truth = &self.world.truth;
         self.accounting.felt = vec![0; self.accounting.endpoints.len()];
@@ -458,6 +490,7 @@ impl Event {
             Deed::Fault(Fault::Loss(whom, part)) => format!("{whom} loses {part}"),
             Deed::Fault(Fault::Flap(whom, period)) => format!("{whom} flaps every {period}"),
             Deed::Fault(Fault::Behind(whom)) => format!("data of {whom} is behind"),
+            Deed::Fault(Fault::Unresolved(whom)) => format!("the name of {whom} does not resolve"),
             Deed::Fault(Fault::VantageLoss(part)) => {
                 format!("this node loses {part} of all its probes")
             }

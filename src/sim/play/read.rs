@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::de::DeValue;
 
 use super::scenario::{Curve, Deed, Event, Fault, Resolvers, Scenario};
-use crate::base::{Permille, Span};
+use crate::base::{Permille, Span, Utc};
 use crate::config::Diagnostics;
 use crate::engine::Order;
 use crate::engine::order::Action;
@@ -29,7 +29,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("undrain", Action::Undrain),
     ("approve", Action::Approve),
 ];
-const DEEDS: &str = "kill, heal, slow, loss, flap, behind, vantage_loss, probe_loss, canary_loss, order, reload, surge";
+const DEEDS: &str = "kill, heal, slow, loss, flap, behind, unresolved, vantage_loss, probe_loss, canary_loss, order, reload, surge";
 
 /// Reads the text of a scenario. There is one even when some of it is wrong, so that the names
 /// in it can be checked as well.
@@ -52,6 +52,7 @@ fn scenario(fields: &mut Fields<'_, '_>) -> Scenario {
             .unwrap_or_default(),
         config: plain(fields.optional("config", value::text)),
         duration: duration.as_ref().map_or(Span::ZERO, |one| one.value),
+        begins: plain(fields.optional("begins", civil)),
         seed: plain(fields.optional("seed", value::number(0..=u64::from(u32::MAX)))).unwrap_or(1),
         resolvers: resolvers(fields),
         services,
@@ -166,6 +167,15 @@ fn factor(value: &DeValue<'_>) -> Result<u32, Trouble> {
     })
 }
 
+/// `2027-03-28T01:30:00Z`.
+fn civil(value: &DeValue<'_>) -> Result<Utc, Trouble> {
+    let text = value::text(value)?;
+    Utc::parse(&text).ok_or_else(|| {
+        Trouble::new(format!("`{text}` is not a time"))
+            .with_help("write it as \"2027-03-28T01:30:00Z\", with `Z` or an offset")
+    })
+}
+
 /// A duration that is not nothing.
 fn lasting(value: &DeValue<'_>) -> Result<Span, Trouble> {
     match value::span(value)? {
@@ -230,10 +240,11 @@ fn check_time(fields: &Fields<'_, '_>, at: &At<Span>, before: Span, duration: Op
 fn deeds(fields: &mut Fields<'_, '_>) -> Vec<(Range<usize>, Deed)> {
     let mut deeds = Vec::new();
     type Make = fn(String) -> Deed;
-    let plain_ones: [(&'static str, Make); 5] = [
+    let plain_ones: [(&'static str, Make); 6] = [
         ("kill", |whom| Deed::Fault(Fault::Kill(whom))),
         ("slow", |whom| Deed::Fault(Fault::Slow(whom))),
         ("behind", |whom| Deed::Fault(Fault::Behind(whom))),
+        ("unresolved", |whom| Deed::Fault(Fault::Unresolved(whom))),
         ("heal", Deed::Heal),
         ("reload", Deed::Reload),
     ];

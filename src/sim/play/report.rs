@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 
 use super::endpoint_timelines::State;
 use super::summary::Summary;
-use super::svg::{LEFT, Plot, WIDTH, colour, escape, name};
+pub use super::svg::escape;
+use super::svg::{LEFT, Plot, WIDTH, colour, name};
 use super::text::{grouped, percent, time};
 use super::timeline::{Kind, clock};
 
@@ -21,6 +22,12 @@ const ROWS: usize = 24;
 /// The page.
 #[must_use]
 pub fn html(summary: &Summary) -> String {
+    page(summary, "")
+}
+
+/// The page with a section of somebody else's (HTML) before all others.
+#[must_use]
+pub fn page(summary: &Summary, more: &str) -> String {
     let title = escape(&summary.title);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -29,6 +36,7 @@ pub fn html(summary: &Summary) -> String {
     );
     page.push_str(&lead(summary));
     page.push_str(&tiles(summary));
+    page.push_str(more);
     let events = events(summary);
     section(
         &mut page,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::base::{Permille, Span, similar};
+use crate::base::{Permille, Span, Utc, similar};
 use crate::config::Diagnostics;
 use crate::engine::Order;
 use crate::plan::Plan;
@@ -23,6 +23,8 @@ pub struct Scenario {
     pub config: Option<String>,
     /// How long it plays.
     pub duration: Span,
+    /// The civil time at which it begins; absent = no window of maintenance opens.
+    pub begins: Option<Utc>,
     /// What chance starts from.
     pub seed: u64,
     /// The clients' resolvers.
@@ -92,6 +94,8 @@ pub(super) enum Fault {
     Flap(String, Span),
     /// Its data is behind: gates fail, everything else passes.
     Behind(String),
+    /// Nobody finds an address of its name: resolvers of clients no more than ours, which goes on by the last good ones.
+    Unresolved(String),
     /// This node loses this part of its probes; clients do not.
     VantageLoss(Permille),
     /// Probes of canaries, this part of them, fail.
@@ -108,7 +112,8 @@ impl Fault {
             | Self::Slow(whom)
             | Self::Loss(whom, _)
             | Self::Flap(whom, _)
-            | Self::Behind(whom) => Some(whom),
+            | Self::Behind(whom)
+            | Self::Unresolved(whom) => Some(whom),
             Self::VantageLoss(_) | Self::CanaryLoss(_) | Self::ProbeLoss(_) => None,
         }
     }
@@ -197,7 +202,16 @@ impl Event {
                 None
             }
         };
-        if let Some(Err(unknown)) = whom.map(|whom| plan.scope(whom)) {
+        let scope = whom.map(|whom| plan.scope(whom));
+        if let (Some(Ok(scope)), Deed::Fault(Fault::Unresolved(whom))) = (&scope, &self.deed) {
+            let mut own = scope.endpoints.iter().map(|id| &plan.endpoints[id.index()]);
+            if own.all(|one| one.named.is_none()) {
+                let message = format!("no machine of `{whom}` is known by name");
+                let help = "name an endpoint that has `hostname`, or use `kill`";
+                found.error(&self.place, message).help(help);
+            }
+        }
+        if let Some(Err(unknown)) = scope {
             let help = match &unknown.nearest {
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("the regions are: {}", unknown.regions.join(", ")),

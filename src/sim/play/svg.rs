@@ -33,7 +33,8 @@ pub(super) fn colour(number: usize) -> &'static str {
 }
 
 /// Text that may stand in HTML.
-pub(super) fn escape(text: &str) -> String {
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -31,7 +31,7 @@
 //! It knows no time, no DNS and no table: the same inputs give the same plan.
 use crate::base::limits::{CAPACITY_STEPS, COHORTS};
 use crate::base::{EndpointId, HashKey};
-use crate::plan::{Overload, Plan};
+use crate::plan::{Demands, Overload, Plan};
 
 mod augmenting_path;
 pub mod cohorts;
@@ -74,6 +74,8 @@ impl Claim {
 pub struct Inputs<'p> {
     /// Where capacities are stated.
     pub plan: &'p Plan,
+    /// Capacities that are others for a while.
+    pub demands: &'p Demands,
     /// Pools.
     pub offers: &'p [&'p PoolOffer],
     /// Claims.
@@ -224,6 +226,7 @@ impl<'p> Planner<'p> {
     fn new(inputs: Inputs<'p>) -> Self {
         let Inputs {
             plan,
+            demands,
             offers,
             claims,
             fixed,
@@ -238,7 +241,7 @@ impl<'p> Planner<'p> {
         Self {
             offers,
             claims,
-            rooms: Rooms::new(plan, fixed),
+            rooms: Rooms::new(plan, demands, fixed),
             states: vec![ClaimState::Unassigned; claims.len()],
             order,
             steps: CAPACITY_STEPS,

@@ -3,7 +3,7 @@
 //! All is in millionths of the operator's unit. The demand of a cohort that several endpoints answer
 //! is split evenly over them, each part rounded up; its region carries it whole.
 use crate::base::{EndpointId, RegionId};
-use crate::plan::Plan;
+use crate::plan::{Demands, Plan};
 
 use super::pool_offer::PoolOffer;
 
@@ -52,11 +52,11 @@ impl Loads {
 
     /// Tells whether some endpoint or region carries more than it can.
     #[must_use]
-    pub fn exceed(&self, plan: &Plan) -> bool {
+    pub fn exceed(&self, plan: &Plan, demands: &Demands) -> bool {
         let over = |load: u64, capacity: Option<u32>| load > millionths(capacity);
-        let mut endpoints = self.endpoints.iter().zip(&plan.endpoints);
+        let mut endpoints = self.endpoints.iter().zip((0..).map(EndpointId));
         let mut regions = self.regions.iter().zip(&plan.regions);
-        endpoints.any(|(load, own)| over(*load, own.capacity))
+        endpoints.any(|(load, own)| over(*load, demands.capacity(plan, own)))
             || regions.any(|(load, own)| over(*load, own.capacity))
     }
 }
@@ -86,8 +86,8 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    pub(super) fn new(plan: &Plan, loads: Loads) -> Self {
-        let endpoints = plan.endpoints.iter();
+    pub(super) fn new(plan: &Plan, demands: &Demands, loads: Loads) -> Self {
+        let endpoints = (0..plan.endpoints.len()).map(EndpointId::from_index);
         let regions = plan.regions.iter();
         let mut neighbours = vec![Vec::new(); plan.regions.len()];
         for (index, endpoint) in plan.endpoints.iter().enumerate() {
@@ -95,7 +95,9 @@ impl Rooms {
         }
         Self {
             neighbours,
-            endpoints: endpoints.map(|own| millionths(own.capacity)).collect(),
+            endpoints: endpoints
+                .map(|own| millionths(demands.capacity(plan, own)))
+                .collect(),
             regions: regions.map(|own| millionths(own.capacity)).collect(),
             loads,
         }

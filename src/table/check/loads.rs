@@ -101,8 +101,9 @@ impl Check<'_> {
             breach,
         };
         let endpoints = plan.endpoints.iter().zip(&sums.endpoints);
-        for (own, sum) in endpoints {
-            sum.check(&own.name, own.capacity).map_err(failed)?;
+        for (id, (own, sum)) in (0..).map(EndpointId).zip(endpoints) {
+            let capacity = self.table.demands.capacity(plan, id);
+            sum.check(&own.name, capacity).map_err(failed)?;
         }
         for (own, sum) in plan.regions.iter().zip(&sums.regions) {
             sum.check(&own.name, own.capacity).map_err(failed)?;
@@ -277,7 +278,7 @@ impl Check<'_> {
         });
         let mut free = members.filter(|(_, endpoint)| {
             let sum = sums.endpoints[endpoint.index()];
-            sum.room(plan.endpoints[endpoint.index()].capacity) >= demand
+            sum.room(self.table.demands.capacity(plan, *endpoint)) >= demand
         });
         let found = free.find(|(pool, endpoint)| self.accepts(pool, *endpoint).meet(cohorts));
         found.map(|(_, endpoint)| endpoint)

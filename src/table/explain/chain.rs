@@ -326,7 +326,13 @@ impl Link<'_> {
             provider: endpoint.provider.clone(),
             tier,
             weight: member.weight,
-            load: load.map(|load| Load::new(load, endpoint.capacity.map(u64::from))),
+            load: load.map(|load| {
+                let capacity = self
+                    .table
+                    .demands
+                    .capacity(&self.table.plan, member.endpoint);
+                Load::new(load, capacity.map(u64::from))
+            }),
             share: standing.share,
             why: standing.why,
             hold: lasting(standing.hold),

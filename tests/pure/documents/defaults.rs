@@ -46,6 +46,11 @@ url = "https://hooks.example.org/waypost"
 #@ [notify.NAME]
 [metrics]
 #@ [metrics]
+[log]
+#@ [log]
+[dnstap]
+file = "answers.fstrm"
+#@ [dnstap]
 [geo]
 database = "tiny.mmdb"
 #@ [geo]

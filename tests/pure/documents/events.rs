@@ -14,7 +14,8 @@ const INTRODUCTIONS: [&str; 4] = [
 ];
 
 /// Events that are named by a function or a macro, with the file that has them.
-const NAMED_OTHERWISE: [(&str, &[&str]); 4] = [
+const NAMED_OTHERWISE: [(&str, &[&str]); 5] = [
+    ("src/daemon/log_form.rs", &["log_lost"]),
     (
         "src/daemon/signalled.rs",
         &["reload_refused", "upgrade_failed"],

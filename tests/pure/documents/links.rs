@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use super::{pages, prose};
 
 /// Questions that a reader would ask, and where the answer is.
-const QUESTIONS: [(&str, &str); 12] = [
+const QUESTIONS: [(&str, &str); 14] = [
     (
         "How do I try it without a domain?",
         "docs/src/tutorial.md#4-start-it",
@@ -25,6 +25,14 @@ const QUESTIONS: [(&str, &str); 12] = [
     (
         "What must a backup hold?",
         "docs/src/how-to/backup.md#what-to-save",
+    ),
+    (
+        "How do I bring a lost node back?",
+        "docs/src/how-to/backup.md#restore-a-node",
+    ),
+    (
+        "How do I install it as a service?",
+        "docs/src/how-to/install.md#packages-for-debian-and-rpm",
     ),
     (
         "How do I reboot a machine without anybody noticing?",

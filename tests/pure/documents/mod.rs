@@ -5,6 +5,7 @@
 mod alerts;
 mod commands;
 mod crates;
+mod dashboards;
 mod defaults;
 mod events;
 mod links;

@@ -45,7 +45,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let cases = cases.filter(|path| path.extension().is_some_and(|found| found == "toml"));
     let shipped = [
         "config.toml",
-        "docker/config.toml",
+        "docker/waypost/config.toml",
         "tests/support/world.toml",
     ];
     let all = cases.chain(shipped.map(PathBuf::from));

@@ -9,6 +9,7 @@
 //! | `config` | configs | diagnostics can be shown; a plan has a table that its check passes |
 //! | `responses` | responses over HTTP to probes | whole or in parts they mean the same; no head is awaited for ever |
 //! | `transfers` | streams of AXFR and IXFR | nothing outside the zone comes in; changes fit or are refused |
+//! | `shared` | records of a cluster, and what a node says that it has | what is not signed is not believed; what is held stays bounded |
 //!
 //! Frames of PostgreSQL come over a socket: `tests/wire/postgres/bent.rs`.
 //!
@@ -19,4 +20,5 @@ mod masters;
 mod messages;
 mod packets;
 mod responses;
+mod shared;
 mod transfers;

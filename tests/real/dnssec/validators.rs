@@ -85,6 +85,7 @@ impl Server {
             responder: waypost::answer::answer,
             deferred: None,
             secrets: Secrets::draw().unwrap(),
+            tap: None,
         };
         let serving = listeners.serve(service, runtime.handle()).unwrap();
         Self {

@@ -19,7 +19,7 @@ use stateright::{Checker, Model};
 
 /// Goes through every state, and gives the properties of which a counterexample was found (or an
 /// example, of one that must be met sometimes).
-fn refuted<M>(model: M, what: &str) -> Vec<&'static str>
+pub(super) fn refuted<M>(model: M, what: &str) -> Vec<&'static str>
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + std::fmt::Debug + std::hash::Hash + PartialEq + Send + Sync + 'static,

@@ -13,9 +13,10 @@ use waypost::health::drain::Ceiling;
 use waypost::health::guard::{Doubt, Last, Served, Tally};
 use waypost::health::slot::SlotHealth;
 use waypost::health::target::{Evidence, Gate, TargetHealth, Verdict};
-use waypost::health::votes::{Electorate, Trust, VantageId, Vote};
 use waypost::health::{ProbeResult, Report, Timing};
 use waypost::plan::{AllDown, Plan};
+use waypost::share::ruling::{Quorum, Seat};
+use waypost::share::{Electorate, Trust, VantageId, Vote};
 use waypost::table::{Table, check};
 
 use super::ground::{ENDPOINTS, FRA_A, FRA_B, SINGAPORE, TORONTO, Wrong, plan};
@@ -199,16 +200,21 @@ impl Vantages {
             trust: letter.trust,
         };
         let ruling = if self.without == Without::Votes {
-            Electorate::ALONE.rule(NOW, &[vote(0, &own)])
+            Electorate::ALONE.rule(NOW, &[vote(0, &own)], Quorum::OfAll)
         } else {
             let heard = state.heard.iter().enumerate();
             let heard = heard.filter_map(|(from, letter)| Some(vote(from, letter.as_ref()?)));
             let votes: Vec<Vote> = heard.chain([vote(self.decider, &own)]).collect();
-            let three = Electorate {
-                vantages: 3,
-                window: WINDOW,
+            let seat = |provider| Seat {
+                region: 0,
+                provider,
             };
-            three.rule(NOW, &votes)
+            let three = Electorate {
+                seats: vec![seat(0), seat(1), seat(0)].into(),
+                window: WINDOW,
+                up_while: None,
+            };
+            three.rule(NOW, &votes, Quorum::OfAll)
         };
         let mut target = target(state.believed[endpoint], &self.plan);
         let verdict = ruling.over(target.verdict());

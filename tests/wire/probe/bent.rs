@@ -15,6 +15,7 @@ use waypost::monitor::encryption::Encryption;
 use waypost::monitor::grpc::GrpcCheck;
 use waypost::monitor::http::{HttpCheck, HttpVersion};
 use waypost::monitor::ldap::LdapCheck;
+use waypost::monitor::login::Login;
 use waypost::monitor::mysql::MysqlCheck;
 use waypost::monitor::redis::{RedisCheck, RedisRole};
 use waypost::monitor::smtp::SmtpCheck;
@@ -97,29 +98,34 @@ fn conversations() -> Vec<Told> {
     all
 }
 
+/// A password, in clear.
+fn login() -> Login {
+    Login {
+        password: Some(Secret("right".to_owned())),
+        ..Login::default()
+    }
+}
+
 /// Redis, MySQL and LDAP.
 fn databases() -> Vec<Told> {
     let redis = RedisCheck {
         user: None,
-        password: Some(Secret("right".to_owned())),
         role: Some(RedisRole::Replica),
         max_lag: Some(Span(9000)),
-        encryption: Encryption::default(),
+        login: login(),
     };
     let role = "role:slave\r\nmaster_link_status:up\r\nmaster_last_io_seconds_ago:4\r\n";
     let length = role.len();
     let replica = format!("+OK\r\n+PONG\r\n${length}\r\n{role}\r\n+OK\r\n");
     let mysql = MysqlCheck {
         user: "waypost".to_owned(),
-        password: Some(Secret("right".to_owned())),
         database: None,
-        encryption: Encryption::default(),
+        login: login(),
     };
     let ldap = LdapCheck {
         bind_dn: None,
-        password: None,
         base: Some(String::new()),
-        encryption: Encryption::default(),
+        login: Login::default(),
     };
     let entry = [
         message(2, 0x61, &WELL),

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use waypost::base::limits::PROBE_DIALOGUE_BYTES;
 use waypost::base::{Cause, Span};
 use waypost::health::ProbeResult;
-use waypost::monitor::dialogue::Dialogue;
+use waypost::monitor::dialogue::{Dialogue, DialogueStep};
 use waypost::monitor::tcp::TcpCheck;
 use waypost::plan::Check;
 
@@ -71,9 +71,42 @@ async fn play(mut stream: TcpStream, parts: Vec<Part>) -> Vec<u8> {
 }
 
 fn dialogue(send: Option<&str>, expect: Option<&str>) -> Dialogue {
-    Dialogue {
+    steps(&[(send, expect)])
+}
+
+fn steps(steps: &[(Option<&str>, Option<&str>)]) -> Dialogue {
+    let step = |(send, expect): &(Option<&str>, Option<&str>)| DialogueStep {
         send: send.map(str::to_owned),
         expect: expect.map(str::to_owned),
+    };
+    Dialogue {
+        steps: steps.iter().map(step).collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_dialogue_goes_step_by_step() {
+    let greeted = [
+        (None, Some("220 ")),
+        (Some("EHLO probe\r\n"), Some("250 ")),
+        (Some("QUIT\r\n"), None),
+    ];
+    let server = vec![
+        say("220 mail\r\n"),
+        Part::Hear,
+        say("250 mail\r\n"),
+        Part::Wait,
+    ];
+    let (address, heard) = peer(server).await;
+    let report = probe(watched(address, steps(&greeted))).await;
+    assert_eq!(report.outcome, ProbeResult::Pass);
+    assert_eq!(heard.await.unwrap(), b"EHLO probe\r\nQUIT\r\n");
+    // What a step has found, or what came before it, counts for no later one.
+    for (said, outcome) in [("220 250 \r\n", Cause::Answer), ("250 220 ", Cause::Reset)] {
+        let (address, _) = peer(vec![say(said), Part::Hear]).await;
+        let again = [(None, Some("220 ")), (Some("EHLO probe\r\n"), Some("220 "))];
+        let report = probe(watched(address, steps(&again))).await;
+        assert_eq!(report.outcome, fail(outcome), "{said:?}");
     }
 }
 

@@ -13,7 +13,9 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
-use waypost::base::{Cause, EndpointId, HashKey, Moment, MonitorId, Permille, SlotId, Span};
+use waypost::base::{
+    Cause, EndpointId, HashKey, Moment, MonitorId, MonitorValue, Permille, SlotId, Span,
+};
 use waypost::engine::ProbeId;
 use waypost::geo::{Atlas, Database, EMBEDDED};
 use waypost::health::{ProbeResult, Report};
@@ -117,6 +119,7 @@ fn http_check() -> HttpCheck {
         version: HttpVersion::One,
         body: None,
         expect_json: Vec::new(),
+        value: None,
         host: None,
         method: "GET".to_owned(),
         path: "/healthz?deep=1".to_owned(),
@@ -467,6 +470,24 @@ async fn http_answers_are_judged() {
         assert_eq!(report.outcome, outcome, "{manner:?}");
     }
     assert_eq!(backend.seen().len(), 17, "one request for each probe");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_of_the_body_is_reported_as_the_value() {
+    let body = "{\"load\":{\"free\":37.5}}";
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let backend = Backend::start("127.0.0.1", None, Manner::Send(reply)).await;
+    for (place, value) in [
+        ("/load/free", Some(MonitorValue(37_500))),
+        ("/load/all", None),
+    ] {
+        let watched = Watched::http(backend.address).with(|check| check.value = Some(place.into()));
+        let report = probe(watched).await;
+        assert_eq!((report.outcome, report.value), (ProbeResult::Pass, value));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

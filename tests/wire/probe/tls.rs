@@ -12,7 +12,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use waypost::base::{Cause, Span};
 use waypost::health::ProbeResult;
 use waypost::monitor::certificate::Verify;
-use waypost::monitor::dialogue::Dialogue;
+use waypost::monitor::dialogue::{Dialogue, DialogueStep};
 use waypost::monitor::starttls::StartTls;
 use waypost::monitor::tls::TlsCheck;
 use waypost::plan::Check;
@@ -151,8 +151,10 @@ async fn no_protocol_is_offered_so_none_is_refused() {
 async fn what_is_said_inside_is_judged() {
     let authority = Authority::new();
     let greeting = Dialogue {
-        send: Some("a LOGOUT\r\n".to_owned()),
-        expect: Some("* OK".to_owned()),
+        steps: vec![DialogueStep {
+            send: Some("a LOGOUT\r\n".to_owned()),
+            expect: Some("* OK".to_owned()),
+        }],
     };
     let cases = [
         ("* OK IMAP4rev2 ready\r\n", ProbeResult::Pass),

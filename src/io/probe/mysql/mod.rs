@@ -45,10 +45,12 @@ impl Probe for MysqlProbe {
     type Check = MysqlCheck;
 
     fn prepare(check: &MysqlCheck, resources: &mut Resources) -> Result<Self, String> {
-        let settings = match check.encryption.begins {
+        let settings = match check.login.encryption.begins {
             EncryptionStart::Never => None,
             EncryptionStart::AtOnce | EncryptionStart::OnRequest => {
-                let settings = resources.trust.settings(&check.encryption.certificate, &[]);
+                let settings = resources
+                    .trust
+                    .settings(&check.login.encryption.certificate, &[]);
                 Some(settings.map_err(|error| error.to_string())?)
             }
         };
@@ -60,7 +62,7 @@ impl Probe for MysqlProbe {
 
     async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
         let stream = attempt.connect(to.address, FirstWord::Theirs).await?;
-        let begun = attempt.exchange(begin(stream, self.check.encryption.begins));
+        let begun = attempt.exchange(begin(stream, self.check.login.encryption.begins));
         let (stream, greeting) = begun.await?;
         let stream = match &self.settings {
             None => ProbeStream::Plain(stream),
@@ -137,7 +139,7 @@ impl MysqlProbe {
     }
 
     fn password(&self) -> &[u8] {
-        let password = self.check.password.as_ref();
+        let password = self.check.login.password.as_ref();
         password.map_or(&[], |password| password.0.as_bytes())
     }
 

@@ -134,6 +134,11 @@ impl Streams {
             *counters = metrics.query_counters(&table.plan, transport);
         }
         counters.count(&answered);
+        drop(counters);
+        if let Some(tap) = &self.service.tap {
+            let reply = reply.get(..answered.length).unwrap_or_default();
+            tap.take_in_turn(source, transport, reply);
+        }
         Some(answered)
     }
 

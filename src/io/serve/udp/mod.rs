@@ -25,9 +25,10 @@ use self::batch::{Batch, Exchange, Peer};
 use self::limiter::{Ruling, Sending};
 use super::deferred;
 use super::inspect;
+use super::onlooker::{Nobody, Onlooker, Sampler};
 use super::{Service, canonical};
 use crate::answer::{Asker, Counted, Transport, withhold};
-use crate::base::limits::{UDP_BATCH, UDP_DRAIN};
+use crate::base::limits::{TIMED_TURNS, UDP_BATCH, UDP_DRAIN};
 use crate::base::{Draws, Moment, Span};
 use crate::dns::cookie::Proof;
 use crate::io::metrics::{Dropped, QueryCounters};
@@ -73,7 +74,7 @@ enum AnyBatch {
 }
 
 /// State that a thread keeps between rounds.
-struct BatchResponder<'w> {
+struct BatchResponder<'w, O> {
     service: &'w Service,
     limiter: &'w Limiter,
     reader: Reader,
@@ -82,6 +83,8 @@ struct BatchResponder<'w> {
     draws: Draws,
     /// Replies of a batch that no limit applied to.
     exempt: u64,
+    /// The one who sees what is sent.
+    onlooker: O,
 }
 
 /// The event that woke a thread.
@@ -111,21 +114,35 @@ impl Worker {
     /// Answers until the server stops. What panics outside of an answer is a defect as well:
     /// it is counted, costs a batch, and the thread goes on.
     pub(super) fn run(&self) {
-        while catch_unwind(AssertUnwindSafe(|| self.answer_all())).is_err() {
+        while catch_unwind(AssertUnwindSafe(|| self.answer_watched())).is_err() {
             self.service.metrics.dropped(Dropped::Panicked);
         }
     }
 
-    fn answer_all(&self) {
-        let mut responder = BatchResponder::open(&self.service, &self.limiter);
+    /// Chooses the code that is run, with or without samples.
+    fn answer_watched(&self) {
+        match &self.service.tap {
+            None => self.answer_all(Nobody),
+            Some(tap) => self.answer_all(Sampler::new(tap.clone())),
+        }
+    }
+
+    fn answer_all(&self, onlooker: impl Onlooker) {
+        let mut responder = BatchResponder::open(&self.service, &self.limiter, onlooker);
         let mut sockets: Vec<BufferedSocket<'_>> =
             self.sockets.iter().map(BufferedSocket::new).collect();
         let mut watched = self.watched();
+        let mut turns: u32 = 0;
         while wait(&mut watched) == Woken::Ready {
             drop(responder.table());
             self.sweep();
+            turns = turns.wrapping_add(1);
+            let is_timed = turns.is_multiple_of(TIMED_TURNS);
             for (socket, watched) in sockets.iter_mut().zip(&watched[1..]) {
                 if has_events(watched) {
+                    if is_timed {
+                        socket.answer_timed(&mut responder);
+                    }
                     socket.answer_waiting(&mut responder);
                 }
             }
@@ -150,7 +167,11 @@ impl Worker {
     }
 
     /// Answers what has come already, as long as there is something and time.
-    fn drain(&self, responder: &mut BatchResponder<'_>, sockets: &mut [BufferedSocket<'_>]) {
+    fn drain(
+        &self,
+        responder: &mut BatchResponder<'_, impl Onlooker>,
+        sockets: &mut [BufferedSocket<'_>],
+    ) {
         let end = self.service.clock.now().after(UDP_DRAIN);
         for socket in sockets {
             while socket.answer(responder) > 0 && self.service.clock.now() < end {}
@@ -169,13 +190,23 @@ impl<'w> BufferedSocket<'w> {
     }
 
     /// Answers until a batch is not full, or others should have their turn.
-    fn answer_waiting(&mut self, responder: &mut BatchResponder<'_>) {
+    fn answer_waiting(&mut self, responder: &mut BatchResponder<'_, impl Onlooker>) {
         let mut turns = 0..BATCHES_IN_A_ROW;
         while turns.next().is_some() && self.answer(responder) == UDP_BATCH {}
     }
 
+    /// Answers one batch, and tells how long that took.
+    fn answer_timed(&mut self, responder: &mut BatchResponder<'_, impl Onlooker>) {
+        let Service { clock, metrics, .. } = responder.service;
+        let began = clock.running();
+        let answered = self.answer(responder);
+        if answered > 0 {
+            metrics.timed_answers(clock.running().saturating_sub(began), answered);
+        }
+    }
+
     /// Answers one batch; gives how many datagrams it held.
-    fn answer(&mut self, responder: &mut BatchResponder<'_>) -> usize {
+    fn answer(&mut self, responder: &mut BatchResponder<'_, impl Onlooker>) -> usize {
         match &mut self.batch {
             AnyBatch::V4(batch) => responder.answer_batch(self.socket, batch),
             AnyBatch::V6(batch) => responder.answer_batch(self.socket, batch),
@@ -183,8 +214,8 @@ impl<'w> BufferedSocket<'w> {
     }
 }
 
-impl<'w> BatchResponder<'w> {
-    fn open(service: &'w Service, limiter: &'w Limiter) -> Self {
+impl<'w, O: Onlooker> BatchResponder<'w, O> {
+    fn open(service: &'w Service, limiter: &'w Limiter, onlooker: O) -> Self {
         let mut reader = service.published.reader();
         let plan = &reader.load().plan;
         let counters = service.metrics.query_counters(plan, Transport::Udp);
@@ -195,6 +226,7 @@ impl<'w> BatchResponder<'w> {
             counters,
             draws: Draws::from_seed(service.clock.now().0),
             exempt: 0,
+            onlooker,
         }
     }
 
@@ -332,6 +364,7 @@ impl<'w> BatchResponder<'w> {
         }
         if let Some(answered) = answered {
             self.counters.count(&answered);
+            self.onlooker.see(asker.source, &reply[..answered.length]);
             batch.reply(index, answered.length);
         }
     }

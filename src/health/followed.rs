@@ -1,4 +1,4 @@
-//! The part of its weight that an endpoint has now, where the weight follows a value.
+//! The part of its weight or its capacity that an endpoint has now, where that follows a value.
 //!
 //! ```text
 //! value -> smoothed -> inside min..max -> goal --at most change_per_minute--> level
@@ -12,28 +12,28 @@
 //!
 //! # Pace
 //! The level goes towards its goal in steps, one each [`WEIGHT_STEP`], and never faster than the source allows; at a
-//! change of the goal by no more than one of its steps. It begins with the weight of the config, and goes back there
+//! change of the goal by no more than one of its steps. It begins with the number of the config, and goes back there
 //! as slowly when the values are too old.
 //!
-//! The level is a part of the configured weight: that is the most. It knows neither who reads the values nor how clients are
+//! The level is a part of the configured number: that is the most. It knows neither who reads the values nor how clients are
 //! dealt out by what is left.
 use serde::{Deserialize, Serialize};
 
 use crate::base::limits::WEIGHT_STEP;
 use crate::base::{Moment, MonitorValue, Permille};
-use crate::plan::WeightSource;
+use crate::plan::ValueSource;
 
-/// All of the weight, in millionths of it.
+/// All of the number, in millionths of it.
 const FULL: u64 = 1_000_000;
 /// A value moves what is believed by the difference divided by this.
 const SMOOTHING: i64 = 4;
 /// Milliseconds of a minute.
 const MINUTE_MS: u64 = 60_000;
 
-/// The level of one endpoint's weight.
+/// The level of one number of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WeightLevel {
-    /// Millionths of the weight.
+pub struct FollowedLevel {
+    /// Millionths of the number of the config.
     level: u64,
     /// The moment up to which steps were taken.
     moved: Moment,
@@ -41,8 +41,8 @@ pub struct WeightLevel {
     believed: Option<(Moment, MonitorValue)>,
 }
 
-impl WeightLevel {
-    /// The weight of the config.
+impl FollowedLevel {
+    /// The number of the config.
     #[must_use]
     pub fn new(now: Moment) -> Self {
         Self {
@@ -53,8 +53,8 @@ impl WeightLevel {
     }
 
     /// Takes a value in; steps follow.
-    pub fn read(&mut self, source: &WeightSource, weight: u16, now: Moment, value: MonitorValue) {
-        self.advance(source, weight, now);
+    pub fn read(&mut self, source: &ValueSource, whole: u32, now: Moment, value: MonitorValue) {
+        self.advance(source, whole, now);
         let believed = match self.believed {
             Some((at, before)) if now.since(at) <= source.stale_after => {
                 MonitorValue(before.0 + (value.0 - before.0) / SMOOTHING)
@@ -65,20 +65,20 @@ impl WeightLevel {
     }
 
     /// Takes the steps that are due.
-    pub fn advance(&mut self, source: &WeightSource, weight: u16, now: Moment) {
+    pub fn advance(&mut self, source: &ValueSource, whole: u32, now: Moment) {
         // What was believed until it was too old had its steps until then.
         if let Some(stale) = self.stale_at(source).filter(|stale| *stale <= now) {
             let last = Moment(stale.0 - 1);
-            self.step(source, weight, last);
+            self.step(source, whole, last);
             if self.moved == last {
                 self.moved = stale;
             }
         }
-        self.step(source, weight, now);
+        self.step(source, whole, now);
     }
 
-    fn step(&mut self, source: &WeightSource, weight: u16, now: Moment) {
-        let goal = self.goal(source, weight, now);
+    fn step(&mut self, source: &ValueSource, whole: u32, now: Moment) {
+        let goal = self.goal(source, whole, now);
         if self.level == goal {
             self.moved = self.moved.max(now);
             return;
@@ -94,19 +94,26 @@ impl WeightLevel {
     }
 
     /// The part that it goes to.
-    fn goal(&self, source: &WeightSource, weight: u16, now: Moment) -> u64 {
+    fn goal(&self, source: &ValueSource, whole: u32, now: Moment) -> u64 {
         match self.believed {
             Some((at, value)) if now.since(at) <= source.stale_after => {
-                let [least, most, whole] = [source.min, source.max, weight].map(u64::from);
+                let [least, most, all] = [source.min, source.max, whole].map(u64::from);
                 let wanted = u64::try_from(value.0).unwrap_or_default();
                 let wanted = wanted.clamp(least * 1000, most * 1000);
-                (wanted * 1000 / whole.max(1)).min(FULL)
+                (wanted * 1000 / all.max(1)).min(FULL)
             }
             Some(_) | None => FULL,
         }
     }
 
-    /// The part of the weight in force; never none of it.
+    /// The number in force, where the config has this one; never none of it.
+    #[must_use]
+    pub fn part_of(&self, whole: u32) -> u32 {
+        let now = (u64::from(whole) * self.level).div_ceil(FULL);
+        u32::try_from(now).unwrap_or(whole).max(1)
+    }
+
+    /// The part of the number in force; never none of it.
     #[must_use]
     pub fn share(&self) -> Permille {
         let share = u16::try_from(self.level / 1000).unwrap_or(Permille::FULL.0);
@@ -115,15 +122,15 @@ impl WeightLevel {
 
     /// The moment at which it may change next, if nothing is read.
     #[must_use]
-    pub fn next_step(&self, source: &WeightSource, weight: u16) -> Option<Moment> {
-        if self.level != self.goal(source, weight, self.moved) {
+    pub fn next_step(&self, source: &ValueSource, whole: u32) -> Option<Moment> {
+        if self.level != self.goal(source, whole, self.moved) {
             return Some(self.moved.after(WEIGHT_STEP));
         }
         self.stale_at(source).filter(|_| self.level != FULL)
     }
 
     /// The first moment at which what is believed is too old; absent where it is so already.
-    fn stale_at(&self, source: &WeightSource) -> Option<Moment> {
+    fn stale_at(&self, source: &ValueSource) -> Option<Moment> {
         let (at, _) = self.believed?;
         let stale = at.after(source.stale_after).after(crate::base::Span(1));
         (stale > self.moved).then_some(stale)
@@ -135,8 +142,8 @@ mod tests {
     use super::*;
     use crate::base::{MonitorId, Span};
 
-    fn source() -> WeightSource {
-        WeightSource {
+    fn source() -> ValueSource {
+        ValueSource {
             monitor: MonitorId(0),
             min: 20,
             max: 100,
@@ -152,7 +159,7 @@ mod tests {
     #[test]
     fn a_value_is_followed_slowly_inside_its_limits() {
         let source = source();
-        let mut level = WeightLevel::new(at(0));
+        let mut level = FollowedLevel::new(at(0));
         // A tenth of the weight is below the least; two permille a second is the pace.
         level.read(&source, 100, at(100), MonitorValue(10_000));
         assert_eq!(
@@ -174,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_too_old_gives_way_to_the_config_as_slowly() {
         let source = source();
-        let mut level = WeightLevel::new(at(0));
+        let mut level = FollowedLevel::new(at(0));
         for seconds in (0..=600).step_by(10) {
             level.read(&source, 100, at(seconds), MonitorValue(50_000));
         }
@@ -191,7 +198,7 @@ mod tests {
     #[test]
     fn one_value_that_is_far_off_moves_little() {
         let source = source();
-        let mut level = WeightLevel::new(at(0));
+        let mut level = FollowedLevel::new(at(0));
         for seconds in (0..=600).step_by(10) {
             level.read(&source, 100, at(seconds), MonitorValue(80_000));
         }

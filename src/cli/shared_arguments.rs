@@ -1,0 +1,65 @@
+//! Parts of the command line that several subcommands have.
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::base::Span;
+
+/// The place of the config.
+#[derive(Debug, Args)]
+pub(super) struct Config {
+    /// The config file
+    #[arg(long, value_name = "FILE", default_value = "config.toml")]
+    pub(super) config: PathBuf,
+}
+
+/// The place of the running server.
+#[derive(Debug, Args)]
+pub(super) struct Control {
+    /// Control address of the running server, or `unix:PATH`; otherwise the socket of the config
+    #[arg(long, value_name = "URL|unix:PATH")]
+    pub(super) control: Option<String>,
+    #[command(flatten)]
+    pub(super) proof: ClientProof,
+    #[command(flatten)]
+    pub(super) config: Config,
+}
+
+/// By what a client of the control API is known, and what it trusts.
+#[derive(Debug, Args)]
+pub(super) struct ClientProof {
+    /// A file that holds a token (`waypost token new`); otherwise WAYPOST_TOKEN, over HTTP
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Trust the certificates of this PEM file for https, not the system's
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
+    /// A PEM file with the certificate that says over https who asks, and those between it and its root
+    #[arg(long, value_name = "FILE", requires = "key", alias = "cert")]
+    pub(super) certificate: Option<PathBuf>,
+    /// A PEM file with the private key of that certificate
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(super) key: Option<PathBuf>,
+}
+
+/// The author of an order, and the reason.
+#[derive(Debug, Args)]
+pub(super) struct OrderBy {
+    /// Why, for whoever is on duty next
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(super) reason: String,
+    /// The author; otherwise $SUDO_USER, $USER, or whom the server knows the connection by
+    #[arg(long, value_name = "NAME")]
+    pub(super) author: Option<String>,
+}
+
+/// A span of time above zero.
+pub(super) fn span(text: &str) -> Result<Span, String> {
+    let span = Span::parse(text).filter(|span| *span > Span::ZERO);
+    span.ok_or_else(|| "write it as 500ms, 2s or 1m".to_owned())
+}

@@ -1,0 +1,416 @@
+//! The exchange of records: what a node has, what is newer than that, and what becomes of what comes in.
+//!
+//! Whatever comes is looked at from the cheap to the dear: whole, of this cluster, of a member, newer than what there is; only
+//! then the signature is verified and the content read. So what is doubled, late or foreign costs a look-up.
+//!
+//! Of logs a node says the last entry of each start and the sum of all that it keeps. Whoever has another sum gives what is
+//! newer; where nothing is, all that it keeps of that author, which fits into one bundle: so a hole, a fork, or a disk that was
+//! restored from a backup heals like anything else.
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::limits::{
+    CLUSTER_BUNDLE_BYTES, CLUSTER_HAVE_BYTES, CLUSTER_LOG_BOOTS, CLUSTER_MEMBERS,
+    CLUSTER_RECORD_BYTES, CLUSTER_SKEW_MOST,
+};
+use crate::base::{Moment, Utc};
+
+use super::ballot::{Ballot, TargetNames};
+use super::cluster::{Cluster, logged};
+use super::entry::OrderEntry;
+use super::head::{NodeHead, NodeLoad};
+use super::hearing::Hearing;
+use super::log::{Joined, LoggedEntry};
+use super::packing::{Garbled, Packer, Unpacker};
+use super::record::{Envelope, RecordStream, Sealed};
+use super::roster::MemberAdmission;
+use super::seal::Author;
+use super::stamp::{Boot, after};
+
+/// The positions up to which a node has records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Have {
+    newest: BTreeMap<(Author, RecordStream), (Boot, u64)>,
+    logs: BTreeMap<Author, LogMarks>,
+}
+
+/// The same of one author's log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct LogMarks {
+    sum: u64,
+    last: BTreeMap<Boot, u64>,
+}
+
+/// A bundle after it was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenBundle {
+    /// That of each record, in order.
+    pub fates: Vec<RecordFate>,
+    /// The place from which the bundle cannot be read, if there is one.
+    pub garbled: Option<Garbled>,
+}
+
+/// The fate of a record that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordFate {
+    /// An order that was not known: to be kept on the disk, and obeyed.
+    Order(Box<LoggedEntry>),
+    /// The newest of its series.
+    Newer(RecordStream, Author),
+    /// Nothing new.
+    Known,
+    /// It is not taken.
+    Refused(RecordRefusal),
+}
+
+/// Why a record is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordRefusal {
+    /// It cannot be read.
+    Garbled(Garbled),
+    /// It is of another cluster.
+    Foreign,
+    /// Its author is not of the roster.
+    Stranger,
+    /// Its author is revoked.
+    Revoked,
+    /// Its author has not signed it.
+    Forged,
+    /// An order from a time that lies too far ahead: it waits where it is.
+    Ahead,
+    /// An order that is over, or has no room.
+    Spent,
+    /// This node's own key, and not its own word.
+    Twin,
+}
+
+const HAVE_MAGIC: [u8; 4] = *b"WPH\x01";
+
+impl Have {
+    /// The octets that are sent.
+    #[must_use]
+    pub fn pack(&self) -> Vec<u8> {
+        let mut out = Packer::default();
+        out.fixed(&HAVE_MAGIC);
+        out.count(self.newest.len());
+        for ((author, stream), (boot, seq)) in &self.newest {
+            out.u64(author.0);
+            stream.pack(&mut out);
+            out.u64(boot.0);
+            out.u64(*seq);
+        }
+        out.count(self.logs.len());
+        for (author, marks) in &self.logs {
+            out.u64(author.0);
+            out.u64(marks.sum);
+            out.count(marks.last.len());
+            for (boot, seq) in &marks.last {
+                out.u64(boot.0);
+                out.u64(*seq);
+            }
+        }
+        out.0
+    }
+
+    /// Reads what was sent.
+    ///
+    /// # Errors
+    /// The place from which it cannot be read.
+    pub fn unpack(octets: &[u8]) -> Result<Self, Garbled> {
+        let mut from = Unpacker::new(octets);
+        if octets.len() > CLUSTER_HAVE_BYTES || from.fixed()? != HAVE_MAGIC {
+            return Err(from.wrong("version"));
+        }
+        let newest = from.rising(CLUSTER_HAVE_BYTES, |from| {
+            let key = (Author(from.u64()?), RecordStream::unpack(from)?);
+            Ok((key, (Boot(from.u64()?), from.u64()?)))
+        })?;
+        let count = from.count(CLUSTER_MEMBERS)?;
+        let mut logs = BTreeMap::new();
+        for _ in 0..count {
+            let (author, sum) = (Author(from.u64()?), from.u64()?);
+            let last = from.rising(CLUSTER_LOG_BOOTS, |from| {
+                Ok((Boot(from.u64()?), from.u64()?))
+            })?;
+            let last = last.into_iter().collect();
+            logs.insert(author, LogMarks { sum, last });
+        }
+        from.end()?;
+        let newest = newest.into_iter().collect();
+        Ok(Self { newest, logs })
+    }
+
+    fn has(&self, envelope: &Envelope) -> bool {
+        let known = self.newest.get(&(envelope.author, envelope.stream));
+        known.is_some_and(|known| *known >= (envelope.boot, envelope.seq))
+    }
+}
+
+impl TakenBundle {
+    /// Tells that something came of it: otherwise whoever carries should wait before asking again.
+    #[must_use]
+    pub fn is_progress(&self) -> bool {
+        let mut fates = self.fates.iter();
+        fates.any(|fate| matches!(fate, RecordFate::Order(_) | RecordFate::Newer(..)))
+    }
+}
+
+impl Cluster {
+    /// The positions up to which this node has records.
+    #[must_use]
+    pub fn have(&self) -> Have {
+        let newest = self.newest.iter().map(|(key, record)| {
+            let envelope = record.envelope();
+            (*key, (envelope.boot, envelope.seq))
+        });
+        let mut logs: BTreeMap<Author, LogMarks> = BTreeMap::new();
+        for (author, boot, seq) in self.log.last() {
+            let marks = logs.entry(author).or_default();
+            marks.sum = self.log.sum(author);
+            marks.last.insert(boot, seq);
+        }
+        Have {
+            newest: newest.collect(),
+            logs,
+        }
+    }
+
+    /// A bundle of what this node has and the other has not; empty, if there is nothing. The turn, counted by whoever asks, says
+    /// whose records come first where there is not room for all.
+    #[must_use]
+    pub fn newer(&self, have: &Have, turn: u64) -> Vec<u8> {
+        let mut bundle = Packer::default();
+        let missing = |record: &&Sealed| !have.has(record.envelope());
+        let votes = self
+            .newest
+            .iter()
+            .filter(|((_, stream), _)| *stream == RecordStream::Vote);
+        for record in votes.map(|(_, record)| record).filter(missing) {
+            put(&mut bundle, record);
+        }
+        let mut authors: Vec<Author> = self.roster.members().map(|(author, _)| author).collect();
+        let first = usize::try_from(turn % authors.len().max(1) as u64).unwrap_or(0);
+        authors.rotate_left(first);
+        for author in authors {
+            let log = self.newer_log(author, have);
+            let others = self
+                .newest
+                .range((author, RecordStream::Names(0))..=(author, RecordStream::Load));
+            let others = others.map(|(_, record)| record).filter(missing);
+            for record in log.into_iter().chain(others) {
+                if !put(&mut bundle, record) {
+                    break;
+                }
+            }
+        }
+        bundle.0
+    }
+
+    /// Takes a bundle.
+    pub fn take(&mut self, now: Moment, wall: Utc, bundle: &[u8]) -> TakenBundle {
+        let mut from = Unpacker::new(bundle);
+        let mut taken = TakenBundle::default();
+        while !from.is_at_end() {
+            let too_long = bundle.len() > CLUSTER_BUNDLE_BYTES;
+            let octets = match from.octets(CLUSTER_RECORD_BYTES) {
+                Ok(octets) if !too_long => octets,
+                Ok(_) => {
+                    return TakenBundle {
+                        garbled: Some(from.wrong("length")),
+                        ..taken
+                    };
+                }
+                Err(garbled) => {
+                    return TakenBundle {
+                        garbled: Some(garbled),
+                        ..taken
+                    };
+                }
+            };
+            let fate = self.take_record(now, wall, octets);
+            taken.fates.push(fate.unwrap_or_else(RecordFate::Refused));
+        }
+        taken
+    }
+
+    /// Takes one record.
+    ///
+    /// # Errors
+    /// The reason for which it is not taken.
+    pub fn take_record(
+        &mut self,
+        now: Moment,
+        wall: Utc,
+        octets: &[u8],
+    ) -> Result<RecordFate, RecordRefusal> {
+        let record = Sealed::parse(octets).map_err(RecordRefusal::Garbled)?;
+        let envelope = *record.envelope();
+        if envelope.cluster != self.roster.cluster() {
+            return Err(RecordRefusal::Foreign);
+        }
+        let member = self.roster.member(envelope.author);
+        let member = member.ok_or(RecordRefusal::Stranger)?;
+        let is_log = envelope.stream == RecordStream::Log;
+        // Orders of those whom an order has revoked are void, but shared: all must come to the same.
+        let is_void = !is_log && self.void.contains(&envelope.author);
+        if member.admission == MemberAdmission::Revoked || is_void {
+            return Err(RecordRefusal::Revoked);
+        }
+        if self.is_known(&record) {
+            return Ok(RecordFate::Known);
+        }
+        if !record.is_signed_by(&member.key) {
+            return Err(RecordRefusal::Forged);
+        }
+        if envelope.author == self.me && self.is_of_a_twin(&envelope) {
+            return Err(RecordRefusal::Twin);
+        }
+        let taken = if is_log {
+            self.take_order(wall, record, after(wall, CLUSTER_SKEW_MOST))?
+        } else {
+            self.take_newer(now, wall, record)
+                .map_err(RecordRefusal::Garbled)?
+        };
+        Ok(taken)
+    }
+
+    /// Takes an order from this node's own disk: what was taken once is not weighed by a clock again.
+    ///
+    /// # Errors
+    /// The reason for which it is not taken.
+    pub fn restore(&mut self, wall: Utc, octets: &[u8]) -> Result<RecordFate, RecordRefusal> {
+        let record = Sealed::parse(octets).map_err(RecordRefusal::Garbled)?;
+        let envelope = record.envelope();
+        let member = self.roster.member(envelope.author);
+        let member = member.ok_or(RecordRefusal::Stranger)?;
+        if envelope.cluster != self.roster.cluster() || envelope.stream != RecordStream::Log {
+            return Err(RecordRefusal::Foreign);
+        }
+        if !record.is_signed_by(&member.key) {
+            return Err(RecordRefusal::Forged);
+        }
+        self.take_order(wall, record, Utc(u64::MAX))
+    }
+
+    fn newer_log(&self, author: Author, have: &Have) -> Vec<&Sealed> {
+        let none = LogMarks::default();
+        let marks = have.logs.get(&author).unwrap_or(&none);
+        if marks.sum == self.log.sum(author) {
+            return Vec::new();
+        }
+        let own = self.log.entries().filter(|entry| entry.author == author);
+        let mut own: Vec<&LoggedEntry> = own.collect();
+        own.sort_unstable_by_key(|entry| (entry.boot, entry.seq));
+        let is_newer = |entry: &&LoggedEntry| {
+            let last = marks.last.get(&entry.boot);
+            last.is_none_or(|last| *last < entry.seq)
+        };
+        if own.iter().any(is_newer) {
+            own.retain(is_newer);
+        }
+        own.into_iter().map(|entry| &entry.record).collect()
+    }
+
+    fn is_known(&self, record: &Sealed) -> bool {
+        let envelope = record.envelope();
+        if envelope.stream == RecordStream::Log {
+            let mut own = self
+                .log
+                .entries()
+                .filter(|entry| entry.author == envelope.author);
+            return own.any(|entry| entry.record == *record);
+        }
+        let known = self.newest.get(&(envelope.author, envelope.stream));
+        known.is_some_and(|known| {
+            let known = known.envelope();
+            (known.boot, known.seq) >= (envelope.boot, envelope.seq)
+        })
+    }
+
+    /// Looks at a record of this node's own key that it does not have. What it wrote in an earlier start, or gave up, is its own.
+    fn is_of_a_twin(&mut self, envelope: &Envelope) -> bool {
+        let is_log = envelope.stream == RecordStream::Log;
+        let is_ahead = envelope.seq > self.last_seq(envelope.stream);
+        match envelope.boot.cmp(&self.boot) {
+            Ordering::Less => false,
+            Ordering::Equal if !is_ahead => !is_log,
+            Ordering::Greater if is_log => false,
+            Ordering::Greater => {
+                self.raise(envelope.boot);
+                !self.twin
+            }
+            Ordering::Equal => {
+                self.twin = true;
+                false
+            }
+        }
+    }
+
+    /// Takes an order; none from a time past the horizon.
+    fn take_order(
+        &mut self,
+        wall: Utc,
+        record: Sealed,
+        horizon: Utc,
+    ) -> Result<RecordFate, RecordRefusal> {
+        let entry = OrderEntry::unpack(record.content()).map_err(RecordRefusal::Garbled)?;
+        if entry.stamp.time() > horizon {
+            return Err(RecordRefusal::Ahead);
+        }
+        let entry = logged(record, entry);
+        match self.log.join(wall, entry.clone()) {
+            Joined::New => {
+                self.weigh_void();
+                Ok(RecordFate::Order(Box::new(entry)))
+            }
+            Joined::Known => Ok(RecordFate::Known),
+            Joined::Spent => Err(RecordRefusal::Spent),
+        }
+    }
+
+    fn take_newer(
+        &mut self,
+        now: Moment,
+        wall: Utc,
+        record: Sealed,
+    ) -> Result<RecordFate, Garbled> {
+        let Envelope { author, stream, .. } = *record.envelope();
+        let content = record.content();
+        match stream {
+            RecordStream::Vote => {
+                let ballot = Ballot::unpack(content)?;
+                let before = self.heard.get(&author).map(|(hearing, _)| *hearing);
+                let hearing = Hearing::of(before, now, wall, ballot.sent);
+                self.heard.insert(author, (hearing, Arc::new(ballot)));
+            }
+            RecordStream::Names(part) => {
+                let names = TargetNames::unpack(content)?;
+                let parts = self.their_names.entry(author).or_default();
+                parts.insert(part, names);
+                self.match_places();
+            }
+            RecordStream::Head => {
+                let head = NodeHead::unpack(content)?;
+                self.heads.insert(author, (now, head));
+            }
+            RecordStream::Load => {
+                let load = NodeLoad::unpack(content)?;
+                self.loads.insert(author, (now, load));
+            }
+            RecordStream::Log => {}
+        }
+        self.newest.insert((author, stream), record);
+        Ok(RecordFate::Newer(stream, author))
+    }
+}
+
+/// Adds a record to a bundle, if there is room.
+fn put(bundle: &mut Packer, record: &Sealed) -> bool {
+    let octets = record.octets();
+    let fits = bundle.0.len() + octets.len() + 4 <= CLUSTER_BUNDLE_BYTES;
+    if fits {
+        bundle.octets(octets);
+    }
+    fits
+}

@@ -1,0 +1,42 @@
+//! Several nodes that share what they know, in seeded worlds: links, clocks, disks, liars and twins.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | `world` | three to seven nodes, the links between them, what operators order, what goes wrong |
+//! | `nodes` | one node: its core, its disk, its clock, what it believes |
+//! | `checks` | what must hold, by what truly happened; names nothing of the core's rules |
+//! | `model` | three nodes and every interleaving: votes, orders, isolation, being alone |
+//!
+//! A world is rough for some minutes, then everything heals but the liars, and all must come to the same. `CLUSTER_SEEDS` says how
+//! many worlds are gone through, `CLUSTER_FIRST` with which seed they begin.
+mod checks;
+mod model;
+mod nodes;
+mod world;
+
+use world::World;
+
+/// The number that the environment says, or this one.
+fn number(name: &str, usual: u64) -> u64 {
+    let asked = std::env::var(name).ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+#[test]
+fn nodes_come_to_the_same_whatever_happens() {
+    let (mut orders, mut ejections, mut cuts) = (0, 0, 0);
+    let (first, worlds) = (number("CLUSTER_FIRST", 0), number("CLUSTER_SEEDS", 12));
+    for seed in first..first + worlds {
+        let mut world = World::new(seed);
+        if let Err(wrong) = world.run() {
+            panic!("seed {seed}: {wrong}\n{}", world.told());
+        }
+        orders += world.acknowledged.len() as u64;
+        ejections += world.ejections;
+        cuts += world.cuts;
+    }
+    // Otherwise it would be a proof of worlds in which nothing happens.
+    assert!(orders > 3 * worlds, "only {orders} orders");
+    assert!(ejections > 2 * worlds, "only {ejections} ejections");
+    assert!(2 * cuts > worlds, "only {cuts} cuts");
+}
