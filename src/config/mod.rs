@@ -12,15 +12,11 @@
 //! | `compile` | what names mean, what does not go together, and the plan |
 //!
 //! How tables and values are taken apart, and how errors are kept, is `text`'s.
-use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::dns::Name;
 use crate::dns::zone::{Mount, Zone, Zones};
-use crate::geo::Database;
-use crate::names::KnownNames;
 use crate::plan::{Plan, ZonePlan, Zoning};
 use crate::text::{diagnostic, reader, value};
 
@@ -28,6 +24,7 @@ mod compile;
 pub mod copy;
 mod endpoint;
 pub mod environment;
+mod files;
 mod include;
 mod maintenance;
 mod naming;
@@ -42,69 +39,10 @@ mod watch;
 mod webhook;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
+pub use files::{FileBrought, Files, ReadyGeo};
 pub use include::{Included, Surroundings, fits};
 pub use read::Contact;
 pub use spec::Spec;
-
-/// The content of a file, or why it could not be brought.
-pub type FileBrought = Result<Arc<[u8]>, String>;
-
-/// All that was brought for the paths that [`Spec::files`] asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Files {
-    files: BTreeMap<PathBuf, FileBrought>,
-    /// The geo database, if it is there compiled: then its file is not asked for.
-    pub geo: Option<ReadyGeo>,
-    /// The addresses of machines that are known by name; they are assumed where nothing is said of them.
-    pub names: Arc<KnownNames>,
-}
-
-/// A geo database that was compiled before.
-#[derive(Clone, Debug)]
-pub struct ReadyGeo {
-    /// All that the file says.
-    pub database: Database,
-    /// The digest of the file ([`crate::geo::FileDigest`]).
-    pub digest: u64,
-}
-
-impl Files {
-    /// Nothing was brought.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-impl Deref for Files {
-    type Target = BTreeMap<PathBuf, FileBrought>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.files
-    }
-}
-
-impl DerefMut for Files {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.files
-    }
-}
-
-impl FromIterator<(PathBuf, FileBrought)> for Files {
-    fn from_iter<I: IntoIterator<Item = (PathBuf, FileBrought)>>(files: I) -> Self {
-        Self {
-            files: files.into_iter().collect(),
-            geo: None,
-            names: Arc::default(),
-        }
-    }
-}
-
-impl<const N: usize> From<[(PathBuf, FileBrought); N]> for Files {
-    fn from(files: [(PathBuf, FileBrought); N]) -> Self {
-        files.into_iter().collect()
-    }
-}
 
 /// Reads the text of a config file. A spec is there even when some of it is wrong, so that
 /// errors of zone files can be shown together with those of the config.

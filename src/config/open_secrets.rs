@@ -1,9 +1,9 @@
 //! Secrets that stand in a config which every user of the machine may read.
 //!
 //! Values that come from the environment stand in no file. It does not know who may read a file: that is told.
-use super::Diagnostics;
 use super::reader::At;
 use super::spec::{Spec, TsigSecret};
+use crate::text::Diagnostics;
 
 impl Spec {
     /// Adds a warning if a file of the config that others may read holds a secret itself.

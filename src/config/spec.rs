@@ -422,6 +422,7 @@ impl Spec {
         wanted.extend(self.geo_file().filter(|_| brought.geo.is_none()));
         let systems = self.geo.asn_database.as_ref();
         wanted.extend(systems.map(|path| self.resolve(path)));
+        wanted.extend(self.measured().map(|path| self.resolve(path)));
         let of_monitors = self.monitors.iter().flat_map(|one| &one.written.files);
         wanted.extend(of_monitors.map(|(_, path)| self.resolve(path)));
         let own = self.server.tls.iter();

@@ -1,6 +1,7 @@
 //! `[services.NAME.steering]` as written, no name resolved yet.
 use super::reader::At;
-use super::spec::Serves;
+use super::spec::{Serves, Spec};
+use crate::base::{Permille, Span};
 use crate::plan::{FamilyPairing, SteeringPolicy, Subnets};
 
 /// Claims, by the names of regions.
@@ -24,8 +25,28 @@ pub(crate) struct SteeringSpec {
     pub(crate) places: Vec<(At<Serves>, Vec<At<String>>)>,
     /// Percent by which a region counts as nearer (or, below 0, as farther).
     pub(crate) bias: Vec<(At<String>, At<i16>)>,
+    /// The part of a tier's clients that go to the next one all the time.
+    pub(crate) trickle: Option<At<Permille>>,
+    /// The part of a region's clients that go to the next one all the time.
+    pub(crate) region_trickle: Option<At<Permille>>,
+    /// Tells whether clients keep their endpoints over changes of the config, where that is said.
+    pub(crate) sticky: Option<At<bool>>,
+    /// The file of measured times.
+    pub(crate) measured: Option<At<String>>,
+    /// Time by which a region may be slower than the fastest and counts as equal.
+    pub(crate) tolerance: Option<At<Span>>,
+    /// Time by which a region that led before may be slower than the fastest.
+    pub(crate) hysteresis: Option<At<Span>>,
     /// The network that counts.
     pub(crate) subnets: Subnets,
     /// Tells whether one region serves both families.
     pub(crate) families: Option<At<FamilyPairing>>,
+}
+
+impl Spec {
+    /// The paths of tables of measured times.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = &At<String>> {
+        let steering = self.services.iter().filter_map(|one| one.steering.as_ref());
+        steering.filter_map(|own| own.measured.as_ref())
+    }
 }

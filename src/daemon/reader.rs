@@ -36,6 +36,7 @@ use crate::io::files;
 use crate::io::files::Watch;
 use crate::io::log_line::LogList;
 use crate::names::KnownNames;
+use crate::plan::MeasuredInForce;
 use crate::zones::Filed;
 
 /// How often the files are looked at.
@@ -247,7 +248,8 @@ impl Reader {
             (false, true) => Occasion::Asked,
             (false, false) => Occasion::Signalled,
         };
-        let (outcome, watch) = compile(&self.config, &self.names);
+        let measured = self.source().plan.measured();
+        let (outcome, watch) = compile(&self.config, &self.names, measured);
         let before = watch.map(|watch| std::mem::replace(&mut self.watch, watch));
         let outcome = outcome.map(|prepared| {
             let judgement = Judgement::of(&self.source(), &prepared.source, occasion);
@@ -308,13 +310,18 @@ impl Reader {
 }
 
 /// Reads and compiles, with a watch on the files of this reading.
-fn compile(path: &Path, names: &Arc<KnownNames>) -> (Result<Box<Prepared>, String>, Option<Watch>) {
+fn compile(
+    path: &Path,
+    names: &Arc<KnownNames>,
+    measured: MeasuredInForce,
+) -> (Result<Box<Prepared>, String>, Option<Watch>) {
     let mut loaded = match files::load(path) {
         Err(unreadable) => return (Err(unreadable.to_string()), None),
         Ok(loaded) => loaded,
     };
     let watch = loaded.watch();
     loaded.files.names = Arc::clone(names);
+    loaded.files.measured = Arc::new(measured);
     let diagnostics = std::mem::take(&mut loaded.diagnostics);
     let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
     let prepared = match compiled {

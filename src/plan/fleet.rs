@@ -23,12 +23,17 @@
 //! largest of them around its own first choice in which all are up. So all of a set that are up still get equal parts of its
 //! clients, no answer is empty while one is up, and a fleet of `n` has no more than `n (log2 k + 1)` answers.
 //!
+//! **Sticky.** A fleet of answers of one may be drawn by the names of its endpoints alone ([`Fleet::sticky`]): no draws in one
+//! step, weighted rendezvous of all at once. It costs each client as many hashes as there are endpoints, and then a change of the
+//! config moves no more than it must: an endpoint that comes, goes or has another weight gains or loses exactly its share, and
+//! nobody moves between two others.
+//!
 //! It knows weights and a key, not health; equal inputs give equal fleets everywhere.
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::base::limits::{COHORTS, FLEET_DRAWS};
-use crate::base::{ClientHash, Draws};
+use crate::base::{ClientHash, Draws, HashKey};
 
 use super::alias::WeightedDraw;
 
@@ -50,6 +55,10 @@ pub struct Fleet {
     by_place: WeightedDraw,
     /// By cohort.
     ranks: Box<[u16]>,
+    /// Draws in one step before all sets are compared.
+    draws: usize,
+    /// By set: what tells its own number of a client from those of others.
+    set_seeds: Box<[u64]>,
 }
 
 /// Draws of who of a set comes first, before the next one around is taken.
@@ -77,7 +86,12 @@ impl Fleet {
         let (sets, widths) = turn(&ring, weights, usize::from(answers.max(1)));
         let own = ring.iter().map(|member| weights[usize::from(*member)]);
         let own: Vec<u64> = own.map(u64::from).collect();
+        let set_seeds = (1..)
+            .take(widths.len())
+            .map(|set: u64| set.rotate_right(16));
         Self {
+            draws: FLEET_DRAWS,
+            set_seeds: set_seeds.collect(),
             seed: draws.next_u64(),
             missing,
             size: sets.len() / widths.len().max(1),
@@ -88,6 +102,33 @@ impl Fleet {
             ring: ring.into(),
             ranks: ranks.into(),
         }
+    }
+
+    /// The fleet of members with `weights` and `names`, one each, one of them in an answer. Who draws whom, and which cohorts
+    /// return first, follows from the names alone, so that members that are the same in two fleets are drawn alike.
+    #[must_use]
+    pub fn sticky(weights: &[u16], names: &[&str]) -> Self {
+        let key = HashKey::from_secret(b"sticky");
+        let seeds = names.iter().map(|name| key.hash(name.as_bytes()));
+        let ring: Box<[u16]> = (0..).take(weights.len()).collect();
+        let widths: Box<[u64]> = weights.iter().map(|weight| u64::from(*weight)).collect();
+        Self {
+            draws: 0,
+            set_seeds: seeds.collect(),
+            sets: ring.clone(),
+            ring,
+            size: 1,
+            by_width: WeightedDraw::new(&widths),
+            by_place: WeightedDraw::new(&widths),
+            widths,
+            ..Self::deal(&[], 1, Missing::Divided, key.0)
+        }
+    }
+
+    /// Tells whether it is drawn by names alone.
+    #[must_use]
+    pub fn is_sticky(&self) -> bool {
+        self.draws == 0
     }
 
     /// The rule for a set of which some are down.
@@ -154,7 +195,7 @@ impl Fleet {
         mut serves: impl FnMut(usize) -> Option<T>,
     ) -> Option<T> {
         let mut draws = client.draws(self.seed);
-        let mut drawn = (0..FLEET_DRAWS).map(|_| self.by_width.pick(draws.next_u64()));
+        let mut drawn = (0..self.draws).map(|_| self.by_width.pick(draws.next_u64()));
         drawn
             .find_map(&mut serves)
             .or_else(|| self.nearest(client, serves))
@@ -173,7 +214,8 @@ impl Fleet {
         };
         let mut nearest: Option<((u64, u64), T)> = None;
         for (set, &width) in self.widths.iter().enumerate() {
-            let drawn = self.own_draws(client, set).next_u64();
+            let mut own = client.draws(self.seed ^ self.set_seeds[set]);
+            let drawn = own.next_u64();
             let may_win = |bound: u64| {
                 let least = nearest.as_ref().map(|(least, _)| *least);
                 least.is_none_or(|least| is_nearer((bound, width), least))

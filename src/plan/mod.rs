@@ -34,6 +34,7 @@ mod dnssec;
 pub mod fleet;
 mod followed;
 mod geo_loss;
+mod latency;
 mod law;
 mod lots;
 mod maintenance;
@@ -72,6 +73,9 @@ pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use fleet::Fleet;
 pub use followed::{Followed, ValueSource};
 pub use geo_loss::GeoKnowledge;
+pub use latency::{
+    BandRule, Measured, MeasuredClient, MeasuredInForce, MeasuredRow, TimesByClient,
+};
 pub use lots::{Lot, Lots};
 pub use maintenance::{Maintenance, Occurrence};
 pub use metrics::EndpointSeries;
@@ -386,6 +390,8 @@ pub struct Service {
     pub map: MapId,
     /// The steering that its map was made by.
     pub steering: SteeringFacts,
+    /// The times that its clients are sorted by, where the policy is that.
+    pub measured: Option<Arc<Measured>>,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
     /// Where answers to clients outside every jurisdiction may lie, if it is strict.
@@ -575,6 +581,14 @@ impl Plan {
         }
         let map = self.services[service.index()].map;
         self.maps[map.index()].classify_shared(network, hit)
+    }
+
+    /// The tables of times by which services sort their clients.
+    #[must_use]
+    pub fn measured(&self) -> MeasuredInForce {
+        let services = self.services.iter();
+        let measured = services.filter_map(|own| Some((own.name.clone(), own.measured.clone()?)));
+        measured.collect()
     }
 
     /// A class of a service's map.

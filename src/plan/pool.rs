@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use super::{CohortOrder, Fleet};
+use crate::base::limits::COHORTS;
 use crate::base::{EndpointId, Permille, Standing, TargetId};
 
 /// A service's endpoints of one family in one region.
@@ -11,9 +12,31 @@ pub struct Pool {
     pub tiers: Vec<Tier>,
     /// The number of members that must have their full share for it to serve by share; 1 asks for nothing.
     pub min_up: usize,
+    /// The part of a tier's clients that go to the next one all the time.
+    pub trickle: Permille,
 }
 
 impl Pool {
+    /// Tells whether clients of a cohort go past a tier, by its place, to whichever after it takes them: always the same
+    /// cohorts of a tier's number, so that a backup is known to work before it is needed. Endpoints of weight 0 are of no
+    /// other number than those before them, and nobody goes past the last number.
+    #[must_use]
+    pub fn passes(&self, tier: usize, cohort: u16) -> bool {
+        self.trickle > Permille::NONE && self.is_followed(tier) && {
+            let number = u32::from(self.tiers[tier].number);
+            // 387 has no factor in common with 1000: each place is some cohort's.
+            let place = (u32::from(cohort) * 387 + number * 211) % u32::from(COHORTS);
+            place < u32::from(self.trickle.0)
+        }
+    }
+
+    /// Tells whether a tier of another number comes after one.
+    fn is_followed(&self, tier: usize) -> bool {
+        let number = self.tiers[tier].number;
+        let mut later = self.tiers[tier..].iter();
+        later.any(|other| other.number != number)
+    }
+
     /// Tells whether too few members have their full share for it to serve by share. Who asks it then is served elsewhere,
     /// and by what it still has where there is nothing else. A member that is on its way back does not count: the pool would
     /// take all its clients at the first step of a ramp, and give some of them to another at the next.
@@ -50,4 +73,40 @@ pub struct Member {
     pub target: TargetId,
     /// Configured weight.
     pub weight: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tier(number: u16) -> Tier {
+        Tier {
+            number,
+            members: Vec::new(),
+            cohort_order: Arc::new(CohortOrder::deal(&[], 0)),
+            fleet: None,
+        }
+    }
+
+    #[test]
+    fn what_trickles_is_that_part_of_the_cohorts() {
+        for trickle in [0, 1, 10, 500] {
+            let pool = Pool {
+                tiers: [1, 1, 2, 3].map(tier).into(),
+                min_up: 0,
+                trickle: Permille(trickle),
+            };
+            let passing = |tier: usize| {
+                let cohorts = (0..COHORTS).filter(|cohort| pool.passes(tier, *cohort));
+                cohorts.collect::<Vec<u16>>()
+            };
+            for tier in 0..3 {
+                assert_eq!(passing(tier).len(), usize::from(trickle), "{tier}");
+            }
+            // Those of weight 0 are passed by the same; those of the next tier by others.
+            assert_eq!(passing(0), passing(1));
+            assert!(trickle == 0 || passing(0) != passing(2));
+            assert_eq!(passing(3), [0; 0], "there is nobody after the last");
+        }
+    }
 }

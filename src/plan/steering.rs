@@ -15,6 +15,8 @@ pub struct SteeringFacts {
     pub subnets: Subnets,
     /// Tells whether one region serves both families.
     pub families: FamilyPairing,
+    /// Tells whether clients draw endpoints by their names, so that another config moves no more of them than it must.
+    pub is_sticky: bool,
 }
 
 /// The rule by which both families of an answer come from one region, or not.
@@ -56,6 +58,8 @@ pub enum SteeringPolicy {
     Order,
     /// By a draw of each client, by weight.
     Weight,
+    /// By times that were measured.
+    Latency,
 }
 
 impl SteeringPolicy {
@@ -65,6 +69,7 @@ impl SteeringPolicy {
         ("nearest", Self::Nearest),
         ("order", Self::Order),
         ("weight", Self::Weight),
+        ("latency", Self::Latency),
     ];
     /// The word of the config.
     #[must_use]
@@ -74,6 +79,7 @@ impl SteeringPolicy {
             Self::Nearest => "nearest",
             Self::Order => "order",
             Self::Weight => "weight",
+            Self::Latency => "latency",
         }
     }
 }

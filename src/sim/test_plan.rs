@@ -347,6 +347,7 @@ impl TestPlan {
             name,
             map: MapId::from_index(index),
             steering: service.steering.facts(),
+            measured: None,
             residency: service.residency,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,
@@ -404,6 +405,7 @@ impl TestPlan {
         Pool {
             tiers: numbers.into_iter().map(tier).collect(),
             min_up: (own.len() * usize::from(service.min_up.0)).div_ceil(1000),
+            trickle: service.steering.trickle,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Without a word, each region has clients that prefer it, and the others follow in the order of the regions. Beside that there
 //! is what a service can say of its own: weights by which all clients draw.
-use crate::base::{ClassId, Draws, JurisdictionId, JurisdictionSet, RegionId};
+use crate::base::{ClassId, Draws, JurisdictionId, JurisdictionSet, Permille, RegionId};
 use crate::plan::{Class, FamilyPairing, Lot, Lots, Map, Residency, SteeringFacts, SteeringPolicy};
 
 use super::test_zone;
@@ -14,6 +14,10 @@ pub struct TestSteering {
     pub weights: Vec<u16>,
     /// Tells whether one region serves both families.
     pub families: FamilyPairing,
+    /// The part of a tier's clients that go to the next one.
+    pub trickle: Permille,
+    /// The part of a region's clients that go to the next one, where no weights say more.
+    pub region_trickle: Permille,
 }
 
 impl TestSteering {
@@ -30,6 +34,14 @@ impl TestSteering {
                 0 => FamilyPairing::Together,
                 _ => FamilyPairing::Apart,
             },
+            trickle: match draws.below(4) {
+                0 => Permille([1, 10, 100, 300][usize::try_from(draws.below(4)).unwrap_or(0)]),
+                _ => Permille::NONE,
+            },
+            region_trickle: match draws.below(6) {
+                0 => Permille([1, 100, 300][usize::try_from(draws.below(3)).unwrap_or(0)]),
+                _ => Permille::NONE,
+            },
         }
     }
 
@@ -44,6 +56,20 @@ impl TestSteering {
             families: self.families,
             ..SteeringFacts::default()
         }
+    }
+
+    /// The regions of a preference that clients draw, with their weights.
+    fn drawn(&self, preference: &[RegionId]) -> Vec<(RegionId, u16)> {
+        if let ([first, second, ..], true, trickle @ 1..) =
+            (preference, self.weights.is_empty(), self.region_trickle.0)
+        {
+            return vec![(*first, 1000 - trickle), (*second, trickle)];
+        }
+        let weight_of = |one: &RegionId| self.weights.get(usize::from(one.0)).copied();
+        let all = preference
+            .iter()
+            .map(|one| (*one, weight_of(one).unwrap_or(0)));
+        all.filter(|(_, weight)| *weight > 0).collect()
     }
 
     /// The map of a service: class `r` is that of the clients of region `r`. Two neighbours share a jurisdiction.
@@ -73,15 +99,17 @@ impl TestSteering {
         let mut lots = Vec::new();
         for of in (0..classes.len()).map(ClassId::from_index) {
             let known = classes[of.index()].clone();
-            let (drawn, rest): (Vec<RegionId>, Vec<RegionId>) = known
-                .preference
-                .iter()
-                .partition(|one| weight_of(one.0) > 0);
+            let drawn = self.drawn(&known.preference);
+            let rest = known.preference.iter().copied();
+            let rest: Vec<RegionId> = rest
+                .filter(|one| drawn.iter().all(|(own, _)| own != one))
+                .collect();
             if drawn.len() < 2 {
                 continue;
             }
-            let lot =
-                |one: RegionId| Lot::new(one, &test_zone::region_name(one.0), weight_of(one.0));
+            let lot = |(one, weight): (RegionId, u16)| {
+                Lot::new(one, &test_zone::region_name(one.0), weight)
+            };
             let own = Lots::new(
                 of,
                 ClassId::from_index(classes.len()),

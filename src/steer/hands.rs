@@ -24,6 +24,7 @@ struct Candidate<'p> {
     tier: &'p Tier,
     /// By member.
     shares: [u16; COHORT_MEMBERS],
+    open: Open<'p>,
 }
 
 /// Decides for every cohort who of tiers that may serve takes it, at most `answers` members each.
@@ -36,8 +37,13 @@ pub(super) fn deal(open: &[Open<'_>], rule: Rule, answers: u8) -> CohortDeal {
     match rule {
         Rule::ByShare if answers == 1 => gather_single(&tiers),
         Rule::ByShare => gather(|cohort| {
-            let mut hands = tiers.iter().map(|tier| tier.by_share(cohort, answers));
-            hands.find(|hand| !hand.is_empty())
+            let hand = |tier: &Candidate<'_>| {
+                let hand = tier.by_share(cohort, answers);
+                (!hand.is_empty()).then_some(hand)
+            };
+            let mut staying = tiers.iter().filter(|tier| !tier.open.passes(cohort));
+            let found = staying.find_map(hand);
+            found.or_else(|| tiers.iter().find_map(hand))
         }),
         Rule::Largest => {
             let levels = first.levels();
@@ -57,6 +63,7 @@ impl<'p> Candidate<'p> {
             index: open.index,
             tier: open.tier,
             shares,
+            open: *open,
         }
     }
 
@@ -200,14 +207,15 @@ fn gather_single(tiers: &[Candidate<'_>]) -> CohortDeal {
     let mut by_cohort = [Picks::MANY_NONE; COHORTS as usize];
     let mut hands = Vec::new();
     for (cohort, number) in (0..COHORTS).zip(&mut by_cohort) {
-        let takers = tiers.iter().zip(&mut numbers);
-        let mut takers = takers.filter_map(|(tier, numbers)| {
-            let member = tier.taker(cohort)?;
-            Some((tier.index, member, &mut numbers[usize::from(member)]))
-        });
-        let Some((tier, member, known)) = takers.next() else {
+        let taker = |(place, tier): (usize, &Candidate<'_>)| Some((place, tier.taker(cohort)?));
+        let all = tiers.iter().enumerate();
+        let mut staying = all.clone().filter(|(_, tier)| !tier.open.passes(cohort));
+        let found = staying.find_map(taker);
+        let Some((place, member)) = found.or_else(|| all.clone().find_map(taker)) else {
             continue;
         };
+        let tier = tiers[place].index;
+        let known = &mut numbers[place][usize::from(member)];
         if *known == Picks::MANY_NONE {
             *known = u16::try_from(hands.len()).expect("there are no more hands than cohorts");
             hands.push(Hand::of_tier(tier).with(member));

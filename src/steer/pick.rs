@@ -136,6 +136,7 @@ impl Picks {
 pub(super) struct Open<'p> {
     pub(super) index: usize,
     pub(super) tier: &'p Tier,
+    pool: &'p Pool,
     standings: &'p [Standing],
     /// Of its members' shares.
     pub(super) largest: u16,
@@ -147,8 +148,8 @@ pub(super) fn open_tiers<'p>(
     rule: Rule,
     standings: &'p [Standing],
 ) -> Vec<Open<'p>> {
-    let tiers = pool.tiers.iter().enumerate();
-    let tiers = tiers.map(|(index, tier)| Open::new(index, tier, standings));
+    let tiers = 0..pool.tiers.len();
+    let tiers = tiers.map(|index| Open::new(index, pool, standings));
     match rule {
         Rule::ByShare => tiers.filter(|tier| tier.largest > 0).collect(),
         Rule::Largest => {
@@ -161,15 +162,21 @@ pub(super) fn open_tiers<'p>(
 }
 
 impl<'p> Open<'p> {
-    fn new(index: usize, tier: &'p Tier, standings: &'p [Standing]) -> Self {
+    fn new(index: usize, pool: &'p Pool, standings: &'p [Standing]) -> Self {
         let mut open = Self {
             index,
-            tier,
+            tier: &pool.tiers[index],
+            pool,
             standings,
             largest: 0,
         };
         open.largest = open.shares().max().unwrap_or(0);
         open
+    }
+
+    /// Tells whether a cohort goes past it, if another takes it.
+    pub(super) fn passes(&self, cohort: u16) -> bool {
+        self.pool.passes(self.index, cohort)
     }
 
     /// By member.

@@ -1,7 +1,8 @@
 //! Which endpoints of one pool take which clients.
 //!
 //! Tiers are asked in order, by cohort ([`super::hands`]) or, where one of them is a fleet, by draws
-//! ([`super::fleet`]). The first tier that gives at least one member serves the client.
+//! ([`super::fleet`]). The first tier that gives at least one member serves the client, but for the few cohorts that go past a
+//! tier to the next ([`Pool::passes`]) for as long as somebody takes them there.
 //! Nothing is known here of other regions: a cohort that nobody takes is someone else's matter.
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::fleet::{self, CohortSource, FleetSpread};
 use super::hands::{self, CohortDeal};
 use super::pick::{Pick, Picks, Rule, open_tiers};
 use crate::base::limits::COHORTS;
-use crate::base::{ClientHash, Standing};
+use crate::base::{ClientHash, Permille, Standing};
 use crate::plan::Pool;
 
 /// Which pick each cohort gets.
@@ -87,7 +88,9 @@ pub fn decide(pool: &Pool, rule: Rule, answers: u8, standings: &[Standing]) -> P
             spread: Spread::Nobody,
         };
     };
-    if let Some(member) = first.takes_all_alone(rule) {
+    let trickles = pool.trickle > Permille::NONE && open.len() > 1;
+    let alone = first.takes_all_alone(rule).filter(|_| !trickles);
+    if let Some(member) = alone {
         return PoolAssignment {
             picks: vec![Pick::of(first.index, &[member])],
             spread: Spread::Everyone,

@@ -168,6 +168,7 @@ impl World {
             name,
             map: MapId(0),
             steering: SteeringFacts::default(),
+            measured: None,
             residency: Residency::Strict,
             outside: JurisdictionSet::EVERYWHERE,
             unknown: JurisdictionSet::EVERYWHERE,
@@ -202,6 +203,7 @@ impl World {
         Pool {
             tiers: numbers.into_iter().map(tier).collect(),
             min_up: 0,
+            trickle: Permille::NONE,
         }
     }
 

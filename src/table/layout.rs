@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::{ClassId, EndpointId, Family, RegionId, ServiceId, TargetId};
+use crate::base::{ClassId, EndpointId, Family, Permille, RegionId, ServiceId, TargetId};
 use crate::plan::{AllDown, Demand, FamilyPairing, Map, Overload, Plan, Pool, Service, Tier};
 
 /// Marks what is absent in dense lists of numbers.
@@ -91,7 +91,7 @@ pub(super) struct Groups {
 }
 
 /// Key by which pools are equal.
-type PoolKey = (RegionId, u8, usize, Vec<TierKey>);
+type PoolKey = (RegionId, u8, (usize, Permille), Vec<TierKey>);
 /// Key by which tiers are equal.
 type TierKey = (u16, usize, Vec<(EndpointId, TargetId)>);
 /// Key by which routes are equal.
@@ -335,7 +335,8 @@ fn pool_key(region: RegionId, answers: u8, pool: &Pool) -> PoolKey {
         // Where two cohort orders or fleets are one object they are equal; where not, the pools stay apart.
         (tier.number, deal_of(tier), members.collect())
     });
-    (region, answers, pool.min_up, tiers.collect())
+    let rules = (pool.min_up, pool.trickle);
+    (region, answers, rules, tiers.collect())
 }
 
 /// The address of what deals out a tier.

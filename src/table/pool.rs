@@ -333,7 +333,12 @@ fn waits(pool: &Pool, standings: &[Standing]) -> Vec<Wait> {
         all = all.or(wait(tier.members.iter(), standings));
         all
     });
-    tiers.collect()
+    let waits: Vec<Wait> = tiers.collect();
+    // Who goes past a tier is served there until one behind it can.
+    match pool.trickle > Permille::NONE {
+        true => vec![all; waits.len()],
+        false => waits,
+    }
 }
 
 fn slice(start: usize, end: usize) -> Slice {

@@ -10,7 +10,7 @@ use waypost::plan::{
     AddressesDown, Approval, Check, DampingPolicy, Demand, Losses, Overload, Plan, Secret,
 };
 
-const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
+pub(crate) const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 1209600 300\n@ NS ns1\n@ NS ns2.example.net.\nns1 A 192.0.2.1\n";
 
 /// Regions on four continents; clients by override, so that no database decides.
 pub(crate) const BASE: &str = r#"
@@ -114,7 +114,7 @@ pub(crate) fn compile(text: &str) -> (Plan, Diagnostics) {
 }
 
 /// Compiles with files beside the zone.
-fn compile_with(text: &str, more: &[(&str, &[u8])]) -> (Plan, Diagnostics) {
+pub(crate) fn compile_with(text: &str, more: &[(&str, &[u8])]) -> (Plan, Diagnostics) {
     let (spec, found) = config::read(Path::new("/etc/config.toml"), text);
     let zone = [("/etc/example.org.zone", ZONE.as_bytes())];
     let all = zone.iter().chain(more);

@@ -1,8 +1,10 @@
 //! Steering of a service's own: policies, claims, fallback, and regions that take no failover.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use waypost::answer::Transport;
-use waypost::base::{Family, Moment, Permille, Standing};
+use waypost::audit::verify::{Verdict, verify};
+use waypost::base::{ClientHash, Draws, Family, Moment, Permille, RegionId, Standing};
 use waypost::dns::Name;
 use waypost::plan::Plan;
 use waypost::table::Table;
@@ -339,4 +341,83 @@ fn a_service_may_pass_client_subnets_over() {
     };
     assert_eq!(scope("ecs = true"), ("toronto".to_owned(), 27));
     assert_eq!(scope("ecs = false"), ("frankfurt".to_owned(), 0));
+}
+
+/// How many cohorts of German clients each endpoint serves.
+fn served(table: &Table) -> BTreeMap<String, u16> {
+    let plan = &table.plan;
+    let own = service(plan, "own");
+    let class = plan.classify(own, CLIENTS[0].parse().unwrap()).class;
+    let mut served = BTreeMap::new();
+    for cohort in 0..1000_u16 {
+        let found = table.select(own, Family::V4, class, cohort).unwrap();
+        let name = plan.endpoints[found.endpoints[0].index()].name.clone();
+        *served.entry(name).or_insert(0) += 1;
+    }
+    served
+}
+
+#[test]
+fn a_trickle_goes_to_the_next_tier_all_the_time() {
+    let plan = Arc::new(steered("trickle = \"1%\""));
+    let all = served(&table(&plan, &[]));
+    assert_eq!(all["fra-b"], 10, "{all:?}");
+    assert_eq!(all.values().sum::<u16>(), 1000);
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["fra-a", "fra-b", "fra-c"]);
+    // Whoever goes past is served by the first tier where the next one cannot.
+    let down = served(&table(&plan, &[("fra-b", Family::V4)]));
+    assert_eq!(down.keys().collect::<Vec<_>>(), ["fra-a", "fra-c"]);
+    // And the whole of it by the next one, where the first cannot.
+    let first = served(&table(
+        &plan,
+        &[("fra-a", Family::V4), ("fra-c", Family::V4)],
+    ));
+    assert_eq!(first.keys().collect::<Vec<_>>(), ["fra-b"]);
+    assert_eq!(verify(&plan).result, Verdict::Proved);
+    let none = served(&table(&Arc::new(steered("trickle = \"0%\"")), &[]));
+    assert!(!none.contains_key("fra-b"));
+    // A region of one tier has nobody to try.
+    let plan = steered("policy = \"place\"\ntrickle = \"50%\"");
+    let pools = &plan.services[service(&plan, "own").index()].pools[0];
+    assert!((0..1000).all(|cohort| !pools[1].passes(0, cohort)));
+}
+
+#[test]
+fn a_trickle_of_a_region_goes_to_the_next_one() {
+    let plan = steered("region_trickle = \"2%\"");
+    let own = service(&plan, "own");
+    let class = plan.classify(own, CLIENTS[0].parse().unwrap()).class;
+    let map = &plan.maps[plan.services[own.index()].map.index()];
+    let lots = map.lots_of(class).unwrap();
+    // By whoever draws, exactly: capacity is planned by the same parts.
+    assert_eq!(lots.parts(1000), [980, 20]);
+    let orders: Vec<String> = lots
+        .classes()
+        .map(|class| {
+            let regions = plan.class(own, class).preference.iter();
+            let first = |region: &RegionId| plan.regions[region.index()].name[..1].to_owned();
+            regions.map(first).collect()
+        })
+        .collect();
+    assert_eq!(orders, ["fsit", "sfit"]);
+    let mut draws = Draws::from_seed(5);
+    let clients = (0..100_000).map(|_| lots.draw(ClientHash::any(&mut draws)));
+    let passed = clients.filter(|own| *own != lots.first).count();
+    assert!((1900..2100).contains(&passed), "{passed}");
+    assert_eq!(verify(&Arc::new(plan)).result, Verdict::Proved);
+    // Nobody is sent out of a fence, nor farther from home, to try what is there.
+    for (residency, unknown) in [("strict", "unknown = \"any\"\n"), ("prefer", "")] {
+        let text = format!(
+            "{BASE}[services.own]\nhostnames = [\"own.example.org\"]\nmonitors = [\"port\"]\n\
+             regions = [\"frankfurt\", \"toronto\", \"singapore\"]\nresidency = \"{residency}\"\n{unknown}\
+             [services.own.steering]\nregion_trickle = \"10%\"\n"
+        );
+        let (plan, found) = compile(&text);
+        assert!(!found.has_errors(), "{}", found.render(false));
+        let own = service(&plan, "own");
+        let class = plan.classify(own, CLIENTS[0].parse().unwrap()).class;
+        let map = &plan.maps[plan.services[own.index()].map.index()];
+        assert!(map.lots_of(class).is_none(), "{residency}");
+        assert_eq!(verify(&Arc::new(plan)).result, Verdict::Proved);
+    }
 }

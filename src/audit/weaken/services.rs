@@ -3,9 +3,10 @@
 //! Services are told apart by their hostnames, as everywhere in a comparison: one that was renamed is the same.
 use crate::audit::compare::LossKind;
 use crate::audit::compare::subjects::{self, Subject};
-use crate::base::{Family, MonitorId, RegionId};
+use crate::base::{Family, MonitorId, Permille, RegionId};
 use crate::plan::{
-    AllDown, Approval, DampingPolicy, Demand, Plan, Recovery, Region, Residency, Service, Subnets,
+    AllDown, Approval, DampingPolicy, Demand, Plan, Pool, Recovery, Region, Residency, Service,
+    Subnets,
 };
 
 use super::found::{Decisions, Findings};
@@ -111,6 +112,8 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         // What fences come to is judged client by client.
         map: _,
         steering,
+        // Fences come before it.
+        measured: _,
         outside: _,
         unknown: _,
         residency,
@@ -130,9 +133,11 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         is_unresolved: _,
         // It follows the choice, which fences are held against.
         records: _,
-        pools: _,
+        pools,
     } = before.service;
     let next = after.service;
+    let trickles = [pools, &next.pools].map(trickle);
+    found.fall(LossKind::Guard, &format!("trickle of {name}"), trickles);
     if next.residency < *residency {
         let word = |residency| match residency {
             Residency::Any => "any",
@@ -159,6 +164,10 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         let change = ["fences by the client's network", "by its resolver's"];
         found.tell(LossKind::Fence, name, change);
     }
+    if steering.is_sticky && !next.steering.is_sticky {
+        let change = ["clients keep their endpoints", "they may be dealt anew"];
+        found.tell(LossKind::Guard, name, change);
+    }
     if before.has_own() && !after.has_own() {
         let change = ["endpoints of its own", "those of the regions"];
         found.tell(LossKind::Service, name, change);
@@ -171,6 +180,12 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
     let own = &before.plan.recoveries[recovery.index()];
     let other = &after.plan.recoveries[next.recovery.index()];
     returns(name, [before, after], [own, other], found);
+}
+
+/// The part of a tier's clients that go to the next one.
+fn trickle(pools: &[Vec<Pool>; 2]) -> Permille {
+    let trickles = pools.iter().flatten().map(|pool| pool.trickle);
+    trickles.max().unwrap_or(Permille::NONE)
 }
 
 /// Regions where a service had endpoints of a family, and has none now.

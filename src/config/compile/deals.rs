@@ -3,7 +3,7 @@
 //! A tier is dealt out by cohort where it can be. It is a fleet if it has more endpoints than a cohort order holds,
 //! if a thousand cohorts cannot tell its weights apart, or if its answers are signed and there would be too many choices
 //! of `answers` of them. Where endpoints state capacities cohorts are planned one by one, so such a tier stays with
-//! them.
+//! them. The tiers of a service that is sticky are fleets of a kind that is drawn by names ([`Fleet::sticky`]).
 //!
 //! Deals are made of names, so a reload deals the same hands; those with the same members and weights share one.
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub(super) struct TierToDeal<'p> {
     pub(super) answers: u8,
     /// The rule for an answer of which some are down.
     pub(super) missing: Missing,
+    /// Tells whether clients draw endpoints by their names.
+    pub(super) is_sticky: bool,
 }
 
 impl TierToDeal<'_> {
@@ -44,7 +46,8 @@ impl TierToDeal<'_> {
         let many = self.endpoints.len() > COHORT_MEMBERS;
         let choices = choices(self.ways, usize::from(self.answers));
         let signed = self.answers > 1 && self.missing == Missing::Divided;
-        many || !stated && (!hold(weights) || signed && choices > TIER_SUBSETS as u64)
+        many || self.is_sticky
+            || !stated && (!hold(weights) || signed && choices > TIER_SUBSETS as u64)
     }
 }
 
@@ -64,6 +67,13 @@ impl Deals {
         let key = format!("{name}/{weights:?}");
         if !asked.is_fleet(&weights) {
             return (self.cohort_order(key, &weights, seed), None);
+        }
+        if asked.is_sticky {
+            let key = format!("sticky/{key}");
+            let fleet = self.fleets.entry(key);
+            let fleet = fleet.or_insert_with(|| Arc::new(Fleet::sticky(&weights, &names)));
+            let fleet = Arc::clone(fleet);
+            return (self.cohort_order(String::new(), &[], 0), Some(fleet));
         }
         // An answer of one is there or not; nothing of it is missing.
         let missing = match asked.answers {

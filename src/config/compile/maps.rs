@@ -13,7 +13,7 @@
 //! service that must be lawful for each, so there are classes for what fences have in common as well.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::lots::{self, Growing, Ranks};
+use super::lots::{self, Growing, Ranks, RegionDrawing};
 use super::places::Places;
 use super::services::Draft;
 use super::steering::{RegionOrderId, RegionOrders};
@@ -162,8 +162,8 @@ fn map(
         classes: &mut classes,
         sizes: &mut sizes,
     };
-    let weighted = (draft.steering.weights(), &places.regions[..]);
-    let lots = lots::deal(weighted, &draft.spec.name, &ranks, growing, found);
+    let drawing = (draft.steering.drawing(), &places.regions[..]);
+    let lots = lots::deal(drawing, &draft.spec.name, &ranks, growing, found);
     Map {
         lots,
         classes,
@@ -275,7 +275,7 @@ fn distance_from_home(places: &Places<'_>, law: JurisdictionId, region: RegionId
 
 /// The distances from home of the regions of a class, where that matters to draws; otherwise nothing.
 fn ranks_of(draft: &Draft<'_>, places: &Places<'_>, class: &Class, country: ClientLaw) -> Vec<u8> {
-    let is_drawn = draft.steering.weights().is_some();
+    let is_drawn = !matches!(draft.steering.drawing(), RegionDrawing::Nothing);
     match (draft.spec.residency.value, country) {
         (Residency::Prefer, ClientLaw::Law(law)) if is_drawn => {
             let regions = class.preference.iter();

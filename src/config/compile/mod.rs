@@ -46,6 +46,7 @@ mod followed;
 mod geo;
 mod given;
 mod internal;
+mod latency;
 mod lots;
 mod maintenance;
 mod maps;
@@ -62,6 +63,7 @@ mod steering;
 mod targets;
 mod tls;
 mod transfer;
+mod trickle;
 mod tsig;
 mod watch;
 mod weights;
@@ -140,6 +142,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         return None;
     }
     let places = Places::resolve(spec, &files.names, found);
+    let places = places.measured(spec, latency::read(spec, files, found));
     let checks = Checks::resolve(spec, &places, files, found);
     let drafts = services::resolve(spec, &places, &checks, found);
     naming::check((spec, &places), &drafts, found);
@@ -183,6 +186,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     check_bounds(spec, &plan, found);
     followed::check(&plan, &places, found);
     services::check_signed(&plan, &drafts, found);
+    trickle::check(spec, &plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
     given::check(spec, (&places, &plan), &drafts, given, found);
     let (plans, zones) = zones::plans(zones, spec, &transfers);
@@ -402,6 +406,7 @@ fn policy(spec: &Spec, files: &Files, parts: &Parts<'_>, services: &[Service]) -
     }
     let mut told = Diagnostics::of_document(&spec.document);
     let places = Places::resolve(spec, &KnownNames::default(), &mut told);
+    let places = places.measured(spec, parts.places.latency.clone());
     let checks = Checks::resolve(spec, &places, files, &mut told);
     let drafts = services::resolve(spec, &places, &checks, &mut told);
     let mut wiring = Wiring::new(&places, &checks);
@@ -424,6 +429,7 @@ pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<P
     let services = drafts.iter().zip(&in_force.services);
     let services = services.map(|(draft, own)| Service {
         records: own.records.clone(),
+        measured: own.measured.clone(),
         ..service(draft, own.map, &mut wiring)
     });
     let services = services.collect();
@@ -478,6 +484,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
         hostnames: hostnames.collect(),
         map,
         steering: draft.steering.facts,
+        measured: draft.steering.measured(),
         residency: spec.residency.value,
         all_down: spec.all_down,
         outside: draft.outside,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::latency::LatencyTables;
 use super::names::Names;
 use crate::base::{EndpointId, JurisdictionId, JurisdictionSet, RegionId, ServiceId};
 use crate::config::diagnostic::{Diagnostics, Gap};
@@ -42,6 +43,8 @@ pub(super) struct Places<'s> {
     pub(super) said_failover: Vec<Option<bool>>,
     /// Networks that regions and services claim, each once; its number is its mark in the atlas.
     pub(super) marks: Vec<(Network, u16)>,
+    /// Tables of measured times; their networks are marked as well.
+    pub(super) latency: LatencyTables,
     /// Order for clients whose place is unknown.
     pub(super) default: Vec<RegionId>,
 }
@@ -91,7 +94,8 @@ impl<'s> Places<'s> {
             fallback: Vec::new(),
             claims: Vec::new(),
             said_failover: Vec::new(),
-            marks: marks(spec),
+            marks: marks(spec, BTreeSet::new()),
+            latency: LatencyTables::default(),
             default: Vec::new(),
         };
         places.add_jurisdictions(spec, found);
@@ -109,6 +113,15 @@ impl<'s> Places<'s> {
         check_shared_claims(spec, found);
         warn_of_internal(spec, &places, found);
         places
+    }
+
+    /// The same with tables of measured times.
+    pub(super) fn measured(self, spec: &Spec, latency: LatencyTables) -> Self {
+        Self {
+            marks: marks(spec, latency.networks()),
+            latency,
+            ..self
+        }
     }
 
     fn add_jurisdictions(&mut self, spec: &Spec, found: &mut Diagnostics) {
@@ -454,10 +467,9 @@ fn check_shared_claims(spec: &Spec, found: &mut Diagnostics) {
     }
 }
 
-/// All networks that are claimed anywhere, each with its number.
-fn marks(spec: &Spec) -> Vec<(Network, u16)> {
-    let networks = spec.claims().filter_map(|claim| network(&claim.value));
-    let networks: BTreeSet<Network> = networks.collect();
+/// All networks that are claimed anywhere, and more of them, each with its number.
+fn marks(spec: &Spec, mut networks: BTreeSet<Network>) -> Vec<(Network, u16)> {
+    networks.extend(spec.claims().filter_map(|claim| network(&claim.value)));
     networks.into_iter().zip(0..).collect()
 }
 

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use super::checks::Checks;
 use super::places::Places;
 use super::services::Draft;
-use crate::base::HashKey;
+use crate::base::{HashKey, Permille};
 use crate::config::maintenance::{MaintenanceSpec, WindowLength};
 use crate::config::reader::At;
 use crate::config::spec::Spec;
@@ -133,6 +133,8 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         hostnames,
         map: _,
         steering,
+        // It is in the key of the steering.
+        measured: _,
         residency,
         all_down,
         outside,
@@ -166,6 +168,13 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
     }
     if combination.is_some() || !reported.is_empty() {
         add(&(combination, reported));
+    }
+    let trickle = pools.iter().flatten().map(|pool| pool.trickle).max();
+    if trickle.is_some_and(|trickle| trickle > Permille::NONE) {
+        add(&trickle);
+    }
+    if steering.is_sticky {
+        add(&steering.is_sticky);
     }
     let least = pools.iter().flatten().map(|pool| pool.min_up);
     add(&least.collect::<Vec<_>>());

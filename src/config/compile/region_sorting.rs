@@ -8,7 +8,7 @@ use crate::base::RegionId;
 use crate::base::limits::WEIGHTED_REGIONS;
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::steering::SteeringSpec;
-use crate::plan::SteeringPolicy::{self, Nearest, Order, Place, Weight};
+use crate::plan::SteeringPolicy::{self, Latency, Nearest, Order, Place, Weight};
 
 /// The way in which regions are sorted.
 #[derive(Debug)]
@@ -21,13 +21,15 @@ pub(super) enum RegionSorting {
     Order(Vec<RegionId>),
     /// A draw of each client: weights by region.
     Weight(Vec<u16>),
+    /// Measured times; regions that are equal by them as by place.
+    Latency,
 }
 
 impl RegionSorting {
     /// The regions that it names for all clients.
     pub(super) fn named(&self) -> Vec<RegionId> {
         match self {
-            Self::Place | Self::Nearest => Vec::new(),
+            Self::Place | Self::Nearest | Self::Latency => Vec::new(),
             Self::Order(order) => order.clone(),
             Self::Weight(weights) => {
                 let all = (0..weights.len()).map(RegionId::from_index);
@@ -42,6 +44,14 @@ impl RegionSorting {
             (Place, _) => Self::Place,
             (Nearest, _) => Self::Nearest,
             (Weight, _) => weighted(written, places, found),
+            (Latency, _) => {
+                if written.measured.is_none() {
+                    found
+                        .error(&written.policy.at, "policy \"latency\" has no table")
+                        .help("write `measured = \"latency.csv\"`, with lines such as `DE,eu-frankfurt,12.5`");
+                }
+                Self::Latency
+            }
             (Order, Some(order)) if !order.value.is_empty() => {
                 Self::Order(places.region_ids(&order.value, found))
             }
@@ -86,32 +96,56 @@ type Looked<'w> = (
 /// Tells of keys that the policy does not look at.
 pub(super) fn tell_needless(written: &SteeringSpec, found: &mut Diagnostics) {
     let claims = written.serves.iter().flatten();
-    let keys: [Looked<'_>; 6] = [
+    let keys: [Looked<'_>; 10] = [
         (
             "order",
             written.order.as_ref().map(|one| &one.at),
-            &[Order, Place],
+            &[Order, Place, Latency],
         ),
         (
             "weights",
             first(written.weights.iter().map(|(name, _)| &name.at)),
             &[Weight],
         ),
-        ("serves", first(claims.map(|(name, _)| &name.at)), &[Place]),
+        (
+            "serves",
+            first(claims.map(|(name, _)| &name.at)),
+            &[Place, Latency],
+        ),
         (
             "fallback",
             first(written.fallback.iter().map(|(name, _)| &name.at)),
-            &[Place],
+            &[Place, Latency],
         ),
         (
             "places",
             first(written.places.iter().map(|(place, _)| &place.at)),
-            &[Place],
+            &[Place, Latency],
         ),
         (
             "bias",
             first(written.bias.iter().map(|(name, _)| &name.at)),
-            &[Place, Nearest],
+            &[Place, Nearest, Latency],
+        ),
+        (
+            "region_trickle",
+            written.region_trickle.as_ref().map(|one| &one.at),
+            &[Place, Nearest, Order, Latency],
+        ),
+        (
+            "measured",
+            written.measured.as_ref().map(|one| &one.at),
+            &[Latency],
+        ),
+        (
+            "tolerance",
+            written.tolerance.as_ref().map(|one| &one.at),
+            &[Latency],
+        ),
+        (
+            "hysteresis",
+            written.hysteresis.as_ref().map(|one| &one.at),
+            &[Latency],
         ),
     ];
     for (key, at, policies) in keys {

@@ -5,24 +5,28 @@
 //! country, country, continent; the nearest among equals), then where the first of them falls back to, then the rest by distance. Who is
 //! claimed by none goes to the nearest region. A list for the client's place comes before all of it. A region that takes no
 //! failover is there only for those whom it claims, and a closed fallback has nobody behind it. With an `order`, whoever is
-//! claimed by none goes by that, and not to the nearest.
+//! claimed by none goes by that, and not to the nearest. By latency, it is the order of what was measured, and regions that are equal
+//! by that are in the order by place.
 //!
 //! It does not know which regions a service has endpoints in, nor fences: `maps` takes out what may not be.
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::internal::Openness;
+use super::latency::MeasuredSteering;
+use super::lots::RegionDrawing;
 use super::places::{Places, are_internal, network};
 use super::region_sorting::{self, RegionSorting};
 use super::services::Draft;
-use crate::base::RegionId;
+use crate::base::{Permille, RegionId};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec, Spec};
 use crate::config::steering::SteeringSpec;
 use crate::geo::{Continent, Direction, Location, Network, Place, Territory, country};
-use crate::plan::{FamilyPairing, Residency, SteeringFacts};
+use crate::plan::{FamilyPairing, Measured, Residency, SteeringFacts};
 
 /// The level of a claim by network.
 const BY_NETWORK: u8 = 5;
@@ -47,6 +51,10 @@ pub(super) struct Steering {
     takes_failover: Vec<bool>,
     /// By region: percent by which it counts as nearer.
     bias: Vec<i16>,
+    /// The part of a region's clients that go to the next one all the time.
+    trickle: Permille,
+    /// Times that were measured.
+    measured: Option<MeasuredSteering>,
     /// All of the above as text: two services that agree in it sort clients alike.
     pub(super) key: String,
 }
@@ -82,7 +90,9 @@ pub(super) fn of_service(
     };
     let mut own = Steering::new(places);
     own.sorting = RegionSorting::of(written, places, found);
-    if let (RegionSorting::Place, Some(order)) = (&own.sorting, &written.order) {
+    if let (RegionSorting::Place | RegionSorting::Latency, Some(order)) =
+        (&own.sorting, &written.order)
+    {
         own.unclaimed = places.region_ids(&order.value, found);
     }
     own.facts = SteeringFacts {
@@ -94,6 +104,7 @@ pub(super) fn of_service(
             .families
             .as_ref()
             .map_or(FamilyPairing::default(), |families| families.value),
+        is_sticky: written.sticky.as_ref().is_some_and(|own| own.value),
     };
     refuse_diverted(spec, written, found);
     if let Some(serves) = &written.serves {
@@ -118,9 +129,22 @@ pub(super) fn of_service(
             own.bias[place] = percent.value;
         }
     }
+    let trickle = written.region_trickle.as_ref();
+    own.trickle = trickle.map_or(Permille::NONE, |part| part.value);
     region_sorting::tell_needless(written, found);
     let closed = own.internal(kind, places);
-    Rc::new(own.closing(&closed).keyed())
+    own = own.closing(&closed);
+    if let RegionSorting::Latency = own.sorting {
+        // Of those that anybody may be sent to.
+        let open = regions.iter().copied();
+        let open = open.filter(|region| own.takes_failover[region.index()]);
+        let named = (&*spec.name.value, written);
+        let measured = places
+            .latency
+            .of_service(named, &open.collect::<Vec<_>>(), &places.regions);
+        own.measured = measured;
+    }
+    Rc::new(own.keyed())
 }
 
 /// Refuses families that are to be together where capacity would take them apart.
@@ -163,6 +187,8 @@ impl Steering {
                 .map(|said| said.unwrap_or(true))
                 .collect(),
             bias: vec![0; places.regions.len()],
+            trickle: Permille::NONE,
+            measured: None,
             key: String::new(),
         };
         own.mark(places);
@@ -193,6 +219,12 @@ impl Steering {
         self
     }
 
+    /// The times that clients are sorted by.
+    pub(super) fn measured(&self) -> Option<Arc<Measured>> {
+        let own = self.measured.as_ref();
+        own.map(|own| Arc::clone(&own.table))
+    }
+
     fn keyed(mut self) -> Self {
         let claims = (&self.claims, &self.by_mark, &self.places);
         let lists = (
@@ -203,6 +235,12 @@ impl Steering {
         );
         let closed = self.facts.is_closed;
         self.key = format!("{:?} {claims:?} {lists:?} {closed}", self.sorting);
+        if let Some(measured) = &self.measured {
+            self.key += &format!(" {:016x}", measured.digest());
+        }
+        if self.trickle > Permille::NONE {
+            self.key += &format!(" {:?}", self.trickle);
+        }
         self
     }
 
@@ -363,9 +401,12 @@ impl<'p> RegionOrders<'p> {
             RegionSorting::Order(order) => self.list.extend(order),
             RegionSorting::Nearest => {}
             RegionSorting::Weight(weights) => self.take_weighted(weights),
-            RegionSorting::Place => self.take_claims(key, own.is_some()),
+            RegionSorting::Place | RegionSorting::Latency => {
+                self.take_claims(key, own.is_some());
+            }
         }
         self.take_rest(own);
+        self.sort_measured(place, mark);
         let Some(claimed) = self.claims.get(&key) else {
             return;
         };
@@ -439,6 +480,15 @@ impl<'p> RegionOrders<'p> {
         self.list.extend(&self.rest);
     }
 
+    /// Brings regions into the order of what was measured for a client, those of which nothing is known last.
+    fn sort_measured(&mut self, place: &Place, mark: Option<u16>) {
+        let Some(own) = &self.steering.measured else {
+            return;
+        };
+        let network = mark.map(|mark| self.places.marks[usize::from(mark)].0);
+        own.sort(&mut self.list, network, place);
+    }
+
     /// Finds how far each region counts as being from a point.
     fn measure(&mut self, from: Direction) {
         let regions = self.directions.iter().zip(&self.steering.bias);
@@ -450,11 +500,15 @@ impl<'p> RegionOrders<'p> {
 }
 
 impl Steering {
-    /// The weights of regions, where clients draw them.
-    pub(super) fn weights(&self) -> Option<&[u16]> {
+    /// The regions that clients draw.
+    pub(super) fn drawing(&self) -> RegionDrawing<'_> {
         match &self.sorting {
-            RegionSorting::Weight(weights) => Some(weights),
-            RegionSorting::Place | RegionSorting::Nearest | RegionSorting::Order(_) => None,
+            RegionSorting::Weight(weights) => RegionDrawing::Weighted(weights),
+            _ if self.trickle > Permille::NONE => RegionDrawing::Trickle(self.trickle),
+            RegionSorting::Place
+            | RegionSorting::Nearest
+            | RegionSorting::Order(_)
+            | RegionSorting::Latency => RegionDrawing::Nothing,
         }
     }
 

@@ -165,6 +165,7 @@ impl<'p> Wiring<'p> {
                     true => Missing::Divided,
                     false => Missing::Filled,
                 },
+                is_sticky: draft.steering.facts.is_sticky,
             });
             Tier {
                 number: endpoints[0].tier,
@@ -180,6 +181,7 @@ impl<'p> Wiring<'p> {
         Pool {
             tiers,
             min_up: (members * usize::from(part.0)).div_ceil(usize::from(Permille::FULL.0)),
+            trickle: draft.trickle(),
         }
     }
 

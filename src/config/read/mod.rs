@@ -25,6 +25,7 @@ mod tsig;
 mod watch;
 
 pub(crate) use defence::parse_secret;
+pub(crate) use place::client_place;
 pub(crate) use recovery::default_steps;
 
 use std::net::SocketAddr;

@@ -78,7 +78,7 @@ pub(super) fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
 }
 
 /// The same as text.
-pub(super) fn client_place(text: &str) -> Result<Serves, Trouble> {
+pub(crate) fn client_place(text: &str) -> Result<Serves, Trouble> {
     let number = text.strip_prefix("AS").filter(|number| !number.is_empty());
     if let Some(number) = number.filter(|number| number.bytes().all(|b| b.is_ascii_digit())) {
         let asn = number.parse().map(Serves::Asn);

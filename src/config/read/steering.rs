@@ -1,11 +1,15 @@
 //! `[services.NAME.steering]`: how a service's clients prefer its regions, where that is not by the regions' own maps.
 use super::place::{client_place, serves};
+use crate::base::Permille;
 use crate::config::reader::{At, Fields};
 use crate::config::spec::Serves;
 use crate::config::steering::SteeringSpec;
 use crate::config::value::{self, Trouble, mismatch};
 use crate::plan::{FamilyPairing, SteeringPolicy, Subnets};
 use toml::de::DeValue;
+
+/// The most of the clients of a tier or region that may go to the next one while it is well.
+const TRICKLE_MOST: Permille = Permille(500);
 
 /// The word in `fallback` that is no region.
 const CLOSED: &str = "closed";
@@ -41,6 +45,12 @@ pub(super) fn read(service: &mut Fields<'_, '_>) -> Option<SteeringSpec> {
         fallback: regions(fallback, &fields),
         places: places(&mut fields),
         bias: fields.pairs("bias", value::number(-99..=99)),
+        trickle: trickle(&mut fields, "trickle"),
+        region_trickle: trickle(&mut fields, "region_trickle"),
+        measured: fields.optional("measured", value::path),
+        tolerance: fields.optional("tolerance", value::span),
+        hysteresis: fields.optional("hysteresis", value::span),
+        sticky: fields.optional("sticky", value::boolean),
         families: fields.optional("families", value::word(FamilyPairing::WORDS)),
         subnets: match fields.optional("ecs", value::boolean).map(|ecs| ecs.value) {
             Some(false) => Subnets::PassedOver,
@@ -80,6 +90,20 @@ fn regions(
             });
     }
     list
+}
+
+/// A part that is small.
+fn trickle(fields: &mut Fields<'_, '_>, key: &'static str) -> Option<At<Permille>> {
+    let own = fields.optional(key, value::percent)?;
+    if own.value > TRICKLE_MOST {
+        fields
+            .reader()
+            .error(&own.at, "more than half is no trickle", |found| {
+                found.help("write a small part such as \"1%\"; weights share clients out");
+            });
+        return None;
+    }
+    Some(own)
 }
 
 fn fallback(value: &DeValue<'_>) -> Result<Fallback, Trouble> {

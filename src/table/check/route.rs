@@ -1,6 +1,6 @@
 //! The check of one route: where its cohorts are led, and that none is left over.
 use crate::base::limits::COHORTS;
-use crate::base::{ClassId, Reason, RegionId};
+use crate::base::{ClassId, Permille, Reason, RegionId};
 use crate::steer::{Extent, Spread};
 use crate::table::Selection;
 use crate::table::pool::PoolTable;
@@ -132,7 +132,9 @@ impl Check<'_> {
         let pool = pool.ok_or_else(|| self.foreign(found.endpoints))?;
         let tier = self.check_together(own, pool, found.endpoints, found.records)?;
         let by_room = matches!(found.reason, Reason::Full | Reason::Overloaded);
-        if !takes_the_rest(found.reason) && !by_room {
+        // How many go past a tier that is well was counted with the pool.
+        let by_trickle = pool.trickle > Permille::NONE;
+        if !takes_the_rest(found.reason) && !by_room && !by_trickle {
             self.check_passed(pool, tier)?;
         }
         if found.reason == Reason::FailOpen {

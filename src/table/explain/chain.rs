@@ -21,6 +21,7 @@ use crate::table::{Selection, Table};
 use super::Question;
 use super::drawn::{self, RegionWeight};
 use super::load::Load;
+use super::measured::{self, MeasuredFacts};
 use super::named::{self, NameFacts};
 use super::place::PlaceFacts;
 use super::scope::{self, Scope};
@@ -44,6 +45,9 @@ pub struct Steered {
     /// The weights by which the client drew the order of its regions; empty where it draws none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<RegionWeight>,
+    /// The times by which they were sorted; absent where nothing was measured of the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredFacts>,
     /// How strictly answers stay in the client's jurisdiction.
     pub residency: Residency,
     /// The way in which its clients are sorted among regions.
@@ -88,6 +92,8 @@ pub struct Consulted {
     pub takes_permille: u16,
     /// What it does for this client's cohort.
     pub role: Role,
+    /// Tells whether this client's cohort goes past its first tier all the time (`trickle`).
+    pub trickles: bool,
     /// What its region carries and can carry; absent where no capacity is planned.
     pub load: Option<Load>,
     /// Its endpoints.
@@ -202,6 +208,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
             .iter()
             .map(|region| link.region(*region))
             .collect(),
+        measured: measured::of(plan, link.service, client),
         residency: link.service.residency,
         policy: link.service.steering.policy,
         fence: link.fence(class.fence),
@@ -302,6 +309,7 @@ impl Link<'_> {
                 (false, Some(_), _) if mine => Role::Apart,
                 (false, Some(_), _) => Role::Passes,
             },
+            trickles: !pool.tiers.is_empty() && pool.passes(0, cohort),
             load: load.map(|load| Load::new(load, capacity)),
             endpoints: self.stands(pool),
         }

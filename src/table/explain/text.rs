@@ -8,6 +8,7 @@ use crate::plan::{AllDown, SteeringPolicy, Units};
 
 use super::chain::{Consulted, Role, Stand, Steered, Ttl};
 use super::load::Load;
+use super::measured::MeasuredFacts;
 use super::place::PlaceFacts;
 use super::scope::Scope;
 use super::{Chain, ChosenFacts, Explanation, Health, SignedZone};
@@ -61,14 +62,24 @@ fn preference(steered: &Steered) -> String {
     let weights: Vec<String> = weights
         .map(|one| format!("{} {}", one.region, one.weight))
         .collect();
-    if steered.policy == SteeringPolicy::Place {
-        return regions;
+    let policy = (steered.policy != SteeringPolicy::Place).then(|| steered.policy.word());
+    let policy = policy.map(|word| format!("policy {word}"));
+    let drawn = (!weights.is_empty()).then(|| format!("drawn by {}", weights.join(", ")));
+    let facts: Vec<String> = policy.into_iter().chain(drawn).collect();
+    match facts.is_empty() {
+        true => regions,
+        false => format!("{regions} ({})", facts.join(", ")),
     }
-    let drawn = match weights.is_empty() {
-        true => String::new(),
-        false => format!(", drawn by {}", weights.join(", ")),
-    };
-    format!("{regions} (policy {}{drawn})", steered.policy.word())
+}
+
+/// The measured times, and of whom.
+fn times(measured: &MeasuredFacts) -> String {
+    let times = measured.regions.iter().map(|own| match own.measured_us {
+        None => format!("{} unknown", own.region),
+        Some(time) => format!("{} {}.{:03} ms", own.region, time / 1000, time % 1000),
+    });
+    let times: Vec<String> = times.collect();
+    format!("{} (of {})", times.join(", "), measured.clients)
 }
 
 fn write_steered(
@@ -86,6 +97,9 @@ fn write_steered(
     line(out, "place", &place(&steered.place))?;
     line(out, "class", &steered.class.0.to_string())?;
     line(out, "preference", &preference(steered))?;
+    if let Some(measured) = &steered.measured {
+        line(out, "measured", &times(measured))?;
+    }
     line(out, "fence", &fence(steered))?;
     line(out, "cohort", &format!("{} of 0 to 999", steered.cohort))?;
     if let Some(set) = &steered.set {
@@ -229,6 +243,9 @@ fn role(consulted: &Consulted, steered: &Steered) -> String {
                 .to_owned()
         }
         (Role::Full, _) => "would take this cohort and is full".to_owned(),
+        (Role::Serves, _) if consulted.trickles => {
+            format!("takes {takes} of 1000 cohorts, this one too, past its first tier (trickle)")
+        }
         (Role::Serves, _) => format!("takes {takes} of 1000 cohorts, this one too"),
         (Role::Passes, _) => format!("takes {takes} of 1000 cohorts, not this one"),
         (Role::Out, _) => "takes nobody".to_owned(),

@@ -38,7 +38,8 @@ const WORDS: [&str; 24] = [
     "1e400",
 ];
 
-/// The cases of `tests/config`, the configs that are shipped, and that of the sample.
+/// The cases of `tests/config`, most of which are wrong on purpose, and as many whole ones: the configs that are shipped, and that of
+/// the sample.
 fn seeds() -> Vec<Vec<u8>> {
     let cases = fs::read_dir("tests/config").unwrap();
     let cases = cases.map(|entry| entry.unwrap().path());
@@ -48,7 +49,10 @@ fn seeds() -> Vec<Vec<u8>> {
         "docker/waypost/config.toml",
         "tests/support/world.toml",
     ];
-    let all = cases.chain(shipped.map(PathBuf::from));
+    let cases: Vec<PathBuf> = cases.collect();
+    let whole = shipped.map(PathBuf::from).into_iter().cycle();
+    let whole: Vec<PathBuf> = whole.take(cases.len()).collect();
+    let all = cases.into_iter().chain(whole);
     // Other databases than the one that is built in cost more time than all the rest.
     let all = all.map(|path| fs::read(path).unwrap());
     all.collect()

@@ -122,7 +122,8 @@ fn heal(world: &mut World) {
 
 #[test]
 fn no_course_of_faults_and_orders_pushes_anybody_above() {
-    let seeds = seeds() / 40;
+    // What all of them must have seen shows in a few, and not in one.
+    let seeds = (seeds() / 40).max(5);
     let told = judge_all(seeds, judge_course);
     let often = |count| count > seeds;
     assert!(often(told.full) && often(told.overloaded), "{told:?}");

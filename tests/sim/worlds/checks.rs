@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use waypost::base::{
-    ClassId, Draws, EndpointId, Family, HashKey, Moment, Reason, RegionId, ServiceId, TargetId,
-    limits,
+    ClassId, Draws, EndpointId, Family, HashKey, Moment, Permille, Reason, RegionId, ServiceId,
+    TargetId, limits,
 };
 use waypost::engine::ProbeId;
 use waypost::plan::{AllDown, FamilyPairing, Plan, Residency};
@@ -173,11 +173,16 @@ impl Checks {
             let expected = serve(world.plan(), &shares, client);
             let expected = expected.map(|(_, reason)| reason);
             assert_eq!(reason, expected, "convergence: {client:?}");
-            let is_pair = world.plan().services[client.service.index()]
-                .steering
-                .families
-                == FamilyPairing::Together;
-            let is_first = expected.is_none_or(|reason| reason == Reason::Preferred);
+            let service = &world.plan().services[client.service.index()];
+            let is_pair = service.steering.families == FamilyPairing::Together;
+            // Some go to the next tier while all is well.
+            let pools = &service.pools[client.family.index()];
+            let trickles = pools.iter().any(|pool| pool.trickle > Permille::NONE);
+            let is_first = expected.is_none_or(|reason| match reason {
+                Reason::Preferred => true,
+                Reason::Backup => trickles,
+                _ => false,
+            });
             assert!(is_first || is_pair, "convergence: {client:?}");
         }
     }

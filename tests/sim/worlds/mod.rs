@@ -59,7 +59,7 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use waypost::base::{Draws, Moment, SlotId, Span};
+use waypost::base::{Draws, Moment, Permille, SlotId, Span};
 use waypost::engine::order::{Action, Order};
 use waypost::plan::fleet::Missing;
 use waypost::plan::{CohortOrder, Fleet, Plan};
@@ -144,27 +144,42 @@ fn replay(seed: u64) -> Vec<String> {
     world.transcript().to_vec()
 }
 
-/// The plan; of one seed in four its tiers are fleets.
+/// The way in which tiers of a seed's plan are fleets.
+#[derive(Clone, Copy)]
+enum FleetKind {
+    Drawn(Missing),
+    /// By names, where an answer is of one.
+    Sticky,
+}
+
+/// The plan; of three seeds in eight its tiers are fleets.
 fn dealt(test_plan: &TestPlan, seed: u64) -> Arc<Plan> {
-    let missing = match seed % 8 {
-        3 => Missing::Filled,
-        7 => Missing::Divided,
+    let kind = match seed % 8 {
+        3 => FleetKind::Drawn(Missing::Filled),
+        5 => FleetKind::Sticky,
+        7 => FleetKind::Drawn(Missing::Divided),
         _ => return test_plan.plan(),
     };
     let mut plan = Arc::into_inner(test_plan.plan()).unwrap();
+    let endpoints = &plan.endpoints;
     for service in &mut plan.services {
+        // Of a fleet nobody goes past a tier: that is said by cohort.
+        let pools = service.pools.iter_mut().flatten();
+        pools.for_each(|pool| pool.trickle = Permille::NONE);
         let pools = service.pools.iter_mut().flatten().enumerate();
         for (number, tier) in
             pools.flat_map(|(number, pool)| pool.tiers.iter_mut().map(move |tier| (number, tier)))
         {
             let weights: Vec<u16> = tier.members.iter().map(|member| member.weight).collect();
             let seed = u64::try_from(number).unwrap() << 16 | u64::from(tier.number);
-            tier.fleet = Some(Arc::new(Fleet::deal(
-                &weights,
-                service.answers,
-                missing,
-                seed,
-            )));
+            let names = tier.members.iter();
+            let names = names.map(|member| &*endpoints[member.endpoint.index()].name);
+            let names: Vec<&str> = names.collect();
+            tier.fleet = Some(Arc::new(match kind {
+                FleetKind::Sticky if service.answers == 1 => Fleet::sticky(&weights, &names),
+                FleetKind::Sticky => Fleet::deal(&weights, service.answers, Missing::Filled, seed),
+                FleetKind::Drawn(missing) => Fleet::deal(&weights, service.answers, missing, seed),
+            }));
             tier.cohort_order = Arc::new(CohortOrder::deal(&[], 0));
         }
     }

@@ -639,8 +639,12 @@ pub(crate) fn serve(
         if asked[place].min_up > 1 && up(tiers) < asked[place].min_up {
             continue;
         }
-        for (depth, tier) in tiers.iter().enumerate() {
-            let takers = takers((tier, shares), client, count);
+        // Who goes past a tier all the time is served by it if nobody else does.
+        let cohort = client.hash.cohort();
+        let (passing, staying): (Vec<_>, Vec<_>) =
+            (0..tiers.len()).partition(|depth| asked[place].passes(*depth, cohort));
+        for depth in staying.into_iter().chain(passing) {
+            let takers = takers((&tiers[depth], shares), client, count);
             if !takers.is_empty() {
                 let reason = match (place, depth) {
                     (0, 0) => Reason::Preferred,

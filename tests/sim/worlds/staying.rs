@@ -53,7 +53,7 @@ fn is_by_share(plan: &Plan, client: Client, shares: [&[u16]; 2]) -> bool {
     let mut tiers = service.pools.iter().flatten().flat_map(|pool| &pool.tiers);
     let is_divided = tiers.any(|tier| {
         let fleet = tier.fleet.as_ref();
-        fleet.is_some_and(|fleet| fleet.missing() == Missing::Divided)
+        fleet.is_some_and(|fleet| fleet.missing() == Missing::Divided && fleet.size() > 1)
     });
     let has_least = service.pools.iter().flatten().any(|pool| pool.min_up > 1);
     service.steering.families == FamilyPairing::Apart

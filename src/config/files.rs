@@ -1,0 +1,77 @@
+//! Files that a config names, as they were brought.
+//!
+//! Whoever compiles opens nothing: `Spec::files` says what is wanted, `io::files` brings it. Beside the files there is what a server knows
+//! already: a geo database that was compiled before, the addresses of names, the tables of times that are in force.
+//!
+//! It does not know which file is what.
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::geo::Database;
+use crate::names::KnownNames;
+use crate::plan::MeasuredInForce;
+
+/// The content of a file, or why it could not be brought.
+pub type FileBrought = Result<Arc<[u8]>, String>;
+
+/// All that was brought for the paths that [`crate::config::Spec::files`] asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    files: BTreeMap<PathBuf, FileBrought>,
+    /// The geo database, if it is there compiled: then its file is not asked for.
+    pub geo: Option<ReadyGeo>,
+    /// The tables of measured times of the plan in force: they hold on to what led before, and hold where a new one is broken.
+    pub measured: Arc<MeasuredInForce>,
+    /// The addresses of machines that are known by name; they are assumed where nothing is said of them.
+    pub names: Arc<KnownNames>,
+}
+
+/// A geo database that was compiled before.
+#[derive(Clone, Debug)]
+pub struct ReadyGeo {
+    /// All that the file says.
+    pub database: Database,
+    /// The digest of the file ([`crate::geo::FileDigest`]).
+    pub digest: u64,
+}
+
+impl Files {
+    /// Nothing was brought.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Deref for Files {
+    type Target = BTreeMap<PathBuf, FileBrought>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.files
+    }
+}
+
+impl DerefMut for Files {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.files
+    }
+}
+
+impl FromIterator<(PathBuf, FileBrought)> for Files {
+    fn from_iter<I: IntoIterator<Item = (PathBuf, FileBrought)>>(files: I) -> Self {
+        Self {
+            files: files.into_iter().collect(),
+            geo: None,
+            measured: Arc::default(),
+            names: Arc::default(),
+        }
+    }
+}
+
+impl<const N: usize> From<[(PathBuf, FileBrought); N]> for Files {
+    fn from(files: [(PathBuf, FileBrought); N]) -> Self {
+        files.into_iter().collect()
+    }
+}
