@@ -284,6 +284,8 @@ pub const COALESCE: Span = Span(100);
 
 /// Bytes of the config file itself.
 pub const CONFIG_BYTES: u64 = 64 * 1024 * 1024;
+/// Files that a config may include; together with it they have no more bytes than the config alone may have.
+pub const INCLUDED_FILES: usize = 1000;
 /// Bytes of one file that the config names.
 pub const FILE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Files that one config may name, with all that they include: one for each zone, and as many more.

@@ -31,7 +31,11 @@ pub(super) enum Command {
     /// Serve: probe every endpoint, answer every query
     Run(Run),
     /// Report every error of config, zones and geo file, and what cannot work in them
-    Check(Check),
+    Check(super::check::Check),
+    /// Print a JSON Schema of the config, for editors
+    Schema,
+    /// Write configs in one way, comments and meaning kept
+    Fmt(super::fmt::Fmt),
     /// Say what one client is answered, and why
     Explain(Explain),
     /// Ask a name server, and show everything in its reply
@@ -40,7 +44,7 @@ pub(super) enum Command {
     /// API for the reason of the answer. Exits 1 without an answer (SERVFAIL and REFUSED are none).
     Query(Query),
     /// Prove that no combination of failures leads a client out of its fence or to no answer
-    Verify(Verify),
+    Verify(super::verify::Verify),
     /// Say what another config would change in behaviour: who moves where, and what is lost
     ///
     /// Compares the config in use (`--config`) with another by answers, not by text: with
@@ -142,21 +146,6 @@ pub(super) struct Run {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Check {
-    #[command(flatten)]
-    pub(super) config: Config,
-    /// Say as well what a server with this config will hold and do: memory, probes, series, signatures, transfers
-    ///
-    /// It is counted on the very plan, table and signed zones that a server would have, with every probe passing, and
-    /// nothing is written. A large signed zone takes as long as its first signing.
-    #[arg(long)]
-    pub(super) cost: bool,
-    /// Print the findings as JSON; with `--cost` an object of `findings` and `cost`
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct Explain {
     /// The name that the client asks for
     pub(super) name: String,
@@ -243,15 +232,6 @@ fn client_network(text: &str) -> Result<Network, String> {
         Some(Network::around(address, prefix))
     };
     read().ok_or_else(|| "write it as 198.51.100.0/24 or 2001:db8::/48".to_owned())
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Verify {
-    #[command(flatten)]
-    pub(super) config: Config,
-    /// Print the whole proof as JSON, with the hashes of config and files
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

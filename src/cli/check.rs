@@ -1,29 +1,111 @@
 //! `waypost check`: every error of config, zones and geo file at once.
 use std::mem::take;
 use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
 
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::arguments::Check;
 use super::cost::Cost;
-use super::{say, unkept, unrecorded};
-use crate::config::{self, Compiled, Finding, Severity};
+use super::sarif::sarif;
+use super::shared_arguments::Config;
+use super::{is_heard, say, unkept, unrecorded};
+use crate::config::{self, Compiled, Diagnostics, Finding, Severity};
 use crate::daemon::Failure;
-use crate::io::files::{self, Unreadable};
+use crate::io::files::{self, Unreadable, Watch};
 use crate::io::keys::Store;
 use crate::io::state::State;
-use crate::io::terminal::has_colours;
+use crate::io::terminal::{can_redraw, has_colours};
 
-/// Prints all findings; exits 1 when one is an error.
+/// Arguments of `waypost check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: Config,
+    /// Say as well what a server with this config will hold and do: memory, probes, series, signatures, transfers
+    ///
+    /// It is counted on the very plan, table and signed zones that a server would have, with every probe passing, and
+    /// nothing is written. A large signed zone takes as long as its first signing.
+    #[arg(long)]
+    cost: bool,
+    /// Print the findings as JSON; with `--cost` an object of `findings` and `cost`
+    #[arg(long)]
+    json: bool,
+    /// Format of the findings: for people, JSON, or SARIF 2.1.0 for editors and code hosts
+    #[arg(long, value_enum, conflicts_with = "json", default_value_t = FindingFormat::Text)]
+    format: FindingFormat,
+    /// Go on, and check again whenever one of the files changes, until Ctrl-C
+    #[arg(long, conflicts_with = "cost")]
+    watch: bool,
+}
+
+/// A format of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FindingFormat {
+    Text,
+    Json,
+    Sarif,
+}
+
+/// Time between two looks at the files.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Codes that empty a terminal.
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
+
+/// Prints the schema of the config.
+pub(super) fn schema() -> Result<ExitCode, Failure> {
+    say(&as_json(&config::schema())?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints all findings; exits 1 when one is an error. With `--watch` it goes on until nobody listens.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a command that waits for a change has nothing else to do"
+)]
 pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
-    let mut loaded = match files::load(&arguments.config.config) {
+    if !arguments.watch {
+        return once(arguments).map(|(outcome, _)| outcome);
+    }
+    let can_redraw = can_redraw(&std::io::stdout());
+    loop {
+        if can_redraw {
+            say(CLEAR);
+        }
+        let (outcome, mut watch) = match once(arguments) {
+            Ok(checked) => checked,
+            Err(unreadable) => {
+                say(&unreadable);
+                let path = arguments.config.config.clone();
+                (ExitCode::FAILURE, Watch::new([path]))
+            }
+        };
+        while watch.changed().is_none() {
+            if !is_heard() {
+                return Ok(outcome);
+            }
+            sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Checks once; the outcome, with a watch on the files.
+fn once(arguments: &Check) -> Result<(ExitCode, Watch), Failure> {
+    let path = &arguments.config.config;
+    let format = match arguments.json {
+        true => FindingFormat::Json,
+        false => arguments.format,
+    };
+    let mut loaded = match files::load(path) {
         Ok(loaded) => loaded,
-        Err(unreadable) if arguments.json => {
-            say(&as_json(&[finding(unreadable)])?);
-            return Ok(ExitCode::FAILURE);
+        Err(unreadable) if format != FindingFormat::Text => {
+            say(&for_programs(&[finding(unreadable)], format)?);
+            return Ok((ExitCode::FAILURE, Watch::new([path.clone()])));
         }
         Err(unreadable) => return Err(unreadable.to_string()),
     };
+    let watch = loaded.watch();
     let (compiled, diagnostics) =
         match config::compile(&loaded.spec, take(&mut loaded.diagnostics), &loaded.files) {
             Ok((compiled, diagnostics)) => (Some(compiled), diagnostics),
@@ -32,41 +114,55 @@ pub(super) fn check(arguments: &Check) -> Result<ExitCode, Failure> {
     let mut losses = compiled.as_ref().map_or_else(Vec::new, losses);
     for warning in [unkept::warning, unrecorded::warning] {
         let own = compiled.as_ref();
-        losses.extend(own.and_then(|own| warning(&arguments.config.config, own)));
+        losses.extend(own.and_then(|own| warning(path, own)));
     }
     let is_well = compiled.is_some() && !diagnostics.has_unsettled();
-    if arguments.json {
+    if format == FindingFormat::Text {
+        print(&diagnostics, losses, compiled.as_ref());
+        if let Some(own) = compiled.filter(|_| arguments.cost) {
+            say(&Cost::of(loaded, own)?.text());
+        }
+    } else {
         let mut findings = diagnostics.list();
         findings.extend(losses);
         let cost = compiled.filter(|_| arguments.cost);
         let cost = cost.map(|own| Cost::of(loaded, own)).transpose()?;
-        say(&match arguments.cost {
+        say(&match arguments.cost && format == FindingFormat::Json {
             true => as_json(&Costed { findings, cost })?,
-            false => as_json(&findings)?,
+            false => for_programs(&findings, format)?,
         });
-    } else {
-        let findings = diagnostics.render(has_colours(&std::io::stdout()));
-        if !findings.is_empty() {
-            say(findings.trim_end());
-        }
-        for loss in losses {
-            let help = loss.help.unwrap_or_default();
-            say(&format!("warning: {}\n  = help: {help}", loss.message));
-        }
-        match &compiled {
-            Some(_) if diagnostics.has_unsettled() => say(UNSETTLED),
-            Some(compiled) => say(&summary(compiled)),
-            None => {}
-        }
-        if let Some(own) = compiled.filter(|_| arguments.cost) {
-            say(&Cost::of(loaded, own)?.text());
-        }
     }
-    Ok(if is_well {
+    let outcome = if is_well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    };
+    Ok((outcome, watch))
+}
+
+/// Findings as programs read them.
+fn for_programs(findings: &[Finding], format: FindingFormat) -> Result<String, Failure> {
+    match format {
+        FindingFormat::Sarif => as_json(&sarif(findings)),
+        FindingFormat::Text | FindingFormat::Json => as_json(&findings),
+    }
+}
+
+/// Prints findings for a person.
+fn print(diagnostics: &Diagnostics, losses: Vec<Finding>, compiled: Option<&Compiled>) {
+    let findings = diagnostics.render(has_colours(&std::io::stdout()));
+    if !findings.is_empty() {
+        say(findings.trim_end());
+    }
+    for loss in losses {
+        let help = loss.help.unwrap_or_default();
+        say(&format!("warning: {}\n  = help: {help}", loss.message));
+    }
+    match compiled {
+        Some(_) if diagnostics.has_unsettled() => say(UNSETTLED),
+        Some(compiled) => say(&summary(compiled)),
+        None => {}
+    }
 }
 
 /// What a config amounts to that owes a decision.

@@ -31,7 +31,7 @@ pub(super) struct Source {
     /// When that was built, in seconds since 1970.
     #[serde(with = "shown::utc")]
     geo_built_at: u64,
-    /// The config, then every file that it names.
+    /// The config, what it includes, then every file that it names.
     files: Vec<Fingerprint>,
 }
 
@@ -55,12 +55,13 @@ pub(super) fn read(path: &Path) -> Result<Judged, Failure> {
     let mut loaded = files::load(path).map_err(|error| error.to_string())?;
     // Whatever addresses a name has had, a judgement is about all that it may have.
     loaded.files.names = Arc::default();
-    let config = fingerprint(path, loaded.spec.text.as_bytes());
+    let config = loaded.spec.parts();
+    let config = config.map(|(path, text)| fingerprint(Path::new(path), text.as_bytes()));
     let named = loaded.files.iter().filter_map(|(path, bytes)| {
         let bytes = bytes.as_ref().ok()?;
         Some(fingerprint(path, bytes))
     });
-    let files = std::iter::once(config).chain(named).collect();
+    let files = config.chain(named).collect();
     let (compiled, _) = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files)
         .map_err(|found| format!("{} has errors\n{}", path.display(), found.render(false)))?;
     let source = Source {

@@ -8,6 +8,9 @@
 //! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
 //! | `unkept` | what `check` says of a config that a restart goes around |
 //! | `check`, `explain`, `status`, `reload`, `upgrade`, `order`, `orders` | subcommands that look or ask, and end |
+//! | `fmt` | `waypost fmt`: configs written in one way |
+//! | `sarif` | findings of `check` for editors and code hosts |
+//! | `report` | what `verify --report` writes for an auditor |
 //! | `drill` | `waypost drill`: a scenario played on the live system, or in its table |
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
@@ -40,6 +43,7 @@ mod drill;
 mod endpoint_lines;
 mod explain;
 mod first_files;
+mod fmt;
 mod import;
 mod import_arguments;
 mod init;
@@ -55,6 +59,8 @@ mod query;
 mod ready;
 mod reload;
 mod remote;
+mod report;
+mod sarif;
 mod saying;
 mod shared_arguments;
 mod simulate;
@@ -88,6 +94,8 @@ pub fn main() -> ExitCode {
             daemon::run(&arguments.config.config, arguments.log, role)
         }
         Command::Check(arguments) => check::check(&arguments),
+        Command::Schema => check::schema(),
+        Command::Fmt(arguments) => fmt::fmt(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
         Command::Query(arguments) => query::query(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),

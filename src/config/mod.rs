@@ -6,7 +6,9 @@
 //! | module | what it decides |
 //! |---|---|
 //! | `read` | which keys there are, and their defaults |
+//! | `include`, `environment` | the files and variables that a config takes in |
 //! | `spec` | the config as written |
+//! | `schema` | what an editor may know of the config |
 //! | `compile` | what names mean, what does not go together, and the plan |
 //!
 //! How tables and values are taken apart, and how errors are kept, is `text`'s.
@@ -21,12 +23,16 @@ use crate::text::{diagnostic, reader, value};
 mod compile;
 pub mod copy;
 mod endpoint;
+pub mod environment;
 mod files;
+mod include;
 mod maintenance;
 mod naming;
 mod observation;
+mod open_secrets;
 mod read;
 mod records;
+mod schema;
 mod spec;
 mod steering;
 mod watch;
@@ -34,6 +40,7 @@ mod webhook;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
 pub use files::{FileBrought, Files, ReadyGeo};
+pub use include::{Included, Surroundings, fits};
 pub use read::Contact;
 pub use spec::Spec;
 
@@ -41,13 +48,39 @@ pub use spec::Spec;
 /// errors of zone files can be shown together with those of the config.
 #[must_use]
 pub fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
-    read::read(path, text)
+    read::read(path, text, &Surroundings::default())
+}
+
+/// The same with the files that it includes ([`wanted_includes`]) and values of the environment.
+#[must_use]
+pub fn read_within(path: &Path, text: &str, around: &Surroundings<'_>) -> (Spec, Diagnostics) {
+    read::read(path, text, around)
+}
+
+/// A JSON Schema (draft 2020-12) of the config, made of what reading one asks for.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schema::schema()
+}
+
+/// A config, or a part of one, written in one way; comments and meaning stay.
+///
+/// # Errors
+/// What is wrong with the text, if it is not TOML.
+pub fn format(path: &Path, text: &str) -> Result<String, Diagnostics> {
+    crate::text::format::format(&path.display().to_string(), text)
+}
+
+/// Patterns of the files that a config includes, below its folder.
+#[must_use]
+pub fn wanted_includes(text: &str) -> Vec<String> {
+    include::wanted(text)
 }
 
 /// Reads of the text of a config file only where its server is reached.
 #[must_use]
-pub fn contact(path: &Path, text: &str) -> Contact {
-    read::contact(path, text)
+pub fn contact(path: &Path, text: &str, around: &Surroundings<'_>) -> Contact {
+    read::contact(path, text, around)
 }
 
 /// All that a config comes to.

@@ -18,7 +18,7 @@ use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
 use super::watch::WatchSpec;
 use super::webhook::WebhookSpec;
-use super::{Diagnostics, Files, copy};
+use super::{Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
 use crate::dns::cookie;
@@ -31,6 +31,7 @@ use crate::plan::{
     Acme, AddressesDown, AllDown, Approval, DampingPolicy, EndpointSeries, FailureCount, Guard,
     Overload, RateLimit, Residency, RoleGrant, Secret, ZoneDnssec,
 };
+use crate::text::document::Document;
 
 /// The folder of the state, in that of the config.
 const STATE: &str = "state";
@@ -42,8 +43,8 @@ pub(crate) const SOCKET: &str = "waypost.sock";
 pub struct Spec {
     /// The config's own path; other paths are relative to its folder.
     pub(crate) path: PathBuf,
-    /// Its text.
-    pub(crate) text: Arc<str>,
+    /// Its text, with that of all that it includes.
+    pub(crate) document: Document,
     pub(crate) server: ServerSpec,
     pub(crate) control: ControlSpec,
     pub(crate) tokens: Vec<TokenSpec>,
@@ -471,21 +472,6 @@ impl Spec {
         keys.chain(control).map(|path| self.resolve(path)).collect()
     }
 
-    /// Adds a warning if the config holds secrets itself; for one that others may read.
-    pub fn warn_of_secrets(&self, found: &mut Diagnostics) {
-        let is_here = |secret: &&At<TsigSecret>| matches!(secret.value, TsigSecret::Here(_));
-        let tsig = self.tsig.iter().filter_map(|key| key.secret.as_ref());
-        let tsig = tsig.filter(is_here).map(|secret| &secret.at);
-        let cookies = self.server.defence.cookies.secrets.iter();
-        let cohorts = self.server.cohort_key.iter().map(|key| &key.at);
-        let mut all = tsig.chain(cookies.map(|secret| &secret.at)).chain(cohorts);
-        if let Some(at) = all.next() {
-            found
-                .warn(at, "a secret in a file that every user of this machine may read")
-                .help("`chmod 640` the config, in a group of the server's own, or put the secret into a file (`secret_file`)");
-        }
-    }
-
     /// The files of one zone, as far as what was brought shows: its own, what that includes, and the
     /// record of a copy.
     pub(crate) fn zone_files(&self, zone: &ZoneSpec, brought: &Files) -> Vec<PathBuf> {
@@ -558,7 +544,12 @@ impl Spec {
     /// The config's text.
     #[must_use]
     pub fn text(&self) -> &Arc<str> {
-        &self.text
+        self.document.text()
+    }
+
+    /// Path and text of each file that the config is written in, its own first.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.document.parts()
     }
 
     /// A path of the config, relative to the config's folder.

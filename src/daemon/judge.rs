@@ -2,12 +2,13 @@
 //!
 //! It holds the new config against the one in force. Who reads it knows whether somebody asked; whether it is taken is
 //! decided where it is weighed.
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::prepared::Source;
 use crate::audit::compare::compare_healthy;
 use crate::audit::compare::text::Changes;
 use crate::audit::weaken::{Decisions, Weakened, weakened};
+use crate::config::Spec;
 
 /// The reason of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,18 +49,44 @@ impl Judgement {
             Changes(&comparison).to_string().trim_end().to_owned()
         });
         Self {
-            cut: cut(before.spec.text(), after.spec.text(), occasion),
+            cut: cut_of(&before.spec, &after.spec, occasion),
             weakened,
             changes,
         }
     }
 }
 
+/// The reason why a file of a config looks like a part of one. A file that comes newly has only its end to be judged by, and the
+/// config's own file shows whether files here end with a line end.
+fn cut_of(before: &Spec, after: &Spec, occasion: Occasion) -> Option<String> {
+    let old: BTreeMap<&str, &str> = before.parts().collect();
+    let own = before.parts().next().map_or("", |(_, text)| text);
+    let ending = if own.ends_with('\n') { "\n" } else { "" };
+    after
+        .parts()
+        .enumerate()
+        .find_map(|(number, (path, text))| {
+            // The config itself may have been moved.
+            let known = if number == 0 {
+                Some(own)
+            } else {
+                old.get(path).copied()
+            };
+            let known = known.or((!text.is_empty()).then_some(ending))?;
+            let reason = cut(known, text, occasion)?;
+            Some(if number == 0 {
+                reason
+            } else {
+                format!("{path}: {reason}")
+            })
+        })
+}
+
 /// The reason why a text looks like a part of what is meant: it is the beginning of the one in force, or it ends within a line,
 /// which that one does not. An editor may leave the last line end away, so that this counts only where nobody asked.
-fn cut(before: &Arc<str>, after: &Arc<str>, occasion: Occasion) -> Option<String> {
+fn cut(before: &str, after: &str, occasion: Occasion) -> Option<String> {
     let lines = after.lines().count();
-    if after.len() < before.len() && before.starts_with(&**after) {
+    if after.len() < before.len() && before.starts_with(after) {
         let rest = before[after.len()..].trim();
         return (!rest.is_empty())
             .then(|| format!("the file is the config in force, cut off after line {lines}"));
@@ -77,7 +104,7 @@ mod tests {
     #[test]
     fn a_text_that_ends_too_early_is_taken_for_cut() {
         let whole = "[a]\nb = 100\n\n";
-        let cut_of = |text: &str, occasion| cut(&whole.into(), &text.into(), occasion);
+        let cut_of = |text: &str, occasion| cut(whole, text, occasion);
         use Occasion::{Asked, Watched};
         for (text, watched, asked) in [
             (whole, false, false),
@@ -91,7 +118,7 @@ mod tests {
             assert_eq!(cut_of(text, Watched).is_some(), watched, "{text:?}");
             assert_eq!(cut_of(text, Asked).is_some(), asked, "{text:?}");
         }
-        let without_end = cut(&"a = 1".into(), &"a = 2".into(), Watched);
+        let without_end = cut("a = 1", "a = 2", Watched);
         assert_eq!(without_end, None, "as it was before");
     }
 }

@@ -175,6 +175,9 @@ struct Type {
 /// a known type it is read as `https`, which has most keys, and no key is foreign.
 pub(crate) fn read(fields: &mut Fields<'_, '_>) -> Written {
     let own = plain(fields.required("type", r#""http""#, known_type));
+    if fields.is_surveyed() {
+        TYPES.iter().for_each(|(_, own)| drop((own.read)(fields)));
+    }
     let written = match own {
         Some(own) => (own.read)(fields),
         None => read_as(fields, Check::Https),

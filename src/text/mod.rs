@@ -6,11 +6,18 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | `document`, `merge` | the text of several files, and their keys, as one |
+//! | `format` | how a text is written that means the same |
+//! | `survey` | which keys and values a reading asks for |
 //! | `value` | what a single value looks like |
 //! | `reader` | how tables are taken apart without stopping at the first error |
 //! | `diagnostic` | how errors are kept and shown |
 pub(crate) mod diagnostic;
+pub(crate) mod document;
+pub(crate) mod format;
+pub(crate) mod merge;
 pub(crate) mod reader;
+pub(crate) mod survey;
 pub(crate) mod value;
 
 pub use diagnostic::{Diagnostics, Finding, Severity};

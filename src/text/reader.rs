@@ -9,11 +9,13 @@
 //! It does not know which keys there are, nor what values mean.
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
+use std::rc::Rc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Diagnostics, Gap};
+use super::survey::{AskedKeys, AskedValue, Kinds, Nested};
 use super::value::{self, Trouble};
 use crate::base::similar;
 
@@ -56,12 +58,34 @@ pub(crate) enum Shape {
     Single,
 }
 
+/// A pretence about every key. It goes different ways for different texts, so that it is run once for each of these.
+#[derive(Clone, Copy, Debug)]
+struct Pretence {
+    has_keys: bool,
+    shape: Shape,
+}
+
+/// All that a reading of a document asks for, whatever a text holds.
+pub(crate) fn survey<T>(read: impl Fn(&Reader, &mut Fields<'_, '_>) -> T) -> AskedKeys {
+    let asked = AskedKeys::default();
+    for shape in [Shape::Single, Shape::List, Shape::Table] {
+        for has_keys in [true, false] {
+            let reader = Reader::pretending(Pretence { has_keys, shape });
+            let empty = DeTable::new();
+            read(&reader, &mut reader.pretended(&empty, &asked));
+        }
+    }
+    asked
+}
+
 /// Gathers what is wrong while tables are read.
 #[derive(Debug)]
 pub(crate) struct Reader {
     found: RefCell<Diagnostics>,
     /// The key of the document whose value is being read; what is wrong there leaves a gap in it.
     reading: Cell<&'static str>,
+    /// The pretence about every table, where the reading itself is looked at.
+    pretended: Option<Pretence>,
 }
 
 /// The keys of one table.
@@ -71,24 +95,31 @@ pub(crate) struct Fields<'r, 't> {
     at: Range<usize>,
     what: String,
     known: Vec<&'static str>,
+    /// The keys that are asked for, where the reading itself is looked at.
+    asked: Option<AskedKeys>,
 }
 
 /// Parses a text as far as it is TOML; what is not is added to `found`.
 pub(crate) fn parse<'t>(found: &mut Diagnostics, text: &'t str) -> Spanned<DeTable<'t>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let at = error.span().unwrap_or(text.len()..text.len());
-        found
-            .syntax(&within(at, text), error.message())
-            .help("the text must be TOML; errors on other lines may follow from this one");
-    }
+    report(found, errors, &(0..text.len()));
     document
 }
 
-/// A span that lies in the text, whatever the parser says of its end.
-fn within(at: Range<usize>, text: &str) -> Range<usize> {
-    let end = at.end.min(text.len());
-    at.start.min(end)..end
+/// Adds what the parser found wrong in a part of the text.
+pub(super) fn report(found: &mut Diagnostics, errors: Vec<toml::de::Error>, part: &Range<usize>) {
+    for error in errors {
+        let at = error.span().unwrap_or(part.len()..part.len());
+        found
+            .syntax(&within(at, part), error.message())
+            .help("the text must be TOML; errors on other lines may follow from this one");
+    }
+}
+
+/// A span that lies in the part, whatever the parser says of its end.
+fn within(at: Range<usize>, part: &Range<usize>) -> Range<usize> {
+    let end = (part.start + at.end).min(part.end);
+    (part.start + at.start).min(end)..end
 }
 
 impl Reader {
@@ -96,6 +127,23 @@ impl Reader {
         Self {
             found: RefCell::new(found),
             reading: Cell::new(""),
+            pretended: None,
+        }
+    }
+
+    /// One that reads no text: it notes what is asked for.
+    fn pretending(pretence: Pretence) -> Self {
+        Self {
+            pretended: Some(pretence),
+            ..Self::new(Diagnostics::default())
+        }
+    }
+
+    /// The document of such a one, over an empty table.
+    fn pretended<'t>(&self, table: &'t DeTable<'t>, asked: &AskedKeys) -> Fields<'_, 't> {
+        Fields {
+            asked: Some(Rc::clone(asked)),
+            ..self.document(table)
         }
     }
 
@@ -146,6 +194,7 @@ impl Reader {
             at,
             what,
             known: Vec::new(),
+            asked: None,
         }
     }
 
@@ -177,12 +226,34 @@ impl<'r, 't> Fields<'r, 't> {
         self.reader
     }
 
+    /// Tells whether there is no text, and every way to read it is to be gone.
+    pub(crate) fn is_surveyed(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Notes what is asked for, if that is wanted.
+    fn ask(&mut self, key: &str, value: impl FnOnce() -> AskedValue) {
+        if let Some(asked) = &self.asked {
+            asked.borrow_mut().add(key, value());
+        }
+    }
+
+    /// The keys of a table below this one, where nothing is read.
+    fn pretend(&mut self, key: &'static str, nested: Nested) -> Option<Fields<'r, 't>> {
+        let below = self.asked.as_ref()?.borrow_mut().nested(key, nested);
+        Some(Fields {
+            asked: Some(below),
+            ..self.reader.fields(self.table, 1..1, String::new())
+        })
+    }
+
     /// A value that may be absent; also absent when it does not fit, which is reported.
     pub(crate) fn optional<T>(
         &mut self,
         key: &'static str,
         parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
     ) -> Option<At<T>> {
+        self.ask(key, || AskedValue::One(Kinds::of(&parse)));
         self.find(key)
             .and_then(|(_, value)| self.reader.parse(value, &parse))
     }
@@ -206,6 +277,7 @@ impl<'r, 't> Fields<'r, 't> {
         key: &'static str,
         parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
     ) -> Option<At<Vec<At<T>>>> {
+        self.ask(key, || AskedValue::List(Kinds::of(&parse)));
         let (_, value) = self.find(key)?;
         let Some(items) = value.get_ref().as_array() else {
             let trouble = value::mismatch("a list", value.get_ref())
@@ -251,12 +323,18 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// A table under a key.
     pub(crate) fn table(&mut self, key: &'static str) -> Option<Fields<'r, 't>> {
+        if let Some(below) = self.pretend(key, Nested::Table) {
+            return Some(below);
+        }
         let (at, value) = self.find(key)?;
         self.as_fields(at, value, format!("`{key}`"))
     }
 
     /// Tables written as `[[key]]`.
     pub(crate) fn tables(&mut self, key: &'static str) -> Vec<Fields<'r, 't>> {
+        if let Some(below) = self.pretend(key, Nested::Tables) {
+            return vec![below];
+        }
         let Some((at, value)) = self.find(key) else {
             return Vec::new();
         };
@@ -280,6 +358,10 @@ impl<'r, 't> Fields<'r, 't> {
         key: &'static str,
         noun: &str,
     ) -> Vec<(At<String>, Fields<'r, 't>)> {
+        if let Some(below) = self.pretend(key, Nested::Named) {
+            let (value, at) = ("NAME".to_owned(), below.at());
+            return vec![(At { value, at }, below)];
+        }
         let Some(all) = self.table(key) else {
             return Vec::new();
         };
@@ -302,6 +384,10 @@ impl<'r, 't> Fields<'r, 't> {
         key: &'static str,
         parse: impl Fn(&DeValue<'_>) -> Result<T, Trouble>,
     ) -> Vec<(At<String>, At<T>)> {
+        if self.is_surveyed() {
+            self.ask(key, || AskedValue::Pairs(Kinds::of(&parse)));
+            return Vec::new();
+        }
         let Some(all) = self.table(key) else {
             return Vec::new();
         };
@@ -322,6 +408,9 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// Where a key's name is written, if it is there.
     pub(crate) fn key(&mut self, key: &'static str) -> Option<Range<usize>> {
+        if let Some(pretence) = &self.reader.pretended {
+            return pretence.has_keys.then_some(1..1);
+        }
         self.find(key).map(|(at, _)| at)
     }
 
@@ -332,6 +421,9 @@ impl<'r, 't> Fields<'r, 't> {
 
     /// How a key's value is written, if it is there.
     pub(crate) fn shape(&mut self, key: &'static str) -> Option<Shape> {
+        if let Some(pretence) = &self.reader.pretended {
+            return Some(pretence.shape);
+        }
         let (_, value) = self.find(key)?;
         let value = value.get_ref();
         let shape = match (value.as_array(), value.as_table()) {

@@ -20,6 +20,22 @@ pub(crate) struct Trouble {
     pub(crate) message: String,
     /// What to do about it.
     pub(crate) help: Option<String>,
+    /// The values that would fit, as far as it can be said in general.
+    pub(crate) expects: Expects,
+}
+
+/// The values that a parser takes, as it says itself, so that a schema is a question to the parser and no second list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Expects {
+    /// Another value of the same kind.
+    #[default]
+    Another,
+    /// A value of another kind.
+    OtherKind,
+    /// One of these words.
+    Words(Vec<&'static str>),
+    /// A number from one to the other.
+    Between(i64, i64),
 }
 
 /// Largest size that a config may ask for: a pebibyte.
@@ -36,7 +52,12 @@ impl Trouble {
         Self {
             message: message.into(),
             help: None,
+            expects: Expects::Another,
         }
+    }
+
+    pub(crate) fn expecting(self, expects: Expects) -> Self {
+        Self { expects, ..self }
     }
 
     pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
@@ -58,7 +79,7 @@ pub(crate) fn mismatch(expected: &str, value: &DeValue<'_>) -> Trouble {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    Trouble::new(format!("expected {expected}, found {found}"))
+    Trouble::new(format!("expected {expected}, found {found}")).expecting(Expects::OtherKind)
 }
 
 /// A string.
@@ -126,8 +147,13 @@ where
             .filter(|number| bounds.contains(number))
             .ok_or_else(|| {
                 let (least, most) = (bounds.start(), bounds.end());
+                let expects = match (least.to_string().parse(), most.to_string().parse()) {
+                    (Ok(least), Ok(most)) => Expects::Between(least, most),
+                    _ => Expects::Another,
+                };
                 Trouble::new(format!("{integer} is out of range"))
                     .with_help(format!("it can be {least} to {most}"))
+                    .expecting(expects)
             })
     }
 }
@@ -180,9 +206,11 @@ pub(crate) fn word<T: Copy + 'static>(
         let names = words.iter().map(|(word, _)| *word);
         let help = match similar(&text, names.clone()) {
             Some(word) => format!("did you mean `{word}`?"),
-            None => format!("one of: {}", names.collect::<Vec<_>>().join(", ")),
+            None => format!("one of: {}", names.clone().collect::<Vec<_>>().join(", ")),
         };
-        Err(Trouble::new(format!("`{text}` is not known here")).with_help(help))
+        Err(Trouble::new(format!("`{text}` is not known here"))
+            .with_help(help)
+            .expecting(Expects::Words(names.collect())))
     }
 }
 
@@ -243,8 +271,13 @@ pub(crate) fn percent(value: &DeValue<'_>) -> Result<Permille, Trouble> {
         .and_then(|thousandths| u16::try_from(thousandths / 100).ok())
         .filter(|tenths| *tenths <= Permille::FULL.0);
     tenths.map(Permille).ok_or_else(|| {
+        let expects = match value.is_str() || value.is_integer() || value.is_float() {
+            true => Expects::Another,
+            false => Expects::OtherKind,
+        };
         Trouble::new("not a percentage")
             .with_help("write \"0%\" to \"100%\", with one digit after the point at the most")
+            .expecting(expects)
     })
 }
 

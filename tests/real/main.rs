@@ -14,6 +14,7 @@ mod acme;
 mod advice;
 mod approval;
 mod bursts;
+mod comfort;
 mod command_line;
 mod costs;
 mod defence;

@@ -345,3 +345,37 @@ fn what_the_watch_takes_and_what_it_refuses_is_in_the_log_of_changes() {
     let (text, well) = crate::world::run(env!("CARGO_BIN_EXE_waypost"), &verify);
     assert!(well, "{text}");
 }
+
+#[test]
+fn included_files_are_watched_with_their_folder() {
+    let world = World::new();
+    let (main, services) = CONFIG.split_at(CONFIG.find("[services.userdata]").unwrap());
+    let main = format!("include = [\"conf.d/*.toml\"]\n{main}");
+    // What is cut off of it would change nothing.
+    let services = &format!("{services}# end\n");
+    world.write("zones/example.org.zone", ZONE);
+    world.write("conf.d/10-userdata.toml", services);
+    world.write("config.toml", &main);
+    let _waypost = world.waypost();
+    let first = plan();
+    let more = "[services.more]\nhostnames = [\"more.example.org\"]\nmonitors = [\"web\"]\nresidency = \"any\"\n";
+    world.write("conf.d/20-more.toml", more);
+    wait_for("the new file", || plan() != first);
+    let second = plan();
+    world.write(
+        "conf.d/10-userdata.toml",
+        services.trim_end_matches("# end\n"),
+    );
+    wait_for("the refusal of half a file", || refusal().is_some());
+    let reason = refusal().unwrap();
+    assert!(reason.contains("conf.d/10-userdata.toml"), "{reason}");
+    assert_eq!(plan(), second);
+    world.write("conf.d/10-userdata.toml", services);
+    world.write("conf.d/30-broken.toml", "[server]\nlisten = 1\n");
+    wait_for("an error in the new file", || {
+        refusal().is_some_and(|reason| reason.contains("30-broken.toml:2:1"))
+    });
+    fs::remove_file(world.path("conf.d/30-broken.toml")).unwrap();
+    wait_for("it gone", || refusal().is_none());
+    assert_eq!(plan(), second);
+}

@@ -126,7 +126,7 @@ pub(crate) fn compile_zone(
     zone: &ZonePlan,
     files: &Files,
 ) -> Result<(FiledZone, Diagnostics), Diagnostics> {
-    let mut found = Diagnostics::of_config(spec.path.display().to_string(), &spec.text);
+    let mut found = Diagnostics::of_document(&spec.document);
     let filed = zones::reload(zone, spec, files, &mut found);
     found.settle();
     match filed {
@@ -404,7 +404,7 @@ fn policy(spec: &Spec, files: &Files, parts: &Parts<'_>, services: &[Service]) -
     if parts.places.endpoints.iter().all(|one| one.named.is_none()) {
         return of(parts.places, parts.checks, parts.drafts, services);
     }
-    let mut told = Diagnostics::of_config(spec.path.display().to_string(), &spec.text);
+    let mut told = Diagnostics::of_document(&spec.document);
     let places = Places::resolve(spec, &KnownNames::default(), &mut told);
     let places = places.measured(spec, parts.places.latency.clone());
     let checks = Checks::resolve(spec, &places, files, &mut told);
@@ -421,7 +421,7 @@ fn policy(spec: &Spec, files: &Files, parts: &Parts<'_>, services: &[Service]) -
 
 /// The plan of a config in force with other addresses of names.
 pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<Plan, Diagnostics> {
-    let mut found = Diagnostics::of_config(spec.path.display().to_string(), &spec.text);
+    let mut found = Diagnostics::of_document(&spec.document);
     let places = Places::resolve(spec, &files.names, &mut found);
     let checks = Checks::resolve(spec, &places, files, &mut found);
     let drafts = services::resolve(spec, &places, &checks, &mut found);
@@ -541,7 +541,13 @@ fn digest(spec: &Spec, files: &Files) -> u64 {
     own.extend(geo.clone());
     let others = files.iter().filter(|(path, _)| !own.contains(*path));
     let texts = others.filter_map(|(_, file)| file.as_ref().ok());
-    let texts = std::iter::once(spec.text.as_bytes()).chain(texts.map(|text| &**text));
+    let values = spec
+        .document
+        .filled()
+        .iter()
+        .map(|(_, value)| value.as_bytes());
+    let own = std::iter::once(spec.text().as_bytes()).chain(values);
+    let texts = own.chain(texts.map(|text| &**text));
     let hashes: Vec<u8> = texts
         .map(|text| key.hash(text))
         .chain(of_geo)

@@ -31,13 +31,16 @@ pub(crate) use recovery::default_steps;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::diagnostic::Diagnostics;
-use super::reader::{self, At, Fields, Reader, items, plain};
+use super::include::{self, Surroundings};
+use super::reader::{At, Fields, Reader, items, plain};
 use super::spec::{GeoSpec, SOCKET, ServerSpec, Spec, Wish, ZoneSpec, beside, default_audit};
 use super::value::{self, path};
 use crate::base::limits::{STREAM_CONNECTIONS_LEAST, STREAM_CONNECTIONS_MOST, UDP_REPLY_BYTES};
 use crate::geo::{Network, Territory};
+use crate::text::document::Document;
 
 /// How many connections a config may allow.
 const CONNECTIONS: RangeInclusive<usize> = STREAM_CONNECTIONS_LEAST..=STREAM_CONNECTIONS_MOST;
@@ -60,11 +63,13 @@ pub struct Contact {
 }
 
 /// Reads only where the server is reached.
-pub(crate) fn contact(path: &Path, text: &str) -> Contact {
-    let mut found = Diagnostics::of_config(path.display().to_string(), text);
-    let document = reader::parse(&mut found, text);
+pub(crate) fn contact(path: &Path, text: &str, around: &Surroundings<'_>) -> Contact {
+    let mut document = include::document(path, text, around.included);
+    let text = Arc::clone(document.text());
+    let mut found = Diagnostics::of_document(&document);
+    let table = include::table(&text, &mut document, around, &mut found);
     let reader = Reader::new(found);
-    let mut fields = reader.document(document.get_ref());
+    let mut fields = reader.document(&table);
     let (mut control, mut socket, mut encrypted) = (None, Wish::Default, false);
     let mut audit = Wish::Default;
     if let Some(mut own) = fields.table("control") {
@@ -99,37 +104,45 @@ pub(crate) fn contact(path: &Path, text: &str) -> Contact {
 }
 
 /// Reads the text of a config file.
-pub(crate) fn read(path: &Path, text: &str) -> (Spec, Diagnostics) {
-    let mut found = Diagnostics::of_config(path.display().to_string(), text);
-    let document = reader::parse(&mut found, text);
+pub(crate) fn read(path: &Path, text: &str, around: &Surroundings<'_>) -> (Spec, Diagnostics) {
+    let mut document = include::document(path, text, around.included);
+    let text = Arc::clone(document.text());
+    let mut found = Diagnostics::of_document(&document);
+    let table = include::table(&text, &mut document, around, &mut found);
     let reader = Reader::new(found);
-    let mut fields = reader.document(document.get_ref());
-    let (guard, ejection_bounds, canaries) = guard::guard(&mut fields);
-    let spec = Spec {
-        path: path.to_owned(),
-        text: text.into(),
-        server: server(&mut fields),
-        control: control::control(&mut fields),
-        tokens: control::tokens(&mut fields),
-        geo: geo(&mut fields),
-        zones: zones(&mut fields),
-        jurisdictions: place::jurisdictions(&mut fields),
-        regions: place::regions(&mut fields),
-        monitors: monitor::monitors(&mut fields),
-        recoveries: recovery::recoveries(&mut fields),
-        services: service::services(&mut fields),
-        maintenance: maintenance::windows(&mut fields),
-        tsig: tsig::keys(&mut fields),
-        acme: acme::acme(&mut fields),
-        resolvers: resolvers::resolvers(&mut fields),
-        guard,
-        ejection_bounds,
-        canaries,
-    };
+    let mut fields = reader.document(&table);
+    include::read(&mut fields, &reader, around.included);
+    let spec = spec(path, document, &mut fields);
     fields.finish();
     let mut found = reader.into_diagnostics();
     found.settle();
     (spec, found)
+}
+
+/// The keys of the whole config.
+pub(super) fn spec(path: &Path, document: Document, fields: &mut Fields<'_, '_>) -> Spec {
+    let (guard, ejection_bounds, canaries) = guard::guard(fields);
+    Spec {
+        path: path.to_owned(),
+        document,
+        server: server(fields),
+        control: control::control(fields),
+        tokens: control::tokens(fields),
+        geo: geo(fields),
+        zones: zones(fields),
+        jurisdictions: place::jurisdictions(fields),
+        regions: place::regions(fields),
+        monitors: monitor::monitors(fields),
+        recoveries: recovery::recoveries(fields),
+        services: service::services(fields),
+        maintenance: maintenance::windows(fields),
+        tsig: tsig::keys(fields),
+        acme: acme::acme(fields),
+        resolvers: resolvers::resolvers(fields),
+        guard,
+        ejection_bounds,
+        canaries,
+    }
 }
 
 fn server(document: &mut Fields<'_, '_>) -> ServerSpec {

@@ -48,8 +48,8 @@ fn values(fields: &mut Fields<'_, '_>, rtype: Option<u16>) -> Vec<At<Vec<u8>>> {
     fields.required_list("values", example, |written| {
         let text = value::text(written)?;
         master::rdata(rtype, &text).map_err(|(message, help)| Trouble {
-            message: format!("no data of type {}: {message}", type_name(rtype)),
             help,
+            ..Trouble::new(format!("no data of type {}: {message}", type_name(rtype)))
         })
     })
 }

@@ -12,7 +12,7 @@ use crate::base::Span;
 use crate::base::limits::ANSWERS;
 use crate::config::reader::{At, Fields, Shape};
 use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
-use crate::config::value::{self, Trouble, mismatch};
+use crate::config::value::{self, Expects, Trouble, mismatch};
 use crate::plan::{AllDown, Overload, Residency};
 
 use super::{endpoint, plain, records, steering, watch};
@@ -140,9 +140,9 @@ fn whole_demand(value: &DeValue<'_>) -> Result<DemandSpec, Trouble> {
     match value {
         DeValue::Integer(_) => value::amount(value).map(DemandSpec::Whole),
         DeValue::String(text) if *text == "observed" => Ok(DemandSpec::Observed),
-        DeValue::String(text) => {
-            Err(Trouble::new(format!("`{text}` is not a demand")).with_help(help))
-        }
+        DeValue::String(text) => Err(Trouble::new(format!("`{text}` is not a demand"))
+            .with_help(help)
+            .expecting(Expects::Words(vec!["observed"]))),
         DeValue::Float(_)
         | DeValue::Boolean(_)
         | DeValue::Datetime(_)
@@ -167,9 +167,13 @@ fn either(value: &DeValue<'_>) -> Result<Lands, Trouble> {
     if value.as_str() == Some("any") {
         return Ok(Lands::Any);
     }
-    let items = value
-        .as_array()
-        .ok_or_else(|| mismatch("\"any\" or a list", value).with_help(LANDS_HELP))?;
+    let items = value.as_array().ok_or_else(|| {
+        let trouble = mismatch("\"any\" or a list", value).with_help(LANDS_HELP);
+        match value.is_str() {
+            true => trouble.expecting(Expects::Words(vec!["any"])),
+            false => trouble,
+        }
+    })?;
     let names = items.iter().map(|item| {
         let name = value::text(item.get_ref())?;
         Ok(At {

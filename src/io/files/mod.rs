@@ -18,7 +18,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::base::limits;
-use crate::config::{self, Contact, Diagnostics, Files, Spec};
+use crate::config::{self, Contact, Diagnostics, Files, Included, Spec, Surroundings};
 use crate::dns::Name;
 use crate::io::state;
 use crate::io::state::geo_data::GeoData;
@@ -33,6 +33,7 @@ const MOVES: &str = "changes all the time while it is read";
 /// Looks at the files of a config because one of them has changed.
 const ROUNDS: usize = 5;
 
+mod include;
 mod watch;
 
 use watch::Stamp;
@@ -61,6 +62,8 @@ pub struct Loaded {
     pub files: Files,
     /// The file of the geo database, unless it is the embedded one.
     pub geo: Option<GeoData>,
+    /// The config itself, and the patterns and files of what it includes.
+    own: Vec<PathBuf>,
     watch: Watch,
 }
 
@@ -71,9 +74,10 @@ impl Loaded {
         self.watch.clone()
     }
 
-    /// The config and every file it names, present or not.
+    /// The config, the folders that it includes files of, and every file it names, present or not.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.watch.entries.iter().map(|entry| entry.path.as_path())
+        let paths = self.watch.entries.iter().map(|entry| entry.path.as_path());
+        paths.map(|path| watch::pattern_of(path).map_or(path, |(folder, _)| folder))
     }
 }
 
@@ -84,7 +88,7 @@ impl Loaded {
 pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
     for _ in 0..ROUNDS {
         let loaded = load_once(config_path)?;
-        if !loaded.watch.has_moved(config_path) {
+        if !loaded.own.iter().any(|path| loaded.watch.has_moved(path)) {
             return Ok(loaded);
         }
     }
@@ -117,23 +121,32 @@ fn load_once(config_path: &Path) -> Result<Loaded, Unreadable> {
 }
 
 fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
-    let (spec, mut diagnostics) = config::read(config_path, config);
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
+    let included = include::bring(config_path, config, &mut watch);
+    let (spec, mut diagnostics) = config::read_within(config_path, config, &around(&included));
+    let config_files: Vec<PathBuf> = watch.entries.iter().map(|own| own.path.clone()).collect();
     // What the server writes itself is no change to be read.
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
     let (mut files, geo) = bring(&spec, &own, &mut watch);
     files.names = Arc::new(known_names(&spec));
-    if is_open_to_all(config_path) {
-        spec.warn_of_secrets(&mut diagnostics);
-    }
+    spec.warn_of_secrets(|path| is_open_to_all(Path::new(path)), &mut diagnostics);
     watch.entries.retain(|entry| !own.contains(&entry.path));
     Loaded {
         spec,
         diagnostics,
         files,
         geo,
+        own: config_files,
         watch,
+    }
+}
+
+/// All that a config is read with.
+fn around(included: &[Included]) -> Surroundings<'_> {
+    Surroundings {
+        included,
+        environment: Some(&|name| std::env::var(name).ok()),
     }
 }
 
@@ -165,14 +178,15 @@ pub fn load_zone(spec: &Spec, apex: &Name, watch: &mut Watch) -> Files {
     }
 }
 
-/// Reads of a config where its server is reached, and opens nothing that the config names.
+/// Reads of a config where its server is reached, and opens nothing that the config names but what it includes.
 ///
 /// # Errors
 /// As [`load`].
 pub fn contact(config_path: &Path) -> Result<Contact, Unreadable> {
     let (_, bytes) = read(config_path, limits::CONFIG_BYTES);
     let config = config_text(config_path, bytes)?;
-    Ok(config::contact(config_path, &config))
+    let included = include::bring(config_path, &config, &mut Watch::default());
+    Ok(config::contact(config_path, &config, &around(&included)))
 }
 
 /// The text of a config, if it could be read and is text.
@@ -193,12 +207,13 @@ fn config_text(path: &Path, bytes: Result<Vec<u8>, String>) -> Result<String, Un
 /// Brings files until the config wants no more of them, and those once more that have changed meanwhile.
 fn bring(spec: &Spec, own: &BTreeSet<PathBuf>, watch: &mut Watch) -> (Files, Option<GeoData>) {
     let mut files = Files::new();
+    // Those were read before, and one that has moved has everything read again.
+    let config: BTreeSet<PathBuf> = watch.entries.iter().map(|own| own.path.clone()).collect();
     let mut geo = bring_geo(spec, &mut files, watch);
-    let config = watch.entries.first().map(|entry| entry.path.clone());
     for _ in 0..ROUNDS {
         bring_missing(spec, &mut files, watch);
         let mut moved = watch.moved();
-        moved.retain(|path| !own.contains(path) && Some(path) != config.as_ref());
+        moved.retain(|path| !own.contains(path) && !config.contains(path));
         if moved.is_empty() {
             break;
         }

@@ -9,10 +9,12 @@
 //! rests is told after [`PATIENCE`] polls.
 use std::collections::BTreeSet;
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::base::limits;
+use crate::base::{HashKey, limits};
+use crate::config;
 
 /// Polls for which a change may be held back because something else keeps moving.
 pub const PATIENCE: u32 = 30;
@@ -60,10 +62,62 @@ impl Stamp {
         }
     }
 
-    /// Nothing where nothing can be seen.
+    /// Nothing where nothing can be seen. A pattern of a config's `include` has the stamp of the names that it means, so that
+    /// what else comes and goes in its folder is no change.
     pub(super) fn take(path: &Path) -> Option<Self> {
+        if let Some((folder, pattern)) = pattern_of(path) {
+            return names_of(folder, pattern)
+                .ok()
+                .map(|names| Self::of_names(&names));
+        }
         fs::metadata(path).ok().map(|found| Self::of(&found))
     }
+
+    /// The stamp of a list of names.
+    pub(super) fn of_names(names: &[String]) -> Self {
+        let text = names.join("/");
+        Self {
+            seconds: 0,
+            nanoseconds: 0,
+            changed: (0, 0),
+            bytes: text.len() as u64,
+            inode: HashKey::from_secret(b"names").hash(text.as_bytes()),
+            device: 0,
+        }
+    }
+}
+
+/// Folder and names of a path with `*` in its last part, if nothing is called so.
+pub(super) fn pattern_of(path: &Path) -> Option<(&Path, &str)> {
+    let name = path
+        .file_name()?
+        .to_str()
+        .filter(|name| name.contains('*'))?;
+    let folder = path.parent()?;
+    fs::symlink_metadata(path)
+        .is_err()
+        .then_some((folder, name))
+}
+
+/// The names in a folder that a pattern means, in order.
+///
+/// # Errors
+/// Those of the system.
+pub(super) fn names_of(folder: &Path, pattern: &str) -> io::Result<Vec<String>> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if config::fits(pattern, &name) {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
 }
 
 impl Watch {

@@ -19,6 +19,7 @@
 //!
 //! It does not know what is checked, only how findings are kept and shown.
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
 use self::source::{MASK, Source};
+use super::document::Document;
 
 mod secrets;
 mod source;
@@ -34,9 +36,19 @@ mod source;
 #[derive(Debug, Default)]
 pub struct Diagnostics {
     files: Vec<Source>,
+    config: Box<ConfigFacts>,
     /// The files by path: each of very many zones may be doubtful.
     ids: HashMap<String, FileId>,
     list: Vec<Diagnostic>,
+}
+
+/// The config's own part of what diagnostics point into.
+#[derive(Debug, Default)]
+struct ConfigFacts {
+    /// The place in its whole text at which each of its files begins; they are the first of the files.
+    starts: Vec<usize>,
+    /// Values of the environment, as they may stand in a message.
+    concealed: Vec<String>,
 }
 
 /// How bad it is.
@@ -70,12 +82,9 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
-/// Which file a diagnostic points into; the config is the first.
+/// Which file a diagnostic points into; those of the config are the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileId(usize);
-
-/// The config itself.
-const CONFIG: FileId = FileId(0);
 
 /// One thing that is wrong.
 #[derive(Debug)]
@@ -222,13 +231,62 @@ impl Diagnostics {
 
     /// Diagnostics about a config of this path and text.
     pub(crate) fn of_config(path: String, text: &str) -> Self {
-        Self {
-            files: vec![
-                Source::new(path.clone(), text.as_bytes().into()).hiding(secrets::find(text)),
-            ],
-            ids: HashMap::from([(path, CONFIG)]),
-            list: Vec::new(),
+        Self::of_document(&Document::of([(path, text)]))
+    }
+
+    /// Diagnostics about a config of one file or several.
+    pub(crate) fn of_document(document: &Document) -> Self {
+        let mut own = Self::default();
+        for (path, at) in document.places() {
+            let text = &document.text()[at.clone()];
+            own.ids.insert(path.to_owned(), FileId(own.files.len()));
+            own.config.starts.push(at.start);
+            own.files.push(
+                Source::new(path.to_owned(), text.as_bytes().into()).hiding(secrets::find(text)),
+            );
         }
+        own.conceal(document.filled().iter().map(|(_, value)| &**value));
+        own
+    }
+
+    /// Keeps values out of all messages, however short they are, and as an address is written shortest.
+    pub(crate) fn conceal<'v>(&mut self, values: impl Iterator<Item = &'v str>) {
+        for value in values.map(str::trim).filter(|value| !value.is_empty()) {
+            let address = value.parse::<IpAddr>().map(|own| own.to_string());
+            let socket = value.parse::<SocketAddr>().map(|own| own.to_string());
+            let own = [Some(value.to_owned()), address.ok(), socket.ok()];
+            self.config.concealed.extend(own.into_iter().flatten());
+        }
+        // Of two that begin alike the longer one is replaced whole.
+        self.config
+            .concealed
+            .sort_by_key(|own| std::cmp::Reverse(own.len()));
+        self.config.concealed.dedup();
+    }
+
+    /// File and place of the config, for a message.
+    pub(crate) fn place(&self, at: &Range<usize>) -> String {
+        let (file, at) = self.locate(at.clone());
+        let source = &self.files[file.0];
+        let (line, column) = source.position(at.start);
+        format!("{}:{line}:{column}", source.path)
+    }
+
+    /// The file in which a place of the config lies, and the place in it.
+    fn locate(&self, at: Range<usize>) -> (FileId, Range<usize>) {
+        let file = self
+            .config
+            .starts
+            .partition_point(|start| *start <= at.start);
+        let file = file.saturating_sub(1);
+        let start = self.config.starts.get(file).copied().unwrap_or(0);
+        let most = self.files.get(file).map_or(0, Source::len);
+        let within = |byte: usize| (byte - start).min(most);
+        (FileId(file), within(at.start)..within(at.end.max(at.start)))
+    }
+
+    fn is_config(&self, file: FileId) -> bool {
+        file.0 < self.config.starts.len()
     }
 
     /// Adds a file that diagnostics may point into; the same path is the same file.
@@ -247,7 +305,7 @@ impl Diagnostics {
         at: &Range<usize>,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
-        self.add(CONFIG, at.clone(), Severity::Error, message.into())
+        self.add_here(at, Severity::Error, message.into())
     }
 
     /// Adds a decision that the config owes; the message says what holds without it.
@@ -256,7 +314,7 @@ impl Diagnostics {
         at: &Range<usize>,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
-        self.add(CONFIG, at.clone(), Severity::Unsettled, message.into())
+        self.add_here(at, Severity::Unsettled, message.into())
     }
 
     /// Adds a warning about the config.
@@ -265,7 +323,7 @@ impl Diagnostics {
         at: &Range<usize>,
         message: impl Into<String>,
     ) -> &mut Diagnostic {
-        self.add(CONFIG, at.clone(), Severity::Warning, message.into())
+        self.add_here(at, Severity::Warning, message.into())
     }
 
     /// Adds an error of syntax in the config.
@@ -290,18 +348,21 @@ impl Diagnostics {
 
     /// Takes an error of the config back that turned out to follow from another.
     pub(crate) fn retract(&mut self, at: &Range<usize>, message: &str) {
+        let (file, at) = self.locate(at.clone());
         self.list
-            .retain(|one| one.file != CONFIG || one.at != *at || one.message != message);
+            .retain(|one| one.file != file || one.at != at || one.message != message);
     }
 
     /// Brings the diagnostics in order, the config's first, and drops what only follows from others.
     pub(crate) fn settle(&mut self) {
         let mut list = self.causes();
         list.sort_by(|one, other| {
-            let place = |of: &Diagnostic| (of.file != CONFIG, of.file.0);
-            let path = |of: &Diagnostic| &self.files[place(of).1].path;
-            let own = (place(one).0, path(one), one.at.start, one.severity);
-            own.cmp(&(place(other).0, path(other), other.at.start, other.severity))
+            let place = |of: &Diagnostic| match self.is_config(of.file) {
+                true => (of.file.0, ""),
+                false => (self.config.starts.len(), &*self.files[of.file.0].path),
+            };
+            let own = (place(one), one.at.start, one.severity);
+            own.cmp(&(place(other), other.at.start, other.severity))
                 .then_with(|| one.message.cmp(&other.message))
         });
         // A file that serves two zones is read twice, and its errors are found twice.
@@ -314,18 +375,18 @@ impl Diagnostics {
 
     /// All that does not follow from something else.
     fn causes(&mut self) -> Vec<Diagnostic> {
-        let torn: Vec<usize> = self
+        let torn: Vec<(FileId, usize)> = self
             .list
             .iter()
             .filter(|one| one.basis == Basis::Syntax)
-            .map(|one| self.position(one).0)
+            .map(|one| (one.file, self.position(one).0))
             .collect();
         let mut list = std::mem::take(&mut self.list);
         let gaps: Vec<Gap> = list.iter().filter_map(|one| one.leaves).collect();
         let is_open = |gap: &Gap| gaps.iter().any(|open| open.covers(*gap));
         list.retain(|one| match one.basis {
             Basis::Syntax => true,
-            Basis::Written => one.file != CONFIG || !self.follows(one, &torn),
+            Basis::Written => !self.is_config(one.file) || !self.follows(one, &torn),
             Basis::Inferred => torn.is_empty() && !one.rests_on.iter().any(is_open),
         });
         list
@@ -334,11 +395,16 @@ impl Diagnostics {
     /// The list with slips that are told once told so; the others are named at the first by their lines.
     fn counted(&self, list: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let mut firsts: HashMap<String, usize> = HashMap::new();
-        let mut kept: Vec<(Diagnostic, Vec<usize>)> = Vec::new();
+        let mut kept: Vec<(Diagnostic, Vec<String>)> = Vec::new();
         for one in list {
             if one.repeats == Repeats::Counted {
                 if let Some(first) = firsts.get(&one.message) {
-                    kept[*first].1.push(self.position(&one).0);
+                    let line = self.position(&one).0;
+                    let (first, others) = &mut kept[*first];
+                    others.push(match first.file == one.file {
+                        true => line.to_string(),
+                        false => format!("{line} of {}", self.files[one.file.0].path),
+                    });
                     continue;
                 }
                 firsts.insert(one.message.clone(), kept.len());
@@ -356,9 +422,20 @@ impl Diagnostics {
 
     /// Whether an error of the config most likely follows from torn lines: it is on one of
     /// them, or about a value that the parser put in for one.
-    fn follows(&self, diagnostic: &Diagnostic, torn: &[usize]) -> bool {
+    fn follows(&self, diagnostic: &Diagnostic, torn: &[(FileId, usize)]) -> bool {
         let is_put_in = diagnostic.at.is_empty() && !torn.is_empty();
-        is_put_in || torn.contains(&self.position(diagnostic).0)
+        is_put_in || torn.contains(&(diagnostic.file, self.position(diagnostic).0))
+    }
+
+    /// Adds a diagnostic of the config, by a place of its whole text.
+    fn add_here(
+        &mut self,
+        at: &Range<usize>,
+        severity: Severity,
+        message: String,
+    ) -> &mut Diagnostic {
+        let (file, at) = self.locate(at.clone());
+        self.add(file, at, severity, message)
     }
 
     fn add(
@@ -428,7 +505,13 @@ impl Diagnostics {
     /// may be words.
     fn hide(&self, text: &str) -> String {
         let mut shown = text.to_owned();
-        for secret in self.files.iter().take(1).flat_map(Source::hidden) {
+        for value in &self.config.concealed {
+            shown = without(&shown, value);
+        }
+        for secret in self.files[..self.config.starts.len()]
+            .iter()
+            .flat_map(Source::hidden)
+        {
             let words = secret.split_whitespace().chain([secret.trim()]);
             for word in words.filter(|word| word.len() > 1) {
                 if word.len() >= LONG {
@@ -450,6 +533,23 @@ impl Diagnostics {
     }
 }
 
+/// A text without a value, where that stands for itself and is no part of a longer word.
+fn without(text: &str, value: &str) -> String {
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(value) {
+        let (before, after) = (&rest[..at], &rest[at + value.len()..]);
+        let is_part = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
+        let last = before.chars().next_back().or(shown.chars().next_back());
+        shown.push_str(before);
+        match is_part(last) || is_part(after.chars().next()) {
+            true if value.len() < LONG => shown.push_str(value),
+            _ => shown.push_str(MASK),
+        }
+        rest = after;
+    }
+    shown + rest
+}
+
 /// Characters of a secret from which on it can be no word of a message.
 const LONG: usize = 12;
 
@@ -457,13 +557,8 @@ const LONG: usize = 12;
 const LINES_NAMED: usize = 5;
 
 /// Where else a slip stands.
-fn also_on(lines: &[usize]) -> String {
-    let named: Vec<String> = lines
-        .iter()
-        .take(LINES_NAMED)
-        .map(usize::to_string)
-        .collect();
-    let named = named.join(", ");
+fn also_on(lines: &[String]) -> String {
+    let named = lines[..lines.len().min(LINES_NAMED)].join(", ");
     match lines.len() {
         1 => format!("the same on line {named}"),
         count @ 2..=LINES_NAMED => format!("the same in {count} other places, on lines {named}"),
@@ -472,111 +567,4 @@ fn also_on(lines: &[usize]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settling_sorts_and_drops_consequences_of_torn_text() {
-        let mut found = Diagnostics::of_config("c".into(), "a\nb\nc");
-        found.warn(&(4..5), "third");
-        found.error(&(0..1), "on the torn line");
-        found.error(&(2..3), "second");
-        found.error(&(2..2), "missing").inferred();
-        found.syntax(&(0..1), "torn");
-        found.settle();
-        let messages: Vec<String> = found.list().into_iter().map(|one| one.message).collect();
-        assert_eq!(messages, ["torn", "second", "third"]);
-        assert_eq!((found.list()[2].line, found.list()[2].column), (3, 1));
-        assert!(found.has_errors());
-    }
-
-    #[test]
-    fn what_an_error_leaves_open_is_not_judged() {
-        let mut found = Diagnostics::of_config("c".into(), "a\nb\nc\nd");
-        found.error(&(0..1), "odd").leaves(Gap::Content("regions"));
-        found
-            .warn(&(2..3), "follows")
-            .rests_on(Gap::Content("regions"));
-        found.warn(&(4..5), "named").rests_on(Gap::Uses("regions"));
-        found
-            .error(&(6..7), "unknown")
-            .rests_on(Gap::Names("regions"));
-        found.settle();
-        let messages = |found: &Diagnostics| -> Vec<String> {
-            found.list().into_iter().map(|one| one.message).collect()
-        };
-        assert_eq!(messages(&found), ["odd", "named", "unknown"]);
-        found
-            .error(&(1..1), "no table")
-            .leaves(Gap::Names("regions"));
-        found.settle();
-        assert_eq!(messages(&found), ["odd", "no table"]);
-    }
-
-    #[test]
-    fn one_slip_in_many_places_is_told_at_the_first() {
-        let mut found = Diagnostics::of_config("c".into(), "a\nb\nc\nd");
-        for at in [4..5, 0..1, 6..7] {
-            found.error(&at, "unknown `x`").once();
-        }
-        found.error(&(2..3), "unknown `y`").once();
-        found.settle();
-        let lines: Vec<usize> = found.list().iter().map(|one| one.line).collect();
-        assert_eq!(lines, [1, 2]);
-        let text = found.render(false);
-        assert!(
-            text.contains("the same in 2 other places, on lines 3, 4"),
-            "{text}"
-        );
-        assert_eq!(also_on(&[7]), "the same on line 7");
-        assert!(also_on(&[1, 2, 3, 4, 5, 6]).ends_with("on lines 1, 2, 3, 4, 5 and further"));
-    }
-
-    #[test]
-    fn no_message_shows_a_secret() {
-        let text = "[tsig.a]\nsecret = \"abc\"\nsecrt = \"a longer secret of words\"\n";
-        let mut found = Diagnostics::of_config("c".into(), text);
-        let at = text.find("abc").unwrap();
-        let quoted = found.error(&(at..at + 3), "`abc` is not base64");
-        quoted.label("\"abc\"").help("no a longer secret of words");
-        found.error(&(0..text.len()), "all of it");
-        let shown = found.render(false) + &serde_json::to_string(&found.list()).unwrap();
-        assert!(
-            !shown.contains("abc") && !shown.contains("longer"),
-            "{shown}"
-        );
-        assert!(shown.contains("`***` is not base64"), "{shown}");
-        assert!(shown.contains("secrt = \"***\""), "{shown}");
-    }
-
-    #[test]
-    fn what_is_found_twice_is_told_once() {
-        let mut found = Diagnostics::of_config("c".into(), "a b");
-        for at in [0..1, 2..3, 0..1] {
-            found.error(&at, "bad");
-        }
-        found.settle();
-        let columns: Vec<usize> = found.list().iter().map(|one| one.column).collect();
-        assert_eq!(columns, [1, 3]);
-    }
-
-    #[test]
-    fn what_is_unsettled_reads_as_an_error_and_is_none() {
-        let mut found = Diagnostics::of_config("c".into(), "a");
-        found.unsettled(&(0..1), "say which");
-        found.settle();
-        assert!(found.has_unsettled() && !found.has_errors());
-        assert!(found.render(false).starts_with("error: say which"));
-        let severity = serde_json::to_value(found.list()[0].severity).unwrap();
-        assert_eq!(severity, "error");
-    }
-
-    #[test]
-    fn nothing_is_dropped_from_whole_text() {
-        let mut found = Diagnostics::of_config("c".into(), "a");
-        found.warn(&(0..0), "missing").inferred();
-        found.settle();
-        assert_eq!(found.list().len(), 1);
-        assert!(!found.has_errors());
-    }
-}
+mod tests;

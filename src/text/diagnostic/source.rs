@@ -69,6 +69,11 @@ impl Source {
         Self { hidden, ..self }
     }
 
+    /// Bytes of its text.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The parts that are never shown.
     pub(super) fn hidden(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let parts = self.hidden.iter();
