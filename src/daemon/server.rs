@@ -141,14 +141,10 @@ impl Server {
         let mut core_loop = ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
         core_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let published = announce(&ready, &core_loop);
-        MaintenanceKeeper::start(&published, clock, (&commands, &audit));
+        let published = announce((&ready, &core_loop), clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
-        let served = service(
-            (clock, metrics),
-            (published, deferred),
-            (start.secrets, &plan),
-        )?;
+        let what = (published, deferred, start.secrets);
+        let served = service((clock, metrics), what, &plan)?;
         let opened = doors.open(served, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
@@ -332,17 +328,22 @@ impl FirstZones {
     }
 }
 
-/// Says where the tables are, from which it is answered from now on.
-fn announce(ready: &OnceLock<Arc<Published>>, control_loop: &ControlLoop) -> Arc<Published> {
+/// Says where the tables are, from which it is answered from now on; planned windows open and close by them.
+fn announce(
+    (ready, control_loop): (&OnceLock<Arc<Published>>, &ControlLoop),
+    clock: Clock,
+    orders: (&mpsc::Sender<Command>, &AuditTrail),
+) -> Arc<Published> {
     let published = ready.get_or_init(|| Arc::clone(control_loop.published()));
+    MaintenanceKeeper::start(published, clock, orders);
     Arc::clone(published)
 }
 
 /// All that is needed to answer from what is published, with a tap if the config wants samples of answers.
 fn service(
     (clock, metrics): (Clock, Arc<Metrics>),
-    (published, deferred): (Arc<Published>, DeferredQueue),
-    (secrets, plan): (Secrets, &Plan),
+    (published, deferred, secrets): (Arc<Published>, DeferredQueue, Secrets),
+    plan: &Plan,
 ) -> Result<Service, Failure> {
     let node = NodeName::of(plan.server.identity.as_deref());
     let tap = plan.control.observation.dnstap.as_ref();

@@ -163,7 +163,7 @@ struct Indifferent {
     schemes: Vec<SignatureScheme>,
 }
 
-/// What takes any certificate, with the signature schemes of a provider.
+/// A verifier that takes any certificate, with the signature schemes of a provider.
 pub fn indifferent(provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
     let schemes = provider
         .signature_verification_algorithms

@@ -178,10 +178,8 @@ impl Checks {
             // Some go to the next tier while all is well.
             let pools = &service.pools[client.family.index()];
             let trickles = pools.iter().any(|pool| pool.trickle > Permille::NONE);
-            let is_first = expected.is_none_or(|reason| match reason {
-                Reason::Preferred => true,
-                Reason::Backup => trickles,
-                _ => false,
+            let is_first = expected.is_none_or(|reason| {
+                reason == Reason::Preferred || (trickles && reason == Reason::Backup)
             });
             assert!(is_first || is_pair, "convergence: {client:?}");
         }
