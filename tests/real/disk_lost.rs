@@ -45,6 +45,28 @@ fn bend(archive: &Path, to: &Path) {
     fs::write(to, octets).unwrap();
 }
 
+/// Backs the running node up, once and not twice, and not over itself.
+fn backs_up(file: &str, config: &str) {
+    let (text, well) = waypost(&["backup", file, "--config", config]);
+    assert!(well, "{text}");
+    for part in [
+        "config  1 file",
+        "zones   1 file",
+        "keys    3 files",
+        "state   ",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert_eq!(
+        fs::metadata(file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let (text, well) = waypost(&["backup", file, "--config", config]);
+    assert!(!well && text.contains("exists"), "{text}");
+    let (text, well) = waypost(&["restore", file, "--overwrite"]);
+    assert!(!well && text.contains("another server"), "{text}");
+}
+
 #[test]
 fn a_node_comes_back_from_its_backup_with_orders_and_keys() {
     let world = World::new();
@@ -80,25 +102,7 @@ fn a_node_comes_back_from_its_backup_with_orders_and_keys() {
         state_of("fra-one") == "drained" && answer() == ["127.1.0.2"]
     });
 
-    let (text, well) = waypost(&["backup", file, "--config", config]);
-    assert!(well, "{text}");
-    for part in [
-        "config  1 file",
-        "zones   1 file",
-        "keys    3 files",
-        "state   ",
-    ] {
-        assert!(text.contains(part), "{part} is not in\n{text}");
-    }
-    assert_eq!(
-        fs::metadata(&archive).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    let (text, well) = waypost(&["backup", file, "--config", config]);
-    assert!(!well && text.contains("exists"), "{text}");
-    let (text, well) = waypost(&["restore", file, "--overwrite"]);
-    assert!(!well && text.contains("another server"), "{text}");
-
+    backs_up(file, config);
     server.kill();
     let (text, well) = waypost(&["restore", file]);
     assert!(!well && text.contains("nothing was written"), "{text}");

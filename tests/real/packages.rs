@@ -96,10 +96,8 @@ fn install(package: &Path, root: &Path) {
     assert!(well, "{text}");
 }
 
-#[test]
-fn a_package_is_installed_into_an_empty_root_and_answers() {
-    let world = World::new();
-    let (deb, rpm) = build(&world);
+/// Both packages have the same files, the ones that matter among them.
+fn have_the_same_files(deb: &Path, rpm: &Path) {
     let (contents, well) = run(
         "bash",
         &[
@@ -124,27 +122,37 @@ fn a_package_is_installed_into_an_empty_root_and_answers() {
     ] {
         assert!(of_deb.contains(file), "{file} is not in {of_deb:?}");
     }
+}
 
-    let root = world.path("root");
-    install(&deb, &root);
-    let state = fs::metadata(below(&root, "/var/lib/waypost")).unwrap();
+/// The user that an installed package has made, with its state, its unit and the licences of what it is made of.
+fn installed_user(root: &Path) -> User {
+    let state = fs::metadata(below(root, "/var/lib/waypost")).unwrap();
     assert_eq!(state.mode() & 0o7777, 0o700);
     let users = fs::read_to_string(root.join("etc/passwd")).unwrap();
     assert!(
         users.starts_with(&format!("waypost:x:{}:", state.uid())),
         "{users}"
     );
-    let user = User(state.uid());
     let enabled = root.join("etc/systemd/system/multi-user.target.wants/waypost.service");
     assert!(fs::symlink_metadata(enabled).is_ok());
-    let licences = fs::read_to_string(below(&root, "/usr/share/doc/waypost/licences.txt")).unwrap();
+    let licences = fs::read_to_string(below(root, "/usr/share/doc/waypost/licences.txt")).unwrap();
     assert!(
         licences
             .lines()
             .any(|line| line.starts_with("tokio v") && line.ends_with(": MIT")),
         "{licences}"
     );
+    User(state.uid())
+}
 
+#[test]
+fn a_package_is_installed_into_an_empty_root_and_answers() {
+    let world = World::new();
+    let (deb, rpm) = build(&world);
+    have_the_same_files(&deb, &rpm);
+    let root = world.path("root");
+    install(&deb, &root);
+    let user = installed_user(&root);
     furnish(&root);
     copy(Path::new(PROGRAM), &below(&root, "/usr/bin/waypost"));
     let waypost =
