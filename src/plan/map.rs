@@ -6,7 +6,7 @@ use super::Lots;
 use crate::base::{ClassId, JurisdictionSet, RegionId};
 use crate::geo::{ClassHit, Common, Network, Networks};
 
-/// Which clients are alike for some services, and what they prefer.
+/// Clients that are alike for some services, and what they prefer.
 #[derive(Debug)]
 pub struct Map {
     /// Classes by [`ClassId`].
@@ -22,7 +22,7 @@ pub struct Map {
     pub shared: Option<Shared>,
 }
 
-/// Which class answers a network as a whole, where its addresses lie behind different fences: one that is lawful for
+/// The class that answers a network as a whole, where its addresses lie behind different fences: one that is lawful for
 /// all of them (RFC 7871, section 7.3.1 has a resolver give one answer to everybody in the prefix that it sent).
 #[derive(Debug)]
 pub struct Shared {
