@@ -2,7 +2,8 @@
 //!
 //! The two differ in one key: an endpoint of a service says in which region it is.
 //!
-//! A machine has addresses, or a `hostname` by which they are found. `jurisdiction` and `flatten` are of the latter alone.
+//! A machine has addresses, or a `hostname` by which they are found; a name that stands alone in `addresses` says the same.
+//! `jurisdiction` and `flatten` are of machines with a name alone.
 use std::net::IpAddr;
 
 use toml::de::DeValue;
@@ -40,6 +41,7 @@ fn read(
     for mut fields in owner.tables("endpoints") {
         let name = fields.required("name", r#""fra-hetzner""#, value::label);
         let at = fields.at();
+        let (addresses, named) = addresses(&mut fields);
         list.push(EndpointSpec {
             region: region(&mut fields),
             provider: plain(fields.required("provider", r#""hetzner""#, value::label))
@@ -49,8 +51,8 @@ fn read(
             weight_from: followed(&mut fields, ("weight_from", 65_535)),
             capacity: fields.optional("capacity", value::amount),
             capacity_from: followed(&mut fields, ("capacity_from", u32::MAX)),
-            hostname: hostname(&mut fields),
-            addresses: addresses(&mut fields),
+            hostname: hostname(&mut fields, named),
+            addresses,
             addresses_down: addresses_down(&mut fields),
             is_disabled: plain(fields.optional("enabled", value::boolean)) == Some(false),
             monitors: watch::read(&mut fields),
@@ -65,11 +67,38 @@ fn read(
     list
 }
 
-fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<IpAddr>> {
-    let list = match endpoint.key("hostname") {
-        Some(_) => items(endpoint.list("addresses", value::address)),
-        None => endpoint.required_list("addresses", r#"["192.0.2.10"]"#, machine_address),
+/// An entry of `addresses`: an address, or the name of a machine.
+enum MachinePlace {
+    Address(IpAddr),
+    Name(Name),
+}
+
+/// `addresses`; or the name that stands there alone.
+fn addresses(endpoint: &mut Fields<'_, '_>) -> (Vec<At<IpAddr>>, Option<At<Name>>) {
+    let places = match endpoint.key("hostname") {
+        Some(_) => items(endpoint.list("addresses", machine_place)),
+        None => endpoint.required_list("addresses", r#"["192.0.2.10"]"#, machine_place),
     };
+    let is_alone = places.len() == 1;
+    let (mut list, mut named) = (Vec::new(), None);
+    for At { value, at } in places {
+        match value {
+            MachinePlace::Address(value) => list.push(At { value, at }),
+            MachinePlace::Name(value) if is_alone => named = Some(At { value, at }),
+            MachinePlace::Name(name) => {
+                let message = format!("`{name}` is a name, and not the only entry");
+                endpoint.reader().error(&at, message, |found| {
+                    found.help("make an endpoint of each name, and one of the addresses");
+                });
+            }
+        }
+    }
+    told_once(endpoint, &list);
+    (list, named)
+}
+
+/// Complains of addresses that are listed twice, and of too many.
+fn told_once(endpoint: &Fields<'_, '_>, list: &[At<IpAddr>]) {
     let reader = endpoint.reader();
     for (index, address) in list.iter().enumerate() {
         if list[..index]
@@ -88,32 +117,33 @@ fn addresses(endpoint: &mut Fields<'_, '_>) -> Vec<At<IpAddr>> {
             found.help("make several endpoints of them");
         });
     }
-    list
 }
 
-/// An address; whoever writes a name there is told of the key for it.
-fn machine_address(value: &DeValue<'_>) -> Result<IpAddr, Trouble> {
+/// An address, or else a name that no mistyped address can be: its last label begins with a letter.
+fn machine_place(value: &DeValue<'_>) -> Result<MachinePlace, Trouble> {
+    let trouble = match value::address(value) {
+        Ok(address) => return Ok(MachinePlace::Address(address)),
+        Err(trouble) => trouble,
+    };
     let name = value.as_str().and_then(|text| Name::parse(text).ok());
-    value::address(value).map_err(|trouble| match name {
-        Some(name) if name.labels().count() > 1 && !is_dotted_number(&name) => {
-            trouble.with_help(format!("a machine known by name: `hostname = \"{name}\"`"))
-        }
-        Some(_) | None => trouble,
-    })
+    let name = name.filter(|name| name.labels().count() > 1 && !name.is_wildcard());
+    let is_of_a_machine = |name: &Name| {
+        let last = name.labels().last().unwrap_or_default();
+        last.first().is_some_and(u8::is_ascii_alphabetic)
+    };
+    name.filter(is_of_a_machine)
+        .map(MachinePlace::Name)
+        .ok_or(trouble)
 }
 
-fn is_dotted_number(name: &Name) -> bool {
-    let last = name.labels().last().unwrap_or_default();
-    last.iter().all(u8::is_ascii_digit)
-}
-
-/// `hostname`, with what is said of the machine that it names.
-fn hostname(endpoint: &mut Fields<'_, '_>) -> Option<HostnameSpec> {
-    let name = endpoint.optional("hostname", machine_name);
+/// `hostname`, or the name that stands in its place, with what is said of the machine that it names.
+fn hostname(endpoint: &mut Fields<'_, '_>, named: Option<At<Name>>) -> Option<HostnameSpec> {
+    let stated = endpoint.optional("hostname", machine_name);
+    let is_doubled = stated.is_some() && endpoint.key("addresses").is_some();
     let jurisdiction = endpoint.optional("jurisdiction", value::text);
     let flatten = endpoint.optional("flatten", value::boolean);
-    if let Some(name) = name {
-        if endpoint.key("addresses").is_some() {
+    if let Some(name) = stated.or(named) {
+        if is_doubled {
             let message = "`hostname` and `addresses` both say where the machine is";
             endpoint.reader().error(&name.at, message, |found| {
                 found.help("keep one of them");
