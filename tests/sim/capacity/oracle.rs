@@ -203,7 +203,11 @@ fn seat(
         if pool.min_up > 1 && up < pool.min_up {
             continue; // It counts as down.
         }
-        for tier in &pool.tiers {
+        // Who goes past a tier all the time is served by it if nobody else does.
+        let (passing, staying): (Vec<_>, Vec<_>) =
+            (0..pool.tiers.len()).partition(|depth| pool.passes(*depth, cohort));
+        for depth in staying.into_iter().chain(passing) {
+            let tier = &pool.tiers[depth];
             let ring = tier.cohort_order.choices(cohort).iter();
             let ring =
                 ring.map(|choice| (&tier.members[usize::from(choice.member())], choice.rank()));

@@ -201,6 +201,12 @@ impl Oracle {
         self.doubt
     }
 
+    /// Tells whether a target has left by its own fault at this very moment.
+    pub(crate) fn has_just_left(&self, index: usize) -> bool {
+        let record = &self.records[&self.plan.targets[index].key];
+        record.left_at == Some(self.now)
+    }
+
     fn expect(&self, target: &Target) -> Expected {
         let record = &self.records[&target.key];
         let health = record.health(self.recovery(target));
