@@ -334,6 +334,12 @@ impl Cluster {
         self.twin
     }
 
+    /// The roster that this node goes by.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// This node as an author.
     #[must_use]
     pub fn author(&self) -> Author {
