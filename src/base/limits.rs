@@ -420,6 +420,8 @@ pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 pub const CLUSTER_MEMBERS: usize = 1024;
 /// Vantages of a roster.
 pub const CLUSTER_VANTAGES: usize = 64;
+/// Peers that one node asks.
+pub const CLUSTER_PEERS: usize = 64;
 /// Octets of one shared record, signature included.
 pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
 /// Octets of records that one node gives another at once.
