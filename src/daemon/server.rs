@@ -72,6 +72,10 @@ pub(crate) struct Start {
     pub(crate) notifier: Notifier,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+    /// How the log goes.
+    pub(crate) log: control::LogReport,
+    /// The way to the machines, which are a demo's.
+    pub(crate) machines: Option<mpsc::Sender<control::MachineOrder>>,
     /// The sockets that are listened on.
     pub(crate) sockets: Sockets,
     /// Secrets that strangers must not know.
@@ -113,7 +117,9 @@ impl Server {
         let (clock, health) = (before.clock, before.health.take());
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let audit = audit(&plan, clock);
-        let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
+        let (mut state, history) =
+            new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
+        (state.log, state.machines) = (start.log, start.machines);
         let (ready, metrics, heartbeat) = shared(&state);
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;

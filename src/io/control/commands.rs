@@ -1,5 +1,6 @@
 //! Commands to whoever owns the engine, and what requests are answered from.
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
@@ -8,9 +9,11 @@ use super::compared::ComparedConfig;
 use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::live::hub::Live;
+use super::machines::MachineOrder;
 use super::maps::Maps;
 use super::orders::Ordered;
 use crate::base::Span;
+use crate::engine::status::{DnstapStatus, ObservationStatus};
 use crate::engine::{Figures, Forecast, OrderBook, OrderRequest, Status};
 use crate::health::Report;
 use crate::io::audit::AuditTrail;
@@ -141,6 +144,19 @@ pub struct State {
     pub(super) live: Arc<Live>,
     /// Maps that were drawn.
     pub(super) maps: Arc<Maps>,
+    /// How the log goes.
+    pub log: LogReport,
+    /// The way to the machines of a demo; absent where the machines are somebody's own.
+    pub machines: Option<mpsc::Sender<MachineOrder>>,
+}
+
+/// The form of log lines, and how many were lost.
+#[derive(Clone, Debug, Default)]
+pub struct LogReport {
+    /// The word of the form; empty where nobody writes any.
+    pub form: &'static str,
+    /// Lines that were lost since the start.
+    pub lost: Arc<AtomicU64>,
 }
 
 impl State {
@@ -163,6 +179,27 @@ impl State {
             history: History::default(),
             live: Arc::new(Live::new(clock)),
             maps: Arc::default(),
+            log: LogReport::default(),
+            machines: None,
+        }
+    }
+
+    /// What is told beside the state, for status.
+    pub(super) fn observation(&self) -> ObservationStatus {
+        // Both are decided when the server starts.
+        let dnstap = self.first.observation.dnstap.as_ref();
+        ObservationStatus {
+            log_format: self.log.form.to_owned(),
+            lost_lines: self.log.lost.load(Ordering::Relaxed),
+            dnstap: dnstap.map(|own| {
+                let (written, dropped) = self.metrics.samples();
+                DnstapStatus {
+                    place: own.place.path().display().to_string(),
+                    one_in: own.one_in,
+                    written,
+                    dropped,
+                }
+            }),
         }
     }
 

@@ -108,6 +108,11 @@ impl Registry {
         Counter::from_arc(series(&mut self.handles().counters, name, labels))
     }
 
+    /// What a counter has come to.
+    pub(super) fn count(&self, name: &'static str, labels: &[(&'static str, &str)]) -> u64 {
+        series(&mut self.handles().counters, name, labels).load(Ordering::Relaxed)
+    }
+
     /// The gauge of one transport's connections.
     pub(super) fn connections(&self, transport: &str) -> Gauge {
         let labels = [("transport", transport)];
