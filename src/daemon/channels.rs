@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::keeper::KeptOrders;
 use super::names::{NameHandle, NameHolds};
@@ -45,6 +46,8 @@ pub(crate) struct Handles {
     pub(crate) in_force: InForce,
     /// Machines that are known by name.
     pub(super) names: NameHandle,
+    /// The other nodes; absent: it stands alone.
+    pub(super) cluster: Option<ClusterDriver>,
     /// An onlooker.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
     /// The way to upgrades; absent = there are none.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use super::channels::{Channels, Handles};
+use super::cluster::{self, ClusterDriver};
 use super::composing::Composing;
 use super::expiry::Expiry;
 use super::findings;
@@ -166,6 +167,7 @@ impl ControlLoop {
                     let effects = self.zones.update(request);
                     self.follow(effects);
                 }
+                () = cluster::changed(self.handles.cluster.as_mut()) => {}
                 () = tokio::time::sleep_until(wake) => if takes_reports {
                     let waiting = std::iter::from_fn(|| channels.reports.try_recv().ok());
                     reports.extend(waiting.take(REPORTS_TOGETHER));
@@ -174,6 +176,7 @@ impl ControlLoop {
                 }
             }
             self.observe();
+            self.hear_others();
         }
         self.log.flush();
         if !self.is_held {
@@ -191,7 +194,18 @@ impl ControlLoop {
         let now = self.handles.clock.now();
         let zones = self.zones.wake_at().filter(|_| !self.is_held);
         let cores = self.engine.wake_at().into_iter().chain(self.log.wake_at());
+        let cores = cores.chain(self.handles.cluster.as_ref().map(ClusterDriver::wake_at));
         turn + patience(now, cores.chain(zones).min())
+    }
+
+    /// Votes when it is time, and takes in what other nodes say.
+    fn hear_others(&mut self) {
+        let now = self.handles.clock.now();
+        let cluster = self.handles.cluster.as_mut();
+        let heard = cluster.map(|cluster| cluster.turn(&self.engine, now));
+        for input in heard.into_iter().flatten() {
+            self.handle(input);
+        }
     }
 
     fn tick(&mut self) {

@@ -15,6 +15,7 @@ use tracing::warn;
 
 use super::Failure;
 use super::channels::{Channels, Handles, Shown};
+use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
@@ -140,6 +141,7 @@ impl Server {
             reader,
             comparer,
             names,
+            cluster: ClusterDriver::start(&plan, clock)?,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };

@@ -28,7 +28,7 @@ use crate::health::ejections::Ejections;
 use crate::health::followed::FollowedLevel;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
-use crate::health::target::{Evidence, KeepReason, TargetHealth};
+use crate::health::target::{Evidence, KeepReason, TargetHealth, Verdict};
 use crate::health::{ProbeResult, Report};
 use crate::plan::{AddressesDown, Followed, Monitor, Plan, Recovery};
 use crate::share::{Ruling, Trust, VantagePanel};
@@ -410,15 +410,30 @@ impl HealthState {
         }
     }
 
-    /// Rules on a target by the votes of all vantages. There is one, and its vote is that of the target;
-    /// while it doubts itself it has none.
+    /// Rules on a target by the votes of all vantages. While this node doubts itself it has none.
     fn ruling(&self, now: Moment, id: TargetId) -> Ruling {
-        let trust = match self.doubt {
+        let verdict = self.targets[id.index()].verdict();
+        self.panel.rule(now, id.0, (verdict, self.trust()))
+    }
+
+    fn trust(&self) -> Trust {
+        match self.doubt {
             Doubt::None => Trust::Sure,
             Doubt::MostFail | Doubt::CanariesFail => Trust::Doubting,
-        };
-        let verdict = self.targets[id.index()].verdict();
-        self.panel.rule(now, id.0, (verdict, trust))
+        }
+    }
+
+    /// Takes in what all vantages see.
+    pub(super) fn hear(&mut self, now: Moment, panel: VantagePanel) -> Vec<Change> {
+        self.panel = panel;
+        let ids = (0..self.targets.len()).map(TargetId::from_index);
+        ids.filter_map(|id| self.look(now, id)).collect()
+    }
+
+    /// This node's own vote.
+    pub(super) fn sights(&self) -> (Trust, Vec<Verdict>) {
+        let verdicts = self.targets.iter().map(TargetHealth::verdict);
+        (self.trust(), verdicts.collect())
     }
 
     /// Tells that the bound on ejections lets a target go. It does not bind an operator.

@@ -42,8 +42,10 @@ use crate::base::limits;
 use crate::base::{Cause, EndpointId, Moment, SlotId};
 use crate::dns::Name;
 use crate::dns::zone::Zones;
+use crate::health::target::Verdict;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
+use crate::share::{Trust, VantagePanel};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
@@ -121,6 +123,8 @@ pub enum Input {
     Order(OrderId, OrderRequest),
     /// Answers were counted.
     Observed(Observed),
+    /// What all vantages of the cluster see, as of now.
+    Heard(VantagePanel),
 }
 
 /// An action that the driver is to carry out.
@@ -270,6 +274,10 @@ impl Engine {
             }
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
+            Input::Heard(panel) => {
+                let changes = self.health.hear(now, panel);
+                self.take_changes(now, &changes);
+            }
             Input::Order(id, request) => self.take_order(now, id, &request),
         }
         let reweighed = self.health.settle_weights();
@@ -313,6 +321,12 @@ impl Engine {
     #[must_use]
     pub fn figures(&self, now: Moment) -> Figures {
         figures::figures(self, now)
+    }
+
+    /// What this node sees of each target, in the order of the plan, and whether it trusts itself: its vote.
+    #[must_use]
+    pub fn sights(&self) -> (Trust, Vec<Verdict>) {
+        self.health.sights()
     }
 
     /// The published table.

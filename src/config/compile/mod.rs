@@ -372,6 +372,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     Plan {
         claimants: places::claimants(spec, &parts.places.marks),
         resolving: Resolving::default(),
+        cluster: None,
         digest: digest(spec, files),
         policy: policy(spec, files, &parts, &services),
         key: cohort_key(spec),

@@ -1,0 +1,169 @@
+//! The driver of the cluster: this node's words into the shared copy, and what others say into the engine.
+//!
+//! ```text
+//! every beat:   engine.sights() --ballot--> SharedCopy          every 5 s: head      every 10 s: load
+//! on a change:  SharedCopy --panel--> Input::Heard
+//! ```
+//!
+//! It lives in the control loop, which owns the engine, and waits for nothing. A node without `[cluster]` has none of it, and the
+//! engine's panel is the lone one.
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Failure;
+use crate::base::Moment;
+use crate::engine::{Engine, Input};
+use crate::io::carry::SharedCopy;
+use crate::io::clock::Clock;
+use crate::plan::{ClusterPart, ClusterRules, Plan};
+use crate::share::{
+    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, MemberAdmission, MemberRole, Roster,
+    RosterFault, RosterMember, Sight, TargetNames, Tuning,
+};
+
+/// Joins the engine and the shared copy.
+pub(super) struct ClusterDriver {
+    copy: SharedCopy,
+    changes: watch::Receiver<u64>,
+    rules: Arc<ClusterRules>,
+    beat_at: Moment,
+}
+
+impl ClusterDriver {
+    /// Begins to take part, if the plan says so.
+    ///
+    /// # Errors
+    /// When the seal cannot be read, or the roster cannot be.
+    pub(super) fn start(plan: &Plan, clock: Clock) -> Result<Option<Self>, Failure> {
+        let Some(rules) = &plan.cluster else {
+            return Ok(None);
+        };
+        let seal = seal(&rules.files.seal)?;
+        let roster = roster(rules).map_err(|fault| format!("[cluster] nodes: {fault:?}"))?;
+        let drawn = u16::try_from(std::process::id() % 0x1_0000).unwrap_or(0);
+        let calendar = clock.calendar();
+        let start = ClusterStart {
+            now: calendar.now,
+            boot: Boot::at(calendar.utc, drawn),
+        };
+        let cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        let copy = SharedCopy::new(cluster, clock);
+        Ok(Some(Self::new(copy, Arc::clone(rules), plan)))
+    }
+
+    /// Drives a copy by these rules.
+    fn new(copy: SharedCopy, rules: Arc<ClusterRules>, plan: &Plan) -> Self {
+        copy.say(|cluster, _, _| cluster.plan(target_names(plan)));
+        Self {
+            changes: copy.changes(),
+            copy,
+            rules,
+            beat_at: Moment(0),
+        }
+    }
+
+    /// The shared copy.
+    pub(super) fn copy(&self) -> &SharedCopy {
+        &self.copy
+    }
+
+    /// The moment of the next vote.
+    pub(super) fn wake_at(&self) -> Moment {
+        self.beat_at
+    }
+
+    /// Votes if it is time, and gives what the engine is to hear.
+    pub(super) fn turn(&mut self, engine: &Engine, now: Moment) -> Vec<Input> {
+        if self.beat_at <= now {
+            self.beat_at = now.after(self.rules.beat);
+            self.beat(engine);
+        }
+        if !self.changes.has_changed().unwrap_or(false) {
+            return Vec::new();
+        }
+        self.changes.mark_unchanged();
+        let panel = self.copy.look(|cluster, _, _| cluster.panel());
+        vec![Input::Heard(panel)]
+    }
+
+    fn beat(&self, engine: &Engine) {
+        let (trust, sights) = engine.sights();
+        self.copy.say(|cluster, now, wall| {
+            cluster.tick(now, wall, Sight::Poor);
+            let mut ballot = cluster.ballot(trust);
+            for (place, verdict) in (0..).zip(sights) {
+                ballot.add(place, verdict);
+            }
+            cluster.say(now, wall, ballot);
+        });
+    }
+}
+
+/// Waits until other nodes have said something; for ever where there are none.
+pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
+    match driver {
+        // Clones of the receiver see what this one has not: the driver's turn marks it.
+        Some(driver) => drop(driver.changes.clone().changed().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The secret with which this node signs.
+fn seal(path: &Path) -> Result<AuthorSeal, Failure> {
+    let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
+    let seed = <[u8; 32]>::try_from(hex(text.trim()).unwrap_or_default());
+    let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");
+    let seed = seed.map_err(|_| wrong())?;
+    AuthorSeal::from_seed(&seed).ok_or_else(wrong)
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2);
+    let octets = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+    octets.collect()
+}
+
+/// The names of a plan's targets, in its order, as the cluster tells them apart.
+fn target_names(plan: &Plan) -> Vec<u64> {
+    let names = plan
+        .targets
+        .iter()
+        .map(|target| TargetNames::hash(&target.key));
+    names.collect()
+}
+
+/// The roster of a config.
+///
+/// # Errors
+/// The reason for which it cannot be.
+pub(super) fn roster(rules: &ClusterRules) -> Result<Roster, RosterFault> {
+    let members = rules.nodes.iter().map(|node| {
+        let (role, admission) = match node.part {
+            ClusterPart::Vantage => (MemberRole::Vantage, MemberAdmission::Admitted),
+            ClusterPart::Follower => (MemberRole::Follower, MemberAdmission::Admitted),
+            ClusterPart::RevokedVantage => (MemberRole::Vantage, MemberAdmission::Revoked),
+            ClusterPart::RevokedFollower => (MemberRole::Follower, MemberAdmission::Revoked),
+        };
+        RosterMember {
+            name: node.name.clone(),
+            key: AuthorKey(node.key),
+            region: node.region.clone(),
+            provider: node.provider.clone(),
+            role,
+            admission,
+        }
+    });
+    Roster::new(&rules.name, members.collect())
+}
+
+/// The tuning of a config.
+pub(super) fn tuning(rules: &ClusterRules) -> Tuning {
+    Tuning {
+        beat: rules.beat,
+        alone_after: rules.alone_after,
+        up_while: rules.up_while,
+    }
+}
