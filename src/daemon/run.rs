@@ -25,7 +25,7 @@ use super::upgrade::{Program, on_a_thread};
 use super::{Failure, findings, log, runtimes};
 use crate::config::{self, Compiled, Diagnostics};
 use crate::io::clock::Clock;
-use crate::io::control::LogReport;
+use crate::io::control::{ControlSurroundings, LogReport};
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::handover::Predecessor;
 use crate::io::log_line::LogList;
@@ -109,8 +109,10 @@ fn run_after(
         watch: config.watch,
         notifier,
         onlooker: None,
-        log,
-        machines: None,
+        around: ControlSurroundings {
+            log,
+            machines: None,
+        },
         sockets,
         secrets,
         predecessor,

@@ -42,7 +42,7 @@ pub struct Status {
     /// Networks that get no more replies for now; known to the transports, not to the engine.
     #[serde(default)]
     pub limited: Vec<LimitedStatus>,
-    /// What the server tells of itself beside this; known to whoever writes it, not to the engine.
+    /// The log and samples of answers; known to whoever writes them, not to the engine.
     #[serde(default)]
     pub observation: ObservationStatus,
     /// Geo database.

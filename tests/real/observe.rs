@@ -73,7 +73,7 @@ fn samples_in_a_file_are_read_by_bind() {
     let told = json!({
         "log_format": "text",
         "lost_lines": 0,
-        "dnstap": { "place": world.path("answers.fstrm"), "one_in": 1, "written": 2, "dropped": 0 },
+        "dnstap": { "place": "answers.fstrm", "one_in": 1, "written": 2, "dropped": 0 },
     });
     assert_eq!(status["observation"], told);
     end(server, Signal::SIGTERM);

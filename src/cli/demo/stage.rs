@@ -20,7 +20,7 @@ use crate::daemon::server::{Server, Start};
 use crate::daemon::sockets::Sockets;
 use crate::engine::notice::Sense;
 use crate::engine::{Notice, Status};
-use crate::io::control::{Command, LogReport, MachineFate, MachineOrder};
+use crate::io::control::{Command, ControlSurroundings, MachineFate, MachineOrder};
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::inherited::Inherited;
 use crate::io::notify::Notifier;
@@ -95,9 +95,11 @@ impl Stage {
             watch: Watch::default(),
             notifier: Notifier::default(),
             onlooker: Some(onlooker),
-            log: LogReport::default(),
-            // A script is not to be meddled with.
-            machines: steps.is_none().then_some(wish),
+            around: ControlSurroundings {
+                // A script is not to be meddled with.
+                machines: steps.is_none().then_some(wish),
+                ..ControlSurroundings::default()
+            },
         });
         let server = server.await?;
         let plan = server.plan().clone();

@@ -9,7 +9,6 @@ use super::compared::ComparedConfig;
 use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::live::hub::Live;
-use super::machines::MachineOrder;
 use super::maps::Maps;
 use super::orders::Ordered;
 use crate::base::Span;
@@ -97,6 +96,26 @@ pub struct PushReport {
     pub report: Report,
 }
 
+/// A wish about machines of a demo.
+#[derive(Debug)]
+pub struct MachineOrder {
+    /// A region's, a provider's, or one endpoint's.
+    pub scope: String,
+    /// The wish.
+    pub fate: MachineFate,
+    /// The result, or why there is none; for a person.
+    pub reply: oneshot::Sender<Result<String, String>>,
+}
+
+/// The fate of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MachineFate {
+    /// It dies.
+    Die,
+    /// It comes back.
+    Return,
+}
+
 /// Why an order was not taken; for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderRefusal {
@@ -144,7 +163,14 @@ pub struct State {
     pub(super) live: Arc<Live>,
     /// Maps that were drawn.
     pub(super) maps: Arc<Maps>,
-    /// How the log goes.
+    /// The things around the server that it tells of.
+    pub surroundings: ControlSurroundings,
+}
+
+/// Things around a server that are there before it is.
+#[derive(Clone, Debug, Default)]
+pub struct ControlSurroundings {
+    /// The log.
     pub log: LogReport,
     /// The way to the machines of a demo; absent where the machines are somebody's own.
     pub machines: Option<mpsc::Sender<MachineOrder>>,
@@ -179,18 +205,17 @@ impl State {
             history: History::default(),
             live: Arc::new(Live::new(clock)),
             maps: Arc::default(),
-            log: LogReport::default(),
-            machines: None,
+            surroundings: ControlSurroundings::default(),
         }
     }
 
-    /// What is told beside the state, for status.
+    /// The log and samples, for status.
     pub(super) fn observation(&self) -> ObservationStatus {
         // Both are decided when the server starts.
         let dnstap = self.first.observation.dnstap.as_ref();
         ObservationStatus {
-            log_format: self.log.form.to_owned(),
-            lost_lines: self.log.lost.load(Ordering::Relaxed),
+            log_format: self.surroundings.log.form.to_owned(),
+            lost_lines: self.surroundings.log.lost.load(Ordering::Relaxed),
             dnstap: dnstap.map(|own| {
                 let (written, dropped) = self.metrics.samples();
                 DnstapStatus {

@@ -67,7 +67,7 @@ pub(super) async fn whoami(
         scope: grant.map_or_else(Vec::new, |own| own.scope.iter().map(pattern).collect()),
         may_order: caller.may(Permission::Order).is_ok(),
         may_govern: caller.may(Permission::Govern).is_ok(),
-        may_play: state.machines.is_some(),
+        may_play: state.surroundings.machines.is_some(),
     })
 }
 

@@ -8,32 +8,12 @@ use axum::http::{StatusCode, Uri};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::commands::State;
+use super::commands::{MachineFate, MachineOrder, State};
 use super::parameters;
 use super::replies::{Refusal, Reply, json as reply_json};
 
-/// Where it is asked for: `action` is `kill` or `heal`, `scope` a region, provider or endpoint.
+/// Path of it: `action` is `kill` or `heal`, `scope` a region, provider or endpoint.
 pub(super) const PATH: &str = "/api/v1/demo/machines";
-
-/// What becomes of a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MachineFate {
-    /// It dies.
-    Die,
-    /// It comes back.
-    Return,
-}
-
-/// A wish about machines.
-#[derive(Debug)]
-pub struct MachineOrder {
-    /// A region's, a provider's, or one endpoint's.
-    pub scope: String,
-    /// The wish.
-    pub fate: MachineFate,
-    /// What became of it, or why nothing; for a person.
-    pub reply: oneshot::Sender<Result<String, String>>,
-}
 
 /// Lets machines die or come back.
 pub(super) async fn play(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
@@ -50,7 +30,7 @@ pub(super) async fn play(Given(state): Given<State>, uri: Uri) -> Result<Reply, 
     let (reply, answer) = oneshot::channel();
     let order = MachineOrder { scope, fate, reply };
     let gone = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the demo has ended");
-    let way = state.machines.ok_or_else(gone)?;
+    let way = state.surroundings.machines.ok_or_else(gone)?;
     way.try_send(order).map_err(|_| gone())?;
     match answer.await.map_err(|_| gone())? {
         Ok(result) => Ok(reply_json(&json!({ "result": result }))),

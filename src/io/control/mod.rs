@@ -43,12 +43,14 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-pub use self::commands::{Command, Force, LogReport, OrderRefusal, PushReport, State};
+pub use self::commands::{
+    Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
+    PushReport, State,
+};
 pub use self::compared::ComparedConfig;
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;
-pub use self::machines::{MachineFate, MachineOrder};
 pub use self::openapi::document;
 pub use self::orders::{
     EndpointShare, ForecastView, HeldView, Holding, OrderList, OrderView, Ordered, PastView,

@@ -45,7 +45,7 @@ pub(super) fn router(state: State) -> Router {
                 .post(changes::add_challenge)
                 .delete(changes::remove_challenge),
         );
-    let routes = match state.machines {
+    let routes = match state.surroundings.machines {
         Some(_) => routes.route(machines::PATH, post(machines::play)),
         None => routes,
     };

@@ -332,7 +332,7 @@ impl Metrics {
             .increment(count);
     }
 
-    /// What was counted of a receiver of `[notify]`.
+    /// The count of one outcome for a receiver of `[notify]`.
     #[cfg(test)]
     pub(crate) fn notifications(&self, receiver: &str, outcome: Notified) -> u64 {
         let labels = [("receiver", receiver), ("result", outcome.word())];

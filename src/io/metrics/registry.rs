@@ -108,7 +108,7 @@ impl Registry {
         Counter::from_arc(series(&mut self.handles().counters, name, labels))
     }
 
-    /// What a counter has come to.
+    /// The value of a counter.
     pub(super) fn count(&self, name: &'static str, labels: &[(&'static str, &str)]) -> u64 {
         series(&mut self.handles().counters, name, labels).load(Ordering::Relaxed)
     }

@@ -21,14 +21,14 @@ use crate::plan::{Webhook, WebhookShape};
 const GATHERED: Duration = Duration::from_secs(1);
 /// The patience with a receiver.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct DeliveryPatience {
     /// The time that one request may take.
     request: Duration,
     /// The pauses before it is tried again; after the last it is given up.
     pauses: [Duration; 4],
 }
 
-impl Patience {
+impl DeliveryPatience {
     /// That of a running server.
     pub(super) const USUAL: Self = Self {
         request: Duration::from_secs(5),
@@ -51,7 +51,7 @@ pub(super) struct Delivery {
     pub(super) metrics: Arc<Metrics>,
     /// Things that its queue had no room for.
     pub(super) left_out: Arc<AtomicU64>,
-    pub(super) patience: Patience,
+    pub(super) patience: DeliveryPatience,
 }
 
 /// The outcome of one request.
@@ -196,7 +196,7 @@ mod tests {
     use crate::io::clock::Clock;
     use crate::plan::Urgency;
 
-    const SHORT: Patience = Patience {
+    const SHORT: DeliveryPatience = DeliveryPatience {
         request: Duration::from_millis(200),
         pauses: [Duration::from_millis(1); 4],
     };
