@@ -19,8 +19,8 @@ use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
 use super::status::{
-    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, OrderStatus, PoolStatus,
-    RegionStatus, ServiceStatus, SlotStatus, Status, TargetStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, ObservationStatus, OrderStatus,
+    PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status, TargetStatus,
 };
 use super::target_labels::monitors;
 
@@ -49,6 +49,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         refused: None,
         // Replies are counted elsewhere as well.
         limited: Vec::new(),
+        observation: ObservationStatus::default(),
         geo: GeoStatus {
             source: plan.geo.source.clone(),
             built_at: plan.geo.built_at,
