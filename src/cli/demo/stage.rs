@@ -308,6 +308,7 @@ impl Stage {
             | Why::Drained
             | Why::Returning
             | Why::Weighted
+            | Why::Degraded
             | Why::Forced
             | Why::Supposed => {}
         }
@@ -358,6 +359,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Drained
             | Why::Returning
             | Why::Weighted
+            | Why::Degraded
             | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",
