@@ -11,6 +11,7 @@
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
+//! | `slow` | what is left of shares while probes pass late |
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `holds` | how long addresses of machines that are known by name are good |
 //! | `lookout` | what nobody has looked at for too long |
@@ -71,6 +72,7 @@ mod recompute;
 mod reload_map;
 mod resume;
 mod schedule;
+mod slow;
 pub mod snapshot;
 pub mod status;
 mod status_view;

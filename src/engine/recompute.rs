@@ -14,9 +14,10 @@ impl HealthState {
             let mut target = self.targets[id.index()].clone();
             target.observe(now, recovery, evidence);
             let had = self.standings[id.index()].without;
+            let health = target.standing(recovery, evidence.hold);
             let health = Standing {
                 without: addresses::without(self.doubt, target.kept(), evidence, had),
-                ..target.standing(recovery, evidence.hold)
+                ..self.slowed(id, health, evidence)
             };
             let own = (id, self.endpoint(id));
             self.while_known(id, self.drains.over_later(now, health, own, recovery))

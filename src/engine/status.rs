@@ -290,7 +290,7 @@ pub struct SlotStatus {
     pub monitor: String,
     /// Address and port.
     pub address: String,
-    /// `unproven`, `up`, `down`.
+    /// `unproven`, `up`, `slow` (up, and later than `slow_after`), `down`.
     pub state: String,
     /// Failures counted while up.
     pub failures: u16,

@@ -286,7 +286,10 @@ impl StatusView<'_> {
         SlotStatus {
             monitor: monitor(plan, id).name.clone(),
             address: plan.slots[id.index()].address.to_string(),
-            state: slot.state().word().to_owned(),
+            state: match slot.is_slow(monitor(plan, id)) {
+                true => "slow".to_owned(),
+                false => slot.state().word().to_owned(),
+            },
             failures,
             successes,
             cause: slot.last_failure().map(|cause| cause.word().to_owned()),
@@ -396,6 +399,7 @@ fn detail(target: &Target, standing: &Standing, gates: &str, orders: &[&OrderRec
         Why::Drained => format!("drained {}", by_order(orders, |own| own == Action::Drain)),
         Why::Returning => "returning after an order".to_owned(),
         Why::Weighted => "by its weight now".to_owned(),
+        Why::Degraded => "slower than its monitor allows".to_owned(),
         Why::Forced => {
             let by = by_order(orders, |own| own.value().is_some());
             format!("forced to {} {by}", standing.share)

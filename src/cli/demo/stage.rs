@@ -341,6 +341,7 @@ impl Stage {
             | Why::Drained
             | Why::Returning
             | Why::Weighted
+            | Why::Degraded
             | Why::Forced
             | Why::Supposed => {}
         }
@@ -391,6 +392,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Drained
             | Why::Returning
             | Why::Weighted
+            | Why::Degraded
             | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",

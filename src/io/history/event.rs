@@ -369,7 +369,12 @@ impl TimelineEvent {
 fn level(state: Why) -> &'static str {
     match state {
         Why::Down(_) => "bad",
-        Why::Doubted(_) | Why::Capped(_) | Why::Held | Why::Gated | Why::Unapproved => "warning",
+        Why::Doubted(_)
+        | Why::Capped(_)
+        | Why::Held
+        | Why::Gated
+        | Why::Unapproved
+        | Why::Degraded => "warning",
         Why::Draining
         | Why::Drained
         | Why::Returning
@@ -404,6 +409,7 @@ fn became(to: Why, share_permille: u16) -> String {
         Why::Returning => "returns after an order".to_owned(),
         Why::Forced => "is forced by an override".to_owned(),
         Why::Weighted => "follows its weight".to_owned(),
+        Why::Degraded => "is slow, and serves a part of its clients".to_owned(),
         Why::Healthy => "is healthy".to_owned(),
         Why::Unproven => "is not proven yet".to_owned(),
         Why::Supposed => "is supposed down".to_owned(),
