@@ -113,7 +113,7 @@ impl Server {
         let audit = audit(&plan, clock);
         let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
         let (ready, metrics, heartbeat) = shared(&state);
-        let (cluster, carrier) = carrier::join(&plan, clock, &mut start.sockets, &metrics)?;
+        let (cluster, carrier) = carrier::join(&plan, clock, start.sockets.take_peers(), &metrics)?;
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
