@@ -63,14 +63,17 @@ impl CarrierKeeper {
         Ok(())
     }
 
-    /// Goes by another plan from now on.
+    /// Goes by another plan from now on; which node this is stays until a restart.
     pub(super) fn use_plan(&mut self, plan: &Plan) {
         let Some(rules) = &plan.cluster else {
             return;
         };
-        self.rules = Arc::clone(rules);
+        self.rules = Arc::new(ClusterRules {
+            node: self.rules.node.clone(),
+            ..ClusterRules::clone(rules)
+        });
         if let Some(peers) = &self.peers {
-            peers.set(rules);
+            peers.set(&self.rules);
         }
     }
 
