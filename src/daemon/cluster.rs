@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Failure;
 use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input};
 use crate::io::carry::SharedCopy;
@@ -36,7 +35,7 @@ impl ClusterDriver {
     ///
     /// # Errors
     /// When the seal cannot be read, or the roster cannot be.
-    pub(super) fn start(plan: &Plan, clock: Clock) -> Result<Option<Self>, Failure> {
+    pub(super) fn start(plan: &Plan, clock: Clock) -> Result<Option<Self>, String> {
         let Some(rules) = &plan.cluster else {
             return Ok(None);
         };
@@ -134,7 +133,7 @@ pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
 }
 
 /// The secret with which this node signs.
-fn seal(path: &Path) -> Result<AuthorSeal, Failure> {
+fn seal(path: &Path) -> Result<AuthorSeal, String> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");
