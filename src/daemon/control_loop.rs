@@ -202,7 +202,7 @@ impl ControlLoop {
     fn hear_others(&mut self) {
         let now = self.handles.clock.now();
         let cluster = self.handles.cluster.as_mut();
-        let heard = cluster.map(|cluster| cluster.turn(&self.engine, now));
+        let heard = cluster.map(|cluster| cluster.turn(&self.engine, &self.plan, now));
         for input in heard.into_iter().flatten() {
             self.handle(input);
         }
@@ -242,6 +242,8 @@ impl ControlLoop {
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
         self.log.advance(now);
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
+            let all = self.handles.cluster.as_ref();
+            let observed = all.map_or(observed.clone(), |cluster| cluster.load(&observed));
             self.handle(Input::Observed(observed));
         }
     }

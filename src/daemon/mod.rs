@@ -23,6 +23,7 @@
 //! | `maintenance` | windows of the config, ordered when they are due |
 //! | `pushed` | the slots that a report is of that nobody asked for |
 //! | `cluster` | what goes between the engine and the other nodes |
+//! | `cluster_load` | what all nodes answer together |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -33,6 +34,7 @@
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod channels;
 mod cluster;
+mod cluster_load;
 mod comparer;
 mod composing;
 mod control_loop;

@@ -302,6 +302,7 @@ impl Stage {
             | Why::Ramping { .. }
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining
@@ -352,6 +353,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Gated
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining
