@@ -335,6 +335,7 @@ impl Stage {
             | Why::Ramping { .. }
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining
@@ -386,6 +387,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Gated
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining
