@@ -13,14 +13,15 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Failure;
+use super::cluster_orders::{self, ClusterBefore, ClusterOrders};
 use crate::base::Moment;
 use crate::engine::{Engine, Input};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
 use crate::plan::{ClusterPart, ClusterRules, Plan};
 use crate::share::{
-    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, MemberAdmission, MemberRole, Roster,
-    RosterFault, RosterMember, Sight, TargetNames, Tuning,
+    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, MemberAdmission, MemberRole, NodeHead,
+    Roster, RosterFault, RosterMember, Sight, TargetNames, Tuning,
 };
 
 /// Joins the engine and the shared copy.
@@ -28,7 +29,9 @@ pub(super) struct ClusterDriver {
     copy: SharedCopy,
     changes: watch::Receiver<u64>,
     rules: Arc<ClusterRules>,
-    beat_at: Moment,
+    pub(super) beat_at: Moment,
+    /// Orders between it and this node's cores.
+    pub(super) orders: ClusterOrders,
 }
 
 impl ClusterDriver {
@@ -36,7 +39,11 @@ impl ClusterDriver {
     ///
     /// # Errors
     /// When the seal cannot be read, or the roster cannot be.
-    pub(super) fn start(plan: &Plan, clock: Clock) -> Result<Option<Self>, Failure> {
+    pub(super) fn start(
+        plan: &Plan,
+        clock: Clock,
+        before: &ClusterBefore,
+    ) -> Result<Option<Self>, Failure> {
         let Some(rules) = &plan.cluster else {
             return Ok(None);
         };
@@ -46,21 +53,28 @@ impl ClusterDriver {
         let calendar = clock.calendar();
         let start = ClusterStart {
             now: calendar.now,
-            boot: Boot::at(calendar.utc, drawn),
+            boot: cluster_orders::later(Boot::at(calendar.utc, drawn), seal.key().author(), before),
         };
-        let cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        let mut cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        cluster_orders::restore(&mut cluster, calendar.utc, before);
+        let orders = ClusterOrders::new(&cluster, calendar.utc, before);
         let copy = SharedCopy::new(cluster, clock);
-        Ok(Some(Self::new(copy, Arc::clone(rules), plan)))
+        Ok(Some(Self::new((copy, orders), Arc::clone(rules), plan)))
     }
 
     /// Drives a copy by these rules.
-    fn new(copy: SharedCopy, rules: Arc<ClusterRules>, plan: &Plan) -> Self {
+    fn new(
+        (copy, orders): (SharedCopy, ClusterOrders),
+        rules: Arc<ClusterRules>,
+        plan: &Plan,
+    ) -> Self {
         copy.say(|cluster, _, _| cluster.plan(target_names(plan)));
         Self {
             changes: copy.changes(),
             copy,
             rules,
             beat_at: Moment(0),
+            orders,
         }
     }
 
@@ -69,9 +83,10 @@ impl ClusterDriver {
         &self.copy
     }
 
-    /// The moment of the next vote.
+    /// The moment of the next vote, or of an answer that waits for others.
     pub(super) fn wake_at(&self) -> Moment {
-        self.beat_at
+        self.answer_at()
+            .map_or(self.beat_at, |at| at.min(self.beat_at))
     }
 
     /// Votes if it is time, and gives what the engine is to hear.
@@ -97,6 +112,7 @@ impl ClusterDriver {
                 ballot.add(place, verdict);
             }
             cluster.say(now, wall, ballot);
+            cluster.say_head(wall, NodeHead::default());
         });
     }
 }

@@ -33,6 +33,7 @@
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod channels;
 mod cluster;
+mod cluster_orders;
 mod comparer;
 mod composing;
 mod control_loop;
@@ -50,6 +51,7 @@ mod notice_lines;
 mod notice_log;
 mod observer;
 mod order_log;
+mod order_spread;
 mod ordered;
 pub(crate) mod prepared;
 mod pushed;

@@ -112,6 +112,7 @@ impl Server {
         let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
+        let agreed = before.agreed();
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let audit = audit(&plan, clock);
         let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
@@ -135,7 +136,7 @@ impl Server {
             reader,
             comparer,
             names,
-            cluster: ClusterDriver::start(&plan, clock)?,
+            cluster: ClusterDriver::start(&plan, clock, &agreed)?,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
@@ -396,7 +397,7 @@ async fn settle(
             match effect {
                 Effect::Configured(outcome) => served = Some(outcome?),
                 Effect::Publish(zones) => served = Some(zones),
-                Effect::Filed(..) => {}
+                Effect::Filed(..) | Effect::Challenges(_) => {}
             }
         }
         if let Some(zones) =

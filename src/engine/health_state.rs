@@ -359,6 +359,8 @@ impl HealthState {
         let target = &mut self.targets[id.index()];
         let (was_out, was_kept) = (target.is_out(), (target.since(), target.kept()));
         target.observe(now, recovery, evidence);
+        self.approve_agreed(now, (id, evidence));
+        let target = &mut self.targets[id.index()];
         if let (since, Some(KeepReason::Capped)) = was_kept
             && target.kept().is_none()
         {

@@ -23,7 +23,7 @@ use super::entry::{EntryHash, LogAct, OrderEntry, OrderSlot};
 use super::head::{LoadRow, NodeHead, NodeLoad};
 use super::hearing::Hearing;
 use super::log::{LoggedEntry, SharedLog};
-use super::orders::{self, OrderInForce, ScopeCapacity};
+use super::orders;
 use super::panel::{OtherVantage, VantagePanel};
 use super::record::{Envelope, RecordStream, Sealed};
 use super::roster::Roster;
@@ -275,12 +275,7 @@ impl Cluster {
     /// # Errors
     /// The reason for which it is not taken.
     pub fn order(&mut self, wall: Utc, intent: Intent) -> Result<LoggedEntry, IntentRefusal> {
-        if self.twin {
-            return Err(IntentRefusal::Twin);
-        }
-        if self.void.contains(&self.me) {
-            return Err(IntentRefusal::Revoked);
-        }
+        self.may_order(&intent.act)?;
         let slot = OrderSlot::of(&intent.act, &intent.scope);
         let entry = OrderEntry {
             before: self.before,
@@ -297,8 +292,7 @@ impl Cluster {
             return Err(IntentRefusal::Fault(fault));
         }
         let content = entry.pack();
-        let (entries, octets) = self.log.size(self.me);
-        if entries >= CLUSTER_LOG.0 || octets + content.len() + 128 > CLUSTER_LOG.1 {
+        if self.log.size(self.me).1 + content.len() + 128 > CLUSTER_LOG.1 {
             return Err(IntentRefusal::Full);
         }
         let record = self.seal(RecordStream::Log, &content);
@@ -307,6 +301,26 @@ impl Cluster {
         self.log.join(wall, logged.clone());
         self.weigh_void();
         Ok(logged)
+    }
+
+    /// Tells whether this node may give an order of this kind, if that is not too long. Half of the room is for what lasts, so that no
+    /// client that sets challenges stands in the way of a drain.
+    ///
+    /// # Errors
+    /// The reason for which it would not be taken.
+    pub fn may_order(&self, act: &LogAct) -> Result<(), IntentRefusal> {
+        if self.twin {
+            return Err(IntentRefusal::Twin);
+        }
+        if self.void.contains(&self.me) {
+            return Err(IntentRefusal::Revoked);
+        }
+        let (entries, octets) = self.log.size(self.me);
+        let part = if act.is_brief() { 2 } else { 1 };
+        if entries >= CLUSTER_LOG.0 / part || octets > CLUSTER_LOG.1 / part {
+            return Err(IntentRefusal::Full);
+        }
+        Ok(())
     }
 
     /// Looks at the time: who is heard, what has ended, what has waited long enough.
@@ -332,6 +346,12 @@ impl Cluster {
     #[must_use]
     pub fn is_twin(&self) -> bool {
         self.twin
+    }
+
+    /// The roster that this node goes by.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// This node as an author.
@@ -364,12 +384,6 @@ impl Cluster {
             quorum: self.footing.quorum(),
             others: others.collect(),
         }
-    }
-
-    /// The orders in force, those held back among them.
-    #[must_use]
-    pub fn in_force(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
-        orders::in_force(&self.log, &self.void, wall, &self.roster, capacity)
     }
 
     /// All orders that are kept; on the disk they are what this node must have after a restart.

@@ -75,7 +75,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 28] = [
+    const COUNTS: [&str; 29] = [
         "asn",
         "capacity",
         "class",
@@ -88,6 +88,7 @@ mod tests {
         "names",
         "needed",
         "networks",
+        "nodes",
         "of",
         "prefix",
         "qtype",
