@@ -174,6 +174,13 @@ impl ClusterDriver {
     fn share(&mut self, id: OrderId, request: &OrderRequest, executed: &Executed) {
         let entries = self.copy().say(|cluster, now, utc| {
             let intents = agreed::intents(cluster, Calendar { now, utc }, request, executed);
+            if intents.is_empty() {
+                // What stands already is told of all the same.
+                let standing = cluster.standing(utc, &agreed::Unlimited);
+                let held = executed.held.as_ref();
+                let held = held.and_then(|held| agreed::entry_of(&standing, held, cluster));
+                return Ok(held.into_iter().cloned().collect());
+            }
             let entries = intents.into_iter().map(|intent| cluster.order(utc, intent));
             entries.collect::<Result<Vec<LoggedEntry>, IntentRefusal>>()
         });

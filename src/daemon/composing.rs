@@ -99,6 +99,9 @@ impl ControlLoop {
     pub(super) fn replace_plan(&mut self, plan: &Arc<Plan>) {
         self.epoch += 1;
         self.plan = Arc::clone(plan);
+        if let Some(carrier) = &mut self.handles.carrier {
+            carrier.use_plan(plan);
+        }
         self.probe_by(Arc::clone(plan));
     }
 

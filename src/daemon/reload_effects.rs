@@ -8,12 +8,17 @@ use crate::plan::{Observation, Plan, Tls};
 const GONE_NAMED: usize = 10;
 
 /// Keys that are read at the start only, each with its value for a person.
-pub(super) type Opened = [(&'static str, String); 8];
+pub(super) type Opened = [(&'static str, String); 9];
 
 /// The values that a plan gives them.
 pub(super) fn opened_by(plan: &Plan) -> Opened {
     let control = plan.control.access.listen;
     let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
+    let cluster = plan.cluster.as_ref();
+    let cluster = cluster.map_or_else(
+        || "absent".to_owned(),
+        |rules| format!("{:?}", rules.listen),
+    );
     let threads = plan.server.threads;
     let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
     let tls = plan.server.tls.as_ref();
@@ -34,6 +39,7 @@ pub(super) fn opened_by(plan: &Plan) -> Opened {
         ),
         ("[server] listen", format!("{:?}", plan.server.listen)),
         ("[server] threads", threads),
+        ("[cluster] listen", cluster),
         ("[control] listen", control),
         ("[log] format", format!("{log:?}").to_lowercase()),
         ("[dnstap]", samples),

@@ -170,7 +170,7 @@ impl OrderRecord {
     }
 
     /// Becomes the same order as it was agreed on; times that were only reckoned anew stay.
-    pub(super) fn adopt(&mut self, agreed: &Self) {
+    pub(super) fn adopt(&mut self, now: Moment, agreed: &Self) {
         let is_near = |one: Moment, other: Moment| one.since(other).max(other.since(one)) <= SAME;
         let is_end = match (self.until, agreed.until) {
             (Some(own), Some(other)) => is_near(own, other),
@@ -179,7 +179,8 @@ impl OrderRecord {
         if !is_end {
             self.until = agreed.until;
         }
-        if !is_near(self.begins(), agreed.begins()) {
+        let begins = [self.begins(), agreed.begins()];
+        if begins.iter().any(|at| *at > now) && !is_near(begins[0], begins[1]) {
             self.from = Some(agreed.begins());
         }
         self.origin = OrderOrigin::Agreed;
@@ -197,7 +198,9 @@ pub fn weigh(
     request: &OrderRequest,
 ) -> Result<(), Disagreed> {
     let act = act(request.order.action);
-    cluster.may_order(&act).map_err(Disagreed::Refused)?;
+    cluster
+        .may_order(&act, &request.order.scope)
+        .map_err(Disagreed::Refused)?;
     if request.order.action == Action::Force(Override::Share(Permille::FULL)) {
         return Err(Disagreed::Nothing);
     }

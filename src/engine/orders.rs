@@ -170,7 +170,7 @@ impl Orders {
         for order in &agreed.orders {
             let mut held = self.held.iter_mut();
             match held.find(|held| held.is_same(order)) {
-                Some(held) => held.adopt(order),
+                Some(held) => held.adopt(now, order),
                 // What is over in a moment was held here already, and has ended by this node's own clock.
                 None if order.until.is_some_and(|until| until <= now.after(SAME)) => {}
                 None => {

@@ -275,8 +275,9 @@ impl Cluster {
     /// # Errors
     /// The reason for which it is not taken.
     pub fn order(&mut self, wall: Utc, intent: Intent) -> Result<LoggedEntry, IntentRefusal> {
-        self.may_order(&intent.act)?;
+        self.may_order(&intent.act, &intent.scope)?;
         let slot = OrderSlot::of(&intent.act, &intent.scope);
+        let (_, octets) = self.log.size_beside(self.me, &slot);
         let entry = OrderEntry {
             before: self.before,
             stamp: HybridStamp::next(self.log.latest(), wall),
@@ -292,7 +293,7 @@ impl Cluster {
             return Err(IntentRefusal::Fault(fault));
         }
         let content = entry.pack();
-        if self.log.size(self.me).1 + content.len() + 128 > CLUSTER_LOG.1 {
+        if octets + content.len() + 128 > CLUSTER_LOG.1 {
             return Err(IntentRefusal::Full);
         }
         let record = self.seal(RecordStream::Log, &content);
@@ -303,19 +304,20 @@ impl Cluster {
         Ok(logged)
     }
 
-    /// Tells whether this node may give an order of this kind, if that is not too long. Half of the room is for what lasts, so that no
-    /// client that sets challenges stands in the way of a drain.
+    /// Tells whether this node may give such an order, if that is not too long. What it has said of the same makes room for it; half of
+    /// the room is for what lasts, so that no client that sets challenges stands in the way of a drain.
     ///
     /// # Errors
     /// The reason for which it would not be taken.
-    pub fn may_order(&self, act: &LogAct) -> Result<(), IntentRefusal> {
+    pub fn may_order(&self, act: &LogAct, scope: &str) -> Result<(), IntentRefusal> {
         if self.twin {
             return Err(IntentRefusal::Twin);
         }
         if self.void.contains(&self.me) {
             return Err(IntentRefusal::Revoked);
         }
-        let (entries, octets) = self.log.size(self.me);
+        let slot = OrderSlot::of(act, scope);
+        let (entries, octets) = self.log.size_beside(self.me, &slot);
         let part = if act.is_brief() { 2 } else { 1 };
         if entries >= CLUSTER_LOG.0 / part || octets > CLUSTER_LOG.1 / part {
             return Err(IntentRefusal::Full);

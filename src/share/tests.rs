@@ -230,6 +230,12 @@ fn challenges_and_approvals_are_soon_forgotten_and_leave_room_for_drains() {
     let taken = taken.count();
     assert!(taken > 100 && taken <= CLUSTER_LOG.0 / 2, "{taken}");
     one.order(WALL, intent(LogAct::Drain, "p1")).unwrap();
+    let act = LogAct::DeleteChallenge(0_usize.to_be_bytes().to_vec());
+    let gone = Intent {
+        expires: Some(Utc(WALL.0 + 60_000)),
+        ..intent(act, "_acme-challenge.example.org")
+    };
+    one.order(WALL, gone).unwrap();
     one.tick(NOW, Utc(WALL.0 + 60_000 + 3_600_000), Sight::Poor);
     assert_eq!(one.log().entries().count(), taken + 1, "just not");
     one.tick(NOW, Utc(WALL.0 + 60_000 + 3_600_001), Sight::Poor);
