@@ -394,7 +394,7 @@ fn a_node_has_one_drain_of_a_scope_and_what_is_its_own_alone_stays() {
         request(Action::Drain, "m0", "bob"),
         &nodes[0],
         Some(90_000),
-        100_000,
+        140_000,
     );
     let refused = nodes[0].order(later.clone());
     assert!(
@@ -404,16 +404,17 @@ fn a_node_has_one_drain_of_a_scope_and_what_is_its_own_alone_stays() {
     nodes[1].order(later).unwrap();
     // A planned window is each node's own affair.
     let window = request(Action::Drain, "m3", "maintenance disks");
+    let now = nodes[0].desk.now.0;
     nodes[0]
         .desk
-        .handle(nodes[0].desk.now.0, Input::Order(OrderId(9), window));
+        .handle(now, Input::Order(OrderId(9), window));
     let planned = nodes[0].desk.engine.orders(nodes[0].desk.now).held.len();
     assert_eq!(planned, 2, "and one that is not heard of yet");
     run(&mut nodes, 70_000, well);
     assert_eq!([nodes[0].out(), nodes[1].out()], [vec![0, 3], vec![0]]);
-    run(&mut nodes, 119_000, well);
+    run(&mut nodes, 150_000, well);
     assert_eq!([nodes[0].out(), nodes[1].out()], [vec![0, 3], vec![0]]);
-    run(&mut nodes, 180_000, well);
+    run(&mut nodes, 220_000, well);
     assert_eq!([nodes[0].out(), nodes[1].out()], [vec![3], vec![]]);
     let whole = request(Action::Force(Override::Share(Permille::FULL)), "m0", "ada");
     assert_eq!(nodes[0].order(whole), Err(Disagreed::Nothing));
