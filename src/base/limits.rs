@@ -422,6 +422,8 @@ pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 pub const CLUSTER_MEMBERS: usize = 1024;
 /// Vantages of a roster.
 pub const CLUSTER_VANTAGES: usize = 64;
+/// Peers that one node asks.
+pub const CLUSTER_PEERS: usize = 64;
 /// Octets of one shared record, signature included.
 pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
 /// Octets of records that one node gives another at once.
@@ -467,8 +469,6 @@ pub const CLUSTER_LOAD_FRESH: Span = Span::from_secs(30);
 pub const CLUSTER_CONNECTIONS: (usize, usize) = (64, 2);
 /// Handshakes of other nodes at once; the oldest goes for the next.
 pub const CLUSTER_HANDSHAKES: usize = 16;
-/// Peers that a node asks.
-pub const CLUSTER_PEERS: usize = 64;
 /// Longest wait for news on a question that another node asks.
 pub const CLUSTER_POLL: Span = Span::from_secs(5);
 /// Time for which news are gathered before they are given.

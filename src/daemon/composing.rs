@@ -102,6 +102,9 @@ impl ControlLoop {
         if let Some(carrier) = &mut self.handles.carrier {
             carrier.use_plan(plan);
         }
+        if let Some(cluster) = &mut self.handles.cluster {
+            cluster.use_plan(plan);
+        }
         self.probe_by(Arc::clone(plan));
     }
 

@@ -14,11 +14,6 @@ pub(super) type Opened = [(&'static str, String); 9];
 pub(super) fn opened_by(plan: &Plan) -> Opened {
     let control = plan.control.access.listen;
     let control = control.map_or_else(|| "absent".to_owned(), |address| format!("{address:?}"));
-    let cluster = plan.cluster.as_ref();
-    let cluster = cluster.map_or_else(
-        || "absent".to_owned(),
-        |rules| format!("{:?}", rules.listen),
-    );
     let threads = plan.server.threads;
     let threads = threads.map_or_else(|| "one for each core".to_owned(), |count| count.to_string());
     let tls = plan.server.tls.as_ref();
@@ -27,6 +22,14 @@ pub(super) fn opened_by(plan: &Plan) -> Opened {
     let Observation { log, dnstap } = &plan.control.observation;
     let samples = dnstap.as_ref();
     let samples = samples.map_or_else(|| "absent".to_owned(), |own| format!("{own:?}"));
+    let cluster = plan.cluster.as_ref();
+    let cluster = cluster.map_or_else(
+        || "absent".to_owned(),
+        |own| {
+            let seal = own.files.seal.display();
+            format!("`{}`, `{}`, `{seal}`, {:?}", own.name, own.node, own.listen)
+        },
+    );
     [
         ("[server.tls] listen", encrypted(|tls| &tls.listen)),
         (
@@ -39,10 +42,10 @@ pub(super) fn opened_by(plan: &Plan) -> Opened {
         ),
         ("[server] listen", format!("{:?}", plan.server.listen)),
         ("[server] threads", threads),
-        ("[cluster] listen", cluster),
         ("[control] listen", control),
         ("[log] format", format!("{log:?}").to_lowercase()),
         ("[dnstap]", samples),
+        ("[cluster] name, node, key or listen", cluster),
     ]
 }
 

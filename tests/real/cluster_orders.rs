@@ -55,7 +55,9 @@ impl Fleet {
         let node = NODES[number];
         let mut command = Command::new(WAYPOST);
         let config = self.world.path(&format!("{node}.toml"));
-        command.args(["run", "--log", "json", "--config"]).arg(config);
+        command
+            .args(["run", "--log", "json", "--config"])
+            .arg(config);
         self.nodes[number] = Some(self.world.start(node, &mut command));
         wait_for(node, || {
             get_at(control(number), "/readyz").is_some_and(|(status, _)| status == 200)
@@ -134,7 +136,10 @@ fn config(number: u64) -> String {
     let own = CONFIG
         .replace(
             r#"listen = ["127.0.0.20:53", "[::1]:53"]"#,
-            &format!("listen = [\"{}:53\"]\nstate = \"state-{node}\"", address(place)),
+            &format!(
+                "listen = [\"{}:53\"]\nstate = \"state-{node}\"",
+                address(place)
+            ),
         )
         .replace("test-node", node)
         .replace(
@@ -189,7 +194,10 @@ fn what_one_node_is_told_all_do_and_none_forgets() {
     fleet.wait_for_answer(&[0, 1, 2], "127.1.0.2");
     let (refused, code) = fleet.say(0, &["drain", "tor-one"]);
     assert_eq!(code, Some(1), "{refused}");
-    assert!(refused.contains("at most half of the capacity"), "{refused}");
+    assert!(
+        refused.contains("at most half of the capacity"),
+        "{refused}"
+    );
     for number in 0..3 {
         fleet.kill(number);
         fleet.begin(number);
@@ -239,9 +247,21 @@ fn update(number: usize, line: &str) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start nsupdate: {error}; tests/run installs it"));
-    let script = format!("server {}\nzone example.org\n{line}\nsend\n", address(number));
-    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let script = format!(
+        "server {}\nzone example.org\n{line}\nsend\n",
+        address(number)
+    );
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(script.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     let text = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&text)
+    );
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::lines;
 use crate::base::limits::CLUSTER_FILE_BYTES;
+use crate::base::to_hexadecimal;
 use crate::io::keep;
 
 /// Name of the file in its folder.
@@ -139,8 +140,7 @@ impl ClusterLog {
 fn text(mut number: u32, records: &[SignedOctets]) -> (Vec<u8>, u32) {
     let mut text = Vec::new();
     for record in records {
-        let digits: String = record.iter().map(|octet| format!("{octet:02x}")).collect();
-        lines::write(&mut text, number, digits.as_bytes());
+        lines::write(&mut text, number, to_hexadecimal(record).as_bytes());
         number = number.wrapping_add(1);
     }
     (text, number)

@@ -405,9 +405,7 @@ fn a_node_has_one_drain_of_a_scope_and_what_is_its_own_alone_stays() {
     // A planned window is each node's own affair.
     let window = request(Action::Drain, "m3", "maintenance disks");
     let now = nodes[0].desk.now.0;
-    nodes[0]
-        .desk
-        .handle(now, Input::Order(OrderId(9), window));
+    nodes[0].desk.handle(now, Input::Order(OrderId(9), window));
     let planned = nodes[0].desk.engine.orders(nodes[0].desk.now).held.len();
     assert_eq!(planned, 2, "and one that is not heard of yet");
     run(&mut nodes, 70_000, well);
