@@ -75,14 +75,16 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 29] = [
+    const COUNTS: [&str; 33] = [
         "asn",
         "capacity",
         "class",
         "cohort",
+        "dropped",
         "failures",
         "generation",
         "held",
+        "lost_lines",
         "made",
         "missed",
         "names",
@@ -90,6 +92,7 @@ mod tests {
         "networks",
         "nodes",
         "of",
+        "one_in",
         "prefix",
         "qtype",
         "rrsets",
@@ -104,6 +107,7 @@ mod tests {
         "tier",
         "value",
         "weight",
+        "written",
         "number",
     ];
     /// Units in which a name may end.

@@ -12,7 +12,7 @@ use waypost::sim::test_plan::{Gating, TestEndpoint, TestService};
 
 mod addresses;
 mod agreed;
-mod desk;
+pub(crate) mod desk;
 mod guard;
 mod orders;
 mod reloads;
