@@ -14,6 +14,7 @@ mod acme;
 mod advice;
 mod approval;
 mod bursts;
+mod cluster;
 mod comfort;
 mod command_line;
 mod costs;
@@ -72,6 +73,12 @@ mod fleets;
 mod identity;
 #[path = "../support/imported.rs"]
 mod imported;
+#[path = "../support/membership.rs"]
+#[expect(
+    dead_code,
+    reason = "whose certificates are revoked is tried in `wire`"
+)]
+mod membership;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/place.rs"]
