@@ -30,7 +30,7 @@ pub(super) type ClusterParts = (Option<ClusterDriver>, Option<CarrierKeeper>);
 /// # Errors
 /// When this node's key cannot be read, or the system gives no thread.
 pub(super) fn join(
-    plan: &Plan,
+    plan: &Arc<Plan>,
     clock: Clock,
     listeners: Vec<TcpListener>,
     metrics: &Arc<Metrics>,
