@@ -3,6 +3,7 @@
 //! ```text
 //! state/
 //!   geo/                geo databases as they were compiled last
+//!   declared.log        records that were declared by orders and updates
 //!   challenges.json     TXT records that were set by orders and updates
 //!   history/            the timeline, which has a writer of its own ([`crate::io::history`])
 //!   health.log          health of slots and targets, orders, observed demand
@@ -20,8 +21,10 @@
 //! |---|---|
 //! | [`geo_data`] | geo databases, compiled, and when they may be used |
 //! | `challenges` | how challenges stand in their file |
+//! | `declared` | how declared records stand in theirs |
 //! | `content` | what could be read of a file, and in which form it was |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
+//! | `entry_log` | when a file of entries is added to, and when it is written anew |
 //! | [`lines`] | entries with checksums |
 //! | `health_file` | that file on the disk |
 //! | `lock` | who may write in the folder |
@@ -38,10 +41,13 @@ use nix::unistd::AccessFlags;
 use crate::dns::Name;
 use crate::engine::Keep;
 use crate::io::keep;
+use crate::zones::declared::set::DeclaredPart;
 use crate::zones::{Known, Memories, Memory};
 
 mod challenges;
 mod content;
+mod declared;
+mod entry_log;
 pub mod geo_data;
 mod health_file;
 pub mod health_log;
@@ -54,6 +60,7 @@ mod transfers;
 mod writer;
 
 use content::FileFormat;
+use declared::DeclaredFile;
 use health_file::HealthFile;
 use health_log::Restored;
 pub use lock::FolderInUse;
@@ -69,6 +76,7 @@ const CHALLENGES: &str = "challenges.json";
 pub struct State {
     zones: ZoneFile,
     challenges: PathBuf,
+    declared: DeclaredFile,
     health: HealthFile,
     /// Held as long as this is there.
     _lock: Option<File>,
@@ -111,6 +119,8 @@ impl State {
         let (mut zones, damage) = ZoneFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(zones.path(), reason, now)));
         zones.renew();
+        let (declared, damage) = DeclaredFile::open(folder);
+        damages.extend(damage.map(|reason| copy_aside(declared.path(), reason, now)));
         let challenges = folder.join(CHALLENGES);
         let found = challenges::read(&challenges);
         let is_well = found.damage.is_none() && found.format == FileFormat::Current;
@@ -126,10 +136,12 @@ impl State {
         let memories = Memories {
             zones: zones.known(),
             challenges: found.kept,
+            declared: declared.kept().clone(),
         };
         let state = Self {
             zones,
             challenges,
+            declared,
             health,
             _lock: lock,
         };
@@ -159,20 +171,36 @@ impl State {
 
     /// Keeps what came one after the other; gives for each of them whether it is on the disk.
     pub fn keep(&mut self, memories: &[Memory]) -> Vec<Result<(), String>> {
-        let of_zones = memories.iter().filter(|one| !is_challenges(one));
-        let of_zones: Vec<&Memory> = of_zones.collect();
-        let zones = match of_zones.is_empty() {
+        let kind = |memory: &Memory| match memory {
+            Memory::Challenges(_) => 0,
+            Memory::Declared(_) => 1,
+            Memory::Version(..) | Memory::Refreshed(..) | Memory::Signed(..) => 2,
+        };
+        let of = |wanted| memories.iter().filter(move |one| kind(one) == wanted);
+        let zones: Vec<&Memory> = of(2).collect();
+        let zones = match zones.is_empty() {
             true => Ok(()),
-            false => self.zones.keep(&of_zones),
+            false => self.zones.keep(&zones),
         };
         let zones = zones.map_err(|error| unwritten(self.zones.path(), &error));
-        // The last of them holds all that those before it did.
-        let last = memories.iter().rev().find(|one| is_challenges(one));
-        let challenges = last.map_or(Ok(()), |last| self.keep_challenges(last));
-        let outcomes = memories.iter().map(|one| match is_challenges(one) {
-            true => challenges.clone(),
-            false => zones.clone(),
+        let parts = of(1).filter_map(|memory| match memory {
+            Memory::Declared(part) => Some(part.clone()),
+            Memory::Challenges(_)
+            | Memory::Version(..)
+            | Memory::Refreshed(..)
+            | Memory::Signed(..) => None,
         });
+        let parts: Vec<DeclaredPart> = parts.collect();
+        let declared = match parts.is_empty() {
+            true => Ok(()),
+            false => self.declared.keep(parts),
+        };
+        // The last of them holds all that those before it did.
+        let challenges = of(0)
+            .last()
+            .map_or(Ok(()), |last| self.keep_challenges(last));
+        let outcomes = [challenges, declared, zones];
+        let outcomes = memories.iter().map(|one| outcomes[kind(one)].clone());
         outcomes.collect()
     }
 
@@ -183,10 +211,6 @@ impl State {
         let written = keep::replace(&self.challenges, &challenges::write(kept));
         written.map_err(|error| unwritten(&self.challenges, &error))
     }
-}
-
-fn is_challenges(memory: &Memory) -> bool {
-    matches!(memory, Memory::Challenges(_))
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> String {
