@@ -19,6 +19,7 @@ mod bursts;
 mod comfort;
 mod command_line;
 mod costs;
+mod declared;
 mod defence;
 mod delegation;
 mod described;
