@@ -58,7 +58,19 @@ pub const TIMED_TURNS: u32 = 64;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
 /// Records of one update (RFC 2136), prerequisites and changes together.
-pub const UPDATE_RECORDS: usize = 100;
+pub const UPDATE_RECORDS: usize = 1000;
+/// Records of one declared RRset.
+pub const DECLARED_SET_RECORDS: usize = 512;
+/// Octets of RDATA of one.
+pub const DECLARED_SET_BYTES: usize = 32 * 1024;
+/// Changes of declared records in one batch.
+pub const DECLARED_CHANGES: usize = 20_000;
+/// Octets of the body of a batch.
+pub const DECLARED_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Batches of them that may wait.
+pub const DECLARED_WAITING: usize = 256;
+/// Octets of the file in which they are kept.
+pub const DECLARED_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// TXT records of `_acme-challenge` names that are kept at once.
 pub const CHALLENGES: usize = 4096;
 /// The same, of one name.

@@ -292,6 +292,7 @@ impl ControlLoop {
             | Command::Order { .. }
             | Command::Push { .. }
             | Command::Challenge { .. }
+            | Command::Declared { .. }
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Upgrade { patience, reply } => {
@@ -318,6 +319,10 @@ impl ControlLoop {
                     self.handle(Input::Reported(*slot, push.report));
                 }
                 drop(reply.send(slots.map(|slots| slots.len())));
+            }
+            Command::Declared { ask, reply } => {
+                let effects = self.zones.declare(ask, reply);
+                self.follow(effects);
             }
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);

@@ -21,6 +21,7 @@ mod cluster_orders;
 mod comfort;
 mod command_line;
 mod costs;
+mod declared;
 mod defence;
 mod delegation;
 mod described;

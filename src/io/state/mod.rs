@@ -3,6 +3,7 @@
 //! ```text
 //! state/
 //!   geo/                geo databases as they were compiled last
+//!   declared.log        records that were declared by orders and updates
 //!   challenges.json     TXT records that were set by orders and updates
 //!   history/            the timeline, which has a writer of its own ([`crate::io::history`])
 //!   cluster.log         orders of all nodes of the cluster, as their authors signed them
@@ -22,8 +23,10 @@
 //! | [`geo_data`] | geo databases, compiled, and when they may be used |
 //! | `challenges` | how challenges stand in their file |
 //! | [`cluster_log`] | how orders of a cluster stand in theirs |
+//! | `declared` | how declared records stand in theirs |
 //! | `content` | what could be read of a file, and in which form it was |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
+//! | `entry_log` | when a file of entries is added to, and when it is written anew |
 //! | [`lines`] | entries with checksums |
 //! | `health_file` | that file on the disk |
 //! | `lock` | who may write in the folder |
@@ -40,11 +43,14 @@ use nix::unistd::AccessFlags;
 use crate::dns::Name;
 use crate::engine::Keep;
 use crate::io::keep;
+use crate::zones::declared::set::DeclaredPart;
 use crate::zones::{Known, Memories, Memory};
 
 mod challenges;
 pub mod cluster_log;
 mod content;
+mod declared;
+mod entry_log;
 pub mod geo_data;
 mod health_file;
 pub mod health_log;
@@ -58,6 +64,7 @@ mod writer;
 
 use cluster_log::{ClusterLog, OrdersBefore, SignedOctets};
 use content::FileFormat;
+use declared::DeclaredFile;
 use health_file::HealthFile;
 use health_log::Restored;
 pub use lock::FolderInUse;
@@ -73,6 +80,7 @@ const CHALLENGES: &str = "challenges.json";
 pub struct State {
     zones: ZoneFile,
     challenges: PathBuf,
+    declared: DeclaredFile,
     health: HealthFile,
     orders: ClusterLog,
     /// Held as long as this is there.
@@ -120,6 +128,8 @@ impl State {
         let (mut zones, damage) = ZoneFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(zones.path(), reason, now)));
         zones.renew();
+        let (declared, damage) = DeclaredFile::open(folder);
+        damages.extend(damage.map(|reason| copy_aside(declared.path(), reason, now)));
         let challenges = folder.join(CHALLENGES);
         let found = challenges::read(&challenges);
         let is_well = found.damage.is_none() && found.format == FileFormat::Current;
@@ -135,10 +145,12 @@ impl State {
         let memories = Memories {
             zones: zones.known(),
             challenges: found.kept,
+            declared: declared.kept().clone(),
         };
         let state = Self {
             zones,
             challenges,
+            declared,
             health,
             orders,
             _lock: lock,
@@ -179,20 +191,36 @@ impl State {
 
     /// Keeps what came one after the other; gives for each of them whether it is on the disk.
     pub fn keep(&mut self, memories: &[Memory]) -> Vec<Result<(), String>> {
-        let of_zones = memories.iter().filter(|one| !is_challenges(one));
-        let of_zones: Vec<&Memory> = of_zones.collect();
-        let zones = match of_zones.is_empty() {
+        let kind = |memory: &Memory| match memory {
+            Memory::Challenges(_) => 0,
+            Memory::Declared(_) => 1,
+            Memory::Version(..) | Memory::Refreshed(..) | Memory::Signed(..) => 2,
+        };
+        let of = |wanted| memories.iter().filter(move |one| kind(one) == wanted);
+        let zones: Vec<&Memory> = of(2).collect();
+        let zones = match zones.is_empty() {
             true => Ok(()),
-            false => self.zones.keep(&of_zones),
+            false => self.zones.keep(&zones),
         };
         let zones = zones.map_err(|error| unwritten(self.zones.path(), &error));
-        // The last of them holds all that those before it did.
-        let last = memories.iter().rev().find(|one| is_challenges(one));
-        let challenges = last.map_or(Ok(()), |last| self.keep_challenges(last));
-        let outcomes = memories.iter().map(|one| match is_challenges(one) {
-            true => challenges.clone(),
-            false => zones.clone(),
+        let parts = of(1).filter_map(|memory| match memory {
+            Memory::Declared(part) => Some(part.clone()),
+            Memory::Challenges(_)
+            | Memory::Version(..)
+            | Memory::Refreshed(..)
+            | Memory::Signed(..) => None,
         });
+        let parts: Vec<DeclaredPart> = parts.collect();
+        let declared = match parts.is_empty() {
+            true => Ok(()),
+            false => self.declared.keep(parts),
+        };
+        // The last of them holds all that those before it did.
+        let challenges = of(0)
+            .last()
+            .map_or(Ok(()), |last| self.keep_challenges(last));
+        let outcomes = [challenges, declared, zones];
+        let outcomes = memories.iter().map(|one| outcomes[kind(one)].clone());
         outcomes.collect()
     }
 
@@ -203,10 +231,6 @@ impl State {
         let written = keep::replace(&self.challenges, &challenges::write(kept));
         written.map_err(|error| unwritten(&self.challenges, &error))
     }
-}
-
-fn is_challenges(memory: &Memory) -> bool {
-    matches!(memory, Memory::Challenges(_))
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> String {

@@ -435,7 +435,12 @@ impl ZoneEngine {
     }
 
     /// A reply to a message with this response code, signed if there is a signer.
-    fn answer(&self, message: &[u8], rcode: u16, signer: Option<Signer>) -> Reply {
+    pub(in crate::zones) fn answer(
+        &self,
+        message: &[u8],
+        rcode: u16,
+        signer: Option<Signer>,
+    ) -> Reply {
         let Ok(mut reply) = message::reply(message, rcode) else {
             return Reply::Silence;
         };
