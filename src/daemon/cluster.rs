@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Failure;
-use crate::base::Moment;
+use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
@@ -62,6 +62,29 @@ impl ClusterDriver {
             rules,
             beat_at: Moment(0),
         }
+    }
+
+    /// Goes by another plan from now on. Which node this is and by which key it signs stays until a restart, and so does
+    /// that there is a cluster at all.
+    pub(super) fn use_plan(&mut self, plan: &Plan) {
+        let before = Arc::clone(&self.rules);
+        if let Some(next) = &plan.cluster {
+            self.rules = Arc::new(ClusterRules {
+                name: before.name.clone(),
+                node: before.node.clone(),
+                listen: before.listen.clone(),
+                ..ClusterRules::clone(next)
+            });
+        }
+        let (rules, names) = (Arc::clone(&self.rules), target_names(plan));
+        self.copy.say(|cluster, _, _| {
+            // The config was checked: it cannot be no roster, unless hashes of keys meet.
+            if let Some(roster) = roster(&rules).ok().filter(|_| rules != before) {
+                cluster.adopt(Arc::new(roster));
+                cluster.retune(tuning(&rules));
+            }
+            cluster.plan(names);
+        });
     }
 
     /// The shared copy.
@@ -114,16 +137,9 @@ pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
 fn seal(path: &Path) -> Result<AuthorSeal, Failure> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
-    let seed = <[u8; 32]>::try_from(hex(text.trim()).unwrap_or_default());
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");
-    let seed = seed.map_err(|_| wrong())?;
+    let seed = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
     AuthorSeal::from_seed(&seed).ok_or_else(wrong)
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    let octets = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    octets.collect()
 }
 
 /// The names of a plan's targets, in its order, as the cluster tells them apart.

@@ -205,6 +205,11 @@ impl Cluster {
         self.weigh_void();
     }
 
+    /// Goes by another tuning from now on.
+    pub fn retune(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
     /// Takes the names of a plan's targets, in its order, and tells the others.
     pub fn plan(&mut self, names: Vec<u64>) {
         self.plan = PlanHash::of(&names);
@@ -332,6 +337,12 @@ impl Cluster {
     #[must_use]
     pub fn is_twin(&self) -> bool {
         self.twin
+    }
+
+    /// The roster that this node goes by.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// This node as an author.
@@ -502,7 +513,7 @@ impl Cluster {
         Sealed::seal(envelope, content, &self.seal)
     }
 
-    fn has_vote(&self) -> bool {
+    pub(super) fn has_vote(&self) -> bool {
         !self.twin && !self.void.contains(&self.me) && self.roster.seat(self.me).is_some()
     }
 
@@ -513,7 +524,7 @@ impl Cluster {
     }
 
     /// Other vantages whose votes are fresh.
-    fn fresh(&self, now: Moment) -> impl Iterator<Item = Author> {
+    pub(super) fn fresh(&self, now: Moment) -> impl Iterator<Item = Author> {
         let window = self.window();
         let fresh = self.others().filter(move |(author, (hearing, _))| {
             let is_fresh = hearing.at().is_some_and(|at| now.since(at) <= window);
@@ -522,7 +533,7 @@ impl Cluster {
         fresh.map(|(author, _)| *author)
     }
 
-    fn window(&self) -> Span {
+    pub(super) fn window(&self) -> Span {
         CLUSTER_FRESH.max(self.tuning.beat.times(3))
     }
 
