@@ -432,6 +432,8 @@ pub const CLUSTER_HAVE_BYTES: usize = 256 * 1024;
 pub const CLUSTER_TARGETS: usize = 131_072;
 /// Causes that one vote gives.
 pub const CLUSTER_CAUSES: usize = 64;
+/// Targets of which one vote tells for how long they have been up, and for how long it does.
+pub const CLUSTER_RISEN: (usize, Span) = (64, Span::from_secs(600));
 /// Names of targets in one record.
 pub const CLUSTER_NAMES_AT_ONCE: usize = 4096;
 /// Rows of one record of loads.
@@ -454,6 +456,8 @@ pub const CLUSTER_FRESH: Span = Span::from_secs(15);
 pub const CLUSTER_SKEW_TOLD: Span = Span::from_secs(30);
 /// Difference of two nodes' clocks from which votes do not count and entries wait.
 pub const CLUSTER_SKEW_MOST: Span = Span::from_secs(300);
+/// How often a node tells what it has and runs.
+pub const CLUSTER_HEAD_EVERY: Span = Span::from_secs(5);
 /// Time for which a load counts.
 pub const CLUSTER_LOAD_FRESH: Span = Span::from_secs(30);
 

@@ -5,6 +5,9 @@
 //! on a change:  SharedCopy --panel--> Input::Heard
 //! ```
 //!
+//! A node that has just begun gives the engine nothing until it has heard a majority, or long enough for that: until then nothing
+//! changes of what it knew before.
+//!
 //! It lives in the control loop, which owns the engine, and waits for nothing. A node without `[cluster]` has none of it, and the
 //! engine's panel is the lone one.
 use std::path::Path;
@@ -12,23 +15,26 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Failure;
+use super::cluster_load;
+use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
 use crate::base::{Moment, from_hexadecimal};
-use crate::engine::{Engine, Input};
+use crate::engine::{Engine, Input, Observed};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
 use crate::plan::{ClusterPart, ClusterRules, Plan};
 use crate::share::{
-    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, MemberAdmission, MemberRole, Roster,
-    RosterFault, RosterMember, Sight, TargetNames, Tuning,
+    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, MemberAdmission, MemberRole, NodeHead,
+    Roster, RosterFault, RosterMember, TargetNames, Tuning,
 };
 
 /// Joins the engine and the shared copy.
 pub(super) struct ClusterDriver {
     copy: SharedCopy,
     changes: watch::Receiver<u64>,
+    plan: Arc<Plan>,
     rules: Arc<ClusterRules>,
     beat_at: Moment,
+    head_at: Moment,
 }
 
 impl ClusterDriver {
@@ -36,7 +42,7 @@ impl ClusterDriver {
     ///
     /// # Errors
     /// When the seal cannot be read, or the roster cannot be.
-    pub(super) fn start(plan: &Plan, clock: Clock) -> Result<Option<Self>, Failure> {
+    pub(super) fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Option<Self>, String> {
         let Some(rules) = &plan.cluster else {
             return Ok(None);
         };
@@ -54,19 +60,22 @@ impl ClusterDriver {
     }
 
     /// Drives a copy by these rules.
-    fn new(copy: SharedCopy, rules: Arc<ClusterRules>, plan: &Plan) -> Self {
+    fn new(copy: SharedCopy, rules: Arc<ClusterRules>, plan: &Arc<Plan>) -> Self {
         copy.say(|cluster, _, _| cluster.plan(target_names(plan)));
         Self {
             changes: copy.changes(),
             copy,
+            plan: Arc::clone(plan),
             rules,
             beat_at: Moment(0),
+            head_at: Moment(0),
         }
     }
 
     /// Goes by another plan from now on. Which node this is and by which key it signs stays until a restart, and so does
     /// that there is a cluster at all.
-    pub(super) fn use_plan(&mut self, plan: &Plan) {
+    pub(super) fn use_plan(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
         let before = Arc::clone(&self.rules);
         if let Some(next) = &plan.cluster {
             self.rules = Arc::new(ClusterRules {
@@ -80,8 +89,7 @@ impl ClusterDriver {
         self.copy.say(|cluster, _, _| {
             // The config was checked: it cannot be no roster, unless hashes of keys meet.
             if let Some(roster) = roster(&rules).ok().filter(|_| rules != before) {
-                cluster.adopt(Arc::new(roster));
-                cluster.retune(tuning(&rules));
+                cluster.adopt(Arc::new(roster), tuning(&rules));
             }
             cluster.plan(names);
         });
@@ -101,26 +109,63 @@ impl ClusterDriver {
     pub(super) fn turn(&mut self, engine: &Engine, now: Moment) -> Vec<Input> {
         if self.beat_at <= now {
             self.beat_at = now.after(self.rules.beat);
-            self.beat(engine);
+            self.beat(engine, now);
         }
         if !self.changes.has_changed().unwrap_or(false) {
             return Vec::new();
         }
         self.changes.mark_unchanged();
-        let panel = self.copy.look(|cluster, _, _| cluster.panel());
-        vec![Input::Heard(panel)]
+        let panel = self.copy.look(|cluster, now, _| {
+            let panel = cluster.has_settled(now).then(|| cluster.panel());
+            panel.map(Input::Heard)
+        });
+        panel.into_iter().collect()
     }
 
-    fn beat(&self, engine: &Engine) {
-        let (trust, sights) = engine.sights();
-        self.copy.say(|cluster, now, wall| {
-            cluster.tick(now, wall, Sight::Poor);
-            let mut ballot = cluster.ballot(trust);
-            for (place, verdict) in (0..).zip(sights) {
-                ballot.add(place, verdict);
-            }
-            cluster.say(now, wall, ballot);
+    /// Tells the others what was counted here, and gives what all have counted together.
+    pub(super) fn load(&self, observed: &Observed) -> Observed {
+        let load = cluster_load::told(&self.plan, observed);
+        let sum = self.copy.say(|cluster, now, wall| {
+            cluster.say_load(now, wall, load);
+            cluster.load(now)
         });
+        cluster_load::observed(&self.plan, sum)
+    }
+
+    fn beat(&mut self, engine: &Engine, now: Moment) {
+        let (trust, sight) = engine.sight();
+        let head = (self.head_at <= now).then(|| {
+            self.head_at = now.after(CLUSTER_HEAD_EVERY);
+            head(&self.plan, engine)
+        });
+        self.copy.say(|cluster, now, wall| {
+            cluster.tick(now, wall, sight);
+            let ballot = engine.vote(now, cluster.ballot(trust));
+            cluster.say(now, wall, ballot);
+            if let Some(head) = head {
+                cluster.say_head(wall, head);
+            }
+        });
+    }
+}
+
+/// What this node runs; of its orders the core knows.
+fn head(plan: &Plan, engine: &Engine) -> NodeHead {
+    let mut config = [0; 32];
+    config[..8].copy_from_slice(&plan.policy.to_be_bytes());
+    let zones = &engine.table().zones;
+    let serials = zones.all().iter().filter_map(|served| {
+        let apex = served.zone.apex();
+        Some((TargetNames::hash(&apex.to_string()), zones.serial(apex)?))
+    });
+    let mut serials: Vec<(u64, u32)> = serials.collect();
+    serials.sort_unstable();
+    serials.truncate(CLUSTER_SERIALS);
+    NodeHead {
+        config,
+        generation: engine.table().generation,
+        serials,
+        ..NodeHead::default()
     }
 }
 
@@ -134,7 +179,7 @@ pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
 }
 
 /// The secret with which this node signs.
-fn seal(path: &Path) -> Result<AuthorSeal, Failure> {
+fn seal(path: &Path) -> Result<AuthorSeal, String> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");

@@ -249,6 +249,8 @@ impl ControlLoop {
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
         self.log.advance(now);
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
+            let all = self.handles.cluster.as_ref();
+            let observed = all.map_or(observed.clone(), |cluster| cluster.load(&observed));
             self.handle(Input::Observed(observed));
         }
     }

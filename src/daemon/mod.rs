@@ -24,6 +24,7 @@
 //! | `pushed` | the slots that a report is of that nobody asked for |
 //! | `cluster` | what goes between the engine and the other nodes |
 //! | `carrier` | what carries it to them |
+//! | `cluster_load` | what all nodes answer together |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -35,6 +36,7 @@
 mod carrier;
 mod channels;
 mod cluster;
+mod cluster_load;
 mod comparer;
 mod composing;
 mod control_loop;

@@ -114,7 +114,7 @@ impl Server {
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
         let (ready, metrics, heartbeat, audit) = shared(&state);
-        let (cluster, carrier) = carrier::join(&plan, clock, &mut start.sockets, &metrics)?;
+        let (cluster, carrier) = carrier::join(&plan, clock, start.sockets.take_peers(), &metrics)?;
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;

@@ -11,9 +11,11 @@
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
+//! | `slow` | what is left of shares while probes pass late |
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `holds` | how long addresses of machines that are known by name are good |
 //! | `lookout` | what nobody has looked at for too long |
+//! | `rulings` | what the vantages see together of each target |
 //! | `obey` | how orders are carried out on health |
 //! | `forecast` | what an order would do |
 //! | `order_book` | which orders there are and were, and for whom |
@@ -42,10 +44,9 @@ use crate::base::limits;
 use crate::base::{Cause, EndpointId, Moment, SlotId};
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::health::target::Verdict;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
-use crate::share::{Trust, VantagePanel};
+use crate::share::{Ballot, Sight, Trust, VantagePanel};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
@@ -70,7 +71,9 @@ mod overload;
 mod recompute;
 mod reload_map;
 mod resume;
+mod rulings;
 mod schedule;
+mod slow;
 pub mod snapshot;
 pub mod status;
 mod status_view;
@@ -323,10 +326,16 @@ impl Engine {
         figures::figures(self, now)
     }
 
-    /// What this node sees of each target, in the order of the plan, and whether it trusts itself: its vote.
+    /// This node's vote on all targets of the plan, in place of a blank one.
     #[must_use]
-    pub fn sights(&self) -> (Trust, Vec<Verdict>) {
-        self.health.sights()
+    pub fn vote(&self, now: Moment, blank: Ballot) -> Ballot {
+        self.health.vote(now, blank)
+    }
+
+    /// Tells whether this node trusts itself, and whether its canaries pass.
+    #[must_use]
+    pub fn sight(&self) -> (Trust, Sight) {
+        (self.health.trust(), self.health.sight())
     }
 
     /// The published table.
@@ -551,7 +560,8 @@ impl Engine {
 
     fn take_changes(&mut self, now: Moment, changes: &[Change]) {
         for change in changes {
-            let notice = notices::standing(&self.plan, &self.labels, change);
+            let votes = || self.health.votes_told(now, change.target);
+            let notice = notices::standing(&self.plan, &self.labels, change, votes);
             self.outputs.extend(notice.map(Output::Notice));
             let addresses = notices::addresses(&self.plan, change).into_iter();
             self.outputs.extend(addresses.map(Output::Notice));

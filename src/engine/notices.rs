@@ -152,8 +152,13 @@ pub(super) fn region_names(plan: &Plan, stranded: &Stranded) -> Vec<String> {
     names
 }
 
-/// The notice of a change that is more than a change of the hold.
-pub(super) fn standing(plan: &Plan, labels: &TargetLabels, change: &Change) -> Option<Notice> {
+/// The notice of a change that is more than a change of the hold, with the votes that there were.
+pub(super) fn standing(
+    plan: &Plan,
+    labels: &TargetLabels,
+    change: &Change,
+    vantages: impl FnOnce() -> Option<String>,
+) -> Option<Notice> {
     if !is_transition(&change.from, &change.to) {
         return None;
     }
@@ -169,6 +174,7 @@ pub(super) fn standing(plan: &Plan, labels: &TargetLabels, change: &Change) -> O
         from: change.from.why,
         to: change.to.why,
         share_permille: change.to.share.0,
+        vantages: vantages(),
     })
 }
 

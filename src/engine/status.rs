@@ -260,7 +260,7 @@ pub struct TargetStatus {
     /// Services that use it.
     pub services: Vec<String>,
     /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
-    /// `doubted`, `capped`, `draining`, `drained`, `returning`, `forced`, `weighted`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
+    /// `doubted`, `capped`, `outvoted`, `draining`, `drained`, `returning`, `forced`, `weighted`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,
@@ -279,8 +279,31 @@ pub struct TargetStatus {
     /// Tells whether it is back, and an operator's approval would let it go on.
     #[serde(default)]
     pub wants_approval: bool,
+    /// The votes on it, in words: `3 of 5 vantages see it down: …`; absent if nobody sees it down, or this node stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub votes: Option<String>,
+    /// What each vantage of the cluster says of it; none, where this node stands alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vantages: Vec<VantageStatus>,
     /// Its probes.
     pub slots: Vec<SlotStatus>,
+}
+
+/// What one vantage of the cluster says of a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VantageStatus {
+    /// The vantage.
+    pub node: String,
+    /// Its region.
+    pub region: String,
+    /// `up`, `down`, `doubted` (down, by a vantage that doubts itself), `unproven`, or `unheard` where no vote of it is fresh.
+    pub says: String,
+    /// What it saw, if it says down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The age of its vote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
 }
 
 /// One probe slot.
@@ -290,7 +313,7 @@ pub struct SlotStatus {
     pub monitor: String,
     /// Address and port.
     pub address: String,
-    /// `unproven`, `up`, `down`.
+    /// `unproven`, `up`, `slow` (up, and later than `slow_after`), `down`.
     pub state: String,
     /// Failures counted while up.
     pub failures: u16,

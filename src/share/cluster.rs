@@ -61,6 +61,7 @@ pub struct Cluster {
     /// By author and part.
     pub(super) their_names: BTreeMap<Author, BTreeMap<u16, TargetNames>>,
     places: BTreeMap<PlanHash, Arc<[Option<u32>]>>,
+    started: Moment,
     majority_at: Moment,
     footing: Footing,
 }
@@ -189,25 +190,22 @@ impl Cluster {
             plan: PlanHash::of(&[]),
             their_names: BTreeMap::new(),
             places: BTreeMap::new(),
+            started: start.now,
             majority_at: start.now,
             footing: Footing::Apart,
         }
     }
 
-    /// Takes another roster; what was known of those who are not in it is forgotten.
-    pub fn adopt(&mut self, roster: Arc<Roster>) {
+    /// Takes another roster and tuning; what was known of those who are not in it is forgotten.
+    pub fn adopt(&mut self, roster: Arc<Roster>, tuning: Tuning) {
         self.roster = roster;
+        self.tuning = tuning;
         for author in self.log.authors().collect::<Vec<_>>() {
             if self.roster.member(author).is_none() {
                 self.log.take_out(author, |_| true);
             }
         }
         self.weigh_void();
-    }
-
-    /// Goes by another tuning from now on.
-    pub fn retune(&mut self, tuning: Tuning) {
-        self.tuning = tuning;
     }
 
     /// Takes the names of a plan's targets, in its order, and tells the others.
@@ -333,6 +331,13 @@ impl Cluster {
         self.footing
     }
 
+    /// Tells that it has heard a majority, or has been here for long enough to hear whoever can be heard. Before, what it knows of
+    /// others is chance, and nothing should be ruled by it.
+    #[must_use]
+    pub fn has_settled(&self, now: Moment) -> bool {
+        self.footing == Footing::Together || now.since(self.started) > self.window()
+    }
+
     /// Tells that another node writes with this one's key, and that this one is silent therefore.
     #[must_use]
     pub fn is_twin(&self) -> bool {
@@ -374,6 +379,7 @@ impl Cluster {
             own: self.roster.seat(self.me).filter(|_| self.has_vote()),
             quorum: self.footing.quorum(),
             others: others.collect(),
+            labels: self.roster.labels().clone(),
         }
     }
 

@@ -335,12 +335,14 @@ impl Stage {
             | Why::Ramping { .. }
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining
             | Why::Drained
             | Why::Returning
             | Why::Weighted
+            | Why::Degraded
             | Why::Forced
             | Why::Supposed => {}
         }
@@ -385,12 +387,14 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Gated
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining
             | Why::Drained
             | Why::Returning
             | Why::Weighted
+            | Why::Degraded
             | Why::Forced
             | Why::Supposed) => format!(
                 "  {endpoint} is {}, share {}%",

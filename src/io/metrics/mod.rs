@@ -67,7 +67,7 @@ mod state;
 mod state_folder;
 mod text;
 
-pub use carried::{Carried, PeerTrouble};
+pub use carried::{CarriedWay, PeerTrouble};
 pub use limits::LimitedNetwork;
 pub use process::private_bytes;
 pub use queries::QueryCounters;
