@@ -15,6 +15,8 @@
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `token` | `waypost token`: secrets for the control API |
+//! | `node` | `waypost node`: keys and certificates of a cluster's nodes |
+//! | `cluster` | `waypost cluster`: what a node knows of the others |
 //! | `audit` | `waypost audit`: whether the log of changes is whole |
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
@@ -36,6 +38,7 @@ mod arguments;
 mod audit;
 mod backup;
 mod check;
+mod cluster;
 mod cost;
 mod demo;
 mod describe;
@@ -49,6 +52,7 @@ mod import_arguments;
 mod init;
 mod judged;
 mod keys;
+mod node;
 mod order;
 mod orders;
 mod plan;
@@ -113,6 +117,8 @@ pub fn main() -> ExitCode {
         Command::Orders(arguments) => orders::orders(&arguments),
         Command::Acme(arguments) => acme::acme(&arguments),
         Command::Token(arguments) => token::token(&arguments),
+        Command::Node(arguments) => node::node(&arguments),
+        Command::Cluster(arguments) => cluster::cluster(&arguments),
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),

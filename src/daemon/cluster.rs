@@ -92,6 +92,11 @@ impl ClusterDriver {
         &self.copy
     }
 
+    /// The rules in force.
+    pub(super) fn rules(&self) -> &ClusterRules {
+        &self.rules
+    }
+
     /// The moment of the next vote.
     pub(super) fn wake_at(&self) -> Moment {
         self.beat_at

@@ -19,6 +19,7 @@ use crate::io::history::History;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 use crate::plan::Control;
+use crate::share::ClusterView;
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 /// A question or an order to whoever owns the engine.
@@ -72,6 +73,15 @@ pub enum Command {
         /// The number of slots that it is of, or why it is of none; for a person.
         reply: oneshot::Sender<Result<usize, String>>,
     },
+    /// Everything known of the other nodes; nothing, if there are none.
+    Cluster(oneshot::Sender<Option<ClusterView>>),
+    /// Listen to a node no more.
+    Revoke {
+        /// The order.
+        revocation: Revocation,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
     /// Set, remove or list challenges.
     Challenge {
         /// The order.
@@ -92,6 +102,17 @@ pub struct PushReport {
     pub address: Option<IpAddr>,
     /// The report itself.
     pub report: Report,
+}
+
+/// An order to listen to a node no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocation {
+    /// Its name.
+    pub node: String,
+    /// The author.
+    pub author: String,
+    /// The reason.
+    pub reason: String,
 }
 
 /// Why an order was not taken; for a person.

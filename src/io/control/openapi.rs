@@ -7,7 +7,7 @@
 //! `null`. What breaks a reader gets another version in its path. A test holds the description to it.
 use utoipa::OpenApi;
 
-use super::{changes, compare, identity, live, looks, map, push, scrape, timeline};
+use super::{changes, cluster, compare, identity, live, looks, map, push, scrape, timeline};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +33,8 @@ use super::{changes, compare, identity, live, looks, map, push, scrape, timeline
         looks::audit,
         identity::audit_lines,
         compare::plan,
+        cluster::cluster,
+        cluster::revoke,
         changes::reload,
         changes::upgrade,
         push::push,
@@ -75,13 +77,14 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 28] = [
+    const COUNTS: [&str; 29] = [
         "asn",
         "capacity",
         "class",
         "cohort",
         "failures",
         "generation",
+        "heard",
         "held",
         "made",
         "missed",

@@ -34,16 +34,16 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "io",
-        "base dns geo monitor names keys plan config health steer table answer zones engine",
+        "base dns geo monitor names keys plan config health steer table answer zones engine share",
     ),
     ("hickory", "base answer io"),
     (
         "daemon",
-        "base dns geo names keys plan config health table audit answer zones engine io",
+        "base dns geo names keys plan config health table audit answer zones engine share io",
     ),
     (
         "cli",
-        "base dns geo import names keys text plan config health steer table audit answer zones engine sim io daemon",
+        "base dns geo import names keys text plan config health steer table audit answer zones engine share sim io daemon",
     ),
 ];
 /// Parts of `io` that do not see each other.
