@@ -95,6 +95,8 @@ pub enum Why {
     Doubted(Cause),
     /// Probes say down, but too much capacity has left already; kept.
     Capped(Cause),
+    /// Probes of this node say down, but the vantages together do not.
+    Outvoted(Cause),
     /// On its way out by an operator's order.
     Draining,
     /// Taken out by an operator's order.
@@ -105,6 +107,8 @@ pub enum Why {
     Forced,
     /// Healthy, and limited by a weight that follows a value.
     Weighted,
+    /// Up, and limited because it answers later than its monitor allows.
+    Degraded,
     /// Supposed down by `explain --down`.
     Supposed,
 }
@@ -123,11 +127,13 @@ impl Why {
             Self::Down(_) => "down",
             Self::Doubted(_) => "doubted",
             Self::Capped(_) => "capped",
+            Self::Outvoted(_) => "outvoted",
             Self::Draining => "draining",
             Self::Drained => "drained",
             Self::Returning => "returning",
             Self::Forced => "forced",
             Self::Weighted => "weighted",
+            Self::Degraded => "degraded",
             Self::Supposed => "supposed",
         }
     }
@@ -136,7 +142,10 @@ impl Why {
     #[must_use]
     pub fn cause(self) -> Option<Cause> {
         match self {
-            Self::Down(cause) | Self::Doubted(cause) | Self::Capped(cause) => Some(cause),
+            Self::Down(cause)
+            | Self::Doubted(cause)
+            | Self::Capped(cause)
+            | Self::Outvoted(cause) => Some(cause),
             Self::Unproven
             | Self::Healthy
             | Self::Held
@@ -148,6 +157,7 @@ impl Why {
             | Self::Returning
             | Self::Forced
             | Self::Weighted
+            | Self::Degraded
             | Self::Supposed => None,
         }
     }

@@ -1,9 +1,12 @@
 //! The driver of the cluster: this node's words into the shared copy, and what others say into the engine.
 //!
 //! ```text
-//! every beat:   engine.sights() --ballot--> SharedCopy          every 5 s: head      every 10 s: load
+//! every beat:   engine.sights() --ballot--> SharedCopy          on a new order, and every 5 s: head      every 10 s: load
 //! on a change:  SharedCopy --panel--> Input::Heard
 //! ```
+//!
+//! A node that has just begun gives the engine nothing until it has heard a majority, or long enough for that: until then nothing
+//! changes of what it knew before.
 //!
 //! It lives in the control loop, which owns the engine, and waits for nothing. A node without `[cluster]` has none of it, and the
 //! engine's panel is the lone one.
@@ -12,23 +15,31 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Failure;
+use super::cluster_load;
+use super::cluster_orders::{self, ClusterBefore, ClusterOrders};
+use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
 use crate::base::{Moment, from_hexadecimal};
-use crate::engine::{Engine, Input};
+use crate::engine::{Engine, Input, Observed};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
 use crate::plan::{ClusterPart, ClusterRules, Plan};
 use crate::share::{
-    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, MemberAdmission, MemberRole, Roster,
-    RosterFault, RosterMember, Sight, TargetNames, Tuning,
+    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, EntryHash, MemberAdmission, MemberRole,
+    NodeHead, Roster, RosterFault, RosterMember, TargetNames, Tuning,
 };
 
 /// Joins the engine and the shared copy.
 pub(super) struct ClusterDriver {
     copy: SharedCopy,
     changes: watch::Receiver<u64>,
+    plan: Arc<Plan>,
     rules: Arc<ClusterRules>,
-    beat_at: Moment,
+    pub(super) beat_at: Moment,
+    head_at: Moment,
+    /// The digest of the orders in the last head: who waits for others to know an order reads their heads.
+    told: EntryHash,
+    /// Orders between it and this node's cores.
+    pub(super) orders: ClusterOrders,
 }
 
 impl ClusterDriver {
@@ -36,7 +47,11 @@ impl ClusterDriver {
     ///
     /// # Errors
     /// When the seal cannot be read, or the roster cannot be.
-    pub(super) fn start(plan: &Plan, clock: Clock) -> Result<Option<Self>, Failure> {
+    pub(super) fn start(
+        plan: &Arc<Plan>,
+        clock: Clock,
+        before: &ClusterBefore,
+    ) -> Result<Option<Self>, String> {
         let Some(rules) = &plan.cluster else {
             return Ok(None);
         };
@@ -46,27 +61,38 @@ impl ClusterDriver {
         let calendar = clock.calendar();
         let start = ClusterStart {
             now: calendar.now,
-            boot: Boot::at(calendar.utc, drawn),
+            boot: cluster_orders::later(Boot::at(calendar.utc, drawn), seal.key().author(), before),
         };
-        let cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        let mut cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        cluster_orders::restore(&mut cluster, calendar.utc, before);
+        let orders = ClusterOrders::new(&cluster, calendar.utc, before);
         let copy = SharedCopy::new(cluster, clock);
-        Ok(Some(Self::new(copy, Arc::clone(rules), plan)))
+        Ok(Some(Self::new((copy, orders), Arc::clone(rules), plan)))
     }
 
     /// Drives a copy by these rules.
-    fn new(copy: SharedCopy, rules: Arc<ClusterRules>, plan: &Plan) -> Self {
+    fn new(
+        (copy, orders): (SharedCopy, ClusterOrders),
+        rules: Arc<ClusterRules>,
+        plan: &Arc<Plan>,
+    ) -> Self {
         copy.say(|cluster, _, _| cluster.plan(target_names(plan)));
         Self {
             changes: copy.changes(),
             copy,
+            plan: Arc::clone(plan),
             rules,
             beat_at: Moment(0),
+            head_at: Moment(0),
+            told: EntryHash::default(),
+            orders,
         }
     }
 
     /// Goes by another plan from now on. Which node this is and by which key it signs stays until a restart, and so does
     /// that there is a cluster at all.
-    pub(super) fn use_plan(&mut self, plan: &Plan) {
+    pub(super) fn use_plan(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
         let before = Arc::clone(&self.rules);
         if let Some(next) = &plan.cluster {
             self.rules = Arc::new(ClusterRules {
@@ -80,8 +106,7 @@ impl ClusterDriver {
         self.copy.say(|cluster, _, _| {
             // The config was checked: it cannot be no roster, unless hashes of keys meet.
             if let Some(roster) = roster(&rules).ok().filter(|_| rules != before) {
-                cluster.adopt(Arc::new(roster));
-                cluster.retune(tuning(&rules));
+                cluster.adopt(Arc::new(roster), tuning(&rules));
             }
             cluster.plan(names);
         });
@@ -97,35 +122,75 @@ impl ClusterDriver {
         &self.rules
     }
 
-    /// The moment of the next vote.
+    /// The moment of the next vote, or of an answer that waits for others.
     pub(super) fn wake_at(&self) -> Moment {
-        self.beat_at
+        self.answer_at()
+            .map_or(self.beat_at, |at| at.min(self.beat_at))
     }
 
     /// Votes if it is time, and gives what the engine is to hear.
     pub(super) fn turn(&mut self, engine: &Engine, now: Moment) -> Vec<Input> {
         if self.beat_at <= now {
             self.beat_at = now.after(self.rules.beat);
-            self.beat(engine);
+            self.beat(engine, now);
         }
         if !self.changes.has_changed().unwrap_or(false) {
             return Vec::new();
         }
         self.changes.mark_unchanged();
-        let panel = self.copy.look(|cluster, _, _| cluster.panel());
-        vec![Input::Heard(panel)]
+        let panel = self.copy.look(|cluster, now, _| {
+            let panel = cluster.has_settled(now).then(|| cluster.panel());
+            panel.map(Input::Heard)
+        });
+        panel.into_iter().collect()
     }
 
-    fn beat(&self, engine: &Engine) {
-        let (trust, sights) = engine.sights();
-        self.copy.say(|cluster, now, wall| {
-            cluster.tick(now, wall, Sight::Poor);
-            let mut ballot = cluster.ballot(trust);
-            for (place, verdict) in (0..).zip(sights) {
-                ballot.add(place, verdict);
-            }
-            cluster.say(now, wall, ballot);
+    /// Tells the others what was counted here, and gives what all have counted together.
+    pub(super) fn load(&self, observed: &Observed) -> Observed {
+        let load = cluster_load::told(&self.plan, observed);
+        let sum = self.copy.say(|cluster, now, wall| {
+            cluster.say_load(now, wall, load);
+            cluster.load(now)
         });
+        cluster_load::observed(&self.plan, sum)
+    }
+
+    fn beat(&mut self, engine: &Engine, now: Moment) {
+        let (trust, sight) = engine.sight();
+        let digest = self.copy.look(|cluster, _, _| cluster.log().digest());
+        let has_news = std::mem::replace(&mut self.told, digest) != digest;
+        let head = (has_news || self.head_at <= now).then(|| {
+            self.head_at = now.after(CLUSTER_HEAD_EVERY);
+            head(&self.plan, engine)
+        });
+        self.copy.say(|cluster, now, wall| {
+            cluster.tick(now, wall, sight);
+            let ballot = engine.vote(now, cluster.ballot(trust));
+            cluster.say(now, wall, ballot);
+            if let Some(head) = head {
+                cluster.say_head(wall, head);
+            }
+        });
+    }
+}
+
+/// What this node runs; of its orders the core knows.
+fn head(plan: &Plan, engine: &Engine) -> NodeHead {
+    let mut config = [0; 32];
+    config[..8].copy_from_slice(&plan.policy.to_be_bytes());
+    let zones = &engine.table().zones;
+    let serials = zones.all().iter().filter_map(|served| {
+        let apex = served.zone.apex();
+        Some((TargetNames::hash(&apex.to_string()), zones.serial(apex)?))
+    });
+    let mut serials: Vec<(u64, u32)> = serials.collect();
+    serials.sort_unstable();
+    serials.truncate(CLUSTER_SERIALS);
+    NodeHead {
+        config,
+        generation: engine.table().generation,
+        serials,
+        ..NodeHead::default()
     }
 }
 
@@ -139,7 +204,7 @@ pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
 }
 
 /// The secret with which this node signs.
-fn seal(path: &Path) -> Result<AuthorSeal, Failure> {
+fn seal(path: &Path) -> Result<AuthorSeal, String> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");

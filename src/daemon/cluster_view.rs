@@ -1,7 +1,8 @@
 //! The cluster as an operator is told of it, and nodes that are not to be listened to any more.
 use super::cluster::ClusterDriver;
+use super::order_spread::unshared;
 use crate::io::control::Revocation;
-use crate::share::{Author, AuthorKey, ClusterView, Intent, IntentRefusal, LogAct};
+use crate::share::{Author, AuthorKey, ClusterView, Intent, LogAct};
 
 impl ClusterDriver {
     /// Shows what this node knows of the others.
@@ -33,7 +34,7 @@ impl ClusterDriver {
             if cluster.void().contains(&whom) {
                 return Err(format!("node `{node}` is revoked already"));
             }
-            let entry = cluster.order(wall, intent).map_err(|why| refusal(&why))?;
+            let entry = cluster.order(wall, intent).map_err(unshared)?;
             if !cluster.void().contains(&whom) {
                 return Err(format!(
                     "this node alone has revoked half of the others already: revoke `{node}` by another node, or by `revoked = true` in every config"
@@ -61,14 +62,5 @@ impl ClusterDriver {
             )
         })?;
         Ok(AuthorKey(known.key).author())
-    }
-}
-
-fn refusal(why: &IntentRefusal) -> String {
-    match why {
-        IntentRefusal::Twin => "another node writes with this one's key, so this one is silent: give it a key of its own".to_owned(),
-        IntentRefusal::Revoked => "this node is revoked: its orders are void".to_owned(),
-        IntentRefusal::Full => "there are too many orders of this node: let some end".to_owned(),
-        IntentRefusal::Fault(what) => format!("that cannot be ordered: {what}"),
     }
 }

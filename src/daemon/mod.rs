@@ -24,6 +24,7 @@
 //! | `pushed` | the slots that a report is of that nobody asked for |
 //! | `cluster`, `cluster_view` | what goes between the engine and the other nodes, and what is told of them |
 //! | `carrier` | what carries it to them |
+//! | `cluster_load` | what all nodes answer together |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -35,6 +36,8 @@
 mod carrier;
 mod channels;
 mod cluster;
+mod cluster_load;
+mod cluster_orders;
 mod cluster_view;
 mod comparer;
 mod composing;
@@ -53,6 +56,7 @@ mod notice_lines;
 mod notice_log;
 mod observer;
 mod order_log;
+mod order_spread;
 mod ordered;
 pub(crate) mod prepared;
 mod pushed;

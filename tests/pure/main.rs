@@ -12,6 +12,7 @@ mod cluster_config;
 mod combinations;
 mod config;
 mod cut;
+mod degraded;
 mod dnssec;
 mod documents;
 mod fleet;

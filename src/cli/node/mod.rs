@@ -22,8 +22,8 @@ use serde_json::json;
 use self::arguments::{NodeArguments, NodeCommand, NodeList, NodeRevoke};
 use self::authority::{Authority, Validity};
 use super::cluster;
-use super::order::given;
 use super::remote::{Remote, text_of};
+use super::shared_arguments::author;
 use super::{judged, say};
 use crate::base::{Span, to_hexadecimal};
 use crate::daemon::Failure;
@@ -117,13 +117,10 @@ fn age(validity: Validity, now: u64) -> String {
 fn revoke(arguments: &NodeRevoke) -> Result<ExitCode, Failure> {
     let remote = Remote::find(&arguments.control)?;
     let name = &*arguments.name;
-    let mut fields = given("revoke", name, &arguments.by);
-    fields.retain(|(key, _)| *key != "action");
-    let fields = fields.iter().map(|(key, value)| match *key {
-        "scope" => ("node", &**value),
-        other => (other, &**value),
-    });
-    let told = remote.post("/api/v1/cluster/revoke", &fields.collect::<Vec<_>>())?;
+    let by = author(arguments.by.author.clone(), |name| std::env::var(name).ok());
+    let mut fields = vec![("node", name), ("reason", &arguments.by.reason)];
+    fields.extend(by.as_deref().map(|by| ("author", by)));
+    let told = remote.post("/api/v1/cluster/revoke", &fields)?;
     say(&text_of(&told, "result").unwrap_or(told));
     if let Some(folder) = &arguments.authority {
         let taken = Authority::open(folder)?.revoke(name, Clock::start().wall_seconds())?;

@@ -77,21 +77,25 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 29] = [
+    const COUNTS: [&str; 34] = [
         "asn",
         "capacity",
         "class",
         "cohort",
+        "dropped",
         "failures",
         "generation",
         "heard",
         "held",
+        "lost_lines",
         "made",
         "missed",
         "names",
         "needed",
         "networks",
+        "nodes",
         "of",
+        "one_in",
         "prefix",
         "qtype",
         "rrsets",
@@ -106,6 +110,7 @@ mod tests {
         "tier",
         "value",
         "weight",
+        "written",
         "number",
     ];
     /// Units in which a name may end.

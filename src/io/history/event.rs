@@ -87,17 +87,20 @@ impl TimelineEvent {
                 family,
                 to,
                 share_permille,
+                vantages,
                 ..
-            } => Self {
-                endpoints: vec![endpoint.clone()],
-                region: Some(region.clone()),
-                state: Some(to.word().to_owned()),
-                ..Self::new(
-                    "standing",
-                    level(*to),
-                    format!("{endpoint} {family} {}", became(*to, *share_permille)),
-                )
-            },
+            } => {
+                let mut text = format!("{endpoint} {family} {}", became(*to, *share_permille));
+                if let Some(vantages) = vantages {
+                    text = format!("{text}; {vantages}");
+                }
+                Self {
+                    endpoints: vec![endpoint.clone()],
+                    region: Some(region.clone()),
+                    state: Some(to.word().to_owned()),
+                    ..Self::new("standing", level(*to), text)
+                }
+            }
             Notice::FailOpen { .. } | Notice::AllDown { .. } | Notice::Overload { .. } => {
                 Self::of_service(notice)
             }
@@ -369,7 +372,13 @@ impl TimelineEvent {
 fn level(state: Why) -> &'static str {
     match state {
         Why::Down(_) => "bad",
-        Why::Doubted(_) | Why::Capped(_) | Why::Held | Why::Gated | Why::Unapproved => "warning",
+        Why::Doubted(_)
+        | Why::Capped(_)
+        | Why::Outvoted(_)
+        | Why::Held
+        | Why::Gated
+        | Why::Unapproved
+        | Why::Degraded => "warning",
         Why::Draining
         | Why::Drained
         | Why::Returning
@@ -392,6 +401,9 @@ fn became(to: Why, share_permille: u16) -> String {
         Why::Capped(cause) => {
             format!("fails, and is kept because too much is out already: {cause}")
         }
+        Why::Outvoted(cause) => {
+            format!("fails here, and is kept because the vantages do not rule it down: {cause}")
+        }
         Why::Ramping { step, of } => {
             let (whole, tenth) = (share_permille / 10, share_permille % 10);
             format!("returns: step {step} of {of}, {whole}.{tenth} %").replace(".0 %", " %")
@@ -404,6 +416,7 @@ fn became(to: Why, share_permille: u16) -> String {
         Why::Returning => "returns after an order".to_owned(),
         Why::Forced => "is forced by an override".to_owned(),
         Why::Weighted => "follows its weight".to_owned(),
+        Why::Degraded => "is slow, and serves a part of its clients".to_owned(),
         Why::Healthy => "is healthy".to_owned(),
         Why::Unproven => "is not proven yet".to_owned(),
         Why::Supposed => "is supposed down".to_owned(),
@@ -428,6 +441,7 @@ mod tests {
             from: Why::Healthy,
             to: Why::Down(Cause::ConnectTimeout),
             share_permille: 0,
+            vantages: None,
         };
         let event = TimelineEvent::of(&BurstLine::Alone(down.clone())).unwrap();
         assert_eq!(

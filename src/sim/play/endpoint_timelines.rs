@@ -229,11 +229,11 @@ impl EndpointTimeline {
 fn state(why: Why) -> State {
     match why {
         Why::Unproven => State::Unproven,
-        Why::Healthy | Why::Weighted => State::Serving,
+        Why::Healthy | Why::Weighted | Why::Degraded => State::Serving,
         Why::Held | Why::Gated | Why::Unapproved => State::Waiting,
         Why::Ramping { .. } => State::Ramping,
         Why::Down(_) | Why::Supposed => State::Out,
-        Why::Doubted(_) | Why::Capped(_) => State::Kept,
+        Why::Doubted(_) | Why::Capped(_) | Why::Outvoted(_) => State::Kept,
         Why::Draining | Why::Drained | Why::Returning | Why::Forced => State::Drained,
     }
 }
