@@ -321,7 +321,8 @@ impl Cluster {
         }
         let slot = OrderSlot::of(act, scope);
         let (entries, octets) = self.log.size_beside(self.me, &slot);
-        let part = if act.is_brief() { 2 } else { 1 };
+        let adds = matches!(act, LogAct::PutChallenge(..) | LogAct::Approve(_));
+        let part = if adds { 2 } else { 1 };
         if entries >= CLUSTER_LOG.0 / part || octets > CLUSTER_LOG.1 / part {
             return Err(IntentRefusal::Full);
         }

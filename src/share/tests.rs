@@ -168,7 +168,8 @@ fn one_author_drains_half_and_a_second_one_more() {
     mingle(&mut nodes);
     nodes[1].order(WALL, intent(LogAct::Drain, "p5-6")).unwrap();
     mingle(&mut nodes);
-    assert_eq!(in_force(&nodes[2], WALL), whole(&["p0-3", "p4", "p5-6"]));
+    let all = whole(&["p0-3", "p5-6", "p4", "p5-6"]);
+    assert_eq!(in_force(&nodes[2], WALL), all);
     // Whoever seconds may take that back; the first one's word alone is not enough again.
     nodes[1]
         .order(WALL, intent(LogAct::Undrain, "p5-6"))

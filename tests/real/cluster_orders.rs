@@ -132,7 +132,8 @@ fn answer(number: usize, option: &str, name: &str, kind: &str) -> Vec<String> {
 }
 
 fn config(number: u64) -> String {
-    let (node, place) = (NODES[usize::try_from(number).unwrap()], number as usize);
+    let place = usize::try_from(number).unwrap();
+    let node = NODES[place];
     let own = CONFIG
         .replace(
             r#"listen = ["127.0.0.20:53", "[::1]:53"]"#,

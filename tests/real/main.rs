@@ -16,6 +16,7 @@ mod alerting;
 mod approval;
 mod book;
 mod bursts;
+mod cluster;
 mod cluster_orders;
 mod comfort;
 mod command_line;
