@@ -11,7 +11,7 @@ use crate::engine::order::Override;
 use crate::geo::Network;
 use crate::plan::{AccessRole, LogFormat, ScopePattern};
 
-pub(super) use super::shared_arguments::{ClientProof, Config, Control, OrderBy, span};
+pub(super) use super::shared_arguments::{ClientProof, Config, Control, OrderBy, label, span};
 
 /// Health-aware authoritative DNS server and global traffic manager.
 #[derive(Debug, Parser)]
@@ -114,6 +114,10 @@ pub(super) enum Command {
     Records(super::records::RecordsArguments),
     /// Make a token for the control API
     Token(TokenArguments),
+    /// Make, list and revoke the nodes of a cluster
+    Node(super::node::arguments::NodeArguments),
+    /// Look at the cluster that a running server is of
+    Cluster(super::cluster::ClusterArguments),
     /// Look at the log of changes
     Audit(Audit),
     /// Make, show and roll the keys of signed zones
@@ -395,7 +399,7 @@ pub(super) enum TokenCommand {
 #[derive(Debug, Args)]
 pub(super) struct TokenNew {
     /// Its name, which stands in the log of changes
-    #[arg(value_parser = token_name)]
+    #[arg(value_parser = label)]
     pub(super) name: String,
     /// Its role: viewer (to see), operator (to order, within its scope), dns (to set challenges), admin
     #[arg(long, value_parser = role)]
@@ -409,14 +413,6 @@ pub(super) struct TokenNew {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
-}
-
-fn token_name(text: &str) -> Result<String, String> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    match (1..=63).contains(&text.len()) && text.bytes().all(fits) {
-        true => Ok(text.to_owned()),
-        false => Err("a name is 1 to 63 letters, digits, `-`, `_` and `.`".to_owned()),
-    }
 }
 
 fn role(text: &str) -> Result<AccessRole, String> {

@@ -16,6 +16,8 @@
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `records` | `waypost records`: records declared, listed, written as files and brought to what files say |
 //! | `token` | `waypost token`: secrets for the control API |
+//! | `node` | `waypost node`: keys and certificates of a cluster's nodes |
+//! | `cluster` | `waypost cluster`: what a node knows of the others |
 //! | `audit` | `waypost audit`: whether the log of changes is whole |
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
@@ -37,6 +39,7 @@ mod arguments;
 mod audit;
 mod backup;
 mod check;
+mod cluster;
 mod cost;
 mod demo;
 mod describe;
@@ -50,6 +53,7 @@ mod import_arguments;
 mod init;
 mod judged;
 mod keys;
+mod node;
 mod order;
 mod orders;
 mod plan;
@@ -116,6 +120,8 @@ pub fn main() -> ExitCode {
         Command::Acme(arguments) => acme::acme(&arguments),
         Command::Records(arguments) => records::records(&arguments),
         Command::Token(arguments) => token::token(&arguments),
+        Command::Node(arguments) => node::node(&arguments),
+        Command::Cluster(arguments) => cluster::cluster(&arguments),
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),

@@ -11,6 +11,7 @@ use super::orders::{forecast_page, known_by, list};
 use super::present::percent;
 use super::remote::{Remote, text_of};
 use super::say;
+use super::shared_arguments::author;
 use crate::daemon::Failure;
 use crate::engine::order::Action;
 use crate::io::control::{ForecastView, HeldView, OrderList};
@@ -139,13 +140,6 @@ pub(super) fn given(action: &str, scope: &str, by: &OrderBy) -> OrderFields {
         parameters.push(("author", author));
     }
     parameters
-}
-
-/// The author: as named, even if that is nobody, or the user that this machine knows.
-fn author(named: Option<String>, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
-    let users = ["SUDO_USER", "USER"].iter();
-    let mut users = users.filter_map(|name| variable(name));
-    named.or_else(|| users.find(|user| !user.trim().is_empty()))
 }
 
 fn window(window: &OrderWindow) -> OrderFields {

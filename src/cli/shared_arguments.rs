@@ -58,6 +58,25 @@ pub(super) struct OrderBy {
     pub(super) author: Option<String>,
 }
 
+/// The author: as named, even if that is nobody, or the user that this machine knows.
+pub(super) fn author(
+    named: Option<String>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let users = ["SUDO_USER", "USER"].iter();
+    let mut users = users.filter_map(|name| variable(name));
+    named.or_else(|| users.find(|user| !user.trim().is_empty()))
+}
+
+/// A name that a config can have.
+pub(super) fn label(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match (1..=63).contains(&text.len()) && text.bytes().all(fits) {
+        true => Ok(text.to_owned()),
+        false => Err("a name is 1 to 63 letters, digits, `-`, `_` and `.`".to_owned()),
+    }
+}
+
 /// A span of time above zero.
 pub(super) fn span(text: &str) -> Result<Span, String> {
     let span = Span::parse(text).filter(|span| *span > Span::ZERO);

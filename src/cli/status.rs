@@ -76,6 +76,9 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
             status.policy,
         ),
     );
+    if let Some(cluster) = &status.cluster {
+        line(out, &super::cluster::summary(cluster, paint));
+    }
     if let Some(refused) = &status.refused {
         refusal_lines(out, refused, paint);
     }

@@ -117,6 +117,11 @@ impl ClusterDriver {
         &self.copy
     }
 
+    /// The rules in force.
+    pub(super) fn rules(&self) -> &ClusterRules {
+        &self.rules
+    }
+
     /// The moment of the next vote, or of an answer that waits for others.
     pub(super) fn wake_at(&self) -> Moment {
         self.answer_at()

@@ -42,6 +42,7 @@ use crate::io::probe::Finished;
 use crate::io::publish::Published;
 use crate::io::state::health_log::Restored;
 use crate::plan::{Plan, ZoneSize};
+use crate::share::ClusterView;
 use crate::table::Table;
 use crate::zones;
 
@@ -291,6 +292,7 @@ impl ControlLoop {
             Command::Reload { .. }
             | Command::Order { .. }
             | Command::Push { .. }
+            | Command::Revoke { .. }
             | Command::Challenge { .. }
             | Command::Declared { .. }
                 if self.is_held => {}
@@ -309,6 +311,12 @@ impl ControlLoop {
                     .forecast(self.handles.clock.now(), &request.order);
                 let told = found.map_err(|refused| ordered::refusal(&request, &refused));
                 drop(reply.send(told));
+            }
+            Command::Cluster(reply) => drop(reply.send(self.cluster_view())),
+            Command::Revoke { revocation, reply } => {
+                let cluster = self.handles.cluster.as_ref();
+                let alone = Err("this node is of no cluster".to_owned());
+                drop(reply.send(cluster.map_or(alone, |own| own.revoke(revocation))));
             }
             Command::Orders(reply) => self.tell_orders(reply),
             Command::Push { push, reply } => {
@@ -339,6 +347,7 @@ impl ControlLoop {
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             names: self.handles.names.report(),
+            cluster: self.cluster_view().map(|view| view.summary),
             ..self.engine.status(now)
         }
     }
@@ -350,8 +359,13 @@ impl ControlLoop {
             refused: self.scales.last_refusal(now).is_some(),
             zones: self.zones.status(),
             names: self.handles.names.report(),
+            cluster: self.cluster_view(),
             ..self.engine.figures(now)
         }
+    }
+
+    fn cluster_view(&self) -> Option<ClusterView> {
+        self.handles.cluster.as_ref().map(ClusterDriver::view)
     }
 
     fn ask_upgrade(&self, request: upgrade::UpgradeRequest) {

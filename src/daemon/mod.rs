@@ -22,7 +22,7 @@
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
 //! | `maintenance` | windows of the config, ordered when they are due |
 //! | `pushed` | the slots that a report is of that nobody asked for |
-//! | `cluster` | what goes between the engine and the other nodes |
+//! | `cluster`, `cluster_view` | what goes between the engine and the other nodes, and what is told of them |
 //! | `carrier` | what carries it to them |
 //! | `cluster_load` | what all nodes answer together |
 //! | `expiry` | when the server's own certificate expires |
@@ -38,6 +38,7 @@ mod channels;
 mod cluster;
 mod cluster_load;
 mod cluster_orders;
+mod cluster_view;
 mod comparer;
 mod composing;
 mod control_loop;

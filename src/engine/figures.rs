@@ -8,6 +8,7 @@ use crate::base::{Family, Moment, Permille, RegionId, ServiceId, SlotId, Span};
 use crate::health::guard::Doubt;
 use crate::names::NameReport;
 use crate::plan::{AllDown, Plan};
+use crate::share::ClusterView;
 use crate::table::Table;
 
 use super::Engine;
@@ -37,6 +38,8 @@ pub struct Figures {
     pub names: Vec<NameReport>,
     /// Zones; they are looked after elsewhere.
     pub zones: Vec<ZoneStatus>,
+    /// The cluster, if the node is of one; other nodes are spoken to elsewhere.
+    pub cluster: Option<ClusterView>,
 }
 
 /// One target.
@@ -129,5 +132,6 @@ pub(super) fn figures(engine: &Engine, now: Moment) -> Figures {
         slots: slots.collect(),
         names: Vec::new(),
         zones: Vec::new(),
+        cluster: None,
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::base::{Utc, shown};
 use crate::names::NameReport;
+use crate::share::ClusterSummary;
 
 pub use crate::zones::status::{KeyStatus, SigningStatus, ZoneStatus};
 
@@ -59,6 +60,9 @@ pub struct Status {
     /// Machines that are known by name.
     #[serde(default)]
     pub names: Vec<NameReport>,
+    /// The cluster, if the node is of one; known to whoever speaks to the others, not to the engine.
+    #[serde(default)]
+    pub cluster: Option<ClusterSummary>,
     /// Zones.
     pub zones: Vec<ZoneStatus>,
     /// Regions with their endpoints, in the order of the config.

@@ -67,6 +67,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         // They are looked after elsewhere.
         names: Vec::new(),
         zones: Vec::new(),
+        cluster: None,
         regions: view.regions(),
         services: services
             .map(|(id, service)| view.service(id, service))

@@ -24,6 +24,7 @@
 //! | [`SharedLog`], [`OrderInForce`] | all orders that matter, and what they come to |
 //! | [`NodeHead`], [`NodeLoad`] | what a node has and runs; what it answers |
 //! | [`Cluster`] | one node's copy of all of it |
+//! | [`ClusterView`] | what one node knows of the others, for people |
 //! | [`Have`], [`TakenBundle`], [`RecordFate`] | what carriers carry, and what became of it |
 //!
 //! # The seam of carriers
@@ -63,6 +64,7 @@ mod seal;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod view;
 
 pub use ballot::{Ballot, PlaceSet, PlanHash, TargetNames};
 pub use cluster::{Cluster, ClusterStart, Footing, Intent, IntentRefusal, Sight, Tuning};
@@ -78,3 +80,4 @@ pub use roster::{MemberAdmission, MemberRole, Roster, RosterFault, RosterMember}
 pub use ruling::{Electorate, Ruling, Trust, VantageId, Vote};
 pub use seal::{Author, AuthorKey, AuthorSeal};
 pub use stamp::{Boot, HybridStamp};
+pub use view::{ClusterSummary, ClusterView, HeadView, HeardOf, NodeView, OtherNode};

@@ -483,3 +483,66 @@ fn strangers_forgers_and_other_clusters_are_refused() {
     assert!(refused(RecordRefusal::Stranger) && refused(RecordRefusal::Foreign));
     assert!(other.panel().others.is_empty());
 }
+
+#[test]
+fn a_view_shows_who_hears_whom_and_who_differs() {
+    let mut nodes = nodes(4);
+    nodes.iter_mut().for_each(|node| vote(node, &[DOWN]));
+    // The third is not reached, and the second has another config.
+    let mut third = nodes.remove(2);
+    mingle(&mut nodes);
+    for (node, config) in nodes.iter_mut().zip([1, 2, 1]) {
+        vote(node, &[DOWN]);
+        let head = NodeHead {
+            config: [config; 32],
+            generation: u64::from(config),
+            ..NodeHead::default()
+        };
+        node.say_head(WALL, head);
+    }
+    mingle(&mut nodes);
+    nodes[0].tick(NOW, WALL, Sight::Poor);
+    let view = nodes[0].view("prod", NOW);
+    let summary = &view.summary;
+    assert_eq!((&*summary.cluster, &*summary.node), ("prod", "node-1"));
+    assert_eq!((&*summary.footing, summary.twin), ("together", false));
+    assert_eq!((summary.vantages.heard, summary.vantages.of), (3, 4));
+    assert_eq!((summary.nodes.heard, summary.nodes.of), (3, 4));
+    assert_eq!(summary.config_differs, ["node-2"]);
+    assert!(summary.orders_differ.is_empty() && summary.skewed.is_empty());
+    let states = view.nodes.iter().map(|node| &*node.state);
+    assert_eq!(
+        states.collect::<Vec<_>>(),
+        ["this", "heard", "silent", "heard"]
+    );
+    assert_eq!(view.nodes[0].hears, ["node-2", "node-4"]);
+    assert_eq!(view.nodes[1].hears, ["node-1", "node-4"]);
+    let head = view.nodes[1].head.as_ref().unwrap();
+    assert!(!head.config_same && head.orders_same && head.generation == 2);
+    // An order of its own is one that others have not.
+    nodes[0].order(WALL, intent(LogAct::Drain, "p1")).unwrap();
+    let view = nodes[0].view("prod", NOW);
+    assert_eq!(view.summary.orders_differ, ["node-2", "node-4"]);
+    // Clocks and silence.
+    vote(&mut third, &[DOWN]);
+    carry(&third, &mut nodes[0], Utc(WALL.0 + 31_000));
+    assert_eq!(nodes[0].view("prod", NOW).summary.skewed, ["node-3"]);
+    let later = NOW.after(Span(16_000));
+    nodes[0].tick(later, WALL, Sight::Poor);
+    let view = nodes[0].view("prod", later);
+    assert_eq!(
+        (&*view.summary.footing, view.summary.vantages.heard),
+        ("apart", 1)
+    );
+    assert_eq!(
+        (&*view.nodes[1].state, view.nodes[1].age_ms),
+        ("late", Some(16_000))
+    );
+    let revoke = intent(LogAct::Revoke(author(2)), "node-2");
+    nodes[0].order(WALL, revoke).unwrap();
+    let view = nodes[0].view("prod", later);
+    assert_eq!(
+        (&*view.nodes[1].state, view.summary.nodes.of),
+        ("revoked", 3)
+    );
+}

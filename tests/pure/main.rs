@@ -8,6 +8,7 @@ mod allocations;
 mod amplification;
 mod answer;
 mod chosen;
+mod cluster_config;
 mod combinations;
 mod config;
 mod cut;

@@ -55,6 +55,7 @@ mod query;
 mod restart;
 mod rollover;
 mod rooted;
+mod roster;
 mod scrape;
 mod series;
 mod signals;

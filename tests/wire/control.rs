@@ -310,6 +310,15 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             (Engine::Answers, Command::Orders(reply)) => {
                 reply.send(core.orders(clock.now())).unwrap();
             }
+            (Engine::Answers, Command::Cluster(reply)) => {
+                let mut view = waypost::share::ClusterView::default();
+                view.summary.cluster = "prod".to_owned();
+                reply.send(Some(view)).unwrap();
+            }
+            (Engine::Answers, Command::Revoke { revocation, reply }) => {
+                let told = format!("{} by {}", revocation.node, revocation.author);
+                reply.send(Ok(told)).unwrap();
+            }
             (Engine::Answers, Command::Push { push, reply }) => {
                 let known = push.monitor == "beat";
                 let told = known
@@ -1455,6 +1464,23 @@ fn whoever_asks_is_told_who_that_is_and_operators_read_the_log() {
         (lines.len(), &lines[0]["what"]["action"]),
         (1, &"reload".into())
     );
+}
+
+#[test]
+fn viewers_see_the_cluster_and_admins_revoke_a_node() {
+    let rig = Rig::start(Engine::Answers);
+    rig.publish(7);
+    let view: serde_json::Value = serde_json::from_str(&rig.get("/api/v1/cluster").body).unwrap();
+    assert_eq!(view["summary"]["cluster"], "prod");
+    let path = "/api/v1/cluster/revoke?node=tor1&author=ada";
+    assert_eq!(rig.with_token(OPS, "POST", path).status, 403);
+    let done = rig.with_token(ADMIN, "POST", path);
+    assert_eq!(done.status, 200, "{}", done.body);
+    assert!(done.body.contains("tor1 by ada ("), "{}", done.body);
+    for wrong in ["", "?node=", "?node=tor1&nodes=2"] {
+        let path = format!("/api/v1/cluster/revoke{wrong}");
+        assert_eq!(rig.with_token(ADMIN, "POST", &path).status, 400, "{wrong}");
+    }
 }
 
 #[test]

@@ -134,9 +134,33 @@ function TopBar({ data, route, who, now, onIdentity }) {
             {parts.map((part, at) => <><a key={part.text} href={part.href} class={part.tone}><Glyph tone={part.tone} />{part.text}</a>{at < parts.length - 1 ? ", " : ""}</>)}
           </p>
           <p class="node"><b>{head.node}</b> <span>version {head.version}</span> <span>generation {head.generation}</span> <span>table {span(now - moment(head.built_at))} old</span> <span>up {span(now - moment(head.started_at))}</span> <span>policy <code title={`policy ${head.policy}, plan ${head.plan}`}>{head.policy.slice(0, 8)}</code></span></p>
+          {head.cluster && <Cluster own={head.cluster} />}
         </div>
       )}
     </header>
+  );
+}
+
+/** Nodes that are named; the others are counted. */
+const NODES = 20;
+const STATES = { heard: "good", late: "warn", silent: "warn", revoked: "quiet" };
+
+/** The other nodes, and what is wrong between them. */
+function Cluster({ own }) {
+  const ill = [
+    own.twin && "another node writes with this one's key",
+    own.footing !== "together" && `${own.footing}: ${own.vantages.heard} of ${own.vantages.of} vantages heard`,
+    own.orders_differ.length > 0 && `other orders: ${own.orders_differ.join(", ")}`,
+    own.config_differs.length > 0 && `another config: ${own.config_differs.join(", ")}`,
+    own.skewed.length > 0 && `clock off: ${own.skewed.join(", ")}`,
+  ].filter(Boolean);
+  const others = [...own.others].sort((a, b) => (a.state === "heard") - (b.state === "heard"));
+  return (
+    <p class="node cluster">cluster <b>{own.cluster}</b> <span>{own.node}, {own.footing}</span>
+      {others.slice(0, NODES).map((other) => <span key={other.name} class={`peer ${STATES[other.state] ?? ""}`} title={other.state}>{other.name}{other.state === "heard" ? "" : ` (${other.state})`}</span>)}
+      {others.length > NODES && <span>and {others.length - NODES} more</span>}
+      {ill.map((text) => <span key={text} class="warn">{text}</span>)}
+    </p>
   );
 }
 

@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use tokio_rustls::rustls::pki_types::CertificateRevocationListDer;
+use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateRevocationListDer, ServerName};
+use tokio_rustls::rustls::server::ParsedCertificate;
 use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
-use super::names::Names;
+use super::names::{Names, within};
 use super::tls::{self, Fault};
-use super::within;
 use crate::base::limits::{CLUSTER_FRESH, CLUSTER_MEMBERS, CLUSTER_PEERS, CLUSTER_VANTAGES};
 use crate::base::{Permille, from_hexadecimal, similar, to_hexadecimal};
 use crate::config::Files;
@@ -23,7 +24,7 @@ use crate::config::cluster::{ClusterNodeSpec, ClusterSpec};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::Spec;
-use crate::plan::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules};
+use crate::plan::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules, Pair};
 
 /// Vantages below which two that fail leave nobody to tell them from the world.
 const FEW: usize = 3;
@@ -45,6 +46,13 @@ pub(super) fn resolve(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Op
     check_tuning(own, found);
     let certificate = own.certificate.as_ref().zip(own.private_key.as_ref());
     let pair = certificate.and_then(|parts| tls::pair(parts, spec, files, found));
+    if let Some(((pair, path), node)) = pair
+        .as_ref()
+        .zip(own.certificate.as_ref())
+        .zip(node.as_ref())
+    {
+        check_certificate(path, pair, node, found);
+    }
     let names = pair.map_or_else(Vec::new, |pair| pair.names);
     check_carriage(own, &names, found);
     if let Some(path) = &own.roots {
@@ -295,6 +303,21 @@ fn check_carriage(own: &ClusterSpec, names: &[String], found: &mut Diagnostics) 
             .warn(&own.at, "this node asks nobody, and nobody can ask it")
             .help("write `peers = [\"tor1.example.net:5354\"]`, or `listen`, or both");
     }
+}
+
+/// Others know a node by a name of its certificate, as a DNS name.
+fn check_certificate(path: &At<String>, pair: &Pair, node: &str, found: &mut Diagnostics) {
+    let first = pair.certified.cert.first();
+    let shown = first.and_then(|own| ParsedCertificate::try_from(own).ok());
+    let name = ServerName::try_from(node).ok();
+    let bears = shown.zip(name);
+    if bears.is_some_and(|(shown, name)| verify_server_name(&shown, &name).is_ok()) {
+        return;
+    }
+    found
+        .error(&path.at, format!("`{}` is no certificate of node `{node}`", path.value))
+        .label(format!("its names: {}", pair.names.join(", ")))
+        .help("other nodes refuse it: it must bear the node's name as a DNS name; `waypost node new NAME` makes one that does");
 }
 
 /// Tells whether a peer is where this node listens: at an address of its own, or by a name of its certificate.

@@ -75,7 +75,6 @@ mod zones;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -92,6 +91,7 @@ use crate::plan::{
 };
 
 use checks::Checks;
+use names::within;
 use places::Places;
 use services::Draft;
 use targets::Wiring;
@@ -354,22 +354,6 @@ fn check_limits(spec: &Spec, found: &mut Diagnostics) -> bool {
         within("claimed networks", CLAIMED_NETWORKS, claims, found),
     ];
     fits == [true; 9]
-}
-
-/// Whether there are no more than `most`; reported at the first that is too many.
-fn within<'s>(
-    noun: &str,
-    most: usize,
-    mut places: impl Iterator<Item = &'s Range<usize>>,
-    found: &mut Diagnostics,
-) -> bool {
-    let past = places.nth(most);
-    if let Some(at) = past {
-        found
-            .error(at, format!("more than {most} {noun}"))
-            .help("spread them over several configs");
-    }
-    past.is_none()
 }
 
 fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) -> Plan {

@@ -4,6 +4,7 @@
 //! read, what it means may stand there. Many places that name it are one slip, told once. It does not
 //! know what the things are.
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::base::similar;
 use crate::config::diagnostic::{Diagnostics, Gap};
@@ -86,4 +87,20 @@ impl<'s> Names<'s> {
             known => format!("the config has: {}", known.join(", ")),
         }
     }
+}
+
+/// Tells whether there are no more than `most`; reported at the first that is too many.
+pub(super) fn within<'s>(
+    noun: &str,
+    most: usize,
+    mut places: impl Iterator<Item = &'s Range<usize>>,
+    found: &mut Diagnostics,
+) -> bool {
+    let past = places.nth(most);
+    if let Some(at) = past {
+        found
+            .error(at, format!("more than {most} {noun}"))
+            .help("spread them over several configs");
+    }
+    past.is_none()
 }

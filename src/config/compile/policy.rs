@@ -125,7 +125,7 @@ fn window(spec: &MaintenanceSpec) -> impl Debug {
     format!("{name:?} {scope:?} {start:?} {zone:?} {length} {recurrence:?} {lead:?}")
 }
 
-/// Who votes, and the rules of it: two nodes that differ in them come to different rulings. Which of the nodes this is, and how
+/// The voters, and their rules: two nodes that differ in them come to different rulings. Which of the nodes this is, and how
 /// others are reached, is each node's own.
 fn cluster(spec: &ClusterSpec) -> impl Debug {
     let ClusterSpec {

@@ -35,7 +35,7 @@ use crate::config::value::{self, Trouble};
 const BEAT: Span = Span::from_secs(1);
 /// Shortest and longest time between two votes.
 const BEATS: [Span; 2] = [Span(200), Span::from_secs(60)];
-/// What the text of a public key begins with.
+/// The beginning of a public key's text.
 const KEY: &str = "ed25519:";
 /// Time without a majority after which those who are heard decide.
 const ALONE_AFTER: Span = Span::from_secs(120);

@@ -79,7 +79,7 @@ pub(super) async fn reload(
 }
 
 /// Records what became of a change of the whole server, with what there is after it; `None` if nobody answered.
-async fn conclude(
+pub(super) async fn conclude(
     begun: BegunChange,
     state: &State,
     outcome: Option<Result<String, String>>,
@@ -103,7 +103,7 @@ fn plan(state: &State) -> Value {
 }
 
 /// Refuses what the caller's role does not allow, and records that.
-async fn permitted(
+pub(super) async fn permitted(
     asked: AskedChange,
     permission: Permission,
     state: &State,

@@ -21,6 +21,7 @@ use crate::io::history::History;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 use crate::plan::Control;
+use crate::share::ClusterView;
 use crate::zones::declared::order::{DeclaredAsk, DeclaredRefusal, DeclaredReply};
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
@@ -82,6 +83,15 @@ pub enum Command {
         /// The result, or why there is none.
         reply: oneshot::Sender<Result<DeclaredReply, DeclaredRefusal>>,
     },
+    /// Everything known of the other nodes; nothing, if there are none.
+    Cluster(oneshot::Sender<Option<ClusterView>>),
+    /// Listen to a node no more.
+    Revoke {
+        /// The order.
+        revocation: Revocation,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
     /// Set, remove or list challenges.
     Challenge {
         /// The order.
@@ -102,6 +112,17 @@ pub struct PushReport {
     pub address: Option<IpAddr>,
     /// The report itself.
     pub report: Report,
+}
+
+/// An order to listen to a node no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revocation {
+    /// Its name.
+    pub node: String,
+    /// The author.
+    pub author: String,
+    /// The reason.
+    pub reason: String,
 }
 
 /// A wish about machines of a demo.

@@ -12,6 +12,7 @@
 //! | `routes` | which request means what |
 //! | `origin` | whether a browser was led here by another site's page |
 //! | `looks` | what is told of the server |
+//! | `cluster` | what is told of other nodes, and how one is revoked |
 //! | `scrape` | in which form metrics are told |
 //! | `changes` | what may be ordered |
 //! | `parameters` | what stands behind `?` |
@@ -46,7 +47,7 @@ use tokio::task::AbortHandle;
 
 pub use self::commands::{
     Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
-    PushReport, State,
+    PushReport, Revocation, State,
 };
 pub use self::compared::ComparedConfig;
 pub use self::failures::Failures;
@@ -65,6 +66,7 @@ use crate::plan::{AccessRules, Carriage};
 mod callers;
 mod challenge;
 mod changes;
+mod cluster;
 mod commands;
 mod compare;
 mod compared;

@@ -7,7 +7,9 @@
 //! `null`. What breaks a reader gets another version in its path. A test holds the description to it.
 use utoipa::OpenApi;
 
-use super::{changes, compare, declared, identity, live, looks, map, push, scrape, timeline};
+use super::{
+    changes, cluster, compare, declared, identity, live, looks, map, push, scrape, timeline,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,6 +35,8 @@ use super::{changes, compare, declared, identity, live, looks, map, push, scrape
         looks::audit,
         identity::audit_lines,
         compare::plan,
+        cluster::cluster,
+        cluster::revoke,
         changes::reload,
         changes::upgrade,
         push::push,
@@ -80,7 +84,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 37] = [
+    const COUNTS: [&str; 38] = [
         "added",
         "changed",
         "removed",
@@ -92,6 +96,7 @@ mod tests {
         "dropped",
         "failures",
         "generation",
+        "heard",
         "held",
         "lost_lines",
         "made",

@@ -16,8 +16,8 @@ use super::commands::State;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{
-    changes, compare, declared, identity, live, looks, machines, map, openapi, origin, page, push,
-    scrape, timeline,
+    changes, cluster, compare, declared, identity, live, looks, machines, map, openapi, origin,
+    page, push, scrape, timeline,
 };
 use crate::plan::{AccessRules, Permission};
 
@@ -34,6 +34,8 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/whoami", get(identity::whoami))
         .route("/api/v1/audit", get(looks::audit))
         .route("/api/v1/audit/lines", get(identity::audit_lines))
+        .route("/api/v1/cluster", get(cluster::cluster))
+        .route("/api/v1/cluster/revoke", post(cluster::revoke))
         .route("/api/v1/plan", post(compare::plan))
         .route("/api/v1/reload", post(changes::reload))
         .route("/api/v1/upgrade", post(changes::upgrade))

@@ -11,6 +11,7 @@
 //! | `limits` | who is limited at the moment |
 //! | `registry` | counters and histograms of things that happen, behind handles of the `metrics` crate |
 //! | `state` | what the engine knows as gauges, written afresh at each scrape |
+//! | `cluster` | what is known of other nodes |
 //! | `endpoints`, `services` | of that, what is told of each endpoint and service |
 //! | `state_folder` | whether the folder of state was damaged, and can be written |
 //! | `process` | what the kernel says of this process |
@@ -54,6 +55,7 @@ use crate::table::Table;
 mod answer_times;
 pub mod asked;
 mod carried;
+mod cluster;
 mod durations;
 mod endpoints;
 mod histogram;
@@ -462,6 +464,7 @@ impl Gathered {
             names::write(&mut text, figures);
             endpoints::write(&mut text, figures, &self.failures);
             services::write(&mut text, figures);
+            cluster::write(&mut text, figures.cluster.as_ref());
         }
         process::write(&mut text, self.started_at);
         text.finish()

@@ -55,8 +55,8 @@ file = "answers.fstrm"
 name = "prod"
 node = "fra1"
 key = "cluster/fra1.key"
-certificate = "tls/chain.pem"
-private_key = "tls/key.pem"
+certificate = "cluster/fra1.pem"
+private_key = "cluster/fra1-tls.key"
 roots = "tls/chain.pem"
 #@ [cluster]
 [[cluster.nodes]]

@@ -43,7 +43,7 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "cli",
-        "base dns geo import names keys text plan config health steer table audit answer zones engine sim io daemon",
+        "base dns geo import names keys text plan config health steer table audit answer zones engine share sim io daemon",
     ),
 ];
 /// Parts of `io` that do not see each other.

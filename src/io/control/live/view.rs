@@ -14,6 +14,7 @@ use crate::engine::status::{
     ServiceStatus, SlotStatus, TargetStatus, ZoneStatus,
 };
 use crate::plan::Plan;
+use crate::share::ClusterSummary;
 
 /// Difference of two readings of one moment.
 const JITTER_MS: u64 = 2500;
@@ -51,6 +52,7 @@ pub(super) struct LiveHead {
     geo: GeoStatus,
     certificate: Option<CertificateStatus>,
     canaries: Vec<LiveSlot>,
+    cluster: Option<ClusterSummary>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -206,6 +208,7 @@ impl LiveHead {
             geo: status.geo.clone(),
             certificate: status.certificate.clone(),
             canaries: status.canaries.iter().map(LiveSlot::new).collect(),
+            cluster: status.cluster.clone(),
         }
     }
 

@@ -1,0 +1,66 @@
+//! The cluster as an operator is told of it, and nodes that are not to be listened to any more.
+use super::cluster::ClusterDriver;
+use super::order_spread::unshared;
+use crate::io::control::Revocation;
+use crate::share::{Author, AuthorKey, ClusterView, Intent, LogAct};
+
+impl ClusterDriver {
+    /// Shows what this node knows of the others.
+    pub(super) fn view(&self) -> ClusterView {
+        let name = &self.rules().name;
+        self.copy().look(|cluster, now, _| cluster.view(name, now))
+    }
+
+    /// Listens to a node no more, and tells the others.
+    ///
+    /// # Errors
+    /// The reason; for a person.
+    pub(super) fn revoke(&self, revocation: Revocation) -> Result<String, String> {
+        let Revocation {
+            node,
+            author: by,
+            reason,
+        } = revocation;
+        let whom = self.author_of(&node)?;
+        let intent = Intent {
+            act: LogAct::Revoke(whom),
+            scope: node.clone(),
+            by,
+            reason,
+            begins: None,
+            expires: None,
+        };
+        self.copy().say(|cluster, _, wall| {
+            if cluster.void().contains(&whom) {
+                return Err(format!("node `{node}` is revoked already"));
+            }
+            let entry = cluster.order(wall, intent).map_err(unshared)?;
+            if !cluster.void().contains(&whom) {
+                return Err(format!(
+                    "this node alone has revoked half of the others already: revoke `{node}` by another node, or by `revoked = true` in every config"
+                ));
+            }
+            let (known, of) = cluster.known_by(&entry);
+            Ok(format!("node `{node}` is revoked here; known by {known} of {of}"))
+        })
+    }
+
+    /// The key of a node, as an author.
+    fn author_of(&self, node: &str) -> Result<Author, String> {
+        let rules = self.rules();
+        if node == rules.node {
+            return Err(format!(
+                "this is node `{node}` itself, and what a revoked node orders is void: ask another one"
+            ));
+        }
+        let known = rules.nodes.iter().find(|own| own.name == node);
+        let known = known.ok_or_else(|| {
+            let all: Vec<&str> = rules.nodes.iter().map(|own| &*own.name).collect();
+            format!(
+                "the cluster has no node `{node}`; it has {}",
+                all.join(", ")
+            )
+        })?;
+        Ok(AuthorKey(known.key).author())
+    }
+}
