@@ -519,12 +519,12 @@ impl Plan {
 
     /// The class of all clients of a network, and how wide around its first address that one's class holds. Where
     /// that is less than the network, the answer is one that everybody in it may be given.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn classify_network(&self, service: ServiceId, network: Network) -> ClassHit {
         let hit = self.classify(service, network.address);
-        let prefix = match network.address.to_canonical() {
-            IpAddr::V4(_) if network.address.is_ipv6() => network.prefix.saturating_sub(96),
+        let prefix = match network.address {
+            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => network.prefix.saturating_sub(96),
             IpAddr::V4(_) | IpAddr::V6(_) => network.prefix,
         };
         if prefix >= hit.prefix {

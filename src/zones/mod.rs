@@ -88,8 +88,8 @@ mod wall;
 mod zone;
 
 pub use challenge::{
-    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone, KeyChange,
-    KeyChangeStage,
+    ChallengeChange, ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus,
+    ChallengesDone, KeyChange, KeyChangeStage,
 };
 pub use config::{Filed, NewConfig, NewZone};
 pub use job::{Job, JobWeight, Made};
@@ -170,6 +170,8 @@ pub enum Input {
         /// Why it is not there.
         outcome: Result<(), String>,
     },
+    /// Challenges that other nodes of the cluster were given, and that are there no more.
+    Agreed(Vec<ChallengeChange>),
     /// An order about challenges; answered by [`Reply::Challenges`].
     Order(Ticket, ChallengeOrder),
     /// A question about declared records, or a batch of changes; answered by [`Reply::Declared`].
@@ -498,6 +500,7 @@ impl ZoneEngine {
                 took,
                 outcome,
             } => self.copied(&apex, took, outcome),
+            Input::Agreed(changes) => self.take_agreed(changes),
             Input::Order(ticket, order) => self.take_order(ticket, order),
             Input::Declared(ticket, ask) => self.take_declared(ticket, ask),
             Input::Update(ticket, message) => self.take_update(ticket, message),

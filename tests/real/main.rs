@@ -16,6 +16,8 @@ mod alerting;
 mod approval;
 mod book;
 mod bursts;
+mod cluster;
+mod cluster_orders;
 mod comfort;
 mod command_line;
 mod costs;
@@ -75,6 +77,9 @@ mod fleets;
 mod identity;
 #[path = "../support/imported.rs"]
 mod imported;
+#[path = "../support/membership.rs"]
+#[expect(dead_code, reason = "certificates are revoked in `wire`")]
+mod membership;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/place.rs"]

@@ -1,5 +1,6 @@
 //! The private authority of a cluster, and the files that its nodes read.
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rcgen::{
@@ -29,7 +30,9 @@ impl NodeAuthority {
         params.not_before = date_time_ymd(2000, 1, 1);
         params.not_after = date_time_ymd(last, 12, 31);
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        fs::write(folder.join(format!("{file}.key")), key.serialize_pem()).unwrap();
+        let private = folder.join(format!("{file}.key"));
+        fs::write(&private, key.serialize_pem()).unwrap();
+        fs::set_permissions(&private, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(folder.join(format!("{file}.pem")), certificate.pem()).unwrap();
         fs::write(folder.join(format!("{file}-ca.pem")), self.0.pem()).unwrap();
     }

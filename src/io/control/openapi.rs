@@ -80,7 +80,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 36] = [
+    const COUNTS: [&str; 37] = [
         "added",
         "changed",
         "removed",
@@ -99,6 +99,7 @@ mod tests {
         "names",
         "needed",
         "networks",
+        "nodes",
         "of",
         "one_in",
         "prefix",

@@ -173,7 +173,7 @@ fn chunks<T: Clone>(all: &BTreeMap<String, T>) -> Vec<BTreeMap<String, T>> {
 mod tests {
     use super::*;
     use crate::engine::Order;
-    use crate::engine::order::{Action, OrderEnd, OrderRecord, PastOrder};
+    use crate::engine::order::{Action, OrderEnd, OrderOrigin, OrderRecord, PastOrder};
     use crate::health::slot::SlotHealth;
     use crate::io::state::entry_log::ROOM_LEAST;
     use crate::io::state::lines;
@@ -189,6 +189,7 @@ mod tests {
             given: Moment(7),
             from: None,
             until: Some(Moment(u64::MAX)),
+            origin: OrderOrigin::Here,
         }
     }
 

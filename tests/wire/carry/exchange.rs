@@ -1,9 +1,12 @@
 //! What arrives, and by which ways.
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use waypost::share::LogAct;
+use waypost::health::target::Verdict;
+use waypost::share::{Ballot, LogAct, PlanHash, Trust};
 
-use super::{NAMES, Site, until};
+use super::{NAMES, Node, Site, until};
 
 #[test]
 fn votes_and_orders_reach_everybody_by_whoever_is_asked() {
@@ -15,7 +18,7 @@ fn votes_and_orders_reach_everybody_by_whoever_is_asked() {
         site.start(2, &[1, 3]),
         site.start(3, &[2, 3]),
     ];
-    nodes.iter().for_each(super::Node::vote);
+    nodes.iter().for_each(Node::vote);
     until("all votes", || {
         let heard = nodes.iter().map(|node| node.hears().len());
         heard.sum::<usize>() == 12
@@ -62,7 +65,7 @@ fn a_node_that_was_away_has_what_was_said_meanwhile() {
 fn peers_are_taken_anew_at_a_reload() {
     let site = Site::new(3);
     let nodes = [site.start(0, &[]), site.start(1, &[0]), site.start(2, &[0])];
-    nodes.iter().for_each(super::Node::vote);
+    nodes.iter().for_each(Node::vote);
     until("the first's vote", || {
         nodes[1].hears() == [0] && nodes[2].hears() == [0]
     });
@@ -72,4 +75,55 @@ fn peers_are_taken_anew_at_a_reload() {
     nodes[0].peers.set(&Arc::new(rules));
     until("the votes of both", || nodes[0].hears() == [1, 2]);
     until("each other's", || nodes[1].hears() == [0, 2]);
+}
+
+/// Targets of the plan of each of many.
+const TARGETS: u32 = 10_000;
+/// Seconds for which many vote.
+const SECONDS: u32 = 6;
+
+#[test]
+fn many_nodes_cost_each_no_more_than_stated() {
+    let site = Site::new(NAMES.len());
+    let all: Vec<usize> = (0..NAMES.len()).collect();
+    let nodes: Vec<Node> = all
+        .iter()
+        .map(|own| {
+            let others: Vec<usize> = all.iter().copied().filter(|one| one != own).collect();
+            site.start(*own, &others)
+        })
+        .collect();
+    let vote = || {
+        for node in &nodes {
+            node.copy.say(|cluster, now, wall| {
+                let mut ballot = Ballot::blank(PlanHash::of(&[]), TARGETS, Trust::Sure);
+                (0..TARGETS).for_each(|target| ballot.add(target, Verdict::Up));
+                cluster.say(now, wall, ballot);
+            });
+        }
+    };
+    vote();
+    until("all votes", || {
+        nodes.iter().all(|node| node.hears().len() == 14)
+    });
+    let way = |node: &Node| ["in", "out"].map(|way| node.carried(way));
+    let before: Vec<[u64; 2]> = nodes.iter().map(way).collect();
+    let began = Instant::now();
+    for second in 1..=SECONDS {
+        vote();
+        sleep(
+            (began + Duration::from_secs(second.into())).saturating_duration_since(Instant::now()),
+        );
+    }
+    let took = began.elapsed().as_secs() + 1;
+    for (node, before) in nodes.iter().zip(before) {
+        for (after, before) in way(node).into_iter().zip(before) {
+            let rate = (after - before) / took;
+            assert!(
+                rate < 60_000,
+                "{rate} octets a second, of {}",
+                node.rules.node
+            );
+        }
+    }
 }

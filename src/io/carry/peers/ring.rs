@@ -99,3 +99,92 @@ impl PeerRing {
         AskedFor::Orders(turn.max(CATCH_UP_LEAST))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::plan::{ClusterFiles, ClusterNode};
+
+    const NOW: Moment = Moment(100_000);
+
+    /// Nodes `a`, `b`, …, of which the first asks all others, each at an address of its name.
+    fn ring(nodes: u8) -> PeerRing {
+        let names = (0..nodes).map(|node| char::from(b'a' + node).to_string());
+        let names: Vec<String> = names.collect();
+        let file = PathBuf::new;
+        PeerRing::new(&ClusterRules {
+            name: String::new(),
+            node: "a".to_owned(),
+            nodes: names
+                .iter()
+                .map(|name| ClusterNode {
+                    name: name.clone(),
+                    key: [0; 32],
+                    region: String::new(),
+                    provider: String::new(),
+                    part: ClusterPart::Vantage,
+                })
+                .collect(),
+            beat: Span(1000),
+            alone_after: None,
+            up_while: None,
+            listen: Vec::new(),
+            peers: names[1..].to_vec(),
+            files: ClusterFiles {
+                seal: file(),
+                certificate: file(),
+                private_key: file(),
+                roots: file(),
+                revoked: None,
+            },
+        })
+    }
+
+    /// Those who are asked for news.
+    fn eager(ring: &PeerRing, now: Moment) -> Vec<&str> {
+        let all = ring.order.iter().map(String::as_str);
+        all.filter(|name| ring.ask(name, now) == AskedFor::News)
+            .collect()
+    }
+
+    #[test]
+    fn those_next_behind_are_asked_for_news_and_few_where_there_are_many() {
+        for (nodes, expected) in [
+            (2, &["b"][..]),
+            (5, &["b", "c", "d"]),
+            (7, &["b", "c"]),
+            (15, &["b"]),
+        ] {
+            let ring = ring(nodes);
+            assert_eq!(eager(&ring, NOW), [""; 0], "nobody is known yet");
+            for name in &ring.order[..usize::from(nodes) - 1] {
+                ring.heard(name, name, NOW);
+            }
+            assert_eq!(eager(&ring, NOW), expected, "{nodes}");
+        }
+    }
+
+    #[test]
+    fn the_one_behind_stands_in_for_a_silent_one() {
+        let ring = ring(15);
+        for name in ["b", "c", "d"] {
+            ring.heard(name, name, NOW);
+        }
+        let later = NOW.after(Span(3001));
+        ring.heard("c", "c", later);
+        ring.heard("d", "d", later);
+        assert_eq!(eager(&ring, later), ["b", "c"], "it may speak again");
+        ring.heard("b", "b", later);
+        assert_eq!(eager(&ring, later), ["b"]);
+    }
+
+    #[test]
+    fn all_others_together_are_asked_for_everything_twice_a_second() {
+        for (nodes, turn) in [(3, 1000), (5, 1000), (15, 6500)] {
+            let ring = ring(nodes);
+            assert_eq!(ring.ask("o", NOW), AskedFor::Orders(Span(turn)), "{nodes}");
+        }
+    }
+}
