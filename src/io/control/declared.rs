@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State as Given};
+use axum::extract::{Path, Request, State as Given};
 use axum::http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -194,10 +195,9 @@ pub(super) async fn put(
     Given(state): Given<State>,
     Extension(caller): Extension<Caller>,
     Path((zone, owner, kind)): Path<(String, String, String)>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Body,
+    request: Request,
 ) -> Result<Reply, Refusal> {
+    let (Parts { headers, uri, .. }, body) = request.into_parts();
     let (owner, kind) = (name(&owner)?, type_number(&kind)?);
     let RrsetBody { ttl_s, values } = parsed(body).await?;
     let change = DeclaredChange::Put {
@@ -255,10 +255,9 @@ pub(super) async fn patch(
     Given(state): Given<State>,
     Extension(caller): Extension<Caller>,
     Path(zone): Path<String>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Body,
+    request: Request,
 ) -> Result<Reply, Refusal> {
+    let (Parts { headers, uri, .. }, body) = request.into_parts();
     let changes = changes_of(parsed(body).await?)?;
     let expects = expected(&headers, None)?;
     change_zone(&state, caller, (&zone, &uri), (expects, changes)).await

@@ -217,7 +217,7 @@ impl State {
         };
         // The last of them holds all that those before it did.
         let challenges = of(0)
-            .last()
+            .next_back()
             .map_or(Ok(()), |last| self.keep_challenges(last));
         let outcomes = [challenges, declared, zones];
         let outcomes = memories.iter().map(|one| outcomes[kind(one)].clone());

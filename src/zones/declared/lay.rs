@@ -161,11 +161,10 @@ fn misplaced(zone: &Zone, edit: &Edit) -> Option<String> {
 /// The first name that a delegation takes from the zone, if it takes one.
 fn hidden(zone: &Zone, cut: &Name) -> Option<Name> {
     let mut below = zone.owners().filter(|(name, _)| name.is_within(cut));
-    let taken = below.find_map(|(name, mut sets)| {
+    below.find_map(|(name, mut sets)| {
         let stays: &[u16] = if name == *cut { &AT_CUT } else { &GLUE };
         sets.any(|set| !stays.contains(&set.rtype)).then_some(name)
-    });
-    taken
+    })
 }
 
 /// The zone with as many of them as go with it.

@@ -117,7 +117,12 @@ impl ZoneEngine {
     pub(super) fn refuse_update(&mut self, asked: AskedUpdate, refusal: DeclaredRefusal) {
         let stage = match refusal {
             DeclaredRefusal::Failed(_) => KeyChangeStage::Failed,
-            _ => KeyChangeStage::Refused,
+            DeclaredRefusal::Unknown(_)
+            | DeclaredRefusal::Forbidden(_)
+            | DeclaredRefusal::Owned(_)
+            | DeclaredRefusal::Stale(_)
+            | DeclaredRefusal::Unfit(_)
+            | DeclaredRefusal::Full(_) => KeyChangeStage::Refused,
         };
         self.answer_update(asked, stage, unmet(refusal));
     }
