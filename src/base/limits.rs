@@ -420,6 +420,8 @@ pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 pub const CLUSTER_MEMBERS: usize = 1024;
 /// Vantages of a roster.
 pub const CLUSTER_VANTAGES: usize = 64;
+/// Peers that one node asks.
+pub const CLUSTER_PEERS: usize = 64;
 /// Octets of one shared record, signature included.
 pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
 /// Octets of records that one node gives another at once.
@@ -458,3 +460,16 @@ pub const CLUSTER_SKEW_MOST: Span = Span::from_secs(300);
 pub const CLUSTER_HEAD_EVERY: Span = Span::from_secs(5);
 /// Time for which a load counts.
 pub const CLUSTER_LOAD_FRESH: Span = Span::from_secs(30);
+
+/// Connections of other nodes at once, and those of one node among them.
+pub const CLUSTER_CONNECTIONS: (usize, usize) = (64, 2);
+/// Handshakes of other nodes at once; the oldest goes for the next.
+pub const CLUSTER_HANDSHAKES: usize = 16;
+/// Longest wait for news on a question that another node asks.
+pub const CLUSTER_POLL: Span = Span::from_secs(5);
+/// Time for which news are gathered before they are given.
+pub const CLUSTER_GATHERED: Span = Span(50);
+/// Time in which a handshake is made.
+pub const CLUSTER_HANDSHAKE: Span = Span::from_secs(3);
+/// Time for which a connection stands; then another begins, by the files as they are then.
+pub const CLUSTER_CONNECTION: Span = Span::from_secs(300);

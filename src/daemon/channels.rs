@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::carrier::CarrierKeeper;
 use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::keeper::KeptOrders;
@@ -48,6 +49,8 @@ pub(crate) struct Handles {
     pub(super) names: NameHandle,
     /// The other nodes; absent: it stands alone.
     pub(super) cluster: Option<ClusterDriver>,
+    /// What carries records to them and from them.
+    pub(super) carrier: Option<CarrierKeeper>,
     /// An onlooker.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
     /// The way to upgrades; absent = there are none.

@@ -14,12 +14,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tracing::warn;
 
 use super::Failure;
 use super::cluster_load;
-use crate::base::Moment;
 use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
+use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input, Observed};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
@@ -74,6 +73,30 @@ impl ClusterDriver {
         }
     }
 
+    /// Goes by another plan from now on. Which node this is and by which key it signs stays until a restart, and so does
+    /// that there is a cluster at all.
+    pub(super) fn use_plan(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
+        let before = Arc::clone(&self.rules);
+        if let Some(next) = &plan.cluster {
+            self.rules = Arc::new(ClusterRules {
+                name: before.name.clone(),
+                node: before.node.clone(),
+                listen: before.listen.clone(),
+                ..ClusterRules::clone(next)
+            });
+        }
+        let (rules, names) = (Arc::clone(&self.rules), target_names(plan));
+        self.copy.say(|cluster, _, _| {
+            // The config was checked: it cannot be no roster, unless hashes of keys meet.
+            if let Some(roster) = roster(&rules).ok().filter(|_| rules != before) {
+                cluster.adopt(Arc::new(roster));
+                cluster.retune(tuning(&rules));
+            }
+            cluster.plan(names);
+        });
+    }
+
     /// The shared copy.
     pub(super) fn copy(&self) -> &SharedCopy {
         &self.copy
@@ -85,10 +108,7 @@ impl ClusterDriver {
     }
 
     /// Votes if it is time, and gives what the engine is to hear.
-    pub(super) fn turn(&mut self, engine: &Engine, plan: &Arc<Plan>, now: Moment) -> Vec<Input> {
-        if !Arc::ptr_eq(&self.plan, plan) {
-            self.adopt(plan);
-        }
+    pub(super) fn turn(&mut self, engine: &Engine, now: Moment) -> Vec<Input> {
         if self.beat_at <= now {
             self.beat_at = now.after(self.rules.beat);
             self.beat(engine, now);
@@ -129,24 +149,6 @@ impl ClusterDriver {
             }
         });
     }
-
-    /// Goes on by another plan. A config that has left the cluster is without it after a restart.
-    fn adopt(&mut self, plan: &Arc<Plan>) {
-        self.plan = Arc::clone(plan);
-        self.copy.say(|cluster, _, _| {
-            cluster.plan(target_names(plan));
-            let Some(rules) = plan.cluster.as_ref().filter(|rules| **rules != self.rules) else {
-                return;
-            };
-            match roster(rules) {
-                Ok(roster) => {
-                    cluster.adopt(Arc::new(roster), tuning(rules));
-                    self.rules = Arc::clone(rules);
-                }
-                Err(fault) => warn!(event = "cluster_roster", "[cluster] nodes: {fault:?}"),
-            }
-        });
-    }
 }
 
 /// What this node runs; of its orders the core knows.
@@ -182,16 +184,9 @@ pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
 fn seal(path: &Path) -> Result<AuthorSeal, Failure> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
-    let seed = <[u8; 32]>::try_from(hex(text.trim()).unwrap_or_default());
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");
-    let seed = seed.map_err(|_| wrong())?;
+    let seed = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
     AuthorSeal::from_seed(&seed).ok_or_else(wrong)
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    let octets = digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    octets.collect()
 }
 
 /// The names of a plan's targets, in its order, as the cluster tells them apart.

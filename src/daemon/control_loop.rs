@@ -167,7 +167,7 @@ impl ControlLoop {
                     let effects = self.zones.update(request);
                     self.follow(effects);
                 }
-                () = cluster::changed(self.handles.cluster.as_mut()) => {}
+                () = cluster::changed(self.handles.cluster.as_mut()), if !self.is_held => {}
                 () = tokio::time::sleep_until(wake) => if takes_reports {
                     let waiting = std::iter::from_fn(|| channels.reports.try_recv().ok());
                     reports.extend(waiting.take(REPORTS_TOGETHER));
@@ -179,6 +179,9 @@ impl ControlLoop {
             self.hear_others();
         }
         self.log.flush();
+        if let Some(carrier) = &mut self.handles.carrier {
+            carrier.pause().await;
+        }
         if !self.is_held {
             let effects = self.zones.release_signatures().await;
             self.follow(effects);
@@ -194,15 +197,19 @@ impl ControlLoop {
         let now = self.handles.clock.now();
         let zones = self.zones.wake_at().filter(|_| !self.is_held);
         let cores = self.engine.wake_at().into_iter().chain(self.log.wake_at());
-        let cores = cores.chain(self.handles.cluster.as_ref().map(ClusterDriver::wake_at));
+        let cluster = self.handles.cluster.as_ref().filter(|_| !self.is_held);
+        let cores = cores.chain(cluster.map(ClusterDriver::wake_at));
         turn + patience(now, cores.chain(zones).min())
     }
 
-    /// Votes when it is time, and takes in what other nodes say.
+    /// Votes when it is time, and takes in what other nodes say; while another program may do so, neither.
     fn hear_others(&mut self) {
+        if self.is_held {
+            return;
+        }
         let now = self.handles.clock.now();
         let cluster = self.handles.cluster.as_mut();
-        let heard = cluster.map(|cluster| cluster.turn(&self.engine, &self.plan, now));
+        let heard = cluster.map(|cluster| cluster.turn(&self.engine, now));
         for input in heard.into_iter().flatten() {
             self.handle(input);
         }
@@ -363,6 +370,9 @@ impl ControlLoop {
         match hold {
             Hold::Release(done) => {
                 self.is_held = true;
+                if let Some(carrier) = &mut self.handles.carrier {
+                    carrier.pause().await;
+                }
                 let effects = self.zones.release_signatures().await;
                 self.follow(effects);
                 if self.keeper.release(&mut self.engine).await {
@@ -374,6 +384,9 @@ impl ControlLoop {
                 self.keeper.resume(self.in_force_state());
                 self.zones.resume_signatures(self.in_force_state());
                 self.is_held = false;
+                if let Some(carrier) = &mut self.handles.carrier {
+                    carrier.resume();
+                }
             }
         }
     }

@@ -24,6 +24,7 @@
 //! | `pushed` | the slots that a report is of that nobody asked for |
 //! | `cluster` | what goes between the engine and the other nodes |
 //! | `cluster_load` | what all nodes answer together |
+//! | `carrier` | what carries it to them |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -32,6 +33,7 @@
 //! | `findings` | what is doubtful or wrong in a config, in lines of the log |
 //! | `log`, `log_form`, `sink` | the log, the forms of its lines for machines, and the queue through which they go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
+mod carrier;
 mod channels;
 mod cluster;
 mod cluster_load;

@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::Failure;
+use super::carrier;
 use super::channels::{Channels, Handles, Shown};
-use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
@@ -24,7 +24,7 @@ use super::names::{NameHandle, NameHolds, NamesBefore};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::{Probes, Streams};
-use super::sockets::{Doors, OpenControl, Sockets};
+use super::sockets::{Doors, OpenDoors, Sockets};
 use super::transfers::Answering;
 use super::upgrade::{Program, Upgrades};
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -50,7 +50,7 @@ use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::screen::Screen;
 use crate::io::serve::deferred::{self, DeferredQueue};
-use crate::io::serve::{HeldQuic, Secrets, Service, Serving};
+use crate::io::serve::{Secrets, Service};
 use crate::io::transfer;
 use crate::plan::{Plan, Zoning};
 use crate::zones::{NewConfig, ZoneEngine};
@@ -87,15 +87,12 @@ pub(crate) struct Start {
 pub(crate) struct Server {
     clock: Clock,
     plan: Arc<Plan>,
-    addresses: Vec<SocketAddr>,
-    control: Option<OpenControl>,
+    /// All that it answers at, and QUIC while a predecessor still speaks it.
+    doors: OpenDoors,
     audit: AuditTrail,
     commands: mpsc::Sender<Command>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
-    serving: Serving,
-    /// QUIC, while a predecessor still speaks it.
-    held: Option<HeldQuic>,
     /// The task that starts a successor.
     upgrader: Option<tokio::task::JoinHandle<Option<Successor>>>,
     /// The sockets, to be handed to a successor and to be kept by the service manager.
@@ -107,7 +104,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Publishes the first table, and begins to answer.
-    pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
+    pub(crate) async fn start(mut start: Start) -> Result<Self, Failure> {
         let (prepared, descriptors) = (start.prepared, start.sockets.descriptors()?);
         let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
@@ -116,6 +113,7 @@ impl Server {
         let audit = audit(&plan, clock);
         let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
         let (ready, metrics, heartbeat) = shared(&state);
+        let (cluster, carrier) = carrier::join(&plan, clock, &mut start.sockets, &metrics)?;
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
@@ -135,7 +133,8 @@ impl Server {
             reader,
             comparer,
             names,
-            cluster: ClusterDriver::start(&plan, clock)?,
+            cluster,
+            carrier,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
@@ -147,7 +146,7 @@ impl Server {
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
         let what = (published, deferred, start.secrets);
         let served = service((clock, metrics), what, &plan)?;
-        let opened = doors.open(served, streams.handle())?;
+        let doors = doors.open(served, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
@@ -164,14 +163,11 @@ impl Server {
         Ok(Self {
             clock,
             plan,
-            addresses: opened.addresses,
-            control: opened.control,
             audit,
             commands,
             stop,
             task: tokio::spawn(core_loop.run(channels)),
-            serving: opened.serving,
-            held: opened.held,
+            doors,
             upgrader: upgrades.task,
             descriptors,
             heartbeat,
@@ -186,12 +182,12 @@ impl Server {
 
     /// Where it answers.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.doors.addresses
     }
 
     /// Where the control API is.
     pub(crate) fn control(&self) -> Option<SocketAddr> {
-        self.control.as_ref()?.address
+        self.doors.control.as_ref()?.address
     }
 
     /// Its audit log.
@@ -239,10 +235,10 @@ impl Server {
     /// # Errors
     /// When it cannot be spoken.
     pub(crate) fn add_quic(&mut self) -> Result<(), Failure> {
-        match self.held.take() {
+        match self.doors.held.take() {
             None => Ok(()),
             Some(held) => {
-                let added = self.serving.add_quic(held);
+                let added = self.doors.serving.add_quic(held);
                 added.map_err(|error| not_answering(&error))
             }
         }
@@ -251,8 +247,8 @@ impl Server {
     /// Leaves everything to a successor that answers already, and ends as [`Server::stop`] does.
     pub(crate) async fn give_way(mut self, successor: &Successor) {
         // Orders belong to the successor; what was asked already is still answered.
-        drop(self.control.take());
-        self.serving.end_quic().await;
+        drop(self.doors.control.take());
+        self.doors.serving.end_quic().await;
         successor.free();
         self.stop().await;
         // The last word of the control API is under way.
@@ -266,7 +262,7 @@ impl Server {
         }
         // A listener that is open in two places is not closed by closing one.
         drop(self.descriptors);
-        self.serving.stop().await;
+        self.doors.serving.stop().await;
         // The task may have ended before; then there is nobody to tell.
         let _ = self.stop.send(());
         let _ = self.task.await;

@@ -196,16 +196,20 @@ impl Cluster {
         }
     }
 
-    /// Takes another roster and tuning; what was known of those who are not in it is forgotten.
-    pub fn adopt(&mut self, roster: Arc<Roster>, tuning: Tuning) {
+    /// Takes another roster; what was known of those who are not in it is forgotten.
+    pub fn adopt(&mut self, roster: Arc<Roster>) {
         self.roster = roster;
-        self.tuning = tuning;
         for author in self.log.authors().collect::<Vec<_>>() {
             if self.roster.member(author).is_none() {
                 self.log.take_out(author, |_| true);
             }
         }
         self.weigh_void();
+    }
+
+    /// Goes by another tuning from now on.
+    pub fn retune(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
     }
 
     /// Takes the names of a plan's targets, in its order, and tells the others.
@@ -342,6 +346,12 @@ impl Cluster {
     #[must_use]
     pub fn is_twin(&self) -> bool {
         self.twin
+    }
+
+    /// The roster that this node goes by.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// This node as an author.
@@ -513,7 +523,7 @@ impl Cluster {
         Sealed::seal(envelope, content, &self.seal)
     }
 
-    fn has_vote(&self) -> bool {
+    pub(super) fn has_vote(&self) -> bool {
         !self.twin && !self.void.contains(&self.me) && self.roster.seat(self.me).is_some()
     }
 
@@ -524,7 +534,7 @@ impl Cluster {
     }
 
     /// Other vantages whose votes are fresh.
-    fn fresh(&self, now: Moment) -> impl Iterator<Item = Author> {
+    pub(super) fn fresh(&self, now: Moment) -> impl Iterator<Item = Author> {
         let window = self.window();
         let fresh = self.others().filter(move |(author, (hearing, _))| {
             let is_fresh = hearing.at().is_some_and(|at| now.since(at) <= window);
@@ -533,7 +543,7 @@ impl Cluster {
         fresh.map(|(author, _)| *author)
     }
 
-    fn window(&self) -> Span {
+    pub(super) fn window(&self) -> Span {
         CLUSTER_FRESH.max(self.tuning.beat.times(3))
     }
 

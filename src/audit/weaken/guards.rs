@@ -42,7 +42,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         canaries,
         geo,
         resolving,
-        // Who votes is judged where the roster is read.
+        // Who votes is judged in `cluster`.
         cluster: _,
     } = before;
     let same_zones = zones(sides[0]) == zones(sides[1]);

@@ -63,6 +63,12 @@ impl SharedCopy {
         self.look(|cluster, _, _| cluster.newer(have, turn))
     }
 
+    /// The same, of orders alone.
+    #[must_use]
+    pub fn newer_orders(&self, have: &Have, turn: u64) -> Vec<u8> {
+        self.look(|cluster, _, _| cluster.newer_orders(have, turn))
+    }
+
     /// Takes a bundle that came.
     pub fn take(&self, bundle: &[u8]) -> TakenBundle {
         let (now, wall) = self.time();

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! [`SharedCopy`] is this node's copy of all that is shared (`share`), behind a lock that is held for a look or a bundle and never
-//! while somebody waits. Who carries need not be trusted: each record is signed by its author, and weighed by the core.
+//! while somebody waits. [`peers`] carries it from node to node. Who carries need not be trusted: each record is signed by its author, and weighed by the core.
 mod copy;
+pub mod peers;
 
 pub use copy::SharedCopy;

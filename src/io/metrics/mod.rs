@@ -5,6 +5,7 @@
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
 //! | `answer_times` | how long answers took, by samples |
 //! | [`asked`] | per-thread counts of who asks, where demand is observed |
+//! | `carried` | traffic between nodes, and troubles with peers |
 //! | `durations` | how long probes took, by monitor and region |
 //! | `histogram` | times by size |
 //! | `limits` | who is limited at the moment |
@@ -52,6 +53,7 @@ use crate::table::Table;
 
 mod answer_times;
 pub mod asked;
+mod carried;
 mod durations;
 mod endpoints;
 mod histogram;
@@ -65,6 +67,7 @@ mod state;
 mod state_folder;
 mod text;
 
+pub use carried::{Carried, PeerTrouble};
 pub use limits::LimitedNetwork;
 pub use process::private_bytes;
 pub use queries::QueryCounters;
