@@ -107,6 +107,8 @@ pub enum Why {
     Forced,
     /// Healthy, and limited by a weight that follows a value.
     Weighted,
+    /// Up, and limited because it answers later than its monitor allows.
+    Degraded,
     /// Supposed down by `explain --down`.
     Supposed,
 }
@@ -131,6 +133,7 @@ impl Why {
             Self::Returning => "returning",
             Self::Forced => "forced",
             Self::Weighted => "weighted",
+            Self::Degraded => "degraded",
             Self::Supposed => "supposed",
         }
     }
@@ -154,6 +157,7 @@ impl Why {
             | Self::Returning
             | Self::Forced
             | Self::Weighted
+            | Self::Degraded
             | Self::Supposed => None,
         }
     }

@@ -17,8 +17,8 @@ impl Paint {
     pub(super) fn state(self, state: &str, text: &str) -> String {
         let code = match state {
             "healthy" => "32",
-            "unproven" | "unmonitored" | "supposed" => "36",
-            "ramping" | "gated" | "held" | "unapproved" => "33",
+            "unproven" | "unmonitored" | "supposed" | "weighted" => "36",
+            "ramping" | "gated" | "held" | "unapproved" | "degraded" | "slow" => "33",
             "draining" | "drained" | "returning" | "forced" => "34",
             "doubted" | "capped" | "outvoted" | "unwatched" => "35",
             _ => "1;31",

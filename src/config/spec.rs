@@ -333,6 +333,8 @@ pub(crate) struct MonitorSpec {
     pub(crate) source: ProbeSource,
     /// Time past which a probe that passed counts as one that failed.
     pub(crate) slow_after: Option<Span>,
+    /// Part of its clients that an endpoint serves while it is slow.
+    pub(crate) degraded: Option<Permille>,
     pub(crate) interval: Span,
     pub(crate) near_interval: Span,
     pub(crate) timeout: Span,

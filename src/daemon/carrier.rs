@@ -1,4 +1,4 @@
-//! What carries the cluster's records: begun with the server, told of a reload, and let go of for a successor.
+//! The carrier of the cluster's records: begun with the server, told of a reload, and let go of for a successor.
 //!
 //! The listeners are open from the start and handed over like all others. Two programs with one key must not speak at once, so this one
 //! falls silent when it lets go of the state, and speaks again if the successor does not answer; who connects meanwhile waits in the
@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use tracing::error;
 
-use super::Failure;
 use super::cluster::ClusterDriver;
-use super::sockets::Sockets;
 use crate::io::carry::peers::{PeerTools, Peers};
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
@@ -24,25 +22,25 @@ pub(super) struct CarrierKeeper {
     peers: Option<Peers>,
 }
 
-/// A node's part in a cluster: what it says and hears, and what carries it. Neither, if it stands alone.
+/// The part of a node in a cluster: what it says and hears, and what carries it. Neither, if it stands alone.
 pub(super) type ClusterParts = (Option<ClusterDriver>, Option<CarrierKeeper>);
 
-/// Begins to take part in a cluster, if the plan says so; peers are answered on the sockets that are open for them.
+/// Begins to take part in a cluster, if the plan says so; peers are answered on these listeners.
 ///
 /// # Errors
 /// When this node's key cannot be read, or the system gives no thread.
 pub(super) fn join(
     plan: &Arc<Plan>,
     clock: Clock,
-    sockets: &mut Sockets,
+    listeners: Vec<TcpListener>,
     metrics: &Arc<Metrics>,
-) -> Result<ClusterParts, Failure> {
+) -> Result<ClusterParts, String> {
     let driver = ClusterDriver::start(plan, clock)?;
     let (Some(own), Some(rules)) = (&driver, &plan.cluster) else {
         return Ok((None, None));
     };
     let mut keeper = CarrierKeeper {
-        listeners: std::mem::take(&mut sockets.peers),
+        listeners,
         rules: Arc::clone(rules),
         tools: PeerTools {
             copy: own.copy().clone(),
@@ -56,7 +54,7 @@ pub(super) fn join(
 }
 
 impl CarrierKeeper {
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn begin(&mut self) -> Result<(), String> {
         let told = |error: std::io::Error| format!("[cluster] cannot speak to peers: {error}");
         let listeners = self.listeners.iter().map(TcpListener::try_clone);
         let listeners = listeners.collect::<std::io::Result<_>>().map_err(told)?;
@@ -65,14 +63,17 @@ impl CarrierKeeper {
         Ok(())
     }
 
-    /// Goes by another plan from now on.
+    /// Goes by another plan from now on; which node this is stays until a restart.
     pub(super) fn use_plan(&mut self, plan: &Plan) {
         let Some(rules) = &plan.cluster else {
             return;
         };
-        self.rules = Arc::clone(rules);
+        self.rules = Arc::new(ClusterRules {
+            node: self.rules.node.clone(),
+            ..ClusterRules::clone(rules)
+        });
         if let Some(peers) = &self.peers {
-            peers.set(rules);
+            peers.set(&self.rules);
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) struct Handles {
     pub(super) names: NameHandle,
     /// The other nodes; absent: it stands alone.
     pub(super) cluster: Option<ClusterDriver>,
-    /// What carries records to them and from them.
+    /// The carrier of records to them and from them.
     pub(super) carrier: Option<CarrierKeeper>,
     /// An onlooker.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,

@@ -1,7 +1,7 @@
 //! The driver of the cluster: this node's words into the shared copy, and what others say into the engine.
 //!
 //! ```text
-//! every beat:   engine.sights() --ballot--> SharedCopy          every 5 s: head      every 10 s: load
+//! every beat:   engine.vote() --ballot--> SharedCopy           every 5 s: head      every 10 s: load, and the sum of all back
 //! on a change:  SharedCopy --panel--> Input::Heard
 //! ```
 //!
@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Failure;
 use super::cluster_load;
 use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
 use crate::base::{Moment, from_hexadecimal};
@@ -43,7 +42,7 @@ impl ClusterDriver {
     ///
     /// # Errors
     /// When the seal cannot be read, or the roster cannot be.
-    pub(super) fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Option<Self>, Failure> {
+    pub(super) fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Option<Self>, String> {
         let Some(rules) = &plan.cluster else {
             return Ok(None);
         };
@@ -181,7 +180,7 @@ pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
 }
 
 /// The secret with which this node signs.
-fn seal(path: &Path) -> Result<AuthorSeal, Failure> {
+fn seal(path: &Path) -> Result<AuthorSeal, String> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");

@@ -290,9 +290,12 @@ pub(super) enum Loudness {
 pub(super) fn loudness(to: Why) -> Loudness {
     match to {
         Why::Down(_) => Loudness::Error,
-        Why::Doubted(_) | Why::Capped(_) | Why::Outvoted(_) | Why::Gated | Why::Unapproved => {
-            Loudness::Warning
-        }
+        Why::Doubted(_)
+        | Why::Capped(_)
+        | Why::Outvoted(_)
+        | Why::Gated
+        | Why::Unapproved
+        | Why::Degraded => Loudness::Warning,
         Why::Ramping { .. }
         | Why::Healthy
         | Why::Unproven
@@ -382,6 +385,7 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
         (_, Why::Ramping { step: 1, .. }) => "endpoint is back and starts its ramp".to_owned(),
         (_, Why::Ramping { .. }) => "endpoint goes on with its ramp".to_owned(),
         (_, Why::Weighted) => format!("endpoint follows its weight, and has {share}"),
+        (_, Why::Degraded) => format!("endpoint is slow, and limited to {share}"),
         (_, Why::Healthy | Why::Unproven | Why::Supposed) => "endpoint serves in full".to_owned(),
     }
 }

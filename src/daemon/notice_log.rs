@@ -202,6 +202,7 @@ fn now_are(to: Why) -> &'static str {
         Why::Gated => "wait for their gates",
         Why::Ramping { .. } => "are on their ramps",
         Why::Weighted => "follow their weights",
+        Why::Degraded => "are slow, and serve a part of their clients",
         Why::Healthy | Why::Unproven | Why::Supposed => "serve in full",
     }
 }

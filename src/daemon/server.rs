@@ -37,7 +37,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
-use crate::io::control::{self, Command, Heartbeat};
+use crate::io::control::{self, Command, ControlSurroundings, Heartbeat};
 use crate::io::dnstap::Tap;
 use crate::io::files::Watch;
 use crate::io::handover::{Predecessor, Successor};
@@ -73,6 +73,8 @@ pub(crate) struct Start {
     pub(crate) notifier: Notifier,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+    /// The things around it that the control API tells of.
+    pub(crate) around: ControlSurroundings,
     /// The sockets that are listened on.
     pub(crate) sockets: Sockets,
     /// Secrets that strangers must not know.
@@ -110,10 +112,9 @@ impl Server {
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let audit = audit(&plan, clock);
-        let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
-        let (ready, metrics, heartbeat) = shared(&state);
-        let (cluster, carrier) = carrier::join(&plan, clock, &mut start.sockets, &metrics)?;
+        let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
+        let (ready, metrics, heartbeat, audit) = shared(&state);
+        let (cluster, carrier) = carrier::join(&plan, clock, start.sockets.take_peers(), &metrics)?;
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
@@ -270,11 +271,21 @@ impl Server {
 }
 
 /// The things that the control API shares with the rest.
-type ControlShares = (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>);
+type ControlShares = (
+    Arc<OnceLock<Arc<Published>>>,
+    Arc<Metrics>,
+    Arc<Heartbeat>,
+    AuditTrail,
+);
 
 fn shared(state: &control::State) -> ControlShares {
     let (published, metrics) = (state.published.clone(), state.metrics.clone());
-    (published, metrics, state.heartbeat.clone())
+    (
+        published,
+        metrics,
+        state.heartbeat.clone(),
+        state.audit.clone(),
+    )
 }
 
 /// The zones of the first config, and what drives them.
@@ -498,13 +509,14 @@ fn audit(plan: &Plan, clock: Clock) -> AuditTrail {
 /// The things that requests are answered from, with the timeline.
 fn new_state(
     plan: &Plan,
-    zoning: &Zoning,
-    clock: Clock,
-    (commands, audit): (&mpsc::Sender<Command>, &AuditTrail),
+    zones: &NewConfig,
+    (clock, commands): (Clock, &mpsc::Sender<Command>),
+    surroundings: ControlSurroundings,
 ) -> (control::State, History) {
-    let way = (commands.clone(), audit.clone());
+    let way = (commands.clone(), audit(plan, clock));
     let mut state = control::State::new(plan.control.clone(), clock, way);
-    state.history = timeline(zoning, clock);
+    state.history = timeline(&zones.zoning, clock);
+    state.surroundings = surroundings;
     let history = state.history.clone();
     (state, history)
 }

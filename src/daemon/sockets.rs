@@ -22,8 +22,8 @@ use crate::plan::Plan;
 pub(crate) struct Sockets {
     pub(super) listeners: Listeners,
     pub(super) control: ControlServer,
-    /// Where peers of a cluster ask.
-    pub(super) peers: Vec<TcpListener>,
+    /// The listeners for peers of a cluster.
+    peers: Vec<TcpListener>,
 }
 
 impl Sockets {
@@ -42,6 +42,11 @@ impl Sockets {
             info!(event = "not_listening", %address, "{address} is listened on no more");
         }
         Ok(sockets)
+    }
+
+    /// Gives away the listeners for peers.
+    pub(super) fn take_peers(&mut self) -> Vec<TcpListener> {
+        std::mem::take(&mut self.peers)
     }
 
     /// Descriptors of their own for all of them.

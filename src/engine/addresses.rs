@@ -55,13 +55,18 @@ pub(super) fn combined(
     let each = groups.map(|own| {
         combination.judge(&|place| match last(*own.get(*place)?) {
             Last::Nothing => None,
-            Last::Passed => Some(true),
+            Last::Passed | Last::Slow => Some(true),
             Last::Failed => Some(false),
         })
     });
     let each: Vec<Option<bool>> = each.collect();
     let decisive = target.addresses_down != AddressesDown::Endpoint;
-    let word = |passed: bool| if passed { Last::Passed } else { Last::Failed };
+    let is_slow = target.slots.iter().any(|slot| last(*slot) == Last::Slow);
+    let word = |passed: bool| match passed {
+        true if is_slow => Last::Slow,
+        true => Last::Passed,
+        false => Last::Failed,
+    };
     if each.contains(&Some(decisive)) {
         word(decisive)
     } else if each.contains(&None) {
@@ -71,9 +76,9 @@ pub(super) fn combined(
     }
 }
 
-/// Tells that the last probe of some slot failed; where one address is enough, of each address.
+/// Tells that the last probe of some slot failed or was slow; where one address is enough, of each address.
 pub(super) fn is_failing(plan: &Plan, target: &Target, last: impl Fn(SlotId) -> Last) -> bool {
-    let failed = |slot: &SlotId| last(*slot) == Last::Failed;
+    let failed = |slot: &SlotId| last(*slot).is_amiss();
     let address = |slot: &SlotId| plan.slots[slot.index()].address.ip();
     match target.addresses_down {
         AddressesDown::Endpoint => target.slots.iter().any(failed),

@@ -9,9 +9,10 @@
 //! It judges by what is known now. What an order that is still to come will meet, nobody knows.
 use std::sync::Arc;
 
+use super::Engine;
 use super::health_state::HealthState;
 use super::notices::{family_word, region_names};
-use super::order::{Action, ClientLoss, Order, Override};
+use super::order::{Action, ClientLoss, Order, Override, Refused};
 use crate::base::{EndpointId, Family, Moment, Permille, ServiceId, Standing, TargetId, Why};
 use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan};
@@ -40,6 +41,17 @@ pub(super) struct Outlook<'e> {
     pub(super) table: &'e Arc<Table>,
     pub(super) demands: &'e Arc<Demands>,
     pub(super) zones: &'e Arc<Zones>,
+}
+
+impl Engine {
+    /// Reckons what a drain or an override would do; nothing changes.
+    ///
+    /// # Errors
+    /// If it is for nothing.
+    pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
+        let named = self.named(order)?;
+        Ok(self.outlook(now).forecast(order, &named))
+    }
 }
 
 impl Outlook<'_> {

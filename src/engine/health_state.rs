@@ -22,7 +22,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::{AddressSet, EndpointId, Moment, SlotId, Span, Standing, TargetId};
+use crate::base::{AddressSet, EndpointId, Moment, Permille, SlotId, Span, Standing, TargetId};
 use crate::dns::Name;
 use crate::health::ejections::Ejections;
 use crate::health::followed::FollowedLevel;
@@ -51,6 +51,8 @@ pub(super) struct HealthState {
     pub(super) targets: Vec<TargetHealth>,
     pub(super) standings: Vec<Standing>,
     served: Vec<Served>,
+    /// By target: the most that slowness left of it when that was last asked.
+    pub(super) paces: Vec<Permille>,
     /// By target: the result of the last probes of its combined monitors; nothing for targets without a combination.
     combined: Vec<Last>,
     steps: BTreeSet<(Moment, TargetId)>,
@@ -168,6 +170,7 @@ impl HealthState {
             tally: Tally::new(targets.len(), plan.regions.len()),
             standings: vec![Standing::UNPROVEN; targets.len()],
             served: vec![Served::No; targets.len()],
+            paces: vec![Permille::FULL; targets.len()],
             combined: vec![Last::Nothing; targets.len()],
             steps: BTreeSet::new(),
             doubt: Doubt::None,
@@ -246,20 +249,6 @@ impl HealthState {
         changes
     }
 
-    /// The doubt has ended: addresses that were kept by it leave.
-    fn release_addresses(&mut self, now: Moment) -> Vec<Change> {
-        let ids = (0..self.targets.len()).map(TargetId::from_index);
-        let kept: Vec<TargetId> = ids.filter(|id| self.keeps_addresses(*id)).collect();
-        let looked = kept.into_iter().filter_map(|id| self.look(now, id));
-        looked.collect()
-    }
-
-    fn keeps_addresses(&self, id: TargetId) -> bool {
-        let had = self.standings[id.index()].without;
-        let kept = self.targets[id.index()].kept();
-        addresses::without(self.doubt, kept, self.evidence(id), had) != had
-    }
-
     /// The standings, by target.
     pub(super) fn standings(&self) -> &[Standing] {
         &self.standings
@@ -332,7 +321,9 @@ impl HealthState {
     /// The standing of a target once all orders in force have done what they do.
     pub(super) fn settled(&self, id: TargetId) -> Standing {
         let recovery = recovery(&self.plan, id);
-        let health = self.targets[id.index()].standing(recovery, self.evidence(id).hold);
+        let evidence = self.evidence(id);
+        let health = self.targets[id.index()].standing(recovery, evidence.hold);
+        let health = self.slowed(id, health, evidence);
         self.drains.settled(health, self.endpoint(id), recovery)
     }
 
@@ -483,6 +474,7 @@ impl HealthState {
         let recovery = recovery(&self.plan, id);
         let target = &self.targets[id.index()];
         let health = self.standing_of(id, target, (self.own[id.index()], evidence));
+        self.paces[id.index()] = self.pace_allows(id, evidence);
         let to = self.drains.over(health, (id, self.endpoint(id)), recovery);
         let to = self.while_known(id, to);
         let to = self.weigh(id, to);
@@ -552,7 +544,7 @@ impl HealthState {
                 let from = std::mem::replace(&mut self.combined[id.index()], to);
                 let region = self.plan.endpoints[target.endpoint.index()].region;
                 self.tally.move_combined(region, from, to);
-                to == Last::Failed
+                to.is_amiss()
             }
         };
         let served = match (self.targets[id.index()].is_served_as_proven(), failing) {
@@ -573,6 +565,7 @@ impl HealthState {
         match (slot.last(), slot.last_failure()) {
             (None, _) => Last::Nothing,
             (Some(_), None) if is_sick => Last::Failed,
+            (Some((_, report)), None) if report.is_late(monitor(&self.plan, id)) => Last::Slow,
             (Some(_), None) => Last::Passed,
             (Some(_), Some(_)) => Last::Failed,
         }

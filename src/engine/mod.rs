@@ -11,6 +11,7 @@
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
+//! | `slow` | what is left of shares while probes pass late |
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `holds` | how long addresses of machines that are known by name are good |
 //! | `lookout` | what nobody has looked at for too long |
@@ -45,7 +46,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
-use crate::share::{Ballot, Sight, Trust, VantagePanel};
+use crate::share::VantagePanel;
 use crate::table::{self, Basis, Table};
 
 mod addresses;
@@ -72,6 +73,7 @@ mod reload_map;
 mod resume;
 mod rulings;
 mod schedule;
+mod slow;
 pub mod snapshot;
 pub mod status;
 mod status_view;
@@ -240,15 +242,6 @@ impl Engine {
         order_book::orders(&self.plan, &self.health, now)
     }
 
-    /// Reckons what a drain or an override would do; nothing changes.
-    ///
-    /// # Errors
-    /// If it is for nothing.
-    pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
-        let named = self.named(order)?;
-        Ok(self.outlook(now).forecast(order, &named))
-    }
-
     /// Takes in one thing that happened.
     ///
     /// # Panics
@@ -322,18 +315,6 @@ impl Engine {
     #[must_use]
     pub fn figures(&self, now: Moment) -> Figures {
         figures::figures(self, now)
-    }
-
-    /// This node's vote on all targets of the plan, in place of a blank one.
-    #[must_use]
-    pub fn vote(&self, now: Moment, blank: Ballot) -> Ballot {
-        self.health.vote(now, blank)
-    }
-
-    /// Tells whether this node trusts itself, and whether its canaries pass.
-    #[must_use]
-    pub fn sight(&self) -> (Trust, Sight) {
-        (self.health.trust(), self.health.sight())
     }
 
     /// The published table.

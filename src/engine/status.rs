@@ -42,6 +42,9 @@ pub struct Status {
     /// Networks that get no more replies for now; known to the transports, not to the engine.
     #[serde(default)]
     pub limited: Vec<LimitedStatus>,
+    /// The log and samples of answers; known to whoever writes them, not to the engine.
+    #[serde(default)]
+    pub observation: ObservationStatus,
     /// Geo database.
     pub geo: GeoStatus,
     /// What the server proves itself by on encrypted transports, if there are any.
@@ -62,6 +65,30 @@ pub struct Status {
     pub regions: Vec<RegionStatus>,
     /// Services, in the order of the config.
     pub services: Vec<ServiceStatus>,
+}
+
+/// Log lines and samples of answers, as the server was started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ObservationStatus {
+    /// The form of log lines: `text`, `json`, `ecs` or `otlp`; empty where nobody writes any.
+    pub log_format: String,
+    /// Lines that were lost since the start, because nobody took them.
+    pub lost_lines: u64,
+    /// Samples of answers; absent where none are taken.
+    pub dnstap: Option<DnstapStatus>,
+}
+
+/// Samples of answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnstapStatus {
+    /// The socket or file that they go to.
+    pub place: String,
+    /// One of so many answers is taken.
+    pub one_in: u32,
+    /// Samples that were written.
+    pub written: u64,
+    /// Samples that nobody took in time.
+    pub dropped: u64,
 }
 
 /// A config that was read again and refused: the one before it is in force.
@@ -286,7 +313,7 @@ pub struct SlotStatus {
     pub monitor: String,
     /// Address and port.
     pub address: String,
-    /// `unproven`, `up`, `down`.
+    /// `unproven`, `up`, `slow` (up, and later than `slow_after`), `down`.
     pub state: String,
     /// Failures counted while up.
     pub failures: u16,

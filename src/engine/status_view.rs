@@ -21,8 +21,8 @@ use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
 use super::status::{
-    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, OrderStatus, PoolStatus,
-    RegionStatus, ServiceStatus, SlotStatus, Status, TargetStatus, VantageStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, ObservationStatus, OrderStatus,
+    PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status, TargetStatus, VantageStatus,
 };
 use super::target_labels::monitors;
 
@@ -51,6 +51,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         refused: None,
         // Replies are counted elsewhere as well.
         limited: Vec::new(),
+        observation: ObservationStatus::default(),
         geo: GeoStatus {
             source: plan.geo.source.clone(),
             built_at: plan.geo.built_at,
@@ -317,7 +318,10 @@ impl StatusView<'_> {
         SlotStatus {
             monitor: monitor(plan, id).name.clone(),
             address: plan.slots[id.index()].address.to_string(),
-            state: slot.state().word().to_owned(),
+            state: match slot.is_slow(monitor(plan, id)) {
+                true => "slow".to_owned(),
+                false => slot.state().word().to_owned(),
+            },
             failures,
             successes,
             cause: slot.last_failure().map(|cause| cause.word().to_owned()),
@@ -427,6 +431,7 @@ fn detail(target: &Target, standing: &Standing, gates: &str, orders: &[&OrderRec
         Why::Drained => format!("drained {}", by_order(orders, |own| own == Action::Drain)),
         Why::Returning => "returning after an order".to_owned(),
         Why::Weighted => "by its weight now".to_owned(),
+        Why::Degraded => "slower than its monitor allows".to_owned(),
         Why::Forced => {
             let by = by_order(orders, |own| own.value().is_some());
             format!("forced to {} {by}", standing.share)

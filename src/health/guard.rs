@@ -42,6 +42,10 @@
 //! the first region to be sound again would throw out the others, which are only
 //! some probes behind.
 //!
+//! # Slowness
+//! A node whose own line is slow finds everybody slow. So a slow probe counts as a failing one here (but as one that passes where
+//! it is asked whether anything does), and in a doubt nobody begins to be slow; who was stays so.
+//!
 //! Small plans (fewer than 4 targets or 2 regions) never doubt without canaries: there, "most of
 //! them" is no evidence of anything.
 //!
@@ -98,6 +102,8 @@ pub enum Last {
     Nothing,
     /// It passed.
     Passed,
+    /// It passed, later than a monitor allows that leaves slow endpoints a part of their clients.
+    Slow,
     /// It failed.
     Failed,
 }
@@ -146,8 +152,8 @@ impl Tally {
 
     /// A slot counted as `from` and now counts as `to`, in nothing but whether this node sees anything at all.
     pub fn move_passing(&mut self, from: Last, to: Last) {
-        self.passing += usize::from(to == Last::Passed);
-        self.passing -= usize::from(from == Last::Passed);
+        self.passing += usize::from(to.has_passed());
+        self.passing -= usize::from(from.has_passed());
     }
 
     /// A target counted as `from` and now counts as `to`.
@@ -205,6 +211,18 @@ impl Tally {
     }
 }
 
+impl Last {
+    fn has_passed(self) -> bool {
+        matches!(self, Self::Passed | Self::Slow)
+    }
+
+    /// Tells that it failed, or was slow.
+    #[must_use]
+    pub fn is_amiss(self) -> bool {
+        matches!(self, Self::Failed | Self::Slow)
+    }
+}
+
 impl Count {
     fn is_sound(&self) -> bool {
         self.proven > 0 && self.failing == 0
@@ -221,8 +239,8 @@ impl Count {
     fn shift(&mut self, from: Last, to: Last) {
         self.proven += usize::from(to != Last::Nothing);
         self.proven -= usize::from(from != Last::Nothing);
-        self.failing += usize::from(to == Last::Failed);
-        self.failing -= usize::from(from == Last::Failed);
+        self.failing += usize::from(to.is_amiss());
+        self.failing -= usize::from(from.is_amiss());
     }
 }
 

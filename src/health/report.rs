@@ -47,24 +47,32 @@ pub struct Report {
 
 impl Report {
     /// The report as a monitor takes it: a probe that passed and took longer than `slow_after` has failed for being slow, and
-    /// counts towards `fall` as any other. One that failed has failed for its own cause, however long that took.
+    /// counts towards `fall` as any other, unless slow endpoints serve a part of their clients (`degraded`): then it has
+    /// passed. One that failed has failed for its own cause, however long that took.
     #[must_use]
     pub fn judged_by(self, monitor: &Monitor) -> Self {
-        let took_us = u64::from(self.timing.total_us);
-        let is_late = |most: Span| took_us > most.0.saturating_mul(1000);
         match self.outcome {
-            ProbeResult::Pass if monitor.slow_after.is_some_and(is_late) => Self {
+            ProbeResult::Pass if monitor.degraded.is_none() && self.is_late(monitor) => Self {
                 outcome: ProbeResult::Fail(Cause::Slow),
                 ..self
             },
             ProbeResult::Pass | ProbeResult::Fail(_) => self,
         }
     }
+
+    /// Tells that the probe took longer than `slow_after`, whatever it saw.
+    #[must_use]
+    pub fn is_late(&self, monitor: &Monitor) -> bool {
+        let took_us = u64::from(self.timing.total_us);
+        let is_late = |most: Span| took_us > most.0.saturating_mul(1000);
+        monitor.slow_after.is_some_and(is_late)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Permille;
     use crate::plan::{Check, FailureCount, ProbeSource};
 
     #[test]
@@ -72,12 +80,15 @@ mod tests {
         let passed = ProbeResult::Pass;
         let refused = ProbeResult::Fail(Cause::Refused);
         let slow = ProbeResult::Fail(Cause::Slow);
-        for (slow_after, total_us, outcome, judged) in [
-            (None, u32::MAX, passed, passed),
-            (Some(Span(500)), 500_000, passed, passed),
-            (Some(Span(500)), 500_001, passed, slow),
-            (Some(Span(500)), 500_001, refused, refused),
-            (Some(Span(u64::MAX)), u32::MAX, passed, passed),
+        let part = Some(Permille(200));
+        for (slow_after, degraded, total_us, outcome, judged) in [
+            (None, None, u32::MAX, passed, passed),
+            (Some(Span(500)), None, 500_000, passed, passed),
+            (Some(Span(500)), None, 500_001, passed, slow),
+            (Some(Span(500)), part, 500_001, passed, passed),
+            (Some(Span(500)), None, 500_001, refused, refused),
+            (Some(Span(500)), part, 500_001, refused, refused),
+            (Some(Span(u64::MAX)), None, u32::MAX, passed, passed),
         ] {
             let monitor = Monitor {
                 name: "web".to_owned(),
@@ -87,6 +98,7 @@ mod tests {
                 near_interval: Span(1000),
                 timeout: Span(2000),
                 slow_after,
+                degraded,
                 source: ProbeSource::default(),
                 fall: 3,
                 failures: FailureCount::Accumulated,

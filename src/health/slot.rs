@@ -27,6 +27,11 @@
 //! that is up because it never quite fell has no streak after its last failure: that is not down,
 //! but no proof either, and what asks for proof (a gate) asks for [`SlotHealth::has_streak`].
 //!
+//! # Slowness
+//! Where slow endpoints serve a part of their clients (`degraded`), a second state of the same kind runs beside the first:
+//! what passes later than `slow_after`, or fails, counts against it, and what passes in time for it. While that one is down and the
+//! first is up, the slot is *slow* ([`SlotHealth::is_slow`]).
+//!
 //! It does not know whose slot it is, nor when it is probed next; it only says how long the
 //! next interval should be.
 use serde::{Deserialize, Serialize};
@@ -40,6 +45,9 @@ use super::{ProbeResult, Report};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotHealth {
     state: State,
+    /// The same of its pace: down while it is slow; unproven where nobody asks.
+    #[serde(default, skip_serializing_if = "State::is_unproven")]
+    pace: State,
     last: Option<(Moment, Report)>,
 }
 
@@ -74,6 +82,11 @@ impl SlotHealth {
             ProbeResult::Pass => self.state.passed(monitor),
             ProbeResult::Fail(cause) => self.state.failed(monitor, cause),
         };
+        self.pace = match report.outcome {
+            _ if monitor.degraded.is_none() => State::Unproven,
+            ProbeResult::Pass if !report.is_late(monitor) => self.pace.passed(monitor),
+            ProbeResult::Pass | ProbeResult::Fail(_) => self.pace.failed(monitor, Cause::Slow),
+        };
         self.last = Some((now, report));
     }
 
@@ -96,6 +109,13 @@ impl SlotHealth {
     #[must_use]
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// Tells whether it is up, and slower than a monitor allows that leaves slow endpoints a part of their clients.
+    #[must_use]
+    pub fn is_slow(&self, monitor: &Monitor) -> bool {
+        let is_up = matches!(self.state, State::Up { .. });
+        is_up && monitor.degraded.is_some() && matches!(self.pace, State::Down { .. })
     }
 
     /// Tells whether it is up, and its last `rise` probes passed.
@@ -133,11 +153,13 @@ impl SlotHealth {
     /// Time to the next probe: short when one more result or two would flip the state.
     #[must_use]
     pub fn next_interval(&self, monitor: &Monitor) -> Span {
-        match self.state {
-            State::Up { failures: 1.., .. } | State::Down { successes: 1.., .. } => {
-                monitor.near_interval
-            }
-            State::Unproven | State::Up { .. } | State::Down { .. } => monitor.interval,
+        let is_near = |state: &State| match state {
+            State::Up { failures: 1.., .. } | State::Down { successes: 1.., .. } => true,
+            State::Unproven | State::Up { .. } | State::Down { .. } => false,
+        };
+        match [self.state, self.pace].iter().any(is_near) {
+            true => monitor.near_interval,
+            false => monitor.interval,
         }
     }
 
@@ -145,11 +167,10 @@ impl SlotHealth {
     /// interval in force. Nothing while unproven, for then the next result decides.
     #[must_use]
     pub fn hold(&self, monitor: &Monitor) -> Span {
-        let missing = match self.state {
-            State::Unproven => return Span::ZERO,
-            State::Up { failures, .. } => monitor.fall.saturating_sub(failures),
-            State::Down { successes, .. } => monitor.rise.saturating_sub(successes),
+        let Some(missing) = self.state.missing(monitor) else {
+            return Span::ZERO;
         };
+        let missing = missing.min(self.pace.missing(monitor).unwrap_or(missing));
         self.next_interval(monitor).times(u64::from(missing.max(1)))
     }
 }
@@ -197,6 +218,19 @@ impl State {
         }
     }
 
+    /// Results that it takes at the least until it flips; absent while the next one decides.
+    fn missing(self, monitor: &Monitor) -> Option<u16> {
+        match self {
+            Self::Unproven => None,
+            Self::Up { failures, .. } => Some(monitor.fall.saturating_sub(failures)),
+            Self::Down { successes, .. } => Some(monitor.rise.saturating_sub(successes)),
+        }
+    }
+
+    fn is_unproven(&self) -> bool {
+        *self == Self::Unproven
+    }
+
     const fn up(successes: u16) -> Self {
         Self::Up {
             failures: 0,
@@ -230,6 +264,7 @@ mod tests {
             near_interval: Span(1000),
             timeout: Span(2000),
             slow_after: None,
+            degraded: None,
             source: ProbeSource::default(),
             fall,
             failures: FailureCount::Accumulated,
@@ -295,6 +330,38 @@ mod tests {
             (2, 2, "+--++-", "uudduu"),
         ] {
             assert_eq!(states(&monitor(rise, fall), results), expected, "{results}");
+        }
+    }
+
+    #[test]
+    fn what_passes_too_late_makes_a_slot_slow_and_not_down() {
+        let monitor = Monitor {
+            slow_after: Some(Span(500)),
+            degraded: Some(crate::base::Permille(200)),
+            ..monitor(3, 3)
+        };
+        for (results, expected) in [
+            // `s` passes late. The first result decides.
+            ("s", "s"),
+            ("+s+ss", "uuuus"),
+            // Quick ones in a row wipe the count, and bring it back.
+            ("+ss+++ss", "uuuuuuuu"),
+            ("sss++s+++", "ssssssssu"),
+            // What fails is not quick, and a slot that is down is not slow.
+            ("+-s-", "uuus"),
+            ("---sss+++", "dddddsssu"),
+        ] {
+            let mut slot = SlotHealth::default();
+            let letters = results.chars().map(|result| {
+                let mut report = report(if result == 's' { '+' } else { result });
+                report.timing.total_us = if result == 's' { 500_001 } else { 500_000 };
+                slot.observe(&monitor, Moment(7), report);
+                match slot.is_slow(&monitor) {
+                    true => 's',
+                    false => slot.state().word().chars().next().unwrap(),
+                }
+            });
+            assert_eq!(letters.collect::<String>(), expected, "{results}");
         }
     }
 

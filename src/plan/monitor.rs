@@ -1,5 +1,5 @@
 //! Monitors, with their files brought.
-use crate::base::{MonitorValue, Span};
+use crate::base::{MonitorValue, Permille, Span};
 use crate::monitor::Check;
 use crate::monitor::bounds::ValueBefore;
 use crate::monitor::source::ProbeSource;
@@ -29,8 +29,10 @@ pub struct Monitor {
     pub near_interval: Span,
     /// Time that one probe may take in all.
     pub timeout: Span,
-    /// Time past which a probe that passed counts as one that failed; absent = only the timeout does.
+    /// Time past which a probe that passed counts as one that failed, or as slow; absent = only the timeout does.
     pub slow_after: Option<Span>,
+    /// Part of its clients that an endpoint serves while its probes are slow; absent = a slow probe has failed.
+    pub degraded: Option<Permille>,
     /// The way by which its probes leave this node.
     pub source: ProbeSource,
     /// Failures that take a slot down.

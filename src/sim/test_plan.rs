@@ -281,6 +281,7 @@ impl TestPlan {
             failures: FailureCount::Accumulated,
             timeout: self.probing.timeout,
             slow_after: None,
+            degraded: None,
             source: ProbeSource::default(),
             fall: self.probing.fall,
             rise: self.probing.rise,

@@ -11,6 +11,7 @@ mod chosen;
 mod combinations;
 mod config;
 mod cut;
+mod degraded;
 mod dnssec;
 mod documents;
 mod fleet;

@@ -12,7 +12,9 @@
 mod access;
 mod acme;
 mod advice;
+mod alerting;
 mod approval;
+mod book;
 mod bursts;
 mod comfort;
 mod command_line;

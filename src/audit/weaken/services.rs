@@ -258,6 +258,7 @@ fn other_gates(sides: [Side<'_>; 2], lists: [&[MonitorId]; 2]) -> Vec<String> {
             other.check != monitor.check
                 || other.port != monitor.port
                 || other.slow_after != monitor.slow_after
+                || other.degraded != monitor.degraded
         })
     });
     changed.map(|id| sides[0].monitor(*id).to_owned()).collect()

@@ -259,8 +259,8 @@ fn endpoint_cells<'a>(
     });
     let colour = match state {
         "healthy" => Color::Green,
-        "ramping" | "gated" | "held" | "unapproved" | "drained" => Color::Yellow,
-        "unproven" => Color::Cyan,
+        "ramping" | "gated" | "held" | "unapproved" | "drained" | "degraded" => Color::Yellow,
+        "unproven" | "weighted" => Color::Cyan,
         _ => Color::Red,
     };
     let host = if up {

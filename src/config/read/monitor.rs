@@ -5,8 +5,8 @@
 //! `fall_consecutive` says so. Which types there are, and their own keys, is `monitor`'s.
 use toml::de::DeValue;
 
-use crate::base::Span;
 use crate::base::limits::PROBE_INTERVAL_LEAST;
+use crate::base::{Permille, Span};
 use crate::config::reader::{At, Fields};
 use crate::config::spec::MonitorSpec;
 use crate::config::value::{self, Trouble};
@@ -39,6 +39,7 @@ fn monitor(name: At<String>, fields: &mut Fields<'_, '_>) -> MonitorSpec {
         written,
         source: ProbeSource::read(fields),
         slow_after: pace.slow_after,
+        degraded: pace.degraded,
         interval: pace.interval,
         near_interval: pace.near_interval,
         timeout: pace.timeout,
@@ -53,6 +54,7 @@ struct Pace {
     near_interval: Span,
     timeout: Span,
     slow_after: Option<Span>,
+    degraded: Option<Permille>,
 }
 
 /// The pace of what reports by itself.
@@ -70,6 +72,7 @@ fn pace_of_silence(ttl: Span, fields: &mut Fields<'_, '_>) -> Pace {
         near_interval: ttl,
         timeout: ttl.min(Span(2000)),
         slow_after: None,
+        degraded: None,
     }
 }
 
@@ -114,13 +117,36 @@ fn pace(fields: &mut Fields<'_, '_>) -> Pace {
             found.help("a probe that passes later than that counts as failed, such as \"500ms\"");
         });
     }
+    let degraded = degraded(fields, slow.is_some());
     let half = Span(interval.0 / 2).max(Span(500)).min(interval);
     Pace {
         interval,
         near_interval: plain(near).unwrap_or(half),
         timeout: used,
         slow_after: plain(slow),
+        degraded,
     }
+}
+
+/// The part of its clients that an endpoint serves while it is slow.
+fn degraded(fields: &mut Fields<'_, '_>, has_bound: bool) -> Option<Permille> {
+    let given = fields.optional("degraded", value::percent)?;
+    let is_part = Permille::NONE < given.value && given.value < Permille::FULL;
+    let (message, help) = match (has_bound, is_part) {
+        (true, true) => return Some(given.value),
+        (false, _) => (
+            "`degraded` says nothing without `slow_after`",
+            "`slow_after` is the time past which a probe that passes is slow",
+        ),
+        (true, false) => (
+            "`degraded` is more than none of the clients, and fewer than all",
+            "such as \"20%\"; without it, a probe that is slow counts as failed",
+        ),
+    };
+    fields.reader().error(&given.at, message, |found| {
+        found.help(help);
+    });
+    None
 }
 
 /// Tells whether failures must be in a row to count together.

@@ -1,5 +1,5 @@
 //! The evidence of a target's slots and of its gates together, at one moment.
-use crate::base::{AddressSet, Cause, Span};
+use crate::base::{AddressSet, Cause, Permille, Span};
 use crate::health::slot::{SlotHealth, State};
 use crate::plan::{Combination, Monitor};
 
@@ -12,6 +12,8 @@ pub struct Evidence {
     pub gate: Gate,
     /// The time until one slot could flip at the earliest.
     pub hold: Span,
+    /// The most that slots that are slow leave of the target.
+    pub most: Permille,
     /// Addresses that are down while others are not, where addresses leave one by one.
     pub without: AddressSet,
 }
@@ -48,6 +50,7 @@ impl Evidence {
         gates: impl Iterator<Item = (&'s SlotHealth, &'s Monitor)>,
     ) -> Self {
         let (mut verdict, mut hold) = (Verdict::Up, Span(u64::MAX));
+        let mut most = Permille::FULL;
         let mut slots = slots.peekable();
         if slots.peek().is_none() {
             // Nothing watches it, so nothing is ever known of it.
@@ -55,6 +58,8 @@ impl Evidence {
         }
         for (slot, monitor) in slots {
             hold = hold.min(slot.hold(monitor));
+            let is_slow = slot.is_slow(monitor);
+            most = most.min(monitor.degraded.filter(|_| is_slow).unwrap_or(most));
             verdict = match (verdict, slot.state()) {
                 (Verdict::Down(cause), _) | (_, State::Down { cause, .. }) => Verdict::Down(cause),
                 (_, State::Unproven) => Verdict::Unknown,
@@ -65,6 +70,7 @@ impl Evidence {
             verdict,
             gate: Gate::of(gates),
             hold,
+            most,
             without: AddressSet::EMPTY,
         }
     }
@@ -82,6 +88,7 @@ impl Evidence {
             verdict: verdicts.reduce(both).unwrap_or(Verdict::Unknown),
             gate: Gate::of(gates),
             hold: shortest(&addresses),
+            most: least(&addresses),
             without: AddressSet::EMPTY,
         }
     }
@@ -103,6 +110,7 @@ impl Evidence {
             verdict,
             gate: Gate::of(gates),
             hold: shortest(&addresses),
+            most: least(&addresses),
             without: match verdict {
                 Verdict::Down(_) => AddressSet::EMPTY,
                 Verdict::Up | Verdict::Unknown => without,
@@ -140,6 +148,11 @@ fn addresses(
 fn shortest(addresses: &[(usize, Evidence)]) -> Span {
     let holds = addresses.iter().map(|(_, own)| own.hold);
     holds.min().unwrap_or(Span(u64::MAX))
+}
+
+fn least(addresses: &[(usize, Evidence)]) -> Permille {
+    let parts = addresses.iter().map(|(_, own)| own.most);
+    parts.min().unwrap_or(Permille::FULL)
 }
 
 /// The verdict of the slots of one address, by their combination.

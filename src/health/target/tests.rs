@@ -21,6 +21,7 @@ fn evidence(verdict: Verdict, gate: Gate) -> Evidence {
         verdict,
         gate,
         hold: Span(9),
+        most: Permille::FULL,
         without: crate::base::AddressSet::EMPTY,
     }
 }

@@ -121,6 +121,7 @@ pub(super) async fn status(Given(state): Given<State>) -> Reply {
     match engine_status(&state).await {
         Some(mut status) => {
             status.limited = state.metrics.limited_status(state.clock.now());
+            status.observation = state.observation();
             json(&status)
         }
         None => engine_is_silent(),

@@ -75,20 +75,23 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 28] = [
+    const COUNTS: [&str; 32] = [
         "asn",
         "capacity",
         "class",
         "cohort",
+        "dropped",
         "failures",
         "generation",
         "held",
+        "lost_lines",
         "made",
         "missed",
         "names",
         "needed",
         "networks",
         "of",
+        "one_in",
         "prefix",
         "qtype",
         "rrsets",
@@ -103,6 +106,7 @@ mod tests {
         "tier",
         "value",
         "weight",
+        "written",
         "number",
     ];
     /// Units in which a name may end.

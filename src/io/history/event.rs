@@ -377,7 +377,8 @@ fn level(state: Why) -> &'static str {
         | Why::Outvoted(_)
         | Why::Held
         | Why::Gated
-        | Why::Unapproved => "warning",
+        | Why::Unapproved
+        | Why::Degraded => "warning",
         Why::Draining
         | Why::Drained
         | Why::Returning
@@ -415,6 +416,7 @@ fn became(to: Why, share_permille: u16) -> String {
         Why::Returning => "returns after an order".to_owned(),
         Why::Forced => "is forced by an override".to_owned(),
         Why::Weighted => "follows its weight".to_owned(),
+        Why::Degraded => "is slow, and serves a part of its clients".to_owned(),
         Why::Healthy => "is healthy".to_owned(),
         Why::Unproven => "is not proven yet".to_owned(),
         Why::Supposed => "is supposed down".to_owned(),

@@ -32,7 +32,7 @@ pub enum PeerTrouble {
 
 /// The way of a bundle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carried {
+pub enum CarriedWay {
     /// From a peer.
     In,
     /// To a peer.
@@ -70,10 +70,10 @@ impl Metrics {
     }
 
     /// Counts octets of bundles and of questions, without those of HTTP and TLS.
-    pub fn carried(&self, way: Carried, octets: usize) {
+    pub fn carried(&self, way: CarriedWay, octets: usize) {
         let way = match way {
-            Carried::In => "in",
-            Carried::Out => "out",
+            CarriedWay::In => "in",
+            CarriedWay::Out => "out",
         };
         self.registry
             .counter("waypost_cluster_carried_bytes_total", &[("direction", way)])

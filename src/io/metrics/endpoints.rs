@@ -14,7 +14,7 @@ use crate::engine::{Figures, TargetFigures};
 use crate::plan::{EndpointSeries, Plan, Target};
 
 /// States of an endpoint, the worst first: of two with the same share, the earlier one is told.
-const STATES: [&str; 17] = [
+const STATES: [&str; 18] = [
     "down",
     "drained",
     "unapproved",
@@ -28,6 +28,7 @@ const STATES: [&str; 17] = [
     "draining",
     "returning",
     "ramping",
+    "degraded",
     "weighted",
     "unproven",
     "healthy",
@@ -333,6 +334,7 @@ mod tests {
             Why::Drained,
             Why::Returning,
             Why::Weighted,
+            Why::Degraded,
             Why::Forced,
         ] {
             assert!(STATES.contains(&why.word()), "{why:?}");

@@ -67,7 +67,7 @@ mod state;
 mod state_folder;
 mod text;
 
-pub use carried::{Carried, PeerTrouble};
+pub use carried::{CarriedWay, PeerTrouble};
 pub use limits::LimitedNetwork;
 pub use process::private_bytes;
 pub use queries::QueryCounters;
@@ -335,12 +335,29 @@ impl Metrics {
             .increment(count);
     }
 
+    /// The count of one outcome for a receiver of `[notify]`.
+    #[cfg(test)]
+    pub(crate) fn notifications(&self, receiver: &str, outcome: Notified) -> u64 {
+        let labels = [("receiver", receiver), ("result", outcome.word())];
+        self.registry.count("waypost_notifications_total", &labels)
+    }
+
     /// Counts samples of answers.
     pub fn sampled(&self, outcome: Sampled, count: u64) {
         let labels = [("result", outcome.word())];
         self.registry
             .counter("waypost_dnstap_samples_total", &labels)
             .increment(count);
+    }
+
+    /// Samples of answers that were written, and those that were dropped.
+    #[must_use]
+    pub fn samples(&self) -> (u64, u64) {
+        let of = |outcome: Sampled| {
+            let labels = [("result", outcome.word())];
+            self.registry.count("waypost_dnstap_samples_total", &labels)
+        };
+        (of(Sampled::Written), of(Sampled::Dropped))
     }
 
     /// Takes in one batch of answers over UDP that was timed, and how many they were.

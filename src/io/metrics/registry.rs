@@ -116,6 +116,11 @@ impl Registry {
         Counter::from_arc(series(&mut self.handles().counters, name, labels))
     }
 
+    /// The value of a counter.
+    pub(super) fn count(&self, name: &'static str, labels: &[(&'static str, &str)]) -> u64 {
+        series(&mut self.handles().counters, name, labels).load(Ordering::Relaxed)
+    }
+
     /// The gauge of one transport's connections.
     pub(super) fn connections(&self, transport: &str) -> Gauge {
         let labels = [("transport", transport)];

@@ -229,7 +229,7 @@ impl EndpointTimeline {
 fn state(why: Why) -> State {
     match why {
         Why::Unproven => State::Unproven,
-        Why::Healthy | Why::Weighted => State::Serving,
+        Why::Healthy | Why::Weighted | Why::Degraded => State::Serving,
         Why::Held | Why::Gated | Why::Unapproved => State::Waiting,
         Why::Ramping { .. } => State::Ramping,
         Why::Down(_) | Why::Supposed => State::Out,

@@ -202,6 +202,7 @@ fn monitor(watched: &Watched) -> Monitor {
         near_interval: Span(1000),
         timeout: watched.timeout,
         slow_after: None,
+        degraded: None,
         source: ProbeSource::default(),
         fall: 3,
         failures: FailureCount::Accumulated,

@@ -15,14 +15,15 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::pace::Pace;
-use super::ring::Asked;
-use super::troubles::Told;
-use super::{Carriage, credentials, duration};
+use super::carriage::{PeerCarriage, PeerQuestion, duration};
+use super::credentials;
+use super::pace::PeerPace;
+use super::ring::AskedFor;
+use super::troubles::ToldTrouble;
 use crate::base::limits::{
     CLUSTER_BUNDLE_BYTES, CLUSTER_CONNECTION, CLUSTER_HANDSHAKE, CLUSTER_POLL,
 };
-use crate::io::metrics::{Carried, PeerTrouble};
+use crate::io::metrics::{CarriedWay, PeerTrouble};
 use crate::share::{RecordFate, RecordRefusal, TakenBundle};
 
 /// Time between two attempts, and that to wait where an answer brought nothing.
@@ -30,42 +31,19 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Octets of the head of an answer.
 const HEAD_BYTES: u32 = 4096;
 
-/// A question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Question {
-    /// Answered when there is anything new.
-    News,
-    /// Answered when there is a new order.
-    Orders,
-    /// Answered at once.
-    State,
-}
-
-impl Question {
-    pub(super) const ALL: [Self; 3] = [Self::News, Self::Orders, Self::State];
-
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::News => "/cluster/v1/news",
-            Self::Orders => "/cluster/v1/orders",
-            Self::State => "/cluster/v1/state",
-        }
-    }
-}
-
 /// A peer that a connection stands to.
-struct Asking<'c> {
-    carriage: &'c Carriage,
+struct PeerTalk<'c> {
+    carriage: &'c PeerCarriage,
     /// As the config has it.
     address: &'c str,
     /// As its certificate has it.
     member: &'c str,
     requests: SendRequest<Full<Bytes>>,
-    pace: Pace,
+    pace: PeerPace,
 }
 
 /// Asks a peer until the task is ended; a peer that is this node itself only once.
-pub(super) async fn ask_for_ever(carriage: Arc<Carriage>, address: String) {
+pub(super) async fn ask_for_ever(carriage: Arc<PeerCarriage>, address: String) {
     let mut member = String::new();
     loop {
         let conversed = converse(&carriage, &address, &mut member).await;
@@ -80,7 +58,11 @@ pub(super) async fn ask_for_ever(carriage: Arc<Carriage>, address: String) {
 }
 
 /// One connection, to the end of its time.
-async fn converse(carriage: &Carriage, address: &str, member: &mut String) -> Result<(), Told> {
+async fn converse(
+    carriage: &PeerCarriage,
+    address: &str,
+    member: &mut String,
+) -> Result<(), ToldTrouble> {
     let stream = connect(carriage, address).await?;
     let chain = stream.get_ref().1.peer_certificates();
     *member = credentials::member(chain, &carriage.tools.copy)?;
@@ -99,21 +81,24 @@ async fn converse(carriage: &Carriage, address: &str, member: &mut String) -> Re
     // It ends with this conversation.
     let mut beside = JoinSet::new();
     beside.spawn(connection);
-    let mut asking = Asking {
+    let mut asking = PeerTalk {
         carriage,
         address,
         member,
         requests,
-        pace: Pace::start(),
+        pace: PeerPace::start(),
     };
     let talk = timeout(duration(CLUSTER_CONNECTION), asking.talk()).await;
     talk.unwrap_or(Ok(()))
 }
 
-async fn connect(carriage: &Carriage, address: &str) -> Result<TlsStream<TcpStream>, Told> {
+async fn connect(
+    carriage: &PeerCarriage,
+    address: &str,
+) -> Result<TlsStream<TcpStream>, ToldTrouble> {
     let patience = duration(CLUSTER_HANDSHAKE);
     let files = &carriage.rules.files;
-    let connector = credentials::Credentials::read(files)?.connector(files)?;
+    let connector = credentials::PeerCredentials::read(files)?.connector(files)?;
     let unreachable = |why: String| (PeerTrouble::Unreachable, why);
     let stream = timeout(patience, TcpStream::connect(address)).await;
     let stream = stream.map_err(|_| unreachable("it does not answer".to_owned()))?;
@@ -127,9 +112,9 @@ async fn connect(carriage: &Carriage, address: &str) -> Result<TlsStream<TcpStre
     shaken.map_err(|error| (PeerTrouble::Handshake, error.to_string()))
 }
 
-impl Asking<'_> {
+impl PeerTalk<'_> {
     /// Asks on and on; ends when something goes wrong.
-    async fn talk(&mut self) -> Result<(), Told> {
+    async fn talk(&mut self) -> Result<(), ToldTrouble> {
         let mut is_first = true;
         loop {
             if !credentials::is_admitted(self.member, &self.carriage.tools.copy) {
@@ -137,11 +122,11 @@ impl Asking<'_> {
                 return Err((PeerTrouble::Revoked, why.to_owned()));
             }
             match self.carriage.ring.ask(self.address, self.now()) {
-                Asked::News => self.ask(Question::News).await?,
-                Asked::Orders(turn) => {
+                AskedFor::News => self.ask(PeerQuestion::News).await?,
+                AskedFor::Orders(turn) => {
                     let end = Instant::now() + duration(turn);
-                    self.ask(Question::State).await?;
-                    while let Ok(asked) = timeout_at(end, self.ask(Question::Orders)).await {
+                    self.ask(PeerQuestion::State).await?;
+                    while let Ok(asked) = timeout_at(end, self.ask(PeerQuestion::Orders)).await {
                         asked?;
                     }
                 }
@@ -153,7 +138,7 @@ impl Asking<'_> {
     }
 
     /// Asks once, and takes what comes. Where that is less than it should be, a second passes.
-    async fn ask(&mut self, question: Question) -> Result<(), Told> {
+    async fn ask(&mut self, question: PeerQuestion) -> Result<(), ToldTrouble> {
         self.pace.turn().await;
         let asked = Instant::now();
         let limit = 2 * duration(CLUSTER_POLL);
@@ -162,22 +147,22 @@ impl Asking<'_> {
         let bundle = bundle.map_err(slow)??;
         self.pace.gone(bundle.len());
         let tools = &self.carriage.tools;
-        tools.metrics.carried(Carried::In, bundle.len());
+        tools.metrics.carried(CarriedWay::In, bundle.len());
         self.carriage
             .ring
             .heard(self.address, self.member, self.now());
         let taken = tools.copy.take(&bundle);
         self.look_at(&taken)?;
-        if question != Question::State && !is_worth_it(&taken) {
+        if question != PeerQuestion::State && !is_worth_it(&taken) {
             sleep_until(asked + RETRY).await;
         }
         Ok(())
     }
 
-    async fn exchange(&mut self, question: Question) -> Result<Bytes, Told> {
+    async fn exchange(&mut self, question: PeerQuestion) -> Result<Bytes, ToldTrouble> {
         let tools = &self.carriage.tools;
         let have = tools.copy.have();
-        tools.metrics.carried(Carried::Out, have.len());
+        tools.metrics.carried(CarriedWay::Out, have.len());
         let request = Request::post(format!("https://cluster{}", question.path()));
         let request = request.body(Full::new(Bytes::from(have)));
         let request = request.expect("the paths are constants");
@@ -205,7 +190,7 @@ impl Asking<'_> {
     }
 
     /// Says what is wrong with what came.
-    fn look_at(&self, taken: &TakenBundle) -> Result<(), Told> {
+    fn look_at(&self, taken: &TakenBundle) -> Result<(), ToldTrouble> {
         if taken.garbled.is_some() {
             let why = "what it gives are no records, or such of another version";
             return Err((PeerTrouble::Garbled, why.to_owned()));
@@ -249,7 +234,7 @@ fn is_worth_it(taken: &TakenBundle) -> bool {
 }
 
 /// A connection that broke, or that one of the two would not have: with TLS 1.3 a server sees the client's certificate last.
-fn broken(error: &(dyn Error + 'static)) -> Told {
+fn broken(error: &(dyn Error + 'static)) -> ToldTrouble {
     let mut last = error;
     loop {
         let inner = last.downcast_ref::<std::io::Error>();

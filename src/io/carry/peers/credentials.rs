@@ -19,17 +19,17 @@ use tokio_rustls::rustls::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::troubles::Told;
+use super::troubles::ToldTrouble;
 use crate::io::carry::SharedCopy;
 use crate::io::metrics::PeerTrouble;
 use crate::plan::ClusterFiles;
 use crate::share::MemberAdmission;
 
-/// What is spoken inside (ALPN, RFC 7301).
+/// The protocol that is spoken inside (ALPN, RFC 7301).
 const PROTOCOL: &[u8] = b"h2";
 
-/// All that handshakes need, as the files have it now.
-pub(super) struct Credentials {
+/// Things that handshakes need, as the files have it now.
+pub(super) struct PeerCredentials {
     verifier: Arc<dyn ClientCertVerifier>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -39,12 +39,12 @@ pub(super) struct Credentials {
 #[derive(Debug)]
 struct EitherEnd(Arc<dyn ClientCertVerifier>);
 
-impl Credentials {
+impl PeerCredentials {
     /// Reads the files.
     ///
     /// # Errors
     /// The file, and what is wrong with it.
-    pub(super) fn read(files: &ClusterFiles) -> Result<Self, Told> {
+    pub(super) fn read(files: &ClusterFiles) -> Result<Self, ToldTrouble> {
         let mut roots = RootCertStore::empty();
         for root in all::<CertificateDer<'static>>(&files.roots)? {
             roots.add(root).map_err(|error| told(&files.roots, error))?;
@@ -71,7 +71,7 @@ impl Credentials {
     ///
     /// # Errors
     /// When certificate and key do not belong together.
-    pub(super) fn acceptor(self, files: &ClusterFiles) -> Result<TlsAcceptor, Told> {
+    pub(super) fn acceptor(self, files: &ClusterFiles) -> Result<TlsAcceptor, ToldTrouble> {
         let made = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13])
             .map(|settings| settings.with_client_cert_verifier(self.verifier))
@@ -85,7 +85,7 @@ impl Credentials {
     ///
     /// # Errors
     /// When certificate and key do not belong together.
-    pub(super) fn connector(self, files: &ClusterFiles) -> Result<TlsConnector, Told> {
+    pub(super) fn connector(self, files: &ClusterFiles) -> Result<TlsConnector, ToldTrouble> {
         let verifier = Arc::new(EitherEnd(self.verifier));
         let made = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13])
@@ -105,7 +105,7 @@ impl Credentials {
 pub(super) fn member(
     chain: Option<&[CertificateDer<'_>]>,
     copy: &SharedCopy,
-) -> Result<String, Told> {
+) -> Result<String, ToldTrouble> {
     let shown = chain.and_then(|chain| chain.first());
     let shown = shown.and_then(|own| ParsedCertificate::try_from(own).ok());
     let bears = |name: &str| {
@@ -145,7 +145,7 @@ pub(super) fn is_admitted(name: &str, copy: &SharedCopy) -> bool {
 }
 
 /// Everything of a kind that a file holds; an error if there is nothing.
-fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, Told> {
+fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, ToldTrouble> {
     let octets = std::fs::read(path).map_err(|error| told(path, error))?;
     let found: Result<Vec<T>, _> = T::pem_slice_iter(&octets).collect();
     match found.map_err(|error| told(path, error))? {
@@ -154,7 +154,7 @@ fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, Told> {
     }
 }
 
-fn told(path: &Path, why: impl std::fmt::Display) -> Told {
+fn told(path: &Path, why: impl std::fmt::Display) -> ToldTrouble {
     (PeerTrouble::Files, format!("`{}`: {why}", path.display()))
 }
 

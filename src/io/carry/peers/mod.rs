@@ -11,7 +11,7 @@
 //! | `/cluster/v1/orders` | when there is an order that the asker has not |
 //! | `/cluster/v1/state` | at once |
 //!
-//! Whom this node asks for news and whom for orders alone, [`ring`] decides: every peer is asked, and few of them all the time.
+//! Whom this node asks for news and whom for orders alone, `ring` decides: every peer is asked, and few of them all the time.
 //!
 //! **Who is a peer**: whoever shows a certificate that a root of `[cluster] roots` vouches for, that no list of `revoked` names,
 //! and that bears the name of a member of the roster (as a DNS name, RFC 9525; the common name counts for nothing). If it bears
@@ -25,8 +25,9 @@
 //! asked nothing for 15 s is cut off, whether silent, half-open, or without room for the answer. A peer that is slow delays itself
 //! alone: each is asked by a task of its own. What goes wrong is counted, and told once in a minute for each peer and kind.
 //!
-//! It understands nothing of records: [`SharedCopy`] gives and takes them.
+//! It understands nothing of records: [`SharedCopy`](super::SharedCopy) gives and takes them.
 mod asking;
+mod carriage;
 mod credentials;
 mod pace;
 mod ring;
@@ -36,20 +37,17 @@ mod troubles;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use self::ring::Ring;
+use self::carriage::PeerCarriage;
+pub use self::carriage::PeerTools;
+use self::ring::PeerRing;
 use self::troubles::Troubles;
-use super::SharedCopy;
-use crate::base::Span;
 use crate::base::limits::CLUSTER_PEERS;
 use crate::io::background;
-use crate::io::clock::Clock;
-use crate::io::metrics::Metrics;
 use crate::plan::ClusterRules;
 
 /// The carrier at work; it ends when this is dropped.
@@ -58,26 +56,6 @@ pub struct Peers {
     rules: watch::Sender<Arc<ClusterRules>>,
     end: oneshot::Sender<()>,
     ended: oneshot::Receiver<()>,
-}
-
-/// The things that a carrier works with.
-#[derive(Clone, Debug)]
-pub struct PeerTools {
-    /// What is carried.
-    pub copy: SharedCopy,
-    /// The time.
-    pub clock: Clock,
-    /// Where troubles and octets are counted.
-    pub metrics: Arc<Metrics>,
-}
-
-/// All that the tasks of one config share.
-#[derive(Debug)]
-struct Carriage {
-    tools: PeerTools,
-    rules: Arc<ClusterRules>,
-    ring: Ring,
-    troubles: Troubles,
 }
 
 impl Peers {
@@ -142,8 +120,8 @@ async fn carry(
 ) {
     loop {
         let rules = changes.borrow_and_update().clone();
-        let carriage = Arc::new(Carriage {
-            ring: Ring::new(&rules),
+        let carriage = Arc::new(PeerCarriage {
+            ring: PeerRing::new(&rules),
             troubles: Troubles::new(tools.clock, tools.metrics.clone()),
             tools: tools.clone(),
             rules,
@@ -158,8 +136,4 @@ async fn carry(
             return;
         }
     }
-}
-
-fn duration(span: Span) -> Duration {
-    Duration::from_millis(span.0)
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::duration;
+use super::carriage::duration;
 use crate::base::limits::{CLUSTER_BUNDLE_BYTES, CLUSTER_GATHERED};
 
 /// The moment from which the next bundle may go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace(Instant);
+pub(super) struct PeerPace(Instant);
 
-impl Pace {
+impl PeerPace {
     /// It may go at once.
     pub(super) fn start() -> Self {
         Self(Instant::now())

@@ -23,37 +23,37 @@ const CATCH_UP_LEAST: Span = Span(1000);
 /// Time without an answer, besides two beats, after which somebody asked for news counts as silent.
 const SILENT: Span = Span(1000);
 
-/// What a peer is asked for.
+/// The things that a peer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum AskedFor {
     /// For everything as it comes.
     News,
     /// For orders as they come, and for everything after this time.
     Orders(Span),
 }
 
-/// What is known of a peer.
+/// A peer, as it is known so far.
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct KnownPeer {
     /// Steps from this node to it in the ring.
     distance: usize,
-    /// When it answered last.
+    /// The moment of its last answer.
     heard: Moment,
 }
 
 /// The ring as one node sees it.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(super) struct PeerRing {
     /// Names of all members in order, beginning with the one behind this node.
     order: Vec<String>,
     eager: usize,
     silent: Span,
     asked: usize,
     /// By the address that the config has.
-    known: Mutex<BTreeMap<String, Known>>,
+    known: Mutex<BTreeMap<String, KnownPeer>>,
 }
 
-impl Ring {
+impl PeerRing {
     /// The ring of a roster.
     pub(super) fn new(rules: &ClusterRules) -> Self {
         let mut order: Vec<String> = rules.nodes.iter().map(|node| node.name.clone()).collect();
@@ -75,7 +75,7 @@ impl Ring {
     pub(super) fn heard(&self, address: &str, name: &str, now: Moment) {
         let distance = self.order.iter().position(|other| other == name);
         let distance = distance.unwrap_or(self.order.len());
-        let known = Known {
+        let known = KnownPeer {
             distance,
             heard: now,
         };
@@ -83,19 +83,19 @@ impl Ring {
         all.insert(address.to_owned(), known);
     }
 
-    /// What the peer of an address is to be asked for.
-    pub(super) fn ask(&self, address: &str, now: Moment) -> Asked {
+    /// Tells what the peer of an address is to be asked for.
+    pub(super) fn ask(&self, address: &str, now: Moment) -> AskedFor {
         let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let own = all.get(address).map(|known| known.distance);
-        let is_before = |other: &&Known| {
+        let is_before = |other: &&KnownPeer| {
             let speaks = now.since(other.heard) <= self.silent;
             speaks && own.is_none_or(|own| other.distance < own)
         };
         if own.is_some() && all.values().filter(is_before).count() < self.eager {
-            return Asked::News;
+            return AskedFor::News;
         }
         let others = self.asked.saturating_sub(self.eager).max(1);
         let turn = CATCH_UP.times(u64::try_from(others).unwrap_or(u64::MAX));
-        Asked::Orders(turn.max(CATCH_UP_LEAST))
+        AskedFor::Orders(turn.max(CATCH_UP_LEAST))
     }
 }

@@ -21,17 +21,17 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
-use super::asking::Question;
-use super::pace::Pace;
-use super::troubles::Told;
-use super::{Carriage, credentials, duration};
+use super::carriage::{PeerCarriage, PeerQuestion, duration};
+use super::credentials;
+use super::pace::PeerPace;
+use super::troubles::ToldTrouble;
 use crate::base::limits::{
     CLUSTER_CONNECTION, CLUSTER_CONNECTIONS, CLUSTER_GATHERED, CLUSTER_HANDSHAKE,
     CLUSTER_HANDSHAKES, CLUSTER_HAVE_BYTES, CLUSTER_POLL,
 };
 use crate::base::{Moment, Span};
 use crate::io::carry::SharedCopy;
-use crate::io::metrics::{Carried, PeerTrouble};
+use crate::io::metrics::{CarriedWay, PeerTrouble};
 use crate::share::Have;
 
 /// Time to wait after the system has refused a new socket.
@@ -44,12 +44,12 @@ const IDLE: Span = Span::from_secs(15);
 const HEAD_BYTES: u32 = 4096;
 /// Octets that a peer may send before they are read.
 const WINDOW: u32 = 64 * 1024;
-/// What the log calls a peer before its name is known.
+/// The log's word for a peer before its name is known.
 const UNKNOWN: &str = "unknown";
 
 /// All connections of peers.
 struct Door {
-    carriage: Arc<Carriage>,
+    carriage: Arc<PeerCarriage>,
     /// Those that shake hands, the oldest first.
     handshakes: Mutex<VecDeque<AbortHandle>>,
     /// Those that ask, the oldest first.
@@ -64,21 +64,21 @@ struct StandingPeer {
     asked: Arc<AtomicU64>,
 }
 
-/// What the questions of one connection share.
+/// The things that the questions of one connection share.
 struct PeerDesk {
     door: Arc<Door>,
     member: String,
-    /// When it asked last, by the clock's milliseconds.
+    /// The moment of its last question, by the clock's milliseconds.
     asked: Arc<AtomicU64>,
     /// Questions so far, and when the next answer may go.
-    turn: tokio::sync::Mutex<(u64, Pace)>,
+    turn: tokio::sync::Mutex<(u64, PeerPace)>,
 }
 
 /// Answers on these listeners until the tasks are dropped.
 pub(super) fn spawn(
     tasks: &mut JoinSet<()>,
     listeners: &[Arc<TcpListener>],
-    carriage: &Arc<Carriage>,
+    carriage: &Arc<PeerCarriage>,
 ) {
     let door = Arc::new(Door {
         carriage: Arc::clone(carriage),
@@ -139,11 +139,14 @@ impl Door {
         }
     }
 
-    async fn shake_hands(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, String), Told> {
+    async fn shake_hands(
+        &self,
+        stream: TcpStream,
+    ) -> Result<(TlsStream<TcpStream>, String), ToldTrouble> {
         let from = stream.peer_addr();
         let from = from.map_or_else(|_| String::new(), |from| format!("{}: ", from.ip()));
         let files = &self.carriage.rules.files;
-        let acceptor = credentials::Credentials::read(files)?.acceptor(files)?;
+        let acceptor = credentials::PeerCredentials::read(files)?.acceptor(files)?;
         // Without it answers come later, and that is all.
         let _ = stream.set_nodelay(true);
         let shaken = timeout(duration(CLUSTER_HANDSHAKE), acceptor.accept(stream)).await;
@@ -162,7 +165,7 @@ impl Door {
     }
 
     /// Lets a member in, instead of an older connection of its own if need be.
-    fn admit(this: &Arc<Self>, member: String, task: AbortHandle) -> Result<PeerDesk, Told> {
+    fn admit(this: &Arc<Self>, member: String, task: AbortHandle) -> Result<PeerDesk, ToldTrouble> {
         let (most, of_one) = CLUSTER_CONNECTIONS;
         let now = this.carriage.tools.clock.now();
         let asked = Arc::new(AtomicU64::new(now.0));
@@ -189,7 +192,7 @@ impl Door {
             door: Arc::clone(this),
             member,
             asked,
-            turn: tokio::sync::Mutex::new((0, Pace::start())),
+            turn: tokio::sync::Mutex::new((0, PeerPace::start())),
         })
     }
 
@@ -255,7 +258,10 @@ impl PeerDesk {
         self.asked.store(now.0, Ordering::Relaxed);
         match self.bundle(request).await {
             Ok(bundle) => {
-                carriage.tools.metrics.carried(Carried::Out, bundle.len());
+                carriage
+                    .tools
+                    .metrics
+                    .carried(CarriedWay::Out, bundle.len());
                 Response::new(Full::new(Bytes::from(bundle)))
             }
             Err((status, told)) => {
@@ -266,15 +272,18 @@ impl PeerDesk {
         }
     }
 
-    /// What is to be answered, or why not.
-    async fn bundle(&self, request: Request<Incoming>) -> Result<Vec<u8>, (StatusCode, Told)> {
+    /// Makes the answer, or says why there is none.
+    async fn bundle(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Vec<u8>, (StatusCode, ToldTrouble)> {
         let tools = &self.door.carriage.tools;
         let refused = |status, trouble, why: &str| Err((status, (trouble, why.to_owned())));
         if !credentials::is_admitted(&self.member, &tools.copy) {
             let why = "it is revoked, and not answered";
             return refused(StatusCode::FORBIDDEN, PeerTrouble::Revoked, why);
         }
-        let mut questions = Question::ALL.into_iter();
+        let mut questions = PeerQuestion::ALL.into_iter();
         let question = questions.find(|question| question.path() == request.uri().path());
         let Some(question) = question.filter(|_| request.method() == Method::POST) else {
             let why = "it asks what this version does not know";
@@ -296,7 +305,7 @@ impl PeerDesk {
                 return refused(StatusCode::REQUEST_TIMEOUT, PeerTrouble::Slow, why);
             }
         };
-        tools.metrics.carried(Carried::In, body.len());
+        tools.metrics.carried(CarriedWay::In, body.len());
         let Ok(have) = Have::unpack(&body) else {
             let why = "its question cannot be read, or is of another version";
             return refused(StatusCode::BAD_REQUEST, PeerTrouble::Garbled, why);
@@ -311,16 +320,16 @@ impl PeerDesk {
 }
 
 /// A bundle of what another node has not; where it wants to wait, only once there is something, or after five seconds.
-async fn newer(copy: &SharedCopy, question: Question, (have, turn): (&Have, u64)) -> Vec<u8> {
+async fn newer(copy: &SharedCopy, question: PeerQuestion, (have, turn): (&Have, u64)) -> Vec<u8> {
     let wait = async {
         let mut changes = copy.changes();
         loop {
             changes.mark_unchanged();
             let bundle = match question {
-                Question::News | Question::State => copy.newer(have, turn),
-                Question::Orders => copy.newer_orders(have, turn),
+                PeerQuestion::News | PeerQuestion::State => copy.newer(have, turn),
+                PeerQuestion::Orders => copy.newer_orders(have, turn),
             };
-            if question == Question::State || !bundle.is_empty() {
+            if question == PeerQuestion::State || !bundle.is_empty() {
                 return bundle;
             }
             // The copy is there as long as somebody asks for it.

@@ -12,10 +12,10 @@ use crate::io::metrics::{Metrics, PeerTrouble};
 const EVERY: Span = Span::from_secs(60);
 
 /// A trouble, and what a person should know of it.
-pub(super) type Told = (PeerTrouble, String);
+pub(super) type ToldTrouble = (PeerTrouble, String);
 
 /// A kind of line about a peer, of one of the names and addresses of the config; without a trouble: that all is well.
-type Kind = (String, Option<PeerTrouble>);
+type TroubleKind = (String, Option<PeerTrouble>);
 
 /// All that was told.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Troubles {
     clock: Clock,
     metrics: Arc<Metrics>,
     /// The time of the last line of a kind, and how many were left out since.
-    last: Mutex<BTreeMap<Kind, (Moment, u64)>>,
+    last: Mutex<BTreeMap<TroubleKind, (Moment, u64)>>,
 }
 
 impl Troubles {
@@ -38,7 +38,7 @@ impl Troubles {
 
     /// Takes in a trouble. Counted by the name of the member, which is empty for a stranger; `peer` is what the log calls it, one of
     /// the names and addresses of the config.
-    pub(super) fn tell(&self, member: &str, peer: &str, (trouble, why): &Told) {
+    pub(super) fn tell(&self, member: &str, peer: &str, (trouble, why): &ToldTrouble) {
         self.metrics.peer_trouble(member, *trouble);
         if let Some(left_out) = self.admit(peer, Some(*trouble)) {
             let trouble = trouble.word();
