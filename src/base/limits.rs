@@ -71,6 +71,8 @@ pub const CHALLENGES_WAITING: usize = 64;
 pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Zones that primaries say may have changed, and that nobody has looked at yet.
 pub const NOTIFICATIONS_WAITING: usize = 4096;
+/// Octets of the file in which orders of all nodes of a cluster are kept.
+pub const CLUSTER_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Octets of the file in which health, orders and demand are kept.
 pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Geo databases that are kept compiled.
@@ -450,6 +452,12 @@ pub const CLUSTER_SEEN: usize = 64;
 pub const CLUSTER_TEXT_BYTES: (usize, usize, usize, usize) = (255, 128, 512, 6 * 1024);
 /// Time that an entry which ends by itself is kept past the longest that any such may hold.
 pub const CLUSTER_SPENT_KEPT: Span = Span::from_secs(3600);
+/// Time for which an approval waits for the return that it is for, on nodes where that is late.
+pub const CLUSTER_APPROVAL: Span = Span::from_secs(24 * 3600);
+/// Difference of two falls of one target, as two nodes saw them, that are the same outage.
+pub const CLUSTER_FALLS_APART: Span = Span::from_secs(60);
+/// Time for which whoever gives an order waits until the other nodes know it.
+pub const CLUSTER_ORDER_KNOWN: Span = Span(1500);
 /// Time for which a vote counts, and no less than three beats.
 pub const CLUSTER_FRESH: Span = Span::from_secs(15);
 /// Difference of two nodes' clocks that is told.

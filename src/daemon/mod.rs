@@ -23,8 +23,8 @@
 //! | `maintenance` | windows of the config, ordered when they are due |
 //! | `pushed` | the slots that a report is of that nobody asked for |
 //! | `cluster` | what goes between the engine and the other nodes |
-//! | `cluster_load` | what all nodes answer together |
 //! | `carrier` | what carries it to them |
+//! | `cluster_load` | what all nodes answer together |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -37,6 +37,7 @@ mod carrier;
 mod channels;
 mod cluster;
 mod cluster_load;
+mod cluster_orders;
 mod comparer;
 mod composing;
 mod control_loop;
@@ -54,6 +55,7 @@ mod notice_lines;
 mod notice_log;
 mod observer;
 mod order_log;
+mod order_spread;
 mod ordered;
 pub(crate) mod prepared;
 mod pushed;

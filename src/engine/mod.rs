@@ -8,6 +8,7 @@
 //! | `schedule` | when each slot is probed next, and which probes are out |
 //! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `orders` | which orders are in force and to come, and which have ended |
+//! | [`agreed`] | what of the shared log is an order here, and of an order goes there |
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
@@ -50,6 +51,7 @@ use crate::share::VantagePanel;
 use crate::table::{self, Basis, Table};
 
 mod addresses;
+pub mod agreed;
 pub mod bursts;
 mod demand;
 mod drains;
@@ -80,6 +82,7 @@ mod status_view;
 mod target_labels;
 mod weights;
 
+pub use agreed::Agreed;
 use demand::DemandEstimate;
 pub use demand::Observed;
 pub use figures::{Figures, ServiceFigures, SlotFigures, TargetFigures};
@@ -92,7 +95,7 @@ pub use notice::Notice;
 use notices::{Attention, Notices};
 use order::{Action, Consent, Executed, Refused};
 pub use order::{Order, OrderId, OrderRequest, OrderResult};
-pub use order_book::{HeldOrder, OrderBook};
+pub use order_book::{HeldOrder, OrderBook, OrderSpread};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
@@ -128,6 +131,8 @@ pub enum Input {
     Observed(Observed),
     /// What all vantages of the cluster see, as of now.
     Heard(VantagePanel),
+    /// The orders that all nodes of the cluster have agreed on, as of now.
+    Agreed(Agreed),
 }
 
 /// An action that the driver is to carry out.
@@ -273,6 +278,7 @@ impl Engine {
                 self.take_changes(now, &changes);
             }
             Input::Order(id, request) => self.take_order(now, id, &request),
+            Input::Agreed(agreed) => self.agree(now, agreed),
         }
         let reweighed = self.health.settle_weights();
         self.take_changes(now, &reweighed);
@@ -433,6 +439,14 @@ impl Engine {
         self.take_changes(now, &changes);
     }
 
+    /// Holds what all nodes have agreed on, and tells what of it is new.
+    fn agree(&mut self, now: Moment, agreed: Agreed) {
+        let (changes, [new, ended]) = self.health.agree(now, agreed);
+        let told = notices::agreed(&self.plan, &new, &ended).map(Output::Notice);
+        self.outputs.extend(told);
+        self.take_changes(now, &changes);
+    }
+
     fn execute(
         &mut self,
         now: Moment,
@@ -515,20 +529,6 @@ impl Engine {
     fn renew(&mut self, now: Moment, zones: Arc<Zones>) {
         self.zones = zones;
         self.publish(now);
-    }
-
-    /// Takes in what was counted; a table follows if it is worth one.
-    fn observe(&mut self, now: Moment, observed: &Observed) {
-        let is_worth = self.demand.observe(&self.plan, observed);
-        self.replan(now, is_worth);
-    }
-
-    /// Plans to publish, where another demand or capacity is planned with.
-    fn replan(&mut self, now: Moment, is_other: bool) {
-        if is_other && self.table.plans_capacity() {
-            let due = now.after(limits::COALESCE);
-            self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
-        }
     }
 
     fn start_due_probes(&mut self, now: Moment) {

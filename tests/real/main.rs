@@ -16,6 +16,7 @@ mod alerting;
 mod approval;
 mod book;
 mod bursts;
+mod cluster_orders;
 mod comfort;
 mod command_line;
 mod costs;
@@ -74,6 +75,9 @@ mod fleets;
 mod identity;
 #[path = "../support/imported.rs"]
 mod imported;
+#[path = "../support/membership.rs"]
+#[expect(dead_code, reason = "certificates are revoked in `wire`")]
+mod membership;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/place.rs"]

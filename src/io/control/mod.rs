@@ -53,8 +53,8 @@ pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;
 pub use self::openapi::document;
 pub use self::orders::{
-    EndpointShare, ForecastView, HeldView, Holding, OrderList, OrderView, Ordered, PastView,
-    RegionShift, ServiceShift,
+    EndpointShare, ForecastView, HeldView, Holding, OrderKnown, OrderList, OrderView, Ordered,
+    PastView, RegionShift, ServiceShift,
 };
 pub use self::replies::ApiProblem;
 use self::serving::Listener;

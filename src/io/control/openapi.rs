@@ -75,7 +75,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 32] = [
+    const COUNTS: [&str; 33] = [
         "asn",
         "capacity",
         "class",
@@ -90,6 +90,7 @@ mod tests {
         "names",
         "needed",
         "networks",
+        "nodes",
         "of",
         "one_in",
         "prefix",
