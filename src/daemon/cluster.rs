@@ -1,7 +1,7 @@
 //! The driver of the cluster: this node's words into the shared copy, and what others say into the engine.
 //!
 //! ```text
-//! every beat:   engine.sights() --ballot--> SharedCopy          on a new order, and every 5 s: head      every 10 s: load
+//! every beat:   engine.vote() --ballot--> SharedCopy            on a new order, and every 5 s: head      every 10 s: load
 //! on a change:  SharedCopy --panel--> Input::Heard
 //! ```
 //!

@@ -110,8 +110,7 @@ impl Server {
         let (prepared, descriptors) = (start.prepared, start.sockets.descriptors()?);
         let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
-        let (clock, health) = (before.clock, before.health.take());
-        let agreed = before.agreed();
+        let (clock, health, agreed) = (before.clock, before.health.take(), before.agreed());
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
         let (ready, metrics, heartbeat, audit) = shared(&state);

@@ -414,9 +414,7 @@ impl ScopeCapacity for PlanCapacity<'_> {
     fn covered(&self, scope: &str) -> Vec<(u32, u64)> {
         let scope = self.0.scope(scope);
         let endpoints = scope.map(|scope| scope.endpoints).unwrap_or_default();
-        let covered = endpoints
-            .into_iter()
-            .map(|id| (u32::from(id.0), self.of(id.index())));
+        let covered = endpoints.into_iter().map(|id| (id.0, self.of(id.index())));
         covered.collect()
     }
 

@@ -47,7 +47,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
-use crate::share::{Ballot, Sight, Trust, VantagePanel};
+use crate::share::VantagePanel;
 use crate::table::{self, Basis, Table};
 
 mod addresses;
@@ -93,7 +93,7 @@ use kept::{Knowledge, LastKept};
 use lookout::Lookout;
 pub use notice::Notice;
 use notices::{Attention, Notices};
-use order::{Action, Consent, Executed, OrderRecord, Refused};
+use order::{Action, Consent, Executed, Refused};
 pub use order::{Order, OrderId, OrderRequest, OrderResult};
 pub use order_book::{HeldOrder, OrderBook, OrderSpread};
 use overload::Overloads;
@@ -247,35 +247,6 @@ impl Engine {
         order_book::orders(&self.plan, &self.health, now)
     }
 
-    /// An order that does nothing now, with what is left of the endpoints that it is for.
-    #[must_use]
-    pub fn held_back(&self, now: Moment, record: OrderRecord) -> HeldOrder {
-        HeldOrder {
-            in_force: false,
-            ..order_book::held_order(&self.plan, &self.health, now, record)
-        }
-    }
-
-    /// Reckons what a drain or an override would do; nothing changes.
-    ///
-    /// # Errors
-    /// If it is for nothing.
-    pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
-        let named = self.named(order)?;
-        Ok(self.outlook(now).forecast(order, &named))
-    }
-
-    /// Checks what an order is for and when; nothing changes. Gives the endpoints.
-    ///
-    /// # Errors
-    /// If it is for nothing, or cannot be held.
-    pub fn check(&self, now: Moment, request: &OrderRequest) -> Result<Vec<String>, Refused> {
-        let named = self.named(&request.order)?;
-        drains::record(now, request)?;
-        let names = named.iter().map(|id| &self.plan.endpoints[id.index()].name);
-        Ok(names.cloned().collect())
-    }
-
     /// Takes in one thing that happened.
     ///
     /// # Panics
@@ -350,18 +321,6 @@ impl Engine {
     #[must_use]
     pub fn figures(&self, now: Moment) -> Figures {
         figures::figures(self, now)
-    }
-
-    /// This node's vote on all targets of the plan, in place of a blank one.
-    #[must_use]
-    pub fn vote(&self, now: Moment, blank: Ballot) -> Ballot {
-        self.health.vote(now, blank)
-    }
-
-    /// Tells whether this node trusts itself, and whether its canaries pass.
-    #[must_use]
-    pub fn sight(&self) -> (Trust, Sight) {
-        (self.health.trust(), self.health.sight())
     }
 
     /// The published table.
@@ -570,20 +529,6 @@ impl Engine {
     fn renew(&mut self, now: Moment, zones: Arc<Zones>) {
         self.zones = zones;
         self.publish(now);
-    }
-
-    /// Takes in what was counted; a table follows if it is worth one.
-    fn observe(&mut self, now: Moment, observed: &Observed) {
-        let is_worth = self.demand.observe(&self.plan, observed);
-        self.replan(now, is_worth);
-    }
-
-    /// Plans to publish, where another demand or capacity is planned with.
-    fn replan(&mut self, now: Moment, is_other: bool) {
-        if is_other && self.table.plans_capacity() {
-            let due = now.after(limits::COALESCE);
-            self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
-        }
     }
 
     fn start_due_probes(&mut self, now: Moment) {

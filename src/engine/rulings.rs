@@ -9,7 +9,7 @@
 //! There is one way for all nodes. One that stands alone has a panel of one seat, and its own sight is the ruling. In a cluster a
 //! target falls when the panel rules it down, though all passes here, and stays while it does not, though all fails here:
 //! then it is shown as *outvoted*. It rises, by hold, gate and ramp, when the panel rules it up, from the moment on that the votes
-//! name ([`crate::share::VantagePanel::up_since`]). Gates, and addresses that leave one by one, are each node's own affair.
+//! name ([`crate::share::VantagePanel::up_since`]). Gates, slowness, and addresses that leave one by one, are each node's own affair.
 //!
 //! # Protection
 //! Where the panel is undecided what was stays: a minority, a node apart and one that has just begun take nothing out. What fell
@@ -27,6 +27,7 @@ use crate::health::target::{Evidence, KeepReason, TargetHealth, Verdict};
 use crate::plan::Plan;
 use crate::share::{Ballot, OwnVote, Ruling, Sight, Trust, VantagePanel};
 
+use super::Engine;
 use super::addresses;
 use super::health_state::{Change, HealthState, recovery};
 use super::reload_map::ReloadMap;
@@ -73,6 +74,20 @@ impl Ruled {
             verdict: self.verdict,
             ..own
         }
+    }
+}
+
+impl Engine {
+    /// This node's vote on all targets of the plan, in place of a blank one.
+    #[must_use]
+    pub fn vote(&self, now: Moment, blank: Ballot) -> Ballot {
+        self.health.vote(now, blank)
+    }
+
+    /// Tells whether this node trusts itself, and whether its canaries pass.
+    #[must_use]
+    pub fn sight(&self) -> (Trust, Sight) {
+        (self.health.trust(), self.health.sight())
     }
 }
 

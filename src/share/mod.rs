@@ -19,6 +19,7 @@
 //! | [`Sealed`], [`RecordStream`] | a record, and which of an author's it is: vote, names, log, head, load |
 //! | [`Ballot`] | a vote: all that one vantage sees, as bitmaps by the places of its plan's targets |
 //! | [`VantagePanel`] | what all vantages see, by the places of *this* node's plan; asked for the ruling on a target |
+//! | [`OwnVote`], [`VantageView`], [`VantageLabel`] | this node's part in that; what each vantage says of a target, for people |
 //! | [`Electorate`], [`Ruling`] | who votes, and what the votes say together |
 //! | [`OrderEntry`], [`LogAct`], [`HybridStamp`] | an order, what it does, its hybrid clock |
 //! | [`SharedLog`], [`OrderInForce`] | all orders that matter, and what they come to |
@@ -36,8 +37,9 @@
 //!
 //! # The seam of the engine
 //! The driver gives [`Cluster::say`] what the engine's targets are seen to be, and gives the engine a new [`VantagePanel`] whenever a
-//! vote came or grew old. The engine asks the panel for each ruling, with its own verdict of that moment. A node that stands
-//! alone has [`VantagePanel::lone`], a roster of one: its own word decides and does not age.
+//! vote came; votes grow old in the engine. The engine asks the panel for each ruling, with its own verdict of that moment. A node that stands
+//! alone has [`VantagePanel::lone`], a roster of one: its own word decides and does not age. One of a cluster that has just begun has
+//! [`VantagePanel::unheard`] until [`Cluster::has_settled`].
 //!
 //! # What must be said
 //! - A vote counts while it is fresh by the receiver's monotonic clock ([`hearing`]); clocks of others decide nothing but that a clock

@@ -9,8 +9,8 @@
 //!
 //! # The second of a return
 //! A vote tells of what rose lately for how long it has been up ([`Ballot::up_for`]). The return begins when the vantage saw it up
-//! that made the majority, by [`VantagePanel::up_since`]: every node comes to the same, whenever the votes reached it, but for
-//! the time that they were on their way.
+//! that made the majority, by [`VantagePanel::up_since`]: every node comes to the same, however late the votes reached it, but for
+//! a beat and the time that they were on their way, for some may rule before they have heard the same vantages.
 //!
 //! It knows no records: who is fresh, which plan a vote was on and whether the node is alone was settled when it was made.
 use std::sync::Arc;

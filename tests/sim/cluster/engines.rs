@@ -43,7 +43,8 @@ fn what_most_see_down_is_out_everywhere_and_comes_back_at_the_same_second() {
     let words = world.sites.iter().map(super::site::Site::words);
     let due = due.unwrap_or_else(|| panic!("{}: {:?}", world.now, words.collect::<Vec<_>>()));
     let spread = due.iter().max().unwrap() - due.iter().min().unwrap();
-    assert!(spread <= 700, "steps are due at {due:?}");
+    // A beat and a letter; the one that was cut off would be three seconds late.
+    assert!(spread <= 1_300, "steps are due at {due:?}");
     world.run(BACK).unwrap();
     for site in &world.sites {
         assert_eq!(site.shares(), [1000; MACHINES]);
