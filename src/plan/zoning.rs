@@ -12,10 +12,11 @@ use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 6] = [
+pub const STATE_FILES: [&str; 7] = [
     "challenges.json",
     "health.log",
     "lock",
+    "measured.log",
     "names.log",
     "transfers.json",
     "zones.json",

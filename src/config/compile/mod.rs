@@ -88,6 +88,7 @@ use crate::plan::{
 };
 
 use checks::Checks;
+pub(crate) use latency::measured_client;
 use places::Places;
 use services::Draft;
 use targets::Wiring;

@@ -75,7 +75,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 28] = [
+    const COUNTS: [&str; 29] = [
         "asn",
         "capacity",
         "class",
@@ -88,9 +88,11 @@ mod tests {
         "names",
         "needed",
         "networks",
+        "number",
         "of",
         "prefix",
         "qtype",
+        "rows",
         "rrsets",
         "seq",
         "serial",
@@ -103,7 +105,6 @@ mod tests {
         "tier",
         "value",
         "weight",
-        "number",
     ];
     /// Units in which a name may end.
     const UNITS: [&str; 5] = ["_ms", "_us", "_s", "_permille", "_thousandths"];
