@@ -71,6 +71,8 @@ pub const CHALLENGES_WAITING: usize = 64;
 pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Zones that primaries say may have changed, and that nobody has looked at yet.
 pub const NOTIFICATIONS_WAITING: usize = 4096;
+/// Octets of the file in which orders of all nodes of a cluster are kept.
+pub const CLUSTER_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Octets of the file in which health, orders and demand are kept.
 pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Geo databases that are kept compiled.
@@ -422,6 +424,8 @@ pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 pub const CLUSTER_MEMBERS: usize = 1024;
 /// Vantages of a roster.
 pub const CLUSTER_VANTAGES: usize = 64;
+/// Peers that one node asks.
+pub const CLUSTER_PEERS: usize = 64;
 /// Octets of one shared record, signature included.
 pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
 /// Octets of records that one node gives another at once.
@@ -432,6 +436,8 @@ pub const CLUSTER_HAVE_BYTES: usize = 256 * 1024;
 pub const CLUSTER_TARGETS: usize = 131_072;
 /// Causes that one vote gives.
 pub const CLUSTER_CAUSES: usize = 64;
+/// Targets of which one vote tells for how long they have been up, and for how long it does.
+pub const CLUSTER_RISEN: (usize, Span) = (64, Span::from_secs(600));
 /// Names of targets in one record.
 pub const CLUSTER_NAMES_AT_ONCE: usize = 4096;
 /// Rows of one record of loads.
@@ -448,11 +454,32 @@ pub const CLUSTER_SEEN: usize = 64;
 pub const CLUSTER_TEXT_BYTES: (usize, usize, usize, usize) = (255, 128, 512, 6 * 1024);
 /// Time that an entry which ends by itself is kept past the longest that any such may hold.
 pub const CLUSTER_SPENT_KEPT: Span = Span::from_secs(3600);
+/// Time for which an approval waits for the return that it is for, on nodes where that is late.
+pub const CLUSTER_APPROVAL: Span = Span::from_secs(24 * 3600);
+/// Difference of two falls of one target, as two nodes saw them, that are the same outage.
+pub const CLUSTER_FALLS_APART: Span = Span::from_secs(60);
+/// Time for which whoever gives an order waits until the other nodes know it.
+pub const CLUSTER_ORDER_KNOWN: Span = Span(1500);
 /// Time for which a vote counts, and no less than three beats.
 pub const CLUSTER_FRESH: Span = Span::from_secs(15);
 /// Difference of two nodes' clocks that is told.
 pub const CLUSTER_SKEW_TOLD: Span = Span::from_secs(30);
 /// Difference of two nodes' clocks from which votes do not count and entries wait.
 pub const CLUSTER_SKEW_MOST: Span = Span::from_secs(300);
+/// How often a node tells what it has and runs.
+pub const CLUSTER_HEAD_EVERY: Span = Span::from_secs(5);
 /// Time for which a load counts.
 pub const CLUSTER_LOAD_FRESH: Span = Span::from_secs(30);
+
+/// Connections of other nodes at once, and those of one node among them.
+pub const CLUSTER_CONNECTIONS: (usize, usize) = (64, 2);
+/// Handshakes of other nodes at once; the oldest goes for the next.
+pub const CLUSTER_HANDSHAKES: usize = 16;
+/// Longest wait for news on a question that another node asks.
+pub const CLUSTER_POLL: Span = Span::from_secs(5);
+/// Time for which news are gathered before they are given.
+pub const CLUSTER_GATHERED: Span = Span(50);
+/// Time in which a handshake is made.
+pub const CLUSTER_HANDSHAKE: Span = Span::from_secs(3);
+/// Time for which a connection stands; then another begins, by the files as they are then.
+pub const CLUSTER_CONNECTION: Span = Span::from_secs(300);

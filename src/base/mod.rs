@@ -7,6 +7,7 @@
 mod address_set;
 mod client_hash;
 pub mod hash;
+mod hexadecimal;
 mod ids;
 pub mod limits;
 mod monitor_value;
@@ -23,6 +24,7 @@ mod utc;
 pub use address_set::AddressSet;
 pub use client_hash::ClientHash;
 pub use hash::{Draws, HashKey, PieceHashing};
+pub use hexadecimal::{from_hexadecimal, to_hexadecimal};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
     RegionId, ServiceId, SlotId, TargetId,

@@ -95,6 +95,8 @@ pub enum Why {
     Doubted(Cause),
     /// Probes say down, but too much capacity has left already; kept.
     Capped(Cause),
+    /// Probes of this node say down, but the vantages together do not.
+    Outvoted(Cause),
     /// On its way out by an operator's order.
     Draining,
     /// Taken out by an operator's order.
@@ -125,6 +127,7 @@ impl Why {
             Self::Down(_) => "down",
             Self::Doubted(_) => "doubted",
             Self::Capped(_) => "capped",
+            Self::Outvoted(_) => "outvoted",
             Self::Draining => "draining",
             Self::Drained => "drained",
             Self::Returning => "returning",
@@ -139,7 +142,10 @@ impl Why {
     #[must_use]
     pub fn cause(self) -> Option<Cause> {
         match self {
-            Self::Down(cause) | Self::Doubted(cause) | Self::Capped(cause) => Some(cause),
+            Self::Down(cause)
+            | Self::Doubted(cause)
+            | Self::Capped(cause)
+            | Self::Outvoted(cause) => Some(cause),
             Self::Unproven
             | Self::Healthy
             | Self::Held

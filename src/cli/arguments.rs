@@ -475,7 +475,7 @@ pub(super) struct Demo {
     /// Play this script: lines of `TIME kill|heal REGION|PROVIDER|ENDPOINT`, then `TIME end`
     #[arg(long, value_name = "FILE")]
     pub(super) script: Option<PathBuf>,
-    /// Play nothing and stay: kill and heal endpoints by key (needs a terminal)
+    /// Play nothing and stay: kill and heal machines by key, or on the page (`--web`)
     #[arg(long, conflicts_with = "script")]
     pub(super) keep: bool,
     /// Open the server's page, which shows the play as well, in a browser

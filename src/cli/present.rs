@@ -20,7 +20,7 @@ impl Paint {
             "unproven" | "unmonitored" | "supposed" | "weighted" => "36",
             "ramping" | "gated" | "held" | "unapproved" | "degraded" | "slow" => "33",
             "draining" | "drained" | "returning" | "forced" => "34",
-            "doubted" | "capped" | "unwatched" => "35",
+            "doubted" | "capped" | "outvoted" | "unwatched" => "35",
             _ => "1;31",
         };
         self.code(code, text)

@@ -11,8 +11,8 @@ use crate::base::{Permille, Utc};
 use crate::daemon::Failure;
 use crate::engine::Status;
 use crate::engine::status::{
-    CertificateStatus, LimitedStatus, MaintenanceStatus, OrderStatus, RefusedConfig, ServiceStatus,
-    SigningStatus, SteeringStatus,
+    CertificateStatus, LimitedStatus, MaintenanceStatus, ObservationStatus, OrderStatus,
+    RefusedConfig, ServiceStatus, SigningStatus, SteeringStatus,
 };
 use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
@@ -128,6 +128,27 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
         line(out, &window_line(window));
     }
     limited_lines(out, &status.limited, paint);
+    observation_lines(out, &status.observation, paint);
+}
+
+/// Samples of answers, where any are taken; and what was lost of them and of the log.
+fn observation_lines(out: &mut String, own: &ObservationStatus, paint: Paint) {
+    if let Some(samples) = &own.dnstap {
+        let (place, one_in, written) = (&samples.place, samples.one_in, samples.written);
+        let text = format!("samples of 1 in {one_in} answers go to {place}: {written} written");
+        match samples.dropped {
+            0 => line(out, &text),
+            dropped => line(
+                out,
+                &paint.code("35", &format!("{text}, {dropped} dropped")),
+            ),
+        }
+    }
+    if own.lost_lines > 0 {
+        let lost = own.lost_lines;
+        let text = format!("{lost} lines of the log were lost: nobody took them.");
+        line(out, &paint.code("35", &text));
+    }
 }
 
 fn limited_lines(out: &mut String, limited: &[LimitedStatus], paint: Paint) {
@@ -367,7 +388,7 @@ fn window_line(window: &MaintenanceStatus) -> String {
 mod tests {
     use super::*;
     use crate::engine::status::{
-        EndpointStatus, MeasuredStatus, PoolStatus, RegionStatus, TargetStatus,
+        DnstapStatus, EndpointStatus, MeasuredStatus, PoolStatus, RegionStatus, TargetStatus,
     };
 
     #[test]
@@ -386,6 +407,25 @@ mod tests {
             "    --> config.toml:3:1",
         ];
         assert_eq!(lines, expected, "{text}");
+    }
+
+    #[test]
+    fn page_says_what_nobody_took() {
+        let mut status = Status::default();
+        let before = page(&status, Paint::Plain);
+        status.observation.lost_lines = 3;
+        status.observation.dnstap = Some(DnstapStatus {
+            place: "/run/tap.sock".to_owned(),
+            one_in: 100,
+            written: 20,
+            dropped: 1,
+        });
+        let text = page(&status, Paint::Plain);
+        let added = [
+            "samples of 1 in 100 answers go to /run/tap.sock: 20 written, 1 dropped\n",
+            "3 lines of the log were lost: nobody took them.\n",
+        ];
+        assert_eq!(text, before + &added.concat());
     }
 
     #[test]

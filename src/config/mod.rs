@@ -20,6 +20,7 @@ use crate::dns::zone::{Mount, Zone, Zones};
 use crate::plan::{Plan, ZonePlan, Zoning};
 use crate::text::{diagnostic, reader, value};
 
+mod cluster;
 mod compile;
 pub mod copy;
 mod endpoint;

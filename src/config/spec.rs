@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::cluster::ClusterSpec;
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::maintenance::MaintenanceSpec;
 use super::naming::{AliasSpec, ResolversSpec};
@@ -64,6 +65,7 @@ pub struct Spec {
     pub(crate) tsig: Vec<TsigSpec>,
     pub(crate) acme: AcmeSpec,
     pub(crate) resolvers: ResolversSpec,
+    pub(crate) cluster: Option<ClusterSpec>,
 }
 
 /// `[server]`.
@@ -436,6 +438,8 @@ impl Spec {
         let webhooks = self.control.webhooks.iter();
         let webhooks = webhooks.filter_map(|one| one.secret.as_ref());
         wanted.extend(webhooks.map(|path| self.resolve(path)));
+        let cluster = self.cluster.iter().flat_map(ClusterSpec::files);
+        wanted.extend(cluster.map(|path| self.resolve(path)));
         for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
             match &secret.value {
                 TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
@@ -471,7 +475,9 @@ impl Spec {
         let keys = self.server.tls.iter().filter_map(|tls| tls.key.as_ref());
         let webhooks = self.control.webhooks.iter();
         let control = control.chain(webhooks.filter_map(|one| one.secret.as_ref()));
-        keys.chain(control).map(|path| self.resolve(path)).collect()
+        let cluster = self.cluster.iter().flat_map(ClusterSpec::secrets);
+        let all = keys.chain(control).chain(cluster);
+        all.map(|path| self.resolve(path)).collect()
     }
 
     /// The files of one zone, as far as what was brought shows: its own, what that includes, and the

@@ -3,6 +3,8 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::carrier::CarrierKeeper;
+use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::keeper::KeptOrders;
 use super::names::{NameHandle, NameHolds};
@@ -45,6 +47,10 @@ pub(crate) struct Handles {
     pub(crate) in_force: InForce,
     /// Machines that are known by name.
     pub(super) names: NameHandle,
+    /// The other nodes; absent: it stands alone.
+    pub(super) cluster: Option<ClusterDriver>,
+    /// The carrier of records to them and from them.
+    pub(super) carrier: Option<CarrierKeeper>,
     /// An onlooker.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
     /// The way to upgrades; absent = there are none.

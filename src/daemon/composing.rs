@@ -99,6 +99,12 @@ impl ControlLoop {
     pub(super) fn replace_plan(&mut self, plan: &Arc<Plan>) {
         self.epoch += 1;
         self.plan = Arc::clone(plan);
+        if let Some(carrier) = &mut self.handles.carrier {
+            carrier.use_plan(plan);
+        }
+        if let Some(cluster) = &mut self.handles.cluster {
+            cluster.use_plan(plan);
+        }
         self.probe_by(Arc::clone(plan));
     }
 

@@ -14,10 +14,11 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use super::channels::{Channels, Handles};
+use super::cluster::{self, ClusterDriver};
 use super::composing::Composing;
 use super::expiry::Expiry;
 use super::findings;
-use super::keeper::{Keeper, OrderKeeping};
+use super::keeper::Keeper;
 use super::maintenance;
 use super::notice_log::NoticeLog;
 use super::observer::Observer;
@@ -33,7 +34,7 @@ use crate::base::Moment;
 use crate::base::limits::PROBE_BATCH;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::{Engine, Figures, Input, Notice, OrderId, OrderResult, Output, Status};
+use crate::engine::{Engine, Figures, Input, Notice, Output, Status};
 use crate::io::control::Command;
 use crate::io::history::event::TimelineEvent;
 use crate::io::metrics::{ProbeLabels, ReloadResult};
@@ -56,10 +57,10 @@ const SETTLING: Duration = Duration::from_secs(2);
 /// Keeps the engine.
 pub(crate) struct ControlLoop {
     pub(super) handles: Handles,
-    engine: Engine,
+    pub(super) engine: Engine,
     /// Orders that wait for their answer.
-    orders: ordered::Waiting,
-    keeper: Keeper,
+    pub(super) orders: ordered::Waiting,
+    pub(super) keeper: Keeper,
     pub(super) epoch: u32,
     pub(super) plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
@@ -166,6 +167,7 @@ impl ControlLoop {
                     let effects = self.zones.update(request);
                     self.follow(effects);
                 }
+                () = cluster::changed(self.handles.cluster.as_mut()), if !self.is_held => {}
                 () = tokio::time::sleep_until(wake) => if takes_reports {
                     let waiting = std::iter::from_fn(|| channels.reports.try_recv().ok());
                     reports.extend(waiting.take(REPORTS_TOGETHER));
@@ -174,8 +176,12 @@ impl ControlLoop {
                 }
             }
             self.observe();
+            self.hear_others();
         }
         self.log.flush();
+        if let Some(carrier) = &mut self.handles.carrier {
+            carrier.pause().await;
+        }
         if !self.is_held {
             let effects = self.zones.release_signatures().await;
             self.follow(effects);
@@ -191,7 +197,23 @@ impl ControlLoop {
         let now = self.handles.clock.now();
         let zones = self.zones.wake_at().filter(|_| !self.is_held);
         let cores = self.engine.wake_at().into_iter().chain(self.log.wake_at());
+        let cluster = self.handles.cluster.as_ref().filter(|_| !self.is_held);
+        let cores = cores.chain(cluster.map(ClusterDriver::wake_at));
         turn + patience(now, cores.chain(zones).min())
+    }
+
+    /// Votes when it is time, and takes in what other nodes say; while another program may do so, neither.
+    fn hear_others(&mut self) {
+        if self.is_held {
+            return;
+        }
+        let now = self.handles.clock.now();
+        let cluster = self.handles.cluster.as_mut();
+        let heard = cluster.map(|cluster| cluster.turn(&self.engine, now));
+        for input in heard.into_iter().flatten() {
+            self.handle(input);
+        }
+        self.agree();
     }
 
     fn tick(&mut self) {
@@ -203,7 +225,7 @@ impl ControlLoop {
     }
 
     /// Lets the engine of zones take something in.
-    fn zone_event(&mut self, input: zones::Input) {
+    pub(super) fn zone_event(&mut self, input: zones::Input) {
         let effects = self.zones.handle(input);
         self.follow(effects);
     }
@@ -215,6 +237,7 @@ impl ControlLoop {
                 Effect::Publish(zones) => self.handle(Input::Zones(zones)),
                 Effect::Configured(outcome) => self.configured(outcome),
                 Effect::Filed(apex, outcome) => self.filed(&apex, outcome),
+                Effect::Challenges(kept) => self.share_challenges(kept),
             }
         }
     }
@@ -228,6 +251,8 @@ impl ControlLoop {
         let (metrics, now) = (&self.handles.metrics, self.handles.clock.now());
         self.log.advance(now);
         if let Some(observed) = self.observer.look(&self.plan, metrics, now) {
+            let all = self.handles.cluster.as_ref();
+            let observed = all.map_or(observed.clone(), |cluster| cluster.load(&observed));
             self.handle(Input::Observed(observed));
         }
     }
@@ -276,10 +301,7 @@ impl ControlLoop {
                 Some(comparer) => comparer.begin(text, reply),
                 None => drop(reply),
             },
-            Command::Order { request, reply } => {
-                let input = self.orders.begin(request, reply);
-                self.handle(input);
-            }
+            Command::Order { request, reply } => self.take_order(request, reply),
             Command::Forecast { request, reply } => {
                 let found = self
                     .engine
@@ -287,9 +309,7 @@ impl ControlLoop {
                 let told = found.map_err(|refused| ordered::refusal(&request, &refused));
                 drop(reply.send(told));
             }
-            Command::Orders(reply) => {
-                drop(reply.send(self.engine.orders(self.handles.clock.now())));
-            }
+            Command::Orders(reply) => self.tell_orders(reply),
             Command::Push { push, reply } => {
                 let slots = pushed::slots_of(&self.plan, &push);
                 for slot in slots.iter().flatten() {
@@ -347,6 +367,9 @@ impl ControlLoop {
         match hold {
             Hold::Release(done) => {
                 self.is_held = true;
+                if let Some(carrier) = &mut self.handles.carrier {
+                    carrier.pause().await;
+                }
                 let effects = self.zones.release_signatures().await;
                 self.follow(effects);
                 if self.keeper.release(&mut self.engine).await {
@@ -358,6 +381,14 @@ impl ControlLoop {
                 self.keeper.resume(self.in_force_state());
                 self.zones.resume_signatures(self.in_force_state());
                 self.is_held = false;
+                // What came meanwhile is on no disk.
+                self.handles
+                    .cluster
+                    .iter_mut()
+                    .for_each(ClusterDriver::news);
+                if let Some(carrier) = &mut self.handles.carrier {
+                    carrier.resume();
+                }
             }
         }
     }
@@ -489,20 +520,9 @@ impl ControlLoop {
             match output {
                 Output::Probe(id, due) => self.handles.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
-                Output::Ordered(id, result) => {
-                    let told = self.keeper.hold(&mut self.engine, id, result);
-                    self.answer_order(id, told);
-                }
+                Output::Ordered(id, result) => self.ordered(id, result),
                 Output::Notice(notice) => self.tell(notice),
             }
-        }
-    }
-
-    /// Answers an order, unless it waits for the disk.
-    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, OrderKeeping)>) {
-        if let Some((result, keeping)) = told {
-            let calendar = self.handles.clock.calendar();
-            self.orders.end(id, &result, (&keeping, calendar));
         }
     }
 

@@ -34,9 +34,7 @@ impl ValueEnum for LogFormat {
             Self::Ecs => "One JSON object per line, by the Elastic Common Schema",
             Self::Otlp => "One request of OTLP/JSON per line, for OpenTelemetry collectors",
         };
-        let mut words = Self::WORDS.iter();
-        let (word, _) = words.find(|(_, format)| format == self)?;
-        Some(PossibleValue::new(*word).help(help))
+        Some(PossibleValue::new(self.word()).help(help))
     }
 }
 

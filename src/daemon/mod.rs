@@ -22,6 +22,9 @@
 //! | `judge`, `weigh` | what a config that was read again would change; whether it may be taken |
 //! | `maintenance` | windows of the config, ordered when they are due |
 //! | `pushed` | the slots that a report is of that nobody asked for |
+//! | `cluster` | what goes between the engine and the other nodes |
+//! | `carrier` | what carries it to them |
+//! | `cluster_load` | what all nodes answer together |
 //! | `expiry` | when the server's own certificate expires |
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
@@ -30,7 +33,11 @@
 //! | `findings` | what is doubtful or wrong in a config, in lines of the log |
 //! | `log`, `log_form`, `sink` | the log, the forms of its lines for machines, and the queue through which they go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
+mod carrier;
 mod channels;
+mod cluster;
+mod cluster_load;
+mod cluster_orders;
 mod comparer;
 mod composing;
 mod control_loop;
@@ -49,6 +56,7 @@ mod notice_lines;
 mod notice_log;
 mod observer;
 mod order_log;
+mod order_spread;
 mod ordered;
 pub(crate) mod prepared;
 mod pushed;

@@ -290,9 +290,12 @@ pub(super) enum Loudness {
 pub(super) fn loudness(to: Why) -> Loudness {
     match to {
         Why::Down(_) => Loudness::Error,
-        Why::Doubted(_) | Why::Capped(_) | Why::Gated | Why::Unapproved | Why::Degraded => {
-            Loudness::Warning
-        }
+        Why::Doubted(_)
+        | Why::Capped(_)
+        | Why::Outvoted(_)
+        | Why::Gated
+        | Why::Unapproved
+        | Why::Degraded => Loudness::Warning,
         Why::Ramping { .. }
         | Why::Healthy
         | Why::Unproven
@@ -318,11 +321,13 @@ pub(super) fn standing(notice: &Notice, loudness: Loudness) {
         from,
         to,
         share_permille,
+        vantages,
     } = notice
     else {
         return;
     };
     let (was, now) = (from.word(), to.word());
+    let vantages = vantages.as_deref();
     let cause = to.cause().map(|cause| cause.to_string());
     let monitors = Some(monitors.as_str()).filter(|names| !names.is_empty());
     let gate = gate.as_deref();
@@ -341,6 +346,7 @@ pub(super) fn standing(notice: &Notice, loudness: Loudness) {
                 to = now,
                 share_permille,
                 cause,
+                vantages,
                 "{text}"
             )
         };
@@ -360,6 +366,9 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
     match (from, to) {
         (_, Why::Down(_)) => "endpoint is down".to_owned(),
         (_, Why::Doubted(_) | Why::Capped(_)) => "endpoint fails but is kept".to_owned(),
+        (_, Why::Outvoted(_)) => {
+            "endpoint fails here, and the vantages do not rule it down".to_owned()
+        }
         (_, Why::Held) => "endpoint is back and held out for a while".to_owned(),
         (_, Why::Unapproved) => "endpoint is back and waits for `waypost approve`".to_owned(),
         (_, Why::Drained) => "endpoint is drained: no new answer has it".to_owned(),
@@ -428,6 +437,7 @@ mod tests {
             from,
             to,
             share_permille,
+            vantages: None,
         }
     }
 

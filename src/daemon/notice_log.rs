@@ -192,6 +192,7 @@ fn now_are(to: Why) -> &'static str {
     match to {
         Why::Down(_) => "are down",
         Why::Doubted(_) | Why::Capped(_) => "fail but are kept",
+        Why::Outvoted(_) => "fail here, and the vantages do not rule them down",
         Why::Held => "are back and held out for a while",
         Why::Unapproved => "are back and wait for `waypost approve`",
         Why::Drained => "are drained: no new answer has them",

@@ -8,7 +8,7 @@ use crate::plan::{Observation, Plan, Tls};
 const GONE_NAMED: usize = 10;
 
 /// Keys that are read at the start only, each with its value for a person.
-pub(super) type Opened = [(&'static str, String); 8];
+pub(super) type Opened = [(&'static str, String); 9];
 
 /// The values that a plan gives them.
 pub(super) fn opened_by(plan: &Plan) -> Opened {
@@ -22,6 +22,14 @@ pub(super) fn opened_by(plan: &Plan) -> Opened {
     let Observation { log, dnstap } = &plan.control.observation;
     let samples = dnstap.as_ref();
     let samples = samples.map_or_else(|| "absent".to_owned(), |own| format!("{own:?}"));
+    let cluster = plan.cluster.as_ref();
+    let cluster = cluster.map_or_else(
+        || "absent".to_owned(),
+        |own| {
+            let seal = own.files.seal.display();
+            format!("`{}`, `{}`, `{seal}`, {:?}", own.name, own.node, own.listen)
+        },
+    );
     [
         ("[server.tls] listen", encrypted(|tls| &tls.listen)),
         (
@@ -37,6 +45,7 @@ pub(super) fn opened_by(plan: &Plan) -> Opened {
         ("[control] listen", control),
         ("[log] format", format!("{log:?}").to_lowercase()),
         ("[dnstap]", samples),
+        ("[cluster] name, node, key or listen", cluster),
     ]
 }
 

@@ -25,6 +25,7 @@ use super::upgrade::{Program, on_a_thread};
 use super::{Failure, findings, log, runtimes};
 use crate::config::{self, Compiled, Diagnostics};
 use crate::io::clock::Clock;
+use crate::io::control::{ControlSurroundings, LogReport};
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::handover::Predecessor;
 use crate::io::log_line::LogList;
@@ -92,7 +93,7 @@ fn run_after(
     }
     let now = Time(Clock::start().wall_seconds());
     let prepared = Prepared::new(config.loaded, config.compiled, Keys::Advance(now))?;
-    let (sink, notifier) = start_log(format, &prepared.plan)?;
+    let (sink, notifier, log) = start_log(format, &prepared.plan)?;
     let runtime = runtime()?;
     findings::doubts(&config.diagnostics);
     if dropped == Some(RootDropped::Other) {
@@ -108,6 +109,10 @@ fn run_after(
         watch: config.watch,
         notifier,
         onlooker: None,
+        around: ControlSurroundings {
+            log,
+            machines: None,
+        },
         sockets,
         secrets,
         predecessor,
@@ -119,9 +124,18 @@ fn run_after(
 }
 
 /// Starts the log in the form that the command line asks for, or else the config.
-fn start_log(asked: Option<LogFormat>, plan: &Plan) -> Result<(Sink, Notifier), Failure> {
+fn start_log(
+    asked: Option<LogFormat>,
+    plan: &Plan,
+) -> Result<(Sink, Notifier, LogReport), Failure> {
     let node = NodeName::of(plan.server.identity.as_deref());
-    log::start(asked.unwrap_or(plan.control.observation.log), &node)
+    let format = asked.unwrap_or(plan.control.observation.log);
+    let (sink, notifier) = log::start(format, &node)?;
+    let report = LogReport {
+        form: format.word(),
+        lost: sink.lost(),
+    };
+    Ok((sink, notifier, report))
 }
 
 /// A config that was read with all that it names, and found without errors.

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::Failure;
+use super::carrier;
 use super::channels::{Channels, Handles, Shown};
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
@@ -23,7 +24,7 @@ use super::names::{NameHandle, NameHolds, NamesBefore};
 use super::prepared::Prepared;
 use super::reader::{self, InForce};
 use super::runtimes::{Probes, Streams};
-use super::sockets::{Doors, OpenControl, Sockets};
+use super::sockets::{Doors, OpenDoors, Sockets};
 use super::transfers::Answering;
 use super::upgrade::{Program, Upgrades};
 use super::zone_driver::{Effect, Events, ZoneDriver};
@@ -36,7 +37,7 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::io::audit::AuditTrail;
 use crate::io::clock::Clock;
-use crate::io::control::{self, Command, Heartbeat};
+use crate::io::control::{self, Command, ControlSurroundings, Heartbeat};
 use crate::io::dnstap::Tap;
 use crate::io::files::Watch;
 use crate::io::handover::{Predecessor, Successor};
@@ -49,7 +50,7 @@ use crate::io::probe::{Finished, Prober};
 use crate::io::publish::Published;
 use crate::io::screen::Screen;
 use crate::io::serve::deferred::{self, DeferredQueue};
-use crate::io::serve::{HeldQuic, Secrets, Service, Serving};
+use crate::io::serve::{Secrets, Service};
 use crate::io::transfer;
 use crate::plan::{Plan, Zoning};
 use crate::zones::{NewConfig, ZoneEngine};
@@ -72,6 +73,8 @@ pub(crate) struct Start {
     pub(crate) notifier: Notifier,
     /// Who else wants to know.
     pub(crate) onlooker: Option<mpsc::UnboundedSender<Shown>>,
+    /// The things around it that the control API tells of.
+    pub(crate) around: ControlSurroundings,
     /// The sockets that are listened on.
     pub(crate) sockets: Sockets,
     /// Secrets that strangers must not know.
@@ -86,15 +89,12 @@ pub(crate) struct Start {
 pub(crate) struct Server {
     clock: Clock,
     plan: Arc<Plan>,
-    addresses: Vec<SocketAddr>,
-    control: Option<OpenControl>,
+    /// All that it answers at, and QUIC while a predecessor still speaks it.
+    doors: OpenDoors,
     audit: AuditTrail,
     commands: mpsc::Sender<Command>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
-    serving: Serving,
-    /// QUIC, while a predecessor still speaks it.
-    held: Option<HeldQuic>,
     /// The task that starts a successor.
     upgrader: Option<tokio::task::JoinHandle<Option<Successor>>>,
     /// The sockets, to be handed to a successor and to be kept by the service manager.
@@ -106,15 +106,17 @@ pub(crate) struct Server {
 
 impl Server {
     /// Publishes the first table, and begins to answer.
-    pub(crate) async fn start(start: Start) -> Result<Self, Failure> {
+    pub(crate) async fn start(mut start: Start) -> Result<Self, Failure> {
         let (prepared, descriptors) = (start.prepared, start.sockets.descriptors()?);
         let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
+        let agreed = before.agreed();
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let audit = audit(&plan, clock);
-        let (state, history) = new_state(&plan, &prepared.zones.zoning, clock, (&commands, &audit));
-        let (ready, metrics, heartbeat) = shared(&state);
+        let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
+        let (ready, metrics, heartbeat, audit) = shared(&state);
+        let peers = start.sockets.take_peers();
+        let (cluster, carrier) = carrier::join(&plan, (clock, &agreed), peers, &metrics)?;
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
@@ -134,6 +136,8 @@ impl Server {
             reader,
             comparer,
             names,
+            cluster,
+            carrier,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
@@ -145,7 +149,7 @@ impl Server {
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
         let what = (published, deferred, start.secrets);
         let served = service((clock, metrics), what, &plan)?;
-        let opened = doors.open(served, streams.handle())?;
+        let doors = doors.open(served, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
@@ -162,14 +166,11 @@ impl Server {
         Ok(Self {
             clock,
             plan,
-            addresses: opened.addresses,
-            control: opened.control,
             audit,
             commands,
             stop,
             task: tokio::spawn(core_loop.run(channels)),
-            serving: opened.serving,
-            held: opened.held,
+            doors,
             upgrader: upgrades.task,
             descriptors,
             heartbeat,
@@ -184,12 +185,12 @@ impl Server {
 
     /// Where it answers.
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.doors.addresses
     }
 
     /// Where the control API is.
     pub(crate) fn control(&self) -> Option<SocketAddr> {
-        self.control.as_ref()?.address
+        self.doors.control.as_ref()?.address
     }
 
     /// Its audit log.
@@ -237,10 +238,10 @@ impl Server {
     /// # Errors
     /// When it cannot be spoken.
     pub(crate) fn add_quic(&mut self) -> Result<(), Failure> {
-        match self.held.take() {
+        match self.doors.held.take() {
             None => Ok(()),
             Some(held) => {
-                let added = self.serving.add_quic(held);
+                let added = self.doors.serving.add_quic(held);
                 added.map_err(|error| not_answering(&error))
             }
         }
@@ -249,8 +250,8 @@ impl Server {
     /// Leaves everything to a successor that answers already, and ends as [`Server::stop`] does.
     pub(crate) async fn give_way(mut self, successor: &Successor) {
         // Orders belong to the successor; what was asked already is still answered.
-        drop(self.control.take());
-        self.serving.end_quic().await;
+        drop(self.doors.control.take());
+        self.doors.serving.end_quic().await;
         successor.free();
         self.stop().await;
         // The last word of the control API is under way.
@@ -264,7 +265,7 @@ impl Server {
         }
         // A listener that is open in two places is not closed by closing one.
         drop(self.descriptors);
-        self.serving.stop().await;
+        self.doors.serving.stop().await;
         // The task may have ended before; then there is nobody to tell.
         let _ = self.stop.send(());
         let _ = self.task.await;
@@ -272,11 +273,21 @@ impl Server {
 }
 
 /// The things that the control API shares with the rest.
-type ControlShares = (Arc<OnceLock<Arc<Published>>>, Arc<Metrics>, Arc<Heartbeat>);
+type ControlShares = (
+    Arc<OnceLock<Arc<Published>>>,
+    Arc<Metrics>,
+    Arc<Heartbeat>,
+    AuditTrail,
+);
 
 fn shared(state: &control::State) -> ControlShares {
     let (published, metrics) = (state.published.clone(), state.metrics.clone());
-    (published, metrics, state.heartbeat.clone())
+    (
+        published,
+        metrics,
+        state.heartbeat.clone(),
+        state.audit.clone(),
+    )
 }
 
 /// The zones of the first config, and what drives them.
@@ -394,7 +405,7 @@ async fn settle(
             match effect {
                 Effect::Configured(outcome) => served = Some(outcome?),
                 Effect::Publish(zones) => served = Some(zones),
-                Effect::Filed(..) => {}
+                Effect::Filed(..) | Effect::Challenges(_) => {}
             }
         }
         if let Some(zones) =
@@ -500,13 +511,14 @@ fn audit(plan: &Plan, clock: Clock) -> AuditTrail {
 /// The things that requests are answered from, with the timeline.
 fn new_state(
     plan: &Plan,
-    zoning: &Zoning,
-    clock: Clock,
-    (commands, audit): (&mpsc::Sender<Command>, &AuditTrail),
+    zones: &NewConfig,
+    (clock, commands): (Clock, &mpsc::Sender<Command>),
+    surroundings: ControlSurroundings,
 ) -> (control::State, History) {
-    let way = (commands.clone(), audit.clone());
+    let way = (commands.clone(), audit(plan, clock));
     let mut state = control::State::new(plan.control.clone(), clock, way);
-    state.history = timeline(zoning, clock);
+    state.history = timeline(&zones.zoning, clock);
+    state.surroundings = surroundings;
     let history = state.history.clone();
     (state, history)
 }

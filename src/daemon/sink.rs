@@ -20,7 +20,21 @@ const FAREWELL: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub(super) struct Sink {
     queue: SyncSender<Message>,
-    lost: Arc<AtomicU64>,
+    lost: Arc<LostLines>,
+}
+
+/// Lines that were lost: those that no line has told of yet, and all since the start.
+#[derive(Debug, Default)]
+struct LostLines {
+    untold: AtomicU64,
+    all: Arc<AtomicU64>,
+}
+
+impl LostLines {
+    fn add(&self) {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// One event's text on its way into the queue.
@@ -43,7 +57,7 @@ impl Sink {
         word: impl Fn(u64) -> Vec<u8> + Send + 'static,
     ) -> io::Result<Self> {
         let (queue, messages) = sync_channel(LOG_LINES_WAITING);
-        let lost = Arc::new(AtomicU64::new(0));
+        let lost = Arc::new(LostLines::default());
         let sink = Self {
             queue,
             lost: lost.clone(),
@@ -64,15 +78,20 @@ impl Sink {
 
     fn send(&self, text: Vec<u8>) {
         if self.queue.try_send(Message::Line(text)).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.add();
         }
+    }
+
+    /// The count of lines that were lost since the start.
+    pub(super) fn lost(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.lost.all)
     }
 }
 
 fn write_all(
     messages: &Receiver<Message>,
     mut out: impl Write,
-    (lost, word): (&AtomicU64, impl Fn(u64) -> Vec<u8>),
+    (lost, word): (&LostLines, impl Fn(u64) -> Vec<u8>),
 ) {
     for message in messages {
         match message {
@@ -86,15 +105,15 @@ fn write_all(
 fn write_line(
     text: &[u8],
     out: &mut impl Write,
-    (lost, word): (&AtomicU64, impl Fn(u64) -> Vec<u8>),
+    (lost, word): (&LostLines, impl Fn(u64) -> Vec<u8>),
 ) {
     if out.write_all(text).and_then(|()| out.flush()).is_err() {
-        lost.fetch_add(1, Ordering::Relaxed);
+        lost.add();
         return;
     }
-    let missing = lost.swap(0, Ordering::Relaxed);
+    let missing = lost.untold.swap(0, Ordering::Relaxed);
     if missing > 0 && out.write_all(&word(missing)).is_err() {
-        lost.fetch_add(missing, Ordering::Relaxed);
+        lost.untold.fetch_add(missing, Ordering::Relaxed);
     }
 }
 
@@ -170,6 +189,7 @@ mod tests {
         log(&sink, "three\n");
         let text = String::from_utf8(out.0.lock().unwrap().1.clone()).unwrap();
         assert_eq!(text, "three\n2 were lost\n");
+        assert_eq!(sink.lost().load(Ordering::Relaxed), 2);
     }
 
     #[test]
@@ -189,6 +209,6 @@ mod tests {
         for _ in 0..LOG_LINES_WAITING + 10 {
             write!(sink.make_writer(), "line").unwrap();
         }
-        assert!(sink.lost.load(Ordering::Relaxed) >= 9);
+        assert!(sink.lost().load(Ordering::Relaxed) >= 9);
     }
 }

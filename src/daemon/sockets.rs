@@ -4,7 +4,7 @@
 //! privileges are given up as soon as everything is open.
 use std::io;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ use crate::plan::Plan;
 pub(crate) struct Sockets {
     pub(super) listeners: Listeners,
     pub(super) control: ControlServer,
+    /// The listeners for peers of a cluster.
+    peers: Vec<TcpListener>,
 }
 
 impl Sockets {
@@ -34,11 +36,17 @@ impl Sockets {
             listeners: listeners(plan, &mut given)?,
             control: ControlServer::open(&plan.control.access, &mut given)
                 .map_err(|error| cannot_open(&error))?,
+            peers: peers(plan, &mut given).map_err(|error| cannot_listen("[cluster]", &error))?,
         };
         for address in given.unclaimed() {
             info!(event = "not_listening", %address, "{address} is listened on no more");
         }
         Ok(sockets)
+    }
+
+    /// Gives away the listeners for peers.
+    pub(super) fn take_peers(&mut self) -> Vec<TcpListener> {
+        std::mem::take(&mut self.peers)
     }
 
     /// Descriptors of their own for all of them.
@@ -49,6 +57,9 @@ impl Sockets {
         let all = || {
             let mut all = self.listeners.descriptors()?;
             all.extend(self.control.descriptors()?);
+            let peers = self.peers.iter();
+            let peers = peers.map(|one| Ok(one.try_clone()?.into()));
+            all.extend(peers.collect::<io::Result<Vec<_>>>()?);
             Ok(all)
         };
         all().map_err(|error: io::Error| format!("cannot start answering: {error}"))
@@ -155,6 +166,13 @@ fn listeners(plan: &Plan, given: &mut Inherited) -> Result<Listeners, Failure> {
             .with_encrypted_of(tls, given)
             .map_err(|error| cannot_listen("[server.tls]", &error)),
     }
+}
+
+/// Opens what peers of a cluster connect to; what was given of it is taken instead.
+fn peers(plan: &Plan, given: &mut Inherited) -> io::Result<Vec<TcpListener>> {
+    let wanted = plan.cluster.iter().flat_map(|rules| &rules.listen);
+    let opened = wanted.map(|at| given.tcp(*at).map_or_else(|| TcpListener::bind(at), Ok));
+    opened.collect()
 }
 
 /// A listener of the control API that cannot be opened; the error names it.

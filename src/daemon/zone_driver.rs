@@ -25,6 +25,7 @@ use super::zone_work::Workers;
 use crate::base::Moment;
 use crate::base::limits::KEEP_AT_END;
 use crate::dns::Name;
+use crate::dns::challenges::Challenges;
 use crate::dns::zone::Zones;
 use crate::dns::zone::signed::Steered;
 use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
@@ -41,7 +42,7 @@ use crate::plan::Zoning;
 use crate::table::Table;
 use crate::zones::{
     ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, KeyChange, KeyChangeStage,
-    Level, NewConfig, Notice, Output, Recalled, Reply, Ticket, ZoneEngine, ZoneStatus,
+    Level, Memory, NewConfig, Notice, Output, Recalled, Reply, Ticket, ZoneEngine, ZoneStatus,
 };
 
 /// How often folders of keys are looked at for what others have changed.
@@ -66,6 +67,8 @@ pub(super) enum Effect {
     Configured(Result<Arc<Zones>, String>),
     /// Say whether a zone is served as its file has it now.
     Filed(Name, Result<(), String>),
+    /// Tell the other nodes of the cluster what has become of challenges: these are served.
+    Challenges(Challenges),
 }
 
 /// Drives the engine of zones.
@@ -265,6 +268,9 @@ impl ZoneDriver {
             }
             Output::Advance { apex, policy, at } => self.advance(apex, policy, at),
             Output::Remember(ticket, memory) => {
+                if let Memory::Challenges(kept) = &memory {
+                    effects.push(Effect::Challenges(kept.clone()));
+                }
                 if !self.writer.keep_zone(ticket, memory) {
                     let why = "the thread that writes the state has ended: restart the server";
                     let event = Input::Remembered(ticket, Err(why.to_owned()));

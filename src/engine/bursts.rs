@@ -365,6 +365,7 @@ mod tests {
             from,
             to,
             share_permille: 0,
+            vantages: None,
         }
     }
 

@@ -9,8 +9,8 @@
 //! Only what hangs on the slot is looked at again. The order is part of the contract: the doubt is
 //! weighed once per report, and with it whether the outage is total, after the slot and before the targets.
 //!
-//! A target that falls is kept if the vantages do not rule it down together (there is one today, and
-//! who doubts itself has no vote), and otherwise if the bound on ejections has no room; a drain
+//! Whether a target falls is ruled by the vantages together ([`super::rulings`]); of a node that stands alone, by its own sight. One
+//! that falls is kept if this node doubts itself and nobody else rules on it, and otherwise if the bound on ejections has no room; a drain
 //! needs none. While the node doubts itself nothing leaves, also not what that bound holds back.
 //! When there is room again, the one that fell first goes first; one that does not fit does not
 //! stand in the way of a lighter one.
@@ -31,13 +31,14 @@ use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{Evidence, KeepReason, TargetHealth};
 use crate::health::{ProbeResult, Report};
 use crate::plan::{AddressesDown, Followed, Monitor, Plan, Recovery};
-use crate::share::{Ruling, Trust, VantagePanel};
+use crate::share::{Ruling, VantagePanel};
 
 use super::addresses;
 use super::drains::Drains;
 use super::index::{Index, SlotRole};
 use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
+use super::rulings::{self, OwnSight};
 use super::snapshot::KeptTarget;
 use super::weights::Weights;
 
@@ -55,16 +56,18 @@ pub(super) struct HealthState {
     /// By target: the result of the last probes of its combined monitors; nothing for targets without a combination.
     combined: Vec<Last>,
     steps: BTreeSet<(Moment, TargetId)>,
-    tally: Tally,
+    pub(super) tally: Tally,
     pub(super) doubt: Doubt,
     /// The votes of other vantages; of a node that stands alone there are none.
-    panel: VantagePanel,
-    total_outage: bool,
+    pub(super) panel: VantagePanel,
+    /// By target: what this node sees itself.
+    pub(super) own: Vec<OwnSight>,
+    pub(super) total_outage: bool,
     pub(super) ejections: Ejections,
     pub(super) drains: Drains,
     pub(super) weights: Weights,
     pub(super) turns: Vec<OrderTurn>,
-    capped: BTreeSet<(Moment, TargetId)>,
+    pub(super) capped: BTreeSet<(Moment, TargetId)>,
     /// Until when the addresses of names hold.
     pub(super) holds: BTreeMap<Name, Moment>,
 }
@@ -77,6 +80,8 @@ pub(super) struct Beginning {
     pub(super) left_at: Vec<Option<Moment>>,
     pub(super) drains: Drains,
     pub(super) weights: Weights,
+    /// The votes that were heard until then.
+    pub(super) panel: VantagePanel,
 }
 
 /// One standing that changed.
@@ -121,6 +126,7 @@ impl HealthState {
             left_at: left_at.collect(),
             drains: drains.migrate(now, plans, kept, &self.standings),
             weights: self.weights.migrate(plans, now),
+            panel: self.panel_for(kept),
         };
         let mut next = Self::begin(plan, now, known);
         next.hold_all(self.holds.clone());
@@ -136,6 +142,7 @@ impl HealthState {
             known.drains,
             known.weights,
         );
+        fresh.panel = known.panel;
         for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
             if let Some(left_at) = left_at {
                 fresh.ejections.remember(left_at, id);
@@ -167,7 +174,8 @@ impl HealthState {
             combined: vec![Last::Nothing; targets.len()],
             steps: BTreeSet::new(),
             doubt: Doubt::None,
-            panel: VantagePanel::lone(),
+            panel: rulings::first_panel(&plan),
+            own: Vec::new(),
             total_outage: false,
             ejections: Ejections::new(&plan),
             drains,
@@ -182,6 +190,7 @@ impl HealthState {
         for id in (0..state.slots.len()).map(SlotId::from_index) {
             state.count_slot(id, Last::Nothing);
         }
+        state.see_all();
         for id in (0..state.targets.len()).map(TargetId::from_index) {
             let target = &state.targets[id.index()];
             if target.kept() == Some(KeepReason::Capped) {
@@ -200,6 +209,7 @@ impl HealthState {
         {
             changes.extend(self.look(now, id));
         }
+        changes.extend(self.forget_old_votes(now));
         changes.extend(self.turn_orders(now));
         self.weights.advance(&self.plan, now);
         self.ejections.advance(now);
@@ -223,12 +233,15 @@ impl HealthState {
         self.weigh_blackout(now);
         let failed = matches!(report.outcome, ProbeResult::Fail(_));
         if failed && self.doubt == Doubt::None {
-            self.release_doubted(now, id);
+            self.trust_again(id);
         }
         let looked = concerned
             .iter()
             .filter_map(|target| self.look(now, *target));
         let mut changes: Vec<Change> = looked.collect();
+        if (before == Doubt::None) != (self.doubt == Doubt::None) {
+            changes.extend(self.weigh_own_votes(now));
+        }
         if before != Doubt::None && self.doubt == Doubt::None {
             changes.extend(self.release_addresses(now));
         }
@@ -248,6 +261,7 @@ impl HealthState {
         let turn = self.drains.orders.wake_at();
         let weight = self.weights.wake_at(&self.plan);
         let orders = room.into_iter().chain(turn);
+        let orders = orders.chain(self.panel.next_expiry());
         step.into_iter().chain(orders).chain(weight).min()
     }
 
@@ -341,23 +355,32 @@ impl HealthState {
         })
     }
 
-    /// Looks at the slots of a target again, and keeps it if it just fell and must be kept.
+    /// Looks at the slots of a target and at the votes on it again, and keeps it if it just fell and must be kept.
     pub(super) fn look(&mut self, now: Moment, id: TargetId) -> Option<Change> {
         let evidence = self.evidence(id);
+        let own = self.sight_after(now, id, evidence.verdict);
+        self.own[id.index()] = own;
+        let ruled = self.ruled(now, id, own);
         self.steps_forget(id);
         let recovery = recovery(&self.plan, id);
         self.drains.advance(now, id, recovery);
         let target = &mut self.targets[id.index()];
         let (was_out, was_kept) = (target.is_out(), (target.since(), target.kept()));
-        target.observe(now, recovery, evidence);
+        let evidence = ruled.evidence(evidence);
+        target.observe_since(now, recovery, evidence, ruled.up_since);
+        self.approve_agreed(now, (id, evidence));
+        let target = &mut self.targets[id.index()];
         if let (since, Some(KeepReason::Capped)) = was_kept
             && target.kept().is_none()
         {
             self.capped.remove(&(since, id));
         }
+        if ruled.is_down() && target.kept() == Some(KeepReason::Doubted) {
+            target.release();
+        }
         if !was_out && target.is_out() {
-            self.attribute_in_blackout(id);
-            self.eject_or_keep(now, id);
+            self.attribute_in_blackout(now, id);
+            self.eject_or_keep(now, id, ruled.ruling);
         }
         self.note(id)
     }
@@ -369,23 +392,23 @@ impl HealthState {
             return;
         }
         let window = guard::window(&self.plan.monitors);
-        for target in &mut self.targets {
-            if now.since(target.since()) <= window {
-                target.attribute_to_outage();
+        for id in (0..self.targets.len()).map(TargetId::from_index) {
+            if now.since(self.targets[id.index()].since()) <= window {
+                self.attribute_in_blackout(now, id);
             }
         }
     }
 
-    /// Attributes to a blackout what falls, or is let go, in it.
-    fn attribute_in_blackout(&mut self, id: TargetId) {
-        if self.total_outage {
+    /// Attributes to a blackout what falls, or is let go, in it, unless others have seen it fall.
+    fn attribute_in_blackout(&mut self, now: Moment, id: TargetId) {
+        if self.total_outage && !self.falls_for_others(now, id) {
             self.targets[id.index()].attribute_to_outage();
         }
     }
 
     /// A target is newly out: it leaves, or is kept.
-    fn eject_or_keep(&mut self, now: Moment, id: TargetId) {
-        let (ruling, may_leave) = (self.ruling(now, id), self.may_leave(id));
+    fn eject_or_keep(&mut self, now: Moment, id: TargetId, ruling: Ruling) {
+        let may_leave = self.may_leave(id);
         let target = &mut self.targets[id.index()];
         match ruling {
             Ruling::Down(_) if may_leave => {}
@@ -399,17 +422,6 @@ impl HealthState {
                 self.capped.insert((target.since(), id));
             }
         }
-    }
-
-    /// Rules on a target by the votes of all vantages. There is one, and its vote is that of the target;
-    /// while it doubts itself it has none.
-    fn ruling(&self, now: Moment, id: TargetId) -> Ruling {
-        let trust = match self.doubt {
-            Doubt::None => Trust::Sure,
-            Doubt::MostFail | Doubt::CanariesFail => Trust::Doubting,
-        };
-        let verdict = self.targets[id.index()].verdict();
-        self.panel.rule(now, id.0, (verdict, trust))
     }
 
     /// Tells that the bound on ejections lets a target go. It does not bind an operator.
@@ -437,18 +449,6 @@ impl HealthState {
         }
     }
 
-    /// A failure after the doubt has ended: what was kept because of it falls.
-    fn release_doubted(&mut self, now: Moment, slot: SlotId) {
-        for id in self.index.concerned(slot).watched.clone() {
-            let target = &mut self.targets[id.index()];
-            if target.kept() == Some(KeepReason::Doubted) {
-                target.release();
-                self.attribute_in_blackout(id);
-                self.eject_or_keep(now, id);
-            }
-        }
-    }
-
     /// Lets those go that the bound holds back, oldest first, as far as there is room again.
     pub(super) fn fill_room(&mut self, now: Moment) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -459,7 +459,7 @@ impl HealthState {
             if self.may_leave(id) {
                 self.capped.remove(&(since, id));
                 self.targets[id.index()].release();
-                self.attribute_in_blackout(id);
+                self.attribute_in_blackout(now, id);
                 self.eject(now, id);
                 self.steps_forget(id);
                 changes.extend(self.note(id));
@@ -476,11 +476,7 @@ impl HealthState {
         }
         let recovery = recovery(&self.plan, id);
         let target = &self.targets[id.index()];
-        let had = self.standings[id.index()].without;
-        let health = Standing {
-            without: addresses::without(self.doubt, target.kept(), evidence, had),
-            ..self.slowed(id, target.standing(recovery, evidence.hold), evidence)
-        };
+        let health = self.standing_of(id, target, (self.own[id.index()], evidence));
         self.paces[id.index()] = self.pace_allows(id, evidence);
         let to = self.drains.over(health, (id, self.endpoint(id)), recovery);
         let to = self.while_known(id, to);

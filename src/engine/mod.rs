@@ -8,6 +8,7 @@
 //! | `schedule` | when each slot is probed next, and which probes are out |
 //! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `orders` | which orders are in force and to come, and which have ended |
+//! | [`agreed`] | what of the shared log is an order here, and of an order goes there |
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
@@ -15,6 +16,7 @@
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `holds` | how long addresses of machines that are known by name are good |
 //! | `lookout` | what nobody has looked at for too long |
+//! | `rulings` | what the vantages see together of each target |
 //! | `obey` | how orders are carried out on health |
 //! | `forecast` | what an order would do |
 //! | `order_book` | which orders there are and were, and for whom |
@@ -45,9 +47,11 @@ use crate::dns::Name;
 use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
+use crate::share::{Ballot, Sight, Trust, VantagePanel};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
+pub mod agreed;
 pub mod bursts;
 mod demand;
 mod drains;
@@ -69,6 +73,7 @@ mod overload;
 mod recompute;
 mod reload_map;
 mod resume;
+mod rulings;
 mod schedule;
 mod slow;
 pub mod snapshot;
@@ -77,6 +82,7 @@ mod status_view;
 mod target_labels;
 mod weights;
 
+pub use agreed::Agreed;
 use demand::DemandEstimate;
 pub use demand::Observed;
 pub use figures::{Figures, ServiceFigures, SlotFigures, TargetFigures};
@@ -87,9 +93,9 @@ use kept::{Knowledge, LastKept};
 use lookout::Lookout;
 pub use notice::Notice;
 use notices::{Attention, Notices};
-use order::{Action, Consent, Executed, Refused};
+use order::{Action, Consent, Executed, OrderRecord, Refused};
 pub use order::{Order, OrderId, OrderRequest, OrderResult};
-pub use order_book::{HeldOrder, OrderBook};
+pub use order_book::{HeldOrder, OrderBook, OrderSpread};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
@@ -123,6 +129,10 @@ pub enum Input {
     Order(OrderId, OrderRequest),
     /// Answers were counted.
     Observed(Observed),
+    /// What all vantages of the cluster see, as of now.
+    Heard(VantagePanel),
+    /// The orders that all nodes of the cluster have agreed on, as of now.
+    Agreed(Agreed),
 }
 
 /// An action that the driver is to carry out.
@@ -237,6 +247,15 @@ impl Engine {
         order_book::orders(&self.plan, &self.health, now)
     }
 
+    /// An order that does nothing now, with what is left of the endpoints that it is for.
+    #[must_use]
+    pub fn held_back(&self, now: Moment, record: OrderRecord) -> HeldOrder {
+        HeldOrder {
+            in_force: false,
+            ..order_book::held_order(&self.plan, &self.health, now, record)
+        }
+    }
+
     /// Reckons what a drain or an override would do; nothing changes.
     ///
     /// # Errors
@@ -244,6 +263,17 @@ impl Engine {
     pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
         let named = self.named(order)?;
         Ok(self.outlook(now).forecast(order, &named))
+    }
+
+    /// Checks what an order is for and when; nothing changes. Gives the endpoints.
+    ///
+    /// # Errors
+    /// If it is for nothing, or cannot be held.
+    pub fn check(&self, now: Moment, request: &OrderRequest) -> Result<Vec<String>, Refused> {
+        let named = self.named(&request.order)?;
+        drains::record(now, request)?;
+        let names = named.iter().map(|id| &self.plan.endpoints[id.index()].name);
+        Ok(names.cloned().collect())
     }
 
     /// Takes in one thing that happened.
@@ -272,7 +302,12 @@ impl Engine {
             }
             Input::Zones(zones) => self.renew(now, zones),
             Input::Observed(observed) => self.observe(now, &observed),
+            Input::Heard(panel) => {
+                let changes = self.health.hear(now, panel);
+                self.take_changes(now, &changes);
+            }
             Input::Order(id, request) => self.take_order(now, id, &request),
+            Input::Agreed(agreed) => self.agree(now, agreed),
         }
         let reweighed = self.health.settle_weights();
         self.take_changes(now, &reweighed);
@@ -315,6 +350,18 @@ impl Engine {
     #[must_use]
     pub fn figures(&self, now: Moment) -> Figures {
         figures::figures(self, now)
+    }
+
+    /// This node's vote on all targets of the plan, in place of a blank one.
+    #[must_use]
+    pub fn vote(&self, now: Moment, blank: Ballot) -> Ballot {
+        self.health.vote(now, blank)
+    }
+
+    /// Tells whether this node trusts itself, and whether its canaries pass.
+    #[must_use]
+    pub fn sight(&self) -> (Trust, Sight) {
+        (self.health.trust(), self.health.sight())
     }
 
     /// The published table.
@@ -433,6 +480,14 @@ impl Engine {
         self.take_changes(now, &changes);
     }
 
+    /// Holds what all nodes have agreed on, and tells what of it is new.
+    fn agree(&mut self, now: Moment, agreed: Agreed) {
+        let (changes, [new, ended]) = self.health.agree(now, agreed);
+        let told = notices::agreed(&self.plan, &new, &ended).map(Output::Notice);
+        self.outputs.extend(told);
+        self.take_changes(now, &changes);
+    }
+
     fn execute(
         &mut self,
         now: Moment,
@@ -539,7 +594,8 @@ impl Engine {
 
     fn take_changes(&mut self, now: Moment, changes: &[Change]) {
         for change in changes {
-            let notice = notices::standing(&self.plan, &self.labels, change);
+            let votes = || self.health.votes_told(now, change.target);
+            let notice = notices::standing(&self.plan, &self.labels, change, votes);
             self.outputs.extend(notice.map(Output::Notice));
             let addresses = notices::addresses(&self.plan, change).into_iter();
             self.outputs.extend(addresses.map(Output::Notice));

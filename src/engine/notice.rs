@@ -54,6 +54,9 @@ pub enum Notice {
         to: Why,
         /// Share now, permille.
         share_permille: u16,
+        /// The votes on it: `3 of 5 vantages see it down: …`. Nothing, if nobody sees it down or this node stands alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        vantages: Option<String>,
     },
     /// Nothing is healthy for some clients of a service, and they are answered with endpoints
     /// that are down. Told again when more clients are concerned.

@@ -1,7 +1,6 @@
 //! Standings reckoned anew, from the slots up.
 //!
 //! What the state keeps is changed piece by piece; that it is what all of the pieces come to is compared with this.
-use super::addresses;
 use super::health_state::{HealthState, recovery};
 use crate::base::{Moment, Standing, TargetId};
 
@@ -11,14 +10,11 @@ impl HealthState {
         let ids = (0..self.targets.len()).map(TargetId::from_index);
         let standings = ids.map(|id| {
             let (evidence, recovery) = (self.evidence(id), recovery(&self.plan, id));
+            let sight = self.sight_after(now, id, evidence.verdict);
+            let ruled = self.ruled(now, id, sight);
             let mut target = self.targets[id.index()].clone();
-            target.observe(now, recovery, evidence);
-            let had = self.standings[id.index()].without;
-            let health = target.standing(recovery, evidence.hold);
-            let health = Standing {
-                without: addresses::without(self.doubt, target.kept(), evidence, had),
-                ..self.slowed(id, health, evidence)
-            };
+            target.observe_since(now, recovery, ruled.evidence(evidence), ruled.up_since);
+            let health = self.standing_of(id, &target, (sight, evidence));
             let own = (id, self.endpoint(id));
             self.while_known(id, self.drains.over_later(now, health, own, recovery))
         });

@@ -6,6 +6,7 @@
 //! | held, gated, waiting for an approval | still so; the time away is left out of account |
 //! | a ramp | at its step, for the rest of that step's time; one whose gate is unproven waits for it |
 //! | down | still so; if its slots are too old unproven, or gated where a gate or an approval was due |
+//! | ruled down by a cluster | still so until votes are heard, whatever its own slots say |
 //! | damping, recent leavings | as if no time had passed |
 //! | a drain's way down or up | at its step, like a ramp |
 //! | an order | in force; its own end is a time of the day, so the time away counts |
@@ -22,6 +23,7 @@
 use super::drains::Drains;
 use super::health_state::{Beginning, monitor, recovery};
 use super::orders::OrdersBefore;
+use super::rulings;
 use super::snapshot::{KeptTarget, Snapshot};
 use super::weights::Weights;
 use crate::base::limits;
@@ -54,6 +56,7 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
         targets: targets.collect(),
         left_at: left_at.collect(),
         weights: view.weights(),
+        panel: rulings::first_panel(plan),
         drains: Drains::restored(plan, (snapshot.at, now), orders, ceilings.collect()),
         slots,
     }
@@ -103,7 +106,9 @@ impl Resumed<'_> {
         health.leave_out(self.away);
         let own = self.plan.targets[id.index()].slots.iter();
         let mut states = own.map(|slot| slots[slot.index()].state());
-        let is_unknown = match health.is_down() {
+        // In a cluster others may have ruled it down.
+        let is_own = self.plan.cluster.is_none();
+        let is_unknown = match health.is_down() && is_own {
             true => !states.any(|state| matches!(state, State::Down { .. })),
             false => states.all(|state| state == State::Unproven),
         };

@@ -42,6 +42,9 @@ pub struct Status {
     /// Networks that get no more replies for now; known to the transports, not to the engine.
     #[serde(default)]
     pub limited: Vec<LimitedStatus>,
+    /// The log and samples of answers; known to whoever writes them, not to the engine.
+    #[serde(default)]
+    pub observation: ObservationStatus,
     /// Geo database.
     pub geo: GeoStatus,
     /// What the server proves itself by on encrypted transports, if there are any.
@@ -62,6 +65,30 @@ pub struct Status {
     pub regions: Vec<RegionStatus>,
     /// Services, in the order of the config.
     pub services: Vec<ServiceStatus>,
+}
+
+/// Log lines and samples of answers, as the server was started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ObservationStatus {
+    /// The form of log lines: `text`, `json`, `ecs` or `otlp`; empty where nobody writes any.
+    pub log_format: String,
+    /// Lines that were lost since the start, because nobody took them.
+    pub lost_lines: u64,
+    /// Samples of answers; absent where none are taken.
+    pub dnstap: Option<DnstapStatus>,
+}
+
+/// Samples of answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DnstapStatus {
+    /// The socket or file that they go to.
+    pub place: String,
+    /// One of so many answers is taken.
+    pub one_in: u32,
+    /// Samples that were written.
+    pub written: u64,
+    /// Samples that nobody took in time.
+    pub dropped: u64,
 }
 
 /// A config that was read again and refused: the one before it is in force.
@@ -233,7 +260,7 @@ pub struct TargetStatus {
     /// Services that use it.
     pub services: Vec<String>,
     /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
-    /// `doubted`, `capped`, `draining`, `drained`, `returning`, `forced`, `weighted`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
+    /// `doubted`, `capped`, `outvoted`, `draining`, `drained`, `returning`, `forced`, `weighted`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.
     pub detail: String,
@@ -252,8 +279,31 @@ pub struct TargetStatus {
     /// Tells whether it is back, and an operator's approval would let it go on.
     #[serde(default)]
     pub wants_approval: bool,
+    /// The votes on it, in words: `3 of 5 vantages see it down: …`; absent if nobody sees it down, or this node stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub votes: Option<String>,
+    /// What each vantage of the cluster says of it; none, where this node stands alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vantages: Vec<VantageStatus>,
     /// Its probes.
     pub slots: Vec<SlotStatus>,
+}
+
+/// What one vantage of the cluster says of a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VantageStatus {
+    /// The vantage.
+    pub node: String,
+    /// Its region.
+    pub region: String,
+    /// `up`, `down`, `doubted` (down, by a vantage that doubts itself), `unproven`, or `unheard` where no vote of it is fresh.
+    pub says: String,
+    /// What it saw, if it says down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The age of its vote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
 }
 
 /// One probe slot.

@@ -10,7 +10,9 @@ use crate::base::{
 };
 use crate::health::guard::Doubt;
 use crate::health::slot::State;
+use crate::health::target::Verdict;
 use crate::plan::{AllDown, Endpoint, Followed, Pool, Residency, Service, Target};
+use crate::share::Trust;
 use crate::table::{PoolView, Table};
 
 use super::Engine;
@@ -19,8 +21,9 @@ use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
 use super::status::{
-    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, MeasuredStatus, OrderStatus,
-    PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status, SteeringStatus, TargetStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, MeasuredStatus, ObservationStatus,
+    OrderStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status, SteeringStatus,
+    TargetStatus, VantageStatus,
 };
 use super::target_labels::monitors;
 
@@ -49,6 +52,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         refused: None,
         // Replies are counted elsewhere as well.
         limited: Vec::new(),
+        observation: ObservationStatus::default(),
         geo: GeoStatus {
             source: plan.geo.source.clone(),
             built_at: plan.geo.built_at,
@@ -188,7 +192,9 @@ impl StatusView<'_> {
             watch: self.engine.labels.label(id).to_owned(),
             services: self.users[id.index()].clone(),
             state: effects::shown_state(&self.engine.lookout, target, standing).to_owned(),
-            detail: self.detail(target, standing, orders),
+            detail: self.detail(id, standing, orders),
+            votes: self.engine.health.votes_told(self.now, id),
+            vantages: self.vantages(id),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
@@ -197,6 +203,31 @@ impl StatusView<'_> {
             wants_approval: self.engine.health.is_awaiting_approval(id),
             slots: slots.chain(reported).collect(),
         }
+    }
+
+    /// What each vantage says of a target; nothing, where there is but one.
+    fn vantages(&self, id: TargetId) -> Vec<VantageStatus> {
+        let health = &self.engine.health;
+        let views = health.panel.views(self.now, id.0, health.own_vote(id));
+        let views = views.into_iter().map(|view| {
+            let (says, cause) = match view.vote {
+                None => ("unheard", None),
+                Some(vote) => match (vote.verdict, vote.trust) {
+                    (Verdict::Unknown, _) => ("unproven", None),
+                    (Verdict::Up, _) => ("up", None),
+                    (Verdict::Down(cause), Trust::Sure) => ("down", Some(cause)),
+                    (Verdict::Down(cause), Trust::Doubting) => ("doubted", Some(cause)),
+                },
+            };
+            VantageStatus {
+                node: view.label.name.clone(),
+                region: view.label.region.clone(),
+                says: says.to_owned(),
+                cause: cause.map(|cause| cause.to_string()),
+                age_ms: view.vote.map(|vote| self.now.since(vote.at).0),
+            }
+        });
+        views.collect()
     }
 
     /// The combination of a target's monitors: `2 of (web, ping, tls)`.
@@ -226,12 +257,15 @@ impl StatusView<'_> {
     }
 
     /// The cause, or the step of the ramp, in words; then what is left out, and what nobody looks at.
-    fn detail(&self, target: &Target, standing: &Standing, orders: &[&OrderRecord]) -> String {
+    fn detail(&self, id: TargetId, standing: &Standing, orders: &[&OrderRecord]) -> String {
+        let target = &self.engine.plan.targets[id.index()];
         let known = detail(target, standing, &self.shut_gates(target), orders);
         let without = self.without(target, standing).join(", ");
         let without = (!without.is_empty()).then(|| format!("without {without}"));
+        let votes = self.engine.health.votes_told(self.now, id);
         let unwatched = self.blind_spot(target);
-        let parts = [Some(known), without, unwatched].into_iter().flatten();
+        let parts = [Some(known), votes, without, unwatched].into_iter();
+        let parts = parts.flatten();
         let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         parts.join("; ")
     }
@@ -426,6 +460,9 @@ fn detail(target: &Target, standing: &Standing, gates: &str, orders: &[&OrderRec
         Why::Down(cause) => cause.to_string(),
         Why::Doubted(cause) => format!("{cause}; kept, for this node doubts itself"),
         Why::Capped(cause) => format!("{cause}; kept, for too much has left already"),
+        Why::Outvoted(cause) => {
+            format!("{cause} from here; kept, for the vantages do not rule it down")
+        }
         Why::Supposed => "supposed down".to_owned(),
     }
 }

@@ -186,6 +186,12 @@ impl Tally {
         may_be_ours && self.passing == 0 && failing
     }
 
+    /// Tells that most canaries pass: the node's network is sound.
+    #[must_use]
+    pub fn canaries_pass(&self) -> bool {
+        self.canaries.word() == CanaryVerdict::Sound
+    }
+
     /// Part of the targets served as proven that fail.
     #[must_use]
     pub fn failing(&self) -> Permille {

@@ -1,10 +1,11 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
 //! `audit`, `background`, `clock`, `dnstap`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_line`, `log_rate`, `node_name`, `resolve`, `inherited`, `service_manager` and
-//! `privileges` serve the siblings above them: `serve`, `probe`, `transfer`, `control` and `handover`, which do not see
+//! `privileges` serve the siblings above them: `serve`, `probe`, `transfer`, `control`, `carry` and `handover`, which do not see
 //! each other. `daemon` joins them to the cores.
 pub mod audit;
 pub mod background;
+pub mod carry;
 pub mod clock;
 pub mod control;
 pub mod dnstap;

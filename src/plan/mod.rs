@@ -26,6 +26,7 @@ use crate::geo::{Atlas, ClassHit, Country, Location, Network, Territory};
 mod access;
 mod acme;
 mod alias;
+mod cluster;
 pub mod cohort_order;
 pub mod combination;
 mod defence;
@@ -66,6 +67,7 @@ pub use access::{
     ScopeKind, ScopePattern,
 };
 pub use acme::{Acme, Grant};
+pub use cluster::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules};
 pub use cohort_order::CohortOrder;
 pub use combination::Combination;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
@@ -144,6 +146,8 @@ pub struct Plan {
     pub geo: GeoFile,
     /// The resolvers that are asked for machines that are known by name.
     pub resolving: Resolving,
+    /// The cluster that this node is of; absent: it stands alone.
+    pub cluster: Option<Arc<ClusterRules>>,
 }
 
 /// Listeners and the server's own words.

@@ -50,6 +50,15 @@ impl LogFormat {
         ("ecs", Self::Ecs),
         ("otlp", Self::Otlp),
     ];
+
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let mut words = Self::WORDS.iter();
+        words
+            .find(|(_, format)| *format == self)
+            .map_or("", |(word, _)| word)
+    }
 }
 
 impl Dnstap {

@@ -12,8 +12,9 @@ use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 7] = [
+pub const STATE_FILES: [&str; 8] = [
     "challenges.json",
+    "cluster.log",
     "health.log",
     "lock",
     "measured.log",

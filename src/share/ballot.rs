@@ -6,9 +6,9 @@
 //!
 //! A full snapshot each time costs the same whether all is well or nothing is.
 use crate::base::limits::{
-    CLUSTER_CAUSES, CLUSTER_NAMES_AT_ONCE, CLUSTER_TARGETS, CLUSTER_VANTAGES,
+    CLUSTER_CAUSES, CLUSTER_NAMES_AT_ONCE, CLUSTER_RISEN, CLUSTER_TARGETS, CLUSTER_VANTAGES,
 };
-use crate::base::{Cause, Utc};
+use crate::base::{Cause, Span, Utc};
 use crate::health::target::Verdict;
 
 use super::packing::{Garbled, Packer, Unpacker};
@@ -41,6 +41,8 @@ pub struct Ballot {
     pub down: PlaceSet,
     /// The causes of some that are down, by place.
     pub causes: Vec<(u32, Cause)>,
+    /// For how long some have been up that were not before, by place.
+    pub risen: Vec<(u32, Span)>,
     /// Vantages whose fresh votes it has, sorted.
     pub heard: Vec<Author>,
 }
@@ -96,6 +98,16 @@ impl PlaceSet {
         place < self.length && self.octets[place as usize / 8] & 1 << (place % 8) != 0
     }
 
+    /// The places that only one of two sets has, of the same length.
+    pub fn differing<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = u32> + 's {
+        let pairs = (0_u32..).zip(self.octets.iter().zip(&other.octets));
+        let changed = pairs.filter(|(_, (one, other))| one != other);
+        changed.flat_map(|(octet, (one, other))| {
+            let bits = (0..8).filter(move |bit| (one ^ other) & 1 << bit != 0);
+            bits.map(move |bit| octet * 8 + bit)
+        })
+    }
+
     fn unpack(from: &mut Unpacker<'_>, length: u32) -> Result<Self, Garbled> {
         let octets = from.slice(octets_of(length))?.to_vec();
         let beyond = octets.last().filter(|_| !length.is_multiple_of(8));
@@ -117,8 +129,25 @@ impl Ballot {
             up: PlaceSet::none(targets),
             down: PlaceSet::none(targets),
             causes: Vec::new(),
+            risen: Vec::new(),
             heard: Vec::new(),
         }
+    }
+
+    /// Tells for how long these have been up that were not before. Those that rose last have room.
+    pub fn tell_risen(&mut self, mut risen: Vec<(Span, u32)>) {
+        risen.retain(|(ago, place)| *ago <= CLUSTER_RISEN.1 && self.up.has(*place));
+        risen.sort_unstable();
+        risen.truncate(CLUSTER_RISEN.0);
+        self.risen = risen.into_iter().map(|(ago, place)| (place, ago)).collect();
+        self.risen.sort_unstable();
+    }
+
+    /// For how long a target has been up, if it rose lately.
+    #[must_use]
+    pub fn up_for(&self, place: u32) -> Option<Span> {
+        let told = self.risen.binary_search_by_key(&place, |(place, _)| *place);
+        told.ok().map(|at| self.risen[at].1)
     }
 
     /// Adds the verdict on a target; places rise from call to call. Only the first causes have room.
@@ -166,6 +195,11 @@ impl Ballot {
             out.u32(*place);
             out.fixed(&code(*cause));
         }
+        out.count(self.risen.len());
+        for (place, ago) in &self.risen {
+            out.u32(*place);
+            out.u64(ago.0);
+        }
         out.count(self.heard.len());
         self.heard.iter().for_each(|author| out.u64(author.0));
         out.0
@@ -199,6 +233,12 @@ impl Ballot {
             let cause = cause_of(code).filter(|_| down.has(place)).ok_or(wrong)?;
             Ok((place, cause))
         })?;
+        let risen = from.rising(CLUSTER_RISEN.0, |from| {
+            let (place, ago) = (from.u32()?, Span(from.u64()?));
+            let wrong = from.wrong("risen");
+            let is_known = up.has(place) && ago <= CLUSTER_RISEN.1;
+            is_known.then_some((place, ago)).ok_or(wrong)
+        })?;
         let heard = from.rising(CLUSTER_VANTAGES, |from| Ok(Author(from.u64()?)))?;
         from.end()?;
         Ok(Self {
@@ -208,6 +248,7 @@ impl Ballot {
             up,
             down,
             causes,
+            risen,
             heard,
         })
     }
@@ -350,6 +391,8 @@ mod tests {
             ballot.add(place, Verdict::Down(cause));
         }
         ballot.add(10, Verdict::Up);
+        ballot.tell_risen(vec![(Span(70), 10), (Span(5), 3), (Span(u64::MAX), 10)]);
+        assert_eq!(ballot.risen, [(10, Span(70))], "of those that are up");
         ballot.heard = vec![Author(1), Author(3)];
         let packed = ballot.pack();
         assert_eq!(Ballot::unpack(&packed), Ok(ballot.clone()));

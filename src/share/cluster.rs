@@ -23,7 +23,7 @@ use super::entry::{EntryHash, LogAct, OrderEntry, OrderSlot};
 use super::head::{LoadRow, NodeHead, NodeLoad};
 use super::hearing::Hearing;
 use super::log::{LoggedEntry, SharedLog};
-use super::orders::{self, OrderInForce, ScopeCapacity};
+use super::orders;
 use super::panel::{OtherVantage, VantagePanel};
 use super::record::{Envelope, RecordStream, Sealed};
 use super::roster::Roster;
@@ -61,6 +61,7 @@ pub struct Cluster {
     /// By author and part.
     pub(super) their_names: BTreeMap<Author, BTreeMap<u16, TargetNames>>,
     places: BTreeMap<PlanHash, Arc<[Option<u32>]>>,
+    started: Moment,
     majority_at: Moment,
     footing: Footing,
 }
@@ -189,14 +190,16 @@ impl Cluster {
             plan: PlanHash::of(&[]),
             their_names: BTreeMap::new(),
             places: BTreeMap::new(),
+            started: start.now,
             majority_at: start.now,
             footing: Footing::Apart,
         }
     }
 
-    /// Takes another roster; what was known of those who are not in it is forgotten.
-    pub fn adopt(&mut self, roster: Arc<Roster>) {
+    /// Takes another roster and tuning; what was known of those who are not in it is forgotten.
+    pub fn adopt(&mut self, roster: Arc<Roster>, tuning: Tuning) {
         self.roster = roster;
+        self.tuning = tuning;
         for author in self.log.authors().collect::<Vec<_>>() {
             if self.roster.member(author).is_none() {
                 self.log.take_out(author, |_| true);
@@ -275,13 +278,9 @@ impl Cluster {
     /// # Errors
     /// The reason for which it is not taken.
     pub fn order(&mut self, wall: Utc, intent: Intent) -> Result<LoggedEntry, IntentRefusal> {
-        if self.twin {
-            return Err(IntentRefusal::Twin);
-        }
-        if self.void.contains(&self.me) {
-            return Err(IntentRefusal::Revoked);
-        }
+        self.may_order(&intent.act, &intent.scope)?;
         let slot = OrderSlot::of(&intent.act, &intent.scope);
+        let (_, octets) = self.log.size_beside(self.me, &slot);
         let entry = OrderEntry {
             before: self.before,
             stamp: HybridStamp::next(self.log.latest(), wall),
@@ -297,8 +296,7 @@ impl Cluster {
             return Err(IntentRefusal::Fault(fault));
         }
         let content = entry.pack();
-        let (entries, octets) = self.log.size(self.me);
-        if entries >= CLUSTER_LOG.0 || octets + content.len() + 128 > CLUSTER_LOG.1 {
+        if octets + content.len() + 128 > CLUSTER_LOG.1 {
             return Err(IntentRefusal::Full);
         }
         let record = self.seal(RecordStream::Log, &content);
@@ -307,6 +305,27 @@ impl Cluster {
         self.log.join(wall, logged.clone());
         self.weigh_void();
         Ok(logged)
+    }
+
+    /// Tells whether this node may give such an order, if that is not too long. What it has said of the same makes room for it; half of
+    /// the room is for what lasts, so that no client that sets challenges stands in the way of a drain.
+    ///
+    /// # Errors
+    /// The reason for which it would not be taken.
+    pub fn may_order(&self, act: &LogAct, scope: &str) -> Result<(), IntentRefusal> {
+        if self.twin {
+            return Err(IntentRefusal::Twin);
+        }
+        if self.void.contains(&self.me) {
+            return Err(IntentRefusal::Revoked);
+        }
+        let slot = OrderSlot::of(act, scope);
+        let (entries, octets) = self.log.size_beside(self.me, &slot);
+        let part = if act.is_brief() { 2 } else { 1 };
+        if entries >= CLUSTER_LOG.0 / part || octets > CLUSTER_LOG.1 / part {
+            return Err(IntentRefusal::Full);
+        }
+        Ok(())
     }
 
     /// Looks at the time: who is heard, what has ended, what has waited long enough.
@@ -328,10 +347,23 @@ impl Cluster {
         self.footing
     }
 
+    /// Tells that it has heard a majority, or has been here for long enough to hear whoever can be heard. Before, what it knows of
+    /// others is chance, and nothing should be ruled by it.
+    #[must_use]
+    pub fn has_settled(&self, now: Moment) -> bool {
+        self.footing == Footing::Together || now.since(self.started) > self.window()
+    }
+
     /// Tells that another node writes with this one's key, and that this one is silent therefore.
     #[must_use]
     pub fn is_twin(&self) -> bool {
         self.twin
+    }
+
+    /// The roster that this node goes by.
+    #[must_use]
+    pub fn roster(&self) -> &Roster {
+        &self.roster
     }
 
     /// This node as an author.
@@ -363,13 +395,8 @@ impl Cluster {
             own: self.roster.seat(self.me).filter(|_| self.has_vote()),
             quorum: self.footing.quorum(),
             others: others.collect(),
+            labels: self.roster.labels().clone(),
         }
-    }
-
-    /// The orders in force, those held back among them.
-    #[must_use]
-    pub fn in_force(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
-        orders::in_force(&self.log, &self.void, wall, &self.roster, capacity)
     }
 
     /// All orders that are kept; on the disk they are what this node must have after a restart.
@@ -502,7 +529,7 @@ impl Cluster {
         Sealed::seal(envelope, content, &self.seal)
     }
 
-    fn has_vote(&self) -> bool {
+    pub(super) fn has_vote(&self) -> bool {
         !self.twin && !self.void.contains(&self.me) && self.roster.seat(self.me).is_some()
     }
 
@@ -513,7 +540,7 @@ impl Cluster {
     }
 
     /// Other vantages whose votes are fresh.
-    fn fresh(&self, now: Moment) -> impl Iterator<Item = Author> {
+    pub(super) fn fresh(&self, now: Moment) -> impl Iterator<Item = Author> {
         let window = self.window();
         let fresh = self.others().filter(move |(author, (hearing, _))| {
             let is_fresh = hearing.at().is_some_and(|at| now.since(at) <= window);
@@ -522,7 +549,7 @@ impl Cluster {
         fresh.map(|(author, _)| *author)
     }
 
-    fn window(&self) -> Span {
+    pub(super) fn window(&self) -> Span {
         CLUSTER_FRESH.max(self.tuning.beat.times(3))
     }
 

@@ -189,10 +189,7 @@ impl Cluster {
         for record in votes.map(|(_, record)| record).filter(missing) {
             put(&mut bundle, record);
         }
-        let mut authors: Vec<Author> = self.roster.members().map(|(author, _)| author).collect();
-        let first = usize::try_from(turn % authors.len().max(1) as u64).unwrap_or(0);
-        authors.rotate_left(first);
-        for author in authors {
+        for author in self.authors(turn) {
             let log = self.newer_log(author, have);
             let others = self
                 .newest
@@ -205,6 +202,26 @@ impl Cluster {
             }
         }
         bundle.0
+    }
+
+    /// The same, of orders alone: for who gets everything else from somebody else.
+    #[must_use]
+    pub fn newer_orders(&self, have: &Have, turn: u64) -> Vec<u8> {
+        let mut bundle = Packer::default();
+        for author in self.authors(turn) {
+            let log = self.newer_log(author, have).into_iter();
+            // The rest of one that has no room comes next time.
+            let _ = log.take_while(|record| put(&mut bundle, record)).count();
+        }
+        bundle.0
+    }
+
+    /// All members, another one first each turn.
+    fn authors(&self, turn: u64) -> Vec<Author> {
+        let mut authors: Vec<Author> = self.roster.members().map(|(author, _)| author).collect();
+        let first = usize::try_from(turn % authors.len().max(1) as u64).unwrap_or(0);
+        authors.rotate_left(first);
+        authors
     }
 
     /// Takes a bundle.

@@ -72,7 +72,7 @@ pub use head::{LoadRow, NodeHead, NodeLoad};
 pub use log::{LoggedEntry, SharedLog};
 pub use orders::{OrderEffect, OrderInForce, ScopeCapacity};
 pub use packing::Garbled;
-pub use panel::{OtherVantage, VantagePanel};
+pub use panel::{OtherVantage, OwnVote, VantageLabel, VantagePanel, VantageView};
 pub use record::{Envelope, RecordStream, Sealed};
 pub use roster::{MemberAdmission, MemberRole, Roster, RosterFault, RosterMember};
 pub use ruling::{Electorate, Ruling, Trust, VantageId, Vote};

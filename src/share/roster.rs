@@ -5,10 +5,12 @@
 //! is struck out: an order must not make a majority smaller on one side of a cut.
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::base::Span;
 use crate::base::limits::{CLUSTER_MEMBERS, CLUSTER_VANTAGES};
 
+use super::panel::VantageLabel;
 use super::ruling::{Electorate, Seat, VantageId};
 use super::seal::{Author, AuthorKey, short_hash};
 
@@ -55,6 +57,7 @@ pub struct Roster {
     /// In the order of their seats.
     vantages: Vec<Author>,
     seats: Vec<Seat>,
+    labels: Arc<[VantageLabel]>,
     /// By the number that seats have for them.
     regions: Vec<String>,
 }
@@ -111,7 +114,15 @@ impl Roster {
                 provider: number(&providers, &member.provider),
             }
         });
+        let labels = vantages.iter().map(|author| {
+            let member = &by_author[author];
+            VantageLabel {
+                name: member.name.clone(),
+                region: member.region.clone(),
+            }
+        });
         Ok(Self {
+            labels: labels.collect(),
             cluster: short_hash(cluster.as_bytes()),
             seats: seats.collect(),
             vantages,
@@ -153,6 +164,12 @@ impl Roster {
             .iter()
             .position(|vantage| *vantage == author)?;
         u16::try_from(place).ok().map(VantageId)
+    }
+
+    /// The names of the vantages, by their seats.
+    #[must_use]
+    pub fn labels(&self) -> &Arc<[VantageLabel]> {
+        &self.labels
     }
 
     /// The number that seats have for a region.

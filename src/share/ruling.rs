@@ -15,7 +15,8 @@
 //! that are heard is enough.
 //!
 //! # Protection
-//! A vantage that doubts its own network does not vote, and neither does who has no verdict yet. A vote
+//! A vantage that doubts its own network has no say in what is down, and who has no verdict yet has none at all; what passes
+//! passes, though, however sick the network that it passed through. A vote
 //! older than the electorate's window does not count, nor one of a vantage that is not of the
 //! electorate, nor one that its vantage has replaced. Where too few are left to rule, the ruling is
 //! [`Ruling::Undecided`]: what was stays. From eight vantages on an electorate may let stay what a stated part of them
@@ -29,6 +30,13 @@
 //! # Regions
 //! Two or more vantages of a region may rule for that region's clients alone, by the same rules among themselves; where they
 //! cannot, the whole does.
+//!
+//! [`Electorate::rule_for`] says so, and nothing steers by it yet. It is to come so: the standing of a target stays that of the whole,
+//! and beside it there is one for (target, region) only while the ruling for that region differs: a health of its own that begins as
+//! a copy of the whole's, falls and rises by its own ruling with its own ramp, and is dropped once both rule alike and neither is on a
+//! ramp. A table's basis gets these few rows; a class takes those of the region that it prefers first, by name, and its pools are
+//! built anew only where a row of that region changed. The independent check builds each region's standings in full. Ejections are
+//! counted by the whole: what leaves for one region has not left. Each region's last endpoint still falls open.
 //!
 //! It knows no network, no clock and no target: it counts.
 use std::borrow::Cow;
@@ -222,7 +230,8 @@ impl Electorate {
     }
 
     fn counts(&self, now: Moment, vote: &Vote) -> bool {
-        vote.trust == Trust::Sure && now.since(vote.at) <= self.window
+        let is_sure = vote.trust == Trust::Sure || vote.verdict == Verdict::Up;
+        is_sure && now.since(vote.at) <= self.window
     }
 
     /// All seats, or those of one region, as bits.
@@ -324,7 +333,7 @@ mod tests {
     fn plainly(vantages: usize, votes: &[Vote]) -> Ruling {
         let valid: Vec<Verdict> = votes
             .iter()
-            .filter(|vote| vote.trust != Trust::Doubting)
+            .filter(|vote| vote.trust != Trust::Doubting || vote.verdict == Verdict::Up)
             .filter(|vote| vote.at >= Moment(85_000))
             .map(|vote| vote.verdict)
             .filter(|verdict| *verdict != Verdict::Unknown)

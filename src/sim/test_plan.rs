@@ -237,6 +237,7 @@ impl TestPlan {
             maps: Arc::new(self.services.iter().map(|own| self.map(own)).collect()),
             claimants: Vec::new(),
             resolving: Resolving::default(),
+            cluster: None,
             atlas: test_zone::atlas(),
             geo: GeoFile {
                 source: "none".into(),

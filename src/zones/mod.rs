@@ -86,8 +86,8 @@ mod wall;
 mod zone;
 
 pub use challenge::{
-    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone, KeyChange,
-    KeyChangeStage,
+    ChallengeChange, ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus,
+    ChallengesDone, KeyChange, KeyChangeStage,
 };
 pub use config::{Filed, NewConfig, NewZone};
 pub use job::{Job, JobWeight, Made};
@@ -166,6 +166,8 @@ pub enum Input {
         /// Why it is not there.
         outcome: Result<(), String>,
     },
+    /// Challenges that other nodes of the cluster were given, and that are there no more.
+    Agreed(Vec<ChallengeChange>),
     /// An order about challenges; answered by [`Reply::Challenges`].
     Order(Ticket, ChallengeOrder),
     /// An update (RFC 2136); answered by [`Reply::Message`].
@@ -483,6 +485,7 @@ impl ZoneEngine {
                 took,
                 outcome,
             } => self.copied(&apex, took, outcome),
+            Input::Agreed(changes) => self.take_agreed(changes),
             Input::Order(ticket, order) => self.take_order(ticket, order),
             Input::Update(ticket, message) => self.take_update(ticket, message),
         }

@@ -34,6 +34,9 @@ fn prometheus_reads_its_config_and_rules() {
         );
         assert!(well, "{text}");
     }
+    let path = repository("docker/alertmanager.yaml");
+    let (text, well) = run("amtool", &["check-config", path.to_str().unwrap()]);
+    assert!(well, "{text}");
 }
 
 /// Reads a YAML file, and refuses a key that stands twice in one mapping: most programs take the last in silence.

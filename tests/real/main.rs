@@ -12,8 +12,11 @@
 mod access;
 mod acme;
 mod advice;
+mod alerting;
 mod approval;
+mod book;
 mod bursts;
+mod cluster_orders;
 mod comfort;
 mod command_line;
 mod costs;
@@ -72,6 +75,9 @@ mod fleets;
 mod identity;
 #[path = "../support/imported.rs"]
 mod imported;
+#[path = "../support/membership.rs"]
+#[expect(dead_code, reason = "certificates are revoked in `wire`")]
+mod membership;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/place.rs"]

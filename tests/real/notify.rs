@@ -35,10 +35,10 @@ url = "http://127.0.0.1:9005/"
 "#;
 
 /// What one receiver got: head and body of each request.
-type Got = Arc<Mutex<Vec<(String, String)>>>;
+pub(crate) type Got = Arc<Mutex<Vec<(String, String)>>>;
 
 /// A receiver on a port of loopback; `answer` says which status it gives to its so-many-eth request, after how long.
-fn receiver(port: u16, answer: fn(usize) -> (u16, Duration)) -> Got {
+pub(crate) fn receiver(port: u16, answer: fn(usize) -> (u16, Duration)) -> Got {
     let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
     let got = Got::default();
     let kept = Arc::clone(&got);
@@ -81,7 +81,7 @@ fn take(mut stream: TcpStream, (status, wait): (u16, Duration), got: &Got) {
     );
 }
 
-fn bodies(got: &Got) -> Vec<Value> {
+pub(crate) fn bodies(got: &Got) -> Vec<Value> {
     let got = got.lock().unwrap();
     let bodies = got
         .iter()

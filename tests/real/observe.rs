@@ -3,7 +3,7 @@ use std::fs;
 use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::{CONFIG, Process, World, ZONE, dig, get, run, wait_for};
 
@@ -68,6 +68,14 @@ fn samples_in_a_file_are_read_by_bind() {
     ask("+notcp");
     ask("+tcp");
     wait_for("both samples", || samples("written") == 2);
+    let (_, status) = get("/api/v1/status").unwrap();
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let told = json!({
+        "log_format": "text",
+        "lost_lines": 0,
+        "dnstap": { "place": "answers.fstrm", "one_in": 1, "written": 2, "dropped": 0 },
+    });
+    assert_eq!(status["observation"], told);
     end(server, Signal::SIGTERM);
     let path = world.path("answers.fstrm");
     let (text, is_read) = run("dnstap-read", &["-y", path.to_str().unwrap()]);

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::world::{CONFIG, Process, World, ZONE, repository, run};
+use nix::sys::signal::{Signal, kill};
+
+use crate::world::{CONFIG, Process, World, ZONE, repository, run, wait_for};
 
 /// Endpoints of the world, with their addresses.
 const MACHINES: [(&str, &str); 3] = [
@@ -125,6 +127,33 @@ fn the_page_tells_an_outage_and_takes_orders() {
         well && told.last().is_some_and(|line| line == "DRIVEN"),
         "{}",
         told.join("\n")
+    );
+}
+
+/// Machines of the demo die and come back by buttons of its page; it needs no terminal for that, and ends when it is told to.
+#[test]
+fn the_demo_kills_and_heals_from_its_page() {
+    packages();
+    let world = World::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command.args(["demo", "--web", "--keep"]);
+    let mut demo = world.start("demo", &mut command);
+    wait_for("the play to begin", || demo.log().contains("your move"));
+    let script = repository("ui/test/demo.mjs");
+    let arguments = [script.to_str().unwrap(), "http://127.0.0.1:8053/"];
+    let driver = node(&arguments, &world.path("."));
+    let output = driver.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.ends_with("DRIVEN\n"),
+        "{text}"
+    );
+    kill(demo.id(), Signal::SIGINT).unwrap();
+    assert_eq!(demo.wait(), Some(0));
+    let log = demo.log();
+    assert!(
+        log.contains("✗ eu-frankfurt dies") && log.contains("wrong answers 0"),
+        "{log}"
     );
 }
 

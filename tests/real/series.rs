@@ -94,7 +94,7 @@ const ZONE: &str =
     "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 604800 60\n@ NS ns1\nns1 A 127.0.0.20\n";
 
 /// How many there are of each thing that series are for.
-const SIZES: [(&str, usize); 12] = [
+const SIZES: [(&str, usize); 13] = [
     ("node", 1),
     ("region", 3),
     ("service", 3),
@@ -107,6 +107,8 @@ const SIZES: [(&str, usize); 12] = [
     ("tag zone", 1),
     // Nobody is notified.
     ("receiver", 0),
+    // There is no other node.
+    ("peer", 0),
     // No machine is known by name.
     ("name", 0),
     ("fault name", 0),
@@ -350,6 +352,7 @@ fn check_totals(rows: &BTreeMap<String, Row>) {
         ("zone", sum("zone")),
         ("node", sum("node")),
         ("receiver of `[notify]`", sum("receiver")),
+        ("other node of a cluster", sum("peer")),
         ("machine known by name", sum("name") + sum("fault name")),
     ];
     let expected = expected.map(|(each, sum)| (each.to_owned(), sum));

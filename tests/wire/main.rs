@@ -5,6 +5,7 @@
     clippy::print_stderr,
     reason = "tests over real sockets and real time"
 )]
+mod carry;
 mod control;
 mod geo_data;
 #[cfg(feature = "hickory")]
@@ -26,6 +27,8 @@ mod bend;
 #[path = "../support/identity.rs"]
 #[expect(dead_code, reason = "the clients here are not other programs")]
 mod identity;
+#[path = "../support/membership.rs"]
+mod membership;
 #[path = "../support/mmdb.rs"]
 mod mmdb;
 #[path = "../support/place.rs"]

@@ -37,7 +37,11 @@ export async function ask(path, parameters = {}, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "the server does not answer");
   }
-  const body = await response.json().catch(() => ({}));
+  const body = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    if (response.ok) throw new Problem(0, "the server's answer is cut off");
+    return {};
+  });
   if (!response.ok) throw new Problem(response.status, body.detail ?? response.statusText);
   return body;
 }

@@ -129,7 +129,7 @@ export const Select = ({ label, value, choices, onChange, always }) => (
 );
 
 /** One endpoint in full, beside everything else. */
-export function EndpointPanel({ name, data, onClose, onAct, may, now }) {
+export function EndpointPanel({ name, data, onClose, onAct, onTold, may, plays, now }) {
   const [found, set] = useState(null);
   const own = data.endpoints.find((one) => one.name === name);
   useEffect(() => {
@@ -163,6 +163,7 @@ export function EndpointPanel({ name, data, onClose, onAct, may, now }) {
         {forced && <button type="button" onClick={() => onAct({ action: "lift", scope: name })} disabled={!may}>Lift …</button>}
       </div>
       {!may && <p class="quiet small-text">To order anything, sign in with a token of role operator.</p>}
+      {plays && <Machine key={name} own={own} onTold={onTold} />}
       <h3>Latency of probes</h3>
       {points.length > 1 ? <Sparkline points={points} /> : <p class="quiet small-text">Not enough samples yet: there is one every five minutes.</p>}
       <h3>Targets and probes</h3>
@@ -178,6 +179,23 @@ export function EndpointPanel({ name, data, onClose, onAct, may, now }) {
         </div>
       ))}
     </Panel>
+  );
+}
+
+/** In a demo alone: the machines are its own, and die and come back by button. */
+function Machine({ own, onTold }) {
+  const [scope, setScope] = useState(own.name);
+  const play = (action) => ask("demo/machines", { action, scope }, { method: "POST" }).then(({ result }) => onTold(result), (error) => onTold(error.message));
+  const scopes = [["machine", own.name], ["region", own.region], ["provider", own.provider]];
+  return (
+    <fieldset class="machine">
+      <legend>The demo's machines</legend>
+      <select aria-label="Which machines" value={scope} onChange={(event) => setScope(event.target.value)}>{scopes.map(([kind, name]) => <option key={kind} value={name}>{kind} {name}</option>)}</select>
+      <div class="buttons">
+        <button type="button" class="danger" onClick={() => play("kill")}>Kill</button>
+        <button type="button" onClick={() => play("heal")}>Heal</button>
+      </div>
+    </fieldset>
   );
 }
 

@@ -22,12 +22,15 @@ export function span(milliseconds) {
 
 export const moment = (text) => (text ? Date.parse(text) : null);
 
+const dates = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+
 /** The time of day, with the date where it is not today's. */
 export function clock(at, { seconds = false, now = Date.now() } = {}) {
   const own = new Date(at);
   const time = `${pad(own.getHours())}:${pad(own.getMinutes())}${seconds ? `:${pad(own.getSeconds())}` : ""}`;
-  const today = own.toDateString() === new Date(now).toDateString();
-  return today ? time : `${own.toLocaleDateString("en", { day: "numeric", month: "short" })} ${time}`;
+  const today = new Date(now);
+  const isToday = own.getDate() === today.getDate() && own.getMonth() === today.getMonth() && own.getFullYear() === today.getFullYear();
+  return isToday ? time : `${dates.format(own)} ${time}`;
 }
 
 export const milliseconds = (microseconds) => (microseconds < 10_000 ? `${(microseconds / 1000).toFixed(1)} ms` : `${Math.round(microseconds / 1000)} ms`);

@@ -103,7 +103,7 @@ function App() {
           </>
         )}
       </main>
-      {panel && <EndpointPanel name={panel} data={data} onClose={() => setPanel("")} onAct={act} may={who?.may_order && !gone} now={now} />}
+      {panel && <EndpointPanel name={panel} data={data} onClose={() => setPanel("")} onAct={act} onTold={setToast} may={who?.may_order && !gone} plays={who?.may_play && !gone} now={now} />}
       {dialog?.kind === "order" && <OrderDialog wanted={dialog.wanted} data={data} onClose={() => setDialog(null)} onDone={done} />}
       {dialog?.kind === "identity" && <IdentityDialog who={who} problem={problem} onClose={() => setDialog(null)} />}
       {dialog?.kind === "reload" && <ReloadDialog onClose={() => setDialog(null)} onDone={done} />}

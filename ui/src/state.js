@@ -54,7 +54,8 @@ export function sentence({ head, endpoints, services, zones }, now) {
   const by = new Map();
   for (const endpoint of endpoints) {
     const { state } = worst(endpoint);
-    by.set(state, [...(by.get(state) ?? []), endpoint]);
+    if (!by.has(state)) by.set(state, []);
+    by.get(state).push(endpoint);
   }
   const of = (state) => by.get(state) ?? [];
   const open = services.filter((service) => service.fail_open);

@@ -97,7 +97,7 @@ const handlers = {
 
 function addEvents(events) {
   const known = history.events.at(-1)?.number ?? 0;
-  const news = events.filter((event) => event.number > known);
+  const news = events.filter((event) => event.number > known).map((event) => ({ ...event, at: moment(event.told_at) }));
   if (news.length) history.events = [...history.events, ...news].slice(-EVENTS_KEPT);
 }
 

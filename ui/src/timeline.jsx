@@ -9,6 +9,8 @@ import { history, now as serverNow } from "./store.js";
 const SPANS = [[3600e3, "1 h"], [6 * 3600e3, "6 h"], [24 * 3600e3, "24 h"]];
 /** Minutes without a summary after which nothing is drawn: no server ran. */
 const GAP_MS = 150_000;
+/** What is picked nearer than this is now. */
+const NOW_MS = 3000;
 const GUTTER = 48;
 
 /** Series on top of each other, with gaps where nothing is known. */
@@ -87,12 +89,11 @@ export function Timeline({ regions, at, onPick, version }) {
     });
     return () => own.destroy();
   }, [size, data, dark, width, end, kind]);
-  const pick = (value) => onPick(value >= serverNow() - 20_000 ? null : Math.round(value / 1000) * 1000);
+  const pick = (value) => onPick(value >= serverNow() - NOW_MS ? null : Math.round(value / 1000) * 1000);
   const known = history.begins ?? end;
-  const events = history.events.filter((event) => moment(event.told_at) >= start);
   const inside = size ? size - GUTTER - 8 : 1;
   const x = (value) => GUTTER + ((value - start) / (end - start)) * inside;
-  const lanes = lanesOf(events, x);
+  const lane = useMemo(() => lanesOf(history.events, start, x).map((own) => <g key={own.key} class={own.level} transform={`translate(${own.x.toFixed(1)} 0)`}><title>{own.title}</title><line y1="0" y2="14" /><circle cy="14" r={own.many ? 4.5 : 3.2} /></g>), [history.events, start, end, inside]);
   const atMinute = at && minutes.findLast((minute) => moment(minute.ended_at) <= at + 60_000 && moment(minute.ended_at) >= at - GAP_MS);
   return (
     <Card title="Timeline" id="timeline-title" class="timeline" tools={
@@ -105,12 +106,12 @@ export function Timeline({ regions, at, onPick, version }) {
         <div class="plot" ref={box} aria-hidden="true" />
         {minutes.length === 0 && <p class="plot-empty">The first minute is still to come.</p>}
         <svg class="lane" height="22" width={size || 1} aria-hidden="true">
-          {lanes.map((own) => <g key={own.key} class={own.level} transform={`translate(${own.x.toFixed(1)} 0)`}><title>{own.title}</title><line y1="0" y2="14" /><circle cy="14" r={own.many ? 4.5 : 3.2} /></g>)}
+          {lane}
         </svg>
         {at && at >= start && <div class="needle" style={{ left: `${x(at)}px` }} aria-hidden="true"><span>{clock(at, { seconds: true })}</span></div>}
         <div class="scrub" style={{ paddingLeft: `${GUTTER - 8}px` }}>
           <label class="hidden" for="moment">The moment that is shown</label>
-          <input id="moment" type="range" min={Math.max(start, Math.min(known, end - 60_000))} max={end} step="10000" value={at ?? end} onInput={(event) => pick(Number(event.target.value))}
+          <input id="moment" type="range" min={Math.max(start, Math.min(known, end - 60_000))} max={end} step={width > SPANS[0][0] ? 10_000 : 1000} value={at ?? end} onInput={(event) => pick(Number(event.target.value))}
             aria-valuetext={at ? clock(at, { seconds: true }) : "now"} style={{ marginLeft: `${Math.max(0, x(Math.max(start, Math.min(known, end - 60_000))) - GUTTER)}px` }} />
         </div>
       </div>
@@ -130,18 +131,23 @@ export function Timeline({ regions, at, onPick, version }) {
 }
 
 const LEVELS = ["bad", "warning", "note", "good"];
+/** Events that a mark names. */
+const NAMED = 12;
 
-/** Events as marks; those that would lie on each other are one. */
-function lanesOf(events, x) {
+/** Events from a moment on as marks; those that would lie on each other are one. */
+function lanesOf(events, start, x) {
   const marks = new Map();
-  for (const event of events) {
-    const place = Math.round(x(moment(event.told_at)) / 6);
-    const own = marks.get(place) ?? { key: place, x: place * 6, level: "good", titles: [], many: false };
+  // The last come first, and are what a mark names.
+  for (let at = events.length - 1; at >= 0 && events[at].at >= start; at -= 1) {
+    const event = events[at];
+    const place = Math.round(x(event.at) / 6);
+    let own = marks.get(place);
+    if (!own) marks.set(place, (own = { key: place, x: place * 6, level: "good", last: [], number: 0 }));
     if (LEVELS.indexOf(event.level) < LEVELS.indexOf(own.level)) own.level = event.level;
-    own.titles.push(`${clock(moment(event.told_at), { seconds: true })} ${event.text}`);
-    marks.set(place, own);
+    own.number += 1;
+    if (own.last.length < NAMED) own.last.unshift(event);
   }
-  return [...marks.values()].map((own) => ({ ...own, many: own.titles.length > 3, title: own.titles.slice(-12).join("\n") }));
+  return [...marks.values()].map((own) => ({ ...own, many: own.number > 3, title: own.last.map((event) => `${clock(event.at, { seconds: true })} ${event.text}`).join("\n") }));
 }
 
 /** Latencies of one endpoint's probes as a small line. */

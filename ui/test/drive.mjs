@@ -91,6 +91,8 @@ const page = await open();
 await says(page, "All 3 endpoints are healthy");
 const eu = { DE: "eu-frankfurt", FR: "eu-frankfurt", NG: "eu-frankfurt" };
 await colours(page, { ...eu, CA: "na-toronto", US: "na-toronto" });
+// A moment on either side of which all is still well.
+await page.waitForTimeout(1500);
 const before = Date.now();
 await page.waitForTimeout(1500);
 
@@ -123,7 +125,8 @@ await page.locator(".endpoint-row").filter({ hasText: "fra-one" }).waitFor({ sta
 await page.getByRole("button", { name: "tor-one" }).click();
 await page.locator(".panel").getByText("127.2.0.1:8080").first().waitFor();
 
-step("nobody orders without a token");
+step("nobody orders without a token, nor kills");
+assert.equal(await page.getByRole("button", { name: "Kill" }).count(), 0);
 assert.ok(await page.getByRole("button", { name: "Drain …", exact: true }).isDisabled());
 const refused = await page.evaluate(async () => (await fetch("/api/v1/orders?action=drain&scope=tor-one", { method: "POST" })).status);
 assert.equal(refused, 401);

@@ -42,6 +42,8 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         canaries,
         geo,
         resolving,
+        // Who votes is judged in `cluster`.
+        cluster: _,
     } = before;
     let same_zones = zones(sides[0]) == zones(sides[1]);
     if *key != after.key && same_zones {

@@ -8,6 +8,7 @@
 //! | `ramp` | whether a return goes ahead of how it went |
 //! | `access` | who may do more than before: transfers, updates, keys, control |
 //! | `signing` | what protects a zone by DNSSEC |
+//! | `cluster` | nodes that gain a voice, and what keeps few of them from deciding |
 //! | `guards` | limits that bound mistakes, floods and sick probers |
 //!
 //! Fences are judged here by the words of the config: by country, and by the networks whose country the config states. Where
@@ -23,6 +24,7 @@
 use super::compare;
 
 mod access;
+mod cluster;
 mod found;
 mod guards;
 mod ramp;
@@ -44,6 +46,7 @@ pub fn weakened(before: Decisions<'_>, after: Decisions<'_>) -> Weakened {
     services::judge(sides, &mut found);
     access::judge(sides, &mut found);
     signing::judge(sides, &mut found);
+    cluster::judge(sides, &mut found);
     guards::judge(sides, &mut found);
     found.0.sort_by_key(|loss| loss.kind);
     Weakened(found.0)

@@ -35,8 +35,8 @@ use stage::{Opening, Stage};
 /// Plays the script (or stays, with `--keep`) and prints a summary; exits 1 if an answer was wrong.
 pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
     let terminal = can_redraw(&std::io::stdout());
-    if arguments.keep && !terminal {
-        return Err("--keep needs a terminal".to_owned());
+    if arguments.keep && !terminal && !arguments.web {
+        return Err("--keep needs a terminal, or the page (--web)".to_owned());
     }
     let script = if arguments.keep {
         None

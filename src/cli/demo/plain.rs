@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::stage::{Stage, Turn};
 use crate::base::{ServiceId, Span};
@@ -11,9 +12,14 @@ use crate::daemon::Failure;
 /// Time between two looks.
 const TURN: Duration = Duration::from_millis(50);
 
-/// Plays to the end and prints what happens, line by line.
+/// Plays to the end, or until it is interrupted, and prints what happens, line by line.
 pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> {
     say(&format!("waypost demo: answering on {}", stage.address));
+    let told = |error: std::io::Error| format!("cannot wait for signals: {error}");
+    let mut ends = runtime.block_on(async {
+        let interrupt = signal(SignalKind::interrupt()).map_err(told)?;
+        Ok::<_, Failure>([interrupt, signal(SignalKind::terminate()).map_err(told)?])
+    })?;
     let mut printed = 0;
     let mut answers = String::new();
     loop {
@@ -33,10 +39,18 @@ pub(super) fn show(runtime: &Runtime, stage: &mut Stage) -> Result<(), Failure> 
             ));
             answers = now;
         }
-        if turn == Turn::Over || !is_heard() {
+        if turn == Turn::Over || !is_heard() || runtime.block_on(is_ended(&mut ends)) {
             return Ok(());
         }
-        runtime.block_on(async { tokio::time::sleep(TURN).await });
+    }
+}
+
+/// Waits for the next look; whether someone ends it meanwhile.
+async fn is_ended([interrupt, terminate]: &mut [Signal; 2]) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(TURN) => false,
+        _ = interrupt.recv() => true,
+        _ = terminate.recv() => true,
     }
 }
 

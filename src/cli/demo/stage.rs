@@ -20,12 +20,15 @@ use crate::daemon::server::{Server, Start};
 use crate::daemon::sockets::Sockets;
 use crate::engine::notice::Sense;
 use crate::engine::{Notice, Status};
-use crate::io::control::Command;
+use crate::io::control::{Command, ControlSurroundings, MachineFate, MachineOrder};
 use crate::io::files::{self, Loaded, Watch};
 use crate::io::inherited::Inherited;
 use crate::io::notify::Notifier;
 use crate::io::serve::Secrets;
 use crate::plan::Plan;
+
+/// Wishes of the page that wait for the next turn.
+const WISHES_WAITING: usize = 16;
 
 /// What the play starts from.
 pub(super) struct Opening {
@@ -63,6 +66,8 @@ pub(super) struct Stage {
     /// Where its control API is.
     pub(super) control: Option<std::net::SocketAddr>,
     server: Server,
+    /// Wishes of whoever has the page.
+    wishes: mpsc::Receiver<MachineOrder>,
     steps: Option<Vec<Step>>,
     raised: Option<Moment>,
     happened: mpsc::UnboundedReceiver<Shown>,
@@ -78,6 +83,7 @@ impl Stage {
         let steps = steps.transpose()?;
         let machines = start_machines(&mut compiled.plan).await?;
         let (onlooker, happened) = mpsc::unbounded_channel();
+        let (wish, wishes) = mpsc::channel(WISHES_WAITING);
         let sockets = Sockets::open(&compiled.plan, Inherited::default())?;
         let server = Server::start(Start {
             sockets,
@@ -89,6 +95,11 @@ impl Stage {
             watch: Watch::default(),
             notifier: Notifier::default(),
             onlooker: Some(onlooker),
+            around: ControlSurroundings {
+                // A script is not to be meddled with.
+                machines: steps.is_none().then_some(wish),
+                ..ControlSurroundings::default()
+            },
         });
         let server = server.await?;
         let plan = server.plan().clone();
@@ -110,6 +121,7 @@ impl Stage {
             address,
             control: server.control(),
             server,
+            wishes,
             steps,
             raised: None,
             happened,
@@ -133,6 +145,11 @@ impl Stage {
                 None => "your move",
             };
             self.note(format!("every endpoint is healthy: {next}"));
+        }
+        while let Ok(wish) = self.wishes.try_recv() {
+            let outcome = self.grant(&wish.scope, wish.fate).await;
+            // Whoever wished may have gone.
+            let _ = wish.reply.send(outcome);
         }
         while let Some(step) = self.due() {
             match step.act {
@@ -167,6 +184,22 @@ impl Stage {
         self.note(format!("✓ {whom} comes back"));
         self.judge.healed(&endpoints, self.now());
         Ok(())
+    }
+
+    async fn grant(&mut self, whom: &str, fate: MachineFate) -> Result<String, Failure> {
+        if self.machines.named(whom).is_empty() {
+            return Err(format!("no machine, region or provider is called `{whom}`"));
+        }
+        match fate {
+            MachineFate::Die => {
+                self.kill(whom).await;
+                Ok(format!("{whom} is dead"))
+            }
+            MachineFate::Return => {
+                self.heal(whom).await?;
+                Ok(format!("{whom} is back"))
+            }
+        }
     }
 
     /// Time since the play began; nothing before.
@@ -302,6 +335,7 @@ impl Stage {
             | Why::Ramping { .. }
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining
@@ -353,6 +387,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Gated
             | Why::Doubted(_)
             | Why::Capped(_)
+            | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
             | Why::Draining

@@ -1,6 +1,7 @@
 //! The page of the demo's server, opened in whatever browser the system has.
 //!
-//! The page is the same that every server has at its control address; nothing of it is the demo's own.
+//! The page is the same that every server has at its control address. With `--keep` it has two buttons more, by which machines die
+//! and come back.
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 

@@ -29,6 +29,7 @@
 //! | `observation` | the form of the log, and where samples of answers go |
 //! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
+//! | `cluster` | the nodes that share what they see, and whether they can agree |
 //! | `tsig` | keys shared with other servers |
 //! | `weights` | weights that are too small to hold |
 //! | `policy` | what two nodes must agree on, as one number |
@@ -39,6 +40,7 @@ mod aliases;
 mod capacity;
 mod checks;
 mod claims;
+mod cluster;
 mod deals;
 mod defence;
 mod fences;
@@ -161,6 +163,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     given::settle(spec, (&places, &drafts), &zones, given, found);
     let defence = defence::resolve(spec, files, found);
     let acme = acme::acme(spec, found);
+    let cluster = cluster::resolve(spec, files, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -183,6 +186,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     };
     let mut plan = build(spec, files, parts, found);
     plan.resolving = resolving;
+    plan.cluster = cluster.map(Arc::new);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);
     followed::check(&plan, &places, found);
@@ -287,8 +291,14 @@ fn listeners(spec: &Spec) -> impl Iterator<Item = (Carrier, &At<SocketAddr>)> {
         .flat_map(|tls| tls.listen.iter().chain(&tls.listen_https));
     let quic = tls.flat_map(|tls| &tls.listen_quic);
     let control = spec.control.listen.iter().chain(&spec.control.metrics);
-    own.chain(streams.chain(control).map(|one| (Carrier::Tcp, one)))
-        .chain(quic.map(|one| (Carrier::Udp, one)))
+    let peers = spec.cluster.iter().flat_map(|own| &own.listen);
+    own.chain(
+        streams
+            .chain(control)
+            .chain(peers)
+            .map(|one| (Carrier::Tcp, one)),
+    )
+    .chain(quic.map(|one| (Carrier::Udp, one)))
 }
 
 /// A canary tells whether this node's own network works; one of the endpoints could not.
@@ -373,6 +383,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     Plan {
         claimants: places::claimants(spec, &parts.places.marks),
         resolving: Resolving::default(),
+        cluster: None,
         digest: digest(spec, files),
         policy: policy(spec, files, &parts, &services),
         key: cohort_key(spec),

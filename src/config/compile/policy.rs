@@ -3,7 +3,7 @@
 //! Nodes of one service listen on addresses of their own, have names, tokens and folders of their own, and may have read the
 //! same zones at different times. What they must not differ in is what clients are told: where regions
 //! are and whom they claim, endpoints, weights, monitors, recoveries, services, fences, guards, and by which key
-//! clients fall into cohorts. That is read from what was compiled, so comments, spelling and defaults that are
+//! clients fall into cohorts, and who votes on health in a cluster. That is read from what was compiled, so comments, spelling and defaults that are
 //! written out make no difference. The geo database has a date of its own to be compared by.
 use std::fmt::Debug;
 
@@ -11,6 +11,7 @@ use super::checks::Checks;
 use super::places::Places;
 use super::services::Draft;
 use crate::base::{HashKey, Permille};
+use crate::config::cluster::{ClusterNodeSpec, ClusterSpec};
 use crate::config::maintenance::{MaintenanceSpec, WindowLength};
 use crate::config::reader::At;
 use crate::config::spec::Spec;
@@ -83,6 +84,9 @@ pub(super) fn of(
         .collect();
     zones.sort();
     add(&zones);
+    if let Some(own) = &spec.cluster {
+        add(&cluster(own));
+    }
     hash
 }
 
@@ -119,6 +123,47 @@ fn window(spec: &MaintenanceSpec) -> impl Debug {
     let (scope, start) = (written(scope.as_ref()), written(start.as_ref()));
     let (name, zone, recurrence) = (&name.value, zone.iana_name(), written(recurrence.as_ref()));
     format!("{name:?} {scope:?} {start:?} {zone:?} {length} {recurrence:?} {lead:?}")
+}
+
+/// Who votes, and the rules of it: two nodes that differ in them come to different rulings. Which of the nodes this is, and how
+/// others are reached, is each node's own.
+fn cluster(spec: &ClusterSpec) -> impl Debug {
+    let ClusterSpec {
+        name,
+        nodes,
+        beat,
+        alone_after,
+        up_while,
+        at: _,
+        node: _,
+        key: _,
+        certificate: _,
+        private_key: _,
+        roots: _,
+        revoked: _,
+        listen: _,
+        peers: _,
+    } = spec;
+    let nodes = nodes.iter().map(|node| {
+        let ClusterNodeSpec {
+            name,
+            key,
+            region,
+            provider,
+            is_vantage,
+            is_revoked,
+        } = node;
+        let [name, region, provider] = [name, region, provider].map(|own| written(own.as_ref()));
+        let key = written(key.as_ref());
+        format!("{name:?} {key:?} {region:?} {provider:?} {is_vantage} {is_revoked}")
+    });
+    let mut nodes: Vec<String> = nodes.collect();
+    nodes.sort();
+    let (name, up_while) = (written(name.as_ref()), written(up_while.as_ref()));
+    format!(
+        "{name:?} {nodes:?} {beat:?} {:?} {up_while:?}",
+        alone_after.value
+    )
 }
 
 /// A value without its place in the file.

@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use toml::de::DeValue;
 
+use crate::base::from_hexadecimal;
 use crate::config::reader::{At, Fields};
 use crate::config::spec::{ControlSpec, ControlTlsSpec, TokenSpec, Wish};
 use crate::config::value::{self, Trouble};
@@ -220,17 +221,9 @@ pub(super) fn pattern(value: &DeValue<'_>) -> Result<ScopePattern, Trouble> {
 /// `sha256:` and 64 hexadecimal digits.
 fn hash(value: &DeValue<'_>) -> Result<[u8; 32], Trouble> {
     let text = value::text(value)?;
-    let read = || {
-        let digits = text.strip_prefix("sha256:")?;
-        let octets = (0..digits.len()).step_by(2).map(|at| {
-            let pair = digits.get(at..at + 2)?;
-            u8::from_str_radix(pair, 16).ok()
-        });
-        let octets: Option<Vec<u8>> = octets.collect();
-        <[u8; 32]>::try_from(octets?).ok()
-    };
+    let hash = text.strip_prefix("sha256:").and_then(from_hexadecimal);
     // It is not shown: somebody may have written the secret itself.
-    read().ok_or_else(|| {
+    hash.ok_or_else(|| {
         Trouble::new("the hash is not `sha256:` and 64 hexadecimal digits").with_help(
             "`waypost token new NAME --role ROLE` prints it; the secret itself never stands here",
         )

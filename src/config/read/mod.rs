@@ -4,6 +4,7 @@
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
 mod acme;
+mod cluster;
 mod control;
 mod defence;
 mod dnssec;
@@ -138,6 +139,7 @@ pub(super) fn spec(path: &Path, document: Document, fields: &mut Fields<'_, '_>)
         maintenance: maintenance::windows(fields),
         tsig: tsig::keys(fields),
         acme: acme::acme(fields),
+        cluster: cluster::cluster(fields),
         resolvers: resolvers::resolvers(fields),
         guard,
         ejection_bounds,

@@ -82,6 +82,9 @@ pub struct TargetHealth {
     phase: Phase,
     since: Moment,
     damping: Damping,
+    /// The moment at which it last went down, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fell: Option<Moment>,
 }
 
 /// The effect of an approval.
@@ -101,15 +104,27 @@ impl TargetHealth {
             phase: Phase::Unproven,
             since: now,
             damping: Damping::NONE,
+            fell: None,
         }
     }
 
     /// Takes the steps that are due, then looks at what the slots say.
     pub fn observe(&mut self, now: Moment, recovery: &Recovery, evidence: Evidence) {
+        self.observe_since(now, recovery, evidence, now);
+    }
+
+    /// The same, where what is up has been up from this moment on, which lies in the past: its return begins then.
+    pub fn observe_since(
+        &mut self,
+        now: Moment,
+        recovery: &Recovery,
+        evidence: Evidence,
+        up_since: Moment,
+    ) {
         self.advance(now, recovery);
         match evidence.verdict {
             Verdict::Unknown => {}
-            Verdict::Up => self.rise(now, recovery),
+            Verdict::Up => self.rise(now, recovery, up_since),
             Verdict::Down(cause) => self.fall(now, cause),
         }
         self.go_on(now, recovery, evidence.gate);
@@ -221,6 +236,12 @@ impl TargetHealth {
         self.since
     }
 
+    /// The moment at which it last went down, if that is known.
+    #[must_use]
+    pub fn fell(&self) -> Option<Moment> {
+        self.fell
+    }
+
     /// Tells that probes have shown that it is up, and it is served: what self-doubt counts.
     #[must_use]
     pub fn is_served_as_proven(&self) -> bool {
@@ -323,7 +344,7 @@ impl TargetHealth {
         let Some(before) = self.phase.before_fall() else {
             return;
         };
-        self.since = now;
+        (self.since, self.fell) = (now, Some(now));
         self.phase = Phase::Down {
             cause,
             before,
@@ -333,7 +354,7 @@ impl TargetHealth {
     }
 
     /// All slots are up: what was kept is what it was, what was down waits to come back.
-    fn rise(&mut self, now: Moment, recovery: &Recovery) {
+    fn rise(&mut self, now: Moment, recovery: &Recovery, up_since: Moment) {
         self.phase = match self.phase {
             Phase::Unproven => Phase::Healthy,
             Phase::Down {
@@ -351,7 +372,10 @@ impl TargetHealth {
             },
             Phase::Down {
                 before, blackout, ..
-            } => self.come_back(now, recovery, (before, blackout)),
+            } => {
+                let since = up_since.clamp(self.since.min(now), now);
+                self.come_back(now, recovery, (before, blackout), since)
+            }
             Phase::Healthy | Phase::Waiting { .. } | Phase::Ramping { .. } => return,
         };
         self.since = now;
@@ -363,6 +387,7 @@ impl TargetHealth {
         now: Moment,
         recovery: &Recovery,
         (before, blackout): (PriorPhase, Blackout),
+        up_since: Moment,
     ) -> Phase {
         let fall = match (before, blackout) {
             (PriorPhase::Healthy | PriorPhase::Ramping { .. }, Blackout::Isolated) => {
@@ -376,7 +401,7 @@ impl TargetHealth {
         let hold_down = self.damping.hold_down(recovery.every);
         Phase::Waiting {
             on: WaitingFor::Time {
-                until: now.after(hold_down).after(recovery.delay),
+                until: up_since.after(hold_down).after(recovery.delay),
             },
             then: Then::Anew(ReturnApproval::Pending),
         }
@@ -388,7 +413,10 @@ impl TargetHealth {
             (Phase::Waiting { on, then }, _) => match next_wait(now, recovery, gate, (on, then)) {
                 Some(next) if next == on => {}
                 Some(on) => (self.phase, self.since) = (Phase::Waiting { on, then }, now),
-                None => self.start(now, recovery, then),
+                None => {
+                    self.start(on.ended(now, recovery), recovery, then);
+                    self.advance(now, recovery);
+                }
             },
             (Phase::Ramping { step, next: None }, Gate::Open | Gate::Unproven) => {
                 self.enter(step, now, recovery);
@@ -401,7 +429,7 @@ impl TargetHealth {
         }
     }
 
-    /// Nothing is waited for any more.
+    /// Nothing is waited for any more, from this moment on.
     fn start(&mut self, now: Moment, recovery: &Recovery, then: Then) {
         self.since = now;
         match then {
@@ -418,6 +446,15 @@ impl WaitingFor {
             Self::Time { .. } => Why::Held,
             Self::Gate => Why::Gated,
             Self::Approval => Why::Unapproved,
+        }
+    }
+
+    /// The moment at which the waiting was over: the same on every node where nothing but time was waited for.
+    fn ended(self, now: Moment, recovery: &Recovery) -> Moment {
+        let is_free = recovery.gates.is_empty() && recovery.approval != Approval::Needed;
+        match self {
+            Self::Time { until } if is_free => until.min(now),
+            Self::Time { .. } | Self::Gate | Self::Approval => now,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Commands to whoever owns the engine, and what requests are answered from.
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
@@ -11,6 +12,7 @@ use super::live::hub::Live;
 use super::maps::Maps;
 use super::orders::Ordered;
 use crate::base::Span;
+use crate::engine::status::{DnstapStatus, ObservationStatus};
 use crate::engine::{Figures, Forecast, OrderBook, OrderRequest, Status};
 use crate::health::Report;
 use crate::io::audit::AuditTrail;
@@ -94,6 +96,26 @@ pub struct PushReport {
     pub report: Report,
 }
 
+/// A wish about machines of a demo.
+#[derive(Debug)]
+pub struct MachineOrder {
+    /// A region's, a provider's, or one endpoint's.
+    pub scope: String,
+    /// The wish.
+    pub fate: MachineFate,
+    /// The result, or why there is none; for a person.
+    pub reply: oneshot::Sender<Result<String, String>>,
+}
+
+/// The fate of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MachineFate {
+    /// It dies.
+    Die,
+    /// It comes back.
+    Return,
+}
+
 /// Why an order was not taken; for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderRefusal {
@@ -141,6 +163,26 @@ pub struct State {
     pub(super) live: Arc<Live>,
     /// Maps that were drawn.
     pub(super) maps: Arc<Maps>,
+    /// The things around the server that it tells of.
+    pub surroundings: ControlSurroundings,
+}
+
+/// Things around a server that are there before it is.
+#[derive(Clone, Debug, Default)]
+pub struct ControlSurroundings {
+    /// The log.
+    pub log: LogReport,
+    /// The way to the machines of a demo; absent where the machines are somebody's own.
+    pub machines: Option<mpsc::Sender<MachineOrder>>,
+}
+
+/// The form of log lines, and how many were lost.
+#[derive(Clone, Debug, Default)]
+pub struct LogReport {
+    /// The word of the form; empty where nobody writes any.
+    pub form: &'static str,
+    /// Lines that were lost since the start.
+    pub lost: Arc<AtomicU64>,
 }
 
 impl State {
@@ -163,6 +205,26 @@ impl State {
             history: History::default(),
             live: Arc::new(Live::new(clock)),
             maps: Arc::default(),
+            surroundings: ControlSurroundings::default(),
+        }
+    }
+
+    /// The log and samples, for status.
+    pub(super) fn observation(&self) -> ObservationStatus {
+        // Both are decided when the server starts.
+        let dnstap = self.first.observation.dnstap.as_ref();
+        ObservationStatus {
+            log_format: self.surroundings.log.form.to_owned(),
+            lost_lines: self.surroundings.log.lost.load(Ordering::Relaxed),
+            dnstap: dnstap.map(|own| {
+                let (written, dropped) = self.metrics.samples();
+                DnstapStatus {
+                    place: own.place.path().display().to_string(),
+                    one_in: own.one_in,
+                    written,
+                    dropped,
+                }
+            }),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `table::explain` answers it; here its parameters are read. Supposing something down builds a
 //! table, so it is done beside the runtime's own threads.
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -10,12 +11,13 @@ use tokio::task::spawn_blocking;
 
 use super::parameters::Parameters;
 use super::replies::Refusal;
-use crate::base::Moment;
 use crate::base::limits::EXPLAIN_SUPPOSED;
+use crate::base::{Family, Moment};
 use crate::dns::Name;
 use crate::dns::text::type_number;
+use crate::engine::Status;
 use crate::table::Table;
-use crate::table::explain::{Explanation, Question, explain};
+use crate::table::explain::{Chain, Explanation, Question, explain};
 
 /// What is asked: `name`, `client`, `type` (A if absent), any number of `down`, and `format`
 /// (`json` if absent, or `text`).
@@ -85,6 +87,29 @@ pub(super) async fn answer(
             let message = "the explanation failed: a defect of the program";
             Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message))
         }
+    }
+}
+
+/// Adds what the vantages of the cluster see of each endpoint.
+pub(super) fn tell_votes(explanation: &mut Explanation, status: &Status) {
+    let Chain::Steered(steered) = &mut explanation.chain else {
+        return;
+    };
+    let family = match steered.family {
+        Family::V4 => "v4",
+        Family::V6 => "v6",
+    };
+    let service = &steered.service;
+    let endpoints = status.regions.iter().flat_map(|region| &region.endpoints);
+    let votes = endpoints.filter_map(|endpoint| {
+        let mut targets = endpoint.targets.iter();
+        let own = targets.find(|own| own.family == family && own.services.contains(service))?;
+        Some((endpoint.name.as_str(), own.votes.clone()?))
+    });
+    let votes: BTreeMap<&str, String> = votes.collect();
+    let pools = steered.consulted.iter_mut();
+    for stand in pools.flat_map(|consulted| &mut consulted.endpoints) {
+        stand.vantages = votes.get(stand.endpoint.as_str()).cloned();
     }
 }
 

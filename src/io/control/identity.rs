@@ -40,6 +40,8 @@ pub(super) struct CallerView {
     may_order: bool,
     /// Tells whether it may have the config read again, and compare others with it.
     may_govern: bool,
+    /// Tells whether machines may be killed and healed here: in a demo, by anybody.
+    may_play: bool,
 }
 
 /// The last lines of the audit log.
@@ -53,7 +55,10 @@ pub(super) struct AuditLines {
 /// Tells who asks
 #[utoipa::path(get, path = "/api/v1/whoami", tag = "api",
     responses((status = 200, description = "The caller", body = CallerView), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
-pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Reply {
+pub(super) async fn whoami(
+    Given(state): Given<State>,
+    Extension(caller): Extension<Caller>,
+) -> Reply {
     let grant = caller.grant.as_ref();
     json(&CallerView {
         identity: caller.identity.clone(),
@@ -62,6 +67,7 @@ pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Reply {
         scope: grant.map_or_else(Vec::new, |own| own.scope.iter().map(pattern).collect()),
         may_order: caller.may(Permission::Order).is_ok(),
         may_govern: caller.may(Permission::Govern).is_ok(),
+        may_play: state.surroundings.machines.is_some(),
     })
 }
 

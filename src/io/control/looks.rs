@@ -121,6 +121,7 @@ pub(super) async fn status(Given(state): Given<State>) -> Reply {
     match engine_status(&state).await {
         Some(mut status) => {
             status.limited = state.metrics.limited_status(state.clock.now());
+            status.observation = state.observation();
             json(&status)
         }
         None => engine_is_silent(),
@@ -158,7 +159,11 @@ pub(super) async fn explain(Given(state): Given<State>, uri: Uri) -> Result<Repl
         return Ok(not_ready());
     };
     let (format, table) = (query.format, Arc::clone(&published.load()));
-    let explanation = explain::answer(query, table, state.clock.now()).await?;
+    let is_of_cluster = table.plan.cluster.is_some();
+    let mut explanation = explain::answer(query, table, state.clock.now()).await?;
+    if is_of_cluster && let Some(status) = engine_status(&state).await {
+        explain::tell_votes(&mut explanation, &status);
+    }
     Ok(match format {
         Format::Json => json(&explanation),
         Format::Text => respond(StatusCode::OK, TEXT, explanation.to_string()),

@@ -24,6 +24,7 @@
 //! | `sampler` | what is noted of each minute |
 //! | `map`, `maps` | which region serves which country: how that is asked, and drawn |
 //! | `identity` | who asks, and what was changed last |
+//! | `machines` | how the machines of a demo are killed and healed |
 //! | `compare`, `compared` | how another config is held against the one in force |
 //! | `explain` | how a question about one client is read from a request |
 //! | `heartbeat` | whether the control loop still turns |
@@ -42,15 +43,18 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-pub use self::commands::{Command, Force, OrderRefusal, PushReport, State};
+pub use self::commands::{
+    Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
+    PushReport, State,
+};
 pub use self::compared::ComparedConfig;
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;
 pub use self::openapi::document;
 pub use self::orders::{
-    EndpointShare, ForecastView, HeldView, Holding, OrderList, OrderView, Ordered, PastView,
-    RegionShift, ServiceShift,
+    EndpointShare, ForecastView, HeldView, Holding, OrderKnown, OrderList, OrderView, Ordered,
+    PastView, RegionShift, ServiceShift,
 };
 pub use self::replies::ApiProblem;
 use self::serving::Listener;
@@ -72,6 +76,7 @@ mod identity;
 mod listen;
 mod live;
 mod looks;
+mod machines;
 mod map;
 mod maps;
 mod openapi;

@@ -75,21 +75,24 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 29] = [
+    const COUNTS: [&str; 34] = [
         "asn",
         "capacity",
         "class",
         "cohort",
+        "dropped",
         "failures",
         "generation",
         "held",
+        "lost_lines",
         "made",
         "missed",
         "names",
         "needed",
         "networks",
-        "number",
+        "nodes",
         "of",
+        "one_in",
         "prefix",
         "qtype",
         "rows",
@@ -105,6 +108,8 @@ mod tests {
         "tier",
         "value",
         "weight",
+        "written",
+        "number",
     ];
     /// Units in which a name may end.
     const UNITS: [&str; 5] = ["_ms", "_us", "_s", "_permille", "_thousandths"];

@@ -16,7 +16,8 @@ use super::commands::State;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{
-    changes, compare, identity, live, looks, map, openapi, origin, page, push, scrape, timeline,
+    changes, compare, identity, live, looks, machines, map, openapi, origin, page, push, scrape,
+    timeline,
 };
 use crate::plan::{AccessRules, Permission};
 
@@ -44,6 +45,10 @@ pub(super) fn router(state: State) -> Router {
                 .post(changes::add_challenge)
                 .delete(changes::remove_challenge),
         );
+    let routes = match state.surroundings.machines {
+        Some(_) => routes.route(machines::PATH, post(machines::play)),
+        None => routes,
+    };
     let files = page::FILES.iter();
     let files = files.fold(routes, |routes, file| {
         routes.route(file.path, get(page::serve))

@@ -25,7 +25,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Services whose clients are counted.
 const SAMPLED: usize = 32;
 /// States, the worst first: an endpoint is counted in the first that one of its targets is in.
-const STATES: [&str; 15] = [
+const STATES: [&str; 16] = [
     "down",
     "drained",
     "unapproved",
@@ -33,6 +33,7 @@ const STATES: [&str; 15] = [
     "held",
     "doubted",
     "capped",
+    "outvoted",
     "unwatched",
     "forced",
     "draining",

@@ -87,17 +87,20 @@ impl TimelineEvent {
                 family,
                 to,
                 share_permille,
+                vantages,
                 ..
-            } => Self {
-                endpoints: vec![endpoint.clone()],
-                region: Some(region.clone()),
-                state: Some(to.word().to_owned()),
-                ..Self::new(
-                    "standing",
-                    level(*to),
-                    format!("{endpoint} {family} {}", became(*to, *share_permille)),
-                )
-            },
+            } => {
+                let mut text = format!("{endpoint} {family} {}", became(*to, *share_permille));
+                if let Some(vantages) = vantages {
+                    text = format!("{text}; {vantages}");
+                }
+                Self {
+                    endpoints: vec![endpoint.clone()],
+                    region: Some(region.clone()),
+                    state: Some(to.word().to_owned()),
+                    ..Self::new("standing", level(*to), text)
+                }
+            }
             Notice::FailOpen { .. } | Notice::AllDown { .. } | Notice::Overload { .. } => {
                 Self::of_service(notice)
             }
@@ -371,6 +374,7 @@ fn level(state: Why) -> &'static str {
         Why::Down(_) => "bad",
         Why::Doubted(_)
         | Why::Capped(_)
+        | Why::Outvoted(_)
         | Why::Held
         | Why::Gated
         | Why::Unapproved
@@ -396,6 +400,9 @@ fn became(to: Why, share_permille: u16) -> String {
         }
         Why::Capped(cause) => {
             format!("fails, and is kept because too much is out already: {cause}")
+        }
+        Why::Outvoted(cause) => {
+            format!("fails here, and is kept because the vantages do not rule it down: {cause}")
         }
         Why::Ramping { step, of } => {
             let (whole, tenth) = (share_permille / 10, share_permille % 10);
@@ -434,6 +441,7 @@ mod tests {
             from: Why::Healthy,
             to: Why::Down(Cause::ConnectTimeout),
             share_permille: 0,
+            vantages: None,
         };
         let event = TimelineEvent::of(&BurstLine::Alone(down.clone())).unwrap();
         assert_eq!(

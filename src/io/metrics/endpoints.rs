@@ -14,7 +14,7 @@ use crate::engine::{Figures, TargetFigures};
 use crate::plan::{EndpointSeries, Plan, Target};
 
 /// States of an endpoint, the worst first: of two with the same share, the earlier one is told.
-const STATES: [&str; 17] = [
+const STATES: [&str; 18] = [
     "down",
     "drained",
     "unapproved",
@@ -22,6 +22,7 @@ const STATES: [&str; 17] = [
     "held",
     "doubted",
     "capped",
+    "outvoted",
     "unwatched",
     "forced",
     "draining",

@@ -5,6 +5,7 @@
 //! | [`queries`] | per-thread counters of answers, added up at the scrape |
 //! | `answer_times` | how long answers took, by samples |
 //! | [`asked`] | per-thread counts of who asks, where demand is observed |
+//! | `carried` | traffic between nodes, and troubles with peers |
 //! | `durations` | how long probes took, by monitor and region |
 //! | `histogram` | times by size |
 //! | `limits` | who is limited at the moment |
@@ -52,6 +53,7 @@ use crate::table::Table;
 
 mod answer_times;
 pub mod asked;
+mod carried;
 mod durations;
 mod endpoints;
 mod histogram;
@@ -65,6 +67,7 @@ mod state;
 mod state_folder;
 mod text;
 
+pub use carried::{CarriedWay, PeerTrouble};
 pub use limits::LimitedNetwork;
 pub use process::private_bytes;
 pub use queries::QueryCounters;
@@ -332,12 +335,29 @@ impl Metrics {
             .increment(count);
     }
 
+    /// The count of one outcome for a receiver of `[notify]`.
+    #[cfg(test)]
+    pub(crate) fn notifications(&self, receiver: &str, outcome: Notified) -> u64 {
+        let labels = [("receiver", receiver), ("result", outcome.word())];
+        self.registry.count("waypost_notifications_total", &labels)
+    }
+
     /// Counts samples of answers.
     pub fn sampled(&self, outcome: Sampled, count: u64) {
         let labels = [("result", outcome.word())];
         self.registry
             .counter("waypost_dnstap_samples_total", &labels)
             .increment(count);
+    }
+
+    /// Samples of answers that were written, and those that were dropped.
+    #[must_use]
+    pub fn samples(&self) -> (u64, u64) {
+        let of = |outcome: Sampled| {
+            let labels = [("result", outcome.word())];
+            self.registry.count("waypost_dnstap_samples_total", &labels)
+        };
+        (of(Sampled::Written), of(Sampled::Dropped))
     }
 
     /// Takes in one batch of answers over UDP that was timed, and how many they were.

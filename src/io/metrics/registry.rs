@@ -14,7 +14,15 @@ use super::histogram::Histogram;
 use super::text::{Exposition, Kind, render_pairs};
 
 const CONNECTIONS: &str = "waypost_connections";
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 11] = [
+    (
+        "waypost_cluster_carried_bytes_total",
+        "Octets of records and of questions for them, by direction; only where there is a [cluster].",
+    ),
+    (
+        "waypost_cluster_troubles_total",
+        "Troubles with other nodes of the cluster, by node (empty: none of the roster) and kind.",
+    ),
     (
         "waypost_dnstap_samples_total",
         "Samples of answers for dnstap by what became of them; only where there is a [dnstap].",
@@ -106,6 +114,11 @@ impl Samples {
 impl Registry {
     pub(super) fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
         Counter::from_arc(series(&mut self.handles().counters, name, labels))
+    }
+
+    /// The value of a counter.
+    pub(super) fn count(&self, name: &'static str, labels: &[(&'static str, &str)]) -> u64 {
+        series(&mut self.handles().counters, name, labels).load(Ordering::Relaxed)
     }
 
     /// The gauge of one transport's connections.

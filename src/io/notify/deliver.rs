@@ -19,15 +19,28 @@ use crate::plan::{Webhook, WebhookShape};
 
 /// The time over which what happens is gathered into one message.
 const GATHERED: Duration = Duration::from_secs(1);
-/// The time that one request may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The pauses before it is tried again; after the last it is given up.
-const PAUSES: [Duration; 4] = [
-    Duration::from_secs(1),
-    Duration::from_secs(4),
-    Duration::from_secs(15),
-    Duration::from_secs(40),
-];
+/// The patience with a receiver.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DeliveryPatience {
+    /// The time that one request may take.
+    request: Duration,
+    /// The pauses before it is tried again; after the last it is given up.
+    pauses: [Duration; 4],
+}
+
+impl DeliveryPatience {
+    /// That of a running server.
+    pub(super) const USUAL: Self = Self {
+        request: Duration::from_secs(5),
+        pauses: [
+            Duration::from_secs(1),
+            Duration::from_secs(4),
+            Duration::from_secs(15),
+            Duration::from_secs(40),
+        ],
+    };
+}
+
 /// The header of the signature.
 const SIGNATURE: &str = "X-Waypost-Signature";
 
@@ -38,6 +51,7 @@ pub(super) struct Delivery {
     pub(super) metrics: Arc<Metrics>,
     /// Things that its queue had no room for.
     pub(super) left_out: Arc<AtomicU64>,
+    pub(super) patience: DeliveryPatience,
 }
 
 /// The outcome of one request.
@@ -83,7 +97,7 @@ impl Delivery {
     /// Sends one message until it is taken or given up; tells whether it was taken.
     async fn send(&self, client: &Client, message: &Value, was_heard: bool) -> bool {
         let text = message.to_string();
-        let mut pauses = PAUSES.iter();
+        let mut pauses = self.patience.pauses.iter();
         loop {
             let why = match self.attempt(client, &text).await {
                 Reception::Taken => {
@@ -120,7 +134,7 @@ impl Delivery {
         let request = client
             .post(&self.webhook.url)
             .header("Content-Type", "application/json")
-            .timeout(PATIENCE)
+            .timeout(self.patience.request)
             .body(text.to_owned());
         let request = match (&self.webhook.secret, self.webhook.shape) {
             (Some(secret), WebhookShape::Json | WebhookShape::Slack) => {
@@ -171,4 +185,91 @@ fn client() -> Result<Client, String> {
         .tls_backend_preconfigured(tls)
         .build()
         .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::io::clock::Clock;
+    use crate::plan::Urgency;
+
+    const SHORT: DeliveryPatience = DeliveryPatience {
+        request: Duration::from_millis(200),
+        pauses: [Duration::from_millis(1); 4],
+    };
+
+    fn delivery(url: String) -> Delivery {
+        let webhook = Webhook {
+            name: "ops".to_owned(),
+            url,
+            shape: WebhookShape::Json,
+            secret: None,
+            urgency: Urgency::Info,
+            scope: Vec::new(),
+        };
+        Delivery {
+            webhook,
+            node: "node".to_owned(),
+            metrics: Arc::new(Metrics::new(Clock::start())),
+            left_out: Arc::default(),
+            patience: SHORT,
+        }
+    }
+
+    /// Sends one message to a receiver that answers each request with the next status, or with none; whether it was taken,
+    /// and how many were delivered and given up.
+    async fn outcome(statuses: &'static [Option<u16>]) -> (bool, u64, u64) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let delivery = delivery(format!("http://{}/", listener.local_addr().unwrap()));
+        let receiver = tokio::spawn(async move {
+            let mut silent = Vec::new();
+            for status in statuses {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await.unwrap();
+                let Some(status) = status else {
+                    silent.push(stream);
+                    continue;
+                };
+                let reply = format!(
+                    "HTTP/1.1 {status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                );
+                stream.write_all(reply.as_bytes()).await.unwrap();
+            }
+            // What it has not closed it holds, and listens no more.
+            drop(listener);
+            std::future::pending::<()>().await;
+        });
+        let taken = delivery.send(&client().unwrap(), &Value::Null, true).await;
+        receiver.abort();
+        let of = |outcome| delivery.metrics.notifications("ops", outcome);
+        (taken, of(Notified::Delivered), of(Notified::Failed))
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_is_tried_again_and_then_given_up() {
+        assert_eq!(
+            outcome(&[Some(503), Some(429), Some(200)]).await,
+            (true, 1, 0)
+        );
+        assert_eq!(outcome(&[Some(500); 5]).await, (false, 0, 1));
+        assert_eq!(
+            outcome(&[Some(400), Some(200)]).await,
+            (false, 0, 1),
+            "what is refused stays refused"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_says_nothing_is_given_up() {
+        assert_eq!(outcome(&[None; 5]).await, (false, 0, 1));
+        assert_eq!(outcome(&[None, Some(200)]).await, (true, 1, 0));
+    }
+
+    #[tokio::test]
+    async fn one_that_is_dead_is_given_up() {
+        assert_eq!(outcome(&[]).await, (false, 0, 1));
+    }
 }

@@ -139,6 +139,7 @@ impl WebhookQueue {
         let (queue, waiting) = mpsc::channel(NOTIFY_QUEUE);
         let left_out = Arc::new(AtomicU64::new(0));
         let delivery = deliver::Delivery {
+            patience: deliver::DeliveryPatience::USUAL,
             webhook: webhook.clone(),
             node,
             metrics,

@@ -250,7 +250,7 @@ fn as_text(entry: &LogEntry) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
     use crate::engine::Order;
-    use crate::engine::order::{Action, OrderEnd, OrderRecord, PastOrder};
+    use crate::engine::order::{Action, OrderEnd, OrderOrigin, OrderRecord, PastOrder};
     use crate::health::slot::SlotHealth;
 
     fn record(scope: &str) -> OrderRecord {
@@ -264,6 +264,7 @@ mod tests {
             given: Moment(7),
             from: None,
             until: Some(Moment(u64::MAX)),
+            origin: OrderOrigin::Here,
         }
     }
 

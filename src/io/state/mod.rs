@@ -5,6 +5,7 @@
 //!   geo/                geo databases as they were compiled last
 //!   challenges.json     TXT records that were set by orders and updates
 //!   history/            the timeline, which has a writer of its own ([`crate::io::history`])
+//!   cluster.log         orders of all nodes of the cluster, as their authors signed them
 //!   health.log          health of slots and targets, orders, observed demand
 //!   lock                held by the server that writes here
 //!   measured.log        tables of measured times, and which regions led by them
@@ -21,6 +22,7 @@
 //! |---|---|
 //! | [`geo_data`] | geo databases, compiled, and when they may be used |
 //! | `challenges` | how challenges stand in their file |
+//! | [`cluster_log`] | how orders of a cluster stand in theirs |
 //! | `content` | what could be read of a file, and in which form it was |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
 //! | [`lines`] | entries with checksums |
@@ -43,6 +45,7 @@ use crate::io::keep;
 use crate::zones::{Known, Memories, Memory};
 
 mod challenges;
+pub mod cluster_log;
 mod content;
 pub mod geo_data;
 mod health_file;
@@ -56,6 +59,7 @@ mod signatures;
 mod transfers;
 mod writer;
 
+use cluster_log::{ClusterLog, OrdersBefore, SignedOctets};
 use content::FileFormat;
 use health_file::HealthFile;
 use health_log::Restored;
@@ -73,6 +77,7 @@ pub struct State {
     zones: ZoneFile,
     challenges: PathBuf,
     health: HealthFile,
+    orders: ClusterLog,
     /// Held as long as this is there.
     _lock: Option<File>,
 }
@@ -86,6 +91,8 @@ pub struct OpenedState {
     pub zones: Memories,
     /// Health, orders and demand.
     pub health: Option<Restored>,
+    /// Orders of all nodes of a cluster.
+    pub orders: OrdersBefore,
     /// Files that could not be read, in whole or in part.
     pub damages: Vec<Damage>,
 }
@@ -111,6 +118,8 @@ impl State {
         let mut damages = Vec::new();
         let (health, restored, damage) = HealthFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(health.path(), reason, now)));
+        let (orders, orders_before, damage) = ClusterLog::open(folder);
+        damages.extend(damage.map(|reason| copy_aside(orders.path(), reason, now)));
         let (mut zones, damage) = ZoneFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(zones.path(), reason, now)));
         zones.renew();
@@ -134,12 +143,14 @@ impl State {
             zones,
             challenges,
             health,
+            orders,
             _lock: lock,
         };
         Ok(OpenedState {
             state,
             zones: memories,
             health: restored,
+            orders: orders_before,
             damages,
         })
     }
@@ -152,6 +163,15 @@ impl State {
         let path = self.health.path().to_owned();
         let kept = self.health.keep(keeps);
         kept.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
+    }
+
+    /// Keeps all orders of a cluster's nodes; without any, those that could not be kept before.
+    ///
+    /// # Errors
+    /// The reason, if some are not on the disk; they will be with what comes next, once the disk takes it.
+    pub fn keep_orders(&mut self, records: Option<Vec<SignedOctets>>) -> Result<(), String> {
+        let kept = self.orders.keep(records);
+        kept.map_err(|error| unwritten(self.orders.path(), &error))
     }
 
     /// Memories of zones in a folder, as far as it can be read; nothing is set aside.
@@ -308,6 +328,7 @@ mod tests {
             given: crate::base::Moment(at),
             from: None,
             until: None,
+            origin: crate::engine::order::OrderOrigin::Here,
         };
         let snapshot = crate::engine::Snapshot {
             at: crate::base::Moment(at),

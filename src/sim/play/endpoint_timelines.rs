@@ -233,7 +233,7 @@ fn state(why: Why) -> State {
         Why::Held | Why::Gated | Why::Unapproved => State::Waiting,
         Why::Ramping { .. } => State::Ramping,
         Why::Down(_) | Why::Supposed => State::Out,
-        Why::Doubted(_) | Why::Capped(_) => State::Kept,
+        Why::Doubted(_) | Why::Capped(_) | Why::Outvoted(_) => State::Kept,
         Why::Draining | Why::Drained | Why::Returning | Why::Forced => State::Drained,
     }
 }

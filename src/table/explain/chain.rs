@@ -144,6 +144,9 @@ pub struct Stand {
     pub share: Permille,
     /// Why it has this share.
     pub why: Why,
+    /// What the vantages of the cluster see of it, in words; [`explain`](super::explain) does not know it, and whoever does adds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vantages: Option<String>,
     /// How long this lasts at the least; absent where nothing watches it.
     #[serde(rename = "hold_ms", serialize_with = "shown::ms_or_null")]
     #[schema(value_type = Option<u64>)]
@@ -352,6 +355,7 @@ impl Link<'_> {
             }),
             share: standing.share,
             why: standing.why,
+            vantages: None,
             hold: lasting(standing.hold),
             until_ms: standing.until.map(|until| until.since(self.now).0),
         }

@@ -323,7 +323,10 @@ fn cells(stand: &Stand) -> [String; HEADS.len()] {
         stand
             .until_ms
             .map_or("-".to_owned(), |left| rounded(left).to_string()),
-        state(stand.why),
+        match &stand.vantages {
+            Some(vantages) => format!("{}; {vantages}", state(stand.why)),
+            None => state(stand.why),
+        },
     ]
 }
 

@@ -51,6 +51,20 @@ url = "https://hooks.example.org/waypost"
 [dnstap]
 file = "answers.fstrm"
 #@ [dnstap]
+[cluster]
+name = "prod"
+node = "fra1"
+key = "cluster/fra1.key"
+certificate = "tls/chain.pem"
+private_key = "tls/key.pem"
+roots = "tls/chain.pem"
+#@ [cluster]
+[[cluster.nodes]]
+name = "fra1"
+key = "ed25519:c8363596e45ef4268b3b5ed7af3034b8c18ec56e5768fe3e7f0e63565e275e03"
+region = "fra"
+provider = "a"
+#@ [[cluster.nodes]]
 [geo]
 database = "tiny.mmdb"
 #@ [geo]
@@ -270,7 +284,7 @@ fn decided(text: &str) -> Result<String, String> {
             (plan.policy, plan.server, plan.control, plan.guard),
             (plan.regions, plan.endpoints, plan.monitors, plan.recoveries),
             (plan.slots, plan.targets, plan.services, plan.geo),
-            (plan.resolving, plan.maintenance),
+            (plan.resolving, plan.maintenance, plan.cluster),
             compiled.zoning,
         )
     ))

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{pages, prose};
 
-/// Questions that a reader would ask, and where the answer is.
+/// Questions that a reader would ask, and where the answer is; the first page of the book lists them.
 const QUESTIONS: [(&str, &str); 14] = [
     (
         "How do I try it without a domain?",
@@ -200,8 +200,11 @@ fn included_files_exist() {
 
 #[test]
 fn questions_of_a_reader_have_an_answer() {
+    let first = super::page("introduction.md");
     for (question, place) in QUESTIONS {
         assert_eq!(broken("README.md", place), None, "{question}");
+        let link = format!("[{question}]({})", place.trim_start_matches("docs/src/"));
+        assert!(first.contains(&link), "the first page has no {link}");
     }
 }
 

@@ -3,6 +3,7 @@
 //! The book is `docs/src`, its front door `README.md`. Language is a person's affair; that a default, a key, an event, a command
 //! or a link is right is not.
 mod alerts;
+mod api;
 mod commands;
 mod crates;
 mod dashboards;

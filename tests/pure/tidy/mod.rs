@@ -34,12 +34,12 @@ const EDGES: &[(&str, &str)] = &[
     ),
     (
         "io",
-        "base dns geo monitor names keys plan config health steer table answer zones engine",
+        "base dns geo monitor names keys plan config health steer table answer zones engine share",
     ),
     ("hickory", "base answer io"),
     (
         "daemon",
-        "base dns geo names keys plan config health table audit answer zones engine io",
+        "base dns geo names keys plan config health table audit answer zones engine share io",
     ),
     (
         "cli",

@@ -5,13 +5,16 @@
 //! | `world` | three to seven nodes, the links between them, what operators order, what goes wrong |
 //! | `nodes` | one node: its core, its disk, its clock, what it believes |
 //! | `checks` | what must hold, by what truly happened; names nothing of the core's rules |
+//! | `engines`, `site` | the same with a whole engine on each node: what the cluster's ruling does to health and answers |
 //! | `model` | three nodes and every interleaving: votes, orders, isolation, being alone |
 //!
 //! A world is rough for some minutes, then everything heals but the liars, and all must come to the same. `CLUSTER_SEEDS` says how
 //! many worlds are gone through, `CLUSTER_FIRST` with which seed they begin.
 mod checks;
+mod engines;
 mod model;
 mod nodes;
+mod site;
 mod world;
 
 use world::World;

@@ -123,6 +123,7 @@ impl Votes {
             own: Some(VantageId(u16::try_from(self.decider).unwrap())),
             quorum: self.quorum(state),
             others: others.collect(),
+            labels: Arc::default(),
         }
     }
 

@@ -67,13 +67,22 @@ pub(super) fn provider(member: usize) -> usize {
     member % 2
 }
 
-pub(super) fn roster(members: usize) -> Arc<Roster> {
-    let members = (0..members).map(|member| RosterMember {
+pub(super) fn roster(vantages: usize) -> Arc<Roster> {
+    roster_with(vantages, 0)
+}
+
+/// The roster of so many vantages, and after them so many who follow.
+pub(super) fn roster_with(vantages: usize, followers: usize) -> Arc<Roster> {
+    let members = (0..vantages + followers).map(|member| RosterMember {
         name: format!("node-{member}"),
         key: seal(member).key(),
         region: format!("region-{}", member / 2),
         provider: format!("provider-{}", provider(member)),
-        role: MemberRole::Vantage,
+        role: if member < vantages {
+            MemberRole::Vantage
+        } else {
+            MemberRole::Follower
+        },
         admission: waypost::share::MemberAdmission::Admitted,
     });
     Arc::new(Roster::new("sim", members.collect()).unwrap())

@@ -42,6 +42,45 @@ pub(super) struct Cut {
     pub(super) blind: BTreeSet<usize>,
 }
 
+impl Cut {
+    /// A cut through these links, whole for both sides.
+    pub(super) fn around(near: impl IntoIterator<Item = usize>) -> Self {
+        Self {
+            near: near.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// A cut drawn through so many nodes; where the near side is small, it may be blind.
+    pub(super) fn draw(draws: &mut Draws, nodes: usize) -> Self {
+        let near = (0..nodes).filter(|_| draws.chance(500));
+        let near: BTreeSet<usize> = near.collect();
+        let any = |draws: &mut Draws| usize::try_from(draws.below(nodes as u64)).unwrap();
+        let bridge = draws.chance(200).then(|| any(draws));
+        let small = near.len() * 2 < nodes;
+        let blind = if small && draws.chance(600) {
+            near.clone()
+        } else {
+            BTreeSet::new()
+        };
+        Self {
+            near,
+            bridge,
+            one_way: draws.chance(250),
+            blind,
+        }
+    }
+
+    /// Tells that what one node sends another gets through.
+    pub(super) fn is_passed(&self, from: usize, to: usize) -> bool {
+        if [Some(from), Some(to)].contains(&self.bridge) {
+            return true;
+        }
+        let (near, far) = (self.near.contains(&from), self.near.contains(&to));
+        near == far || (self.one_way && !near)
+    }
+}
+
 enum Letter {
     Pull(Vec<u8>),
     Give(Vec<u8>),
@@ -209,12 +248,8 @@ impl World {
     }
 
     fn reaches(&self, from: usize, to: usize) -> bool {
-        let Some(cut) = &self.cut else { return true };
-        if [Some(from), Some(to)].contains(&cut.bridge) {
-            return true;
-        }
-        let (near, far) = (cut.near.contains(&from), cut.near.contains(&to));
-        near == far || (cut.one_way && !near)
+        let cut = self.cut.as_ref();
+        cut.is_none_or(|cut| cut.is_passed(from, to))
     }
 
     fn send(&mut self, from: usize, to: usize, letter: &Letter) {
@@ -295,21 +330,7 @@ impl World {
     }
 
     fn cut_links(&mut self) {
-        let near = (0..self.nodes.len()).filter(|_| self.draws.chance(500));
-        let near: BTreeSet<usize> = near.collect();
-        let bridge = self.draws.chance(200).then(|| self.index(self.nodes.len()));
-        let small = near.len() * 2 < self.nodes.len();
-        let blind = if small && self.draws.chance(600) {
-            near.clone()
-        } else {
-            BTreeSet::new()
-        };
-        let cut = Cut {
-            near,
-            bridge,
-            one_way: self.draws.chance(250),
-            blind,
-        };
+        let cut = Cut::draw(&mut self.draws, self.nodes.len());
         self.tell(format!("{cut:?}"));
         self.cut = Some(cut);
         self.cuts += 1;

@@ -11,7 +11,8 @@ use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, TestEndpoint, TestService};
 
 mod addresses;
-mod desk;
+mod agreed;
+pub(crate) mod desk;
 mod guard;
 mod orders;
 mod reloads;

@@ -181,6 +181,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         maps: Arc::default(),
         claimants: Vec::new(),
         resolving: Resolving::default(),
+        cluster: None,
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
             source: "embedded".to_owned(),

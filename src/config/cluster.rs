@@ -1,0 +1,51 @@
+//! The cluster that a node is of, as it is written.
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use super::reader::At;
+use crate::base::{Permille, Span};
+
+/// `[cluster]`.
+#[derive(Debug)]
+pub(crate) struct ClusterSpec {
+    pub(crate) at: Range<usize>,
+    pub(crate) name: Option<At<String>>,
+    /// This node; `[server] identity` if absent.
+    pub(crate) node: Option<At<String>>,
+    pub(crate) key: Option<At<String>>,
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) private_key: Option<At<String>>,
+    pub(crate) roots: Option<At<String>>,
+    pub(crate) revoked: Option<At<String>>,
+    pub(crate) listen: Vec<At<SocketAddr>>,
+    pub(crate) peers: Vec<At<String>>,
+    pub(crate) beat: Span,
+    /// Absent: never.
+    pub(crate) alone_after: At<Option<Span>>,
+    pub(crate) up_while: Option<At<Permille>>,
+    pub(crate) nodes: Vec<ClusterNodeSpec>,
+}
+
+/// One of `[[cluster.nodes]]`.
+#[derive(Debug)]
+pub(crate) struct ClusterNodeSpec {
+    pub(crate) name: Option<At<String>>,
+    pub(crate) key: Option<At<[u8; 32]>>,
+    pub(crate) region: Option<At<String>>,
+    pub(crate) provider: Option<At<String>>,
+    pub(crate) is_vantage: bool,
+    pub(crate) is_revoked: bool,
+}
+
+impl ClusterSpec {
+    /// The files that nobody but the server is to read.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &At<String>> {
+        self.key.iter().chain(&self.private_key)
+    }
+
+    /// All files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &At<String>> {
+        let open = [&self.certificate, &self.roots, &self.revoked];
+        self.secrets().chain(open.into_iter().flatten())
+    }
+}

@@ -1,0 +1,140 @@
+//! `[cluster]` and `[[cluster.nodes]]`: the nodes that share what they see and what they are told.
+//!
+//! ```toml
+//! [cluster]
+//! name        = "prod"
+//! node        = "fra1"                       # this node; default: [server] identity
+//! key         = "node.key"                   # `waypost node new` makes it
+//! certificate = "fra1.pem"
+//! private_key = "fra1.key"
+//! roots       = "ca.pem"                     # a private CA, never the system's roots
+//! revoked     = "crl.pem"
+//! listen      = ["192.0.2.1:5354"]
+//! peers       = ["tor1.example.net:5354"]
+//! beat        = "1s"
+//! alone_after = "2m"                         # or "never"
+//! up_while    = "18%"                        # from 8 vantages on
+//!
+//! [[cluster.nodes]]
+//! name     = "fra1"
+//! key      = "ed25519:…"
+//! region   = "eu-frankfurt"
+//! provider = "hetzner"
+//! vantage  = true
+//! revoked  = false
+//! ```
+use toml::de::DeValue;
+
+use super::{items, path, plain};
+use crate::base::{Span, from_hexadecimal};
+use crate::config::cluster::{ClusterNodeSpec, ClusterSpec};
+use crate::config::reader::{At, Fields};
+use crate::config::value::{self, Trouble};
+
+/// Time between two votes.
+const BEAT: Span = Span::from_secs(1);
+/// Shortest and longest time between two votes.
+const BEATS: [Span; 2] = [Span(200), Span::from_secs(60)];
+/// What the text of a public key begins with.
+const KEY: &str = "ed25519:";
+/// Time without a majority after which those who are heard decide.
+const ALONE_AFTER: Span = Span::from_secs(120);
+
+/// `[cluster]`, if there is one.
+pub(super) fn cluster(document: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
+    let mut fields = document.table("cluster")?;
+    if fields.key("nodes").is_none() {
+        let help = "write `[[cluster.nodes]]` for each node, this one among them; `waypost node new NAME` prints it";
+        fields.missing("nodes", help);
+    }
+    let beat = plain(fields.optional("beat", beat));
+    let alone_after = fields.optional("alone_after", alone_after);
+    let spec = ClusterSpec {
+        at: fields.at(),
+        name: fields.required("name", r#""prod""#, value::label),
+        node: fields.optional("node", value::label),
+        key: fields.required("key", r#""node.key""#, path),
+        certificate: fields.required("certificate", r#""node.pem""#, path),
+        private_key: fields.required("private_key", r#""node-tls.key""#, path),
+        roots: fields.required("roots", r#""ca.pem""#, path),
+        revoked: fields.optional("revoked", path),
+        listen: items(fields.list("listen", value::socket)),
+        peers: items(fields.list("peers", peer)),
+        beat: beat.unwrap_or(BEAT),
+        alone_after: alone_after.unwrap_or_else(|| At {
+            value: Some(ALONE_AFTER),
+            at: fields.at(),
+        }),
+        up_while: fields.optional("up_while", value::percent),
+        nodes: fields.tables("nodes").into_iter().map(node).collect(),
+    };
+    fields.finish();
+    Some(spec)
+}
+
+fn node(mut fields: Fields<'_, '_>) -> ClusterNodeSpec {
+    let spec = ClusterNodeSpec {
+        name: fields.required("name", r#""fra1""#, value::label),
+        key: fields.required("key", r#""ed25519:…""#, public_key),
+        region: fields.required("region", r#""eu-frankfurt""#, value::label),
+        provider: fields.required("provider", r#""hetzner""#, value::label),
+        is_vantage: plain(fields.optional("vantage", value::boolean)) != Some(false),
+        is_revoked: plain(fields.optional("revoked", value::boolean)) == Some(true),
+    };
+    fields.finish();
+    spec
+}
+
+fn beat(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let beat = value::span(value)?;
+    let [least, most] = BEATS;
+    if (least..=most).contains(&beat) {
+        Ok(beat)
+    } else {
+        let message = format!("a vote every {beat} is not between {least} and {most}");
+        Err(Trouble::new(message)
+            .with_help("the default is \"1s\", and serves any number of nodes"))
+    }
+}
+
+/// A duration, or `"never"`.
+fn alone_after(value: &DeValue<'_>) -> Result<Option<Span>, Trouble> {
+    if value.as_str() == Some("never") {
+        return Ok(None);
+    }
+    value::span(value).map(Some).map_err(|trouble| {
+        let help = trouble.help.clone().unwrap_or_default();
+        trouble.with_help(format!("{help}; or \"never\""))
+    })
+}
+
+/// `ed25519:` and 64 hexadecimal digits.
+fn public_key(value: &DeValue<'_>) -> Result<[u8; 32], Trouble> {
+    let text = value::text(value)?;
+    let key = text.strip_prefix(KEY).and_then(from_hexadecimal);
+    // It is not shown: somebody may have written the secret itself.
+    key.ok_or_else(|| {
+        Trouble::new("the key is not `ed25519:` and 64 hexadecimal digits").with_help(
+            "`waypost node new NAME` prints it; what its file holds is the secret, and never stands here",
+        )
+    })
+}
+
+/// `host:port`, with an address in brackets where it has colons.
+fn peer(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value::text(value)?;
+    let wrong = || {
+        Trouble::new(format!("`{text}` is not a host with a port")).with_help(
+            "write \"fra1.example.net:5354\", \"192.0.2.1:5354\" or \"[2001:db8::1]:5354\"",
+        )
+    };
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_address = text.parse::<std::net::SocketAddr>().is_ok();
+    let is_name = crate::dns::Name::parse(host).is_ok() && !host.contains([':', '[', '/']);
+    if is_port && (is_address || is_name && !host.is_empty()) {
+        Ok(text)
+    } else {
+        Err(wrong())
+    }
+}

@@ -1,0 +1,250 @@
+//! The driver of the cluster: this node's words into the shared copy, and what others say into the engine.
+//!
+//! ```text
+//! every beat:   engine.sights() --ballot--> SharedCopy          on a new order, and every 5 s: head      every 10 s: load
+//! on a change:  SharedCopy --panel--> Input::Heard
+//! ```
+//!
+//! A node that has just begun gives the engine nothing until it has heard a majority, or long enough for that: until then nothing
+//! changes of what it knew before.
+//!
+//! It lives in the control loop, which owns the engine, and waits for nothing. A node without `[cluster]` has none of it, and the
+//! engine's panel is the lone one.
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::cluster_load;
+use super::cluster_orders::{self, ClusterBefore, ClusterOrders};
+use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
+use crate::base::{Moment, from_hexadecimal};
+use crate::engine::{Engine, Input, Observed};
+use crate::io::carry::SharedCopy;
+use crate::io::clock::Clock;
+use crate::plan::{ClusterPart, ClusterRules, Plan};
+use crate::share::{
+    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, EntryHash, MemberAdmission, MemberRole,
+    NodeHead, Roster, RosterFault, RosterMember, TargetNames, Tuning,
+};
+
+/// Joins the engine and the shared copy.
+pub(super) struct ClusterDriver {
+    copy: SharedCopy,
+    changes: watch::Receiver<u64>,
+    plan: Arc<Plan>,
+    rules: Arc<ClusterRules>,
+    pub(super) beat_at: Moment,
+    head_at: Moment,
+    /// The digest of the orders in the last head: who waits for others to know an order reads their heads.
+    told: EntryHash,
+    /// Orders between it and this node's cores.
+    pub(super) orders: ClusterOrders,
+}
+
+impl ClusterDriver {
+    /// Begins to take part, if the plan says so.
+    ///
+    /// # Errors
+    /// When the seal cannot be read, or the roster cannot be.
+    pub(super) fn start(
+        plan: &Arc<Plan>,
+        clock: Clock,
+        before: &ClusterBefore,
+    ) -> Result<Option<Self>, String> {
+        let Some(rules) = &plan.cluster else {
+            return Ok(None);
+        };
+        let seal = seal(&rules.files.seal)?;
+        let roster = roster(rules).map_err(|fault| format!("[cluster] nodes: {fault:?}"))?;
+        let drawn = u16::try_from(std::process::id() % 0x1_0000).unwrap_or(0);
+        let calendar = clock.calendar();
+        let start = ClusterStart {
+            now: calendar.now,
+            boot: cluster_orders::later(Boot::at(calendar.utc, drawn), seal.key().author(), before),
+        };
+        let mut cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        cluster_orders::restore(&mut cluster, calendar.utc, before);
+        let orders = ClusterOrders::new(&cluster, calendar.utc, before);
+        let copy = SharedCopy::new(cluster, clock);
+        Ok(Some(Self::new((copy, orders), Arc::clone(rules), plan)))
+    }
+
+    /// Drives a copy by these rules.
+    fn new(
+        (copy, orders): (SharedCopy, ClusterOrders),
+        rules: Arc<ClusterRules>,
+        plan: &Arc<Plan>,
+    ) -> Self {
+        copy.say(|cluster, _, _| cluster.plan(target_names(plan)));
+        Self {
+            changes: copy.changes(),
+            copy,
+            plan: Arc::clone(plan),
+            rules,
+            beat_at: Moment(0),
+            head_at: Moment(0),
+            told: EntryHash::default(),
+            orders,
+        }
+    }
+
+    /// Goes by another plan from now on. Which node this is and by which key it signs stays until a restart, and so does
+    /// that there is a cluster at all.
+    pub(super) fn use_plan(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
+        let before = Arc::clone(&self.rules);
+        if let Some(next) = &plan.cluster {
+            self.rules = Arc::new(ClusterRules {
+                name: before.name.clone(),
+                node: before.node.clone(),
+                listen: before.listen.clone(),
+                ..ClusterRules::clone(next)
+            });
+        }
+        let (rules, names) = (Arc::clone(&self.rules), target_names(plan));
+        self.copy.say(|cluster, _, _| {
+            // The config was checked: it cannot be no roster, unless hashes of keys meet.
+            if let Some(roster) = roster(&rules).ok().filter(|_| rules != before) {
+                cluster.adopt(Arc::new(roster), tuning(&rules));
+            }
+            cluster.plan(names);
+        });
+    }
+
+    /// The shared copy.
+    pub(super) fn copy(&self) -> &SharedCopy {
+        &self.copy
+    }
+
+    /// The moment of the next vote, or of an answer that waits for others.
+    pub(super) fn wake_at(&self) -> Moment {
+        self.answer_at()
+            .map_or(self.beat_at, |at| at.min(self.beat_at))
+    }
+
+    /// Votes if it is time, and gives what the engine is to hear.
+    pub(super) fn turn(&mut self, engine: &Engine, now: Moment) -> Vec<Input> {
+        if self.beat_at <= now {
+            self.beat_at = now.after(self.rules.beat);
+            self.beat(engine, now);
+        }
+        if !self.changes.has_changed().unwrap_or(false) {
+            return Vec::new();
+        }
+        self.changes.mark_unchanged();
+        let panel = self.copy.look(|cluster, now, _| {
+            let panel = cluster.has_settled(now).then(|| cluster.panel());
+            panel.map(Input::Heard)
+        });
+        panel.into_iter().collect()
+    }
+
+    /// Tells the others what was counted here, and gives what all have counted together.
+    pub(super) fn load(&self, observed: &Observed) -> Observed {
+        let load = cluster_load::told(&self.plan, observed);
+        let sum = self.copy.say(|cluster, now, wall| {
+            cluster.say_load(now, wall, load);
+            cluster.load(now)
+        });
+        cluster_load::observed(&self.plan, sum)
+    }
+
+    fn beat(&mut self, engine: &Engine, now: Moment) {
+        let (trust, sight) = engine.sight();
+        let digest = self.copy.look(|cluster, _, _| cluster.log().digest());
+        let has_news = std::mem::replace(&mut self.told, digest) != digest;
+        let head = (has_news || self.head_at <= now).then(|| {
+            self.head_at = now.after(CLUSTER_HEAD_EVERY);
+            head(&self.plan, engine)
+        });
+        self.copy.say(|cluster, now, wall| {
+            cluster.tick(now, wall, sight);
+            let ballot = engine.vote(now, cluster.ballot(trust));
+            cluster.say(now, wall, ballot);
+            if let Some(head) = head {
+                cluster.say_head(wall, head);
+            }
+        });
+    }
+}
+
+/// What this node runs; of its orders the core knows.
+fn head(plan: &Plan, engine: &Engine) -> NodeHead {
+    let mut config = [0; 32];
+    config[..8].copy_from_slice(&plan.policy.to_be_bytes());
+    let zones = &engine.table().zones;
+    let serials = zones.all().iter().filter_map(|served| {
+        let apex = served.zone.apex();
+        Some((TargetNames::hash(&apex.to_string()), zones.serial(apex)?))
+    });
+    let mut serials: Vec<(u64, u32)> = serials.collect();
+    serials.sort_unstable();
+    serials.truncate(CLUSTER_SERIALS);
+    NodeHead {
+        config,
+        generation: engine.table().generation,
+        serials,
+        ..NodeHead::default()
+    }
+}
+
+/// Waits until other nodes have said something; for ever where there are none.
+pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
+    match driver {
+        // Clones of the receiver see what this one has not: the driver's turn marks it.
+        Some(driver) => drop(driver.changes.clone().changed().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// The secret with which this node signs.
+fn seal(path: &Path) -> Result<AuthorSeal, String> {
+    let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
+    let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");
+    let seed = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
+    AuthorSeal::from_seed(&seed).ok_or_else(wrong)
+}
+
+/// The names of a plan's targets, in its order, as the cluster tells them apart.
+fn target_names(plan: &Plan) -> Vec<u64> {
+    let names = plan
+        .targets
+        .iter()
+        .map(|target| TargetNames::hash(&target.key));
+    names.collect()
+}
+
+/// The roster of a config.
+///
+/// # Errors
+/// The reason for which it cannot be.
+pub(super) fn roster(rules: &ClusterRules) -> Result<Roster, RosterFault> {
+    let members = rules.nodes.iter().map(|node| {
+        let (role, admission) = match node.part {
+            ClusterPart::Vantage => (MemberRole::Vantage, MemberAdmission::Admitted),
+            ClusterPart::Follower => (MemberRole::Follower, MemberAdmission::Admitted),
+            ClusterPart::RevokedVantage => (MemberRole::Vantage, MemberAdmission::Revoked),
+            ClusterPart::RevokedFollower => (MemberRole::Follower, MemberAdmission::Revoked),
+        };
+        RosterMember {
+            name: node.name.clone(),
+            key: AuthorKey(node.key),
+            region: node.region.clone(),
+            provider: node.provider.clone(),
+            role,
+            admission,
+        }
+    });
+    Roster::new(&rules.name, members.collect())
+}
+
+/// The tuning of a config.
+pub(super) fn tuning(rules: &ClusterRules) -> Tuning {
+    Tuning {
+        beat: rules.beat,
+        alone_after: rules.alone_after,
+        up_while: rules.up_while,
+    }
+}
