@@ -6,14 +6,19 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA
 
 use super::Failure;
 use crate::base::shown;
-use crate::config::{self, Compiled};
+use crate::config::{self, Compiled, Files, Spec};
 use crate::io::clock::Clock;
 use crate::io::files;
+use crate::sim::play::Playable;
 
 /// What a config comes to, and the files that it was compiled from.
 pub(super) struct Judged {
     pub(super) compiled: Compiled,
     pub(super) source: Source,
+    /// The config.
+    pub(super) spec: Spec,
+    /// The files that were brought for it.
+    pub(super) files: Files,
 }
 
 /// What a plan was compiled from, by what, and when it was judged.
@@ -41,6 +46,17 @@ struct Fingerprint {
     path: String,
     /// In hexadecimal digits, as `sha256sum` prints it.
     sha256: String,
+}
+
+impl Judged {
+    /// The config as scenarios are played against it.
+    pub(super) fn playable(self) -> Playable {
+        Playable {
+            plan: Arc::new(self.compiled.plan),
+            spec: self.spec,
+            files: self.files,
+        }
+    }
 }
 
 impl Source {
@@ -72,7 +88,12 @@ pub(super) fn read(path: &Path) -> Result<Judged, Failure> {
         geo_built_at: compiled.plan.geo.built_at,
         files,
     };
-    Ok(Judged { compiled, source })
+    Ok(Judged {
+        compiled,
+        source,
+        spec: loaded.spec,
+        files: loaded.files,
+    })
 }
 
 fn fingerprint(path: &Path, bytes: &[u8]) -> Fingerprint {

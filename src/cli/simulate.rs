@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use super::arguments::Simulate;
 use super::{judged, say};
@@ -11,8 +10,7 @@ use crate::base::Span;
 use crate::config::Diagnostics;
 use crate::daemon::Failure;
 use crate::io::terminal::{can_redraw, has_colours};
-use crate::plan::Plan;
-use crate::sim::play::{self, Play, Script, Summary, report};
+use crate::sim::play::{self, Play, Playable, Script, Summary, report};
 
 /// How often progress is shown: so many times in all.
 const PARTS: u64 = 50;
@@ -60,8 +58,8 @@ fn read(arguments: &Simulate) -> Result<Script, Failure> {
     let reloads = reloads
         .into_iter()
         .map(|name| Ok((name.to_owned(), plan(&beside(name))?)));
-    let reloads: BTreeMap<String, Arc<Plan>> = reloads.collect::<Result<_, Failure>>()?;
-    let script = scenario.with_plans(start, reloads, found);
+    let reloads: BTreeMap<String, Playable> = reloads.collect::<Result<_, Failure>>()?;
+    let script = scenario.with_plans(start, &reloads, found);
     script.map_err(|found| errors_of(path, &found))
 }
 
@@ -89,6 +87,6 @@ fn run(mut play: Play) -> Summary {
     play.finish()
 }
 
-fn plan(path: &Path) -> Result<Arc<Plan>, Failure> {
-    Ok(Arc::new(judged::read(path)?.compiled.plan))
+fn plan(path: &Path) -> Result<Playable, Failure> {
+    Ok(judged::read(path)?.playable())
 }

@@ -6,13 +6,13 @@ use super::endpoint_lines::{endpoint_lines, load};
 use super::present::{Paint, ago, bar, line, percent};
 use super::remote::Remote;
 use super::say;
-use crate::base::Utc;
 use crate::base::limits::CERTIFICATE_SOON;
+use crate::base::{Permille, Utc};
 use crate::daemon::Failure;
 use crate::engine::Status;
 use crate::engine::status::{
     CertificateStatus, LimitedStatus, MaintenanceStatus, ObservationStatus, OrderStatus,
-    RefusedConfig, ServiceStatus, SigningStatus,
+    RefusedConfig, ServiceStatus, SigningStatus, SteeringStatus,
 };
 use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
@@ -303,6 +303,9 @@ fn service_lines(out: &mut String, service: &ServiceStatus, paint: Paint) {
             service.residency,
         ),
     );
+    if let Some(text) = steering(&service.steering) {
+        line(out, &format!("  {text}"));
+    }
     if service.overloaded_thousandths > 0 {
         let over = Units(service.overloaded_thousandths);
         let asked = Units(service.demand_thousandths);
@@ -326,6 +329,29 @@ fn service_lines(out: &mut String, service: &ServiceStatus, paint: Paint) {
             ),
         );
     }
+}
+
+/// The way in which a service's clients are sorted, where it is not the plain one.
+fn steering(own: &SteeringStatus) -> Option<String> {
+    let policy = Some(own.policy.as_str()).filter(|word| !matches!(*word, "place" | ""));
+    let policy = policy.map(|word| match &own.measured {
+        None => format!("policy {word}"),
+        Some(table) => {
+            let written = table.written_at.map(Utc::from_seconds);
+            let written = written.map_or_else(String::new, |at| format!(", written {at}"));
+            let (file, rows) = (&table.file, table.rows);
+            format!("policy {word} by {file} ({rows} rows{written})")
+        }
+    });
+    let part = |share, what: &str| (share > 0).then(|| format!("{what} {}", Permille(share)));
+    let facts = [
+        policy,
+        own.sticky.then(|| "sticky".to_owned()),
+        part(own.trickle_permille, "trickle"),
+        part(own.region_trickle_permille, "region trickle"),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    (!facts.is_empty()).then(|| facts.join(", "))
 }
 
 /// What must be said of a service that has nothing healthy for some clients.
@@ -365,7 +391,7 @@ fn window_line(window: &MaintenanceStatus) -> String {
 mod tests {
     use super::*;
     use crate::engine::status::{
-        DnstapStatus, EndpointStatus, PoolStatus, RegionStatus, TargetStatus,
+        DnstapStatus, EndpointStatus, MeasuredStatus, PoolStatus, RegionStatus, TargetStatus,
     };
 
     #[test]
@@ -460,6 +486,17 @@ mod tests {
             overloaded_thousandths: 12_500,
             overload: "spread".into(),
             pools: vec![pool],
+            steering: SteeringStatus {
+                policy: "latency".into(),
+                sticky: true,
+                trickle_permille: 5,
+                measured: Some(MeasuredStatus {
+                    file: "latency.csv".into(),
+                    written_at: Some(0),
+                    rows: 7,
+                }),
+                ..SteeringStatus::default()
+            },
             ..ServiceStatus::default()
         };
         let status = Status {
@@ -477,6 +514,7 @@ mod tests {
             "██░░░░░░░░",
             "step 2 of 4, next step in 90s",
             "FAIL-OPEN: nothing is healthy for clients of eu-frankfurt",
+            "policy latency by latency.csv (7 rows, written 1970-01-01T00:00:00Z), sticky, trickle 0.5%",
         ] {
             assert!(text.contains(part), "{part:?} is missing in\n{text}");
         }

@@ -5,10 +5,12 @@
 //!
 //! It does not know which file is what.
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::dns::Name;
 use crate::geo::Database;
 use crate::names::KnownNames;
 use crate::plan::MeasuredInForce;
@@ -24,6 +26,8 @@ pub struct Files {
     pub geo: Option<ReadyGeo>,
     /// The tables of measured times of the plan in force: they hold on to what led before, and hold where a new one is broken.
     pub measured: Arc<MeasuredInForce>,
+    /// The times at which files of such tables were written, in seconds since 1970.
+    pub written: BTreeMap<PathBuf, u64>,
     /// The addresses of machines that are known by name; they are assumed where nothing is said of them.
     pub names: Arc<KnownNames>,
 }
@@ -42,6 +46,15 @@ impl Files {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same where names have these addresses; others have assumed ones.
+    #[must_use]
+    pub fn knowing(&self, names: BTreeMap<Name, Vec<IpAddr>>) -> Self {
+        Self {
+            names: Arc::new(KnownNames::of(names).assumed()),
+            ..self.clone()
+        }
     }
 }
 
@@ -65,6 +78,7 @@ impl FromIterator<(PathBuf, FileBrought)> for Files {
             files: files.into_iter().collect(),
             geo: None,
             measured: Arc::default(),
+            written: BTreeMap::new(),
             names: Arc::default(),
         }
     }

@@ -41,6 +41,7 @@ mod watch;
 mod webhook;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
+pub(crate) use compile::measured_client;
 pub use files::{FileBrought, Files, ReadyGeo};
 pub use include::{Included, Surroundings, fits};
 pub use read::Contact;

@@ -1,4 +1,7 @@
 //! `[services.NAME.steering]` as written, no name resolved yet.
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use super::reader::At;
 use super::spec::{Serves, Spec};
 use crate::base::{Permille, Span};
@@ -48,5 +51,11 @@ impl Spec {
     pub(crate) fn measured(&self) -> impl Iterator<Item = &At<String>> {
         let steering = self.services.iter().filter_map(|one| one.steering.as_ref());
         steering.filter_map(|own| own.measured.as_ref())
+    }
+
+    /// The files of those tables.
+    #[must_use]
+    pub fn measured_files(&self) -> BTreeSet<PathBuf> {
+        self.measured().map(|path| self.resolve(path)).collect()
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use super::cluster_orders::ClusterBefore;
+use super::measured_keeper;
 use super::names::NamesBefore;
 use super::zone_driver::DiskEvents;
 use crate::base::Moment;
@@ -88,6 +89,7 @@ impl BeforeStart {
         };
         let opened = State::open(folder, wall / 1000).map_err(|error| error.to_string())?;
         opened.damages.iter().for_each(prepared::tell);
+        measured_keeper::set_aside_damaged(folder, wall / 1000);
         let clock = match &opened.health {
             Some(health) => {
                 tell_resumed(folder, health, wall);

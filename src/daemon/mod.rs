@@ -51,6 +51,7 @@ mod keeper;
 mod log;
 mod log_form;
 mod maintenance;
+mod measured_keeper;
 mod names;
 mod notice_lines;
 mod notice_log;

@@ -24,6 +24,7 @@ use tracing::info;
 use super::findings;
 use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
+use super::measured_keeper::MeasuredKeeper;
 use super::prepared::{Keys, Prepared, Source, filed};
 use super::readdress::Readdressed;
 use super::watched::{ConfigRead, WatchRecorder};
@@ -127,6 +128,7 @@ pub(super) fn start(
         readings,
         names,
         geo: GeoKeeper::default(),
+        measured: MeasuredKeeper::default(),
     };
     background::spawn("config", move || reader.run(&queue))?;
     Ok(requests)
@@ -139,6 +141,7 @@ struct Reader {
     readings: mpsc::Sender<Reading>,
     recorder: WatchRecorder,
     geo: GeoKeeper,
+    measured: MeasuredKeeper,
     /// The addresses of names, as they were handed on last.
     names: Arc<KnownNames>,
 }
@@ -195,6 +198,7 @@ impl Reader {
     /// Looks whether anything has changed, if the config in force wants that.
     fn look(&mut self) -> Result<(), Ended> {
         let source = self.source();
+        self.measured.look(&source);
         if self.geo.look(&source) == Freshness::Stale {
             self.read_all(Vec::new())?;
         }

@@ -1,4 +1,4 @@
-//! What slowness leaves of a target: the part of its clients that it serves while its probes pass late.
+//! The part of its clients that slowness leaves a target, while its probes pass late.
 //!
 //! A doubt makes nobody slow who was not, for a node whose own line is slow finds everybody slow; who is quick again has
 //! all of its clients again. So what was left is remembered, and nothing else. It does not know when a slot is slow

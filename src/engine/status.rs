@@ -377,8 +377,40 @@ pub struct ServiceStatus {
     /// Who serves what fits nowhere: `spread`, `shed-last`, `stay`.
     #[serde(default)]
     pub overload: String,
+    /// The way in which its clients are sorted among regions and endpoints.
+    #[serde(default)]
+    pub steering: SteeringStatus,
     /// Its pools.
     pub pools: Vec<PoolStatus>,
+}
+
+/// The way in which a service's clients are sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SteeringStatus {
+    /// `place`, `nearest`, `order`, `weight`, `latency`.
+    pub policy: String,
+    /// Tells whether clients keep their endpoints over changes of the config.
+    pub sticky: bool,
+    /// The part of a tier's clients that go to the next one all the time.
+    pub trickle_permille: u16,
+    /// The part of a region's clients that go to the next one all the time.
+    pub region_trickle_permille: u16,
+    /// The table of times in force; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredStatus>,
+}
+
+/// A table of measured times.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MeasuredStatus {
+    /// Its file, as the config names it.
+    pub file: String,
+    /// The time of its writing, in seconds since 1970; absent where nobody knows.
+    #[serde(default, with = "shown::utc_or_null")]
+    #[schema(value_type = Option<Utc>)]
+    pub written_at: Option<u64>,
+    /// Clients that it has times of: networks and places.
+    pub rows: u64,
 }
 
 /// One pool of a service: its endpoints of one family in one region.

@@ -11,7 +11,7 @@ use crate::base::{
 use crate::health::guard::Doubt;
 use crate::health::slot::State;
 use crate::health::target::Verdict;
-use crate::plan::{AllDown, Endpoint, Followed, Residency, Service, Target};
+use crate::plan::{AllDown, Endpoint, Followed, Pool, Residency, Service, Target};
 use crate::share::Trust;
 use crate::table::{PoolView, Table};
 
@@ -21,8 +21,9 @@ use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
 use super::status::{
-    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, ObservationStatus, OrderStatus,
-    PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status, TargetStatus, VantageStatus,
+    CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, MeasuredStatus, ObservationStatus,
+    OrderStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status, SteeringStatus,
+    TargetStatus, VantageStatus,
 };
 use super::target_labels::monitors;
 
@@ -240,6 +241,22 @@ impl StatusView<'_> {
         Some(combination.map(&mut |place| name(place)).to_string())
     }
 
+    /// The way in which a service's clients are sorted.
+    fn steering(service: &Service) -> SteeringStatus {
+        let measured = service.measured.as_ref();
+        SteeringStatus {
+            policy: service.steering.policy.word().to_owned(),
+            sticky: service.steering.is_sticky,
+            trickle_permille: Pool::trickle_of(&service.pools).0,
+            region_trickle_permille: service.steering.region_trickle.0,
+            measured: measured.map(|table| MeasuredStatus {
+                file: table.source.file.clone(),
+                written_at: table.source.written_at,
+                rows: table.rows().len() as u64,
+            }),
+        }
+    }
+
     /// The cause, or the step of the ramp, in words; then what is left out, and what nobody looks at.
     fn detail(&self, id: TargetId, standing: &Standing, orders: &[&OrderRecord]) -> String {
         let target = &self.engine.plan.targets[id.index()];
@@ -362,6 +379,7 @@ impl StatusView<'_> {
             demand_thousandths: table.demands.total(id),
             overloaded_thousandths: table.unplaced(id),
             overload: service.overload.word().to_owned(),
+            steering: Self::steering(service),
             pools: self.pools(id),
         }
     }

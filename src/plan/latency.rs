@@ -2,7 +2,8 @@
 //!
 //! A table has a row for each client that it names: a network, an autonomous system, a part of a country, a country or a
 //! continent. The row of the most specific one that a client is in counts, and it alone. By its times the regions fall into
-//! *bands*: those that are no more than the tolerance slower than the fastest are equal, then likewise among those that are left.
+//! *bands*: those that are no more than the tolerance slower than the fastest are equal, then likewise among those that are left. Only
+//! those that the client may be sent to are in any band: one outside its fence makes none of the others slow.
 //!
 //! **Hysteresis.** A table is measured anew again and again, and a network should not go to and fro between regions that are
 //! nearly as fast. So those that led by the table before lead on, and nobody else beside them, for as long as they are no more than the
@@ -14,6 +15,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::geo::{Continent, Network, Place, Territory};
 
 /// Tables in force by the names of services.
@@ -22,13 +25,32 @@ pub type MeasuredInForce = BTreeMap<String, std::sync::Arc<Measured>>;
 /// Times that were measured for one service, in microseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
+    /// The file that they are from.
+    pub source: MeasuredSource,
     /// The names of the regions, by column.
     pub regions: Vec<String>,
-    rows: BTreeMap<MeasuredClient, MeasuredRow>,
+    /// The rule by which they lead.
+    pub rule: BandRule,
+    /// Microseconds by column; absent = not measured.
+    rows: TimesByClient,
+    /// The regions that lead.
+    leading: LeadingRegions,
 }
 
+/// The file of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredSource {
+    /// Its path, as the config has it.
+    pub file: String,
+    /// The time of its writing, in seconds since 1970; absent where nobody knows.
+    pub written_at: Option<u64>,
+}
+
+/// The columns that lead, by client and by the columns that it may be sent to of those that have a time.
+pub type LeadingRegions = BTreeMap<(MeasuredClient, Vec<u16>), Vec<u16>>;
+
 /// Clients that a table has a row for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MeasuredClient {
     /// A network.
     Network(Network),
@@ -40,17 +62,8 @@ pub enum MeasuredClient {
     Continent(Continent),
 }
 
-/// The times of one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MeasuredRow {
-    /// Microseconds by column; absent = not measured.
-    pub times: Vec<Option<u32>>,
-    /// Bands by column, the best 0; absent = not measured.
-    pub bands: Vec<Option<u16>>,
-}
-
 /// The rule by which regions lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BandRule {
     /// Microseconds by which one may be slower than the fastest of its band.
     pub tolerance_us: u32,
@@ -62,23 +75,62 @@ pub struct BandRule {
 pub type TimesByClient = BTreeMap<MeasuredClient, Vec<Option<u32>>>;
 
 impl Measured {
-    /// The order of regions by these times, after the table that was in force before.
+    /// A table, after the one that was in force before.
     #[must_use]
     pub fn new(
+        source: MeasuredSource,
         regions: Vec<String>,
-        times: TimesByClient,
+        rows: TimesByClient,
         rule: BandRule,
         before: Option<&Self>,
     ) -> Self {
-        let rows = times.into_iter().map(|(client, times)| {
-            let led = before.map(|before| before.leads(client));
-            let led = led.unwrap_or_default();
-            let led: Vec<bool> = regions.iter().map(|name| led.contains(&&**name)).collect();
-            let bands = bands(&times, rule, &led);
-            (client, MeasuredRow { times, bands })
+        let leading = before.map(|before| before.leading_among(&regions));
+        Self {
+            source,
+            regions,
+            rule,
+            rows,
+            leading: leading.unwrap_or_default(),
+        }
+    }
+
+    /// The same table, with these regions leading.
+    #[must_use]
+    pub fn led_by(self, leading: LeadingRegions) -> Self {
+        Self { leading, ..self }
+    }
+
+    /// The times by client.
+    #[must_use]
+    pub fn rows(&self) -> &TimesByClient {
+        &self.rows
+    }
+
+    /// The regions that lead.
+    #[must_use]
+    pub fn leading(&self) -> &LeadingRegions {
+        &self.leading
+    }
+
+    /// The regions that lead, by the columns of another table; without those whose choice it does not have.
+    fn leading_among(&self, regions: &[String]) -> LeadingRegions {
+        let column = |own: &u16| {
+            let name = self.regions.get(usize::from(*own))?;
+            let place = regions.iter().position(|other| other == name)?;
+            u16::try_from(place).ok()
+        };
+        let columns = |list: &[u16]| {
+            let columns: Option<Vec<u16>> = list.iter().map(column).collect();
+            columns.map(|mut columns| {
+                columns.sort_unstable();
+                columns
+            })
+        };
+        let all = self.leading.iter();
+        let known = all.filter_map(|((client, choice), leading)| {
+            Some(((*client, columns(choice)?), columns(leading)?))
         });
-        let rows = rows.collect();
-        Self { regions, rows }
+        known.collect()
     }
 
     /// The networks that it has rows for.
@@ -91,13 +143,9 @@ impl Measured {
         })
     }
 
-    /// The row of clients of a place, in this network if it matters.
+    /// The clients whose row counts for those of a place, in this network if it matters.
     #[must_use]
-    pub fn row(
-        &self,
-        network: Option<Network>,
-        place: &Place,
-    ) -> Option<(MeasuredClient, &MeasuredRow)> {
+    pub fn client(&self, network: Option<Network>, place: &Place) -> Option<MeasuredClient> {
         let around = network.into_iter().flat_map(|own| {
             let prefixes = (0..=own.prefix).rev();
             prefixes.map(move |prefix| Network::around(own.address, prefix))
@@ -112,24 +160,36 @@ impl Measured {
             place.continent.map(MeasuredClient::Continent),
         ];
         let all = around.map(MeasuredClient::Network);
-        let mut rows = all
-            .chain(places.into_iter().flatten())
-            .filter_map(|client| Some((client, self.rows.get(&client)?)));
-        rows.next()
+        let mut rows = all.chain(places.into_iter().flatten());
+        rows.find(|client| self.rows.contains_key(client))
     }
 
-    /// The regions that lead for a client.
-    fn leads(&self, client: MeasuredClient) -> Vec<&str> {
-        let row = self.rows.get(&client);
-        let bands = row.map_or(&[][..], |row| &row.bands);
-        let all = self.regions.iter().zip(bands);
-        let leading = all.filter(|(_, band)| **band == Some(0));
-        leading.map(|(name, _)| &**name).collect()
+    /// The columns of these that have a time for a client.
+    #[must_use]
+    pub fn choice(&self, client: MeasuredClient, columns: impl Iterator<Item = u16>) -> Vec<u16> {
+        let row = self.rows.get(&client).map_or(&[][..], |row| row);
+        let is_measured = |column: &u16| matches!(row.get(usize::from(*column)), Some(Some(_)));
+        let mut choice: Vec<u16> = columns.filter(is_measured).collect();
+        choice.sort_unstable();
+        choice
+    }
+
+    /// The bands of the regions among which a client has its choice ([`Measured::choice`]), by column, the best 0; absent =
+    /// it has no time, or is none of them.
+    #[must_use]
+    pub fn bands(&self, client: MeasuredClient, choice: &[u16]) -> Vec<Option<u16>> {
+        let row = self.rows.get(&client).map_or(&[][..], |row| row);
+        let may = |column: usize| choice.iter().any(|own| usize::from(*own) == column);
+        let times = row.iter().enumerate();
+        let times = times.map(|(column, time)| time.filter(|_| may(column)));
+        let led = self.leading.get(&(client, choice.to_vec()));
+        let led = led.map_or(&[][..], |led| led);
+        bands(&times.collect::<Vec<_>>(), self.rule, led)
     }
 }
 
 /// The bands of times, where some have led before.
-fn bands(times: &[Option<u32>], rule: BandRule, led: &[bool]) -> Vec<Option<u16>> {
+fn bands(times: &[Option<u32>], rule: BandRule, led: &[u16]) -> Vec<Option<u16>> {
     let mut order: Vec<(u32, usize)> = (0..times.len())
         .filter_map(|column| Some((times[column]?, column)))
         .collect();
@@ -139,9 +199,9 @@ fn bands(times: &[Option<u32>], rule: BandRule, led: &[bool]) -> Vec<Option<u16>
         return bands;
     };
     let bound = best.saturating_add(rule.hysteresis_us.max(rule.tolerance_us));
-    let (stay, mut rest): (Vec<_>, Vec<_>) = order
-        .into_iter()
-        .partition(|(time, column)| led[*column] && *time <= bound);
+    let (stay, mut rest): (Vec<_>, Vec<_>) = order.into_iter().partition(|(time, column)| {
+        *time <= bound && led.iter().any(|own| usize::from(*own) == *column)
+    });
     for (_, column) in &stay {
         bands[*column] = Some(0);
     }
@@ -185,37 +245,60 @@ mod tests {
         MeasuredClient::System(64500)
     }
 
-    fn measured(times: &[Option<u32>], before: Option<&Measured>) -> Measured {
+    fn table(rows: TimesByClient, before: Option<&Measured>) -> Measured {
+        let width = rows.values().next().map_or(0, Vec::len);
         let names = ["a", "b", "c", "d"].into_iter().map(str::to_owned);
-        let rows = BTreeMap::from([(client(), times.to_vec())]);
-        Measured::new(names.take(times.len()).collect(), rows, RULE, before)
+        let names = names.take(width).collect();
+        Measured::new(MeasuredSource::default(), names, rows, RULE, before)
     }
 
-    fn bands_of(own: &Measured) -> &[Option<u16>] {
-        &own.rows[&client()].bands
+    /// A table, led by who leads by it, and the bands of these columns.
+    fn led(
+        times: &[Option<u32>],
+        columns: &[u16],
+        before: Option<&Measured>,
+    ) -> (Measured, Vec<Option<u16>>) {
+        let own = table([(client(), times.to_vec())].into(), before);
+        let choice = own.choice(client(), columns.iter().copied());
+        let bands = own.bands(client(), &choice);
+        let leads = |column: &u16| bands[usize::from(*column)] == Some(0);
+        let leading = choice.iter().copied().filter(leads).collect();
+        let leading = BTreeMap::from([((client(), choice), leading)]);
+        (own.led_by(leading), bands)
     }
 
     #[test]
     fn times_within_the_tolerance_are_equal() {
-        let own = measured(&[Some(12), Some(10), None, Some(16)], None);
-        assert_eq!(bands_of(&own), [Some(0), Some(0), None, Some(1)]);
-        let own = measured(&[Some(30), Some(35), Some(36), Some(10)], None);
-        assert_eq!(bands_of(&own), [Some(1), Some(1), Some(2), Some(0)]);
+        let bands = |times: &[Option<u32>]| led(times, &[0, 1, 2, 3], None).1;
+        let own = bands(&[Some(12), Some(10), None, Some(16)]);
+        assert_eq!(own, [Some(0), Some(0), None, Some(1)]);
+        let own = bands(&[Some(30), Some(35), Some(36), Some(10)]);
+        assert_eq!(own, [Some(1), Some(1), Some(2), Some(0)]);
+    }
+
+    #[test]
+    fn who_may_not_serve_makes_nobody_slow() {
+        let times = [Some(10), Some(14), Some(18), Some(30)];
+        let (_, all) = led(&times, &[0, 1, 2, 3], None);
+        assert_eq!(all, [Some(0), Some(0), Some(1), Some(2)]);
+        let (_, fenced) = led(&times, &[3, 2, 1], None);
+        assert_eq!(fenced, [None, Some(0), Some(0), Some(1)]);
     }
 
     #[test]
     fn who_led_leads_until_somebody_is_faster_by_more_than_the_hysteresis() {
-        let first = measured(&[Some(10), Some(50)], None);
-        let second = measured(&[Some(30), Some(10)], Some(&first));
-        assert_eq!(bands_of(&second), [Some(0), Some(1)]);
-        let third = measured(&[Some(31), Some(10)], Some(&second));
-        assert_eq!(bands_of(&third), [Some(1), Some(0)]);
+        let led = |times: [Option<u32>; 2], before| led(&times, &[0, 1], before);
+        let (first, _) = led([Some(10), Some(50)], None);
+        let (second, bands) = led([Some(30), Some(10)], Some(&first));
+        assert_eq!(bands, [Some(0), Some(1)]);
+        let (third, bands) = led([Some(31), Some(10)], Some(&second));
+        assert_eq!(bands, [Some(1), Some(0)]);
         // And that one stays likewise.
-        let fourth = measured(&[Some(10), Some(30)], Some(&third));
-        assert_eq!(bands_of(&fourth), [Some(1), Some(0)]);
+        let (fourth, bands) = led([Some(10), Some(30)], Some(&third));
+        assert_eq!(bands, [Some(1), Some(0)]);
         // One that is measured no more leads nobody.
-        let fifth = measured(&[Some(10), None], Some(&fourth));
-        assert_eq!(bands_of(&fifth), [Some(0), None]);
+        let (_, bands) = led([Some(10), None], Some(&fourth));
+        assert_eq!(bands, [Some(0), None]);
     }
 
     #[test]
@@ -228,9 +311,9 @@ mod tests {
             MeasuredClient::Continent(Continent::Eu),
         ];
         let rows = rows.map(|client| (client, vec![Some(1)]));
-        let own = Measured::new(vec!["a".to_owned()], rows.into(), RULE, None);
+        let own = table(rows.into(), None);
         let found = |text: &str, place: &Place| {
-            let (client, _) = own.row(Some(network(text)), place)?;
+            let client = own.client(Some(network(text)), place)?;
             Some(client.to_string())
         };
         let place = Place {

@@ -79,7 +79,8 @@ pub use fleet::Fleet;
 pub use followed::{Followed, ValueSource};
 pub use geo_loss::GeoKnowledge;
 pub use latency::{
-    BandRule, Measured, MeasuredClient, MeasuredInForce, MeasuredRow, TimesByClient,
+    BandRule, LeadingRegions, Measured, MeasuredClient, MeasuredInForce, MeasuredSource,
+    TimesByClient,
 };
 pub use lots::{Lot, Lots};
 pub use maintenance::{Maintenance, Occurrence};

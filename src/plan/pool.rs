@@ -17,6 +17,13 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// The part of a tier's clients that go to the next one all the time, for a service of these pools.
+    #[must_use]
+    pub fn trickle_of(pools: &[Vec<Self>; 2]) -> Permille {
+        let trickles = pools.iter().flatten().map(|pool| pool.trickle);
+        trickles.max().unwrap_or(Permille::NONE)
+    }
+
     /// Tells whether clients of a cohort go past a tier, by its place, to whichever after it takes them: always the same
     /// cohorts of a tier's number, so that a backup is known to work before it is needed. Endpoints of weight 0 are of no
     /// other number than those before them, and nobody goes past the last number.

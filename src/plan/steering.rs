@@ -2,6 +2,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::base::Permille;
+
 /// The steering that a service's map was made by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SteeringFacts {
@@ -17,6 +19,8 @@ pub struct SteeringFacts {
     pub families: FamilyPairing,
     /// Tells whether clients draw endpoints by their names, so that another config moves no more of them than it must.
     pub is_sticky: bool,
+    /// The part of a region's clients that go to the next region all the time.
+    pub region_trickle: Permille,
 }
 
 /// The rule by which both families of an answer come from one region, or not.

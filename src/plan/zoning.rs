@@ -18,6 +18,7 @@ pub const STATE_FILES: [&str; 8] = [
     "declared.log",
     "health.log",
     "lock",
+    "measured.log",
     "names.log",
     "transfers.json",
     "zones.json",

@@ -6,6 +6,7 @@ use waypost::audit::verify::{Verdict, verify};
 use waypost::base::{Moment, Permille, Standing};
 use waypost::config::{self, Compiled, Diagnostics, Files, Severity};
 use waypost::dns::Name;
+use waypost::io::state::measured;
 use waypost::plan::{MeasuredInForce, Plan};
 use waypost::table::Table;
 use waypost::table::explain::{Question, explain};
@@ -93,6 +94,46 @@ fn fences_come_before_what_was_measured() {
     assert_eq!(verify(&Arc::new(own.plan)).result, Verdict::Proved);
     let (own, _) = compiled(table.as_bytes(), "residency = \"prefer\"\n", &none).unwrap();
     assert_eq!(order(&own.plan, GERMAN), "ifst");
+}
+
+/// A fast region outside the fence makes nobody slow: those inside that are equal stay in the order by place.
+#[test]
+fn only_those_that_a_fence_lets_through_are_compared() {
+    let none = MeasuredInForce::new();
+    let table = "DE,toronto,4\nDE,iceland,8\nDE,frankfurt,12\n";
+    let strict = "residency = \"strict\"\nunknown = \"any\"\n";
+    for (residency, expected) in [
+        // Frankfurt is more than the tolerance slower than Toronto.
+        ("", "itfs"),
+        (strict, "fi"),
+        ("residency = \"prefer\"\n", "fits"),
+    ] {
+        let (own, _) = compiled(table.as_bytes(), residency, &none).unwrap();
+        assert_eq!(order(&own.plan, GERMAN), expected, "{residency}");
+    }
+}
+
+/// What led is kept for each fence, in the form in which it outlasts a restart.
+#[test]
+fn a_restart_moves_nobody_whom_a_renewed_table_would_not_have_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |iceland: u32| format!("DE,toronto,1\nDE,frankfurt,20\nDE,iceland,{iceland}\n");
+    let strict = "residency = \"strict\"\nunknown = \"any\"\n";
+    let none = MeasuredInForce::new();
+    let (first, _) = compiled(line(40).as_bytes(), strict, &none).unwrap();
+    assert_eq!(order(&first.plan, GERMAN), "fi");
+    let text = measured::text(&first.plan.measured()).unwrap();
+    std::fs::write(measured::path(folder.path()), text).unwrap();
+    let (kept, damage) = measured::read(folder.path());
+    assert_eq!((&kept, damage), (&first.plan.measured(), None));
+    let renewed = line(12);
+    let (forgetful, _) = compiled(renewed.as_bytes(), strict, &none).unwrap();
+    assert_eq!(order(&forgetful.plan, GERMAN), "if");
+    let (second, _) = compiled(renewed.as_bytes(), strict, &kept).unwrap();
+    assert_eq!(order(&second.plan, GERMAN), "fi");
+    // A table that is broken at the start has the last whole one in its place.
+    let (broken, _) = compiled(b"DE;frankfurt\n", strict, &kept).unwrap();
+    assert_eq!(order(&broken.plan, GERMAN), "fi");
 }
 
 #[test]
@@ -186,15 +227,11 @@ fn explain_says_what_was_measured() {
         explain(&table, &question).unwrap().to_string()
     };
     let text = asked(GERMAN);
-    let line =
-        "frankfurt 14.500 ms, toronto 16.000 ms, singapore 200.000 ms, iceland 10.000 ms (of DE)";
+    let line = "frankfurt 14.500 ms = iceland 10.000 ms > toronto 16.000 ms > singapore 200.000 ms (of DE, by latency.csv)";
     assert!(text.contains(line), "{text}");
     assert!(text.contains("(policy latency)"), "{text}");
     let text = asked("203.0.113.200");
-    assert!(
-        text.contains("frankfurt unknown, toronto 90.000 ms"),
-        "{text}"
-    );
-    assert!(text.contains("(of 203.0.113.192/26)"), "{text}");
+    let line = "singapore 20.000 ms > toronto 90.000 ms, frankfurt unknown, iceland unknown (of 203.0.113.192/26";
+    assert!(text.contains(line), "{text}");
     assert!(!asked(CANADIAN).contains("measured"));
 }

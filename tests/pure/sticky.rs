@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use waypost::base::{Family, Moment, Permille, Standing};
+use waypost::base::{Draws, Family, Moment, Permille, Standing};
 use waypost::plan::{MeasuredInForce, Plan};
 use waypost::table::Table;
 
@@ -163,6 +163,37 @@ fn health_moves_whose_own_endpoint_it_is() {
     // Once more with another down: whoever has neither stays.
     let both = moves(&before, &told(&plan, &[("two", 0), ("four", 0)]));
     assert!(both.keys().all(|(from, _)| from == "two" || from == "four"));
+}
+
+/// Endpoints come and go, one at a time and whole or in part: whoever moves had the one that changes, or has it now; and a client
+/// whose endpoint never changes stays through all of it. However the tier is dealt out.
+#[test]
+fn a_client_moves_at_most_once_for_each_change_of_its_own_endpoint() {
+    for steering in ["sticky = true", "sticky = false"] {
+        let plan = plan(&MACHINES, steering, "");
+        let mut draws = Draws::from_seed(4096);
+        let mut shares = MACHINES.map(|(name, ..)| (name, 1000));
+        let mut last = told(&plan, &shares);
+        for step in 0..60 {
+            let place = usize::try_from(draws.below(MACHINES.len() as u64)).unwrap();
+            let share = [0, 0, 50, 300, 1000, 1000][usize::try_from(draws.below(6)).unwrap()];
+            let changed = shares[place].0;
+            shares[place].1 = share;
+            if shares.iter().all(|(_, share)| *share < 1000) {
+                // Whom nobody's share holds is served by the largest share there is, which any change may make another.
+                shares[place].1 = 1000;
+            }
+            let now = told(&plan, &shares);
+            for ((from, to), count) in moves(&last, &now) {
+                let is_own = from == changed || to == changed;
+                assert!(
+                    is_own,
+                    "{steering}, step {step}: {count} went from {from} to {to} as {changed} changed: {shares:?}"
+                );
+            }
+            last = now;
+        }
+    }
 }
 
 #[test]

@@ -295,3 +295,21 @@ fn clients_of_an_alias_feel_it_when_its_name_does_not_resolve() {
     assert_eq!(lost(gone, "flat"), Some(0), "its last good addresses stay");
     assert_eq!(lost(gone, "api"), Some(0));
 }
+
+#[test]
+fn clients_go_on_asking_where_a_machine_was_until_what_they_hold_runs_out() {
+    let moves =
+        "[[events]]\nat = \"10m\"\naddresses = { of = \"flat-cdn\", to = [\"203.0.113.7\"] }\n";
+    let summary = planned(moves);
+    let moved = line(&summary, "flat-cdn moves to 203.0.113.7");
+    assert_eq!(moved, Some(600_000));
+    let rows = summary["clients"].as_array().unwrap();
+    let felt = |service: &str| {
+        let own = rows.iter().filter(|row| row["service"] == service);
+        own.map(|row| row["longest_ms"].as_u64().unwrap()).max()
+    };
+    let flat = felt("flat").unwrap();
+    assert!((1_000..=60_000).contains(&flat), "{flat}");
+    assert_eq!(felt("api"), Some(0));
+    assert_eq!(summary["fence_breaches"], 0);
+}

@@ -3,7 +3,7 @@
 //! Services are told apart by their hostnames, as everywhere in a comparison: one that was renamed is the same.
 use crate::audit::compare::LossKind;
 use crate::audit::compare::subjects::{self, Subject};
-use crate::base::{Family, MonitorId, Permille, RegionId};
+use crate::base::{Family, MonitorId, RegionId};
 use crate::plan::{
     AllDown, Approval, DampingPolicy, Demand, Plan, Pool, Recovery, Region, Residency, Service,
     Subnets,
@@ -136,7 +136,7 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         pools,
     } = before.service;
     let next = after.service;
-    let trickles = [pools, &next.pools].map(trickle);
+    let trickles = [pools, &next.pools].map(Pool::trickle_of);
     found.fall(LossKind::Guard, &format!("trickle of {name}"), trickles);
     if next.residency < *residency {
         let word = |residency| match residency {
@@ -180,12 +180,6 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
     let own = &before.plan.recoveries[recovery.index()];
     let other = &after.plan.recoveries[next.recovery.index()];
     returns(name, [before, after], [own, other], found);
-}
-
-/// The part of a tier's clients that go to the next one.
-fn trickle(pools: &[Vec<Pool>; 2]) -> Permille {
-    let trickles = pools.iter().flatten().map(|pool| pool.trickle);
-    trickles.max().unwrap_or(Permille::NONE)
 }
 
 /// Regions where a service had endpoints of a family, and has none now.

@@ -19,7 +19,6 @@
 //! send clients if what the scenario strikes were down.
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use self::arguments::Drill;
 use self::compared::{DrillLook, DrillOutcome, Predicted, TableChoice};
@@ -75,11 +74,9 @@ fn read(arguments: &Drill, remote: &Remote) -> Result<(Script, Vec<DrillStep>), 
     let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
     let (scenario, mut found) = play::read(path, &text);
     let (scenario, steps) = scenario.drilled(&mut found);
-    let plan = judged::read(&arguments.control.config.config)?
-        .compiled
-        .plan;
-    let policy = format!("{:016x}", plan.policy);
-    let script = scenario.with_plans(Arc::new(plan), BTreeMap::new(), found);
+    let start = judged::read(&arguments.control.config.config)?.playable();
+    let policy = format!("{:016x}", start.plan.policy);
+    let script = scenario.with_plans(start, &BTreeMap::new(), found);
     let script = script.map_err(|found| {
         let text = found.render(has_colours(&std::io::stderr()));
         format!("{} has errors\n{}", path.display(), text.trim_end())

@@ -1,14 +1,16 @@
-//! Claims that no address of the geo database can match.
+//! Claims that no address of the geo database can match, and those that two regions make.
 //!
 //! A claim that matches nobody is silence: its region gets no clients, and others get them. The usual reason is the
 //! edition of the file: AS numbers come in files of their own, and such a file knows no countries. What the operator's own
 //! overrides know counts as well.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::places::network;
+use crate::base::RegionId;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
-use crate::config::spec::{Serves, Spec};
-use crate::geo::{Continent, Country, Database, Territory, country};
+use crate::config::spec::{Serves, ServiceSpec, Spec};
+use crate::geo::{Continent, Country, Database, Network, Territory, country};
 use crate::plan::GeoKnowledge;
 
 /// Everything that can be claimed with success.
@@ -136,4 +138,45 @@ impl Claimable {
             Serves::Subdivision(own) => self.parts.contains(own),
         }
     }
+}
+
+/// Refuses a network that two regions of one service claim. Regions of different services may.
+pub(super) fn check_networks<'s>(
+    spec: &Spec,
+    services: impl Iterator<Item = (&'s ServiceSpec, &'s [RegionId])>,
+    found: &mut Diagnostics,
+) {
+    let mut told = BTreeSet::new();
+    for (service, regions) in services {
+        let own = service.steering.as_ref();
+        let own = own.and_then(|steering| steering.serves.as_ref());
+        let claims: Vec<(&str, &At<Serves>)> = match own {
+            Some(serves) => all_of(serves.iter().map(|(region, claims)| (region, claims))),
+            None => {
+                let regions = regions.iter().map(|id| &spec.regions[id.index()]);
+                all_of(regions.map(|region| (&region.name, &region.serves)))
+            }
+        };
+        let mut owners: BTreeMap<Network, &str> = BTreeMap::new();
+        for (region, claim) in claims {
+            let Some(network) = network(&claim.value) else {
+                continue;
+            };
+            let other = owners.insert(network, region);
+            if let Some(other) = other.filter(|_| told.insert(claim.at.start)) {
+                found
+                    .error(&claim.at, "this network is claimed twice")
+                    .label(format!("region `{other}` claims it as well"))
+                    .help("a network belongs to one region of a service; a longer prefix may go to another");
+            }
+        }
+    }
+}
+
+fn all_of<'s>(
+    regions: impl Iterator<Item = (&'s At<String>, &'s Vec<At<Serves>>)>,
+) -> Vec<(&'s str, &'s At<Serves>)> {
+    let all =
+        regions.flat_map(|(region, claims)| claims.iter().map(|claim| (&*region.value, claim)));
+    all.collect()
 }

@@ -8,7 +8,9 @@
 //! stays in force, and without one clients are sorted by place. For `check` it is an error.
 //!
 //! It does not know how regions of one band are ordered: `steering` does.
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::base::limits::CLAIMED_NETWORKS;
@@ -19,8 +21,11 @@ use crate::config::read::client_place;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, Spec};
 use crate::config::steering::SteeringSpec;
-use crate::geo::{Network, Place, Territory};
-use crate::plan::{BandRule, Measured, MeasuredClient, MeasuredInForce, Region, TimesByClient};
+use crate::geo::{Network, Territory};
+use crate::plan::{
+    BandRule, LeadingRegions, Measured, MeasuredClient, MeasuredInForce, MeasuredSource, Region,
+    TimesByClient,
+};
 
 /// Times that are equal where nothing is said.
 const TOLERANCE: Span = Span(5);
@@ -32,11 +37,16 @@ const LONGEST_US: u32 = 60_000_000;
 /// Microseconds by client and region.
 type MeasuredRows = BTreeMap<MeasuredClient, BTreeMap<String, u32>>;
 
+/// The regions that lead by tables, by the numbers of those ([`digest`]).
+type LeadingFound = Rc<RefCell<BTreeMap<u64, LeadingRegions>>>;
+
 /// The tables of a config.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LatencyTables {
-    /// By path, as written; those that are broken are not there.
-    whole: BTreeMap<String, MeasuredRows>,
+    /// By path, as written, with the time of writing; those that are broken are not there.
+    whole: BTreeMap<String, (MeasuredRows, Option<u64>)>,
+    /// Found as maps are made: only then it is known among which regions clients have their choice.
+    leading: LeadingFound,
     /// Tells whether some are broken.
     is_broken: bool,
     /// The tables of the plan in force.
@@ -47,6 +57,7 @@ pub(super) struct LatencyTables {
 pub(super) fn read(spec: &Spec, files: &Files, found: &mut Diagnostics) -> LatencyTables {
     let mut tables = LatencyTables {
         whole: BTreeMap::new(),
+        leading: LeadingFound::default(),
         is_broken: false,
         before: Arc::clone(&files.measured),
     };
@@ -56,7 +67,11 @@ pub(super) fn read(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Laten
             continue;
         }
         match read_one(spec, path, files, found) {
-            Some(rows) => drop(tables.whole.insert(path.value.clone(), rows)),
+            Some(rows) => {
+                let written_at = files.written.get(&spec.resolve(path)).copied();
+                let whole = (rows, written_at);
+                tables.whole.insert(path.value.clone(), whole);
+            }
             None => tables.is_broken = true,
         }
     }
@@ -188,6 +203,14 @@ fn clients(text: &str) -> Result<Vec<MeasuredClient>, Slip> {
     })
 }
 
+/// The client that a line is for, where it is one.
+pub(crate) fn measured_client(text: &str) -> Option<MeasuredClient> {
+    match clients(text).ok()?[..] {
+        [client] => Some(client),
+        _ => None,
+    }
+}
+
 /// Milliseconds with three digits behind the point at the most, in microseconds.
 fn microseconds(text: &str) -> Option<u32> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
@@ -206,7 +229,7 @@ fn microseconds(text: &str) -> Option<u32> {
 impl LatencyTables {
     /// The networks that anything is known of.
     pub(super) fn networks(&self) -> BTreeSet<Network> {
-        let whole = self.whole.values().flat_map(|rows| rows.keys());
+        let whole = self.whole.values().flat_map(|(rows, _)| rows.keys());
         let whole = whole.filter_map(|client| match client {
             MeasuredClient::Network(network) => Some(*network),
             MeasuredClient::System(_)
@@ -226,8 +249,9 @@ impl LatencyTables {
     ) -> Option<MeasuredSteering> {
         let path = written.measured.as_ref()?;
         let before = self.before.get(name);
-        let Some(rows) = self.whole.get(&path.value) else {
-            return before.map(|before| MeasuredSteering::new(Arc::clone(before), all));
+        let steering = |table| MeasuredSteering::new(table, all, &self.leading);
+        let Some((rows, written_at)) = self.whole.get(&path.value) else {
+            return before.map(|before| steering(Arc::clone(before)));
         };
         let regions = regions.iter();
         let regions = regions.map(|region| all[region.index()].name.clone());
@@ -243,8 +267,12 @@ impl LatencyTables {
             hysteresis_us: span_us(written.hysteresis.as_ref(), HYSTERESIS),
         };
         let before = before.map(|before| &**before);
-        let table = Measured::new(regions, times, rule, before);
-        Some(MeasuredSteering::new(Arc::new(table), all))
+        let source = MeasuredSource {
+            file: path.value.clone(),
+            written_at: *written_at,
+        };
+        let table = Measured::new(source, regions, times, rule, before);
+        Some(steering(Arc::new(table)))
     }
 }
 
@@ -253,31 +281,64 @@ impl LatencyTables {
 pub(super) struct MeasuredSteering {
     /// The times.
     pub(super) table: Arc<Measured>,
+    /// The table's number, with who led before.
+    pub(super) digest: u64,
     /// By region: its column.
-    columns: Vec<Option<usize>>,
+    columns: Vec<Option<u16>>,
+    leading: LeadingFound,
 }
 
 impl MeasuredSteering {
-    fn new(table: Arc<Measured>, all: &[Region]) -> Self {
+    fn new(table: Arc<Measured>, all: &[Region], leading: &LeadingFound) -> Self {
         let column = |name: &str| table.regions.iter().position(|own| own == name);
-        let columns = all.iter().map(|region| column(&region.name)).collect();
-        Self { table, columns }
+        let columns = all.iter();
+        let columns = columns.map(|region| column(&region.name)?.try_into().ok());
+        Self {
+            digest: digest(&table, table.leading()),
+            columns: columns.collect(),
+            leading: Rc::clone(leading),
+            table,
+        }
     }
 
-    /// Brings regions into the order of what was measured for a client, those of which nothing is known last.
-    pub(super) fn sort(&self, list: &mut [RegionId], network: Option<Network>, place: &Place) {
-        let Some((_, row)) = self.table.row(network, place) else {
-            return;
-        };
-        let band = |region: &RegionId| row.bands[self.columns[region.index()]?];
+    /// Brings the regions that clients of a row may be sent to into the order of what was measured, those of which nothing is known
+    /// last.
+    pub(super) fn sort(&self, list: &mut [RegionId], client: MeasuredClient) {
+        let columns = list.iter().filter_map(|one| self.columns[one.index()]);
+        let choice = self.table.choice(client, columns);
+        let bands = self.table.bands(client, &choice);
+        let band_of = |column: u16| bands[usize::from(column)];
+        let band = |region: &RegionId| band_of(self.columns[region.index()]?);
         list.sort_by_key(|region| band(region).unwrap_or(u16::MAX));
+        if choice.len() > 1 {
+            let leading = choice.iter().copied();
+            let leading = leading
+                .filter(|column| band_of(*column) == Some(0))
+                .collect();
+            let mut found = self.leading.borrow_mut();
+            let found = found.entry(self.digest).or_default();
+            found.insert((client, choice), leading);
+        }
     }
 
-    /// A number for all of it.
-    pub(super) fn digest(&self) -> u64 {
-        let text = format!("{:?}", self.table);
-        HashKey::from_secret(b"measured").hash(text.as_bytes())
+    /// The table, with who leads by it.
+    pub(super) fn led(&self) -> Measured {
+        let found = self.leading.borrow();
+        let leading = found.get(&self.digest).cloned().unwrap_or_default();
+        Measured::clone(&self.table).led_by(leading)
     }
+
+    /// A number for how it sorts: nodes on which others led before, but the same lead now, have the same.
+    pub(super) fn outcome(&self) -> u64 {
+        let found = self.leading.borrow();
+        let leading = found.get(&self.digest).cloned().unwrap_or_default();
+        digest(&self.table, &leading)
+    }
+}
+
+fn digest(table: &Measured, leading: &LeadingRegions) -> u64 {
+    let text = format!("{:?}", (&table.regions, table.rule, table.rows(), leading));
+    HashKey::from_secret(b"measured").hash(text.as_bytes())
 }
 
 fn span_us(written: Option<&At<Span>>, otherwise: Span) -> u32 {

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::lots::{self, Growing, Ranks, RegionDrawing};
 use super::places::Places;
 use super::services::Draft;
-use super::steering::{RegionOrderId, RegionOrders};
+use super::steering::{RegionOrder, RegionOrderId, RegionOrders};
 use crate::base::limits::{CLASSES, SHARED_FENCES};
 use crate::base::{ClassId, JurisdictionId, JurisdictionSet, MapId, RegionId};
 use crate::config::diagnostic::Diagnostics;
@@ -66,7 +66,7 @@ pub(super) fn build(
 struct ClientKinds {
     kinds: Vec<ClientKind>,
     sorted: Sorted,
-    orders: Vec<Vec<RegionId>>,
+    orders: Vec<RegionOrder>,
 }
 
 /// All that such a service may ask of a client.
@@ -109,7 +109,7 @@ impl ClientKinds {
         }
     }
 
-    fn order(&self, kind: ClientKind) -> &[RegionId] {
+    fn order(&self, kind: ClientKind) -> &RegionOrder {
         &self.orders[kind.order]
     }
 }
@@ -226,15 +226,14 @@ fn intersections(sets: BTreeSet<JurisdictionSet>) -> BTreeSet<JurisdictionSet> {
 fn fenced(
     draft: &Draft<'_>,
     places: &Places<'_>,
-    order: &[RegionId],
+    (order, measured): &RegionOrder,
     fence: JurisdictionSet,
 ) -> Class {
     let law_of = |region: &RegionId| places.regions[region.index()].jurisdiction;
     let may = |region: &&RegionId| draft.regions.contains(region) && fence.contains(law_of(region));
-    Class {
-        preference: order.iter().filter(may).copied().collect(),
-        fence,
-    }
+    let mut preference: Vec<RegionId> = order.iter().filter(may).copied().collect();
+    draft.steering.sort_measured(&mut preference, *measured);
+    Class { preference, fence }
 }
 
 /// The size of each class ([`Map::sizes`]).
@@ -250,16 +249,22 @@ fn sizes(clients: &ClientKinds, ids: &[ClassId], classes: usize) -> Vec<u64> {
 }
 
 /// The class of a client for a service.
-fn class(draft: &Draft<'_>, places: &Places<'_>, order: &[RegionId], country: ClientLaw) -> Class {
+fn class(draft: &Draft<'_>, places: &Places<'_>, order: &RegionOrder, country: ClientLaw) -> Class {
     let fence = match draft.spec.residency.value {
         Residency::Any | Residency::Prefer => JurisdictionSet::EVERYWHERE,
         Residency::Strict => fence(draft, places, country),
     };
-    let mut class = fenced(draft, places, order, fence);
-    if let (Residency::Prefer, ClientLaw::Law(law)) = (draft.spec.residency.value, country) {
-        class
-            .preference
-            .sort_by_key(|region| distance_from_home(places, law, *region));
+    let (Residency::Prefer, ClientLaw::Law(law)) = (draft.spec.residency.value, country) else {
+        return fenced(draft, places, order, fence);
+    };
+    let (regions, measured) = order;
+    let mut class = fenced(draft, places, &(regions.clone(), None), fence);
+    let distance = |region: &RegionId| distance_from_home(places, law, *region);
+    class.preference.sort_by_key(distance);
+    // Those that are as far from home are compared with each other alone.
+    let alike = |one: &RegionId, other: &RegionId| distance(one) == distance(other);
+    for group in class.preference.chunk_by_mut(alike) {
+        draft.steering.sort_measured(group, *measured);
     }
     class
 }

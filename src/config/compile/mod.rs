@@ -91,6 +91,7 @@ use crate::plan::{
 };
 
 use checks::Checks;
+pub(crate) use latency::measured_client;
 use names::within;
 use places::Places;
 use services::Draft;

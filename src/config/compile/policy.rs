@@ -73,7 +73,7 @@ pub(super) fn of(
         add(&checks.own);
     }
     for (draft, service) in drafts.iter().zip(services) {
-        add(&draft.steering.key);
+        add(&draft.steering.outcome());
         add_service(service, &mut add);
     }
     let mut zones: Vec<String> = spec

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::checks::Checks;
+use super::claims;
 use super::places::Places;
 use super::steering::{self, Steering};
 use super::watch::{self, WatchedBy};
@@ -68,7 +69,8 @@ pub(super) fn resolve<'s>(
         draft
     });
     let drafts: Vec<Draft<'_>> = drafts.collect();
-    steering::check_networks(spec, &drafts, found);
+    let own = drafts.iter().map(|draft| (draft.spec, &draft.regions[..]));
+    claims::check_networks(spec, own, found);
     weights::check(&drafts, places, found);
     capacity::check(spec, &drafts, places, found);
     warn_of_unused(spec, &drafts, checks, found);

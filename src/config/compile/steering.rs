@@ -10,7 +10,7 @@
 //!
 //! It does not know which regions a service has endpoints in, nor fences: `maps` takes out what may not be.
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,14 +19,13 @@ use super::latency::MeasuredSteering;
 use super::lots::RegionDrawing;
 use super::places::{Places, are_internal, network};
 use super::region_sorting::{self, RegionSorting};
-use super::services::Draft;
 use crate::base::{Permille, RegionId};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
-use crate::config::spec::{Serves, ServiceSpec, Spec};
+use crate::config::spec::{Serves, ServiceSpec};
 use crate::config::steering::SteeringSpec;
 use crate::geo::{Continent, Direction, Location, Network, Place, Territory, country};
-use crate::plan::{FamilyPairing, Measured, Residency, SteeringFacts};
+use crate::plan::{FamilyPairing, Measured, MeasuredClient, Residency, SteeringFacts};
 
 /// The level of a claim by network.
 const BY_NETWORK: u8 = 5;
@@ -51,12 +50,12 @@ pub(super) struct Steering {
     takes_failover: Vec<bool>,
     /// By region: percent by which it counts as nearer.
     bias: Vec<i16>,
-    /// The part of a region's clients that go to the next one all the time.
-    trickle: Permille,
     /// Times that were measured.
     measured: Option<MeasuredSteering>,
     /// All of the above as text: two services that agree in it sort clients alike.
     pub(super) key: String,
+    /// The same, but for times that were measured.
+    rest: String,
 }
 
 /// Clients that a list of regions is for.
@@ -105,6 +104,10 @@ pub(super) fn of_service(
             .as_ref()
             .map_or(FamilyPairing::default(), |families| families.value),
         is_sticky: written.sticky.as_ref().is_some_and(|own| own.value),
+        region_trickle: written
+            .region_trickle
+            .as_ref()
+            .map_or(Permille::NONE, |part| part.value),
     };
     refuse_diverted(spec, written, found);
     if let Some(serves) = &written.serves {
@@ -129,8 +132,6 @@ pub(super) fn of_service(
             own.bias[place] = percent.value;
         }
     }
-    let trickle = written.region_trickle.as_ref();
-    own.trickle = trickle.map_or(Permille::NONE, |part| part.value);
     region_sorting::tell_needless(written, found);
     let closed = own.internal(kind, places);
     own = own.closing(&closed);
@@ -187,8 +188,8 @@ impl Steering {
                 .map(|said| said.unwrap_or(true))
                 .collect(),
             bias: vec![0; places.regions.len()],
-            trickle: Permille::NONE,
             measured: None,
+            rest: String::new(),
             key: String::new(),
         };
         own.mark(places);
@@ -221,8 +222,23 @@ impl Steering {
 
     /// The times that clients are sorted by.
     pub(super) fn measured(&self) -> Option<Arc<Measured>> {
-        let own = self.measured.as_ref();
-        own.map(|own| Arc::clone(&own.table))
+        self.measured.as_ref().map(|own| Arc::new(own.led()))
+    }
+
+    /// The text of what it comes to, once maps are made.
+    pub(super) fn outcome(&self) -> String {
+        let measured = self.measured.as_ref().map(MeasuredSteering::outcome);
+        measured.map_or_else(
+            || self.rest.clone(),
+            |own| format!("{} {own:016x}", self.rest),
+        )
+    }
+
+    /// Brings the regions that a client may be sent to into the order of what was measured, if it was.
+    pub(super) fn sort_measured(&self, list: &mut [RegionId], client: Option<MeasuredClient>) {
+        if let (Some(own), Some(client)) = (&self.measured, client) {
+            own.sort(list, client);
+        }
     }
 
     fn keyed(mut self) -> Self {
@@ -234,13 +250,15 @@ impl Steering {
             &self.bias,
         );
         let closed = self.facts.is_closed;
-        self.key = format!("{:?} {claims:?} {lists:?} {closed}", self.sorting);
-        if let Some(measured) = &self.measured {
-            self.key += &format!(" {:016x}", measured.digest());
+        self.rest = format!("{:?} {claims:?} {lists:?} {closed}", self.sorting);
+        let trickle = self.facts.region_trickle;
+        if trickle > Permille::NONE {
+            self.rest += &format!(" {trickle:?}");
         }
-        if self.trickle > Permille::NONE {
-            self.key += &format!(" {:?}", self.trickle);
-        }
+        self.key = match &self.measured {
+            Some(measured) => format!("{} {:016x}", self.rest, measured.digest),
+            None => self.rest.clone(),
+        };
         self
     }
 
@@ -317,6 +335,10 @@ impl Steering {
 /// The number of an order.
 pub(super) type RegionOrderId = usize;
 
+/// An order of regions for clients, and the row of the table of times that counts for them; by that each fence sorts those that it
+/// lets through ([`Steering::sort_measured`]).
+pub(super) type RegionOrder = (Vec<RegionId>, Option<MeasuredClient>);
+
 /// All that regions claim clients by.
 type ClaimKey = (
     Option<Territory>,
@@ -342,7 +364,8 @@ pub(super) struct RegionOrders<'p> {
     /// Places of regions.
     directions: Vec<Direction>,
     claims: HashMap<ClaimKey, Claimed>,
-    known: HashMap<Vec<RegionId>, RegionOrderId>,
+    known: HashMap<Option<MeasuredClient>, HashMap<Vec<RegionId>, RegionOrderId>>,
+    count: usize,
     /// Distances of regions from the client at hand, as their bias has them.
     distances: Vec<u32>,
     /// The order of the client at hand, and room to sort in.
@@ -359,6 +382,7 @@ impl<'p> RegionOrders<'p> {
             directions: regions.map(|own| own.location.direction()).collect(),
             claims: HashMap::new(),
             known: HashMap::new(),
+            count: 0,
             distances: vec![0; places.regions.len()],
             list: Vec::new(),
             rest: Vec::new(),
@@ -368,19 +392,23 @@ impl<'p> RegionOrders<'p> {
     /// The order for a client.
     pub(super) fn of(&mut self, place: &Place, mark: Option<u16>) -> RegionOrderId {
         self.fill(place, mark);
-        if let Some(id) = self.known.get(&self.list) {
+        let known = self.known.entry(self.measured(place, mark)).or_default();
+        if let Some(id) = known.get(&self.list) {
             return *id;
         }
-        let id = self.known.len();
-        self.known.insert(self.list.clone(), id);
+        let id = self.count;
+        known.insert(self.list.clone(), id);
+        self.count += 1;
         id
     }
 
     /// The orders by their numbers.
-    pub(super) fn into_list(self) -> Vec<Vec<RegionId>> {
-        let mut list = vec![Vec::new(); self.known.len()];
-        for (order, id) in self.known {
-            list[id] = order;
+    pub(super) fn into_list(self) -> Vec<RegionOrder> {
+        let mut list = vec![(Vec::new(), None); self.count];
+        for (measured, orders) in self.known {
+            for (order, id) in orders {
+                list[id] = (order, measured);
+            }
         }
         list
     }
@@ -406,7 +434,6 @@ impl<'p> RegionOrders<'p> {
             }
         }
         self.take_rest(own);
-        self.sort_measured(place, mark);
         let Some(claimed) = self.claims.get(&key) else {
             return;
         };
@@ -480,13 +507,11 @@ impl<'p> RegionOrders<'p> {
         self.list.extend(&self.rest);
     }
 
-    /// Brings regions into the order of what was measured for a client, those of which nothing is known last.
-    fn sort_measured(&mut self, place: &Place, mark: Option<u16>) {
-        let Some(own) = &self.steering.measured else {
-            return;
-        };
+    /// The row of the table of times that counts for a client.
+    fn measured(&self, place: &Place, mark: Option<u16>) -> Option<MeasuredClient> {
+        let own = self.steering.measured.as_ref()?;
         let network = mark.map(|mark| self.places.marks[usize::from(mark)].0);
-        own.sort(&mut self.list, network, place);
+        own.table.client(network, place)
     }
 
     /// Finds how far each region counts as being from a point.
@@ -504,7 +529,9 @@ impl Steering {
     pub(super) fn drawing(&self) -> RegionDrawing<'_> {
         match &self.sorting {
             RegionSorting::Weight(weights) => RegionDrawing::Weighted(weights),
-            _ if self.trickle > Permille::NONE => RegionDrawing::Trickle(self.trickle),
+            _ if self.facts.region_trickle > Permille::NONE => {
+                RegionDrawing::Trickle(self.facts.region_trickle)
+            }
             RegionSorting::Place
             | RegionSorting::Nearest
             | RegionSorting::Order(_)
@@ -554,41 +581,4 @@ fn append(list: &mut Vec<RegionId>, more: impl IntoIterator<Item = RegionId>) {
             list.push(region);
         }
     }
-}
-
-/// Refuses a network that two regions of one service claim. Regions of different services may.
-pub(super) fn check_networks(spec: &Spec, drafts: &[Draft<'_>], found: &mut Diagnostics) {
-    let mut told = BTreeSet::new();
-    for draft in drafts {
-        let own = draft.spec.steering.as_ref();
-        let own = own.and_then(|steering| steering.serves.as_ref());
-        let claims: Vec<(&str, &At<Serves>)> = match own {
-            Some(serves) => all_of(serves.iter().map(|(region, claims)| (region, claims))),
-            None => {
-                let regions = draft.regions.iter().map(|id| &spec.regions[id.index()]);
-                all_of(regions.map(|region| (&region.name, &region.serves)))
-            }
-        };
-        let mut owners: BTreeMap<Network, &str> = BTreeMap::new();
-        for (region, claim) in claims {
-            let Some(network) = network(&claim.value) else {
-                continue;
-            };
-            let other = owners.insert(network, region);
-            if let Some(other) = other.filter(|_| told.insert(claim.at.start)) {
-                found
-                    .error(&claim.at, "this network is claimed twice")
-                    .label(format!("region `{other}` claims it as well"))
-                    .help("a network belongs to one region of a service; a longer prefix may go to another");
-            }
-        }
-    }
-}
-
-fn all_of<'s>(
-    regions: impl Iterator<Item = (&'s At<String>, &'s Vec<At<Serves>>)>,
-) -> Vec<(&'s str, &'s At<Serves>)> {
-    let all =
-        regions.flat_map(|(region, claims)| claims.iter().map(|claim| (&*region.value, claim)));
-    all.collect()
 }

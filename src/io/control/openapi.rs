@@ -84,7 +84,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 38] = [
+    const COUNTS: [&str; 39] = [
         "added",
         "changed",
         "removed",
@@ -109,6 +109,7 @@ mod tests {
         "one_in",
         "prefix",
         "qtype",
+        "rows",
         "rrsets",
         "seq",
         "serial",

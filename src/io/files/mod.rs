@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
@@ -130,6 +130,7 @@ fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
     let (mut files, geo) = bring(&spec, &own, &mut watch);
     files.names = Arc::new(known_names(&spec));
+    bring_measured(&spec, &mut files);
     spec.warn_of_secrets(|path| is_open_to_all(Path::new(path)), &mut diagnostics);
     watch.entries.retain(|entry| !own.contains(&entry.path));
     Loaded {
@@ -155,6 +156,20 @@ fn known_names(spec: &Spec) -> KnownNames {
     let (kept, _) = state::names::read(&spec.state());
     let kept = kept.into_iter().map(|own| (own.name, own.addresses));
     KnownNames::of(kept.collect()).assumed()
+}
+
+/// The tables of times that the server of this config had in force, and when the present ones were written.
+fn bring_measured(spec: &Spec, files: &mut Files) {
+    let tables = spec.measured_files();
+    if !tables.is_empty() {
+        files.measured = Arc::new(state::measured::read(&spec.state()).0);
+    }
+    let written = tables.into_iter().filter_map(|path| {
+        let written = fs::metadata(&path).and_then(|own| own.modified()).ok()?;
+        let since = written.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some((path, since.as_secs()))
+    });
+    files.written = written.collect();
 }
 
 /// Reads the files of one zone again. They are watched from now on, as what they include now may be new.

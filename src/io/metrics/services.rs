@@ -44,6 +44,22 @@ pub(super) fn write(text: &mut Exposition, figures: &Figures) {
     }
     write_endpoints(text, figures);
     write_demand(text, &rows);
+    write_tables(text, &figures.table.plan);
+}
+
+/// Writes when the tables of measured times in force were written.
+fn write_tables(text: &mut Exposition, plan: &Plan) {
+    text.family(
+        "waypost_latency_table_written_timestamp_seconds",
+        Kind::Gauge,
+        "When the table of measured times of a service was written, in seconds since 1970.",
+    );
+    for service in &plan.services {
+        let table = service.measured.as_ref();
+        if let Some(at) = table.and_then(|own| own.source.written_at) {
+            text.part("", &label(service), at);
+        }
+    }
 }
 
 fn label(service: &Service) -> String {

@@ -9,6 +9,7 @@
 //!   cluster.log         orders of all nodes of the cluster, as their authors signed them
 //!   health.log          health of slots and targets, orders, observed demand
 //!   lock                held by the server that writes here
+//!   measured.log        tables of measured times, and which regions led by them
 //!   names.log           last good addresses of machines that are known by name
 //!   signatures/         signatures of zones, one file for each
 //!   transfers.json      serials that were given out, when zones were fresh, which were signed
@@ -30,6 +31,7 @@
 //! | [`lines`] | entries with checksums |
 //! | `health_file` | that file on the disk |
 //! | `lock` | who may write in the folder |
+//! | [`measured`] | how tables of measured times stand in theirs |
 //! | [`names`] | how addresses of names stand in theirs |
 //! | `writer` | the thread that writes |
 //! | `signatures`, `signature_writer` | files of signatures, and the thread that writes them |
@@ -56,6 +58,7 @@ mod health_file;
 pub mod health_log;
 pub mod lines;
 mod lock;
+pub mod measured;
 pub mod names;
 mod signature_writer;
 mod signatures;

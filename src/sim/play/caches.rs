@@ -140,6 +140,8 @@ pub(super) struct Caches {
     answers: Vec<Answer>,
     numbers: BTreeMap<Vec<IpAddr>, usize>,
     due: BinaryHeap<Reverse<(Moment, usize)>>,
+    /// Addresses that machines have left: they lead nowhere.
+    gone: BTreeSet<IpAddr>,
     /// Jurisdiction of each address of the plan in force.
     laws: BTreeMap<IpAddr, Option<crate::base::JurisdictionId>>,
 }
@@ -170,6 +172,7 @@ impl Caches {
             }],
             numbers: BTreeMap::from([(Vec::new(), 0)]),
             due: BinaryHeap::new(),
+            gone: BTreeSet::new(),
             laws: BTreeMap::new(),
         }
     }
@@ -245,6 +248,17 @@ impl Caches {
         for answer in &mut self.answers {
             answer.endpoints = accounting.endpoints_at(&answer.addresses);
         }
+    }
+
+    /// Takes in that machines have left the addresses that one plan has and the next has not.
+    pub(super) fn leave(&mut self, plan: &Plan, next: &Plan) {
+        let addresses = |plan: &Plan| -> BTreeSet<IpAddr> {
+            let all = plan.endpoints.iter().flat_map(|one| &one.addresses);
+            all.copied().collect()
+        };
+        let there = addresses(next);
+        self.gone.extend(addresses(plan));
+        self.gone.retain(|address| !there.contains(address));
     }
 
     /// When the next resolver asks.
@@ -414,7 +428,7 @@ impl Caches {
             endpoints,
             felt: 0,
         };
-        answer.feel(&accounting.felt);
+        answer.feel(&accounting.felt, &self.gone);
         self.answers.push(answer);
         number
     }
@@ -423,7 +437,7 @@ impl Caches {
     /// `weights` is what one client of each group asks for.
     pub(super) fn reckon(&mut self, now: Moment, weights: &[u64], accounting: &mut Accounting) {
         for answer in self.answers.iter_mut().skip(1) {
-            answer.feel(&accounting.felt);
+            answer.feel(&accounting.felt, &self.gone);
         }
         let mut lost = vec![0; self.groups.len()];
         let mut loads = vec![(0, 0); accounting.endpoints.len()];
@@ -500,12 +514,14 @@ impl Cache {
 }
 
 impl Answer {
-    fn feel(&mut self, felt: &[u64]) {
+    fn feel(&mut self, felt: &[u64], gone: &BTreeSet<IpAddr>) {
         let parts = self.endpoints.iter();
         let sum: u64 = parts
             .map(|place| felt.get(*place).copied().unwrap_or(0))
             .sum();
-        self.felt = sum / (self.endpoints.len() as u64).max(1);
+        let left = self.addresses.iter().filter(|one| gone.contains(*one));
+        let left = left.count() as u64;
+        self.felt = (sum + left * 1000) / (self.endpoints.len() as u64 + left).max(1);
     }
 }
 

@@ -69,7 +69,11 @@ impl Scenario {
                 Deed::Order(order) if order.action == Action::Undrain => {
                     end(&order.scope, event.at, &mut steps);
                 }
-                Deed::Fault(_) | Deed::Order(_) | Deed::Reload(_) | Deed::Surge(..) => {
+                Deed::Fault(_)
+                | Deed::Order(_)
+                | Deed::Reload(_)
+                | Deed::Readdress(..)
+                | Deed::Surge(..) => {
                     found
                         .error(&event.place, "this cannot be played on a live system")
                         .help(HELP);

@@ -63,7 +63,7 @@ use endpoint_timelines::EndpointTimelines;
 use faults::Faults;
 pub use read::read;
 use scenario::{Deed, Event};
-pub use scenario::{Scenario, Script};
+pub use scenario::{Playable, Scenario, Script};
 use serving::Serving;
 pub use summary::Summary;
 use timeline::{Kind, Timeline};
@@ -341,7 +341,13 @@ impl Play {
                 self.world.order(order.insisted());
                 self.observe_world();
             }
-            Deed::Reload(path) => self.reload(&path),
+            Deed::Reload(_) => self.renew(number),
+            Deed::Readdress(..) => {
+                if let Some(next) = self.script.renewals.get(&number) {
+                    self.caches.leave(&self.plan, next);
+                }
+                self.renew(number);
+            }
             Deed::Surge(of, factor) => {
                 self.surges.insert(number, (of, factor));
             }
@@ -380,8 +386,9 @@ impl Play {
         self.observe_world();
     }
 
-    fn reload(&mut self, path: &str) {
-        let Some(plan) = self.script.reloads.get(path).cloned() else {
+    /// Puts the plan of an event into force.
+    fn renew(&mut self, number: usize) {
+        let Some(plan) = self.script.renewals.get(&number).cloned() else {
             return;
         };
         self.plan = plan.clone();
@@ -503,6 +510,10 @@ impl Event {
             Deed::Heal(whom) => format!("heal {whom}"),
             Deed::Order(order) => format!("order: {} {}", order.action.word(), order.scope),
             Deed::Reload(path) => format!("reload {path}"),
+            Deed::Readdress(whom, addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                format!("{whom} moves to {}", addresses.join(" "))
+            }
             Deed::Surge(of, factor) => {
                 let of = of.as_ref();
                 let of = of.map_or(String::new(), |of| format!(" of clients of {of}"));

@@ -29,7 +29,7 @@ const ACTIONS: &[(&str, Action)] = &[
     ("undrain", Action::Undrain),
     ("approve", Action::Approve),
 ];
-const DEEDS: &str = "kill, heal, slow, loss, flap, behind, unresolved, vantage_loss, probe_loss, canary_loss, order, reload, surge";
+const DEEDS: &str = "kill, heal, slow, loss, flap, behind, unresolved, vantage_loss, probe_loss, canary_loss, order, reload, addresses, surge";
 
 /// Reads the text of a scenario. There is one even when some of it is wrong, so that the names
 /// in it can be checked as well.
@@ -206,7 +206,9 @@ fn read_event(
         });
     }
     let (place, deed) = deeds.pop()?;
-    if let (Some(lasts), Deed::Heal(_) | Deed::Order(_) | Deed::Reload(_)) = (&lasts, &deed) {
+    if let (Some(lasts), Deed::Heal(_) | Deed::Order(_) | Deed::Reload(_) | Deed::Readdress(..)) =
+        (&lasts, &deed)
+    {
         fields
             .reader()
             .error(&lasts.at, "this does not end by itself", |found| {
@@ -264,6 +266,7 @@ fn deeds(fields: &mut Fields<'_, '_>) -> Vec<(Range<usize>, Deed)> {
     }
     deeds.extend(loss(fields));
     deeds.extend(flap(fields));
+    deeds.extend(addresses(fields));
     deeds.extend(order(fields));
     deeds.extend(surge(fields));
     deeds
@@ -287,6 +290,16 @@ fn flap(event: &mut Fields<'_, '_>) -> Option<(Range<usize>, Deed)> {
     fields.finish();
     let (of, period) = (of?, period?);
     Some((of.at, Deed::Fault(Fault::Flap(of.value, period.value))))
+}
+
+/// `addresses = { of = "cdn-eu", to = ["192.0.2.99"] }`.
+fn addresses(event: &mut Fields<'_, '_>) -> Option<(Range<usize>, Deed)> {
+    let mut fields = event.table("addresses")?;
+    let of = fields.required("of", r#""cdn-eu""#, value::text);
+    let to = fields.required_list("to", r#"["192.0.2.99"]"#, value::address);
+    fields.finish();
+    let to = to.into_iter().map(|one| one.value).collect();
+    of.map(|of| (of.at, Deed::Readdress(of.value, to)))
 }
 
 /// `order = "drain"`, `scope = "fra-hetzner"`.

@@ -5,11 +5,13 @@
 //! config that has other machines. Clients ask for the services that the first config has; one
 //! that only a later config has is not asked for. It knows nothing of how things turn out.
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::{Permille, Span, Utc, similar};
-use crate::config::Diagnostics;
+use crate::config::{self, Diagnostics, Files, Spec};
+use crate::dns::Name;
 use crate::engine::Order;
 use crate::plan::Plan;
 use crate::text::reader::At;
@@ -76,6 +78,8 @@ pub(super) enum Deed {
     Order(Order),
     /// Another config is put in force.
     Reload(String),
+    /// The name of a machine has other addresses: those before lead nowhere.
+    Readdress(String, Vec<IpAddr>),
     /// Clients ask for so many permille of what they otherwise would; those that prefer a
     /// region, or all.
     Surge(Option<String>, u32),
@@ -126,8 +130,30 @@ pub struct Script {
     pub scenario: Scenario,
     /// The plan it starts with.
     pub(super) plan: Arc<Plan>,
-    /// The plans it reloads, by the path as written.
-    pub(super) reloads: BTreeMap<String, Arc<Plan>>,
+    /// The plans that come into force by reloads and by other addresses, by the number of the event.
+    pub(super) renewals: BTreeMap<usize, Arc<Plan>>,
+}
+
+/// A config to be played against: its plan, and what that was compiled from.
+#[derive(Debug)]
+pub struct Playable {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The config.
+    pub spec: Spec,
+    /// The files that were brought for it.
+    pub files: Files,
+}
+
+impl Playable {
+    /// The plan where names have these addresses.
+    fn known(&self, names: &BTreeMap<Name, Vec<IpAddr>>) -> Result<Arc<Plan>, Diagnostics> {
+        if names.is_empty() {
+            return Ok(Arc::clone(&self.plan));
+        }
+        let files = self.files.knowing(names.clone());
+        config::readdress(&self.spec, &files, &self.plan).map(Arc::new)
+    }
 }
 
 impl Scenario {
@@ -136,7 +162,11 @@ impl Scenario {
     pub fn reloads(&self) -> BTreeSet<&str> {
         let paths = self.events.iter().filter_map(|event| match &event.deed {
             Deed::Reload(path) => Some(path.as_str()),
-            Deed::Fault(_) | Deed::Heal(_) | Deed::Order(_) | Deed::Surge(..) => None,
+            Deed::Fault(_)
+            | Deed::Heal(_)
+            | Deed::Order(_)
+            | Deed::Readdress(..)
+            | Deed::Surge(..) => None,
         });
         paths.collect()
     }
@@ -148,25 +178,49 @@ impl Scenario {
     /// Everything that is wrong, with what was found before.
     pub fn with_plans(
         self,
-        plan: Arc<Plan>,
-        reloads: BTreeMap<String, Arc<Plan>>,
+        start: Playable,
+        reloads: &BTreeMap<String, Playable>,
         mut found: Diagnostics,
     ) -> Result<Script, Diagnostics> {
-        self.check_demand(&plan, &mut found);
-        let mut in_force = &plan;
-        for event in &self.events {
-            if let Deed::Reload(path) = &event.deed {
-                in_force = reloads.get(path).unwrap_or(in_force);
+        self.check_demand(&start.plan, &mut found);
+        let (mut config, mut plan) = (&start, Arc::clone(&start.plan));
+        let (mut names, mut renewals) = (BTreeMap::new(), BTreeMap::new());
+        for (number, event) in self.events.iter().enumerate() {
+            let renewed = match &event.deed {
+                Deed::Reload(path) => {
+                    config = reloads.get(path).unwrap_or(config);
+                    config.known(&names)
+                }
+                Deed::Readdress(whom, addresses) => {
+                    names.extend(
+                        names_of(&plan, whom).map(|name| (name.clone(), addresses.clone())),
+                    );
+                    config.known(&names)
+                }
+                Deed::Fault(_) | Deed::Heal(_) | Deed::Order(_) | Deed::Surge(..) => {
+                    Ok(Arc::clone(&plan))
+                }
+            };
+            match renewed {
+                Ok(renewed) if !Arc::ptr_eq(&renewed, &plan) => {
+                    plan = renewed;
+                    renewals.insert(number, Arc::clone(&plan));
+                }
+                Ok(_) => {}
+                Err(why) => {
+                    let message = "the config does not go with these addresses";
+                    found.error(&event.place, message).help(why.render(false));
+                }
             }
-            event.check(in_force, &mut found);
+            event.check(&plan, &mut found);
         }
         found.settle();
         match found.has_errors() {
             true => Err(found),
             false => Ok(Script {
                 scenario: self,
-                plan,
-                reloads,
+                plan: start.plan,
+                renewals,
             }),
         }
     }
@@ -189,6 +243,7 @@ impl Event {
             Deed::Fault(fault) => fault.whom(),
             Deed::Heal(whom) => Some(whom.as_str()),
             Deed::Order(order) => Some(order.scope.as_str()),
+            Deed::Readdress(whom, _) => Some(whom.as_str()),
             Deed::Reload(_) => None,
             Deed::Surge(region, _) => {
                 if let Some(region) = region {
@@ -203,13 +258,13 @@ impl Event {
             }
         };
         let scope = whom.map(|whom| plan.scope(whom));
-        if let (Some(Ok(scope)), Deed::Fault(Fault::Unresolved(whom))) = (&scope, &self.deed) {
-            let mut own = scope.endpoints.iter().map(|id| &plan.endpoints[id.index()]);
-            if own.all(|one| one.named.is_none()) {
-                let message = format!("no machine of `{whom}` is known by name");
-                let help = "name an endpoint that has `hostname`, or use `kill`";
-                found.error(&self.place, message).help(help);
-            }
+        if let (Some(Ok(_)), Deed::Fault(Fault::Unresolved(whom)) | Deed::Readdress(whom, _)) =
+            (&scope, &self.deed)
+            && names_of(plan, whom).next().is_none()
+        {
+            let message = format!("no machine of `{whom}` is known by name");
+            let help = "name an endpoint that has `hostname`, or use `kill`";
+            found.error(&self.place, message).help(help);
         }
         if let Some(Err(unknown)) = scope {
             let help = match &unknown.nearest {
@@ -223,6 +278,14 @@ impl Event {
             found.error(&self.place, message).help(help);
         }
     }
+}
+
+/// The names of machines of a region, provider or endpoint that are known by name.
+fn names_of<'p>(plan: &'p Plan, whom: &str) -> impl Iterator<Item = &'p Name> {
+    let endpoints = plan.scope(whom).map(|scope| scope.endpoints);
+    let endpoints = endpoints.unwrap_or_default().into_iter();
+    let machines = endpoints.filter_map(|id| plan.endpoints[id.index()].named.as_ref());
+    machines.map(|own| &own.name)
 }
 
 fn check_name<'n>(

@@ -52,6 +52,12 @@ pub struct Steered {
     pub residency: Residency,
     /// The way in which its clients are sorted among regions.
     pub policy: SteeringPolicy,
+    /// Tells whether clients keep their endpoints over changes of the config.
+    pub sticky: bool,
+    /// The part of a tier's clients that go to the next one all the time.
+    pub trickle_permille: u16,
+    /// The part of a region's clients that go to the next one all the time.
+    pub region_trickle_permille: u16,
     /// The jurisdictions in which the answer may lie; absent means anywhere.
     pub fence: Option<Vec<String>>,
     /// The client's cohort, 0 to 999.
@@ -211,9 +217,12 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
             .iter()
             .map(|region| link.region(*region))
             .collect(),
-        measured: measured::of(plan, link.service, client),
+        measured: measured::of(plan, link.service, client, &class.preference),
         residency: link.service.residency,
         policy: link.service.steering.policy,
+        sticky: link.service.steering.is_sticky,
+        trickle_permille: Pool::trickle_of(&link.service.pools).0,
+        region_trickle_permille: link.service.steering.region_trickle.0,
         fence: link.fence(class.fence),
         cohort: link.client.cohort(),
         set: selection.and_then(|found| link.set(found)),

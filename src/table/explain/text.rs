@@ -1,14 +1,14 @@
 //! An explanation for a person at a terminal: links one under the other, columns aligned.
 use std::fmt;
 
-use crate::base::{Family, Reason, Span, Utc, Why};
+use crate::base::{Family, Permille, Reason, Span, Utc, Why};
 use crate::dns::edns::ExtendedError;
 use crate::dns::text::type_name;
 use crate::plan::{AllDown, SteeringPolicy, Units};
 
 use super::chain::{Consulted, Role, Stand, Steered, Ttl};
 use super::load::Load;
-use super::measured::MeasuredFacts;
+use super::measured::{MeasuredFacts, RegionTime};
 use super::place::PlaceFacts;
 use super::scope::Scope;
 use super::{Chain, ChosenFacts, Explanation, Health, SignedZone};
@@ -65,21 +65,44 @@ fn preference(steered: &Steered) -> String {
     let policy = (steered.policy != SteeringPolicy::Place).then(|| steered.policy.word());
     let policy = policy.map(|word| format!("policy {word}"));
     let drawn = (!weights.is_empty()).then(|| format!("drawn by {}", weights.join(", ")));
-    let facts: Vec<String> = policy.into_iter().chain(drawn).collect();
+    let part = |share, what: &str| (share > 0).then(|| format!("{what} {}", Permille(share)));
+    let facts = [
+        policy,
+        drawn,
+        part(steered.region_trickle_permille, "region trickle"),
+        part(steered.trickle_permille, "trickle"),
+        steered.sticky.then(|| "sticky".to_owned()),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
     match facts.is_empty() {
         true => regions,
         false => format!("{regions} ({})", facts.join(", ")),
     }
 }
 
-/// The measured times, and of whom.
+/// The measured times, with `=` between regions that count as equal, and of whom.
 fn times(measured: &MeasuredFacts) -> String {
-    let times = measured.regions.iter().map(|own| match own.measured_us {
-        None => format!("{} unknown", own.region),
-        Some(time) => format!("{} {}.{:03} ms", own.region, time / 1000, time % 1000),
-    });
-    let times: Vec<String> = times.collect();
-    format!("{} (of {})", times.join(", "), measured.clients)
+    let mut text = String::new();
+    let mut before: Option<&RegionTime> = None;
+    for own in &measured.regions {
+        text += match before {
+            None => "",
+            Some(one) if one.band.is_none() || own.band.is_none() => ", ",
+            Some(one) if one.band == own.band => " = ",
+            Some(_) => " > ",
+        };
+        text += &match own.measured_us {
+            None => format!("{} unknown", own.region),
+            Some(time) => format!("{} {}.{:03} ms", own.region, time / 1000, time % 1000),
+        };
+        before = Some(own);
+    }
+    let written = measured.written_at;
+    let written = written.map_or_else(String::new, |at| format!(" of {}", Utc::from_seconds(at)));
+    format!(
+        "{text} (of {}, by {}{written})",
+        measured.clients, measured.file
+    )
 }
 
 fn write_steered(
