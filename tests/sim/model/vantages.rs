@@ -255,6 +255,7 @@ fn evidence(verdict: Verdict) -> Evidence {
         gate: Gate::Open,
         hold: Span::ZERO,
         without: waypost::base::AddressSet::EMPTY,
+        most: waypost::base::Permille::FULL,
     }
 }
 
