@@ -263,13 +263,11 @@ pub fn intents(
         }
         Action::Drain | Action::Force(_) => {
             let new = drains::record(calendar.now, request).ok();
-            let is_new = |new: &OrderRecord| {
-                let held = executed.held.as_ref();
-                // What this node has ordered for as long already says nothing new.
-                let covers = held.filter(|held| held.given < new.given || held.order != new.order);
-                !covers.is_some_and(|held| is_by_this_node(held, cluster))
-            };
-            let held = new.filter(is_new).map(|record| Intent {
+            // What this node has ordered for as long already says nothing new; what was just added is not agreed on yet.
+            let held = executed.held.as_ref();
+            let covers = held.filter(|held| held.origin == OrderOrigin::Agreed);
+            let is_known = covers.is_some_and(|held| is_by_this_node(held, cluster));
+            let held = new.filter(|_| !is_known).map(|record| Intent {
                 begins: record.from.map(|from| calendar.utc_of(from)),
                 expires: record.until.map(|until| calendar.utc_of(until)),
                 ..intent(act(record.order.action))

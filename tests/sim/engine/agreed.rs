@@ -76,6 +76,11 @@ impl Node {
         self.desk.handle(self.desk.now.0, input);
         let (_, result) = self.desk.answers.pop().unwrap();
         let executed = result.expect("nothing but what the engine takes is ordered here");
+        // Some time passes between the two.
+        let calendar = Calendar {
+            now: calendar.now.after(Span(5)),
+            utc: Utc(calendar.utc.0 + 5),
+        };
         for intent in agreed::intents(&self.cluster, calendar, &request, &executed) {
             let entry = self.cluster.order(calendar.utc, intent).unwrap();
             self.disk.push(entry.record.octets().clone());
