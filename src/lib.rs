@@ -68,7 +68,7 @@
 //!
 //! # What a zone goes through
 //!
-//! A zone comes from its file or from a primary. Over it is laid what comes and goes by itself (challenges, a
+//! A zone comes from its file or from a primary. Over a file is laid what is declared ([`zones::declared`]), over that what comes and goes by itself (challenges, a
 //! serial, keys), then it is signed, and the engine publishes it with the next table: so records, signatures and
 //! steering of one answer are of one generation. A change of one zone is no reload: it reads no config, parses no
 //! other zone and touches no probe, and costs what it changes ([`dns::zone::Zone::amended`],
@@ -167,6 +167,7 @@
 //! | **combination** | how the monitors of one address decide together, where not all of them must hold |
 //! | **compose** | lay challenges, serial and keys over a base, and sign it |
 //! | **copy** | the file in which the last good version of a zone from a primary is kept |
+//! | **declare** | have an RRset served that no file has, by an order or an update; it stays until it is removed |
 //! | **fence** | jurisdictions that an answer may lie in |
 //! | **fleet** | a tier that is dealt out by draws of each client, because it is too large or too fine for cohorts |
 //! | **generation** | the number of a published table |

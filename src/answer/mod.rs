@@ -216,8 +216,8 @@ fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> us
 }
 
 /// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
-/// extended error has no room kept: it is not worth truncating an answer for.
-#[inline]
+/// extended error has no room kept: it is not worth truncating an answer for. There are two callers, so it is not inlined by itself.
+#[inline(always)]
 fn reserve_opt<'s>(
     (server, asker): (&'s Server, &Asker),
     (edns, cookie): (&'s Edns, Option<[u8; COOKIE_BYTES]>),

@@ -58,7 +58,19 @@ pub const TIMED_TURNS: u32 = 64;
 /// How long a thread that stops goes on to answer what has come over UDP.
 pub const UDP_DRAIN: Span = Span::from_secs(2);
 /// Records of one update (RFC 2136), prerequisites and changes together.
-pub const UPDATE_RECORDS: usize = 100;
+pub const UPDATE_RECORDS: usize = 1000;
+/// Records of one declared RRset.
+pub const DECLARED_SET_RECORDS: usize = 512;
+/// Octets of RDATA of one.
+pub const DECLARED_SET_BYTES: usize = 32 * 1024;
+/// Changes of declared records in one batch.
+pub const DECLARED_CHANGES: usize = 20_000;
+/// Octets of the body of a batch.
+pub const DECLARED_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Batches of them that may wait.
+pub const DECLARED_WAITING: usize = 256;
+/// Octets of the file in which they are kept.
+pub const DECLARED_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// TXT records of `_acme-challenge` names that are kept at once.
 pub const CHALLENGES: usize = 4096;
 /// The same, of one name.
@@ -71,6 +83,8 @@ pub const CHALLENGES_WAITING: usize = 64;
 pub const CHALLENGES_FILE_BYTES: u64 = 32 * 1024 * 1024;
 /// Zones that primaries say may have changed, and that nobody has looked at yet.
 pub const NOTIFICATIONS_WAITING: usize = 4096;
+/// Octets of the file in which orders of all nodes of a cluster are kept.
+pub const CLUSTER_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Octets of the file in which health, orders and demand are kept.
 pub const HEALTH_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Geo databases that are kept compiled.
@@ -450,6 +464,12 @@ pub const CLUSTER_SEEN: usize = 64;
 pub const CLUSTER_TEXT_BYTES: (usize, usize, usize, usize) = (255, 128, 512, 6 * 1024);
 /// Time that an entry which ends by itself is kept past the longest that any such may hold.
 pub const CLUSTER_SPENT_KEPT: Span = Span::from_secs(3600);
+/// Time for which an approval waits for the return that it is for, on nodes where that is late.
+pub const CLUSTER_APPROVAL: Span = Span::from_secs(24 * 3600);
+/// Difference of two falls of one target, as two nodes saw them, that are the same outage.
+pub const CLUSTER_FALLS_APART: Span = Span::from_secs(60);
+/// Time for which whoever gives an order waits until the other nodes know it.
+pub const CLUSTER_ORDER_KNOWN: Span = Span(1500);
 /// Time for which a vote counts, and no less than three beats.
 pub const CLUSTER_FRESH: Span = Span::from_secs(15);
 /// Difference of two nodes' clocks that is told.

@@ -108,6 +108,10 @@ pub(super) enum Command {
     /// Sets TXT records of `_acme-challenge` names in the running server; they go by themselves,
     /// and stay over reloads and restarts until then.
     Acme(super::acme::Acme),
+    /// Declare records of zones while the server runs
+    ///
+    /// They lie over what the zone's file says, and stay until they are deleted; `[dynamic]` says which may be declared, and by whom.
+    Records(super::records::RecordsArguments),
     /// Make a token for the control API
     Token(TokenArguments),
     /// Look at the log of changes

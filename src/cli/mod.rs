@@ -14,6 +14,7 @@
 //! | `drill` | `waypost drill`: a scenario played on the live system, or in its table |
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
+//! | `records` | `waypost records`: records declared, listed, written as files and brought to what files say |
 //! | `token` | `waypost token`: secrets for the control API |
 //! | `audit` | `waypost audit`: whether the log of changes is whole |
 //! | `query` | `waypost query`: a small dig that also shows why |
@@ -57,6 +58,7 @@ mod proof;
 mod push;
 mod query;
 mod ready;
+mod records;
 mod reload;
 mod remote;
 mod report;
@@ -112,6 +114,7 @@ pub fn main() -> ExitCode {
         Command::Push(arguments) => push::push(&arguments),
         Command::Orders(arguments) => orders::orders(&arguments),
         Command::Acme(arguments) => acme::acme(&arguments),
+        Command::Records(arguments) => records::records(&arguments),
         Command::Token(arguments) => token::token(&arguments),
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),

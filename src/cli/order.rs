@@ -7,13 +7,13 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::arguments::{Drain, ForceOrder, Order, OrderBy, OrderWindow};
-use super::orders::{forecast_page, list};
+use super::orders::{forecast_page, known_by, list};
 use super::present::percent;
 use super::remote::{Remote, text_of};
 use super::say;
 use crate::daemon::Failure;
 use crate::engine::order::Action;
-use crate::io::control::{EndpointShare, ForecastView, OrderList};
+use crate::io::control::{ForecastView, HeldView, OrderList};
 
 /// The path of orders.
 const PATH: &str = "/api/v1/orders";
@@ -89,7 +89,12 @@ fn forecast(remote: &Remote, mut parameters: OrderFields, json: bool) -> Result<
 fn wait(remote: &Remote, scope: &str) -> Result<ExitCode, Failure> {
     let mut told = String::new();
     loop {
-        let Some(left) = left(&list(remote)?, scope) else {
+        let Some(HeldView {
+            endpoints: left,
+            known,
+            ..
+        }) = drain_of(list(remote)?, scope)
+        else {
             return Err(format!("the drain of {scope} was lifted, or has ended"));
         };
         let some: Vec<String> = left
@@ -97,13 +102,17 @@ fn wait(remote: &Remote, scope: &str) -> Result<ExitCode, Failure> {
             .filter(|own| own.share_permille > 0)
             .map(|own| format!("{} {}", own.name, percent(own.share_permille)))
             .collect();
-        if some.is_empty() {
+        // Where several nodes answer, all of them must know it.
+        let unknown = known.filter(|known| known.nodes < known.of);
+        if some.is_empty() && unknown.is_none() {
             say(
                 "no new answer has any of it; resolvers may keep older ones for as long as their TTL says",
             );
             return Ok(ExitCode::SUCCESS);
         }
-        let now = format!("still served: {}", some.join(", "));
+        let served = (!some.is_empty()).then(|| format!("still served: {}", some.join(", ")));
+        let clauses = [served, known.map(known_by)].into_iter().flatten();
+        let now = clauses.collect::<Vec<_>>().join("; ");
         if now != told {
             say(&now);
             told = now;
@@ -112,11 +121,10 @@ fn wait(remote: &Remote, scope: &str) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The shares left of the endpoints of a drain; nothing if there is no such order any more.
-fn left(list: &OrderList, scope: &str) -> Option<Vec<EndpointShare>> {
-    let mut drains = list.orders.iter();
-    let drain = drains.find(|held| held.order.action == "drain" && held.order.scope == scope)?;
-    Some(drain.endpoints.clone())
+/// The drain of a scope; nothing if there is no such order any more.
+fn drain_of(list: OrderList, scope: &str) -> Option<HeldView> {
+    let mut orders = list.orders.into_iter().chain(list.held_back);
+    orders.find(|held| held.order.action == "drain" && held.order.scope == scope)
 }
 
 /// The parameters of an order.

@@ -6,7 +6,9 @@ use super::present::{line, percent};
 use super::remote::Remote;
 use super::say;
 use crate::daemon::Failure;
-use crate::io::control::{ForecastView, HeldView, OrderList, OrderView, PastView, ServiceShift};
+use crate::io::control::{
+    ForecastView, HeldView, OrderKnown, OrderList, OrderView, PastView, ServiceShift,
+};
 
 /// Endpoints of an order that a line names.
 const NAMED: usize = 10;
@@ -38,6 +40,15 @@ fn page(list: &OrderList, history: usize) -> String {
     for held in &list.orders {
         held_lines(&mut out, held);
     }
+    if !list.held_back.is_empty() {
+        line(
+            &mut out,
+            "\nheld back until another node orders the same, for one alone takes out at most half of the capacity:",
+        );
+    }
+    for held in &list.held_back {
+        held_lines(&mut out, held);
+    }
     if !list.history.is_empty() && history > 0 {
         line(&mut out, "\nended:");
     }
@@ -60,6 +71,7 @@ fn held_lines(out: &mut String, held: &HeldView) {
     };
     let state = match held.state.as_str() {
         "pending" => "to come: from",
+        "held_back" => "given",
         _ => "since",
     };
     line(
@@ -73,7 +85,13 @@ fn held_lines(out: &mut String, held: &HeldView) {
         true => "nothing has this name now".to_owned(),
         false => few(&endpoints),
     };
-    line(out, &format!("    {text}"));
+    let known = held.known.map(|known| format!("; {}", known_by(known)));
+    line(out, &format!("    {text}{}", known.unwrap_or_default()));
+}
+
+/// The nodes of a cluster that know an order, in words.
+pub(super) fn known_by(known: OrderKnown) -> String {
+    format!("known by {} of {} nodes", known.nodes, known.of)
 }
 
 fn past_line(out: &mut String, past: &PastView) {
@@ -188,6 +206,7 @@ mod tests {
             order,
             state: state.into(),
             endpoints,
+            known: (state == "in_force").then_some(OrderKnown { nodes: 4, of: 5 }),
         };
         let share = EndpointShare {
             name: "fra-a".into(),
@@ -209,11 +228,16 @@ mod tests {
                 ended_by: Some("bob".into()),
                 ended_reason: Some("done".into()),
             }],
+            held_back: vec![held("held_back", order("drain", None, None), Vec::new())],
         };
         let expected = "\
 drain eu  since 2027-03-01T22:00:00Z until it is lifted  by ada: disks
-    fra-a 50.5%
+    fra-a 50.5%; known by 4 of 5 nodes
 force eu 30%  to come: from 2027-03-01T22:00:00Z until 2027-03-01T23:00:00Z  by ada: disks
+    nothing has this name now
+
+held back until another node orders the same, for one alone takes out at most half of the capacity:
+drain eu  given 2027-03-01T22:00:00Z until it is lifted  by ada: disks
     nothing has this name now
 
 ended:

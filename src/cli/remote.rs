@@ -44,6 +44,19 @@ pub(super) enum ControlWay {
     Http(String),
 }
 
+/// The thing that is sent to a resource.
+pub(super) enum SentBody {
+    /// Nothing: it is only looked at.
+    Nothing,
+    /// A merge patch (RFC 7386), for the resource as it was read.
+    Patch {
+        /// JSON.
+        body: String,
+        /// Its entity tag then; absent = whatever it is now.
+        if_match: Option<String>,
+    },
+}
+
 impl Remote {
     /// The server that the arguments name, or that their config describes.
     pub(super) fn find(control: &Control) -> Result<Self, Failure> {
@@ -128,6 +141,32 @@ impl Remote {
     pub(super) fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
         let url = self.url(path, query)?;
         self.read(self.client.delete(url).timeout(self.change_timeout))
+    }
+
+    /// A resource below `/api/v1`, by its names on the way there, whatever is in them; the body if the status is 200.
+    pub(super) fn resource(
+        &self,
+        names: &[&str],
+        query: &[(&str, &str)],
+        sent: SentBody,
+    ) -> Result<String, Failure> {
+        let mut url = self.url("/api/v1", query)?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(names);
+        }
+        let request = match sent {
+            SentBody::Nothing => self.client.get(url).timeout(self.change_timeout),
+            SentBody::Patch { body, if_match } => {
+                let request = self.client.patch(url).timeout(self.change_timeout);
+                let request = request.header("content-type", "application/merge-patch+json");
+                let request = request.body(body);
+                match if_match {
+                    Some(tag) => request.header("if-match", tag),
+                    None => request,
+                }
+            }
+        };
+        self.read(request)
     }
 
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url, Failure> {

@@ -23,6 +23,7 @@ use crate::text::{diagnostic, reader, value};
 mod cluster;
 mod compile;
 pub mod copy;
+mod dynamic;
 mod endpoint;
 pub mod environment;
 mod files;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cluster::ClusterSpec;
+pub(crate) use super::dynamic::{DynamicSpec, RecordRuleSpec};
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::maintenance::MaintenanceSpec;
 use super::naming::{AliasSpec, ResolversSpec};
@@ -64,6 +65,7 @@ pub struct Spec {
     pub(crate) maintenance: Vec<MaintenanceSpec>,
     pub(crate) tsig: Vec<TsigSpec>,
     pub(crate) acme: AcmeSpec,
+    pub(crate) dynamic: DynamicSpec,
     pub(crate) resolvers: ResolversSpec,
     pub(crate) cluster: Option<ClusterSpec>,
 }

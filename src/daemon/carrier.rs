@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::cluster::ClusterDriver;
+use super::cluster_orders::ClusterBefore;
 use crate::io::carry::peers::{PeerTools, Peers};
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;
@@ -31,11 +32,11 @@ pub(super) type ClusterParts = (Option<ClusterDriver>, Option<CarrierKeeper>);
 /// When this node's key cannot be read, or the system gives no thread.
 pub(super) fn join(
     plan: &Arc<Plan>,
-    clock: Clock,
+    (clock, before): (Clock, &ClusterBefore),
     listeners: Vec<TcpListener>,
     metrics: &Arc<Metrics>,
 ) -> Result<ClusterParts, String> {
-    let driver = ClusterDriver::start(plan, clock)?;
+    let driver = ClusterDriver::start(plan, clock, before)?;
     let (Some(own), Some(rules)) = (&driver, &plan.cluster) else {
         return Ok((None, None));
     };

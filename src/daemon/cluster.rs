@@ -1,7 +1,7 @@
 //! The driver of the cluster: this node's words into the shared copy, and what others say into the engine.
 //!
 //! ```text
-//! every beat:   engine.sights() --ballot--> SharedCopy          every 5 s: head      every 10 s: load
+//! every beat:   engine.sights() --ballot--> SharedCopy          on a new order, and every 5 s: head      every 10 s: load
 //! on a change:  SharedCopy --panel--> Input::Heard
 //! ```
 //!
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::cluster_load;
+use super::cluster_orders::{self, ClusterBefore, ClusterOrders};
 use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
 use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input, Observed};
@@ -23,8 +24,8 @@ use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
 use crate::plan::{ClusterPart, ClusterRules, Plan};
 use crate::share::{
-    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, MemberAdmission, MemberRole, NodeHead,
-    Roster, RosterFault, RosterMember, TargetNames, Tuning,
+    AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, EntryHash, MemberAdmission, MemberRole,
+    NodeHead, Roster, RosterFault, RosterMember, TargetNames, Tuning,
 };
 
 /// Joins the engine and the shared copy.
@@ -33,8 +34,12 @@ pub(super) struct ClusterDriver {
     changes: watch::Receiver<u64>,
     plan: Arc<Plan>,
     rules: Arc<ClusterRules>,
-    beat_at: Moment,
+    pub(super) beat_at: Moment,
     head_at: Moment,
+    /// The digest of the orders in the last head: who waits for others to know an order reads their heads.
+    told: EntryHash,
+    /// Orders between it and this node's cores.
+    pub(super) orders: ClusterOrders,
 }
 
 impl ClusterDriver {
@@ -42,7 +47,11 @@ impl ClusterDriver {
     ///
     /// # Errors
     /// When the seal cannot be read, or the roster cannot be.
-    pub(super) fn start(plan: &Arc<Plan>, clock: Clock) -> Result<Option<Self>, String> {
+    pub(super) fn start(
+        plan: &Arc<Plan>,
+        clock: Clock,
+        before: &ClusterBefore,
+    ) -> Result<Option<Self>, String> {
         let Some(rules) = &plan.cluster else {
             return Ok(None);
         };
@@ -52,15 +61,21 @@ impl ClusterDriver {
         let calendar = clock.calendar();
         let start = ClusterStart {
             now: calendar.now,
-            boot: Boot::at(calendar.utc, drawn),
+            boot: cluster_orders::later(Boot::at(calendar.utc, drawn), seal.key().author(), before),
         };
-        let cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        let mut cluster = Cluster::new(seal, Arc::new(roster), tuning(rules), start);
+        cluster_orders::restore(&mut cluster, calendar.utc, before);
+        let orders = ClusterOrders::new(&cluster, calendar.utc, before);
         let copy = SharedCopy::new(cluster, clock);
-        Ok(Some(Self::new(copy, Arc::clone(rules), plan)))
+        Ok(Some(Self::new((copy, orders), Arc::clone(rules), plan)))
     }
 
     /// Drives a copy by these rules.
-    fn new(copy: SharedCopy, rules: Arc<ClusterRules>, plan: &Arc<Plan>) -> Self {
+    fn new(
+        (copy, orders): (SharedCopy, ClusterOrders),
+        rules: Arc<ClusterRules>,
+        plan: &Arc<Plan>,
+    ) -> Self {
         copy.say(|cluster, _, _| cluster.plan(target_names(plan)));
         Self {
             changes: copy.changes(),
@@ -69,6 +84,8 @@ impl ClusterDriver {
             rules,
             beat_at: Moment(0),
             head_at: Moment(0),
+            told: EntryHash::default(),
+            orders,
         }
     }
 
@@ -100,9 +117,10 @@ impl ClusterDriver {
         &self.copy
     }
 
-    /// The moment of the next vote.
+    /// The moment of the next vote, or of an answer that waits for others.
     pub(super) fn wake_at(&self) -> Moment {
-        self.beat_at
+        self.answer_at()
+            .map_or(self.beat_at, |at| at.min(self.beat_at))
     }
 
     /// Votes if it is time, and gives what the engine is to hear.
@@ -134,7 +152,9 @@ impl ClusterDriver {
 
     fn beat(&mut self, engine: &Engine, now: Moment) {
         let (trust, sight) = engine.sight();
-        let head = (self.head_at <= now).then(|| {
+        let digest = self.copy.look(|cluster, _, _| cluster.log().digest());
+        let has_news = std::mem::replace(&mut self.told, digest) != digest;
+        let head = (has_news || self.head_at <= now).then(|| {
             self.head_at = now.after(CLUSTER_HEAD_EVERY);
             head(&self.plan, engine)
         });

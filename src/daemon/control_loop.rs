@@ -18,7 +18,7 @@ use super::cluster::{self, ClusterDriver};
 use super::composing::Composing;
 use super::expiry::Expiry;
 use super::findings;
-use super::keeper::{Keeper, OrderKeeping};
+use super::keeper::Keeper;
 use super::maintenance;
 use super::notice_log::NoticeLog;
 use super::observer::Observer;
@@ -34,7 +34,7 @@ use crate::base::Moment;
 use crate::base::limits::PROBE_BATCH;
 use crate::dns::Name;
 use crate::dns::zone::Zones;
-use crate::engine::{Engine, Figures, Input, Notice, OrderId, OrderResult, Output, Status};
+use crate::engine::{Engine, Figures, Input, Notice, Output, Status};
 use crate::io::control::Command;
 use crate::io::history::event::TimelineEvent;
 use crate::io::metrics::{ProbeLabels, ReloadResult};
@@ -57,10 +57,10 @@ const SETTLING: Duration = Duration::from_secs(2);
 /// Keeps the engine.
 pub(crate) struct ControlLoop {
     pub(super) handles: Handles,
-    engine: Engine,
+    pub(super) engine: Engine,
     /// Orders that wait for their answer.
-    orders: ordered::Waiting,
-    keeper: Keeper,
+    pub(super) orders: ordered::Waiting,
+    pub(super) keeper: Keeper,
     pub(super) epoch: u32,
     pub(super) plan: Arc<Plan>,
     /// What the listeners were opened by; it stays until a restart.
@@ -213,6 +213,7 @@ impl ControlLoop {
         for input in heard.into_iter().flatten() {
             self.handle(input);
         }
+        self.agree();
     }
 
     fn tick(&mut self) {
@@ -224,7 +225,7 @@ impl ControlLoop {
     }
 
     /// Lets the engine of zones take something in.
-    fn zone_event(&mut self, input: zones::Input) {
+    pub(super) fn zone_event(&mut self, input: zones::Input) {
         let effects = self.zones.handle(input);
         self.follow(effects);
     }
@@ -236,6 +237,7 @@ impl ControlLoop {
                 Effect::Publish(zones) => self.handle(Input::Zones(zones)),
                 Effect::Configured(outcome) => self.configured(outcome),
                 Effect::Filed(apex, outcome) => self.filed(&apex, outcome),
+                Effect::Challenges(kept) => self.share_challenges(kept),
             }
         }
     }
@@ -290,6 +292,7 @@ impl ControlLoop {
             | Command::Order { .. }
             | Command::Push { .. }
             | Command::Challenge { .. }
+            | Command::Declared { .. }
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Upgrade { patience, reply } => {
@@ -299,10 +302,7 @@ impl ControlLoop {
                 Some(comparer) => comparer.begin(text, reply),
                 None => drop(reply),
             },
-            Command::Order { request, reply } => {
-                let input = self.orders.begin(request, reply);
-                self.handle(input);
-            }
+            Command::Order { request, reply } => self.take_order(request, reply),
             Command::Forecast { request, reply } => {
                 let found = self
                     .engine
@@ -310,9 +310,7 @@ impl ControlLoop {
                 let told = found.map_err(|refused| ordered::refusal(&request, &refused));
                 drop(reply.send(told));
             }
-            Command::Orders(reply) => {
-                drop(reply.send(self.engine.orders(self.handles.clock.now())));
-            }
+            Command::Orders(reply) => self.tell_orders(reply),
             Command::Push { push, reply } => {
                 let slots = pushed::slots_of(&self.plan, &push);
                 for slot in slots.iter().flatten() {
@@ -321,6 +319,10 @@ impl ControlLoop {
                     self.handle(Input::Reported(*slot, push.report));
                 }
                 drop(reply.send(slots.map(|slots| slots.len())));
+            }
+            Command::Declared { ask, reply } => {
+                let effects = self.zones.declare(ask, reply);
+                self.follow(effects);
             }
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
@@ -384,6 +386,11 @@ impl ControlLoop {
                 self.keeper.resume(self.in_force_state());
                 self.zones.resume_signatures(self.in_force_state());
                 self.is_held = false;
+                // What came meanwhile is on no disk.
+                self.handles
+                    .cluster
+                    .iter_mut()
+                    .for_each(ClusterDriver::news);
                 if let Some(carrier) = &mut self.handles.carrier {
                     carrier.resume();
                 }
@@ -518,20 +525,9 @@ impl ControlLoop {
             match output {
                 Output::Probe(id, due) => self.handles.prober.start(id, due),
                 Output::Publish(table) => self.publish(table, took),
-                Output::Ordered(id, result) => {
-                    let told = self.keeper.hold(&mut self.engine, id, result);
-                    self.answer_order(id, told);
-                }
+                Output::Ordered(id, result) => self.ordered(id, result),
                 Output::Notice(notice) => self.tell(notice),
             }
-        }
-    }
-
-    /// Answers an order, unless it waits for the disk.
-    fn answer_order(&mut self, id: OrderId, told: Option<(OrderResult, OrderKeeping)>) {
-        if let Some((result, keeping)) = told {
-            let calendar = self.handles.clock.calendar();
-            self.orders.end(id, &result, (&keeping, calendar));
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
+use super::cluster_orders::ClusterBefore;
 use super::names::NamesBefore;
 use super::zone_driver::DiskEvents;
 use crate::base::Moment;
@@ -18,6 +19,7 @@ use crate::base::limits::{KEEP_AT_END, KEEP_EVERY};
 use crate::engine::{Engine, Keep, OrderId, OrderResult};
 use crate::io::clock::Clock;
 use crate::io::metrics::{Metrics, StateCondition};
+use crate::io::state::cluster_log::{OrdersBefore, SignedOctets};
 use crate::io::state::health_log::Restored;
 use crate::io::state::{State, StateWriter};
 use crate::plan::Zoning;
@@ -45,6 +47,8 @@ pub(super) struct BeforeStart {
     pub(super) state: Option<State>,
     pub(super) zones: Memories,
     pub(super) health: Option<Restored>,
+    /// Orders of all nodes of a cluster.
+    orders: Option<OrdersBefore>,
     /// The addresses of machines that are known by name.
     pub(super) names: NamesBefore,
     damages: usize,
@@ -77,6 +81,7 @@ impl BeforeStart {
                 state: None,
                 zones: Memories::default(),
                 health: None,
+                orders: None,
                 names: NamesBefore::read(zoning, wall / 1000),
                 damages: 0,
             });
@@ -95,9 +100,18 @@ impl BeforeStart {
             state: Some(opened.state),
             zones: opened.zones,
             health: opened.health,
+            orders: Some(opened.orders),
             names: NamesBefore::read(zoning, wall / 1000),
             damages: opened.damages.len(),
         })
+    }
+
+    /// What a cluster goes on with.
+    pub(super) fn agreed(&mut self) -> ClusterBefore {
+        ClusterBefore {
+            orders: self.orders.take().unwrap_or_default(),
+            challenges: self.zones.challenges.clone(),
+        }
     }
 
     /// Has it counted and told how the disk takes what is kept.
@@ -171,6 +185,13 @@ impl Keeper {
         if let Some(keep) = engine.changes(now) {
             self.next = now.after(KEEP_EVERY);
             writer.keep_health(keep, self.clock.wall_ms(), None);
+        }
+    }
+
+    /// Keeps all orders of a cluster's nodes, before what is handed over next.
+    pub(super) fn keep_orders(&self, records: Vec<SignedOctets>) {
+        if let Some(writer) = &self.writer {
+            writer.keep_orders(records);
         }
     }
 

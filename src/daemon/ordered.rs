@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::keeper::OrderKeeping;
 use super::order_log;
+use super::order_spread::Spread;
 use crate::base::limits::{ORDERS_HELD, OVERRIDE_LONGEST};
 use crate::base::{Calendar, Utc};
 use crate::engine::order::{Action, ClientLoss, Effect, Executed, OrderRecord, Refused};
@@ -36,17 +37,28 @@ impl Waiting {
         Input::Order(self.last, request)
     }
 
-    /// Tells whoever gave an order, and the log, what the engine answered, and what a restart makes of it.
+    /// What was ordered, while it waits.
+    pub(super) fn request(&self, id: OrderId) -> Option<&OrderRequest> {
+        self.orders.get(&id).map(|(request, _)| request)
+    }
+
+    /// Tells whoever gave an order, and the log, what the engine answered, what a restart makes of it, and which nodes of the
+    /// cluster know it.
     pub(super) fn end(
         &mut self,
         id: OrderId,
         result: &OrderResult,
         (keeping, calendar): (&OrderKeeping, Calendar),
+        spread: Option<&Spread>,
     ) {
         let Some((request, reply)) = self.orders.remove(&id) else {
             return;
         };
-        let told = words(&request, result, (keeping, calendar));
+        let mut told = words(&request, result, (keeping, calendar));
+        if let (Ok(told), Ok(executed), Some(spread)) = (&mut told, result, spread) {
+            told.result += &spread.words(executed);
+            told.known = spread.known();
+        }
         order_log::order(&request.order, &told);
         // Whoever asked may have gone.
         drop(reply.send(told));
@@ -65,6 +77,7 @@ fn words(
             endpoints: executed.names(),
             order: OrderView::new(&request.order, executed.held.as_ref(), calendar),
             held_by: held_by(request, executed, calendar),
+            known: None,
         }),
         Err(refused) => Err(refusal(request, refused)),
     }
@@ -160,6 +173,7 @@ fn drained(executed: &Executed, calendar: Calendar) -> Vec<Option<String>> {
     let already = named(&executed.with(Effect::Already));
     let others = others(executed, |action| action == Action::Drain, calendar);
     vec![
+        held_back(executed),
         planned,
         changed.map(|names| format!("draining {names}; {end}")),
         already.map(|names| format!("drained already: {names}{others}")),
@@ -189,6 +203,7 @@ fn forced(executed: &Executed, calendar: Calendar) -> Vec<Option<String>> {
     let stronger = |action: Action| action == Action::Drain || action.value().is_some();
     let others = others(executed, stronger, calendar);
     vec![
+        held_back(executed),
         planned.map(|names| told(names, &format!("from {from} on"))),
         changed.map(|names| told(names, "")),
         already.map(|names| format!("nothing changes for {names} now; {end}")),
@@ -236,6 +251,13 @@ fn lifted(request: &OrderRequest, executed: &Executed, calendar: Calendar) -> Ve
     ]
 }
 
+fn held_back(executed: &Executed) -> Option<String> {
+    let names = named(&executed.with(Effect::HeldBack))?;
+    Some(format!(
+        "held back: {names} stay until another node orders the same, for one alone takes out at most half of the capacity"
+    ))
+}
+
 fn damage(executed: &Executed) -> Option<String> {
     let found = !executed.damage.is_empty();
     found.then(|| format!("WARNING: {}", losses(&executed.damage)))
@@ -263,7 +285,7 @@ fn others(executed: &Executed, counts: impl Fn(Action) -> bool, calendar: Calend
 }
 
 /// An order as a person knows it again: `drain eu-central of ada ("new disks", until 2027-…)`.
-fn told_of(record: &OrderRecord, calendar: Calendar) -> String {
+pub(super) fn told_of(record: &OrderRecord, calendar: Calendar) -> String {
     let order = &record.order;
     let what = match order.action.value() {
         None => format!("{} {}", order.action.word(), order.scope),
@@ -318,7 +340,7 @@ fn few(all: &[impl AsRef<str>]) -> String {
 mod tests {
     use super::*;
     use crate::base::{Moment, Permille};
-    use crate::engine::order::{Consent, Order, Override};
+    use crate::engine::order::{Consent, Order, OrderOrigin, Override};
     use crate::plan::UnknownScope;
 
     const CALENDAR: Calendar = Calendar {
@@ -345,6 +367,7 @@ mod tests {
             given: CALENDAR.now,
             from: from.map(Moment),
             until: until.map(Moment),
+            origin: OrderOrigin::Here,
         }
     }
 
@@ -545,11 +568,12 @@ mod tests {
             .unzip();
         for id in ids.into_iter().rev() {
             let executed = executed(&[("eu-a", Effect::Changed)]);
-            waiting.end(id, &Ok(executed), (&OrderKeeping::Nowhere, CALENDAR));
+            waiting.end(id, &Ok(executed), (&OrderKeeping::Nowhere, CALENDAR), None);
             waiting.end(
                 id,
                 &Err(Refused::NoEndpoints),
                 (&OrderKeeping::Nowhere, CALENDAR),
+                None,
             );
         }
         let authors = replies.into_iter().map(|mut told| {

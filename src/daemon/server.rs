@@ -111,10 +111,12 @@ impl Server {
         let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health) = (before.clock, before.health.take());
+        let agreed = before.agreed();
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
         let (ready, metrics, heartbeat, audit) = shared(&state);
-        let (cluster, carrier) = carrier::join(&plan, clock, start.sockets.take_peers(), &metrics)?;
+        let peers = start.sockets.take_peers();
+        let (cluster, carrier) = carrier::join(&plan, (clock, &agreed), peers, &metrics)?;
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
@@ -403,7 +405,7 @@ async fn settle(
             match effect {
                 Effect::Configured(outcome) => served = Some(outcome?),
                 Effect::Publish(zones) => served = Some(zones),
-                Effect::Filed(..) => {}
+                Effect::Filed(..) | Effect::Challenges(_) => {}
             }
         }
         if let Some(zones) =

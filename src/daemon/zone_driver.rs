@@ -25,6 +25,7 @@ use super::zone_work::Workers;
 use crate::base::Moment;
 use crate::base::limits::KEEP_AT_END;
 use crate::dns::Name;
+use crate::dns::challenges::Challenges;
 use crate::dns::zone::Zones;
 use crate::dns::zone::signed::Steered;
 use crate::io::audit::{AuditEntry, AuditOutcome, AuditTrail};
@@ -39,9 +40,10 @@ use crate::keys::{Policy, Time};
 use crate::names::KnownNames;
 use crate::plan::Zoning;
 use crate::table::Table;
+use crate::zones::declared::order::{DeclaredAsk, DeclaredRefusal, DeclaredReply};
 use crate::zones::{
     ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, KeyChange, KeyChangeStage,
-    Level, NewConfig, Notice, Output, Recalled, Reply, Ticket, ZoneEngine, ZoneStatus,
+    Level, Memory, NewConfig, Notice, Output, Recalled, Reply, Ticket, ZoneEngine, ZoneStatus,
 };
 
 /// How often folders of keys are looked at for what others have changed.
@@ -58,6 +60,9 @@ pub(super) type DiskEvents = Box<dyn Fn(Result<(), String>) + Send>;
 /// Who is answered when an order about challenges is carried out.
 pub(super) type OrderReply = oneshot::Sender<Result<ChallengesDone, ChallengeRefusal>>;
 
+/// Whoever is answered when declared records are asked for or changed.
+pub(super) type DeclaredAnswer = oneshot::Sender<Result<DeclaredReply, DeclaredRefusal>>;
+
 /// A thing that the control loop has to do.
 pub(super) enum Effect {
     /// Serve these zones.
@@ -66,6 +71,8 @@ pub(super) enum Effect {
     Configured(Result<Arc<Zones>, String>),
     /// Say whether a zone is served as its file has it now.
     Filed(Name, Result<(), String>),
+    /// Tell the other nodes of the cluster what has become of challenges: these are served.
+    Challenges(Challenges),
 }
 
 /// Drives the engine of zones.
@@ -92,6 +99,7 @@ enum Waiting {
     Config,
     Zone(Name),
     Order(OrderReply),
+    Declared(DeclaredAnswer),
     Update(deferred::Request),
 }
 
@@ -226,6 +234,12 @@ impl ZoneDriver {
         self.handle(Input::Order(ticket, order))
     }
 
+    /// Has a question about declared records answered, or a batch carried out.
+    pub(super) fn declare(&mut self, ask: DeclaredAsk, reply: DeclaredAnswer) -> Vec<Effect> {
+        let ticket = self.wait_for(Waiting::Declared(reply));
+        self.handle(Input::Declared(ticket, ask))
+    }
+
     /// Has an update carried out.
     pub(super) fn update(&mut self, request: deferred::Request) -> Vec<Effect> {
         let message = request.message.clone();
@@ -265,6 +279,9 @@ impl ZoneDriver {
             }
             Output::Advance { apex, policy, at } => self.advance(apex, policy, at),
             Output::Remember(ticket, memory) => {
+                if let Memory::Challenges(kept) = &memory {
+                    effects.push(Effect::Challenges(kept.clone()));
+                }
                 if !self.writer.keep_zone(ticket, memory) {
                     let why = "the thread that writes the state has ended: restart the server";
                     let event = Input::Remembered(ticket, Err(why.to_owned()));
@@ -293,6 +310,11 @@ impl ZoneDriver {
                 let _ = waiting.send(outcome);
                 None
             }
+            (Waiting::Declared(waiting), Reply::Declared(outcome)) => {
+                // Whoever asked may have gone.
+                let _ = waiting.send(outcome);
+                None
+            }
             (Waiting::Update(request), Reply::Message(message)) => {
                 tokio::spawn(async move {
                     let _ = request.reply(message).await;
@@ -301,8 +323,16 @@ impl ZoneDriver {
             }
             // No other reply is ever given to these.
             (
-                Waiting::Config | Waiting::Zone(_) | Waiting::Order(_) | Waiting::Update(_),
-                Reply::Filed(_) | Reply::Challenges(_) | Reply::Message(_) | Reply::Silence,
+                Waiting::Config
+                | Waiting::Zone(_)
+                | Waiting::Order(_)
+                | Waiting::Declared(_)
+                | Waiting::Update(_),
+                Reply::Filed(_)
+                | Reply::Challenges(_)
+                | Reply::Declared(_)
+                | Reply::Message(_)
+                | Reply::Silence,
             ) => None,
         }
     }

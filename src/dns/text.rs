@@ -88,6 +88,12 @@ pub fn show_rdata(rtype: u16, rdata: &[u8]) -> String {
     forms::show(rtype, rdata).unwrap_or_else(|| show_generic(rdata))
 }
 
+/// Tells whether RDATA is what its type says; of a type without a form of its own nobody can tell.
+#[must_use]
+pub fn is_well_formed(rtype: u16, rdata: &[u8]) -> bool {
+    forms::form(rtype).is_none_or(|form| form.is_well_formed(rdata))
+}
+
 /// `\# 4 C0000201` (RFC 3597, section 5).
 pub(super) fn show_generic(rdata: &[u8]) -> String {
     let octets: String = rdata.iter().map(|octet| format!("{octet:02X}")).collect();

@@ -18,6 +18,7 @@ use crate::base::{EndpointId, Moment, Permille, Standing, TargetId, Why};
 use crate::health::drain::Ceiling;
 use crate::plan::{Plan, Recovery};
 
+use super::agreed::AgreedApproval;
 use super::order::{Action, OrderRecord, OrderRequest, Override, Refused};
 use super::orders::{OrderAddition, Orders, OrdersBefore};
 use super::reload_map::ReloadMap;
@@ -30,6 +31,8 @@ pub(super) struct Drains {
     covers: Vec<Cover>,
     /// By target.
     ceilings: Vec<Ceiling>,
+    /// Approvals that all nodes have agreed on; each waits for what it is for.
+    pub(super) approvals: Vec<AgreedApproval>,
 }
 
 /// The orders in force for one endpoint, taken together.
@@ -69,6 +72,7 @@ impl Drains {
             orders: Orders::default(),
             covers: vec![Cover::NONE; plan.endpoints.len()],
             ceilings: vec![Ceiling::Open; plan.targets.len()],
+            approvals: Vec::new(),
         }
     }
 
@@ -100,6 +104,7 @@ impl Drains {
             ceilings: ceilings.collect(),
             covers: after,
             orders,
+            approvals: Vec::new(),
         }
     }
 
@@ -140,6 +145,7 @@ impl Drains {
             ceilings: ceilings.collect(),
             covers,
             orders: self.orders.clone(),
+            approvals: self.approvals.clone(),
         }
     }
 
@@ -345,13 +351,8 @@ impl Cover {
 }
 
 /// The record of a drain or an override that is given now. An override has an end.
-fn record(now: Moment, request: &OrderRequest) -> Result<OrderRecord, Refused> {
-    let mut record = OrderRecord {
-        order: request.order.clone(),
-        given: now,
-        from: request.from.filter(|from| *from > now),
-        until: request.until,
-    };
+pub(super) fn record(now: Moment, request: &OrderRequest) -> Result<OrderRecord, Refused> {
+    let mut record = OrderRecord::of(now, request);
     let begins = record.begins();
     if record.until.is_some_and(|until| until <= begins) {
         return Err(Refused::NoTime);

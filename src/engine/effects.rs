@@ -39,6 +39,7 @@ pub(super) fn executed(
         held: taken.held,
         ended: taken.ended,
         damage: Vec::new(),
+        approved: BTreeSet::new(),
     }
 }
 

@@ -366,7 +366,10 @@ impl HealthState {
         self.drains.advance(now, id, recovery);
         let target = &mut self.targets[id.index()];
         let (was_out, was_kept) = (target.is_out(), (target.since(), target.kept()));
-        target.observe_since(now, recovery, ruled.evidence(evidence), ruled.up_since);
+        let evidence = ruled.evidence(evidence);
+        target.observe_since(now, recovery, evidence, ruled.up_since);
+        self.approve_agreed(now, (id, evidence));
+        let target = &mut self.targets[id.index()];
         if let (since, Some(KeepReason::Capped)) = was_kept
             && target.kept().is_none()
         {

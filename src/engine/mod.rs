@@ -8,6 +8,7 @@
 //! | `schedule` | when each slot is probed next, and which probes are out |
 //! | `health_state` | what a report or an order changes: slots, targets, the guard, standings |
 //! | `orders` | which orders are in force and to come, and which have ended |
+//! | [`agreed`] | what of the shared log is an order here, and of an order goes there |
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
@@ -50,6 +51,7 @@ use crate::share::{Ballot, Sight, Trust, VantagePanel};
 use crate::table::{self, Basis, Table};
 
 mod addresses;
+pub mod agreed;
 pub mod bursts;
 mod demand;
 mod drains;
@@ -80,6 +82,7 @@ mod status_view;
 mod target_labels;
 mod weights;
 
+pub use agreed::Agreed;
 use demand::DemandEstimate;
 pub use demand::Observed;
 pub use figures::{Figures, ServiceFigures, SlotFigures, TargetFigures};
@@ -90,9 +93,9 @@ use kept::{Knowledge, LastKept};
 use lookout::Lookout;
 pub use notice::Notice;
 use notices::{Attention, Notices};
-use order::{Action, Consent, Executed, Refused};
+use order::{Action, Consent, Executed, OrderRecord, Refused};
 pub use order::{Order, OrderId, OrderRequest, OrderResult};
-pub use order_book::{HeldOrder, OrderBook};
+pub use order_book::{HeldOrder, OrderBook, OrderSpread};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;
@@ -128,6 +131,8 @@ pub enum Input {
     Observed(Observed),
     /// What all vantages of the cluster see, as of now.
     Heard(VantagePanel),
+    /// The orders that all nodes of the cluster have agreed on, as of now.
+    Agreed(Agreed),
 }
 
 /// An action that the driver is to carry out.
@@ -242,6 +247,15 @@ impl Engine {
         order_book::orders(&self.plan, &self.health, now)
     }
 
+    /// An order that does nothing now, with what is left of the endpoints that it is for.
+    #[must_use]
+    pub fn held_back(&self, now: Moment, record: OrderRecord) -> HeldOrder {
+        HeldOrder {
+            in_force: false,
+            ..order_book::held_order(&self.plan, &self.health, now, record)
+        }
+    }
+
     /// Reckons what a drain or an override would do; nothing changes.
     ///
     /// # Errors
@@ -249,6 +263,17 @@ impl Engine {
     pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
         let named = self.named(order)?;
         Ok(self.outlook(now).forecast(order, &named))
+    }
+
+    /// Checks what an order is for and when; nothing changes. Gives the endpoints.
+    ///
+    /// # Errors
+    /// If it is for nothing, or cannot be held.
+    pub fn check(&self, now: Moment, request: &OrderRequest) -> Result<Vec<String>, Refused> {
+        let named = self.named(&request.order)?;
+        drains::record(now, request)?;
+        let names = named.iter().map(|id| &self.plan.endpoints[id.index()].name);
+        Ok(names.cloned().collect())
     }
 
     /// Takes in one thing that happened.
@@ -282,6 +307,7 @@ impl Engine {
                 self.take_changes(now, &changes);
             }
             Input::Order(id, request) => self.take_order(now, id, &request),
+            Input::Agreed(agreed) => self.agree(now, agreed),
         }
         let reweighed = self.health.settle_weights();
         self.take_changes(now, &reweighed);
@@ -451,6 +477,14 @@ impl Engine {
         let notice = notices::ordered(&request.order, &result);
         self.outputs.push_back(Output::Ordered(id, result));
         self.outputs.extend(notice.map(Output::Notice));
+        self.take_changes(now, &changes);
+    }
+
+    /// Holds what all nodes have agreed on, and tells what of it is new.
+    fn agree(&mut self, now: Moment, agreed: Agreed) {
+        let (changes, [new, ended]) = self.health.agree(now, agreed);
+        let told = notices::agreed(&self.plan, &new, &ended).map(Output::Notice);
+        self.outputs.extend(told);
         self.take_changes(now, &changes);
     }
 

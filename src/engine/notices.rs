@@ -11,7 +11,7 @@ use crate::table::{Stranded, Table};
 
 use super::health_state::{Change, HealthState};
 use super::notice::{Clients, Sense};
-use super::order::{Effect, Order, OrderResult};
+use super::order::{Action, Effect, Order, OrderRecord, OrderResult};
 use super::orders::OrderTurn;
 use super::reload_map::ReloadMap;
 use super::target_labels::TargetLabels;
@@ -262,6 +262,37 @@ pub(super) fn ordered(order: &Order, result: &OrderResult) -> Option<Notice> {
     })
 }
 
+/// The notices of orders that other nodes gave: of those that have ended, as what ends them, and of those that are new.
+pub(super) fn agreed<'p>(
+    plan: &'p Plan,
+    new: &'p [OrderRecord],
+    ended: &'p [OrderRecord],
+) -> impl Iterator<Item = Notice> + 'p {
+    let ended = ended.iter().map(|record| {
+        let action = match record.order.action {
+            Action::Force(_) => Action::Lift,
+            Action::Drain | Action::Approve | Action::Undrain | Action::Lift => Action::Undrain,
+        };
+        (action, record)
+    });
+    let new = new.iter().map(|record| (record.order.action, record));
+    ended.chain(new).map(|(action, record)| Notice::Ordered {
+        action,
+        scope: record.order.scope.clone(),
+        endpoints: names_of(plan, &record.order.scope),
+        author: record.order.author.clone(),
+        reason: record.order.reason.clone(),
+    })
+}
+
+/// The names of all endpoints of a scope.
+fn names_of(plan: &Plan, scope: &str) -> Vec<String> {
+    let endpoints = plan.scope(scope).map(|scope| scope.endpoints);
+    let endpoints = endpoints.unwrap_or_default().into_iter();
+    let names = endpoints.map(|id| plan.endpoints[id.index()].name.clone());
+    names.collect()
+}
+
 /// The notice of an order that began or ended by itself.
 pub(super) fn due(plan: &Plan, turn: &OrderTurn) -> Notice {
     let (began, record) = match turn {
@@ -269,14 +300,12 @@ pub(super) fn due(plan: &Plan, turn: &OrderTurn) -> Notice {
         OrderTurn::Expired(record) => (false, record),
     };
     let order = record.order.clone();
-    let endpoints = plan.scope(&order.scope).map(|scope| scope.endpoints);
-    let endpoints = endpoints.unwrap_or_default().into_iter();
-    let names = endpoints.map(|id| plan.endpoints[id.index()].name.clone());
+    let endpoints = names_of(plan, &order.scope);
     Notice::OrderDue {
         began,
         action: order.action,
         scope: order.scope,
-        endpoints: names.collect(),
+        endpoints,
         author: order.author,
         reason: order.reason,
     }

@@ -2,11 +2,14 @@
 //!
 //! What orders make of an endpoint is decided in [`super::drains`]; here targets are turned that are concerned,
 //! and looked at again. An approval is the one order that changes health itself, and holds nothing.
+use std::collections::BTreeSet;
+
+use super::agreed::Agreed;
 use super::effects;
 use super::health_state::{Change, HealthState, recovery};
-use super::order::{Action, Effect, Executed, OrderRequest, Refused};
-use crate::base::{EndpointId, Moment};
-use crate::health::target::ApprovalResult;
+use super::order::{Action, Effect, Executed, OrderRecord, OrderRequest, Refused};
+use crate::base::{EndpointId, Moment, TargetId};
+use crate::health::target::{ApprovalResult, Evidence};
 
 impl HealthState {
     /// Carries an order out for these endpoints. Gives what changed, and what it did to each.
@@ -31,6 +34,44 @@ impl HealthState {
         let known = (&*self.plan, &self.drains);
         let executed = effects::executed(known, now, order, &before, taken);
         Ok((changes, executed))
+    }
+
+    /// Takes in what all nodes have agreed on. Gives what changed, the orders that are new, and those that have ended.
+    pub(super) fn agree(
+        &mut self,
+        now: Moment,
+        agreed: Agreed,
+    ) -> (Vec<Change>, [Vec<OrderRecord>; 2]) {
+        let before = self.drains.records();
+        let orders = self.drains.orders.agree(now, &agreed);
+        let mut changes = match before == self.drains.records() {
+            true => Vec::new(),
+            false => self.settle(now),
+        };
+        if self.drains.approvals != agreed.approvals {
+            self.drains.approvals = agreed.approvals;
+            let ids = (0..self.targets.len()).map(TargetId::from_index);
+            let waiting: Vec<TargetId> = ids.filter(|id| self.is_awaiting_approval(*id)).collect();
+            changes.extend(waiting.into_iter().filter_map(|id| self.look(now, id)));
+        }
+        changes.extend(self.fill_room(now));
+        (changes, orders)
+    }
+
+    /// Lets a target go on that waits for an approval, if all nodes have agreed on it.
+    pub(super) fn approve_agreed(&mut self, now: Moment, (id, evidence): (TargetId, Evidence)) {
+        let recovery = recovery(&self.plan, id);
+        let target = &mut self.targets[id.index()];
+        let endpoint = &self.plan.endpoints[self.plan.targets[id.index()].endpoint.index()];
+        let mut approvals = self.drains.approvals.iter();
+        let fell = target.fell();
+        let own = approvals.find(|one| fell.is_some_and(|fell| one.is_for(&endpoint.name, fell)));
+        if let Some(own) = own
+            && target.approve(recovery) == ApprovalResult::Accepted
+        {
+            target.observe(now, recovery, evidence);
+            self.drains.orders.remember_once(now, &own.order);
+        }
     }
 
     /// Lets orders begin and end whose time has come.
@@ -67,6 +108,7 @@ impl HealthState {
         named: &[EndpointId],
     ) -> Result<(Vec<Change>, Executed), Refused> {
         let (mut changes, mut effects) = (Vec::new(), Vec::new());
+        let mut approved = BTreeSet::new();
         for endpoint in named {
             let targets = self.index.targets_of(*endpoint).to_vec();
             let mut effect = Effect::Already;
@@ -74,6 +116,8 @@ impl HealthState {
                 let target = &mut self.targets[id.index()];
                 if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
                     effect = Effect::Changed;
+                    let name = self.plan.endpoints[endpoint.index()].name.clone();
+                    approved.extend(target.fell().map(|fell| (name, fell)));
                 }
             }
             effects.push((*endpoint, effect));
@@ -82,6 +126,10 @@ impl HealthState {
             }
         }
         let executed = effects::approved(&self.plan, &self.standings, &effects)?;
+        let executed = Executed {
+            approved,
+            ..executed
+        };
         self.drains.take(now, request)?;
         changes.extend(self.fill_room(now));
         Ok((changes, executed))

@@ -17,6 +17,9 @@ use crate::base::limits::ORDERS_PAST_AGE;
 use crate::base::{Moment, Permille};
 use crate::plan::{Maintenance, Units, UnknownScope};
 
+/// The beginning of the author's name of an order that a planned window gives.
+const WINDOW_AUTHOR: &str = "maintenance ";
+
 /// One order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
@@ -64,6 +67,20 @@ pub struct OrderRecord {
     pub from: Option<Moment>,
     /// The moment at which it ends by itself; absent: never.
     pub until: Option<Moment>,
+    /// Whose it is.
+    #[serde(default, skip_serializing_if = "OrderOrigin::is_here")]
+    pub origin: OrderOrigin,
+}
+
+/// Whose an order is that is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderOrigin {
+    /// This node's alone, as those of planned windows, and all of a node that stands alone.
+    #[default]
+    Here,
+    /// One of all nodes of the cluster.
+    Agreed,
 }
 
 /// An order that has ended, as it is kept over restarts.
@@ -147,6 +164,8 @@ pub struct Executed {
     pub others: Vec<(OrderRecord, Vec<String>)>,
     /// The damage that it does.
     pub damage: Vec<ClientLoss>,
+    /// What an approval lets come back: endpoints, each with the moment of its fall.
+    pub approved: BTreeSet<(String, Moment)>,
 }
 
 /// A loss of clients by an order.
@@ -187,6 +206,8 @@ pub enum Effect {
     Planned,
     /// The order was lifted, and others still hold it out.
     StillHeld,
+    /// Nothing, until another node of the cluster orders the same: one alone may not take out so much.
+    HeldBack,
 }
 
 /// Why an order was not carried out; nothing has changed by it.
@@ -210,6 +231,12 @@ pub enum Refused {
 }
 
 impl Order {
+    /// Tells that a planned window gives it: every node has its own, by its own config.
+    #[must_use]
+    pub fn is_of_window(&self) -> bool {
+        self.author.starts_with(WINDOW_AUTHOR)
+    }
+
     /// The order at once, without an end, whatever damage it does.
     #[must_use]
     pub fn insisted(self) -> OrderRequest {
@@ -230,7 +257,7 @@ impl OrderRequest {
             order: Order {
                 action: Action::Drain,
                 scope: window.scope.clone(),
-                author: format!("maintenance {}", window.name),
+                author: format!("{WINDOW_AUTHOR}{}", window.name),
                 reason: window.reason.clone(),
             },
             from: None,
@@ -241,6 +268,18 @@ impl OrderRequest {
 }
 
 impl OrderRecord {
+    /// The order as it was asked for at this moment.
+    #[must_use]
+    pub fn of(now: Moment, request: &OrderRequest) -> Self {
+        Self {
+            order: request.order.clone(),
+            given: now,
+            from: request.from.filter(|from| *from > now),
+            until: request.until,
+            origin: OrderOrigin::Here,
+        }
+    }
+
     /// The moment from which it is in force.
     #[must_use]
     pub fn begins(&self) -> Moment {
@@ -269,6 +308,12 @@ impl OrderRecord {
     pub fn overlaps(&self, other: &Self) -> bool {
         let ends_after = |one: &Self, two: &Self| one.until.is_none_or(|end| end > two.begins());
         ends_after(self, other) && ends_after(other, self)
+    }
+}
+
+impl OrderOrigin {
+    fn is_here(&self) -> bool {
+        *self == Self::Here
     }
 }
 
@@ -409,6 +454,7 @@ mod tests {
             given: Moment(given),
             from: from.map(Moment),
             until: until.map(Moment),
+            origin: OrderOrigin::Here,
         }
     }
 

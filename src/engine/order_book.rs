@@ -15,6 +15,17 @@ pub struct OrderBook {
     pub held: Vec<HeldOrder>,
     /// Those that have ended, last first.
     pub past: Vec<PastOrder>,
+    /// Those of a cluster that do nothing, for one node alone may not take out so much.
+    pub held_back: Vec<HeldOrder>,
+}
+
+/// The nodes of a cluster that know an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderSpread {
+    /// Those that are known to know it, this one among them.
+    pub known_by: usize,
+    /// All there are.
+    pub of: usize,
 }
 
 /// An order in force or to come.
@@ -26,24 +37,15 @@ pub struct HeldOrder {
     pub in_force: bool,
     /// The endpoints that it covers, each with what is left of its share.
     pub endpoints: Vec<(String, Permille)>,
+    /// Who knows it, if it is one of all nodes of a cluster; for whoever drives the engine to say.
+    pub spread: Option<OrderSpread>,
 }
 
 /// All orders, as they stand now.
 pub(super) fn orders(plan: &Plan, health: &HealthState, now: Moment) -> OrderBook {
     let orders = &health.drains().orders;
-    let held = orders.held().iter().map(|record| {
-        let scope = plan.scope(&record.order.scope);
-        let endpoints = scope.map(|scope| scope.endpoints).unwrap_or_default();
-        let named = endpoints.into_iter().map(|id| {
-            let name = plan.endpoints[id.index()].name.clone();
-            (name, share(health, id))
-        });
-        HeldOrder {
-            in_force: record.is_in_force(now),
-            endpoints: named.collect(),
-            record: record.clone(),
-        }
-    });
+    let held = orders.held().iter();
+    let held = held.map(|record| held_order(plan, health, now, record.clone()));
     OrderBook {
         held: held.collect(),
         past: orders
@@ -52,6 +54,28 @@ pub(super) fn orders(plan: &Plan, health: &HealthState, now: Moment) -> OrderBoo
             .filter(|past| past.is_recent(now))
             .cloned()
             .collect(),
+        held_back: Vec::new(),
+    }
+}
+
+/// An order with what is left of the endpoints that it is for.
+pub(super) fn held_order(
+    plan: &Plan,
+    health: &HealthState,
+    now: Moment,
+    record: OrderRecord,
+) -> HeldOrder {
+    let scope = plan.scope(&record.order.scope);
+    let endpoints = scope.map(|scope| scope.endpoints).unwrap_or_default();
+    let named = endpoints.into_iter().map(|id| {
+        let name = plan.endpoints[id.index()].name.clone();
+        (name, share(health, id))
+    });
+    HeldOrder {
+        in_force: record.is_in_force(now),
+        endpoints: named.collect(),
+        record,
+        spread: None,
     }
 }
 

@@ -19,7 +19,8 @@ use std::collections::VecDeque;
 use crate::base::Moment;
 use crate::base::limits::{ORDERS_HELD, ORDERS_PAST};
 
-use super::order::{Action, Order, OrderEnd, OrderRecord, PastOrder};
+use super::agreed::{Agreed, MissingOrders, SAME};
+use super::order::{Action, Order, OrderEnd, OrderOrigin, OrderRecord, PastOrder};
 
 /// Orders in force and to come, and the history.
 #[derive(Clone, Debug, Default)]
@@ -156,10 +157,35 @@ impl Orders {
         OrderAddition::Held(replaced)
     }
 
+    /// Holds what all nodes have agreed on in place of all that was agreed on before; gives what is new, and what has ended.
+    pub(super) fn agree(&mut self, now: Moment, agreed: &Agreed) -> [Vec<OrderRecord>; 2] {
+        self.seen = self.seen.max(now);
+        let ended = self.end_where(now, |held| agreed.end_of(held, now));
+        if agreed.missing == MissingOrders::Kept {
+            self.held
+                .iter_mut()
+                .for_each(|held| held.origin = OrderOrigin::Here);
+        }
+        let mut new = Vec::new();
+        for order in &agreed.orders {
+            let mut held = self.held.iter_mut();
+            match held.find(|held| held.is_same(order)) {
+                Some(held) => held.adopt(now, order),
+                // What is over in a moment was held here already, and has ended by this node's own clock.
+                None if order.until.is_some_and(|until| until <= now.after(SAME)) => {}
+                None => {
+                    self.held.push(order.clone());
+                    new.push(order.clone());
+                }
+            }
+        }
+        [new, ended]
+    }
+
     /// Lifts all orders that this one is to lift; gives them.
     pub(super) fn lift(&mut self, now: Moment, by: &Order) -> Vec<OrderRecord> {
         self.end_where(now, |held| {
-            let lifted = held.order.scope == by.scope && is_lifted_by(held, by.action);
+            let lifted = held.order.scope == by.scope && held.is_lifted_by(by.action);
             lifted.then(|| OrderEnd::Lifted {
                 by: by.author.clone(),
                 reason: by.reason.clone(),
@@ -170,7 +196,15 @@ impl Orders {
     /// Tells that there is an order that this one would lift.
     pub(super) fn has_for(&self, by: &Order) -> bool {
         let mut held = self.held.iter();
-        held.any(|held| held.order.scope == by.scope && is_lifted_by(held, by.action))
+        held.any(|held| held.order.scope == by.scope && held.is_lifted_by(by.action))
+    }
+
+    /// Writes down an order that was carried out at once; an approval comes once for each target that it is for.
+    pub(super) fn remember_once(&mut self, now: Moment, order: &Order) {
+        let last = self.past.back();
+        if last.is_none_or(|last| (last.ended, &last.record.order) != (now, order)) {
+            self.remember(now, order);
+        }
     }
 
     /// Writes down an order that was carried out at once.
@@ -180,6 +214,7 @@ impl Orders {
             given: now,
             from: None,
             until: None,
+            origin: OrderOrigin::Here,
         };
         self.bury(now, record, OrderEnd::Done);
     }
@@ -234,13 +269,14 @@ impl OrderRecord {
         let kinds = [self, other].map(|one| std::mem::discriminant(&one.order.action));
         kinds[0] == kinds[1] && self.order.scope == other.order.scope
     }
-}
 
-fn is_lifted_by(held: &OrderRecord, action: Action) -> bool {
-    match held.order.action {
-        Action::Drain => action == Action::Undrain,
-        Action::Force(_) => action == Action::Lift,
-        Action::Approve | Action::Undrain | Action::Lift => false,
+    /// Tells an order of a kind that this one lifts.
+    pub(super) fn is_lifted_by(&self, action: Action) -> bool {
+        match self.order.action {
+            Action::Drain => action == Action::Undrain,
+            Action::Force(_) => action == Action::Lift,
+            Action::Approve | Action::Undrain | Action::Lift => false,
+        }
     }
 }
 
@@ -249,7 +285,7 @@ mod tests {
     use super::*;
     use crate::base::Permille;
     use crate::base::limits::ORDERS_PAST_AGE;
-    use crate::engine::order::Override;
+    use crate::engine::order::{OrderOrigin, Override};
 
     fn order(action: Action, scope: &str, author: &str) -> Order {
         Order {
@@ -266,6 +302,7 @@ mod tests {
             given: Moment(10),
             from: window.0.map(Moment),
             until: window.1.map(Moment),
+            origin: OrderOrigin::Here,
         }
     }
 

@@ -28,7 +28,7 @@ use crate::dns::message::{self, Header, Reader, opcode};
 use crate::dns::rr::{class, rcode, rtype};
 use crate::dns::transfer::notify;
 use crate::dns::tsig;
-use crate::plan::{Rule, Zoning};
+use crate::plan::{Declarer, Rule, Zoning};
 
 /// The kinds of messages that need a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,7 +140,10 @@ impl Screen {
     }
 
     fn update(&self, zoning: &Zoning, key: Option<usize>, request: &[u8]) -> ScreenResult {
-        let may = |key: usize| zoning.acme.grants.iter().any(|grant| grant.key == key);
+        let may = |key: usize| {
+            let mut grants = zoning.acme.grants.iter();
+            grants.any(|grant| grant.key == key) || zoning.dynamic.knows(&[Declarer::Key(key)])
+        };
         match key {
             Some(key) if may(key) => ScreenResult::Queued(RequestKind::Update),
             Some(_) => ScreenResult::Queued(RequestKind::Signed),

@@ -32,6 +32,7 @@ pub mod combination;
 mod defence;
 mod demand;
 mod dnssec;
+mod dynamic;
 pub mod fleet;
 mod followed;
 mod geo_loss;
@@ -73,6 +74,7 @@ pub use combination::Combination;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
+pub use dynamic::{Declarer, Dynamic, NamePattern, RecordRule};
 pub use fleet::Fleet;
 pub use followed::{Followed, ValueSource};
 pub use geo_loss::GeoKnowledge;
@@ -517,12 +519,12 @@ impl Plan {
 
     /// The class of all clients of a network, and how wide around its first address that one's class holds. Where
     /// that is less than the network, the answer is one that everybody in it may be given.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn classify_network(&self, service: ServiceId, network: Network) -> ClassHit {
         let hit = self.classify(service, network.address);
-        let prefix = match network.address.to_canonical() {
-            IpAddr::V4(_) if network.address.is_ipv6() => network.prefix.saturating_sub(96),
+        let prefix = match network.address {
+            IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => network.prefix.saturating_sub(96),
             IpAddr::V4(_) | IpAddr::V6(_) => network.prefix,
         };
         if prefix >= hit.prefix {

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ZoneAlias;
-use super::{Acme, Incoming, Outgoing, TsigKey, ZoneDnssec};
+use super::{Acme, Dynamic, Incoming, Outgoing, TsigKey, ZoneDnssec};
 use crate::base::Permille;
 use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 6] = [
+pub const STATE_FILES: [&str; 8] = [
     "challenges.json",
+    "cluster.log",
+    "declared.log",
     "health.log",
     "lock",
     "names.log",
@@ -30,6 +32,8 @@ pub struct Zoning {
     pub tsig: Vec<TsigKey>,
     /// Who may set challenges, and how long they stay.
     pub acme: Acme,
+    /// Rules of who may declare records while the server runs.
+    pub dynamic: Dynamic,
     /// The folder of what must survive a restart (`[server] state`); absent = nothing is kept.
     pub state: Option<PathBuf>,
     /// The part of a zone that may vanish with one transfer (`[guard] max_shrink`).

@@ -23,7 +23,7 @@ use super::entry::{EntryHash, LogAct, OrderEntry, OrderSlot};
 use super::head::{LoadRow, NodeHead, NodeLoad};
 use super::hearing::Hearing;
 use super::log::{LoggedEntry, SharedLog};
-use super::orders::{self, OrderInForce, ScopeCapacity};
+use super::orders;
 use super::panel::{OtherVantage, VantagePanel};
 use super::record::{Envelope, RecordStream, Sealed};
 use super::roster::Roster;
@@ -278,13 +278,9 @@ impl Cluster {
     /// # Errors
     /// The reason for which it is not taken.
     pub fn order(&mut self, wall: Utc, intent: Intent) -> Result<LoggedEntry, IntentRefusal> {
-        if self.twin {
-            return Err(IntentRefusal::Twin);
-        }
-        if self.void.contains(&self.me) {
-            return Err(IntentRefusal::Revoked);
-        }
+        self.may_order(&intent.act, &intent.scope)?;
         let slot = OrderSlot::of(&intent.act, &intent.scope);
+        let (_, octets) = self.log.size_beside(self.me, &slot);
         let entry = OrderEntry {
             before: self.before,
             stamp: HybridStamp::next(self.log.latest(), wall),
@@ -300,8 +296,7 @@ impl Cluster {
             return Err(IntentRefusal::Fault(fault));
         }
         let content = entry.pack();
-        let (entries, octets) = self.log.size(self.me);
-        if entries >= CLUSTER_LOG.0 || octets + content.len() + 128 > CLUSTER_LOG.1 {
+        if octets + content.len() + 128 > CLUSTER_LOG.1 {
             return Err(IntentRefusal::Full);
         }
         let record = self.seal(RecordStream::Log, &content);
@@ -310,6 +305,28 @@ impl Cluster {
         self.log.join(wall, logged.clone());
         self.weigh_void();
         Ok(logged)
+    }
+
+    /// Tells whether this node may give such an order, if that is not too long. What it has said of the same makes room for it; half of
+    /// the room is for what lasts, so that no client that sets challenges stands in the way of a drain.
+    ///
+    /// # Errors
+    /// The reason for which it would not be taken.
+    pub fn may_order(&self, act: &LogAct, scope: &str) -> Result<(), IntentRefusal> {
+        if self.twin {
+            return Err(IntentRefusal::Twin);
+        }
+        if self.void.contains(&self.me) {
+            return Err(IntentRefusal::Revoked);
+        }
+        let slot = OrderSlot::of(act, scope);
+        let (entries, octets) = self.log.size_beside(self.me, &slot);
+        let adds = matches!(act, LogAct::PutChallenge(..) | LogAct::Approve(_));
+        let part = if adds { 2 } else { 1 };
+        if entries >= CLUSTER_LOG.0 / part || octets > CLUSTER_LOG.1 / part {
+            return Err(IntentRefusal::Full);
+        }
+        Ok(())
     }
 
     /// Looks at the time: who is heard, what has ended, what has waited long enough.
@@ -381,12 +398,6 @@ impl Cluster {
             others: others.collect(),
             labels: self.roster.labels().clone(),
         }
-    }
-
-    /// The orders in force, those held back among them.
-    #[must_use]
-    pub fn in_force(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
-        orders::in_force(&self.log, &self.void, wall, &self.roster, capacity)
     }
 
     /// All orders that are kept; on the disk they are what this node must have after a restart.

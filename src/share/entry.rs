@@ -7,7 +7,7 @@
 //! Acts are *lasting* (they hold until another act ends them) or *passing*: those hold thirty days at most, and are forgotten once
 //! everything that they could have replaced has ended, too.
 use crate::base::limits::{CLUSTER_SEEN, CLUSTER_SPENT_KEPT, CLUSTER_TEXT_BYTES, OVERRIDE_LONGEST};
-use crate::base::{Permille, Span, Utc};
+use crate::base::{Permille, Utc};
 
 use super::packing::{Garbled, Packer, Unpacker};
 use super::seal::{Author, short_hash};
@@ -34,8 +34,8 @@ pub enum LogAct {
     Refuse(u64),
     /// Do not listen to this author any more.
     Revoke(Author),
-    /// Answer this text at the scope, a name.
-    PutChallenge(Vec<u8>),
+    /// Answer this text at the scope, a name, with this TTL in seconds.
+    PutChallenge(u32, Vec<u8>),
     /// Answer it no more.
     DeleteChallenge(Vec<u8>),
     /// A key of the zone that is the scope; for whoever can read it.
@@ -105,7 +105,7 @@ impl LogAct {
             Self::Drain
             | Self::Refuse(_)
             | Self::Revoke(_)
-            | Self::PutChallenge(_)
+            | Self::PutChallenge(..)
             | Self::AddKey(_)
             | Self::SeeDs(_) => 1,
             // No override at all is safer than one that gives all, and less safe than one that takes.
@@ -124,7 +124,7 @@ impl LogAct {
                 | Self::Lift
                 | Self::Approve(_)
                 | Self::Refuse(_)
-                | Self::PutChallenge(_)
+                | Self::PutChallenge(..)
                 | Self::DeleteChallenge(_)
         )
     }
@@ -132,7 +132,17 @@ impl LogAct {
     /// Tells that it needs an end of its own.
     #[must_use]
     pub fn needs_end(&self) -> bool {
-        matches!(self, Self::Override(_) | Self::PutChallenge(_))
+        matches!(self, Self::Override(_) | Self::PutChallenge(..))
+    }
+
+    /// Tells one of many that come and go: an approval of one outage, or what is said of a challenge. It is forgotten soon after
+    /// its end, and has not all of its author's room.
+    #[must_use]
+    pub fn is_brief(&self) -> bool {
+        matches!(
+            self,
+            Self::Approve(_) | Self::PutChallenge(..) | Self::DeleteChallenge(_)
+        )
     }
 
     fn slot(&self) -> (u8, u64) {
@@ -141,7 +151,7 @@ impl LogAct {
             Self::Override(_) | Self::Lift => (OVERRIDES, 0),
             Self::Approve(outage) | Self::Refuse(outage) => (APPROVALS, *outage),
             Self::Revoke(author) => (REVOCATIONS, author.0),
-            Self::PutChallenge(text) | Self::DeleteChallenge(text) => {
+            Self::PutChallenge(_, text) | Self::DeleteChallenge(text) => {
                 (CHALLENGES, short_hash(text))
             }
             Self::AddKey(key) => (KEYS, short_hash(key)),
@@ -158,7 +168,7 @@ impl LogAct {
             Self::Approve(outage) => (5, *outage, &[]),
             Self::Refuse(outage) => (6, *outage, &[]),
             Self::Revoke(author) => (7, author.0, &[]),
-            Self::PutChallenge(text) => (8, 0, text),
+            Self::PutChallenge(ttl, text) => (8, (*ttl).into(), text),
             Self::DeleteChallenge(text) => (9, 0, text),
             Self::AddKey(key) => (10, 0, key),
             Self::SeeDs(key) => (11, 0, key),
@@ -172,7 +182,7 @@ impl LogAct {
         let wrong = from.wrong("act");
         let (kind, number) = (from.u8()?, from.u64()?);
         let octets = from.octets(CLUSTER_TEXT_BYTES.3)?;
-        let has_number = matches!(kind, 3 | 5 | 6 | 7);
+        let has_number = matches!(kind, 3 | 5..=8);
         if (!has_number && number != 0) || (kind < 8 && !octets.is_empty()) {
             return Err(wrong);
         }
@@ -187,7 +197,10 @@ impl LogAct {
             5 => Self::Approve(number),
             6 => Self::Refuse(number),
             7 => Self::Revoke(Author(number)),
-            8 => Self::PutChallenge(octets.to_vec()),
+            8 => {
+                let ttl = u32::try_from(number).map_err(|_| wrong)?;
+                Self::PutChallenge(ttl, octets.to_vec())
+            }
             9 => Self::DeleteChallenge(octets.to_vec()),
             10 => Self::AddKey(octets.to_vec()),
             11 => Self::SeeDs(octets.to_vec()),
@@ -220,7 +233,7 @@ impl OrderEntry {
     #[must_use]
     pub fn is_in_force(&self, wall: Utc) -> bool {
         let begun = self.begins.is_none_or(|begins| begins <= wall);
-        begun && self.ends().is_none_or(|ends| wall < ends)
+        begun && !self.is_over(wall)
     }
 
     /// The time at which it ends by itself.
@@ -231,18 +244,29 @@ impl OrderEntry {
         self.expires.into_iter().chain(last).min()
     }
 
-    /// Tells that it is over, and everything is that it could have replaced.
+    /// Tells that its own time is over.
+    #[must_use]
+    pub fn is_over(&self, wall: Utc) -> bool {
+        self.ends().is_some_and(|ends| ends <= wall)
+    }
+
+    /// Tells that it is over, and everything is that it could have replaced. Whoever says of a challenge that it is to go says until
+    /// when it would have been there.
     #[must_use]
     pub fn is_spent(&self, wall: Utc) -> bool {
-        let kept = Span(OVERRIDE_LONGEST.0 + CLUSTER_SPENT_KEPT.0);
-        self.act.is_passing() && wall > after(self.stamp.time(), kept)
+        let replaced = after(self.stamp.time(), OVERRIDE_LONGEST);
+        let last = match self.ends() {
+            Some(ends) if self.act.is_brief() => ends,
+            Some(_) | None => replaced,
+        };
+        self.act.is_passing() && wall > after(last, CLUSTER_SPENT_KEPT)
     }
 
     /// Names what is wrong with it, whoever wrote it.
     pub(super) fn fault(&self) -> Option<&'static str> {
         let (scope, by, reason, content) = CLUSTER_TEXT_BYTES;
         let octets = match &self.act {
-            LogAct::PutChallenge(octets)
+            LogAct::PutChallenge(_, octets)
             | LogAct::DeleteChallenge(octets)
             | LogAct::AddKey(octets)
             | LogAct::SeeDs(octets) => octets.len(),
@@ -347,7 +371,7 @@ mod tests {
             LogAct::Approve(7),
             LogAct::Refuse(7),
             LogAct::Revoke(Author(9)),
-            LogAct::PutChallenge(b"text".to_vec()),
+            LogAct::PutChallenge(60, b"text".to_vec()),
             LogAct::DeleteChallenge(b"text".to_vec()),
             LogAct::AddKey(vec![0; 6000]),
             LogAct::SeeDs(vec![1]),
@@ -387,7 +411,7 @@ mod tests {
             (LogAct::Override(Permille(999)), LogAct::Lift),
             (LogAct::Lift, LogAct::Override(Permille::FULL)),
             (
-                LogAct::PutChallenge(vec![1]),
+                LogAct::PutChallenge(60, vec![1]),
                 LogAct::DeleteChallenge(vec![1]),
             ),
         ];

@@ -244,6 +244,16 @@ impl SharedLog {
         (kept.entries, kept.octets)
     }
 
+    /// The same, without what the author has said of a slot.
+    #[must_use]
+    pub fn size_beside(&self, author: Author, slot: &OrderSlot) -> (usize, usize) {
+        let own = self.slots.get(slot).into_iter().flatten();
+        let own = own.filter(|entry| entry.author == author);
+        own.fold(self.size(author), |(entries, octets), entry| {
+            (entries - 1, octets - entry.record.octets().len())
+        })
+    }
+
     /// The hash of all that is kept: the same on two nodes that have the same.
     #[must_use]
     pub fn digest(&self) -> EntryHash {

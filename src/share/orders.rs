@@ -9,13 +9,19 @@
 //! One author alone takes out at most half of the capacity, by drains and overrides together; in the order of their clocks those hold that
 //! fit, and the others are **held back** and shown as such. What two authors order is bounded by the operators' judgement
 //! alone: the second one orders the same for the same scope. A roster of one has no second author and no such bound.
+//! What is to come counts once it has begun.
+//!
+//! # Several drains of one scope
+//! Each ends at its own time, and a scope is out while any of them is in force; who lets it back means all that it knew of. Of
+//! everything else the one that holds in its slot stands.
 //!
 //! It knows no plan: what a scope covers is asked of whoever knows.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Permille, Utc};
 
-use super::entry::LogAct;
+use super::cluster::Cluster;
+use super::entry::{LogAct, OrderSlot};
 use super::log::{LoggedEntry, SharedLog, holding};
 use super::roster::{MemberAdmission, Roster};
 use super::seal::Author;
@@ -46,6 +52,35 @@ pub enum OrderEffect {
     HeldBack,
 }
 
+impl Cluster {
+    /// The orders that stand: in force or to come, those held back and those that end others among them.
+    #[must_use]
+    pub fn standing(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
+        standing(&self.log, &self.void, wall, &self.roster, capacity)
+    }
+
+    /// Those of them that are in force.
+    #[must_use]
+    pub fn in_force(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
+        let mut orders = self.standing(wall, capacity);
+        orders.retain(|order| order.entry.entry.is_in_force(wall));
+        orders
+    }
+
+    /// Tells that an order which this node gives now would be held back.
+    #[must_use]
+    pub fn is_too_much(
+        &self,
+        wall: Utc,
+        (act, scope): (&LogAct, &str),
+        capacity: &dyn ScopeCapacity,
+    ) -> bool {
+        let standing = self.standing(wall, capacity);
+        let is_bounded = self.roster.members().len() > 1;
+        is_bounded && is_too_much(&standing, (self.me, wall), (act, scope), capacity)
+    }
+}
+
 /// The authors whose word is void: by the roster, and by orders.
 #[must_use]
 pub(super) fn revoked(log: &SharedLog, roster: &Roster) -> BTreeSet<Author> {
@@ -66,9 +101,10 @@ pub(super) fn revoked(log: &SharedLog, roster: &Roster) -> BTreeSet<Author> {
         .collect()
 }
 
-/// The orders in force at a time, those held back among them, in the order of their clocks.
+/// The orders that stand at a time: in force or to come, those held back and those that end others among them, in the order of their
+/// clocks.
 #[must_use]
-pub(super) fn in_force<'l>(
+fn standing<'l>(
     log: &'l SharedLog,
     void: &'l BTreeSet<Author>,
     wall: Utc,
@@ -77,23 +113,36 @@ pub(super) fn in_force<'l>(
 ) -> Vec<OrderInForce<'l>> {
     let mut held: Vec<(&LoggedEntry, bool)> = Vec::new();
     for (_, entries) in log.slots(void) {
-        if let Some(entry) = holding(&entries).filter(|entry| entry.entry.is_in_force(wall)) {
-            held.push((entry, is_seconded(entry, &entries)));
-        }
+        let standing = standing_of(&entries);
+        let standing = standing.filter(|entry| !entry.entry.is_over(wall));
+        held.extend(standing.map(|entry| (entry, is_seconded(entry, &entries))));
     }
     held.sort_unstable_by_key(|(entry, _)| (entry.entry.stamp, entry.author, entry.hash));
     let mut taken = Takings::new(capacity);
     let bounded = roster.members().len() > 1;
     let orders = held.into_iter().map(|(entry, seconded)| {
-        let fits = !bounded || seconded || !takes(&entry.entry.act) || taken.fits(entry);
-        let effect = if fits {
-            OrderEffect::Whole
-        } else {
-            OrderEffect::HeldBack
+        let counts = bounded && !seconded && takes(&entry.entry.act);
+        let effect = match counts && entry.entry.is_in_force(wall) && !taken.fits(entry) {
+            true => OrderEffect::HeldBack,
+            false => OrderEffect::Whole,
         };
         OrderInForce { entry, effect }
     });
     orders.collect()
+}
+
+/// The entries of a slot that stand: that which holds, and beside a drain all others that nobody has taken back, for their ends differ.
+fn standing_of<'e>(entries: &[&'e LoggedEntry]) -> impl Iterator<Item = &'e LoggedEntry> {
+    let holds = holding(entries);
+    let stands = move |one: &&LoggedEntry| {
+        let is_beside = |holds: &LoggedEntry| {
+            let both = [&holds.entry.act, &one.entry.act];
+            both == [&LogAct::Drain; 2] && !is_taken_back(one, entries)
+        };
+        holds.is_some_and(|holds| holds.hash == one.hash || is_beside(holds))
+    };
+    let standing: Vec<&LoggedEntry> = entries.iter().copied().filter(stands).collect();
+    standing.into_iter()
 }
 
 /// Places that single authors have taken out already.
@@ -115,10 +164,7 @@ impl<'c> Takings<'c> {
         let own = self.by_author.entry(order.author).or_default();
         let mut more = own.clone();
         more.extend(self.capacity.covered(&order.entry.scope));
-        let all = more
-            .values()
-            .fold(0_u64, |all, one| all.saturating_add(*one));
-        let fits = all <= self.capacity.total() / 2;
+        let fits = sum(&more) <= self.capacity.total() / 2;
         if fits {
             *own = more;
         }
@@ -135,7 +181,7 @@ fn takes(act: &LogAct) -> bool {
         | LogAct::Approve(_)
         | LogAct::Refuse(_)
         | LogAct::Revoke(_)
-        | LogAct::PutChallenge(_)
+        | LogAct::PutChallenge(..)
         | LogAct::DeleteChallenge(_)
         | LogAct::AddKey(_)
         | LogAct::SeeDs(_) => false,
@@ -144,10 +190,41 @@ fn takes(act: &LogAct) -> bool {
 
 /// Tells that another author has ordered the same, and nobody has taken that back.
 fn is_seconded(order: &LoggedEntry, entries: &[&LoggedEntry]) -> bool {
-    let taken_back = |one: &LoggedEntry| {
-        let mut others = entries.iter();
-        others.any(|other| other.entry.act != one.entry.act && other.saw(one))
-    };
     let mut others = entries.iter().filter(|other| other.author != order.author);
-    others.any(|other| other.entry.act == order.entry.act && !taken_back(other))
+    others.any(|other| other.entry.act == order.entry.act && !is_taken_back(other, entries))
+}
+
+fn is_taken_back(one: &LoggedEntry, entries: &[&LoggedEntry]) -> bool {
+    let mut others = entries.iter();
+    others.any(|other| other.entry.act != one.entry.act && other.saw(one))
+}
+
+/// Tells that an act which is given now by this author, on this scope, would be held back among those that stand.
+#[must_use]
+fn is_too_much(
+    standing: &[OrderInForce<'_>],
+    (author, wall): (Author, Utc),
+    (act, scope): (&LogAct, &str),
+    capacity: &dyn ScopeCapacity,
+) -> bool {
+    let slot = OrderSlot::of(act, scope);
+    let is_seconded = |one: &&OrderInForce<'_>| {
+        let same = one.entry.author != author && one.entry.entry.act == *act;
+        same && one.entry.entry.slot() == slot
+    };
+    if !takes(act) || standing.iter().any(|one| is_seconded(&one)) {
+        return false;
+    }
+    let own = standing.iter().filter(|one| {
+        let counts = one.effect == OrderEffect::Whole && takes(&one.entry.entry.act);
+        let entry = &one.entry.entry;
+        counts && one.entry.author == author && entry.is_in_force(wall) && entry.slot() != slot
+    });
+    let mut all: BTreeMap<u32, u64> = capacity.covered(scope).into_iter().collect();
+    all.extend(own.flat_map(|one| capacity.covered(&one.entry.entry.scope)));
+    sum(&all) > capacity.total() / 2
+}
+
+fn sum(places: &BTreeMap<u32, u64>) -> u64 {
+    places.values().fold(0, |all, one| all.saturating_add(*one))
 }

@@ -168,7 +168,8 @@ fn one_author_drains_half_and_a_second_one_more() {
     mingle(&mut nodes);
     nodes[1].order(WALL, intent(LogAct::Drain, "p5-6")).unwrap();
     mingle(&mut nodes);
-    assert_eq!(in_force(&nodes[2], WALL), whole(&["p0-3", "p4", "p5-6"]));
+    let all = whole(&["p0-3", "p5-6", "p4", "p5-6"]);
+    assert_eq!(in_force(&nodes[2], WALL), all);
     // Whoever seconds may take that back; the first one's word alone is not enough again.
     nodes[1]
         .order(WALL, intent(LogAct::Undrain, "p5-6"))
@@ -180,9 +181,66 @@ fn one_author_drains_half_and_a_second_one_more() {
     mingle(&mut nodes);
     let last = in_force(&nodes[2], WALL).pop();
     assert_eq!(last, Some(("p7-8".to_owned(), OrderEffect::HeldBack)));
+    assert!(nodes[0].is_too_much(WALL, (&LogAct::Drain, "p7-8"), &Ten));
+    assert!(!nodes[0].is_too_much(WALL, (&LogAct::Undrain, "p7-8"), &Ten));
+    assert!(!nodes[2].is_too_much(WALL, (&LogAct::Drain, "p0-3"), &Ten));
+    let zeroes = LogAct::Override(Permille(0));
+    assert!(!nodes[1].is_too_much(WALL, (&zeroes, "p7-8"), &Ten));
+    assert!(nodes[1].is_too_much(WALL, (&zeroes, "p0-8"), &Ten));
     let mut lone = node(1, &roster(1));
     lone.order(WALL, intent(LogAct::Drain, "p0-9")).unwrap();
     assert_eq!(in_force(&lone, WALL), whole(&["p0-9"]), "a roster of one");
+}
+
+#[test]
+fn drains_of_one_scope_end_each_at_its_own_time() {
+    let mut nodes = nodes(3);
+    let until = |minutes: u64| Intent {
+        expires: Some(Utc(WALL.0 + minutes * 60_000)),
+        ..intent(LogAct::Drain, "p1")
+    };
+    nodes[0].order(WALL, until(10)).unwrap();
+    mingle(&mut nodes);
+    nodes[1].order(WALL, until(5)).unwrap();
+    let later = Intent {
+        begins: Some(Utc(WALL.0 + 20 * 60_000)),
+        ..until(30)
+    };
+    nodes[2].order(WALL, later).unwrap();
+    mingle(&mut nodes);
+    let at = |node: &Cluster, minutes: u64| {
+        let wall = Utc(WALL.0 + minutes * 60_000);
+        (node.standing(wall, &Ten).len(), in_force(node, wall).len())
+    };
+    for node in &nodes {
+        let found = [0, 6, 11, 20, 30].map(|minutes| at(node, minutes));
+        assert_eq!(found, [(3, 2), (2, 1), (1, 0), (1, 1), (0, 0)]);
+    }
+    nodes[0].order(WALL, intent(LogAct::Undrain, "p1")).unwrap();
+    assert_eq!(nodes[0].standing(WALL, &Ten).len(), 1, "the undrain itself");
+}
+
+#[test]
+fn challenges_and_approvals_are_soon_forgotten_and_leave_room_for_drains() {
+    let mut one = node(1, &roster(3));
+    let taken = (0..CLUSTER_LOG.0).filter(|number| {
+        let act = LogAct::PutChallenge(60, number.to_be_bytes().to_vec());
+        one.order(WALL, intent(act, "_acme-challenge.example.org"))
+            .is_ok()
+    });
+    let taken = taken.count();
+    assert!(taken > 100 && taken <= CLUSTER_LOG.0 / 2, "{taken}");
+    one.order(WALL, intent(LogAct::Drain, "p1")).unwrap();
+    let act = LogAct::DeleteChallenge(0_usize.to_be_bytes().to_vec());
+    let gone = Intent {
+        expires: Some(Utc(WALL.0 + 60_000)),
+        ..intent(act, "_acme-challenge.example.org")
+    };
+    one.order(WALL, gone).unwrap();
+    one.tick(NOW, Utc(WALL.0 + 60_000 + 3_600_000), Sight::Poor);
+    assert_eq!(one.log().entries().count(), taken + 1, "just not");
+    one.tick(NOW, Utc(WALL.0 + 60_000 + 3_600_001), Sight::Poor);
+    assert_eq!(one.log().entries().count(), 1);
 }
 
 #[test]

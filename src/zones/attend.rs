@@ -6,7 +6,7 @@ use super::config::Filed;
 use super::job::{Job, Made, Outcome, Work};
 use super::keys::Change;
 use super::notice::Notice;
-use super::zone::OneZone;
+use super::zone::{Filing, OneZone};
 use super::{Output, Reply, Ticket, ZoneEngine};
 use crate::base::Span;
 use crate::dns::Name;
@@ -61,11 +61,14 @@ impl ZoneEngine {
     fn begin_work(&mut self, place: usize) {
         let seconds = self.wall_ms / 1000;
         let effort = self.effort;
+        let laying = self.next_laying(place);
         let zone = &mut self.zones[place];
         let apex = zone.plan.apex.clone();
         let wishes = zone.wishes();
         let work = if let Some(work) = zone.take(self.zoning.max_shrink, &self.steered) {
             Some(work)
+        } else if let Some(laying) = laying {
+            Some(Work::Lay(Box::new(laying)))
         } else if zone.wants_step() {
             zone.step(effort, seconds)
         } else if zone.composed_for() < wishes {
@@ -134,6 +137,7 @@ impl ZoneEngine {
                 self.is_stale = true;
             }
             Outcome::Taken(taken) => self.taken(place, taken),
+            Outcome::Laid(laid) => self.laid(place, *laid),
             Outcome::Drawn(drawn) => self.drawn(place, *drawn),
         }
     }
@@ -155,6 +159,15 @@ impl ZoneEngine {
         let zone = &mut self.zones[place];
         if zone.secondary.is_some() || zone.digest == filed.digest {
             return self.reply(ticket, Reply::Filed(Ok(())));
+        }
+        if self.declared.has(apex) {
+            let tickets = zone.filing.take().map_or_else(Vec::new, |own| own.tickets);
+            zone.filing = Some(Filing {
+                tickets: tickets.into_iter().chain([ticket]).collect(),
+                filed,
+            });
+            self.touched.insert(place);
+            return;
         }
         (zone.base, zone.digest) = (filed.zone, filed.digest);
         if let Some(keys) = &mut zone.keys {

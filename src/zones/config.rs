@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compose::Composition;
+use super::declared::lay::{LaidZone, LayForm};
 use super::job::{Job, Made, Outcome, Work};
 use super::kept::Recalled;
 use super::keys::Keys;
@@ -105,6 +106,10 @@ impl ZoneEngine {
             steered,
             zones,
         } = config;
+        if let Some(why) = self.decided_twice(&zoning) {
+            let refused = Output::Configured(ticket, Err(why));
+            return self.outputs.push_back(refused);
+        }
         self.forget_challenges();
         let same_steered = are_alike(&self.steered, &steered);
         let plans = zoning.zones.iter().map(Arc::clone);
@@ -113,6 +118,14 @@ impl ZoneEngine {
             .map(|(plan, new)| self.next(plan, new, same_steered))
             .collect();
         self.begin(ticket, (zoning, steered), next);
+    }
+
+    /// Why a config cannot follow the one in force: it decides itself what is declared.
+    fn decided_twice(&self, zoning: &Zoning) -> Option<String> {
+        let zones = zoning.zones.iter().filter(|_| !self.zones.is_empty());
+        let faults = zones.flat_map(|zone| self.declared.fixed(&zone.apex, &zoning.dynamic));
+        let faults: Vec<String> = faults.map(|(_, _, why)| why).collect();
+        (!faults.is_empty()).then(|| faults.join("; "))
     }
 
     /// Begins to compose what is not as it was.
@@ -151,6 +164,15 @@ impl ZoneEngine {
         let number = self.next_number();
         self.owners.insert(number, zone.plan.apex.clone());
         pending.jobs.insert(number, place);
+        if zone.is_bare {
+            let form = match self.zones.is_empty() {
+                true => LayForm::Start,
+                false => LayForm::File(zone.digest),
+            };
+            let laying = self.declared.laying(zone, form, &pending.zoning.dynamic);
+            let job = Job::new(Work::Lay(Box::new(laying)));
+            return self.outputs.push_back(Output::Work(number, job));
+        }
         if zone.wants_recall() {
             let apex = zone.plan.apex.clone();
             return self.outputs.push_back(Output::Recall(number, apex));
@@ -171,6 +193,31 @@ impl ZoneEngine {
         let compose = zone.compose(dynamic.unwrap_or_default(), given, times);
         let job = Job::new(Work::Compose(Box::new(compose)));
         self.outputs.push_back(Output::Work(number, job));
+    }
+
+    /// Takes a zone of a config with what is declared laid over it.
+    fn laid_next(&mut self, place: usize, laid: LaidZone) {
+        let Some(mut pending) = self.pending.take() else {
+            return;
+        };
+        if let Next::Other(zone) = &mut pending.zones[place] {
+            match laid.zone {
+                Ok(base) => {
+                    zone.composed.base = Arc::clone(&base);
+                    (zone.base, zone.is_bare) = (base, false);
+                    let aside = laid.aside.into_iter();
+                    zone.aside = aside.map(|(name, kind, why)| ((name, kind), why)).collect();
+                    let (apex, aside) = (zone.plan.apex.clone(), zone.aside.clone());
+                    self.tell_aside(&apex, &aside);
+                    self.begin_next(&mut pending, place);
+                }
+                Err(why) => {
+                    let why = format!("zone `{}`: {why}", zone.plan.apex);
+                    pending.failed.get_or_insert(why);
+                }
+            }
+        }
+        self.pending = Some(pending);
     }
 
     /// Takes what was kept of the signatures of a zone of a config.
@@ -203,11 +250,9 @@ impl ZoneEngine {
             };
             let copied_at = None;
             let keys = own.keys.clone();
-            Next::Other(Box::new(self.other(
-                Arc::clone(&own.plan),
-                (filed, copied_at),
-                keys,
-            )))
+            let mut next = self.other(Arc::clone(&own.plan), (filed, copied_at), keys);
+            next.aside.clone_from(&own.aside);
+            Next::Other(Box::new(next))
         });
         let next = next.collect();
         self.begin(ticket, (Arc::clone(&self.zoning), steered), next);
@@ -219,7 +264,8 @@ impl ZoneEngine {
         let own = place.map(|place| &self.zones[place]);
         let keys = plan.dnssec.clone().zip(new.keys).map(|(how, read)| {
             let kept = own.and_then(|own| own.keys.clone());
-            let fresh = Keys::new(how, new.filed.longest_ttl, read);
+            let longest = self.declared.longest_ttl(&plan.apex);
+            let fresh = Keys::new(how, new.filed.longest_ttl.max(longest), read);
             // Keys that cannot be read any more are in memory still.
             match kept {
                 Some(kept) if fresh.complaint().is_some() => kept,
@@ -234,7 +280,9 @@ impl ZoneEngine {
         {
             return Next::Same(place, keys.map(Box::new));
         }
-        Next::Other(Box::new(self.other(plan, (new.filed, new.copied_at), keys)))
+        let mut next = self.other(plan, (new.filed, new.copied_at), keys);
+        next.is_bare = next.secondary.is_none() && self.declared.has(&next.plan.apex);
+        Next::Other(Box::new(next))
     }
 
     /// A zone that takes the place of the one of its name, if there is one, and goes on from it.
@@ -248,10 +296,10 @@ impl ZoneEngine {
         let known = self.known.get(&plan.apex).copied().unwrap_or_default();
         let mut next = OneZone::new(plan, filed, keys);
         next.was_signed = known.signed && next.keys.is_some();
-        next.serial = known
-            .last
-            .filter(|_| next.plan.outgoing.is_some())
-            .map(|last| last.serial);
+        next.serial = match next.plan.outgoing {
+            Some(_) => known.last.map(|last| last.serial),
+            None => self.declared.serial(&next.plan.apex),
+        };
         if next.plan.incoming.is_some() {
             let refreshed = known.refreshed.or(copied_at);
             // What was noted by a clock that was ahead does not keep the zone longer.
@@ -306,6 +354,7 @@ impl ZoneEngine {
             Outcome::Composed(Err(why)) => {
                 pending.failed.get_or_insert(why);
             }
+            Outcome::Laid(laid) => self.laid_next(place, *laid),
             Outcome::Signed(slice) => match zone.stepped(slice) {
                 Some((composed, wishes)) => {
                     zone.settle(composed);
@@ -410,7 +459,10 @@ impl ZoneEngine {
             let apex = self.zones[place].plan.apex.clone();
             match self.zones[place].unfinished {
                 Some(_) => self.signing_goes_on(place, u64::MAX, Some(0)),
-                None => self.challenge_composed(&apex, u64::MAX, None),
+                None => {
+                    self.challenge_composed(&apex, u64::MAX, None);
+                    self.declared_composed(&apex, u64::MAX, None);
+                }
             }
         }
         (self.is_stale, self.published) = (false, Some(self.now));
@@ -425,6 +477,7 @@ impl ZoneEngine {
         }
         self.note_kept(&bases);
         self.go_on_with_change();
+        self.lay_declared_again();
     }
 
     /// Hands on what a zone keeps over another config.
@@ -432,7 +485,10 @@ impl ZoneEngine {
         // What they wait for is in this version.
         let wishes = zone.wishes();
         let waiting = std::mem::take(&mut before.waiting).into_iter();
-        zone.waiting = waiting.map(|(_, ticket)| (wishes, ticket)).collect();
+        let filing = before.filing.take();
+        let filing = filing.map_or_else(Vec::new, |own| own.tickets);
+        let waiting = waiting.map(|(_, ticket)| ticket).chain(filing);
+        zone.waiting = waiting.map(|ticket| (wishes, ticket)).collect();
         zone.made += before.made;
         zone.keep_as(before.keeping);
         let same_source = before.plan.incoming == zone.plan.incoming;
@@ -469,8 +525,16 @@ impl ZoneEngine {
             let why = format!("zone `{}` is no longer configured", gone.plan.apex);
             self.reply(ticket, Reply::Filed(Err(why)));
         }
+        if let Some(filing) = gone.filing {
+            let why = format!("zone `{}` is no longer configured", gone.plan.apex);
+            for ticket in filing.tickets {
+                self.reply(ticket, Reply::Filed(Err(why.clone())));
+            }
+        }
         let apex = gone.plan.apex.clone();
-        self.challenge_composed(&apex, u64::MAX, Some("its zone is no longer configured"));
+        let why = Some("its zone is no longer configured");
+        self.challenge_composed(&apex, u64::MAX, why);
+        self.declared_composed(&apex, u64::MAX, why);
         if gone.versions.is_some() {
             self.outputs.push_back(Output::Offer(apex, None));
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::compose::{Compose, Composition};
 use super::content::{self, Refusal, Taken};
+use super::declared::lay::{LaidZone, Laying};
 use super::version::{Drawn, Last, draw};
 use crate::base::Permille;
 use crate::base::limits::SIGNATURES_AT_ONCE;
@@ -91,6 +92,8 @@ pub(super) enum Work {
     Take(Box<Arrival>),
     /// Render it for secondaries.
     Draw(Box<Drawing>),
+    /// Lay declared records over it.
+    Lay(Box<Laying>),
 }
 
 /// What came from a primary, and what it is held against.
@@ -137,6 +140,7 @@ pub(super) enum Outcome {
     Renewed(Signed, usize),
     Taken(Result<Taken, Refusal>),
     Drawn(Box<Drawn>),
+    Laid(Box<LaidZone>),
 }
 
 /// Some of the signatures of a zone.
@@ -191,7 +195,8 @@ impl Job {
         match &self.0 {
             Work::Sign { .. } | Work::Renew { .. } => JobWeight::Signing,
             Work::Compose(compose) if compose.base.names() < MANY_NAMES => JobWeight::Small,
-            Work::Compose(_) | Work::Take(_) | Work::Draw(_) => JobWeight::Large,
+            Work::Lay(laying) if laying.base.names() < MANY_NAMES => JobWeight::Small,
+            Work::Compose(_) | Work::Take(_) | Work::Draw(_) | Work::Lay(_) => JobWeight::Large,
         }
     }
 
@@ -212,6 +217,7 @@ impl Job {
                 Outcome::Renewed(signed, made)
             }
             Work::Take(arrival) => Outcome::Taken(content::take(*arrival)),
+            Work::Lay(laying) => Outcome::Laid(Box::new(laying.lay())),
             Work::Draw(drawing) => Outcome::Drawn(Box::new(draw(*drawing))),
         })
     }

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use super::Last;
+use super::declared::set::{Declared, DeclaredPart};
 use crate::dns::Name;
 use crate::dns::challenges::Challenges;
 
@@ -16,6 +17,8 @@ pub enum Memory {
     Signed(Name, Signedness),
     /// All challenges.
     Challenges(Challenges),
+    /// A change of what is declared in a zone.
+    Declared(DeclaredPart),
 }
 
 /// The answer to whether a zone has been served signed.
@@ -34,6 +37,8 @@ pub struct Memories {
     pub zones: BTreeMap<Name, Known>,
     /// All challenges.
     pub challenges: Challenges,
+    /// All that is declared.
+    pub declared: Declared,
 }
 
 /// All that was kept of a zone.

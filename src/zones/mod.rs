@@ -25,7 +25,8 @@
 //! | `secondary` | when primaries are asked, and when a zone is too old |
 //! | `content` | whether what they give is taken |
 //! | `version` | when there is a new version for secondaries, with which serial |
-//! | `challenge` | records that are set by orders and updates |
+//! | `challenge` | records that are set by orders and updates, and go by themselves |
+//! | [`declared`] | records that are declared by orders and updates, and stay |
 //! | `config` | another config, taken into force in one step |
 //! | `alias` | names with the addresses of others |
 //! | `names` | other addresses of machines that are known by name, likewise |
@@ -67,6 +68,7 @@ pub mod challenge;
 mod compose;
 mod config;
 mod content;
+pub mod declared;
 mod incoming;
 pub mod job;
 mod keep;
@@ -86,8 +88,8 @@ mod wall;
 mod zone;
 
 pub use challenge::{
-    ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone, KeyChange,
-    KeyChangeStage,
+    ChallengeChange, ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus,
+    ChallengesDone, KeyChange, KeyChangeStage,
 };
 pub use config::{Filed, NewConfig, NewZone};
 pub use job::{Job, JobWeight, Made};
@@ -100,6 +102,8 @@ pub use status::ZoneStatus;
 pub use version::Last;
 
 use config::Pending;
+use declared::DeclaredStore;
+use declared::order::{DeclaredAsk, DeclaredRefusal, DeclaredReply};
 use job::Effort;
 use wall::{Look, Wall};
 use zone::OneZone;
@@ -166,8 +170,12 @@ pub enum Input {
         /// Why it is not there.
         outcome: Result<(), String>,
     },
+    /// Challenges that other nodes of the cluster were given, and that are there no more.
+    Agreed(Vec<ChallengeChange>),
     /// An order about challenges; answered by [`Reply::Challenges`].
     Order(Ticket, ChallengeOrder),
+    /// A question about declared records, or a batch of changes; answered by [`Reply::Declared`].
+    Declared(Ticket, DeclaredAsk),
     /// An update (RFC 2136); answered by [`Reply::Message`].
     Update(Ticket, Vec<u8>),
     /// A table was published.
@@ -252,6 +260,8 @@ pub enum Reply {
     Filed(Result<(), String>),
     /// What was done about challenges.
     Challenges(Result<ChallengesDone, ChallengeRefusal>),
+    /// All that is declared, or was changed, or why it was not.
+    Declared(Result<DeclaredReply, DeclaredRefusal>),
     /// A message.
     Message(Vec<u8>),
     /// Nothing.
@@ -274,6 +284,7 @@ pub struct ZoneEngine {
     touched: BTreeSet<usize>,
     effort: Effort,
     challenges: challenge::Store,
+    declared: DeclaredStore,
     known: BTreeMap<Name, Known>,
     /// What is being kept of whether zones are signed.
     signedness: signedness::Keeping,
@@ -310,6 +321,7 @@ impl ZoneEngine {
             touched: BTreeSet::new(),
             effort: Effort::default(),
             challenges: challenge::Store::new(memories.challenges),
+            declared: DeclaredStore::new(memories.declared),
             known: memories.zones,
             signedness: signedness::Keeping::default(),
             keeping: BTreeMap::new(),
@@ -358,6 +370,7 @@ impl ZoneEngine {
             self.keep_signedness_again();
             self.expire_challenges();
             self.do_challenges();
+            self.do_declared();
             self.attend();
         }
         if self.is_stale && self.publish_at() <= now {
@@ -467,7 +480,11 @@ impl ZoneEngine {
             Input::SignaturesKept(apex, outcome) => self.signatures_kept(&apex, outcome),
             Input::Ending => self.keep_all_signatures(),
             Input::Remembered(ticket, outcome) => self.remembered(ticket, outcome),
-            Input::Recorded(ticket, outcome) => self.challenge_recorded(ticket, outcome),
+            Input::Recorded(ticket, outcome) => {
+                if !self.declared_recorded(ticket, &outcome) {
+                    self.challenge_recorded(ticket, outcome);
+                }
+            }
             Input::Config(ticket, config) => self.configure(ticket, *config),
             Input::Names(ticket, steered, known) => self.rename(ticket, steered, known),
             Input::Filed {
@@ -483,7 +500,9 @@ impl ZoneEngine {
                 took,
                 outcome,
             } => self.copied(&apex, took, outcome),
+            Input::Agreed(changes) => self.take_agreed(changes),
             Input::Order(ticket, order) => self.take_order(ticket, order),
+            Input::Declared(ticket, ask) => self.take_declared(ticket, ask),
             Input::Update(ticket, message) => self.take_update(ticket, message),
         }
     }

@@ -60,7 +60,10 @@ impl ZoneEngine {
 
     /// Goes on once something is on the disk, or cannot be.
     pub(super) fn remembered(&mut self, ticket: Ticket, outcome: Result<(), String>) {
-        if self.challenge_kept(ticket, &outcome) || self.signedness_kept(ticket, &outcome) {
+        if self.challenge_kept(ticket, &outcome)
+            || self.declared_kept(ticket, &outcome)
+            || self.signedness_kept(ticket, &outcome)
+        {
             return;
         }
         let Some(apex) = self.keeping.remove(&ticket) else {

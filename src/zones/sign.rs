@@ -148,6 +148,7 @@ impl ZoneEngine {
         }
         let why = format!("zone `{apex}` is being signed, {told}: try again");
         self.challenge_held_up(&apex, wishes, is_answered.then_some(&why));
+        self.declared_composed(&apex, wishes, None);
         self.go_on_with_change();
     }
 
@@ -200,6 +201,7 @@ impl ZoneEngine {
             self.reply(ticket, Reply::Filed(outcome));
         }
         self.challenge_composed(&apex, wishes, failed);
+        self.declared_composed(&apex, wishes, failed);
         self.go_on_with_change();
     }
 }

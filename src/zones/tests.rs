@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::job::in_turn;
 use super::{
-    Filed, Input, Job, Known, Memories, NewConfig, NewZone, Output, Recalled, Request, Ticket,
-    ZoneEngine,
+    Filed, Input, Job, Known, Memories, Memory, NewConfig, NewZone, Output, Recalled, Reply,
+    Request, Ticket, ZoneEngine,
 };
 use crate::base::{Moment, Permille, Span};
 use crate::dns::Name;
@@ -16,12 +16,12 @@ use crate::dns::rr::rtype;
 use crate::dns::transfer::{Content, Entry, Packed, Received, zone_of};
 use crate::dns::zone::{Presence, Served, Zone};
 use crate::keys::{Key, KeyId, Keyring, Ring, Role, Step, Time};
-use crate::plan::{Acme, Incoming, Sources, ZoneDnssec, ZonePlan, Zoning};
+use crate::plan::{Acme, Dynamic, Incoming, Sources, ZoneDnssec, ZonePlan, Zoning};
 
 const EPOCH_S: u64 = 1_800_000_000;
 const DAY_MS: u64 = 86_400_000;
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
@@ -81,13 +81,14 @@ fn zoning(validity: Span) -> Arc<Zoning> {
         zones: vec![Arc::new(secondary), Arc::new(signed)],
         tsig: Vec::new(),
         acme: Acme::default(),
+        dynamic: Dynamic::default(),
         state: None,
         max_shrink: Permille(1000),
     })
 }
 
 /// One key that signs; with its steps at the beginning of time.
-fn keyring() -> Keyring {
+pub(super) fn keyring() -> Keyring {
     let key = PrivateKey::generate(Algorithm::Ed25519, 257, [7; 32]).unwrap();
     let id = KeyId {
         tag: key.public().tag(),
@@ -106,20 +107,27 @@ fn keyring() -> Keyring {
 }
 
 /// An engine with what it has said.
-struct Bench {
-    engine: ZoneEngine,
-    now: Moment,
+pub(super) struct Bench {
+    pub(super) engine: ZoneEngine,
+    pub(super) now: Moment,
     /// By how much the wall clock is ahead, milliseconds.
     ahead: i64,
-    jobs: Vec<(u64, Job)>,
+    pub(super) jobs: Vec<(u64, Job)>,
     fetches: Vec<(u64, Box<Request>)>,
     advances: usize,
     worked: usize,
-    events: Vec<&'static str>,
+    pub(super) events: Vec<&'static str>,
+    /// Answers, and what was kept, as it came.
+    pub(super) replies: Vec<(Ticket, Reply)>,
+    pub(super) kept: Vec<Memory>,
+    /// Outcomes of configs.
+    pub(super) configured: Vec<Result<(), String>>,
+    /// Why nothing can be kept, if nothing can.
+    pub(super) disk: Result<(), String>,
 }
 
 impl Bench {
-    fn new(memories: Memories) -> Self {
+    pub(super) fn new(memories: Memories) -> Self {
         Self {
             engine: ZoneEngine::new(memories),
             now: Moment(0),
@@ -129,6 +137,10 @@ impl Bench {
             advances: 0,
             worked: 0,
             events: Vec::new(),
+            replies: Vec::new(),
+            kept: Vec::new(),
+            configured: Vec::new(),
+            disk: Ok(()),
         }
     }
 
@@ -146,7 +158,7 @@ impl Bench {
         bench
     }
 
-    fn give(&mut self, input: Input) {
+    pub(super) fn give(&mut self, input: Input) {
         let wall = (EPOCH_S * 1000 + self.now.0).saturating_add_signed(self.ahead);
         self.engine.handle(self.now, wall, input);
         while let Some(output) = self.engine.poll() {
@@ -154,7 +166,12 @@ impl Bench {
                 Output::Work(number, job) => self.jobs.push((number, job)),
                 Output::Fetch(number, request) => self.fetches.push((number, request)),
                 Output::Advance { .. } => self.advances += 1,
-                Output::Remember(ticket, _) => self.give(Input::Remembered(ticket, Ok(()))),
+                Output::Remember(ticket, memory) => {
+                    self.kept.push(memory);
+                    self.give(Input::Remembered(ticket, self.disk.clone()));
+                }
+                Output::Reply(ticket, reply) => self.replies.push((ticket, reply)),
+                Output::Configured(_, outcome) => self.configured.push(outcome.map(|_| ())),
                 Output::Record(ticket, _) => self.give(Input::Recorded(ticket, Ok(()))),
                 Output::Notice(notice) => self.events.push(notice.event),
                 Output::Recall(number, _) => {
@@ -167,8 +184,6 @@ impl Bench {
                 | Output::Copy { .. }
                 | Output::Offer(..)
                 | Output::Tell { .. }
-                | Output::Reply(..)
-                | Output::Configured(..)
                 | Output::Publish(_) => {}
             }
         }
@@ -198,7 +213,7 @@ impl Bench {
     }
 
     /// Does all jobs, and those that follow from them.
-    fn work(&mut self) {
+    pub(super) fn work(&mut self) {
         while !self.jobs.is_empty() {
             let (number, job) = self.jobs.remove(0);
             self.worked += 1;
@@ -207,7 +222,7 @@ impl Bench {
     }
 
     /// Lets time pass, second by second, and jobs be done.
-    fn pass(&mut self, span: Span) {
+    pub(super) fn pass(&mut self, span: Span) {
         let end = self.now.after(span);
         while self.now < end {
             let wake = self.engine.wake_at().unwrap_or(end);
@@ -217,7 +232,7 @@ impl Bench {
         }
     }
 
-    fn served(&self, apex: &str) -> Served {
+    pub(super) fn served(&self, apex: &str) -> Served {
         self.engine.served().of(&name(apex)).unwrap().clone()
     }
 

@@ -3,6 +3,7 @@
 //! Whatever changes a zone raises its **wish** by one; a zone that was composed has granted all wishes that
 //! there were when that began. So who waits for a change waits for its wish, and changes that come close
 //! together are composed together.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::alias::alias;
@@ -42,8 +43,14 @@ pub(super) struct OneZone {
     pub(super) plan: Arc<ZonePlan>,
     /// Of its file; 0 for one that comes from primaries.
     pub(super) digest: u64,
-    /// As it came.
+    /// As it came, with all that is declared laid over it.
     pub(super) base: Arc<Zone>,
+    /// Another version of its file, over which what is declared is yet to be laid.
+    pub(super) filing: Option<Filing>,
+    /// Set if the base is yet to have what is declared.
+    pub(super) is_bare: bool,
+    /// Declared RRsets that are not served, and why.
+    pub(super) aside: BTreeMap<(Name, u16), String>,
     /// The steered names that the base is to have, if they are not those that it has.
     pub(super) remount: Option<Vec<(Name, Mount)>>,
     pub(super) keys: Option<Keys>,
@@ -79,6 +86,14 @@ pub(super) struct OneZone {
     pub(super) planned: Option<Moment>,
 }
 
+/// A version of a zone's file that is not taken yet.
+#[derive(Debug)]
+pub(super) struct Filing {
+    /// Those who wait for it.
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) filed: Filed,
+}
+
 impl OneZone {
     /// A zone that is yet to be composed.
     pub(super) fn new(plan: Arc<ZonePlan>, filed: Filed, keys: Option<Keys>) -> Self {
@@ -93,6 +108,9 @@ impl OneZone {
             plan,
             digest: filed.digest,
             base: filed.zone,
+            filing: None,
+            is_bare: false,
+            aside: BTreeMap::new(),
             remount: None,
             keys,
             was_signed: false,

@@ -17,9 +17,11 @@ mod approval;
 mod book;
 mod bursts;
 mod cluster;
+mod cluster_orders;
 mod comfort;
 mod command_line;
 mod costs;
+mod declared;
 mod defence;
 mod delegation;
 mod described;
@@ -76,10 +78,7 @@ mod identity;
 #[path = "../support/imported.rs"]
 mod imported;
 #[path = "../support/membership.rs"]
-#[expect(
-    dead_code,
-    reason = "whose certificates are revoked is tried in `wire`"
-)]
+#[expect(dead_code, reason = "certificates are revoked in `wire`")]
 mod membership;
 #[path = "../support/mmdb.rs"]
 mod mmdb;

@@ -224,6 +224,7 @@ fn obey(request: &OrderRequest, clock: Clock) -> Result<Ordered, OrderRefusal> {
             endpoints: vec!["fra".to_owned()],
             order: OrderView::new(&request.order, None, clock.calendar()),
             held_by: Vec::new(),
+            known: None,
         }),
         "risky" if request.consent == Consent::Withheld => {
             Err(OrderRefusal::Damaging("api would have nothing".to_owned()))

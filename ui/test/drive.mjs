@@ -250,3 +250,5 @@ for (const dark of [false, true]) {
 await browser.close();
 assert.deepEqual(complaints, [], "the browser complains of nothing");
 console.log("DRIVEN");
+// The world is still listened for.
+process.exit(0);

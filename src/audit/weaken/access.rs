@@ -11,12 +11,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::audit::compare::LossKind;
-use crate::dns::Name;
 use crate::dns::challenges::Pattern;
+use crate::dns::{Name, text};
 use crate::geo::Network;
 use crate::plan::{
-    AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, Control, Dnstap, Grant, GroupRole,
-    Incoming, Observation, Outgoing, Permission, RoleGrant, TsigKey, ZonePlan, Zoning,
+    AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, Control, Declarer, Dnstap, Dynamic,
+    Grant, GroupRole, Incoming, NamePattern, Observation, Outgoing, Permission, RecordRule,
+    RoleGrant, TsigKey, ZonePlan, Zoning,
 };
 
 use super::found::{Decisions, Findings};
@@ -29,6 +30,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         zones,
         tsig,
         acme: _,
+        dynamic: _,
         // Where things lie; who may read there is the system's to say.
         state: _,
         // A guard.
@@ -38,6 +40,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         shared_key(key, after, found);
     }
     challenges([before, after], found);
+    declared([before, after], found);
     for zone in zones {
         if let Some(next) = after.zone(&zone.apex) {
             transfers([before, after], [zone, next], found);
@@ -251,6 +254,60 @@ fn challenges([before, after]: [&Zoning; 2], found: &mut Findings) {
     }
     let change = [*expire, after.acme.expire];
     found.rise(LossKind::Access, "[acme] expire", change);
+}
+
+/// Records that may be declared while the server runs: by whom, at which names, of which types.
+fn declared([before, after]: [&Zoning; 2], found: &mut Findings) {
+    let Dynamic {
+        records,
+        // Bounds on how much there is and how long it is kept; neither lets anybody do more than declare.
+        max_records: _,
+        ttl: _,
+        // What nobody may declare, as it is decided here.
+        fixed: _,
+    } = &before.dynamic;
+    let who = |zoning: &Zoning, by: &Declarer| match by {
+        Declarer::Role(role) => format!("role {}", role.word()),
+        Declarer::Token(name) => format!("token {name}"),
+        Declarer::Key(key) => format!(
+            "key {}",
+            key_name(zoning, Some(*key)).map_or(String::new(), ToString::to_string)
+        ),
+    };
+    for rule in &after.dynamic.records {
+        let RecordRule {
+            zone,
+            names,
+            types,
+            by,
+        } = rule;
+        for by in by.iter().map(|by| who(after, by)) {
+            let of_zone = records.iter().filter(|own| own.zone == *zone);
+            let own: Vec<&RecordRule> = of_zone
+                .filter(|own| own.by.iter().any(|one| who(before, one) == by))
+                .collect();
+            let whole = [
+                NamePattern::Below(zone.clone()),
+                NamePattern::Name(zone.clone()),
+            ];
+            let wanted: &[NamePattern] = if names.is_empty() { &whole } else { names };
+            let is_granted = |kind: u16, wanted: &NamePattern| {
+                own.iter().any(|rule| {
+                    let mut names = rule.names.iter();
+                    rule.types.contains(&kind)
+                        && (rule.names.is_empty() || names.any(|name| name.includes(wanted)))
+                })
+            };
+            let more = wanted.iter().find_map(|name| {
+                let kind = types.iter().find(|kind| !is_granted(**kind, name))?;
+                Some((name, text::type_name(*kind)))
+            });
+            if let Some((name, kind)) = more {
+                let change = ["less".to_owned(), format!("may declare {kind} at {name}")];
+                found.tell(LossKind::Access, &by, change);
+            }
+        }
+    }
 }
 
 /// Tells whether one of the patterns lets everything be set that another does.

@@ -29,6 +29,7 @@
 //! | `observation` | the form of the log, and where samples of answers go |
 //! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
+//! | `dynamic` | who may declare records |
 //! | `cluster` | the nodes that share what they see, and whether they can agree |
 //! | `tsig` | keys shared with other servers |
 //! | `weights` | weights that are too small to hold |
@@ -43,6 +44,7 @@ mod claims;
 mod cluster;
 mod deals;
 mod defence;
+mod dynamic;
 mod fences;
 mod followed;
 mod geo;
@@ -162,6 +164,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     given::settle(spec, (&places, &drafts), &zones, given, found);
     let defence = defence::resolve(spec, files, found);
     let acme = acme::acme(spec, found);
+    let dynamic = dynamic::resolve(spec, found);
     let cluster = cluster::resolve(spec, files, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
@@ -200,6 +203,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
             zones: plans,
             tsig,
             acme,
+            dynamic,
             state: Some(spec.state()),
             max_shrink: spec.guard.max_shrink,
         },

@@ -70,6 +70,7 @@ impl<'s> Names<'s> {
             "monitor" => "monitors",
             "recovery" => "recoveries",
             "key" => "tsig",
+            "token" => "tokens",
             "node" => "cluster",
             other => other,
         }

@@ -61,7 +61,7 @@ fn names(fields: &mut Fields<'_, '_>) -> Option<Vec<At<Name>>> {
 }
 
 /// A name; `*` may be its first label, before others.
-fn pattern(value: &DeValue<'_>) -> Result<Name, Trouble> {
+pub(super) fn pattern(value: &DeValue<'_>) -> Result<Name, Trouble> {
     let name = value::domain(value)?;
     let is_lost = name.labels().skip(1).any(|label| label == b"*");
     match is_lost || name.is_wildcard() && name.labels().nth(1).is_none() {
@@ -72,7 +72,7 @@ fn pattern(value: &DeValue<'_>) -> Result<Name, Trouble> {
 }
 
 /// A time that a TTL can tell.
-fn seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
+pub(super) fn seconds(value: &DeValue<'_>) -> Result<Span, Trouble> {
     let span = value::span(value)?;
     match span >= Span::from_secs(1) && span.0.is_multiple_of(1000) {
         true => Ok(span),

@@ -8,6 +8,7 @@ mod cluster;
 mod control;
 mod defence;
 mod dnssec;
+mod dynamic;
 mod endpoint;
 mod guard;
 mod maintenance;
@@ -139,6 +140,7 @@ pub(super) fn spec(path: &Path, document: Document, fields: &mut Fields<'_, '_>)
         maintenance: maintenance::windows(fields),
         tsig: tsig::keys(fields),
         acme: acme::acme(fields),
+        dynamic: dynamic::dynamic(fields),
         cluster: cluster::cluster(fields),
         resolvers: resolvers::resolvers(fields),
         guard,

@@ -1,14 +1,13 @@
-//! Dynamic updates (RFC 2136), as far as they are about challenges: TXT records.
+//! Dynamic updates (RFC 2136) taken apart.
 //!
 //! ```text
 //! octets --read--> Update --unmet(zone)--> prerequisites hold?
 //!                     '----- changes -----> for whoever keeps the records
 //! ```
 //!
-//! All prerequisites of section 2.4 are understood, because clients send them before they send what
-//! they mean. Of the changes of section 2.5 only those that add or delete TXT records; whether a name
-//! may be changed at all is for whoever keeps the records. Errors are response codes, in the order
-//! that sections 3.1 to 3.4 ask for; an update that is refused has changed nothing.
+//! All prerequisites of section 2.4 and all changes of section 2.5 are understood; whether a name or a type may be changed at
+//! all is for whoever keeps the records. Errors are response codes, in the order that sections 3.1 to 3.4 ask for; an
+//! update that is refused has changed nothing.
 //!
 //! Who signed the message, and whether that suffices, is not known here.
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,13 +49,15 @@ pub enum Prerequisite {
     Same(Name, u16, Vec<Vec<u8>>),
 }
 
-/// One change of TXT records (section 2.5).
+/// One change of records (section 2.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Add a record.
     Add {
         /// Owner.
         name: Name,
+        /// Type.
+        kind: u16,
         /// Seconds.
         ttl: u32,
         /// RDATA.
@@ -66,8 +67,17 @@ pub enum Change {
     Remove {
         /// Owner.
         name: Name,
+        /// Type.
+        kind: u16,
         /// RDATA.
         rdata: Vec<u8>,
+    },
+    /// Delete the RRset of a type.
+    RemoveSet {
+        /// Owner.
+        name: Name,
+        /// Type.
+        kind: u16,
     },
     /// Delete all records of the name.
     Clear {
@@ -80,7 +90,7 @@ pub enum Change {
 ///
 /// # Errors
 /// A response code: FORMERR for what is malformed, NOTZONE for a name outside the zone, REFUSED for
-/// more records than anybody needs and for records that are no TXT.
+/// more records than anybody needs.
 pub fn read(message: &[u8]) -> Result<Update, u16> {
     let header = Header::read(message).map_err(formerr)?;
     let mut reader = Reader::new(message).map_err(formerr)?;
@@ -144,26 +154,35 @@ fn read_prerequisites(records: Vec<Record>) -> Result<Vec<Prerequisite>, u16> {
 fn read_change(record: Record) -> Result<Change, u16> {
     let Record {
         owner: name,
-        rtype,
+        rtype: kind,
         ttl,
         rdata,
         ..
     } = record;
-    let is_meta = META.contains(&rtype) || rtype == rtype::OPT;
+    let is_meta = META.contains(&kind) || [0, rtype::OPT].contains(&kind);
     match record.class {
-        class::IN if is_meta => Err(rcode::FORMERR),
-        class::IN if rtype != rtype::TXT => Err(rcode::REFUSED),
-        class::IN if !is_text(&rdata) => Err(rcode::FORMERR),
-        class::IN => Ok(Change::Add { name, ttl, rdata }),
+        class::IN if is_meta || !is_well_formed(kind, &rdata) => Err(rcode::FORMERR),
+        class::IN => Ok(Change::Add {
+            name,
+            kind,
+            ttl,
+            rdata,
+        }),
         class::ANY if ttl != 0 || !rdata.is_empty() => Err(rcode::FORMERR),
-        // All that we keep of a name is TXT.
-        class::ANY if [rtype::TXT, rtype::ANY].contains(&rtype) => Ok(Change::Clear { name }),
+        class::ANY if kind == rtype::ANY => Ok(Change::Clear { name }),
         class::ANY if is_meta => Err(rcode::FORMERR),
-        class::ANY => Err(rcode::REFUSED),
+        class::ANY => Ok(Change::RemoveSet { name, kind }),
         NONE if ttl != 0 || is_meta => Err(rcode::FORMERR),
-        NONE if rtype != rtype::TXT => Err(rcode::REFUSED),
-        NONE => Ok(Change::Remove { name, rdata }),
+        NONE => Ok(Change::Remove { name, kind, rdata }),
         _ => Err(rcode::FORMERR),
+    }
+}
+
+/// Tells whether RDATA is what its type says; of a type without a form nobody can tell.
+fn is_well_formed(kind: u16, rdata: &[u8]) -> bool {
+    match kind {
+        rtype::TXT => is_text(rdata),
+        _ => super::text::is_well_formed(kind, rdata),
     }
 }
 
@@ -181,11 +200,25 @@ pub fn is_text(rdata: &[u8]) -> bool {
 }
 
 impl Change {
+    /// The type that it is about; `None` for all.
+    #[must_use]
+    pub fn kind(&self) -> Option<u16> {
+        match self {
+            Self::Add { kind, .. } | Self::Remove { kind, .. } | Self::RemoveSet { kind, .. } => {
+                Some(*kind)
+            }
+            Self::Clear { .. } => None,
+        }
+    }
+
     /// The name that it is about.
     #[must_use]
     pub fn name(&self) -> &Name {
         match self {
-            Self::Add { name, .. } | Self::Remove { name, .. } | Self::Clear { name } => name,
+            Self::Add { name, .. }
+            | Self::Remove { name, .. }
+            | Self::RemoveSet { name, .. }
+            | Self::Clear { name } => name,
         }
     }
 }

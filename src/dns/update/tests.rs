@@ -41,7 +41,7 @@ fn given(prerequisites: &[Line<'_>], changes: &[Line<'_>]) -> Result<Update, u16
 const OWNER: &str = "_acme-challenge.www.z.test";
 
 #[test]
-fn text_is_added_and_deleted() {
+fn records_are_added_and_deleted() {
     let update = given(
         &[],
         &[
@@ -49,6 +49,8 @@ fn text_is_added_and_deleted() {
             (OWNER, rtype::TXT, NONE, 0, b"\x01b"),
             (OWNER, rtype::TXT, class::ANY, 0, b""),
             (OWNER, rtype::ANY, class::ANY, 0, b""),
+            (OWNER, rtype::A, class::IN, 60, b"\xC0\0\x02\x01"),
+            (OWNER, 4711, class::IN, 60, b"\x01"),
         ],
     )
     .unwrap();
@@ -58,31 +60,45 @@ fn text_is_added_and_deleted() {
     let expected = [
         Change::Add {
             name: name.clone(),
+            kind: rtype::TXT,
             ttl: 60,
             rdata: added,
         },
         Change::Remove {
             name: name.clone(),
+            kind: rtype::TXT,
             rdata: removed,
         },
+        Change::RemoveSet {
+            name: name.clone(),
+            kind: rtype::TXT,
+        },
         Change::Clear { name: name.clone() },
-        Change::Clear { name },
+        Change::Add {
+            name: name.clone(),
+            kind: rtype::A,
+            ttl: 60,
+            rdata: vec![192, 0, 2, 1],
+        },
+        Change::Add {
+            name,
+            kind: 4711,
+            ttl: 60,
+            rdata: vec![1],
+        },
     ];
     assert_eq!(update.changes, expected);
 }
 
 #[test]
-fn what_is_no_text_is_refused_and_what_is_malformed_is_told() {
+fn what_is_malformed_is_told() {
     for (change, expected) in [
         (
-            (OWNER, rtype::A, class::IN, 60, &b"\xC0\0\x02\x01"[..]),
-            rcode::REFUSED,
+            (OWNER, rtype::A, class::IN, 60, &b"\xC0\0\x02"[..]),
+            rcode::FORMERR,
         ),
-        ((OWNER, rtype::CNAME, class::ANY, 0, b""), rcode::REFUSED),
-        (
-            (OWNER, rtype::A, NONE, 0, b"\xC0\0\x02\x01"),
-            rcode::REFUSED,
-        ),
+        ((OWNER, rtype::MX, class::IN, 60, b"\0"), rcode::FORMERR),
+        ((OWNER, 0, class::ANY, 0, b""), rcode::FORMERR),
         (
             (
                 "_acme-challenge.other.test",

@@ -82,6 +82,9 @@ pub struct TargetHealth {
     phase: Phase,
     since: Moment,
     damping: Damping,
+    /// The moment at which it last went down, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fell: Option<Moment>,
 }
 
 /// The effect of an approval.
@@ -101,6 +104,7 @@ impl TargetHealth {
             phase: Phase::Unproven,
             since: now,
             damping: Damping::NONE,
+            fell: None,
         }
     }
 
@@ -232,6 +236,12 @@ impl TargetHealth {
         self.since
     }
 
+    /// The moment at which it last went down, if that is known.
+    #[must_use]
+    pub fn fell(&self) -> Option<Moment> {
+        self.fell
+    }
+
     /// Tells that probes have shown that it is up, and it is served: what self-doubt counts.
     #[must_use]
     pub fn is_served_as_proven(&self) -> bool {
@@ -334,7 +344,7 @@ impl TargetHealth {
         let Some(before) = self.phase.before_fall() else {
             return;
         };
-        self.since = now;
+        (self.since, self.fell) = (now, Some(now));
         self.phase = Phase::Down {
             cause,
             before,

@@ -21,6 +21,7 @@ use crate::io::history::History;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 use crate::plan::Control;
+use crate::zones::declared::order::{DeclaredAsk, DeclaredRefusal, DeclaredReply};
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
 /// A question or an order to whoever owns the engine.
@@ -73,6 +74,13 @@ pub enum Command {
         push: PushReport,
         /// The number of slots that it is of, or why it is of none; for a person.
         reply: oneshot::Sender<Result<usize, String>>,
+    },
+    /// Say what is declared in a zone, or change it.
+    Declared {
+        /// The question, or the batch.
+        ask: DeclaredAsk,
+        /// The result, or why there is none.
+        reply: oneshot::Sender<Result<DeclaredReply, DeclaredRefusal>>,
     },
     /// Set, remove or list challenges.
     Challenge {

@@ -19,6 +19,7 @@
 //! | `openapi` | the API described |
 //! | `order` | how an operator's order is read from a request |
 //! | `challenge` | how an order about challenges is read from a request |
+//! | `declared` | how declared records are asked for and changed |
 //! | `live` | how what changes is told to pages that stay open |
 //! | `timeline` | what is told of the last day |
 //! | `sampler` | what is noted of each minute |
@@ -53,8 +54,8 @@ pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;
 pub use self::openapi::document;
 pub use self::orders::{
-    EndpointShare, ForecastView, HeldView, Holding, OrderList, OrderView, Ordered, PastView,
-    RegionShift, ServiceShift,
+    EndpointShare, ForecastView, HeldView, Holding, OrderKnown, OrderList, OrderView, Ordered,
+    PastView, RegionShift, ServiceShift,
 };
 pub use self::replies::ApiProblem;
 use self::serving::Listener;
@@ -68,6 +69,7 @@ mod commands;
 mod compare;
 mod compared;
 mod connections;
+mod declared;
 mod encryption;
 mod explain;
 mod failures;

@@ -7,7 +7,7 @@
 //! `null`. What breaks a reader gets another version in its path. A test holds the description to it.
 use utoipa::OpenApi;
 
-use super::{changes, compare, identity, live, looks, map, push, scrape, timeline};
+use super::{changes, compare, declared, identity, live, looks, map, push, scrape, timeline};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -41,6 +41,11 @@ use super::{changes, compare, identity, live, looks, map, push, scrape, timeline
         changes::list_challenges,
         changes::add_challenge,
         changes::remove_challenge,
+        declared::list,
+        declared::patch,
+        declared::show,
+        declared::put,
+        declared::delete,
     ),
     tags(
         (name = "api", description = "The server's state, and orders to it"),
@@ -75,7 +80,11 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 32] = [
+    const COUNTS: [&str; 37] = [
+        "added",
+        "changed",
+        "removed",
+        "revision",
         "asn",
         "capacity",
         "class",
@@ -90,6 +99,7 @@ mod tests {
         "names",
         "needed",
         "networks",
+        "nodes",
         "of",
         "one_in",
         "prefix",

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::base::{Calendar, Family, Utc};
 use crate::engine::order::{Order, OrderEnd, OrderRecord, PastOrder};
-use crate::engine::{Forecast, HeldOrder, OrderBook};
+use crate::engine::{Forecast, HeldOrder, OrderBook, OrderSpread};
 use crate::plan::Plan;
 use crate::table::{ClientShift, client_shifts};
 
@@ -24,6 +24,18 @@ pub struct Ordered {
     pub order: OrderView,
     /// Other orders in force for some of these endpoints.
     pub held_by: Vec<Holding>,
+    /// The nodes that know it, where several have one cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<OrderKnown>,
+}
+
+/// The nodes of a cluster that know an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderKnown {
+    /// Those that are known to know it, the one that is asked among them.
+    pub nodes: usize,
+    /// All there are.
+    pub of: usize,
 }
 
 /// One order.
@@ -65,6 +77,9 @@ pub struct OrderList {
     pub orders: Vec<HeldView>,
     /// Those that have ended, last first.
     pub history: Vec<PastView>,
+    /// Those of a cluster that do nothing until another node orders the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<HeldView>,
 }
 
 /// An order in force or to come.
@@ -73,10 +88,13 @@ pub struct HeldView {
     /// The order.
     #[serde(flatten)]
     pub order: OrderView,
-    /// `in_force` or `pending`.
+    /// `in_force`, `pending` or `held_back`.
     pub state: String,
     /// The endpoints that it covers now.
     pub endpoints: Vec<EndpointShare>,
+    /// The nodes that know it, where several have one cluster; absent for what this one has alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<OrderKnown>,
 }
 
 /// An endpoint, and what is left of it.
@@ -162,15 +180,31 @@ impl OrderView {
     }
 }
 
+impl OrderKnown {
+    /// As it is shown.
+    #[must_use]
+    pub fn new(spread: OrderSpread) -> Self {
+        Self {
+            nodes: spread.known_by,
+            of: spread.of,
+        }
+    }
+}
+
 impl OrderList {
     /// All orders, as they stand.
     #[must_use]
     pub fn new(book: &OrderBook, calendar: Calendar) -> Self {
         let held = book.held.iter().map(|held| HeldView::new(held, calendar));
         let past = book.past.iter().map(|past| PastView::new(past, calendar));
+        let held_back = book.held_back.iter().map(|held| HeldView {
+            state: "held_back".to_owned(),
+            ..HeldView::new(held, calendar)
+        });
         Self {
             orders: held.collect(),
             history: past.collect(),
+            held_back: held_back.collect(),
         }
     }
 }
@@ -186,6 +220,7 @@ impl HeldView {
             order: OrderView::of(&held.record, calendar),
             state: state.to_owned(),
             endpoints: endpoints.collect(),
+            known: held.spread.map(OrderKnown::new),
         }
     }
 }
@@ -259,7 +294,7 @@ fn permille(part: u128, all: u128) -> u16 {
 mod tests {
     use super::*;
     use crate::base::{Moment, Permille};
-    use crate::engine::order::{Action, Override};
+    use crate::engine::order::{Action, OrderOrigin, Override};
 
     fn record(action: Action, until: Option<u64>) -> OrderRecord {
         OrderRecord {
@@ -272,6 +307,7 @@ mod tests {
             given: Moment(1000),
             from: None,
             until: until.map(Moment),
+            origin: OrderOrigin::Here,
         }
     }
 
@@ -287,7 +323,9 @@ mod tests {
                 record: record(half, Some(61_000)),
                 in_force: true,
                 endpoints: vec![("fra".into(), Permille(305))],
+                spread: Some(OrderSpread { known_by: 4, of: 5 }),
             }],
+            held_back: Vec::new(),
             past: vec![PastOrder {
                 record: record(Action::Drain, None),
                 ended: Moment(4000),
@@ -305,6 +343,7 @@ mod tests {
                 "given_at": "2027-03-01T22:00:00Z", "from": "2027-03-01T22:00:00Z", "until": "2027-03-01T22:01:00Z",
                 "state": "in_force",
                 "endpoints": [{ "name": "fra", "share_permille": 305 }],
+                "known": { "nodes": 4, "of": 5 },
             }],
             "history": [{
                 "action": "drain", "value": null, "scope": "eu", "author": "ada", "reason": "disks",

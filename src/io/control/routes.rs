@@ -16,8 +16,8 @@ use super::commands::State;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{
-    changes, compare, identity, live, looks, machines, map, openapi, origin, page, push, scrape,
-    timeline,
+    changes, compare, declared, identity, live, looks, machines, map, openapi, origin, page, push,
+    scrape, timeline,
 };
 use crate::plan::{AccessRules, Permission};
 
@@ -38,6 +38,16 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/reload", post(changes::reload))
         .route("/api/v1/upgrade", post(changes::upgrade))
         .route(push::PATH, post(push::push))
+        .route(
+            "/api/v1/zones/{zone}/records",
+            get(declared::list).patch(declared::patch),
+        )
+        .route(
+            "/api/v1/zones/{zone}/records/{name}/{type}",
+            get(declared::show)
+                .put(declared::put)
+                .delete(declared::delete),
+        )
         .route("/api/v1/orders", get(looks::orders).post(changes::order))
         .route(
             "/api/v1/acme",

@@ -1,7 +1,8 @@
 //! The file of [`super::health_log`], on the disk.
 use std::path::{Path, PathBuf};
 
-use super::health_log::{HealthLog, LogWrite, Restored};
+use super::entry_log::write_file;
+use super::health_log::{HealthLog, Restored};
 use crate::base::limits::HEALTH_FILE_BYTES;
 use crate::engine::Keep;
 use crate::io::keep;
@@ -41,22 +42,6 @@ impl HealthFile {
         for (keep, wall_ms) in keeps {
             self.log.take(keep, wall_ms);
         }
-        while let Some(write) = self.log.write()? {
-            let done = match &write {
-                LogWrite::Append(octets) => keep::append(&self.path, octets),
-                LogWrite::Replace(octets) => keep::replace(&self.path, octets),
-            };
-            match done {
-                Ok(()) => self.log.written(Some(&write)),
-                Err(error) => {
-                    self.log.written(None);
-                    // A file that went away, or cannot be added to, may be written anew.
-                    if matches!(write, LogWrite::Replace(_)) {
-                        return Err(error.to_string());
-                    }
-                }
-            }
-        }
-        Ok(())
+        write_file(&self.path, &mut self.log)
     }
 }

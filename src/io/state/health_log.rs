@@ -1,38 +1,23 @@
 //! Health, orders and demand in a file that is only added to.
 //!
-//! Each entry adds to those before it, with the time of the day at which it was made. The first ones hold all that was
-//! known when the file was written; once the entries behind them are as long, it is written anew, whole beside
-//! the old one and put in its place. Whatever a write was told to be done with is on the disk.
-//!
-//! It holds all that is kept in memory as well: after a write that failed (a full disk) the end of the
-//! file may be torn, and the next one writes all of it anew. It opens no file; whoever does tells it how
-//! a write went ([`HealthLog::written`]), and so a simulation can keep one.
+//! Each entry adds to those before it, with the time of the day at which it was made; when the file is written anew is
+//! [`super::entry_log`]'s to say. It opens no file; whoever does tells it how a write went ([`HealthLog::written`]), and so a
+//! simulation can keep one.
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::lines;
+pub use super::entry_log::LogWrite;
+use super::entry_log::{EntryLog, LogContent, WrittenLog};
 use crate::base::{Moment, Span};
 use crate::engine::{Keep, Snapshot};
 
-/// Octets of entries that a file has room for, however short it is.
-const ROOM_LEAST: usize = 256 * 1024;
 /// Slots, and targets, of one entry of a file that is written anew: so much is lost where both copies are.
 const AT_ONCE: usize = 100;
 
 /// All that is kept, and how it gets into its file.
 #[derive(Clone, Debug, Default)]
-pub struct HealthLog {
-    kept: LogEntry,
-    /// Entries that the file does not have yet.
-    waiting: Option<Unwritten>,
-    /// The number of the next entry.
-    number: u32,
-    /// The same once the write that is under way is done.
-    number_then: u32,
-    /// Octets that may be added at the end of the file; none while the end may be torn.
-    room: usize,
-}
+pub struct HealthLog(EntryLog<LogEntry>);
 
 /// An entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,21 +25,6 @@ struct LogEntry {
     /// Milliseconds since 1970.
     wall_ms: u64,
     snapshot: Snapshot,
-}
-
-#[derive(Clone, Debug)]
-enum Unwritten {
-    Everything,
-    Part(LogEntry),
-}
-
-/// A change to the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogWrite {
-    /// Put these octets at its end.
-    Append(Vec<u8>),
-    /// Put these in place of all that it holds.
-    Replace(Vec<u8>),
 }
 
 /// The knowledge of another process, kept over a restart.
@@ -80,41 +50,20 @@ impl HealthLog {
     /// Reads a file, as far as it can be read. Gives what was kept, and what is wrong with the file.
     #[must_use]
     pub fn read(text: &[u8]) -> (Self, Option<Restored>, Option<String>) {
-        let found = lines::read(text);
-        let (mut log, mut damage) = (Self::default(), found.damage);
-        let mut is_any = false;
-        for entry in found.entries {
-            match serde_json::from_slice::<LogEntry>(entry) {
-                Ok(entry) => {
-                    is_any = true;
-                    log.kept.add(entry);
-                }
-                Err(error) => damage = Some(format!("an entry cannot be understood: {error}")),
-            }
-        }
+        let (log, is_any, damage) = EntryLog::read(text);
+        let kept: &LogEntry = log.kept();
         let restored = is_any.then(|| Restored {
-            snapshot: log.kept.snapshot.clone(),
-            wall_ms: log.kept.wall_ms,
+            snapshot: kept.snapshot.clone(),
+            wall_ms: kept.wall_ms,
         });
-        (log, restored, damage)
+        (Self(log), restored, damage)
     }
 
     /// Takes in what is to be kept; `wall_ms` is milliseconds since 1970.
     pub fn take(&mut self, keep: Keep, wall_ms: u64) {
         match keep {
-            Keep::Whole(snapshot) => {
-                self.kept = LogEntry { wall_ms, snapshot };
-                self.waiting = Some(Unwritten::Everything);
-            }
-            Keep::Part(snapshot) => {
-                let entry = LogEntry { wall_ms, snapshot };
-                self.kept.add(entry.clone());
-                match &mut self.waiting {
-                    Some(Unwritten::Everything) => {}
-                    Some(Unwritten::Part(part)) => part.add(entry),
-                    None => self.waiting = Some(Unwritten::Part(entry)),
-                }
-            }
+            Keep::Whole(snapshot) => self.0.replace(LogEntry { wall_ms, snapshot }),
+            Keep::Part(snapshot) => self.0.take(LogEntry { wall_ms, snapshot }),
         }
     }
 
@@ -123,60 +72,38 @@ impl HealthLog {
     /// # Errors
     /// A defect: what is kept cannot be written as text.
     pub fn write(&mut self) -> Result<Option<LogWrite>, String> {
-        let write = match &self.waiting {
-            None => return Ok(None),
-            Some(Unwritten::Part(part)) if self.room > 0 => {
-                let mut text = Vec::new();
-                lines::write(&mut text, self.number, &as_text(part)?);
-                (text.len() <= self.room).then_some(LogWrite::Append(text))
-            }
-            Some(Unwritten::Part(_) | Unwritten::Everything) => None,
-        };
-        if let Some(append) = write {
-            self.number_then = self.number.wrapping_add(1);
-            return Ok(Some(append));
-        }
-        let (text, number) = self.everything()?;
-        self.number_then = number;
-        Ok(Some(LogWrite::Replace(text)))
+        self.0.write()
     }
 
     /// Takes in how a write went: `None` if it failed, and then the end of the file may be torn.
     pub fn written(&mut self, done: Option<&LogWrite>) {
-        match done {
-            None => {
-                self.room = 0;
-                self.waiting = Some(Unwritten::Everything);
-            }
-            Some(LogWrite::Append(text)) => {
-                (self.waiting, self.number) = (None, self.number_then);
-                self.room = self.room.saturating_sub(text.len());
-            }
-            Some(LogWrite::Replace(text)) => {
-                (self.waiting, self.number) = (None, self.number_then);
-                self.room = text.len().max(ROOM_LEAST);
-            }
-        }
-    }
-
-    /// All that is kept, and the number of the entry that may follow.
-    fn everything(&self) -> Result<(Vec<u8>, u32), String> {
-        let (mut text, mut number) = (Vec::new(), 0);
-        for part in self.kept.parts() {
-            lines::write(&mut text, number, &as_text(&part)?);
-            number += 1;
-        }
-        Ok((text, number))
+        self.0.written(done);
     }
 }
 
-impl LogWrite {
-    /// The octets that are written.
-    #[must_use]
-    pub fn octets(&self) -> &[u8] {
-        match self {
-            Self::Append(octets) | Self::Replace(octets) => octets,
-        }
+impl WrittenLog for HealthLog {
+    fn next(&mut self) -> Result<Option<LogWrite>, String> {
+        self.write()
+    }
+
+    fn went(&mut self, done: Option<&LogWrite>) {
+        self.written(done);
+    }
+}
+
+impl LogContent for LogEntry {
+    type Entry = Self;
+
+    fn take(&mut self, later: Self) {
+        self.add(later);
+    }
+
+    fn join(entry: &mut Self, later: Self) {
+        entry.add(later);
+    }
+
+    fn entries(&self) -> Vec<Self> {
+        self.parts()
     }
 }
 
@@ -242,16 +169,14 @@ fn chunks<T: Clone>(all: &BTreeMap<String, T>) -> Vec<BTreeMap<String, T>> {
     chunks.collect()
 }
 
-fn as_text(entry: &LogEntry) -> Result<Vec<u8>, String> {
-    serde_json::to_vec(entry).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::Order;
-    use crate::engine::order::{Action, OrderEnd, OrderRecord, PastOrder};
+    use crate::engine::order::{Action, OrderEnd, OrderOrigin, OrderRecord, PastOrder};
     use crate::health::slot::SlotHealth;
+    use crate::io::state::entry_log::ROOM_LEAST;
+    use crate::io::state::lines;
 
     fn record(scope: &str) -> OrderRecord {
         OrderRecord {
@@ -264,6 +189,7 @@ mod tests {
             given: Moment(7),
             from: None,
             until: Some(Moment(u64::MAX)),
+            origin: OrderOrigin::Here,
         }
     }
 

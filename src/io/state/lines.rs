@@ -31,6 +31,8 @@ pub struct Entries<'t> {
     pub entries: Vec<&'t [u8]>,
     /// The damage to the file; a torn end is none.
     pub damage: Option<String>,
+    /// Tells that an entry is missing, or that there is none at all.
+    pub is_lost: bool,
 }
 
 /// Writes an entry, as it is put at the end of a file.
@@ -70,6 +72,7 @@ pub fn read(text: &[u8]) -> Entries<'_> {
     }
     let last = numbers.last().map_or(0, |last| *last as usize + 1);
     let lost = last.saturating_sub(numbers.len());
+    found.is_lost = lost > 0 || found.entries.is_empty();
     found.damage = match (found.entries.is_empty(), lost, damaged) {
         (true, ..) => Some(unreadable(text)),
         (false, 0, None) => None,

@@ -3,8 +3,10 @@
 //! ```text
 //! state/
 //!   geo/                geo databases as they were compiled last
+//!   declared.log        records that were declared by orders and updates
 //!   challenges.json     TXT records that were set by orders and updates
 //!   history/            the timeline, which has a writer of its own ([`crate::io::history`])
+//!   cluster.log         orders of all nodes of the cluster, as their authors signed them
 //!   health.log          health of slots and targets, orders, observed demand
 //!   lock                held by the server that writes here
 //!   names.log           last good addresses of machines that are known by name
@@ -20,8 +22,11 @@
 //! |---|---|
 //! | [`geo_data`] | geo databases, compiled, and when they may be used |
 //! | `challenges` | how challenges stand in their file |
+//! | [`cluster_log`] | how orders of a cluster stand in theirs |
+//! | `declared` | how declared records stand in theirs |
 //! | `content` | what could be read of a file, and in which form it was |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
+//! | `entry_log` | when a file of entries is added to, and when it is written anew |
 //! | [`lines`] | entries with checksums |
 //! | `health_file` | that file on the disk |
 //! | `lock` | who may write in the folder |
@@ -38,10 +43,14 @@ use nix::unistd::AccessFlags;
 use crate::dns::Name;
 use crate::engine::Keep;
 use crate::io::keep;
+use crate::zones::declared::set::DeclaredPart;
 use crate::zones::{Known, Memories, Memory};
 
 mod challenges;
+pub mod cluster_log;
 mod content;
+mod declared;
+mod entry_log;
 pub mod geo_data;
 mod health_file;
 pub mod health_log;
@@ -53,7 +62,9 @@ mod signatures;
 mod transfers;
 mod writer;
 
+use cluster_log::{ClusterLog, OrdersBefore, SignedOctets};
 use content::FileFormat;
+use declared::DeclaredFile;
 use health_file::HealthFile;
 use health_log::Restored;
 pub use lock::FolderInUse;
@@ -69,7 +80,9 @@ const CHALLENGES: &str = "challenges.json";
 pub struct State {
     zones: ZoneFile,
     challenges: PathBuf,
+    declared: DeclaredFile,
     health: HealthFile,
+    orders: ClusterLog,
     /// Held as long as this is there.
     _lock: Option<File>,
 }
@@ -83,6 +96,8 @@ pub struct OpenedState {
     pub zones: Memories,
     /// Health, orders and demand.
     pub health: Option<Restored>,
+    /// Orders of all nodes of a cluster.
+    pub orders: OrdersBefore,
     /// Files that could not be read, in whole or in part.
     pub damages: Vec<Damage>,
 }
@@ -108,9 +123,13 @@ impl State {
         let mut damages = Vec::new();
         let (health, restored, damage) = HealthFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(health.path(), reason, now)));
+        let (orders, orders_before, damage) = ClusterLog::open(folder);
+        damages.extend(damage.map(|reason| copy_aside(orders.path(), reason, now)));
         let (mut zones, damage) = ZoneFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(zones.path(), reason, now)));
         zones.renew();
+        let (declared, damage) = DeclaredFile::open(folder);
+        damages.extend(damage.map(|reason| copy_aside(declared.path(), reason, now)));
         let challenges = folder.join(CHALLENGES);
         let found = challenges::read(&challenges);
         let is_well = found.damage.is_none() && found.format == FileFormat::Current;
@@ -126,17 +145,21 @@ impl State {
         let memories = Memories {
             zones: zones.known(),
             challenges: found.kept,
+            declared: declared.kept().clone(),
         };
         let state = Self {
             zones,
             challenges,
+            declared,
             health,
+            orders,
             _lock: lock,
         };
         Ok(OpenedState {
             state,
             zones: memories,
             health: restored,
+            orders: orders_before,
             damages,
         })
     }
@@ -151,6 +174,15 @@ impl State {
         kept.map_err(|error| format!("cannot write `{}`: {error}", path.display()))
     }
 
+    /// Keeps all orders of a cluster's nodes; without any, those that could not be kept before.
+    ///
+    /// # Errors
+    /// The reason, if some are not on the disk; they will be with what comes next, once the disk takes it.
+    pub fn keep_orders(&mut self, records: Option<Vec<SignedOctets>>) -> Result<(), String> {
+        let kept = self.orders.keep(records);
+        kept.map_err(|error| unwritten(self.orders.path(), &error))
+    }
+
     /// Memories of zones in a folder, as far as it can be read; nothing is set aside.
     #[must_use]
     pub fn known(folder: &Path) -> BTreeMap<Name, Known> {
@@ -159,20 +191,36 @@ impl State {
 
     /// Keeps what came one after the other; gives for each of them whether it is on the disk.
     pub fn keep(&mut self, memories: &[Memory]) -> Vec<Result<(), String>> {
-        let of_zones = memories.iter().filter(|one| !is_challenges(one));
-        let of_zones: Vec<&Memory> = of_zones.collect();
-        let zones = match of_zones.is_empty() {
+        let kind = |memory: &Memory| match memory {
+            Memory::Challenges(_) => 0,
+            Memory::Declared(_) => 1,
+            Memory::Version(..) | Memory::Refreshed(..) | Memory::Signed(..) => 2,
+        };
+        let of = |wanted| memories.iter().filter(move |one| kind(one) == wanted);
+        let zones: Vec<&Memory> = of(2).collect();
+        let zones = match zones.is_empty() {
             true => Ok(()),
-            false => self.zones.keep(&of_zones),
+            false => self.zones.keep(&zones),
         };
         let zones = zones.map_err(|error| unwritten(self.zones.path(), &error));
-        // The last of them holds all that those before it did.
-        let last = memories.iter().rev().find(|one| is_challenges(one));
-        let challenges = last.map_or(Ok(()), |last| self.keep_challenges(last));
-        let outcomes = memories.iter().map(|one| match is_challenges(one) {
-            true => challenges.clone(),
-            false => zones.clone(),
+        let parts = of(1).filter_map(|memory| match memory {
+            Memory::Declared(part) => Some(part.clone()),
+            Memory::Challenges(_)
+            | Memory::Version(..)
+            | Memory::Refreshed(..)
+            | Memory::Signed(..) => None,
         });
+        let parts: Vec<DeclaredPart> = parts.collect();
+        let declared = match parts.is_empty() {
+            true => Ok(()),
+            false => self.declared.keep(parts),
+        };
+        // The last of them holds all that those before it did.
+        let challenges = of(0)
+            .last()
+            .map_or(Ok(()), |last| self.keep_challenges(last));
+        let outcomes = [challenges, declared, zones];
+        let outcomes = memories.iter().map(|one| outcomes[kind(one)].clone());
         outcomes.collect()
     }
 
@@ -183,10 +231,6 @@ impl State {
         let written = keep::replace(&self.challenges, &challenges::write(kept));
         written.map_err(|error| unwritten(&self.challenges, &error))
     }
-}
-
-fn is_challenges(memory: &Memory) -> bool {
-    matches!(memory, Memory::Challenges(_))
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> String {
@@ -305,6 +349,7 @@ mod tests {
             given: crate::base::Moment(at),
             from: None,
             until: None,
+            origin: crate::engine::order::OrderOrigin::Here,
         };
         let snapshot = crate::engine::Snapshot {
             at: crate::base::Moment(at),

@@ -173,7 +173,7 @@ impl Kept {
                 let is_signed = *signedness == Signedness::Signed;
                 self.signed.insert(key(zone), is_signed);
             }
-            Memory::Challenges(_) => {}
+            Memory::Challenges(_) | Memory::Declared(_) => {}
         }
     }
 

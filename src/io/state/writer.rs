@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::State;
+use super::cluster_log::SignedOctets;
 use crate::engine::Keep;
 use crate::zones::{Memory, Ticket};
 
@@ -36,6 +37,7 @@ pub struct WriterEvents {
 enum WriterTask {
     Zone(Ticket, Memory),
     Health(Keep, u64, Option<Acknowledge>),
+    Orders(Vec<SignedOctets>),
     Close(oneshot::Sender<()>),
     Turn(FolderTurn),
 }
@@ -53,6 +55,8 @@ enum FolderTurn {
 struct WriteBatch {
     zones: Vec<(Ticket, Memory)>,
     health: Vec<(Keep, u64)>,
+    /// All orders of a cluster's nodes, as they were handed over last.
+    orders: Option<Vec<SignedOctets>>,
     waiting: Vec<Acknowledge>,
     turns: Vec<FolderTurn>,
     close: Option<oneshot::Sender<()>>,
@@ -86,6 +90,12 @@ impl StateWriter {
         if let Some(WriterTask::Health(.., Some(waiting))) = unsent.map(|unsent| unsent.0) {
             waiting(Err("the thread that writes the state has ended".to_owned()));
         }
+    }
+
+    /// Keeps all orders of a cluster's nodes. Whoever waits for what is handed over after that waits for them, too.
+    pub fn keep_orders(&self, records: Vec<SignedOctets>) {
+        // If the thread has ended, whoever waits for something is told.
+        let _ = self.tasks.send(WriterTask::Orders(records));
     }
 
     /// Has all that was handed over written, and the folder released for another process; what is handed over after that
@@ -162,6 +172,7 @@ impl WriteBatch {
                 self.health.push((keep, wall_ms));
                 self.waiting.extend(waiting);
             }
+            WriterTask::Orders(records) => self.orders = Some(records),
             WriterTask::Close(closed) => self.close = Some(closed),
             WriterTask::Turn(turn) => self.turns.push(turn),
         }
@@ -169,10 +180,11 @@ impl WriteBatch {
 
     /// Writes all of it; false if nobody wants to know of zones any more.
     fn write(&mut self, mut state: Option<&mut State>, events: &WriterEvents) -> bool {
-        if !self.health.is_empty() {
+        if !self.health.is_empty() || self.orders.is_some() {
             let health = std::mem::take(&mut self.health);
             let outcome = state.as_mut().map_or(Ok(()), |state| {
-                let outcome = state.keep_health(health);
+                let orders = state.keep_orders(self.orders.take());
+                let outcome = orders.and(state.keep_health(health));
                 (events.disk)(outcome.clone());
                 outcome
             });

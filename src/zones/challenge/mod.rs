@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! order ----.
+//! agreed ---+
 //! update ---+--> [queue] --> change --> zones composed --> published --> kept on disk --> reply
 //! expiry ---'                   '--cannot be served: as it was before
 //! ```
@@ -14,6 +15,7 @@
 //!
 //! | module | what it decides |
 //! |---|---|
+//! | `agreed` | what other nodes of a cluster were given |
 //! | `order` | what an operator may order, and what comes of it |
 //! | `recorded` | what stands in the audit log of an update |
 //! | `update` | who may update what (RFC 2136), and the reply |
@@ -32,10 +34,12 @@ use crate::plan::{TsigKey, Zoning};
 use super::notice::Notice;
 use super::{Memory, Output, Reply, Ticket, ZoneEngine};
 
+mod agreed;
 mod order;
 mod recorded;
 mod update;
 
+pub use agreed::ChallengeChange;
 pub use recorded::{KeyChange, KeyChangeStage};
 
 pub use order::{ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
@@ -59,6 +63,8 @@ pub(super) struct Store {
 enum Ask {
     Order(ChallengeOrder),
     Update(Vec<u8>),
+    /// Nobody is answered.
+    Agreed(Vec<ChallengeChange>),
 }
 
 /// A change that is on its way.
@@ -152,6 +158,14 @@ impl ZoneEngine {
             .push_back((ticket, Ask::Update(message)));
     }
 
+    /// Puts what all nodes have agreed on into the queue.
+    pub(super) fn take_agreed(&mut self, changes: Vec<ChallengeChange>) {
+        let ticket = self.ticket();
+        self.challenges
+            .queue
+            .push_back((ticket, Ask::Agreed(changes)));
+    }
+
     /// Goes on with what is asked of challenges, as far as nothing must be waited for.
     pub(super) fn do_challenges(&mut self) {
         while self.challenges.change.is_none() {
@@ -161,6 +175,7 @@ impl ZoneEngine {
             match ask {
                 Ask::Order(order) => self.carry_out(ticket, order),
                 Ask::Update(message) => self.update(ticket, message),
+                Ask::Agreed(changes) => self.agree(changes),
             }
         }
     }
@@ -274,7 +289,10 @@ impl ZoneEngine {
         };
         if change.failed.is_none() {
             self.publish();
-            change.failed = self.misplaced(&change.before);
+            // What others were given is shown once it has a place here.
+            let is_asked = !matches!(change.then, Then::Nobody);
+            let misplaced = is_asked.then(|| self.misplaced(&change.before));
+            change.failed = misplaced.flatten();
         }
         if let Some(why) = change.failed {
             let text = format!("nothing was changed: {why}");
@@ -417,7 +435,12 @@ impl ZoneEngine {
     }
 
     /// A reply to a message with this response code, signed if there is a signer.
-    fn answer(&self, message: &[u8], rcode: u16, signer: Option<Signer>) -> Reply {
+    pub(in crate::zones) fn answer(
+        &self,
+        message: &[u8],
+        rcode: u16,
+        signer: Option<Signer>,
+    ) -> Reply {
         let Ok(mut reply) = message::reply(message, rcode) else {
             return Reply::Silence;
         };

@@ -42,6 +42,24 @@ impl ZoneEngine {
     /// Has a change written in the audit log before it is made.
     pub(super) fn record_first(&mut self, before: Challenges, then: Then, key: &str) {
         let (gone, come) = difference(&before, &self.challenges.kept);
+        let ticket = self.record_begun(key, gone, come);
+        self.challenges.change = Some(Change {
+            before,
+            waiting: std::collections::BTreeMap::new(),
+            failed: None,
+            recording: Some(ticket),
+            keeping: None,
+            then,
+        });
+    }
+
+    /// Has the beginning of a change written; the number under which its being written is told.
+    pub(in crate::zones) fn record_begun(
+        &mut self,
+        key: &str,
+        gone: Vec<String>,
+        come: Vec<String>,
+    ) -> Ticket {
         let ticket = self.ticket();
         let change = KeyChange {
             key: key.to_owned(),
@@ -52,14 +70,7 @@ impl ZoneEngine {
         };
         self.outputs
             .push_back(Output::Record(ticket, Box::new(change)));
-        self.challenges.change = Some(Change {
-            before,
-            waiting: std::collections::BTreeMap::new(),
-            failed: None,
-            recording: Some(ticket),
-            keeping: None,
-            then,
-        });
+        ticket
     }
 
     /// Goes on with a change that stands in the audit log, or undoes it if it does not.
@@ -80,7 +91,7 @@ impl ZoneEngine {
     }
 
     /// Has the end of a change written, or that it was refused; nobody waits for it.
-    pub(super) fn record_end(&mut self, key: &str, stage: KeyChangeStage, why: String) {
+    pub(in crate::zones) fn record_end(&mut self, key: &str, stage: KeyChangeStage, why: String) {
         let ticket = self.ticket();
         let change = KeyChange {
             key: key.to_owned(),

@@ -7,12 +7,13 @@
 use super::{Challenge, KeyChangeStage, Then};
 use crate::base::limits::UPDATE_RECORDS;
 use crate::dns::challenges::{Full, Uncovered};
-use crate::dns::rr::rcode;
+use crate::dns::rr::{rcode, rtype};
 use crate::dns::tsig::{self, Checked, Signer};
-use crate::dns::update::{self, Change};
+use crate::dns::update::{self, Change, Update};
 use crate::dns::zone::Zone;
 use crate::dns::{Name, message, text};
-use crate::plan::Grant;
+use crate::plan::{Declarer, Grant};
+use crate::zones::declared::AskedUpdate;
 use crate::zones::notice::Notice;
 use crate::zones::{Reply, Ticket, ZoneEngine};
 
@@ -54,6 +55,22 @@ impl ZoneEngine {
     /// What was signed with a key of ours.
     fn update_as(&mut self, ticket: Ticket, signer: Signer, message: Vec<u8>) {
         let author = signer.key().name().to_string();
+        match self.declares(&signer, &message) {
+            Ok(None) => {}
+            Ok(Some((key, update))) => {
+                return self.take_declared_update(AskedUpdate {
+                    ticket,
+                    signer: Box::new(signer),
+                    message,
+                    update,
+                    key,
+                });
+            }
+            Err(refusal) => {
+                self.record_end(&author, KeyChangeStage::Refused, refusal.why.clone());
+                return self.refuse(ticket, signer, &message, &refusal);
+            }
+        }
         let before = self.challenges.kept.clone();
         match self.change(&author, &signer, &message) {
             Ok(changed) if self.challenges.kept == before => {
@@ -74,6 +91,41 @@ impl ZoneEngine {
                 self.refuse(ticket, signer, &message, &refusal);
             }
         }
+    }
+
+    /// The update, and its key, if it is about declared records: where a key may set challenges too, that is what an update of
+    /// nothing but texts at such names is about.
+    fn declares(
+        &self,
+        signer: &Signer,
+        message: &[u8],
+    ) -> Result<Option<(usize, Update)>, Refusal> {
+        let mut keys = self.challenges.keys.iter();
+        let key = keys.position(|key| key.name() == signer.key().name());
+        let is_known = |key: &usize| self.zoning.dynamic.knows(&[Declarer::Key(*key)]);
+        let Some(key) = key.filter(is_known) else {
+            return Ok(None);
+        };
+        let update = update::read(message).map_err(unread)?;
+        let Some(grant) = self.grant(signer) else {
+            return Ok(Some((key, update)));
+        };
+        let is_challenge = |change: &Change| {
+            let mut names = grant.names.iter();
+            change.kind().is_none_or(|kind| kind == rtype::TXT)
+                && names.any(|name| name.covers(change.name()))
+        };
+        let are_challenges = update.changes.iter().all(is_challenge);
+        Ok((!are_challenges).then_some((key, update)))
+    }
+
+    /// Tells what became of an update of declared records.
+    pub(in crate::zones) fn tell_of_update(&mut self, author: &str, code: u16, why: String) {
+        let notice = match code {
+            rcode::NOERROR => Notice::info("declared", why).form("update"),
+            code => Notice::warn("update_refused", why).form(text::rcode_name(code)),
+        };
+        self.tell(notice.by(author));
     }
 
     /// Says that it is done.
@@ -139,6 +191,10 @@ impl ZoneEngine {
             refusal(rcode::NOTAUTH, why)
         })?;
         for change in &update.changes {
+            if change.kind().is_some_and(|kind| kind != rtype::TXT) {
+                let why = format!("{}: a challenge is a TXT record", change.name());
+                return Err(refusal(rcode::REFUSED, why));
+            }
             self.check(change.name(), &grant, zone)?;
         }
         if let Some(rcode) = update.unmet(zone) {
@@ -172,7 +228,9 @@ impl ZoneEngine {
 
     fn make(&mut self, author: &str, change: Change) -> Result<Changed, Refusal> {
         match change {
-            Change::Add { name, ttl, rdata } => {
+            Change::Add {
+                name, ttl, rdata, ..
+            } => {
                 let stay = self.zoning.acme.expire.as_secs();
                 let challenge = Challenge {
                     rdata,
@@ -186,11 +244,11 @@ impl ZoneEngine {
                 added.map_err(full)?;
                 Ok((name, uncovered))
             }
-            Change::Remove { name, rdata } => {
+            Change::Remove { name, rdata, .. } => {
                 self.challenges.kept.remove(&name, Some(&rdata));
                 Ok((name, None))
             }
-            Change::Clear { name } => {
+            Change::Clear { name } | Change::RemoveSet { name, .. } => {
                 self.challenges.kept.remove(&name, None);
                 Ok((name, None))
             }
@@ -207,7 +265,7 @@ fn unread(rcode: u16) -> Refusal {
     let why = match rcode {
         rcode::NOTZONE => "a name lies outside the zone".to_owned(),
         rcode::REFUSED => {
-            format!("it is about other records than TXT, or more than {UPDATE_RECORDS}")
+            format!("it is about more than {UPDATE_RECORDS} records")
         }
         _ => "it is malformed".to_owned(),
     };

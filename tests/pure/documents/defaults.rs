@@ -105,6 +105,13 @@ secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
 #@ [acme]
 [acme.keys.one]
 #@ [acme.keys.NAME]
+[dynamic]
+#@ [dynamic]
+[dynamic.ttl]
+#@ [dynamic.ttl]
+[[dynamic.records]]
+zone = "example.org"
+#@ [[dynamic.records]]
 [jurisdictions.EEA]
 countries = ["@EEA"]
 #@ [jurisdictions.NAME]

@@ -57,7 +57,7 @@ fn talker() -> Cluster {
     cluster.say(Moment(1), WALL, ballot);
     for act in [
         LogAct::Drain,
-        LogAct::PutChallenge(b"text".to_vec()),
+        LogAct::PutChallenge(60, b"text".to_vec()),
         LogAct::Approve(7),
     ] {
         let expires = act.needs_end().then_some(Utc(WALL.0 + 60_000));

@@ -11,6 +11,7 @@ use waypost::sim::TestPlan;
 use waypost::sim::test_plan::{Gating, TestEndpoint, TestService};
 
 mod addresses;
+mod agreed;
 pub(crate) mod desk;
 mod guard;
 mod orders;

@@ -38,6 +38,7 @@ pub(super) fn words(desk: &Desk) -> Result<String, Refused> {
         Effect::Already => name.clone(),
         Effect::Planned => format!("{name}?"),
         Effect::StillHeld => format!("{name}!"),
+        Effect::HeldBack => format!("{name}~"),
     });
     Ok(words.collect::<Vec<_>>().join(" "))
 }

@@ -10,8 +10,8 @@ use waypost::dns::dnssec::Algorithm;
 use waypost::dns::tsig;
 use waypost::dns::zone::Mount;
 use waypost::plan::{
-    Acme, Denial, Division, Expired, Grant, Incoming, Outgoing, Sources, TsigKey, ZoneDnssec,
-    ZonePlan, Zoning,
+    Acme, Denial, Division, Dynamic, Expired, Grant, Incoming, Outgoing, Sources, TsigKey,
+    ZoneDnssec, ZonePlan, Zoning,
 };
 
 use super::data::{TTL, below, name};
@@ -165,6 +165,7 @@ impl Setup {
                 expire: self.expire,
                 ttl: Span::from_secs(u64::from(TTL)),
             },
+            dynamic: Dynamic::default(),
             state: Some(PathBuf::from("/state")),
             max_shrink: Permille(1000),
         })

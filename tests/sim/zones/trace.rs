@@ -35,6 +35,7 @@ pub(super) fn input(now: u64, input: &Input) {
         | Input::Recorded(..)
         | Input::Copied { .. }
         | Input::Order(..)
+        | Input::Agreed(_)
         | Input::Update(..) => format!("{input:?}"),
     };
     eprintln!("{now} <- {text}");

@@ -40,7 +40,7 @@ mod words;
 pub(super) use words::Words;
 
 /// What a type is written with.
-pub(super) struct Form {
+pub(in crate::dns) struct Form {
     /// Its number.
     pub(super) kind: u16,
     fields: &'static [Field],
@@ -82,7 +82,7 @@ pub(super) enum Unfit {
 }
 
 /// The form of a type, if it has one of its own.
-pub(super) fn form(kind: u16) -> Option<&'static Form> {
+pub(in crate::dns) fn form(kind: u16) -> Option<&'static Form> {
     let found = table::FORMS.binary_search_by_key(&kind, |form| form.kind);
     found.ok().map(|index| &table::FORMS[index])
 }
@@ -104,6 +104,11 @@ impl Form {
             true => Ok(()),
             false => Err((Unfit::Excess, words.next_index())),
         }
+    }
+
+    /// Tells whether all octets of RDATA belong to a field, and none is missing.
+    pub(in crate::dns) fn is_well_formed(&self, rdata: &[u8]) -> bool {
+        self.show(rdata).is_some()
     }
 
     /// RDATA as words; `None` if it is not well formed.

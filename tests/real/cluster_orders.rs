@@ -1,0 +1,268 @@
+//! Orders and challenges of three nodes that hear each other over mutual TLS, each with a disk of its own.
+use std::fmt::Write;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+
+use waypost::share::AuthorSeal;
+
+use crate::membership::NodeAuthority;
+use crate::world::{CONFIG, Process, World, ZONE, dig, get_at, wait_for};
+
+const WAYPOST: &str = env!("CARGO_BIN_EXE_waypost");
+const NODES: [&str; 3] = ["fra1", "tor1", "sin1"];
+const CHALLENGE: &str = "_acme-challenge.api.example.org";
+const SECRET: &str = "q80dHRxN2XBQvzpqyLHQZJXEnkq0PxwWFcPeQ4uk7iU=";
+
+/// Three nodes, and the machines that all of them look at.
+struct Fleet {
+    world: World,
+    nodes: [Option<Process>; 3],
+    _machines: [Process; 3],
+}
+
+impl Fleet {
+    fn start() -> Self {
+        let world = World::new();
+        let authority = NodeAuthority::new();
+        for (number, node) in (0..).zip(NODES) {
+            authority.issue(&world.path(""), node, &[node], number + 1, 2099);
+            let digits = seed(number).iter().fold(String::new(), |mut text, octet| {
+                write!(text, "{octet:02x}").unwrap();
+                text
+            });
+            private(&world.write(&format!("{node}.seal"), &digits));
+            world.write(&format!("{node}.toml"), &config(number));
+        }
+        world.write("zones/example.org.zone", ZONE);
+        let machines = ["127.1.0.1", "127.1.0.2", "127.2.0.1"];
+        let mut fleet = Self {
+            _machines: machines.map(|address| world.backend(address)),
+            nodes: [const { None }; 3],
+            world,
+        };
+        (0..3).for_each(|number| fleet.begin(number));
+        for number in 0..3 {
+            wait_for("healthy machines", || {
+                let (_, status) = get_at(control(number), "/api/v1/status").unwrap_or_default();
+                status.matches("\"state\":\"healthy\"").count() >= 3
+            });
+        }
+        fleet
+    }
+
+    fn begin(&mut self, number: usize) {
+        let node = NODES[number];
+        let mut command = Command::new(WAYPOST);
+        let config = self.world.path(&format!("{node}.toml"));
+        command
+            .args(["run", "--log", "json", "--config"])
+            .arg(config);
+        self.nodes[number] = Some(self.world.start(node, &mut command));
+        wait_for(node, || {
+            get_at(control(number), "/readyz").is_some_and(|(status, _)| status == 200)
+        });
+    }
+
+    /// Kills a node with SIGKILL.
+    fn kill(&mut self, number: usize) {
+        self.nodes[number].take().unwrap().kill();
+    }
+
+    /// What an operator is told on a node, and the exit code.
+    fn say(&self, number: usize, arguments: &[&str]) -> (String, Option<i32>) {
+        let mut command = Command::new(WAYPOST);
+        let config = self.world.path(&format!("{}.toml", NODES[number]));
+        command.args(arguments).arg("--config").arg(config);
+        command.env_remove("SUDO_USER").env("USER", "ada");
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (String::from_utf8(text).unwrap(), output.status.code())
+    }
+
+    fn well(&self, number: usize, arguments: &[&str]) -> String {
+        let (text, code) = self.say(number, arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+        text
+    }
+
+    /// Waits until each of these nodes sends European clients to this machine.
+    fn wait_for_answer(&self, numbers: &[usize], address: &str) {
+        for number in numbers {
+            wait_for(&format!("{} to answer {address}", NODES[*number]), || {
+                answer(*number, "+subnet=198.51.100.0/24", "api.example.org", "A") == [address]
+            });
+        }
+    }
+
+    /// Waits until each of these nodes has these texts at the challenge's name.
+    fn wait_for_texts(&self, numbers: &[usize], texts: &[&str]) {
+        for number in numbers {
+            wait_for(&format!("{} to have {texts:?}", NODES[*number]), || {
+                answer(*number, "+noedns", CHALLENGE, "TXT") == texts
+            });
+        }
+    }
+}
+
+fn seed(number: u64) -> [u8; 32] {
+    [u8::try_from(number).unwrap() + 40; 32]
+}
+
+fn private(path: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn control(number: usize) -> SocketAddr {
+    let port = 8060 + u16::try_from(number).unwrap();
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+fn address(number: usize) -> String {
+    format!("127.0.0.{}", 30 + number)
+}
+
+fn answer(number: usize, option: &str, name: &str, kind: &str) -> Vec<String> {
+    let server = format!("@{}", address(number));
+    let text = dig(&[&server, "+short", option, name, kind]);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+fn config(number: u64) -> String {
+    let place = usize::try_from(number).unwrap();
+    let node = NODES[place];
+    let own = CONFIG
+        .replace(
+            r#"listen = ["127.0.0.20:53", "[::1]:53"]"#,
+            &format!(
+                "listen = [\"{}:53\"]\nstate = \"state-{node}\"",
+                address(place)
+            ),
+        )
+        .replace("test-node", node)
+        .replace(
+            r#"listen = "127.0.0.1:8053""#,
+            &format!("listen = \"{}\"\nsocket = \"{node}.sock\"", control(place)),
+        );
+    let peers = (0..3).filter(|other| *other != place);
+    let peers: Vec<String> = peers
+        .map(|other| format!("\"{}:5354\"", address(other)))
+        .collect();
+    let mut text = format!(
+        r#"{own}
+[tsig.certbot]
+secret = "{SECRET}"
+[acme]
+keys = ["certbot"]
+expire = "1h"
+[cluster]
+name = "test"
+node = "{node}"
+key = "{node}.seal"
+certificate = "{node}.pem"
+private_key = "{node}.key"
+roots = "{node}-ca.pem"
+listen = ["{}:5354"]
+peers = [{}]
+"#,
+        address(place),
+        peers.join(", ")
+    );
+    for (number, node) in (0..).zip(NODES) {
+        let key = AuthorSeal::from_seed(&seed(number)).unwrap().key();
+        let digits: String = key.0.iter().map(|octet| format!("{octet:02x}")).collect();
+        write!(
+            text,
+            "[[cluster.nodes]]\nname = \"{node}\"\nkey = \"ed25519:{digits}\"\nregion = \"r{number}\"\nprovider = \"p{number}\"\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn what_one_node_is_told_all_do_and_none_forgets() {
+    let mut fleet = Fleet::start();
+    fleet.wait_for_answer(&[0, 1, 2], "127.1.0.1");
+    let told = fleet.well(0, &["drain", "fra-one", "--reason", "disks"]);
+    assert!(told.contains("in force here, known by "), "{told}");
+    wait_for("all to know of the drain", || {
+        fleet.well(0, &["orders"]).contains("known by 3 of 3 nodes")
+    });
+    fleet.wait_for_answer(&[0, 1, 2], "127.1.0.2");
+    let (refused, code) = fleet.say(0, &["drain", "tor-one"]);
+    assert_eq!(code, Some(1), "{refused}");
+    assert!(
+        refused.contains("at most half of the capacity"),
+        "{refused}"
+    );
+    for number in 0..3 {
+        fleet.kill(number);
+        fleet.begin(number);
+        let orders = fleet.well(number, &["orders"]);
+        assert!(orders.contains("by ada@fra1: disks"), "{orders}");
+    }
+    fleet.wait_for_answer(&[0, 1, 2], "127.1.0.2");
+    // Given while one is away, and known by it when it is back, though its disk was lost.
+    fleet.kill(2);
+    let told = fleet.well(1, &["undrain", "fra-one"]);
+    assert!(told.contains("known by 2 of 3"), "{told}");
+    let told = fleet.well(1, &["drain", "tor-one", "--wait"]);
+    assert!(told.contains("in force here"), "{told}");
+    fs::remove_dir_all(fleet.world.path("state-sin1")).unwrap();
+    fleet.begin(2);
+    fleet.wait_for_answer(&[0, 1, 2], "127.1.0.1");
+    wait_for("the third to know of the drain", || {
+        let orders = fleet.well(2, &["orders"]);
+        orders.contains("drain tor-one") && orders.contains("known by 3 of 3")
+    });
+}
+
+#[test]
+fn a_challenge_that_is_set_on_one_node_is_answered_by_all() {
+    let mut fleet = Fleet::start();
+    fleet.well(0, &["acme", "add", CHALLENGE, "one"]);
+    fleet.wait_for_texts(&[0, 1, 2], &["\"one\""]);
+    update(1, &format!("update add {CHALLENGE} 60 TXT two"));
+    fleet.wait_for_texts(&[0, 1, 2], &["\"one\"", "\"two\""]);
+    fleet.kill(2);
+    update(1, &format!("update delete {CHALLENGE} TXT \"one\""));
+    fleet.wait_for_texts(&[0, 1], &["\"two\""]);
+    fleet.begin(2);
+    fleet.wait_for_texts(&[2], &["\"two\""]);
+    fleet.well(2, &["acme", "remove", CHALLENGE]);
+    fleet.wait_for_texts(&[0, 1, 2], &[]);
+}
+
+/// Sends a signed update to a node.
+fn update(number: usize, line: &str) {
+    use std::io::Write;
+    let key = format!("hmac-sha256:certbot:{SECRET}");
+    let mut child = Command::new("nsupdate")
+        .args(["-t", "5", "-r", "0", "-y", &key])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start nsupdate: {error}; tests/run installs it"));
+    let script = format!(
+        "server {}\nzone example.org\n{line}\nsend\n",
+        address(number)
+    );
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(script.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&text)
+    );
+}
