@@ -22,7 +22,13 @@ impl NodeAuthority {
 
     /// Writes a certificate for these names that ends with a year, its key, and the root; the files of `NAME` are `NAME.pem`,
     /// `NAME.key` and `NAME-ca.pem`.
-    pub(crate) fn issue(&self, folder: &Path, file: &str, names: &[&str], serial: u64, last: i32) {
+    pub(crate) fn issue(
+        &self,
+        folder: &Path,
+        (file, names): (&str, &[&str]),
+        serial: u64,
+        last: i32,
+    ) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();

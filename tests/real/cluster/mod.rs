@@ -38,7 +38,7 @@ fn write_configs(world: &World) {
     });
     let members: String = members.collect();
     for (node, name) in NAMES.iter().enumerate() {
-        authority.issue(&world.path(""), name, &[name], node as u64 + 1, 2090);
+        authority.issue(&world.path(""), (name, &[name]), node as u64 + 1, 2090);
         let seal = format!("{:02x}", node + 1).repeat(32);
         let seal = world.write(&format!("{name}.seal"), &seal);
         fs::set_permissions(seal, fs::Permissions::from_mode(0o600)).unwrap();

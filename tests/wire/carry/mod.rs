@@ -55,7 +55,7 @@ impl Site {
         let listen = |_| TcpListener::bind("127.0.0.1:0").unwrap();
         let listeners = (0..nodes).map(listen).collect();
         for (serial, name) in (1..).zip(&NAMES[..nodes]) {
-            authority.issue(folder.path(), name, &[name], serial, LATER);
+            authority.issue(folder.path(), (name, &[name]), serial, LATER);
         }
         Self {
             authority,

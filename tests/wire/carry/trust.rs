@@ -15,7 +15,7 @@ const FLAWS: [Flaw; 4] = [
         "another authority",
         |site| {
             let other = NodeAuthority::new();
-            other.issue(site.folder.path(), "osl1", &["osl1"], 2, LATER);
+            other.issue(site.folder.path(), ("osl1", &["osl1"]), 2, LATER);
             // It trusts the first node nevertheless.
             fs::copy(site.path("fra1-ca.pem"), site.path("osl1-ca.pem")).unwrap();
         },
@@ -25,7 +25,7 @@ const FLAWS: [Flaw; 4] = [
         "an expired one",
         |site| {
             let folder = site.folder.path();
-            site.authority.issue(folder, "osl1", &["osl1"], 2, 2020);
+            site.authority.issue(folder, ("osl1", &["osl1"]), 2, 2020);
         },
         "handshake",
     ),
@@ -41,7 +41,7 @@ const FLAWS: [Flaw; 4] = [
         "another name",
         |site| {
             let folder = site.folder.path();
-            site.authority.issue(folder, "osl1", &["bgo1"], 2, LATER);
+            site.authority.issue(folder, ("osl1", &["bgo1"]), 2, LATER);
         },
         "stranger",
     ),
@@ -78,7 +78,7 @@ fn a_certificate_that_is_not_good_lets_nobody_in_until_it_is_replaced() {
         // Files are read at each connection: nothing is started anew.
         fs::write(site.path("crl.pem"), site.authority.revoke(&[9])).unwrap();
         let folder = site.folder.path();
-        site.authority.issue(folder, "osl1", &["osl1"], 3, LATER);
+        site.authority.issue(folder, ("osl1", &["osl1"]), 3, LATER);
         until(&format!("one that is good, after {what}"), || {
             first.hears() == [1] && second.hears() == [0]
         });
@@ -90,7 +90,7 @@ fn files_that_cannot_be_read_are_told_and_looked_for_again() {
     let (site, first, second) = pair(|site| fs::write(site.path("osl1.key"), "no key").unwrap());
     until("that", || second.troubles("", "files") > 0);
     let folder = site.folder.path();
-    site.authority.issue(folder, "osl1", &["osl1"], 3, LATER);
+    site.authority.issue(folder, ("osl1", &["osl1"]), 3, LATER);
     until("both", || first.hears() == [1] && second.hears() == [0]);
 }
 
@@ -143,7 +143,7 @@ fn a_certificate_with_the_name_of_a_revoked_member_is_refused_whatever_else_it_b
     let site = Site::new(3);
     let folder = site.folder.path();
     site.authority
-        .issue(folder, "osl1", &["osl1", "sin1"], 2, LATER);
+        .issue(folder, ("osl1", &["osl1", "sin1"]), 2, LATER);
     let mut rules = site.rules(0, &[]);
     rules.nodes[2].part = ClusterPart::RevokedVantage;
     let (first, second) = (site.start_by(0, rules), site.start(1, &[0]));

@@ -121,13 +121,16 @@ impl PeerTalk<'_> {
                 let why = "it is revoked, and not asked any more";
                 return Err((PeerTrouble::Revoked, why.to_owned()));
             }
-            match self.carriage.ring.ask(self.address, self.now()) {
+            match self.asked_for() {
                 AskedFor::News => self.ask(PeerQuestion::News).await?,
                 AskedFor::Orders(turn) => {
                     let end = Instant::now() + duration(turn);
                     self.ask(PeerQuestion::State).await?;
-                    while let Ok(asked) = timeout_at(end, self.ask(PeerQuestion::Orders)).await {
-                        asked?;
+                    while self.asked_for() != AskedFor::News {
+                        match timeout_at(end, self.ask(PeerQuestion::Orders)).await {
+                            Ok(asked) => asked?,
+                            Err(_) => break,
+                        }
                     }
                 }
             }
@@ -219,6 +222,10 @@ impl PeerTalk<'_> {
                 .tell(self.member, self.address, &told);
         }
         Ok(())
+    }
+
+    fn asked_for(&self) -> AskedFor {
+        self.carriage.ring.ask(self.address, self.now())
     }
 
     fn now(&self) -> crate::base::Moment {

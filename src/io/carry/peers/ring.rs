@@ -2,7 +2,7 @@
 //!
 //! All members stand in a ring by their names. A node asks those next behind it for **news**: one, where there are many vantages,
 //! up to three, where there are few, so that the same votes do not come many times over ([`EAGER`]). All others
-//! it asks for **orders**, which are few and cost nothing while there are none, and from time to time for all that it has not, two
+//! it asks for **orders**, which are few and cost nothing while there are none, and from time to time for all that it has not, one
 //! of them a second: so whatever the ring is slow with, or cut from, comes another way within a second or two, and an order takes the
 //! shortest way there is.
 //!
@@ -17,9 +17,7 @@ use crate::plan::{ClusterPart, ClusterRules};
 /// Vantages, times the peers that are asked for news, at most; and the most such peers.
 const EAGER: (usize, usize) = (15, 3);
 /// Time between two questions for everything, of all those peers that are asked for orders together.
-const CATCH_UP: Span = Span(500);
-/// The least such time for one peer.
-const CATCH_UP_LEAST: Span = Span(1000);
+const CATCH_UP: Span = Span(1000);
 /// Time without an answer, besides two beats, after which somebody asked for news counts as silent.
 const SILENT: Span = Span(1000);
 
@@ -95,8 +93,7 @@ impl PeerRing {
             return AskedFor::News;
         }
         let others = self.asked.saturating_sub(self.eager).max(1);
-        let turn = CATCH_UP.times(u64::try_from(others).unwrap_or(u64::MAX));
-        AskedFor::Orders(turn.max(CATCH_UP_LEAST))
+        AskedFor::Orders(CATCH_UP.times(u64::try_from(others).unwrap_or(u64::MAX)))
     }
 }
 
@@ -181,8 +178,8 @@ mod tests {
     }
 
     #[test]
-    fn all_others_together_are_asked_for_everything_twice_a_second() {
-        for (nodes, turn) in [(3, 1000), (5, 1000), (15, 6500)] {
+    fn all_others_together_are_asked_for_everything_once_a_second() {
+        for (nodes, turn) in [(3, 1000), (5, 1000), (15, 13_000)] {
             let ring = ring(nodes);
             assert_eq!(ring.ask("o", NOW), AskedFor::Orders(Span(turn)), "{nodes}");
         }
