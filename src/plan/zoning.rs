@@ -12,7 +12,7 @@ use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 8] = [
+pub const STATE_FILES: [&str; 9] = [
     "challenges.json",
     "cluster.log",
     "declared.log",
