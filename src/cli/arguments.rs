@@ -481,6 +481,9 @@ pub(super) struct Demo {
     /// Open the server's page, which shows the play as well, in a browser
     #[arg(long)]
     pub(super) web: bool,
+    /// Play with three nodes: an outage, a node that is cut off, an order, and how all come to the same again
+    #[arg(long, conflicts_with_all = ["config", "script", "keep"])]
+    pub(super) cluster: bool,
     /// Print lines even on a terminal
     #[arg(long, conflicts_with = "keep")]
     pub(super) plain: bool,

@@ -26,7 +26,7 @@ impl Fleet {
         let world = World::new();
         let authority = NodeAuthority::new();
         for (number, node) in (0..).zip(NODES) {
-            authority.issue(&world.path(""), node, &[node], number + 1, 2099);
+            authority.issue(&world.path(""), (node, &[node]), number + 1, 2099);
             private(&world.path(&format!("{node}.key")));
             let digits = seed(number).iter().fold(String::new(), |mut text, octet| {
                 write!(text, "{octet:02x}").unwrap();

@@ -101,6 +101,7 @@ fn waypost(world: &World, arguments: &[&str]) -> (String, bool) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn what_nsupdate_declares_in_a_signed_zone_is_served_and_validates() {
     let world = World::new();
     let (server, said) = signed(&world);

@@ -79,6 +79,7 @@ fn config(made: &[Value], node: usize, asks: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_node_is_made_checked_looked_at_and_revoked() {
     let world = World::new();
     let made = [

@@ -10,8 +10,10 @@
 //! | `stage` | the play: server, machines, clients and script together, step by step |
 //! | `view` | the live view of a terminal, and its keys |
 //! | `web` | the page, opened in a browser |
+//! | `cluster` | three nodes instead of one, an outage, and a node that is cut off |
 //! | `plain` | lines, where there is no terminal |
 mod clients;
+mod cluster;
 mod judge;
 mod machines;
 mod plain;
@@ -34,6 +36,9 @@ use stage::{Opening, Stage};
 
 /// Plays the script (or stays, with `--keep`) and prints a summary; exits 1 if an answer was wrong.
 pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
+    if arguments.cluster {
+        return cluster::play(arguments, &runtime()?);
+    }
     let terminal = can_redraw(&std::io::stdout());
     if arguments.keep && !terminal && !arguments.web {
         return Err("--keep needs a terminal, or the page (--web)".to_owned());

@@ -24,7 +24,7 @@ use super::recorded::{AskedChange, BegunChange, ChangeEnding};
 use super::replies::{ApiProblem, Refusal, Reply, json as reply_json};
 use super::{challenge, order};
 use crate::base::Span;
-use crate::base::limits::UPGRADE;
+use crate::base::limits::{CLUSTER_ORDER_KNOWN, UPGRADE};
 use crate::engine::order::Order;
 use crate::plan::Permission;
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};
@@ -281,7 +281,9 @@ async fn give(query: OrderQuery, state: &State) -> Option<Result<Ordered, Refusa
     let request = query.request(state.clock.calendar());
     let command = Command::Order { request, reply };
     state.commands.try_send(command).ok()?;
-    let answer = timeout(ENGINE_PATIENCE, done).await.ok()?.ok()?;
+    // In a cluster it is answered when the others know it, or after a while.
+    let patience = ENGINE_PATIENCE + Duration::from_millis(CLUSTER_ORDER_KNOWN.0);
+    let answer = timeout(patience, done).await.ok()?.ok()?;
     Some(answer.map_err(refused))
 }
 

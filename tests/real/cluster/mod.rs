@@ -246,3 +246,13 @@ fn nodes_go_on_whatever_becomes_of_one() {
         }
     }
 }
+
+/// Three nodes, an outage, a node that is cut off and one that is killed: the demo judges itself.
+#[test]
+fn the_demo_plays_with_three_nodes() {
+    let (text, is_well) = run(env!("CARGO_BIN_EXE_waypost"), &["demo", "--cluster"]);
+    assert!(is_well, "{text}");
+    for told in ["known by 2 of 3", "known by 3 of 3", "tor1 is dead"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
