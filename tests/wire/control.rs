@@ -326,6 +326,8 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                     .ok_or_else(|| "no such monitor".to_owned());
                 reply.send(told).unwrap();
             }
+            // Asked over a server that declares, in `real`.
+            (Engine::Answers, Command::Declared { reply, .. }) => drop(reply),
             (Engine::Answers, Command::Challenge { order, reply }) => {
                 reply.send(challenged(&order)).unwrap();
             }

@@ -448,6 +448,7 @@ pub(super) fn challenges_answered(world: &mut World, asked: &Asked, reply: Reply
         }
         Reply::Silence => return,
         Reply::Filed(_) => panic!("{asked:?} was no file"),
+        Reply::Declared(_) => panic!("{asked:?} declares nothing"),
     };
     // Whoever asked may have waited for a while, and the config may have changed meanwhile.
     world.clients.done(asked, (now + 60 - 20, now + 80 + 10));

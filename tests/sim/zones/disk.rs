@@ -43,6 +43,7 @@ impl Disk {
                 zones.entry(apex).or_default().signed = signedness == Signedness::Signed;
             }
             Memory::Challenges(all) => self.memories.challenges = all,
+            Memory::Declared(part) => drop(self.memories.declared.take(part)),
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ pub(super) fn input(now: u64, input: &Input) {
         | Input::Copied { .. }
         | Input::Order(..)
         | Input::Agreed(_)
+        | Input::Declared(..)
         | Input::Update(..) => format!("{input:?}"),
     };
     eprintln!("{now} <- {text}");
