@@ -292,12 +292,7 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 reply.send(compared(&text)).unwrap();
             }
             (Engine::Answers, Command::Upgrade { patience, reply }) => {
-                let late = Err("the new program did not answer in time".to_owned());
-                let result = match patience {
-                    Span(2000) => late,
-                    _ => Ok("process 7 answers now".to_owned()),
-                };
-                reply.send(result).unwrap();
+                reply.send(upgraded(patience)).unwrap();
             }
             (Engine::Answers, Command::Order { request, reply }) => {
                 reply.send(obey(&request, clock)).unwrap();
@@ -311,20 +306,17 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 reply.send(core.orders(clock.now())).unwrap();
             }
             (Engine::Answers, Command::Cluster(reply)) => {
-                let mut view = waypost::share::ClusterView::default();
-                view.summary.cluster = "prod".to_owned();
-                reply.send(Some(view)).unwrap();
+                reply.send(Some(viewed())).unwrap();
             }
             (Engine::Answers, Command::Revoke { revocation, reply }) => {
-                let told = format!("{} by {}", revocation.node, revocation.author);
-                reply.send(Ok(told)).unwrap();
+                let (node, author) = (&revocation.node, &revocation.author);
+                reply.send(Ok(format!("{node} by {author}"))).unwrap();
             }
             (Engine::Answers, Command::Push { push, reply }) => {
-                let known = push.monitor == "beat";
-                let told = known
-                    .then_some(1)
-                    .ok_or_else(|| "no such monitor".to_owned());
-                reply.send(told).unwrap();
+                let told = (push.monitor == "beat").then_some(1);
+                reply
+                    .send(told.ok_or_else(|| "no such monitor".to_owned()))
+                    .unwrap();
             }
             // Asked over a server that declares, in `real`.
             (Engine::Answers, Command::Declared { reply, .. }) => drop(reply),
@@ -333,6 +325,21 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             }
         }
     }
+}
+
+/// What becomes of an upgrade: one that gives the new program two seconds comes to nothing.
+fn upgraded(patience: Span) -> Result<String, String> {
+    match patience {
+        Span(2000) => Err("the new program did not answer in time".to_owned()),
+        _ => Ok("process 7 answers now".to_owned()),
+    }
+}
+
+/// A cluster of which only the name is known.
+fn viewed() -> waypost::share::ClusterView {
+    let mut view = waypost::share::ClusterView::default();
+    view.summary.cluster = "prod".to_owned();
+    view
 }
 
 /// What comes of a config that is held against the one in force.

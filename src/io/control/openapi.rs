@@ -84,13 +84,12 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 39] = [
+    const COUNTS: [&str; 40] = [
         "added",
-        "changed",
-        "removed",
-        "revision",
         "asn",
+        "band",
         "capacity",
+        "changed",
         "class",
         "cohort",
         "dropped",
@@ -105,10 +104,13 @@ mod tests {
         "needed",
         "networks",
         "nodes",
+        "number",
         "of",
         "one_in",
         "prefix",
         "qtype",
+        "removed",
+        "revision",
         "rows",
         "rrsets",
         "seq",
@@ -123,7 +125,6 @@ mod tests {
         "value",
         "weight",
         "written",
-        "number",
     ];
     /// Units in which a name may end.
     const UNITS: [&str; 5] = ["_ms", "_us", "_s", "_permille", "_thousandths"];
