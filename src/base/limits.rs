@@ -478,7 +478,7 @@ pub const CLUSTER_FRESH: Span = Span::from_secs(15);
 pub const CLUSTER_SKEW_TOLD: Span = Span::from_secs(30);
 /// Difference of two nodes' clocks from which votes do not count and entries wait.
 pub const CLUSTER_SKEW_MOST: Span = Span::from_secs(300);
-/// How often a node tells what it has and runs.
+/// Time between two heads, by which a node tells what it has and runs.
 pub const CLUSTER_HEAD_EVERY: Span = Span::from_secs(5);
 /// Time for which a load counts.
 pub const CLUSTER_LOAD_FRESH: Span = Span::from_secs(30);

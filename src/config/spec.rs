@@ -591,12 +591,10 @@ pub(crate) fn included(zone: &Path, brought: &Files) -> Vec<PathBuf> {
             let names = master::includes(text).into_iter();
             names.map(|name| beside(path, &name))
         });
-        let mut next: Vec<PathBuf> = paths.collect();
-        next.sort();
-        next.dedup();
-        next.retain(|path| path != zone && !found.contains(path));
+        let paths = paths.filter(|path| path != zone && !found.contains(path));
+        let next: BTreeSet<PathBuf> = paths.collect();
         found.extend(next.iter().cloned());
-        layer = next;
+        layer = next.into_iter().collect();
     }
     found
 }

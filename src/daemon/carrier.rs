@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tracing::error;
 
 use super::cluster::ClusterDriver;
-use super::cluster_orders::ClusterBefore;
+use super::keeper::ClusterBefore;
 use crate::io::carry::peers::{PeerTools, Peers};
 use crate::io::clock::Clock;
 use crate::io::metrics::Metrics;

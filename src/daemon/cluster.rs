@@ -16,7 +16,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::cluster_load;
-use super::cluster_orders::{self, ClusterBefore, ClusterOrders};
+use super::cluster_orders::{self, ClusterOrders};
+use super::keeper::ClusterBefore;
 use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
 use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input, Observed};
@@ -174,7 +175,7 @@ impl ClusterDriver {
     }
 }
 
-/// What this node runs; of its orders the core knows.
+/// The config, table and zones of this node; of its orders the core knows.
 fn head(plan: &Plan, engine: &Engine) -> NodeHead {
     let mut config = [0; 32];
     config[..8].copy_from_slice(&plan.policy.to_be_bytes());

@@ -1,4 +1,4 @@
-//! What nodes answer, between the counts of one of them and the records of all.
+//! Answers of nodes, between the counts of one of them and the records of all.
 //!
 //! Rows go by hashes of names, for each node numbers services and classes by its own plan. A count is of [`OBSERVE_EVERY`], whatever
 //! time a node took to count it. Where there are more rows than a record has room for the smallest are left out; what a plan does
@@ -33,7 +33,7 @@ pub(super) fn told(plan: &Plan, observed: &Observed) -> NodeLoad {
     }
 }
 
-/// What all nodes counted together, by the numbers of this plan. Of classes that prefer the same, the first has it all.
+/// The sum of what all nodes counted, by the numbers of this plan. Of classes that prefer the same, the first has it all.
 pub(super) fn observed(plan: &Plan, mut load: BTreeMap<LoadRow, u64>) -> Observed {
     let services = (0..).map(ServiceId).zip(&plan.services);
     let counted = services.filter(|(_, own)| own.demand == Demand::Observed);

@@ -22,6 +22,7 @@ use super::keeper::Keeper;
 use super::maintenance;
 use super::notice_log::NoticeLog;
 use super::observer::Observer;
+use super::order_words;
 use super::ordered;
 use super::pushed;
 use super::readdress;
@@ -309,7 +310,7 @@ impl ControlLoop {
                 let found = self
                     .engine
                     .forecast(self.handles.clock.now(), &request.order);
-                let told = found.map_err(|refused| ordered::refusal(&request, &refused));
+                let told = found.map_err(|refused| order_words::refusal(&request, &refused));
                 drop(reply.send(told));
             }
             Command::Cluster(reply) => drop(reply.send(self.cluster_view())),

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
-use super::cluster_orders::ClusterBefore;
 use super::measured_keeper;
 use super::names::NamesBefore;
 use super::zone_driver::DiskEvents;
 use crate::base::Moment;
 use crate::base::limits::{KEEP_AT_END, KEEP_EVERY};
+use crate::dns::challenges::Challenges;
 use crate::engine::{Engine, Keep, OrderId, OrderResult};
 use crate::io::clock::Clock;
 use crate::io::metrics::{Metrics, StateCondition};
@@ -53,6 +53,13 @@ pub(super) struct BeforeStart {
     /// The addresses of machines that are known by name.
     pub(super) names: NamesBefore,
     damages: usize,
+}
+
+/// The orders and challenges of a cluster that the disk had.
+#[derive(Debug, Default)]
+pub(super) struct ClusterBefore {
+    pub(super) orders: OrdersBefore,
+    pub(super) challenges: Challenges,
 }
 
 /// Gives what an engine knows to the thread that writes.
@@ -108,7 +115,7 @@ impl BeforeStart {
         })
     }
 
-    /// What a cluster goes on with.
+    /// The orders and challenges that a cluster goes on with.
     pub(super) fn agreed(&mut self) -> ClusterBefore {
         ClusterBefore {
             orders: self.orders.take().unwrap_or_default(),

@@ -8,7 +8,8 @@
 //! | `channels` | what it works with, and what it listens to |
 //! | `composing` | what was read again, on its way into force |
 //! | `zone_driver` | what the engine of zones says, carried out |
-//! | `ordered` | orders that wait for the engine's answer, and the answer in words |
+//! | `ordered`, `order_words` | orders that wait for the engine's answer, and the answer in words |
+//! | `agreeing`, `cluster_orders`, `order_spread` | orders on their way through a cluster, and who knows them |
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `names` | machines that are known by name: resolvers asked, and what is known handed on |
@@ -33,6 +34,7 @@
 //! | `findings` | what is doubtful or wrong in a config, in lines of the log |
 //! | `log`, `log_form`, `sink` | the log, the forms of its lines for machines, and the queue through which they go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
+mod agreeing;
 mod carrier;
 mod channels;
 mod cluster;
@@ -58,6 +60,7 @@ mod notice_log;
 mod observer;
 mod order_log;
 mod order_spread;
+mod order_words;
 mod ordered;
 pub(crate) mod prepared;
 mod pushed;

@@ -2,7 +2,7 @@
 //!
 //! Whoever gives an order is told how many nodes are known to know it when the answer is given; the others may know it and not have
 //! said so yet. Nothing is decided here.
-use super::ordered::told_of;
+use super::order_words::told_of;
 use crate::base::Calendar;
 use crate::engine::agreed::Disagreed;
 use crate::engine::order::{Effect, Executed};
@@ -10,15 +10,15 @@ use crate::engine::{OrderRequest, OrderSpread};
 use crate::io::control::{OrderKnown, OrderRefusal};
 use crate::share::IntentRefusal;
 
-/// How far an order of a cluster has come.
+/// The reach of an order of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Spread {
+pub(super) enum OrderReach {
     Known(OrderSpread),
     /// The log did not take all of it, for this reason.
     Unshared(IntentRefusal),
 }
 
-impl Spread {
+impl OrderReach {
     /// As the control API shows it.
     pub(super) fn known(&self) -> Option<OrderKnown> {
         match self {
@@ -47,7 +47,7 @@ impl Spread {
     }
 }
 
-/// Why the log of all nodes does not take an order.
+/// The reason for which the log of all nodes does not take an order.
 pub(super) fn unshared(why: IntentRefusal) -> String {
     match why {
         IntentRefusal::Twin => "another node writes with this one's key, so that the others do not listen: give each node a \
@@ -64,7 +64,7 @@ pub(super) fn unshared(why: IntentRefusal) -> String {
     }
 }
 
-/// Why an order cannot be one of all nodes.
+/// The reason for which an order cannot be one of all nodes.
 pub(super) fn disagreed(
     request: &OrderRequest,
     node: &str,
@@ -102,7 +102,7 @@ mod tests {
             endpoints: vec![("m0".to_owned(), effect)],
             ..Executed::default()
         };
-        let known = |known_by| Spread::Known(OrderSpread { known_by, of: 5 });
+        let known = |known_by| OrderReach::Known(OrderSpread { known_by, of: 5 });
         for (spread, effect, expected) in [
             (
                 known(5),
@@ -116,7 +116,7 @@ mod tests {
             ),
             (known(5), Effect::HeldBack, "; known by 5 of 5"),
             (
-                Spread::Unshared(IntentRefusal::Revoked),
+                OrderReach::Unshared(IntentRefusal::Revoked),
                 Effect::Changed,
                 "; in force here alone: this node is revoked, and the others do not listen to it",
             ),

@@ -19,7 +19,6 @@
 //! asks for an approval of its own.
 //!
 //! It knows no record and no signature, and no node but by name.
-use super::drains;
 use super::order::{
     Action, Executed, Order, OrderEnd, OrderOrigin, OrderRecord, OrderRequest, Override,
 };
@@ -206,7 +205,7 @@ pub fn weigh(
     }
     let capacity = PlanCapacity(plan);
     // What cannot be is refused by the engine, with its own words.
-    if let Ok(new) = drains::record(calendar.now, request) {
+    if let Ok(new) = OrderRecord::checked(calendar.now, request) {
         let slot = OrderSlot::of(&act, &request.order.scope);
         let standing = cluster.standing(calendar.utc, &capacity);
         let others = standing.iter().filter(|one| one.entry.entry.slot() == slot);
@@ -262,7 +261,7 @@ pub fn intents(
             all.into_iter().collect()
         }
         Action::Drain | Action::Force(_) => {
-            let new = drains::record(calendar.now, request).ok();
+            let new = OrderRecord::checked(calendar.now, request).ok();
             // What this node has ordered for as long already says nothing new; what was just added is not agreed on yet.
             let held = executed.held.as_ref();
             let covers = held.filter(|held| held.origin == OrderOrigin::Agreed);

@@ -13,11 +13,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Engine;
 use super::snapshot::KeptDemand;
-use crate::base::{
-    ClassId, EndpointId, Family, HashKey, Moment, RegionId, ServiceId, Span, limits,
-};
+use crate::base::{ClassId, EndpointId, Family, HashKey, RegionId, ServiceId, Span};
 use crate::plan::{Demand, Demands, Map, Plan, shared_out};
 
 /// One observation counts for one part in so many.
@@ -178,22 +175,6 @@ impl DemandEstimate {
                 difference > now.max(then) / WORTH && difference >= Demands::UNIT
             })
         })
-    }
-}
-
-impl Engine {
-    /// Takes in what was counted; a table follows if it is worth one.
-    pub(super) fn observe(&mut self, now: Moment, observed: &Observed) {
-        let is_worth = self.demand.observe(&self.plan, observed);
-        self.replan(now, is_worth);
-    }
-
-    /// Plans to publish, where another demand or capacity is planned with.
-    pub(super) fn replan(&mut self, now: Moment, is_other: bool) {
-        if is_other && self.table.plans_capacity() {
-            let due = now.after(limits::COALESCE);
-            self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
-        }
     }
 }
 

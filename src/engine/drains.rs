@@ -13,14 +13,13 @@
 //! How a share goes down and up is for [`crate::health::drain`]; which orders there are is for
 //! [`super::orders`]. Orders go by names, so that they outlive a reload: a target that is new to an endpoint which
 //! is drained has nothing from the start.
-use crate::base::limits::{OVERRIDE_DEFAULT, OVERRIDE_LONGEST};
 use crate::base::{EndpointId, Moment, Permille, Standing, TargetId, Why};
 use crate::health::drain::Ceiling;
 use crate::plan::{Plan, Recovery};
 
 use super::agreed::AgreedApproval;
 use super::order::{Action, OrderRecord, OrderRequest, Override, Refused};
-use super::orders::{OrderAddition, Orders, OrdersBefore};
+use super::orders::{OrderAddition, Orders, OrdersToResume};
 use super::reload_map::ReloadMap;
 
 /// The orders in force, and what they leave of endpoints and targets.
@@ -81,7 +80,7 @@ impl Drains {
     pub(super) fn restored(
         plan: &Plan,
         (then, now): (Moment, Moment),
-        kept: OrdersBefore<'_>,
+        kept: OrdersToResume<'_>,
         ceilings: Vec<Option<Ceiling>>,
     ) -> Self {
         let orders = Orders::restored(now, kept);
@@ -237,7 +236,7 @@ impl Drains {
                 Ok(OrderTaken::default())
             }
             Action::Drain | Action::Force(_) => {
-                let record = record(now, request)?;
+                let record = OrderRecord::checked(now, request)?;
                 match self.orders.add(now, record.clone()) {
                     OrderAddition::Held(ended) => Ok(OrderTaken {
                         held: Some(record),
@@ -348,23 +347,6 @@ impl Cover {
         standing.until = standing.until.into_iter().chain(self.until).min();
         standing
     }
-}
-
-/// The record of a drain or an override that is given now. An override has an end.
-pub(super) fn record(now: Moment, request: &OrderRequest) -> Result<OrderRecord, Refused> {
-    let mut record = OrderRecord::of(now, request);
-    let begins = record.begins();
-    if record.until.is_some_and(|until| until <= begins) {
-        return Err(Refused::NoTime);
-    }
-    if let Action::Force(_) = record.order.action {
-        let until = record.until.unwrap_or(begins.after(OVERRIDE_DEFAULT));
-        if until > begins.after(OVERRIDE_LONGEST) {
-            return Err(Refused::TooLong);
-        }
-        record.until = Some(until);
-    }
-    Ok(record)
 }
 
 /// Turns a ceiling over a target that has this share now.

@@ -9,12 +9,9 @@
 //! It judges by what is known now. What an order that is still to come will meet, nobody knows.
 use std::sync::Arc;
 
-use super::Engine;
-use super::drains;
 use super::health_state::HealthState;
 use super::notices::{family_word, region_names};
-use super::order::{Action, ClientLoss, Order, OrderRecord, OrderRequest, Override, Refused};
-use super::order_book::{self, HeldOrder};
+use super::order::{Action, ClientLoss, Order, Override};
 use crate::base::{EndpointId, Family, Moment, Permille, ServiceId, Standing, TargetId, Why};
 use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan};
@@ -43,37 +40,6 @@ pub(super) struct Outlook<'e> {
     pub(super) table: &'e Arc<Table>,
     pub(super) demands: &'e Arc<Demands>,
     pub(super) zones: &'e Arc<Zones>,
-}
-
-impl Engine {
-    /// Reckons what a drain or an override would do; nothing changes.
-    ///
-    /// # Errors
-    /// If it is for nothing.
-    pub fn forecast(&self, now: Moment, order: &Order) -> Result<Forecast, Refused> {
-        let named = self.named(order)?;
-        Ok(self.outlook(now).forecast(order, &named))
-    }
-
-    /// An order that does nothing now, with what is left of the endpoints that it is for.
-    #[must_use]
-    pub fn held_back(&self, now: Moment, record: OrderRecord) -> HeldOrder {
-        HeldOrder {
-            in_force: false,
-            ..order_book::held_order(&self.plan, &self.health, now, record)
-        }
-    }
-
-    /// Checks what an order is for and when; nothing changes. Gives the endpoints.
-    ///
-    /// # Errors
-    /// If it is for nothing, or cannot be held.
-    pub fn check(&self, now: Moment, request: &OrderRequest) -> Result<Vec<String>, Refused> {
-        let named = self.named(&request.order)?;
-        drains::record(now, request)?;
-        let names = named.iter().map(|id| &self.plan.endpoints[id.index()].name);
-        Ok(names.cloned().collect())
-    }
 }
 
 impl Outlook<'_> {

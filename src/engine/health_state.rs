@@ -37,8 +37,8 @@ use super::addresses;
 use super::drains::Drains;
 use super::index::{Index, SlotRole};
 use super::orders::OrderTurn;
+use super::own_sight::{self, OwnSight};
 use super::reload_map::ReloadMap;
-use super::rulings::{self, OwnSight};
 use super::snapshot::KeptTarget;
 use super::weights::Weights;
 
@@ -174,7 +174,7 @@ impl HealthState {
             combined: vec![Last::Nothing; targets.len()],
             steps: BTreeSet::new(),
             doubt: Doubt::None,
-            panel: rulings::first_panel(&plan),
+            panel: own_sight::first_panel(&plan),
             own: Vec::new(),
             total_outage: false,
             ejections: Ejections::new(&plan),

@@ -13,6 +13,8 @@
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
 //! | `slow` | what is left of shares while probes pass late |
+//! | `asked` | what is asked of the engine beside what happens to it |
+//! | `own_sight` | what this node sees of a target, and what the vantages make of it |
 //! | `addresses` | which addresses of an endpoint leave alone |
 //! | `holds` | how long addresses of machines that are known by name are good |
 //! | `lookout` | what nobody has looked at for too long |
@@ -52,6 +54,7 @@ use crate::table::{self, Basis, Table};
 
 mod addresses;
 pub mod agreed;
+mod asked;
 pub mod bursts;
 mod demand;
 mod drains;
@@ -70,6 +73,7 @@ pub mod order;
 mod order_book;
 mod orders;
 mod overload;
+mod own_sight;
 mod recompute;
 mod reload_map;
 mod resume;
@@ -129,7 +133,7 @@ pub enum Input {
     Order(OrderId, OrderRequest),
     /// Answers were counted.
     Observed(Observed),
-    /// What all vantages of the cluster see, as of now.
+    /// The sights of all vantages of the cluster, as of now.
     Heard(VantagePanel),
     /// The orders that all nodes of the cluster have agreed on, as of now.
     Agreed(Agreed),

@@ -13,7 +13,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::limits::ORDERS_PAST_AGE;
+use crate::base::limits::{ORDERS_PAST_AGE, OVERRIDE_DEFAULT, OVERRIDE_LONGEST};
 use crate::base::{Moment, Permille};
 use crate::plan::{Maintenance, Units, UnknownScope};
 
@@ -67,12 +67,12 @@ pub struct OrderRecord {
     pub from: Option<Moment>,
     /// The moment at which it ends by itself; absent: never.
     pub until: Option<Moment>,
-    /// Whose it is.
+    /// The side that it is of.
     #[serde(default, skip_serializing_if = "OrderOrigin::is_here")]
     pub origin: OrderOrigin,
 }
 
-/// Whose an order is that is held.
+/// The side that a held order is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OrderOrigin {
@@ -164,7 +164,7 @@ pub struct Executed {
     pub others: Vec<(OrderRecord, Vec<String>)>,
     /// The damage that it does.
     pub damage: Vec<ClientLoss>,
-    /// What an approval lets come back: endpoints, each with the moment of its fall.
+    /// The endpoints that an approval lets come back, each with the moment of its fall.
     pub approved: BTreeSet<(String, Moment)>,
 }
 
@@ -268,6 +268,26 @@ impl OrderRequest {
 }
 
 impl OrderRecord {
+    /// The record of a drain or an override that is given now. An override has an end.
+    ///
+    /// # Errors
+    /// If it would be over before it begins, or holds for too long.
+    pub(super) fn checked(now: Moment, request: &OrderRequest) -> Result<Self, Refused> {
+        let mut record = Self::of(now, request);
+        let begins = record.begins();
+        if record.until.is_some_and(|until| until <= begins) {
+            return Err(Refused::NoTime);
+        }
+        if let Action::Force(_) = record.order.action {
+            let until = record.until.unwrap_or(begins.after(OVERRIDE_DEFAULT));
+            if until > begins.after(OVERRIDE_LONGEST) {
+                return Err(Refused::TooLong);
+            }
+            record.until = Some(until);
+        }
+        Ok(record)
+    }
+
     /// The order as it was asked for at this moment.
     #[must_use]
     pub fn of(now: Moment, request: &OrderRequest) -> Self {

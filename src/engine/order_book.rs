@@ -37,7 +37,7 @@ pub struct HeldOrder {
     pub in_force: bool,
     /// The endpoints that it covers, each with what is left of its share.
     pub endpoints: Vec<(String, Permille)>,
-    /// Who knows it, if it is one of all nodes of a cluster; for whoever drives the engine to say.
+    /// The nodes that know it, if it is one of all nodes of a cluster; for whoever drives the engine to say.
     pub spread: Option<OrderSpread>,
 }
 

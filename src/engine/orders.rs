@@ -37,7 +37,7 @@ pub(super) struct Orders {
 
 /// Orders as they were before a restart.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct OrdersBefore<'s> {
+pub(super) struct OrdersToResume<'s> {
     /// Those in force or to come.
     pub(super) held: &'s [OrderRecord],
     /// Those that had ended, oldest first.
@@ -66,7 +66,7 @@ pub(super) enum OrderTurn {
 
 impl Orders {
     /// Those before a restart. What has ended meanwhile is in the history.
-    pub(super) fn restored(now: Moment, kept: OrdersBefore<'_>) -> Self {
+    pub(super) fn restored(now: Moment, kept: OrdersToResume<'_>) -> Self {
         let mut orders = Self {
             held: kept.held.to_vec(),
             seen: now,
@@ -408,7 +408,7 @@ mod tests {
             drain("ada", (None, Some(20))),
             drain("bob", (None, Some(40))),
         ];
-        let kept = OrdersBefore {
+        let kept = OrdersToResume {
             held: &records,
             past: &[],
         };
@@ -426,7 +426,7 @@ mod tests {
             end: OrderEnd::Expired,
         };
         let past: Vec<PastOrder> = (0..ORDERS_PAST as u64 + 7).map(ended_at).collect();
-        let kept = OrdersBefore {
+        let kept = OrdersToResume {
             held: &[],
             past: &past,
         };

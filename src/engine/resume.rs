@@ -22,8 +22,8 @@
 //! ([`HealthState::begin`]).
 use super::drains::Drains;
 use super::health_state::{Beginning, monitor, recovery};
-use super::orders::OrdersBefore;
-use super::rulings;
+use super::orders::OrdersToResume;
+use super::own_sight;
 use super::snapshot::{KeptTarget, Snapshot};
 use super::weights::Weights;
 use crate::base::limits;
@@ -48,7 +48,7 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
         .clone()
         .map(|id| Some(view.kept(id)?.left_at?.after(view.away)));
     let ceilings = ids.clone().map(|id| view.ceiling(id));
-    let orders = OrdersBefore {
+    let orders = OrdersToResume {
         held: snapshot.orders.as_deref().unwrap_or_default(),
         past: &snapshot.past,
     };
@@ -56,7 +56,7 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
         targets: targets.collect(),
         left_at: left_at.collect(),
         weights: view.weights(),
-        panel: rulings::first_panel(plan),
+        panel: own_sight::first_panel(plan),
         drains: Drains::restored(plan, (snapshot.at, now), orders, ceilings.collect()),
         slots,
     }

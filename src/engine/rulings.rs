@@ -24,72 +24,13 @@
 use crate::base::{Moment, Span, Standing, TargetId, Why};
 use crate::health::guard::Doubt;
 use crate::health::target::{Evidence, KeepReason, TargetHealth, Verdict};
-use crate::plan::Plan;
 use crate::share::{Ballot, OwnVote, Ruling, Sight, Trust, VantagePanel};
 
-use super::Engine;
 use super::addresses;
 use super::health_state::{Change, HealthState, recovery};
+use super::own_sight::{OwnSight, Ruled};
 use super::reload_map::ReloadMap;
 use crate::base::SlotId;
-
-/// What this node sees of a target itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OwnSight {
-    verdict: Verdict,
-    /// Since when; absent, if it was so when this state began.
-    since: Option<Moment>,
-    /// It fell while the node doubted itself, and has not failed again since.
-    is_doubted: bool,
-    /// Some vantages see it up, and some down.
-    is_contested: bool,
-}
-
-/// A target, ruled upon.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ruled {
-    pub(super) ruling: Ruling,
-    /// The verdict for its health.
-    verdict: Verdict,
-    /// Since when it is up, if it is.
-    pub(super) up_since: Moment,
-}
-
-/// The panel of a node that begins: nobody rules before the first votes where there are others.
-pub(super) fn first_panel(plan: &Plan) -> VantagePanel {
-    match plan.cluster {
-        None => VantagePanel::lone(),
-        Some(_) => VantagePanel::unheard(),
-    }
-}
-
-impl Ruled {
-    pub(super) fn is_down(self) -> bool {
-        matches!(self.ruling, Ruling::Down(_))
-    }
-
-    /// The evidence of a target, with the verdict of the vantages for its own.
-    pub(super) fn evidence(self, own: Evidence) -> Evidence {
-        Evidence {
-            verdict: self.verdict,
-            ..own
-        }
-    }
-}
-
-impl Engine {
-    /// This node's vote on all targets of the plan, in place of a blank one.
-    #[must_use]
-    pub fn vote(&self, now: Moment, blank: Ballot) -> Ballot {
-        self.health.vote(now, blank)
-    }
-
-    /// Tells whether this node trusts itself, and whether its canaries pass.
-    #[must_use]
-    pub fn sight(&self) -> (Trust, Sight) {
-        (self.health.trust(), self.health.sight())
-    }
-}
 
 impl HealthState {
     /// Takes in what all vantages see.

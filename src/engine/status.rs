@@ -286,14 +286,14 @@ pub struct TargetStatus {
     /// The votes on it, in words: `3 of 5 vantages see it down: …`; absent if nobody sees it down, or this node stands alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub votes: Option<String>,
-    /// What each vantage of the cluster says of it; none, where this node stands alone.
+    /// The word of each vantage of the cluster on it; none, where this node stands alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vantages: Vec<VantageStatus>,
     /// Its probes.
     pub slots: Vec<SlotStatus>,
 }
 
-/// What one vantage of the cluster says of a target.
+/// The word of one vantage of the cluster on a target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VantageStatus {
     /// The vantage.
@@ -302,7 +302,7 @@ pub struct VantageStatus {
     pub region: String,
     /// `up`, `down`, `doubted` (down, by a vantage that doubts itself), `unproven`, or `unheard` where no vote of it is fresh.
     pub says: String,
-    /// What it saw, if it says down.
+    /// The failure that it saw, if it says down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// The age of its vote.

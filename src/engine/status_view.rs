@@ -206,7 +206,7 @@ impl StatusView<'_> {
         }
     }
 
-    /// What each vantage says of a target; nothing, where there is but one.
+    /// The word of each vantage on a target; nothing, where there is but one.
     fn vantages(&self, id: TargetId) -> Vec<VantageStatus> {
         let health = &self.engine.health;
         let views = health.panel.views(self.now, id.0, health.own_vote(id));

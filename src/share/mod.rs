@@ -64,6 +64,7 @@ mod roster;
 pub mod ruling;
 mod seal;
 mod stamp;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -20,7 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Permille, Utc};
 
-use super::cluster::Cluster;
 use super::entry::{LogAct, OrderSlot};
 use super::log::{LoggedEntry, SharedLog, holding};
 use super::roster::{MemberAdmission, Roster};
@@ -52,35 +51,6 @@ pub enum OrderEffect {
     HeldBack,
 }
 
-impl Cluster {
-    /// The orders that stand: in force or to come, those held back and those that end others among them.
-    #[must_use]
-    pub fn standing(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
-        standing(&self.log, &self.void, wall, &self.roster, capacity)
-    }
-
-    /// Those of them that are in force.
-    #[must_use]
-    pub fn in_force(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
-        let mut orders = self.standing(wall, capacity);
-        orders.retain(|order| order.entry.entry.is_in_force(wall));
-        orders
-    }
-
-    /// Tells that an order which this node gives now would be held back.
-    #[must_use]
-    pub fn is_too_much(
-        &self,
-        wall: Utc,
-        (act, scope): (&LogAct, &str),
-        capacity: &dyn ScopeCapacity,
-    ) -> bool {
-        let standing = self.standing(wall, capacity);
-        let is_bounded = self.roster.members().len() > 1;
-        is_bounded && is_too_much(&standing, (self.me, wall), (act, scope), capacity)
-    }
-}
-
 /// The authors whose word is void: by the roster, and by orders.
 #[must_use]
 pub(super) fn revoked(log: &SharedLog, roster: &Roster) -> BTreeSet<Author> {
@@ -104,7 +74,7 @@ pub(super) fn revoked(log: &SharedLog, roster: &Roster) -> BTreeSet<Author> {
 /// The orders that stand at a time: in force or to come, those held back and those that end others among them, in the order of their
 /// clocks.
 #[must_use]
-fn standing<'l>(
+pub(super) fn standing<'l>(
     log: &'l SharedLog,
     void: &'l BTreeSet<Author>,
     wall: Utc,
@@ -132,7 +102,9 @@ fn standing<'l>(
 }
 
 /// The entries of a slot that stand: that which holds, and beside a drain all others that nobody has taken back, for their ends differ.
-fn standing_of<'e>(entries: &[&'e LoggedEntry]) -> impl Iterator<Item = &'e LoggedEntry> {
+pub(super) fn standing_of<'e>(
+    entries: &[&'e LoggedEntry],
+) -> impl Iterator<Item = &'e LoggedEntry> {
     let holds = holding(entries);
     let stands = move |one: &&LoggedEntry| {
         let is_beside = |holds: &LoggedEntry| {
@@ -201,7 +173,7 @@ fn is_taken_back(one: &LoggedEntry, entries: &[&LoggedEntry]) -> bool {
 
 /// Tells that an act which is given now by this author, on this scope, would be held back among those that stand.
 #[must_use]
-fn is_too_much(
+pub(super) fn is_too_much(
     standing: &[OrderInForce<'_>],
     (author, wall): (Author, Utc),
     (act, scope): (&LogAct, &str),

@@ -72,10 +72,10 @@ pub struct OwnVote {
     pub since: Option<Moment>,
 }
 
-/// What one vantage says of a target.
+/// The word of one vantage on a target.
 #[derive(Clone, Copy, Debug)]
 pub struct VantageView<'p> {
-    /// Who it is.
+    /// The vantage.
     pub label: &'p VantageLabel,
     /// Its vote; absent, if nothing fresh is heard of it.
     pub vote: Option<Vote>,
@@ -156,7 +156,7 @@ impl VantagePanel {
         count.ups > 0 && count.downs > 0
     }
 
-    /// What each vantage says of a target, by their seats; nothing, where there is but one.
+    /// The word of each vantage on a target, by their seats; nothing, where there is but one.
     #[must_use]
     pub fn views(&self, now: Moment, place: u32, own: (Verdict, Trust)) -> Vec<VantageView<'_>> {
         let votes = self.votes(now, place, own);
@@ -341,10 +341,10 @@ impl OtherVantage {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ballot::PlanHash;
-    use super::super::ruling::Seat;
     use super::*;
     use crate::base::Cause;
+    use crate::share::ballot::PlanHash;
+    use crate::share::ruling::Seat;
 
     const NOW: Moment = Moment(100_000);
     const DOWN: Verdict = Verdict::Down(Cause::Refused);

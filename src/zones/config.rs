@@ -480,6 +480,12 @@ impl ZoneEngine {
         self.lay_declared_again();
     }
 
+    /// All zones as they are served now.
+    pub(super) fn gather(&self) -> Arc<Zones> {
+        let zones = self.zones.iter().map(OneZone::served);
+        Arc::new(Zones::served(zones.collect(), self.wall.epoch_ms()))
+    }
+
     /// Hands on what a zone keeps over another config.
     fn inherit(&mut self, zone: &mut OneZone, mut before: OneZone) {
         // What they wait for is in this version.

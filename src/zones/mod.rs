@@ -568,11 +568,6 @@ impl ZoneEngine {
         self.outputs.push_back(Output::Publish(zones));
     }
 
-    fn gather(&self) -> Arc<Zones> {
-        let zones = self.zones.iter().map(OneZone::served);
-        Arc::new(Zones::served(zones.collect(), self.wall.epoch_ms()))
-    }
-
     /// Wants a zone composed again; the number of that wish. `None` if there is no such zone.
     fn wish(&mut self, apex: &Name) -> Option<u64> {
         let place = *self.places.get(apex)?;

@@ -37,7 +37,12 @@ use stage::{Opening, Stage};
 /// Plays the script (or stays, with `--keep`) and prints a summary; exits 1 if an answer was wrong.
 pub(super) fn demo(arguments: &Demo) -> Result<ExitCode, Failure> {
     if arguments.cluster {
-        return cluster::play(arguments, &runtime()?);
+        let is_wanted = arguments.web;
+        return cluster::play(&runtime()?, |page| {
+            if is_wanted {
+                say(&web::open(Some(page)));
+            }
+        });
     }
     let terminal = can_redraw(&std::io::stdout());
     if arguments.keep && !terminal && !arguments.web {

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{declared, patch};
+use super::asked::{declared, patch};
 use crate::base::limits::DECLARED_CHANGES;
 use crate::cli::remote::Remote;
 use crate::cli::say;

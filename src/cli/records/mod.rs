@@ -9,16 +9,15 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::arguments::{Control, span};
-use super::remote::{Remote, SentBody};
+use super::remote::Remote;
 use super::say;
 use crate::base::Span;
 use crate::daemon::Failure;
-use crate::zones::declared::order::{DeclaredDone, DeclaredPage};
 
+mod asked;
 mod files;
 
-/// Names of one page.
-const PAGE: &str = "5000";
+use asked::{declared, patch};
 
 /// Arguments of `waypost records`.
 #[derive(Debug, Args)]
@@ -211,52 +210,4 @@ fn one(zone: &str, change: &Value, circumstances: &RecordsCircumstances) -> Resu
 
 fn whole<'n>(name: &'n str, zone: &'n str) -> &'n str {
     if name == "@" { zone } else { name }
-}
-
-/// All that is declared in a zone, whatever pages it comes in.
-fn declared(remote: &Remote, zone: &str) -> Result<DeclaredPage, Failure> {
-    let mut all: Option<DeclaredPage> = None;
-    loop {
-        let after = all.as_ref().and_then(|all| all.next.clone());
-        let mut query = vec![("limit", PAGE)];
-        query.extend(after.as_deref().map(|after| ("after", after)));
-        let body = remote.resource(&["zones", zone, "records"], &query, SentBody::Nothing)?;
-        let page: DeclaredPage = serde_json::from_str(&body)
-            .map_err(|error| format!("unexpected reply ({error}): {body}"))?;
-        let all = all.get_or_insert_with(|| DeclaredPage {
-            records: std::collections::BTreeMap::new(),
-            ..page.clone()
-        });
-        if all.revision != page.revision {
-            return Err(format!(
-                "{zone} is being changed by somebody else: try again"
-            ));
-        }
-        all.records.extend(page.records);
-        all.next = page.next;
-        if all.next.is_none() {
-            return Ok(all.clone());
-        }
-    }
-}
-
-/// Has a zone changed by a merge patch, if it has this revision.
-fn patch(
-    remote: &Remote,
-    (zone, revision): (&str, Option<u64>),
-    body: &Value,
-    (dry_run, reason): (bool, &str),
-) -> Result<DeclaredDone, Failure> {
-    // A name to ask, not a proof.
-    let author = std::env::var("USER").unwrap_or_default();
-    let mut query = vec![("author", &*author), ("reason", reason)];
-    if dry_run {
-        query.push(("dry_run", "true"));
-    }
-    let sent = SentBody::Patch {
-        body: body.to_string(),
-        if_match: revision.map(|revision| format!("\"{revision}\"")),
-    };
-    let body = remote.resource(&["zones", zone, "records"], &query, sent)?;
-    serde_json::from_str(&body).map_err(|error| format!("unexpected reply ({error}): {body}"))
 }

@@ -144,7 +144,7 @@ pub struct Stand {
     pub share: Permille,
     /// Why it has this share.
     pub why: Why,
-    /// What the vantages of the cluster see of it, in words; [`explain`](super::explain) does not know it, and whoever does adds it.
+    /// The sights of the vantages of the cluster, in words; [`explain`](super::explain) does not know it, and whoever does adds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vantages: Option<String>,
     /// How long this lasts at the least; absent where nothing watches it.

@@ -2,19 +2,10 @@
 //!
 //! They were weighed where they were given. Here they stand beside what this node was given, by the same bounds, and are shown where the
 //! zones of this node's config have a place for them; a node whose config has no `[acme]` shows none.
-use super::{Challenge, Then};
-use crate::dns::Name;
+use super::Then;
+use super::change::ChallengeChange;
 use crate::zones::ZoneEngine;
 use crate::zones::notice::Notice;
-
-/// A change of what all nodes have agreed on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChallengeChange {
-    /// It is to be there.
-    Put(Name, Challenge),
-    /// This value is to be there no more.
-    Remove(Name, Vec<u8>),
-}
 
 impl ZoneEngine {
     /// Begins to carry out what all nodes have agreed on.

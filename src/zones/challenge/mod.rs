@@ -35,11 +35,12 @@ use super::notice::Notice;
 use super::{Memory, Output, Reply, Ticket, ZoneEngine};
 
 mod agreed;
+mod change;
 mod order;
 mod recorded;
 mod update;
 
-pub use agreed::ChallengeChange;
+pub use change::ChallengeChange;
 pub use recorded::{KeyChange, KeyChangeStage};
 
 pub use order::{ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus, ChallengesDone};

@@ -8,28 +8,17 @@
 //!
 //! All of a message is done or nothing of it, and the reply comes when it is on the disk and served.
 use crate::dns::rr::{rcode, rtype};
-use crate::dns::tsig::Signer;
-use crate::dns::update::{Change, Update};
+use crate::dns::update::Change;
 use crate::dns::{Name, text};
 use crate::plan::Declarer;
+use crate::zones::ZoneEngine;
 use crate::zones::challenge::KeyChangeStage;
-use crate::zones::{Ticket, ZoneEngine};
 
+use super::asked::AskedUpdate;
 use super::judge::{DeclaredGround, JudgedBatch, Wanted, in_order};
 use super::order::{DeclaredDone, DeclaredLine, DeclaredRefusal};
 use super::set::Declaration;
 use super::{AskedDeclaration, CourseEnd};
-
-/// An update, and who sent it.
-#[derive(Debug)]
-pub(crate) struct AskedUpdate {
-    pub(crate) ticket: Ticket,
-    pub(crate) signer: Box<Signer>,
-    pub(crate) message: Vec<u8>,
-    pub(crate) update: Update,
-    /// The key by the config.
-    pub(crate) key: usize,
-}
 
 /// Why an update is not done: a response code, and words for the log.
 type Unmet = (u16, String);

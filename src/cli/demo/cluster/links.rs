@@ -9,20 +9,20 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// How often a relay looks whether it is cut.
+/// Time between two looks of a relay at whether it is cut.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The way from one node to another.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct DemoLink {
     /// The nodes that it joins, by their places.
     pub(super) ends: (usize, usize),
-    /// Where the first one asks for the second.
+    /// The address at which the first one asks for the second.
     pub(super) entrance: SocketAddr,
     is_cut: Arc<AtomicBool>,
 }
 
-impl Link {
+impl DemoLink {
     /// Opens the way to a node that listens there, or will.
     pub(super) async fn open(ends: (usize, usize), to: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;

@@ -20,9 +20,7 @@ use tokio::runtime::Runtime;
 
 use super::clients::CLIENTS;
 use super::machines::Machines;
-use super::web;
 use crate::base::Span;
-use crate::cli::arguments::Demo;
 use crate::cli::say;
 use crate::config;
 use crate::daemon::Failure;
@@ -31,8 +29,8 @@ use crate::dns::ask;
 use crate::dns::rr::rtype;
 use crate::io::clock::Clock;
 use crate::io::files;
-use links::Link;
-use nodes::{Folder, NODES, Node, Place};
+use links::DemoLink;
+use nodes::{DemoNode, Folder, NODES, NodePlace};
 
 /// Time in which all nodes answer as they should.
 const PATIENCE: Span = Span::from_secs(60);
@@ -43,7 +41,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// The name that is asked for.
 const HOST: &str = "api.example.org";
 
-/// What a node is to answer a client in Germany.
+/// The answers that each node is to give a client in Germany.
 type Expected = [Option<&'static str>; 3];
 
 /// All nodes say this.
@@ -52,23 +50,24 @@ const fn all(endpoint: &'static str) -> Expected {
 }
 
 /// The play as it stands.
-struct Play {
+struct ClusterPlay {
     clock: Clock,
     began: crate::base::Moment,
     machines: Machines,
-    links: Vec<Link>,
-    nodes: Vec<Node>,
+    links: Vec<DemoLink>,
+    nodes: Vec<DemoNode>,
     failed: usize,
     // Goes after the nodes that work in it.
     _folder: Folder,
 }
 
-/// Plays, and says what all nodes answered; exits 1 if one of them did not give it.
-pub(super) fn play(arguments: &Demo, runtime: &Runtime) -> Result<ExitCode, Failure> {
-    let mut play = runtime.block_on(Play::open())?;
-    if arguments.web {
-        say(&web::open(Some(play.nodes[0].place.control)));
-    }
+/// Plays, with the page of the first node, and says what all nodes answered; exits 1 if one of them did not give it.
+pub(super) fn play(
+    runtime: &Runtime,
+    show_page: impl FnOnce(SocketAddr),
+) -> Result<ExitCode, Failure> {
+    let mut play = runtime.block_on(ClusterPlay::open())?;
+    show_page(play.nodes[0].place.control);
     let outcome = play.acts(runtime);
     let failed = play.failed;
     drop(play);
@@ -84,30 +83,30 @@ pub(super) fn play(arguments: &Demo, runtime: &Runtime) -> Result<ExitCode, Fail
     })
 }
 
-impl Play {
+impl ClusterPlay {
     async fn open() -> Result<Self, Failure> {
         let cannot = |error: io::Error| format!("cannot set the demo up: {error}");
         let folder = Folder::make().map_err(cannot)?;
         let nodes = folder.make_keys()?;
-        let places: Vec<Place> = NODES
+        let places: Vec<NodePlace> = NODES
             .iter()
-            .map(|_| Place::find())
+            .map(|_| NodePlace::find())
             .collect::<io::Result<_>>()
             .map_err(cannot)?;
         let mut links = Vec::new();
         for ends in [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)] {
             let to = places[ends.1].cluster;
-            links.push(Link::open(ends, to).await.map_err(cannot)?);
+            links.push(DemoLink::open(ends, to).await.map_err(cannot)?);
         }
         // Free on one address of loopback is free on all of them, but for bad luck.
-        let port = Place::find().map_err(cannot)?.control.port();
+        let port = NodePlace::find().map_err(cannot)?.control.port();
         let mut configs = Vec::new();
         for number in 0..NODES.len() {
             configs.push(folder.write_config(number, (&places, port), (&links, &nodes))?);
         }
         let machines = machines(&configs[0], port).await?;
         let started = places.into_iter().zip(configs);
-        let started = started.map(|(place, config)| Node::start(place, config));
+        let started = started.map(|(place, config)| DemoNode::start(place, config));
         let clock = Clock::start();
         Ok(Self {
             nodes: started.collect::<Result<_, _>>()?,
@@ -122,7 +121,7 @@ impl Play {
 
     fn acts(&mut self, runtime: &Runtime) -> Result<(), Failure> {
         for (node, (name, ..)) in self.nodes.iter().zip(NODES) {
-            let Place { dns, control, .. } = node.place;
+            let NodePlace { dns, control, .. } = node.place;
             self.tell(&format!(
                 "node {name} answers on {dns}, page http://{control}/"
             ));

@@ -8,7 +8,7 @@ use std::{env, fs, io, process};
 
 use serde_json::Value;
 
-use super::links::Link;
+use super::links::DemoLink;
 use crate::daemon::Failure;
 
 /// Name, region and provider of each node.
@@ -18,14 +18,14 @@ pub(super) const NODES: [(&str, &str, &str); 3] = [
     ("sin1", "ap-singapore", "vultr"),
 ];
 
-/// Where a node is.
+/// The addresses of a node.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
-    /// Where it answers.
+pub(super) struct NodePlace {
+    /// The address at which it answers.
     pub(super) dns: SocketAddr,
     /// Its page.
     pub(super) control: SocketAddr,
-    /// Where other nodes ask it.
+    /// The address at which other nodes ask it.
     pub(super) cluster: SocketAddr,
 }
 
@@ -33,9 +33,9 @@ pub(super) struct Place {
 pub(super) struct Folder(PathBuf);
 
 /// A node that runs.
-pub(super) struct Node {
-    /// Where it is.
-    pub(super) place: Place,
+pub(super) struct DemoNode {
+    /// Its addresses.
+    pub(super) place: NodePlace,
     config: PathBuf,
     child: Child,
 }
@@ -69,8 +69,8 @@ impl Folder {
     pub(super) fn write_config(
         &self,
         number: usize,
-        (places, port): (&[Place], u16),
-        (links, nodes): (&[Link], &str),
+        (places, port): (&[NodePlace], u16),
+        (links, nodes): (&[DemoLink], &str),
     ) -> Result<PathBuf, Failure> {
         let name = NODES[number].0;
         let place = &places[number];
@@ -100,7 +100,7 @@ impl Drop for Folder {
     }
 }
 
-impl Place {
+impl NodePlace {
     /// Free ports on loopback. Nobody holds them until the node runs.
     pub(super) fn find() -> io::Result<Self> {
         let loopback = (Ipv4Addr::LOCALHOST, 0);
@@ -117,9 +117,9 @@ impl Place {
     }
 }
 
-impl Node {
+impl DemoNode {
     /// Starts a node; its log stands beside its config.
-    pub(super) fn start(place: Place, config: PathBuf) -> Result<Self, Failure> {
+    pub(super) fn start(place: NodePlace, config: PathBuf) -> Result<Self, Failure> {
         let log = config.with_file_name("log");
         let opened = fs::OpenOptions::new().create(true).append(true).open(&log);
         let told = |error: io::Error| format!("{}: {error}", log.display());
@@ -172,7 +172,7 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+impl Drop for DemoNode {
     fn drop(&mut self) {
         self.kill();
     }
@@ -185,7 +185,7 @@ fn own() -> Result<Command, Failure> {
     Ok(Command::new(program))
 }
 
-/// What a program said, once it has ended well.
+/// The output of a program that has ended well.
 fn finished(mut command: Command) -> Result<String, Failure> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("cannot start this program: {error}"))?;
