@@ -286,8 +286,12 @@ fn few(all: &[impl AsRef<str>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
     use crate::base::{Moment, Permille};
+    use crate::daemon::ordered::Waiting;
+    use crate::engine::Input;
     use crate::engine::order::{Consent, Order, OrderOrigin, Override};
     use crate::plan::UnknownScope;
 

@@ -169,7 +169,9 @@ impl ZoneEngine {
                 true => LayForm::Start,
                 false => LayForm::File(zone.digest),
             };
-            let laying = self.declared.laying(zone, form, &pending.zoning.dynamic);
+            let laying =
+                self.declared
+                    .laying((&zone.plan.apex, &zone.base), form, &pending.zoning.dynamic);
             let job = Job::new(Work::Lay(Box::new(laying)));
             return self.outputs.push_back(Output::Work(number, job));
         }

@@ -82,6 +82,7 @@ mod secondary;
 mod sign;
 mod signedness;
 pub mod status;
+mod ticket;
 mod unfinished;
 mod version;
 mod wall;
@@ -99,6 +100,7 @@ pub use memory::{Known, Memories, Memory, Signedness};
 pub use notice::{Level, Notice};
 pub use secondary::Want;
 pub use status::ZoneStatus;
+pub use ticket::Ticket;
 pub use version::Last;
 
 use config::Pending;
@@ -112,10 +114,6 @@ use zone::OneZone;
 const COALESCE: Span = Span(50);
 /// How often the clocks are compared.
 const LOOK_EVERY: Span = Span::from_secs(1);
-
-/// The number of something that is answered later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
 
 /// What happened.
 #[derive(Debug)]

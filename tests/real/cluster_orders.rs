@@ -204,14 +204,17 @@ fn what_one_node_is_told_all_do_and_none_forgets() {
         fleet.kill(number);
         fleet.begin(number);
         let orders = fleet.well(number, &["orders"]);
-        assert!(orders.contains("by ada@fra1: disks"), "{orders}");
+        assert!(
+            orders.contains("by ada (user root)@fra1: disks"),
+            "{orders}"
+        );
     }
     fleet.wait_for_answer(&[0, 1, 2], "127.1.0.2");
     // Given while one is away, and known by it when it is back, though its disk was lost.
     fleet.kill(2);
     let told = fleet.well(1, &["undrain", "fra-one"]);
     assert!(told.contains("known by 2 of 3"), "{told}");
-    let told = fleet.well(1, &["drain", "tor-one", "--wait"]);
+    let told = fleet.well(1, &["drain", "tor-one", "--force", "--wait"]);
     assert!(told.contains("in force here"), "{told}");
     fs::remove_dir_all(fleet.world.path("state-sin1")).unwrap();
     fleet.begin(2);

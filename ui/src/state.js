@@ -2,11 +2,11 @@
 import { clock, listed, moment, plural, span } from "./format.js";
 
 /** The worst first. */
-export const STATES = ["down", "unwatched", "doubted", "capped", "unapproved", "gated", "held", "drained", "draining", "forced", "returning", "ramping", "unproven", "unmonitored", "disabled", "healthy"];
+export const STATES = ["down", "unwatched", "doubted", "capped", "outvoted", "unapproved", "gated", "held", "degraded", "drained", "draining", "forced", "returning", "ramping", "weighted", "unproven", "unmonitored", "disabled", "healthy"];
 
 const TONES = {
-  down: "bad", unwatched: "bad", doubted: "warn", capped: "warn", unapproved: "warn", gated: "warn", held: "warn",
-  drained: "info", draining: "info", forced: "info", returning: "info", ramping: "info",
+  down: "bad", unwatched: "bad", doubted: "warn", capped: "warn", outvoted: "warn", degraded: "warn", unapproved: "warn", gated: "warn", held: "warn",
+  drained: "info", draining: "info", forced: "info", returning: "info", ramping: "info", weighted: "info",
   unproven: "idle", unmonitored: "idle", disabled: "idle", healthy: "good", up: "good",
 };
 

@@ -60,7 +60,7 @@ struct RecordsSet {
     zone: String,
     /// The name, whole; `@` for that of the zone
     name: String,
-    /// The type: A, AAAA, TXT, …
+    /// The type, as A, AAAA or TXT
     r#type: String,
     /// The data of each record, as a master file has it, names absolute
     #[arg(required = true)]

@@ -1,7 +1,7 @@
 //! An update (RFC 2136) on its way, as it came.
 use crate::dns::tsig::Signer;
 use crate::dns::update::Update;
-use crate::zones::Ticket;
+use crate::zones::ticket::Ticket;
 
 /// An update, and who sent it.
 #[derive(Debug)]

@@ -201,7 +201,7 @@ impl ZoneEngine {
             return Some(Laying {
                 base: Arc::clone(&filing.filed.zone),
                 ..self.declared.laying(
-                    zone,
+                    (&zone.plan.apex, &zone.base),
                     LayForm::File(filing.filed.digest),
                     &self.zoning.dynamic,
                 )
@@ -483,6 +483,3 @@ impl ZoneEngine {
 fn unknown(apex: &Name) -> DeclaredRefusal {
     DeclaredRefusal::Unknown(format!("there is no zone `{apex}`"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -25,12 +25,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::Span;
-use crate::dns::zone::Edit;
+use crate::dns::zone::{Edit, Zone};
 use crate::dns::{Name, text};
 use crate::plan::Dynamic;
 
-use super::Ticket;
-use super::zone::OneZone;
+use super::ticket::Ticket;
 
 mod asked;
 mod course;
@@ -118,12 +117,16 @@ impl DeclaredStore {
     }
 
     /// All that is laid over a zone as its file has it.
-    pub(super) fn laying(&self, zone: &OneZone, form: LayForm, dynamic: &Dynamic) -> Laying {
-        let apex = &zone.plan.apex;
+    pub(super) fn laying(
+        &self,
+        (apex, base): (&Name, &Arc<Zone>),
+        form: LayForm,
+        dynamic: &Dynamic,
+    ) -> Laying {
         let mut edits = self.kept.edits(apex);
         edits.retain(|edit| !dynamic.is_fixed(&edit.owner, edit.rtype));
         Laying {
-            base: Arc::clone(&zone.base),
+            base: Arc::clone(base),
             edits,
             form,
             fixed: self.fixed(apex, dynamic),
@@ -146,3 +149,6 @@ impl DeclaredStore {
         .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
