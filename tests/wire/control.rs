@@ -1460,7 +1460,7 @@ fn whoever_asks_is_told_who_that_is_and_operators_read_the_log() {
     assert_eq!(anybody["may_order"], false);
     let expected = serde_json::json!({
         "identity": "token ops", "role": "operator", "way": "http",
-        "scope": ["provider:hetzner"], "may_order": true, "may_govern": false,
+        "scope": ["provider:hetzner"], "may_order": true, "may_govern": false, "may_play": false,
     });
     assert_eq!(told(rig.with_token(OPS, "GET", "/api/v1/whoami")), expected);
     let path = "/api/v1/audit/lines?last=1";
