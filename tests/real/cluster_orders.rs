@@ -214,7 +214,7 @@ fn what_one_node_is_told_all_do_and_none_forgets() {
     fleet.kill(2);
     let told = fleet.well(1, &["undrain", "fra-one"]);
     assert!(told.contains("in force here, known by "), "{told}");
-    let told = fleet.well(1, &["drain", "tor-one", "--force", "--wait"]);
+    let told = fleet.well(1, &["drain", "tor-one", "--force"]);
     assert!(told.contains("in force here"), "{told}");
     fs::remove_dir_all(fleet.world.path("state-sin1")).unwrap();
     fleet.begin(2);
