@@ -216,6 +216,10 @@ fn what_one_node_is_told_all_do_and_none_forgets() {
     assert!(told.contains("in force here, known by "), "{told}");
     let told = fleet.well(1, &["drain", "tor-one", "--force"]);
     assert!(told.contains("in force here"), "{told}");
+    wait_for("the two that live to know of it", || {
+        let orders = fleet.well(1, &["orders"]);
+        orders.contains("drain tor-one") && orders.contains("known by 2 of 3")
+    });
     fs::remove_dir_all(fleet.world.path("state-sin1")).unwrap();
     fleet.begin(2);
     fleet.wait_for_answer(&[0, 1, 2], "127.1.0.1");
