@@ -120,6 +120,13 @@ impl Name {
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with(&[1, b'*'])
     }
+
+    /// The name below which a wildcard stands; nothing for a name that is none.
+    #[must_use]
+    pub fn below_wildcard(&self) -> Option<Self> {
+        let below = self.as_wire().get(2..).filter(|_| self.is_wildcard());
+        below.and_then(Self::from_wire)
+    }
 }
 
 fn close_label(wire: &mut [u8], label: usize) -> Result<(), NameError> {

@@ -117,8 +117,7 @@ impl NamePattern {
     /// The names that a config means: those below, where the first label is `*`.
     #[must_use]
     pub fn of(name: &Name) -> Self {
-        let below = name.as_wire().get(2..).filter(|_| name.is_wildcard());
-        match below.and_then(Name::from_wire) {
+        match name.below_wildcard() {
             Some(base) => Self::Below(base),
             None => Self::Name(name.clone()),
         }
