@@ -8,6 +8,8 @@
 //! | `read` | which keys there are, and their defaults |
 //! | `include`, `environment` | the files and variables that a config takes in |
 //! | `spec` | the config as written |
+//! | `catalog` | zones that catalogs list |
+//! | `zone_files` | the files of zones |
 //! | `schema` | what an editor may know of the config |
 //! | `compile` | what names mean, what does not go together, and the plan |
 //!
@@ -20,6 +22,7 @@ use crate::dns::zone::{Mount, Zone, Zones};
 use crate::plan::{Plan, ZonePlan, Zoning};
 use crate::text::{diagnostic, reader, value};
 
+mod catalog;
 mod cluster;
 mod compile;
 pub mod copy;
@@ -39,6 +42,7 @@ mod spec;
 mod steering;
 mod watch;
 mod webhook;
+mod zone_files;
 
 pub use crate::text::{Diagnostics, Finding, Severity};
 pub(crate) use compile::measured_client;

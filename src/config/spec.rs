@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Files;
 use super::cluster::ClusterSpec;
 pub(crate) use super::dynamic::{DynamicSpec, RecordRuleSpec};
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
@@ -20,7 +21,6 @@ use super::records::RecordsSpec;
 use super::steering::SteeringSpec;
 use super::watch::WatchSpec;
 use super::webhook::WebhookSpec;
-use super::{Files, copy};
 use crate::base::limits::INCLUDE_DEPTH;
 use crate::base::{Permille, Span};
 use crate::dns::cookie;
@@ -190,10 +190,23 @@ pub(crate) struct ZoneSpec {
     pub(crate) source: Vec<At<IpAddr>>,
     /// Names with the addresses of others.
     pub(crate) aliases: Vec<AliasSpec>,
+    /// The role of a catalog zone; absent for any other.
+    pub(crate) catalog: Option<CatalogSpec>,
+    /// The catalog that lists it, of a zone that the config does not name.
+    pub(crate) listed_by: Option<Name>,
+}
+
+/// `catalog` of one of `[[zones]]`.
+#[derive(Debug)]
+pub(crate) enum CatalogSpec {
+    /// It is made here, of these zones, or of all that are given to secondaries.
+    Made(Option<Vec<At<Name>>>),
+    /// It comes from primaries, and so do the zones that it lists: their copies are kept in this folder.
+    Followed(At<String>),
 }
 
 /// `transfer` of one of `[[zones]]`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TransferSpec {
     pub(crate) at: Range<usize>,
     pub(crate) to: Vec<At<AllowedSpec>>,
@@ -223,7 +236,7 @@ pub(crate) enum RenderSpec {
 }
 
 /// `primaries` and `key` of one of `[[zones]]`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct IncomingSpec {
     pub(crate) primaries: At<Vec<At<SocketAddr>>>,
     pub(crate) key: Option<At<String>>,
@@ -480,46 +493,6 @@ impl Spec {
         let cluster = self.cluster.iter().flat_map(ClusterSpec::secrets);
         let all = keys.chain(control).chain(cluster);
         all.map(|path| self.resolve(path)).collect()
-    }
-
-    /// The files of one zone, as far as what was brought shows: its own, what that includes, and the
-    /// record of a copy.
-    pub(crate) fn zone_files(&self, zone: &ZoneSpec, brought: &Files) -> Vec<PathBuf> {
-        let Some(file) = zone.file.as_ref().map(|file| self.resolve(file)) else {
-            return Vec::new();
-        };
-        let mut all = included(&file, brought);
-        all.extend(zone.incoming.as_ref().map(|_| copy::record_of(&file)));
-        all.push(file);
-        all
-    }
-
-    /// By zone that is read from its file alone: the apex, and its files.
-    #[must_use]
-    pub fn files_by_zone(&self, brought: &Files) -> Vec<(Name, Vec<PathBuf>)> {
-        let own = self.zones.iter().filter(|zone| zone.incoming.is_none());
-        let named = own.filter_map(|zone| Some((zone.name.as_ref()?.value.clone(), zone)));
-        named
-            .map(|(apex, zone)| (apex, self.zone_files(zone, brought)))
-            .collect()
-    }
-
-    /// The files of one zone, as far as what was brought shows.
-    #[must_use]
-    pub fn files_of(&self, apex: &Name, brought: &Files) -> Vec<PathBuf> {
-        let is_it = |zone: &&ZoneSpec| zone.name.as_ref().is_some_and(|name| name.value == *apex);
-        let zone = self.zones.iter().find(is_it);
-        zone.map_or_else(Vec::new, |zone| self.zone_files(zone, brought))
-    }
-
-    /// Files that the server writes itself: the copies of zones that come from primaries.
-    #[must_use]
-    pub fn written_here(&self) -> Vec<PathBuf> {
-        let copies = self.zones.iter().filter(|zone| zone.incoming.is_some());
-        let none = Files::new();
-        copies
-            .flat_map(|zone| self.zone_files(zone, &none))
-            .collect()
     }
 
     /// The user that a server that is started as root becomes.

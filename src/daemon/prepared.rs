@@ -78,12 +78,13 @@ impl Prepared {
         let sizes = pairs().map(|(plan, filed)| ZoneSize {
             // What primaries sign is theirs to say; it was judged when it came.
             signed: plan.incoming.is_none() && filed.zone.is_signed_elsewhere(),
+            listed: plan.listed_by.is_some(),
             ..ZoneSize::of(&filed.zone, filed.digest)
         });
         let sizes = sizes.collect();
         let damaged = pairs().filter_map(|(plan, filed)| {
             let damage = filed.damage.clone()?;
-            Some((plan.file.clone(), damage))
+            Some((plan.file.clone()?, damage))
         });
         let damaged = damaged.collect();
         let new = pairs().map(|(plan, filed)| new_zone(plan, filed, &steered, keys));
@@ -174,7 +175,10 @@ fn new_zone(plan: &ZonePlan, read: &FiledZone, steered: &[Steered], keys: Keys) 
     NewZone {
         filed,
         keys: ring,
-        copied_at: plan.incoming.as_ref().and_then(|_| written_at(&plan.file)),
+        copied_at: plan
+            .incoming
+            .as_ref()
+            .and_then(|_| written_at(plan.file.as_ref()?)),
     }
 }
 

@@ -25,6 +25,8 @@ pub struct ZoneSize {
     pub serial: Option<u32>,
     /// Signatures in its file.
     pub signed: bool,
+    /// Tells that a catalog lists it: it comes and goes with that, which has a bound of its own.
+    pub listed: bool,
 }
 
 impl ZoneSize {
@@ -37,6 +39,7 @@ impl ZoneSize {
             digest,
             serial: zone.serial(),
             signed: zone.is_signed_elsewhere(),
+            listed: false,
         }
     }
 
@@ -143,6 +146,7 @@ impl Plan {
     /// What becomes of every list that a config fills.
     fn losses(&self, next: &Self, zones: [&[ZoneSize]; 2]) -> [Loss; 7] {
         let plans = [self, next];
+        let zones = zones.map(|zones| zones.iter().filter(|zone| !zone.listed));
         [
             Loss::named(
                 "services",
@@ -162,11 +166,11 @@ impl Plan {
             ),
             Loss::named(
                 "zones",
-                zones.map(|zones| zones.iter().map(|zone| &zone.apex)),
+                zones.clone().map(|zones| zones.map(|zone| &zone.apex)),
             ),
             Loss::counted(
                 "names",
-                zones.map(|zones| zones.iter().map(|zone| zone.names).sum()),
+                zones.map(|zones| zones.map(|zone| zone.names).sum()),
             ),
             Loss::counted("geo networks", plans.map(|plan| plan.geo.networks)),
         ]

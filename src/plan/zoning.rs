@@ -46,8 +46,9 @@ pub struct Zoning {
 pub struct ZonePlan {
     /// Its apex.
     pub apex: Name,
-    /// Its master file; for a zone that comes from primaries, the copy of the last good version.
-    pub file: PathBuf,
+    /// Its master file; for a zone that comes from primaries, the copy of the last good version. A catalog that is made here
+    /// has none.
+    pub file: Option<PathBuf>,
     /// How it is signed here; absent = not at all.
     pub dnssec: Option<ZoneDnssec>,
     /// Who gets it.
@@ -58,6 +59,10 @@ pub struct ZonePlan {
     pub mounts: Vec<(Name, Mount)>,
     /// Static names with the addresses of others.
     pub aliases: Vec<ZoneAlias>,
+    /// Tells that it is a catalog from primaries: a version that is broken as one is not taken (RFC 9432).
+    pub is_catalog: bool,
+    /// The catalog that lists it, of a zone that the config does not name.
+    pub listed_by: Option<Name>,
 }
 
 impl Zoning {

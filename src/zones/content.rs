@@ -6,7 +6,7 @@ use super::job::{Arrival, Came};
 use super::keys::longest_ttl;
 use crate::base::{Permille, Span};
 use crate::dns::transfer::{Diff, apply, zone_of_packed};
-use crate::dns::zone::{Presence, Zone, ZoneError};
+use crate::dns::zone::{Presence, Zone, ZoneError, catalog};
 
 /// A zone that was taken.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub(super) fn take(arrival: Arrival) -> Result<Taken, Refusal> {
         is_signed_here,
         steered,
         max_shrink,
+        is_catalog,
     } = arrival;
     let (zone, form, longest_ttl) = match what {
         Came::Whole(packed) => {
@@ -53,6 +54,9 @@ pub(super) fn take(arrival: Arrival) -> Result<Taken, Refusal> {
         }
     };
     if let Some(why) = shrunken(&base, &zone, max_shrink) {
+        return Err(Refusal::Refused(why));
+    }
+    if is_catalog && let Err(why) = catalog::members(&zone) {
         return Err(Refusal::Refused(why));
     }
     if zone.is_signed_elsewhere()

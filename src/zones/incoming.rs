@@ -227,11 +227,11 @@ impl ZoneEngine {
         if base.presence() != Presence::Loaded {
             return;
         }
+        let Some(file) = zone.plan.file.clone() else {
+            return;
+        };
         secondary.is_copying = true;
-        self.outputs.push_back(Output::Copy {
-            file: zone.plan.file.clone(),
-            zone: base,
-        });
+        self.outputs.push_back(Output::Copy { file, zone: base });
     }
 
     /// Notes what became of the copy of a zone.

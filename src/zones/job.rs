@@ -110,6 +110,8 @@ pub(super) struct Arrival {
     pub(super) steered: Arc<[Steered]>,
     /// The part of it that may vanish at once.
     pub(super) max_shrink: Permille,
+    /// Tells that what it lists is followed.
+    pub(super) is_catalog: bool,
 }
 
 /// What came from a primary.

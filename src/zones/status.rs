@@ -19,6 +19,9 @@ pub struct ZoneStatus {
     /// come from its primaries, or came too long ago.
     #[serde(default)]
     pub serial: Option<u32>,
+    /// The catalog that lists it, of a zone that the config does not name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed_by: Option<String>,
     /// How it is signed; absent when it is not.
     #[serde(default)]
     pub signing: Option<SigningStatus>,

@@ -59,11 +59,13 @@ fn zoning(validity: Span) -> Arc<Zoning> {
     let plan = |apex: &str| ZonePlan {
         aliases: Vec::new(),
         apex: name(apex),
-        file: PathBuf::from(apex),
+        file: Some(PathBuf::from(apex)),
         dnssec: None,
         outgoing: None,
         incoming: None,
         mounts: Vec::new(),
+        is_catalog: false,
+        listed_by: None,
     };
     let mut secondary = plan("in.test");
     secondary.incoming = Some(Incoming {
@@ -255,7 +257,7 @@ fn a_transfer_that_comes_while_a_config_is_composed_is_served() {
     let mut other = zoning(Span::from_secs(14 * 86_400));
     // Its copy is kept elsewhere, so that the zone is another one.
     let zones = &mut Arc::get_mut(&mut other).unwrap().zones;
-    Arc::get_mut(&mut zones[0]).unwrap().file = PathBuf::from("elsewhere");
+    Arc::get_mut(&mut zones[0]).unwrap().file = Some(PathBuf::from("elsewhere"));
     let config = NewConfig {
         zoning: other,
         steered: Arc::from([]),

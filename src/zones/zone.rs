@@ -218,6 +218,7 @@ impl OneZone {
             is_signed_here: self.keys.is_some(),
             steered: Arc::clone(steered),
             max_shrink,
+            is_catalog: self.plan.is_catalog,
         })))
     }
 
@@ -393,6 +394,7 @@ impl OneZone {
             name: self.plan.apex.to_string(),
             names: self.base.names(),
             serial: soa(zone).map(|soa| soa.serial()),
+            listed_by: self.plan.listed_by.as_ref().map(ToString::to_string),
             signing: self.signing(),
             withheld: self.withheld(),
             unsigned: self.unfinished.is_none()

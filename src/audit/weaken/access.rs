@@ -341,6 +341,8 @@ fn transfers(zonings: [&Zoning; 2], zones: [&ZonePlan; 2], found: &mut Findings)
         outgoing: _,
         incoming: _,
         aliases,
+        is_catalog: _,
+        listed_by: _,
     } = before;
     for alias in aliases {
         let mut next = after.aliases.iter();

@@ -36,7 +36,9 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     }
     regions(plans, found);
     overrides(plans, found);
-    for zone in &sides[0].zoning.zones {
+    // What a catalog lists is its primary's to say.
+    let own = sides[0].zoning.zones.iter();
+    for zone in own.filter(|zone| zone.listed_by.is_none()) {
         if sides[1].zoning.zone(&zone.apex).is_none() {
             found.tell(LossKind::Zone, &zone.apex.to_string(), ["served", GONE]);
         }

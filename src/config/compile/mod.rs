@@ -519,7 +519,9 @@ fn cohort_key(spec: &Spec) -> HashKey {
     if let Some(secret) = &spec.server.cohort_key {
         return HashKey::from_secret(secret.value.as_bytes());
     }
-    let zones = spec.zones.iter().filter_map(|zone| zone.name.as_ref());
+    // What catalogs list comes and goes, and moves nobody.
+    let own = spec.zones.iter().filter(|zone| zone.listed_by.is_none());
+    let zones = own.filter_map(|zone| zone.name.as_ref());
     let mut names: Vec<String> = zones
         .map(|name| name.value.to_string().to_ascii_lowercase())
         .collect();

@@ -45,7 +45,7 @@ pub(super) fn resolve<'s>(spec: &'s Spec, found: &mut Diagnostics) -> Drafts<'s>
         countries: Vec::new(),
     };
     for (zone, number) in spec.zones.iter().zip(0..) {
-        if zone.name.is_none() || zone.file.is_none() {
+        if zone.name.is_none() || zone.file.is_none() && zone.catalog.is_none() {
             drafts.transfers.push(Transfer::default());
             continue;
         }

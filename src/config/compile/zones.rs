@@ -11,11 +11,11 @@ use crate::base::HashKey;
 use crate::base::similar;
 use crate::config::diagnostic::{Diagnostics, Gap, Severity};
 use crate::config::reader::At;
-use crate::config::spec::{self, ServiceSpec, Spec, ZoneSpec, beside};
+use crate::config::spec::{self, CatalogSpec, ServiceSpec, Spec, ZoneSpec, beside};
 use crate::config::{FiledZone, Files, copy};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
-use crate::dns::zone::Mount;
+use crate::dns::zone::{Mount, catalog};
 use crate::plan::{STATE_FILES, ZoneAlias, ZoneDnssec, ZonePlan};
 
 use super::transfer::Transfer;
@@ -59,6 +59,7 @@ pub(super) fn load(
 ) -> Vec<Loaded> {
     check_apexes(spec, found);
     check_files(spec, found);
+    check_catalogs(spec, found);
     let mounts = mounts(spec, marks, found);
     let mut zones = Vec::new();
     for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
@@ -115,11 +116,13 @@ fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Opt
     Some(ZonePlan {
         aliases: aliases(zone),
         apex: zone.name.as_ref()?.value.clone(),
-        file: spec.resolve(zone.file.as_ref()?),
+        file: zone.file.as_ref().map(|file| spec.resolve(file)),
         dnssec,
         outgoing: transfer.outgoing,
         incoming: transfer.incoming,
         mounts: mounts.names,
+        is_catalog: matches!(zone.catalog, Some(CatalogSpec::Followed(_))),
+        listed_by: zone.listed_by.clone(),
     })
 }
 
@@ -168,6 +171,22 @@ fn check_files(spec: &Spec, found: &mut Diagnostics) {
                 )
                 .help("give each zone a file of its own; what they share belongs in an `$INCLUDE`");
         }
+    }
+}
+
+/// Refuses to follow a catalog where nothing is watched: what it lists is read when its copy changes.
+fn check_catalogs(spec: &Spec, found: &mut Diagnostics) {
+    let followed = spec.zones.iter().find_map(|zone| match &zone.catalog {
+        Some(CatalogSpec::Followed(folder)) => Some(folder),
+        Some(CatalogSpec::Made(..)) | None => None,
+    });
+    if let Some(folder) = followed.filter(|_| !spec.is_watched()) {
+        found
+            .error(
+                &folder.at,
+                "no catalog can be followed with `[server] watch = false`",
+            )
+            .help("remove `watch = false`, or name each zone in `[[zones]]`");
     }
 }
 
@@ -354,9 +373,12 @@ fn load_one(
     mounts: &Mounts,
     found: &mut Diagnostics,
 ) -> Option<FiledZone> {
+    let apex = &zone.name.as_ref()?.value;
+    if let Some(CatalogSpec::Made(..)) = zone.catalog {
+        return made_catalog((zone, apex), spec, mounts, found);
+    }
     let file = zone.file.as_ref()?;
     let path = spec.resolve(file);
-    let apex = &zone.name.as_ref()?.value;
     let text = match files.get(&path) {
         Some(Ok(text)) => text,
         Some(Err(_)) if zone.incoming.is_some() => {
@@ -417,6 +439,52 @@ fn load_one(
         Err(errors) => {
             report_all(Severity::Warning, warnings, found);
             report_all(Severity::Error, errors, found);
+            None
+        }
+    }
+}
+
+/// A catalog that lists zones of this config.
+fn made_catalog(
+    (zone, apex): (&ZoneSpec, &Name),
+    spec: &Spec,
+    mounts: &Mounts,
+    found: &mut Diagnostics,
+) -> Option<FiledZone> {
+    let (members, unknown) = spec.made_members(zone);
+    for member in unknown {
+        found
+            .error(&member.at, format!("`{}` is no zone that secondaries get", member.value))
+            .help("name zones of this config that have `transfer`, or leave `members` out for all of them");
+    }
+    if let Some(hostname) = mounts
+        .names
+        .first()
+        .and_then(|(name, _)| written(name, spec))
+    {
+        found
+            .error(&hostname.at, format!("`{}` lies in a catalog zone", hostname.value))
+            .help("a catalog lists zones and nothing else: give it a name outside of all that is answered");
+    }
+    let text = catalog::text(apex, &members);
+    let none = |_: &str| Err("a catalog includes nothing".to_owned());
+    let loaded = master::read(apex, text.as_bytes(), &none, &[]).zone;
+    let name = zone.name.as_ref()?;
+    match loaded {
+        Ok(loaded) => Some(FiledZone {
+            zone: Arc::new(loaded),
+            digest: HashKey::from_secret(b"zone").hash(text.as_bytes()),
+            damage: None,
+        }),
+        Err(errors) => {
+            let first = errors.into_iter().next();
+            let why = first.map_or_else(String::new, |error| error.message);
+            found
+                .error(
+                    &name.at,
+                    format!("no catalog can be made of the zones: {why}"),
+                )
+                .help("give it a shorter name");
             None
         }
     }

@@ -4,6 +4,7 @@
 //! A broken table still gives its part of the spec, with defaults in the gaps: its errors are
 //! reported already, and what refers to it by name should not be reported as well.
 mod acme;
+mod catalog;
 mod cluster;
 mod control;
 mod defence;
@@ -223,14 +224,18 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
     }
     let mut zones = Vec::new();
     for mut fields in document.tables("zones") {
+        let incoming = transfer::incoming(&mut fields);
+        let catalog = catalog::catalog(&mut fields, incoming.is_some());
         zones.push(ZoneSpec {
             name: fields.required("name", r#""example.org""#, value::domain),
-            file: fields.required("file", r#""zones/example.org.zone""#, path),
+            file: catalog::file(&mut fields, catalog.as_ref()),
             dnssec: dnssec::dnssec(&mut fields),
             transfer: transfer::transfer(&mut fields),
-            incoming: transfer::incoming(&mut fields),
+            incoming,
             source: transfer::source(&mut fields),
             aliases: resolvers::aliases(&mut fields),
+            catalog,
+            listed_by: None,
         });
         fields.finish();
     }

@@ -27,6 +27,7 @@ use super::rr::{RrSet, Target, rtype};
 mod advice;
 mod amend;
 mod build;
+pub mod catalog;
 mod check;
 mod encode;
 mod find;

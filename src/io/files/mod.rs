@@ -124,15 +124,19 @@ fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
     let included = include::bring(config_path, config, &mut watch);
-    let (spec, mut diagnostics) = config::read_within(config_path, config, &around(&included));
+    let (mut spec, mut diagnostics) = config::read_within(config_path, config, &around(&included));
     let config_files: Vec<PathBuf> = watch.entries.iter().map(|own| own.path.clone()).collect();
-    // What the server writes itself is no change to be read.
+    let (catalogs, listing) = bring_catalogs(&spec, &mut watch);
+    spec.add_listed(&listing, &mut diagnostics);
+    // What the server writes itself is no change to be read, but for what catalogs list.
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
-    let (mut files, geo) = bring(&spec, &own, &mut watch);
+    let (mut files, geo) = bring(&spec, (listing, &own), &mut watch);
     files.names = Arc::new(known_names(&spec));
     bring_measured(&spec, &mut files);
     spec.warn_of_secrets(|path| is_open_to_all(Path::new(path)), &mut diagnostics);
-    watch.entries.retain(|entry| !own.contains(&entry.path));
+    watch
+        .entries
+        .retain(|entry| catalogs.contains(&entry.path) || !own.contains(&entry.path));
     Loaded {
         spec,
         diagnostics,
@@ -170,6 +174,20 @@ fn bring_measured(spec: &Spec, files: &mut Files) {
         Some((path, since.as_secs()))
     });
     files.written = written.collect();
+}
+
+/// Brings the copies of catalogs that come from primaries, with what says whether they are whole. A copy is watched from before
+/// it is read.
+fn bring_catalogs(spec: &Spec, watch: &mut Watch) -> (BTreeSet<PathBuf>, Files) {
+    let catalogs: BTreeSet<PathBuf> = spec.catalog_copies().into_iter().collect();
+    let mut files = Files::new();
+    for path in &catalogs {
+        files.insert(path.clone(), bring_one(path, watch));
+        let record = config::copy::record_of(path);
+        let (_, octets) = read(&record, limits::FILE_BYTES);
+        files.insert(record, octets.map(Arc::from));
+    }
+    (catalogs, files)
 }
 
 /// Reads the files of one zone again. They are watched from now on, as what they include now may be new.
@@ -220,8 +238,11 @@ fn config_text(path: &Path, bytes: Result<Vec<u8>, String>) -> Result<String, Un
 }
 
 /// Brings files until the config wants no more of them, and those once more that have changed meanwhile.
-fn bring(spec: &Spec, own: &BTreeSet<PathBuf>, watch: &mut Watch) -> (Files, Option<GeoData>) {
-    let mut files = Files::new();
+fn bring(
+    spec: &Spec,
+    (mut files, own): (Files, &BTreeSet<PathBuf>),
+    watch: &mut Watch,
+) -> (Files, Option<GeoData>) {
     // Those were read before, and one that has moved has everything read again.
     let config: BTreeSet<PathBuf> = watch.entries.iter().map(|own| own.path.clone()).collect();
     let mut geo = bring_geo(spec, &mut files, watch);

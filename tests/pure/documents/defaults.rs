@@ -76,6 +76,13 @@ file = "zones/absent.zone"
 primaries = ["192.0.2.1:53"]
 #@ [[zones]]
 [[zones]]
+name = "catalog.test"
+file = "zones/absent.catalog"
+primaries = ["192.0.2.1:53"]
+[zones.catalog]
+folder = "members"
+#@ [zones.catalog]
+[[zones]]
 name = "example.org"
 file = "zones/plain.zone"
 [[zones.aliases]]

@@ -1,5 +1,6 @@
 //! Zones given to knot, nsd and bind, and taken from each of them; and from a primary that does
 //! everything wrong.
+mod catalogs;
 mod changes;
 mod hostile;
 mod incoming;

@@ -101,7 +101,7 @@ impl ZoneSetup {
         ZonePlan {
             aliases: Vec::new(),
             apex: self.apex.clone(),
-            file: PathBuf::from(format!("/zones/{}", self.apex)),
+            file: Some(PathBuf::from(format!("/zones/{}", self.apex))),
             dnssec: self.dnssec.clone(),
             outgoing: self.is_given.then(|| Outgoing {
                 to: Vec::new(),
@@ -119,6 +119,8 @@ impl ZoneSetup {
                 sources: Sources::default(),
             }),
             mounts: self.mounts(),
+            is_catalog: false,
+            listed_by: None,
         }
     }
 }

@@ -66,11 +66,13 @@ fn zoning(is_signed: bool) -> Arc<Zoning> {
     let plan = ZonePlan {
         aliases: Vec::new(),
         apex: name(APEX),
-        file: PathBuf::from(APEX),
+        file: Some(PathBuf::from(APEX)),
         dnssec: is_signed.then(|| ZoneDnssec::with_keys(PathBuf::from("keys"))),
         outgoing: None,
         incoming: None,
         mounts: Vec::new(),
+        is_catalog: false,
+        listed_by: None,
     };
     Arc::new(Zoning {
         zones: vec![Arc::new(plan)],
