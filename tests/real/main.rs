@@ -31,6 +31,7 @@ mod dnssec;
 mod docker;
 mod drill;
 mod elsewhere;
+mod external_dns;
 mod first_config;
 mod geo_kept;
 mod image;
