@@ -45,6 +45,7 @@ mod monitors;
 mod names;
 mod notify;
 mod observe;
+mod octodns;
 mod orders;
 mod packages;
 mod page;
