@@ -34,6 +34,7 @@ mod elsewhere;
 mod external_dns;
 mod first_config;
 mod geo_kept;
+mod helm;
 mod image;
 mod import;
 mod kdig;
