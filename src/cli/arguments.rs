@@ -112,6 +112,11 @@ pub(super) enum Command {
     ///
     /// They lie over what the zone's file says, and stay until they are deleted; `[dynamic]` says which may be declared, and by whom.
     Records(super::records::RecordsArguments),
+    /// Serve the records of Kubernetes' external-dns, as its webhook provider
+    ///
+    /// Runs beside external-dns, which asks it over loopback, and declares by the control API what external-dns wants. `[dynamic]` of the server
+    /// says which records may be declared, and by whom.
+    ExternalDns(super::external_dns::ExternalDns),
     /// Make a token for the control API
     Token(TokenArguments),
     /// Make, list and revoke the nodes of a cluster

@@ -15,6 +15,7 @@
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
 //! | `records` | `waypost records`: records declared, listed, written as files and brought to what files say |
+//! | `external_dns` | `waypost external-dns`: the webhook provider of external-dns |
 //! | `token` | `waypost token`: secrets for the control API |
 //! | `node` | `waypost node`: keys and certificates of a cluster's nodes |
 //! | `cluster` | `waypost cluster`: what a node knows of the others |
@@ -46,6 +47,7 @@ mod describe;
 mod drill;
 mod endpoint_lines;
 mod explain;
+mod external_dns;
 mod first_files;
 mod fmt;
 mod import;
@@ -119,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Orders(arguments) => orders::orders(&arguments),
         Command::Acme(arguments) => acme::acme(&arguments),
         Command::Records(arguments) => records::records(&arguments),
+        Command::ExternalDns(arguments) => external_dns::external_dns(arguments),
         Command::Token(arguments) => token::token(&arguments),
         Command::Node(arguments) => node::node(&arguments),
         Command::Cluster(arguments) => cluster::cluster(&arguments),

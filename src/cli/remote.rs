@@ -57,6 +57,23 @@ pub(super) enum SentBody {
     },
 }
 
+/// Why a server did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RemoteError {
+    /// Nobody has answered, or not in a way that can be read; for a person.
+    Silent(String),
+    /// A status that is no success, and the reason; for a person.
+    Refused(u16, String),
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        match error {
+            RemoteError::Silent(why) | RemoteError::Refused(_, why) => why,
+        }
+    }
+}
+
 impl Remote {
     /// The server that the arguments name, or that their config describes.
     pub(super) fn find(control: &Control) -> Result<Self, Failure> {
@@ -149,8 +166,8 @@ impl Remote {
         names: &[&str],
         query: &[(&str, &str)],
         sent: SentBody,
-    ) -> Result<String, Failure> {
-        let mut url = self.url("/api/v1", query)?;
+    ) -> Result<String, RemoteError> {
+        let mut url = self.url("/api/v1", query).map_err(RemoteError::Silent)?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(names);
         }
@@ -166,7 +183,7 @@ impl Remote {
                 }
             }
         };
-        self.read(request)
+        self.answer(request)
     }
 
     fn url(&self, path: &str, query: &[(&str, &str)]) -> Result<reqwest::Url, Failure> {
@@ -178,25 +195,30 @@ impl Remote {
     }
 
     fn read(&self, request: reqwest::blocking::RequestBuilder) -> Result<String, Failure> {
+        Ok(self.answer(request)?)
+    }
+
+    fn answer(&self, request: reqwest::blocking::RequestBuilder) -> Result<String, RemoteError> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
         };
         let response = request.send().map_err(|error| {
-            format!(
+            RemoteError::Silent(format!(
                 "no answer from {} ({}); is `waypost run` up, and [control] the same?",
                 self.named,
                 root(&error)
-            )
+            ))
         })?;
         let status = response.status();
         let body = response
             .text()
-            .map_err(|error| format!("{}: {error}", self.named))?;
+            .map_err(|error| RemoteError::Silent(format!("{}: {error}", self.named)))?;
         if status.is_success() {
             Ok(body)
         } else {
-            Err(text_of(&body, "detail").unwrap_or(format!("{}: {status}", self.named)))
+            let why = text_of(&body, "detail").unwrap_or(format!("{}: {status}", self.named));
+            Err(RemoteError::Refused(status.as_u16(), why))
         }
     }
 }

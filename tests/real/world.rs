@@ -166,6 +166,23 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> (String, bool) {
     (text, output.status.success())
 }
 
+/// Makes a token; its secret, and the table for the config.
+pub(crate) fn token(arguments: &[&str]) -> (String, String) {
+    let new = ["token", "new"];
+    let (text, well) = run(env!("CARGO_BIN_EXE_waypost"), &[&new, arguments].concat());
+    assert!(well, "{text}");
+    let secret = text
+        .lines()
+        .find_map(|line| line.strip_prefix("# secret: "));
+    let table = text
+        .lines()
+        .skip_while(|line| !line.starts_with("[tokens."));
+    (
+        secret.unwrap().to_owned(),
+        table.collect::<Vec<_>>().join("\n"),
+    )
+}
+
 /// What `dig` prints.
 pub(crate) fn dig(arguments: &[&str]) -> String {
     let fixed = ["+tries=1", "+time=3", "+norecurse"];

@@ -1,31 +1,29 @@
 //! Questions about declared records, and changes of them, as the control API has them.
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::cli::remote::{Remote, SentBody};
-use crate::daemon::Failure;
+use crate::cli::remote::{Remote, RemoteError, SentBody};
 use crate::zones::declared::order::{DeclaredDone, DeclaredPage};
 
 /// Names of one page.
 const PAGE: &str = "5000";
 
 /// All that is declared in a zone, whatever pages it comes in.
-pub(super) fn declared(remote: &Remote, zone: &str) -> Result<DeclaredPage, Failure> {
+pub(in crate::cli) fn declared(remote: &Remote, zone: &str) -> Result<DeclaredPage, RemoteError> {
     let mut all: Option<DeclaredPage> = None;
     loop {
         let after = all.as_ref().and_then(|all| all.next.clone());
         let mut query = vec![("limit", PAGE)];
         query.extend(after.as_deref().map(|after| ("after", after)));
         let body = remote.resource(&["zones", zone, "records"], &query, SentBody::Nothing)?;
-        let page: DeclaredPage = serde_json::from_str(&body)
-            .map_err(|error| format!("unexpected reply ({error}): {body}"))?;
+        let page: DeclaredPage = read(&body)?;
         let all = all.get_or_insert_with(|| DeclaredPage {
             records: std::collections::BTreeMap::new(),
             ..page.clone()
         });
         if all.revision != page.revision {
-            return Err(format!(
-                "{zone} is being changed by somebody else: try again"
-            ));
+            let message = format!("{zone} is being changed by somebody else: try again");
+            return Err(RemoteError::Silent(message));
         }
         all.records.extend(page.records);
         all.next = page.next;
@@ -36,12 +34,12 @@ pub(super) fn declared(remote: &Remote, zone: &str) -> Result<DeclaredPage, Fail
 }
 
 /// Has a zone changed by a merge patch, if it has this revision.
-pub(super) fn patch(
+pub(in crate::cli) fn patch(
     remote: &Remote,
     (zone, revision): (&str, Option<u64>),
     body: &Value,
     (dry_run, reason): (bool, &str),
-) -> Result<DeclaredDone, Failure> {
+) -> Result<DeclaredDone, RemoteError> {
     // A name to ask, not a proof.
     let author = std::env::var("USER").unwrap_or_default();
     let mut query = vec![("author", &*author), ("reason", reason)];
@@ -53,5 +51,10 @@ pub(super) fn patch(
         if_match: revision.map(|revision| format!("\"{revision}\"")),
     };
     let body = remote.resource(&["zones", zone, "records"], &query, sent)?;
-    serde_json::from_str(&body).map_err(|error| format!("unexpected reply ({error}): {body}"))
+    read(&body)
+}
+
+fn read<T: DeserializeOwned>(body: &str) -> Result<T, RemoteError> {
+    let unread = |error| RemoteError::Silent(format!("unexpected reply ({error}): {body}"));
+    serde_json::from_str(body).map_err(unread)
 }

@@ -17,7 +17,7 @@ use crate::daemon::Failure;
 mod asked;
 mod files;
 
-use asked::{declared, patch};
+pub(super) use asked::{declared, patch};
 
 /// Arguments of `waypost records`.
 #[derive(Debug, Args)]

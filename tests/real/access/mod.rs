@@ -4,7 +4,7 @@ mod users;
 
 use std::process::Command;
 
-use crate::world::{CONFIG, World, ZONE, get, run, wait_for};
+use crate::world::{CONFIG, World, ZONE, get, run, token, wait_for};
 
 const WAYPOST: &str = env!("CARGO_BIN_EXE_waypost");
 
@@ -49,22 +49,6 @@ fn audit(world: &World) -> Vec<serde_json::Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
-}
-
-/// Makes a token; its secret, and the table for the config.
-fn token(arguments: &[&str]) -> (String, String) {
-    let (text, well) = run(WAYPOST, &[&["token", "new"], arguments].concat());
-    assert!(well, "{text}");
-    let secret = text
-        .lines()
-        .find_map(|line| line.strip_prefix("# secret: "));
-    let table = text
-        .lines()
-        .skip_while(|line| !line.starts_with("[tokens."));
-    (
-        secret.unwrap().to_owned(),
-        table.collect::<Vec<_>>().join("\n"),
-    )
 }
 
 #[test]
