@@ -82,6 +82,8 @@ pub enum Why {
     Gated,
     /// Back, and waiting for an operator's word before the ramp starts.
     Unapproved,
+    /// Back, and kept out by an operator, who refused this return.
+    Refused,
     /// Back, and on the ramp at this step (counted from 1).
     Ramping {
         /// The step it is on, from 1.
@@ -123,6 +125,7 @@ impl Why {
             Self::Held => "held",
             Self::Gated => "gated",
             Self::Unapproved => "unapproved",
+            Self::Refused => "refused",
             Self::Ramping { .. } => "ramping",
             Self::Down(_) => "down",
             Self::Doubted(_) => "doubted",
@@ -151,6 +154,7 @@ impl Why {
             | Self::Held
             | Self::Gated
             | Self::Unapproved
+            | Self::Refused
             | Self::Ramping { .. }
             | Self::Draining
             | Self::Drained

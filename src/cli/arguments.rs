@@ -77,8 +77,10 @@ pub(super) enum Command {
     /// Let what waits for an operator's word come back
     ///
     /// Endpoints whose recovery has `gate = "approve"` or `failback = "manual"` stay out after an
-    /// outage until they are approved. The word is for this return: the next outage asks again.
-    Approve(Order),
+    /// outage until they are approved. The word is for this return: the next outage asks again. With
+    /// `--refuse` the return is refused: it stays out until it is approved, or falls again; one that has
+    /// begun is taken back at once.
+    Approve(ApproveOrder),
     /// Take a region, provider or endpoint out gradually
     ///
     /// Its clients leave by the steps of the recovery. It stays out while any order covers it: until
@@ -319,6 +321,15 @@ pub(super) struct Order {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApproveOrder {
+    #[command(flatten)]
+    pub(super) order: Order,
+    /// Refuse the return instead
+    #[arg(long)]
+    pub(super) refuse: bool,
 }
 
 /// The beginning and the end of an order.

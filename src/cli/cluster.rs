@@ -10,8 +10,9 @@ use super::arguments::Control;
 use super::present::{Paint, ago, line};
 use super::remote::Remote;
 use super::say;
-use crate::base::limits::CLUSTER_SKEW_TOLD;
+use crate::base::limits::{CERTIFICATE_NEAR, CLUSTER_SKEW_TOLD};
 use crate::daemon::Failure;
+use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
 use crate::share::{ClusterSummary, ClusterView, NodeView};
 
@@ -108,6 +109,18 @@ pub(super) fn summary(own: &ClusterSummary, paint: Paint) -> String {
     ] {
         if !names.is_empty() {
             text += &paint.code("33", &format!("\n  {} {what}", names.join(", ")));
+        }
+    }
+    if let Some(expires) = own.certificate_expires {
+        let left = expires.saturating_sub(Clock::start().wall_seconds());
+        if left == 0 {
+            let told =
+                "\n  this node's certificate has expired: the others neither ask it nor answer it";
+            text += &paint.code("1;31", told);
+        } else if left < u64::from(CERTIFICATE_NEAR.as_secs()) {
+            let days = left / 86_400;
+            let told = format!("\n  this node's certificate expires in {days} days: renew it");
+            text += &paint.code("33", &told);
         }
     }
     if own.twin {

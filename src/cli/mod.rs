@@ -113,7 +113,7 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::status(&arguments),
         Command::Reload(arguments) => reload::reload(&arguments),
         Command::Upgrade(arguments) => upgrade::upgrade(&arguments),
-        Command::Approve(arguments) => order::order(Action::Approve, &arguments),
+        Command::Approve(arguments) => order::approve(&arguments),
         Command::Drain(arguments) => order::drain(&arguments),
         Command::Undrain(arguments) => order::order(Action::Undrain, &arguments),
         Command::Force(arguments) => order::force(&arguments),

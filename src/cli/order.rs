@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::arguments::{Drain, ForceOrder, Order, OrderBy, OrderWindow};
+use super::arguments::{ApproveOrder, Drain, ForceOrder, Order, OrderBy, OrderWindow};
 use super::orders::{forecast_page, known_by, list};
 use super::present::percent;
 use super::remote::{Remote, text_of};
@@ -14,7 +14,7 @@ use super::say;
 use super::shared_arguments::author;
 use crate::daemon::Failure;
 use crate::engine::order::Action;
-use crate::io::control::{ForecastView, HeldView, OrderList};
+use crate::io::control::{ForecastView, HeldView, OrderKnown, OrderList};
 
 /// The path of orders.
 const PATH: &str = "/api/v1/orders";
@@ -29,6 +29,15 @@ pub(super) fn order(action: Action, arguments: &Order) -> Result<ExitCode, Failu
     let remote = Remote::find(&arguments.control)?;
     let parameters = given(action.word(), &arguments.name, &arguments.by);
     tell(&post(&remote, &parameters)?, arguments.json)
+}
+
+/// Approves returns, or refuses them.
+pub(super) fn approve(arguments: &ApproveOrder) -> Result<ExitCode, Failure> {
+    let action = match arguments.refuse {
+        true => Action::Refuse,
+        false => Action::Approve,
+    };
+    order(action, &arguments.order)
 }
 
 /// Drains, says what a drain would do, or waits for its end.
@@ -103,16 +112,23 @@ fn wait(remote: &Remote, scope: &str) -> Result<ExitCode, Failure> {
             .filter(|own| own.share_permille > 0)
             .map(|own| format!("{} {}", own.name, percent(own.share_permille)))
             .collect();
-        // Where several nodes answer, all of them must know it.
-        let unknown = known.filter(|known| known.nodes < known.of);
-        if some.is_empty() && unknown.is_none() {
+        // Where several nodes answer, all of them must know it that are there.
+        let is_unknown = |known: &OrderKnown| known.nodes + known.away.len() < known.of;
+        if some.is_empty() && !known.as_ref().is_some_and(is_unknown) {
+            if let Some(known) = known.filter(|known| !known.away.is_empty()) {
+                say(&format!(
+                    "{}: if it answers, that is not known here",
+                    known_by(&known)
+                ));
+            }
             say(
                 "no new answer has any of it; resolvers may keep older ones for as long as their TTL says",
             );
             return Ok(ExitCode::SUCCESS);
         }
         let served = (!some.is_empty()).then(|| format!("still served: {}", some.join(", ")));
-        let clauses = [served, known.map(known_by)].into_iter().flatten();
+        let clauses = [served, known.as_ref().map(known_by)];
+        let clauses = clauses.into_iter().flatten();
         let now = clauses.collect::<Vec<_>>().join("; ");
         if now != told {
             say(&now);

@@ -85,13 +85,21 @@ fn held_lines(out: &mut String, held: &HeldView) {
         true => "nothing has this name now".to_owned(),
         false => few(&endpoints),
     };
-    let known = held.known.map(|known| format!("; {}", known_by(known)));
+    let known = held
+        .known
+        .as_ref()
+        .map(|known| format!("; {}", known_by(known)));
     line(out, &format!("    {text}{}", known.unwrap_or_default()));
 }
 
 /// The nodes of a cluster that know an order, in words.
-pub(super) fn known_by(known: OrderKnown) -> String {
-    format!("known by {} of {} nodes", known.nodes, known.of)
+pub(super) fn known_by(known: &OrderKnown) -> String {
+    let away = match known.away.as_slice() {
+        [] => String::new(),
+        [one] => format!(", {one} is away"),
+        several => format!(", {} are away", several.join(" and ")),
+    };
+    format!("known by {} of {} nodes{away}", known.nodes, known.of)
 }
 
 fn past_line(out: &mut String, past: &PastView) {
@@ -206,7 +214,11 @@ mod tests {
             order,
             state: state.into(),
             endpoints,
-            known: (state == "in_force").then_some(OrderKnown { nodes: 4, of: 5 }),
+            known: (state == "in_force").then_some(OrderKnown {
+                nodes: 4,
+                of: 5,
+                away: Vec::new(),
+            }),
         };
         let share = EndpointShare {
             name: "fra-a".into(),

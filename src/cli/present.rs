@@ -18,7 +18,7 @@ impl Paint {
         let code = match state {
             "healthy" => "32",
             "unproven" | "unmonitored" | "supposed" | "weighted" => "36",
-            "ramping" | "gated" | "held" | "unapproved" | "degraded" | "slow" => "33",
+            "ramping" | "gated" | "held" | "unapproved" | "refused" | "degraded" | "slow" => "33",
             "draining" | "drained" | "returning" | "forced" => "34",
             "doubted" | "capped" | "outvoted" | "unwatched" => "35",
             _ => "1;31",

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::cluster::ClusterDriver;
 use super::cluster_orders::{
-    ChallengeKey, LOOK_EVERY, OrderPath, Spreading, by_key, intent, spread_of, standing,
+    ChallengeKey, LOOK_EVERY, OrderPath, Spreading, by_key, intent, standing,
 };
 use super::control_loop::ControlLoop;
 use super::keeper::OrderKeeping;
@@ -20,12 +20,10 @@ use crate::base::{Calendar, Moment};
 use crate::dns::challenges::{Challenge, Challenges};
 use crate::engine::agreed::{self, Disagreed, PlanCapacity};
 use crate::engine::order::{Action, Consent, Effect, Executed, OrderRecord};
-use crate::engine::{
-    Agreed, Engine, Input, OrderBook, OrderId, OrderRequest, OrderResult, OrderSpread,
-};
+use crate::engine::{Agreed, Engine, Input, OrderBook, OrderId, OrderRequest, OrderResult};
 use crate::io::state::cluster_log::SignedOctets;
 use crate::plan::Plan;
-use crate::share::{Intent, IntentRefusal, LogAct, LoggedEntry, OrderEffect};
+use crate::share::{Intent, IntentRefusal, LogAct, LoggedEntry, OrderEffect, OrderSpread};
 use crate::zones::{self, ChallengeChange};
 
 impl ClusterDriver {
@@ -156,7 +154,7 @@ impl ClusterDriver {
                 Err(why) => OrderReach::Unshared(*why),
             };
             let is_known = match &spread {
-                OrderReach::Known(spread) => spread.known_by == spread.of,
+                OrderReach::Known(spread) => spread.is_whole(),
                 OrderReach::Unshared(_) => true,
             };
             if (is_known || one.until <= now)
@@ -177,12 +175,13 @@ impl ClusterDriver {
     }
 
     fn known_by(&self, entries: &[LoggedEntry]) -> OrderSpread {
-        self.copy().look(|cluster, _, _| {
-            let all = entries.iter().map(|entry| spread_of(cluster, entry));
+        self.copy().look(|cluster, now, _| {
+            let all = entries.iter().map(|entry| cluster.spread(now, entry));
             let least = all.min_by_key(|spread| spread.known_by);
             least.unwrap_or(OrderSpread {
                 known_by: 1,
                 of: cluster.roster().members().len(),
+                away: Vec::new(),
             })
         })
     }
@@ -193,7 +192,7 @@ impl ClusterDriver {
             let standing = cluster.standing(utc, &PlanCapacity(plan));
             for held in &mut book.held {
                 let entry = agreed::entry_of(&standing, &held.record, cluster);
-                held.spread = entry.map(|entry| spread_of(cluster, entry));
+                held.spread = entry.map(|entry| cluster.spread(now, entry));
             }
             let calendar = Calendar { now, utc };
             let back = standing
@@ -202,7 +201,7 @@ impl ClusterDriver {
             let back = back.filter_map(|one| {
                 let record = agreed::record(one.entry, cluster, calendar)?;
                 let mut held = engine.held_back(now, record);
-                held.spread = Some(spread_of(cluster, one.entry));
+                held.spread = Some(cluster.spread(now, one.entry));
                 Some(held)
             });
             book.held_back = back.collect();

@@ -19,7 +19,7 @@ use crate::base::{Moment, Span, Utc};
 use crate::dns::Name;
 use crate::dns::challenges::{Challenge, Challenges};
 use crate::engine::agreed::{self, MissingOrders};
-use crate::engine::{OrderId, OrderRequest, OrderResult, OrderSpread};
+use crate::engine::{OrderId, OrderRequest, OrderResult};
 use crate::io::control::OrderRefusal;
 use crate::io::state::cluster_log::OrdersBefore;
 use crate::share::{
@@ -116,11 +116,6 @@ pub(super) fn restore(cluster: &mut Cluster, wall: Utc, before: &ClusterBefore) 
             }
         }
     }
-}
-
-pub(super) fn spread_of(cluster: &Cluster, entry: &LoggedEntry) -> OrderSpread {
-    let (known_by, of) = cluster.known_by(entry);
-    OrderSpread { known_by, of }
 }
 
 pub(super) fn by_key(all: &Challenges) -> BTreeMap<ChallengeKey, &Challenge> {

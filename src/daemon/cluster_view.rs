@@ -1,6 +1,6 @@
 //! The cluster as an operator is told of it, and nodes that are not to be listened to any more.
 use super::cluster::ClusterDriver;
-use super::order_spread::unshared;
+use super::order_spread::{self, unshared};
 use crate::io::control::Revocation;
 use crate::share::{Author, AuthorKey, ClusterView, Intent, LogAct};
 
@@ -8,7 +8,9 @@ impl ClusterDriver {
     /// Shows what this node knows of the others.
     pub(super) fn view(&self) -> ClusterView {
         let name = &self.rules().name;
-        self.copy().look(|cluster, now, _| cluster.view(name, now))
+        let mut view = (self.copy()).look(|cluster, now, _| cluster.view(name, now));
+        view.summary.certificate_expires = self.copy().certificate_expires();
+        view
     }
 
     /// Listens to a node no more, and tells the others.
@@ -30,7 +32,7 @@ impl ClusterDriver {
             begins: None,
             expires: None,
         };
-        self.copy().say(|cluster, _, wall| {
+        self.copy().say(|cluster, now, wall| {
             if cluster.void().contains(&whom) {
                 return Err(format!("node `{node}` is revoked already"));
             }
@@ -40,8 +42,8 @@ impl ClusterDriver {
                     "this node alone has revoked half of the others already: revoke `{node}` by another node, or by `revoked = true` in every config"
                 ));
             }
-            let (known, of) = cluster.known_by(&entry);
-            Ok(format!("node `{node}` is revoked here; known by {known} of {of}"))
+            let known = order_spread::known_by(&cluster.spread(now, &entry));
+            Ok(format!("node `{node}` is revoked here; {known}"))
         })
     }
 

@@ -295,6 +295,7 @@ pub(super) fn loudness(to: Why) -> Loudness {
         | Why::Outvoted(_)
         | Why::Gated
         | Why::Unapproved
+        | Why::Refused
         | Why::Degraded => Loudness::Warning,
         Why::Ramping { .. }
         | Why::Healthy
@@ -371,6 +372,7 @@ fn course(from: Why, to: Why, share_permille: u16, gate: Option<&str>) -> String
         }
         (_, Why::Held) => "endpoint is back and held out for a while".to_owned(),
         (_, Why::Unapproved) => "endpoint is back and waits for `waypost approve`".to_owned(),
+        (_, Why::Refused) => "endpoint is back, and its return is refused".to_owned(),
         (_, Why::Drained) => "endpoint is drained: no new answer has it".to_owned(),
         (_, Why::Draining) => format!("endpoint is being drained, and limited to {share}"),
         (_, Why::Returning) => format!("endpoint returns after an order, and has {share}"),

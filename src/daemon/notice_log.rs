@@ -195,6 +195,7 @@ fn now_are(to: Why) -> &'static str {
         Why::Outvoted(_) => "fail here, and the vantages do not rule them down",
         Why::Held => "are back and held out for a while",
         Why::Unapproved => "are back and wait for `waypost approve`",
+        Why::Refused => "are back, and their returns are refused",
         Why::Drained => "are drained: no new answer has them",
         Why::Draining => "are being drained",
         Why::Returning => "return after an order",

@@ -4,11 +4,11 @@
 //! said so yet. Nothing is decided here.
 use super::order_words::told_of;
 use crate::base::Calendar;
+use crate::engine::OrderRequest;
 use crate::engine::agreed::Disagreed;
 use crate::engine::order::{Effect, Executed};
-use crate::engine::{OrderRequest, OrderSpread};
 use crate::io::control::{OrderKnown, OrderRefusal};
-use crate::share::IntentRefusal;
+use crate::share::{IntentRefusal, OrderSpread};
 
 /// The reach of an order of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,14 +22,14 @@ impl OrderReach {
     /// As the control API shows it.
     pub(super) fn known(&self) -> Option<OrderKnown> {
         match self {
-            Self::Known(spread) => Some(OrderKnown::new(*spread)),
+            Self::Known(spread) => Some(OrderKnown::new(spread)),
             Self::Unshared(_) => None,
         }
     }
 
     /// For a person, after what the order did.
     pub(super) fn words(&self, executed: &Executed) -> String {
-        let OrderSpread { known_by, of } = match self {
+        let spread = match self {
             Self::Known(spread) => spread,
             Self::Unshared(why) => return format!("; in force here alone: {}", unshared(*why)),
         };
@@ -39,12 +39,23 @@ impl OrderReach {
             true => "",
             false => "in force here, ",
         };
-        let later = match known_by < of {
+        let later = match spread.known_by < spread.of {
             true => " (`waypost orders` shows when the others know)",
             false => "",
         };
-        format!("; {here}known by {known_by} of {of}{later}")
+        format!("; {here}{}{later}", known_by(spread))
     }
+}
+
+/// The nodes that know an order, and those that are away: `known by 2 of 3, tor1 is away`.
+pub(super) fn known_by(spread: &OrderSpread) -> String {
+    let OrderSpread { known_by, of, away } = spread;
+    let away = match away.as_slice() {
+        [] => String::new(),
+        [one] => format!(", {one} is away"),
+        several => format!(", {} are away", several.join(" and ")),
+    };
+    format!("known by {known_by} of {of}{away}")
 }
 
 /// The reason for which the log of all nodes does not take an order.
@@ -102,7 +113,14 @@ mod tests {
             endpoints: vec![("m0".to_owned(), effect)],
             ..Executed::default()
         };
-        let known = |known_by| OrderReach::Known(OrderSpread { known_by, of: 5 });
+        let away = |known_by, away: &[&str]| {
+            OrderReach::Known(OrderSpread {
+                known_by,
+                of: 5,
+                away: away.iter().map(|name| (*name).to_owned()).collect(),
+            })
+        };
+        let known = |known_by| away(known_by, &[]);
         for (spread, effect, expected) in [
             (
                 known(5),
@@ -115,6 +133,11 @@ mod tests {
                 "; in force here, known by 4 of 5 (`waypost orders` shows when the others know)",
             ),
             (known(5), Effect::HeldBack, "; known by 5 of 5"),
+            (
+                away(3, &["sin1", "tor1"]),
+                Effect::Changed,
+                "; in force here, known by 3 of 5, sin1 and tor1 are away (`waypost orders` shows when the others know)",
+            ),
             (
                 OrderReach::Unshared(IntentRefusal::Revoked),
                 Effect::Changed,

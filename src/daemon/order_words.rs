@@ -95,6 +95,10 @@ fn sentence(request: &OrderRequest, executed: &Executed, calendar: Calendar) -> 
             let changed = named(&executed.with(Effect::Changed));
             vec![changed.map(|names| format!("approved: {names} may come back"))]
         }
+        Action::Refuse => {
+            let changed = named(&executed.with(Effect::Changed));
+            vec![changed.map(|names| format!("refused: {names} stays out until it is approved, or falls and is asked for again"))]
+        }
         Action::Drain => drained(executed, calendar),
         Action::Force(_) => forced(executed, calendar),
         Action::Undrain | Action::Lift => lifted(request, executed, calendar),
@@ -257,7 +261,7 @@ fn held_by(request: &OrderRequest, executed: &Executed, calendar: Calendar) -> V
     let kind = |action: Action| match request.order.action {
         Action::Drain | Action::Undrain => action == Action::Drain,
         Action::Force(_) | Action::Lift => true,
-        Action::Approve => false,
+        Action::Approve | Action::Refuse => false,
     };
     let others = executed.others.iter();
     let own = others.filter(|(record, _)| kind(record.order.action));

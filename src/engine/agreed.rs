@@ -16,7 +16,8 @@
 //! An approval names its outage: the endpoint, and the second of its fall where it was approved. It is for a target that
 //! fell within [`CLUSTER_FALLS_APART`] of that, by its own node's clock, and before the approval was given; it waits for one that
 //! still has to rise. So a replay approves nothing that falls later. Where a node saw the fall at another time, for it was cut off, it
-//! asks for an approval of its own.
+//! asks for an approval of its own. A refusal names its outage likewise, the same one where one stands already; of an approval and a
+//! refusal that were given in ignorance of each other, the refusal holds, whatever second each node has for the fall.
 //!
 //! It knows no record and no signature, and no node but by name.
 use super::order::{
@@ -54,7 +55,7 @@ pub enum MissingOrders {
     Kept,
 }
 
-/// An approval of one outage of one endpoint.
+/// An approval, or the refusal, of the return after one outage of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AgreedApproval {
     /// As it is remembered; its scope is the endpoint.
@@ -90,7 +91,7 @@ impl Agreed {
             if one.effect == OrderEffect::HeldBack {
                 continue;
             }
-            if let LogAct::Approve(second) = one.entry.entry.act {
+            if let Some(second) = one.entry.entry.act.outage() {
                 let approval = approval(one.entry, second, (cluster, calendar));
                 agreed.approvals.push(approval);
             }
@@ -98,7 +99,7 @@ impl Agreed {
                 match record.order.action {
                     Action::Drain | Action::Force(_) => agreed.orders.push(record),
                     Action::Undrain | Action::Lift => agreed.lifts.push(record),
-                    Action::Approve => {}
+                    Action::Approve | Action::Refuse => {}
                 }
             }
         }
@@ -241,14 +242,24 @@ pub fn intents(
         expires: None,
     };
     match request.order.action {
-        Action::Approve => {
-            let expires = Utc(calendar.utc.0.saturating_add(CLUSTER_APPROVAL.0));
-            let approved = executed.approved.iter().map(|(endpoint, fell)| Intent {
-                scope: endpoint.clone(),
-                expires: Some(expires),
-                ..intent(LogAct::Approve(calendar.utc_of(*fell).0 / 1000))
+        Action::Approve | Action::Refuse => {
+            let standing = cluster.standing(calendar.utc, &Unlimited);
+            let decided = executed.decided.iter().map(|(endpoint, fell)| {
+                let fell = calendar.utc_of(*fell);
+                let second = outage(&standing, endpoint, fell).unwrap_or(fell.0 / 1000);
+                let is_approval = request.order.action == Action::Approve;
+                let expires = Utc(calendar.utc.0.saturating_add(CLUSTER_APPROVAL.0));
+                Intent {
+                    scope: endpoint.clone(),
+                    // A refusal outlasts every approval that it could meet.
+                    expires: is_approval.then_some(expires),
+                    ..intent(match is_approval {
+                        true => LogAct::Approve(second),
+                        false => LogAct::Refuse(second),
+                    })
+                }
             });
-            approved.collect()
+            decided.collect()
         }
         Action::Undrain | Action::Lift => {
             let standing = cluster.standing(calendar.utc, &Unlimited);
@@ -331,6 +342,20 @@ pub fn entry_of<'c>(
     standing.iter().find(is_it).map(|one| one.entry)
 }
 
+/// The second of an outage by which it stands in the log already, as one node saw it; that of a refusal, if there is one.
+fn outage(standing: &[OrderInForce<'_>], endpoint: &str, fell: Utc) -> Option<u64> {
+    let apart = |second: &u64| {
+        let other = Utc::from_seconds(*second);
+        other.0.abs_diff(fell.0) <= CLUSTER_FALLS_APART.0
+    };
+    let own = standing.iter().map(|one| &one.entry.entry);
+    let own = own.filter(|one| one.scope == endpoint);
+    let mut own: Vec<_> = own.collect();
+    own.sort_by_key(|one| std::cmp::Reverse(one.act.caution()));
+    let mut seconds = own.into_iter().filter_map(|one| one.act.outage());
+    seconds.find(apart)
+}
+
 fn approval(
     entry: &LoggedEntry,
     second: u64,
@@ -339,7 +364,10 @@ fn approval(
     let one = &entry.entry;
     AgreedApproval {
         order: Order {
-            action: Action::Approve,
+            action: match one.act.caution() {
+                0 => Action::Approve,
+                1.. => Action::Refuse,
+            },
             scope: one.scope.clone(),
             author: author(entry, cluster),
             reason: one.reason.clone(),
@@ -355,7 +383,7 @@ fn is_in_the_way(held: &OrderRecord, new: &OrderRecord, now: Moment, is_own: boo
         // Drains of several nodes are held beside each other.
         Action::Drain => is_own && !held.outlasts(new, now) && !new.outlasts(held, now),
         Action::Force(_) => held.order.action.value().is_some() && !held.overlaps(new),
-        Action::Approve | Action::Undrain | Action::Lift => false,
+        Action::Approve | Action::Refuse | Action::Undrain | Action::Lift => false,
     }
 }
 
@@ -385,6 +413,7 @@ fn act(action: Action) -> LogAct {
     match action {
         // Which outage is told by what the engine has approved.
         Action::Approve => LogAct::Approve(0),
+        Action::Refuse => LogAct::Refuse(0),
         Action::Drain => LogAct::Drain,
         Action::Undrain => LogAct::Undrain,
         Action::Force(Override::Up) => LogAct::Override(Permille::FULL),

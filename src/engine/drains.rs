@@ -30,7 +30,7 @@ pub(super) struct Drains {
     covers: Vec<Cover>,
     /// By target.
     ceilings: Vec<Ceiling>,
-    /// Approvals that all nodes have agreed on; each waits for what it is for.
+    /// Approvals and refusals that all nodes have agreed on; each waits for what it is for.
     pub(super) approvals: Vec<AgreedApproval>,
 }
 
@@ -231,7 +231,7 @@ impl Drains {
                 held: None,
                 ended: self.orders.lift(now, order),
             }),
-            Action::Approve => {
+            Action::Approve | Action::Refuse => {
                 self.orders.remember(now, order);
                 Ok(OrderTaken::default())
             }
@@ -322,7 +322,7 @@ impl Cover {
             Action::Drain => self.drained = true,
             Action::Force(Override::Up) => self.up = true,
             Action::Force(Override::Share(most)) => self.most = self.most.min(most),
-            Action::Approve | Action::Undrain | Action::Lift => {}
+            Action::Approve | Action::Refuse | Action::Undrain | Action::Lift => {}
         }
     }
 

@@ -39,11 +39,11 @@ pub(super) fn executed(
         held: taken.held,
         ended: taken.ended,
         damage: Vec::new(),
-        approved: BTreeSet::new(),
+        decided: BTreeSet::new(),
     }
 }
 
-/// The answer to an approval, by its effects on endpoints.
+/// The answer to an approval or a refusal, by its effects on endpoints.
 pub(super) fn approved(
     plan: &Plan,
     standings: &[Standing],
@@ -72,7 +72,7 @@ fn effect(action: Action, from: Cover, to: Cover) -> Effect {
         Action::Undrain => !from.is_drained(),
         Action::Lift if from.does_as(&to) && to.is_overridden() => return Effect::StillHeld,
         Action::Force(_) | Action::Lift => from.does_as(&to),
-        Action::Approve => false,
+        Action::Approve | Action::Refuse => false,
     };
     if was_so {
         Effect::Already

@@ -59,7 +59,11 @@ impl Outlook<'_> {
     pub(super) fn damage(&self, order: &Order, named: &[EndpointId]) -> Vec<ClientLoss> {
         match order.action {
             Action::Drain | Action::Force(Override::Share(_)) => {}
-            Action::Force(Override::Up) | Action::Approve | Action::Undrain | Action::Lift => {
+            Action::Force(Override::Up)
+            | Action::Approve
+            | Action::Refuse
+            | Action::Undrain
+            | Action::Lift => {
                 return Vec::new();
             }
         }
@@ -117,7 +121,9 @@ fn ordered(
             Action::Drain => (Permille::NONE, Why::Drained),
             Action::Force(Override::Share(most)) => (most.min(standing.share), Why::Forced),
             Action::Force(Override::Up) => (Permille::FULL, Why::Forced),
-            Action::Approve | Action::Undrain | Action::Lift => return *standing,
+            Action::Approve | Action::Refuse | Action::Undrain | Action::Lift => {
+                return *standing;
+            }
         };
         Standing {
             share,

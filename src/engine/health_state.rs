@@ -368,7 +368,7 @@ impl HealthState {
         let (was_out, was_kept) = (target.is_out(), (target.since(), target.kept()));
         let evidence = ruled.evidence(evidence);
         target.observe_since(now, recovery, evidence, ruled.up_since);
-        self.approve_agreed(now, (id, evidence));
+        self.decide_agreed(now, (id, evidence));
         let target = &mut self.targets[id.index()];
         if let (since, Some(KeepReason::Capped)) = was_kept
             && target.kept().is_none()

@@ -99,7 +99,7 @@ pub use notice::Notice;
 use notices::{Attention, Notices};
 use order::{Action, Consent, Executed, Refused};
 pub use order::{Order, OrderId, OrderRequest, OrderResult};
-pub use order_book::{HeldOrder, OrderBook, OrderSpread};
+pub use order_book::{HeldOrder, OrderBook};
 use overload::Overloads;
 use reload_map::ReloadMap;
 pub use schedule::ProbeId;

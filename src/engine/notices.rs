@@ -271,7 +271,9 @@ pub(super) fn agreed<'p>(
     let ended = ended.iter().map(|record| {
         let action = match record.order.action {
             Action::Force(_) => Action::Lift,
-            Action::Drain | Action::Approve | Action::Undrain | Action::Lift => Action::Undrain,
+            Action::Drain | Action::Approve | Action::Refuse | Action::Undrain | Action::Lift => {
+                Action::Undrain
+            }
         };
         (action, record)
     });

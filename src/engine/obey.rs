@@ -1,15 +1,16 @@
 //! Orders carried out on the health of targets: taken in, settled, and what changed by it.
 //!
 //! What orders make of an endpoint is decided in [`super::drains`]; here targets are turned that are concerned,
-//! and looked at again. An approval is the one order that changes health itself, and holds nothing.
+//! and looked at again. An approval and a refusal are the orders that change health itself, and hold nothing.
 use std::collections::BTreeSet;
 
-use super::agreed::Agreed;
+use super::agreed::{Agreed, AgreedApproval};
 use super::effects;
 use super::health_state::{Change, HealthState, recovery};
 use super::order::{Action, Effect, Executed, OrderRecord, OrderRequest, Refused};
 use crate::base::{EndpointId, Moment, TargetId};
 use crate::health::target::{ApprovalResult, Evidence};
+use crate::plan::Approval;
 
 impl HealthState {
     /// Carries an order out for these endpoints. Gives what changed, and what it did to each.
@@ -23,8 +24,8 @@ impl HealthState {
         named: &[EndpointId],
     ) -> Result<(Vec<Change>, Executed), Refused> {
         let order = &request.order;
-        if order.action == Action::Approve {
-            return self.approve(now, request, named);
+        if matches!(order.action, Action::Approve | Action::Refuse) {
+            return self.decide_returns(now, request, named);
         }
         let covers = named.iter().map(|id| (*id, self.drains.cover(*id)));
         let before: effects::CoversBefore = covers.collect();
@@ -51,24 +52,35 @@ impl HealthState {
         if self.drains.approvals != agreed.approvals {
             self.drains.approvals = agreed.approvals;
             let ids = (0..self.targets.len()).map(TargetId::from_index);
-            let waiting: Vec<TargetId> = ids.filter(|id| self.is_awaiting_approval(*id)).collect();
-            changes.extend(waiting.into_iter().filter_map(|id| self.look(now, id)));
+            let is_asked = |id: &TargetId| recovery(&self.plan, *id).approval == Approval::Needed;
+            let asked: Vec<TargetId> = ids.filter(is_asked).collect();
+            changes.extend(asked.into_iter().filter_map(|id| self.look(now, id)));
         }
         changes.extend(self.fill_room(now));
         (changes, orders)
     }
 
-    /// Lets a target go on that waits for an approval, if all nodes have agreed on it.
-    pub(super) fn approve_agreed(&mut self, now: Moment, (id, evidence): (TargetId, Evidence)) {
+    /// Lets a target go on, or keeps it out, if all nodes have agreed on that. Where both is said of an outage, it stays out.
+    pub(super) fn decide_agreed(&mut self, now: Moment, (id, evidence): (TargetId, Evidence)) {
         let recovery = recovery(&self.plan, id);
         let target = &mut self.targets[id.index()];
         let endpoint = &self.plan.endpoints[self.plan.targets[id.index()].endpoint.index()];
-        let mut approvals = self.drains.approvals.iter();
-        let fell = target.fell();
-        let own = approvals.find(|one| fell.is_some_and(|fell| one.is_for(&endpoint.name, fell)));
-        if let Some(own) = own
-            && target.approve(recovery) == ApprovalResult::Accepted
-        {
+        let Some(fell) = target.fell() else {
+            return;
+        };
+        let approvals = self.drains.approvals.iter();
+        let mut own = approvals.filter(|one| one.is_for(&endpoint.name, fell));
+        let is_refusal = |one: &&AgreedApproval| one.order.action == Action::Refuse;
+        let Some(own) = own.clone().find(is_refusal).or_else(|| own.next()) else {
+            return;
+        };
+        let result = match own.order.action {
+            Action::Refuse => target.refuse(now, recovery),
+            Action::Approve | Action::Drain | Action::Undrain | Action::Force(_) | Action::Lift => {
+                target.approve(recovery)
+            }
+        };
+        if result == ApprovalResult::Accepted {
             target.observe(now, recovery, evidence);
             self.drains.orders.remember_once(now, &own.order);
         }
@@ -101,23 +113,38 @@ impl HealthState {
         changes
     }
 
-    fn approve(
+    /// Approves or refuses the returns of these endpoints. What was agreed on before for the same outages gives way to it.
+    fn decide_returns(
         &mut self,
         now: Moment,
         request: &OrderRequest,
         named: &[EndpointId],
     ) -> Result<(Vec<Change>, Executed), Refused> {
         let (mut changes, mut effects) = (Vec::new(), Vec::new());
-        let mut approved = BTreeSet::new();
+        let mut decided = BTreeSet::new();
         for endpoint in named {
             let targets = self.index.targets_of(*endpoint).to_vec();
             let mut effect = Effect::Already;
             for id in &targets {
+                let recovery = recovery(&self.plan, *id);
                 let target = &mut self.targets[id.index()];
-                if target.approve(recovery(&self.plan, *id)) == ApprovalResult::Accepted {
+                let result = match request.order.action {
+                    Action::Refuse if target.is_returning() => target.refuse(now, recovery),
+                    Action::Approve => target.approve(recovery),
+                    Action::Refuse
+                    | Action::Drain
+                    | Action::Undrain
+                    | Action::Force(_)
+                    | Action::Lift => ApprovalResult::NotPending,
+                };
+                if result == ApprovalResult::Accepted {
                     effect = Effect::Changed;
-                    let name = self.plan.endpoints[endpoint.index()].name.clone();
-                    approved.extend(target.fell().map(|fell| (name, fell)));
+                    let name = &self.plan.endpoints[endpoint.index()].name;
+                    if let Some(fell) = target.fell() {
+                        let agreed = &mut self.drains.approvals;
+                        agreed.retain(|one| !one.is_for(name, fell));
+                        decided.insert((name.clone(), fell));
+                    }
                 }
             }
             effects.push((*endpoint, effect));
@@ -127,7 +154,7 @@ impl HealthState {
         }
         let executed = effects::approved(&self.plan, &self.standings, &effects)?;
         let executed = Executed {
-            approved,
+            decided,
             ..executed
         };
         self.drains.take(now, request)?;

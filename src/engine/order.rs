@@ -122,6 +122,8 @@ pub enum OrderEnd {
 pub enum Action {
     /// Let what waits for an operator's word come back.
     Approve,
+    /// Keep out what waits for an operator's word, or returns by one.
+    Refuse,
     /// Take out gradually, by the steps of the recovery.
     Drain,
     /// Lift the drain of this scope; what no other order holds comes back by the steps of the recovery.
@@ -164,8 +166,8 @@ pub struct Executed {
     pub others: Vec<(OrderRecord, Vec<String>)>,
     /// The damage that it does.
     pub damage: Vec<ClientLoss>,
-    /// The endpoints that an approval lets come back, each with the moment of its fall.
-    pub approved: BTreeSet<(String, Moment)>,
+    /// The endpoints that an approval lets come back or a refusal keeps out, each with the moment of its fall.
+    pub decided: BTreeSet<(String, Moment)>,
 }
 
 /// A loss of clients by an order.
@@ -351,6 +353,7 @@ impl Action {
     pub fn word(self) -> &'static str {
         match self {
             Self::Approve => "approve",
+            Self::Refuse => "refuse",
             Self::Drain => "drain",
             Self::Undrain => "undrain",
             Self::Force(_) => "force",
@@ -363,7 +366,7 @@ impl Action {
     pub fn value(self) -> Option<Override> {
         match self {
             Self::Force(value) => Some(value),
-            Self::Approve | Self::Drain | Self::Undrain | Self::Lift => None,
+            Self::Approve | Self::Refuse | Self::Drain | Self::Undrain | Self::Lift => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! drain sees it end; where an endpoint has several targets that is the share of the one that has most.
 use crate::base::{EndpointId, Moment, Permille};
 use crate::plan::Plan;
+use crate::share::OrderSpread;
 
 use super::health_state::HealthState;
 use super::order::{OrderRecord, PastOrder};
@@ -17,15 +18,6 @@ pub struct OrderBook {
     pub past: Vec<PastOrder>,
     /// Those of a cluster that do nothing, for one node alone may not take out so much.
     pub held_back: Vec<HeldOrder>,
-}
-
-/// The nodes of a cluster that know an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OrderSpread {
-    /// Those that are known to know it, this one among them.
-    pub known_by: usize,
-    /// All there are.
-    pub of: usize,
 }
 
 /// An order in force or to come.

@@ -143,12 +143,14 @@ impl Orders {
                     gives_way.then(|| OrderEnd::Replaced { by: by.clone() })
                 })
             }
-            Action::Force(_) | Action::Approve | Action::Undrain | Action::Lift => {
-                self.end_where(now, |held| {
-                    let gives_way = held.is_like(&record) && held.overlaps(&record);
-                    gives_way.then(|| OrderEnd::Replaced { by: by.clone() })
-                })
-            }
+            Action::Force(_)
+            | Action::Approve
+            | Action::Refuse
+            | Action::Undrain
+            | Action::Lift => self.end_where(now, |held| {
+                let gives_way = held.is_like(&record) && held.overlaps(&record);
+                gives_way.then(|| OrderEnd::Replaced { by: by.clone() })
+            }),
         };
         if self.held.len() >= ORDERS_HELD {
             return OrderAddition::Full;
@@ -275,7 +277,7 @@ impl OrderRecord {
         match self.order.action {
             Action::Drain => action == Action::Undrain,
             Action::Force(_) => action == Action::Lift,
-            Action::Approve | Action::Undrain | Action::Lift => false,
+            Action::Approve | Action::Refuse | Action::Undrain | Action::Lift => false,
         }
     }
 }

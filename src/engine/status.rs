@@ -263,7 +263,7 @@ pub struct TargetStatus {
     pub watch: String,
     /// Services that use it.
     pub services: Vec<String>,
-    /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `ramping`, `down`,
+    /// `unmonitored`, `unproven`, `healthy`, `held`, `gated`, `unapproved`, `refused`, `ramping`, `down`,
     /// `doubted`, `capped`, `outvoted`, `draining`, `drained`, `returning`, `forced`, `weighted`; `unwatched` instead of `unproven` or `healthy` where nobody looks.
     pub state: String,
     /// For a person: the cause, or the step of the ramp.

@@ -261,14 +261,28 @@ impl StatusView<'_> {
     fn detail(&self, id: TargetId, standing: &Standing, orders: &[&OrderRecord]) -> String {
         let target = &self.engine.plan.targets[id.index()];
         let known = detail(target, standing, &self.shut_gates(target), orders);
+        let refused = (standing.why == Why::Refused).then(|| self.refusal(target));
         let without = self.without(target, standing).join(", ");
         let without = (!without.is_empty()).then(|| format!("without {without}"));
         let votes = self.engine.health.votes_told(self.now, id);
         let unwatched = self.blind_spot(target);
-        let parts = [Some(known), votes, without, unwatched].into_iter();
+        let parts = [Some(known), refused.flatten(), votes, without, unwatched].into_iter();
         let parts = parts.flatten();
         let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         parts.join("; ")
+    }
+
+    /// The last refusal of a target's return: `by ada: its disks are not replaced`.
+    fn refusal(&self, target: &Target) -> Option<String> {
+        let plan = &self.engine.plan;
+        let endpoint = &plan.endpoints[target.endpoint.index()];
+        let past = self.engine.health.drains().orders.past().rev();
+        let mut refusals = past.filter(|past| past.record.order.action == Action::Refuse);
+        let own = refusals.find(|past| plan.is_called(endpoint, &past.record.order.scope));
+        let order = &own?.record.order;
+        let why = Some(&order.reason).filter(|why| !why.is_empty());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        Some(format!("by {}{why}", order.author))
     }
 
     /// The endpoints with a target that is unwatched.
@@ -446,6 +460,7 @@ fn detail(target: &Target, standing: &Standing, gates: &str, orders: &[&OrderRec
         Why::Healthy => String::new(),
         Why::Held => "back, and held out for a while".to_owned(),
         Why::Unapproved => "waits for `waypost approve`".to_owned(),
+        Why::Refused => "its return was refused; `waypost approve` lets it come back".to_owned(),
         Why::Draining => format!("draining {}", by_order(orders, |own| own == Action::Drain)),
         Why::Drained => format!("drained {}", by_order(orders, |own| own == Action::Drain)),
         Why::Returning => "returning after an order".to_owned(),

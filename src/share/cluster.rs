@@ -55,13 +55,15 @@ pub struct Cluster {
     pub(super) log: SharedLog,
     /// Own entries from a time that has not come, because the clock was set back before others had them.
     waiting: BTreeMap<EntryHash, LoggedEntry>,
+    /// Orders of others that came from such a time, signed and not taken: who offers them is told that they are here.
+    pub(super) ahead: SharedLog,
     pub(super) void: BTreeSet<Author>,
     names: Vec<u64>,
     plan: PlanHash,
     /// By author and part.
     pub(super) their_names: BTreeMap<Author, BTreeMap<u16, TargetNames>>,
     places: BTreeMap<PlanHash, Arc<[Option<u32>]>>,
-    started: Moment,
+    pub(super) started: Moment,
     majority_at: Moment,
     footing: Footing,
 }
@@ -186,6 +188,7 @@ impl Cluster {
             heads: BTreeMap::new(),
             loads: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            ahead: SharedLog::default(),
             names: Vec::new(),
             plan: PlanHash::of(&[]),
             their_names: BTreeMap::new(),
@@ -333,6 +336,7 @@ impl Cluster {
     pub fn tick(&mut self, now: Moment, wall: Utc, sight: Sight) {
         self.log.forget_spent(wall);
         self.put_ahead_aside(wall);
+        self.let_ahead_come(wall);
         let own = usize::from(self.has_vote());
         let heard = (self.fresh(now).count() + own, self.roster.vantages().len());
         let alone_after = self.tuning.alone_after;
@@ -415,15 +419,6 @@ impl Cluster {
     /// Own orders that wait because the clock was set back behind them.
     pub fn waiting(&self) -> impl Iterator<Item = &LoggedEntry> {
         self.waiting.values()
-    }
-
-    /// The number of nodes that have an entry, this one among them, and that of all.
-    #[must_use]
-    pub fn known_by(&self, entry: &LoggedEntry) -> (usize, usize) {
-        let heads = self.heads.iter().filter(|(author, _)| **author != self.me);
-        let knowing =
-            heads.filter(|(_, (_, head))| head.knows(entry.author, entry.boot, entry.seq));
-        (1 + knowing.count(), self.roster.members().len())
     }
 
     /// The newest head of each other node, and when it came.

@@ -145,6 +145,15 @@ impl LogAct {
         )
     }
 
+    /// The second of the outage that an approval or a refusal is for.
+    #[must_use]
+    pub fn outage(&self) -> Option<u64> {
+        if let Self::Approve(second) | Self::Refuse(second) = self {
+            return Some(*second);
+        }
+        None
+    }
+
     fn slot(&self) -> (u8, u64) {
         match self {
             Self::Drain | Self::Undrain => (DRAINS, 0),

@@ -6,6 +6,10 @@
 //! Of logs a node says the last entry of each start and the sum of all that it keeps. Whoever has another sum gives what is
 //! newer; where nothing is, all that it keeps of that author, which fits into one bundle: so a hole, a fork, or a disk that was
 //! restored from a backup heals like anything else.
+//!
+//! An order from too far ahead is not taken, and counts as had until its time comes, so that nobody offers it each second; then it is
+//! asked for as if it were new.
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,11 +25,11 @@ use super::cluster::{Cluster, logged};
 use super::entry::OrderEntry;
 use super::head::{NodeHead, NodeLoad};
 use super::hearing::Hearing;
-use super::log::{Joined, LoggedEntry};
+use super::log::{Joined, LoggedEntry, SharedLog};
 use super::packing::{Garbled, Packer, Unpacker};
 use super::record::{Envelope, RecordStream, Sealed};
 use super::roster::MemberAdmission;
-use super::seal::Author;
+use super::seal::{Author, AuthorKey};
 use super::stamp::{Boot, after};
 
 /// The positions up to which a node has records.
@@ -40,6 +44,20 @@ pub struct Have {
 struct LogMarks {
     sum: u64,
     last: BTreeMap<Boot, u64>,
+}
+
+/// A bundle as it came, read, and its signatures verified as far as it was worth it. Verifying takes longest, and needs no copy.
+#[derive(Debug)]
+pub struct ReadBundle {
+    records: Vec<(Result<Sealed, Garbled>, Option<SignatureCheck>)>,
+    garbled: Option<Garbled>,
+}
+
+/// A signature that was verified: by this key, and whether it holds.
+#[derive(Clone, Copy, Debug)]
+struct SignatureCheck {
+    key: AuthorKey,
+    holds: bool,
 }
 
 /// A bundle after it was taken.
@@ -147,6 +165,44 @@ impl Have {
     }
 }
 
+impl ReadBundle {
+    /// Reads a bundle; no signature is looked at.
+    #[must_use]
+    pub fn parse(bundle: &[u8]) -> Self {
+        let mut from = Unpacker::new(bundle);
+        let mut read = Self {
+            records: Vec::new(),
+            garbled: None,
+        };
+        if bundle.len() > CLUSTER_BUNDLE_BYTES {
+            read.garbled = Some(from.wrong("length"));
+            return read;
+        }
+        while !from.is_at_end() {
+            match from.octets(CLUSTER_RECORD_BYTES) {
+                Ok(octets) => read.records.push((Sealed::parse(octets), None)),
+                Err(garbled) => {
+                    read.garbled = Some(garbled);
+                    break;
+                }
+            }
+        }
+        read
+    }
+
+    /// Verifies those records for which there is a key, by their places.
+    #[must_use]
+    pub fn verified(mut self, keys: &[Option<AuthorKey>]) -> Self {
+        for ((record, check), key) in self.records.iter_mut().zip(keys) {
+            if let (Ok(record), Some(key)) = (record, *key) {
+                let holds = record.is_signed_by(&key);
+                *check = Some(SignatureCheck { key, holds });
+            }
+        }
+        self
+    }
+}
+
 impl TakenBundle {
     /// Tells that something came of it: otherwise whoever carries should wait before asking again.
     #[must_use]
@@ -165,9 +221,10 @@ impl Cluster {
             (*key, (envelope.boot, envelope.seq))
         });
         let mut logs: BTreeMap<Author, LogMarks> = BTreeMap::new();
-        for (author, boot, seq) in self.log.last() {
+        let log = self.known_log();
+        for (author, boot, seq) in log.last() {
             let marks = logs.entry(author).or_default();
-            marks.sum = self.log.sum(author);
+            marks.sum = log.sum(author);
             marks.last.insert(boot, seq);
         }
         Have {
@@ -224,31 +281,49 @@ impl Cluster {
         authors
     }
 
+    /// The keys by which the records of a bundle are to be verified, by their places; none for what is not taken whoever signed it.
+    #[must_use]
+    pub fn keys_for(&self, bundle: &ReadBundle) -> Vec<Option<AuthorKey>> {
+        let records = bundle.records.iter();
+        let key = |record: &Sealed| self.weigh(record).ok().flatten();
+        records
+            .map(|(record, _)| record.as_ref().ok().and_then(key))
+            .collect()
+    }
+
     /// Takes a bundle.
     pub fn take(&mut self, now: Moment, wall: Utc, bundle: &[u8]) -> TakenBundle {
-        let mut from = Unpacker::new(bundle);
-        let mut taken = TakenBundle::default();
-        while !from.is_at_end() {
-            let too_long = bundle.len() > CLUSTER_BUNDLE_BYTES;
-            let octets = match from.octets(CLUSTER_RECORD_BYTES) {
-                Ok(octets) if !too_long => octets,
-                Ok(_) => {
-                    return TakenBundle {
-                        garbled: Some(from.wrong("length")),
-                        ..taken
-                    };
-                }
-                Err(garbled) => {
-                    return TakenBundle {
-                        garbled: Some(garbled),
-                        ..taken
-                    };
-                }
-            };
-            let fate = self.take_record(now, wall, octets);
-            taken.fates.push(fate.unwrap_or_else(RecordFate::Refused));
+        self.take_read(now, wall, ReadBundle::parse(bundle))
+    }
+
+    /// Takes a bundle that was read; what was not verified is now.
+    pub fn take_read(&mut self, now: Moment, wall: Utc, bundle: ReadBundle) -> TakenBundle {
+        let records = bundle.records.into_iter();
+        let fates = records.map(|(record, check)| {
+            let record = record.map_err(RecordRefusal::Garbled);
+            let fate = record.and_then(|record| self.take_parsed(now, wall, record, check));
+            fate.unwrap_or_else(RecordFate::Refused)
+        });
+        TakenBundle {
+            fates: fates.collect(),
+            garbled: bundle.garbled,
         }
-        taken
+    }
+
+    /// Weighs a record before its signature is looked at: the key that must have signed it, or nothing if it is known.
+    fn weigh(&self, record: &Sealed) -> Result<Option<AuthorKey>, RecordRefusal> {
+        let envelope = record.envelope();
+        if envelope.cluster != self.roster.cluster() {
+            return Err(RecordRefusal::Foreign);
+        }
+        let member = self.roster.member(envelope.author);
+        let member = member.ok_or(RecordRefusal::Stranger)?;
+        // Orders of those whom an order has revoked are void, but shared: all must come to the same.
+        let is_void = envelope.stream != RecordStream::Log && self.void.contains(&envelope.author);
+        if member.admission == MemberAdmission::Revoked || is_void {
+            return Err(RecordRefusal::Revoked);
+        }
+        Ok(Some(member.key).filter(|_| !self.is_known(record)))
     }
 
     /// Takes one record.
@@ -262,34 +337,39 @@ impl Cluster {
         octets: &[u8],
     ) -> Result<RecordFate, RecordRefusal> {
         let record = Sealed::parse(octets).map_err(RecordRefusal::Garbled)?;
-        let envelope = *record.envelope();
-        if envelope.cluster != self.roster.cluster() {
-            return Err(RecordRefusal::Foreign);
-        }
-        let member = self.roster.member(envelope.author);
-        let member = member.ok_or(RecordRefusal::Stranger)?;
-        let is_log = envelope.stream == RecordStream::Log;
-        // Orders of those whom an order has revoked are void, but shared: all must come to the same.
-        let is_void = !is_log && self.void.contains(&envelope.author);
-        if member.admission == MemberAdmission::Revoked || is_void {
-            return Err(RecordRefusal::Revoked);
-        }
-        if self.is_known(&record) {
+        self.take_parsed(now, wall, record, None)
+    }
+
+    fn take_parsed(
+        &mut self,
+        now: Moment,
+        wall: Utc,
+        record: Sealed,
+        check: Option<SignatureCheck>,
+    ) -> Result<RecordFate, RecordRefusal> {
+        let Some(key) = self.weigh(&record)? else {
             return Ok(RecordFate::Known);
-        }
-        if !record.is_signed_by(&member.key) {
+        };
+        let is_signed = match check {
+            Some(check) if check.key == key => check.holds,
+            Some(_) | None => record.is_signed_by(&key),
+        };
+        if !is_signed {
             return Err(RecordRefusal::Forged);
         }
+        let envelope = *record.envelope();
         if envelope.author == self.me && self.is_of_a_twin(&envelope) {
             return Err(RecordRefusal::Twin);
         }
-        let taken = if is_log {
-            self.take_order(wall, record, after(wall, CLUSTER_SKEW_MOST))?
-        } else {
-            self.take_newer(now, wall, record)
-                .map_err(RecordRefusal::Garbled)?
-        };
-        Ok(taken)
+        match envelope.stream {
+            RecordStream::Log => self.take_order(wall, record, after(wall, CLUSTER_SKEW_MOST)),
+            RecordStream::Vote
+            | RecordStream::Names(_)
+            | RecordStream::Head
+            | RecordStream::Load => self
+                .take_newer(now, wall, record)
+                .map_err(RecordRefusal::Garbled),
+        }
     }
 
     /// Takes an order from this node's own disk: what was taken once is not weighed by a clock again.
@@ -310,10 +390,30 @@ impl Cluster {
         self.take_order(wall, record, Utc(u64::MAX))
     }
 
+    /// All orders that nobody needs to offer: the log, and what is ahead.
+    fn known_log(&self) -> Cow<'_, SharedLog> {
+        let mut log = Cow::Borrowed(&self.log);
+        for entry in self.ahead.entries() {
+            log.to_mut().join(Utc(0), entry.clone());
+        }
+        log
+    }
+
+    /// Forgets what was ahead and is no more, so that it is offered again.
+    pub(super) fn let_ahead_come(&mut self, wall: Utc) {
+        let horizon = after(wall, CLUSTER_SKEW_MOST);
+        for author in self.ahead.authors().collect::<Vec<_>>() {
+            let is_member = self.roster.member(author).is_some();
+            let comes = |entry: &LoggedEntry| !is_member || entry.entry.stamp.time() <= horizon;
+            self.ahead.take_out(author, comes);
+        }
+    }
+
     fn newer_log(&self, author: Author, have: &Have) -> Vec<&Sealed> {
         let none = LogMarks::default();
         let marks = have.logs.get(&author).unwrap_or(&none);
-        if marks.sum == self.log.sum(author) {
+        // Whoever has what this node has put aside has it from somebody else.
+        if [self.log.sum(author), self.known_log().sum(author)].contains(&marks.sum) {
             return Vec::new();
         }
         let own = self.log.entries().filter(|entry| entry.author == author);
@@ -332,10 +432,8 @@ impl Cluster {
     fn is_known(&self, record: &Sealed) -> bool {
         let envelope = record.envelope();
         if envelope.stream == RecordStream::Log {
-            let mut own = self
-                .log
-                .entries()
-                .filter(|entry| entry.author == envelope.author);
+            let all = self.log.entries().chain(self.ahead.entries());
+            let mut own = all.filter(|entry| entry.author == envelope.author);
             return own.any(|entry| entry.record == *record);
         }
         let known = self.newest.get(&(envelope.author, envelope.stream));
@@ -372,10 +470,12 @@ impl Cluster {
         horizon: Utc,
     ) -> Result<RecordFate, RecordRefusal> {
         let entry = OrderEntry::unpack(record.content()).map_err(RecordRefusal::Garbled)?;
-        if entry.stamp.time() > horizon {
+        let is_ahead = entry.stamp.time() > horizon;
+        let entry = logged(record, entry);
+        if is_ahead {
+            self.ahead.join(wall, entry);
             return Err(RecordRefusal::Ahead);
         }
-        let entry = logged(record, entry);
         match self.log.join(wall, entry.clone()) {
             Joined::New => {
                 self.weigh_void();

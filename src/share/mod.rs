@@ -72,7 +72,7 @@ mod view;
 pub use ballot::{Ballot, PlaceSet, PlanHash, TargetNames};
 pub use cluster::{Cluster, ClusterStart, Footing, Intent, IntentRefusal, Sight, Tuning};
 pub use entry::{EntryHash, LogAct, OrderEntry, OrderSlot, SeenEntry};
-pub use exchange::{Have, RecordFate, RecordRefusal, TakenBundle};
+pub use exchange::{Have, ReadBundle, RecordFate, RecordRefusal, TakenBundle};
 pub use head::{LoadRow, NodeHead, NodeLoad};
 pub use log::{LoggedEntry, SharedLog};
 pub use orders::{OrderEffect, OrderInForce, ScopeCapacity};
@@ -83,4 +83,5 @@ pub use roster::{MemberAdmission, MemberRole, Roster, RosterFault, RosterMember}
 pub use ruling::{Electorate, Ruling, Trust, VantageId, Vote};
 pub use seal::{Author, AuthorKey, AuthorSeal};
 pub use stamp::{Boot, HybridStamp};
+pub use standing::OrderSpread;
 pub use view::{ClusterSummary, ClusterView, HeadView, HeardOf, NodeView, OtherNode};

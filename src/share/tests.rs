@@ -134,7 +134,11 @@ fn whole(scopes: &[&str]) -> Vec<(String, OrderEffect)> {
 fn an_order_is_known_by_more_and_more() {
     let mut nodes = nodes(3);
     let entry = nodes[0].order(WALL, intent(LogAct::Drain, "p1")).unwrap();
-    assert_eq!(nodes[0].known_by(&entry), (1, 3));
+    let known = |node: &Cluster| {
+        let spread = node.spread(NOW, &entry);
+        (spread.known_by, spread.of)
+    };
+    assert_eq!(known(&nodes[0]), (1, 3));
     mingle(&mut nodes);
     nodes
         .iter_mut()
@@ -142,7 +146,7 @@ fn an_order_is_known_by_more_and_more() {
     mingle(&mut nodes);
     for node in &nodes {
         assert_eq!(in_force(node, WALL), whole(&["p1"]));
-        assert_eq!(node.known_by(&entry), (3, 3));
+        assert_eq!(known(node), (3, 3));
         assert_eq!(node.log().digest(), nodes[0].log().digest());
     }
     let again = carry(&nodes[0], &mut node(2, &roster(3)), WALL);
@@ -151,6 +155,57 @@ fn an_order_is_known_by_more_and_more() {
     assert!(
         first[0].newer(&rest[0].have(), 0).is_empty(),
         "nothing is left to carry"
+    );
+}
+
+#[test]
+fn who_was_not_heard_for_long_is_away_unless_this_node_is_cut_off() {
+    let mut nodes = nodes(3);
+    let entry = nodes[0].order(WALL, intent(LogAct::Drain, "p1")).unwrap();
+    let away = |node: &mut Cluster, late: u64| {
+        let (now, wall) = (Moment(NOW.0 + late), Utc(WALL.0 + late));
+        node.tick(now, wall, Sight::Poor);
+        node.spread(now, &entry).away
+    };
+    let (first, rest) = nodes.split_at_mut(1);
+    let hear = |first: &mut Cluster, second: &mut Cluster, late: u64| {
+        let (now, wall) = (Moment(NOW.0 + late), Utc(WALL.0 + late));
+        second.say(now, wall, second.ballot(Trust::Sure));
+        let bundle = second.newer(&first.have(), 0);
+        first.take(now, wall, &bundle);
+    };
+    hear(&mut first[0], &mut rest[0], 15_000);
+    assert_eq!(away(&mut first[0], 15_000), [""; 0], "for 15 s it may come");
+    assert_eq!(away(&mut first[0], 15_001), ["node-3"]);
+    assert!(!first[0].spread(NOW, &entry).is_whole());
+    // Nobody is heard any more: it is this node that is away.
+    assert_eq!(away(&mut first[0], 30_001), [""; 0]);
+    hear(&mut first[0], &mut rest[0], 40_000);
+    rest[0].take(NOW, WALL, &first[0].newer(&rest[0].have(), 0));
+    rest[0].say_head(WALL, NodeHead::default());
+    hear(&mut first[0], &mut rest[0], 41_000);
+    assert_eq!(away(&mut first[0], 41_000), ["node-3"]);
+    let now = Moment(NOW.0 + 41_000);
+    assert!(first[0].spread(now, &entry).is_whole());
+    let without = |member: RosterMember| RosterMember {
+        admission: match &*member.name {
+            "node-3" => MemberAdmission::Revoked,
+            _ => MemberAdmission::Admitted,
+        },
+        ..member
+    };
+    let two = Roster::new("test", (1..=3).map(member).map(without).collect());
+    let tuning = Tuning {
+        beat: Span(1000),
+        alone_after: None,
+        up_while: None,
+    };
+    first[0].adopt(Arc::new(two.unwrap()), tuning);
+    let spread = first[0].spread(now, &entry);
+    assert_eq!(
+        (spread.known_by, spread.of),
+        (2, 2),
+        "nobody waits for one that is revoked"
     );
 }
 
@@ -371,11 +426,10 @@ fn an_order_from_far_ahead_waits() {
     nodes[0].order(ahead, intent(LogAct::Drain, "p1")).unwrap();
     let (first, rest) = nodes.split_at_mut(1);
     let taken = carry(&first[0], &mut rest[0], WALL);
-    assert!(
-        taken
-            .fates
-            .contains(&RecordFate::Refused(RecordRefusal::Ahead))
-    );
+    let refused = RecordFate::Refused(RecordRefusal::Ahead);
+    assert!(taken.fates.contains(&refused));
+    let again = first[0].newer(&rest[0].have(), 0);
+    assert!(again.is_empty(), "it is not offered each second");
     // Its clock is set right: then it waits there, too.
     first[0].tick(NOW, WALL, Sight::Clear);
     assert_eq!(
@@ -384,6 +438,7 @@ fn an_order_from_far_ahead_waits() {
     );
     first[0].tick(NOW, Utc(WALL.0 + 1), Sight::Clear);
     assert_eq!(first[0].waiting().count(), 0);
+    rest[0].tick(NOW, Utc(WALL.0 + 1), Sight::Clear);
     carry(&first[0], &mut rest[0], Utc(WALL.0 + 1));
     assert_eq!(in_force(&rest[0], ahead), whole(&["p1"]));
 }

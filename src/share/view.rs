@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::base::limits::CLUSTER_SKEW_TOLD;
-use crate::base::{Moment, Span, to_hexadecimal};
+use crate::base::{Moment, Span, Utc, shown, to_hexadecimal};
 
 use super::ballot::Ballot;
 use super::cluster::{Cluster, Footing};
@@ -54,6 +54,14 @@ pub struct ClusterSummary {
     pub skewed: Vec<String>,
     /// The other nodes, by name.
     pub others: Vec<OtherNode>,
+    /// The time at which the certificate expires that this node shows to others, as its carrier has read it last; seconds since 1970.
+    #[serde(
+        rename = "certificate_expires_at",
+        default,
+        with = "shown::utc_or_null"
+    )]
+    #[schema(value_type = Option<Utc>)]
+    pub certificate_expires: Option<u64>,
 }
 
 /// A number of things that are heard, and that of all.
@@ -191,6 +199,7 @@ impl Cluster {
                 });
                 short.collect()
             },
+            certificate_expires: None,
         }
     }
 
@@ -203,8 +212,7 @@ impl Cluster {
         let is_self = author == self.me;
         let heard = self.heard.get(&author).filter(|_| !is_self);
         let told = self.heads.get(&author).filter(|_| !is_self);
-        let came = heard.map(|(hearing, _)| hearing.came());
-        let came = came.max(told.map(|(came, _)| *came));
+        let came = self.last_heard(author).filter(|_| !is_self);
         let age = came.map(|came| now.since(came));
         let (ballot, head) = if is_self {
             (own.ballot.as_ref(), own.head.as_ref())

@@ -338,6 +338,7 @@ impl Stage {
             | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Refused
             | Why::Draining
             | Why::Drained
             | Why::Returning
@@ -390,6 +391,7 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Outvoted(_)
             | Why::Held
             | Why::Unapproved
+            | Why::Refused
             | Why::Draining
             | Why::Drained
             | Why::Returning

@@ -259,7 +259,9 @@ fn endpoint_cells<'a>(
     });
     let colour = match state {
         "healthy" => Color::Green,
-        "ramping" | "gated" | "held" | "unapproved" | "drained" | "degraded" => Color::Yellow,
+        "ramping" | "gated" | "held" | "unapproved" | "refused" | "drained" | "degraded" => {
+            Color::Yellow
+        }
         "unproven" | "weighted" => Color::Cyan,
         _ => Color::Red,
     };

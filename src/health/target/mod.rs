@@ -38,7 +38,8 @@
 //! A gate that closes while approval is waited for makes it gated again: what holds when the ramp
 //! starts is what counts. An approval given early, while it is held or gated, counts; one given while it
 //! is down does not, for nobody can vouch for what has not come back. Each return needs
-//! an approval of its own: it is spent when the ramp starts, and void when the target falls.
+//! an approval of its own: it is spent when the ramp starts, and void when the target falls. A **refusal** keeps it out until it is
+//! approved after all, or falls; if its return has begun already, it is taken back at once.
 //!
 //! Then it takes the first step at once and each further one after `every`. A gate that goes down
 //! during the ramp holds it at its step; when it is up again, that step begins anew. The share
@@ -134,7 +135,7 @@ impl TargetHealth {
     pub fn approve(&mut self, recovery: &Recovery) -> ApprovalResult {
         match &mut self.phase {
             Phase::Waiting {
-                then: Then::Anew(approval @ ReturnApproval::Pending),
+                then: Then::Anew(approval @ (ReturnApproval::Pending | ReturnApproval::Refused)),
                 ..
             } if recovery.approval == Approval::Needed => {
                 *approval = ReturnApproval::Granted;
@@ -146,6 +147,32 @@ impl TargetHealth {
             | Phase::Ramping { .. }
             | Phase::Down { .. } => ApprovalResult::NotPending,
         }
+    }
+
+    /// An operator refuses its return: it goes no further, and what it had of it is taken back.
+    pub fn refuse(&mut self, now: Moment, recovery: &Recovery) -> ApprovalResult {
+        let on = match self.phase {
+            Phase::Waiting {
+                on,
+                then: Then::Anew(ReturnApproval::Pending | ReturnApproval::Granted),
+            } => on,
+            Phase::Ramping { .. } | Phase::Healthy => WaitingFor::Approval,
+            Phase::Unproven | Phase::Waiting { .. } | Phase::Down { .. } => {
+                return ApprovalResult::NotPending;
+            }
+        };
+        if recovery.approval != Approval::Needed {
+            return ApprovalResult::NotPending;
+        }
+        let then = Then::Anew(ReturnApproval::Refused);
+        (self.phase, self.since) = (Phase::Waiting { on, then }, now);
+        ApprovalResult::Accepted
+    }
+
+    /// Tells that its return has begun and not ended: it waits, or is on its ramp.
+    #[must_use]
+    pub fn is_returning(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. } | Phase::Ramping { .. })
     }
 
     /// Tells that an approval would be [`ApprovalResult::Accepted`].
@@ -190,7 +217,7 @@ impl TargetHealth {
         let (share, why) = match self.phase {
             Phase::Unproven => (Permille::FULL, Why::Unproven),
             Phase::Healthy => (Permille::FULL, Why::Healthy),
-            Phase::Waiting { on, .. } => (Permille::NONE, on.why()),
+            Phase::Waiting { on, then } => (Permille::NONE, on.why(recovery, then)),
             Phase::Ramping { step, next: None } => (share_of(recovery, step), Why::Gated),
             Phase::Ramping { step, .. } => {
                 let of = u16::try_from(recovery.steps.len()).unwrap_or(u16::MAX);
@@ -441,8 +468,11 @@ impl TargetHealth {
 }
 
 impl WaitingFor {
-    fn why(self) -> Why {
+    fn why(self, recovery: &Recovery, then: Then) -> Why {
         match self {
+            _ if needs_word(recovery, then) && then == Then::Anew(ReturnApproval::Refused) => {
+                Why::Refused
+            }
             Self::Time { .. } => Why::Held,
             Self::Gate => Why::Gated,
             Self::Approval => Why::Unapproved,
@@ -466,13 +496,20 @@ fn next_wait(
     gate: Gate,
     (on, then): (WaitingFor, Then),
 ) -> Option<WaitingFor> {
-    let needs_word =
-        recovery.approval == Approval::Needed && then == Then::Anew(ReturnApproval::Pending);
     match (on, gate) {
         (WaitingFor::Time { until }, _) if until > now => Some(on),
         (_, Gate::Shut | Gate::Unproven) => Some(WaitingFor::Gate),
-        (_, Gate::Open) => needs_word.then_some(WaitingFor::Approval),
+        (_, Gate::Open) => needs_word(recovery, then).then_some(WaitingFor::Approval),
     }
+}
+
+/// Tells that a return goes no further without an operator's approval.
+fn needs_word(recovery: &Recovery, then: Then) -> bool {
+    let is_approved = match then {
+        Then::Anew(approval) => approval == ReturnApproval::Granted,
+        Then::Step(_) | Then::Full => true,
+    };
+    recovery.approval == Approval::Needed && !is_approved
 }
 
 #[cfg(test)]

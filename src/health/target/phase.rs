@@ -65,6 +65,7 @@ pub(super) enum Then {
 pub(super) enum ReturnApproval {
     Pending,
     Granted,
+    Refused,
 }
 
 /// The relation of a fall to a blackout: a target fell by itself, or because nothing passed any more.

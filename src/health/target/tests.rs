@@ -253,6 +253,50 @@ fn a_return_waits_for_one_word_of_its_own() {
 }
 
 #[test]
+fn a_refused_return_stays_out_until_it_is_approved_or_falls() {
+    use ApprovalResult::{Accepted, NotPending};
+    use Gate::{Open, Shut};
+    use Verdict::Up;
+    let mut patient = Patient::new(Recovery {
+        approval: Approval::Needed,
+        delay: Span(50),
+        ..recovery()
+    });
+    let refuse = |patient: &mut Patient, now: u64| {
+        let recovery = patient.recovery.clone();
+        patient.target.refuse(Moment(now), &recovery)
+    };
+    patient.see(10, DOWN, Open);
+    assert_eq!(refuse(&mut patient, 11), NotPending, "it has not come back");
+    assert_eq!(patient.see(20, Up, Open), "held");
+    assert_eq!(refuse(&mut patient, 21), Accepted);
+    assert_eq!(refuse(&mut patient, 22), NotPending, "it is already");
+    for (now, gate) in [(30, Open), (70, Open), (80, Shut), (9000, Open)] {
+        assert_eq!(patient.see(now, Up, gate), "refused");
+    }
+    assert_eq!(patient.target.approve(&patient.recovery), Accepted);
+    assert_eq!(patient.see(9010, Up, Open), "ramping");
+    assert_eq!(refuse(&mut patient, 9011), Accepted, "it is taken back");
+    assert_eq!(patient.see(9020, Up, Open), "refused");
+    let standing = patient.target.standing(&patient.recovery, Span::ZERO);
+    assert_eq!(standing.share, Permille::NONE);
+    patient.see(9030, DOWN, Open);
+    patient.see(20_000_000, Up, Open);
+    assert_eq!(
+        patient.see(20_000_050, Up, Open),
+        "unapproved",
+        "the next one"
+    );
+    patient.recovery.approval = Approval::Automatic;
+    assert_eq!(patient.see(20_000_060, Up, Open), "ramping");
+    assert_eq!(
+        refuse(&mut patient, 20_000_061),
+        NotPending,
+        "nobody is asked"
+    );
+}
+
+#[test]
 fn a_word_is_taken_only_where_one_is_needed() {
     let mut patient = Patient::new(recovery());
     patient.see(10, DOWN, Gate::Shut);

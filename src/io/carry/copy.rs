@@ -1,11 +1,12 @@
 //! The node's copy of all that is shared, for several hands: the driver's, and those of carriers.
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use crate::base::{Moment, Utc};
 use crate::io::clock::Clock;
-use crate::share::{Cluster, Have, LoggedEntry, RecordFate, TakenBundle};
+use crate::share::{Cluster, Have, LoggedEntry, ReadBundle, RecordFate, TakenBundle};
 
 /// This node's copy of all that is shared; its clones are the same one.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ struct Held {
     version: watch::Sender<u64>,
     /// Orders of others that have come and are not on the disk yet.
     arrived: Mutex<Vec<LoggedEntry>>,
+    /// When the certificate expires that carriers show; seconds since 1970, 0 before one was read.
+    certificate_expires: AtomicU64,
 }
 
 impl SharedCopy {
@@ -30,6 +33,7 @@ impl SharedCopy {
             cluster: Mutex::new(cluster),
             version: watch::Sender::new(0),
             arrived: Mutex::default(),
+            certificate_expires: AtomicU64::new(0),
         }))
     }
 
@@ -69,12 +73,15 @@ impl SharedCopy {
         self.look(|cluster, _, _| cluster.newer_orders(have, turn))
     }
 
-    /// Takes a bundle that came.
+    /// Takes a bundle that came. Signatures are verified while others may look at the copy.
     pub fn take(&self, bundle: &[u8]) -> TakenBundle {
+        let bundle = ReadBundle::parse(bundle);
+        let keys = self.look(|cluster, _, _| cluster.keys_for(&bundle));
+        let bundle = bundle.verified(&keys);
         let (now, wall) = self.time();
         let cluster = self.0.cluster.lock();
         let mut cluster = cluster.unwrap_or_else(PoisonError::into_inner);
-        let taken = cluster.take(now, wall, bundle);
+        let taken = cluster.take_read(now, wall, bundle);
         drop(cluster);
         if taken.is_progress() {
             let orders = taken.fates.iter().filter_map(|fate| match fate {
@@ -91,6 +98,18 @@ impl SharedCopy {
     #[must_use]
     pub fn take_arrived(&self) -> Vec<LoggedEntry> {
         std::mem::take(&mut *self.arrived())
+    }
+
+    /// Notes when the certificate expires that a carrier shows, in seconds since 1970.
+    pub(super) fn shows_certificate(&self, expires: u64) {
+        self.0.certificate_expires.store(expires, Relaxed);
+    }
+
+    /// The time at which the certificate expires that carriers show, in seconds since 1970; absent before one was read.
+    #[must_use]
+    pub fn certificate_expires(&self) -> Option<u64> {
+        let expires = self.0.certificate_expires.load(Relaxed);
+        (expires > 0).then_some(expires)
     }
 
     /// Tells when the copy has something that it had not.

@@ -41,7 +41,7 @@ enum EndSpec {
     After(Span),
 }
 
-/// Reads `action` (`approve`, `drain`, `undrain`, `force` with a `value`, or `lift`), `scope`, `author`, `reason`, `from`,
+/// Reads `action` (`approve`, `refuse`, `drain`, `undrain`, `force` with a `value`, or `lift`), `scope`, `author`, `reason`, `from`,
 /// `until` or `for`, `force` and `dry_run`. Who asks is known by the connection as `identity`, if it is.
 pub(super) fn read(parameters: &Parameters, identity: Option<&str>) -> Result<OrderQuery, Refusal> {
     let mut given = OrderParameters::default();
@@ -112,7 +112,7 @@ impl OrderParameters {
             scope.ok_or_else(|| bad("scope is missing: scope=REGION, PROVIDER or ENDPOINT"))?;
         let holds = match action {
             Action::Drain | Action::Force(_) => true,
-            Action::Approve | Action::Undrain | Action::Lift => false,
+            Action::Approve | Action::Refuse | Action::Undrain | Action::Lift => false,
         };
         let bounds = [
             ("from", self.from.is_some()),
@@ -188,12 +188,13 @@ fn read_action(text: &str, value: Option<Override>) -> Result<Action, Refusal> {
         ("force", Some(value)) => return Ok(Action::Force(value)),
         ("force", None) => return Err(bad("value is missing: value=up, down or a share as 30%")),
         ("approve", _) => Action::Approve,
+        ("refuse", _) => Action::Refuse,
         ("drain", _) => Action::Drain,
         ("undrain", _) => Action::Undrain,
         ("lift", _) => Action::Lift,
         _ => {
             return Err(bad(format!(
-                "action={text:?} is not known; approve, drain, undrain, force and lift are"
+                "action={text:?} is not known; approve, refuse, drain, undrain, force and lift are"
             )));
         }
     };

@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 
 use crate::base::{Calendar, Family, Utc};
 use crate::engine::order::{Order, OrderEnd, OrderRecord, PastOrder};
-use crate::engine::{Forecast, HeldOrder, OrderBook, OrderSpread};
+use crate::engine::{Forecast, HeldOrder, OrderBook};
 use crate::plan::Plan;
+use crate::share::OrderSpread;
 use crate::table::{ClientShift, client_shifts};
 
 /// An order that was taken.
@@ -30,18 +31,21 @@ pub struct Ordered {
 }
 
 /// The nodes of a cluster that know an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderKnown {
     /// Those that are known to know it, the one that is asked among them.
     pub nodes: usize,
     /// All there are.
     pub of: usize,
+    /// Names of nodes that are away: they are not known to know it, and were not heard for long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub away: Vec<String>,
 }
 
 /// One order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OrderView {
-    /// `approve`, `drain`, `undrain`, `force` or `lift`.
+    /// `approve`, `refuse`, `drain`, `undrain`, `force` or `lift`.
     pub action: String,
     /// The value of an override: `up`, `down` or a share in percent.
     pub value: Option<String>,
@@ -183,10 +187,11 @@ impl OrderView {
 impl OrderKnown {
     /// As it is shown.
     #[must_use]
-    pub fn new(spread: OrderSpread) -> Self {
+    pub fn new(spread: &OrderSpread) -> Self {
         Self {
             nodes: spread.known_by,
             of: spread.of,
+            away: spread.away.clone(),
         }
     }
 }
@@ -220,7 +225,7 @@ impl HeldView {
             order: OrderView::of(&held.record, calendar),
             state: state.to_owned(),
             endpoints: endpoints.collect(),
-            known: held.spread.map(OrderKnown::new),
+            known: held.spread.as_ref().map(OrderKnown::new),
         }
     }
 }
@@ -323,7 +328,11 @@ mod tests {
                 record: record(half, Some(61_000)),
                 in_force: true,
                 endpoints: vec![("fra".into(), Permille(305))],
-                spread: Some(OrderSpread { known_by: 4, of: 5 }),
+                spread: Some(OrderSpread {
+                    known_by: 4,
+                    of: 5,
+                    away: Vec::new(),
+                }),
             }],
             held_back: Vec::new(),
             past: vec![PastOrder {

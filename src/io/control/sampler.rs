@@ -25,9 +25,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Services whose clients are counted.
 const SAMPLED: usize = 32;
 /// States, the worst first: an endpoint is counted in the first that one of its targets is in.
-const STATES: [&str; 16] = [
+const STATES: [&str; 17] = [
     "down",
     "drained",
+    "refused",
     "unapproved",
     "gated",
     "held",

@@ -378,6 +378,7 @@ fn level(state: Why) -> &'static str {
         | Why::Held
         | Why::Gated
         | Why::Unapproved
+        | Why::Refused
         | Why::Degraded => "warning",
         Why::Draining
         | Why::Drained
@@ -411,6 +412,7 @@ fn became(to: Why, share_permille: u16) -> String {
         Why::Held => "is back, and held out for a while".to_owned(),
         Why::Gated => "is back, and waits for its gate".to_owned(),
         Why::Unapproved => "is back, and waits for approval".to_owned(),
+        Why::Refused => "is back, and its return is refused".to_owned(),
         Why::Draining => "is being drained".to_owned(),
         Why::Drained => "is drained".to_owned(),
         Why::Returning => "returns after an order".to_owned(),

@@ -66,6 +66,14 @@ pub(super) fn write(text: &mut Exposition, view: Option<&ClusterView>) {
         }
     }
     text.family(
+        "waypost_cluster_certificate_expiry_timestamp_seconds",
+        Kind::Gauge,
+        "When the certificate expires that this node shows to the others, in seconds since 1970.",
+    );
+    if let Some(expires) = own.and_then(|own| own.certificate_expires) {
+        text.sample(&[], expires);
+    }
+    text.family(
         "waypost_cluster_skew_seconds",
         Kind::Gauge,
         "Difference of a vantage's clock from this node's, with the time on the way, by node.",

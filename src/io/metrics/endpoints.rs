@@ -14,9 +14,10 @@ use crate::engine::{Figures, TargetFigures};
 use crate::plan::{EndpointSeries, Plan, Target};
 
 /// States of an endpoint, the worst first: of two with the same share, the earlier one is told.
-const STATES: [&str; 18] = [
+const STATES: [&str; 19] = [
     "down",
     "drained",
+    "refused",
     "unapproved",
     "gated",
     "held",
@@ -326,6 +327,7 @@ mod tests {
             Why::Held,
             Why::Gated,
             Why::Unapproved,
+            Why::Refused,
             Why::Ramping { step: 1, of: 2 },
             Why::Down(Cause::Body),
             Why::Doubted(Cause::Body),

@@ -230,7 +230,7 @@ fn state(why: Why) -> State {
     match why {
         Why::Unproven => State::Unproven,
         Why::Healthy | Why::Weighted | Why::Degraded => State::Serving,
-        Why::Held | Why::Gated | Why::Unapproved => State::Waiting,
+        Why::Held | Why::Gated | Why::Unapproved | Why::Refused => State::Waiting,
         Why::Ramping { .. } => State::Ramping,
         Why::Down(_) | Why::Supposed => State::Out,
         Why::Doubted(_) | Why::Capped(_) | Why::Outvoted(_) => State::Kept,

@@ -365,6 +365,48 @@ fn an_approval_is_for_one_outage_whoever_replays_it() {
 }
 
 #[test]
+fn of_an_approval_and_a_refusal_in_ignorance_of_each_other_the_refusal_holds() {
+    let mut asking = test_plan(2);
+    asking.patience.approval = Approval::Needed;
+    asking.services[0].gating = Gating::Gated;
+    let mut nodes = world(&asking, &[0, 10_000]);
+    let ill = |place: usize| if place == 0 { FAIL } else { ProbeResult::Pass };
+    run(&mut nodes, 60_000, well);
+    run(&mut nodes, 90_000, ill);
+    run(&mut nodes, 110_000, well);
+    nodes[0].is_cut = true;
+    let order = |node: &mut Node, action, author| {
+        node.order(request(action, "m0", author)).unwrap();
+    };
+    order(&mut nodes[0], Action::Approve, "ada");
+    order(&mut nodes[1], Action::Refuse, "bob");
+    run(&mut nodes, 400_000, well);
+    assert_eq!([nodes[0].out(), nodes[1].out()], [vec![], vec![0]]);
+    nodes[0].is_cut = false;
+    run(&mut nodes, 500_000, well);
+    for node in &nodes {
+        assert_eq!(node.out(), [0], "it is taken back where it has returned");
+        let status = node.desk.engine.status(node.desk.now);
+        let target = &status.regions[0].endpoints[0].targets[0];
+        assert_eq!((&*target.state, target.wants_approval), ("refused", true));
+        assert!(target.detail.ends_with("; by bob@n1"), "{}", target.detail);
+    }
+    // Whoever knows of the refusal and approves all the same is obeyed, and by all.
+    order(&mut nodes[0], Action::Approve, "eve");
+    run(&mut nodes, 700_000, well);
+    assert!(nodes.iter().all(|node| node.out().is_empty()));
+    order(&mut nodes[1], Action::Drain, "bob");
+    run(&mut nodes, 900_000, ill);
+    order(&mut nodes[1], Action::Undrain, "bob");
+    run(&mut nodes, 1_000_000, well);
+    let asked = |node: &Node| {
+        let status = node.desk.engine.status(node.desk.now);
+        status.regions[0].endpoints[0].targets[0].state.clone()
+    };
+    assert!(nodes.iter().all(|node| asked(node) == "unapproved"));
+}
+
+#[test]
 fn one_node_alone_takes_out_half_and_a_second_one_the_rest() {
     let mut nodes = world(&stepwise(), &[0, 0, 0]);
     run(&mut nodes, 20_000, well);

@@ -274,7 +274,9 @@ impl Oracle {
                 let answer = named.into_iter().map(|name| (changed(&name), name));
                 self.answer = answer.map(|(changed, name)| (name, changed)).collect();
             }
-            Action::Force(_) | Action::Lift => unreachable!("no override in these worlds"),
+            Action::Force(_) | Action::Lift | Action::Refuse => {
+                unreachable!("neither overrides nor refusals in these worlds")
+            }
         }
         self.fill(now);
     }

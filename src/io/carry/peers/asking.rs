@@ -98,7 +98,8 @@ async fn connect(
 ) -> Result<TlsStream<TcpStream>, ToldTrouble> {
     let patience = duration(CLUSTER_HANDSHAKE);
     let files = &carriage.rules.files;
-    let connector = credentials::PeerCredentials::read(files)?.connector(files)?;
+    let connector =
+        credentials::PeerCredentials::read(files, &carriage.tools.copy)?.connector(files)?;
     let unreachable = |why: String| (PeerTrouble::Unreachable, why);
     let stream = timeout(patience, TcpStream::connect(address)).await;
     let stream = stream.map_err(|_| unreachable("it does not answer".to_owned()))?;

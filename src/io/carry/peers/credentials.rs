@@ -18,6 +18,7 @@ use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use x509_parser::parse_x509_certificate;
 
 use super::troubles::ToldTrouble;
 use crate::io::carry::SharedCopy;
@@ -40,11 +41,11 @@ pub(super) struct PeerCredentials {
 struct EitherEnd(Arc<dyn ClientCertVerifier>);
 
 impl PeerCredentials {
-    /// Reads the files.
+    /// Reads the files, and notes when the certificate expires.
     ///
     /// # Errors
     /// The file, and what is wrong with it.
-    pub(super) fn read(files: &ClusterFiles) -> Result<Self, ToldTrouble> {
+    pub(super) fn read(files: &ClusterFiles, copy: &SharedCopy) -> Result<Self, ToldTrouble> {
         let mut roots = RootCertStore::empty();
         for root in all::<CertificateDer<'static>>(&files.roots)? {
             roots.add(root).map_err(|error| told(&files.roots, error))?;
@@ -59,9 +60,16 @@ impl PeerCredentials {
             .map_err(|error| told(&files.roots, error))?;
         let key = std::fs::read(&files.private_key);
         let key = key.map_err(|error| told(&files.private_key, error))?;
+        let chain: Vec<CertificateDer<'static>> = all(&files.certificate)?;
+        let parsed = chain.first().map(|own| parse_x509_certificate(own));
+        if let Some(Ok((_, parsed))) = parsed {
+            let expires = parsed.validity().not_after.timestamp();
+            // Before 1970 is as expired as in its first second.
+            copy.shows_certificate(u64::try_from(expires).unwrap_or(0).max(1));
+        }
         Ok(Self {
             verifier,
-            chain: all(&files.certificate)?,
+            chain,
             key: PrivateKeyDer::from_pem_slice(&key)
                 .map_err(|error| told(&files.private_key, error))?,
         })

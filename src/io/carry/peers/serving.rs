@@ -146,7 +146,8 @@ impl Door {
         let from = stream.peer_addr();
         let from = from.map_or_else(|_| String::new(), |from| format!("{}: ", from.ip()));
         let files = &self.carriage.rules.files;
-        let acceptor = credentials::PeerCredentials::read(files)?.acceptor(files)?;
+        let copy = &self.carriage.tools.copy;
+        let acceptor = credentials::PeerCredentials::read(files, copy)?.acceptor(files)?;
         // Without it answers come later, and that is all.
         let _ = stream.set_nodelay(true);
         let shaken = timeout(duration(CLUSTER_HANDSHAKE), acceptor.accept(stream)).await;
@@ -159,7 +160,7 @@ impl Door {
         let shaken = shaken.map_err(slow)?;
         let shaken = shaken.map_err(|error| (PeerTrouble::Handshake, format!("{from}{error}")))?;
         let chain = shaken.get_ref().1.peer_certificates();
-        let member = credentials::member(chain, &self.carriage.tools.copy);
+        let member = credentials::member(chain, copy);
         let member = member.map_err(|(trouble, why)| (trouble, format!("{from}{why}")))?;
         Ok((shaken, member))
     }
