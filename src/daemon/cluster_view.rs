@@ -8,7 +8,14 @@ impl ClusterDriver {
     /// Shows what this node knows of the others.
     pub(super) fn view(&self) -> ClusterView {
         let name = &self.rules().name;
-        self.copy().look(|cluster, now, _| cluster.view(name, now))
+        let mut view = self.copy().look(|cluster, now, _| cluster.view(name, now));
+        self.route.show(&mut view.summary);
+        for node in &mut view.nodes {
+            let mut known = self.rules().nodes.iter();
+            let known = known.find(|known| known.name == node.name);
+            node.control = known.and_then(|known| known.control.clone());
+        }
+        view
     }
 
     /// Listens to a node no more, and tells the others.
