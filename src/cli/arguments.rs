@@ -254,9 +254,12 @@ pub(super) struct Plan {
     /// The config to go to
     #[arg(value_name = "NEW.toml")]
     pub(super) new: PathBuf,
-    /// The config that is in use
+    /// Ask every node of the cluster what it would change there, each by its own control address
+    #[arg(long)]
+    pub(super) cluster: bool,
+    /// The config that is in use, or with --cluster the server that is asked first
     #[command(flatten)]
-    pub(super) config: Config,
+    pub(super) control: Control,
     /// Print the whole comparison as JSON, with the hashes of both configs and their files
     #[arg(long)]
     pub(super) json: bool,

@@ -14,7 +14,7 @@ use crate::base::limits::{CERTIFICATE_NEAR, CLUSTER_SKEW_TOLD};
 use crate::daemon::Failure;
 use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
-use crate::share::{ClusterSummary, ClusterView, NodeView};
+use crate::share::{ClusterSummary, ClusterView, HeadView, NodeView};
 
 /// Vantages that a matrix has room for.
 const MATRIX: usize = 20;
@@ -123,6 +123,17 @@ pub(super) fn summary(own: &ClusterSummary, paint: Paint) -> String {
             text += &paint.code("33", &told);
         }
     }
+    match &*own.route {
+        "withdrawn" => {
+            let route = format!("\n  the anycast route is withdrawn: {}", own.route_reason);
+            text += &paint.code("1;31", &route);
+        }
+        "unsound" => {
+            let route = format!("\n  the anycast route is kept still: {}", own.route_reason);
+            text += &paint.code("33", &route);
+        }
+        _ => {}
+    }
     if own.twin {
         let twin = "\n  another node writes with this node's key: this one is silent";
         text += &paint.code("1;31", twin);
@@ -157,7 +168,7 @@ fn nodes(nodes: &[NodeView]) -> String {
             node.region.clone(),
             node.provider.clone(),
             node.part.clone(),
-            format!("{}{doubting}", node.state),
+            format!("{}{doubting}{}", node.state, route(head)),
             node.age_ms.map_or_else(none, ago),
             node.skew_ms.map_or_else(none, off),
             head.map_or_else(none, |own| mark(&own.orders, own.orders_same)),
@@ -166,6 +177,15 @@ fn nodes(nodes: &[NodeView]) -> String {
         ]
     }));
     columns(&rows)
+}
+
+/// The state of a node's anycast route, where it is not as it should be.
+fn route(head: Option<&HeadView>) -> String {
+    let route = head.map_or("", |head| &*head.route);
+    match route {
+        "" | "announced" => String::new(),
+        other => format!(", {other}"),
+    }
 }
 
 /// The matrix of who hears whom; where there are many, a line for each with those that it does not hear.
@@ -227,7 +247,7 @@ pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::share::{HeadView, HeardOf};
+    use crate::share::HeardOf;
 
     fn node(name: &str, state: &str, hears: &[&str]) -> NodeView {
         NodeView {
@@ -244,6 +264,9 @@ mod tests {
                 config: "fedcba9876543210".into(),
                 config_same: true,
                 generation: 7,
+                route: (name == "tor1")
+                    .then(|| "withdrawn".into())
+                    .unwrap_or_default(),
                 ..HeadView::default()
             }),
             ..NodeView::default()
@@ -283,7 +306,7 @@ node  region  provider  part     state   age    skew     orders            confi
 fra1  eu      ovh       vantage  this    -      -        -                 -         -
 sin1  eu      ovh       vantage  late    900ms  40s off  -                 -         -
 syd1  eu      ovh       vantage  silent  900ms  -        -                 -         -
-tor1  eu      ovh       vantage  heard   900ms  -        01234567 differs  fedcba98  7
+tor1  eu      ovh       vantage  heard, withdrawn  900ms  -        01234567 differs  fedcba98  7
 
 who hears whom (a row hears a column)
            1  2  3  4

@@ -59,6 +59,7 @@ mod node;
 mod order;
 mod orders;
 mod plan;
+mod plan_cluster;
 mod present;
 mod proof;
 mod push;

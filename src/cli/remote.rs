@@ -154,6 +154,18 @@ impl Remote {
         self.read(self.client.post(url).timeout(self.change_timeout))
     }
 
+    /// POST of a text; the response's body if the status is 200.
+    pub(super) fn post_body(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        body: String,
+    ) -> Result<String, Failure> {
+        let url = self.url(path, query)?;
+        let request = self.client.post(url).timeout(self.change_timeout);
+        self.read(request.body(body))
+    }
+
     /// DELETE; the response's body if the status is 200.
     pub(super) fn delete(&self, path: &str, query: &[(&str, &str)]) -> Result<String, Failure> {
         let url = self.url(path, query)?;

@@ -23,7 +23,18 @@ pub(crate) struct ClusterSpec {
     /// Absent: never.
     pub(crate) alone_after: At<Option<Span>>,
     pub(crate) up_while: Option<At<Permille>>,
+    pub(crate) withdraw: Option<At<WithdrawWord>>,
+    pub(crate) withdraw_hold: Option<At<Span>>,
+    pub(crate) stale_after: Option<At<Span>>,
     pub(crate) nodes: Vec<ClusterNodeSpec>,
+}
+
+/// When a node gives its anycast route back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WithdrawWord {
+    Never,
+    Isolated,
+    Stale,
 }
 
 /// One of `[[cluster.nodes]]`.
@@ -33,6 +44,7 @@ pub(crate) struct ClusterNodeSpec {
     pub(crate) key: Option<At<[u8; 32]>>,
     pub(crate) region: Option<At<String>>,
     pub(crate) provider: Option<At<String>>,
+    pub(crate) control: Option<At<String>>,
     pub(crate) is_vantage: bool,
     pub(crate) is_revoked: bool,
 }

@@ -35,6 +35,7 @@ mod maintenance;
 mod naming;
 mod observation;
 mod open_secrets;
+mod own_part;
 mod read;
 mod records;
 mod schema;
@@ -48,6 +49,7 @@ pub use crate::text::{Diagnostics, Finding, Severity};
 pub(crate) use compile::measured_client;
 pub use files::{FileBrought, Files, ReadyGeo};
 pub use include::{Included, Surroundings, fits};
+pub use own_part::with_own_part;
 pub use read::Contact;
 pub use spec::Spec;
 

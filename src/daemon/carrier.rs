@@ -12,6 +12,7 @@ use super::cluster::ClusterDriver;
 use super::keeper::ClusterBefore;
 use crate::io::carry::peers::{PeerTools, Peers};
 use crate::io::clock::Clock;
+use crate::io::control::Heartbeat;
 use crate::io::metrics::Metrics;
 use crate::plan::{ClusterRules, Plan};
 
@@ -34,9 +35,9 @@ pub(super) fn join(
     plan: &Arc<Plan>,
     (clock, before): (Clock, &ClusterBefore),
     listeners: Vec<TcpListener>,
-    metrics: &Arc<Metrics>,
+    (metrics, heartbeat): (&Arc<Metrics>, &Arc<Heartbeat>),
 ) -> Result<ClusterParts, String> {
-    let driver = ClusterDriver::start(plan, clock, before)?;
+    let driver = ClusterDriver::start(plan, (clock, heartbeat), before)?;
     let (Some(own), Some(rules)) = (&driver, &plan.cluster) else {
         return Ok((None, None));
     };

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::anycast::RouteDriver;
 use super::cluster_load;
 use super::cluster_orders::{self, ClusterOrders};
 use super::keeper::ClusterBefore;
@@ -23,6 +24,7 @@ use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input, Observed};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
+use crate::io::control::Heartbeat;
 use crate::plan::{ClusterPart, ClusterRules, Plan};
 use crate::share::{
     AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, EntryHash, MemberAdmission, MemberRole,
@@ -39,6 +41,7 @@ pub(super) struct ClusterDriver {
     head_at: Moment,
     /// The digest of the orders in the last head: who waits for others to know an order reads their heads.
     told: EntryHash,
+    pub(super) route: RouteDriver,
     /// Orders between it and this node's cores.
     pub(super) orders: ClusterOrders,
 }
@@ -50,7 +53,7 @@ impl ClusterDriver {
     /// When the seal cannot be read, or the roster cannot be.
     pub(super) fn start(
         plan: &Arc<Plan>,
-        clock: Clock,
+        (clock, heartbeat): (Clock, &Arc<Heartbeat>),
         before: &ClusterBefore,
     ) -> Result<Option<Self>, String> {
         let Some(rules) = &plan.cluster else {
@@ -68,12 +71,17 @@ impl ClusterDriver {
         cluster_orders::restore(&mut cluster, calendar.utc, before);
         let orders = ClusterOrders::new(&cluster, calendar.utc, before);
         let copy = SharedCopy::new(cluster, clock);
-        Ok(Some(Self::new((copy, orders), Arc::clone(rules), plan)))
+        let route = RouteDriver::new(rules, Arc::clone(heartbeat));
+        Ok(Some(Self::new(
+            (copy, orders, route),
+            Arc::clone(rules),
+            plan,
+        )))
     }
 
     /// Drives a copy by these rules.
     fn new(
-        (copy, orders): (SharedCopy, ClusterOrders),
+        (copy, orders, route): (SharedCopy, ClusterOrders, RouteDriver),
         rules: Arc<ClusterRules>,
         plan: &Arc<Plan>,
     ) -> Self {
@@ -86,6 +94,7 @@ impl ClusterDriver {
             beat_at: Moment(0),
             head_at: Moment(0),
             told: EntryHash::default(),
+            route,
             orders,
         }
     }
@@ -103,6 +112,7 @@ impl ClusterDriver {
                 ..ClusterRules::clone(next)
             });
         }
+        self.route.adopt(&self.rules);
         let (rules, names) = (Arc::clone(&self.rules), target_names(plan));
         self.copy.say(|cluster, _, _| {
             // The config was checked: it cannot be no roster, unless hashes of keys meet.
@@ -160,18 +170,22 @@ impl ClusterDriver {
         let (trust, sight) = engine.sight();
         let digest = self.copy.look(|cluster, _, _| cluster.log().digest());
         let has_news = std::mem::replace(&mut self.told, digest) != digest;
-        let head = (has_news || self.head_at <= now).then(|| {
-            self.head_at = now.after(CLUSTER_HEAD_EVERY);
-            head(&self.plan, engine)
-        });
-        self.copy.say(|cluster, now, wall| {
+        let is_due = has_news || self.head_at <= now;
+        let (plan, route) = (&self.plan, &mut self.route);
+        let has_told = self.copy.say(|cluster, now, wall| {
             cluster.tick(now, wall, sight);
             let ballot = engine.vote(now, cluster.ballot(trust));
             cluster.say(now, wall, ballot);
-            if let Some(head) = head {
-                cluster.say_head(wall, head);
+            let (route, is_new) = route.turn((cluster, engine), now);
+            if is_due || is_new {
+                let head = head(plan, engine);
+                cluster.say_head(wall, NodeHead { route, ..head });
             }
+            is_due || is_new
         });
+        if has_told {
+            self.head_at = now.after(CLUSTER_HEAD_EVERY);
+        }
     }
 }
 

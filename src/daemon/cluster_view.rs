@@ -10,6 +10,12 @@ impl ClusterDriver {
         let name = &self.rules().name;
         let mut view = (self.copy()).look(|cluster, now, _| cluster.view(name, now));
         view.summary.certificate_expires = self.copy().certificate_expires();
+        self.route.show(&mut view.summary);
+        for node in &mut view.nodes {
+            let mut known = self.rules().nodes.iter();
+            let known = known.find(|known| known.name == node.name);
+            node.control = known.and_then(|known| known.control.clone());
+        }
         view
     }
 

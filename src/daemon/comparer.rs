@@ -11,7 +11,7 @@ use super::prepared::Source;
 use crate::audit::compare::compare;
 use crate::audit::weaken::{Decisions, weakened};
 use crate::config;
-use crate::io::control::ComparedConfig;
+use crate::io::control::{ComparedConfig, ComparedPart};
 use crate::io::{background, files};
 
 /// The answer to whoever asked.
@@ -36,7 +36,7 @@ impl Comparer {
     }
 
     /// Compares on a thread of its own, and tells the outcome there.
-    pub(super) fn begin(&self, text: String, reply: ComparisonReply) {
+    pub(super) fn begin(&self, new: (String, ComparedPart), reply: ComparisonReply) {
         if self.is_busy.swap(true, Ordering::AcqRel) {
             let busy = "another config is being compared; try again in a moment";
             // Whoever asked may have gone.
@@ -45,7 +45,7 @@ impl Comparer {
         }
         let own = self.clone();
         let started = background::spawn("compare", move || {
-            let outcome = own.compare(&text);
+            let outcome = own.compare(new);
             own.is_busy.store(false, Ordering::Release);
             // Whoever asked may have gone.
             drop(reply.send(outcome));
@@ -55,8 +55,17 @@ impl Comparer {
         }
     }
 
-    fn compare(&self, text: &str) -> Result<ComparedConfig, String> {
-        let loaded = files::load_text(&self.config, text).map_err(|error| error.to_string())?;
+    fn compare(&self, (text, part): (String, ComparedPart)) -> Result<ComparedConfig, String> {
+        let text = match part {
+            ComparedPart::Written => text,
+            ComparedPart::Kept => {
+                let own = std::fs::read_to_string(&self.config);
+                let own = own.map_err(|error| format!("{}: {error}", self.config.display()))?;
+                // Whatever is no TOML has errors, which are told below.
+                config::with_own_part(&text, &own).unwrap_or(text)
+            }
+        };
+        let loaded = files::load_text(&self.config, &text).map_err(|error| error.to_string())?;
         let named = self.config.file_name().map(Path::new);
         let compiled = config::compile(&loaded.spec, loaded.diagnostics, &loaded.files);
         let (compiled, _) = compiled.map_err(|found| {
@@ -77,10 +86,14 @@ impl Comparer {
         };
         let weakened = weakened(before, after);
         let guard = compiled.plan.guard.clone();
+        let [policy, new_policy] =
+            [source.plan.policy, compiled.plan.policy].map(|policy| format!("{policy:016x}"));
         let comparison = compare(&source.plan, &Arc::new(compiled.plan)).and(weakened, &guard);
         Ok(ComparedConfig {
             text: comparison.to_string().trim_end().to_owned(),
             comparison: serde_json::to_value(&comparison).map_err(|error| error.to_string())?,
+            policy,
+            new_policy,
         })
     }
 }

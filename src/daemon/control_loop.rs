@@ -301,8 +301,8 @@ impl ControlLoop {
             Command::Upgrade { patience, reply } => {
                 self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
             }
-            Command::Compare { text, reply } => match &self.handles.comparer {
-                Some(comparer) => comparer.begin(text, reply),
+            Command::Compare { text, part, reply } => match &self.handles.comparer {
+                Some(comparer) => comparer.begin((text, part), reply),
                 None => drop(reply),
             },
             Command::Order { request, reply } => self.take_order(request, reply),

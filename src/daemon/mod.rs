@@ -35,6 +35,7 @@
 //! | `log`, `log_form`, `sink` | the log, the forms of its lines for machines, and the queue through which they go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |
 mod agreeing;
+mod anycast;
 mod carrier;
 mod channels;
 mod cluster;

@@ -115,7 +115,8 @@ impl Server {
         let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
         let (ready, metrics, heartbeat, audit) = shared(&state);
         let peers = start.sockets.take_peers();
-        let (cluster, carrier) = carrier::join(&plan, (clock, &agreed), peers, &metrics)?;
+        let (cluster, carrier) =
+            carrier::join(&plan, (clock, &agreed), peers, (&metrics, &heartbeat))?;
         let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;

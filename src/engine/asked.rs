@@ -15,10 +15,17 @@ impl Engine {
         self.health.vote(now, blank)
     }
 
-    /// Tells whether this node trusts itself, and whether its canaries pass.
+    /// Tells whether this node trusts itself, and whether its canaries pass. Those that it cannot look at do not, whatever was seen
+    /// of them last: a node that has lost its address or its routes runs no probe.
     #[must_use]
     pub fn sight(&self) -> (Trust, Sight) {
-        (self.health.trust(), self.health.sight())
+        let all = &self.plan.canaries;
+        let blind = all.iter().filter(|slot| self.lookout.is_unwatched(**slot));
+        let sight = match self.health.sight() {
+            Sight::Clear if blind.count() * 2 < all.len() => Sight::Clear,
+            Sight::Clear | Sight::Poor => Sight::Poor,
+        };
+        (self.health.trust(), sight)
     }
 
     /// Reckons what a drain or an override would do; nothing changes.

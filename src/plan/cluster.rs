@@ -21,12 +21,23 @@ pub struct ClusterRules {
     pub alone_after: Option<Span>,
     /// A target counts as up while more than this part of the fresh vantages say so; absent: while a majority does.
     pub up_while: Option<Permille>,
+    /// When this node gives its anycast route back; absent: never.
+    pub withdraw: Option<WithdrawRule>,
     /// The addresses on which peers ask this node for records.
     pub listen: Vec<SocketAddr>,
     /// Peers that this node asks, each as `host:port`.
     pub peers: Vec<String>,
     /// Files that are read when a connection begins.
     pub files: ClusterFiles,
+}
+
+/// The rule by which a node gives its anycast route back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WithdrawRule {
+    /// Time for which most nodes may have a newer version of a zone; absent: however long.
+    pub stale_after: Option<Span>,
+    /// Time for which the node must have been sound until the route may come back.
+    pub hold: Span,
 }
 
 /// A node of the cluster.
@@ -40,6 +51,8 @@ pub struct ClusterNode {
     pub region: String,
     /// The provider that runs it.
     pub provider: String,
+    /// The address of its control API, for whoever operates the cluster.
+    pub control: Option<String>,
     /// Its part.
     pub part: ClusterPart,
 }

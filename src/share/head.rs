@@ -7,6 +7,7 @@ use crate::base::{Family, Utc};
 
 use super::entry::EntryHash;
 use super::packing::{Garbled, Packer, Unpacker};
+use super::route::RouteWord;
 use super::seal::Author;
 use super::stamp::Boot;
 
@@ -25,6 +26,8 @@ pub struct NodeHead {
     pub generation: u64,
     /// By the hash of a zone's name, its serial; sorted.
     pub serials: Vec<(u64, u32)>,
+    /// Its anycast route.
+    pub route: RouteWord,
 }
 
 /// Answers that a node gave lately.
@@ -65,12 +68,16 @@ impl NodeHead {
             out.u64(*zone);
             out.u32(*serial);
         }
+        // Nodes that do not know of routes read heads without.
+        if self.route != RouteWord::Untold {
+            out.u8(self.route.code());
+        }
         out.0
     }
 
     pub(super) fn unpack(content: &[u8]) -> Result<Self, Garbled> {
         let mut from = Unpacker::new(content);
-        let head = Self {
+        let mut head = Self {
             sent: Utc(from.u64()?),
             last: from.rising(CLUSTER_MEMBERS, |from| {
                 Ok((Author(from.u64()?), Boot(from.u64()?), from.u64()?))
@@ -79,7 +86,12 @@ impl NodeHead {
             config: from.fixed()?,
             generation: from.u64()?,
             serials: from.rising(CLUSTER_SERIALS, |from| Ok((from.u64()?, from.u32()?)))?,
+            route: RouteWord::Untold,
         };
+        if !from.is_at_end() {
+            let word = RouteWord::of(from.u8()?);
+            head.route = word.ok_or_else(|| from.wrong("route"))?;
+        }
         from.end()?;
         Ok(head)
     }
@@ -154,6 +166,20 @@ mod tests {
             ..NodeHead::default()
         };
         assert_eq!(NodeHead::unpack(&head.pack()), Ok(head.clone()));
+        for route in [
+            RouteWord::Announced,
+            RouteWord::Unsound,
+            RouteWord::Withdrawn,
+        ] {
+            let told = NodeHead {
+                route,
+                ..head.clone()
+            };
+            assert_eq!(NodeHead::unpack(&told.pack()), Ok(told.clone()));
+            assert_eq!(told.pack().len(), head.pack().len() + 1, "{route:?}");
+        }
+        let untold = [head.pack(), vec![0]].concat();
+        assert!(NodeHead::unpack(&untold).is_err(), "there is one form only");
         assert!(head.knows(Author(1), Boot(2), 3) && !head.knows(Author(1), Boot(2), 4));
         let row = LoadRow {
             service: 1,

@@ -24,6 +24,7 @@
 //! | [`OrderEntry`], [`LogAct`], [`HybridStamp`] | an order, what it does, its hybrid clock |
 //! | [`SharedLog`], [`OrderInForce`] | all orders that matter, and what they come to |
 //! | [`NodeHead`], [`NodeLoad`] | what a node has and runs; what it answers |
+//! | [`AnycastRoute`], [`RouteWord`] | when a node gives its anycast route back, and what it says of it |
 //! | [`Cluster`] | one node's copy of all of it |
 //! | [`ClusterView`] | what one node knows of the others, for people |
 //! | [`Have`], [`TakenBundle`], [`RecordFate`] | what carriers carry, and what became of it |
@@ -61,6 +62,7 @@ mod packing;
 mod panel;
 pub mod record;
 mod roster;
+pub mod route;
 pub mod ruling;
 mod seal;
 mod stamp;
@@ -80,6 +82,7 @@ pub use packing::Garbled;
 pub use panel::{OtherVantage, OwnVote, VantageLabel, VantagePanel, VantageView};
 pub use record::{Envelope, RecordStream, Sealed};
 pub use roster::{MemberAdmission, MemberRole, Roster, RosterFault, RosterMember};
+pub use route::{AnycastRoute, RouteFault, RouteRule, RouteSight, RouteStep, RouteWord};
 pub use ruling::{Electorate, Ruling, Trust, VantageId, Vote};
 pub use seal::{Author, AuthorKey, AuthorSeal};
 pub use stamp::{Boot, HybridStamp};

@@ -601,3 +601,47 @@ fn a_view_shows_who_hears_whom_and_who_differs() {
         ("revoked", 3)
     );
 }
+
+#[test]
+fn a_zone_is_behind_when_most_nodes_have_a_newer_one() {
+    let mut nodes = nodes(4);
+    nodes.iter_mut().for_each(|node| vote(node, &[DOWN]));
+    for (node, serial) in nodes.iter_mut().zip([5, 6, 7, u32::MAX]) {
+        let head = NodeHead {
+            serials: vec![(1, serial), (2, 5)],
+            route: RouteWord::Announced,
+            ..NodeHead::default()
+        };
+        node.say_head(WALL, head);
+    }
+    mingle(&mut nodes);
+    nodes[0].tick(NOW, WALL, Sight::Clear);
+    let behind = |nodes: &[Cluster], now, own: [Option<u32>; 2]| {
+        let own = [(1, own[0]), (2, own[1])];
+        nodes[0]
+            .route_sight(now, Sight::Clear, own.into_iter())
+            .behind
+    };
+    // Of four nodes three have to be newer; 2^32-1 comes before 5.
+    assert_eq!(behind(&nodes, NOW, [Some(5), Some(5)]), None);
+    assert_eq!(behind(&nodes, NOW, [Some(u32::MAX - 1), Some(5)]), Some(1));
+    assert_eq!(
+        behind(&nodes, NOW, [Some(5), None]),
+        Some(2),
+        "it cannot be answered"
+    );
+    let seen = nodes[0].route_sight(NOW, Sight::Clear, std::iter::empty());
+    let names: Vec<&str> = seen.others.iter().map(|(name, _)| &**name).collect();
+    assert_eq!((names.len(), seen.footing), (3, Footing::Together));
+    assert!(
+        seen.others
+            .iter()
+            .all(|(_, word)| *word == RouteWord::Announced)
+    );
+    // Heads grow old, and who is revoked says nothing.
+    assert_eq!(behind(&nodes, NOW.after(Span(15_001)), [None, None]), None);
+    let revoke = intent(LogAct::Revoke(author(2)), "node-2");
+    nodes[0].order(WALL, revoke).unwrap();
+    let seen = nodes[0].route_sight(NOW, Sight::Clear, std::iter::empty());
+    assert_eq!(seen.others.len(), 2);
+}

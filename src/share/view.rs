@@ -52,6 +52,13 @@ pub struct ClusterSummary {
     pub config_differs: Vec<String>,
     /// Nodes whose clock differs from this one's by more than 30 seconds.
     pub skewed: Vec<String>,
+    /// This node's anycast route: `announced`; `unsound`, which is announced though something is wrong; or `withdrawn`. Empty for a
+    /// node that never withdraws.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub route: String,
+    /// Why it is withdrawn or unsound; for a person.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub route_reason: String,
     /// The other nodes, by name.
     pub others: Vec<OtherNode>,
     /// The time at which the certificate expires that this node shows to others, as its carrier has read it last; seconds since 1970.
@@ -103,6 +110,9 @@ pub struct NodeView {
     pub doubting: bool,
     /// Vantages that it hears itself, by name.
     pub hears: Vec<String>,
+    /// The address of its control API, if the config says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
     /// Its orders, config and table, as it said last.
     pub head: Option<HeadView>,
 }
@@ -120,6 +130,9 @@ pub struct HeadView {
     pub config_same: bool,
     /// Generation of its table.
     pub generation: u64,
+    /// Its anycast route, as [`ClusterSummary::route`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub route: String,
 }
 
 /// This node's last words.
@@ -191,6 +204,9 @@ impl Cluster {
                 let off = nodes.iter().filter(off);
                 off.map(|node| node.name.clone()).collect()
             },
+            // The route is this node's own affair: whoever drives it says how it stands.
+            route: String::new(),
+            route_reason: String::new(),
             others: {
                 let others = nodes.iter().filter(|node| node.state != "this");
                 let short = others.map(|node| OtherNode {
@@ -240,6 +256,8 @@ impl Cluster {
             skew_ms: heard.map(|(hearing, _)| hearing.skew().0),
             doubting: ballot.is_some_and(|ballot| ballot.trust == Trust::Doubting),
             hears,
+            // A record does not say it: whoever has the config does.
+            control: None,
             head: head.map(|head| self.head_view(head, own)),
         }
     }
@@ -278,6 +296,7 @@ impl Cluster {
             config: short(&head.config),
             config_same: own.is_none_or(|own| own.config == head.config),
             generation: head.generation,
+            route: head.route.word().to_owned(),
         }
     }
 }

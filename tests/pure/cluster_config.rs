@@ -40,7 +40,12 @@ fn whole() -> String {
     let nodes = [
         node("fra1", FRA1, "hetzner", ""),
         node("tor1", TOR1, "ovh", "revoked = true"),
-        node("sin1", SIN1, "hetzner", ""),
+        node(
+            "sin1",
+            SIN1,
+            "hetzner",
+            "control = \"https://sin1.example.net:8053\"",
+        ),
     ];
     format!("{HEAD}{}", nodes.concat())
 }
@@ -84,6 +89,11 @@ fn what_nodes_must_agree_on_is_in_the_policy() {
         ),
         ("peers = [\"tor1.example.net:5354\"]", "peers = []"),
         ("revoked = \"cluster/revoked.crl\"\n", ""),
+        (
+            "up_while",
+            "withdraw = \"stale\"\nwithdraw_hold = \"5m\"\nup_while",
+        ),
+        ("control = \"https://sin1.example.net:8053\"", ""),
     ] {
         assert_eq!(changed(from, to).plan.policy, own, "{to}");
     }
@@ -147,6 +157,11 @@ fn who_gains_a_voice_is_told_and_who_loses_one_is_not() {
             "revoked = \"cluster/revoked.crl\"\n",
             "",
             "[cluster] revoked",
+        ),
+        (
+            "https://sin1.example.net:8053",
+            "https://sin1.example.org:8053",
+            "node sin1 control",
         ),
     ] {
         let found = of(&changed(from, to));

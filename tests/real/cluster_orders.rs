@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use waypost::share::AuthorSeal;
 
+use crate::drill::tiny_database;
 use crate::membership::NodeAuthority;
 use crate::world::{CONFIG, Process, World, ZONE, dig, get_at, wait_for};
 
@@ -23,6 +24,11 @@ struct Fleet {
 
 impl Fleet {
     fn start() -> Self {
+        Self::with("")
+    }
+
+    /// Nodes whose configs have more.
+    fn with(more: &str) -> Self {
         let world = World::new();
         let authority = NodeAuthority::new();
         for (number, node) in (0..).zip(NODES) {
@@ -33,9 +39,13 @@ impl Fleet {
                 text
             });
             private(&world.write(&format!("{node}.seal"), &digits));
-            world.write(&format!("{node}.toml"), &config(number));
+            world.write(
+                &format!("{node}.toml"),
+                &format!("{}{more}", config(number)),
+            );
         }
         world.write("zones/example.org.zone", ZONE);
+        fs::write(world.path("tiny.mmdb"), tiny_database()).unwrap();
         let machines = ["127.1.0.1", "127.1.0.2", "127.2.0.1"];
         let mut fleet = Self {
             _machines: machines.map(|address| world.backend(address)),
@@ -136,6 +146,7 @@ fn config(number: u64) -> String {
     let place = usize::try_from(number).unwrap();
     let node = NODES[place];
     let own = CONFIG
+        .replace("\"embedded\"", "\"tiny.mmdb\"")
         .replace(
             r#"listen = ["127.0.0.20:53", "[::1]:53"]"#,
             &format!(
@@ -273,4 +284,70 @@ fn update(number: usize, line: &str) {
         "{}",
         String::from_utf8_lossy(&text)
     );
+}
+
+/// Every node compares a config with what it runs, one that is not asked is like one of the same policy, and one that is away is named.
+#[test]
+fn a_config_is_planned_against_every_node() {
+    let made = Command::new(WAYPOST)
+        .args(["token", "new", "planner", "--role", "admin"])
+        .output();
+    let made = String::from_utf8(made.unwrap().stdout).unwrap();
+    let table = made.find("[tokens.planner]").unwrap();
+    // The last table of a config is that of the last node, which says where its control API is.
+    let control = format!("control = \"http://{}\"\n{}", control(2), &made[table..]);
+    let mut fleet = Fleet::with(&control);
+    let token = fleet.world.write("token", &made);
+    let plan = |fleet: &Fleet, from: &str, to: &str| {
+        let own = fs::read_to_string(fleet.world.path("fra1.toml")).unwrap();
+        assert!(own.contains(from));
+        let new = fleet.world.write("new.toml", &own.replacen(from, to, 1));
+        let token = ["--token-file", token.to_str().unwrap()];
+        fleet.say(
+            0,
+            &[&["plan", new.to_str().unwrap(), "--cluster"], &token[..]].concat(),
+        )
+    };
+    wait_for("all to agree", || {
+        let status = fleet.well(0, &["cluster", "status"]);
+        status.contains("nodes 3 of 3") && !status.contains("have another config")
+    });
+    let (text, code) = plan(&fleet, "max = \"2s\"", "max = \"3s\"");
+    assert_eq!(code, Some(0), "{text}");
+    let sections: Vec<&str> = text.split("== ").skip(1).collect();
+    let [fra, sin, tor] = sections[..] else {
+        panic!("{text}");
+    };
+    assert!(
+        fra.starts_with("fra1, this: policy ") && fra.contains(", then "),
+        "{text}"
+    );
+    assert!(
+        sin.starts_with("sin1, heard: policy ") && sin.contains("the same changes as on fra1"),
+        "{text}"
+    );
+    assert!(
+        tor.starts_with("tor1, heard: policy ")
+            && tor.contains("as fra1, for it serves by the same policy"),
+        "{text}"
+    );
+
+    // What may not be on one may not be at all.
+    let (text, code) = plan(&fleet, "residency = \"strict\"", "residency = \"prefer\"");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("residency"), "{text}");
+    let (text, code) = plan(&fleet, "[acme]", "[acmes]");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("not known of: fra1, sin1, tor1"), "{text}");
+
+    // Nothing was changed by any of it; and one that is away is named.
+    fleet.kill(2);
+    wait_for("it to be missed", || {
+        fleet
+            .well(0, &["cluster", "status"])
+            .contains("nodes 2 of 3")
+    });
+    let (text, code) = plan(&fleet, "max = \"2s\"", "max = \"3s\"");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("not known of: sin1"), "{text}");
 }

@@ -32,7 +32,7 @@ for = "110s"
 "#;
 
 /// A geo database that is read at once.
-fn tiny_database() -> Vec<u8> {
+pub(crate) fn tiny_database() -> Vec<u8> {
     let country = |code: &str| serde_json::json!({ "country_code": code });
     let networks = [
         ("198.51.100.0/24", country("DE")),

@@ -13,6 +13,7 @@ mod access;
 mod acme;
 mod advice;
 mod alerting;
+mod anycast;
 mod approval;
 mod book;
 mod bursts;

@@ -21,8 +21,8 @@ use waypost::health::{ProbeResult, Report, Timing};
 use waypost::io::audit::{self, AuditTrail};
 use waypost::io::clock::Clock;
 use waypost::io::control::{
-    Command, ComparedConfig, ControlServer, Controlling, Force, Heartbeat, OrderRefusal, OrderView,
-    Ordered, State,
+    Command, ComparedConfig, ComparedPart, ControlServer, Controlling, Force, Heartbeat,
+    OrderRefusal, OrderView, Ordered, State,
 };
 use waypost::io::history::History;
 use waypost::io::history::event::TimelineEvent;
@@ -288,8 +288,8 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 };
                 reply.send(result).unwrap();
             }
-            (Engine::Answers, Command::Compare { text, reply }) => {
-                reply.send(compared(&text)).unwrap();
+            (Engine::Answers, Command::Compare { text, part, reply }) => {
+                reply.send(compared(&text, part)).unwrap();
             }
             (Engine::Answers, Command::Upgrade { patience, reply }) => {
                 reply.send(upgraded(patience)).unwrap();
@@ -343,13 +343,15 @@ fn viewed() -> waypost::share::ClusterView {
 }
 
 /// What comes of a config that is held against the one in force.
-fn compared(text: &str) -> Result<ComparedConfig, String> {
+fn compared(text: &str, part: ComparedPart) -> Result<ComparedConfig, String> {
     if text.is_empty() {
         return Err("config.toml:1:1: it is empty".to_owned());
     }
     Ok(ComparedConfig {
-        text: format!("{} octets", text.len()),
+        text: format!("{} octets, own part {part:?}", text.len()),
         comparison: serde_json::json!({ "result": "allowed" }),
+        policy: "1".to_owned(),
+        new_policy: "2".to_owned(),
     })
 }
 
@@ -1496,18 +1498,27 @@ fn viewers_see_the_cluster_and_admins_revoke_a_node() {
 fn a_config_is_compared_for_admins_alone() {
     let rig = Rig::start(Engine::Answers);
     rig.publish(7);
-    let compare = |secret: &str, text: &str| {
+    let compare = |secret: &str, text: &str, query: &str| {
         let length = text.len();
         rig.request(&format!(
-            "POST /api/v1/plan HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\nContent-Length: {length}\r\n\r\n{text}"
+            "POST /api/v1/plan{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\nContent-Length: {length}\r\n\r\n{text}"
         ))
     };
-    for (secret, text, status, words) in [
-        (OPS, "[server]", 403, "takes role admin"),
-        (ADMIN, "[server]", 200, "8 octets"),
-        (ADMIN, "", 422, "it is empty"),
+    for (secret, text, query, status, words) in [
+        (OPS, "[server]", "", 403, "takes role admin"),
+        (ADMIN, "[server]", "", 200, "8 octets, own part Written"),
+        (ADMIN, "[server]", "?own_part=kept", 200, "own part Kept"),
+        (
+            ADMIN,
+            "[server]",
+            "?own_part=no",
+            400,
+            "`kept` or `written`",
+        ),
+        (ADMIN, "[server]", "?part=kept", 400, "unknown parameter"),
+        (ADMIN, "", "", 422, "it is empty"),
     ] {
-        let response = compare(secret, text);
+        let response = compare(secret, text, query);
         assert_eq!(response.status, status, "{}", response.body);
         assert!(response.body.contains(words), "{}", response.body);
     }

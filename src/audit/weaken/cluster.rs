@@ -41,6 +41,8 @@ fn rules(before: &ClusterRules, after: &ClusterRules, found: &mut Findings) {
         peers: _,
         // How soon it is heard of, and nothing else.
         beat: _,
+        // Its route, and no answer.
+        withdraw: _,
     } = before;
     for next in &after.nodes {
         let mut own = nodes.iter();
@@ -73,6 +75,7 @@ fn voice(before: Option<&ClusterNode>, after: &ClusterNode, found: &mut Findings
         // Counted by all vantages together.
         region: _,
         provider: _,
+        control,
     } = after;
     let of = format!("node {name}");
     let was = before.map_or("not there", |own| word(own.part));
@@ -80,6 +83,16 @@ fn voice(before: Option<&ClusterNode>, after: &ClusterNode, found: &mut Findings
         found.tell(KIND, &of, [was, word(*part)]);
     } else if rank(*part) > 0 && before.is_some_and(|own| own.key != *key) {
         found.tell(KIND, &of, ["a key", "another one"]);
+    }
+    // Whoever plans for all nodes shows a token there.
+    let controls = [
+        before.and_then(|own| own.control.as_ref()),
+        control.as_ref(),
+    ];
+    if let [Some(own), Some(next)] = controls
+        && own != next
+    {
+        found.tell(KIND, &format!("{of} control"), [own, next]);
     }
 }
 

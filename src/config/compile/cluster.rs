@@ -18,18 +18,22 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer};
 use super::names::{Names, within};
 use super::tls::{self, Fault};
 use crate::base::limits::{CLUSTER_FRESH, CLUSTER_MEMBERS, CLUSTER_PEERS, CLUSTER_VANTAGES};
-use crate::base::{Permille, from_hexadecimal, similar, to_hexadecimal};
+use crate::base::{Permille, Span, from_hexadecimal, similar, to_hexadecimal};
 use crate::config::Files;
-use crate::config::cluster::{ClusterNodeSpec, ClusterSpec};
+use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, WithdrawWord};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::Spec;
-use crate::plan::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules, Pair};
+use crate::plan::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules, Pair, WithdrawRule};
 
 /// Vantages below which two that fail leave nobody to tell them from the world.
 const FEW: usize = 3;
 /// Vantages from which on `up_while` counts.
 const MANY: usize = 8;
+/// Time without a fault until an anycast route comes back.
+const HOLD: Span = Span::from_secs(60);
+/// Time for which most nodes may have newer data.
+const STALE_AFTER: Span = Span::from_secs(300);
 /// Share of those who say up from which on a target is up anyway.
 const HALF: Permille = Permille(500);
 
@@ -76,6 +80,7 @@ pub(super) fn resolve(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Op
         beat: own.beat,
         alone_after: own.alone_after.value,
         up_while: own.up_while.as_ref().map(|own| own.value),
+        withdraw: withdraw(spec, own, found),
         listen: own.listen.iter().map(|one| one.value).collect(),
         peers: own.peers.iter().map(|one| one.value.clone()).collect(),
         files: ClusterFiles {
@@ -131,6 +136,7 @@ fn nodes(own: &ClusterSpec, found: &mut Diagnostics) -> Vec<ClusterNode> {
             key: key.value,
             region: text(&node.region),
             provider: text(&node.provider),
+            control: node.control.as_ref().map(|own| own.value.clone()),
             part: part(node),
         });
     }
@@ -276,6 +282,39 @@ fn check_tuning(own: &ClusterSpec, found: &mut Diagnostics) {
             .label("a node would decide alone while it still goes by what others said")
             .help("the default is \"2m\"; \"never\" lets no node decide alone");
     }
+}
+
+/// The rule by which this node gives its anycast route back. Canaries tell whether it is this node that is cut off.
+fn withdraw(spec: &Spec, own: &ClusterSpec, found: &mut Diagnostics) -> Option<WithdrawRule> {
+    let word = own.withdraw.as_ref()?;
+    let stale_after = match word.value {
+        WithdrawWord::Never => return None,
+        WithdrawWord::Isolated => None,
+        WithdrawWord::Stale => Some(
+            own.stale_after
+                .as_ref()
+                .map_or(STALE_AFTER, |own| own.value),
+        ),
+    };
+    if spec.canaries.is_empty() {
+        found
+            .error(&word.at, "`withdraw` without canaries")
+            .label("a node that hears nobody cannot tell whether it is cut off, or the others are gone")
+            .help("name `canaries` in `[guard]`: addresses that do not fail together, such as public resolvers");
+    }
+    if stale_after.is_some() && own.nodes.len() < FEW {
+        found
+            .warn(
+                &word.at,
+                format!("of {} nodes none is ever stale", own.nodes.len()),
+            )
+            .label("more than half of all nodes must have newer data than this one")
+            .help("\"isolated\" says what is meant, or add nodes");
+    }
+    Some(WithdrawRule {
+        stale_after,
+        hold: own.withdraw_hold.as_ref().map_or(HOLD, |own| own.value),
+    })
 }
 
 /// Checks how others are reached.

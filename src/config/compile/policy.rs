@@ -143,6 +143,9 @@ fn cluster(spec: &ClusterSpec) -> impl Debug {
         revoked: _,
         listen: _,
         peers: _,
+        withdraw: _,
+        withdraw_hold: _,
+        stale_after: _,
     } = spec;
     let nodes = nodes.iter().map(|node| {
         let ClusterNodeSpec {
@@ -150,6 +153,8 @@ fn cluster(spec: &ClusterSpec) -> impl Debug {
             key,
             region,
             provider,
+            // It is for people, and no ruling depends on it.
+            control: _,
             is_vantage,
             is_revoked,
         } = node;

@@ -14,12 +14,16 @@
 //! beat        = "1s"
 //! alone_after = "2m"                         # or "never"
 //! up_while    = "18%"                        # from 8 vantages on
+//! withdraw    = "isolated"                   # the anycast route; or "stale", "never"
+//! withdraw_hold = "1m"
+//! stale_after = "5m"                         # of "stale"
 //!
 //! [[cluster.nodes]]
 //! name     = "fra1"
 //! key      = "ed25519:…"
 //! region   = "eu-frankfurt"
 //! provider = "hetzner"
+//! control  = "https://fra1.example.net:8053" # where its control API is reached; optional
 //! vantage  = true
 //! revoked  = false
 //! ```
@@ -27,7 +31,7 @@ use toml::de::DeValue;
 
 use super::{items, path, plain};
 use crate::base::{Span, from_hexadecimal};
-use crate::config::cluster::{ClusterNodeSpec, ClusterSpec};
+use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, WithdrawWord};
 use crate::config::reader::{At, Fields};
 use crate::config::value::{self, Trouble};
 
@@ -35,6 +39,13 @@ use crate::config::value::{self, Trouble};
 const BEAT: Span = Span::from_secs(1);
 /// Shortest and longest time between two votes.
 const BEATS: [Span; 2] = [Span(200), Span::from_secs(60)];
+const WITHDRAW: [(&str, WithdrawWord); 3] = [
+    ("never", WithdrawWord::Never),
+    ("isolated", WithdrawWord::Isolated),
+    ("stale", WithdrawWord::Stale),
+];
+/// Shortest and longest time until a route goes or comes back.
+const WITHDRAW_SPANS: [Span; 2] = [Span::from_secs(10), Span::from_secs(24 * 3600)];
 /// The beginning of a public key's text.
 const KEY: &str = "ed25519:";
 /// Time without a majority after which those who are heard decide.
@@ -66,6 +77,9 @@ pub(super) fn cluster(document: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
             at: fields.at(),
         }),
         up_while: fields.optional("up_while", value::percent),
+        withdraw: fields.optional("withdraw", value::word(&WITHDRAW)),
+        withdraw_hold: fields.optional("withdraw_hold", withdraw_span),
+        stale_after: fields.optional("stale_after", withdraw_span),
         nodes: fields.tables("nodes").into_iter().map(node).collect(),
     };
     fields.finish();
@@ -78,6 +92,7 @@ fn node(mut fields: Fields<'_, '_>) -> ClusterNodeSpec {
         key: fields.required("key", r#""ed25519:…""#, public_key),
         region: fields.required("region", r#""eu-frankfurt""#, value::label),
         provider: fields.required("provider", r#""hetzner""#, value::label),
+        control: fields.optional("control", control),
         is_vantage: plain(fields.optional("vantage", value::boolean)) != Some(false),
         is_revoked: plain(fields.optional("revoked", value::boolean)) == Some(true),
     };
@@ -94,6 +109,18 @@ fn beat(value: &DeValue<'_>) -> Result<Span, Trouble> {
         let message = format!("a vote every {beat} is not between {least} and {most}");
         Err(Trouble::new(message)
             .with_help("the default is \"1s\", and serves any number of nodes"))
+    }
+}
+
+fn withdraw_span(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let span = value::span(value)?;
+    let [least, most] = WITHDRAW_SPANS;
+    if (least..=most).contains(&span) {
+        Ok(span)
+    } else {
+        let message = format!("{span} is not between {least} and {most}");
+        Err(Trouble::new(message)
+            .with_help("`withdraw_hold` is \"1m\" and `stale_after` \"5m\" if omitted"))
     }
 }
 
@@ -118,6 +145,24 @@ fn public_key(value: &DeValue<'_>) -> Result<[u8; 32], Trouble> {
             "`waypost node new NAME` prints it; what its file holds is the secret, and never stands here",
         )
     })
+}
+
+/// `https://…`, as `--control` takes it; `http://…` on loopback alone, for tokens are shown there.
+fn control(value: &DeValue<'_>) -> Result<String, Trouble> {
+    let text = value::text(value)?;
+    let is_whole = |rest: &str| !rest.is_empty() && !rest.contains(char::is_whitespace);
+    let is_near = |rest: &str| {
+        let address: Option<std::net::SocketAddr> = rest.trim_end_matches('/').parse().ok();
+        address.is_some_and(|address| address.ip().is_loopback())
+    };
+    if text.strip_prefix("https://").is_some_and(is_whole)
+        || text.strip_prefix("http://").is_some_and(is_near)
+    {
+        return Ok(text);
+    }
+    let message = format!("`{text}` is no address of a control API");
+    let help = "write \"https://fra1.example.net:8053\"; http takes an address of this machine, such as \"http://127.0.0.1:8053\"";
+    Err(Trouble::new(message).with_help(help))
 }
 
 /// `host:port`, with an address in brackets where it has colons.

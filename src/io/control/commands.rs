@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::compared::ComparedConfig;
+use super::compared::{ComparedConfig, ComparedPart};
 use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::live::hub::Live;
@@ -50,6 +50,8 @@ pub enum Command {
     Compare {
         /// Its text.
         text: String,
+        /// The part of it that is each node's own.
+        part: ComparedPart,
         /// The comparison, or every error; for a person.
         reply: oneshot::Sender<Result<ComparedConfig, String>>,
     },

@@ -7,13 +7,14 @@ use std::time::Duration;
 use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::State as Given;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::callers::Caller;
 use super::commands::{Command, State};
-use super::compared::ComparedConfig;
+use super::compared::{ComparedConfig, ComparedPart};
+use super::parameters::{self, Parameters};
 use super::replies::{ApiProblem, Refusal, Reply, json};
 use crate::base::limits::COMPARED_BYTES;
 use crate::plan::Permission;
@@ -25,14 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(80);
 ///
 /// The body is the text of a config; files that it names are read beside the one in force. It takes role admin, and changes nothing.
 #[utoipa::path(post, path = "/api/v1/plan", tag = "api",
+    params(("own_part" = Option<String>, Query, description = "`kept`: what is each node's own (addresses, keys, paths) stays as it is in force here; otherwise as written")),
     request_body(content = String, content_type = "application/toml"),
     responses((status = 200, description = "The comparison", body = ComparedConfig), (status = 422, description = "Every error of the config", body = ApiProblem, content_type = "application/problem+json"), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn plan(
     Given(state): Given<State>,
     Extension(caller): Extension<Caller>,
+    uri: Uri,
     body: Body,
 ) -> Result<Reply, Refusal> {
     caller.may(Permission::Govern)?;
+    let part = part(&parameters::of(&uri))?;
     let body = to_bytes(body, COMPARED_BYTES).await.map_err(|_| {
         let message = format!("a config is at most {COMPARED_BYTES} octets long");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message)
@@ -40,7 +44,7 @@ pub(super) async fn plan(
     let text = String::from_utf8(body.to_vec());
     let text = text.map_err(|_| Refusal::bad("the config is no UTF-8 text"))?;
     let (reply, compared) = oneshot::channel();
-    let command = Command::Compare { text, reply };
+    let command = Command::Compare { text, part, reply };
     let asked = async {
         state.commands.send(command).await.ok()?;
         compared.await.ok()
@@ -53,4 +57,17 @@ pub(super) async fn plan(
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message))
         }
     }
+}
+
+fn part(query: &Parameters) -> Result<ComparedPart, Refusal> {
+    let mut part = ComparedPart::Written;
+    for (key, value) in query {
+        match (&**key, &**value) {
+            ("own_part", "kept") => part = ComparedPart::Kept,
+            ("own_part", "written") => part = ComparedPart::Written,
+            ("own_part", _) => return Err(Refusal::bad("`own_part` is `kept` or `written`")),
+            _ => return Err(Refusal::bad(format!("unknown parameter `{key}`"))),
+        }
+    }
+    Ok(part)
 }

@@ -11,4 +11,17 @@ pub struct ComparedConfig {
     /// The same for a program, as `waypost plan --json` prints it.
     #[schema(value_type = Object)]
     pub comparison: Value,
+    /// Hash of the policy in force, in hexadecimal digits.
+    pub policy: String,
+    /// That of the policy that the config would put in force.
+    pub new_policy: String,
+}
+
+/// The part of a compared config that is each node's own: addresses, keys, paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComparedPart {
+    /// It is taken as it is written.
+    Written,
+    /// It stays as the node that compares has it.
+    Kept,
 }

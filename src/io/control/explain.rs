@@ -92,6 +92,9 @@ pub(super) async fn answer(
 
 /// Adds what the vantages of the cluster see of each endpoint.
 pub(super) fn tell_votes(explanation: &mut Explanation, status: &Status) {
+    let cluster = status.cluster.as_ref();
+    let withdrawn = cluster.filter(|own| own.route == "withdrawn");
+    explanation.withdrawn = withdrawn.map(|own| own.route_reason.clone());
     let Chain::Steered(steered) = &mut explanation.chain else {
         return;
     };

@@ -1,10 +1,10 @@
-//! Whether the control loop still turns.
+//! The sign that the control loop still turns, and its word on this node's anycast route.
 //!
 //! The loop writes down the moment of each of its turns; whoever asks how the process is compares
 //! it with now. So a question about its health costs the loop nothing, and a loop that is stuck is
 //! found by its silence. What the loop does in a turn is not known here.
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use crate::base::limits::CONTROL_LOOP_TURN;
 use crate::base::{Moment, Span};
@@ -15,6 +15,8 @@ pub struct Heartbeat {
     first: OnceLock<Moment>,
     /// Milliseconds of the clock; of no meaning before the first turn.
     last: AtomicU64,
+    /// The reason for which the route is withdrawn.
+    withdrawn: RwLock<Option<String>>,
 }
 
 impl Heartbeat {
@@ -23,6 +25,24 @@ impl Heartbeat {
         // Whoever sees that there was a first turn must see its moment as the last.
         self.last.store(now.0, Ordering::Release);
         self.first.get_or_init(|| now);
+    }
+
+    /// The anycast route is withdrawn for this reason, or may be announced.
+    pub fn withdraw(&self, reason: Option<&str>) {
+        if self.withdrawn().as_deref() != reason {
+            let mut own = self
+                .withdrawn
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *own = reason.map(str::to_owned);
+        }
+    }
+
+    /// The reason for which the anycast route is withdrawn, if it is.
+    #[must_use]
+    pub fn withdrawn(&self) -> Option<String> {
+        let own = self.withdrawn.read();
+        own.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long the loop has been turning; `None` if it does not: before its first turn, and when

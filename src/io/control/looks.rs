@@ -73,7 +73,8 @@ pub(super) async fn health(Given(state): Given<State>) -> Reply {
 ///
 /// They are also while the engine is slow; not when it has ended, for then nothing that happens to an endpoint
 /// changes an answer any more. Nor are they as long as a zone is not answered because it is being signed; the others
-/// are answered meanwhile, and `detail` says how far it is.
+/// are answered meanwhile, and `detail` says how far it is. Nor does a node of a cluster say so whose anycast route is to be
+/// withdrawn (`[cluster] withdraw`), though it answers whoever asks it.
 #[utoipa::path(get, path = "/readyz", tag = "process", security(()),
     responses((status = 200, description = "They are", body = Ready), (status = 503, description = "They are not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn readiness(Given(state): Given<State>) -> Reply {
@@ -87,6 +88,10 @@ pub(super) async fn readiness(Given(state): Given<State>) -> Reply {
     let table = published.load();
     if has_unsigned(&table.zones) {
         return unsigned(&state).await;
+    }
+    if let Some(reason) = state.heartbeat.withdrawn() {
+        let message = format!("the anycast route is withdrawn: {reason}; queries are answered");
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response();
     }
     json(&Ready {
         status: "ready",

@@ -49,7 +49,7 @@ pub use self::commands::{
     Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
     PushReport, Revocation, State,
 };
-pub use self::compared::ComparedConfig;
+pub use self::compared::{ComparedConfig, ComparedPart};
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;

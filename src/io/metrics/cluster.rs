@@ -7,7 +7,7 @@ use crate::share::{ClusterSummary, ClusterView, Footing};
 /// A gauge with its help, and its value in a summary.
 type CountedSeries = (&'static str, &'static str, fn(&ClusterSummary) -> usize);
 
-const COUNTS: [CountedSeries; 7] = [
+const COUNTS: [CountedSeries; 8] = [
     (
         "waypost_cluster_vantages",
         "Vantages of the cluster.",
@@ -42,6 +42,11 @@ const COUNTS: [CountedSeries; 7] = [
         "waypost_cluster_twin",
         "Whether another node writes with this one's key (1), so that this one is silent, or not (0).",
         |own| usize::from(own.twin),
+    ),
+    (
+        "waypost_cluster_withdrawn",
+        "Whether this node's anycast route is to be withdrawn (1), or not (0).",
+        |own| usize::from(own.route == "withdrawn"),
     ),
 ];
 

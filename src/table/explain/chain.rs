@@ -503,6 +503,7 @@ mod tests {
             supposed: Vec::new(),
             generation: 7,
             signed: None,
+            withdrawn: None,
             chain: Chain::Steered(Box::new(steered)),
             chosen: None,
         }

@@ -100,6 +100,9 @@ pub struct Explanation {
     /// How the zone is signed; absent when it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed: Option<SignedZone>,
+    /// Why this node's anycast route is withdrawn, so that clients ask another one; absent when it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<String>,
     /// The chain; of records that follow the choice, that of the family which leads.
     pub chain: Chain,
     /// The RRset that the choice comes to, if that is more than addresses.
@@ -161,6 +164,7 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
         supposed: question.suppose.clone(),
         generation: table.generation,
         signed: signed_zone(table, question),
+        withdrawn: None,
         chain: find_chain(table, question, leading)?,
         chosen: chosen.map(|(_, facts)| facts),
     })

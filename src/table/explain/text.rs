@@ -24,6 +24,12 @@ impl fmt::Display for Explanation {
         if !self.supposed.is_empty() {
             writeln!(out, "supposed down: {}", self.supposed.join(", "))?;
         }
+        if let Some(reason) = &self.withdrawn {
+            writeln!(
+                out,
+                "clients ask another node: the anycast route is withdrawn, {reason}"
+            )?;
+        }
         writeln!(out)?;
         match &self.chain {
             Chain::Steered(steered) => write_steered(out, self, steered, &qtype)?,

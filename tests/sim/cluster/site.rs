@@ -78,6 +78,7 @@ pub(super) fn plan() -> Arc<Plan> {
         beat: Span(BEAT),
         alone_after: Some(Span(ALONE_AFTER)),
         up_while: None,
+        withdraw: None,
         listen: Vec::new(),
         peers: Vec::new(),
         files: ClusterFiles {

@@ -2,6 +2,8 @@
 use waypost::base::{Cause, SlotId};
 use waypost::engine::{Input, Notice};
 use waypost::health::ProbeResult;
+use waypost::share::Sight;
+use waypost::sim::TestPlan;
 
 use super::desk::{Desk, test_plan};
 
@@ -100,4 +102,25 @@ fn a_probe_that_never_reports_is_no_look_and_a_reload_is_none() {
     desk.idle(120_000);
     assert_eq!(told(&desk, &address).len(), 1, "it is told once");
     assert_eq!(first(&desk), ("unwatched".to_owned(), 1000, true));
+}
+
+#[test]
+fn canaries_that_nobody_can_look_at_do_not_pass() {
+    let mut desk = Desk::new(&TestPlan {
+        canaries: 3,
+        ..test_plan(1)
+    });
+    let canaries = desk.engine.table().plan.canaries.clone();
+    desk.run(60_000, |_| ProbeResult::Pass);
+    assert_eq!(desk.engine.sight().1, Sight::Clear);
+    let blind = |slots: &[SlotId], slot: SlotId| match slots.contains(&slot) {
+        true => LOCAL,
+        false => ProbeResult::Pass,
+    };
+    desk.run(120_000, |slot| blind(&canaries[..1], slot));
+    assert_eq!(desk.engine.sight().1, Sight::Clear, "most are seen");
+    desk.run(180_000, |slot| blind(&canaries[..2], slot));
+    assert_eq!(desk.engine.sight().1, Sight::Poor);
+    desk.run(240_000, |_| ProbeResult::Pass);
+    assert_eq!(desk.engine.sight().1, Sight::Clear);
 }

@@ -88,6 +88,7 @@ impl Site {
                 key: seal(number).key().0,
                 region: (*name).to_owned(),
                 provider: "own".to_owned(),
+                control: None,
                 part: ClusterPart::Vantage,
             });
         ClusterRules {
@@ -97,6 +98,7 @@ impl Site {
             beat: Span(1000),
             alone_after: None,
             up_while: None,
+            withdraw: None,
             listen: vec![self.address(node)],
             peers: asked
                 .iter()

@@ -121,12 +121,14 @@ mod tests {
                     key: [0; 32],
                     region: String::new(),
                     provider: String::new(),
+                    control: None,
                     part: ClusterPart::Vantage,
                 })
                 .collect(),
             beat: Span(1000),
             alone_after: None,
             up_while: None,
+            withdraw: None,
             listen: Vec::new(),
             peers: names[1..].to_vec(),
             files: ClusterFiles {
