@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `read` | which keys there are, and their defaults |
 //! | `include`, `environment` | the files and variables that a config takes in |
+//! | [`declared`] | objects that no file has, compiled with the files |
 //! | `spec` | the config as written |
 //! | `schema` | what an editor may know of the config |
 //! | `compile` | what names mean, what does not go together, and the plan |
@@ -23,6 +24,7 @@ use crate::text::{diagnostic, reader, value};
 mod cluster;
 mod compile;
 pub mod copy;
+pub mod declared;
 mod dynamic;
 mod endpoint;
 pub mod environment;

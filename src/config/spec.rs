@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cluster::ClusterSpec;
-pub(crate) use super::dynamic::{DynamicSpec, RecordRuleSpec};
+pub(crate) use super::dynamic::{DynamicSpec, ObjectRuleSpec, RecordRuleSpec};
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::maintenance::MaintenanceSpec;
 use super::naming::{AliasSpec, ResolversSpec};

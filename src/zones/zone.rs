@@ -387,11 +387,13 @@ impl OneZone {
     }
 
     /// What an operator may see of it.
-    pub(super) fn status(&self) -> ZoneStatus {
+    pub(super) fn status(&self, declared: usize) -> ZoneStatus {
         let zone = &self.composed.zone;
         ZoneStatus {
             name: self.plan.apex.to_string(),
             names: self.base.names(),
+            declared,
+            declared_aside: self.aside.len(),
             serial: soa(zone).map(|soa| soa.serial()),
             signing: self.signing(),
             withheld: self.withheld(),

@@ -43,6 +43,7 @@ mod masters;
 mod monitors;
 mod names;
 mod notify;
+mod objects;
 mod observe;
 mod orders;
 mod packages;

@@ -505,6 +505,7 @@ mod tests {
             signed: None,
             chain: Chain::Steered(Box::new(steered)),
             chosen: None,
+            declared: None,
         }
     }
 
