@@ -69,6 +69,10 @@ pub const DECLARED_CHANGES: usize = 20_000;
 pub const DECLARED_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Batches of them that may wait.
 pub const DECLARED_WAITING: usize = 256;
+/// Declared services, monitors, regions and endpoints in all.
+pub const DECLARED_OBJECTS: usize = 20_000;
+/// Octets of one of them as JSON.
+pub const DECLARED_OBJECT_BYTES: usize = 256 * 1024;
 /// Octets of the file in which they are kept.
 pub const DECLARED_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// TXT records of `_acme-challenge` names that are kept at once.

@@ -119,6 +119,15 @@ pub(super) enum Command {
     /// Runs beside external-dns, which asks it over loopback, and declares by the control API what external-dns wants. `[dynamic]` of the server
     /// says which records may be declared, and by whom.
     ExternalDns(super::external_dns::ExternalDns),
+    /// Write all that is declared as files: records, services, monitors, regions, endpoints
+    ///
+    /// Records are in `example.org.records`, and `[services.api]` is in `services/api.toml`, as `apply` reads them.
+    Export(super::declared::ExportArguments),
+    /// Bring what is declared to what the files of a folder say
+    ///
+    /// Shows what would change, and what `waypost plan` says of it; changes it with `--yes`. Without it, the exit code is 1 if there is something
+    /// to change. Zones without a file, and services, monitors or regions without a folder, are left alone.
+    Apply(super::declared::ApplyArguments),
     /// Make a token for the control API
     Token(TokenArguments),
     /// Make, list and revoke the nodes of a cluster

@@ -14,6 +14,7 @@
 //! | `drill` | `waypost drill`: a scenario played on the live system, or in its table |
 //! | `cost` | what `check --cost` says that a server will hold and do |
 //! | `acme` | `waypost acme`: challenges set, removed and listed |
+//! | `declared` | `waypost export`, `apply`: all that is declared as files, and brought to what files say |
 //! | `records` | `waypost records`: records declared, listed, written as files and brought to what files say |
 //! | `external_dns` | `waypost external-dns`: the webhook provider of external-dns |
 //! | `token` | `waypost token`: secrets for the control API |
@@ -42,6 +43,7 @@ mod backup;
 mod check;
 mod cluster;
 mod cost;
+mod declared;
 mod demo;
 mod describe;
 mod drill;
@@ -123,6 +125,8 @@ pub fn main() -> ExitCode {
         Command::Acme(arguments) => acme::acme(&arguments),
         Command::Records(arguments) => records::records(&arguments),
         Command::ExternalDns(arguments) => external_dns::external_dns(arguments),
+        Command::Export(arguments) => declared::export(&arguments),
+        Command::Apply(arguments) => declared::apply(&arguments),
         Command::Token(arguments) => token::token(&arguments),
         Command::Node(arguments) => node::node(&arguments),
         Command::Cluster(arguments) => cluster::cluster(&arguments),

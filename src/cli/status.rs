@@ -91,6 +91,14 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
             let text = format!("signatures of zone {name} would not outlive a restart: {why}");
             line(out, &paint.code("35", &text));
         }
+        if zone.declared > 0 {
+            let (name, count, aside) = (&zone.name, zone.declared, zone.declared_aside);
+            let aside = match aside {
+                0 => String::new(),
+                aside => format!(", {aside} of them not served: `waypost records list {name}`"),
+            };
+            line(out, &format!("zone {name}: {count} RRsets declared{aside}"));
+        }
         if let Some(signing) = &zone.signing {
             signing_lines(out, &zone.name, signing);
         }

@@ -5,12 +5,13 @@
 use super::reader::At;
 use crate::base::Span;
 use crate::dns::Name;
-use crate::plan::AccessRole;
+use crate::plan::{AccessRole, ObjectKind};
 
 /// `[dynamic]`.
 #[derive(Debug, Default)]
 pub(crate) struct DynamicSpec {
     pub(crate) records: Vec<RecordRuleSpec>,
+    pub(crate) objects: Vec<ObjectRuleSpec>,
     pub(crate) max_records: Option<usize>,
     /// The least and the most.
     pub(crate) ttl: [Option<At<Span>>; 2],
@@ -29,4 +30,17 @@ pub(crate) struct RecordRuleSpec {
     pub(crate) tokens: Vec<At<String>>,
     /// Names of `[tsig]`.
     pub(crate) keys: Vec<At<String>>,
+}
+
+/// One of `[[dynamic.objects]]`.
+#[derive(Debug)]
+pub(crate) struct ObjectRuleSpec {
+    pub(crate) kinds: Vec<At<ObjectKind>>,
+    /// Patterns of names.
+    pub(crate) names: Vec<At<String>>,
+    /// Hostnames that a service may have; a first label `*` means all below.
+    pub(crate) hostnames: Vec<At<Name>>,
+    pub(crate) roles: Vec<At<AccessRole>>,
+    /// Names of `[tokens]`.
+    pub(crate) tokens: Vec<At<String>>,
 }

@@ -10,10 +10,12 @@
 //! nothing further, so that what belongs to a config is seen in one place.
 //!
 //! Nothing here opens a file: [`wanted`] says what is wanted, and `io::files` brings it.
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::declared::{DeclaredText, OWNED, ObjectPath, ObjectTable};
 use super::environment::{self, Lookup};
 use crate::text::Diagnostics;
 use crate::text::document::Document;
@@ -41,6 +43,8 @@ pub struct Included {
 pub struct Surroundings<'s> {
     /// The files that it includes, in their order.
     pub included: &'s [Included],
+    /// Texts of what is declared, which no file has.
+    pub declared: &'s [DeclaredText],
     /// Values of the environment.
     pub environment: Option<Lookup<'s>>,
 }
@@ -95,9 +99,10 @@ pub fn fits(pattern: &str, name: &str) -> bool {
     left.ends_with(last)
 }
 
-/// A config with all that it includes.
-pub(super) fn document(path: &Path, text: &str, included: &[Included]) -> Document {
-    let texts: Vec<_> = included
+/// A config with all that it includes, then what is declared.
+pub(super) fn document(path: &Path, text: &str, around: &Surroundings<'_>) -> Document {
+    let texts: Vec<_> = around
+        .included
         .iter()
         .filter_map(|one| {
             let content = one.content.as_ref().ok()?;
@@ -107,7 +112,9 @@ pub(super) fn document(path: &Path, text: &str, included: &[Included]) -> Docume
         .collect();
     let others = texts.iter().map(|(path, text)| (path.clone(), &**text));
     let own = (path.display().to_string(), text);
-    Document::of(std::iter::once(own).chain(others))
+    let declared = around.declared.iter();
+    let declared = declared.map(|own| (own.source.clone(), &*own.text));
+    Document::of(std::iter::once(own).chain(others).chain(declared))
 }
 
 /// The keys of a config with those of all that it includes, and values of the environment in their places. The text is that of
@@ -118,7 +125,8 @@ pub(super) fn table<'t>(
     around: &Surroundings<'_>,
     found: &mut Diagnostics,
 ) -> DeTable<'t> {
-    let places: Vec<_> = document.places().map(|(_, at)| at).collect();
+    let mut places: Vec<_> = document.places().map(|(_, at)| at).collect();
+    let declared = places.split_off(places.len() - around.declared.len());
     let there = around.included.iter();
     let mut contents = there.filter_map(|one| one.content.as_ref().ok());
     let mut whole = DeTable::new();
@@ -141,7 +149,50 @@ pub(super) fn table<'t>(
     let filled = environment::fill(&mut whole, text, around.environment, found);
     found.conceal(filled.iter().map(|(_, value)| &**value));
     document.fill(filled);
+    // Whoever declares something sees nothing of the environment by it.
+    let filed = owned(&whole);
+    for (own, at) in around.declared.iter().zip(declared) {
+        let table = merge::parse(found, text, at.clone());
+        match conflict(&filed, &own.path) {
+            Some(help) => {
+                let message = format!("{} {OWNED}", own.path);
+                found.error(&(at.start..at.start + 1), message).help(help);
+            }
+            None => merge::merge(&mut whole, table, found),
+        }
+    }
     whole
+}
+
+/// Tables of the files by table and name, and whether each has endpoints of its own.
+fn owned(whole: &DeTable<'_>) -> BTreeMap<(ObjectTable, String), bool> {
+    let of_table = |table: ObjectTable| {
+        let own = whole
+            .get(table.word())
+            .and_then(|own| own.get_ref().as_table());
+        own.into_iter().flat_map(move |own| {
+            own.iter().map(move |(name, one)| {
+                let has_endpoints = one.get_ref().get("endpoints").is_some();
+                ((table, name.get_ref().to_string()), has_endpoints)
+            })
+        })
+    };
+    ObjectTable::ALL.into_iter().flat_map(of_table).collect()
+}
+
+/// Why something cannot be declared beside what files have: the help for it.
+fn conflict(
+    filed: &BTreeMap<(ObjectTable, String), bool>,
+    path: &ObjectPath,
+) -> Option<&'static str> {
+    let own = filed.get(&(path.table, path.name.clone()))?;
+    match (&path.endpoint, path.table, own) {
+        (None, _, _) => Some("change it there, or remove it there first; or declare it no longer"),
+        (Some(_), ObjectTable::Services, false) => Some(
+            "a service of a file gets further endpoints only where it has some of its own: else it would leave those of the regions",
+        ),
+        (Some(_), ObjectTable::Monitors | ObjectTable::Regions | ObjectTable::Services, _) => None,
+    }
 }
 
 /// Tells whether an included file is text, and reports the first byte that is none. What is put in its place has the same place.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `read` | which keys there are, and their defaults |
 //! | `include`, `environment` | the files and variables that a config takes in |
+//! | [`declared`] | objects that no file has, compiled with the files |
 //! | `spec` | the config as written |
 //! | `catalog` | zones that catalogs list |
 //! | `zone_files` | the files of zones |
@@ -26,6 +27,7 @@ mod catalog;
 mod cluster;
 mod compile;
 pub mod copy;
+pub mod declared;
 mod dynamic;
 mod endpoint;
 pub mod environment;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::Files;
 use super::cluster::ClusterSpec;
-pub(crate) use super::dynamic::{DynamicSpec, RecordRuleSpec};
+pub(crate) use super::dynamic::{DynamicSpec, ObjectRuleSpec, RecordRuleSpec};
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::maintenance::MaintenanceSpec;
 use super::naming::{AliasSpec, ResolversSpec};

@@ -13,6 +13,7 @@ use crate::audit::weaken::{Decisions, weakened};
 use crate::config;
 use crate::io::control::{ComparedConfig, ComparedPart};
 use crate::io::{background, files};
+use crate::plan::{Plan, Zoning};
 
 /// The answer to whoever asked.
 pub(super) type ComparisonReply = oneshot::Sender<Result<ComparedConfig, String>>;
@@ -76,24 +77,27 @@ impl Comparer {
             )
         })?;
         let source = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
-        let before = Decisions {
-            plan: &source.plan,
-            zoning: &source.zoning,
-        };
-        let after = Decisions {
-            plan: &compiled.plan,
-            zoning: &compiled.zoning,
-        };
-        let weakened = weakened(before, after);
-        let guard = compiled.plan.guard.clone();
-        let [policy, new_policy] =
-            [source.plan.policy, compiled.plan.policy].map(|policy| format!("{policy:016x}"));
-        let comparison = compare(&source.plan, &Arc::new(compiled.plan)).and(weakened, &guard);
-        Ok(ComparedConfig {
-            text: comparison.to_string().trim_end().to_owned(),
-            comparison: serde_json::to_value(&comparison).map_err(|error| error.to_string())?,
-            policy,
-            new_policy,
-        })
+        compared(&source, (&Arc::new(compiled.plan), &compiled.zoning))
     }
+}
+
+/// Compares another plan with the one in force.
+pub(super) fn compared(
+    source: &Source,
+    (plan, zoning): (&Arc<Plan>, &Zoning),
+) -> Result<ComparedConfig, String> {
+    let before = Decisions {
+        plan: &source.plan,
+        zoning: &source.zoning,
+    };
+    let weakened = weakened(before, Decisions { plan, zoning });
+    let [policy, new_policy] =
+        [source.plan.policy, plan.policy].map(|policy| format!("{policy:016x}"));
+    let comparison = compare(&source.plan, plan).and(weakened, &plan.guard);
+    Ok(ComparedConfig {
+        text: comparison.to_string().trim_end().to_owned(),
+        comparison: serde_json::to_value(&comparison).map_err(|error| error.to_string())?,
+        policy,
+        new_policy,
+    })
 }

@@ -239,6 +239,7 @@ impl ControlLoop {
                 Effect::Publish(zones) => self.handle(Input::Zones(zones)),
                 Effect::Configured(outcome) => self.configured(outcome),
                 Effect::Filed(apex, outcome) => self.filed(&apex, outcome),
+                Effect::Declared(notice) => self.tell_declared(&notice),
                 Effect::Challenges(kept) => self.share_challenges(kept),
             }
         }
@@ -296,6 +297,7 @@ impl ControlLoop {
             | Command::Revoke { .. }
             | Command::Challenge { .. }
             | Command::Declared { .. }
+            | Command::Declare { .. }
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Upgrade { patience, reply } => {
@@ -333,6 +335,8 @@ impl ControlLoop {
                 let effects = self.zones.declare(ask, reply);
                 self.follow(effects);
             }
+            Command::Objects(reply) => drop(reply.send(self.declared_objects())),
+            Command::Declare { order, reply } => self.declare(order, reply),
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
                 self.follow(effects);
@@ -432,7 +436,9 @@ impl ControlLoop {
                 Err(SendError(ReaderMessage::Reload(request))) => {
                     Some((request, "the thread that reads the config has ended"))
                 }
-                Ok(()) | Err(SendError(ReaderMessage::Names(_))) => None,
+                Ok(()) | Err(SendError(ReaderMessage::Names(_) | ReaderMessage::Declare(..))) => {
+                    None
+                }
             },
         };
         if let Some((request, why)) = refused {

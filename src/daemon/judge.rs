@@ -30,9 +30,19 @@ pub(super) struct Judgement {
     pub(super) weakened: Weakened,
     /// The clients who move and what is lost, for whoever asked.
     pub(super) changes: Option<String>,
+    /// Whoever asked for it has the right to: only files that changed on the way are weighed.
+    pub(super) is_declared: bool,
 }
 
 impl Judgement {
+    /// That of a change of declared objects: the rules of `[dynamic]` have judged it.
+    pub(super) fn declared() -> Self {
+        Self {
+            is_declared: true,
+            ..Self::default()
+        }
+    }
+
     /// Compares the config in force with another.
     pub(super) fn of(before: &Source, after: &Source, occasion: Occasion) -> Self {
         if before.plan.digest == after.plan.digest {
@@ -52,6 +62,7 @@ impl Judgement {
             cut: cut_of(&before.spec, &after.spec, occasion),
             weakened,
             changes,
+            is_declared: false,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use tracing::error;
 
 use crate::base::Span;
+use crate::config::declared::DeclaredObjects;
 use crate::config::{Compiled, FiledZone, Files, Spec};
 use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
@@ -38,6 +39,8 @@ pub(crate) struct Prepared {
 pub(crate) struct Source {
     pub(crate) plan: Arc<Plan>,
     pub(crate) spec: Arc<Spec>,
+    /// Declared objects, as they were compiled with the files.
+    pub(crate) declared: Arc<DeclaredObjects>,
     /// All that was brought for it, but for zones and the geo database.
     pub(crate) brought: Files,
     pub(crate) zoning: Arc<Zoning>,
@@ -103,6 +106,7 @@ impl Prepared {
                 files: loaded.spec.files_by_zone(&loaded.files),
                 brought: without_data(&loaded.spec, &loaded.files),
                 spec: Arc::new(loaded.spec),
+                declared: loaded.declared,
                 geo: loaded.geo,
                 zoning,
                 steered,

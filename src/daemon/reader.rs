@@ -21,6 +21,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
+use super::declaring::{self, ObjectKeeper, ObjectReply};
 use super::findings;
 use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
@@ -29,10 +30,11 @@ use super::prepared::{Keys, Prepared, Source, filed};
 use super::readdress::Readdressed;
 use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
+use crate::config::declared::{ObjectOrder, ObjectRefusal};
 use crate::dns::Name;
 use crate::io::audit::AuditTrail;
 use crate::io::background;
-use crate::io::control::Force;
+use crate::io::control::{Force, ObjectsDone};
 use crate::io::files;
 use crate::io::files::Watch;
 use crate::io::log_line::LogList;
@@ -60,6 +62,8 @@ pub(super) enum ReaderMessage {
     Reload(Request),
     /// To make a plan of the config in force with these addresses of names.
     Names(Arc<KnownNames>),
+    /// To change what is declared.
+    Declare(Box<ObjectOrder>, ObjectReply),
 }
 
 /// What was read again.
@@ -129,6 +133,7 @@ pub(super) fn start(
         names,
         geo: GeoKeeper::default(),
         measured: MeasuredKeeper::default(),
+        objects: ObjectKeeper::default(),
     };
     background::spawn("config", move || reader.run(&queue))?;
     Ok(requests)
@@ -142,6 +147,7 @@ struct Reader {
     recorder: WatchRecorder,
     geo: GeoKeeper,
     measured: MeasuredKeeper,
+    objects: ObjectKeeper,
     /// The addresses of names, as they were handed on last.
     names: Arc<KnownNames>,
 }
@@ -168,21 +174,76 @@ impl Reader {
 
     /// Does what was asked for: the last addresses count, and a config is read with them.
     fn take(&mut self, messages: Vec<ReaderMessage>) -> Result<(), Ended> {
-        let (mut requests, mut names) = (Vec::new(), None);
+        let (mut requests, mut names, mut declared) = (Vec::new(), None, Vec::new());
         for message in messages {
             match message {
                 ReaderMessage::Reload(request) => requests.push(request),
                 ReaderMessage::Names(known) => names = Some(known),
+                ReaderMessage::Declare(order, reply) => declared.push((order, reply)),
             }
         }
         if let Some(known) = names {
             self.names = Arc::clone(&known);
             self.readdress(known)?;
         }
+        for (order, reply) in declared {
+            let outcome = self.declare(&order)?;
+            // Whoever asked may have gone.
+            drop(reply.send(outcome));
+        }
         match requests.is_empty() {
             true => Ok(()),
             false => self.read(requests),
         }
+    }
+
+    /// Has declared objects changed, and waits until the config with them is in force.
+    fn declare(
+        &mut self,
+        order: &ObjectOrder,
+    ) -> Result<Result<ObjectsDone, ObjectRefusal>, Ended> {
+        let drafted = self.objects.draft(order, &self.source(), &self.names);
+        let draft = match drafted {
+            Ok(Ok(draft)) => draft,
+            Ok(Err(done)) => return Ok(Ok(done)),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let (prepared, undo, done) = match self.objects.keep(draft) {
+            Ok(kept) => kept,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let fate = self.hand_over(Ok((prepared, Judgement::declared())), Force::No, Vec::new())?;
+        Ok(match fate {
+            Ok(_) => {
+                declaring::tell(order, &done);
+                Ok(done)
+            }
+            Err(why) => {
+                self.objects.undo(undo);
+                Err(ObjectRefusal::Unfit(why, Vec::new()))
+            }
+        })
+    }
+
+    /// Has a config taken into force, and waits for what becomes of it.
+    fn hand_over(
+        &self,
+        outcome: ConfigRead,
+        force: Force,
+        replies: Vec<Reply>,
+    ) -> Result<Result<String, String>, Ended> {
+        let (reader, done) = std::sync::mpsc::channel();
+        self.send(Reading::Config {
+            outcome,
+            force,
+            waiting: ReloadWaiters {
+                replies,
+                changes: None,
+                reader,
+            },
+        })?;
+        let fate = done.recv();
+        Ok(fate.unwrap_or_else(|_| Err("the server ended".to_owned())))
     }
 
     /// Has other addresses of names taken into force, and waits until that is done.
@@ -264,18 +325,9 @@ impl Reader {
             Occasion::Watched => self.recorder.begin(&self.source(), outcome),
             Occasion::Asked | Occasion::Signalled => (outcome, None),
         };
-        let (reader, done) = std::sync::mpsc::channel();
-        self.send(Reading::Config {
-            outcome,
-            force: if forced { Force::Yes } else { Force::No },
-            waiting: ReloadWaiters {
-                replies: requests.into_iter().map(|request| request.reply).collect(),
-                changes: None,
-                reader,
-            },
-        })?;
-        let fate = done.recv();
-        let fate = fate.unwrap_or_else(|_| Err("the server ended".to_owned()));
+        let force = if forced { Force::Yes } else { Force::No };
+        let replies = requests.into_iter().map(|request| request.reply);
+        let fate = self.hand_over(outcome, force, replies.collect())?;
         if let Some(begun) = begun {
             self.recorder.end(begun, &fate);
         }

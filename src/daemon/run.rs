@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::sys::signal::SigSet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::prepared::{Keys, Prepared};
 use super::server::{Server, Start};
@@ -96,6 +96,12 @@ fn run_after(
     let (sink, notifier, log) = start_log(format, &prepared.plan)?;
     let runtime = runtime()?;
     findings::doubts(&config.diagnostics);
+    for conflict in &config.conflicts {
+        error!(
+            event = "declared_conflict",
+            "not in force, as it does not go with the config: {conflict}"
+        );
+    }
     if dropped == Some(RootDropped::Other) {
         warn!(
             event = "same_user",
@@ -144,29 +150,45 @@ struct ReadConfig {
     compiled: Compiled,
     diagnostics: Diagnostics,
     watch: Watch,
+    /// Declared objects that do not go with the files, and why: they are left out.
+    conflicts: Vec<String>,
 }
 
 impl ReadConfig {
+    /// Reads it. What is declared and does not go with the files costs itself, and not the start.
     fn read(path: &Path) -> Result<Self, Failure> {
-        let mut loaded = files::load(path).map_err(|error| error.to_string())?;
-        let watch = loaded.watch();
-        // Nothing is assumed of names here: those that nothing is known of have no address.
-        let kept = crate::io::state::names::read(&loaded.spec.state()).0;
-        loaded.files.names = Arc::clone(NameEngine::new(kept).given());
-        let diagnostics = std::mem::take(&mut loaded.diagnostics);
-        let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
-        let (compiled, diagnostics) = compiled.map_err(|diagnostics| {
-            format!(
-                "the config has errors; nothing was started\n{}",
-                diagnostics.render(has_colours(&std::io::stderr()))
-            )
-        })?;
-        Ok(Self {
-            loaded,
-            compiled,
-            diagnostics,
-            watch,
-        })
+        let (mut declared, mut conflicts) = (None, Vec::new());
+        loop {
+            let mut loaded = files::load_declaring(path, declared.as_ref())
+                .map_err(|error| error.to_string())?;
+            let watch = loaded.watch();
+            // Nothing is assumed of names here: those that nothing is known of have no address.
+            let kept = crate::io::state::names::read(&loaded.spec.state()).0;
+            loaded.files.names = Arc::clone(NameEngine::new(kept).given());
+            let diagnostics = std::mem::take(&mut loaded.diagnostics);
+            match config::compile(&loaded.spec, diagnostics, &loaded.files) {
+                Ok((compiled, diagnostics)) => {
+                    return Ok(Self {
+                        loaded,
+                        compiled,
+                        diagnostics,
+                        watch,
+                        conflicts,
+                    });
+                }
+                Err(found) if loaded.declared.is_empty() => {
+                    let shown = found.render(has_colours(&std::io::stderr()));
+                    return Err(format!(
+                        "the config has errors; nothing was started\n{shown}"
+                    ));
+                }
+                Err(found) => {
+                    let (rest, why) = loaded.declared.without_faulty(&found.list());
+                    conflicts.extend(why);
+                    declared = Some(Arc::new(rest));
+                }
+            }
+        }
     }
 
     /// Becomes the user of `[server] user`, if there is one, and sees whether that one can do what has to be done later.

@@ -405,7 +405,7 @@ async fn settle(
             match effect {
                 Effect::Configured(outcome) => served = Some(outcome?),
                 Effect::Publish(zones) => served = Some(zones),
-                Effect::Filed(..) | Effect::Challenges(_) => {}
+                Effect::Filed(..) | Effect::Challenges(_) | Effect::Declared(_) => {}
             }
         }
         if let Some(zones) =

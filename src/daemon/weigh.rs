@@ -79,17 +79,33 @@ impl Scales {
                 cut,
                 weakened,
                 changes,
+                is_declared,
             } = judgement;
             let mut complaints: Vec<String> = cut.iter().cloned().collect();
             if !weakened.is_empty() {
                 complaints.push(format!("it would weaken {}", weakened.summary()));
             }
             complaints.extend(in_force.geo_loss_to(&prepared.plan));
-            complaints.extend(self.shrinkage(in_force, &prepared.plan, &prepared.sizes));
+            complaints.extend(match is_declared {
+                true => self.shrinkage(in_force, in_force, &self.of_files(&prepared.sizes)),
+                false => self.shrinkage(in_force, &prepared.plan, &prepared.sizes),
+            });
             let details = changes.clone().unwrap_or_else(|| weakened.to_string());
             refuse_for(&complaints, details.trim())?;
         }
         Ok(Weighed::New(prepared))
+    }
+
+    /// Sizes of zones as far as their files decide them: steered names come and go with services.
+    fn of_files(&self, sizes: &[ZoneSize]) -> Vec<ZoneSize> {
+        let same = |next: &ZoneSize| {
+            let mut all = self.sizes.iter();
+            all.find(|own| own.apex == next.apex && own.digest == next.digest)
+        };
+        let sizes = sizes.iter();
+        sizes
+            .map(|next| same(next).unwrap_or(next).clone())
+            .collect()
     }
 
     /// Weighs the file of a zone, by the plan in force.

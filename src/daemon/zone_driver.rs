@@ -71,6 +71,8 @@ pub(super) enum Effect {
     Configured(Result<Arc<Zones>, String>),
     /// Say whether a zone is served as its file has it now.
     Filed(Name, Result<(), String>),
+    /// Tell those who watch what was declared.
+    Declared(Notice),
     /// Tell the other nodes of the cluster what has become of challenges: these are served.
     Challenges(Challenges),
 }
@@ -298,7 +300,11 @@ impl ZoneDriver {
                 effects.push(Effect::Configured(outcome));
             }
             Output::Publish(zones) => effects.push(Effect::Publish(zones)),
-            Output::Notice(notice) => log(&notice),
+            Output::Notice(notice) => {
+                log(&notice);
+                let is_declared = notice.event == "declared";
+                effects.extend(is_declared.then_some(Effect::Declared(notice)));
+            }
         }
     }
 

@@ -5,6 +5,8 @@
 //! refused; rules add up. What is declared, and whether it fits its zone, is not known here.
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::AccessRole;
 use crate::base::Span;
 use crate::dns::Name;
@@ -15,6 +17,8 @@ use crate::dns::rr::rtype;
 pub struct Dynamic {
     /// Rules for records of zones; none = no record may be declared.
     pub records: Vec<RecordRule>,
+    /// Rules for services, monitors, regions and endpoints; none = none may be declared.
+    pub objects: Vec<ObjectRule>,
     /// The number of records that may be declared in all.
     pub max_records: usize,
     /// The shortest and the longest TTL of a declared RRset, whole seconds.
@@ -36,6 +40,33 @@ pub struct RecordRule {
     pub by: Vec<Declarer>,
 }
 
+/// A grant to declare services, monitors, regions or endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRule {
+    /// The kinds.
+    pub kinds: Vec<ObjectKind>,
+    /// Patterns of their names, of an endpoint that of its service or region; `*` stands for any text. None = all.
+    pub names: Vec<String>,
+    /// The hostnames that a service may have; none = all.
+    pub hostnames: Vec<NamePattern>,
+    /// Whoever may declare them.
+    pub by: Vec<Declarer>,
+}
+
+/// A kind of what may be declared beside records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ObjectKind {
+    /// A table of `[monitors]`.
+    Monitor,
+    /// A table of `[regions]`.
+    Region,
+    /// A table of `[services]`.
+    Service,
+    /// An endpoint of a region or a service that may stand in a file.
+    Endpoint,
+}
+
 /// Names of a zone. Unlike a pattern of challenges, `*` stands for any labels, those with an underscore too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NamePattern {
@@ -54,6 +85,43 @@ pub enum Declarer {
     Token(String),
     /// Whoever signs updates with this key (index in [`super::Zoning::tsig`]).
     Key(usize),
+}
+
+/// The expected state of something declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedState {
+    /// Nothing.
+    Any,
+    /// It is there.
+    Present,
+    /// It is not.
+    Absent,
+    /// It has one of these revisions.
+    Revision(Vec<u64>),
+}
+
+impl ExpectedState {
+    /// Holds it against the revision that there is.
+    ///
+    /// # Errors
+    /// The words for what there is instead, for a person.
+    pub fn check(&self, own: Option<u64>) -> Result<(), String> {
+        let is_met = match self {
+            Self::Any => true,
+            Self::Present => own.is_some(),
+            Self::Absent => own.is_none(),
+            Self::Revision(list) => own.is_some_and(|own| list.contains(&own)),
+        };
+        if is_met {
+            return Ok(());
+        }
+        let now = own.map_or("it is not there".to_owned(), |own| {
+            format!("its revision is {own}")
+        });
+        Err(format!(
+            "it is not as expected, {now}: read it again, and decide anew"
+        ))
+    }
 }
 
 impl Dynamic {
@@ -103,6 +171,15 @@ impl Dynamic {
         let mut all = self.records.iter().flat_map(|rule| &rule.by);
         all.any(|own| by.contains(own))
     }
+}
+
+impl ObjectRule {
+    /// The kinds that a rule is for if it names none: a region decides a law, and has to be named.
+    pub const KINDS: [ObjectKind; 3] = [
+        ObjectKind::Monitor,
+        ObjectKind::Service,
+        ObjectKind::Endpoint,
+    ];
 }
 
 impl RecordRule {
@@ -157,6 +234,7 @@ impl Default for Dynamic {
     fn default() -> Self {
         Self {
             records: Vec::new(),
+            objects: Vec::new(),
             max_records: Self::MAX_RECORDS,
             ttl: [Self::TTL_LEAST, Self::TTL_MOST],
             fixed: BTreeMap::new(),

@@ -74,7 +74,9 @@ pub use combination::Combination;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub use demand::{Demands, Units};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
-pub use dynamic::{Declarer, Dynamic, NamePattern, RecordRule};
+pub use dynamic::{
+    Declarer, Dynamic, ExpectedState, NamePattern, ObjectKind, ObjectRule, RecordRule,
+};
 pub use fleet::Fleet;
 pub use followed::{Followed, ValueSource};
 pub use geo_loss::GeoKnowledge;

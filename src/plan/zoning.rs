@@ -12,7 +12,7 @@ use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 9] = [
+pub const STATE_FILES: [&str; 10] = [
     "challenges.json",
     "cluster.log",
     "declared.log",
@@ -20,6 +20,7 @@ pub const STATE_FILES: [&str; 9] = [
     "lock",
     "measured.log",
     "names.log",
+    "objects.log",
     "transfers.json",
     "zones.json",
 ];

@@ -416,7 +416,9 @@ impl ZoneEngine {
     /// What an operator may see of each zone, in the order of the config.
     #[must_use]
     pub fn status(&self) -> Vec<ZoneStatus> {
-        self.zones.iter().map(OneZone::status).collect()
+        let zones = self.zones.iter();
+        let declared = |zone: &OneZone| self.declared.rrsets(&zone.plan.apex);
+        zones.map(|zone| zone.status(declared(zone))).collect()
     }
 
     /// Tells that nothing is under way: every zone is as it should be, and once there is a table, those that are given to

@@ -8,6 +8,11 @@ use utoipa::ToSchema;
 
 use crate::keys::{NextReport, Time};
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(number: &usize) -> bool {
+    *number == 0
+}
+
 /// One zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneStatus {
@@ -15,6 +20,12 @@ pub struct ZoneStatus {
     pub name: String,
     /// Names that hold data.
     pub names: usize,
+    /// RRsets that are declared in it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub declared: usize,
+    /// Those among them that are not served, because its file or the config has something else there.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub declared_aside: usize,
     /// The serial of its SOA, as queries see it; absent when it is not answered, because it has not
     /// come from its primaries, or came too long ago.
     #[serde(default)]

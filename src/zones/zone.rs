@@ -388,11 +388,13 @@ impl OneZone {
     }
 
     /// What an operator may see of it.
-    pub(super) fn status(&self) -> ZoneStatus {
+    pub(super) fn status(&self, declared: usize) -> ZoneStatus {
         let zone = &self.composed.zone;
         ZoneStatus {
             name: self.plan.apex.to_string(),
             names: self.base.names(),
+            declared,
+            declared_aside: self.aside.len(),
             serial: soa(zone).map(|soa| soa.serial()),
             listed_by: self.plan.listed_by.as_ref().map(ToString::to_string),
             signing: self.signing(),

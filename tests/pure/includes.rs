@@ -193,6 +193,7 @@ fn with_variables(text: &str) -> (config::Spec, config::Diagnostics) {
     };
     let around = Surroundings {
         included: &[],
+        declared: &[],
         environment: Some(&lookup),
     };
     config::read_within(Path::new("config.toml"), text, &around)
@@ -276,6 +277,7 @@ fn another_value_is_another_plan() {
         let lookup = |_: &str| Some(address.to_owned());
         let around = Surroundings {
             included: &[],
+            declared: &[],
             environment: Some(&lookup),
         };
         let (spec, found) = config::read_within(&folder.path().join("config.toml"), &text, &around);
@@ -301,6 +303,7 @@ fn secrets_of_included_files_are_masked() {
     }];
     let around = Surroundings {
         included: &included,
+        declared: &[],
         environment: None,
     };
     let (_, found) = config::read_within(Path::new("c"), "include = ['a']\n", &around);

@@ -46,6 +46,7 @@ mod masters;
 mod monitors;
 mod names;
 mod notify;
+mod objects;
 mod observe;
 mod octodns;
 mod orders;

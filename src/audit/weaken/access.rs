@@ -16,8 +16,8 @@ use crate::dns::{Name, text};
 use crate::geo::Network;
 use crate::plan::{
     AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, Control, Declarer, Dnstap, Dynamic,
-    Grant, GroupRole, Incoming, NamePattern, Observation, Outgoing, Permission, RecordRule,
-    RoleGrant, TsigKey, ZonePlan, Zoning,
+    Grant, GroupRole, Incoming, NamePattern, ObjectKind, ObjectRule, Observation, Outgoing,
+    Permission, RecordRule, RoleGrant, TsigKey, ZonePlan, Zoning,
 };
 
 use super::found::{Decisions, Findings};
@@ -258,22 +258,16 @@ fn challenges([before, after]: [&Zoning; 2], found: &mut Findings) {
 
 /// Records that may be declared while the server runs: by whom, at which names, of which types.
 fn declared([before, after]: [&Zoning; 2], found: &mut Findings) {
+    declared_objects([before, after], found);
     let Dynamic {
         records,
+        objects: _,
         // Bounds on how much there is and how long it is kept; neither lets anybody do more than declare.
         max_records: _,
         ttl: _,
         // What nobody may declare, as it is decided here.
         fixed: _,
     } = &before.dynamic;
-    let who = |zoning: &Zoning, by: &Declarer| match by {
-        Declarer::Role(role) => format!("role {}", role.word()),
-        Declarer::Token(name) => format!("token {name}"),
-        Declarer::Key(key) => format!(
-            "key {}",
-            key_name(zoning, Some(*key)).map_or(String::new(), ToString::to_string)
-        ),
-    };
     for rule in &after.dynamic.records {
         let RecordRule {
             zone,
@@ -306,6 +300,46 @@ fn declared([before, after]: [&Zoning; 2], found: &mut Findings) {
                 let change = ["less".to_owned(), format!("may declare {kind} at {name}")];
                 found.tell(LossKind::Access, &by, change);
             }
+        }
+    }
+}
+
+/// Whoever may declare something, in words.
+fn who(zoning: &Zoning, by: &Declarer) -> String {
+    match by {
+        Declarer::Role(role) => format!("role {}", role.word()),
+        Declarer::Token(name) => format!("token {name}"),
+        Declarer::Key(key) => {
+            let name = key_name(zoning, Some(*key));
+            format!("key {}", name.map_or(String::new(), ToString::to_string))
+        }
+    }
+}
+
+/// Services and other objects that may be declared: a rule that is not there as it is takes the rest of its grant for new.
+fn declared_objects([before, after]: [&Zoning; 2], found: &mut Findings) {
+    let rules = after.dynamic.objects.iter();
+    for rule in rules.filter(|rule| !before.dynamic.objects.contains(rule)) {
+        let ObjectRule {
+            kinds,
+            names,
+            hostnames: _,
+            by,
+        } = rule;
+        let kinds = kinds.iter().map(|kind| match kind {
+            ObjectKind::Monitor => "monitors",
+            ObjectKind::Region => "regions",
+            ObjectKind::Service => "services",
+            ObjectKind::Endpoint => "endpoints",
+        });
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        let names = match names.is_empty() {
+            true => "any name".to_owned(),
+            false => names.join(", "),
+        };
+        for by in by.iter().map(|by| who(after, by)) {
+            let change = ["less".to_owned(), format!("may declare {kinds} of {names}")];
+            found.tell(LossKind::Access, &by, change);
         }
     }
 }

@@ -28,7 +28,7 @@ const OF_ZONE: &str = "SOA, and NS of the zone itself, stand in the zone's file 
 type FileSets = BTreeMap<(String, String), (u32, Vec<String>)>;
 
 /// Brings what is declared to what the files of a folder say, or shows what would do so.
-pub(super) fn apply(
+pub(in crate::cli) fn apply(
     remote: &Remote,
     folder: &Path,
     (is_meant, reason): (bool, &str),
@@ -74,7 +74,11 @@ pub(super) fn apply(
 }
 
 /// Writes what is declared in zones as files.
-pub(super) fn export(remote: &Remote, folder: &Path, zones: &[String]) -> Result<(), Failure> {
+pub(in crate::cli) fn export(
+    remote: &Remote,
+    folder: &Path,
+    zones: &[String],
+) -> Result<(), Failure> {
     let zones = match zones.is_empty() {
         true => zones_of(remote)?,
         false => zones.to_vec(),
@@ -116,7 +120,8 @@ fn zones_of(remote: &Remote) -> Result<Vec<String>, Failure> {
         .collect())
 }
 
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The files of records of a folder.
+pub(in crate::cli) fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unread = |error| format!("cannot read {}: {error}", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unread)? {

@@ -15,7 +15,7 @@ use crate::base::Span;
 use crate::daemon::Failure;
 
 mod asked;
-mod files;
+pub(super) mod files;
 
 pub(super) use asked::{declared, patch};
 

@@ -8,10 +8,10 @@ use super::names::Names;
 use crate::base::Span;
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
-use crate::config::spec::{RecordRuleSpec, Spec, ZoneSpec};
+use crate::config::spec::{ObjectRuleSpec, RecordRuleSpec, Spec, ZoneSpec};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
-use crate::plan::{AccessRole, Declarer, Dynamic, NamePattern, RecordRule};
+use crate::plan::{AccessRole, Declarer, Dynamic, NamePattern, ObjectKind, ObjectRule, RecordRule};
 
 /// The rules of who may declare what.
 pub(super) fn resolve(spec: &Spec, found: &mut Diagnostics) -> Dynamic {
@@ -34,6 +34,11 @@ pub(super) fn resolve(spec: &Spec, found: &mut Diagnostics) -> Dynamic {
     Dynamic {
         records: rules
             .filter_map(|rule| resolve_rule(rule, spec, found))
+            .collect(),
+        objects: own
+            .objects
+            .iter()
+            .map(|rule| resolve_objects(rule, spec, found))
             .collect(),
         max_records: own.max_records.unwrap_or(Dynamic::MAX_RECORDS),
         ttl,
@@ -86,6 +91,30 @@ fn resolve_rule(rule: &RecordRuleSpec, spec: &Spec, found: &mut Diagnostics) -> 
     })
 }
 
+/// A rule without anybody is for admins.
+fn resolve_objects(rule: &ObjectRuleSpec, spec: &Spec, found: &mut Diagnostics) -> ObjectRule {
+    let kinds: Vec<ObjectKind> = match rule.kinds.is_empty() {
+        true => ObjectRule::KINDS.to_vec(),
+        false => rule.kinds.iter().map(|kind| kind.value).collect(),
+    };
+    let roles = rule.roles.iter().map(|role| role.value);
+    let mut by: Vec<Declarer> = roles.map(Declarer::Role).collect();
+    by.extend(tokens(&rule.tokens, spec, found));
+    if rule.roles.is_empty() && rule.tokens.is_empty() {
+        by = vec![Declarer::Role(AccessRole::Admin)];
+    }
+    ObjectRule {
+        kinds,
+        names: rule.names.iter().map(|name| name.value.clone()).collect(),
+        hostnames: rule
+            .hostnames
+            .iter()
+            .map(|name| NamePattern::of(&name.value))
+            .collect(),
+        by,
+    }
+}
+
 /// The zone of a rule, which is one of the config's own.
 fn check_zone(rule: &RecordRuleSpec, spec: &Spec, found: &mut Diagnostics) -> Option<Name> {
     let zone = rule.zone.as_ref()?;
@@ -115,8 +144,6 @@ fn check_zone(rule: &RecordRuleSpec, spec: &Spec, found: &mut Diagnostics) -> Op
 }
 
 fn declarers(rule: &RecordRuleSpec, spec: &Spec, found: &mut Diagnostics) -> Vec<Declarer> {
-    let tokens = spec.tokens.iter().map(|own| own.name.value.as_str());
-    let tokens = Names::new("token", tokens).find_all(&rule.tokens, found);
     let keys = Names::new("key", spec.tsig.iter().map(|key| key.name.value.as_str()));
     let keys = keys.find_all(&rule.keys, found);
     let mut by: Vec<Declarer> = rule
@@ -130,11 +157,16 @@ fn declarers(rule: &RecordRuleSpec, spec: &Spec, found: &mut Diagnostics) -> Vec
             .map(Declarer::Role)
             .to_vec();
     }
-    by.extend(
-        tokens
-            .into_iter()
-            .map(|place| Declarer::Token(spec.tokens[place].name.value.clone())),
-    );
+    by.extend(tokens(&rule.tokens, spec, found));
     by.extend(keys.into_iter().map(Declarer::Key));
     by
+}
+
+fn tokens(named: &[At<String>], spec: &Spec, found: &mut Diagnostics) -> Vec<Declarer> {
+    let all = spec.tokens.iter().map(|own| own.name.value.as_str());
+    let places = Names::new("token", all).find_all(named, found);
+    let tokens = places.into_iter();
+    tokens
+        .map(|place| Declarer::Token(spec.tokens[place].name.value.clone()))
+        .collect()
 }

@@ -12,21 +12,42 @@
 //! roles  = ["dns"]                           # at the control API; with neither tokens nor keys: dns and admin
 //! tokens = ["external-dns"]                  # of [tokens]
 //! keys   = ["external-dns"]                  # of [tsig], for updates by RFC 2136
+//!
+//! [[dynamic.objects]]                        # the same for services, monitors, regions and endpoints
+//! kinds     = ["service", "endpoint"]        # absent: service, monitor, endpoint
+//! names     = ["shop-*"]                     # absent: every name
+//! hostnames = ["*.shop.example.org"]         # of services; absent: every hostname
+//! roles     = ["operator"]                   # with no tokens either: admin
+//! tokens    = ["terraform"]
 //! ```
 use toml::de::DeValue;
 
 use crate::config::reader::Fields;
-use crate::config::spec::{DynamicSpec, RecordRuleSpec};
+use crate::config::spec::{DynamicSpec, ObjectRuleSpec, RecordRuleSpec};
 use crate::config::value::{self, Trouble};
 use crate::dns::rr::rtype;
 use crate::dns::text;
-use crate::plan::AccessRole;
+use crate::plan::{AccessRole, ObjectKind};
 
 use super::acme::{pattern, seconds};
 use super::{items, plain};
 
 /// Roles that a rule may name: an admin has to be named as well, so that nobody declares unasked.
 const ROLES: [(&str, AccessRole); 2] = [("dns", AccessRole::Dns), ("admin", AccessRole::Admin)];
+
+/// Roles that a rule of objects may name.
+const OBJECT_ROLES: [(&str, AccessRole); 3] = [
+    ("operator", AccessRole::Operator),
+    ("dns", AccessRole::Dns),
+    ("admin", AccessRole::Admin),
+];
+
+const KINDS: [(&str, ObjectKind); 4] = [
+    ("monitor", ObjectKind::Monitor),
+    ("region", ObjectKind::Region),
+    ("service", ObjectKind::Service),
+    ("endpoint", ObjectKind::Endpoint),
+];
 
 /// Types that nobody may declare: an SOA is the zone itself, and the others are made by whoever signs it.
 const NEVER: [u16; 8] = [
@@ -60,6 +81,11 @@ pub(super) fn dynamic(document: &mut Fields<'_, '_>) -> DynamicSpec {
             .into_iter()
             .map(record_rule)
             .collect(),
+        objects: fields
+            .tables("objects")
+            .into_iter()
+            .map(object_rule)
+            .collect(),
     };
     fields.finish();
     spec
@@ -73,6 +99,18 @@ fn record_rule(mut fields: Fields<'_, '_>) -> RecordRuleSpec {
         roles: items(fields.list("roles", value::word(&ROLES))),
         tokens: items(fields.list("tokens", value::text)),
         keys: items(fields.list("keys", value::text)),
+    };
+    fields.finish();
+    spec
+}
+
+fn object_rule(mut fields: Fields<'_, '_>) -> ObjectRuleSpec {
+    let spec = ObjectRuleSpec {
+        kinds: items(fields.list("kinds", value::word(&KINDS))),
+        names: items(fields.list("names", value::text)),
+        hostnames: items(fields.list("hostnames", pattern)),
+        roles: items(fields.list("roles", value::word(&OBJECT_ROLES))),
+        tokens: items(fields.list("tokens", value::text)),
     };
     fields.finish();
     spec

@@ -67,7 +67,7 @@ pub struct Contact {
 
 /// Reads only where the server is reached.
 pub(crate) fn contact(path: &Path, text: &str, around: &Surroundings<'_>) -> Contact {
-    let mut document = include::document(path, text, around.included);
+    let mut document = include::document(path, text, around);
     let text = Arc::clone(document.text());
     let mut found = Diagnostics::of_document(&document);
     let table = include::table(&text, &mut document, around, &mut found);
@@ -108,7 +108,7 @@ pub(crate) fn contact(path: &Path, text: &str, around: &Surroundings<'_>) -> Con
 
 /// Reads the text of a config file.
 pub(crate) fn read(path: &Path, text: &str, around: &Surroundings<'_>) -> (Spec, Diagnostics) {
-    let mut document = include::document(path, text, around.included);
+    let mut document = include::document(path, text, around);
     let text = Arc::clone(document.text());
     let mut found = Diagnostics::of_document(&document);
     let table = include::table(&text, &mut document, around, &mut found);

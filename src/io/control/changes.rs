@@ -16,12 +16,12 @@ use utoipa::ToSchema;
 
 use super::callers::Caller;
 use super::commands::{Command, Force, OrderRefusal, State};
-use super::looks::{ENGINE_PATIENCE, engine_is_silent, engine_status};
+use super::looks::{ENGINE_PATIENCE, engine_status};
 use super::order::{OrderQuery, Purpose};
 use super::orders::{ForecastView, Ordered};
 use super::parameters::{self, Parameters};
 use super::recorded::{AskedChange, BegunChange, ChangeEnding};
-use super::replies::{ApiProblem, Refusal, Reply, json as reply_json};
+use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
 use super::{challenge, order};
 use crate::base::Span;
 use crate::base::limits::{CLUSTER_ORDER_KNOWN, UPGRADE};

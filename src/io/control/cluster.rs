@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 use super::callers::Caller;
 use super::changes::{conclude, permitted};
 use super::commands::{Command, Revocation, State};
-use super::looks::{ENGINE_PATIENCE, engine_is_silent};
+use super::looks::ENGINE_PATIENCE;
 use super::parameters::{self, Parameters};
 use super::recorded::AskedChange;
-use super::replies::{ApiProblem, Refusal, Reply, json as reply_json};
+use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
 use crate::plan::Permission;
 use crate::share::ClusterView;
 

@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::compared::{ComparedConfig, ComparedPart};
+use super::compared::{ComparedConfig, ComparedPart, ObjectsDone};
 use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::live::hub::Live;
 use super::maps::Maps;
 use super::orders::Ordered;
 use crate::base::Span;
+use crate::config::declared::{DeclaredObjects, ObjectOrder, ObjectRefusal};
 use crate::engine::status::{DnstapStatus, ObservationStatus};
 use crate::engine::{Figures, Forecast, OrderBook, OrderRequest, Status};
 use crate::health::Report;
@@ -84,6 +85,15 @@ pub enum Command {
         ask: DeclaredAsk,
         /// The result, or why there is none.
         reply: oneshot::Sender<Result<DeclaredReply, DeclaredRefusal>>,
+    },
+    /// All declared services, monitors, regions and endpoints in force.
+    Objects(oneshot::Sender<Arc<DeclaredObjects>>),
+    /// Change them.
+    Declare {
+        /// The batch.
+        order: Box<ObjectOrder>,
+        /// The result, or why there is none.
+        reply: oneshot::Sender<Result<ObjectsDone, ObjectRefusal>>,
     },
     /// Everything known of the other nodes; nothing, if there are none.
     Cluster(oneshot::Sender<Option<ClusterView>>),

@@ -25,3 +25,19 @@ pub enum ComparedPart {
     /// It stays as the node that compares has it.
     Kept,
 }
+
+/// The outcome of a change of declared objects.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ObjectsDone {
+    /// The revision of all of them, after it.
+    pub revision: u64,
+    /// Set if it was only judged.
+    pub dry_run: bool,
+    /// The result, for a person.
+    pub result: String,
+    /// Objects that came (`+ services.api`), changed (`~`) and went (`-`).
+    pub changes: Vec<String>,
+    /// The plan that it would make, held against the one in force; of a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<ComparedConfig>,
+}

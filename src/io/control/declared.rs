@@ -15,12 +15,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State as Given};
-use axum::http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::HeaderMap;
 use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -29,16 +27,18 @@ use utoipa::ToSchema;
 
 use super::callers::Caller;
 use super::commands::{Command, State};
-use super::looks::engine_is_silent;
-use super::parameters::{self, Parameters};
+use super::conditions::{
+    DeclaringCircumstances, circumstances, declarers, expected, parsed, tagged,
+};
+use super::parameters;
 use super::recorded::{AskedChange, ChangeEnding};
-use super::replies::{ApiProblem, Refusal, Reply, json as reply_json};
-use crate::base::limits::{DECLARED_BODY_BYTES, DECLARED_CHANGES};
+use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
+use crate::base::limits::DECLARED_CHANGES;
 use crate::dns::{Name, master, text};
-use crate::plan::{Declarer, Permission};
+use crate::plan::Permission;
 use crate::zones::declared::order::{
     DeclaredAsk, DeclaredChange, DeclaredCondition, DeclaredDone, DeclaredOrder, DeclaredPage,
-    DeclaredPurpose, DeclaredQuery, DeclaredRefusal, DeclaredReply, DeclaredView, ExpectedState,
+    DeclaredPurpose, DeclaredQuery, DeclaredRefusal, DeclaredReply, DeclaredView,
 };
 
 /// Time that a batch may take until it is on the disk and served.
@@ -91,13 +91,6 @@ pub(super) struct RrsetPatch {
 /// A member that is there: `null` is its value, and not its absence.
 fn stated<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> Result<Option<T>, D::Error> {
     T::deserialize(given).map(Some)
-}
-
-/// Parameters of a change.
-struct DeclaringCircumstances {
-    purpose: DeclaredPurpose,
-    author: String,
-    reason: String,
 }
 
 /// Lists the declared records of a zone
@@ -206,7 +199,7 @@ pub(super) async fn put(
         ttl: Some(ttl_s),
         records: Some(records(&owner, kind, &values)?),
     };
-    let expects = expected(&headers, Some((owner, kind)))?;
+    let expects = condition(&headers, Some((owner, kind)))?;
     change_zone(&state, caller, (&zone, &uri), (expects, vec![change])).await
 }
 
@@ -230,7 +223,7 @@ pub(super) async fn delete(
     uri: Uri,
 ) -> Result<Reply, Refusal> {
     let (owner, kind) = (name(&owner)?, type_number(&kind)?);
-    let expects = expected(&headers, Some((owner.clone(), kind)))?;
+    let expects = condition(&headers, Some((owner.clone(), kind)))?;
     let change = DeclaredChange::Remove {
         name: owner,
         kind: Some(kind),
@@ -259,7 +252,7 @@ pub(super) async fn patch(
 ) -> Result<Reply, Refusal> {
     let (Parts { headers, uri, .. }, body) = request.into_parts();
     let changes = changes_of(parsed(body).await?)?;
-    let expects = expected(&headers, None)?;
+    let expects = condition(&headers, None)?;
     change_zone(&state, caller, (&zone, &uri), (expects, changes)).await
 }
 
@@ -271,10 +264,14 @@ async fn change_zone(
     (expects, changes): (DeclaredCondition, Vec<DeclaredChange>),
 ) -> Result<Reply, Refusal> {
     let DeclaringCircumstances {
-        purpose,
+        is_dry,
         author,
         reason,
     } = circumstances(&parameters::of(uri))?;
+    let purpose = match is_dry {
+        true => DeclaredPurpose::Try,
+        false => DeclaredPurpose::Do,
+    };
     let zone = name(zone)?;
     let order = DeclaredOrder {
         by: declarers(&caller),
@@ -306,7 +303,10 @@ async fn change_zone(
         };
     }
     let begun = asked.begin(state, Value::Null).await?;
-    match ask(DeclaredAsk::Change(Box::new(order)), state).await {
+    let answer = ask(DeclaredAsk::Change(Box::new(order)), state).await;
+    let is_done = matches!(answer, Ok(Some(DeclaredReply::Done(_))));
+    state.metrics.declared(is_done);
+    match answer {
         Ok(Some(DeclaredReply::Done(done))) => {
             let [before, after] = sides(&done);
             let ending = ChangeEnding::done(after, &done.result);
@@ -336,19 +336,6 @@ fn sides(done: &DeclaredDone) -> [Value; 2] {
     })
 }
 
-/// All that a caller is, for the rules of `[dynamic]`.
-fn declarers(caller: &Caller) -> Vec<Declarer> {
-    let role = caller
-        .grant
-        .as_ref()
-        .map(|grant| Declarer::Role(grant.role));
-    let is_token = ["token ", "certificate "]
-        .iter()
-        .any(|kind| caller.identity.starts_with(kind));
-    let token = is_token.then(|| Declarer::Token(caller.name.clone()));
-    role.into_iter().chain(token).collect()
-}
-
 /// Asks the engine of zones; `None` if nobody answers.
 async fn ask(ask: DeclaredAsk, state: &State) -> Result<Option<DeclaredReply>, Refusal> {
     let (reply, done) = oneshot::channel();
@@ -362,7 +349,10 @@ async fn ask(ask: DeclaredAsk, state: &State) -> Result<Option<DeclaredReply>, R
     }
 }
 
-async fn read(query: DeclaredQuery, state: &State) -> Result<Option<DeclaredPage>, Refusal> {
+pub(super) async fn read(
+    query: DeclaredQuery,
+    state: &State,
+) -> Result<Option<DeclaredPage>, Refusal> {
     match ask(DeclaredAsk::Read(query), state).await? {
         Some(DeclaredReply::Page(page)) => Ok(Some(page)),
         Some(DeclaredReply::Done(_)) | None => Ok(None),
@@ -381,72 +371,9 @@ fn refused(refusal: DeclaredRefusal) -> Refusal {
     Refusal::new(status, why)
 }
 
-/// A reply with a revision as its entity tag.
-fn tagged(mut reply: Reply, revision: u64) -> Reply {
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{revision}\"")) {
-        reply.headers_mut().insert(ETAG, tag);
-    }
-    reply
-}
-
-/// The condition that the headers of a request state.
-fn expected(headers: &HeaderMap, of: Option<(Name, u16)>) -> Result<DeclaredCondition, Refusal> {
-    let text = |header: &HeaderName| -> Result<Option<String>, Refusal> {
-        let all: Result<Vec<&str>, _> = headers
-            .get_all(header)
-            .iter()
-            .map(HeaderValue::to_str)
-            .collect();
-        let all = all.map_err(|_| Refusal::bad(format!("{header} is no text")))?;
-        Ok((!all.is_empty()).then(|| all.join(",")))
-    };
-    let state = match (
-        text(&IF_MATCH)?.as_deref().map(str::trim),
-        text(&IF_NONE_MATCH)?.as_deref().map(str::trim),
-    ) {
-        (None, None) => ExpectedState::Any,
-        (None, Some("*")) if of.is_some() => ExpectedState::Absent,
-        (Some("*"), None) => ExpectedState::Present,
-        // A tag that is none of ours never matches.
-        (Some(tags), None) => {
-            let tags = tags.split(',').map(|tag| tag.trim().trim_matches('"'));
-            ExpectedState::Revision(tags.filter_map(|tag| tag.parse().ok()).collect())
-        }
-        (_, Some(_)) => {
-            let message = "write `If-Match: \"TAG\"`, or `If-None-Match: *` for an RRset that is not to be there yet";
-            return Err(Refusal::bad(message));
-        }
-    };
+fn condition(headers: &HeaderMap, of: Option<(Name, u16)>) -> Result<DeclaredCondition, Refusal> {
+    let state = expected(headers, of.is_some())?;
     Ok(DeclaredCondition { of, state })
-}
-
-fn circumstances(parameters: &Parameters) -> Result<DeclaringCircumstances, Refusal> {
-    let mut own = DeclaringCircumstances {
-        purpose: DeclaredPurpose::Do,
-        author: String::new(),
-        reason: String::new(),
-    };
-    for (parameter, value) in parameters {
-        match (parameter.as_str(), value.as_str()) {
-            ("dry_run", "true") => own.purpose = DeclaredPurpose::Try,
-            ("dry_run", "false") => own.purpose = DeclaredPurpose::Do,
-            ("author", _) => own.author = super::order::line(parameter, value)?,
-            ("reason", _) => own.reason = super::order::line(parameter, value)?,
-            _ => {
-                let message = format!("{parameter}={value} is not known here");
-                return Err(Refusal::bad(message));
-            }
-        }
-    }
-    Ok(own)
-}
-
-async fn parsed<T: DeserializeOwned>(body: Body) -> Result<T, Refusal> {
-    let body = to_bytes(body, DECLARED_BODY_BYTES).await.map_err(|_| {
-        let message = format!("a batch is at most {DECLARED_BODY_BYTES} octets long: send several");
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message)
-    })?;
-    serde_json::from_slice(&body).map_err(|error| Refusal::bad(format!("the body: {error}")))
 }
 
 /// The changes that a merge patch asks for.
@@ -576,24 +503,5 @@ mod tests {
             let told = patch(text).unwrap_err();
             assert!(told.contains(words), "{text}: {told}");
         }
-    }
-
-    #[test]
-    fn conditions_are_read() {
-        let of = || Some((Name::parse("www.z.test").unwrap(), rtype::A));
-        let read = |header: HeaderName, value: &'static str, of| {
-            let headers = HeaderMap::from_iter([(header, HeaderValue::from_static(value))]);
-            expected(&headers, of)
-                .map(|own| own.state)
-                .map_err(|refusal| refusal.status.as_u16())
-        };
-        let revision = |list: &[u64]| Ok(ExpectedState::Revision(list.to_vec()));
-        assert_eq!(read(IF_MATCH, "\"7\"", of()), revision(&[7]));
-        assert_eq!(read(IF_MATCH, "\"7\", \"8\"", None), revision(&[7, 8]));
-        assert_eq!(read(IF_MATCH, "\"theirs\"", of()), revision(&[]));
-        assert_eq!(read(IF_MATCH, "*", of()), Ok(ExpectedState::Present));
-        assert_eq!(read(IF_NONE_MATCH, "*", of()), Ok(ExpectedState::Absent));
-        assert_eq!(read(IF_NONE_MATCH, "\"7\"", of()), Err(400));
-        assert_eq!(read(IF_NONE_MATCH, "*", None), Err(400));
     }
 }

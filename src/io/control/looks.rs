@@ -11,10 +11,11 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::commands::{Command, State};
+use super::declarations;
 use super::explain::{self, Format, Query};
 use super::orders::OrderList;
 use super::parameters;
-use super::replies::{ApiProblem, Refusal, Reply, TEXT, json, respond};
+use super::replies::{ApiProblem, Refusal, Reply, TEXT, engine_is_silent, json, respond};
 use crate::dns::zone::{Presence, Zones};
 use crate::engine::Status;
 use crate::table::explain::Explanation;
@@ -169,6 +170,7 @@ pub(super) async fn explain(Given(state): Given<State>, uri: Uri) -> Result<Repl
     if is_of_cluster && let Some(status) = engine_status(&state).await {
         explain::tell_votes(&mut explanation, &status);
     }
+    declarations::tell(&mut explanation, &state).await;
     Ok(match format {
         Format::Json => json(&explanation),
         Format::Text => respond(StatusCode::OK, TEXT, explanation.to_string()),
@@ -195,12 +197,6 @@ pub(super) async fn engine_status(state: &State) -> Option<Status> {
         status.await.ok()
     };
     timeout(ENGINE_PATIENCE, asked).await.ok()?
-}
-
-/// The reply when nobody answers for the engine.
-pub(super) fn engine_is_silent() -> Reply {
-    let message = "the engine does not answer; DNS goes on from the last table";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
 }
 
 fn not_ready() -> Reply {

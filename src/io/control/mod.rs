@@ -28,6 +28,8 @@
 //! | `identity` | who asks, and what was changed last |
 //! | `machines` | how the machines of a demo are killed and healed |
 //! | `compare`, `compared` | how another config is held against the one in force |
+//! | `declared`, `objects`, `conditions` | what is declared while it runs: records, other objects, and what both ask alike |
+//! | `declarations` | who declared what an explanation is about |
 //! | `explain` | how a question about one client is read from a request |
 //! | `heartbeat` | whether the control loop still turns |
 //! | `page` | what a person sees |
@@ -49,7 +51,7 @@ pub use self::commands::{
     Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
     PushReport, Revocation, State,
 };
-pub use self::compared::{ComparedConfig, ComparedPart};
+pub use self::compared::{ComparedConfig, ComparedPart, ObjectsDone};
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;
@@ -70,7 +72,9 @@ mod cluster;
 mod commands;
 mod compare;
 mod compared;
+mod conditions;
 mod connections;
+mod declarations;
 mod declared;
 mod encryption;
 mod explain;
@@ -83,6 +87,7 @@ mod looks;
 mod machines;
 mod map;
 mod maps;
+mod objects;
 mod openapi;
 mod order;
 mod orders;

@@ -8,7 +8,8 @@
 use utoipa::OpenApi;
 
 use super::{
-    changes, cluster, compare, declared, identity, live, looks, map, push, scrape, timeline,
+    changes, cluster, compare, declared, identity, live, looks, map, objects, push, scrape,
+    timeline,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +51,12 @@ use super::{
         declared::show,
         declared::put,
         declared::delete,
+        objects::list,
+        objects::patch_all,
+        objects::show,
+        objects::put,
+        objects::patch,
+        objects::delete,
     ),
     tags(
         (name = "api", description = "The server's state, and orders to it"),
@@ -84,7 +91,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 40] = [
+    const COUNTS: [&str; 42] = [
         "added",
         "asn",
         "band",
@@ -92,6 +99,8 @@ mod tests {
         "changed",
         "class",
         "cohort",
+        "declared",
+        "declared_aside",
         "dropped",
         "failures",
         "generation",

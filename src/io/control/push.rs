@@ -17,11 +17,11 @@ use utoipa::ToSchema;
 
 use super::callers::Caller;
 use super::commands::{Command, PushReport, State};
-use super::looks::{ENGINE_PATIENCE, engine_is_silent};
+use super::looks::ENGINE_PATIENCE;
 use super::order::line;
 use super::parameters::{self, Parameters};
 use super::recorded::AskedChange;
-use super::replies::{ApiProblem, Refusal, Reply, json as reply_json};
+use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
 use crate::base::{Cause, MonitorValue};
 use crate::health::{ProbeResult, Report, Timing};
 use crate::plan::Permission;

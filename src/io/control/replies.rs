@@ -37,6 +37,10 @@ pub struct ApiProblem {
     pub status: Option<u16>,
     /// The fault, and what to do about it; for a person.
     pub detail: String,
+    /// Each error of a config with its place, as `waypost check --json` prints it; absent where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    pub findings: Vec<serde_json::Value>,
 }
 
 /// Why a request is not served.
@@ -46,6 +50,8 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     /// For a person.
     pub(super) message: String,
+    /// Errors of a config that are the reason.
+    pub(super) findings: Vec<serde_json::Value>,
     /// A header that goes with the status.
     pub(super) header: Option<(HeaderName, &'static str)>,
 }
@@ -59,6 +65,7 @@ impl ApiProblem {
             title: "Failed".to_owned(),
             status: None,
             detail: detail.into(),
+            findings: Vec::new(),
         }
     }
 }
@@ -69,6 +76,7 @@ impl Refusal {
         Self {
             status,
             message: message.into(),
+            findings: Vec::new(),
             header: None,
         }
     }
@@ -88,6 +96,7 @@ impl IntoResponse for Refusal {
                 .unwrap_or_default()
                 .to_owned(),
             status: Some(self.status.as_u16()),
+            findings: self.findings,
             ..ApiProblem::here(self.message)
         };
         let text = serde_json::to_string(&problem).unwrap_or_default() + "\n";
@@ -99,6 +108,12 @@ impl IntoResponse for Refusal {
         }
         reply
     }
+}
+
+/// The reply when nobody answers for the engine.
+pub(super) fn engine_is_silent() -> Reply {
+    let message = "the engine does not answer; DNS goes on from the last table";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).into_response()
 }
 
 /// A value as JSON.

@@ -16,8 +16,8 @@ use super::commands::State;
 use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{
-    changes, cluster, compare, declared, identity, live, looks, machines, map, openapi, origin,
-    page, push, scrape, timeline,
+    changes, cluster, compare, declared, identity, live, looks, machines, map, objects, openapi,
+    origin, page, push, scrape, timeline,
 };
 use crate::plan::{AccessRules, Permission};
 
@@ -49,6 +49,17 @@ pub(super) fn router(state: State) -> Router {
             get(declared::show)
                 .put(declared::put)
                 .delete(declared::delete),
+        )
+        .route(
+            "/api/v1/declared",
+            get(objects::list).patch(objects::patch_all),
+        )
+        .route(
+            "/api/v1/declared/{*object}",
+            get(objects::show)
+                .put(objects::put)
+                .patch(objects::patch)
+                .delete(objects::delete),
         )
         .route("/api/v1/orders", get(looks::orders).post(changes::order))
         .route(

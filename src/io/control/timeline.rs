@@ -9,9 +9,8 @@ use utoipa::ToSchema;
 
 use super::commands::State;
 use super::live::watch::status;
-use super::looks::engine_is_silent;
 use super::parameters;
-use super::replies::{ApiProblem, Refusal, Reply, json};
+use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json};
 use crate::base::Utc;
 use crate::engine::status::EndpointStatus;
 use crate::io::history::event::TimelineEvent;

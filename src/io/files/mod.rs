@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 use crate::base::limits;
+use crate::config::declared::{DeclaredObjects, DeclaredText};
 use crate::config::{self, Contact, Diagnostics, Files, Included, Spec, Surroundings};
 use crate::dns::Name;
 use crate::io::state;
@@ -62,6 +63,8 @@ pub struct Loaded {
     pub files: Files,
     /// The file of the geo database, unless it is the embedded one.
     pub geo: Option<GeoData>,
+    /// All that is declared, as it was compiled with the files.
+    pub declared: Arc<DeclaredObjects>,
     /// The config itself, and the patterns and files of what it includes.
     own: Vec<PathBuf>,
     watch: Watch,
@@ -86,8 +89,19 @@ impl Loaded {
 /// # Errors
 /// When the config itself cannot be read, is too large, or is not text.
 pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
+    load_declaring(config_path, None)
+}
+
+/// The same with these declared objects in place of those that the server of this config has kept.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_declaring(
+    config_path: &Path,
+    declared: Option<&Arc<DeclaredObjects>>,
+) -> Result<Loaded, Unreadable> {
     for _ in 0..ROUNDS {
-        let loaded = load_once(config_path)?;
+        let loaded = load_once(config_path, declared)?;
         if !loaded.own.iter().any(|path| loaded.watch.has_moved(path)) {
             return Ok(loaded);
         }
@@ -111,20 +125,62 @@ pub fn load_text(config_path: &Path, text: &str) -> Result<Loaded, Unreadable> {
             reason: format!("is larger than {} bytes", limits::CONFIG_BYTES),
         });
     }
-    Ok(load_all(config_path, text, None))
+    Ok(load_all((config_path, text), Watch::new([]), None))
 }
 
-fn load_once(config_path: &Path) -> Result<Loaded, Unreadable> {
+/// Reads all that the config in force names, its text and what it includes as they are in force, with these declared objects.
+#[must_use]
+pub fn load_in_force(in_force: &Spec, declared: &Arc<DeclaredObjects>) -> Loaded {
+    let (config, included) = in_force.written();
+    finish(
+        (in_force.path(), config),
+        (&included, Some(declared)),
+        Watch::default(),
+    )
+}
+
+fn load_once(
+    config_path: &Path,
+    declared: Option<&Arc<DeclaredObjects>>,
+) -> Result<Loaded, Unreadable> {
     let (stamp, bytes) = read(config_path, limits::CONFIG_BYTES);
     let config = config_text(config_path, bytes)?;
-    Ok(load_all(config_path, &config, stamp))
-}
-
-fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
+    Ok(load_all((config_path, &config), watch, declared))
+}
+
+fn load_all(
+    (config_path, config): (&Path, &str),
+    mut watch: Watch,
+    declared: Option<&Arc<DeclaredObjects>>,
+) -> Loaded {
     let included = include::bring(config_path, config, &mut watch);
-    let (mut spec, mut diagnostics) = config::read_within(config_path, config, &around(&included));
+    finish((config_path, config), (&included, declared), watch)
+}
+
+fn finish(
+    (config_path, config): (&Path, &str),
+    (included, declared): (&[Included], Option<&Arc<DeclaredObjects>>),
+    mut watch: Watch,
+) -> Loaded {
+    let read =
+        |texts: &[DeclaredText]| config::read_within(config_path, config, &around(included, texts));
+    let (mut spec, mut diagnostics) = read(&[]);
+    let (declared, unread) = match declared {
+        Some(declared) => (Arc::clone(declared), None),
+        None => {
+            let (file, damage) = state::objects::ObjectFile::open(&spec.state());
+            (Arc::new(file.kept().clone()), damage)
+        }
+    };
+    if !declared.is_empty() {
+        (spec, diagnostics) = read(&declared.texts());
+    }
+    if let Some(why) = unread {
+        let message = format!("a part of what was declared cannot be read, and is left out: {why}");
+        diagnostics.warn(&(0..0), message);
+    }
     let config_files: Vec<PathBuf> = watch.entries.iter().map(|own| own.path.clone()).collect();
     let (catalogs, listing) = bring_catalogs(&spec, &mut watch);
     spec.add_listed(&listing, &mut diagnostics);
@@ -142,15 +198,17 @@ fn load_all(config_path: &Path, config: &str, stamp: Option<Stamp>) -> Loaded {
         diagnostics,
         files,
         geo,
+        declared,
         own: config_files,
         watch,
     }
 }
 
 /// All that a config is read with.
-fn around(included: &[Included]) -> Surroundings<'_> {
+fn around<'s>(included: &'s [Included], declared: &'s [DeclaredText]) -> Surroundings<'s> {
     Surroundings {
         included,
+        declared,
         environment: Some(&|name| std::env::var(name).ok()),
     }
 }
@@ -219,7 +277,11 @@ pub fn contact(config_path: &Path) -> Result<Contact, Unreadable> {
     let (_, bytes) = read(config_path, limits::CONFIG_BYTES);
     let config = config_text(config_path, bytes)?;
     let included = include::bring(config_path, &config, &mut Watch::default());
-    Ok(config::contact(config_path, &config, &around(&included)))
+    Ok(config::contact(
+        config_path,
+        &config,
+        &around(&included, &[]),
+    ))
 }
 
 /// The text of a config, if it could be read and is text.

@@ -19,7 +19,7 @@ pub struct TimelineEvent {
     pub number: u64,
     /// The moment.
     pub told_at: Utc,
-    /// The kind: `standing`, `order`, `order_due`, `reload`, `refused`, `service`, `node`, `address`, `unwatched`, `start`, `defect`.
+    /// The kind: `standing`, `order`, `order_due`, `declared`, `reload`, `refused`, `service`, `node`, `address`, `unwatched`, `start`, `defect`.
     pub kind: String,
     /// The level: `bad`, `warning`, `note`, `good`.
     pub level: String,
@@ -56,6 +56,15 @@ impl TimelineEvent {
     #[must_use]
     pub fn start(version: &str) -> Self {
         Self::new("start", "note", format!("waypost {version} started"))
+    }
+
+    /// Records or other objects that were declared, or are no longer.
+    #[must_use]
+    pub fn declared(author: &str, text: &str) -> Self {
+        Self {
+            author: (!author.is_empty()).then(|| author.to_owned()),
+            ..Self::new("declared", "note", text)
+        }
     }
 
     /// A config, or a zone's file, that was read and refused.

@@ -390,6 +390,14 @@ impl Metrics {
         failures.retain(|name, _| names.contains(&**name));
     }
 
+    /// Takes in how a change of what is declared ended.
+    pub fn declared(&self, is_done: bool) {
+        let result = if is_done { "done" } else { "refused" };
+        self.registry
+            .counter("waypost_declared_changes_total", &[("result", result)])
+            .increment(1);
+    }
+
     /// Takes in how a reload ended.
     pub fn reload(&self, result: ReloadResult) {
         self.registry

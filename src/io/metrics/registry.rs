@@ -14,7 +14,7 @@ use super::histogram::Histogram;
 use super::text::{Exposition, Kind, render_pairs};
 
 const CONNECTIONS: &str = "waypost_connections";
-const COUNTERS: [(&str, &str); 11] = [
+const COUNTERS: [(&str, &str); 12] = [
     (
         "waypost_cluster_carried_bytes_total",
         "Octets of records and of questions for them, by direction; only where there is a [cluster].",
@@ -46,6 +46,10 @@ const COUNTERS: [(&str, &str); 11] = [
     (
         "waypost_notices_total",
         "Transitions of the whole node, by event.",
+    ),
+    (
+        "waypost_declared_changes_total",
+        "Changes of what is declared that came over the control API, by result.",
     ),
     ("waypost_reloads_total", "Reloads of the config, by result."),
     (

@@ -34,6 +34,14 @@ fn write_zones(text: &mut Exposition, figures: &Figures) {
         text.sample(&[("zone", &zone.name)], zone.names);
     }
     text.family(
+        "waypost_zone_declared_rrsets",
+        Kind::Gauge,
+        "RRsets that are declared, by zone that has any.",
+    );
+    for zone in figures.zones.iter().filter(|zone| zone.declared > 0) {
+        text.sample(&[("zone", &zone.name)], zone.declared);
+    }
+    text.family(
         "waypost_zone_serial",
         Kind::Gauge,
         "The serial of the zone's SOA, by zone.",

@@ -4,6 +4,7 @@
 //! state/
 //!   geo/                geo databases as they were compiled last
 //!   declared.log        records that were declared by orders and updates
+//!   objects.log         services, monitors, regions and endpoints that were declared by orders
 //!   challenges.json     TXT records that were set by orders and updates
 //!   history/            the timeline, which has a writer of its own ([`crate::io::history`])
 //!   cluster.log         orders of all nodes of the cluster, as their authors signed them
@@ -25,6 +26,7 @@
 //! | `challenges` | how challenges stand in their file |
 //! | [`cluster_log`] | how orders of a cluster stand in theirs |
 //! | `declared` | how declared records stand in theirs |
+//! | [`objects`] | how other declared objects do |
 //! | `content` | what could be read of a file, and in which form it was |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
 //! | `entry_log` | when a file of entries is added to, and when it is written anew |
@@ -60,6 +62,7 @@ pub mod lines;
 mod lock;
 pub mod measured;
 pub mod names;
+pub mod objects;
 mod signature_writer;
 mod signatures;
 mod transfers;
@@ -133,6 +136,8 @@ impl State {
         zones.renew();
         let (declared, damage) = DeclaredFile::open(folder);
         damages.extend(damage.map(|reason| copy_aside(declared.path(), reason, now)));
+        let (objects, damage) = objects::ObjectFile::open(folder);
+        damages.extend(damage.map(|reason| copy_aside(objects.path(), reason, now)));
         let challenges = folder.join(CHALLENGES);
         let found = challenges::read(&challenges);
         let is_well = found.damage.is_none() && found.format == FileFormat::Current;

@@ -506,6 +506,7 @@ mod tests {
             withdrawn: None,
             chain: Chain::Steered(Box::new(steered)),
             chosen: None,
+            declared: None,
         }
     }
 

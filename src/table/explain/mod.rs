@@ -108,6 +108,22 @@ pub struct Explanation {
     /// The RRset that the choice comes to, if that is more than addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<ChosenFacts>,
+    /// The one who declared the RRset, or the service, if somebody did; whoever knows what is declared amends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared: Option<DeclaredFacts>,
+}
+
+/// The one who declared what is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeclaredFacts {
+    /// The thing: an RRset, or a service.
+    pub what: String,
+    /// The identity that declared it.
+    pub author: String,
+    /// Why; empty if nobody said.
+    pub reason: String,
+    /// The time at which it was declared as it is.
+    pub declared_at: Utc,
 }
 
 /// How a zone is signed.
@@ -167,6 +183,7 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
         withdrawn: None,
         chain: find_chain(table, question, leading)?,
         chosen: chosen.map(|(_, facts)| facts),
+        declared: None,
     })
 }
 

@@ -11,7 +11,7 @@ use super::load::Load;
 use super::measured::{MeasuredFacts, RegionTime};
 use super::place::PlaceFacts;
 use super::scope::Scope;
-use super::{Chain, ChosenFacts, Explanation, Health, SignedZone};
+use super::{Chain, ChosenFacts, DeclaredFacts, Explanation, Health, SignedZone};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,6 +40,17 @@ impl fmt::Display for Explanation {
                     writeln!(out, "it leads to {target}: explain that as well")?;
                 }
             }
+        }
+        if let Some(own) = &self.declared {
+            let DeclaredFacts {
+                what,
+                author,
+                reason,
+                declared_at,
+            } = own;
+            let why = if reason.is_empty() { "" } else { ": " };
+            let text = format!("{what}, by {author} at {declared_at}{why}{reason}");
+            line(out, "declared", &text)?;
         }
         match &self.signed {
             Some(signed) => line(out, "signed", &signed.to_string()),

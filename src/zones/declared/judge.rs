@@ -12,9 +12,7 @@ use crate::dns::{Name, text};
 use crate::plan::{AccessRole, Declarer, Dynamic};
 
 use super::lay::holds;
-use super::order::{
-    DeclaredChange, DeclaredCondition, DeclaredLine, DeclaredRefusal, ExpectedState, values,
-};
+use super::order::{DeclaredChange, DeclaredCondition, DeclaredLine, DeclaredRefusal, values};
 use super::set::{Declaration, DeclaredPart, DeclaredSet, DeclaredZone, edit};
 
 /// RRsets of one batch that are told.
@@ -65,20 +63,7 @@ impl DeclaredGround<'_> {
             Some((name, kind)) => self.declared.get(name, *kind).map(|set| set.revision),
             None => Some(self.declared.revision),
         };
-        let is_met = match &expects.state {
-            ExpectedState::Any => true,
-            ExpectedState::Present => own.is_some(),
-            ExpectedState::Absent => own.is_none(),
-            ExpectedState::Revision(list) => own.is_some_and(|own| list.contains(&own)),
-        };
-        if is_met {
-            return Ok(());
-        }
-        let now = own.map_or("it is not there".to_owned(), |own| {
-            format!("its revision is {own}")
-        });
-        let why = format!("it is not as expected, {now}: read it again, and decide anew");
-        Err(DeclaredRefusal::Stale(why))
+        expects.state.check(own).map_err(DeclaredRefusal::Stale)
     }
 
     /// RRsets as they are to be by the changes of a batch.

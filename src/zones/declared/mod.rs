@@ -43,7 +43,7 @@ pub(super) use asked::AskedUpdate;
 use judge::FIXED;
 use lay::{LaidZone, LayForm, Laying};
 use order::{DeclaredDone, DeclaredOrder};
-use set::{Declared, DeclaredPart};
+use set::{Declared, DeclaredPart, DeclaredZone};
 
 /// Declared records, and what is being done about them.
 #[derive(Debug, Default)]
@@ -104,6 +104,11 @@ impl DeclaredStore {
     /// Tells whether anything is declared in a zone.
     pub(super) fn has(&self, apex: &Name) -> bool {
         self.kept.zone(apex).is_some_and(|zone| !zone.is_empty())
+    }
+
+    /// The number of RRsets that are declared in a zone.
+    pub(super) fn rrsets(&self, apex: &Name) -> usize {
+        self.kept.zone(apex).map_or(0, DeclaredZone::rrsets)
     }
 
     /// The serial that a zone has at the least.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::base::Utc;
 use crate::dns::{Name, text};
-use crate::plan::Declarer;
+use crate::plan::{Declarer, ExpectedState};
 
 use super::set::{DeclaredSet, DeclaredZone};
 
@@ -70,19 +70,6 @@ pub struct DeclaredCondition {
     pub of: Option<(Name, u16)>,
     /// Its expected state.
     pub state: ExpectedState,
-}
-
-/// The expected state of something declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExpectedState {
-    /// Nothing.
-    Any,
-    /// It is there.
-    Present,
-    /// It is not.
-    Absent,
-    /// It has one of these revisions.
-    Revision(Vec<u64>),
 }
 
 /// One change.

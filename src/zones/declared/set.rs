@@ -46,6 +46,7 @@ pub struct DeclaredZone {
     /// The serial that the zone has at the least because of it.
     pub serial: Option<u32>,
     sets: DeclaredSets,
+    rrsets: usize,
 }
 
 /// A change of the declared part of a zone.
@@ -97,6 +98,12 @@ impl DeclaredZone {
         names.flat_map(|(name, sets)| sets.iter().map(move |(kind, set)| (name, *kind, set)))
     }
 
+    /// The number of RRsets.
+    #[must_use]
+    pub fn rrsets(&self) -> usize {
+        self.rrsets
+    }
+
     /// Tells whether nothing is declared.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -107,12 +114,16 @@ impl DeclaredZone {
         let Some(set) = set else {
             let sets = self.sets.get_mut(name)?;
             let before = sets.remove(&kind);
+            self.rrsets -= usize::from(before.is_some());
             if sets.is_empty() {
                 self.sets.remove(name);
             }
             return before;
         };
-        self.sets.entry(name.clone()).or_default().insert(kind, set)
+        let sets = self.sets.entry(name.clone()).or_default();
+        let before = sets.insert(kind, set);
+        self.rrsets += usize::from(before.is_none());
+        before
     }
 }
 

@@ -119,6 +119,8 @@ secret = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0"
 [[dynamic.records]]
 zone = "example.org"
 #@ [[dynamic.records]]
+[[dynamic.objects]]
+#@ [[dynamic.objects]]
 [jurisdictions.EEA]
 countries = ["@EEA"]
 #@ [jurisdictions.NAME]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::order::{
     DeclaredAsk, DeclaredChange, DeclaredCondition, DeclaredDone, DeclaredOrder, DeclaredPage,
-    DeclaredPurpose, DeclaredQuery, DeclaredRefusal, DeclaredReply, ExpectedState,
+    DeclaredPurpose, DeclaredQuery, DeclaredRefusal, DeclaredReply,
 };
 use super::set::Declared;
 use crate::base::Span;
@@ -13,7 +13,8 @@ use crate::dns::text;
 use crate::dns::tsig::Algorithm;
 use crate::dns::zone::{Record, Zone};
 use crate::plan::{
-    AccessRole, Declarer, Dynamic, RecordRule, Secret, TsigKey, ZoneDnssec, ZonePlan, Zoning,
+    AccessRole, Declarer, Dynamic, ExpectedState, RecordRule, Secret, TsigKey, ZoneDnssec,
+    ZonePlan, Zoning,
 };
 use crate::zones::tests::{Bench, keyring, name};
 use crate::zones::{Filed, Input, Memories, Memory, NewConfig, NewZone, Reply, Ticket};

@@ -1,0 +1,269 @@
+//! Declared objects: services, monitors, regions and endpoints that come by the control API, and are compiled with the files.
+//!
+//! Each is the table that a file would have, kept as JSON, with who declared it and why. Before the compiler they are further
+//! texts of the config, with names of their own for diagnostics (`declared: services.api`): whatever holds of a file
+//! holds of them. What a file has they do not touch: a table has one owner. Only endpoints may be added to a region, or to a service with endpoints
+//! of its own, that stands in a file. They take no variables of the environment, name no file that the config does not, and run no
+//! program.
+//!
+//! They change by **parts**, as declared records do, and each raises the revision of them all by one. Who may change what is in `judge`;
+//! where they are kept, and when one is in force, is not known here.
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::plan::ObjectKind;
+use crate::text::{Finding, Severity, value};
+
+mod in_force;
+mod judge;
+mod write;
+
+pub use judge::{JudgedObjects, ObjectChange, ObjectOrder, ObjectRefusal};
+
+/// The words before the name of a declared text.
+pub(super) const SOURCE: &str = "declared: ";
+
+/// The end of what is said of an object that a file has.
+pub const OWNED: &str = "stands in a file of the config, which owns it";
+
+/// All declared objects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeclaredObjects {
+    /// One more with each change; 0 before the first.
+    pub revision: u64,
+    objects: BTreeMap<ObjectPath, DeclaredObject>,
+}
+
+/// One declared object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeclaredObject {
+    /// Its table, as a config has it.
+    pub table: Map<String, Value>,
+    /// The revision in which it became what it is.
+    pub revision: u64,
+    /// The identity that declared it.
+    pub author: String,
+    /// For a person; empty if nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The time, seconds since 1970.
+    pub at: u64,
+}
+
+/// The place of an object in a config.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectPath {
+    /// The table of the config in which it is.
+    pub table: ObjectTable,
+    /// Its name, or that of what an endpoint belongs to.
+    pub name: String,
+    /// The endpoint's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
+
+/// Tables of a config whose tables may be declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ObjectTable {
+    /// `[monitors]`.
+    Monitors,
+    /// `[regions]`.
+    Regions,
+    /// `[services]`.
+    Services,
+}
+
+/// A change of declared objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectPart {
+    /// The revision after it.
+    pub revision: u64,
+    /// Objects that are declared from then on, or no longer.
+    pub objects: Vec<(ObjectPath, Option<DeclaredObject>)>,
+}
+
+/// A text of the config that no file has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredText {
+    /// Its name, where a file has a path.
+    pub source: String,
+    /// TOML.
+    pub text: String,
+    pub(super) path: ObjectPath,
+}
+
+impl DeclaredObjects {
+    /// All of them, by table and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectPath, &DeclaredObject)> {
+        self.objects.iter()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, path: &ObjectPath) -> Option<&DeclaredObject> {
+        self.objects.get(path)
+    }
+
+    /// Tells whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Their number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Takes a change in.
+    pub fn take(&mut self, part: ObjectPart) {
+        self.revision = self.revision.max(part.revision);
+        for (path, object) in part.objects {
+            match object {
+                Some(object) => drop(self.objects.insert(path, object)),
+                None => drop(self.objects.remove(&path)),
+            }
+        }
+    }
+
+    /// Parts that make all of them of nothing, each of so many objects at the most.
+    #[must_use]
+    pub fn parts(&self, most: usize) -> Vec<ObjectPart> {
+        let all: Vec<_> = self.objects.iter().collect();
+        let parts = all.chunks(most).map(|own| ObjectPart {
+            revision: self.revision,
+            objects: own
+                .iter()
+                .map(|(path, object)| ((*path).clone(), Some((*object).clone())))
+                .collect(),
+        });
+        let mut parts: Vec<_> = parts.collect();
+        if parts.is_empty() {
+            parts.push(ObjectPart {
+                revision: self.revision,
+                objects: Vec::new(),
+            });
+        }
+        parts
+    }
+
+    /// The texts that the compiler gets.
+    #[must_use]
+    pub fn texts(&self) -> Vec<DeclaredText> {
+        let texts = self.objects.iter().map(|(path, object)| DeclaredText {
+            source: path.source(),
+            text: write::text(path, &object.table),
+            path: path.clone(),
+        });
+        texts.collect()
+    }
+
+    /// These without those that errors are found in, and why; without any, if errors are found elsewhere alone.
+    #[must_use]
+    pub fn without_faulty(&self, found: &[Finding]) -> (Self, Vec<String>) {
+        let errors = found.iter();
+        let errors = errors.filter(|own| own.severity == Severity::Error);
+        let of = |path: &ObjectPath| {
+            let source = path.source();
+            errors.clone().find(|own| own.file == source)
+        };
+        let is_any = self.objects.keys().any(|path| of(path).is_some());
+        let (mut rest, mut why) = (self.clone(), Vec::new());
+        rest.objects.retain(|path, _| {
+            let fault = of(path).or_else(|| errors.clone().next().filter(|_| !is_any));
+            why.extend(fault.map(|own| format!("{path}: {}", own.message)));
+            is_any && fault.is_none()
+        });
+        (rest, why)
+    }
+}
+
+impl ObjectPath {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> ObjectKind {
+        match (&self.endpoint, self.table) {
+            (Some(_), _) => ObjectKind::Endpoint,
+            (None, ObjectTable::Monitors) => ObjectKind::Monitor,
+            (None, ObjectTable::Regions) => ObjectKind::Region,
+            (None, ObjectTable::Services) => ObjectKind::Service,
+        }
+    }
+
+    /// Its place below `/api/v1/declared` and below a folder that it is exported to: `services/api/endpoints/fra`.
+    #[must_use]
+    pub fn word(&self) -> String {
+        let own = format!("{}/{}", self.table.word(), self.name);
+        match &self.endpoint {
+            Some(endpoint) => format!("{own}/endpoints/{endpoint}"),
+            None => own,
+        }
+    }
+
+    /// The object with this [`word`](Self::word), if there can be one.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        let parts: Vec<&str> = word.split('/').collect();
+        let (table, name, endpoint) = match *parts.as_slice() {
+            [table, name] => (table, name, None),
+            [table, name, "endpoints", endpoint] => (table, name, Some(endpoint)),
+            _ => return None,
+        };
+        let is_named = |own: &str| value::check_label(own).is_ok();
+        let table = ObjectTable::of(table).filter(|table| {
+            let has_endpoints = *table != ObjectTable::Monitors || endpoint.is_none();
+            has_endpoints && is_named(name) && endpoint.is_none_or(is_named)
+        })?;
+        Some(Self {
+            table,
+            name: name.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+        })
+    }
+
+    /// The name of its text.
+    #[must_use]
+    pub fn source(&self) -> String {
+        format!("{SOURCE}{self}")
+    }
+}
+
+/// As a config names it, endpoints by their names: `services.api`, `regions.eu.endpoints.fra`.
+impl fmt::Display for ObjectPath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{}", self.table.word(), self.name)?;
+        match &self.endpoint {
+            Some(endpoint) => write!(out, ".endpoints.{endpoint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ObjectTable {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Monitors, Self::Regions, Self::Services];
+
+    /// Its key in a config.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Monitors => "monitors",
+            Self::Regions => "regions",
+            Self::Services => "services",
+        }
+    }
+
+    /// The table of a key.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|own| own.word() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests;
