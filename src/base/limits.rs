@@ -486,8 +486,9 @@ pub const CLUSTER_SKEW_TOLD: Span = Span::from_secs(30);
 pub const CLUSTER_SKEW_MOST: Span = Span::from_secs(300);
 /// Time between two heads, by which a node tells what it has and runs.
 pub const CLUSTER_HEAD_EVERY: Span = Span::from_secs(5);
-/// Time for which something is wrong until an anycast route is withdrawn: longer than a head counts, so that others have heard of it.
-pub const CLUSTER_ROUTE_UNSOUND: Span = Span::from_secs(20);
+/// Time for which something is wrong until an anycast route is withdrawn, beyond that for which another node's word on its route
+/// counts: so nobody goes by what was so before.
+pub const CLUSTER_ROUTE_UNSOUND: Span = Span::from_secs(5);
 /// Time after the last return of an anycast route from which the next withdrawal is no part of a series.
 pub const CLUSTER_ROUTE_CALM: Span = Span::from_secs(3600);
 /// Time for which a load counts.

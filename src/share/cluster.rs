@@ -40,7 +40,7 @@ pub struct Cluster {
     pub(super) roster: Arc<Roster>,
     seal: AuthorSeal,
     pub(super) me: Author,
-    tuning: Tuning,
+    pub(super) tuning: Tuning,
     pub(super) boot: Boot,
     /// Times that a start was taken past one that somebody else had.
     raises: u8,

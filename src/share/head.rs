@@ -7,7 +7,6 @@ use crate::base::{Family, Utc};
 
 use super::entry::EntryHash;
 use super::packing::{Garbled, Packer, Unpacker};
-use super::route::RouteWord;
 use super::seal::Author;
 use super::stamp::Boot;
 
@@ -48,6 +47,20 @@ pub struct LoadRow {
     pub family: Family,
     /// The hash of the class, as regions in order.
     pub class: u64,
+}
+
+/// A word of a node on its anycast route, in its heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum RouteWord {
+    /// It never withdraws, and does not say whether it announces anything.
+    #[default]
+    Untold,
+    /// It announces, and is sound.
+    Announced,
+    /// It announces, and something is wrong with it.
+    Unsound,
+    /// It is withdrawn.
+    Withdrawn,
 }
 
 impl NodeHead {
@@ -101,6 +114,33 @@ impl NodeHead {
     pub fn knows(&self, author: Author, boot: Boot, seq: u64) -> bool {
         let mut last = self.last.iter();
         last.any(|known| (known.0, known.1) == (author, boot) && known.2 >= seq)
+    }
+}
+
+impl RouteWord {
+    fn code(self) -> u8 {
+        match self {
+            Self::Untold => 0,
+            Self::Announced => 1,
+            Self::Unsound => 2,
+            Self::Withdrawn => 3,
+        }
+    }
+
+    fn of(code: u8) -> Option<Self> {
+        let all = [Self::Announced, Self::Unsound, Self::Withdrawn];
+        all.into_iter().find(|word| word.code() == code)
+    }
+
+    /// The word for people; empty where there is nothing to say.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Untold => "",
+            Self::Announced => "announced",
+            Self::Unsound => "unsound",
+            Self::Withdrawn => "withdrawn",
+        }
     }
 }
 

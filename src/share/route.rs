@@ -5,7 +5,7 @@
 //! its trouble cannot know how many others see it too. So the rules are about who stays.
 //!
 //! ```text
-//!             a fault for 20 s, and another one stays              no fault for `hold`
+//!             a fault for 30 s, and another one stays              no fault for `hold`
 //!  Announced --------------------------------------> Withdrawn ------------------------> Announced
 //!      ^                                                 |
 //!      '-------- no other announces it any more ---------'
@@ -23,34 +23,21 @@
 //!   a majority was heard last the first by name. All who heard the same have the same keeper. When everybody is cut off at once (a backbone that
 //!   carried both peers and canaries), the keeper stays. A node that never heard a majority, or nobody else who announces, is a keeper.
 //! - Who is stale withdraws only while it hears somebody who announces soundly. It has said that something is wrong for longer than a
-//!   head counts as fresh, so of several that withdraw together none takes another one for the one that stays.
+//!   word counts, so of several that withdraw together none takes another one for the one that stays.
 //! - Whoever is withdrawn, hears a majority, and nobody in it that announces, is back at once.
 //!
 //! # Recovery conditions
 //! No fault for `hold`, without a break. Each further withdrawal within an hour of the last return doubles that, up to eight times.
 //!
 //! It knows no zone by name, no socket and no routing daemon.
-use crate::base::limits::{CLUSTER_ROUTE_CALM, CLUSTER_ROUTE_UNSOUND};
+use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_ROUTE_CALM, CLUSTER_ROUTE_UNSOUND};
 use crate::base::{Moment, Span};
 
 use super::cluster::{Cluster, Footing, Sight};
+use super::head::RouteWord;
 
 /// Doublings of the hold, at the most.
 const DOUBLINGS: u32 = 3;
-
-/// A word of a node on its anycast route, in its heads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum RouteWord {
-    /// It never withdraws, and does not say whether it announces anything.
-    #[default]
-    Untold,
-    /// It announces, and is sound.
-    Announced,
-    /// It announces, and something is wrong with it.
-    Unsound,
-    /// It is withdrawn.
-    Withdrawn,
-}
 
 /// Why a route is to be withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,8 +64,10 @@ pub struct RouteSight {
     pub footing: Footing,
     /// Tells whether the canaries pass.
     pub sight: Sight,
-    /// The name and the word of each other node that is heard.
+    /// The name and the word of each other node, if it came lately.
     pub others: Vec<(String, RouteWord)>,
+    /// Time for which a word counts: longer than a vote, so that there are words as long as a majority is heard.
+    pub words_count: Span,
     /// A zone that more than half of all nodes have in a newer version.
     pub behind: Option<u64>,
 }
@@ -106,33 +95,6 @@ pub struct AnycastRoute {
     withdrawn: Option<(Moment, RouteFault)>,
     /// The last return, and the withdrawals up to it that came soon after each other.
     returned: Option<(Moment, u32)>,
-}
-
-impl RouteWord {
-    pub(super) fn code(self) -> u8 {
-        match self {
-            Self::Untold => 0,
-            Self::Announced => 1,
-            Self::Unsound => 2,
-            Self::Withdrawn => 3,
-        }
-    }
-
-    pub(super) fn of(code: u8) -> Option<Self> {
-        let all = [Self::Announced, Self::Unsound, Self::Withdrawn];
-        all.into_iter().find(|word| word.code() == code)
-    }
-
-    /// The word for people; empty where there is nothing to say.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Untold => "",
-            Self::Announced => "announced",
-            Self::Unsound => "unsound",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
 }
 
 impl AnycastRoute {
@@ -178,11 +140,12 @@ impl AnycastRoute {
             (Some(_), _) if is_together && !is_there => self.come_back(now),
             (Some((since, _)), None) if self.is_calm(now, since) => self.come_back(now),
             (None, Some((since, fault))) => {
+                let lasting = Span(seen.words_count.0 + CLUSTER_ROUTE_UNSOUND.0);
                 let another_stays = match fault {
                     RouteFault::Isolated => !self.is_keeper,
                     RouteFault::Stale(_) => is_sound_there,
                 };
-                let is_due = now.since(since) >= CLUSTER_ROUTE_UNSOUND && another_stays;
+                let is_due = now.since(since) >= lasting && another_stays;
                 is_due.then(|| {
                     self.withdrawn = Some((now, fault));
                     RouteStep::Withdrawn(fault)
@@ -272,10 +235,12 @@ impl Cluster {
         own: impl Iterator<Item = (u64, Option<u32>)>,
     ) -> RouteSight {
         let heads = self.heads.iter();
+        let words_count =
+            Span(self.window().0 + CLUSTER_HEAD_EVERY.max(self.tuning.beat).times(2).0);
         let fresh = heads.filter_map(|(author, (came, head))| {
             let is_other = *author != self.me && !self.void.contains(author);
             let member = self.roster.member(*author)?;
-            (is_other && now.since(*came) <= self.window()).then_some((member, head))
+            (is_other && now.since(*came) <= words_count).then_some((member, head))
         });
         let fresh: Vec<_> = fresh.collect();
         let of = self.roster.members();
@@ -292,6 +257,7 @@ impl Cluster {
         RouteSight {
             footing: self.footing(),
             sight,
+            words_count,
             behind: own.find_map(|(zone, serial)| is_behind(zone, serial).then_some(zone)),
             others: fresh
                 .iter()
@@ -318,13 +284,13 @@ mod tests {
     const ZONE: u64 = 7;
 
     /// A node and what it sees, second by second.
-    struct Watch {
+    struct RouteWatch {
         route: AnycastRoute,
         now: u64,
         seen: RouteSight,
     }
 
-    impl Watch {
+    impl RouteWatch {
         /// `b`, between two others that announce.
         fn new() -> Self {
             let others = ["a", "c"].map(|name| (name.to_owned(), RouteWord::Announced));
@@ -333,6 +299,7 @@ mod tests {
                 sight: Sight::Clear,
                 others: others.into(),
                 behind: None,
+                words_count: Span(25_000),
             };
             let route = AnycastRoute::new("b".to_owned(), RULE);
             Self {
@@ -369,12 +336,12 @@ mod tests {
 
     #[test]
     fn who_is_isolated_goes_and_comes_back_once_it_is_sound_for_a_while() {
-        let mut node = Watch::new();
+        let mut node = RouteWatch::new();
         assert_eq!(node.until_step(200), None);
         node.cut();
-        assert_eq!(node.until_step(19), None);
+        assert_eq!(node.until_step(29), None);
         assert_eq!(node.route.word(), RouteWord::Unsound);
-        assert_eq!(node.until_step(0), Some(0), "after 20 s");
+        assert_eq!(node.until_step(0), Some(0), "after 30 s");
         assert_eq!(node.route.fault(), Some(RouteFault::Isolated));
         assert_eq!(node.until_step(500), None);
         node.heal();
@@ -392,26 +359,26 @@ mod tests {
 
     #[test]
     fn each_return_of_a_series_takes_twice_as_long() {
-        let mut node = Watch::new();
+        let mut node = RouteWatch::new();
         let mut holds = Vec::new();
         for _ in 0..5 {
             assert_eq!(node.until_step(0), None);
             node.cut();
-            assert_eq!(node.until_step(40), Some(20));
+            assert_eq!(node.until_step(40), Some(30));
             node.heal();
             holds.extend(node.until_step(1000));
         }
         assert_eq!(holds, [59, 119, 239, 479, 479]);
         node.now += 3600;
         node.cut();
-        assert_eq!(node.until_step(40), Some(20));
+        assert_eq!(node.until_step(40), Some(30));
         node.heal();
         assert_eq!(node.until_step(1000), Some(59));
     }
 
     #[test]
     fn who_sees_the_world_or_is_the_keeper_or_never_heard_anybody_stays() {
-        let mut node = Watch::new();
+        let mut node = RouteWatch::new();
         assert_eq!(node.until_step(0), None);
         node.cut();
         node.seen.sight = Sight::Clear;
@@ -421,7 +388,7 @@ mod tests {
             [RouteWord::Withdrawn, RouteWord::Announced],
             [RouteWord::Untold, RouteWord::Untold],
         ] {
-            let mut node = Watch::new();
+            let mut node = RouteWatch::new();
             node.say(others);
             assert_eq!(node.until_step(0), None);
             node.cut();
@@ -432,19 +399,19 @@ mod tests {
             );
             assert_eq!(node.route.fault(), Some(RouteFault::Isolated));
         }
-        let mut node = Watch::new();
+        let mut node = RouteWatch::new();
         node.cut();
         assert_eq!(node.until_step(500), None, "it never heard a majority");
     }
 
     #[test]
     fn who_is_stale_goes_while_another_is_sound_and_is_back_when_none_announces() {
-        let mut node = Watch::new();
+        let mut node = RouteWatch::new();
         node.seen.behind = Some(ZONE);
         assert_eq!(
             node.until_step(200),
-            Some(80),
-            "60 s stale, and 20 s for others to hear of it"
+            Some(90),
+            "60 s stale, and 30 s for others to hear of it"
         );
         assert_eq!(node.route.fault(), Some(RouteFault::Stale(ZONE)));
         node.say([RouteWord::Unsound, RouteWord::Withdrawn]);
@@ -458,7 +425,7 @@ mod tests {
         assert_eq!(node.until_step(0), None);
         node.seen.behind = Some(ZONE);
         node.say([RouteWord::Announced, RouteWord::Announced]);
-        assert_eq!(node.until_step(200), Some(80));
+        assert_eq!(node.until_step(200), Some(90));
         node.route.adopt(RouteRule {
             stale_after: None,
             ..RULE
@@ -467,17 +434,19 @@ mod tests {
     }
 
     /// Nodes that hear each other as groups allow, from a seed.
-    struct Fleet {
+    struct RouteFleet {
         nodes: Vec<AnycastRoute>,
         /// By node, when the word of each other came, and the word.
         heard: Vec<Vec<Option<(u64, RouteWord)>>>,
+        /// By node, when the last vote of each other came; 0: never.
+        voted: Vec<Vec<u64>>,
         group: Vec<u64>,
         behind: Vec<bool>,
         poor: u64,
         seed: u64,
     }
 
-    impl Fleet {
+    impl RouteFleet {
         fn draw(&mut self, below: u64) -> u64 {
             self.seed ^= self.seed << 13;
             self.seed ^= self.seed >> 7;
@@ -498,19 +467,23 @@ mod tests {
         fn second(&mut self, now: u64) {
             let count = self.nodes.len();
             for (from, to) in (0..count * count).map(|pair| (pair / count, pair % count)) {
-                if from != to && self.group[from] == self.group[to] && (now + from as u64) % 5 == 0
-                {
+                if from == to || self.group[from] != self.group[to] {
+                    continue;
+                }
+                self.voted[to][from] = now;
+                if (now + from as u64).is_multiple_of(5) {
                     self.heard[to][from] = Some((now, self.nodes[from].word()));
                 }
             }
             for node in 0..count {
-                let fresh = self.heard[node].iter().enumerate();
-                let fresh = fresh.filter_map(|(other, heard)| {
-                    let (at, word) = heard.filter(|(at, _)| now - at <= 15)?;
-                    (at > 0).then(|| (format!("n{other}"), word))
+                let words = self.heard[node].iter().enumerate();
+                let words = words.filter_map(|(other, heard)| {
+                    let (_, word) = heard.filter(|(at, _)| now - at <= 25)?;
+                    Some((format!("n{other}"), word))
                 });
-                let others: Vec<_> = fresh.collect();
-                let is_together = (others.len() + 1) * 2 > count;
+                let voters = self.voted[node].iter();
+                let voters = voters.filter(|at| **at > 0 && now - **at <= 15).count();
+                let is_together = (voters + 1) * 2 > count;
                 let is_poor = self.poor >> self.group[node] & 1 == 1;
                 let stale = self.behind.iter().filter(|behind| **behind).count();
                 let is_behind = self.behind[node] && (count - stale) * 2 > count;
@@ -521,7 +494,8 @@ mod tests {
                         Footing::Apart
                     },
                     sight: if is_poor { Sight::Poor } else { Sight::Clear },
-                    others,
+                    others: words.collect(),
+                    words_count: Span(25_000),
                     behind: is_behind.then_some(ZONE),
                 };
                 self.nodes[node].turn(Moment(now * 1000), &seen);
@@ -535,9 +509,10 @@ mod tests {
         for seed in 1..=300 {
             let count = 2 + seed as usize % 4;
             let nodes = (0..count).map(|node| AnycastRoute::new(format!("n{node}"), RULE));
-            let mut fleet = Fleet {
+            let mut fleet = RouteFleet {
                 nodes: nodes.collect(),
                 heard: vec![vec![None; count]; count],
+                voted: vec![vec![0; count]; count],
                 group: vec![0; count],
                 behind: vec![false; count],
                 poor: 0,

@@ -639,7 +639,7 @@ fn a_zone_is_behind_when_most_nodes_have_a_newer_one() {
             .all(|(_, word)| *word == RouteWord::Announced)
     );
     // Heads grow old, and who is revoked says nothing.
-    assert_eq!(behind(&nodes, NOW.after(Span(15_001)), [None, None]), None);
+    assert_eq!(behind(&nodes, NOW.after(Span(25_001)), [None, None]), None);
     let revoke = intent(LogAct::Revoke(author(2)), "node-2");
     nodes[0].order(WALL, revoke).unwrap();
     let seen = nodes[0].route_sight(NOW, Sight::Clear, std::iter::empty());
