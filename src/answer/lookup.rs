@@ -37,18 +37,26 @@ const ANY_ANSWER: RrSet<'static> = RrSet::of_one(
     b"\xC0\x0C\x00\x0D\x00\x01\x00\x00\x0E\x10\x00\x09\x07RFC8482\x00",
 );
 
-/// Answers a question of class IN.
-pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
+/// Answers a question of class IN; `outcome` is bare.
+pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>, outcome: &mut Outcome) {
     let question = request.question;
     let zones = &request.table.zones;
     let Some((served, apex)) = zones.find_served(question.name, question.qtype) else {
-        return Outcome::reject(rcode::REFUSED);
+        *outcome = Outcome::reject(rcode::REFUSED);
+        return;
     };
     match served.zone.presence() {
         Presence::Loaded => {}
-        Presence::Awaited | Presence::Unsigned => return Outcome::fail(Reason::NotLoaded),
-        Presence::Withheld => return Outcome::fail(Reason::Withheld),
+        Presence::Awaited | Presence::Unsigned => {
+            *outcome = Outcome::fail(Reason::NotLoaded);
+            return;
+        }
+        Presence::Withheld => {
+            *outcome = Outcome::fail(Reason::Withheld);
+            return;
+        }
     }
+    (outcome.authoritative, outcome.apex) = (true, apex);
     let mut walk = Walk {
         request,
         zone: &served.zone,
@@ -57,17 +65,15 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
         longest: u32::MAX,
         needed: Needed::default(),
         reply,
-        outcome: Outcome {
-            apex,
-            ..Outcome::authoritative(Reason::Static)
-        },
+        outcome,
     };
     let wanted = request.edns.is_some_and(|edns| edns.dnssec_ok);
     let named = matches!(question.qtype, rtype::NSEC | rtype::RRSIG);
     if let Some(signed) = served.signed.as_deref().filter(|_| wanted || named) {
         let wall = zones.wall_seconds(request.asker.now);
         if wall >= served.refuse_from {
-            return Outcome::fail(Reason::Expired);
+            *walk.outcome = Outcome::fail(Reason::Expired);
+            return;
         }
         walk.signed = Some(signed).filter(|_| wanted);
         walk.shown = Some(signed).filter(|_| named);
@@ -83,7 +89,6 @@ pub(super) fn look_up(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcom
         walk.reply.clear();
         walk.outcome.truncated = true;
     }
-    walk.outcome
 }
 
 /// Whether the walk goes on.
@@ -136,7 +141,7 @@ pub(super) struct Walk<'r, 'w, 'b, 'q> {
     /// What is to be proved at the end.
     pub(super) needed: Needed,
     pub(super) reply: &'w mut Reply<'b, 'q>,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: &'w mut Outcome,
 }
 
 impl<'r> Walk<'r, '_, '_, '_> {
@@ -220,8 +225,10 @@ impl<'r> Walk<'r, '_, '_, '_> {
     fn data(&mut self, here: Here<'_>, trail: Trail, rrset: RrSet<'_>) -> Result<usize, Full> {
         let rrset = rrset.for_at_most(self.longest);
         let first = self.reply.rrset(Section::Answer, here.owner(), rrset)?;
-        self.sign_set(Section::Answer, here.owner(), (trail.node, rrset))?;
-        self.prove_wildcard(here, trail);
+        if self.signed.is_some() {
+            self.sign_set(Section::Answer, here.owner(), (trail.node, rrset))?;
+            self.prove_wildcard(here, trail);
+        }
         Ok(first)
     }
 

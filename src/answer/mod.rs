@@ -27,7 +27,7 @@ use crate::base::limits::{MESSAGE_BYTES, PADDING_BLOCK, UDP_REPLY_BYTES_PLAIN};
 use crate::base::{ClassId, Family, Moment, Reason, RegionId, ServiceId, Span};
 use crate::dns::cookie::{Jar, Proof};
 use crate::dns::edns::{COOKIE_BYTES, Edns, ExtendedError, More, Opt};
-use crate::dns::query::{self, Question};
+use crate::dns::query::{Query, Question};
 use crate::dns::reply::Reply;
 use crate::dns::rr::{class, rcode, rtype};
 use crate::plan::Server;
@@ -158,21 +158,28 @@ pub fn answer(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> O
 /// forgery knows how to get one (by a cookie, or over TCP). Otherwise as [`answer`].
 #[must_use]
 pub fn withhold(table: &Table, asker: &Asker, query: &[u8], reply: &mut [u8]) -> Option<Answered> {
-    answer_by(defend::withhold, table, (asker, query), reply)
+    let withhold = |request: Request<'_>, _: &mut Reply<'_, '_>, outcome: &mut Outcome| {
+        *outcome = defend::withhold(request.proof);
+    };
+    answer_by(withhold, table, (asker, query), reply)
 }
 
-/// `respond` makes the outcome of a query without fault.
+/// `respond` makes the outcome of a query without fault, in its place: it is large.
 #[inline]
 fn answer_by(
-    respond: impl FnOnce(Request<'_>, &mut Reply<'_, '_>) -> Outcome,
+    respond: impl FnOnce(Request<'_>, &mut Reply<'_, '_>, &mut Outcome),
     table: &Table,
     (asker, packet): (&Asker, &[u8]),
     reply: &mut [u8],
 ) -> Option<Answered> {
-    let query = query::read(packet)?;
+    let mut query = Query::UNREAD;
+    if !query.read(packet) {
+        return None;
+    }
     let (question, edns) = (query.question.as_ref(), query.edns.as_ref());
     let server = &table.plan.server;
-    let (proof, cookie) = defend::judge(asker, edns);
+    let mut cookie = None;
+    let proof = defend::judge(asker, edns, &mut cookie);
     let room = reply.len();
     let limit = reply_limit(server, asker.transport, edns).min(room);
     let limit = limit.min(defend::bound(server, asker, proof, packet.len()));
@@ -180,8 +187,13 @@ fn answer_by(
         return None;
     }
     let mut writer = Reply::begin(&mut reply[..limit], query.header, question)?;
-    let mut opt = edns.map(|edns| reserve_opt((server, asker), (edns, cookie), &mut writer));
-    let outcome = match (query.fault, question) {
+    // It is large too, and stays where it is.
+    let mut opt = Opt::bare(server.udp_reply_bytes);
+    if let Some(edns) = edns {
+        reserve_opt((server, asker), (edns, &cookie), (&mut opt, &mut writer));
+    }
+    let mut outcome = Outcome::bare(rcode::NOERROR, Reason::Static);
+    match (query.fault, question) {
         (None, Some(question)) => {
             let request = Request {
                 table,
@@ -190,18 +202,18 @@ fn answer_by(
                 edns,
                 proof,
             };
-            respond(request, &mut writer)
+            respond(request, &mut writer, &mut outcome);
         }
-        (None, None) => defend::cookie_only(asker),
-        (Some(fault), _) => Outcome::reject(fault),
-    };
-    if let Some(opt) = &mut opt {
+        (None, None) => outcome = defend::cookie_only(asker),
+        (Some(fault), _) => outcome = Outcome::reject(fault),
+    }
+    if edns.is_some() {
         opt.scope = outcome.scope;
         if let Some(error) = outcome.extended_error() {
             opt.more.get_or_insert_default().extended_error = Some(*error);
         }
     }
-    let length = writer.finish(outcome.flags(), outcome.rcode, opt.as_mut());
+    let length = writer.finish(outcome.flags(), outcome.rcode, edns.map(|_| &mut opt));
     let name = question.map_or(&[][..], |question| question.name);
     Some(outcome.answered(length, Counted::of(&outcome, proof, name)))
 }
@@ -215,27 +227,21 @@ fn reply_limit(server: &Server, transport: Transport, edns: Option<&Edns>) -> us
     usize::from(payload).max(UDP_REPLY_BYTES_PLAIN)
 }
 
-/// The reply's OPT, its room kept back; what does not fit is left out ([`Opt::fit`]). An
+/// Says what the reply's OPT holds, and keeps its room back; what does not fit is left out ([`Opt::fit`]). An
 /// extended error has no room kept: it is not worth truncating an answer for. There are two callers, so it is not inlined by itself.
 #[inline(always)]
 fn reserve_opt<'s>(
     (server, asker): (&'s Server, &Asker),
-    (edns, cookie): (&'s Edns, Option<[u8; COOKIE_BYTES]>),
-    reply: &mut Reply<'_, '_>,
-) -> Opt<'s> {
-    let mut opt = Opt {
-        payload: server.udp_reply_bytes,
-        dnssec_ok: edns.dnssec_ok,
-        subnet: edns.subnet.as_ref(),
-        scope: 0,
-        more: match edns.asks_for_more() {
-            true => Some(more((server, asker), (edns, cookie))),
-            false => None,
-        },
-    };
-    opt.fit(reply.room());
+    (edns, cookie): (&'s Edns, &Option<[u8; COOKIE_BYTES]>),
+    (opt, reply): (&mut Opt<'s>, &mut Reply<'_, '_>),
+) {
+    opt.dnssec_ok = edns.dnssec_ok;
+    opt.subnet = edns.subnet.as_ref();
+    if edns.asks_for_more() {
+        opt.more = Some(more((server, asker), (edns, *cookie)));
+        opt.fit(reply.room());
+    }
     reply.reserve(opt.bytes());
-    opt
 }
 
 /// What the reply's OPT says beside the subnet.
@@ -265,15 +271,15 @@ fn keepalive(asker: &Asker, edns: &Edns) -> Option<u16> {
     }
 }
 
-fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>) -> Outcome {
+fn respond(request: Request<'_>, reply: &mut Reply<'_, '_>, outcome: &mut Outcome) {
     let question = request.question;
-    match (question.qtype, question.qclass) {
+    *outcome = match (question.qtype, question.qclass) {
         (rtype::AXFR | rtype::IXFR, _) => refuse_transfer(request),
         (0 | rtype::OPT | 128..=254, _) => Outcome::reject(rcode::FORMERR),
-        (_, class::IN) => lookup::look_up(request, reply),
+        (_, class::IN) => return lookup::look_up(request, reply, outcome),
         (_, class::CH) => chaos::speak(request, reply),
         _ => Outcome::reject(rcode::REFUSED).because(&ExtendedError::NOT_SUPPORTED),
-    }
+    };
 }
 
 /// Who asks for a zone and does not get it: because of who asks, or because there is no such zone

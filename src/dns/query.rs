@@ -86,34 +86,43 @@ impl Header {
     }
 }
 
-/// Reads a packet; `None` if it deserves no reply. What it gives is large: it is made where it is wanted.
-#[inline]
+/// Reads a packet; `None` if it deserves no reply. What it gives is large: whoever is in a hurry takes [`Query::read`].
 #[must_use]
 pub fn read(packet: &[u8]) -> Option<Query<'_>> {
-    let (head, rest) = packet.split_first_chunk::<HEADER_BYTES>()?;
-    let word = |index: usize| u16::from_be_bytes([head[2 * index], head[2 * index + 1]]);
-    let header = Header {
-        id: word(0),
-        flags: word(1),
-    };
-    if header.is_response() {
-        return None;
-    }
-    let mut query = Query {
-        header,
+    let mut query = Query::UNREAD;
+    query.read(packet).then_some(query)
+}
+
+impl<'q> Query<'q> {
+    /// A query of which nothing is read yet.
+    pub const UNREAD: Self = Self {
+        header: Header { id: 0, flags: 0 },
         question: None,
         edns: None,
         fault: None,
     };
-    let counts = [word(2), word(3), word(4), word(5)];
-    query.fault = query.read_sections(counts, rest).err();
-    Some(query)
-}
 
-impl<'q> Query<'q> {
+    /// Reads a packet into what is unread; tells whether it deserves a reply.
+    #[inline(always)]
+    #[must_use]
+    pub fn read(&mut self, packet: &'q [u8]) -> bool {
+        let Some((head, rest)) = packet.split_first_chunk::<HEADER_BYTES>() else {
+            return false;
+        };
+        self.header = Header {
+            id: word(head, 0),
+            flags: word(head, 1),
+        };
+        if self.header.is_response() {
+            return false;
+        }
+        self.fault = self.read_sections(head, rest).err();
+        true
+    }
+
     /// Reads what stands behind the header; an error is an RCODE.
-    fn read_sections(&mut self, counts: [u16; 4], mut rest: &'q [u8]) -> Result<(), u16> {
-        let [questions, answers, authorities, additional] = counts;
+    fn read_sections(&mut self, head: &[u8; HEADER_BYTES], mut rest: &'q [u8]) -> Result<(), u16> {
+        let [questions, answers, authorities, additional] = [2, 3, 4, 5].map(|at| word(head, at));
         let asked = self.read_questions(questions, &mut rest);
         if !self.header.is_query() {
             self.header.flags &= !FLAG_RECURSION_DESIRED;
@@ -173,6 +182,12 @@ impl<'q> Query<'q> {
             _ => Ok(()),
         }
     }
+}
+
+/// A word of the header, by its number.
+#[inline]
+fn word(head: &[u8; HEADER_BYTES], index: usize) -> u16 {
+    u16::from_be_bytes([head[2 * index], head[2 * index + 1]])
 }
 
 fn read_question<'q>(rest: &mut &'q [u8]) -> Result<Question<'q>, Malformed> {

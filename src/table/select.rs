@@ -15,6 +15,7 @@ use super::{PoolView, Selection, Stranded, Table};
 impl Table {
     /// What a client of a class gets, or a cohort, by one client that stands for it; `None` if the service has no
     /// endpoint of this family inside the class's fence (a fact of the config, never of health).
+    #[inline]
     #[must_use]
     pub fn select(
         &self,
@@ -158,6 +159,7 @@ impl Table {
         }
     }
 
+    #[inline]
     pub(super) fn routes(&self, service: ServiceId, family: Family) -> Option<&ServiceRoutes> {
         let number = self.layout.routes_of.get(service.index())?[family.index()];
         self.service_routes
@@ -174,6 +176,7 @@ struct AskingClient {
 }
 
 impl Whole {
+    #[inline]
     fn selection(&self) -> Selection<'_> {
         Selection {
             records: &self.records,

@@ -179,6 +179,7 @@ impl ServiceRoutes {
     }
 
     /// The route of a class.
+    #[inline]
     pub(super) fn route(&self, class: ClassId) -> Option<&Route> {
         self.routes
             .get(usize::from(*self.of_class.get(class.index())?))

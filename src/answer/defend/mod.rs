@@ -15,12 +15,11 @@
 use std::ops::Range;
 
 use super::outcome::Outcome;
-use super::{Asker, Request, Transport};
+use super::{Asker, Transport};
 use crate::base::Reason;
 use crate::dns::cookie::Proof;
 use crate::dns::edns::{COOKIE_BYTES, Edns};
 use crate::dns::query::HEADER_BYTES;
-use crate::dns::reply::Reply;
 use crate::dns::rr::rcode;
 use crate::plan::{ResponseClass, Server};
 
@@ -99,11 +98,20 @@ fn class(outcome: &Outcome) -> ResponseClass {
     }
 }
 
-/// What the query proves, and the cookie of its reply.
-pub(super) fn judge(asker: &Asker, edns: Option<&Edns>) -> (Proof, Option<[u8; COOKIE_BYTES]>) {
+/// Judges what the query proves; the cookie of its reply, if it has one, is put into its place.
+#[inline]
+pub(super) fn judge(
+    asker: &Asker,
+    edns: Option<&Edns>,
+    made: &mut Option<[u8; COOKIE_BYTES]>,
+) -> Proof {
     match (&asker.cookies, edns.and_then(|edns| edns.cookie.as_ref())) {
-        (Some(jar), Some(cookie)) => jar.judge(cookie, asker.source),
-        (None, _) | (_, None) => (Proof::None, None),
+        (Some(jar), Some(cookie)) => {
+            let (proof, own) = jar.judge(cookie, asker.source);
+            *made = own;
+            proof
+        }
+        (None, _) | (_, None) => Proof::None,
     }
 }
 
@@ -127,8 +135,8 @@ pub(super) fn cookie_only(asker: &Asker) -> Outcome {
 }
 
 /// No answer, but a way to one.
-pub(super) fn withhold(request: Request<'_>, _: &mut Reply<'_, '_>) -> Outcome {
-    match request.proof {
+pub(super) fn withhold(proof: Proof) -> Outcome {
+    match proof {
         Proof::Client => Outcome::bare(rcode::BADCOOKIE, Reason::Limited),
         Proof::None | Proof::Server => Outcome {
             truncated: true,

@@ -187,6 +187,19 @@ impl QueryCookie {
 }
 
 impl Opt<'_> {
+    /// A record without options and flags.
+    #[inline]
+    #[must_use]
+    pub fn bare(payload: u16) -> Self {
+        Self {
+            payload,
+            dnssec_ok: false,
+            subnet: None,
+            scope: 0,
+            more: None,
+        }
+    }
+
     /// Octets of the record without padding.
     #[inline]
     #[must_use]

@@ -17,6 +17,8 @@ pub struct Subnet {
     pub family: u16,
     /// How many leading bits of the address count: 0 to 32, or to 128.
     pub source_prefix: u8,
+    /// Octets of the address that the prefix reaches into: 0 to 16.
+    octets: u8,
     address: [u8; 16],
 }
 
@@ -33,7 +35,8 @@ impl Subnet {
             2 => 128,
             _ => return Err(Malformed),
         };
-        let exact = rest.len() == usize::from(source_prefix).div_ceil(8);
+        let octets = source_prefix.div_ceil(8);
+        let exact = rest.len() == usize::from(octets);
         if scope_prefix != 0 || source_prefix > longest || !exact {
             return Err(Malformed);
         }
@@ -50,6 +53,7 @@ impl Subnet {
         Ok(Self {
             family,
             source_prefix,
+            octets,
             address,
         })
     }
@@ -69,21 +73,21 @@ impl Subnet {
     }
 
     pub(super) fn address_octets(&self) -> &[u8] {
-        &self.address[..usize::from(self.source_prefix).div_ceil(8).min(16)]
+        &self.address[..usize::from(self.octets).min(16)]
     }
 
     /// The option in a reply, up to the address.
     #[inline]
     pub(super) fn option_head(&self, scope: u8) -> [u8; 8] {
         let [c0, c1] = OPTION_SUBNET.to_be_bytes();
-        let length = u8::try_from(self.data_bytes()).unwrap_or(u8::MAX);
+        let length = 4 + self.octets;
         let [f0, f1] = self.family.to_be_bytes();
         [c0, c1, 0, length, f0, f1, self.source_prefix, scope]
     }
 
     /// Octets of the option's data.
     pub(super) fn data_bytes(&self) -> usize {
-        4 + self.address_octets().len()
+        4 + usize::from(self.octets)
     }
 }
 

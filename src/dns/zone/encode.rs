@@ -104,7 +104,7 @@ fn note_target(apex: &Name, tree: &mut Tree, upkeep: &mut Upkeep, name: &[u8]) {
     };
     let mut node = APEX;
     let mut is_missing = false;
-    for start in labels.right_to_left() {
+    for start in labels {
         let child = if is_missing {
             None
         } else {

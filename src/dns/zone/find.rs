@@ -114,7 +114,7 @@ impl Zone {
             trail.how = Match::Missing;
             return (Found::Nxdomain, trail);
         };
-        for start in labels.right_to_left() {
+        for start in labels {
             if let Some(found) = self.stop_above(trail.node, trail.encloser) {
                 return (found, trail);
             }

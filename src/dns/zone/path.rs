@@ -100,7 +100,7 @@ impl NamePath {
     ) -> Option<u32> {
         let labels = Labels::of(name, apex)?;
         let mut depth = 0;
-        for start in labels.right_to_left() {
+        for start in labels {
             let label = label_at(name, start);
             let next = self.steps.get(depth + 1);
             if !next.is_some_and(|next| octets::same(tree.label(next.node), label)) {

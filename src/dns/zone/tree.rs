@@ -18,8 +18,8 @@ pub(super) const NONE: u32 = u32::MAX;
 pub(super) const APEX: u32 = 0;
 /// Octets that a label takes, more or less.
 const LABEL_ROOM: usize = 32;
-/// Most labels of a name (RFC 1035, section 3.1: 255 octets, 2 for each label).
-const LABELS: usize = 128;
+/// Starts of labels that are kept at once.
+const LABELS_AT_ONCE: usize = size_of::<u64>();
 
 /// The node is a zone cut: it holds NS and is not the apex.
 pub(super) const CUT: u8 = 1;
@@ -60,31 +60,62 @@ impl Node {
     }
 }
 
-/// Where the labels of a name start.
-pub(super) struct Labels {
-    starts: [u8; LABELS],
-    count: usize,
+/// Where the labels of a name start, the rightmost first.
+///
+/// Eight starts stand in one word, so that nothing is cleared or copied for names that have no more; a longer name is read
+/// once more for each eight.
+pub(super) struct Labels<'n> {
+    name: &'n [u8],
+    /// Start of the label that was given last.
+    end: usize,
+    /// One octet for each start, that of the next label lowest.
+    starts: u64,
+    /// How many of them are left.
+    left: usize,
 }
 
-impl Labels {
+impl<'n> Labels<'n> {
     /// Of a name in wire format up to octet `end`; `None` if no label ends there.
-    pub(super) fn of(name: &[u8], end: usize) -> Option<Self> {
-        let mut labels = Self {
-            starts: [0; LABELS],
-            count: 0,
-        };
-        let mut at = 0;
+    #[inline]
+    pub(super) fn of(name: &'n [u8], end: usize) -> Option<Self> {
+        let (mut at, mut starts, mut count) = (0, 0, 0);
         while at < end {
-            *labels.starts.get_mut(labels.count)? = u8::try_from(at).ok()?;
-            labels.count += 1;
+            starts = starts << u8::BITS | u64::from(u8::try_from(at).ok()?);
+            count += 1;
             at += 1 + usize::from(*name.get(at)?);
         }
-        (at == end && at < name.len()).then_some(labels)
+        (at == end && at < name.len()).then_some(Self {
+            name,
+            end,
+            starts,
+            left: count.min(LABELS_AT_ONCE),
+        })
     }
 
-    /// The offsets, rightmost label first.
-    pub(super) fn right_to_left(&self) -> impl Iterator<Item = usize> + '_ {
-        self.starts[..self.count].iter().rev().map(|&at| at.into())
+    /// The labels in front of those that were given.
+    #[cold]
+    #[inline(never)]
+    fn further(&self) -> Option<Self> {
+        Self::of(self.name, self.end)
+    }
+}
+
+impl Iterator for Labels<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.left == 0 {
+            if self.end == 0 {
+                return None;
+            }
+            *self = self.further()?;
+        }
+        let start = self.starts & u64::from(u8::MAX);
+        self.starts >>= u8::BITS;
+        self.left -= 1;
+        self.end = usize::try_from(start).unwrap_or(0);
+        Some(self.end)
     }
 }
 
@@ -139,9 +170,8 @@ impl Tree {
 
     /// The node of a name whose apex starts at octet `apex`, if there is one.
     pub(super) fn reach(&self, name: &[u8], apex: usize) -> Option<u32> {
-        let labels = Labels::of(name, apex)?;
-        let mut starts = labels.right_to_left();
-        starts.try_fold(APEX, |node, start| self.child(node, label_at(name, start)))
+        let mut labels = Labels::of(name, apex)?;
+        labels.try_fold(APEX, |node, start| self.child(node, label_at(name, start)))
     }
 
     /// The node that answers for a name whose apex starts at octet `apex`: its own or, if it has
@@ -149,7 +179,7 @@ impl Tree {
     pub(super) fn reach_or_wildcard(&self, name: &[u8], apex: usize) -> Option<u32> {
         let labels = Labels::of(name, apex)?;
         let mut node = APEX;
-        for start in labels.right_to_left() {
+        for start in labels {
             match self.child(node, label_at(name, start)) {
                 Some(child) => node = child,
                 None => return self.child(node, b"*"),
@@ -162,7 +192,7 @@ impl Tree {
     pub(super) fn reach_or_insert(&mut self, name: &[u8], apex: usize) -> Option<u32> {
         let labels = Labels::of(name, apex)?;
         let mut node = APEX;
-        for start in labels.right_to_left() {
+        for start in labels {
             let label = label_at(name, start);
             node = self.child_or_insert(node, label);
         }
@@ -298,5 +328,33 @@ fn edge_hash(parent: u32, label: &[u8]) -> u64 {
 pub(super) fn give_back_room<T>(list: &mut Vec<T>) {
     if list.capacity() - list.len() > list.len() / 16 {
         list.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_given_from_the_right_however_many_there_are() {
+        for count in 0..=127 {
+            let mut name: Vec<u8> = Vec::new();
+            let mut starts = Vec::new();
+            for number in 0..count {
+                starts.push(name.len());
+                // Only the first has room to be longer.
+                let length = if number == 0 && count < 64 { 63 } else { 1 };
+                name.push(length);
+                name.extend(vec![b'a'; length.into()]);
+            }
+            let end = name.len();
+            name.push(0);
+            let given: Vec<usize> = Labels::of(&name, end).unwrap().collect();
+            starts.reverse();
+            assert_eq!(given, starts, "{count} labels");
+        }
+        assert!(Labels::of(b"\x01a\x00", 1).is_none(), "inside of a label");
+        assert!(Labels::of(b"\x01a", 2).is_none(), "at the end");
+        assert!(Labels::of(b"\x05a\x00", 3).is_none(), "beyond the end");
     }
 }
