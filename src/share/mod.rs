@@ -26,6 +26,7 @@
 //! | [`NodeHead`], [`NodeLoad`] | what a node has and runs; what it answers |
 //! | [`Cluster`] | one node's copy of all of it |
 //! | [`ClusterView`] | what one node knows of the others, for people |
+//! | [`RingsTold`], [`NodeSecrets`] | the keys that a node serves its zones with, and secrets of such, encrypted to those who lack them |
 //! | [`Have`], [`TakenBundle`], [`RecordFate`] | what carriers carry, and what became of it |
 //!
 //! # The seam of carriers
@@ -63,6 +64,7 @@ pub mod record;
 mod roster;
 pub mod ruling;
 mod seal;
+mod secrets;
 mod stamp;
 mod standing;
 #[cfg(test)]
@@ -82,5 +84,6 @@ pub use record::{Envelope, RecordStream, Sealed};
 pub use roster::{MemberAdmission, MemberRole, Roster, RosterFault, RosterMember};
 pub use ruling::{Electorate, Ruling, Trust, VantageId, Vote};
 pub use seal::{Author, AuthorKey, AuthorSeal};
+pub use secrets::{NodeSecrets, RingsTold, SealedSecret, SecretWrap};
 pub use stamp::{Boot, HybridStamp};
 pub use view::{ClusterSummary, ClusterView, HeadView, HeardOf, NodeView, OtherNode};

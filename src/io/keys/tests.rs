@@ -9,7 +9,7 @@ use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::dnssec::Algorithm;
 use crate::dns::dnssec::key::RsaSize;
-use crate::keys::{Policy, Role, Time};
+use crate::keys::{Fellows, Policy, Role, Time};
 
 const POLICY: Policy = Policy {
     zsk_lifetime: Some(Span::from_secs(1000)),
@@ -68,7 +68,9 @@ fn a_rollover_goes_by_itself_and_its_keys_can_be_loaded() {
     assert!(store.load().unwrap().zone_keys().is_empty());
     let mut keys = Vec::new();
     for now in (1000..4000).step_by(5) {
-        store.advance(&POLICY, Time(now)).unwrap();
+        store
+            .advance(&POLICY, &Fellows::default(), Time(now))
+            .unwrap();
         let loaded = store.load().unwrap();
         assert_eq!(loaded.zone_keys().len(), 1);
         assert_eq!(loaded.entry_keys().len(), 1);
@@ -81,7 +83,9 @@ fn a_rollover_goes_by_itself_and_its_keys_can_be_loaded() {
     }
     assert_eq!(keys.len(), 3);
     assert_eq!(store.load().unwrap().cds().len(), 1);
-    let done = store.advance(&POLICY, Time(3995)).unwrap();
+    let done = store
+        .advance(&POLICY, &Fellows::default(), Time(3995))
+        .unwrap();
     assert_eq!(done, [], "nothing is due twice");
 }
 
@@ -101,7 +105,9 @@ fn nothing_is_written_over_a_key() {
 fn what_is_wrong_is_said_of_its_file() {
     let (_folder, store) = store();
     begin(&store, &[Role::Csk]);
-    store.advance(&POLICY, Time(1000)).unwrap();
+    store
+        .advance(&POLICY, &Fellows::default(), Time(1000))
+        .unwrap();
     let id = store.ring().unwrap().keys[0].id;
     let (public, private) = (store.key_path(id, "key"), store.key_path(id, "private"));
     let whole = fs::read_to_string(&private).unwrap();
