@@ -11,7 +11,7 @@ use crate::io::keys::Store;
 use crate::keys::ToldRing;
 use crate::zones::Input;
 
-/// How often folders of keys are looked at for what others have changed.
+/// Time between two looks at folders of keys, for what others have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A thing that the thread is told.

@@ -96,7 +96,7 @@ impl Ring {
         ahead.into_iter().find(is_due).map(|one| one.step)
     }
 
-    /// When the next step is due there, if any comes by time alone.
+    /// The time of the next step there, if any comes by time alone.
     #[must_use]
     pub fn wake_among(&self, policy: &Policy, fellows: &Fellows) -> Option<Time> {
         let ahead = self.prospects_among(policy, fellows);
@@ -198,7 +198,7 @@ impl Ring {
         self.forget();
     }
 
-    /// Where the zone goes, since when: of two the greater counts, and of two of one second the one that stays signed.
+    /// The course of the zone, and the time from which on it goes there: of two the greater counts, and of two of one second the one that stays signed.
     fn course(&self) -> (Option<Time>, bool) {
         (self.turned, self.goal == Goal::Secure)
     }
@@ -208,10 +208,14 @@ impl Ring {
         if theirs.course() <= self.course() {
             return;
         }
-        // What was seen at the parent before counts no more, though the zone may go where it went.
-        if self.withdraw(now).is_ok() && theirs.goal == Goal::Secure {
-            // It has keys.
-            let _ = self.publish(now);
+        // Where it goes as it did, it has gone elsewhere meanwhile: what was true of it before counts no more.
+        let times = if self.goal == theirs.goal { 2 } else { 1 };
+        for _ in 0..times {
+            // Without keys there is nothing to undo.
+            let _ = match self.goal {
+                Goal::Secure => self.withdraw(now),
+                Goal::Insecure => self.publish(now),
+            };
         }
         (self.goal, self.turned) = (theirs.goal, theirs.turned);
     }

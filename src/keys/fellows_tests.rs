@@ -28,7 +28,7 @@ fn told(ring: &Ring) -> ToldRing {
     }
 }
 
-/// What a node knows whose others serve these rings, and which holds the keys with these tags.
+/// The knowledge of a node whose others serve these rings, and which holds the keys with these tags.
 fn fellows(others: &[&Ring], held: &[u16]) -> Fellows {
     let others = others.iter().map(|ring| Fellow::Serves(told(ring)));
     Fellows {
@@ -177,6 +177,18 @@ fn where_a_zone_goes_is_what_was_said_last() {
         None,
         "the parent may have removed it"
     );
+}
+
+#[test]
+fn a_zone_that_was_let_go_once_is_signed_where_it_is_let_go_again() {
+    let (mut own, mut other) = (signed(), signed());
+    own.withdraw(Time(2000)).unwrap();
+    own.see_none(Time(2000)).unwrap();
+    own.take(Step::Unsign, Time(5000));
+    other.withdraw(Time(6000)).unwrap();
+    own.follow(&fellows(&[&other], &[1]), Time(7000));
+    assert_eq!((own.signed, own.unsigned), (Some(Time(7000)), None));
+    assert_eq!(own.goal, Goal::Insecure);
 }
 
 #[test]

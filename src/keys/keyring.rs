@@ -39,7 +39,7 @@ impl Keyring {
         Self { prints, ..self }
     }
 
-    /// What other nodes are told, once it is served.
+    /// The ring that other nodes are told, once it is served.
     #[must_use]
     pub fn told(&self) -> ToldRing {
         let shown = self.keys.iter();

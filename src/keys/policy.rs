@@ -55,7 +55,7 @@ pub enum Due {
     At(Time),
     /// When somebody has looked at the parent and says so.
     Word,
-    /// When every node that signs the zone has taken the step before.
+    /// After every node that signs the zone has taken the step before.
     Nodes,
 }
 

@@ -200,7 +200,7 @@ pub struct Ring {
     /// Where the zone is going.
     #[serde(default)]
     pub goal: Goal,
-    /// When that was said last; absent if it never was.
+    /// The time at which that was said last; absent if it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turned: Option<Time>,
     /// Since when it has been signed without a break; absent while it is not.

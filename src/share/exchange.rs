@@ -418,7 +418,7 @@ impl Cluster {
             }
             RecordStream::Rings(part) => {
                 let rings = NodeRings::unpack(content)?;
-                self.keys.rings(author).insert(part, rings);
+                self.keys.rings_of(author).insert(part, rings);
             }
             RecordStream::Secrets => {
                 let secrets = NodeSecrets::unpack(content)?;

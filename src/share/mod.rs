@@ -67,6 +67,7 @@ mod seal;
 mod secrets;
 mod stamp;
 mod standing;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod view;

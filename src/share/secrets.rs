@@ -18,9 +18,7 @@ use crate::base::limits::{
 use crate::dns::dnssec::Algorithm;
 use crate::keys::{Goal, Key, KeyId, Ring, Role, Time, ToldRing};
 
-use super::cluster::Cluster;
 use super::packing::{Garbled, Packer, Unpacker};
-use super::record::RecordStream;
 use super::seal::{Author, short_hash};
 
 /// Octets of a part of rings; the largest ring has room beside it.
@@ -33,9 +31,9 @@ pub type RingsTold = BTreeMap<String, Option<ToldRing>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NodeRings {
     /// A number made of all parts.
-    telling: u64,
-    parts: u16,
-    zones: Vec<(String, Option<ToldRing>)>,
+    pub(super) telling: u64,
+    pub(super) parts: u16,
+    pub(super) zones: Vec<(String, Option<ToldRing>)>,
 }
 
 /// The lock to which secrets of a node are encrypted, and those that it gives others.
@@ -72,15 +70,16 @@ pub struct SecretWrap {
 /// All that is known of the keys and secrets of nodes.
 #[derive(Debug, Default)]
 pub(super) struct KeysHeard {
-    rings: BTreeMap<Author, BTreeMap<u16, NodeRings>>,
-    secrets: BTreeMap<Author, NodeSecrets>,
-    own_parts: Vec<NodeRings>,
-    own_secrets: Option<NodeSecrets>,
-    news: u64,
+    pub(super) rings: BTreeMap<Author, BTreeMap<u16, NodeRings>>,
+    pub(super) secrets: BTreeMap<Author, NodeSecrets>,
+    pub(super) own_parts: Vec<NodeRings>,
+    pub(super) own_secrets: Option<NodeSecrets>,
+    /// Rises with each word.
+    pub(super) news: u64,
 }
 
 impl KeysHeard {
-    pub(super) fn rings(&mut self, author: Author) -> &mut BTreeMap<u16, NodeRings> {
+    pub(super) fn rings_of(&mut self, author: Author) -> &mut BTreeMap<u16, NodeRings> {
         self.news += 1;
         self.rings.entry(author).or_default()
     }
@@ -105,70 +104,9 @@ impl KeysHeard {
     }
 }
 
-impl Cluster {
-    /// A number that rises when another node has told something of keys or secrets.
-    #[must_use]
-    pub fn key_news(&self) -> u64 {
-        self.keys.news
-    }
-
-    /// Tells the others what this node serves. What has no room is not told, and nobody goes on with it.
-    pub fn say_rings(&mut self, told: &RingsTold) {
-        let parts = NodeRings::parts(told);
-        if parts != self.keys.own_parts {
-            self.keys.own_parts = parts;
-            self.say_own_rings();
-        }
-    }
-
-    /// Gives others secrets, and all the lock for this node's own.
-    pub fn say_secrets(&mut self, secrets: NodeSecrets) {
-        if !self.twin && self.keys.own_secrets.as_ref() != Some(&secrets) {
-            self.publish(RecordStream::Secrets, &secrets.pack());
-            self.keys.own_secrets = Some(secrets);
-        }
-    }
-
-    /// Says all of it once more, in another start of this node.
-    pub(super) fn say_keys_again(&mut self) {
-        self.say_own_rings();
-        if let Some(secrets) = self.keys.own_secrets.take() {
-            self.say_secrets(secrets);
-        }
-    }
-
-    fn say_own_rings(&mut self) {
-        if self.twin {
-            return;
-        }
-        for (part, rings) in (0..).zip(self.keys.own_parts.clone()) {
-            self.publish(RecordStream::Rings(part), &rings.pack());
-        }
-    }
-
-    /// The rings that another node serves; nothing before all of them have come.
-    #[must_use]
-    pub fn rings_of(&self, author: Author) -> Option<BTreeMap<&str, Option<&ToldRing>>> {
-        let parts = self.keys.rings.get(&author)?;
-        let first = parts.get(&0)?;
-        let whole: Vec<&NodeRings> = parts.values().take(first.parts.into()).collect();
-        let is_whole = whole.len() == usize::from(first.parts)
-            && whole.iter().all(|part| part.telling == first.telling);
-        let zones = whole.into_iter().flat_map(|part| &part.zones);
-        let zones = zones.map(|(zone, told)| (&**zone, told.as_ref()));
-        is_whole.then(|| zones.collect())
-    }
-
-    /// The secrets that other nodes give, and their locks.
-    pub fn secrets(&self) -> impl Iterator<Item = (Author, &NodeSecrets)> {
-        let all = self.keys.secrets.iter();
-        all.map(|(author, secrets)| (*author, secrets))
-    }
-}
-
 impl NodeRings {
     /// All rings, in as many parts as they need.
-    fn parts(told: &RingsTold) -> Vec<Self> {
+    pub(super) fn parts(told: &RingsTold) -> Vec<Self> {
         let mut parts: Vec<(usize, Vec<(String, Option<ToldRing>)>)> = vec![(0, Vec::new())];
         let mut all = Packer::default();
         for (zone, ring) in told {

@@ -1,4 +1,5 @@
 //! What is done for zones when something happens to one, or when its time has come.
+use std::path::Path;
 use std::sync::Arc;
 
 use super::compose::Composed;
@@ -203,6 +204,13 @@ impl ZoneEngine {
             let text = format!("zone `{apex}` goes on with the keys that it has: {why}");
             self.tell(Notice::error("keys_unreadable", text).of(apex));
         }
+    }
+
+    /// The folder of a zone's keys, if it is signed here.
+    #[must_use]
+    pub fn keys_folder(&self, apex: &Name) -> Option<&Path> {
+        let zone = &self.zones[*self.places.get(apex)?];
+        zone.plan.dnssec.as_ref().map(|how| how.keys.as_path())
     }
 
     /// The same, among other nodes that sign the same zones.

@@ -49,7 +49,7 @@
 //! It decides nothing about answers; what it makes of steering is the list of all answers that there may be.
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::{Moment, Span};
@@ -413,13 +413,6 @@ impl ZoneEngine {
     #[must_use]
     pub fn served(&self) -> &Arc<Zones> {
         &self.served
-    }
-
-    /// The folder of a zone's keys, if it is signed here.
-    #[must_use]
-    pub fn keys_folder(&self, apex: &Name) -> Option<&Path> {
-        let zone = &self.zones[*self.places.get(apex)?];
-        zone.plan.dnssec.as_ref().map(|how| how.keys.as_path())
     }
 
     /// What an operator may see of each zone, in the order of the config.

@@ -56,7 +56,7 @@ fn config(number: usize) -> String {
     let node = NODES[number];
     let zone = format!(
         "file = \"zones/example.org.zone\"\ndnssec = {{ keys = \"keys-{node}\", split = true, zsk_lifetime = \"unlimited\", \
-         signature_validity = \"10m\", dnskey_ttl = \"1m\", parent_ds_ttl = \"1m\", propagation = \"1m\", margin = \"1m\" }}"
+         signature_validity = \"20m\", dnskey_ttl = \"1m\", parent_ds_ttl = \"1m\", propagation = \"1m\", margin = \"1m\" }}"
     );
     let own = CONFIG
         .replace(
@@ -335,12 +335,14 @@ fn three_nodes_roll_keys_that_each_has_for_itself() {
     fleet.keys(0, &["roll", "example.org", "--zsk"]);
     fleet.keys(1, &["roll", "example.org", "--zsk"]);
     let before = fleet.published(0);
-    for _ in 0..16 {
+    // Longer than a key waits until it signs, and not so long that signatures of the third expire.
+    for _ in 0..6 {
         fleet.round();
         assert_eq!(fleet.published(0), before);
         assert_eq!(fleet.published(1), before);
     }
     kill(fleet.nodes[2].id(), Signal::SIGCONT).unwrap();
+    fleet.round();
     fleet.live.insert(2);
     fleet.until("the same new key on all, and no other", |fleet| {
         let active: Vec<Vec<String>> = (0..3)
@@ -368,7 +370,10 @@ fn three_nodes_roll_keys_that_each_has_for_itself() {
     assert!(Fleet::is_secure());
     for number in 1..3 {
         assert_eq!(fleet.published(number), fleet.published(0));
-        assert_eq!(fleet.tags(number, &["zsk"]), fleet.tags(0, &["zsk"]));
+        assert_eq!(
+            fleet.tags(number, &["zsk", "active"]),
+            fleet.tags(0, &["zsk", "active"])
+        );
     }
     // The secrets are the same, for the owner alone.
     for tag in fleet.published(0) {

@@ -187,8 +187,13 @@ impl Store {
             created: Some(key.created.0),
             ..KeyTimes::default()
         };
-        let written = self.lock()?.write(&made, key.role, &times, key.created);
-        written.map(|_| ())
+        let locked = self.lock()?;
+        if path.exists() && !self.key_path(key.id, "key").exists() {
+            // A crash came between its two files.
+            fs::remove_file(&path).map_err(|error| failed(error.to_string()))?;
+        }
+        locked.write(&made, key.role, &times, key.created)?;
+        Ok(())
     }
 
     /// Waits until nobody else works here. The folder is made if it is not there, for its owner

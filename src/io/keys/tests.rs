@@ -9,7 +9,7 @@ use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::dnssec::Algorithm;
 use crate::dns::dnssec::key::RsaSize;
-use crate::keys::{Fellows, Policy, Role, Time};
+use crate::keys::{Fellow, Fellows, Policy, Role, Time};
 
 const POLICY: Policy = Policy {
     zsk_lifetime: Some(Span::from_secs(1000)),
@@ -141,4 +141,36 @@ fn a_crash_leaves_strays_and_the_old_state() {
     assert_eq!(strays, [store.key_path(stray.id, "private")]);
     locked.save(&before).unwrap();
     assert_eq!(store.ring().unwrap(), before);
+}
+
+#[test]
+fn a_key_of_another_node_is_kept_if_it_is_the_key_that_it_is_said_to_be() {
+    let (_one, from) = store();
+    let (_two, to) = store();
+    begin(&from, &[Role::Csk]);
+    from.advance(&POLICY, &Fellows::default(), Time(1000))
+        .unwrap();
+    let told = from.load().unwrap().told();
+    let key = told.ring.keys[0].clone();
+    let (id, print) = (key.id, told.prints[&key.id]);
+    let secret = from.secret(id).unwrap();
+    let wrong = to.keep(&key, print + 1, &secret).unwrap_err();
+    assert!(wrong.reason.contains("another key"), "{wrong}");
+    assert!(to.held().unwrap().is_empty());
+    to.keep(&key, print, &secret).unwrap();
+    assert_eq!(mode(&to.key_path(id, "private")), 0o600);
+    // A crash before the second file was written.
+    fs::remove_file(to.key_path(id, "key")).unwrap();
+    to.keep(&key, print, &secret).unwrap();
+    let fellows = Fellows {
+        others: vec![Fellow::Serves(told)],
+        held: to.held().unwrap(),
+        is_second: false,
+    };
+    assert_eq!(to.advance(&POLICY, &fellows, Time(2000)).unwrap(), []);
+    let loaded = to.load().unwrap();
+    assert_eq!(
+        loaded.zone_keys()[0].public(),
+        from.load().unwrap().zone_keys()[0].public()
+    );
 }

@@ -424,7 +424,12 @@ impl Fleet {
         if node.down_until > self.now || node.waits.is_some() {
             return;
         }
-        if node.ring.goal == Goal::Insecure && self.parent.is_empty() {
+        // Before, the parent may still follow what the node said last.
+        let asks = node
+            .view
+            .as_ref()
+            .is_some_and(|view| view.sync == Sync::Delete);
+        if asks && node.ring.goal == Goal::Insecure && self.parent.is_empty() {
             node.ring.see_none(clock).unwrap();
         }
         for id in &self.parent {
