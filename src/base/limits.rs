@@ -438,6 +438,12 @@ pub const MAPS_KEPT: usize = 64;
 /// Octets of a config that is to be compared with the one in force.
 pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 
+/// Records in which a node tells what it serves of its zones' keys: some 200 zones in each.
+pub const CLUSTER_RINGS: usize = 64;
+/// Secrets that one node gives at once, and the octets of them; who gets none of these gets some later.
+pub const CLUSTER_SECRETS: (usize, usize) = (1024, 40 * 1024);
+/// Time that a node which begins waits for others to tell whether its keys are theirs.
+pub const CLUSTER_KEYS_AWAITED: Span = Span::from_secs(15);
 /// Nodes of a roster.
 pub const CLUSTER_MEMBERS: usize = 1024;
 /// Vantages of a roster.

@@ -19,12 +19,14 @@ use super::anycast::RouteDriver;
 use super::cluster_load;
 use super::cluster_orders::{self, ClusterOrders};
 use super::keeper::ClusterBefore;
+use super::key_sharing::KeySharing;
 use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
 use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input, Observed};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
 use crate::io::control::Heartbeat;
+use crate::io::keys::lock::NodeLock;
 use crate::plan::{ClusterPart, ClusterRules, Plan};
 use crate::share::{
     AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, EntryHash, MemberAdmission, MemberRole,
@@ -44,6 +46,8 @@ pub(super) struct ClusterDriver {
     pub(super) route: RouteDriver,
     /// Orders between it and this node's cores.
     pub(super) orders: ClusterOrders,
+    /// Until the zones have it.
+    keys: Option<KeySharing>,
 }
 
 impl ClusterDriver {
@@ -59,7 +63,7 @@ impl ClusterDriver {
         let Some(rules) = &plan.cluster else {
             return Ok(None);
         };
-        let seal = seal(&rules.files.seal)?;
+        let (seal, lock) = seal(&rules.files.seal)?;
         let roster = roster(rules).map_err(|fault| format!("[cluster] nodes: {fault:?}"))?;
         let drawn = u16::try_from(std::process::id() % 0x1_0000).unwrap_or(0);
         let calendar = clock.calendar();
@@ -72,11 +76,10 @@ impl ClusterDriver {
         let orders = ClusterOrders::new(&cluster, calendar.utc, before);
         let copy = SharedCopy::new(cluster, clock);
         let route = RouteDriver::new(rules, Arc::clone(heartbeat));
-        Ok(Some(Self::new(
-            (copy, orders, route),
-            Arc::clone(rules),
-            plan,
-        )))
+        let keys = KeySharing::new(copy.clone(), lock);
+        let mut driver = Self::new((copy, orders, route), Arc::clone(rules), plan);
+        driver.keys = Some(keys);
+        Ok(Some(driver))
     }
 
     /// Drives a copy by these rules.
@@ -96,6 +99,7 @@ impl ClusterDriver {
             told: EntryHash::default(),
             route,
             orders,
+            keys: None,
         }
     }
 
@@ -126,6 +130,11 @@ impl ClusterDriver {
     /// The shared copy.
     pub(super) fn copy(&self) -> &SharedCopy {
         &self.copy
+    }
+
+    /// The sharing of keys, for whoever drives the zones.
+    pub(super) fn take_keys(&mut self) -> Option<KeySharing> {
+        self.keys.take()
     }
 
     /// The rules in force.
@@ -218,13 +227,14 @@ pub(super) async fn changed(driver: Option<&mut ClusterDriver>) {
     }
 }
 
-/// The secret with which this node signs.
-fn seal(path: &Path) -> Result<AuthorSeal, String> {
+/// The secret with which this node signs, and the lock for what is encrypted to it.
+fn seal(path: &Path) -> Result<(AuthorSeal, NodeLock), String> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");
     let seed = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
-    AuthorSeal::from_seed(&seed).ok_or_else(wrong)
+    let both = AuthorSeal::from_seed(&seed).zip(NodeLock::from_seed(&seed));
+    both.ok_or_else(wrong)
 }
 
 /// The names of a plan's targets, in its order, as the cluster tells them apart.

@@ -148,6 +148,7 @@ impl DryStart {
             zones::Output::RetainSignatures(_)
             | zones::Output::Fetch(..)
             | zones::Output::Advance { .. }
+            | zones::Output::Told(..)
             | zones::Output::Copy { .. }
             | zones::Output::Tell { .. }
             | zones::Output::Reply(..)

@@ -53,6 +53,8 @@ mod findings;
 mod geo_keeper;
 mod judge;
 mod keeper;
+mod key_sharing;
+mod key_watch;
 mod log;
 mod log_form;
 mod maintenance;

@@ -15,7 +15,7 @@ use crate::io::files::Loaded;
 use crate::io::keys::Store;
 use crate::io::state::geo_data::GeoData;
 use crate::io::state::{self, Damage};
-use crate::keys::{Keyring, Time};
+use crate::keys::{Fellows, Keyring, Time};
 use crate::plan::{Plan, ZoneDnssec, ZonePlan, ZoneSize, Zoning};
 use crate::table;
 use crate::zones::{Filed, NewConfig, NewZone, longest_ttl, policy};
@@ -190,7 +190,7 @@ fn new_zone(plan: &ZonePlan, read: &FiledZone, steered: &[Steered], keys: Keys) 
 fn keyring(apex: &Name, how: &ZoneDnssec, filed: &Filed, keys: Keys) -> Result<Keyring, String> {
     let store = Store::new(&how.keys, apex);
     if let Keys::Advance(now) = keys
-        && let Err(why) = store.advance(&policy(how, filed.longest_ttl), now)
+        && let Err(why) = store.advance(&policy(how, filed.longest_ttl), &Fellows::default(), now)
     {
         error!(
             event = "keys_unreadable",

@@ -92,7 +92,12 @@ fn run_after(
         config = ReadConfig::read(path)?;
     }
     let now = Time(Clock::start().wall_seconds());
-    let prepared = Prepared::new(config.loaded, config.compiled, Keys::Advance(now))?;
+    let keys = match config.compiled.plan.cluster {
+        // A step waits for the other nodes, and none has been heard.
+        Some(_) => Keys::Read,
+        None => Keys::Advance(now),
+    };
+    let prepared = Prepared::new(config.loaded, config.compiled, keys)?;
     let (sink, notifier, log) = start_log(format, &prepared.plan)?;
     let runtime = runtime()?;
     findings::doubts(&config.diagnostics);

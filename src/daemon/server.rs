@@ -16,9 +16,11 @@ use tracing::warn;
 use super::Failure;
 use super::carrier;
 use super::channels::{Channels, Handles, Shown};
+use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
+use super::key_sharing::KeySharing;
 use super::maintenance::MaintenanceKeeper;
 use super::names::{NameHandle, NameHolds, NamesBefore};
 use super::prepared::Prepared;
@@ -115,9 +117,11 @@ impl Server {
         let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
         let (ready, metrics, heartbeat, audit) = shared(&state);
         let peers = start.sockets.take_peers();
-        let (cluster, carrier) =
+        let (mut cluster, carrier) =
             carrier::join(&plan, (clock, &agreed), peers, (&metrics, &heartbeat))?;
-        let wanted = (prepared.zones, FirstAnswer::beside(&start.predecessor));
+        let keys = cluster.as_mut().and_then(ClusterDriver::take_keys);
+        let patience = FirstAnswer::beside(&start.predecessor);
+        let wanted = (prepared.zones, patience, keys);
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
@@ -308,19 +312,26 @@ impl FirstZones {
     async fn of(
         before: BeforeStart,
         (metrics, audit): (&Arc<Metrics>, &AuditTrail),
-        (zones, patience): (NewConfig, FirstAnswer),
+        (zones, patience, keys): (NewConfig, FirstAnswer, Option<KeySharing>),
     ) -> Result<Self, Failure> {
         let (clock, is_kept, disk) = (before.clock, before.state.is_some(), before.watch(metrics));
         let (notify, notified) = mpsc::channel(NOTIFICATIONS_WAITING);
         let service = Arc::new(transfer::Service::new(clock, notify));
         let screen = Arc::new(Screen::new(clock));
+        let keys = keys.map(|keys| match patience {
+            FirstAnswer::UntilLoaded => keys,
+            FirstAnswer::UntilSigned => keys.without_waiting(),
+        });
+        let nodes = keys.as_ref().map(KeySharing::nodes_at_first);
         let engine = ZoneEngine::new(before.zones).with_names(before.names.known());
+        let engine = engine.with_nodes(nodes.unwrap_or_default());
         let folder = zones.zoning.state.clone();
         let disk = (before.state, folder.as_deref(), disk);
         let answering = (Arc::clone(&service), Arc::clone(&screen));
         let driver = ZoneDriver::start(clock, engine, disk, answering);
         let (mut driver, mut events) = driver.map_err(|error| no_thread(&error))?;
         driver.record_in(audit.clone());
+        keys.into_iter().for_each(|keys| driver.share_keys(keys));
         let writer = is_kept.then(|| driver.writer().clone());
         let (keeper, kept) = Keeper::new(writer, clock);
         let first = (zones, patience);
@@ -445,7 +456,7 @@ fn is_ready(driver: &ZoneDriver, waited: Span, patience: FirstAnswer) -> bool {
         return false;
     }
     let primaries = waited >= TRANSFER_AT_START || driver.has_asked_primaries();
-    waited >= ZONES_AT_START || primaries && driver.may_answer()
+    waited >= ZONES_AT_START || primaries && !driver.awaits_nodes() && driver.may_answer()
 }
 
 fn not_answering(error: &io::Error) -> Failure {

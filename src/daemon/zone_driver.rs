@@ -14,13 +14,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
+use super::key_sharing::KeySharing;
+use super::key_watch::{self, KeyWatchWord};
 use super::zone_work::Workers;
 use crate::base::Moment;
 use crate::base::limits::KEEP_AT_END;
@@ -36,7 +38,7 @@ use crate::io::screen::Screen;
 use crate::io::serve::deferred;
 use crate::io::state::{SignatureWriter, State, StateWriter, WriterEvents};
 use crate::io::transfer::{self, Fetcher, Herald, Service};
-use crate::keys::{Policy, Time};
+use crate::keys::{Fellows, Policy, Time};
 use crate::names::KnownNames;
 use crate::plan::Zoning;
 use crate::table::Table;
@@ -46,8 +48,6 @@ use crate::zones::{
     Level, Memory, NewConfig, Notice, Output, Recalled, Reply, Ticket, ZoneEngine, ZoneStatus,
 };
 
-/// How often folders of keys are looked at for what others have changed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Copies that are written at once: each waits for the disk more than it works.
 const COPIES: usize = 64;
 
@@ -88,7 +88,7 @@ pub(super) struct ZoneDriver {
     fetcher: Arc<Fetcher>,
     audit: AuditTrail,
     writer: StateWriter,
-    folders: Sender<Vec<Store>>,
+    keys: Sender<KeyWatchWord>,
     workers: Workers,
     signatures: SignatureWriter,
     copiers: Arc<Semaphore>,
@@ -135,7 +135,7 @@ impl ZoneDriver {
             engine,
             clock,
             writer: StateWriter::start(state, writer)?,
-            folders: start_watch(events.clone())?,
+            keys: key_watch::start(events.clone())?,
             events,
             service,
             screen,
@@ -158,6 +158,17 @@ impl ZoneDriver {
     /// Records what keys change from now on.
     pub(super) fn record_in(&mut self, audit: AuditTrail) {
         self.audit = audit;
+    }
+
+    /// Shares keys with other nodes from now on.
+    pub(super) fn share_keys(&self, sharing: KeySharing) {
+        // The thread ends with the server.
+        let _ = self.keys.send(KeyWatchWord::Join(Box::new(sharing)));
+    }
+
+    /// Tells that it is not known yet whether the keys here are those of other nodes.
+    pub(super) fn awaits_nodes(&self) -> bool {
+        self.engine.awaits_nodes()
     }
 
     /// When it wants to be called at the latest.
@@ -279,7 +290,16 @@ impl ZoneDriver {
                     let _ = events.send(Input::Fetched(number, fetched));
                 });
             }
-            Output::Advance { apex, policy, at } => self.advance(apex, policy, at),
+            Output::Advance {
+                apex,
+                policy,
+                fellows,
+                at,
+            } => self.advance(apex, (policy, fellows), at),
+            Output::Told(apex, told) => {
+                // The thread ends with the server.
+                let _ = self.keys.send(KeyWatchWord::Served(apex, told));
+            }
             Output::Remember(ticket, memory) => {
                 if let Memory::Challenges(kept) = &memory {
                     effects.push(Effect::Challenges(kept.clone()));
@@ -374,13 +394,13 @@ impl ZoneDriver {
         }
     }
 
-    fn advance(&self, apex: Name, policy: Box<Policy>, at: Time) {
+    fn advance(&self, apex: Name, (policy, fellows): (Box<Policy>, Arc<Fellows>), at: Time) {
         let events = self.events.clone();
         let Some(store) = self.store(&apex) else {
             return;
         };
         spawn_blocking(move || {
-            let advanced = store.advance(&policy, at);
+            let advanced = store.advance(&policy, &fellows, at);
             let (steps, read) = match advanced {
                 Ok(steps) => (steps, store.load()),
                 Err(error) => (Vec::new(), Err(error)),
@@ -422,74 +442,8 @@ impl ZoneDriver {
             Some(Store::new(&how.keys, &zone.apex))
         });
         // The thread ends with the server.
-        let _ = self.folders.send(stores.collect());
+        let _ = self.keys.send(KeyWatchWord::Folders(stores.collect()));
     }
-}
-
-/// Starts the thread that notices what others change in folders of keys.
-fn start_watch(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<Vec<Store>>> {
-    let (folders, queue) = std::sync::mpsc::channel::<Vec<Store>>();
-    let thread = std::thread::Builder::new().name("keys".to_owned());
-    thread.spawn(move || {
-        let mut stores: Vec<WatchedKeys> = Vec::new();
-        loop {
-            match queue.recv_timeout(LOOK_EVERY) {
-                Ok(wanted) => {
-                    stores = wanted.into_iter().map(WatchedKeys::of).collect();
-                }
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
-                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
-            }
-            for event in stores.iter_mut().filter_map(WatchedKeys::look) {
-                if events.send(event).is_err() {
-                    return;
-                }
-            }
-        }
-    })?;
-    Ok(folders)
-}
-
-/// The folder of a zone's keys, as it was seen last.
-struct WatchedKeys {
-    store: Store,
-    /// The time at which the state was written.
-    written: Option<SystemTime>,
-    /// Set if the keys could be read: what makes them readable again need not touch the state.
-    is_read: bool,
-}
-
-impl WatchedKeys {
-    fn of(store: Store) -> Self {
-        Self {
-            written: written(&store),
-            is_read: store.load().is_ok(),
-            store,
-        }
-    }
-
-    /// Reads it again, if others may have changed it.
-    fn look(&mut self) -> Option<Input> {
-        let now = written(&self.store);
-        if now == self.written && self.is_read {
-            return None;
-        }
-        let is_new = now != self.written;
-        let read = self.store.load().map_err(|error| error.to_string());
-        let is_news = is_new || read.is_ok();
-        (self.written, self.is_read) = (now, read.is_ok());
-        is_news.then(|| Input::Keys {
-            apex: self.store.zone().clone(),
-            steps: Vec::new(),
-            read,
-        })
-    }
-}
-
-/// The time at which the state of a zone's keys was last written.
-fn written(store: &Store) -> Option<SystemTime> {
-    let metadata = std::fs::metadata(store.state_path()).ok()?;
-    metadata.modified().ok()
 }
 
 /// Writes a notice as a line.

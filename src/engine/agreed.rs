@@ -302,9 +302,7 @@ pub fn record(entry: &LoggedEntry, cluster: &Cluster, calendar: Calendar) -> Opt
         | LogAct::Refuse(_)
         | LogAct::Revoke(_)
         | LogAct::PutChallenge(..)
-        | LogAct::DeleteChallenge(_)
-        | LogAct::AddKey(_)
-        | LogAct::SeeDs(_) => return None,
+        | LogAct::DeleteChallenge(_) => return None,
     };
     Some(OrderRecord {
         order: Order {

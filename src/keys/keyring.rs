@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{KeyId, Ring, Sync, View};
+use super::{Key, KeyId, Ring, Sync, ToldRing, View};
 use crate::dns::Name;
 use crate::dns::dnssec::ds::{CDNSKEY_DELETE, CDS_DELETE};
 use crate::dns::dnssec::{Digest, PrivateKey};
@@ -15,6 +15,8 @@ pub struct Keyring {
     /// What the zone shows.
     pub view: View,
     keys: BTreeMap<KeyId, Arc<PrivateKey>>,
+    /// Of keys that the zone does not show yet.
+    prints: BTreeMap<KeyId, u64>,
     zone: Name,
 }
 
@@ -26,7 +28,28 @@ impl Keyring {
             view: ring.view(),
             ring,
             keys,
+            prints: BTreeMap::new(),
             zone,
+        }
+    }
+
+    /// The same, with the prints of keys that the zone does not show yet.
+    #[must_use]
+    pub fn with_prints(self, prints: BTreeMap<KeyId, u64>) -> Self {
+        Self { prints, ..self }
+    }
+
+    /// The ring that other nodes are told, once it is served.
+    #[must_use]
+    pub fn told(&self) -> ToldRing {
+        let shown = self.keys.iter();
+        let shown = shown.map(|(id, key)| (*id, key.public().print()));
+        let mut prints = self.prints.clone();
+        prints.extend(shown);
+        prints.retain(|id, _| self.ring.find(*id).is_some_and(Key::is_live));
+        ToldRing {
+            ring: self.ring.clone(),
+            prints,
         }
     }
 

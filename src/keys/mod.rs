@@ -27,6 +27,8 @@
 //!
 //! # Crashes and other nodes
 //!
+//! Nodes of a cluster have a ring each, and go step by step together ([`Fellows`]).
+//!
 //! Every step is one change of the ring, and every ring in between is a state that may be served
 //! for ever. So a step that was remembered but not served yet, or made twice, harms nobody.
 //! When a TTL is made smaller, caches go by the old one for a while: the ring remembers until when
@@ -39,17 +41,21 @@
 //!
 //! No files and no clock. But for [`Keyring`], which hands secrets to whoever signs, keys are tags here. It makes no key; it says that one is
 //! wanted. It does not ask the parent.
+mod fellows;
 mod keyring;
 mod policy;
 mod report;
 mod ring;
 mod words;
 
+pub use fellows::{Fellow, Fellows, ToldRing};
 pub use keyring::Keyring;
 pub use policy::{Due, Policy, Prospect, Step};
 pub use report::{KeyReport, NextReport, Report};
 pub use ring::{Goal, Heeded, Key, KeyId, Ring, Role, Sync, Time, View};
 pub use words::{Refusal, When};
 
+#[cfg(test)]
+mod fellows_tests;
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,8 @@ pub enum Due {
     At(Time),
     /// When somebody has looked at the parent and says so.
     Word,
+    /// After every node that signs the zone has taken the step before.
+    Nodes,
 }
 
 /// A step that lies ahead.
@@ -126,7 +128,7 @@ impl Ring {
         };
         match (ahead.due, self.settled.filter(|_| waits)) {
             (Due::At(time), Some(settled)) => at(ahead.step, time.max(settled)),
-            (Due::At(_) | Due::Word, _) => ahead,
+            (Due::At(_) | Due::Word | Due::Nodes, _) => ahead,
         }
     }
 
@@ -167,7 +169,7 @@ impl Ring {
         let ahead = self.prospects(policy).into_iter();
         let times = ahead.filter_map(|one| match one.due {
             Due::At(time) => Some(time),
-            Due::Word => None,
+            Due::Word | Due::Nodes => None,
         });
         times.min()
     }
@@ -340,7 +342,7 @@ impl Ring {
     }
 
     /// Removed keys are history, and history is bounded.
-    fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         while self.keys.len() > KEYS_REMEMBERED {
             let Some(oldest) = self.keys.iter().position(|key| !key.is_live()) else {
                 return;

@@ -1,6 +1,7 @@
 //! A ring and what lies ahead of it, for people and their scripts.
 use serde::Serialize;
 
+use super::fellows::Fellows;
 use super::policy::{Due, Policy, Prospect, Step};
 use super::ring::{Goal, Key, Ring, Time};
 
@@ -34,8 +35,11 @@ pub struct NextReport {
     pub step: &'static str,
     /// The tag of the key that takes it.
     pub tag: Option<u16>,
-    /// From when on, in seconds since 1970; absent when it waits for a word about the parent.
+    /// From when on, in seconds since 1970; absent when it waits for a word about the parent, or for other nodes.
     pub at: Option<Time>,
+    /// Tells that it waits for other nodes to take the step before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_nodes: bool,
 }
 
 impl Step {
@@ -72,11 +76,17 @@ impl Ring {
     /// What is known of the keys, and what happens next.
     #[must_use]
     pub fn report(&self, policy: &Policy) -> Report {
+        self.report_among(policy, &Fellows::default())
+    }
+
+    /// The same, of a zone that other nodes sign, too.
+    #[must_use]
+    pub fn report_among(&self, policy: &Policy, fellows: &Fellows) -> Report {
         let keys = self.keys.iter().map(|key| KeyReport {
             phase: key.phase(),
             key: key.clone(),
         });
-        let mut ahead = self.prospects(policy);
+        let mut ahead = self.prospects_among(policy, fellows);
         ahead.sort_by_key(|one| one.due);
         Report {
             goal: self.goal,
@@ -93,7 +103,8 @@ fn next(one: Prospect) -> NextReport {
         tag: one.step.tag(),
         at: match one.due {
             Due::At(time) => Some(time),
-            Due::Word => None,
+            Due::Word | Due::Nodes => None,
         },
+        waits_for_nodes: one.due == Due::Nodes,
     }
 }

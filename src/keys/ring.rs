@@ -200,6 +200,9 @@ pub struct Ring {
     /// Where the zone is going.
     #[serde(default)]
     pub goal: Goal,
+    /// The time at which that was said last; absent if it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned: Option<Time>,
     /// Since when it has been signed without a break; absent while it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<Time>,

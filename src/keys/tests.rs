@@ -121,7 +121,7 @@ fn from(seconds: u64) -> When {
 fn a_zone_goes_insecure_only_when_no_cache_has_its_ds_and_can_come_back() {
     let mut ring = ring(&[(1, Role::Ksk), (2, Role::Zsk)]);
     pass(&mut ring, 5000);
-    ring.withdraw().unwrap();
+    ring.withdraw(Time(0)).unwrap();
     assert_eq!(ring.view().sync, Sync::Delete);
     assert_eq!(pass(&mut ring, 500_000), [], "no step without the parent");
     ring.see_none(Time(500_000)).unwrap();
@@ -130,7 +130,7 @@ fn a_zone_goes_insecure_only_when_no_cache_has_its_ds_and_can_come_back() {
     assert_eq!(pass(&mut ring, 600_000), [(502_010, Step::Unsign)]);
     assert_eq!(ring.view().published, []);
     assert_eq!(ring.view().sync, Sync::Silent);
-    ring.publish().unwrap();
+    ring.publish(Time(0)).unwrap();
     for step in [
         Step::Publish(id(1)),
         Step::Publish(id(2)),

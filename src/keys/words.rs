@@ -111,7 +111,7 @@ impl Ring {
         let mut own = ahead.filter(|one| one.step == Step::Submit(id));
         When(own.find_map(|one| match one.due {
             Due::At(time) => Some(time),
-            Due::Word => None,
+            Due::Word | Due::Nodes => None,
         }))
     }
 
@@ -119,11 +119,13 @@ impl Ring {
     ///
     /// # Errors
     /// When the zone has no keys.
-    pub fn withdraw(&mut self) -> Result<(), Refusal> {
+    pub fn withdraw(&mut self, now: Time) -> Result<(), Refusal> {
         if self.live().next().is_none() {
             return Err(Refusal::Empty);
         }
-        self.goal = Goal::Insecure;
+        if self.goal == Goal::Secure {
+            self.turn(Goal::Insecure, now);
+        }
         Ok(())
     }
 
@@ -142,26 +144,33 @@ impl Ring {
     }
 
     /// The zone shall be secure, again if it was going insecure. What was seen at the parent
-    /// counts no more, because the parent may have removed it. A zone that is not signed any more
-    /// begins as a new one does.
+    /// counts no more, because the parent may have removed it; it is asked for once more, when no
+    /// cache has anything of a node that had gone insecure already. A zone that is not signed any more begins as a new one does.
     ///
     /// # Errors
     /// When the zone has no keys.
-    pub fn publish(&mut self) -> Result<(), Refusal> {
+    pub fn publish(&mut self, now: Time) -> Result<(), Refusal> {
         if self.live().next().is_none() {
             return Err(Refusal::Empty);
         }
         if self.goal == Goal::Secure {
             return Ok(());
         }
-        (self.goal, self.gone) = (Goal::Secure, None);
+        self.turn(Goal::Secure, now);
+        self.gone = None;
         let begins = self.unsigned.take().is_some();
         for key in self.keys.iter_mut().filter(|key| key.is_live()) {
-            key.seen = None;
+            (key.submitted, key.seen) = (None, None);
             if begins {
                 *key = Key::new(key.id, key.role, key.created);
             }
         }
         Ok(())
+    }
+
+    /// Later than all that was said before, whatever the clock says.
+    fn turn(&mut self, goal: Goal, now: Time) {
+        let before = self.turned.map_or(0, |before| before.0 + 1);
+        (self.goal, self.turned) = (goal, Some(Time(now.0.max(before))));
     }
 }

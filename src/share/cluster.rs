@@ -29,6 +29,7 @@ use super::record::{Envelope, RecordStream, Sealed};
 use super::roster::Roster;
 use super::ruling::Quorum;
 use super::seal::{Author, AuthorSeal};
+use super::secrets::KeysHeard;
 use super::stamp::{Boot, HybridStamp, after};
 
 /// Starts of this node's key that may be an earlier self's.
@@ -52,6 +53,8 @@ pub struct Cluster {
     pub(super) heard: BTreeMap<Author, (Hearing, Arc<Ballot>)>,
     pub(super) heads: BTreeMap<Author, (Moment, NodeHead)>,
     pub(super) loads: BTreeMap<Author, (Moment, NodeLoad)>,
+    /// Keys of zones, as nodes serve them, and secrets on their way.
+    pub(super) keys: KeysHeard,
     pub(super) log: SharedLog,
     /// Own entries from a time that has not come, because the clock was set back before others had them.
     waiting: BTreeMap<EntryHash, LoggedEntry>,
@@ -187,6 +190,7 @@ impl Cluster {
             heard: BTreeMap::new(),
             heads: BTreeMap::new(),
             loads: BTreeMap::new(),
+            keys: KeysHeard::default(),
             waiting: BTreeMap::new(),
             ahead: SharedLog::default(),
             names: Vec::new(),
@@ -203,6 +207,7 @@ impl Cluster {
     pub fn adopt(&mut self, roster: Arc<Roster>, tuning: Tuning) {
         self.roster = roster;
         self.tuning = tuning;
+        self.keys.stir();
         for author in self.log.authors().collect::<Vec<_>>() {
             if self.roster.member(author).is_none() {
                 self.log.take_out(author, |_| true);
@@ -466,6 +471,7 @@ impl Cluster {
         self.heads.retain(|author, _| stays(author));
         self.loads.retain(|author, _| stays(author));
         self.their_names.retain(|author, _| stays(author));
+        self.keys.retain(stays);
     }
 
     /// Takes a start past one that somebody else has, under this node's key; if it has done so too often, there is a twin.
@@ -482,6 +488,7 @@ impl Cluster {
         self.newest.retain(|(author, _), _| *author != me);
         let names = std::mem::take(&mut self.names);
         self.plan(names);
+        self.say_keys_again();
     }
 
     /// The number of this node's last record of a series, in this start.
@@ -507,7 +514,7 @@ impl Cluster {
         }
     }
 
-    fn publish(&mut self, stream: RecordStream, content: &[u8]) {
+    pub(super) fn publish(&mut self, stream: RecordStream, content: &[u8]) {
         let record = self.seal(stream, content);
         self.newest.insert((self.me, stream), record);
     }

@@ -38,10 +38,6 @@ pub enum LogAct {
     PutChallenge(u32, Vec<u8>),
     /// Answer it no more.
     DeleteChallenge(Vec<u8>),
-    /// A key of the zone that is the scope; for whoever can read it.
-    AddKey(Vec<u8>),
-    /// The parent has the DS of this key.
-    SeeDs(Vec<u8>),
 }
 
 /// Orders of which one holds.
@@ -92,8 +88,6 @@ const OVERRIDES: u8 = 2;
 const APPROVALS: u8 = 3;
 const REVOCATIONS: u8 = 4;
 const CHALLENGES: u8 = 5;
-const KEYS: u8 = 6;
-const DS: u8 = 7;
 
 impl LogAct {
     /// Of two acts given in ignorance of each other the one with more caution holds: a drain over an undrain, a refusal
@@ -102,12 +96,7 @@ impl LogAct {
     pub fn caution(&self) -> u16 {
         match self {
             Self::Undrain | Self::Approve(_) | Self::DeleteChallenge(_) => 0,
-            Self::Drain
-            | Self::Refuse(_)
-            | Self::Revoke(_)
-            | Self::PutChallenge(..)
-            | Self::AddKey(_)
-            | Self::SeeDs(_) => 1,
+            Self::Drain | Self::Refuse(_) | Self::Revoke(_) | Self::PutChallenge(..) => 1,
             // No override at all is safer than one that gives all, and less safe than one that takes.
             Self::Override(Permille::FULL) => 0,
             Self::Lift => 1,
@@ -163,8 +152,6 @@ impl LogAct {
             Self::PutChallenge(_, text) | Self::DeleteChallenge(text) => {
                 (CHALLENGES, short_hash(text))
             }
-            Self::AddKey(key) => (KEYS, short_hash(key)),
-            Self::SeeDs(key) => (DS, short_hash(key)),
         }
     }
 
@@ -179,8 +166,6 @@ impl LogAct {
             Self::Revoke(author) => (7, author.0, &[]),
             Self::PutChallenge(ttl, text) => (8, (*ttl).into(), text),
             Self::DeleteChallenge(text) => (9, 0, text),
-            Self::AddKey(key) => (10, 0, key),
-            Self::SeeDs(key) => (11, 0, key),
         };
         out.u8(kind);
         out.u64(number);
@@ -211,8 +196,6 @@ impl LogAct {
                 Self::PutChallenge(ttl, octets.to_vec())
             }
             9 => Self::DeleteChallenge(octets.to_vec()),
-            10 => Self::AddKey(octets.to_vec()),
-            11 => Self::SeeDs(octets.to_vec()),
             _ => return Err(wrong),
         })
     }
@@ -275,10 +258,7 @@ impl OrderEntry {
     pub(super) fn fault(&self) -> Option<&'static str> {
         let (scope, by, reason, content) = CLUSTER_TEXT_BYTES;
         let octets = match &self.act {
-            LogAct::PutChallenge(_, octets)
-            | LogAct::DeleteChallenge(octets)
-            | LogAct::AddKey(octets)
-            | LogAct::SeeDs(octets) => octets.len(),
+            LogAct::PutChallenge(_, octets) | LogAct::DeleteChallenge(octets) => octets.len(),
             LogAct::Drain
             | LogAct::Undrain
             | LogAct::Override(_)
@@ -382,8 +362,7 @@ mod tests {
             LogAct::Revoke(Author(9)),
             LogAct::PutChallenge(60, b"text".to_vec()),
             LogAct::DeleteChallenge(b"text".to_vec()),
-            LogAct::AddKey(vec![0; 6000]),
-            LogAct::SeeDs(vec![1]),
+            LogAct::PutChallenge(60, vec![0; 6000]),
         ];
         for act in acts {
             let entry = entry(act);

@@ -30,6 +30,7 @@ use super::packing::{Garbled, Packer, Unpacker};
 use super::record::{Envelope, RecordStream, Sealed};
 use super::roster::MemberAdmission;
 use super::seal::{Author, AuthorKey};
+use super::secrets::{NodeRings, NodeSecrets};
 use super::stamp::{Boot, after};
 
 /// The positions up to which a node has records.
@@ -250,7 +251,7 @@ impl Cluster {
             let log = self.newer_log(author, have);
             let others = self
                 .newest
-                .range((author, RecordStream::Names(0))..=(author, RecordStream::Load));
+                .range((author, RecordStream::Names(0))..=(author, RecordStream::Secrets));
             let others = others.map(|(_, record)| record).filter(missing);
             for record in log.into_iter().chain(others) {
                 if !put(&mut bundle, record) {
@@ -514,6 +515,14 @@ impl Cluster {
             RecordStream::Load => {
                 let load = NodeLoad::unpack(content)?;
                 self.loads.insert(author, (now, load));
+            }
+            RecordStream::Rings(part) => {
+                let rings = NodeRings::unpack(content)?;
+                self.keys.rings_of(author).insert(part, rings);
+            }
+            RecordStream::Secrets => {
+                let secrets = NodeSecrets::unpack(content)?;
+                self.keys.take_secrets(author, secrets);
             }
             RecordStream::Log => {}
         }

@@ -27,6 +27,7 @@
 //! | [`AnycastRoute`], [`RouteWord`] | when a node gives its anycast route back, and what it says of it |
 //! | [`Cluster`] | one node's copy of all of it |
 //! | [`ClusterView`] | what one node knows of the others, for people |
+//! | [`RingsTold`], [`NodeSecrets`] | the keys that a node serves its zones with, and secrets of such, encrypted to those who lack them |
 //! | [`Have`], [`TakenBundle`], [`RecordFate`] | what carriers carry, and what became of it |
 //!
 //! # The seam of carriers
@@ -65,8 +66,10 @@ mod roster;
 pub mod route;
 pub mod ruling;
 mod seal;
+mod secrets;
 mod stamp;
 mod standing;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -85,6 +88,7 @@ pub use roster::{MemberAdmission, MemberRole, Roster, RosterFault, RosterMember}
 pub use route::{AnycastRoute, RouteFault, RouteRule, RouteSight, RouteStep};
 pub use ruling::{Electorate, Ruling, Trust, VantageId, Vote};
 pub use seal::{Author, AuthorKey, AuthorSeal};
+pub use secrets::{NodeSecrets, RingsTold, SealedSecret, SecretWrap};
 pub use stamp::{Boot, HybridStamp};
 pub use standing::OrderSpread;
 pub use view::{ClusterSummary, ClusterView, HeadView, HeardOf, NodeView, OtherNode};

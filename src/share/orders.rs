@@ -154,9 +154,7 @@ fn takes(act: &LogAct) -> bool {
         | LogAct::Refuse(_)
         | LogAct::Revoke(_)
         | LogAct::PutChallenge(..)
-        | LogAct::DeleteChallenge(_)
-        | LogAct::AddKey(_)
-        | LogAct::SeeDs(_) => false,
+        | LogAct::DeleteChallenge(_) => false,
     }
 }
 

@@ -33,6 +33,10 @@ pub enum RecordStream {
     Head,
     /// The newest load.
     Load,
+    /// The rings of keys that it serves, in parts.
+    Rings(u16),
+    /// Secrets for those who lack them.
+    Secrets,
 }
 
 /// The outside of a record.
@@ -65,6 +69,8 @@ impl RecordStream {
             Self::Log => (3, 0),
             Self::Head => (4, 0),
             Self::Load => (5, 0),
+            Self::Rings(part) => (6, part),
+            Self::Secrets => (7, 0),
         }
     }
 
@@ -82,6 +88,8 @@ impl RecordStream {
             (3, 0) => Ok(Self::Log),
             (4, 0) => Ok(Self::Head),
             (5, 0) => Ok(Self::Load),
+            (6, part) => Ok(Self::Rings(part)),
+            (7, 0) => Ok(Self::Secrets),
             _ => Err(wrong),
         }
     }

@@ -1,10 +1,11 @@
 //! What is done for zones when something happens to one, or when its time has come.
+use std::path::Path;
 use std::sync::Arc;
 
 use super::compose::Composed;
 use super::config::Filed;
 use super::job::{Job, Made, Outcome, Work};
-use super::keys::Change;
+use super::keys::{Change, KeyNodes};
 use super::notice::Notice;
 use super::zone::{Filing, OneZone};
 use super::{Output, Reply, Ticket, ZoneEngine};
@@ -205,6 +206,37 @@ impl ZoneEngine {
         }
     }
 
+    /// The folder of a zone's keys, if it is signed here.
+    #[must_use]
+    pub fn keys_folder(&self, apex: &Name) -> Option<&Path> {
+        let zone = &self.zones[*self.places.get(apex)?];
+        zone.plan.dnssec.as_ref().map(|how| how.keys.as_path())
+    }
+
+    /// The same, among other nodes that sign the same zones.
+    #[must_use]
+    pub fn with_nodes(self, nodes: KeyNodes) -> Self {
+        Self { nodes, ..self }
+    }
+
+    /// Tells that it is not known yet whether the keys here are those of other nodes.
+    #[must_use]
+    pub fn awaits_nodes(&self) -> bool {
+        self.nodes.are_awaited() && self.zones.iter().any(|zone| zone.keys.is_some())
+    }
+
+    /// Takes which other nodes sign zones, and what they serve of their keys.
+    pub(super) fn take_nodes(&mut self, nodes: KeyNodes) {
+        self.nodes = nodes;
+        for (place, zone) in self.zones.iter_mut().enumerate() {
+            let Some(keys) = &mut zone.keys else { continue };
+            if keys.meet(&zone.plan.apex, &self.nodes) {
+                zone.wish();
+            }
+            self.touched.insert(place);
+        }
+    }
+
     /// Asks for the step of a rollover that is due, if what was remembered before is what is served: the waits of
     /// a rollover count from there. While the wall clock is not trusted, nothing is remembered by it.
     fn ask_for_step(&mut self, place: usize) {
@@ -213,6 +245,10 @@ impl ZoneEngine {
         let zone = &mut self.zones[place];
         let is_settled = zone.is_settled();
         let Some(keys) = &mut zone.keys else { return };
+        if is_settled && let Some(told) = keys.news() {
+            let told = Output::Told(zone.plan.apex.clone(), Box::new(told));
+            self.outputs.push_back(told);
+        }
         let may = is_settled && !is_settling && !keys.asked && keys.not_before <= now;
         if !may || !keys.is_due(at) {
             return;
@@ -221,6 +257,7 @@ impl ZoneEngine {
         self.outputs.push_back(Output::Advance {
             apex: zone.plan.apex.clone(),
             policy: Box::new(keys.policy().clone()),
+            fellows: Arc::clone(keys.fellows()),
             at,
         });
     }

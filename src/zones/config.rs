@@ -268,6 +268,7 @@ impl ZoneEngine {
             let kept = own.and_then(|own| own.keys.clone());
             let longest = self.declared.longest_ttl(&plan.apex);
             let fresh = Keys::new(how, new.filed.longest_ttl.max(longest), read);
+            let fresh = fresh.among(&plan.apex, &self.nodes);
             // Keys that cannot be read any more are in memory still.
             match kept {
                 Some(kept) if fresh.complaint().is_some() => kept,

@@ -7,11 +7,15 @@
 //!
 //! Files and rollovers are not known here: a keyring comes from whoever reads the folder, and a step is asked
 //! for when it is due ([`crate::keys`]) and taken there.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::base::{Moment, Span};
+use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::signed::{self, Signing, Steered};
 use crate::dns::zone::{Edit, Zone, service_number};
-use crate::keys::{Keyring, Policy, Time};
+use crate::keys::{Fellow, Fellows, Keyring, Policy, Time, ToldRing};
 use crate::plan::{Denial, ZoneDnssec};
 
 use super::status::{KeyStatus, in_words};
@@ -32,6 +36,50 @@ impl Shown {
     }
 }
 
+/// The other nodes of a cluster that sign zones of this one.
+#[derive(Clone, Debug, Default)]
+pub enum KeyNodes {
+    /// There are none.
+    #[default]
+    Lone,
+    /// Those of each zone; of a zone that is not named nobody has been heard.
+    Cluster {
+        /// By zone.
+        zones: BTreeMap<Name, Arc<Fellows>>,
+        /// Set while this node has begun and has not heard whether its keys are those of the others: until then no zone that it signs
+        /// is ready.
+        is_waiting: bool,
+    },
+}
+
+impl KeyNodes {
+    /// Those that sign a zone.
+    fn of(&self, apex: &Name) -> Arc<Fellows> {
+        match self {
+            Self::Lone => Arc::default(),
+            Self::Cluster { zones, .. } => zones.get(apex).map_or_else(
+                || {
+                    Arc::new(Fellows {
+                        others: vec![Fellow::Unheard],
+                        ..Fellows::default()
+                    })
+                },
+                Arc::clone,
+            ),
+        }
+    }
+
+    pub(super) fn are_awaited(&self) -> bool {
+        matches!(
+            self,
+            Self::Cluster {
+                is_waiting: true,
+                ..
+            }
+        )
+    }
+}
+
 /// Keys of a zone that is to be signed here.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
@@ -44,6 +92,13 @@ pub(super) struct Keys {
     pub(super) asked: bool,
     /// When a step may be asked for again.
     pub(super) not_before: Moment,
+    /// Other nodes that sign the zone.
+    fellows: Arc<Fellows>,
+    /// Set while nothing is answered, because it is not known yet whether these are the keys of the others.
+    pub(super) is_waiting: bool,
+    /// The ring that other nodes were told, once they are told anything.
+    told: Option<ToldRing>,
+    has_nodes: bool,
 }
 
 /// The policy of a zone whose largest TTL is `zone_ttl`.
@@ -90,7 +145,40 @@ impl Keys {
             complaint,
             asked: false,
             not_before: Moment::default(),
+            fellows: Arc::default(),
+            is_waiting: false,
+            told: None,
+            has_nodes: false,
         }
+    }
+
+    /// Takes which other nodes sign the zone; tells whether it may be answered now, and might not before.
+    pub(super) fn meet(&mut self, apex: &Name, nodes: &KeyNodes) -> bool {
+        self.fellows = nodes.of(apex);
+        self.has_nodes = !matches!(nodes, KeyNodes::Lone);
+        std::mem::replace(&mut self.is_waiting, nodes.are_awaited()) && !self.is_waiting
+    }
+
+    /// The same, of keys that were just read.
+    pub(super) fn among(mut self, apex: &Name, nodes: &KeyNodes) -> Self {
+        self.meet(apex, nodes);
+        self
+    }
+
+    /// Other nodes that sign the zone.
+    pub(super) fn fellows(&self) -> &Arc<Fellows> {
+        &self.fellows
+    }
+
+    /// The ring that other nodes are to be told, now that it is served, if they were told another.
+    pub(super) fn news(&mut self) -> Option<ToldRing> {
+        let keyring = self.keyring.as_ref().filter(|_| self.has_nodes)?;
+        let is_told = self.told.as_ref();
+        if is_told.is_some_and(|told| told.ring == keyring.ring) {
+            return None;
+        }
+        self.told = Some(keyring.told());
+        self.told.clone()
     }
 
     /// How the zone is signed, as the config says it.
@@ -179,14 +267,19 @@ impl Keys {
         let ring = self.keyring.as_ref().map(|keyring| &keyring.ring);
         ring.is_some_and(|ring| {
             let mut heeded = ring.clone();
-            !ring.keys.is_empty()
-                && (heeded.heed(&self.policy, now) || ring.due(&self.policy, now).is_some())
+            let due = ring.due_among(&self.policy, &self.fellows, now);
+            heeded.follow(&self.fellows, now)
+                || !ring.keys.is_empty() && (heeded.heed(&self.policy, now) || due.is_some())
         })
     }
 
     /// When the next step is due, as far as that is a matter of time.
     pub(super) fn wake_at(&self) -> Option<Time> {
-        self.keyring.as_ref()?.ring.wake_at(&self.policy)
+        let ring = &self.keyring.as_ref()?.ring;
+        match ring.clone().follow(&self.fellows, Time(0)) {
+            true => Some(Time(0)),
+            false => ring.wake_among(&self.policy, &self.fellows),
+        }
     }
 
     /// What the zone shows of them.
@@ -222,7 +315,7 @@ impl Keys {
         let Some(keyring) = &self.keyring else {
             return (Vec::new(), Vec::new());
         };
-        let report = keyring.ring.report(&self.policy);
+        let report = keyring.ring.report_among(&self.policy, &self.fellows);
         let live = report.keys.iter().filter(|key| key.key.is_live());
         let keys = live.map(|key| KeyStatus {
             tag: key.key.id.tag,

@@ -49,7 +49,7 @@
 //! It decides nothing about answers; what it makes of steering is the list of all answers that there may be.
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::{Moment, Span};
@@ -57,7 +57,7 @@ use crate::dns::Name;
 use crate::dns::transfer::{Entry, Journal, Received};
 use crate::dns::zone::signed::Steered;
 use crate::dns::zone::{Presence, Zone, Zones};
-use crate::keys::{Keyring, Policy, Step, Time};
+use crate::keys::{Fellows, Keyring, Policy, Step, Time, ToldRing};
 use crate::names::KnownNames;
 use crate::plan::{Incoming, Outgoing, TsigKey, Zoning};
 use crate::table::Table;
@@ -95,7 +95,7 @@ pub use challenge::{
 pub use config::{Filed, NewConfig, NewZone};
 pub use job::{Job, JobWeight, Made};
 pub use kept::{Recalled, ToKeep};
-pub use keys::{longest_ttl, policy};
+pub use keys::{KeyNodes, longest_ttl, policy};
 pub use memory::{Known, Memories, Memory, Signedness};
 pub use notice::{Level, Notice};
 pub use secondary::Want;
@@ -155,6 +155,8 @@ pub enum Input {
         /// Its content, or why it cannot be read or changed.
         read: Result<Keyring, String>,
     },
+    /// Other nodes of the cluster have told what they serve of their keys, or there are other nodes.
+    Nodes(KeyNodes),
     /// Something is on the disk, or why it is not.
     Remembered(Ticket, Result<(), String>),
     /// A change stands in the audit log, or why it does not.
@@ -199,9 +201,13 @@ pub enum Output {
         apex: Name,
         /// When steps are due.
         policy: Box<Policy>,
+        /// Other nodes that sign the zone.
+        fellows: Arc<Fellows>,
         /// The time.
         at: Time,
     },
+    /// Tell the other nodes of the cluster that this is served of a zone's keys.
+    Told(Name, Box<ToldRing>),
     /// Keep something over restarts.
     Remember(Ticket, Memory),
     /// Write in the audit log what a key changes; answered by [`Input::Recorded`].
@@ -273,6 +279,8 @@ pub struct ZoneEngine {
     steered: Arc<[Steered]>,
     /// The addresses of machines that are known by name.
     names: Arc<KnownNames>,
+    /// Other nodes that sign the same zones.
+    nodes: KeyNodes,
     /// In the order of the config.
     zones: Vec<OneZone>,
     places: HashMap<Name, usize>,
@@ -313,6 +321,7 @@ impl ZoneEngine {
             zoning: Arc::default(),
             steered: Arc::from([]),
             names: Arc::new(KnownNames::of(BTreeMap::new())),
+            nodes: KeyNodes::Lone,
             zones: Vec::new(),
             places: HashMap::new(),
             agenda: BTreeSet::new(),
@@ -406,13 +415,6 @@ impl ZoneEngine {
         &self.served
     }
 
-    /// The folder of a zone's keys, if it is signed here.
-    #[must_use]
-    pub fn keys_folder(&self, apex: &Name) -> Option<&Path> {
-        let zone = &self.zones[*self.places.get(apex)?];
-        zone.plan.dnssec.as_ref().map(|how| how.keys.as_path())
-    }
-
     /// What an operator may see of each zone, in the order of the config.
     #[must_use]
     pub fn status(&self) -> Vec<ZoneStatus> {
@@ -494,6 +496,7 @@ impl ZoneEngine {
             } => self.take_file(ticket, &apex, filed),
             Input::Notified(apex) => self.notified(&apex),
             Input::Fetched(number, outcome) => self.fetched(number, outcome),
+            Input::Nodes(nodes) => self.take_nodes(nodes),
             Input::Keys { apex, steps, read } => self.take_keys(&apex, &steps, read),
             Input::Copied {
                 apex,

@@ -111,6 +111,10 @@ pub(super) fn in_words(next: &NextReport) -> String {
         .tag
         .map_or_else(String::new, |tag| format!(" key {tag}"));
     match next.at {
+        None if next.waits_for_nodes => {
+            let step = next.step;
+            format!("{step}{key} when all nodes have taken the step before")
+        }
         Some(Time(at)) => format!("{}{key} at {}", next.step, Utc::from_seconds(at)),
         None => format!("{}{key} when the parent has been looked at", next.step),
     }

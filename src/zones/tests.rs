@@ -184,6 +184,7 @@ impl Bench {
                 }
                 Output::RetainSignatures(_)
                 | Output::Copy { .. }
+                | Output::Told(..)
                 | Output::Offer(..)
                 | Output::Tell { .. }
                 | Output::Publish(_) => {}

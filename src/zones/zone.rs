@@ -173,7 +173,8 @@ impl OneZone {
         (now, most): (u64, usize),
     ) -> Compose {
         let is_expired = self.secondary.as_ref().is_some_and(|own| own.is_expired);
-        let absent = match (is_expired, self.withheld()) {
+        let is_waiting = self.keys.as_ref().is_some_and(|keys| keys.is_waiting);
+        let absent = match (is_expired || is_waiting, self.withheld()) {
             (true, _) => Some(Presence::Awaited),
             (false, Some(_)) => Some(Presence::Withheld),
             (false, None) => None,

@@ -38,7 +38,7 @@ zone:
 ";
 
 /// The library that shows programs another clock; where it is depends on the machine.
-fn faketime() -> PathBuf {
+pub(crate) fn faketime() -> PathBuf {
     let folders = fs::read_dir("/usr/lib").unwrap();
     let mut found = folders.filter_map(|folder| {
         let library = folder.ok()?.path().join("faketime/libfaketime.so.1");
@@ -69,19 +69,8 @@ impl Stage {
             "zones/example.org.zone",
             &ZONE.replace("$TTL 300", "$TTL 60"),
         );
-        world.write("nsd.conf", NSD);
         world.write("clock", &format!("+{AHEAD}"));
-        let folder = world.path("");
-        for flags in [&["-f", "KSK"][..], &[]] {
-            let arguments = [
-                &["-q", "-a", "ECDSAP256SHA256", "-K"],
-                &[folder.to_str().unwrap()][..],
-                flags,
-                &["org"],
-            ]
-            .concat();
-            assert!(run("dnssec-keygen", &arguments).1);
-        }
+        make_parent(&world);
         Self {
             world,
             offset: AHEAD,
@@ -116,34 +105,9 @@ impl Stage {
 
     /// Signs the parent zone with the DS that it has, and serves it.
     fn serve_parent(&mut self) {
-        let mut zone = "$TTL 60\n@ SOA ns hostmaster 1 60 60 60 60\n@ NS ns\nns A 127.0.0.10\n\
-                        example NS ns1.example\nns1.example A 127.0.0.20\n"
-            .to_owned();
-        for ds in &self.ds {
-            zone.push_str(&format!("example 60 DS {ds}\n"));
-        }
-        self.world.write("parent.zone", &zone);
-        let folder = self.world.path("");
-        let signed = Command::new("dnssec-signzone")
-            .args([
-                "-q", "-S", "-s", "now-1d", "-e", "now+365d", "-o", "org", "-K",
-            ])
-            .arg(&folder)
-            .args(["-f", "parent.zone.signed", "parent.zone"])
-            .current_dir(&folder)
-            .output()
-            .unwrap();
-        assert!(signed.status.success(), "{signed:?}");
         self.nsd = None;
-        let config = self.world.path("nsd.conf");
-        let mut command = Command::new("/usr/sbin/nsd");
-        self.nsd = Some(
-            self.world
-                .start("nsd", command.arg("-d").arg("-c").arg(config)),
-        );
-        wait_for("the parent", || {
-            dig(&["@127.0.0.10", "org", "SOA"]).contains("NOERROR")
-        });
+        let servers = "example NS ns1.example\nns1.example A 127.0.0.20\n";
+        self.nsd = Some(serve_parent(&self.world, servers, &self.ds));
     }
 
     fn start(&mut self) -> (Process, Process) {
@@ -204,7 +168,51 @@ impl Stage {
     }
 }
 
-fn unbound(folder: &Path) -> String {
+/// Makes the keys of the parent zone.
+pub(crate) fn make_parent(world: &World) {
+    world.write("nsd.conf", NSD);
+    let folder = world.path("");
+    for flags in [&["-f", "KSK"][..], &[]] {
+        let arguments = [
+            &["-q", "-a", "ECDSAP256SHA256", "-K"],
+            &[folder.to_str().unwrap()][..],
+            flags,
+            &["org"],
+        ]
+        .concat();
+        assert!(run("dnssec-keygen", &arguments).1);
+    }
+}
+
+/// Signs the parent zone with these servers and DS of `example.org`, and serves it; nobody else may.
+pub(crate) fn serve_parent(world: &World, servers: &str, ds: &[String]) -> Process {
+    let mut zone =
+        format!("$TTL 60\n@ SOA ns hostmaster 1 60 60 60 60\n@ NS ns\nns A 127.0.0.10\n{servers}");
+    for ds in ds {
+        zone.push_str(&format!("example 60 DS {ds}\n"));
+    }
+    world.write("parent.zone", &zone);
+    let folder = world.path("");
+    let signed = Command::new("dnssec-signzone")
+        .args([
+            "-q", "-S", "-s", "now-1d", "-e", "now+365d", "-o", "org", "-K",
+        ])
+        .arg(&folder)
+        .args(["-f", "parent.zone.signed", "parent.zone"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert!(signed.status.success(), "{signed:?}");
+    let config = world.path("nsd.conf");
+    let mut command = Command::new("/usr/sbin/nsd");
+    let nsd = world.start("nsd", command.arg("-d").arg("-c").arg(config));
+    wait_for("the parent", || {
+        dig(&["@127.0.0.10", "org", "SOA"]).contains("NOERROR")
+    });
+    nsd
+}
+
+pub(crate) fn unbound(folder: &Path) -> String {
     let keys = fs::read_dir(folder).unwrap();
     let anchors = keys.filter_map(|entry| {
         let path = entry.unwrap().path();
@@ -230,7 +238,7 @@ fn unbound(folder: &Path) -> String {
     )
 }
 
-fn ask(question: &str) -> String {
+pub(crate) fn ask(question: &str) -> String {
     let (name, rtype) = question.split_once(' ').unwrap();
     run(
         "dig",

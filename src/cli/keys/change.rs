@@ -46,9 +46,9 @@ pub(super) fn word(arguments: &Ds, said: Said) -> Result<ExitCode, Failure> {
     let now = now();
     let done = match said {
         Said::Seen(tag) => ring.see(tag, &signed.policy, now),
-        Said::Withdraw => ring.withdraw(),
+        Said::Withdraw => ring.withdraw(now),
         Said::Gone => ring.see_none(now),
-        Said::Publish => ring.publish(),
+        Said::Publish => ring.publish(now),
     };
     done.map_err(|refusal| of(&arguments.zone.zone, &refusal))?;
     save(&locked, &ring)?;

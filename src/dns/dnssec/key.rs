@@ -105,6 +105,14 @@ impl PublicKey {
         })
     }
 
+    /// The first octets of the SHA-256 of its RDATA, as a number: keys of one tag differ in it.
+    #[must_use]
+    pub fn print(&self) -> u64 {
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.rdata());
+        let first = hash.as_ref().first_chunk();
+        u64::from_be_bytes(*first.expect("SHA-256 has 32 octets"))
+    }
+
     /// The key tag (RFC 4034, appendix B): a number to find keys by, not their identity.
     #[must_use]
     pub fn tag(&self) -> u16 {

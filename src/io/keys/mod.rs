@@ -17,7 +17,9 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`store`] | files: read, written, locked |
+//! | [`lock`] | secrets encrypted from one node to another |
 //! | [`ring`] | keys with what is remembered of them, as a signer needs them |
+pub mod lock;
 mod ring;
 mod store;
 

@@ -1,4 +1,5 @@
 //! Files of keys: read, written, locked.
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -138,6 +139,61 @@ impl Store {
         let mut found = self.private_files()?;
         found.retain(|path| !known.contains(path));
         Ok(found)
+    }
+
+    /// The keys whose files are here, whether the state names them or not, with their prints.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn held(&self) -> Result<BTreeSet<(KeyId, u64)>, KeysError> {
+        let files = self.private_files()?;
+        let keys = files.iter().filter_map(|path| {
+            let (_, key) = read_public(&path.with_extension("key")).ok()?;
+            let id = KeyId {
+                tag: key.tag(),
+                algorithm: key.algorithm,
+            };
+            Some((id, key.print()))
+        });
+        Ok(keys.collect())
+    }
+
+    /// The secret of a key, as other nodes are given it.
+    ///
+    /// # Errors
+    /// As [`Store::key`], and when it cannot be written.
+    pub fn secret(&self, id: KeyId) -> Result<String, KeysError> {
+        let text = bind::write_private(&self.key(id)?, &KeyTimes::default());
+        let path = self.key_path(id, "private");
+        text.ok_or_else(|| refuse(&path, "cannot be written as text".to_owned()))
+    }
+
+    /// Keeps a key that another node gives, beside the state, which does not name it yet.
+    ///
+    /// # Errors
+    /// When it is not the key that it is said to be, or cannot be written.
+    pub fn keep(&self, key: &Key, print: u64, secret: &str) -> Result<(), KeysError> {
+        let path = self.key_path(key.id, "private");
+        let failed = |error: String| refuse(&path, error);
+        let file = bind::read_private(secret).map_err(|error| failed(error.to_string()))?;
+        let made = PrivateKey::from_material(flags(key.role), &file.material);
+        let made = made.map_err(|error| failed(error.to_string()))?;
+        if made.public().print() != print {
+            return Err(failed(
+                "is another key than the node that gives it says".to_owned(),
+            ));
+        }
+        let times = KeyTimes {
+            created: Some(key.created.0),
+            ..KeyTimes::default()
+        };
+        let locked = self.lock()?;
+        if path.exists() && !self.key_path(key.id, "key").exists() {
+            // A crash came between its two files.
+            fs::remove_file(&path).map_err(|error| failed(error.to_string()))?;
+        }
+        locked.write(&made, key.role, &times, key.created)?;
+        Ok(())
     }
 
     /// Waits until nobody else works here. The folder is made if it is not there, for its owner

@@ -9,7 +9,7 @@ use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::dnssec::Algorithm;
 use crate::dns::dnssec::key::RsaSize;
-use crate::keys::{Policy, Role, Time};
+use crate::keys::{Fellow, Fellows, Policy, Role, Time};
 
 const POLICY: Policy = Policy {
     zsk_lifetime: Some(Span::from_secs(1000)),
@@ -68,7 +68,9 @@ fn a_rollover_goes_by_itself_and_its_keys_can_be_loaded() {
     assert!(store.load().unwrap().zone_keys().is_empty());
     let mut keys = Vec::new();
     for now in (1000..4000).step_by(5) {
-        store.advance(&POLICY, Time(now)).unwrap();
+        store
+            .advance(&POLICY, &Fellows::default(), Time(now))
+            .unwrap();
         let loaded = store.load().unwrap();
         assert_eq!(loaded.zone_keys().len(), 1);
         assert_eq!(loaded.entry_keys().len(), 1);
@@ -81,7 +83,9 @@ fn a_rollover_goes_by_itself_and_its_keys_can_be_loaded() {
     }
     assert_eq!(keys.len(), 3);
     assert_eq!(store.load().unwrap().cds().len(), 1);
-    let done = store.advance(&POLICY, Time(3995)).unwrap();
+    let done = store
+        .advance(&POLICY, &Fellows::default(), Time(3995))
+        .unwrap();
     assert_eq!(done, [], "nothing is due twice");
 }
 
@@ -101,7 +105,9 @@ fn nothing_is_written_over_a_key() {
 fn what_is_wrong_is_said_of_its_file() {
     let (_folder, store) = store();
     begin(&store, &[Role::Csk]);
-    store.advance(&POLICY, Time(1000)).unwrap();
+    store
+        .advance(&POLICY, &Fellows::default(), Time(1000))
+        .unwrap();
     let id = store.ring().unwrap().keys[0].id;
     let (public, private) = (store.key_path(id, "key"), store.key_path(id, "private"));
     let whole = fs::read_to_string(&private).unwrap();
@@ -135,4 +141,36 @@ fn a_crash_leaves_strays_and_the_old_state() {
     assert_eq!(strays, [store.key_path(stray.id, "private")]);
     locked.save(&before).unwrap();
     assert_eq!(store.ring().unwrap(), before);
+}
+
+#[test]
+fn a_key_of_another_node_is_kept_if_it_is_the_key_that_it_is_said_to_be() {
+    let (_one, from) = store();
+    let (_two, to) = store();
+    begin(&from, &[Role::Csk]);
+    from.advance(&POLICY, &Fellows::default(), Time(1000))
+        .unwrap();
+    let told = from.load().unwrap().told();
+    let key = told.ring.keys[0].clone();
+    let (id, print) = (key.id, told.prints[&key.id]);
+    let secret = from.secret(id).unwrap();
+    let wrong = to.keep(&key, print + 1, &secret).unwrap_err();
+    assert!(wrong.reason.contains("another key"), "{wrong}");
+    assert!(to.held().unwrap().is_empty());
+    to.keep(&key, print, &secret).unwrap();
+    assert_eq!(mode(&to.key_path(id, "private")), 0o600);
+    // A crash before the second file was written.
+    fs::remove_file(to.key_path(id, "key")).unwrap();
+    to.keep(&key, print, &secret).unwrap();
+    let fellows = Fellows {
+        others: vec![Fellow::Serves(told)],
+        held: to.held().unwrap(),
+        is_second: false,
+    };
+    assert_eq!(to.advance(&POLICY, &fellows, Time(2000)).unwrap(), []);
+    let loaded = to.load().unwrap();
+    assert_eq!(
+        loaded.zone_keys()[0].public(),
+        from.load().unwrap().zone_keys()[0].public()
+    );
 }

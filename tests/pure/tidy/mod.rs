@@ -21,7 +21,7 @@ const EDGES: &[(&str, &str)] = &[
     ("plan", "base dns geo monitor names"),
     ("config", "base dns geo text monitor names plan"),
     ("health", "base plan"),
-    ("share", "base health"),
+    ("share", "base dns health keys"),
     ("steer", "base plan"),
     ("table", "base dns geo plan steer"),
     ("audit", "base dns geo names plan steer table"),

@@ -1,3 +1,4 @@
 //! Keys: rollovers under every order of events.
+mod fleet;
 mod model;
 mod rollover;

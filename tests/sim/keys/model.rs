@@ -77,6 +77,83 @@ impl<T: PartialEq> History<T> {
 /// A DNSKEY RRset with the keys that signed it.
 type Keys = (BTreeSet<KeyId>, BTreeSet<KeyId>);
 
+/// The caches of a validator, which knows what each server showed and when.
+#[derive(Default)]
+pub(crate) struct Caches {
+    ds: History<BTreeSet<KeyId>>,
+    keys: History<Keys>,
+    signers: History<Option<KeyId>>,
+}
+
+impl<T> Default for History<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl Caches {
+    /// A server of the parent shows these.
+    pub(crate) fn see_ds(&mut self, ds: &BTreeSet<KeyId>, now: u64, world: &World) {
+        self.ds.show(ds.clone(), now + world.ds_ttl);
+    }
+
+    /// A node shows this, and old signatures of these keys.
+    pub(crate) fn see(&mut self, view: &View, lingering: &[(KeyId, u64)], now: u64, world: &World) {
+        let [dnskey, zone] = [world.dnskey_ttl, world.zone_ttl].map(|ttl| now + ttl);
+        let keys = view.published.iter().copied().collect();
+        let entry = view.entry_signers.iter().copied().collect();
+        self.keys.show((keys, entry), dnskey);
+        for signer in &view.zone_signers {
+            self.signers.show(Some(*signer), zone);
+        }
+        for (signer, _) in lingering {
+            self.signers.show(Some(*signer), zone);
+        }
+        if view.zone_signers.is_empty() {
+            self.signers.show(None, zone);
+        }
+    }
+
+    /// Forgets what no cache can have any more; an error is what a validator finds bogus of the rest.
+    pub(crate) fn validate(&mut self, now: u64) -> Result<(), String> {
+        self.ds.forget(now);
+        self.keys.forget(now);
+        self.signers.forget(now);
+        for ds in self.ds.0.iter().filter(|ds| !ds.what.is_empty()) {
+            for keys in &self.keys.0 {
+                let (published, entry) = &keys.what;
+                let leads = |id: &KeyId| published.contains(id) && entry.contains(id);
+                if !ds.what.iter().any(leads) {
+                    return Err(bogus(now, "no DS leads to the keys", ds, keys, None));
+                }
+                for signer in &self.signers.0 {
+                    if !signer.what.is_some_and(|id| published.contains(&id)) {
+                        return Err(bogus(now, "a signature of no key", ds, keys, signer.what));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bogus(
+    now: u64,
+    what: &str,
+    ds: &Seen<BTreeSet<KeyId>>,
+    keys: &Seen<Keys>,
+    signer: Option<KeyId>,
+) -> String {
+    let tags = |ids: &BTreeSet<KeyId>| ids.iter().map(|id| id.tag).collect::<Vec<_>>();
+    format!(
+        "{now}: {what}: DS {:?} (until {}), keys {:?} (until {}), signer {signer:?}",
+        tags(&ds.what),
+        ds.until,
+        tags(&keys.what.0),
+        keys.until
+    )
+}
+
 struct Node {
     /// Added to the true time, less [`World::skew`].
     skew: u64,
@@ -104,9 +181,7 @@ pub(crate) struct Model {
     parent: BTreeSet<KeyId>,
     /// What the parent's second server still has, and until when.
     parent_late: Option<(BTreeSet<KeyId>, u64)>,
-    ds: History<BTreeSet<KeyId>>,
-    keys: History<Keys>,
-    signers: History<Option<KeyId>>,
+    caches: Caches,
     tags: u16,
     pub(crate) removed: usize,
     pub(crate) crashes: usize,
@@ -148,9 +223,7 @@ impl Model {
             nodes,
             parent: BTreeSet::new(),
             parent_late: None,
-            ds: History(Vec::new()),
-            keys: History(Vec::new()),
-            signers: History(Vec::new()),
+            caches: Caches::default(),
             tags: 0,
             removed: 0,
             crashes: 0,
@@ -215,7 +288,8 @@ impl Model {
             self.operator();
         }
         self.remember();
-        self.validate()
+        let well = self.caches.validate(self.now);
+        well.map_err(|bogus| format!("{bogus}\n{:#?}", self.ring))
     }
 
     fn node(&mut self, number: usize) {
@@ -341,8 +415,8 @@ impl Model {
             self.restate();
         }
         match self.random.below(60) {
-            0 => _ = self.ring.withdraw(),
-            1..=4 => _ = self.ring.publish(),
+            0 => _ = self.ring.withdraw(now),
+            1..=4 => _ = self.ring.publish(now),
             5..=10 => self.roll(&[Role::Csk], now),
             11..=16 => self.roll(&[Role::Zsk], now),
             17..=22 => self.roll(&[Role::Ksk], now),
@@ -366,72 +440,17 @@ impl Model {
         }
     }
 
-    /// Notes what is shown now, and forgets what no cache can have any more.
+    /// Notes what is shown now.
     fn remember(&mut self) {
-        let (now, world) = (self.now, &self.world);
-        let [ds, dnskey, zone] =
-            [world.ds_ttl, world.dnskey_ttl, world.zone_ttl].map(|ttl| now + ttl);
-        self.ds.show(self.parent.clone(), ds);
+        let (now, world, caches) = (self.now, &self.world, &mut self.caches);
+        caches.see_ds(&self.parent, now, world);
         if let Some((late, _)) = &self.parent_late {
-            self.ds.show(late.clone(), ds);
+            caches.see_ds(late, now, world);
         }
         for node in &self.nodes {
-            let Some(view) = &node.view else { continue };
-            let keys = view.published.iter().copied().collect();
-            let entry = view.entry_signers.iter().copied().collect();
-            self.keys.show((keys, entry), dnskey);
-            for signer in &view.zone_signers {
-                self.signers.show(Some(*signer), zone);
-            }
-            for (signer, _) in &node.lingering {
-                self.signers.show(Some(*signer), zone);
-            }
-            if view.zone_signers.is_empty() {
-                self.signers.show(None, zone);
+            if let Some(view) = &node.view {
+                caches.see(view, &node.lingering, now, world);
             }
         }
-        self.ds.forget(now);
-        self.keys.forget(now);
-        self.signers.forget(now);
-    }
-
-    fn validate(&self) -> Result<(), String> {
-        for ds in self.ds.0.iter().filter(|ds| !ds.what.is_empty()) {
-            for keys in &self.keys.0 {
-                let (published, entry) = &keys.what;
-                if !ds
-                    .what
-                    .iter()
-                    .any(|id| published.contains(id) && entry.contains(id))
-                {
-                    return Err(self.bogus("no DS leads to the keys", ds, keys, None));
-                }
-                for signer in &self.signers.0 {
-                    if !signer.what.is_some_and(|id| published.contains(&id)) {
-                        return Err(self.bogus("a signature of no key", ds, keys, signer.what));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn bogus(
-        &self,
-        what: &str,
-        ds: &Seen<BTreeSet<KeyId>>,
-        keys: &Seen<Keys>,
-        signer: Option<KeyId>,
-    ) -> String {
-        let now = self.now;
-        let tags = |ids: &BTreeSet<KeyId>| ids.iter().map(|id| id.tag).collect::<Vec<_>>();
-        format!(
-            "{now}: {what}: DS {:?} (until {}), keys {:?} (until {}), signer {signer:?}\n{:#?}",
-            tags(&ds.what),
-            ds.until,
-            tags(&keys.what.0),
-            keys.until,
-            self.ring
-        )
     }
 }

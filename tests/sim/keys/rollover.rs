@@ -2,7 +2,7 @@
 //!
 //! `KEYS_SEEDS` says how many worlds are gone through.
 use waypost::base::Span;
-use waypost::keys::Policy;
+use waypost::keys::{Policy, Time};
 
 use super::model::{Model, Random, World, truth};
 
@@ -51,7 +51,7 @@ fn go(mut model: Model) -> Result<(usize, usize), String> {
     model.policy.ksk_lifetime = None;
     model
         .ring
-        .publish()
+        .publish(Time(model.now))
         .map_err(|refusal| refusal.to_string())?;
     for _ in 0..QUIET {
         model.tick()?;

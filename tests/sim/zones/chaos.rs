@@ -150,11 +150,11 @@ fn keys(world: &mut World) {
         2 => folder.matter = Matter::Frozen,
         3 | 4 => folder.matter = Matter::Nothing,
         _ if folder.matter != Matter::Nothing => {}
-        5 => _ = folder.ring.withdraw(),
+        5 => _ = folder.ring.withdraw(now),
         6..8 | 9..11 if folder.ring.goal == Goal::Insecure => {
             _ = folder.ring.see_none(now);
         }
-        11 => _ = folder.ring.publish(),
+        11 => _ = folder.ring.publish(now),
         8 if folder.ring.keys.is_empty() => {
             for role in [Role::Ksk, Role::Zsk] {
                 let key = folder.make(role, now, draws);

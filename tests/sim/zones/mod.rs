@@ -110,7 +110,7 @@ fn begin(world: &mut World) {
             }
             if world.draws.chance(100) {
                 // It is on its way out of DNSSEC.
-                folder.ring.withdraw().unwrap();
+                folder.ring.withdraw(now).unwrap();
                 folder.ring.see_none(now).unwrap();
             }
         }

@@ -31,6 +31,7 @@ pub(super) fn input(now: u64, input: &Input) {
         | Input::Ending
         | Input::Fetched(..)
         | Input::Keys { .. }
+        | Input::Nodes(_)
         | Input::Remembered(..)
         | Input::Recorded(..)
         | Input::Copied { .. }
@@ -67,6 +68,7 @@ pub(super) fn output(now: u64, output: &Output) {
         Output::Recall(..)
         | Output::RetainSignatures(_)
         | Output::Remember(..)
+        | Output::Told(..)
         | Output::Record(..)
         | Output::Reply(..) => format!("{output:?}"),
     };

@@ -367,7 +367,10 @@ impl World {
                     .fetched(&request.apex, self.now + wait, answer.is_ok());
                 self.later_inside(wait, Inside::Fetched(number, answer));
             }
-            Output::Advance { apex, policy, at } => {
+            Output::Told(..) => {}
+            Output::Advance {
+                apex, policy, at, ..
+            } => {
                 self.checks.advance(self.now, at, self.wall_ms());
                 let wait = self.draws.below(100);
                 self.later_inside(wait, Inside::Advance(apex, policy, at));
