@@ -367,7 +367,9 @@ impl Cluster {
             RecordStream::Vote
             | RecordStream::Names(_)
             | RecordStream::Head
-            | RecordStream::Load => self
+            | RecordStream::Load
+            | RecordStream::Rings(_)
+            | RecordStream::Secrets => self
                 .take_newer(now, wall, record)
                 .map_err(RecordRefusal::Garbled),
         }
