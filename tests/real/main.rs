@@ -68,6 +68,7 @@ mod signals;
 mod signing;
 mod spill;
 mod systemd;
+mod terraform;
 mod transfer;
 mod tutorial;
 mod upgrade;

@@ -1,0 +1,14 @@
+terraform {
+  required_providers {
+    waypost = {
+      source = "waypost/waypost"
+    }
+  }
+}
+
+provider "waypost" {
+  control    = "https://ns1.example.org:8053"
+  token_file = "terraform.token"
+  ca         = "ca.pem"
+  reason     = "release 42"
+}

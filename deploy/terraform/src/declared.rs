@@ -1,0 +1,130 @@
+//! What is declared at a server, whatever it is: looked at, written and removed on the condition that it is what was read.
+use hyper::Method;
+use hyper::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use serde_json::{Value as Json, json};
+
+use crate::api::{Answer, Api, ApiError, Ask};
+use crate::resource::{Change, Fault};
+
+/// Something that can be declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Names on the way to it, below `/api/v1`.
+    pub(crate) path: Vec<String>,
+    /// Its name for a person.
+    pub(crate) named: String,
+    /// Its id for an import.
+    pub(crate) id: String,
+}
+
+/// A condition, and whether it is only tried.
+struct Terms {
+    condition: Option<(HeaderName, String)>,
+    dry_run: &'static str,
+}
+
+impl Target {
+    /// As it is declared now.
+    pub(crate) async fn look(&self, api: &Api) -> Result<Json, ApiError> {
+        let answer = api.ask(&Ask::get(&self.path(), &[])).await?;
+        Ok(answer.body)
+    }
+
+    /// A fault of what was to be done with it.
+    pub(crate) fn failed(&self, verb: &str) -> impl Fn(ApiError) -> Fault + use<> {
+        let what = format!("Cannot {verb} {}", self.named);
+        move |error| Fault::of(&error, &what)
+    }
+
+    fn path(&self) -> Vec<&str> {
+        self.path.iter().map(String::as_str).collect()
+    }
+}
+
+/// Declares it, or tries to.
+pub(crate) async fn write(
+    api: &Api,
+    target: &Target,
+    (change, body): (Change<'_>, Json),
+    dry_run: &'static str,
+) -> Result<Answer, Fault> {
+    let (verb, condition) = match change.prior {
+        None => ("declare", Some((IF_NONE_MATCH, "*".to_owned()))),
+        Some(_) => ("change", unchanged(change)),
+    };
+    let terms = Terms { condition, dry_run };
+    match put(api, target, terms, &body).await {
+        Err(ApiError::Refused(412, why)) if change.prior.is_none() => {
+            let Target { named, id, .. } = target;
+            let detail = format!(
+                "{why}\nIf it is to be managed here, import it: terraform import ADDRESS {id}"
+            );
+            Err(Fault::new(format!("{named} is declared already"), detail).at("name"))
+        }
+        Err(ApiError::Silent(why)) => {
+            // Perhaps it was done: then the same once more changes nothing.
+            let terms = Terms {
+                condition: None,
+                dry_run: "true",
+            };
+            let again = put(api, target, terms, &body).await;
+            let is_done = |answer: &Answer| answer.body["changes"] == json!([]);
+            let silent = || target.failed(verb)(ApiError::Silent(why));
+            again.ok().filter(is_done).ok_or_else(silent)
+        }
+        other => other.map_err(target.failed(verb)),
+    }
+}
+
+async fn put(api: &Api, target: &Target, terms: Terms, body: &Json) -> Result<Answer, ApiError> {
+    let ask = Ask {
+        method: Method::PUT,
+        path: &target.path(),
+        query: &circumstances(api, terms.dry_run),
+        condition: terms.condition,
+        body: Some(("application/json", body.to_string())),
+    };
+    api.ask(&ask).await
+}
+
+/// Declares it no longer, or tries to. What is gone already is well.
+pub(crate) async fn remove(
+    api: &Api,
+    target: &Target,
+    change: Change<'_>,
+    dry_run: &'static str,
+) -> Result<(), Fault> {
+    let ask = Ask {
+        method: Method::DELETE,
+        path: &target.path(),
+        query: &circumstances(api, dry_run),
+        condition: unchanged(change),
+        body: None,
+    };
+    let error = match api.ask(&ask).await {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    match target.look(api).await {
+        Err(ApiError::Refused(404, _)) => Ok(()),
+        Ok(_) | Err(_) => Err(target.failed("remove")(error)),
+    }
+}
+
+/// The condition that it is what was read.
+fn unchanged(change: Change<'_>) -> Option<(HeaderName, String)> {
+    let revision = change.private["revision"].as_u64()?;
+    Some((IF_MATCH, format!("\"{revision}\"")))
+}
+
+/// Parameters of each change.
+pub(crate) fn circumstances<'a>(
+    api: &'a Api,
+    dry_run: &'static str,
+) -> [(&'static str, &'a str); 3] {
+    [
+        ("dry_run", dry_run),
+        ("author", &api.author),
+        ("reason", &api.reason),
+    ]
+}
