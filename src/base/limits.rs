@@ -153,7 +153,7 @@ pub const QUIC_INCOMING_BYTES: u64 = 16 * 1024;
 pub const CERTIFICATE_SOON: Span = Span::from_secs(7 * 24 * 3600);
 /// How often that is said.
 pub const CERTIFICATE_ALARM_EVERY: Span = Span::from_secs(6 * 3600);
-/// How long before its expiry the status tells of the certificate that a node shows to the others of its cluster.
+/// Time before its expiry from which on the status tells of the certificate that a node shows to the others of its cluster.
 pub const CERTIFICATE_NEAR: Span = Span::from_secs(14 * 24 * 3600);
 /// Padded replies are a multiple of so many octets (RFC 8467, section 4.1).
 pub const PADDING_BLOCK: u16 = 468;

@@ -231,6 +231,10 @@ fn what_one_node_is_told_all_do_and_none_forgets() {
         let orders = fleet.well(1, &["orders"]);
         orders.contains("drain tor-one") && orders.contains("known by 2 of 3")
     });
+    // Whoever waits until a drain is complete does not wait for the one that is away.
+    let told = fleet.well(1, &["drain", "tor-one", "--force", "--wait"]);
+    let away = "known by 2 of 3 nodes, sin1 is away";
+    assert!(told.contains(away), "{told}");
     fs::remove_dir_all(fleet.world.path("state-sin1")).unwrap();
     fleet.begin(2);
     fleet.wait_for_answer(&[0, 1, 2], "127.1.0.1");

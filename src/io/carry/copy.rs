@@ -20,7 +20,7 @@ struct Held {
     version: watch::Sender<u64>,
     /// Orders of others that have come and are not on the disk yet.
     arrived: Mutex<Vec<LoggedEntry>>,
-    /// When the certificate expires that carriers show; seconds since 1970, 0 before one was read.
+    /// The end of the certificate that carriers show; seconds since 1970, 0 before one was read.
     certificate_expires: AtomicU64,
 }
 

@@ -305,7 +305,7 @@ mod tests {
         for (more, words) in [
             (
                 ("action", "farce"),
-                "approve, drain, undrain, force and lift are",
+                "approve, refuse, drain, undrain, force and lift are",
             ),
             (("action", "force"), "value is missing"),
             (("value", "30%"), "value is for action=force alone"),
