@@ -40,10 +40,12 @@ pub fn sockets() -> Inherited {
     let mut given = ListenFd::from_env();
     let mut descriptors: Vec<OwnedFd> = Vec::new();
     for index in 0..given.len() {
-        // Each is tried as both; the other kind is left in its place.
+        // Each is tried as each kind; what it is not leaves it in its place. The control socket is among those that are kept.
         if let Ok(Some(socket)) = given.take_udp_socket(index) {
             descriptors.push(socket.into());
         } else if let Ok(Some(listener)) = given.take_tcp_listener(index) {
+            descriptors.push(listener.into());
+        } else if let Ok(Some(listener)) = given.take_unix_listener(index) {
             descriptors.push(listener.into());
         }
     }

@@ -150,13 +150,13 @@ struct Heard {
 }
 
 /// Clients that ask at a steady rate until they are stopped.
-struct Crowd {
+pub(crate) struct Crowd {
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Heard>>,
 }
 
 impl Crowd {
-    fn start(udp: u32, tcp: u32) -> Self {
+    pub(crate) fn start(udp: u32, tcp: u32) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let over_udp = (0..SOCKETS).map(|_| {
             let stop = Arc::clone(&stop);
@@ -174,7 +174,7 @@ impl Crowd {
     }
 
     /// Stops them; how many questions there were. None may be without its answer.
-    fn lost_nothing(self) -> u32 {
+    pub(crate) fn lost_nothing(self) -> u32 {
         self.stop.store(true, Ordering::Relaxed);
         let mut asked = 0;
         let mut lost = Vec::new();
