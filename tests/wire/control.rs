@@ -320,6 +320,8 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             }
             // Asked over a server that declares, in `real`.
             (Engine::Answers, Command::Declared { reply, .. }) => drop(reply),
+            (Engine::Answers, Command::Objects(reply)) => drop(reply),
+            (Engine::Answers, Command::Declare { reply, .. }) => drop(reply),
             (Engine::Answers, Command::Challenge { order, reply }) => {
                 reply.send(challenged(&order)).unwrap();
             }
