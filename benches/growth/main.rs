@@ -6,7 +6,7 @@
 //! kernel charged it. What a config of the smallest size takes in any case (some 30 ms) is part of every figure, so that curves
 //! begin flat.
 //!
-//! It prints a table, writes `docs/pictures/growth.svg`, and exits 1 if between the two largest sizes a cost grew
+//! It prints a table, writes `docs/src/images/growth.svg`, and exits 1 if between the two largest sizes a cost grew
 //! faster than n log n, by more than a quarter.
 #![expect(
     clippy::print_stdout,
@@ -54,10 +54,10 @@ fn main() -> ExitCode {
         let took: Vec<Took> = sizes.map(|size| measure(world, size)).collect();
         curves.push((world.name, took));
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/pictures/growth.svg");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src/images/growth.svg");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, picture::draw(&curves)).unwrap();
-    println!("wrote docs/pictures/growth.svg");
+    println!("wrote docs/src/images/growth.svg");
     let steep = curves.iter().filter(|(name, took)| is_steep(name, took));
     match steep.count() {
         0 => ExitCode::SUCCESS,

@@ -70,7 +70,7 @@ pub(super) struct Labels<'n> {
     end: usize,
     /// One octet for each start, that of the next label lowest.
     starts: u64,
-    /// How many of them are left.
+    /// Number of those that are left.
     left: usize,
 }
 
