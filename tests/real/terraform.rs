@@ -140,9 +140,7 @@ impl Stage {
     fn refused(&self, folder: &str, arguments: &[&str]) -> String {
         let (text, code) = self.say(folder, arguments);
         assert_eq!(code, 1, "{arguments:?}: {text}");
-        // As if it were all one line: it is broken at the width of a terminal.
-        let words = text.split_whitespace().filter(|word| *word != "│");
-        words.collect::<Vec<_>>().join(" ")
+        one_line(&text)
     }
 
     /// Writes a folder's configuration.
@@ -176,6 +174,12 @@ impl Stage {
         assert!(well, "{arguments:?}: {text}");
         text
     }
+}
+
+/// As if it were all one line: it is broken at the width of a terminal.
+fn one_line(text: &str) -> String {
+    let words = text.split_whitespace().filter(|word| *word != "│");
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn told(output: std::process::Output) -> (String, i32) {
@@ -440,19 +444,25 @@ fn appliers_that_meet_tokens_that_expire_and_servers_that_restart() {
     assert_eq!(code, 0, "{said}");
     assert_eq!(short("shop.example.org", "A"), ["192.0.2.84"]);
 
-    // A token expires in the midst of an apply: between two records it is given an end, and that is waited for.
-    let expiring = stage.world.write("expire.sh", EXPIRE);
+    // A token expires in the midst of an apply: between two records the apply waits until that has come about.
+    let waiting = stage.world.write("wait.sh", WAIT);
     let both = shop("192.0.2.85")
         + "resource \"terraform_data\" \"expiry\" {\n  depends_on = [waypost_record.shop]\n  provisioner \"local-exec\" {\n"
-        + &format!(
-            "    command = \"sh {} {WAYPOST}\"\n  }}\n}}\n",
-            expiring.display()
-        )
+        + &format!("    command = \"sh {}\"\n  }}\n}}\n", waiting.display())
         + &record("late", "late.example.org", "A", "\"192.0.2.86\"")
             .replace("  ttl", "  depends_on = [terraform_data.expiry]\n  ttl");
     stage.write("a", &both);
     stage.well("a", &["init"]);
-    let said = stage.refused("a", &["apply", "-auto-approve"]);
+    let applier = stage.engine("a", &["apply", "-auto-approve"]).spawn();
+    wait_for("the first record", || stage.world.path("reached").exists());
+    let lasting = fs::read_to_string(stage.world.path("config.toml")).unwrap();
+    let ending = format!("{lasting}expires = \"2026-01-01T00:00:00Z\"\n");
+    stage.world.write("config.toml", &ending);
+    stage.restart();
+    stage.world.write("expired", "");
+    let (said, code) = told(applier.unwrap().wait_with_output().unwrap());
+    assert_eq!(code, 1, "{said}");
+    let said = one_line(&said);
     assert!(
         said.contains("Cannot declare late.example.org A: the token is not accepted"),
         "{said}"
@@ -465,21 +475,8 @@ fn appliers_that_meet_tokens_that_expire_and_servers_that_restart() {
     assert!(!said.contains("wpt_"), "{said}");
     assert_eq!(short("shop.example.org", "A"), ["192.0.2.85"]);
     assert!(short("late.example.org", "A").is_empty());
-    let config = fs::read_to_string(stage.world.path("config.toml")).unwrap();
-    let lasting: Vec<&str> = config
-        .lines()
-        .filter(|line| !line.starts_with("expires"))
-        .collect();
-    stage.world.write("config.toml", &lasting.join("\n"));
-    // It may take longer than the command waits.
-    let config = stage.world.path("config.toml");
-    run(
-        WAYPOST,
-        &["reload", "--force", "--config", config.to_str().unwrap()],
-    );
-    wait_for("the token to hold again", || {
-        stage.say("a", &["plan"]).1 == 0
-    });
+    stage.world.write("config.toml", &lasting);
+    stage.restart();
     let said = stage.apply("a");
     assert!(said.contains("1 added, 0 changed, 0 destroyed"), "{said}");
     assert_eq!(short("late.example.org", "A"), ["192.0.2.86"]);
@@ -488,17 +485,11 @@ fn appliers_that_meet_tokens_that_expire_and_servers_that_restart() {
     assert!(short("shop.example.org", "A").is_empty());
 }
 
-/// Gives the token an end a second from now, and waits until it has come.
-const EXPIRE: &str = r#"set -eu
-cd "$(dirname "$0")"
-[ -e expired ] && exit
-touch expired
-echo "expires = \"$(date -u -d '+1 second' +%Y-%m-%dT%H:%M:%SZ)\"" >> config.toml
-# It may take longer than the command waits.
-"$1" reload --config config.toml || true
-secret=$(grep -o 'wpt_[A-Za-z0-9_-]*' terraform.token | head -n 1)
-for turn in $(seq 1000); do
-    curl -sf --cacert tls.pem -H "Authorization: Bearer $secret" https://127.0.0.1:8443/api/v1/whoami || exit 0
+/// Says that it was reached, and waits for the token's end.
+const WAIT: &str = r#"cd "$(dirname "$0")"
+touch reached
+for turn in $(seq 3000); do
+    [ -e expired ] && exit 0
     sleep 0.1
 done
 exit 1
