@@ -98,7 +98,7 @@ pub(crate) const STATUS: Block = Block {
             name: "unhealthy",
             kind: Kind::List,
             mode: Mode::Computed,
-            text: "Endpoints of which a target is not healthy.",
+            text: "Endpoints of which a target is not healthy, drained ones included.",
         },
         Attribute {
             name: "json",
