@@ -11,7 +11,9 @@ use crate::engine::order::Override;
 use crate::geo::Network;
 use crate::plan::{AccessRole, LogFormat, ScopePattern};
 
-pub(super) use super::shared_arguments::{ClientProof, Config, Control, OrderBy, label, span};
+pub(super) use super::shared_arguments::{
+    ClientProof, Config, Control, OrderBy, Plan, label, span,
+};
 
 /// Health-aware authoritative DNS server and global traffic manager.
 #[derive(Debug, Parser)]
@@ -256,22 +258,6 @@ fn client_network(text: &str) -> Result<Network, String> {
         Some(Network::around(address, prefix))
     };
     read().ok_or_else(|| "write it as 198.51.100.0/24 or 2001:db8::/48".to_owned())
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Plan {
-    /// The config to go to
-    #[arg(value_name = "NEW.toml")]
-    pub(super) new: PathBuf,
-    /// Ask every node of the cluster what it would change there, each by its own control address
-    #[arg(long)]
-    pub(super) cluster: bool,
-    /// The config that is in use, or with --cluster the server that is asked first
-    #[command(flatten)]
-    pub(super) control: Control,
-    /// Print the whole comparison as JSON, with the hashes of both configs and their files
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::arguments::Plan;
 use super::judged::{self, Source};
 use super::present::line;
-use super::{plan_cluster, say};
+use super::say;
 use crate::audit::compare::{Comparison, Verdict, compare};
 use crate::audit::weaken::{Decisions, weakened};
 use crate::daemon::Failure;
@@ -27,9 +27,6 @@ struct Artefact<'a> {
 
 /// Prints the comparison; exits 1 when a rule of the new config is broken.
 pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
-    if arguments.cluster {
-        return plan_cluster::plan(arguments);
-    }
     let current = judged::read(&arguments.control.config.config)?;
     let new = judged::read(&arguments.new)?;
     let [before, after] = [&current, &new].map(|side| Decisions {

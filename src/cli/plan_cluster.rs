@@ -9,10 +9,10 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::arguments::Plan;
 use super::present::line;
 use super::proof::Credentials;
 use super::remote::{Remote, credentials};
+use super::shared_arguments::Plan;
 use super::{cluster, say};
 use crate::base::Span;
 use crate::daemon::Failure;

@@ -25,6 +25,22 @@ pub(super) struct Control {
     pub(super) config: Config,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// The config to go to
+    #[arg(value_name = "NEW.toml")]
+    pub(super) new: PathBuf,
+    /// Ask every node of the cluster what it would change there, each by its own control address
+    #[arg(long)]
+    pub(super) cluster: bool,
+    /// The config that is in use, or with --cluster the server that is asked first
+    #[command(flatten)]
+    pub(super) control: Control,
+    /// Print the whole comparison as JSON, with the hashes of both configs and their files
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// By what a client of the control API is known, and what it trusts.
 #[derive(Debug, Args)]
 pub(super) struct ClientProof {

@@ -29,7 +29,7 @@ pub(crate) struct ClusterSpec {
     pub(crate) nodes: Vec<ClusterNodeSpec>,
 }
 
-/// When a node gives its anycast route back.
+/// The state in which a node gives its anycast route back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WithdrawWord {
     Never,

@@ -21,7 +21,7 @@ pub struct ClusterRules {
     pub alone_after: Option<Span>,
     /// A target counts as up while more than this part of the fresh vantages say so; absent: while a majority does.
     pub up_while: Option<Permille>,
-    /// When this node gives its anycast route back; absent: never.
+    /// The rule by which this node gives its anycast route back; absent: it never does.
     pub withdraw: Option<WithdrawRule>,
     /// The addresses on which peers ask this node for records.
     pub listen: Vec<SocketAddr>,
