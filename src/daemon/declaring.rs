@@ -5,15 +5,13 @@
 //! and cannot come into force is undone there; one that was answered is on the disk **and** in force.
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use super::comparer::compared;
-use super::control_loop::ControlLoop;
 use super::prepared::{Keys, Prepared, Source};
-use super::reader::ReaderMessage;
 use crate::config;
 use crate::config::declared::{
     DeclaredObjects, JudgedObjects, OWNED, ObjectOrder, ObjectPart, ObjectRefusal,
@@ -21,10 +19,8 @@ use crate::config::declared::{
 use crate::config::{Diagnostics, Files};
 use crate::io::control::ObjectsDone;
 use crate::io::files::{self, Loaded};
-use crate::io::history::event::TimelineEvent;
 use crate::io::state::objects::ObjectFile;
 use crate::names::KnownNames;
-use crate::zones::Notice;
 
 /// The one who hears what became of a change.
 pub(super) type ObjectReply = oneshot::Sender<Result<ObjectsDone, ObjectRefusal>>;
@@ -38,32 +34,6 @@ pub(super) struct ObjectDraft {
     pub(super) prepared: Box<Prepared>,
     judged: JudgedObjects,
     done: ObjectsDone,
-}
-
-impl ControlLoop {
-    /// Has declared objects changed by the reader.
-    pub(super) fn declare(&self, order: Box<ObjectOrder>, reply: ObjectReply) {
-        let unsent = match &self.handles.reader {
-            None => return,
-            Some(reader) => reader.send(ReaderMessage::Declare(order, reply)),
-        };
-        // Whoever asked hears that nobody answers.
-        drop(unsent);
-    }
-
-    /// Tells those who watch the timeline what was declared.
-    pub(super) fn tell_declared(&self, notice: &Notice) {
-        let author = notice.author.as_deref().unwrap_or_default();
-        let event = TimelineEvent::declared(author, &notice.text);
-        self.handles.history.event(event);
-    }
-
-    /// The declared objects in force.
-    pub(super) fn declared_objects(&self) -> Arc<DeclaredObjects> {
-        let in_force = self.handles.in_force.read();
-        let in_force = in_force.unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&in_force.declared)
-    }
 }
 
 impl ObjectKeeper {

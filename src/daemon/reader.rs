@@ -187,6 +187,10 @@ impl Reader {
             self.readdress(known)?;
         }
         for (order, reply) in declared {
+            // Whoever has gone was told that nothing is known of it.
+            if reply.is_closed() {
+                continue;
+            }
             let outcome = self.declare(&order)?;
             // Whoever asked may have gone.
             drop(reply.send(outcome));

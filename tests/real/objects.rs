@@ -60,12 +60,13 @@ fn server(world: &World) -> Process {
 
 const SHOP: &str = r#"{"table":{"hostnames":["a.shop.example.org"],"monitors":["web"],"regions":["eu-frankfurt"]}}"#;
 const ENDPOINT: &str =
-    r#"{"table":{"provider":"hetzner","tier":1,"addresses":["127.1.0.9"],"weight":300}}"#;
+    r#"{"table":{"provider":"hetzner","tier":3,"addresses":["127.1.0.9"],"weight":300}}"#;
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story")]
 fn services_and_endpoints_are_declared_compiled_kept_and_served() {
     let world = World::new();
+    let _machine = world.backend("127.1.0.1");
     let up = server(&world);
     let declared = |method: &str, object: &str, body: Option<&str>, more: &[&str]| {
         curl(&world, method, &format!("declared/{object}"), body, more)
@@ -80,17 +81,16 @@ fn services_and_endpoints_are_declared_compiled_kept_and_served() {
     expect(&said, 200, "+ services.shop-a");
     assert!(said.contains("etag: \"1\""), "{said}");
     assert_eq!(short("a.shop.example.org"), ["127.1.0.1"]);
-    // An endpoint for a region of the file, with a tier of its own to be seen.
-    let first = ENDPOINT.replace("\"tier\":1", "\"tier\":3");
+    // An endpoint for a region of the file, behind those that it has.
     let path = "regions/eu-frankfurt/endpoints/fra-nine";
     expect(
-        &declared("PUT", path, Some(&first), &[]),
+        &declared("PUT", path, Some(ENDPOINT), &[]),
         200,
         "etag: \"2\"",
     );
     // Of two who have read the same, one is refused.
     let seen = ["-H", "If-Match: \"2\""];
-    let change = r#"{"table":{"weight":50,"tier":1}}"#;
+    let change = r#"{"table":{"weight":50}}"#;
     expect(
         &declared("PATCH", path, Some(change), &seen),
         200,
@@ -163,7 +163,7 @@ fn services_and_endpoints_are_declared_compiled_kept_and_served() {
             "monitors/shop",
             r#"{"table":{"type":"postgres","user":"a","password_file":"/etc/shadow"}}"#,
             422,
-            "",
+            "names no file",
         ),
         (
             "PUT",
@@ -185,6 +185,14 @@ fn services_and_endpoints_are_declared_compiled_kept_and_served() {
         let body = (!body.is_empty()).then_some(body);
         expect(&declared(method, object, body, &[]), status, words);
     }
+    let socket = world.path("waypost.sock");
+    let socket = ["-sS", "-N", "--unix-socket", socket.to_str().unwrap()];
+    let mut command = Command::new("curl");
+    command.args(socket).arg("http://localhost/api/v1/events");
+    let stream = world.start("stream", &mut command);
+    wait_for("the stream of events", || {
+        stream.log().contains("event: whole")
+    });
     // A batch is done whole, or not at all.
     let batch = |objects: &str, more: &[&str]| {
         let body = format!("{{\"objects\":{{{objects}}}}}");
@@ -216,19 +224,25 @@ fn services_and_endpoints_are_declared_compiled_kept_and_served() {
         &[],
     );
     assert!(said.contains("services.shop-b, by "), "{said}");
-    let said = curl(&world, "GET", "history", None, &[]);
-    assert!(
-        said.contains("\"kind\":\"declared\"") && said.contains("+ services.shop-a"),
-        "{said}"
-    );
+    wait_for("the change to be in the timeline", || {
+        let said = curl(&world, "GET", "history", None, &[]);
+        said.contains("\"kind\":\"declared\"") && said.contains("+ services.shop-a")
+    });
+    wait_for("the change to be in the stream of events", || {
+        let said = stream.log();
+        said.contains("event: told") && said.contains("- services.shop-a")
+    });
 
     // Whatever was answered is there after kill -9, also for those who read the files alone.
     up.kill();
     let up = world.waypost();
     assert_eq!(short("b.shop.example.org"), ["127.1.0.1"]);
     expect(&declared("GET", path, None, &[]), 200, "etag: \"3\"");
+    let asked = ["explain", "b.shop.example.org", "--client", "198.51.100.1"];
+    let (said, well) = waypost(&world, &asked);
+    assert!(well && said.contains("127.1.0.1"), "{said}");
     let (said, well) = waypost(&world, &["verify"]);
-    assert!(well && said.contains("shop-b"), "{said}");
+    assert!(well, "{said}");
 
     // A config that defines what is declared is refused; another one is taken with all of it.
     let config = world.path("config.toml");
@@ -276,6 +290,7 @@ fn services_and_endpoints_are_declared_compiled_kept_and_served() {
 #[test]
 fn what_is_declared_goes_to_files_and_comes_from_them() {
     let world = World::new();
+    let _machine = world.backend("127.1.0.1");
     let up = server(&world);
     let put = |object: &str, body: &str| {
         let said = curl(
@@ -323,12 +338,13 @@ fn what_is_declared_goes_to_files_and_comes_from_them() {
 fn a_change_that_a_full_disk_does_not_keep_is_not_made() {
     let world = World::new();
     let config = format!("{CONFIG}{DYNAMIC}");
+    let _machine = world.backend("127.1.0.1");
     // On another disk: a change that cannot be recorded is not made either.
     let config = config.replace("[control]\n", "[control]\naudit = \"audit.jsonl\"\n");
     world.write("config.toml", &config);
     world.write("zones/example.org.zone", ZONE);
     let script = format!(
-        "mount --make-rprivate / && mkdir -p state && mount -t tmpfs -o size=16k,mode=700 none state && \
+        "mount --make-rprivate / && mkdir -p state && mount -t tmpfs -o size=256k,mode=700 none state && \
          (cat /dev/zero > state/fill || true) && exec {WAYPOST} run --log json --config config.toml"
     );
     let mut command = Command::new("unshare");

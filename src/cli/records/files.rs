@@ -28,7 +28,7 @@ const OF_ZONE: &str = "SOA, and NS of the zone itself, stand in the zone's file 
 type FileSets = BTreeMap<(String, String), (u32, Vec<String>)>;
 
 /// Brings what is declared to what the files of a folder say, or shows what would do so.
-pub(in crate::cli) fn apply(
+pub(crate) fn apply(
     remote: &Remote,
     folder: &Path,
     (is_meant, reason): (bool, &str),
@@ -74,11 +74,7 @@ pub(in crate::cli) fn apply(
 }
 
 /// Writes what is declared in zones as files.
-pub(in crate::cli) fn export(
-    remote: &Remote,
-    folder: &Path,
-    zones: &[String],
-) -> Result<(), Failure> {
+pub(crate) fn export(remote: &Remote, folder: &Path, zones: &[String]) -> Result<(), Failure> {
     let zones = match zones.is_empty() {
         true => zones_of(remote)?,
         false => zones.to_vec(),
@@ -121,7 +117,7 @@ fn zones_of(remote: &Remote) -> Result<Vec<String>, Failure> {
 }
 
 /// The files of records of a folder.
-pub(in crate::cli) fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unread = |error| format!("cannot read {}: {error}", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(unread)? {

@@ -1,7 +1,7 @@
 //! The files of a config in force, as they were read: what is declared is compiled with those, and not with what stands there by now.
 use std::path::Path;
 
-use super::SOURCE;
+use super::path::SOURCE;
 use crate::config::include::Included;
 use crate::config::spec::Spec;
 

@@ -1,7 +1,7 @@
 //! An object as TOML: one key to a line, so that a diagnostic shows the one that it is about.
 use serde_json::{Map, Value};
 
-use super::ObjectPath;
+use super::path::ObjectPath;
 
 /// The text of one object; what TOML has no word for is left out, and refused before.
 pub(super) fn text(path: &ObjectPath, table: &Map<String, Value>) -> String {

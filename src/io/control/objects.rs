@@ -44,7 +44,7 @@ use crate::io::history::event::TimelineEvent;
 use crate::plan::{Declarer, ExpectedState, Permission};
 
 /// Time that a config may take until it is compiled, on the disk and in force.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(80);
 /// Objects of one page at the most, and if nobody says.
 const OBJECTS: [usize; 2] = [5000, 500];
 /// Objects of one batch that are recorded with their tables.

@@ -1,0 +1,35 @@
+//! Orders about declared objects, handed on to the thread that reads configs, and what those who watch are told of anything declared.
+use std::sync::{Arc, PoisonError};
+
+use super::control_loop::ControlLoop;
+use super::declaring::ObjectReply;
+use super::reader::ReaderMessage;
+use crate::config::declared::{DeclaredObjects, ObjectOrder};
+use crate::io::history::event::TimelineEvent;
+use crate::zones::Notice;
+
+impl ControlLoop {
+    /// Has declared objects changed by the reader.
+    pub(super) fn declare(&self, order: Box<ObjectOrder>, reply: ObjectReply) {
+        let unsent = match &self.handles.reader {
+            None => return,
+            Some(reader) => reader.send(ReaderMessage::Declare(order, reply)),
+        };
+        // Whoever asked hears that nobody answers.
+        drop(unsent);
+    }
+
+    /// Tells those who watch the timeline what was declared.
+    pub(super) fn tell_declared(&self, notice: &Notice) {
+        let author = notice.author.as_deref().unwrap_or_default();
+        let event = TimelineEvent::declared(author, &notice.text);
+        self.handles.history.event(event);
+    }
+
+    /// The declared objects in force.
+    pub(super) fn declared_objects(&self) -> Arc<DeclaredObjects> {
+        let in_force = self.handles.in_force.read();
+        let in_force = in_force.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&in_force.declared)
+    }
+}
