@@ -184,6 +184,7 @@
 //! | **timeline** | what happened in the last day, and how shares have changed |
 //! | **unready** | of a zone: there, and not answered yet, because its signatures are being made |
 //! | **variant** | an answer that a steered name may have, known and signed beforehand |
+//! | **view** | of a table: what the clients of one region are given, by standings of their own |
 //! | **weaken** | of a config: take away what protects (a fence, a gate, a signature, a right, a guard) or what is served |
 //! | **window** | of maintenance: a time by the wall clock in which something is drained |
 //! | **withheld** | of a zone: there, and not answered, because it was signed and its keys cannot be used |

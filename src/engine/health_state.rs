@@ -38,6 +38,7 @@ use super::drains::Drains;
 use super::index::{Index, SlotRole};
 use super::orders::OrderTurn;
 use super::own_sight::{self, OwnSight};
+use super::regional_rows::{RegionalHealth, RowsBefore};
 use super::reload_map::ReloadMap;
 use super::snapshot::KeptTarget;
 use super::weights::Weights;
@@ -60,6 +61,7 @@ pub(super) struct HealthState {
     pub(super) doubt: Doubt,
     /// The votes of other vantages; of a node that stands alone there are none.
     pub(super) panel: VantagePanel,
+    pub(super) regional: RegionalHealth,
     /// By target: what this node sees itself.
     pub(super) own: Vec<OwnSight>,
     pub(super) total_outage: bool,
@@ -82,6 +84,7 @@ pub(super) struct Beginning {
     pub(super) weights: Weights,
     /// The votes that were heard until then.
     pub(super) panel: VantagePanel,
+    pub(super) rows: RowsBefore,
 }
 
 /// One standing that changed.
@@ -127,6 +130,7 @@ impl HealthState {
             drains: drains.migrate(now, plans, kept, &self.standings),
             weights: self.weights.migrate(plans, now),
             panel: self.panel_for(kept),
+            rows: self.rows_for(&plan, kept),
         };
         let mut next = Self::begin(plan, now, known);
         next.hold_all(self.holds.clone());
@@ -143,6 +147,8 @@ impl HealthState {
             known.weights,
         );
         fresh.panel = known.panel;
+        fresh.regional = RegionalHealth::of(known.rows);
+        fresh.count_regions();
         for (id, left_at) in (0..).map(TargetId).zip(known.left_at) {
             if let Some(left_at) = left_at {
                 fresh.ejections.remember(left_at, id);
@@ -175,6 +181,7 @@ impl HealthState {
             steps: BTreeSet::new(),
             doubt: Doubt::None,
             panel: own_sight::first_panel(&plan),
+            regional: RegionalHealth::default(),
             own: Vec::new(),
             total_outage: false,
             ejections: Ejections::new(&plan),
@@ -286,16 +293,12 @@ impl HealthState {
             left_at: self.ejections.left_at(id),
             weight: self.level(id, Followed::Weight).cloned(),
             capacity: self.level(id, Followed::Capacity).cloned(),
+            regions: self.kept_rows(id),
         }
     }
 
     fn level(&self, id: TargetId, what: Followed) -> Option<&FollowedLevel> {
         self.weights.level(self.endpoint(id), what)
-    }
-
-    /// Tells that an operator's approval would let a target go on.
-    pub(super) fn is_awaiting_approval(&self, id: TargetId) -> bool {
-        self.targets[id.index()].is_awaiting_approval(recovery(&self.plan, id))
     }
 
     /// The targets of an endpoint.
@@ -364,6 +367,7 @@ impl HealthState {
         self.steps_forget(id);
         let recovery = recovery(&self.plan, id);
         self.drains.advance(now, id, recovery);
+        let before = self.before_look(id);
         let target = &mut self.targets[id.index()];
         let (was_out, was_kept) = (target.is_out(), (target.since(), target.kept()));
         let evidence = ruled.evidence(evidence);
@@ -381,6 +385,10 @@ impl HealthState {
         if !was_out && target.is_out() {
             self.attribute_in_blackout(now, id);
             self.eject_or_keep(now, id, ruled.ruling);
+        }
+        if let Some(before) = before {
+            self.decide_agreed_regions(now, id);
+            self.look_regions(now, id, &before, (ruled, evidence));
         }
         self.note(id)
     }
@@ -471,9 +479,6 @@ impl HealthState {
     /// Writes down the standing, the next step and the count of a target.
     pub(super) fn note(&mut self, id: TargetId) -> Option<Change> {
         let evidence = self.evidence(id);
-        if let Some(due) = self.next_step(id) {
-            self.steps.insert((due, id));
-        }
         let recovery = recovery(&self.plan, id);
         let target = &self.targets[id.index()];
         let health = self.standing_of(id, target, (self.own[id.index()], evidence));
@@ -482,6 +487,8 @@ impl HealthState {
         let to = self.while_known(id, to);
         let to = self.weigh(id, to);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
+        self.note_regions(id, evidence);
+        self.steps_remember(id);
         self.count_target(id);
         self.count_ejection(id);
         (from != to).then_some(Change {
@@ -489,6 +496,12 @@ impl HealthState {
             from,
             to,
         })
+    }
+
+    pub(super) fn steps_remember(&mut self, id: TargetId) {
+        if let Some(due) = self.next_step(id) {
+            self.steps.insert((due, id));
+        }
     }
 
     pub(super) fn steps_forget(&mut self, id: TargetId) {
@@ -500,7 +513,9 @@ impl HealthState {
     /// The moment at which a target's next step is due, of its ramp or of its drain.
     fn next_step(&self, id: TargetId) -> Option<Moment> {
         let own = self.targets[id.index()].next_step().into_iter();
-        own.chain(self.drains.next_step(id)).min()
+        let rows = self.regional.of_target(id);
+        let rows = rows.filter_map(|(_, row)| row.health.next_step());
+        own.chain(self.drains.next_step(id)).chain(rows).min()
     }
 
     pub(super) fn endpoint(&self, id: TargetId) -> EndpointId {

@@ -50,7 +50,7 @@ use crate::dns::zone::Zones;
 use crate::health::{ProbeResult, Report};
 use crate::plan::{Demands, Plan};
 use crate::share::VantagePanel;
-use crate::table::{self, Basis, Table};
+use crate::table::{Basis, Table};
 
 mod addresses;
 pub mod agreed;
@@ -74,7 +74,10 @@ mod order_book;
 mod orders;
 mod overload;
 mod own_sight;
+mod publishing;
 mod recompute;
+mod regional;
+mod regional_rows;
 mod reload_map;
 mod resume;
 mod rulings;
@@ -290,6 +293,7 @@ impl Engine {
             let is_other = self.demand.limit(capacities);
             self.replan(now, is_other);
         }
+        self.plan_regions(now);
         self.start_due_probes(now);
         if self.publish_at.is_some_and(|due| due <= now) {
             self.publish(now);
@@ -353,17 +357,6 @@ impl Engine {
             health: &self.health,
             demand: &self.demand,
         }
-    }
-
-    /// Tells that the published table is what a rebuild at `now` would give, or a publication that
-    /// will make it so is planned within [`limits::COALESCE`].
-    #[must_use]
-    pub fn is_current(&self, now: Moment) -> bool {
-        let soon = now.after(limits::COALESCE);
-        let planned = self.publish_at.is_some_and(|due| due > now && due <= soon);
-        planned
-            || Arc::ptr_eq(&self.table.plan, &self.plan)
-                && self.table.standings[..] == self.health.recompute(now)[..]
     }
 
     /// The number of probes that never reported.
@@ -554,45 +547,5 @@ impl Engine {
             let due = if urgent { now } else { soon };
             self.publish_at = Some(self.publish_at.map_or(due, |planned| planned.min(due)));
         }
-    }
-
-    /// Publishes a table if it would differ from the one that is out, and if its independent check
-    /// finds no breach; otherwise the old one stays.
-    fn publish(&mut self, now: Moment) {
-        self.publish_at = None;
-        let same_plan = Arc::ptr_eq(&self.table.plan, &self.plan);
-        let same_demand =
-            Arc::ptr_eq(&self.table.demands, self.demand.planned()) || !self.table.plans_capacity();
-        let same_zones = Arc::ptr_eq(&self.table.zones, &self.zones);
-        if same_plan
-            && same_zones
-            && same_demand
-            && self.table.standings[..] == *self.health.standings()
-        {
-            return;
-        }
-        let basis = Basis {
-            plan: self.plan.clone(),
-            standings: self.health.standings().into(),
-            demands: self.demand.planned().clone(),
-            zones: self.zones.clone(),
-        };
-        let previous = same_plan.then_some(&*self.table);
-        let table = Table::build_on(self.table.generation + 1, basis, now, previous);
-        // Nothing has checked the first table, for there was none to stay with.
-        let checked = match self.table.generation {
-            1 => table::check(&table),
-            _ => table::check_changed(&table, &self.table),
-        };
-        if let Err(breach) = checked {
-            let reason = breach.to_string();
-            self.outputs
-                .push_back(Output::Notice(Notice::Rejected { reason }));
-            return;
-        }
-        self.table = Arc::new(table);
-        self.outputs.push_back(Output::Publish(self.table.clone()));
-        self.notices.published(&self.table, &mut self.outputs);
-        self.overloads.published(&self.table, &mut self.outputs);
     }
 }

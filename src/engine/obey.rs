@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use super::agreed::{Agreed, AgreedApproval};
 use super::effects;
 use super::health_state::{Change, HealthState, recovery};
-use super::order::{Action, Effect, Executed, OrderRecord, OrderRequest, Refused};
+use super::order::{Action, Effect, Executed, Order, OrderRecord, OrderRequest, Refused};
+use super::regional::decide;
 use crate::base::{EndpointId, Moment, TargetId};
 use crate::health::target::{ApprovalResult, Evidence};
 use crate::plan::Approval;
@@ -60,30 +61,45 @@ impl HealthState {
         (changes, orders)
     }
 
-    /// Lets a target go on, or keeps it out, if all nodes have agreed on that. Where both is said of an outage, it stays out.
+    /// Lets a target go on, or keeps it out, if all nodes have agreed on that.
     pub(super) fn decide_agreed(&mut self, now: Moment, (id, evidence): (TargetId, Evidence)) {
+        let Some(order) = self.agreed_for(id, self.targets[id.index()].fell()) else {
+            return;
+        };
         let recovery = recovery(&self.plan, id);
         let target = &mut self.targets[id.index()];
-        let endpoint = &self.plan.endpoints[self.plan.targets[id.index()].endpoint.index()];
-        let Some(fell) = target.fell() else {
-            return;
-        };
-        let approvals = self.drains.approvals.iter();
-        let mut own = approvals.filter(|one| one.is_for(&endpoint.name, fell));
-        let is_refusal = |one: &&AgreedApproval| one.order.action == Action::Refuse;
-        let Some(own) = own.clone().find(is_refusal).or_else(|| own.next()) else {
-            return;
-        };
-        let result = match own.order.action {
-            Action::Refuse => target.refuse(now, recovery),
-            Action::Approve | Action::Drain | Action::Undrain | Action::Force(_) | Action::Lift => {
-                target.approve(recovery)
-            }
+        // What has returned by an approval that a refusal overrules is taken back.
+        let result = match order.action == Action::Refuse {
+            true => target.refuse(now, recovery),
+            false => decide(target, now, recovery, order.action),
         };
         if result == ApprovalResult::Accepted {
             target.observe(now, recovery, evidence);
-            self.drains.orders.remember_once(now, &own.order);
+            self.drains.orders.remember_once(now, &order);
         }
+    }
+
+    /// The same for its rows by region; what follows is seen when they are looked at.
+    pub(super) fn decide_agreed_regions(&mut self, now: Moment, id: TargetId) {
+        let rows = self.regional.of_target(id);
+        let orders =
+            rows.map(|(_, row)| (row.health.fell(), self.agreed_for(id, row.health.fell())));
+        let orders: Vec<_> = orders.collect();
+        self.decide_regions(now, id, |health| {
+            let own = orders.iter().find(|(fell, _)| *fell == health.fell());
+            own.and_then(|(_, order)| order.as_ref())
+                .map(|order| order.action)
+        });
+    }
+
+    /// The word of all nodes on what fell at a moment. Where both words are said, it stays out.
+    fn agreed_for(&self, id: TargetId, fell: Option<Moment>) -> Option<Order> {
+        let (fell, name) = (fell?, &self.plan.endpoints[self.endpoint(id).index()].name);
+        let approvals = self.drains.approvals.iter();
+        let mut own = approvals.filter(|one| one.is_for(name, fell));
+        let is_refusal = |one: &&AgreedApproval| one.order.action == Action::Refuse;
+        let own = own.clone().find(is_refusal).or_else(|| own.next());
+        own.map(|one| one.order.clone())
     }
 
     /// Lets orders begin and end whose time has come.
@@ -126,25 +142,23 @@ impl HealthState {
             let targets = self.index.targets_of(*endpoint).to_vec();
             let mut effect = Effect::Already;
             for id in &targets {
+                // A refusal ends a ramp.
+                self.steps_forget(*id);
                 let recovery = recovery(&self.plan, *id);
                 let target = &mut self.targets[id.index()];
-                let result = match request.order.action {
-                    Action::Refuse if target.is_returning() => target.refuse(now, recovery),
-                    Action::Approve => target.approve(recovery),
-                    Action::Refuse
-                    | Action::Drain
-                    | Action::Undrain
-                    | Action::Force(_)
-                    | Action::Lift => ApprovalResult::NotPending,
-                };
-                if result == ApprovalResult::Accepted {
+                let action = request.order.action;
+                let result = decide(target, now, recovery, action);
+                let own = target.fell().filter(|_| result == ApprovalResult::Accepted);
+                let rows = self.decide_regions(now, *id, |_| Some(action));
+                self.steps_remember(*id);
+                if result == ApprovalResult::Accepted || !rows.is_empty() {
                     effect = Effect::Changed;
-                    let name = &self.plan.endpoints[endpoint.index()].name;
-                    if let Some(fell) = target.fell() {
-                        let agreed = &mut self.drains.approvals;
-                        agreed.retain(|one| !one.is_for(name, fell));
-                        decided.insert((name.clone(), fell));
-                    }
+                }
+                let name = &self.plan.endpoints[endpoint.index()].name;
+                for fell in own.into_iter().chain(rows) {
+                    let agreed = &mut self.drains.approvals;
+                    agreed.retain(|one| !one.is_for(name, fell));
+                    decided.insert((name.clone(), fell));
                 }
             }
             effects.push((*endpoint, effect));

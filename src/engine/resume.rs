@@ -7,6 +7,7 @@
 //! | a ramp | at its step, for the rest of that step's time; one whose gate is unproven waits for it |
 //! | down | still so; if its slots are too old unproven, or gated where a gate or an approval was due |
 //! | ruled down by a cluster | still so until votes are heard, whatever its own slots say |
+//! | health for clients of one region | as it was, until its vantages are heard |
 //! | damping, recent leavings | as if no time had passed |
 //! | a drain's way down or up | at its step, like a ramp |
 //! | an order | in force; its own end is a time of the day, so the time away counts |
@@ -27,7 +28,7 @@ use super::own_sight;
 use super::snapshot::{KeptTarget, Snapshot};
 use super::weights::Weights;
 use crate::base::limits;
-use crate::base::{Moment, SlotId, Span, TargetId};
+use crate::base::{Moment, RegionId, SlotId, Span, TargetId};
 use crate::health::drain::Ceiling;
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::TargetHealth;
@@ -57,6 +58,7 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
         left_at: left_at.collect(),
         weights: view.weights(),
         panel: own_sight::first_panel(plan),
+        rows: ids.clone().flat_map(|id| view.rows(id)).collect(),
         drains: Drains::restored(plan, (snapshot.at, now), orders, ceilings.collect()),
         slots,
     }
@@ -116,6 +118,21 @@ impl Resumed<'_> {
             health.forget_slots(self.now, recovery);
         }
         health
+    }
+
+    /// The rows of a target by region.
+    fn rows(&self, id: TargetId) -> Vec<((TargetId, RegionId), TargetHealth)> {
+        let recovery = recovery(self.plan, id);
+        let regions = self.kept(id).into_iter().flat_map(|kept| &kept.regions);
+        let rows = regions.filter_map(|(name, health)| {
+            let mut regions = self.plan.regions.iter();
+            let place = regions.position(|region| region.name == *name)?;
+            let mut health = health.clone();
+            health.adopt(&self.before(recovery), recovery);
+            health.leave_out(self.away);
+            Some(((id, RegionId::from_index(place)), health))
+        });
+        rows.collect()
     }
 
     /// The levels of what follows values; the time away ages what was read.

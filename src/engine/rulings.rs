@@ -39,6 +39,7 @@ impl HealthState {
         let targets = u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
         let changed = panel.differing(&self.panel, targets);
         self.panel = panel;
+        self.count_regions();
         let changes = changed.into_iter().map(TargetId);
         changes.filter_map(|id| self.look(now, id)).collect()
     }
@@ -94,7 +95,7 @@ impl HealthState {
         self.panel.told(now, id.0, self.own_vote(id))
     }
 
-    fn vote_of(&self, own: OwnSight) -> OwnVote {
+    pub(super) fn vote_of(&self, own: OwnSight) -> OwnVote {
         let trust = if own.is_doubted {
             Trust::Doubting
         } else {

@@ -58,6 +58,9 @@ pub struct KeptTarget {
     /// The same of its capacity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<FollowedLevel>,
+    /// Its health for clients of regions, by their names, where that is another one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub regions: BTreeMap<String, TargetHealth>,
 }
 
 /// The part of a service's demand that is kept.

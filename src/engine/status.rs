@@ -289,8 +289,24 @@ pub struct TargetStatus {
     /// The word of each vantage of the cluster on it; none, where this node stands alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub vantages: Vec<VantageStatus>,
+    /// The target as it is for clients of single regions, where that is not what it is for the rest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<RegionalStatus>,
     /// Its probes.
     pub slots: Vec<SlotStatus>,
+}
+
+/// A target as it is for the clients of one region, by the ruling of that region's own vantages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RegionalStatus {
+    /// The region: that which its clients prefer first.
+    pub region: String,
+    /// [`TargetStatus::state`] there.
+    pub state: String,
+    /// Its share there.
+    pub share_permille: u16,
+    /// For a person: `down for clients of na-toronto: 2 of 2 vantages there see it down; up for the rest`.
+    pub detail: String,
 }
 
 /// The word of one vantage of the cluster on a target.

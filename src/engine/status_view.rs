@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::base::{
-    EndpointId, Family, Moment, RegionId, ServiceId, SlotId, Standing, TargetId, Why,
+    EndpointId, Family, Moment, Permille, RegionId, ServiceId, SlotId, Standing, TargetId, Why,
 };
 use crate::health::guard::Doubt;
 use crate::health::slot::State;
@@ -22,8 +22,8 @@ use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
 use super::status::{
     CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, MeasuredStatus, ObservationStatus,
-    OrderStatus, PoolStatus, RegionStatus, ServiceStatus, SlotStatus, Status, SteeringStatus,
-    TargetStatus, VantageStatus,
+    OrderStatus, PoolStatus, RegionStatus, RegionalStatus, ServiceStatus, SlotStatus, Status,
+    SteeringStatus, TargetStatus, VantageStatus,
 };
 use super::target_labels::monitors;
 
@@ -196,6 +196,7 @@ impl StatusView<'_> {
             detail: self.detail(id, standing, orders),
             votes: self.engine.health.votes_told(self.now, id),
             vantages: self.vantages(id),
+            regions: self.by_region(id),
             share_permille: standing.share.0,
             next_step_ms: standing.until.map(|until| until.since(self.now).0),
             since_ms: self.now.since(since).0,
@@ -204,6 +205,30 @@ impl StatusView<'_> {
             wants_approval: self.engine.health.is_awaiting_approval(id),
             slots: slots.chain(reported).collect(),
         }
+    }
+
+    /// A target as it is for clients of single regions.
+    fn by_region(&self, id: TargetId) -> Vec<RegionalStatus> {
+        let health = &self.engine.health;
+        let whole = health.standings()[id.index()];
+        let rows = health.regional.of_target(id);
+        let rows = rows.filter(|(_, row)| row.standing != whole);
+        let rows = rows.map(|(region, row)| {
+            let name = self.engine.plan.regions[region.index()].name.clone();
+            let votes = health.votes_in(self.now, id, region);
+            let votes = votes.map_or_else(
+                || "its vantages were not heard lately".to_owned(),
+                |count| format!("{} of {} vantages there see it down", count.downs, count.of),
+            );
+            let [here, rest] = [row.standing, whole].map(in_short);
+            RegionalStatus {
+                detail: format!("{here} for clients of {name}: {votes}; {rest} for the rest"),
+                region: name,
+                state: row.standing.why.word().to_owned(),
+                share_permille: row.standing.share.0,
+            }
+        });
+        rows.collect()
     }
 
     /// The word of each vantage on a target; nothing, where there is but one.
@@ -266,7 +291,9 @@ impl StatusView<'_> {
         let without = (!without.is_empty()).then(|| format!("without {without}"));
         let votes = self.engine.health.votes_told(self.now, id);
         let unwatched = self.blind_spot(target);
+        let regions = self.by_region(id).into_iter().map(|own| Some(own.detail));
         let parts = [Some(known), refused.flatten(), votes, without, unwatched].into_iter();
+        let parts = parts.chain(regions);
         let parts = parts.flatten();
         let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         parts.join("; ")
@@ -439,6 +466,15 @@ fn doubt_word(doubt: Doubt) -> &'static str {
         Doubt::None => "",
         Doubt::MostFail => "most_fail",
         Doubt::CanariesFail => "canaries_fail",
+    }
+}
+
+/// A standing in a word or two: `down`, `up`, `ramping at 20%`.
+fn in_short(standing: Standing) -> String {
+    match (standing.share, standing.why) {
+        (Permille::NONE, Why::Down(_)) => "down".to_owned(),
+        (Permille::FULL, _) => "up".to_owned(),
+        (share, why) => format!("{} at {share}", why.word()),
     }
 }
 

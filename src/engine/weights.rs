@@ -265,6 +265,13 @@ impl HealthState {
         limited(standing, most)
     }
 
+    /// The part that weights leave of a standing; nothing is remembered of it.
+    pub(super) fn limit(&self, id: TargetId, standing: Standing) -> Standing {
+        let target = &self.plan.targets[id.index()];
+        let own = (target.endpoint, target.family);
+        limited(standing, self.weights.most(self, own, &self.weights.shares))
+    }
+
     /// All standings with what weights leave of them, where nothing is remembered of what was reckoned before.
     pub(super) fn weigh_all(&self, standings: Vec<Standing>) -> Vec<Standing> {
         let shares: Vec<Permille> = standings.iter().map(|one| one.share).collect();

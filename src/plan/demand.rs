@@ -25,6 +25,18 @@ pub struct Demands {
     capacities: BTreeMap<EndpointId, u32>,
 }
 
+impl Plan {
+    /// Tells that capacity is planned: some service states a demand, and some place a capacity.
+    #[must_use]
+    pub fn plans_capacity(&self) -> bool {
+        let mut services = self.services.iter();
+        let asked = services.any(|service| service.demand != Demand::Unstated);
+        let regions = self.regions.iter().map(|region| region.capacity);
+        let endpoints = self.endpoints.iter().map(|endpoint| endpoint.capacity);
+        asked && regions.chain(endpoints).flatten().next().is_some()
+    }
+}
+
 impl Demands {
     /// Thousandths of one unit.
     pub const UNIT: u64 = 1000;

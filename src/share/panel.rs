@@ -128,16 +128,70 @@ impl VantagePanel {
         self.electorate.count(now, &votes, None)
     }
 
+    /// The regions with two vantages or more, which may rule for their own clients: by their numbers in the roster, with their names.
+    #[must_use]
+    pub fn regions(&self) -> Vec<(u16, &str)> {
+        let mut regions: Vec<(u16, &str)> = Vec::new();
+        let seats = self.electorate.seats.iter();
+        for (seat, label) in seats.clone().zip(&*self.labels) {
+            let own = seats.clone().filter(|other| other.region == seat.region);
+            if own.count() > 1 && !regions.iter().any(|(known, _)| *known == seat.region) {
+                regions.push((seat.region, &label.region));
+            }
+        }
+        regions
+    }
+
+    /// The votes of a region's own vantages on a target, counted.
+    #[must_use]
+    pub fn count_in(
+        &self,
+        region: u16,
+        now: Moment,
+        place: u32,
+        own: (Verdict, Trust),
+    ) -> VoteCount {
+        let votes = self.votes(now, place, own);
+        self.electorate.count(now, &votes, Some(region))
+    }
+
     /// The moment at which so many saw a target up, without a break until now, that they were more than half of those who are
     /// heard; absent, if that is longer ago than votes tell.
     #[must_use]
     pub fn up_since(&self, now: Moment, place: u32, own: OwnVote) -> Option<Moment> {
-        let mine = self.own.and(match own.verdict {
+        self.decisive(now, place, own, |_| true)
+    }
+
+    /// The same of a region's own vantages.
+    #[must_use]
+    pub fn up_since_in(
+        &self,
+        region: u16,
+        now: Moment,
+        place: u32,
+        own: OwnVote,
+    ) -> Option<Moment> {
+        self.decisive(now, place, own, |vantage| {
+            let seat = self.electorate.seats.get(usize::from(vantage.0));
+            seat.is_some_and(|seat| seat.region == region)
+        })
+    }
+
+    fn decisive(
+        &self,
+        now: Moment,
+        place: u32,
+        own: OwnVote,
+        counts: impl Fn(VantageId) -> bool,
+    ) -> Option<Moment> {
+        let seat = self.own.filter(|seat| counts(*seat));
+        let mine = seat.and(match own.verdict {
             Verdict::Up => Some(Some(own.since.unwrap_or_default())),
             Verdict::Down(_) if own.trust == Trust::Sure => Some(None),
             Verdict::Down(_) | Verdict::Unknown => None,
         });
-        let others = self.others.iter().filter(|other| self.is_fresh(now, other));
+        let others = self.others.iter();
+        let others = others.filter(|other| counts(other.vantage) && self.is_fresh(now, other));
         let theirs = others.filter_map(|other| other.up_since(place));
         let votes: Vec<Option<Moment>> = mine.into_iter().chain(theirs).collect();
         let mut ups: Vec<Moment> = votes.iter().copied().flatten().collect();

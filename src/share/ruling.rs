@@ -31,12 +31,8 @@
 //! Two or more vantages of a region may rule for that region's clients alone, by the same rules among themselves; where they
 //! cannot, the whole does.
 //!
-//! [`Electorate::rule_for`] says so, and nothing steers by it yet. It is to come so: the standing of a target stays that of the whole,
-//! and beside it there is one for (target, region) only while the ruling for that region differs: a health of its own that begins as
-//! a copy of the whole's, falls and rises by its own ruling with its own ramp, and is dropped once both rule alike and neither is on a
-//! ramp. A table's basis gets these few rows; a class takes those of the region that it prefers first, by name, and its pools are
-//! built anew only where a row of that region changed. The independent check builds each region's standings in full. Ejections are
-//! counted by the whole: what leaves for one region has not left. Each region's last endpoint still falls open.
+//! [`Electorate::rule_for`] says so. The engine makes health of its own of it for (target, region), only while the ruling for that region
+//! differs; tables give each class what holds for the region that it prefers first.
 //!
 //! It knows no network, no clock and no target: it counts.
 use std::borrow::Cow;

@@ -70,6 +70,7 @@ impl Table {
     /// Builds a generation for a demand that is not what the plan states.
     #[must_use]
     pub fn build_on(generation: u64, basis: Basis, now: Moment, previous: Option<&Self>) -> Self {
+        let previous = previous.map(Self::whole);
         let previous = previous.filter(|previous| Arc::ptr_eq(&previous.plan, &basis.plan));
         let mut table = Self {
             generation,
@@ -85,6 +86,7 @@ impl Table {
             pools: previous.map_or_else(Vec::new, |previous| previous.pools.clone()),
             service_routes: previous.map_or_else(Vec::new, |previous| previous.naturals().to_vec()),
             load_plan: None,
+            regional: None,
         };
         match previous {
             Some(previous) => table.build_changed(&previous.standings),

@@ -361,13 +361,7 @@ fn part_key(service: &Service, pools: [Box<[u32]>; 2]) -> RoutesKey {
 }
 
 fn planning(plan: &Plan) -> Planning {
-    let asked = plan
-        .services
-        .iter()
-        .any(|service| service.demand != Demand::Unstated);
-    let regions = plan.regions.iter().map(|region| region.capacity);
-    let endpoints = plan.endpoints.iter().map(|endpoint| endpoint.capacity);
-    match asked && regions.chain(endpoints).flatten().next().is_some() {
+    match plan.plans_capacity() {
         true => Planning::Active,
         false => Planning::Idle,
     }

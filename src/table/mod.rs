@@ -13,6 +13,7 @@
 //! | [`check`](mod@check) | holds a table against the promises, independently of the builder |
 //! | [`explain`](mod@explain) | the whole chain for one client, and what would be if |
 //! | [`records`] | records that follow the choice: CNAMEs, HTTPS, TXT, … |
+//! | [`regions`] | what clients of one region are given by standings of their own |
 //! | [`render`](fn@render) | a zone with steered names as one client sees them |
 //! | [`select`] | what a cohort gets: a few array reads |
 //! | [`shifts`] | who moves between two tables |
@@ -22,7 +23,7 @@
 //! address records come out, and what is behind a [`Standing`] is not its matter.
 use std::sync::Arc;
 
-use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing};
+use crate::base::{EndpointId, Moment, Reason, RegionId, Span, Standing, TargetId};
 use crate::dns::zone::Zones;
 use crate::plan::{Demands, Plan, TtlBounds};
 
@@ -38,6 +39,7 @@ mod load;
 mod load_plan;
 mod pool;
 mod records;
+mod regions;
 mod render;
 mod select;
 mod service_routes;
@@ -78,6 +80,25 @@ pub struct Table {
     service_routes: Vec<Arc<service_routes::ServiceRoutes>>,
     /// What places carry; absent where no capacity is planned.
     load_plan: Option<load_plan::LoadPlan>,
+    /// The tables that it is made of, where clients of some regions go by standings of their own.
+    regional: Option<Box<RegionViews>>,
+}
+
+/// The standings that the clients of one region have of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegionRows {
+    /// The region: that of classes that prefer it first.
+    pub region: RegionId,
+    /// The targets, in order, each with its standing there.
+    pub rows: Vec<(TargetId, Standing)>,
+}
+
+/// The tables that a composed one is made of.
+#[derive(Debug)]
+struct RegionViews {
+    whole: Arc<Table>,
+    /// By region, each with the rows that it was made of.
+    views: Vec<(RegionRows, Table)>,
 }
 
 /// What one pool gives when it is asked first; for status.

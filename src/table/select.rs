@@ -128,6 +128,16 @@ impl Table {
     /// standings differ only in what no class consults.
     #[must_use]
     pub fn same_choices(&self, other: &Self) -> bool {
+        if let (Some(own), Some(theirs)) = (&self.regional, &other.regional) {
+            let pairs = || own.views.iter().zip(&theirs.views);
+            return own.whole.same_choices(&theirs.whole)
+                && own.views.len() == theirs.views.len()
+                && pairs().all(|(one, two)| one.0.region == two.0.region)
+                && pairs().all(|(one, two)| one.1.same_choices(&two.1));
+        }
+        if self.regional.is_some() || other.regional.is_some() {
+            return false;
+        }
         let related = Arc::ptr_eq(&self.layout, &other.layout);
         let mut service_routes = self.service_routes.iter().zip(&other.service_routes);
         related

@@ -3,6 +3,7 @@
 //! Where all cohorts of a class get the same, its route has that ready, records and all; only where
 //! cohorts differ are pools asked when a query comes. Pools that take nobody are passed over when
 //! routes are built. How a pool comes to what it gives is not known here.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::limits::COHORTS;
@@ -178,6 +179,39 @@ impl ServiceRoutes {
         }
     }
 
+    /// The same routes where some classes have those of a view: by class the number of the view, its routes, and the numbers that
+    /// its pools have here.
+    pub(super) fn composed<'v>(
+        &self,
+        view_of: impl Fn(ClassId) -> Option<(usize, &'v Self, &'v [u32])>,
+    ) -> Self {
+        let (mut known, mut routes) = (BTreeMap::new(), Vec::new());
+        let classes = (0..self.of_class.len()).map(ClassId::from_index);
+        let of_class = classes.map(|class| {
+            let view = view_of(class);
+            let own = view.map_or(self, |(_, routes, _)| routes);
+            let Some(number) = own.number(class) else {
+                return Self::NONE;
+            };
+            let key = (view.map(|(place, ..)| place), number);
+            *known.entry(key).or_insert_with(|| {
+                let route = own.routes[number].clone();
+                routes.push(match view {
+                    Some((.., pools)) => route.renumbered(pools),
+                    None => route,
+                });
+                let number = u16::try_from(routes.len() - 1);
+                number.expect("limits.rs bounds the classes of a map")
+            })
+        });
+        let of_class = of_class.collect();
+        Self {
+            of_class,
+            strands: routes.iter().any(Route::strands),
+            routes,
+        }
+    }
+
     /// The route of a class.
     #[inline]
     pub(super) fn route(&self, class: ClassId) -> Option<&Route> {
@@ -191,6 +225,26 @@ impl ServiceRoutes {
         number
             .filter(|&number| number != Self::NONE)
             .map(usize::from)
+    }
+}
+
+impl Route {
+    /// The same route where pools have other numbers.
+    fn renumbered(mut self, numbers: &[u32]) -> Self {
+        let renumber = |pool: &mut u32| {
+            if let Some(number) = numbers.get(*pool as usize) {
+                *pool = *number;
+            }
+        };
+        let steps = self.first.iter_mut().chain(&mut self.later);
+        steps.for_each(|step| renumber(&mut step.pool));
+        let allocations = self.allocations.iter_mut();
+        allocations.for_each(|allocation| renumber(&mut allocation.pool));
+        match &mut self.rest {
+            Rest::Overflow(pool, _) | Rest::FailOpen(pool, _) => renumber(pool),
+            Rest::Nobody | Rest::AllDown => {}
+        }
+        self
     }
 }
 

@@ -107,7 +107,9 @@ pub(super) fn tell_votes(explanation: &mut Explanation, status: &Status) {
     let votes = endpoints.filter_map(|endpoint| {
         let mut targets = endpoint.targets.iter();
         let own = targets.find(|own| own.family == family && own.services.contains(service))?;
-        Some((endpoint.name.as_str(), own.votes.clone()?))
+        let regions = own.regions.iter().map(|own| own.detail.clone());
+        let words: Vec<String> = own.votes.iter().cloned().chain(regions).collect();
+        (!words.is_empty()).then(|| (endpoint.name.as_str(), words.join("; ")))
     });
     let votes: BTreeMap<&str, String> = votes.collect();
     let pools = steered.consulted.iter_mut();

@@ -69,6 +69,7 @@ pub(super) fn write(text: &mut Exposition, figures: &Figures, failures: &FailedP
     let plan = &figures.plan;
     let mut rows = rows(figures, failures);
     write_regions(text, plan, &rows);
+    write_apart(text, figures);
     match plan.control.endpoint_series {
         EndpointSeries::All => {}
         EndpointSeries::NotHealthy => rows.retain(|row| !row.is_quiet()),
@@ -176,6 +177,20 @@ fn write_regions(text: &mut Exposition, plan: &Plan, rows: &[EndpointRow]) {
         for (state, count) in STATES.iter().zip(counts) {
             text.sample(&[("region", &region.name), ("state", state)], count);
         }
+    }
+}
+
+/// Counts what is otherwise for the clients of a region than for the rest; nothing where all is as for all.
+fn write_apart(text: &mut Exposition, figures: &Figures) {
+    text.family(
+        "waypost_region_targets_apart",
+        Kind::Gauge,
+        "Endpoints, by family and monitors, that are otherwise for the clients of a region than for the rest.",
+    );
+    let regions = &figures.table.plan.regions;
+    for own in figures.table.region_rows() {
+        let name = &regions[own.region.index()].name;
+        text.sample(&[("region", name)], own.rows.len());
     }
 }
 

@@ -15,6 +15,7 @@
 //! | [`Breach::Reason`] | the reason given is the true one |
 //! | [`Breach::Above`], [`Breach::Room`] | no place above its capacity while there is room elsewhere |
 //! | [`Breach::Beyond`] | no ramp ahead of its curve because another place is full |
+//! | [`Breach::Region`] | the standings of the client's own region, where it has some |
 //! | [`Breach::Scope`] | answers said to be alike for all cohorts are (promise 9) |
 //!
 //! Every cohort is looked at once, in the check of its pool: after that, all picks of a pool are known
@@ -44,6 +45,7 @@ mod numbers;
 #[cfg(test)]
 mod planted;
 mod pool;
+mod regions;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -107,6 +109,9 @@ pub enum Breach {
     /// The reason is not the true one.
     #[error("the reason is not {0:?}")]
     Reason(Reason),
+    /// Clients are not given what the standings of their region come to.
+    #[error("clients who prefer {0} first are not answered by the standings that hold for them")]
+    Region(String),
     /// Cohorts differ where none should.
     #[error("cohorts differ, though they are said to be alike")]
     Scope,
@@ -117,6 +122,10 @@ pub enum Breach {
 /// # Errors
 /// The first breach that is found.
 pub fn check(table: &Table) -> Result<(), CheckError> {
+    if let Some(views) = &table.regional {
+        check(&views.whole)?;
+        return views.check(table);
+    }
     let check = Check {
         table,
         previous: None,
@@ -134,6 +143,11 @@ pub fn check(table: &Table) -> Result<(), CheckError> {
 /// # Errors
 /// The first breach that is found.
 pub fn check_changed(table: &Table, previous: &Table) -> Result<(), CheckError> {
+    let previous = previous.whole();
+    if let Some(views) = &table.regional {
+        check_changed(&views.whole, previous)?;
+        return views.check(table);
+    }
     if !Arc::ptr_eq(&table.layout, &previous.layout) {
         return check(table);
     }

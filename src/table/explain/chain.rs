@@ -198,6 +198,10 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
     let map = &plan.maps[link.service.map.index()];
     let own = map.drawn(hit.class, link.client);
     let class = plan.class(id, own);
+    let link = Link {
+        table: table.view_for(id, own),
+        ..link
+    };
     // As a query asks, that is before anything is drawn.
     let selection = table.select(id, family, hit.class, link.client);
     let region = selection.and_then(|selection| selection.region);

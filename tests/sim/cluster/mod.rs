@@ -6,6 +6,7 @@
 //! | `nodes` | one node: its core, its disk, its clock, what it believes |
 //! | `checks` | what must hold, by what truly happened; names nothing of the core's rules |
 //! | `engines`, `site` | the same with a whole engine on each node: what the cluster's ruling does to health and answers |
+//! | `regions` | clients of regions whose own vantages see otherwise than the rest |
 //! | `model` | three nodes and every interleaving: votes, orders, isolation, being alone |
 //!
 //! A world is rough for some minutes, then everything heals but the liars, and all must come to the same. `CLUSTER_SEEDS` says how
@@ -14,6 +15,7 @@ mod checks;
 mod engines;
 mod model;
 mod nodes;
+mod regions;
 mod site;
 mod world;
 

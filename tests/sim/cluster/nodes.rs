@@ -73,10 +73,15 @@ pub(super) fn roster(vantages: usize) -> Arc<Roster> {
 
 /// The roster of so many vantages, and after them so many who follow.
 pub(super) fn roster_with(vantages: usize, followers: usize) -> Arc<Roster> {
+    roster_in("region-", vantages, followers)
+}
+
+/// The same, two nodes in each region of this name and a number.
+pub(super) fn roster_in(region: &str, vantages: usize, followers: usize) -> Arc<Roster> {
     let members = (0..vantages + followers).map(|member| RosterMember {
         name: format!("node-{member}"),
         key: seal(member).key(),
-        region: format!("region-{}", member / 2),
+        region: format!("{region}{}", member / 2),
         provider: format!("provider-{}", provider(member)),
         role: if member < vantages {
             MemberRole::Vantage

@@ -2,14 +2,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use waypost::base::{Cause, Draws, Moment, Permille, SlotId, Span, Utc, Why};
+use waypost::base::limits::COHORTS;
+use waypost::base::{
+    Cause, ClassId, Draws, Family, Moment, Permille, ServiceId, SlotId, Span, Utc, Why,
+};
 use waypost::engine::{Engine, Input, Output, ProbeId, Snapshot};
 use waypost::health::ProbeResult;
 use waypost::health::target::Verdict;
 use waypost::plan::{ClusterFiles, ClusterRules, Guard, Plan};
 use waypost::share::{Ballot, Boot, Cluster, ClusterStart, Footing, Roster, TargetNames, Tuning};
 
-use super::nodes::{Manner, provider, roster_with, seal};
+use super::nodes::{Manner, provider, roster_in, seal};
 use super::world::Cut;
 use crate::engine::desk::{report, test_plan};
 
@@ -202,6 +205,21 @@ impl Site {
         standings.map(|own| own.why.word()).collect()
     }
 
+    /// The machines that the clients of a class are given.
+    pub(super) fn chosen(&self, class: u16) -> BTreeSet<usize> {
+        let table = self.engine.table();
+        let given = (0..COHORTS).flat_map(|cohort| {
+            let found = table.select(ServiceId(0), Family::V4, ClassId(class), cohort);
+            found.map_or(&[][..], |found| found.endpoints)
+        });
+        given.map(|endpoint| endpoint.index()).collect()
+    }
+
+    /// Tells that its table is what all that it knows comes to.
+    pub(super) fn is_current(&self, now: u64) -> bool {
+        self.engine.is_current(self.moment(now))
+    }
+
     /// What its status says of a target.
     pub(super) fn told(&self, target: usize, now: u64) -> String {
         let status = self.engine.status(self.moment(now));
@@ -219,8 +237,18 @@ impl Site {
 
 impl Sites {
     pub(super) fn new(seed: u64, vantages: usize, followers: usize) -> Self {
+        Self::in_regions("region-", seed, (vantages, followers))
+    }
+
+    /// The same, where two nodes stand in each region of this name and a number.
+    pub(super) fn in_regions(
+        region: &str,
+        seed: u64,
+        (vantages, followers): (usize, usize),
+    ) -> Self {
         let mut draws = Draws::from_seed(seed ^ 0xE1_6E_5E);
-        let (plan, roster, now) = (plan(), roster_with(vantages, followers), 10_000);
+        let roster = roster_in(region, vantages, followers);
+        let (plan, now) = (plan(), 10_000);
         let (members, lies) = (vantages + followers, seed % 3 == 1);
         let sites = (0..members).map(|member| {
             let manner = match lies && member + 1 == vantages {

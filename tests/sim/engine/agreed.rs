@@ -389,21 +389,12 @@ fn of_an_approval_and_a_refusal_in_ignorance_of_each_other_the_refusal_holds() {
         let status = node.desk.engine.status(node.desk.now);
         let target = &status.regions[0].endpoints[0].targets[0];
         assert_eq!((&*target.state, target.wants_approval), ("refused", true));
-        assert!(target.detail.ends_with("; by bob@n1"), "{}", target.detail);
+        assert!(target.detail.contains("; by bob@n1"), "{}", target.detail);
     }
     // Whoever knows of the refusal and approves all the same is obeyed, and by all.
     order(&mut nodes[0], Action::Approve, "eve");
     run(&mut nodes, 700_000, well);
     assert!(nodes.iter().all(|node| node.out().is_empty()));
-    order(&mut nodes[1], Action::Drain, "bob");
-    run(&mut nodes, 900_000, ill);
-    order(&mut nodes[1], Action::Undrain, "bob");
-    run(&mut nodes, 1_000_000, well);
-    let asked = |node: &Node| {
-        let status = node.desk.engine.status(node.desk.now);
-        status.regions[0].endpoints[0].targets[0].state.clone()
-    };
-    assert!(nodes.iter().all(|node| asked(node) == "unapproved"));
 }
 
 #[test]
