@@ -101,3 +101,5 @@ mod signed;
 #[path = "../support/stage.rs"]
 #[expect(dead_code, reason = "what our own clients ask is in `wire`")]
 mod stage;
+#[path = "../support/style.rs"]
+mod style;
