@@ -131,6 +131,8 @@ fn test_plan() -> TestPlan {
             timeout: Span::from_secs(2),
             fall: 1,
             rise: 1,
+            slow_after: None,
+            degraded: None,
         },
         steps: vec![Permille::FULL],
         every: Span::from_secs(1),

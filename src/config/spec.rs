@@ -26,7 +26,7 @@ use crate::base::{Permille, Span};
 use crate::dns::cookie;
 use crate::dns::tsig::Algorithm;
 use crate::dns::{Name, master};
-use crate::geo::{Continent, Country, Location, Network, Territory};
+use crate::geo::{Continent, Country, Location, NamedCity, Network, Territory};
 use crate::monitor::Written;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{
@@ -174,7 +174,7 @@ pub(crate) struct GeoSpec {
     pub(crate) database: Option<At<String>>,
     /// Path of a file of AS numbers, laid over the database.
     pub(crate) asn_database: Option<At<String>>,
-    pub(crate) overrides: Vec<(At<Network>, Territory)>,
+    pub(crate) overrides: Vec<(At<Network>, Territory, Option<NamedCity>)>,
     pub(crate) default: Vec<At<String>>,
 }
 
@@ -335,6 +335,7 @@ pub(crate) enum Serves {
     Countries(Vec<Country>),
     /// A part of a country.
     Subdivision(Territory),
+    City(NamedCity),
     Asn(u32),
     Network(Network),
 }

@@ -80,6 +80,8 @@ pub(super) struct Beginning {
     pub(super) targets: Vec<TargetHealth>,
     /// The moment at which each target last left, if that counts still.
     pub(super) left_at: Vec<Option<Moment>>,
+    /// What slowness left of each target.
+    pub(super) paces: Vec<Permille>,
     pub(super) drains: Drains,
     pub(super) weights: Weights,
     /// The votes that were heard until then.
@@ -121,12 +123,15 @@ impl HealthState {
         });
         let left_at = kept.targets.iter();
         let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
+        let paces = kept.targets.iter();
+        let paces = paces.map(|old| old.map_or(Permille::FULL, |old| self.paces[old.index()]));
         let plans = (&*self.plan, &*plan);
         let drains = &self.drains;
         let known = Beginning {
             slots: slots.collect(),
             targets: targets.collect(),
             left_at: left_at.collect(),
+            paces: paces.collect(),
             drains: drains.migrate(now, plans, kept, &self.standings),
             weights: self.weights.migrate(plans, now),
             panel: self.panel_for(kept),
@@ -156,6 +161,7 @@ impl HealthState {
         }
         fresh.ejections.advance(now);
         fresh.doubt = fresh.tally.doubt(&fresh.plan.guard);
+        fresh.paces = known.paces;
         fresh.weigh_blackout(now);
         for id in (0..fresh.targets.len()).map(TargetId::from_index) {
             fresh.look(now, id);

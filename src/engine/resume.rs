@@ -28,7 +28,7 @@ use super::own_sight;
 use super::snapshot::{KeptTarget, Snapshot};
 use super::weights::Weights;
 use crate::base::limits;
-use crate::base::{Moment, RegionId, SlotId, Span, TargetId};
+use crate::base::{Moment, Permille, RegionId, SlotId, Span, TargetId};
 use crate::health::drain::Ceiling;
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::TargetHealth;
@@ -56,6 +56,8 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
     Beginning {
         targets: targets.collect(),
         left_at: left_at.collect(),
+        // As slow as its probes say.
+        paces: vec![Permille::NONE; plan.targets.len()],
         weights: view.weights(),
         panel: own_sight::first_panel(plan),
         rows: ids.clone().flat_map(|id| view.rows(id)).collect(),

@@ -1,7 +1,7 @@
 //! A database with the operator's own networks laid over it.
 //!
 //! Decides who is right: the operator is. A network with a country of its own takes that
-//! country's continent and middle, whatever the file says of the location. The number of the
+//! country's continent and middle (that of its city, where one is stated that the file knows), whatever the file says of the location. The number of the
 //! autonomous system stays, for the operator has said where a network is, not whose it is.
 //! Marks are apart from places: they are what regions claim by network.
 //!
@@ -17,7 +17,7 @@ use super::database::{Database, Places};
 use super::laid::{Laid, Over, Spot, blocks};
 use super::network::Network;
 use super::networks::Networks;
-use super::place::{Place, Territory};
+use super::place::{City, Locality, NamedCity, Place, Territory};
 use super::sorted::{Sorted, Sorting};
 use super::steps::{Key, Steps};
 use super::{country, packed::PackedSteps};
@@ -30,7 +30,9 @@ pub struct Atlas {
     /// The file that it was read from alone, where another is laid over that.
     base: Option<Database>,
     /// The operator's own networks.
-    overrides: Vec<(Network, Territory)>,
+    overrides: Vec<(Network, Locality)>,
+    /// Names of cities that the operator has stated.
+    cities: Vec<NamedCity>,
     /// Layers over networks, without repetition; the first is none.
     overs: Vec<Over>,
     /// Indexes of `overs`.
@@ -40,7 +42,7 @@ pub struct Atlas {
     /// Places that the operator's countries make and the database does not have; they follow its own.
     made: Vec<Place>,
     /// The number of the place that a country makes of one of the database's, by both.
-    replaced: HashMap<(u32, Territory), u32>,
+    replaced: HashMap<(u32, Locality), u32>,
 }
 
 /// Neighbouring addresses of one place and one mark.
@@ -77,6 +79,20 @@ impl Atlas {
         countries: &[(Network, Territory)],
         marks: &[(Network, u16)],
     ) -> Self {
+        let countries = countries
+            .iter()
+            .map(|(network, own)| (*network, (*own).into()));
+        let countries: Vec<(Network, Locality)> = countries.collect();
+        Self::with_cities(database, (&countries, Vec::new()), marks)
+    }
+
+    /// The same with networks of cities as well, whose names come with them.
+    #[must_use]
+    pub fn with_cities(
+        database: &Database,
+        (countries, cities): (&[(Network, Locality)], Vec<NamedCity>),
+        marks: &[(Network, u16)],
+    ) -> Self {
         let mut overs = Overs::new();
         let (countries_v4, countries_v6) = by_family(countries);
         let (marks_v4, marks_v6) = by_family(marks);
@@ -86,6 +102,7 @@ impl Atlas {
             database: database.clone(),
             base: None,
             overrides: countries.to_vec(),
+            cities,
             overs: overs.list,
             v4,
             v6,
@@ -106,26 +123,29 @@ impl Atlas {
         let content = &self.database.0;
         let v4 = under(&content.v4, &self.v4, &self.overs);
         let v6 = under(&content.v6, &self.v6, &self.overs);
-        for (place, territory) in v4.into_iter().chain(v6) {
-            replaced.entry((place, territory)).or_insert_with(|| {
-                let facts = country::find(territory.country);
-                places.number(Place {
-                    country: Some(territory.country),
-                    subdivision: Some(territory).filter(|own| own.is_part()),
-                    continent: facts.map(|facts| facts.continent),
-                    location: facts.map(|facts| facts.location),
-                    asn: places.list[place as usize].asn,
-                })
+        for (place, own) in v4.into_iter().chain(v6) {
+            replaced.entry((place, own)).or_insert_with(|| {
+                let asn = places.list[place as usize].asn;
+                let next = stated(own, &self.database);
+                places.number(Place { asn, ..next })
             });
         }
         self.made = places.list.split_off(known);
         self.replaced = replaced;
     }
 
-    /// The operator's own networks, and the country of each.
+    /// The operator's own networks, and what each is said to be in.
     #[must_use]
-    pub fn overrides(&self) -> &[(Network, Territory)] {
+    pub fn overrides(&self) -> &[(Network, Locality)] {
         &self.overrides
+    }
+
+    /// The name of a city, as the file or the operator writes it.
+    #[must_use]
+    pub fn city_name(&self, city: City) -> Option<&str> {
+        let mut stated = self.cities.iter();
+        let own = || stated.find(|one| one.city() == city).map(|one| &*one.name);
+        self.database.city_name(city).or_else(own)
     }
 
     /// The same, whose database is one with another laid over it.
@@ -234,12 +254,33 @@ impl Atlas {
     }
 }
 
+/// The place of a network that is stated: a city is where the file has it, all else is in the middle of its country.
+fn stated(own: Locality, database: &Database) -> Place {
+    let territory = own.territory;
+    let facts = country::find(territory.country);
+    let is_there = |place: &&Place| place.city == own.city && place.is_in(territory);
+    let mut places = database.places().iter();
+    let city = own.city.and_then(|_| places.find(is_there));
+    Place {
+        country: Some(territory.country),
+        subdivision: Some(territory)
+            .filter(|own| own.is_part())
+            .or(city.and_then(|city| city.subdivision)),
+        city: own.city,
+        continent: facts.map(|facts| facts.continent),
+        location: city
+            .and_then(|city| city.location)
+            .or(facts.map(|facts| facts.location)),
+        asn: None,
+    }
+}
+
 /// Each place of the database that a country is laid over, with it.
 fn under<K: Key>(
     database: &PackedSteps<K>,
     over: &Steps<K, u32>,
     overs: &[Over],
-) -> Vec<(u32, Territory)> {
+) -> Vec<(u32, Locality)> {
     let mut found = Vec::new();
     let mut pairs = over.pairs().peekable();
     while let Some((start, over)) = pairs.next() {
@@ -270,7 +311,7 @@ impl Overs {
 
     fn lay<K: Key>(
         &mut self,
-        countries: Vec<(K, u8, Option<Territory>)>,
+        countries: Vec<(K, u8, Option<Locality>)>,
         marks: Vec<(K, u8, Option<u16>)>,
     ) -> Steps<K, u32> {
         let countries = Steps::from_prefixes(None, countries);

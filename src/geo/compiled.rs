@@ -7,10 +7,11 @@
 //!
 //! ```text
 //! MAGIC | checksum of all that follows u64 | built_at u64 | networks u64
-//! places u32 | IPv4 entries u32 | IPv6 entries u32 | octets of the IPv4 entries u32
-//! places x 20 | IPv4 entries | IPv6 entries
+//! places u32 | IPv4 entries u32 | IPv6 entries u32 | octets of the IPv4 entries u32 | cities u32
+//! places x 28 | cities: octets u8, name | IPv4 entries | IPv6 entries
 //! place: country, 2 letters or zeros | continent u8, 0 for none | 1: it has a location, 2: it has an AS number
 //!        | latitude i32 | longitude i32 | AS number u32 | code of the subdivision, 3 letters or zeros | 0
+//!        | city: hash of its name u64, 0 for none
 //! ```
 //!
 //! Numbers have their lowest octet first. What is damaged is never used: the checksum covers every octet, and what it
@@ -19,23 +20,25 @@
 //! file comes to other places changes it, and a test of the embedded database reminds them.
 //!
 //! It does not know which file it was compiled from, nor whether that has changed.
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::database::{Database, GeoContent};
 use super::packed::PackedSteps;
-use super::place::{Continent, Country, Location, Place, Territory};
+use super::place::{City, Continent, Country, Location, Place, Territory};
 use crate::base::HashKey;
 
 /// The compiled form of [`super::EMBEDDED`].
 static COMPILED: &[u8] = include_bytes!("iptoasn-country.steps");
 
 /// The first octets of the compiled form of this version.
-const MAGIC: &[u8; 16] = b"waypost geo 0002";
+const MAGIC: &[u8; 16] = b"waypost geo 0003";
 
 /// Octets of a place.
-const PLACE: usize = 20;
+const PLACE: usize = 28;
+
 /// Set where a place has a location.
 const LOCATED: u8 = 1;
 /// Set where a place has the number of an autonomous system.
@@ -69,11 +72,16 @@ impl Database {
             return None;
         }
         let (built_at, networks) = (rest.number()?, rest.number()?);
-        let [places, v4, v6, v4_octets] =
-            [rest.count()?, rest.count()?, rest.count()?, rest.count()?];
+        let [places, v4, v6] = [rest.count()?, rest.count()?, rest.count()?];
+        let [v4_octets, cities] = [rest.count()?, rest.count()?];
         let list = rest.take(places.checked_mul(PLACE)?)?;
         let list = list.as_chunks().0.iter().map(place);
         let list: Vec<Place> = list.collect::<Option<_>>()?;
+        let cities = (0..cities).map(|_| rest.city());
+        let cities: Vec<(City, Box<str>)> = cities.collect::<Option<_>>()?;
+        if !cities.is_sorted_by(|one, other| one.0 < other.0) {
+            return None;
+        }
         let first = rest.take(v4_octets)?;
         if list.first() != Some(&Place::default()) {
             return None;
@@ -82,6 +90,7 @@ impl Database {
             places: list,
             v4: PackedSteps::take_up(first, v4, places)?,
             v6: PackedSteps::take_up(rest.0, v6, places)?,
+            cities,
             built_at,
             networks: usize::try_from(networks).ok()?,
         })))
@@ -94,6 +103,7 @@ impl Database {
             places,
             v4,
             v6,
+            cities,
             built_at,
             networks,
         } = &*self.0;
@@ -101,10 +111,15 @@ impl Database {
         made.extend([0; 8]);
         made.extend(built_at.to_le_bytes());
         made.extend((*networks as u64).to_le_bytes());
-        for count in [places.len(), v4.len(), v6.len(), v4.octets().len()] {
+        let counts = [places.len(), v4.len(), v6.len(), v4.octets().len()];
+        for count in counts.into_iter().chain([cities.len()]) {
             made.extend(u32::try_from(count).ok()?.to_le_bytes());
         }
         made.extend(places.iter().flat_map(octets));
+        for (_, name) in cities {
+            made.push(u8::try_from(name.len()).ok()?);
+            made.extend(name.bytes());
+        }
         made.extend(v4.octets());
         made.extend(v6.octets());
         let sum = checksum(&made[HEAD..]);
@@ -137,8 +152,11 @@ fn octets(place: &Place) -> [u8; PLACE] {
     let ([a, b, c, d], [e, f, g, h]) = (latitude.to_le_bytes(), longitude.to_le_bytes());
     let [i, j, k, l] = place.asn.unwrap_or(0).to_le_bytes();
     let [m, n, o] = place.subdivision.map_or([0; 3], Territory::octets);
+    let city = place.city.map_or(0, |City(hash)| hash.get());
+    let [p, q, r, s, t, u, v, w] = city.to_le_bytes();
     [
-        one, two, continent, flags, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, 0,
+        one, two, continent, flags, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, 0, p, q, r, s, t,
+        u, v, w,
     ]
 }
 
@@ -165,6 +183,7 @@ fn place(octets: &[u8; PLACE]) -> Option<Place> {
         n,
         o,
         _,
+        city @ ..,
     ] = *octets;
     let country = match [one, two] {
         [0, 0] => None,
@@ -187,6 +206,7 @@ fn place(octets: &[u8; PLACE]) -> Option<Place> {
     let place = Place {
         country,
         subdivision,
+        city: NonZeroU64::new(u64::from_le_bytes(city)).map(City),
         continent,
         location: (flags & LOCATED != 0).then_some(location),
         asn: (flags & NUMBERED != 0).then_some(u32::from_le_bytes([i, j, k, l])),
@@ -209,6 +229,13 @@ impl Octets {
 
     fn number(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
+    }
+
+    fn city(&mut self) -> Option<(City, Box<str>)> {
+        let [length] = self.array()?;
+        let name = self.take(length.into())?;
+        let name = std::str::from_utf8(&name).ok()?;
+        Some((City::named(name), name.into()))
     }
 
     fn count(&mut self) -> Option<usize> {
@@ -278,18 +305,24 @@ mod tests {
             let known = Place {
                 country: has[0].then_some(Country(*b"SG")),
                 subdivision: Territory::parse("SG-01").filter(|_| has[0] && has[1]),
+                city: (has[2] && has[3]).then(|| City::named("Singapore")),
                 continent: has[1].then(|| CONTINENTS[usize::try_from(draws.below(7)).unwrap()]),
                 location: has[2].then_some(location),
                 asn: has[3].then(|| u32::try_from(draws.below(1 << 32)).unwrap()),
             };
             assert_eq!(place(&octets(&known)), Some(known));
         }
+        let of = |head: &[u8; 20]| {
+            let mut octets = [0; PLACE];
+            octets[..20].copy_from_slice(head);
+            octets
+        };
         for octets in [
-            *b"d\x45\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-            [8; 20],
-            *b"\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
-            *b"SG\0\0\0\0\0\0\0\0\0\0\0\0\0\0a\0\0\0",
-            *b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0A\0\0\0",
+            of(b"d\x45\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+            [8; PLACE],
+            of(b"\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+            of(b"SG\0\0\0\0\0\0\0\0\0\0\0\0\0\0a\0\0\0"),
+            of(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0A\0\0\0"),
         ] {
             assert_eq!(place(&octets), None, "{octets:?}");
         }

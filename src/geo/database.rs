@@ -12,7 +12,7 @@
 //! locations is still of use if it knows autonomous systems, since regions may claim those.
 //!
 //! It does not know where the file came from, nor how old is too old.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use thiserror::Error;
 
 use super::makers;
 use super::packed::PackedSteps;
-use super::place::Place;
+use super::place::{City, Place};
 use super::record::Record;
 use super::steps::{Key, Steps};
 use super::tree::{Branch, BrokenTree, Leaf, SearchTree};
@@ -57,6 +57,8 @@ pub(super) struct GeoContent {
     pub(super) v4: PackedSteps<u32>,
     /// Indexes of `places`.
     pub(super) v6: PackedSteps<u128>,
+    /// Names of the cities, in the order of their hashes.
+    pub(super) cities: Vec<(City, Box<str>)>,
     pub(super) built_at: u64,
     pub(super) networks: usize,
 }
@@ -87,6 +89,7 @@ impl Database {
             v4: PackedSteps::of(&v4, places.len()),
             v6: PackedSteps::of(&v6, places.len()),
             places,
+            cities: reading.cities.into_iter().collect(),
             built_at: metadata.build_epoch,
             networks: reading.networks,
         })))
@@ -102,6 +105,14 @@ impl Database {
     #[must_use]
     pub fn places(&self) -> &[Place] {
         &self.0.places
+    }
+
+    /// The name of a city, as the file writes it.
+    #[must_use]
+    pub fn city_name(&self, city: City) -> Option<&str> {
+        let all = &self.0.cities;
+        let found = all.binary_search_by_key(&city, |(own, _)| *own).ok()?;
+        Some(&*all[found].1)
     }
 
     /// How many networks it tells apart.
@@ -141,6 +152,7 @@ impl Places {
 struct Reading<'r, 'f> {
     reader: &'r Reader<&'f [u8]>,
     places: Places,
+    cities: BTreeMap<City, Box<str>>,
     /// The place of each record, by the number that the tree has for it.
     records: RecordPlaces,
     networks: usize,
@@ -151,6 +163,7 @@ impl<'r, 'f> Reading<'r, 'f> {
         Self {
             reader,
             places: Places::from_list(vec![Place::default()]),
+            cities: BTreeMap::new(),
             records: RecordPlaces::new(),
             networks: 0,
         }
@@ -205,7 +218,13 @@ impl<'r, 'f> Reading<'r, 'f> {
         }
         let found = self.reader.lookup(start.address())?;
         let record: Record<'_> = found.decode()?.unwrap_or_default();
-        let place = self.places.number(record.place());
+        let place = record.place();
+        if let (Some(city), Some(name)) = (place.city, record.city()) {
+            self.cities
+                .entry(city)
+                .or_insert_with(|| name.trim().into());
+        }
+        let place = self.places.number(place);
         self.records.insert(branch, place);
         Ok(place)
     }
@@ -321,6 +340,7 @@ mod tests {
             let expected = Place {
                 country: Some(facts.country),
                 subdivision: None,
+                city: None,
                 continent: Some(facts.continent),
                 location: Some(facts.location),
                 asn: None,

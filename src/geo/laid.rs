@@ -2,11 +2,11 @@
 //!
 //! It does not know what either says.
 use super::packed::{PackedEntries, PackedSteps};
-use super::place::Territory;
+use super::place::Locality;
 use super::steps::{Key, Steps};
 
-/// The layers over a network: a territory in place of the database's, and a mark.
-pub(super) type Over = (Option<Territory>, Option<u16>);
+/// The layers over a network: a territory (or a city) in place of the database's, and a mark.
+pub(super) type Over = (Option<Locality>, Option<u16>);
 
 /// A place, by its number, and the mark over it.
 pub(super) type Spot = (u32, Option<u16>);

@@ -28,6 +28,7 @@ impl Database {
             v4: PackedSteps::of(&v4, places.len()),
             v6: PackedSteps::of(&v6, places.len()),
             places,
+            cities: self.0.cities.clone(),
             built_at: self.built_at(),
             networks: self.networks(),
         }))

@@ -52,7 +52,9 @@ pub use database::{Database, GeoError};
 pub use digest::FileDigest;
 pub use network::Network;
 pub use networks::{ClassHit, Networks};
-pub use place::{Continent, Country, Direction, Location, Place, Territory};
+pub use place::{
+    City, Continent, Country, Direction, Locality, Location, NamedCity, Place, Territory,
+};
 pub use sorted::Sorted;
 
 /// The database that [`Database::embedded`] is compiled from: countries by network, from iptoasn.com by way of the

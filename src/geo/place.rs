@@ -7,9 +7,12 @@
 //!
 //! It does not know which country codes exist; that is [`super::country`]'s.
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
+
+use crate::base::HashKey;
 
 /// A country by its two letters (ISO 3166-1 alpha-2), upper case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +25,28 @@ pub struct Territory {
     pub country: Country,
     /// One to three letters and digits, upper case, then zeros; zeros alone for the whole country.
     part: [u8; 3],
+}
+
+/// A city, by the hash of its name. Names are not unique: which city it is, is said together with its territory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct City(pub(super) NonZeroU64);
+
+/// A city as it is written: `DE/Frankfurt am Main`, `US-IL/Springfield`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NamedCity {
+    /// The country, or the part of one.
+    pub within: Territory,
+    /// Its name, in English.
+    pub name: String,
+}
+
+/// A territory, or a city in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Locality {
+    /// The territory.
+    pub territory: Territory,
+    /// The city.
+    pub city: Option<City>,
 }
 
 /// A continent, by MaxMind's two letters.
@@ -62,6 +87,8 @@ pub struct Place {
     pub country: Option<Country>,
     /// The largest part of the country that is known; never the whole.
     pub subdivision: Option<Territory>,
+    /// City.
+    pub city: Option<City>,
     /// Continent; the database's, otherwise the country's.
     pub continent: Option<Continent>,
     /// Location; the database's, otherwise the country's middle.
@@ -156,7 +183,54 @@ impl Serialize for Territory {
     }
 }
 
+impl City {
+    /// The city of this name, of any case.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let hash = HashKey::from_secret(b"cities").hash(name.trim().to_lowercase().as_bytes());
+        Self(NonZeroU64::new(hash).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+impl NamedCity {
+    /// The city, wherever one of this name is.
+    #[must_use]
+    pub fn city(&self) -> City {
+        City::named(&self.name)
+    }
+
+    /// Tells whether a place is in it: in a city of this name, and inside its territory.
+    #[must_use]
+    pub fn has(&self, place: &Place) -> bool {
+        place.city == Some(self.city()) && place.is_in(self.within)
+    }
+}
+
+impl fmt::Display for NamedCity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.within, self.name)
+    }
+}
+
+impl From<Territory> for Locality {
+    fn from(territory: Territory) -> Self {
+        Self {
+            territory,
+            city: None,
+        }
+    }
+}
+
 impl Place {
+    /// Tells whether it is known to be inside a territory.
+    #[must_use]
+    pub fn is_in(&self, own: Territory) -> bool {
+        match own.is_part() {
+            true => self.subdivision == Some(own),
+            false => self.country == Some(own.country),
+        }
+    }
+
     /// The smallest territory that is known.
     #[must_use]
     pub fn territory(&self) -> Option<Territory> {
@@ -262,7 +336,7 @@ impl Serialize for Country {
 
 #[cfg(test)]
 mod tests {
-    use super::{Country, Location, Territory};
+    use super::{City, Country, Location, NamedCity, Place, Territory};
 
     const FRANKFURT: Location = Location {
         latitude: 50_110,
@@ -330,6 +404,34 @@ mod tests {
             Territory::part_of(us, "ca")
         );
         assert_eq!(Territory::part_of(us, "CA-ON"), None);
+    }
+
+    #[test]
+    fn a_city_is_one_of_its_name_inside_its_territory() {
+        let named = |within: &str, name: &str| NamedCity {
+            within: Territory::parse(within).unwrap(),
+            name: name.to_owned(),
+        };
+        let place = Place {
+            country: Some(Country(*b"US")),
+            subdivision: Territory::parse("US-IL"),
+            city: Some(City::named("Springfield")),
+            ..Place::default()
+        };
+        for (within, name, is_there) in [
+            ("US", "springfield", true),
+            ("US-IL", " Springfield", true),
+            ("US-MO", "Springfield", false),
+            ("CA", "Springfield", false),
+            ("US", "Chicago", false),
+        ] {
+            assert_eq!(named(within, name).has(&place), is_there, "{within} {name}");
+        }
+        let elsewhere = Place {
+            country: None,
+            ..place
+        };
+        assert!(!named("US", "Springfield").has(&elsewhere));
     }
 
     #[test]

@@ -18,7 +18,10 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::country;
-use super::place::{Continent, Country, Location, Place, Territory};
+use super::place::{City, Continent, Country, Location, Place, Territory};
+
+/// Octets of the name of a city at the most; one with more is no name.
+const NAME_MOST: usize = 255;
 
 /// The fields of a record that say where.
 #[derive(Default, serde::Deserialize)]
@@ -31,6 +34,11 @@ pub(super) struct Record<'a> {
     subdivisions: Field<'a>,
     subdivision_code: Field<'a>,
     region_code: Field<'a>,
+    city: Field<'a>,
+    /// Below `city`.
+    names: Field<'a>,
+    /// Below `names`.
+    en: Field<'a>,
     continent: Field<'a>,
     continent_code: Field<'a>,
     location: Field<'a>,
@@ -73,6 +81,7 @@ impl Record<'_> {
         Place {
             country,
             subdivision: country.and_then(|country| self.subdivision(country)),
+            city: self.city().map(City::named),
             continent: self
                 .continent()
                 .or(code_continent)
@@ -108,6 +117,15 @@ impl Record<'_> {
         ];
         let mut codes = written.into_iter().flatten();
         codes.find_map(|code| Territory::part_of(country, code))
+    }
+
+    /// The name of the city, in English where there are several.
+    pub(super) fn city(&self) -> Option<&str> {
+        let nested = self
+            .city
+            .inner(|city| city.names.inner(|all| all.en.text()));
+        let written = nested.or_else(|| self.city.text());
+        written.filter(|name| (1..=NAME_MOST).contains(&name.trim().len()))
     }
 
     /// The facts of the country in which the network's holder is registered.

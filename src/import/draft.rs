@@ -268,7 +268,7 @@ impl ImportDraft {
     fn settle_places(&mut self, service: &DraftService, lists: &mut PlaceLists) {
         lists.places.retain_mut(|(origin, place, regions)| {
             let what = format!("clients of {}, service `{}`", place.word(), service.name);
-            if let ClientPlace::City(_) = place {
+            if place.is_anywhere() {
                 self.lacks(Feature::Cities, origin, what);
                 return false;
             }

@@ -305,10 +305,13 @@ fn place(
             country.and_then(|country| ClientPlace::subdivision(country, code))
         }
         ("autonomous_system_number", number) => number.parse().ok().map(ClientPlace::Asn),
-        (path, city) if path.starts_with("city/") => Some(ClientPlace::City(format!(
-            "{} {city}",
-            country.unwrap_or("*")
-        ))),
+        (path, city) if path.starts_with("city/names/") => {
+            let part = value("subdivisions/0/iso_code");
+            let part = country.zip(part);
+            let part = part.and_then(|(country, part)| ClientPlace::subdivision(country, part));
+            let within = part.or_else(|| country.and_then(ClientPlace::country));
+            Some(ClientPlace::city(within, city))
+        }
         (_, _) => None,
     };
     if place.is_none() {

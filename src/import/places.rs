@@ -11,7 +11,7 @@ pub(super) enum ClientPlace {
     Country(Country),
     /// ISO 3166-2, such as `US-CA`.
     Subdivision(String),
-    /// Country and name.
+    /// Country and name, such as `US/San Diego`.
     City(String),
     Asn(u32),
     Network(Network),
@@ -56,6 +56,23 @@ impl ClientPlace {
         let country = String::from_utf8_lossy(&letters).into_owned();
         let code = code.to_ascii_uppercase();
         fits(&code).then(|| Self::Subdivision(format!("{country}-{code}")))
+    }
+
+    /// A city of a country or of a part of one; of any, where that is not said.
+    pub(super) fn city(within: Option<Self>, name: &str) -> Self {
+        let within = match within {
+            Some(Self::Country(own)) => own.to_string(),
+            Some(Self::Subdivision(code)) => code,
+            Some(Self::Continent(_) | Self::City(_) | Self::Asn(_) | Self::Network(_)) | None => {
+                "*".to_owned()
+            }
+        };
+        Self::City(format!("{within}/{name}"))
+    }
+
+    /// Tells whether it is a city of which nobody says in which country.
+    pub(super) fn is_anywhere(&self) -> bool {
+        matches!(self, Self::City(name) if name.starts_with('*'))
     }
 
     /// A network in CIDR notation, or an address.
@@ -147,6 +164,15 @@ mod tests {
         ];
         for (found, word) in words {
             assert_eq!(found.as_deref(), Some(word));
+        }
+        for (within, word) in [
+            (ClientPlace::country("uk"), "GB/York"),
+            (ClientPlace::subdivision("us", "ne"), "US-NE/York"),
+            (ClientPlace::country("xx"), "*/York"),
+        ] {
+            let city = ClientPlace::city(within, "York");
+            assert_eq!(city.is_anywhere(), word.starts_with('*'));
+            assert_eq!(city.word(), word);
         }
         assert_eq!(ClientPlace::country("xx"), None);
         assert_eq!(ClientPlace::subdivision("us", "Oregon"), None);

@@ -473,10 +473,8 @@ fn place(bound: &[(String, String)]) -> Result<Option<ClientPlace>, String> {
     }
     let country = value(&["%cc", "%co"]);
     if let Some(city) = value(&["%ci"]) {
-        return Ok(Some(ClientPlace::City(format!(
-            "{} {city}",
-            country.unwrap_or("*").to_uppercase()
-        ))));
+        let within = country.and_then(ClientPlace::country);
+        return Ok(Some(ClientPlace::city(within, city)));
     }
     if let Some(number) = value(&["%as"]) {
         return Ok(number.parse().ok().map(ClientPlace::Asn));

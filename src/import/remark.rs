@@ -91,8 +91,8 @@ impl Feature {
                 "clients go by distance: measure, and give policy \"latency\" the file; or state `bias` for a region that should be nearer",
             ),
             Self::Cities => (
-                "clients are not told apart by city",
-                "name the networks of the city in `places`",
+                "a city is one of a country, and that is not said",
+                "write it with its country before it (\"DE/Frankfurt am Main\"), or name its networks",
             ),
             Self::SteeredRecords => (
                 "records other than addresses that follow the choice are not translated",

@@ -51,6 +51,7 @@ mod words;
 pub use fellows::{Fellow, Fellows, ToldRing};
 pub use keyring::Keyring;
 pub use policy::{Due, Policy, Prospect, Step};
+pub(crate) use report::as_utc;
 pub use report::{KeyReport, NextReport, Report};
 pub use ring::{Goal, Heeded, Key, KeyId, Ring, Role, Sync, Time, View};
 pub use words::{Refusal, When};

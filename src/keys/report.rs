@@ -1,16 +1,20 @@
 //! A ring and what lies ahead of it, for people and their scripts.
-use serde::Serialize;
+//!
+//! Times are seconds since 1970 here, and text of RFC 3339 once they are shown.
+use serde::{Serialize, Serializer};
 
 use super::fellows::Fellows;
 use super::policy::{Due, Policy, Prospect, Step};
 use super::ring::{Goal, Key, Ring, Time};
+use crate::base::Utc;
 
 /// What is known of a zone's keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Where the zone is going.
     pub goal: Goal,
-    /// Since when it is signed, in seconds since 1970; absent when it is not.
+    /// Since when it is signed; absent when it is not.
+    #[serde(rename = "signed_at", serialize_with = "as_utc")]
     pub signed: Option<Time>,
     /// Its keys, oldest first.
     pub keys: Vec<KeyReport>,
@@ -24,7 +28,7 @@ pub struct KeyReport {
     /// How far it has come: `made`, `published`, `active`, `submitted`, `seen`, `retired`, `removed`.
     pub phase: &'static str,
     /// The steps, with their times.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "as_steps")]
     pub key: Key,
 }
 
@@ -35,7 +39,8 @@ pub struct NextReport {
     pub step: &'static str,
     /// The tag of the key that takes it.
     pub tag: Option<u16>,
-    /// From when on, in seconds since 1970; absent when it waits for a word about the parent, or for other nodes.
+    /// From when on; absent when it waits for a word about the parent, or for other nodes.
+    #[serde(rename = "due_at", serialize_with = "as_utc")]
     pub at: Option<Time>,
     /// Tells that it waits for other nodes to take the step before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -107,4 +112,41 @@ fn next(one: Prospect) -> NextReport {
         },
         waits_for_nodes: one.due == Due::Nodes,
     }
+}
+
+/// Writes a time as text, or null.
+pub(crate) fn as_utc<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+    let shown = time.map(|time| Utc::from_seconds(time.0));
+    shown.serialize(serializer)
+}
+
+/// Writes a key with a moment for each step; null for one that it has not taken.
+fn as_steps<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct KeySteps {
+        tag: u16,
+        algorithm: crate::dns::dnssec::Algorithm,
+        role: super::ring::Role,
+        created_at: Utc,
+        published_at: Option<Utc>,
+        active_at: Option<Utc>,
+        retired_at: Option<Utc>,
+        submitted_at: Option<Utc>,
+        seen_at: Option<Utc>,
+        removed_at: Option<Utc>,
+    }
+    let utc = |time: Time| Utc::from_seconds(time.0);
+    let steps = KeySteps {
+        tag: key.id.tag,
+        algorithm: key.id.algorithm,
+        role: key.role,
+        created_at: utc(key.created),
+        published_at: key.published.map(utc),
+        active_at: key.active.map(utc),
+        retired_at: key.retired.map(utc),
+        submitted_at: key.submitted.map(utc),
+        seen_at: key.seen.map(utc),
+        removed_at: key.removed.map(utc),
+    };
+    steps.serialize(serializer)
 }

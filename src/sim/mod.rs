@@ -5,6 +5,7 @@
 //! | [`test_plan`] | a plan in short: regions, machines, services; drawn from a seed, or changed |
 //! | [`truth`] | how the machines really are, whatever the probes have seen so far |
 //! | [`swarm`] | which kinds of faults a seed lets loose, and how they strike and heal |
+//! | [`test_probing`] | how its machines are probed |
 //! | [`test_zone`] | the zone and the geography under every test plan |
 //! | [`resolver`] | a client's resolver: real packets, real replies |
 //! | [`play`] | `waypost simulate`: a scenario played against a config, and what its clients felt |
@@ -30,6 +31,7 @@ pub mod resolver;
 pub mod swarm;
 mod test_canary;
 pub mod test_plan;
+pub mod test_probing;
 pub mod test_steering;
 pub mod test_zone;
 pub mod truth;

@@ -17,6 +17,8 @@ pub enum Fault {
     Dead,
     /// A machine is slower than the monitor's timeout.
     Slow,
+    /// A machine is slower than the others.
+    Late,
     /// A machine comes and goes.
     Flapping,
     /// A machine loses some probes.
@@ -45,9 +47,10 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Dead,
         Self::Slow,
+        Self::Late,
         Self::Flapping,
         Self::Lossy,
         Self::Region,
@@ -94,6 +97,12 @@ impl Swarm {
         match kind {
             Fault::Dead => afflict(truth, plan, Condition::Dead, draws),
             Fault::Slow => afflict(truth, plan, Condition::Slow, draws),
+            Fault::Late => {
+                // Now and then later than any monitor waits.
+                let longest = plan.monitors.iter().map(|own| own.timeout.0).max();
+                let by = Span(draws.below(longest.unwrap_or(0) * 5 / 4 + 1));
+                afflict(truth, plan, Condition::Late(by), draws);
+            }
             Fault::Flapping => {
                 let period = Span(500 + draws.below(15_000));
                 afflict(truth, plan, Condition::Flapping(period), draws);

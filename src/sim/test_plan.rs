@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::test_canary::canary;
+pub use super::test_probing::Probing;
+use super::{TestSteering, test_zone};
 use crate::base::{
     Draws, EndpointId, Family, HashKey, JurisdictionId, JurisdictionSet, MapId, MonitorId,
     Permille, RecoveryId, RegionId, SlotId, Span, TargetId,
@@ -126,23 +128,6 @@ impl Patience {
     }
 }
 
-/// How machines are probed.
-#[derive(Clone, Copy, Debug)]
-pub struct Probing {
-    /// Between probes.
-    pub interval: Span,
-    /// Between probes near a flip.
-    pub near_interval: Span,
-    /// For one probe.
-    pub timeout: Span,
-    /// Failures that take a slot down.
-    pub fall: u16,
-    /// Successes that bring it up.
-    pub rise: u16,
-}
-
-use super::{TestSteering, test_zone};
-
 const WEB: MonitorId = MonitorId(0);
 const GATE: MonitorId = MonitorId(1);
 
@@ -159,7 +144,7 @@ impl TestPlan {
         }
         draw_capacities(&mut machines, draws);
         let interval = Span(1000 + draws.below(2500));
-        Self {
+        let mut test_plan = Self {
             regions,
             machines,
             services: (0..=small(draws, 2))
@@ -171,6 +156,8 @@ impl TestPlan {
                 timeout: Span(200 + draws.below(interval.0)),
                 fall: 1 + small(draws, 4),
                 rise: 1 + small(draws, 4),
+                slow_after: None,
+                degraded: None,
             },
             steps: steps(draws),
             every: Span(1000 + draws.below(4000)),
@@ -186,7 +173,9 @@ impl TestPlan {
                 ..Guard::DEFAULT
             },
             edition: 1,
-        }
+        };
+        test_plan.probing.draw_pace(draws);
+        test_plan
     }
 
     /// Changes one thing: a machine comes, goes, or gets another weight.
@@ -280,8 +269,8 @@ impl TestPlan {
             near_interval: self.probing.near_interval,
             failures: FailureCount::Accumulated,
             timeout: self.probing.timeout,
-            slow_after: None,
-            degraded: None,
+            slow_after: self.probing.slow_after,
+            degraded: self.probing.degraded,
             source: ProbeSource::default(),
             fall: self.probing.fall,
             rise: self.probing.rise,

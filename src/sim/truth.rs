@@ -39,6 +39,8 @@ pub enum Condition {
     Dead,
     /// It answers after the time is out.
     Slow,
+    /// It answers, so much later than others.
+    Late(Span),
     /// It is dead and well by turns, this long each.
     Flapping(Span),
     /// This many of 1000 probes fail.
@@ -74,14 +76,22 @@ impl Truth {
             .iter()
             .any(|recovery| recovery.gates.contains(&slot.monitor));
         let behind = endpoint.is_some_and(|endpoint| self.behind.contains(&endpoint.name));
-        let outcome = match self.failure(plan, endpoint, now, draws) {
+        let outcome = match self.failure((plan, monitor), endpoint, now, draws) {
             None if is_gate && behind => Some(Cause::Body),
             // Nothing is amiss that such a monitor would find.
             None if slot.opposed => Some(Cause::Body),
             None if self.canaries.contains(&slot.key) => Some(Cause::Refused),
             failure => failure,
         };
-        let seen = (delay(outcome, monitor, draws), as_outcome(outcome));
+        let late = match (
+            outcome,
+            endpoint.and_then(|own| self.machines.get(&own.name)),
+        ) {
+            (None, Some(Condition::Late(by))) => *by,
+            (Some(_), _) | (_, None | Some(_)) => Span::ZERO,
+        };
+        let took = Span(delay(outcome, monitor, draws).0 + late.0);
+        let seen = (took, as_outcome(outcome));
         match draws.below(1000) {
             luck if luck < self.mislaid / 2 => Vec::new(),
             luck if luck < self.mislaid => vec![seen, (seen.0.times(3), seen.1)],
@@ -104,7 +114,7 @@ impl Truth {
 
     fn failure(
         &self,
-        plan: &Plan,
+        (plan, monitor): (&Plan, &Monitor),
         endpoint: Option<&Endpoint>,
         now: Moment,
         draws: &mut Draws,
@@ -122,6 +132,7 @@ impl Truth {
         match *self.machines.get(&endpoint?.name)? {
             Condition::Dead => Some(Cause::Refused),
             Condition::Slow => Some(Cause::ResponseTimeout),
+            Condition::Late(by) => (by >= monitor.timeout).then_some(Cause::ResponseTimeout),
             Condition::Flapping(period) => {
                 let turn = now.0 / period.0.max(1);
                 turn.is_multiple_of(2).then_some(Cause::Status(503))

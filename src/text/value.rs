@@ -420,12 +420,7 @@ pub(crate) fn territories(value: &DeValue<'_>) -> Result<Vec<Territory>, Trouble
     }
 }
 
-/// A country, or a part of one.
-pub(crate) fn one_territory(value: &DeValue<'_>) -> Result<Territory, Trouble> {
-    known_territory(&text(value)?)
-}
-
-/// The same as text. Which parts a country has is not known here: what a geo database does not know is told by `check`.
+/// A country, or a part of one, as text. Which parts a country has is not known here: what a geo database does not know is told by `check`.
 pub(crate) fn known_territory(text: &str) -> Result<Territory, Trouble> {
     let Some((country, code)) = text.split_once('-') else {
         return known_country(text).map(Territory::from);

@@ -29,16 +29,10 @@ const COUNTRY: fn() -> Value =
     || json!({ "country": { "iso_code": "US" }, "continent": { "code": "NA" } });
 const SYSTEM: fn() -> Value = || json!({ "autonomous_system_number": 64500 });
 
-/// The plan of a config over a file whose one network has these records laid over each other, and what is said.
-fn compile(serves: &str, records: &[Value]) -> (Plan, Vec<String>) {
-    let mut whole = json!({});
-    for record in records {
-        for (key, value) in record.as_object().unwrap() {
-            whole[key] = value.clone();
-        }
-    }
-    let bytes = mmdb::write(&[("198.51.100.0/24", whole)], &mmdb::Options::default());
-    let (spec, found) = config::read(Path::new("/etc/config.toml"), &text(serves));
+/// The plan of a config over a file of these networks, and what is said.
+fn compiled(config: &str, networks: &[(&str, Value)]) -> (Plan, Vec<String>) {
+    let bytes = mmdb::write(networks, &mmdb::Options::default());
+    let (spec, found) = config::read(Path::new("/etc/config.toml"), config);
     let files = Files::from([
         (
             PathBuf::from("/etc/example.org.zone"),
@@ -50,6 +44,17 @@ fn compile(serves: &str, records: &[Value]) -> (Plan, Vec<String>) {
         .unwrap_or_else(|found| panic!("{}", found.render(false)));
     let messages = found.list().into_iter().map(|one| one.message);
     (compiled.plan, messages.collect())
+}
+
+/// The plan of a config over a file whose one network has these records laid over each other, and what is said.
+fn compile(serves: &str, records: &[Value]) -> (Plan, Vec<String>) {
+    let mut whole = json!({});
+    for record in records {
+        for (key, value) in record.as_object().unwrap() {
+            whole[key] = value.clone();
+        }
+    }
+    compiled(&text(serves), &[("198.51.100.0/24", whole)])
 }
 
 #[test]
@@ -122,4 +127,111 @@ fn a_file_that_has_lost_what_is_needed_is_refused() {
             Some(word) => assert!(loss.is_some_and(|loss| loss.contains(word)), "{serves}"),
         }
     }
+}
+
+/// Networks of cities as MaxMind and DB-IP write them, nested, and as others do, flat. Two cities have one name.
+fn cities() -> Vec<(&'static str, Value)> {
+    let nested = |part: &str, name: &str| {
+        json!({
+            "country": { "iso_code": "US" },
+            "subdivisions": [{ "iso_code": part, "names": { "en": "a part" } }],
+            "city": { "geoname_id": 1, "names": { "de": "Anders", "en": name } },
+            "location": { "latitude": 41.5, "longitude": -88.0 },
+        })
+    };
+    vec![
+        ("198.51.100.0/26", nested("IL", "Springfield")),
+        ("198.51.100.64/26", nested("MO", "Springfield")),
+        ("198.51.100.128/26", nested("IL", "Chicago")),
+        (
+            "198.51.100.192/26",
+            json!({ "country_code": "CA", "city": "Springfield" }),
+        ),
+    ]
+}
+
+#[test]
+fn a_city_is_claimed_inside_its_country_and_its_part_of_it() {
+    for (serves, claimed) in [
+        (r#""US/Springfield""#, [true, true, false, false]),
+        (r#""US-MO/springfield""#, [false, true, false, false]),
+        (r#""CA/Springfield""#, [false, false, false, true]),
+        (r#""US-IL/Chicago", "CA""#, [false, false, true, true]),
+    ] {
+        // All others are claimed by the country, and a city is more than that.
+        let config = text(serves).replace("serves = [\"192.0.2.0/25\"]", "serves = [\"US\"]");
+        let (plan, told) = compiled(&config, &cities());
+        assert!(told.is_empty(), "{serves}: {told:?}");
+        let hosts = [
+            "198.51.100.1",
+            "198.51.100.65",
+            "198.51.100.129",
+            "198.51.100.193",
+        ];
+        for (host, claimed) in hosts.into_iter().zip(claimed) {
+            let client = host.parse().unwrap();
+            let service = waypost::base::ServiceId::from_index(0);
+            let class = plan.class(service, plan.class_of(service, client));
+            let first = &plan.regions[class.preference[0].index()].name;
+            let is_unclaimed = host == "198.51.100.193" && !claimed;
+            assert!(
+                is_unclaimed || (first == "us") == claimed,
+                "{serves}: {host} goes to {first}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_city_that_the_file_does_not_have_is_told() {
+    let country = [("198.51.100.0/24", COUNTRY())];
+    for (serves, networks, told) in [
+        (r#""US-IL/Springfield", "ca/SPRINGFIELD""#, cities(), vec![]),
+        (
+            r#""US-CA/Springfield""#,
+            cities(),
+            vec![
+                "US-CA/Springfield never matches: the geo database knows no city of that name there",
+            ],
+        ),
+        (
+            r#""DE/Frankfurt am Main""#,
+            country.to_vec(),
+            vec!["DE/Frankfurt am Main never matches: the geo database knows no cities"],
+        ),
+        // The operator knows better.
+        (r#""JP/Naha""#, country.to_vec(), vec![]),
+    ] {
+        let config = text(serves).replace("\"JP\" }", "\"JP/Naha\" }");
+        assert_eq!(compiled(&config, &networks).1, told, "{serves}");
+    }
+    for (serves, says) in [
+        (r#""XX/Springfield""#, "`XX` is not a country"),
+        (r#""US/ ""#, "`US/ ` names no city"),
+    ] {
+        let (_, found) = config::read(Path::new("/etc/config.toml"), &text(serves));
+        let all = found.render(false);
+        assert!(all.contains(says), "{all}");
+    }
+}
+
+#[test]
+fn a_city_is_explained_and_kept() {
+    let config = text("\"US/Springfield\"").replace("\"JP\" }", "\"US-IL/chicago\" }");
+    let (plan, _) = compiled(&config, &cities());
+    let at = |host: &str| plan.atlas.find(host.parse().unwrap()).0;
+    let name = |host: &str| {
+        plan.atlas
+            .city_name(at(host).city.unwrap())
+            .map(str::to_owned)
+    };
+    assert_eq!(name("198.51.100.1").as_deref(), Some("Springfield"));
+    // An override is where the file has that city.
+    assert_eq!(name("192.0.2.1").as_deref(), Some("Chicago"));
+    assert_eq!(at("192.0.2.1").location, at("198.51.100.129").location);
+    let read = plan.atlas.database();
+    let kept = waypost::geo::Database::take_up(read.compiled().unwrap().into()).unwrap();
+    assert_eq!(kept, *read);
+    let city = at("198.51.100.1").city.unwrap();
+    assert_eq!(kept.city_name(city), Some("Springfield"));
 }

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 use waypost::base::{ClassId, Draws};
 use waypost::geo::{
-    Atlas, Continent, Country, Database, EMBEDDED, GeoError, Location, Network, Place, Territory,
+    Atlas, City, Continent, Country, Database, EMBEDDED, GeoError, Location, Network, Place,
+    Territory,
 };
 
 use crate::mmdb::{self, Options};
@@ -55,6 +56,7 @@ fn nested_records_are_read() {
     let expected = Place {
         country: Some(country("DE")),
         subdivision: Territory::parse("DE-HE"),
+        city: Some(City::named("Frankfurt am Main")),
         continent: Some(Continent::Eu),
         location: Some(Location {
             latitude: 50_119,
@@ -70,6 +72,7 @@ fn flat_records_are_read_in_every_manner() {
     let expected = Place {
         country: Some(country("CA")),
         subdivision: None,
+        city: None,
         continent: Some(Continent::Na),
         location: Some(Location {
             latitude: 43_650,
@@ -169,6 +172,7 @@ fn a_registered_country_alone_leaves_the_country_unknown() {
     let near = Place {
         country: None,
         subdivision: None,
+        city: None,
         continent: Some(Continent::Eu),
         location: Some(facts.location),
         asn: None,

@@ -108,3 +108,5 @@ mod signed;
 #[path = "../support/stage.rs"]
 #[expect(dead_code, reason = "what our own clients ask is in `wire`")]
 mod stage;
+#[path = "../support/style.rs"]
+mod style;

@@ -77,6 +77,42 @@ fn an_answer_is_shown_with_its_reason() {
     assert_eq!(reason[2], "client in 198.51.100.0/23 (DE)");
     assert!(text.lines().all(|line| line.len() <= 80), "{text}");
 
+    let all = [
+        "api.example.org",
+        "--subnet",
+        "198.51.100.77/24",
+        "--nsid",
+        "--cookie",
+        "--json",
+    ];
+    let found: serde_json::Value = serde_json::from_str(&query(&world, &all).0).unwrap();
+    let counts = [
+        "id",
+        "prefix",
+        "scope",
+        "code",
+        "version",
+        "generation",
+        "class",
+        "cohort",
+        "tier",
+        "asn",
+        "networks",
+        "weight",
+        "step",
+        "of",
+        "failures",
+        "successes",
+        "number",
+        "qtype",
+    ];
+    assert!(crate::style::check(&found, &counts) > 40);
+    let lost = ["api.example.org", "@127.0.0.20:54", "--json"];
+    let (text, code) = query(&world, &lost);
+    let mut problem = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    let problem = problem.next().unwrap().unwrap();
+    assert!(code == Some(1) && problem["detail"].is_string(), "{text}");
+
     let [fra_one, fra_two, _toronto] = backends;
     fra_one.kill();
     fra_two.kill();

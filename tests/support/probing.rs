@@ -61,6 +61,8 @@ fn test_plan() -> TestPlan {
             timeout: LONG,
             fall: 2,
             rise: 2,
+            slow_after: None,
+            degraded: None,
         },
         steps: [100, 500, 1000].map(Permille).to_vec(),
         every: Span(1000),

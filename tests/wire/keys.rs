@@ -3,6 +3,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::place::Place;
+use crate::style;
 
 #[test]
 fn a_zone_gets_the_keys_that_its_config_asks_for() {
@@ -100,4 +101,28 @@ fn a_folder_that_others_read_is_refused() {
     let tag = made["keys"][0]["tag"].to_string();
     let said = place.fail(&["export", "example.org", &tag]);
     assert!(said.contains("is open to others (mode 0644)"), "{said}");
+}
+
+#[test]
+fn its_json_is_of_the_one_style_and_so_is_what_it_says_of_a_failure() {
+    let place = Place::new("");
+    let counts = ["tag", "algorithm", "digest_type"];
+    let made = place.json(&["generate", "example.org"]);
+    assert!(style::check(&made, &counts) > 10);
+    assert_eq!(made["signed_at"], serde_json::Value::Null);
+    assert!(made["keys"][0]["created_at"].is_string(), "{made}");
+    assert!(made["next"][0]["due_at"].is_string(), "{made}");
+    let listed = place.json(&["list"]);
+    assert_eq!(listed[0]["keys"], made["keys"]);
+    let ds = place.json(&["ds", "example.org"]);
+    assert!(style::check(&ds, &counts) > 5);
+    assert_eq!(ds[0]["ready"], false);
+    assert!(ds[0].get("ready_at").is_some(), "{ds}");
+    let failed = place.try_run(&["list", "example.net", "--json"]);
+    let problem: serde_json::Value = serde_json::from_slice(&failed.stdout).unwrap();
+    assert!(
+        problem["detail"].as_str().unwrap().contains("example.net"),
+        "{problem}"
+    );
+    assert_eq!(failed.status.code(), Some(1));
 }

@@ -44,3 +44,5 @@ mod sample;
 mod serving;
 #[path = "../support/stage.rs"]
 mod stage;
+#[path = "../support/style.rs"]
+mod style;

@@ -11,6 +11,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::style;
+
 /// Plays a scenario: what it prints, what it complains of, and its exit code.
 fn simulate(scenario: &Path, more: &[&str]) -> (String, String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
@@ -62,7 +64,7 @@ fn hold(found: &[(PathBuf, String)]) {
 #[test]
 fn each_shipped_scenario_has_its_golden_summary() {
     let all = scenarios("scenarios");
-    assert!(all.len() >= 7, "{all:?}");
+    assert!(all.len() >= 8, "{all:?}");
     let played = all.iter().map(|scenario| {
         let (text, told, code) = simulate(scenario, &[]);
         assert_eq!(
@@ -130,6 +132,81 @@ fn what_clients_felt_fits_what_happened() {
     // 8 endpoints, each probed every 5 s by itself and as a gate, for an hour, with some jitter.
     let probes = summary["probes"].as_u64().unwrap();
     assert!((11_000..16_000).contains(&probes), "{probes}");
+}
+
+/// Of a machine that is slow, and what its monitor makes of it.
+fn slowed(event: &str) -> Value {
+    planned_by(
+        &PLANNED.replace(
+            "port = 80",
+            "port = 80\ntimeout = \"2s\"\nslow_after = \"300ms\"\ndegraded = \"20%\"",
+        ),
+        &format!("[[events]]\nat = \"10m\"\n{event}\nfor = \"10m\"\n"),
+    )
+}
+
+#[test]
+fn an_endpoint_that_is_slow_sheds_load_and_loses_nobody() {
+    let summary = slowed("slow = { of = \"fra-a\", by = \"700ms\" }");
+    let told = &summary["timeline"];
+    let begins = line(&summary, "fra-a is slower by 700ms");
+    assert_eq!(begins, Some(600_000), "{told:#}");
+    let shed = line(&summary, "fra-a v4: healthy -> degraded, share 20%").expect("it sheds load");
+    // Three probes at the most, 5 s apart.
+    assert!((600_000..620_000).contains(&shed), "{shed}");
+    assert!(line(&summary, "degraded -> healthy").is_some(), "{told:#}");
+    assert_eq!(summary["lost_ppm"], 0);
+    let slow = |summary: &Value, name: &str| {
+        let all = summary["endpoints"].as_array().unwrap();
+        let own = all.iter().find(|one| one["name"] == name).unwrap();
+        own["slow_ppm"].as_u64().unwrap()
+    };
+    // A fifth of its clients for a quarter of the time, when it carries less.
+    assert!(
+        (1..250_000).contains(&slow(&summary, "fra-a")),
+        "{}",
+        slow(&summary, "fra-a")
+    );
+    assert_eq!(slow(&summary, "fra-b"), 0);
+    // Too little to be late: nobody is sent elsewhere, and all of what it carries waits.
+    let unseen = slowed("slow = { of = \"fra-a\", by = \"100ms\" }");
+    assert_eq!(line(&unseen, "degraded"), None);
+    assert!(slow(&unseen, "fra-a") > slow(&summary, "fra-a"));
+    // Later than the monitor waits: it is down, and its clients have felt it.
+    let gone = slowed("slow = { of = \"fra-a\", by = \"2s\" }");
+    assert!(line(&gone, "healthy -> down").is_some());
+    assert!(gone["lost_ppm"].as_u64().unwrap() > 0);
+    assert_eq!(slow(&gone, "fra-a"), 0, "nobody is served");
+}
+
+#[test]
+fn its_json_is_of_the_one_style_and_so_is_what_it_says_of_a_failure() {
+    let counts = [
+        "capacity",
+        "class",
+        "falls",
+        "fence_breaches",
+        "most",
+        "most_in_one_ramp",
+        "probes",
+        "queries",
+        "ramps",
+        "resolvers",
+        "returns",
+        "seed",
+        "tables",
+        "timeline_left_out",
+        "times",
+    ];
+    let summary = json("scenarios/slow-endpoint.toml", &[]);
+    assert!(style::check(&summary, &counts) > 200);
+    let (text, told, code) = simulate(Path::new("none.toml"), &["--json"]);
+    let problem: Value = serde_json::from_str(&text).unwrap_or_else(|why| panic!("{why}: {text}"));
+    assert!(
+        problem["detail"].as_str().unwrap().contains("none.toml"),
+        "{problem}"
+    );
+    assert!(code == Some(1) && told.contains("none.toml"), "{told}");
 }
 
 #[test]
@@ -237,9 +314,13 @@ flatten = true
 
 /// Plays a scenario of half an hour against that.
 fn planned(scenario: &str) -> Value {
+    planned_by(PLANNED, scenario)
+}
+
+fn planned_by(config: &str, scenario: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("config.toml", PLANNED);
+    write("config.toml", config);
     write(
         "example.org.zone",
         "$TTL 3600\n@ SOA ns host 1 7200 3600 1209600 300\n@ NS ns\nns A 192.0.2.1\n",

@@ -99,9 +99,10 @@ fn overrides(plans: [&Plan; 2], found: &mut Findings) {
     for (network, country) in before {
         let mut others = after.iter();
         let next = others.find(|(other, _)| other == network);
-        if next.is_none_or(|(_, other)| other != country) {
-            let other = next.map_or(GONE.to_owned(), |(_, other)| other.to_string());
-            let change = [country.to_string(), other];
+        // A city changes nothing of the law that holds there.
+        if next.is_none_or(|(_, other)| other.territory != country.territory) {
+            let other = next.map_or(GONE.to_owned(), |(_, other)| other.territory.to_string());
+            let change = [country.territory.to_string(), other];
             found.tell(LossKind::Fence, &format!("override {network}"), change);
         }
     }

@@ -12,7 +12,7 @@ use crate::cli::say;
 use crate::daemon::Failure;
 use crate::dns::Name;
 use crate::dns::dnssec::pkcs8;
-use crate::keys::{Key, Report, Ring, Time};
+use crate::keys::{Key, Report, Ring, Time, as_utc};
 
 /// A zone's keys, for programs.
 #[derive(Serialize)]
@@ -34,7 +34,8 @@ struct DsReport {
     digest: String,
     /// Whether the parent may have it now.
     ready: bool,
-    /// From when on it may, in seconds since 1970, if that can be said.
+    /// From when on it may, if that can be said.
+    #[serde(rename = "ready_at", serialize_with = "as_utc")]
     from: Option<Time>,
 }
 

@@ -45,7 +45,7 @@ impl Page<'_> {
             "additional": reply.additional,
             "edns": reply.edns,
             "took_us": u64::try_from(self.exchanged.took.as_micros()).unwrap_or(u64::MAX),
-            "octets": self.exchanged.octets,
+            "size_bytes": self.exchanged.octets,
             "notes": self.notes,
             "reasons": self.reasons.map_or(Value::Null, |found| json!(found.explained)),
             "reason_missing": self.reasons.and_then(|found| found.missing.clone()),

@@ -10,7 +10,7 @@ use crate::base::RegionId;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec, Spec};
-use crate::geo::{Continent, Country, Database, Network, Territory, country};
+use crate::geo::{City, Continent, Country, Database, Network, Territory, country};
 use crate::plan::GeoKnowledge;
 
 /// Everything that can be claimed with success.
@@ -18,6 +18,8 @@ struct Claimable {
     countries: BTreeSet<Country>,
     continents: BTreeSet<Continent>,
     parts: BTreeSet<Territory>,
+    /// Each with its country and with the part of it.
+    cities: BTreeSet<(Territory, City)>,
     systems: BTreeSet<u32>,
 }
 
@@ -38,7 +40,7 @@ pub(super) fn claimed(spec: &Spec) -> GeoKnowledge {
     let is_place = |claim: &At<Serves>| {
         matches!(
             claim.value,
-            Serves::Continent(_) | Serves::Countries(_) | Serves::Subdivision(_)
+            Serves::Continent(_) | Serves::Countries(_) | Serves::Subdivision(_) | Serves::City(_)
         )
     };
     GeoKnowledge {
@@ -69,7 +71,10 @@ pub(super) fn check(spec: &Spec, database: &Database, found: &mut Diagnostics) {
                 "look the number up, or claim its networks",
             ),
             // That it knows no countries at all is told once.
-            Serves::Continent(_) | Serves::Countries(_) | Serves::Subdivision(_)
+            Serves::Continent(_)
+            | Serves::Countries(_)
+            | Serves::Subdivision(_)
+            | Serves::City(_)
                 if !knows.places =>
             {
                 continue;
@@ -77,6 +82,14 @@ pub(super) fn check(spec: &Spec, database: &Database, found: &mut Diagnostics) {
             Serves::Subdivision(own) if known.parts.is_empty() => (
                 format!("{own} never matches: the geo database knows no parts of countries"),
                 "give `database` a city file that has their codes (ISO 3166-2), or claim networks",
+            ),
+            Serves::City(own) if known.cities.is_empty() => (
+                format!("{own} never matches: the geo database knows no cities"),
+                "give `database` a city file, or claim networks",
+            ),
+            Serves::City(own) => (
+                format!("{own} never matches: the geo database knows no city of that name there"),
+                "write its name as the file has it, in English, or claim networks",
             ),
             Serves::Continent(_)
             | Serves::Countries(_)
@@ -109,7 +122,13 @@ fn check_laws(spec: &Spec, known: &Claimable, found: &mut Diagnostics) {
 
 impl Claimable {
     fn of(spec: &Spec, database: &Database) -> Self {
-        let territories = spec.geo.overrides.iter().map(|(_, own)| *own);
+        let overrides = spec.geo.overrides.iter();
+        let territories = overrides.clone().map(|(_, own, _)| *own);
+        let stated = overrides.filter_map(|(_, _, city)| city.as_ref());
+        let stated = stated.flat_map(|own| {
+            let whole = Territory::from(own.within.country);
+            [whole, own.within].map(|within| (within, own.city()))
+        });
         let own = territories.clone().map(|own| own.country);
         let places = database.places().iter();
         let mut countries: BTreeSet<Country> =
@@ -125,6 +144,15 @@ impl Claimable {
                 .filter_map(|one| one.subdivision)
                 .chain(territories.filter(|own| own.is_part()))
                 .collect(),
+            cities: places
+                .clone()
+                .flat_map(|one| {
+                    let within = [one.country.map(Territory::from), one.subdivision];
+                    within.map(|within| within.zip(one.city))
+                })
+                .flatten()
+                .chain(stated)
+                .collect(),
             systems: places.filter_map(|one| one.asn).collect(),
         }
     }
@@ -136,6 +164,7 @@ impl Claimable {
             Serves::Continent(continent) => self.continents.contains(continent),
             Serves::Countries(list) => list.iter().any(|one| self.countries.contains(one)),
             Serves::Subdivision(own) => self.parts.contains(own),
+            Serves::City(own) => self.cities.contains(&(own.within, own.city())),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::config::Files;
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::Spec;
-use crate::geo::{Atlas, Database};
+use crate::geo::{Atlas, Database, Locality, NamedCity, Network};
 use crate::plan::GeoFile;
 
 /// The atlas and what its database is; nothing if the database cannot be used.
@@ -20,10 +20,19 @@ pub(super) fn atlas(
     let own = database(spec, files, found)?;
     let database = with_systems(spec, &own, files, found)?;
     claims::check(spec, &database, found);
-    let overrides = spec.geo.overrides.iter();
-    let overrides: Vec<_> = overrides
-        .map(|(network, own)| (network.value, *own))
+    let all = spec.geo.overrides.iter();
+    let cities = all
+        .clone()
+        .filter_map(|(_, _, city)| city.clone())
         .collect();
+    let overrides = all.map(|(network, territory, city)| {
+        let locality = Locality {
+            territory: *territory,
+            city: city.as_ref().map(NamedCity::city),
+        };
+        (network.value, locality)
+    });
+    let overrides: Vec<(Network, Locality)> = overrides.collect();
     let path = spec.geo.database.as_ref();
     let file = GeoFile {
         source: path.map_or_else(|| "embedded".to_owned(), |path| path.value.clone()),
@@ -33,7 +42,7 @@ pub(super) fn atlas(
         claimed: claims::claimed(spec),
     };
     Some((
-        Arc::new(Atlas::new(&database, &overrides, &places.marks).read_from(own)),
+        Arc::new(Atlas::with_cities(&database, (&overrides, cities), &places.marks).read_from(own)),
         file,
     ))
 }

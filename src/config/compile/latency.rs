@@ -192,6 +192,14 @@ fn clients(text: &str) -> Result<Vec<MeasuredClient>, Slip> {
         slip(trouble.message, help)
     })?;
     Ok(match place {
+        Serves::City(_) => {
+            let message =
+                format!("`{text}` is a city, and times are measured by country or network");
+            return Err(slip(
+                message,
+                "write its country, the part of it, or networks",
+            ));
+        }
         Serves::Network(network) => vec![MeasuredClient::Network(network)],
         Serves::Asn(number) => vec![MeasuredClient::System(number)],
         Serves::Subdivision(part) => vec![MeasuredClient::Territory(part)],

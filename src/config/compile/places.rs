@@ -432,7 +432,7 @@ fn check_reach(address: &At<IpAddr>, found: &mut Diagnostics) {
 /// Each network can be overridden once.
 fn check_overrides(spec: &Spec, found: &mut Diagnostics) {
     let mut seen = BTreeMap::new();
-    for (network, _) in &spec.geo.overrides {
+    for (network, ..) in &spec.geo.overrides {
         if seen.insert(network.value, ()).is_some() {
             let message = "this network is overridden twice";
             found.error(&network.at, message).help("remove one of them");
@@ -489,8 +489,10 @@ pub(super) fn claimants(spec: &Spec, marks: &[(Network, u16)]) -> Vec<Option<Reg
 pub(super) fn network(claim: &Serves) -> Option<Network> {
     match claim {
         Serves::Network(network) => Some(*network),
-        Serves::Continent(_) | Serves::Countries(_) | Serves::Subdivision(_) | Serves::Asn(_) => {
-            None
-        }
+        Serves::Continent(_)
+        | Serves::Countries(_)
+        | Serves::Subdivision(_)
+        | Serves::City(_)
+        | Serves::Asn(_) => None,
     }
 }

@@ -55,8 +55,13 @@ pub(super) fn of(
     add(&(&places.marks, &places.default));
     let overrides = spec.geo.overrides.iter();
     add(&overrides
-        .map(|(network, own)| (network.value, *own))
+        .clone()
+        .map(|(network, own, _)| (network.value, *own))
         .collect::<Vec<_>>());
+    let cities: Vec<_> = overrides.filter_map(|(_, _, city)| city.clone()).collect();
+    if !cities.is_empty() {
+        add(&cities);
+    }
     for monitor in &checks.monitors {
         let mut monitor = monitor.clone();
         monitor.check.forget_paths();

@@ -562,13 +562,15 @@ impl Steering {
 /// Ranks how specifically a claim that is no network names a place.
 fn level(claim: &Serves, place: &Place) -> u8 {
     match claim {
-        Serves::Asn(asn) if place.asn == Some(*asn) => 4,
+        Serves::Asn(asn) if place.asn == Some(*asn) => 5,
+        Serves::City(own) if own.has(place) => 4,
         Serves::Subdivision(own) if place.subdivision == Some(*own) => 3,
         Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
         Serves::Continent(continent) if place.continent == Some(*continent) => 1,
         Serves::Network(_)
         | Serves::Asn(_)
         | Serves::Subdivision(_)
+        | Serves::City(_)
         | Serves::Countries(_)
         | Serves::Continent(_) => 0,
     }

@@ -42,7 +42,7 @@ use super::reader::{At, Fields, Reader, items, plain};
 use super::spec::{GeoSpec, SOCKET, ServerSpec, Spec, Wish, ZoneSpec, beside, default_audit};
 use super::value::{self, path};
 use crate::base::limits::{STREAM_CONNECTIONS_LEAST, STREAM_CONNECTIONS_MOST, UDP_REPLY_BYTES};
-use crate::geo::{Network, Territory};
+use crate::geo::{NamedCity, Network, Territory};
 use crate::text::document::Document;
 
 /// How many connections a config may allow.
@@ -200,17 +200,19 @@ fn geo(document: &mut Fields<'_, '_>) -> GeoSpec {
     spec
 }
 
-fn overrides(fields: &mut Fields<'_, '_>) -> Vec<(At<Network>, Territory)> {
+fn overrides(fields: &mut Fields<'_, '_>) -> Vec<(At<Network>, Territory, Option<NamedCity>)> {
     let reader = fields.reader();
     let mut networks = Vec::new();
-    for (text, territory) in fields.pairs("overrides", value::one_territory) {
+    for (text, own) in fields.pairs("overrides", place::locality) {
+        let (territory, city) = own.value;
         match value::known_network(&text.value) {
             Ok(network) => networks.push((
                 At {
                     value: network,
                     at: text.at,
                 },
-                territory.value,
+                territory,
+                city,
             )),
             Err(trouble) => reader.trouble(&text.at, trouble),
         }

@@ -3,7 +3,8 @@
 //! Two letters in `serves` are a continent if there is such a continent, otherwise a country.
 //! Three of the continents' letters are countries as well: `AS` (American Samoa), `NA` (Namibia)
 //! and `SA` (Saudi Arabia), besides `AF` (Afghanistan) and `AN`. `country:NA` always means
-//! the country.
+//! the country. A city stands behind its country, or the part of one: names of cities are not unique, and not every maker of geo
+//! files numbers them.
 use toml::de::DeValue;
 
 use super::{endpoint, items, plain};
@@ -12,7 +13,7 @@ use crate::config::diagnostic::Gap;
 use crate::config::reader::{At, Fields, Reader};
 use crate::config::spec::{JurisdictionSpec, RegionSpec, Serves};
 use crate::config::value::{self, Trouble};
-use crate::geo::{Continent, Location};
+use crate::geo::{Continent, Location, NamedCity, Territory};
 
 pub(super) fn jurisdictions(document: &mut Fields<'_, '_>) -> Vec<JurisdictionSpec> {
     let mut list = Vec::new();
@@ -72,7 +73,35 @@ fn report_torn(name: &At<String>, meant: &str, reader: &Reader) {
     });
 }
 
-/// A continent, a country, a part of one, a list of countries, an autonomous system or a network.
+/// A country, a part of one, or a city in either.
+pub(super) fn locality(value: &DeValue<'_>) -> Result<(Territory, Option<NamedCity>), Trouble> {
+    let text = value::text(value)?;
+    match named_city(&text) {
+        Some(city) => city.map(|city| (city.within, Some(city))),
+        None => value::known_territory(&text).map(|own| (own, None)),
+    }
+}
+
+/// A city with its country, or the part of one, before it; None for text that is no such thing. Which cities there are is
+/// not known here.
+fn named_city(text: &str) -> Option<Result<NamedCity, Trouble>> {
+    let (within, name) = text.split_once('/')?;
+    Territory::parse(within)?;
+    let name = name.trim();
+    let is_name = !name.is_empty() && !name.chars().any(char::is_control);
+    Some(value::known_territory(within).and_then(|within| {
+        match is_name {
+            true => Ok(NamedCity {
+                within,
+                name: name.to_owned(),
+            }),
+            false => Err(Trouble::new(format!("`{text}` names no city"))
+                .with_help("write it as \"DE/Frankfurt am Main\" or \"US-IL/Springfield\"")),
+        }
+    }))
+}
+
+/// A continent, a country, a part of one, a city, a list of countries, an autonomous system or a network.
 pub(super) fn serves(value: &DeValue<'_>) -> Result<Serves, Trouble> {
     client_place(&value::text(value)?)
 }
@@ -93,6 +122,9 @@ pub(crate) fn client_place(text: &str) -> Result<Serves, Trouble> {
     if let Some(letters) = text.strip_prefix("country:") {
         return value::known_country(letters).map(|country| Serves::Countries(vec![country]));
     }
+    if let Some(city) = named_city(text) {
+        return city.map(Serves::City);
+    }
     if text.contains(['/', '.', ':']) {
         return value::known_network(text).map(Serves::Network);
     }
@@ -109,7 +141,7 @@ fn country(text: &str) -> Result<Serves, Trouble> {
     let country = value::known_country(text).map_err(|_| {
         Trouble::new(format!("`{text}` is not a place or network")).with_help(
             "write a continent (\"EU\"), a country (\"DE\", or \"country:NA\" where a continent \
-             has the same letters), a part of one (\"US-CA\"), a list (\"@EEA\"), \"AS13335\" or \"198.51.100.0/24\"",
+             has the same letters), a part of one (\"US-CA\"), a city (\"DE/Frankfurt am Main\"), a list (\"@EEA\"), \"AS13335\" or \"198.51.100.0/24\"",
         )
     })?;
     Ok(Serves::Countries(vec![country]))

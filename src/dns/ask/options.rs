@@ -46,12 +46,14 @@ pub enum Told {
     },
     /// How long an idle connection stays open (RFC 7828).
     Keepalive {
-        /// Tenths of a second; absent if the server did not say.
+        /// Tenths of a second, milliseconds in JSON; absent if the server did not say.
+        #[serde(rename = "idle_ms", serialize_with = "as_milliseconds")]
         tenths: Option<u16>,
     },
     /// Filling (RFC 7830).
     Padding {
         /// How much.
+        #[serde(rename = "size_bytes")]
         octets: usize,
     },
     /// What is wrong, or odd, about the answer (RFC 8914).
@@ -70,6 +72,11 @@ pub enum Told {
         /// Its data in hexadecimal digits.
         data: String,
     },
+}
+
+fn as_milliseconds<S: Serializer>(tenths: &Option<u16>, to: S) -> Result<S::Ok, S::Error> {
+    let span = tenths.map(|tenths| u32::from(tenths) * 100);
+    span.serialize(to)
 }
 
 /// All options of an OPT record; `None` if they do not fill it exactly.

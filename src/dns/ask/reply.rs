@@ -60,6 +60,7 @@ pub struct Record {
     /// Owner.
     pub name: Name,
     /// Seconds that it may be kept.
+    #[serde(rename = "ttl_s")]
     pub ttl: u32,
     /// Class, by its mnemonic.
     pub class: String,
@@ -76,6 +77,7 @@ pub struct Edns {
     /// EDNS version.
     pub version: u8,
     /// Largest query over UDP that the server takes, octets.
+    #[serde(rename = "payload_bytes")]
     pub payload: u16,
     /// Echo of the DO bit.
     pub dnssec_ok: bool,

@@ -171,9 +171,20 @@ impl MapPath {
         match &self.0[..] {
             [continent] => ClientPlace::continent(continent),
             [_, country] => ClientPlace::country(country),
-            [_, country, subdivision] => ClientPlace::subdivision(country, subdivision)
-                .or_else(|| Some(ClientPlace::City(format!("{country} {subdivision}")))),
-            [_, country, .., city] => Some(ClientPlace::City(format!("{country} {city}"))),
+            [_, country, subdivision] => {
+                ClientPlace::subdivision(country, subdivision).or_else(|| {
+                    Some(ClientPlace::city(
+                        ClientPlace::country(country),
+                        subdivision,
+                    ))
+                })
+            }
+            [_, country, between @ .., city] => {
+                let part = between.first();
+                let part = part.and_then(|part| ClientPlace::subdivision(country, part));
+                let within = part.or_else(|| ClientPlace::country(country));
+                Some(ClientPlace::city(within, city))
+            }
             [] => None,
         }
     }

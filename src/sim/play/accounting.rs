@@ -37,6 +37,9 @@ pub(super) struct Load {
     /// Demand that it served while its data was behind.
     pub(super) behind: Gauge,
     is_behind: u64,
+    /// Demand that it served while it was slow.
+    pub(super) slow: Gauge,
+    is_slow: u64,
 }
 
 /// What clients of one class of one service felt.
@@ -99,8 +102,14 @@ impl Load {
         self.settle(now);
         self.all.set(now, all);
         self.counted.set(now, counted);
-        self.behind.set(now, all * self.is_behind);
+        self.mark(now);
         self.peak = self.peak.max(counted);
+    }
+
+    /// Counts what it carries from now on as served behind, or slowly.
+    fn mark(&mut self, now: Moment) {
+        self.behind.set(now, self.all.now * self.is_behind);
+        self.slow.set(now, self.all.now * self.is_slow);
     }
 
     /// Counts the time up to now that was above capacity.
@@ -114,7 +123,12 @@ impl Load {
     }
 
     fn restart(&mut self, now: Moment) {
-        for gauge in [&mut self.all, &mut self.counted, &mut self.behind] {
+        for gauge in [
+            &mut self.all,
+            &mut self.counted,
+            &mut self.behind,
+            &mut self.slow,
+        ] {
             gauge.restart(now);
         }
         (self.peak, self.over) = (self.counted.now, Span::ZERO);
@@ -224,12 +238,12 @@ impl Accounting {
         }
     }
 
-    /// Says whose data is behind.
-    pub(super) fn set_behind(&mut self, now: Moment, is_behind: impl Fn(&str) -> bool) {
+    /// Says whose data is behind, and who is slow.
+    pub(super) fn set_marks(&mut self, now: Moment, marks: impl Fn(&str) -> (bool, bool)) {
         for load in &mut self.endpoints {
-            load.is_behind = u64::from(is_behind(&load.name));
-            let value = load.all.now * load.is_behind;
-            load.behind.set(now, value);
+            let (is_behind, is_slow) = marks(&load.name);
+            (load.is_behind, load.is_slow) = (u64::from(is_behind), u64::from(is_slow));
+            load.mark(now);
         }
     }
 

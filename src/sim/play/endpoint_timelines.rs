@@ -28,6 +28,8 @@ pub(super) enum State {
     Kept,
     /// No probe has finished yet.
     Unproven,
+    /// Slower than its monitor allows: it serves a part of its clients.
+    Degraded,
     /// Healthy.
     Serving,
 }
@@ -42,6 +44,7 @@ impl State {
             Self::Ramping => "ramping",
             Self::Kept => "kept",
             Self::Unproven => "unproven",
+            Self::Degraded => "degraded",
             Self::Serving => "serving",
         }
     }
@@ -229,7 +232,8 @@ impl EndpointTimeline {
 fn state(why: Why) -> State {
     match why {
         Why::Unproven => State::Unproven,
-        Why::Healthy | Why::Weighted | Why::Degraded => State::Serving,
+        Why::Healthy | Why::Weighted => State::Serving,
+        Why::Degraded => State::Degraded,
         Why::Held | Why::Gated | Why::Unapproved | Why::Refused => State::Waiting,
         Why::Ramping { .. } => State::Ramping,
         Why::Down(_) | Why::Supposed => State::Out,

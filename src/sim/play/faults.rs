@@ -52,6 +52,7 @@ impl Faults {
                 Fault::ProbeLoss(part) => losses.1 = losses.1.max(*part),
                 Fault::Kill(_)
                 | Fault::Slow(_)
+                | Fault::Late(..)
                 | Fault::Loss(..)
                 | Fault::Flap(..)
                 | Fault::Behind(_)
@@ -68,6 +69,7 @@ impl Faults {
             Fault::Flap(_, period) => Some(Moment((now.0 / period.0 + 1) * period.0)),
             Fault::Kill(_)
             | Fault::Slow(_)
+            | Fault::Late(..)
             | Fault::Loss(..)
             | Fault::Behind(_)
             | Fault::Unresolved(_)
@@ -83,6 +85,7 @@ fn add(truth: &mut Truth, plan: &Plan, fault: &Fault) {
     match fault {
         Fault::Kill(whom) => kill(truth, plan, whom),
         Fault::Slow(whom) => afflict(truth, plan, whom, Condition::Slow),
+        Fault::Late(whom, by) => afflict(truth, plan, whom, Condition::Late(*by)),
         Fault::Loss(whom, part) => {
             afflict(truth, plan, whom, Condition::Lossy(u64::from(part.0)));
         }
@@ -140,7 +143,7 @@ fn machines<'p>(plan: &'p Plan, whom: &str) -> impl Iterator<Item = &'p Endpoint
 }
 
 /// The part of its clients' connections that an endpoint loses now, permille. One that answers
-/// after the monitor's timeout counts as lost: its clients have gone away.
+/// after the timeout of a monitor that it must pass counts as lost: its clients have gone away.
 pub(super) fn felt(truth: &Truth, plan: &Plan, id: EndpointId, now: Moment) -> u64 {
     if truth.is_dead(plan, id) {
         return 1000;
@@ -148,10 +151,27 @@ pub(super) fn felt(truth: &Truth, plan: &Plan, id: EndpointId, now: Moment) -> u
     match truth.machines.get(&plan.endpoints[id.index()].name) {
         None => 0,
         Some(Condition::Dead | Condition::Slow) => 1000,
+        Some(Condition::Late(by)) if *by >= patience(plan, id) => 1000,
+        Some(Condition::Late(_)) => 0,
         Some(Condition::Lossy(part)) => *part,
         Some(Condition::Flapping(Span(period))) => match (now.0 / (*period).max(1)) % 2 {
             0 => 1000,
             _ => 0,
         },
     }
+}
+
+/// Tells whether an endpoint serves its clients, and is slow.
+pub(super) fn is_slow(truth: &Truth, plan: &Plan, id: EndpointId, now: Moment) -> bool {
+    let condition = truth.machines.get(&plan.endpoints[id.index()].name);
+    matches!(condition, Some(Condition::Late(_))) && felt(truth, plan, id, now) == 0
+}
+
+/// The time for which clients of an endpoint wait: as long as the least patient of its monitors.
+fn patience(plan: &Plan, id: EndpointId) -> Span {
+    let targets = plan.targets.iter().filter(|one| one.endpoint == id);
+    let slots = targets.flat_map(|one| &one.slots);
+    let monitors = slots.map(|slot| plan.slots[slot.index()].monitor);
+    let timeouts = monitors.map(|monitor| plan.monitors[monitor.index()].timeout);
+    timeouts.min().unwrap_or(Span(u64::MAX))
 }

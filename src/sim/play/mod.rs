@@ -437,8 +437,14 @@ impl Play {
                 self.accounting.felt[place] = faults::felt(truth, &self.plan, id, now);
             }
         }
-        self.accounting
-            .set_behind(now, |name| truth.behind.contains(name));
+        let slow = self.plan.endpoints.iter().enumerate().filter(|(index, _)| {
+            let id = crate::base::EndpointId::from_index(*index);
+            faults::is_slow(truth, &self.plan, id, now)
+        });
+        let slow: BTreeSet<&str> = slow.map(|(_, own)| own.name.as_str()).collect();
+        self.accounting.set_marks(now, |name| {
+            (truth.behind.contains(name), slow.contains(name))
+        });
         let weights = self.weights();
         let before: Vec<u64> = self
             .accounting
@@ -494,6 +500,7 @@ impl Event {
         let deed = match &self.deed {
             Deed::Fault(Fault::Kill(whom)) => format!("kill {whom}"),
             Deed::Fault(Fault::Slow(whom)) => format!("{whom} is slow"),
+            Deed::Fault(Fault::Late(whom, by)) => format!("{whom} is slower by {by}"),
             Deed::Fault(Fault::Loss(whom, part)) => format!("{whom} loses {part}"),
             Deed::Fault(Fault::Flap(whom, period)) => format!("{whom} flaps every {period}"),
             Deed::Fault(Fault::Behind(whom)) => format!("data of {whom} is behind"),

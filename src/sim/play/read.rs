@@ -13,7 +13,7 @@ use crate::base::{Permille, Span, Utc};
 use crate::config::Diagnostics;
 use crate::engine::Order;
 use crate::engine::order::Action;
-use crate::text::reader::{self, At, Fields, Reader};
+use crate::text::reader::{self, At, Fields, Reader, Shape};
 use crate::text::value::{self, Trouble, mismatch};
 
 const MINUTES_OF_DAY: u32 = 24 * 60;
@@ -242,9 +242,8 @@ fn check_time(fields: &Fields<'_, '_>, at: &At<Span>, before: Span, duration: Op
 fn deeds(fields: &mut Fields<'_, '_>) -> Vec<(Range<usize>, Deed)> {
     let mut deeds = Vec::new();
     type Make = fn(String) -> Deed;
-    let plain_ones: [(&'static str, Make); 6] = [
+    let plain_ones: [(&'static str, Make); 5] = [
         ("kill", |whom| Deed::Fault(Fault::Kill(whom))),
-        ("slow", |whom| Deed::Fault(Fault::Slow(whom))),
         ("behind", |whom| Deed::Fault(Fault::Behind(whom))),
         ("unresolved", |whom| Deed::Fault(Fault::Unresolved(whom))),
         ("heal", Deed::Heal),
@@ -264,12 +263,27 @@ fn deeds(fields: &mut Fields<'_, '_>) -> Vec<(Range<usize>, Deed)> {
         let part = fields.optional(key, value::percent);
         deeds.extend(part.map(|part| (part.at, Deed::Fault(make(part.value)))));
     }
+    deeds.extend(slow(fields));
     deeds.extend(loss(fields));
     deeds.extend(flap(fields));
     deeds.extend(addresses(fields));
     deeds.extend(order(fields));
     deeds.extend(surge(fields));
     deeds
+}
+
+/// `slow = "fra-hetzner"` (later than any monitor waits), `slow = { of = "fra-hetzner", by = "800ms" }`.
+fn slow(event: &mut Fields<'_, '_>) -> Option<(Range<usize>, Deed)> {
+    if event.shape("slow") != Some(Shape::Table) {
+        let of = event.optional("slow", value::text)?;
+        return Some((of.at, Deed::Fault(Fault::Slow(of.value))));
+    }
+    let mut fields = event.table("slow")?;
+    let of = fields.required("of", r#""fra-hetzner""#, value::text);
+    let by = fields.required("by", r#""800ms""#, lasting);
+    fields.finish();
+    let (of, by) = (of?, by?);
+    Some((of.at, Deed::Fault(Fault::Late(of.value, by.value))))
 }
 
 /// `loss = { of = "fra-hetzner", part = "30%" }`.

@@ -109,8 +109,8 @@ fn tiles(summary: &Summary) -> String {
             "moves per client",
             format!(
                 "{}.{:02}",
-                moves.mean_milli / 1000,
-                moves.mean_milli % 1000 / 10
+                moves.mean_thousandths / 1000,
+                moves.mean_thousandths % 1000 / 10
             ),
             format!(
                 "{} at most, {} within one ramp",
@@ -248,7 +248,7 @@ fn timelines(summary: &Summary, events: &[u64]) -> String {
                 .map_or(summary.duration_ms, |next| next.0.since(start).0);
             let span = (at.since(start).0, next);
             content.push_str(&plot.bar(span, (top, LANE.0), state.word()));
-            if *state == State::Ramping {
+            if [State::Ramping, State::Degraded].contains(state) {
                 let height = LANE.0 * u64::from(share.0) / 1000;
                 let filled = (top + LANE.0 - height, height);
                 content.push_str(&plot.bar(span, filled, "serving"));
@@ -256,9 +256,10 @@ fn timelines(summary: &Summary, events: &[u64]) -> String {
         }
         content.push_str(&name(&endpoint.carried.name, top + LANE.0 / 2));
     }
-    const KEY: [(&str, &str); 6] = [
+    const KEY: [(&str, &str); 7] = [
         ("serving", "serving"),
         ("ramping", "on its ramp, filled to its share"),
+        ("degraded", "slow, filled to its share"),
         ("waiting", "held, gated or unapproved"),
         ("out", "out"),
         ("kept", "seen down, and kept"),

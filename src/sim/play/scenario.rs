@@ -92,6 +92,8 @@ pub(super) enum Fault {
     Kill(String),
     /// It answers after the monitor's timeout.
     Slow(String),
+    /// It answers, this much later than it did.
+    Late(String, Span),
     /// This part of all connections to it fail, of probes and of clients alike.
     Loss(String, Permille),
     /// It is dead and well by turns, so long each.
@@ -114,6 +116,7 @@ impl Fault {
         match self {
             Self::Kill(whom)
             | Self::Slow(whom)
+            | Self::Late(whom, _)
             | Self::Loss(whom, _)
             | Self::Flap(whom, _)
             | Self::Behind(whom)

@@ -109,7 +109,7 @@ pub struct Carried {
     /// Its part of all demand, in millionths.
     pub part_ppm: u64,
     /// The most that it carried of stated demand, in thousandths of the operator's unit.
-    pub peak_milli: u64,
+    pub peak_thousandths: u64,
     /// What it can carry, in the operator's unit.
     pub capacity: Option<u64>,
     /// For how long it carried more.
@@ -128,13 +128,15 @@ pub struct Stood {
     pub returns: u32,
     /// Demand that it served while its data was behind, in millionths of its own.
     pub behind_ppm: u64,
+    /// Demand that it served while it was slow, in millionths of its own.
+    pub slow_ppm: u64,
 }
 
 /// How often clients were sent from one endpoint to another.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Moves {
     /// On average, in thousandths.
-    pub mean_milli: u64,
+    pub mean_thousandths: u64,
     /// At most.
     pub most: u32,
     /// Ramps that there were.
@@ -308,7 +310,7 @@ fn carried(play: &Play, load: &Load) -> Carried {
     Carried {
         name: load.name.clone(),
         part_ppm: ppm(load.all.sum(play.now), all),
-        peak_milli: load.peak / 1000,
+        peak_thousandths: load.peak / 1000,
         capacity: load.capacity.map(|micro| micro / 1_000_000),
         overload_ms: load.over.0,
     }
@@ -327,6 +329,7 @@ fn endpoints(play: &Play) -> Vec<Stood> {
             falls,
             returns,
             behind_ppm: ppm(load.behind.sum(play.now), load.all.sum(play.now)),
+            slow_ppm: ppm(load.slow.sum(play.now), load.all.sum(play.now)),
         }
     });
     stood.collect()
@@ -337,7 +340,7 @@ fn moves(play: &Play) -> Moves {
     let most = |count: fn(&Cache) -> u32| caches.iter().map(count).max().unwrap_or(0);
     let sum: u64 = caches.iter().map(|cache| u64::from(cache.moves)).sum();
     Moves {
-        mean_milli: sum * 1000 / (caches.len() as u64).max(1),
+        mean_thousandths: sum * 1000 / (caches.len() as u64).max(1),
         most: most(|cache| cache.moves),
         ramps: play.timelines.ramps(),
         most_in_one_ramp: most(|cache| cache.moves_in_ramp),

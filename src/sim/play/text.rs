@@ -50,7 +50,7 @@ fn write_promises(summary: &Summary, f: &mut Formatter<'_>) -> Result {
             "moves per client",
             format!(
                 "{} on average, {} at most; {} at most within one of {} ramps",
-                thousandths(summary.moves.mean_milli),
+                thousandths(summary.moves.mean_thousandths),
                 summary.moves.most,
                 summary.moves.most_in_one_ramp,
                 summary.moves.ramps,
@@ -135,7 +135,7 @@ fn write_loads(summary: &Summary, f: &mut Formatter<'_>) -> Result {
     rows.extend(limited.map(|load| {
         [
             load.name.clone(),
-            load.peak_milli.div_ceil(1000).to_string(),
+            load.peak_thousandths.div_ceil(1000).to_string(),
             load.capacity.unwrap_or(0).to_string(),
             time(load.overload_ms),
         ]
@@ -153,13 +153,14 @@ fn all_loads(summary: &Summary) -> impl Iterator<Item = &Carried> {
 
 fn write_endpoints(summary: &Summary, f: &mut Formatter<'_>) -> Result {
     let busy = summary.endpoints.iter();
-    let busy = busy.filter(|own| own.falls + own.returns > 0 || own.behind_ppm > 0);
+    let busy = busy.filter(|own| own.falls + own.returns > 0 || own.behind_ppm + own.slow_ppm > 0);
     let mut rows = vec![
         [
             "endpoints that changed",
             "falls",
             "returns",
             "served while behind",
+            "served while slow",
         ]
         .map(str::to_owned),
     ];
@@ -169,6 +170,7 @@ fn write_endpoints(summary: &Summary, f: &mut Formatter<'_>) -> Result {
             own.falls.to_string(),
             own.returns.to_string(),
             percent(own.behind_ppm),
+            percent(own.slow_ppm),
         ]
     }));
     match rows.len() {
@@ -228,20 +230,20 @@ fn write_timeline(summary: &Summary, f: &mut Formatter<'_>) -> Result {
 }
 
 /// A head and rows, the first column to the left and the others to the right.
-fn write_table(f: &mut Formatter<'_>, rows: &[[String; 4]]) -> Result {
-    let widths: Vec<usize> = (0..4)
-        .map(|column| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.max().unwrap_or(0)
-        })
-        .collect();
+fn write_table<const N: usize>(f: &mut Formatter<'_>, rows: &[[String; N]]) -> Result {
+    let widths = std::array::from_fn::<usize, N, _>(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    });
     writeln!(f)?;
-    for [first, second, third, fourth] in rows {
-        let [one, two, three, four] = [0, 1, 2, 3].map(|column: usize| widths[column]);
-        writeln!(
-            f,
-            "  {first:<one$}  {second:>two$}  {third:>three$}  {fourth:>four$}"
-        )?;
+    for row in rows {
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            match column {
+                0 => write!(f, "  {cell:<width$}")?,
+                _ => write!(f, "  {cell:>width$}")?,
+            }
+        }
+        writeln!(f)?;
     }
     Ok(())
 }

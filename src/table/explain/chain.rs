@@ -539,6 +539,7 @@ mod tests {
         steered.place = PlaceFacts {
             country: Country::parse("DE"),
             subdivision: Territory::parse("DE-HE"),
+            city: Some("Frankfurt am Main".to_owned()),
             continent: Some(Continent::Eu),
             location: Some(Location {
                 latitude: 50_110,
@@ -559,7 +560,7 @@ supposed down: e0
 
 service     s0
 network     0.0.0.0/0, all of one class
-place       country DE, subdivision DE-HE, continent EU, near 50.110 N 8.005 W, AS64500
+place       country DE, subdivision DE-HE, city Frankfurt am Main, continent EU, near 50.110 N 8.005 W, AS64500
 class       0
 preference  r0 > r1
 fence       j0, j1 (residency strict)

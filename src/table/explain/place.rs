@@ -18,6 +18,9 @@ pub struct PlaceFacts {
     /// The largest part of the country that is known, by ISO 3166-2.
     #[schema(value_type = Option<String>)]
     pub subdivision: Option<Territory>,
+    /// City, as the geo database writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
     /// Continent.
     pub continent: Option<Continent>,
     /// Location.
@@ -37,6 +40,10 @@ impl PlaceFacts {
         Self {
             country: place.country,
             subdivision: place.subdivision,
+            city: place
+                .city
+                .and_then(|city| plan.atlas.city_name(city))
+                .map(str::to_owned),
             continent: place.continent,
             location: place.location,
             asn: place.asn,

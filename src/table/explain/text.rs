@@ -228,6 +228,7 @@ fn place(place: &PlaceFacts) -> String {
     let mut facts = Vec::new();
     facts.extend(place.country.map(|country| format!("country {country}")));
     facts.extend(place.subdivision.map(|part| format!("subdivision {part}")));
+    facts.extend(place.city.as_ref().map(|city| format!("city {city}")));
     facts.extend(
         place
             .continent

@@ -65,6 +65,7 @@ fn judge_course(mut told: Told, seed: u64) -> Told {
             }
             Fault::Dead
             | Fault::Slow
+            | Fault::Late
             | Fault::Flapping
             | Fault::Lossy
             | Fault::Region

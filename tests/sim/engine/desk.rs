@@ -38,6 +38,8 @@ pub(crate) fn test_plan(machines: u16) -> TestPlan {
             timeout: Span(2000),
             fall: 2,
             rise: 2,
+            slow_after: None,
+            degraded: None,
         },
         steps: vec![Permille(100), Permille(1000)],
         every: Span(10_000),

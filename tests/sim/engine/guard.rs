@@ -27,6 +27,8 @@ fn by_default(canaries: u16) -> TestPlan {
             timeout: Span(2000),
             fall: 3,
             rise: 3,
+            slow_after: None,
+            degraded: None,
         },
         guard: Guard::DEFAULT,
         canaries,

@@ -11,8 +11,10 @@ use waypost::engine::OrderRequest;
 use waypost::engine::OrderResult;
 use waypost::engine::ProbeId;
 use waypost::engine::order::{Action, Effect};
-use waypost::health::ProbeResult;
-use waypost::plan::{AllDown, Endpoint, FamilyPairing, Plan, Pool, Recovery, Target, Tier};
+use waypost::health::{ProbeResult, Report};
+use waypost::plan::{
+    AllDown, Endpoint, FamilyPairing, Monitor, Plan, Pool, Recovery, Target, Tier,
+};
 use waypost::sim::Event;
 
 use super::drains::{Drains, names};
@@ -31,6 +33,7 @@ pub(crate) struct Oracle {
     open: BTreeMap<ProbeId, String>,
     /// All results that counted, by slot: true = passed.
     results: BTreeMap<String, Vec<bool>>,
+    paces: Paces,
     records: BTreeMap<String, Record>,
     drains: Drains,
     /// Names of the endpoints that are drained.
@@ -51,6 +54,7 @@ pub(crate) struct Oracle {
 #[derive(Clone)]
 struct Past {
     results: BTreeMap<String, Vec<bool>>,
+    paces: Paces,
     looked: BTreeMap<String, u64>,
     records: BTreeMap<String, Record>,
     drains: Drains,
@@ -64,6 +68,7 @@ impl Oracle {
             plan,
             open: BTreeMap::new(),
             results: BTreeMap::new(),
+            paces: Paces::default(),
             records: BTreeMap::new(),
             drains: Drains::default(),
             drained: BTreeSet::new(),
@@ -94,12 +99,12 @@ impl Oracle {
             }
             Event::Reported(id, report) => {
                 if let Some(key) = self.open.remove(id) {
-                    self.result(now, &key, report.outcome == ProbeResult::Pass);
+                    self.report(now, &key, report);
                 }
             }
             Event::Unasked(slot, report) => {
                 let key = self.plan.slots[slot.index()].key.clone();
-                self.result(now, &key, report.outcome == ProbeResult::Pass);
+                self.report(now, &key, report);
             }
             Event::Planned(plan) => self.planned(now, plan),
             Event::Ordered(request) => self.ordered(now, request),
@@ -110,6 +115,7 @@ impl Oracle {
     fn past(&self) -> Past {
         Past {
             results: self.results.clone(),
+            paces: self.paces.clone(),
             looked: self.looked.clone(),
             records: self.records.clone(),
             drains: self.drains.clone(),
@@ -130,6 +136,8 @@ impl Oracle {
             let looked = &self.looked;
             let is_fresh = |key: &String| now - looked[key] <= OUTDATED;
             self.results.retain(|key, _| is_fresh(key));
+            self.paces = past.paces;
+            self.paces.resume(is_fresh);
             let plan = self.plan.clone();
             for target in &plan.targets {
                 let slots = target.slots.iter().map(|id| self.is_up(id.index()));
@@ -138,6 +146,7 @@ impl Oracle {
                     continue;
                 };
                 record.leave_out(now - at.0);
+                record.pace = 0;
                 let endpoint = &plan.endpoints[target.endpoint.index()];
                 let is_drained = self.drains.cover(now, &plan, endpoint);
                 match (past.drained.contains(&endpoint.name), is_drained) {
@@ -210,6 +219,12 @@ impl Oracle {
     fn expect(&self, target: &Target) -> Expected {
         let record = &self.records[&target.key];
         let health = record.health(self.recovery(target));
+        let health = match (record.pace, health) {
+            (pace, (share, _)) if share <= pace => health,
+            // What is kept though it is down says that, whatever it is left.
+            (pace, (_, word)) if record.kept.is_some() => (pace, word),
+            (pace, _) => (pace, "degraded"),
+        };
         match record.most(self.now) {
             most if most < health.0 => (most, record.word(self.now)),
             _ => health,
@@ -231,6 +246,7 @@ impl Oracle {
         let slots: BTreeSet<&str> = plan.slots.iter().map(|slot| slot.key.as_str()).collect();
         self.open.retain(|_, key| slots.contains(key.as_str()));
         self.results.retain(|key, _| slots.contains(key.as_str()));
+        self.paces.retain(|key| slots.contains(key.as_str()));
         let covered = |one: &&Endpoint| self.drains.cover(now, plan, one);
         let covered = plan.endpoints.iter().filter(covered);
         self.drained = covered.map(|one| one.name.clone()).collect();
@@ -320,12 +336,31 @@ impl Oracle {
         }
     }
 
+    /// A report as its monitor takes it. Where nothing is left to an endpoint that is slow, slowness is a failure.
+    fn report(&mut self, now: u64, slot: &str, report: &Report) {
+        // A probe may have been started by the number that its slot had before a reload.
+        let mut slots = self.plan.slots.iter();
+        let Some(own) = slots.find(|one| one.key == slot) else {
+            return self.result(now, slot, report.outcome == ProbeResult::Pass);
+        };
+        let monitor = &self.plan.monitors[own.monitor.index()];
+        let took = u64::from(report.timing.total_us);
+        let late = monitor.slow_after.is_some_and(|most| took > most.0 * 1000);
+        let passed = report.outcome == ProbeResult::Pass;
+        let sheds = monitor.degraded.is_some();
+        if sheds {
+            self.paces.add(slot, (passed, late));
+        }
+        self.result(now, slot, passed && (sheds || !late));
+    }
+
     fn result(&mut self, now: u64, slot: &str, passed: bool) {
         self.results
             .entry(slot.to_owned())
             .or_default()
             .push(passed);
         self.looked.insert(slot.to_owned(), now);
+        let doubted = self.doubt;
         self.doubt = self.reason_to_doubt();
         let was_dark = self.dark;
         self.dark = self.nothing_passes();
@@ -347,7 +382,8 @@ impl Oracle {
                 .gate
                 .iter()
                 .any(|id| plan.slots[id.index()].key == slot);
-            if gate || of(&target) {
+            // What a doubt has kept of somebody slow is let go with it.
+            if gate || of(&target) || doubted && !self.doubt {
                 self.look(now, target);
             }
         }
@@ -398,7 +434,10 @@ impl Oracle {
         } else if slots.iter().all(|up| *up == Some(true)) {
             record.rise(now, &recovery);
         }
+        let pace = self.pace_of(target);
         let record = self.records.get_mut(&target.key).unwrap();
+        // Nobody begins to be slow in a doubt.
+        record.pace = if doubt { pace.max(record.pace) } else { pace };
         record.go_on(now, gates, &recovery);
     }
 
@@ -530,7 +569,7 @@ impl Oracle {
         let served: Vec<&Target> = served.collect();
         let failing = served.iter().filter(|target| {
             let mut slots = target.slots.iter();
-            slots.any(|id| last(id.index()) == Some(false))
+            slots.any(|id| last(id.index()) == Some(false) || self.is_late(id.index()))
         });
         let failing = failing.count();
         let watched: BTreeSet<usize> = plan
@@ -545,7 +584,8 @@ impl Oracle {
             let own = watched
                 .iter()
                 .filter(|slot| region(**slot).index() == index);
-            let results: Vec<bool> = own.filter_map(|slot| last(*slot)).collect();
+            let results = own.filter_map(|slot| Some(last(*slot)? && !self.is_late(*slot)));
+            let results: Vec<bool> = results.collect();
             !results.is_empty() && results.iter().all(|passed| *passed)
         });
         plan.targets.len() >= 4
@@ -568,20 +608,73 @@ impl Oracle {
     fn is_up(&self, slot: usize) -> Option<bool> {
         let slot = &self.plan.slots[slot];
         let monitor = &self.plan.monitors[slot.monitor.index()];
-        let (mut up, mut bad, mut good) = (None, 0, 0);
-        for passed in self.results.get(&slot.key)? {
-            good = if *passed { good + 1 } else { 0 };
-            bad += u16::from(!passed);
-            match up {
-                None => (up, bad, good) = (Some(*passed), 0, 0),
-                Some(true) if bad >= monitor.fall => (up, good) = (Some(false), 0),
-                Some(true) if good >= monitor.rise => bad = 0,
-                Some(false) if good >= monitor.rise => (up, bad, good) = (Some(true), 0, 0),
-                Some(_) => {}
-            }
-        }
-        up
+        flipped(monitor, self.results.get(&slot.key)?)
     }
+
+    /// Whether the last probe of a slot passed, and too late for a monitor that has slow endpoints shed load.
+    fn is_late(&self, slot: usize) -> bool {
+        self.paces.late.contains(&self.plan.slots[slot].key)
+    }
+
+    /// What slowness leaves of a target: the least that a monitor of a slot leaves that is up, and whose probes are not in time.
+    fn pace_of(&self, target: &Target) -> u16 {
+        let parts = target.slots.iter().filter_map(|id| {
+            let slot = &self.plan.slots[id.index()];
+            let monitor = &self.plan.monitors[slot.monitor.index()];
+            let in_time = flipped(monitor, self.paces.in_time.get(&slot.key)?);
+            let is_slow = self.is_up(id.index()) == Some(true) && in_time == Some(false);
+            monitor.degraded.filter(|_| is_slow)
+        });
+        parts.map(|part| part.0).min().unwrap_or(1000)
+    }
+}
+
+/// How quick the slots of monitors were that have slow endpoints shed load.
+#[derive(Clone, Default)]
+struct Paces {
+    /// All results, by slot: true = passed in time.
+    in_time: BTreeMap<String, Vec<bool>>,
+    /// Slots whose last probe passed too late.
+    late: BTreeSet<String>,
+}
+
+impl Paces {
+    fn add(&mut self, slot: &str, (passed, late): (bool, bool)) {
+        let all = self.in_time.entry(slot.to_owned()).or_default();
+        all.push(passed && !late);
+        self.late.remove(slot);
+        if passed && late {
+            self.late.insert(slot.to_owned());
+        }
+    }
+
+    fn retain(&mut self, is_there: impl Fn(&String) -> bool) {
+        self.in_time.retain(|key, _| is_there(key));
+        self.late.retain(&is_there);
+    }
+
+    /// How long the last probe took is not kept over a restart.
+    fn resume(&mut self, is_fresh: impl Fn(&String) -> bool) {
+        self.retain(is_fresh);
+        self.late.clear();
+    }
+}
+
+/// Up, down, or not known, from a whole history by rise and fall.
+fn flipped(monitor: &Monitor, results: &[bool]) -> Option<bool> {
+    let (mut up, mut bad, mut good) = (None, 0, 0);
+    for passed in results {
+        good = if *passed { good + 1 } else { 0 };
+        bad += u16::from(!passed);
+        match up {
+            None => (up, bad, good) = (Some(*passed), 0, 0),
+            Some(true) if bad >= monitor.fall => (up, good) = (Some(false), 0),
+            Some(true) if good >= monitor.rise => bad = 0,
+            Some(false) if good >= monitor.rise => (up, bad, good) = (Some(true), 0, 0),
+            Some(_) => {}
+        }
+    }
+    up
 }
 
 trait TargetSlots {

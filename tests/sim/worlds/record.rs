@@ -23,6 +23,8 @@ pub(crate) struct Record {
     /// The falls that made clients leave.
     falls: Vec<u64>,
     slower: u64,
+    /// What slowness leaves of it.
+    pub(crate) pace: u16,
 }
 
 /// What a target that is up again waits for.
@@ -58,6 +60,7 @@ impl Record {
     pub(crate) fn new(drained: bool) -> Self {
         Self {
             ceiling: drained.then_some((0, 0)).into_iter().collect(),
+            pace: 1000,
             ..Self::default()
         }
     }
