@@ -122,7 +122,8 @@ impl<'q> Query<'q> {
 
     /// Reads what stands behind the header; an error is an RCODE.
     fn read_sections(&mut self, head: &[u8; HEADER_BYTES], mut rest: &'q [u8]) -> Result<(), u16> {
-        let [questions, answers, authorities, additional] = [2, 3, 4, 5].map(|at| word(head, at));
+        let (questions, additional) = (word(head, 2), word(head, 5));
+        let (answers, authorities) = (word(head, 3), word(head, 4));
         let asked = self.read_questions(questions, &mut rest);
         if !self.header.is_query() {
             self.header.flags &= !FLAG_RECURSION_DESIRED;
