@@ -12,13 +12,12 @@
 //! somebody has to mend (a name that a file owns, a rule that is missing, a token) keeps the 4xx of the control API.
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::remote::{Remote, RemoteError};
 use super::say;
 use super::shared_arguments::{Control, span};
 use crate::base::Span;
@@ -27,9 +26,10 @@ use crate::dns::Name;
 
 mod count;
 mod endpoint;
+mod provider;
 mod serve;
 
-use count::Counts;
+use provider::Provider;
 
 /// Arguments of `waypost external-dns`.
 #[derive(Debug, Args)]
@@ -55,59 +55,40 @@ pub(super) struct ExternalDns {
     control: Control,
 }
 
-/// All that requests share.
-struct Provider {
-    arguments: ExternalDns,
-    remote: Mutex<Arc<Remote>>,
-    counts: Counts,
-}
-
-impl Provider {
-    /// Asks the server. A token or certificate that it does not know any more is read again once: it may have been replaced.
-    fn ask<T>(&self, ask: impl Fn(&Remote) -> Result<T, RemoteError>) -> Result<T, RemoteError> {
-        let held = || self.remote.lock().unwrap_or_else(PoisonError::into_inner);
-        let remote = Arc::clone(&held());
-        match ask(&remote) {
-            Err(RemoteError::Refused(401, _)) => {
-                let renewed = Remote::find(&self.arguments.control).map_err(RemoteError::Silent)?;
-                let renewed = Arc::new(renewed);
-                *held() = Arc::clone(&renewed);
-                ask(&renewed)
-            }
-            answered => answered,
-        }
-    }
-}
-
 /// Serves until it is told to end.
 pub(super) fn external_dns(arguments: ExternalDns) -> Result<ExitCode, Failure> {
-    let remote = Mutex::new(Arc::new(Remote::find(&arguments.control)?));
-    let provider = Arc::new(Provider {
-        arguments,
-        remote,
-        counts: Counts::default(),
-    });
+    let ExternalDns {
+        zones,
+        listen,
+        health,
+        ttl,
+        control,
+    } = arguments;
+    let provider = Arc::new(Provider::new(zones, ttl, control)?);
     let runtime = runtime()?;
-    let ended = runtime.block_on(run(provider));
+    let ended = runtime.block_on(run(&provider, listen, health));
     // A change that the server is about to make is not waited for: external-dns looks at what came of it when it is back.
     runtime.shutdown_background();
     ended?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn run(provider: Arc<Provider>) -> Result<(), Failure> {
+async fn run(
+    provider: &Arc<Provider>,
+    listen: SocketAddr,
+    health: SocketAddr,
+) -> Result<(), Failure> {
     let told = |error: std::io::Error| format!("cannot wait for signals: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
-    let own = open("--listen", provider.arguments.listen).await?;
-    let health = open("--health", provider.arguments.health).await?;
+    let own = open("--listen", listen).await?;
+    let open_to_all = open("--health", health).await?;
     say(&format!(
-        "waypost external-dns: listening on {}, health and metrics on {}",
-        provider.arguments.listen, provider.arguments.health
+        "waypost external-dns: listening on {listen}, health and metrics on {health}"
     ));
     tokio::select! {
-        () = serve::accept(own, serve::protocol(&provider)) => {}
-        () = serve::accept(health, serve::health(&provider)) => {}
+        () = serve::accept(own, serve::protocol(provider)) => {}
+        () = serve::accept(open_to_all, serve::health(provider)) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

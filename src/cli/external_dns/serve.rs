@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::Provider;
 use super::count::{ProviderEnding, ProviderRequest};
 use super::endpoint::{ExternalChanges, ExternalEndpoint, endpoints_of};
+use super::provider::Provider;
 use crate::base::limits::{CONTROL_HEAD_BYTES, DECLARED_BODY_BYTES};
 use crate::cli::records::{declared, patch};
 use crate::cli::remote::{RemoteError, SentBody};
@@ -99,7 +99,7 @@ async fn converse(stream: TcpStream, router: Router) {
 
 /// `GET /`: the zones. An empty list would mean all domains to external-dns, so there is always one.
 async fn negotiate(Given(provider): Given<Arc<Provider>>, headers: HeaderMap) -> Response<Body> {
-    let zones = provider.arguments.zones.iter().map(ToString::to_string);
+    let zones = provider.zones.iter().map(ToString::to_string);
     let filter = json!({
         "include": zones.collect::<Vec<_>>(), "exclude": [], "regexInclude": "", "regexExclude": ""
     });
@@ -112,7 +112,7 @@ async fn records(Given(provider): Given<Arc<Provider>>, headers: HeaderMap) -> R
     let asked = Arc::clone(&provider);
     let read = move || {
         let mut all = Vec::new();
-        for zone in &asked.arguments.zones {
+        for zone in &asked.zones {
             let page = asked.ask(|remote| declared(remote, &zone.to_string()))?;
             all.extend(endpoints_of(&page));
         }
@@ -143,8 +143,8 @@ async fn apply(Given(provider): Given<Arc<Provider>>, request: Request<Body>) ->
     let asked = Arc::clone(&provider);
     let body = async {
         let changes: ExternalChanges = object(sent(request).await?)?;
-        let ttl = u32::try_from(provider.arguments.ttl.as_secs()).unwrap_or(u32::MAX);
-        let patches = changes.patches(&provider.arguments.zones, ttl);
+        let ttl = u32::try_from(provider.ttl.as_secs()).unwrap_or(u32::MAX);
+        let patches = changes.patches(&provider.zones, ttl);
         let patches = patches.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why))?;
         blocking(move || {
             // Where there is more than one batch, each is judged before any is done.
@@ -171,7 +171,7 @@ async fn apply(Given(provider): Given<Arc<Provider>>, request: Request<Body>) ->
 /// `GET /readyz`: whether the server shows what is declared.
 async fn ready(Given(provider): Given<Arc<Provider>>) -> Response<Body> {
     let asked = move || {
-        for zone in &provider.arguments.zones {
+        for zone in &provider.zones {
             let zone = zone.to_string();
             let names = ["zones", &zone, "records"];
             let limit = [("limit", "1")];

@@ -9,7 +9,7 @@ use crate::zones::declared::order::{DeclaredDone, DeclaredPage};
 const PAGE: &str = "5000";
 
 /// All that is declared in a zone, whatever pages it comes in.
-pub(in crate::cli) fn declared(remote: &Remote, zone: &str) -> Result<DeclaredPage, RemoteError> {
+pub(crate) fn declared(remote: &Remote, zone: &str) -> Result<DeclaredPage, RemoteError> {
     let mut all: Option<DeclaredPage> = None;
     loop {
         let after = all.as_ref().and_then(|all| all.next.clone());
@@ -34,7 +34,7 @@ pub(in crate::cli) fn declared(remote: &Remote, zone: &str) -> Result<DeclaredPa
 }
 
 /// Has a zone changed by a merge patch, if it has this revision.
-pub(in crate::cli) fn patch(
+pub(crate) fn patch(
     remote: &Remote,
     (zone, revision): (&str, Option<u64>),
     body: &Value,
