@@ -143,7 +143,7 @@ async fn apply(Given(provider): Given<Arc<Provider>>, request: Request<Body>) ->
     let asked = Arc::clone(&provider);
     let body = async {
         let changes: ExternalChanges = object(sent(request).await?)?;
-        let ttl = u32::try_from(provider.ttl.as_secs()).unwrap_or(u32::MAX);
+        let ttl = provider.ttl.as_secs();
         let patches = changes.patches(&provider.zones, ttl);
         let patches = patches.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, why))?;
         blocking(move || {
