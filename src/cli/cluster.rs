@@ -302,10 +302,10 @@ cluster prod  node fra1  apart: no majority is heard, nothing is taken out  vant
   sin1 have a clock that is off
   another node writes with this node's key: this one is silent
 
-node  region  provider  part     state   age    skew     orders            config    table
-fra1  eu      ovh       vantage  this    -      -        -                 -         -
-sin1  eu      ovh       vantage  late    900ms  40s off  -                 -         -
-syd1  eu      ovh       vantage  silent  900ms  -        -                 -         -
+node  region  provider  part     state             age    skew     orders            config    table
+fra1  eu      ovh       vantage  this              -      -        -                 -         -
+sin1  eu      ovh       vantage  late              900ms  40s off  -                 -         -
+syd1  eu      ovh       vantage  silent            900ms  -        -                 -         -
 tor1  eu      ovh       vantage  heard, withdrawn  900ms  -        01234567 differs  fedcba98  7
 
 who hears whom (a row hears a column)

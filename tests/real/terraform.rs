@@ -72,7 +72,7 @@ impl Stage {
             "aarch64" => "linux_arm64",
             _ => "linux_amd64",
         };
-        let mirror = format!("mirror/registry.terraform.io/waypost/waypost/0.1.0/{machine}");
+        let mirror = format!("mirror/terraform.example.org/waypost/waypost/0.1.0/{machine}");
         fs::create_dir_all(world.path(&mirror)).unwrap();
         let place = world.path(&format!("{mirror}/terraform-provider-waypost_v0.1.0"));
         symlink(provider, place).unwrap();
@@ -146,7 +146,7 @@ impl Stage {
     /// Writes a folder's configuration.
     fn write(&self, folder: &str, resources: &str) {
         let text = format!(
-            "terraform {{\n  required_providers {{\n    waypost = {{\n      source = \"waypost/waypost\"\n    }}\n  }}\n}}\n\
+            "terraform {{\n  required_providers {{\n    waypost = {{\n      source = \"terraform.example.org/waypost/waypost\"\n    }}\n  }}\n}}\n\
              provider \"waypost\" {{\n  reason = \"as code\"\n}}\n{resources}"
         );
         self.world.write(&format!("{folder}/main.tf"), &text);

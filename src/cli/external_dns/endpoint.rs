@@ -281,7 +281,9 @@ fn joined(value: &str) -> String {
             return value.to_owned();
         }
         full = own.len() > STRING_BYTES;
-        shown.push_str(text::show_rdata(rtype::TXT, own).trim_matches('"'));
+        let own = text::show_rdata(rtype::TXT, own);
+        let inside = own.strip_prefix('"').and_then(|own| own.strip_suffix('"'));
+        shown.push_str(inside.unwrap_or(&own));
         rest = behind;
     }
     format!("\"{shown}\"")

@@ -4,7 +4,7 @@
 terraform {
   required_providers {
     waypost = {
-      source = "waypost/waypost"
+      source = "terraform.example.org/waypost/waypost"
     }
   }
 }
