@@ -30,7 +30,7 @@ use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{Evidence, KeepReason, TargetHealth};
 use crate::health::{ProbeResult, Report};
-use crate::plan::{AddressesDown, Followed, Monitor, Plan, Recovery};
+use crate::plan::{AddressesDown, Followed, Plan};
 use crate::share::{Ruling, VantagePanel};
 
 use super::addresses;
@@ -40,6 +40,7 @@ use super::orders::OrderTurn;
 use super::own_sight::{self, OwnSight};
 use super::regional_rows::{RegionalHealth, RowsBefore};
 use super::reload_map::ReloadMap;
+use super::rules_of::{monitor, recovery};
 use super::snapshot::KeptTarget;
 use super::weights::Weights;
 
@@ -80,7 +81,7 @@ pub(super) struct Beginning {
     pub(super) targets: Vec<TargetHealth>,
     /// The moment at which each target last left, if that counts still.
     pub(super) left_at: Vec<Option<Moment>>,
-    /// What slowness left of each target.
+    /// The share that slowness leaves of each target.
     pub(super) paces: Vec<Permille>,
     pub(super) drains: Drains,
     pub(super) weights: Weights,
@@ -594,12 +595,4 @@ impl HealthState {
             (Some(_), Some(_)) => Last::Failed,
         }
     }
-}
-
-pub(super) fn monitor(plan: &Plan, slot: SlotId) -> &Monitor {
-    &plan.monitors[plan.slots[slot.index()].monitor.index()]
-}
-
-pub(super) fn recovery(plan: &Plan, target: TargetId) -> &Recovery {
-    &plan.recoveries[plan.targets[target.index()].recovery.index()]
 }

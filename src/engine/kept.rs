@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::demand::DemandEstimate;
-use super::health_state::{HealthState, recovery};
+use super::health_state::HealthState;
 use super::order::{OrderRecord, PastOrder};
+use super::rules_of::recovery;
 use super::snapshot::{Keep, KeptTarget, Snapshot};
 use crate::base::limits;
 use crate::base::{Moment, Permille, SlotId, TargetId};

@@ -80,6 +80,7 @@ mod regional;
 mod regional_rows;
 mod reload_map;
 mod resume;
+mod rules_of;
 mod rulings;
 mod schedule;
 mod slow;
@@ -375,7 +376,7 @@ impl Engine {
         let Some((slot, started)) = self.schedule.finish(id) else {
             return;
         };
-        let is_told = health_state::monitor(&self.plan, slot).check.silence();
+        let is_told = rules_of::monitor(&self.plan, slot).check.silence();
         let told = self.health.slot(slot).last().filter(|_| is_told.is_some());
         match told {
             // It was silent, and is so no more.
@@ -398,7 +399,7 @@ impl Engine {
     }
 
     fn judge(&mut self, now: Moment, slot: SlotId, report: Report) {
-        let report = report.judged_by(health_state::monitor(&self.plan, slot));
+        let report = report.judged_by(rules_of::monitor(&self.plan, slot));
         // A probe that this node could not even start says nothing of the endpoint: what was
         // known of it stays, and grows older.
         if report.outcome != ProbeResult::Fail(Cause::Local) {
@@ -421,7 +422,7 @@ impl Engine {
     /// Plans the next probe of a slot after a look at `last`.
     fn plan_next(&mut self, slot: SlotId, last: Moment) {
         let interval = self.health.next_interval(slot);
-        let monitor = health_state::monitor(&self.plan, slot);
+        let monitor = rules_of::monitor(&self.plan, slot);
         self.schedule.plan_next(slot, monitor, last, interval);
     }
 

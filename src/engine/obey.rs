@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 
 use super::agreed::{Agreed, AgreedApproval};
 use super::effects;
-use super::health_state::{Change, HealthState, recovery};
+use super::health_state::{Change, HealthState};
 use super::order::{Action, Effect, Executed, Order, OrderRecord, OrderRequest, Refused};
 use super::regional::decide;
+use super::rules_of::recovery;
 use crate::base::{EndpointId, Moment, TargetId};
 use crate::health::target::{ApprovalResult, Evidence};
 use crate::plan::Approval;

@@ -1,7 +1,8 @@
 //! Standings reckoned anew, from the slots up.
 //!
 //! What the state keeps is changed piece by piece; that it is what all of the pieces come to is compared with this.
-use super::health_state::{HealthState, recovery};
+use super::health_state::HealthState;
+use super::rules_of::recovery;
 use crate::base::{Moment, Standing, TargetId};
 
 impl HealthState {

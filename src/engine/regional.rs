@@ -19,11 +19,12 @@
 //! It knows no table and no client; which classes a region's clients are is for [`crate::table`].
 use std::collections::BTreeMap;
 
-use super::health_state::{HealthState, recovery};
+use super::health_state::HealthState;
 use super::order::Action;
 use super::own_sight::{OwnSight, Ruled};
 use super::regional_rows::{RegionalRow, RowsBefore, grouped};
 use super::reload_map::ReloadMap;
+use super::rules_of::recovery;
 use crate::base::{Moment, RegionId, Standing, TargetId};
 use crate::health::target::{ApprovalResult, Evidence, TargetHealth, Verdict};
 use crate::plan::{Plan, Recovery};

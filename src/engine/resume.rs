@@ -22,9 +22,10 @@
 //! It decides what counts, and nothing of what follows: the rules of a reload do the rest
 //! ([`HealthState::begin`]).
 use super::drains::Drains;
-use super::health_state::{Beginning, monitor, recovery};
+use super::health_state::Beginning;
 use super::orders::OrdersToResume;
 use super::own_sight;
+use super::rules_of::{monitor, recovery};
 use super::snapshot::{KeptTarget, Snapshot};
 use super::weights::Weights;
 use crate::base::limits;

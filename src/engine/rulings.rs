@@ -27,9 +27,10 @@ use crate::health::target::{Evidence, KeepReason, TargetHealth, Verdict};
 use crate::share::{Ballot, OwnVote, Ruling, Sight, Trust, VantagePanel};
 
 use super::addresses;
-use super::health_state::{Change, HealthState, recovery};
+use super::health_state::{Change, HealthState};
 use super::own_sight::{OwnSight, Ruled};
 use super::reload_map::ReloadMap;
+use super::rules_of::recovery;
 use crate::base::SlotId;
 
 impl HealthState {

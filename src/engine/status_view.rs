@@ -17,9 +17,9 @@ use crate::table::{PoolView, Table};
 
 use super::Engine;
 use super::effects;
-use super::health_state::monitor;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
+use super::rules_of::monitor;
 use super::status::{
     CertificateStatus, DrainStatus, EndpointStatus, GeoStatus, MeasuredStatus, ObservationStatus,
     OrderStatus, PoolStatus, RegionStatus, RegionalStatus, ServiceStatus, SlotStatus, Status,

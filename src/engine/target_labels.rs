@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::base::{Family, TargetId};
 use crate::plan::{Plan, Target};
 
-use super::health_state::monitor;
+use super::rules_of::monitor;
 
 /// The words by target.
 #[derive(Debug)]

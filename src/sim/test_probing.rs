@@ -1,7 +1,7 @@
 //! How the machines of a test plan are probed.
 use crate::base::{Draws, Permille, Span};
 
-/// How machines are probed.
+/// The way in which machines are probed.
 #[derive(Clone, Copy, Debug)]
 pub struct Probing {
     /// Between probes.
@@ -14,9 +14,9 @@ pub struct Probing {
     pub fall: u16,
     /// Successes that bring it up.
     pub rise: u16,
-    /// When a probe that passes is slow.
+    /// The time after which a probe that passes is slow.
     pub slow_after: Option<Span>,
-    /// What is left of an endpoint that is slow; without it, it is down.
+    /// The share that is left of an endpoint that is slow; without it, it is down.
     pub degraded: Option<Permille>,
 }
 

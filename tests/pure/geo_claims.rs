@@ -183,6 +183,34 @@ fn a_city_is_claimed_inside_its_country_and_its_part_of_it() {
 }
 
 #[test]
+fn the_more_specific_claim_counts() {
+    let client = "198.51.100.1";
+    let (network, system) = ("\"198.51.100.0/24\"", "\"AS64500\"");
+    let (city, part, country, continent) = ("\"US/Chicago\"", "\"US-IL\"", "\"US\"", "\"NA\"");
+    let record = json!({
+        "country": { "iso_code": "US" },
+        "subdivisions": [{ "iso_code": "IL" }],
+        "city": { "names": { "en": "Chicago" } },
+        "autonomous_system_number": 64500,
+    });
+    let all = [network, system, city, part, country, continent];
+    for (rank, better) in all.iter().enumerate() {
+        for worse in &all[rank + 1..] {
+            // The region that is farther away has the better claim.
+            let config = text(worse).replace(
+                "serves = [\"192.0.2.0/25\"]",
+                &format!("serves = [{better}]"),
+            );
+            let (plan, _) = compiled(&config, &[("198.51.100.0/24", record.clone())]);
+            let service = waypost::base::ServiceId::from_index(0);
+            let class = plan.class(service, plan.class_of(service, client.parse().unwrap()));
+            let first = &plan.regions[class.preference[0].index()].name;
+            assert_eq!(first, "eu", "{better} against {worse}");
+        }
+    }
+}
+
+#[test]
 fn a_city_that_the_file_does_not_have_is_told() {
     let country = [("198.51.100.0/24", COUNTRY())];
     for (serves, networks, told) in [
@@ -202,7 +230,10 @@ fn a_city_that_the_file_does_not_have_is_told() {
         // The operator knows better.
         (r#""JP/Naha""#, country.to_vec(), vec![]),
     ] {
-        let config = text(serves).replace("\"JP\" }", "\"JP/Naha\" }");
+        let config = match serves.contains("JP") {
+            true => text(serves).replace("\"JP\" }", "\"JP/Naha\" }"),
+            false => text(serves),
+        };
         assert_eq!(compiled(&config, &networks).1, told, "{serves}");
     }
     for (serves, says) in [

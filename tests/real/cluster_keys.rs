@@ -275,7 +275,9 @@ impl Fleet {
     /// The tags of the DNSKEY RRset of a node, sorted.
     fn published(&self, number: usize) -> Vec<String> {
         let server = format!("@{}", address(number));
-        let text = dig(&[&server, "+short", "+multiline", "example.org", "DNSKEY"]);
+        let shown = ["+noall", "+answer", "+multiline", "+rrcomments"];
+        let question = [&*server, "example.org", "DNSKEY"];
+        let text = dig(&[&question[..], &shown].concat());
         let tags = text.split("key id = ").skip(1);
         let mut tags: Vec<String> = tags
             .map(|rest| rest.split_whitespace().next().unwrap().to_owned())

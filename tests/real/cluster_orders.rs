@@ -339,7 +339,7 @@ fn a_config_is_planned_against_every_node() {
     // What may not be on one may not be at all.
     let (text, code) = plan(&fleet, "residency = \"strict\"", "residency = \"prefer\"");
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("fence widened"), "{text}");
+    assert!(text.contains("2 fences widened"), "{text}");
     let (text, code) = plan(&fleet, "[acme]", "[acmes]");
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("not known of: fra1, sin1, tor1"), "{text}");

@@ -74,7 +74,7 @@ impl Stage {
         };
         let mirror = format!("mirror/terraform.example.org/waypost/waypost/0.1.0/{machine}");
         fs::create_dir_all(world.path(&mirror)).unwrap();
-        let place = world.path(&format!("{mirror}/terraform-provider-waypost_v0.1.0"));
+        let place = world.path(&format!("{mirror}/terraform-provider-waypost"));
         symlink(provider, place).unwrap();
         let mirror = world.path("mirror");
         let path = mirror.display();

@@ -20,6 +20,7 @@
 //! | `records` | records that follow the choice, and what cannot stand beside them |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
+//! | `claim_level` | which of two claims on a client counts |
 //! | `claims` | whether it can serve what regions claim |
 //! | `maps` | clients into classes |
 //! | `tls` | the server's own certificate and key |
@@ -40,6 +41,7 @@ mod acme;
 mod aliases;
 mod capacity;
 mod checks;
+mod claim_level;
 mod claims;
 mod cluster;
 mod deals;

@@ -1,7 +1,7 @@
 //! How the clients of a service prefer its regions, with names resolved: by the regions' own maps, or as
 //! `[services.NAME.steering]` says.
 //!
-//! By place, the order is: the regions that claim the client, the most specific claim first (network, AS, part of a
+//! By place, the order is: the regions that claim the client, the most specific claim first (network, AS, city, part of a
 //! country, country, continent; the nearest among equals), then where the first of them falls back to, then the rest by distance. Who is
 //! claimed by none goes to the nearest region. A list for the client's place comes before all of it. A region that takes no
 //! failover is there only for those whom it claims, and a closed fallback has nobody behind it. With an `order`, whoever is
@@ -10,10 +10,11 @@
 //!
 //! It does not know which regions a service has endpoints in, nor fences: `maps` takes out what may not be.
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::claim_level::{BY_NETWORK, city_of, level};
 use super::internal::Openness;
 use super::latency::MeasuredSteering;
 use super::lots::RegionDrawing;
@@ -24,11 +25,8 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Serves, ServiceSpec};
 use crate::config::steering::SteeringSpec;
-use crate::geo::{Continent, Direction, Location, Network, Place, Territory, country};
+use crate::geo::{City, Continent, Direction, Location, Network, Place, Territory, country};
 use crate::plan::{FamilyPairing, Measured, MeasuredClient, Residency, SteeringFacts};
-
-/// The level of a claim by network.
-const BY_NETWORK: u8 = 5;
 
 /// The way in which clients prefer regions.
 #[derive(Debug)]
@@ -299,6 +297,16 @@ impl Steering {
         self.by_mark = marks.collect();
     }
 
+    /// Cities that are claimed, or have a list.
+    fn cities(&self) -> HashSet<City> {
+        let preferring = self.places.iter().filter_map(|(own, _)| match own {
+            Preferring::Of(claim) => Some(claim),
+            Preferring::Marks(..) => None,
+        });
+        let all = self.claims.iter().flatten().chain(preferring);
+        all.filter_map(city_of).collect()
+    }
+
     /// Claims on a client, and the list for its place.
     fn claimed(&self, place: &Place, mark: Option<u16>) -> Claimed {
         let marked = mark.and_then(|mark| self.by_mark.get(usize::from(mark)));
@@ -342,6 +350,7 @@ pub(super) type RegionOrder = (Vec<RegionId>, Option<MeasuredClient>);
 /// All that regions claim clients by.
 type ClaimKey = (
     Option<Territory>,
+    Option<City>,
     Option<Continent>,
     Option<u32>,
     Option<u16>,
@@ -349,7 +358,7 @@ type ClaimKey = (
 
 /// Claims on a client.
 struct Claimed {
-    /// By region: 5 by network, 4 by AS, 3 by part of a country, 2 by country, 1 by continent, 0 not at all.
+    /// By region: 6 by network, 5 by AS, 4 by city, 3 by part of a country, 2 by country, 1 by continent, 0 not at all.
     levels: Vec<u8>,
     /// The list for its place.
     preferred: Vec<RegionId>,
@@ -364,6 +373,8 @@ pub(super) struct RegionOrders<'p> {
     /// Places of regions.
     directions: Vec<Direction>,
     claims: HashMap<ClaimKey, Claimed>,
+    /// Cities that anything is claimed for: all others are as their surroundings are.
+    cities: HashSet<City>,
     known: HashMap<Option<MeasuredClient>, HashMap<Vec<RegionId>, RegionOrderId>>,
     count: usize,
     /// Distances of regions from the client at hand, as their bias has them.
@@ -381,6 +392,7 @@ impl<'p> RegionOrders<'p> {
             places,
             directions: regions.map(|own| own.location.direction()).collect(),
             claims: HashMap::new(),
+            cities: steering.cities(),
             known: HashMap::new(),
             count: 0,
             distances: vec![0; places.regions.len()],
@@ -421,7 +433,8 @@ impl<'p> RegionOrders<'p> {
             None => self.distances.fill(0),
         }
         self.list.clear();
-        let key = (place.territory(), place.continent, place.asn, mark);
+        let city = place.city.filter(|own| self.cities.contains(own));
+        let key = (place.territory(), city, place.continent, place.asn, mark);
         let steering = self.steering;
         let claims = self.claims.entry(key);
         claims.or_insert_with(|| steering.claimed(place, mark));
@@ -556,23 +569,6 @@ impl Steering {
         claims
             .map(|claim| level(claim, &place))
             .any(|level| level > 0)
-    }
-}
-
-/// Ranks how specifically a claim that is no network names a place.
-fn level(claim: &Serves, place: &Place) -> u8 {
-    match claim {
-        Serves::Asn(asn) if place.asn == Some(*asn) => 5,
-        Serves::City(own) if own.has(place) => 4,
-        Serves::Subdivision(own) if place.subdivision == Some(*own) => 3,
-        Serves::Countries(list) if place.country.is_some_and(|one| list.contains(&one)) => 2,
-        Serves::Continent(continent) if place.continent == Some(*continent) => 1,
-        Serves::Network(_)
-        | Serves::Asn(_)
-        | Serves::Subdivision(_)
-        | Serves::City(_)
-        | Serves::Countries(_)
-        | Serves::Continent(_) => 0,
     }
 }
 

@@ -34,6 +34,7 @@ const MOVES: &str = "changes all the time while it is read";
 /// Looks at the files of a config because one of them has changed.
 const ROUNDS: usize = 5;
 
+mod catalogs;
 mod include;
 mod watch;
 
@@ -182,7 +183,7 @@ fn finish(
         diagnostics.warn(&(0..0), message);
     }
     let config_files: Vec<PathBuf> = watch.entries.iter().map(|own| own.path.clone()).collect();
-    let (catalogs, listing) = bring_catalogs(&spec, &mut watch);
+    let (catalogs, listing) = catalogs::bring(&spec, &mut watch);
     spec.add_listed(&listing, &mut diagnostics);
     // What the server writes itself is no change to be read, but for what catalogs list.
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
@@ -232,20 +233,6 @@ fn bring_measured(spec: &Spec, files: &mut Files) {
         Some((path, since.as_secs()))
     });
     files.written = written.collect();
-}
-
-/// Brings the copies of catalogs that come from primaries, with what says whether they are whole. A copy is watched from before
-/// it is read.
-fn bring_catalogs(spec: &Spec, watch: &mut Watch) -> (BTreeSet<PathBuf>, Files) {
-    let catalogs: BTreeSet<PathBuf> = spec.catalog_copies().into_iter().collect();
-    let mut files = Files::new();
-    for path in &catalogs {
-        files.insert(path.clone(), bring_one(path, watch));
-        let record = config::copy::record_of(path);
-        let (_, octets) = read(&record, limits::FILE_BYTES);
-        files.insert(record, octets.map(Arc::from));
-    }
-    (catalogs, files)
 }
 
 /// Reads the files of one zone again. They are watched from now on, as what they include now may be new.

@@ -211,9 +211,19 @@ addresses = ["192.0.2.30"]
 const TINY: &str = "database = \"tiny.mmdb\"\n";
 
 /// Keys whose default is decided past the plan, with the file that says so.
-const ELSEWHERE: [(&str, &str, &str); 2] = [
+const ELSEWHERE: [(&str, &str, &str); 4] = [
     ("[server]", "watch", "`watch_off` of src/config/spec.rs"),
     ("[control]", "socket", "`SOCKET` of src/config/spec.rs"),
+    (
+        "[cluster]",
+        "withdraw_hold",
+        "compared where there is `withdraw`",
+    ),
+    (
+        "[cluster]",
+        "stale_after",
+        "compared where there is `withdraw`",
+    ),
 ];
 
 /// Keys that say something only where another key stands beside them, or whose default another one takes over.
@@ -340,6 +350,34 @@ fn other(value: &str) -> String {
         }
         _ => "\"/another\"".to_owned(),
     }
+}
+
+#[test]
+fn times_of_withdrawal_are_documented_where_there_is_one() {
+    let mark = "#@ [cluster]\n";
+    let with = |more: &str| {
+        let text = SAMPLE.replace(mark, &format!("withdraw = \"stale\"\n{more}{mark}"));
+        let text = text.replace(
+            "\n[guard]\n",
+            "\n[guard]\ncanaries = [\"203.0.113.1:53\"]\n",
+        );
+        decided(&text).unwrap_or_else(|found| panic!("{found}"))
+    };
+    let plain = with("");
+    let mut compared = 0;
+    for own in documented() {
+        if own.section == "[cluster]" && ["withdraw_hold", "stale_after"].contains(&&*own.key) {
+            let value = code(&own.default).unwrap();
+            assert_eq!(with(&format!("{} = {value}\n", own.key)), plain, "{own:?}");
+            assert_ne!(
+                with(&format!("{} = {}\n", own.key, other(value))),
+                plain,
+                "{own:?}"
+            );
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 2);
 }
 
 #[test]
