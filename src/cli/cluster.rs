@@ -264,9 +264,10 @@ mod tests {
                 config: "fedcba9876543210".into(),
                 config_same: true,
                 generation: 7,
-                route: (name == "tor1")
-                    .then(|| "withdrawn".into())
-                    .unwrap_or_default(),
+                route: match name {
+                    "tor1" => "withdrawn".into(),
+                    _ => String::new(),
+                },
                 ..HeadView::default()
             }),
             ..NodeView::default()

@@ -83,25 +83,7 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
         refusal_lines(out, refused, paint);
     }
     for zone in &status.zones {
-        if let Some(text) = unanswered(zone) {
-            line(out, &paint.code("1;31", &text));
-        }
-        if let Some(why) = &zone.signatures_unkept {
-            let name = &zone.name;
-            let text = format!("signatures of zone {name} would not outlive a restart: {why}");
-            line(out, &paint.code("35", &text));
-        }
-        if zone.declared > 0 {
-            let (name, count, aside) = (&zone.name, zone.declared, zone.declared_aside);
-            let aside = match aside {
-                0 => String::new(),
-                aside => format!(", {aside} of them not served: `waypost records list {name}`"),
-            };
-            line(out, &format!("zone {name}: {count} RRsets declared{aside}"));
-        }
-        if let Some(signing) = &zone.signing {
-            signing_lines(out, &zone.name, signing);
-        }
+        zone_lines(out, zone, paint);
     }
     for name in &status.names {
         name_line(out, name, paint);
@@ -140,6 +122,29 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
     }
     limited_lines(out, &status.limited, paint);
     observation_lines(out, &status.observation, paint);
+}
+
+/// A zone, as far as there is something to say of it.
+fn zone_lines(out: &mut String, zone: &ZoneStatus, paint: Paint) {
+    let name = &zone.name;
+    if let Some(text) = unanswered(zone) {
+        line(out, &paint.code("1;31", &text));
+    }
+    if let Some(why) = &zone.signatures_unkept {
+        let text = format!("signatures of zone {name} would not outlive a restart: {why}");
+        line(out, &paint.code("35", &text));
+    }
+    if zone.declared > 0 {
+        let (count, aside) = (zone.declared, zone.declared_aside);
+        let aside = match aside {
+            0 => String::new(),
+            aside => format!(", {aside} of them not served: `waypost records list {name}`"),
+        };
+        line(out, &format!("zone {name}: {count} RRsets declared{aside}"));
+    }
+    if let Some(signing) = &zone.signing {
+        signing_lines(out, name, signing);
+    }
 }
 
 /// Samples of answers, where any are taken; and what was lost of them and of the log.

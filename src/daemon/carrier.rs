@@ -10,6 +10,7 @@ use tracing::error;
 
 use super::cluster::ClusterDriver;
 use super::keeper::ClusterBefore;
+use super::key_sharing::KeySharing;
 use crate::io::carry::peers::{PeerTools, Peers};
 use crate::io::clock::Clock;
 use crate::io::control::Heartbeat;
@@ -24,8 +25,12 @@ pub(super) struct CarrierKeeper {
     peers: Option<Peers>,
 }
 
-/// The part of a node in a cluster: what it says and hears, and what carries it. Neither, if it stands alone.
-pub(super) type ClusterParts = (Option<ClusterDriver>, Option<CarrierKeeper>);
+/// The part of a node in a cluster: what it says and hears, what carries it, and the keys that it shares. None of it, if it stands alone.
+pub(super) type ClusterParts = (
+    Option<ClusterDriver>,
+    Option<CarrierKeeper>,
+    Option<KeySharing>,
+);
 
 /// Begins to take part in a cluster, if the plan says so; peers are answered on these listeners.
 ///
@@ -34,12 +39,12 @@ pub(super) type ClusterParts = (Option<ClusterDriver>, Option<CarrierKeeper>);
 pub(super) fn join(
     plan: &Arc<Plan>,
     (clock, before): (Clock, &ClusterBefore),
-    listeners: Vec<TcpListener>,
-    (metrics, heartbeat): (&Arc<Metrics>, &Arc<Heartbeat>),
+    (listeners, metrics, heartbeat): (Vec<TcpListener>, &Arc<Metrics>, &Arc<Heartbeat>),
 ) -> Result<ClusterParts, String> {
-    let driver = ClusterDriver::start(plan, (clock, heartbeat), before)?;
+    let mut driver = ClusterDriver::start(plan, (clock, heartbeat), before)?;
+    let keys = driver.as_mut().and_then(ClusterDriver::take_keys);
     let (Some(own), Some(rules)) = (&driver, &plan.cluster) else {
-        return Ok((None, None));
+        return Ok((None, None, None));
     };
     let mut keeper = CarrierKeeper {
         listeners,
@@ -52,7 +57,7 @@ pub(super) fn join(
         peers: None,
     };
     keeper.begin()?;
-    Ok((driver, Some(keeper)))
+    Ok((driver, Some(keeper), keys))
 }
 
 impl CarrierKeeper {

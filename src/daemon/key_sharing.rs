@@ -149,7 +149,8 @@ impl KeySharing {
         let has_heard = heard.iter().filter(|node| node.rings.is_some()).count() + 1;
         let is_whole = nodes.values().all(|fellows| holds_all(fellows));
         let has_waited = now.since(self.began) >= CLUSTER_KEYS_AWAITED;
-        self.is_waiting &= !has_waited && !(has_heard * 2 > heard.len() + 1 && is_whole);
+        let is_enough = has_heard * 2 > heard.len() + 1 && is_whole;
+        self.is_waiting &= !(has_waited || is_enough);
         self.say(&zones, &heard);
         self.zones = Some(zones);
         inputs.push(Input::Nodes(KeyNodes::Cluster {
@@ -280,7 +281,7 @@ impl SharedZone {
         Some(Input::Keys {
             apex,
             steps: Vec::new(),
-            read,
+            read: Box::new(read),
         })
     }
 

@@ -92,7 +92,7 @@ impl WatchedKeys {
         is_news.then(|| Input::Keys {
             apex: self.store.zone().clone(),
             steps: Vec::new(),
-            read,
+            read: Box::new(read),
         })
     }
 }

@@ -16,7 +16,6 @@ use tracing::warn;
 use super::Failure;
 use super::carrier;
 use super::channels::{Channels, Handles, Shown};
-use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
@@ -116,10 +115,8 @@ impl Server {
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
         let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
         let (ready, metrics, heartbeat, audit) = shared(&state);
-        let peers = start.sockets.take_peers();
-        let (mut cluster, carrier) =
-            carrier::join(&plan, (clock, &agreed), peers, (&metrics, &heartbeat))?;
-        let keys = cluster.as_mut().and_then(ClusterDriver::take_keys);
+        let around = (start.sockets.take_peers(), &metrics, &heartbeat);
+        let (cluster, carrier, keys) = carrier::join(&plan, (clock, &agreed), around)?;
         let patience = FirstAnswer::beside(&start.predecessor);
         let wanted = (prepared.zones, patience, keys);
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
@@ -149,10 +146,9 @@ impl Server {
         let mut core_loop = ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
         core_loop.settle(&mut zones.events).await;
         let streams = Streams::start().map_err(|error| no_runtime(&error))?;
-        let published = announce((&ready, &core_loop), clock, (&commands, &audit));
-        let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &published);
-        let what = (published, deferred, start.secrets);
-        let served = service((clock, metrics), what, &plan)?;
+        let tables = announce((&ready, &core_loop), clock, (&commands, &audit));
+        let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &tables);
+        let served = service((clock, metrics), (tables, deferred, start.secrets), &plan)?;
         let doors = doors.open(served, streams.handle())?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {

@@ -406,7 +406,11 @@ impl ZoneDriver {
                 Err(error) => (Vec::new(), Err(error)),
             };
             let read = read.map_err(|error| error.to_string());
-            let _ = events.send(Input::Keys { apex, steps, read });
+            let _ = events.send(Input::Keys {
+                apex,
+                steps,
+                read: Box::new(read),
+            });
         });
     }
 

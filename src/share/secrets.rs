@@ -104,10 +104,13 @@ impl KeysHeard {
     }
 }
 
+/// A zone, and its ring if there is one.
+type ZoneTold = (String, Option<ToldRing>);
+
 impl NodeRings {
     /// All rings, in as many parts as they need.
     pub(super) fn parts(told: &RingsTold) -> Vec<Self> {
-        let mut parts: Vec<(usize, Vec<(String, Option<ToldRing>)>)> = vec![(0, Vec::new())];
+        let mut parts: Vec<(usize, Vec<ZoneTold>)> = vec![(0, Vec::new())];
         let mut all = Packer::default();
         for (zone, ring) in told {
             let before = all.0.len();

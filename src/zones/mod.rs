@@ -153,7 +153,7 @@ pub enum Input {
         /// Steps that were taken there.
         steps: Vec<Step>,
         /// Its content, or why it cannot be read or changed.
-        read: Result<Keyring, String>,
+        read: Box<Result<Keyring, String>>,
     },
     /// Other nodes of the cluster have told what they serve of their keys, or there are other nodes.
     Nodes(KeyNodes),
@@ -497,7 +497,7 @@ impl ZoneEngine {
             Input::Notified(apex) => self.notified(&apex),
             Input::Fetched(number, outcome) => self.fetched(number, outcome),
             Input::Nodes(nodes) => self.take_nodes(nodes),
-            Input::Keys { apex, steps, read } => self.take_keys(&apex, &steps, read),
+            Input::Keys { apex, steps, read } => self.take_keys(&apex, &steps, *read),
             Input::Copied {
                 apex,
                 took,

@@ -337,7 +337,7 @@ fn a_zone_that_is_withheld_returns_with_its_keys() {
     bench.give(Input::Keys {
         apex: name("own.test"),
         steps: Vec::new(),
-        read: Ok(keyring()),
+        read: Box::new(Ok(keyring())),
     });
     bench.work();
     bench.pass(Span(100));

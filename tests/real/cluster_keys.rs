@@ -320,6 +320,7 @@ impl Fleet {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn three_nodes_roll_keys_that_each_has_for_itself() {
     let mut fleet = Fleet::start();
     fleet.keys(0, &["generate", "example.org"]);

@@ -191,6 +191,7 @@ fn the_chart_as_it_comes_is_sound() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn the_chart_with_everything_is_sound() {
     let world = World::new();
     let objects = rendered(&world, &repository("deploy/helm/waypost/ci/full.yaml"));

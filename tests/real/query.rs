@@ -41,6 +41,7 @@ fn all_in(text: &str, parts: &[&str]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
 fn an_answer_is_shown_with_its_reason() {
     let world = World::new();
     let long: String = (0..8)

@@ -208,7 +208,7 @@ fn a_node_is_made_checked_looked_at_and_revoked() {
     .concat();
     let text = node(&world, &revoke);
     for told in [
-        "node `tor1` is revoked here; known by 1 of 3",
+        "node `tor1` is revoked here; known by 1 of 2",
         "1 certificates taken back",
         "known by fra1; not yet, or unheard: sin1",
     ] {

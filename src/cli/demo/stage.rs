@@ -379,10 +379,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             ..
         } => Some(match to {
             Why::Down(cause) => format!("  {endpoint} is down: {cause}"),
-            Why::Ramping { step, of } => format!(
-                "  {endpoint} ramps: step {step} of {of}, {}%",
-                share_permille / 10
-            ),
+            Why::Ramping { step, of } => {
+                let percent = share_permille / 10;
+                format!("  {endpoint} ramps: step {step} of {of}, {percent}%")
+            }
             other @ (Why::Unproven
             | Why::Healthy
             | Why::Gated
@@ -398,11 +398,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             | Why::Weighted
             | Why::Degraded
             | Why::Forced
-            | Why::Supposed) => format!(
-                "  {endpoint} is {}, share {}%",
-                other.word(),
-                share_permille / 10
-            ),
+            | Why::Supposed) => {
+                let (word, percent) = (other.word(), share_permille / 10);
+                format!("  {endpoint} is {word}, share {percent}%")
+            }
         }),
         Notice::FailOpen {
             service,

@@ -235,9 +235,10 @@ fn merge(target: &mut Value, patch: &Value) {
         return;
     };
     for (key, value) in patch {
-        match value {
-            Value::Null => drop(target.remove(key)),
-            value => merge(target.entry(key.clone()).or_insert(Value::Null), value),
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            merge(target.entry(key.clone()).or_insert(Value::Null), value);
         }
     }
 }

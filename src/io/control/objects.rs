@@ -296,14 +296,17 @@ fn condition(
     Ok((Some(path.clone()), expected(headers, true)?))
 }
 
+/// What a batch is expected to find, and what it changes.
+type AskedBatch = (
+    (Option<ObjectPath>, ExpectedState),
+    Vec<(ObjectPath, ObjectChange)>,
+);
+
 /// Has a batch carried out, and records it.
 async fn change(
     (state, caller): (&State, Caller),
     uri: &Uri,
-    (expects, changes): (
-        (Option<ObjectPath>, ExpectedState),
-        Vec<(ObjectPath, ObjectChange)>,
-    ),
+    (expects, changes): AskedBatch,
 ) -> Result<Reply, Refusal> {
     let DeclaringCircumstances {
         is_dry,
@@ -311,15 +314,8 @@ async fn change(
         reason,
     } = circumstances(&parameters::of(uri))?;
     let of = expects.0.clone();
-    let mut by = declarers(&caller);
-    // A role within a scope is not the role that a rule means: name the token.
-    let is_scoped = caller
-        .grant
-        .as_ref()
-        .is_some_and(|own| !own.scope.is_empty());
-    by.retain(|own| !is_scoped || !matches!(own, Declarer::Role(_)));
     let order = Box::new(ObjectOrder {
-        by,
+        by: rules_for(&caller),
         author: caller.author(&author),
         reason: reason.clone(),
         at: state.clock.wall_seconds(),
@@ -380,6 +376,15 @@ async fn change(
             Ok(engine_is_silent())
         }
     }
+}
+
+/// Those for whom a rule may be that lets this caller. A role within a scope is not the role that a rule means: name the token.
+fn rules_for(caller: &Caller) -> Vec<Declarer> {
+    let scope = caller.grant.as_ref().map(|own| &own.scope);
+    let is_scoped = scope.is_some_and(|own| !own.is_empty());
+    let mut by = declarers(caller);
+    by.retain(|own| !is_scoped || !matches!(own, Declarer::Role(_)));
+    by
 }
 
 /// The tables that a batch is about, as they are, for the audit log.

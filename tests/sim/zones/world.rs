@@ -287,12 +287,20 @@ impl World {
                     Ok(steps) => (steps, folder.load(&apex)),
                     Err(why) => (Vec::new(), Err(why)),
                 };
-                self.give(Input::Keys { apex, steps, read });
+                self.give(Input::Keys {
+                    apex,
+                    steps,
+                    read: Box::new(read),
+                });
             }
             Inside::LookAtKeys(apex) => {
                 let read = self.disk.folders[&apex].load(&apex);
                 let steps = Vec::new();
-                self.give(Input::Keys { apex, steps, read });
+                self.give(Input::Keys {
+                    apex,
+                    steps,
+                    read: Box::new(read),
+                });
             }
             Inside::Published(table) => self.give(Input::Published(table)),
         }
