@@ -26,7 +26,7 @@ use super::regional_rows::{RegionalRow, RowsBefore, grouped};
 use super::reload_map::ReloadMap;
 use super::rules_of::recovery;
 use crate::base::{Moment, RegionId, Standing, TargetId};
-use crate::health::target::{ApprovalResult, Evidence, TargetHealth, Verdict};
+use crate::health::target::{ApprovalResult, Evidence, KeepReason, TargetHealth, Verdict};
 use crate::plan::{Plan, Recovery};
 use crate::share::Ruling;
 use crate::share::ruling::VoteCount;
@@ -115,6 +115,12 @@ impl HealthState {
             ..evidence
         };
         health.observe_since(now, recovery(&self.plan, id), evidence, up_since);
+        // Where a region rules, neither this node's doubt nor the bound on the whole's ejections keeps a row.
+        let is_held =
+            health.kept() == Some(KeepReason::Doubted) || !agrees && health.kept().is_some();
+        if is_held && matches!(ruling, Ruling::Down(_)) {
+            health.release();
+        }
         Some((health, agrees))
     }
 

@@ -628,7 +628,7 @@ fn an_order_is_a_post_and_reaches_the_engine_whole() {
         (
             "action=farce&scope=eu",
             400,
-            "approve, drain, undrain, force",
+            "approve, refuse, drain, undrain, force",
         ),
         ("scope=eu", 400, "action is missing"),
         ("action=drain&scope=eu&reason=a%0Ab", 400, "one line"),
