@@ -46,11 +46,10 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 15] = [
+    /// Those that seeded worlds draw. A machine that is late is for scenarios: the oracle does not know yet what a restart forgets of it.
+    pub const ALL: [Self; 14] = [
         Self::Dead,
         Self::Slow,
-        Self::Late,
         Self::Flapping,
         Self::Lossy,
         Self::Region,

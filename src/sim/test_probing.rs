@@ -22,7 +22,7 @@ pub struct Probing {
 
 impl Probing {
     /// Lets slowness count, in most plans: what no machine is that is well.
-    pub(super) fn draw_pace(&mut self, draws: &mut Draws) {
+    pub fn draw_pace(&mut self, draws: &mut Draws) {
         let most = self.timeout.0.saturating_sub(USUAL.0).max(1);
         let after = Span(USUAL.0 + draws.below(most));
         let counts = draws.below(4);

@@ -296,7 +296,7 @@ fn condition(
     Ok((Some(path.clone()), expected(headers, true)?))
 }
 
-/// What a batch is expected to find, and what it changes.
+/// The state that a batch expects to find, and its changes.
 type AskedBatch = (
     (Option<ObjectPath>, ExpectedState),
     Vec<(ObjectPath, ObjectChange)>,

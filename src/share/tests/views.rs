@@ -1,4 +1,4 @@
-//! What a node shows of the others.
+//! Views of a cluster, as a node shows them.
 use super::*;
 
 #[test]
