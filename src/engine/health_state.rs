@@ -42,6 +42,7 @@ use super::regional_rows::{RegionalHealth, RowsBefore};
 use super::reload_map::ReloadMap;
 use super::rules_of::{monitor, recovery};
 use super::snapshot::KeptTarget;
+use super::steps::Steps;
 use super::weights::Weights;
 
 /// The health of all slots and targets of a plan, and the drains in force.
@@ -57,7 +58,7 @@ pub(super) struct HealthState {
     pub(super) paces: Vec<Permille>,
     /// By target: the result of the last probes of its combined monitors; nothing for targets without a combination.
     combined: Vec<Last>,
-    steps: BTreeSet<(Moment, TargetId)>,
+    steps: Steps,
     pub(super) tally: Tally,
     pub(super) doubt: Doubt,
     /// The votes of other vantages; of a node that stands alone there are none.
@@ -185,7 +186,7 @@ impl HealthState {
             served: vec![Served::No; targets.len()],
             paces: vec![Permille::FULL; targets.len()],
             combined: vec![Last::Nothing; targets.len()],
-            steps: BTreeSet::new(),
+            steps: Steps::new(targets.len()),
             doubt: Doubt::None,
             panel: own_sight::first_panel(&plan),
             regional: RegionalHealth::default(),
@@ -218,7 +219,7 @@ impl HealthState {
     /// Takes the steps that are due, and lets go what the bound on ejections has room for again.
     pub(super) fn advance(&mut self, now: Moment) -> Vec<Change> {
         let mut changes = Vec::new();
-        while let Some((due, id)) = self.steps.first().copied()
+        while let Some((due, id)) = self.steps.first()
             && due <= now
         {
             changes.extend(self.look(now, id));
@@ -270,7 +271,7 @@ impl HealthState {
 
     /// The moment at which the next step of a ramp or drain is due, or what is held back may leave.
     pub(super) fn wake_at(&self) -> Option<Moment> {
-        let step = self.steps.first().map(|(due, _)| *due);
+        let step = self.steps.first().map(|(due, _)| due);
         let room = self.ejections.next_change().filter(|_| self.is_capped());
         let turn = self.drains.orders.wake_at();
         let weight = self.weights.wake_at(&self.plan);
@@ -371,7 +372,6 @@ impl HealthState {
         let own = self.sight_after(now, id, evidence.verdict);
         self.own[id.index()] = own;
         let ruled = self.ruled(now, id, own);
-        self.steps_forget(id);
         let recovery = recovery(&self.plan, id);
         self.drains.advance(now, id, recovery);
         let before = self.before_look(id);
@@ -476,7 +476,6 @@ impl HealthState {
                 self.targets[id.index()].release();
                 self.attribute_in_blackout(now, id);
                 self.eject(now, id);
-                self.steps_forget(id);
                 changes.extend(self.note(id));
             }
         }
@@ -495,7 +494,7 @@ impl HealthState {
         let to = self.weigh(id, to);
         let from = std::mem::replace(&mut self.standings[id.index()], to);
         self.note_regions(id, evidence);
-        self.steps_remember(id);
+        self.schedule_step(id);
         self.count_target(id);
         self.count_ejection(id);
         (from != to).then_some(Change {
@@ -505,16 +504,9 @@ impl HealthState {
         })
     }
 
-    pub(super) fn steps_remember(&mut self, id: TargetId) {
-        if let Some(due) = self.next_step(id) {
-            self.steps.insert((due, id));
-        }
-    }
-
-    pub(super) fn steps_forget(&mut self, id: TargetId) {
-        if let Some(due) = self.next_step(id) {
-            self.steps.remove(&(due, id));
-        }
+    /// Takes note of when a target is to be looked at again.
+    pub(super) fn schedule_step(&mut self, id: TargetId) {
+        self.steps.set(id, self.next_step(id));
     }
 
     /// The moment at which a target's next step is due, of its ramp or of its drain.

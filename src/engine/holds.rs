@@ -20,10 +20,7 @@ impl HealthState {
         };
         let ids = (0..self.targets.len()).map(TargetId::from_index);
         let ids: Vec<TargetId> = ids.filter(is_it).collect();
-        let changes = ids.into_iter().filter_map(|id| {
-            self.steps_forget(id);
-            self.note(id)
-        });
+        let changes = ids.into_iter().filter_map(|id| self.note(id));
         changes.collect()
     }
 
@@ -33,7 +30,6 @@ impl HealthState {
         let ids = (0..self.targets.len()).map(TargetId::from_index);
         let ids: Vec<TargetId> = ids.filter(|id| self.known_until(*id).is_some()).collect();
         for id in ids {
-            self.steps_forget(id);
             self.note(id);
         }
     }

@@ -119,7 +119,6 @@ impl HealthState {
         for change in self.drains.settle(now, &self.plan) {
             let targets = self.index.targets_of(change.endpoint).to_vec();
             for id in &targets {
-                self.steps_forget(*id);
                 let share = self.standings[id.index()].share;
                 let recovery = recovery(&self.plan, *id);
                 self.drains.turn(now, change, (*id, recovery), share);
@@ -143,15 +142,13 @@ impl HealthState {
             let targets = self.index.targets_of(*endpoint).to_vec();
             let mut effect = Effect::Already;
             for id in &targets {
-                // A refusal ends a ramp.
-                self.steps_forget(*id);
                 let recovery = recovery(&self.plan, *id);
                 let target = &mut self.targets[id.index()];
                 let action = request.order.action;
                 let result = decide(target, now, recovery, action);
                 let own = target.fell().filter(|_| result == ApprovalResult::Accepted);
                 let rows = self.decide_regions(now, *id, |_| Some(action));
-                self.steps_remember(*id);
+                self.schedule_step(*id);
                 if result == ApprovalResult::Accepted || !rows.is_empty() {
                     effect = Effect::Changed;
                 }

@@ -294,7 +294,6 @@ impl HealthState {
         while let Some(tier) = self.weights.changed.pop_first() {
             for endpoint in self.weights.members[tier].clone() {
                 for id in self.targets_of(endpoint).to_vec() {
-                    self.steps_forget(id);
                     changes.extend(self.note(id));
                 }
             }

@@ -324,7 +324,7 @@ fn a_folder_that_cannot_even_be_read_costs_what_it_held() {
     wait_for("a metric of it", || {
         metric("waypost_state_writable").as_deref() == Some("0")
     });
-    assert_eq!(metric("waypost_state_damaged").as_deref(), Some("5"));
+    assert_eq!(metric("waypost_state_damaged").as_deref(), Some("6"));
     assert!(alert_on("waypost_state_damaged > 0"));
     let log = server.log();
     assert!(
