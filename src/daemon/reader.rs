@@ -8,7 +8,7 @@
 //! nothing: what it compiled, or why it could not, goes to the control loop. What it read because it changed, and nobody asked
 //! for, it records as a change ([`super::watched`]).
 //!
-//! The thread has the lowest priority from its beginning, for others answer meanwhile: reading, parsing and compiling wait
+//! The thread has a low priority from its beginning, for others answer meanwhile: reading, parsing and compiling wait
 //! for them. (The first config is read by the thread that starts the server, which nobody waits behind.) What is
 //! compiled of a geo database is kept beside all that (`geo_keeper`).
 use std::collections::BTreeSet;
@@ -135,7 +135,7 @@ pub(super) fn start(
         measured: MeasuredKeeper::default(),
         objects: ObjectKeeper::default(),
     };
-    background::spawn("config", move || reader.run(&queue))?;
+    background::spawn_awaited("config", move || reader.run(&queue))?;
     Ok(requests)
 }
 

@@ -223,6 +223,8 @@ impl HealthState {
             && due <= now
         {
             changes.extend(self.look(now, id));
+            // Progress: whoever was looked at has another step, or none.
+            assert_ne!(self.steps.first(), Some((due, id)));
         }
         changes.extend(self.forget_old_votes(now));
         changes.extend(self.turn_orders(now));

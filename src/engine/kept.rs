@@ -155,5 +155,5 @@ impl<'e> Knowledge<'e> {
 /// Tells that a slot counts as it did when it was given, and was not looked at much later.
 fn is_as_given(own: &SlotHealth, given: &SlotHealth) -> bool {
     let looked_at = |slot: &SlotHealth| slot.last().map(|(at, _)| at).unwrap_or_default();
-    own.state() == given.state() && looked_at(own).since(looked_at(given)) < limits::KEEP_AGE_EVERY
+    own.counts_as(given) && looked_at(own).since(looked_at(given)) < limits::KEEP_AGE_EVERY
 }

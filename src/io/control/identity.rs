@@ -97,7 +97,7 @@ pub(super) async fn audit_lines(
     };
     state.audit.head().ok_or_else(unrecorded)?;
     let file = state.control().access.audit.ok_or_else(unrecorded)?;
-    let read = background::run("audit", move || tail(&file.value, most)).await;
+    let read = background::run_awaited("audit", move || tail(&file.value, most)).await;
     let lines = read.and_then(Result::ok).ok_or_else(|| {
         let message = "the audit log cannot be read";
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message)

@@ -40,7 +40,7 @@ pub(super) async fn metrics(Given(state): Given<State>, headers: HeaderMap) -> R
     let figures = engine_figures(&state).await;
     let gathered = state.metrics.gather();
     let (form, packing) = (form(&headers), packing(&headers));
-    let written = background::run("scrape", move || {
+    let written = background::run_awaited("scrape", move || {
         let octets = gathered.write(form, packing, figures.as_ref());
         drop(permit);
         octets

@@ -123,6 +123,29 @@ fn a_return_for_one_region_has_a_ramp_of_its_own_over_a_restart() {
 }
 
 #[test]
+fn a_restart_on_two_ramps_leaves_no_step_behind() {
+    let mut world = five(0, 0);
+    for site in &mut world.sites {
+        site.blocked.insert(0);
+    }
+    world.run(SOON).unwrap();
+    world.sites[2..]
+        .iter_mut()
+        .for_each(|site| site.blocked.clear());
+    world.run(8_000).unwrap();
+    world.sites.iter_mut().for_each(|site| site.blocked.clear());
+    // Each node restarts elsewhere in between the steps of the whole and those of the region.
+    for place in 0..5 {
+        world.run(1_700).unwrap();
+        world.restart(place);
+        world.restart(place);
+    }
+    world.run(2 * BACK).unwrap();
+    assert_chosen(&world, 0, &[0, 1]);
+    assert_chosen(&world, 1, &[2, 3]);
+}
+
+#[test]
 fn clients_are_given_what_their_region_sees_whatever_happened() {
     let (first, worlds) = (number("CLUSTER_FIRST", 0), number("CLUSTER_SEEDS", 8));
     let mut apart = 0;
