@@ -46,10 +46,11 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Those that seeded worlds draw. A machine that is late is for scenarios: the oracle does not know yet what a restart forgets of it.
-    pub const ALL: [Self; 14] = [
+    /// All of them.
+    pub const ALL: [Self; 15] = [
         Self::Dead,
         Self::Slow,
+        Self::Late,
         Self::Flapping,
         Self::Lossy,
         Self::Region,

@@ -144,7 +144,7 @@ impl TestPlan {
         }
         draw_capacities(&mut machines, draws);
         let interval = Span(1000 + draws.below(2500));
-        Self {
+        let mut test_plan = Self {
             regions,
             machines,
             services: (0..=small(draws, 2))
@@ -173,7 +173,9 @@ impl TestPlan {
                 ..Guard::DEFAULT
             },
             edition: 1,
-        }
+        };
+        test_plan.probing.draw_pace(draws);
+        test_plan
     }
 
     /// Changes one thing: a machine comes, goes, or gets another weight.

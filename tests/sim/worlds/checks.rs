@@ -42,8 +42,20 @@ pub(crate) struct Checks {
 struct Ride {
     target: String,
     shares: Vec<u16>,
-    moves: Vec<u32>,
+    /// By client: what of its answer has changed, which it may once.
+    moves: Vec<BTreeSet<Turn>>,
     answers: Vec<Vec<EndpointId>>,
+}
+
+/// A change of a client's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Another endpoint stands first.
+    First,
+    /// One has come in or gone out.
+    Member(EndpointId),
+    /// The same stand in another order.
+    Order,
 }
 
 impl Checks {
@@ -407,20 +419,27 @@ impl Ride {
         Self {
             target,
             shares,
-            moves: vec![0; answers.len()],
+            moves: vec![BTreeSet::new(); answers.len()],
             answers,
         }
     }
 
     fn move_to(&mut self, shares: Vec<u16>, answers: Vec<Vec<EndpointId>>, world: &World) {
-        for (index, (old, new)) in self.answers.iter().zip(&answers).enumerate() {
-            self.moves[index] += u32::from(old != new);
-            assert!(
-                self.moves[index] <= 1,
-                "moves: a client twice in the ramp of {} at {:?}",
-                self.target,
-                world.now()
-            );
+        for (moves, (old, new)) in self.moves.iter_mut().zip(self.answers.iter().zip(&answers)) {
+            // Of several that answer, the one that rises comes in at one step, and at another one of the rest goes out.
+            let others = |one: &EndpointId| old.contains(one) != new.contains(one);
+            let turned = old.iter().chain(new).filter(|one| others(one));
+            let turned: BTreeSet<Turn> = turned.map(|one| Turn::Member(*one)).collect();
+            let order = (turned.is_empty() && old != new).then_some(Turn::Order);
+            let first = (old.first() != new.first()).then_some(Turn::First);
+            for turn in turned.into_iter().chain(order).chain(first) {
+                assert!(
+                    moves.insert(turn),
+                    "moves: a client twice in the ramp of {} at {:?}: {turn:?}",
+                    self.target,
+                    world.now()
+                );
+            }
         }
         (self.shares, self.answers) = (shares, answers);
     }

@@ -79,7 +79,7 @@ const SEEDS: u64 = 1000;
 const STRIKES: u64 = 10;
 
 /// What the worlds must show among them; a check of what never happens proves nothing.
-const EVERYTHING: [&str; 18] = [
+const EVERYTHING: [&str; 19] = [
     "unproven",
     "healthy",
     "held",
@@ -89,6 +89,7 @@ const EVERYTHING: [&str; 18] = [
     "drained",
     "returning",
     "ramping",
+    "degraded",
     "down",
     "doubted",
     "capped",
