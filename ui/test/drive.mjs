@@ -195,7 +195,7 @@ for (const words of ["fra-one v4 is down", "drain tor-one", "new disks"]) await 
 // Both starts.
 await page.locator(".event-row").filter({ hasText: "started" }).nth(1).waitFor();
 
-// What follows is looked at by hand: WHOLE=1 cargo test --test real page::
+// What follows takes minutes: tests/run has it done, by WHOLE=1.
 if (process.env.WHOLE !== "1") {
   await browser.close();
   assert.deepEqual(complaints, [], "the browser complains of nothing");
