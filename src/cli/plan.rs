@@ -24,7 +24,7 @@ struct Artefact<'a> {
     new: &'a Source,
     #[serde(flatten)]
     comparison: &'a Comparison,
-    /// What `--probe` has found.
+    /// The findings of `--probe`.
     #[serde(skip_serializing_if = "Option::is_none")]
     trials: Option<&'a Trials>,
 }
