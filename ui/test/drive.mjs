@@ -219,7 +219,8 @@ await page.getByRole("button", { name: "Back to now" }).click();
 
 step("healed");
 await world("heal fra-one fra-two");
-await says(page, "All 3 endpoints are healthy");
+// A machine that is busy with other tests lets some probes time out, and each of these puts the return off.
+await page.locator(".sentence").filter({ hasText: "All 3 endpoints are healthy" }).waitFor({ timeout: 300_000 });
 await colours(page, eu);
 
 step("a minute is summed up");
